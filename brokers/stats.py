@@ -1,0 +1,169 @@
+"""What one poll of a broker says, as typed facts: no JSON field names, no database.
+
+Pure. None is always "the broker did not tell", never zero. Counters are totals since the broker counts; rates come from `brokers.rates`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+QueueKey = tuple[str, str]
+"""(virtual host, queue name)."""
+
+
+class QueueStats(msgspec.Struct):
+    """One queue at the moment of a poll."""
+
+    vhost: str
+    name: str
+    type: str = ""
+    state: str = ""
+    durable: bool | None = None
+    auto_delete: bool | None = None
+    exclusive: bool | None = None
+    arguments: dict[str, Any] | None = None
+    policy: str | None = None
+    operator_policy: str | None = None
+    effective_policy: dict[str, Any] | None = None
+    node: str = ""
+    ready: int | None = None
+    unacknowledged: int | None = None
+    consumers: int | None = None
+    memory_bytes: int | None = None
+    message_bytes: int | None = None
+    oldest_at: datetime | None = None
+    published: int | None = None  # counters
+    delivered: int | None = None  # deliver_get: to consumers and basic.get, redeliveries included
+    acknowledged: int | None = None
+    redelivered: int | None = None
+
+    @property
+    def key(self) -> QueueKey:
+        return (self.vhost, self.name)
+
+    @property
+    def depth(self) -> int | None:
+        """Ready + unacknowledged; None while either is unknown."""
+        return None if self.ready is None or self.unacknowledged is None else self.ready + self.unacknowledged
+
+
+class NodeStats(msgspec.Struct):
+    name: str
+    running: bool
+    memory_used_bytes: int | None = None
+    memory_limit_bytes: int | None = None
+    memory_alarm: bool | None = None
+    disk_free_bytes: int | None = None
+    disk_free_limit_bytes: int | None = None
+    disk_alarm: bool | None = None
+    file_descriptors_used: int | None = None
+    file_descriptors_total: int | None = None
+    sockets_used: int | None = None
+    sockets_total: int | None = None
+    processes_used: int | None = None
+    processes_total: int | None = None
+    run_queue: int | None = None
+    uptime_ms: int | None = None
+    partitions: list[str] = []
+
+
+class Overview(msgspec.Struct):
+    """`GET /api/overview`."""
+
+    version: str
+    erlang_version: str
+    cluster_name: str
+    node: str
+    rates_mode: str
+    object_totals: dict[str, int]  # queues, exchanges, consumers, connections, channels: of the whole broker
+    ready: int | None = None  # queue_totals: of what the user may see
+    unacknowledged: int | None = None
+    published: int | None = None  # counters of message_stats
+    delivered: int | None = None
+    acknowledged: int | None = None
+    unroutable: int | None = None  # drop_unroutable + return_unroutable
+    amqp_port: int | None = None
+    amqp_tls: bool = False
+    metrics_port: int | None = None
+
+
+class ConsumerStats(msgspec.Struct):
+    vhost: str
+    queue: str
+    tag: str
+    connection_name: str = ""
+    channel_name: str = ""
+    peer_host: str = ""
+    peer_port: int | None = None
+    user: str = ""
+    ack_required: bool | None = None
+    exclusive: bool | None = None
+    active: bool | None = None
+    activity_status: str = ""
+    prefetch: int | None = None
+    arguments: dict[str, Any] = {}
+
+
+class ConnectionStats(msgspec.Struct):
+    vhost: str
+    name: str
+    user: str
+    peer_host: str
+    provided_name: str = ""
+    peer_port: int | None = None
+    node: str = ""
+    state: str = ""
+    product: str = ""
+    channels: int | None = None
+    connected_at: datetime | None = None
+    tls: bool | None = None
+
+
+class ChannelStats(msgspec.Struct):
+    vhost: str
+    name: str
+    connection_name: str
+    number: int
+    consumers: int | None = None
+    prefetch: int | None = None
+    global_prefetch: int | None = None
+    unacknowledged: int | None = None
+    confirms: bool | None = None
+    state: str = ""
+
+
+class ExchangeStats(msgspec.Struct):
+    """Counters of an exchange."""
+
+    vhost: str
+    name: str
+    published_in: int | None = None
+    published_out: int | None = None
+
+
+class LimitToSight(msgspec.Struct, frozen=True):
+    """Something that our user may not see: what, why, and the command that would grant it."""
+
+    vhost: str | None
+    what: str
+    why: str
+    grant: str
+
+
+class BrokerStats(msgspec.Struct):
+    """Everything of one poll. `queues` holds every queue that the user may see."""
+
+    at: datetime
+    took_ms: float
+    overview: Overview
+    nodes: list[NodeStats]
+    vhosts: dict[str, bool | None]  # name: tracing
+    visible_vhosts: frozenset[str]
+    queues: dict[QueueKey, QueueStats]
+    depth_source: str  # columns, totals, detailed
+    depth_source_reason: str = ""
+    exchanges: list[ExchangeStats] = []
+    limits_to_sight: list[LimitToSight] = []

@@ -1,0 +1,35 @@
+"""May this person do this there? Asked by every page, call, socket and form.
+
+Pure. At first there are only admins (active superusers), who may do everything, and people who may look at everything; the
+arguments are those that finer rights need, so that callers won't change.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+from brokers.scope import EVERYTHING, NOTHING, Scope
+
+Act = Literal["look", "send", "control", "administer"]
+
+
+class Person(Protocol):
+    """What we ask of a user: Django's User and AnonymousUser have it."""
+
+    @property
+    def is_authenticated(self) -> bool: ...
+
+    is_active: bool
+    is_superuser: bool
+
+
+def may(user: Person | None, act: Act, broker: str | None = None, vhost: str | None = None, name: str | None = None) -> bool:
+    """True if the person may do `act` to the object: None stands for all brokers, virtual hosts, names."""
+    if user is None or not user.is_authenticated or not user.is_active:
+        return False
+    return act == "look" or user.is_superuser
+
+
+def scope_of(user: Person | None) -> Scope:
+    """What the person may look at."""
+    return EVERYTHING if may(user, "look") else NOTHING

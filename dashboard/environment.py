@@ -1,0 +1,112 @@
+"""The environment, read and checked: what the variables of docs/configuration.md mean.
+
+Every function raises ImproperlyConfigured with one sentence that names the variable and what is allowed.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+from brokers.addresses import BrokerAddress
+
+
+def read(variables: Mapping[str, str]) -> dict[str, str]:
+    """The HARELINE_ variables that are set and not empty, those given as `…_FILE` read from their file."""
+    found = {name: value for name, value in variables.items() if name.startswith("HARELINE_") and value}
+    for name in [name for name in found if name.endswith("_FILE") and name != "HARELINE_CA_FILE"]:
+        plain = name.removesuffix("_FILE")
+        if plain in found:
+            raise ImproperlyConfigured(f"{plain} and {name} are both set; keep one")
+        try:
+            found[plain] = Path(found.pop(name)).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ImproperlyConfigured(f"{name}: the file can't be read ({type(error).__name__})") from None
+    return found
+
+
+def number(variables: Mapping[str, str], name: str, default: str, low: float, high: float) -> float:
+    text = variables.get(name, default)
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not low <= value <= high:
+        raise ImproperlyConfigured(f"{name}: expected a number from {low:g} to {high:g}, got {text!r}")
+    return value
+
+
+def flag(variables: Mapping[str, str], name: str) -> bool:
+    try:
+        return bool(environ.Env().parse_value(variables.get(name, "false"), bool))
+    except ValueError:
+        raise ImproperlyConfigured(f"{name}: expected true or false") from None
+
+
+def existing_file(variables: Mapping[str, str], name: str) -> str | None:
+    path = variables.get(name)
+    if path and not Path(path).is_file():
+        raise ImproperlyConfigured(f"{name}: there is no file {path}")
+    return path
+
+
+def broker_names(variables: Mapping[str, str], name: str, default: str, brokers: tuple[BrokerAddress, ...]) -> frozenset[str]:
+    """The names of brokers that a list variable allows; `*` is all of HARELINE_BROKERS, an empty value or `none` is none."""
+    text = variables.get(name, default).strip()
+    known = {broker.name for broker in brokers}
+    if text == "*":
+        return frozenset(known)
+    named = {part.strip() for part in text.split(",") if part.strip()} - {"none"}
+    if named - known:
+        raise ImproperlyConfigured(f"{name}: {', '.join(sorted(named - known))} is not a broker of HARELINE_BROKERS ({', '.join(sorted(known)) or 'none'})")
+    return frozenset(named)
+
+
+def secret_key(data_dir: Path) -> str:
+    """Django's secret, made once and kept in the data directory, readable by its owner only."""
+    path = data_dir / "secret_key"
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            return _existing_secret(path)
+        with os.fdopen(descriptor, "w") as file:
+            key = secrets.token_urlsafe(48)
+            file.write(key)
+        return key
+    except OSError as error:
+        raise ImproperlyConfigured(f"HARELINE_DATA_DIR: {data_dir} can't be written ({error.strerror})") from None
+
+
+def _existing_secret(path: Path) -> str:
+    key = path.read_text().strip()
+    if len(key) < 32:
+        raise ImproperlyConfigured(f"HARELINE_DATA_DIR: {path} is not a secret of ours; remove it and start again")
+    return key
+
+
+def database(variables: Mapping[str, str], data_dir: Path) -> dict[str, Any]:
+    """Django's DATABASES entry. SQLite in WAL mode; `postgres://` is refused until it is supported."""
+    url = variables.get("HARELINE_DATABASE_URL", f"sqlite:///{data_dir / 'hareline.sqlite3'}")
+    if not url.startswith("sqlite:///"):
+        raise ImproperlyConfigured("HARELINE_DATABASE_URL: only sqlite:///path is supported; other databases are not yet")
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": url.removeprefix("sqlite:///"),
+        "CONN_HEALTH_CHECKS": False,
+        "OPTIONS": {
+            "timeout": 20,
+            "transaction_mode": "IMMEDIATE",
+            "init_command": (
+                "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-32768; PRAGMA mmap_size=268435456; "
+                "PRAGMA journal_size_limit=67108864; PRAGMA temp_store=MEMORY;"
+            ),
+        },
+    }

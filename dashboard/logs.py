@@ -1,0 +1,54 @@
+"""How the processes log: one line an event, by structlog, Django's and the libraries' records in the same form."""
+
+from __future__ import annotations
+
+import logging.config
+
+import structlog
+from django.core.exceptions import ImproperlyConfigured
+
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
+def logging_configuration(level: str) -> None:
+    """Sets up logging for this process. `level` is one of LEVELS (HARELINE_LOG_LEVEL)."""
+    if level not in LEVELS:
+        raise ImproperlyConfigured(f"HARELINE_LOG_LEVEL: expected one of {', '.join(LEVELS)}, got {level!r}")
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "formatters": {
+                "line": {
+                    "()": structlog.stdlib.ProcessorFormatter,
+                    "processors": [
+                        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                        structlog.processors.format_exc_info,
+                        structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "logger", "event"], bool_as_flag=False),
+                    ],
+                    "foreign_pre_chain": shared,
+                }
+            },
+            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+            "root": {"handlers": ["stderr"], "level": level},
+            "loggers": {
+                "daphne": {"level": "WARNING"},
+                "django.channels.server": {"level": "WARNING"},
+                "urllib3": {"level": "ERROR"},
+                "amqp": {"level": "WARNING"},
+                "kombu": {"level": "WARNING"},
+            },
+        }
+    )
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )

@@ -1,0 +1,64 @@
+"""People, what they did and what they keep: users, API tokens, the audit log, silences, saved views."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+
+
+class User(AbstractUser):
+    """A person who may log in."""
+
+    id = models.BigAutoField(primary_key=True)
+
+
+class ApiToken(models.Model):
+    """A token for scripts. Only its SHA-256 is stored; the token itself is shown once."""
+
+    id = models.BigAutoField(primary_key=True)
+    user = models.ForeignKey(User, on_delete=models.CASCADE)
+    name = models.CharField(max_length=200)
+    sha256 = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField()
+    last_used_at = models.DateTimeField(null=True)
+
+
+class AuditEvent(models.Model):
+    """An act of a person that changed something, or tried to. Never changed, never deleted before its time."""
+
+    id = models.BigAutoField(primary_key=True)
+    at = models.DateTimeField()
+    user = models.ForeignKey(User, null=True, on_delete=models.SET_NULL)
+    user_name = models.CharField(max_length=200)  # stays when the user is deleted
+    act = models.CharField(max_length=64)  # "log in", "change password", "send task"
+    broker = models.CharField(max_length=200, default="")
+    vhost = models.CharField(max_length=255, default="")
+    name = models.TextField(default="")
+    outcome = models.CharField(max_length=16)  # done, refused, failed
+    detail = models.JSONField(default=dict)
+
+    class Meta:
+        indexes = [models.Index(fields=["at"])]
+
+
+class Silence(models.Model):
+    """A finding that somebody is on, until a time."""
+
+    id = models.BigAutoField(primary_key=True)
+    rule = models.CharField(max_length=64)
+    broker = models.CharField(max_length=200)
+    vhost = models.CharField(max_length=255, default="")
+    name = models.TextField(default="")
+    user = models.ForeignKey(User, null=True, on_delete=models.SET_NULL)
+    until = models.DateTimeField()
+    why = models.TextField(default="")
+
+
+class SavedView(models.Model):
+    """A page's URL query that somebody named."""
+
+    id = models.BigAutoField(primary_key=True)
+    user = models.ForeignKey(User, on_delete=models.CASCADE)
+    page = models.CharField(max_length=64)
+    name = models.CharField(max_length=200)
+    query = models.TextField()

@@ -1,0 +1,159 @@
+"""Django's settings: everything comes from the environment (docs/configuration.md), nothing secret stands here.
+
+A value that can't be used raises ImproperlyConfigured with one sentence that names the variable.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+from brokers.addresses import parse_brokers
+from brokers.errors import InvalidAddress
+from dashboard import environment
+from dashboard.logs import logging_configuration
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+ENVIRONMENT = environment.read(os.environ)
+
+
+def _number(name: str, default: str, low: float, high: float) -> float:
+    return environment.number(ENVIRONMENT, name, default, low, high)
+
+
+# Where things are
+DATA_DIR = Path(ENVIRONMENT.get("HARELINE_DATA_DIR", BASE_DIR / "var")).resolve()
+HOST = ENVIRONMENT.get("HARELINE_HOST", "127.0.0.1")
+PORT = int(_number("HARELINE_PORT", "8000", 1, 65535))
+PUBLIC_URL = ENVIRONMENT.get("HARELINE_PUBLIC_URL", "").rstrip("/")
+CA_FILE = environment.existing_file(ENVIRONMENT, "HARELINE_CA_FILE")
+SECRET_KEY = environment.secret_key(DATA_DIR)
+
+# What is watched
+try:
+    BROKERS = parse_brokers(ENVIRONMENT.get("HARELINE_BROKERS", ""), ENVIRONMENT)
+except InvalidAddress as error:
+    raise ImproperlyConfigured(str(error)) from None
+EVENTS = environment.broker_names(ENVIRONMENT, "HARELINE_EVENTS", "*", BROKERS)
+INSPECT = environment.broker_names(ENVIRONMENT, "HARELINE_INSPECT", "*", BROKERS)
+CONTROL = environment.broker_names(ENVIRONMENT, "HARELINE_CONTROL", "", BROKERS)
+POLL_SECONDS = _number("HARELINE_POLL_SECONDS", "5", 0.2, 3600)
+RETENTION_RAW_HOURS = _number("HARELINE_RETENTION_RAW_HOURS", "24", 0.1, 24 * 366)
+RETENTION_TASK_DAYS = _number("HARELINE_RETENTION_TASK_DAYS", "7", 0.01, 3660)
+RETENTION_TASKS = int(_number("HARELINE_RETENTION_TASKS", "1000000", 1000, 1_000_000_000))
+RETENTION_AUDIT_DAYS = _number("HARELINE_RETENTION_AUDIT_DAYS", "366", 1, 36600)
+API_TOKEN = ENVIRONMENT.get("HARELINE_API_TOKEN", "")
+ADMIN_PASSWORD = ENVIRONMENT.get("HARELINE_ADMIN_PASSWORD", "")
+
+# Django
+DEBUG = environment.flag(ENVIRONMENT, "HARELINE_DEBUG")
+ROOT_URLCONF = "dashboard.urls"
+ASGI_APPLICATION = "dashboard.asgi.application"
+AUTH_USER_MODEL = "dashboard.User"
+USE_TZ, TIME_ZONE, LANGUAGE_CODE, USE_I18N = True, "UTC", "en", False
+_public = urlsplit(PUBLIC_URL)
+ALLOWED_HOSTS = sorted({"localhost", "127.0.0.1", "[::1]", HOST, _public.hostname or "localhost"} - {"0.0.0.0", "::"})  # noqa: S104  (taken out, not bound)
+CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{_public.netloc}"] if PUBLIC_URL else []
+FORCE_SCRIPT_NAME = _public.path or None
+TRUSTED_PROXIES = tuple(part.strip() for part in ENVIRONMENT.get("HARELINE_TRUSTED_PROXIES", "").split(",") if part.strip())
+if TRUSTED_PROXIES:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _public.scheme == "https"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "hareline_session", "hareline_csrf"
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "object-src": ["'none'"],
+        "base-uri": ["'none'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+
+INSTALLED_APPS = [
+    "daphne",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "channels",
+    "csp",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "brokers",
+    "workers",
+    "dashboard",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "servestatic.middleware.ServeStaticMiddleware",
+    "dashboard.middleware.health_check",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.gzip.GZipMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "dashboard.middleware.login_required",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "dashboard.shell.context",
+            ],
+        },
+    }
+]
+
+# Storage: architecture.md, "Storage"; IMMEDIATE transactions wait for each other instead of failing with "database is locked"
+DATABASES = {"default": environment.database(ENVIRONMENT, DATA_DIR)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}  # one web process: login limits count here
+
+# Static files
+STATIC_URL = "static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = DATA_DIR / "static"
+_static_storage = "django.contrib.staticfiles.storage.StaticFilesStorage" if DEBUG else "dashboard.static_files.HashedStorage"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": _static_storage},
+}
+
+# Login
+AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend", "allauth.account.auth_backends.AuthenticationBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+LOGIN_URL, LOGIN_REDIRECT_URL, LOGOUT_REDIRECT_URL = "account_login", "/", "account_login"
+ACCOUNT_ADAPTER = "dashboard.accounts.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_RATE_LIMITS = {"login_failed": "10/5m/ip,5/5m/key", "login": "60/m/ip"}
+
+LOGGING_CONFIG = None
+logging_configuration(ENVIRONMENT.get("HARELINE_LOG_LEVEL", "INFO"))

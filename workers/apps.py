@@ -1,0 +1,8 @@
+"""The app that watches Celery: worker nodes, their events and their tasks."""
+
+from django.apps import AppConfig
+
+
+class WorkersConfig(AppConfig):
+    name = "workers"
+    default_auto_field = "django.db.models.BigAutoField"

@@ -1,0 +1,135 @@
+"""What is stored about Celery: worker nodes, where events are received, tasks.
+
+Written only by `workers.store`, read only by `workers.queries`. None means unknown.
+"""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import UniqueConstraint
+
+from brokers.models import Broker
+
+
+class EventSource(models.Model):
+    """A virtual host whose Celery events we receive, or can't."""
+
+    RECEIVING, REFUSED, UNREACHABLE, OFF, UNKNOWN = "receiving", "refused", "unreachable", "off", "unknown"
+
+    id = models.BigAutoField(primary_key=True)
+    broker = models.ForeignKey(Broker, on_delete=models.CASCADE)
+    vhost = models.CharField(max_length=255)
+    queue = models.CharField(max_length=255, default="")  # hareline.<id>.events
+    state = models.CharField(max_length=16, default=UNKNOWN)
+    reason = models.TextField(default="")
+    grant = models.TextField(default="")  # the line that would permit it
+    inspect_state = models.CharField(max_length=16, default=UNKNOWN)  # asking, refused, off, unknown
+    inspect_reason = models.TextField(default="")
+    inspect_grant = models.TextField(default="")
+    since = models.DateTimeField(null=True)
+    received_at = models.DateTimeField(null=True)  # of the last event
+    events = models.BigIntegerField(default=0)
+    refused_events = models.BigIntegerField(default=0)  # could not be understood; counted, never a stop
+    refused_example = models.TextField(default="")
+    lost_events = models.BigIntegerField(default=0)  # known to be lost (processed against seen)
+    revision = models.BigIntegerField(default=0)  # grows with every stored batch; the tail watches it
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["broker", "vhost"], name="one_event_source")]
+
+
+class Worker(models.Model):
+    """A Celery worker node (hostname `name@host`) in a virtual host of a broker."""
+
+    ONLINE, GONE, UNKNOWN = "online", "gone", "unknown"
+
+    id = models.BigAutoField(primary_key=True)
+    broker = models.ForeignKey(Broker, on_delete=models.CASCADE)
+    vhost = models.CharField(max_length=255)
+    hostname = models.CharField(max_length=255)
+    state = models.CharField(max_length=16, default=UNKNOWN)
+    reason = models.TextField(default="")
+    since = models.DateTimeField(null=True)
+    pool = models.CharField(max_length=32, null=True)  # prefork, threads, solo, gevent, eventlet, or a dotted name
+    concurrency = models.IntegerField(null=True)  # processes, threads or greenlets now
+    autoscale_min = models.IntegerField(null=True)
+    autoscale_max = models.IntegerField(null=True)
+    processes = models.JSONField(null=True)  # [pid], prefork and solo only
+    active = models.IntegerField(null=True)  # tasks that run
+    reserved = models.IntegerField(null=True)  # taken from the queue, not started
+    scheduled = models.IntegerField(null=True)  # held until their ETA
+    active_tasks = models.JSONField(null=True)  # [{"uuid", "name", "args", "started_at"}], at most 50
+    prefetch = models.IntegerField(null=True)
+    processed = models.BigIntegerField(null=True)
+    queues = models.JSONField(null=True)  # [{"name", "exchange", "exchange_type", "routing_key"}]
+    registered = models.JSONField(null=True)  # [{"name", "attributes": {…}}]
+    load = models.JSONField(null=True)  # [1 min, 5 min, 15 min]
+    software = models.JSONField(default=dict)  # {"ident", "version", "system"}
+    pid = models.IntegerField(null=True)
+    uptime_seconds = models.IntegerField(null=True)
+    clock_skew_seconds = models.FloatField(null=True)
+    events_off = models.BooleanField(null=True)  # processed grows while no task event comes
+    heartbeat_at = models.DateTimeField(null=True)  # by our clock, on receipt
+    heartbeat_seconds = models.FloatField(null=True)  # freq
+    inspected_at = models.DateTimeField(null=True)
+    inspect_reason = models.TextField(default="")  # why pool and slots are unknown or old
+    event_counts = models.JSONField(default=dict)  # {"task-received": n, …} since first seen
+    succeeded_per_second = models.FloatField(null=True)
+    failed_per_second = models.FloatField(null=True)
+    processed_at_first_sight = models.BigIntegerField(null=True)  # base of the reconciliation with `processed`
+    lost_events = models.BigIntegerField(default=0)
+    first_seen_at = models.DateTimeField()
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["hostname"]
+        constraints = [UniqueConstraint(fields=["broker", "vhost", "hostname"], name="one_worker")]
+
+
+class Task(models.Model):
+    """One task as the events tell it, upserted in batches; the raw words of the events, never their meaning guessed."""
+
+    id = models.BigAutoField(primary_key=True)
+    broker = models.ForeignKey(Broker, on_delete=models.CASCADE)
+    vhost = models.CharField(max_length=255)
+    uuid = models.CharField(max_length=255)
+    name = models.CharField(max_length=500, null=True)
+    state = models.CharField(max_length=16)  # Celery's, or UNKNOWN
+    last_seen_state = models.CharField(max_length=16, null=True)  # with UNKNOWN
+    unknown_reason = models.TextField(default="")
+    worker = models.CharField(max_length=255, null=True)
+    sender = models.CharField(max_length=255, null=True)  # gen811@web-2
+    queue = models.CharField(max_length=255, null=True)  # as the sender says (task-sent)
+    exchange = models.CharField(max_length=255, null=True)
+    routing_key = models.CharField(max_length=255, null=True)
+    sent_at = models.DateTimeField(null=True)
+    received_at = models.DateTimeField(null=True)
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    eta = models.DateTimeField(null=True)
+    expires = models.DateTimeField(null=True)
+    runtime_seconds = models.FloatField(null=True)
+    retries = models.IntegerField(null=True)
+    args = models.TextField(null=True)
+    kwargs = models.TextField(null=True)
+    result = models.TextField(null=True)
+    exception = models.TextField(null=True)
+    traceback = models.TextField(null=True)
+    parent_id = models.CharField(max_length=255, null=True)
+    root_id = models.CharField(max_length=255, null=True)
+    tries = models.JSONField(default=list)  # [{"event", "at", "worker", …}]: the moments, for the timeline
+    first_seen_at = models.DateTimeField()
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["broker", "vhost", "uuid"], name="one_task")]
+        indexes = [
+            models.Index(fields=["changed_at"]),
+            models.Index(fields=["first_seen_at"]),
+            models.Index(fields=["state", "first_seen_at"]),
+            models.Index(fields=["name", "first_seen_at"]),
+            models.Index(fields=["worker", "first_seen_at"]),
+            models.Index(fields=["queue", "first_seen_at"]),
+            models.Index(fields=["root_id"]),
+            models.Index(fields=["parent_id"]),
+        ]
