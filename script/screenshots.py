@@ -1,0 +1,119 @@
+"""Makes docs/screenshots/ of every page from a running Hareline, light and dark, 1440 and 390 pixels wide, and lets axe judge each.
+
+    .venv/bin/python script/screenshots.py http://127.0.0.1:8000 [--only queues] [--directory docs/screenshots]
+
+The admin's password comes from HARELINE_ADMIN_PASSWORD. Exits 1 if axe finds something serious, a page logs an error or asks another site.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import BrowserContext, Page, sync_playwright
+
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SIZES = {"desktop": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
+LISTS = {"queue": "queues/", "exchange": "exchanges/", "worker": "workers/"}
+
+
+def log_in(context: BrowserContext, root: str) -> None:
+    page = context.new_page()
+    page.goto(f"{root}/login/")
+    page.fill("[name=login]", "admin")
+    page.fill("[name=password]", os.environ["HARELINE_ADMIN_PASSWORD"])
+    page.press("[name=password]", "Enter")
+    page.wait_for_url(f"{root}/")
+    page.close()
+
+
+def addresses(context: BrowserContext, root: str) -> dict[str, str]:
+    """Each page's name and path; of queues, exchanges and workers the busiest one's page."""
+    found = {"overview": "", **{name + "s": path for name, path in LISTS.items()}}
+    for name, path in LISTS.items():
+        sort = {"queue": "?sort=-deliver_per_second", "exchange": "?sort=-publish_in_per_second", "worker": ""}[name]
+        items = context.request.get(f"{root}/api/v1/{path.rstrip('/')}{sort}").json()["items"]
+        named = [item for item in items if item.get("name", item.get("hostname"))]
+        if named:
+            found[name] = f"{path}{named[0]['id']}/"
+    found["password"] = "password/change/"
+    return found
+
+
+def serious(page: Page) -> list[str]:
+    """What axe calls serious or critical, one line each."""
+    results = Axe().run(page).response["violations"]
+    return [f"{item['id']}: {item['help']} ({node['target'][0]})" for item in results if item["impact"] in ("serious", "critical") for node in item["nodes"]]
+
+
+def shoot(context: BrowserContext, root: str, path: str, file: Path) -> list[str]:
+    """Saves one picture; returns what is wrong with the page."""
+    wrong: list[str] = []
+    page = context.new_page()
+    page.on("console", lambda message: wrong.append(f"console: {message.text}") if message.type == "error" else None)
+    page.on("pageerror", lambda error: wrong.append(f"script: {error}"))
+    page.on(
+        "request", lambda request: None if request.url.startswith((root, "data:", root.replace("http", "ws", 1))) else wrong.append(f"foreign: {request.url}")
+    )
+    page.goto(f"{root}/{path}")
+    if path != "login/":
+        page.wait_for_selector("#live-badge[data-state=live], #live-badge[data-state=stale]", timeout=15_000)
+        page.wait_for_timeout(3_000)  # two patches: what moves has moved
+    page.screenshot(path=str(file), full_page=True)
+    if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+        wrong.append("scrolls sideways")
+    wrong += serious(page)
+    page.close()
+    return wrong
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("root", nargs="?", default="http://127.0.0.1:8000")
+    parser.add_argument("--only", help="just the page of this name")
+    parser.add_argument("--directory", type=Path, default=Path(__file__).parent.parent / "docs" / "screenshots")
+    arguments = parser.parse_args()
+    root, directory = arguments.root.rstrip("/"), arguments.directory
+    directory.mkdir(parents=True, exist_ok=True)
+    failures = 0
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium") or shutil.which("google-chrome"), args=CHROMIUM_FLAGS)
+        for theme in ("light", "dark"):
+            for size, viewport in SIZES.items():
+                options: dict[str, Any] = {"viewport": viewport, "color_scheme": theme, "reduced_motion": "reduce"}
+                context = browser.new_context(**options)
+                context.add_cookies([{"name": "hareline_theme", "value": theme, "url": root}])
+                pages = {"login": "login/"}
+                failures += report("login", theme, size, shoot(context, root, "login/", directory / f"login-{size}-{theme}.png"), arguments.only)
+                log_in(context, root)
+                pages = addresses(context, root)
+                for name, path in pages.items():
+                    if arguments.only in (None, name):
+                        failures += report(name, theme, size, shoot(context, root, path, directory / f"{name}-{size}-{theme}.png"), None)
+                context.close()
+        browser.close()
+    return 1 if failures else 0
+
+
+def report(name: str, theme: str, size: str, wrong: list[str], only: str | None) -> int:
+    print(f"{name:10} {theme:5} {size:7} {'ok' if not wrong else ''}", flush=True)
+    for line in wrong:
+        print(f"    {line}", flush=True)
+    return len(wrong)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
