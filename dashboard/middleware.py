@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from urllib.parse import urlencode, urlsplit
 
-from django.http import HttpRequest, HttpResponse
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import resolve_url
+from django.utils import timezone
 
-Next = Callable[[HttpRequest], HttpResponse]
+from dashboard import queries, store
+
+Next = Callable[[HttpRequest], HttpResponseBase]
+
+OPEN = frozenset({"/healthz", "/readyz", "/favicon.ico", "/login/", "/logout/", "/2fa/authenticate/"})
+"""What a stranger may ask for, besides static files. The second factor's page comes before the login is complete."""
 
 
 def health_check(answer: Next) -> Next:
     """`GET /healthz` is 200 while the process lives, whatever the host name, the database or the session."""
 
-    def middleware(request: HttpRequest) -> HttpResponse:
-        if request.path == "/healthz":
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        if request.path_info == "/healthz":
             return HttpResponse("ok\n", content_type="text/plain")
         return answer(request)
 
@@ -21,7 +31,52 @@ def health_check(answer: Next) -> Next:
 
 
 def login_required(answer: Next) -> Next:
-    def middleware(request: HttpRequest) -> HttpResponse:
-        return answer(request)
+    """A stranger is sent to /login/ from a page, and gets 401 from a call; whatever is not named open is closed."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        if _is_open(request):
+            return answer(request)
+        if _is_call(request):
+            return answer(request) if _person_of_call(request) else unauthorized()
+        return answer(request) if request.user.is_authenticated and request.user.is_active else _to_login(request)
 
     return middleware
+
+
+def unauthorized() -> JsonResponse:
+    """401 in the form of every error of the API."""
+    error = {"code": "unauthorized", "message": "Log in, or send a token: Authorization: Bearer <token>."}
+    return JsonResponse({"error": error}, status=401, headers={"WWW-Authenticate": "Bearer"})
+
+
+def _is_open(request: HttpRequest) -> bool:
+    static = "/" + settings.STATIC_URL.removeprefix(settings.FORCE_SCRIPT_NAME or "").lstrip("/")
+    return request.path_info in OPEN or request.path_info.startswith(static)
+
+
+def _is_call(request: HttpRequest) -> bool:
+    return request.path_info.startswith("/api/") or request.path_info in ("/api", "/metrics")
+
+
+def _person_of_call(request: HttpRequest) -> bool:
+    """True if somebody is known by token or session. A token that is sent must be right, even beside a session; its user becomes `request.user`."""
+    scheme, _, plain = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        return request.user.is_authenticated and request.user.is_active
+    token = queries.token(plain.strip())
+    if token is None:
+        return False
+    store.touch_token(token, timezone.now())
+    request.user = token.user
+    request.api_token = token  # type: ignore[attr-defined]  # tells the API that no cookie is involved, hence no CSRF check
+    return True
+
+
+def _to_login(request: HttpRequest) -> HttpResponse:
+    """To the login page and back afterwards; a script's request (htmx, live.js) is told to take the whole page there."""
+    login = resolve_url(settings.LOGIN_URL)
+    if request.headers.get("HX-Request") == "true":
+        shown = urlsplit(request.headers.get("HX-Current-URL", ""))
+        back = shown.path + (f"?{shown.query}" if shown.query else "")
+        return HttpResponse(status=401, headers={"HX-Redirect": f"{login}?{urlencode({'next': back or '/'})}"})
+    return HttpResponseRedirect(f"{login}?{urlencode({'next': request.get_full_path()})}")

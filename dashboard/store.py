@@ -1,0 +1,71 @@
+"""The only writer of what people own: API tokens and the audit log.
+
+Readers are in `dashboard.queries`. Every function is one short transaction.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib.auth.models import AnonymousUser
+from django.db import transaction
+
+from dashboard.models import ApiToken, AuditEvent, User
+from dashboard.tokens import digest, fresh
+
+DONE, REFUSED, FAILED = "done", "refused", "failed"
+TOUCH_AT_MOST_EVERY = timedelta(minutes=1)
+
+
+def audit(
+    user: User | AnonymousUser | None,
+    act: str,
+    outcome: str,
+    now: datetime,
+    *,
+    broker: str = "",
+    vhost: str = "",
+    name: str = "",
+    detail: dict[str, Any] | None = None,
+    user_name: str = "",
+) -> AuditEvent:
+    """The stored event. `outcome` is DONE, REFUSED or FAILED; `user_name` tells who claimed to act where no user is known (a failed login)."""
+    person = user if isinstance(user, User) else None
+    return AuditEvent.objects.create(
+        at=now,
+        user=person,
+        user_name=person.get_username() if person else user_name[:200],
+        act=act,
+        broker=broker,
+        vhost=vhost,
+        name=name,
+        outcome=outcome,
+        detail=detail or {},
+    )
+
+
+def trim_audit(now: datetime, days: float) -> int:
+    """How many audit events older than `days` were deleted."""
+    return AuditEvent.objects.filter(at__lt=now - timedelta(days=days)).delete()[0]
+
+
+def make_token(user: User, name: str, now: datetime, token: str | None = None) -> str:
+    """A new token for the API; it can't be read again later. `token` gives one that was chosen elsewhere (HARELINE_API_TOKEN).
+
+    A chosen token replaces the user's other tokens of that name, so that changing the variable ends the old token.
+    """
+    plain = token or fresh()
+    with transaction.atomic():
+        if token:
+            ApiToken.objects.filter(name=name).exclude(sha256=digest(plain)).delete()
+        ApiToken.objects.update_or_create(
+            sha256=digest(plain), defaults={"user": user, "name": name}, create_defaults={"user": user, "name": name, "created_at": now}
+        )
+    return plain
+
+
+def touch_token(token: ApiToken, now: datetime) -> None:
+    """Notes that the token was used, at most once a minute, so that calls don't become writes."""
+    if token.last_used_at is None or now - token.last_used_at >= TOUCH_AT_MOST_EVERY:
+        ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
