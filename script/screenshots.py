@@ -49,7 +49,7 @@ def addresses(context: BrowserContext, root: str) -> dict[str, str]:
         named = [item for item in items if item.get("name", item.get("hostname"))]
         if named:
             found[name] = f"{path}{named[0]['id']}/"
-    found["password"] = "password/change/"
+    found["change-password"] = "password/change/"
     return found
 
 
