@@ -70,6 +70,7 @@ def worker_row(worker: Worker, now: datetime, lost: Collection[str] = ()) -> Liv
             "failed_per_second": worker.failed_per_second if alive else None,
         },
         html={
+            "level": render_to_string("components/_level.html", {"level": level, "text": "", "pill": False}).strip(),
             "slots": render_to_string("workers/_slots.html", {"slots": slots, "key": key}).strip(),
             "tasks": render_to_string("workers/_tasks.html", _tasks_context(worker, tasks, now)).strip(),
             "pulse": render_to_string("workers/_pulse.html", {"worker": worker, "lines": pulse_lines(worker, now, lost)}).strip(),

@@ -1,0 +1,122 @@
+"""A worker node's row: the same prepared words on every page and in every live patch."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from dashboard.rows.workers import arguments_words, heartbeat_words, host_of, moment, pool_words, pulse_lines, running_tasks, skew_words, worker_row
+from workers.models import Worker
+
+NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+
+
+def online(**known: Any) -> Worker:
+    return Worker(**{"pk": 7, "state": Worker.ONLINE, "hostname": "worker-a@web-1", "software": {}, **known})
+
+
+@pytest.mark.parametrize(
+    ("worker", "words"),
+    [
+        (online(), "pool unknown"),
+        (online(concurrency=4), "pool unknown, 4 slots"),
+        (online(pool="prefork"), "prefork"),
+        (online(pool="threads", concurrency=8), "threads 8"),
+        (online(pool="prefork", concurrency=4, autoscale_min=2, autoscale_max=6), "prefork, autoscale 2–6 · now 4"),
+    ],
+)
+def test_the_pool_is_told_in_words(worker: Worker, words: str) -> None:
+    assert pool_words(worker) == words
+
+
+def test_the_row_of_a_worker_of_which_nothing_is_known_claims_nothing() -> None:
+    row = worker_row(Worker(pk=1, hostname="new@web-1", software={}), NOON)
+    assert row.key == "worker-1"
+    assert row.mark == {"level": "unknown", "state": "unknown"}
+    assert {row.text[part] for part in ("used", "free", "reserved", "scheduled", "concurrency", "prefetch", "load", "uptime")} == {"–"}
+    assert set(row.number.values()) == {None}
+    assert "unknown" in row.html["slots"]
+
+
+def test_the_row_of_a_busy_worker() -> None:
+    row = worker_row(online(concurrency=8, active=5, reserved=3, pool="prefork", prefetch=32, load=[2.14, 1, 1], succeeded_per_second=0.04), NOON)
+    assert (row.text["slots"], row.text["free"], row.text["reserved"], row.text["load"], row.text["succeeded"]) == ("5 / 8", "3", "3", "2.1", "<0.1")
+    assert row.number["active"] == 5
+    assert row.html["slots"].count("slot-used") == 5
+    assert "<strong>5</strong> of 8 used, 3 free, 3 reserved" in row.html["slots"]
+
+
+def test_a_worker_that_is_gone_has_no_used_or_free_slots() -> None:
+    worker = Worker(pk=3, hostname="b@web-1", state=Worker.GONE, reason="no heartbeat for 12 s", since=NOON, concurrency=4, active=2, reserved=1, software={})
+    row = worker_row(worker, NOON)
+    assert (row.text["used"], row.text["free"], row.number["active"]) == ("–", "–", None)
+    assert row.mark["level"] == "critical"
+    assert "slots unknown, because no heartbeat for 12 s" in row.html["slots"]
+    assert "held 3 tasks when last heard of" in row.html["tasks"]
+    assert "gone since 12:00:00" in row.html["pulse"]
+
+
+def test_a_worker_that_lost_a_queue_is_alive_and_critical() -> None:
+    row = worker_row(online(concurrency=2, active=0), NOON, lost=["mail"])
+    assert row.mark["level"] == "critical"
+    assert "alive, not consuming mail" in row.html["pulse"]
+
+
+def test_running_tasks_are_listed_longest_first_and_the_rest_is_counted() -> None:
+    tasks = [{"uuid": str(n), "name": f"task.{n}", "args": f"({n},)", "started_at": (NOON - timedelta(seconds=n)).isoformat()} for n in range(1, 9)]
+    worker = online(active=8, concurrency=8, active_tasks=tasks)
+    assert [task.name for task in running_tasks(worker, NOON)][:2] == ["task.8", "task.7"]
+    assert running_tasks(worker, NOON)[0].running == "8 s"
+    assert "+5 more" in worker_row(worker, NOON).html["tasks"]
+
+
+def test_names_and_arguments_from_outside_are_escaped() -> None:
+    row = worker_row(online(active=1, active_tasks=[{"uuid": "1", "name": "<b>", "args": "<script>", "started_at": None}]), NOON)
+    assert "<script>" not in row.html["tasks"]
+    assert "&lt;script&gt;" in row.html["tasks"]
+
+
+@pytest.mark.parametrize(
+    ("worker", "words"),
+    [
+        (online(active=None), "what it runs is unknown"),
+        (online(active=0), "idle"),
+        (online(active=2), "runs 2 tasks; which ones is unknown"),
+        (Worker(pk=1, hostname="x", state=Worker.GONE, software={}), "held no task when last heard of"),
+    ],
+)
+def test_where_no_task_can_be_listed_it_says_so(worker: Worker, words: str) -> None:
+    assert words in worker_row(worker, NOON).html["tasks"]
+
+
+def test_the_pulse_of_a_solo_worker_that_is_busy_is_explained() -> None:
+    worker = online(pool="solo", active=1, concurrency=1, heartbeat_at=NOON - timedelta(minutes=2), heartbeat_seconds=2.0)
+    assert ("", "no heartbeat while it runs a task (solo)") in pulse_lines(worker, NOON)
+    worker.active = 0
+    assert ("", "heartbeat 2 min ago") in pulse_lines(worker, NOON)
+
+
+def test_a_clock_is_called_wrong_only_beyond_the_networks_delay() -> None:
+    assert [skew_words(online(clock_skew_seconds=skew)) for skew in (None, 0.2, 0.4, -9.0)] == ["", "", "clock 0.4 s ahead", "clock 9 s behind"]
+
+
+def test_a_heartbeat_that_never_came_is_not_old() -> None:
+    assert heartbeat_words(online(), NOON) == "no heartbeat yet"
+
+
+@pytest.mark.parametrize(
+    ("stored", "told"), [(None, None), ("soon", None), (True, None), (NOON.timestamp(), NOON), (NOON.isoformat(), NOON), ("2026-11-24T12:00:00", NOON)]
+)
+def test_a_stored_moment_is_read_or_unknown(stored: Any, told: datetime | None) -> None:
+    assert moment(stored) == told
+
+
+def test_arguments_are_cut() -> None:
+    assert arguments_words("x" * 500) == "x" * 119 + "…"
+    assert arguments_words({"a": 1}) == "({'a': 1})"
+
+
+def test_a_host_is_what_follows_the_last_at() -> None:
+    assert [host_of(name) for name in ("a@b@c", "plain", "trailing@")] == ["c", "plain", "trailing@"]

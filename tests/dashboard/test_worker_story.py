@@ -1,0 +1,94 @@
+"""The sentences of a worker node's page."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from dashboard.worker_story import event_counts, events_story, prefetch_story, processes_story, registered_tasks, sources
+from workers.models import EventSource, Worker
+
+NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+
+
+def worker(**known: Any) -> Worker:
+    return Worker(**{"state": Worker.ONLINE, "hostname": "a@web-1", "first_seen_at": NOON, **known})
+
+
+@pytest.mark.parametrize(
+    ("known", "sentence"),
+    [
+        ({}, "Unknown, because the node has not been asked yet."),
+        ({"inspect_reason": "nobody may ask"}, "Unknown, because nobody may ask."),
+        ({"prefetch": 0}, "No limit: it takes every message that its queues have ready."),
+        (
+            {"prefetch": 32, "pool": "prefork", "concurrency": 8},
+            "It may hold 32 messages that it has not acknowledged: 8 processes × worker_prefetch_multiplier 4.",
+        ),
+        (
+            {"prefetch": 9, "pool": "threads", "concurrency": 2, "scheduled": 1},
+            "It may hold 9 messages that it has not acknowledged: 2 threads × worker_prefetch_multiplier 4, and one more for each of the 1 task that wait for their ETA.",
+        ),
+        (
+            {"prefetch": 12, "pool": "prefork", "concurrency": 1, "autoscale_max": 3},
+            "It may hold 12 messages that it has not acknowledged: at most 3 processes × worker_prefetch_multiplier 4.",
+        ),
+        (
+            {"prefetch": 8, "pool": "solo", "concurrency": 1},
+            "It may hold 8 messages that it has not acknowledged: the solo pool counts the machine's cores, not its one slot.",
+        ),
+        ({"prefetch": 7, "pool": "prefork", "concurrency": 2}, "It may hold 7 messages that it has not acknowledged."),
+    ],
+)
+def test_the_prefetch_is_explained(known: dict[str, Any], sentence: str) -> None:
+    assert prefetch_story(worker(**known)) == sentence
+
+
+@pytest.mark.parametrize(
+    ("known", "level", "words"),
+    [
+        ({"events_off": True}, "notice", "worker_send_task_events = True"),
+        ({"lost_events": 3}, "warning", "3 task events did not reach us since 12:00:00"),
+        ({}, "unknown", "have not told yet"),
+        ({"processed": 4, "processed_at_first_sight": 4}, "ok", "no task since we first saw it"),
+        ({"processed": 9, "processed_at_first_sight": 4}, "ok", "5 tasks were processed since 12:00:00; no event of them is missing"),
+    ],
+)
+def test_events_are_reconciled_in_words(known: dict[str, Any], level: str, words: str) -> None:
+    told_level, sentence = events_story(worker(**known), NOON)
+    assert told_level == level
+    assert words in sentence
+
+
+def test_what_may_not_be_asked_is_said_with_the_line_that_would_permit_it() -> None:
+    source = EventSource(
+        state=EventSource.RECEIVING, inspect_state="refused", inspect_reason="asking needs rights on the pidbox", inspect_grant="rabbitmqctl set_permissions …"
+    )
+    events, inspect = sources(worker(heartbeat_at=NOON - timedelta(seconds=2), heartbeat_seconds=2.0), source, NOON)
+    assert (events.level, events.text) == ("ok", "Last heartbeat 2 s ago, one every 2 s.")
+    assert (inspect.level, inspect.text, inspect.grant) == ("unknown", "Asking needs rights on the pidbox.", "rabbitmqctl set_permissions …")
+
+
+def test_without_a_receiver_events_are_unknown() -> None:
+    events, inspect = sources(worker(inspected_at=NOON), None, NOON)
+    assert events.level == "unknown"
+    assert inspect.level == "ok"
+
+
+def test_registered_tasks_are_searched_by_name() -> None:
+    node = worker(registered=[{"name": "shop.mail", "attributes": {"rate_limit": "10/m"}}, {"name": "shop.Add", "attributes": {}}])
+    assert [task.name for task in registered_tasks(node, "")] == ["shop.Add", "shop.mail"]
+    assert [(task.name, task.attributes) for task in registered_tasks(node, "MAIL")] == [("shop.mail", "rate_limit=10/m")]
+    assert registered_tasks(worker(), "") == []
+
+
+def test_event_counts_begin_with_the_most_frequent() -> None:
+    assert event_counts(worker(event_counts={"task-started": 2, "task-received": 1200})) == [("task-received", "1,200"), ("task-started", "2")]
+
+
+def test_the_pool_is_told_where_there_is_no_list_of_processes() -> None:
+    assert processes_story(worker(pool="prefork", concurrency=2, processes=[1, 2])) == ""
+    assert processes_story(worker(pool="threads", concurrency=8, pid=4)) == "8 threads in one process (4)."
+    assert processes_story(worker(pool="solo", concurrency=1, processes=[9], pid=9)).startswith("The solo pool runs tasks in the worker's own process (9)")
