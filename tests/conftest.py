@@ -1,1 +1,89 @@
-"""Fixtures that the whole suite shares."""
+"""Fixtures that the whole suite shares: a real RabbitMQ node, a server of faults, the database."""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from brokers.addresses import BrokerAddress
+from script.rabbitmq_node import RabbitNode
+from tests.fault_server import FaultServer, running_fault_server
+
+
+class TestNode(RabbitNode):
+    """A private node with what tests ask of it."""
+
+    __test__ = False  # not a class of tests
+
+    def new_vhost(self) -> str:
+        """The name of a virtual host that nobody else uses, where the node's user may do everything."""
+        name = f"t{secrets.token_hex(6)}"
+        self.api("PUT", f"vhosts/{name}")
+        self.api("PUT", f"permissions/{name}/{quote(self.user)}", {"configure": ".*", "write": ".*", "read": ".*"})
+        return name
+
+    def new_user(self, tags: str = "monitoring", permissions: dict[str, dict[str, str]] | None = None) -> tuple[str, str]:
+        """A user and password; `permissions` by virtual host: {"/": {"configure": "", "write": "", "read": ""}}."""
+        name, password = f"u{secrets.token_hex(6)}", secrets.token_hex(12)
+        self.api("PUT", f"users/{name}", {"password": password, "tags": tags})
+        for vhost, rights in (permissions or {}).items():
+            self.api("PUT", f"permissions/{quote(vhost, safe='')}/{name}", rights)
+        return name, password
+
+    def address(self, name: str = "test", user: str | None = None, password: str | None = None) -> BrokerAddress:
+        """As HARELINE_BROKERS would name this node."""
+        return BrokerAddress(name, (self.management_url,), user or self.user, self.password if password is None else password)
+
+
+def _running_node() -> Iterator[TestNode]:
+    with tempfile.TemporaryDirectory(prefix="hareline-rabbitmq-", ignore_cleanup_errors=True) as directory:
+        node = TestNode(Path(directory), statistics_interval_ms=500)
+        node.start()
+        try:
+            yield node
+        finally:
+            node.kill()  # its data goes with the directory, so there is nothing to end in good order
+
+
+@pytest.fixture(scope="session")
+def rabbitmq() -> Iterator[TestNode]:
+    """A RabbitMQ node for all tests of this process. Never stop it: take `own_rabbitmq` for that, and a `vhost` for what you declare."""
+    yield from _running_node()
+
+
+@pytest.fixture
+def own_rabbitmq() -> Iterator[TestNode]:
+    """A RabbitMQ node for this test alone, which may `stop()`, `kill()` and `start()` it. Takes some seconds."""
+    yield from _running_node()
+
+
+@pytest.fixture
+def vhost(rabbitmq: TestNode) -> Iterator[str]:
+    """The name of a virtual host of `rabbitmq` for this test alone."""
+    name = rabbitmq.new_vhost()
+    yield name
+    rabbitmq.api("DELETE", f"vhosts/{name}")
+
+
+@pytest.fixture
+def broker_address(rabbitmq: TestNode) -> BrokerAddress:
+    """The node of `rabbitmq`, as HARELINE_BROKERS would name it."""
+    return rabbitmq.address()
+
+
+@pytest.fixture
+def fault_server() -> Iterator[FaultServer]:
+    """A loopback server whose answers the test sets."""
+    with running_fault_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings() -> Any:
+    """Nothing to change: tests/settings.py has given each process its own database file."""

@@ -1,0 +1,85 @@
+"""The private RabbitMQ node as a program: `run` keeps it running until SIGTERM, `stop` and `start` let a person take it down and up again.
+
+    python -m script.rabbitmq_program run DIRECTORY
+
+A node that ends by itself or is killed is started again after 20 seconds: long enough to see how a dead broker looks.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+from script.rabbitmq_machine import NodeError
+from script.rabbitmq_node import RabbitNode
+
+PORTS = {"amqp": 17672, "management": 17673, "prometheus": 17674, "distribution": 17675, "epmd": 17676}
+PAUSE_SECONDS = 20.0
+
+
+def hold_file(directory: Path) -> Path:
+    """While this file exists, the node stays down."""
+    return directory / "stopped"
+
+
+def run(directory: Path) -> None:
+    """Returns after SIGTERM or SIGINT, with the node and its epmd gone. Raises NodeError if a start fails."""
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    node = RabbitNode(directory, PORTS)
+    hold_file(directory).unlink(missing_ok=True)
+    try:
+        while not ended.is_set():
+            node.start(stop_waiting=ended.is_set)
+            watch(node, ended)
+            node.stop()
+            pause(directory, ended)
+    finally:
+        node.stop()
+
+
+def watch(node: RabbitNode, ended: threading.Event) -> None:
+    """Returns when the node ended, is to be held, or the program is to end."""
+    while not ended.wait(0.3) and node.pid and not hold_file(node.directory).exists():
+        pass
+
+
+def pause(directory: Path, ended: threading.Event) -> None:
+    """Waits before the next start: 20 seconds after a node that died, else until `start` removes the hold."""
+    held = hold_file(directory).exists()
+    if not ended.is_set():
+        say("the broker is stopped" if held else f"the broker ended; it is started again in {PAUSE_SECONDS:.0f} seconds")
+    until = time.monotonic() + PAUSE_SECONDS
+    while not ended.wait(0.3) and (hold_file(directory).exists() if held else time.monotonic() < until):
+        pass
+
+
+def say(text: str) -> None:
+    print(f"hareline demo: {text}", file=sys.stderr, flush=True)
+
+
+def main(arguments: list[str]) -> int:
+    if len(arguments) != 2 or arguments[0] not in ("run", "stop", "start"):
+        print(__doc__, file=sys.stderr)
+        return 2
+    directory = Path(arguments[1]).resolve()
+    try:
+        if arguments[0] == "run":
+            directory.mkdir(parents=True, exist_ok=True)
+            run(directory)
+        elif arguments[0] == "stop":
+            hold_file(directory).touch()
+        else:
+            hold_file(directory).unlink(missing_ok=True)
+    except NodeError as error:
+        say(str(error))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

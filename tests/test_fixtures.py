@@ -1,0 +1,91 @@
+"""The suite's own tools do what they say."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import socket
+import threading
+import urllib.error
+import urllib.request
+
+import pytest
+from django.db import connection
+
+from dashboard.models import User
+from tests.conftest import TestNode
+from tests.fault_server import Answer, FaultServer
+from tests.waiting import wait_until
+
+
+def get(url: str) -> tuple[int, bytes]:
+    with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310
+        return answer.status, answer.read()
+
+
+def test_the_private_node_answers_with_a_virtual_host_for_the_test(rabbitmq: TestNode, vhost: str) -> None:
+    rabbitmq.api("PUT", f"queues/{vhost}/mail", {"durable": True})
+    assert [queue["name"] for queue in rabbitmq.api("GET", f"queues/{vhost}")] == ["mail"]
+
+
+def test_the_private_node_has_no_guest_and_listens_on_the_loopback_only(rabbitmq: TestNode) -> None:
+    assert [user["name"] for user in rabbitmq.api("GET", "users") if user["name"] == "guest"] == []
+    for port in rabbitmq.ports.values():  # a listener on every interface would accept on this second loopback address
+        with pytest.raises(OSError):
+            socket.create_connection(("127.0.0.2", port), timeout=5)
+
+
+def test_a_node_that_was_killed_starts_again_with_its_data_and_ports(own_rabbitmq: TestNode) -> None:
+    own_rabbitmq.api("PUT", "queues/%2F/mail", {"durable": True})
+    ports = own_rabbitmq.ports
+    own_rabbitmq.kill()
+    with pytest.raises(urllib.error.URLError):
+        own_rabbitmq.api("GET", "overview")
+    own_rabbitmq.start()
+    assert own_rabbitmq.ports == ports
+    assert [queue["name"] for queue in own_rabbitmq.api("GET", "queues/%2F")] == ["mail"]
+
+
+def test_a_stopped_node_leaves_no_process(own_rabbitmq: TestNode) -> None:
+    pids = own_rabbitmq.running_pids
+    assert len(pids) == 3
+    own_rabbitmq.stop()
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+def test_the_fault_server_gives_its_answers_in_turn(fault_server: FaultServer) -> None:
+    fault_server.answer("/api/nodes", [], Answer(status=200, body=b"not JSON"))
+    assert get(f"{fault_server.url}/api/nodes") == (200, b"[]")
+    assert get(f"{fault_server.url}/api/nodes?a=1") == (200, b"not JSON")
+    assert [asked.query for asked in fault_server.asked] == ["", "a=1"]
+
+
+def test_the_fault_server_cuts_and_resets(fault_server: FaultServer) -> None:
+    fault_server.answer("/cut", body=b"0123456789", cut_after=4)
+    fault_server.answer("/reset", reset=True)
+    with pytest.raises(http.client.IncompleteRead):
+        get(f"{fault_server.url}/cut")
+    with pytest.raises(OSError):
+        get(f"{fault_server.url}/reset")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_another_thread_sees_the_database_of_the_test() -> None:
+    User.objects.create(username="ann")
+    seen: list[int] = []
+
+    def look() -> None:
+        seen.append(User.objects.count())
+        connection.close()
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    thread.join(10)
+    assert seen == [1]
+
+
+def test_waiting_in_vain_tells_the_last_answer() -> None:
+    with pytest.raises(AssertionError, match="the last answer was 0"):
+        wait_until(lambda: 0, seconds=0.05)

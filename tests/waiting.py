@@ -1,0 +1,21 @@
+"""Waiting for something that another thread or process does, without guessing how long it takes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+Answer = TypeVar("Answer")
+
+
+def wait_until(condition: Callable[[], Answer], seconds: float = 10) -> Answer:
+    """The first true answer of `condition`. Raises AssertionError with its last answer once the time is over."""
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = condition()
+        if answer:
+            return answer
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {seconds:g} seconds in vain; the last answer was {answer!r}")
+        time.sleep(0.02)
