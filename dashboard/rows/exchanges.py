@@ -35,7 +35,7 @@ def exchange_row(exchange: Exchange, broker: Broker, now: datetime) -> LiveRow:
     return LiveRow(
         key=f"exchange-{exchange.pk}",
         text={"in": formatting.rate(exchange.publish_in_per_second), "out": formatting.rate(exchange.publish_out_per_second)},
-        mark={"stale": "true" if hidden else "false"},
+        mark={"stale": "yes" if hidden else "no"},
         number={"publish_in_per_second": exchange.publish_in_per_second, "publish_out_per_second": exchange.publish_out_per_second},
         fixed={
             "exchange": exchange,

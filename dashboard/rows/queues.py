@@ -44,7 +44,7 @@ def queue_row(queue: Queue, broker: Broker, consuming: Sequence[Consuming], now:
             "outlook": "" if stale else outlook(queue),
             "reason": _reason(level),
         },
-        mark={"level": level.word, "stale": "true" if stale else "false"},
+        mark={"level": level.word, "stale": "yes" if stale else "no"},
         number={
             "depth": queue.depth,
             "ready": queue.ready,

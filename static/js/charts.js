@@ -1,0 +1,254 @@
+// Charts of templates/components/_chart.html: uPlot with one time axis and one cursor for the page, live points, gaps, a keyboard, a table.
+// The points it begins with stand in data-points; "hareline:row" and "hareline:tick" append; after a pause the missing ones are fetched
+// from data-src (the history call of the API). Without scripts the page shows its table.
+
+import uPlot from "../vendor/uPlot.esm.js";
+import { clock, gapsOf, paintEnds, paintGaps, paintMarks, token } from "./chart_paint.js";
+
+const charts = new Map(); // figure: LiveChart
+const started = performance.now();
+
+class LiveChart {
+  constructor(figure) {
+    this.figure = figure;
+    this.part = (name) => figure.querySelector(`[data-chart-${name}]`);
+    const { series, points, marks, now, range, step, decimals } = figure.dataset;
+    this.lines = JSON.parse(series).map((line) => ({ ...line, dash: line.dash ? line.dash.split(" ").map(Number) : [] }));
+    this.metrics = [...new Set(this.lines.flatMap((line) => line.metrics))];
+    const { times, values } = JSON.parse(points);
+    this.times = times;
+    this.values = Object.fromEntries(this.metrics.map((metric) => [metric, values[metric] ?? times.map(() => null)]));
+    this.latest = Object.fromEntries(this.metrics.map((metric) => [metric, this.values[metric].at(-1) ?? null]));
+    this.marks = JSON.parse(marks);
+    this.serverNow = Date.parse(now) / 1000;
+    this.range = Number(range);
+    this.step = Number(step);
+    this.decimals = Number(decimals);
+    this.zoomed = null;
+    this.build();
+  }
+
+  now() {
+    return this.serverNow + (performance.now() - started) / 1000;
+  }
+
+  span() {
+    return this.zoomed ?? [this.now() - this.range, this.now()];
+  }
+
+  columns() {
+    const line = ({ metrics }) => this.times.map((_, at) => metrics.reduce((sum, metric) => (sum === null || this.values[metric][at] == null ? null : sum + this.values[metric][at]), 0));
+    return [this.times, ...this.lines.map(line)];
+  }
+
+  colour(line) {
+    if (line.colour !== "level") return token(line.colour);
+    const level = document.getElementById(this.figure.dataset.row)?.dataset.level;
+    return token(["critical", "warning"].includes(level) ? level : "s1");
+  }
+
+  written(value) {
+    if (value == null) return "unknown";
+    if (this.decimals && value > 0 && value < 0.1) return "<0.1";
+    return value.toLocaleString("en", { minimumFractionDigits: this.decimals, maximumFractionDigits: this.decimals });
+  }
+
+  build() {
+    const plot = this.part("plot");
+    plot.hidden = false;
+    this.data = this.columns();
+    this.plot = new uPlot(this.options(plot), this.data, plot);
+    new ResizeObserver(() => this.plot.setSize({ width: plot.clientWidth, height: plot.clientHeight })).observe(plot);
+    plot.addEventListener("keydown", (event) => this.key(event));
+    plot.addEventListener("dblclick", () => zoom(null));
+    plot.addEventListener("blur", () => this.cursorTo(null));
+    this.part("whole").addEventListener("click", () => zoom(null));
+    this.figure.querySelector("details").addEventListener("toggle", () => this.fillTable());
+  }
+
+  options(plot) {
+    const axis = { stroke: () => token("axis"), font: `11px ${token("font")}`, ticks: { show: false }, gap: 6 };
+    return {
+      width: plot.clientWidth,
+      height: plot.clientHeight,
+      padding: [10, Math.min(104, 44 + 7 * Math.max(...this.lines.map((line) => line.label.length + 6))), 0, 0],
+      legend: { show: false },
+      cursor: { sync: { key: "page" }, y: false, drag: { x: true, y: false, setScale: false }, points: { size: 6 } },
+      scales: { x: { range: () => this.span() }, y: { range: (_, low, high) => [0, high > 0 ? high * 1.08 : 1] } },
+      axes: [
+        { ...axis, size: 24, grid: { show: false }, space: 80, values: (u, splits, _, __, step) => splits.map((at) => clock(at).slice(0, step < 60 ? 8 : 5)) },
+        { ...axis, size: 52, space: 34, grid: { stroke: () => token("grid"), width: 1 }, values: (u, splits) => splits.map((value) => value.toLocaleString("en")) },
+      ],
+      series: [{}, ...this.lines.map((line) => this.series(line))],
+      hooks: {
+        drawAxes: [(u) => paintGaps(u, this.gaps(), devicePixelRatio)],
+        draw: [(u) => paintMarks(u, this.marks, devicePixelRatio), (u) => paintEnds(u, this.ends(), devicePixelRatio)],
+        setCursor: [(u) => this.head(u.cursor.idx)],
+        setSelect: [(u) => this.select(u)],
+      },
+    };
+  }
+
+  series(line) {
+    return {
+      label: line.label,
+      stroke: () => this.colour(line),
+      fill: line.fill ? () => `color-mix(in srgb, ${this.colour(line)} 11%, transparent)` : undefined,
+      width: 1.75,
+      dash: line.dash,
+      points: { show: false },
+    };
+  }
+
+  gaps() {
+    return gapsOf(this.data, Math.max(this.step, 5), ...this.span());
+  }
+
+  ends() {
+    return this.lines.flatMap((line, at) => {
+      const column = this.data[at + 1];
+      let last = column.length - 1;
+      while (last >= 0 && column[last] == null) last -= 1;
+      return last < 0 ? [] : [{ text: `${line.label} ${this.written(column[last])}`, colour: this.colour(line), dash: line.dash, x: this.times[last], value: column[last] }];
+    });
+  }
+
+  sentence(at) {
+    return `${clock(this.times[at])}: ${this.lines.map((line, index) => `${line.label} ${this.written(this.data[index + 1][at])}`).join(", ")}`;
+  }
+
+  head(at) {
+    this.part("cursor").textContent = at == null || this.times[at] === undefined ? "" : this.sentence(at);
+  }
+
+  select(u) {
+    const { left, width } = u.select;
+    if (width < 8) return;
+    u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+    zoom([u.posToVal(left, "x"), u.posToVal(left + width, "x")]);
+  }
+
+  key(event) {
+    const step = event.shiftKey ? 10 : 1;
+    const shown = this.times.findIndex((time) => time >= this.span()[0]);
+    const last = this.times.length - 1;
+    const here = this.at ?? last + 1;
+    const next = { ArrowLeft: here - step, ArrowRight: here + step, Home: shown, End: last, Escape: null }[event.key];
+    if (next === undefined || last < 0) return;
+    event.preventDefault();
+    this.cursorTo(next === null ? null : Math.min(last, Math.max(Math.max(0, shown), next)));
+  }
+
+  cursorTo(at) {
+    if (at === null && this.at == null) return;
+    this.at = at;
+    this.plot.setCursor(at === null ? { left: -10, top: -10 } : { left: this.plot.valToPos(this.times[at], "x"), top: 10 });
+    this.part("said").textContent = at === null ? "" : this.sentence(at);
+  }
+
+  append(at, numbers = {}) {
+    for (const metric of this.metrics) if (metric in numbers) this.latest[metric] = numbers[metric];
+    const count = this.times.length;
+    if (count && at < this.times[count - 1]) return;
+    // Beyond the newest step a later reading takes the place of the one before, so that the distance of points stays
+    const replace = count > 1 && at - this.times[count - 2] < this.step * 0.9;
+    if (count && (replace || at === this.times[count - 1])) this.drop(-1);
+    this.times.push(at);
+    for (const metric of this.metrics) this.values[metric].push(this.latest[metric]);
+    while (this.times.length && this.times[0] < this.now() - this.range - 2 * this.step) this.drop(0);
+    this.draw();
+  }
+
+  drop(at) {
+    for (const column of [this.times, ...Object.values(this.values)]) at === 0 ? column.shift() : column.pop();
+    if (this.at != null && at === 0) this.at = Math.max(0, this.at - 1);
+  }
+
+  draw() {
+    if (this.drawing || document.hidden) return;
+    this.drawing = requestAnimationFrame(() => {
+      this.drawing = null;
+      this.data = this.columns();
+      this.plot.setData(this.data, true);
+    });
+  }
+
+  // The points of a pause (a hidden tab, a lost connection), asked for once.
+  async catchUp() {
+    const since = this.times.at(-1) ?? this.now() - this.range;
+    if (this.fetching || this.now() - since < 3 * Math.max(this.step, 5)) return;
+    this.fetching = true;
+    try {
+      const answers = await Promise.all(this.metrics.map((metric) => this.fetchMetric(metric, since)));
+      const times = answers[0].times.map((time) => Date.parse(time) / 1000);
+      times.forEach((time, at) => {
+        if (time <= since) return;
+        this.times.push(time);
+        this.metrics.forEach((metric, column) => this.values[metric].push(answers[column].values[at]));
+      });
+      this.draw();
+    } catch {
+      // The gap stays hatched and says so; the next reading goes on
+    } finally {
+      this.fetching = false;
+    }
+  }
+
+  async fetchMetric(metric, since) {
+    const address = new URL(this.figure.dataset.src, location.href);
+    const asked = { metric, step: this.step, from: new Date(since * 1000).toISOString(), to: new Date(this.now() * 1000).toISOString() };
+    for (const [name, value] of Object.entries(asked)) address.searchParams.set(name, value);
+    const answer = await fetch(address, { headers: { Accept: "application/json" } });
+    if (!answer.ok) throw new Error(`${answer.status}`);
+    return answer.json();
+  }
+
+  fillTable() {
+    if (!this.figure.querySelector("details").open) return;
+    const rows = [];
+    for (let at = this.times.length - 1; at >= 0 && rows.length < 60; at -= 1) {
+      if (this.data.slice(1).every((column) => column[at] == null)) continue;
+      const row = document.createElement("tr");
+      row.append(Object.assign(document.createElement("th"), { scope: "row", textContent: clock(this.times[at]) }));
+      for (const column of this.data.slice(1)) row.append(Object.assign(document.createElement("td"), { className: "num", textContent: this.written(column[at]) }));
+      rows.push(row);
+    }
+    if (rows.length) this.part("rows").replaceChildren(...rows);
+  }
+}
+
+function zoom(span) {
+  for (const chart of charts.values()) {
+    chart.zoomed = span;
+    chart.part("whole").hidden = span === null;
+    chart.plot.setData(chart.data, true);
+  }
+}
+
+function find() {
+  for (const [figure, chart] of charts) {
+    if (figure.isConnected) continue;
+    chart.plot.destroy();
+    charts.delete(figure);
+  }
+  for (const figure of document.querySelectorAll("[data-chart]")) if (!charts.has(figure)) charts.set(figure, new LiveChart(figure));
+}
+
+const seconds = (at) => (typeof at === "number" ? at : Date.parse(at) / 1000);
+const redraw = () => charts.forEach((chart) => chart.plot.redraw(false));
+
+document.addEventListener("hareline:row", ({ detail }) => {
+  for (const chart of charts.values()) if (chart.figure.dataset.row === detail.key) chart.append(seconds(detail.at), detail.number ?? {});
+});
+document.addEventListener("hareline:tick", ({ detail }) => {
+  for (const chart of charts.values()) if (chart.figure.dataset.broker === String(detail.broker)) chart.append(seconds(detail.at));
+});
+document.addEventListener("visibilitychange", () => !document.hidden && charts.forEach((chart) => (chart.catchUp(), chart.draw())));
+document.addEventListener("htmx:afterSettle", find);
+document.addEventListener("hareline:parts", find);
+new MutationObserver(redraw).observe(document.documentElement, { attributeFilter: ["data-theme"] });
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+document.fonts?.ready.then(redraw);
+setInterval(() => charts.forEach((chart) => chart.draw()), 5000); // time goes on where nothing arrives: a gap grows in sight
+
+find();
