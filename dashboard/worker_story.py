@@ -47,7 +47,7 @@ def prefetch_story(worker: Worker) -> str:
         return "No limit: it takes every message that its queues have ready."
     held = worker.scheduled or 0
     start = f"It may hold {formatting.count(worker.prefetch, 'message')} that it has not acknowledged"
-    tail = f", and one more for each of the {formatting.count(held, 'task')} that wait for their ETA" if held else ""
+    tail = f", and {held:,} more, one for each task that waits for its ETA" if held else ""
     if worker.pool == "solo":
         return f"{start}: the solo pool counts the machine's cores, not its one slot{tail}."
     base = worker.autoscale_max or worker.concurrency
@@ -64,21 +64,16 @@ def events_story(worker: Worker, now: datetime) -> tuple[str, str]:
             "It runs tasks but sends no task events. Start it with -E or set worker_send_task_events = True; "
             "with task_send_sent_event = True in the producers, sent tasks are seen too."
         )
+    since = formatting.moment_text(worker.first_seen_at, now)
     if worker.lost_events:
-        return (
-            "warning",
-            f"{formatting.count(worker.lost_events, 'task event')} did not reach us since {formatting.moment_text(worker.first_seen_at, now)}, by its own count.",
-        )
+        return "warning", f"{formatting.count(worker.lost_events, 'task event')} did not reach us since {since}, by its own count."
     if worker.processed is None:
         return "unknown", "Its heartbeats have not told yet how many tasks it has processed."
-    seen = worker.processed - (worker.processed_at_first_sight if worker.processed_at_first_sight is not None else worker.processed)
+    base = worker.processed if worker.processed_at_first_sight is None else worker.processed_at_first_sight
+    seen = worker.processed - base
     if seen <= 0:
         return "ok", "It has processed no task since we first saw it."
-    verb = "was" if seen == 1 else "were"
-    return (
-        "ok",
-        f"It says {formatting.count(seen, 'task')} {verb} processed since {formatting.moment_text(worker.first_seen_at, now)}; no event of them is missing.",
-    )
+    return "ok", f"It says it has processed {formatting.count(seen, 'task')} since {since}; no event of them is missing."
 
 
 def sources(worker: Worker, source: EventSource | None, now: datetime) -> list[Source]:
@@ -90,9 +85,8 @@ def _events(worker: Worker, source: EventSource | None, now: datetime) -> Source
     if source is None:
         return Source("unknown", "Events", "The receiver has not looked at this virtual host yet.")
     if source.state != EventSource.RECEIVING:
-        return Source(
-            "unknown" if source.state != EventSource.OFF else "notice", "Events", _sentence(source.reason) or f"Events are {source.state}.", source.grant
-        )
+        level = "notice" if source.state == EventSource.OFF else "unknown"
+        return Source(level, "Events", _sentence(source.reason) or f"Events are {source.state}.", source.grant)
     if worker.heartbeat_at is None:
         return Source("ok", "Events", "Received; no heartbeat of this node yet.")
     every = f", one every {formatting.duration(worker.heartbeat_seconds)}" if worker.heartbeat_seconds else ""
@@ -135,8 +129,7 @@ def processes_story(worker: Worker) -> str:
         return ""
     if worker.concurrency is None:
         return f"Unknown, because {worker.inspect_reason or 'the node has not been asked yet'}."
+    pid = f" ({worker.pid})" if worker.pid else ""
     if worker.pool == "solo":
-        return (
-            f"The solo pool runs tasks in the worker's own process{f' ({worker.pid})' if worker.pid else ''}, one at a time; it sends no heartbeat meanwhile."
-        )
-    return f"{slots_noun(worker, worker.concurrency)} in one process{f' ({worker.pid})' if worker.pid else ''}."
+        return f"The solo pool runs tasks in the worker's own process{pid}, one at a time; it sends no heartbeat meanwhile."
+    return f"{slots_noun(worker, worker.concurrency)} in one process{pid}."

@@ -11,6 +11,7 @@ from dashboard.worker_story import event_counts, events_story, prefetch_story, p
 from workers.models import EventSource, Worker
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+UNACKNOWLEDGED = "that it has not acknowledged"
 
 
 def worker(**known: Any) -> Worker:
@@ -25,21 +26,21 @@ def worker(**known: Any) -> Worker:
         ({"prefetch": 0}, "No limit: it takes every message that its queues have ready."),
         (
             {"prefetch": 32, "pool": "prefork", "concurrency": 8},
-            "It may hold 32 messages that it has not acknowledged: 8 processes × worker_prefetch_multiplier 4.",
+            f"It may hold 32 messages {UNACKNOWLEDGED}: 8 processes × worker_prefetch_multiplier 4.",
         ),
         (
             {"prefetch": 9, "pool": "threads", "concurrency": 2, "scheduled": 1},
-            "It may hold 9 messages that it has not acknowledged: 2 threads × worker_prefetch_multiplier 4, and one more for each of the 1 task that wait for their ETA.",
+            f"It may hold 9 messages {UNACKNOWLEDGED}: 2 threads × worker_prefetch_multiplier 4, and 1 more, one for each task that waits for its ETA.",
         ),
         (
             {"prefetch": 12, "pool": "prefork", "concurrency": 1, "autoscale_max": 3},
-            "It may hold 12 messages that it has not acknowledged: at most 3 processes × worker_prefetch_multiplier 4.",
+            f"It may hold 12 messages {UNACKNOWLEDGED}: at most 3 processes × worker_prefetch_multiplier 4.",
         ),
         (
             {"prefetch": 8, "pool": "solo", "concurrency": 1},
-            "It may hold 8 messages that it has not acknowledged: the solo pool counts the machine's cores, not its one slot.",
+            f"It may hold 8 messages {UNACKNOWLEDGED}: the solo pool counts the machine's cores, not its one slot.",
         ),
-        ({"prefetch": 7, "pool": "prefork", "concurrency": 2}, "It may hold 7 messages that it has not acknowledged."),
+        ({"prefetch": 7, "pool": "prefork", "concurrency": 2}, f"It may hold 7 messages {UNACKNOWLEDGED}."),
     ],
 )
 def test_the_prefetch_is_explained(known: dict[str, Any], sentence: str) -> None:
@@ -53,7 +54,7 @@ def test_the_prefetch_is_explained(known: dict[str, Any], sentence: str) -> None
         ({"lost_events": 3}, "warning", "3 task events did not reach us since 12:00:00"),
         ({}, "unknown", "have not told yet"),
         ({"processed": 4, "processed_at_first_sight": 4}, "ok", "no task since we first saw it"),
-        ({"processed": 9, "processed_at_first_sight": 4}, "ok", "5 tasks were processed since 12:00:00; no event of them is missing"),
+        ({"processed": 9, "processed_at_first_sight": 4}, "ok", "has processed 5 tasks since 12:00:00; no event of them is missing"),
     ],
 )
 def test_events_are_reconciled_in_words(known: dict[str, Any], level: str, words: str) -> None:
@@ -63,9 +64,8 @@ def test_events_are_reconciled_in_words(known: dict[str, Any], level: str, words
 
 
 def test_what_may_not_be_asked_is_said_with_the_line_that_would_permit_it() -> None:
-    source = EventSource(
-        state=EventSource.RECEIVING, inspect_state="refused", inspect_reason="asking needs rights on the pidbox", inspect_grant="rabbitmqctl set_permissions …"
-    )
+    source = EventSource(state=EventSource.RECEIVING, inspect_state="refused")
+    source.inspect_reason, source.inspect_grant = "asking needs rights on the pidbox", "rabbitmqctl set_permissions …"
     events, inspect = sources(worker(heartbeat_at=NOON - timedelta(seconds=2), heartbeat_seconds=2.0), source, NOON)
     assert (events.level, events.text) == ("ok", "Last heartbeat 2 s ago, one every 2 s.")
     assert (inspect.level, inspect.text, inspect.grant) == ("unknown", "Asking needs rights on the pidbox.", "rabbitmqctl set_permissions …")
