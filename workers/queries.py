@@ -1,0 +1,112 @@
+"""Every question about workers and where their events are received. The only reader of `workers.models`.
+
+`scope` is what the asking person may see; `at` is a moment, None means now. Rows are models, to be read only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db.models import F, QuerySet
+from django.db.models.functions import Lower
+
+from brokers.queries.pages import BrokerRef, Page, check_page, in_scope, one_page, sort_key
+from brokers.scope import Scope
+from workers.models import EventSource, Worker
+
+WORKER_SORTS = (
+    "hostname", "vhost", "state", "pool", "concurrency", "active", "reserved", "processed",
+    "succeeded_per_second", "failed_per_second", "lost_events", "heartbeat_at",
+)  # fmt: skip
+_TEXTS = ("hostname", "vhost", "state", "pool")
+
+
+def workers(
+    scope: Scope,
+    *,
+    broker: BrokerRef | None = None,
+    vhost: str | None = None,
+    state: str | None = None,
+    text: str = "",
+    sort: str = "hostname",
+    page: int = 1,
+    page_size: int = 100,
+    at: datetime | None = None,
+) -> Page[Worker]:
+    """Workers of every state, those gone included, unknown values last. `text` is a part of the host name. ValueError for a sort or page that can't be.
+
+    With `at`: those first seen by then; what is not kept of the past is unknown in them, their state too.
+    """
+    check_page(page, page_size)
+    field, descending = sort_key(sort, WORKER_SORTS)
+    rows = Worker.objects.select_related("broker").filter(in_scope(scope, broker, vhost))
+    if text:
+        rows = rows.filter(hostname__icontains=text)
+    if at is not None:
+        rows = rows.filter(first_seen_at__lte=at)
+    if state is not None:
+        rows = rows.filter(state=state) if at is None else rows.none() if state != Worker.UNKNOWN else rows
+    found = one_page(_ordered(rows, field if at is None else "hostname", descending), page, page_size)
+    if at is not None:
+        found.items = [_as_then(worker) for worker in found.items]
+    return found
+
+
+def worker(scope: Scope, broker: BrokerRef, vhost: str, hostname: str) -> Worker | None:
+    return Worker.objects.select_related("broker").filter(in_scope(scope, broker, vhost), hostname=hostname).first()
+
+
+def worker_by_id(scope: Scope, worker_id: int) -> Worker | None:
+    return Worker.objects.select_related("broker").filter(in_scope(scope), pk=worker_id).first()
+
+
+def workers_by_ids(scope: Scope, ids: Iterable[int]) -> list[Worker]:
+    """In no particular order, without those that do not exist or may not be seen."""
+    return list(Worker.objects.select_related("broker").filter(in_scope(scope), pk__in=list(ids)))
+
+
+def workers_changed_since(broker_id: int, moment: datetime, vhost: str | None = None) -> list[Worker]:
+    """Workers whose row was stored at `moment` or later. For the tail, which serves all viewers: rights are checked by topic."""
+    rows = Worker.objects.select_related("broker").filter(broker_id=broker_id, changed_at__gte=moment)
+    return list(rows if vhost is None else rows.filter(vhost=vhost))
+
+
+def all_workers(broker_id: int, vhost: str | None = None) -> list[Worker]:
+    """Every worker of a broker, for the receiver and for what joins consumers with workers."""
+    rows = Worker.objects.filter(broker_id=broker_id)
+    return list(rows if vhost is None else rows.filter(vhost=vhost))
+
+
+def event_sources(scope: Scope, broker_id: int | None = None) -> list[EventSource]:
+    """Where events are received, or why not, by broker and virtual host. An empty list: no virtual host with Celery's event exchange was seen."""
+    return list(EventSource.objects.select_related("broker").filter(in_scope(scope, broker_id)).order_by("broker__name", "vhost"))
+
+
+def event_source(broker_id: int, vhost: str) -> EventSource | None:
+    return EventSource.objects.filter(broker_id=broker_id, vhost=vhost).first()
+
+
+def revisions() -> dict[int, int]:
+    """{event source id: revision}: it grows with every stored batch. For the tail."""
+    return dict(EventSource.objects.values_list("pk", "revision"))
+
+
+def _ordered(rows: QuerySet[Worker], field: str, descending: bool) -> QuerySet[Worker]:
+    expression = Lower(field) if field in _TEXTS else F(field)
+    first = expression.desc(nulls_last=True) if descending else expression.asc(nulls_last=True)
+    return rows.order_by(first, "hostname", "vhost", "id")
+
+
+_NOT_KEPT = (
+    "since", "concurrency", "processes", "active", "reserved", "scheduled", "active_tasks", "prefetch", "processed", "queues", "registered", "load",
+    "pid", "uptime_seconds", "clock_skew_seconds", "heartbeat_at", "succeeded_per_second", "failed_per_second",
+)  # fmt: skip
+
+
+def _as_then(worker: Worker) -> Worker:
+    """The row without what only holds now: never today's numbers under yesterday's date."""
+    worker.state, worker.reason = Worker.UNKNOWN, "the state of workers in the past is not kept"
+    for field in _NOT_KEPT:
+        setattr(worker, field, None)
+    return worker
