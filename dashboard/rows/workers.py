@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -15,7 +16,7 @@ from django.template.loader import render_to_string
 
 from dashboard import formatting, health
 from dashboard.rows.live_row import LiveRow
-from dashboard.rows.slots import slots_of
+from dashboard.rows.slots import Slots, slots_of
 from workers.models import Worker
 
 SHOWN_TASKS = 3
@@ -30,7 +31,6 @@ class RunningTask(msgspec.Struct, frozen=True):
     name: str
     arguments: str  # as the worker printed them, cut
     started_at: datetime | None
-    running: str  # "4 min 2 s"
 
 
 def worker_row(worker: Worker, now: datetime, lost: Collection[str] = ()) -> LiveRow:
@@ -39,7 +39,7 @@ def worker_row(worker: Worker, now: datetime, lost: Collection[str] = ()) -> Liv
     slots = slots_of(worker)
     alive = worker.state == Worker.ONLINE
     key = f"worker-{worker.pk}"
-    tasks = running_tasks(worker, now)
+    tasks = running_tasks(worker)
     free = None if worker.concurrency is None or worker.active is None else max(0, worker.concurrency - worker.active)
     return LiveRow(
         key=key,
@@ -60,6 +60,9 @@ def worker_row(worker: Worker, now: datetime, lost: Collection[str] = ()) -> Liv
             "failed": formatting.rate(worker.failed_per_second if alive else None),
             "processed": formatting.number(worker.processed),
             "heartbeat": heartbeat_words(worker, now),
+            "trouble": "" if level.word == "ok" else trouble_words(worker, level, now),
+            "pulse": pulse_words(worker, now),
+            "note": note_words(worker),
         },
         mark={"level": level.word, "state": worker.state},
         number={
@@ -70,10 +73,9 @@ def worker_row(worker: Worker, now: datetime, lost: Collection[str] = ()) -> Liv
             "failed_per_second": worker.failed_per_second if alive else None,
         },
         html={
-            "level": render_to_string("components/_level.html", {"level": level, "text": "", "pill": False}).strip(),
-            "slots": render_to_string("workers/_slots.html", {"slots": slots, "key": key}).strip(),
-            "tasks": render_to_string("workers/_tasks.html", _tasks_context(worker, tasks, now)).strip(),
-            "pulse": render_to_string("workers/_pulse.html", {"worker": worker, "lines": pulse_lines(worker, now, lost)}).strip(),
+            "level": _level_html(level),
+            "slots": _slots_html(slots, key if slots.bar else ""),
+            "tasks": _tasks_html(tuple(tasks[:SHOWN_TASKS]), _more(worker, tasks), _nothing_runs(worker)),
         },
         fixed={"worker": worker, "hostname": worker.hostname, "lost": sorted(lost)},
     )
@@ -121,23 +123,17 @@ def skew_words(worker: Worker) -> str:
     return f"clock {formatting.duration(abs(skew))} {'ahead' if skew > 0 else 'behind'}"
 
 
-def pulse_lines(worker: Worker, now: datetime, lost: Collection[str] = ()) -> list[tuple[str, str]]:
-    """What the last column says, at most three (level, words): how it is, and what stands out."""
+def trouble_words(worker: Worker, level: health.Level, now: datetime) -> str:
+    """What stands out, after the node's name: "alive, not consuming mail", "gone since 03:02:12", "its clock is 9 s off"."""
+    if worker.state == Worker.ONLINE:
+        return level.reason
+    return f"{worker.state} since {formatting.moment_text(worker.since, now)}" if worker.since else worker.state
+
+
+def pulse_words(worker: Worker, now: datetime) -> str:
+    """How the node's heart beats, or why it is not known to: "heartbeat 1 s ago"."""
     if worker.state != Worker.ONLINE:
-        since = f" since {formatting.moment_text(worker.since, now)}" if worker.since else ""
-        return [(health.worker_level(worker, now).word, f"{worker.state}{since}"), ("", worker.reason)]
-    lines = [("critical", f"alive, not consuming {formatting.listed(sorted(lost))}")] if lost else []
-    lines.append(("", _heartbeat_line(worker, now)))
-    if worker.events_off:
-        lines.append(("notice", "task events off"))
-    elif skew_words(worker):
-        lines.append(("", skew_words(worker)))
-    elif worker.uptime_seconds is not None:
-        lines.append(("", f"up {formatting.duration(worker.uptime_seconds)}"))
-    return lines[:3]
-
-
-def _heartbeat_line(worker: Worker, now: datetime) -> str:
+        return worker.reason
     if worker.heartbeat_at is None:
         return "answers, no heartbeat yet"
     silent_seconds = (now - worker.heartbeat_at).total_seconds()
@@ -147,21 +143,23 @@ def _heartbeat_line(worker: Worker, now: datetime) -> str:
     return f"heartbeat {formatting.age(worker.heartbeat_at, now)} ago"
 
 
-def running_tasks(worker: Worker, now: datetime) -> list[RunningTask]:
+def note_words(worker: Worker) -> str:
+    """ "up 2 d 4 h", with the clock where it is off."""
+    if worker.state != Worker.ONLINE:
+        return ""
+    up = "" if worker.uptime_seconds is None else f"up {formatting.duration(worker.uptime_seconds)}"
+    return ", ".join(words for words in (up, skew_words(worker)) if words)
+
+
+def running_tasks(worker: Worker) -> list[RunningTask]:
     """The tasks that run (or ran, when it was last heard of), longest first; those whose start is unknown last."""
-    tasks = [_running(task, now) for task in worker.active_tasks or []]
-    return sorted(tasks, key=lambda task: (task.started_at is None, task.started_at or now))
+    tasks = [_running(task) for task in worker.active_tasks or []]
+    return sorted(tasks, key=lambda task: (task.started_at is None, task.started_at or datetime.min.replace(tzinfo=UTC)))
 
 
-def _running(task: Mapping[str, Any], now: datetime) -> RunningTask:
-    started_at = moment(task.get("started_at"))
-    return RunningTask(
-        uuid=str(task.get("uuid") or ""),
-        name=str(task.get("name") or "unnamed task"),
-        arguments=arguments_words(task.get("args")),
-        started_at=started_at,
-        running=formatting.UNKNOWN if started_at is None else formatting.age(started_at, now),
-    )
+def _running(task: Mapping[str, Any]) -> RunningTask:
+    name = str(task.get("name") or "unnamed task")
+    return RunningTask(str(task.get("uuid") or ""), name, arguments_words(task.get("args")), moment(task.get("started_at")))
 
 
 def moment(value: Any) -> datetime | None:
@@ -191,23 +189,37 @@ def _sequence(arguments: Any) -> Sequence[Any]:
     return arguments if isinstance(arguments, list | tuple) else [arguments]
 
 
-def _tasks_context(worker: Worker, tasks: Sequence[RunningTask], now: datetime) -> dict[str, Any]:
-    running = worker.active if worker.active is not None else len(tasks)
-    return {
-        "alive": worker.state == Worker.ONLINE,
-        "tasks": tasks[:SHOWN_TASKS],
-        "more": max(0, running - len(tasks[:SHOWN_TASKS])) if tasks else 0,
-        "nothing": _nothing_runs(worker),
-    }
+def _more(worker: Worker, tasks: Sequence[RunningTask]) -> int:
+    """How many running tasks are not listed."""
+    return max(worker.active or 0, len(tasks)) - min(len(tasks), SHOWN_TASKS) if tasks and worker.state == Worker.ONLINE else 0
 
 
 def _nothing_runs(worker: Worker) -> str:
-    """What stands in place of running tasks that can't be listed."""
+    """What stands in place of running tasks where none can be listed, "" where some can."""
     if worker.state != Worker.ONLINE:
         held = (worker.active or 0) + (worker.reserved or 0)
         return f"held {formatting.count(held, 'task')} when last heard of" if held else "held no task when last heard of"
     if worker.active is None:
         return "what it runs is unknown"
+    if worker.active_tasks:
+        return ""
     if worker.active:
         return f"runs {formatting.count(worker.active, 'task')}; which ones is unknown"
     return "idle"
+
+
+@lru_cache(maxsize=1024)
+def _level_html(level: health.Level) -> str:
+    return render_to_string("components/_level.html", {"level": level, "text": "", "pill": False}).strip()
+
+
+@lru_cache(maxsize=4096)
+def _slots_html(slots: Slots, key: str) -> str:
+    """The drawing and its sentence. It holds no age, so that it is sent only when it changes."""
+    return render_to_string("workers/_slots.html", {"slots": slots, "key": key}).strip()
+
+
+@lru_cache(maxsize=4096)
+def _tasks_html(tasks: tuple[RunningTask, ...], more: int, nothing: str) -> str:
+    """Running tasks with the moment they started; the page's script turns moments into running times."""
+    return render_to_string("workers/_tasks.html", {"tasks": tasks, "more": more, "nothing": nothing}).strip()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.rows.workers import arguments_words, heartbeat_words, host_of, moment, pool_words, pulse_lines, running_tasks, skew_words, worker_row
+from dashboard.rows.workers import arguments_words, heartbeat_words, host_of, moment, pool_words, pulse_words, running_tasks, skew_words, worker_row
 from workers.models import Worker
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -55,20 +55,20 @@ def test_a_worker_that_is_gone_has_no_used_or_free_slots() -> None:
     assert row.mark["level"] == "critical"
     assert "slots unknown, because no heartbeat for 12 s" in row.html["slots"]
     assert "held 3 tasks when last heard of" in row.html["tasks"]
-    assert "gone since 12:00:00" in row.html["pulse"]
+    assert (row.text["trouble"], row.text["pulse"]) == ("gone since 12:00:00", "no heartbeat for 12 s")
 
 
 def test_a_worker_that_lost_a_queue_is_alive_and_critical() -> None:
     row = worker_row(online(concurrency=2, active=0), NOON, lost=["mail"])
     assert row.mark["level"] == "critical"
-    assert "alive, not consuming mail" in row.html["pulse"]
+    assert row.text["trouble"] == "alive, not consuming mail"
 
 
 def test_running_tasks_are_listed_longest_first_and_the_rest_is_counted() -> None:
     tasks = [{"uuid": str(n), "name": f"task.{n}", "args": f"({n},)", "started_at": (NOON - timedelta(seconds=n)).isoformat()} for n in range(1, 9)]
     worker = online(active=8, concurrency=8, active_tasks=tasks)
-    assert [task.name for task in running_tasks(worker, NOON)][:2] == ["task.8", "task.7"]
-    assert running_tasks(worker, NOON)[0].running == "8 s"
+    assert [task.name for task in running_tasks(worker)][:2] == ["task.8", "task.7"]
+    assert "since 11:59:52" in worker_row(worker, NOON).html["tasks"]
     assert "+5 more" in worker_row(worker, NOON).html["tasks"]
 
 
@@ -93,9 +93,15 @@ def test_where_no_task_can_be_listed_it_says_so(worker: Worker, words: str) -> N
 
 def test_the_pulse_of_a_solo_worker_that_is_busy_is_explained() -> None:
     worker = online(pool="solo", active=1, concurrency=1, heartbeat_at=NOON - timedelta(minutes=2), heartbeat_seconds=2.0)
-    assert ("", "no heartbeat while it runs a task (solo)") in pulse_lines(worker, NOON)
+    assert pulse_words(worker, NOON) == "no heartbeat while it runs a task (solo)"
     worker.active = 0
-    assert ("", "heartbeat 2 min ago") in pulse_lines(worker, NOON)
+    assert pulse_words(worker, NOON) == "heartbeat 2 min ago"
+
+
+def test_the_clock_alone_changes_no_fragment() -> None:
+    worker = online(active=1, concurrency=1, heartbeat_at=NOON, active_tasks=[{"uuid": "1", "name": "a", "args": "()", "started_at": NOON.isoformat()}])
+    later = worker_row(worker, NOON + timedelta(seconds=9)).difference(worker_row(worker, NOON))
+    assert later == {"text": {"heartbeat": "9 s ago", "pulse": "heartbeat 9 s ago"}}
 
 
 def test_a_clock_is_called_wrong_only_beyond_the_networks_delay() -> None:
