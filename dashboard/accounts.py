@@ -7,5 +7,7 @@ from django.http import HttpRequest
 
 
 class AccountAdapter(DefaultAccountAdapter):
+    error_messages = DefaultAccountAdapter.error_messages | {"username_password_mismatch": "The user name or the password is wrong."}
+
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False

@@ -8,4 +8,4 @@ class DashboardConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from dashboard import checks  # noqa: F401  (registers the system checks)
+        from dashboard import audit_of_logins, checks  # noqa: F401  (register signal receivers and system checks)

@@ -73,14 +73,14 @@ def duration(length: timedelta | float | None) -> str:
     if 0 < seconds < 0.95:
         return f"{max(seconds, 0.1):.1f} s"
     left = max(0, round(seconds))
-    parts = []
+    parts: list[str] = []
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
         if left >= size and len(parts) < 2:
             parts.append(f"{left // size} {unit}")
             left %= size
         elif parts:
             break
-    return " ".join(parts) or f"0 s"
+    return " ".join(parts) or "0 s"
 
 
 def age(moment: datetime | None, now: datetime) -> str:

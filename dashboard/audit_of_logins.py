@@ -1,0 +1,35 @@
+"""Puts every login, failed login, logout and changed password into the audit log, whichever view it came through."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.account.signals import password_changed
+from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
+from django.dispatch import receiver
+from django.http import HttpRequest
+from django.utils import timezone
+
+from dashboard import store
+from dashboard.models import User
+
+
+@receiver(user_logged_in)
+def logged_in(user: User, **_: Any) -> None:
+    store.audit(user, "log in", store.DONE, timezone.now())
+
+
+@receiver(user_login_failed)
+def login_failed(credentials: dict[str, Any], **_: Any) -> None:
+    store.audit(None, "log in", store.FAILED, timezone.now(), user_name=str(credentials.get("username", "")))
+
+
+@receiver(user_logged_out)
+def logged_out(user: User | None, **_: Any) -> None:
+    if user is not None:
+        store.audit(user, "log out", store.DONE, timezone.now())
+
+
+@receiver(password_changed)
+def changed_password(request: HttpRequest, user: User, **_: Any) -> None:
+    store.audit(user, "change password", store.DONE, timezone.now())

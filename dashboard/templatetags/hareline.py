@@ -1,0 +1,109 @@
+"""What templates print with: icons, levels, terms, sparklines, and the filters of `dashboard.formatting`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.templatetags.static import static
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.text import slugify
+
+from brokers.models import Broker
+from dashboard import formatting, glossary, health, sparklines
+
+register = template.Library()
+
+register.filter("number", formatting.number)
+register.filter("rate", formatting.rate)
+register.filter("data_size", formatting.data_size)
+register.filter("duration", formatting.duration)
+register.filter("clock", formatting.clock)
+register.filter("listed", formatting.listed)
+
+
+@register.filter
+def age(moment: datetime | None, now: datetime) -> str:
+    """`{{ broker.polled_at|age:now }} ago`: "4 min 12 s"."""
+    return formatting.age(moment, now)
+
+
+@register.filter
+def moment(value: datetime | None, now: datetime) -> str:
+    """`{{ broker.since|moment:now }}`: the time, with the date where it is not today's."""
+    return formatting.moment_text(value, now)
+
+
+@register.filter
+def iso(value: datetime | None) -> str:
+    """For `<time datetime>`; "" for None."""
+    return "" if value is None else value.isoformat()
+
+
+@register.filter
+def json_text(value: Any) -> str:
+    """JSON for an attribute; the template escapes it."""
+    return json.dumps(value, separators=(",", ":"), default=str)
+
+
+@register.simple_tag
+def icon(name: str, label: str = "") -> SafeString:
+    """An icon of static/icons.txt. Without a label it only decorates the word beside it and is hidden from screen readers."""
+    address = f"{static('vendor/icons.svg')}#{name}"
+    if label:
+        return format_html('<svg class="icon" width="18" height="18" role="img" aria-label="{}"><use href="{}"></use></svg>', label, address)
+    return format_html('<svg class="icon" width="18" height="18" aria-hidden="true" focusable="false"><use href="{}"></use></svg>', address)
+
+
+@register.inclusion_tag("components/_shape.html")
+def shape(word: str) -> dict[str, Any]:
+    """The shape of a level alone, hidden from screen readers: a word must stand beside it."""
+    return {"word": word}
+
+
+@register.inclusion_tag("components/_level.html")
+def level(value: health.Level | str, text: str = "", pill: bool = True) -> dict[str, Any]:
+    """A level's badge: shape, word and, for unknown, the reason. `text` replaces the word ("nobody"); `pill=False` has no background."""
+    known = value if isinstance(value, health.Level) else health.Level(value, "")  # type: ignore[arg-type]
+    return {"level": known, "text": text, "pill": pill}
+
+
+@register.inclusion_tag("components/_term.html", takes_context=True)
+def term(context: template.Context, name: str) -> dict[str, Any]:
+    """A "?" that explains a term of `dashboard.glossary`; only where the page first uses it, later ones are empty."""
+    # the lowest layer of the rendering's own context is shared by the page and everything it includes
+    layers: Any = context.render_context.dicts
+    seen: set[str] = layers[0].setdefault("terms explained", set())
+    first = name not in seen
+    seen.add(name)
+    return {"term": name, "slug": slugify(name), "text": glossary.TERMS[name], "first": first}
+
+
+@register.inclusion_tag("components/_sparkline.html")
+def sparkline(values: Sequence[float | None], part: str = "", width: int = 96, height: int = 24, kind: str = "") -> dict[str, Any]:
+    """A sparkline that ends in a dot. `part` names the number of a live row that continues it; `kind` colours it (in, out, a level)."""
+    return {"spark": sparklines.drawn(values, width, height), "values": values, "part": part, "width": width, "height": height, "kind": kind}
+
+
+@register.inclusion_tag("components/_bar.html")
+def bar(part: float | None, whole: float | None, notch: float | None = None) -> dict[str, Any]:
+    """A bar of `part` in `whole` with a mark at `notch`, all in the same unit; only its ground where something is unknown."""
+
+    def share(value: float | None) -> str | None:
+        return None if value is None or not whole else f"{max(0.0, min(100.0, 100 * value / whole)):.1f}%"
+
+    return {"full": share(part), "notch": share(notch)}
+
+
+@register.inclusion_tag("components/_switchers.html", takes_context=True)
+def switchers(context: template.Context) -> dict[str, Any]:
+    """The broker and virtual-host menus. A page about one object says where it is by `broker` and `vhost` in its context."""
+    shell = context["shell"]
+    broker = context.get("broker")
+    broker = broker if isinstance(broker, Broker) else shell.broker
+    vhost = context.get("vhost") if isinstance(context.get("vhost"), str) else None
+    return {"shell": shell, "broker": broker, "broker_level": shell.level_of(broker), "vhost": vhost or shell.vhost, "vhosts": shell.vhosts_of(broker)}

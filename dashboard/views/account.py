@@ -1,0 +1,34 @@
+"""Logging in, logging out and changing one's password: the three of allauth's pages that we offer, the rest is not mounted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.account import views as allauth_views
+from allauth.account.adapter import get_adapter
+from django.http import HttpResponse
+from django.urls import reverse_lazy
+from django.views.generic.edit import FormView
+
+
+class LoginView(allauth_views.LoginView):
+    """Says the same for a wrong name, a wrong password and an account that is switched off."""
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        if not form.user.is_active:
+            form.add_error(None, get_adapter().validation_error("username_password_mismatch"))
+            return self.form_invalid(form)
+        return super().form_valid(form)
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """FormView's context: allauth adds links to its sign-up pages, which don't exist here."""
+        return FormView.get_context_data(self, **kwargs) | {"next": self.get_next_url() or ""}
+
+
+class PasswordChangeView(allauth_views.PasswordChangeView):
+    success_url = reverse_lazy("overview")
+
+
+login = LoginView.as_view()
+logout = allauth_views.logout
+change_password = PasswordChangeView.as_view()
