@@ -5,6 +5,7 @@ Readers are in `dashboard.queries`. Every function is one short transaction.
 
 from __future__ import annotations
 
+import secrets
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from dashboard.models import ApiToken, AuditEvent, User
 from dashboard.tokens import digest, fresh
 
 DONE, REFUSED, FAILED = "done", "refused", "failed"
+ADMIN, ENVIRONMENT_TOKEN = "admin", "HARELINE_API_TOKEN"
 TOUCH_AT_MOST_EVERY = timedelta(minutes=1)
 
 
@@ -69,3 +71,29 @@ def touch_token(token: ApiToken, now: datetime) -> None:
     """Notes that the token was used, at most once a minute, so that calls don't become writes."""
     if token.last_used_at is None or now - token.last_used_at >= TOUCH_AT_MOST_EVERY:
         ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
+
+
+def ensure_admin(password: str) -> str | None:
+    """Makes sure that the user `admin` exists and may do everything; the password that was made up for a new one, else None.
+
+    `password` is HARELINE_ADMIN_PASSWORD or "": then an existing user keeps the password it has. The same password again changes
+    nothing, so that its sessions go on.
+    """
+    with transaction.atomic():
+        admin, created = User.objects.get_or_create(username=ADMIN, defaults={"is_superuser": True, "is_staff": True})
+        made_up = secrets.token_urlsafe(12) if created and not password else None
+        wanted = password or made_up
+        if wanted and not (admin.has_usable_password() and admin.check_password(wanted)):
+            admin.set_password(wanted)
+            admin.save(update_fields=["password"])
+        if password:
+            User.objects.filter(pk=admin.pk).update(is_active=True, is_superuser=True)
+    return made_up
+
+
+def set_environment_token(token: str, now: datetime) -> None:
+    """Makes `token` (HARELINE_API_TOKEN) the one token with the admin's rights that comes from the environment; "" takes it back."""
+    if token:
+        make_token(User.objects.get(username=ADMIN), ENVIRONMENT_TOKEN, now, token)
+    else:
+        ApiToken.objects.filter(name=ENVIRONMENT_TOKEN).delete()
