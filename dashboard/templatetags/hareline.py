@@ -89,16 +89,6 @@ def sparkline(values: Sequence[float | None], part: str = "", width: int = 96, h
     return {"spark": sparklines.drawn(values, width, height), "values": values, "part": part, "width": width, "height": height, "kind": kind}
 
 
-@register.inclusion_tag("components/_bar.html")
-def bar(part: float | None, whole: float | None, notch: float | None = None) -> dict[str, Any]:
-    """A bar of `part` in `whole` with a mark at `notch`, all in the same unit; only its ground where something is unknown."""
-
-    def share(value: float | None) -> str | None:
-        return None if value is None or not whole else f"{max(0.0, min(100.0, 100 * value / whole)):.1f}%"
-
-    return {"full": share(part), "notch": share(notch)}
-
-
 @register.inclusion_tag("components/_switchers.html", takes_context=True)
 def switchers(context: template.Context) -> dict[str, Any]:
     """The broker and virtual-host menus. A page about one object says where it is by `broker` and `vhost` in its context."""
