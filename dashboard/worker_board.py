@@ -5,15 +5,16 @@ Pure: functions of worker rows and what the person asked for in the URL.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
 from dashboard import formatting, health
 from dashboard.rows.live_row import LiveRow
 from dashboard.rows.workers import host_of, load_words, skew_words
+from dashboard.worker_filter import free_slots
 from workers.models import Worker
 
 GROUPINGS: Mapping[str, str] = {"host": "By host", "queue": "By queue", "pool": "By pool"}
@@ -36,10 +37,18 @@ class Elsewhere(msgspec.Struct, frozen=True):
 
 
 class BoardNode(msgspec.Struct):
+    """A node on the board or in the table. `activity` is its last hour, running tasks, None where nothing was recorded."""
+
     row: LiveRow
     worker: Worker
+    url: str = ""
     chips: Sequence[Chip] = ()
     activity: Sequence[float | None] = ()
+
+    @property
+    def lines(self) -> int:
+        """How many lines its running tasks may need: kept free, so that nothing jumps as tasks come and go."""
+        return min(4, max(1, self.worker.concurrency or 1, self.worker.autoscale_max or 1, self.worker.active or 0))
 
 
 class Group(msgspec.Struct):
@@ -51,6 +60,7 @@ class Group(msgspec.Struct):
 
     @property
     def sums(self) -> Sums:
+        """Slots of the nodes that stand under this heading."""
         return sums(node.worker for node in self.nodes)
 
 
@@ -66,17 +76,6 @@ class Sums(msgspec.Struct, frozen=True):
     unknown: int = 0  # living nodes whose slots nobody told
 
 
-class Asked(Protocol):
-    """A qualifier of the filter: `free>0`, `host:web-1`."""
-
-    @property
-    def field(self) -> str: ...
-    @property
-    def operator(self) -> str: ...
-    @property
-    def value(self) -> Any: ...
-
-
 def sums(workers: Iterable[Worker]) -> Sums:
     alive = [worker for worker in workers if worker.state == Worker.ONLINE]
     told = [worker for worker in alive if worker.concurrency is not None and worker.active is not None]
@@ -89,62 +88,6 @@ def sums(workers: Iterable[Worker]) -> Sums:
         reserved=sum(worker.reserved or 0 for worker in alive),
         unknown=len(alive) - len(told),
     )
-
-
-def free_slots(worker: Worker) -> int | None:
-    """Slots that run nothing, None where unknown."""
-    if worker.state != Worker.ONLINE or worker.concurrency is None or worker.active is None:
-        return None
-    return max(0, worker.concurrency - worker.active)
-
-
-def queue_names(worker: Worker) -> list[str]:
-    return [str(queue.get("name", "")) for queue in worker.queues or []]
-
-
-_VALUES: Mapping[str, Callable[[Worker], Any]] = {
-    "name": lambda worker: worker.hostname,
-    "host": lambda worker: host_of(worker.hostname),
-    "queue": queue_names,
-    "pool": lambda worker: worker.pool or "unknown",
-    "state": lambda worker: worker.state,
-    "free": free_slots,
-    "active": lambda worker: worker.active,
-    "reserved": lambda worker: worker.reserved,
-    "concurrency": lambda worker: worker.concurrency,
-}
-
-
-def matches(worker: Worker, asked: Asked) -> bool:
-    """True if the node is what the qualifier asks for; what is unknown matches no comparison of numbers."""
-    told = _VALUES[asked.field](worker)
-    if isinstance(told, list):
-        return any(_text_matches(name, asked) for name in told) if asked.operator != "!=" else all(_text_matches(name, asked) for name in told)
-    if isinstance(told, str):
-        return _text_matches(told, asked)
-    return told is not None and _number_matches(told, asked)
-
-
-def _text_matches(told: str, asked: Asked) -> bool:
-    wanted = [value.casefold() for value in _wanted(asked.value)]
-    told = told.casefold()
-    if asked.operator == "~":
-        return any(value in told for value in wanted)
-    return (told in wanted) != (asked.operator == "!=")
-
-
-def _wanted(value: Any) -> list[str]:
-    return [str(each) for each in value] if isinstance(value, tuple | list | frozenset) else str(value).split(",")
-
-
-def _number_matches(told: float, asked: Asked) -> bool:
-    wanted = float(asked.value)
-    verdicts = {"=": told == wanted, "!=": told != wanted, ">": told > wanted, "<": told < wanted, ">=": told >= wanted, "<=": told <= wanted}
-    return verdicts[asked.operator]
-
-
-def filtered(workers: Iterable[Worker], qualifiers: Collection[Asked]) -> list[Worker]:
-    return [worker for worker in workers if all(matches(worker, asked) for asked in qualifiers)]
 
 
 def grouped(nodes: Sequence[BoardNode], by: str) -> list[Group]:

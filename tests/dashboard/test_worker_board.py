@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
+from dashboard.filters import parse
 from dashboard.rows.live_row import LiveRow
-from dashboard.worker_board import BoardNode, Chip, filtered, grouped, in_order, software_words, subtitle, sums, title
+from dashboard.worker_board import BoardNode, Chip, grouped, in_order, software_words, subtitle, sums, title
+from dashboard.worker_filter import QUALIFIERS, Asked, asked_of, filtered
 from workers.models import Worker
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
-
-
-class Asked(NamedTuple):
-    field: str
-    operator: str
-    value: Any
 
 
 def worker(hostname: str = "a@web-1", state: str = Worker.ONLINE, **known: Any) -> Worker:
@@ -25,7 +21,7 @@ def worker(hostname: str = "a@web-1", state: str = Worker.ONLINE, **known: Any) 
 
 
 def node(hostname: str, *queues: str, **known: Any) -> BoardNode:
-    return BoardNode(LiveRow(hostname), worker(hostname, **known), [Chip(name) for name in queues])
+    return BoardNode(LiveRow(hostname), worker(hostname, **known), chips=[Chip(name) for name in queues])
 
 
 def test_the_sentence_counts_the_slots_of_living_nodes() -> None:
@@ -67,8 +63,8 @@ def test_unknown_slots_are_mentioned_beside_known_ones() -> None:
         (Asked("queue", "!=", "mail"), ["b@web-1", "c@web-2"]),
         (Asked("pool", "in", ("solo", "threads")), ["b@web-1"]),
         (Asked("pool", "=", "unknown"), ["c@web-2"]),
-        (Asked("free", ">", "0"), ["a@web-1"]),
-        (Asked("free", "=", "0"), ["b@web-1"]),
+        (Asked("free", ">", 0.0), ["a@web-1"]),
+        (Asked("free", "=", 0.0), ["b@web-1"]),
         (Asked("name", "~", "c@"), ["c@web-2"]),
     ],
 )
@@ -79,6 +75,16 @@ def test_qualifiers_choose_nodes(asked: Asked, names: list[str]) -> None:
         worker("c@web-2"),
     ]
     assert [each.hostname for each in filtered(workers, [asked])] == names
+
+
+def test_what_a_person_types_is_understood() -> None:
+    assert asked_of(parse("host:web free>0 queue:mail,reports worker-a slots>=8 pol:x", QUALIFIERS)) == [
+        Asked("host", "~", "web"),
+        Asked("free", ">", 0.0),
+        Asked("queue", "in", ("mail", "reports")),
+        Asked("name", "~", "worker-a"),
+        Asked("slots", ">", pytest.approx(8.0)),
+    ]
 
 
 def test_by_host_and_by_pool_every_node_stands_once() -> None:
