@@ -1,0 +1,49 @@
+"""Whether a list changed, without reading it: for the tail, which asks at every stored poll. No scope: the answers tell nothing but "changed"."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Count, Max, Model
+
+from brokers.models import Binding, Change, Channel, Connection, Consumer, Exchange, Policy, Queue
+
+Fingerprint = tuple[Any, ...]
+
+
+def topology_fingerprints(broker_id: int, vhost: str) -> dict[str, Fingerprint]:
+    """One value each for queues, exchanges, bindings and policies of a virtual host: another one if any was added or went (policies: or changed)."""
+    policies = Policy.objects.filter(broker_id=broker_id, vhost=vhost).order_by("pk")
+    return {
+        "queues": queues_fingerprint(broker_id, vhost),
+        "exchanges": exchanges_fingerprint(broker_id, vhost),
+        "bindings": _live(Binding, broker_id, vhost),
+        "policies": tuple(map(repr, policies.values_list("name", "operator", "pattern", "apply_to", "priority", "definition"))),
+    }
+
+
+def queues_fingerprint(broker_id: int, vhost: str) -> Fingerprint:
+    return _live(Queue, broker_id, vhost)
+
+
+def exchanges_fingerprint(broker_id: int, vhost: str) -> Fingerprint:
+    return _live(Exchange, broker_id, vhost)
+
+
+def clients_fingerprint(broker_id: int, vhost: str) -> Fingerprint:
+    """Another value after each round that stored other consumers, connections or channels."""
+    return tuple(_counted(model, broker_id=broker_id, vhost=vhost) for model in (Consumer, Connection, Channel))
+
+
+def changes_fingerprint(broker_id: int) -> Fingerprint:
+    return (Change.objects.filter(broker_id=broker_id).aggregate(last=Max("pk"))["last"],)
+
+
+def _live(model: type[Model], broker_id: int, vhost: str) -> Fingerprint:
+    return _counted(model, broker_id=broker_id, vhost=vhost, gone_at=None)
+
+
+def _counted(model: type[Model], **where: Any) -> Fingerprint:
+    """Count and highest key: keys are never reused, so adding raises one, and removing alone lowers the other."""
+    found = model._default_manager.filter(**where).order_by().aggregate(count=Count("pk"), last=Max("pk"))
+    return (found["count"], found["last"])

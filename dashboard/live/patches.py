@@ -1,0 +1,100 @@
+"""What is new of a topic: rows of now compared with those that were sent before.
+
+Owned by the tail's thread, never touched by the event loop. Where rows come from is `live.sources`; how they look is `dashboard.rows`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from datetime import datetime
+
+import msgspec
+
+from dashboard.live.frames import Moment, Patch, encode
+from dashboard.live.topics import Topic
+from dashboard.rows.live_row import LiveRow
+
+Build = Callable[[datetime], LiveRow]
+"""A row as it is at a moment: ages and levels follow the clock, so the same facts make other rows a second later."""
+
+
+class Loaded(msgspec.Struct):
+    """What the database tells of a topic: rows by key, and `facts`, a value for each part of a page that is another one when that part is out of date."""
+
+    rows: dict[str, Build]
+    facts: Mapping[str, Hashable] = {}
+    at: datetime | None = None
+    interval_seconds: float | None = None
+    names: Mapping[str, str] = {}  # of queues and exchanges by key, for the poller's interest
+
+
+class TopicPatches:
+    """One topic's memory. `seq` counts its patches; `epoch` is another one in each process, so that numbers of two can't be confused."""
+
+    def __init__(self, topic: Topic, epoch: str) -> None:
+        self.topic = topic
+        self.name = topic.name
+        self.seq = 0
+        self._epoch = epoch
+        self._loaded = Loaded({})
+        self._rows: dict[str, LiveRow] = {}
+        self._encoded: dict[str, str] = {}  # whole rows, for viewers that join
+
+    @property
+    def known(self) -> frozenset[str]:
+        return frozenset(self._loaded.rows)
+
+    @property
+    def is_loaded(self) -> bool:
+        return bool(self._loaded.facts) or self._loaded.at is not None
+
+    def name_of(self, key: str) -> str | None:
+        return self._loaded.names.get(key)
+
+    def replace(self, loaded: Loaded, now: datetime) -> Patch:
+        """The patch after something was stored, also if nothing that is shown changed: it renews the age."""
+        before = self._loaded.facts
+        parts = [name for name, value in loaded.facts.items() if name in before and before[name] != value]
+        self._loaded = loaded
+        for key in self._rows.keys() - loaded.rows.keys():
+            del self._rows[key], self._encoded[key]
+        return self._next(self._news(now), parts, now)
+
+    def extend(self, loaded: Loaded, now: datetime) -> None:
+        """Takes in rows that nobody showed so far; nothing is sent for them, their viewers get the state."""
+        facts = self._loaded.facts or loaded.facts
+        names = {**self._loaded.names, **loaded.names}
+        rows = {**self._loaded.rows, **loaded.rows}
+        self._loaded = Loaded(rows, facts, self._loaded.at or loaded.at, self._loaded.interval_seconds or loaded.interval_seconds, names)
+        for key, build in loaded.rows.items():
+            self._rows[key] = build(now)
+            self._encoded.pop(key, None)
+
+    def tick(self, now: datetime) -> Patch | None:
+        """What the clock alone changed; None if nothing."""
+        news = self._news(now)
+        return self._next(news, (), now) if news else None
+
+    def state(self, now: datetime) -> Patch:
+        """Everything that is known, for viewers that join or lost their place. It has the number of the last patch."""
+        for key, row in self._rows.items():
+            if key not in self._encoded:
+                self._encoded[key] = encode(row.difference(None))
+        return Patch(self.name, self._epoch, self.seq, self._moment(now), self._encoded, full=True)
+
+    def _news(self, now: datetime) -> dict[str, str]:
+        news = {}
+        for key, build in self._loaded.rows.items():
+            row, before = build(now), self._rows.get(key)
+            if before is None or (difference := row.difference(before)):
+                news[key] = encode(row.difference(None) if before is None else difference)
+                self._rows[key] = row
+                self._encoded.pop(key, None)
+        return news
+
+    def _next(self, news: dict[str, str], parts: list[str] | tuple[()], now: datetime) -> Patch:
+        self.seq += 1
+        return Patch(self.name, self._epoch, self.seq, self._moment(now), news, parts)
+
+    def _moment(self, now: datetime) -> Moment:
+        return Moment(now, self._loaded.at, self._loaded.interval_seconds)

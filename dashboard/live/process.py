@@ -1,0 +1,68 @@
+"""What one web process has for its live pages: the hub, the tail while anybody is there, and the task that carries outcomes between them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import ClassVar
+
+import structlog
+
+from dashboard.live.frames import Patch
+from dashboard.live.hub import Hub, Rows, Viewer
+from dashboard.live.tail import Ask, Outcome, SessionEnded, Tail
+
+log = structlog.get_logger(__name__)
+
+
+class LiveProcess:
+    """Made by the first socket on an event loop, dissolved by the last."""
+
+    _current: ClassVar[LiveProcess | None] = None
+
+    def __init__(self) -> None:
+        self.hub = Hub()
+        self._loop = asyncio.get_running_loop()
+        self._outcomes: asyncio.Queue[Outcome] = asyncio.Queue()
+        self._tail = Tail(self.hub, self._take)
+        self._carrying = self._loop.create_task(self._carry(), name="live-carry")
+        self._tail.start()
+
+    @classmethod
+    def enter(cls, viewer: Viewer) -> LiveProcess:
+        """The live process of this event loop, with the viewer in it."""
+        process = cls._current
+        if process is None or process._loop is not asyncio.get_running_loop():
+            process = cls._current = cls()
+        process.hub.enter(viewer)
+        return process
+
+    def exit(self, viewer: Viewer) -> None:
+        if self.hub.exit(viewer) and LiveProcess._current is self:
+            LiveProcess._current = None
+            self._tail.stop()
+            self._carrying.cancel()
+
+    def ask_state(self, topic: str, viewer: Viewer, rows: Rows) -> None:
+        """The state of the topic comes to the viewer by `deliver_state`."""
+        self._tail.ask(Ask(topic, viewer, rows))
+
+    def _take(self, outcome: Outcome) -> None:
+        """Called in the tail's thread. The loop may have ended meanwhile (the process stops): then nobody is left to tell."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._outcomes.put_nowait, outcome)
+
+    async def _carry(self) -> None:
+        while True:
+            outcome = await self._outcomes.get()
+            try:
+                await self._hand_over(outcome)
+            except Exception:
+                log.exception("a live outcome could not be handed over")
+
+    async def _hand_over(self, outcome: Outcome) -> None:
+        if isinstance(outcome, Patch):
+            await self.hub.publish(outcome)
+        elif isinstance(outcome, SessionEnded):
+            await self.hub.end_session(outcome.session_key)
+        else:
+            await outcome.viewer.deliver_state(outcome.patch.topic, outcome.rows, outcome.patch.frame(outcome.rows))

@@ -1,0 +1,123 @@
+"""Where a topic's rows come from: the questions to the database, and the builders of `dashboard.rows`.
+
+Runs in the tail's thread. Rows are read without a scope: their content is the same for everybody; who may subscribe is asked by the socket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable, Mapping
+from functools import partial
+from typing import Any
+
+from brokers import leases, queries
+from brokers.queries import fingerprints
+from brokers.scope import EVERYTHING
+from dashboard.consumer_workers import Consuming, consumers_of
+from dashboard.live import topics
+from dashboard.live.patches import Build, Loaded
+from dashboard.live.topics import Topic
+from dashboard.lost_consumers import lost_queues
+from dashboard.rows.brokers import broker_row, node_row
+from dashboard.rows.exchanges import exchange_row
+from dashboard.rows.queues import queue_row
+from dashboard.rows.workers import worker_row
+from workers import queries as worker_queries
+
+RECEIVER_BEATS_EVERY_SECONDS = 5.0
+CLOSE_LOOK = 3
+"""Up to so many rows of a topic are looked at closely: the poller fetches their details, and their parts follow every change."""
+
+ConsumersByQueue = Mapping[tuple[str, str], list[Consuming]]
+
+
+class Sources:
+    """Loads topics; keeps who consumes what until the consumers change, since that costs most."""
+
+    def __init__(self) -> None:
+        self._consuming: dict[tuple[int, str], tuple[Hashable, ConsumersByQueue]] = {}
+
+    def load(self, topic: Topic, keys: Collection[str]) -> Loaded:
+        """The rows of these keys that exist, and what else is known of the topic. A broker's own topic always has all of its rows."""
+        loaders = {
+            topics.BROKER: self._broker,
+            topics.QUEUES: self._queues,
+            topics.EXCHANGES: self._exchanges,
+            topics.TOPOLOGY: self._topology,
+            topics.WORKERS: self._workers,
+        }
+        found = (topics.row_id(topic, key) for key in keys)
+        return loaders[topic.kind](topic, [row[1] for row in found if row])
+
+    def _broker(self, topic: Topic, _: list[int]) -> Loaded:
+        broker = queries.broker_by_id(EVERYTHING, topic.broker_id)
+        if broker is None:
+            return Loaded({})
+        nodes = queries.nodes(EVERYTHING, broker.pk)
+        rows: dict[str, Build] = {f"broker-{broker.pk}": partial(broker_row, broker)}
+        rows |= {f"node-{node.pk}": partial(node_row, node) for node in nodes}
+        facts = {
+            "brokers": (broker.state, broker.reason, repr(broker.alarms), repr(broker.limits_to_sight), broker.depth_source_reason),
+            "nodes": tuple((node.pk, node.running, repr(node.partitions)) for node in nodes),
+            "changes": fingerprints.changes_fingerprint(broker.pk),
+        }
+        return Loaded(rows, facts, broker.polled_at, broker.poll_seconds)
+
+    def _queues(self, topic: Topic, ids: list[int]) -> Loaded:
+        broker = queries.broker_by_id(EVERYTHING, topic.broker_id)
+        if broker is None or topic.vhost is None:
+            return Loaded({})
+        queues = [queue for queue in queries.queues_by_ids(EVERYTHING, ids) if (queue.broker_id, queue.vhost) == (broker.pk, topic.vhost)]
+        consuming = self.consuming(broker.pk, topic.vhost) if queues else {}
+
+        def row(queue: Any) -> Any:
+            return lambda now: queue_row(queue, broker, consuming.get((queue.vhost, queue.name), ()), now)
+
+        set_of_queues = fingerprints.queues_fingerprint(broker.pk, topic.vhost)
+        facts: dict[str, Hashable] = {"queues": set_of_queues, "table": set_of_queues}
+        if len(queues) <= CLOSE_LOOK:
+            facts["consumers"] = tuple((queue.pk, queue.consumers, repr(consuming.get((queue.vhost, queue.name)))) for queue in queues)
+        return Loaded(
+            {f"queue-{queue.pk}": row(queue) for queue in queues},
+            facts,
+            broker.polled_at,
+            broker.poll_seconds,
+            {f"queue-{queue.pk}": queue.name for queue in queues},
+        )
+
+    def _exchanges(self, topic: Topic, ids: list[int]) -> Loaded:
+        broker = queries.broker_by_id(EVERYTHING, topic.broker_id)
+        if broker is None or topic.vhost is None:
+            return Loaded({})
+        found = [exchange for exchange in queries.exchanges_by_ids(EVERYTHING, ids) if (exchange.broker_id, exchange.vhost) == (broker.pk, topic.vhost)]
+        set_of_exchanges = fingerprints.exchanges_fingerprint(broker.pk, topic.vhost)
+        facts: dict[str, Hashable] = {"exchanges": set_of_exchanges, "table": set_of_exchanges}
+        if len(found) <= CLOSE_LOOK:
+            facts["publishers"] = tuple((exchange.pk, repr(exchange.publishers)) for exchange in found)
+        rows: dict[str, Build] = {f"exchange-{exchange.pk}": partial(exchange_row, exchange, broker) for exchange in found}
+        return Loaded(rows, facts, broker.polled_at, broker.poll_seconds, {f"exchange-{exchange.pk}": exchange.name for exchange in found})
+
+    def _topology(self, topic: Topic, _: list[int]) -> Loaded:
+        broker = queries.broker_by_id(EVERYTHING, topic.broker_id)
+        if broker is None or topic.vhost is None:
+            return Loaded({})
+        return Loaded({}, fingerprints.topology_fingerprints(broker.pk, topic.vhost), broker.polled_at, broker.poll_seconds)
+
+    def _workers(self, topic: Topic, ids: list[int]) -> Loaded:
+        found = [worker for worker in worker_queries.workers_by_ids(EVERYTHING, ids) if (worker.broker_id, worker.vhost) == (topic.broker_id, topic.vhost)]
+        everyone = worker_queries.workers_fingerprint(topic.broker_id, topic.vhost or "")
+        heard = next((beat.at for beat in leases.heartbeats() if beat.kind == "receiver" and not beat.standby), None)
+        consuming = self.consuming(topic.broker_id, topic.vhost or "") if found else {}
+        rows: dict[str, Build] = {f"worker-{worker.pk}": partial(worker_row, worker, lost=lost_queues(worker, consuming)) for worker in found}
+        return Loaded(rows, {"workers": everyone, "table": everyone, "board": everyone}, heard, RECEIVER_BEATS_EVERY_SECONDS)
+
+    def consuming(self, broker_id: int, vhost: str) -> ConsumersByQueue:
+        """Who consumes each queue of the virtual host."""
+        clients = fingerprints.clients_fingerprint(broker_id, vhost)
+        fingerprint = (clients, worker_queries.workers_fingerprint(broker_id, vhost))
+        kept = self._consuming.get((broker_id, vhost))
+        if kept is None or kept[0] != fingerprint:
+            workers = worker_queries.all_workers(broker_id, vhost)
+            connections, channels = queries.connections(EVERYTHING, broker_id, vhost), queries.channels(EVERYTHING, broker_id, vhost)
+            kept = (fingerprint, consumers_of(queries.consumers(EVERYTHING, broker_id, vhost), connections, channels, workers))
+            self._consuming[broker_id, vhost] = kept
+        return kept[1]

@@ -1,0 +1,58 @@
+"""Names of topics, "queues/1/%2F": what a page can subscribe to, and which rows belong there.
+
+Pure. A topic's name carries the broker's primary key and the percent-quoted virtual host; a broker's own topic has no virtual host.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote, unquote
+
+import msgspec
+
+BROKER, QUEUES, EXCHANGES, TOPOLOGY, WORKERS = "broker", "queues", "exchanges", "topology", "workers"
+ROW_KINDS = {BROKER: ("broker", "node"), QUEUES: ("queue",), EXCHANGES: ("exchange",), TOPOLOGY: (), WORKERS: ("worker",)}
+"""Which kinds of rows ("queue" of "queue-17") each kind of topic has."""
+
+_NAME = re.compile(r"(broker)/([1-9][0-9]{0,17})|(queues|exchanges|topology|workers)/([1-9][0-9]{0,17})/([^/]{1,2000})")
+_KEY = re.compile(r"([a-z]+)-([1-9][0-9]{0,17})")
+
+
+class Topic(msgspec.Struct, frozen=True):
+    kind: str
+    broker_id: int
+    vhost: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What travels in frames.
+
+        >>> Topic(QUEUES, 1, "/").name
+        'queues/1/%2F'
+        """
+        return f"{self.kind}/{self.broker_id}" if self.vhost is None else f"{self.kind}/{self.broker_id}/{quote(self.vhost, safe='')}"
+
+
+def parse(name: str) -> Topic | None:
+    """The topic of that name; None if no topic is called so.
+
+    >>> parse("broker/1"), parse("queues/1"), parse("queues/1/a%2Fb").vhost
+    (Topic(kind='broker', broker_id=1, vhost=None), None, 'a/b')
+    """
+    match = _NAME.fullmatch(name)
+    if match is None:
+        return None
+    broker, broker_id, kind, other_id, vhost = match.groups()
+    return Topic(broker, int(broker_id)) if broker else Topic(kind, int(other_id), unquote(vhost))
+
+
+def row_id(topic: Topic, key: str) -> tuple[str, int] | None:
+    """Kind and primary key of a row that the topic may have; None for a key that belongs elsewhere or is no key.
+
+    >>> row_id(Topic(QUEUES, 1, "/"), "queue-17"), row_id(Topic(QUEUES, 1, "/"), "worker-3")
+    (('queue', 17), None)
+    """
+    match = _KEY.fullmatch(key)
+    if match is None or match[1] not in ROW_KINDS[topic.kind]:
+        return None
+    return match[1], int(match[2])

@@ -1,0 +1,141 @@
+// What of the page is live: finds its rows, places news in them, and renews parts that are out of date. The socket is in live.js.
+// Text goes in by textContent; HTML fragments come only from our own server, rendered by the same templates as the page.
+
+const numbers = new Map(); // row key: all numbers known of it
+const dirty = new Set(); // names of facts that changed since the last renewal
+const loading = new Map(); // part: AbortController
+const PATIENCE = 3000; // how long a table waits for the pointer to leave it
+
+let renewal = null;
+
+// A row is an element with the row's key as its id (the head of a page, a line of a table), or another place that shows it: data-live="queue-17".
+const KINDS = ["broker", "node", "queue", "exchange", "worker"];
+const KEY = new RegExp(`^(${KINDS.join("|")})-\\d+$`);
+const ROWS = KINDS.map((kind) => `[id^="${kind}-"]`).join(", ") + ", [data-live], [data-row]";
+const keyOf = (element) => element.dataset.live || element.id;
+const isRow = (element) => KEY.test(keyOf(element));
+
+/** Keys of the rows that stand on the page now, by their kind: {queue: ["queue-17"], worker: […]}. A chart (data-row) counts too. */
+export function rowsOnPage() {
+  const found = {};
+  const keys = new Set([...document.querySelectorAll(ROWS)].map((element) => element.dataset.row || keyOf(element)));
+  for (const key of keys) {
+    const [, kind] = key.match(KEY) ?? [];
+    if (kind) (found[kind] ??= []).push(key);
+  }
+  return found;
+}
+
+function elementsOf(key) {
+  const named = document.getElementById(key);
+  const others = document.querySelectorAll(`[data-live="${CSS.escape(key)}"]`);
+  return new Set(named ? [named, ...others] : others);
+}
+
+// Parts of a row that stands inside another row belong to the inner one.
+function partsOf(element, kind, name) {
+  return [...element.querySelectorAll(`[data-${kind}="${CSS.escape(name)}"]`)].filter((part) => {
+    let row = part.parentElement;
+    while (row && !isRow(row)) row = row.parentElement;
+    return row === element;
+  });
+}
+
+function tint(node) {
+  node.classList.remove("changed");
+  void node.offsetWidth; // begins the animation again
+  node.classList.add("changed");
+}
+
+document.addEventListener("animationend", ({ target }) => target.classList?.remove("changed"));
+
+function morph(node, html) {
+  const content = document.createRange().createContextualFragment(html);
+  if (!window.Idiomorph) return void node.replaceChildren(content);
+  const keepOpen = (name, target) => !(name === "open" && target.matches("details, dialog"));
+  window.Idiomorph.morph(node, [...content.childNodes], { morphStyle: "innerHTML", ignoreActiveValue: true, callbacks: { beforeAttributeUpdated: keepOpen } });
+}
+
+/** Shows what is new of a row; `whole`: it is the whole state, which is no news to tint. */
+export function place(key, news, { whole = false } = {}) {
+  if (news.number) numbers.set(key, { ...numbers.get(key), ...news.number });
+  for (const element of elementsOf(key)) {
+    for (const [name, value] of Object.entries(news.mark ?? {})) element.setAttribute(`data-${name}`, value);
+    for (const [name, value] of Object.entries(news.text ?? {})) {
+      for (const node of partsOf(element, "text", name)) {
+        if (node.textContent === value) continue;
+        node.textContent = value;
+        if (!whole) tint(node);
+      }
+    }
+    for (const [name, value] of Object.entries(news.html ?? {})) for (const node of partsOf(element, "html", name)) morph(node, value);
+  }
+}
+
+/** Tells charts and sparklines the numbers of these rows at a poll. */
+export function announce(keys, at) {
+  for (const key of keys) {
+    const number = numbers.get(key);
+    if (number) document.dispatchEvent(new CustomEvent("hareline:row", { detail: { key, number, at } }));
+  }
+}
+
+/** Renews what follows these facts, soon: everybody's page would ask in the same instant otherwise. */
+export function outdated(names) {
+  for (const name of names) dirty.add(name);
+  if (dirty.size) renewal ??= setTimeout(renew, Math.random() * 300);
+}
+
+/** Renews every part: something may have been missed. */
+export function allOutdated() {
+  outdated([...document.querySelectorAll("[data-part]")].flatMap(follows));
+}
+
+const follows = (element) => (element.dataset.follows ?? element.dataset.part).split(" ").concat(element.dataset.part);
+
+function renew() {
+  renewal = null;
+  for (const element of document.querySelectorAll("[data-part]")) if (follows(element).some((name) => dirty.has(name))) load(element.dataset.part);
+  dirty.clear();
+}
+
+async function load(part) {
+  loading.get(part)?.abort();
+  const controller = new AbortController();
+  loading.set(part, controller);
+  const address = new URL(location.href);
+  address.searchParams.set("part", part);
+  try {
+    const answer = await fetch(address, { headers: { "HX-Request": "true", "HX-Current-URL": location.href }, signal: controller.signal });
+    if (answer.status === 401) return void location.reload();
+    if (!answer.ok) return;
+    await show(part, await answer.text());
+  } catch (error) {
+    if (error.name !== "AbortError") setTimeout(outdated, 2000, [part]); // the network: asked again
+  } finally {
+    if (loading.get(part) === controller) loading.delete(part);
+  }
+}
+
+// The answer is the part's content, or a page that has the part in it.
+async function show(part, html) {
+  const element = document.querySelector(`[data-part="${CSS.escape(part)}"]`);
+  if (!element) return;
+  await pointerAway(element);
+  const page = new DOMParser().parseFromString(`<template>${html}</template>`, "text/html").querySelector("template").content;
+  const whole = page.querySelector(`[data-part="${CSS.escape(part)}"]`);
+  const scrolled = [...element.querySelectorAll("[tabindex]")].map((box) => [box, box.scrollLeft, box.scrollTop]);
+  morph(element, whole ? whole.innerHTML : html);
+  for (const [box, left, top] of scrolled) box.scrollTo(left, top);
+  window.htmx?.process(element);
+  document.dispatchEvent(new CustomEvent("hareline:parts", { detail: { part } }));
+}
+
+// Rows must not jump under the pointer: a part with rows waits until it leaves, but not for ever.
+function pointerAway(element) {
+  if (!element.querySelector(ROWS) || !element.matches(":hover") || !matchMedia("(hover: hover)").matches) return Promise.resolve();
+  return new Promise((resolve) => {
+    element.addEventListener("pointerleave", resolve, { once: true });
+    setTimeout(resolve, PATIENCE);
+  });
+}
