@@ -92,6 +92,12 @@ def revisions() -> dict[int, int]:
     return dict(EventSource.objects.values_list("pk", "revision"))
 
 
+def workers_fingerprint(broker_id: int, vhost: str) -> tuple[tuple[object, ...], ...]:
+    """Another value after a worker came, went, or changed what it consumes and how many slots it has. For the tail."""
+    rows = Worker.objects.filter(broker_id=broker_id, vhost=vhost).order_by("pk")
+    return tuple((*row, repr(queues)) for *row, queues in rows.values_list("pk", "state", "pool", "concurrency", "queues"))
+
+
 def _ordered(rows: QuerySet[Worker], field: str, descending: bool) -> QuerySet[Worker]:
     expression = Lower(field) if field in _TEXTS else F(field)
     first = expression.desc(nulls_last=True) if descending else expression.asc(nulls_last=True)
