@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 
 class BrokerError(Exception):
     """Any failure of talking to a broker. `str()` is a sentence fit for the page."""
@@ -25,3 +27,11 @@ class BrokerAnswerUnusable(BrokerError):
 
 class InvalidAddress(ValueError):
     """HARELINE_BROKERS (or a relative of it) can't be understood; names the variable and what is allowed."""
+
+
+class NotRecorded(LookupError):
+    """Nothing was recorded of that at that moment: before the first poll, in an outage, or older than what is kept. `str()` is fit for the page."""
+
+    def __init__(self, what: str, at: datetime) -> None:
+        super().__init__(f"nothing is recorded of {what} at {at:%Y-%m-%d %H:%M:%S} UTC")
+        self.what, self.at = what, at

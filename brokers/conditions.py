@@ -1,0 +1,84 @@
+"""What a list of queues may be filtered by: conditions such as depth > 1000, checked against a whitelist.
+
+Pure. `brokers.queries` turns them into database filters; which text a person types for them is decided in `dashboard.filters`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import msgspec
+
+Operator = Literal["=", "!=", ">", "<", "~", "in"]
+Value = str | float | bool
+
+TEXT_OPERATORS: tuple[Operator, ...] = ("=", "!=", "~", "in")
+NUMBER_OPERATORS: tuple[Operator, ...] = ("=", "!=", ">", "<")
+FLAG_OPERATORS: tuple[Operator, ...] = ("=", "!=")
+
+TEXT_FIELDS = frozenset({"name", "vhost", "type", "state", "policy", "node"})
+NUMBER_FIELDS = frozenset({"depth", "ready", "unacknowledged", "consumers", "publish_per_second", "deliver_per_second", "ack_per_second"})
+FLAG_FIELDS = frozenset({"durable", "exclusive", "celery_own", "growing"})
+"""The last two are no columns: `celery_own` is a name that Celery or Hareline gives its own queues, `growing` that more comes in than goes out."""
+FIELDS = TEXT_FIELDS | NUMBER_FIELDS | FLAG_FIELDS
+
+_FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+class Condition(msgspec.Struct, frozen=True):
+    """One condition: `value` may be text as typed; `in` takes a tuple, or text with commas. Raises ValueError, with what is allowed, if it makes no sense."""
+
+    field: str
+    operator: str
+    value: Value | tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if self.field not in FIELDS:
+            raise ValueError(f"queues can't be filtered by {self.field!r}; allowed: {', '.join(sorted(FIELDS))}")
+        if self.operator not in operators(self.field):
+            raise ValueError(f"{self.field} can't be compared with {self.operator!r}; allowed: {' '.join(operators(self.field))}")
+        self.typed_value()
+
+    def typed_value(self) -> Value | tuple[str, ...]:
+        """The value in the field's type: text, a tuple of texts for `in`, a finite number, or a truth value.
+
+        >>> Condition("depth", ">", "1000").typed_value()
+        1000.0
+        """
+        if self.field in NUMBER_FIELDS:
+            return _number(self.field, self.value)
+        if self.field in FLAG_FIELDS:
+            return _flag(self.field, self.value)
+        if self.operator == "in":
+            parts = self.value if isinstance(self.value, tuple) else str(self.value).split(",")
+            return tuple(str(part).strip() for part in parts)
+        return str(self.value)
+
+
+def operators(field: str) -> tuple[Operator, ...]:
+    """The operators that suit a field; () if there is no such field."""
+    if field in TEXT_FIELDS:
+        return TEXT_OPERATORS
+    if field in NUMBER_FIELDS:
+        return NUMBER_OPERATORS
+    return FLAG_OPERATORS if field in FLAG_FIELDS else ()
+
+
+def _number(field: str, value: Value | tuple[str, ...]) -> float:
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"{field}: expected a number, got {value!r}")
+    return number
+
+
+def _flag(field: str, value: Value | tuple[str, ...]) -> bool:
+    if isinstance(value, bool):
+        return value
+    try:
+        return _FLAGS[str(value).strip().lower()]
+    except KeyError:
+        raise ValueError(f"{field}: expected true or false, got {value!r}") from None

@@ -1,0 +1,49 @@
+"""Who does a piece of work now, and which of our processes live: leases and heartbeats.
+
+A lease is a row with an expiry: of several processes of a kind only its holder works, the others stand by and take it when it runs out.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from brokers.models import Heartbeat, Lease
+
+FORGOTTEN_AFTER = timedelta(days=1)
+
+
+def take(name: str, holder: str, now: datetime, seconds: float) -> bool:
+    """True if `holder` has the lease until `now + seconds`: it was free, had run out, or was the holder's already (then it is prolonged)."""
+    expires_at = now + timedelta(seconds=seconds)
+    with transaction.atomic():
+        lease, created = Lease.objects.get_or_create(name=name, defaults={"holder": holder, "expires_at": expires_at})
+        if created:
+            return True
+        if lease.holder != holder and lease.expires_at > now:
+            return False
+        Lease.objects.filter(pk=lease.pk).update(holder=holder, expires_at=expires_at)
+        return True
+
+
+def release(name: str, holder: str) -> None:
+    """Frees the lease at once if `holder` has it, so that a process standing by need not wait for the expiry."""
+    Lease.objects.filter(name=name, holder=holder).delete()
+
+
+def holder_of(name: str, now: datetime) -> str | None:
+    """Who has the lease; None if nobody does."""
+    return Lease.objects.filter(name=name, expires_at__gt=now).values_list("holder", flat=True).first()
+
+
+def beat(kind: str, holder: str, now: datetime, standby: bool = False) -> None:
+    """Notes that a process lives. Processes not heard of for a day are forgotten."""
+    with transaction.atomic():
+        Heartbeat.objects.update_or_create(kind=kind, holder=holder, defaults={"at": now, "standby": standby})
+        Heartbeat.objects.filter(kind=kind, at__lt=now - FORGOTTEN_AFTER).delete()
+
+
+def heartbeats() -> list[Heartbeat]:
+    """The last sign of life of each process, the latest first."""
+    return list(Heartbeat.objects.order_by("-at"))

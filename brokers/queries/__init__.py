@@ -1,0 +1,31 @@
+"""The only reader of what is stored about brokers, by subject.
+
+Every question takes `scope` (what this person may see) and `at` (None: now). A broker is named by its name or its primary key. Questions
+run in any thread; they read their rows to the end, so no cursor stays open.
+"""
+
+from brokers.queries.brokers_and_nodes import (
+    active_interests,
+    broker,
+    broker_by_id,
+    brokers,
+    changes,
+    installation_id,
+    nodes,
+    poll_attempts,
+    revisions,
+    virtual_host,
+    virtual_hosts,
+)
+from brokers.queries.clients import channels, connections, consumers
+from brokers.queries.exchanges_and_bindings import bindings, exchange, exchange_by_id, exchanges, exchanges_by_ids, exchanges_changed_since, policies
+from brokers.queries.pages import EXCHANGE_SORTS, LARGEST_PAGE, QUEUE_SORTS, Page
+from brokers.queries.queue_lists import queue, queue_by_id, queue_names, queues, queues_by_ids, queues_changed_since
+from brokers.queries.time_series import History, history, sparklines
+
+__all__ = [
+    "EXCHANGE_SORTS", "LARGEST_PAGE", "QUEUE_SORTS", "History", "Page", "active_interests", "bindings", "broker", "broker_by_id", "brokers",
+    "changes", "channels", "connections", "consumers", "exchange", "exchange_by_id", "exchanges", "exchanges_by_ids", "exchanges_changed_since",
+    "history", "installation_id", "nodes", "policies", "poll_attempts", "queue", "queue_by_id", "queue_names", "queues", "queues_by_ids",
+    "queues_changed_since", "revisions", "sparklines", "virtual_host", "virtual_hosts",
+]  # fmt: skip

@@ -1,0 +1,87 @@
+"""Questions about brokers themselves: their rows, virtual hosts, nodes, changes, attempts to poll, interests, revisions."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db.models import Q
+
+from brokers.errors import NotRecorded
+from brokers.models import Broker, Change, Installation, Interest, Node, PollAttempt, VirtualHost
+from brokers.queries.pages import BrokerRef, existing, in_scope, visible_brokers
+from brokers.queries.past import broker_as_it_was
+from brokers.scope import Scope
+
+
+def brokers(scope: Scope, at: datetime | None = None) -> list[Broker]:
+    """The brokers that HARELINE_BROKERS names, by name. With `at`, as they were; those of which nothing is recorded then are left out."""
+    found = list(Broker.objects.filter(visible_brokers(scope), configured=True))
+    if at is None:
+        return found
+    past = []
+    for broker in found:
+        try:
+            past.append(broker_as_it_was(broker, at))
+        except NotRecorded:
+            continue
+    return past
+
+
+def broker(scope: Scope, name: str, at: datetime | None = None) -> Broker | None:
+    """The broker of that name; None if there is none that may be seen. Raises NotRecorded if nothing is known of it `at` that moment."""
+    return _then(Broker.objects.filter(visible_brokers(scope), name=name).first(), at)
+
+
+def broker_by_id(scope: Scope, broker_id: int, at: datetime | None = None) -> Broker | None:
+    return _then(Broker.objects.filter(visible_brokers(scope), pk=broker_id).first(), at)
+
+
+def virtual_hosts(scope: Scope, broker: BrokerRef | None = None, at: datetime | None = None) -> list[VirtualHost]:
+    """By name, those that may not be looked into included (`visible` False)."""
+    return list(VirtualHost.objects.filter(in_scope(scope, broker), existing(at)).select_related("broker").order_by("name", "broker__name"))
+
+
+def virtual_host(scope: Scope, broker: BrokerRef, name: str) -> VirtualHost | None:
+    return VirtualHost.objects.filter(in_scope(scope, broker), name=name, gone_at=None).select_related("broker").first()
+
+
+def nodes(scope: Scope, broker: BrokerRef | None = None, at: datetime | None = None) -> list[Node]:
+    """The nodes by name. Raises NotRecorded for a past moment: nodes have no history."""
+    if at is not None:
+        raise NotRecorded("nodes", at)
+    return list(Node.objects.filter(in_scope(scope, broker), gone_at=None).select_related("broker").order_by("broker__name", "name"))
+
+
+def changes(scope: Scope, broker: BrokerRef | None = None, limit: int = 50, at: datetime | None = None, vhost: str | None = None) -> list[Change]:
+    """What changed, the latest first; with `at`, up to that moment. With `vhost`, also what concerns the whole broker."""
+    where = in_scope(scope, broker)
+    if vhost is not None:
+        where &= Q(vhost__in=(vhost, ""))
+    if at is not None:
+        where &= Q(at__lte=at)
+    return list(Change.objects.filter(where).select_related("broker").order_by("-at", "-id")[:limit])
+
+
+def poll_attempts(scope: Scope, broker: BrokerRef | None = None, limit: int = 50, at: datetime | None = None) -> list[PollAttempt]:
+    """The tries to poll of the last day, the latest first."""
+    where = in_scope(scope, broker) & (Q() if at is None else Q(at__lte=at))
+    return list(PollAttempt.objects.filter(where).select_related("broker").order_by("-at", "-id")[:limit])
+
+
+def active_interests(broker_id: int, now: datetime) -> list[Interest]:
+    """What somebody looks at now, for the poller."""
+    return list(Interest.objects.filter(broker_id=broker_id, until__gt=now))
+
+
+def revisions() -> dict[int, int]:
+    """The revision of each broker: it grew if anything was stored about the broker."""
+    return dict(Broker.objects.order_by().values_list("pk", "revision"))
+
+
+def installation_id() -> str | None:
+    """The id in the names of our own objects in brokers; None before the first start."""
+    return Installation.objects.values_list("identifier", flat=True).first()
+
+
+def _then(found: Broker | None, at: datetime | None) -> Broker | None:
+    return found if found is None or at is None else broker_as_it_was(found, at)

@@ -1,0 +1,98 @@
+"""Questions about exchanges, bindings and policies."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from brokers.models import Binding, Exchange, Policy
+from brokers.queries import pages
+from brokers.queries.pages import BrokerRef, Page, existing, in_scope
+from brokers.queries.past import bindings_as_they_were, exchanges_as_they_were, policies_as_they_were
+from brokers.scope import Scope
+
+
+def exchanges(
+    scope: Scope,
+    *,
+    broker: BrokerRef | None = None,
+    vhost: str | None = None,
+    q: str = "",
+    sort: str = "name",
+    page: int = 1,
+    page_size: int = 100,
+    at: datetime | None = None,
+) -> Page[Exchange]:
+    """A page of exchanges with their broker; `q` is a part of the name. Raises ValueError for an unknown sort or page, NotRecorded."""
+    field, descending = pages.sort_key(sort, pages.EXCHANGE_SORTS)
+    pages.check_page(page, page_size)
+    rows = _rows(scope, broker, vhost, at)
+    if q:
+        rows = rows.filter(name__icontains=q)
+    if at is None:
+        return pages.one_page(pages.ordered(rows, field, descending), page, page_size)
+    items = pages.ordered_items(exchanges_as_they_were(list(rows), at, pages.broker_ids(scope, broker)), field, descending)
+    return Page(len(items), items[(page - 1) * page_size : page * page_size], page, page_size)
+
+
+def exchanges_by_ids(scope: Scope, ids: list[int]) -> list[Exchange]:
+    """Those of the ids that may be seen, also where the exchange is gone, by id."""
+    return list(Exchange.objects.filter(in_scope(scope), pk__in=ids).select_related("broker").order_by("pk"))
+
+
+def exchange(scope: Scope, broker: BrokerRef, vhost: str, name: str, at: datetime | None = None) -> Exchange | None:
+    """The exchange that has this name now, or had it `at` a moment; None if there is none that may be seen."""
+    return _one(_rows(scope, broker, vhost, at).filter(name=name), at)
+
+
+def exchange_by_id(scope: Scope, exchange_id: int, at: datetime | None = None) -> Exchange | None:
+    """The exchange of that id, also if it is gone (`gone_at`)."""
+    rows = Exchange.objects.filter(in_scope(scope), pk=exchange_id).select_related("broker")
+    return _one(rows if at is None else rows.filter(existing(at)), at)
+
+
+def exchanges_changed_since(broker_id: int, moment: datetime | None, vhost: str | None = None) -> list[Exchange]:
+    """The exchanges whose row changed after `moment` (all, if None), those that went since included. For the tail: no scope."""
+    where = Q(broker_id=broker_id) if vhost is None else Q(broker_id=broker_id, vhost=vhost)
+    where &= Q(gone_at=None) if moment is None else Q(changed_at__gt=moment)
+    return list(Exchange.objects.filter(where).select_related("broker").order_by("pk"))
+
+
+def bindings(
+    scope: Scope,
+    *,
+    broker: BrokerRef | None = None,
+    vhost: str | None = None,
+    source: str | None = None,
+    destination: str | None = None,
+    destination_type: str | None = None,
+    at: datetime | None = None,
+) -> list[Binding]:
+    """Bindings by source, destination and key, those of the default exchange (source "") included. With `at`, rows without an id. Raises NotRecorded."""
+    wanted: dict[str, Any] = {"source": source, "destination": destination, "destination_type": destination_type}
+    wanted = {name: value for name, value in wanted.items() if value is not None}
+    if at is not None:
+        return [row for row in bindings_as_they_were(scope, broker, vhost, at) if all(getattr(row, name) == value for name, value in wanted.items())]
+    rows = Binding.objects.filter(in_scope(scope, broker, vhost), gone_at=None, **wanted)
+    return list(rows.select_related("broker").order_by("vhost", "source", "destination_type", "destination", "routing_key", "properties_key"))
+
+
+def policies(scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None, at: datetime | None = None) -> list[Policy]:
+    """Policies and operator policies, the strongest (highest priority) first."""
+    if at is not None:
+        return policies_as_they_were(scope, broker, vhost, at)
+    return list(Policy.objects.filter(in_scope(scope, broker, vhost)).select_related("broker").order_by("vhost", "operator", "-priority", "name"))
+
+
+def _rows(scope: Scope, broker: BrokerRef | None, vhost: str | None, at: datetime | None) -> QuerySet[Exchange]:
+    return Exchange.objects.filter(in_scope(scope, broker, vhost), existing(at)).select_related("broker")
+
+
+def _one(rows: QuerySet[Exchange], at: datetime | None) -> Exchange | None:
+    if at is None:
+        return rows.order_by("-pk").first()
+    found = list(rows)
+    then = exchanges_as_they_were(found, at, {row.broker_id for row in found})
+    return then[0] if then else None

@@ -1,0 +1,153 @@
+"""What all questions share: pages, the scope, sorting with unknown values last, conditions as database filters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from operator import eq, gt, lt, ne
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from django.db.models import F, Model, Q, QuerySet
+from django.db.models.functions import Lower
+
+from brokers.conditions import NUMBER_FIELDS, TEXT_FIELDS, Condition
+from brokers.models import Broker
+from brokers.scope import Scope
+
+T = TypeVar("T")
+M = TypeVar("M", bound=Model)
+BrokerRef = str | int
+"""A broker by its name or its primary key."""
+
+LARGEST_PAGE = 500
+QUEUE_SORTS = (
+    "name", "vhost", "type", "state", "depth", "ready", "unacknowledged", "consumers",
+    "publish_per_second", "deliver_per_second", "ack_per_second", "memory_bytes",
+)  # fmt: skip
+EXCHANGE_SORTS = ("name", "vhost", "type", "publish_in_per_second", "publish_out_per_second")
+_LOOKUPS = {"=": "", ">": "__gt", "<": "__lt", "~": "__icontains", "in": "__in"}
+
+
+class Page(msgspec.Struct, Generic[T]):
+    """One page of a list: `total` counts all pages, `page` is from 1. A page past the end has no items."""
+
+    total: int
+    items: list[T]
+    page: int
+    page_size: int
+
+    @property
+    def pages(self) -> int:
+        """How many pages there are, at least 1."""
+        return max(1, -(-self.total // self.page_size))
+
+
+def check_page(page: int, page_size: int) -> None:
+    """Raises ValueError, with what is allowed, for numbers no list has."""
+    if page < 1:
+        raise ValueError("page counts from 1")
+    if not 1 <= page_size <= LARGEST_PAGE:
+        raise ValueError(f"page_size is from 1 to {LARGEST_PAGE}")
+
+
+def sort_key(sort: str, allowed: Iterable[str]) -> tuple[str, bool]:
+    """(field, descending) of a sort such as "-depth". Raises ValueError, with what is allowed.
+
+    >>> sort_key("-depth", ("name", "depth"))
+    ('depth', True)
+    """
+    field = sort.removeprefix("-")
+    if field not in tuple(allowed):
+        raise ValueError(f"unknown sort {sort!r}; allowed, each also with a leading -: {', '.join(allowed)}")
+    return field, sort.startswith("-")
+
+
+def ordered(rows: QuerySet[M], field: str, descending: bool) -> QuerySet[M]:
+    """The rows sorted, unknown values last both ways, equal ones by name."""
+    expression = Lower(field) if field in TEXT_FIELDS else F(field)
+    first = expression.desc(nulls_last=True) if descending else expression.asc(nulls_last=True)
+    return rows.order_by(first, "name", "vhost", "id")
+
+
+def one_page(rows: QuerySet[M], page: int, page_size: int) -> Page[M]:
+    start = (page - 1) * page_size
+    total = rows.count()
+    return Page(total, list(rows[start : start + page_size]) if start < total else [], page, page_size)
+
+
+def ordered_items(items: list[T], field: str, descending: bool) -> list[T]:
+    """The same order as `ordered`, for rows that are no longer as the database has them."""
+
+    def value(item: T) -> Any:
+        found = getattr(item, field)
+        return found.casefold() if isinstance(found, str) else found
+
+    items = sorted(items, key=lambda item: (item.name, item.vhost, item.pk))  # type: ignore[attr-defined]
+    known = sorted((item for item in items if value(item) is not None), key=value, reverse=descending)
+    return known + [item for item in items if value(item) is None]
+
+
+def in_scope(scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None) -> Q:
+    """The filter of rows that belong to a broker: what may be seen, of one broker and virtual host where given."""
+    found = Q() if scope.brokers is None else Q(broker__name__in=scope.brokers)
+    if broker is not None:
+        found &= Q(broker__name=broker) if isinstance(broker, str) else Q(broker_id=broker)
+    return found if vhost is None else found & Q(vhost=vhost)
+
+
+def visible_brokers(scope: Scope, broker: BrokerRef | None = None) -> Q:
+    """The same for rows of brokers themselves."""
+    found = Q() if scope.brokers is None else Q(name__in=scope.brokers)
+    if broker is None:
+        return found
+    return found & (Q(name=broker) if isinstance(broker, str) else Q(pk=broker))
+
+
+def broker_ids(scope: Scope, broker: BrokerRef | None = None) -> list[int]:
+    """The primary keys of the brokers that are asked about."""
+    return list(Broker.objects.filter(visible_brokers(scope, broker), configured=True).order_by().values_list("pk", flat=True))
+
+
+def existing(at: datetime | None) -> Q:
+    """The filter of rows that exist now, or existed at a moment."""
+    return Q(gone_at=None) if at is None else Q(first_seen_at__lte=at) & (Q(gone_at=None) | Q(gone_at__gt=at))
+
+
+def condition_filter(condition: Condition) -> Q:
+    """A condition as a filter. What is unknown fulfils no condition on a number or a flag, `!=` included."""
+    value = condition.typed_value()
+    if condition.field in _DERIVED:
+        return _DERIVED[condition.field] if value is (condition.operator == "=") else ~_DERIVED[condition.field]
+    if condition.operator != "!=":
+        return Q(**{condition.field + _LOOKUPS[condition.operator]: value})
+    if condition.field in TEXT_FIELDS:
+        return ~Q(**{condition.field: value})
+    return ~Q(**{condition.field: value}) & Q(**{f"{condition.field}__isnull": False})
+
+
+_CELERY_OWN = Q(name__endswith=".celery.pidbox") | Q(name__startswith="celeryev.") | Q(name__startswith="hareline.")
+_GROWING = (
+    Q(publish_per_second__gt=0.1, depth__gte=100)
+    & (Q(ack_per_second__lt=F("publish_per_second") * 0.9) | Q(ack_per_second=None, deliver_per_second__lt=F("publish_per_second") * 0.9))
+    & ~Q(type="stream")
+)
+_DERIVED: Mapping[str, Q] = {"celery_own": _CELERY_OWN, "growing": _GROWING}
+"""Conditions that are no column. Growing: at least 100 messages, and a tenth of what comes in stays (as `dashboard.health` has it)."""
+
+_COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {"=": eq, "!=": ne, ">": gt, "<": lt}
+
+
+def fulfils(item: object, condition: Condition) -> bool:
+    """The same as `condition_filter` for the numbers of a row that the database doesn't have."""
+    value = getattr(item, condition.field)
+    return value is not None and _COMPARISONS[condition.operator](value, condition.typed_value())
+
+
+def split_conditions(conditions: Iterable[Condition]) -> tuple[list[Condition], list[Condition]]:
+    """(those on what a row always has, those on numbers that differ from moment to moment)."""
+    fixed: list[Condition] = []
+    moving: list[Condition] = []
+    for condition in conditions:
+        (moving if condition.field in NUMBER_FIELDS else fixed).append(condition)
+    return fixed, moving

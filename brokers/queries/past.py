@@ -1,0 +1,123 @@
+"""Rows as they were at a past moment: the numbers from snapshots, bindings and policies from versions of the topology.
+
+What history does not keep is None or "" in these rows; they are never saved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import zstandard
+
+from brokers.errors import NotRecorded
+from brokers.models import Binding, Broker, Exchange, Policy, Queue, TopologyVersion, VirtualHost
+from brokers.queries.frames import moment
+from brokers.queries.pages import BrokerRef, existing, in_scope
+from brokers.scope import Scope
+from brokers.snapshots import METRICS
+from brokers.topology import Topology, decode
+
+_QUEUE_NOT_KEPT: dict[str, Any] = {
+    "state": "", "policy": "", "operator_policy": "", "effective_policy": {}, "node": "", "message_bytes": None, "oldest_at": None,
+    "oldest_estimated": False, "nobody_consumes_since": None, "highest_depth": None,
+}  # fmt: skip
+_BROKER_NOT_KEPT: dict[str, Any] = {
+    "version": "", "erlang_version": "", "poll_ms": None, "depth_source": "", "depth_source_reason": "", "alarms": [], "limits_to_sight": [],
+    "object_totals": {}, "since": None,
+}  # fmt: skip
+
+
+def broker_as_it_was(broker: Broker, at: datetime) -> Broker:
+    """The row with the totals of then; `polled_at` is when they were recorded. Raises NotRecorded."""
+    found = moment(broker.pk, "broker", at)
+    if found is None:
+        raise NotRecorded(broker.name, at)
+    recorded_at, then = found
+    _fill([broker], "broker", {metric.name: then.column(metric.name) for metric in METRICS["broker"]})
+    for name, value in _BROKER_NOT_KEPT.items():
+        setattr(broker, name, value)
+    broker.state, broker.reason, broker.polled_at, broker.tried_at = Broker.UP, "", recorded_at, recorded_at
+    return broker
+
+
+def queues_as_they_were(rows: list[Queue], at: datetime, broker_ids: Iterable[int]) -> list[Queue]:
+    """The rows (of queues that existed then) with their numbers of then. Raises NotRecorded if nothing is recorded of any of the brokers."""
+    _fill(rows, "queues", _numbers("queues", at, broker_ids))
+    for queue in rows:
+        for name, value in _QUEUE_NOT_KEPT.items():
+            setattr(queue, name, value)
+        queue.depth = None if queue.ready is None or queue.unacknowledged is None else queue.ready + queue.unacknowledged
+    return rows
+
+
+def exchanges_as_they_were(rows: list[Exchange], at: datetime, broker_ids: Iterable[int]) -> list[Exchange]:
+    """As `queues_as_they_were`; the policy is that of the version of the topology then, who published is not known."""
+    _fill(rows, "exchanges", _numbers("exchanges", at, broker_ids))
+    policies = {
+        (broker_id, vhost, exchange.name): exchange.policy
+        for broker_id, vhost in {(row.broker_id, row.vhost) for row in rows}
+        for exchange in _topology(broker_id, vhost, at).exchanges
+    }
+    for row in rows:
+        row.policy = policies.get((row.broker_id, row.vhost, row.name), "")
+        row.publishers, row.publishers_at = None, None
+    return rows
+
+
+def bindings_as_they_were(scope: Scope, broker: BrokerRef | None, vhost: str | None, at: datetime) -> list[Binding]:
+    """The bindings of then, in the order of a topology, without primary keys, those of exclusive and auto-delete objects left out. Raises NotRecorded."""
+    return [
+        Binding(broker=owner, vhost=topology.vhost, first_seen_at=at, **msgspec.structs.asdict(binding))
+        for owner, topology in _topologies(scope, broker, vhost, at)
+        for binding in topology.bindings
+    ]
+
+
+def policies_as_they_were(scope: Scope, broker: BrokerRef | None, vhost: str | None, at: datetime) -> list[Policy]:
+    """The policies of then, the strongest first, without primary keys. Raises NotRecorded."""
+    found = [
+        Policy(broker=owner, vhost=topology.vhost, **msgspec.structs.asdict(policy))
+        for owner, topology in _topologies(scope, broker, vhost, at)
+        for policy in topology.policies
+    ]
+    return sorted(found, key=lambda policy: (policy.vhost, policy.operator, -policy.priority, policy.name))
+
+
+def _numbers(kind: str, at: datetime, broker_ids: Iterable[int]) -> dict[str, dict[int, float | None]]:
+    """{metric: {primary key: number}} of all these brokers."""
+    found: dict[str, dict[int, float | None]] = {metric.name: {} for metric in METRICS[kind]}
+    wanted = list(broker_ids)
+    recorded = [then for broker_id in wanted if (then := moment(broker_id, kind, at))]
+    if wanted and not recorded:
+        raise NotRecorded(kind, at)
+    for _, numbers_then in recorded:
+        for name, column in found.items():
+            column.update(numbers_then.column(name))
+    return found
+
+
+def _fill(rows: Iterable[Any], kind: str, columns: dict[str, dict[int, float | None]]) -> None:
+    for row in rows:
+        for name, column in columns.items():
+            setattr(row, name, column.get(row.pk))
+
+
+def _topologies(scope: Scope, broker: BrokerRef | None, vhost: str | None, at: datetime) -> Iterator[tuple[Broker, Topology]]:
+    where = in_scope(scope, broker) & existing(at)
+    hosts = VirtualHost.objects.filter(where).select_related("broker").order_by("broker__name", "name")
+    found = 0
+    for host in hosts if vhost is None else hosts.filter(name=vhost):
+        topology = _topology(host.broker_id, host.name, at)
+        found += bool(topology.exchanges)  # every virtual host has the default exchange
+        yield host.broker, topology
+    if not found:
+        raise NotRecorded("the topology", at)
+
+
+def _topology(broker_id: int, vhost: str, at: datetime) -> Topology:
+    """The version in force at a moment; an empty one if none was recorded yet."""
+    version = TopologyVersion.objects.filter(broker_id=broker_id, vhost=vhost, at__lte=at).order_by("-at", "-pk").first()
+    return Topology(vhost) if version is None else decode(zstandard.decompress(bytes(version.data)))

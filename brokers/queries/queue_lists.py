@@ -1,0 +1,91 @@
+"""Questions about queues."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from django.db.models import Q, QuerySet
+
+from brokers.conditions import Condition
+from brokers.models import Queue
+from brokers.queries import pages
+from brokers.queries.pages import BrokerRef, Page, existing, in_scope
+from brokers.queries.past import queues_as_they_were
+from brokers.scope import Scope
+
+
+def queues(
+    scope: Scope,
+    *,
+    broker: BrokerRef | None = None,
+    vhost: str | None = None,
+    conditions: Sequence[Condition] = (),
+    sort: str = "-depth",
+    page: int = 1,
+    page_size: int = 100,
+    at: datetime | None = None,
+) -> Page[Queue]:
+    """A page of queues with their broker. Raises ValueError for an unknown sort or page, NotRecorded if nothing is known of that moment.
+
+    With `at` the numbers are those of that moment, and what history does not keep (state, policies, message bytes, age) is None or "".
+    """
+    field, descending = pages.sort_key(sort, pages.QUEUE_SORTS)
+    pages.check_page(page, page_size)
+    rows = _rows(scope, broker, vhost, at)
+    if at is None:
+        for condition in conditions:
+            rows = rows.filter(pages.condition_filter(condition))
+        return pages.one_page(pages.ordered(rows, field, descending), page, page_size)
+    fixed, moving = pages.split_conditions(conditions)
+    for condition in fixed:
+        rows = rows.filter(pages.condition_filter(condition))
+    then = [
+        queue for queue in queues_as_they_were(list(rows), at, pages.broker_ids(scope, broker)) if all(pages.fulfils(queue, condition) for condition in moving)
+    ]
+    items = pages.ordered_items(then, field, descending)
+    return Page(len(items), items[(page - 1) * page_size : page * page_size], page, page_size)
+
+
+def queues_by_ids(scope: Scope, ids: Iterable[int], at: datetime | None = None) -> list[Queue]:
+    """Those of the ids that may be seen, also where the queue is gone (`gone_at`), by id."""
+    rows = Queue.objects.filter(in_scope(scope), pk__in=list(ids)).select_related("broker").order_by("pk")
+    return list(rows) if at is None else _then(list(rows.filter(existing(at))), at)
+
+
+def queue(scope: Scope, broker: BrokerRef, vhost: str, name: str, at: datetime | None = None) -> Queue | None:
+    """The queue that has this name now, or had it `at` a moment; None if there is none that may be seen."""
+    return _one(_rows(scope, broker, vhost, at).filter(name=name), at)
+
+
+def queue_by_id(scope: Scope, queue_id: int, at: datetime | None = None) -> Queue | None:
+    """The queue of that id, also if it is gone (`gone_at`)."""
+    rows = Queue.objects.filter(in_scope(scope), pk=queue_id).select_related("broker")
+    return _one(rows if at is None else rows.filter(existing(at)), at)
+
+
+def queues_changed_since(broker_id: int, moment: datetime | None, vhost: str | None = None) -> list[Queue]:
+    """The queues whose row changed after `moment` (all, if None), those that went since included. For the tail: no scope, it serves every viewer."""
+    where = Q(broker_id=broker_id) if vhost is None else Q(broker_id=broker_id, vhost=vhost)
+    where &= Q(gone_at=None) if moment is None else Q(changed_at__gt=moment)
+    return list(Queue.objects.filter(where).select_related("broker").order_by("pk"))
+
+
+def queue_names(scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None, at: datetime | None = None) -> list[tuple[int, str, str]]:
+    """(id, virtual host, name) of every queue, by name: for completion and for links."""
+    return list(_rows(scope, broker, vhost, at).order_by("name", "vhost").values_list("pk", "vhost", "name"))
+
+
+def _rows(scope: Scope, broker: BrokerRef | None, vhost: str | None, at: datetime | None) -> QuerySet[Queue]:
+    return Queue.objects.filter(in_scope(scope, broker, vhost), existing(at)).select_related("broker")
+
+
+def _one(rows: QuerySet[Queue], at: datetime | None) -> Queue | None:
+    if at is None:
+        return rows.order_by("-pk").first()
+    then = _then(list(rows), at)
+    return then[0] if then else None
+
+
+def _then(rows: list[Queue], at: datetime) -> list[Queue]:
+    return queues_as_they_were(rows, at, {row.broker_id for row in rows})

@@ -1,0 +1,104 @@
+"""Questions about the course of numbers: history for charts, sparklines for tables.
+
+A number at a moment is the one recorded last at or before it. Where more than three polls are missing there is none: a gap is None.
+Steps of five minutes and more are answered from the keyframes alone, which keeps a day's chart as quick as an hour's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from brokers.models import Broker
+from brokers.queries.frames import frames
+from brokers.queries.pages import visible_brokers
+from brokers.scope import Scope
+from brokers.snapshots import METRICS, STEPS_TO_A_GAP, Course, course_of, metric_index, numbers
+
+KEYFRAME_SECONDS = 300
+MOST_POINTS = 20_000
+
+
+class History(msgspec.Struct):
+    """`values[metric][i]` is the number at `times[i]`; None where nothing was recorded. `resolution_seconds`: how often it was recorded."""
+
+    times: list[datetime]
+    values: dict[str, list[float | None]]
+    resolution_seconds: float
+
+
+def history(scope: Scope, broker_id: int, kind: str, object_id: int | None, metrics: Sequence[str], start: datetime, end: datetime, step: float) -> History:
+    """The numbers of an object every `step` seconds from `start` to `end`; all None outside the scope or where nothing is recorded.
+
+    `object_id` None is the broker itself (kind "broker"). Raises ValueError for an unknown kind or metric, no time, or too many points.
+    """
+    _check(kind, metrics)
+    if step <= 0 or end < start:
+        raise ValueError("from must not be after to, and step must be more than 0 seconds")
+    count = int((end - start).total_seconds() / step) + 1
+    if count > MOST_POINTS:
+        raise ValueError(f"{count:,} points are too many (at most {MOST_POINTS:,}): a longer step or a shorter time is needed")
+    times = [start + timedelta(seconds=step * index) for index in range(count)]
+    identifier = broker_id if object_id is None else object_id
+    sampled, resolution_seconds = _sampled(scope, broker_id, kind, [identifier], metrics, times)
+    return History(times, {metric: sampled[metric][identifier] for metric in metrics}, resolution_seconds)
+
+
+def sparklines(
+    scope: Scope, broker_id: int, kind: str, ids: Sequence[int], metric: str, start: datetime, end: datetime, points: int
+) -> dict[int, list[float | None]]:
+    """`points` numbers of each object, evenly from `start` to `end`, both included; None as in `history`."""
+    _check(kind, [metric])
+    if not 2 <= points <= MOST_POINTS or end <= start:
+        raise ValueError(f"a sparkline has from 2 to {MOST_POINTS:,} points, and takes time")
+    times = [start + (end - start) * index / (points - 1) for index in range(points)]
+    return _sampled(scope, broker_id, kind, ids, [metric], times)[0][metric]
+
+
+def _check(kind: str, metrics: Sequence[str]) -> None:
+    for metric in metrics:
+        metric_index(kind, metric)
+
+
+def _sampled(
+    scope: Scope, broker_id: int, kind: str, ids: Sequence[int], metrics: Sequence[str], times: Sequence[datetime]
+) -> tuple[dict[str, dict[int, list[float | None]]], float]:
+    """({metric: {id: a number for each of `times`}}, seconds from one recorded moment to the next)."""
+    recorded: list[float] = []
+    only_keyframes = len(times) > 1 and (times[1] - times[0]).total_seconds() >= KEYFRAME_SECONDS
+
+    def data() -> Iterator[bytes]:
+        for at, frame in frames(broker_id, kind, times[0], times[-1], only_keyframes):
+            recorded.append(at.timestamp())
+            yield frame
+
+    if not ids or not Broker.objects.filter(visible_brokers(scope, broker_id)).exists():
+        return {metric: {identifier: [None] * len(times) for identifier in ids} for metric in metrics}, 5.0
+    course = course_of(kind, data(), ids, metrics)
+    base = KEYFRAME_SECONDS if only_keyframes else 0
+    places = _places(np.array(recorded), course, np.array([time.timestamp() for time in times]), base)
+    found: dict[str, dict[int, list[float | None]]] = {}
+    for row, name in enumerate(metrics):
+        metric = METRICS[kind][metric_index(kind, name)]
+        found[name] = {identifier: numbers(_picked(course.codes[row, place], places), metric) for place, identifier in enumerate(ids)}
+    return found, float(base or (course.intervals[-1] if len(course.intervals) else 5.0))
+
+
+def _places(recorded: npt.NDArray[np.float64], course: Course, times: npt.NDArray[np.float64], base: float) -> npt.NDArray[np.int64]:
+    """For each time the place of the frame in force; -1 where there is none or it is too old."""
+    if not len(recorded):
+        return np.full(len(times), -1)
+    places = np.searchsorted(recorded, times, side="right") - 1
+    known = np.maximum(places, 0)
+    old = times - recorded[known] > base + STEPS_TO_A_GAP * course.intervals[known]
+    return np.where((places < 0) | old, -1, places)
+
+
+def _picked(codes: npt.NDArray[np.int64], places: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    if not len(codes):
+        return np.zeros(len(places), np.int64)
+    return np.where(places >= 0, codes[np.maximum(places, 0)], 0)

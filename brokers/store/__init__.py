@@ -1,0 +1,18 @@
+"""The only writer of what is stored about brokers. Every save is one short transaction and lets `Broker.revision` grow, which the tail watches.
+
+A poller keeps a `BrokerMemory` for each broker and passes it to every save: `save_poll(broker_id, poll, now, memory)`.
+`SnapshotWriter` is also for other kinds of snapshots (workers).
+"""
+
+from brokers.store.installation import ensure_brokers, installation_id
+from brokers.store.interests import note_interest, save_publishers
+from brokers.store.memory import BrokerMemory
+from brokers.store.polls import save_failure, save_poll
+from brokers.store.retention import trim_history
+from brokers.store.snapshots import SnapshotWriter
+from brokers.store.topologies import save_topology
+
+__all__ = [
+    "BrokerMemory", "SnapshotWriter", "ensure_brokers", "installation_id", "note_interest", "save_failure", "save_poll", "save_publishers",
+    "save_topology", "trim_history",
+]  # fmt: skip

@@ -1,0 +1,28 @@
+"""What somebody looks at, and the details that are fetched only for that."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+
+from brokers.models import Broker, Exchange, Interest
+
+_WORTH_WRITING = timedelta(seconds=5)
+
+
+def note_interest(broker_id: int, kind: str, vhost: str, name: str, until: datetime) -> None:
+    """Notes that somebody looks at an object ("queue", "exchange") until that moment; many viewers are one row, written rarely."""
+    where: dict[str, Any] = {"broker_id": broker_id, "kind": kind, "vhost": vhost, "name": name}
+    if Interest.objects.filter(**where, until__gte=until - _WORTH_WRITING).exists():
+        return
+    Interest.objects.update_or_create(**where, defaults={"until": until})
+
+
+def save_publishers(exchange_id: int, publishers: list[dict[str, Any]] | None, now: datetime) -> None:
+    """Stores who publishes to an exchange: [{"connection", "host", "user", "per_second"}]; None if the broker can't tell."""
+    with transaction.atomic():
+        Exchange.objects.filter(pk=exchange_id).update(publishers=publishers, publishers_at=now, changed_at=now)
+        Broker.objects.filter(exchange__pk=exchange_id).update(revision=F("revision") + 1)

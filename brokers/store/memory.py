@@ -1,0 +1,109 @@
+"""What a poller remembers between two polls: the rows as it stored them, the meters of the counters, the snapshot writers.
+
+Lost at a restart: the rows are read again, rates are None for one poll, and the next snapshot is a keyframe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from brokers.models import Broker, Queue
+from brokers.rates import STATISTICS_SECONDS, Meter
+from brokers.stats import QueueKey
+from brokers.store.rows import frozen
+from brokers.store.snapshots import SnapshotWriter
+
+NUMBERS = (
+    "state", "ready", "unacknowledged", "depth", "consumers", "publish_per_second", "deliver_per_second", "ack_per_second",
+    "redeliver_per_second", "memory_bytes", "message_bytes", "oldest_at", "nobody_consumes_since", "highest_depth",
+)  # fmt: skip
+DEFINITION = ("type", "durable", "auto_delete", "exclusive", "arguments", "policy", "operator_policy", "effective_policy", "node")
+HIGHEST_OF = timedelta(hours=24)
+_PEAK_STEP_SECONDS = 900
+
+
+class QueueRow:
+    """A stored queue: its numbers and definition as the row has them, and the highest depths of the last day by quarter of an hour."""
+
+    __slots__ = ("definition", "numbers", "peaks", "pk")
+
+    def __init__(self, pk: int, numbers: Sequence[Any], definition: Sequence[Any], now: datetime) -> None:
+        self.pk = pk
+        self.numbers = tuple(numbers)
+        self.definition = tuple(definition)
+        self.peaks: list[tuple[int, int]] = []
+        # when the stored peak happened is not stored: it counts from now, so after a restart it may stay up to a day longer
+        self.highest(self.numbers[NUMBERS.index("highest_depth")], now)
+
+    def highest(self, depth: int | None, now: datetime) -> int | None:
+        """The highest depth of the last 24 h, this one included; None if none was ever known."""
+        step, peaks = int(now.timestamp()) // _PEAK_STEP_SECONDS, self.peaks
+        oldest = step - HIGHEST_OF // timedelta(seconds=_PEAK_STEP_SECONDS)
+        while peaks and peaks[0][0] < oldest:
+            del peaks[0]
+        if depth is not None:  # only what no later depth exceeds can become the highest one day: the list falls from left to right
+            while peaks and peaks[-1][1] <= depth:
+                peaks.pop()
+            if not peaks or peaks[-1][0] != step:
+                peaks.append((step, depth))
+        return peaks[0][1] if peaks else None
+
+    def same_definition(self, definition: Sequence[Any]) -> bool:
+        return tuple(map(frozen, self.definition)) == tuple(map(frozen, definition))
+
+
+class BrokerMemory:
+    """Of one broker, for one thread. `poll_seconds`, the interval in force, may be changed by the poller; `statistics_seconds` is how often the
+    broker refreshes its counters (`collect_statistics_interval`)."""
+
+    def __init__(self, poll_seconds: float = 5.0, statistics_seconds: float = STATISTICS_SECONDS) -> None:
+        self.poll_seconds = poll_seconds
+        self.statistics_seconds = statistics_seconds
+        self.queues: dict[QueueKey, QueueRow] = {}
+        self.polled_at: datetime | None = None
+        self.topologies: dict[str, str] = {}
+        self._meters: dict[Hashable, Meter] = {}
+        self._writers: dict[str, SnapshotWriter] = {}
+        self._loaded = False
+
+    def refresh(self, broker: Broker, now: datetime) -> None:
+        """Reads the rows again if they are not known, or another process polled this broker since."""
+        if self._loaded and self.polled_at == broker.polled_at:
+            return
+        self.forget()
+        rows = Queue.objects.filter(broker_id=broker.pk, gone_at=None).values_list("pk", "vhost", "name", *NUMBERS, *DEFINITION)
+        split = 3 + len(NUMBERS)
+        self.queues = {(row[1], row[2]): QueueRow(row[0], row[3:split], row[split:], now) for row in rows}
+        self.polled_at, self._loaded = broker.polled_at, True
+
+    def forget(self) -> None:
+        """Forgets everything, after a save that failed."""
+        self.queues, self.topologies, self._meters, self._writers, self._loaded = {}, {}, {}, {}, False
+
+    def note_gap(self) -> None:
+        """A poll failed: the next snapshots start anew."""
+        for writer in self._writers.values():
+            writer.start_anew()
+
+    def rate(self, key: Hashable, at: datetime, count: int | None) -> float | None:
+        """The rate of a counter after this reading."""
+        if count is None:
+            self._meters.pop(key, None)
+            return None
+        meter = self._meters.get(key)
+        if meter is None:
+            meter = self._meters[key] = Meter(self.statistics_seconds)
+        return meter.read(at.timestamp(), count)
+
+    def forget_meters(self, keys: Sequence[Hashable]) -> None:
+        for key in keys:
+            self._meters.pop(key, None)
+
+    def writer(self, broker_id: int, kind: str) -> SnapshotWriter:
+        if kind not in self._writers:
+            self._writers[kind] = SnapshotWriter(broker_id, kind)
+        writer = self._writers[kind]
+        writer.interval_seconds = self.poll_seconds
+        return writer

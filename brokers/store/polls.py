@@ -1,0 +1,127 @@
+"""Storing a poll, or its failure: one short transaction each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from django.db import transaction
+
+from brokers.diff import ChangeText
+from brokers.models import Broker, Change, PollAttempt
+from brokers.stats import BrokerStats
+from brokers.store.memory import BrokerMemory
+from brokers.store.nodes import save_nodes, save_virtual_hosts
+from brokers.store.queue_rows import save_exchange_rates, save_queues
+
+
+def save_poll(broker_id: int, poll: BrokerStats, now: datetime, memory: BrokerMemory | None = None) -> None:
+    """Stores a poll: changed rows, changes in words, one snapshot a kind. `memory` is what the caller keeps between polls; without one
+    rates are None. If it fails nothing is stored, and the memory starts anew."""
+    memory = memory or BrokerMemory()
+    broker = Broker.objects.get(pk=broker_id)
+    memory.refresh(broker, poll.at)
+    stored = False
+    try:
+        with transaction.atomic():
+            changes = [
+                *_broker_changes(broker, poll),
+                *save_virtual_hosts(broker, poll),
+                *save_nodes(broker, poll),
+                *save_queues(broker_id, poll, memory),
+            ]
+            save_exchange_rates(broker_id, poll, memory)
+            _save_broker(broker, poll, now, memory)
+            PollAttempt.objects.create(broker_id=broker_id, at=now, answered=True, ms=poll.took_ms)
+            save_changes(broker_id, changes, poll.at)
+        stored = True
+    finally:
+        if not stored:
+            memory.forget()
+    memory.polled_at = poll.at
+    for vhost in memory.topologies.keys() - poll.vhosts.keys():  # one that is made again under this name is to be read anew
+        del memory.topologies[vhost]
+
+
+def save_failure(broker_id: int, state: str, reason: str, now: datetime, took_ms: float, memory: BrokerMemory | None = None) -> None:
+    """Stores that a poll failed: the broker is `state` (unreachable, refused, unknown) for `reason`; all numbers stay, with their age."""
+    with transaction.atomic():
+        broker = Broker.objects.get(pk=broker_id)
+        if broker.state != state:
+            save_changes(broker_id, [ChangeText("broker", "changed", "", broker.name, f"{broker.name} is {_word(state)}: {reason}")], now)
+            broker.state, broker.since = state, now
+        broker.reason, broker.tried_at, broker.revision = reason, now, broker.revision + 1
+        broker.save(update_fields=["state", "since", "reason", "tried_at", "revision"])
+        PollAttempt.objects.create(broker_id=broker_id, at=now, answered=False, ms=took_ms, reason=reason)
+    if memory is not None:
+        memory.note_gap()
+
+
+def save_changes(broker_id: int, changes: Iterable[ChangeText], at: datetime) -> None:
+    """Stores sentences; inside the caller's transaction."""
+    Change.objects.bulk_create(
+        [Change(broker_id=broker_id, at=at, kind=found.kind, what=found.what, vhost=found.vhost, name=found.name, text=found.text) for found in changes]
+    )
+
+
+def _word(state: str) -> str:
+    return {"refused": "refusing us", "unknown": "in an unknown state"}.get(state, state)
+
+
+def _broker_changes(broker: Broker, poll: BrokerStats) -> list[ChangeText]:
+    sentences = []
+    if broker.state in (Broker.UNREACHABLE, Broker.REFUSED) and broker.since:
+        sentences.append(f"{broker.name} answers again; it was {_word(broker.state)} since {broker.since:%H:%M:%S} UTC")
+    if broker.version and broker.version != poll.overview.version:
+        sentences.append(f"{broker.name} now runs RabbitMQ {poll.overview.version}, before {broker.version}")
+    return [ChangeText("broker", "changed", "", broker.name, text) for text in sentences]
+
+
+def _save_broker(broker: Broker, poll: BrokerStats, now: datetime, memory: BrokerMemory) -> None:
+    overview = poll.overview
+    rates = {
+        f"{name}_per_second": memory.rate(("broker", name), poll.at, count)
+        for name, count in (
+            ("publish", overview.published),
+            ("deliver", overview.delivered),
+            ("ack", overview.acknowledged),
+            ("unroutable", overview.unroutable),
+        )
+    }
+    values: dict[str, Any] = {
+        "state": Broker.UP,
+        "reason": "",
+        "since": broker.since if broker.state == Broker.UP and broker.since else poll.at,
+        "cluster_name": overview.cluster_name,
+        "version": overview.version,
+        "erlang_version": overview.erlang_version,
+        "polled_at": poll.at,
+        "tried_at": now,
+        "poll_ms": poll.took_ms,
+        "poll_seconds": memory.poll_seconds,
+        "depth_source": poll.depth_source,
+        "depth_source_reason": poll.depth_source_reason,
+        "alarms": _alarms(poll),
+        "limits_to_sight": [msgspec.to_builtins(limit) for limit in poll.limits_to_sight],
+        "ready": overview.ready,
+        "unacknowledged": overview.unacknowledged,
+        **rates,
+        "object_totals": overview.object_totals,
+        "amqp_port": overview.amqp_port,
+        "amqp_tls": overview.amqp_tls,
+        "metrics_port": overview.metrics_port,
+        "revision": Broker.objects.values_list("revision", flat=True).get(pk=broker.pk) + 1,  # within the transaction: others write it too
+    }
+    Broker.objects.filter(pk=broker.pk).update(**values)
+    memory.writer(broker.pk, "broker").write({broker.pk: (overview.ready, overview.unacknowledged, *rates.values())}, poll.at)
+
+
+def _alarms(poll: BrokerStats) -> list[dict[str, str]]:
+    return [
+        {"node": node.name, "resource": resource}
+        for node in poll.nodes
+        for resource, alarm in (("memory", node.memory_alarm), ("disk", node.disk_alarm))
+        if alarm
+    ]

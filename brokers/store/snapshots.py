@@ -1,0 +1,46 @@
+"""Writing snapshots: one row a poll and kind, in the codec of `brokers.snapshots`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from brokers.models import Snapshot
+from brokers.snapshots import RAW_STEP, STEPS_TO_A_GAP, Encoder
+
+KEYFRAME_EVERY = timedelta(minutes=5)
+
+
+class SnapshotWriter:
+    """Writes the snapshots of one kind ("queues", "workers") of one broker, inside the caller's transaction.
+
+    The caller tells only what changed; one that could not commit throws the writer away (or calls `start_anew` and tells everything again).
+    """
+
+    def __init__(self, broker_id: int, kind: str, interval_seconds: float = 5.0) -> None:
+        self.interval_seconds = interval_seconds
+        self._broker_id, self._kind = broker_id, kind
+        self._encoder = Encoder(kind)
+        self._key_due_at: datetime | None = None
+        self._last_at: datetime | None = None
+
+    @property
+    def is_new(self) -> bool:
+        """Nothing was written yet: the next `write` needs every object, not only what changed."""
+        return self._last_at is None
+
+    def start_anew(self) -> None:
+        """The next snapshot is a keyframe: nothing was written for a while."""
+        self._key_due_at = None
+
+    def write(self, changed: Mapping[int, Sequence[float | None]], at: datetime) -> None:
+        """Stores a moment: the numbers of the objects that changed, by primary key, in the order of `snapshots.METRICS[kind]`."""
+        is_key = self._key_due_at is None or at >= self._key_due_at or self._missed(at)
+        data = self._encoder.encode(changed, self.interval_seconds, is_key)
+        Snapshot.objects.create(broker_id=self._broker_id, kind=self._kind, step=RAW_STEP, at=at, is_key=is_key, data=data)
+        if is_key:
+            self._key_due_at = at + KEYFRAME_EVERY
+        self._last_at = at
+
+    def _missed(self, at: datetime) -> bool:
+        return self._last_at is None or not timedelta() < at - self._last_at <= STEPS_TO_A_GAP * timedelta(seconds=self.interval_seconds)

@@ -1,0 +1,119 @@
+"""Storing the shape of virtual hosts and who is connected: rows by difference, versions when what lasts changed, changes in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import zstandard
+from django.db import transaction
+from django.db.models import F
+
+from brokers.diff import ChangeText, topology_changes
+from brokers.models import Binding, Broker, Channel, Connection, Consumer, Exchange, Policy, TopologyVersion
+from brokers.stats import ChannelStats, ConnectionStats, ConsumerStats
+from brokers.store.memory import BrokerMemory
+from brokers.store.polls import save_changes
+from brokers.store.rows import frozen, replace_rows, update_rows
+from brokers.topology import BindingDefinition, ExchangeDefinition, Topology, decode, encode
+
+_BINDING = ("source", "destination", "destination_type", "routing_key", "arguments", "properties_key")
+_EXCHANGE = ("type", "durable", "auto_delete", "internal", "arguments")
+_POLICY = ("name", "operator", "pattern", "apply_to", "priority", "definition")
+
+
+def save_topology(
+    broker_id: int,
+    topologies: Mapping[str, Topology] | None,
+    connections: Iterable[ConnectionStats] | None,
+    channels: Iterable[ChannelStats] | None,
+    consumers: Iterable[ConsumerStats] | None,
+    now: datetime,
+    memory: BrokerMemory | None = None,
+) -> None:
+    """Stores what differs from the rows; what is None was not asked for and stays. With a memory, a virtual host that did not change costs nothing."""
+    known = memory.topologies if memory else {}
+    hashes = {vhost: topology.content_hash() for vhost, topology in (topologies or {}).items()}
+    stored = False
+    try:
+        with transaction.atomic():
+            for vhost, topology in (topologies or {}).items():
+                if known.get(vhost) != hashes[vhost]:
+                    save_changes(broker_id, _save_virtual_host(broker_id, topology, now), now)
+            for model, wanted, struct in ((Connection, connections, ConnectionStats), (Channel, channels, ChannelStats), (Consumer, consumers, ConsumerStats)):
+                if wanted is not None:
+                    replace_rows(model, broker_id, wanted, struct.__struct_fields__)
+            Broker.objects.filter(pk=broker_id).update(revision=F("revision") + 1)
+        stored = True
+    finally:
+        if not stored:
+            known.clear()
+    known.update(hashes)
+
+
+def _save_virtual_host(broker_id: int, topology: Topology, now: datetime) -> list[ChangeText]:
+    _save_exchanges(broker_id, topology, now)
+    _save_bindings(broker_id, topology, now)
+    _save_policies(broker_id, topology)
+    return _save_version(broker_id, topology, now)
+
+
+def _save_exchanges(broker_id: int, topology: Topology, now: datetime) -> None:
+    rows = {row.name: row for row in Exchange.objects.filter(broker_id=broker_id, vhost=topology.vhost, gone_at=None)}
+    added, gone, policies = [], [], []
+    for exchange in topology.exchanges:
+        row = rows.pop(exchange.name, None)
+        if row is not None and _declared(row) == _declared(exchange):
+            if row.policy != exchange.policy:
+                policies.append((row.pk, (exchange.policy, now)))
+            continue
+        if row is not None:
+            gone.append((row.pk, (now, now)))
+        added.append(Exchange(broker_id=broker_id, vhost=topology.vhost, first_seen_at=now, changed_at=now, **msgspec.structs.asdict(exchange)))
+    gone += [(row.pk, (now, now)) for row in rows.values()]
+    update_rows(Exchange, ("gone_at", "changed_at"), gone)
+    update_rows(Exchange, ("policy", "changed_at"), policies)
+    Exchange.objects.bulk_create(added, batch_size=500)
+
+
+def _declared(exchange: Exchange | ExchangeDefinition) -> tuple[Any, ...]:
+    """What an exchange is declared with: it can't change, so where it differs the exchange was made again."""
+    return tuple(frozen(getattr(exchange, name)) for name in _EXCHANGE)
+
+
+def _save_bindings(broker_id: int, topology: Topology, now: datetime) -> None:
+    live = Binding.objects.filter(broker_id=broker_id, vhost=topology.vhost, gone_at=None).values_list("pk", *_BINDING)
+    rows = {tuple(frozen(value) for value in values): pk for pk, *values in live}
+    added: dict[tuple[Any, ...], BindingDefinition] = {}
+    for binding in topology.bindings:
+        identity = tuple(frozen(getattr(binding, name)) for name in _BINDING)
+        if rows.pop(identity, None) is None:
+            added[identity] = binding
+    update_rows(Binding, ("gone_at",), [(pk, (now,)) for pk in rows.values()])
+    Binding.objects.bulk_create(
+        [Binding(broker_id=broker_id, vhost=topology.vhost, first_seen_at=now, **msgspec.structs.asdict(binding)) for binding in added.values()],
+        batch_size=500,
+    )
+
+
+def _save_policies(broker_id: int, topology: Topology) -> None:
+    rows = Policy.objects.filter(broker_id=broker_id, vhost=topology.vhost)
+    stored = sorted(tuple(frozen(getattr(row, name)) for name in _POLICY) for row in rows)
+    wanted = sorted(tuple(frozen(getattr(policy, name)) for name in _POLICY) for policy in topology.policies)
+    if stored != wanted:
+        rows.delete()
+        Policy.objects.bulk_create([Policy(broker_id=broker_id, vhost=topology.vhost, **msgspec.structs.asdict(policy)) for policy in topology.policies])
+
+
+def _save_version(broker_id: int, topology: Topology, now: datetime) -> list[ChangeText]:
+    """Stores a version if what lasts changed; the changes in words (none for the first version)."""
+    lasting = topology.lasting()
+    content_hash = lasting.content_hash()
+    last = TopologyVersion.objects.filter(broker_id=broker_id, vhost=topology.vhost).order_by("-at", "-pk").first()
+    if last is not None and last.content_hash == content_hash:
+        return []
+    data = zstandard.compress(encode(lasting), 6)
+    TopologyVersion.objects.create(broker_id=broker_id, vhost=topology.vhost, at=now, content_hash=content_hash, data=data)
+    return [] if last is None else topology_changes(decode(zstandard.decompress(bytes(last.data))), lasting)
