@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -14,12 +14,13 @@ from brokers import queries
 from brokers.conditions import Condition
 from brokers.models import Broker
 from brokers.scope import Scope
-from dashboard import filters, health, worker_board, worker_filter
+from dashboard import filters, formatting, health, worker_board, worker_filter
 from dashboard.live import topics
 from dashboard.live.sources import Sources
 from dashboard.lost_consumers import lost_queues
 from dashboard.pages.addresses import Heading, ListAddress
-from dashboard.rows.workers import worker_row
+from dashboard.pages.completion import qualifiers
+from dashboard.rows.workers import host_of, worker_row
 from dashboard.worker_board import BoardNode, Chip, Group
 from dashboard.worker_limits import Step, limits, steps_to_see_workers
 from workers import queries as worker_queries
@@ -194,6 +195,15 @@ class WorkerList:
         }
 
     @property
+    def filter_chips(self) -> list[dict[str, Any]]:
+        """What applies, each with the address without it."""
+        return [{"term": term, "address": self.address.with_(q=rest)} for term, rest in self.filter.chips]
+
+    @property
+    def clear_address(self) -> str:
+        return self.address.with_(q=None)
+
+    @property
     def shows_all(self) -> bool:
         """True if every node is on this page, so that the script may add up its cells for the title."""
         return self.pages == 1 and len(self.chosen) == len(self.everyone)
@@ -217,3 +227,17 @@ def queue_addresses(scope: Scope, workers: Iterable[Worker]) -> dict[tuple[int, 
         for queue in queries.queues(scope, broker=broker_id, vhost=vhost, conditions=named, sort="name", page_size=queries.LARGEST_PAGE).items:
             found[broker_id, vhost, queue.name] = reverse("queue", args=[queue.pk])
     return found
+
+
+def completion(listed: WorkerList) -> list[dict[str, Any]]:
+    """What the filter can be completed with: hosts, queues and pools that exist, with how many nodes have them."""
+    hosts, queue_names, pools = (
+        Counter(host_of(worker.hostname) for worker in listed.everyone),
+        Counter(name for worker in listed.everyone for name in worker_filter.queue_names(worker)),
+        Counter(worker.pool or "unknown" for worker in listed.everyone),
+    )
+    values = {
+        name: [(text, formatting.count(count, "node")) for text, count in sorted(counts.items())]
+        for name, counts in (("host", hosts), ("queue", queue_names), ("pool", pools))
+    }
+    return qualifiers(worker_filter.QUALIFIERS, {**values, "name": [(worker.hostname, "") for worker in listed.everyone]})

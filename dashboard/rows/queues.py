@@ -68,6 +68,7 @@ def queue_row(queue: Queue, broker: Broker, consuming: Sequence[Consuming], now:
             "vhost": queue.vhost,
             "broker": broker,
             "level": level,
+            "bar": bar(queue),
             "stale": stale,
             "as_of": formatting.moment_text(broker.polled_at, now),
             "url": reverse("queue", args=[queue.pk]),
@@ -88,6 +89,16 @@ def bar_full(queue: Queue) -> int | None:
     if queue.type == "stream" or queue.depth is None:
         return None
     return max(queue.highest_depth or 0, queue.depth)
+
+
+BAR_WIDTH = 96
+
+
+def bar(queue: Queue) -> dict[str, float]:
+    """The widths of the bar's two parts, in px of its 96; a part that exists is at least 1 px wide."""
+    full = bar_full(queue) or 1
+    parts = {"ready": queue.ready, "unacknowledged": queue.unacknowledged}
+    return {name: round(max(1.0, BAR_WIDTH * count / full), 1) if count else 0.0 for name, count in parts.items()}
 
 
 def outlook(queue: Queue) -> str:

@@ -1,0 +1,60 @@
+"""A list's address: its filter, sort and page, and the links that change one of them and keep the rest. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from urllib.parse import urlencode
+
+import msgspec
+from django.http import QueryDict
+
+KEPT = ("broker", "vhost", "q", "sort", "own", "range", "group", "view")
+
+
+class Heading(msgspec.Struct, frozen=True):
+    """A column: `aria_sort` is ascending, descending or ""; `address` sorts by it, "" where that is not possible."""
+
+    words: str
+    address: str = ""
+    aria_sort: str = ""
+    kind: str = ""  # "num" for figures
+    key: str = ""
+
+
+class ListAddress:
+    """The parts of an address as asked for, and links from there."""
+
+    def __init__(self, path: str, query: QueryDict) -> None:
+        self.path = path
+        self.kept: dict[str, str] = {name: str(query[name]) for name in KEPT if query.get(name)}
+        self.kept.pop("q", None)
+        if filter_text := " ".join(part.strip() for part in query.getlist("q") if part.strip()):
+            self.kept["q"] = filter_text
+        self.page = _positive(query.get("page"))
+
+    @property
+    def filter_text(self) -> str:
+        return self.kept.get("q", "")
+
+    def with_(self, **changes: str | int | None) -> str:
+        """The address with these parts changed, None and "" taken out; it leads to the first page unless `page` is given."""
+        parts: Mapping[str, str | int | None] = {**self.kept, **changes}
+        query = urlencode({name: value for name, value in parts.items() if value not in (None, "")})
+        return f"{self.path}?{query}" if query else self.path
+
+    def sort(self, allowed: Sequence[str], default: str) -> str:
+        """The sort asked for, `default` where there is none or it can't be."""
+        asked = self.kept.get("sort", "")
+        return asked if asked.removeprefix("-") in allowed else default
+
+    def heading(self, words: str, field: str, now: str, kind: str = "", descending_first: bool = False) -> Heading:
+        """The heading of a column that sorts by `field`; again: the other way round."""
+        if now.removeprefix("-") == field:
+            turned = field if now.startswith("-") else f"-{field}"
+            return Heading(words, self.with_(sort=turned), "descending" if now.startswith("-") else "ascending", kind, field)
+        return Heading(words, self.with_(sort=f"-{field}" if descending_first else field), "", kind, field)
+
+
+def _positive(text: str | None) -> int:
+    """A page's number; 1 for anything else."""
+    return int(text) if text and text.isascii() and text.isdigit() and int(text[:9]) > 0 else 1

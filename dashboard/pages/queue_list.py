@@ -1,0 +1,233 @@
+"""The queues page: which queues, in which order, with what is known of each, and what to say where there are none."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from brokers import queries
+from brokers.conditions import Condition
+from brokers.models import Broker, Queue
+from brokers.queries import QUEUE_SORTS
+from brokers.scope import Scope
+from dashboard import filters, formatting, health
+from dashboard.consumer_workers import Consuming
+from dashboard.filters import Filter, Term
+from dashboard.live import topics
+from dashboard.live.sources import Sources
+from dashboard.pages.addresses import Heading, ListAddress
+from dashboard.rows.live_row import LiveRow
+from dashboard.rows.queues import queue_row
+from dashboard.series import summed
+from workers import queries as worker_queries
+
+PAGE_SIZE = 100
+SPARK_POINTS = 48
+LAST_HOUR = timedelta(hours=1)
+DEFAULT_SORT = "-depth"
+VIEWS = (("All", ""), ("Nobody consumes", "worker:none"), ("Growing", "is:growing"), ("Over 1,000", "depth>1000"))
+LEVELS_OF_VIEWS = {"worker:none": "critical", "is:growing": "warning"}
+
+_sources = Sources()
+
+
+class View(msgspec.Struct, frozen=True):
+    """One of the ready-made filters, with how many queues it holds now."""
+
+    words: str
+    address: str
+    count: int
+    current: bool
+    level: str = ""
+
+
+class Culprit(msgspec.Struct, frozen=True):
+    """The term that hides the most queues of a list that is filtered to nothing."""
+
+    term: Term
+    count: int
+    address: str
+
+
+class QueueList:
+    """The questions of one request; `broker` and `vhost` are what the frame's switchers chose, None for all."""
+
+    def __init__(self, scope: Scope, address: ListAddress, brokers: Sequence[Broker], broker: Broker | None, vhost: str | None, now: datetime) -> None:
+        self.scope, self.address, self.now = scope, address, now
+        self.brokers = [broker] if broker else list(brokers)
+        self.broker, self.vhost = broker, vhost
+        self.filter = filters.parse(address.filter_text, filters.QUEUES)
+        self.sort = address.sort(QUEUE_SORTS, DEFAULT_SORT)
+        self.shows_own = address.kept.get("own") == "show"
+
+    @property
+    def filter_chips(self) -> list[dict[str, Any]]:
+        """Each qualifier that is asked for, with the address of the list without it."""
+        return [{"term": term, "address": self.address.with_(q=rest)} for term, rest in self.filter.chips]
+
+    @property
+    def clear_address(self) -> str:
+        return self.address.with_(q=None)
+
+    def conditions(self, asked: Filter) -> list[Condition]:
+        """The filter as conditions, with the qualifiers that only this page understands resolved."""
+        found = asked.conditions()
+        if "growing" in (value.lower() for value in asked.values("is")):
+            found.append(Condition("growing", "=", True))
+        for value in asked.values("worker"):
+            found += [Condition("consumers", "=", 0)] if value.lower() == "none" else self._consumed_by(value)
+        if not self.shows_own:
+            found.append(Condition("celery_own", "=", False))
+        return found
+
+    def _consumed_by(self, hostname: str) -> list[Condition]:
+        """The queues that workers of this name (or with this part of a name) consume."""
+        names: set[str] = set()
+        vhosts: set[str] = set()
+        for broker in self.brokers:
+            for worker in worker_queries.workers(self.scope, broker=broker.pk, vhost=self.vhost, text=hostname, page_size=500).items:
+                consuming = _sources.consuming(broker.pk, worker.vhost)
+                mine = {queue for (_, queue), consumers in consuming.items() if any(one.worker_id == worker.pk for one in consumers)}
+                names |= mine
+                vhosts |= {worker.vhost} if mine else set()
+        return [Condition("name", "in", tuple(sorted(names))), Condition("vhost", "in", tuple(sorted(vhosts)))]
+
+    def count(self, asked: Filter) -> int:
+        return self._page(asked, 1, 1).total
+
+    def _page(self, asked: Filter, page: int, size: int) -> queries.Page[Queue]:
+        return queries.queues(
+            self.scope,
+            broker=self.broker.pk if self.broker else None,
+            vhost=self.vhost,
+            conditions=self.conditions(asked),
+            sort=self.sort,
+            page=page,
+            page_size=size,
+        )
+
+    def own_hidden(self) -> int:
+        """How many queues belong to Celery or Hareline itself."""
+        own = (Condition("celery_own", "=", True),)
+        return queries.queues(self.scope, broker=self.broker.pk if self.broker else None, vhost=self.vhost, conditions=own, page_size=1).total
+
+    def views(self) -> list[View]:
+        """The ready-made filters; each keeps what else is asked for."""
+        texts = {text for _, text in VIEWS if text}
+        rest = self.filter.without(*(term for term in self.filter.terms if term.text in texts))
+        found = []
+        for words, text in VIEWS:
+            whole = f"{rest} {text}".strip()
+            count = self.count(filters.parse(whole, filters.QUEUES))
+            current = any(term.text == text for term in self.filter.terms) if text else rest == self.filter.text
+            found.append(View(words, self.address.with_(q=whole), count, current, LEVELS_OF_VIEWS.get(text, "") if count else ""))
+        return found
+
+    def culprit(self) -> Culprit | None:
+        """Which term to take out so that most queues appear; None if taking out one is not enough."""
+        tried = []
+        for term in self.filter.terms:
+            rest = self.filter.without(term)
+            tried.append(Culprit(term, self.count(filters.parse(rest, filters.QUEUES)), self.address.with_(q=rest)))
+        best = max(tried, key=lambda one: one.count, default=None)
+        return best if best and best.count else None
+
+    def table(self) -> dict[str, Any]:
+        """The part "table": rows, pages, what is hidden."""
+        page = self._page(self.filter, self.address.page, PAGE_SIZE)
+        if not page.items and page.total:
+            page = self._page(self.filter, page.pages, PAGE_SIZE)
+        return {
+            "rows": self._rows(page.items),
+            "page": page,
+            "pages": _page_links(self.address, page),
+            "headings": self._headings(),
+            "own_count": self.own_hidden(),
+            "shows_own": self.shows_own,
+            "own_address": self.address.with_(own=None if self.shows_own else "show"),
+            "culprit": self.culprit() if page.total == 0 and self.filter.terms else None,
+            "topics": self.topics(page.items),
+            "several_brokers": len(self.brokers) > 1,
+            "several_vhosts": self.vhost is None and len({queue.vhost for queue in page.items}) > 1,
+        }
+
+    def _rows(self, queues: Sequence[Queue]) -> list[tuple[LiveRow, list[float | None]]]:
+        sparks = self._sparks(queues)
+        return [(queue_row(queue, queue.broker, consuming_of(queue), self.now), sparks.get(queue.pk, [])) for queue in queues]
+
+    def _sparks(self, queues: Sequence[Queue]) -> dict[int, list[float | None]]:
+        """Each queue's depth of the last hour."""
+        by_broker: dict[int, list[int]] = defaultdict(list)
+        for queue in queues:
+            by_broker[queue.broker_id].append(queue.pk)
+        found: dict[int, list[float | None]] = {}
+        for broker_id, ids in by_broker.items():
+            start = self.now - LAST_HOUR
+            ready, unacknowledged = (
+                queries.sparklines(self.scope, broker_id, "queues", ids, metric, start, self.now, SPARK_POINTS) for metric in ("ready", "unacknowledged")
+            )
+            found |= {pk: summed([ready[pk], unacknowledged[pk]]) for pk in ids if pk in ready and pk in unacknowledged}
+        return found
+
+    def topics(self, queues: Sequence[Queue]) -> list[str]:
+        """What the page listens to: its brokers, and the virtual hosts that it shows (or would show)."""
+        places = {(queue.broker_id, queue.vhost) for queue in queues}
+        if not places:
+            places = {(host.broker_id, host.name) for broker in self.brokers for host in queries.virtual_hosts(self.scope, broker.pk)[:20]}
+        return [topics.Topic(topics.BROKER, broker.pk).name for broker in self.brokers] + [
+            topics.Topic(topics.QUEUES, broker_id, vhost).name for broker_id, vhost in sorted(places)
+        ]
+
+    def _headings(self) -> list[Heading]:
+        sorted_by = self.sort
+        figures = (
+            ("Depth", "depth"),
+            ("Ready", "ready"),
+            ("Unacked", "unacknowledged"),
+            ("In /s", "publish_per_second"),
+            ("Out /s", "deliver_per_second"),
+        )
+        return [
+            self.address.heading("Queue", "name", sorted_by),
+            Heading("Level"),
+            Heading("Last hour"),
+            *(self.address.heading(words, field, sorted_by, "num", descending_first=True) for words, field in figures),
+            self.address.heading("Consumers and worker nodes", "consumers", sorted_by),
+            Heading("Outlook"),
+        ]
+
+    def out_of_sight(self) -> list[dict[str, Any]]:
+        """The brokers of which nothing is known right now: what since when and why, and from when the numbers are."""
+        return [
+            {"broker": broker, "why": why, "as_of": formatting.moment_text(broker.polled_at, self.now), "since": formatting.moment_text(broker.since, self.now)}
+            for broker in self.brokers
+            if (why := health.out_of_sight(broker, self.now))
+        ]
+
+    def limits(self) -> list[dict[str, Any]]:
+        """What our user may not see, with the command that would grant it."""
+        return [
+            {"broker": broker.name, **limit}
+            for broker in self.brokers
+            for limit in broker.limits_to_sight
+            if self.vhost is None or limit.get("vhost") in (None, self.vhost)
+        ]
+
+
+def consuming_of(queue: Queue) -> Sequence[Consuming]:
+    """Who consumes the queue, as far as that is known."""
+    return _sources.consuming(queue.broker_id, queue.vhost).get((queue.vhost, queue.name), ())
+
+
+def _page_links(address: ListAddress, page: queries.Page[Any]) -> dict[str, Any]:
+    first = (page.page - 1) * page.page_size + 1
+    return {
+        "first": first,
+        "last": first + len(page.items) - 1,
+        "previous": address.with_(page=page.page - 1) if page.page > 1 else "",
+        "next": address.with_(page=page.page + 1) if page.page < page.pages else "",
+    }
