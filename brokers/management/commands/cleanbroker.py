@@ -1,0 +1,68 @@
+"""`manage.py cleanbroker [--dry-run]`: takes everything of ours out of the brokers.
+
+Everything that Hareline makes in a broker is named `hareline.<installation id>.…`; nothing else is touched.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
+
+from brokers import queries
+from brokers.addresses import BrokerAddress
+from brokers.errors import BrokerError, ObjectNotFound
+from brokers.management_api import ManagementApi
+
+
+class Command(BaseCommand):
+    help = "Removes every queue and exchange of this installation of Hareline from the brokers of HARELINE_BROKERS."
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--dry-run", action="store_true", help="only list them")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not settings.BROKERS:
+            raise CommandError("HARELINE_BROKERS names no broker, so there is nothing to clean.")
+        failures = [failure for address in settings.BROKERS for failure in self._clean(address, f"hareline.{self._identifier()}.", options["dry_run"])]
+        if failures:
+            raise CommandError("\n".join(failures))
+
+    def _identifier(self) -> str:
+        try:
+            identifier = queries.installation_id()
+        except DatabaseError as error:
+            raise CommandError(f"The database of this installation can't be read ({error}), so its objects can't be told from others'.") from error
+        if not identifier:
+            raise CommandError("This installation has never run, so it has put nothing into a broker.")
+        return identifier
+
+    def _clean(self, address: BrokerAddress, prefix: str, dry_run: bool) -> list[str]:
+        """Prints what it does; what failed, in sentences."""
+        api = ManagementApi(address, settings.CA_FILE)
+        try:
+            queues = [(queue.vhost, queue.name) for queue in api.queues_totals() if queue.name.startswith(prefix)]
+            exchanges = [(seen.vhost, seen.definition.name) for seen in api.exchanges() if seen.definition.name.startswith(prefix)]
+        except BrokerError as error:
+            return [f"{address.name}: {error}"]
+        failures = []
+        for kind, delete, found in (("queue", api.delete_queue, queues), ("exchange", api.delete_exchange, exchanges)):
+            for vhost, name in found:
+                where = f"{address.name}: {kind} {name!r} in the virtual host {vhost!r}"
+                if dry_run:
+                    self.stdout.write(f"{where} would be removed")
+                    continue
+                try:
+                    delete(vhost, name)
+                    self.stdout.write(f"{where} removed")
+                except ObjectNotFound:
+                    self.stdout.write(f"{where} was gone already")
+                except BrokerError as error:
+                    failures.append(f"{where} stays: {error}")
+        if not queues and not exchanges:
+            self.stdout.write(f"{address.name}: nothing of ours found")
+        api.close()
+        return failures

@@ -1,0 +1,51 @@
+"""`manage.py pollbrokers`: the process that polls every broker of HARELINE_BROKERS until it is told to end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.core.management.base import BaseCommand
+from django.db import DatabaseError, connection
+
+from brokers import store
+from brokers.models import Broker
+from brokers.poll_loop import PollLoop, run_all
+
+log = structlog.get_logger(__name__)
+
+
+class Command(BaseCommand):
+    help = "Polls the brokers of HARELINE_BROKERS for ever. SIGTERM ends it within two seconds."
+    requires_system_checks = ()
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        began = datetime.now(UTC)
+        holder = f"{socket.gethostname()}:{os.getpid()}:{began:%Y-%m-%dT%H:%M:%SZ}"
+        rows = self._rows(stop)
+        loops = [PollLoop(address, rows[address.name].pk, holder, settings.POLL_SECONDS, settings.CA_FILE) for address in settings.BROKERS if rows]
+        log.info("polling", brokers=len(loops), every_seconds=settings.POLL_SECONDS)
+        if not loops:
+            log.warning("no_broker", hint="HARELINE_BROKERS names none")
+        run_all(loops, holder, stop)
+        log.info("ended")
+
+    def _rows(self, stop: threading.Event) -> dict[str, Broker]:
+        """A row for each broker; waits for a database that is locked or not there yet. {} if stopped before."""
+        while not stop.is_set():
+            try:
+                return store.ensure_brokers(settings.BROKERS, datetime.now(UTC))
+            except DatabaseError as error:
+                log.error("database_not_ready", reason=str(error), next_try_seconds=settings.POLL_SECONDS)
+                connection.close()
+                stop.wait(settings.POLL_SECONDS)
+        return {}
