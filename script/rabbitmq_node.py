@@ -109,8 +109,7 @@ class RabbitNode:
             return
         server = find_server()
         epmd = find_epmd(server)
-        self._end_leftovers()
-        self._state["ports"] = free_ports({**self._preferred_ports, **self._state.get("ports", {})})
+        self.choose_ports()
         self._write_files()
         environment = self._environment()
         with (self.directory / "log" / "start.log").open("ab") as log:
@@ -126,6 +125,12 @@ class RabbitNode:
         except BaseException:
             self.stop(10)
             raise
+
+    def choose_ports(self) -> None:
+        """Settles on ports that are free now, those of the last start if possible; a node of ours that was left over is ended first."""
+        self._end_leftovers()
+        self._state["ports"] = free_ports({**self._preferred_ports, **self.ports})
+        self._save(pids=[])
 
     def stop(self, timeout_seconds: float = 20) -> None:
         """Ends the node in good order, by force after the time-out, then its epmd. Nothing of it is left running."""
@@ -175,7 +180,6 @@ class RabbitNode:
             cookie.chmod(0o400)
         _write_private(self.directory / "rabbitmq.conf", CONFIGURATION.format(**self.ports, interval=self._interval, user=self.user, password=self.password))
         (self.directory / "enabled_plugins").write_text("[rabbitmq_management,rabbitmq_prometheus].\n")
-        self._save(pids=[])
 
     def _environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("RABBITMQ_", "ERL_", "HARELINE_", "NOTIFY_SOCKET"))}
@@ -225,7 +229,11 @@ class RabbitNode:
                 time.sleep(0.2)
 
     def _is_ours(self, pid: int) -> bool:
-        shown = subprocess.run(["ps", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
+        arguments = Path(f"/proc/{pid}/cmdline")
+        if arguments.parent.parent.joinpath("self").exists():  # Linux, where `ps` may be missing
+            shown = arguments.read_bytes().replace(b"\0", b" ").decode(errors="replace") if arguments.exists() else ""
+        else:
+            shown = subprocess.run(["ps", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
         return self.name in shown or ("epmd" in shown and f"-port {self.ports.get('epmd')}" in shown)
 
     @staticmethod

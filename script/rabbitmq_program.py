@@ -1,17 +1,22 @@
-"""The private RabbitMQ node as a program: `run` keeps it running until SIGTERM, `stop` and `start` let a person take it down and up again.
+"""The private RabbitMQ node as a program.
 
-    python -m script.rabbitmq_program run DIRECTORY
+    python -m script.rabbitmq_program prepare DIRECTORY             chooses name, user and ports; prints where to connect
+    python -m script.rabbitmq_program run DIRECTORY [DEFINITIONS]   keeps the node running until SIGTERM; declares what the file defines
+    python -m script.rabbitmq_program stop DIRECTORY                takes the node down, until
+    python -m script.rabbitmq_program start DIRECTORY               lets it up again
 
 A node that ends by itself or is killed is started again after 20 seconds: long enough to see how a dead broker looks.
 """
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 import threading
 import time
 from pathlib import Path
+from urllib.parse import quote
 
 from script.rabbitmq_machine import NodeError
 from script.rabbitmq_node import RabbitNode
@@ -25,7 +30,15 @@ def hold_file(directory: Path) -> Path:
     return directory / "stopped"
 
 
-def run(directory: Path) -> None:
+def prepare(directory: Path) -> None:
+    """Prints two lines: the management URL and the AMQP URL, each with its credentials."""
+    node = RabbitNode(directory, PORTS)
+    node.choose_ports()
+    management = node.management_url.replace("://", f"://{quote(node.user)}:{quote(node.password)}@")
+    print(management, node.amqp_url(), sep="\n")
+
+
+def run(directory: Path, definitions: Path | None) -> None:
     """Returns after SIGTERM or SIGINT, with the node and its epmd gone. Raises NodeError if a start fails."""
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -35,11 +48,21 @@ def run(directory: Path) -> None:
     try:
         while not ended.is_set():
             node.start(stop_waiting=ended.is_set)
+            if definitions and not ended.is_set():
+                declare(node, definitions)
             watch(node, ended)
             node.stop()
             pause(directory, ended)
     finally:
         node.stop()
+
+
+def declare(node: RabbitNode, definitions: Path) -> None:
+    """Makes what an export of definitions names, where it is missing; the node's own user may do everything in its virtual hosts."""
+    wanted = json.loads(definitions.read_text(encoding="utf-8"))
+    everything = {"configure": ".*", "write": ".*", "read": ".*"}
+    wanted["permissions"] = [{"user": node.user, "vhost": vhost["name"], **everything} for vhost in wanted["vhosts"]]
+    node.api("POST", "definitions", wanted)
 
 
 def watch(node: RabbitNode, ended: threading.Event) -> None:
@@ -63,17 +86,19 @@ def say(text: str) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    if len(arguments) != 2 or arguments[0] not in ("run", "stop", "start"):
+    if len(arguments) < 2:
         print(__doc__, file=sys.stderr)
         return 2
-    directory = Path(arguments[1]).resolve()
+    what, directory = arguments[0], Path(arguments[1]).resolve()
+    directory.mkdir(parents=True, exist_ok=True)
     try:
-        if arguments[0] == "run":
-            directory.mkdir(parents=True, exist_ok=True)
-            run(directory)
-        elif arguments[0] == "stop":
+        if what == "prepare":
+            prepare(directory)
+        elif what == "run":
+            run(directory, Path(arguments[2]) if len(arguments) > 2 else None)
+        elif what == "stop":
             hold_file(directory).touch()
-        else:
+        elif what == "start":
             hold_file(directory).unlink(missing_ok=True)
     except NodeError as error:
         say(str(error))
