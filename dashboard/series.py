@@ -14,7 +14,7 @@ import msgspec
 
 from dashboard import formatting
 
-POINTS_AT_MOST = 360
+POINTS_AT_MOST = 288  # a day in steps of 300 s, which the history answers from its keyframes alone
 SHORTEST_STEP_SECONDS = 5
 TABLE_ROWS = 60
 
@@ -28,7 +28,7 @@ class Range(msgspec.Struct, frozen=True):
 
     @property
     def step_seconds(self) -> int:
-        """The distance of points: at most 360 on a chart, never closer than the shortest step that is stored."""
+        """The distance of points: at most 288 on a chart, never closer than the shortest step that is stored."""
         return max(SHORTEST_STEP_SECONDS, -(-self.seconds // POINTS_AT_MOST // SHORTEST_STEP_SECONDS) * SHORTEST_STEP_SECONDS)
 
 
@@ -40,7 +40,7 @@ def chosen_range(text: str | None) -> Range:
     """The range that `?range=` names; an unknown one is the last hour.
 
     >>> chosen_range("6h").step_seconds, chosen_range(None).key
-    (60, '1h')
+    (75, '1h')
     """
     return next((one for one in RANGES if one.key == text), DEFAULT_RANGE)
 
@@ -111,7 +111,7 @@ def chart(
     source: str,
     row: str,
     broker_id: int,
-    shown: Range,
+    range: Range,
     now: datetime,
     marks: Sequence[Mark] = (),
     decimals: int = 1,
@@ -129,10 +129,10 @@ def chart(
         row=row,
         broker_id=broker_id,
         lines=tuple(lines),
-        range=shown,
+        range=range,
         now=now,
         points={"times": [round(at.timestamp(), 1) for at in history.times], "values": {name: _short(column) for name, column in values.items()}},
-        marks=_within(marks, shown, now),
+        marks=_within(marks, range, now),
         table=tuple(TableRow(history.times[index], tuple(written(column[index]) for column in columns)) for index in newest(columns, TABLE_ROWS)),
         gaps=tuple(f"{formatting.clock(start)} to {formatting.clock(end)}" for start, end in gaps(history.times, columns)),
         decimals=decimals,
