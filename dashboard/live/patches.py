@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -23,6 +24,7 @@ class Loaded(msgspec.Struct):
 
     rows: dict[str, Build]
     facts: Mapping[str, Hashable] = {}
+    row_facts: Mapping[str, Mapping[str, Hashable]] = {}  # the same for parts that belong to one row: {"queue-17": {"consumers": …}}
     at: datetime | None = None
     interval_seconds: float | None = None
     names: Mapping[str, str] = {}  # of queues and exchanges by key, for the poller's interest
@@ -53,19 +55,26 @@ class TopicPatches:
 
     def replace(self, loaded: Loaded, now: datetime) -> Patch:
         """The patch after something was stored, also if nothing that is shown changed: it renews the age."""
-        before = self._loaded.facts
-        parts = [name for name, value in loaded.facts.items() if name in before and before[name] != value]
+        before = self._loaded
+        parts = _outdated(before.facts, loaded.facts)
+        row_parts = {key: _outdated(before.row_facts.get(key, {}), facts) for key, facts in loaded.row_facts.items()}
         self._loaded = loaded
         for key in self._rows.keys() - loaded.rows.keys():
-            del self._rows[key], self._encoded[key]
-        return self._next(self._news(now), parts, now)
+            del self._rows[key]
+            self._encoded.pop(key, None)
+        return self._next(self._news(now, row_parts), parts, now)
 
     def extend(self, loaded: Loaded, now: datetime) -> None:
         """Takes in rows that nobody showed so far; nothing is sent for them, their viewers get the state."""
-        facts = self._loaded.facts or loaded.facts
-        names = {**self._loaded.names, **loaded.names}
-        rows = {**self._loaded.rows, **loaded.rows}
-        self._loaded = Loaded(rows, facts, self._loaded.at or loaded.at, self._loaded.interval_seconds or loaded.interval_seconds, names)
+        known = self._loaded if self.is_loaded else loaded
+        self._loaded = Loaded(
+            {**known.rows, **loaded.rows},
+            known.facts,
+            {**known.row_facts, **loaded.row_facts},
+            known.at,
+            known.interval_seconds,
+            {**known.names, **loaded.names},
+        )
         for key, build in loaded.rows.items():
             self._rows[key] = build(now)
             self._encoded.pop(key, None)
@@ -82,14 +91,18 @@ class TopicPatches:
                 self._encoded[key] = encode(row.difference(None))
         return Patch(self.name, self._epoch, self.seq, self._moment(now), self._encoded, full=True)
 
-    def _news(self, now: datetime) -> dict[str, str]:
+    def _news(self, now: datetime, row_parts: Mapping[str, list[str]] | None = None) -> dict[str, str]:
         news = {}
         for key, build in self._loaded.rows.items():
-            row, before = build(now), self._rows.get(key)
-            if before is None or (difference := row.difference(before)):
-                news[key] = encode(row.difference(None) if before is None else difference)
+            row = build(now)
+            difference: dict[str, Any] = dict(row.difference(self._rows.get(key)))
+            if difference:
                 self._rows[key] = row
                 self._encoded.pop(key, None)
+            if row_parts and row_parts.get(key):
+                difference["parts"] = row_parts[key]
+            if difference:
+                news[key] = encode(difference)
         return news
 
     def _next(self, news: dict[str, str], parts: list[str] | tuple[()], now: datetime) -> Patch:
@@ -98,3 +111,8 @@ class TopicPatches:
 
     def _moment(self, now: datetime) -> Moment:
         return Moment(now, self._loaded.at, self._loaded.interval_seconds)
+
+
+def _outdated(before: Mapping[str, Hashable], after: Mapping[str, Hashable]) -> list[str]:
+    """Names whose value is another one now; not those that were not known before."""
+    return [name for name, value in after.items() if name in before and before[name] != value]

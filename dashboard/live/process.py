@@ -28,10 +28,16 @@ class LiveProcess:
         self._tail.start()
 
     @classmethod
+    def current(cls) -> LiveProcess | None:
+        """The live process of this event loop; None while it has no socket."""
+        process = cls._current
+        return process if process and process._loop is asyncio.get_running_loop() else None
+
+    @classmethod
     def enter(cls, viewer: Viewer) -> LiveProcess:
         """The live process of this event loop, with the viewer in it."""
-        process = cls._current
-        if process is None or process._loop is not asyncio.get_running_loop():
+        process = cls.current()
+        if process is None:
             process = cls._current = cls()
         process.hub.enter(viewer)
         return process

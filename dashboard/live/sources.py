@@ -5,7 +5,7 @@ Runs in the tail's thread. Rows are read without a scope: their content is the s
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -22,10 +22,9 @@ from dashboard.rows.exchanges import exchange_row
 from dashboard.rows.queues import queue_row
 from dashboard.rows.workers import worker_row
 from workers import queries as worker_queries
+from workers.models import Worker
 
 RECEIVER_BEATS_EVERY_SECONDS = 5.0
-CLOSE_LOOK = 3
-"""Up to so many rows of a topic are looked at closely: the poller fetches their details, and their parts follow every change."""
 
 ConsumersByQueue = Mapping[tuple[str, str], list[Consuming]]
 
@@ -60,7 +59,7 @@ class Sources:
             "nodes": tuple((node.pk, node.running, repr(node.partitions)) for node in nodes),
             "changes": fingerprints.changes_fingerprint(broker.pk),
         }
-        return Loaded(rows, facts, broker.polled_at, broker.poll_seconds)
+        return Loaded(rows, facts, {}, broker.polled_at, broker.poll_seconds)
 
     def _queues(self, topic: Topic, ids: list[int]) -> Loaded:
         broker = queries.broker_by_id(EVERYTHING, topic.broker_id)
@@ -73,12 +72,11 @@ class Sources:
             return lambda now: queue_row(queue, broker, consuming.get((queue.vhost, queue.name), ()), now)
 
         set_of_queues = fingerprints.queues_fingerprint(broker.pk, topic.vhost)
-        facts: dict[str, Hashable] = {"queues": set_of_queues, "table": set_of_queues}
-        if len(queues) <= CLOSE_LOOK:
-            facts["consumers"] = tuple((queue.pk, queue.consumers, repr(consuming.get((queue.vhost, queue.name)))) for queue in queues)
+        row_facts = {f"queue-{queue.pk}": {"consumers": (queue.consumers, _who(consuming.get((queue.vhost, queue.name), ())))} for queue in queues}
         return Loaded(
             {f"queue-{queue.pk}": row(queue) for queue in queues},
-            facts,
+            {"queues": set_of_queues, "table": set_of_queues},
+            row_facts,
             broker.polled_at,
             broker.poll_seconds,
             {f"queue-{queue.pk}": queue.name for queue in queues},
@@ -90,25 +88,30 @@ class Sources:
             return Loaded({})
         found = [exchange for exchange in queries.exchanges_by_ids(EVERYTHING, ids) if (exchange.broker_id, exchange.vhost) == (broker.pk, topic.vhost)]
         set_of_exchanges = fingerprints.exchanges_fingerprint(broker.pk, topic.vhost)
-        facts: dict[str, Hashable] = {"exchanges": set_of_exchanges, "table": set_of_exchanges}
-        if len(found) <= CLOSE_LOOK:
-            facts["publishers"] = tuple((exchange.pk, repr(exchange.publishers)) for exchange in found)
         rows: dict[str, Build] = {f"exchange-{exchange.pk}": partial(exchange_row, exchange, broker) for exchange in found}
-        return Loaded(rows, facts, broker.polled_at, broker.poll_seconds, {f"exchange-{exchange.pk}": exchange.name for exchange in found})
+        return Loaded(
+            rows,
+            {"exchanges": set_of_exchanges, "table": set_of_exchanges},
+            {f"exchange-{exchange.pk}": {"publishers": repr(exchange.publishers)} for exchange in found},
+            broker.polled_at,
+            broker.poll_seconds,
+            {f"exchange-{exchange.pk}": exchange.name for exchange in found},
+        )
 
     def _topology(self, topic: Topic, _: list[int]) -> Loaded:
         broker = queries.broker_by_id(EVERYTHING, topic.broker_id)
         if broker is None or topic.vhost is None:
             return Loaded({})
-        return Loaded({}, fingerprints.topology_fingerprints(broker.pk, topic.vhost), broker.polled_at, broker.poll_seconds)
+        return Loaded({}, fingerprints.topology_fingerprints(broker.pk, topic.vhost), {}, broker.polled_at, broker.poll_seconds)
 
     def _workers(self, topic: Topic, ids: list[int]) -> Loaded:
         found = [worker for worker in worker_queries.workers_by_ids(EVERYTHING, ids) if (worker.broker_id, worker.vhost) == (topic.broker_id, topic.vhost)]
+        row_facts = {f"worker-{worker.pk}": {"worker": _page_of_worker(worker)} for worker in found}
         everyone = worker_queries.workers_fingerprint(topic.broker_id, topic.vhost or "")
         heard = next((beat.at for beat in leases.heartbeats() if beat.kind == "receiver" and not beat.standby), None)
         consuming = self.consuming(topic.broker_id, topic.vhost or "") if found else {}
         rows: dict[str, Build] = {f"worker-{worker.pk}": partial(worker_row, worker, lost=lost_queues(worker, consuming)) for worker in found}
-        return Loaded(rows, {"workers": everyone, "table": everyone, "board": everyone}, heard, RECEIVER_BEATS_EVERY_SECONDS)
+        return Loaded(rows, {"workers": everyone, "table": everyone, "board": everyone}, row_facts, heard, RECEIVER_BEATS_EVERY_SECONDS)
 
     def consuming(self, broker_id: int, vhost: str) -> ConsumersByQueue:
         """Who consumes each queue of the virtual host."""
@@ -121,3 +124,21 @@ class Sources:
             kept = (fingerprint, consumers_of(queries.consumers(EVERYTHING, broker_id, vhost), connections, channels, workers))
             self._consuming[broker_id, vhost] = kept
         return kept[1]
+
+
+def _who(consuming: Sequence[Consuming]) -> Hashable:
+    return tuple((one.worker_id, one.hostname, one.exact, one.consumer.tag, one.consumer.channel_name) for one in consuming)
+
+
+def _page_of_worker(worker: Worker) -> Hashable:
+    """What a worker's own page tells beside the live row."""
+    return (
+        worker.state,
+        worker.pool,
+        worker.concurrency,
+        repr(worker.queues),
+        repr(worker.processes),
+        repr(worker.software),
+        len(worker.registered or ()),
+        worker.lost_events,
+    )

@@ -32,15 +32,22 @@ from workers import queries as worker_queries
 
 log = structlog.get_logger(__name__)
 
-LOOK_EVERY_SECONDS = 0.05
-TICK_SECONDS = 1.0
-TICK_SHARE = 20
-"""A tick that took long is followed by a rest of so many times its length: the clock never costs more than a twentieth of a core."""
-INTEREST_SECONDS = 10.0
 INTEREST_LASTS = timedelta(seconds=30)
 SESSIONS_A_TICK = 50
-SESSION_SECONDS = 20.0
 AFTER_A_FAILURE_SECONDS = 1.0
+
+
+class Rhythm(msgspec.Struct, frozen=True):
+    """How often, in seconds: looks at the database, the clock's ticks, notes of interest, checks of each session."""
+
+    look: float = 0.05
+    tick: float = 1.0
+    interest: float = 10.0
+    session: float = 20.0
+    tick_share: int = 20  # a tick that took long is followed by a rest of so many times its length: never more than a twentieth of a core
+
+
+USUAL = Rhythm()
 
 
 class Ask(msgspec.Struct):
@@ -70,9 +77,10 @@ Revisions = tuple[dict[int, int], dict[int, int]]
 class Tail:
     """Give it a hub and a function that takes outcomes (called in the thread)."""
 
-    def __init__(self, hub: Hub, deliver: Callable[[Outcome], None]) -> None:
+    def __init__(self, hub: Hub, deliver: Callable[[Outcome], None], rhythm: Rhythm = USUAL) -> None:
         self._hub = hub
         self._deliver = deliver
+        self._rhythm = rhythm
         self._epoch = secrets.token_hex(4)
         self._asked: queue.SimpleQueue[Ask | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="live-tail", daemon=True)
@@ -114,22 +122,22 @@ class Tail:
     def _round(self) -> None:
         """Waits for a question or the next look at the database, and does what is due."""
         try:
-            question = self._asked.get(timeout=LOOK_EVERY_SECONDS)
+            question = self._asked.get(timeout=self._rhythm.look)
         except queue.Empty:
             question = None
         if self._stopping:
             return
-        if question is not None:
-            self._answer(question)
         if self._database_changed():
             self._follow()
+        if question is not None:
+            self._answer(question)
         now = time.monotonic()
         if now >= self._next_tick:
             self._tick()
-            self._next_tick = time.monotonic() + max(TICK_SECONDS, TICK_SHARE * (time.monotonic() - now))
+            self._next_tick = time.monotonic() + max(self._rhythm.tick, self._rhythm.tick_share * (time.monotonic() - now))
         if now >= self._next_interest:
             self._keep_interest(timezone.now())
-            self._next_interest = now + INTEREST_SECONDS
+            self._next_interest = now + self._rhythm.interest
 
     def _database_changed(self) -> bool:
         """True if another connection committed since the last look: 3 us, whatever the size."""
@@ -185,7 +193,7 @@ class Tail:
         at = time.monotonic()
         current = list(self._hub.sessions)
         self._sessions_checked = {key: self._sessions_checked.get(key, at) for key in current}
-        due = [key for key, checked in self._sessions_checked.items() if at - checked >= SESSION_SECONDS]
+        due = [key for key, checked in self._sessions_checked.items() if at - checked >= self._rhythm.session]
         for key in due[: max(SESSIONS_A_TICK, len(current) // 10)]:
             self._sessions_checked[key] = at
             if people.user_of_session(key) is None:

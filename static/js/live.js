@@ -91,7 +91,10 @@ function receive(frame) {
   }
   const polled = frame.at !== topic.at;
   Object.assign(topic, { seq: frame.seq, epoch: frame.epoch, at: frame.at, age: frame.age_seconds, interval: frame.interval_seconds, toldAt: performance.now() });
-  for (const [key, news] of Object.entries(frame.rows)) place(key, news, { whole: Boolean(frame.full) });
+  for (const [key, news] of Object.entries(frame.rows)) {
+    place(key, news, { whole: Boolean(frame.full) });
+    outdated(news.parts ?? []);
+  }
   if (polled && frame.at) tell(frame, topic);
   outdated(frame.parts);
   showBadge();

@@ -1,0 +1,95 @@
+"""A topic's memory: what is sent, what is not, and what the clock alone changes."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from dashboard.live.patches import Build, Loaded, TopicPatches
+from dashboard.live.topics import QUEUES, Topic
+from dashboard.rows.live_row import LiveRow
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+
+
+def row(key: str, depth: int, since: datetime | None = None) -> Build:
+    def build(now: datetime) -> LiveRow:
+        age = {} if since is None else {"age": f"{(now - since).seconds} s"}
+        return LiveRow(key, text={"depth": str(depth), **age}, number={"depth": depth}, mark={"level": "ok"})
+
+    return build
+
+
+def loaded(facts: dict[str, Hashable] | None = None, at: datetime = NOON, **depths: int) -> Loaded:
+    return Loaded({key: row(key, depth) for key, depth in depths.items()}, facts or {"table": 1}, {}, at, 5)
+
+
+def sent(patch: Any) -> dict[str, Any]:
+    return msgspec.json.decode(patch.frame(None))
+
+
+def topic() -> TopicPatches:
+    return TopicPatches(Topic(QUEUES, 1, "/"), "epoch")
+
+
+def test_only_the_cells_that_changed_are_sent() -> None:
+    patches = topic()
+    patches.extend(loaded(q1=1, q2=5), NOON)
+    frame = sent(patches.replace(loaded(q1=2, q2=5), NOON + SECOND))
+    assert frame["rows"] == {"q1": {"text": {"depth": "2"}, "number": {"depth": 2}}}
+    assert (frame["seq"], frame["age_seconds"], frame["parts"]) == (1, 1.0, [])
+
+
+def test_a_poll_without_news_still_renews_the_age() -> None:
+    patches = topic()
+    patches.extend(loaded(q1=1), NOON)
+    frame = sent(patches.replace(loaded(at=NOON + 5 * SECOND, q1=1), NOON + 5 * SECOND))
+    assert (frame["rows"], frame["age_seconds"], frame["at"]) == ({}, 0.0, "2026-01-01T12:00:05.000Z")
+
+
+def test_parts_are_named_when_their_fact_changed_and_never_at_first_sight() -> None:
+    patches = topic()
+    patches.extend(loaded({"bindings": 1, "table": (2, 9)}), NOON)
+    assert sent(patches.replace(loaded({"bindings": 1, "table": (3, 10), "consumers": ()}), NOON))["parts"] == ["table"]
+
+
+def test_parts_of_one_row_are_named_in_that_row() -> None:
+    patches, rows = topic(), {"q1": row("q1", 1), "q2": row("q2", 1)}
+    patches.extend(Loaded(rows, {}, {"q1": {"consumers": 1}, "q2": {"consumers": 1}}, NOON), NOON)
+    frame = sent(patches.replace(Loaded(rows, {}, {"q1": {"consumers": 2}, "q2": {"consumers": 1}}, NOON), NOON))
+    assert (frame["rows"], frame["parts"]) == ({"q1": {"parts": ["consumers"]}}, [])
+
+
+def test_the_clock_alone_changes_ages() -> None:
+    patches = topic()
+    patches.extend(Loaded({"q1": row("q1", 1, since=NOON), "q2": row("q2", 1)}, at=NOON), NOON)
+    assert sent(patches.tick(NOON + 3 * SECOND))["rows"] == {"q1": {"text": {"age": "3 s"}}}
+    assert patches.tick(NOON + 3 * SECOND) is None
+
+
+def test_the_state_is_whole_and_has_the_number_of_the_last_patch() -> None:
+    patches = topic()
+    patches.extend(loaded(q1=1), NOON)
+    patches.replace(loaded(q1=2), NOON)
+    patches.extend(loaded(q2=7), NOON)
+    frame = sent(patches.state(NOON))
+    assert (frame["full"], frame["seq"]) == (True, 1)
+    assert {key: news["text"]["depth"] for key, news in frame["rows"].items()} == {"q1": "2", "q2": "7"}
+    assert all(set(news) == {"text", "mark", "number"} for news in frame["rows"].values())
+
+
+def test_a_row_that_is_gone_is_forgotten_and_whole_when_it_comes_back() -> None:
+    patches = topic()
+    patches.extend(loaded(q1=1, q2=1), NOON)
+    patches.replace(loaded(q2=1), NOON)
+    assert set(sent(patches.state(NOON))["rows"]) == {"q2"}
+    assert sent(patches.replace(loaded(q1=1, q2=1), NOON))["rows"] == {"q1": {"text": {"depth": "1"}, "mark": {"level": "ok"}, "number": {"depth": 1}}}
+
+
+def test_a_topic_of_which_nothing_is_known_says_so() -> None:
+    frame = sent(topic().state(NOON))
+    assert (frame["at"], frame["age_seconds"], frame["rows"]) == (None, None, {})

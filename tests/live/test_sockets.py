@@ -1,0 +1,191 @@
+"""The live socket: who gets one, what may be asked, and that what is stored arrives."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from brokers.models import Broker, Queue
+from dashboard.live import sockets
+from dashboard.live.process import LiveProcess
+from dashboard.models import User
+from tests.live.watching import Page, broker, in_database, log_in, person, poll, queue
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class World:
+    """A broker with two queues, and somebody who looks."""
+
+    def __init__(self) -> None:
+        self.user: User = person()
+        self.cookie = log_in(self.user)
+        self.broker: Broker = broker()
+        self.mail: Queue = queue(self.broker, "mail", ready=3, depth=3)
+        self.reports: Queue = queue(self.broker, "reports")
+        self.topic = f"queues/{self.broker.pk}/%2F"
+        self.key = f"queue-{self.mail.pk}"
+
+
+@pytest_asyncio.fixture
+async def world() -> World:
+    return await in_database(World)
+
+
+@pytest_asyncio.fixture
+async def page(world: World) -> AsyncIterator[Page]:
+    page = Page(world.cookie)
+    assert await page.open()
+    yield page
+    await page.close()
+
+
+async def test_a_stranger_gets_no_socket(world: World) -> None:
+    assert not await Page().open()
+    assert not await Page("0123456789abcdef0123456789abcdef").open()
+
+
+async def test_a_page_of_another_site_gets_no_socket(world: World) -> None:
+    for origin in ("http://evil.example", "http://localhost:9", "null", ""):
+        assert not await Page(world.cookie, origin).open()
+
+
+async def test_somebody_who_was_disabled_gets_no_socket(world: World) -> None:
+    await in_database(User.objects.filter(pk=world.user.pk).update, is_active=False)
+    assert not await Page(world.cookie).open()
+
+
+async def test_the_first_frame_is_the_whole_state_of_the_rows_asked_for(page: Page, world: World) -> None:
+    await page.ask(subscribe=[{"topic": world.topic, "rows": [world.key]}])
+    frame = await page.next()
+    assert (frame["topic"], frame["full"], list(frame["rows"])) == (world.topic, True, [world.key])
+    assert frame["rows"][world.key]["text"]["depth"] == "3"
+    assert frame["age_seconds"] < 10 and frame["interval_seconds"] == 5
+
+
+async def test_what_a_poll_changed_arrives_and_nothing_else(page: Page, world: World) -> None:
+    await page.ask(subscribe=[{"topic": world.topic, "rows": [world.key]}])
+    state = await page.next()
+    await in_database(poll, world.broker, mail=12480, reports=5)
+    frame = await page.until(seq=state["seq"] + 1)
+    assert list(frame["rows"]) == [world.key]
+    assert frame["rows"][world.key]["text"]["depth"] == "12,480"
+    assert "level" not in frame["rows"][world.key].get("mark", {})
+    assert frame["at"] > state["at"]
+
+
+async def test_a_queue_that_appears_makes_the_table_outdated(page: Page, world: World) -> None:
+    await page.ask(subscribe=[{"topic": world.topic, "rows": [world.key]}])
+    await page.next()
+    await in_database(queue, world.broker, "new")
+    await in_database(poll, world.broker)
+    assert "table" in (await page.next())["parts"]
+
+
+async def test_a_brokers_topic_has_all_its_rows(page: Page, world: World) -> None:
+    await page.ask(subscribe=[{"topic": f"broker/{world.broker.pk}", "rows": None}])
+    assert f"broker-{world.broker.pk}" in (await page.next())["rows"]
+    await in_database(poll, world.broker)
+    assert (await page.next())["topic"] == f"broker/{world.broker.pk}"
+
+
+async def test_a_row_of_another_virtual_host_is_not_in_the_topic(page: Page, world: World) -> None:
+    other = await in_database(queue, world.broker, "elsewhere", vhost="other")
+    await page.ask(subscribe=[{"topic": world.topic, "rows": [f"queue-{other.pk}", world.key]}])
+    assert list((await page.next())["rows"]) == [world.key]
+
+
+@pytest.mark.parametrize(
+    ("frame", "code"),
+    [
+        ("[]", "malformed"),
+        ("{", "malformed"),
+        ('{"subscribe": "queues/1/%2F"}', "malformed"),
+        ('{"subscribe": [{"topic": 3}]}', "malformed"),
+        ('{"ack": "many"}', "malformed"),
+        ('{"delete": true}', "malformed"),
+        ('{"subscribe": [{"topic": "secrets/1"}]}', "unknown_topic"),
+        ('{"subscribe": [{"topic": "broker/999999"}]}', "not_allowed"),
+        ('{"subscribe": [{"topic": "queues/1/%2F", "rows": ["worker-1"]}]}', "unknown_row"),
+        ('{"resync": "queues/1/%2F"}', "not_subscribed"),
+    ],
+)
+async def test_a_bad_frame_is_answered_with_an_error_and_the_socket_lives(page: Page, world: World, frame: str, code: str) -> None:
+    await page.socket.send_to(text_data=frame)
+    assert (await page.next())["error"]["code"] == code
+    await page.ask(subscribe=[{"topic": world.topic, "rows": [world.key]}])
+    assert (await page.next())["full"]
+
+
+async def test_a_page_can_follow_only_so_much(page: Page, world: World) -> None:
+    await page.ask(subscribe=[{"topic": world.topic, "rows": [f"queue-{number}" for number in range(1, sockets.MOST_ROWS + 2)]}])
+    assert (await page.next())["error"]["code"] == "too_many_rows"
+    await page.ask(subscribe=[{"topic": f"topology/{world.broker.pk}/v{number}"} for number in range(sockets.MOST_TOPICS + 1)])
+    assert (await page.until(topic=None))["error"]["code"] == "too_many_topics"
+
+
+async def test_a_frame_that_is_too_long_ends_the_socket(page: Page) -> None:
+    await page.socket.send_to(text_data=" " * (sockets.LONGEST_FRAME + 1))
+    assert (await page.next())["error"]["code"] == "too_long"
+    assert (await page.socket.receive_output(timeout=10))["code"] == sockets.TOO_LONG
+
+
+async def test_a_slow_page_gets_the_latest_state_instead_of_a_backlog(page: Page, world: World) -> None:
+    await page.ask(subscribe=[{"topic": world.topic, "rows": [world.key]}])
+    await page.next()
+    for depth in range(1, sockets.WINDOW):
+        await in_database(poll, world.broker, mail=depth)
+        await page.next()
+    for depth in range(100, 100 + sockets.WINDOW):
+        await in_database(poll, world.broker, mail=depth)
+    assert await page.socket.receive_nothing(timeout=0.3)
+    await page.ask(ack=sockets.WINDOW)
+    state = await page.until(full=True)
+    assert state["rows"][world.key]["text"]["depth"] == str(99 + sockets.WINDOW)
+
+
+async def test_a_page_that_pauses_gets_nothing_and_then_the_state(page: Page, world: World) -> None:
+    await page.ask(subscribe=[{"topic": world.topic, "rows": [world.key]}])
+    await page.next()
+    await page.ask(pause=True)
+    await page.ask(ack=1)  # answered in order: the pause is in force when the next frames would come
+    await in_database(poll, world.broker, mail=77)
+    assert await page.socket.receive_nothing(timeout=0.3)
+    await page.ask(pause=False)
+    assert (await page.until(full=True))["rows"][world.key]["text"]["depth"] == "77"
+
+
+async def test_a_resync_answers_the_state_with_the_topics_number(page: Page, world: World) -> None:
+    await page.ask(subscribe=[{"topic": world.topic, "rows": [world.key]}])
+    first = await page.next()
+    await page.ask(resync=world.topic)
+    again = await page.until(full=True)
+    assert (again["seq"] >= first["seq"], again["epoch"]) == (True, first["epoch"])
+
+
+async def test_after_unsubscribing_nothing_comes(page: Page, world: World) -> None:
+    await page.ask(subscribe=[{"topic": world.topic, "rows": [world.key]}, {"topic": f"broker/{world.broker.pk}"}])
+    await page.until(topic=world.topic)
+    await page.ask(unsubscribe=[world.topic])
+    await page.ask(resync=world.topic)
+    assert (await page.until(topic=None))["error"]["code"] == "not_subscribed"
+    await in_database(poll, world.broker, mail=9)
+    assert (await page.next())["topic"] == f"broker/{world.broker.pk}"
+
+
+async def test_a_session_that_ended_takes_the_socket_with_it(page: Page, world: World) -> None:
+    process = LiveProcess.current()
+    assert process
+    await process.hub.end_session(world.cookie)
+    output: dict[str, Any] = await page.socket.receive_output(timeout=10)
+    assert (output["type"], output["code"]) == ("websocket.close", sockets.LOGGED_OUT)
+
+
+async def test_the_last_socket_ends_the_tail(world: World) -> None:
+    page = Page(world.cookie)
+    assert await page.open() and LiveProcess.current()
+    await page.close()
+    assert LiveProcess.current() is None

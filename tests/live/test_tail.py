@@ -1,0 +1,162 @@
+"""The tail's thread: it notices what is stored, ends sessions, tells the poller what is looked at, and survives failures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from queue import Empty, SimpleQueue
+from typing import Any
+
+import msgspec
+import pytest
+from django.contrib.sessions.models import Session
+from django.utils import timezone
+
+from brokers.models import Broker, Interest
+from dashboard.live.frames import Patch
+from dashboard.live.hub import Hub, Rows
+from dashboard.live.tail import Ask, Outcome, Rhythm, SessionEnded, State, Tail
+from dashboard.models import User
+from tests.live.watching import broker, log_in, person, poll, queue
+from tests.waiting import wait_until
+from workers.models import EventSource, Worker
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+QUICK = Rhythm(look=0.01, tick=0.02, interest=0, session=0, tick_share=0)
+QUIET = Rhythm(look=0.01, tick=1000)
+
+
+class Viewer:
+    def __init__(self, session_key: str) -> None:
+        self.session_key = session_key
+
+    async def deliver(self, topic: str, frame: str) -> None: ...
+
+    async def deliver_state(self, topic: str, rows: Rows, frame: str) -> None: ...
+
+    async def refuse(self) -> None: ...
+
+
+class Watch:
+    """A running tail, its hub, and what came out of it."""
+
+    def __init__(self, rhythm: Rhythm, session_key: str = "nobody") -> None:
+        self.outcomes: SimpleQueue[Outcome] = SimpleQueue()
+        self.hub = Hub()
+        self.viewer = Viewer(session_key)
+        self.hub.enter(self.viewer)
+        self.tail = Tail(self.hub, self.outcomes.put, rhythm)
+        self.tail.start()
+
+    def show(self, topic: str, *keys: str) -> dict[str, Any]:
+        """The state of the topic, once it is there."""
+        rows = self.hub.join(topic, self.viewer, frozenset(keys))
+        self.tail.ask(Ask(topic, self.viewer, rows))
+        while True:
+            outcome = self.outcomes.get(timeout=10)
+            if isinstance(outcome, State):
+                return msgspec.json.decode(outcome.patch.frame(outcome.rows))
+
+    def patch(self) -> dict[str, Any]:
+        while True:
+            outcome = self.outcomes.get(timeout=10)
+            if isinstance(outcome, Patch):
+                return msgspec.json.decode(outcome.frame(None))
+
+    def nothing(self) -> bool:
+        try:
+            return self.outcomes.get(timeout=0.2) is None
+        except Empty:
+            return True
+
+
+@pytest.fixture
+def watches() -> Iterator[list[Watch]]:
+    watches: list[Watch] = []
+    yield watches
+    for watch in watches:
+        watch.tail.stop()
+        watch.tail.join(10)
+
+
+def test_the_patches_of_a_poll_come_for_the_topics_of_that_broker_only(watches: list[Watch]) -> None:
+    one, other = broker("one"), broker("other")
+    mail = queue(one, "mail")
+    watches.append(watch := Watch(QUIET))
+    watch.show(f"queues/{one.pk}/%2F", f"queue-{mail.pk}")
+    watch.show(f"broker/{other.pk}")
+    poll(one, mail=4)
+    frame = watch.patch()
+    assert frame["rows"][f"queue-{mail.pk}"]["text"]["depth"] == "4"
+    assert watch.nothing()
+
+
+def test_a_worker_that_grows_is_told_when_its_event_source_stored_it(watches: list[Watch]) -> None:
+    one, now = broker(), timezone.now()
+    source = EventSource.objects.create(broker=one, vhost="/", state=EventSource.RECEIVING)
+    grows = Worker.objects.create(
+        broker=one,
+        vhost="/",
+        hostname="a@web-1",
+        state=Worker.ONLINE,
+        pool="prefork",
+        concurrency=4,
+        active=0,
+        heartbeat_at=now,
+        first_seen_at=now,
+        changed_at=now,
+    )
+    watches.append(watch := Watch(QUIET))
+    key = f"worker-{grows.pk}"
+    assert watch.show(f"workers/{one.pk}/%2F", key)["rows"][key]["text"]["concurrency"] == "4"
+    Worker.objects.filter(pk=grows.pk).update(concurrency=6)
+    EventSource.objects.filter(pk=source.pk).update(revision=1)
+    frame = watch.patch()
+    assert frame["rows"][key]["text"]["concurrency"] == "6"
+    assert "worker" in frame["rows"][key]["parts"] and "board" in frame["parts"]
+
+
+def test_old_data_becomes_stale_by_the_clock_alone(watches: list[Watch]) -> None:
+    old = broker(polled_at=timezone.now(), poll_seconds=0.05)
+    watches.append(watch := Watch(QUICK))
+    key = f"broker-{old.pk}"
+    watch.show(f"broker/{old.pk}")
+    frame = wait_until(lambda: (found := watch.patch())["rows"].get(key, {}).get("mark") and found)
+    assert frame["rows"][key]["mark"] and frame["age_seconds"] > 0.1
+
+
+@pytest.mark.parametrize("ended", ["logged out", "disabled", "password changed"])
+def test_a_session_that_ended_is_noticed(watches: list[Watch], ended: str) -> None:
+    user = person()
+    watches.append(watch := Watch(QUICK, log_in(user)))
+    assert watch.nothing()
+    if ended == "logged out":
+        Session.objects.all().delete()
+    elif ended == "disabled":
+        User.objects.update(is_active=False)
+    else:
+        user.set_password("another long one")
+        user.save()
+    assert watch.outcomes.get(timeout=10) == SessionEnded(watch.viewer.session_key)
+
+
+def test_who_looks_at_one_queue_makes_the_poller_interested(watches: list[Watch]) -> None:
+    one = broker()
+    looked_at, others = queue(one, "mail"), [queue(one, f"q{number}") for number in range(4)]
+    watches.append(watch := Watch(QUICK))
+    watch.show(f"queues/{one.pk}/%2F", f"queue-{looked_at.pk}")
+    watches.append(table := Watch(QUICK))
+    table.show(f"queues/{one.pk}/%2F", *(f"queue-{other.pk}" for other in others))
+    found = wait_until(lambda: list(Interest.objects.all()))
+    assert [(interest.kind, interest.vhost, interest.name, interest.until > timezone.now()) for interest in found] == [("queue", "/", "mail", True)]
+
+
+def test_a_failure_is_logged_and_not_the_end(watches: list[Watch], caplog: pytest.LogCaptureFixture) -> None:
+    one = broker()
+    watches.append(watch := Watch(QUIET))
+    topic = f"broker/{one.pk}"
+    Broker.objects.filter(pk=one.pk).update(object_totals="not what it should be")
+    watch.tail.ask(Ask(topic, watch.viewer, watch.hub.join(topic, watch.viewer, None)))
+    wait_until(lambda: "the live tail failed" in caplog.text)
+    Broker.objects.filter(pk=one.pk).update(object_totals={})
+    assert watch.show(topic)["full"]
