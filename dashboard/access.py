@@ -19,8 +19,10 @@ class Person(Protocol):
     @property
     def is_authenticated(self) -> bool: ...
 
-    is_active: bool
-    is_superuser: bool
+    @property
+    def is_active(self) -> bool: ...
+    @property
+    def is_superuser(self) -> bool: ...
 
 
 def may(user: Person | None, act: Act, broker: str | None = None, vhost: str | None = None, name: str | None = None) -> bool:

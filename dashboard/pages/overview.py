@@ -19,7 +19,7 @@ from brokers.scope import Scope
 from dashboard import formatting, health, incidents, series
 from dashboard.incidents import Incident
 from dashboard.live import topics
-from dashboard.live.sources import Sources
+from dashboard.pages.queue_list import consuming_of
 from dashboard.pages.work import Work
 from dashboard.rows.brokers import broker_row, node_row
 from dashboard.rows.live_row import LiveRow
@@ -34,8 +34,6 @@ CHANGES = 5
 ATTEMPTS = 200
 NOT_OWN = Condition("celery_own", "=", False)
 BROKER_METRICS = ("ready", "unacknowledged", "publish_per_second", "deliver_per_second", "ack_per_second")
-
-_sources = Sources()
 
 
 class Try(msgspec.Struct, frozen=True):
@@ -135,7 +133,7 @@ class OneBroker:
             source=source,
             row=self.row.key,
             broker_id=self.broker.pk,
-            shown=self.range,
+            range=self.range,
             now=self.now,
             marks=marks,
         )
@@ -165,10 +163,7 @@ class OneBroker:
             for metric in ("ready", "unacknowledged")
         )
         sparks = {pk: series.summed([ready[pk], unacknowledged[pk]]) for pk in ids if pk in ready and pk in unacknowledged}
-        return [(queue_row(queue, self.broker, self._consuming(queue), self.now), sparks.get(queue.pk, [])) for queue in queues]
-
-    def _consuming(self, queue: Queue) -> Sequence[Any]:
-        return _sources.consuming(self.broker.pk, queue.vhost).get((queue.vhost, queue.name), ())
+        return [(queue_row(queue, self.broker, consuming_of(queue), self.now), sparks.get(queue.pk, [])) for queue in queues]
 
     @cached_property
     def nodes(self) -> list[LiveRow]:

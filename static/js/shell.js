@@ -6,12 +6,14 @@ const TERM_GAP = 6;
 function startTheme() {
   for (const form of document.querySelectorAll("[data-theme-form]")) {
     form.addEventListener("submit", (event) => {
-      const theme = event.submitter?.value;
+      const button = event.submitter;
+      if (button?.matches("[data-theme-switch]")) button.value = document.documentElement.dataset.theme === "dark" ? "light" : "dark";
+      const theme = button?.value;
       if (!theme) return;
       event.preventDefault();
-      fetch(form.action, { method: "POST", body: new FormData(form, event.submitter), headers: { "X-Requested-With": "fetch" } });
+      fetch(form.action, { method: "POST", body: new FormData(form, button), headers: { "X-Requested-With": "fetch" } });
       document.dispatchEvent(new CustomEvent("hareline:theme", { detail: theme }));
-      for (const button of document.querySelectorAll("[data-theme-form] button")) button.setAttribute("aria-pressed", String(button.value === theme));
+      for (const choice of document.querySelectorAll("[data-theme-form] [aria-pressed]")) choice.setAttribute("aria-pressed", String(choice.value === theme));
     });
   }
 }
