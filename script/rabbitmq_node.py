@@ -42,7 +42,7 @@ GUARD = 'cat >/dev/null; kill -TERM "$@" 2>/dev/null; true'
 class RabbitNode:
     """A node whose data stays in `directory`; a second start uses the same name, user, data and, where free, ports."""
 
-    def __init__(self, directory: Path, preferred_ports: Mapping[str, int] | None = None, statistics_interval_ms: int = 1000) -> None:
+    def __init__(self, directory: Path, preferred_ports: Mapping[str, int] | None = None, statistics_interval_ms: int = 5000) -> None:
         self.directory = Path(directory).resolve()
         self._preferred_ports = preferred_ports or {}
         self._interval = statistics_interval_ms

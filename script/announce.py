@@ -1,0 +1,66 @@
+"""Says where Hareline is once its pages really answer, then ends. One of the supervised programs.
+
+The environment tells what to say: HARELINE_PAGES, HARELINE_FIRST_PASSWORD (a password that was made up just now), HARELINE_DEMO_AMQP_URL (only the demo).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import urllib.error
+import urllib.request
+
+PATIENCE_SECONDS = 180.0
+DATA_SECONDS = 30.0
+
+
+def status(url: str) -> tuple[int, str]:
+    """The status and text of an answer; (0, reason) if there is none."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=10) as answer:
+            return answer.status, answer.read(2000).decode(errors="replace")
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read(2000).decode(errors="replace")
+    except OSError as error:
+        return 0, str(error)
+
+
+def wait_for(url: str, seconds: float) -> tuple[int, str]:
+    """The first answer with status 200, else the last one when the time is over."""
+    deadline = time.monotonic() + seconds
+    while True:
+        code, text = status(url)
+        if code == 200 or time.monotonic() > deadline:
+            return code, text
+        time.sleep(0.3)
+
+
+def password_text() -> str:
+    first = os.environ.get("HARELINE_FIRST_PASSWORD")
+    if first:
+        return f"{first}   (shown only now; change it under your name, top right)"
+    if os.environ.get("HARELINE_ADMIN_PASSWORD") or os.environ.get("HARELINE_ADMIN_PASSWORD_FILE"):
+        return "the one that HARELINE_ADMIN_PASSWORD gives"
+    return "the one that the first start printed; HARELINE_ADMIN_PASSWORD=… sets another"
+
+
+def main() -> None:
+    pages = os.environ["HARELINE_PAGES"].rstrip("/")
+    code, text = wait_for(f"{pages}/login/", PATIENCE_SECONDS)
+    if code != 200:
+        sys.exit(f"hareline: {pages}/ does not answer as it should ({code or text}); see the log of `web`.")
+    ready, reasons = wait_for(f"{pages}/readyz", DATA_SECONDS)
+    lines = ["", f"  Hareline   {pages}/", "  Login      admin", f"  Password   {password_text()}", ""]
+    if os.environ.get("HARELINE_DEMO_AMQP_URL"):
+        data = os.environ.get("HARELINE_DATA_DIR", "var")
+        lines += [f"  A RabbitMQ node, five Celery worker nodes and their traffic run beside it. Logs: {data}/log/", "  Ctrl-C stops everything.", ""]
+    if ready != 200:
+        lines += [f"  Not everything is ready yet: {reasons.strip()}", ""]
+    print("\n".join(lines), flush=True)
+
+
+if __name__ == "__main__":
+    main()

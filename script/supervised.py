@@ -1,0 +1,134 @@
+"""Writes the configuration of the supervisor that runs Hareline's processes, and checks first that they can start.
+
+    python -m script.supervised server|demo
+
+What it writes holds no secret: processes get those from the environment. Programs of one stage start and stop together; an earlier
+stage starts earlier and stops later.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from workers.demo.nodes import NODES
+
+PYTHON = ".venv/bin/python"
+STAGES = ("broker", "collectors", "pages", "workers", "traffic", "announcement")
+
+
+@dataclass(frozen=True)
+class Program:
+    name: str
+    command: str
+    stage: str
+    stop_seconds: int = 4
+    restart: bool = True
+    to_terminal: bool = False
+
+
+HARELINE = (
+    Program("poller", f"{PYTHON} manage.py pollbrokers", "collectors"),
+    Program("receiver", f"{PYTHON} manage.py receiveevents", "collectors"),
+    Program("chores", f"{PYTHON} manage.py keephouse", "collectors"),
+    Program("announcement", f"{PYTHON} -m script.announce", "announcement", restart=False, to_terminal=True),
+)
+DEMO = (
+    Program("broker", f"{PYTHON} -m script.rabbitmq_program run '%(ENV_HARELINE_DATA_DIR)s/rabbitmq' workers/demo/definitions.json", "broker", stop_seconds=12),
+    *(Program(name.replace("@", "-at-"), f"{PYTHON} -m workers.demo worker {name}", "workers", stop_seconds=6) for name in NODES),
+    Program("audit", f"{PYTHON} -m workers.demo audit", "traffic"),
+    Program("traffic", f"{PYTHON} -m workers.demo traffic", "traffic"),
+)
+
+
+def web(host: str, port: int) -> Program:
+    return Program("web", f"{PYTHON} -m daphne -v 0 --application-close-timeout 2 -b {host} -p {port} dashboard.asgi:application", "pages")
+
+
+def is_free(host: str, port: int) -> bool:
+    """True if a server could listen there now. An address that is not this machine's raises OSError."""
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    with socket.socket(family, kind, protocol) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return False
+            raise
+    return True
+
+
+def choose_port(host: str, wanted: int, others: Iterable[int]) -> int:
+    """The wanted port, else the first free one of `others`; ends the start with one sentence if there is none."""
+    try:
+        for port in (wanted, *others):
+            if is_free(host, port):
+                return port
+    except OSError as error:
+        sys.exit(f"hareline: HARELINE_HOST: {host} can't be listened on ({error.strerror or error}).")
+    sys.exit(f"hareline: port {wanted} of {host} is in use; set HARELINE_PORT to another one.")
+
+
+def refuse_second_start(pid_file: Path, configuration: Path) -> None:
+    """Ends the start with one sentence if a supervisor already runs with this data directory."""
+    try:
+        pid = int(pid_file.read_text())
+        os.kill(pid, 0)
+        arguments = Path(f"/proc/{pid}/cmdline")
+        ours = not arguments.exists() or str(configuration).encode() in arguments.read_bytes()
+    except (OSError, ValueError):
+        return
+    if ours:
+        sys.exit(f"hareline: it runs already with this data directory (process {pid}); stop that first, or set HARELINE_DATA_DIR to another one.")
+
+
+def configuration(programs: Iterable[Program], data: Path, quiet: bool) -> str:
+    """The text of supervisord.conf. `quiet`: what programs say goes to files under the data directory instead of the terminal."""
+    at = str(data).replace("%", "%%")
+    user = "user=root\n" if os.geteuid() == 0 else ""  # said explicitly, or the supervisor warns
+    parts = [
+        f"[supervisord]\nnodaemon=true\nsilent={str(quiet).lower()}\nlogfile={at}/log/supervisor.log\nlogfile_maxbytes=1MB\nlogfile_backups=1\n"
+        f"pidfile={at}/supervisor.pid\nchildlogdir={at}/log\numask=077\n{user}"
+    ]
+    listed = list(programs)
+    for priority, stage in enumerate(STAGES):
+        members = [program for program in listed if program.stage == stage]
+        if members:
+            parts.append(f"[group:{stage}]\npriority={priority}\nprograms={','.join(program.name for program in members)}\n")
+        parts += [section(program, at, quiet) for program in members]
+    return "\n".join(parts)
+
+
+def section(program: Program, at: str, quiet: bool) -> str:
+    log = f"{at}/log/{program.name}.log" if quiet and not program.to_terminal else "/dev/fd/1"
+    return (
+        f"[program:{program.name}]\ncommand={program.command}\n"
+        f"autorestart={str(program.restart).lower()}\nstartsecs={2 if program.restart else 0}\nstartretries=100000\n"
+        f"stopwaitsecs={program.stop_seconds}\nkillasgroup=true\n"
+        f"redirect_stderr=true\nstdout_logfile={log}\nstdout_logfile_maxbytes={'0' if log == '/dev/fd/1' else '2MB'}\nstdout_logfile_backups=1\n"
+    )
+
+
+def main(kind: str) -> None:
+    """Prints the port on which pages will be served."""
+    data = Path(os.environ["HARELINE_DATA_DIR"]).resolve()
+    path, pid_file = data / "supervisor.conf", data / "supervisor.pid"
+    host, wanted = os.environ.get("HARELINE_HOST") or "127.0.0.1", os.environ.get("HARELINE_PORT")
+    (data / "log").mkdir(parents=True, exist_ok=True)
+    refuse_second_start(pid_file, path)
+    demo = kind == "demo"
+    port = choose_port(host, int(wanted or 8000), range(8001, 8050) if demo and not wanted else ())
+    programs = (*HARELINE, web(host, port), *(DEMO if demo else ()))
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(configuration(programs, data, quiet=demo))
+    print(port)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
