@@ -1,0 +1,115 @@
+"""AMQP connections to a virtual host, and py-amqp's errors in our words. Used by `receiver` and `control` alone."""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+from amqp import Connection
+from amqp.channel import Channel
+from amqp.exceptions import AccessRefused, AMQPError, NotAllowed, NotFound, ResourceLocked
+from kombu.utils.url import parse_url
+
+from workers.errors import NothingThere, Refused, Unreachable
+
+CONNECT_SECONDS = 3.0
+ANSWER_SECONDS = 10.0
+HEARTBEAT_SECONDS = 20
+
+
+class Target(msgspec.Struct, frozen=True):
+    """Where to connect. `url` holds the password and is in no message."""
+
+    url: str
+    vhost: str
+    ca_file: str | None = None
+
+    def __repr__(self) -> str:  # not even in a traceback
+        return f"Target({self.place!r}, {self.vhost!r})"
+
+    @property
+    def place(self) -> str:
+        """host:port."""
+        parts = parse_url(self.url)
+        return f"{parts['hostname']}:{parts['port']}"
+
+    @property
+    def user(self) -> str:
+        return str(parse_url(self.url)["userid"])
+
+
+def open_connection(targets: Sequence[Target], purpose: str) -> Connection:
+    """A connection to the first target that answers (the nodes of a cluster). `purpose` is in the name that the broker shows of it."""
+    for position, target in enumerate(targets, start=1):
+        try:
+            return _connected(target, purpose)
+        except OSError:
+            if position == len(targets):
+                raise
+    raise Unreachable("no address is known")
+
+
+def raw_channel(connection: Connection) -> Channel:
+    """A channel that hands bodies out as bytes, whatever encoding their senders claim."""
+    channel = connection.channel()
+    channel.auto_decode = False
+    return channel
+
+
+def _connected(target: Target, purpose: str) -> Connection:
+    parts = parse_url(target.url)
+    connection = Connection(
+        host=f"{parts['hostname']}:{parts['port']}",
+        userid=parts["userid"],
+        password=parts["password"],
+        virtual_host=target.vhost,
+        ssl=_tls(target, parts["hostname"]) if parts["transport"] == "amqps" else False,
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=ANSWER_SECONDS,
+        write_timeout=ANSWER_SECONDS,
+        heartbeat=HEARTBEAT_SECONDS,
+        client_properties={"product": "Hareline", "connection_name": f"hareline {purpose}"},
+    )
+    try:
+        connection.connect()
+    except BaseException:
+        connection.collect()
+        raise
+    return connection
+
+
+def _tls(target: Target, host: str) -> dict[str, Any]:
+    return {"cert_reqs": ssl.CERT_REQUIRED, "ca_certs": target.ca_file, "server_hostname": host}
+
+
+@contextlib.contextmanager
+def explained(target: Target) -> Iterator[None]:
+    """Raises what py-amqp raises as `workers.errors`, with a sentence."""
+    try:
+        yield
+    except AccessRefused as error:
+        raise _refused(error, target) from error
+    except NotAllowed as error:
+        raise Refused(f"AMQP at {target.place}: the virtual host {target.vhost} is not open to the user {target.user}", "vhost") from error
+    except NotFound as error:
+        raise NothingThere(f"AMQP at {target.place}: {_told(error)}") from error
+    except ResourceLocked as error:
+        raise Unreachable(f"AMQP at {target.place}: {_told(error)}") from error
+    except (AMQPError, OSError) as error:
+        raise Unreachable(f"no AMQP connection to {target.place}: {_told(error)}") from error
+
+
+def _refused(error: AccessRefused, target: Target) -> Refused:
+    told = _told(error)
+    if "login" in told.lower():
+        return Refused(f"AMQP at {target.place} refused the login of the user {target.user}", "login")
+    return Refused(f"the broker refused it: {told}", "permission")
+
+
+def _told(error: Exception) -> str:
+    """The error's own words: the broker's text without its code, or the system's."""
+    text = getattr(error, "message", "") or getattr(error, "strerror", "") or str(error) or type(error).__name__
+    return " ".join(str(text).split())[:300]

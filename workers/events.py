@@ -1,0 +1,123 @@
+"""The bodies of Celery's event messages, parsed: one event or a list of them, by Celery 4 and 5, or by whatever else sends to `celeryev`.
+
+Pure. Never raises: what can't be understood is counted, with an example. Only JSON is read, and nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+LARGEST_BODY_BYTES = 16 * 1024 * 1024
+EXAMPLE_LENGTH = 300
+
+Count = Annotated[int, Meta(ge=0, le=2**53)]
+Word = Annotated[str, Meta(max_length=255)]
+
+
+class Event(msgspec.Struct, gc=False):
+    """One event. `timestamp` is the sender's clock; `clock` its Lamport clock. The fields from `freq` on are in worker events only."""
+
+    type: Annotated[str, Meta(min_length=1, max_length=128)]
+    hostname: Annotated[str, Meta(min_length=1, max_length=255)]
+    timestamp: float | None = None
+    pid: Count | None = None
+    clock: Count | None = None
+    freq: float | None = None
+    active: Count | None = None
+    processed: Count | None = None
+    loadavg: list[float] | None = None
+    sw_ident: Word | None = None
+    sw_ver: Word | None = None
+    sw_sys: Word | None = None
+
+
+class Parsed(msgspec.Struct):
+    """`refused` counts what was not understood, whole events or fields of them; `example` says why and shows the beginning of one."""
+
+    events: list[Event] = []
+    refused: int = 0
+    example: str = ""
+
+
+_one = msgspec.json.Decoder(Event)
+_many = msgspec.json.Decoder(list[Event])
+_REQUIRED = ("type", "hostname")
+_OPTIONAL = tuple(field for field in Event.__struct_fields__ if field not in _REQUIRED)
+_FIELD_TYPES = {field.name: field.type for field in msgspec.structs.fields(Event)}
+
+
+def parse(body: bytes, content_type: str | None = "application/json") -> Parsed:
+    """The events of one message, in order.
+
+    >>> parse(b'{"type": "worker-online", "hostname": "w@h", "new_field": 1}').events[0].hostname
+    'w@h'
+    """
+    if content_type != "application/json":
+        return Parsed(refused=1, example=_example(f"content type {content_type or 'missing'}, only application/json is read", body))
+    if len(body) > LARGEST_BODY_BYTES:
+        return Parsed(refused=1, example=_example(f"{len(body)} bytes are too many", body))
+    try:
+        return Parsed(_many.decode(body) if body[:1] == b"[" else [_one.decode(body)])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return _parse_leniently(body)
+
+
+def _parse_leniently(body: bytes) -> Parsed:
+    """Event by event and field by field, so that one bad value costs only itself. NaN and infinity, which Python's JSON writes, count as null."""
+    try:
+        found = json.loads(body, parse_constant=lambda _: None)
+    except (ValueError, RecursionError) as error:
+        return Parsed(refused=1, example=_example(f"not JSON ({error})", body))
+    parsed = Parsed(events=[])
+    for item in found if isinstance(found, list) else [found]:
+        event, problem = _event(item)
+        if event is not None:
+            parsed.events.append(event)
+        if problem:
+            parsed.refused += 1
+            parsed.example = parsed.example or _example(problem, body)
+    return parsed
+
+
+def _event(item: Any) -> tuple[Event | None, str]:
+    """(the event without the fields that are wrong, what was wrong with it or "")."""
+    if not isinstance(item, dict):
+        return None, f"an event is an object, not {type(item).__name__}"
+    fields: dict[str, Any] = {}
+    problem = ""
+    for name in (*_REQUIRED, *_OPTIONAL):
+        if name not in item:
+            value, wrong = None, "missing" if name in _REQUIRED else ""
+        else:
+            value, wrong = _value(item[name], _FIELD_TYPES[name])
+        if wrong and name in _REQUIRED:
+            return None, f"{name}: {wrong}"
+        problem = problem or (f"{name}: {wrong}" if wrong else "")
+        fields[name] = value
+    return Event(**fields), problem
+
+
+def _value(found: Any, wanted: Any) -> tuple[Any, str]:
+    try:
+        value = msgspec.convert(_encodable(found), wanted, strict=False)
+    except (msgspec.ValidationError, RecursionError) as error:
+        return None, str(error)
+    numbers = value if isinstance(value, list) else [value]
+    if any(isinstance(number, float) and not math.isfinite(number) for number in numbers):
+        return None, "not a finite number"
+    return value, ""
+
+
+def _encodable(found: Any) -> Any:
+    """Texts without lone surrogates, which no database takes."""
+    return found.encode("utf-8", "replace").decode() if isinstance(found, str) else found
+
+
+def _example(problem: str, body: bytes) -> str:
+    text = body[:EXAMPLE_LENGTH].decode("utf-8", "replace").replace("\x00", "�")
+    return f"{problem[:EXAMPLE_LENGTH]}: {text}"

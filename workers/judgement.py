@@ -1,0 +1,92 @@
+"""Is a worker online, gone, or unknown, and why? Pure: data and time in, words out.
+
+Silence alone proves nothing while we don't listen, while a solo pool runs a task (it sends no heartbeat then), or while the broker still
+shows the worker's connection: then the answer is unknown, never gone.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Literal
+
+import msgspec
+
+State = Literal["online", "gone", "unknown"]
+
+MISSED_HEARTBEATS = 4
+GOODBYE = "it shut down and said so"
+DEFAULT_FREQUENCY = timedelta(seconds=2)
+ANSWER_HOLDS = timedelta(seconds=15)
+
+
+class Hearing(msgspec.Struct, frozen=True):
+    """Whether we receive events. Listening since `since` if `reason` is "", else deaf since then for that reason (a sentence)."""
+
+    since: datetime
+    reason: str = ""
+
+
+class Signs(msgspec.Struct, frozen=True):
+    """What is known of one worker. Moments are by our clock. `control_queue`: does the broker show its control queue; None if not known."""
+
+    heartbeat_at: datetime | None = None
+    frequency: timedelta = DEFAULT_FREQUENCY
+    said_goodbye_at: datetime | None = None
+    answered_at: datetime | None = None
+    last_event_at: datetime | None = None
+    pool: str | None = None
+    control_queue: bool | None = None
+
+
+class Judgement(msgspec.Struct, frozen=True):
+    """`since`: when that state began, as far as known; `reason` is "" while online and nothing is odd."""
+
+    state: State
+    reason: str
+    since: datetime | None
+
+
+def silent_after(frequency: timedelta) -> timedelta:
+    """After how long without a heartbeat a worker counts as silent."""
+    return frequency * MISSED_HEARTBEATS
+
+
+def judge(signs: Signs, hearing: Hearing, now: datetime) -> Judgement | None:
+    """None: too early to tell, what was said before still stands (we only just began to listen again)."""
+    heartbeat_at = signs.heartbeat_at
+    if signs.said_goodbye_at is not None and (heartbeat_at is None or heartbeat_at <= signs.said_goodbye_at):
+        return Judgement("gone", GOODBYE, signs.said_goodbye_at)
+    patience = silent_after(signs.frequency)
+    if not hearing.reason and heartbeat_at is not None and now - heartbeat_at <= patience:
+        return Judgement("online", "", None)
+    answers = signs.answered_at is not None and now - signs.answered_at <= ANSWER_HOLDS
+    if answers:
+        return Judgement("online", "" if hearing.reason else "it answers, but sends no heartbeats", None)
+    if hearing.reason:
+        return _unheard(signs, hearing)
+    if now - hearing.since <= patience:
+        return None
+    return _silent(signs, heartbeat_at or signs.answered_at)
+
+
+def _unheard(signs: Signs, hearing: Hearing) -> Judgement:
+    if signs.control_queue is False and signs.answered_at is not None:
+        return Judgement("gone", "it stopped answering and its control queue is gone from the broker", signs.answered_at)
+    return Judgement("unknown", hearing.reason, hearing.since)
+
+
+def _silent(signs: Signs, last_sign: datetime | None) -> Judgement:
+    if last_sign is None:
+        seen = f"; its last event came at {_clock(signs.last_event_at)}" if signs.last_event_at else ""
+        return Judgement("unknown", f"it has sent no heartbeat{seen}", signs.last_event_at)
+    silence = f"no heartbeat since {_clock(last_sign)}"
+    if signs.control_queue is not False and signs.pool == "solo":
+        return Judgement("unknown", f"{silence}: a solo pool sends none while it runs a task", last_sign)
+    if signs.control_queue:
+        return Judgement("unknown", f"{silence}, but its connection to the broker is open", last_sign)
+    closed = ", and its control queue is gone from the broker" if signs.control_queue is False else ""
+    return Judgement("gone", f"{silence}; it sent one every {signs.frequency.total_seconds():g} s{closed}", last_sign)
+
+
+def _clock(at: datetime) -> str:
+    return at.strftime("%H:%M:%S UTC")

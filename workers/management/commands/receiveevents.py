@@ -1,0 +1,65 @@
+"""`manage.py receiveevents`: the process that hears and asks Celery's workers at every broker of HARELINE_BROKERS until it is told to end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.core.management.base import BaseCommand
+from django.db import DatabaseError, connection
+
+from brokers import store
+from workers.broker_watch import Allowed, BrokerWatch, run_all
+
+log = structlog.get_logger(__name__)
+
+DATABASE_RETRY_SECONDS = 2.0
+
+
+class Command(BaseCommand):
+    help = "Receives Celery's events and asks its workers at the brokers of HARELINE_BROKERS for ever. SIGTERM ends it within two seconds."
+    requires_system_checks = ()
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        began = datetime.now(UTC)
+        holder = f"{socket.gethostname()}:{os.getpid()}:{began:%Y-%m-%dT%H:%M:%SZ}"
+        watches = self._watches(holder, stop)
+        log.info("receiving", brokers=len(watches))
+        if not watches:
+            log.warning("no_broker", hint="HARELINE_BROKERS names none")
+        run_all(watches, holder, stop)
+        log.info("ended")
+
+    def _watches(self, holder: str, stop: threading.Event) -> list[BrokerWatch]:
+        """One a broker; waits for a database that is locked or not there yet. [] if stopped before."""
+        while not stop.is_set():
+            try:
+                now = datetime.now(UTC)
+                rows, installation = store.ensure_brokers(settings.BROKERS, now), store.installation_id(now)
+                break
+            except DatabaseError as error:
+                log.error("database_not_ready", reason=str(error), next_try_seconds=DATABASE_RETRY_SECONDS)
+                connection.close()
+                stop.wait(DATABASE_RETRY_SECONDS)
+        else:
+            return []
+        return [
+            BrokerWatch(
+                address,
+                rows[address.name].pk,
+                installation,
+                Allowed(address.name in settings.EVENTS, address.name in settings.INSPECT),
+                holder,
+                settings.CA_FILE,
+            )
+            for address in settings.BROKERS
+        ]
