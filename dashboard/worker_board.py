@@ -13,8 +13,7 @@ import msgspec
 
 from dashboard import formatting, health
 from dashboard.rows.live_row import LiveRow
-from dashboard.rows.workers import host_of, load_words, skew_words
-from dashboard.worker_filter import free_slots
+from dashboard.rows.workers import free_slots, host_of, load_words, skew_words
 from workers.models import Worker
 
 GROUPINGS: Mapping[str, str] = {"host": "By host", "queue": "By queue", "pool": "By pool"}

@@ -12,7 +12,7 @@ import msgspec
 
 from dashboard import filters
 from dashboard.filters import Qualifier
-from dashboard.rows.workers import host_of
+from dashboard.rows.workers import free_slots, host_of
 from workers.models import Worker
 
 
@@ -47,13 +47,6 @@ def asked_of(wanted: filters.Filter) -> list[Asked]:
         for term in wanted.terms
         for condition in filters.condition_of(term)
     ]
-
-
-def free_slots(worker: Worker) -> int | None:
-    """Slots that run nothing, None where unknown."""
-    if worker.state != Worker.ONLINE or worker.concurrency is None or worker.active is None:
-        return None
-    return max(0, worker.concurrency - worker.active)
 
 
 def queue_names(worker: Worker) -> list[str]:

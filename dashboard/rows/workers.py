@@ -40,7 +40,7 @@ def worker_row(worker: Worker, now: datetime, lost: Collection[str] = ()) -> Liv
     alive = worker.state == Worker.ONLINE
     key = f"worker-{worker.pk}"
     tasks = running_tasks(worker)
-    free = None if worker.concurrency is None or worker.active is None else max(0, worker.concurrency - worker.active)
+    free = free_slots(worker)
     return LiveRow(
         key=key,
         text={
@@ -48,7 +48,7 @@ def worker_row(worker: Worker, now: datetime, lost: Collection[str] = ()) -> Liv
             "reason": level.reason,
             "used": formatting.number(worker.active if alive else None),
             "concurrency": formatting.number(worker.concurrency),
-            "free": formatting.number(free if alive else None),
+            "free": formatting.number(free),
             "reserved": formatting.number(worker.reserved if alive else None),
             "scheduled": formatting.number(worker.scheduled if alive else None),
             "slots": slots.figure,
@@ -64,7 +64,7 @@ def worker_row(worker: Worker, now: datetime, lost: Collection[str] = ()) -> Liv
             "pulse": pulse_words(worker, now),
             "note": note_words(worker),
         },
-        mark={"level": level.word, "state": worker.state},
+        mark={"level": level.word, "state": worker.state, "used": _figure(worker.active, free), "slots": _figure(worker.concurrency, free)},
         number={
             "active": worker.active if alive else None,
             "reserved": worker.reserved if alive else None,
@@ -79,6 +79,18 @@ def worker_row(worker: Worker, now: datetime, lost: Collection[str] = ()) -> Liv
         },
         fixed={"worker": worker, "hostname": worker.hostname, "lost": sorted(lost)},
     )
+
+
+def free_slots(worker: Worker) -> int | None:
+    """Slots that run nothing, None where unknown."""
+    if worker.state != Worker.ONLINE or worker.concurrency is None or worker.active is None:
+        return None
+    return max(0, worker.concurrency - worker.active)
+
+
+def _figure(value: int | None, free: int | None) -> str:
+    """What the page's sums add up: "" where the slots aren't known."""
+    return "" if free is None else str(value)
 
 
 def _level(worker: Worker, now: datetime, lost: Collection[str]) -> health.Level:
@@ -144,11 +156,12 @@ def pulse_words(worker: Worker, now: datetime) -> str:
 
 
 def note_words(worker: Worker) -> str:
-    """ "up 2 d 4 h", with the clock where it is off."""
+    """ "up 2 d 4 h", with the clock where it is off, but not so much that the level says it."""
     if worker.state != Worker.ONLINE:
         return ""
     up = "" if worker.uptime_seconds is None else f"up {formatting.duration(worker.uptime_seconds)}"
-    return ", ".join(words for words in (up, skew_words(worker)) if words)
+    skew = "" if abs(worker.clock_skew_seconds or 0) > health.CLOCK_SKEW_SECONDS else skew_words(worker)
+    return ", ".join(words for words in (up, skew) if words)
 
 
 def running_tasks(worker: Worker) -> list[RunningTask]:

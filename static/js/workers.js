@@ -22,7 +22,7 @@ function showRunningTimes() {
   for (const time of document.querySelectorAll("time[data-since]")) put(time, duration(Math.max(0, (Date.now() - ahead - Date.parse(time.dataset.since)) / 1000)));
 }
 
-const NODES = ".node, .worker-row";
+const NODES = ".worker-node, .worker-row";
 
 function showSums() {
   for (const element of document.querySelectorAll("[data-sum]")) {

@@ -34,7 +34,7 @@ def test_the_pool_is_told_in_words(worker: Worker, words: str) -> None:
 def test_the_row_of_a_worker_of_which_nothing_is_known_claims_nothing() -> None:
     row = worker_row(Worker(pk=1, hostname="new@web-1", software={}), NOON)
     assert row.key == "worker-1"
-    assert row.mark == {"level": "unknown", "state": "unknown"}
+    assert row.mark == {"level": "unknown", "state": "unknown", "used": "", "slots": ""}
     assert {row.text[part] for part in ("used", "free", "reserved", "scheduled", "concurrency", "prefetch", "load", "uptime")} == {"–"}
     assert set(row.number.values()) == {None}
     assert "unknown" in row.html["slots"]
