@@ -6,7 +6,9 @@ of its own. The growth between two polls therefore flickers between nothing and 
 1. Growth counts from one moment at which the counter was seen to have moved to another, so both ends lie just behind a refresh.
 2. They lie at least STATISTICS_SECONDS apart (less a tenth, for polls that come early), so that sums over many sources see one refresh of each.
 3. What stood still before is counted for at most WINDOW_SECONDS: a queue that wakes up after an hour is not slow.
-4. While the counter stands still the last rate holds for HOLD_SECONDS, in which the next refresh must come; after that the rate is 0.
+4. Where polls and refreshes fall together, a refresh can be missed by a hair and told a poll late (nothing, one, two instead of three
+   ones). After such a miss a reading that the last rate explains too, within a factor of two, changes nothing.
+5. While the counter stands still the last rate holds for HOLD_SECONDS, in which the next refresh must come; after that the rate is 0.
 
 So a steady flow reads as one steady number at any poll interval, a stop is 0 within two refreshes, and after a counter's reset, or at the
 first poll, the rate is None until there is enough to compare.
@@ -70,11 +72,12 @@ def total(rates: Iterable[float | None]) -> float | None:
 class Meter:
     """Turns the readings of one counter into its rate, by the module's rule."""
 
-    __slots__ = ("_levels", "_rate", "_statistics_seconds")
+    __slots__ = ("_levels", "_missed", "_rate", "_statistics_seconds")
 
     def __init__(self, statistics_seconds: float = STATISTICS_SECONDS) -> None:
         self._levels: list[_Level] = []
         self._rate: float | None = None
+        self._missed = False
         self._statistics_seconds = statistics_seconds
 
     def read(self, at: float, count: int | None) -> float | None:
@@ -99,14 +102,23 @@ class Meter:
             del self._levels[:-1]
 
     def _move(self, at: float, count: int) -> None:
+        before, missed_before = self._levels[-2], self._missed
+        self._missed = before.last > before.first and 1.5 < (at - before.first) / self._statistics_seconds < 2.5
+        rate = self._fresh(at, count)
+        explained = rate and self._rate and rate / 2.1 <= self._rate <= rate * 2.1
+        if rate is not None and not (explained and (self._missed or missed_before)):
+            self._rate = rate
+
+    def _fresh(self, at: float, count: int) -> float | None:
+        """The rate since the latest level that is old enough; None if there is none."""
         window = WINDOW_SECONDS * self._statistics_seconds / STATISTICS_SECONDS
         for index in range(len(self._levels) - 2, -1, -1):
             level = self._levels[index]
             moment = max(level.first, min(level.last, at - window))
             if at - moment >= self._least():
-                self._rate = rounded(per_second(Reading(moment, level.count), Reading(at, count)))
                 del self._levels[:index]
-                return
+                return rounded(per_second(Reading(moment, level.count), Reading(at, count)))
+        return None
 
     def _least(self) -> float:
         return 0.9 * self._statistics_seconds

@@ -1,7 +1,8 @@
 """Questions about the course of numbers: history for charts, sparklines for tables.
 
 A number at a moment is the one recorded last at or before it. Where more than three polls are missing there is none: a gap is None.
-Steps of five minutes and more are answered from the keyframes alone, which keeps a day's chart as quick as an hour's.
+Steps of five minutes and more are answered from the keyframes alone, which keeps a day's chart as quick as an hour's. Beside the metrics
+that are recorded there is "depth", ready + unacknowledged.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from brokers.snapshots import METRICS, STEPS_TO_A_GAP, Course, course_of, metric
 
 KEYFRAME_SECONDS = 300
 MOST_POINTS = 20_000
+_DEPTH = ("ready", "unacknowledged")
 
 
 class History(msgspec.Struct):
@@ -60,8 +62,13 @@ def sparklines(
 
 
 def _check(kind: str, metrics: Sequence[str]) -> None:
-    for metric in metrics:
+    for metric in _recorded(metrics):
         metric_index(kind, metric)
+
+
+def _recorded(metrics: Sequence[str]) -> list[str]:
+    """The recorded metrics that these are made of."""
+    return list(dict.fromkeys(part for metric in metrics for part in (_DEPTH if metric == "depth" else (metric,))))
 
 
 def _sampled(
@@ -78,13 +85,17 @@ def _sampled(
 
     if not ids or not Broker.objects.filter(visible_brokers(scope, broker_id)).exists():
         return {metric: {identifier: [None] * len(times) for identifier in ids} for metric in metrics}, 5.0
-    course = course_of(kind, data(), ids, metrics)
+    recorded_metrics = _recorded(metrics)
+    course = course_of(kind, data(), ids, recorded_metrics)
     base = KEYFRAME_SECONDS if only_keyframes else 0
     places = _places(np.array(recorded), course, np.array([time.timestamp() for time in times]), base)
     found: dict[str, dict[int, list[float | None]]] = {}
-    for row, name in enumerate(metrics):
+    for row, name in enumerate(recorded_metrics):
         metric = METRICS[kind][metric_index(kind, name)]
         found[name] = {identifier: numbers(_picked(course.codes[row, place], places), metric) for place, identifier in enumerate(ids)}
+    if "depth" in metrics:
+        ready, unacknowledged = (found[name] for name in _DEPTH)
+        found["depth"] = {identifier: list(map(_sum, ready[identifier], unacknowledged[identifier])) for identifier in ids}
     return found, float(base or (course.intervals[-1] if len(course.intervals) else 5.0))
 
 
@@ -102,3 +113,7 @@ def _picked(codes: npt.NDArray[np.int64], places: npt.NDArray[np.int64]) -> npt.
     if not len(codes):
         return np.zeros(len(places), np.int64)
     return np.where(places >= 0, codes[np.maximum(places, 0)], 0)
+
+
+def _sum(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else one + other

@@ -10,7 +10,9 @@ from brokers.stats import BrokerStats, NodeStats
 
 
 def save_nodes(broker: Broker, poll: BrokerStats) -> list[ChangeText]:
-    """Stores the nodes; what changed about them (nothing at the first poll)."""
+    """Stores the nodes; what changed about them (nothing at the first poll). A poll without nodes was not allowed to ask: rows stay and age."""
+    if not poll.nodes:
+        return []
     rows = {node.name: node for node in Node.objects.filter(broker=broker, gone_at=None)}
     sentences: list[tuple[str, str, str]] = []
     for stats in poll.nodes:

@@ -155,7 +155,7 @@ def _texts(rows: Mapping[QueueKey, QueueRow], gone: set[QueueKey], added: list[Q
 
 
 def save_exchange_rates(broker_id: int, poll: BrokerStats, memory: BrokerMemory) -> None:
-    """Stores the rates of the exchanges that have a row, and their snapshot."""
+    """Stores the rates of the exchanges that have a row, and their snapshot. A poll without any did not ask: there always are some."""
     at = poll.at
     told = {(exchange.vhost, exchange.name): exchange for exchange in poll.exchanges}
     changed, values = [], {}
@@ -164,7 +164,9 @@ def save_exchange_rates(broker_id: int, poll: BrokerStats, memory: BrokerMemory)
     for pk, vhost, name, *was in Exchange.objects.filter(broker_id=broker_id, gone_at=None).values_list("pk", "vhost", "name", *fields):
         exchange = told.get((vhost, name))
         counts = (exchange.published_in, exchange.published_out) if exchange else (None, None)
-        rates = [memory.rate(("exchange", pk, field), at, count) for field, count in zip(fields, counts, strict=True)]
+        rates = was
+        if poll.exchanges:
+            rates = [memory.rate(("exchange", pk, field), at, count) for field, count in zip(fields, counts, strict=True)]
         if rates != was:
             changed.append((pk, (*rates, at)))
         if writer.is_new or rates != was:

@@ -35,6 +35,8 @@ def save_topology(
 ) -> None:
     """Stores what differs from the rows; what is None was not asked for and stays. With a memory, a virtual host that did not change costs nothing."""
     known = memory.topologies if memory else {}
+    if memory and memory.polled_at != Broker.objects.values_list("polled_at", flat=True).get(pk=broker_id):
+        known.clear()  # another process polled in between
     hashes = {vhost: topology.content_hash() for vhost, topology in (topologies or {}).items()}
     stored = False
     try:

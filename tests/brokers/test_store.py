@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from brokers import queries, store
-from brokers.models import Broker, Queue, Snapshot
+from brokers.models import Binding, Broker, Exchange, Policy, Queue, Snapshot, TopologyVersion
 from brokers.scope import EVERYTHING
+from brokers.stats import ChannelStats, ConnectionStats, ConsumerStats, ExchangeStats, NodeStats
 from brokers.store import BrokerMemory
-from tests.brokers.facts import NOON, a_broker, a_poll, a_queue, after
+from brokers.topology import BindingDefinition, ExchangeDefinition, PolicyDefinition, QueueDefinition, Topology
+from tests.brokers.facts import NOON, a_broker, a_poll, a_queue, a_topology, after
 
 pytestmark = pytest.mark.django_db
 
@@ -37,3 +39,280 @@ def test_a_steady_flow_becomes_a_rate_with_the_memory_of_the_poller() -> None:
     for seconds in (0, 5, 10):
         store.save_poll(broker.pk, a_poll(after(seconds), a_queue("mail", published=24 * seconds)), after(seconds), memory)
     assert the_queue("mail").publish_per_second == 24.0
+
+
+def test_numbers_that_the_broker_does_not_tell_are_unknown_not_zero() -> None:
+    broker = a_broker()
+    store.save_poll(broker.pk, a_poll(NOON, a_queue("mail")), NOON)
+    queue, broker = the_queue("mail"), Broker.objects.get()
+    assert (queue.ready, queue.depth, queue.consumers, queue.memory_bytes, queue.highest_depth) == (None,) * 5
+    assert (broker.ready, broker.publish_per_second) == (None, None)
+
+
+def test_only_changed_rows_are_touched_and_every_poll_is_noted() -> None:
+    broker, memory = a_broker(), BrokerMemory()
+    for seconds, ready in ((0, 1), (5, 2), (10, 2)):
+        store.save_poll(broker.pk, a_poll(after(seconds), a_queue("mail", ready=ready), a_queue("idle", ready=0)), after(seconds), memory)
+    assert (the_queue("mail").changed_at, the_queue("idle").changed_at) == (after(5), NOON)
+    broker = Broker.objects.get()
+    assert (broker.polled_at, broker.revision) == (after(10), 3)
+    assert [attempt.answered for attempt in queries.poll_attempts(EVERYTHING, broker.pk)] == [True] * 3
+    assert Snapshot.objects.filter(kind="queues").count() == 3
+
+
+def test_another_process_may_poll_in_between() -> None:
+    broker, one, other = a_broker(), BrokerMemory(), BrokerMemory()
+    store.save_poll(broker.pk, a_poll(NOON, a_queue("mail", ready=1)), NOON, one)
+    store.save_poll(broker.pk, a_poll(after(5), a_queue("mail", ready=2), a_queue("new")), after(5), other)
+    store.save_poll(broker.pk, a_poll(after(10), a_queue("mail", ready=1), a_queue("new")), after(10), one)
+    assert (the_queue("mail").ready, Queue.objects.count()) == (1, 2)
+    assert Snapshot.objects.filter(kind="queues", is_key=True).count() == 3
+
+
+def test_a_queue_that_vanished_is_gone_and_one_made_again_is_a_new_row() -> None:
+    broker, memory = a_broker(), BrokerMemory()
+    for seconds, queues in ((0, [a_queue("mail")]), (5, []), (10, [a_queue("mail")])):
+        store.save_poll(broker.pk, a_poll(after(seconds), *queues), after(seconds), memory)
+    first, second = Queue.objects.order_by("pk")
+    assert (first.gone_at, second.gone_at, second.first_seen_at) == (after(5), None, after(10))
+    assert texts(broker) == ["Queue mail added", "Queue mail deleted"]
+
+
+def test_a_queue_made_again_with_another_type_between_two_polls_is_a_new_row() -> None:
+    broker, memory = a_broker(), BrokerMemory()
+    store.save_poll(broker.pk, a_poll(NOON, a_queue("mail")), NOON, memory)
+    store.save_poll(broker.pk, a_poll(after(5), a_queue("mail", type="quorum")), after(5), memory)
+    assert list(Queue.objects.order_by("pk").values_list("type", "gone_at")) == [("classic", after(5)), ("quorum", None)]
+
+
+def test_what_a_source_does_not_tell_of_a_queue_stays_as_it_was_known() -> None:
+    broker, memory = a_broker(), BrokerMemory()
+    store.save_poll(broker.pk, a_poll(NOON, a_queue("mail", arguments={"x-max-length": 5}, policy="limits", node="rabbit@a")), NOON, memory)
+    bare = a_queue("mail", type="", durable=None, arguments=None, policy=None, node="")
+    store.save_poll(broker.pk, a_poll(after(5), bare), after(5), memory)
+    queue = the_queue("mail")
+    assert (queue.type, queue.durable, queue.arguments, queue.policy, queue.node) == ("classic", True, {"x-max-length": 5}, "limits", "rabbit@a")
+
+
+def test_a_policy_that_applies_is_stored_when_it_changes() -> None:
+    broker, memory = a_broker(), BrokerMemory()
+    store.save_poll(broker.pk, a_poll(NOON, a_queue("mail", policy="")), NOON, memory)
+    store.save_poll(broker.pk, a_poll(after(5), a_queue("mail", policy="limits", effective_policy={"max-length": 5})), after(5), memory)
+    queue = the_queue("mail")
+    assert (queue.policy, queue.effective_policy, queue.changed_at) == ("limits", {"max-length": 5}, after(5))
+
+
+def test_a_virtual_host_that_may_no_longer_be_looked_into_has_unknown_numbers_and_its_queues_stay() -> None:
+    broker, memory = a_broker(), BrokerMemory()
+    store.save_poll(broker.pk, a_poll(NOON, a_queue("mail", ready=5, unacknowledged=0)), NOON, memory)
+    store.save_poll(broker.pk, a_poll(after(5), visible_vhosts=frozenset()), after(5), memory)
+    queue, vhost = the_queue("mail"), queries.virtual_hosts(EVERYTHING, broker.pk)[0]
+    assert (queue.ready, queue.depth, vhost.visible) == (None, None, False)
+
+
+def test_a_virtual_host_that_was_deleted_takes_all_with_it() -> None:
+    broker, memory = a_broker(), BrokerMemory()
+    for at, vhosts in ((NOON, {"/": False, "shop": True}), (after(5), {"/": False})):
+        queues = [a_queue("mail", vhost=vhost) for vhost in vhosts]
+        store.save_poll(broker.pk, a_poll(at, *queues, vhosts=vhosts, visible_vhosts=frozenset(vhosts)), at, memory)
+        if at == NOON:
+            store.save_topology(broker.pk, {"shop": a_topology(("orders", "a", "mail"), vhost="shop")}, None, None, None, at, memory)
+    assert [vhost.name for vhost in queries.virtual_hosts(EVERYTHING)] == ["/"]
+    assert [queue.vhost for queue in queries.queues(EVERYTHING).items] == ["/"]
+    assert queries.exchanges(EVERYTHING).total == len(queries.bindings(EVERYTHING)) == 0
+    assert "Virtual host shop deleted" in texts(broker)
+
+
+def test_since_when_nobody_consumes_a_queue() -> None:
+    broker, memory, found = a_broker(), BrokerMemory(), []
+    for number, consumers in enumerate((1, 0, 0, None, 0, 2)):
+        at = after(5 * number)
+        store.save_poll(broker.pk, a_poll(at, a_queue("mail", consumers=consumers)), at, memory)
+        found.append(the_queue("mail").nobody_consumes_since)
+    assert found == [None, after(5), after(5), None, after(20), None]
+
+
+def test_the_highest_depth_of_a_day_is_kept_and_then_forgotten() -> None:
+    broker, memory, found = a_broker(), BrokerMemory(), []
+    for hours, ready in ((0, 10), (1, 500), (2, 30), (24, 20), (25.5, 20), (27, 20)):
+        at = after(3600 * hours)
+        store.save_poll(broker.pk, a_poll(at, a_queue("mail", ready=ready, unacknowledged=0)), at, memory)
+        found.append(the_queue("mail").highest_depth)
+    assert found == [10, 500, 500, 500, 30, 20]
+
+
+def test_memory_that_jitters_is_not_a_change() -> None:
+    broker, memory = a_broker(), BrokerMemory()
+    for number, size in enumerate((55_300, 57_000, 53_000)):
+        at = after(5 * number)
+        store.save_poll(broker.pk, a_poll(at, a_queue("idle", memory_bytes=size)), at, memory)
+    assert (the_queue("idle").memory_bytes, the_queue("idle").changed_at) == (55_296, NOON)
+
+
+def test_a_failure_is_told_with_its_beginning_and_no_number_becomes_zero() -> None:
+    broker, memory = a_broker(), BrokerMemory()
+    store.save_poll(broker.pk, a_poll(NOON, a_queue("mail", ready=5), overview={"ready": 5}), NOON, memory)
+    for seconds in (5, 10):
+        store.save_failure(broker.pk, "unreachable", "connection refused at prod:15672", after(seconds), 3.0, memory)
+    down = Broker.objects.get()
+    assert (down.state, down.since, down.reason, down.polled_at, down.tried_at) == (
+        "unreachable", after(5), "connection refused at prod:15672", NOON, after(10),
+    )  # fmt: skip
+    assert (down.ready, the_queue("mail").ready, down.revision) == (5, 5, 3)
+    store.save_poll(broker.pk, a_poll(after(15), a_queue("mail", ready=5), overview={"ready": 5}), after(15), memory)
+    up = Broker.objects.get()
+    assert (up.state, up.since, up.reason) == ("up", after(15), "")
+    assert texts(broker) == ["prod answers again; it was unreachable since 12:00:05 UTC", "prod is unreachable: connection refused at prod:15672"]
+    assert list(Snapshot.objects.filter(kind="queues").values_list("is_key", flat=True)) == [True, True]
+
+
+def test_a_poll_that_can_not_be_stored_leaves_nothing_behind_and_the_next_one_works() -> None:
+    broker, memory = a_broker(), BrokerMemory()
+    store.save_poll(broker.pk, a_poll(NOON, a_queue("mail", ready=1)), NOON, memory)
+    broken = a_poll(after(5), a_queue("mail", ready=2), a_queue("broken", ready="many"))
+    with pytest.raises(ValueError, match="ready"):
+        store.save_poll(broker.pk, broken, after(5), memory)
+    assert (the_queue("mail").ready, Broker.objects.get().polled_at) == (1, NOON)
+    store.save_poll(broker.pk, a_poll(after(10), a_queue("mail", ready=2)), after(10), memory)
+    assert the_queue("mail").ready == 2
+    assert queries.history(EVERYTHING, broker.pk, "queues", the_queue("mail").pk, ["ready"], NOON, after(10), 5).values == {"ready": [1, 1, 2]}
+
+
+def test_a_restart_starts_with_a_keyframe_of_all_queues() -> None:
+    broker = a_broker()
+    queues = [a_queue("mail", ready=1), a_queue("idle", ready=7)]
+    store.save_poll(broker.pk, a_poll(NOON, *queues), NOON, BrokerMemory())
+    store.save_poll(broker.pk, a_poll(after(5), *queues), after(5), BrokerMemory())
+    found = queries.sparklines(EVERYTHING, broker.pk, "queues", [the_queue("mail").pk, the_queue("idle").pk], "ready", NOON, after(5), 2)
+    assert list(found.values()) == [[1, 1], [7, 7]]
+
+
+def test_a_keyframe_is_written_every_five_minutes() -> None:
+    broker, memory = a_broker(), BrokerMemory()
+    for number in range(121):
+        store.save_poll(broker.pk, a_poll(after(5 * number)), after(5 * number), memory)
+    keys = Snapshot.objects.filter(kind="queues", is_key=True).values_list("at", flat=True)
+    assert list(keys) == [NOON, after(300), after(600)]
+
+
+def test_alarms_and_nodes_that_stop_are_told() -> None:
+    broker, memory = a_broker(), BrokerMemory()
+    polls = [
+        [NodeStats("rabbit@a", True, memory_alarm=False), NodeStats("rabbit@b", True)],
+        [NodeStats("rabbit@a", True, memory_alarm=True), NodeStats("rabbit@b", False)],
+        [NodeStats("rabbit@a", True, memory_alarm=False)],
+    ]
+    for number, nodes in enumerate(polls):
+        store.save_poll(broker.pk, a_poll(after(5 * number), nodes=nodes), after(5 * number), memory)
+        if number == 1:
+            assert Broker.objects.get().alarms == [{"node": "rabbit@a", "resource": "memory"}]
+    assert sorted(texts(broker)) == [
+        "Memory alarm on rabbit@a cleared",
+        "Memory alarm on rabbit@a: publishers are blocked",
+        "Node rabbit@b is down",
+        "Node rabbit@b left the cluster",
+    ]
+    assert [node.name for node in queries.nodes(EVERYTHING)] == ["rabbit@a"]
+
+
+def test_the_rates_of_exchanges_are_kept_through_polls_that_did_not_ask_for_them() -> None:
+    broker, memory = a_broker(), BrokerMemory()
+    store.save_topology(broker.pk, {"/": a_topology(("orders", "a", "mail"))}, None, None, None, NOON, memory)
+    for number, told in enumerate(([ExchangeStats("/", "orders", 0, 0)], [ExchangeStats("/", "orders", 50, 100)], [])):
+        store.save_poll(broker.pk, a_poll(after(5 * number), exchanges=told), after(5 * number), memory)
+    exchange = queries.exchange(EVERYTHING, "prod", "/", "orders")
+    assert exchange is not None
+    assert (exchange.publish_in_per_second, exchange.publish_out_per_second) == (10.0, 20.0)
+
+
+class TestTopology:
+    def test_rows_are_added_and_gone_and_told(self) -> None:
+        broker, memory = a_broker(), BrokerMemory()
+        store.save_topology(broker.pk, {"/": a_topology(("orders", "a", "mail"))}, None, None, None, NOON, memory)
+        assert texts(broker) == []
+        store.save_topology(broker.pk, {"/": a_topology(("orders", "b", "mail"))}, None, None, None, after(30), memory)
+        assert [binding.routing_key for binding in queries.bindings(EVERYTHING, source="orders")] == ["b"]
+        assert Binding.objects.get(routing_key="a").gone_at == after(30)
+        assert sorted(texts(broker)) == ["Binding a from orders to mail removed", "Binding b from orders to mail added"]
+        assert [version.at for version in TopologyVersion.objects.order_by("at")] == [NOON, after(30)]
+        assert Broker.objects.get().revision == 2
+
+    def test_the_same_topology_changes_nothing_with_and_without_a_memory(self) -> None:
+        broker, memory = a_broker(), BrokerMemory()
+        for kept in (memory, memory, None):
+            topology = a_topology(("orders", "a", "mail"), policies=(PolicyDefinition("limits", "", "all", 0, {"max-length": 5}),))
+            store.save_topology(broker.pk, {"/": topology}, None, None, None, NOON, kept)
+        assert (Binding.objects.count(), Exchange.objects.count(), Policy.objects.count(), TopologyVersion.objects.count()) == (1, 2, 1, 1)
+
+    def test_what_clients_churn_makes_no_version(self) -> None:
+        broker = a_broker()
+        for number in range(3):
+            queue = QueueDefinition(f"amq.gen-{number}", exclusive=True)
+            binding = BindingDefinition("", queue.name, "queue", queue.name, {}, queue.name)
+            store.save_topology(broker.pk, {"/": a_topology(queues=(queue,), bindings=(binding,))}, None, None, None, after(number), None)
+        assert TopologyVersion.objects.count() == 1
+        assert [found.destination for found in queries.bindings(EVERYTHING)] == ["amq.gen-2"]
+
+    def test_an_exchange_made_again_is_a_new_row(self) -> None:
+        broker = a_broker()
+        for at, kind in ((NOON, "topic"), (after(5), "fanout")):
+            store.save_topology(broker.pk, {"/": Topology("/", (ExchangeDefinition("orders", kind),))}, None, None, None, at)
+        assert list(Exchange.objects.order_by("pk").values_list("type", "gone_at")) == [("topic", after(5)), ("fanout", None)]
+
+    def test_consumers_connections_and_channels_keep_their_rows_while_they_are_equal(self) -> None:
+        broker = a_broker()
+        connection = ConnectionStats("/", "10.0.0.1:5 -> 10.0.0.2:5672", "worker", "10.0.0.1", peer_port=5)
+        one, two = (ConsumerStats("/", "mail", tag, connection.name, arguments={"x": 1}) for tag in ("one", "two"))
+        channel = ChannelStats("/", "1", connection.name, 1, prefetch=4)
+        store.save_topology(broker.pk, None, [connection], [channel], [one, two], NOON)
+        keys = {consumer.tag: consumer.pk for consumer in queries.consumers(EVERYTHING, broker.pk)}
+        store.save_topology(broker.pk, None, None, [channel], [two], after(30))
+        assert [(consumer.tag, consumer.pk) for consumer in queries.consumers(EVERYTHING, broker.pk)] == [("two", keys["two"])]
+        assert len(queries.connections(EVERYTHING, broker.pk)) == len(queries.channels(EVERYTHING, broker.pk)) == 1
+        store.save_topology(broker.pk, None, [], [], [], after(60))
+        assert queries.connections(EVERYTHING) == queries.channels(EVERYTHING) == queries.consumers(EVERYTHING) == []
+
+
+def test_publishers_are_stored_with_their_age_and_noticed() -> None:
+    broker = a_broker()
+    store.save_topology(broker.pk, {"/": a_topology(("orders", "a", "mail"))}, None, None, None, NOON)
+    exchange = queries.exchange(EVERYTHING, broker.pk, "/", "orders")
+    assert exchange is not None and exchange.publishers is None
+    store.save_publishers(exchange.pk, [{"connection": "c", "host": "h", "user": "u", "per_second": 2.0}], after(5))
+    exchange = queries.exchange_by_id(EVERYTHING, exchange.pk)
+    assert exchange is not None and (exchange.publishers_at, exchange.publishers[0]["host"]) == (after(5), "h")
+    assert queries.revisions() == {broker.pk: 2}
+
+
+def test_interests_end_by_themselves() -> None:
+    broker = a_broker()
+    store.note_interest(broker.pk, "queue", "/", "mail", after(15))
+    store.note_interest(broker.pk, "queue", "/", "mail", after(40))
+    assert [interest.name for interest in queries.active_interests(broker.pk, after(39))] == ["mail"]
+    assert queries.active_interests(broker.pk, after(40)) == []
+
+
+def test_brokers_that_are_no_longer_named_stay_but_are_not_shown() -> None:
+    old = a_broker("old")
+    assert [broker.name for broker in queries.brokers(EVERYTHING)] == ["old"]
+    a_broker("new")
+    assert [broker.name for broker in queries.brokers(EVERYTHING)] == ["new"]
+    assert a_broker("old").pk == old.pk
+    assert store.installation_id(NOON) == store.installation_id(after(5)) == queries.installation_id()
+
+
+def test_history_is_trimmed_but_what_is_kept_stays_readable() -> None:
+    broker, memory = a_broker(), BrokerMemory()
+    for number in range(0, 3601, 60):
+        queues = [a_queue("mail", ready=number), *([a_queue("old")] if number < 60 else [])]
+        memory.poll_seconds = 60
+        store.save_poll(broker.pk, a_poll(after(number), *queues), after(number), memory)
+    gone = Queue.objects.get(name="old")
+    assert store.trim_history(after(3600), raw_hours=0.5) > 0
+    assert Snapshot.objects.order_by("at")[0].at == after(1800)
+    assert not Queue.objects.filter(pk=gone.pk).exists()
+    found = queries.history(EVERYTHING, broker.pk, "queues", the_queue("mail").pk, ["ready"], after(1800), after(3600), 900)
+    assert found.values == {"ready": [1800, 2700, 3600]}
+    assert store.trim_history(after(3600), raw_hours=0.5) == 0
+    store.trim_history(after(40 * 86400), raw_hours=0.5)
+    assert texts(broker) == [] == queries.poll_attempts(EVERYTHING)
