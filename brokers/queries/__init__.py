@@ -18,13 +18,22 @@ from brokers.queries.brokers_and_nodes import (
     virtual_hosts,
 )
 from brokers.queries.clients import channels, connections, consumers
-from brokers.queries.exchanges_and_bindings import bindings, exchange, exchange_by_id, exchanges, exchanges_by_ids, exchanges_changed_since, policies
+from brokers.queries.exchanges_and_bindings import (
+    binding_counts,
+    bindings,
+    exchange,
+    exchange_by_id,
+    exchanges,
+    exchanges_by_ids,
+    exchanges_changed_since,
+    policies,
+)
 from brokers.queries.pages import EXCHANGE_SORTS, LARGEST_PAGE, QUEUE_SORTS, Page
 from brokers.queries.queue_lists import queue, queue_by_id, queue_names, queues, queues_by_ids, queues_changed_since
 from brokers.queries.time_series import History, history, sparklines
 
 __all__ = [
-    "EXCHANGE_SORTS", "LARGEST_PAGE", "QUEUE_SORTS", "History", "Page", "active_interests", "bindings", "broker", "broker_by_id", "brokers",
+    "EXCHANGE_SORTS", "LARGEST_PAGE", "QUEUE_SORTS", "History", "Page", "active_interests", "binding_counts", "bindings", "broker", "broker_by_id", "brokers",
     "changes", "channels", "connections", "consumers", "exchange", "exchange_by_id", "exchanges", "exchanges_by_ids", "exchanges_changed_since",
     "history", "installation_id", "nodes", "policies", "poll_attempts", "queue", "queue_by_id", "queue_names", "queues", "queues_by_ids",
     "queues_changed_since", "revisions", "sparklines", "virtual_host", "virtual_hosts",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from brokers.models import Binding, Exchange, Policy
 from brokers.queries import pages
@@ -77,6 +77,12 @@ def bindings(
         return [row for row in bindings_as_they_were(scope, broker, vhost, at) if all(getattr(row, name) == value for name, value in wanted.items())]
     rows = Binding.objects.filter(in_scope(scope, broker, vhost), gone_at=None, **wanted)
     return list(rows.select_related("broker").order_by("vhost", "source", "destination_type", "destination", "routing_key", "properties_key"))
+
+
+def binding_counts(scope: Scope, broker: BrokerRef, vhost: str | None = None) -> dict[tuple[str, str], int]:
+    """{(virtual host, exchange): how many bindings leave it now}; an exchange without any is missing."""
+    rows = Binding.objects.filter(in_scope(scope, broker, vhost), gone_at=None).values_list("vhost", "source").annotate(amount=Count("pk")).order_by()
+    return {(place, source): amount for place, source, amount in rows}
 
 
 def policies(scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None, at: datetime | None = None) -> list[Policy]:
