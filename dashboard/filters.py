@@ -9,13 +9,15 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import eq, ge, gt, le, lt, ne
 
 import msgspec
 
 from brokers.conditions import Condition
 
 TEXT, NUMBER, CHOICE = "text", "number", "choice"
+_COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {":": eq, "=": eq, "!=": ne, ">": gt, "<": lt, ">=": ge, "<=": le}
 _PART = re.compile(r'(?:[^\s"]|"[^"]*"?)+')
 _QUALIFIED = re.compile(r"([A-Za-z][A-Za-z_-]*)(>=|<=|!=|[:=<>~])(.*)", re.DOTALL)
 
@@ -222,3 +224,22 @@ EXCHANGES = named(
         Qualifier("out", NUMBER, "publish_out_per_second", "Messages a second that go out to queues and exchanges", "out=0"),
     )
 )
+
+
+def fulfils(item: object, term: Term) -> bool:
+    """Whether a row fulfils a term, as `condition_of` would have it; a term with a problem hides nothing, an unknown number fulfils nothing."""
+    if term.problem:
+        return True
+    if term.qualifier is None:
+        return term.value.casefold() in str(getattr(item, "name", "")).casefold()
+    qualifier, operator = term.qualifier, term.operator
+    actual = getattr(item, qualifier.field)
+    if actual is None:
+        return False
+    if qualifier.kind == NUMBER:
+        return _COMPARISONS[operator](actual, _number(term.value) or 0.0)
+    if qualifier.choices == YES_NO:
+        return (actual is (term.value.lower() == "yes")) != (operator == "!=")
+    if operator == "~" or (qualifier.part and operator == ":"):
+        return term.value.casefold() in str(actual).casefold()
+    return (str(actual) in term.value.split(",")) != (operator == "!=")

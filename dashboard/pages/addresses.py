@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
@@ -58,3 +59,14 @@ class ListAddress:
 def _positive(text: str | None) -> int:
     """A page's number; 1 for anything else."""
     return int(text) if text and text.isascii() and text.isdigit() and int(text[:9]) > 0 else 1
+
+
+def page_links(address: ListAddress, page: Any) -> dict[str, Any]:
+    """Which rows of all a page (of `brokers.queries`) shows, and the addresses before and after it, "" at an end."""
+    first = (page.page - 1) * page.page_size + 1
+    return {
+        "first": first,
+        "last": first + len(page.items) - 1,
+        "previous": address.with_(page=page.page - 1) if page.page > 1 else "",
+        "next": address.with_(page=page.page + 1) if page.page < page.pages else "",
+    }

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from brokers import queries
-from dashboard.filters import QUEUES, Qualifier, parse, quoted
+from brokers.models import Broker
+from brokers.scope import Scope
+from dashboard.filters import EXCHANGES, QUEUES, Qualifier, parse, quoted
 from dashboard.pages.queue_list import QueueList
 from workers import queries as worker_queries
 
@@ -27,6 +29,14 @@ def queue_completion(listed: QueueList) -> list[dict[str, Any]]:
         "is": [("growing", _queues(listed.count(parse("is:growing", QUEUES))))],
     }
     return qualifiers(QUEUES, values)
+
+
+def exchange_completion(scope: Scope, broker: Broker | None, vhost: str | None) -> list[dict[str, Any]]:
+    """The same for exchanges."""
+    chosen = broker.pk if broker else None
+    hosts = sorted({host.name for host in queries.virtual_hosts(scope, chosen)})
+    policies = sorted({policy.name for policy in queries.policies(scope, chosen, vhost) if not policy.operator})
+    return qualifiers(EXCHANGES, {"vhost": [(name, "") for name in hosts], "policy": [(name, "") for name in policies]})
 
 
 def qualifiers(known: Mapping[str, Qualifier], values: Mapping[str, list[tuple[str, str]]]) -> list[dict[str, Any]]:

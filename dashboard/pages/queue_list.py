@@ -14,12 +14,13 @@ from brokers.conditions import Condition
 from brokers.models import Broker, Queue
 from brokers.queries import QUEUE_SORTS
 from brokers.scope import Scope
-from dashboard import filters, formatting, health
+from dashboard import filters
 from dashboard.consumer_workers import Consuming
+from dashboard.consumption import consumers_by_queue
 from dashboard.filters import Filter, Term
 from dashboard.live import topics
-from dashboard.live.sources import Sources
-from dashboard.pages.addresses import Heading, ListAddress
+from dashboard.pages import sight
+from dashboard.pages.addresses import Heading, ListAddress, page_links
 from dashboard.rows.live_row import LiveRow
 from dashboard.rows.queues import queue_row
 from dashboard.series import summed
@@ -31,8 +32,6 @@ LAST_HOUR = timedelta(hours=1)
 DEFAULT_SORT = "-depth"
 VIEWS = (("All", ""), ("Nobody consumes", "worker:none"), ("Growing", "is:growing"), ("Over 1,000", "depth>1000"))
 LEVELS_OF_VIEWS = {"worker:none": "critical", "is:growing": "warning"}
-
-_sources = Sources()
 
 
 class View(msgspec.Struct, frozen=True):
@@ -90,7 +89,7 @@ class QueueList:
         vhosts: set[str] = set()
         for broker in self.brokers:
             for worker in worker_queries.workers(self.scope, broker=broker.pk, vhost=self.vhost, text=hostname, page_size=500).items:
-                consuming = _sources.consuming(broker.pk, worker.vhost)
+                consuming = consumers_by_queue(broker.pk, worker.vhost)
                 mine = {queue for (_, queue), consumers in consuming.items() if any(one.worker_id == worker.pk for one in consumers)}
                 names |= mine
                 vhosts |= {worker.vhost} if mine else set()
@@ -144,7 +143,7 @@ class QueueList:
         return {
             "rows": self._rows(page.items),
             "page": page,
-            "pages": _page_links(self.address, page),
+            "pages": page_links(self.address, page),
             "headings": self._headings(),
             "own_count": self.own_hidden(),
             "shows_own": self.shows_own,
@@ -195,39 +194,19 @@ class QueueList:
             self.address.heading("Queue", "name", sorted_by),
             Heading("Level"),
             Heading("Last hour"),
+            Heading("Of the highest", kind="bar-cell"),
             *(self.address.heading(words, field, sorted_by, "num", descending_first=True) for words, field in figures),
             self.address.heading("Consumers and worker nodes", "consumers", sorted_by),
             Heading("Outlook"),
         ]
 
     def out_of_sight(self) -> list[dict[str, Any]]:
-        """The brokers of which nothing is known right now: what since when and why, and from when the numbers are."""
-        return [
-            {"broker": broker, "why": why, "as_of": formatting.moment_text(broker.polled_at, self.now), "since": formatting.moment_text(broker.since, self.now)}
-            for broker in self.brokers
-            if (why := health.out_of_sight(broker, self.now))
-        ]
+        return sight.out_of_sight(self.brokers, self.now)
 
     def limits(self) -> list[dict[str, Any]]:
-        """What our user may not see, with the command that would grant it."""
-        return [
-            {"broker": broker.name, **limit}
-            for broker in self.brokers
-            for limit in broker.limits_to_sight
-            if self.vhost is None or limit.get("vhost") in (None, self.vhost)
-        ]
+        return sight.limits(self.brokers, self.vhost)
 
 
 def consuming_of(queue: Queue) -> Sequence[Consuming]:
     """Who consumes the queue, as far as that is known."""
-    return _sources.consuming(queue.broker_id, queue.vhost).get((queue.vhost, queue.name), ())
-
-
-def _page_links(address: ListAddress, page: queries.Page[Any]) -> dict[str, Any]:
-    first = (page.page - 1) * page.page_size + 1
-    return {
-        "first": first,
-        "last": first + len(page.items) - 1,
-        "previous": address.with_(page=page.page - 1) if page.page > 1 else "",
-        "next": address.with_(page=page.page + 1) if page.page < page.pages else "",
-    }
+    return consumers_by_queue(queue.broker_id, queue.vhost).get((queue.vhost, queue.name), ())

@@ -12,7 +12,7 @@ from django.urls import reverse
 from brokers import queries
 from brokers.models import Binding, Channel, Queue
 from brokers.scope import Scope
-from dashboard import formatting
+from dashboard import formatting, health
 from dashboard.binding_words import BindingWords, binding_words
 from dashboard.consumer_workers import Consuming
 from dashboard.live import topics
@@ -67,6 +67,37 @@ class QueuePage:
         if not self.queue.gone_at:
             found += [topics.Topic(kind, self.broker.pk, self.queue.vhost) for kind in (topics.QUEUES, topics.TOPOLOGY, topics.WORKERS)]
         return [topic.name for topic in found]
+
+    @property
+    def features(self) -> list[str]:
+        """What the queue was declared as, and its policies, as short words."""
+        queue = self.queue
+        words = [word for word, claim in (("durable", queue.durable), ("auto-delete", queue.auto_delete), ("exclusive", queue.exclusive)) if claim]
+        words += ["transient"] * (queue.durable is False)
+        words += [f"policy {queue.policy}"] * bool(queue.policy)
+        return words + [f"operator policy {queue.operator_policy}"] * bool(queue.operator_policy)
+
+    @property
+    def hidden(self) -> str:
+        """Why nothing can be said about the queue right now, "" if it can."""
+        return health.out_of_sight(self.broker, self.now)
+
+    @property
+    def level_words(self) -> tuple[str, ...]:
+        """Every level's shape is in the head; the style shows the present one, so that a live change needs no fragment."""
+        return health.WORST_FIRST
+
+    @property
+    def successor_url(self) -> str:
+        """The page of the queue that has this one's name now, "" if none has."""
+        return self._queue_url(self.queue.name) if self.queue.gone_at else ""
+
+    @property
+    def declared_by(self) -> list[dict[str, str]]:
+        """Living workers that say they consume the queue, for when the broker shows no consumer."""
+        workers = worker_queries.workers(self.scope, broker=self.broker.pk, vhost=self.queue.vhost, state="online", page_size=500).items
+        mine = [worker for worker in workers if any(one.get("name") == self.queue.name for one in worker.queues or ())]
+        return [{"hostname": worker.hostname, "url": reverse("worker", args=[worker.pk])} for worker in mine[:5]]
 
     def policies(self) -> tuple[Definitions, Definitions]:
         """The definitions of the queue's policy and operator policy; None where it has none, or where ours may not be seen."""

@@ -42,7 +42,9 @@ def queue_row(queue: Queue, broker: Broker, consuming: Sequence[Consuming], now:
             "state": queue.state or "unknown",
             "node": queue.node or "unknown",
             "outlook": "" if stale else outlook(queue),
+            "level": level.name,
             "reason": _reason(level),
+            "nobody_since": _nobody_since(queue, level, now),
         },
         mark={"level": level.word, "stale": "yes" if stale else "no"},
         number={
@@ -120,6 +122,14 @@ def outlook(queue: Queue) -> str:
 
 def _reason(level: health.Level) -> str:
     return f"unknown, because {level.reason}" if level.word == "unknown" else level.reason
+
+
+def _nobody_since(queue: Queue, level: health.Level, now: datetime) -> str:
+    """What follows the reason in the head of the queue's page, "" while it is consumed."""
+    if queue.nobody_consumes_since is None:
+        return ""
+    since = f"since {formatting.moment_text(queue.nobody_consumes_since, now)}"
+    return since if "nobody" in level.reason else f"· nobody consumes it {since}"
 
 
 def _since(queue: Queue, now: datetime) -> str:

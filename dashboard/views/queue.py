@@ -12,7 +12,7 @@ from dashboard.pages.queue_page import QueuePage
 from dashboard.pages.rates_and_depth import queue_charts, range_links
 from dashboard.series import chosen_range
 
-PARTS = ("bindings", "consumers", "story", "settings")
+PARTS = ("bindings", "consumers", "story", "settings", "notice")
 
 
 def page(request: HttpRequest, pk: int) -> HttpResponse:
@@ -24,7 +24,7 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
     shown = QueuePage(scope, queue, now)
     part = request.GET.get("part")
     if part in PARTS:
-        made = {"bindings": shown.bindings, "consumers": shown.consumers, "story": dict, "settings": shown.settings}[part]()
+        made = {"bindings": shown.bindings, "consumers": shown.consumers, "story": dict, "notice": dict, "settings": shown.settings}[part]()
         return render(request, f"queues/_{part}.html", {"page": shown, **shown.head(), **made})
     span = chosen_range(request.GET.get("range"))
     parts = {**shown.bindings(), **shown.consumers(), **shown.settings()}
