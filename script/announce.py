@@ -5,6 +5,7 @@ The environment tells what to say: HARELINE_PAGES, HARELINE_FIRST_PASSWORD (a pa
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
@@ -38,6 +39,14 @@ def wait_for(url: str, seconds: float) -> tuple[int, str]:
         time.sleep(0.3)
 
 
+def reasons_text(code: int, answer: str) -> str:
+    """What /readyz says in its JSON, on one line; its status where it is no JSON."""
+    try:
+        return json.dumps(json.loads(answer), ensure_ascii=False)
+    except ValueError:
+        return f"/readyz answers {code or answer}."
+
+
 def password_text() -> str:
     first = os.environ.get("HARELINE_FIRST_PASSWORD")
     if first:
@@ -58,7 +67,7 @@ def main() -> None:
         data = os.environ.get("HARELINE_DATA_DIR", "var")
         lines += [f"  A RabbitMQ node, five Celery worker nodes and their traffic run beside it. Logs: {data}/log/", "  Ctrl-C stops everything.", ""]
     if ready != 200:
-        lines += [f"  Not everything is ready yet: {reasons.strip()}", ""]
+        lines += [f"  Not everything is ready yet: {reasons_text(ready, reasons)}", ""]
     print("\n".join(lines), flush=True)
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from workers.demo.nodes import NODES
 
 PYTHON = ".venv/bin/python"
-STAGES = ("broker", "collectors", "pages", "workers", "traffic", "announcement")
+STAGES = ("broker", "hareline", "demo", "announcement")
 
 
 @dataclass(frozen=True)
@@ -33,21 +33,21 @@ class Program:
 
 
 HARELINE = (
-    Program("poller", f"{PYTHON} manage.py pollbrokers", "collectors"),
-    Program("receiver", f"{PYTHON} manage.py receiveevents", "collectors"),
-    Program("chores", f"{PYTHON} manage.py keephouse", "collectors"),
+    Program("poller", f"{PYTHON} manage.py pollbrokers", "hareline"),
+    Program("receiver", f"{PYTHON} manage.py receiveevents", "hareline"),
+    Program("chores", f"{PYTHON} manage.py keephouse", "hareline"),
     Program("announcement", f"{PYTHON} -m script.announce", "announcement", restart=False, to_terminal=True),
 )
 DEMO = (
     Program("broker", f"{PYTHON} -m script.rabbitmq_program run '%(ENV_HARELINE_DATA_DIR)s/rabbitmq' workers/demo/definitions.json", "broker", stop_seconds=12),
-    *(Program(name.replace("@", "-at-"), f"{PYTHON} -m workers.demo worker {name}", "workers", stop_seconds=6) for name in NODES),
-    Program("audit", f"{PYTHON} -m workers.demo audit", "traffic"),
-    Program("traffic", f"{PYTHON} -m workers.demo traffic", "traffic"),
+    *(Program(name.replace("@", "-at-"), f"{PYTHON} -m workers.demo worker {name}", "demo", stop_seconds=6) for name in NODES),
+    Program("audit", f"{PYTHON} -m workers.demo audit", "demo"),
+    Program("traffic", f"{PYTHON} -m workers.demo traffic", "demo"),
 )
 
 
 def web(host: str, port: int) -> Program:
-    return Program("web", f"{PYTHON} -m daphne -v 0 --application-close-timeout 2 -b {host} -p {port} dashboard.asgi:application", "pages")
+    return Program("web", f"{PYTHON} -m daphne -v 0 --application-close-timeout 2 -b {host} -p {port} dashboard.asgi:application", "hareline")
 
 
 def is_free(host: str, port: int) -> bool:

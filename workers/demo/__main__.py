@@ -8,10 +8,11 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import socket
 import sys
 import threading
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
+
+import amqp
 
 
 def main(arguments: list[str]) -> int:
@@ -33,12 +34,16 @@ def main(arguments: list[str]) -> int:
 
 
 def wait_for_broker(amqp_url: str, ended: threading.Event) -> None:
-    """Returns when the broker's AMQP port accepts, or when `ended`."""
+    """Returns when the broker lets us into the shop's virtual host, or when `ended`."""
     url = urlsplit(amqp_url)
     while not ended.is_set():
+        link = amqp.Connection(
+            f"{url.hostname}:{url.port or 5672}", unquote(url.username or ""), unquote(url.password or ""), virtual_host="/shop", connect_timeout=2
+        )
         try:
-            socket.create_connection((url.hostname, url.port or 5672), timeout=2).close()
-        except OSError:
+            link.connect()
+            link.close()
+        except (OSError, amqp.AMQPError):
             ended.wait(0.5)
         else:
             return
