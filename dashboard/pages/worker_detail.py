@@ -49,7 +49,7 @@ class WorkerDetail:
 
     @cached_property
     def lost(self) -> dict[str, str]:
-        return lost_of(self.worker, self.now)
+        return lost_of(self.worker)
 
     @cached_property
     def row(self) -> LiveRow:

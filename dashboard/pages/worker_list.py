@@ -15,8 +15,8 @@ from brokers.conditions import Condition
 from brokers.models import Broker
 from brokers.scope import Scope
 from dashboard import filters, formatting, health, worker_board, worker_filter
+from dashboard.consumption import consumers_by_queue
 from dashboard.live import topics
-from dashboard.live.sources import Sources
 from dashboard.lost_consumers import lost_queues
 from dashboard.pages.addresses import Heading, ListAddress
 from dashboard.pages.completion import qualifiers
@@ -44,8 +44,6 @@ COLUMNS = (
     ("Load", "load", "num", True),
     ("Heartbeat", "heartbeat", "num", True),
 )
-
-_sources = Sources()
 
 
 class WorkerList:
@@ -136,7 +134,7 @@ class WorkerList:
         activity, addresses = self._activity(workers), queue_addresses(self.scope, workers)
         found = []
         for worker in workers:
-            lost = lost_of(worker, self.now)
+            lost = lost_of(worker)
             places = ((name, addresses.get((worker.broker_id, worker.vhost, name), "")) for name in worker_filter.queue_names(worker))
             chips = [Chip(name, url, lost.get(name, "")) for name, url in places]
             url = reverse("worker", args=[worker.pk])
@@ -209,11 +207,9 @@ class WorkerList:
         return self.pages == 1 and len(self.chosen) == len(self.everyone)
 
 
-def lost_of(worker: Worker, now: datetime) -> dict[str, str]:
-    """The queues that the worker has lost, with the reason; {} while the broker can't be asked."""
-    if not worker.queues or health.out_of_sight(worker.broker, now):
-        return {}
-    return lost_queues(worker, _sources.consuming(worker.broker_id, worker.vhost))
+def lost_of(worker: Worker) -> dict[str, str]:
+    """The queues that the worker has lost, with the reason, as of the broker's last list of consumers."""
+    return lost_queues(worker, consumers_by_queue(worker.broker_id, worker.vhost)) if worker.queues else {}
 
 
 def queue_addresses(scope: Scope, workers: Iterable[Worker]) -> dict[tuple[int, str, str], str]:

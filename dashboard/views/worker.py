@@ -10,11 +10,11 @@ from dashboard.access import scope_of
 from dashboard.pages.worker_detail import WorkerDetail
 from workers import queries
 
-PARTS = ("running", "queues", "registered", "story")
+PARTS = ("running", "queues", "pool", "registered", "story")
 
 
 def page(request: HttpRequest, pk: int) -> HttpResponse:
-    """The whole page, or with `?part=` only the running tasks, the queues, the registered tasks or how we know."""
+    """The whole page, or with `?part=` only one of its panels."""
     scope = scope_of(request.user)
     worker = queries.worker_by_id(scope, pk)
     if worker is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils import timezone
 
@@ -20,7 +20,7 @@ def page(request: HttpRequest) -> HttpResponse:
     listed = WorkerList(scope_of(request.user), ListAddress(request.path, request.GET), shell.brokers, shell.broker, shell.vhost, timezone.now())
     part = request.GET.get("part")
     if part == "completion":
-        return render(request, "components/_completion.html", {"qualifiers": completion(listed)})
+        return JsonResponse({"qualifiers": completion(listed)})
     if part in PARTS:
         return render(request, f"workers/_{part}.html", {"list": listed})
     return render(request, "workers/index.html", {"list": listed, "topics": listed.topics})
