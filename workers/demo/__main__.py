@@ -36,10 +36,9 @@ def main(arguments: list[str]) -> int:
 def wait_for_broker(amqp_url: str, ended: threading.Event) -> None:
     """Returns when the broker lets us into the shop's virtual host, or when `ended`."""
     url = urlsplit(amqp_url)
+    host, login = f"{url.hostname}:{url.port or 5672}", (unquote(url.username or ""), unquote(url.password or ""))
     while not ended.is_set():
-        link = amqp.Connection(
-            f"{url.hostname}:{url.port or 5672}", unquote(url.username or ""), unquote(url.password or ""), virtual_host="/shop", connect_timeout=2
-        )
+        link = amqp.Connection(host, *login, virtual_host="/shop", connect_timeout=2)
         try:
             link.connect()
             link.close()
