@@ -12,7 +12,8 @@ from typing import Any
 from brokers import leases, queries
 from brokers.queries import fingerprints
 from brokers.scope import EVERYTHING
-from dashboard.consumer_workers import Consuming, consumers_of
+from dashboard.consumer_workers import Consuming
+from dashboard.consumption import consumers_by_queue
 from dashboard.live import topics
 from dashboard.live.patches import Build, Loaded
 from dashboard.live.topics import Topic
@@ -26,119 +27,102 @@ from workers.models import Worker
 
 RECEIVER_BEATS_EVERY_SECONDS = 5.0
 
-ConsumersByQueue = Mapping[tuple[str, str], list[Consuming]]
+
+def load(topic: Topic, keys: Collection[str]) -> Loaded:
+    """The rows of these keys that exist, and what else is known of the topic. A broker's own topic always has all of its rows."""
+    loaders = {
+        topics.BROKER: _broker,
+        topics.QUEUES: _queues,
+        topics.EXCHANGES: _exchanges,
+        topics.TOPOLOGY: _topology,
+        topics.WORKERS: _workers,
+    }
+    found = (topics.row_id(topic, key) for key in keys)
+    return loaders[topic.kind](topic, [row[1] for row in found if row])
 
 
-class Sources:
-    """Loads topics; keeps who consumes what until the consumers change, since that costs most."""
+def _broker(topic: Topic, _: list[int]) -> Loaded:
+    broker = queries.broker_by_id(EVERYTHING, topic.broker_id)
+    if broker is None:
+        return Loaded({})
+    nodes = queries.nodes(EVERYTHING, broker.pk)
+    rows: dict[str, Build] = {f"broker-{broker.pk}": partial(broker_row, broker)}
+    rows |= {f"node-{node.pk}": partial(node_row, node) for node in nodes}
+    facts = {
+        "brokers": (broker.state, broker.reason, repr(broker.alarms), repr(broker.limits_to_sight), broker.depth_source_reason),
+        "nodes": tuple((node.pk, node.running, repr(node.partitions)) for node in nodes),
+        "changes": fingerprints.changes_fingerprint(broker.pk),
+    }
+    return Loaded(rows, facts, {}, broker.polled_at, broker.poll_seconds)
 
-    def __init__(self) -> None:
-        self._consuming: dict[tuple[int, str], tuple[Hashable, ConsumersByQueue]] = {}
 
-    def load(self, topic: Topic, keys: Collection[str]) -> Loaded:
-        """The rows of these keys that exist, and what else is known of the topic. A broker's own topic always has all of its rows."""
-        loaders = {
-            topics.BROKER: self._broker,
-            topics.QUEUES: self._queues,
-            topics.EXCHANGES: self._exchanges,
-            topics.TOPOLOGY: self._topology,
-            topics.WORKERS: self._workers,
-        }
-        found = (topics.row_id(topic, key) for key in keys)
-        return loaders[topic.kind](topic, [row[1] for row in found if row])
+def _queues(topic: Topic, ids: list[int]) -> Loaded:
+    broker = queries.broker_by_id(EVERYTHING, topic.broker_id)
+    if broker is None or topic.vhost is None:
+        return Loaded({})
+    queues = [queue for queue in queries.queues_by_ids(EVERYTHING, ids) if (queue.broker_id, queue.vhost) == (broker.pk, topic.vhost)]
+    consuming = consumers_by_queue(broker.pk, topic.vhost) if queues else {}
 
-    def _broker(self, topic: Topic, _: list[int]) -> Loaded:
-        broker = queries.broker_by_id(EVERYTHING, topic.broker_id)
-        if broker is None:
-            return Loaded({})
-        nodes = queries.nodes(EVERYTHING, broker.pk)
-        rows: dict[str, Build] = {f"broker-{broker.pk}": partial(broker_row, broker)}
-        rows |= {f"node-{node.pk}": partial(node_row, node) for node in nodes}
-        facts = {
-            "brokers": (broker.state, broker.reason, repr(broker.alarms), repr(broker.limits_to_sight), broker.depth_source_reason),
-            "nodes": tuple((node.pk, node.running, repr(node.partitions)) for node in nodes),
-            "changes": fingerprints.changes_fingerprint(broker.pk),
-        }
-        return Loaded(rows, facts, {}, broker.polled_at, broker.poll_seconds)
+    def row(queue: Any) -> Any:
+        return lambda now: queue_row(queue, broker, consuming.get((queue.vhost, queue.name), ()), now)
 
-    def _queues(self, topic: Topic, ids: list[int]) -> Loaded:
-        broker = queries.broker_by_id(EVERYTHING, topic.broker_id)
-        if broker is None or topic.vhost is None:
-            return Loaded({})
-        queues = [queue for queue in queries.queues_by_ids(EVERYTHING, ids) if (queue.broker_id, queue.vhost) == (broker.pk, topic.vhost)]
-        consuming = self.consuming(broker.pk, topic.vhost) if queues else {}
+    set_of_queues = fingerprints.queues_fingerprint(broker.pk, topic.vhost)
+    row_facts = {f"queue-{queue.pk}": {"consumers": (queue.consumers, _who(consuming.get((queue.vhost, queue.name), ())))} for queue in queues}
+    return Loaded(
+        {f"queue-{queue.pk}": row(queue) for queue in queues},
+        {"queues": set_of_queues, "table": set_of_queues},
+        row_facts,
+        broker.polled_at,
+        broker.poll_seconds,
+        {f"queue-{queue.pk}": queue.name for queue in queues},
+    )
 
-        def row(queue: Any) -> Any:
-            return lambda now: queue_row(queue, broker, consuming.get((queue.vhost, queue.name), ()), now)
 
-        set_of_queues = fingerprints.queues_fingerprint(broker.pk, topic.vhost)
-        row_facts = {f"queue-{queue.pk}": {"consumers": (queue.consumers, _who(consuming.get((queue.vhost, queue.name), ())))} for queue in queues}
-        return Loaded(
-            {f"queue-{queue.pk}": row(queue) for queue in queues},
-            {"queues": set_of_queues, "table": set_of_queues},
-            row_facts,
-            broker.polled_at,
-            broker.poll_seconds,
-            {f"queue-{queue.pk}": queue.name for queue in queues},
-        )
+def _exchanges(topic: Topic, ids: list[int]) -> Loaded:
+    broker = queries.broker_by_id(EVERYTHING, topic.broker_id)
+    if broker is None or topic.vhost is None:
+        return Loaded({})
+    found = [exchange for exchange in queries.exchanges_by_ids(EVERYTHING, ids) if (exchange.broker_id, exchange.vhost) == (broker.pk, topic.vhost)]
+    set_of_exchanges = fingerprints.exchanges_fingerprint(broker.pk, topic.vhost)
+    rows: dict[str, Build] = {f"exchange-{exchange.pk}": partial(exchange_row, exchange, broker) for exchange in found}
+    return Loaded(
+        rows,
+        {"exchanges": set_of_exchanges, "table": set_of_exchanges},
+        {f"exchange-{exchange.pk}": {"publishers": repr(exchange.publishers)} for exchange in found},
+        broker.polled_at,
+        broker.poll_seconds,
+        {f"exchange-{exchange.pk}": exchange.name for exchange in found},
+    )
 
-    def _exchanges(self, topic: Topic, ids: list[int]) -> Loaded:
-        broker = queries.broker_by_id(EVERYTHING, topic.broker_id)
-        if broker is None or topic.vhost is None:
-            return Loaded({})
-        found = [exchange for exchange in queries.exchanges_by_ids(EVERYTHING, ids) if (exchange.broker_id, exchange.vhost) == (broker.pk, topic.vhost)]
-        set_of_exchanges = fingerprints.exchanges_fingerprint(broker.pk, topic.vhost)
-        rows: dict[str, Build] = {f"exchange-{exchange.pk}": partial(exchange_row, exchange, broker) for exchange in found}
-        return Loaded(
-            rows,
-            {"exchanges": set_of_exchanges, "table": set_of_exchanges},
-            {f"exchange-{exchange.pk}": {"publishers": repr(exchange.publishers)} for exchange in found},
-            broker.polled_at,
-            broker.poll_seconds,
-            {f"exchange-{exchange.pk}": exchange.name for exchange in found},
-        )
 
-    def _topology(self, topic: Topic, _: list[int]) -> Loaded:
-        broker = queries.broker_by_id(EVERYTHING, topic.broker_id)
-        if broker is None or topic.vhost is None:
-            return Loaded({})
-        return Loaded({}, fingerprints.topology_fingerprints(broker.pk, topic.vhost), {}, broker.polled_at, broker.poll_seconds)
+def _topology(topic: Topic, _: list[int]) -> Loaded:
+    broker = queries.broker_by_id(EVERYTHING, topic.broker_id)
+    if broker is None or topic.vhost is None:
+        return Loaded({})
+    return Loaded({}, fingerprints.topology_fingerprints(broker.pk, topic.vhost), {}, broker.polled_at, broker.poll_seconds)
 
-    def _workers(self, topic: Topic, ids: list[int]) -> Loaded:
-        found = [worker for worker in worker_queries.workers_by_ids(EVERYTHING, ids) if (worker.broker_id, worker.vhost) == (topic.broker_id, topic.vhost)]
-        row_facts = {f"worker-{worker.pk}": {"worker": _page_of_worker(worker)} for worker in found}
-        everyone = worker_queries.workers_fingerprint(topic.broker_id, topic.vhost or "")
-        heard = next((beat.at for beat in leases.heartbeats() if beat.kind == "receiver" and not beat.standby), None)
-        consuming = self.consuming(topic.broker_id, topic.vhost or "") if found else {}
-        rows: dict[str, Build] = {f"worker-{worker.pk}": partial(worker_row, worker, lost=lost_queues(worker, consuming)) for worker in found}
-        return Loaded(rows, {"workers": everyone, "table": everyone, "board": everyone}, row_facts, heard, RECEIVER_BEATS_EVERY_SECONDS)
 
-    def consuming(self, broker_id: int, vhost: str) -> ConsumersByQueue:
-        """Who consumes each queue of the virtual host."""
-        clients = fingerprints.clients_fingerprint(broker_id, vhost)
-        fingerprint = (clients, worker_queries.workers_fingerprint(broker_id, vhost))
-        kept = self._consuming.get((broker_id, vhost))
-        if kept is None or kept[0] != fingerprint:
-            workers = worker_queries.all_workers(broker_id, vhost)
-            connections, channels = queries.connections(EVERYTHING, broker_id, vhost), queries.channels(EVERYTHING, broker_id, vhost)
-            kept = (fingerprint, consumers_of(queries.consumers(EVERYTHING, broker_id, vhost), connections, channels, workers))
-            self._consuming[broker_id, vhost] = kept
-        return kept[1]
+def _workers(topic: Topic, ids: list[int]) -> Loaded:
+    found = [worker for worker in worker_queries.workers_by_ids(EVERYTHING, ids) if (worker.broker_id, worker.vhost) == (topic.broker_id, topic.vhost)]
+    row_facts = {f"worker-{worker.pk}": _facts_of_worker(worker) for worker in found}
+    everyone = worker_queries.workers_fingerprint(topic.broker_id, topic.vhost or "")
+    heard = next((beat.at for beat in leases.heartbeats() if beat.kind == "receiver" and not beat.standby), None)
+    consuming = consumers_by_queue(topic.broker_id, topic.vhost or "") if found else {}
+    rows: dict[str, Build] = {f"worker-{worker.pk}": partial(worker_row, worker, lost=lost_queues(worker, consuming)) for worker in found}
+    return Loaded(rows, {"workers": everyone, "table": everyone, "board": everyone}, row_facts, heard, RECEIVER_BEATS_EVERY_SECONDS)
 
 
 def _who(consuming: Sequence[Consuming]) -> Hashable:
     return tuple((one.worker_id, one.hostname, one.exact, one.consumer.tag, one.consumer.channel_name) for one in consuming)
 
 
-def _page_of_worker(worker: Worker) -> Hashable:
-    """What a worker's own page tells beside the live row."""
-    return (
-        worker.state,
-        worker.pool,
-        worker.concurrency,
-        repr(worker.queues),
-        repr(worker.processes),
-        repr(worker.software),
-        len(worker.registered or ()),
-        worker.lost_events,
-    )
+def _facts_of_worker(worker: Worker) -> Mapping[str, Hashable]:
+    """What a worker's own page tells beside the live row, by the parts of that page."""
+    itself = (worker.state, worker.pool, worker.concurrency, repr(worker.queues), repr(worker.processes), repr(worker.software), len(worker.registered or ()))
+    running = tuple(task.get("uuid") for task in worker.active_tasks or ())
+    return {
+        "worker": itself,
+        "registered": itself,
+        "running": (worker.state, running),
+        "story": (itself, worker.events_off, worker.lost_events, worker.inspect_reason),
+    }

@@ -23,11 +23,10 @@ from brokers import queries
 from brokers import store as broker_store
 from brokers.scope import EVERYTHING
 from dashboard import queries as people
-from dashboard.live import topics
+from dashboard.live import sources, topics
 from dashboard.live.frames import Patch
 from dashboard.live.hub import Hub, Rows, Viewer
 from dashboard.live.patches import TopicPatches
-from dashboard.live.sources import Sources
 from workers import queries as worker_queries
 
 log = structlog.get_logger(__name__)
@@ -85,7 +84,6 @@ class Tail:
         self._asked: queue.SimpleQueue[Ask | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="live-tail", daemon=True)
         self._patches: dict[str, TopicPatches] = {}
-        self._sources = Sources()
         self._version: Any = None
         self._revisions: Revisions = ({}, {})
         self._sessions_checked: dict[str, float] = {}
@@ -150,8 +148,8 @@ class Tail:
         """Patches of the topics whose broker or event source stored something."""
         revisions: Revisions = (queries.revisions(), worker_queries.revisions())
         brokers = {key for key, value in revisions[0].items() if self._revisions[0].get(key) != value}
-        sources = {key for key, value in revisions[1].items() if self._revisions[1].get(key) != value}
-        places = {(source.broker_id, source.vhost) for source in worker_queries.event_sources(EVERYTHING) if source.pk in sources} if sources else set()
+        events = {key for key, value in revisions[1].items() if self._revisions[1].get(key) != value}
+        places = {(source.broker_id, source.vhost) for source in worker_queries.event_sources(EVERYTHING) if source.pk in events} if events else set()
         for name, patches in self._current().items():
             topic = patches.topic
             if topic.broker_id in brokers or (topic.kind == topics.WORKERS and (topic.broker_id, topic.vhost) in places):
@@ -159,7 +157,7 @@ class Tail:
         self._revisions = revisions
 
     def _refresh(self, name: str, patches: TopicPatches) -> None:
-        loaded = self._sources.load(patches.topic, self._hub.watched.get(name, frozenset()))
+        loaded = sources.load(patches.topic, self._hub.watched.get(name, frozenset()))
         self._out(patches.replace(loaded, timezone.now()))
 
     def _current(self) -> dict[str, TopicPatches]:
@@ -177,7 +175,7 @@ class Tail:
             patches = self._patches[question.topic] = TopicPatches(topic, self._epoch)
         missing = (question.rows or frozenset()) - patches.known
         if missing or not patches.is_loaded:
-            patches.extend(self._sources.load(patches.topic, missing), timezone.now())
+            patches.extend(sources.load(patches.topic, missing), timezone.now())
         self._out(State(patches.state(timezone.now()), question.viewer, question.rows))
 
     def _tick(self) -> None:
