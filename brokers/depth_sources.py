@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from brokers.addresses import variable_suffix
-from brokers.errors import BrokerError, BrokerRefused, ObjectNotFound
+from brokers.errors import BrokerAnswerUnusable, BrokerError, BrokerRefused, ObjectNotFound
 from brokers.management_api import ManagementApi
 from brokers.parse import Depth
 from brokers.poll_memory import Asked, PollMemory
@@ -60,7 +60,7 @@ def read(api: ManagementApi, seen: Seen, memory: PollMemory, looked_at: Iterable
                 _look_closer(api, queues[key])
     why = off or f"with more than {FEW_QUEUES:,} queues rates are read only for queues that somebody looks at"
     if refusal:
-        why += f"; consumers are counted every 30 s; {refusal}"
+        why += f"; {'consumers are counted every 30 s' if seen.overview.rates_mode != 'off' else 'consumers are unknown'}; {refusal}"
     return Depths(queues, source, why)
 
 
@@ -123,7 +123,7 @@ def _look_closer(api: ManagementApi, queue: QueueStats) -> None:
     """Adds the counters, consumers and sizes of a single queue; its depth stays that of the common source, which is fresher."""
     try:
         closer = api.queue(queue.vhost, queue.name)
-    except (ObjectNotFound, BrokerRefused):  # gone in between
+    except (ObjectNotFound, BrokerRefused, BrokerAnswerUnusable):  # gone in between; a detail costs no poll
         return
     for name in ("published", "delivered", "acknowledged", "redelivered", "memory_bytes", "message_bytes", "oldest_at"):
         setattr(queue, name, getattr(closer, name))

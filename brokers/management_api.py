@@ -175,7 +175,10 @@ class ManagementApi:
                 timeout = (self.limits.connect_seconds, self.limits.read_seconds)
                 headers = {"Accept-Encoding": _encoding(url)}
                 with self._session.request(method, url, headers=headers, timeout=timeout, stream=True, allow_redirects=False, auth=auth) as response:
-                    return self._body(response, place)
+                    body = self._body(response, place)
+            if self._watch.expired:  # what was shut down may look like an answer that is complete
+                raise TimeoutError
+            return body
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             if self._watch.expired:
                 raise BrokerUnreachable(f"no complete answer within {self.limits.total_seconds:g} s from {host} ({place})") from error

@@ -6,6 +6,7 @@ queues (`brokers.depth_sources`), exchanges; bindings and policies too while the
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -16,11 +17,11 @@ import msgspec
 
 from brokers import depth_sources, sight
 from brokers.depth_sources import Seen
-from brokers.errors import BrokerRefused, ObjectNotFound
+from brokers.errors import BrokerAnswerUnusable, BrokerRefused, ObjectNotFound
 from brokers.management_api import ManagementApi
 from brokers.parse import SeenBinding, SeenExchange
 from brokers.poll_memory import Asked, PollMemory
-from brokers.stats import BrokerStats, ChannelStats, ConnectionStats, ConsumerStats, LimitToSight, QueueKey, QueueStats
+from brokers.stats import BrokerStats, ChannelStats, ConnectionStats, ConsumerStats, LimitToSight, Overview, QueueKey, QueueStats
 from brokers.topology import BindingDefinition, ExchangeDefinition, PolicyDefinition, QueueDefinition, Topology
 
 FEW_OBJECTS = 2000
@@ -37,7 +38,7 @@ class Poll(msgspec.Struct):
     consumers: list[ConsumerStats] | None = None
     connections: list[ConnectionStats] | None = None
     channels: list[ChannelStats] | None = None
-    publishers: dict[QueueKey, list[dict[str, Any]]] = {}  # by (virtual host, exchange), of those that somebody looks at
+    publishers: dict[QueueKey, list[dict[str, Any]] | None] = {}  # by (virtual host, exchange) of those that somebody looks at; None: unknown
 
 
 def poll_once(
@@ -61,6 +62,10 @@ def poll_once(
         limits.append(sight.no_monitoring(api.address.user, memory.user_tags))
     limits += [sight.hidden_vhost(vhost, api.address.user) for vhost in sorted(vhosts.keys() - memory.visible_vhosts)]
     depths = depth_sources.read(api, Seen(overview, nodes, memory.visible_vhosts), memory, queues_looked_at, now)
+    if not vhosts.keys() - memory.visible_vhosts and nodes is not None:
+        _count_messages(overview, depths.queues.values())
+    if overview.rates_mode == "off":
+        limits.append(sight.STATISTICS_OFF)
     changed = _noticed_change(memory, depths.queues, overview.object_totals)
     topologies = _topologies(api, memory, exchanges, depths.queues, changed, now)
     if memory.operator_policies_refused:
@@ -81,7 +86,7 @@ def poll_once(
     poll = Poll(stats, topologies)
     if memory.clients.due(now, changed):
         _ask_clients(api, memory, poll, now)
-    poll.publishers = _publishers(api, exchanges_looked_at)
+    poll.publishers = _publishers(api, overview.rates_mode, exchanges_looked_at)
     stats.took_ms = (time.monotonic() - began) * 1000
     return poll
 
@@ -172,17 +177,27 @@ def _definition(queue: QueueStats) -> QueueDefinition:
 
 
 def _ask_clients(api: ManagementApi, memory: PollMemory, poll: Poll, now: datetime) -> None:
-    """Adds consumers, connections and channels."""
-    began = api.waited_seconds
-    poll.consumers, poll.connections, poll.channels = api.consumers(), api.connections(), api.channels()
-    memory.consumers_listed = dict(Counter((consumer.vhost, consumer.queue) for consumer in poll.consumers))
+    """Adds consumers, connections and channels. Where the broker's statistics are off it lists connections only (else: status 400)."""
+    began, off = api.waited_seconds, poll.stats.overview.rates_mode == "off"
+    poll.connections = api.connections()
+    poll.consumers, poll.channels = ([], []) if off else (api.consumers(), api.channels())
+    memory.consumers_listed = None if off else dict(Counter((consumer.vhost, consumer.queue) for consumer in poll.consumers))
     memory.clients = Asked(now, api.waited_seconds - began)
 
 
-def _publishers(api: ManagementApi, looked_at: Iterable[QueueKey]) -> dict[QueueKey, list[dict[str, Any]]]:
-    found = {}
+def _count_messages(overview: Overview, queues: Iterable[QueueStats]) -> None:
+    """Fills in the totals where the broker has none yet (no queue has told its depth since it started) or keeps none."""
+    depths = [(queue.ready, queue.unacknowledged) for queue in queues]
+    if overview.ready is None and all(ready is not None and unacknowledged is not None for ready, unacknowledged in depths):
+        overview.ready, overview.unacknowledged = (sum(depth[place] or 0 for depth in depths) for place in (0, 1))
+
+
+def _publishers(api: ManagementApi, rates_mode: str, looked_at: Iterable[QueueKey]) -> dict[QueueKey, list[dict[str, Any]] | None]:
+    """Who publishes to the exchanges that somebody looks at. Only the rates mode "detailed" counts by publisher; else it is None, not nobody."""
+    found: dict[QueueKey, list[dict[str, Any]] | None] = {}
     for vhost, name in list(looked_at)[:MOST_EXCHANGES_LOOKED_AT]:
-        publishers = _allowed(lambda vhost=vhost, name=name: api.exchange_publishers(vhost, name))  # type: ignore[misc]
-        if publishers is not None:
-            found[(vhost, name)] = publishers
+        found[(vhost, name)] = None
+        if rates_mode == "detailed":
+            with contextlib.suppress(BrokerRefused, ObjectNotFound, BrokerAnswerUnusable):  # gone in between; a detail costs no poll
+                found[(vhost, name)] = api.exchange_publishers(vhost, name)
     return found

@@ -12,6 +12,12 @@ from collections.abc import Iterable
 from brokers.stats import LimitToSight
 
 EVERYTHING_IN_IT = "everything in this virtual host"
+STATISTICS_OFF = LimitToSight(
+    None,
+    "rates, consumers and channels",
+    "the broker's management statistics are off",
+    "management_agent.disable_metrics_collector = false  # in rabbitmq.conf, then restart the node",
+)
 
 
 def hidden_vhost(vhost: str, user: str) -> LimitToSight:

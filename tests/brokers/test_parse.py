@@ -1,0 +1,211 @@
+"""What RabbitMQ answers, as facts: also where it leaves out, puts something else, or is not RabbitMQ."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from brokers import parse
+from brokers.errors import BrokerAnswerUnusable
+from brokers.topology import BindingDefinition, ExchangeDefinition, PolicyDefinition
+
+SAMPLES = Path(__file__).parent.parent / "cases" / "management"
+VERSIONS = ("3.10.8", "4.0.5")
+
+
+def sample(version: str, name: str) -> bytes:
+    return (SAMPLES / f"{version}-{name}.json").read_bytes()
+
+
+def as_json(value: Any) -> bytes:
+    return json.dumps(value).encode()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_real_queues_just_declared_have_no_figures(version: str) -> None:
+    queues = {queue.name: queue for queue in parse.queues(sample(version, "queues"))}
+    assert sorted(queues) == ["fire", "full", "q1", "q2"]
+    assert (queues["fire"].exclusive, queues["fire"].durable, queues["fire"].type) == (True, False, "classic")
+    assert (queues["q2"].arguments or {})["x-message-ttl"] == 60000
+    assert all(queue.ready is queue.consumers is queue.policy is queue.published is queue.depth is None for queue in queues.values())
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_real_exchanges_bindings_and_policies(version: str) -> None:
+    exchanges = {seen.definition.name: seen for seen in parse.exchanges(sample(version, "exchanges"))}
+    assert exchanges["t"].definition == ExchangeDefinition("t", "topic", arguments={"alternate-exchange": "alt"})
+    assert exchanges["h"].definition.policy == "xpol"
+    assert exchanges["int"].definition.internal
+    assert exchanges["t"].stats.published_in is None
+    bindings = [seen.definition for seen in parse.bindings(sample(version, "bindings"))]
+    assert BindingDefinition("", "q1", "queue", "q1", {}, "q1") in bindings
+    assert parse.policies(sample(version, "policies"))[0] == ("fire", PolicyDefinition("pol", "^q", "queues", 1, {"max-length": 100}))
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_real_consumers_and_connections(version: str) -> None:
+    (consumer,) = parse.consumers(sample(version, "consumers"))
+    assert (consumer.vhost, consumer.queue, consumer.tag, consumer.prefetch, consumer.active) == ("fire", "q1", "my.tag", 0, True)
+    assert consumer.channel_name == f"{consumer.connection_name} (3)"
+    (connection,) = parse.connections(sample(version, "connections"))
+    assert (connection.product, connection.user, connection.tls) == ("Pika Python Client Library 1.4.4", "guest", False)
+    assert connection.connected_at is not None
+    assert connection.connected_at.year == 2026
+
+
+def test_a_queue_with_everything() -> None:
+    (queue,) = parse.queues(
+        as_json(
+            [
+                {
+                    "vhost": "/", "name": "mail", "type": "quorum", "leader": "rabbit@a", "exclusive": None, "messages_ready": 3.0,
+                    "messages_unacknowledged": 2, "consumers": 1, "head_message_timestamp": 1795459028, "policy": None,
+                    "effective_policy_definition": [], "operator_policy": "op", "backing_queue_status": [], "reductions_details": {"rate": 1.5},
+                    "message_stats": {"publish": 10, "publish_details": {"rate": 1.0}, "deliver_get": 9.0, "ack": 8, "redeliver": 1},
+                }
+            ]
+        )
+    )  # fmt: skip
+    assert (queue.ready, queue.unacknowledged, queue.depth) == (3, 2, 5)
+    assert (queue.node, queue.exclusive, queue.policy, queue.operator_policy, queue.effective_policy) == ("rabbit@a", None, "", "op", {})
+    assert (queue.published, queue.delivered, queue.acknowledged, queue.redelivered) == (10, 9, 8, 1)
+    assert queue.oldest_at == datetime(2026, 11, 23, 18, 37, 8, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("odd", ["", None, [], {}, "many", True, 1e400, -(2**70), "NaN"])
+def test_what_is_no_number_is_unknown(odd: Any) -> None:
+    names = ("messages_ready", "messages_unacknowledged", "consumers", "memory", "head_message_timestamp", "message_stats", "arguments", "state")
+    body = as_json([{"vhost": "/", "name": "mail", **dict.fromkeys(names, odd)}]).replace(b"Infinity", b"1e400")
+    try:
+        (queue,) = parse.queues(body)
+    except BrokerAnswerUnusable:
+        assert b"1e400" in body  # a number that JSON readers may refuse
+        return
+    assert (queue.ready, queue.depth, queue.consumers, queue.memory_bytes, queue.oldest_at, queue.published) == (None,) * 6
+
+
+def test_names_hold_anything() -> None:
+    name = '<script>alert("1")</script> 😀 \u202e {"x": 1}'
+    assert [queue.name for queue in parse.queues(as_json([{"vhost": name, "name": name}]))] == [name]
+    (broken,) = parse.queues(b'[{"vhost": "/", "name": "caf\xe9"}]')
+    assert broken.name == "caf\ufffd"
+
+
+def test_a_single_queue_need_not_repeat_its_name() -> None:
+    assert parse.queue(b'{"messages_ready": 1}', "/", "mail").key == ("/", "mail")
+    with pytest.raises(BrokerAnswerUnusable, match="unexpected shape"):
+        parse.queue(b'{"name": 1}', "/", "mail")
+
+
+def test_an_overview_with_statistics() -> None:
+    overview = parse.overview(
+        as_json(
+            {
+                "rabbitmq_version": "3.10.8", "erlang_version": "25.2.3", "rates_mode": "basic", "node": "rabbit@a", "cluster_name": "c",
+                "object_totals": {"queues": 7, "channels": 1.0}, "queue_totals": {"messages_ready": 5, "messages_unacknowledged": 1},
+                "message_stats": {"publish": 4, "deliver_get": 3, "ack": 2, "drop_unroutable": 1, "return_unroutable": 2},
+                "listeners": [{"protocol": "amqp", "port": 5672}, {"protocol": "amqp/ssl", "port": 5671}, {"protocol": "http/prometheus", "port": 15692}],
+            }
+        )
+    )  # fmt: skip
+    assert (overview.ready, overview.unacknowledged, overview.published, overview.unroutable) == (5, 1, 4, 3)
+    assert (overview.amqp_port, overview.amqp_tls, overview.metrics_port) == (5672, False, 15692)
+    assert overview.object_totals == {"queues": 7, "channels": 1}
+
+
+def test_an_overview_without_statistics_knows_no_figures() -> None:
+    overview = parse.overview(as_json({"management_version": "3.12.0", "disable_stats": True, "rates_mode": "basic", "listeners": []}))
+    assert (overview.version, overview.rates_mode) == ("3.12.0", "off")
+    assert (overview.ready, overview.published, overview.unroutable, overview.amqp_port) == (None, None, None, None)
+
+
+def test_a_broker_with_tls_only_is_reached_by_tls() -> None:
+    overview = parse.overview(as_json({"rabbitmq_version": "4.0.5", "listeners": [{"protocol": "amqp/ssl", "port": 5671}]}))
+    assert (overview.amqp_port, overview.amqp_tls) == (5671, True)
+
+
+def test_a_node_that_is_down_has_a_name_only() -> None:
+    up, down = parse.nodes(as_json([{"name": "rabbit@a", "running": True, "mem_used": 5, "mem_alarm": True}, {"name": "rabbit@b"}]))
+    assert (up.running, up.memory_used_bytes, up.memory_alarm) == (True, 5, True)
+    assert (down.running, down.memory_used_bytes, down.memory_alarm, down.partitions) == (False, None, None, [])
+
+
+@pytest.mark.parametrize(("tags", "read"), [(["monitoring"], ["monitoring"]), ("administrator,monitoring", ["administrator", "monitoring"]), (None, [])])
+def test_tags_as_all_versions_write_them(tags: Any, read: list[str]) -> None:
+    assert parse.user_tags(as_json({"name": "ann", "tags": tags})) == read
+
+
+def test_clients_that_come_or_go_are_left_out_and_half_known_ones_kept() -> None:
+    assert parse.connections(as_json([{"name": "c"}, {}, {"name": "c", "vhost": "/", "client_properties": []}]))[0].product == ""
+    assert parse.channels(as_json([{"name": "c (1)", "vhost": "/", "number": 1, "connection_details": []}])) == []
+    (consumer,) = parse.consumers(as_json([{"queue": {"name": "mail", "vhost": "/"}, "channel_details": []}, {"queue": []}]))
+    assert (consumer.queue, consumer.connection_name, consumer.peer_port) == ("mail", "", None)
+
+
+def test_a_channel_tells_both_prefetches() -> None:
+    seen = {"name": "c (1)", "vhost": "/", "number": 1, "connection_details": {"name": "c"}, "prefetch_count": 0, "global_prefetch_count": 10}
+    (channel,) = parse.channels(as_json([seen]))
+    assert (channel.connection_name, channel.prefetch, channel.global_prefetch, channel.confirms) == ("c", 0, 10, None)
+
+
+def test_who_publishes() -> None:
+    incoming = [{"channel_details": {"connection_name": "c", "peer_host": "h", "user": "u"}, "stats": {"publish_details": {"rate": 2}}}, {"stats": []}]
+    assert parse.publishers(as_json({"incoming": incoming})) == [
+        {"connection": "c", "host": "h", "user": "u", "per_second": 2.0},
+        {"connection": "", "host": "", "user": "", "per_second": None},
+    ]
+    assert parse.publishers(b"{}") == []
+
+
+def test_depths_of_prometheus_with_names_as_they_are() -> None:
+    text = """# TYPE rabbitmq_detailed_queue_messages_ready gauge
+rabbitmq_detailed_queue_messages_ready{vhost="/",queue="a",queue="b"} 1
+rabbitmq_detailed_queue_messages_ready{vhost="/",queue="é"} 2"} 3
+rabbitmq_detailed_queue_messages_unacked{vhost="/",queue="é"} 2"} 4
+rabbitmq_detailed_queue_messages{vhost="/",queue="é"} 2"} 7
+rabbitmq_detailed_queue_process_reductions_total{vhost="/",queue="r"} 7
+rabbitmq_detailed_queue_consumers{vhost="v",queue="q"} 2
+"""
+    assert parse.depths(text.encode()) == {
+        ("/", 'a",queue="b'): (1, None, None),
+        ("/", 'é"} 2'): (3, 4, None),
+        ("v", "q"): (None, None, 2),
+    }
+    assert parse.depths(b"<html>") == {}
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"{", b'"text"', b"null", b"[[1]]", b"\xff\xfe", b'[{"name": "no vhost"}]'])
+def test_what_is_no_list_of_queues_is_unusable(body: bytes) -> None:
+    with pytest.raises(BrokerAnswerUnusable):
+        parse.queues(body)
+
+
+_anything = st.recursive(st.none() | st.booleans() | st.floats() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
+
+
+@given(_anything)
+def test_any_json_is_either_read_or_unusable(value: Any) -> None:
+    body = json.dumps(value).encode()
+    for read in (parse.overview, parse.nodes, parse.queues, parse.exchanges, parse.bindings, parse.policies, parse.consumers, parse.connections,
+                 parse.channels, parse.publishers, parse.vhosts, parse.user_tags):  # fmt: skip
+        try:
+            read(body)
+        except BrokerAnswerUnusable:
+            continue
+    assert isinstance(parse.reason(body), str)
+
+
+@given(st.dictionaries(st.sampled_from(["messages_ready", "consumers", "message_stats", "arguments", "type", "node", "head_message_timestamp"]), _anything))
+def test_no_value_of_a_queue_hides_the_queue(values: dict[str, Any]) -> None:
+    body = json.dumps([{"vhost": "/", "name": "mail", **values}]).encode()
+    try:
+        assert [queue.key for queue in parse.queues(body)] == [("/", "mail")]
+    except BrokerAnswerUnusable:  # NaN, infinities and lone surrogates are no JSON
+        with pytest.raises((ValueError, UnicodeError)):
+            json.dumps(values, allow_nan=False, ensure_ascii=False).encode()
