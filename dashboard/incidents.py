@@ -200,10 +200,8 @@ def _why_queue(queue: Queue, consumed_by: Sequence[str], abandoned: bool) -> tup
     if queue.state in health.BROKEN_STATES:
         return f"The broker reports the queue as {queue.state}; its node is {queue.node or 'not told'}.", ""
     if abandoned and consumed_by:
-        return (
-            f"{formatting.listed(consumed_by)} {'says that it consumes' if len(consumed_by) == 1 else 'say that they consume'} it, but the broker has no consumer there.",
-            "consumers at the broker: 0",
-        )
+        say = "says that it consumes" if len(consumed_by) == 1 else "say that they consume"
+        return f"{formatting.listed(consumed_by)} {say} it, but the broker has no consumer there.", "consumers at the broker: 0"
     if abandoned:
         return "No worker node that we know of names this queue, and no other program is subscribed to it.", "consumers at the broker: 0"
     growth = health.growth_per_second(queue)
@@ -253,18 +251,18 @@ def worst_first(found: Iterable[Incident | None]) -> list[Incident]:
     return sorted(real, key=lambda one: (health.WORST_FIRST.index(one.level.word), one.since.timestamp() if one.since else float("inf")))
 
 
-def sentence(troubles: int, queues: int | None, unseen: Sequence[str]) -> str:
-    """The page's state in words, where no incident says it.
+def sentence(troubles: int, queues: int, resting: int, unseen: Sequence[str]) -> str:
+    """The page's state in words, where no incident says it; `resting` queues hold messages that nobody takes.
 
-    >>> sentence(0, 16, ()), sentence(0, 1, ()), sentence(3, 16, ()), sentence(0, 0, ())
-    ('All 16 queues are moving', 'The only queue is moving', '3 problems', 'There are no queues yet')
+    >>> sentence(0, 16, 0, ()), sentence(0, 16, 2, ()), sentence(3, 16, 0, ()), sentence(0, 0, 0, ())
+    ('All 16 queues are moving', '14 of 16 queues are moving', '3 problems', 'There are no queues yet')
     """
     if troubles:
         return f"{formatting.count(troubles, 'problem')}"
     if unseen:
         return f"{formatting.listed(unseen)} can't be seen"
-    if queues is None:
-        return "How many queues there are is unknown"
     if queues == 0:
         return "There are no queues yet"
+    if resting:
+        return f"{queues - resting:,} of {formatting.count(queues, 'queue')} {'is' if queues == 1 else 'are'} moving"
     return "The only queue is moving" if queues == 1 else f"All {queues:,} queues are moving"

@@ -73,6 +73,11 @@ class OneBroker:
         return list({queue.pk: queue for kind in kinds for queue in self._queues(kind, "-depth", SUSPECTS).items}.values())
 
     @cached_property
+    def resting(self) -> int:
+        """How many queues hold messages while nobody consumes them; a stream is no such queue."""
+        return self._queues((Condition("consumers", "=", 0), Condition("depth", ">", 0), Condition("type", "!=", "stream")), "-depth", 1).total
+
+    @cached_property
     def incidents(self) -> list[Incident]:
         """What needs somebody, the worst first. While the broker is out of sight nothing is said about its queues."""
         heartbeat = next((beat.at for beat in leases.heartbeats() if beat.kind == "poller"), None)
@@ -101,7 +106,7 @@ class OneBroker:
 
     @property
     def sentence(self) -> str:
-        return incidents.sentence(len(self.incidents), self.queue_total, ())
+        return incidents.sentence(len(self.incidents), self.queue_total, self.resting, ())
 
     @property
     def query(self) -> str:
@@ -123,7 +128,7 @@ class OneBroker:
     def chart(self) -> Chart:
         lines = (Line("published", ("publish_per_second",), "s1", fill=True), Line("delivered", ("deliver_per_second",), "s2", dash="6 3"))
         source = f"{reverse('overview')}api/v1/history?{urlencode({'broker': self.broker.name})}"
-        marks = [series.Mark(change.at, change.text) for change in self.changes if change.kind in ("broker", "node", "policy")]
+        marks = [series.Mark(change.at, change.text) for change in self.changes if change.kind in ("node", "policy")]
         return series.chart(
             "messages",
             "Messages",
@@ -213,7 +218,7 @@ class SeveralBrokers:
     @property
     def sentence(self) -> str:
         unseen = [card.broker.name for card in self.cards if card.stale]
-        return incidents.sentence(len(self.incidents), sum(card.queue_total for card in self.cards), unseen)
+        return incidents.sentence(len(self.incidents), sum(card.queue_total for card in self.cards), sum(card.resting for card in self.cards), unseen)
 
     @property
     def topics(self) -> list[str]:
