@@ -49,6 +49,7 @@ class Incident(msgspec.Struct, frozen=True):
     command: str = ""
     place: Place | None = None
     facts: tuple[Fact, ...] = ()
+    where: str = ""  # broker and virtual host, for a page about several
 
 
 def of_broker(broker: Broker, sources: Sequence[EventSource], poller_at: datetime | None, now: datetime) -> Incident | None:
@@ -171,6 +172,7 @@ def of_queue(queue: Queue, broker: Broker, consumed_by: Sequence[str], now: date
         evidence,
         place=Place(f"Open {queue.name}", "queue", queue.pk),
         facts=tuple(facts),
+        where=f"{broker.name} {queue.vhost}",
     )
 
 
@@ -242,6 +244,7 @@ def of_worker(worker: Worker, now: datetime) -> Incident | None:
             Fact("Ran", formatting.count(worker.active, "task")),
             Fact("Reserved", formatting.count(worker.reserved, "task")),
         ),
+        where=f"{worker.broker.name} {worker.vhost}",
     )
 
 

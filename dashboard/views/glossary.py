@@ -9,5 +9,5 @@ from django.utils.text import slugify
 from dashboard.glossary import TERMS
 
 
-def index(request: HttpRequest) -> HttpResponse:
+def page(request: HttpRequest) -> HttpResponse:
     return render(request, "glossary.html", {"terms": [(slugify(term), term, text) for term, text in TERMS.items()]})
