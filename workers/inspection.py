@@ -39,7 +39,7 @@ def stats(answer: Any) -> Fields:
     pids = [pid for pid in processes if _count(pid) is not None] if isinstance(processes, list) else None
     fields: Fields = {
         "pool": _POOLS.get(implementation, implementation[:32]) if isinstance(implementation, str) else None,
-        "concurrency": _count(pool.get("max-concurrency")),
+        "concurrency": _slots(pool, pids),
         "autoscale_min": _count(autoscaler.get("min")),
         "autoscale_max": _count(autoscaler.get("max")),
         "processes": pids[:MOST_NAMES] if pids is not None else None,
@@ -48,6 +48,18 @@ def stats(answer: Any) -> Fields:
     }
     pid = _count(told.get("pid"))
     return fields if pid is None else {**fields, "pid": pid}
+
+
+def _slots(pool: Mapping[str, Any], pids: list[int] | None) -> int | None:
+    """How many tasks can run at once. `max-concurrency` is what the pool was started with: after pool_grow or pool_shrink only the list of
+    processes (prefork) or the counts of green threads (eventlet) tell. A pool that renews its processes has fewer of them at times."""
+    started_with = _count(pool.get("max-concurrency"))
+    free, running = _count(pool.get("free-threads")), _count(pool.get("running-threads"))
+    if free is not None and running is not None:
+        return free + running
+    if not pids:
+        return started_with
+    return max(len(pids), started_with or 0) if _count(pool.get("max-tasks-per-child")) else len(pids)
 
 
 def active(answer: Any) -> Fields:

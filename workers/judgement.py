@@ -16,7 +16,7 @@ State = Literal["online", "gone", "unknown"]
 MISSED_HEARTBEATS = 4
 GOODBYE = "it shut down and said so"
 DEFAULT_FREQUENCY = timedelta(seconds=2)
-ANSWER_HOLDS = timedelta(seconds=15)
+ANSWER_HOLDS = timedelta(seconds=12)
 
 
 class Hearing(msgspec.Struct, frozen=True):

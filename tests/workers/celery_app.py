@@ -1,0 +1,32 @@
+"""The Celery app of the workers that tests start."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from celery import Celery
+
+app = Celery("tests", broker=os.environ["TEST_CELERY_BROKER"])
+app.conf.update(
+    task_default_queue="jobs",
+    broker_connection_retry_on_startup=True,
+    task_ignore_result=True,
+    worker_prefetch_multiplier=1,
+    worker_hijack_root_logger=False,
+)
+
+
+@app.task
+def add(x: int, y: int) -> int:
+    return x + y
+
+
+@app.task
+def rest(seconds: float) -> None:
+    time.sleep(seconds)
+
+
+@app.task
+def fail() -> None:
+    raise ValueError("as asked")

@@ -1,0 +1,139 @@
+"""Real Celery workers on the suite's RabbitMQ node, and watches of their virtual host."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from celery import Celery
+from django.db import connection
+
+from brokers import store as broker_store
+from brokers.addresses import BrokerAddress
+from brokers.models import Broker
+from tests.conftest import TestNode
+from tests.waiting import wait_until
+from workers.models import EventSource, Worker
+from workers.vhost_watch import Place, VhostWatch
+
+ROOT = Path(__file__).parent.parent.parent
+WORKER_SECONDS = 30
+
+
+class Workers:
+    """Starts Celery worker nodes in a virtual host and ends them."""
+
+    def __init__(self, node: TestNode, vhost: str, directory: Path) -> None:
+        self.node, self.vhost, self.directory = node, vhost, directory
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.app = Celery("tests", broker=node.amqp_url(vhost), set_as_current=False)
+        self.app.conf.update(task_default_queue="jobs", task_ignore_result=True)
+
+    def start(self, name: str, *options: str) -> subprocess.Popen[bytes]:
+        """A worker node `name`, which is consuming when this returns."""
+        command = [sys.executable, "-m", "celery", "-A", "tests.workers.celery_app", "worker", "-n", name, "--loglevel", "WARNING", *options]
+        log = (self.directory / f"{name}.log").open("wb")
+        environment = {**os.environ, "TEST_CELERY_BROKER": self.node.amqp_url(self.vhost), "PYTHONWARNINGS": "ignore"}
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+        log.close()
+        self.processes[name] = process
+        queue = f"{name}.celery.pidbox"
+        wait_until(lambda: queue in self.queues(), WORKER_SECONDS)
+        return process
+
+    def queues(self) -> set[str]:
+        return {found["name"] for found in self.node.api("GET", f"queues/{self.vhost}")}
+
+    def send(self, task: str, *arguments: Any, count: int = 1, **options: Any) -> None:
+        with self.app.connection_for_write() as link:
+            for _ in range(count):
+                self.app.send_task(f"tests.workers.celery_app.{task}", arguments, connection=link, **options)
+
+    def kill(self, name: str) -> None:
+        process = self.processes.pop(name)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def end(self, name: str) -> None:
+        process = self.processes.pop(name)
+        process.terminate()
+        process.wait(WORKER_SECONDS)
+
+    def end_all(self) -> None:
+        for name in list(self.processes):
+            self.kill(name)
+
+
+class Watching:
+    """A virtual host of a stored broker, and watches of it in threads of the test."""
+
+    def __init__(self, address: BrokerAddress, broker: Broker, vhost: str, amqp_port: int) -> None:
+        self.address, self.broker, self.vhost, self.amqp_port = address, broker, vhost, amqp_port
+        self.running: list[tuple[VhostWatch, threading.Thread]] = []
+
+    def start(self, hears: bool = True, asks: bool = True, **changed: Any) -> None:
+        facts = {"address": self.address, "amqp_port": self.amqp_port, **changed}
+        watch = VhostWatch(Place(broker_id=self.broker.pk, vhost=self.vhost, installation="test", hears=hears, asks=asks, **facts))
+        thread = threading.Thread(target=watch.run)
+        self.running.append((watch, thread))
+        thread.start()
+
+    def stop(self) -> None:
+        for watch, _ in self.running:
+            watch.stop()
+        for _, thread in self.running:
+            thread.join(10)
+            assert not thread.is_alive()
+        self.running.clear()
+
+    def worker(self, hostname: str) -> Worker | None:
+        return Worker.objects.filter(broker=self.broker, vhost=self.vhost, hostname=hostname).first()
+
+    def source(self) -> EventSource | None:
+        return EventSource.objects.filter(broker=self.broker, vhost=self.vhost).first()
+
+    def wait_for(self, hostname: str, condition: Callable[[Worker], object], seconds: float = 20) -> Worker:
+        """The worker's row once the condition holds."""
+
+        def met() -> Worker | None:
+            worker = self.worker(hostname)
+            return worker if worker and condition(worker) else None
+
+        try:
+            found = wait_until(met, seconds)
+        except AssertionError as error:
+            worker, source = self.worker(hostname), self.source()
+            raise AssertionError(f"{error}; {vars(worker) if worker else None}; {vars(source) if source else None}") from None
+        assert found is not None
+        return found
+
+    def wait_for_source(self, condition: Callable[[EventSource], object], seconds: float = 15) -> EventSource:
+        found = wait_until(lambda: (source := self.source()) and condition(source) and source, seconds)
+        assert isinstance(found, EventSource)
+        return found
+
+
+@pytest.fixture
+def workers(rabbitmq: TestNode, vhost: str, tmp_path: Path) -> Iterator[Workers]:
+    started = Workers(rabbitmq, vhost, tmp_path)
+    yield started
+    started.end_all()
+    started.app.close()
+
+
+@pytest.fixture
+def watching(transactional_db: None, rabbitmq: TestNode, vhost: str) -> Iterator[Watching]:
+    address = rabbitmq.address()
+    broker = broker_store.ensure_brokers([address], datetime.now(UTC))[address.name]
+    found = Watching(address, broker, vhost, rabbitmq.ports["amqp"])
+    yield found
+    found.stop()
+    connection.close()
