@@ -1,0 +1,178 @@
+"""A real browser on the real thing: Hareline's processes, a RabbitMQ node, a Celery worker. Nothing here touches the test database.
+
+Playwright's event loop runs in the thread of the tests, so it lives only as long as the tests of this folder do: Django's ORM and async
+tests can't be used beside it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from script.screenshots import CHROMIUM_FLAGS
+from tests.browser.stack import Hareline
+from tests.conftest import TestNode
+from tests.workers.conftest import Workers
+
+DESKTOP = {"width": 1440, "height": 900}
+PHONE = {"width": 390, "height": 844}
+PATIENCE_MS = 15_000
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One process runs all of these tests: each would need a stack of its own otherwise."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("browser"))
+
+
+class Stack:
+    """Everything that runs, and a virtual host with something in it: queues mail and reports, exchange orders, worker a@tests."""
+
+    def __init__(self, hareline: Hareline, node: TestNode, vhost: str, workers: Workers) -> None:
+        self.hareline, self.node, self.vhost, self.workers = hareline, node, vhost, workers
+
+    @property
+    def url(self) -> str:
+        return self.hareline.url
+
+    @property
+    def here(self) -> str:
+        """What keeps a page's address in this virtual host."""
+        return f"broker=test&vhost={quote(self.vhost, safe='')}"
+
+    def publish(self, queue: str, count: int = 1) -> None:
+        message = {"properties": {}, "routing_key": queue, "payload": "x", "payload_encoding": "string"}
+        for _ in range(count):
+            self.node.api("POST", f"exchanges/{self.vhost}/amq.default/publish", message)
+
+    def id_of(self, page: Page, kind: str, name: str) -> int:
+        """The primary key of a queue, exchange or worker, as the API tells it to the logged-in browser."""
+        found = page.request.get(f"{self.url}/api/v1/{kind}?{self.here}&page_size=500").json()["items"]
+        return int(next(item["id"] for item in found if item.get("name", item.get("hostname")) == name))
+
+
+@pytest.fixture(scope="package")
+def stack(rabbitmq: TestNode) -> Iterator[Stack]:
+    vhost = rabbitmq.new_vhost()
+    for queue in ("mail", "reports"):
+        rabbitmq.api("PUT", f"queues/{vhost}/{queue}", {"durable": True})
+    rabbitmq.api("PUT", f"exchanges/{vhost}/orders", {"type": "topic", "durable": True})
+    rabbitmq.api("POST", f"bindings/{vhost}/e/orders/q/reports", {"routing_key": "order.*.eu", "arguments": {}})
+    with tempfile.TemporaryDirectory(prefix="hareline-browser-", ignore_cleanup_errors=True) as directory:
+        hareline = Hareline(rabbitmq.address("test"), Path(directory))
+        workers = Workers(rabbitmq, vhost, Path(directory))
+        try:
+            hareline.start()
+            workers.start("a@tests", "-c", "2", "-E", "--without-mingle", "--without-gossip")
+            yield Stack(hareline, rabbitmq, vhost, workers)
+        finally:
+            workers.end_all()
+            workers.app.close()
+            hareline.stop()
+            rabbitmq.api("DELETE", f"vhosts/{vhost}")
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """The system's Chromium."""
+    program = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
+    assert program, "Chromium is missing: script/test installs it"
+    before = os.environ.get("NODE_OPTIONS")
+    os.environ["NODE_OPTIONS"] = "--no-deprecation"  # the driver's own warnings are not ours
+    with sync_playwright() as playwright:
+        if before is None:
+            del os.environ["NODE_OPTIONS"]
+        started = playwright.chromium.launch(executable_path=program, args=CHROMIUM_FLAGS)
+        yield started
+        started.close()
+
+
+class Watch:
+    """What goes wrong on pages without anybody looking: errors, requests to other sites, broken rules of the content security policy."""
+
+    def __init__(self, site: str) -> None:
+        self.site = urlsplit(site).netloc
+        self.wrong: list[str] = []
+        self.expected: list[str] = []
+
+    def expect(self, part: str) -> None:
+        """A complaint that has this part belongs to the test."""
+        self.expected.append(part)
+
+    def attach(self, context: BrowserContext) -> None:
+        context.on("console", lambda message: self._note("console", message.text) if message.type == "error" else None)
+        context.on("weberror", lambda error: self._note("script", str(error.error)))
+        context.on("request", lambda request: self._note_foreign(request.url))
+
+    def _note_foreign(self, url: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme in ("http", "https", "ws", "wss") and parts.netloc != self.site:
+            self._note("foreign request", url)
+
+    def _note(self, kind: str, text: str) -> None:
+        self.wrong.append(f"{kind}: {text}")
+
+    def verdict(self) -> list[str]:
+        return [line for line in self.wrong if not any(part in line for part in self.expected)]
+
+
+@pytest.fixture(scope="package")
+def login_cookies(stack: Stack, browser: Browser) -> Any:
+    """What a browser keeps after the login of admin."""
+    context = browser.new_context(viewport=DESKTOP)
+    page = context.new_page()
+    log_in(page, stack.hareline)
+    kept = context.storage_state()
+    context.close()
+    return kept
+
+
+def log_in(page: Page, hareline: Hareline) -> None:
+    page.goto(f"{hareline.url}/login/")
+    page.fill("[name=login]", "admin")
+    page.fill("[name=password]", hareline.password)
+    page.press("[name=password]", "Enter")
+    page.wait_for_url(f"{hareline.url}/")
+
+
+OpenContext = Callable[..., BrowserContext]
+
+
+@pytest.fixture
+def watch(stack: Stack) -> Watch:
+    return Watch(stack.url)
+
+
+@pytest.fixture
+def open_context(stack: Stack, browser: Browser, watch: Watch, login_cookies: Any) -> Iterator[OpenContext]:
+    """Opens windows of a person who is logged in (`stranger=True`: who is not); the test fails if anything goes wrong in one of them."""
+    opened: list[BrowserContext] = []
+
+    def open_one(theme: str = "light", viewport: Any = DESKTOP, stranger: bool = False, **options: Any) -> BrowserContext:
+        context = browser.new_context(viewport=viewport, storage_state=None if stranger else login_cookies, **options)
+        context.set_default_timeout(PATIENCE_MS)
+        context.add_cookies([{"name": "hareline_theme", "value": theme, "url": stack.url}])
+        watch.attach(context)
+        opened.append(context)
+        return context
+
+    yield open_one
+    for context in opened:
+        context.close()
+    assert watch.verdict() == []
+
+
+@pytest.fixture
+def page(open_context: OpenContext) -> Page:
+    """A page of a person who is logged in, 1440 pixels wide."""
+    return open_context().new_page()

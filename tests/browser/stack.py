@@ -1,0 +1,91 @@
+"""Hareline's own processes as people run them: daphne, the poller and the receiver, over a data directory of their own."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from brokers.addresses import BrokerAddress
+from tests.waiting import wait_until
+
+ROOT = Path(__file__).parent.parent.parent
+START_SECONDS = 30
+STOP_SECONDS = 5
+
+
+class Hareline:
+    """`url` is its address; `password` that of the user admin."""
+
+    def __init__(self, address: BrokerAddress, directory: Path, poll_seconds: float = 0.5) -> None:
+        self.password = secrets.token_hex(12)
+        self.directory = directory
+        self.processes: list[subprocess.Popen[bytes]] = []
+        self._socket = socket.create_server(("127.0.0.1", 0), backlog=64)  # handed to daphne, so that nobody else can take the port
+        port = self._socket.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+        management = address.urls[0].replace("://", f"://{address.user}:{address.password}@")
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("HARELINE_")} | {
+            "DJANGO_SETTINGS_MODULE": "dashboard.settings",
+            "HARELINE_DATA_DIR": str(directory),
+            "HARELINE_BROKERS": f"{address.name}={management}",
+            "HARELINE_ADMIN_PASSWORD": self.password,
+            "HARELINE_POLL_SECONDS": str(poll_seconds),
+            "HARELINE_PORT": str(port),
+            "HARELINE_LOG_LEVEL": "WARNING",
+            "PYTHONWARNINGS": "ignore",
+        }
+
+    def start(self) -> None:
+        """Returns when the pages answer."""
+        subprocess.run([sys.executable, "manage.py", "prepare"], cwd=ROOT, env=self.environment, check=True, capture_output=True, timeout=60)
+        listening = self._socket.fileno()
+        self._run("web", "-m", "daphne", "-v", "0", "--application-close-timeout", "1", "--fd", str(listening), "dashboard.asgi:application", keep=listening)
+        self._run("poller", "manage.py", "pollbrokers")
+        self._run("receiver", "manage.py", "receiveevents")
+        self._socket.close()
+        wait_until(self._answers, START_SECONDS)
+
+    def _run(self, name: str, *arguments: str, keep: int | None = None) -> None:
+        with (self.directory / f"{name}.log").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, *arguments],
+                cwd=ROOT,
+                env=self.environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                pass_fds=() if keep is None else (keep,),
+                start_new_session=True,
+            )
+        self.processes.append(process)
+
+    def _answers(self) -> bool:
+        ended = [process.args for process in self.processes if process.poll() is not None]
+        assert not ended, f"{ended} ended: {self.logs()}"
+        try:
+            with urllib.request.urlopen(f"{self.url}/healthz", timeout=2) as answer:  # noqa: S310  (our own address)
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def logs(self) -> str:
+        """The last lines of each process, for the message of a failed test."""
+        return "\n".join(f"{log.name}: {log.read_text(errors='replace')[-1500:]}" for log in sorted(self.directory.glob("*.log")))
+
+    def stop(self) -> None:
+        for process in self.processes:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        for process in self.processes:
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self._socket.close()

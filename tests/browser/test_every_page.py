@@ -1,0 +1,53 @@
+"""Every page in both themes and both widths: nothing that axe calls serious, nothing that scrolls sideways, nothing from another site."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from script.screenshots import serious
+from tests.browser.conftest import DESKTOP, PHONE, OpenContext, Stack, Watch
+
+LISTS = ("/", "/queues/", "/exchanges/", "/workers/", "/workers/?view=table", "/workers/?group=queue", "/glossary/", "/password/change/")
+MISSING = "/queues/4711000/"
+
+
+def addresses(stack: Stack, page: Page) -> list[str]:
+    found = [f"{path}{'&' if '?' in path else '?'}{stack.here}" for path in LISTS]
+    for kind, name in (("queues", "mail"), ("exchanges", "orders"), ("workers", "a@tests")):
+        found.append(f"/{kind}/{stack.id_of(page, kind, name)}/")
+    return [*found, MISSING]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["1440", "390"])
+def test_axe_finds_nothing_serious_and_nothing_scrolls_sideways(
+    stack: Stack, open_context: OpenContext, watch: Watch, theme: str, viewport: dict[str, int]
+) -> None:
+    watch.expect("404")  # the page that is missing
+    page = open_context(theme, viewport).new_page()
+    wrong = {}
+    for address in addresses(stack, page):
+        page.goto(f"{stack.url}{address}")
+        if address != MISSING and page.locator("#live-badge").count():
+            expect(page.locator("#live-badge")).to_have_attribute("data-state", "live")
+        found = serious(page)
+        if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+            found.append("scrolls sideways")
+        if found:
+            wrong[address] = found
+    assert wrong == {}
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_serious_on_the_login(stack: Stack, open_context: OpenContext, theme: str) -> None:
+    page = open_context(theme, stranger=True).new_page()
+    page.goto(f"{stack.url}/login/")
+    assert serious(page) == []
+
+
+def test_at_200_percent_nothing_scrolls_sideways(stack: Stack, open_context: OpenContext) -> None:
+    page = open_context(viewport={"width": 720, "height": 450}, device_scale_factor=2).new_page()
+    for address in addresses(stack, page)[:-1]:
+        page.goto(f"{stack.url}{address}")
+        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), address
