@@ -116,23 +116,23 @@ def _term(part: str, qualifiers: Mapping[str, Qualifier]) -> Term:
 def _unknown(name: str, part: str, qualifiers: Mapping[str, Qualifier]) -> str:
     near = difflib.get_close_matches(name, qualifiers, n=1)
     hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted({each.name for each in qualifiers.values()}))}."
-    return f'Nothing here is called {name}; {hint} To look for it in names, quote it: "{part.replace(chr(34), "")}"'
+    return f'Nothing here is called {name}; {hint} To look for it in names, quote it: "{part.replace(chr(34), "")}".'
 
 
 def _problem(qualifier: Qualifier, operator: str, value: str) -> str:
     """Why the term can't be applied, "" if it can."""
     if not value:
-        return f"{qualifier.name} needs a value, for example {qualifier.example}"
+        return f"{qualifier.name} needs a value, for example {qualifier.example}."
     if qualifier.kind == NUMBER:
         if operator == "~":
-            return f"{qualifier.name} is a number: compare it with = != > >= < or <="
-        return "" if _number(value) is not None else f"{qualifier.name} needs a number, for example {qualifier.example}, and {value} is none"
+            return f"{qualifier.name} is a number: compare it with = != > >= < or <=."
+        return "" if _number(value) is not None else f"{qualifier.name} needs a number, for example {qualifier.example}, and {value} is none."
     if operator not in (":", "=", "!=", "~"):
-        return f"{qualifier.name} is text and can't be compared with {operator}; write {qualifier.example}"
+        return f"{qualifier.name} is text and can't be compared with {operator}; write {qualifier.example}."
     if qualifier.kind == CHOICE and (unknown := [one for one in value.split(",") if one.lower() not in qualifier.choices]):
-        return f"{qualifier.name} can be {', '.join(qualifier.choices)}, not {unknown[0]}"
+        return f"{qualifier.name} can be {', '.join(qualifier.choices)}, not {unknown[0]}."
     if not qualifier.field and operator in ("!=", "~"):
-        return f"{qualifier.name} can only be asked with a colon, for example {qualifier.example}"
+        return f"{qualifier.name} can only be asked with a colon, for example {qualifier.example}."
     return ""
 
 
