@@ -6,12 +6,13 @@ from collections.abc import Callable
 from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import resolve_url
 from django.utils import timezone
 
 from dashboard import queries, store
+from dashboard.api import errors
 
 Next = Callable[[HttpRequest], HttpResponseBase]
 
@@ -37,16 +38,10 @@ def login_required(answer: Next) -> Next:
         if _is_open(request):
             return answer(request)
         if _is_call(request):
-            return answer(request) if _person_of_call(request) else unauthorized()
+            return errors.as_json(request, answer(request)) if _person_of_call(request) else errors.unauthorized()
         return answer(request) if request.user.is_authenticated and request.user.is_active else _to_login(request)
 
     return middleware
-
-
-def unauthorized() -> JsonResponse:
-    """401 in the form of every error of the API."""
-    error = {"code": "unauthorized", "message": "Log in, or send a token: Authorization: Bearer <token>."}
-    return JsonResponse({"error": error}, status=401, headers={"WWW-Authenticate": "Bearer"})
 
 
 def _is_open(request: HttpRequest) -> bool:

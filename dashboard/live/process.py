@@ -42,6 +42,12 @@ class LiveProcess:
         process.hub.enter(viewer)
         return process
 
+    @classmethod
+    def counts(cls) -> tuple[int, int]:
+        """(sockets, topics) of this web process now; may be asked in any thread."""
+        process = cls._current
+        return (0, 0) if process is None else (sum(len(viewers) for viewers in list(process.hub.sessions.values())), len(process.hub.watched))
+
     def exit(self, viewer: Viewer) -> None:
         if self.hub.exit(viewer) and LiveProcess._current is self:
             LiveProcess._current = None

@@ -1,0 +1,93 @@
+"""How the API says no: always `{"error": {"code", "message", "field"?}}` with the right status, never HTML, never a traceback."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
+from ninja import NinjaAPI, Schema
+from ninja.errors import AuthenticationError, HttpError, ValidationError
+
+log = structlog.get_logger(__name__)
+
+CODES = {400: "invalid", 401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "method_not_allowed", 429: "too_many_requests"}
+
+
+class ErrorDetail(Schema):
+    code: str
+    message: str
+    field: str | None = None
+
+
+class ErrorAnswer(Schema):
+    error: ErrorDetail
+
+
+ERRORS: dict[int, Any] = {400: ErrorAnswer, 401: ErrorAnswer, 404: ErrorAnswer}
+"""What each call may answer besides its own: for the OpenAPI description."""
+
+
+class Problem(Exception):
+    """A call that can't be answered as asked; `field` is the parameter that is at fault."""
+
+    def __init__(self, status: int, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.field = field
+
+
+def invalid(field: str, message: object) -> Problem:
+    return Problem(400, str(message), field)
+
+
+def not_found(message: str, field: str | None = None) -> Problem:
+    return Problem(404, message, field)
+
+
+def answer(status: int, message: str, field: str | None = None, headers: dict[str, str] | None = None) -> JsonResponse:
+    """The JSON of an error; the code follows from the status."""
+    error = {"code": CODES.get(status, "error" if status < 500 else "internal"), "message": message}
+    return JsonResponse({"error": error | ({"field": field} if field else {})}, status=status, headers=headers)
+
+
+def unauthorized() -> JsonResponse:
+    return answer(401, "Log in, or send a token: Authorization: Bearer <token>.", headers={"WWW-Authenticate": "Bearer"})
+
+
+def as_json(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    """The response, or, if it is an error page that Django or ninja made (404, 405, 500), the JSON that says the same."""
+    if response.status_code < 400 or response.headers.get("Content-Type", "").startswith("application/json"):
+        return response
+    messages = {404: f"There is no {request.path}.", 405: f"{request.path} can't be asked with {request.method}."}
+    kept = {name: response.headers[name] for name in ("Allow", "WWW-Authenticate") if name in response.headers}
+    return answer(response.status_code, messages.get(response.status_code, f"{HTTPStatus(response.status_code).phrase}."), headers=kept)
+
+
+def register(api: NinjaAPI) -> None:
+    """Makes every exception of a call an error in our form."""
+
+    @api.exception_handler(Problem)
+    def problem(_: HttpRequest, error: Problem) -> HttpResponse:
+        return answer(error.status, str(error), error.field)
+
+    @api.exception_handler(ValidationError)
+    def validation(_: HttpRequest, error: ValidationError) -> HttpResponse:
+        first = error.errors[0]
+        field = str(first["loc"][-1])
+        return answer(400, f"{field}: {first['msg']}", field)
+
+    @api.exception_handler(AuthenticationError)
+    def authentication(_: HttpRequest, __: AuthenticationError) -> HttpResponse:
+        return unauthorized()
+
+    @api.exception_handler(HttpError)
+    def http(_: HttpRequest, error: HttpError) -> HttpResponse:
+        return answer(error.status_code, str(error))
+
+    @api.exception_handler(Exception)
+    def unexpected(request: HttpRequest, error: Exception) -> HttpResponse:
+        log.error("a call of the API failed", path=request.path, exc_info=error)
+        return answer(500, "This call failed; the log of the web process says why.")
