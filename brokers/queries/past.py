@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import zstandard
@@ -30,32 +30,64 @@ _BROKER_NOT_KEPT: dict[str, Any] = {
 }  # fmt: skip
 
 
+NOT_KEPT = frozenset(_QUEUE_NOT_KEPT)
+"""The fields of a queue that history does not keep."""
+
+
 def broker_as_it_was(broker: Broker, at: datetime) -> Broker:
     """The row with the totals of then; `polled_at` is when they were recorded. Raises NotRecorded."""
     found = moment(broker.pk, "broker", at)
     if found is None:
         raise NotRecorded(broker.name, at)
     recorded_at, then = found
-    _fill([broker], "broker", {metric.name: then.column(metric.name) for metric in METRICS["broker"]})
+    _fill([broker], {metric.name: then.column(metric.name) for metric in METRICS["broker"]})
     for name, value in _BROKER_NOT_KEPT.items():
         setattr(broker, name, value)
     broker.state, broker.reason, broker.polled_at, broker.tried_at = Broker.UP, "", recorded_at, recorded_at
     return broker
 
 
-def queues_as_they_were(rows: list[Queue], at: datetime, broker_ids: Iterable[int]) -> list[Queue]:
+class PastQueue(msgspec.Struct):
+    """What a list of queues is sorted and filtered by."""
+
+    pk: int
+    name: str
+    vhost: str
+    type: str
+    ready: float | None = None
+    unacknowledged: float | None = None
+    depth: float | None = None
+    consumers: float | None = None
+    publish_per_second: float | None = None
+    deliver_per_second: float | None = None
+    ack_per_second: float | None = None
+    redeliver_per_second: float | None = None
+    memory_bytes: float | None = None
+    state: None = None
+
+
+AnyQueue = TypeVar("AnyQueue", Queue, PastQueue)
+
+
+def fill_queues(rows: list[AnyQueue], at: datetime, broker_ids: Iterable[int]) -> list[AnyQueue]:
     """The rows (of queues that existed then) with their numbers of then. Raises NotRecorded if nothing is recorded of any of the brokers."""
-    _fill(rows, "queues", _numbers("queues", at, broker_ids))
+    _fill(rows, _numbers("queues", at, broker_ids))
     for queue in rows:
+        queue.depth = None if queue.ready is None or queue.unacknowledged is None else queue.ready + queue.unacknowledged
+    return rows
+
+
+def queues_as_they_were(rows: list[Queue], at: datetime, broker_ids: Iterable[int]) -> list[Queue]:
+    """`fill_queues`, and what history does not keep taken away."""
+    for queue in fill_queues(rows, at, broker_ids):
         for name, value in _QUEUE_NOT_KEPT.items():
             setattr(queue, name, value)
-        queue.depth = None if queue.ready is None or queue.unacknowledged is None else queue.ready + queue.unacknowledged
     return rows
 
 
 def exchanges_as_they_were(rows: list[Exchange], at: datetime, broker_ids: Iterable[int]) -> list[Exchange]:
     """As `queues_as_they_were`; the policy is that of the version of the topology then, who published is not known."""
-    _fill(rows, "exchanges", _numbers("exchanges", at, broker_ids))
+    _fill(rows, _numbers("exchanges", at, broker_ids))
     policies = {
         (broker_id, vhost, exchange.name): exchange.policy
         for broker_id, vhost in {(row.broker_id, row.vhost) for row in rows}
@@ -99,7 +131,7 @@ def _numbers(kind: str, at: datetime, broker_ids: Iterable[int]) -> dict[str, di
     return found
 
 
-def _fill(rows: Iterable[Any], kind: str, columns: dict[str, dict[int, float | None]]) -> None:
+def _fill(rows: Iterable[Any], columns: dict[str, dict[int, float | None]]) -> None:
     for row in rows:
         for name, column in columns.items():
             setattr(row, name, column.get(row.pk))

@@ -11,7 +11,7 @@ from brokers.conditions import Condition
 from brokers.models import Queue
 from brokers.queries import pages
 from brokers.queries.pages import BrokerRef, Page, existing, in_scope
-from brokers.queries.past import queues_as_they_were
+from brokers.queries.past import NOT_KEPT, PastQueue, fill_queues, queues_as_they_were
 from brokers.scope import Scope
 
 
@@ -37,14 +37,24 @@ def queues(
         for condition in conditions:
             rows = rows.filter(pages.condition_filter(condition))
         return pages.one_page(pages.ordered(rows, field, descending), page, page_size)
+    return _past_page(rows, conditions, (field, descending), (page, page_size), at, pages.broker_ids(scope, broker))
+
+
+def _past_page(
+    rows: QuerySet[Queue], conditions: Sequence[Condition], order: tuple[str, bool], cut: tuple[int, int], at: datetime, broker_ids: Sequence[int]
+) -> Page[Queue]:
+    """Whole rows are read for the page alone: ten thousand would take a third of a second."""
     fixed, moving = pages.split_conditions(conditions)
     for condition in fixed:
+        if condition.field in NOT_KEPT:
+            raise ValueError(f"{condition.field} is not recorded, so the past can't be filtered by it")
         rows = rows.filter(pages.condition_filter(condition))
-    then = [
-        queue for queue in queues_as_they_were(list(rows), at, pages.broker_ids(scope, broker)) if all(pages.fulfils(queue, condition) for condition in moving)
-    ]
-    items = pages.ordered_items(then, field, descending)
-    return Page(len(items), items[(page - 1) * page_size : page * page_size], page, page_size)
+    briefly = [PastQueue(*values) for values in rows.order_by().values_list("pk", "name", "vhost", "type")]
+    found = [queue for queue in fill_queues(briefly, at, broker_ids) if all(pages.fulfils(queue, condition) for condition in moving)]
+    page, page_size = cut
+    ids = [queue.pk for queue in pages.ordered_items(found, *order)[(page - 1) * page_size : page * page_size]]
+    whole = {queue.pk: queue for queue in queues_as_they_were(list(Queue.objects.filter(pk__in=ids).select_related("broker")), at, broker_ids)}
+    return Page(len(found), [whole[pk] for pk in ids], page, page_size)
 
 
 def queues_by_ids(scope: Scope, ids: Iterable[int], at: datetime | None = None) -> list[Queue]:

@@ -6,7 +6,7 @@ Lost at a restart: the rows are read again, rates are None for one poll, and the
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from brokers.models import Broker, Queue
@@ -20,28 +20,33 @@ NUMBERS = (
     "redeliver_per_second", "memory_bytes", "message_bytes", "oldest_at", "nobody_consumes_since", "highest_depth",
 )  # fmt: skip
 DEFINITION = ("type", "durable", "auto_delete", "exclusive", "arguments", "policy", "operator_policy", "effective_policy", "node")
-HIGHEST_OF = timedelta(hours=24)
 _PEAK_STEP_SECONDS = 900
+_PEAK_STEPS = 96  # 24 hours
 
 
 class QueueRow:
-    """A stored queue: its numbers and definition as the row has them, and the highest depths of the last day by quarter of an hour."""
+    """A stored queue: its numbers and definition as the row has them, and what they were made from.
 
-    __slots__ = ("definition", "numbers", "peaks", "pk")
+    `told` and `defined` are what the last poll said, so that a queue of which the next one says the same costs next to nothing.
+    """
 
-    def __init__(self, pk: int, numbers: Sequence[Any], definition: Sequence[Any], now: datetime) -> None:
+    __slots__ = ("defined", "definition", "meters", "numbers", "peaks", "pk", "told")
+
+    def __init__(self, pk: int, numbers: Sequence[Any], definition: Sequence[Any], step: int) -> None:
         self.pk = pk
         self.numbers = tuple(numbers)
         self.definition = tuple(definition)
+        self.told: tuple[Any, ...] | None = None
+        self.defined: tuple[Any, ...] | None = None
+        self.meters: list[Meter] | None = None
         self.peaks: list[tuple[int, int]] = []
         # when the stored peak happened is not stored: it counts from now, so after a restart it may stay up to a day longer
-        self.highest(self.numbers[NUMBERS.index("highest_depth")], now)
+        self.highest(self.numbers[NUMBERS.index("highest_depth")], step)
 
-    def highest(self, depth: int | None, now: datetime) -> int | None:
-        """The highest depth of the last 24 h, this one included; None if none was ever known."""
-        step, peaks = int(now.timestamp()) // _PEAK_STEP_SECONDS, self.peaks
-        oldest = step - HIGHEST_OF // timedelta(seconds=_PEAK_STEP_SECONDS)
-        while peaks and peaks[0][0] < oldest:
+    def highest(self, depth: int | None, step: int) -> int | None:
+        """The highest depth of the last 24 h, this one included; None if none was ever known. `step`: see `peak_step`."""
+        peaks = self.peaks
+        while peaks and peaks[0][0] < step - _PEAK_STEPS:
             del peaks[0]
         if depth is not None:  # only what no later depth exceeds can become the highest one day: the list falls from left to right
             while peaks and peaks[-1][1] <= depth:
@@ -50,8 +55,17 @@ class QueueRow:
                 peaks.append((step, depth))
         return peaks[0][1] if peaks else None
 
+    def peak_ends(self, step: int) -> bool:
+        """The highest depth is older than a day, so it changes though the depth doesn't."""
+        return bool(self.peaks) and self.peaks[0][0] < step - _PEAK_STEPS
+
     def same_definition(self, definition: Sequence[Any]) -> bool:
         return tuple(map(frozen, self.definition)) == tuple(map(frozen, definition))
+
+
+def peak_step(at: datetime) -> int:
+    """The quarter of an hour, counted since 1970, in which highest depths are kept."""
+    return int(at.timestamp()) // _PEAK_STEP_SECONDS
 
 
 class BrokerMemory:
@@ -74,8 +88,8 @@ class BrokerMemory:
             return
         self.forget()
         rows = Queue.objects.filter(broker_id=broker.pk, gone_at=None).values_list("pk", "vhost", "name", *NUMBERS, *DEFINITION)
-        split = 3 + len(NUMBERS)
-        self.queues = {(row[1], row[2]): QueueRow(row[0], row[3:split], row[split:], now) for row in rows}
+        split, step = 3 + len(NUMBERS), peak_step(now)
+        self.queues = {(row[1], row[2]): QueueRow(row[0], row[3:split], row[split:], step) for row in rows}
         self.polled_at, self._loaded = broker.polled_at, True
 
     def forget(self) -> None:
@@ -96,10 +110,6 @@ class BrokerMemory:
         if meter is None:
             meter = self._meters[key] = Meter(self.statistics_seconds)
         return meter.read(at.timestamp(), count)
-
-    def forget_meters(self, keys: Sequence[Hashable]) -> None:
-        for key in keys:
-            self._meters.pop(key, None)
 
     def writer(self, broker_id: int, kind: str) -> SnapshotWriter:
         if kind not in self._writers:

@@ -12,9 +12,10 @@ from django.db import transaction
 from brokers.diff import ChangeText
 from brokers.models import Broker, Change, PollAttempt
 from brokers.stats import BrokerStats
+from brokers.store.exchange_rates import save_exchange_rates
 from brokers.store.memory import BrokerMemory
 from brokers.store.nodes import save_nodes, save_virtual_hosts
-from brokers.store.queue_rows import save_exchange_rates, save_queues
+from brokers.store.queue_rows import save_queues
 
 
 def save_poll(broker_id: int, poll: BrokerStats, now: datetime, memory: BrokerMemory | None = None) -> None:

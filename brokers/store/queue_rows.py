@@ -1,4 +1,4 @@
-"""The current rows of queues and exchanges after a poll: what changed, appeared, vanished."""
+"""The current rows of queues after a poll: what changed, appeared, vanished."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from brokers.diff import ChangeText, queue_changes
-from brokers.models import Exchange, Queue
+from brokers.models import Queue
+from brokers.rates import Meter
 from brokers.stats import BrokerStats, QueueKey, QueueStats
-from brokers.store.memory import DEFINITION, NUMBERS, BrokerMemory, QueueRow
+from brokers.store.memory import DEFINITION, NUMBERS, BrokerMemory, QueueRow, peak_step
 from brokers.store.rows import frozen, update_rows
+
+Values = tuple[Any, ...]
 
 _RECORDED = tuple(
     NUMBERS.index(name)
@@ -18,57 +21,49 @@ _RECORDED = tuple(
         "ready", "unacknowledged", "consumers", "publish_per_second", "deliver_per_second", "ack_per_second", "redeliver_per_second", "memory_bytes",
     )
 )  # fmt: skip
-_NUMBER = {name: index for index, name in enumerate(NUMBERS)}
-_UNKNOWN: tuple[Any, ...] = ("",) + (None,) * (len(NUMBERS) - 1)
-_COUNTERS = ("published", "delivered", "acknowledged", "redelivered")
+_NOBODY_SINCE, _MEMORY = NUMBERS.index("nobody_consumes_since"), NUMBERS.index("memory_bytes")
+_RATES = slice(NUMBERS.index("publish_per_second"), NUMBERS.index("redeliver_per_second") + 1)
+_COUNTERS = slice(4, 8)  # in what `_told` returns
+_UNKNOWN: Values = ("",) + (None,) * (len(NUMBERS) - 1)
+_NOTHING_DEFINED: Values = ("", None, None, None, {}, "", "", {}, "")
 
 
 def save_queues(broker_id: int, poll: BrokerStats, memory: BrokerMemory) -> list[ChangeText]:
     """Stores the queues of a poll and their snapshot; what appeared and vanished."""
-    at, rows = poll.at, memory.queues
-    first_poll = memory.polled_at is None
-    gone = _gone(poll, rows)
-    changed: list[tuple[int, tuple[Any, ...]]] = []
-    redefined: list[tuple[int, tuple[Any, ...]]] = []
-    values: dict[int, tuple[Any, ...]] = {}
-    added: list[QueueStats] = []
+    at, rows, step = poll.at, memory.queues, peak_step(poll.at)
+    writer = memory.writer(broker_id, "queues")
+    changed: list[tuple[int, Values]] = []
+    redefined: list[tuple[int, Values]] = []
+    gone, added = _gone(poll, rows), []
     for key, queue in poll.queues.items():
         row = rows.get(key)
         if row is None or key in gone:
             added.append(queue)
             continue
-        definition = _definition(queue, row.definition)
-        if definition != row.definition and not row.same_definition(definition):
-            redefined.append((row.pk, (*definition, at)))
-            row.definition = definition
-        numbers = _numbers(queue, row, memory, at)
-        if numbers != row.numbers:
-            row.numbers = numbers
-            changed.append((row.pk, (*numbers, at)))
-            values[row.pk] = _recorded(numbers)
+        if _redefine(row, queue):
+            redefined.append((row.pk, (*row.definition, at)))
+        if _renumber(row, queue, memory, at, step):
+            changed.append((row.pk, (*row.numbers, at)))
     for row in (rows[key] for key in rows.keys() - poll.queues.keys() - gone):  # in virtual hosts that we may no longer look into
         if row.numbers != _UNKNOWN:
-            row.numbers = _UNKNOWN
+            row.numbers, row.told, row.meters = _UNKNOWN, None, None
             changed.append((row.pk, (*_UNKNOWN, at)))
-            values[row.pk] = _recorded(_UNKNOWN)
     update_rows(Queue, (*NUMBERS, "changed_at"), changed)
     update_rows(Queue, (*DEFINITION, "changed_at"), redefined)
-    texts = _texts(rows, gone, added)
-    values |= _remove(rows, gone, memory, at) | _add(broker_id, added, memory, at)
-    writer = memory.writer(broker_id, "queues")
+    update_rows(Queue, ("gone_at", "changed_at"), [(rows[key].pk, (at, at)) for key in gone])
+    texts = [] if memory.polled_at is None else _texts(rows, gone, added)
+    values = {pk: _recorded(numbers) for pk, numbers in changed} | {rows.pop(key).pk: _recorded(_UNKNOWN) for key in gone}
+    values |= {row.pk: _recorded(row.numbers) for row in _add(broker_id, added, memory, at)}
     writer.write({row.pk: _recorded(row.numbers) for row in rows.values()} if writer.is_new else values, at)
-    return [] if first_poll else texts
+    return texts
 
 
 def _gone(poll: BrokerStats, rows: Mapping[QueueKey, QueueRow]) -> set[QueueKey]:
     """Keys of rows whose queue no longer exists: not listed where we may look, in a virtual host that went, or made again with another definition."""
-    gone = set()
-    for key, row in rows.items():
-        queue = poll.queues.get(key)
-        if queue is None:
-            if key[0] not in poll.vhosts or key[0] in poll.visible_vhosts:
-                gone.add(key)
-        elif _made_again(queue, row):
+    gone = {key for key in rows.keys() - poll.queues.keys() if key[0] not in poll.vhosts or key[0] in poll.visible_vhosts}
+    for key, queue in poll.queues.items():
+        row = rows.get(key)
+        if row is not None and row.defined != _defined(queue) and _made_again(queue, row):
             gone.add(key)
     return gone
 
@@ -83,25 +78,75 @@ def _made_again(queue: QueueStats, row: QueueRow) -> bool:
     return bool(queue.arguments and was_arguments) and frozen(queue.arguments) != frozen(was_arguments)
 
 
-def _definition(queue: QueueStats, was: tuple[Any, ...]) -> tuple[Any, ...]:
-    """What the poll tells, else what was known before: not every source of depths tells all."""
-    told = tuple(getattr(queue, name) for name in DEFINITION)
-    return tuple(old if new is None or (new == "" and name in ("type", "node")) else new for name, new, old in zip(DEFINITION, told, was, strict=True))
-
-
-_NOTHING_KNOWN: tuple[Any, ...] = ("", None, None, None, {}, "", "", {}, "")
-
-
-def _numbers(queue: QueueStats, row: QueueRow | None, memory: BrokerMemory, at: datetime) -> tuple[Any, ...]:
-    was = row.numbers if row else _UNKNOWN
-    key, depth = queue.key, queue.depth
-    publish, deliver, ack, redeliver = (memory.rate((key, name), at, getattr(queue, name)) for name in _COUNTERS)
-    nobody_since = (was[_NUMBER["nobody_consumes_since"]] or at) if queue.consumers == 0 else None
-    highest = row.highest(depth, at) if row else depth
-    memory_bytes = steady_bytes(queue.memory_bytes, was[_NUMBER["memory_bytes"]])
+def _defined(queue: QueueStats) -> Values:
+    """In the order of DEFINITION."""
     return (
-        queue.state, queue.ready, queue.unacknowledged, depth, queue.consumers, publish, deliver, ack,
-        redeliver, memory_bytes, queue.message_bytes, queue.oldest_at, nobody_since, highest,
+        queue.type, queue.durable, queue.auto_delete, queue.exclusive, queue.arguments, queue.policy, queue.operator_policy, queue.effective_policy, queue.node,
+    )  # fmt: skip
+
+
+def _definition(defined: Values, was: Values) -> Values:
+    """What the poll tells, else what was known before: not every source of depths tells all."""
+    return tuple(old if new is None or (new == "" and name in ("type", "node")) else new for name, new, old in zip(DEFINITION, defined, was, strict=True))
+
+
+def _redefine(row: QueueRow, queue: QueueStats) -> bool:
+    """True if the row's definition changed."""
+    defined = _defined(queue)
+    if defined == row.defined:
+        return False
+    row.defined = defined
+    definition = _definition(defined, row.definition)
+    if row.same_definition(definition):
+        return False
+    row.definition = definition
+    return True
+
+
+def _told(queue: QueueStats) -> Values:
+    return (
+        queue.state, queue.ready, queue.unacknowledged, queue.consumers, queue.published, queue.delivered, queue.acknowledged, queue.redelivered,
+        queue.memory_bytes, queue.message_bytes, queue.oldest_at,
+    )  # fmt: skip
+
+
+def _renumber(row: QueueRow, queue: QueueStats, memory: BrokerMemory, at: datetime, step: int) -> bool:
+    """True if the row's numbers changed."""
+    told = _told(queue)
+    if told == row.told and not row.peak_ends(step) and not any(row.numbers[_RATES]) and _all_known(row, told):
+        return False
+    if row.told is not None and row.meters is not None and memory.polled_at is not None:
+        _read(row, row.told[_COUNTERS], memory, memory.polled_at)  # polls that said the same were passed over: the counters stood still until then
+    row.told = told
+    numbers = _numbers(queue, row, memory, at, step)
+    if numbers == row.numbers:
+        return False
+    row.numbers = numbers
+    return True
+
+
+def _all_known(row: QueueRow, told: Values) -> bool:
+    """Every counter that the broker tells has its rate already (of the rest there is none)."""
+    return all(rate is not None for rate, count in zip(row.numbers[_RATES], told[_COUNTERS], strict=True) if count is not None)
+
+
+def _read(row: QueueRow, counts: Values, memory: BrokerMemory, at: datetime) -> Values:
+    """The rates after a reading of the counters."""
+    if row.meters is None:
+        if counts == (None, None, None, None):
+            return counts
+        row.meters = [Meter(memory.statistics_seconds) for _ in counts]
+    moment = at.timestamp()
+    return tuple(meter.read(moment, count) for meter, count in zip(row.meters, counts, strict=True))
+
+
+def _numbers(queue: QueueStats, row: QueueRow, memory: BrokerMemory, at: datetime, step: int) -> Values:
+    depth = queue.depth
+    nobody_since = (row.numbers[_NOBODY_SINCE] or at) if queue.consumers == 0 else None
+    return (
+        queue.state, queue.ready, queue.unacknowledged, depth, queue.consumers, *_read(row, _told(queue)[_COUNTERS], memory, at),
+        steady_bytes(queue.memory_bytes, row.numbers[_MEMORY]), queue.message_bytes, queue.oldest_at, nobody_since,
+        row.highest(depth, step),
     )  # fmt: skip
 
 
@@ -116,29 +161,23 @@ def steady_bytes(now: int | None, was: int | None) -> int | None:
     return now // 1024 * 1024
 
 
-def _recorded(numbers: tuple[Any, ...]) -> tuple[Any, ...]:
+def _recorded(numbers: Values) -> Values:
     return tuple(numbers[index] for index in _RECORDED)
 
 
-def _remove(rows: dict[QueueKey, QueueRow], gone: set[QueueKey], memory: BrokerMemory, at: datetime) -> dict[int, tuple[Any, ...]]:
-    update_rows(Queue, ("gone_at", "changed_at"), [(rows[key].pk, (at, at)) for key in gone])
-    values = {rows.pop(key).pk: _recorded(_UNKNOWN) for key in gone}
-    memory.forget_meters([(key, name) for key in gone for name in _COUNTERS])
-    return values
-
-
-def _add(broker_id: int, added: list[QueueStats], memory: BrokerMemory, at: datetime) -> dict[int, tuple[Any, ...]]:
-    objects = []
+def _add(broker_id: int, added: list[QueueStats], memory: BrokerMemory, at: datetime) -> list[QueueRow]:
+    rows, objects, step = [], [], peak_step(at)
     for queue in added:
-        numbers, definition = _numbers(queue, None, memory, at), _definition(queue, _NOTHING_KNOWN)
-        fields = {**dict(zip(NUMBERS, numbers, strict=True)), **dict(zip(DEFINITION, definition, strict=True))}
+        row = QueueRow(0, _UNKNOWN, _NOTHING_DEFINED, step)
+        _redefine(row, queue)
+        _renumber(row, queue, memory, at, step)
+        fields = {**dict(zip(NUMBERS, row.numbers, strict=True)), **dict(zip(DEFINITION, row.definition, strict=True))}
         objects.append(Queue(broker_id=broker_id, vhost=queue.vhost, name=queue.name, first_seen_at=at, changed_at=at, **fields))
-    values = {}
-    for saved in Queue.objects.bulk_create(objects, batch_size=500):
-        row = QueueRow(saved.pk, [getattr(saved, name) for name in NUMBERS], [getattr(saved, name) for name in DEFINITION], at)
+        rows.append(row)
+    for row, saved in zip(rows, Queue.objects.bulk_create(objects, batch_size=500), strict=True):
+        row.pk = saved.pk
         memory.queues[saved.vhost, saved.name] = row
-        values[row.pk] = _recorded(row.numbers)
-    return values
+    return rows
 
 
 def _texts(rows: Mapping[QueueKey, QueueRow], gone: set[QueueKey], added: list[QueueStats]) -> list[ChangeText]:
@@ -152,24 +191,3 @@ def _texts(rows: Mapping[QueueKey, QueueRow], gone: set[QueueKey], added: list[Q
         if not (definition[auto_delete] or definition[exclusive]):
             names.setdefault(vhost, ([], []))[1].append(name)
     return [text for vhost in sorted(names) for text in queue_changes(vhost, *names[vhost])]
-
-
-def save_exchange_rates(broker_id: int, poll: BrokerStats, memory: BrokerMemory) -> None:
-    """Stores the rates of the exchanges that have a row, and their snapshot. A poll without any did not ask: there always are some."""
-    at = poll.at
-    told = {(exchange.vhost, exchange.name): exchange for exchange in poll.exchanges}
-    changed, values = [], {}
-    writer = memory.writer(broker_id, "exchanges")
-    fields = ("publish_in_per_second", "publish_out_per_second")
-    for pk, vhost, name, *was in Exchange.objects.filter(broker_id=broker_id, gone_at=None).values_list("pk", "vhost", "name", *fields):
-        exchange = told.get((vhost, name))
-        counts = (exchange.published_in, exchange.published_out) if exchange else (None, None)
-        rates = was
-        if poll.exchanges:
-            rates = [memory.rate(("exchange", pk, field), at, count) for field, count in zip(fields, counts, strict=True)]
-        if rates != was:
-            changed.append((pk, (*rates, at)))
-        if writer.is_new or rates != was:
-            values[pk] = tuple(rates)
-    update_rows(Exchange, (*fields, "changed_at"), changed)
-    writer.write(values, at)

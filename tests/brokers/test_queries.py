@@ -215,6 +215,10 @@ class TestThePast:
         assert [(queue.name, queue.ready) for queue in queries.queues(EVERYTHING, at=after(5), sort="name").items] == [("mail", 2), ("new", 1)]
         deep = queries.queues(EVERYTHING, conditions=[Condition("depth", ">", 8), Condition("name", "~", "o")], at=NOON)
         assert [queue.name for queue in deep.items] == ["old"]
+        with pytest.raises(ValueError, match="state is not recorded"):
+            queries.queues(EVERYTHING, conditions=[Condition("state", "=", "running")], at=NOON)
+        for sort in queries.QUEUE_SORTS:
+            assert queries.queues(EVERYTHING, sort=sort, at=NOON, page_size=1).total == 2
         found = queries.queue(EVERYTHING, "prod", "/", "old", at=NOON)
         assert found is not None and found.depth == 9
         assert queries.queue(EVERYTHING, "prod", "/", "new", at=NOON) is None
