@@ -13,8 +13,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import slugify
 
-from brokers.models import Broker
+from brokers.models import Exchange, Queue
 from dashboard import formatting, glossary, health, sparklines
+from workers.models import Worker
 
 register = template.Library()
 
@@ -91,9 +92,9 @@ def sparkline(values: Sequence[float | None], part: str = "", width: int = 96, h
 
 @register.inclusion_tag("components/_switchers.html", takes_context=True)
 def switchers(context: template.Context) -> dict[str, Any]:
-    """The broker and virtual-host menus. A page about one object says where it is by `broker` and `vhost` in its context."""
+    """The broker and virtual-host menus; a page about one object shows where that object is."""
     shell = context["shell"]
-    broker = context.get("broker")
-    broker = broker if isinstance(broker, Broker) else shell.broker
-    vhost = context.get("vhost") if isinstance(context.get("vhost"), str) else None
-    return {"shell": shell, "broker": broker, "broker_level": shell.level_of(broker), "vhost": vhost or shell.vhost, "vhosts": shell.vhosts_of(broker)}
+    shown = next((context[name] for name in ("queue", "exchange", "worker") if isinstance(context.get(name), (Queue, Exchange, Worker))), None)
+    broker = shown.broker if shown else shell.broker
+    vhost = shown.vhost if shown else shell.vhost
+    return {"shell": shell, "broker": broker, "broker_level": shell.level_of(broker), "vhost": vhost, "vhosts": shell.vhosts_of(broker)}

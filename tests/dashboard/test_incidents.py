@@ -1,0 +1,90 @@
+"""What needs somebody: what, since when, what it means, why, what to do; nothing is said about what can't be seen."""
+
+from datetime import UTC, datetime, timedelta
+
+from brokers.models import Broker, Queue
+from dashboard import incidents
+from workers.models import EventSource, Worker
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+PROD = Broker(pk=1, name="prod", state=Broker.UP, reason="", polled_at=NOON, poll_seconds=5)
+
+
+def unreachable(**facts):
+    known = {"pk": 1, "name": "prod", "state": Broker.UNREACHABLE, "reason": "connection refused at rabbit-1:15671", "poll_seconds": 5}
+    return Broker(**(known | {"polled_at": NOON - timedelta(minutes=4), "since": NOON - timedelta(minutes=3)} | facts))
+
+
+def abandoned(**facts):
+    known = {"pk": 7, "vhost": "/", "name": "mail", "type": "classic", "ready": 12480, "unacknowledged": 0, "depth": 12480, "consumers": 0}
+    rates = {"publish_per_second": 24.0, "deliver_per_second": 0.0, "ack_per_second": 0.0, "nobody_consumes_since": NOON - timedelta(minutes=8)}
+    return Queue(**(known | rates | facts))
+
+
+def test_a_broker_that_answers_needs_nobody():
+    assert incidents.of_broker(PROD, [], NOON, NOON) is None
+
+
+def test_an_unreachable_broker_says_since_when_and_why_and_from_when_the_numbers_are():
+    incident = incidents.of_broker(unreachable(), [], NOON, NOON)
+    assert incident.title == "prod can't be reached; its queues are unknown"
+    assert incident.lead == "Connection refused at rabbit-1:15671. All numbers below are from 11:56:00."
+    assert incident.since == NOON - timedelta(minutes=3)
+    assert incident.level.word == "unknown"
+
+
+def test_what_still_works_is_said_only_while_events_arrive():
+    fresh, old = (EventSource(vhost="/", received_at=NOON - timedelta(seconds=seconds)) for seconds in (2, 60))
+    assert "worker nodes are live" in incidents.of_broker(unreachable(), [fresh], NOON, NOON).meaning
+    assert "worker nodes are live" not in incidents.of_broker(unreachable(), [old], NOON, NOON).meaning
+
+
+def test_a_broker_that_never_answered_has_no_numbers():
+    assert incidents.of_broker(unreachable(polled_at=None), [], NOON, NOON).lead.endswith("It has never answered, so there are no numbers.")
+
+
+def test_numbers_that_stand_still_without_a_poller_are_the_pollers_fault():
+    stalled = Broker(pk=1, name="prod", state=Broker.UP, polled_at=NOON - timedelta(minutes=2), poll_seconds=5)
+    assert incidents.of_broker(stalled, [], None, NOON).why == "No poller of Hareline runs."
+    assert "The poller runs" in incidents.of_broker(stalled, [], NOON, NOON).why
+
+
+def test_a_refused_login_names_the_setting_to_look_at():
+    incident = incidents.of_broker(unreachable(state=Broker.REFUSED, reason="401"), [], NOON, NOON)
+    assert "HARELINE_BROKERS" in incident.todo
+
+
+def test_an_abandoned_queue_is_told_with_its_numbers_and_its_page():
+    incident = incidents.of_queue(abandoned(), PROD, [], NOON)
+    assert incident.title == "mail is growing and nobody consumes it"
+    assert incident.lead == "12,480 messages wait. They arrive at 24.0 /s and leave at 0.0 /s."
+    assert incident.place == incidents.Place("Open mail", "queue", 7)
+    assert [(fact.name, fact.value) for fact in incident.facts][:3] == [("Ready", "12,480"), ("Growth", "24.0 /s"), ("Consumers", "0")]
+
+
+def test_workers_that_say_they_consume_it_are_the_evidence():
+    assert "worker-b@web-1 says that it consumes it" in incidents.of_queue(abandoned(), PROD, ["worker-b@web-1"], NOON).why
+
+
+def test_the_length_limit_says_when_it_is_reached_and_what_happens_then():
+    def meaning(**arguments):
+        return incidents.of_queue(abandoned(arguments={"x-max-length": 50_000, **arguments}), PROD, [], NOON).meaning
+
+    assert meaning().endswith("At this rate the length limit of 50,000 is reached in ~26 min 3 s; from then on the oldest are dropped.")
+    assert meaning(**{"x-dead-letter-exchange": "mail.dead"}).endswith("the oldest go to mail.dead.")
+    assert meaning(**{"x-overflow": "reject-publish"}).endswith("new messages are refused.")
+
+
+def test_a_worker_that_went_with_tasks_is_an_incident_and_one_without_is_not():
+    def worker(active):
+        return Worker(pk=3, broker=PROD, vhost="/", hostname="thumbs@media-1", state=Worker.GONE, active=active, reserved=0, heartbeat_at=NOON)
+
+    assert incidents.of_worker(worker(4), NOON).title == "thumbs@media-1 is gone with 4 tasks"
+    assert incidents.of_worker(worker(0), NOON) is None
+
+
+def test_the_worst_comes_first_and_of_equals_the_older_one():
+    old = incidents.of_queue(abandoned(name="old"), PROD, [], NOON)
+    new = incidents.of_queue(abandoned(name="new", nobody_consumes_since=NOON - timedelta(minutes=1)), PROD, [], NOON)
+    lost = incidents.of_queue(abandoned(name="lost", nobody_consumes_since=NOON), PROD, [], NOON)
+    assert incidents.worst_first([None, lost, new, old]) == [old, new, lost]

@@ -1,0 +1,202 @@
+"""The overview: the sentence first, what needs somebody, figures that are never 0 where they are unknown."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from brokers.models import Broker, Change, Node, PollAttempt, Queue, VirtualHost
+from dashboard.models import User
+from workers.models import EventSource, Worker
+
+pytestmark = pytest.mark.django_db
+PARTS = ["state", "figures", "changes", "queues", "workers", "nodes", "limits"]
+
+
+@pytest.fixture
+def now():
+    return timezone.now()
+
+
+@pytest.fixture
+def person(client):
+    client.force_login(User.objects.create_superuser("ada", password="secret"))
+    return client
+
+
+@pytest.fixture
+def prod(now):
+    numbers = {"ready": 14028, "unacknowledged": 39, "publish_per_second": 112.6, "deliver_per_second": 88.4, "poll_ms": 38.0}
+    broker = Broker.objects.create(name="prod", state=Broker.UP, reason="", since=now, polled_at=now, poll_seconds=60, **numbers)
+    VirtualHost.objects.create(broker=broker, name="/", first_seen_at=now)
+    return broker
+
+
+def queue(broker, name="mail", **facts):
+    now = timezone.now()
+    known = {"vhost": "/", "type": "classic", "state": "running", "ready": 10, "unacknowledged": 0, "depth": 10, "consumers": 1}
+    rates = {"publish_per_second": 5.0, "deliver_per_second": 5.0, "ack_per_second": 5.0}
+    return Queue.objects.create(broker=broker, name=name, first_seen_at=now, changed_at=now, **(known | rates | facts))
+
+
+def worker(broker, hostname="worker-a@web-1", **facts):
+    now = timezone.now()
+    known = {"vhost": "/", "state": Worker.ONLINE, "pool": "prefork", "concurrency": 8, "active": 5, "reserved": 0, "heartbeat_at": now, "since": now}
+    return Worker.objects.create(broker=broker, hostname=hostname, first_seen_at=now, changed_at=now, **(known | facts))
+
+
+def page(person, address="/"):
+    answer = person.get(address)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_without_a_broker_it_says_how_to_name_one(person):
+    html = page(person)
+    assert "No broker to watch yet" in html
+    assert "HARELINE_BROKERS=" in html
+
+
+def test_a_broker_that_was_never_polled_has_no_numbers(person):
+    Broker.objects.create(name="prod")
+    html = page(person)
+    assert "prod is not being polled; its queues are unknown" in html
+    assert '<span class="figure-value" data-text="ready">–</span>' in html
+
+
+def test_while_all_is_well_the_sentence_says_so(person, prod):
+    queue(prod)
+    queue(prod, "orders")
+    html = page(person)
+    assert "<h1>All 2 queues are moving</h1>" in html
+    assert "Nothing needs you." in html
+    assert "14,028" in html
+
+
+def test_what_needs_somebody_comes_first_and_whole(person, prod):
+    mail = queue(prod, consumers=0, nobody_consumes_since=timezone.now() - timedelta(minutes=8, seconds=40), deliver_per_second=0.0, ack_per_second=0.0)
+    html = page(person)
+    assert "<h1>mail is growing and nobody consumes it</h1>" in html
+    assert "8 min 4" in html
+    assert f'href="/queues/{mail.pk}/">Open mail</a>' in html
+
+
+def test_several_problems_are_counted_and_the_others_are_lines(person, prod):
+    queue(prod, consumers=0)
+    worker(prod, state=Worker.GONE, active=4)
+    html = page(person)
+    assert "<h1>2 problems</h1>" in html
+    assert "worker-a@web-1 is gone with 4 tasks" in html
+
+
+def test_what_is_only_worth_a_look_is_a_line(person, prod):
+    queue(prod)
+    queue(prod, "mail.dead", consumers=0, publish_per_second=0.0)
+    html = page(person)
+    assert "<h1>1 of 2 queues are moving</h1>" in html
+    assert "10 messages wait and nobody consumes it, but nothing is added." in html
+
+
+def test_celerys_own_queues_are_not_counted(person, prod):
+    queue(prod)
+    queue(prod, "celery@web-1.celery.pidbox", consumers=0)
+    assert "The only queue is moving" in page(person)
+
+
+def test_an_unreachable_broker_keeps_its_old_numbers_marked_with_their_age(person, prod, now):
+    queue(prod)
+    Broker.objects.update(
+        state=Broker.UNREACHABLE, reason="connection refused at rabbit-1:15671", polled_at=now - timedelta(minutes=9), since=now - timedelta(minutes=8)
+    )
+    for seconds, answered in ((540, True), (480, False), (475, False), (470, False)):
+        PollAttempt.objects.create(broker=prod, at=now - timedelta(seconds=seconds), answered=answered, ms=2, reason="" if answered else "connection refused")
+    html = page(person)
+    assert "prod can&#x27;t be reached; its queues are unknown" in html
+    assert "All numbers below are from" in html
+    assert f'id="broker-{prod.pk}" data-level="unknown" data-stale="yes"' in html
+    assert "connection refused: the first of 3 tries" in html
+    assert "unknown<span" in html
+    assert "queues are moving" not in html
+
+
+def test_slots_and_tasks_are_sums_of_what_worker_nodes_tell(person, prod):
+    worker(prod, succeeded_per_second=4.0, failed_per_second=0.5)
+    worker(prod, "worker-b@web-1", active=1, concurrency=4, succeeded_per_second=1.0, failed_per_second=0.0)
+    worker(prod, "silent@web-1", active=None, concurrency=None)
+    html = page(person)
+    assert "6 <small>of 12</small>" in html
+    assert "1 node does not tell" in html
+    assert "5.0 <small>/s</small>" in html
+    assert "0.5 /s fail" in html
+
+
+def test_unknown_slots_are_unknown_with_the_reason(person, prod):
+    html = page(person, "/?part=figures")
+    assert html.count('<span class="figure-unknown">unknown</span>') == 2
+    assert "no worker node was seen" in html
+
+
+def test_what_we_may_not_see_is_said_with_the_line_that_grants_it(person, prod, now):
+    prod.limits_to_sight = [
+        {"vhost": "/secret", "what": "queues", "why": "no permission there", "grant": "rabbitmqctl set_permissions -p /secret guest '' '' ''"}
+    ]
+    prod.save()
+    EventSource.objects.create(broker=prod, vhost="/", state=EventSource.REFUSED, reason="may not bind", grant="rabbitmqctl set_permissions -p / guest a b c")
+    html = page(person)
+    assert "rabbitmqctl set_permissions -p /secret guest &#x27;&#x27; &#x27;&#x27; &#x27;&#x27;" in html
+    assert "may not bind" in html
+    assert "rabbitmqctl set_permissions -p / guest a b c" in html
+
+
+def test_broker_nodes_stand_against_their_limits(person, prod, now):
+    Node.objects.create(broker=prod, name="rabbit@rabbit-1", running=True, memory_used_bytes=1_213_000_000, memory_limit_bytes=3_200_000_000, at=now)
+    html = page(person, "/?part=nodes")
+    assert "1.21 GB" in html
+    assert 'width="37.9%"' in html
+    assert "polled every 1 min, answered in 38 ms" in html
+
+
+def test_what_changed_is_told_with_its_time(person, prod, now):
+    Change.objects.create(broker=prod, vhost="/", at=now, kind="binding", what="added", name="order.*", text="binding order.* to receipts added")
+    assert "binding order.* to receipts added" in page(person, "/?part=changes")
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_alone_is_what_the_page_shows(person, prod, part):
+    queue(prod)
+    worker(prod)
+    fragment = page(person, f"/?part={part}")
+    assert "<html" not in fragment
+    assert f'data-part="{part}"' in page(person)
+
+
+def test_names_are_text_whatever_they_hold(person, prod):
+    queue(prod, "<script>alert(1)</script>", consumers=0)
+    assert "<script>alert(1)" not in page(person)
+
+
+def test_several_brokers_have_a_card_each(person, prod, now):
+    Broker.objects.create(name="staging", state=Broker.UNREACHABLE, reason="connection refused", since=now)
+    queue(prod)
+    html = page(person)
+    assert f'id="broker-{prod.pk}"' in html
+    assert 'href="/?broker=staging"' in html
+    assert "staging can&#x27;t be reached" in html
+    assert "All 1 queues" not in html
+    assert page(person, "/?broker=prod").count("<figure") == 1
+
+
+def test_the_page_listens_to_what_it_shows(person, prod):
+    queue(prod)
+    worker(prod)
+    html = page(person)
+    for topic in (f"broker/{prod.pk}", f"queues/{prod.pk}/%2F", f"workers/{prod.pk}/%2F"):
+        assert f"&quot;{topic}&quot;" in html
+
+
+def test_the_virtual_host_narrows_queues_and_says_so_in_the_links(person, prod):
+    queue(prod)
+    queue(prod, "elsewhere", vhost="/other")
+    html = page(person, "/?broker=prod&vhost=%2F")
+    assert "elsewhere" not in html
+    assert "/queues/?broker=prod&amp;vhost=%2F" in html
