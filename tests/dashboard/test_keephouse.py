@@ -1,0 +1,66 @@
+"""`manage.py keephouse`: what is due is done, a failure stops nothing, SIGTERM ends it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from django.db import OperationalError
+
+from brokers import leases
+from dashboard.management.commands.keephouse import Chore, Command, chores, do_due
+from tests.waiting import wait_until
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+def test_a_chore_is_done_when_it_is_due() -> None:
+    times: list[datetime] = []
+    work = [Chore("sweep", timedelta(minutes=1), times.append)]
+    assert do_due(work, NOON) == ["sweep"]
+    assert do_due(work, NOON + timedelta(seconds=59)) == []
+    assert do_due(work, NOON + timedelta(seconds=60)) == ["sweep"]
+    assert times == [NOON, NOON + timedelta(seconds=60)]
+
+
+def test_a_chore_that_fails_does_not_stop_the_others() -> None:
+    def fail(_: datetime) -> None:
+        raise OperationalError("disk full")
+
+    work = [Chore("fail", timedelta(minutes=1), fail), Chore("sweep", timedelta(minutes=1), lambda _: None)]
+    assert do_due(work, NOON) == ["sweep"]
+    assert do_due(work, NOON + timedelta(seconds=5)) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_every_chore_works_on_a_real_database() -> None:
+    assert do_due(chores(), NOON) == [chore.name for chore in chores()]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_second_process_stands_by() -> None:
+    Command().round("first", [])
+    Command().round("second", [])
+    assert {beat.holder: beat.standby for beat in leases.heartbeats()} == {"first": False, "second": True}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_sigterm_ends_the_process_within_two_seconds() -> None:
+    root = Path(__file__).resolve().parent.parent.parent
+    process = subprocess.Popen([sys.executable, "manage.py", "keephouse"], cwd=root, env=os.environ)
+    try:
+        wait_until(lambda: any(beat.kind == "chores" for beat in leases.heartbeats()), seconds=30)
+        before = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+        assert time.monotonic() - before < 2
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()

@@ -1,0 +1,76 @@
+"""`manage.py prepare`: the admin, the token of the environment, the static files."""
+
+from __future__ import annotations
+
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.conf import LazySettings
+from django.core.management import CommandError, call_command
+
+from dashboard.management.commands.prepare import collect_static_files
+from dashboard.models import ApiToken, User
+from dashboard.tokens import digest
+
+
+def prepare() -> str:
+    """What the command prints."""
+    output = StringIO()
+    call_command("prepare", stdout=output)
+    return output.getvalue().strip()
+
+
+@pytest.fixture(autouse=True)
+def own_static_root(settings: LazySettings, tmp_path: Path) -> None:
+    settings.STATIC_ROOT = tmp_path / "static"
+
+
+@pytest.mark.django_db
+def test_the_first_start_makes_an_admin_and_prints_the_password_once() -> None:
+    password = prepare()
+    admin = User.objects.get(username="admin")
+    assert admin.check_password(password)
+    assert admin.is_superuser
+    assert prepare() == ""
+    assert User.objects.get(username="admin").password == admin.password
+
+
+@pytest.mark.django_db
+def test_a_password_of_the_environment_is_set_and_never_printed(settings: LazySettings) -> None:
+    prepare()
+    settings.ADMIN_PASSWORD = "a password of ours"
+    assert prepare() == ""
+    hashed = User.objects.get(username="admin").password
+    assert User.objects.get(username="admin").check_password("a password of ours")
+    prepare()
+    assert User.objects.get(username="admin").password == hashed  # so that its sessions go on
+
+
+@pytest.mark.django_db
+def test_a_token_of_the_environment_comes_changes_and_goes(settings: LazySettings) -> None:
+    for token in ("first token", "second token"):
+        settings.API_TOKEN = token
+        prepare()
+        assert [row.sha256 for row in ApiToken.objects.all()] == [digest(token)]
+    settings.API_TOKEN = ""
+    prepare()
+    assert not ApiToken.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_start_with_debug_on_is_refused(settings: LazySettings) -> None:
+    settings.DEBUG = True
+    with pytest.raises(CommandError, match="HARELINE_DEBUG"):
+        prepare()
+
+
+def test_static_files_are_collected_again_only_when_something_changed(tmp_path: Path) -> None:
+    root = tmp_path / "static"
+    collect_static_files(root)
+    (root / "css" / "tokens.css").unlink()
+    collect_static_files(root)
+    assert not (root / "css" / "tokens.css").exists()
+    (root / ".collected").write_text("another state")
+    collect_static_files(root)
+    assert (root / "css" / "tokens.css").exists()

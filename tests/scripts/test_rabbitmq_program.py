@@ -1,0 +1,83 @@
+"""The demo's broker as a program."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from kombu.connection import Connection
+
+from script.rabbitmq_node import RabbitNode
+from script.rabbitmq_program import declare, hold_file
+from tests.conftest import TestNode
+from tests.waiting import wait_until
+from workers.demo import shop
+
+DEFINITIONS = Path(shop.__file__).with_name("definitions.json")
+
+
+def state(directory: Path) -> dict[str, object]:
+    return dict(json.loads((directory / "node.json").read_text()))
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.timeout(300)
+def test_it_runs_until_sigterm_can_be_held_and_leaves_nothing(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "script.rabbitmq_program", "run", str(tmp_path), str(DEFINITIONS)]
+    program = subprocess.Popen(command, cwd=Path(__file__).resolve().parent.parent.parent)
+    try:
+        wait_until(lambda: "/shop" in vhosts(tmp_path), seconds=60)
+        pids = [int(pid) for pid in state(tmp_path)["pids"]]  # type: ignore[attr-defined]
+        hold_file(tmp_path).touch()
+        wait_until(lambda: not any(is_alive(pid) for pid in pids), seconds=30)
+        hold_file(tmp_path).unlink()
+        wait_until(lambda: "/shop" in vhosts(tmp_path), seconds=60)
+        pids = [int(pid) for pid in state(tmp_path)["pids"]]  # type: ignore[attr-defined]
+        program.send_signal(signal.SIGTERM)
+        assert program.wait(30) == 0
+        assert not any(is_alive(pid) for pid in pids)
+    finally:
+        if program.poll() is None:
+            program.kill()
+            program.wait()
+
+
+def vhosts(directory: Path) -> list[str]:
+    """The names of the node's virtual hosts; none while it is not up."""
+    if not (directory / "node.json").exists():
+        return []
+    try:
+        return [vhost["name"] for vhost in RabbitNode(directory).api("GET", "vhosts", timeout_seconds=2)]
+    except (OSError, KeyError):
+        return []
+
+
+def test_the_node_goes_when_its_starter_is_killed(tmp_path: Path) -> None:
+    program = subprocess.Popen([sys.executable, "-m", "script.rabbitmq_program", "run", str(tmp_path)], cwd=Path(__file__).resolve().parent.parent.parent)
+    wait_until(lambda: "/" in vhosts(tmp_path), seconds=60)
+    pids = [int(pid) for pid in state(tmp_path)["pids"]]  # type: ignore[attr-defined]
+    program.kill()
+    program.wait()
+    wait_until(lambda: not any(is_alive(pid) for pid in pids), seconds=30)
+
+
+def test_the_shop_declares_what_the_broker_already_has(rabbitmq: TestNode) -> None:
+    declare(rabbitmq, DEFINITIONS)
+    with Connection(shop.url(rabbitmq.amqp_url())) as connection, connection.channel() as channel:
+        for name in shop.CELERY_QUEUES:
+            shop.queue(name)(channel).declare()  # another argument than the broker's would be refused
+    types = {exchange["type"] for exchange in rabbitmq.api("GET", "exchanges/%2Fshop") if exchange["name"].startswith("shop.")}
+    assert types == {"direct", "topic", "fanout", "headers"}
+    rabbitmq.api("DELETE", "vhosts/%2Fshop")

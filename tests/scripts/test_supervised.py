@@ -1,0 +1,66 @@
+"""What the supervisor is told, and what stops a start before it begins."""
+
+from __future__ import annotations
+
+import configparser
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from script.supervised import DEMO, HARELINE, choose_port, configuration, refuse_second_start, web
+
+
+def read(text: str) -> configparser.ConfigParser:
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read_string(text)
+    return parser
+
+
+def test_the_broker_of_the_demo_starts_first_and_stops_last() -> None:
+    parsed = read(configuration((*HARELINE, web("127.0.0.1", 8000), *DEMO), Path("/data"), quiet=True))
+    order = sorted((int(parsed[section]["priority"]), section) for section in parsed.sections() if section.startswith("group:"))
+    assert [section for _, section in order] == ["group:broker", "group:hareline", "group:demo", "group:announcement"]
+
+
+def test_all_processes_have_thirty_seconds_to_stop_at_most() -> None:
+    slowest = {stage: max(program.stop_seconds for program in (*HARELINE, *DEMO) if program.stage == stage) for stage in ("broker", "hareline", "demo")}
+    assert sum(slowest.values()) < 30
+
+
+def test_a_data_directory_may_have_a_percent_sign_and_spaces() -> None:
+    parsed = read(configuration(HARELINE, Path("/data 100%"), quiet=True))
+    assert parsed["supervisord"]["logfile"] == "/data 100%%/log/supervisor.log"
+
+
+def test_a_server_speaks_on_the_terminal_and_a_demo_in_files() -> None:
+    assert read(configuration(HARELINE, Path("/data"), quiet=False))["program:poller"]["stdout_logfile"] == "/dev/fd/1"
+    demo = read(configuration(HARELINE, Path("/data"), quiet=True))
+    assert demo["program:poller"]["stdout_logfile"] == "/data/log/poller.log"
+    assert demo["program:announcement"]["stdout_logfile"] == "/dev/fd/1"
+
+
+def test_a_busy_port_stops_a_server_with_the_name_of_its_variable() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(SystemExit, match="HARELINE_PORT"):
+        choose_port("127.0.0.1", taken.getsockname()[1], ())
+
+
+def test_a_demo_takes_the_next_port() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert choose_port("127.0.0.1", port, range(port + 1, 65_000)) > port
+
+
+def test_an_address_of_another_machine_is_refused_by_name() -> None:
+    with pytest.raises(SystemExit, match="HARELINE_HOST"):
+        choose_port("192.0.2.1", 8000, ())
+
+
+def test_a_second_start_with_the_same_data_is_refused(tmp_path: Path) -> None:
+    pid_file = tmp_path / "supervisor.pid"
+    refuse_second_start(pid_file, tmp_path / "supervisor.conf")  # no file: nothing runs
+    pid_file.write_text(str(os.getpid()))
+    refuse_second_start(pid_file, tmp_path / "supervisor.conf")  # the process is not a supervisor of ours
+    with pytest.raises(SystemExit, match="runs already"):
+        refuse_second_start(pid_file, Path("pytest"))
