@@ -1,0 +1,34 @@
+"""The API keeps to its own description, whatever it is asked: schemathesis makes the questions, in this process, a bounded number."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import schemathesis
+from django.core.wsgi import get_wsgi_application
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance, status_code_conformance
+
+from dashboard.api.routes import api
+from tests.api.conftest import World
+
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+QUESTIONS = 10
+OPERATIONS = sorted(api.get_openapi_schema()["paths"])
+
+
+@pytest.mark.parametrize("path", OPERATIONS)
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
+def test_every_answer_is_as_described(world: World, path: str, mode: GenerationMode) -> None:
+    description: Any = schemathesis.openapi.from_dict(api.get_openapi_schema())
+    description.app = get_wsgi_application()
+
+    @settings(max_examples=QUESTIONS, deadline=None, derandomize=True, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+    @given(case=description[path]["GET"].as_strategy(generation_mode=mode))
+    def ask(case: Any) -> None:
+        case.call_and_validate(headers={"Authorization": f"Bearer {world.token}", "Accept-Encoding": "identity"}, base_url="http://testserver", checks=CHECKS)
+
+    ask()
