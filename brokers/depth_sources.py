@@ -91,9 +91,8 @@ def _totals(api: ManagementApi, memory: PollMemory, now: datetime) -> dict[Queue
         memory.policies_at = now
     queues = {queue.key: _remembering(queue, memory.known.get(queue.key)) for queue in api.queues_totals()}
     _learn(memory, queues, now)
-    if memory.consumers_listed is not None:
-        for key, queue in queues.items():
-            queue.consumers = memory.consumers_listed.get(key, 0)
+    for key, queue in queues.items():
+        queue.consumers = memory.consumers_listed.get(key)
     return queues
 
 

@@ -6,6 +6,7 @@ What the JSON means is in `brokers.parse`; which answers a poll asks for is in `
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
@@ -54,7 +55,8 @@ class ManagementApi:
     def __init__(self, address: BrokerAddress, ca_file: str | None = None, limits: Limits | None = None) -> None:
         self.address = address
         self.limits = limits or Limits()
-        self.waited_seconds = 0.0  # time spent waiting for answers, ever growing: what polling costs
+        self.busy_seconds = 0.0  # how long the broker worked for us, ever growing: waiting for answers, less the shortest wait (the way there)
+        self._shortest_seconds = math.inf
         self._urls = list(address.urls)  # the one that answered last comes first
         self._watch = Watch()
         self._session = requests.Session()
@@ -186,7 +188,9 @@ class ManagementApi:
         except ValueError as error:  # requests lets some of the standard library through: a host name that can't be encoded
             raise BrokerUnreachable(f"the address {host} can't be used ({place})") from error
         finally:
-            self.waited_seconds += time.monotonic() - began
+            waited = time.monotonic() - began
+            self._shortest_seconds = min(self._shortest_seconds, waited)
+            self.busy_seconds += waited - self._shortest_seconds
 
     def _body(self, response: requests.Response, place: str) -> bytes:
         status = response.status_code

@@ -90,7 +90,7 @@ class PollLoop:
             return self.poll_seconds
         interests = queries.active_interests(self.broker_id, now)
         looked_at = {kind: [(found.vhost, found.name) for found in interests if found.kind == kind] for kind in ("queue", "exchange")}
-        began, waited = time.monotonic(), self._api.waited_seconds
+        began, busy = time.monotonic(), self._api.busy_seconds
         try:
             poll = poll_once(self._api, now, self._memory, looked_at["queue"], looked_at["exchange"])
         except BrokerError as error:
@@ -98,7 +98,7 @@ class PollLoop:
                 self._save_failure(error, (time.monotonic() - began) * 1000)
             return self.poll_seconds * random.uniform(0.8, 1.0)  # noqa: S311  (so that many pollers don't fall on a broker that comes back)
         if self._hold_lease(datetime.now(UTC)):
-            self._costs.append(self._api.waited_seconds - waited)
+            self._costs.append(self._api.busy_seconds - busy)
             self._save(poll)
         return self._stored.poll_seconds
 

@@ -48,6 +48,6 @@ class PollMemory(msgspec.Struct):
     topologies: dict[str, Topology] = {}
     topology: Asked = Asked()
     clients: Asked = Asked()  # consumers, connections, channels
-    consumers_listed: dict[QueueKey, int] | None = None
+    consumers_listed: dict[QueueKey, int] = {}  # of the queues that were known when consumers were last asked for
     operator_policies_refused: bool = False
     user_tags: list[str] | None = None

@@ -124,11 +124,11 @@ def _topologies(
     likely = changed or (memory.binding_count or 0) <= FEW_OBJECTS
     if not memory.topology.due(now, likely):
         return None
-    began = api.waited_seconds
+    began = api.busy_seconds
     if exchanges is None:
         exchanges = api.exchanges()
     bindings, policies, operator_policies = api.bindings(), api.policies(), _allowed(api.operator_policies)
-    memory.topology = Asked(now, api.waited_seconds - began)
+    memory.topology = Asked(now, api.busy_seconds - began)
     memory.binding_count, memory.operator_policies_refused = len(bindings), operator_policies is None
     topologies = _assembled(memory.visible_vhosts, exchanges, queues, bindings, [*policies, *(operator_policies or [])])
     definitions = {vhost: topology.policies for vhost, topology in topologies.items()}
@@ -178,11 +178,12 @@ def _definition(queue: QueueStats) -> QueueDefinition:
 
 def _ask_clients(api: ManagementApi, memory: PollMemory, poll: Poll, now: datetime) -> None:
     """Adds consumers, connections and channels. Where the broker's statistics are off it lists connections only (else: status 400)."""
-    began, off = api.waited_seconds, poll.stats.overview.rates_mode == "off"
+    began, off = api.busy_seconds, poll.stats.overview.rates_mode == "off"
     poll.connections = api.connections()
     poll.consumers, poll.channels = ([], []) if off else (api.consumers(), api.channels())
-    memory.consumers_listed = None if off else dict(Counter((consumer.vhost, consumer.queue) for consumer in poll.consumers))
-    memory.clients = Asked(now, api.waited_seconds - began)
+    counted = Counter((consumer.vhost, consumer.queue) for consumer in poll.consumers)
+    memory.consumers_listed = {} if off else {key: counted[key] for key in poll.stats.queues}
+    memory.clients = Asked(now, api.busy_seconds - began)
 
 
 def _count_messages(overview: Overview, queues: Iterable[QueueStats]) -> None:

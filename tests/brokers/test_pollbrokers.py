@@ -1,0 +1,190 @@
+"""The process that polls: failures become facts, it recovers by itself, stands by, loses a round rather than itself, and ends quickly."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from django.db import connection
+from structlog.testing import capture_logs
+
+from brokers import leases, queries, store
+from brokers.addresses import BrokerAddress
+from brokers.models import Broker
+from brokers.poll_loop import PollLoop, run_all
+from brokers.scope import EVERYTHING
+from tests import waiting
+from tests.brokers.management import QUICK, FakeManagement, binding
+from tests.conftest import TestNode
+from tests.fault_server import Answer, FaultServer
+
+pytestmark = pytest.mark.django_db(transaction=True)
+POLL_SECONDS = 0.2
+
+
+@pytest.fixture
+def management(fault_server: FaultServer) -> FakeManagement:
+    return FakeManagement(fault_server)
+
+
+@contextmanager
+def polling(*addresses: BrokerAddress, holder: str = "a", poll_seconds: float = POLL_SECONDS) -> Iterator[list[PollLoop]]:
+    rows = store.ensure_brokers(addresses, datetime.now(UTC))
+    loops = [PollLoop(address, rows[address.name].pk, holder, poll_seconds, limits=QUICK) for address in addresses]
+    stop = threading.Event()
+
+    def run() -> None:
+        try:
+            run_all(loops, holder, stop)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield loops
+    finally:
+        stop.set()
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def broker(name: str = "prod") -> Broker:
+    found = queries.broker(EVERYTHING, name)
+    assert found is not None
+    return found
+
+
+def state(name: str = "prod") -> str:
+    return broker(name).state
+
+
+def depth_of(queue: str) -> int | None:
+    found = queries.queue(EVERYTHING, "prod", "/", queue)
+    return None if found is None else found.depth
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 30) -> None:
+    waiting.wait_until(condition, seconds)
+
+
+def is_(wanted: object, ask: Callable[[], object]) -> Callable[[], bool]:
+    return lambda: ask() == wanted
+
+
+def test_what_a_broker_tells_is_stored_again_and_again(management: FakeManagement) -> None:
+    management.set_bindings([binding("orders", "mail", "order.#")])
+    management.set_queues({"mail": 3})
+    with polling(management.address()):
+        wait_until(is_(3, lambda: depth_of("mail")))
+        assert (broker().state, broker().reason) == ("up", "")
+        assert (broker().poll_seconds or 0) >= POLL_SECONDS  # longer where this machine is so busy that answers take their time
+        management.set_queues({"mail": 5})
+        wait_until(is_(5, lambda: depth_of("mail")))
+        assert [heartbeat.kind for heartbeat in leases.heartbeats()] == ["poller"]
+        assert [found.routing_key for found in queries.bindings(EVERYTHING, broker="prod")] == ["order.#"]
+
+
+@pytest.mark.parametrize(
+    ("status", "wanted", "words"),
+    [(401, "refused", "refuses the user 'ann'"), (500, "unknown", "answered with status 500"), (302, "unknown", "redirect")],
+)
+def test_a_failure_is_a_fact_with_its_reason_and_passes(management: FakeManagement, status: int, wanted: str, words: str) -> None:
+    management.set_queues({"mail": 3})
+    with polling(management.address()):
+        wait_until(is_(3, lambda: depth_of("mail")))
+        management.fail("overview", status)
+        wait_until(is_(wanted, state))
+        assert words in broker().reason
+        assert depth_of("mail") == 3  # the last that is known, never 0
+        management.set_queues({"mail": 4})
+        wait_until(is_("up", state))
+        wait_until(is_(4, lambda: depth_of("mail")))
+
+
+def test_a_broker_that_can_not_be_reached_does_not_hold_up_the_others(management: FakeManagement) -> None:
+    management.set_queues({"mail": 3})
+    nowhere = BrokerAddress("nowhere", ("http://127.0.0.1:9",), "u", "p")
+    with polling(nowhere, management.address()):
+        wait_until(is_("unreachable", lambda: state("nowhere")))
+        wait_until(is_("up", state))
+        assert broker("nowhere").reason.startswith("connection refused at 127.0.0.1:9")
+        assert broker("nowhere").polled_at is None
+
+
+def test_of_two_processes_one_polls_and_the_other_takes_over(management: FakeManagement) -> None:
+    with polling(management.address(), holder="first"):
+        wait_until(is_("up", state))
+        with polling(management.address(), holder="second") as (standing_by,):
+            wait_until(lambda: standing_by.standing_by)
+            assert leases.holder_of("poll prod", datetime.now(UTC)) == "first"
+    with polling(management.address(), holder="third"):
+        wait_until(is_("third", lambda: leases.holder_of("poll prod", datetime.now(UTC))))
+
+
+def test_a_database_that_can_not_be_written_costs_the_round_and_is_said(management: FakeManagement) -> None:
+    management.set_queues({"mail": 3})
+    address = management.address()
+    loop = PollLoop(address, store.ensure_brokers([address], datetime.now(UTC))["prod"].pk, "a", POLL_SECONDS, limits=QUICK)
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA query_only = 1")
+    with capture_logs() as logs:
+        loop._survived_round()
+    assert [(entry["event"], entry["broker"]) for entry in logs] == [("round_lost", "prod")]
+    assert "readonly" in logs[0]["reason"]
+    assert broker().polled_at is None
+    loop._survived_round()
+    assert depth_of("mail") == 3
+    loop.stop()
+
+
+def test_an_error_of_ours_is_logged_with_its_traceback_and_polling_goes_on(management: FakeManagement) -> None:
+    address = management.address()
+    loop = PollLoop(address, 4711, "a", POLL_SECONDS, limits=QUICK)  # no such row
+    with capture_logs() as logs:
+        assert loop._survived_round() > 0
+    assert [entry["event"] for entry in logs] == ["poll_failed", "round_lost"]
+    assert logs[0]["exc_info"] is True
+    loop.stop()
+
+
+def test_sigterm_ends_the_process_within_two_seconds_also_amid_a_slow_answer(management: FakeManagement) -> None:
+    management.set("overview", Answer(delay_seconds=60))
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "dashboard.settings", "HARELINE_BROKERS": management.server.url.replace("//", "//u:p@")}
+    command = [sys.executable, "manage.py", "pollbrokers"]
+    process = subprocess.Popen(command, env=environment, cwd=Path(__file__).parents[2], stderr=subprocess.PIPE, text=True)
+    try:
+        wait_until(lambda: management.server.asked)
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        _, logged = process.communicate(timeout=10)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 0, logged
+    assert time.monotonic() - began < 2.5
+    assert "Traceback" not in logged
+
+
+def test_a_real_broker_that_is_killed_becomes_unreachable_and_recovers_by_itself(own_rabbitmq: TestNode) -> None:
+    own_rabbitmq.api("PUT", "queues/%2F/mail", {"durable": True})
+    with polling(own_rabbitmq.address("prod")):
+        wait_until(is_("up", state))
+        wait_until(is_(0, lambda: depth_of("mail")))
+        own_rabbitmq.kill()
+        wait_until(is_("unreachable", state))
+        assert "connection refused at 127.0.0.1" in broker().reason
+        assert depth_of("mail") == 0
+        own_rabbitmq.start()
+        wait_until(is_("up", state))
+        own_rabbitmq.api("POST", "bindings/%2F/e/amq.topic/q/mail", {"routing_key": "new.#"})
+        wait_until(lambda: "new.#" in [found.routing_key for found in queries.bindings(EVERYTHING, broker="prod")])
