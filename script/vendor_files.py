@@ -16,7 +16,7 @@ VENDOR = ROOT / "static" / "vendor"
 ICONS = ROOT / "static" / "icons.txt"
 FILES = (
     "htmx.org/dist/htmx.min.js",
-    "idiomorph/dist/idiomorph-ext.min.js",
+    "idiomorph/dist/idiomorph.min.js",
     "uplot/dist/uPlot.esm.js",
     "uplot/dist/uPlot.min.css",
     "modern-normalize/modern-normalize.css",
