@@ -70,6 +70,8 @@ class History(Protocol):
     def times(self) -> Sequence[datetime]: ...
     @property
     def values(self) -> Mapping[str, Sequence[float | None]]: ...
+    @property
+    def resolution_seconds(self) -> float: ...
 
 
 class TableRow(msgspec.Struct, frozen=True):
@@ -94,6 +96,7 @@ class Chart(msgspec.Struct, frozen=True):
     table: tuple[TableRow, ...]
     gaps: tuple[str, ...]  # stretches without a record, in words
     decimals: int
+    interval_seconds: int = 5  # how often numbers are recorded: points further apart than three of these are a gap
 
     @property
     def series(self) -> tuple[dict[str, Any], ...]:
@@ -136,6 +139,7 @@ def chart(
         table=tuple(TableRow(history.times[index], tuple(written(column[index]) for column in columns)) for index in newest(columns, TABLE_ROWS)),
         gaps=tuple(f"{formatting.clock(start)} to {formatting.clock(end)}" for start, end in gaps(history.times, columns)),
         decimals=decimals,
+        interval_seconds=max(1, round(history.resolution_seconds)),
     )
 
 

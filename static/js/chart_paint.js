@@ -14,15 +14,18 @@ export function clock(seconds) {
 }
 
 // The stretches [from, to] of the x scale without a value on any line, before the first and after the last record included.
-export function gapsOf(columns, step, from, to) {
+// `longest` is how far apart two records may be; an unknown point between two records is a gap whatever their distance.
+export function gapsOf(columns, longest, from, to) {
   const [times, ...lines] = columns;
-  const longest = 3 * step;
   const gaps = [];
   let last = null;
+  let lastIndex = 0;
   times.forEach((time, index) => {
     if (!lines.some((line) => line[index] != null)) return;
-    if (last === null ? time - from > longest : time - last > longest) gaps.push([last ?? from, time, last === null ? "before" : "between"]);
+    if (last === null && time - from > longest) gaps.push([from, time, "before"]);
+    else if (last !== null && (index - lastIndex > 1 || time - last > longest)) gaps.push([last, time, "between"]);
     last = time;
+    lastIndex = index;
   });
   if (last === null) gaps.push([from, to, "all"]);
   else if (to - last > longest) gaps.push([last, to, "since"]);

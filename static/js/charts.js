@@ -12,7 +12,7 @@ class LiveChart {
   constructor(figure) {
     this.figure = figure;
     this.part = (name) => figure.querySelector(`[data-chart-${name}]`);
-    const { series, points, marks, now, range, step, decimals } = figure.dataset;
+    const { series, points, marks, now, range, step, interval, decimals } = figure.dataset;
     this.lines = JSON.parse(series).map((line) => ({ ...line, dash: line.dash ? line.dash.split(" ").map(Number) : [] }));
     this.metrics = [...new Set(this.lines.flatMap((line) => line.metrics))];
     const { times, values } = JSON.parse(points);
@@ -24,6 +24,7 @@ class LiveChart {
     this.range = Number(range);
     this.step = Number(step);
     this.decimals = Number(decimals);
+    this.longest = 3 * Math.max(this.step, Number(interval));
     this.zoomed = null;
     this.build();
   }
@@ -101,7 +102,7 @@ class LiveChart {
   }
 
   gaps() {
-    return gapsOf(this.data, Math.max(this.step, 5), ...this.span());
+    return gapsOf(this.data, this.longest, ...this.span());
   }
 
   ends() {
@@ -142,7 +143,7 @@ class LiveChart {
   cursorTo(at) {
     if (at === null && this.at == null) return;
     this.at = at;
-    this.plot.setCursor(at === null ? { left: -10, top: -10 } : { left: this.plot.valToPos(this.times[at], "x"), top: 10 });
+    pointAt(at === null ? null : this.times[at]);
     this.part("said").textContent = at === null ? "" : this.sentence(at);
   }
 
@@ -170,13 +171,14 @@ class LiveChart {
       this.drawing = null;
       this.data = this.columns();
       this.plot.setData(this.data, true);
+      if (this.at != null) pointAt(this.times[this.at]);
     });
   }
 
   // The points of a pause (a hidden tab, a lost connection), asked for once.
   async catchUp() {
     const since = this.times.at(-1) ?? this.now() - this.range;
-    if (this.fetching || this.now() - since < 3 * Math.max(this.step, 5)) return;
+    if (this.fetching || this.now() - since < this.longest) return;
     this.fetching = true;
     try {
       const answers = await Promise.all(this.metrics.map((metric) => this.fetchMetric(metric, since)));
@@ -223,6 +225,11 @@ function zoom(span) {
     chart.part("whole").hidden = span === null;
     chart.plot.setData(chart.data, true);
   }
+}
+
+// The keyboard's cursor stands at the same moment in every chart; null takes it away.
+function pointAt(time) {
+  for (const { plot } of charts.values()) plot.setCursor(time === null ? { left: -10, top: -10 } : { left: plot.valToPos(time, "x"), top: 10 }, true, false);
 }
 
 function find() {

@@ -1,0 +1,163 @@
+"""The exchanges page and one exchange's page."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from brokers.models import Binding, Broker, Exchange, Policy, Queue
+from dashboard.models import User
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def now() -> datetime:
+    return timezone.now()
+
+
+@pytest.fixture
+def person(client: Client) -> Client:
+    client.force_login(User.objects.create_superuser("ada", password="secret"))
+    return client
+
+
+@pytest.fixture
+def broker(now: datetime) -> Broker:
+    return Broker.objects.create(name="prod", state=Broker.UP, reason="", since=now, polled_at=now, poll_seconds=60, version="3.10.8")
+
+
+def exchange(broker: Broker, name: str = "shop.orders", kind: str = "topic", **facts: Any) -> Exchange:
+    now = timezone.now()
+    known: dict[str, Any] = {"durable": True, "auto_delete": False, "internal": False, "first_seen_at": now, "changed_at": now}
+    return Exchange.objects.create(broker=broker, vhost="/", name=name, type=kind, **{**known, **facts})
+
+
+def bind(broker: Broker, source: str, destination: str, key: str = "", kind: str = "queue", **arguments: Any) -> Binding:
+    return Binding.objects.create(
+        broker=broker,
+        vhost="/",
+        source=source,
+        destination=destination,
+        destination_type=kind,
+        routing_key=key,
+        arguments=arguments,
+        first_seen_at=timezone.now(),
+    )
+
+
+def text_of(person: Client, address: str, **query: str) -> str:
+    answer = person.get(address, query)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def shown_on(page: str, *exchanges: Exchange) -> list[str]:
+    places = {page.find(f'id="exchange-{one.pk}"'): one.name for one in exchanges}
+    return [name for place, name in sorted(places.items()) if place >= 0]
+
+
+def test_a_stranger_is_sent_to_the_login(client: Client) -> None:
+    assert client.get("/exchanges/").headers["Location"].startswith("/login/")
+    assert client.get("/exchanges/1/").headers["Location"].startswith("/login/")
+
+
+def test_the_busiest_exchange_comes_first_with_its_bindings_counted(person: Client, broker: Broker) -> None:
+    calm, busy = exchange(broker, "calm", publish_in_per_second=0.2), exchange(broker, "busy", publish_in_per_second=24.0)
+    bind(broker, "busy", "a")
+    bind(broker, "busy", "b")
+    page = text_of(person, "/exchanges/")
+    assert shown_on(page, calm, busy) == ["busy", "calm"]
+    assert '<td role="cell" class="num bound-cell">2</td>' in page
+    assert f"exchanges/{broker.pk}/%2F" in page and f"topology/{broker.pk}/%2F" in page
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("type:topic", ["shop.orders"]),
+        ("shop", ["shop.notify", "shop.orders"]),
+        ("in>1", ["shop.orders"]),
+        ("internal:yes", []),
+        ("x:y", ["", "shop.notify", "shop.orders"]),
+    ],
+)
+def test_the_filter_chooses(person: Client, broker: Broker, text: str, names: list[str]) -> None:
+    found = (exchange(broker, publish_in_per_second=2.0), exchange(broker, "shop.notify", "fanout"), exchange(broker, "", "direct"))
+    assert shown_on(text_of(person, "/exchanges/", q=text, sort="name"), *found) == names
+
+
+def test_a_filter_that_hides_everything_names_what_hides_most(person: Client, broker: Broker) -> None:
+    exchange(broker)
+    page = text_of(person, "/exchanges/", q="type:topic in>100")
+    assert "<code>in&gt;100</code> hides most: without it there is 1." in page
+
+
+def test_an_unreachable_broker_has_unknown_exchanges(person: Client, now: datetime) -> None:
+    Broker.objects.create(name="prod", state=Broker.UNREACHABLE, reason="connection refused", since=now)
+    assert "Exchanges are unknown" in text_of(person, "/exchanges/")
+
+
+def test_the_completion_knows_what_exists(person: Client, broker: Broker) -> None:
+    found = {one["name"]: one["values"] for one in person.get("/exchanges/", {"part": "completion"}).json()["qualifiers"]}
+    assert ["topic", ""] in found["type"]
+
+
+def test_an_exchange_that_never_was_is_not_found(person: Client) -> None:
+    assert person.get("/exchanges/999/").status_code == 404
+
+
+def test_bindings_lead_to_queues_and_exchanges(person: Client, broker: Broker, now: datetime) -> None:
+    orders, notify = exchange(broker), exchange(broker, "shop.notify", "fanout")
+    mail = Queue.objects.create(broker=broker, vhost="/", name="a/b", first_seen_at=now, changed_at=now)
+    bind(broker, "shop.orders", "a/b", "order.#", note="x")
+    bind(broker, "shop.orders", "shop.notify", "#", "exchange")
+    page = text_of(person, f"/exchanges/{orders.pk}/")
+    assert f'href="/queues/{mail.pk}/"' in page and "keys that begin with order" in page and "note: x" in page
+    assert f'href="/exchanges/{notify.pk}/"' in page
+    into = text_of(person, f"/exchanges/{notify.pk}/", part="bindings")
+    assert "from other exchanges, 1" in into and f'href="/exchanges/{orders.pk}/"' in into
+
+
+def test_an_exchange_without_bindings_says_where_its_messages_end(person: Client, broker: Broker) -> None:
+    page = text_of(person, f"/exchanges/{exchange(broker).pk}/")
+    assert "Nothing is bound to this exchange: every message published here is dropped." in page
+    assert "What nothing matches is dropped" in page
+
+
+def test_the_alternate_is_the_arguments_before_the_policys(person: Client, broker: Broker) -> None:
+    unrouted = exchange(broker, "unrouted", "fanout")
+    Policy.objects.create(broker=broker, vhost="/", name="p", pattern=".*", apply_to="exchanges", priority=0, definition={"alternate-exchange": "unrouted"})
+    by_policy = text_of(person, f"/exchanges/{exchange(broker, policy='p').pk}/", part="what")
+    assert "by policy p" in by_policy and f'href="/exchanges/{unrouted.pk}/"' in by_policy
+    by_argument = text_of(person, f"/exchanges/{exchange(broker, 'other', policy='p', arguments={'alternate-exchange': 'nowhere'}).pk}/", part="what")
+    assert "by the argument alternate-exchange; it does not exist" in by_argument
+
+
+def test_the_default_exchange_is_named_and_explained(person: Client, broker: Broker) -> None:
+    page = text_of(person, f"/exchanges/{exchange(broker, '', 'direct').pk}/")
+    assert "(default)" in page and "whose name is its routing key" in page and "can have no alternate" in page
+
+
+def test_who_publishes_is_asked_then_told(person: Client, broker: Broker, now: datetime) -> None:
+    orders = exchange(broker)
+    address = f"/exchanges/{orders.pk}/"
+    assert "Being asked" in text_of(person, address, part="publishers")
+    publishers = [{"connection": "c1", "host": "<web-1>", "user": "shop", "per_second": 21.6}]
+    Exchange.objects.filter(pk=orders.pk).update(publishers=publishers, publishers_at=now)
+    told = text_of(person, address, part="publishers")
+    assert "&lt;web-1&gt;" in told and "21.6" in told
+    Exchange.objects.filter(pk=orders.pk).update(publishers=[])
+    assert "Nobody published" in text_of(person, address, part="publishers")
+    Broker.objects.update(state=Broker.UNREACHABLE, polled_at=now - timedelta(hours=1))
+    Exchange.objects.filter(pk=orders.pk).update(publishers=None)
+    assert "Unknown, because prod is unreachable" in text_of(person, address, part="publishers")
+
+
+def test_an_exchange_that_is_gone_keeps_its_page(person: Client, broker: Broker, now: datetime) -> None:
+    page = text_of(person, f"/exchanges/{exchange(broker, gone_at=now).pk}/")
+    assert "This exchange no longer exists." in page
