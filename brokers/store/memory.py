@@ -30,7 +30,7 @@ class QueueRow:
     `told` and `defined` are what the last poll said, so that a queue of which the next one says the same costs next to nothing.
     """
 
-    __slots__ = ("defined", "definition", "meters", "numbers", "peaks", "pk", "told")
+    __slots__ = ("defined", "definition", "idle", "meters", "numbers", "peaks", "pk", "told")
 
     def __init__(self, pk: int, numbers: Sequence[Any], definition: Sequence[Any], step: int) -> None:
         self.pk = pk
@@ -38,6 +38,7 @@ class QueueRow:
         self.definition = tuple(definition)
         self.told: tuple[Any, ...] | None = None
         self.defined: tuple[Any, ...] | None = None
+        self.idle = False  # nothing flows: while the broker says the same, the numbers stay
         self.meters: list[Meter] | None = None
         self.peaks: list[tuple[int, int]] = []
         # when the stored peak happened is not stored: it counts from now, so after a restart it may stay up to a day longer

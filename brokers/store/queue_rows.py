@@ -37,11 +37,17 @@ def save_queues(broker_id: int, poll: BrokerStats, memory: BrokerMemory) -> list
     gone, added = _gone(poll, rows), []
     for key, queue in poll.queues.items():
         row = rows.get(key)
-        if row is None or key in gone:
+        if row is None:
             added.append(queue)
             continue
-        if _redefine(row, queue):
-            redefined.append((row.pk, (*row.definition, at)))
+        defined = _defined(queue)
+        if defined != row.defined:
+            if _made_again(queue, row):
+                gone.add(key)
+                added.append(queue)
+                continue
+            if _redefine(row, defined):
+                redefined.append((row.pk, (*row.definition, at)))
         if _renumber(row, queue, memory, at, step):
             changed.append((row.pk, (*row.numbers, at)))
     for row in (rows[key] for key in rows.keys() - poll.queues.keys() - gone):  # in virtual hosts that we may no longer look into
@@ -59,13 +65,8 @@ def save_queues(broker_id: int, poll: BrokerStats, memory: BrokerMemory) -> list
 
 
 def _gone(poll: BrokerStats, rows: Mapping[QueueKey, QueueRow]) -> set[QueueKey]:
-    """Keys of rows whose queue no longer exists: not listed where we may look, in a virtual host that went, or made again with another definition."""
-    gone = {key for key in rows.keys() - poll.queues.keys() if key[0] not in poll.vhosts or key[0] in poll.visible_vhosts}
-    for key, queue in poll.queues.items():
-        row = rows.get(key)
-        if row is not None and row.defined != _defined(queue) and _made_again(queue, row):
-            gone.add(key)
-    return gone
+    """Keys of rows whose queue no longer exists: not listed where we may look, or in a virtual host that went."""
+    return {key for key in rows.keys() - poll.queues.keys() if key[0] not in poll.vhosts or key[0] in poll.visible_vhosts}
 
 
 def _made_again(queue: QueueStats, row: QueueRow) -> bool:
@@ -90,11 +91,8 @@ def _definition(defined: Values, was: Values) -> Values:
     return tuple(old if new is None or (new == "" and name in ("type", "node")) else new for name, new, old in zip(DEFINITION, defined, was, strict=True))
 
 
-def _redefine(row: QueueRow, queue: QueueStats) -> bool:
+def _redefine(row: QueueRow, defined: Values) -> bool:
     """True if the row's definition changed."""
-    defined = _defined(queue)
-    if defined == row.defined:
-        return False
     row.defined = defined
     definition = _definition(defined, row.definition)
     if row.same_definition(definition):
@@ -113,21 +111,22 @@ def _told(queue: QueueStats) -> Values:
 def _renumber(row: QueueRow, queue: QueueStats, memory: BrokerMemory, at: datetime, step: int) -> bool:
     """True if the row's numbers changed."""
     told = _told(queue)
-    if told == row.told and not row.peak_ends(step) and not any(row.numbers[_RATES]) and _all_known(row, told):
+    if row.idle and told == row.told and not row.peak_ends(step):
         return False
     if row.told is not None and row.meters is not None and memory.polled_at is not None:
         _read(row, row.told[_COUNTERS], memory, memory.polled_at)  # polls that said the same were passed over: the counters stood still until then
     row.told = told
     numbers = _numbers(queue, row, memory, at, step)
+    row.idle = not any(numbers[_RATES]) and _all_known(numbers, told)
     if numbers == row.numbers:
         return False
     row.numbers = numbers
     return True
 
 
-def _all_known(row: QueueRow, told: Values) -> bool:
+def _all_known(numbers: Values, told: Values) -> bool:
     """Every counter that the broker tells has its rate already (of the rest there is none)."""
-    return all(rate is not None for rate, count in zip(row.numbers[_RATES], told[_COUNTERS], strict=True) if count is not None)
+    return all(rate is not None for rate, count in zip(numbers[_RATES], told[_COUNTERS], strict=True) if count is not None)
 
 
 def _read(row: QueueRow, counts: Values, memory: BrokerMemory, at: datetime) -> Values:
@@ -169,7 +168,7 @@ def _add(broker_id: int, added: list[QueueStats], memory: BrokerMemory, at: date
     rows, objects, step = [], [], peak_step(at)
     for queue in added:
         row = QueueRow(0, _UNKNOWN, _NOTHING_DEFINED, step)
-        _redefine(row, queue)
+        _redefine(row, _defined(queue))
         _renumber(row, queue, memory, at, step)
         fields = {**dict(zip(NUMBERS, row.numbers, strict=True)), **dict(zip(DEFINITION, row.definition, strict=True))}
         objects.append(Queue(broker_id=broker_id, vhost=queue.vhost, name=queue.name, first_seen_at=at, changed_at=at, **fields))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
@@ -40,8 +41,10 @@ def _column(model: type[Model], name: str) -> str:
 def _preparation(model: type[Model], name: str) -> Callable[[Any], Any] | None:
     """What makes a value of the field fit for the database; None for numbers and texts, which are fit as they are."""
     field = model._meta.get_field(name)
-    if isinstance(field, (DateTimeField, JSONField)):
+    if isinstance(field, JSONField):
         return lambda value: field.get_db_prep_save(value, connection)
+    if isinstance(field, DateTimeField):
+        return functools.cache(lambda value: field.get_db_prep_save(value, connection))  # few moments in many rows
     return None
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import pytest
 
 from brokers import queries, store
-from brokers.models import Binding, Broker, Exchange, Policy, Queue, Snapshot, TopologyVersion
+from brokers.models import Broker, Queue, Snapshot
 from brokers.scope import EVERYTHING
-from brokers.stats import ChannelStats, ConnectionStats, ConsumerStats, ExchangeStats, NodeStats
+from brokers.stats import ExchangeStats, NodeStats
 from brokers.store import BrokerMemory
-from brokers.topology import BindingDefinition, ExchangeDefinition, PolicyDefinition, QueueDefinition, Topology
 from tests.brokers.facts import NOON, a_broker, a_poll, a_queue, a_topology, after
 
 pytestmark = pytest.mark.django_db
@@ -149,6 +148,16 @@ def test_memory_that_jitters_is_not_a_change() -> None:
     assert (the_queue("idle").memory_bytes, the_queue("idle").changed_at) == (55_296, NOON)
 
 
+def test_an_idle_queue_that_wakes_up_has_a_rate_over_the_moments_at_which_it_was_seen_idle() -> None:
+    broker, memory, found = a_broker(), BrokerMemory(), []
+    for number, published in enumerate((7, 7, 7, 7, 7, 57, 107)):
+        at = after(5 * number)
+        store.save_poll(broker.pk, a_poll(at, a_queue("mail", published=published, delivered=0)), at, memory)
+        found.append(the_queue("mail").publish_per_second)
+    assert found == [None, 0.0, 0.0, 0.0, 0.0, 5.0, 10.0]
+    assert the_queue("mail").deliver_per_second == 0.0
+
+
 def test_a_failure_is_told_with_its_beginning_and_no_number_becomes_zero() -> None:
     broker, memory = a_broker(), BrokerMemory()
     store.save_poll(broker.pk, a_poll(NOON, a_queue("mail", ready=5), overview={"ready": 5}), NOON, memory)
@@ -223,65 +232,6 @@ def test_the_rates_of_exchanges_are_kept_through_polls_that_did_not_ask_for_them
     exchange = queries.exchange(EVERYTHING, "prod", "/", "orders")
     assert exchange is not None
     assert (exchange.publish_in_per_second, exchange.publish_out_per_second) == (10.0, 20.0)
-
-
-class TestTopology:
-    def test_rows_are_added_and_gone_and_told(self) -> None:
-        broker, memory = a_broker(), BrokerMemory()
-        store.save_topology(broker.pk, {"/": a_topology(("orders", "a", "mail"))}, None, None, None, NOON, memory)
-        assert texts(broker) == []
-        store.save_topology(broker.pk, {"/": a_topology(("orders", "b", "mail"))}, None, None, None, after(30), memory)
-        assert [binding.routing_key for binding in queries.bindings(EVERYTHING, source="orders")] == ["b"]
-        assert Binding.objects.get(routing_key="a").gone_at == after(30)
-        assert sorted(texts(broker)) == ["Binding a from orders to mail removed", "Binding b from orders to mail added"]
-        assert [version.at for version in TopologyVersion.objects.order_by("at")] == [NOON, after(30)]
-        assert Broker.objects.get().revision == 2
-
-    def test_the_same_topology_changes_nothing_with_and_without_a_memory(self) -> None:
-        broker, memory = a_broker(), BrokerMemory()
-        for kept in (memory, memory, None):
-            topology = a_topology(("orders", "a", "mail"), policies=(PolicyDefinition("limits", "", "all", 0, {"max-length": 5}),))
-            store.save_topology(broker.pk, {"/": topology}, None, None, None, NOON, kept)
-        assert (Binding.objects.count(), Exchange.objects.count(), Policy.objects.count(), TopologyVersion.objects.count()) == (1, 2, 1, 1)
-
-    def test_what_clients_churn_makes_no_version(self) -> None:
-        broker = a_broker()
-        for number in range(3):
-            queue = QueueDefinition(f"amq.gen-{number}", exclusive=True)
-            binding = BindingDefinition("", queue.name, "queue", queue.name, {}, queue.name)
-            store.save_topology(broker.pk, {"/": a_topology(queues=(queue,), bindings=(binding,))}, None, None, None, after(number), None)
-        assert TopologyVersion.objects.count() == 1
-        assert [found.destination for found in queries.bindings(EVERYTHING)] == ["amq.gen-2"]
-
-    def test_an_exchange_made_again_is_a_new_row(self) -> None:
-        broker = a_broker()
-        for at, kind in ((NOON, "topic"), (after(5), "fanout")):
-            store.save_topology(broker.pk, {"/": Topology("/", (ExchangeDefinition("orders", kind),))}, None, None, None, at)
-        assert list(Exchange.objects.order_by("pk").values_list("type", "gone_at")) == [("topic", after(5)), ("fanout", None)]
-
-    def test_consumers_connections_and_channels_keep_their_rows_while_they_are_equal(self) -> None:
-        broker = a_broker()
-        connection = ConnectionStats("/", "10.0.0.1:5 -> 10.0.0.2:5672", "worker", "10.0.0.1", peer_port=5)
-        one, two = (ConsumerStats("/", "mail", tag, connection.name, arguments={"x": 1}) for tag in ("one", "two"))
-        channel = ChannelStats("/", "1", connection.name, 1, prefetch=4)
-        store.save_topology(broker.pk, None, [connection], [channel], [one, two], NOON)
-        keys = {consumer.tag: consumer.pk for consumer in queries.consumers(EVERYTHING, broker.pk)}
-        store.save_topology(broker.pk, None, None, [channel], [two], after(30))
-        assert [(consumer.tag, consumer.pk) for consumer in queries.consumers(EVERYTHING, broker.pk)] == [("two", keys["two"])]
-        assert len(queries.connections(EVERYTHING, broker.pk)) == len(queries.channels(EVERYTHING, broker.pk)) == 1
-        store.save_topology(broker.pk, None, [], [], [], after(60))
-        assert queries.connections(EVERYTHING) == queries.channels(EVERYTHING) == queries.consumers(EVERYTHING) == []
-
-
-def test_publishers_are_stored_with_their_age_and_noticed() -> None:
-    broker = a_broker()
-    store.save_topology(broker.pk, {"/": a_topology(("orders", "a", "mail"))}, None, None, None, NOON)
-    exchange = queries.exchange(EVERYTHING, broker.pk, "/", "orders")
-    assert exchange is not None and exchange.publishers is None
-    store.save_publishers(exchange.pk, [{"connection": "c", "host": "h", "user": "u", "per_second": 2.0}], after(5))
-    exchange = queries.exchange_by_id(EVERYTHING, exchange.pk)
-    assert exchange is not None and (exchange.publishers_at, exchange.publishers[0]["host"]) == (after(5), "h")
-    assert queries.revisions() == {broker.pk: 2}
 
 
 def test_interests_end_by_themselves() -> None:
