@@ -128,7 +128,7 @@ class EventFeed:
             self._channel.queue_bind(self.queue, EXCHANGE, "#")
 
     def _arrive(self, message: Message) -> None:
-        body = message.body
+        body = message.body or b""  # py-amqp gives "" for an empty one
         fingerprint = hash(body)
         information = message.delivery_info
         again = information["redelivered"] and (fingerprint in self._unacknowledged or fingerprint in self._acknowledged)

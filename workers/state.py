@@ -119,6 +119,8 @@ class Book:
                 worker.event_counts[kind] = worker.event_counts.get(kind, 0) + 1
                 worker.changed = True
                 worker.last_event_at = now
+                if kind == "task-started":
+                    worker.account.task_started(event.clock)
             elif kind in ("worker-heartbeat", "worker-online"):
                 _heartbeat(worker, event, now)
             elif kind == "worker-offline":
@@ -221,7 +223,7 @@ def _heartbeat(worker: WorkerState, event: Event, now: datetime) -> None:
     software = {name: value for name, value in (("ident", event.sw_ident), ("version", event.sw_ver), ("system", event.sw_sys)) if value}
     worker.software = software or worker.software
     if event.processed is not None:
-        _reconcile(worker, event.processed, in_time)
+        _reconcile(worker, event.processed, event.clock, in_time)
     worker.changed = True
 
 
@@ -232,9 +234,9 @@ def _goodbye(worker: WorkerState, event: Event, now: datetime) -> None:
     worker.changed = True
 
 
-def _reconcile(worker: WorkerState, processed: int, in_time: bool) -> None:
+def _reconcile(worker: WorkerState, processed: int, clock: int | None, in_time: bool) -> None:
     account = worker.account
-    account.heartbeat(processed, worker.event_counts.get("task-started", 0), worker.task_events(), in_time)
+    account.heartbeat(processed, worker.event_counts.get("task-started", 0), worker.task_events(), clock, in_time)
     worker.processed, worker.lost_events = processed, account.lost
     worker.processed_at_first_sight, worker.events_off = account.base, account.events_off
 

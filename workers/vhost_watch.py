@@ -157,13 +157,20 @@ class VhostWatch:
         for delivery in deliveries:
             if delivery.again:
                 continue
-            parsed = events.parse(delivery.body, delivery.content_type)
-            too_many = self._book.apply(parsed.events, now)
-            batch.events += len(parsed.events)
-            if parsed.refused or too_many:
-                batch.refused_events += parsed.refused + too_many
-                batch.refused_example = parsed.example or f"more than {self._book.most_workers} worker names"
+            try:
+                self._apply_one(delivery, now)
+            except Exception as error:
+                log.exception("event_not_applied", vhost=self.place.vhost)  # a fault of ours; the same message again would not mend it
+                batch.refused_events, batch.refused_example = batch.refused_events + 1, f"an error of ours: {type(error).__name__}"
         batch.received_at = now
+
+    def _apply_one(self, delivery: Delivery, now: datetime) -> None:
+        batch, parsed = self._batch, events.parse(delivery.body, delivery.content_type)
+        too_many = self._book.apply(parsed.events, now)
+        batch.events += len(parsed.events)
+        if parsed.refused or too_many:
+            batch.refused_events += parsed.refused + too_many
+            batch.refused_example = parsed.example or f"more than {self._book.most_workers} worker names"
 
     def _take_answers(self) -> None:
         try:

@@ -75,12 +75,12 @@ class Workers:
 class Watching:
     """A virtual host of a stored broker, and watches of it in threads of the test."""
 
-    def __init__(self, address: BrokerAddress, broker: Broker, vhost: str, amqp_port: int) -> None:
-        self.address, self.broker, self.vhost, self.amqp_port = address, broker, vhost, amqp_port
+    def __init__(self, node: TestNode, address: BrokerAddress, broker: Broker, vhost: str) -> None:
+        self.node, self.address, self.broker, self.vhost = node, address, broker, vhost
         self.running: list[tuple[VhostWatch, threading.Thread]] = []
 
     def start(self, hears: bool = True, asks: bool = True, **changed: Any) -> None:
-        facts = {"address": self.address, "amqp_port": self.amqp_port, **changed}
+        facts = {"address": self.address, "amqp_port": self.node.ports["amqp"], **changed}
         watch = VhostWatch(Place(broker_id=self.broker.pk, vhost=self.vhost, installation="test", hears=hears, asks=asks, **facts))
         thread = threading.Thread(target=watch.run)
         self.running.append((watch, thread))
@@ -133,7 +133,7 @@ def workers(rabbitmq: TestNode, vhost: str, tmp_path: Path) -> Iterator[Workers]
 def watching(transactional_db: None, rabbitmq: TestNode, vhost: str) -> Iterator[Watching]:
     address = rabbitmq.address()
     broker = broker_store.ensure_brokers([address], datetime.now(UTC))[address.name]
-    found = Watching(address, broker, vhost, rabbitmq.ports["amqp"])
+    found = Watching(rabbitmq, address, broker, vhost)
     yield found
     found.stop()
     connection.close()

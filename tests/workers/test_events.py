@@ -1,0 +1,90 @@
+"""Bodies of event messages: Celery's own, old, foreign and broken ones."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workers.events import LARGEST_BODY_BYTES, Event, parse
+
+SAMPLES = Path(__file__).parent.parent / "cases" / "celery"
+HEARTBEAT = {"type": "worker-heartbeat", "hostname": "w@h", "timestamp": 1795452121.5, "pid": 7, "clock": 3, "utcoffset": 0, "local_received": 1.0}
+
+
+def test_real_events_are_understood_alone_and_in_a_list() -> None:
+    bodies = [sample["body"] for sample in json.loads((SAMPLES / "task_sent_events.json").read_text())]
+    assert parse(json.dumps(bodies).encode()).refused == 0
+    assert [parse(json.dumps(body).encode()).events[0] for body in bodies] == parse(json.dumps(bodies).encode()).events
+
+
+def test_a_heartbeat_of_celery_4_without_the_newer_fields_is_understood() -> None:
+    event = parse(json.dumps({**HEARTBEAT, "freq": 2, "sw_ident": "py-celery", "sw_ver": "4.4.7", "loadavg": [1, 2, 3]}).encode()).events[0]
+    assert (event.freq, event.loadavg, event.sw_ver, event.processed) == (2.0, [1.0, 2.0, 3.0], "4.4.7", None)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"null", b"7", b'"text"', b"{}", b'{"type": "x"}', b'{"type": "", "hostname": "h"}', b'{"type": null, "hostname": "h"}', b"\xff", b"{", b"[" * 99_999,
+     b'{"type": "x", "hostname": "' + b"h" * 256 + b'"}', b'{"type": "x", "hostname": ["h"]}'],
+)  # fmt: skip
+def test_what_is_no_event_is_refused_with_an_example(body: bytes) -> None:
+    parsed = parse(body)
+    assert (parsed.events, parsed.refused) == ([], 1)
+    assert 0 < len(parsed.example) < 1000
+
+
+@pytest.mark.parametrize("content_type", [None, "", "application/x-python-serialize", "application/x-yaml", "text/plain"])
+def test_only_json_is_read(content_type: str | None) -> None:
+    assert parse(json.dumps(HEARTBEAT).encode(), content_type).refused == 1
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("processed", "many"), ("processed", -1), ("processed", 10**30), ("pid", []), ("loadavg", "high"), ("loadavg", [1, None]), ("freq", {}),
+     ("timestamp", "now"), ("sw_ident", "x" * 300), ("active", 1.5), ("timestamp", True)],
+)  # fmt: skip
+def test_a_bad_field_costs_only_itself_and_is_counted(field: str, value: Any) -> None:
+    parsed = parse(json.dumps({**HEARTBEAT, field: value}).encode())
+    assert parsed.refused == 1
+    assert field in parsed.example
+    assert (parsed.events[0].hostname, getattr(parsed.events[0], field)) == ("w@h", None)
+
+
+def test_not_a_number_is_unknown() -> None:
+    parsed = parse(b'{"type": "worker-heartbeat", "hostname": "w@h", "freq": NaN, "timestamp": Infinity, "loadavg": [1, NaN]}')
+    assert (parsed.events[0].freq, parsed.events[0].timestamp, parsed.events[0].loadavg) == (None, None, None)
+
+
+def test_a_lone_surrogate_becomes_a_question_mark() -> None:
+    assert parse(b'{"type": "worker-heartbeat", "hostname": "w\\ud800@h"}').events[0].hostname == "w?@h"
+
+
+def test_one_bad_event_in_a_list_costs_only_itself() -> None:
+    parsed = parse(json.dumps([HEARTBEAT, 5, {"type": "x"}, HEARTBEAT]).encode())
+    assert (len(parsed.events), parsed.refused) == (2, 2)
+
+
+def test_too_many_bytes_are_refused_unread() -> None:
+    assert parse(b"[" + b" " * LARGEST_BODY_BYTES + b"]").refused == 1
+
+
+_json = st.recursive(st.none() | st.booleans() | st.floats() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
+
+
+@given(st.dictionaries(st.sampled_from(Event.__struct_fields__), _json) | _json | st.lists(st.dictionaries(st.sampled_from(Event.__struct_fields__), _json)))
+def test_no_json_raises_and_what_comes_out_fits_a_database(told: Any) -> None:
+    for event in parse(json.dumps(told).encode()).events:
+        assert 0 < len(event.hostname) <= 255
+        event.hostname.encode()
+        assert event.processed is None or 0 <= event.processed < 2**63
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_raise(body: bytes) -> None:
+    parsed = parse(body)
+    assert parsed.refused or parsed.events or body.strip() == b"[]"
