@@ -53,6 +53,9 @@ def work(name: str) -> None:
     from workers.demo.app import app
     from workers.demo.nodes import NODES
 
+    if "--pool=threads" in NODES[name]:
+        # Celery 5.7's thread pool does not survive a new connection (UnexpectedFrame, no heartbeats): let it end, the supervisor starts it afresh
+        app.conf.broker_connection_retry = False
     app.worker_main(["worker", "--hostname", name, "--loglevel", "WARNING", "--without-mingle", *NODES[name]])
 
 

@@ -27,6 +27,7 @@ app.conf.update(
         "thumbnails.make": {"queue": "thumbnails"},
         "thumbnails.convert": {"queue": "thumbnails.webp"},
         "reports.*": {"queue": "reports.nightly"},
+        "celery.chord_unlock": {"queue": "reports.nightly"},
         "stock.*": {"queue": "stock.sync"},
         "search.*": {"queue": "search.index"},
     },

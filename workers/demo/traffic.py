@@ -39,7 +39,8 @@ def receipt() -> None:
 
 
 def reminder() -> None:
-    tasks.remind.apply_async((next(orders),), countdown=random.uniform(15, 60))
+    """An ETA task; the queue is one of a prefork node's."""
+    tasks.remind.apply_async((next(orders),), countdown=random.uniform(15, 60), exchange="shop.orders", routing_key="order.remind.eu")
 
 
 def report() -> None:
