@@ -13,6 +13,7 @@ import urllib.request
 from pathlib import Path
 
 from brokers.addresses import BrokerAddress
+from script.rabbitmq_node import GUARD
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).parent.parent.parent
@@ -27,6 +28,7 @@ class Hareline:
         self.password = secrets.token_hex(12)
         self.directory = directory
         self.processes: list[subprocess.Popen[bytes]] = []
+        self._guard: subprocess.Popen[bytes] | None = None
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=64)  # handed to daphne, so that nobody else can take the port
         port = self._socket.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
@@ -50,6 +52,9 @@ class Hareline:
         self._run("poller", "manage.py", "pollbrokers")
         self._run("receiver", "manage.py", "receiveevents")
         self._socket.close()
+        pids = [str(process.pid) for process in self.processes]
+        # Ends them when the pipe closes, however this process ends
+        self._guard = subprocess.Popen(["/bin/sh", "-c", GUARD, "guard", *pids], stdin=subprocess.PIPE, start_new_session=True)
         wait_until(self._answers, START_SECONDS)
 
     def _run(self, name: str, *arguments: str, keep: int | None = None) -> None:
@@ -88,4 +93,7 @@ class Hareline:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        if self._guard and self._guard.stdin:
+            self._guard.stdin.close()
+            self._guard.wait(STOP_SECONDS)
         self._socket.close()
