@@ -1,0 +1,161 @@
+"""Measures live deliveries: one patch to many sockets of one daphne, through the hub and through a channel layer's group_send, in the same run.
+
+`.venv/bin/python -m script.bench_fanout [--viewers 1000] [--rounds 20]`; a program of its own stands for the browsers. Prints JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import multiprocessing
+import socket
+import statistics
+import time
+from typing import Any
+
+import websockets
+
+ROWS = 20
+PORT_WAIT_SECONDS = 20
+
+
+def serve(port: int, pipe: Any) -> None:
+    """A daphne whose sockets join the hub or a group; (way, round) from the pipe starts a round, the seconds it took go back."""
+    from daphne.server import Server  # installs Twisted's reactor, hence here
+
+    server = Server(Fanout(pipe), endpoints=[f"tcp:port={port}:interface=127.0.0.1"], signal_handlers=False, verbosity=0)
+    server.run()
+
+
+class Fanout:
+    """The ASGI application: a path a way."""
+
+    def __init__(self, pipe: Any) -> None:
+        self.pipe = pipe
+        self.started = False
+        self.viewers = 0
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if not self.started:
+            self._start()
+        await receive()
+        await send({"type": "websocket.accept"})
+        if scope["path"] == "/hub":
+            viewer = _Viewer(send)
+            self.hub.join("queues/1/%2F", viewer, frozenset(f"queue-{number}" for number in range(ROWS)))
+            self.viewers += 1
+            while (await receive())["type"] != "websocket.disconnect":
+                pass
+            return
+        channel = await self.layer.new_channel()
+        await self.layer.group_add("queues", channel)
+        self.viewers += 1
+        while True:
+            await send({"type": "websocket.send", "text": (await self.layer.receive(channel))["text"]})
+
+    def _start(self) -> None:
+        from channels.layers import InMemoryChannelLayer
+
+        from dashboard.live.hub import Hub
+
+        self.started = True
+        self.hub = Hub()
+        self.layer = InMemoryChannelLayer()
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self.pipe.fileno(), lambda: loop.create_task(self._round(*self.pipe.recv())))
+
+    async def _round(self, way: str, number: int) -> None:
+        patch = _patch(number)
+        started = time.process_time()
+        if way == "hub":
+            await self.hub.publish(patch)
+        else:
+            await self.layer.group_send("queues", {"type": "patch", "text": patch.frame(None)})
+            await asyncio.sleep(0.8)  # its receivers run as tasks of their own; the clock counts CPU only
+        self.pipe.send(time.process_time() - started)
+
+
+def _patch(number: int) -> Any:
+    from datetime import UTC, datetime
+
+    from dashboard.live.frames import Moment, Patch
+
+    now = datetime.now(UTC)
+    row = {"text": {"depth": f"{number:,}", "in": "12.4"}, "number": {"depth": number, "publish_per_second": 12.4}, "sent": time.time()}
+    return Patch("queues/1/%2F", "bench", number, Moment(now, now, 5), {f"queue-{index}": json.dumps(row) for index in range(ROWS)})
+
+
+class _Viewer:
+    session_key = "bench"
+
+    def __init__(self, send: Any) -> None:
+        self.send = send
+
+    async def deliver(self, topic: str, frame: str) -> None:
+        await self.send({"type": "websocket.send", "text": frame})
+
+    async def deliver_state(self, topic: str, rows: Any, frame: str) -> None:
+        await self.deliver(topic, frame)
+
+    async def refuse(self) -> None:
+        raise RuntimeError("a viewer failed")
+
+
+async def measure(port: int, way: str, viewers: int, rounds: int, pipe: Any) -> dict[str, float]:
+    """Microseconds of the server's CPU a delivery, and when the frames arrived after they were sent."""
+    sockets = [await websockets.connect(f"ws://127.0.0.1:{port}/{way}", compression=None) for _ in range(viewers)]
+    delays: list[float] = []
+    seconds: list[float] = []
+
+    async def read(one: Any) -> None:
+        text = await one.recv()
+        delays.append(time.time() - json.loads(text)["rows"]["queue-0"]["sent"])
+
+    for number in range(rounds):
+        waiting = [asyncio.create_task(read(one)) for one in sockets]
+        pipe.send((way, number))
+        await asyncio.gather(*waiting)
+        seconds.append(await asyncio.to_thread(pipe.recv))
+    for one in sockets:
+        await one.close()
+    ordered = sorted(delays)
+    return {
+        "microseconds_a_delivery": round(1e6 * statistics.median(seconds) / viewers, 1),
+        "p50_ms": round(1000 * ordered[len(ordered) // 2], 1),
+        "p99_ms": round(1000 * ordered[int(len(ordered) * 0.99)], 1),
+        "delivered": len(delays) / (viewers * rounds),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--viewers", type=int, default=1000)
+    parser.add_argument("--rounds", type=int, default=20)
+    asked = parser.parse_args()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    ours, theirs = multiprocessing.Pipe()
+    server = multiprocessing.get_context("spawn").Process(target=serve, args=(port, theirs), daemon=True)
+    server.start()
+    try:
+        _wait_for(port)
+        print(json.dumps({way: asyncio.run(measure(port, way, asked.viewers, asked.rounds, ours)) for way in ("hub", "layer")}, indent=2))
+    finally:
+        server.terminate()
+        server.join()
+
+
+def _wait_for(port: int) -> None:
+    deadline = time.monotonic() + PORT_WAIT_SECONDS
+    while time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise SystemExit("daphne did not start")
+
+
+if __name__ == "__main__":
+    main()
