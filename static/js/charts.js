@@ -72,7 +72,7 @@ class LiveChart {
     return {
       width: plot.clientWidth,
       height: plot.clientHeight,
-      padding: [10, Math.min(104, 44 + 7 * Math.max(...this.lines.map((line) => line.label.length + 6))), 0, 0],
+      padding: [10, Math.min(124, 44 + 7 * Math.max(...this.lines.map((line) => line.label.length + 6))), 0, 0],
       legend: { show: false },
       cursor: { sync: { key: "page" }, y: false, drag: { x: true, y: false, setScale: false }, points: { size: 6 } },
       scales: { x: { range: () => this.span() }, y: { range: (_, low, high) => [0, high > 0 ? high * 1.08 : 1] } },
