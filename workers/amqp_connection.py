@@ -81,6 +81,13 @@ def _connected(target: Target, purpose: str) -> Connection:
     return connection
 
 
+def close_connection(connection: Connection) -> None:
+    """Closes it in good order if it still works, and its socket in any case."""
+    with contextlib.suppress(OSError, AMQPError):  # it may be broken already
+        connection.close()
+    connection.collect()
+
+
 def _tls(target: Target, host: str) -> dict[str, Any]:
     return {"cert_reqs": ssl.CERT_REQUIRED, "ca_certs": target.ca_file, "server_hostname": host}
 

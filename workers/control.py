@@ -21,10 +21,10 @@ import structlog
 from amqp import Connection
 from amqp.basic_message import Message
 from amqp.channel import Channel
-from amqp.exceptions import AMQPError, NotFound
+from amqp.exceptions import NotFound
 
 from workers import inspection
-from workers.amqp_connection import Target, explained, open_connection, raw_channel
+from workers.amqp_connection import Target, close_connection, explained, open_connection, raw_channel
 from workers.errors import NothingThere, WatchError
 from workers.judgement import Hearing
 
@@ -197,8 +197,7 @@ class Asker:
     def _close(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            with contextlib.suppress(OSError, AMQPError):  # it may be broken already
-                connection.close()
+            close_connection(connection)
 
 
 _ARGUMENTS: dict[str, dict[str, Any]] = {"active": {"safe": True}, "registered": {"taskinfoitems": list(inspection.TASK_ATTRIBUTES)}}

@@ -14,9 +14,9 @@ import msgspec
 from amqp import Connection
 from amqp.basic_message import Message
 from amqp.channel import Channel
-from amqp.exceptions import AMQPError, NotFound, PreconditionFailed
+from amqp.exceptions import NotFound, PreconditionFailed
 
-from workers.amqp_connection import Target, explained, open_connection, raw_channel
+from workers.amqp_connection import Target, close_connection, explained, open_connection, raw_channel
 from workers.errors import NothingThere, Unreachable
 
 EXCHANGE = "celeryev"
@@ -99,8 +99,7 @@ class EventFeed:
         connection, self._connection, self._channel = self._connection, None, None
         self._last_tag = 0
         if connection is not None:
-            with contextlib.suppress(OSError, AMQPError):  # it may be broken already
-                connection.close()
+            close_connection(connection)
 
     def _channel_of(self, connection: Connection) -> Channel:
         """A channel on which our queue exists and is bound. If the queue has other settings (an earlier version's), it is taken as it is."""

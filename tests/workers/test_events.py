@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from workers.events import LARGEST_BODY_BYTES, Event, parse
@@ -76,6 +76,7 @@ def test_too_many_bytes_are_refused_unread() -> None:
 _json = st.recursive(st.none() | st.booleans() | st.floats() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the machine may be busy
 @given(st.dictionaries(st.sampled_from(Event.__struct_fields__), _json) | _json | st.lists(st.dictionaries(st.sampled_from(Event.__struct_fields__), _json)))
 def test_no_json_raises_and_what_comes_out_fits_a_database(told: Any) -> None:
     for event in parse(json.dumps(told).encode()).events:
@@ -84,6 +85,7 @@ def test_no_json_raises_and_what_comes_out_fits_a_database(told: Any) -> None:
         assert event.processed is None or 0 <= event.processed < 2**63
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_no_bytes_raise(body: bytes) -> None:
     parsed = parse(body)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workers.reconciliation import Account
@@ -71,6 +71,7 @@ def test_resumed_books_notice_what_was_lost_between() -> None:
     assert account.lost == 6
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20), st.integers(0, 20)), min_size=4, max_size=60))
 def test_what_is_lost_is_counted_and_what_is_only_late_is_not(steps: list[tuple[int, int, int]]) -> None:
     """Each step: tasks begun, how many of their events come only after the heartbeat, how many never come."""

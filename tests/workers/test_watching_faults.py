@@ -164,6 +164,7 @@ def test_a_broker_that_goes_makes_its_workers_unknown_and_comes_back_by_itself(o
     watching.start()
     try:
         early = Sender(own_rabbitmq, vhost)
+        watching.wait_for_source(lambda source: source.state == "receiving")
         early.heartbeat(freq=600.0)
         watching.wait_for("w@h", lambda worker: worker.state == "online")
         early.link.close()
