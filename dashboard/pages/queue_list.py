@@ -119,11 +119,12 @@ class QueueList:
         texts = {text for _, text in VIEWS if text}
         rest = self.filter.without(*(term for term in self.filter.terms if term.text in texts))
         found = []
+        seen = not self.out_of_sight()
         for words, text in VIEWS:
             whole = f"{rest} {text}".strip()
             count = self.count(filters.parse(whole, filters.QUEUES))
             current = any(term.text == text for term in self.filter.terms) if text else rest == self.filter.text
-            found.append(View(words, self.address.with_(q=whole), count, current, LEVELS_OF_VIEWS.get(text, "") if count else ""))
+            found.append(View(words, self.address.with_(q=whole), count, current, LEVELS_OF_VIEWS.get(text, "") if count and seen else ""))
         return found
 
     def culprit(self) -> Culprit | None:

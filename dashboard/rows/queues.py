@@ -125,8 +125,8 @@ def _reason(level: health.Level) -> str:
 
 
 def _nobody_since(queue: Queue, level: health.Level, now: datetime) -> str:
-    """What follows the reason in the head of the queue's page, "" while it is consumed."""
-    if queue.nobody_consumes_since is None:
+    """What follows the reason in the head of the queue's page, "" while it is consumed, or while that can't be known."""
+    if queue.nobody_consumes_since is None or level.word == "unknown":
         return ""
     since = f"since {formatting.moment_text(queue.nobody_consumes_since, now)}"
     return since if "nobody" in level.reason else f"· nobody consumes it {since}"
