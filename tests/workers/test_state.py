@@ -1,0 +1,178 @@
+"""Workers in memory: what events, answers and time make of them."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from workers import inspection
+from workers.events import Event
+from workers.grants import asking_grant, events_grant
+from workers.judgement import Hearing, Judgement, Signs, judge
+from workers.state import Book, WorkerState
+
+SAMPLES = Path(__file__).parent.parent / "cases" / "celery"
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+LISTENING = Hearing(NOON - timedelta(hours=1))
+DEAF = Hearing(NOON - timedelta(minutes=1), "no AMQP connection to rabbit:5672: Connection refused")
+
+
+def ago(seconds: float) -> datetime:
+    return NOON - timedelta(seconds=seconds)
+
+
+def heartbeat(kind: str = "worker-heartbeat", at: datetime = NOON, hostname: str = "w@h", pid: int = 7, **fields: Any) -> Event:
+    return Event(kind, hostname, at.timestamp(), pid, freq=2.0, **fields)
+
+
+@pytest.mark.parametrize(
+    ("signs", "hearing", "state", "words"),
+    [
+        (Signs(ago(1)), LISTENING, "online", ""),
+        (Signs(ago(9)), LISTENING, "gone", "it sent one every 2 s"),
+        (Signs(ago(9), control_queue=False), LISTENING, "gone", "control queue is gone"),
+        (Signs(ago(9), control_queue=True), LISTENING, "unknown", "its connection to the broker is open"),
+        (Signs(ago(9), pool="solo"), LISTENING, "unknown", "solo pool sends none"),
+        (Signs(ago(9), pool="solo", control_queue=False), LISTENING, "gone", "control queue is gone"),
+        (Signs(ago(9), frequency=timedelta(seconds=30)), LISTENING, "online", ""),
+        (Signs(ago(9), answered_at=ago(2)), LISTENING, "online", "answers, but sends no heartbeats"),
+        (Signs(ago(5), said_goodbye_at=ago(4)), LISTENING, "gone", "shut down"),
+        (Signs(ago(1), said_goodbye_at=ago(4)), LISTENING, "online", ""),
+        (Signs(last_event_at=ago(3)), LISTENING, "unknown", "has sent no heartbeat"),
+        (Signs(ago(1)), DEAF, "unknown", "Connection refused"),
+        (Signs(ago(90), answered_at=ago(1)), DEAF, "online", ""),
+        (Signs(answered_at=ago(90), control_queue=False), DEAF, "gone", "stopped answering"),
+    ],
+)
+def test_the_verdict(signs: Signs, hearing: Hearing, state: str, words: str) -> None:
+    verdict = judge(signs, hearing, NOON)
+    assert isinstance(verdict, Judgement)
+    assert verdict.state == state
+    assert words in verdict.reason
+
+
+def test_just_after_we_began_to_listen_again_silence_says_nothing() -> None:
+    assert judge(Signs(ago(60)), Hearing(ago(1)), NOON) is None
+
+
+def test_a_producer_is_no_worker() -> None:
+    book = Book()
+    book.apply([Event("task-sent", "gen811@web-2")], NOON)
+    assert book.workers == {}
+
+
+def test_events_applied_twice_change_no_state() -> None:
+    once, twice = Book(), Book()
+    told = [heartbeat("worker-online", ago(3)), heartbeat(at=ago(1), active=2, processed=9)]
+    once.apply(told, NOON)
+    twice.apply(told + told, NOON)
+    for book in (once, twice):
+        book.judge(LISTENING, NOON)
+    first, second = once.workers["w@h"], twice.workers["w@h"]
+    assert (first.state, first.active, first.processed, first.heartbeat_at) == (second.state, second.active, second.processed, second.heartbeat_at)
+
+
+def test_a_heartbeat_sent_before_the_goodbye_does_not_bring_a_worker_back_and_a_new_one_does() -> None:
+    book = Book()
+    book.apply([heartbeat(at=ago(9)), heartbeat("worker-offline", ago(5)), heartbeat(at=ago(6))], ago(4))
+    book.judge(LISTENING, NOON)
+    assert book.workers["w@h"].state == "gone"
+    book.apply([heartbeat("worker-online", NOON, pid=8)], NOON)
+    book.judge(LISTENING, NOON)
+    assert (book.workers["w@h"].state, book.workers["w@h"].pid) == ("online", 8)
+
+
+def test_a_heartbeat_that_waited_in_the_queue_is_as_old_as_it_is() -> None:
+    book = Book()
+    book.apply([heartbeat(at=ago(100))], ago(100))
+    book.apply([heartbeat(at=ago(60))], NOON)
+    assert book.workers["w@h"].heartbeat_at == ago(60)
+
+
+def test_a_fast_clock_is_measured_and_delay_alone_is_not_taken_for_skew() -> None:
+    book = Book()
+    for second in range(20):
+        at = NOON + timedelta(seconds=second)
+        book.apply([heartbeat(at=at + timedelta(seconds=30))], at + timedelta(seconds=second % 3))
+    assert book.workers["w@h"].clock_skew_seconds == 30.0
+
+
+def test_one_that_is_gone_stays_gone_while_we_are_deaf() -> None:
+    book = Book(
+        [WorkerState(hostname="w@h", first_seen_at=ago(999), state="gone", reason="no heartbeat since 11:00:00 UTC", since=ago(900), heartbeat_at=ago(900))]
+    )
+    book.judge(DEAF, NOON)
+    assert (book.workers["w@h"].state, book.workers["w@h"].since) == ("gone", ago(900))
+
+
+def test_names_are_bounded_and_the_longest_gone_is_forgotten_first() -> None:
+    gone = [WorkerState(hostname=f"{age}@h", first_seen_at=ago(age), state="gone", since=ago(age), id=age) for age in (100, 300, 200)]
+    book = Book(gone, most_workers=3)
+    assert book.apply([heartbeat(hostname="new@h")], NOON) == 0
+    assert (set(book.workers), book.forgotten) == ({"100@h", "200@h", "new@h"}, [300])
+    full = Book([WorkerState(hostname="w@h", first_seen_at=NOON, state="online")], most_workers=1)
+    assert full.apply([heartbeat(hostname="new@h")], NOON) == 1
+
+
+def test_rates_are_of_the_last_seconds_and_unknown_while_nothing_is_heard() -> None:
+    book = Book()
+    for second in range(6):
+        at = NOON + timedelta(seconds=second)
+        book.apply([heartbeat(at=at)] + [Event("task-succeeded", "w@h")] * 4 + [Event("task-failed", "w@h")], at)
+        book.judge(LISTENING, at)
+    worker = book.workers["w@h"]
+    assert (worker.succeeded_per_second, worker.failed_per_second) == (4.0, 1.0)
+    book.judge(DEAF, NOON + timedelta(seconds=6))
+    assert (worker.succeeded_per_second, worker.failed_per_second) == (None, None)
+
+
+def test_only_what_changed_is_handed_out() -> None:
+    book = Book()
+    book.apply([heartbeat()], NOON)
+    book.judge(LISTENING, NOON)
+    assert [worker.hostname for worker in book.take_changes()] == ["w@h"]
+    book.judge(LISTENING, NOON + timedelta(seconds=1))
+    book.judge(LISTENING, NOON + timedelta(seconds=2))
+    book.take_changes()
+    book.judge(LISTENING, NOON + timedelta(seconds=3))
+    assert book.take_changes() == []
+
+
+@pytest.mark.parametrize(
+    ("sample", "pool", "slots", "processes"),
+    [("prefork", "prefork", 2, 2), ("threads", "threads", 3, None), ("solo", "solo", 1, 1), ("gevent", "gevent", 5, None), ("eventlet", "eventlet", 5, None)],
+)
+def test_the_answers_of_every_pool(sample: str, pool: str, slots: int, processes: int | None) -> None:
+    (answer,) = json.loads((SAMPLES / f"stats_{sample}.json").read_text()).values()
+    found = inspection.stats(answer)
+    assert (found["pool"], found["concurrency"], found["processes"] and len(found["processes"])) == (pool, slots, processes)
+    assert found["autoscale_max"] is None
+
+
+def test_an_autoscaled_pool_tells_its_limits() -> None:
+    (answer,) = json.loads((SAMPLES / "stats_prefork-autoscale.json").read_text()).values()
+    found = inspection.stats(answer)
+    assert (found["concurrency"], found["autoscale_min"], found["autoscale_max"]) == (1, 1, 3)
+
+
+def test_registered_tasks_keep_values_with_blanks() -> None:
+    found = inspection.registered(["shop.slow [exchange=my tasks routing_key=a=b rate_limit=10/s]", "shop.add", 5])["registered"]
+    assert found == [
+        {"name": "shop.slow", "attributes": {"exchange": "my tasks", "routing_key": "a=b", "rate_limit": "10/s"}},
+        {"name": "shop.add", "attributes": {}},
+    ]
+
+
+@pytest.mark.parametrize("answer", [None, 5, "text", [], {}, [None, 5, {"name": 5}], {"pool": []}, {"pool": {"processes": "N/A", "max-concurrency": -1}}])
+def test_odd_answers_leave_things_unknown(answer: Any) -> None:
+    for reader in inspection.READERS.values():
+        reader(answer)
+
+
+def test_grants_are_quoted_for_the_shell() -> None:
+    assert events_grant("o'neil", "a b").startswith("""rabbitmqctl set_permissions -p 'a b' 'o'"'"'neil' """)
+    assert "celery" in asking_grant("u", "/")
