@@ -47,11 +47,13 @@ def test_a_stopped_broker_is_unreachable_since_then_and_comes_back(alone: Hareli
     expect(queues.get_by_role("link", name="mail", exact=True)).to_be_visible()  # what was known stays, as of then
     expect(overview.get_by_text(re.compile("lonely can.t be reached")).first).to_be_visible(timeout=RECOVERY_MS)
     for page in (overview, queues):
+        expect(page.locator(".switcher .level").first).to_have_attribute("data-level", "unknown")
         assert "0 queues" not in page.locator("main").inner_text().replace("10 queues", "")
 
     own_rabbitmq.start()
     expect(queues.get_by_text("lonely is unreachable")).to_have_count(0, timeout=RECOVERY_MS)
     expect(queues.get_by_role("link", name="mail", exact=True)).to_be_visible()
+    expect(queues.locator(".switcher .level").first).to_have_attribute("data-level", "ok", timeout=RECOVERY_MS)
     assert queues.evaluate("window.notReloaded === true")
     context.close()
     assert watch.verdict() == []
