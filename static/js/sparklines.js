@@ -82,6 +82,7 @@ document.addEventListener("hareline:row", ({ detail: { key, number } }) => {
   const rows = new Set([document.getElementById(key), ...document.querySelectorAll(`[data-live="${CSS.escape(key)}"]`)]);
   rows.delete(null);
   for (const row of rows) {
+    if (row.dataset.stale === "yes") continue; // an old number is not how it is now
     for (const svg of row.querySelectorAll("[data-spark]")) if (number[svg.dataset.spark] !== undefined) append(svg, number[svg.dataset.spark]);
     for (const svg of row.querySelectorAll("[data-depth-bar]")) bar(svg, number);
   }
