@@ -49,7 +49,11 @@ def read(api: ManagementApi, seen: Seen, memory: PollMemory, looked_at: Iterable
     count = seen.overview.object_totals.get("queues", len(memory.known))
     off = _statistics_off(seen.overview)
     if count <= FEW_QUEUES and seen.overview.rates_mode != "off":
-        return Depths(_columns_and_totals(api, memory, now), "columns", off)
+        listed = _columns_and_totals(api, memory, now)
+        if not off:
+            for queue in listed.values():
+                count_nothing_as_zero(queue)
+        return Depths(listed, "columns", off)
     queues, refusal = _detailed(api, seen, memory, now)
     source = "detailed" if queues is not None else "totals"
     if queues is None:
@@ -126,7 +130,16 @@ def _look_closer(api: ManagementApi, queue: QueueStats) -> None:
         return
     for name in ("published", "delivered", "acknowledged", "redelivered", "memory_bytes", "message_bytes", "oldest_at"):
         setattr(queue, name, getattr(closer, name))
+    count_nothing_as_zero(queue)
     queue.consumers = closer.consumers if closer.consumers is not None else queue.consumers
+
+
+def count_nothing_as_zero(queue: QueueStats) -> None:
+    """The broker writes a counter once it first rose: one that lacks beside other statistics (the memory, say) stands at zero."""
+    if queue.memory_bytes is not None:
+        for name in ("published", "delivered", "acknowledged", "redelivered"):
+            if getattr(queue, name) is None:
+                setattr(queue, name, 0)
 
 
 def _detailed(api: ManagementApi, seen: Seen, memory: PollMemory, now: datetime) -> tuple[dict[QueueKey, QueueStats] | None, str]:

@@ -64,6 +64,8 @@ def poll_once(
     depths = depth_sources.read(api, Seen(overview, nodes, memory.visible_vhosts), memory, queues_looked_at, now)
     if not vhosts.keys() - memory.visible_vhosts and nodes is not None:
         _count_messages(overview, depths.queues.values())
+    if overview.rates_mode in ("basic", "detailed"):
+        _count_nothing_as_zero(overview, exchanges or [], bool(memory.visible_vhosts))
     if overview.rates_mode == "off":
         limits.append(sight.STATISTICS_OFF)
     changed = _noticed_change(memory, depths.queues, overview.object_totals)
@@ -89,6 +91,16 @@ def poll_once(
     poll.publishers = _publishers(api, overview.rates_mode, exchanges_looked_at)
     stats.took_ms = (time.monotonic() - began) * 1000
     return poll
+
+
+def _count_nothing_as_zero(overview: Overview, exchanges: list[SeenExchange], sees_something: bool) -> None:
+    """The broker writes a counter once it first rose, so one that lacks stands at zero; unless we see nothing of what is counted."""
+    if sees_something:
+        for name in ("published", "delivered", "acknowledged", "unroutable"):
+            if getattr(overview, name) is None:
+                setattr(overview, name, 0)
+    for exchange in exchanges:
+        exchange.stats.published_in, exchange.stats.published_out = exchange.stats.published_in or 0, exchange.stats.published_out or 0
 
 
 def _allowed(ask: Callable[[], Listed]) -> Listed | None:

@@ -52,6 +52,15 @@ def test_few_queues_take_counters_from_the_columns_and_depths_from_the_fresher_t
     assert all("columns=" in query for query in asked)
 
 
+def test_what_was_never_counted_beside_other_statistics_stands_at_zero(broker: FakeManagement) -> None:
+    broker.set_queues({"quiet": 0})
+    broker.set("queues", [queue("quiet", memory=1000, message_stats={"publish": 3}), queue("new")], [queue("quiet"), queue("new")])
+    stats = poll_once(broker.api(), NOON, PollMemory()).stats
+    quiet, new = stats.queues[("/", "quiet")], stats.queues[("/", "new")]
+    assert (quiet.published, quiet.delivered, quiet.acknowledged) == (3, 0, 0)
+    assert (new.published, new.delivered) == (None, None)  # no statistics yet
+
+
 def test_an_older_version_that_ignores_the_totals_is_read_all_the_same(broker: FakeManagement) -> None:
     broker.set_queues({"mail": 3}, consumers=1)
     assert depths(poll_once(broker.api(), NOON, PollMemory()).stats) == {"mail": 3}
