@@ -182,7 +182,7 @@ def _abandoned(queue: QueueFacts, depth: int, now: datetime) -> Level:
         return Level("notice", f"{waiting} and nobody consumes it, but nothing is added")
     since = queue.nobody_consumes_since
     if since is not None and now - since < LEFT_ALONE:
-        return Level("warning", "has just lost its last consumer")
+        return Level("warning", "has no consumer right now")
     return Level("critical", "is growing and nobody consumes it")
 
 

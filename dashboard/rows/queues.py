@@ -128,7 +128,8 @@ def _nobody_since(queue: Queue, level: health.Level, now: datetime) -> str:
     """What follows the reason in the head of the queue's page, "" while it is consumed, or while that can't be known."""
     if queue.nobody_consumes_since is None or level.word == "unknown":
         return ""
-    since = f"since {formatting.moment_text(queue.nobody_consumes_since, now)}"
+    at_least = "at least " if queue.nobody_consumes_since <= queue.first_seen_at else ""  # so it was when we first looked
+    since = f"{at_least}since {formatting.moment_text(queue.nobody_consumes_since, now)}"
     return since if "nobody" in level.reason else f"· nobody consumes it {since}"
 
 

@@ -14,6 +14,7 @@ from dashboard.rows.exchanges import exchange_row
 from dashboard.rows.queues import bar, outlook, queue_row, who
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+LONG_AGO = NOON - timedelta(days=90)
 
 
 def broker(**changes: Any) -> Broker:
@@ -21,7 +22,7 @@ def broker(**changes: Any) -> Broker:
 
 
 def queue(**changes: Any) -> Queue:
-    facts = {"pk": 17, "broker_id": 1, "vhost": "/", "name": "mail", "type": "classic", "state": "running", "consumers": 1}
+    facts = {"pk": 17, "broker_id": 1, "vhost": "/", "name": "mail", "type": "classic", "state": "running", "consumers": 1, "first_seen_at": LONG_AGO}
     numbers = {"ready": 1200, "unacknowledged": 4, "depth": 1204, "highest_depth": 2408, "publish_per_second": 24.0, "deliver_per_second": 23.96}
     return Queue(**{**facts, **numbers, "arguments": {}, "effective_policy": {}, **changes})
 
@@ -81,6 +82,12 @@ def test_nobody_is_said_with_its_time() -> None:
     assert "nobody since 03:00" in html
     earlier = queue_row(queue(consumers=0, nobody_consumes_since=NOON - timedelta(days=2)), broker(), (), NOON).html["consumers"]
     assert "nobody since 22 Nov 12:00" in earlier
+
+
+def test_a_queue_that_nobody_consumed_when_it_was_first_seen_may_have_been_alone_for_longer() -> None:
+    seen_at = NOON - timedelta(hours=9)
+    row = queue_row(queue(consumers=0, nobody_consumes_since=seen_at, first_seen_at=seen_at), broker(), (), NOON)
+    assert row.text["nobody_since"].startswith("at least since 03:00")
 
 
 @pytest.mark.parametrize(
