@@ -29,6 +29,7 @@ management.tcp.port = {management}
 prometheus.tcp.ip = 127.0.0.1
 prometheus.tcp.port = {prometheus}
 collect_statistics_interval = {interval}
+management.rates_mode = detailed
 default_user = {user}
 default_pass = {password}
 disk_free_limit.absolute = 50MB

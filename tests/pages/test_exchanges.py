@@ -147,6 +147,8 @@ def test_who_publishes_is_asked_then_told(person: Client, broker: Broker, now: d
     orders = exchange(broker)
     address = f"/exchanges/{orders.pk}/"
     assert "Being asked" in text_of(person, address, part="publishers")
+    Exchange.objects.filter(pk=orders.pk).update(publishers_at=now)
+    assert "management.rates_mode = detailed" in text_of(person, address, part="publishers")
     publishers = [{"connection": "c1", "host": "<web-1>", "user": "shop", "per_second": 21.6}]
     Exchange.objects.filter(pk=orders.pk).update(publishers=publishers, publishers_at=now)
     told = text_of(person, address, part="publishers")
