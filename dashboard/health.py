@@ -209,14 +209,22 @@ def growth_per_second(queue: QueueFacts) -> float | None:
 
 def length_limit(queue: QueueFacts) -> int | None:
     """The queue's max-length, by argument or policy: the smaller one counts (rabbitmq.com, "Queue Length Limit"). None: no limit."""
-    limits = [(queue.arguments or {}).get("x-max-length"), (queue.effective_policy or {}).get("max-length")]
-    return min((int(limit) for limit in limits if isinstance(limit, int) and not isinstance(limit, bool)), default=None)
+    return _smaller(queue, "max-length")
+
+
+def _smaller(queue: QueueFacts, key: str) -> int | None:
+    """A number that argument and policy may both set, where RabbitMQ takes the smaller one; None if neither does."""
+    found = [(queue.arguments or {}).get(f"x-{key}"), (queue.effective_policy or {}).get(key)]
+    return min((int(number) for number in found if isinstance(number, int) and not isinstance(number, bool)), default=None)
 
 
 def time_to_limit(queue: QueueFacts) -> timedelta | None:
-    """When the length limit is reached at the present growth; None without a limit, growth, or if it takes more than a year."""
-    limit, growth = length_limit(queue), growth_per_second(queue)
+    """When the length limit is reached at the present growth; None without a limit, growth, if it takes more than a year, or if messages
+    expire before so many are together."""
+    limit, growth, ttl_ms = length_limit(queue), growth_per_second(queue), _smaller(queue, "message-ttl")
     if limit is None or growth is None or growth <= 0 or queue.depth is None:
+        return None
+    if ttl_ms is not None and max(queue.depth, (queue.publish_per_second or 0) * ttl_ms / 1000) < limit:
         return None
     seconds = max(0.0, limit - queue.depth) / growth
     return timedelta(seconds=seconds) if seconds < timedelta(days=365).total_seconds() else None

@@ -74,6 +74,12 @@ def test_a_queue_of_a_broker_out_of_sight_is_unknown_whatever_its_last_numbers_w
     assert health.queue_level(a_queue(consumers=0), broker, NOON) == health.Level("unknown", "prod is unreachable")
 
 
+def test_a_length_limit_is_not_reached_where_messages_expire_before():
+    limited = {"x-max-length": 2000, "x-message-ttl": 600_000}
+    assert health.time_to_limit(a_queue(depth=70, publish_per_second=0.4, ack_per_second=0.0, arguments=limited)) is None
+    assert health.time_to_limit(a_queue(depth=70, publish_per_second=40.0, ack_per_second=0.0, arguments=limited)) == timedelta(seconds=48.25)
+
+
 def test_the_smaller_of_argument_and_policy_is_the_length_limit():
     assert health.length_limit(a_queue(arguments={"x-max-length": 50}, effective_policy={"max-length": 20})) == 20
     assert health.length_limit(a_queue(arguments={"x-max-length": "many"}, effective_policy=None)) is None
