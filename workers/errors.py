@@ -21,3 +21,12 @@ class Refused(WatchError):
 
 class NothingThere(WatchError):
     """The exchange that Celery makes does not exist (any more)."""
+
+
+class AmbiguousTask(LookupError):
+    """A uuid was seen in several places; `places` are (broker's name, virtual host)."""
+
+    def __init__(self, uuid: str, places: list[tuple[str, str]]) -> None:
+        shown = ", ".join(f"{broker} {vhost}" for broker, vhost in places)
+        super().__init__(f"task {uuid} was seen in {len(places)} places ({shown}); say which broker and virtual host")
+        self.uuid, self.places = uuid, places

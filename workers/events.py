@@ -20,7 +20,9 @@ Word = Annotated[str, Meta(max_length=255)]
 
 
 class Event(msgspec.Struct, gc=False):
-    """One event. `timestamp` is the sender's clock; `clock` its Lamport clock. The fields from `freq` on are in worker events only."""
+    """One event. `timestamp` is the sender's clock; `clock` its Lamport clock. The fields from `freq` on are in worker events only, those from
+    `uuid` on in task events. Texts of tasks are of any length here, and hold no NUL.
+    """
 
     type: Annotated[str, Meta(min_length=1, max_length=128)]
     hostname: Annotated[str, Meta(min_length=1, max_length=255)]
@@ -34,6 +36,26 @@ class Event(msgspec.Struct, gc=False):
     sw_ident: Word | None = None
     sw_ver: Word | None = None
     sw_sys: Word | None = None
+    uuid: Word | None = None
+    name: str | None = None
+    args: str | None = None  # a repr, cut by the sender
+    kwargs: str | None = None
+    root_id: str | None = None
+    parent_id: str | None = None
+    retries: Annotated[int, Meta(ge=0, le=2**31 - 1)] | None = None
+    eta: str | None = None  # ISO 8601
+    expires: str | None = None
+    queue: str | None = None
+    exchange: str | None = None
+    routing_key: str | None = None
+    result: str | None = None
+    runtime: float | None = None
+    exception: str | None = None
+    traceback: str | None = None
+    terminated: bool | None = None
+    expired: bool | None = None
+    signum: int | str | None = None
+    requeue: bool | None = None
 
 
 class Parsed(msgspec.Struct):
@@ -49,6 +71,8 @@ _many = msgspec.json.Decoder(list[Event])
 _REQUIRED = ("type", "hostname")
 _OPTIONAL = tuple(field for field in Event.__struct_fields__ if field not in _REQUIRED)
 _FIELD_TYPES = {field.name: field.type for field in msgspec.structs.fields(Event)}
+_TASK_TEXTS = frozenset(field.name for field in msgspec.structs.fields(Event) if field.type == str | None)
+_NUL = b"\\u0000"
 
 
 def parse(body: bytes, content_type: str | None = "application/json") -> Parsed:
@@ -61,6 +85,8 @@ def parse(body: bytes, content_type: str | None = "application/json") -> Parsed:
         return Parsed(refused=1, example=_example(f"content type {content_type or 'missing'}, only application/json is read", body))
     if len(body) > LARGEST_BODY_BYTES:
         return Parsed(refused=1, example=_example(f"{len(body)} bytes are too many", body))
+    if _NUL in body:
+        return _parse_leniently(body)
     try:
         return Parsed(_many.decode(body) if body[:1] == b"[" else [_one.decode(body)])
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -94,7 +120,7 @@ def _event(item: Any) -> tuple[Event | None, str]:
         if name not in item:
             value, wrong = None, "missing" if name in _REQUIRED else ""
         else:
-            value, wrong = _value(item[name], _FIELD_TYPES[name])
+            value, wrong = _value(_as_text(item[name]) if name in _TASK_TEXTS else item[name], _FIELD_TYPES[name])
         if wrong and name in _REQUIRED:
             return None, f"{name}: {wrong}"
         problem = problem or (f"{name}: {wrong}" if wrong else "")
@@ -113,9 +139,14 @@ def _value(found: Any, wanted: Any) -> tuple[Any, str]:
     return value, ""
 
 
+def _as_text(found: Any) -> Any:
+    """What others than Celery send as values where it sends texts, as JSON."""
+    return found if found is None or isinstance(found, str) else json.dumps(found)
+
+
 def _encodable(found: Any) -> Any:
-    """Texts without lone surrogates, which no database takes."""
-    return found.encode("utf-8", "replace").decode() if isinstance(found, str) else found
+    """Texts without lone surrogates and NUL, which not every database takes."""
+    return found.encode("utf-8", "replace").decode().replace("\x00", "�") if isinstance(found, str) else found
 
 
 def _example(problem: str, body: bytes) -> str:

@@ -6,7 +6,7 @@ Written only by `workers.store`, read only by `workers.queries`. None means unkn
 from __future__ import annotations
 
 from django.db import models
-from django.db.models import UniqueConstraint
+from django.db.models import Q, UniqueConstraint
 
 from brokers.models import Broker
 
@@ -117,19 +117,21 @@ class Task(models.Model):
     traceback = models.TextField(null=True)
     parent_id = models.CharField(max_length=255, null=True)
     root_id = models.CharField(max_length=255, null=True)
-    tries = models.JSONField(default=list)  # [{"event", "at", "worker", …}]: the moments, for the timeline
+    tries = models.JSONField(default=list)  # the moments, read by `workers.task_state.happenings`
+    moments_left_out = models.IntegerField(default=0)  # of a task with more moments than are kept
     first_seen_at = models.DateTimeField()
     changed_at = models.DateTimeField()
 
     class Meta:
         constraints = [UniqueConstraint(fields=["broker", "vhost", "uuid"], name="one_task")]
-        indexes = [
+        indexes = [  # each also sorts by id, which grows as tasks are first seen; few and narrow, since every event writes them
             models.Index(fields=["changed_at"]),
             models.Index(fields=["first_seen_at"]),
-            models.Index(fields=["state", "first_seen_at"]),
-            models.Index(fields=["name", "first_seen_at"]),
-            models.Index(fields=["worker", "first_seen_at"]),
-            models.Index(fields=["queue", "first_seen_at"]),
-            models.Index(fields=["root_id"]),
-            models.Index(fields=["parent_id"]),
+            models.Index(fields=["state"]),
+            models.Index(fields=["name"]),
+            models.Index(fields=["worker"]),
+            models.Index(fields=["queue"]),
+            models.Index(fields=["root_id"], name="workers_task_of_root", condition=Q(parent_id__isnull=False)),
+            models.Index(fields=["parent_id"], name="workers_task_of_parent", condition=Q(parent_id__isnull=False)),
+            models.Index(fields=["broker", "vhost", "worker"], name="workers_task_open", condition=Q(state__in=["RECEIVED", "STARTED"])),
         ]

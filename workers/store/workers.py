@@ -1,4 +1,4 @@
-"""Everything that is written about workers and event sources. The only writer of `workers.models`."""
+"""Writes workers and event sources, and the receiver's round: all that one transaction stores."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from brokers.store.rows import update_rows
 from brokers.store.snapshots import SnapshotWriter
 from workers.models import EventSource, Worker
 from workers.state import FIELDS, WorkerState
+from workers.store.tasks import doubt_all, save_tasks
+from workers.task_state import TaskRecord
 
 
 class SourceFacts(msgspec.Struct, frozen=True):
@@ -42,10 +44,11 @@ class Batch(msgspec.Struct):
     refused_example: str = ""
     received_at: datetime | None = None
     lost_events: int = 0
+    tasks: Sequence[TaskRecord] = ()
 
     @property
     def is_empty(self) -> bool:
-        return not (self.workers or self.forgotten or self.facts or self.events or self.refused_events)
+        return not (self.tasks or self.workers or self.forgotten or self.facts or self.events or self.refused_events)
 
 
 def ensure_source(broker_id: int, vhost: str, now: datetime) -> EventSource:
@@ -59,7 +62,7 @@ def remove_source(broker_id: int, vhost: str) -> None:
 
 
 def save_batch(source_id: int, broker_id: int, vhost: str, batch: Batch, now: datetime) -> None:
-    """One transaction: changed workers, new ones (their `id` is set once it is committed), counts, and the source's revision."""
+    """One transaction: changed workers, new ones (their `id` is set once it is committed), tasks, counts, and the source's revision."""
     if batch.is_empty:
         return
     with transaction.atomic():
@@ -75,14 +78,16 @@ def save_batch(source_id: int, broker_id: int, vhost: str, batch: Batch, now: da
         known.update({row.hostname: row.pk for row in rows})
         if batch.forgotten:
             Worker.objects.filter(pk__in=batch.forgotten).delete()
+        save_tasks(broker_id, vhost, batch.tasks, now)
         _save_source(source_id, batch)
     for worker in batch.workers:
         worker.id, worker.stored_state = worker.id or known[worker.hostname], worker.state
 
 
 def mark_gone(broker_id: int, vhost: str, reason: str, now: datetime) -> None:
-    """Every worker of a virtual host that is gone from the broker."""
+    """Every worker of a virtual host that is gone from the broker, and the tasks they had."""
     Worker.objects.filter(broker_id=broker_id, vhost=vhost).exclude(state=Worker.GONE).update(state=Worker.GONE, reason=reason, since=now, changed_at=now)
+    doubt_all(broker_id, vhost, f"its worker is gone: {reason}", now)
 
 
 class Sampler:

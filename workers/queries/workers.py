@@ -1,7 +1,4 @@
-"""Every question about workers and where their events are received. The only reader of `workers.models`.
-
-`scope` is what the asking person may see; `at` is a moment, None means now. Rows are models, to be read only.
-"""
+"""Questions about workers and where their events are received."""
 
 from __future__ import annotations
 
@@ -96,6 +93,21 @@ def workers_fingerprint(broker_id: int, vhost: str) -> tuple[tuple[object, ...],
     """Another value after a worker came, went, or changed what it consumes and how many slots it has. For the tail."""
     rows = Worker.objects.filter(broker_id=broker_id, vhost=vhost).order_by("pk")
     return tuple((*row, repr(queues)) for *row, queues in rows.values_list("pk", "state", "pool", "concurrency", "queues"))
+
+
+def registered_tasks(scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None) -> list[tuple[str, dict[str, str], list[str]]]:
+    """[(task name, attributes, host names)] of the workers that are online, by name. Where workers differ in the attributes, those of the first."""
+    found: dict[str, tuple[str, dict[str, str], list[str]]] = {}
+    rows = Worker.objects.filter(in_scope(scope, broker, vhost), state=Worker.ONLINE).exclude(registered=None).order_by("hostname")
+    for hostname, registered in rows.values_list("hostname", "registered"):
+        for task in registered or ():
+            found.setdefault(task["name"], (task["name"], task["attributes"], []))[2].append(hostname)
+    return sorted(found.values())
+
+
+def events_off_workers(scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None) -> list[Worker]:
+    """The workers online that work without telling of it: nothing is known of their tasks."""
+    return list(Worker.objects.select_related("broker").filter(in_scope(scope, broker, vhost), state=Worker.ONLINE, events_off=True))
 
 
 def _ordered(rows: QuerySet[Worker], field: str, descending: bool) -> QuerySet[Worker]:

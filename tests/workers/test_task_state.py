@@ -1,0 +1,242 @@
+"""The state of a task: whatever order, repetition and loss its events come in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from workers.events import Event, parse
+from workers.task_doubts import Held, WorkerSigns, judge
+from workers.task_state import ENDED, EVENTS, TaskRecord, apply, happenings, merge
+
+NOON = 1795435200.0
+
+
+def event(kind: str, at: float, hostname: str = "w@h", **fields: Any) -> Event:
+    return Event(f"task-{kind}", hostname, NOON + at, uuid="t1", **fields)
+
+
+def heard(*events: Event, ahead: float = 0.0) -> TaskRecord:
+    record = None
+    for one in events:
+        record = merge(record, one, NOON + 1000, ahead)
+    assert record is not None
+    return record
+
+
+SENT = event("sent", 0, "gen7@web", name="shop.pay", args="(1,)", kwargs="{}", queue="pay", exchange="", routing_key="pay", retries=0, root_id="t1")
+RECEIVED = event("received", 1, name="shop.pay", args="(1,)", kwargs="{}", retries=0, root_id="t1")
+STARTED = event("started", 2)
+FAILED = event("failed", 3, exception="ValueError('no')", traceback="Traceback …")
+SUCCEEDED = event("succeeded", 3, result="7", runtime=0.9)
+
+
+@pytest.mark.parametrize(
+    ("events", "state"),
+    [
+        ([SENT], "PENDING"),
+        ([SENT, RECEIVED], "RECEIVED"),
+        ([RECEIVED, STARTED], "STARTED"),
+        ([STARTED, RECEIVED], "STARTED"),
+        ([STARTED], "STARTED"),
+        ([SENT, RECEIVED, STARTED, SUCCEEDED], "SUCCESS"),
+        ([SUCCEEDED, STARTED, RECEIVED, SENT], "SUCCESS"),
+        ([RECEIVED, STARTED, FAILED], "FAILURE"),
+        ([RECEIVED, STARTED, event("retried", 3, exception="IOError()")], "RETRY"),
+        ([RECEIVED, event("revoked", 2, expired=True)], "REVOKED"),
+        ([RECEIVED, STARTED, event("rejected", 3, requeue=False)], "REJECTED"),
+        ([RECEIVED, STARTED, SUCCEEDED, event("received", 9, "v@h")], "RECEIVED"),  # delivered again, since its acknowledgement was lost
+        ([event("started", 2), event("succeeded", 2)], "SUCCESS"),  # the clock stood still between them
+        ([event("succeeded", 2), event("started", 2)], "SUCCESS"),
+    ],
+)
+def test_the_state_is_that_of_the_latest_moment(events: list[Event], state: str) -> None:
+    assert heard(*events).state == state
+
+
+def test_what_each_event_tells_is_kept() -> None:
+    record = heard(SENT, RECEIVED, STARTED, SUCCEEDED)
+    assert (record.name, record.args, record.queue, record.routing_key, record.sender, record.worker) == ("shop.pay", "(1,)", "pay", "pay", "gen7@web", "w@h")
+    assert [record.sent_at, record.received_at, record.started_at, record.ended_at] == [NOON, NOON + 1, NOON + 2, NOON + 3]
+    assert (record.result, record.runtime, record.retries) == ("7", 0.9, 0)
+
+
+def test_every_try_is_kept_with_its_exception() -> None:
+    tries = [
+        RECEIVED, STARTED, event("retried", 3, exception="IOError('down')", traceback="T1"),
+        event("received", 3.1, "v@h", name="shop.pay", retries=1, eta="2026-11-23T12:03:00+00:00"), event("started", 180, "v@h"),
+        event("failed", 181, "v@h", exception="ValueError('no')", traceback="T2"),
+    ]  # fmt: skip
+    record = heard(*tries)
+    assert (record.state, record.retries, record.exception, record.traceback, record.worker) == ("FAILURE", 1, "ValueError('no')", "T2", "v@h")
+    assert [(found.event, found.detail) for found in happenings(record.moments) if found.detail] == [
+        ("task-retried", "IOError('down')"),
+        ("task-failed", "ValueError('no')"),
+    ]
+    assert heard(*reversed(tries)).moments == record.moments
+
+
+def test_a_clock_that_is_ahead_or_behind_is_corrected() -> None:
+    record = heard(event("sent", 0, "gen7@web"))
+    apply(record, event("started", 3601), NOON + 1000, ahead=3600)
+    apply(record, event("received", 3600.5), NOON + 1000, ahead=3600)
+    assert (record.state, record.received_at, record.started_at) == ("STARTED", NOON + 0.5, NOON + 1)
+
+
+def test_what_comes_from_the_future_was_sent_by_now() -> None:
+    assert heard(event("started", 5000)).started_at == NOON + 1000
+
+
+def test_the_same_event_again_tells_nothing_even_if_the_clock_was_measured_anew() -> None:
+    record = heard(RECEIVED, STARTED, SUCCEEDED)
+    assert not apply(record, STARTED, NOON + 1000, ahead=-10)
+    assert record.state == "SUCCESS"
+
+
+def test_a_task_with_hundreds_of_moments_keeps_the_first_and_the_last() -> None:
+    record = heard(*(event("retried", at, exception=f"E{at}") for at in range(300)))
+    kept = [moment[0] - NOON for moment in record.moments]
+    assert kept == [*range(10), *range(260, 300)]
+    assert (record.left_out, record.state) == (250, "RETRY")
+
+
+def test_long_texts_are_cut_where_they_tell_least() -> None:
+    record = heard(event("failed", 1, exception="e" * 10_000, traceback="x" * 50_000 + "the end"))
+    assert (len(record.exception or ""), len(record.traceback or "")) == (4000, 20_000)
+    assert (record.traceback or "").endswith("the end")
+
+
+def test_events_of_others_than_celery_tell_what_they_can() -> None:
+    parsed = parse(
+        b'{"type": "task-received", "hostname": "w@h", "uuid": "t1", "args": [1, "a"], "kwargs": {"b": null}, "retries": "2", "name": "n\\u0000\\ud800"}'
+    )
+    record = heard(*parsed.events)
+    assert (record.args, record.kwargs, record.retries, record.name) == ('[1, "a"]', '{"b": null}', 2, "n�?")
+    assert heard(Event("task-started", "w@h", None, uuid="t1")).state == "STARTED"
+    assert merge(None, Event("task-progress", "w@h", NOON, uuid="t1"), NOON) is None
+    assert merge(None, Event("task-started", "w@h", NOON), NOON) is None
+
+
+# One task's true story: tries, each of which is received, may be started, and ends or loses its worker.
+
+_END = {"succeeded": "SUCCESS", "failed": "FAILURE", "retried": "RETRY", "revoked": "REVOKED", "rejected": "REJECTED"}
+_step = st.tuples(st.sampled_from(["w1@h", "w2@h"]), st.sampled_from(["received", "started", *_END, "redelivered"]), st.floats(0.001, 50))
+
+
+@st.composite
+def stories(draw: st.DrawFn) -> tuple[list[Event], str, str | None]:
+    """(the events in true order, the true state at the end, the worker that has the task then or None)."""
+    now, events = 0.0, [event("sent", 0, "gen1@web", name="n", args="(1,)", kwargs="{}", queue="q")]
+    truth, holder = "PENDING", None
+    for number, (worker, ends, pause) in enumerate(draw(st.lists(_step, max_size=4))):
+        now += pause
+        events.append(event("received", now, worker, name="n", args=f"({number},)", kwargs="{}"))
+        truth, holder = "RECEIVED", worker
+        if ends == "received":
+            continue
+        now += pause
+        events.append(event("started", now, worker))
+        truth = "STARTED"
+        if ends in _END:
+            now += pause
+            events.append(event(ends, now, worker, exception=f"E{number}", result=f"{number}"))
+            truth, holder = _END[ends], None
+        if truth in ENDED and draw(st.booleans()):
+            break
+    return events, truth, holder
+
+
+@settings(deadline=None)
+@given(stories(), st.randoms(use_true_random=False), st.floats(-5, 5))
+def test_any_order_and_repetition_ends_in_the_same_true_record(story: tuple[list[Event], str, str | None], random: Any, ahead: float) -> None:
+    events, truth, _ = story
+    told = heard(*events, ahead=ahead)
+    assert told.state == truth
+    mixed = [*events, *random.choices(events, k=len(events))]
+    random.shuffle(mixed)
+    assert heard(*mixed, ahead=ahead) == told
+
+
+@settings(deadline=None)
+@given(stories(), st.randoms(use_true_random=False), st.data())
+def test_with_any_loss_the_state_is_true_or_unknown_once_the_workers_were_asked(
+    story: tuple[list[Event], str, str | None], random: Any, data: st.DataObject
+) -> None:
+    """A worker that answers tells what it has. What no worker has and whose end is lost was last seen sent or to be retried, or is unknown."""
+    events, truth, holder = story
+    left = [one for one in events if data.draw(st.booleans())]
+    if not left:
+        return
+    random.shuffle(left)
+    record = heard(*left)
+    for worker in ("w1@h", "w2@h"):
+        running, waiting = (frozenset(["t1"] if (worker, state) == (holder, truth) else []) for state in ("STARTED", "RECEIVED"))
+        judge(record, WorkerSigns(worker, held=Held(NOON + 2000, running | waiting, running, waiting)))
+    last = max(left, key=lambda one: (one.timestamp, EVENTS.index(one.type)))
+    if record.state == truth or record.state == "UNKNOWN":
+        return
+    assert record.state in {"PENDING", "RETRY", *ENDED}  # never that a worker has it which has not
+    assert (last.type, last.timestamp) != (events[-1].type, events[-1].timestamp)
+    assert record.state != "PENDING" or {one.type for one in left} == {"task-sent"}
+
+
+NOTHING: frozenset[str] = frozenset()
+RUNNING = [RECEIVED, STARTED]
+
+
+@pytest.mark.parametrize(
+    ("signs", "words"),
+    [
+        (WorkerSigns("w@h", known=False), "nothing is known any more"),
+        (WorkerSigns("w@h", began_at=NOON + 60), "started anew at 12:01:00 UTC"),
+        (WorkerSigns("w@h", held=Held(NOON + 60, NOTHING, NOTHING, NOTHING)), "asked at 12:01:00 UTC, does not list it"),
+    ],
+)
+def test_a_task_that_its_worker_can_no_longer_have_is_unknown(signs: WorkerSigns, words: str) -> None:
+    record = heard(*RUNNING)
+    assert judge(record, signs)
+    assert (record.state, record.last_seen_state, record.started_at) == ("UNKNOWN", "STARTED", NOON + 2)
+    assert words in record.unknown_reason
+    assert not judge(record, signs)
+    apply(record, SUCCEEDED, NOON + 1000)
+    assert (record.state, record.last_seen_state, record.unknown_reason) == ("SUCCESS", None, "")
+
+
+@pytest.mark.parametrize(
+    "signs",
+    [
+        WorkerSigns("w@h"),
+        WorkerSigns("other@h", known=False),
+        WorkerSigns("w@h", began_at=NOON - 60),
+        WorkerSigns("w@h", held=Held(NOON + 60, frozenset(["t1"]), frozenset(["t1"]), NOTHING)),
+        WorkerSigns("w@h", held=Held(NOON + 1, NOTHING, NOTHING, NOTHING)),
+        WorkerSigns("w@h", held=Held(NOON + 60, NOTHING, NOTHING, NOTHING, complete=False)),
+    ],
+)
+def test_a_task_that_its_worker_may_have_stays_as_it_was_last_seen(signs: WorkerSigns) -> None:
+    record = heard(*RUNNING)
+    assert not judge(record, signs)
+    assert record.state == "STARTED"
+
+
+def test_a_task_that_waits_for_its_rate_limit_is_not_doubted_though_no_list_holds_it() -> None:
+    asked = Held(NOON + 60, NOTHING, NOTHING, NOTHING)
+    record = heard(RECEIVED)
+    assert not judge(record, WorkerSigns("w@h", held=asked, limited=frozenset(["shop.pay"])))
+
+
+def test_a_worker_that_lists_a_task_has_it() -> None:
+    record = heard(*RUNNING)
+    judge(record, WorkerSigns("w@h", held=Held(NOON + 60, NOTHING, NOTHING, NOTHING)))
+    assert judge(record, WorkerSigns("w@h", held=Held(NOON + 70, frozenset(["t1"]), frozenset(["t1"]), NOTHING)))
+    assert (record.state, record.unknown_reason) == ("STARTED", "")
+
+
+def test_an_older_event_does_not_lift_a_doubt() -> None:
+    record = heard(STARTED)
+    judge(record, WorkerSigns("w@h", known=False))
+    apply(record, RECEIVED, NOON + 1000)
+    assert (record.state, record.last_seen_state) == ("UNKNOWN", "STARTED")

@@ -1,0 +1,43 @@
+"""Every question about workers, where their events are received, and tasks. The only reader of `workers.models`.
+
+`scope` is what the asking person may see; `at` is a moment, None means now. Rows are models, to be read only.
+"""
+
+from workers.queries.task_news import counts_by_state, family_fingerprint, kept_since, newest_task
+from workers.queries.task_records import load_open_tasks, load_tasks, workers_with_open_tasks
+from workers.queries.tasks import (
+    COUNTED,
+    TASK_SORTS,
+    Family,
+    TaskPage,
+    family,
+    state_counts,
+    task,
+    task_by_id,
+    task_names,
+    tasks,
+    tasks_by_ids,
+    tasks_changed_since,
+)
+from workers.queries.workers import (
+    WORKER_SORTS,
+    all_workers,
+    event_source,
+    event_sources,
+    events_off_workers,
+    registered_tasks,
+    revisions,
+    worker,
+    worker_by_id,
+    workers,
+    workers_by_ids,
+    workers_changed_since,
+    workers_fingerprint,
+)
+
+__all__ = [
+    "COUNTED", "TASK_SORTS", "WORKER_SORTS", "Family", "TaskPage", "all_workers", "counts_by_state", "event_source", "event_sources", "events_off_workers",
+    "family", "family_fingerprint", "kept_since", "load_open_tasks", "load_tasks", "newest_task", "registered_tasks", "revisions", "state_counts", "task",
+    "task_by_id", "task_names", "tasks", "tasks_by_ids", "tasks_changed_since", "worker", "worker_by_id", "workers", "workers_by_ids",
+    "workers_changed_since", "workers_fingerprint", "workers_with_open_tasks",
+]  # fmt: skip

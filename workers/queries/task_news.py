@@ -1,0 +1,48 @@
+"""What live pages of tasks watch, and the counts beside their filters: all bounded, however many tasks are kept."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import msgspec
+from django.db.models import Count, Q
+
+from brokers.scope import Scope
+from workers.models import Task
+from workers.queries.tasks import COUNTED, FAMILY_KEPT, matching, state_counts
+from workers.task_filter import ALL_STATES, TaskFilter
+
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def newest_task() -> int:
+    """The primary key of the task first seen last, anywhere; 0 if there is none. For the tail, which then asks no place for its own."""
+    return Task.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+
+
+def family_fingerprint(task: Task) -> tuple[tuple[str, str], ...]:
+    """Another value after one of the task's relatives came or changed its state. For the tail."""
+    near = Task.objects.filter(in_place_of(task)).order_by("pk").values_list("uuid", "state")
+    above = {uuid for uuid in (task.root_id, task.parent_id) if uuid and uuid != task.uuid}
+    parents = [uuid for uuid in (task.uuid, task.parent_id) if uuid]
+    return (*near.filter(uuid__in=above), *near.filter(parent_id__in=parents)[: 2 * FAMILY_KEPT])
+
+
+def in_place_of(task: Task) -> Q:
+    return Q(broker_id=task.broker_id, vhost=task.vhost)
+
+
+def counts_by_state(scope: Scope, filter: TaskFilter) -> tuple[dict[str, int], frozenset[str]]:
+    """({state: tasks that fit, whatever states the filter names}, the states of which there are more than counted)."""
+    anything = msgspec.structs.replace(filter, states=())
+    if anything == TaskFilter(broker=filter.broker, vhost=filter.vhost):
+        counts = state_counts(scope, _EVER, filter.broker, filter.vhost)
+        return counts, frozenset(state for state, count in counts.items() if count >= COUNTED)
+    newest = matching(scope, anything).order_by("-id").values("id")[: COUNTED + 1]
+    counted = dict(Task.objects.filter(pk__in=newest).order_by().values_list("state").annotate(Count("pk")))
+    return counted, frozenset(ALL_STATES) if sum(counted.values()) > COUNTED else frozenset()
+
+
+def kept_since() -> datetime | None:
+    """When the oldest task that is kept was first seen."""
+    return Task.objects.order_by("first_seen_at").values_list("first_seen_at", flat=True).first()

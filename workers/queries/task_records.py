@@ -1,0 +1,78 @@
+"""Tasks as the receiver keeps them in memory, loaded from their rows. Raw SQL, as they are written: thousands are asked for in a second."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from django.db import connection
+
+from workers.task_state import FAILED, HEAVY, RECEIVED, RETRIED, SENT, SUCCEEDED, Moment, TaskRecord
+
+AT_ONCE = 1000
+_BY_RECEIPT = ("name", "args", "kwargs", "root_id", "parent_id", "queue", "exchange", "routing_key", "eta", "expires")
+_TELLING = (((SENT, RECEIVED), _BY_RECEIPT), ((RETRIED, FAILED), ("exception", "traceback")), ((SUCCEEDED,), ("result", "runtime")))
+_decode = msgspec.json.Decoder(list[Moment]).decode
+_LOADED = (
+    "uuid", "first_seen_at", "state", "last_seen_state", "unknown_reason", "name", "worker", "sender", "queue", "exchange", "routing_key", "sent_at",
+    "received_at", "started_at", "ended_at", "eta", "expires", "runtime_seconds", "retries", "parent_id", "root_id", "tries", "moments_left_out",
+)  # fmt: skip
+
+
+_COLUMNS = ", ".join([*_LOADED, *(f"{name} IS NOT NULL" for name in HEAVY)])
+
+
+def load_tasks(broker_id: int, vhost: str, uuids: Sequence[str]) -> dict[str, TaskRecord]:
+    """Those of the tasks that are stored, as memory keeps them (without their long texts)."""
+    found: dict[str, TaskRecord] = {}
+    for start in range(0, len(uuids), AT_ONCE):
+        chunk = uuids[start : start + AT_ONCE]
+        found |= _load(f"broker_id = %s AND vhost = %s AND uuid IN ({', '.join(['%s'] * len(chunk))})", (broker_id, vhost, *chunk))
+    return found
+
+
+def load_open_tasks(broker_id: int, vhost: str, worker: str, most: int) -> dict[str, TaskRecord]:
+    """The tasks that a worker has as far as is stored, the oldest first, at most `most`."""
+    return _load(f"{_OPEN} AND worker = %s ORDER BY id LIMIT {most:d}", (broker_id, vhost, worker))
+
+
+def workers_with_open_tasks(broker_id: int, vhost: str) -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT DISTINCT worker FROM workers_task WHERE {_OPEN} AND worker IS NOT NULL", (broker_id, vhost))  # noqa: S608  (constants)
+        return [worker for (worker,) in cursor.fetchall()]
+
+
+_OPEN = "broker_id = %s AND vhost = %s AND state IN ('RECEIVED', 'STARTED')"
+
+
+def _load(where: str, parameters: Sequence[Any]) -> dict[str, TaskRecord]:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {_COLUMNS} FROM workers_task WHERE {where}", parameters)  # noqa: S608  (names of our own model)
+        return {row[0]: _record(row) for row in cursor.fetchall()}
+
+
+def _record(row: Sequence[Any]) -> TaskRecord:
+    values = dict(zip((*_LOADED, *HEAVY), row, strict=True))
+    values["runtime"] = values.pop("runtime_seconds")
+    for name in HEAVY:
+        values[name] = values[name] or None
+    moments = _decode(values.pop("tries"))
+    for name in ("first_seen_at", "sent_at", "received_at", "started_at", "ended_at"):
+        values[name] = _seconds(values[name])
+    told: dict[str, tuple[float, int]] = {}
+    for ranks, fields in _TELLING:
+        keys = [moment[:2] for moment in moments if moment[1] in ranks]
+        if keys:
+            told |= dict.fromkeys((name for name in fields if values[name] is not None), max(keys))
+    values |= dict.fromkeys(HEAVY)
+    return TaskRecord(
+        left_out=values.pop("moments_left_out"), moments=moments, told=told, stored=True,
+        indexed=values["name"] is not None, **values,
+    )  # fmt: skip
+
+
+def _seconds(moment: datetime | None) -> float | None:
+    """Cursors of Django give moments without their zone, which is UTC."""
+    return None if moment is None else moment.replace(tzinfo=UTC).timestamp()

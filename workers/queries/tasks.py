@@ -1,0 +1,204 @@
+"""Questions about tasks. Lists are bounded in what they read, so that a million tasks answer as quickly as a thousand."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from django.db.models import F, Model, Q, QuerySet
+from django.db.models.expressions import RawSQL
+
+from brokers.queries.pages import BrokerRef, Page, check_page, in_scope, sort_key
+from brokers.scope import EVERYTHING, Scope
+from workers.errors import AmbiguousTask
+from workers.models import EventSource, Task
+from workers.task_filter import ALL_STATES, EVERY_TASK, TaskFilter, search_words
+from workers.task_past import as_then
+
+TASK_SORTS = ("at", "name", "state", "worker", "queue", "runtime_seconds", "retries")
+COUNTED = 10_000
+FAMILY_KEPT = 200
+NAMES_LOOKED_AT = 2000
+_LONG = ("result", "traceback")
+_DISORDER = timedelta(seconds=30)  # ids grow with `first_seen_at`, but for what several threads store at the same time
+
+
+class TaskPage(Page[Task]):
+    """`total` stops at 10,000: with `total_is_more` there are more. The long texts of the tasks are deferred."""
+
+    total_is_more: bool = False
+
+
+class Family(msgspec.Struct):
+    """A task's relatives as far as they are known: not yet seen or no longer kept ones are missing. `siblings` have the same parent.
+
+    At most 200 of a kind, the first ones; `more_children` and `more_siblings` count the rest.
+    """
+
+    root: Task | None = None
+    parent: Task | None = None
+    children: list[Task] = []
+    siblings: list[Task] = []
+    more_children: int = 0
+    more_siblings: int = 0
+
+
+def tasks(
+    scope: Scope, *, filter: TaskFilter = EVERY_TASK, sort: str = "-at", page: int = 1, page_size: int = 100, at: datetime | None = None
+) -> TaskPage:  # fmt: skip
+    """Tasks, the last first seen first. Sorted by anything else: the newest 10,000 of those that match, unknown values last.
+
+    With `at`: as they were then. ValueError for a sort, page or state that can't be, and for states with `at`, by which the past can't be searched.
+    """
+    check_page(page, page_size)
+    filter.check()
+    field, descending = sort_key(sort, TASK_SORTS)
+    if at is not None and filter.states:
+        raise ValueError("tasks of the past can't be searched by state")
+    rows = matching(scope, filter, at)
+    total = rows[: COUNTED + 1].count()
+    start = (page - 1) * page_size
+    if field == "at":
+        rows = rows.order_by("-id" if descending else "id")
+    else:
+        value = F(field).desc(nulls_last=True) if descending else F(field).asc(nulls_last=True)
+        newest = rows.order_by("-id").values("id")[:COUNTED]
+        rows = Task.objects.filter(pk__in=newest).order_by(value, "-id")
+    if at is None:
+        rows = rows.defer(*_LONG, "tries")
+    items = list(rows.select_related("broker")[start : start + page_size]) if start < total or total > COUNTED else []
+    return TaskPage(min(total, COUNTED), items if at is None else [as_then(task, at) for task in items], page, page_size, total > COUNTED)
+
+
+def matching(scope: Scope, filter: TaskFilter, at: datetime | None = None) -> QuerySet[Task]:
+    """The rows that fit, in no order."""
+    where = in_scope(scope, filter.broker, filter.vhost)
+    if filter.states:
+        where &= Q(state=filter.states[0]) if len(filter.states) == 1 else Q(state__in=filter.states)
+    if filter.name is not None:
+        where &= Q(name__in=_names_like(filter.name)) if "*" in filter.name else Q(name=filter.name)
+    for name in ("worker", "queue"):
+        if getattr(filter, name) is not None:
+            where &= Q(**{name: getattr(filter, name)})
+    if filter.start is not None:
+        where &= Q(first_seen_at__gte=filter.start) & Q(pk__gte=_first_id(filter.start - _DISORDER))
+    ends = [moment for moment in (filter.end, at) if moment is not None]
+    if ends:
+        where &= Q(first_seen_at__lt=min(ends)) & Q(pk__lt=_first_id(min(ends) + _DISORDER))
+    if filter.text.strip():
+        where &= _text(scope, filter.text.strip())
+    return Task.objects.filter(where).order_by()
+
+
+def _names_like(pattern: str) -> list[str]:
+    """The names seen that fit a pattern with `*` for anything; names are few beside tasks, and the index leads from one to the next."""
+    fits = re.compile(".*".join(re.escape(part) for part in pattern.split("*")), re.DOTALL)
+    return [name for name in _names(EVERYTHING, pattern.split("*")[0], NAMES_LOOKED_AT) if fits.fullmatch(name)]
+
+
+_AFTER_ALL = 2**63 - 1
+
+
+def _first_id(moment: datetime) -> int:
+    """The id of the first task seen from a moment on; larger than any if there is none."""
+    found = Task.objects.filter(first_seen_at__gte=moment).order_by("first_seen_at").values_list("pk", flat=True).first()
+    return _AFTER_ALL if found is None else found
+
+
+_SEARCH = "SELECT rowid FROM workers_task_words WHERE workers_task_words MATCH %s ORDER BY rowid DESC LIMIT %s"
+
+
+def _text(scope: Scope, text: str) -> Q:
+    """Tasks with these words, the newest 10,000 of them; for a single word also those whose uuid begins with it."""
+    words = search_words(text)
+    found = Q(pk__in=RawSQL(_SEARCH, (words, COUNTED))) if words else Q(pk__in=[])  # noqa: S611  (a constant with parameters)
+    if " " in text:
+        return found
+    keys = list(_by_uuid(scope, Q(uuid__gte=text, uuid__lt=text + "\U0010ffff")).values_list("pk", flat=True)[:COUNTED])
+    return found | Q(pk__in=keys) if keys else found
+
+
+def _by_uuid(scope: Scope, where: Q, broker: BrokerRef | None = None) -> QuerySet[Task]:
+    """Rows by uuid: the index begins with broker and virtual host, hence they are named."""
+    sources = list(EventSource.objects.filter(in_scope(scope, broker)).values_list("broker_id", "vhost"))
+    place = Q(broker_id__in={broker_id for broker_id, _ in sources}, vhost__in={vhost for _, vhost in sources})
+    return Task.objects.filter(in_scope(scope, broker), place, where)
+
+
+def task(scope: Scope, uuid: str, broker: BrokerRef | None = None, vhost: str | None = None) -> Task | None:
+    """The task of this uuid. Raises AmbiguousTask if it was seen in two places and broker and virtual host don't tell which is meant."""
+    if broker is not None and vhost is not None:
+        rows = Task.objects.filter(in_scope(scope, broker, vhost), uuid=uuid)
+    else:
+        rows = _by_uuid(scope, Q(uuid=uuid), broker)
+        rows = rows if vhost is None else rows.filter(vhost=vhost)
+    found = list(rows.select_related("broker")[:20])
+    if len(found) > 1:
+        raise AmbiguousTask(uuid, [(one.broker.name, one.vhost) for one in found])
+    return found[0] if found else None
+
+
+def task_by_id(scope: Scope, task_id: int, at: datetime | None = None) -> Task | None:
+    """The whole task; with `at` as it was then, None if it was not seen yet."""
+    found = Task.objects.select_related("broker").filter(in_scope(scope), pk=task_id).first()
+    if found is None or at is None:
+        return found
+    return as_then(found, at) if found.first_seen_at <= at else None
+
+
+def tasks_by_ids(scope: Scope, ids: Iterable[int]) -> list[Task]:
+    """In no particular order, without those that do not exist or may not be seen. Their long texts are deferred."""
+    return list(Task.objects.select_related("broker").filter(in_scope(scope), pk__in=list(ids)).defer(*_LONG, "tries"))
+
+
+def tasks_changed_since(broker_id: int, vhost: str, moment: datetime, limit: int = 500) -> list[Task]:
+    """The tasks that were stored at `moment` or later, the last changed first. For the tail, which serves all viewers: rights are checked by topic."""
+    rows = Task.objects.select_related("broker").filter(broker_id=broker_id, vhost=vhost, changed_at__gte=moment)
+    return list(rows.order_by("-changed_at", "-id").defer(*_LONG, "tries")[:limit])
+
+
+def state_counts(scope: Scope, since: datetime, broker: BrokerRef | None = None, vhost: str | None = None) -> dict[str, int]:
+    """{state: how many tasks first seen since then are in it now}, every state, each counted to 10,000 at most."""
+    first = _first_id(since)
+    rows = Task.objects.filter(in_scope(scope, broker, vhost), pk__gte=first).order_by()
+    return {state: rows.filter(state=state)[:COUNTED].count() for state in ALL_STATES}
+
+
+def family(scope: Scope, task: Task) -> Family:
+    """The task's root, parent, children and siblings that may be seen."""
+    near = Q(broker_id=task.broker_id)
+    kin = {uuid for uuid in (task.root_id, task.parent_id) if uuid and uuid != task.uuid}
+    known = {one.uuid: one for one in _light(_by_uuid(scope, Q(uuid__in=kin), task.broker_id))} if kin else {}
+    found = Family(root=task if task.root_id == task.uuid else known.get(task.root_id or ""), parent=known.get(task.parent_id or ""))
+    rows = Task.objects.filter(in_scope(scope), near)
+    found.children, found.more_children = _some(rows.filter(parent_id=task.uuid))
+    if task.parent_id:
+        found.siblings, found.more_siblings = _some(rows.filter(parent_id=task.parent_id).exclude(uuid=task.uuid))
+    return found
+
+
+def _some(rows: QuerySet[Task]) -> tuple[list[Task], int]:
+    found = list(_light(rows.order_by("id"))[:FAMILY_KEPT])
+    return found, max(0, rows.count() - FAMILY_KEPT) if len(found) == FAMILY_KEPT else 0
+
+
+def _light(rows: QuerySet[Task]) -> QuerySet[Task]:
+    return rows.select_related("broker").defer(*_LONG, "tries")
+
+
+def task_names(scope: Scope, prefix: str = "", limit: int = 20) -> list[str]:
+    """Names of tasks seen that begin like this, for completion; in order."""
+    return _names(scope, prefix, limit)
+
+
+def _names(scope: Scope, prefix: str, limit: int) -> list[str]:
+    names: list[str] = []
+    rows: QuerySet[Any, Any] = Task.objects.filter(in_scope(scope)).order_by("name").values_list("name", flat=True)
+    after: Model | str | None = rows.filter(name__gte=prefix).first()
+    while isinstance(after, str) and after.startswith(prefix) and len(names) < limit:
+        names.append(after)
+        after = rows.filter(name__gt=after).first()
+    return names

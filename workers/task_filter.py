@@ -1,0 +1,50 @@
+"""What a list of tasks is narrowed to. Pure; the words of the page's and the API's query are read by the dashboard."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from workers.task_state import STATES, UNKNOWN
+
+ALL_STATES = (*STATES, UNKNOWN)
+
+
+class TaskFilter(msgspec.Struct, frozen=True):
+    """Empty fields narrow nothing. `name`: exact, or with `*` for anything. `states`: any of them; `broker`: a name or a primary key; `start` and `end`: when it was first seen, from and before.
+
+    `text`: words that all stand in its name, arguments or exception (the last may be the beginning of a word), or the beginning of its uuid.
+    """
+
+    broker: str | int | None = None
+    vhost: str | None = None
+    states: tuple[str, ...] = ()
+    name: str | None = None
+    worker: str | None = None
+    queue: str | None = None
+    text: str = ""
+    start: datetime | None = None
+    end: datetime | None = None
+
+    def check(self) -> None:
+        """Raises ValueError, with what is allowed, for a state there is not."""
+        for state in self.states:
+            if state not in ALL_STATES:
+                raise ValueError(f"unknown state {state!r}; allowed: {', '.join(ALL_STATES)}")
+
+
+EVERY_TASK = TaskFilter()
+
+
+def search_words(text: str) -> str:
+    """The text as a question to FTS5, "" if there is no word in it. Every word as a phrase of its parts, so that no sign of FTS5's own counts.
+
+    >>> search_words("orders.capture 20")
+    '"orders.capture" "20"*'
+    """
+    words = [word.replace('"', '""') for word in text.replace("\x00", " ").split() if any(sign.isalnum() for sign in word)]
+    if not words:
+        return ""
+    quoted = [f'"{word}"' for word in words]
+    return " ".join(quoted) + ("*" if len(words[-1]) >= 2 else "")
