@@ -10,14 +10,17 @@ import difflib
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from operator import eq, ge, gt, le, lt, ne
 
 import msgspec
 
 from brokers.conditions import Condition
+from dashboard import moments
 
-TEXT, NUMBER, CHOICE = "text", "number", "choice"
+TEXT, NUMBER, CHOICE, MOMENT = "text", "number", "choice", "moment"
 _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {":": eq, "=": eq, "!=": ne, ">": gt, "<": lt, ">=": ge, "<=": le}
+_SOME_MOMENT = datetime(2026, 1, 1, tzinfo=UTC)  # whether a text is a moment does not depend on when it is asked
 _PART = re.compile(r'(?:[^\s"]|"[^"]*"?)+')
 _QUALIFIED = re.compile(r"([A-Za-z][A-Za-z_-]*)(>=|<=|!=|[:=<>~])(.*)", re.DOTALL)
 
@@ -131,6 +134,8 @@ def _problem(qualifier: Qualifier, operator: str, value: str) -> str:
         return f"{qualifier.name} is text and can't be compared with {operator}; write {qualifier.example}."
     if qualifier.kind == CHOICE and (unknown := [one for one in value.split(",") if one.lower() not in qualifier.choices]):
         return f"{qualifier.name} can be {', '.join(qualifier.choices)}, not {unknown[0]}."
+    if qualifier.kind == MOMENT and moments.moment_of(value, _SOME_MOMENT) is None:
+        return f"{qualifier.name} needs a moment, for example {moments.EXAMPLES}, and {value} is none."
     if not qualifier.field and operator in ("!=", "~"):
         return f"{qualifier.name} can only be asked with a colon, for example {qualifier.example}."
     return ""

@@ -1,0 +1,31 @@
+"""Moments as people type them: "-2h", "14:20", "2026-11-24 14:20". Pure; times without a zone are UTC."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+EXAMPLES = "-2h, 14:20 or 2026-11-24T14:20"
+_AGO = re.compile(r"-?\s*(\d{1,9}(?:\.\d{1,9})?)\s*(s|m|min|h|d|w)")
+_CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?")
+_SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+def moment_of(text: str, now: datetime) -> datetime | None:
+    """The moment that the text means; a time of day is the last one that was; None if it is no moment.
+
+    >>> noon = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+    >>> [str(moment_of(text, noon))[:16] for text in ("-2h", "11:30", "23:30", "2026-11-20", "soon")]
+    ['2026-11-24 10:00', '2026-11-24 11:30', '2026-11-23 23:30', '2026-11-20 00:00', 'None']
+    """
+    text = text.strip()
+    try:
+        if ago := _AGO.fullmatch(text.lower()):
+            return now - timedelta(seconds=float(ago[1]) * _SECONDS[ago[2]])
+        if clock := _CLOCK.fullmatch(text):
+            then = now.astimezone(UTC).replace(hour=int(clock[1]), minute=int(clock[2]), second=int(clock[3] or 0), microsecond=0)
+            return then if then <= now else then - timedelta(days=1)
+        found = datetime.fromisoformat(text)
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
