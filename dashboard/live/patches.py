@@ -28,6 +28,7 @@ class Loaded(msgspec.Struct):
     at: datetime | None = None
     interval_seconds: float | None = None
     names: Mapping[str, str] = {}  # of queues and exchanges by key, for the poller's interest
+    parts_at_most_every_seconds: float = 0.0  # where facts change all the time: what is out of date meanwhile is named together
 
 
 class TopicPatches:
@@ -41,6 +42,8 @@ class TopicPatches:
         self._loaded = Loaded({})
         self._rows: dict[str, LiveRow] = {}
         self._encoded: dict[str, str] = {}  # whole rows, for viewers that join
+        self._owed: set[str] = set()  # parts that are out of date and were not named yet
+        self._named_at: datetime | None = None  # when parts were named last
 
     @property
     def known(self) -> frozenset[str]:
@@ -56,13 +59,13 @@ class TopicPatches:
     def replace(self, loaded: Loaded, now: datetime) -> Patch:
         """The patch after something was stored, also if nothing that is shown changed: it renews the age."""
         before = self._loaded
-        parts = _outdated(before.facts, loaded.facts)
+        self._owed.update(_outdated(before.facts, loaded.facts))
         row_parts = {key: _outdated(before.row_facts.get(key, {}), facts) for key, facts in loaded.row_facts.items()}
         self._loaded = loaded
         for key in self._rows.keys() - loaded.rows.keys():
             del self._rows[key]
             self._encoded.pop(key, None)
-        return self._next(self._news(now, row_parts), parts, now)
+        return self._next(self._news(now, row_parts), self._parts_due(now), now)
 
     def extend(self, loaded: Loaded, now: datetime) -> None:
         """Takes in rows that nobody showed so far; nothing is sent for them, their viewers get the state."""
@@ -74,15 +77,16 @@ class TopicPatches:
             known.at,
             known.interval_seconds,
             {**known.names, **loaded.names},
+            known.parts_at_most_every_seconds,
         )
         for key, build in loaded.rows.items():
             self._rows[key] = build(now)
             self._encoded.pop(key, None)
 
     def tick(self, now: datetime) -> Patch | None:
-        """What the clock alone changed; None if nothing."""
-        news = self._news(now)
-        return self._next(news, (), now) if news else None
+        """What the clock alone changed, and parts whose pause is over; None if nothing."""
+        news, parts = self._news(now), self._parts_due(now)
+        return self._next(news, parts, now) if news or parts else None
 
     def state(self, now: datetime) -> Patch:
         """Everything that is known, for viewers that join or lost their place. It has the number of the last patch."""
@@ -90,6 +94,14 @@ class TopicPatches:
             if key not in self._encoded:
                 self._encoded[key] = encode(row.difference(None))
         return Patch(self.name, self._epoch, self.seq, self._moment(now), self._encoded, full=True)
+
+    def _parts_due(self, now: datetime) -> list[str]:
+        """The parts to name now; [] while the pause after the last ones lasts."""
+        pause = self._loaded.parts_at_most_every_seconds
+        if not self._owed or (pause and self._named_at and (now - self._named_at).total_seconds() < pause):
+            return []
+        due, self._owed, self._named_at = sorted(self._owed), set(), now
+        return due
 
     def _news(self, now: datetime, row_parts: Mapping[str, list[str]] | None = None) -> dict[str, str]:
         news = {}
@@ -105,7 +117,7 @@ class TopicPatches:
                 news[key] = encode(difference)
         return news
 
-    def _next(self, news: dict[str, str], parts: list[str] | tuple[()], now: datetime) -> Patch:
+    def _next(self, news: dict[str, str], parts: list[str], now: datetime) -> Patch:
         self.seq += 1
         return Patch(self.name, self._epoch, self.seq, self._moment(now), news, parts)
 

@@ -6,6 +6,7 @@ Runs in the tail's thread. Rows are read without a scope: their content is the s
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -21,11 +22,14 @@ from dashboard.lost_consumers import lost_queues
 from dashboard.rows.brokers import broker_row, node_row
 from dashboard.rows.exchanges import exchange_row
 from dashboard.rows.queues import queue_row
+from dashboard.rows.tasks import task_row
 from dashboard.rows.workers import worker_row
 from workers import queries as worker_queries
-from workers.models import Worker
+from workers.models import Task, Worker
 
 RECEIVER_BEATS_EVERY_SECONDS = 5.0
+TASK_PARTS_EVERY_SECONDS = 2.0  # tasks come all the time: pages are told of new ones no more often
+LOOKED_AT_CLOSELY = 3  # on a page of so few tasks, their relatives are followed too
 
 
 def load(topic: Topic, keys: Collection[str]) -> Loaded:
@@ -36,6 +40,7 @@ def load(topic: Topic, keys: Collection[str]) -> Loaded:
         topics.EXCHANGES: _exchanges,
         topics.TOPOLOGY: _topology,
         topics.WORKERS: _workers,
+        topics.TASKS: _tasks,
     }
     found = (topics.row_id(topic, key) for key in keys)
     return loaders[topic.kind](topic, [row[1] for row in found if row])
@@ -106,10 +111,31 @@ def _workers(topic: Topic, ids: list[int]) -> Loaded:
     found = [worker for worker in worker_queries.workers_by_ids(EVERYTHING, ids) if (worker.broker_id, worker.vhost) == (topic.broker_id, topic.vhost)]
     row_facts = {f"worker-{worker.pk}": _facts_of_worker(worker) for worker in found}
     everyone = worker_queries.workers_fingerprint(topic.broker_id, topic.vhost or "")
-    heard = next((beat.at for beat in leases.heartbeats() if beat.kind == "receiver" and not beat.standby), None)
     consuming = consumers_by_queue(topic.broker_id, topic.vhost or "") if found else {}
     rows: dict[str, Build] = {f"worker-{worker.pk}": partial(worker_row, worker, lost=lost_queues(worker, consuming)) for worker in found}
-    return Loaded(rows, {"workers": everyone, "table": everyone, "board": everyone}, row_facts, heard, RECEIVER_BEATS_EVERY_SECONDS)
+    return Loaded(rows, {"workers": everyone, "table": everyone, "board": everyone}, row_facts, _heard_at(), RECEIVER_BEATS_EVERY_SECONDS)
+
+
+def _tasks(topic: Topic, ids: list[int]) -> Loaded:
+    found = [task for task in worker_queries.tasks_by_ids(EVERYTHING, ids) if (task.broker_id, task.vhost) == (topic.broker_id, topic.vhost)]
+    newest = worker_queries.newest_task()
+    closely = len(found) <= LOOKED_AT_CLOSELY
+    rows: dict[str, Build] = {f"task-{task.pk}": partial(task_row, task) for task in found}
+    row_facts = {f"task-{task.pk}": _facts_of_task(task, closely) for task in found}
+    return Loaded(rows, {"tasks": newest}, row_facts, _heard_at(), RECEIVER_BEATS_EVERY_SECONDS, parts_at_most_every_seconds=TASK_PARTS_EVERY_SECONDS)
+
+
+def _heard_at() -> datetime | None:
+    """When the receiver last said that it lives."""
+    return next((beat.at for beat in leases.heartbeats() if beat.kind == "receiver" and not beat.standby), None)
+
+
+def _facts_of_task(task: Task, closely: bool) -> Mapping[str, Hashable]:
+    """What a task's own page tells beside the live row, by the parts of that page."""
+    facts: dict[str, Hashable] = {"task": task.changed_at}
+    if closely:
+        facts["family"] = worker_queries.family_fingerprint(task)
+    return facts
 
 
 def _who(consuming: Sequence[Consuming]) -> Hashable:

@@ -152,7 +152,7 @@ class Tail:
         places = {(source.broker_id, source.vhost) for source in worker_queries.event_sources(EVERYTHING) if source.pk in events} if events else set()
         for name, patches in self._current().items():
             topic = patches.topic
-            if topic.broker_id in brokers or (topic.kind == topics.WORKERS and (topic.broker_id, topic.vhost) in places):
+            if topic.broker_id in brokers or (topic.kind in (topics.WORKERS, topics.TASKS) and (topic.broker_id, topic.vhost) in places):
                 self._refresh(name, patches)
         self._revisions = revisions
 

@@ -2,7 +2,7 @@
 
 import { allOutdated, announce, outdated, place, rowsOnPage } from "./live_page.js";
 
-const KINDS = { broker: ["broker", "node"], queues: ["queue"], exchanges: ["exchange"], workers: ["worker"], topology: [] };
+const KINDS = { broker: ["broker", "node"], queues: ["queue"], exchanges: ["exchange"], workers: ["worker"], tasks: ["task"], topology: [] };
 const ACK_EVERY = 4;
 const LONGEST_WAIT = 5000;
 const STATE_WAIT = 10_000;

@@ -9,7 +9,7 @@ const PATIENCE = 3000; // how long a table waits for the pointer to leave it
 let renewal = null;
 
 // A row is an element with the row's key as its id (the head of a page, a line of a table), or another place that shows it: data-live="queue-17".
-const KINDS = ["broker", "node", "queue", "exchange", "worker"];
+const KINDS = ["broker", "node", "queue", "exchange", "worker", "task"];
 const KEY = new RegExp(`^(${KINDS.join("|")})-\\d+$`);
 const ROWS = KINDS.map((kind) => `[id^="${kind}-"]`).join(", ") + ", [data-live], [data-row]";
 const keyOf = (element) => element.dataset.live || element.id;
@@ -105,6 +105,8 @@ async function load(part) {
   loading.set(part, controller);
   const address = new URL(location.href);
   address.searchParams.set("part", part);
+  // What the part has to know of the rest of the page: <table data-ask="newer" data-query="newest=…">
+  for (const asking of document.querySelectorAll(`[data-ask="${CSS.escape(part)}"]`)) for (const [name, value] of new URLSearchParams(asking.dataset.query)) address.searchParams.set(name, value);
   try {
     const answer = await fetch(address, { headers: { "HX-Request": "true", "HX-Current-URL": location.href }, signal: controller.signal });
     if (answer.status === 401) return void location.reload();

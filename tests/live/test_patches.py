@@ -57,6 +57,21 @@ def test_parts_are_named_when_their_fact_changed_and_never_at_first_sight() -> N
     assert sent(patches.replace(loaded({"bindings": 1, "table": (3, 10), "consumers": ()}), NOON))["parts"] == ["table"]
 
 
+def test_parts_that_change_all_the_time_are_named_together_after_a_pause() -> None:
+    def busy(newest: int, *, states: int = 0) -> Loaded:
+        return Loaded({}, {"tasks": newest, "states": states}, {}, NOON, 5, parts_at_most_every_seconds=2)
+
+    patches = topic()
+    patches.extend(busy(1), NOON)
+    assert sent(patches.replace(busy(2), NOON))["parts"] == ["tasks"]
+    assert sent(patches.replace(busy(3), NOON + SECOND))["parts"] == []
+    assert sent(patches.replace(busy(3, states=1), NOON + SECOND))["parts"] == []
+    assert patches.tick(NOON + SECOND) is None
+    told = patches.tick(NOON + 2 * SECOND)
+    assert told is not None and sent(told)["parts"] == ["states", "tasks"]
+    assert patches.tick(NOON + 5 * SECOND) is None
+
+
 def test_parts_of_one_row_are_named_in_that_row() -> None:
     patches, rows = topic(), {"q1": row("q1", 1), "q2": row("q2", 1)}
     patches.extend(Loaded(rows, {}, {"q1": {"consumers": 1}, "q2": {"consumers": 1}}, NOON), NOON)

@@ -18,7 +18,7 @@ from dashboard.live.tail import Ask, Outcome, Rhythm, SessionEnded, State, Tail
 from dashboard.models import User
 from tests.live.watching import broker, log_in, person, poll, queue
 from tests.waiting import wait_until
-from workers.models import EventSource, Worker
+from workers.models import EventSource, Task, Worker
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -114,6 +114,24 @@ def test_a_worker_that_grows_is_told_when_its_event_source_stored_it(watches: li
     frame = watch.patch()
     assert frame["rows"][key]["text"]["concurrency"] == "6"
     assert "worker" in frame["rows"][key]["parts"] and "board" in frame["parts"]
+
+
+def test_a_task_that_ends_is_told_and_newer_ones_are_only_mentioned(watches: list[Watch]) -> None:
+    one, now = broker(), timezone.now()
+    source = EventSource.objects.create(broker=one, vhost="/", state=EventSource.RECEIVING)
+    common: dict[str, Any] = {"broker": one, "vhost": "/", "first_seen_at": now, "changed_at": now}
+    parent = Task.objects.create(uuid="parent", state="STARTED", **common)
+    watches.append(watch := Watch(QUIET))
+    key = f"task-{parent.pk}"
+    assert watch.show(f"tasks/{one.pk}/%2F", key)["rows"][key]["mark"]["state"] == "STARTED"
+    Task.objects.filter(pk=parent.pk).update(state="SUCCESS", changed_at=timezone.now())
+    Task.objects.create(uuid="child", state="RECEIVED", parent_id="parent", **common)
+    EventSource.objects.filter(pk=source.pk).update(revision=1)
+    frame = watch.patch()
+    assert list(frame["rows"]) == [key]
+    assert frame["rows"][key]["mark"] == {"level": "ok", "state": "SUCCESS"}
+    assert sorted(frame["rows"][key]["parts"]) == ["family", "task"]
+    assert frame["parts"] == ["tasks"]
 
 
 def test_old_data_becomes_stale_by_the_clock_alone(watches: list[Watch]) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.live.topics import BROKER, EXCHANGES, QUEUES, WORKERS, Topic, parse, row_id
+from dashboard.live.topics import BROKER, EXCHANGES, QUEUES, TASKS, WORKERS, Topic, parse, row_id
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,8 @@ from dashboard.live.topics import BROKER, EXCHANGES, QUEUES, WORKERS, Topic, par
         "queues/1",
         "queues/1/",
         "queues/1/a/b",
-        "tasks/1/%2F",
+        "tasks/1",
+        "findings/1/%2F",
         "queues/-1/a",
         "broker/1\n",
         "broker/" + "9" * 30,
@@ -32,7 +33,7 @@ def test_nothing_else_is_a_topic(name: str) -> None:
     assert parse(name) is None
 
 
-@given(st.sampled_from([QUEUES, EXCHANGES, WORKERS]), st.integers(1, 10**17), st.text(min_size=1, max_size=200).filter(lambda text: text.isprintable()))
+@given(st.sampled_from([QUEUES, EXCHANGES, WORKERS, TASKS]), st.integers(1, 10**17), st.text(min_size=1, max_size=200).filter(lambda text: text.isprintable()))
 def test_any_virtual_host_comes_back_from_its_name(kind: str, broker_id: int, vhost: str) -> None:
     topic = Topic(kind, broker_id, vhost)
     assert parse(topic.name) == topic
@@ -45,6 +46,8 @@ def test_any_virtual_host_comes_back_from_its_name(kind: str, broker_id: int, vh
         (Topic(QUEUES, 1, "/"), "queue-0", None),
         (Topic(QUEUES, 1, "/"), "queue-17 ", None),
         (Topic(QUEUES, 1, "/"), "exchange-17", None),
+        (Topic(TASKS, 1, "/"), "task-5", ("task", 5)),
+        (Topic(TASKS, 1, "/"), "worker-5", None),
         (Topic(BROKER, 1), "node-2", ("node", 2)),
         (Topic(BROKER, 1), "broker-1", ("broker", 1)),
         (Topic(WORKERS, 1, "/"), "worker-" + "9" * 30, None),
