@@ -28,6 +28,8 @@ PAGES = (
     ("Queues", "queues", "stack-2", ("queues", "queue")),
     ("Exchanges", "exchanges", "arrows-split", ("exchanges", "exchange")),
     ("Workers", "workers", "cpu", ("workers", "worker")),
+    ("Tasks", "tasks", "checklist", ("tasks", "task")),
+    ("Send", "send", "send", ("send", "send_now")),
 )
 
 

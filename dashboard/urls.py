@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, path
 
 from dashboard.api.routes import api
-from dashboard.views import account, exchange, exchanges, glossary, health, overview, queue, queues, theme, worker, workers
+from dashboard.views import account, exchange, exchanges, glossary, health, overview, queue, queues, send, task, tasks, theme, worker, workers
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", overview.page, name="overview"),
@@ -15,6 +15,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("exchanges/<int:pk>/", exchange.page, name="exchange"),
     path("workers/", workers.page, name="workers"),
     path("workers/<int:pk>/", worker.page, name="worker"),
+    path("tasks/", tasks.page, name="tasks"),
+    path("tasks/<int:pk>/", task.page, name="task"),
+    path("send/", send.page, name="send"),
+    path("send/now/", send.now, name="send_now"),
     path("glossary/", glossary.page, name="glossary"),
     path("theme/", theme.choose, name="theme"),
     path("login/", account.login, name="account_login"),

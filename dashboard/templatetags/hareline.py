@@ -15,7 +15,7 @@ from django.utils.text import slugify
 
 from brokers.models import Exchange, Queue
 from dashboard import formatting, glossary, health, sparklines
-from workers.models import Worker
+from workers.models import Task, Worker
 
 register = template.Library()
 
@@ -94,7 +94,7 @@ def sparkline(values: Sequence[float | None], part: str = "", width: int = 96, h
 def switchers(context: template.Context) -> dict[str, Any]:
     """The broker and virtual-host menus; a page about one object shows where that object is."""
     shell = context["shell"]
-    shown = next((context[name] for name in ("queue", "exchange", "worker") if isinstance(context.get(name), (Queue, Exchange, Worker))), None)
+    shown = next((context[name] for name in ("queue", "exchange", "worker", "task") if isinstance(context.get(name), (Queue, Exchange, Worker, Task))), None)
     broker = shown.broker if shown else shell.broker
     vhost = shown.vhost if shown else shell.vhost
     return {"shell": shell, "broker": broker, "broker_level": shell.level_of(broker), "vhost": vhost, "vhosts": shell.vhosts_of(broker)}

@@ -1,0 +1,45 @@
+// The pages of tasks: ages, newer tasks on demand, the timeline of a task that goes on, and the button that copies its id.
+
+import { outdated } from "./live_page.js";
+import "./times.js";
+
+const TIMELINE_EVERY = 3000;
+const ENDED = ["SUCCESS", "FAILURE", "REVOKED", "REJECTED", "UNKNOWN"];
+const COPIED_FOR = 2000;
+
+// "12 newer tasks" is a link to the first page; here the table alone is renewed, when it is asked for
+document.addEventListener("click", (event) => {
+  const renewing = event.target.closest?.("[data-renew]");
+  if (!renewing || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  outdated(renewing.dataset.renew.split(" "));
+});
+
+// A list without rows fills itself with the first that come; a list with rows is left in its order
+document.addEventListener("hareline:parts", ({ detail: { part } }) => {
+  if (part !== "table") return;
+  const table = document.querySelector("[data-part=table]");
+  table.dataset.follows = table.querySelector("tbody") ? "table" : "tasks workers table";
+  outdated(["newer"]);
+});
+
+setInterval(() => {
+  const task = document.querySelector(".task-page");
+  if (task && !ENDED.includes(task.dataset.state) && !document.hidden && !document.body.hasAttribute("data-paused")) outdated(["timeline"]);
+}, TIMELINE_EVERY);
+
+for (const button of document.querySelectorAll("[data-copy]")) button.hidden = !navigator.clipboard;
+document.addEventListener("hareline:parts", () => {
+  for (const button of document.querySelectorAll("[data-copy]")) button.hidden = !navigator.clipboard;
+});
+document.addEventListener("click", async ({ target }) => {
+  const button = target.closest?.("[data-copy]");
+  if (!button) return;
+  await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+  button.dataset.copied = "";
+  button.title = "Copied";
+  setTimeout(() => {
+    delete button.dataset.copied;
+    button.title = "";
+  }, COPIED_FOR);
+});

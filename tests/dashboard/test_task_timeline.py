@@ -1,0 +1,99 @@
+"""A task's timeline: waits named, work in tries, what no event told not guessed; and its drawing."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard.task_drawing import drawn
+from dashboard.task_timeline import Life, phases, sentence, tries_of
+from workers.task_state import EVENTS, Happening
+
+NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+MAIL = Life("mail")
+
+
+def told(event: str, seconds: float, detail: str = "", worker: str = "a@web-1") -> Happening:
+    return Happening(f"task-{event}", NOON + timedelta(seconds=seconds), "gen1@web-2" if event == "sent" else worker, detail)
+
+
+def story(*happenings: Happening, life: Life = MAIL, now: float = 100) -> list[tuple[str, str]]:
+    found = phases(happenings, life)
+    return [(bar.phase.label, bar.words) for bar in drawn(found, NOON + timedelta(seconds=now)).bars]
+
+
+def test_a_task_that_retried_once_has_two_tries_and_four_waits() -> None:
+    assert story(
+        told("sent", 0),
+        told("received", 6.4),
+        told("started", 11.2),
+        told("retried", 19, "ConnectionError('refused')"),
+        told("received", 19.1),
+        told("started", 29),
+        told("succeeded", 45.1),
+    ) == [
+        ("sent by gen1@web-2", "12:00:00.000"),
+        ("in queue mail", "6.4 s"),
+        ("reserved, a@web-1", "4.8 s"),
+        ("runs, first try", "7.8 s, ended in ConnectionError"),
+        ("waits for retry", "10.0 s"),
+        ("runs, second try", "16.1 s, success"),
+    ]
+
+
+def test_a_running_task_runs_so_far() -> None:
+    assert story(told("received", 0), told("started", 1), now=5)[-1] == ("runs, first try", "4.0 s so far")
+
+
+def test_a_lost_task_is_not_said_to_run_on() -> None:
+    found = story(told("received", 0), told("started", 1), life=Life(lost=True))
+    assert found[-1] == ("runs, first try", "what became of it is unknown")
+
+
+def test_a_wait_for_an_eta_is_named_so() -> None:
+    life = Life("mail", eta=NOON + timedelta(seconds=60))
+    found = story(told("sent", 0), told("received", 1), told("started", 60.2), told("succeeded", 61), life=life)
+    assert found[2] == ("waits for its ETA, a@web-1", "59.2 s, not before 12:01:00")
+
+
+def test_a_redelivered_task_runs_again_and_the_first_end_is_unknown() -> None:
+    found = story(told("started", 0), told("received", 30, worker="b@web-1"), told("started", 31, worker="b@web-1"), told("succeeded", 32))
+    assert found[0] == ("runs, first try", "30.0 s, how it ended is unknown: the message was delivered again")
+    assert [label for label, _ in found] == ["runs, first try", "reserved, b@web-1", "runs, second try"]
+
+
+def test_an_end_without_a_start_stands_alone() -> None:
+    assert story(told("failed", 3, "ValueError('x')")) == [("ended in ValueError, a@web-1", "12:00:03.000")]
+
+
+def test_without_moments_there_is_nothing_to_draw() -> None:
+    assert story() == []
+    assert sentence([], NOON, False) == ""
+
+
+def test_the_sentence_adds_work_and_waits_up() -> None:
+    found = phases([told("sent", 0), told("received", 2), told("started", 3), told("succeeded", 10)], Life("mail"))
+    assert sentence(found, NOON, True) == "10.0 s from sent to done: 7.0 s work, 3.0 s waiting"
+
+
+@pytest.mark.parametrize("seconds", [0, 0.003, 0.9, 59, 3600, 864_000, 40_000_000])
+def test_the_axis_has_few_ticks_whatever_the_length(seconds: float) -> None:
+    drawing = drawn(phases([told("started", 0), told("succeeded", seconds)], Life()), NOON)
+    assert 1 <= len(drawing.ticks) <= 6
+    assert len({tick.words for tick in drawing.ticks}) == len(drawing.ticks)
+
+
+MOMENTS = st.builds(told, st.sampled_from([event.removeprefix("task-") for event in EVENTS]), st.floats(0, 1e6), st.text(max_size=20))
+
+
+@given(st.lists(MOMENTS, max_size=30))
+def test_any_course_can_be_told_and_drawn(happenings: list[Happening]) -> None:
+    ordered = sorted(happenings, key=lambda one: one.at)
+    found = phases(ordered, Life())
+    assert tries_of(found) == sum(one.event == "task-started" for one in ordered)
+    assert all(phase.end is not None for phase in found[:-1])
+    drawing = drawn(found, NOON + timedelta(seconds=2e6))
+    assert all(0 <= float(bar.x[:-1]) <= 80 and 0 < float(bar.width[:-1]) <= 81 for bar in drawing.bars)
