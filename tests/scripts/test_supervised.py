@@ -63,4 +63,4 @@ def test_a_second_start_with_the_same_data_is_refused(tmp_path: Path) -> None:
     pid_file.write_text(str(os.getpid()))
     refuse_second_start(pid_file, tmp_path / "supervisor.conf")  # the process is not a supervisor of ours
     with pytest.raises(SystemExit, match="runs already"):
-        refuse_second_start(pid_file, Path("pytest"))
+        refuse_second_start(pid_file, Path("python"))  # in this process's own arguments
