@@ -100,7 +100,7 @@ def test_a_page_about_one_object_shows_its_broker_and_virtual_host_and_switches_
 
 def test_a_broker_out_of_sight_is_unknown_in_the_switcher(person, staging):
     switcher = page(person, "/queues/").split('class="menu switcher"')[1].split("</summary>")[0]
-    assert "level-unknown" in switcher and "unknown" in switcher
+    assert 'data-level="unknown"' in switcher and "unknown" in switcher
 
 
 def test_the_badge_says_how_old_the_page_is_before_a_script_takes_over(person, prod, now):
