@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import ssl
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -18,6 +19,9 @@ from workers.errors import NothingThere, Refused, Unreachable
 CONNECT_SECONDS = 3.0
 ANSWER_SECONDS = 10.0
 HEARTBEAT_SECONDS = 20
+READ_BYTES = 8192
+_PATIENT = {socket.TCP_USER_TIMEOUT: int(ANSWER_SECONDS * 1000)} if hasattr(socket, "TCP_USER_TIMEOUT") else {}
+"""py-amqp would give a connection up when a busy broker takes nothing for one second."""
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -71,6 +75,7 @@ def _connected(target: Target, purpose: str) -> Connection:
         read_timeout=ANSWER_SECONDS,
         write_timeout=ANSWER_SECONDS,
         heartbeat=HEARTBEAT_SECONDS,
+        socket_settings=_PATIENT,
         client_properties={"product": "Hareline", "connection_name": f"hareline {purpose}"},
     )
     try:
@@ -78,7 +83,15 @@ def _connected(target: Target, purpose: str) -> Connection:
     except BaseException:
         connection.collect()
         raise
+    _read_in_large_pieces(connection)
     return connection
+
+
+def _read_in_large_pieces(connection: Connection) -> None:
+    """py-amqp asks the system three times a frame, for a few bytes each; it keeps what comes beyond, so larger pieces cost nothing else."""
+    transport = connection.transport
+    receive = transport._quick_recv
+    transport._quick_recv = lambda size: receive(max(size, READ_BYTES))
 
 
 def close_connection(connection: Connection) -> None:

@@ -33,7 +33,7 @@ log = structlog.get_logger(__name__)
 EXCHANGE = "celery.pidbox"
 OFTEN = ("stats", "active", "reserved", "scheduled")
 SELDOM = ("active_queues", "registered")
-OFTEN_SECONDS, SELDOM_SECONDS, PATIENT_SECONDS = 4.0, 30.0, 60.0
+OFTEN_SECONDS, SELDOM_SECONDS, PATIENT_SECONDS = 3.0, 30.0, 60.0
 LARGE_ANSWER_BYTES = 256 * 1024
 LARGEST_ANSWER_BYTES = 16 * 1024 * 1024
 RETRY_SECONDS = (1.0, 2.0, 4.0, 5.0)
@@ -42,11 +42,15 @@ ROUND_SECONDS = 0.2
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What one worker answered to one question, as fields of its row."""
+    """What one worker answered to one question, as fields of its row; and the tasks it listed, with whether these are all."""
 
     hostname: str
     fields: dict[str, Any]
     at: datetime
+    question: str = ""
+    asked_at: datetime | None = None
+    uuids: frozenset[str] = frozenset()
+    lists_all: bool = False
 
 
 class Schedule:
@@ -77,7 +81,7 @@ class Asker:
         self._reply_prefix, self._new_schedule = reply_prefix, schedule
         self._newcomers: SimpleQueue[str] = SimpleQueue()
         self._stopped = threading.Event()
-        self._tickets: OrderedDict[str, str] = OrderedDict()
+        self._tickets: OrderedDict[str, tuple[str, datetime]] = OrderedDict()
         self._connection: Connection | None = None
         self._failures = 0
 
@@ -153,7 +157,7 @@ class Asker:
 
     def _ask(self, channel: Channel, queue: str, question: str, hostname: str | None = None) -> None:
         ticket = secrets.token_hex(8)
-        self._tickets[ticket] = question
+        self._tickets[ticket] = (question, datetime.now(UTC))
         while len(self._tickets) > TICKETS_KEPT:
             self._tickets.popitem(last=False)
         body = msgspec.json.encode(
@@ -179,9 +183,10 @@ class Asker:
 
     def _hear(self, message: Message, schedule: Schedule) -> None:
         """One worker's answer. What can't be read is left out, since the next comes soon."""
-        question = self._tickets.get((message.headers or {}).get("ticket", ""))
-        if question is None or message.properties.get("content_type") != "application/json" or len(message.body) > LARGEST_ANSWER_BYTES:
+        asked = self._tickets.get((message.headers or {}).get("ticket", ""))
+        if asked is None or message.properties.get("content_type") != "application/json" or len(message.body) > LARGEST_ANSWER_BYTES:
             return
+        question, asked_at = asked
         if len(message.body) > LARGE_ANSWER_BYTES:
             schedule.slow_down(question)
         try:
@@ -192,7 +197,8 @@ class Asker:
         for hostname, answer in told.items() if isinstance(told, dict) else ():
             if 0 < len(hostname) <= 255:
                 failed = isinstance(answer, dict) and "error" in answer
-                self.answers.put(Answer(hostname, {} if failed else inspection.READERS[question](answer), datetime.now(UTC)))
+                fields = {} if failed else inspection.READERS[question](answer)
+                self.answers.put(Answer(hostname, fields, datetime.now(UTC), question, asked_at, *inspection.uuids(question, answer)))
 
     def _close(self) -> None:
         connection, self._connection = self._connection, None

@@ -25,7 +25,7 @@ from workers.models import EventSource, Worker
 from workers.vhost_watch import Place, VhostWatch
 
 ROOT = Path(__file__).parent.parent.parent
-WORKER_SECONDS = 30
+WORKER_SECONDS = 60
 
 
 class Workers:
@@ -100,7 +100,7 @@ class Watching:
     def source(self) -> EventSource | None:
         return EventSource.objects.filter(broker=self.broker, vhost=self.vhost).first()
 
-    def wait_for(self, hostname: str, condition: Callable[[Worker], object], seconds: float = 20) -> Worker:
+    def wait_for(self, hostname: str, condition: Callable[[Worker], object], seconds: float = 40) -> Worker:
         """The worker's row once the condition holds."""
 
         def met() -> Worker | None:
@@ -115,7 +115,7 @@ class Watching:
         assert found is not None
         return found
 
-    def wait_for_source(self, condition: Callable[[EventSource], object], seconds: float = 15) -> EventSource:
+    def wait_for_source(self, condition: Callable[[EventSource], object], seconds: float = 30) -> EventSource:
         found = wait_until(lambda: (source := self.source()) and condition(source) and source, seconds)
         assert isinstance(found, EventSource)
         return found

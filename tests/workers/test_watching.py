@@ -17,7 +17,7 @@ def test_a_prefork_worker_shows_its_slots_queues_and_software(workers: Workers, 
     assert abs(found.clock_skew_seconds) < 5
     assert watching.wait_for_source(lambda source: source.state == "receiving").inspect_state == "asking"
     workers.app.control.pool_grow(2, destination=["p@here"])
-    assert len(watching.wait_for("p@here", lambda worker: worker.concurrency == 4, seconds=6).processes) == 4
+    assert len(watching.wait_for("p@here", lambda worker: worker.concurrency == 4).processes) == 4
 
 
 def test_events_are_counted_and_none_is_lost_while_we_do_not_run(workers: Workers, watching: Watching) -> None:

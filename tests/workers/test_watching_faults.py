@@ -170,7 +170,7 @@ def test_a_broker_that_goes_makes_its_workers_unknown_and_comes_back_by_itself(o
         early.link.close()
         own_rabbitmq.kill()
         assert "no AMQP connection" in watching.wait_for("w@h", lambda worker: worker.state == "unknown").reason
-        assert watching.wait_for_source(lambda source: source.state == "unreachable").inspect_state == "unreachable"
+        watching.wait_for_source(lambda source: (source.state, source.inspect_state) == ("unreachable", "unreachable"))
         own_rabbitmq.start()
         watching.wait_for_source(lambda source: source.state in ("receiving", "unknown"))
         late = Sender(own_rabbitmq, vhost)
