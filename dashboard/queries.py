@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from importlib import import_module
 
 from django.conf import settings
@@ -22,6 +23,16 @@ def token(plain: str) -> ApiToken | None:
 def audit_events(limit: int = 100) -> list[AuditEvent]:
     """The latest audit events, newest first."""
     return list(AuditEvent.objects.order_by("-at", "-id")[:limit])
+
+
+def audit_event(event_id: int, act: str) -> AuditEvent | None:
+    """One event of this kind of act."""
+    return AuditEvent.objects.filter(pk=event_id, act=act).first()
+
+
+def audit_events_of(act: str, since: datetime, limit: int = 100) -> list[AuditEvent]:
+    """The latest events of this kind of act since then, newest first, those that were refused left out."""
+    return list(AuditEvent.objects.filter(act=act, at__gte=since).exclude(outcome="refused").order_by("-at", "-id")[:limit])
 
 
 def user_of_session(session_key: str) -> User | None:

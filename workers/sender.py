@@ -1,0 +1,254 @@
+"""Sends one task through Celery itself, on a connection of its own that is closed afterwards, in bounded time.
+
+Of all settings none is the user's: an app of ours, that reads no configuration and becomes nobody's current app. Nothing is declared in the
+broker, nothing is ever sent twice. The broker confirms what it took (publisher confirms) and gives back what no queue took (mandatory).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import msgspec
+import structlog
+from amqp.exceptions import AMQPError, ChannelError, MessageNacked, NotFound
+from celery import Celery
+from celery.loaders.base import BaseLoader
+from kombu.connection import Connection
+from kombu.exceptions import KombuError
+from kombu.messaging import Producer
+from kombu.utils.url import parse_url
+
+from workers.amqp_connection import CONNECT_SECONDS, Target, explained
+from workers.errors import Unreachable, WatchError
+
+log = structlog.get_logger(__name__)
+
+CONFIRM_SECONDS = 5.0
+LONGEST_SECONDS = 15.0
+
+Outcome = Literal["confirmed", "returned", "not sent", "unknown"]
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """How a sending ended.
+
+    confirmed: a queue has it. returned: the broker took it and no queue did, so it is gone. not sent: it never reached the broker.
+    unknown: it was on its way when the connection broke or the time ran out; it may have arrived, and it was not sent again.
+    """
+
+    uuid: str
+    outcome: Outcome
+    reason: str  # a sentence; "" if confirmed
+    at: datetime
+    exchange: str | None = None  # where Celery published, None if it did not come to that
+    routing_key: str | None = None
+
+    @property
+    def confirmed(self) -> bool | None:
+        """True, False (nothing has it), or None: not known whether it arrived."""
+        return None if self.outcome == "unknown" else self.outcome == "confirmed"
+
+
+class _NoSettings(BaseLoader):
+    """No configuration module, whatever CELERY_CONFIG_MODULE says."""
+
+    def read_configuration(self, env: str = "CELERY_CONFIG_MODULE") -> dict[str, Any]:
+        return {}
+
+
+class _Watched(Producer):
+    """A producer that remembers how far the task got: Celery publishes an event after it, whose failure is not the task's."""
+
+    began = done = returned = False
+    exchange_used: str | None = None
+    routing_key_used: str | None = None
+
+    def publish(self, body: Any, *positional: Any, **options: Any) -> Any:
+        if self.done:
+            return super().publish(body, *positional, **options)
+        exchange = options.get("exchange")
+        self.exchange_used, self.routing_key_used = str(getattr(exchange, "name", exchange) or ""), str(options.get("routing_key") or "")
+        answer = super().publish(body, *positional, **options)
+        self.done = True
+        return answer
+
+    def _publish(self, *positional: Any, **named: Any) -> Any:
+        self.began = True  # encoded, and about to be written to the socket
+        return super()._publish(*positional, **named)
+
+    def note_return(self, *_: Any) -> None:
+        self.returned = True
+
+
+class _Attempt:
+    """What the thread that sends and the one that waits for it share."""
+
+    def __init__(self) -> None:
+        self.producer: _Watched | None = None
+        self.result: Sent | None = None
+        self.abandoned = False
+        self.lock = threading.Lock()
+
+
+def send(
+    targets: Sequence[Target], task: str, args: Sequence[Any], kwargs: Mapping[str, Any], options: Mapping[str, Any], uuid: str, *, tells: bool = True
+) -> Sent:
+    """How it ended, at the latest after LONGEST_SECONDS. Never raises for what the broker or the network does.
+
+    `options` are those of `send_task`; the task-sent event follows if `tells`, which needs the exchange celeryev.
+    """
+    attempt = _Attempt()
+    thread = threading.Thread(target=_run, args=(attempt, targets, task, args, kwargs, options, uuid, tells), name=f"send {uuid}", daemon=True)
+    thread.start()
+    thread.join(LONGEST_SECONDS)
+    with attempt.lock:
+        if attempt.result is not None:
+            return attempt.result
+        attempt.abandoned = True
+        producer = attempt.producer
+        late = f"the broker did not answer within {LONGEST_SECONDS:g} seconds"
+        if producer is not None and producer.done:
+            return _ended(uuid, producer)
+        if producer is not None and producer.began:
+            return _sent(uuid, producer, "unknown", f"It is not known whether it arrived: {late}. It was not sent again.")
+    return Sent(uuid, "not sent", f"Nothing was sent: {late}.", datetime.now(UTC))
+
+
+def _run(
+    attempt: _Attempt, targets: Sequence[Target], task: str, args: Sequence[Any], kwargs: Mapping[str, Any], options: Mapping[str, Any], uuid: str, tells: bool
+) -> None:
+    connection: Connection | None = None
+    try:
+        connection, target = _connected(targets)
+        result = _publish(attempt, connection, target, task, args, kwargs, options, uuid, tells)
+    except WatchError as error:
+        result = Sent(uuid, "not sent", f"Nothing was sent: {error}.", datetime.now(UTC))
+    except Exception as error:
+        log.exception("sending_failed", uuid=uuid)
+        producer = attempt.producer
+        began = producer is not None and producer.began
+        words = "It is not known whether it arrived" if began else "Nothing was sent"
+        result = Sent(uuid, "unknown" if began else "not sent", f"{words}: {type(error).__name__}, see the log.", datetime.now(UTC))
+    with attempt.lock:
+        attempt.result = result
+    if connection is not None:
+        with contextlib.suppress(OSError, AMQPError, KombuError):  # it may be broken already, and all is said
+            connection.release()
+
+
+def _connected(targets: Sequence[Target]) -> tuple[Connection, Target]:
+    """A connection to the first node that takes one; nothing has been sent by then, so trying another is safe."""
+    problem: WatchError = Unreachable("no address of the broker is known")
+    for target in targets:
+        connection = _connection(target)
+        try:
+            with explained(target), _own_errors():
+                connection.ensure_connection(max_retries=1, interval_start=0, interval_step=0)
+                return connection, target
+        except WatchError as error:
+            problem = error
+            with contextlib.suppress(OSError, AMQPError, KombuError):
+                connection.release()
+    raise problem
+
+
+@contextlib.contextmanager
+def _own_errors() -> Iterator[None]:
+    """Raises the error that kombu wrapped instead of the wrapping."""
+    try:
+        yield
+    except KombuError as error:
+        raise error.__cause__ or error from None
+
+
+def _connection(target: Target) -> Connection:
+    parts = parse_url(target.url)
+    tls = {"cert_reqs": ssl.CERT_REQUIRED, "ca_certs": target.ca_file, "server_hostname": parts["hostname"]} if parts["transport"] == "amqps" else False
+    return Connection(
+        parts["hostname"],
+        userid=parts["userid"],
+        password=parts["password"],
+        virtual_host=target.vhost,
+        port=parts["port"],
+        transport="pyamqp",
+        ssl=tls,
+        connect_timeout=CONNECT_SECONDS,
+        transport_options={
+            "confirm_publish": True,
+            "read_timeout": CONFIRM_SECONDS,
+            "write_timeout": CONFIRM_SECONDS,
+            "client_properties": {"product": "Hareline", "connection_name": "hareline send"},
+        },
+    )
+
+
+def _app(tells: bool) -> Celery:
+    app = Celery("hareline", broker="pyamqp://", backend="disabled://", loader=_NoSettings, set_as_current=False)
+    app.conf.update(task_send_sent_event=tells, task_publish_retry=False, task_ignore_result=False)
+    return app
+
+
+def _publish(
+    attempt: _Attempt,
+    connection: Connection,
+    target: Target,
+    task: str,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    options: Mapping[str, Any],
+    uuid: str,
+    tells: bool,
+) -> Sent:
+    app = _app(tells)
+    try:
+        with explained(target):
+            producer = _Watched(connection.channel())
+        producer.channel.events["basic_return"].add(producer.note_return)
+        with attempt.lock:
+            if attempt.abandoned:
+                return Sent(uuid, "not sent", "Nothing was sent: it took too long to connect.", datetime.now(UTC))
+            attempt.producer = producer
+        quiet = {"declare": [], "mandatory": True, "retry": False, "add_to_parent": False, "confirm_timeout": CONFIRM_SECONDS}
+        try:
+            with _own_errors():
+                app.send_task(task, list(args), dict(kwargs), task_id=uuid, producer=producer, **quiet, **options)
+        except (AMQPError, KombuError, MessageNacked, OSError) as error:
+            return _ended(uuid, producer) if producer.done else _failed(uuid, producer, error)
+        return _ended(uuid, producer)
+    finally:
+        app.close()
+
+
+def _ended(uuid: str, producer: _Watched) -> Sent:
+    """After the broker's confirmation."""
+    if not producer.returned:
+        return _sent(uuid, producer, "confirmed", "")
+    exchange, key = producer.exchange_used, producer.routing_key_used
+    where = f"the exchange {exchange} with the key {key}" if exchange else f"the queue {key}"
+    why = "no binding of it matches" if exchange else "there is none of that name"
+    return _sent(uuid, producer, "returned", f"It reached no queue and is gone: it was sent to {where}, and {why}.")
+
+
+def _failed(uuid: str, producer: _Watched, error: Exception) -> Sent:
+    """Before any confirmation: what the broker said no to is not there, what broke on the way may be."""
+    told = " ".join(str(getattr(error, "message", "") or getattr(error, "reply_text", "") or error).split())[:300] or type(error).__name__
+    if not producer.began:
+        return _sent(uuid, producer, "not sent", f"Nothing was sent: {told}.")
+    if isinstance(error, MessageNacked):
+        return _sent(uuid, producer, "not sent", "The broker refused it (nack): a full queue that rejects what is published, or a fault of its own.")
+    if isinstance(error, NotFound):
+        return _sent(uuid, producer, "not sent", f"The broker refused it: there is no exchange {producer.exchange_used}.")
+    if isinstance(error, ChannelError):
+        return _sent(uuid, producer, "not sent", f"The broker refused it: {told}.")
+    if isinstance(error, TimeoutError):
+        told = f"no confirmation came within {CONFIRM_SECONDS:g} seconds (a broker with an alarm blocks publishers, for one)"
+    return _sent(uuid, producer, "unknown", f"It is not known whether it arrived: {told}. It was not sent again.")
+
+
+def _sent(uuid: str, producer: _Watched, outcome: Outcome, reason: str) -> Sent:
+    return Sent(uuid, outcome, reason, datetime.now(UTC), producer.exchange_used, producer.routing_key_used)
