@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 import msgspec
 from django.http import QueryDict
+from django.urls import reverse
 
 KEPT = ("broker", "vhost", "q", "sort", "own", "range", "group", "view")
 
@@ -54,6 +55,11 @@ class ListAddress:
             turned = field if now.startswith("-") else f"-{field}"
             return Heading(words, self.with_(sort=turned), "descending" if now.startswith("-") else "ascending", kind, field)
         return Heading(words, self.with_(sort=f"-{field}" if descending_first else field), "", kind, field)
+
+
+def tasks_address(broker: str, vhost: str, filter_text: str) -> str:
+    """The list of tasks of a virtual host, narrowed by a filter."""
+    return f"{reverse('tasks')}?{urlencode({'broker': broker, 'vhost': vhost, 'q': filter_text})}"
 
 
 def _positive(text: str | None) -> int:

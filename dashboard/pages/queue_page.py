@@ -15,7 +15,9 @@ from brokers.scope import Scope
 from dashboard import formatting, health
 from dashboard.binding_words import BindingWords, binding_words
 from dashboard.consumer_workers import Consuming
+from dashboard.filters import quoted
 from dashboard.live import topics
+from dashboard.pages.addresses import tasks_address
 from dashboard.pages.queue_list import consuming_of
 from dashboard.queue_settings import explained
 from dashboard.queue_story import Definitions, Step, limit, story
@@ -76,6 +78,11 @@ class QueuePage:
         words += ["transient"] * (queue.durable is False)
         words += [f"policy {queue.policy}"] * bool(queue.policy)
         return words + [f"operator policy {queue.operator_policy}"] * bool(queue.operator_policy)
+
+    @property
+    def tasks_url(self) -> str:
+        """The Celery tasks that were sent to it, as their senders say."""
+        return tasks_address(self.broker.name, self.queue.vhost, f"queue:{quoted(self.queue.name)}")
 
     @property
     def hidden(self) -> str:

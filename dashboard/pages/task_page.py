@@ -13,7 +13,9 @@ from brokers import queries as broker_queries
 from brokers.models import Exchange, Queue
 from brokers.scope import Scope
 from dashboard import formatting, task_drawing, task_limits, task_states, task_timeline
+from dashboard.filters import quoted
 from dashboard.live import topics
+from dashboard.pages.addresses import tasks_address
 from dashboard.rows.live_row import LiveRow
 from dashboard.rows.tasks import runtime_words, task_row
 from dashboard.task_drawing import Drawing
@@ -185,11 +187,9 @@ class TaskPage:
 
     @property
     def same_name_url(self) -> str:
-        return f"{reverse('tasks')}?{urlencode(self._place | {'q': f'name:{self.task.name}'})}" if self.task.name else ""
-
-    @property
-    def _place(self) -> dict[str, str]:
-        return {"broker": self.task.broker.name, "vhost": self.task.vhost}
+        """The tasks of the same name, "" where it is unknown."""
+        task = self.task
+        return tasks_address(task.broker.name, task.vhost, f"name:{quoted(task.name)}") if task.name else ""
 
     @property
     def send_again_url(self) -> str:

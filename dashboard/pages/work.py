@@ -22,6 +22,7 @@ MOST_WORKERS = 500
 SHOWN_WORKERS = 6
 SPARK_POINTS = 48
 LAST_HOUR = timedelta(hours=1)
+FAILURE = "FAILURE"
 
 
 class Figure(msgspec.Struct, frozen=True):
@@ -76,14 +77,30 @@ class Work:
         return Figure(formatting.number(used), f"of {formatting.number(slots)}", note, self._spark("active"))
 
     @property
-    def tasks(self) -> Figure:
-        """Tasks that succeed in a second, with those that fail below."""
+    def failed(self) -> Figure:
+        """Tasks first seen in the last hour that failed, with the rates of now below; unknown where no events tell it."""
+        listening = [source for source in self.sources if source.state == EventSource.RECEIVING]
+        if not listening or len(listening) < len(self.sources):
+            return Figure("", note=self._nobody_tells if not self.sources or not self.online else "unknown: no events are received")
+        counts = worker_queries.state_counts(self.scope, self.now - LAST_HOUR, self.broker.pk, self.vhost)
+        failed = counts[FAILURE]
+        silent = sum(bool(worker.events_off) for worker in self.online)
+        notes = [f"{formatting.count(silent, 'node')} {'does' if silent == 1 else 'do'} not tell" if silent else "", self._rates, self._since(listening)]
+        words = f"{worker_queries.COUNTED:,}+" if failed >= worker_queries.COUNTED else formatting.number(failed)
+        return Figure(words, "", ", ".join(note for note in notes if note), self._spark("failed_per_second"))
+
+    @property
+    def _rates(self) -> str:
+        """What worker nodes tell of right now, "" if none does."""
         telling = [worker for worker in self.online if worker.succeeded_per_second is not None]
-        if not telling:
-            return Figure("", note=self._nobody_tells)
         succeeded = sum(worker.succeeded_per_second or 0 for worker in telling)
         failed = sum(worker.failed_per_second or 0 for worker in telling)
-        return Figure(formatting.rate(succeeded), "/s", f"{formatting.rate(failed)} /s fail", self._spark("succeeded_per_second"))
+        return f"{formatting.rate(succeeded)} /s succeed, {formatting.rate(failed)} /s fail" if telling else ""
+
+    def _since(self, listening: Sequence[EventSource]) -> str:
+        """ "since 14:27:51" where nobody listened for the whole hour."""
+        begun = max((source.since for source in listening if source.since), default=None)
+        return f"since {formatting.clock(begun)}" if begun and begun > self.now - LAST_HOUR else ""
 
     @property
     def _nobody_tells(self) -> str:

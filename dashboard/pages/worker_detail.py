@@ -15,8 +15,9 @@ from brokers.conditions import Condition
 from brokers.models import Queue
 from brokers.scope import Scope
 from dashboard import series, worker_filter, worker_story
+from dashboard.filters import quoted
 from dashboard.live import topics
-from dashboard.pages.addresses import ListAddress
+from dashboard.pages.addresses import ListAddress, tasks_address
 from dashboard.pages.queue_list import consuming_of
 from dashboard.pages.worker_list import lost_of
 from dashboard.rows.live_row import LiveRow
@@ -62,6 +63,11 @@ class WorkerDetail:
     @property
     def tasks(self) -> list[RunningTask]:
         return running_tasks(self.worker)
+
+    @property
+    def tasks_url(self) -> str:
+        """The tasks that it had."""
+        return tasks_address(self.worker.broker.name, self.worker.vhost, f"worker:{quoted(self.worker.hostname)}")
 
     @property
     def unlisted(self) -> int:

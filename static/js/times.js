@@ -39,9 +39,7 @@ function show() {
 }
 
 // Fragments come with moments, which must become ages before anybody sees them
-new MutationObserver((changes) => {
-  if (changes.some(({ addedNodes }) => [...addedNodes].some((node) => node.nodeType === Node.ELEMENT_NODE || node.parentNode?.matches?.("time")))) show();
-}).observe(document.getElementById("content"), { subtree: true, childList: true });
+new MutationObserver(show).observe(document.getElementById("content"), { subtree: true, childList: true, characterData: true });
 
 show();
 setInterval(show, 1000);

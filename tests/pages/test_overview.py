@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from brokers.models import Broker, Change, Node, PollAttempt, Queue, VirtualHost
 from dashboard.models import User
-from workers.models import EventSource, Worker
+from workers.models import EventSource, Task, Worker
 
 pytestmark = pytest.mark.django_db
 PARTS = ["state", "figures", "changes", "queues", "workers", "nodes", "limits"]
@@ -119,15 +119,28 @@ def test_an_unreachable_broker_keeps_its_old_numbers_marked_with_their_age(perso
     assert "queues are moving" not in html
 
 
-def test_slots_and_tasks_are_sums_of_what_worker_nodes_tell(person, prod):
+def test_slots_are_the_sum_of_what_worker_nodes_tell(person, prod):
     worker(prod, succeeded_per_second=4.0, failed_per_second=0.5)
     worker(prod, "worker-b@web-1", active=1, concurrency=4, succeeded_per_second=1.0, failed_per_second=0.0)
     worker(prod, "silent@web-1", active=None, concurrency=None)
     html = page(person)
     assert "6 <small>of 12</small>" in html
     assert "1 node does not tell" in html
-    assert "5.0 <small>/s</small>" in html
-    assert "0.5 /s fail" in html
+
+
+def test_failed_tasks_of_the_last_hour_are_counted_where_events_tell_them(person, prod, now):
+    worker(prod, succeeded_per_second=4.0, failed_per_second=0.5)
+    worker(prod, "worker-b@web-1", succeeded_per_second=1.0, failed_per_second=0.0)
+    source = EventSource.objects.create(broker=prod, vhost="/", state=EventSource.RECEIVING, since=now - timedelta(days=1))
+    for minutes, state in ((90, "FAILURE"), (3, "SUCCESS"), (2, "FAILURE"), (1, "FAILURE")):
+        at = now - timedelta(minutes=minutes)
+        Task.objects.create(broker=prod, vhost="/", uuid=str(minutes), state=state, first_seen_at=at, changed_at=at)
+    figures = page(person, "/?part=figures")
+    assert '<span class="figure-value">2 <small>' in figures.split("Failed tasks, last hour")[1]
+    assert "5.0 /s succeed, 0.5 /s fail" in figures
+    assert "since" not in figures.split("Failed tasks, last hour")[1]
+    EventSource.objects.filter(pk=source.pk).update(state=EventSource.REFUSED)
+    assert '<span class="figure-unknown">unknown</span>' in page(person, "/?part=figures").split("Failed tasks, last hour")[1]
 
 
 def test_unknown_slots_are_unknown_with_the_reason(person, prod):
