@@ -27,7 +27,8 @@ CHROMIUM_FLAGS = [
     "--disable-sync",
 ]
 SIZES = {"desktop": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
-LISTS = {"queue": "queues/", "exchange": "exchanges/", "worker": "workers/"}
+LISTS = {"queue": "queues/", "exchange": "exchanges/", "worker": "workers/", "task": "tasks/"}
+BUSIEST = {"queue": "?sort=-deliver_per_second", "exchange": "?sort=-publish_in_per_second", "worker": "", "task": "?state=SUCCESS&sort=-retries"}
 
 
 def log_in(context: BrowserContext, root: str) -> None:
@@ -41,14 +42,17 @@ def log_in(context: BrowserContext, root: str) -> None:
 
 
 def addresses(context: BrowserContext, root: str) -> dict[str, str]:
-    """Each page's name and path; of queues, exchanges and workers the busiest one's page."""
+    """Each page's name and path; of queues, exchanges and workers the busiest one's page, of tasks one that was tried several times and one that failed."""
     found = {"overview": "", **{name + "s": path for name, path in LISTS.items()}}
     for name, path in LISTS.items():
-        sort = {"queue": "?sort=-deliver_per_second", "exchange": "?sort=-publish_in_per_second", "worker": ""}[name]
-        items = context.request.get(f"{root}/api/v1/{path.rstrip('/')}{sort}").json()["items"]
+        items = context.request.get(f"{root}/api/v1/{path.rstrip('/')}{BUSIEST[name]}").json()["items"]
         named = [item for item in items if item.get("name", item.get("hostname"))]
         if named:
             found[name] = f"{path}{named[0]['id']}/"
+    failed = context.request.get(f"{root}/api/v1/tasks?state=FAILURE").json()["items"]
+    if failed:
+        found["task-failed"] = f"tasks/{failed[0]['id']}/"
+    found["send"] = "send/"
     found["change-password"] = "password/change/"
     return found
 
