@@ -15,6 +15,7 @@ TASK_ATTRIBUTES = ("queue", "exchange", "routing_key", "priority", "serializer",
 ACTIVE_TASKS_KEPT = 50
 TEXT_LENGTH = 500
 MOST_NAMES = 2000
+MOST_UUIDS = 10_000
 
 _POOLS = {
     "celery.concurrency.prefork:TaskPool": "prefork",
@@ -134,6 +135,20 @@ def _attributes(text: str) -> dict[str, str]:
         elif key:
             found[key] += f" {word}"
     return found
+
+
+def uuids(question: str, answer: Any) -> tuple[frozenset[str], bool]:
+    """(the tasks that an answer to active, reserved or scheduled lists, at most 10,000; whether that is all of it). Empty for other questions."""
+    if question not in ("active", "reserved", "scheduled") or not isinstance(answer, list):
+        return frozenset(), False
+    found: set[str] = set()
+    for entry in answer[:MOST_UUIDS]:
+        told = _mapping(entry)
+        uuid = _mapping(told.get("request")).get("id") or told.get("id")
+        if not isinstance(uuid, str):
+            return frozenset(found), False
+        found.add(uuid)
+    return frozenset(found), len(answer) <= MOST_UUIDS
 
 
 READERS: Mapping[str, Callable[[Any], Fields]] = {

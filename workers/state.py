@@ -74,6 +74,7 @@ class WorkerState(msgspec.Struct):
     lost_events: int = 0
     stored_state: str | None = None  # None: never stored
     answered_at: datetime | None = None
+    began_at: datetime | None = None  # the first sign of its present process, if it replaced one that we knew
     said_goodbye_at: datetime | None = None
     goodbye_timestamp: float | None = None
     last_event_at: datetime | None = None
@@ -204,12 +205,14 @@ def _heartbeat(worker: WorkerState, event: Event, now: datetime) -> None:
     if worker.goodbye_timestamp is not None and timestamp is not None and timestamp <= worker.goodbye_timestamp:
         return  # it was sent before the goodbye and only came later
     worker.said_goodbye_at = worker.goodbye_timestamp = None
+    at = _sent_at(worker, timestamp, now)
     if event.pid is not None and event.pid != worker.pid:
         if worker.pid is not None:
             worker.account.restart()
             worker.skews.clear()
+            age = 0.0 if timestamp is None else now.timestamp() + (worker.clock_skew_seconds or 0.0) - timestamp
+            worker.began_at = now - timedelta(seconds=min(max(age, 0.0), _LONGEST_FREQUENCY))
         worker.pid = event.pid
-    at = _sent_at(worker, timestamp, now)
     in_time = worker.heartbeat_at is not None and at - worker.heartbeat_at <= worker.frequency * 2.5
     worker.heartbeat_at = at if worker.heartbeat_at is None else max(worker.heartbeat_at, at)
     if event.freq and 0 < event.freq <= _LONGEST_FREQUENCY:

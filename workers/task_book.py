@@ -20,6 +20,7 @@ class TaskBook:
         self.most = most
         self.records: dict[str, TaskRecord] = {}  # the longest untouched first
         self.changed: dict[str, TaskRecord] = {}
+        self.faults: list[Exception] = []  # errors of ours in `settle`, for the caller to report
         self._heard: list[tuple[Event, float]] = []
         self._ahead: dict[str, float] = {}
         self._ahead_by_host: dict[str, float] = {}
@@ -59,7 +60,12 @@ class TaskBook:
             ahead = self._ahead.get(event.hostname)
             if ahead is None:
                 ahead = self._ahead_by_host.get(_host(event.hostname), 0.0)
-            if apply(record, event, heard_at, ahead):
+            try:
+                told = apply(record, event, heard_at, ahead)
+            except Exception as error:  # noqa: BLE001  (a fault of ours must not stop the others, nor come again for ever)
+                self.faults.append(error)
+                told = False
+            if told:
                 changed[uuid] = record  # type: ignore[index]
 
     def judge(self, loaded: Mapping[str, TaskRecord], signs: WorkerSigns) -> None:

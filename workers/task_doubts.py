@@ -13,6 +13,7 @@ from workers.task_state import UNKNOWN, TaskRecord
 
 OPEN = frozenset(("RECEIVED", "STARTED"))
 """States in which a worker has the task."""
+QUESTIONS = ("active", "reserved", "scheduled")
 
 
 class Held(msgspec.Struct, frozen=True):
@@ -26,6 +27,34 @@ class Held(msgspec.Struct, frozen=True):
     running: frozenset[str]
     waiting: frozenset[str]
     complete: bool = True
+
+
+class Listing:
+    """What one worker lists, put together from its answers to the three questions of what it runs, holds and has scheduled."""
+
+    def __init__(self) -> None:
+        self.held: Held | None = None
+        self.answered_at = 0.0  # when the last answer of `held` came
+        self._answers: dict[str, tuple[float, frozenset[str], bool]] = {}
+        self._round: tuple[float, frozenset[str], bool] | None = None
+
+    def note(self, question: str, uuids: frozenset[str], complete: bool, asked_at: float, at: float) -> None:
+        """An answer of the worker; `held` is there from the second complete round on."""
+        if question not in QUESTIONS:
+            return
+        self._answers[question] = (asked_at, uuids, complete)
+        if len(self._answers) < len(QUESTIONS):
+            return
+        began = min(asked for asked, _, _ in self._answers.values())
+        listed = frozenset().union(*(found for _, found, _ in self._answers.values()))
+        whole = all(found for _, _, found in self._answers.values())
+        running = self._answers["active"][1]
+        if self._round is not None:
+            earlier, listed_before, whole_before = self._round
+            self.held = Held(earlier, listed | listed_before, running, listed - running, whole and whole_before)
+            self.answered_at = at
+        self._round = (began, listed, whole)
+        self._answers = {}
 
 
 class WorkerSigns(msgspec.Struct, frozen=True):

@@ -28,6 +28,7 @@ from workers.judgement import Hearing
 from workers.models import EventSource, Worker
 from workers.receiver import Delivery, EventFeed
 from workers.state import CONTROL_QUEUE_SUFFIX, FIELDS, Book, WorkerState
+from workers.task_watch import TaskWatch
 
 log = structlog.get_logger(__name__)
 
@@ -80,6 +81,7 @@ class VhostWatch:
         self._batch = store.Batch()
         self._source_id = 0
         self._book = Book()
+        self._tasks = TaskWatch(place.broker_id, place.vhost)
         self._facts: store.SourceFacts | None = None
         self._seen_queues: frozenset[str] | None = None
         self._next_look = 0.0
@@ -167,16 +169,18 @@ class VhostWatch:
     def _apply_one(self, delivery: Delivery, now: datetime) -> None:
         batch, parsed = self._batch, events.parse(delivery.body, delivery.content_type)
         too_many = self._book.apply(parsed.events, now)
+        nameless = self._tasks.hear(parsed.events, now)
         batch.events += len(parsed.events)
-        if parsed.refused or too_many:
-            batch.refused_events += parsed.refused + too_many
-            batch.refused_example = parsed.example or f"more than {self._book.most_workers} worker names"
+        if parsed.refused or too_many or nameless:
+            batch.refused_events += parsed.refused + too_many + nameless
+            batch.refused_example = parsed.example or ("a task's event without its uuid" if nameless else f"more than {self._book.most_workers} worker names")
 
     def _take_answers(self) -> None:
         try:
             while True:
                 answer = self._answers.get_nowait()
                 self._book.apply_answer(answer.hostname, answer.fields, answer.at)
+                self._tasks.note_answer(answer)
         except Empty:
             return
 
@@ -190,6 +194,7 @@ class VhostWatch:
             self._asker.ask_soon(book.newly_online.pop())
         facts = self._facts_now()
         batch.facts = facts if facts != self._facts else None
+        batch.tasks = self._tasks.prepare(book.workers, not self._hearing.reason)
         batch.workers, batch.forgotten = book.take_changes(), list(book.forgotten)
         batch.lost_events = sum(worker.lost_events for worker in book.workers.values())
         try:
@@ -200,6 +205,7 @@ class VhostWatch:
             raise
         self._batch, self._facts, self._unstored = store.Batch(), facts, 0
         book.forgotten.clear()
+        self._tasks.note_stored(batch.tasks)
         try:
             self._feed.acknowledge()
         except WatchError as error:

@@ -6,6 +6,7 @@ import os
 import time
 
 from celery import Celery
+from celery.exceptions import Reject
 
 app = Celery("tests", broker=os.environ["TEST_CELERY_BROKER"])
 app.conf.update(
@@ -30,3 +31,16 @@ def rest(seconds: float) -> None:
 @app.task
 def fail() -> None:
     raise ValueError("as asked")
+
+
+@app.task(bind=True, max_retries=1)
+def fail_twice(self: object) -> None:
+    try:
+        raise OSError("the warehouse does not answer")
+    except OSError as error:
+        raise self.retry(exc=error, countdown=0.2) from error  # type: ignore[attr-defined]
+
+
+@app.task(acks_late=True)
+def refuse() -> None:
+    raise Reject("not mine", requeue=False)

@@ -21,7 +21,7 @@ from workers.task_state import HEAVY, UNKNOWN, TaskRecord
 
 AT_ONCE = 1000
 WORDS_LENGTH = 2000
-_MOST_DELETED, _DELETED_AT_ONCE = 20_000, 500
+_MOST_DELETED, _DELETED_AT_ONCE = 40_000, 500
 _TOLD = ("name", "args", "kwargs", "root_id", "parent_id", "queue", "exchange", "routing_key", "eta", "expires")
 _LATER = (
     "state", "last_seen_state", "unknown_reason", "worker", "sender", "sent_at", "received_at", "started_at", "ended_at", "runtime_seconds",
@@ -122,7 +122,7 @@ def _moment(words: str | None) -> str | None:
 
 
 def trim_tasks(now: datetime, days: float, most: int) -> int:
-    """How many tasks were deleted: those first seen more than `days` ago, and beyond the newest `most`. At most 20,000 a call, in short transactions."""
+    """How many tasks were deleted: those first seen more than `days` ago, and beyond the newest `most`. At most 40,000 a call, in short transactions."""
     oldest = now - timedelta(days=days)
     first, last = _ends()
     surplus_to = last - most if last - first >= most else 0  # ids have gaps, so this keeps `most` at the most
