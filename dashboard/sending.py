@@ -78,7 +78,7 @@ def with_usual_route(order: Order, broker: Broker, vhost: str) -> Order:
 def send(user: User | AnonymousUser, broker: Broker, vhost: str, order: Order, uuid: str, now: datetime) -> Done | None:
     """Sends it once and notes it. None if this uuid was sent before or is being sent: a form that came twice."""
     sent_before = any(event.detail.get("uuid") == uuid for event in queries.audit_events_of(ACT, now - timedelta(days=1), 200))
-    if sent_before or not cache.add(f"send {uuid}", True, ONCE_SECONDS):
+    if sent_before or not cache.add(f"send-{uuid}", True, ONCE_SECONDS):
         return None
     tells = broker_queries.exchange(EVERYTHING, broker.pk, vhost, EVENT_EXCHANGE) is not None
     sent = sender.send(_targets(broker, vhost), order.task, order.args, order.kwargs, send_options.celery_options(order.options), uuid, tells=tells)

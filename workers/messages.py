@@ -126,6 +126,8 @@ def _value(body: bytes, content_type: str | None, encoding: str | None) -> Any:
             return msgspec.msgpack.decode(body)
         text = body.decode(encoding if encoding in ("utf-8", "us-ascii", "latin-1", "utf-16") else "utf-8")
         return json.loads(text, object_hook=_unwrapped) if tag == "json" else _yaml(text)
+    except Undecodable:
+        raise
     except (ValueError, RecursionError, msgspec.DecodeError) as error:
         raise Undecodable(f"The body is not the {tag} that it claims to be ({type(error).__name__}).") from None
 
@@ -135,9 +137,9 @@ def _yaml(text: str) -> Any:
         yaml = importlib.import_module("yaml")
     except ImportError:
         raise Undecodable("The body is YAML, and PyYAML is not installed here.") from None
-    if "&" in text and "*" in text:
-        raise Undecodable("The body is YAML with references, which could grow without end and are not followed.")
     try:
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
+            raise Undecodable("The body is YAML with references, by which a few bytes can stand for millions of values; they are not followed.")
         return yaml.safe_load(text)
     except yaml.YAMLError:
         raise Undecodable("The body is not the YAML that it claims to be.") from None

@@ -168,9 +168,10 @@ def _number(value: Any, words: str) -> float:
 def _seconds(value: Any, least: float) -> float:
     words = f"allowed are {'0' if least == 0 else 'more than 0'} to {LONGEST_DELAY_SECONDS:,} seconds (366 days)."
     number = _number(value, words)
+    number = int(number) if number == int(number) else number
     if not least <= number <= LONGEST_DELAY_SECONDS:
         raise ValueError(f"{_shown(number)} is too {'small' if number < least else 'large'}; {words}")
-    return int(number) if number == int(number) else float(number)
+    return number
 
 
 def _priority(value: Any) -> int:

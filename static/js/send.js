@@ -13,7 +13,7 @@ for (const form of document.querySelectorAll("form[data-busy]")) {
   form.addEventListener("submit", (event) => {
     if (form.dataset.gone) return void event.preventDefault();
     form.dataset.gone = "yes";
-    const button = form.querySelector("button");
+    const button = form.querySelector("button:not([type])");
     button.setAttribute("aria-disabled", "true");
     button.querySelector("span").textContent = `${form.dataset.busy}…`;
   });

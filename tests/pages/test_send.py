@@ -1,0 +1,238 @@
+"""The send page without a script: who may send, mistakes beside their fields, the question, and what is shown of what was sent."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+from django.conf import LazySettings
+from django.test import Client
+from django.utils import timezone
+
+from brokers.addresses import BrokerAddress
+from brokers.models import Broker, Exchange, Queue, VirtualHost
+from dashboard import store
+from dashboard.models import AuditEvent, User
+from workers.models import EventSource, Task, Worker
+
+pytestmark = pytest.mark.django_db
+PLACE = "?broker=prod&vhost=%2F"
+
+
+@pytest.fixture
+def now() -> datetime:
+    return timezone.now()
+
+
+@pytest.fixture
+def person(client: Client) -> Client:
+    client.force_login(User.objects.create_superuser("ada", password="secret"))
+    return client
+
+
+@pytest.fixture
+def broker(now: datetime, settings: LazySettings) -> Broker:
+    """A broker that nobody listens for: port 1 refuses."""
+    settings.BROKERS = (BrokerAddress("prod", ("http://127.0.0.1:1",), "u", "p", amqp_url="amqp://u:p@127.0.0.1:1"),)
+    settings.CONTROL = frozenset({"prod"})
+    found = Broker.objects.create(name="prod", state=Broker.UP, reason="", since=now, polled_at=now, poll_seconds=60, version="3.10.8")
+    VirtualHost.objects.create(broker=found, name="/", first_seen_at=now)
+    EventSource.objects.create(broker=found, vhost="/", state=EventSource.RECEIVING)
+    seen: dict[str, Any] = {"broker": found, "vhost": "/", "first_seen_at": now, "changed_at": now}
+    Queue.objects.create(**seen, name="reports", consumers=0, depth=0, ready=0)
+    Queue.objects.create(**seen, name="mail", consumers=2, depth=0, ready=0)
+    Exchange.objects.create(**seen, name="orders", type="topic", durable=True, auto_delete=False, internal=False)
+    Worker.objects.create(**seen, hostname="a@web-1", state=Worker.ONLINE, registered=[{"name": "reports.render", "attributes": {}}])
+    return found
+
+
+def form(**changed: str) -> dict[str, str]:
+    return {"task": "reports.render", "args": "[1]", "kwargs": "{}", "queue": "mail"} | changed
+
+
+def asked(person: Client, **changed: str) -> tuple[int, str]:
+    answer = person.post(f"/send/{PLACE}", form(**changed))
+    return answer.status_code, answer.content.decode()
+
+
+def sent_event(**detail: Any) -> AuditEvent:
+    told = {"uuid": "u-1", "task": "reports.render", "args": "[1]", "kwargs": "{}", "options": {"queue": "reports"}, "outcome": "confirmed", "reason": ""}
+    told |= {"exchange": "", "routing_key": "reports", "sent_at": timezone.now().isoformat()}
+    return store.audit(None, "send task", store.DONE, timezone.now(), broker="prod", vhost="/", name="reports.render", detail=told | detail)
+
+
+def test_a_stranger_is_sent_to_the_login(client: Client) -> None:
+    assert client.get("/send/").headers["Location"].startswith("/login/")
+    assert client.post("/send/now/").headers["Location"].startswith("/login/")
+
+
+def test_the_form_offers_registered_tasks_and_queues(person: Client, broker: Broker) -> None:
+    page = person.get("/send/").content.decode()
+    assert '<option value="reports.render">' in page
+    assert '<option value="mail">' in page
+    assert "1 registered on live workers" in page
+    assert 'aria-current="page" title="Send"' in page
+
+
+def test_a_switched_off_broker_names_the_setting_that_allows_it(person: Client, broker: Broker, settings: LazySettings) -> None:
+    settings.CONTROL = frozenset()
+    page = person.get("/send/").content.decode()
+    assert "HARELINE_CONTROL=prod" in page
+    assert "<fieldset disabled>" in page
+    status, page = asked(person)
+    assert status == 403
+    assert "data-question" not in page
+
+
+def test_somebody_who_may_only_look_is_told_so_and_the_try_is_noted(client: Client, broker: Broker) -> None:
+    client.force_login(User.objects.create_user("eve", password="secret"))
+    assert "needs an administrator" in client.get("/send/").content.decode()
+    answer = client.post(f"/send/now/{PLACE}", form(uuid="6f1c7a52-9a41-4d5e-8c37-2b60b0e4d9aa"))
+    assert answer.status_code == 403
+    assert AuditEvent.objects.get(act="send task").outcome == store.REFUSED
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("args", '["sales", 2026-11]', "Line 1, column 15: after 2026 a comma or ] must follow."),
+        ("kwargs", "[]", "This is a list; wanted is an object"),
+        ("args", "[" * 10_000, "nested more than 100 levels deep"),
+        ("args", '["\x00"]', "a NUL may not stand in a text"),
+        ("task", " ", "Task: say which task"),
+        ("queue", "a\x00", "Queue: it holds a control character"),
+        ("countdown", "soon", "Countdown: &quot;soon&quot; is no number; allowed are"),
+        ("priority", "300", "Priority: 300 is too large; allowed are 0 to 255."),
+        ("expires", "0", "Expires: 0 is too small"),
+    ],
+)
+def test_a_mistake_stands_beside_its_field_and_the_values_stay(person: Client, broker: Broker, field: str, value: str, words: str) -> None:
+    status, page = asked(person, kwargs='{"keep": "me"}') if field == "" else asked(person, **{field: value})
+    assert status == 422
+    says = page.split(f'id="{field}-says"')[1].split("</div>")[0]
+    assert words in says
+    assert "data-question" not in page
+    assert f'value="{form()["task"]}"' in page or field == "task"
+
+
+def test_html_in_arguments_is_only_text(person: Client, broker: Broker) -> None:
+    status, page = asked(person, args='["<script>alert(1)</script>"]')
+    assert status == 200
+    assert "<script>alert" not in page
+
+
+def test_ten_megabytes_are_refused_in_words(person: Client, broker: Broker) -> None:
+    status, page = asked(person, args='["' + "x" * 10_000_000 + '"]')
+    assert status == 413
+    assert "The form came with 10.0 MB; at most 2.62 MB are read" in page
+
+
+def test_it_asks_once_in_words_before_it_sends(person: Client, broker: Broker) -> None:
+    status, page = asked(person, args="[1, 2]", countdown="90")
+    assert status == 200
+    assert "One message with 2 arguments and 0 keyword arguments goes to the queue mail. It may start after 1 min 30 s." in page
+    assert "Send once to prod /" in page
+    assert not AuditEvent.objects.filter(act="send task").exists()
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"task": "no.such"}, "No live worker has registered no.such (not one of 1 live worker node there)."),
+        ({"queue": "nope"}, "Hareline knows no queue nope in /."),
+        ({"queue": "reports"}, "Nobody consumes reports now: the task will wait there."),
+        ({"routing_key": "a.b"}, "Celery will ignore this routing key"),
+        ({"queue": "", "exchange": "nox", "routing_key": "k"}, "Hareline knows no exchange nox in /."),
+        ({"priority": "5"}, "mail has no priorities"),
+        ({"queue": ""}, "It is Celery’s default, since no queue is given"),
+        ({"countdown": "9", "expires": "3"}, "It expires before its countdown ends"),
+    ],
+)
+def test_what_may_not_go_as_meant_is_a_warning(person: Client, broker: Broker, changed: dict[str, str], words: str) -> None:
+    status, page = asked(person, **changed)
+    assert status == 200
+    assert words in page
+
+
+def test_an_empty_queue_is_the_one_where_the_task_was_last_taken(person: Client, broker: Broker, now: datetime) -> None:
+    usual: dict[str, Any] = {"broker": broker, "vhost": "/", "name": "reports.render", "first_seen_at": now, "changed_at": now, "exchange": ""}
+    Task.objects.create(**usual, uuid="1", state="SUCCESS", routing_key="mail", queue="mail", received_at=now)
+    Task.objects.create(**usual, uuid="2", state="PENDING", routing_key="reports", queue="reports")
+    _, page = asked(person, queue="")
+    assert "goes to the queue mail, where reports.render was last sent and taken by a worker node." in page
+    assert '<input type="hidden" name="queue" value="mail">' in page
+
+
+def test_a_refused_connection_says_that_nothing_was_sent_and_is_noted(person: Client, broker: Broker) -> None:
+    answer = person.post(f"/send/now/{PLACE}", form(uuid="6f1c7a52-9a41-4d5e-8c37-2b60b0e4d9ab"), follow=True)
+    page = answer.content.decode()
+    assert "Not sent at" in page
+    assert "Nothing was sent: no AMQP connection to 127.0.0.1:1" in page
+    event = AuditEvent.objects.get(act="send task")
+    assert (event.outcome, event.name, event.detail["outcome"], event.user_name) == (store.FAILED, "reports.render", "not sent", "ada")
+
+
+def test_the_same_form_twice_is_sent_once(person: Client, broker: Broker) -> None:
+    posted = form(uuid="6f1c7a52-9a41-4d5e-8c37-2b60b0e4d9ac")
+    first = person.post(f"/send/now/{PLACE}", posted).headers["Location"]
+    assert person.post(f"/send/now/{PLACE}", posted).headers["Location"] == first
+    assert AuditEvent.objects.filter(act="send task").count() == 1
+
+
+def test_a_task_in_a_queue_that_nobody_consumes_waits_in_words(person: Client, broker: Broker) -> None:
+    page = person.get(f"/send/{PLACE}&sent={sent_event().pk}").content.decode()
+    assert "sent, waiting: nobody consumes reports" in page
+    assert "the broker confirmed that it has it" in page
+
+
+def test_a_failure_shows_its_exception_and_traceback(person: Client, broker: Broker, now: datetime) -> None:
+    seen: dict[str, Any] = {"broker": broker, "vhost": "/", "first_seen_at": now, "changed_at": now, "sent_at": now, "received_at": now, "started_at": now}
+    Task.objects.create(**seen, uuid="u-1", state="FAILURE", worker="a@web-1", ended_at=now, exception="ValueError('<b>')", traceback="File <x>\nValueError")
+    page = person.get(f"/send/{PLACE}&sent={sent_event().pk}&part=follow").content.decode()
+    assert "Failure: ValueError(&#x27;&lt;b&gt;&#x27;)" in page
+    assert "File &lt;x&gt;" in page
+    assert "by a@web-1" in page
+
+
+def test_a_returned_message_is_gone(person: Client, broker: Broker) -> None:
+    event = sent_event(outcome="returned", reason="It reached no queue and is gone: there is none of that name.", routing_key="nope")
+    page = person.get(f"/send/{PLACE}&sent={event.pk}").content.decode()
+    assert "reached no queue" in page
+    assert "data-goes-on" not in page
+
+
+def test_what_was_sent_before_can_be_filled_in_again(person: Client, broker: Broker) -> None:
+    event = sent_event(args='["&lt;"]', kwargs='{"a": 1}')
+    page = person.get(f"/send/{PLACE}").content.decode()
+    assert f"again={event.pk}" in page
+    page = person.get(f"/send/{PLACE}&again={event.pk}").content.decode()
+    assert "[&quot;&amp;lt;&quot;]" in page
+    assert 'name="queue" list="queue-names" value="reports"' in page
+
+
+def test_a_seen_task_fills_the_form(person: Client, broker: Broker, now: datetime) -> None:
+    seen = Task.objects.create(
+        broker=broker,
+        vhost="/",
+        uuid="9",
+        name="mail.send",
+        state="SUCCESS",
+        args="(1, 'de')",
+        kwargs="{'a': None}",
+        queue="mail",
+        first_seen_at=now,
+        changed_at=now,
+    )
+    page = person.get(f"/send/{PLACE}&like={seen.pk}").content.decode()
+    assert "[1, &quot;de&quot;]" in page
+    assert "{&quot;a&quot;: null}" in page
+
+
+@pytest.mark.parametrize("query", ["sent=99999", "sent=x", "again=-1", "like=0", "part=follow", "vhost=nowhere", "task=%00&queue=%F0"])
+def test_an_odd_address_is_no_error(person: Client, broker: Broker, query: str) -> None:
+    assert person.get(f"/send/?broker=prod&{query}").status_code == 200
+
+
+def test_without_any_broker_the_page_says_how_to_name_one(person: Client) -> None:
+    assert "HARELINE_BROKERS" in person.get("/send/").content.decode()
