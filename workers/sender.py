@@ -188,7 +188,7 @@ def _connection(target: Target) -> Connection:
 
 
 def _app(tells: bool) -> Celery:
-    app = Celery("hareline", broker="pyamqp://", backend="disabled://", loader=_NoSettings, set_as_current=False)
+    app = Celery("hareline", broker="pyamqp://", backend="disabled://", loader=_NoSettings, fixups=(), set_as_current=False)
     app.conf.update(task_send_sent_event=tells, task_publish_retry=False, task_ignore_result=False)
     return app
 
