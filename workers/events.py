@@ -58,7 +58,7 @@ class Event(msgspec.Struct, gc=False):
     requeue: bool | None = None
 
 
-class Parsed(msgspec.Struct):
+class Parsed(msgspec.Struct, gc=False):
     """`refused` counts what was not understood, whole events or fields of them; `example` says why and shows the beginning of one."""
 
     events: list[Event] = []

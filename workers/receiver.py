@@ -20,7 +20,7 @@ from workers.amqp_connection import Target, close_connection, explained, open_co
 from workers.errors import NothingThere, Unreachable
 
 EXCHANGE = "celeryev"
-PREFETCH = 8000
+PREFETCH = 20_000
 REBIND_SECONDS = 30.0
 HEARTBEAT_CHECK_SECONDS = 1.0
 QUEUE_ARGUMENTS = {

@@ -43,7 +43,7 @@ _TOLD_BY: tuple[tuple[str, ...], ...] = (
 )  # fmt: skip
 
 
-class TaskRecord(msgspec.Struct):
+class TaskRecord(msgspec.Struct, gc=False):
     """One task. Times are seconds since 1970 by our clock; `eta` and `expires` the words of the event."""
 
     uuid: str
@@ -76,7 +76,7 @@ class TaskRecord(msgspec.Struct):
     left_out: int = 0  # moments beyond those kept
     told: dict[str, tuple[float, int]] = {}  # which moment told a field: the latest that told anything wins
     stored: bool = False
-    retold: bool = False  # what is stored of sender or receipt has changed
+    retold: bool = False  # what is stored of its sending, receipt or worker has changed
     indexed: bool = False  # it can be searched for by its name
 
 
@@ -191,7 +191,9 @@ def _conclude(record: TaskRecord, newest: Moment) -> None:
         record.retries = tries if record.retries is None else max(record.retries, tries)
     last = moments[-1]
     if rank != SENT:
-        record.worker = hostname if last is newest else _last_worker(moments)
+        worker = hostname if last is newest else _last_worker(moments)
+        if worker != record.worker:
+            record.worker, record.retold = worker, True
     if last is newest or record.state != UNKNOWN:  # a doubt stands until something later is heard
         record.state, record.last_seen_state, record.unknown_reason = STATES[last[1]], None, ""
     record.ended_at = last[0] if last[1] >= REJECTED else None

@@ -22,9 +22,9 @@ from workers.task_state import HEAVY, UNKNOWN, TaskRecord
 AT_ONCE = 1000
 WORDS_LENGTH = 2000
 _MOST_DELETED, _DELETED_AT_ONCE = 40_000, 500
-_TOLD = ("name", "args", "kwargs", "root_id", "parent_id", "queue", "exchange", "routing_key", "eta", "expires")
+_TOLD = ("name", "args", "kwargs", "root_id", "parent_id", "queue", "exchange", "routing_key", "eta", "expires", "worker", "sender")
 _LATER = (
-    "state", "last_seen_state", "unknown_reason", "worker", "sender", "sent_at", "received_at", "started_at", "ended_at", "runtime_seconds",
+    "state", "last_seen_state", "unknown_reason", "sent_at", "received_at", "started_at", "ended_at", "runtime_seconds",
     "retries", "result", "exception", "traceback", "tries", "moments_left_out", "changed_at",
 )  # fmt: skip
 _KEY = ("broker_id", "vhost", "uuid")
@@ -81,14 +81,14 @@ def doubt_all(broker_id: int, vhost: str, reason: str, now: datetime) -> None:
 def _row(record: TaskRecord, broker_id: int, vhost: str, at: str | None) -> tuple[Any, ...]:
     told = (
         record.name, record.args, record.kwargs, record.root_id, record.parent_id, record.queue, record.exchange, record.routing_key,
-        _moment(record.eta), _moment(record.expires),
+        _moment(record.eta), _moment(record.expires), record.worker, record.sender,
     )  # fmt: skip
     return (*_later(record, at), *told, _text(record.first_seen_at), broker_id, vhost, record.uuid)
 
 
 def _later(record: TaskRecord, at: str | None) -> tuple[Any, ...]:
     return (
-        record.state, record.last_seen_state, record.unknown_reason, record.worker, record.sender, _text(record.sent_at), _text(record.received_at),
+        record.state, record.last_seen_state, record.unknown_reason, _text(record.sent_at), _text(record.received_at),
         _text(record.started_at), _text(record.ended_at), record.runtime, record.retries, record.result, record.exception, record.traceback,
         _encode(record.moments).decode(), record.left_out, at,
     )  # fmt: skip
