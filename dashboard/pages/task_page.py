@@ -153,9 +153,14 @@ class TaskPage:
         return queries.family(self.scope, self.task)
 
     @property
+    def parent_id(self) -> str | None:
+        """Who called it, None if nobody did; a task that was retried is said to have called itself."""
+        return self.task.parent_id if self.task.parent_id != self.task.uuid else None
+
+    @property
     def has_family(self) -> bool:
         task, family = self.task, self.family
-        alone = task.parent_id is None and task.root_id in (None, task.uuid)
+        alone = self.parent_id is None and task.root_id in (None, task.uuid)
         return bool(not alone or family.children)
 
     @property
@@ -170,10 +175,10 @@ class TaskPage:
         this.this = True
         this.below = [self._relative(child, "child") for child in family.children]
         top = this
-        if task.parent_id:
-            top = self._relative(family.parent, "parent") if family.parent else Relative("parent", "nothing is kept of it", task.parent_id)
+        if self.parent_id:
+            top = self._relative(family.parent, "parent") if family.parent else Relative("parent", "nothing is kept of it", self.parent_id)
             top.below = [this, *(self._relative(sibling, "sibling") for sibling in family.siblings)]
-        if task.root_id and task.root_id not in (task.uuid, task.parent_id):
+        if task.root_id and task.root_id not in (task.uuid, self.parent_id):
             root = self._relative(family.root, "root") if family.root else Relative("root", "nothing is kept of it", task.root_id)
             root.below = [top]
             top = root

@@ -1,7 +1,8 @@
 """A task prepared for the list, its own page and live patches.
 
 Pure but for rendering the page's own partial. It holds no age: moments travel as `<time>`, which the page's script turns into ages and
-running times, so that a row is sent only when its task changes. Everything from outside is text.
+running times, so that a row is sent only when its task changes. Everything from outside is text. Fragments are plain `str` (hence the
+`strip`), which frames can hold; templates mark them safe.
 """
 
 from __future__ import annotations
@@ -61,14 +62,14 @@ def time_html(moment: datetime | None, now: datetime) -> str:
     """The moment, which the page's script shows as an age ("4 s ago"); "–" for None."""
     if moment is None:
         return formatting.UNKNOWN
-    return format_html('<time datetime="{}" data-ago>{}</time>', moment.isoformat(), formatting.moment_text(moment, now))
+    return format_html('<time datetime="{}" data-ago>{}</time>', moment.isoformat(), formatting.moment_text(moment, now)).strip()
 
 
 def runtime_html(task: Task, now: datetime) -> str:
     """How long it ran; of a task that runs, a time that grows; "–" where it is unknown."""
     if task.state == "STARTED" and task.started_at:
         clock = formatting.moment_text(task.started_at, now)
-        return format_html('<time datetime="{0}" data-since="{0}">since {1}</time>', task.started_at.isoformat(), clock)
+        return format_html('<time datetime="{0}" data-since="{0}">since {1}</time>', task.started_at.isoformat(), clock).strip()
     return runtime_words(task.runtime_seconds)
 
 
@@ -89,7 +90,7 @@ def eta_html(task: Task, now: datetime) -> str:
     """The moment before which it must not start; "" for a task without one."""
     if task.eta is None:
         return ""
-    return format_html('<time datetime="{}">{}</time>', task.eta.isoformat(), formatting.moment_text(task.eta, now))
+    return format_html('<time datetime="{}">{}</time>', task.eta.isoformat(), formatting.moment_text(task.eta, now)).strip()
 
 
 @lru_cache(maxsize=256)

@@ -138,6 +138,10 @@ def test_a_parent_that_is_not_kept_is_named_by_its_id(person: Client, broker: Br
     assert "gone-123" in family
 
 
+def test_a_task_that_was_retried_is_not_its_own_parent(person: Client, broker: Broker) -> None:
+    assert "Belongs with" not in text_of(person, seen(broker, "again-1", parent_id="again-1", root_id="again-1"))
+
+
 def test_a_task_on_its_own_has_no_family(person: Client, broker: Broker) -> None:
     assert "Belongs with" not in text_of(person, seen(broker, root_id="1f0c7a52-9a41-4d5e-8c37-2b60b0e4d9aa"))
 

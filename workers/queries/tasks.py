@@ -168,14 +168,14 @@ def state_counts(scope: Scope, since: datetime, broker: BrokerRef | None = None,
 
 
 def family(scope: Scope, task: Task) -> Family:
-    """The task's root, parent, children and siblings that may be seen."""
+    """The task's root, parent, children and siblings that may be seen. A retry says that the task called itself: it is no relative of its own."""
     near = Q(broker_id=task.broker_id)
     kin = {uuid for uuid in (task.root_id, task.parent_id) if uuid and uuid != task.uuid}
     known = {one.uuid: one for one in _light(_by_uuid(scope, Q(uuid__in=kin), task.broker_id))} if kin else {}
     found = Family(root=task if task.root_id == task.uuid else known.get(task.root_id or ""), parent=known.get(task.parent_id or ""))
     rows = Task.objects.filter(in_scope(scope), near)
-    found.children, found.more_children = _some(rows.filter(parent_id=task.uuid))
-    if task.parent_id:
+    found.children, found.more_children = _some(rows.filter(parent_id=task.uuid).exclude(uuid=task.uuid))
+    if task.parent_id and task.parent_id != task.uuid:
         found.siblings, found.more_siblings = _some(rows.filter(parent_id=task.parent_id).exclude(uuid=task.uuid))
     return found
 
