@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from script.rabbitmq_machine import NodeError, find_epmd, find_server, free_ports
+from script.rabbitmq_machine import NodeError, find_epmd, find_server, free_ports, is_free
 
 CONFIGURATION = """\
 listeners.tcp.1 = 127.0.0.1:{amqp}
@@ -104,13 +104,19 @@ class RabbitNode:
 
     # Life
 
-    def start(self, timeout_seconds: float = 120, stop_waiting: Callable[[], bool] = lambda: False) -> None:
-        """Returns when the management API answers with all three listeners, or early if `stop_waiting()` says so. Raises NodeError."""
+    def start(self, timeout_seconds: float = 120, stop_waiting: Callable[[], bool] = lambda: False, keep_ports: bool = False) -> None:
+        """Returns when the management API answers with all three listeners, or early if `stop_waiting()` says so. Raises NodeError.
+
+        `keep_ports`: others were told the ports already, so one that is taken meanwhile is an error, and never exchanged for another.
+        """
         if self.pid:
             return
         server = find_server()
         epmd = find_epmd(server)
-        self.choose_ports()
+        if keep_ports:
+            self._insist_on_ports()
+        else:
+            self.choose_ports()
         self._write_files()
         environment = self._environment()
         with (self.directory / "log" / "start.log").open("ab") as log:
@@ -132,6 +138,14 @@ class RabbitNode:
         self._end_leftovers()
         self._state["ports"] = free_ports({**self._preferred_ports, **self.ports})
         self._save(pids=[])
+
+    def _insist_on_ports(self) -> None:
+        if not self.ports:
+            self.choose_ports()
+        self._end_leftovers()
+        taken = [f"{port} ({name})" for name, port in self.ports.items() if not is_free(port)]
+        if taken:
+            raise NodeError(f"the node's port {', '.join(taken)} was taken by another program meanwhile; stop this and start it again")
 
     def stop(self, timeout_seconds: float = 20) -> None:
         """Ends the node in good order, by force after the time-out, then its epmd. Nothing of it is left running."""

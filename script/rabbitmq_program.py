@@ -47,7 +47,7 @@ def run(directory: Path, definitions: Path | None) -> None:
     hold_file(directory).unlink(missing_ok=True)
     try:
         while not ended.is_set():
-            node.start(stop_waiting=ended.is_set)
+            node.start(stop_waiting=ended.is_set, keep_ports=True)
             if definitions and not ended.is_set():
                 declare(node, definitions)
             watch(node, ended)

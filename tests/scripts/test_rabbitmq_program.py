@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 from kombu.connection import Connection
 
+from script.rabbitmq_machine import NodeError
 from script.rabbitmq_node import RabbitNode
 from script.rabbitmq_program import declare, hold_file
 from tests.conftest import TestNode
@@ -52,6 +54,16 @@ def test_it_runs_until_sigterm_can_be_held_and_leaves_nothing(tmp_path: Path) ->
         if program.poll() is None:
             program.kill()
             program.wait()
+
+
+def test_a_port_that_was_announced_and_is_taken_since_is_never_exchanged_for_another(tmp_path: Path) -> None:
+    node = RabbitNode(tmp_path)
+    node.choose_ports()
+    ports = node.ports
+    with socket.create_server(("127.0.0.1", ports["management"])), pytest.raises(NodeError, match="management"):
+        RabbitNode(tmp_path).start(keep_ports=True)
+    assert RabbitNode(tmp_path).ports == ports
+    assert not state(tmp_path)["pids"]
 
 
 def vhosts(directory: Path) -> list[str]:
