@@ -33,6 +33,7 @@ KEPT_CHARACTERS = 20_000
 ROW_SECONDS = 1.5
 EVENT_EXCHANGE = "celeryev"
 ONCE_SECONDS = 3600
+TAKEN = ("RECEIVED", "STARTED", "RETRY", "SUCCESS", "FAILURE")
 
 
 class Done(msgspec.Struct, frozen=True):
@@ -59,7 +60,8 @@ def with_usual_route(order: Order, broker: Broker, vhost: str) -> Order:
     options = order.options
     if options.queue or (options.exchange and options.routing_key) or "*" in order.task:
         return order
-    for task in worker_queries.tasks(EVERYTHING, filter=TaskFilter(broker=broker.pk, vhost=vhost, name=order.task), page_size=20).items:
+    taken = TaskFilter(broker=broker.pk, vhost=vhost, name=order.task, states=TAKEN)
+    for task in worker_queries.tasks(EVERYTHING, filter=taken, page_size=20).items:
         if task.received_at is None or task.routing_key is None:
             continue
         if not task.exchange:

@@ -65,20 +65,33 @@ class _Watched(Producer):
     """A producer that remembers how far the task got: Celery publishes an event after it, whose failure is not the task's."""
 
     began = done = returned = False
+    began_at: datetime | None = None
     exchange_used: str | None = None
     routing_key_used: str | None = None
 
     def publish(self, body: Any, *positional: Any, **options: Any) -> Any:
         if self.done:
-            return super().publish(body, *positional, **options)
+            return self._tell(body, *positional, **options)
         exchange = options.get("exchange")
         self.exchange_used, self.routing_key_used = str(getattr(exchange, "name", exchange) or ""), str(options.get("routing_key") or "")
         answer = super().publish(body, *positional, **options)
         self.done = True
         return answer
 
+    def _tell(self, event: Any, *positional: Any, **options: Any) -> Any:
+        """The task-sent event, with the time of the sending: Celery stamps it after the confirmation, when a quick worker has ended the task already.
+
+        None for a task that no queue took: nothing is to be expected of it.
+        """
+        if self.returned:
+            return None
+        if isinstance(event, dict) and event.get("type") == "task-sent" and self.began_at is not None:
+            event = {**event, "timestamp": self.began_at.timestamp()}
+        return super().publish(event, *positional, **options)
+
     def _publish(self, *positional: Any, **named: Any) -> Any:
         self.began = True  # encoded, and about to be written to the socket
+        self.began_at = self.began_at or datetime.now(UTC)
         return super()._publish(*positional, **named)
 
     def note_return(self, *_: Any) -> None:
@@ -251,4 +264,4 @@ def _failed(uuid: str, producer: _Watched, error: Exception) -> Sent:
 
 
 def _sent(uuid: str, producer: _Watched, outcome: Outcome, reason: str) -> Sent:
-    return Sent(uuid, outcome, reason, datetime.now(UTC), producer.exchange_used, producer.routing_key_used)
+    return Sent(uuid, outcome, reason, producer.began_at or datetime.now(UTC), producer.exchange_used, producer.routing_key_used)

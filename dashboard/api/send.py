@@ -8,7 +8,7 @@ from uuid import uuid4
 from django.conf import settings
 from django.http import HttpRequest
 from django.utils import timezone
-from ninja import Router, Schema
+from ninja import Router, Schema, Status
 from pydantic import ConfigDict, Field
 
 from brokers import queries as broker_queries
@@ -70,7 +70,7 @@ def _described() -> dict[str, Any]:
     operation_id="send_task",
     openapi_extra=_described(),
 )
-def send(request: HttpRequest) -> tuple[int, TaskSent]:
+def send(request: HttpRequest) -> Status[TaskSent]:
     """Sends the task once, with publisher confirms; never repeated by itself. Noted in the audit log."""
     given = _body(request)
     broker_name, vhost = _text(given, "broker"), _text(given, "vhost")
@@ -91,13 +91,16 @@ def send(request: HttpRequest) -> tuple[int, TaskSent]:
         raise Problem(503, done.sent.reason if done else "This was sent before.", "broker")
     sent = done.sent
     stored = None if sent.outcome == "returned" else sending.stored_task(broker, vhost, sent.uuid)
-    return 202, TaskSent(
-        uuid=sent.uuid,
-        id=stored.pk if stored else None,
-        confirmed=sent.confirmed,
-        reason=sent.reason or None,
-        exchange=sent.exchange,
-        routing_key=sent.routing_key,
+    return Status(
+        202,
+        TaskSent(
+            uuid=sent.uuid,
+            id=stored.pk if stored else None,
+            confirmed=sent.confirmed,
+            reason=sent.reason or None,
+            exchange=sent.exchange,
+            routing_key=sent.routing_key,
+        ),
     )
 
 

@@ -171,9 +171,13 @@ class SendPage:
         return [name for name in self._queues if not name.endswith(".celery.pidbox") and not name.startswith(("celeryev.", "hareline."))][:NAMES_OFFERED]
 
     def prefill(self, query: Mapping[str, str]) -> None:
-        """The form's first values: of one that was sent before (`again`), of a task that was seen (`like`), or from the address."""
+        """The form's first values: of one that was sent before (`again`, or `sent`, which is shown beside it), of a task that was seen (`like`), or from the address."""
         values = {name: query[name][:2000] for name in send_form.TEXTS if query.get(name)}
-        if (number := _number(query.get("again"))) and (event := own_queries.audit_event(number, sending.ACT)) and self.scope.includes(event.broker):
+        if (
+            (number := _number(query.get("again") or query.get("sent")))
+            and (event := own_queries.audit_event(number, sending.ACT))
+            and self.scope.includes(event.broker)
+        ):
             values = _values_of(event.detail)
         elif (number := _number(query.get("like"))) and (task := queries.task_by_id(self.scope, number)):
             known = {"task": task.name, "queue": task.queue, "args": _as_json(task.args, "[]"), "kwargs": _as_json(task.kwargs, "{}")}

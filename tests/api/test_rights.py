@@ -12,7 +12,7 @@ from dashboard import store
 from dashboard.models import ApiToken, User
 from tests.api.conftest import World
 
-CALLS = ["brokers", "queues", "queue", "exchanges", "exchange", "bindings", "nodes", "workers", "history", "openapi.json", "nothing"]
+CALLS = ["brokers", "queues", "queue", "exchanges", "exchange", "bindings", "nodes", "workers", "tasks", "task", "history", "openapi.json", "nothing"]
 
 
 @pytest.mark.parametrize("path", CALLS)
@@ -86,5 +86,5 @@ def test_a_call_that_fails_tells_no_traceback(world: World, call: Any, caplog: p
 def test_the_description_names_every_call_and_loads_nothing(world: World, call: Any) -> None:
     status, description = call("openapi.json")
     assert status == 200 and description["openapi"].startswith("3.1")
-    assert set(description["paths"]) == {f"/api/v1/{path}" for path in CALLS if path not in ("openapi.json", "nothing")}
+    assert set(description["paths"]) == {f"/api/v1/{path}" for path in [*CALLS, "tasks/send"] if path not in ("openapi.json", "nothing")}
     assert call("docs")[0] == 404

@@ -17,17 +17,17 @@ from tests.api.conftest import World
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 QUESTIONS = 10
-OPERATIONS = sorted(api.get_openapi_schema()["paths"])
+OPERATIONS = sorted((path, method.upper()) for path, methods in api.get_openapi_schema()["paths"].items() for method in methods)
 
 
-@pytest.mark.parametrize("path", OPERATIONS)
+@pytest.mark.parametrize(("path", "method"), OPERATIONS)
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
-def test_every_answer_is_as_described(world: World, path: str, mode: GenerationMode) -> None:
+def test_every_answer_is_as_described(world: World, path: str, method: str, mode: GenerationMode) -> None:
     description: Any = schemathesis.openapi.from_dict(api.get_openapi_schema())
     description.app = get_wsgi_application()
 
     @settings(max_examples=QUESTIONS, deadline=None, derandomize=True, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
-    @given(case=description[path]["GET"].as_strategy(generation_mode=mode))
+    @given(case=description[path][method].as_strategy(generation_mode=mode))
     def ask(case: Any) -> None:
         case.call_and_validate(headers={"Authorization": f"Bearer {world.token}", "Accept-Encoding": "identity"}, base_url="http://testserver", checks=CHECKS)
 

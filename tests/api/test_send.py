@@ -1,0 +1,134 @@
+"""`POST tasks/send`: who may, what is refused by which field, and what a real broker says to it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.conf import LazySettings
+from django.test import Client
+
+from brokers.addresses import BrokerAddress
+from brokers.models import VirtualHost
+from dashboard import store
+from dashboard.models import AuditEvent, User
+from tests.api.conftest import World
+from tests.conftest import TestNode
+
+Post = Callable[..., tuple[int, Any]]
+
+
+@pytest.fixture
+def post(world: World, settings: LazySettings) -> Post:
+    """Posts a task with Anna's token, changed as told; (status, JSON). Nobody listens at the broker's address."""
+    settings.BROKERS = (BrokerAddress("prod", ("http://127.0.0.1:1",), "u", "p", amqp_url="amqp://u:p@127.0.0.1:1"),)
+    settings.CONTROL = frozenset({"prod"})
+    for vhost in ("/", "shop"):
+        VirtualHost.objects.create(broker=world.broker, name=vhost, first_seen_at=world.now)
+
+    def answered(body: Any = None, token: str = world.token, **changed: Any) -> tuple[int, Any]:
+        asked = {"broker": "prod", "vhost": "/", "task": "reports.render", "args": [1], "kwargs": {}, "options": {"queue": "mail"}} | changed
+        data = json.dumps(asked) if body is None else body
+        response = Client().post("/api/v1/tasks/send", data, content_type="application/json", headers={"Authorization": f"Bearer {token}"})
+        return response.status_code, response.json()
+
+    return answered
+
+
+def test_a_stranger_gets_401(world: World) -> None:
+    assert Client().post("/api/v1/tasks/send", "{}", content_type="application/json").status_code == 401
+
+
+def test_a_session_needs_the_csrf_token(world: World) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(world.user)
+    assert client.post("/api/v1/tasks/send", "{}", content_type="application/json").status_code == 403
+
+
+def test_who_may_only_look_gets_403_and_the_try_is_noted(world: World, post: Post) -> None:
+    token = store.make_token(User.objects.create_user("eve"), "script", world.now)
+    status, answer = post(token=token)
+    assert (status, answer["error"]["code"]) == (403, "forbidden")
+    assert AuditEvent.objects.get(act="send task").outcome == store.REFUSED
+
+
+def test_where_control_is_off_the_answer_names_the_setting(post: Post, settings: LazySettings) -> None:
+    settings.CONTROL = frozenset()
+    status, answer = post()
+    assert status == 403
+    assert "HARELINE_CONTROL" in answer["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "status", "field"),
+    [
+        ({"broker": "nope"}, 404, "broker"),
+        ({"broker": 5}, 400, "broker"),
+        ({"vhost": "nowhere"}, 404, "vhost"),
+        ({"vhost": "a\x00"}, 400, "vhost"),
+        ({"task": ""}, 400, "task"),
+        ({"task": None}, 400, "task"),
+        ({"args": {}}, 400, "args"),
+        ({"kwargs": [1]}, 400, "kwargs"),
+        ({"options": "x"}, 400, "options"),
+        ({"options": {"countdown": "soon"}}, 400, "countdown"),
+        ({"options": {"queue": "a\x00"}}, 400, "queue"),
+        ({"options": {"priority": 256}}, 400, "priority"),
+        ({"options": {"expires": -1}}, 400, "expires"),
+        ({"options": {"colour": "red"}}, 400, "colour"),
+        ({"colour": "red"}, 400, "colour"),
+        ({"dry_run": True}, 400, "dry_run"),
+        ({"dry_run": "yes"}, 400, "dry_run"),
+    ],
+)
+def test_an_error_names_its_field(post: Post, changed: dict[str, Any], status: int, field: str) -> None:
+    found, answer = post(**changed)
+    assert (found, answer["error"].get("field")) == (status, field)
+    assert not AuditEvent.objects.filter(act="send task", outcome=store.DONE).exists()
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("{", "Line 1, column 2"),
+        ("[]", "This is a list; wanted is an object"),
+        ('{"args": ["\\ud800"]}', "half of a surrogate pair"),
+        ('{"args": ' + "[" * 10_000 + "]" * 10_000 + "}", "nested more than 100 levels deep"),
+        ('{"task": "a", "task": "b"}', "stands twice"),
+        ('{"args": [NaN]}', "NaN is not JSON"),
+        (b"\xff\xfe", "not UTF-8"),
+    ],
+)
+def test_a_body_that_is_no_json_is_told_where(post: Post, body: Any, words: str) -> None:
+    status, answer = post(body)
+    assert status == 400
+    assert words in answer["error"]["message"]
+
+
+def test_ten_megabytes_are_refused_in_words(post: Post) -> None:
+    status, answer = post(args=["x" * 10_000_000])
+    assert (status, answer["error"]["field"], answer["error"]["code"]) == (413, "args", "too_large")
+    assert "at most 2.00 MB are read. Nothing was sent." in answer["error"]["message"]
+
+
+def test_a_broker_that_refuses_the_connection_is_503_and_nothing_was_sent(post: Post) -> None:
+    status, answer = post()
+    assert (status, answer["error"]["code"]) == (503, "unavailable")
+    assert answer["error"]["message"].startswith("Nothing was sent: no AMQP connection to 127.0.0.1:1")
+
+
+def test_a_real_broker_confirms_or_gives_back(world: World, post: Post, rabbitmq: TestNode, vhost: str, settings: LazySettings) -> None:
+    settings.BROKERS = (rabbitmq.address("prod"),)
+    type(world.broker).objects.update(amqp_port=rabbitmq.ports["amqp"])
+    VirtualHost.objects.create(broker=world.broker, name=vhost, first_seen_at=world.now)
+    rabbitmq.api("PUT", f"queues/{vhost}/mail", {"durable": True})
+    status, answer = post(vhost=vhost, args=["<b>", "\x00", "😀"])
+    assert status == 202, answer
+    assert (answer["confirmed"], answer["reason"], answer["routing_key"], answer["id"]) == (True, None, "mail", None)
+    event = AuditEvent.objects.get(act="send task")
+    assert (event.outcome, event.user_name, event.detail["uuid"]) == (store.DONE, "anna", answer["uuid"])
+    status, answer = post(vhost=vhost, options={"queue": "nope"})
+    assert (status, answer["confirmed"]) == (202, False)
+    assert "It reached no queue and is gone" in answer["reason"]
