@@ -5,6 +5,7 @@ Pure. Phases follow from the moments that events told; what no event told is not
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -17,6 +18,7 @@ from workers.task_state import Happening
 MARK, WAIT, WORK = "mark", "wait", "work"
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 _NOTHING = timedelta(0)
+_CLASSES = re.compile(r"([A-Za-z_][\w.]*)\(")
 
 
 class Phase(msgspec.Struct):
@@ -45,9 +47,21 @@ class Life(msgspec.Struct, frozen=True):
 def phases(happenings: Sequence[Happening], life: Life) -> list[Phase]:
     """The phases in order; [] without any moment."""
     story = _Story(life)
-    for happening in happenings:
+    for happening in _as_it_was(happenings):
         story.tell(happening)
     return story.finished()
+
+
+def _as_it_was(happenings: Sequence[Happening]) -> list[Happening]:
+    """A try that ends in a retry sends the next message before it says so: its end comes before what that message went through."""
+    told = list(happenings)
+    for at, happening in enumerate(told):
+        first = at
+        while happening.event == "task-retried" and first and told[first - 1].event in ("task-sent", "task-received"):
+            first -= 1
+        if first and told[first - 1].event == "task-started":
+            told.insert(first, told.pop(at))
+    return told
 
 
 def tries_of(found: Sequence[Phase]) -> int:
@@ -168,7 +182,9 @@ class _Story:
 def exception_name(exception: str) -> str:
     """The class of an exception as Celery prints it.
 
-    >>> exception_name("ConnectionError('refused')"), exception_name("boom"), exception_name("")
-    ('ConnectionError', 'boom', '')
+    >>> exception_name("ConnectionError('refused')"), exception_name("boom"), exception_name("Retry(Retry(...), OSError('x'), 3.4)")
+    ('ConnectionError', 'boom', 'OSError')
     """
-    return exception.split("(", 1)[0].strip()[:80]
+    names = [name for name in _CLASSES.findall(exception) if name != "Retry"]
+    first = names[0] if exception.startswith("Retry(") and names else exception.split("(", 1)[0]
+    return first.strip()[:80]

@@ -44,6 +44,13 @@ def test_a_task_that_retried_once_has_two_tries_and_four_waits() -> None:
     ]
 
 
+def test_a_retry_whose_next_message_came_first_is_still_a_retry() -> None:
+    found = story(
+        told("started", 0), told("received", 1), told("retried", 1.001, "Retry(Retry(...), Busy('x'), 3.0)"), told("started", 4), told("succeeded", 5)
+    )
+    assert found == [("runs, first try", "1.0 s, ended in Busy"), ("waits for retry", "3.0 s"), ("runs, second try", "1.0 s, success")]
+
+
 def test_a_running_task_runs_so_far() -> None:
     assert story(told("received", 0), told("started", 1), now=5)[-1] == ("runs, first try", "4.0 s so far")
 

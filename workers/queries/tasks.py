@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from heapq import merge
+from itertools import islice
 from typing import Any
 
 import msgspec
 from django.db.models import F, Model, Q, QuerySet
 from django.db.models.expressions import RawSQL
 
-from brokers.queries.pages import BrokerRef, Page, check_page, in_scope, sort_key
+from brokers.models import Broker
+from brokers.queries.pages import BrokerRef, Page, check_page, in_scope, sort_key, visible_brokers
 from brokers.scope import EVERYTHING, Scope
 from workers.errors import AmbiguousTask
 from workers.models import EventSource, Task
@@ -49,38 +52,41 @@ class Family(msgspec.Struct):
 def tasks(
     scope: Scope, *, filter: TaskFilter = EVERY_TASK, sort: str = "-at", page: int = 1, page_size: int = 100, at: datetime | None = None
 ) -> TaskPage:  # fmt: skip
-    """Tasks, the last first seen first. Sorted by anything else: the newest 10,000 of those that match, unknown values last.
+    """Tasks, the last first seen first. A list reaches 10,000 tasks: those beyond are found by narrowing it, by time for one.
 
-    With `at`: as they were then. ValueError for a sort, page or state that can't be, and for states with `at`, by which the past can't be searched.
+    Sorted by anything else than `at`: the newest 10,000 of those that match, unknown values last. With `at`: as they were then.
+    ValueError for a sort, page or state that can't be, and for states with `at`, by which the past can't be searched.
     """
     check_page(page, page_size)
     filter.check()
     field, descending = sort_key(sort, TASK_SORTS)
     if at is not None and filter.states:
         raise ValueError("tasks of the past can't be searched by state")
-    rows = matching(scope, filter, at)
-    total = rows[: COUNTED + 1].count()
+    ids = _ids(scope, filter, at, newest_first=field != "at" or descending)
     start = (page - 1) * page_size
     if field == "at":
-        rows = rows.order_by("-id" if descending else "id")
+        rows = Task.objects.filter(pk__in=ids[:COUNTED][start : start + page_size]).order_by("-id" if descending else "id")
     else:
         value = F(field).desc(nulls_last=True) if descending else F(field).asc(nulls_last=True)
-        newest = rows.order_by("-id").values("id")[:COUNTED]
-        rows = Task.objects.filter(pk__in=newest).order_by(value, "-id")
-    if at is None:
-        rows = rows.defer(*_LONG, "tries")
-    items = list(rows.select_related("broker")[start : start + page_size]) if start < total or total > COUNTED else []
-    return TaskPage(min(total, COUNTED), items if at is None else [as_then(task, at) for task in items], page, page_size, total > COUNTED)
+        rows = Task.objects.filter(pk__in=ids[:COUNTED]).order_by(value, "-id")[start : start + page_size]
+    found = list(rows.select_related("broker") if at is not None else _light(rows))
+    return TaskPage(min(len(ids), COUNTED), [as_then(task, at) for task in found] if at is not None else found, page, page_size, len(ids) > COUNTED)
 
 
-def matching(scope: Scope, filter: TaskFilter, at: datetime | None = None) -> QuerySet[Task]:
-    """The rows that fit, in no order."""
-    where = in_scope(scope, filter.broker, filter.vhost)
-    if filter.states:
-        where &= Q(state=filter.states[0]) if len(filter.states) == 1 else Q(state__in=filter.states)
-    if filter.name is not None:
-        where &= Q(name__in=_names_like(filter.name)) if "*" in filter.name else Q(name=filter.name)
-    for name in ("worker", "queue"):
+def _ids(scope: Scope, filter: TaskFilter, at: datetime | None, newest_first: bool) -> list[int]:
+    """The first 10,001 of those that match. Each state by itself, since an index has its tasks in order."""
+    rows = _matching(scope, filter, at)
+    lists = [
+        list(one.order_by("-id" if newest_first else "id").values_list("pk", flat=True)[: COUNTED + 1])
+        for one in ([rows.filter(state=state) for state in dict.fromkeys(filter.states)] or [rows])
+    ]
+    return lists[0] if len(lists) == 1 else list(islice(merge(*lists, reverse=newest_first), COUNTED + 1))
+
+
+def _matching(scope: Scope, filter: TaskFilter, at: datetime | None) -> QuerySet[Task]:
+    """But for the states."""
+    where = Q()
+    for name in ("name", "worker", "queue"):
         if getattr(filter, name) is not None:
             where &= Q(**{name: getattr(filter, name)})
     if filter.start is not None:
@@ -90,13 +96,15 @@ def matching(scope: Scope, filter: TaskFilter, at: datetime | None = None) -> Qu
         where &= Q(first_seen_at__lt=min(ends)) & Q(pk__lt=_first_id(min(ends) + _DISORDER))
     if filter.text.strip():
         where &= _text(scope, filter.text.strip())
-    return Task.objects.filter(where).order_by()
+    return _in_place(Task.objects.filter(where).order_by(), scope, filter.broker, filter.vhost)
 
 
-def _names_like(pattern: str) -> list[str]:
-    """The names seen that fit a pattern with `*` for anything; names are few beside tasks, and the index leads from one to the next."""
-    fits = re.compile(".*".join(re.escape(part) for part in pattern.split("*")), re.DOTALL)
-    return [name for name in _names(EVERYTHING, pattern.split("*")[0], NAMES_LOOKED_AT) if fits.fullmatch(name)]
+def _in_place(rows: QuerySet[Task], scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None) -> QuerySet[Task]:
+    """Those that may be seen, of one broker and virtual host where given. The + keeps SQLite from reading all of a broker's tasks by an index."""
+    if scope.brokers is not None or broker is not None:
+        ids = list(Broker.objects.filter(visible_brokers(scope, broker)).values_list("pk", flat=True))
+        rows = rows.extra(where=[f"+workers_task.broker_id IN ({', '.join(map(str, ids))})"]) if ids else rows.none()
+    return rows if vhost is None else rows.extra(where=["+workers_task.vhost = %s"], params=[vhost])
 
 
 _AFTER_ALL = 2**63 - 1
@@ -156,27 +164,26 @@ def tasks_by_ids(scope: Scope, ids: Iterable[int]) -> list[Task]:
 
 def tasks_changed_since(broker_id: int, vhost: str, moment: datetime, limit: int = 500) -> list[Task]:
     """The tasks that were stored at `moment` or later, the last changed first. For the tail, which serves all viewers: rights are checked by topic."""
-    rows = Task.objects.select_related("broker").filter(broker_id=broker_id, vhost=vhost, changed_at__gte=moment)
-    return list(rows.order_by("-changed_at", "-id").defer(*_LONG, "tries")[:limit])
+    rows = Task.objects.filter(changed_at__gte=moment).extra(where=["+workers_task.broker_id = %s", "+workers_task.vhost = %s"], params=[broker_id, vhost])
+    return list(_light(rows.order_by("-changed_at", "-id"))[:limit])
 
 
 def state_counts(scope: Scope, since: datetime, broker: BrokerRef | None = None, vhost: str | None = None) -> dict[str, int]:
     """{state: how many tasks first seen since then are in it now}, every state, each counted to 10,000 at most."""
     first = _first_id(since)
-    rows = Task.objects.filter(in_scope(scope, broker, vhost), pk__gte=first).order_by()
+    rows = _in_place(Task.objects.filter(pk__gte=first).order_by(), scope, broker, vhost)
     return {state: rows.filter(state=state)[:COUNTED].count() for state in ALL_STATES}
 
 
 def family(scope: Scope, task: Task) -> Family:
     """The task's root, parent, children and siblings that may be seen. A retry says that the task called itself: it is no relative of its own."""
-    near = Q(broker_id=task.broker_id)
     kin = {uuid for uuid in (task.root_id, task.parent_id) if uuid and uuid != task.uuid}
     known = {one.uuid: one for one in _light(_by_uuid(scope, Q(uuid__in=kin), task.broker_id))} if kin else {}
     found = Family(root=task if task.root_id == task.uuid else known.get(task.root_id or ""), parent=known.get(task.parent_id or ""))
-    rows = Task.objects.filter(in_scope(scope), near)
+    rows = _in_place(Task.objects.all(), scope, task.broker_id)
     found.children, found.more_children = _some(rows.filter(parent_id=task.uuid).exclude(uuid=task.uuid))
     if task.parent_id and task.parent_id != task.uuid:
-        found.siblings, found.more_siblings = _some(rows.filter(parent_id=task.parent_id).exclude(uuid=task.uuid))
+        found.siblings, found.more_siblings = _some(rows.filter(parent_id=task.parent_id).exclude(uuid__in=(task.uuid, task.parent_id)))
     return found
 
 
