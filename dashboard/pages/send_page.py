@@ -171,7 +171,7 @@ class SendPage:
         return [name for name in self._queues if not name.endswith(".celery.pidbox") and not name.startswith(("celeryev.", "hareline."))][:NAMES_OFFERED]
 
     def prefill(self, query: Mapping[str, str]) -> None:
-        """The form's first values: of one that was sent before (`again`, or `sent`, which is shown beside it), of a task that was seen (`like`), or from the address."""
+        """The form's first values: of one sent before (`again`; `sent`, which is shown beside it), of a task that was seen (`like`), or the address's."""
         values = {name: query[name][:2000] for name in send_form.TEXTS if query.get(name)}
         if (
             (number := _number(query.get("again") or query.get("sent")))
