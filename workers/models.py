@@ -90,7 +90,7 @@ class Task(models.Model):
     """One task as the events tell it, upserted in batches; the raw words of the events, never their meaning guessed."""
 
     id = models.BigAutoField(primary_key=True)
-    broker = models.ForeignKey(Broker, on_delete=models.CASCADE)
+    broker = models.ForeignKey(Broker, on_delete=models.CASCADE, db_index=False)  # the constraint's index begins with it
     vhost = models.CharField(max_length=255)
     uuid = models.CharField(max_length=255)
     name = models.CharField(max_length=500, null=True)

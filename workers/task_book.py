@@ -1,6 +1,6 @@
 """The tasks of one virtual host that were heard of lately, in memory: what they told since the last store, and what of them is to be stored.
 
-Pure and bounded: at most `most` records that are stored already; what is not in memory is loaded by the caller (`missing`), in one question.
+Pure and bounded: at most `most` records that are stored already, none of them ended; what is not in memory is loaded by the caller (`missing`), in one question.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from workers.events import Event
 from workers.task_doubts import WorkerSigns, judge
-from workers.task_state import HEAVY, RANKS, TaskRecord, apply
+from workers.task_state import ENDED, HEAVY, RANKS, TaskRecord, apply
 
 MOST_RECORDS = 20_000
 LEAST_CLOCK_CHANGE = 0.25  # smaller changes of a worker's measured skew are its noise
@@ -82,6 +82,8 @@ class TaskBook:
             for name in HEAVY:
                 setattr(record, name, None)
             self.changed.pop(record.uuid, None)
+            if record.state in ENDED:  # little more is heard of it; if so, it is loaded
+                self.records.pop(record.uuid, None)
         for uuid in list(self.records)[: max(0, len(self.records) - self.most)]:
             if uuid not in self.changed:
                 del self.records[uuid]

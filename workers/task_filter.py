@@ -48,4 +48,4 @@ def search_words(text: str) -> str:
     if not words:
         return ""
     quoted = [f'"{word}"' for word in words]
-    return " ".join(quoted) + ("*" if len(words[-1]) >= 2 else "")
+    return " ".join(quoted) + ("*" if len(words[-1]) >= 3 else "")

@@ -75,7 +75,7 @@ def tasks(
 
 def _ids(scope: Scope, filter: TaskFilter, at: datetime | None, newest_first: bool) -> list[int]:
     """The first 10,001 of those that match. Each state by itself, since an index has its tasks in order."""
-    rows = _matching(scope, filter, at)
+    rows = _whatever_state(scope, filter, at)
     lists = [
         list(one.order_by("-id" if newest_first else "id").values_list("pk", flat=True)[: COUNTED + 1])
         for one in ([rows.filter(state=state) for state in dict.fromkeys(filter.states)] or [rows])
@@ -83,10 +83,17 @@ def _ids(scope: Scope, filter: TaskFilter, at: datetime | None, newest_first: bo
     return lists[0] if len(lists) == 1 else list(islice(merge(*lists, reverse=newest_first), COUNTED + 1))
 
 
-def _matching(scope: Scope, filter: TaskFilter, at: datetime | None) -> QuerySet[Task]:
-    """But for the states."""
+def matching(scope: Scope, filter: TaskFilter, at: datetime | None = None) -> QuerySet[Task]:
+    """The rows that fit, in no order."""
+    rows = _whatever_state(scope, filter, at)
+    return rows.filter(state__in=filter.states) if filter.states else rows
+
+
+def _whatever_state(scope: Scope, filter: TaskFilter, at: datetime | None) -> QuerySet[Task]:
     where = Q()
-    for name in ("name", "worker", "queue"):
+    if filter.name is not None:
+        where &= Q(name__in=_names_like(filter.name)) if "*" in filter.name else Q(name=filter.name)
+    for name in ("worker", "queue"):
         if getattr(filter, name) is not None:
             where &= Q(**{name: getattr(filter, name)})
     if filter.start is not None:
@@ -103,8 +110,14 @@ def _in_place(rows: QuerySet[Task], scope: Scope, broker: BrokerRef | None = Non
     """Those that may be seen, of one broker and virtual host where given. The + keeps SQLite from reading all of a broker's tasks by an index."""
     if scope.brokers is not None or broker is not None:
         ids = list(Broker.objects.filter(visible_brokers(scope, broker)).values_list("pk", flat=True))
-        rows = rows.extra(where=[f"+workers_task.broker_id IN ({', '.join(map(str, ids))})"]) if ids else rows.none()
+        rows = rows.extra(where=[f"+workers_task.broker_id IN ({', '.join(map(str, ids))})"]) if ids else rows.none()  # noqa: S610  (whole numbers)
     return rows if vhost is None else rows.extra(where=["+workers_task.vhost = %s"], params=[vhost])
+
+
+def _names_like(pattern: str) -> list[str]:
+    """The names seen that fit a pattern with `*` for anything; names are few beside tasks, and the index leads from one to the next."""
+    fits = re.compile(".*".join(re.escape(part) for part in pattern.split("*")), re.DOTALL)
+    return [name for name in _names(EVERYTHING, pattern.split("*")[0], NAMES_LOOKED_AT) if fits.fullmatch(name)]
 
 
 _AFTER_ALL = 2**63 - 1
