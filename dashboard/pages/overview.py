@@ -106,7 +106,9 @@ class OneBroker:
 
     @property
     def sentence(self) -> str:
-        return incidents.sentence(len(self.incidents), self.queue_total, self.resting, ())
+        told = incidents.sentence(len(self.incidents), self.queue_total, self.resting, ())
+        hidden = any(limit.get("vhost") for limit in self.broker.limits_to_sight)
+        return f"{told}, of those that we may see" if hidden and self.queue_total and not self.incidents else told
 
     @property
     def query(self) -> str:

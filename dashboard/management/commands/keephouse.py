@@ -24,7 +24,7 @@ from django.utils import timezone
 from brokers import leases
 from brokers.store import trim_history
 from dashboard.store import trim_audit
-from workers.store import trim_tasks
+from workers.store import doubt_unheard, trim_tasks
 
 ROUND_SECONDS = 5.0
 LEASE_SECONDS = 20.0
@@ -47,6 +47,7 @@ class Chore:
 def chores() -> list[Chore]:
     """All chores; what grows fastest is trimmed most often, so that each time is short."""
     return [
+        Chore("doubt workers that nobody hears", timedelta(seconds=5), doubt_unheard),
         Chore("trim history", timedelta(minutes=1), lambda now: trim_history(now, settings.RETENTION_RAW_HOURS)),
         Chore("trim tasks", timedelta(seconds=15), lambda now: trim_tasks(now, settings.RETENTION_TASK_DAYS, settings.RETENTION_TASKS)),
         Chore("trim audit", timedelta(hours=6), lambda now: trim_audit(now, settings.RETENTION_AUDIT_DAYS)),
