@@ -10,8 +10,8 @@ from itertools import islice
 from typing import Any
 
 import msgspec
+from django.db import connection
 from django.db.models import F, Model, Q, QuerySet
-from django.db.models.expressions import RawSQL
 
 from brokers.models import Broker
 from brokers.queries.pages import BrokerRef, Page, check_page, in_scope, sort_key, visible_brokers
@@ -23,6 +23,7 @@ from workers.task_past import as_then
 
 TASK_SORTS = ("at", "name", "state", "worker", "queue", "runtime_seconds", "retries")
 COUNTED = 10_000
+SEARCHED = 2_000
 FAMILY_KEPT = 200
 NAMES_LOOKED_AT = 2000
 _LONG = ("result", "traceback")
@@ -30,7 +31,7 @@ _DISORDER = timedelta(seconds=30)  # ids grow with `first_seen_at`, but for what
 
 
 class TaskPage(Page[Task]):
-    """`total` stops at 10,000: with `total_is_more` there are more. The long texts of the tasks are deferred."""
+    """`total` stops at 10,000, and a search for text looks at the newest 2,000 with it: with `total_is_more` there may be more. The long texts of the tasks are deferred."""
 
     total_is_more: bool = False
 
@@ -62,20 +63,22 @@ def tasks(
     field, descending = sort_key(sort, TASK_SORTS)
     if at is not None and filter.states:
         raise ValueError("tasks of the past can't be searched by state")
-    ids = _ids(scope, filter, at, newest_first=field != "at" or descending)
+    searched = _with_text(scope, filter.text.strip()) if filter.text.strip() else None
+    ids = _ids(scope, filter, at, field != "at" or descending, searched)
+    more = len(ids) > COUNTED or len(searched or ()) >= SEARCHED
     start = (page - 1) * page_size
     if field == "at":
         rows = Task.objects.filter(pk__in=ids[:COUNTED][start : start + page_size]).order_by("-id" if descending else "id")
     else:
         value = F(field).desc(nulls_last=True) if descending else F(field).asc(nulls_last=True)
         rows = Task.objects.filter(pk__in=ids[:COUNTED]).order_by(value, "-id")[start : start + page_size]
-    found = list(rows.select_related("broker") if at is not None else _light(rows))
-    return TaskPage(min(len(ids), COUNTED), [as_then(task, at) for task in found] if at is not None else found, page, page_size, len(ids) > COUNTED)
+    items = [as_then(task, at) for task in rows.select_related("broker")] if at is not None else list(_light(rows))
+    return TaskPage(min(len(ids), COUNTED), items, page, page_size, more)
 
 
-def _ids(scope: Scope, filter: TaskFilter, at: datetime | None, newest_first: bool) -> list[int]:
+def _ids(scope: Scope, filter: TaskFilter, at: datetime | None, newest_first: bool, found: list[int] | None) -> list[int]:
     """The first 10,001 of those that match. Each state by itself, since an index has its tasks in order."""
-    rows = _whatever_state(scope, filter, at)
+    rows = _whatever_state(scope, filter, at, found)
     lists = [
         list(one.order_by("-id" if newest_first else "id").values_list("pk", flat=True)[: COUNTED + 1])
         for one in ([rows.filter(state=state) for state in dict.fromkeys(filter.states)] or [rows])
@@ -89,7 +92,7 @@ def matching(scope: Scope, filter: TaskFilter, at: datetime | None = None) -> Qu
     return rows.filter(state__in=filter.states) if filter.states else rows
 
 
-def _whatever_state(scope: Scope, filter: TaskFilter, at: datetime | None) -> QuerySet[Task]:
+def _whatever_state(scope: Scope, filter: TaskFilter, at: datetime | None, found: list[int] | None = None) -> QuerySet[Task]:
     where = Q()
     if filter.name is not None:
         where &= Q(name__in=_names_like(filter.name)) if "*" in filter.name else Q(name=filter.name)
@@ -102,7 +105,7 @@ def _whatever_state(scope: Scope, filter: TaskFilter, at: datetime | None) -> Qu
     if ends:
         where &= Q(first_seen_at__lt=min(ends)) & Q(pk__lt=_first_id(min(ends) + _DISORDER))
     if filter.text.strip():
-        where &= _text(scope, filter.text.strip())
+        where &= Q(pk__in=_with_text(scope, filter.text.strip()) if found is None else found)
     return _in_place(Task.objects.filter(where).order_by(), scope, filter.broker, filter.vhost)
 
 
@@ -132,14 +135,17 @@ def _first_id(moment: datetime) -> int:
 _SEARCH = "SELECT rowid FROM workers_task_words WHERE workers_task_words MATCH %s ORDER BY rowid DESC LIMIT %s"
 
 
-def _text(scope: Scope, text: str) -> Q:
-    """Tasks with these words, the newest 10,000 of them; for a single word also those whose uuid begins with it."""
+def _with_text(scope: Scope, text: str) -> list[int]:
+    """Tasks with these words, the newest 2,000 of them; for a single word also those whose uuid begins with it."""
     words = search_words(text)
-    found = Q(pk__in=RawSQL(_SEARCH, (words, COUNTED))) if words else Q(pk__in=[])  # noqa: S611  (a constant with parameters)
-    if " " in text:
-        return found
-    keys = list(_by_uuid(scope, Q(uuid__gte=text, uuid__lt=text + "\U0010ffff")).values_list("pk", flat=True)[:COUNTED])
-    return found | Q(pk__in=keys) if keys else found
+    found: list[int] = []
+    if words:
+        with connection.cursor() as cursor:
+            cursor.execute(_SEARCH, (words, SEARCHED))
+            found = [key for (key,) in cursor.fetchall()]
+    if " " not in text:
+        found += _by_uuid(scope, Q(uuid__gte=text, uuid__lt=text + "\U0010ffff")).values_list("pk", flat=True)[:SEARCHED]
+    return found
 
 
 def _by_uuid(scope: Scope, where: Q, broker: BrokerRef | None = None) -> QuerySet[Task]:
