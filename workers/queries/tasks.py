@@ -31,7 +31,10 @@ _DISORDER = timedelta(seconds=30)  # ids grow with `first_seen_at`, but for what
 
 
 class TaskPage(Page[Task]):
-    """`total` stops at 10,000, and a search for text looks at the newest 2,000 with it: with `total_is_more` there may be more. The long texts of the tasks are deferred."""
+    """`total` stops at 10,000, and a search for text looks at the newest 2,000 that have it: with `total_is_more` there may be more.
+
+    The long texts of the tasks are deferred.
+    """
 
     total_is_more: bool = False
 
