@@ -1,6 +1,6 @@
 """The tasks of one virtual host that were heard of lately, in memory: what they told since the last store, and what of them is to be stored.
 
-Pure and bounded: at most `most` records that are stored already, none of them ended; what is not in memory is loaded by the caller (`missing`), in one question.
+Pure and bounded: at most `most` records that are stored already, none of them ended. What is not in memory the caller loads (`missing`), in one question.
 """
 
 from __future__ import annotations
