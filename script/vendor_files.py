@@ -15,7 +15,6 @@ PACKAGES = ROOT / "node_modules"
 VENDOR = ROOT / "static" / "vendor"
 ICONS = ROOT / "static" / "icons.txt"
 FILES = (
-    "htmx.org/dist/htmx.min.js",
     "idiomorph/dist/idiomorph.min.js",
     "uplot/dist/uPlot.esm.js",
     "uplot/dist/uPlot.min.css",

@@ -251,7 +251,6 @@ document.addEventListener("hareline:tick", ({ detail }) => {
   for (const chart of charts.values()) if (chart.figure.dataset.broker === String(detail.broker)) chart.append(seconds(detail.at));
 });
 document.addEventListener("visibilitychange", () => !document.hidden && charts.forEach((chart) => (chart.catchUp(), chart.draw())));
-document.addEventListener("htmx:afterSettle", find);
 document.addEventListener("hareline:parts", find);
 new MutationObserver(redraw).observe(document.documentElement, { attributeFilter: ["data-theme"] });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);

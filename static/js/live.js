@@ -156,7 +156,6 @@ document.addEventListener("click", ({ target }) => {
 });
 document.addEventListener("visibilitychange", () => send({ pause: paused || document.hidden }));
 document.addEventListener("hareline:parts", subscribe);
-document.addEventListener("htmx:afterSettle", subscribe);
 addEventListener("pagehide", () => {
   leaving = true;
   socket?.close();

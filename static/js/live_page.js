@@ -129,7 +129,6 @@ async function show(part, html) {
   const scrolled = [...element.querySelectorAll("[tabindex]")].map((box) => [box, box.scrollLeft, box.scrollTop]);
   morph(element, whole ? whole.innerHTML : html);
   for (const [box, left, top] of scrolled) box.scrollTo(left, top);
-  window.htmx?.process(element);
   document.dispatchEvent(new CustomEvent("hareline:parts", { detail: { part } }));
 }
 
