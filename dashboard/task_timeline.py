@@ -135,7 +135,8 @@ class _Story:
             return  # the worker holds it until then
         if self.open and self.open.kind == WORK:
             self._close(happening.at, "how it ended is unknown: the message was delivered again", "unknown")
-        self._close(happening.at)
+        again = self.open is not None and self.open.label.startswith("reserved")
+        self._close(happening.at, "then the message was delivered again" if again else "")
         self._begin(WAIT, f"reserved, {happening.worker}", happening.at)
 
     def _started(self, happening: Happening) -> None:

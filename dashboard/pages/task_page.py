@@ -198,9 +198,9 @@ class TaskPage:
 
     @property
     def send_again_url(self) -> str:
-        """The send page filled in with this task; "" where there is no such page, or its arguments are unknown."""
+        """The send page filled in with this task; "" where there is no such page."""
         try:
-            return f"{reverse('send')}?{urlencode({'like': self.task.pk})}"
+            return f"{reverse('send')}?{urlencode({'broker': self.task.broker.name, 'vhost': self.task.vhost, 'like': self.task.pk})}"
         except NoReverseMatch:
             return ""
 

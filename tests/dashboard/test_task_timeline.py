@@ -72,6 +72,11 @@ def test_a_redelivered_task_runs_again_and_the_first_end_is_unknown() -> None:
     assert [label for label, _ in found] == ["runs, first try", "reserved, b@web-1", "runs, second try"]
 
 
+def test_a_task_that_was_taken_twice_before_it_ran_was_delivered_again() -> None:
+    found = story(told("received", 0), told("received", 297), told("started", 298))
+    assert found[0] == ("reserved, a@web-1", "4 min 57 s, then the message was delivered again")
+
+
 def test_an_end_without_a_start_stands_alone() -> None:
     assert story(told("failed", 3, "ValueError('x')")) == [("ended in ValueError, a@web-1", "12:00:03.000")]
 
