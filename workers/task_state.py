@@ -1,8 +1,8 @@
 """What is known of one task: a set of moments that its events told, and the state that follows from them.
 
 Pure. The set makes order and repetition of events indifferent: a moment is known by its kind, its worker and the timestamp its sender gave,
-and the state is that of the latest one by our clock. So a task that was redelivered after its end truthfully runs again. What a lost event
-would have told is missing; what asking its worker shows to be no longer so becomes UNKNOWN (`workers.task_doubts`).
+and the state is that of the latest one by our clock (a sending never outranks what a worker told). So a task that was redelivered after
+its end truthfully runs again. What a lost event would have told is missing; what asking its worker shows to be no longer so becomes UNKNOWN (`workers.task_doubts`).
 """
 
 from __future__ import annotations
@@ -189,9 +189,9 @@ def _conclude(record: TaskRecord, newest: Moment) -> None:
     elif rank == RETRIED:
         tries = sum(moment[1] == RETRIED for moment in moments)
         record.retries = tries if record.retries is None else max(record.retries, tries)
-    last = moments[-1]
+    last = moments[-1] if moments[-1][1] != SENT else _deciding(moments)
     if rank != SENT:
-        worker = hostname if last is newest else _last_worker(moments)
+        worker = hostname if last is newest else last[2]
         if worker != record.worker:
             record.worker, record.retold = worker, True
     if last is newest or record.state != UNKNOWN:  # a doubt stands until something later is heard
@@ -199,5 +199,7 @@ def _conclude(record: TaskRecord, newest: Moment) -> None:
     record.ended_at = last[0] if last[1] >= REJECTED else None
 
 
-def _last_worker(moments: list[Moment]) -> str:
-    return next(moment[2] for moment in reversed(moments) if moment[1] != SENT)
+def _deciding(moments: list[Moment]) -> Moment:
+    """The latest moment that a worker told; a sending only where no worker told anything. Celery stamps task-sent after the broker took the
+    message, on a machine whose clock we can't measure: a quick worker's events seem to come before it."""
+    return next((moment for moment in reversed(moments) if moment[1] != SENT), moments[-1])

@@ -49,6 +49,7 @@ SUCCEEDED = event("succeeded", 3, result="7", runtime=0.9)
         ([RECEIVED, event("revoked", 2, expired=True)], "REVOKED"),
         ([RECEIVED, STARTED, event("rejected", 3, requeue=False)], "REJECTED"),
         ([RECEIVED, STARTED, SUCCEEDED, event("received", 9, "v@h")], "RECEIVED"),  # delivered again, since its acknowledgement was lost
+        ([RECEIVED, STARTED, SUCCEEDED, event("sent", 5, "gen7@web")], "SUCCESS"),  # the sender's clock is ahead, or it waited for a confirm
         ([event("started", 2), event("succeeded", 2)], "SUCCESS"),  # the clock stood still between them
         ([event("succeeded", 2), event("started", 2)], "SUCCESS"),
     ],
