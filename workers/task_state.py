@@ -2,7 +2,8 @@
 
 Pure. The set makes order and repetition of events indifferent: a moment is known by its kind, its worker and the timestamp its sender gave,
 and the state is that of the latest one by our clock (a sending never outranks what a worker told). So a task that was redelivered after
-its end truthfully runs again. What a lost event would have told is missing; what asking its worker shows to be no longer so becomes UNKNOWN (`workers.task_doubts`).
+its end truthfully runs again. What a lost event would have told is missing; what asking its worker shows to be no longer so becomes
+UNKNOWN (`workers.task_doubts`).
 """
 
 from __future__ import annotations
