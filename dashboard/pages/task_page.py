@@ -200,7 +200,7 @@ class TaskPage:
     def send_again_url(self) -> str:
         """The send page filled in with this task; "" where there is no such page."""
         try:
-            return f"{reverse('send')}?{urlencode({'broker': self.task.broker.name, 'vhost': self.task.vhost, 'like': self.task.pk})}"
+            return f"{reverse('send')}?{urlencode({'broker': self.task.broker.name, 'vhost': self.task.vhost, 'like': str(self.task.pk)})}"
         except NoReverseMatch:
             return ""
 
