@@ -13,7 +13,16 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 log = structlog.get_logger(__name__)
 
-CODES = {400: "invalid", 401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "method_not_allowed", 413: "too_large", 429: "too_many_requests", 503: "unavailable"}
+CODES = {
+    400: "invalid",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+    429: "too_many_requests",
+    503: "unavailable",
+}
 
 
 class ErrorDetail(Schema):
