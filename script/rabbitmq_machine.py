@@ -27,6 +27,10 @@ class NodeError(Exception):
     """RabbitMQ is missing or the node did not start; `str()` is a sentence for a person."""
 
 
+class NodeEnded(NodeError):
+    """The node was started and ended by itself before it answered."""
+
+
 def find_server() -> str:
     """The path of the real `rabbitmq-server`, not of Debian's wrapper, which needs the packaged service's user."""
     found = shutil.which("rabbitmq-server")

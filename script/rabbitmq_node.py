@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from script.rabbitmq_machine import NodeError, find_epmd, find_server, free_ports, is_free
+from script.rabbitmq_machine import NodeEnded, NodeError, find_epmd, find_server, free_ports, is_free
 
 CONFIGURATION = """\
 listeners.tcp.1 = 127.0.0.1:{amqp}
@@ -36,6 +36,7 @@ disk_free_limit.absolute = 50MB
 log.console = false
 log.file.level = info
 """
+START_ATTEMPTS = 3
 # Kills the node and its epmd when whoever started them is gone, however it went: the pipe on standard input ends with the starter.
 GUARD = 'cat >/dev/null; kill -TERM "$@" 2>/dev/null; true'
 
@@ -111,12 +112,22 @@ class RabbitNode:
         """
         if self.pid:
             return
+        keep_ports = keep_ports and bool(self.ports)
+        for attempt in range(START_ATTEMPTS):
+            if keep_ports:
+                self._insist_on_ports()
+            else:
+                self.choose_ports()
+            try:
+                self._launch(timeout_seconds, stop_waiting)
+                return
+            except NodeEnded:  # another program may have taken a port between our look and the node's
+                if attempt == START_ATTEMPTS - 1:
+                    raise
+
+    def _launch(self, timeout_seconds: float, stop_waiting: Callable[[], bool]) -> None:
         server = find_server()
         epmd = find_epmd(server)
-        if keep_ports:
-            self._insist_on_ports()
-        else:
-            self.choose_ports()
         self._write_files()
         environment = self._environment()
         with (self.directory / "log" / "start.log").open("ab") as log:
@@ -140,8 +151,6 @@ class RabbitNode:
         self._save(pids=[])
 
     def _insist_on_ports(self) -> None:
-        if not self.ports:
-            self.choose_ports()
         self._end_leftovers()
         taken = [f"{port} ({name})" for name, port in self.ports.items() if not is_free(port)]
         if taken:
@@ -224,7 +233,7 @@ class RabbitNode:
         wanted = {"amqp", "http", "http/prometheus"}
         while time.monotonic() < deadline and not stop_waiting():
             if self._server is None or self._server.poll() is not None:
-                raise NodeError(f"The private RabbitMQ node ended while starting; its log is in {self.directory / 'log'}.")
+                raise NodeEnded(f"The private RabbitMQ node ended while starting; its log is in {self.directory / 'log'}.")
             try:
                 listeners = {listener["protocol"] for listener in self.api("GET", "overview", timeout_seconds=2).get("listeners", [])}
             except (OSError, ValueError, AttributeError):

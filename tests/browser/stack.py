@@ -37,6 +37,7 @@ class Hareline:
             "DJANGO_SETTINGS_MODULE": "dashboard.settings",
             "HARELINE_DATA_DIR": str(directory),
             "HARELINE_BROKERS": f"{address.name}={management}",
+            "HARELINE_CONTROL": address.name,
             "HARELINE_ADMIN_PASSWORD": self.password,
             "HARELINE_POLL_SECONDS": str(poll_seconds),
             "HARELINE_PORT": str(port),

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from script.screenshots import serious
 from tests.browser.conftest import DESKTOP, PHONE, OpenContext, Stack, Watch
 
-LISTS = ("/", "/queues/", "/exchanges/", "/workers/", "/workers/?view=table", "/workers/?group=queue", "/glossary/", "/password/change/")
+LISTS = ("/", "/queues/", "/exchanges/", "/workers/", "/workers/?view=table", "/workers/?group=queue", "/tasks/", "/send/", "/glossary/", "/password/change/")
 MISSING = "/queues/4711000/"
 
 

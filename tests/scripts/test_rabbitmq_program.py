@@ -78,10 +78,12 @@ def vhosts(directory: Path) -> list[str]:
 
 def test_the_node_goes_when_its_starter_is_killed(tmp_path: Path) -> None:
     program = subprocess.Popen([sys.executable, "-m", "script.rabbitmq_program", "run", str(tmp_path)], cwd=Path(__file__).resolve().parent.parent.parent)
-    wait_until(lambda: "/" in vhosts(tmp_path), seconds=60)
-    pids = [int(pid) for pid in state(tmp_path)["pids"]]  # type: ignore[attr-defined]
-    program.kill()
-    program.wait()
+    try:
+        wait_until(lambda: "/" in vhosts(tmp_path), seconds=60)
+        pids = [int(pid) for pid in state(tmp_path)["pids"]]  # type: ignore[attr-defined]
+    finally:
+        program.kill()
+        program.wait()
     wait_until(lambda: not any(is_alive(pid) for pid in pids), seconds=30)
 
 

@@ -1,0 +1,80 @@
+"""A test task from the form, in a browser: what it asks, and what becomes of the task, live on the same page."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Stack, Watch
+
+END_MS = 30_000
+TASKS = "tests.workers.celery_app"
+
+
+def fill(stack: Stack, page: Page, task: str, args: str = "[]", **options: str) -> None:
+    """Fills the form in and has it checked."""
+    page.goto(f"{stack.url}/send/?{stack.here}")
+    page.locator("#task").fill(f"{TASKS}.{task}")
+    page.locator("#args").fill(args)
+    for name, value in options.items():
+        page.locator(f"#{name}").fill(value)
+    check(page)
+
+
+def check(page: Page) -> None:
+    page.locator(".send-form .button-primary").click()
+
+
+def confirm(page: Page) -> None:
+    """Answers the question, which names what is sent to where."""
+    question = page.locator("dialog.question")
+    expect(question).to_be_visible()
+    question.get_by_role("button", name="Send once to").click()
+
+
+def test_a_task_that_succeeds_is_followed_to_its_result(stack: Stack, page: Page) -> None:
+    fill(stack, page, "add", "[2, 3]", queue="jobs")
+    confirm(page)
+    expect(page.locator(".follow-state")).to_contain_text("success", timeout=END_MS, ignore_case=True)
+    expect(page.locator("[aria-label=Result]")).to_have_text("5")
+    expect(page.get_by_text("a@tests").first).to_be_visible()
+
+
+def test_a_task_that_fails_shows_its_traceback(stack: Stack, page: Page) -> None:
+    fill(stack, page, "fail", queue="jobs")
+    confirm(page)
+    expect(page.locator("[aria-label=Traceback]")).to_contain_text("ValueError: as asked", timeout=END_MS)
+
+
+def test_a_countdown_is_told_and_waited_for(stack: Stack, page: Page) -> None:
+    fill(stack, page, "add", "[1, 1]", queue="jobs", countdown="3")
+    confirm(page)
+    expect(page.locator(".follow")).to_contain_text("Held back until", timeout=END_MS)
+    expect(page.locator(".follow-state")).to_contain_text("success", timeout=END_MS, ignore_case=True)
+
+
+def test_a_task_for_a_queue_that_nobody_consumes_waits_and_says_so(stack: Stack, page: Page) -> None:
+    fill(stack, page, "add", "[1, 1]", queue="reports")
+    confirm(page)
+    expect(page.locator(".follow")).to_contain_text("nobody consumes reports", timeout=END_MS)
+
+
+def test_an_error_in_the_json_is_named_with_its_place_and_mended(stack: Stack, page: Page, watch: Watch) -> None:
+    watch.expect("422")  # the form comes back
+    fill(stack, page, "add", "[1, 2026-11]", queue="jobs")
+    expect(page.locator("#args-says")).to_contain_text("Line 1, column")
+    expect(page.locator("#queue")).to_have_value("jobs")  # nothing of the form is lost
+    page.locator("#args").fill("[1, 2]")
+    check(page)
+    confirm(page)
+    expect(page.locator("[aria-label=Result]")).to_have_text("3", timeout=END_MS)
+
+
+def test_the_list_of_tasks_lives_and_leads_to_a_task(stack: Stack, page: Page) -> None:
+    page.goto(f"{stack.url}/tasks/?{stack.here}")
+    stack.workers.send("fail_twice")
+    page.goto(f"{stack.url}/tasks/?{stack.here}&q=name%3A{TASKS}.fail_twice")
+    link = page.locator("[id^=task-]").get_by_role("link", name=f"{TASKS}.fail_twice").first
+    expect(link).to_be_visible(timeout=END_MS)
+    link.click()
+    expect(page.get_by_role("heading", name=f"{TASKS}.fail_twice").first).to_be_visible()
+    expect(page.locator("body")).to_contain_text("the warehouse does not answer", timeout=END_MS)
