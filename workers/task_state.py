@@ -119,7 +119,7 @@ def apply(record: TaskRecord, event: Event, heard_at: float, ahead: float = 0.0)
         if known[1] == rank and known[3] == timestamp and known[2] == hostname:
             return False
     moment: Moment = (at, rank, hostname, timestamp, _detail(event, rank) if rank >= RETRIED else "")
-    if not moments or moments[-1][:3] < moment[:3]:
+    if not moments or _order(moments[-1]) < _order(moment):
         moments.append(moment)
     else:
         insort(moments, moment, key=_order)
@@ -139,8 +139,10 @@ def clean_text(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def _order(moment: Moment) -> tuple[float, int, str]:
-    return moment[:3]
+def _order(moment: Moment) -> tuple[float, float, int, str]:
+    """Where our clock can't tell moments apart, the sender's own does: Celery tells of a failure just before it tells of the rejection."""
+    at, rank, hostname, timestamp, _ = moment
+    return (at, at if timestamp is None else timestamp, rank, hostname)
 
 
 def _detail(event: Event, rank: int) -> str:

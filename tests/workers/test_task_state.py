@@ -50,12 +50,18 @@ SUCCEEDED = event("succeeded", 3, result="7", runtime=0.9)
         ([RECEIVED, STARTED, event("rejected", 3, requeue=False)], "REJECTED"),
         ([RECEIVED, STARTED, SUCCEEDED, event("received", 9, "v@h")], "RECEIVED"),  # delivered again, since its acknowledgement was lost
         ([RECEIVED, STARTED, SUCCEEDED, event("sent", 5, "gen7@web")], "SUCCESS"),  # the sender's clock is ahead, or it waited for a confirm
+        ([event("rejected", 3.00002), event("failed", 3.00001)], "REJECTED"),  # Celery tells of both
         ([event("started", 2), event("succeeded", 2)], "SUCCESS"),  # the clock stood still between them
         ([event("succeeded", 2), event("started", 2)], "SUCCESS"),
     ],
 )
 def test_the_state_is_that_of_the_latest_moment(events: list[Event], state: str) -> None:
     assert heard(*events).state == state
+
+
+def test_where_our_clock_cannot_tell_moments_apart_the_senders_own_does() -> None:
+    ends = event("rejected", 3.00002), event("failed", 3.00001)
+    assert heard(*ends, ahead=-2000.0).state == "REJECTED"  # both seem to come from after we heard of them
 
 
 def test_what_each_event_tells_is_kept() -> None:
