@@ -52,7 +52,7 @@ def read(definitions: Any, vhost: str | None = None, path: str = "definitions") 
     if not {"exchanges", "queues", "bindings"} & definitions.keys():
         raise InvalidQuestion(path, "has none of exchanges, queues and bindings: not the definitions that RabbitMQ exports")
     dot = f"{path}."
-    named = vhost if vhost is not None else _only_vhost(definitions, path)
+    named = _vhost(definitions, vhost, path)
     here = {name: _of_vhost(definitions, name, dot, named) for name in ("exchanges", "queues", "bindings", "policies", "operator_policies", "parameters")}
     operator = [_policy(item, where) for item, where in here["operator_policies"]]
     operator += [
@@ -85,14 +85,21 @@ def of_topology(topology: Topology) -> Contents:
     return Contents(topology.vhost, topology.exchanges, topology.queues, bindings, user, operator)
 
 
-def _only_vhost(definitions: Mapping[str, Any], path: str) -> str | None:
+def _vhost(definitions: Mapping[str, Any], asked: str | None, path: str) -> str | None:
+    """The virtual host to look in: the one asked for, or the only one that objects name; None where they name none."""
     found: set[str] = set()
     for name in ("exchanges", "queues", "bindings"):
         items = definitions.get(name)
         found |= {item["vhost"] for item in (items if isinstance(items, list) else ()) if isinstance(item, Mapping) and isinstance(item.get("vhost"), str)}
-    if len(found) > 1:
-        raise InvalidQuestion("vhost", f"{path} holds several virtual hosts; name one of {', '.join(sorted(found)[:10])}")
-    return next(iter(found), None)
+    listed = definitions.get("vhosts")
+    known = found | {item["name"] for item in (listed if isinstance(listed, list) else ()) if isinstance(item, Mapping) and isinstance(item.get("name"), str)}
+    if asked is None:
+        if len(found) > 1:
+            raise InvalidQuestion("vhost", f"{path} holds several virtual hosts; name one of {', '.join(sorted(found)[:10])}")
+        return next(iter(found), None)
+    if known and asked not in known:
+        raise InvalidQuestion("vhost", f'there is no virtual host "{asked}" in {path}; there are {", ".join(sorted(known)[:10])}')
+    return asked
 
 
 def _of_vhost(definitions: Mapping[str, Any], name: str, dot: str, vhost: str | None) -> list[tuple[Mapping[str, Any], str]]:

@@ -120,5 +120,5 @@ def _after(one: Afterwards) -> JSON:
         },
         "consumers": None,
         "workers": None,
-        "doubts": list(one.doubts),
+        "doubts": [*one.doubts, *(one.letter.doubts if one.letter else ())],
     }

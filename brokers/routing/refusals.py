@@ -55,8 +55,11 @@ def all_keys(message: Message) -> list[str]:
 def exchange_refusal(name: str, internal: bool | None, similar: Sequence[str] = ()) -> Refusal | None:
     """`internal` None: there is no such exchange. `similar`: names that might have been meant."""
     if internal is None:
-        hint = f"; there is {', '.join(similar)}" if similar else ""
-        return Refusal("NOT_FOUND", f"There is no exchange {name} in this virtual host{hint} (names are compared letter by letter, blanks and case included).")
+        quoted = ", ".join(f'"{found}"' for found in similar)
+        hint = f"; there is {quoted}" if similar else ""
+        return Refusal(
+            "NOT_FOUND", f'There is no exchange "{name}" in this virtual host{hint} (names are compared letter by letter, blanks and case included).'
+        )
     if internal:
         return Refusal(
             "ACCESS_REFUSED", f"{name} is an internal exchange: only bindings, alternate exchanges and dead letters lead to it, no client may publish."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from brokers.routing.afterwards import Afterwards
-from brokers.routing.refusals import Message
+from brokers.routing.refusals import Message, all_keys
 from brokers.routing.route import Outcome
 
 MOST_NAMES = 5
@@ -34,7 +34,7 @@ def summary(message: Message, outcome: Outcome) -> str:
     """One sentence: what comes of it, and what decided."""
     if outcome.refusal:
         return outcome.refusal.reason
-    start = f"{exchange_name(message.exchange)} with {key_name(message.routing_key)}"
+    start = f"{exchange_name(message.exchange)} with {_keys(all_keys(message))}"
     if outcome.doubts and not outcome.queues:
         return f"Unknown where it goes from {start}: {outcome.doubts[0]}."
     if not outcome.queues:
@@ -46,6 +46,11 @@ def summary(message: Message, outcome: Outcome) -> str:
     if through:
         reached += f", by way of the alternate {exchange_name(through[0].exchange)}"
     return reached + (f"; but this is not certain: {outcome.doubts[0]}." if outcome.doubts else ".")
+
+
+def _keys(keys: Sequence[str]) -> str:
+    more = f" and {len(keys) - 1} more {'key' if len(keys) == 2 else 'keys'} (CC, BCC)" if len(keys) > 1 else ""
+    return key_name(keys[0]) + more
 
 
 def _queues(found: Sequence[str]) -> str:
@@ -93,8 +98,8 @@ def _afterwards(one: Afterwards) -> list[str]:
     )
     if not dead.exchange_exists:
         return [*told, f"{when} in {one.queue}, it is dropped: its dead-letter {exchange_name(dead.exchange)} does not exist."]
-    target = f"goes on to {_queues(dead.queues)}" if dead.queues else "reaches no queue and is dropped"
-    told.append(f"{when} in {one.queue}, it {target} through {exchange_name(dead.exchange)} with {key_name(dead.keys[0])}.")
+    through = f"{when} in {one.queue}, it goes to {exchange_name(dead.exchange)} with {_keys(dead.keys)}"
+    told.append(f"{through} and so on to {_queues(dead.queues)}." if dead.queues else f"{through}, which leads it to no queue: it is dropped.")
     if dead.cycle:
         told.append("Its way leads back to a queue it died in: there RabbitMQ drops it, unless a consumer rejected it meanwhile.")
     return told
