@@ -15,6 +15,9 @@ class Edit(NamedTuple):
     wanted: str
 
 
+CHANGED, MOVED = 100, 101
+"""What an edit costs: of two equally short stories, "another word" is told rather than "a word missing"."""
+
 Move = tuple[int, int, int, str]
 """(cost, words of the pattern used, words of the key used, kind)."""
 
@@ -25,7 +28,7 @@ def cost(pattern: Sequence[str], parts: Sequence[str]) -> int:
     >>> cost(["order", "*", "eu"], ["order", "new", "us"])
     1
     """
-    return _costs(pattern, parts)[0][0]
+    return _costs(pattern, parts)[0][0] // CHANGED
 
 
 def alignment(pattern: Sequence[str], parts: Sequence[str]) -> list[Edit]:
@@ -67,11 +70,11 @@ def _moves(pattern: Sequence[str], parts: Sequence[str], i: int, j: int) -> list
         elif wanted in ("*", parts[j]):
             moves.append((0, 1, 1, "keep"))
         else:
-            moves.append((1, 1, 1, "change"))
+            moves.append((CHANGED, 1, 1, "change"))
     if wanted == "#":
         moves.append((0, 1, 0, "keep"))
     elif wanted is not None:
-        moves.append((1, 1, 0, "lack"))
+        moves.append((MOVED, 1, 0, "lack"))
     if j < len(parts) and wanted != "#":
-        moves.append((1, 0, 1, "extra"))
+        moves.append((MOVED, 0, 1, "extra"))
     return moves

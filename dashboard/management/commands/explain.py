@@ -29,6 +29,7 @@ class Command(BaseCommand):
 
     def run_from_argv(self, argv: list[str]) -> None:
         """As Django's, but without settings and database connections. Always raises SystemExit."""
+        self._called_from_command_line = True  # a wrong call prints its usage instead of raising
         options = vars(self.create_parser(argv[0], argv[1]).parse_args(argv[2:]))
         try:
             status = answer_all(sys.stdin.buffer, sys.stdout.buffer, self.answerer(options))
