@@ -7,9 +7,11 @@ a socket, reads the environment or imports what a text names. Functions run only
 from __future__ import annotations
 
 import contextlib
+import logging
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -25,7 +27,7 @@ from kombu.transport.base import to_rabbitmq_queue_arguments
 
 from workers.destinations import patterns
 from workers.destinations.declarations import Declared, DeclaredBinding, DeclaredExchange, DeclaredQueue
-from workers.destinations.question import Question
+from workers.destinations.question import EXECUTION_OPTIONS, Question
 from workers.destinations.routers import Raised, router_name
 from workers.destinations.sending import Outcome
 from workers.destinations.terms import BROADCAST_NAME, Binding, Exchange, Pattern, Queue, Router
@@ -38,6 +40,10 @@ _CONF = (
 )
 
 
+_RUNNING: ContextVar[bool] = ContextVar("dry_run", default=False)
+logging.getLogger("celery.app.base").addFilter(lambda record: not _RUNNING.get())  # warnings to a sender, and nobody sends
+
+
 class DryRun:
     """What Celery did: the outcome, and what each function router answered, by its place in task_routes."""
 
@@ -48,12 +54,14 @@ class DryRun:
 def run(question: Question, routers: Mapping[str, Any] | None = None, now: datetime | None = None) -> DryRun:
     """The outcome of Celery's routing code. `routers` are functions of the user's code by name; without them they count as having no opinion."""
     app = _App(question, routers or {}, now or datetime.now(UTC))
+    running = _RUNNING.set(True)
     try:
         _send(app, question)
-        outcome = app.notes.outcome(app)
+        outcome = app.notes.outcome()
     except Exception as error:  # noqa: BLE001  what Celery and the user's routers raise is the answer
         outcome = Outcome(priority=None, error=f"{type(error).__name__}: {_words(error)}")
     finally:
+        _RUNNING.reset(running)
         app.close()
     return DryRun(outcome, app.notes.answers)
 
@@ -70,16 +78,25 @@ class _Notes:
         self.sent: dict[str, Any] | None = None
         self.queue: str | None = None
         self.declared: list[Declared] = []
+        self.made_up: dict[str, str] = {}
 
-    def outcome(self, app: _App) -> Outcome:
+    def outcome(self) -> Outcome:
         sent = self.sent or {}
         return Outcome(
-            queue=_shown(self.queue),
+            queue=self.shown(self.queue),
             exchange=sent.get("exchange"),
-            routing_key=sent.get("routing_key"),
+            routing_key=self.shown(sent.get("routing_key")),
             priority=sent.get("priority"),
             declared=tuple(self.declared),
         )
+
+    def shown(self, name: str | None) -> str | None:
+        """The name of a broadcast queue without what is made up anew in each process."""
+        return None if name is None else self.made_up.get(name, name)
+
+    def note_name(self, queue: Broadcast) -> str:
+        self.made_up[queue.name] = _UUID.sub(BROADCAST_NAME.partition(".")[2], queue.name)
+        return self.made_up[queue.name]
 
 
 class _Loader(BaseLoader):
@@ -171,15 +188,19 @@ class _App(Celery):
         found = {name: getattr(settings, name) for name in _CONF}
         found["task_queues"] = self._built(settings.task_queues)
         found["task_routes"] = [self._router(index, router) for index, router in enumerate(settings.routers)]
-        found["task_annotations"] = [table for table in settings.task_annotations or () if isinstance(table, dict)]
+        found["task_annotations"] = [self._annotated(table) for table in settings.task_annotations or () if isinstance(table, dict)]
         found["task_send_sent_event"] = True
         return {name: value for name, value in found.items() if value is not None}
+
+    def _annotated(self, table: dict[str, Any]) -> dict[str, Any]:
+        """Without what is no option of a publish: an annotation could replace any method of the task."""
+        return {task: {name: self._built(value) for name, value in told.items() if name in EXECUTION_OPTIONS} for task, told in table.items()}
 
     def _router(self, index: int, router: Any) -> Any:
         if isinstance(router, Mapping | list):
             return self._built(router)
         found = find_router(router, self._routers)
-        return _silent if found is None else _noting(found, index, self.notes.answers)
+        return _silent if found is None else _noting(found, index, self.notes)
 
     def _built(self, value: Any) -> Any:
         """Terms as kombu entities."""
@@ -191,7 +212,10 @@ class _App(Celery):
             return {name: self._built(inner) for name, inner in value.items()}
         if isinstance(value, list | tuple):
             return [self._built(inner) for inner in value]
-        return entity(value)
+        built = entity(value)
+        if isinstance(value, Queue) and value.broadcast:
+            self.notes.note_name(built)
+        return built
 
     def guard(self, pattern: re.Pattern[str]) -> Any:
         """The pattern, with a time limit if it came from outside (globs are Celery's own and can't run away)."""
@@ -260,15 +284,15 @@ def _silent(*_: Any, **__: Any) -> None:
     """Stands for a router whose code is not here."""
 
 
-def _noting(router: Any, index: int, answers: dict[int, Any]) -> Any:
+def _noting(router: Any, index: int, notes: _Notes) -> Any:
     def asked(ask: Callable[..., Any]) -> Callable[..., Any]:
         def noted(*args: Any, **kwargs: Any) -> Any:
             try:
                 answer = ask(*args, **kwargs)
             except Exception as error:
-                answers[index] = Raised(f"{type(error).__name__}: {error}")
+                notes.answers[index] = Raised(f"{type(error).__name__}: {error}")
                 raise
-            answers[index] = _as_terms(answer)
+            notes.answers[index] = _as_terms(answer, notes)
             return answer
 
         return noted
@@ -278,22 +302,19 @@ def _noting(router: Any, index: int, answers: dict[int, Any]) -> Any:
     return asked(router)
 
 
-def _as_terms(answer: Any) -> Any:
+def _as_terms(answer: Any, notes: _Notes) -> Any:
     if isinstance(answer, Mapping):
-        return {name: _as_terms(value) for name, value in answer.items()}
+        return {name: _as_terms(value, notes) for name, value in answer.items()}
     if isinstance(answer, kombu.Exchange):
         return Exchange(**{name: getattr(answer, name) for name in Exchange.__struct_fields__})
     if isinstance(answer, kombu.Queue):
         plain = {name: getattr(answer, name) for name in _keywords(Queue()) if getattr(answer, name) is not None}
-        exchange = None if answer.exchange is None else _as_terms(answer.exchange)
-        bindings = tuple(Binding(_as_terms(each.exchange), each.routing_key, each.arguments) for each in answer.bindings)
-        return Queue(_shown(answer.name) or "", exchange, answer.routing_key or "", bindings=bindings, broadcast=isinstance(answer, Broadcast), **plain)
+        exchange = None if answer.exchange is None else _as_terms(answer.exchange, notes)
+        bindings = tuple(Binding(_as_terms(each.exchange, notes), each.routing_key, each.arguments) for each in answer.bindings)
+        broadcast = isinstance(answer, Broadcast)
+        name = notes.note_name(answer) if broadcast else answer.name
+        return Queue(name, exchange, answer.routing_key or "", bindings=bindings, broadcast=broadcast, **plain)
     return answer
-
-
-def _shown(name: str | None) -> str | None:
-    """The name of a broadcast queue without what is made up anew in each process."""
-    return name if name is None else _UUID.sub(BROADCAST_NAME.partition(".")[2], name)
 
 
 def _send(app: _App, question: Question) -> None:

@@ -14,7 +14,7 @@ import structlog
 
 from workers import dry_run
 from workers.destinations import BadQuestion, Outcome, Question, Sending, Step, differing_keys, read_question, send, tell
-from workers.destinations.declarations import Broker, Predeclared, publish
+from workers.destinations.declarations import Broker, Declared, Predeclared, publish
 from workers.destinations.terms import Router
 
 log = structlog.get_logger(__name__)
@@ -108,8 +108,12 @@ def same(one: Outcome, other: Outcome) -> bool:
     """Whether two outcomes are the same; errors by their exception, declarations in any order."""
     if one.error or other.error:
         return _name(one.error) == _name(other.error)
-    plain = [(each.queue, each.exchange, each.routing_key, each.priority, sorted(map(repr, each.declared))) for each in (one, other)]
+    plain = [(each.queue, each.exchange, each.routing_key, each.priority, sorted(map(_comparable, each.declared))) for each in (one, other)]
     return plain[0] == plain[1]
+
+
+def _comparable(declared: Declared) -> tuple[str, bytes]:
+    return type(declared).__name__, msgspec.json.encode(declared, order="deterministic", enc_hook=repr)
 
 
 def _name(error: str | None) -> str:

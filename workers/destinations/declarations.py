@@ -87,9 +87,15 @@ def _objects(told: dict[str, Any], kind: str, struct: Any) -> dict[str, Any]:
 
 
 def declared_by(entities: list[Queue | Exchange] | None) -> list[Declared]:
-    """The declarations of a publish, in order (kombu/entity.py Queue.declare, Exchange.declare)."""
+    """The declarations of a publish, in order (kombu/entity.py Queue.declare, Exchange.declare; a name once only: kombu/common.py maybe_declare)."""
     found: list[Declared] = []
+    cached: set[tuple[bool, str]] = set()
     for entity in entities or ():
+        own = (isinstance(entity, Exchange), entity.name)
+        if not entity.auto_delete and not (isinstance(entity, Queue) and "x-expires" in (entity.queue_arguments or {})):
+            if own in cached:
+                continue
+            cached.add(own)
         if isinstance(entity, Exchange):
             found += _exchange(entity)
         elif not entity.no_declare:

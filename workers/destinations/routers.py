@@ -81,13 +81,17 @@ def _options(value: Any) -> dict[str, Any]:
         raise CeleryRaises(f"TypeError: '{type(value).__name__}' object is not iterable") from None
 
 
-def find_route(routers: list[Any], name: str, answers: Mapping[int, Any]) -> Route:
+def prepare(routers: list[Any]) -> list[Any]:
+    """The routers with their tables read. Raises CeleryRaises for a table that Celery can't read, such as a bare list of pairs."""
+    return [RouteTable(router) if isinstance(router, Mapping | list) else router for router in routers]
+
+
+def find_route(prepared: list[Any], name: str, answers: Mapping[int, Any]) -> Route:
     """The first answer that is not None, even an empty one. Raises CeleryRaises.
 
-    >>> find_route([{"feed.*": "feeds"}], "feed.import", {}).answer
+    >>> find_route(prepare([{"feed.*": "feeds"}]), "feed.import", {}).answer
     {'queue': 'feeds'}
     """
-    prepared = [RouteTable(router) if isinstance(router, Mapping | list) else router for router in routers]
     opaque: list[Opaque] = []
     for index, router in enumerate(prepared):
         if isinstance(router, RouteTable):

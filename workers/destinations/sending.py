@@ -16,7 +16,7 @@ from workers.destinations import declarations
 from workers.destinations.declarations import Declared
 from workers.destinations.question import EXECUTION_OPTIONS, Question
 from workers.destinations.queues import CeleryRaises, Queues
-from workers.destinations.routers import Route, find_route
+from workers.destinations.routers import Route, find_route, prepare
 from workers.destinations.terms import Exchange, Queue
 
 DELAYED_EXCHANGE = Exchange("celery_delayed_27", "topic")
@@ -124,9 +124,10 @@ def _route(way: Sending, queues: Queues, answers: Mapping[int, Any]) -> None:
     options = {**way.attributes, **way.call}
     for name in ("expires", "time_limit", "soft_time_limit", "ignore_result", "countdown", "eta", "route_name"):
         options.pop(name, None)
+    prepared = prepare(question.settings.routers)
     options = _expand(options, queues)
     name = way.call.get("route_name") or question.task
-    way.route = find_route(question.settings.routers, name, answers)
+    way.route = find_route(prepared, name, answers)
     if way.route.answer:
         way.route_options = _expand(way.route.answer, queues)
         way.merged = _merge(way.route_options, options)
