@@ -6,14 +6,14 @@ What a function of the user's code answers is given (`answers`, from a dry run);
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
 from workers.destinations import patterns
 from workers.destinations.queues import CeleryRaises
-from workers.destinations.terms import Pattern, Router
+from workers.destinations.terms import Hidden, Pattern, Router
 
 
 class Raised(msgspec.Struct, frozen=True):
@@ -107,6 +107,22 @@ def find_route(prepared: list[Any], name: str, answers: Mapping[int, Any]) -> Ro
         if answer is not None:
             return Route(answer, index, entry, tuple(opaque))
     return Route(None, opaque=tuple(opaque))
+
+
+def with_hidden(route: Route, hidden: Iterable[Hidden], name: str) -> Route:
+    """The route, and the masked entries that may have answered in its place (or that hold more than is shown)."""
+    found = list(route.opaque)
+    for one in hidden:
+        asked = route.answer is None or one.index <= route.index
+        table = RouteTable([[one.entry, {}]])
+        if asked and table.find(name)[0] is not None and (one.field is None or (one.index, _shown(one.entry)) == (route.index, route.entry)):
+            what = "its answer" if one.field is None else f"its {one.field}"
+            found.append(Opaque(one.index, f"the route {_shown(one.entry)!r}", f"hides {what} (Celery masks what looks like a secret)"))
+    return msgspec.structs.replace(route, opaque=tuple(found))
+
+
+def _shown(entry: str | Pattern) -> str:
+    return entry if isinstance(entry, str) else entry.text
 
 
 def router_name(router: Any) -> str:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,7 +16,7 @@ from workers.destinations import declarations
 from workers.destinations.declarations import Declared
 from workers.destinations.question import EXECUTION_OPTIONS, Question
 from workers.destinations.queues import CeleryRaises, Queues
-from workers.destinations.routers import Route, find_route, prepare
+from workers.destinations.routers import Route, find_route, prepare, with_hidden
 from workers.destinations.terms import Exchange, Queue
 
 DELAYED_EXCHANGE = Exchange("celery_delayed_27", "topic")
@@ -72,6 +72,7 @@ def send(question: Question, answers: Mapping[int, Any], now: datetime) -> Sendi
         _delay(way, queues, now)
         _refuse_unexpected(way)
         _address(way, queues)
+        _refuse(way, ("body",), "Producer.publish()")
     except CeleryRaises as raised:
         way.outcome = Outcome(priority=None, error=raised.text)
     return way
@@ -127,7 +128,7 @@ def _route(way: Sending, queues: Queues, answers: Mapping[int, Any]) -> None:
     prepared = prepare(question.settings.routers)
     options = _expand(options, queues)
     name = way.call.get("route_name") or question.task
-    way.route = find_route(prepared, name, answers)
+    way.route = with_hidden(find_route(prepared, name, answers), question.settings.hidden_routes, name)
     if way.route.answer:
         way.route_options = _expand(way.route.answer, queues)
         way.merged = _merge(way.route_options, options)
@@ -202,13 +203,14 @@ def _refuse_unexpected(way: Sending) -> None:
     for name in way.merged:
         if name in ("ignore_result", "replaced_task_nesting"):
             raise CeleryRaises(f"TypeError: celery.app.amqp.{function} got multiple values for keyword argument '{name}'")
-    by_position = _GIVEN_BY_POSITION | {"chain" if protocol == 2 else "now"}
+    _refuse(way, _GIVEN_BY_POSITION | {"chain" if protocol == 2 else "now"}, function)
+    _refuse(way, ("producer", "message"), "AMQP._create_task_sender.<locals>.send_task_message()")
+
+
+def _refuse(way: Sending, taken: Collection[str], function: str) -> None:
     for name in way.merged:
-        if name in by_position:
+        if name in taken:
             raise CeleryRaises(f"TypeError: {function} got multiple values for argument '{name}'")
-    for name, place in (("producer", "AMQP._create_task_sender.<locals>.send_task_message()"), ("message", ""), ("body", "Producer.publish()")):
-        if name in way.merged:
-            raise CeleryRaises(f"TypeError: {place or 'send_task_message()'} got multiple values for argument '{name}'")
 
 
 def _address(way: Sending, queues: Queues) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from workers.destinations.terms import BadQuestion, Exchange, Pattern, Queue, Router, number
+from workers.destinations.terms import BadQuestion, Exchange, Hidden, Masked, Pattern, Queue, Router, number
 
 OLD_NAMES = {
     "CELERY_ALWAYS_EAGER": "task_always_eager",
@@ -54,6 +54,7 @@ class Settings(msgspec.Struct, frozen=True):
     task_soft_time_limit: float | None = None
     task_protocol: int = 2
     task_always_eager: bool = False
+    hidden_routes: tuple[Hidden, ...] = ()
 
     @property
     def default_exchange_name(self) -> str:
@@ -98,8 +99,33 @@ def read_settings(conf: Mapping[str, Any]) -> tuple[Settings, tuple[Mapped, ...]
             mapped.append(Mapped(given, name, used))
             if used:
                 found[name], given_as[name] = value, given
+    routes, hidden = _without_masked(found.get("task_routes"))
+    found["task_routes"] = routes
     values = {name: _READERS[name](value, f"conf.{given_as[name]}") for name, value in found.items() if value is not None}
-    return Settings(**values), tuple(mapped)
+    return Settings(**values, hidden_routes=hidden), tuple(mapped)
+
+
+def _without_masked(routes: Any) -> tuple[Any, tuple[Hidden, ...]]:
+    """The routes as far as they are known, and where they are not."""
+    hidden: list[Hidden] = []
+    shown = [_shown_router(index, router, hidden) for index, router in enumerate(routes if isinstance(routes, list) else [routes])]
+    return shown if isinstance(routes, list) else shown[0], tuple(hidden)
+
+
+def _shown_router(index: int, router: Any, hidden: list[Hidden]) -> Any:
+    if not isinstance(router, dict | list):
+        return router
+    entries = []
+    for entry in router.items() if isinstance(router, dict) else router:
+        key, route = entry if isinstance(entry, tuple | list) and len(entry) == 2 else (None, None)
+        if not isinstance(key, str | Pattern) or not isinstance(route, dict | Masked):
+            entries.append(entry)
+        elif isinstance(route, Masked):
+            hidden.append(Hidden(index, key, None))
+        else:
+            hidden += [Hidden(index, key, field) for field, value in route.items() if isinstance(value, Masked)]
+            entries.append([key, {field: value for field, value in route.items() if not isinstance(value, Masked)}])
+    return dict(entries) if isinstance(router, dict) else entries
 
 
 def check_address(told: Mapping[str, Any], path: str) -> None:

@@ -78,6 +78,18 @@ class Router(msgspec.Struct, frozen=True):
     name: str
 
 
+class Masked(msgspec.Struct, frozen=True):
+    """A value that a worker did not tell: Celery masks what looks like a secret."""
+
+
+class Hidden(msgspec.Struct, frozen=True):
+    """An entry of the routes whose answer (or one field of it) is masked."""
+
+    index: int
+    entry: str | Pattern
+    field: str | None
+
+
 def plain(value: Any) -> Any:
     """The value as JSON for a reader: entities by their names."""
     if isinstance(value, Queue | Exchange | Router):
@@ -122,6 +134,8 @@ class Decoder:
     def _term(self, encoding: str, value: Any, path: str, depth: int) -> Any:
         if encoding == "$router":
             return Router(_text(value, path, empty=False))
+        if encoding == "$masked":
+            return Masked()
         if encoding == "$regex":
             return _pattern(value, path)
         build = {"$queue": self._queue, "$exchange": _exchange, "$binding": _binding, "$broadcast": self._broadcast}.get(encoding)
