@@ -1,7 +1,8 @@
 """`manage.py explain`: questions about routing as JSON, one a line on stdin; one answer a line on stdout. docs/routing.md says what is in them.
 
 Answers from `definitions` need neither settings nor a database, so `manage.py` starts this command without setting Django up.
-Exit status: 0 when every line was answered, 1 when at least one was answered with an error, 2 for a wrong call.
+With `--celery` the questions are about tasks. Exit status: 0 when every line was answered, 1 when at least one could not be, 2 for a wrong
+call. An error that Celery itself would raise is an answer.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import msgspec
@@ -16,6 +18,7 @@ from django.core.management import BaseCommand
 from django.core.management.base import CommandParser
 
 from brokers.routing.questions import MOST_LINE_BYTES, answer_line
+from dashboard import explain_lines_celery
 
 Answerer = Callable[[bytes], dict[str, Any]]
 
@@ -25,7 +28,8 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Other kinds of questions add their flag here and their answerer to `answerer`."""
+        parser.add_argument("--celery", action="store_true", help="the questions are about tasks")
+        parser.add_argument("--routers", type=Path, metavar="FILE.py", help="with --celery: the functions that $router names")
 
     def run_from_argv(self, argv: list[str]) -> None:
         """As Django's, but without settings and database connections. Always raises SystemExit."""
@@ -44,8 +48,22 @@ class Command(BaseCommand):
         sys.exit(answer_all(sys.stdin.buffer, sys.stdout.buffer, self.answerer(options)))
 
     def answerer(self, options: dict[str, Any]) -> Answerer:
-        """What answers the lines of this call."""
-        return answer_line
+        """What answers the lines of this call. Ends the program with one sentence if the file of routers can't be loaded."""
+        if not options.get("celery"):
+            return answer_line
+        file = options.get("routers")
+        try:
+            routers = None if file is None else explain_lines_celery.load_routers(file)
+        except explain_lines_celery.RoutersUnreadable as error:
+            print(f"hareline: {error}", file=sys.stderr)
+            sys.exit(2)
+        return lambda line: explain_lines_celery.answer_line(line, routers)
+
+
+def unanswered(answer: dict[str, Any]) -> bool:
+    """True if the question itself was wrong; what Celery would raise is an answer in words."""
+    error = answer.get("error")
+    return error is not None and not (isinstance(error, str) and not error.startswith("BadQuestion"))
 
 
 def answer_all(lines: BinaryIO, answers: BinaryIO, answerer: Answerer) -> int:
@@ -58,8 +76,8 @@ def answer_all(lines: BinaryIO, answers: BinaryIO, answerer: Answerer) -> int:
         if not line.strip():
             continue
         answer = answerer(line)
-        if "error" in answer or any("error" in result for result in answer.get("results", ())):
+        if unanswered(answer) or any(unanswered(result) for result in answer.get("results", ())):
             status = 1
-        answers.write(msgspec.json.encode(answer) + b"\n")
+        answers.write(msgspec.json.encode(answer, enc_hook=repr) + b"\n")
         answers.flush()
     return status
