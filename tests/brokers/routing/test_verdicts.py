@@ -105,6 +105,15 @@ def test_an_exported_void_is_read_as_any_value_and_that_is_said() -> None:
     assert "read as void" in only(found)["why"]
 
 
+@pytest.mark.parametrize(
+    ("bound", "exact"),
+    [(5, ["long", 5]), (5, ["timestamp", 5]), ("a", ["binary", "a"]), ("a", ["longstr", "a"]), ("undefined", ["void", None]), (2.314, ["decimal", [2, 314]])],
+)
+def test_exact_types_of_a_message_against_those_that_an_export_has_lost(bound: Any, exact: list[Any]) -> None:
+    found = explained("headers", [("q", "", {"v": {"t": bound}})], headers_amqp={"v": ["table", {"t": exact}]})
+    assert not found["certain"]
+
+
 @pytest.mark.parametrize("wanted", [{"t": 5}, [5], {"t": {"u": 1.5}}])
 def test_types_inside_tables_that_json_lost_are_uncertain(wanted: Any) -> None:
     found = explained("headers", [("q", "", {"v": wanted})], headers={"v": wanted})
