@@ -72,6 +72,8 @@ def afterwards(router: VirtualHostRouter, message: Travelling, queue: str, follo
             found.doubts += ("where its dead letters go was not followed: too many queues",)
             return found
         found.dead_letter, found.letter = _dead_letters(router, message, found)
+        if settings.get("dead-letter-strategy") == "at-least-once" and kind == "quorum" and not found.dead_letter.queues:
+            found.doubts += ("with at-least-once dead-lettering a dead letter that finds no queue stays inside this one, where no consumer sees it",)
     return found
 
 

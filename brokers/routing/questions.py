@@ -33,6 +33,7 @@ def answer_line(line: bytes) -> JSON:
 
 
 def error_answer(error: InvalidQuestion) -> JSON:
+    """The answer that names what is wrong."""
     return {"error": {"code": "invalid", "message": str(error), "field": error.field}}
 
 

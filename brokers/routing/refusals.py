@@ -35,6 +35,7 @@ class Refusal(msgspec.Struct, frozen=True):
 
     @property
     def code(self) -> int:
+        """AMQP's reply code."""
         return CODES[self.name]
 
 

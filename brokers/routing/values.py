@@ -140,10 +140,12 @@ def _as_float(value: float, path: str) -> float:
 
 
 def table_from_json(table: Mapping[str, Any], path: str) -> dict[str, Value]:
+    """A headers table of plain JSON. Raises InvalidValue."""
     return {name: from_json(value, f"{path}.{name}") for name, value in table.items()}
 
 
 def table_from_pairs(table: Mapping[str, Any], path: str) -> dict[str, Value]:
+    """A headers table of exact types. Raises InvalidValue."""
     return {name: from_pair(pair, f"{path}.{name}") for name, pair in table.items()}
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import doctest
+import importlib
+import pkgutil
 from typing import Any
 
 import pytest
 
+from brokers import routing
 from brokers.routing.questions import answer
 
 
@@ -165,3 +169,14 @@ def test_the_picks_of_two_exchanges_are_combined() -> None:
     found = answer({"definitions": definitions, "exchange": "f", "routing_key": ""})
     assert found["one_of"] == [["a", "c"], ["a", "d"], ["b", "c"], ["b", "d"]]
     assert (found["queues"], found["certain"]) == (["a", "b", "c", "d"], False)
+
+
+@pytest.mark.parametrize("name", [found.name for found in pkgutil.iter_modules(routing.__path__)])
+def test_examples_in_docstrings_hold(name: str) -> None:
+    assert doctest.testmod(importlib.import_module(f"brokers.routing.{name}")).failed == 0
+
+
+def test_a_type_that_picks_by_node_says_what_is_not_known() -> None:
+    found = explained("x-local-random", [("a", ""), ("b", "")])
+    assert found["one_of"] == [["a"], ["b"]]
+    assert "publisher's node" in found["reason"]
