@@ -49,8 +49,8 @@ class Afterwards(msgspec.Struct):
     letter: DeadLetter | None = None
 
 
-def afterwards(router: VirtualHostRouter, message: Travelling, queue: str) -> Afterwards:
-    """What holds for this message in the queue."""
+def afterwards(router: VirtualHostRouter, message: Travelling, queue: str, follow: bool = True) -> Afterwards:
+    """What holds for this message in the queue; `follow`: also where its dead letter goes."""
     effective, kind = router.queue_settings(queue), router.queues[queue].type
     settings = effective.settings
     length, size = whole(settings.get("max-length")), whole(settings.get("max-length-bytes"))
@@ -68,7 +68,12 @@ def afterwards(router: VirtualHostRouter, message: Travelling, queue: str) -> Af
         effective.doubts,
     )
     if kind != "stream" and isinstance(settings.get("dead-letter-exchange"), str):
+        if not follow:
+            found.doubts += ("where its dead letters go was not followed: too many queues",)
+            return found
         found.dead_letter, found.letter = _dead_letters(router, message, found)
+        if settings.get("dead-letter-strategy") == "at-least-once" and kind == "quorum" and not found.dead_letter.queues:
+            found.doubts += ("with at-least-once dead-lettering a dead letter that finds no queue stays inside this one, where no consumer sees it",)
     return found
 
 
@@ -130,7 +135,7 @@ def _comes_back(router: VirtualHostRouter, start: str, letter: DeadLetter) -> bo
         current = letters.pop()
         if current.skipped or start in current.queues:
             return True
-        for queue in current.queues:
+        for queue in current.queues[:MOST_HOPS]:
             settings, kind = router.queue_settings(queue).settings, router.queues[queue].type
             if kind != "stream" and time_to_live(settings, None) is not None:
                 following = die(router, current.message, queue, EXPIRED)

@@ -37,6 +37,7 @@ class Question(msgspec.Struct):
 
     @classmethod
     def of(cls, keys: Sequence[str], headers: Table, version: tuple[int, ...]) -> Question:
+        """From all keys and all headers of a message."""
         kept = {name: value for name, value in headers.items() if name != "BCC"}
         return cls(keys, kept, {name: comparable(value, version, in_message=True) for name, value in kept.items()})
 
@@ -99,10 +100,12 @@ class Pattern(msgspec.Struct, frozen=True):
     values: tuple[tuple[str, Value], ...]
 
     def matches(self, compared: Mapping[str, Hashable]) -> bool:
+        """Whether a message with these headers fits, types taken as they are known."""
         met = (name in compared and (value is None or compared[name] == value) for name, value in self.wanted)
         return any(met) if self.any_of else all(met)
 
     def is_doubtful(self, headers: Table, version: tuple[int, ...]) -> bool:
+        """Whether types that are lost could make it fit or not."""
         found = [sameness(value, headers[name], version) if name in headers else Sameness.DIFFERENT for name, value in self.values]
         if Sameness.UNKNOWN not in found:
             return False
@@ -122,6 +125,7 @@ def compared_headers(pattern: Table) -> dict[str, Value]:
 
 
 def pattern_of(binding: Bound, version: tuple[int, ...]) -> Pattern:
+    """The binding's arguments, ready to compare."""
     values = compared_headers(binding.pattern)
     wanted = tuple((name, None if value.type == "void" else comparable(value, version, in_message=False)) for name, value in values.items())
     return Pattern(x_match(binding.pattern).startswith("any"), wanted, tuple(values.items()))

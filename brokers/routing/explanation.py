@@ -10,7 +10,7 @@ from typing import Any
 
 from brokers.routing.afterwards import Afterwards, afterwards
 from brokers.routing.bindings import Bound, Question
-from brokers.routing.deaths import departing
+from brokers.routing.deaths import Travelling, departing
 from brokers.routing.judging import judge
 from brokers.routing.permissions import unknown_rights
 from brokers.routing.refusals import Message, all_keys
@@ -20,6 +20,9 @@ from brokers.routing.virtual_host import VirtualHostRouter
 from brokers.routing.words import story, summary
 
 MOST_DEAD_LETTER_STEPS = 20
+MOST_AFTERWARDS = 5_000
+MOST_FOLLOWED = 100_000
+"""Queues that dead letters are led to, all together."""
 
 JSON = dict[str, Any]
 
@@ -32,8 +35,19 @@ def explain(router: VirtualHostRouter, message: Message, every: bool = False) ->
     question = Question.of(all_keys(message), message.headers or {}, router.version)
     steps = [_step(router, hop, question, every) for hop in outcome.hops]
     travelling = departing(message, router.version)
-    after = [afterwards(router, travelling, queue) for queue in outcome.queues]
+    after = _all_afterwards(router, travelling, outcome.queues)
     return _answer(router, message, outcome, steps, _dead_letter_steps(router, after, every), after)
+
+
+def _all_afterwards(router: VirtualHostRouter, message: Travelling, queues: Sequence[str]) -> list[Afterwards]:
+    """One a queue, as long as that takes no more than a few seconds."""
+    found: list[Afterwards] = []
+    followed = 0
+    for queue in queues[:MOST_AFTERWARDS]:
+        found.append(afterwards(router, message, queue, followed < MOST_FOLLOWED))
+        letter = found[-1].letter
+        followed += len(letter.queues) + len(letter.skipped) if letter else 0
+    return found
 
 
 def _answer(router: VirtualHostRouter, message: Message, outcome: Outcome, steps: list[JSON], later: list[JSON], after: list[Afterwards]) -> JSON:
@@ -64,9 +78,18 @@ def _step(router: VirtualHostRouter, hop: Hop, question: Question, every: bool) 
         "type": hop.type,
         "via": hop.via,
         "keys": list(question.keys),
+        "alternate": _alternate(router, hop),
         "bindings": [_binding(binding, verdict) for binding, verdict in judged.told],
         "others": [{"why": why, "count": count} for why, count in judged.others.most_common()],
     }
+
+
+def _alternate(router: VirtualHostRouter, hop: Hop) -> JSON | None:
+    """Where messages go that match nothing there, and who says so."""
+    if hop.exchange == "":
+        return None
+    named, effective = router.alternate(hop.exchange)
+    return {"exchange": named, "from": f"policy {effective.policy}" if effective.policy else "argument", "used": hop.alternate is not None} if named else None
 
 
 def _binding(binding: Bound, verdict: Verdict) -> JSON:

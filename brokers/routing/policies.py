@@ -6,6 +6,7 @@ against an argument some keys take the smaller, all others yield to it (RabbitMQ
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,9 @@ SMALLER_WINS = frozenset({"message-ttl", "max-length", "max-length-bytes", "expi
 QUEUE_KINDS = {"classic_queues": "classic", "quorum_queues": "quorum", "streams": "stream"}
 SEARCH_SECONDS = 0.05
 MOST_PATTERN = 2000
+MOST_SECONDS = 1.0
+"""For all slow searches of one virtual host, together."""
+SLOW_SECONDS = 0.005
 
 
 class Policy(msgspec.Struct, frozen=True):
@@ -32,11 +36,16 @@ class Patterns:
     def __init__(self) -> None:
         self.compiled: dict[str, Any] = {}
         self.unknown: dict[str, str] = {}
+        self.seconds = 0.0
 
     def found_in(self, pattern: str, name: str) -> bool:
         """Whether the pattern is found anywhere in the name; False if it can't be judged."""
         if pattern in self.unknown:
             return False
+        if self.seconds >= MOST_SECONDS:
+            self.unknown[pattern] = "was not searched, for others take too long"
+            return False
+        started = time.thread_time()
         try:
             if pattern not in self.compiled:
                 if len(pattern) > MOST_PATTERN:
@@ -47,6 +56,9 @@ class Patterns:
             self.unknown[pattern] = "takes too long to search"
         except (regex.error, ValueError, OverflowError, RecursionError, MemoryError) as error:
             self.unknown[pattern] = f"is no pattern that can be read ({str(error)[:80]})"
+        finally:
+            took = time.thread_time() - started
+            self.seconds += took if took > SLOW_SECONDS else 0.0
         return False
 
 

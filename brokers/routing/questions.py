@@ -18,6 +18,7 @@ from brokers.routing.virtual_host import VirtualHostRouter
 
 MOST_HEADER_BYTES = 131_072
 MOST_CASES = 100_000
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 MOST_LINE_BYTES = 256 * 1024 * 1024
 TEXT_PROPERTIES = ("user_id", "reply_to", "correlation_id", "message_id", "content_type", "content_encoding", "app_id", "cluster_id", "type")
 
@@ -33,6 +34,7 @@ def answer_line(line: bytes) -> JSON:
 
 
 def error_answer(error: InvalidQuestion) -> JSON:
+    """The answer that names what is wrong."""
     return {"error": {"code": "invalid", "message": str(error), "field": error.field}}
 
 
@@ -40,7 +42,7 @@ def _decoded(line: bytes) -> Any:
     if len(line) > MOST_LINE_BYTES:
         raise InvalidQuestion("line", f"is longer than {MOST_LINE_BYTES:,} bytes")
     try:
-        return msgspec.json.decode(line)
+        return msgspec.json.decode(line.removeprefix(BYTE_ORDER_MARK))
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidQuestion("line", f"is no JSON: {error}") from None
     except RecursionError:

@@ -35,6 +35,7 @@ class Refusal(msgspec.Struct, frozen=True):
 
     @property
     def code(self) -> int:
+        """AMQP's reply code."""
         return CODES[self.name]
 
 
@@ -88,7 +89,11 @@ def _user_id(named: Any, user: str) -> str:
 def _expiration(value: Any) -> str:
     if value is None or (isinstance(value, str) and re.fullmatch("[0-9]{1,64}", value) and int(value) <= MOST_EXPIRATION_MS):
         return ""
-    return f"The property expiration is {str(value)[:40]!r}: it must be text of digits only, from 0 to {MOST_EXPIRATION_MS} (milliseconds)."
+    return f"The property expiration is {_shown(value)}: it must be text of digits only, from 0 to {MOST_EXPIRATION_MS} (milliseconds)."
+
+
+def _shown(value: Any) -> str:
+    return f'"{value[:40]}"' if isinstance(value, str) else f"{str(value)[:40]} (no text)"
 
 
 def _reply_to(value: Any) -> str:

@@ -17,6 +17,10 @@ from brokers.routing.virtual_host import Exchange, VirtualHostRouter
 
 KNOWN = frozenset({"direct", "fanout", "topic", "headers", "x-recent-history"})
 ONE_OF = frozenset({"x-consistent-hash", "x-random", "x-local-random", "x-modulus-hash"})
+LESS_KNOWN = {
+    "x-local-random": "{} picks only among queues on the publisher's node, and where that is is not known here",
+    "x-modulus-hash": "{} is of type x-modulus-hash, whose rules were not checked against a broker",
+}
 MOST_RESULTS = 1000
 
 
@@ -40,10 +44,12 @@ class Outcome(msgspec.Struct):
 
     @property
     def queues(self) -> list[str]:
+        """Names that any result holds, sorted."""
         return sorted({queue for result in self.results for queue in result})
 
     @property
     def certain(self) -> bool:
+        """Whether this is what happens and nothing else."""
         return not self.doubts and len(self.results) == 1
 
 
@@ -168,6 +174,8 @@ class _Journey:
 
     def _judge(self, exchange: Exchange) -> set[int]:
         if exchange.type in ONE_OF:
+            if exchange.type in LESS_KNOWN and exchange.bindings:
+                self._doubt(LESS_KNOWN[exchange.type].format(exchange.name))
             return set(range(len(exchange.bindings)))
         if exchange.type not in KNOWN:
             self._doubt(f"{exchange.name} is of type {exchange.type}, whose rules Hareline does not know")

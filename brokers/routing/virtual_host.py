@@ -43,6 +43,7 @@ class Exchange(msgspec.Struct):
 
     @property
     def index(self) -> Index:
+        """Of its bindings, by the type's rules."""
         found: Index | None = self.made.get("index")
         if found is None:
             found = self.made["index"] = index_for(self.type, self.bindings, self.version)
@@ -85,6 +86,7 @@ class VirtualHostRouter:
 
     @classmethod
     def from_topology(cls, topology: Topology, version: str | None = None) -> VirtualHostRouter:
+        """From what was polled: permissions are not known, binding arguments came through the management API."""
         return cls(of_topology(topology), version)
 
     def alternate(self, name: str) -> tuple[str | None, Effective]:

@@ -157,6 +157,23 @@ def test_a_policy_pattern_that_can_not_be_judged_stops_nothing(pattern: str) -> 
     assert time.monotonic() - started < 5
 
 
+def test_a_hundred_evil_patterns_are_given_up_together() -> None:
+    policies = [{"name": f"p{number}", "pattern": f"(a+)+{number}$", "apply-to": "all"} for number in range(100)]
+    started = time.monotonic()
+    found = asked(definitions={"exchanges": [{"name": "a" * 200, "type": "fanout"}], "queues": [], "policies": policies}, exchange="a" * 200)
+    assert found["outcome"] == "unroutable"
+    assert time.monotonic() - started < 20
+
+
+def test_dead_letters_of_very_many_queues_end() -> None:
+    queues = [{"name": f"q{number}", "arguments": {"x-message-ttl": 5, "x-dead-letter-exchange": "f"}} for number in range(3000)]
+    bindings = [{"source": "f", "destination": queue["name"], "destination_type": "queue", "routing_key": ""} for queue in queues]
+    started = time.monotonic()
+    found = asked(definitions={"exchanges": [{"name": "f", "type": "fanout"}], "queues": queues, "bindings": bindings}, exchange="f")
+    assert len(found["after"]) == 3000
+    assert time.monotonic() - started < 60
+
+
 def test_many_hashes_and_words_are_answered_in_bounded_time() -> None:
     pattern = ".".join(["#", "a"] * 60)
     bindings = [{"source": "t", "destination": "q", "destination_type": "queue", "routing_key": f"{pattern}.{number}"} for number in range(200)]

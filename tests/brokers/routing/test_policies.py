@@ -68,6 +68,8 @@ def test_an_alternate_of_a_higher_policy_without_one_is_switched_off() -> None:
         "bindings": [{"source": "alt", "destination": "lost", "destination_type": "queue", "routing_key": ""}],
         "policies": policies,
     }
+    step = answer({"definitions": definitions, "exchange": "e", "routing_key": "k"})["steps"][0]
+    assert step["alternate"] == {"exchange": "alt", "from": "policy low", "used": True}
     assert [answer({"definitions": definitions, "exchange": name, "routing_key": "k"})["queues"] for name in ("d", "e", "")] == [[], ["lost"], []]
 
 

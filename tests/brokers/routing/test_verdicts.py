@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import doctest
+import importlib
+import pkgutil
 from typing import Any
 
 import pytest
 
+from brokers import routing
 from brokers.routing.questions import answer
 
 
@@ -105,6 +109,15 @@ def test_an_exported_void_is_read_as_any_value_and_that_is_said() -> None:
     assert "read as void" in only(found)["why"]
 
 
+@pytest.mark.parametrize(
+    ("bound", "exact"),
+    [(5, ["long", 5]), (5, ["timestamp", 5]), ("a", ["binary", "a"]), ("a", ["longstr", "a"]), ("undefined", ["void", None]), (2.314, ["decimal", [2, 314]])],
+)
+def test_exact_types_of_a_message_against_those_that_an_export_has_lost(bound: Any, exact: list[Any]) -> None:
+    found = explained("headers", [("q", "", {"v": {"t": bound}})], headers_amqp={"v": ["table", {"t": exact}]})
+    assert not found["certain"]
+
+
 @pytest.mark.parametrize("wanted", [{"t": 5}, [5], {"t": {"u": 1.5}}])
 def test_types_inside_tables_that_json_lost_are_uncertain(wanted: Any) -> None:
     found = explained("headers", [("q", "", {"v": wanted})], headers={"v": wanted})
@@ -156,3 +169,14 @@ def test_the_picks_of_two_exchanges_are_combined() -> None:
     found = answer({"definitions": definitions, "exchange": "f", "routing_key": ""})
     assert found["one_of"] == [["a", "c"], ["a", "d"], ["b", "c"], ["b", "d"]]
     assert (found["queues"], found["certain"]) == (["a", "b", "c", "d"], False)
+
+
+@pytest.mark.parametrize("name", [found.name for found in pkgutil.iter_modules(routing.__path__)])
+def test_examples_in_docstrings_hold(name: str) -> None:
+    assert doctest.testmod(importlib.import_module(f"brokers.routing.{name}")).failed == 0
+
+
+def test_a_type_that_picks_by_node_says_what_is_not_known() -> None:
+    found = explained("x-local-random", [("a", ""), ("b", "")])
+    assert found["one_of"] == [["a"], ["b"]]
+    assert "publisher's node" in found["reason"]
