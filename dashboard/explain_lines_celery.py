@@ -27,7 +27,7 @@ def answers(lines: Iterable[bytes], routers: Mapping[str, Any] | None = None) ->
 
 
 def _answer(line: bytes, routers: Mapping[str, Any] | None) -> dict[str, Any]:
-    nothing = dict.fromkeys(("queue", "exchange", "exchange_type", "routing_key"))
+    nothing: dict[str, Any] = dict.fromkeys(("queue", "exchange", "exchange_type", "routing_key"))
     unanswered = {**nothing, "certain": True, "steps": [], "broker": None}
     if len(line) > LONGEST_LINE_BYTES:
         return {**unanswered, "error": f"BadQuestion: question is longer than {LONGEST_LINE_BYTES} bytes"}

@@ -115,8 +115,8 @@ def _attributes(question: Question) -> dict[str, Any]:
             found[name] = default
     tables = [table for table in settings.task_annotations or () if isinstance(table, dict)]
     for key in (question.task, "*"):
-        table = next((table[key] for table in tables if key in table), {})
-        found.update({name: value for name, value in table.items() if name in EXECUTION_OPTIONS})
+        annotated: dict[str, Any] = next((table[key] for table in tables if key in table), {})
+        found.update({name: value for name, value in annotated.items() if name in EXECUTION_OPTIONS})
     return found
 
 
@@ -216,7 +216,8 @@ def _refuse(way: Sending, taken: Collection[str], function: str) -> None:
 def _address(way: Sending, queues: Queues) -> None:
     """The exchange and key that are published to: celery/app/amqp.py send_task_message."""
     options = way.merged
-    exchange, key, queue = options.get("exchange"), options.get("routing_key"), options.get("queue")
+    exchange, key = options.get("exchange"), options.get("routing_key")
+    queue: Queue | None = options.get("queue")
     if queue is None and exchange is None:
         way.queue_is_default = True
         try:
@@ -231,7 +232,7 @@ def _address(way: Sending, queues: Queues) -> None:
     if (not exchange or not key) and kind == "direct":
         way.shortcut = True
         exchange, key = "", queue.name if queue is not None else None
-    elif exchange is None:
+    elif exchange is None and queue is not None:
         if queue.exchange is None:
             raise CeleryRaises("AttributeError: 'NoneType' object has no attribute 'name'")
         exchange = queue.exchange.name or queues.default_exchange
