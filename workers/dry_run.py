@@ -10,9 +10,10 @@ import contextlib
 import logging
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -28,10 +29,10 @@ from kombu.transport.base import to_rabbitmq_queue_arguments
 from workers.destinations import patterns
 from workers.destinations.declarations import Declared, DeclaredBinding, DeclaredExchange, DeclaredQueue
 from workers.destinations.question import EXECUTION_OPTIONS, Question
-from workers.destinations.routers import Raised, router_name
 from workers.destinations.sending import Outcome
-from workers.destinations.terms import BROADCAST_NAME, Pattern, Queue, Router
+from workers.destinations.terms import BROADCAST_NAME, Pattern, Queue
 from workers.kombu_entities import as_terms, entity
+from workers.router_functions import find_router, noting, silent
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 _CONF = (
@@ -54,17 +55,17 @@ class DryRun:
 
 def run(question: Question, routers: Mapping[str, Any] | None = None, now: datetime | None = None) -> DryRun:
     """The outcome of Celery's routing code. `routers` are functions of the user's code by name; without them they count as having no opinion."""
-    app = _App(question, routers or {}, now or datetime.now(UTC))
+    notes = _Notes()
     running = _RUNNING.set(True)
     try:
-        _send(app, question)
-        outcome = app.notes.outcome()
+        with _App(question, routers or {}, now or datetime.now(UTC), notes) as app:
+            _send(app, question)
+        outcome = notes.outcome()
     except Exception as error:  # noqa: BLE001  what Celery and the user's routers raise is the answer
         outcome = Outcome(priority=None, error=f"{type(error).__name__}: {_words(error)}")
     finally:
         _RUNNING.reset(running)
-        app.close()
-    return DryRun(outcome, app.notes.answers)
+    return DryRun(outcome, notes.answers)
 
 
 def _words(error: BaseException) -> str:
@@ -94,6 +95,9 @@ class _Notes:
     def shown(self, name: str | None) -> str | None:
         """The name of a broadcast queue without what is made up anew in each process."""
         return None if name is None else self.made_up.get(name, name)
+
+    def note_answer(self, index: int, answer: Any) -> None:
+        self.answers[index] = as_terms(answer, self.note_name)
 
     def note_name(self, queue: Any) -> str:
         self.made_up[queue.name] = _UUID.sub(BROADCAST_NAME.partition(".")[2], queue.name)
@@ -128,8 +132,8 @@ class _Producer(Producer):
             return
         self.notes.sent = {"exchange": exchange, "routing_key": routing_key, "priority": priority}
         channel = _Channel(self.connection, self.notes)
-        for entity in declare:
-            maybe_declare(entity, channel)
+        for declared in declare:
+            maybe_declare(declared, channel)
 
 
 class _Channel:
@@ -179,8 +183,8 @@ class _App(Celery):
     amqp_cls = _AMQP
     loader_cls = _Loader
 
-    def __init__(self, question: Question, routers: Mapping[str, Any], now: datetime) -> None:
-        self.notes = _Notes()
+    def __init__(self, question: Question, routers: Mapping[str, Any], now: datetime, notes: _Notes) -> None:
+        self.notes = notes
         self._moment = now
         self._patterns: dict[re.Pattern[str], Pattern] = {}
         self._routers = routers
@@ -203,7 +207,7 @@ class _App(Celery):
         if isinstance(router, Mapping | list):
             return self._built(router)
         found = find_router(router, self._routers)
-        return _silent if found is None else _noting(found, index, self.notes)
+        return silent if found is None else noting(found, partial(self.notes.note_answer, index))
 
     def _built(self, value: Any) -> Any:
         """Terms as kombu entities."""
@@ -240,38 +244,6 @@ class _App(Celery):
 
 class _Guarded(SimpleNamespace):
     __hash__ = object.__hash__  # type: ignore[assignment]
-
-
-def find_router(router: Any, routers: Mapping[str, Any]) -> Any:
-    """The object of the user's file that a `$router`, or a text like "routers.by_name", names; None if it isn't there."""
-    name = router_name(router)
-    if isinstance(router, Router):
-        return routers.get(name)
-    module, _, attribute = name.replace(":", ".").rpartition(".")
-    found = routers.get(attribute) if module == "routers" else None
-    return found() if isinstance(found, type) and hasattr(found, "route_for_task") else found
-
-
-def _silent(*_: Any, **__: Any) -> None:
-    """Stands for a router whose code is not here."""
-
-
-def _noting(router: Any, index: int, notes: _Notes) -> Any:
-    def asked(ask: Callable[..., Any]) -> Callable[..., Any]:
-        def noted(*args: Any, **kwargs: Any) -> Any:
-            try:
-                answer = ask(*args, **kwargs)
-            except Exception as error:
-                notes.answers[index] = Raised(f"{type(error).__name__}: {error}")
-                raise
-            notes.answers[index] = as_terms(answer, notes.note_name)
-            return answer
-
-        return noted
-
-    if hasattr(router, "route_for_task"):
-        return SimpleNamespace(route_for_task=asked(router.route_for_task))
-    return asked(router)
 
 
 def _send(app: _App, question: Question) -> None:

@@ -42,7 +42,7 @@ def _keywords(queue: Queue) -> dict[str, Any]:
     return {name: getattr(queue, name) for name in queue.__struct_fields__ if name not in left_out}
 
 
-def as_terms(answer: Any, name_of: Callable[[Broadcast], str]) -> Any:
+def as_terms(answer: Any, name_of: Callable[[Any], str]) -> Any:
     """What a router of the user's code answered, as terms. `name_of` gives a broadcast queue the name to show."""
     if isinstance(answer, Mapping):
         return {name: as_terms(value, name_of) for name, value in answer.items()}

@@ -17,7 +17,8 @@ from workers.destinations.declarations import Declared
 from workers.destinations.question import EXECUTION_OPTIONS, Question
 from workers.destinations.queues import CeleryRaises, Queues
 from workers.destinations.routers import Route, find_route, prepare, with_hidden
-from workers.destinations.terms import Exchange, Queue
+from workers.destinations.settings import check_address
+from workers.destinations.terms import BadQuestion, Exchange, Queue
 
 DELAYED_EXCHANGE = Exchange("celery_delayed_27", "topic")
 DELAY_BITS = 28
@@ -130,6 +131,7 @@ def _route(way: Sending, queues: Queues, answers: Mapping[int, Any]) -> None:
     name = way.call.get("route_name") or question.task
     way.route = with_hidden(find_route(prepared, name, answers), question.settings.hidden_routes, name)
     if way.route.answer:
+        _check_answer(way.route)
         way.route_options = _expand(way.route.answer, queues)
         way.merged = _merge(way.route_options, options)
     elif "queue" not in options:
@@ -137,6 +139,16 @@ def _route(way: Sending, queues: Queues, answers: Mapping[int, Any]) -> None:
         way.merged = _merge(_expand(question.settings.task_default_queue, queues), options)
     else:
         way.merged = options
+
+
+def _check_answer(route: Route) -> None:
+    """What a router answered must be options or a queue's name, else we don't pretend to know what becomes of it."""
+    path = f"conf.task_routes[{route.index}]"
+    if isinstance(route.answer, str):
+        return
+    if not isinstance(route.answer, Mapping) or not all(isinstance(name, str) for name in route.answer):
+        raise BadQuestion(path, "answers with what is neither options nor a queue's name")
+    check_address(route.answer, path)
 
 
 def _expand(given: Any, queues: Queues) -> dict[str, Any]:

@@ -121,9 +121,9 @@ def _source(way: Sending, sources: dict[str, dict[str, Any]], layer: str, key: s
         hides = way.attributes.get(key) is not None
         return Step(layer, key, None, None, f"An explicit None in the call {'hides the task attribute ' + key if hides else 'gives no ' + key}.")
     if real != layer:
-        beaten_by = real or "option"
-        hidden = ", since an explicit None in the call hides it" if layer == "task" and real != "option" else ""
-        why = f"{whose}, which loses to {_NAMES[beaten_by]}{hidden}."
+        hidden = layer == "task" and sources["option"].get(key, "") is None
+        beaten_by = "option" if hidden else real or "option"
+        why = f"{whose}, which {'an explicit None in the call hides' if hidden else 'loses to ' + _NAMES[beaten_by]}."
         if differs and winner(sources, key, LEARNED) == layer:
             why = f"{whose}; by {LEARNED_ORDER} it would win, but Celery merges key by key and asks the router last, so it loses to {_NAMES[beaten_by]}."
         return Step(layer, key, value, beaten_by, why)

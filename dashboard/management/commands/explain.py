@@ -27,10 +27,12 @@ class Command(BaseCommand):
         raise CommandError("only --celery is answered so far")
 
     def explain_tasks(self, file: Path | None) -> None:
+        out = sys.stdout.buffer
+        sys.stdout = sys.stderr  # what a router prints is no answer
         try:
             routers = None if file is None else explain_lines_celery.load_routers(file)
         except explain_lines_celery.RoutersUnreadable as error:
             raise CommandError(str(error)) from error
         for answer in explain_lines_celery.answers(sys.stdin.buffer, routers):
-            sys.stdout.buffer.write(answer + b"\n")
-            sys.stdout.buffer.flush()
+            out.write(answer + b"\n")
+            out.flush()
