@@ -26,7 +26,6 @@ from kombu.common import maybe_declare
 from kombu.messaging import Producer
 from kombu.transport.base import to_rabbitmq_queue_arguments
 
-from workers.destinations import patterns
 from workers.destinations.declarations import Declared, DeclaredBinding, DeclaredExchange, DeclaredQueue
 from workers.destinations.question import EXECUTION_OPTIONS, Question
 from workers.destinations.sending import Outcome
@@ -188,6 +187,7 @@ class _App(Celery):
         self._moment = now
         self._patterns: dict[re.Pattern[str], Pattern] = {}
         self._routers = routers
+        self._matcher = question.matcher
         super().__init__("dry", set_as_current=False, strict_typing=False, loader=_Loader, changes=self._changes(question))
 
     def _changes(self, question: Question) -> dict[str, Any]:
@@ -229,7 +229,7 @@ class _App(Celery):
         told = self._patterns.get(pattern)
         if told is None:
             return pattern
-        return _Guarded(match=lambda name: patterns.matches(told.text, told.flags, name))
+        return _Guarded(match=lambda name: self._matcher.matches(told.text, told.flags, name))
 
     def now(self) -> datetime:
         return self._moment

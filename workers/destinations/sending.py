@@ -129,7 +129,7 @@ def _route(way: Sending, queues: Queues, answers: Mapping[int, Any]) -> None:
     prepared = prepare(question.settings.routers)
     options = _expand(options, queues)
     name = way.call.get("route_name") or question.task
-    way.route = with_hidden(find_route(prepared, name, answers), question.settings.hidden_routes, name)
+    way.route = with_hidden(find_route(prepared, name, answers, question.matcher), question.settings.hidden_routes, name, question.matcher)
     if way.route.answer:
         _check_answer(way.route)
         way.route_options = _expand(way.route.answer, queues)

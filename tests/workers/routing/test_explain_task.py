@@ -169,6 +169,18 @@ def test_a_pattern_that_runs_away_is_given_up():
     assert (found["queue"], found["certain"]) == ("rest", False)
 
 
+def test_many_patterns_that_run_away_cost_no_more_than_a_second():
+    routes = [[[{"$regex": f"(a|aa)+{number}$"}, "q"] for number in range(300)]]
+    began = time.monotonic()
+    assert explain({"conf": {"task_routes": routes}, "task": {"name": "a" * 200 + "!"}})["certain"] is False
+    assert time.monotonic() - began < 3
+
+
+def test_a_pattern_that_would_fill_the_memory_is_refused():
+    for text in ("[a-z]{100000000}", "([a-z]{1000}){1000}"):
+        assert "repeats too much" in explain({"conf": {"task_routes": [[[{"$regex": text}, "q"]]]}, "task": "x"})["error"]
+
+
 def test_no_socket_is_opened_and_no_environment_read(monkeypatch):
     def refuse(*args, **kwargs):
         raise AssertionError("a socket was opened")
