@@ -125,7 +125,7 @@ def _source(way: Sending, sources: dict[str, dict[str, Any]], layer: str, key: s
         beaten_by = "option" if hidden else real or "option"
         why = f"{whose}, which {'an explicit None in the call hides' if hidden else 'loses to ' + _NAMES[beaten_by]}."
         if differs and winner(sources, key, LEARNED) == layer:
-            why = f"{whose}; by {LEARNED_ORDER} it would win, but Celery merges key by key and asks the router last, so it loses to {_NAMES[beaten_by]}."
+            why = f"{whose}; by {LEARNED_ORDER} it would win, but Celery merges key by key and a router's value comes last, so it loses to {_NAMES[beaten_by]}."
         return Step(layer, key, value, beaten_by, why)
     lost_to, reason = _fate(way, sources, key)
     if lost_to:
