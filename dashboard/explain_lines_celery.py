@@ -21,7 +21,7 @@ class RoutersUnreadable(Exception):
 
 def answer_line(line: bytes, routers: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The answer to one question; a line that is no JSON gets one with an error too."""
-    nothing = dict.fromkeys(("queue", "exchange", "exchange_type", "routing_key"))
+    nothing: dict[str, Any] = dict.fromkeys(("queue", "exchange", "exchange_type", "routing_key"))
     unanswered = {**nothing, "certain": True, "steps": [], "broker": None}
     if len(line) > LONGEST_LINE_BYTES:
         return {**unanswered, "error": f"BadQuestion: question is longer than {LONGEST_LINE_BYTES} bytes"}

@@ -10,27 +10,28 @@ import contextlib
 import logging
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
-import kombu
 from celery import Celery, chain, group
 from celery.app import routes
 from celery.app.amqp import AMQP
 from celery.backends.base import DisabledBackend
 from celery.loaders.base import BaseLoader
-from kombu.common import Broadcast
+from kombu.common import maybe_declare
+from kombu.messaging import Producer
 from kombu.transport.base import to_rabbitmq_queue_arguments
 
-from workers.destinations import patterns
 from workers.destinations.declarations import Declared, DeclaredBinding, DeclaredExchange, DeclaredQueue
 from workers.destinations.question import EXECUTION_OPTIONS, Question
-from workers.destinations.routers import Raised, router_name
 from workers.destinations.sending import Outcome
-from workers.destinations.terms import BROADCAST_NAME, Binding, Exchange, Pattern, Queue, Router
+from workers.destinations.terms import BROADCAST_NAME, Pattern, Queue
+from workers.kombu_entities import as_terms, entity
+from workers.router_functions import find_router, noting, silent
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 _CONF = (
@@ -53,17 +54,17 @@ class DryRun:
 
 def run(question: Question, routers: Mapping[str, Any] | None = None, now: datetime | None = None) -> DryRun:
     """The outcome of Celery's routing code. `routers` are functions of the user's code by name; without them they count as having no opinion."""
-    app = _App(question, routers or {}, now or datetime.now(UTC))
+    notes = _Notes()
     running = _RUNNING.set(True)
     try:
-        _send(app, question)
-        outcome = app.notes.outcome()
+        with _App(question, routers or {}, now or datetime.now(UTC), notes) as app:
+            _send(app, question)
+        outcome = notes.outcome()
     except Exception as error:  # noqa: BLE001  what Celery and the user's routers raise is the answer
         outcome = Outcome(priority=None, error=f"{type(error).__name__}: {_words(error)}")
     finally:
         _RUNNING.reset(running)
-        app.close()
-    return DryRun(outcome, app.notes.answers)
+    return DryRun(outcome, notes.answers)
 
 
 def _words(error: BaseException) -> str:
@@ -94,7 +95,10 @@ class _Notes:
         """The name of a broadcast queue without what is made up anew in each process."""
         return None if name is None else self.made_up.get(name, name)
 
-    def note_name(self, queue: Broadcast) -> str:
+    def note_answer(self, index: int, answer: Any) -> None:
+        self.answers[index] = as_terms(answer, self.note_name)
+
+    def note_name(self, queue: Any) -> str:
         self.made_up[queue.name] = _UUID.sub(BROADCAST_NAME.partition(".")[2], queue.name)
         return self.made_up[queue.name]
 
@@ -104,7 +108,7 @@ class _Loader(BaseLoader):
         return {}
 
 
-class _Producer(kombu.Producer):
+class _Producer(Producer):
     """Notes its first publish and what that declares."""
 
     connection: Any = None
@@ -114,19 +118,21 @@ class _Producer(kombu.Producer):
         self.notes = notes
         self.connection = SimpleNamespace(_reraise_as_library_errors=contextlib.nullcontext, declared_entities=set())
 
-    def publish(self, body: Any, **options: Any) -> Any:
+    def publish(self, body: Any, **options: Any) -> Any:  # type: ignore[override]
         return super().publish(body, **{**options, "retry": False})
 
     def _prepare(self, body: Any, *_: Any, **__: Any) -> tuple[Any, str, str]:
         return body, "application/json", "utf-8"  # the content has no part in routing
 
-    def _publish(self, body: Any, priority: Any, content_type: Any, content_encoding: Any, headers: Any, properties: Any, routing_key: Any, mandatory: Any, immediate: Any, exchange: Any, declare: Any, *_: Any) -> None:
+    def _publish(self, body: Any, priority: Any, *rest: Any) -> None:
+        """In kombu's order: content type and encoding, headers, properties, routing key, mandatory, immediate, exchange, declare, and more."""
+        routing_key, exchange, declare = rest[4], rest[7], rest[8]
         if self.notes.sent is not None:
             return
         self.notes.sent = {"exchange": exchange, "routing_key": routing_key, "priority": priority}
         channel = _Channel(self.connection, self.notes)
-        for entity in declare:
-            kombu.common.maybe_declare(entity, channel)
+        for declared in declare:
+            maybe_declare(declared, channel)
 
 
 class _Channel:
@@ -172,15 +178,16 @@ class _AMQP(AMQP):
 
 
 class _App(Celery):
-    builtin_fixups = frozenset()
+    builtin_fixups: frozenset[str] = frozenset()
     amqp_cls = _AMQP
     loader_cls = _Loader
 
-    def __init__(self, question: Question, routers: Mapping[str, Any], now: datetime) -> None:
-        self.notes = _Notes()
+    def __init__(self, question: Question, routers: Mapping[str, Any], now: datetime, notes: _Notes) -> None:
+        self.notes = notes
         self._moment = now
         self._patterns: dict[re.Pattern[str], Pattern] = {}
         self._routers = routers
+        self._matcher = question.matcher
         super().__init__("dry", set_as_current=False, strict_typing=False, loader=_Loader, changes=self._changes(question))
 
     def _changes(self, question: Question) -> dict[str, Any]:
@@ -200,7 +207,7 @@ class _App(Celery):
         if isinstance(router, Mapping | list):
             return self._built(router)
         found = find_router(router, self._routers)
-        return _silent if found is None else _noting(found, index, self.notes)
+        return silent if found is None else noting(found, partial(self.notes.note_answer, index))
 
     def _built(self, value: Any) -> Any:
         """Terms as kombu entities."""
@@ -222,7 +229,7 @@ class _App(Celery):
         told = self._patterns.get(pattern)
         if told is None:
             return pattern
-        return _Guarded(match=lambda name: patterns.matches(told.text, told.flags, name))
+        return _Guarded(match=lambda name: self._matcher.matches(told.text, told.flags, name))
 
     def now(self) -> datetime:
         return self._moment
@@ -237,84 +244,6 @@ class _App(Celery):
 
 class _Guarded(SimpleNamespace):
     __hash__ = object.__hash__  # type: ignore[assignment]
-
-
-def entity(value: Any) -> Any:
-    """The kombu entity of a term; anything else as it is."""
-    if isinstance(value, Exchange):
-        return kombu.Exchange(
-            value.name,
-            value.type,
-            durable=value.durable,
-            auto_delete=value.auto_delete,
-            arguments=value.arguments,
-            delivery_mode=value.delivery_mode,
-            no_declare=value.no_declare,
-            passive=value.passive,
-        )
-    if isinstance(value, Binding):
-        return kombu.binding(entity(value.exchange), value.routing_key, value.arguments)
-    if not isinstance(value, Queue):
-        return value
-    keywords = _keywords(value)
-    exchange = None if value.exchange is None else entity(value.exchange)
-    if not value.broadcast:
-        return kombu.Queue(value.name, exchange, value.routing_key, bindings=[entity(each) for each in value.bindings], **keywords)
-    unique = value.name.endswith("<uuid>")
-    own = value.name.removesuffix(".<uuid>") if unique else value.name
-    return Broadcast("", own, unique, exchange=exchange, routing_key=value.routing_key, **keywords)
-
-
-def _keywords(queue: Queue) -> dict[str, Any]:
-    left_out = ("name", "exchange", "routing_key", "bindings", "broadcast", "serial")
-    return {name: getattr(queue, name) for name in queue.__struct_fields__ if name not in left_out}
-
-
-def find_router(router: Any, routers: Mapping[str, Any]) -> Any:
-    """The object of the user's file that a `$router`, or a text like "routers.by_name", names; None if it isn't there."""
-    name = router_name(router)
-    if isinstance(router, Router):
-        return routers.get(name)
-    module, _, attribute = name.replace(":", ".").rpartition(".")
-    found = routers.get(attribute) if module == "routers" else None
-    return found() if isinstance(found, type) and hasattr(found, "route_for_task") else found
-
-
-def _silent(*_: Any, **__: Any) -> None:
-    """Stands for a router whose code is not here."""
-
-
-def _noting(router: Any, index: int, notes: _Notes) -> Any:
-    def asked(ask: Callable[..., Any]) -> Callable[..., Any]:
-        def noted(*args: Any, **kwargs: Any) -> Any:
-            try:
-                answer = ask(*args, **kwargs)
-            except Exception as error:
-                notes.answers[index] = Raised(f"{type(error).__name__}: {error}")
-                raise
-            notes.answers[index] = _as_terms(answer, notes)
-            return answer
-
-        return noted
-
-    if hasattr(router, "route_for_task"):
-        return SimpleNamespace(route_for_task=asked(router.route_for_task))
-    return asked(router)
-
-
-def _as_terms(answer: Any, notes: _Notes) -> Any:
-    if isinstance(answer, Mapping):
-        return {name: _as_terms(value, notes) for name, value in answer.items()}
-    if isinstance(answer, kombu.Exchange):
-        return Exchange(**{name: getattr(answer, name) for name in Exchange.__struct_fields__})
-    if isinstance(answer, kombu.Queue):
-        plain = {name: getattr(answer, name) for name in _keywords(Queue()) if getattr(answer, name) is not None}
-        exchange = None if answer.exchange is None else _as_terms(answer.exchange, notes)
-        bindings = tuple(Binding(_as_terms(each.exchange, notes), each.routing_key, each.arguments) for each in answer.bindings)
-        broadcast = isinstance(answer, Broadcast)
-        name = notes.note_name(answer) if broadcast else answer.name
-        return Queue(name, exchange, answer.routing_key or "", bindings=bindings, broadcast=broadcast, **plain)
-    return answer
 
 
 def _send(app: _App, question: Question) -> None:

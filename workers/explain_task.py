@@ -63,7 +63,9 @@ def answer(told: Any, routers: Mapping[str, Any] | None = None, now: datetime | 
 
 
 def _know_routers(question: Question, routers: Mapping[str, Any] | None) -> None:
-    for index, router in enumerate(question.settings.routers if routers is not None else ()):
+    if routers is None:
+        return
+    for index, router in enumerate(question.settings.routers):
         if isinstance(router, Router) and router.name not in routers:
             raise BadQuestion(f"conf.task_routes[{index}]", f"names a router {router.name!r} that the file of routers does not hold")
 

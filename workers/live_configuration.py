@@ -69,8 +69,8 @@ def question(live: LiveConfiguration, task: str, **rest: Any) -> dict[str, Any]:
 def told_apart(answer: Mapping[str, Any], sent: Mapping[str, Any]) -> str | None:
     """How a task-sent event contradicts what the worker's configuration says; None if it doesn't.
 
-    >>> told_apart({"queue": "mail", "exchange": "", "routing_key": "mail"}, {"queue": "celery", "exchange": "", "routing_key": "celery"})
-    "The sender really used queue 'celery', routing_key 'celery' where this configuration says queue 'mail', routing_key 'mail': its own configuration or options differ."
+    >>> told_apart({"queue": "mail"}, {"queue": "celery"})
+    "The sender really used queue 'celery' where this configuration says queue 'mail': its own configuration or options differ."
     """
     keys = [key for key in ("queue", "exchange", "routing_key") if (sent.get(key) or "") != (answer.get(key) or "")]
     if not keys:
@@ -158,7 +158,7 @@ def _router(told: Any, unknown: list[str]) -> Any:
         unknown.append(f"The router {told} is code of the application: its answers are unknown.")
         return told
     pairs: Iterable[Any] = told.items() if isinstance(told, dict) else told if isinstance(told, list) else ()
-    found = []
+    found: list[Any] = []
     for pair in pairs:
         if not isinstance(pair, list | tuple) or len(pair) != 2 or not isinstance(pair[0], str):
             found.append(pair)
@@ -197,7 +197,7 @@ def _pattern(shown: str) -> Any:
 
 def _annotations(told: Any, unknown: list[str]) -> Any:
     entries = told if isinstance(told, list) else [told]
-    found = []
+    found: list[Any] = []
     for one in entries:
         if not isinstance(one, dict):
             unknown.append(f"The annotation {str(one)[:80]} is code of the application: what it sets is unknown.")

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from workers.destinations.declarations import Predeclared, read_predeclared
+from workers.destinations.patterns import Matcher
 from workers.destinations.settings import Mapped, Settings, check_address, read_settings
 from workers.destinations.terms import BadQuestion, Decoder, number, table
 
@@ -60,6 +61,7 @@ class Question(msgspec.Struct, frozen=True):
     args: list[Any]
     kwargs: dict[str, Any]
     predeclared: Predeclared
+    matcher: Matcher
 
 
 def read_question(told: Any) -> Question:
@@ -96,6 +98,7 @@ def read_question(told: Any) -> Question:
         args=args,
         kwargs=_table_of(told, "kwargs"),
         predeclared=read_predeclared(decoder.decode(_table_of(told, "predeclare"), "predeclare")),
+        matcher=Matcher(),
     )
 
 

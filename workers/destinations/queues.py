@@ -97,7 +97,7 @@ def _from_table(name: str, told: dict[str, Any]) -> Queue:
         delivery_mode=told.get("delivery_mode"),
     )
     keywords = queue_keywords({key: value for key, value in told.items() if key not in ("durable", "auto_delete")}, path)
-    queue = Queue(
+    return Queue(
         name,
         None if bindings else exchange,
         binding_key,
@@ -106,7 +106,6 @@ def _from_table(name: str, told: dict[str, Any]) -> Queue:
         bindings=bindings,
         **keywords,
     )
-    return queue
 
 
 def _first_told(told: dict[str, Any], *names: str, otherwise: bool) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from workers.destinations import patterns
+from workers.destinations.patterns import Matcher
 from workers.destinations.queues import CeleryRaises
 from workers.destinations.terms import Hidden, Pattern, Router
 
@@ -54,7 +54,7 @@ class RouteTable:
         except (ValueError, TypeError) as error:
             raise CeleryRaises(f"{type(error).__name__}: {error}") from None
 
-    def find(self, name: str) -> tuple[Any, str, list[str]]:
+    def find(self, name: str, matcher: Matcher) -> tuple[Any, str, list[str]]:
         """Options or None; the entry that matched; the patterns that took too long."""
         slow: list[str] = []
         if name in self.exact:
@@ -63,7 +63,7 @@ class RouteTable:
             if isinstance(key, str):
                 matched: bool | None = fnmatch.fnmatchcase(name, key)
             else:
-                matched = patterns.matches(key.text, key.flags, name)
+                matched = matcher.matches(key.text, key.flags, name)
             if matched is None:
                 slow.append(str(key.text if isinstance(key, Pattern) else key))
             elif matched:
@@ -86,16 +86,16 @@ def prepare(routers: list[Any]) -> list[Any]:
     return [RouteTable(router) if isinstance(router, Mapping | list) else router for router in routers]
 
 
-def find_route(prepared: list[Any], name: str, answers: Mapping[int, Any]) -> Route:
+def find_route(prepared: list[Any], name: str, answers: Mapping[int, Any], matcher: Matcher) -> Route:
     """The first answer that is not None, even an empty one. Raises CeleryRaises.
 
-    >>> find_route(prepare([{"feed.*": "feeds"}]), "feed.import", {}).answer
+    >>> find_route(prepare([{"feed.*": "feeds"}]), "feed.import", {}, Matcher()).answer
     {'queue': 'feeds'}
     """
     opaque: list[Opaque] = []
     for index, router in enumerate(prepared):
         if isinstance(router, RouteTable):
-            answer, entry, slow = router.find(name)
+            answer, entry, slow = router.find(name, matcher)
             opaque += [Opaque(index, pattern, "took longer than 50 ms and was given up") for pattern in slow]
         elif index in answers:
             answer, entry = answers[index], router_name(router)
@@ -109,13 +109,13 @@ def find_route(prepared: list[Any], name: str, answers: Mapping[int, Any]) -> Ro
     return Route(None, opaque=tuple(opaque))
 
 
-def with_hidden(route: Route, hidden: Iterable[Hidden], name: str) -> Route:
+def with_hidden(route: Route, hidden: Iterable[Hidden], name: str, matcher: Matcher) -> Route:
     """The route, and the masked entries that may have answered in its place (or that hold more than is shown)."""
     found = list(route.opaque)
     for one in hidden:
         asked = route.answer is None or one.index <= route.index
         table = RouteTable([[one.entry, {}]])
-        if asked and table.find(name)[0] is not None and (one.field is None or (one.index, _shown(one.entry)) == (route.index, route.entry)):
+        if asked and table.find(name, matcher)[0] is not None and (one.field is None or (one.index, _shown(one.entry)) == (route.index, route.entry)):
             what = "its answer" if one.field is None else f"its {one.field}"
             found.append(Opaque(one.index, f"the route {_shown(one.entry)!r}", f"hides {what} (Celery masks what looks like a secret)"))
     return msgspec.structs.replace(route, opaque=tuple(found))

@@ -17,7 +17,8 @@ from workers.destinations.declarations import Declared
 from workers.destinations.question import EXECUTION_OPTIONS, Question
 from workers.destinations.queues import CeleryRaises, Queues
 from workers.destinations.routers import Route, find_route, prepare, with_hidden
-from workers.destinations.terms import Exchange, Queue
+from workers.destinations.settings import check_address
+from workers.destinations.terms import BadQuestion, Exchange, Queue
 
 DELAYED_EXCHANGE = Exchange("celery_delayed_27", "topic")
 DELAY_BITS = 28
@@ -115,8 +116,8 @@ def _attributes(question: Question) -> dict[str, Any]:
             found[name] = default
     tables = [table for table in settings.task_annotations or () if isinstance(table, dict)]
     for key in (question.task, "*"):
-        table = next((table[key] for table in tables if key in table), {})
-        found.update({name: value for name, value in table.items() if name in EXECUTION_OPTIONS})
+        annotated: dict[str, Any] = next((table[key] for table in tables if key in table), {})
+        found.update({name: value for name, value in annotated.items() if name in EXECUTION_OPTIONS})
     return found
 
 
@@ -128,8 +129,9 @@ def _route(way: Sending, queues: Queues, answers: Mapping[int, Any]) -> None:
     prepared = prepare(question.settings.routers)
     options = _expand(options, queues)
     name = way.call.get("route_name") or question.task
-    way.route = with_hidden(find_route(prepared, name, answers), question.settings.hidden_routes, name)
+    way.route = with_hidden(find_route(prepared, name, answers, question.matcher), question.settings.hidden_routes, name, question.matcher)
     if way.route.answer:
+        _check_answer(way.route)
         way.route_options = _expand(way.route.answer, queues)
         way.merged = _merge(way.route_options, options)
     elif "queue" not in options:
@@ -137,6 +139,16 @@ def _route(way: Sending, queues: Queues, answers: Mapping[int, Any]) -> None:
         way.merged = _merge(_expand(question.settings.task_default_queue, queues), options)
     else:
         way.merged = options
+
+
+def _check_answer(route: Route) -> None:
+    """What a router answered must be options or a queue's name, else we don't pretend to know what becomes of it."""
+    path = f"conf.task_routes[{route.index}]"
+    if isinstance(route.answer, str):
+        return
+    if not isinstance(route.answer, Mapping) or not all(isinstance(name, str) for name in route.answer):
+        raise BadQuestion(path, "answers with what is neither options nor a queue's name")
+    check_address(route.answer, path)
 
 
 def _expand(given: Any, queues: Queues) -> dict[str, Any]:
@@ -216,7 +228,8 @@ def _refuse(way: Sending, taken: Collection[str], function: str) -> None:
 def _address(way: Sending, queues: Queues) -> None:
     """The exchange and key that are published to: celery/app/amqp.py send_task_message."""
     options = way.merged
-    exchange, key, queue = options.get("exchange"), options.get("routing_key"), options.get("queue")
+    exchange, key = options.get("exchange"), options.get("routing_key")
+    queue: Queue | None = options.get("queue")
     if queue is None and exchange is None:
         way.queue_is_default = True
         try:
@@ -231,7 +244,7 @@ def _address(way: Sending, queues: Queues) -> None:
     if (not exchange or not key) and kind == "direct":
         way.shortcut = True
         exchange, key = "", queue.name if queue is not None else None
-    elif exchange is None:
+    elif exchange is None and queue is not None:
         if queue.exchange is None:
             raise CeleryRaises("AttributeError: 'NoneType' object has no attribute 'name'")
         exchange = queue.exchange.name or queues.default_exchange

@@ -99,12 +99,8 @@ def _sources(way: Sending) -> list[Step]:
     sources, differing = given(way), differing_keys(way)
     found = []
     for layer in LAYERS:
-        for key in KEYS:
-            if key in sources[layer]:
-                found.append(_source(way, sources, layer, key, key in differing))
-    for key in way.call:
-        if key not in _PUBLISH_OPTIONS:
-            found.append(Step("option", key, plain(way.call[key]), None, f"Celery knows no option {key} of a publish, so it changes nothing (a router may read it)."))
+        found += [_source(way, sources, layer, key, key in differing) for key in KEYS if key in sources[layer]]
+    found += [_without_effect(way, key) for key in way.call if key not in _PUBLISH_OPTIONS]
     if "exchange_type" in way.question.attributes:
         kind = way.question.attributes["exchange_type"]
         found.append(Step("task", "exchange_type", plain(kind), None, "Celery does not take exchange_type from a task's attributes, so it changes nothing."))
@@ -113,19 +109,24 @@ def _sources(way: Sending) -> list[Step]:
     return found
 
 
+def _without_effect(way: Sending, key: str) -> Step:
+    return Step("option", key, plain(way.call[key]), None, f"Celery knows no option {key} of a publish, so it changes nothing (a router may read it).")
+
+
 def _source(way: Sending, sources: dict[str, dict[str, Any]], layer: str, key: str, differs: bool) -> Step:
     value = plain(sources[layer][key])
     real = winner(sources, key)
     whose = f"{_whose(way, layer)} {key} {value!r}"
     if value is None:
-        hidden = key in way.attributes and way.attributes[key] is not None
-        return Step(layer, key, None, None, f"An explicit None in the call {'hides the task attribute ' + key if hidden else 'gives no ' + key}.")
+        hides = way.attributes.get(key) is not None
+        return Step(layer, key, None, None, f"An explicit None in the call {'hides the task attribute ' + key if hides else 'gives no ' + key}.")
     if real != layer:
-        lost_to = real or "option"
-        why = f"{whose}, which loses to {_NAMES[lost_to]}{', since an explicit None hides it' if layer == 'task' and real != 'option' else ''}."
+        hidden = layer == "task" and sources["option"].get(key, "") is None
+        beaten_by = "option" if hidden else real or "option"
+        why = f"{whose}, which {'an explicit None in the call hides' if hidden else 'loses to ' + _NAMES[beaten_by]}."
         if differs and winner(sources, key, LEARNED) == layer:
-            why = f"{whose}, which loses to {_NAMES[lost_to]}, because Celery merges key by key and the router comes last, though by {LEARNED_ORDER} it would win."
-        return Step(layer, key, value, lost_to, why)
+            why = f"{whose}; by {LEARNED_ORDER} it would win, but Celery merges key by key and a router's value comes last, so it loses to {_NAMES[beaten_by]}."
+        return Step(layer, key, value, beaten_by, why)
     lost_to, reason = _fate(way, sources, key)
     if lost_to:
         return Step(layer, key, value, lost_to, f"{whose}, which {reason}.")
@@ -165,7 +166,8 @@ def _queue(way: Sending) -> list[Step]:
         return [*found, Step("queue", "routing_key", "", None, why)]
     if way.shortcut and queue is not None:
         why = f"The exchange type is direct, so Celery publishes to the default exchange with the queue's name {queue.name!r} as key; bindings are not used."
-        return [*found, Step("queue", "exchange", "", None, why), Step("queue", "routing_key", queue.name, None, f"The queue's name {queue.name!r} is the key.")]
+        key = Step("queue", "routing_key", queue.name, None, f"The queue's name {queue.name!r} is the key.")
+        return [*found, Step("queue", "exchange", "", None, why), key]
     if way.merged.get("exchange") is not None or queue is None:
         return found
     why = f"Queue {queue.name!r} belongs to exchange {out.exchange!r} of type {way.exchange_type}, which is published to."
@@ -188,7 +190,8 @@ def _delay(way: Sending) -> list[Step]:
     if way.delay is not None:
         seconds, own = way.delay
         why = f"Queue {way.quorum_queue!r} is a quorum queue, so the task waits {seconds} s in RabbitMQ's delay exchanges and then goes on by the key {own!r}."
-        return [Step("delayed", "exchange", DELAYED_EXCHANGE.name, None, why), Step("delayed", "routing_key", way.outcome.routing_key, None, f"The delay of {seconds} s in binary, then the queue's own key.")]
+        delayed_key = Step("delayed", "routing_key", way.outcome.routing_key, None, f"The delay of {seconds} s in binary, then the queue's own key.")
+        return [Step("delayed", "exchange", DELAYED_EXCHANGE.name, None, why), delayed_key]
     if way.direct_delay:
         why = "Native delayed delivery does not work with a direct exchange, so the task is sent at once and a worker holds it until its time."
     elif way.quorum_queue is not None:

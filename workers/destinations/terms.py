@@ -147,9 +147,10 @@ class Decoder:
         return build(inner, path)
 
     def _queue(self, told: dict[str, Any], path: str) -> Queue:
-        exchange, bindings = told.get("exchange"), told.get("bindings") or []
-        if isinstance(exchange, list):
-            exchange, bindings = None, [*bindings, *exchange]
+        exchange: Any = told.get("exchange")
+        bindings: Any = told.get("bindings") or []
+        if isinstance(exchange, list) and isinstance(bindings, list):
+            exchange, bindings = None, exchange + bindings
         if not isinstance(bindings, list) or not all(isinstance(each, Binding) for each in bindings):
             raise BadQuestion(f"{path}.bindings", "must be a list of $binding")
         found = Queue(

@@ -34,11 +34,12 @@ class Command(BaseCommand):
     def run_from_argv(self, argv: list[str]) -> None:
         """As Django's, but without settings and database connections. Always raises SystemExit."""
         self._called_from_command_line = True  # a wrong call prints its usage instead of raising
+        out = sys.stdout
         options = vars(self.create_parser(argv[0], argv[1]).parse_args(argv[2:]))
         try:
-            status = answer_all(sys.stdin.buffer, sys.stdout.buffer, self.answerer(options))
+            status = answer_all(sys.stdin.buffer, out.buffer, self.answerer(options))
         except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left; Python must not complain when it closes stdout
+            os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())  # the reader left; Python must not complain when it closes stdout
             status = 1
         except KeyboardInterrupt:
             status = 130
@@ -52,6 +53,7 @@ class Command(BaseCommand):
         if not options.get("celery"):
             return answer_line
         file = options.get("routers")
+        sys.stdout = sys.stderr  # what a router prints is no answer; the answers' stream is taken before
         try:
             routers = None if file is None else explain_lines_celery.load_routers(file)
         except explain_lines_celery.RoutersUnreadable as error:

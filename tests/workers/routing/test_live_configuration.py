@@ -65,12 +65,16 @@ def test_a_compiled_pattern_is_read_back():
 
 def test_masked_queues_of_the_table_form_are_read_from_active_queues():
     active = [{"name": "feeds", "exchange": {"name": "media", "type": "topic"}, "routing_key": "feed.#"}]
-    live = live_configuration.read({"task_queues": {"feeds": {"exchange": "media", "exchange_type": "topic", "routing_key": MASK}, "other": {"binding_key": MASK}}}, [], active)
+    live = live_configuration.read(
+        {"task_queues": {"feeds": {"exchange": "media", "exchange_type": "topic", "routing_key": MASK}, "other": {"binding_key": MASK}}}, [], active
+    )
     assert explain(live_configuration.question(live, "x", options={"queue": "feeds"}))["routing_key"] == "feed.#"
     assert live.unknown == ["Queue 'other' of task_queues hides binding_key."]
 
 
-@pytest.mark.parametrize("conf", [None, [], "x", {"task_queues": 7, "task_routes": 7}, {"task_queues": [None, "q"], "task_routes": [7, [7]], "task_annotations": 7}])
+@pytest.mark.parametrize(
+    "conf", [None, [], "x", {"task_queues": 7, "task_routes": 7}, {"task_queues": [None, "q"], "task_routes": [7, [7]], "task_annotations": 7}]
+)
 def test_strange_answers_of_a_worker_are_survived(conf):
     live = live_configuration.read(conf, ["", 7, "name [queue"], [7, {"name": None}])
     assert isinstance(explain(live_configuration.question(live, "x")), dict)

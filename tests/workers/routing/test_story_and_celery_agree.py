@@ -111,12 +111,21 @@ def test_the_story_ends_where_celery_goes(routers, told):
 
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6) | st.sampled_from(["$queue", "$regex", "$exchange", "name", "queue"]), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(max_size=6) | st.sampled_from(["$queue", "$regex", "$exchange", "name", "queue"]), inner, max_size=3)
+    ),
     max_leaves=8,
 )
-broken = st.fixed_dictionaries({"conf": some(task_queues=anything, task_routes=anything, task_annotations=anything, task_default_queue=anything), "task": anything}) | anything
+broken = (
+    st.fixed_dictionaries({"conf": some(task_queues=anything, task_routes=anything, task_annotations=anything, task_default_queue=anything), "task": anything})
+    | anything
+)
 half_broken = st.fixed_dictionaries(
-    {"conf": some(task_queues=anything, task_routes=anything | st.dictionaries(pattern, anything), task_annotations=anything), "task": st.just({"name": "tasks.add"})},
+    {
+        "conf": some(task_queues=anything, task_routes=anything | st.dictionaries(pattern, anything), task_annotations=anything),
+        "task": st.just({"name": "tasks.add"}),
+    },
     optional={"options": st.dictionaries(st.sampled_from(["queue", "exchange", "priority", "eta", "declare", "headers"]), anything), "predeclare": anything},
 )
 
