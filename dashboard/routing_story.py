@@ -183,7 +183,14 @@ def task_headline(answer: JSON, task: str) -> tuple[str, list[Span]]:
         return "warning", [Span(task, True), Span(" reaches "), *where, Span(".")]
     idle = [one["queue"] for one in broker["after"] if one["consumers"] == 0]
     if idle:
-        return "warning", [Span(task, True), Span(" goes to "), *where, Span(" and waits: nobody consumes "), Span(formatting.listed(idle[:5]), True), Span(".")]
+        return "warning", [
+            Span(task, True),
+            Span(" goes to "),
+            *where,
+            Span(" and waits: nobody consumes "),
+            Span(formatting.listed(idle[:5]), True),
+            Span("."),
+        ]
     return "ok" if answer["certain"] else "unknown", [Span(task, True), Span(" goes to "), *where, Span(".")]
 
 
@@ -293,7 +300,9 @@ def _risks(one: JSON) -> list[Risk]:
     if one["delivery_limit"] is not None:
         found.append(Risk("notice", queue, f"gives a message up after it came back {one['delivery_limit']:,} times."))
     if dead and not dead["queues"]:
-        found.append(Risk("warning", queue, f"names {dead['exchange'] or 'the default exchange'} for dead letters, which leads them to no queue: they are dropped."))
+        found.append(
+            Risk("warning", queue, f"names {dead['exchange'] or 'the default exchange'} for dead letters, which leads them to no queue: they are dropped.")
+        )
     elif dead:
         found.append(Risk("notice", queue, f"sends dead letters to {formatting.listed(dead['queues'][:5])}."))
     if dead and dead["cycle"]:
@@ -305,4 +314,3 @@ def _risks(one: JSON) -> list[Risk]:
 
 def _ms(milliseconds: int) -> str:
     return f"{milliseconds:,} ms" if milliseconds < 10_000 else formatting.duration(milliseconds / 1000)
-

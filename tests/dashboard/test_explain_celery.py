@@ -26,7 +26,7 @@ def explain(lines, tmp_path, *arguments):
 
 def test_each_line_gets_its_answer_and_bad_ones_too(tmp_path):
     status, answers, _ = explain([QUESTION, "", "no json", {"conf": 7}], tmp_path, "--routers", str(FILE))
-    assert status == 0
+    assert status == 1
     assert [(answer["queue"], (answer["error"] or "").partition(" ")[0]) for answer in answers] == [
         ("video", ""),
         (None, "BadQuestion:"),
@@ -48,5 +48,5 @@ def test_a_file_that_cannot_be_loaded_is_said(tmp_path):
     file = tmp_path / "broken.py"
     file.write_text("import nothing_of_that_name")
     status, answers, errors = explain([QUESTION], tmp_path, "--routers", str(file))
-    assert (status, answers) == (1, [])
+    assert (status, answers) == (2, [])
     assert "nothing_of_that_name" in errors
