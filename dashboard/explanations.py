@@ -85,7 +85,7 @@ def explain_message(place: Place, asked: Mapping[str, Any]) -> JSON:
 def _seen(answer: JSON, place: Place) -> JSON:
     """The answer with who takes from its queues, and with what can't be seen."""
     for one in answer["after"]:
-        one["consumers"] = place.consumers.get(one["queue"])
+        one["consumers"] = place.consumers.get(one["queue"], one["consumers"])
         behind = place.workers.get(one["queue"])
         if one["consumers"] is not None:
             one["workers"] = [msgspec.structs.asdict(worker) for worker in behind or ()]
@@ -113,10 +113,20 @@ def explain_live_task(place: Place, told: Mapping[str, Any], attributes: Mapping
     broker = None
     if answer.error is None and answer.exchange is not None and answer.routing_key is not None:
         router = VirtualHostRouter.from_topology(_with_declared(place.topology, answer.existing), place.version)
-        broker = _seen(explain(router, _message(answer, question)), place)
+        broker = _seen(_made(explain(router, _message(answer, question)), place), place)
     shown = answer.as_json(broker)
     shown["certain"] = shown["certain"] and not unknown and (broker is None or broker["certain"])
     return {**shown, "unknown": unknown}
+
+
+def _made(answer: JSON, place: Place) -> JSON:
+    """The answer with a word on queues that exist only once the sender has declared them; nobody can consume those yet."""
+    existing = {queue.name for queue in place.topology.queues}
+    for one in answer["after"]:
+        if one["queue"] not in existing:
+            one["doubts"] = [*one["doubts"], "does not exist in the broker now: Celery makes it when it sends, unless the sender’s settings forbid it."]
+            one["consumers"] = None if place.unknown else 0
+    return answer
 
 
 def explain_told_task(told: Mapping[str, Any]) -> JSON:

@@ -244,7 +244,9 @@ def _stop(step: JSON, address: Address) -> Stop:
     heading, icon = headings.get(step["via"], (name, "arrows-split"))
     others = [(other["why"], other["count"]) for other in step["others"]]
     total = len(step["bindings"]) + sum(count for _, count in others)
-    counted = f"{total:,} {'binding' if total == 1 else 'bindings'}: {matched or 'none'} {'matches' if matched == 1 else 'match'}"
+    counted = (
+        f"{total:,} {'binding' if total == 1 else 'bindings'}: {matched or 'none'} {'matches' if matched == 1 else 'match'}" if total else "It has no bindings"
+    )
     says = "The default exchange takes the routing key for a queue’s name." if not step["exchange"] else TYPES.get(step["type"], f"Its type is {step['type']}.")
     lines = [_binding(one, step, address) for one in step["bindings"][:MOST_BINDINGS]]
     return Stop(

@@ -139,6 +139,12 @@ def test_why_a_task_waits_in_a_queue_that_nobody_consumes(person: Client, broker
     assert "It reaches reports, but nobody consumes reports: there it waits." in message
 
 
+def test_a_queue_that_only_celery_would_make_is_said(person: Client, broker: Broker) -> None:
+    words = read(person, of="task", task="shop.pay", queue="new", conf="{}")
+    assert "shop.pay goes to queue new and waits: nobody consumes new." in words
+    assert "new does not exist in the broker now: Celery makes it when it sends" in words
+
+
 def test_who_takes_it_is_linked_to_its_worker_node(person: Client, broker: Broker) -> None:
     source = page(person, exchange="shop.orders", routing_key="order.new.eu")
     worker = Worker.objects.get()
