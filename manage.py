@@ -7,6 +7,10 @@ import sys
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
+    if sys.argv[1:2] == ["explain"]:  # needs neither settings nor a database, and starts ten times as fast without
+        from dashboard.management.commands.explain import Command
+
+        Command().run_from_argv(sys.argv)
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 

@@ -29,6 +29,7 @@ PAGES = (
     ("Exchanges", "exchanges", "arrows-split", ("exchanges", "exchange")),
     ("Workers", "workers", "cpu", ("workers", "worker")),
     ("Tasks", "tasks", "checklist", ("tasks", "task")),
+    ("Why", "routing", "route", ("routing",)),
     ("Send", "send", "send", ("send", "send_now")),
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, path
 
 from dashboard.api.routes import api
-from dashboard.views import account, exchange, exchanges, glossary, health, overview, queue, queues, send, task, tasks, theme, worker, workers
+from dashboard.views import account, exchange, exchanges, glossary, health, overview, queue, queues, routing, send, task, tasks, theme, worker, workers
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", overview.page, name="overview"),
@@ -17,6 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("workers/<int:pk>/", worker.page, name="worker"),
     path("tasks/", tasks.page, name="tasks"),
     path("tasks/<int:pk>/", task.page, name="task"),
+    path("routing/", routing.page, name="routing"),
     path("send/", send.page, name="send"),
     path("send/now/", send.now, name="send_now"),
     path("glossary/", glossary.page, name="glossary"),

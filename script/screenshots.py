@@ -53,6 +53,7 @@ def addresses(context: BrowserContext, root: str) -> dict[str, str]:
     if failed:
         found["task-failed"] = f"tasks/{failed[0]['id']}/"
     found["send"] = "send/"
+    found["why"] = "routing/"
     found["change-password"] = "password/change/"
     return found
 

@@ -1,0 +1,154 @@
+"""Verdicts on the bindings of one exchange: those that matched, the nearest misses, and the others counted by reason.
+
+Pure. Chooses the module of verdicts by the exchange's type; what that needs in indexes is made once and kept with the exchange.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import msgspec
+
+from brokers.routing.bindings import Bound, Question, TopicIndex
+from brokers.routing.direct_verdicts import NearKeys, direct
+from brokers.routing.headers_verdicts import headers_verdict
+from brokers.routing.near_topics import NearIndex
+from brokers.routing.route import KNOWN, ONE_OF, Hop
+from brokers.routing.topic_verdicts import counted, reason, said
+from brokers.routing.trie import words
+from brokers.routing.verdict import Verdict
+from brokers.routing.virtual_host import Exchange, VirtualHostRouter
+
+MOST_NEAR = 20
+MOST_KEYS = 20
+"""Near misses and counts are looked for with so many of the keys."""
+
+
+class Judged(msgspec.Struct):
+    """`told`: matched bindings first, then near misses, nearest first, then (where all are asked for) the others."""
+
+    told: list[tuple[Bound, Verdict]]
+    others: Counter[str]
+
+
+def judge(router: VirtualHostRouter, hop: Hop, question: Question, every: bool = False) -> Judged:
+    """The verdicts on one hop's exchange."""
+    if hop.exchange == "":
+        return _default_exchange(router, question, every)
+    exchange = router.exchanges[hop.exchange]
+    if exchange.type == "topic":
+        return _topic(exchange, hop, question, every)
+    if exchange.type == "direct":
+        numbers = _near_keys(exchange, question, hop.matched)
+        return _direct(exchange, hop, question.keys, numbers, every)
+    if exchange.type == "headers":
+        return _headers(exchange, question, router.version, every)
+    return _by_rule(exchange, hop)
+
+
+def _topic(exchange: Exchange, hop: Hop, question: Question, every: bool) -> Judged:
+    index = exchange.index
+    assert isinstance(index, TopicIndex)  # noqa: S101  (index_for makes it so)
+    near = exchange.made.get("near")
+    if near is None:
+        near = exchange.made["near"] = NearIndex([binding.routing_key for binding in exchange.bindings])
+    keys = question.keys[:MOST_KEYS]
+    by_number = {number: key for key in reversed(keys) for number in near.near(key, MOST_NEAR, hop.matched)}
+    order = [number for key in keys for number in near.near(key, MOST_NEAR, hop.matched)] if len(keys) > 1 else list(by_number)
+    shown = list(dict.fromkeys(order))[:MOST_NEAR]
+    told = [(exchange.bindings[number], Verdict(True, False, _matched_topic(exchange.bindings[number], question.keys))) for number in sorted(hop.matched)]
+    told += [(exchange.bindings[number], Verdict(False, True, said(exchange.bindings[number].routing_key, by_number[number]))) for number in shown]
+    if every:
+        rest = [binding for number, binding in enumerate(exchange.bindings) if number not in hop.matched and number not in by_number]
+        return Judged(told + [(binding, Verdict(False, False, said(binding.routing_key, keys[0]))) for binding in rest], Counter())
+    return Judged(told, counted(index.root, keys[0], (binding.routing_key for binding, _ in told)))
+
+
+def _matched_topic(binding: Bound, keys: Sequence[str]) -> str:
+    if len(keys) == 1:
+        return said(binding.routing_key, keys[0])
+    sentences = [said(binding.routing_key, key) for key in keys[:MOST_KEYS] if _fits(binding.routing_key, key)]
+    return sentences[0] if sentences else "one of the keys fits"
+
+
+def _fits(pattern: str, key: str) -> bool:
+    root_words = words(pattern)
+    if "#" not in root_words:
+        return reason(root_words, words(key)) == "matched"
+    return bool(TopicIndex([Bound("", "", "queue", pattern)]).matching(Question([key], {}, {})))
+
+
+def _near_keys(exchange: Exchange, question: Question, matched: frozenset[int]) -> list[int]:
+    index = exchange.made.get("near")
+    if index is None:
+        index = exchange.made["near"] = NearKeys([binding.routing_key for binding in exchange.bindings])
+    return list(dict.fromkeys(number for key in question.keys[:MOST_KEYS] for number in index.near(key, MOST_NEAR, matched)))[:MOST_NEAR]
+
+
+def _direct(exchange: Exchange, hop: Hop, keys: Sequence[str], near: list[int], every: bool) -> Judged:
+    told = [(exchange.bindings[number], direct(exchange.bindings[number].routing_key, keys)) for number in sorted(hop.matched)]
+    told += [(exchange.bindings[number], direct(exchange.bindings[number].routing_key, keys, near=True)) for number in near]
+    if every:
+        apart = hop.matched | set(near)
+        told += [(binding, direct(binding.routing_key, keys)) for number, binding in enumerate(exchange.bindings) if number not in apart]
+    return Judged(told, +Counter({"wants another key": len(exchange.bindings) - len(told)}))
+
+
+def _default_exchange(router: VirtualHostRouter, question: Question, every: bool) -> Judged:
+    """Each queue is bound to it with its own name; only this path knows those bindings."""
+    if "near" not in router.made:
+        router.made["names"] = list(router.queues)
+        router.made["near"] = NearKeys(router.made["names"])
+    names: list[str] = router.made["names"]
+    index: NearKeys = router.made["near"]
+    matched = sorted({key for key in question.keys if key in router.queues})
+    near = list(dict.fromkeys(names[number] for key in question.keys[:MOST_KEYS] for number in index.near(key, MOST_NEAR, frozenset())))
+    near = [name for name in near if name not in matched][:MOST_NEAR]
+    told = [(_implicit(name), direct(name, question.keys, what="queue")) for name in matched]
+    told += [(_implicit(name), direct(name, question.keys, near=True, what="queue")) for name in near]
+    if every:
+        apart = {*matched, *near}
+        told += [(_implicit(name), direct(name, question.keys, what="queue")) for name in names if name not in apart]
+    return Judged(told, +Counter({"the queue has another name": len(names) - len(told)}))
+
+
+def _implicit(queue: str) -> Bound:
+    return Bound("", queue, "queue", queue)
+
+
+def _headers(exchange: Exchange, question: Question, version: tuple[int, ...], every: bool) -> Judged:
+    found = [(binding, headers_verdict(binding, question.headers, version)) for binding in exchange.bindings]
+    matched = [pair for pair in found if pair[1].matched]
+    near = sorted((pair for pair in found if pair[1].near), key=lambda pair: "RabbitMQ never converts" not in pair[1].why)
+    rest = near[MOST_NEAR:] + [pair for pair in found if not pair[1].matched and not pair[1].near]
+    told = matched + near[:MOST_NEAR]
+    if every:
+        return Judged(told + rest, Counter())
+    return Judged(told, Counter(verdict.group for _, verdict in rest))
+
+
+def _by_rule(exchange: Exchange, hop: Hop) -> Judged:
+    """Types whose rule is the same for every binding."""
+    if exchange.type in KNOWN:
+        why = "a fanout exchange sends to every binding, whatever the key"
+        if exchange.type == "x-recent-history":
+            why = "it sends to every binding, and replays its latest messages to queues that are bound later"
+        return Judged([(binding, Verdict(True, False, why)) for binding in exchange.bindings], Counter())
+    if exchange.type not in ONE_OF:
+        return Judged([], +Counter({f"unknown: the rules of type {exchange.type} are not known here": len(exchange.bindings)}))
+    count = len(exchange.bindings)
+    return Judged([(binding, Verdict(True, False, _picked(exchange, binding, count))) for binding in exchange.bindings], Counter())
+
+
+def _picked(exchange: Exchange, binding: Bound, count: int) -> str:
+    if count == 1:
+        return "the only binding, so it is always picked"
+    if exchange.type == "x-random":
+        return f"one of {count} that the exchange picks from by chance"
+    if exchange.type == "x-local-random":
+        return f"one of {count} that the exchange picks from by chance, among queues on the publisher's node"
+    header, named = exchange.arguments.get("hash-header"), exchange.arguments.get("hash-property")
+    hashed = f"header {header}" if header else f"property {named}" if named else "the routing key"
+    weight = f", weight {binding.routing_key}" if exchange.type == "x-consistent-hash" else ""
+    return f"one of {count} that the exchange picks from by the hash of {hashed}{weight}; the same for equal values while its bindings stay"

@@ -1,0 +1,138 @@
+"""Questions as JSON, one a line: read, checked, answered.
+
+Pure. Whatever is wrong is told as {"error": {"code", "message", "field"}}; nothing that comes in ends in an exception. Unknown fields are passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from brokers.routing.explanation import explain
+from brokers.routing.fields import InvalidQuestion, kind_of, rows, short_text, table
+from brokers.routing.refusals import Message
+from brokers.routing.values import InvalidValue, Value, table_from_json, table_from_pairs
+from brokers.routing.virtual_host import VirtualHostRouter
+
+MOST_HEADER_BYTES = 131_072
+MOST_CASES = 100_000
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+MOST_LINE_BYTES = 256 * 1024 * 1024
+TEXT_PROPERTIES = ("user_id", "reply_to", "correlation_id", "message_id", "content_type", "content_encoding", "app_id", "cluster_id", "type")
+
+JSON = dict[str, Any]
+
+
+def answer_line(line: bytes) -> JSON:
+    """The answer to one line of JSON: an explanation, {"id", "results"} for a whole topology with cases, or {"error"}."""
+    try:
+        return answer(_decoded(line))
+    except InvalidQuestion as error:
+        return error_answer(error)
+
+
+def error_answer(error: InvalidQuestion) -> JSON:
+    """The answer that names what is wrong."""
+    return {"error": {"code": "invalid", "message": str(error), "field": error.field}}
+
+
+def _decoded(line: bytes) -> Any:
+    if len(line) > MOST_LINE_BYTES:
+        raise InvalidQuestion("line", f"is longer than {MOST_LINE_BYTES:,} bytes")
+    try:
+        return msgspec.json.decode(line.removeprefix(BYTE_ORDER_MARK))
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidQuestion("line", f"is no JSON: {error}") from None
+    except RecursionError:
+        raise InvalidQuestion("line", "is nested too deeply") from None
+
+
+def answer(asked: Any) -> JSON:
+    """The answer to a question with `definitions`. Raises InvalidQuestion.
+
+    >>> answer({"definitions": {"queues": [{"name": "mail"}]}, "exchange": "", "routing_key": "mail"})["queues"]
+    ['mail']
+    """
+    if not isinstance(asked, Mapping):
+        raise InvalidQuestion("line", f"must be a JSON object, not {kind_of(asked)}")
+    if "definitions" not in asked:
+        raise InvalidQuestion("definitions", "is missing: the definitions that RabbitMQ exports, in which to look")
+    router = VirtualHostRouter.from_definitions(asked["definitions"], _version(asked), _vhost(asked))
+    if "cases" not in asked:
+        return answer_in(router, asked)
+    return {"id": asked.get("id"), "results": [_case(router, case, number) for number, case in enumerate(rows(asked, "cases", "", MOST_CASES))]}
+
+
+def _case(router: VirtualHostRouter, case: Mapping[str, Any], number: int) -> JSON:
+    try:
+        return answer_in(router, case, f"cases[{number}].")
+    except InvalidQuestion as error:
+        return error_answer(error)
+
+
+def answer_in(router: VirtualHostRouter, asked: Mapping[str, Any], path: str = "") -> JSON:
+    """The answer to one message's question in a virtual host that is already read. Raises InvalidQuestion."""
+    verdicts = asked.get("verdicts")
+    if verdicts not in (None, "all", "near"):
+        raise InvalidQuestion(f"{path}verdicts", 'must be "all", or absent')
+    return explain(router, message_of(asked, path), verdicts == "all")
+
+
+def message_of(asked: Mapping[str, Any], path: str = "") -> Message:
+    """The message that a question describes. Raises InvalidQuestion."""
+    properties = table(asked, "properties", path)
+    for name in TEXT_PROPERTIES:
+        if properties.get(name) is not None and not isinstance(properties[name], str):
+            raise InvalidQuestion(f"{path}properties.{name}", f"must be text, not {kind_of(properties[name])}")
+    for name in ("delivery_mode", "priority", "timestamp"):
+        if properties.get(name) is not None and type(properties[name]) is not int:
+            raise InvalidQuestion(f"{path}properties.{name}", f"must be a whole number, not {kind_of(properties[name])}")
+    user = short_text(asked, "user", path) if asked.get("user") is not None else None
+    return Message(short_text(asked, "exchange", path), short_text(asked, "routing_key", path), _headers(asked, properties, path), properties, user)
+
+
+def _headers(asked: Mapping[str, Any], properties: Mapping[str, Any], path: str) -> dict[str, Value] | None:
+    """`headers_amqp` if given, else `headers`, else those among the properties, where the management API puts them."""
+    exact = asked.get("headers_amqp") is not None
+    inside = not exact and asked.get("headers") is None and properties.get("headers") is not None
+    holder, name = (properties, "headers") if inside else (asked, "headers_amqp" if exact else "headers")
+    where = f"{path}properties." if inside else path
+    if holder.get(name) is None:
+        return None
+    headers = table(holder, name, where)
+    size = _weight(headers)
+    if size > MOST_HEADER_BYTES:
+        raise InvalidQuestion(f"{where}{name}", f"is larger than {MOST_HEADER_BYTES:,} bytes, the frame that a broker accepts")
+    try:
+        return (table_from_pairs if exact else table_from_json)(headers, f"{where}{name}")
+    except InvalidValue as error:
+        raise InvalidQuestion(error.path, error.why) from error
+
+
+def _weight(value: Any) -> int:
+    """About how many bytes it takes on the wire; stops counting when it is too many."""
+    total, stack = 0, [value]
+    while stack and total <= MOST_HEADER_BYTES:
+        item = stack.pop()
+        total += 2
+        if isinstance(item, str):
+            total += len(item)
+        elif isinstance(item, Mapping):
+            stack.extend(item)
+            stack.extend(item.values())
+        elif isinstance(item, list):
+            stack.extend(item)
+    return total
+
+
+def _version(asked: Mapping[str, Any]) -> str | None:
+    value = asked.get("broker_version")
+    if value is not None and (not isinstance(value, str) or not any(sign.isdigit() for sign in value)):
+        raise InvalidQuestion("broker_version", 'must be text like "3.10.8"')
+    return value
+
+
+def _vhost(asked: Mapping[str, Any]) -> str | None:
+    return short_text(asked, "vhost", "") if asked.get("vhost") is not None else None

@@ -1,0 +1,197 @@
+"""Where a message goes inside one virtual host: refusals in RabbitMQ's order, then exchange by exchange.
+
+Pure. Answers the outcome and how it came about; words are made in the modules of verdicts and in `explanation`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from brokers.routing.bindings import Question
+from brokers.routing.permissions import permission_refusal, topic_refusal
+from brokers.routing.refusals import Message, Refusal, all_keys, exchange_refusal, message_refusal
+from brokers.routing.trie import TooCostly
+from brokers.routing.virtual_host import Exchange, VirtualHostRouter
+
+KNOWN = frozenset({"direct", "fanout", "topic", "headers", "x-recent-history"})
+ONE_OF = frozenset({"x-consistent-hash", "x-random", "x-local-random", "x-modulus-hash"})
+LESS_KNOWN = {
+    "x-local-random": "{} picks only among queues on the publisher's node, and where that is is not known here",
+    "x-modulus-hash": "{} is of type x-modulus-hash, whose rules were not checked against a broker",
+}
+MOST_RESULTS = 1000
+
+
+class Hop(msgspec.Struct):
+    """One exchange on the way. `matched`: numbers of its bindings; all of them where the broker picks one."""
+
+    exchange: str
+    type: str
+    via: str  # publish, binding, alternate, dead-letter
+    matched: frozenset[int]
+    alternate: str | None = None  # set when nothing matched and the alternate took over
+
+
+class Outcome(msgspec.Struct):
+    """`results`: every possible set of queues, one where the broker leaves nothing open. `doubts`: sentences; none means certain."""
+
+    refusal: Refusal | None
+    results: list[list[str]]
+    hops: list[Hop] = []
+    doubts: list[str] = []
+
+    @property
+    def queues(self) -> list[str]:
+        """Names that any result holds, sorted."""
+        return sorted({queue for result in self.results for queue in result})
+
+    @property
+    def certain(self) -> bool:
+        """Whether this is what happens and nothing else."""
+        return not self.doubts and len(self.results) == 1
+
+
+def route(router: VirtualHostRouter, message: Message) -> Outcome:
+    """What becomes of a published message.
+
+    >>> route(VirtualHostRouter.from_definitions({"queues": [{"name": "mail"}]}), Message("", "mail")).queues
+    ['mail']
+    """
+    refusal = refused(router, message)
+    if refusal:
+        return Outcome(refusal, [[]])
+    return deliver(router, message.exchange, Question.of(all_keys(message), message.headers or {}, router.version))
+
+
+def refused(router: VirtualHostRouter, message: Message) -> Refusal | None:
+    """The first reason for which RabbitMQ would not even route it."""
+    exchange = router.exchanges.get(message.exchange) if message.exchange else None
+    refusal = permission_refusal(router, message)
+    if not refusal and message.exchange:
+        similar = () if exchange else similar_names(message.exchange, router)
+        refusal = exchange_refusal(message.exchange, exchange.internal if exchange else None, similar)
+    if not refusal and exchange is not None and exchange.type == "topic":
+        refusal = topic_refusal(router, message)
+    return refusal or message_refusal(message, router.version)
+
+
+def similar_names(name: str, router: VirtualHostRouter) -> Sequence[str]:
+    """Exchanges whose names differ from this only in case, blanks or signs; at most three."""
+    return [found for found in router.exchanges if _folded(found) == _folded(name)][:3]
+
+
+def _folded(name: str) -> str:
+    return "".join(sign for sign in name.casefold() if sign.isalnum())
+
+
+def deliver(router: VirtualHostRouter, exchange: str, question: Question, via: str = "publish") -> Outcome:
+    """Routing alone, as for a dead letter too: nobody's permissions, and an exchange that is missing or internal is no reason to refuse."""
+    if exchange == "":
+        return Outcome(None, [sorted({key for key in question.keys if key in router.queues})], [Hop("", "direct", via, frozenset())])
+    if exchange not in router.exchanges:
+        return Outcome(None, [[]])
+    return _Journey(router, question, via).outcome(exchange)
+
+
+class _Journey:
+    """One message through the exchanges; what each matches is computed once, however many choices the broker has elsewhere."""
+
+    def __init__(self, router: VirtualHostRouter, question: Question, via: str) -> None:
+        self.router, self.question, self.via = router, question, via
+        self.doubts: list[str] = []
+        self.known: dict[str, frozenset[int]] = {}
+
+    def outcome(self, start: str) -> Outcome:
+        union, hops, pickers = self._follow(start, None)
+        if not pickers:
+            return Outcome(None, [sorted(union)], hops, self.doubts)
+        results: set[tuple[str, ...]] = set()
+        open_choices: list[dict[str, int]] = [{}]
+        tries = 0
+        while open_choices and tries < MOST_RESULTS:
+            tries += 1
+            choices = open_choices.pop()
+            queues, _, undecided = self._follow(start, choices)
+            if undecided:
+                open_choices += [{**choices, undecided[0]: number} for number in self._different(undecided[0])]
+            else:
+                results.add(tuple(sorted(queues)))
+        if open_choices:
+            self._doubt("there are more possible results than are listed")
+            results.add(tuple(sorted(union)))
+        return Outcome(None, [list(result) for result in sorted(results)], hops, self.doubts)
+
+    def _different(self, name: str) -> list[int]:
+        """One binding for each destination, highest first, so that the lowest is tried first; at most as many as are tried."""
+        bindings = self.router.exchanges[name].bindings
+        found = {(binding.destination_type, binding.destination): number for number, binding in reversed(list(enumerate(bindings)))}
+        return sorted(found.values(), reverse=True)[-MOST_RESULTS - 1 :]
+
+    def _follow(self, start: str, choices: Mapping[str, int] | None) -> tuple[set[str], list[Hop], list[str]]:
+        """(queues, hops, exchanges whose pick is open). Without choices every pick is taken at once: the union of all results."""
+        router = self.router
+        queues: set[str] = set()
+        hops: list[Hop] = []
+        open_picks: list[str] = []
+        worklist, seen, place = [(start, self.via)], {start}, 0
+        while place < len(worklist):
+            name, via = worklist[place]
+            place += 1
+            exchange = router.exchanges[name]
+            matched = self._matched(exchange)
+            hop = Hop(name, exchange.type, via, matched)
+            hops.append(hop)
+            if exchange.type in ONE_OF and matched and len(exchange.bindings) > 1:
+                if choices is None or name not in choices:
+                    open_picks.append(name)
+                    if choices is not None:
+                        return queues, hops, open_picks
+                else:
+                    matched = frozenset({choices[name]})
+            targets = [(exchange.bindings[number].destination_type, exchange.bindings[number].destination, "binding") for number in sorted(matched)]
+            if not targets and (exchange.type in KNOWN or exchange.type in ONE_OF):
+                targets = self._alternate(hop)
+            for kind, target, how in targets:
+                if kind == "queue" and target in router.queues:
+                    queues.add(target)
+                elif kind == "exchange" and target in router.exchanges and target not in seen:
+                    seen.add(target)
+                    worklist.append((target, how))
+        return queues, hops, open_picks
+
+    def _alternate(self, hop: Hop) -> list[tuple[str, str, str]]:
+        hop.alternate, found = self.router.alternate(hop.exchange)
+        for doubt in found.doubts:
+            self._doubt(doubt)
+        return [("exchange", hop.alternate, "alternate")] if hop.alternate else []
+
+    def _matched(self, exchange: Exchange) -> frozenset[int]:
+        if exchange.name not in self.known:
+            self.known[exchange.name] = frozenset(self._judge(exchange))
+        return self.known[exchange.name]
+
+    def _judge(self, exchange: Exchange) -> set[int]:
+        if exchange.type in ONE_OF:
+            if exchange.type in LESS_KNOWN and exchange.bindings:
+                self._doubt(LESS_KNOWN[exchange.type].format(exchange.name))
+            return set(range(len(exchange.bindings)))
+        if exchange.type not in KNOWN:
+            self._doubt(f"{exchange.name} is of type {exchange.type}, whose rules Hareline does not know")
+            return set()
+        for number in sorted(exchange.index.doubtful(self.question))[:3]:
+            binding = exchange.bindings[number]
+            self._doubt(
+                f"whether the binding from {exchange.name} to {binding.destination} matches hangs on AMQP types that JSON and the management API "
+                "don't show (number widths, timestamps, decimals or the order inside a table or list)"
+            )
+        try:
+            return exchange.index.matching(self.question)
+        except TooCostly:
+            self._doubt(f"the patterns of {exchange.name} take too long to compare with this key")
+            return set()
+
+    def _doubt(self, sentence: str) -> None:
+        if sentence not in self.doubts:
+            self.doubts.append(sentence)

@@ -1,0 +1,123 @@
+"""A virtual host made ready for questions: its exchanges with their bindings indexed, its queues with what policies make of them.
+
+Pure. Built from RabbitMQ's definitions or from a polled topology; good for any number of messages. Objects that RabbitMQ has in every
+virtual host (`amq.*`) are added where an export lacks them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from brokers.routing.bindings import Bound, Index, index_for
+from brokers.routing.definitions import Contents, Right, of_topology, read
+from brokers.routing.policies import Effective, Patterns, effective
+from brokers.topology import Topology
+
+DEFAULT_VERSION = "3.10.8"
+PREDECLARED = {
+    "amq.direct": "direct",
+    "amq.fanout": "fanout",
+    "amq.topic": "topic",
+    "amq.headers": "headers",
+    "amq.match": "headers",
+    "amq.rabbitmq.trace": "topic",
+}
+OF_PLUGINS = frozenset({"amq.rabbitmq.event", "amq.rabbitmq.log"})
+"""Topic and internal, where something is bound to them; otherwise an export doesn't show whether they are there."""
+
+
+class Exchange(msgspec.Struct):
+    """`bindings` are those that leave it; the index is made when first asked for."""
+
+    name: str
+    type: str
+    internal: bool
+    arguments: Mapping[str, Any]
+    bindings: tuple[Bound, ...]
+    version: tuple[int, ...]
+    made: dict[str, Any]  # what verdicts keep from one question to the next: indexes by name
+
+    @property
+    def index(self) -> Index:
+        """Of its bindings, by the type's rules."""
+        found: Index | None = self.made.get("index")
+        if found is None:
+            found = self.made["index"] = index_for(self.type, self.bindings, self.version)
+        return found
+
+
+class Queue(msgspec.Struct, frozen=True):
+    name: str
+    type: str  # classic, quorum, stream
+    arguments: Mapping[str, Any]
+
+
+class VirtualHostRouter:
+    """A virtual host of one broker version. `rights` None: permissions are not known."""
+
+    def __init__(self, contents: Contents, version: str | None = None) -> None:
+        self.vhost = contents.vhost
+        self.version = version_tuple(version or contents.version or DEFAULT_VERSION)
+        self.rights: tuple[Right, ...] | None = contents.rights
+        self.patterns = Patterns()
+        self.policies, self.operator_policies = contents.policies, contents.operator_policies
+        self.queues = {item.name: Queue(item.name, _queue_type(item.type, item.arguments), item.arguments) for item in contents.queues}
+        self.made: dict[str, Any] = {}  # as Exchange.made, for the default exchange
+        bound: dict[str, list[Bound]] = {}
+        for binding in contents.bindings:
+            bound.setdefault(binding.source, []).append(binding)
+        kinds = PREDECLARED | dict.fromkeys(OF_PLUGINS & bound.keys(), "topic")
+        internal = OF_PLUGINS | {"amq.rabbitmq.trace"}
+        self.exchanges = {name: Exchange(name, kind, name in internal, {}, tuple(bound.get(name, ())), self.version, {}) for name, kind in kinds.items()}
+        for item in contents.exchanges:
+            if item.name:
+                self.exchanges[item.name] = Exchange(item.name, item.type, item.internal, item.arguments, tuple(bound.get(item.name, ())), self.version, {})
+        self._alternates: dict[str, tuple[str | None, Effective]] = {}
+        self._queue_settings: dict[str, Effective] = {}
+
+    @classmethod
+    def from_definitions(cls, definitions: Any, version: str | None = None, vhost: str | None = None) -> VirtualHostRouter:
+        """Raises InvalidQuestion, which names the field that is wrong."""
+        return cls(read(definitions, vhost), version)
+
+    @classmethod
+    def from_topology(cls, topology: Topology, version: str | None = None) -> VirtualHostRouter:
+        """From what was polled: permissions are not known, binding arguments came through the management API."""
+        return cls(of_topology(topology), version)
+
+    def alternate(self, name: str) -> tuple[str | None, Effective]:
+        """The alternate exchange, and the policy's part in it. An alternate `""` does nothing, so it is None here."""
+        if name not in self._alternates:
+            exchange = self.exchanges[name]
+            if "alternate-exchange" in exchange.arguments:
+                found = Effective(exchange.arguments)
+            else:
+                found = effective(name, {}, self.policies, (), self.patterns, "exchange")
+            named = found.settings.get("alternate-exchange")
+            self._alternates[name] = (named if isinstance(named, str) and named else None, found)
+        return self._alternates[name]
+
+    def queue_settings(self, name: str) -> Effective:
+        """What arguments, policy and operator policy come to, by key without `x-`."""
+        if name not in self._queue_settings:
+            queue = self.queues[name]
+            self._queue_settings[name] = effective(name, queue.arguments, self.policies, self.operator_policies, self.patterns, "queue", queue.type)
+        return self._queue_settings[name]
+
+
+def version_tuple(version: str) -> tuple[int, ...]:
+    """The numbers of a version; RabbitMQ 3.10.8's for text without any.
+
+    >>> version_tuple("4.0.5")
+    (4, 0, 5)
+    """
+    return tuple(int(part) for part in re.findall(r"\d{1,6}", version)[:3]) or version_tuple(DEFAULT_VERSION)
+
+
+def _queue_type(kind: str, arguments: Mapping[str, Any]) -> str:
+    named = arguments.get("x-queue-type")
+    return named if isinstance(named, str) else kind or "classic"

@@ -1,0 +1,173 @@
+"""`POST routing/explain` and `POST routing/explain-task`: where a message or a task goes, and why. Nothing is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils import timezone
+from ninja import Router, Schema
+from pydantic import Field
+
+from brokers.errors import NotRecorded
+from brokers.routing import questions
+from brokers.routing.fields import InvalidQuestion
+from dashboard import explanations, formatting
+from dashboard.api.asked import LONGEST_NAME, broker_named, scope
+from dashboard.api.errors import ERRORS, ErrorAnswer, Problem, invalid, not_found
+from dashboard.explanations import Place
+from dashboard.pages import routing_gathered
+
+router = Router(tags=["routing"])
+
+LARGEST_BODY_BYTES = 16 * 1024 * 1024
+
+
+class MessageAsked(Schema):
+    broker: str | None = Field(None, description="With vhost: the virtual host as it is now. Instead of definitions")
+    vhost: str | None = None
+    at: str | None = Field(None, description="A moment, ISO 8601: the virtual host as it was then")
+    definitions: dict[str, Any] | None = Field(None, description="What RabbitMQ exports; instead of broker")
+    broker_version: str | None = Field(None, description='Such as "3.10.8"; only with definitions')
+    exchange: str = Field(description='"" is the default exchange')
+    routing_key: str
+    headers: dict[str, Any] | None = Field(None, description="An integer is an AMQP integer, a number with a decimal point a double")
+    headers_amqp: dict[str, Any] | None = Field(None, description="Exact types instead: {name: [type, value]}")
+    properties: dict[str, Any] | None = None
+    user: str | None = None
+    verdicts: str | None = Field(None, description='"all": the verdict on every binding')
+
+
+class TaskAsked(Schema):
+    broker: str | None = Field(None, description="With vhost: against the virtual host as it is now")
+    vhost: str | None = None
+    conf: dict[str, Any] | None = Field(None, description="Celery's settings; without them its defaults are taken and the answer is not certain")
+    task: str | dict[str, Any] = Field(description='A name, or {"name", "attributes"?, "unregistered"?}')
+    options: dict[str, Any] | None = Field(None, description="Those of apply_async")
+    args: list[Any] | None = None
+    kwargs: dict[str, Any] | None = None
+    via: str | None = None
+    sig_options: dict[str, Any] | None = None
+    predeclare: dict[str, Any] | None = Field(None, description="What exists in the broker; only without broker")
+
+
+class Explanation(Schema):
+    outcome: str = Field(description="routed, unroutable, refused")
+    refused: str | None
+    reason: str
+    queues: list[str]
+    one_of: list[list[str]] | None
+    certain: bool
+    steps: list[dict[str, Any]]
+    after: list[dict[str, Any]]
+    text: str
+
+
+class TaskExplanation(Schema):
+    queue: str | None
+    exchange: str | None
+    exchange_type: str | None
+    routing_key: str | None
+    error: str | None = Field(description="Begins with the exception's name")
+    certain: bool
+    steps: list[dict[str, Any]]
+    broker: Explanation | None = Field(description="What the broker does with the message")
+    unknown: list[str] = Field(description="What takes certainty away, in sentences")
+
+
+def _described(asked: type[Schema]) -> dict[str, Any]:
+    """The body for the OpenAPI description; it is read by hand, so that an error names its place in it."""
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": asked.model_json_schema()}}}}
+
+
+@router.post("/routing/explain", response={200: Explanation, 413: ErrorAnswer, **ERRORS}, operation_id="explain", openapi_extra=_described(MessageAsked))
+def explain(request: HttpRequest) -> Any:
+    """Where a message goes and why: in a broker as Hareline sees it, or in definitions. Nothing is sent."""
+    asked = _body(request)
+    if "cases" in asked:
+        raise invalid("cases", "cases: one question a call; many at once are for manage.py explain.")
+    try:
+        if asked.get("definitions") is not None:
+            return questions.answer(asked)
+        return explanations.explain_message(_place(request, asked), asked)
+    except InvalidQuestion as error:
+        raise invalid(error.field, error) from error
+
+
+@router.post(
+    "/routing/explain-task", response={200: TaskExplanation, 413: ErrorAnswer, **ERRORS}, operation_id="explain_task", openapi_extra=_described(TaskAsked)
+)
+def explain_task(request: HttpRequest) -> Any:
+    """Where Celery sends a task, by which option, attribute, route or default, and what the broker does with it. Nothing is sent."""
+    asked = _body(request)
+    try:
+        if asked.get("broker") is None:
+            return _told(explanations.explain_told_task({name: value for name, value in asked.items() if name not in ("broker", "vhost")}))
+        found = broker_named(request, _text(asked, "broker"))
+        place = _place(request, asked)
+        task = asked.get("task")
+        named = task if isinstance(task, str) else ""
+        attributes = routing_gathered.attributes_of(scope(request), found, place.topology.vhost, named)
+        return _told(explanations.explain_live_task(place, asked, attributes))
+    except InvalidQuestion as error:
+        raise invalid(error.field, error) from error
+
+
+def _told(answer: dict[str, Any]) -> dict[str, Any]:
+    """The answer; a question that can't be read becomes the API's own error. Values that JSON has no form for are told as text."""
+    name, _, why = str(answer["error"] or "").partition(": ")
+    if name == "BadQuestion":
+        raise invalid(why.partition(" ")[0], why)
+    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(answer, enc_hook=repr))
+    return plain
+
+
+def _place(request: HttpRequest, asked: Mapping[str, Any]) -> Place:
+    broker = broker_named(request, _text(asked, "broker"))
+    vhost = _text(asked, "vhost")
+    if vhost not in routing_gathered.vhost_names(scope(request), broker):
+        raise not_found(f"Broker {broker.name} has no virtual host {vhost}.", "vhost")
+    try:
+        return routing_gathered.place(scope(request), broker, vhost, timezone.now(), _moment(asked.get("at")))
+    except NotRecorded as error:
+        raise not_found(f"{str(error)[:1].upper()}{str(error)[1:]}.", "at") from error
+
+
+def _moment(value: Any) -> datetime | None:
+    if value is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):
+        raise invalid("at", 'at: expected a moment such as "2026-11-24T03:10:00Z".') from None
+
+
+def _text(asked: Mapping[str, Any], field: str) -> str:
+    value = asked.get(field)
+    if not isinstance(value, str) or not value or len(value) > LONGEST_NAME or "\x00" in value:
+        other = " (or definitions)" if field == "broker" and "task" not in asked else ""
+        raise invalid(field, f"{field}: expected a name of up to {LONGEST_NAME} characters{other}.")
+    return value
+
+
+def _body(request: HttpRequest) -> dict[str, Any]:
+    """The JSON object of the body."""
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    largest = min(LARGEST_BODY_BYTES, settings.DATA_UPLOAD_MAX_MEMORY_SIZE or LARGEST_BODY_BYTES)
+    size = int(length) if str(length).isdigit() else 0
+    if size > largest:
+        raise Problem(413, f"The body has {formatting.data_size(size)}; at most {formatting.data_size(largest)} are read.")
+    try:
+        given = msgspec.json.decode(request.body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Problem(400, f"The body is no JSON: {error}.") from None
+    except RecursionError:
+        raise Problem(400, "The body is nested too deeply.") from None
+    if not isinstance(given, dict):
+        raise Problem(400, "The body must be a JSON object.")
+    return given

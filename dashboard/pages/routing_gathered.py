@@ -1,0 +1,69 @@
+"""A virtual host as it is stored, gathered for explanations: its objects, who consumes its queues, and what can't be seen of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from brokers import queries
+from brokers.models import Broker
+from brokers.queries import Page
+from brokers.scope import Scope
+from dashboard import formatting, health
+from dashboard.consumption import consumers_by_queue
+from dashboard.explanations import Place, topology_of, workers_behind
+from workers import queries as worker_queries
+
+
+def place(scope: Scope, broker: Broker, vhost: str, now: datetime, at: datetime | None = None) -> Place:
+    """The virtual host now, or `at` a moment; then consumers are unknown. Raises NotRecorded."""
+    where: dict[str, Any] = {"broker": broker.pk, "vhost": vhost, "at": at}
+    queues = _all(lambda page: queries.queues(scope, **where, sort="name", page=page, page_size=queries.LARGEST_PAGE))
+    exchanges = _all(lambda page: queries.exchanges(scope, **where, page=page, page_size=queries.LARGEST_PAGE))
+    topology = topology_of(vhost, exchanges, queues, queries.bindings(scope, **where), queries.policies(scope, **where))
+    if at is not None:
+        return Place(topology, broker.version or None, {}, {})
+    consuming = consumers_by_queue(broker.pk, vhost)
+    hidden = health.out_of_sight(broker, now)
+    return Place(
+        topology,
+        broker.version or None,
+        {} if hidden else {queue.name: queue.consumers for queue in queues},
+        {name: workers_behind(found) for (place, name), found in consuming.items() if place == vhost},
+        _unknown(broker, vhost, hidden, now, bool(exchanges)),
+    )
+
+
+def attributes_of(scope: Scope, broker: Broker, vhost: str, task: str) -> dict[str, str] | None:
+    """What workers that are online tell of the task; None if none of them has registered it."""
+    return next((told for name, told, _ in worker_queries.registered_tasks(scope, broker=broker.pk, vhost=vhost) if name == task), None)
+
+
+def _unknown(broker: Broker, vhost: str, hidden: str, now: datetime, seen: bool) -> list[str]:
+    found = []
+    if hidden:
+        since = f"; what is shown is from {formatting.moment_text(broker.polled_at, now)}" if broker.polled_at else ""
+        found.append(f"{hidden[:1].upper()}{hidden[1:]}{since}.")
+    if not seen:
+        found.append(f"No exchange of virtual host {vhost} is known: it was not read yet, or our user may not see it.")
+    for limit in broker.limits_to_sight:
+        lists = any(word in str(limit.get("what")) for word in ("bindings", "exchanges", "queues", "policies"))
+        if limit.get("vhost") == vhost or (limit.get("vhost") is None and lists):
+            found.append(f"Our user does not see everything there ({limit.get('what')}: {limit.get('why')}).")
+    return found
+
+
+def _all(ask: Callable[[int], Page[Any]]) -> list[Any]:
+    found: list[Any] = []
+    number = 1
+    while True:
+        page = ask(number)
+        found += page.items
+        if number >= page.pages:
+            return found
+        number += 1
+
+
+def vhost_names(scope: Scope, broker: Broker) -> list[str]:
+    return [vhost.name for vhost in queries.virtual_hosts(scope, broker.pk)]

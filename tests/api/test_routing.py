@@ -1,0 +1,167 @@
+"""`POST routing/explain` and `POST routing/explain-task`: a live virtual host or definitions in, the whole story out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from brokers.models import Binding, Broker, VirtualHost
+from tests.api.conftest import World
+from workers.models import Worker
+
+Post = Callable[..., tuple[int, Any]]
+LIVE = {"broker": "prod", "vhost": "/", "exchange": "orders", "routing_key": "order.new"}
+DEFINITIONS = {
+    "exchanges": [{"name": "orders", "type": "topic"}],
+    "queues": [{"name": "eu"}],
+    "bindings": [{"source": "orders", "destination": "eu", "destination_type": "queue", "routing_key": "order.*.eu"}],
+}
+
+
+@pytest.fixture
+def post(world: World) -> Post:
+    for vhost in ("/", "shop"):
+        VirtualHost.objects.create(broker=world.broker, name=vhost, first_seen_at=world.now)
+
+    def answered(call: str, body: Any) -> tuple[int, Any]:
+        data = body if isinstance(body, str | bytes) else json.dumps(body)
+        response = Client().post(f"/api/v1/routing/{call}", data, content_type="application/json", headers={"Authorization": f"Bearer {world.token}"})
+        return response.status_code, response.json()
+
+    return answered
+
+
+def test_a_stranger_gets_401(world: World) -> None:
+    for call in ("explain", "explain-task"):
+        assert Client().post(f"/api/v1/routing/{call}", "{}", content_type="application/json").status_code == 401
+
+
+def test_a_live_virtual_host_tells_its_consumers_and_their_worker_nodes(world: World, post: Post) -> None:
+    status, answer = post("explain", LIVE)
+    assert status == 200
+    assert (answer["outcome"], answer["queues"], answer["certain"]) == ("routed", ["mail"], True)
+    [after] = answer["after"]
+    assert after["consumers"] == 1
+    assert after["workers"] == [{"id": world.worker.pk, "hostname": "a@web-1", "exact": False}]
+
+
+def test_a_queue_that_nobody_consumes_is_said(world: World, post: Post) -> None:
+    _, answer = post("explain", {**LIVE, "exchange": "", "routing_key": "a/b ü"})
+    assert (answer["after"][0]["consumers"], answer["after"][0]["workers"]) == (0, [])
+    assert "Nobody consumes a/b ü: there it waits." in answer["text"]
+
+
+def test_a_broker_out_of_sight_makes_the_answer_uncertain_and_consumers_unknown(world: World, post: Post) -> None:
+    Broker.objects.update(state=Broker.UNREACHABLE, reason="refused")
+    _, answer = post("explain", LIVE)
+    assert (answer["queues"], answer["certain"], answer["after"][0]["consumers"]) == (["mail"], False, None)
+    assert "Prod is unreachable" in answer["text"]
+
+
+def test_definitions_need_no_broker(post: Post) -> None:
+    status, answer = post("explain", {"definitions": DEFINITIONS, "exchange": "orders", "routing_key": "order.new.us"})
+    assert (status, answer["outcome"]) == (200, "unroutable")
+    [binding] = answer["steps"][0]["bindings"]
+    assert binding["near"]
+    assert "third word" in binding["why"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "status", "field"),
+    [
+        ({"broker": "nope"}, 404, "broker"),
+        ({"broker": 5}, 400, "broker"),
+        ({"broker": None}, 400, "broker"),
+        ({"vhost": "nowhere"}, 404, "vhost"),
+        ({"vhost": "a\x00"}, 400, "vhost"),
+        ({"at": "soon"}, 400, "at"),
+        ({"at": "2001-01-01T00:00:00Z"}, 404, "at"),
+        ({"exchange": None}, 400, "exchange"),
+        ({"routing_key": "k" * 256}, 400, "routing_key"),
+        ({"headers": [1]}, 400, "headers"),
+        ({"headers": {"big": 10**30}}, 400, "headers.big"),
+        ({"properties": {"priority": "high"}}, 400, "properties.priority"),
+        ({"verdicts": "some"}, 400, "verdicts"),
+        ({"definitions": {"queues": [{}]}}, 400, "definitions.queues[0].name"),
+        ({"definitions": 5}, 400, "definitions"),
+        ({"cases": []}, 400, "cases"),
+    ],
+)
+def test_an_error_names_its_field(post: Post, changed: dict[str, Any], status: int, field: str) -> None:
+    found, answer = post("explain", LIVE | changed)
+    assert (found, answer["error"].get("field")) == (status, field)
+    assert answer["error"]["message"]
+
+
+@pytest.mark.parametrize("body", ["{", "[]", b"\xff", '"\\ud800"', "[" * 100_000])
+def test_a_body_that_is_no_json_object_is_refused_in_words(post: Post, body: Any) -> None:
+    for call in ("explain", "explain-task"):
+        status, answer = post(call, body)
+        assert status == 400
+        assert answer["error"]["message"].startswith("The body")
+
+
+def test_a_missing_exchange_is_an_answer_not_an_error(post: Post) -> None:
+    status, answer = post("explain", LIVE | {"exchange": "Orders"})
+    assert (status, answer["outcome"], answer["refused"]) == (200, "refused", "NOT_FOUND")
+    assert 'there is "orders"' in answer["reason"]
+
+
+def test_a_task_under_given_settings_goes_through_celery_and_the_broker(post: Post) -> None:
+    conf = {"task_routes": {"shop.*": {"queue": "mail"}}}
+    status, answer = post("explain-task", {"conf": conf, "task": {"name": "shop.pay"}})
+    assert status == 200
+    assert (answer["queue"], answer["error"], answer["unknown"]) == ("mail", None, [])
+    assert answer["broker"]["queues"] == ["mail"]
+
+
+def test_a_live_task_without_settings_is_not_certain_and_says_so(world: World, post: Post) -> None:
+    status, answer = post("explain-task", {"broker": "prod", "vhost": "/", "task": "shop.pay", "options": {"queue": "mail"}})
+    assert status == 200
+    assert (answer["queue"], answer["certain"], answer["broker"]["queues"]) == ("mail", False, ["mail"])
+    assert any("not known here" in sentence for sentence in answer["unknown"])
+    assert any("No worker" in sentence for sentence in answer["unknown"])
+    assert answer["broker"]["after"][0]["consumers"] == 1
+
+
+def test_what_workers_tell_of_a_task_counts(world: World, post: Post) -> None:
+    Worker.objects.filter(pk=world.worker.pk).update(registered=[{"name": "shop.pay", "attributes": {"queue": "mail"}}])
+    _, answer = post("explain-task", {"broker": "prod", "vhost": "/", "task": "shop.pay"})
+    assert answer["queue"] == "mail"
+    assert len(answer["unknown"]) == 1
+
+
+def test_a_live_exchange_of_another_type_is_celerys_error(post: Post) -> None:
+    conf = {"task_queues": [{"$queue": {"name": "mail", "exchange": {"$exchange": {"name": "orders", "type": "direct"}}, "routing_key": "mail"}}]}
+    _, answer = post("explain-task", {"broker": "prod", "vhost": "/", "conf": conf, "task": "shop.pay", "options": {"queue": "mail"}})
+    assert answer["error"].startswith("PreconditionFailed")
+    assert answer["broker"] is None
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"task": "shop.pay"}, "conf"),
+        ({"conf": {}, "task": 5}, "task"),
+        ({"conf": {}, "task": "a", "via": "pigeon"}, "via"),
+        ({"conf": {}, "task": "a", "colour": 1}, "colour"),
+        ({"conf": {}, "task": "a", "options": []}, "options"),
+        ({"broker": "nope", "vhost": "/", "task": "a"}, "broker"),
+        ({"broker": "prod", "task": "a"}, "vhost"),
+    ],
+)
+def test_a_bad_question_about_a_task_names_its_field(post: Post, body: dict[str, Any], field: str) -> None:
+    status, answer = post("explain-task", body)
+    assert status in (400, 404)
+    assert answer["error"]["field"] == field
+
+
+def test_the_past_is_explained_with_its_bindings(world: World, post: Post) -> None:
+    status, answer = post("explain", LIVE | {"at": (world.now - timedelta(hours=1)).isoformat()})
+    assert (status, answer["error"]["field"]) == (404, "at")
+    assert Binding.objects.exists()

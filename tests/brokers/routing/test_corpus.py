@@ -1,0 +1,41 @@
+"""Every case that was read off RabbitMQ 3.10.8 and 4.0.5 is explained as it went there."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from brokers.routing.questions import answer_line
+from tests.brokers.routing.corpus import ROUTED, VERSIONS, agrees, declared, expected, topology
+
+
+def answers(seen: dict[str, Any], definitions: dict[str, Any], version: str) -> list[dict[str, Any]]:
+    line = {"id": seen["id"], "definitions": definitions, "broker_version": version, "cases": seen["cases"]}
+    answered = answer_line(json.dumps(line).encode())
+    assert answered["id"] == seen["id"]
+    return answered["results"]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("path", ROUTED, ids=lambda path: path.stem)
+def test_what_the_http_api_exports_is_explained_or_said_to_be_uncertain(path: Path, version: str) -> None:
+    seen = topology(path)
+    for case, answer in zip(seen["cases"], answers(seen, seen["definitions"], version), strict=True):
+        right = agrees(answer, expected(case, version))
+        assert right or (case.get("needs_exact") and not answer["certain"]), (case, answer)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("path", ROUTED, ids=lambda path: path.stem)
+def test_what_was_declared_with_exact_types_is_explained(path: Path, version: str) -> None:
+    seen = topology(path)
+    for case, answer in zip(seen["cases"], answers(seen, declared(seen), version), strict=True):
+        assert agrees(answer, expected(case, version)), (case, answer)
+        assert answer["certain"] or answer["one_of"] or "expect_one_of" in case or isinstance(next(iter(case["headers"].values())), dict | list), case
+
+
+def test_nothing_of_the_corpus_is_left_out() -> None:
+    assert sum(len(topology(path)["cases"]) for path in ROUTED) == 2862

@@ -1,0 +1,198 @@
+"""The page "Why" without a script: the five questions that people really ask, answered in words, and what it does with bad input."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from datetime import datetime
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from brokers.models import Binding, Broker, Connection, Consumer, Exchange, Queue, VirtualHost
+from dashboard.models import User
+from workers.models import Worker
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def now() -> datetime:
+    return timezone.now()
+
+
+@pytest.fixture
+def person(client: Client) -> Client:
+    client.force_login(User.objects.create_superuser("ada", password="secret"))
+    return client
+
+
+@pytest.fixture
+def broker(now: datetime) -> Broker:
+    """A shop: a topic exchange, a headers exchange, queues that a worker consumes, and one that nobody does."""
+    found = Broker.objects.create(name="prod", state=Broker.UP, reason="", since=now, polled_at=now, poll_seconds=60, version="3.10.8")
+    VirtualHost.objects.create(broker=found, name="/", first_seen_at=now)
+    seen: dict[str, Any] = {"broker": found, "vhost": "/", "first_seen_at": now, "changed_at": now}
+    for name, consumers in (("celery", 1), ("orders.eu", 1), ("orders.us", 1), ("reports", 0), ("vip", 1)):
+        Queue.objects.create(**seen, name=name, consumers=consumers, depth=0, ready=0, durable=True, exclusive=False, auto_delete=False)
+    for name, kind in (("", "direct"), ("shop.orders", "topic"), ("shop.headers", "headers")):
+        Exchange.objects.create(**seen, name=name, type=kind, durable=True, auto_delete=False, internal=False)
+    bound: list[tuple[str, str, str, dict[str, Any]]] = [
+        ("shop.orders", "orders.eu", "order.*.eu", {}),
+        ("shop.orders", "orders.us", "order.*.us", {}),
+        ("shop.orders", "reports", "paid.in.full.today", {}),
+        ("shop.headers", "vip", "", {"level": 1, "x-match": "all"}),
+    ]
+    for source, destination, key, arguments in bound:
+        Binding.objects.create(
+            broker=found, vhost="/", source=source, destination=destination, destination_type="queue", routing_key=key, arguments=arguments, first_seen_at=now
+        )
+    Worker.objects.create(
+        **seen,
+        hostname="a@web-1",
+        state=Worker.ONLINE,
+        queues=[{"name": name} for name in ("celery", "orders.eu", "orders.us")],
+        registered=[{"name": "shop.pay", "attributes": {}}, {"name": "shop.report", "attributes": {"queue": "reports"}}],
+    )
+    Connection.objects.create(broker=found, vhost="/", name="c1", user="guest", peer_host="10.0.0.1")
+    for queue in ("celery", "orders.eu", "orders.us"):
+        Consumer.objects.create(broker=found, vhost="/", queue=queue, tag="t1", connection_name="c1", channel_name="c1 (1)", peer_host="10.0.0.1")
+    return found
+
+
+def page(person: Client, status: int = 200, **asked: str) -> str:
+    answer = person.get("/routing/", {"broker": "prod", "vhost": "/", **asked})
+    assert answer.status_code == status
+    return answer.content.decode()
+
+
+def text_of(source: str) -> str:
+    """What a person reads: without tags, blanks as one."""
+    main = source.split('id="content"')[1]
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", main)).split()).replace(" ,", ",").replace(" .", ".").replace(" :", ":")
+
+
+def read(person: Client, **asked: str) -> str:
+    return text_of(page(person, **asked))
+
+
+def test_a_stranger_is_sent_to_the_login(client: Client) -> None:
+    assert client.get("/routing/").headers["Location"].startswith("/login/")
+
+
+def test_the_form_offers_what_exists_and_explains_nothing_yet(person: Client, broker: Broker) -> None:
+    source = page(person)
+    assert '<option value="shop.orders">' in source
+    assert '<option value="orders.eu">' in source
+    assert 'aria-current="page" title="Why"' in source
+    assert 'id="answer"' not in source
+    assert '<option value="shop.pay">' in page(person, of="task")
+
+
+def test_the_order_key_names_the_third_word_as_a_near_miss(person: Client, broker: Broker) -> None:
+    source = page(person, exchange="shop.orders", routing_key="order.new.us", expected="orders.eu")
+    words = text_of(source)
+    assert "It does not reach orders.eu: third word is us, wanted eu" in words
+    assert "near miss: third word is us, wanted eu" in words
+    assert '<span data-mark="misses">eu</span>' in source
+    assert '<span data-mark="fits">order</span>' in source
+    assert "1 more does not match: " in words
+
+
+def test_why_a_task_went_to_celery_and_not_to_my_queue(person: Client, broker: Broker) -> None:
+    words = read(person, of="task", task="shop.pay")
+    assert "shop.pay goes to queue celery." in words
+    assert "Nothing else names a queue, so the setting task_default_queue gives queue 'celery'" in words
+    assert "Not certain. The settings of the application that sends" in words
+    routed = read(person, of="task", task="shop.pay", conf=json.dumps({"task_routes": {"shop.*": {"queue": "orders.eu"}}}))
+    assert "shop.pay goes to queue orders.eu." in routed
+    assert "Certain, by the settings that were given." in routed
+
+
+def test_why_my_routing_key_is_ignored(person: Client, broker: Broker) -> None:
+    words = read(person, of="task", task="shop.pay", task_routing_key="order.new.eu", conf="{}")
+    assert "shop.pay goes to queue celery." in words
+    assert "The call gives routing_key 'order.new.eu', which is ignored, because a direct exchange was not named with it" in words
+
+
+def test_why_a_message_was_published_but_not_routed(person: Client, broker: Broker) -> None:
+    words = read(person, exchange="shop.orders", routing_key="Order.new.de")
+    assert "No queue gets it from exchange shop.orders with Order.new.de: no binding matches and the exchange has no alternate." in words
+    assert "It ends in no queue" in words
+    assert "returned if it was published as mandatory" in words or "returns it if it was published as mandatory" in words
+
+
+def test_why_a_headers_binding_never_matches(person: Client, broker: Broker) -> None:
+    words = read(person, exchange="shop.headers", routing_key="", headers='{"level": "1"}')
+    assert 'near miss: header level is "1" (text), wanted 1 (integer): RabbitMQ never converts between types' in words
+    assert "It reaches queue vip" in read(person, exchange="shop.headers", routing_key="", headers='{"level": 1}')
+
+
+def test_why_a_task_waits_in_a_queue_that_nobody_consumes(person: Client, broker: Broker) -> None:
+    words = read(person, of="task", task="shop.report", conf="{}")
+    assert "shop.report goes to queue reports and waits: nobody consumes reports." in words
+    assert "Nobody consumes it: the message stays until somebody does." in words
+    message = read(person, exchange="", routing_key="reports")
+    assert "It reaches reports, but nobody consumes reports: there it waits." in message
+
+
+def test_a_queue_that_only_celery_would_make_is_said(person: Client, broker: Broker) -> None:
+    words = read(person, of="task", task="shop.pay", queue="new", conf="{}")
+    assert "shop.pay goes to queue new and waits: nobody consumes new." in words
+    assert "new does not exist in the broker now: Celery makes it when it sends" in words
+
+
+def test_who_takes_it_is_linked_to_its_worker_node(person: Client, broker: Broker) -> None:
+    source = page(person, exchange="shop.orders", routing_key="order.new.eu")
+    worker = Worker.objects.get()
+    assert f'<a href="/workers/{worker.pk}/"><bdi>a@web-1</bdi></a>' in source
+    assert f'href="/queues/{Queue.objects.get(name="orders.eu").pk}/"' in source
+
+
+def test_a_broker_out_of_sight_is_said(person: Client, broker: Broker) -> None:
+    Broker.objects.update(state=Broker.UNREACHABLE)
+    words = read(person, exchange="shop.orders", routing_key="order.new.eu")
+    assert "Prod is unreachable" in words
+    assert "Not certain" in words
+    assert "Who consumes it is not known." in words
+
+
+def test_a_missing_exchange_is_a_refusal_in_words(person: Client, broker: Broker) -> None:
+    assert 'There is no exchange "nope" in this virtual host' in read(person, exchange="nope", routing_key="a")
+
+
+@pytest.mark.parametrize(
+    ("asked", "field", "words"),
+    [
+        ({"headers": "{'a': 1}"}, "headers", "Line 1, column 2: single quotes are Python"),
+        ({"headers": "[]"}, "headers", "This is a list; wanted is an object"),
+        ({"headers": '{"a": 100000000000000000000}'}, "headers", "headers.a"),
+        ({"routing_key": "k" * 256}, "routing_key", "longer than 255 bytes"),
+        ({"of": "task", "task": "a", "conf": "{"}, "conf", "Line 1, column 2"),
+        ({"of": "task", "task": "a", "conf": '{"task_queues": 5}'}, "conf", "task_queues"),
+    ],
+)
+def test_a_mistake_stands_beside_its_field(person: Client, broker: Broker, asked: dict[str, str], field: str, words: str) -> None:
+    source = page(person, 422, **{"exchange": "shop.headers", "routing_key": "", **asked})
+    assert words in html.unescape(source.split(f'id="{field}-says"')[1].split("</div>")[0])
+    assert 'id="answer"' not in source
+
+
+def test_an_unknown_virtual_host_and_html_are_only_text(person: Client, broker: Broker) -> None:
+    assert "No virtual host nowhere is known." in read(person, vhost="nowhere")
+    source = page(person, exchange="<script>alert(1)</script>", routing_key="<b>")
+    assert "<script>alert(1)" not in source
+    assert "<b>" not in source.split('id="routing_key"')[1].split(">")[0]
+
+
+def test_an_exchange_page_links_here(person: Client, broker: Broker) -> None:
+    exchange = Exchange.objects.get(name="shop.orders")
+    source = person.get(f"/exchanges/{exchange.pk}/").content.decode()
+    assert "/routing/?broker=prod&amp;vhost=%2F&amp;exchange=shop.orders" in source
+
+
+def test_without_any_broker_it_says_how_to_name_one(person: Client) -> None:
+    assert "HARELINE_BROKERS" in person.get("/routing/").content.decode()

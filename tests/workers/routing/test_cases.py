@@ -1,0 +1,42 @@
+"""Every recorded case of Celery 5.7 with a real broker: where the task went, by Celery's own code and by our story."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.workers.routing.conftest import CASES
+from workers import dry_run
+from workers.destinations import read_question, send, tell
+from workers.explain_task import answer, same
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+ALL = json.loads((CASES / "routing" / "celery_corpus.json").read_text())["cases"]
+ADDRESS = ("queue", "exchange", "exchange_type", "routing_key")
+
+
+def shown(queue):
+    return f"{queue.name} {json.dumps(queue.arguments)}" if queue.arguments else queue.name
+
+
+@pytest.mark.parametrize("case", ALL, ids=[case["id"] for case in ALL])
+def test_the_task_goes_where_it_really_went(case, routers):
+    expected, found = case["expect"], answer(case, routers, NOW)
+    assert found.certain
+    if "error" in expected:
+        assert found.error.startswith(expected["error"] + ": ")
+        return
+    assert found.error is None
+    assert {name: getattr(found, name) for name in ADDRESS} == {name: expected[name] for name in ADDRESS}
+    assert found.priority == expected["properties"].get("priority")
+    assert sorted(f"{one.name} ({one.type})" for one in found.existing.exchanges.values()) == sorted(expected["declared"]["exchanges"])
+    assert sorted(map(shown, found.existing.queues.values())) == sorted(expected["declared"]["queues"])
+
+
+@pytest.mark.parametrize("case", ALL, ids=[case["id"] for case in ALL])
+def test_our_story_is_celerys(case, routers):
+    question = read_question(case)
+    ran = dry_run.run(question, routers, NOW)
+    way = send(question, ran.answers, NOW)
+    assert same(ran.outcome, way.outcome)
+    assert all(step.why.endswith(".") and "\n" not in step.why for step in tell(way))
