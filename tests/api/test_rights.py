@@ -12,6 +12,7 @@ from dashboard import store
 from dashboard.models import ApiToken, User
 from tests.api.conftest import World
 
+POSTED = ("tasks/send", "routing/explain", "routing/explain-task")
 CALLS = ["brokers", "queues", "queue", "exchanges", "exchange", "bindings", "nodes", "workers", "tasks", "task", "history", "openapi.json", "nothing"]
 
 
@@ -23,11 +24,20 @@ def test_a_stranger_gets_401_from_every_call(world: World, path: str, headers: d
     assert response.headers["WWW-Authenticate"] == "Bearer"
 
 
+@pytest.mark.parametrize("path", POSTED)
+def test_a_stranger_gets_401_from_every_call_that_is_posted(world: World, path: str) -> None:
+    response = Client().post(f"/api/v1/{path}", data={}, content_type="application/json")
+    assert (response.status_code, response.json()["error"]["code"]) == (401, "unauthorized")
+
+
 def test_a_stranger_gets_no_metrics(world: World) -> None:
     assert Client().get("/metrics").status_code == 401
 
 
-@pytest.mark.parametrize("path", ["/", "/queues/", "/queues/1/?range=1h", "/exchanges/", "/workers/", "/nothing-here", "/password/change/"])
+PAGES = ("/", "/queues/", "/queues/1/?range=1h", "/exchanges/", "/workers/", "/tasks/", "/send/", "/routing/", "/nothing-here", "/password/change/")
+
+
+@pytest.mark.parametrize("path", PAGES)
 def test_a_stranger_is_sent_to_the_login_from_every_page(world: World, path: str) -> None:
     response = Client().get(path)
     assert response.status_code == 302
@@ -86,5 +96,6 @@ def test_a_call_that_fails_tells_no_traceback(world: World, call: Any, caplog: p
 def test_the_description_names_every_call_and_loads_nothing(world: World, call: Any) -> None:
     status, description = call("openapi.json")
     assert status == 200 and description["openapi"].startswith("3.1")
-    assert set(description["paths"]) == {f"/api/v1/{path}" for path in [*CALLS, "tasks/send"] if path not in ("openapi.json", "nothing")}
+    expected = {*CALLS, *POSTED} - {"openapi.json", "nothing"}
+    assert set(description["paths"]) == {f"/api/v1/{path}" for path in expected}
     assert call("docs")[0] == 404
