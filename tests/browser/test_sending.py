@@ -5,6 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Stack, Watch
+from tests.waiting import wait_until
 
 END_MS = 30_000
 TASKS = "tests.workers.celery_app"
@@ -69,9 +70,11 @@ def test_an_error_in_the_json_is_named_with_its_place_and_mended(stack: Stack, p
     expect(page.locator("[aria-label=Result]")).to_have_text("3", timeout=END_MS)
 
 
-def test_the_list_of_tasks_lives_and_leads_to_a_task(stack: Stack, page: Page) -> None:
+def test_the_list_of_tasks_leads_to_a_task(stack: Stack, page: Page) -> None:
     page.goto(f"{stack.url}/tasks/?{stack.here}")
     stack.workers.send("fail_twice")
+    call = f"{stack.url}/api/v1/tasks?{stack.here}&name={TASKS}.fail_twice"
+    wait_until(lambda: page.request.get(call).json()["total"], seconds=30)
     page.goto(f"{stack.url}/tasks/?{stack.here}&q=name%3A{TASKS}.fail_twice")
     link = page.locator("[id^=task-]").get_by_role("link", name=f"{TASKS}.fail_twice").first
     expect(link).to_be_visible(timeout=END_MS)
