@@ -17,9 +17,9 @@ from brokers.models import Broker, PollAttempt, Queue
 from brokers.queries import History
 from brokers.scope import Scope
 from dashboard import formatting, health, incidents, series
+from dashboard.consumption import consuming_of
 from dashboard.incidents import Incident
 from dashboard.live import topics
-from dashboard.pages.queue_list import consuming_of
 from dashboard.pages.work import Work
 from dashboard.rows.brokers import broker_row, node_row
 from dashboard.rows.live_row import LiveRow

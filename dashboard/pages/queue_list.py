@@ -14,9 +14,8 @@ from brokers.conditions import Condition
 from brokers.models import Broker, Queue
 from brokers.queries import QUEUE_SORTS
 from brokers.scope import Scope
-from dashboard import filters
-from dashboard.consumer_workers import Consuming
-from dashboard.consumption import consumers_by_queue
+from dashboard import filters, queue_filter
+from dashboard.consumption import consuming_of
 from dashboard.filters import Filter, Term
 from dashboard.live import topics
 from dashboard.pages import sight
@@ -24,7 +23,6 @@ from dashboard.pages.addresses import Heading, ListAddress, page_links
 from dashboard.rows.live_row import LiveRow
 from dashboard.rows.queues import queue_row
 from dashboard.series import summed
-from workers import queries as worker_queries
 
 PAGE_SIZE = 100
 SPARK_POINTS = 48
@@ -73,27 +71,9 @@ class QueueList:
         return self.address.with_(q=None)
 
     def conditions(self, asked: Filter) -> list[Condition]:
-        """The filter as conditions, with the qualifiers that only this page understands resolved."""
-        found = asked.conditions()
-        if "growing" in (value.lower() for value in asked.values("is")):
-            found.append(Condition("growing", "=", True))
-        for value in asked.values("worker"):
-            found += [Condition("consumers", "=", 0)] if value.lower() == "none" else self._consumed_by(value)
-        if not self.shows_own:
-            found.append(Condition("celery_own", "=", False))
-        return found
-
-    def _consumed_by(self, hostname: str) -> list[Condition]:
-        """The queues that workers of this name (or with this part of a name) consume."""
-        names: set[str] = set()
-        vhosts: set[str] = set()
-        for broker in self.brokers:
-            for worker in worker_queries.workers(self.scope, broker=broker.pk, vhost=self.vhost, text=hostname, page_size=500).items:
-                consuming = consumers_by_queue(broker.pk, worker.vhost)
-                mine = {queue for (_, queue), consumers in consuming.items() if any(one.worker_id == worker.pk for one in consumers)}
-                names |= mine
-                vhosts |= {worker.vhost} if mine else set()
-        return [Condition("name", "in", tuple(sorted(names))), Condition("vhost", "in", tuple(sorted(vhosts)))]
+        """The filter as conditions; unless asked for, without the queues of Celery and Hareline themselves."""
+        own = [] if self.shows_own else [Condition("celery_own", "=", False)]
+        return queue_filter.conditions(asked, self.scope, self.brokers, self.vhost) + own
 
     def count(self, asked: Filter) -> int:
         return self._page(asked, 1, 1).total
@@ -206,8 +186,3 @@ class QueueList:
 
     def limits(self) -> list[dict[str, Any]]:
         return sight.limits(self.brokers, self.vhost)
-
-
-def consuming_of(queue: Queue) -> Sequence[Consuming]:
-    """Who consumes the queue, as far as that is known."""
-    return consumers_by_queue(queue.broker_id, queue.vhost).get((queue.vhost, queue.name), ())

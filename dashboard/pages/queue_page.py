@@ -15,10 +15,10 @@ from brokers.scope import Scope
 from dashboard import formatting, health
 from dashboard.binding_words import BindingWords, binding_words
 from dashboard.consumer_workers import Consuming
+from dashboard.consumption import consuming_of
 from dashboard.filters import quoted
 from dashboard.live import topics
 from dashboard.pages.addresses import tasks_address
-from dashboard.pages.queue_list import consuming_of
 from dashboard.queue_settings import explained
 from dashboard.queue_story import Definitions, Step, limit, story
 from dashboard.rows.exchanges import shown_name

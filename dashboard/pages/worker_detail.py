@@ -15,10 +15,10 @@ from brokers.conditions import Condition
 from brokers.models import Queue
 from brokers.scope import Scope
 from dashboard import series, worker_filter, worker_story
+from dashboard.consumption import consuming_of
 from dashboard.filters import quoted
 from dashboard.live import topics
 from dashboard.pages.addresses import ListAddress, tasks_address
-from dashboard.pages.queue_list import consuming_of
 from dashboard.pages.worker_list import lost_of
 from dashboard.rows.live_row import LiveRow
 from dashboard.rows.queues import queue_row
