@@ -113,7 +113,7 @@ def _workers(topic: Topic, ids: list[int]) -> Loaded:
     everyone = worker_queries.workers_fingerprint(topic.broker_id, topic.vhost or "")
     consuming = consumers_by_queue(topic.broker_id, topic.vhost or "") if found else {}
     rows: dict[str, Build] = {f"worker-{worker.pk}": partial(worker_row, worker, lost=lost_queues(worker, consuming)) for worker in found}
-    return Loaded(rows, {"workers": everyone, "table": everyone, "board": everyone}, row_facts, _heard_at(), RECEIVER_BEATS_EVERY_SECONDS)
+    return Loaded(rows, {"workers": everyone, "table": everyone, "board": everyone}, row_facts, _heard_at(topic), RECEIVER_BEATS_EVERY_SECONDS)
 
 
 def _tasks(topic: Topic, ids: list[int]) -> Loaded:
@@ -122,12 +122,14 @@ def _tasks(topic: Topic, ids: list[int]) -> Loaded:
     closely = len(found) <= LOOKED_AT_CLOSELY
     rows: dict[str, Build] = {f"task-{task.pk}": partial(task_row, task) for task in found}
     row_facts = {f"task-{task.pk}": _facts_of_task(task, closely) for task in found}
-    return Loaded(rows, {"tasks": newest}, row_facts, _heard_at(), RECEIVER_BEATS_EVERY_SECONDS, parts_at_most_every_seconds=TASK_PARTS_EVERY_SECONDS)
+    return Loaded(rows, {"tasks": newest}, row_facts, _heard_at(topic), RECEIVER_BEATS_EVERY_SECONDS, parts_at_most_every_seconds=TASK_PARTS_EVERY_SECONDS)
 
 
-def _heard_at() -> datetime | None:
-    """When the receiver last said that it lives."""
-    return next((beat.at for beat in leases.heartbeats() if beat.kind == "receiver" and not beat.standby), None)
+def _heard_at(topic: Topic) -> datetime | None:
+    """When the receiver last said that it lives, or stored an event of this virtual host: a page rendered before then may lack what it told."""
+    beats = [beat.at for beat in leases.heartbeats() if beat.kind == "receiver" and not beat.standby]
+    source = worker_queries.event_source(topic.broker_id, topic.vhost or "")
+    return max((at for at in (*beats[:1], source.received_at if source else None) if at is not None), default=None)
 
 
 def _facts_of_task(task: Task, closely: bool) -> Mapping[str, Hashable]:

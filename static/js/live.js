@@ -15,6 +15,7 @@ const address = root ? new URL(`${root.replace(/\/$/, "")}/ws/live/`, location.h
 address.protocol = address.protocol.replace("http", "ws");
 
 const topics = new Map(); // name: {rows, seq, epoch, at, toldAt, age, interval, asked}
+const COMMIT_MS = 1000; // what was heard before the page was rendered may have been stored only after
 const rendered = Date.parse(document.querySelector("[data-clock]")?.dateTime ?? "");
 
 let socket = null;
@@ -82,7 +83,7 @@ function receive(frame) {
   const topic = topics.get(frame.topic);
   if (!topic) return;
   if (frame.full) {
-    const missed = topic.epoch ? topic.epoch !== frame.epoch || topic.seq < frame.seq : Date.parse(frame.at) > rendered;
+    const missed = topic.epoch ? topic.epoch !== frame.epoch || topic.seq < frame.seq : Date.parse(frame.at) > rendered - COMMIT_MS;
     if (missed) allOutdated();
     topic.asked = null;
   } else {
