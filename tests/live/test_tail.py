@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
+from brokers import leases
 from brokers.models import Broker, Interest
 from dashboard.live.frames import Patch
 from dashboard.live.hub import Hub, Rows
@@ -132,6 +134,15 @@ def test_a_task_that_ends_is_told_and_newer_ones_are_only_mentioned(watches: lis
     assert frame["rows"][key]["mark"] == {"level": "ok", "state": "SUCCESS"}
     assert sorted(frame["rows"][key]["parts"]) == ["family", "task"]
     assert frame["parts"] == ["tasks"]
+
+
+def test_the_age_of_tasks_is_that_of_the_last_event_where_it_came_after_the_receivers_sign_of_life(watches: list[Watch]) -> None:
+    watch = Watch(QUIET)
+    watches.append(watch)
+    prod, now = broker(), timezone.now()
+    leases.beat("receiver", "r", now - timedelta(seconds=4), standby=False)
+    EventSource.objects.create(broker=prod, vhost="/", received_at=now)
+    assert datetime.fromisoformat(watch.show(f"tasks/{prod.pk}/%2F")["at"]) >= now - timedelta(milliseconds=1)
 
 
 def test_old_data_becomes_stale_by_the_clock_alone(watches: list[Watch]) -> None:
