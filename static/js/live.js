@@ -1,6 +1,6 @@
 // The socket of a live page (docs/live.md): subscribes to what the page shows, keeps its place by seq, and drives the badge.
 
-import { allOutdated, announce, outdated, place, rowsOnPage } from "./live_page.js";
+import { allOutdated, announce, goOn, outdated, place, rowsOnPage } from "./live_page.js";
 
 const KINDS = { broker: ["broker", "node"], queues: ["queue"], exchanges: ["exchange"], workers: ["worker"], tasks: ["task"], topology: [] };
 const ACK_EVERY = 4;
@@ -81,7 +81,7 @@ function receive(frame) {
   if (frame.error) return void console.warn("live:", frame.error.message);
   acknowledge();
   const topic = topics.get(frame.topic);
-  if (!topic) return;
+  if (!topic || paused) return; // a frame that was on its way; when the page goes on, the whole state comes
   if (frame.full) {
     const missed = topic.epoch ? topic.epoch !== frame.epoch || topic.seq < frame.seq : Date.parse(frame.at) > rendered - COMMIT_MS;
     if (missed) allOutdated();
@@ -149,13 +149,17 @@ function setPaused(on) {
   send({ pause: paused || document.hidden });
   document.body.toggleAttribute("data-paused", paused);
   for (const button of document.querySelectorAll("[data-action=pause]")) button.setAttribute("aria-pressed", String(paused));
+  goOn();
   showBadge();
 }
 
 document.addEventListener("click", ({ target }) => {
   if (target.closest?.("[data-action=pause], #live-badge")) setPaused(!paused);
 });
-document.addEventListener("visibilitychange", () => send({ pause: paused || document.hidden }));
+document.addEventListener("visibilitychange", () => {
+  send({ pause: paused || document.hidden });
+  goOn();
+});
 document.addEventListener("hareline:parts", subscribe);
 addEventListener("pagehide", () => {
   leaving = true;

@@ -80,11 +80,22 @@ export function announce(keys, at) {
   }
 }
 
+// A page that is paused or hidden keeps what it shows; what gets out of date meanwhile is renewed when it goes on.
+const rests = () => document.hidden || document.body.hasAttribute("data-paused");
+
 /** Renews what follows these facts, soon: everybody's page would ask in the same instant otherwise. */
 export function outdated(names) {
   for (const name of names) dirty.add(name);
-  if (dirty.size) renewal ??= setTimeout(renew, Math.random() * 300);
+  if (dirty.size && !rests()) renewal ??= setTimeout(renew, Math.random() * 300);
 }
+
+/** Renews these parts at once, also on a paused page: a person asked for them. */
+export function renewNow(parts) {
+  for (const part of parts) load(part, true);
+}
+
+/** The page goes on after a rest. */
+export const goOn = () => outdated([]);
 
 /** Renews every part: something may have been missed. */
 export function allOutdated() {
@@ -95,11 +106,12 @@ const follows = (element) => (element.dataset.follows ?? element.dataset.part).s
 
 function renew() {
   renewal = null;
+  if (rests()) return;
   for (const element of document.querySelectorAll("[data-part]")) if (follows(element).some((name) => dirty.has(name))) load(element.dataset.part);
   dirty.clear();
 }
 
-async function load(part) {
+async function load(part, wanted = false) {
   loading.get(part)?.abort();
   const controller = new AbortController();
   loading.set(part, controller);
@@ -111,7 +123,7 @@ async function load(part) {
     const answer = await fetch(address, { headers: { "HX-Request": "true", "HX-Current-URL": location.href }, signal: controller.signal });
     if (answer.status === 401) return void location.reload();
     if (!answer.ok) return;
-    await show(part, await answer.text());
+    await show(part, await answer.text(), wanted);
   } catch (error) {
     if (error.name !== "AbortError") setTimeout(outdated, 2000, [part]); // the network: asked again
   } finally {
@@ -120,10 +132,11 @@ async function load(part) {
 }
 
 // The answer is the part's content, or a page that has the part in it.
-async function show(part, html) {
+async function show(part, html, wanted) {
   const element = document.querySelector(`[data-part="${CSS.escape(part)}"]`);
   if (!element) return;
   await pointerAway(element);
+  if (rests() && !wanted) return void dirty.add(part);
   const page = new DOMParser().parseFromString(`<template>${html}</template>`, "text/html").querySelector("template").content;
   const whole = page.querySelector(`[data-part="${CSS.escape(part)}"]`);
   const scrolled = [...element.querySelectorAll("[tabindex]")].map((box) => [box, box.scrollLeft, box.scrollTop]);

@@ -20,7 +20,6 @@ function outOfOrder(table) {
 }
 
 document.addEventListener("hareline:tick", () => {
-  if (document.hidden || document.body.hasAttribute("data-paused")) return;
   const now = performance.now();
   if (now - counted > COUNTS_EVERY && document.querySelector("[data-part=views]")) {
     counted = now;

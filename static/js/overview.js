@@ -5,7 +5,6 @@ const REST = 10_000; // a poll comes every 5 s; the words about it need not foll
 const last = new Map();
 
 function renew(part, rest) {
-  if (document.hidden || document.body.hasAttribute("data-paused")) return;
   const now = performance.now();
   if (now - (last.get(part) ?? -Infinity) < rest) return;
   last.set(part, now);

@@ -25,7 +25,6 @@ const EVERY = 1000;
 const goesOn = () => document.querySelector(".course > li[data-progress='now']");
 const followed = document.querySelector("[data-goes-on]");
 let timer = followed && setInterval(() => {
-  if (document.hidden) return;
   if (goesOn()) return outdated(["follow"]);
   clearInterval(timer);
   timer = null;

@@ -1,6 +1,6 @@
 // The pages of tasks: ages, newer tasks on demand, the timeline of a task that goes on, and the button that copies its id.
 
-import { outdated } from "./live_page.js";
+import { outdated, renewNow } from "./live_page.js";
 import "./times.js";
 
 const TIMELINE_EVERY = 3000;
@@ -12,7 +12,7 @@ document.addEventListener("click", (event) => {
   const renewing = event.target.closest?.("[data-renew]");
   if (!renewing || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
-  outdated(renewing.dataset.renew.split(" "));
+  renewNow(renewing.dataset.renew.split(" "));
 });
 
 // A list without rows fills itself with the first that come; a list with rows is left in its order
@@ -25,7 +25,7 @@ document.addEventListener("hareline:parts", ({ detail: { part } }) => {
 
 setInterval(() => {
   const task = document.querySelector(".task-page");
-  if (task && !ENDED.includes(task.dataset.state) && !document.hidden && !document.body.hasAttribute("data-paused")) outdated(["timeline"]);
+  if (task && !ENDED.includes(task.dataset.state)) outdated(["timeline"]);
 }, TIMELINE_EVERY);
 
 for (const button of document.querySelectorAll("[data-copy]")) button.hidden = !navigator.clipboard;
