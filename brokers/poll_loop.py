@@ -10,7 +10,6 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import structlog
@@ -27,8 +26,6 @@ from brokers.scope import EVERYTHING
 
 log = structlog.get_logger(__name__)
 
-HEARTBEAT_SECONDS = 5.0
-END_SECONDS = 1.5
 _REMEMBERED_POLLS = 5
 
 
@@ -127,31 +124,3 @@ class PollLoop:
             self._failed_as = state
         self._memory = PollMemory()
         store.save_failure(self.broker_id, state, str(error), datetime.now(UTC), took_ms, self._stored)
-
-
-def run_all(loops: Sequence[PollLoop], holder: str, stop: threading.Event) -> None:
-    """Runs the loops, each in its thread, with the poller's heartbeat, until `stop`; returns within END_SECONDS of it. A thread that ended
-    otherwise is started again."""
-    threads: dict[PollLoop, threading.Thread] = {}
-    while not stop.is_set():
-        for loop in loops:
-            if loop not in threads or not threads[loop].is_alive():
-                if loop in threads:
-                    log.error("thread_died", broker=loop.address.name)
-                threads[loop] = threading.Thread(target=loop.run, name=f"poll {loop.address.name}", daemon=True)
-                threads[loop].start()
-        _beat(holder, bool(loops) and all(loop.standing_by for loop in loops))
-        stop.wait(HEARTBEAT_SECONDS)
-    for loop in loops:
-        loop.stop()
-    deadline = time.monotonic() + END_SECONDS
-    for thread in threads.values():
-        thread.join(max(deadline - time.monotonic(), 0))
-
-
-def _beat(holder: str, standby: bool) -> None:
-    try:
-        leases.beat("poller", holder, datetime.now(UTC), standby)
-    except DatabaseError as error:
-        log.error("heartbeat_lost", reason=str(error))
-        connection.close()

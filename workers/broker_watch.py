@@ -17,6 +17,7 @@ from django.db import DatabaseError, connection
 from brokers import leases
 from brokers import queries as broker_queries
 from brokers.addresses import BrokerAddress
+from brokers.keep_running import END_SECONDS
 from brokers.scope import EVERYTHING
 from workers import queries, store
 from workers.receiver import EXCHANGE
@@ -27,8 +28,6 @@ log = structlog.get_logger(__name__)
 ROUND_SECONDS = 2.0
 SAMPLE_SECONDS = 5.0
 LEASE_SECONDS = 15.0
-HEARTBEAT_SECONDS = 5.0
-END_SECONDS = 1.5
 
 
 class Allowed(msgspec.Struct, frozen=True):
@@ -147,31 +146,3 @@ def _logged(watch: VhostWatch) -> None:
         watch.run()
     except Exception:
         log.exception("watch_failed", broker=watch.place.address.name, vhost=watch.place.vhost)
-
-
-def run_all(watches: Sequence[BrokerWatch], holder: str, stop: threading.Event) -> None:
-    """Runs the watches, each in its thread, with the receiver's heartbeat, until `stop`; returns within about END_SECONDS of it."""
-    threads: dict[BrokerWatch, threading.Thread] = {}
-    while not stop.is_set():
-        for watch in watches:
-            if watch not in threads or not threads[watch].is_alive():
-                if watch in threads:
-                    log.error("thread_died", broker=watch.address.name)
-                threads[watch] = threading.Thread(target=watch.run, name=f"watch {watch.address.name}", daemon=True)
-                threads[watch].start()
-        _beat(holder, bool(watches) and all(watch.standing_by for watch in watches))
-        stop.wait(HEARTBEAT_SECONDS)
-    for watch in watches:
-        watch.stop()
-    deadline = time.monotonic() + END_SECONDS
-    for thread in threads.values():
-        thread.join(max(deadline - time.monotonic(), 0))
-    connection.close()
-
-
-def _beat(holder: str, standing_by: bool) -> None:
-    try:
-        leases.beat("receiver", holder, datetime.now(UTC), standing_by)
-    except DatabaseError as error:
-        log.error("heartbeat_not_stored", reason=str(error))
-        connection.close()

@@ -19,8 +19,9 @@ from structlog.testing import capture_logs
 
 from brokers import leases, queries, store
 from brokers.addresses import BrokerAddress
+from brokers.keep_running import keep_running
 from brokers.models import Broker
-from brokers.poll_loop import PollLoop, run_all
+from brokers.poll_loop import PollLoop
 from brokers.scope import EVERYTHING
 from tests import waiting
 from tests.brokers.management import QUICK, FakeManagement, binding
@@ -44,7 +45,7 @@ def polling(*addresses: BrokerAddress, holder: str = "a", poll_seconds: float = 
 
     def run() -> None:
         try:
-            run_all(loops, holder, stop)
+            keep_running(loops, "poller", holder, stop)
         finally:
             connection.close()
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import socket
 import threading
 from datetime import UTC, datetime
 from typing import Any
@@ -15,8 +12,9 @@ from django.core.management.base import BaseCommand
 from django.db import DatabaseError, connection
 
 from brokers import store
+from brokers.keep_running import holder_name, keep_running, set_on_signals
 from brokers.models import Broker
-from brokers.poll_loop import PollLoop, run_all
+from brokers.poll_loop import PollLoop
 
 log = structlog.get_logger(__name__)
 
@@ -26,17 +24,14 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def handle(self, *args: Any, **options: Any) -> None:
-        stop = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
-        began = datetime.now(UTC)
-        holder = f"{socket.gethostname()}:{os.getpid()}:{began:%Y-%m-%dT%H:%M:%SZ}"
+        stop = set_on_signals()
+        holder = holder_name(datetime.now(UTC))
         rows = self._rows(stop)
         loops = [PollLoop(address, rows[address.name].pk, holder, settings.POLL_SECONDS, settings.CA_FILE) for address in settings.BROKERS if rows]
         log.info("polling", brokers=len(loops), every_seconds=settings.POLL_SECONDS)
         if not loops:
             log.warning("no_broker", hint="HARELINE_BROKERS names none")
-        run_all(loops, holder, stop)
+        keep_running(loops, "poller", holder, stop)
         log.info("ended")
 
     def _rows(self, stop: threading.Event) -> dict[str, Broker]:

@@ -5,10 +5,6 @@ One process holds the lease and works; a second one stands by.
 
 from __future__ import annotations
 
-import os
-import signal
-import socket
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,6 +18,7 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from brokers import leases
+from brokers.keep_running import holder_name, set_on_signals
 from brokers.store import trim_history
 from dashboard.store import trim_audit
 from workers.store import doubt_unheard, trim_tasks
@@ -83,10 +80,8 @@ class Command(BaseCommand):
     help = "Trims history and the audit log and keeps the database in shape, until SIGTERM."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        ended = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: ended.set())
-        holder = f"{socket.gethostname()}:{os.getpid()}:{timezone.now():%H%M%S}"
+        ended = set_on_signals()
+        holder = holder_name(timezone.now())
         work = chores()
         while True:
             self.round(holder, work)

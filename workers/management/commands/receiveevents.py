@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
-import signal
-import socket
 import threading
 from datetime import UTC, datetime
 from typing import Any
@@ -16,7 +13,8 @@ from django.core.management.base import BaseCommand
 from django.db import DatabaseError, connection
 
 from brokers import store
-from workers.broker_watch import Allowed, BrokerWatch, run_all
+from brokers.keep_running import holder_name, keep_running, set_on_signals
+from workers.broker_watch import Allowed, BrokerWatch
 
 log = structlog.get_logger(__name__)
 
@@ -28,18 +26,15 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def handle(self, *args: Any, **options: Any) -> None:
-        stop = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
-        began = datetime.now(UTC)
-        holder = f"{socket.gethostname()}:{os.getpid()}:{began:%Y-%m-%dT%H:%M:%SZ}"
+        stop = set_on_signals()
+        holder = holder_name(datetime.now(UTC))
         watches = self._watches(holder, stop)
         gc.freeze()
         gc.set_threshold(20_000, 20, 50)  # thousands of events a second make no cycles, and looking for them cost a fifth of the time
         log.info("receiving", brokers=len(watches))
         if not watches:
             log.warning("no_broker", hint="HARELINE_BROKERS names none")
-        run_all(watches, holder, stop)
+        keep_running(watches, "receiver", holder, stop)
         log.info("ended")
 
     def _watches(self, holder: str, stop: threading.Event) -> list[BrokerWatch]:
