@@ -49,18 +49,6 @@ def data_size(size_bytes: float | None) -> str:
     return f"{round(size_bytes)} B"
 
 
-def percent(part: float | None, whole: float | None) -> str:
-    """A share with one decimal below ten.
-
-    >>> percent(1, 500), percent(1, 3), percent(1, 0)
-    ('0.2', '33', '–')
-    """
-    if part is None or not whole:
-        return UNKNOWN
-    share = 100 * part / whole
-    return f"{share:.1f}" if share < 9.95 else f"{share:.0f}"
-
-
 def duration(length: timedelta | float | None) -> str:
     """A length of time (a timedelta, or seconds) in its two largest units; below a minute only one.
 

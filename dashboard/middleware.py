@@ -68,10 +68,11 @@ def _person_of_call(request: HttpRequest) -> bool:
 
 
 def _to_login(request: HttpRequest) -> HttpResponse:
-    """To the login page and back afterwards; a script's request (htmx, live.js) is told to take the whole page there."""
+    """To the login page and back afterwards; live.js, which asks as htmx does, is told to take the whole page there."""
     login = resolve_url(settings.LOGIN_URL)
-    if request.headers.get("HX-Request") == "true":
-        shown = urlsplit(request.headers.get("HX-Current-URL", ""))
+    htmx = request.htmx  # type: ignore[attr-defined]  # django_htmx's middleware runs before this one
+    if htmx:
+        shown = urlsplit(htmx.current_url or "")
         back = shown.path + (f"?{shown.query}" if shown.query else "")
         return HttpResponse(status=401, headers={"HX-Redirect": f"{login}?{urlencode({'next': back or '/'})}"})
     return HttpResponseRedirect(f"{login}?{urlencode({'next': request.get_full_path()})}")

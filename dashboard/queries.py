@@ -20,11 +20,6 @@ def token(plain: str) -> ApiToken | None:
     return ApiToken.objects.select_related("user").filter(sha256=digest(plain), user__is_active=True).first()
 
 
-def audit_events(limit: int = 100) -> list[AuditEvent]:
-    """The latest audit events, newest first."""
-    return list(AuditEvent.objects.order_by("-at", "-id")[:limit])
-
-
 def audit_event(event_id: int, act: str) -> AuditEvent | None:
     """One event of this kind of act."""
     return AuditEvent.objects.filter(pk=event_id, act=act).first()

@@ -47,7 +47,6 @@ class DeadLetter(msgspec.Struct):
     skipped: list[str]
     hops: list[Hop]
     doubts: list[str]
-    uncertain: bool = False
 
 
 def departing(message: Message, version: tuple[int, ...]) -> Travelling:
@@ -96,7 +95,7 @@ def die(router: VirtualHostRouter, message: Travelling, queue: str, reason: str)
     outcome = deliver(router, exchange, Question.of([*keys, *hidden], letter.headers, router.version), "dead-letter")
     skipped = [target for target in outcome.queues if reason != REJECTED and _is_cycle(target, deaths)]
     queues = [target for target in outcome.queues if target not in skipped]
-    return DeadLetter(letter, queues, skipped, outcome.hops, outcome.doubts, not outcome.certain)
+    return DeadLetter(letter, queues, skipped, outcome.hops, outcome.doubts)
 
 
 def _with(message: Travelling, queue: str, reason: str) -> tuple[Death, ...]:

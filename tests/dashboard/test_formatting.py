@@ -75,9 +75,5 @@ def test_a_moment_of_another_day_says_which(moment, text):
     assert formatting.moment_text(moment, NOON) == text
 
 
-def test_a_share_of_nothing_is_unknown():
-    assert (formatting.percent(1, 0), formatting.percent(None, 5), formatting.percent(0, 5)) == ("–", "–", "0.0")
-
-
 def test_names_are_listed_as_one_says_them():
     assert [formatting.listed(names) for names in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == ["", "a", "a and b", "a, b and c"]
