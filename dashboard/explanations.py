@@ -1,6 +1,6 @@
 """The whole story of a message or a task in a virtual host as it is known: the broker's rules, Celery's, and who consumes what is reached.
 
-Pure. `dashboard.pages.routing_page` gathers the virtual host; the rules are in `brokers.routing` and `workers.explain_task`.
+Pure. `dashboard.pages.routing.gathered` gathers the virtual host; the rules are in `brokers.routing` and `workers.explain_task`.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from dashboard import explanations, formatting
 from dashboard.api.asked import LONGEST_NAME, broker_named, scope
 from dashboard.api.errors import ERRORS, ErrorAnswer, Problem, invalid, not_found
 from dashboard.explanations import Place
-from dashboard.pages import routing_gathered
+from dashboard.pages.routing import gathered
 
 router = Router(tags=["routing"])
 
@@ -111,7 +111,7 @@ def explain_task(request: HttpRequest) -> Any:
         place = _place(request, asked)
         task = asked.get("task")
         named = task if isinstance(task, str) else ""
-        attributes = routing_gathered.attributes_of(scope(request), found, place.topology.vhost, named)
+        attributes = gathered.attributes_of(scope(request), found, place.topology.vhost, named)
         return _told(explanations.explain_live_task(place, asked, attributes))
     except InvalidQuestion as error:
         raise invalid(error.field, error) from error
@@ -129,10 +129,10 @@ def _told(answer: dict[str, Any]) -> dict[str, Any]:
 def _place(request: HttpRequest, asked: Mapping[str, Any]) -> Place:
     broker = broker_named(request, _text(asked, "broker"))
     vhost = _text(asked, "vhost")
-    if vhost not in routing_gathered.vhost_names(scope(request), broker):
+    if vhost not in gathered.vhost_names(scope(request), broker):
         raise not_found(f"Broker {broker.name} has no virtual host {vhost}.", "vhost")
     try:
-        return routing_gathered.place(scope(request), broker, vhost, timezone.now(), _moment(asked.get("at")))
+        return gathered.place(scope(request), broker, vhost, timezone.now(), _moment(asked.get("at")))
     except NotRecorded as error:
         raise not_found(f"{str(error)[:1].upper()}{str(error)[1:]}.", "at") from error
 

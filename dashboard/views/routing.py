@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from dashboard.access import scope_of
-from dashboard.pages.routing_page import RoutingPage
+from dashboard.pages.routing.page import RoutingPage
 from dashboard.shell import Shell
 
 

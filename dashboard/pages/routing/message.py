@@ -1,0 +1,50 @@
+"""The way "A message": an exchange, a key and headers that somebody describes, and the story of where it goes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from dashboard import explanations, routing_story
+from dashboard.pages.routing.way import Way
+from dashboard.routing_story import Story
+
+
+class MessageWay(Way):
+    of, word = "message", "A message"
+    form_template, answer_template = "routing/_message_form.html", "routing/_message.html"
+    FIELDS = ("exchange", "routing_key", "headers", "expiration", "expected")
+    FIRST = "exchange"
+    BESIDE = {"properties.expiration": "expiration"}
+    story: Story
+
+    @property
+    def asked(self) -> bool:
+        """An empty key and the default exchange are a question too."""
+        return "routing_key" in self.query
+
+    @property
+    def every(self) -> bool:
+        return self.query.get("verdicts") == "all"
+
+    @property
+    def all_address(self) -> str:
+        """The same question with every binding's verdict."""
+        return f"{self.address(routing_key=self.values['routing_key'])}&verdicts=all"
+
+    def explain(self) -> None:
+        values = self.values
+        headers = self.json("headers")
+        if self.problems:
+            return
+        asked: dict[str, Any] = {"exchange": values["exchange"], "routing_key": values["routing_key"], "headers": headers}
+        if values["expiration"]:
+            asked["properties"] = {"expiration": values["expiration"].strip()}
+        expected, place = values["expected"].strip(), self.where.place
+        answer = explanations.explain_message(place, asked | ({"verdicts": "all"} if self.every or expected else {}))
+        self.story = routing_story.story(answer, self.where.page_of, expected)
+        if expected and not self.every:  # every verdict was needed for the headline alone
+            told = self.story
+            shown = routing_story.story(explanations.explain_message(place, asked), self.where.page_of)
+            self.story = msgspec.structs.replace(shown, level=told.level, headline=told.headline, says=told.says)

@@ -1,0 +1,82 @@
+"""What the ways into the page "Why" have in common: the fields that stand in the address, and what is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+from urllib.parse import urlencode
+
+from django.urls import reverse
+
+from brokers.routing.fields import InvalidQuestion
+from dashboard import json_fields
+from dashboard.pages.routing.where import Where
+
+LONGEST = 100_000
+
+
+class Way:
+    """One way to ask. A way reads its `FIELDS` of the query, fills itself in `explain`, and names its two templates.
+
+    `of` is its name in the address, `word` the one people read. `BESIDE` says at which field of the form a problem of an inner field is told,
+    `FIRST` where those that belong to none."""
+
+    of: ClassVar[str]
+    word: ClassVar[str]
+    form_template: ClassVar[str]
+    answer_template: ClassVar[str]
+    FIELDS: ClassVar[tuple[str, ...]]
+    FIRST: ClassVar[str]
+    BESIDE: ClassVar[Mapping[str, str]] = {}
+
+    def __init__(self, where: Where, query: Mapping[str, str]) -> None:
+        self.where = where
+        self.query = query
+        self.values = {name: query.get(name, "")[:LONGEST] for name in self.FIELDS}
+        self.problems: dict[str, list[str]] = {}
+
+    @property
+    def asked(self) -> bool:
+        """Whether a question is in the address."""
+        return bool(self.values[self.FIRST])
+
+    def explain(self) -> None:
+        """Finds the answer. Problems are noted by field, or raised as InvalidQuestion."""
+        raise NotImplementedError
+
+    def answer(self) -> bool:
+        """Explains what is asked; False if it can't be read (`problems` by field)."""
+        if self.asked and self.where.is_known:
+            try:
+                self.explain()
+            except InvalidQuestion as error:
+                self.wrong(error.field, error.why)
+        return not self.problems
+
+    @property
+    def answered(self) -> bool:
+        return self.asked and self.where.is_known and not self.problems
+
+    def address(self, broker: str | None = None, vhost: str | None = None, **changed: str) -> str:
+        """The page with this question, or with some of its fields changed, in this virtual host or another."""
+        kept = {name: value for name, value in {**self.values, **changed}.items() if value}
+        if self.asked and self.FIRST not in kept:
+            kept[self.FIRST] = ""
+        place = {"broker": broker if broker is not None else self.where.broker.name, "vhost": self.where.vhost if vhost is None else vhost}
+        return f"{reverse('routing')}?{urlencode({**place, 'of': self.of, **kept})}"
+
+    def json(self, field: str) -> Any:
+        """The object in a field, None if it is empty or wrong."""
+        text = self.values[field]
+        if not text.strip():
+            return None
+        try:
+            return json_fields.parse(text, dict)
+        except json_fields.JsonProblem as error:
+            self.problems.setdefault(field, []).append(str(error))
+            return None
+
+    def wrong(self, field: str, why: str) -> None:
+        """A problem beside the field of the form that it is about; its place inside of it is told."""
+        beside = self.BESIDE.get(field) or field.partition(".")[0].partition("[")[0]
+        self.problems.setdefault(beside if beside in self.FIELDS else self.FIRST, []).append(f"{field} {why}")
