@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from dashboard import explanations, routing_story
+from dashboard import explanations
 from dashboard.pages.routing.way import Way
-from dashboard.routing_story import Story
+from dashboard.routing_story.story import Story, story
 
 
 class MessageWay(Way):
@@ -43,8 +43,8 @@ class MessageWay(Way):
             asked["properties"] = {"expiration": values["expiration"].strip()}
         expected, place = values["expected"].strip(), self.where.place
         answer = explanations.explain_message(place, asked | ({"verdicts": "all"} if self.every or expected else {}))
-        self.story = routing_story.story(answer, self.where.page_of, expected)
+        self.story = story(answer, self.where.page_of, expected)
         if expected and not self.every:  # every verdict was needed for the headline alone
             told = self.story
-            shown = routing_story.story(explanations.explain_message(place, asked), self.where.page_of)
+            shown = story(explanations.explain_message(place, asked), self.where.page_of)
             self.story = msgspec.structs.replace(shown, level=told.level, headline=told.headline, says=told.says)

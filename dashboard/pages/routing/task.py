@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
-from dashboard import explanations, routing_story
+from dashboard import explanations
 from dashboard.pages.routing import gathered
 from dashboard.pages.routing.way import Way
-from dashboard.routing_story import Span, Story, TaskLine
+from dashboard.routing_story.story import Story, story
+from dashboard.routing_story.task_lines import TaskLine, task_headline, task_lines
+from dashboard.routing_story.words import Span
 
 
 class TaskStory(msgspec.Struct, frozen=True):
@@ -43,7 +45,7 @@ class TaskWay(Way):
             field, _, rest = why.partition(" ")
             self.wrong(field, rest)
             return
-        level, headline = routing_story.task_headline(answer, name)
-        self.task = TaskStory(level, headline, routing_story.task_lines(answer), answer["unknown"], answer["certain"])
+        level, headline = task_headline(answer, name)
+        self.task = TaskStory(level, headline, task_lines(answer), answer["unknown"], answer["certain"])
         if answer["broker"]:
-            self.story = routing_story.story(answer["broker"], where.page_of)
+            self.story = story(answer["broker"], where.page_of)

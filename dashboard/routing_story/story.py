@@ -1,0 +1,69 @@
+"""The story of a message: the outcome first, then its way, its ends and its risks. Pure."""
+
+from __future__ import annotations
+
+import msgspec
+
+from dashboard import formatting
+from dashboard.routing_story.ends import End, Risk, end, risks
+from dashboard.routing_story.stops import Stop, stop
+from dashboard.routing_story.words import JSON, Address, Span, spans
+
+MOST_QUEUES = 50
+
+
+class Story(msgspec.Struct, frozen=True):
+    """`headline` first; `certain` is a sentence. `risks` are what could still go wrong."""
+
+    level: str
+    headline: list[Span]
+    says: list[Span]
+    certain: bool
+    stops: list[Stop]
+    ends: list[End]
+    ends_more: int
+    risks: list[Risk]
+
+
+def story(answer: JSON, address: Address, expected: str = "") -> Story:
+    """The story of a message; `expected` is the queue that somebody waits for it in."""
+    level, headline = _headline(answer, expected)
+    queues = answer["after"][:MOST_QUEUES]
+    return Story(
+        level=level,
+        headline=spans(headline),
+        says=spans(answer["text"] if headline == answer["reason"] else f"{answer['reason']} {answer['text'].removeprefix(answer['reason'])}".strip()),
+        certain=answer["certain"],
+        stops=[stop(step, address) for step in answer["steps"]],
+        ends=[end(one, address) for one in queues],
+        ends_more=len(answer["after"]) - len(queues),
+        risks=[risk for one in queues for risk in risks(one)],
+    )
+
+
+def _headline(answer: JSON, expected: str) -> tuple[str, str]:
+    """(level, sentence): first what somebody asked for, the queue they wait at."""
+    if expected and answer["outcome"] != "refused" and expected not in answer["queues"]:
+        return "warning", f"It does not reach `{expected}`: {_why_not(answer, expected)}."
+    if answer["outcome"] == "refused":
+        return "critical", answer["reason"]
+    if answer["outcome"] == "unroutable":
+        return "warning" if answer["certain"] else "unknown", answer["reason"]
+    waits = [one["queue"] for one in answer["after"] if one["consumers"] == 0]
+    if waits:
+        count = len(answer["queues"])
+        reached = f"`{answer['queues'][0]}`" if count == 1 else f"{count} queues"
+        return "warning", f"It reaches {reached}, but nobody consumes {formatting.listed([f'`{name}`' for name in waits[:5]])}: there it waits."
+    if expected:
+        return "ok" if answer["certain"] else "unknown", f"It reaches `{expected}`."
+    return "ok" if answer["certain"] else "unknown", answer["reason"]
+
+
+def _why_not(answer: JSON, expected: str) -> str:
+    bound = [one for step in answer["steps"] if step["via"] != "dead-letter" for one in step["bindings"] if one["destination"] == expected]
+    bound = [one for one in bound if one["destination_type"] == "queue"]
+    missed = sorted((one for one in bound if not one["matched"]), key=lambda one: not one["near"])
+    if missed:
+        more = f" (the nearest of {len(missed)} bindings)" if len(missed) > 1 else ""
+        return f"{missed[0]['why']}{more}"
+    return "no exchange on its way has a binding to that queue"
