@@ -30,11 +30,26 @@ TASK_UNKNOWN = "No worker that is online has registered this task, so what its c
 
 
 class WorkerBehind(msgspec.Struct, frozen=True):
-    """A worker node that consumes a queue. `id` None: we have no row of it; `exact` False: probably this one."""
+    """A worker node that consumes a queue. `id` None: we have no row of it; `exact` False: probably this one. The numbers are None while unknown, as
+    those of a node that is gone are; `free_slots` are the slots that run nothing."""
 
     id: int | None
     hostname: str
     exact: bool
+    concurrency: int | None = None
+    free_slots: int | None = None
+    prefetch: int | None = None
+
+
+class Slots(msgspec.Struct, frozen=True):
+    """How much a worker node can take now; None: unknown."""
+
+    concurrency: int | None
+    free: int | None
+    prefetch: int | None
+
+
+UNKNOWN_SLOTS = Slots(None, None, None)
 
 
 class Place(msgspec.Struct):
@@ -68,12 +83,13 @@ def _queue(row: Any) -> QueueDefinition:
     return QueueDefinition(row.name, row.type or "", durable, bool(row.auto_delete), bool(row.exclusive), row.arguments or {})
 
 
-def workers_behind(consuming: Iterable[Consuming]) -> list[WorkerBehind]:
-    """The worker nodes among the consumers, each once, by name; a sure sign counts more than a guess."""
+def workers_behind(consuming: Iterable[Consuming], slots: Mapping[int, Slots]) -> list[WorkerBehind]:
+    """The worker nodes among the consumers, each once, by name; a sure sign counts more than a guess. `slots` by the worker's id."""
     found: dict[str, WorkerBehind] = {}
     for one in consuming:
         if one.hostname and (one.hostname not in found or one.exact):
-            found[one.hostname] = WorkerBehind(one.worker_id, one.hostname, one.exact)
+            has = slots.get(one.worker_id, UNKNOWN_SLOTS) if one.worker_id is not None else UNKNOWN_SLOTS
+            found[one.hostname] = WorkerBehind(one.worker_id, one.hostname, one.exact, has.concurrency, has.free, has.prefetch)
     return [found[name] for name in sorted(found)]
 
 

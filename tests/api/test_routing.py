@@ -42,12 +42,21 @@ def test_a_stranger_gets_401(world: World) -> None:
 
 
 def test_a_live_virtual_host_tells_its_consumers_and_their_worker_nodes(world: World, post: Post) -> None:
+    Worker.objects.filter(pk=world.worker.pk).update(prefetch=16)
     status, answer = post("explain", LIVE)
     assert status == 200
     assert (answer["outcome"], answer["queues"], answer["certain"]) == ("routed", ["mail"], True)
     [after] = answer["after"]
     assert after["consumers"] == 1
-    assert after["workers"] == [{"id": world.worker.pk, "hostname": "a@web-1", "exact": False}]
+    known = {"id": world.worker.pk, "hostname": "a@web-1", "exact": False}
+    assert after["workers"] == [known | {"concurrency": 4, "free_slots": 3, "prefetch": 16}]
+
+
+@pytest.mark.parametrize("told", [{"state": Worker.UNKNOWN}, {"concurrency": None, "active": None, "prefetch": None}])
+def test_slots_of_a_node_that_is_silent_or_was_not_asked_are_null(world: World, post: Post, told: dict[str, Any]) -> None:
+    Worker.objects.filter(pk=world.worker.pk).update(**{"concurrency": 4, "active": 1, "prefetch": 16} | told)
+    [node] = post("explain", LIVE)[1]["after"][0]["workers"]
+    assert (node["hostname"], node["concurrency"], node["free_slots"], node["prefetch"]) == ("a@web-1", None, None, None)
 
 
 def test_a_queue_that_nobody_consumes_is_said(world: World, post: Post) -> None:

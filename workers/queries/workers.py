@@ -75,6 +75,11 @@ def all_workers(broker_id: int, vhost: str | None = None) -> list[Worker]:
     return list(rows if vhost is None else rows.filter(vhost=vhost))
 
 
+def worker_slots(broker_id: int, vhost: str) -> list[Worker]:
+    """Every worker of a virtual host with its state, active, concurrency and prefetch alone; whoever asks for more of a row asks the database again."""
+    return list(Worker.objects.filter(broker_id=broker_id, vhost=vhost).only("state", "active", "concurrency", "prefetch"))
+
+
 def event_sources(scope: Scope, broker_id: int | None = None) -> list[EventSource]:
     """Where events are received, or why not, by broker and virtual host. An empty list: no virtual host with Celery's event exchange was seen."""
     return list(EventSource.objects.select_related("broker").filter(in_scope(scope, broker_id)).order_by("broker__name", "vhost"))

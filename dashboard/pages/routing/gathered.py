@@ -12,8 +12,10 @@ from brokers.queries import Page
 from brokers.scope import Scope
 from dashboard import formatting, health
 from dashboard.consumption import consumers_by_queue
-from dashboard.explanations import Place, topology_of, workers_behind
+from dashboard.explanations import UNKNOWN_SLOTS, Place, Slots, topology_of, workers_behind
+from dashboard.rows.workers import free_slots
 from workers import queries as worker_queries
+from workers.models import Worker
 
 
 def place(scope: Scope, broker: Broker, vhost: str, now: datetime, at: datetime | None = None) -> Place:
@@ -25,12 +27,13 @@ def place(scope: Scope, broker: Broker, vhost: str, now: datetime, at: datetime 
     if at is not None:
         return Place(topology, broker.version or None, {}, {})
     consuming = consumers_by_queue(broker.pk, vhost)
+    slots = {worker.pk: _slots(worker) for worker in worker_queries.worker_slots(broker.pk, vhost)}
     hidden = health.out_of_sight(broker, now)
     return Place(
         topology,
         broker.version or None,
         {} if hidden else {queue.name: queue.consumers for queue in queues},
-        {name: workers_behind(found) for (place, name), found in consuming.items() if place == vhost},
+        {name: workers_behind(found, slots) for (place, name), found in consuming.items() if place == vhost},
         _unknown(broker, vhost, hidden, now, bool(exchanges)),
     )
 
@@ -38,6 +41,13 @@ def place(scope: Scope, broker: Broker, vhost: str, now: datetime, at: datetime 
 def attributes_of(scope: Scope, broker: Broker, vhost: str, task: str) -> dict[str, str] | None:
     """What workers that are online tell of the task; None if none of them has registered it."""
     return next((told for name, told, _ in worker_queries.registered_tasks(scope, broker=broker.pk, vhost=vhost) if name == task), None)
+
+
+def _slots(worker: Worker) -> Slots:
+    """What is known of a node that is gone says nothing of now."""
+    if worker.state != Worker.ONLINE:
+        return UNKNOWN_SLOTS
+    return Slots(worker.concurrency, free_slots(worker), worker.prefetch)
 
 
 def _unknown(broker: Broker, vhost: str, hidden: str, now: datetime, seen: bool) -> list[str]:
