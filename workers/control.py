@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 
 EXCHANGE = "celery.pidbox"
 OFTEN = ("stats", "active", "reserved", "scheduled")
-SELDOM = ("active_queues", "registered")
+SELDOM = ("active_queues", "registered", "conf")
 OFTEN_SECONDS, SELDOM_SECONDS, PATIENT_SECONDS = 3.0, 30.0, 60.0
 LARGE_ANSWER_BYTES = 256 * 1024
 LARGEST_ANSWER_BYTES = 16 * 1024 * 1024
@@ -206,4 +206,8 @@ class Asker:
             close_connection(connection)
 
 
-_ARGUMENTS: dict[str, dict[str, Any]] = {"active": {"safe": True}, "registered": {"taskinfoitems": list(inspection.TASK_ATTRIBUTES)}}
+_ARGUMENTS: dict[str, dict[str, Any]] = {
+    "active": {"safe": True},
+    "registered": {"taskinfoitems": list(inspection.TASK_ATTRIBUTES)},
+    "conf": {"with_defaults": False},
+}

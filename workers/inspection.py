@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from workers import routing_settings
+
 TASK_ATTRIBUTES = ("queue", "exchange", "routing_key", "priority", "serializer", "rate_limit")
 ACTIVE_TASKS_KEPT = 50
 TEXT_LENGTH = 500
@@ -92,7 +94,7 @@ def scheduled(answer: Any) -> Fields:
 
 
 def active_queues(answer: Any) -> Fields:
-    """The queues that it consumes, with the exchange and key that its own configuration gives them."""
+    """The queues that it consumes, with the exchange and key that its own configuration gives them; `declared`: the whole declaration."""
     if not isinstance(answer, list):
         return {}
     queues = []
@@ -106,9 +108,15 @@ def active_queues(answer: Any) -> Fields:
                     "exchange": _text(exchange.get("name")),
                     "exchange_type": _text(exchange.get("type")),
                     "routing_key": _text(told.get("routing_key")),
+                    "declared": routing_settings.kept_queue(told),
                 }
             )
     return {"queues": queues}
+
+
+def conf(answer: Any) -> Fields:
+    """The settings that decide where tasks go; None if they are too many to keep."""
+    return {"configuration": routing_settings.kept(answer)} if isinstance(answer, dict) else {}
 
 
 def registered(answer: Any) -> Fields:
@@ -158,6 +166,7 @@ READERS: Mapping[str, Callable[[Any], Fields]] = {
     "scheduled": scheduled,
     "active_queues": active_queues,
     "registered": registered,
+    "conf": conf,
 }
 
 

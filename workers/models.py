@@ -61,8 +61,10 @@ class Worker(models.Model):
     active_tasks = models.JSONField(null=True)  # [{"uuid", "name", "args", "started_at"}], at most 50
     prefetch = models.IntegerField(null=True)
     processed = models.BigIntegerField(null=True)
-    queues = models.JSONField(null=True)  # [{"name", "exchange", "exchange_type", "routing_key"}]
+    queues = models.JSONField(null=True)  # [{"name", "exchange", "exchange_type", "routing_key", "declared": {as kombu tells it}}]
     registered = models.JSONField(null=True)  # [{"name", "attributes": {…}}]
+    configuration = models.JSONField(null=True)  # {setting: value}, as `workers.routing_settings` keeps it: never an address or a secret
+    configuration_at = models.DateTimeField(null=True)  # when it told it
     load = models.JSONField(null=True)  # [1 min, 5 min, 15 min]
     software = models.JSONField(default=dict)  # {"ident", "version", "system"}
     pid = models.IntegerField(null=True)

@@ -28,9 +28,9 @@ _LONGEST_FREQUENCY = 86400.0
 
 FIELDS = (
     "hostname", "state", "reason", "since", "pool", "concurrency", "autoscale_min", "autoscale_max", "processes", "active", "reserved", "scheduled",
-    "active_tasks", "prefetch", "processed", "queues", "registered", "load", "software", "pid", "uptime_seconds", "clock_skew_seconds", "events_off",
-    "heartbeat_at", "heartbeat_seconds", "inspected_at", "inspect_reason", "event_counts", "succeeded_per_second", "failed_per_second",
-    "processed_at_first_sight", "lost_events", "first_seen_at",
+    "active_tasks", "prefetch", "processed", "queues", "registered", "configuration", "configuration_at", "load", "software", "pid", "uptime_seconds",
+    "clock_skew_seconds", "events_off", "heartbeat_at", "heartbeat_seconds", "inspected_at", "inspect_reason", "event_counts", "succeeded_per_second",
+    "failed_per_second", "processed_at_first_sight", "lost_events", "first_seen_at",
 )  # fmt: skip
 """Of `WorkerState`: what a row of `workers.models.Worker` holds under the same name."""
 
@@ -57,6 +57,8 @@ class WorkerState(msgspec.Struct):
     processed: int | None = None
     queues: list[dict[str, Any]] | None = None
     registered: list[dict[str, Any]] | None = None
+    configuration: dict[str, Any] | None = None
+    configuration_at: datetime | None = None
     load: list[float] | None = None
     software: dict[str, str] = {}
     pid: int | None = None
@@ -138,6 +140,8 @@ class Book:
             return False
         for name, value in fields.items():
             setattr(worker, name, value)
+        if "configuration" in fields:
+            worker.configuration_at = now
         worker.inspected_at = worker.answered_at = now
         worker.inspect_reason = ""
         worker.changed = True

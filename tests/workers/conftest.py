@@ -37,9 +37,9 @@ class Workers:
         self.app = Celery("tests", broker=node.amqp_url(vhost), set_as_current=False)
         self.app.conf.update(task_default_queue="jobs", task_ignore_result=True)
 
-    def start(self, name: str, *options: str) -> subprocess.Popen[bytes]:
-        """A worker node `name`, which is consuming when this returns."""
-        command = [sys.executable, "-m", "celery", "-A", "tests.workers.celery_app", "worker", "-n", name, "--loglevel", "WARNING", *options]
+    def start(self, name: str, *options: str, app: str = "celery_app") -> subprocess.Popen[bytes]:
+        """A worker node `name` of an app in this folder, which is consuming when this returns."""
+        command = [sys.executable, "-m", "celery", "-A", f"tests.workers.{app}", "worker", "-n", name, "--loglevel", "WARNING", *options]
         log = (self.directory / f"{name}.log").open("wb")
         environment = {**os.environ, "TEST_CELERY_BROKER": self.node.amqp_url(self.vhost), "PYTHONWARNINGS": "ignore"}
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.workers.conftest import Watching, Workers
+from workers import explain_task, live_configuration
 
 
 def test_a_prefork_worker_shows_its_slots_queues_and_software(workers: Workers, watching: Watching) -> None:
@@ -86,3 +87,17 @@ def test_a_worker_without_task_events_is_known_to_send_none(workers: Workers, wa
         watching.wait_for("quiet@here", lambda worker, done=done: worker.processed == done)
     found = watching.wait_for("quiet@here", lambda worker: worker.events_off)
     assert (found.lost_events, found.event_counts) == (0, {})
+
+
+def test_a_worker_tells_how_its_application_routes_and_no_secret(workers: Workers, watching: Watching) -> None:
+    workers.start("r@here", "-E", "--pool", "solo", app="routed_app")
+    watching.start()
+    found = watching.wait_for("r@here", lambda worker: worker.configuration and worker.queues and worker.registered)
+    assert found.configuration["task_default_queue"] == "jobs"
+    assert found.configuration["task_routes"] == [{"feed.*": {"queue": "feeds", "routing_key": "feed.new"}}, "<function by_name>"]
+    assert found.configuration_at is not None
+    assert workers.node.password not in str(found.configuration)
+    assert "broker_url" not in found.configuration
+    live = live_configuration.read(found.configuration, found.registered, found.queues)
+    answer = explain_task.explain(live_configuration.question(live, "feed.load"))
+    assert (answer["queue"], answer["exchange"], answer["routing_key"], answer["certain"]) == ("feeds", "media", "feed.new", True)

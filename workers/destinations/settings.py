@@ -145,6 +145,15 @@ def check_address(told: Mapping[str, Any], path: str) -> None:
         raise BadQuestion(f"{path}.declare", "must be a list of $queue and $exchange")
 
 
+def setting_named(given: str) -> str | None:
+    """The name that Celery has today for a setting given by this one; None if it has no part in routing.
+
+    >>> setting_named("CELERY_DEFAULT_QUEUE"), setting_named("CELERY_TASK_ROUTES"), setting_named("broker_url")
+    ('task_default_queue', 'task_routes', None)
+    """
+    return given if given in _READERS else OLD_NAMES.get(given) or _without_prefix(given)
+
+
 def _without_prefix(given: str) -> str | None:
     """ "CELERY_TASK_ROUTES", as Django projects write it with namespace="CELERY", is task_routes."""
     name = given.removeprefix("CELERY_").lower() if given.startswith("CELERY_") else ""

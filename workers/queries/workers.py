@@ -44,7 +44,7 @@ def workers(
         rows = rows.filter(first_seen_at__lte=at)
     if state is not None:
         rows = rows.filter(state=state) if at is None else rows.none() if state != Worker.UNKNOWN else rows
-    found = one_page(_ordered(rows, field if at is None else "hostname", descending), page, page_size)
+    found = one_page(_ordered(rows.defer("configuration"), field if at is None else "hostname", descending), page, page_size)
     if at is not None:
         found.items = [_as_then(worker) for worker in found.items]
     return found
@@ -60,12 +60,12 @@ def worker_by_id(scope: Scope, worker_id: int) -> Worker | None:
 
 def workers_by_ids(scope: Scope, ids: Iterable[int]) -> list[Worker]:
     """In no particular order, without those that do not exist or may not be seen."""
-    return list(Worker.objects.select_related("broker").filter(in_scope(scope), pk__in=list(ids)))
+    return list(Worker.objects.select_related("broker").filter(in_scope(scope), pk__in=list(ids)).defer("configuration"))
 
 
 def workers_changed_since(broker_id: int, moment: datetime, vhost: str | None = None) -> list[Worker]:
     """Workers whose row was stored at `moment` or later. For the tail, which serves all viewers: rights are checked by topic."""
-    rows = Worker.objects.select_related("broker").filter(broker_id=broker_id, changed_at__gte=moment)
+    rows = Worker.objects.select_related("broker").filter(broker_id=broker_id, changed_at__gte=moment).defer("configuration")
     return list(rows if vhost is None else rows.filter(vhost=vhost))
 
 
@@ -110,6 +110,12 @@ def registered_tasks(scope: Scope, broker: BrokerRef | None = None, vhost: str |
     return sorted(found.values())
 
 
+def telling_workers(scope: Scope, broker: BrokerRef, vhost: str) -> list[Worker]:
+    """The workers online of a virtual host with what they told of configuration, queues and tasks, by host name. Their other fields are deferred."""
+    rows = Worker.objects.filter(in_scope(scope, broker, vhost), state=Worker.ONLINE).order_by("hostname")
+    return list(rows.only("hostname", "configuration", "configuration_at", "queues", "registered"))
+
+
 def events_off_workers(scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None) -> list[Worker]:
     """The workers online that work without telling of it: nothing is known of their tasks."""
     return list(Worker.objects.select_related("broker").filter(in_scope(scope, broker, vhost), state=Worker.ONLINE, events_off=True))
@@ -122,8 +128,8 @@ def _ordered(rows: QuerySet[Worker], field: str, descending: bool) -> QuerySet[W
 
 
 _NOT_KEPT = (
-    "since", "concurrency", "processes", "active", "reserved", "scheduled", "active_tasks", "prefetch", "processed", "queues", "registered", "load",
-    "pid", "uptime_seconds", "clock_skew_seconds", "heartbeat_at", "succeeded_per_second", "failed_per_second",
+    "since", "concurrency", "processes", "active", "reserved", "scheduled", "active_tasks", "prefetch", "processed", "queues", "registered", "configuration",
+    "configuration_at", "load", "pid", "uptime_seconds", "clock_skew_seconds", "heartbeat_at", "succeeded_per_second", "failed_per_second",
 )  # fmt: skip
 
 
