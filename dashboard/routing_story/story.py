@@ -5,6 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from dashboard import formatting
+from dashboard.routing_drawing.layout import Drawing, drawn
+from dashboard.routing_drawing.way import way
 from dashboard.routing_story.ends import End, Risk, end, risks
 from dashboard.routing_story.stops import Stop, stop
 from dashboard.routing_story.words import JSON, Address, Span, spans
@@ -13,7 +15,7 @@ MOST_QUEUES = 50
 
 
 class Story(msgspec.Struct, frozen=True):
-    """`headline` first; `certain` is a sentence. `risks` are what could still go wrong."""
+    """`headline` first. `risks` are what could still go wrong; `drawing` None where the message enters nowhere."""
 
     level: str
     headline: list[Span]
@@ -23,12 +25,13 @@ class Story(msgspec.Struct, frozen=True):
     ends: list[End]
     ends_more: int
     risks: list[Risk]
+    drawing: Drawing | None
 
 
 def story(answer: JSON, address: Address, expected: str = "") -> Story:
     """The story of a message; `expected` is the queue that somebody waits for it in."""
     level, headline = _headline(answer, expected)
-    queues = answer["after"][:MOST_QUEUES]
+    queues, taken = answer["after"][:MOST_QUEUES], way(answer, expected)
     return Story(
         level=level,
         headline=spans(headline),
@@ -38,6 +41,7 @@ def story(answer: JSON, address: Address, expected: str = "") -> Story:
         ends=[end(one, address) for one in queues],
         ends_more=len(answer["after"]) - len(queues),
         risks=[risk for one in queues for risk in risks(one)],
+        drawing=drawn(taken) if taken else None,
     )
 
 

@@ -46,5 +46,5 @@ class MessageWay(Way):
         self.story = story(answer, self.where.page_of, expected)
         if expected and not self.every:  # every verdict was needed for the headline alone
             told = self.story
-            shown = story(explanations.explain_message(place, asked), self.where.page_of)
+            shown = story(explanations.explain_message(place, asked), self.where.page_of, expected)
             self.story = msgspec.structs.replace(shown, level=told.level, headline=told.headline, says=told.says)

@@ -1,0 +1,158 @@
+"""What of a way is drawn, and where: never more boxes than fit, nothing that overlaps, what is missed apart from what is reached."""
+
+from __future__ import annotations
+
+import re
+from itertools import combinations
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from brokers.routing.questions import answer
+from dashboard.routing_drawing.layout import BOX_HEIGHT, BOX_WIDTH, Drawing, drawn, shortened
+from dashboard.routing_drawing.way import MOST_BOXES, Way, way
+from dashboard.routing_story.story import story
+
+EXCHANGES: list[dict[str, Any]] = [
+    {"name": "orders", "type": "topic", "arguments": {"alternate-exchange": "unrouted"}},
+    {"name": "notify", "type": "fanout"},
+    {"name": "unrouted", "type": "fanout"},
+    {"name": "copies", "type": "fanout"},
+    {"name": "hash", "type": "x-consistent-hash"},
+]
+
+
+def bound(source: str, destination: str, key: str = "", kind: str = "queue") -> dict[str, Any]:
+    return {"source": source, "destination": destination, "destination_type": kind, "routing_key": key, "arguments": {}}
+
+
+def explained(exchange: str, key: str, bindings: list[dict[str, Any]], **asked: Any) -> dict[str, Any]:
+    queues = {one["destination"] for one in bindings if one["destination_type"] == "queue"} | {"mail"}
+    definitions = {"exchanges": EXCHANGES, "queues": [{"name": name} for name in sorted(queues)], "bindings": bindings}
+    return answer({"definitions": definitions, "exchange": exchange, "routing_key": key, **asked})
+
+
+ORDERS = [
+    bound("orders", "us", "order.*.us"),
+    bound("orders", "eu", "order.*.eu"),
+    bound("orders", "notify", "order.new.*", "exchange"),
+    bound("notify", "mail"),
+    bound("unrouted", "lost"),
+]
+
+
+def taken(told: dict[str, Any], expected: str = "") -> Way:
+    found = way(told, expected)
+    assert found is not None
+    return found
+
+
+def arrows(told: dict[str, Any], expected: str = "") -> dict[tuple[str, str], str]:
+    return {(arrow.source, arrow.target): arrow.kind for arrow in taken(told, expected).arrows}
+
+
+def test_the_way_leads_from_the_message_by_its_exchanges_to_queues_and_near_misses() -> None:
+    assert arrows(explained("orders", "order.new.us", ORDERS)) == {
+        ("message", "exchange orders"): "way",
+        ("exchange orders", "queue us"): "way",
+        ("exchange orders", "exchange notify"): "way",
+        ("exchange notify", "queue mail"): "way",
+        ("exchange orders", "queue eu"): "near",
+    }
+
+
+def test_an_expected_queue_without_any_binding_stands_there_without_an_arrow() -> None:
+    told = explained("orders", "order.new.us", ORDERS)
+    boxes = {box.name: box for stage in taken(told, "lost").stages for box in stage.beside}
+    assert (boxes["lost"].says, boxes["lost"].look) == ("not reached", "missed")
+    assert boxes["eu"].says == "near miss"
+    assert not any(target == "queue lost" for _, target in arrows(told, "lost"))
+
+
+def test_an_alternate_is_reached_because_nothing_matched() -> None:
+    found = taken(explained("orders", "other", ORDERS))
+    assert [(arrow.target, arrow.words) for arrow in found.arrows if arrow.source == "exchange orders"] == [("exchange unrouted", "nothing matched")]
+
+
+def test_a_message_that_no_queue_gets_ends_nowhere() -> None:
+    assert arrows(explained("copies", "x", [])) == {("message", "exchange copies"): "way", ("exchange copies", "nowhere"): "near"}
+    assert "to no queue" in story(explained("copies", "x", []), lambda kind, name: "").drawing.says  # type: ignore[union-attr]
+
+
+def test_what_the_broker_decides_by_hash_is_only_maybe() -> None:
+    told = explained("hash", "x", [bound("hash", "a", "1"), bound("hash", "b", "1")])
+    assert [kind for (source, _), kind in arrows(told).items() if source == "exchange hash"] == ["maybe", "maybe"]
+
+
+def test_a_refused_message_has_no_way() -> None:
+    assert way(explained("nowhere", "x", [])) is None
+
+
+@pytest.mark.parametrize(
+    ("after", "says", "look"),
+    [
+        (None, "consumers unknown", "unknown"),
+        ({"consumers": None, "workers": None}, "consumers unknown", "unknown"),
+        ({"consumers": 0, "workers": []}, "nobody consumes", "critical"),
+        ({"consumers": 1, "workers": []}, "1 consumer", ""),
+        ({"consumers": 1, "workers": [{"hostname": "a", "free_slots": None}]}, "1 node", ""),
+        ({"consumers": 3, "workers": [{"hostname": "a", "free_slots": 0}, {"hostname": "b", "free_slots": 5}]}, "2 nodes, 5 free", ""),
+    ],
+)
+def test_a_queue_says_who_takes_from_it(after: Any, says: str, look: str) -> None:
+    told = explained("", "mail", [])
+    told["after"] = [] if after is None else [told["after"][0] | after]
+    box = taken(told).stages[0].beside[0]
+    assert (box.says, box.look) == (says, look)
+
+
+def test_of_many_queues_those_that_nobody_consumes_are_drawn_and_the_rest_is_counted() -> None:
+    told = explained("copies", "x", [bound("copies", f"copy.{number:03}") for number in range(500)])
+    for number, one in enumerate(told["after"]):
+        one |= {"consumers": 0 if number == 499 else 1, "workers": []}
+    (stage,) = taken(told).stages
+    assert len(stage.beside) == MOST_BOXES - 2
+    assert stage.beside[-1].look == "critical"
+    assert stage.more == "462 more queues"
+
+
+def test_a_chain_of_exchanges_is_cut_and_counted() -> None:
+    told = explained("copies", "x", [bound("copies", "mail")])
+    told["steps"] = [told["steps"][0] | {"exchange": f"e{number}"} for number in range(30)]
+    found = taken(told)
+    assert (len(found.stages), found.more) == (12, 18)
+    assert "18 more exchanges" in {label.text for label in drawn(found).labels}
+
+
+def overlaps(drawing: Drawing) -> list[tuple[str, str]]:
+    boxes = [(box.name, int(box.x), int(box.y)) for box in drawing.boxes]
+    return [(a, b) for (a, x, y), (b, u, v) in combinations(boxes, 2) if abs(x - u) < BOX_WIDTH and abs(y - v) < BOX_HEIGHT]
+
+
+NAMES = st.sampled_from([one["name"] for one in EXCHANGES])
+
+
+@given(
+    st.lists(st.tuples(NAMES, st.one_of(NAMES, st.integers(0, 60).map("q{}".format)), st.sampled_from(["#", "a.*", "a.c", ""])), max_size=120),
+    NAMES,
+    st.sampled_from(["a.b", "a.c", ""]),
+    st.sampled_from(["", "q1", "nowhere"]),
+)
+def test_whatever_the_way_nothing_overlaps_and_everything_is_inside(links: list[tuple[str, str, str]], exchange: str, key: str, expected: str) -> None:
+    exchanges = {one["name"] for one in EXCHANGES}
+    bindings = [bound(source, target, "1" if source == "hash" else words, "exchange" if target in exchanges else "queue") for source, target, words in links]
+    found = taken(explained(exchange, key, bindings), expected)
+    drawing = drawn(found)
+    assert overlaps(drawing) == []
+    assert len(drawing.boxes) <= MOST_BOXES + 1
+    assert max(int(box.y) for box in drawing.boxes) + BOX_HEIGHT < int(drawing.height)
+    assert max(int(label.y) for label in drawing.labels) < int(drawing.height) if drawing.labels else True
+    assert all(0 <= float(number) <= max(360, int(drawing.height)) for box in drawing.boxes for number in (box.x, box.y))
+    assert all(re.fullmatch(r"M[\dVCm. -l]+", arrow.path) for arrow in drawing.arrows)
+
+
+@given(st.text(max_size=40), st.integers(3, 20))
+def test_a_shortened_name_fits(name: str, cells: int) -> None:
+    assert len(shortened(name, cells)) <= max(cells, 1)
