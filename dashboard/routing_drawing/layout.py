@@ -21,7 +21,7 @@ COLUMNS = (0, BOX_WIDTH + GAP, 2 * (BOX_WIDTH + GAP))
 LOWEST_ROW = 2
 """An exchange stands in the middle of its queues, but not lower than this, so that the way begins at the top."""
 
-NAME_CELLS, SAYS_CELLS, LABEL_CELLS = 14, 17, 16
+NAME_CELLS, SAYS_CELLS, LABEL_CELLS = 14, 16, 16
 
 
 class PlacedBox(msgspec.Struct, frozen=True):
@@ -131,13 +131,20 @@ def _path(arrow: Arrow, way: Way, corners: dict[str, tuple[int, int]]) -> str:
     (x, y), (to_x, to_y) = corners[arrow.source], corners[arrow.target]
     middle, to_middle = y + BOX_HEIGHT // 2, to_y + BOX_HEIGHT // 2
     if _is_below(arrow, way):
-        at = x + 16
-        return f"M{at} {y + BOX_HEIGHT}V{to_y - 1}" + "m-4 -5l4 5l4 -5"
+        return f"M{x + 16} {y + BOX_HEIGHT}V{to_y - 1}m-4 -5l4 5l4 -5"
     head = "" if arrow.kind == "near" else "m-5 -4l5 4l-5 4"
     if x == to_x:  # past other exchanges, in the gap at their left
-        out = x - GAP * 2 // 3
-        return f"M{x} {middle + 8}C{out} {middle + 8} {out} {to_middle - 6} {to_x - 1} {to_middle - 6}{head}"
-    return f"M{x + BOX_WIDTH} {middle}C{x + BOX_WIDTH + 14} {middle} {to_x - 14} {to_middle} {to_x - 1} {to_middle}{head}"
+        row = [stage.exchange.id for stage in way.stages].index(arrow.source)
+        return f"M{x} {middle + 8}{_elbow(x - 8 - 4 * (row % 3), middle + 8, to_middle - 6)}H{to_x - 1}{head}"
+    start = f"M{x + BOX_WIDTH} {middle}"
+    if abs(to_middle - middle) > 2 * ROW:
+        return f"{start}{_elbow(x + BOX_WIDTH + GAP // 2, middle, to_middle)}H{to_x - 1}{head}"
+    return f"{start}C{x + BOX_WIDTH + 14} {middle} {to_x - 14} {to_middle} {to_x - 1} {to_middle}{head}"
+
+
+def _elbow(x: int, y: int, to_y: int) -> str:
+    """Across to `x`, along it, and ready to leave at `to_y`: many of them become one trunk, where curves would become a smear."""
+    return f"H{x}V{to_y}"
 
 
 def _label(arrow: Arrow, corners: dict[str, tuple[int, int]]) -> Label:

@@ -89,7 +89,7 @@ def _columns(answer: JSON, steps: list[JSON], expected: str) -> list[list[Box]]:
     if expected and expected not in reached | placed:
         columns[0].append(_missed(expected, "queue", expected))
     if not reached:
-        columns[-1].insert(0, Box(NOWHERE, "no queue", "dropped, or returned", "critical" if answer["certain"] else "unknown"))
+        columns[-1].insert(0, Box(NOWHERE, "no queue", "it is dropped", "critical" if answer["certain"] else "unknown"))
     return columns
 
 

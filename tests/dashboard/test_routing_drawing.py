@@ -150,7 +150,7 @@ def test_whatever_the_way_nothing_overlaps_and_everything_is_inside(links: list[
     assert max(int(box.y) for box in drawing.boxes) + BOX_HEIGHT < int(drawing.height)
     assert max(int(label.y) for label in drawing.labels) < int(drawing.height) if drawing.labels else True
     assert all(0 <= float(number) <= max(360, int(drawing.height)) for box in drawing.boxes for number in (box.x, box.y))
-    assert all(re.fullmatch(r"M[\dVCm. -l]+", arrow.path) for arrow in drawing.arrows)
+    assert all(re.fullmatch(r"M[\dVHCml. -]+", arrow.path) for arrow in drawing.arrows)
 
 
 @given(st.text(max_size=40), st.integers(3, 20))
