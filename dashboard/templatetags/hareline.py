@@ -15,6 +15,7 @@ from django.utils.text import slugify
 
 from brokers.models import Exchange, Queue
 from dashboard import formatting, glossary, health, sparklines
+from dashboard.routing_story.words import spans
 from workers.models import Task, Worker
 
 register = template.Library()
@@ -81,7 +82,7 @@ def term(context: template.Context, name: str) -> dict[str, Any]:
     seen: set[str] = layers[0].setdefault("terms explained", set())
     first = name not in seen
     seen.add(name)
-    return {"term": name, "slug": slugify(name), "text": glossary.TERMS[name], "first": first}
+    return {"term": name, "slug": slugify(name), "spans": spans(glossary.TERMS[name].text), "first": first}
 
 
 @register.inclusion_tag("components/_sparkline.html")

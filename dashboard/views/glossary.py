@@ -1,4 +1,4 @@
-"""The words of AMQP and Celery in a sentence each."""
+"""The words of AMQP and Celery, each in plain sentences with an example."""
 
 from __future__ import annotations
 
@@ -6,8 +6,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.text import slugify
 
-from dashboard.glossary import TERMS
+from dashboard.glossary import CHAPTERS
+from dashboard.routing_story.words import spans
 
 
 def page(request: HttpRequest) -> HttpResponse:
-    return render(request, "glossary.html", {"terms": [(slugify(term), term, text) for term, text in TERMS.items()]})
+    chapters = [
+        (title, slugify(title), [(slugify(name), name, term.also, spans(term.text), spans(term.example)) for name, term in terms.items()])
+        for title, terms in CHAPTERS.items()
+    ]
+    return render(request, "glossary.html", {"chapters": chapters})
