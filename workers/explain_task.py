@@ -13,7 +13,7 @@ import msgspec
 import structlog
 
 from workers import dry_run
-from workers.destinations import BadQuestion, Outcome, Question, Sending, Step, differing_keys, read_question, send, tell
+from workers.destinations import BadQuestion, Difference, Outcome, Question, Sending, Step, differences, read_question, send, tell
 from workers.destinations.declarations import Broker, Declared, Predeclared, publish
 from workers.destinations.terms import Router
 
@@ -21,8 +21,8 @@ log = structlog.get_logger(__name__)
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """One explained call. `existing` is the topology once the sender has declared: what the broker's layer routes in. `differing` are the keys in
-    which Celery differs from the order people learn."""
+    """One explained call. `existing` is the topology once the sender has declared: what the broker's layer routes in. `differences` are those
+    between Celery and the order people learn."""
 
     queue: str | None
     exchange: str | None
@@ -33,7 +33,12 @@ class Answer(msgspec.Struct, frozen=True):
     steps: list[Step]
     existing: Predeclared = Predeclared()
     priority: Any = None
-    differing: list[str] = []
+    differences: list[Difference] = []
+
+    @property
+    def differing(self) -> list[str]:
+        """The keys in which Celery differs from the order people learn."""
+        return [one.key for one in self.differences]
 
     def as_json(self, broker: Any = None) -> dict[str, Any]:
         """The contract's answer; `broker` is what the broker's layer explains, when known."""
@@ -83,7 +88,7 @@ def _answer(question: Question, routers: Mapping[str, Any] | None, now: datetime
     unread = any(isinstance(table, str) for table in question.settings.task_annotations or ())
     certain = agree and not way.route.opaque and not (unread and bool(way.attributes))
     if outcome.error is not None:
-        return Answer(None, None, None, None, outcome.error, certain, tell(way), question.predeclared, differing=differing_keys(way))
+        return Answer(None, None, None, None, outcome.error, certain, tell(way), question.predeclared, differences=differences(way))
     broker = publish(question.predeclared, list(outcome.declared), outcome.exchange or "", outcome.routing_key or "")
     return Answer(
         queue=outcome.queue,
@@ -95,7 +100,7 @@ def _answer(question: Question, routers: Mapping[str, Any] | None, now: datetime
         steps=[*tell(way), *_broker_steps(way, broker)],
         existing=broker.existing,
         priority=outcome.priority,
-        differing=differing_keys(way),
+        differences=differences(way),
     )
 
 

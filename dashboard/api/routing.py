@@ -16,7 +16,7 @@ from pydantic import Field
 from brokers.errors import NotRecorded
 from brokers.routing import questions
 from brokers.routing.fields import InvalidQuestion
-from dashboard import explanations, formatting
+from dashboard import explanations, formatting, task_explanations
 from dashboard.api.asked import LONGEST_NAME, broker_named, scope
 from dashboard.api.errors import ERRORS, ErrorAnswer, Problem, invalid, not_found
 from dashboard.explanations import Place
@@ -77,6 +77,12 @@ class TaskExplanation(Schema):
     steps: list[dict[str, Any]]
     broker: Explanation | None = Field(description="What the broker does with the message")
     unknown: list[str] = Field(description="What takes certainty away, in sentences")
+    differing: list[str] = Field(description="Keys for which the order people learn (routers, then the call, then the task’s class) would give another value")
+    differences: list[dict[str, Any]] = Field(description="The same keys: {key, learned_layer, learned, layer, value}")
+    configuration: dict[str, Any] | None = Field(
+        None, description="Only with broker: {source: question, application, worker or defaults; name, at, same: further worker nodes that told it; text}"
+    )
+    sent: dict[str, Any] | None = Field(None, description="The last that was really sent: {uuid, id, at, queue, exchange, routing_key, agrees, text}")
 
 
 def _described(asked: type[Schema]) -> dict[str, Any]:
@@ -106,13 +112,13 @@ def explain_task(request: HttpRequest) -> Any:
     asked = _body(request)
     try:
         if asked.get("broker") is None:
-            return _told(explanations.explain_told_task({name: value for name, value in asked.items() if name not in ("broker", "vhost")}))
+            return _told(task_explanations.explain_told_task({name: value for name, value in asked.items() if name not in ("broker", "vhost")}))
         found = broker_named(request, _text(asked, "broker"))
         place = _place(request, asked)
         task = asked.get("task")
         named = task if isinstance(task, str) else ""
-        attributes = gathered.attributes_of(scope(request), found, place.topology.vhost, named)
-        return _told(explanations.explain_live_task(place, asked, attributes))
+        known = gathered.known_of(scope(request), found, place.topology.vhost, named)
+        return _told(task_explanations.explain_live_task(place, asked, known))
     except InvalidQuestion as error:
         raise invalid(error.field, error) from error
 

@@ -12,7 +12,7 @@ from django.test import Client
 
 from brokers.models import Binding, Broker, VirtualHost
 from tests.api.conftest import World
-from workers.models import Worker
+from workers.models import Task, Worker
 
 Post = Callable[..., tuple[int, Any]]
 LIVE = {"broker": "prod", "vhost": "/", "exchange": "orders", "routing_key": "order.new"}
@@ -143,6 +143,20 @@ def test_what_workers_tell_of_a_task_counts(world: World, post: Post) -> None:
     _, answer = post("explain-task", {"broker": "prod", "vhost": "/", "task": "shop.pay"})
     assert answer["queue"] == "mail"
     assert len(answer["unknown"]) == 1
+
+
+def test_the_configuration_of_a_live_worker_counts_and_its_last_task_is_the_proof(world: World, post: Post) -> None:
+    told = {"registered": [{"name": "shop.pay", "attributes": {}}], "configuration": {"task_routes": {"shop.*": "mail"}}, "configuration_at": world.now}
+    Worker.objects.filter(pk=world.worker.pk).update(**told)
+    asked = {"broker": "prod", "vhost": "/", "task": "shop.pay"}
+    _, answer = post("explain-task", asked)
+    assert (answer["queue"], answer["certain"], answer["sent"], answer["differing"]) == ("mail", False, None, [])
+    assert (answer["configuration"]["source"], answer["configuration"]["name"]) == ("worker", "a@web-1")
+    seen = {"broker": world.broker, "vhost": "/", "name": "shop.pay", "state": "SUCCESS", "first_seen_at": world.now, "changed_at": world.now}
+    Task.objects.create(**seen, uuid="u-1", sent_at=world.now, queue="mail", exchange="", routing_key="mail")
+    Task.objects.create(**seen, uuid="u-2")
+    _, answer = post("explain-task", asked)
+    assert (answer["certain"], answer["sent"]["uuid"], answer["sent"]["agrees"]) == (True, "u-1", True)
 
 
 def test_a_live_exchange_of_another_type_is_celerys_error(post: Post) -> None:

@@ -66,14 +66,24 @@ def winner(sources: dict[str, dict[str, Any]], key: str, order: tuple[str, ...] 
     return None
 
 
-def differing_keys(way: Sending) -> list[str]:
+class Difference(msgspec.Struct, frozen=True):
+    """A key for which the order people learn gives another value than Celery: the layers and values of the two."""
+
+    key: str
+    learned_layer: str
+    learned: Any
+    layer: str
+    value: Any
+
+
+def differences(way: Sending) -> list[Difference]:
     """The keys for which the order people learn would give another value than Celery does."""
     sources = given(way)
     found = []
     for key in KEYS:
         real, learned = winner(sources, key), winner(sources, key, LEARNED)
         if real and learned and plain(sources[real][key]) != plain(sources[learned][key]):
-            found.append(key)
+            found.append(Difference(key, learned, plain(sources[learned][key]), real, plain(sources[real][key])))
     return found
 
 
@@ -96,7 +106,7 @@ def _opaque(way: Sending) -> list[Step]:
 
 
 def _sources(way: Sending) -> list[Step]:
-    sources, differing = given(way), differing_keys(way)
+    sources, differing = given(way), {one.key for one in differences(way)}
     found = []
     for layer in LAYERS:
         found += [_source(way, sources, layer, key, key in differing) for key in KEYS if key in sources[layer]]

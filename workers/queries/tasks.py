@@ -26,6 +26,7 @@ COUNTED = 10_000
 SEARCHED = 2_000
 FAMILY_KEPT = 200
 NAMES_LOOKED_AT = 2000
+LAST_LOOKED_AT = 200
 _LONG = ("result", "traceback")
 _DISORDER = timedelta(seconds=30)  # ids grow with `first_seen_at`, but for what several threads store at the same time
 
@@ -188,6 +189,13 @@ def tasks_changed_since(broker_id: int, vhost: str, moment: datetime, limit: int
     """The tasks that were stored at `moment` or later, the last changed first. For the tail, which serves all viewers: rights are checked by topic."""
     rows = Task.objects.filter(changed_at__gte=moment).extra(where=["+workers_task.broker_id = %s", "+workers_task.vhost = %s"], params=[broker_id, vhost])
     return list(_light(rows.order_by("-changed_at", "-id"))[:limit])
+
+
+def last_sent(scope: Scope, broker: BrokerRef, vhost: str, name: str) -> Task | None:
+    """The task of this name that was last sent there, as far as its task-sent event is among the last 200 tasks of the name."""
+    newest = _in_place(Task.objects.filter(name=name).order_by("-id"), scope, broker, vhost).values_list("pk", "sent_at")[:LAST_LOOKED_AT]
+    found = next((pk for pk, sent_at in newest if sent_at is not None), None)
+    return None if found is None else task_by_id(scope, found)
 
 
 def state_counts(scope: Scope, since: datetime, broker: BrokerRef | None = None, vhost: str | None = None) -> dict[str, int]:

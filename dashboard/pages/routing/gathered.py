@@ -6,6 +6,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from brokers import queries
 from brokers.models import Broker
 from brokers.queries import Page
@@ -14,6 +16,7 @@ from dashboard import formatting, health
 from dashboard.consumption import consumers_by_queue
 from dashboard.explanations import UNKNOWN_SLOTS, Place, Slots, topology_of, workers_behind
 from dashboard.rows.workers import free_slots
+from dashboard.task_configuration import Known, Sent, Tellers
 from workers import queries as worker_queries
 from workers.models import Worker
 
@@ -38,9 +41,15 @@ def place(scope: Scope, broker: Broker, vhost: str, now: datetime, at: datetime 
     )
 
 
-def attributes_of(scope: Scope, broker: Broker, vhost: str, task: str) -> dict[str, str] | None:
-    """What workers that are online tell of the task; None if none of them has registered it."""
-    return next((told for name, told, _ in worker_queries.registered_tasks(scope, broker=broker.pk, vhost=vhost) if name == task), None)
+def tellers(scope: Scope, broker: Broker, vhost: str) -> Tellers:
+    return Tellers(worker_queries.telling_workers(scope, broker.pk, vhost))
+
+
+def known_of(scope: Scope, broker: Broker, vhost: str, task: str) -> Known:
+    """What is known of a task: configurations, its attributes, where the last one was really sent."""
+    last = worker_queries.last_sent(scope, broker.pk, vhost, task)
+    sent = Sent(last.pk, last.uuid, last.sent_at, last.queue, last.exchange, last.routing_key) if last and last.sent_at else None
+    return msgspec.structs.replace(tellers(scope, broker, vhost).known(task), sent=sent)
 
 
 def _slots(worker: Worker) -> Slots:

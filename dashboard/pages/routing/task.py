@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from dashboard import explanations
+from dashboard import task_explanations
 from dashboard.pages.routing import gathered
 from dashboard.pages.routing.way import Way
 from dashboard.routing_story.story import Story, story
@@ -38,8 +38,8 @@ class TaskWay(Way):
         where, name = self.where, self.values["task"].strip()
         given = {"queue": self.values["queue"], "exchange": self.values["task_exchange"], "routing_key": self.values["task_routing_key"]}
         options = {key: value.strip() for key, value in given.items() if value.strip()}
-        attributes = gathered.attributes_of(where.scope, where.broker, where.vhost, name)
-        answer = explanations.explain_live_task(where.place, {"conf": conf, "task": name, "options": options}, attributes)
+        known = gathered.known_of(where.scope, where.broker, where.vhost, name)
+        answer = task_explanations.explain_live_task(where.place, {"conf": conf, "task": name, "options": options}, known)
         kind, _, why = str(answer["error"] or "").partition(": ")
         if kind == "BadQuestion":
             field, _, rest = why.partition(" ")

@@ -1,0 +1,95 @@
+"""Which configuration of a Celery application an explanation goes by: those that worker nodes told, the most common first. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+import msgspec
+
+from workers import live_configuration
+from workers.live_configuration import LiveConfiguration
+
+MOST_TOLD = 5
+
+
+class Teller(Protocol):
+    """A worker node that is online, with what it told (`workers.models.Worker`)."""
+
+    @property
+    def hostname(self) -> str: ...
+    @property
+    def configuration(self) -> Any: ...
+    @property
+    def configuration_at(self) -> datetime | None: ...
+    @property
+    def queues(self) -> Any: ...
+    @property
+    def registered(self) -> Any: ...
+
+
+class Told(msgspec.Struct, frozen=True):
+    """One configuration. `source` is worker or application, `name` the host name or the import path; `same`: further worker nodes that told the same.
+    `routers` are the functions that it names as `$router`, None where they can't be run."""
+
+    source: str
+    name: str
+    at: datetime | None
+    live: LiveConfiguration
+    same: int = 0
+    routers: Mapping[str, Any] | None = None
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """Where the last task of a name was really sent, by its task-sent event. `id` is that of its row."""
+
+    id: int
+    uuid: str
+    at: datetime
+    queue: str | None
+    exchange: str | None
+    routing_key: str | None
+
+
+class Known(msgspec.Struct, frozen=True):
+    """What is known of a task: the configurations, that to go by first; `attributes` as workers told them, None: no worker online has registered it;
+    `troubles` are sentences on what was tried in vain."""
+
+    told: Sequence[Told] = ()
+    attributes: Mapping[str, str] | None = None
+    sent: Sent | None = None
+    troubles: Sequence[str] = ()
+
+
+class Tellers:
+    """The worker nodes that are online in a virtual host, to ask about many tasks."""
+
+    def __init__(self, workers: Iterable[Teller]) -> None:
+        self._workers = list(workers)
+        self._encoded = {one.hostname: msgspec.json.encode(one.configuration) for one in self._workers}
+        self._tasks = {one.hostname: {task["name"]: task["attributes"] for task in one.registered or ()} for one in self._workers}
+
+    @property
+    def tasks(self) -> list[str]:
+        """The names of all tasks that they have registered."""
+        return sorted({name for tasks in self._tasks.values() for name in tasks})
+
+    def known(self, task: str) -> Known:
+        """By the workers that have registered the task; if none has, by all. Where they differ, the configuration of most comes first."""
+        knowing = [one for one in self._workers if task in self._tasks[one.hostname]]
+        attributes = self._tasks[knowing[0].hostname][task] if knowing else None
+        alike: dict[bytes, list[Teller]] = {}
+        for one in knowing or self._workers:
+            if one.configuration is not None:
+                own = self._tasks[one.hostname].get(task)
+                alike.setdefault(self._encoded[one.hostname] + msgspec.json.encode(own), []).append(one)
+        groups = sorted(alike.values(), key=len, reverse=True)
+        return Known([self._told(group, task) for group in groups[:MOST_TOLD]], attributes)
+
+    def _told(self, group: Sequence[Teller], task: str) -> Told:
+        newest = max(group, key=lambda one: (one.configuration_at is not None, one.configuration_at))
+        attributes = self._tasks[newest.hostname].get(task)
+        registered = [] if attributes is None else [{"name": task, "attributes": attributes}]
+        live = live_configuration.read(newest.configuration, registered, newest.queues)
+        return Told("worker", newest.hostname, newest.configuration_at, live, len(group) - 1)

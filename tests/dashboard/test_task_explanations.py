@@ -1,0 +1,153 @@
+"""A task explained by the configuration that workers told: which one is used, what it leaves open, and what the last task really sent says to it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+from brokers.topology import BindingDefinition, ExchangeDefinition, QueueDefinition, Topology
+from dashboard.explanations import Place
+from dashboard.task_configuration import Sent, Tellers
+from dashboard.task_explanations import AGREED, CONF_UNKNOWN, SENDER_UNKNOWN, TASK_UNKNOWN, explain_live_task
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+MASK = "********"
+QUEUES = ("celery", "jobs", "mail", "feeds")
+
+
+class Node(msgspec.Struct):
+    hostname: str
+    configuration: Any = None
+    tasks: dict[str, Any] = {}
+    queues: Any = None
+    configuration_at: datetime | None = NOON
+
+    @property
+    def registered(self) -> Any:
+        return [{"name": name, "attributes": attributes} for name, attributes in self.tasks.items()]
+
+
+@pytest.fixture
+def place() -> Place:
+    topology = Topology(
+        "/",
+        (ExchangeDefinition("", "direct"), ExchangeDefinition("media", "topic")),
+        tuple(QueueDefinition(name, "classic") for name in QUEUES),
+        (BindingDefinition("media", "feeds", "queue", "feed.#", {}),),
+        (),
+    )
+    return Place(topology, "4.0.5", dict.fromkeys(QUEUES, 1), {})
+
+
+def explained(place: Place, *nodes: Node, sent: Sent | None = None, **asked: Any) -> dict[str, Any]:
+    task = asked.get("task", "shop.pay")
+    known = msgspec.structs.replace(Tellers(nodes).known(task if isinstance(task, str) else ""), sent=sent)
+    return explain_live_task(place, {"task": "shop.pay", **asked}, known)
+
+
+def sent(queue: str) -> Sent:
+    return Sent(7, "u-1", NOON, queue, "", queue)
+
+
+ROUTED = {"task_routes": {"shop.*": {"queue": "mail"}}}
+PAYS = {"shop.pay": {}}
+
+
+def test_the_configuration_of_a_worker_is_used_and_named(place: Place) -> None:
+    answer = explained(place, Node("a@web-1", ROUTED, PAYS))
+    assert (answer["queue"], answer["broker"]["queues"]) == ("mail", ["mail"])
+    assert (answer["configuration"]["source"], answer["configuration"]["name"], answer["configuration"]["at"]) == ("worker", "a@web-1", NOON.isoformat())
+    assert (answer["certain"], answer["unknown"], answer["sent"]) == (False, [SENDER_UNKNOWN], None)
+
+
+def test_a_sent_task_that_agrees_makes_it_certain(place: Place) -> None:
+    answer = explained(place, Node("a@web-1", ROUTED, PAYS), sent=sent("mail"))
+    assert (answer["certain"], answer["unknown"]) == (True, [])
+    assert (answer["sent"]["agrees"], answer["sent"]["text"], answer["sent"]["uuid"]) == (True, AGREED, "u-1")
+
+
+def test_a_sent_task_that_went_elsewhere_contradicts(place: Place) -> None:
+    answer = explained(place, Node("a@web-1", ROUTED, PAYS), sent=sent("celery"))
+    assert answer["certain"] is False
+    assert "The sender really used queue 'celery'" in answer["unknown"][0]
+    assert answer["sent"]["agrees"] is False
+
+
+def test_a_sent_task_says_nothing_where_the_call_decides(place: Place) -> None:
+    answer = explained(place, Node("a@web-1", ROUTED, PAYS), sent=sent("mail"), options={"queue": "jobs"})
+    assert answer["sent"] is None
+    assert SENDER_UNKNOWN in answer["unknown"]
+
+
+def test_the_workers_that_know_the_task_count_and_most_of_them_decide(place: Place) -> None:
+    nodes = [
+        Node("a@web-1", {"task_default_queue": "jobs"}, {"other": {}}),
+        Node("b@web-1", {"task_default_queue": "celery"}, PAYS),
+        Node("c@web-1", ROUTED, PAYS, configuration_at=NOON - timedelta(seconds=9)),
+        Node("d@web-1", ROUTED, PAYS),
+    ]
+    answer = explained(place, *nodes)
+    assert (answer["queue"], answer["configuration"]["name"], answer["configuration"]["same"]) == ("mail", "d@web-1", 1)
+    assert answer["unknown"][0].startswith("Worker node b@web-1 has another configuration, by which it goes to queue 'celery'")
+
+
+def test_configurations_that_differ_elsewhere_are_no_doubt(place: Place) -> None:
+    nodes = [Node("a@web-1", ROUTED, PAYS), Node("b@web-1", {**ROUTED, "task_default_queue": "jobs"}, PAYS)]
+    assert explained(place, *nodes, sent=sent("mail"))["certain"] is True
+
+
+def test_a_task_that_no_worker_registered_goes_by_any_configuration_and_is_not_certain(place: Place) -> None:
+    answer = explained(place, Node("a@web-1", ROUTED, {"other": {}}), sent=sent("mail"))
+    assert (answer["queue"], answer["unknown"], answer["certain"]) == ("mail", [TASK_UNKNOWN], False)
+
+
+def test_only_what_is_hidden_of_this_task_is_told(place: Place) -> None:
+    conf = {
+        "task_default_queue": "jobs",
+        "task_default_routing_key": MASK,
+        "task_routes": [{"shop.*": {"queue": "mail"}}, "<function by_name>"],
+        "task_annotations": {"other": {"routing_key": MASK}},
+    }
+    nodes = Node("a@web-1", conf, {**PAYS, "late.run": {}, "other": {}})
+    assert explained(place, nodes, sent=sent("mail"))["unknown"] == []
+    late = explained(place, nodes, task="late.run", sent=sent("jobs"))
+    assert (late["certain"], late["unknown"]) == (False, ["The router <function by_name> is code of the application: its answers are unknown."])
+    assert "task_annotations hides routing_key of other." in explained(place, nodes, task="other")["unknown"]
+
+
+def test_a_masked_default_key_counts_where_it_decides(place: Place) -> None:
+    conf = {"task_default_routing_key": MASK, "task_default_exchange": "media", "task_default_exchange_type": "topic", "task_queues": [{"name": "celery"}]}
+    answer = explained(place, Node("a@web-1", conf, PAYS))
+    assert "task_default_routing_key is masked, and no queue tells it." in answer["unknown"]
+
+
+def test_settings_in_the_question_win(place: Place) -> None:
+    answer = explained(place, Node("a@web-1", ROUTED, PAYS), conf={"task_default_queue": "jobs"})
+    assert (answer["queue"], answer["configuration"]["source"], answer["certain"]) == ("jobs", "question", True)
+
+
+@pytest.mark.parametrize("nodes", [[], [Node("a@web-1", None, PAYS)]])
+def test_without_a_told_configuration_celerys_defaults_are_taken(place: Place, nodes: list[Node]) -> None:
+    answer = explained(place, *nodes)
+    assert (answer["queue"], answer["configuration"]["source"], answer["certain"]) == ("celery", "defaults", False)
+    assert CONF_UNKNOWN in answer["unknown"]
+
+
+def test_what_differs_from_the_order_people_learn_is_told_by_key(place: Place) -> None:
+    answer = explained(place, Node("a@web-1", ROUTED, PAYS), options={"queue": "jobs"})
+    assert (answer["queue"], answer["differing"]) == ("jobs", ["queue"])
+    assert answer["differences"] == [{"key": "queue", "learned_layer": "router", "learned": "mail", "layer": "option", "value": "jobs"}]
+
+
+def test_old_names_of_settings_are_mapped_aloud(place: Place) -> None:
+    answer = explained(place, Node("a@web-1", {"CELERY_DEFAULT_QUEUE": "jobs", "CELERY_TASK_ROUTES": {"shop.*": "mail"}}, PAYS))
+    assert answer["queue"] == "mail"
+    assert any("CELERY_TASK_ROUTES is another name of task_routes" in step["why"] for step in answer["steps"])
+
+
+def test_a_question_that_cannot_be_read_stays_an_error(place: Place) -> None:
+    for task in ({"name": 5}, None, ["a"]):
+        assert explained(place, Node("a@web-1", ROUTED, PAYS), task=task)["error"].startswith("BadQuestion: task")
