@@ -54,9 +54,9 @@ def read(definitions: Any, vhost: str | None = None, path: str = "definitions") 
     dot = f"{path}."
     named = _vhost(definitions, vhost, path)
     here = {name: _of_vhost(definitions, name, dot, named) for name in ("exchanges", "queues", "bindings", "policies", "operator_policies", "parameters")}
-    operator = [_policy(item, where) for item, where in here["operator_policies"]]
+    operator = [read_policy(item, where) for item, where in here["operator_policies"]]
     operator += [
-        _policy({"name": item.get("name"), **table(item, "value", f"{where}.")}, f"{where}.value")
+        read_policy({"name": item.get("name"), **table(item, "value", f"{where}.")}, f"{where}.value")
         for item, where in here["parameters"]
         if item.get("component") == "operator_policy"
     ]
@@ -65,8 +65,8 @@ def read(definitions: Any, vhost: str | None = None, path: str = "definitions") 
         named or "/",
         _once([_exchange(item, where) for item, where in here["exchanges"]], f"{dot}exchanges"),
         _once([_queue(item, where) for item, where in here["queues"]], f"{dot}queues"),
-        tuple({_identity(bound): bound for bound in (_binding(item, where) for item, where in here["bindings"]) if bound.source}.values()),
-        tuple(_policy(item, where) for item, where in here["policies"]),
+        tuple({identity(bound): bound for bound in (read_binding(item, where) for item, where in here["bindings"]) if bound.source}.values()),
+        tuple(read_policy(item, where) for item, where in here["policies"]),
         tuple(operator),
         _rights(definitions, dot, named),
         version if isinstance(version, str) else None,
@@ -124,7 +124,8 @@ def _queue(item: Mapping[str, Any], where: str) -> QueueDefinition:
     return QueueDefinition(short_text(item, "name", dot), kind if isinstance(kind, str) else "classic", arguments=arguments)
 
 
-def _policy(item: Mapping[str, Any], where: str) -> Policy:
+def read_policy(item: Mapping[str, Any], where: str) -> Policy:
+    """A policy as RabbitMQ exports it. Raises InvalidQuestion, as does `read_binding`."""
     dot = f"{where}."
     pattern = item.get("pattern")
     if not isinstance(pattern, str):
@@ -135,7 +136,8 @@ def _policy(item: Mapping[str, Any], where: str) -> Policy:
     return Policy(short_text(item, "name", dot, ""), pattern, apply_to or "all", whole_number(item, "priority", dot), table(item, "definition", dot))
 
 
-def _binding(item: Mapping[str, Any], where: str) -> Bound:
+def read_binding(item: Mapping[str, Any], where: str) -> Bound:
+    """A binding as RabbitMQ exports it; `arguments_amqp` overrides its `arguments`."""
     dot = f"{where}."
     kind = short_text(item, "destination_type", dot, "queue")
     if kind not in ("queue", "exchange"):
@@ -161,7 +163,7 @@ def _bound(source: str, destination: str, kind: str, key: str, arguments: Mappin
     return Bound(source, destination, kind, key, shown, pattern, lossy)
 
 
-def _identity(bound: Bound) -> tuple[str, ...]:
+def identity(bound: Bound) -> tuple[str, ...]:
     """RabbitMQ keeps one binding for equal source, destination, key and arguments."""
     return (bound.source, bound.destination_type, bound.destination, bound.routing_key, repr(sorted(bound.pattern.items())) if bound.pattern else "")
 

@@ -10,6 +10,9 @@ from typing import Any
 
 import msgspec
 
+from brokers.routing.changed import changed_router
+from brokers.routing.changes import listed, read_changes
+from brokers.routing.comparison import compared
 from brokers.routing.explanation import explain
 from brokers.routing.fields import InvalidQuestion, kind_of, rows, short_text, table
 from brokers.routing.refusals import Message
@@ -61,15 +64,22 @@ def answer(asked: Any) -> JSON:
         raise InvalidQuestion("definitions", "is missing: the definitions that RabbitMQ exports, in which to look")
     router = VirtualHostRouter.from_definitions(asked["definitions"], _version(asked), _vhost(asked))
     if "cases" not in asked:
-        return answer_in(router, asked)
+        return _answer_with_changes(router, asked)
     return {"id": asked.get("id"), "results": [_case(router, case, number) for number, case in enumerate(rows(asked, "cases", "", MOST_CASES))]}
 
 
 def _case(router: VirtualHostRouter, case: Mapping[str, Any], number: int) -> JSON:
     try:
-        return answer_in(router, case, f"cases[{number}].")
+        return _answer_with_changes(router, case, f"cases[{number}].")
     except InvalidQuestion as error:
         return error_answer(error)
+
+
+def _answer_with_changes(router: VirtualHostRouter, asked: Mapping[str, Any], path: str = "") -> JSON:
+    """The answer; with `what_if` in the question, also what would be different after these changes."""
+    found = answer_in(router, asked, path)
+    changes = read_changes(listed(asked, path))
+    return {**found, "what_if": compared(found, answer_in(changed_router(router, changes), asked, path))} if changes else found
 
 
 def answer_in(router: VirtualHostRouter, asked: Mapping[str, Any], path: str = "") -> JSON:

@@ -28,6 +28,7 @@ PREDECLARED = {
 }
 OF_PLUGINS = frozenset({"amq.rabbitmq.event", "amq.rabbitmq.log"})
 """Topic and internal, where something is bound to them; otherwise an export doesn't show whether they are there."""
+INTERNAL = OF_PLUGINS | {"amq.rabbitmq.trace"}
 
 
 class Exchange(msgspec.Struct):
@@ -60,6 +61,7 @@ class VirtualHostRouter:
     """A virtual host of one broker version. `rights` None: permissions are not known."""
 
     def __init__(self, contents: Contents, version: str | None = None) -> None:
+        self.contents = contents
         self.vhost = contents.vhost
         self.version = version_tuple(version or contents.version or DEFAULT_VERSION)
         self.rights: tuple[Right, ...] | None = contents.rights
@@ -71,8 +73,7 @@ class VirtualHostRouter:
         for binding in contents.bindings:
             bound.setdefault(binding.source, []).append(binding)
         kinds = PREDECLARED | dict.fromkeys(OF_PLUGINS & bound.keys(), "topic")
-        internal = OF_PLUGINS | {"amq.rabbitmq.trace"}
-        self.exchanges = {name: Exchange(name, kind, name in internal, {}, tuple(bound.get(name, ())), self.version, {}) for name, kind in kinds.items()}
+        self.exchanges = {name: Exchange(name, kind, name in INTERNAL, {}, tuple(bound.get(name, ())), self.version, {}) for name, kind in kinds.items()}
         for item in contents.exchanges:
             if item.name:
                 self.exchanges[item.name] = Exchange(item.name, item.type, item.internal, item.arguments, tuple(bound.get(item.name, ())), self.version, {})

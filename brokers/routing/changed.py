@@ -1,0 +1,175 @@
+"""A virtual host as it would be after changes.
+
+Pure: the contents that come in stay as they are. A change that does not fit (an unknown exchange, a binding that is not there) is an InvalidQuestion
+that names its field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from brokers.routing.bindings import Bound
+from brokers.routing.changes import (
+    AlternateSet,
+    ArgumentSet,
+    BindingAdded,
+    BindingRemoved,
+    BindingReplaced,
+    Change,
+    Chosen,
+    PolicyRemoved,
+    PolicySet,
+)
+from brokers.routing.definitions import Contents, identity, of_topology
+from brokers.routing.fields import InvalidQuestion
+from brokers.routing.policies import Policy
+from brokers.routing.virtual_host import INTERNAL, OF_PLUGINS, PREDECLARED, VirtualHostRouter
+from brokers.topology import BindingDefinition, ExchangeDefinition, PolicyDefinition, Topology
+
+_OWN = PREDECLARED.keys() | OF_PLUGINS
+
+
+def changed(contents: Contents, changes: Iterable[tuple[Change, str]]) -> Contents:
+    """The contents after the changes, one after the other; each comes with its path. Raises InvalidQuestion."""
+    for change, path in changes:
+        contents = _ACTS[type(change)](contents, change, path)
+    return contents
+
+
+def changed_router(router: VirtualHostRouter, changes: Iterable[tuple[Change, str]]) -> VirtualHostRouter:
+    """The same virtual host after the changes, with the same broker version and rights."""
+    contents = changed(msgspec.structs.replace(router.contents, rights=router.rights), changes)
+    return VirtualHostRouter(contents, ".".join(map(str, router.version)))
+
+
+def changed_topology(topology: Topology, changes: Iterable[tuple[Change, str]]) -> Topology:
+    """A polled topology after the changes; what it tells of objects beyond routing stays."""
+    after = changed(of_topology(topology), changes)
+    policies = [(policy, False) for policy in after.policies] + [(policy, True) for policy in after.operator_policies]
+    return msgspec.structs.replace(
+        topology,
+        exchanges=after.exchanges,
+        queues=after.queues,
+        bindings=tuple(BindingDefinition(one.source, one.destination, one.destination_type, one.routing_key, dict(one.arguments)) for one in after.bindings),
+        policies=tuple(PolicyDefinition(one.name, one.pattern, one.apply_to, one.priority, dict(one.definition), operator) for one, operator in policies),
+    )
+
+
+def _add(contents: Contents, change: BindingAdded, path: str) -> Contents:
+    binding = change.binding
+    _must_exist(contents, binding, path)
+    if any(identity(one) == identity(binding) for one in contents.bindings if one.source == binding.source):
+        return contents  # RabbitMQ keeps one of equal bindings
+    return msgspec.structs.replace(contents, bindings=(*contents.bindings, binding))
+
+
+def _remove(contents: Contents, change: BindingRemoved, path: str) -> Contents:
+    gone = _found(contents, change.chosen, path)
+    return msgspec.structs.replace(contents, bindings=tuple(one for one in contents.bindings if one is not gone))
+
+
+def _replace(contents: Contents, change: BindingReplaced, path: str) -> Contents:
+    old, new = _found(contents, change.chosen, path), change.binding
+    if change.keeps_arguments:
+        new = msgspec.structs.replace(old, routing_key=new.routing_key)
+    same = identity(new)
+    kept = [new if one is old else one for one in contents.bindings if one is old or identity(one) != same]
+    return msgspec.structs.replace(contents, bindings=tuple(kept))
+
+
+def _must_exist(contents: Contents, binding: Bound, path: str) -> None:
+    if not binding.source:
+        raise InvalidQuestion(f"{path}.source", "is the default exchange, whose bindings nobody can change: every queue is bound to it by its name")
+    _exchange_must_exist(contents, binding.source, f"{path}.source")
+    if binding.destination_type == "exchange":
+        _exchange_must_exist(contents, binding.destination, f"{path}.destination")
+    elif all(queue.name != binding.destination for queue in contents.queues):
+        raise InvalidQuestion(f"{path}.destination", f'there is no queue "{binding.destination}"')
+
+
+def _exchange_must_exist(contents: Contents, name: str, field: str) -> None:
+    if name not in _OWN and all(exchange.name != name for exchange in contents.exchanges):
+        raise InvalidQuestion(field, f'there is no exchange "{name}"')
+
+
+def _found(contents: Contents, chosen: Chosen, path: str) -> Bound:
+    wanted = (chosen.source, chosen.destination, chosen.destination_type, chosen.routing_key)
+    found = [one for one in contents.bindings if (one.source, one.destination, one.destination_type, one.routing_key) == wanted]
+    if chosen.arguments is not None:
+        found = [one for one in found if _as_json(one.arguments) == _as_json(chosen.arguments)]
+    if not found:
+        raise InvalidQuestion(path, f'there is no such binding from "{chosen.source}" to {chosen.destination_type} "{chosen.destination}"')
+    if len(found) > 1:
+        raise InvalidQuestion(f"{path}.arguments", f"must say which is meant: {len(found)} bindings differ only in their arguments")
+    return found[0]
+
+
+def _as_json(arguments: Mapping[str, Any]) -> bytes:
+    """The numbers 1 and 1.0 are apart here, as they are for a broker."""
+    return msgspec.json.encode(arguments, order="deterministic")
+
+
+def _set_policy(contents: Contents, change: PolicySet, path: str) -> Contents:
+    return _with_policies(contents, change.operator, change.policy.name, (change.policy,))
+
+
+def _remove_policy(contents: Contents, change: PolicyRemoved, path: str) -> Contents:
+    known = contents.operator_policies if change.operator else contents.policies
+    if all(one.name != change.name for one in known):
+        raise InvalidQuestion(f"{path}.name", f'there is no {"operator " if change.operator else ""}policy "{change.name}"')
+    return _with_policies(contents, change.operator, change.name, ())
+
+
+def _with_policies(contents: Contents, operator: bool, name: str, new: tuple[Policy, ...]) -> Contents:
+    known = contents.operator_policies if operator else contents.policies
+    kept = (*(one for one in known if one.name != name), *new)
+    return msgspec.structs.replace(contents, operator_policies=kept) if operator else msgspec.structs.replace(contents, policies=kept)
+
+
+def _set_alternate(contents: Contents, change: AlternateSet, path: str) -> Contents:
+    if not change.exchange:
+        raise InvalidQuestion(f"{path}.exchange", "is the default exchange, which can have no alternate")
+    _exchange_must_exist(contents, change.exchange, f"{path}.exchange")
+    known = {one.name: one for one in contents.exchanges}
+    exchange = known.get(change.exchange) or _own(change.exchange)
+    if change.alternate is None and "alternate-exchange" not in exchange.arguments:
+        raise InvalidQuestion(f"{path}.exchange", f'"{change.exchange}" has no alternate of its own; a policy may give it one')
+    known[change.exchange] = msgspec.structs.replace(exchange, arguments=_with(exchange.arguments, "alternate-exchange", change.alternate))
+    return msgspec.structs.replace(contents, exchanges=tuple(known.values()))
+
+
+def _own(name: str) -> ExchangeDefinition:
+    """One that RabbitMQ makes itself, which an export may lack."""
+    return ExchangeDefinition(name, PREDECLARED.get(name, "topic"), internal=name in INTERNAL)
+
+
+def _set_argument(contents: Contents, change: ArgumentSet, path: str) -> Contents:
+    queue = next((one for one in contents.queues if one.name == change.queue), None)
+    if queue is None:
+        raise InvalidQuestion(f"{path}.queue", f'there is no queue "{change.queue}"')
+    if change.value is None and change.argument not in queue.arguments:
+        raise InvalidQuestion(f"{path}.argument", f'"{change.argument}" is no argument that "{change.queue}" has; a policy may give it')
+    arguments = _with(queue.arguments, change.argument, change.value)
+    kind = (change.value or "classic") if change.argument == "x-queue-type" else queue.type
+    new = msgspec.structs.replace(queue, arguments=arguments, type=kind)
+    return msgspec.structs.replace(contents, queues=tuple(new if one is queue else one for one in contents.queues))
+
+
+def _with(arguments: Mapping[str, Any], name: str, value: Any) -> dict[str, Any]:
+    """The arguments with this one; without it where the value is None."""
+    kept = {key: inner for key, inner in arguments.items() if key != name}
+    return kept if value is None else {**kept, name: value}
+
+
+_ACTS: dict[type, Callable[[Contents, Any, str], Contents]] = {
+    BindingAdded: _add,
+    BindingRemoved: _remove,
+    BindingReplaced: _replace,
+    PolicySet: _set_policy,
+    PolicyRemoved: _remove_policy,
+    AlternateSet: _set_alternate,
+    ArgumentSet: _set_argument,
+}
