@@ -1,0 +1,112 @@
+"""Which change would bring a message to the queue somebody waits at: each suggestion was tried, and tells what it costs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from brokers.routing.bindings import Bound, Question, TopicIndex
+from brokers.routing.questions import answer
+from brokers.routing.refusals import Message
+from brokers.routing.suggestions import MOST_SUGGESTED, generalised, suggestions
+from brokers.routing.values import table_from_json
+from brokers.routing.virtual_host import VirtualHostRouter
+
+DEFINITIONS: dict[str, Any] = {
+    "exchanges": [
+        {"name": "orders", "type": "topic", "arguments": {"alternate-exchange": "lost"}},
+        {"name": "direct", "type": "direct"},
+        {"name": "heads", "type": "headers"},
+        {"name": "lost", "type": "fanout"},
+        {"name": "front", "type": "topic"},
+    ],
+    "queues": [{"name": "eu"}, {"name": "us"}, {"name": "vip"}, {"name": "lost"}],
+    "bindings": [
+        {"source": "orders", "destination": "eu", "destination_type": "queue", "routing_key": "order.*.eu"},
+        {"source": "orders", "destination": "us", "destination_type": "queue", "routing_key": "order.*.us"},
+        {"source": "direct", "destination": "eu", "destination_type": "queue", "routing_key": "Order.New"},
+        {"source": "heads", "destination": "vip", "destination_type": "queue", "routing_key": "", "arguments": {"level": 1, "kind": "a"}},
+        {"source": "lost", "destination": "lost", "destination_type": "queue", "routing_key": ""},
+        {"source": "front", "destination": "orders", "destination_type": "exchange", "routing_key": "web.#"},
+    ],
+}
+
+
+def told(exchange: str, key: str, expected: str, headers: dict[str, Any] | None = None) -> list[str]:
+    """The sentences; each change was asked about as a question's `what_if` and brings the message there."""
+    message = Message(exchange, key, table_from_json(headers, "headers") if headers else None)
+    found = suggestions(VirtualHostRouter.from_definitions(DEFINITIONS), message, expected)
+    for one in found:
+        asked = {"definitions": DEFINITIONS, "exchange": exchange, "routing_key": key, "headers": headers, "what_if": [one.change]}
+        assert expected in answer(asked)["what_if"]["gained"]
+    return [one.text for one in found]
+
+
+def test_a_topic_pattern_is_widened_by_the_word_that_differs() -> None:
+    assert told("orders", "order.new.us", "eu") == [
+        "Binding `order.*.eu` written as `order.*.*` would also reach `eu`.",
+        "A binding from `orders` with the key `order.new.us` would also reach `eu`.",
+    ]
+
+
+def test_a_word_too_many_is_taken_by_a_hash() -> None:
+    assert told("orders", "order.new.big.eu", "eu")[0] == "Binding `order.*.eu` written as `order.*.#.eu` would reach `eu`, but no longer `lost`."
+
+
+def test_a_direct_key_is_written_as_the_message_has_it() -> None:
+    assert told("direct", "order.new", "eu")[0] == "Binding `Order.New` written as `order.new` would reach `eu`."
+
+
+def test_a_header_is_written_in_the_type_that_the_message_has() -> None:
+    [first, second] = told("heads", "", "vip", {"level": "1", "kind": "a"})
+    assert first == 'Binding `{"level": 1, "kind": "a"}` written as `{"level": "1", "kind": "a"}` would reach `vip`.'
+    assert second == 'A binding from `heads` with `{"x-match": "all", "level": "1", "kind": "a"}` would reach `vip`.'
+
+
+def test_a_header_that_the_message_lacks_is_left_out() -> None:
+    assert told("heads", "", "vip", {"kind": "a"})[0] == 'Binding `{"level": 1, "kind": "a"}` written as `{"kind": "a"}` would reach `vip`.'
+
+
+def test_no_binding_is_suggested_that_would_compare_nothing() -> None:
+    assert told("heads", "", "vip", {"x-other": 1}) == []
+
+
+def test_a_near_binding_to_an_exchange_counts_where_it_leads_there() -> None:
+    assert told("front", "app.order.new.eu", "vip") == ["A binding from `front` with the key `app.order.new.eu` would reach `vip`."]
+    assert told("front", "order.new.eu", "eu")[0] == "Binding `web.#` written as `*.#` would reach `eu`."
+
+
+def test_a_fanout_needs_no_key() -> None:
+    assert told("lost", "any", "eu") == ["A binding from `lost` would also reach `eu`."]
+
+
+def test_nothing_is_suggested_where_nothing_can_be() -> None:
+    assert told("orders", "order.new.eu", "eu") == []  # it arrives already
+    assert told("orders", "order.new.us", "nowhere") == []  # there is no such queue
+    assert told("nowhere", "a", "eu") == []  # the message is refused
+    assert told("", "a", "eu") == []  # nobody can bind to the default exchange
+
+
+def test_at_most_three_are_told_of_very_many() -> None:
+    bindings = [{**DEFINITIONS["bindings"][0], "routing_key": f"order.{number}.eu"} for number in range(500)]
+    router = VirtualHostRouter.from_definitions({**DEFINITIONS, "bindings": bindings})
+    assert len(suggestions(router, Message("orders", "order.x.us"), "eu")) == MOST_SUGGESTED
+
+
+patterns = st.lists(st.sampled_from(["a", "b", "*", "#", ""]), max_size=5).map(".".join)
+keys = st.lists(st.sampled_from(["a", "b", "c", ""]), max_size=5).map(".".join)
+
+
+def takes(pattern: str, key: str) -> bool:
+    return bool(TopicIndex([Bound("", "", "queue", pattern)]).matching(Question([key], {}, {})))
+
+
+@given(patterns, keys, st.lists(keys, max_size=20))
+@settings(max_examples=300, deadline=None)
+def test_a_widened_pattern_takes_the_key_and_all_that_it_took_before(pattern: str, key: str, others: list[str]) -> None:
+    wider = generalised(pattern, key)
+    assert wider is not None
+    assert takes(wider, key)
+    assert all(takes(wider, other) for other in others if takes(pattern, other))
