@@ -23,7 +23,7 @@ from brokers.deadlines import Watch, pools
 from brokers.errors import BrokerAnswerUnusable, BrokerError, BrokerRefused, BrokerUnreachable, ObjectNotFound
 from brokers.failures import unreachable
 from brokers.stats import ChannelStats, ConnectionStats, ConsumerStats, NodeStats, Overview, QueueKey, QueueStats
-from brokers.topology import PolicyDefinition
+from brokers.topology import PolicyDefinition, WritePermission
 
 Parsed = TypeVar("Parsed")
 
@@ -110,6 +110,11 @@ class ManagementApi:
 
     def operator_policies(self) -> list[tuple[str, PolicyDefinition]]:
         return self._parsed("/api/operator-policies", None, parse.operator_policies)
+
+    def permissions(self) -> list[WritePermission]:
+        """What each user may write to, topic permissions included. Only an administrator may ask; others are refused and RabbitMQ logs a warning."""
+        names = self._parsed("/api/permissions", None, parse.permissions)
+        return names + self._parsed("/api/topic-permissions", None, parse.topic_permissions)
 
     def consumers(self) -> list[ConsumerStats]:
         return self._parsed("/api/consumers", None, parse.consumers)

@@ -55,6 +55,7 @@ class Broker(AutoKey):
     deliver_per_second = models.FloatField(null=True)
     ack_per_second = models.FloatField(null=True)
     unroutable_per_second = models.FloatField(null=True)  # dropped + returned
+    permissions_known = models.BooleanField(default=False)  # False: our user is no administrator, or they were not read yet
     object_totals = models.JSONField(default=dict)  # {"queues": n, "exchanges": n, "consumers": n, "connections": n, "channels": n}
     amqp_port = models.IntegerField(null=True)  # from /api/overview listeners
     amqp_tls = models.BooleanField(default=False)
@@ -209,6 +210,19 @@ class Policy(AutoKey):
     apply_to = models.CharField(max_length=32)
     priority = models.IntegerField()
     definition = models.JSONField()
+
+
+class Permission(AutoKey):
+    """What a user may write to in a virtual host, while `Broker.permissions_known`: exchanges by their name, or with `exchange` the keys of that one."""
+
+    broker = models.ForeignKey(Broker, on_delete=models.CASCADE)
+    vhost = models.CharField(max_length=255)
+    user = models.CharField(max_length=255)
+    exchange = models.CharField(max_length=255, null=True)
+    write = models.TextField()
+
+    class Meta:
+        indexes = [models.Index(fields=["broker", "vhost"])]
 
 
 class Connection(AutoKey):

@@ -108,6 +108,8 @@ class PollLoop:
         stats.depth_source_reason = "; ".join(filter(None, (stats.depth_source_reason, pace.longer_because(self.poll_seconds, self._costs))))
         if any(part is not None for part in (poll.topologies, poll.connections, poll.channels, poll.consumers)):
             store.save_topology(self.broker_id, poll.topologies, poll.connections, poll.channels, poll.consumers, stats.at, self._stored)
+        if poll.permissions is not None:
+            store.save_permissions(self.broker_id, poll.permissions.found if poll.permissions.known else None)
         store.save_poll(self.broker_id, stats, now, self._stored)
         for (vhost, name), publishers in poll.publishers.items():
             exchange = queries.exchange(EVERYTHING, self.broker_id, vhost, name)

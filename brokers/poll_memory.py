@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from brokers.stats import QueueKey, QueueStats
-from brokers.topology import Topology
+from brokers.topology import Topology, WritePermission
 
 EVERY = timedelta(seconds=30)
 """How often everything that is not asked for at every poll is asked for."""
@@ -27,6 +27,13 @@ class Asked(msgspec.Struct, frozen=True):
         if self.at is None or now - self.at >= EVERY:
             return True
         return changed and (now - self.at).total_seconds() >= SHARE * self.seconds
+
+
+class Permissions(msgspec.Struct, frozen=True):
+    """What users may write to, sorted. `known` False: our user is no administrator, who alone may ask."""
+
+    known: bool
+    found: tuple[WritePermission, ...] = ()
 
 
 class PollMemory(msgspec.Struct):
@@ -51,3 +58,5 @@ class PollMemory(msgspec.Struct):
     consumers_listed: dict[QueueKey, int] = {}  # of the queues that were known when consumers were last asked for
     operator_policies_refused: bool = False
     user_tags: list[str] | None = None
+    permissions: Permissions | None = None  # None: not asked yet
+    permissions_asked: Asked = Asked()

@@ -20,12 +20,13 @@ from brokers.depth_sources import Seen
 from brokers.errors import BrokerAnswerUnusable, BrokerRefused, ObjectNotFound
 from brokers.management_api import ManagementApi
 from brokers.parse import SeenBinding, SeenExchange
-from brokers.poll_memory import Asked, PollMemory
+from brokers.poll_memory import Asked, Permissions, PollMemory
 from brokers.stats import BrokerStats, ChannelStats, ConnectionStats, ConsumerStats, LimitToSight, Overview, QueueKey, QueueStats
 from brokers.topology import BindingDefinition, ExchangeDefinition, PolicyDefinition, QueueDefinition, Topology
 
 FEW_OBJECTS = 2000
 MOST_EXCHANGES_LOOKED_AT = 20
+ADMINISTRATOR = "administrator"
 
 Listed = TypeVar("Listed")
 
@@ -38,6 +39,7 @@ class Poll(msgspec.Struct):
     consumers: list[ConsumerStats] | None = None
     connections: list[ConnectionStats] | None = None
     channels: list[ChannelStats] | None = None
+    permissions: Permissions | None = None  # None: not asked, or as before
     publishers: dict[QueueKey, list[dict[str, Any]] | None] = {}  # by (virtual host, exchange) of those that somebody looks at; None: unknown
 
 
@@ -85,7 +87,7 @@ def poll_once(
         exchanges=[exchange.stats for exchange in exchanges or []],
         limits_to_sight=limits,
     )
-    poll = Poll(stats, topologies)
+    poll = Poll(stats, topologies, permissions=_permissions(api, memory, now))
     if memory.clients.due(now, changed):
         _ask_clients(api, memory, poll, now)
     poll.publishers = _publishers(api, overview.rates_mode, exchanges_looked_at)
@@ -151,6 +153,22 @@ def _topologies(
         return None
     memory.topologies = topologies
     return topologies
+
+
+def _permissions(api: ManagementApi, memory: PollMemory, now: datetime) -> Permissions | None:
+    """The permissions if it is time to ask and they are others than before. Whether we may ask is told by our user's tags: trying would write a
+    warning into the broker's log each time."""
+    if not memory.permissions_asked.due(now):
+        return None
+    began = api.busy_seconds
+    memory.user_tags = api.user_tags()
+    found = _allowed(api.permissions) if ADMINISTRATOR in memory.user_tags else None
+    memory.permissions_asked = Asked(now, api.busy_seconds - began)
+    permissions = Permissions(found is not None, tuple(sorted(found or (), key=lambda one: (one.vhost, one.user, one.exchange or "", one.write))))
+    if permissions == memory.permissions:
+        return None
+    memory.permissions = permissions
+    return permissions
 
 
 def _assembled(

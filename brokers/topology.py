@@ -48,6 +48,16 @@ class PolicyDefinition(msgspec.Struct, frozen=True, order=True):
     operator: bool = False
 
 
+class WritePermission(msgspec.Struct, frozen=True, order=True):
+    """What a user may write to in a virtual host, as a regular expression: by the exchange's name where `exchange` is None, else by the routing keys of
+    that (topic) exchange. No part of the topology: it belongs to users, and has no history."""
+
+    vhost: str
+    user: str
+    write: str
+    exchange: str | None = None
+
+
 class Topology(msgspec.Struct, frozen=True):
     """One virtual host. Each tuple is sorted by name (bindings by source, destination, key), so equal topologies are equal bytes."""
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from brokers.routing.definitions import NEEDS_ADMINISTRATOR, Right
 from brokers.routing.questions import answer_in
 from brokers.routing.virtual_host import VirtualHostRouter
 from brokers.topology import BindingDefinition, ExchangeDefinition, PolicyDefinition, QueueDefinition, Topology
@@ -43,16 +44,19 @@ UNKNOWN_SLOTS = Slots(None, None, None)
 
 class Place(msgspec.Struct):
     """A virtual host as it is known. `consumers` and `workers` are by queue; a queue that `consumers` lacks, or None: unknown.
-    `unknown` are sentences on what can't be seen, each of which takes certainty away."""
+    `unknown` are sentences on what can't be seen, each of which takes certainty away. `rights` None: what users may write to is not known, for the
+    reason in `rights_unknown`; that takes certainty away only where a user is named."""
 
     topology: Topology
     version: str | None
     consumers: Mapping[str, int | None]
     workers: Mapping[str, Sequence[WorkerBehind]]
     unknown: Sequence[str] = ()
+    rights: tuple[Right, ...] | None = None
+    rights_unknown: str = NEEDS_ADMINISTRATOR
 
     def router(self) -> VirtualHostRouter:
-        return VirtualHostRouter.from_topology(self.topology, self.version)
+        return VirtualHostRouter.from_topology(self.topology, self.version, self.rights, self.rights_unknown)
 
 
 def topology_of(vhost: str, exchanges: Iterable[Any], queues: Iterable[Any], bindings: Iterable[Any], policies: Iterable[Any]) -> Topology:

@@ -7,7 +7,17 @@ Pure. Tolerant of what RabbitMQ leaves out (a queue just declared has no figures
 from brokers.parse.brokers import nodes, overview, reason, user_tags, vhosts
 from brokers.parse.clients import channels, connections, consumers
 from brokers.parse.queues import Depth, depths, queue, queues
-from brokers.parse.topology import SeenBinding, SeenExchange, bindings, exchanges, operator_policies, policies, publishers
+from brokers.parse.topology import (
+    SeenBinding,
+    SeenExchange,
+    bindings,
+    exchanges,
+    operator_policies,
+    permissions,
+    policies,
+    publishers,
+    topic_permissions,
+)
 
 __all__ = [
     "Depth",
@@ -22,11 +32,13 @@ __all__ = [
     "nodes",
     "operator_policies",
     "overview",
+    "permissions",
     "policies",
     "publishers",
     "queue",
     "queues",
     "reason",
+    "topic_permissions",
     "user_tags",
     "vhosts",
 ]

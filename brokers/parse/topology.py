@@ -8,7 +8,7 @@ import msgspec
 
 from brokers.parse.values import Loose, counters, decoded, integer, number, table, text
 from brokers.stats import ExchangeStats
-from brokers.topology import BindingDefinition, ExchangeDefinition, PolicyDefinition
+from brokers.topology import BindingDefinition, ExchangeDefinition, PolicyDefinition, WritePermission
 
 
 class SeenExchange(msgspec.Struct):
@@ -51,6 +51,16 @@ class _Policy(msgspec.Struct, rename={"apply_to": "apply-to"}):
     apply_to: str = "all"
     priority: Loose = 0
     definition: Loose = None
+
+
+class _Permission(msgspec.Struct):
+    vhost: str
+    user: str
+    write: Loose = ""
+
+
+class _TopicPermission(_Permission, kw_only=True):
+    exchange: str
 
 
 def exchanges(body: bytes) -> list[SeenExchange]:
@@ -109,3 +119,11 @@ def _policies(body: bytes, operator: bool) -> list[tuple[str, PolicyDefinition]]
         )
         for seen in decoded(body, list[_Policy])
     ]
+
+
+def permissions(body: bytes) -> list[WritePermission]:
+    return [WritePermission(seen.vhost, seen.user, text(seen.write)) for seen in decoded(body, list[_Permission])]
+
+
+def topic_permissions(body: bytes) -> list[WritePermission]:
+    return [WritePermission(seen.vhost, seen.user, text(seen.write), seen.exchange) for seen in decoded(body, list[_TopicPermission])]

@@ -1,4 +1,4 @@
-"""Questions about exchanges, bindings and policies."""
+"""Questions about exchanges, bindings, policies and permissions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import Count, Q, QuerySet
 
-from brokers.models import Binding, Exchange, Policy
+from brokers.models import Binding, Exchange, Permission, Policy
 from brokers.queries import pages
 from brokers.queries.pages import BrokerRef, Page, existing, in_scope
 from brokers.queries.past import bindings_as_they_were, exchanges_as_they_were, policies_as_they_were
@@ -90,6 +90,11 @@ def policies(scope: Scope, broker: BrokerRef | None = None, vhost: str | None = 
     if at is not None:
         return policies_as_they_were(scope, broker, vhost, at)
     return list(Policy.objects.filter(in_scope(scope, broker, vhost)).select_related("broker").order_by("vhost", "operator", "-priority", "name"))
+
+
+def permissions(scope: Scope, broker: BrokerRef, vhost: str) -> list[Permission]:
+    """What users may write to there, by name; [] also where `Broker.permissions_known` is False. The past is not kept."""
+    return list(Permission.objects.filter(in_scope(scope, broker, vhost)).order_by("user", "exchange", "pk"))
 
 
 def _rows(scope: Scope, broker: BrokerRef | None, vhost: str | None, at: datetime | None) -> QuerySet[Exchange]:

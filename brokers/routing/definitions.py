@@ -23,6 +23,9 @@ MOST_POLICIES = 1_000
 UNDEFINED = "undefined"
 """How the management API shows a void value."""
 
+NO_PERMISSIONS = "needs administrator, whose export of the whole broker holds permissions; these definitions hold none"
+NEEDS_ADMINISTRATOR = "needs administrator: RabbitMQ tells permissions only to a management user with that tag"
+
 
 class Right(msgspec.Struct, frozen=True):
     """What a user may write to; `exchange` None: every exchange by name, else the topics of that one."""
@@ -33,7 +36,7 @@ class Right(msgspec.Struct, frozen=True):
 
 
 class Contents(msgspec.Struct):
-    """One virtual host. `rights` None: they are not known."""
+    """One virtual host. `rights` None: they are not known, for the reason in `rights_unknown`."""
 
     vhost: str
     exchanges: tuple[ExchangeDefinition, ...]
@@ -43,6 +46,7 @@ class Contents(msgspec.Struct):
     operator_policies: tuple[Policy, ...]
     rights: tuple[Right, ...] | None = None
     version: str | None = None
+    rights_unknown: str = NO_PERMISSIONS
 
 
 def read(definitions: Any, vhost: str | None = None, path: str = "definitions") -> Contents:
@@ -73,7 +77,7 @@ def read(definitions: Any, vhost: str | None = None, path: str = "definitions") 
     )
 
 
-def of_topology(topology: Topology) -> Contents:
+def of_topology(topology: Topology, rights: tuple[Right, ...] | None = None, rights_unknown: str = NEEDS_ADMINISTRATOR) -> Contents:
     """The contents of a virtual host that was polled; its binding arguments came through the management API too."""
     bindings = tuple(
         _bound(item.source, item.destination, item.destination_type, item.routing_key, item.arguments, {}, "bindings")
@@ -82,7 +86,7 @@ def of_topology(topology: Topology) -> Contents:
     )
     policies = [(item.operator, Policy(item.name, item.pattern, item.apply_to, item.priority, item.definition)) for item in topology.policies]
     user, operator = (tuple(policy for is_operator, policy in policies if is_operator is wanted) for wanted in (False, True))
-    return Contents(topology.vhost, topology.exchanges, topology.queues, bindings, user, operator)
+    return Contents(topology.vhost, topology.exchanges, topology.queues, bindings, user, operator, rights, rights_unknown=rights_unknown)
 
 
 def _vhost(definitions: Mapping[str, Any], asked: str | None, path: str) -> str | None:

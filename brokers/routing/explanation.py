@@ -60,7 +60,7 @@ def _answer(router: VirtualHostRouter, message: Message, outcome: Outcome, steps
         "reason": summary(message, outcome),
         "queues": outcome.queues,
         "one_of": outcome.results if len(outcome.results) > 1 else None,
-        "certain": outcome.certain,
+        "certain": outcome.certain and not rights,
         "steps": steps + later,
         "after": [_after(one) for one in after],
         "text": f"{text} {rights}" if rights else text,

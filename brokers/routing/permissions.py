@@ -47,4 +47,4 @@ def unknown_rights(router: VirtualHostRouter, message: Message) -> str:
     """The sentence that says permissions were not judged; "" where nobody asked or they are known."""
     if message.user is None or router.rights is not None:
         return ""
-    return f"Whether {message.user} may write there is unknown: that needs administrator rights."
+    return f"Whether {message.user} may write there is unknown: {router.rights_unknown}."

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from brokers.routing.bindings import Bound, Index, index_for
-from brokers.routing.definitions import Contents, Right, of_topology, read
+from brokers.routing.definitions import NEEDS_ADMINISTRATOR, Contents, Right, of_topology, read
 from brokers.routing.policies import Effective, Patterns, effective
 from brokers.topology import Topology
 
@@ -58,13 +58,14 @@ class Queue(msgspec.Struct, frozen=True):
 
 
 class VirtualHostRouter:
-    """A virtual host of one broker version. `rights` None: permissions are not known."""
+    """A virtual host of one broker version. `rights` None: permissions are not known, for the reason in `rights_unknown`."""
 
     def __init__(self, contents: Contents, version: str | None = None) -> None:
         self.contents = contents
         self.vhost = contents.vhost
         self.version = version_tuple(version or contents.version or DEFAULT_VERSION)
         self.rights: tuple[Right, ...] | None = contents.rights
+        self.rights_unknown = contents.rights_unknown
         self.patterns = Patterns()
         self.policies, self.operator_policies = contents.policies, contents.operator_policies
         self.queues = {item.name: Queue(item.name, _queue_type(item.type, item.arguments), item.arguments) for item in contents.queues}
@@ -86,9 +87,11 @@ class VirtualHostRouter:
         return cls(read(definitions, vhost), version)
 
     @classmethod
-    def from_topology(cls, topology: Topology, version: str | None = None) -> VirtualHostRouter:
-        """From what was polled: permissions are not known, binding arguments came through the management API."""
-        return cls(of_topology(topology), version)
+    def from_topology(
+        cls, topology: Topology, version: str | None = None, rights: tuple[Right, ...] | None = None, rights_unknown: str = NEEDS_ADMINISTRATOR
+    ) -> VirtualHostRouter:
+        """From what was polled: binding arguments came through the management API."""
+        return cls(of_topology(topology, rights, rights_unknown), version)
 
     def alternate(self, name: str) -> tuple[str | None, Effective]:
         """The alternate exchange, and the policy's part in it. An alternate `""` does nothing, so it is None here."""

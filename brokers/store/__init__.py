@@ -7,12 +7,13 @@ A poller keeps a `BrokerMemory` for each broker and passes it to every save: `sa
 from brokers.store.installation import ensure_brokers, installation_id
 from brokers.store.interests import note_interest, save_publishers
 from brokers.store.memory import BrokerMemory
+from brokers.store.permissions import save_permissions
 from brokers.store.polls import save_failure, save_poll
 from brokers.store.retention import trim_history
 from brokers.store.snapshots import SnapshotWriter
 from brokers.store.topologies import save_topology
 
 __all__ = [
-    "BrokerMemory", "SnapshotWriter", "ensure_brokers", "installation_id", "note_interest", "save_failure", "save_poll", "save_publishers",
-    "save_topology", "trim_history",
+    "BrokerMemory", "SnapshotWriter", "ensure_brokers", "installation_id", "note_interest", "save_failure", "save_permissions", "save_poll",
+    "save_publishers", "save_topology", "trim_history",
 ]  # fmt: skip

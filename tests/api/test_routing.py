@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from brokers.models import Binding, Broker, VirtualHost
+from brokers.models import Binding, Broker, Permission, VirtualHost
 from tests.api.conftest import World
 from workers.models import Task, Worker
 
@@ -70,6 +70,25 @@ def test_a_broker_out_of_sight_makes_the_answer_uncertain_and_consumers_unknown(
     _, answer = post("explain", LIVE)
     assert (answer["queues"], answer["certain"], answer["after"][0]["consumers"]) == (["mail"], False, None)
     assert "Prod is unreachable" in answer["text"]
+
+
+def test_who_may_write_is_judged_where_an_administrator_reads_permissions(world: World, post: Post) -> None:
+    asked = LIVE | {"user": "bob"}
+    _, answer = post("explain", asked)
+    assert (answer["queues"], answer["certain"]) == (["mail"], False)
+    assert "Whether bob may write there is unknown: needs administrator" in answer["text"]
+    assert post("explain", LIVE)[1]["certain"]
+    Broker.objects.update(permissions_known=True)
+    _, answer = post("explain", asked)
+    assert (answer["refused"], answer["queues"], answer["certain"]) == ("ACCESS_REFUSED", [], True)
+    assert "the user has no permissions in this virtual host" in answer["reason"]
+    Permission.objects.create(broker=world.broker, vhost="/", user="bob", write="^orders$")
+    assert post("explain", asked)[1]["queues"] == ["mail"]
+    assert post("explain", asked | {"exchange": ""})[1]["refused"] == "ACCESS_REFUSED"
+    Permission.objects.create(broker=world.broker, vhost="/", user="bob", exchange="orders", write="^stock")
+    _, answer = post("explain", asked)
+    assert answer["refused"] == "ACCESS_REFUSED"
+    assert "bob may not write to topic order.new of exchange orders" in answer["reason"]
 
 
 def test_definitions_need_no_broker(post: Post) -> None:

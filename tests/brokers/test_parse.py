@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from brokers import parse
 from brokers.errors import BrokerAnswerUnusable
-from brokers.topology import BindingDefinition, ExchangeDefinition, PolicyDefinition
+from brokers.topology import BindingDefinition, ExchangeDefinition, PolicyDefinition, WritePermission
 
 SAMPLES = Path(__file__).parent.parent / "cases" / "management"
 VERSIONS = ("3.10.8", "4.0.5")
@@ -141,6 +141,12 @@ def test_tags_as_all_versions_write_them(tags: Any, read: list[str]) -> None:
     assert parse.user_tags(as_json({"name": "ann", "tags": tags})) == read
 
 
+def test_permissions_by_name_and_by_topic() -> None:
+    told = {"user": "bob", "vhost": "/", "configure": "a", "write": "^shop", "read": "c"}
+    assert parse.permissions(as_json([told])) == [WritePermission("/", "bob", "^shop")]
+    assert parse.topic_permissions(as_json([told | {"exchange": "orders"}])) == [WritePermission("/", "bob", "^shop", "orders")]
+
+
 def test_clients_that_come_or_go_are_left_out_and_half_known_ones_kept() -> None:
     assert parse.connections(as_json([{"name": "c"}, {}, {"name": "c", "vhost": "/", "client_properties": []}]))[0].product == ""
     assert parse.channels(as_json([{"name": "c (1)", "vhost": "/", "number": 1, "connection_details": []}])) == []
@@ -193,7 +199,7 @@ _anything = st.recursive(st.none() | st.booleans() | st.floats() | st.integers()
 def test_any_json_is_either_read_or_unusable(value: Any) -> None:
     body = json.dumps(value).encode()
     for read in (parse.overview, parse.nodes, parse.queues, parse.exchanges, parse.bindings, parse.policies, parse.consumers, parse.connections,
-                 parse.channels, parse.publishers, parse.vhosts, parse.user_tags):  # fmt: skip
+                 parse.channels, parse.publishers, parse.vhosts, parse.user_tags, parse.permissions, parse.topic_permissions):  # fmt: skip
         try:
             read(body)
         except BrokerAnswerUnusable:

@@ -95,6 +95,15 @@ def test_what_a_broker_tells_is_stored_again_and_again(management: FakeManagemen
         assert [found.routing_key for found in queries.bindings(EVERYTHING, broker="prod")] == ["order.#"]
 
 
+def test_permissions_are_stored_where_they_may_be_read(management: FakeManagement) -> None:
+    management.set("whoami", {"name": "ann", "tags": ["administrator"]})
+    management.set("permissions", [{"user": "bob", "vhost": "/", "write": "^shop"}])
+    management.set("topic-permissions", [])
+    with polling(management.address()):
+        wait_until(lambda: broker().permissions_known)
+    assert [(one.user, one.write) for one in queries.permissions(EVERYTHING, "prod", "/")] == [("bob", "^shop")]
+
+
 @pytest.mark.parametrize(
     ("status", "wanted", "words"),
     [(401, "refused", "refuses the user 'ann'"), (500, "unknown", "answered with status 500"), (302, "unknown", "redirect")],

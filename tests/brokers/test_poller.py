@@ -11,9 +11,10 @@ from brokers.addresses import BrokerAddress
 from brokers.errors import BrokerAnswerUnusable, BrokerRefused
 from brokers.management_api import ManagementApi
 from brokers.pace import interval_seconds, longer_because
-from brokers.poll_memory import PollMemory
+from brokers.poll_memory import Permissions, PollMemory
 from brokers.poller import Poll, poll_once
 from brokers.stats import BrokerStats
+from brokers.topology import WritePermission
 from tests.brokers.facts import NOON, after
 from tests.brokers.management import FakeManagement, binding, queue
 from tests.conftest import TestNode
@@ -277,6 +278,38 @@ def test_the_prometheus_plugin_of_a_real_broker_tells_the_same_depths(rabbitmq: 
     told = wait_until(lambda: api.depths_of_node(rabbitmq.metrics_url).get(key))
     assert told == (0, 0, 0)
     assert api.overview().metrics_port == rabbitmq.ports["prometheus"]
+
+
+def test_a_real_administrator_reads_what_users_may_write_to_and_a_monitoring_user_is_told_nothing(rabbitmq: TestNode, vhost: str) -> None:
+    user, password = rabbitmq.new_user("monitoring", {vhost: {"configure": "", "write": "^shop", "read": ""}})
+    rabbitmq.api("PUT", f"topic-permissions/{vhost}/{user}", {"exchange": "shop.orders", "write": "^order", "read": ""})
+    told = poll_real(rabbitmq.address()).permissions
+    assert told is not None and told.known
+    assert [one for one in told.found if one.user == user] == [WritePermission(vhost, user, "^shop"), WritePermission(vhost, user, "^order", "shop.orders")]
+    assert poll_real(rabbitmq.address(user=user, password=password)).permissions == Permissions(False)
+
+
+def test_permissions_are_asked_for_every_half_minute_and_told_when_they_are_others(broker: FakeManagement) -> None:
+    allowed = {"user": "bob", "vhost": "/", "write": ".*"}
+    broker.set("whoami", {"name": "ann", "tags": ["administrator"]})
+    broker.set("permissions", [allowed], [allowed], [])
+    broker.set("topic-permissions", [])
+    api, memory = broker.api(), PollMemory()
+    told = [poll_once(api, after(seconds), memory).permissions for seconds in (0, 5, 35, 70)]
+    assert told == [Permissions(True, (WritePermission("/", "bob", ".*"),)), None, None, Permissions(True)]
+    assert broker.asked().count("permissions") == 3
+
+
+def test_without_the_administrator_tag_permissions_are_not_asked_for_and_unknown(broker: FakeManagement) -> None:
+    api, memory = broker.api(), PollMemory()
+    assert [poll_once(api, after(seconds), memory).permissions for seconds in (0, 35)] == [Permissions(False), None]
+    assert "permissions" not in broker.asked()
+    broker.set("whoami", {"name": "ann", "tags": ["administrator"]})
+    broker.fail("permissions", 401)
+    assert poll_once(api, after(70), memory).permissions is None
+    broker.set("permissions", [])
+    broker.set("topic-permissions", [])
+    assert poll_once(api, after(105), memory).permissions == Permissions(True)
 
 
 def test_times_between_questions_are_thirty_seconds() -> None:

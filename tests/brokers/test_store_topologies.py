@@ -9,7 +9,7 @@ from brokers.models import Binding, Broker, Exchange, Policy, TopologyVersion
 from brokers.scope import EVERYTHING
 from brokers.stats import ChannelStats, ConnectionStats, ConsumerStats
 from brokers.store import BrokerMemory
-from brokers.topology import BindingDefinition, ExchangeDefinition, PolicyDefinition, QueueDefinition, Topology
+from brokers.topology import BindingDefinition, ExchangeDefinition, PolicyDefinition, QueueDefinition, Topology, WritePermission
 from tests.brokers.facts import NOON, a_broker, a_topology, after
 
 pytestmark = pytest.mark.django_db
@@ -79,3 +79,23 @@ def test_publishers_are_stored_with_their_age_and_noticed() -> None:
     exchange = queries.exchange_by_id(EVERYTHING, exchange.pk)
     assert exchange is not None and (exchange.publishers_at, exchange.publishers[0]["host"]) == (after(5), "h")
     assert queries.revisions() == {broker.pk: 2}
+
+
+def test_permissions_are_replaced_and_forgotten_where_they_can_no_longer_be_read() -> None:
+    broker, other = a_broker(), a_broker("other")
+    assert not broker.permissions_known
+    bob, topic = WritePermission("/", "bob", "^shop"), WritePermission("/", "bob", "^order", "shop.orders")
+    store.save_permissions(other.pk, [bob])
+    store.save_permissions(broker.pk, [bob, topic, WritePermission("shop", "bob", "")])
+    assert [(one.user, one.write, one.exchange) for one in queries.permissions(EVERYTHING, broker.pk, "/")] == [
+        ("bob", "^shop", None),
+        ("bob", "^order", "shop.orders"),
+    ]
+    kept = queries.permissions(EVERYTHING, broker.pk, "/")[0].pk
+    store.save_permissions(broker.pk, [bob])
+    assert [one.pk for one in queries.permissions(EVERYTHING, broker.pk, "/")] == [kept]
+    assert queries.permissions(EVERYTHING, broker.pk, "shop") == []
+    store.save_permissions(broker.pk, None)
+    assert queries.permissions(EVERYTHING, broker.pk, "/") == []
+    assert dict(Broker.objects.values_list("name", "permissions_known")) == {"prod": False, "other": True}
+    assert len(queries.permissions(EVERYTHING, other.pk, "/")) == 1

@@ -12,7 +12,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from brokers.models import Binding, Broker, Connection, Consumer, Exchange, Queue, VirtualHost
+from brokers.models import Binding, Broker, Connection, Consumer, Exchange, Permission, Queue, VirtualHost
 from dashboard.models import User
 from workers.models import Worker
 
@@ -100,6 +100,16 @@ def test_the_order_key_names_the_third_word_as_a_near_miss(person: Client, broke
     assert '<span data-mark="misses">eu</span>' in source
     assert '<span data-mark="fits">order</span>' in source
     assert "1 more does not match: " in words
+
+
+def test_a_user_who_may_not_write_there_is_told_so(person: Client, broker: Broker) -> None:
+    asked = {"exchange": "shop.orders", "routing_key": "order.new.eu", "user": "bob"}
+    assert "Whether bob may write there is unknown: needs administrator" in read(person, **asked)
+    Broker.objects.update(permissions_known=True)
+    Permission.objects.create(broker=broker, vhost="/", user="bob", write="^other$")
+    source = page(person, **asked)
+    assert '<option value="bob">' in source
+    assert "bob may not write to exchange shop.orders: the write permission ^other$ does not cover the name." in text_of(source)
 
 
 def test_why_a_task_went_to_celery_and_not_to_my_queue(person: Client, broker: Broker) -> None:

@@ -11,6 +11,7 @@ import msgspec
 from brokers import queries
 from brokers.models import Broker
 from brokers.queries import Page
+from brokers.routing.definitions import Right
 from brokers.scope import Scope
 from dashboard import formatting, health
 from dashboard.consumption import consumers_by_queue
@@ -28,7 +29,7 @@ def place(scope: Scope, broker: Broker, vhost: str, now: datetime, at: datetime 
     exchanges = _all(lambda page: queries.exchanges(scope, **where, page=page, page_size=queries.LARGEST_PAGE))
     topology = topology_of(vhost, exchanges, queues, queries.bindings(scope, **where), queries.policies(scope, **where))
     if at is not None:
-        return Place(topology, broker.version or None, {}, {})
+        return Place(topology, broker.version or None, {}, {}, rights_unknown="permissions of the past are not kept")
     consuming = consumers_by_queue(broker.pk, vhost)
     slots = {worker.pk: _slots(worker) for worker in worker_queries.worker_slots(broker.pk, vhost)}
     hidden = health.out_of_sight(broker, now)
@@ -38,6 +39,7 @@ def place(scope: Scope, broker: Broker, vhost: str, now: datetime, at: datetime 
         {} if hidden else {queue.name: queue.consumers for queue in queues},
         {name: workers_behind(found, slots) for (place, name), found in consuming.items() if place == vhost},
         _unknown(broker, vhost, hidden, now, bool(exchanges)),
+        _rights(scope, broker, vhost),
     )
 
 
@@ -50,6 +52,12 @@ def known_of(scope: Scope, broker: Broker, vhost: str, task: str) -> Known:
     last = worker_queries.last_sent(scope, broker.pk, vhost, task)
     sent = Sent(last.pk, last.uuid, last.sent_at, last.queue, last.exchange, last.routing_key) if last and last.sent_at else None
     return msgspec.structs.replace(tellers(scope, broker, vhost).known(task), sent=sent)
+
+
+def _rights(scope: Scope, broker: Broker, vhost: str) -> tuple[Right, ...] | None:
+    if not broker.permissions_known:
+        return None
+    return tuple(Right(one.user, one.write, one.exchange) for one in queries.permissions(scope, broker.pk, vhost))
 
 
 def _slots(worker: Worker) -> Slots:

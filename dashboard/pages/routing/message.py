@@ -14,7 +14,7 @@ from dashboard.routing_story.story import Story, story
 class MessageWay(Way):
     of, word = "message", "A message"
     form_template, answer_template = "routing/_message_form.html", "routing/_message.html"
-    FIELDS = ("exchange", "routing_key", "headers", "expiration", "expected")
+    FIELDS = ("exchange", "routing_key", "headers", "expiration", "user", "expected")
     FIRST = "exchange"
     BESIDE = {"properties.expiration": "expiration"}
     story: Story
@@ -39,6 +39,8 @@ class MessageWay(Way):
         if self.problems:
             return
         asked: dict[str, Any] = {"exchange": values["exchange"], "routing_key": values["routing_key"], "headers": headers}
+        if values["user"].strip():
+            asked["user"] = values["user"].strip()
         if values["expiration"]:
             asked["properties"] = {"expiration": values["expiration"].strip()}
         expected, place = values["expected"].strip(), self.where.place

@@ -71,6 +71,11 @@ class Where:
         return [name for name in names if not name.startswith(NOT_OFFERED) and not name.endswith(".celery.pidbox")][:NAMES_OFFERED]
 
     @property
+    def user_names(self) -> list[str]:
+        """Of those who may publish something there, where permissions are known."""
+        return sorted({right.user for right in self.place.rights or ()})[:NAMES_OFFERED]
+
+    @property
     def task_names(self) -> list[str]:
         return [name for name, _, _ in worker_queries.registered_tasks(self.scope, broker=self.broker.pk, vhost=self.vhost)][:NAMES_OFFERED]
 

@@ -89,7 +89,9 @@ def test_permissions_are_judged_where_they_are_known() -> None:
     assert answer({**asked, "exchange": "gone"})["refused"] == "ACCESS_REFUSED"
     assert answer({**asked, "routing_key": "b"})["refused"] == "ACCESS_REFUSED"
     assert [answer({**asked, "broker_version": version})["outcome"] for version in ("3.10.8", "4.0.5")] == ["unroutable", "refused"]
-    assert "needs administrator" in answer({"definitions": definitions(("q", {})), "exchange": "", "routing_key": "q", "user": "bob"})["text"]
+    unread = answer({"definitions": definitions(("q", {})), "exchange": "", "routing_key": "q", "user": "bob"})
+    assert "unknown: needs administrator" in unread["text"]
+    assert (unread["queues"], unread["certain"]) == (["q"], False)
 
 
 def test_a_polled_topology_is_as_good_as_definitions() -> None:
