@@ -1,4 +1,5 @@
 """An explanation told from top to bottom for a page: prepared words, levels and marks. Pure; `dashboard.explanations` makes what is told here.
 
-`words` has the parts that sentences are made of, `stops` the exchanges on the way, `ends` the queues, `story` the whole, `task_lines` Celery’s part.
+`words` has the parts that sentences are made of, `stops` the exchanges on the way, `ends` the queues, `risks` what could still go wrong there,
+`story` the whole, `task_lines` Celery’s part.
 """

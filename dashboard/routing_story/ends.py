@@ -1,21 +1,28 @@
-"""The queues that a message ends in: who takes it there, and what could still go wrong. Pure."""
+"""The queues that a message ends in, and who takes it there. Pure."""
 
 from __future__ import annotations
 
 import msgspec
 
-from dashboard import formatting
 from dashboard.routing_story.words import JSON, Address
+
+MOST_NODES = 8
+MOST_CELLS = 16
+"""More slots are told in words alone."""
 
 
 class Node(msgspec.Struct, frozen=True):
+    """A worker node; `cells` are its slots to draw, used or free, and `slots` the same in words, "" while unknown."""
+
     hostname: str
     address: str
     exact: bool
+    cells: list[str]
+    slots: str
 
 
 class End(msgspec.Struct, frozen=True):
-    """A queue that is reached, and who takes from it."""
+    """A queue that is reached, and who takes from it; `more` counts the nodes that are not named."""
 
     queue: str
     address: str
@@ -23,54 +30,33 @@ class End(msgspec.Struct, frozen=True):
     word: str
     says: str
     nodes: list[Node]
-
-
-class Risk(msgspec.Struct, frozen=True):
-    level: str
-    queue: str
-    text: str
+    more: int
 
 
 def end(one: JSON, address: Address) -> End:
     """One item of an explanation’s `after`."""
-    nodes = [Node(each["hostname"], address("worker", each["hostname"]), each["exact"]) for each in one["workers"] or ()]
+    behind = one["workers"] or []
+    nodes = [_node(each, address) for each in behind[:MOST_NODES]]
     count = one["consumers"]
     if count is None:
         level, word, says = "unknown", "unknown", "Who consumes it is not known."
     elif count == 0:
-        level, word, says = "warning", "waits", "Nobody consumes it: the message stays until somebody does."
+        level, word, says = "critical", "waits", "Nobody consumes it: the message stays until somebody does."
     else:
-        which = "of Celery" if nodes else "none of them known as a Celery worker"
-        level, word, says = "ok", "consumed", f"{count:,} {'consumer' if count == 1 else 'consumers'}, {which}."
-    return End(one["queue"], address("queue", one["queue"]), level, word, says, nodes)
+        consumers = f"{count:,} {'consumer' if count == 1 else 'consumers'}"
+        level, word, says = "ok", "consumed", f"{consumers}{f' of Celery{_prefetch(behind)}' if nodes else ', none of them known as a Celery worker'}."
+    return End(one["queue"], address("queue", one["queue"]), level, word, says, nodes, len(behind) - len(nodes))
 
 
-def risks(one: JSON) -> list[Risk]:
-    """What could still go wrong in a queue."""
-    queue, found = one["queue"], []
-    dead = one["dead_letter"]
-    if one["ttl_ms"] is not None:
-        nobody = one["consumers"] == 0
-        found.append(Risk("warning" if nobody else "notice", queue, f"expires after {_ms(one['ttl_ms'])}{', and nobody consumes' if nobody else ''}."))
-    if one["max_length"] is not None or one["max_length_bytes"] is not None:
-        limits = [f"{one['max_length']:,} messages"] if one["max_length"] is not None else []
-        limits += [formatting.data_size(one["max_length_bytes"])] if one["max_length_bytes"] is not None else []
-        acts = {"reject-publish": "refuses new ones", "reject-publish-dlx": "refuses new ones and dead-letters them"}.get(one["overflow"], "drops the oldest")
-        found.append(Risk("notice", queue, f"{acts} beyond {' or '.join(limits)}."))
-    if one["delivery_limit"] is not None:
-        found.append(Risk("notice", queue, f"gives a message up after it came back {one['delivery_limit']:,} times."))
-    if dead and not dead["queues"]:
-        found.append(
-            Risk("warning", queue, f"names {dead['exchange'] or 'the default exchange'} for dead letters, which leads them to no queue: they are dropped.")
-        )
-    elif dead:
-        found.append(Risk("notice", queue, f"sends dead letters to {formatting.listed(dead['queues'][:5])}."))
-    if dead and dead["cycle"]:
-        found.append(Risk("warning", queue, "gets its own dead letters back, and RabbitMQ drops them there."))
-    if one["single_active_consumer"]:
-        found.append(Risk("notice", queue, "gives messages to one consumer at a time (single active consumer)."))
-    return found + [Risk("unknown", queue, doubt) for doubt in one["doubts"]]
+def _node(worker: JSON, address: Address) -> Node:
+    total, free = worker["concurrency"], worker["free_slots"]
+    known = total is not None and free is not None
+    cells = ["used"] * (total - free) + ["free"] * free if known and total <= MOST_CELLS else []
+    return Node(worker["hostname"], address("worker", worker["hostname"]), worker["exact"], cells, f"{free:,} of {total:,} free" if known else "")
 
 
-def _ms(milliseconds: int) -> str:
-    return f"{milliseconds:,} ms" if milliseconds < 10_000 else formatting.duration(milliseconds / 1000)
+def _prefetch(behind: list[JSON]) -> str:
+    """How many messages each node fetches ahead, where all fetch the same."""
+    found = {worker["prefetch"] for worker in behind}
+    each = " each" if len(behind) > 1 else ""
+    return f", prefetch {found.pop():,}{each}" if len(found) == 1 and None not in found else ""

@@ -7,7 +7,8 @@ import msgspec
 from dashboard import formatting
 from dashboard.routing_drawing.layout import Drawing, drawn
 from dashboard.routing_drawing.way import way
-from dashboard.routing_story.ends import End, Risk, end, risks
+from dashboard.routing_story.ends import End, end
+from dashboard.routing_story.risks import Risk, gathered, risks
 from dashboard.routing_story.stops import Stop, stop
 from dashboard.routing_story.words import JSON, Address, Span, spans
 
@@ -31,7 +32,8 @@ class Story(msgspec.Struct, frozen=True):
 def story(answer: JSON, address: Address, expected: str = "") -> Story:
     """The story of a message; `expected` is the queue that somebody waits for it in."""
     level, headline = _headline(answer, expected)
-    queues, taken = answer["after"][:MOST_QUEUES], way(answer, expected)
+    queues = sorted(answer["after"], key=lambda one: one["consumers"] != 0)[:MOST_QUEUES]  # those that nobody consumes first
+    taken = way(answer, expected)
     return Story(
         level=level,
         headline=spans(headline),
@@ -40,7 +42,7 @@ def story(answer: JSON, address: Address, expected: str = "") -> Story:
         stops=[stop(step, address) for step in answer["steps"]],
         ends=[end(one, address) for one in queues],
         ends_more=len(answer["after"]) - len(queues),
-        risks=[risk for one in queues for risk in risks(one)],
+        risks=gathered([risk for one in queues for risk in risks(one)]),
         drawing=drawn(taken) if taken else None,
     )
 
