@@ -184,7 +184,7 @@ def _task(told: Any, attributes: Mapping[str, str] | None, unknown: list[str]) -
         if value.startswith("<"):
             unknown.append(f"The {key} of the task is an object that its workers don’t tell: {value}.")
         elif key == "priority" and value:
-            kept |= {key: int(value)} if value.isdigit() else {}
+            kept |= {key: int(value)} if value.isdecimal() and len(value) < 10 else {}
         elif value and value != "None":
             kept[key] = value
     return {"name": told, "attributes": kept}

@@ -107,5 +107,5 @@ def _tasks(registered: Iterable[Any], gaps: list[Gap]) -> dict[str, dict[str, An
         ]
         read = {name: value for name, value in attributes.items() if name not in opaque and name != "priority"}
         priority = attributes.get("priority", "")
-        found[task["name"]] = {**read, "priority": int(priority)} if priority.isdigit() else read
+        found[task["name"]] = {**read, "priority": int(priority)} if priority.isdecimal() and len(priority) < 10 else read
     return found

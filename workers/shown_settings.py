@@ -81,7 +81,8 @@ def routes(told: Any, gaps: list[Gap]) -> Any:
     if told == MASK:
         return told
     if not isinstance(told, list):
-        return _router(told, gaps)
+        router = _router(told, gaps)
+        return [router] if isinstance(router, list) else router  # a bare list would be one of routers
     return [_router(one, gaps) for one in told]
 
 
@@ -130,7 +131,7 @@ def _pattern(shown: str) -> Any:
         return None if shown.startswith("re.compile(") else shown
     try:
         text = ast.literal_eval(match["text"])
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, MemoryError, RecursionError):  # what a worker calls a pattern may be anything
         return None
     flags = 0
     for name in (match["flags"] or "").split("|"):

@@ -23,6 +23,8 @@ COMPARED_ARGUMENTS = (
 )
 _NOT_FOR_QUORUM = ("x-max-priority", "x-queue-mode")
 LONGEST_NAME_BYTES = 255
+MOST_PREDECLARED = 100_000
+"""Exchanges, queues, bindings: of each so many, as many as a virtual host may have that is explained."""
 
 
 class DeclaredExchange(msgspec.Struct, frozen=True):
@@ -64,25 +66,29 @@ def read_predeclared(told: dict[str, Any]) -> Predeclared:
     """Raises BadQuestion."""
     exchanges = _objects(told, "exchanges", DeclaredExchange)
     queues = _objects(told, "queues", DeclaredQueue)
-    bindings = told.get("bindings") or []
-    if not isinstance(bindings, list):
-        raise BadQuestion("predeclare.bindings", "must be a list")
-    return Predeclared(exchanges, queues, bindings)
+    return Predeclared(exchanges, queues, _entries(told, "bindings"))
 
 
-def _objects(told: dict[str, Any], kind: str, struct: Any) -> dict[str, Any]:
+def _entries(told: dict[str, Any], kind: str) -> list[Any]:
     entries = told.get(kind) or []
     if not isinstance(entries, list):
         raise BadQuestion(f"predeclare.{kind}", "must be a list")
-    found = {}
-    for index, entry in enumerate(entries):
+    if len(entries) > MOST_PREDECLARED:
+        raise BadQuestion(f"predeclare.{kind}", f"holds {len(entries):,}; {MOST_PREDECLARED:,} are the most that are read")
+    return entries
+
+
+def _objects(told: dict[str, Any], kind: str, struct: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for index, entry in enumerate(_entries(told, kind)):
         path = f"predeclare.{kind}[{index}]"
         kept = {name: value for name, value in table(entry, path).items() if name in struct.__struct_fields__ and value is not None}
         try:
             one = msgspec.convert({"type": "direct", **kept} if kind == "exchanges" else kept, struct)
         except msgspec.ValidationError as error:
             raise BadQuestion(path, f"can't be read: {error}") from None
-        found[one.name] = one
+        if found.setdefault(one.name, one) != one:
+            raise BadQuestion(f"{path}.name", f"{one.name!r} is there twice, with other settings")
     return found
 
 

@@ -97,7 +97,7 @@ def read_question(told: Any) -> Question:
         signature_options=_options(decoder.decode(_table_of(told, "sig_options"), "sig_options"), "sig_options"),
         args=args,
         kwargs=_table_of(told, "kwargs"),
-        predeclared=read_predeclared(decoder.decode(_table_of(told, "predeclare"), "predeclare")),
+        predeclared=read_predeclared(_table_of(told, "predeclare")),
         matcher=Matcher(),
     )
 
