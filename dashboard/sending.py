@@ -16,15 +16,13 @@ from django.contrib.auth.models import AnonymousUser
 from django.core.cache import cache
 
 from brokers import queries as broker_queries
-from brokers.addresses import BrokerAddress
 from brokers.models import Broker
 from brokers.scope import EVERYTHING
-from dashboard import access, queries, store
+from dashboard import access, amqp_targets, queries, store
 from dashboard.models import AuditEvent, User
 from dashboard.sending_order import Order
 from workers import queries as worker_queries
 from workers import send_options, sender
-from workers.amqp_connection import Target
 from workers.models import Task
 from workers.task_filter import TaskFilter
 
@@ -47,7 +45,7 @@ def why_not(user: User | AnonymousUser, broker: str, vhost: str | None = None, t
         return f"You may look, but not send: sending to {broker} needs an administrator's account."
     if broker not in settings.CONTROL:
         return f"Sending to {broker} is switched off. It is allowed where HARELINE_CONTROL names the broker: HARELINE_CONTROL={broker}, or * for all."
-    if _address(broker) is None:
+    if amqp_targets.address(broker) is None:
         return f"HARELINE_BROKERS no longer names {broker}, so there is no way to reach it."
     return ""
 
@@ -83,7 +81,7 @@ def send(user: User | AnonymousUser, broker: Broker, vhost: str, order: Order, u
     if sent_before or not cache.add(f"send-{uuid}", True, ONCE_SECONDS):
         return None
     tells = broker_queries.exchange(EVERYTHING, broker.pk, vhost, EVENT_EXCHANGE) is not None
-    sent = sender.send(_targets(broker, vhost), order.task, order.args, order.kwargs, send_options.celery_options(order.options), uuid, tells=tells)
+    sent = sender.send(amqp_targets.targets(broker, vhost), order.task, order.args, order.kwargs, send_options.celery_options(order.options), uuid, tells=tells)
     outcome = store.DONE if sent.outcome == "confirmed" else store.FAILED
     detail = _detail(order) | {"uuid": uuid, "outcome": sent.outcome, "reason": sent.reason, "exchange": sent.exchange, "routing_key": sent.routing_key}
     detail["sent_at"] = sent.at.isoformat()
@@ -120,19 +118,6 @@ def stored_task(broker: Broker, vhost: str, uuid: str) -> Task | None:
 def _detail(order: Order) -> dict[str, Any]:
     kept = {name: text if len(text) <= KEPT_CHARACTERS else None for name, text in (("args", order.args_text), ("kwargs", order.kwargs_text))}
     return {"task": order.task, **kept, "options": send_options.as_given(order.options), "usual": order.usual}
-
-
-def _address(broker: str) -> BrokerAddress | None:
-    return next((address for address in settings.BROKERS if address.name == broker), None)
-
-
-def _targets(broker: Broker, vhost: str) -> list[Target]:
-    """Each node of the cluster, in the order of HARELINE_BROKERS; the one of HARELINE_BROKER_AMQP_<NAME> if that is set."""
-    address = _address(broker.name)
-    if address is None:
-        return []
-    urls = [msgspec.structs.replace(address, urls=(url,)).amqp(broker.amqp_port, broker.amqp_tls, vhost) for url in address.urls]
-    return [Target(url, vhost, settings.CA_FILE) for url in dict.fromkeys(urls)]
 
 
 def place_words(exchange: str | None, routing_key: str | None) -> str:

@@ -25,7 +25,7 @@ THEMES = ("auto", "light", "dark")
 THEME_COOKIE = "hareline_theme"
 PAGES = (
     ("Overview", "overview", "layout-dashboard", ("overview",)),
-    ("Queues", "queues", "stack-2", ("queues", "queue")),
+    ("Queues", "queues", "stack-2", ("queues", "queue", "peek")),
     ("Exchanges", "exchanges", "arrows-split", ("exchanges", "exchange")),
     ("Workers", "workers", "cpu", ("workers", "worker")),
     ("Tasks", "tasks", "checklist", ("tasks", "task")),

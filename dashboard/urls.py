@@ -5,12 +5,13 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, path
 
 from dashboard.api.routes import api
-from dashboard.views import account, exchange, exchanges, glossary, health, overview, queue, queues, routing, send, task, tasks, theme, worker, workers
+from dashboard.views import account, exchange, exchanges, glossary, health, overview, peek, queue, queues, routing, send, task, tasks, theme, worker, workers
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", overview.page, name="overview"),
     path("queues/", queues.page, name="queues"),
     path("queues/<int:pk>/", queue.page, name="queue"),
+    path("queues/<int:pk>/messages/", peek.page, name="peek"),
     path("exchanges/", exchanges.page, name="exchanges"),
     path("exchanges/<int:pk>/", exchange.page, name="exchange"),
     path("workers/", workers.page, name="workers"),

@@ -8,6 +8,7 @@ process died: each then keeps its place, while basic.reject moves them to the en
 from __future__ import annotations
 
 import base64
+import math
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -125,8 +126,8 @@ def _read(message: Message) -> Peeked:
     headers = told.get("application_headers") or {}
     body = message.body if isinstance(message.body, bytes) else bytes(message.body or b"")
     return Peeked(
-        exchange=info["exchange"],
-        routing_key=info["routing_key"],
+        exchange=_text(info["exchange"]),
+        routing_key=_text(info["routing_key"]),
         redelivered=bool(info["redelivered"]),
         properties={name: _plain(told[name]) for name in _SHOWN if told.get(name) is not None},
         headers={_text(name): _plain(value) for name, value in headers.items()},
@@ -138,7 +139,8 @@ def _read(message: Message) -> Peeked:
 
 def _text(value: Any) -> str:
     """Names and bytes as text; what is no UTF-8 shows a sign in its place."""
-    return bytes(value).decode("utf-8", "replace") if isinstance(value, bytes | bytearray | memoryview) else str(value)
+    raw = bytes(value) if isinstance(value, bytes | bytearray | memoryview) else str(value).encode("utf-8", "surrogatepass")
+    return raw.decode("utf-8", "replace")
 
 
 def _seconds(moment: datetime) -> int:
@@ -153,9 +155,9 @@ def _plain(value: Any) -> Any:
         return {_text(name): _plain(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
-    if isinstance(value, Decimal):
-        return float(value)
-    return value if value is None or isinstance(value, bool | int | float | str) else _text(value)
+    if isinstance(value, float | Decimal):
+        return float(value) if math.isfinite(value) else str(value)
+    return value if value is None or isinstance(value, bool | int) else _text(value)
 
 
 def _pair(value: Any) -> list[Any]:
@@ -176,4 +178,4 @@ def _pair(value: Any) -> list[Any]:
         return ["bool", value]
     if isinstance(value, int):
         return ["signedint" if -(2**31) <= value < 2**31 else "long", value]
-    return ["double", value] if isinstance(value, float) else ["longstr", _text(value)]
+    return ["double", value] if isinstance(value, float) and math.isfinite(value) else ["longstr", _text(value)]

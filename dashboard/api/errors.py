@@ -6,10 +6,14 @@ from http import HTTPStatus
 from typing import Any
 
 import structlog
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from ninja import NinjaAPI, Schema
 from ninja.errors import AuthenticationError, HttpError, ValidationError
+
+from dashboard import formatting
 
 log = structlog.get_logger(__name__)
 
@@ -91,6 +95,10 @@ def register(api: NinjaAPI) -> None:
     @api.exception_handler(AuthenticationError)
     def authentication(_: HttpRequest, __: AuthenticationError) -> HttpResponse:
         return unauthorized()
+
+    @api.exception_handler(RequestDataTooBig)
+    def too_large(_: HttpRequest, __: RequestDataTooBig) -> HttpResponse:
+        return answer(413, f"The body is too large; at most {formatting.data_size(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)} are read.")
 
     @api.exception_handler(HttpError)
     def http(_: HttpRequest, error: HttpError) -> HttpResponse:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 from django.urls import reverse
@@ -83,6 +84,11 @@ class QueuePage:
     def tasks_url(self) -> str:
         """The Celery tasks that were sent to it, as their senders say."""
         return tasks_address(self.broker.name, self.queue.vhost, f"queue:{quoted(self.queue.name)}")
+
+    @property
+    def reach_url(self) -> str:
+        """What could come into it, by which bindings."""
+        return f"{reverse('routing')}?{urlencode({'broker': self.broker.name, 'vhost': self.queue.vhost, 'of': 'reach', 'queue': self.queue.name})}"
 
     @property
     def hidden(self) -> str:

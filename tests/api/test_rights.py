@@ -12,7 +12,7 @@ from dashboard import store
 from dashboard.models import ApiToken, User
 from tests.api.conftest import World
 
-POSTED = ("tasks/send", "routing/explain", "routing/explain-task")
+POSTED = ("tasks/send", "messages/peek", "routing/explain", "routing/explain-task")
 CALLS = ["brokers", "queues", "queue", "exchanges", "exchange", "bindings", "nodes", "workers", "tasks", "task", "history", "openapi.json", "nothing"]
 
 

@@ -1,0 +1,182 @@
+"""The page that looks at messages of a queue, without a script: it asks first, says what it changes, shows, and gives back."""
+
+from __future__ import annotations
+
+import html
+import re
+from datetime import datetime
+from typing import Any
+
+import pytest
+from django.conf import LazySettings
+from django.test import Client
+from django.utils import timezone
+
+from brokers.addresses import BrokerAddress
+from brokers.models import Broker, Queue
+from dashboard import store
+from dashboard.models import AuditEvent, User
+from tests.conftest import TestNode
+from workers.models import EventSource, Task
+
+pytestmark = pytest.mark.django_db
+ACT = "look at messages"
+
+
+@pytest.fixture
+def now() -> datetime:
+    return timezone.now()
+
+
+@pytest.fixture
+def person(client: Client) -> Client:
+    client.force_login(User.objects.create_superuser("ada", password="secret"))
+    return client
+
+
+@pytest.fixture
+def broker(now: datetime, settings: LazySettings) -> Broker:
+    """A broker that nobody listens for: port 1 refuses."""
+    settings.BROKERS = (BrokerAddress("prod", ("http://127.0.0.1:1",), "u", "p", amqp_url="amqp://u:p@127.0.0.1:1"),)
+    settings.CONTROL = frozenset({"prod"})
+    return Broker.objects.create(name="prod", state=Broker.UP, reason="", since=now, polled_at=now, poll_seconds=60, version="3.10.8")
+
+
+def queue(broker: Broker, vhost: str = "/", name: str = "mail", **facts: Any) -> Queue:
+    known: dict[str, Any] = {
+        "type": "classic",
+        "durable": True,
+        "exclusive": False,
+        "consumers": 2,
+        "first_seen_at": timezone.now(),
+        "changed_at": timezone.now(),
+    }
+    return Queue.objects.create(broker=broker, vhost=vhost, name=name, **(known | facts))
+
+
+def text_of(source: str) -> str:
+    main = source.split('id="content"')[1]
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", main)).split())
+
+
+def test_a_stranger_is_sent_to_the_login(client: Client, broker: Broker) -> None:
+    address = f"/queues/{queue(broker).pk}/messages/"
+    assert client.get(address).headers["Location"].startswith("/login/")
+    assert client.post(address).headers["Location"].startswith("/login/")
+
+
+def test_it_says_what_it_changes_and_only_looking_changes_nothing(person: Client, broker: Broker) -> None:
+    address = f"/queues/{queue(broker).pk}/messages/"
+    answer = person.get(address)
+    words = text_of(answer.content.decode())
+    assert "Look at the first messages?" in words
+    assert "marked as redelivered" in words
+    assert "its 2 consumers may be given the messages behind them first" in words
+    assert "Noted in the audit log under your name, ada." in words
+    assert "no-store" in answer.headers["Cache-Control"]
+    assert not AuditEvent.objects.filter(act=ACT).exists()
+
+
+def test_the_form_needs_its_token(broker: Broker, person: Client) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(User.objects.get(username="ada"))
+    assert client.post(f"/queues/{queue(broker).pk}/messages/").status_code == 403
+
+
+def test_somebody_who_may_only_look_is_told_so_and_the_try_is_noted(client: Client, broker: Broker) -> None:
+    client.force_login(User.objects.create_user("eve", password="secret"))
+    address = f"/queues/{queue(broker).pk}/messages/"
+    assert "needs an administrator’s account" in text_of(client.get(address).content.decode())
+    answer = client.post(address, {"count": "1"})
+    assert answer.status_code == 403
+    assert b'method="post" action="/queues/' not in answer.content
+    assert AuditEvent.objects.get(act=ACT).outcome == store.REFUSED
+
+
+def test_a_switched_off_broker_names_the_setting_that_allows_it(person: Client, broker: Broker, settings: LazySettings) -> None:
+    settings.CONTROL = frozenset()
+    assert "HARELINE_CONTROL=prod" in text_of(person.get(f"/queues/{queue(broker).pk}/messages/").content.decode())
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [({"type": "stream"}, "mail is a stream."), ({"exclusive": True}, "mail is exclusive"), ({"gone_at": timezone.now()}, "mail is gone.")],
+)
+def test_where_nothing_can_be_taken_it_says_why(person: Client, broker: Broker, facts: dict[str, Any], words: str) -> None:
+    address = f"/queues/{queue(broker, **facts).pk}/messages/"
+    assert words in text_of(person.get(address).content.decode())
+    assert person.post(address).status_code == 422
+
+
+def test_a_queue_that_never_was_is_404(person: Client) -> None:
+    assert person.get("/queues/4711/messages/").status_code == 404
+
+
+def test_a_broker_out_of_reach_is_said(person: Client, broker: Broker) -> None:
+    answer = person.post(f"/queues/{queue(broker).pk}/messages/", {"count": "2"})
+    assert answer.status_code == 503
+    assert "No message could be looked at: no AMQP connection to 127.0.0.1:1" in text_of(answer.content.decode())
+
+
+@pytest.fixture
+def jobs(broker: Broker, rabbitmq: TestNode, vhost: str, settings: LazySettings) -> Queue:
+    """A real queue."""
+    settings.BROKERS = (rabbitmq.address("prod"),)
+    broker.amqp_port = rabbitmq.ports["amqp"]
+    broker.save()
+    rabbitmq.api("PUT", f"queues/{vhost}/jobs", {"durable": True})
+    return queue(broker, vhost, "jobs", consumers=0)
+
+
+def publish(node: TestNode, vhost: str, payload: str, encoding: str = "string", **properties: Any) -> None:
+    message = {"routing_key": "jobs", "payload": payload, "payload_encoding": encoding, "properties": properties}
+    node.api("POST", f"exchanges/{vhost}/amq.default/publish", message)
+
+
+def test_messages_are_shown_decoded_and_lead_to_why(person: Client, jobs: Queue, rabbitmq: TestNode, vhost: str, now: datetime) -> None:
+    EventSource.objects.create(broker=jobs.broker, vhost=vhost, state=EventSource.RECEIVING)
+    task = Task.objects.create(broker=jobs.broker, vhost=vhost, uuid="u-1", name="shop.pay", state="PENDING", first_seen_at=now, changed_at=now)
+    headers = {"task": "shop.pay", "id": "u-1", "lang": "py", "argsrepr": "(1,)"}
+    publish(rabbitmq, vhost, '[["<script>alert(1)</script>"], {"k": 1}, {}]', headers=headers, content_type="application/json")
+    publish(rabbitmq, vhost, "/wA=", "base64")
+    publish(rabbitmq, vhost, "third")
+    answer = person.post(f"/queues/{jobs.pk}/messages/", {"count": "2"})
+    source = answer.content.decode()
+    words = text_of(source)
+    assert answer.status_code == 200
+    assert "The first 2 messages at" in words and "1 more was ready behind" in words
+    assert '["<script>alert(1)</script>"] {"k": 1}' in words
+    assert "<script>alert(1)" not in source
+    assert f'<a href="/tasks/{task.pk}/"><code>u-1</code></a>' in source
+    assert "no text: shown as base64" in words
+    assert "of=existing" in source
+    assert AuditEvent.objects.get(act=ACT).detail == {"asked": 2, "shown": 2}
+
+
+def test_pickled_arguments_are_told_and_never_loaded(person: Client, jobs: Queue, rabbitmq: TestNode, vhost: str) -> None:
+    headers = {"task": "shop.pay", "id": "u-1", "lang": "py", "argsrepr": "(1,)", "kwargsrepr": "{}"}
+    publish(rabbitmq, vhost, "gASVAAAAAAAAAC4=", "base64", headers=headers, content_type="application/x-python-serialize")
+    words = text_of(person.post(f"/queues/{jobs.pk}/messages/", {"count": "1"}).content.decode())
+    assert "(1,) {}" in words
+    assert "It is not loaded" in words
+
+
+def test_an_empty_queue_says_so(person: Client, jobs: Queue) -> None:
+    words = text_of(person.post(f"/queues/{jobs.pk}/messages/", {"count": "1"}).content.decode())
+    assert "No message was ready at" in words
+    assert "where nobody else can see them" in words
+
+
+def test_a_dead_letter_tells_where_it_died(person: Client, jobs: Queue, rabbitmq: TestNode, vhost: str) -> None:
+    deaths = [{"queue": "mail", "reason": "rejected", "count": 1, "exchange": "orders", "routing-keys": ["order.new.eu"]}]
+    publish(rabbitmq, vhost, "x", headers={"x-death": deaths})
+    words = text_of(person.post(f"/queues/{jobs.pk}/messages/", {"count": "1"}).content.decode())
+    assert "It died in mail: a consumer rejected it." in words
+    assert "It was first published to exchange orders with the key order.new.eu." in words
+
+
+def test_the_queue_page_leads_here_and_to_what_reaches_it(person: Client, broker: Broker) -> None:
+    found = queue(broker)
+    source = person.get(f"/queues/{found.pk}/").content.decode()
+    assert f'href="/queues/{found.pk}/messages/"' in source
+    assert "/routing/?broker=prod&amp;vhost=%2F&amp;of=reach&amp;queue=mail" in source
