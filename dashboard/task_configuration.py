@@ -18,6 +18,8 @@ class Teller(Protocol):
     """A worker node that is online, with what it told (`workers.models.Worker`)."""
 
     @property
+    def id(self) -> int: ...
+    @property
     def hostname(self) -> str: ...
     @property
     def configuration(self) -> Any: ...
@@ -30,14 +32,15 @@ class Teller(Protocol):
 
 
 class Told(msgspec.Struct, frozen=True):
-    """One configuration. `source` is worker or application, `name` the host name or the import path; `same`: further worker nodes that told the same.
-    `routers` are the functions that it names as `$router`, None where they can't be run."""
+    """One configuration. `source` is worker or application, `name` the host name or the import path; `same`: further worker nodes that told the same;
+    `worker_id`: None for an application. `routers` are the functions that it names as `$router`, None where they can't be run."""
 
     source: str
     name: str
     at: datetime | None
     live: LiveConfiguration
     same: int = 0
+    worker_id: int | None = None
     routers: Mapping[str, Any] | None = None
 
 
@@ -92,4 +95,4 @@ class Tellers:
         attributes = self._tasks[newest.hostname].get(task)
         registered = [] if attributes is None else [{"name": task, "attributes": attributes}]
         live = live_configuration.read(newest.configuration, registered, newest.queues)
-        return Told("worker", newest.hostname, newest.configuration_at, live, len(group) - 1)
+        return Told("worker", newest.hostname, newest.configuration_at, live, len(group) - 1, newest.id)

@@ -71,7 +71,7 @@ def _by_given(asked: JSON, known: Known) -> Destination:
     unknown: list[str] = []
     question = {**asked, "task": _task(asked.get("task"), known.attributes, unknown)}
     text = "Taken from the settings that were given."
-    return Destination(explain_task.answer(question), question, unknown, {"source": "question", "name": None, "at": None, "same": 0, "text": text}, None)
+    return Destination(explain_task.answer(question), question, unknown, _configuration("question", text), None)
 
 
 def _by_defaults(asked: JSON, known: Known) -> Destination:
@@ -79,7 +79,7 @@ def _by_defaults(asked: JSON, known: Known) -> Destination:
     question = {**asked, "conf": {}, "task": _task(asked.get("task"), known.attributes, unknown)}
     answer = explain_task.answer(question)
     sent = _checked(answer, asked, known, unknown)
-    return Destination(answer, question, unknown, {"source": "defaults", "name": None, "at": None, "same": 0, "text": CONF_UNKNOWN}, sent)
+    return Destination(answer, question, unknown, _configuration("defaults", CONF_UNKNOWN), sent)
 
 
 def _by_told(asked: JSON, known: Known) -> Destination:
@@ -93,8 +93,15 @@ def _by_told(asked: JSON, known: Known) -> Destination:
     sent = _checked(answer, asked, known, unknown)
     if used.source == "worker" and (sent is None or not sent["agrees"]):
         unknown.append(SENDER_UNKNOWN)
-    told = {"source": used.source, "name": used.name, "at": used.at and used.at.isoformat(), "same": used.same, "text": _source(used)}
-    return Destination(answer, question, unknown, told, sent)
+    return Destination(answer, question, unknown, _configuration(used.source, _source(used), used), sent)
+
+
+def _configuration(source: str, text: str, told: Told | None = None) -> JSON:
+    """What the answer goes by, as the API tells it."""
+    if told is None:
+        return {"source": source, "name": None, "worker_id": None, "at": None, "same": 0, "text": text}
+    at = None if told.at is None else told.at.isoformat()
+    return {"source": source, "name": told.name, "worker_id": told.worker_id, "at": at, "same": told.same, "text": text}
 
 
 def _under(asked: JSON, told: Told) -> JSON:

@@ -80,7 +80,8 @@ class TaskExplanation(Schema):
     differing: list[str] = Field(description="Keys for which the order people learn (routers, then the call, then the task’s class) would give another value")
     differences: list[dict[str, Any]] = Field(description="The same keys: {key, learned_layer, learned, layer, value}")
     configuration: dict[str, Any] | None = Field(
-        None, description="Only with broker: {source: question, application, worker or defaults; name, at, same: further worker nodes that told it; text}"
+        None,
+        description="Only with broker: {source: question, application, worker or defaults; name, worker_id, at, same: how many more nodes told it; text}",
     )
     sent: dict[str, Any] | None = Field(None, description="The last that was really sent: {uuid, id, at, queue, exchange, routing_key, agrees, text}")
 

@@ -24,6 +24,7 @@ class Node(msgspec.Struct):
     tasks: dict[str, Any] = {}
     queues: Any = None
     configuration_at: datetime | None = NOON
+    id: int = 1
 
     @property
     def registered(self) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from brokers.models import Binding, Broker, Connection, Consumer, Exchange, Permission, Queue, VirtualHost
 from dashboard.models import User
-from workers.models import Worker
+from workers.models import Task, Worker
 
 pytestmark = pytest.mark.django_db
 
@@ -122,6 +122,48 @@ def test_why_a_task_went_to_celery_and_not_to_my_queue(person: Client, broker: B
     assert "Certain, by the settings that were given." in routed
 
 
+def test_the_settings_that_a_worker_told_are_used_and_their_age_is_said(person: Client, broker: Broker, now: datetime) -> None:
+    told = {"task_routes": {"shop.pay": {"queue": "orders.eu"}}, "CELERY_DEFAULT_QUEUE": "celery"}
+    Worker.objects.update(configuration=told, configuration_at=now - timedelta(seconds=12))
+    words = read(person, of="task", task="shop.pay")
+    assert "shop.pay goes to queue orders.eu." in words
+    assert "Not certain. This is the worker’s configuration; the sender’s may differ." in words
+    assert re.search(r"By the settings of worker node a@web-1, told 1[2-9] s ago", words)
+    assert "CELERY_DEFAULT_QUEUE is another name of task_default_queue" in words
+    assert f'href="/workers/{Worker.objects.get().pk}/"' in page(person, of="task", task="shop.pay")
+
+
+def test_the_last_task_that_was_sent_is_the_proof_or_the_contradiction(person: Client, broker: Broker, now: datetime) -> None:
+    Worker.objects.update(configuration={"task_default_queue": "orders.eu"}, configuration_at=now)
+    seen: dict[str, Any] = {"broker": broker, "vhost": "/", "name": "shop.pay", "state": "SUCCESS", "first_seen_at": now, "changed_at": now, "sent_at": now}
+    first = Task.objects.create(**seen, uuid="u-1", queue="orders.eu", exchange="", routing_key="orders.eu")
+    words = read(person, of="task", task="shop.pay")
+    assert "Certain." in words
+    assert "The last one really sent went there too: u-1" in words
+    assert f'href="/tasks/{first.pk}/"' in page(person, of="task", task="shop.pay")
+    Task.objects.create(**seen, uuid="u-2", queue="celery", exchange="", routing_key="celery")
+    words = read(person, of="task", task="shop.pay")
+    assert "Not certain. The sender really used queue 'celery'" in words
+    assert "The last one really sent went elsewhere: u-2" in words
+
+
+def test_the_order_that_people_learn_stands_beside_what_celery_does(person: Client, broker: Broker) -> None:
+    conf = json.dumps({"task_routes": {"shop.*": {"queue": "orders.eu"}}})
+    words = read(person, of="task", task="shop.pay", queue="orders.us", conf=conf)
+    assert "Not the order that people learn" in words
+    assert "queue orders.eu from task_routes orders.us from the call" in words
+    assert "Not the order that people learn" not in read(person, of="task", task="shop.pay", conf=conf)
+
+
+def test_arguments_and_other_options_of_the_call_are_asked_about_too(person: Client, broker: Broker) -> None:
+    source = page(person, of="task", task="shop.pay", args='["a"]', kwargs='{"b": 1}', options='{"countdown": 60, "queue": "vip"}', conf="{}")
+    assert '<details class="why-more" open>' in source
+    words = text_of(source)
+    assert "shop.pay goes to queue vip." in words
+    assert "countdown 60 from native delayed delivery" in words
+    assert '<details class="why-more">' in page(person, of="task")
+
+
 def test_why_my_routing_key_is_ignored(person: Client, broker: Broker) -> None:
     words = read(person, of="task", task="shop.pay", task_routing_key="order.new.eu", conf="{}")
     assert "shop.pay goes to queue celery." in words
@@ -182,6 +224,10 @@ def test_a_missing_exchange_is_a_refusal_in_words(person: Client, broker: Broker
         ({"headers": '{"a": 100000000000000000000}'}, "headers", "headers.a"),
         ({"routing_key": "k" * 256}, "routing_key", "longer than 255 bytes"),
         ({"of": "task", "task": "a", "conf": "{"}, "conf", "Line 1, column 2"),
+        ({"of": "task", "task": "a", "args": "{}"}, "args", "wanted is a list"),
+        ({"of": "task", "task": "a", "kwargs": "[]"}, "kwargs", "wanted is an object"),
+        ({"of": "task", "task": "a", "options": '{"priority": "high"}'}, "options", "options.priority must be a number"),
+        ({"of": "task", "task": "a", "queue": "q", "options": '{"queue": "p"}'}, "options", "queue has a field of its own"),
         ({"of": "task", "task": "a", "conf": '{"task_queues": 5}'}, "conf", "task_queues"),
     ],
 )

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from dashboard import task_explanations
 from dashboard.pages.routing import gathered
 from dashboard.pages.routing.way import Way
+from dashboard.routing_story import task_sources
 from dashboard.routing_story.story import Story, story
 from dashboard.routing_story.task_lines import TaskLine, task_headline, task_lines
+from dashboard.routing_story.task_sources import Compared, LastSent, Source
 from dashboard.routing_story.words import Span
+
+_OWN_FIELDS = {"queue": "queue", "exchange": "task_exchange", "routing_key": "task_routing_key"}
 
 
 class TaskStory(msgspec.Struct, frozen=True):
+    """`source` is what it goes by; `compared` are the keys in which Celery does not do what people learn."""
+
     level: str
     headline: list[Span]
     lines: list[TaskLine]
     unknown: list[str]
     certain: bool
+    source: Source
+    sent: LastSent | None
+    compared: list[Compared]
 
 
 class TaskWay(Way):
@@ -25,27 +36,49 @@ class TaskWay(Way):
 
     of, word = "task", "A Celery task"
     form_template, answer_template = "routing/_task_form.html", "routing/_task.html"
-    FIELDS = ("task", "queue", "task_exchange", "task_routing_key", "conf")
+    FIELDS = ("task", "queue", "task_exchange", "task_routing_key", "options", "args", "kwargs", "conf")
     FIRST = "task"
-    BESIDE = {"options.queue": "queue", "options.exchange": "task_exchange", "options.routing_key": "task_routing_key"}
+    BESIDE = {f"options.{option}": field for option, field in _OWN_FIELDS.items()}
     task: TaskStory
     story: Story | None = None
 
+    @property
+    def more(self) -> bool:
+        """Whether a field that is folded away at first holds something."""
+        return any(self.values[name].strip() for name in ("options", "args", "kwargs", "conf"))
+
     def explain(self) -> None:
-        conf = self.json("conf")
+        question = self._question()
         if self.problems:
             return
-        where, name = self.where, self.values["task"].strip()
-        given = {"queue": self.values["queue"], "exchange": self.values["task_exchange"], "routing_key": self.values["task_routing_key"]}
-        options = {key: value.strip() for key, value in given.items() if value.strip()}
-        known = gathered.known_of(where.scope, where.broker, where.vhost, name)
-        answer = task_explanations.explain_live_task(where.place, {"conf": conf, "task": name, "options": options}, known)
+        where = self.where
+        known = gathered.known_of(where.scope, where.broker, where.vhost, question["task"])
+        answer = task_explanations.explain_live_task(where.place, question, known)
         kind, _, why = str(answer["error"] or "").partition(": ")
         if kind == "BadQuestion":
             field, _, rest = why.partition(" ")
             self.wrong(field, rest)
             return
-        level, headline = task_headline(answer, name)
-        self.task = TaskStory(level, headline, task_lines(answer), answer["unknown"], answer["certain"])
+        level, headline = task_headline(answer, question["task"])
+        self.task = TaskStory(
+            level,
+            headline,
+            task_lines(answer),
+            answer["unknown"],
+            answer["certain"],
+            task_sources.source_of(answer),
+            task_sources.last_sent(answer),
+            task_sources.compared(answer),
+        )
         if answer["broker"]:
             self.story = story(answer["broker"], where.page_of)
+
+    def _question(self) -> dict[str, Any]:
+        options = self.json("options") or {}
+        for option, field in _OWN_FIELDS.items():
+            if value := self.values[field].strip():
+                if option in options:
+                    self.problems.setdefault("options", []).append(f"{option} has a field of its own, which is filled in too. Keep one of them.")
+                options[option] = value
+        asked = {"conf": self.json("conf"), "args": self.json("args", list), "kwargs": self.json("kwargs"), "options": options}
+        return {"task": self.values["task"].strip(), **asked}

@@ -65,13 +65,13 @@ class Way:
         place = {"broker": broker if broker is not None else self.where.broker.name, "vhost": self.where.vhost if vhost is None else vhost}
         return f"{reverse('routing')}?{urlencode({**place, 'of': self.of, **kept})}"
 
-    def json(self, field: str) -> Any:
-        """The object in a field, None if it is empty or wrong."""
+    def json(self, field: str, kind: type[dict[Any, Any]] | type[list[Any]] = dict) -> Any:
+        """The object (or list) in a field, None if it is empty or wrong."""
         text = self.values[field]
         if not text.strip():
             return None
         try:
-            return json_fields.parse(text, dict)
+            return json_fields.parse(text, kind)
         except json_fields.JsonProblem as error:
             self.problems.setdefault(field, []).append(str(error))
             return None
