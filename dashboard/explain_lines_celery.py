@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from brokers.routing.fields import InvalidQuestion
+from dashboard.what_if import compared_task, is_bad, task_changes
 from workers.explain_task import explain
 
 LONGEST_LINE_BYTES = 16 * 1024 * 1024
@@ -26,9 +28,21 @@ def answer_line(line: bytes, routers: Mapping[str, Any] | None = None) -> dict[s
     if len(line) > LONGEST_LINE_BYTES:
         return {**unanswered, "error": f"BadQuestion: question is longer than {LONGEST_LINE_BYTES} bytes"}
     try:
-        return explain(msgspec.json.decode(line), routers)
+        return _answer(msgspec.json.decode(line), routers)
+    except InvalidQuestion as error:
+        return {**unanswered, "error": f"BadQuestion: {error.field} {error.why}"}
     except (msgspec.DecodeError, RecursionError) as error:
         return {**unanswered, "error": f"BadQuestion: question is no JSON: {error}"}
+
+
+def _answer(told: Any, routers: Mapping[str, Any] | None) -> dict[str, Any]:
+    if not isinstance(told, dict) or "what_if" not in told:
+        return explain(told, routers)
+    question, changes = {name: value for name, value in told.items() if name != "what_if"}, task_changes(told)
+    answer = explain(question, routers)
+    if changes is None or is_bad(answer):
+        return answer
+    return {**answer, "what_if": compared_task(answer, explain(changes.question(question), routers))}
 
 
 def load_routers(path: Path) -> dict[str, Any]:

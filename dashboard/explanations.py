@@ -10,6 +10,9 @@ from typing import Any
 
 import msgspec
 
+from brokers.routing.changed import changed_router
+from brokers.routing.changes import listed, read_changes
+from brokers.routing.comparison import compared
 from brokers.routing.definitions import NEEDS_ADMINISTRATOR, Right
 from brokers.routing.questions import answer_in
 from brokers.routing.virtual_host import VirtualHostRouter
@@ -87,8 +90,11 @@ def workers_behind(consuming: Iterable[Consuming], slots: Mapping[int, Slots]) -
 
 
 def explain_message(place: Place, asked: Mapping[str, Any]) -> JSON:
-    """The contract's answer, with consumers and workers. Raises InvalidQuestion."""
-    return seen(answer_in(place.router(), asked), place)
+    """The contract's answer, with consumers and workers; with `what_if` in the question, also after these changes. Raises InvalidQuestion."""
+    router = place.router()
+    answer = seen(answer_in(router, asked), place)
+    changes = read_changes(listed(asked))
+    return {**answer, "what_if": compared(answer, seen(answer_in(changed_router(router, changes), asked), place))} if changes else answer
 
 
 def seen(answer: JSON, place: Place) -> JSON:

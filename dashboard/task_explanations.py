@@ -18,6 +18,7 @@ from brokers.routing.virtual_host import VirtualHostRouter
 from dashboard.explanations import JSON, Place, seen
 from dashboard.task_configuration import Known, Told
 from dashboard.task_declarations import predeclared, with_declared, with_made
+from dashboard.what_if import compared_task, is_bad, task_changes
 from workers import explain_task
 from workers.live_configuration import told_apart
 from workers.shown_settings import Gap
@@ -28,25 +29,39 @@ CONF_UNKNOWN = (
 TASK_UNKNOWN = "No worker that is online has registered this task, so what its class says (queue, routing_key, …) is unknown."
 SENDER_UNKNOWN = "This is the worker’s configuration; the sender’s may differ."
 AGREED = "The last task of this name was really sent there: the sender agrees."
-_PLACE_FIELDS = ("broker", "vhost", "at")
+_NOT_CELERYS = ("broker", "vhost", "at", "what_if")
 _DECIDING = ("queue", "exchange", "exchange_type", "routing_key", "countdown", "eta")
 
 
 class Destination(msgspec.Struct, frozen=True):
     """Where Celery sends a task. `question` is what was asked of Celery in the end; `unknown` are sentences that take certainty away; `configuration`
-    and `sent` are as the API tells them (docs/routing.md)."""
+    and `sent` are as the API tells them (docs/routing.md); `routers` are the functions that were run."""
 
     answer: explain_task.Answer
     question: JSON
     unknown: list[str]
     configuration: JSON
     sent: JSON | None
+    routers: Mapping[str, Any] | None = None
 
 
 def explain_live_task(place: Place, told: Mapping[str, Any], known: Known) -> JSON:
     """Where a task goes in a virtual host that is known. `told` is a question of the contract; without `conf` the configuration that is known of the task
-    is taken, else Celery's defaults. `unknown` says what takes certainty away."""
+    is taken, else Celery's defaults. `unknown` says what takes certainty away. With `what_if` in the question, also after these changes. Raises
+    InvalidQuestion where a change does not fit."""
+    changes = task_changes(told)
     found = destination(place, told, known)
+    answer = _whole(place, found)
+    if changes is None or is_bad(answer):
+        return answer
+    after = msgspec.structs.replace(place, topology=changes.topology(place.topology))
+    question = {**found.question, "conf": changes.conf(found.question["conf"]), "predeclare": predeclared(after.topology)}
+    otherwise = msgspec.structs.replace(found, answer=explain_task.answer(question, found.routers), question=question, sent=None)
+    return {**answer, "what_if": compared_task(answer, _whole(after, otherwise))}
+
+
+def _whole(place: Place, found: Destination) -> JSON:
+    """Celery's part with the broker's."""
     answer, unknown = found.answer, [*place.unknown, *found.unknown]
     broker = None
     if answer.error is None and answer.exchange is not None and answer.routing_key is not None:
@@ -59,7 +74,7 @@ def explain_live_task(place: Place, told: Mapping[str, Any], known: Known) -> JS
 
 def destination(place: Place, told: Mapping[str, Any], known: Known) -> Destination:
     """Celery's part alone, for those who ask about many tasks."""
-    asked = {name: value for name, value in told.items() if name not in _PLACE_FIELDS} | {"predeclare": predeclared(place.topology)}
+    asked = {name: value for name, value in told.items() if name not in _NOT_CELERYS} | {"predeclare": predeclared(place.topology)}
     if asked.get("conf") is not None:
         return _by_given(asked, known)
     if not known.told:
@@ -93,7 +108,7 @@ def _by_told(asked: JSON, known: Known) -> Destination:
     sent = _checked(answer, asked, known, unknown)
     if used.source == "worker" and (sent is None or not sent["agrees"]):
         unknown.append(SENDER_UNKNOWN)
-    return Destination(answer, question, unknown, _configuration(used.source, _source(used), used), sent)
+    return Destination(answer, question, unknown, _configuration(used.source, _source(used), used), sent, used.routers)
 
 
 def _configuration(source: str, text: str, told: Told | None = None) -> JSON:
@@ -164,17 +179,33 @@ def _compared(answer: explain_task.Answer) -> JSON:
 
 
 def explain_told_task(told: Mapping[str, Any]) -> JSON:
-    """Where a task goes under the configuration in the question, in a broker that holds what `predeclare` says. Raises InvalidQuestion."""
-    answer = explain_task.answer(told)
+    """Where a task goes under the configuration in the question, in a broker that holds what `predeclare` says; with `what_if`, also after these
+    changes. Raises InvalidQuestion."""
+    changes = task_changes(told)
+    question = {name: value for name, value in told.items() if name != "what_if"}
+    answer = _told_whole(question)
+    if changes is None or is_bad(answer):
+        return answer
+    return {**answer, "what_if": compared_task(answer, _told_whole(changes.question(question)))}
+
+
+def _is_bad(answer: JSON) -> bool:
+    return str(answer["error"] or "").startswith("BadQuestion")
+
+
+def _told_whole(question: Mapping[str, Any]) -> JSON:
+    answer = explain_task.answer(question)
     if answer.error is not None or answer.exchange is None or answer.routing_key is None:
         return {**answer.as_json(), "unknown": [], **_compared(answer)}
-    existing = answer.existing
+    existing, told = answer.existing, question.get("predeclare") or {}
     definitions = {
         "exchanges": [msgspec.structs.asdict(one) for one in existing.exchanges.values()],
         "queues": [msgspec.structs.asdict(one) for one in existing.queues.values()],
         "bindings": existing.bindings,
+        "policies": told.get("policies"),
+        "operator_policies": told.get("operator_policies"),
     }
-    broker = explain(VirtualHostRouter(read(definitions, path="predeclare")), _message(answer, told))
+    broker = explain(VirtualHostRouter(read(definitions, path="predeclare")), _message(answer, question))
     return {**answer.as_json(broker), "unknown": [], **_compared(answer)}
 
 

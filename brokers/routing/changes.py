@@ -89,19 +89,19 @@ def listed(asked: Mapping[str, Any], path: str = "") -> list[tuple[Mapping[str, 
     return [(item, f"{path}what_if[{number}]") for number, item in enumerate(rows(asked, "what_if", path, MOST_CHANGES))]
 
 
-def read_changes(items: Sequence[tuple[Mapping[str, Any], str]]) -> list[tuple[Change, str]]:
-    """The changes and their paths. Raises InvalidQuestion.
+def read_changes(items: Sequence[tuple[Mapping[str, Any], str]], known: Sequence[str] = ()) -> list[tuple[Change, str]]:
+    """The changes and their paths. Raises InvalidQuestion; `known` are the changes that may be named where the question is, all of KINDS if not said.
 
     >>> read_changes([({"change": "remove_policy", "name": "ttl"}, "what_if[0]")])[0][0]
     PolicyRemoved(name='ttl', operator=False)
     """
-    return [(_read(item, path), path) for item, path in items]
+    return [(_read(item, path, known or KINDS), path) for item, path in items]
 
 
-def _read(item: Mapping[str, Any], path: str) -> Change:
+def _read(item: Mapping[str, Any], path: str, known: Sequence[str]) -> Change:
     kind = item.get("change")
     if not isinstance(kind, str) or kind not in _READERS:
-        raise InvalidQuestion(f"{path}.change", f"must be one of {', '.join(_READERS)}")
+        raise InvalidQuestion(f"{path}.change", f"must be one of {', '.join(known)}")
     return _READERS[kind](item, path)
 
 

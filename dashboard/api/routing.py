@@ -40,6 +40,7 @@ class MessageAsked(Schema):
     properties: dict[str, Any] | None = None
     user: str | None = None
     verdicts: str | None = Field(None, description='"all": the verdict on every binding')
+    what_if: list[dict[str, Any]] | None = Field(None, description="Changes to think about, each with its change; nothing is changed in the broker")
 
 
 class TaskAsked(Schema):
@@ -53,6 +54,7 @@ class TaskAsked(Schema):
     via: str | None = None
     sig_options: dict[str, Any] | None = None
     predeclare: dict[str, Any] | None = Field(None, description="What exists in the broker; only without broker")
+    what_if: list[dict[str, Any]] | None = Field(None, description="Changes to think about, in the broker or in task_routes; nothing is changed")
 
 
 class Explanation(Schema):
@@ -65,6 +67,17 @@ class Explanation(Schema):
     steps: list[dict[str, Any]]
     after: list[dict[str, Any]]
     text: str
+
+
+class WhatIf(Schema):
+    answer: Explanation = Field(description="The whole answer after the changes")
+    gained: list[str] = Field(description="Queues that it would reach besides")
+    lost: list[str] = Field(description="Queues that it would no longer reach")
+    text: str
+
+
+class MessageExplanation(Explanation):
+    what_if: WhatIf | None = Field(None, description="Only where the question has what_if")
 
 
 class TaskExplanation(Schema):
@@ -84,6 +97,7 @@ class TaskExplanation(Schema):
         description="Only with broker: {source: question, application, worker or defaults; name, worker_id, at, same: how many more nodes told it; text}",
     )
     sent: dict[str, Any] | None = Field(None, description="The last that was really sent: {uuid, id, at, queue, exchange, routing_key, agrees, text}")
+    what_if: dict[str, Any] | None = Field(None, description="Only where the question has what_if: {answer, gained, lost, text}")
 
 
 def _described(asked: type[Schema]) -> dict[str, Any]:
@@ -91,7 +105,7 @@ def _described(asked: type[Schema]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": asked.model_json_schema()}}}}
 
 
-@router.post("/routing/explain", response={200: Explanation, 413: ErrorAnswer, **ERRORS}, operation_id="explain", openapi_extra=_described(MessageAsked))
+@router.post("/routing/explain", response={200: MessageExplanation, 413: ErrorAnswer, **ERRORS}, operation_id="explain", openapi_extra=_described(MessageAsked))
 def explain(request: HttpRequest) -> Any:
     """Where a message goes and why: in a broker as Hareline sees it, or in definitions. Nothing is sent."""
     asked = _body(request)

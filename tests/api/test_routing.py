@@ -207,3 +207,37 @@ def test_the_past_is_explained_with_its_bindings(world: World, post: Post) -> No
     status, answer = post("explain", LIVE | {"at": (world.now - timedelta(hours=1)).isoformat()})
     assert (status, answer["error"]["field"]) == (404, "at")
     assert Binding.objects.exists()
+
+
+def test_what_if_compares_a_live_virtual_host_with_one_that_is_only_thought_of(world: World, post: Post) -> None:
+    change = {"change": "remove_binding", "source": "orders", "destination": "mail", "routing_key": "order.#"}
+    status, answer = post("explain", {**LIVE, "what_if": [change]})
+    assert status == 200, answer
+    assert (answer["queues"], answer["what_if"]["lost"], answer["what_if"]["answer"]["outcome"]) == (["mail"], ["mail"], "unroutable")
+    assert answer["what_if"]["text"] == "It would reach no queue instead of queue mail."
+    assert post("explain", LIVE)[1]["what_if"] is None
+    assert Binding.objects.filter(source="orders").exists()
+
+
+def test_what_if_of_a_task_sets_a_route(post: Post) -> None:
+    change = {"change": "set_route", "name": "shop.*", "route": {"queue": "mail"}}
+    status, answer = post("explain-task", {"broker": "prod", "vhost": "/", "task": "shop.pay", "what_if": [change]})
+    assert status == 200, answer
+    assert (answer["what_if"]["gained"], answer["what_if"]["answer"]["broker"]["queues"]) == (["mail"], ["mail"])
+
+
+@pytest.mark.parametrize(
+    ("call", "changes", "field"),
+    [
+        ("explain", "x", "what_if"),
+        ("explain", [{"change": "paint"}], "what_if[0].change"),
+        ("explain", [{"change": "set_route", "name": "a", "route": "b"}], "what_if[0].change"),
+        ("explain", [{"change": "add_binding", "source": "orders", "destination": "nowhere"}], "what_if[0].destination"),
+        ("explain-task", 5, "what_if"),
+        ("explain-task", [{"change": "set_route", "name": "a", "route": 5}], "what_if[0].route"),
+        ("explain-task", [{"change": "remove_policy", "name": "a"}], "what_if[0].name"),
+    ],
+)
+def test_a_change_that_does_not_fit_is_a_400_that_names_it(post: Post, call: str, changes: Any, field: str) -> None:
+    status, answer = post(call, {**LIVE, "what_if": changes} if call == "explain" else {"broker": "prod", "vhost": "/", "task": "a", "what_if": changes})
+    assert (status, answer["error"]["field"]) == (400, field)
