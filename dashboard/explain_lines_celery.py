@@ -1,16 +1,18 @@
-"""`manage.py explain --celery`: one question about a task a line in, one answer a line out. Needs no server and no database."""
+"""`manage.py explain --celery`: one question about a task a line in, one answer a line out. Questions about given settings need no server and no
+database."""
 
 from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from brokers.routing.fields import InvalidQuestion
+from brokers.routing.questions import names_broker
 from dashboard.what_if import compared_task, is_bad, task_changes
 from workers.explain_task import explain
 
@@ -21,14 +23,15 @@ class RoutersUnreadable(Exception):
     """The file of routers can't be loaded. `str()` says why."""
 
 
-def answer_line(line: bytes, routers: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The answer to one question; a line that is no JSON gets one with an error too."""
+def answer_line(line: bytes, routers: Mapping[str, Any] | None = None, live: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None) -> dict[str, Any]:
+    """The answer to one question; a line that is no JSON gets one with an error too. `live` answers those that name a broker."""
     nothing: dict[str, Any] = dict.fromkeys(("queue", "exchange", "exchange_type", "routing_key"))
     unanswered = {**nothing, "certain": True, "steps": [], "broker": None}
     if len(line) > LONGEST_LINE_BYTES:
         return {**unanswered, "error": f"BadQuestion: question is longer than {LONGEST_LINE_BYTES} bytes"}
     try:
-        return _answer(msgspec.json.decode(line), routers)
+        asked = msgspec.json.decode(line)
+        return live(asked) if live is not None and names_broker(asked) else _answer(asked, routers)
     except InvalidQuestion as error:
         return {**unanswered, "error": f"BadQuestion: {error.field} {error.why}"}
     except (msgspec.DecodeError, RecursionError) as error:

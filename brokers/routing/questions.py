@@ -5,7 +5,7 @@ Pure. Whatever is wrong is told as {"error": {"code", "message", "field"}}; noth
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -28,12 +28,19 @@ TEXT_PROPERTIES = ("user_id", "reply_to", "correlation_id", "message_id", "conte
 JSON = dict[str, Any]
 
 
-def answer_line(line: bytes) -> JSON:
-    """The answer to one line of JSON: an explanation, {"id", "results"} for a whole topology with cases, or {"error"}."""
+def answer_line(line: bytes, live: Callable[[Mapping[str, Any]], JSON] | None = None) -> JSON:
+    """The answer to one line of JSON: an explanation, {"id", "results"} for a whole topology with cases, or {"error"}. `live` answers questions that
+    name a broker instead of definitions."""
     try:
-        return answer(_decoded(line))
+        asked = _decoded(line)
+        return live(asked) if live is not None and names_broker(asked) else answer(asked)
     except InvalidQuestion as error:
         return error_answer(error)
+
+
+def names_broker(asked: Any) -> bool:
+    """Whether a question is about a broker that is watched. Definitions count more."""
+    return isinstance(asked, Mapping) and asked.get("broker") is not None and asked.get("definitions") is None
 
 
 def error_answer(error: InvalidQuestion) -> JSON:

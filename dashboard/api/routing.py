@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -13,12 +12,13 @@ from django.utils import timezone
 from ninja import Router, Schema
 from pydantic import Field
 
-from brokers.errors import NotRecorded
+from brokers.models import Broker
 from brokers.routing import questions
 from brokers.routing.fields import InvalidQuestion
 from dashboard import explanations, formatting, task_explanations
-from dashboard.api.asked import LONGEST_NAME, broker_named, scope
+from dashboard.api.asked import broker_named, scope
 from dashboard.api.errors import ERRORS, ErrorAnswer, Problem, invalid, not_found
+from dashboard.asked_place import WrongPlace, name_in, place_asked
 from dashboard.explanations import Place
 from dashboard.pages.routing import gathered
 
@@ -114,7 +114,7 @@ def explain(request: HttpRequest) -> Any:
     try:
         if asked.get("definitions") is not None:
             return questions.answer(asked)
-        return explanations.explain_message(_place(request, asked), asked)
+        return explanations.explain_message(_place(request, asked)[1], asked)
     except InvalidQuestion as error:
         raise invalid(error.field, error) from error
 
@@ -128,8 +128,7 @@ def explain_task(request: HttpRequest) -> Any:
     try:
         if asked.get("broker") is None:
             return _told(task_explanations.explain_told_task({name: value for name, value in asked.items() if name not in ("broker", "vhost")}))
-        found = broker_named(request, _text(asked, "broker"))
-        place = _place(request, asked)
+        found, place = _place(request, asked)
         task = asked.get("task")
         named = task if isinstance(task, str) else ""
         known = gathered.known_of(scope(request), found, place.topology.vhost, named)
@@ -147,33 +146,12 @@ def _told(answer: dict[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def _place(request: HttpRequest, asked: Mapping[str, Any]) -> Place:
-    broker = broker_named(request, _text(asked, "broker"))
-    vhost = _text(asked, "vhost")
-    if vhost not in gathered.vhost_names(scope(request), broker):
-        raise not_found(f"Broker {broker.name} has no virtual host {vhost}.", "vhost")
+def _place(request: HttpRequest, asked: Mapping[str, Any]) -> tuple[Broker, Place]:
     try:
-        return gathered.place(scope(request), broker, vhost, timezone.now(), _moment(asked.get("at")))
-    except NotRecorded as error:
-        raise not_found(f"{str(error)[:1].upper()}{str(error)[1:]}.", "at") from error
-
-
-def _moment(value: Any) -> datetime | None:
-    if value is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(value)
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (TypeError, ValueError, OverflowError):
-        raise invalid("at", 'at: expected a moment such as "2026-11-24T03:10:00Z".') from None
-
-
-def _text(asked: Mapping[str, Any], field: str) -> str:
-    value = asked.get(field)
-    if not isinstance(value, str) or not value or len(value) > LONGEST_NAME or "\x00" in value:
-        other = " (or definitions)" if field == "broker" and "task" not in asked else ""
-        raise invalid(field, f"{field}: expected a name of up to {LONGEST_NAME} characters{other}.")
-    return value
+        broker_named(request, name_in(asked, "broker"))
+        return place_asked(scope(request), asked, timezone.now())
+    except WrongPlace as error:
+        raise (not_found(str(error), error.field) if error.code == "not_found" else invalid(error.field, error)) from error
 
 
 def _body(request: HttpRequest) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """`manage.py explain`: questions about routing as JSON, one a line on stdin; one answer a line on stdout. docs/routing.md says what is in them.
 
-Answers from `definitions` need neither settings nor a database, so `manage.py` starts this command without setting Django up.
+Answers from `definitions` need neither settings nor a database, so `manage.py` starts this command without setting Django up; that is done when
+the first question comes that names a broker.
 With `--celery` the questions are about tasks. Exit status: 0 when every line was answered, 1 when at least one could not be, 2 for a wrong
 call. An error that Celery itself would raise is an answer.
 """
@@ -9,11 +10,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import django
 import msgspec
+from django.apps import apps
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import BaseCommand
 from django.core.management.base import CommandParser
 
@@ -51,7 +55,7 @@ class Command(BaseCommand):
     def answerer(self, options: dict[str, Any]) -> Answerer:
         """What answers the lines of this call. Ends the program with one sentence if the file of routers can't be loaded."""
         if not options.get("celery"):
-            return answer_line
+            return lambda line: answer_line(line, live_message)
         file = options.get("routers")
         sys.stdout = sys.stderr  # what a router prints is no answer; the answers' stream is taken before
         try:
@@ -59,7 +63,31 @@ class Command(BaseCommand):
         except explain_lines_celery.RoutersUnreadable as error:
             print(f"hareline: {error}", file=sys.stderr)
             sys.exit(2)
-        return lambda line: explain_lines_celery.answer_line(line, routers)
+        return lambda line: explain_lines_celery.answer_line(line, routers, live_task)
+
+
+def live_message(asked: Mapping[str, Any]) -> dict[str, Any]:
+    _set_up()
+    from dashboard.explain_lines_live import explain_message
+
+    return explain_message(asked)
+
+
+def live_task(asked: Mapping[str, Any]) -> dict[str, Any]:
+    _set_up()
+    from dashboard.explain_lines_live import explain_task
+
+    return explain_task(asked)
+
+
+def _set_up() -> None:
+    """Django with our settings, once. Ends the program with one sentence if a setting is wrong."""
+    if apps.ready:
+        return
+    try:
+        django.setup()
+    except ImproperlyConfigured as error:
+        sys.exit(f"hareline: {error}")
 
 
 def unanswered(answer: dict[str, Any]) -> bool:
