@@ -131,6 +131,7 @@ def _pattern(shown: str) -> Any:
         return None if shown.startswith("re.compile(") else shown
     try:
         text = ast.literal_eval(match["text"])
+        str(text).encode()  # half of a surrogate pair can be shown nowhere
     except (ValueError, SyntaxError, MemoryError, RecursionError):  # what a worker calls a pattern may be anything
         return None
     flags = 0

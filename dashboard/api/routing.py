@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from django.conf import settings
 from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Router, Schema
@@ -155,18 +154,16 @@ def _place(request: HttpRequest, asked: Mapping[str, Any]) -> tuple[Broker, Plac
 
 
 def _body(request: HttpRequest) -> dict[str, Any]:
-    """The JSON object of the body."""
-    length = request.META.get("CONTENT_LENGTH") or "0"
-    largest = min(LARGEST_BODY_BYTES, settings.DATA_UPLOAD_MAX_MEMORY_SIZE or LARGEST_BODY_BYTES)
-    size = int(length) if str(length).isdigit() else 0
-    if size > largest:
-        raise Problem(413, f"The body has {formatting.data_size(size)}; at most {formatting.data_size(largest)} are read.")
+    """The JSON object of the body, which may be larger than a form's: a big broker's definitions are megabytes. Its length may not be told beforehand."""
+    raw = request.read(LARGEST_BODY_BYTES + 1)
+    if len(raw) > LARGEST_BODY_BYTES:
+        raise Problem(413, f"The body has more than {formatting.data_size(LARGEST_BODY_BYTES)}, the most that is read.", "body")
     try:
-        given = msgspec.json.decode(request.body)
+        given = msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Problem(400, f"The body is no JSON: {error}.") from None
+        raise invalid("body", f"The body is no JSON: {error}.") from None
     except RecursionError:
-        raise Problem(400, "The body is nested too deeply.") from None
+        raise invalid("body", "The body is nested too deeply.") from None
     if not isinstance(given, dict):
-        raise Problem(400, "The body must be a JSON object.")
+        raise invalid("body", "The body must be a JSON object.")
     return given
