@@ -78,6 +78,15 @@ class Tellers:
         """The names of all tasks that they have registered."""
         return sorted({name for tasks in self._tasks.values() for name in tasks})
 
+    @property
+    def hostnames(self) -> list[str]:
+        return [one.hostname for one in self._workers]
+
+    def queues_of(self, hostname: str) -> list[str] | None:
+        """The names of the queues that the worker node consumes; None if it did not tell, or is not online."""
+        told = next((one.queues for one in self._workers if one.hostname == hostname), None)
+        return None if told is None else [queue["name"] for queue in told]
+
     def known(self, task: str) -> Known:
         """By the workers that have registered the task; if none has, by all. Where they differ, the configuration of most comes first."""
         knowing = [one for one in self._workers if task in self._tasks[one.hostname]]

@@ -66,7 +66,7 @@ def _whole(place: Place, found: Destination) -> JSON:
     broker = None
     if answer.error is None and answer.exchange is not None and answer.routing_key is not None:
         router = VirtualHostRouter.from_topology(with_declared(place.topology, answer.existing), place.version)
-        broker = seen(with_made(explain(router, _message(answer, found.question)), place), place)
+        broker = seen(with_made(explain(router, message_of(answer, found.question)), place), place)
     shown = answer.as_json(broker)
     shown["certain"] = shown["certain"] and not unknown and (broker is None or broker["certain"])
     return {**shown, "unknown": unknown, **_compared(answer), "configuration": found.configuration, "sent": found.sent}
@@ -205,7 +205,7 @@ def _told_whole(question: Mapping[str, Any]) -> JSON:
         "policies": told.get("policies"),
         "operator_policies": told.get("operator_policies"),
     }
-    broker = explain(VirtualHostRouter(read(definitions, path="predeclare")), _message(answer, question))
+    broker = explain(VirtualHostRouter(read(definitions, path="predeclare")), message_of(answer, question))
     return {**answer.as_json(broker), "unknown": [], **_compared(answer)}
 
 
@@ -228,7 +228,7 @@ def _task(told: Any, attributes: Mapping[str, str] | None, unknown: list[str]) -
     return {"name": told, "attributes": kept}
 
 
-def _message(answer: explain_task.Answer, question: Mapping[str, Any]) -> Message:
+def message_of(answer: explain_task.Answer, question: Mapping[str, Any]) -> Message:
     """The message that Celery would publish, as far as routing looks at it."""
     headers = {"lang": Value("longstr", "py"), "task": Value("longstr", _task_name(question))}
     properties = {"priority": answer.priority} if isinstance(answer.priority, int) else {}

@@ -44,9 +44,9 @@ def summary(found: Reach) -> str:
     if not exchanges:
         told = f"Nothing that a client publishes reaches {found.queue}."
     elif not named:
-        told = f"Only the default exchange reaches {found.queue}, with the queue's name as routing key."
+        told = f"Only the default exchange reaches {found.queue}, by the name of the queue as routing key."
     else:
-        told = f"{names(named)} {'reaches' if len(named) == 1 else 'reach'} {found.queue}, as does the default exchange with the queue's name as routing key."
+        told = f"{names(named)} {'reaches' if len(named) == 1 else 'reach'} {found.queue}, as does the default exchange by the name of the queue."
     sources = list(dict.fromkeys(way.source.queue for way in found.dead_letters if way.example))
     if sources:
         told += f" Dead letters come from {names(sources)}."
@@ -101,7 +101,7 @@ def condition(leg: Leg, told: Sequence[Bound], more: int = 0) -> str:
     'with a routing key like `order.#`'
     """
     if leg.leads == NAME:
-        return f"with the queue's name as routing key, `{leg.target}`"
+        return f"with the name of the queue as routing key, `{leg.target}`"
     if leg.leads == ALTERNATE:
         return f"when none of the bindings of {exchange_name(leg.exchange)} matches"
     if leg.type in ("direct", "topic"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ninja import NinjaAPI
 
-from dashboard.api import brokers, errors, exchanges, history, messages, queues, routing, send, tasks, workers
+from dashboard.api import brokers, errors, exchanges, history, messages, queues, reach, routing, send, tasks, workers
 from dashboard.api.auth import Session, Token
 
 api = NinjaAPI(
@@ -17,5 +17,5 @@ api = NinjaAPI(
     urls_namespace="api",
 )
 errors.register(api)
-for resource in (brokers, queues, exchanges, workers, tasks, send, messages, routing, history):
+for resource in (brokers, queues, exchanges, workers, tasks, send, messages, routing, reach, history):
     api.add_router("", resource.router)

@@ -192,7 +192,7 @@ def way_from(source: str, end: str) -> JSON:
 def test_a_queue_is_reached_by_its_name() -> None:
     way = way_from("", "mail")
     assert way["example"] == {"exchange": "", "routing_key": "mail", "headers": None}
-    assert way["legs"][0]["condition"] == "with the queue's name as routing key, `mail`"
+    assert way["legs"][0]["condition"] == "with the name of the queue as routing key, `mail`"
 
 
 def test_a_pattern_gets_a_key_that_fits_it() -> None:
@@ -249,10 +249,9 @@ def test_dead_letters_tell_their_queue_their_reasons_and_their_key() -> None:
 
 def test_the_whole_is_said_in_a_sentence() -> None:
     assert told("mail")["text"] == (
-        "orders, every, marks, spread and shop reach mail, as does the default exchange with the queue's name as routing key. "
-        "Dead letters come from fixed, retry and dead."
+        "orders, every, marks, spread and shop reach mail, as does the default exchange by the name of the queue. Dead letters come from fixed, retry and dead."
     )
-    assert told("dead")["text"] == "Only the default exchange reaches dead, with the queue's name as routing key."
+    assert told("dead")["text"] == "Only the default exchange reaches dead, by the name of the queue as routing key."
 
 
 def test_a_missing_queue_is_named() -> None:

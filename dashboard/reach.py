@@ -1,0 +1,156 @@
+"""What reaches a queue or a worker node's queues, and which queues on a task's way nobody consumes: the question "Why" asked from the end.
+
+Pure. The broker's part is in `brokers.routing.reach`; here it meets the Celery tasks that workers have registered, and who consumes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from brokers.routing import reach, reach_words
+from brokers.routing.route import route
+from brokers.routing.virtual_host import VirtualHostRouter
+from brokers.routing.words import names
+from dashboard.explanations import JSON, Place
+from dashboard.task_configuration import Known, Tellers
+from dashboard.task_declarations import with_declared
+from dashboard.task_explanations import Destination, destination, explain_live_task, message_of
+
+MOST_TASKS = 300
+FEWEST_TASKS = 20
+MOST_TASKS_BY_QUEUES = 300_000
+"""Tasks are explained as long as tasks times queues are no more than this: about a second."""
+MOST_QUEUES = 20
+MOST_UNKNOWN = 5
+
+
+class Ending(msgspec.Struct, frozen=True):
+    """Where a task without options ends. `certain` False: something that decides is not known."""
+
+    task: str
+    exchange: str
+    routing_key: str
+    queues: frozenset[str]
+    certain: bool
+
+
+class Endings(msgspec.Struct, frozen=True):
+    """Of all tasks that workers online have registered, `left_out` so many. `unknown` are sentences on what takes certainty away."""
+
+    found: Sequence[Ending]
+    left_out: int
+    unknown: Sequence[str]
+
+
+def of_queue(place: Place, queue: str, tellers: Tellers) -> JSON:
+    """Everything that reaches the queue. Raises InvalidQuestion if there is none of that name."""
+    router = place.router()
+    told = reach_words.as_answer(router, reach.reach(router, queue))
+    ends = endings(place, router, tellers)
+    one = _with_celery(told, place, ends)
+    return _answer("queue", queue, place, [one], 0, ends.unknown, one["text"])
+
+
+def of_worker(place: Place, hostname: str, consumed: Sequence[str], tellers: Tellers) -> JSON:
+    """Everything that reaches a worker node, by the queues that it consumes."""
+    router, known = place.router(), {queue.name for queue in place.topology.queues}
+    here = [name for name in consumed if name in known]
+    ends = endings(place, router, tellers)
+    found = [_with_celery(reach_words.as_answer(router, reach.reach(router, name)), place, ends) for name in here[:MOST_QUEUES]]
+    text = f"{hostname} takes what reaches {names(here)}." if here else f"{hostname} consumes no queue of this virtual host, so nothing reaches it."
+    return _answer("worker", hostname, place, found, len(here) - len(found), ends.unknown, text)
+
+
+def of_task(place: Place, task: str, known: Known) -> JSON:
+    """The queues on a task's way that nobody consumes, those of its dead letters among them."""
+    told = explain_live_task(place, {"task": task}, known)
+    after = told["broker"]["after"] if told["broker"] else []
+    waiting = [_waiting(one["queue"], None) for one in after if one["consumers"] == 0]
+    letters = {(end, one["queue"]) for one in after for end in (one["dead_letter"] or {}).get("queues", ())}
+    waiting += [_waiting(end, source) for end, source in sorted(letters) if place.consumers.get(end) == 0]
+    unseen = [one["queue"] for one in after if one["consumers"] is None]
+    text = _task_text(task, told, [one["queue"] for one in after], waiting, unseen)
+    return {**_answer("task", task, place, [], 0, told["unknown"], text), "waiting": waiting, "certain": told["certain"] and not unseen}
+
+
+def endings(place: Place, router: VirtualHostRouter, tellers: Tellers) -> Endings:
+    """Where each registered task ends if it is called without options, as far as its configuration is known."""
+    tasks = tellers.tasks
+    most = max(FEWEST_TASKS, min(MOST_TASKS, MOST_TASKS_BY_QUEUES // max(1, len(place.topology.queues))))
+    found, unknown, declaring = [], dict.fromkeys(place.unknown), _Declaring(place, router)
+    for task in tasks[:most]:
+        sent = destination(place, {"task": task}, tellers.known(task))
+        answer = sent.answer
+        if answer.error is None and answer.exchange is not None and answer.routing_key is not None:
+            queues = frozenset(route(declaring.after(sent), message_of(answer, sent.question)).queues)
+            found.append(Ending(task, answer.exchange, answer.routing_key, queues, answer.certain and not sent.unknown and not place.unknown))
+            unknown |= dict.fromkeys(sent.unknown)
+    return Endings(found, len(tasks) - min(most, len(tasks)), list(unknown)[:MOST_UNKNOWN])
+
+
+class _Declaring:
+    """The virtual host once a sender has declared what it declares; mostly that is there already."""
+
+    def __init__(self, place: Place, router: VirtualHostRouter) -> None:
+        self.place, self.router = place, router
+        self.bound = {(one.source, one.destination, one.routing_key) for one in place.topology.bindings}
+
+    def after(self, sent: Destination) -> VirtualHostRouter:
+        existing = sent.answer.existing
+        there = existing.queues.keys() <= self.router.queues.keys() and all(name in self.router.exchanges for name in existing.exchanges if name)
+        if there and all((one["source"], one["destination"], one["routing_key"]) in self.bound for one in existing.bindings):
+            return self.router
+        return VirtualHostRouter.from_topology(with_declared(self.place.topology, existing), self.place.version)
+
+
+def _with_celery(told: JSON, place: Place, ends: Endings) -> JSON:
+    """The broker's answer on one queue, with the tasks that end in it and who consumes it."""
+    queue = told["queue"]
+    tasks = [one for one in ends.found if queue in one.queues]
+    consumers = place.consumers.get(queue)
+    text = told["text"]
+    if tasks:
+        text += f" Celery sends {names([one.task for one in tasks])} there."
+    if consumers == 0:
+        text += " Nobody consumes it: what reaches it waits."
+    return {
+        **told,
+        "text": text,
+        "tasks": [{"task": one.task, "exchange": one.exchange, "routing_key": one.routing_key, "certain": one.certain} for one in tasks],
+        "tasks_left_out": ends.left_out,
+        "consumers": consumers,
+        "workers": [msgspec.structs.asdict(one) for one in place.workers.get(queue, ())] if consumers is not None else None,
+    }
+
+
+def _answer(of: str, name: str, place: Place, queues: list[JSON], left_out: int, unknown: Sequence[str], text: str) -> JSON:
+    waiting = [_waiting(one["queue"], None) for one in queues if one["consumers"] == 0]
+    uncertain = any(not one["complete"] or one["tasks_left_out"] for one in queues)
+    return {
+        "of": of,
+        "name": name,
+        "queues": queues,
+        "queues_left_out": left_out,
+        "waiting": waiting,
+        "certain": not (unknown or place.unknown or uncertain or left_out),
+        "unknown": list(unknown),
+        "text": text,
+    }
+
+
+def _waiting(queue: str, dead_letters_of: str | None) -> JSON:
+    return {"queue": queue, "dead_letters_of": dead_letters_of}
+
+
+def _task_text(task: str, told: JSON, reached: Sequence[str], waiting: Sequence[JSON], unseen: Sequence[str]) -> str:
+    if told["error"]:
+        return f"{task} is not sent: {told['error']}"
+    if not reached:
+        return f"{task} reaches no queue."
+    if unseen:
+        return f"{task} reaches {names(reached)}. Who consumes {names(unseen)} is not known."
+    if not waiting:
+        return f"{task} reaches {names(reached)}, and every queue on its way is consumed."
+    return f"{task} reaches {names(reached)}. Nobody consumes {names([one['queue'] for one in waiting])}."

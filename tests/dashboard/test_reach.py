@@ -1,0 +1,123 @@
+"""What reaches a queue or a worker node, Celery's tasks among it, and the queues on a task's way that nobody consumes."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from brokers.routing.fields import InvalidQuestion
+from brokers.topology import BindingDefinition, ExchangeDefinition, PolicyDefinition, QueueDefinition, Topology
+from dashboard import reach
+from dashboard.explanations import Place, WorkerBehind
+from dashboard.task_configuration import Known, Tellers
+
+QUEUES = ("celery", "orders", "reports", "dead", "slow")
+DEAD_LETTERS = {"dead-letter-exchange": "", "dead-letter-routing-key": "dead", "message-ttl": 1000}
+
+
+def place(**changed: Any) -> Place:
+    told: dict[str, Any] = {
+        "topology": Topology(
+            "/",
+            (ExchangeDefinition("", "direct"), ExchangeDefinition("shop", "topic")),
+            tuple(QueueDefinition(name, "classic") for name in QUEUES),
+            (BindingDefinition("shop", "orders", "queue", "order.#", {}),),
+            (PolicyDefinition("letters", "^slow$", "queues", 0, DEAD_LETTERS, False),),
+        ),
+        "version": "3.10.8",
+        "consumers": {"celery": 1, "orders": 1, "reports": 0, "dead": 0, "slow": 2},
+        "workers": {"orders": [WorkerBehind(7, "a@web-1", True)]},
+    }
+    return Place(**told | changed)
+
+
+def worker(hostname: str, tasks: dict[str, dict[str, str]], queues: list[str] | None = None) -> Any:
+    registered = [{"name": name, "attributes": attributes} for name, attributes in tasks.items()]
+    told = None if queues is None else [{"name": name} for name in queues]
+    return SimpleNamespace(id=1, hostname=hostname, configuration={"task_default_queue": "celery"}, configuration_at=None, queues=told, registered=registered)
+
+
+TELLERS = Tellers([worker("a@web-1", {"shop.pay": {}, "shop.order": {"queue": "orders"}}, ["orders", "celery", "elsewhere"]), worker("b@web-1", {})])
+
+
+def test_a_queue_tells_its_exchanges_its_tasks_and_who_takes_from_it() -> None:
+    answer = reach.of_queue(place(), "orders", TELLERS)
+    [told] = answer["queues"]
+    assert [way["exchange"] for way in told["ways"]] == ["", "shop"]
+    assert [(one["task"], one["routing_key"], one["certain"]) for one in told["tasks"]] == [("shop.order", "orders", False)]
+    assert (told["consumers"], [one["hostname"] for one in told["workers"]]) == (1, ["a@web-1"])
+    assert told["text"].endswith("Celery sends shop.order there.")
+    assert (answer["certain"], answer["waiting"], answer["queues_left_out"]) == (False, [], 0)
+    assert answer["unknown"] == ["This is the worker’s configuration; the sender’s may differ."]
+
+
+def test_without_tasks_what_the_broker_does_is_certain() -> None:
+    assert reach.of_queue(place(), "orders", Tellers([]))["certain"] is True
+
+
+def test_a_queue_that_nobody_consumes_is_said() -> None:
+    answer = reach.of_queue(place(), "reports", TELLERS)
+    assert answer["waiting"] == [{"queue": "reports", "dead_letters_of": None}]
+    assert answer["text"].endswith("Nobody consumes it: what reaches it waits.")
+
+
+def test_what_is_unknown_of_a_configuration_takes_certainty_from_its_tasks() -> None:
+    answer = reach.of_queue(place(), "celery", Tellers([worker("a@web-1", {"shop.pay": {"queue": "<Queue celery>"}})]))
+    assert answer["certain"] is False
+    assert any("shop.pay" in sentence for sentence in answer["unknown"])
+
+
+def test_a_worker_node_is_reached_by_its_queues() -> None:
+    answer = reach.of_worker(place(), "a@web-1", ["orders", "celery", "elsewhere"], TELLERS)
+    assert [one["queue"] for one in answer["queues"]] == ["orders", "celery"]
+    assert [one["task"] for told in answer["queues"] for one in told["tasks"]] == ["shop.order", "shop.pay"]
+    assert answer["text"] == "a@web-1 takes what reaches orders and celery."
+
+
+def test_a_worker_node_without_queues_here_is_reached_by_nothing() -> None:
+    assert "so nothing reaches it" in reach.of_worker(place(), "b@web-1", ["elsewhere"], TELLERS)["text"]
+
+
+def test_a_task_tells_the_queues_that_nobody_consumes() -> None:
+    answer = reach.of_task(place(), "shop.report", Known((), {"queue": "reports"}))
+    assert answer["waiting"] == [{"queue": "reports", "dead_letters_of": None}]
+    assert answer["text"] == "shop.report reaches reports. Nobody consumes reports."
+    served = reach.of_task(place(), "shop.pay", TELLERS.known("shop.pay"))
+    assert served["text"] == "shop.pay reaches celery, and every queue on its way is consumed."
+
+
+def test_dead_letters_of_a_task_may_end_where_nobody_consumes() -> None:
+    answer = reach.of_task(place(), "shop.slow", Known((), {"queue": "slow"}))
+    assert answer["waiting"] == [{"queue": "dead", "dead_letters_of": "slow"}]
+
+
+def test_consumers_that_are_not_known_are_not_none() -> None:
+    answer = reach.of_task(place(consumers={}), "shop.pay", Known((), {}))
+    assert (answer["waiting"], answer["certain"]) == ([], False)
+    assert "Who consumes celery is not known." in answer["text"]
+
+
+def test_a_task_that_is_not_sent_says_why() -> None:
+    answer = reach.of_task(place(), "shop.pay", Known((), {"exchange": "shop", "queue": "<Queue>"}))
+    assert answer["certain"] is False
+
+
+def test_tasks_beyond_the_bound_are_counted() -> None:
+    many = Tellers([worker("a@web-1", {f"shop.t{number:04}": {} for number in range(reach.MOST_TASKS + 3)})])
+    [told] = reach.of_queue(place(), "celery", many)["queues"]
+    assert (len(told["tasks"]), told["tasks_left_out"]) == (reach.MOST_TASKS, 3)
+
+
+def test_a_queue_that_celery_would_bind_when_it_sends_counts_as_bound() -> None:
+    queue = {"name": "orders", "exchange": {"name": "made", "type": "topic"}, "routing_key": "o"}
+    told = worker("a@web-1", {"shop.order": {"queue": "orders"}})
+    told.configuration = {"task_queues": [queue]}
+    [found] = reach.of_queue(place(), "orders", Tellers([told]))["queues"]
+    assert [(one["exchange"], one["routing_key"]) for one in found["tasks"]] == [("made", "o")]
+
+
+def test_a_missing_queue_is_named() -> None:
+    with pytest.raises(InvalidQuestion):
+        reach.of_queue(place(), "nope", TELLERS)
