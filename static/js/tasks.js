@@ -1,11 +1,11 @@
-// The pages of tasks: ages, newer tasks on demand, the timeline of a task that goes on, and the button that copies its id.
+// The pages of tasks: ages, newer tasks on demand, and the timeline of a task that goes on.
 
+import "./copy.js";
 import { outdated, renewNow } from "./live_page.js";
 import "./times.js";
 
 const TIMELINE_EVERY = 3000;
 const ENDED = ["SUCCESS", "FAILURE", "REVOKED", "REJECTED", "UNKNOWN"];
-const COPIED_FOR = 2000;
 
 // "12 newer tasks" is a link to the first page; here the table alone is renewed, when it is asked for
 document.addEventListener("click", (event) => {
@@ -27,19 +27,3 @@ setInterval(() => {
   const task = document.querySelector(".task-page");
   if (task && !ENDED.includes(task.dataset.state)) outdated(["timeline"]);
 }, TIMELINE_EVERY);
-
-for (const button of document.querySelectorAll("[data-copy]")) button.hidden = !navigator.clipboard;
-document.addEventListener("hareline:parts", () => {
-  for (const button of document.querySelectorAll("[data-copy]")) button.hidden = !navigator.clipboard;
-});
-document.addEventListener("click", async ({ target }) => {
-  const button = target.closest?.("[data-copy]");
-  if (!button) return;
-  await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
-  button.dataset.copied = "";
-  button.title = "Copied";
-  setTimeout(() => {
-    delete button.dataset.copied;
-    button.title = "";
-  }, COPIED_FOR);
-});

@@ -8,16 +8,29 @@ import msgspec
 
 from dashboard import explanations
 from dashboard.pages.routing.way import Way
+from dashboard.routing_story.plain import plain
 from dashboard.routing_story.story import Story, story
+from dashboard.routing_story.words import Span
 
 
 class MessageWay(Way):
-    of, word = "message", "A message"
+    of, word, icon = "message", "A message", "inbox"
     form_template, answer_template = "routing/_message_form.html", "routing/_message.html"
     FIELDS = ("exchange", "routing_key", "headers", "expiration", "user", "expected")
     FIRST = "exchange"
     BESIDE = {"properties.expiration": "expiration"}
+    HAS_MOMENT = True
     story: Story
+
+    @property
+    def summary(self) -> list[Span]:
+        where = self.values["exchange"] or "the default exchange"
+        return [Span(f"A message to {where}, with the key "), Span(self.values["routing_key"] or "(empty)", code=True)]
+
+    @property
+    def more(self) -> bool:
+        """Whether one of the fields that are seldom needed says something."""
+        return any(self.values[name] or name in self.problems for name in ("user", "expiration"))
 
     @property
     def asked(self) -> bool:
@@ -50,3 +63,8 @@ class MessageWay(Way):
             told = self.story
             shown = story(explanations.explain_message(place, asked), self.where.page_of, expected)
             self.story = msgspec.structs.replace(shown, level=told.level, headline=told.headline, says=told.says)
+
+    @property
+    def plain(self) -> str:
+        """The answer as text, to copy."""
+        return plain(self.story.headline, self.story.says, self.story)

@@ -52,10 +52,10 @@ class RoutingPage:
         return self.where.vhost
 
     @cached_property
-    def ways(self) -> list[tuple[str, str, bool]]:
-        """[(word, address, whether we are there)]."""
+    def ways(self) -> list[tuple[str, str, str, bool]]:
+        """[(word, icon, address, whether we are there)]."""
         base = {"broker": self.where.broker.name if self.where.is_known else "", "vhost": self.vhost}
-        return [(kind.word, f"{reverse('routing')}?{urlencode({**base, 'of': kind.of})}", isinstance(self.way, kind)) for kind in WAYS]
+        return [(kind.word, kind.icon, f"{reverse('routing')}?{urlencode({**base, 'of': kind.of})}", isinstance(self.way, kind)) for kind in WAYS]
 
     @property
     def place_links(self) -> list[PlaceLink]:

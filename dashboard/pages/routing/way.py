@@ -3,42 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from django.urls import reverse
 
+from brokers.errors import NotRecorded
 from brokers.routing.fields import InvalidQuestion
 from dashboard import json_fields
+from dashboard.moments import EXAMPLES, moment_of
 from dashboard.pages.routing.where import Where
+from dashboard.routing_story.words import Span
 
 LONGEST = 100_000
+MOMENT = "at"
 
 
 class Way:
     """One way to ask. A way reads its `FIELDS` of the query, fills itself in `explain`, and names its two templates.
 
-    `of` is its name in the address, `word` the one people read. `BESIDE` says at which field of the form a problem of an inner field is told,
-    `FIRST` where those that belong to none."""
+    `of` is its name in the address, `word` the one people read; HAS_MOMENT: it can be asked about the past. `BESIDE` says at which field of the
+    form a problem of an inner field is told, `FIRST` where those that belong to none."""
 
     of: ClassVar[str]
     word: ClassVar[str]
+    icon: ClassVar[str] = "route"
     form_template: ClassVar[str]
     answer_template: ClassVar[str]
     FIELDS: ClassVar[tuple[str, ...]]
     FIRST: ClassVar[str]
     BESIDE: ClassVar[Mapping[str, str]] = {}
+    HAS_MOMENT: ClassVar[bool] = False
 
     def __init__(self, where: Where, query: Mapping[str, str]) -> None:
         self.where = where
         self.query = query
-        self.values = {name: query.get(name, "")[:LONGEST] for name in self.FIELDS}
+        fields = (*self.FIELDS, MOMENT) if self.HAS_MOMENT else self.FIELDS
+        self.values = {name: query.get(name, "")[:LONGEST] for name in fields}
         self.problems: dict[str, list[str]] = {}
 
     @property
     def asked(self) -> bool:
         """Whether a question is in the address."""
         return bool(self.values[self.FIRST])
+
+    @property
+    def summary(self) -> list[Span]:
+        """The question in one line, for where the form is folded."""
+        return [Span(self.word)]
 
     def explain(self) -> None:
         """Finds the answer. Problems are noted by field, or raised as InvalidQuestion."""
@@ -48,10 +61,26 @@ class Way:
         """Explains what is asked; False if it can't be read (`problems` by field)."""
         if self.asked and self.where.is_known:
             try:
+                self.where.at = self._moment()
                 self.explain()
             except InvalidQuestion as error:
                 self.wrong(error.field, error.why)
+            except NotRecorded as error:
+                self.where.at = None
+                self.problems[MOMENT] = [f"{str(error)[:1].upper()}{str(error)[1:]}."]
         return not self.problems
+
+    def _moment(self) -> datetime | None:
+        """The moment that is asked about, None for now. Raises InvalidQuestion."""
+        text = self.values.get(MOMENT, "").strip()
+        if text in ("", "now"):
+            return None
+        moment = moment_of(text, self.where.now)
+        if moment is None:
+            raise InvalidQuestion(MOMENT, f"is no moment: write {EXAMPLES}")
+        if moment > self.where.now:
+            raise InvalidQuestion(MOMENT, "is yet to come")
+        return moment
 
     @property
     def answered(self) -> bool:
@@ -79,4 +108,4 @@ class Way:
     def wrong(self, field: str, why: str) -> None:
         """A problem beside the field of the form that it is about; its place inside of it is told."""
         beside = self.BESIDE.get(field) or field.partition(".")[0].partition("[")[0]
-        self.problems.setdefault(beside if beside in self.FIELDS else self.FIRST, []).append(f"{field} {why}")
+        self.problems.setdefault(beside if beside in self.values else self.FIRST, []).append(f"{field} {why}")

@@ -20,10 +20,12 @@ NOT_OFFERED = ("celeryev.", "hareline.")
 
 
 class Where:
-    """`broker` and `vhost` are what the frame's switchers chose, None for all."""
+    """`broker` and `vhost` are what the frame's switchers chose, None for all. `at` is the moment that is asked about, None for now: set before
+    anything is asked of the place."""
 
     def __init__(self, scope: Scope, brokers: Sequence[Broker], broker: Broker | None, vhost: str | None, now: datetime) -> None:
         self.scope, self.now = scope, now
+        self.at: datetime | None = None
         self._brokers = [broker] if broker else list(brokers)
         self._asked_vhost = vhost
 
@@ -58,7 +60,7 @@ class Where:
 
     @cached_property
     def place(self) -> Place:
-        return gathered.place(self.scope, self.broker, self.vhost, self.now)
+        return gathered.place(self.scope, self.broker, self.vhost, self.now, self.at)
 
     @property
     def exchange_names(self) -> list[str]:
