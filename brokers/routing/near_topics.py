@@ -56,10 +56,10 @@ class NearIndex:
         taken = set(but)
         try:
             for kind in (self._spelled_otherwise, self._one_other_word, self._one_missing, self._one_too_many):
-                for number in kind(key, parts)[:MOST_TRIED]:
+                for number in [number for number in kind(key, parts) if number not in taken][:MOST_TRIED]:
                     if len(found) >= most:
                         return found
-                    if number not in taken and self._is_near(number, kind, parts):
+                    if self._is_near(number, kind, parts):
                         found.append(number)
                     taken.add(number)
         except TooCostly:

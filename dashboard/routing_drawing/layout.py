@@ -21,7 +21,7 @@ COLUMNS = (0, BOX_WIDTH + GAP, 2 * (BOX_WIDTH + GAP))
 LOWEST_ROW = 2
 """An exchange stands in the middle of its queues, but not lower than this, so that the way begins at the top."""
 
-NAME_CELLS, SAYS_CELLS, LABEL_CELLS = 14, 16, 16
+NAME_CELLS, SAYS_CELLS, LABEL_CELLS = 13, 16, 16
 
 
 class PlacedBox(msgspec.Struct, frozen=True):
@@ -102,8 +102,8 @@ def _box(box: Box, x: int, y: int) -> PlacedBox:
 def shortened(text: str, cells: int) -> str:
     """The text with its middle left out where it is too wide: names often differ at their ends. Wide letters take two cells.
 
-    >>> shortened("orders.eu.new.customers", 14), shortened("mail", 14)
-    ('orders…stomers', 'mail')
+    >>> shortened("orders.eu.new.customers", 13), shortened("mail", 13)
+    ('orders…tomers', 'mail')
     """
     widths = [2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text]
     if sum(widths) <= cells:

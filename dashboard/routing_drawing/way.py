@@ -147,7 +147,7 @@ def _stage(step: JSON, column: list[Box], room: int, expected: str) -> Stage:
     queues, missed = sum(box.look != "missed" for box in left), sum(box.look == "missed" for box in left)
     said = [f"{queues:,} more {'queue' if queues == 1 else 'queues'}"] if queues else []
     said += [f"{missed:,} more near {'miss' if missed == 1 else 'misses'}"] if missed else []
-    return Stage(Box(_exchange_id(step["exchange"]), step["exchange"] or "default exchange", step["type"]), beside, ", ".join(said))
+    return Stage(Box(_exchange_id(step["exchange"]), step["exchange"] or "(default)", step["type"]), beside, ", ".join(said))
 
 
 def _arrows(answer: JSON, step: JSON) -> Iterable[Arrow]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 import msgspec
 
@@ -55,8 +55,8 @@ class Stop(msgspec.Struct, frozen=True):
     alternate: str
 
 
-def stop(step: JSON, address: Address) -> Stop:
-    """One step of an explanation."""
+def stop(step: JSON, address: Address, passed: Container[str]) -> Stop:
+    """One step of an explanation; `passed` are the exchanges of all its steps."""
     matched = [one for one in step["bindings"] if one["matched"]]
     near = [one for one in step["bindings"] if one["near"] and not one["matched"]]
     rest = [one for one in step["bindings"] if not one["matched"] and not one["near"]]
@@ -75,7 +75,7 @@ def stop(step: JSON, address: Address) -> Stop:
             *_fold(rest, "do not match", step, address),
             *_counted(others),
         ],
-        alternate=_alternate(step, bool(matched)),
+        alternate=_alternate(step, passed),
     )
 
 
@@ -105,15 +105,15 @@ def _says(step: JSON, matched: int, near: int, others: int) -> str:
     return f"{says} {counted}{f', {near:,} nearly' if near else ''}."
 
 
-def _alternate(step: JSON, matched: bool) -> str:
+def _alternate(step: JSON, passed: Container[str]) -> str:
     """What becomes of the exchange that takes what matches nothing."""
     alternate = step["alternate"]
     if not alternate:
         return ""
     named = f"Its alternate exchange {alternate['exchange']}{_by_policy(alternate['from'])}"
-    if alternate["used"]:
-        return f"{named} takes it, because nothing matched."
-    return f"{named} is not asked, because something matched." if matched else f"{named} does not take it: there is no such exchange."
+    if not alternate["used"]:
+        return f"{named} is not asked, because something matched."
+    return f"{named} takes it, because nothing matched." if alternate["exchange"] in passed else f"{named} does not take it: there is no such exchange."
 
 
 def _by_policy(source: str) -> str:

@@ -33,13 +33,13 @@ def story(answer: JSON, address: Address, expected: str = "") -> Story:
     """The story of a message; `expected` is the queue that somebody waits for it in."""
     level, headline = _headline(answer, expected)
     queues = sorted(answer["after"], key=lambda one: one["consumers"] != 0)[:MOST_QUEUES]  # those that nobody consumes first
-    taken = way(answer, expected)
+    taken, passed = way(answer, expected), {step["exchange"] for step in answer["steps"]}
     return Story(
         level=level,
         headline=spans(headline),
         says=spans(answer["text"] if headline == answer["reason"] else f"{answer['reason']} {answer['text'].removeprefix(answer['reason'])}".strip()),
         certain=answer["certain"],
-        stops=[stop(step, address) for step in answer["steps"]],
+        stops=[stop(step, address, passed) for step in answer["steps"]],
         ends=[end(one, address) for one in queues],
         ends_more=len(answer["after"]) - len(queues),
         risks=gathered([risk for one in queues for risk in risks(one)]),

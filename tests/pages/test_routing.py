@@ -252,3 +252,40 @@ def test_an_exchange_page_links_here(person: Client, broker: Broker) -> None:
 
 def test_without_any_broker_it_says_how_to_name_one(person: Client) -> None:
     assert "HARELINE_BROKERS" in person.get("/routing/").content.decode()
+
+
+def test_the_way_is_drawn_and_told_in_words_for_who_cannot_see_it(person: Client, broker: Broker) -> None:
+    source = page(person, exchange="shop.orders", routing_key="order.new.us", expected="orders.eu")
+    drawing = source.split('<svg class="way"')[1].split("</svg>")[0]
+    assert 'aria-label="Drawing: from your message by shop.orders to orders.us. Nearly to orders.eu."' in drawing
+    assert '<g class="way-box" data-look="missed"' in drawing
+    assert "not reached" in drawing
+    assert "style=" not in drawing
+
+
+def test_the_answer_can_be_copied_as_text(person: Client, broker: Broker) -> None:
+    source = page(person, exchange="shop.orders", routing_key="order.new.us", expected="orders.eu")
+    text = html.unescape(source.split('<pre id="as-text" hidden>')[1].split("</pre>")[0])
+    assert text.startswith("It does not reach `orders.eu`: third word is `us`, wanted `eu`.")
+    assert "  ~ order.*.eu -> queue orders.eu" in text
+    task = page(person, of="task", task="shop.pay").split('<pre id="as-text" hidden>')[1]
+    assert "Celery: queue celery from a default." in html.unescape(task)
+
+
+def test_the_question_stands_in_one_line_for_phones_with_a_way_to_change_it(person: Client, broker: Broker) -> None:
+    source = page(person, exchange="shop.orders", routing_key="order.new.us")
+    assert 'A message to shop.orders, with the key <code>order.new.us</code></span> <a class="button" href="#question">Change</a>' in source
+    assert 'why-ask-folds" id="question"' in source
+    assert "why-ask-folds" not in page(person)
+
+
+@pytest.mark.parametrize(("at", "says"), [("soon", "at is no moment: write -2h"), ("2999-01-01", "at is yet to come"), ("-40d", "Nothing is recorded of ")])
+def test_a_moment_that_cannot_be_told_of_is_said_at_its_field(person: Client, broker: Broker, at: str, says: str) -> None:
+    source = page(person, 422, exchange="shop.orders", routing_key="order.new.us", at=at)
+    assert says in html.unescape(source.split('id="at-says"')[1].split("</div>")[0])
+    assert 'id="answer"' not in source
+    assert '<option value="shop.orders">' in source
+
+
+def test_now_is_a_moment_too(person: Client, broker: Broker) -> None:
+    assert "Certain, from the bindings of " in read(person, exchange="shop.orders", routing_key="order.new.us", at="now")

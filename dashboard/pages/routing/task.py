@@ -10,6 +10,7 @@ from dashboard import task_explanations
 from dashboard.pages.routing import gathered
 from dashboard.pages.routing.way import Way
 from dashboard.routing_story import task_sources
+from dashboard.routing_story.plain import plain
 from dashboard.routing_story.story import Story, story
 from dashboard.routing_story.task_lines import TaskLine, task_headline, task_lines
 from dashboard.routing_story.task_sources import Compared, LastSent, Source
@@ -34,13 +35,23 @@ class TaskStory(msgspec.Struct, frozen=True):
 class TaskWay(Way):
     """`story` is the broker's part, None where nothing is sent to it."""
 
-    of, word = "task", "A Celery task"
+    of, word, icon = "task", "A Celery task", "checklist"
     form_template, answer_template = "routing/_task_form.html", "routing/_task.html"
     FIELDS = ("task", "queue", "task_exchange", "task_routing_key", "options", "args", "kwargs", "conf")
     FIRST = "task"
     BESIDE = {f"options.{option}": field for option, field in _OWN_FIELDS.items()}
     task: TaskStory
     story: Story | None = None
+
+    @property
+    def summary(self) -> list[Span]:
+        return [Span("The task "), Span(self.values["task"].strip(), code=True)]
+
+    @property
+    def plain(self) -> str:
+        """The answer as text, to copy."""
+        unknown = f"Not certain. {' '.join(self.task.unknown)}" if self.task.unknown else ""
+        return plain(self.task.headline, [Span(unknown)], self.story, self.task.lines)
 
     @property
     def more(self) -> bool:

@@ -1,0 +1,115 @@
+"""The story of a way: what is shown at once, what is folded and counted, who takes it in the end, and the same as text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from brokers.routing.questions import answer
+from dashboard.routing_story.ends import End, end
+from dashboard.routing_story.plain import plain
+from dashboard.routing_story.risks import Risk, gathered
+from dashboard.routing_story.stops import MOST_BINDINGS, Stop
+from dashboard.routing_story.story import Story, story
+from dashboard.routing_story.task_lines import TaskLine
+from dashboard.routing_story.words import Span
+
+
+def told(exchange: str, key: str, bindings: list[tuple[str, str, str]], alternate: str | None = None, **asked: Any) -> Story:
+    arguments = {"alternate-exchange": alternate} if alternate else {}
+    definitions = {
+        "exchanges": [{"name": "orders", "type": "topic", "arguments": arguments}, {"name": "unrouted", "type": "fanout"}],
+        "queues": [{"name": name} for name in sorted({destination for _, destination, _ in bindings})],
+        "bindings": [
+            {"source": source, "destination": destination, "destination_type": "queue", "routing_key": words} for source, destination, words in bindings
+        ],
+    }
+    return story(answer({"definitions": definitions, "exchange": exchange, "routing_key": key, **asked}), lambda kind, name: f"/{kind}/{name}" if name else "")
+
+
+def first(shown: Story) -> Stop:
+    return shown.stops[0]
+
+
+MANY = [("orders", f"q{number:03}", "order.#") for number in range(300)] + [("orders", f"eu{number}", "order.*.eu") for number in range(15)]
+
+
+def test_many_matches_are_folded_so_that_near_misses_stay_in_sight() -> None:
+    stop = first(told("orders", "order.new.us", MANY))
+    assert [line.verdict for line in stop.bindings] == ["matched"] * 8 + ["near"] * 12
+    matched, near = stop.folds
+    assert (matched.words, len(matched.lines), matched.more) == ("292 more match", MOST_BINDINGS, 192)
+    assert (near.words, len(near.lines), near.more) == ("3 more nearly match", 3, 0)
+    assert "315 bindings: 300 match, 15 nearly." in stop.says
+
+
+def test_what_does_not_match_is_counted_by_its_reason() -> None:
+    stop = first(told("orders", "a.b", [("orders", "q", "x.y.z"), ("orders", "q", "p.q.r.s"), ("orders", "q", "#")]))
+    (fold,) = stop.folds
+    assert fold.words == "2 more do not match"
+    assert sum(count for _, count in fold.reasons) == 2
+    every = first(told("orders", "a.b", [("orders", "q", "x.y.z"), ("orders", "q", "#")], verdicts="all"))
+    assert [(one.words, len(one.lines)) for one in every.folds] == [("1 more does not match", 1)]
+
+
+@pytest.mark.parametrize(
+    ("key", "alternate", "says"),
+    [
+        ("a", None, ""),
+        ("a", "unrouted", "Its alternate exchange unrouted is not asked, because something matched."),
+        ("b", "unrouted", "Its alternate exchange unrouted takes it, because nothing matched."),
+        ("b", "nowhere", "Its alternate exchange nowhere does not take it: there is no such exchange."),
+    ],
+)
+def test_what_becomes_of_the_alternate_is_said(key: str, alternate: str | None, says: str) -> None:
+    assert first(told("orders", key, [("orders", "q", "a"), ("unrouted", "lost", "")], alternate)).alternate == says
+
+
+def ended(consumers: int | None, workers: list[dict[str, Any]] | None) -> End:
+    return end({"queue": "mail", "consumers": consumers, "workers": workers}, lambda kind, name: "")
+
+
+def worker(name: str, concurrency: int | None = 8, free: int | None = 3, prefetch: int | None = 32) -> dict[str, Any]:
+    return {"hostname": name, "id": 1, "exact": True, "concurrency": concurrency, "free_slots": free, "prefetch": prefetch}
+
+
+def test_who_takes_it_is_told_with_free_slots() -> None:
+    found = ended(2, [worker("a@web-1"), worker("a@web-2", free=0)])
+    assert (found.level, found.says) == ("ok", "2 consumers of Celery, prefetch 32 each.")
+    assert [node.slots for node in found.nodes] == ["3 of 8 free", "0 of 8 free"]
+    assert found.nodes[0].cells == ["used"] * 5 + ["free"] * 3
+
+
+def test_what_is_not_known_of_a_worker_is_not_drawn() -> None:
+    found = ended(1, [worker("a", None, None, None), worker("b", 64, 60), worker("c", free=None)])
+    assert [(node.cells, node.slots) for node in found.nodes] == [([], ""), ([], "60 of 64 free"), ([], "")]
+    assert found.says == "1 consumer of Celery."
+
+
+def test_nobody_and_unknown_are_not_the_same() -> None:
+    assert (ended(0, []).level, ended(0, []).word) == ("critical", "waits")
+    assert (ended(None, None).level, ended(None, None).says) == ("unknown", "Who consumes it is not known.")
+    assert ended(1, []).says == "1 consumer, none of them known as a Celery worker."
+    assert ended(20, [worker(f"w{number}") for number in range(20)]).more == 12
+
+
+def test_the_same_risk_of_several_queues_is_said_once() -> None:
+    found = gathered([Risk("notice", name, "drops the oldest beyond 5 messages.") for name in "abcd"] + [Risk("warning", "e", "expires after 5 ms.")])
+    assert [f"{risk.queue} {risk.text}" for risk in found] == ["e expires after 5 ms.", "a, b, c and 1 more: each drops the oldest beyond 5 messages."]
+
+
+def test_the_answer_as_text_has_every_part() -> None:
+    shown = told("orders", "order.new.us", [("orders", "us", "order.*.us"), ("orders", "eu", "order.*.eu"), ("orders", "x", "other.a.b.c")])
+    text = plain([Span("It reaches "), Span("us", True)], [Span("Certain.")], shown, [TaskLine("the call", "queue", "us", "task_routes", "It was given.")])
+    assert text.startswith("It reaches `us`\nCertain.\n\nCelery: queue us from the call, lost to task_routes. It was given.\n")
+    assert "  + order.*.us -> queue us: " in text
+    assert "  ~ order.*.eu -> queue eu: third word is `us`, wanted `eu`" in text
+    assert "  1 more does not match: the first word differs (1)" in text
+    assert text.endswith("Ends in us: Who consumes it is not known.")
+
+
+def test_a_task_that_is_not_sent_has_only_celerys_part_as_text() -> None:
+    assert plain([Span("It is not sent.")], [], None, [TaskLine("a default", "queue", "", "", "Why.")]) == (
+        "It is not sent.\n\nCelery: queue (empty) from a default. Why."
+    )
