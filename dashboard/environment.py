@@ -6,6 +6,7 @@ Every function raises ImproperlyConfigured with one sentence that names the vari
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,8 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from brokers.addresses import BrokerAddress
+
+_IMPORT_PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
 def read(variables: Mapping[str, str]) -> dict[str, str]:
@@ -53,6 +56,14 @@ def existing_file(variables: Mapping[str, str], name: str) -> str | None:
     path = variables.get(name)
     if path and not Path(path).is_file():
         raise ImproperlyConfigured(f"{name}: there is no file {path}")
+    return path
+
+
+def import_path(variables: Mapping[str, str], name: str) -> str:
+    """The path of an object, "proj.celery:app"; "" if it is not set. Nothing is imported here."""
+    path = variables.get(name, "").strip()
+    if path and not _IMPORT_PATH.fullmatch(path):
+        raise ImproperlyConfigured(f"{name}: expected the import path of a Celery app, such as proj.celery:app, got {path!r}")
     return path
 
 

@@ -21,6 +21,7 @@ from dashboard.task_declarations import predeclared, with_declared, with_made
 from dashboard.what_if import compared_task, is_bad, task_changes
 from workers import explain_task
 from workers.live_configuration import told_apart
+from workers.router_functions import RouterUnavailable
 from workers.shown_settings import Gap
 
 CONF_UNKNOWN = (
@@ -56,7 +57,10 @@ def explain_live_task(place: Place, told: Mapping[str, Any], known: Known) -> JS
         return answer
     after = msgspec.structs.replace(place, topology=changes.topology(place.topology))
     question = {**found.question, "conf": changes.conf(found.question["conf"]), "predeclare": predeclared(after.topology)}
-    otherwise = msgspec.structs.replace(found, answer=explain_task.answer(question, found.routers), question=question, sent=None)
+    try:
+        otherwise = msgspec.structs.replace(found, answer=explain_task.answer(question, found.routers), question=question, sent=None)
+    except RouterUnavailable as error:
+        return explain_live_task(place, told, _without_routers(known, error))
     return {**answer, "what_if": compared_task(answer, _whole(after, otherwise))}
 
 
@@ -79,7 +83,15 @@ def destination(place: Place, told: Mapping[str, Any], known: Known) -> Destinat
         return _by_given(asked, known)
     if not known.told:
         return _by_defaults(asked, known)
-    return _by_told(asked, known)
+    try:
+        return _by_told(asked, known)
+    except RouterUnavailable as error:
+        return destination(place, told, _without_routers(known, error))
+
+
+def _without_routers(known: Known, error: RouterUnavailable) -> Known:
+    """What is known without the application that gave no answer."""
+    return msgspec.structs.replace(known, told=[one for one in known.told if one.routers is None], troubles=[*known.troubles, str(error)])
 
 
 def _by_given(asked: JSON, known: Known) -> Destination:
@@ -152,9 +164,9 @@ def _address(answer: explain_task.Answer) -> tuple[str | None, ...]:
 
 
 def _otherwise(answer: explain_task.Answer, asked: JSON, other: Told) -> str:
-    """What another configuration would do; "" if the same."""
+    """What another configuration would do; "" if the same, or if that can't be told."""
     found = explain_task.answer(_under(asked, other), other.routers)
-    if _address(found) == _address(answer):
+    if not found.certain or _address(found) == _address(answer):
         return ""
     does = f"fails with {found.error}" if found.error else f"goes to queue {found.queue!r}, exchange {found.exchange!r}, routing_key {found.routing_key!r}"
     return f"Worker node {other.name} has another configuration, by which it {does}."

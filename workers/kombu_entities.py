@@ -37,6 +37,13 @@ def entity(value: Any) -> Any:
     return Broadcast("", own, unique, exchange=exchange, routing_key=value.routing_key, **keywords)
 
 
+def built(value: Any) -> Any:
+    """Every term in a value as its entity."""
+    if isinstance(value, Mapping):
+        return {name: built(inner) for name, inner in value.items()}
+    return [built(inner) for inner in value] if isinstance(value, list) else entity(value)
+
+
 def _keywords(queue: Queue) -> dict[str, Any]:
     left_out = ("name", "exchange", "routing_key", "bindings", "broadcast", "serial")
     return {name: getattr(queue, name) for name in queue.__struct_fields__ if name not in left_out}

@@ -13,6 +13,10 @@ from workers.destinations.routers import Raised, router_name
 from workers.destinations.terms import Router
 
 
+class RouterUnavailable(BaseException):
+    """A router of the user's code could not be asked; `str()` is a sentence. No Exception: what catches those that a router raises lets this one pass."""
+
+
 def find_router(router: Any, routers: Mapping[str, Any]) -> Any:
     """The object of the user's file that a `$router`, or a text like "routers.by_name", names; None if it isn't there."""
     name = router_name(router)

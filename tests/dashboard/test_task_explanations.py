@@ -10,8 +10,10 @@ import pytest
 
 from brokers.topology import BindingDefinition, ExchangeDefinition, QueueDefinition, Topology
 from dashboard.explanations import Place
-from dashboard.task_configuration import Sent, Tellers
+from dashboard.task_configuration import Sent, Tellers, Told
 from dashboard.task_explanations import AGREED, CONF_UNKNOWN, SENDER_UNKNOWN, TASK_UNKNOWN, explain_live_task
+from workers.live_configuration import LiveConfiguration
+from workers.router_functions import RouterUnavailable
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MASK = "********"
@@ -152,3 +154,36 @@ def test_old_names_of_settings_are_mapped_aloud(place: Place) -> None:
 def test_a_question_that_cannot_be_read_stays_an_error(place: Place) -> None:
     for task in ({"name": 5}, None, ["a"]):
         assert explained(place, Node("a@web-1", ROUTED, PAYS), task=task)["error"].startswith("BadQuestion: task")
+
+
+def application(routers: dict[str, Any]) -> Told:
+    live = LiveConfiguration({"task_routes": [{"$router": "proj.by_name"}]}, {"shop.pay": {"queue": "feeds"}}, [])
+    return Told("application", "proj.celery:app", None, live, routers=routers)
+
+
+def asked_application(place: Place, router: Any, *nodes: Node) -> dict[str, Any]:
+    known = Tellers(nodes).known("shop.pay")
+    told = [application({"proj.by_name": router}), *known.told]
+    return explain_live_task(place, {"task": "shop.pay", "args": ["eu"]}, msgspec.structs.replace(known, told=told))
+
+
+def test_the_application_itself_is_certain_and_its_functions_are_asked(place: Place) -> None:
+    answer = asked_application(place, lambda name, args, *_, **__: {"routing_key": "x"} if args == ["eu"] else None, Node("a@web-1", ROUTED, PAYS))
+    assert (answer["queue"], answer["certain"], answer["configuration"]["source"], answer["configuration"]["name"]) == (
+        "feeds",
+        False,
+        "application",
+        "proj.celery:app",
+    )
+    assert answer["unknown"] == ["Worker node a@web-1 has another configuration, by which it goes to queue 'mail', exchange '', routing_key 'mail'."]
+    assert asked_application(place, lambda *_, **__: None)["certain"] is True
+
+
+def test_an_application_that_gives_no_answer_is_replaced_by_what_workers_told(place: Place) -> None:
+    def silent(*_: Any, **__: Any) -> None:
+        raise RouterUnavailable("The application proj.celery:app gave no answer.")
+
+    answer = asked_application(place, silent, Node("a@web-1", ROUTED, PAYS))
+    assert (answer["queue"], answer["configuration"]["name"]) == ("mail", "a@web-1")
+    assert answer["unknown"][0] == "The application proj.celery:app gave no answer."
+    assert asked_application(place, silent)["configuration"]["source"] == "defaults"

@@ -6,6 +6,7 @@ import html
 import json
 import re
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,10 +14,24 @@ from django.test import Client
 from django.utils import timezone
 
 from brokers.models import Binding, Broker, Connection, Consumer, Exchange, Permission, Queue, VirtualHost
+from dashboard.celery_app import application
 from dashboard.models import User
 from workers.models import Task, Worker
 
 pytestmark = pytest.mark.django_db
+
+APPLICATION = """
+from celery import Celery
+
+def by_region(name, args, kwargs, options, task=None, **_):
+    return f"orders.{args[0]}" if args else None
+
+app = Celery(broker="amqp://nowhere")
+app.conf.task_routes = by_region
+
+@app.task(name="shop.pay")
+def pay(region): pass
+"""
 
 
 @pytest.fixture
@@ -145,6 +160,27 @@ def test_the_last_task_that_was_sent_is_the_proof_or_the_contradiction(person: C
     words = read(person, of="task", task="shop.pay")
     assert "Not certain. The sender really used queue 'celery'" in words
     assert "The last one really sent went elsewhere: u-2" in words
+
+
+def test_the_application_that_is_named_is_asked_first_and_its_trouble_is_said(
+    person: Client, broker: Broker, now: datetime, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ourshop.py").write_text(APPLICATION)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    Worker.objects.update(configuration={"task_default_queue": "orders.us"}, configuration_at=now)
+    settings.CELERY_APP = "ourshop:app"
+    try:
+        words = read(person, of="task", task="shop.pay", args='["eu"]')
+        assert "shop.pay goes to queue orders.eu." in words
+        assert "By the application’s own settings, from ourshop:app." in words
+        assert "The route 'ourshop.by_region' (task_routes, router 1) gives queue 'orders.eu'" in words
+        settings.CELERY_APP = "ourshop:nothing"
+        words = read(person, of="task", task="shop.pay")
+        assert "shop.pay goes to queue orders.us." in words
+        assert "Not certain. The application ourshop:nothing can’t be used: ourshop has no nothing." in words
+    finally:
+        for path in ("ourshop:app", "ourshop:nothing"):
+            application(path).close()
 
 
 def test_the_order_that_people_learn_stands_beside_what_celery_does(person: Client, broker: Broker) -> None:

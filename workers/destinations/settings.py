@@ -249,3 +249,5 @@ _READERS: dict[str, Callable[[Any, str], Any]] = {
     "task_protocol": _protocol,
     "task_always_eager": lambda value, path: bool(value),
 }
+SETTINGS = tuple(_READERS)
+"""The names of all settings that decide where tasks go."""

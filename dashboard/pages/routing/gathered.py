@@ -14,6 +14,7 @@ from brokers.queries import Page
 from brokers.routing.definitions import Right
 from brokers.scope import Scope
 from dashboard import formatting, health
+from dashboard.celery_app import with_application
 from dashboard.consumption import consumers_by_queue
 from dashboard.explanations import UNKNOWN_SLOTS, Place, Slots, topology_of, workers_behind
 from dashboard.rows.workers import free_slots
@@ -51,7 +52,7 @@ def known_of(scope: Scope, broker: Broker, vhost: str, task: str) -> Known:
     """What is known of a task: configurations, its attributes, where the last one was really sent."""
     last = worker_queries.last_sent(scope, broker.pk, vhost, task)
     sent = Sent(last.pk, last.uuid, last.sent_at, last.queue, last.exchange, last.routing_key) if last and last.sent_at else None
-    return msgspec.structs.replace(tellers(scope, broker, vhost).known(task), sent=sent)
+    return with_application(msgspec.structs.replace(tellers(scope, broker, vhost).known(task), sent=sent), task)
 
 
 def _rights(scope: Scope, broker: Broker, vhost: str) -> tuple[Right, ...] | None:
