@@ -77,7 +77,7 @@ def story(message: Message, outcome: Outcome, after: Sequence[Afterwards], near:
         told.append("The broker closes the channel, and nothing is routed.")
     elif not outcome.queues and not outcome.doubts:
         told += [f"Nearest miss, {destination}: {why}." for destination, why in near[:2]]
-        told.append("The message is dropped, or returned as NO_ROUTE if it was published as mandatory.")
+        told.append("The broker drops it without an error; a producer that publishes with mandatory gets it back (NO_ROUTE).")
     told += [sentence for one in after[:3] for sentence in _afterwards(one)]
     return " ".join(told)
 

@@ -130,7 +130,7 @@ def test_a_user_who_may_not_write_there_is_told_so(person: Client, broker: Broke
 def test_why_a_task_went_to_celery_and_not_to_my_queue(person: Client, broker: Broker) -> None:
     words = read(person, of="task", task="shop.pay")
     assert "shop.pay goes to queue celery." in words
-    assert "Nothing else names a queue, so the setting task_default_queue gives queue 'celery'" in words
+    assert "Neither the call nor the task's class nor a route names a queue, so the default counts: task_default_queue gives queue 'celery'" in words
     assert "Not certain. The settings of the application that sends" in words
     routed = read(person, of="task", task="shop.pay", conf=json.dumps({"task_routes": {"shop.*": {"queue": "orders.eu"}}}))
     assert "shop.pay goes to queue orders.eu." in routed
@@ -203,14 +203,15 @@ def test_arguments_and_other_options_of_the_call_are_asked_about_too(person: Cli
 def test_why_my_routing_key_is_ignored(person: Client, broker: Broker) -> None:
     words = read(person, of="task", task="shop.pay", task_routing_key="order.new.eu", conf="{}")
     assert "shop.pay goes to queue celery." in words
-    assert "The call gives routing_key 'order.new.eu', which is ignored, because a direct exchange was not named with it" in words
+    assert "The call gives routing_key 'order.new.eu', which is ignored: no exchange is named beside it, so Celery sends straight to the queue" in words
 
 
 def test_why_a_message_was_published_but_not_routed(person: Client, broker: Broker) -> None:
     words = read(person, exchange="shop.orders", routing_key="Order.new.de")
     assert "No queue gets it from exchange shop.orders with Order.new.de: no binding matches and the exchange has no alternate." in words
     assert "It ends in no queue" in words
-    assert "returned if it was published as mandatory" in words or "returns it if it was published as mandatory" in words
+    assert "The broker drops it without an error." in words
+    assert "publishes with mandatory gets it back" in words
 
 
 def test_why_a_headers_binding_never_matches(person: Client, broker: Broker) -> None:

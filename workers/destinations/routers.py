@@ -54,6 +54,11 @@ class RouteTable:
         except (ValueError, TypeError) as error:
             raise CeleryRaises(f"{type(error).__name__}: {error}") from None
 
+    @property
+    def names(self) -> list[str]:
+        """The names and globs, in the order of being asked."""
+        return [*self.exact, *(key for key in self.patterns if isinstance(key, str))]
+
     def find(self, name: str, matcher: Matcher) -> tuple[Any, str, list[str]]:
         """Options or None; the entry that matched; the patterns that took too long."""
         slow: list[str] = []

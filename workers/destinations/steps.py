@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from workers.destinations.near_routes import near_routes
+from workers.destinations.routers import RouteTable
 from workers.destinations.sending import DELAYED_EXCHANGE, Sending
 from workers.destinations.terms import plain
 
@@ -36,7 +38,7 @@ class Step(msgspec.Struct, frozen=True):
 
 def tell(way: Sending) -> list[Step]:
     """The steps in Celery's order: settings, options, attributes, routers, defaults, then the queue, then native delay."""
-    return [*_settings(way), *_opaque(way), *_sources(way), *_queue(way), *_delay(way), *_error(way)]
+    return [*_settings(way), *_opaque(way), *_near(way), *_sources(way), *_queue(way), *_delay(way), *_error(way)]
 
 
 def given(way: Sending) -> dict[str, dict[str, Any]]:
@@ -105,6 +107,18 @@ def _opaque(way: Sending) -> list[Step]:
     ]
 
 
+def _near(way: Sending) -> list[Step]:
+    """Routes that nearly fit, where no layer named a queue."""
+    if way.route.answer is not None or not (way.default_added or way.queue_is_default) or way.outcome.error:
+        return []
+    name = way.call.get("route_name") or way.question.task
+    entries = (entry for router in way.question.settings.routers if isinstance(router, dict | list) for entry in RouteTable(router).names)
+    return [
+        Step("router", "task_routes", near.entry, "default", f"The route {near.entry!r} nearly fits the task's name, but does not: {near.why}.")
+        for near in near_routes(entries, name)
+    ]
+
+
 def _sources(way: Sending) -> list[Step]:
     sources, differing = given(way), {one.key for one in differences(way)}
     found = []
@@ -147,7 +161,7 @@ def _whose(way: Sending, layer: str) -> str:
     if layer == "router":
         return f"The route {way.route.entry!r} (task_routes, router {way.route.index + 1}) gives"
     if layer == "default":
-        return "Nothing else names a queue, so the setting task_default_queue gives"
+        return "Neither the call nor the task's class nor a route names a queue, so the default counts: task_default_queue gives"
     return "The call gives" if layer == "option" else "The task's attributes (or task_annotations and settings) give"
 
 
@@ -158,9 +172,9 @@ def _fate(way: Sending, sources: dict[str, dict[str, Any]], key: str) -> tuple[s
     if way.delay is not None and key in ("queue", "exchange", "routing_key"):
         return "delayed", "is set aside by native delayed delivery, which uses the queue's own key"
     if way.shortcut and key == "exchange" and way.merged.get("exchange"):
-        return "queue", "is ignored, because without a routing key a direct destination goes to the default exchange"
+        return "queue", "is ignored: no routing key is named beside it, so Celery sends straight to the queue, by way of the default exchange"
     if way.shortcut and key == "routing_key" and way.merged.get("routing_key"):
-        return "queue", "is ignored, because a direct exchange was not named with it, so the key is the queue's name"
+        return "queue", "is ignored: no exchange is named beside it, so Celery sends straight to the queue, and there the key is the queue's name"
     if key == "queue" and not way.shortcut and way.merged.get("exchange") is not None:
         return winner(sources, "exchange") or "queue", "is only declared: the message goes to the exchange and key that were given"
     return None, ""
