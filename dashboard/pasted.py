@@ -137,13 +137,14 @@ def _is_event(item: JSON) -> bool:
 def _event(item: JSON) -> Pasted:
     found = Pasted(f"A {item['type'][:40]} event of Celery.", task=_text(item.get("name")), uuid=item["uuid"], queue=_text(item.get("queue")))
     if _has_place(item):
-        found.question = _sent_task(item["exchange"], item["routing_key"], found.task, found.uuid)
+        found.question = sent_task(item["exchange"], item["routing_key"], found.task, found.uuid)
     else:
         found.notes = ["Only the event task-sent tells exchange and routing key."]
     return found
 
 
-def _sent_task(exchange: str, key: str, task: str, uuid: str) -> dict[str, Any]:
+def sent_task(exchange: str, key: str, task: str, uuid: str) -> dict[str, Any]:
+    """The question about a task's message as Celery's Python senders write it."""
     headers = {"lang": "py", **({"task": task} if task else {}), "id": uuid}
     return {"exchange": exchange, "routing_key": key, "headers": headers}
 
@@ -180,7 +181,7 @@ def _worker_task(item: JSON) -> Pasted:
     task, uuid = _text(told.get("name", told.get("task"))), _text(told.get("id"))
     found = Pasted("A task that a worker holds, as Celery’s inspect shows it.", task=task, uuid=uuid, redelivered=_truth(place.get("redelivered")))
     if _has_place(place):
-        found.question = _sent_task(place["exchange"], place["routing_key"], task, uuid)
+        found.question = sent_task(place["exchange"], place["routing_key"], task, uuid)
     return found
 
 

@@ -205,6 +205,12 @@ class TaskPage:
             return ""
 
     @property
+    def why_url(self) -> str:
+        """How it came to its queue and worker node, beside where it was predicted to go."""
+        query = {"broker": self.task.broker.name, "vhost": self.task.vhost, "of": "existing", "uuid": self.task.uuid}
+        return f"{reverse('routing')}?{urlencode(query)}"
+
+    @property
     def topics(self) -> list[str]:
         place = (self.task.broker_id, self.task.vhost)
         return [topics.Topic(topics.BROKER, place[0]).name, topics.Topic(topics.TASKS, *place).name]

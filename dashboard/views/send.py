@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_POST
 
-from dashboard import formatting, json_fields, sending
+from dashboard import json_fields, sending
 from dashboard.access import scope_of
 from dashboard.pages.send_page import SendPage, sent_uuid
 from dashboard.shell import Shell
+from dashboard.views import posted
 
 
 @csrf_exempt  # the check is made by _answered, once the body is known to be small enough to be read
 def page(request: HttpRequest) -> HttpResponse:
     """The form; filled in and posted: its problems, or the question before sending. `?part=follow`: the task that was sent."""
-    return _too_large(request) if _size(request) > (settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0) else _answered(request)
+    return _too_large(request, too_large) if (too_large := posted.too_large(request)) else _answered(request)
 
 
 @csrf_protect
@@ -38,7 +38,7 @@ def _answered(request: HttpRequest) -> HttpResponse:
 @require_POST
 def now(request: HttpRequest) -> HttpResponse:
     """Sends once what was confirmed, then shows it on the send page; a form that comes twice sends nothing."""
-    return _too_large(request) if _size(request) > (settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0) else _sent(request)
+    return _too_large(request, too_large) if (too_large := posted.too_large(request)) else _sent(request)
 
 
 @csrf_protect
@@ -61,15 +61,9 @@ def _page(request: HttpRequest) -> SendPage:
     return SendPage(scope_of(request.user), request.user, shell.brokers, shell.broker, shell.vhost, timezone.now())
 
 
-def _size(request: HttpRequest) -> int:
-    length = request.META.get("CONTENT_LENGTH") or "0"
-    return int(length) if str(length).isdigit() else 0
-
-
-def _too_large(request: HttpRequest) -> HttpResponse:
+def _too_large(request: HttpRequest, why: str) -> HttpResponse:
     """The form again, empty: what was posted is not even read."""
     shown = _page(request)
-    came, limit = formatting.data_size(_size(request)), formatting.data_size(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
-    words = f"The form came with {came}; at most {limit} are read, and {json_fields.LARGEST_CHARACTERS:,} characters of arguments. Nothing was sent."
+    words = f"{why}, and {json_fields.LARGEST_CHARACTERS:,} characters of arguments. Nothing was sent."
     shown.problems = {"args": [words]}
     return render(request, "send/index.html", {"page": shown, "now": shown.now, "topics": shown.topics}, status=413)

@@ -8,7 +8,12 @@ from playwright.sync_api import Page, expect
 from script.screenshots import serious
 from tests.browser.conftest import DESKTOP, PHONE, OpenContext, Stack, Watch
 
-WHY = ("/routing/", "/routing/?exchange=orders&routing_key=order.new.us&expected=reports", "/routing/?of=task&task=shop.pay&task_routing_key=x")
+WHY = (
+    "/routing/",
+    "/routing/?exchange=orders&routing_key=order.new.us&expected=reports",
+    "/routing/?of=task&task=shop.pay&task_routing_key=x",
+    "/routing/?of=existing&look_in=mail",
+)
 WATCHED = ("/", "/queues/", "/exchanges/", "/workers/", "/workers/?view=table", "/workers/?group=queue", "/tasks/")
 LISTS = (*WATCHED, "/send/", "/glossary/", "/password/change/", *WHY)
 MISSING = "/queues/4711000/"

@@ -13,12 +13,13 @@ from django.urls import reverse
 from brokers.models import Broker
 from brokers.scope import Scope
 from dashboard.live import topics
+from dashboard.pages.routing.existing import ExistingWay
 from dashboard.pages.routing.message import MessageWay
 from dashboard.pages.routing.task import TaskWay
 from dashboard.pages.routing.way import Way
 from dashboard.pages.routing.where import Where
 
-WAYS: tuple[type[Way], ...] = (TaskWay, MessageWay)
+WAYS: tuple[type[Way], ...] = (TaskWay, MessageWay, ExistingWay)
 USUAL = MessageWay
 PLACES_SHOWN = 8
 
