@@ -1,4 +1,4 @@
-"""The way "Something that exists" without a script: a task by its id, a pasted message, a queue to look into; prediction beside fact."""
+"""The way "Paste, or look up a task id" without a script: a task by its id, a pasted message, a queue to look into; prediction beside fact."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def paste(person: Client, value: Any, status: int = 200, **beside: str) -> str:
 
 def test_the_way_is_offered_with_its_three_forms(person: Client, broker: Broker) -> None:
     source = person.get("/routing/?broker=prod&vhost=%2F&of=existing").content.decode()
-    assert 'aria-current="true">Something that exists</a>' in source
+    assert "Paste, or look up a task id</a>" in source
     assert 'id="uuid"' in source and 'id="pasted"' in source and 'id="look_in"' in source
     assert 'id="answer"' not in source
 

@@ -1,4 +1,4 @@
-"""The way "Something that exists": a task by its id, a message that was pasted, or a queue to look into; and prediction beside fact."""
+"""The way "Paste, or look up a task id", for what exists: a task by its id, a message that was pasted, or a queue to look into; and prediction beside fact."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ import msgspec
 from django.urls import reverse
 
 from brokers import queries as broker_queries
-from brokers.errors import NotRecorded
-from dashboard import explanations, formatting, json_fields, pasted, prediction_and_fact, task_states
-from dashboard.pages.routing import gathered
+from dashboard import explanations, json_fields, pasted, prediction_and_fact, task_states
+from dashboard.pages.routing.facts import facts_of
 from dashboard.pages.routing.task import TaskWay
 from dashboard.pages.routing.way import Way
 from dashboard.pages.routing.where import Where
 from dashboard.pasted import Pasted
 from dashboard.prediction_and_fact import Row
+from dashboard.routing_story.plain import plain
 from dashboard.routing_story.story import Story, story
+from dashboard.routing_story.words import Span
 from workers import queries
 from workers.errors import AmbiguousTask
 from workers.models import Task
@@ -40,7 +41,7 @@ class ExistingWay(Way):
     """`told` is what was pasted, `task` the stored task it is about, `story` the broker's part, `asked_of_celery` Celery's where only the task's name is known.
     `missing` says why there is nothing to explain; `then` what the bindings of the time of sending made of it."""
 
-    of, word = "existing", "Something that exists"
+    of, word, icon = "existing", "Paste, or look up a task id", "copy"
     form_template, answer_template = "routing/_existing_form.html", "routing/_existing.html"
     FIELDS = ("uuid", "pasted", "queue", "look_in")
     FIRST = "pasted"
@@ -66,6 +67,14 @@ class ExistingWay(Way):
         if len(self.values["pasted"]) > LONGEST_IN_AN_ADDRESS:
             changed.setdefault("pasted", "")
         return super().address(broker, vhost, **changed)
+
+    @property
+    def summary(self) -> list[Span]:
+        """A pasted message counts before a task id, that before a queue to look into."""
+        if self.values["pasted"].strip():
+            return [Span("A pasted message")]
+        uuid = self.values["uuid"].strip()
+        return [Span("Task "), Span(uuid, code=True)] if uuid else [Span("A message of "), Span(self.values["look_in"].strip(), code=True)]
 
     def explain(self) -> None:
         if self.values["pasted"].strip():
@@ -119,29 +128,8 @@ class ExistingWay(Way):
         if told is not None and told.routed is not None:
             self.facts.append(real.routed_to(predicted, told.routed))
         if self.task is not None:
-            self._add_facts_of(self.task, self._predicted_then(self.task, question, predicted))
-
-    def _predicted_then(self, task: Task, question: JSON, now: list[str]) -> list[str]:
-        """Where the bindings of the time of sending led, those of now where that is not recorded or led nowhere: the sender may have made the queue."""
-        try:
-            place = gathered.place(self.where.scope, self.where.broker, self.where.vhost, self.where.now, task.sent_at) if task.sent_at else None
-        except NotRecorded:
-            place = None
-        then: list[str] = explanations.explain_message(place, question)["queues"] if place else []
-        if not then or then == now:
-            return now
-        at, named = formatting.moment_text(task.sent_at, self.where.now), prediction_and_fact.named
-        self.then = f"When it was sent, at {at}, the bindings led it to {named(then)}. By those of now, which are explained here, it goes to {named(now)}."
-        return then
-
-    def _add_facts_of(self, task: Task, predicted: list[str]) -> None:
-        where = self.where
-        if task.queue is not None:
-            self.facts.append(prediction_and_fact.sent_for(predicted, task.queue))
-        worker = queries.worker(where.scope, where.broker.pk, where.vhost, task.worker) if task.worker else None
-        consumes = None if worker is None or worker.queues is None else [str(one.get("name")) for one in worker.queues]
-        behind = {queue: [one.hostname for one in found] for queue, found in where.place.workers.items()}
-        self.facts.append(prediction_and_fact.taken_by(predicted, behind, task.worker, consumes))
+            rows, self.then = facts_of(self.where, self.task, question, predicted)
+            self.facts += rows
 
     def _ask_celery(self, name: str, question: JSON) -> None:
         """The way of a task of that name, as far as it can be said without the message: by Celery's own layers."""
@@ -165,6 +153,11 @@ class ExistingWay(Way):
         except AmbiguousTask as error:
             return [Elsewhere(broker, vhost, self.address(broker, vhost)) for broker, vhost in error.places]
         return [Elsewhere(found.broker.name, found.vhost, self.address(found.broker.name, found.vhost))] if found else []
+
+    @property
+    def plain(self) -> str:
+        """The broker's part as text, to copy."""
+        return plain(self.story.headline, self.story.says, self.story) if self.story else ""
 
     @property
     def form_address(self) -> str:

@@ -1,0 +1,37 @@
+"""A stored task's prediction beside what its events tell: the queue it was sent for, the worker node that took it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from brokers.errors import NotRecorded
+from dashboard import explanations, formatting, prediction_and_fact
+from dashboard.pages.routing import gathered
+from dashboard.pages.routing.where import Where
+from dashboard.prediction_and_fact import Row
+from workers import queries
+from workers.models import Task
+
+
+def facts_of(where: Where, task: Task, question: Mapping[str, Any], now: list[str]) -> tuple[list[Row], str]:
+    """(prediction beside fact, a sentence on bindings that have changed since it was sent or ""). `now` are the queues it would reach now."""
+    predicted, changed = _then(where, task, question, now)
+    rows = [] if task.queue is None else [prediction_and_fact.sent_for(predicted, task.queue)]
+    worker = queries.worker(where.scope, where.broker.pk, where.vhost, task.worker) if task.worker else None
+    consumes = None if worker is None or worker.queues is None else [str(one.get("name")) for one in worker.queues]
+    behind = {queue: [one.hostname for one in found] for queue, found in where.place.workers.items()}
+    return [*rows, prediction_and_fact.taken_by(predicted, behind, task.worker, consumes)], changed
+
+
+def _then(where: Where, task: Task, question: Mapping[str, Any], now: list[str]) -> tuple[list[str], str]:
+    """Where the bindings of the time of sending led; those of now where that is not recorded or led nowhere, since the sender may have made the queue."""
+    try:
+        place = gathered.place(where.scope, where.broker, where.vhost, where.now, task.sent_at) if task.sent_at else None
+    except NotRecorded:
+        place = None
+    then: list[str] = explanations.explain_message(place, question)["queues"] if place else []
+    if not then or then == now:
+        return now, ""
+    at, named = formatting.moment_text(task.sent_at, where.now), prediction_and_fact.named
+    return then, f"When it was sent, at {at}, the bindings led it to {named(then)}. By those of now, which are explained here, it goes to {named(now)}."
