@@ -82,10 +82,21 @@ def story(message: Message, outcome: Outcome, after: Sequence[Afterwards], near:
     return " ".join(told)
 
 
+def lasting(milliseconds: int) -> str:
+    """A length of time as exactly as it was given, in the largest unit that fits.
+
+    >>> lasting(21_600_000), lasting(90_000), lasting(1500)
+    ('6 h', '90 s', '1,500 ms')
+    """
+    sizes = (("h", 3_600_000), ("min", 60_000), ("s", 1000))
+    unit, size = next(((unit, size) for unit, size in sizes if milliseconds and milliseconds % size == 0), ("ms", 1))
+    return f"{milliseconds // size:,} {unit}"
+
+
 def _afterwards(one: Afterwards) -> list[str]:
     told = []
     if one.ttl_ms is not None:
-        told.append(f"In {one.queue} it expires after {one.ttl_ms:,} ms.")
+        told.append(f"In {one.queue} it expires after {lasting(one.ttl_ms)}.")
     if one.max_length == 0:
         told.append(f"{one.queue} holds no message at all: its length limit is 0.")
     dead = one.dead_letter

@@ -326,3 +326,18 @@ def test_a_moment_that_cannot_be_told_of_is_said_at_its_field(person: Client, br
 
 def test_now_is_a_moment_too(person: Client, broker: Broker) -> None:
     assert "Certain, from the bindings of " in read(person, exchange="shop.orders", routing_key="order.new.us", at="now")
+
+
+def test_a_task_can_be_sent_from_its_answer(person: Client, broker: Broker) -> None:
+    source = page(person, of="task", task="shop.pay", queue="orders.eu", args="[1]", options='{"countdown": 5, "headers": {"a": 1}}')
+    address = html.unescape(source.split('aria-labelledby="send-title"')[1].split('href="')[1].split('"')[0])
+    assert address == "/send/?broker=prod&vhost=%2F&task=shop.pay&args=%5B1%5D&countdown=5&queue=orders.eu"
+    form = person.get(address).content.decode()
+    assert 'value="shop.pay"' in form
+    assert 'value="orders.eu"' in form
+
+
+def test_what_celery_refuses_is_marked_in_the_list(person: Client, broker: Broker) -> None:
+    source = page(person, of="task", task="shop.pay", queue="nowhere", conf='{"task_create_missing_queues": false}')
+    assert "QueueNotFound" in source
+    assert '<li data-level="critical"><span class="story-mark">' in source

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
+from django.urls import reverse
 
-from dashboard import task_explanations
+from dashboard import send_form, task_explanations
 from dashboard.pages.routing import gathered
 from dashboard.pages.routing.way import Way
 from dashboard.routing_story import task_sources
@@ -54,6 +56,13 @@ class TaskWay(Way):
         return plain(self.task.headline, [Span(unknown)], self.story, self.task.lines)
 
     @property
+    def send_address(self) -> str:
+        """The send page with this task filled in."""
+        values = {"task": self.values["task"].strip(), "args": self.values["args"], "kwargs": self.values["kwargs"], **self._options()}
+        filled = {name: str(value) for name, value in values.items() if name in send_form.TEXTS and value not in (None, "")}
+        return f"{reverse('send')}?{urlencode({'broker': self.where.broker.name, 'vhost': self.where.vhost, **filled})}"
+
+    @property
     def more(self) -> bool:
         """Whether a field that is folded away at first holds something."""
         return any(self.values[name].strip() for name in ("options", "args", "kwargs", "conf"))
@@ -85,11 +94,15 @@ class TaskWay(Way):
             self.story = story(answer["broker"], where.page_of)
 
     def _question(self) -> dict[str, Any]:
+        asked = {"conf": self.json("conf"), "args": self.json("args", list), "kwargs": self.json("kwargs"), "options": self._options()}
+        return {"task": self.values["task"].strip(), **asked}
+
+    def _options(self) -> dict[str, Any]:
+        """Those of the call, from fields of their own and from JSON."""
         options = self.json("options") or {}
         for option, field in _OWN_FIELDS.items():
             if value := self.values[field].strip():
                 if option in options:
                     self.problems.setdefault("options", []).append(f"{option} has a field of its own, which is filled in too. Keep one of them.")
                 options[option] = value
-        asked = {"conf": self.json("conf"), "args": self.json("args", list), "kwargs": self.json("kwargs"), "options": options}
-        return {"task": self.values["task"].strip(), **asked}
+        return options
