@@ -75,9 +75,9 @@ def _replace(contents: Contents, change: BindingReplaced, path: str) -> Contents
     old, new = _found(contents, change.chosen, path), change.binding
     if change.keeps_arguments:
         new = msgspec.structs.replace(old, routing_key=new.routing_key)
-    same = identity(new)
-    kept = [new if one is old else one for one in contents.bindings if one is old or identity(one) != same]
-    return msgspec.structs.replace(contents, bindings=tuple(kept))
+    same, kept = identity(new), [new if one is old else one for one in contents.bindings]
+    again = [one for one in kept if identity(one) == same][1:]  # RabbitMQ keeps one of equal bindings
+    return msgspec.structs.replace(contents, bindings=tuple(one for one in kept if not any(one is other for other in again)))
 
 
 def _must_exist(contents: Contents, binding: Bound, path: str) -> None:

@@ -37,7 +37,7 @@ def story(answer: JSON, address: Address, expected: str = "") -> Story:
     return Story(
         level=level,
         headline=spans(headline),
-        says=spans(answer["text"] if headline == answer["reason"] else f"{answer['reason']} {answer['text'].removeprefix(answer['reason'])}".strip()),
+        says=spans(_says(answer, headline)),
         certain=answer["certain"],
         stops=[stop(step, address, passed) for step in answer["steps"]],
         ends=[end(one, address) for one in queues],
@@ -45,6 +45,12 @@ def story(answer: JSON, address: Address, expected: str = "") -> Story:
         risks=gathered([risk for one in queues for risk in risks(one)]),
         drawing=drawn(taken) if taken else None,
     )
+
+
+def _says(answer: JSON, headline: str) -> str:
+    """The rest of the answer in sentences; nothing is said twice."""
+    rest = answer["text"].removeprefix(answer["reason"]).strip()
+    return rest if headline == answer["reason"] else f"{answer['reason']} {rest}".strip()
 
 
 def _headline(answer: JSON, expected: str) -> tuple[str, str]:
