@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import msgspec
 
 from brokers.routing import reach, reach_words
+from brokers.routing.fields import InvalidQuestion
 from brokers.routing.route import route
 from brokers.routing.virtual_host import VirtualHostRouter
 from brokers.routing.words import names
@@ -64,8 +65,11 @@ def of_worker(place: Place, hostname: str, consumed: Sequence[str], tellers: Tel
 
 
 def of_task(place: Place, task: str, known: Known) -> JSON:
-    """The queues on a task's way that nobody consumes, those of its dead letters among them."""
+    """The queues on a task's way that nobody consumes, those of its dead letters among them. Raises InvalidQuestion if it can be no task's name."""
     told = explain_live_task(place, {"task": task}, known)
+    kind, _, why = str(told["error"] or "").partition(": ")
+    if kind == "BadQuestion":
+        raise InvalidQuestion("task", why.partition(" ")[2])
     after = told["broker"]["after"] if told["broker"] else []
     waiting = [_waiting(one["queue"], None) for one in after if one["consumers"] == 0]
     letters = {(end, one["queue"]) for one in after for end in (one["dead_letter"] or {}).get("queues", ())}

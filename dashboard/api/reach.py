@@ -10,6 +10,9 @@ from django.utils import timezone
 from ninja import Query, Router, Schema
 from pydantic import Field
 
+from brokers.models import Broker
+from brokers.routing.fields import InvalidQuestion
+from brokers.scope import Scope
 from dashboard import reach
 from dashboard.api.asked import Name, broker_named, scope
 from dashboard.api.errors import ERRORS, invalid, not_found
@@ -109,14 +112,21 @@ def reached(request: HttpRequest, asked: Query[ReachAsked]) -> Any:
     seen, broker = scope(request), broker_named(request, asked.broker)
     if asked.vhost not in gathered.vhost_names(seen, broker):
         raise not_found(f"Broker {broker.name} has no virtual host {asked.vhost}.", "vhost")
+    try:
+        return _plain(_answer(seen, broker, asked))
+    except InvalidQuestion as error:
+        raise invalid(error.field, error) from error
+
+
+def _answer(seen: Scope, broker: Broker, asked: ReachAsked) -> dict[str, Any]:
     place, tellers = gathered.place(seen, broker, asked.vhost, timezone.now()), gathered.tellers(seen, broker, asked.vhost)
     if asked.task is not None:
         return reach.of_task(place, asked.task, gathered.known_of(seen, broker, asked.vhost, asked.task))
     if asked.worker is not None:
-        return _plain(reach.of_worker(place, asked.worker, _consumed(asked.worker, tellers), tellers))
+        return reach.of_worker(place, asked.worker, _consumed(asked.worker, tellers), tellers)
     if asked.queue not in {queue.name for queue in place.topology.queues}:
         raise not_found(f"There is no queue {asked.queue} in virtual host {asked.vhost}.", "queue")
-    return _plain(reach.of_queue(place, asked.queue or "", tellers))
+    return reach.of_queue(place, asked.queue or "", tellers)
 
 
 def _consumed(hostname: str, tellers: Tellers) -> list[str]:

@@ -13,6 +13,7 @@ WHY = (
     "/routing/?exchange=orders&routing_key=order.new.us&expected=reports",
     "/routing/?of=task&task=shop.pay&task_routing_key=x",
     "/routing/?of=existing&look_in=mail",
+    "/routing/?of=reach&queue=mail",
 )
 WATCHED = ("/", "/queues/", "/exchanges/", "/workers/", "/workers/?view=table", "/workers/?group=queue", "/tasks/")
 LISTS = (*WATCHED, "/send/", "/glossary/", "/password/change/", *WHY)

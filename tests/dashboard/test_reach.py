@@ -121,3 +121,8 @@ def test_a_queue_that_celery_would_bind_when_it_sends_counts_as_bound() -> None:
 def test_a_missing_queue_is_named() -> None:
     with pytest.raises(InvalidQuestion):
         reach.of_queue(place(), "nope", TELLERS)
+
+
+def test_a_name_that_no_task_can_have_is_refused() -> None:
+    with pytest.raises(InvalidQuestion, match="task: must be the task's name"):
+        reach.of_task(place(), "t" * 1001, Known((), {}))

@@ -15,11 +15,12 @@ from brokers.scope import Scope
 from dashboard.live import topics
 from dashboard.pages.routing.existing import ExistingWay
 from dashboard.pages.routing.message import MessageWay
+from dashboard.pages.routing.reach import ReachWay
 from dashboard.pages.routing.task import TaskWay
 from dashboard.pages.routing.way import Way
 from dashboard.pages.routing.where import Where
 
-WAYS: tuple[type[Way], ...] = (TaskWay, MessageWay, ExistingWay)
+WAYS: tuple[type[Way], ...] = (TaskWay, MessageWay, ExistingWay, ReachWay)
 USUAL = MessageWay
 PLACES_SHOWN = 8
 
