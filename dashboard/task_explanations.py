@@ -81,12 +81,14 @@ def destination(place: Place, told: Mapping[str, Any], known: Known) -> Destinat
     asked = {name: value for name, value in told.items() if name not in _NOT_CELERYS} | {"predeclare": predeclared(place.topology)}
     if asked.get("conf") is not None:
         return _by_given(asked, known)
-    if not known.told:
-        return _by_defaults(asked, known)
     try:
-        return _by_told(asked, known)
+        return _by_known(asked, known)
     except RouterUnavailable as error:
         return destination(place, told, _without_routers(known, error))
+
+
+def _by_known(asked: JSON, known: Known) -> Destination:
+    return _by_told(asked, known) if known.told else _by_defaults(asked, known)
 
 
 def _without_routers(known: Known, error: RouterUnavailable) -> Known:
@@ -113,6 +115,8 @@ def _by_told(asked: JSON, known: Known) -> Destination:
     used, *others = known.told
     question = _under(asked, used)
     answer = explain_task.answer(question, used.routers)
+    if unread := _unread(answer, asked, used):
+        return _by_known(asked, msgspec.structs.replace(known, told=others, troubles=[*known.troubles, unread]))
     unknown = [*known.troubles, *(gap.text for gap in used.live.gaps if _matters(gap, answer, question))]
     if isinstance(asked.get("task"), str) and asked["task"] not in used.live.tasks:
         unknown.append(TASK_UNKNOWN)
@@ -121,6 +125,15 @@ def _by_told(asked: JSON, known: Known) -> Destination:
     if used.source == "worker" and (sent is None or not sent["agrees"]):
         unknown.append(SENDER_UNKNOWN)
     return Destination(answer, question, unknown, _configuration(used.source, _source(used), used), sent, used.routers)
+
+
+def _unread(answer: explain_task.Answer, asked: JSON, told: Told) -> str:
+    """Why a configuration that was told can't be used: nothing that the asker could mend. "" where that is not the error."""
+    kind, _, why = (answer.error or "").partition(": ")
+    if kind != "BadQuestion" or not (why.startswith("conf") or (isinstance(asked.get("task"), str) and why.startswith("task.attributes"))):
+        return ""
+    whose = "application" if told.source == "application" else "worker node"
+    return f"What {whose} {told.name} told of its configuration can’t be used: {why}."
 
 
 def _configuration(source: str, text: str, told: Told | None = None) -> JSON:

@@ -7,11 +7,15 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from brokers.topology import BindingDefinition, ExchangeDefinition, QueueDefinition, Topology
 from dashboard.explanations import Place
 from dashboard.task_configuration import Sent, Tellers, Told
 from dashboard.task_explanations import AGREED, CONF_UNKNOWN, SENDER_UNKNOWN, TASK_UNKNOWN, explain_live_task
+from workers import routing_settings
+from workers.destinations.settings import OLD_NAMES, SETTINGS
 from workers.live_configuration import LiveConfiguration
 from workers.router_functions import RouterUnavailable
 
@@ -33,16 +37,19 @@ class Node(msgspec.Struct):
         return [{"name": name, "attributes": attributes} for name, attributes in self.tasks.items()]
 
 
+TOPOLOGY = Topology(
+    "/",
+    (ExchangeDefinition("", "direct"), ExchangeDefinition("media", "topic")),
+    tuple(QueueDefinition(name, "classic") for name in QUEUES),
+    (BindingDefinition("media", "feeds", "queue", "feed.#", {}),),
+    (),
+)
+PLACE = Place(TOPOLOGY, "4.0.5", dict.fromkeys(QUEUES, 1), {})
+
+
 @pytest.fixture
 def place() -> Place:
-    topology = Topology(
-        "/",
-        (ExchangeDefinition("", "direct"), ExchangeDefinition("media", "topic")),
-        tuple(QueueDefinition(name, "classic") for name in QUEUES),
-        (BindingDefinition("media", "feeds", "queue", "feed.#", {}),),
-        (),
-    )
-    return Place(topology, "4.0.5", dict.fromkeys(QUEUES, 1), {})
+    return PLACE
 
 
 def explained(place: Place, *nodes: Node, sent: Sent | None = None, **asked: Any) -> dict[str, Any]:
@@ -187,3 +194,30 @@ def test_an_application_that_gives_no_answer_is_replaced_by_what_workers_told(pl
     assert (answer["queue"], answer["configuration"]["name"]) == ("mail", "a@web-1")
     assert answer["unknown"][0] == "The application proj.celery:app gave no answer."
     assert asked_application(place, silent)["configuration"]["source"] == "defaults"
+
+
+def test_a_configuration_that_cannot_be_used_is_no_fault_of_the_asker(place: Place) -> None:
+    odd = Node("a@web-1", {"task_queues": [{"name": "mail", "max_length": "many"}]}, PAYS)
+    answer = explained(place, odd)
+    assert (answer["queue"], answer["configuration"]["source"]) == ("celery", "defaults")
+    assert answer["unknown"][0].startswith("What worker node a@web-1 told of its configuration can’t be used: conf.task_queues[0].$queue.max_length")
+    assert explained(place, odd, Node("b@web-1", ROUTED, PAYS))["configuration"]["name"] == "b@web-1"
+
+
+NAMES = ("name", "queue", "exchange", "routing_key", "shop.pay", "shop.*", "*", "$queue", "$regex", "$router", "$broadcast", "type", "bindings", "priority")
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 5) | st.sampled_from(["", "mail", MASK, "re.compile('(', re.X)", "<function f>", "*", "topic"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["name", "queue", "exchange", "routing_key", "shop.pay", "shop.*", "*", "$queue", "$regex", "$router", "type"]), inner
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(st.sampled_from([*SETTINGS, *OLD_NAMES, "CELERY_TASK_QUEUES"]), JSON_VALUES, max_size=4))
+def test_whatever_a_worker_tells_there_is_an_answer(conf: dict[str, Any]) -> None:
+    answer = explained(PLACE, Node("a@web-1", routing_settings.kept(conf), PAYS))
+    assert not (answer["error"] or "").startswith("BadQuestion")

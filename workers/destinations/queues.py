@@ -80,6 +80,8 @@ class Queues:
 def _from_table(name: str, told: dict[str, Any]) -> Queue:
     """The old form {"name": {"exchange": …, "exchange_type": …, "binding_key": …}}: Queues.add_compat and kombu Queue.from_dict."""
     path = f"conf.task_queues.{name}"
+    if "name" in told:
+        raise CeleryRaises("TypeError: Queues.add_compat() got multiple values for argument 'name'")
     key = told.get("routing_key", told.get("binding_key"))
     key = name if key is None else key
     binding_key = told.get("binding_key") or key

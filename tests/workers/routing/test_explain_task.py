@@ -209,3 +209,8 @@ def test_the_topology_after_the_senders_declarations_is_handed_on():
     found = answer({"conf": {"task_queues": [TOPIC]}, "task": "x", "options": {"queue": "feeds"}}).existing
     assert found.exchanges["media"].type == "topic"
     assert found.bindings == [{"source": "media", "destination": "feeds", "routing_key": "feed.#", "arguments": {}, "destination_type": "queue"}]
+
+
+def test_a_name_inside_of_a_table_of_queues_is_celerys_error():
+    found = explain({"conf": {"task_queues": {"mail": {"name": "post"}}}, "task": {"name": "shop.mail"}})
+    assert (found["error"], found["certain"]) == ("TypeError: Queues.add_compat() got multiple values for argument 'name'", True)
