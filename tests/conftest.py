@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import tempfile
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -20,6 +21,11 @@ class TestNode(RabbitNode):
     """A private node with what tests ask of it."""
 
     __test__ = False  # not a class of tests
+
+    @cached_property
+    def version(self) -> str:
+        """RabbitMQ's, as in "3.10.8"."""
+        return str(self.api("GET", "overview")["rabbitmq_version"])
 
     def new_vhost(self) -> str:
         """The name of a virtual host that nobody else uses, where the node's user may do everything."""

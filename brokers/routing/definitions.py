@@ -91,10 +91,7 @@ def of_topology(topology: Topology, rights: tuple[Right, ...] | None = None, rig
 
 def _vhost(definitions: Mapping[str, Any], asked: str | None, path: str) -> str | None:
     """The virtual host to look in: the one asked for, or the only one that objects name; None where they name none."""
-    found: set[str] = set()
-    for name in ("exchanges", "queues", "bindings"):
-        items = definitions.get(name)
-        found |= {item["vhost"] for item in (items if isinstance(items, list) else ()) if isinstance(item, Mapping) and isinstance(item.get("vhost"), str)}
+    found = _named_vhosts(definitions, "exchanges", "queues", "bindings") or _named_vhosts(definitions, "policies", "parameters")
     listed = definitions.get("vhosts")
     known = found | {item["name"] for item in (listed if isinstance(listed, list) else ()) if isinstance(item, Mapping) and isinstance(item.get("name"), str)}
     if asked is None:
@@ -104,6 +101,12 @@ def _vhost(definitions: Mapping[str, Any], asked: str | None, path: str) -> str 
     if known and asked not in known:
         raise InvalidQuestion("vhost", f'there is no virtual host "{asked}" in {path}; there are {", ".join(sorted(known)[:10])}')
     return asked
+
+
+def _named_vhosts(definitions: Mapping[str, Any], *names: str) -> set[str]:
+    """The virtual hosts that rows under these names are of. In an export of one virtual host only policies and parameters name it (RabbitMQ 3.10.8)."""
+    listed = [definitions[name] for name in names if isinstance(definitions.get(name), list)]
+    return {item["vhost"] for items in listed for item in items if isinstance(item, Mapping) and isinstance(item.get("vhost"), str)}
 
 
 def _of_vhost(definitions: Mapping[str, Any], name: str, dot: str, vhost: str | None) -> list[tuple[Mapping[str, Any], str]]:

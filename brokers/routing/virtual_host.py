@@ -94,16 +94,21 @@ class VirtualHostRouter:
         return cls(of_topology(topology, rights, rights_unknown), version)
 
     def alternate(self, name: str) -> tuple[str | None, Effective]:
-        """The alternate exchange, and the policy's part in it. An alternate `""` does nothing, so it is None here."""
+        """The alternate exchange, None if none is asked, and the policy's part in it.
+
+        An alternate `""` is the default exchange, none of whose bindings is asked there; but a policy may give that an alternate in its turn (seen: 3.10.8).
+        """
         if name not in self._alternates:
-            exchange = self.exchanges[name]
-            if "alternate-exchange" in exchange.arguments:
-                found = Effective(exchange.arguments)
-            else:
-                found = effective(name, {}, self.policies, (), self.patterns, "exchange")
+            arguments = self.exchanges[name].arguments
+            found = Effective(arguments) if "alternate-exchange" in arguments else self._exchange_policy(name)
+            if found.settings.get("alternate-exchange") == "":
+                found = self._exchange_policy("")
             named = found.settings.get("alternate-exchange")
             self._alternates[name] = (named if isinstance(named, str) and named else None, found)
         return self._alternates[name]
+
+    def _exchange_policy(self, name: str) -> Effective:
+        return effective(name, {}, self.policies, (), self.patterns, "exchange")
 
     def queue_settings(self, name: str) -> Effective:
         """What arguments, policy and operator policy come to, by key without `x-`."""

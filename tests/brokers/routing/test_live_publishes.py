@@ -7,10 +7,10 @@ import random
 from typing import Any
 
 import pytest
-from kombu import Connection, Producer
 
 from brokers.routing.questions import answer_in
 from brokers.routing.virtual_host import VirtualHostRouter
+from tests.brokers.routing.publishing import connected, declare, different, publish
 from tests.conftest import TestNode
 
 PUBLISHES = 200
@@ -54,18 +54,6 @@ def topology(rng: random.Random) -> dict[str, list[dict[str, Any]]]:
     return {"exchanges": exchanges, "queues": queues, "bindings": list(bindings.values())}
 
 
-def declare(channel: Any, made: dict[str, list[dict[str, Any]]]) -> None:
-    for exchange in made["exchanges"]:
-        channel.exchange_declare(exchange["name"], exchange["type"], durable=True, auto_delete=False, arguments=exchange["arguments"])
-    for queue in made["queues"]:
-        channel.queue_declare(queue["name"], durable=True, auto_delete=False)
-    for binding in made["bindings"]:
-        if binding["destination_type"] == "queue":
-            channel.queue_bind(binding["destination"], binding["source"], binding["routing_key"], arguments=binding["arguments"])
-        else:
-            channel.exchange_bind(binding["destination"], binding["source"], binding["routing_key"], arguments=binding["arguments"])
-
-
 def message(rng: random.Random, made: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
     """Mostly near what is bound, so that half and half reach something."""
     exchange = rng.choice(["", *(each["name"] for each in made["exchanges"])])
@@ -73,40 +61,16 @@ def message(rng: random.Random, made: dict[str, list[dict[str, Any]]]) -> dict[s
     return {"exchange": exchange, "routing_key": key, "headers": headers(rng)}
 
 
-def arrived(channel: Any, queues: list[dict[str, Any]]) -> dict[str, set[str]]:
-    """{message id: queues that hold it}; a queue that got it twice fails."""
-    found: dict[str, set[str]] = {}
-    for queue in queues:
-        while (got := channel.basic_get(queue["name"], no_ack=True)) is not None:
-            holders = found.setdefault(got.properties["message_id"], set())
-            assert queue["name"] not in holders
-            holders.add(queue["name"])
-    return found
-
-
 @pytest.mark.parametrize("seed", [7, 2026])
 def test_two_hundred_random_messages_arrive_where_they_were_predicted(rabbitmq: TestNode, vhost: str, seed: int) -> None:
     rng = random.Random(seed)
     made = topology(rng)
-    with Connection(rabbitmq.amqp_url(vhost), transport_options={"confirm_publish": True}) as connection:
-        channel = connection.default_channel
-        declare(channel, made)
-        returned: set[str] = set()
-        producer = Producer(channel, on_return=lambda exception, exchange, key, sent: returned.add(sent.properties["message_id"]))
-        asked = {str(number): message(rng, made) for number in range(PUBLISHES)}
-        for number, one in asked.items():
-            options = {"exchange": one["exchange"], "routing_key": one["routing_key"], "headers": one["headers"], "message_id": number}
-            producer.publish(b"", mandatory=True, content_type="text/plain", content_encoding="binary", **options)
-        found = arrived(channel, made["queues"])
-    definitions = rabbitmq.api("GET", f"definitions/{vhost}")
-    router = VirtualHostRouter.from_definitions(definitions, rabbitmq.api("GET", "overview")["rabbitmq_version"])
+    asked = {str(number): message(rng, made) for number in range(PUBLISHES)}
+    with connected(rabbitmq, vhost) as connection:
+        declare(rabbitmq, vhost, connection, made)
+        fate = publish(connection, asked, [queue["name"] for queue in made["queues"]])
+    router = VirtualHostRouter.from_definitions(rabbitmq.api("GET", f"definitions/{vhost}"), rabbitmq.version)
     predicted = {number: answer_in(router, one) for number, one in asked.items()}
-    wrong = {
-        number: (asked[number], answer["queues"], found.get(number))
-        for number, answer in predicted.items()
-        if set(answer["queues"]) != found.get(number, set())
-    }
-    assert wrong == {}
-    assert {number for number, answer in predicted.items() if answer["outcome"] == "unroutable"} == returned
+    assert different(asked, predicted, fate) == {}
     assert all(answer["certain"] for answer in predicted.values())
-    assert 20 < len(returned) < 180
+    assert 20 < len(fate.returned) < 180

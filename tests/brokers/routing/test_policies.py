@@ -77,3 +77,32 @@ def test_an_operator_policy_hidden_in_parameters_counts() -> None:
     value = {"pattern": "^q", "apply-to": "queues", "priority": 0, "definition": {"message-ttl": 40}}
     definitions = {"queues": [{"name": "q", "arguments": {"x-message-ttl": 90}}], "parameters": [{"component": "operator_policy", "name": "o", "value": value}]}
     assert answer({"definitions": definitions, "exchange": "", "routing_key": "q"})["after"][0]["ttl_ms"] == 40
+
+
+def test_an_export_of_one_virtual_host_names_it_only_in_its_policies() -> None:
+    policy = {"vhost": "shop", "name": "p", "pattern": "^d$", "apply-to": "exchanges", "priority": 0, "definition": {"alternate-exchange": "alt"}}
+    hidden = {"vhost": "shop", "component": "operator_policy", "name": "o", "value": {"pattern": "^lost$", "definition": {"message-ttl": 40}}}
+    definitions = {
+        "exchanges": [{"name": "d", "type": "direct"}, {"name": "alt", "type": "fanout"}],
+        "queues": [{"name": "lost"}],
+        "bindings": [{"source": "alt", "destination": "lost", "destination_type": "queue", "routing_key": ""}],
+        "policies": [policy],
+        "parameters": [hidden],
+    }
+    found = answer({"definitions": definitions, "exchange": "d", "routing_key": "k"})
+    assert (found["queues"], found["after"][0]["ttl_ms"]) == (["lost"], 40)
+
+
+def test_the_default_exchange_as_an_alternate_has_none_but_that_of_its_policy() -> None:
+    definitions = {
+        "exchanges": [{"name": "d", "type": "direct", "arguments": {"alternate-exchange": ""}}, {"name": "alt", "type": "fanout"}],
+        "queues": [{"name": "k"}, {"name": "lost"}],
+        "bindings": [{"source": "alt", "destination": "lost", "destination_type": "queue", "routing_key": ""}],
+    }
+    question = {"definitions": definitions, "exchange": "d", "routing_key": "k"}
+    assert answer(question)["queues"] == []
+    definitions["policies"] = [{"name": "all", "pattern": ".*", "definition": {"alternate-exchange": "alt"}}]
+    found = answer(question)
+    assert (found["queues"], found["steps"][0]["alternate"]) == (["lost"], {"exchange": "alt", "from": "policy all", "used": True})
+    assert answer({**question, "exchange": ""})["queues"] == ["k"]
+    assert answer({**question, "exchange": "", "routing_key": "nobody"})["queues"] == []
