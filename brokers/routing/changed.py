@@ -41,8 +41,7 @@ def changed(contents: Contents, changes: Iterable[tuple[Change, str]]) -> Conten
 
 def changed_router(router: VirtualHostRouter, changes: Iterable[tuple[Change, str]]) -> VirtualHostRouter:
     """The same virtual host after the changes, with the same broker version and rights."""
-    contents = changed(msgspec.structs.replace(router.contents, rights=router.rights), changes)
-    return VirtualHostRouter(contents, ".".join(map(str, router.version)))
+    return VirtualHostRouter(changed(router.contents, changes), ".".join(map(str, router.version)))
 
 
 def changed_topology(topology: Topology, changes: Iterable[tuple[Change, str]]) -> Topology:
