@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from brokers.routing.questions import message_of
+from brokers.routing.suggestions import suggestions
 from dashboard import explanations
 from dashboard.pages.routing.way import Way
 from dashboard.routing_story.plain import plain
@@ -16,8 +18,8 @@ from dashboard.routing_story.words import Span
 class MessageWay(Way):
     of, word, icon = "message", "A message", "inbox"
     form_template, answer_template = "routing/_message_form.html", "routing/_message.html"
-    FIELDS = ("exchange", "routing_key", "headers", "expiration", "user", "expected")
-    FIRST = "exchange"
+    FIELDS = ("exchange", "routing_key", "headers", "expiration", "user", "expected", "what_if")
+    FIRST = "routing_key"
     BESIDE = {"properties.expiration": "expiration"}
     HAS_MOMENT = True
     story: Story
@@ -57,8 +59,12 @@ class MessageWay(Way):
         if values["expiration"]:
             asked["properties"] = {"expiration": values["expiration"].strip()}
         expected, place = values["expected"].strip(), self.where.place
-        answer = explanations.explain_message(place, asked | ({"verdicts": "all"} if self.every or expected else {}))
+        every = {"verdicts": "all"} if self.every or expected else {}
+        answer, what_if = self.under_changes(lambda changes: explanations.explain_message(place, {**asked, **every, **changes}))
         self.story = story(answer, self.where.page_of, expected)
+        what_if.compare(answer, lambda one: self._headline(one, expected), self.where.page_of)
+        if expected and expected not in answer["queues"] and not what_if.changes:
+            what_if.suggest(suggestions(place.router(), message_of(asked), expected))
         if expected and not self.every:  # every verdict was needed for the headline alone
             told = self.story
             shown = story(explanations.explain_message(place, asked), self.where.page_of, expected)
@@ -68,3 +74,7 @@ class MessageWay(Way):
     def plain(self) -> str:
         """The answer as text, to copy."""
         return plain(self.story.headline, self.story.says, self.story)
+
+    def _headline(self, answer: dict[str, Any], expected: str) -> tuple[str, list[Span]]:
+        told = story(answer, self.where.page_of, expected)
+        return told.level, told.headline

@@ -39,7 +39,7 @@ class TaskWay(Way):
 
     of, word, icon = "task", "A Celery task", "checklist"
     form_template, answer_template = "routing/_task_form.html", "routing/_task.html"
-    FIELDS = ("task", "queue", "task_exchange", "task_routing_key", "options", "args", "kwargs", "conf")
+    FIELDS = ("task", "queue", "task_exchange", "task_routing_key", "options", "args", "kwargs", "conf", "what_if")
     FIRST = "task"
     BESIDE = {f"options.{option}": field for option, field in _OWN_FIELDS.items()}
     task: TaskStory
@@ -73,7 +73,7 @@ class TaskWay(Way):
             return
         where = self.where
         known = gathered.known_of(where.scope, where.broker, where.vhost, question["task"])
-        answer = task_explanations.explain_live_task(where.place, question, known)
+        answer, what_if = self.under_changes(lambda changes: task_explanations.explain_live_task(where.place, {**question, **changes}, known))
         kind, _, why = str(answer["error"] or "").partition(": ")
         if kind == "BadQuestion":
             field, _, rest = why.partition(" ")
@@ -90,6 +90,7 @@ class TaskWay(Way):
             task_sources.last_sent(answer),
             task_sources.compared(answer),
         )
+        what_if.compare(answer, lambda one: task_headline(one, question["task"]), where.page_of)
         if answer["broker"]:
             self.story = story(answer["broker"], where.page_of)
 

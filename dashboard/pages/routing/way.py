@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 from urllib.parse import urlencode
@@ -13,6 +13,7 @@ from brokers.errors import NotRecorded
 from brokers.routing.fields import InvalidQuestion
 from dashboard import json_fields
 from dashboard.moments import EXAMPLES, moment_of
+from dashboard.pages.routing.what_if import WhatIf
 from dashboard.pages.routing.where import Where
 from dashboard.routing_story.words import Span
 
@@ -42,6 +43,7 @@ class Way:
         fields = (*self.FIELDS, MOMENT) if self.HAS_MOMENT else self.FIELDS
         self.values = {name: query.get(name, "")[:LONGEST] for name in fields}
         self.problems: dict[str, list[str]] = {}
+        self.what_if: WhatIf | None = None
 
     @property
     def asked(self) -> bool:
@@ -68,7 +70,7 @@ class Way:
             except NotRecorded as error:
                 self.where.at = None
                 self.problems[MOMENT] = [f"{str(error)[:1].upper()}{str(error)[1:]}."]
-        return not self.problems
+        return not self.problems and not (self.what_if and self.what_if.problems)
 
     def _moment(self) -> datetime | None:
         """The moment that is asked about, None for now. Raises InvalidQuestion."""
@@ -93,6 +95,19 @@ class Way:
             kept[self.FIRST] = ""
         place = {"broker": broker if broker is not None else self.where.broker.name, "vhost": self.where.vhost if vhost is None else vhost}
         return f"{reverse('routing')}?{urlencode({**place, 'of': self.of, **kept})}"
+
+    @property
+    def hidden(self) -> list[tuple[str, str]]:
+        """The question as hidden fields of another form on the page."""
+        fields = {name: value for name, value in self.values.items() if value or name == self.FIRST}
+        return [("broker", self.where.broker.name), ("vhost", self.where.vhost), ("of", self.of), *fields.items()]
+
+    def under_changes(self, explain: Callable[[dict[str, Any]], dict[str, Any]]) -> tuple[dict[str, Any], WhatIf]:
+        """The answer of `explain`, which takes fields of a question, also under the changes in the address; and what is told of them."""
+        self.what_if = WhatIf(self.query, lambda written: self.address(what_if=written))
+        answer = self.what_if.explained(explain)
+        self.values["what_if"] = self.what_if.written
+        return answer, self.what_if
 
     def json(self, field: str, kind: type[dict[Any, Any]] | type[list[Any]] = dict) -> Any:
         """The object (or list) in a field, None if it is empty or wrong."""

@@ -78,6 +78,10 @@ class Where:
         return sorted({right.user for right in self.place.rights or ()})[:NAMES_OFFERED]
 
     @property
+    def policy_names(self) -> list[str]:
+        return [one.name for one in self.place.topology.policies if not one.operator][:NAMES_OFFERED]
+
+    @property
     def task_names(self) -> list[str]:
         return [name for name, _, _ in worker_queries.registered_tasks(self.scope, broker=self.broker.pk, vhost=self.vhost)][:NAMES_OFFERED]
 
