@@ -8,9 +8,11 @@ from playwright.sync_api import Page, expect
 from script.screenshots import serious
 from tests.browser.conftest import DESKTOP, PHONE, OpenContext, Stack, Watch
 
+NEAR_MISS = "/routing/?exchange=orders&routing_key=order.new.us&expected=reports"
 WHY = (
     "/routing/",
-    "/routing/?exchange=orders&routing_key=order.new.us&expected=reports",
+    NEAR_MISS,
+    f"{NEAR_MISS}&change=add_binding&if_source=orders&if_destination=mail&if_key=%23",
     "/routing/?of=task&task=shop.pay&task_routing_key=x",
     "/routing/?of=existing&look_in=mail",
     "/routing/?of=reach&queue=mail",

@@ -1,5 +1,7 @@
 """The panel "What if" of the page Why: changes in the address, before and after side by side, and what would help. Nothing is changed."""
 
+# ruff: noqa: F401, F811  (fixtures of a module beside it)
+
 from __future__ import annotations
 
 import json
@@ -10,7 +12,7 @@ import pytest
 from django.test import Client
 
 from brokers.models import Binding, Broker
-from tests.pages.test_routing import broker, now, page, person, read, text_of  # noqa: F401  (fixtures)
+from tests.pages.test_routing import broker, now, page, person, read, text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -30,7 +32,7 @@ def link(source: str, words: str) -> dict[str, str]:
     return {name: found[0] for name, found in parse_qs(urlsplit(address).query, keep_blank_values=True).items()}
 
 
-def test_a_near_miss_is_answered_with_what_would_help(person: Client, broker: Broker) -> None:  # noqa: F811
+def test_a_near_miss_is_answered_with_what_would_help(person: Client, broker: Broker) -> None:
     source = page(person, **US_KEY, expected="orders.eu")
     words = panel(source)
     assert "nothing is changed in the broker" in words
@@ -42,13 +44,13 @@ def test_a_near_miss_is_answered_with_what_would_help(person: Client, broker: Br
     assert "After the changes It reaches orders.eu. orders.eu only here consumed" in followed
 
 
-def test_nothing_in_the_broker_changes(person: Client, broker: Broker) -> None:  # noqa: F811
+def test_nothing_in_the_broker_changes(person: Client, broker: Broker) -> None:
     before = list(Binding.objects.values())
     page(person, **US_KEY, what_if=json.dumps([WIDER]))
     assert list(Binding.objects.values()) == before
 
 
-def test_a_form_adds_its_change_to_those_in_the_address(person: Client, broker: Broker) -> None:  # noqa: F811
+def test_a_form_adds_its_change_to_those_in_the_address(person: Client, broker: Broker) -> None:
     removed = {"change": "remove_binding", "if_binding": json.dumps({**EU, "destination": "orders.us", "routing_key": "order.*.us"})}
     source = page(person, **US_KEY, what_if=json.dumps([WIDER]), **removed)
     words = panel(source)
@@ -58,14 +60,14 @@ def test_a_form_adds_its_change_to_those_in_the_address(person: Client, broker: 
     assert [one["change"] for one in json.loads(link(source, "take it out")["what_if"])] == ["remove_binding"]
 
 
-def test_the_question_and_its_changes_are_kept_by_the_forms(person: Client, broker: Broker) -> None:  # noqa: F811
+def test_the_question_and_its_changes_are_kept_by_the_forms(person: Client, broker: Broker) -> None:
     source = page(person, exchange="shop.headers", routing_key="", headers='{"level": 1}')
     form = source.split('aria-label="Add a binding"')[1].split("</form>")[0]
     for name, value in (("of", "message"), ("exchange", "shop.headers"), ("routing_key", ""), ("headers", "{&quot;level&quot;: 1}")):
         assert f'<input type="hidden" name="{name}" value="{value}">' in form
 
 
-def test_the_bindings_that_are_told_can_be_chosen_with_their_key(person: Client, broker: Broker) -> None:  # noqa: F811
+def test_the_bindings_that_are_told_can_be_chosen_with_their_key(person: Client, broker: Broker) -> None:
     source = page(person, **US_KEY)
     choices = source.split('id="if_binding"')[1].split("</select>")[0]
     assert choices.index("shop.orders → orders.eu: order.*.eu") < choices.index("shop.orders → orders.us: order.*.us")  # the near miss first
@@ -86,11 +88,11 @@ def test_the_bindings_that_are_told_can_be_chosen_with_their_key(person: Client,
         ),
     ],
 )
-def test_each_form_makes_its_change(person: Client, broker: Broker, fields: dict[str, str], text: str) -> None:  # noqa: F811
+def test_each_form_makes_its_change(person: Client, broker: Broker, fields: dict[str, str], text: str) -> None:
     assert text in panel(page(person, **US_KEY, **fields))
 
 
-def test_a_route_of_a_task_is_compared(person: Client, broker: Broker) -> None:  # noqa: F811
+def test_a_route_of_a_task_is_compared(person: Client, broker: Broker) -> None:
     source = page(person, of="task", task="shop.pay", change="set_route", if_route="shop.*", if_queue="orders.eu")
     words = panel(source)
     assert "The route shop.* of task_routes gives queue orders.eu. take it out" in words
@@ -115,25 +117,25 @@ def test_a_route_of_a_task_is_compared(person: Client, broker: Broker) -> None: 
         ({"what_if": json.dumps([{"change": "remove_policy", "name": f"p{number}"} for number in range(30)])}, 'there is no policy "p0"'),
     ],
 )
-def test_a_change_that_does_not_fit_is_told_and_the_answer_stays(person: Client, broker: Broker, fields: dict[str, str], problem: str) -> None:  # noqa: F811
+def test_a_change_that_does_not_fit_is_told_and_the_answer_stays(person: Client, broker: Broker, fields: dict[str, str], problem: str) -> None:
     source = page(person, 422, **US_KEY, **fields)
     assert problem in panel(source)
     assert "It reaches queue orders.us" in text_of(source)
 
 
-def test_what_was_filled_in_wrongly_stands_in_its_form_again(person: Client, broker: Broker) -> None:  # noqa: F811
+def test_what_was_filled_in_wrongly_stands_in_its_form_again(person: Client, broker: Broker) -> None:
     source = page(person, 422, **US_KEY, change="set_policy", if_pattern="^a(", if_definition='{"message-ttl": 1}')
     assert '<details open><summary class="button">A policy…</summary>' in source
     assert 'value="^a("' in source
 
 
-def test_a_change_that_fits_stays_where_another_does_not(person: Client, broker: Broker) -> None:  # noqa: F811
+def test_a_change_that_fits_stays_where_another_does_not(person: Client, broker: Broker) -> None:
     words = panel(page(person, 422, **US_KEY, what_if=json.dumps([WIDER, {"change": "paint"}])))
     assert "It would also reach queue orders.eu; orders.us gets it as now." in words
     assert "change: must be one of" in words
 
 
-def test_names_from_outside_are_escaped(person: Client, broker: Broker) -> None:  # noqa: F811
+def test_names_from_outside_are_escaped(person: Client, broker: Broker) -> None:
     nasty: dict[str, Any] = {"change": "set_policy", "name": "<b>x</b>", "pattern": "<i>", "definition": {"<u>": 1}}
     source = page(person, **US_KEY, what_if=json.dumps([nasty]))
     assert "<b>x</b>" not in source
@@ -141,6 +143,6 @@ def test_names_from_outside_are_escaped(person: Client, broker: Broker) -> None:
     assert "<i>" not in source.split('id="what-if"')[1]
 
 
-def test_the_panel_waits_for_a_question(person: Client, broker: Broker) -> None:  # noqa: F811
+def test_the_panel_waits_for_a_question(person: Client, broker: Broker) -> None:
     assert 'id="what-if"' not in page(person)
     assert "orders.us" in read(person, **US_KEY)
