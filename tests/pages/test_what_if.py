@@ -67,6 +67,11 @@ def test_the_question_and_its_changes_are_kept_by_the_forms(person: Client, brok
         assert f'<input type="hidden" name="{name}" value="{value}">' in form
 
 
+def test_another_message_is_asked_about_under_the_same_changes(person: Client, broker: Broker) -> None:
+    form = page(person, **US_KEY, what_if=json.dumps([WIDER])).split('aria-label="A message"')[1].split("</form>")[0]
+    assert '<input type="hidden" name="what_if" value="[{&quot;change&quot;:&quot;replace_binding&quot;' in form
+
+
 def test_the_bindings_that_are_told_can_be_chosen_with_their_key(person: Client, broker: Broker) -> None:
     source = page(person, **US_KEY)
     choices = source.split('id="if_binding"')[1].split("</select>")[0]
