@@ -21,8 +21,8 @@ from dashboard.task_explanations import Destination, destination, explain_live_t
 
 MOST_TASKS = 300
 FEWEST_TASKS = 20
-MOST_TASKS_BY_QUEUES = 300_000
-"""Tasks are explained as long as tasks times queues are no more than this: about a second."""
+MOST_TASKS_BY_EXCHANGES = 300_000
+"""Tasks are explained as long as tasks times exchanges are no more than this: some seconds."""
 MOST_QUEUES = 20
 MOST_UNKNOWN = 5
 
@@ -38,7 +38,7 @@ class Ending(msgspec.Struct, frozen=True):
 
 
 class Endings(msgspec.Struct, frozen=True):
-    """Of all tasks that workers online have registered, `left_out` so many. `unknown` are sentences on what takes certainty away."""
+    """Of all tasks that workers online have registered, `left_out` so many. `unknown` are sentences on what takes certainty away from them."""
 
     found: Sequence[Ending]
     left_out: int
@@ -51,7 +51,7 @@ def of_queue(place: Place, queue: str, tellers: Tellers) -> JSON:
     told = reach_words.as_answer(router, reach.reach(router, queue))
     ends = endings(place, router, tellers)
     one = _with_celery(told, place, ends)
-    return _answer("queue", queue, place, [one], 0, ends.unknown, one["text"])
+    return _answer("queue", queue, place, [one], one["text"], tasks_unknown=ends.unknown)
 
 
 def of_worker(place: Place, hostname: str, consumed: Sequence[str], tellers: Tellers) -> JSON:
@@ -61,7 +61,7 @@ def of_worker(place: Place, hostname: str, consumed: Sequence[str], tellers: Tel
     ends = endings(place, router, tellers)
     found = [_with_celery(reach_words.as_answer(router, reach.reach(router, name)), place, ends) for name in here[:MOST_QUEUES]]
     text = f"{hostname} takes what reaches {names(here)}." if here else f"{hostname} consumes no queue of this virtual host, so nothing reaches it."
-    return _answer("worker", hostname, place, found, len(here) - len(found), ends.unknown, text)
+    return _answer("worker", hostname, place, found, text, left_out=len(here) - len(found), tasks_unknown=ends.unknown)
 
 
 def of_task(place: Place, task: str, known: Known) -> JSON:
@@ -76,16 +76,17 @@ def of_task(place: Place, task: str, known: Known) -> JSON:
     waiting += [_waiting(end, source) for end, source in sorted(letters) if place.consumers.get(end) == 0]
     unseen = [one["queue"] for one in after if one["consumers"] is None]
     text = _task_text(task, told, [one["queue"] for one in after], waiting, unseen)
-    return {**_answer("task", task, place, [], 0, told["unknown"], text), "waiting": waiting, "certain": told["certain"] and not unseen}
+    return {**_answer("task", task, place, [], text), "waiting": waiting, "certain": told["certain"] and not unseen, "unknown": told["unknown"]}
 
 
 def endings(place: Place, router: VirtualHostRouter, tellers: Tellers) -> Endings:
     """Where each registered task ends if it is called without options, as far as its configuration is known."""
     tasks = tellers.tasks
-    most = max(FEWEST_TASKS, min(MOST_TASKS, MOST_TASKS_BY_QUEUES // max(1, len(place.topology.queues))))
-    found, unknown, declaring = [], dict.fromkeys(place.unknown), _Declaring(place, router)
+    most = max(FEWEST_TASKS, min(MOST_TASKS, MOST_TASKS_BY_EXCHANGES // max(1, len(place.topology.exchanges))))
+    found, declaring = [], _Declaring(place, router)
+    unknown: dict[str, None] = {}
     for task in tasks[:most]:
-        sent = destination(place, {"task": task}, tellers.known(task))
+        sent = declaring.sent(task, tellers.known(task))
         answer = sent.answer
         if answer.error is None and answer.exchange is not None and answer.routing_key is not None:
             queues = frozenset(route(declaring.after(sent), message_of(answer, sent.question)).queues)
@@ -95,11 +96,22 @@ def endings(place: Place, router: VirtualHostRouter, tellers: Tellers) -> Ending
 
 
 class _Declaring:
-    """The virtual host once a sender has declared what it declares; mostly that is there already."""
+    """Senders of many tasks, and the virtual host once one has declared what it declares; mostly that is there already."""
 
     def __init__(self, place: Place, router: VirtualHostRouter) -> None:
         self.place, self.router = place, router
         self.bound = {(one.source, one.destination, one.routing_key) for one in place.topology.bindings}
+        self.queues = {queue.name: queue for queue in place.topology.queues}
+
+    def sent(self, task: str, known: Known) -> Destination:
+        """Where Celery sends the task. Of the queues only those count that the sender declares: reading thousands for each task would take a minute."""
+        sent = destination(self._with_queues([]), {"task": task}, known)
+        declared = [name for name in sent.answer.existing.queues if name in self.queues]
+        return destination(self._with_queues(declared), {"task": task}, known) if declared else sent
+
+    def _with_queues(self, names: Sequence[str]) -> Place:
+        topology = msgspec.structs.replace(self.place.topology, queues=tuple(self.queues[name] for name in names))
+        return msgspec.structs.replace(self.place, topology=topology)
 
     def after(self, sent: Destination) -> VirtualHostRouter:
         existing = sent.answer.existing
@@ -129,17 +141,17 @@ def _with_celery(told: JSON, place: Place, ends: Endings) -> JSON:
     }
 
 
-def _answer(of: str, name: str, place: Place, queues: list[JSON], left_out: int, unknown: Sequence[str], text: str) -> JSON:
-    waiting = [_waiting(one["queue"], None) for one in queues if one["consumers"] == 0]
-    uncertain = any(not one["complete"] or one["tasks_left_out"] for one in queues)
+def _answer(of: str, name: str, place: Place, queues: list[JSON], text: str, left_out: int = 0, tasks_unknown: Sequence[str] = ()) -> JSON:
+    complete = all(one["complete"] for one in queues) and not left_out
     return {
         "of": of,
         "name": name,
         "queues": queues,
         "queues_left_out": left_out,
-        "waiting": waiting,
-        "certain": not (unknown or place.unknown or uncertain or left_out),
-        "unknown": list(unknown),
+        "waiting": [_waiting(one["queue"], None) for one in queues if one["consumers"] == 0],
+        "certain": complete and not place.unknown,
+        "unknown": list(place.unknown),
+        "tasks_unknown": list(tasks_unknown),
         "text": text,
     }
 

@@ -90,8 +90,9 @@ class Reached(Schema):
     queues: list[QueueReached] = Field(description="The queue, or those that the worker node consumes; none for a task")
     queues_left_out: int
     waiting: list[Waiting] = Field(description="Queues among them, or on the task's way, that nobody consumes")
-    certain: bool
+    certain: bool = Field(description="That these are all ways into the queues; of tasks, that it goes that way")
     unknown: list[str] = Field(description="What takes certainty away, in sentences")
+    tasks_unknown: list[str] = Field(description="What takes certainty away from the tasks of queues")
     text: str
 
 

@@ -49,12 +49,8 @@ def test_a_queue_tells_its_exchanges_its_tasks_and_who_takes_from_it() -> None:
     assert [(one["task"], one["routing_key"], one["certain"]) for one in told["tasks"]] == [("shop.order", "orders", False)]
     assert (told["consumers"], [one["hostname"] for one in told["workers"]]) == (1, ["a@web-1"])
     assert told["text"].endswith("Celery sends shop.order there.")
-    assert (answer["certain"], answer["waiting"], answer["queues_left_out"]) == (False, [], 0)
-    assert answer["unknown"] == ["This is the worker’s configuration; the sender’s may differ."]
-
-
-def test_without_tasks_what_the_broker_does_is_certain() -> None:
-    assert reach.of_queue(place(), "orders", Tellers([]))["certain"] is True
+    assert (answer["certain"], answer["unknown"], answer["waiting"], answer["queues_left_out"]) == (True, [], [], 0)
+    assert answer["tasks_unknown"] == ["This is the worker’s configuration; the sender’s may differ."]
 
 
 def test_a_queue_that_nobody_consumes_is_said() -> None:
@@ -65,8 +61,8 @@ def test_a_queue_that_nobody_consumes_is_said() -> None:
 
 def test_what_is_unknown_of_a_configuration_takes_certainty_from_its_tasks() -> None:
     answer = reach.of_queue(place(), "celery", Tellers([worker("a@web-1", {"shop.pay": {"queue": "<Queue celery>"}})]))
-    assert answer["certain"] is False
-    assert any("shop.pay" in sentence for sentence in answer["unknown"])
+    assert [one["certain"] for one in answer["queues"][0]["tasks"]] == [False]
+    assert any("shop.pay" in sentence for sentence in answer["tasks_unknown"])
 
 
 def test_a_worker_node_is_reached_by_its_queues() -> None:
@@ -108,6 +104,12 @@ def test_tasks_beyond_the_bound_are_counted() -> None:
     many = Tellers([worker("a@web-1", {f"shop.t{number:04}": {} for number in range(reach.MOST_TASKS + 3)})])
     [told] = reach.of_queue(place(), "celery", many)["queues"]
     assert (len(told["tasks"]), told["tasks_left_out"]) == (reach.MOST_TASKS, 3)
+
+
+def test_a_queue_that_exists_otherwise_is_never_reached_by_the_task_that_would_declare_it() -> None:
+    told = worker("a@web-1", {"shop.order": {"queue": "orders"}})
+    told.configuration = {"task_queues": [{"name": "orders", "queue_arguments": {"x-max-priority": 5}, "exchange": {"name": ""}}]}
+    assert reach.of_queue(place(), "orders", Tellers([told]))["queues"][0]["tasks"] == []
 
 
 def test_a_queue_that_celery_would_bind_when_it_sends_counts_as_bound() -> None:
