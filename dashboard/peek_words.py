@@ -5,11 +5,21 @@ Sources: https://www.rabbitmq.com/docs/quorum-queues (delivery count and limit),
 
 from __future__ import annotations
 
+from typing import Any, Protocol
+
 from dashboard import formatting
 from dashboard.queue_story import QueueFacts, limit, rules
 
 DEFAULT_DELIVERY_LIMIT = 20
 """Of quorum queues since RabbitMQ 4."""
+NEARLY_FULL = 0.9
+
+
+class Filled(QueueFacts, Protocol):
+    """A queue with what it holds; the stored row has it."""
+
+    ready: Any
+    message_bytes: Any
 
 
 def cannot(queue: QueueFacts) -> str:
@@ -21,10 +31,10 @@ def cannot(queue: QueueFacts) -> str:
     return ""
 
 
-def changes(queue: QueueFacts, broker_version: str) -> list[str]:
+def changes(queue: Filled, broker_version: str) -> list[str]:
     """What it does to the queue and its messages, each a sentence, the most important last.
 
-    >>> class mail: name, type, arguments, policy, operator_policy, effective_policy, consumers, exclusive = "mail", "classic", {}, "", "", {}, 0, False
+    >>> class mail: type, arguments, policy, operator_policy, effective_policy, consumers, ready, message_bytes = "classic", {}, "", "", {}, 0, 1, 9
     >>> changes(mail, "3.10.8")[1]
     'Afterwards they are marked as redelivered, which their consumer is told.'
     """
@@ -38,16 +48,18 @@ def changes(queue: QueueFacts, broker_version: str) -> list[str]:
     if limit(queue, "expires") is not None:
         told.append("The queue counts as used, so the time after which it vanishes unused (expires) begins anew.")
     if _drops_oldest(queue):
-        told.append("The queue has a length limit: if others arrive meanwhile, the oldest messages are dropped when these come back.")
+        told.append("The queue is about as full as its length limit allows: if others arrive meanwhile, the oldest messages are dropped when these come back.")
     if queue.type == "quorum":
         told.append(_counted(queue, broker_version))
     return told
 
 
-def _drops_oldest(queue: QueueFacts) -> bool:
+def _drops_oldest(queue: Filled) -> bool:
+    """Whether it is near a length limit, or how full it is is not known."""
     overflow = rules(queue).get("overflow")
-    limited = limit(queue, "max-length") is not None or limit(queue, "max-length-bytes") is not None
-    return limited and (overflow is None or overflow.value == "drop-head")
+    full = ((limit(queue, "max-length"), queue.ready), (limit(queue, "max-length-bytes"), queue.message_bytes))
+    near = any(most is not None and (now is None or now >= NEARLY_FULL * most) for most, now in full)
+    return near and (overflow is None or overflow.value == "drop-head")
 
 
 def _counted(queue: QueueFacts, version: str) -> str:

@@ -26,6 +26,7 @@ def addresses(stack: Stack, page: Page) -> list[str]:
     found = [f"{path}{'&' if '?' in path else '?'}{stack.here}" for path in LISTS]
     for kind, name in (("queues", "mail"), ("exchanges", "orders"), ("workers", "a@tests")):
         found.append(f"/{kind}/{stack.id_of(page, kind, name)}/")
+    found.append(f"/queues/{stack.id_of(page, 'queues', 'mail')}/messages/")
     return [*found, MISSING]
 
 

@@ -127,7 +127,7 @@ def test_bindings_of_the_time_of_sending_count(person: Client, now: datetime) ->
         save_topology(found.pk, {"/": topology}, None, None, None, at, memory)
     a_task(found, sent_at=now - timedelta(minutes=60), queue="orders.us", worker=None)
     words = read(person, uuid="u-1")
-    assert "the bindings led it to orders.us. By those of now, which are explained here, it goes to orders.eu." in words
+    assert "the bindings led it to orders.us. By those of now it goes to orders.eu." in words
     assert "was sent for orders.us orders.us as predicted" in words
 
 
@@ -172,6 +172,19 @@ def test_a_dead_letter_tells_its_deaths_and_leads_to_its_first_publishing(person
     answer = person.post("/routing/?broker=prod&vhost=%2F&of=existing", {"pasted": json.dumps(died)}).content.decode()
     assert "It died 2 times in orders.us: a consumer rejected it." in text_of(answer)
     assert "/routing/?broker=prod&amp;vhost=%2F&amp;of=message&amp;exchange=shop.orders&amp;routing_key=order.new.us" in answer
+
+
+def test_a_dead_letter_of_a_task_is_compared_by_what_its_sender_sent(person: Client, broker: Broker) -> None:
+    """The dead letter lies in another queue than the task was sent for, as it should."""
+    a_task(broker, queue="orders.us", routing_key="order.new.us", worker="us@web-1", state="REJECTED")
+    headers = {"task": "shop.pay", "id": "u-1", "lang": "py", "x-death": [DIED]}
+    died = MESSAGE | {"exchange": "", "routing_key": "orders.eu", "properties": {"headers": headers}, "queue": "orders.eu"}
+    words = paste(person, died)
+    assert "lies in orders.eu orders.eu as predicted" in words
+    assert "was sent for orders.us orders.us as predicted" in words
+    assert "was taken by us@web-1 us@web-1 as predicted" in words
+    Task.objects.update(exchange=None, routing_key=None)
+    assert "was taken by" not in paste(person, died)
 
 
 def test_a_pasted_trace_is_compared_with_the_queues_it_names(person: Client, broker: Broker) -> None:

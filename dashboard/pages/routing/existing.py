@@ -128,7 +128,7 @@ class ExistingWay(Way):
         if told is not None and told.routed is not None:
             self.facts.append(real.routed_to(predicted, told.routed))
         if self.task is not None:
-            rows, self.then = facts_of(self.where, self.task, question, predicted)
+            rows, self.then = facts_of(self.where, self.task, None if told and told.deaths.deaths else question)
             self.facts += rows
 
     def _ask_celery(self, name: str, question: JSON) -> None:

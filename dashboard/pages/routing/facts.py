@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from brokers.errors import NotRecorded
-from dashboard import explanations, formatting, prediction_and_fact
+from dashboard import explanations, formatting, pasted, prediction_and_fact
 from dashboard.pages.routing import gathered
 from dashboard.pages.routing.where import Where
 from dashboard.prediction_and_fact import Row
@@ -14,8 +14,17 @@ from workers import queries
 from workers.models import Task
 
 
-def facts_of(where: Where, task: Task, question: Mapping[str, Any], now: list[str]) -> tuple[list[Row], str]:
-    """(prediction beside fact, a sentence on bindings that have changed since it was sent or ""). `now` are the queues it would reach now."""
+def facts_of(where: Where, task: Task, message: Mapping[str, Any] | None) -> tuple[list[Row], str]:
+    """(prediction beside fact, a sentence on bindings that have changed since it was sent or "").
+
+    Predicted is the way of the message that its sender published, as the event tells it, else of `message`; None: that is not the one that was sent, but a
+    dead letter of it. Without either there is nothing to compare.
+    """
+    known = task.exchange is not None and task.routing_key is not None
+    question = pasted.sent_task(task.exchange or "", task.routing_key or "", task.name or "", task.uuid) if known else message
+    if question is None:
+        return [], ""
+    now: list[str] = explanations.explain_message(where.place, question)["queues"]
     predicted, changed = _then(where, task, question, now)
     rows = [] if task.queue is None else [prediction_and_fact.sent_for(predicted, task.queue)]
     worker = queries.worker(where.scope, where.broker.pk, where.vhost, task.worker) if task.worker else None
@@ -34,4 +43,4 @@ def _then(where: Where, task: Task, question: Mapping[str, Any], now: list[str])
     if not then or then == now:
         return now, ""
     at, named = formatting.moment_text(task.sent_at, where.now), prediction_and_fact.named
-    return then, f"When it was sent, at {at}, the bindings led it to {named(then)}. By those of now, which are explained here, it goes to {named(now)}."
+    return then, f"When it was sent, at {at}, the bindings led it to {named(then)}. By those of now it goes to {named(now)}."

@@ -1,0 +1,66 @@
+"""What exists, explained: a message looked at in its queue, a task by its id, in a browser from the page people start at."""
+
+from __future__ import annotations
+
+import json
+
+from playwright.sync_api import Page, expect
+
+from script.screenshots import serious
+from tests.browser.conftest import PHONE, Stack, Watch
+from tests.browser.test_sending import END_MS, confirm, fill
+from tests.waiting import wait_until
+
+FOUND_SECONDS = 40
+
+
+def lay_aside(stack: Stack, payload: str, **headers: object) -> None:
+    """Puts a message into the queue reports, which nobody consumes."""
+    message = {"properties": {"headers": headers}, "routing_key": "reports", "payload": payload, "payload_encoding": "string"}
+    stack.node.api("POST", f"exchanges/{stack.vhost}/amq.default/publish", message)
+
+
+def test_a_message_is_looked_at_and_explained_and_lies_there_as_before(stack: Stack, page: Page) -> None:
+    stack.node.api("DELETE", f"queues/{stack.vhost}/reports/contents")
+    lay_aside(stack, "first", source="web")
+    page.goto(f"{stack.url}/queues/{stack.id_of(page, 'queues', 'reports')}/")
+    page.get_by_role("link", name="Look at messages").click()
+    expect(page.get_by_text("marked as redelivered")).to_be_visible()
+    page.locator("#count").fill("2")
+    page.get_by_role("button", name="Take and give back").click()
+    expect(page.get_by_role("heading", name="The first message at")).to_be_visible()
+    expect(page.get_by_label("Body of message 1")).to_have_text("first")
+    assert serious(page) == []
+    page.get_by_role("button", name="Why is it here").click()
+    expect(page.locator("#answer")).to_contain_text("nobody consumes reports")
+    expect(page.get_by_role("row", name="lies in")).to_contain_text("as predicted")
+    assert serious(page) == []
+    shown = stack.node.api("POST", f"queues/{stack.vhost}/reports/get", {"count": 5, "ackmode": "ack_requeue_true", "encoding": "auto"})
+    assert [(message["payload"], message["redelivered"]) for message in shown] == [("first", True)]
+
+
+def test_a_task_is_looked_up_by_its_id_with_prediction_beside_fact(stack: Stack, page: Page) -> None:
+    fill(stack, page, "add", "[2, 3]", queue="jobs")
+    confirm(page)
+    expect(page.locator(".follow-state")).to_contain_text("success", timeout=END_MS, ignore_case=True)
+    page.get_by_role("link", name="Open the task").click()
+    page.get_by_role("link", name="Why is this here?").click()
+    expect(page.get_by_role("row", name="was taken by")).to_contain_text("a@tests")
+    wait_until(lambda: page.reload() and page.locator("tr", has_text="was taken by").locator("[data-level=ok]").count(), FOUND_SECONDS)
+    expect(page.get_by_role("row", name="was sent for")).to_contain_text("jobs")
+
+
+def test_a_pasted_message_is_explained_on_a_phone(stack: Stack, page: Page, watch: Watch) -> None:
+    watch.expect("422")
+    page.set_viewport_size(PHONE)
+    page.goto(f"{stack.url}/routing/?{stack.here}")
+    page.get_by_role("link", name="Paste, or look up a task id").click()
+    page.locator("#pasted").fill('{"exchange": "orders",')
+    page.get_by_role("button", name="Explain").click()
+    expect(page.locator("#pasted-says")).to_contain_text("Line 1, column")
+    page.locator("#pasted").fill(json.dumps([{"exchange": "orders", "routing_key": "nowhere", "properties": [], "payload": "x"}]))
+    page.get_by_role("button", name="Explain").click()
+    expect(page.get_by_text("A message as it lies in a queue.")).to_be_visible()
+    expect(page.locator("#answer")).to_be_visible()
+    assert not page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
+    assert serious(page) == []
