@@ -6,10 +6,10 @@ import os
 from typing import Any
 
 from celery import Celery
-from kombu import Exchange, Queue
+
+from tests.workers.routed_queues import routed_queues
 
 app = Celery("routed", broker=os.environ["TEST_CELERY_BROKER"])
-media = Exchange("media", "topic")
 
 
 def by_name(name: str, args: Any, kwargs: Any, options: Any, task: Any = None, **_: Any) -> str | None:
@@ -18,7 +18,7 @@ def by_name(name: str, args: Any, kwargs: Any, options: Any, task: Any = None, *
 
 app.conf.update(
     task_default_queue="jobs",
-    task_queues=[Queue("jobs"), Queue("feeds", media, routing_key="feed.#", queue_arguments={"x-max-priority": 5})],
+    task_queues=routed_queues(),
     task_routes=[{"feed.*": {"queue": "feeds", "routing_key": "feed.new"}}, by_name],
     task_send_sent_event=True,
     broker_connection_retry_on_startup=True,

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from brokers.scope import EVERYTHING
+from brokers.topology import Topology
+from dashboard.explanations import Place
+from dashboard.pages.routing import gathered
+from dashboard.task_explanations import SENDER_UNKNOWN, Destination, destination
+from tests.waiting import wait_until
 from tests.workers.conftest import Watching, Workers
-from workers import explain_task, live_configuration
+from tests.workers.routed_queues import routed_queues
 
 
 def test_a_prefork_worker_shows_its_slots_queues_and_software(workers: Workers, watching: Watching) -> None:
@@ -98,6 +104,21 @@ def test_a_worker_tells_how_its_application_routes_and_no_secret(workers: Worker
     assert found.configuration_at is not None
     assert workers.node.password not in str(found.configuration)
     assert "broker_url" not in found.configuration
-    live = live_configuration.read(found.configuration, found.registered, found.queues)
-    answer = explain_task.explain(live_configuration.question(live, "feed.load"))
-    assert (answer["queue"], answer["exchange"], answer["routing_key"], answer["certain"]) == ("feeds", "media", "feed.new", True)
+
+    sender, nothing_else = workers.app, Place(Topology(watching.vhost), None, {}, {})
+    sender.conf.update(task_send_sent_event=True, task_queues=routed_queues(), task_routes={"feed.*": {"queue": "feeds", "routing_key": "feed.new"}})
+
+    def asked(task: str) -> Destination:
+        return destination(nothing_else, {"task": task}, gathered.known_of(EVERYTHING, watching.broker, watching.vhost, task))
+
+    before = asked("feed.load")
+    assert (before.answer.queue, before.answer.exchange, before.answer.routing_key) == ("feeds", "media", "feed.new")
+    assert (before.configuration["name"], before.unknown, before.sent) == ("r@here", [SENDER_UNKNOWN], None)
+    with sender.connection_for_write() as link:
+        sender.send_task("feed.load", connection=link)
+        sender.send_task("late.load", connection=link, queue="feeds")
+    wait_until(lambda: asked("feed.load").sent and asked("late.load").sent, 30)
+    assert asked("feed.load").unknown == []
+    late = asked("late.load").unknown
+    assert late[0] == "The router <function by_name> is code of the application: its answers are unknown."
+    assert "The sender really used queue 'feeds'" in late[1]
