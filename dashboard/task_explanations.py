@@ -122,7 +122,7 @@ def _by_told(asked: JSON, known: Known) -> Destination:
         unknown.append(TASK_UNKNOWN)
     unknown += [sentence for other in others if (sentence := _otherwise(answer, asked, other))]
     sent = _checked(answer, asked, known, unknown)
-    if used.source == "worker" and (sent is None or not sent["agrees"]):
+    if used.source == "worker" and sent is None:
         unknown.append(SENDER_UNKNOWN)
     return Destination(answer, question, unknown, _configuration(used.source, _source(used), used), sent, used.routers)
 

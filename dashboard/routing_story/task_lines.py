@@ -15,7 +15,7 @@ LAYERS = {
     "router": "task_routes",
     "queue": "the queue",
     "default": "a default",
-    "delayed": "native delayed delivery",
+    "delayed": "the delay",
 }
 
 

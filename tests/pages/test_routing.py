@@ -196,7 +196,7 @@ def test_arguments_and_other_options_of_the_call_are_asked_about_too(person: Cli
     assert '<details class="why-more" open>' in source
     words = text_of(source)
     assert "shop.pay goes to queue vip." in words
-    assert "countdown 60 from native delayed delivery" in words
+    assert "countdown 60 from the delay" in words
     assert '<details class="why-more">' in page(person, of="task")
 
 
