@@ -13,9 +13,11 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from brokers import store
 from brokers.models import Binding, Broker, Connection, Consumer, Exchange, Permission, Queue, VirtualHost
 from dashboard.celery_app import application
 from dashboard.models import User
+from tests.brokers.facts import a_poll, a_queue, a_topology
 from workers.models import Task, Worker
 
 pytestmark = pytest.mark.django_db
@@ -341,3 +343,20 @@ def test_what_celery_refuses_is_marked_in_the_list(person: Client, broker: Broke
     source = page(person, of="task", task="shop.pay", queue="nowhere", conf='{"task_create_missing_queues": false}')
     assert "QueueNotFound" in source
     assert '<li data-level="critical"><span class="story-mark">' in source
+
+
+def test_the_bindings_of_a_past_moment_are_told(person: Client, broker: Broker, now: datetime) -> None:
+    def at(moment: datetime, *bound: tuple[str, str, str]) -> None:
+        store.save_poll(broker.pk, a_poll(moment, a_queue("mail")), moment)
+        store.save_topology(broker.pk, {"/": a_topology(*bound)}, None, None, None, moment)
+
+    VirtualHost.objects.update(first_seen_at=now - timedelta(hours=1))
+    at(now - timedelta(minutes=3), ("orders", "a.*", "mail"))
+    at(now - timedelta(seconds=30), ("orders", "b.*", "mail"))
+    asked = f"{now - timedelta(minutes=3):%Y-%m-%dT%H:%M:%S.%f}"
+    then = page(person, exchange="orders", routing_key="a.b", at=asked)
+    assert "It reaches queue mail" in text_of(then)
+    assert "Certain, from the bindings as they were at " in text_of(then)
+    assert ", as it was at " in then
+    assert f"at={asked.replace(':', '%3A')}" in then.split("Every binding’s verdict")[0].rsplit('href="', 1)[1]
+    assert "No queue gets it" in read(person, exchange="orders", routing_key="a.b")

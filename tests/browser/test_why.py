@@ -1,0 +1,44 @@
+"""The page Why in a real browser: the question on a phone, the fold of bindings, the copied answer, by keyboard alone."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import PHONE, OpenContext, Stack
+
+ASKED = "exchange=orders&routing_key=order.new.us&expected=reports"
+
+
+def test_on_a_phone_the_question_folds_to_one_line_until_it_is_changed(stack: Stack, open_context: OpenContext) -> None:
+    page = open_context(viewport=PHONE).new_page()
+    page.goto(f"{stack.url}/routing/?{stack.here}&{ASKED}")
+    expect(page.get_by_text("A message to orders, with the key")).to_be_visible()
+    expect(page.get_by_role("textbox", name="Routing key")).to_be_hidden()
+    page.get_by_role("link", name="Change", exact=True).click()
+    page.get_by_role("textbox", name="Routing key").fill("order.new.eu")
+    page.get_by_role("button", name="Explain").click()
+    expect(page.get_by_role("heading", name="It reaches reports")).to_be_visible()
+    expect(page.get_by_role("textbox", name="Routing key")).to_be_hidden()
+
+
+def test_a_message_is_explained_by_keyboard_alone(stack: Stack, page: Page) -> None:
+    page.goto(f"{stack.url}/routing/?{stack.here}")
+    page.locator("#exchange").focus()
+    page.keyboard.type("orders")
+    page.keyboard.press("Escape")  # the list of names
+    page.keyboard.press("Tab")  # what a routing key is
+    page.keyboard.press("Tab")
+    page.keyboard.type("order.new.us")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="No queue gets it")).to_be_visible()
+    expect(page.get_by_role("img", name="Drawing: from your message by orders to no queue. Nearly to reports.")).to_be_visible()
+
+
+def test_the_answer_is_copied_as_text(stack: Stack, open_context: OpenContext) -> None:
+    page = open_context(permissions=["clipboard-read", "clipboard-write"]).new_page()
+    page.goto(f"{stack.url}/routing/?{stack.here}&{ASKED}")
+    page.get_by_role("button", name="Copy as text").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    text = page.evaluate("navigator.clipboard.readText()")
+    assert text.startswith("It does not reach `reports`: third word is `us`, wanted `eu`.")
+    assert "  ~ order.*.eu -> queue reports: " in text
