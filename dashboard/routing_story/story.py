@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
+from brokers.routing.verdict import folded, one_sign_apart
 from dashboard import formatting
 from dashboard.routing_drawing.layout import Drawing, drawn
 from dashboard.routing_drawing.way import way
@@ -29,9 +32,22 @@ class Story(msgspec.Struct, frozen=True):
     drawing: Drawing | None
 
 
-def story(answer: JSON, address: Address, expected: str = "") -> Story:
-    """The story of a message; `expected` is the queue that somebody waits for it in."""
-    level, headline = _headline(answer, expected)
+def missing_queue(expected: str, queues: Sequence[str]) -> str:
+    """What is wrong with the name of a queue that somebody waits at; "" if there is such a queue.
+
+    >>> missing_queue("Orders.eu", ["orders.eu", "mail"])
+    'there is no queue of that name; there is `orders.eu`'
+    """
+    if not expected or expected in queues:
+        return ""
+    likest = next((name for name in queues if folded(name) == folded(expected)), None)
+    likest = likest or next((name for name in queues if one_sign_apart(name, expected)), None)
+    return f"there is no queue of that name{f'; there is `{likest}`' if likest else ''}"
+
+
+def story(answer: JSON, address: Address, expected: str = "", missing: str = "") -> Story:
+    """The story of a message; `expected` is the queue that somebody waits for it in, `missing` says that there is none of that name."""
+    level, headline = _headline(answer, expected, missing)
     queues = sorted(answer["after"], key=lambda one: one["consumers"] != 0)[:MOST_QUEUES]  # those that nobody consumes first
     taken, passed = way(answer, expected), {step["exchange"] for step in answer["steps"]}
     return Story(
@@ -53,10 +69,10 @@ def _says(answer: JSON, headline: str) -> str:
     return rest if headline == answer["reason"] else f"{answer['reason']} {rest}".strip()
 
 
-def _headline(answer: JSON, expected: str) -> tuple[str, str]:
+def _headline(answer: JSON, expected: str, missing: str) -> tuple[str, str]:
     """(level, sentence): first what somebody asked for, the queue they wait at."""
     if expected and answer["outcome"] != "refused" and expected not in answer["queues"]:
-        return "warning", f"It does not reach `{expected}`: {_why_not(answer, expected)}."
+        return "warning", f"It does not reach `{expected}`: {missing or _why_not(answer, expected)}."
     if answer["outcome"] == "refused":
         return "critical", answer["reason"]
     if answer["outcome"] == "unroutable":

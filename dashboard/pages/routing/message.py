@@ -11,7 +11,7 @@ from brokers.routing.suggestions import suggestions
 from dashboard import explanations
 from dashboard.pages.routing.way import Way
 from dashboard.routing_story.plain import plain
-from dashboard.routing_story.story import Story, story
+from dashboard.routing_story.story import Story, missing_queue, story
 from dashboard.routing_story.words import Span
 
 
@@ -61,8 +61,9 @@ class MessageWay(Way):
         expected, place = values["expected"].strip(), self.where.place
         every = {"verdicts": "all"} if self.every or expected else {}
         answer, what_if = self.under_changes(lambda changes: explanations.explain_message(place, {**asked, **every, **changes}))
-        self.story = story(answer, self.where.page_of, expected)
-        what_if.compare(answer, lambda one: self._headline(one, expected), self.where.page_of)
+        missing = missing_queue(expected, [one.name for one in place.topology.queues])
+        self.story = story(answer, self.where.page_of, expected, missing)
+        what_if.compare(answer, lambda one: self._headline(one, expected, missing), self.where.page_of)
         if expected and expected not in answer["queues"] and not what_if.changes:
             what_if.suggest(suggestions(place.router(), message_of(asked), expected))
         if expected and not self.every:  # every verdict was needed for the headline alone
@@ -75,6 +76,6 @@ class MessageWay(Way):
         """The answer as text, to copy."""
         return plain(self.story.headline, self.story.says, self.story)
 
-    def _headline(self, answer: dict[str, Any], expected: str) -> tuple[str, list[Span]]:
-        told = story(answer, self.where.page_of, expected)
+    def _headline(self, answer: dict[str, Any], expected: str, missing: str) -> tuple[str, list[Span]]:
+        told = story(answer, self.where.page_of, expected, missing)
         return told.level, told.headline
