@@ -18,8 +18,9 @@ from django.core.cache import cache
 from brokers import queries as broker_queries
 from brokers.models import Broker
 from brokers.scope import EVERYTHING
-from dashboard import access, amqp_targets, queries, store
+from dashboard import access, amqp_targets, queries, send_prediction, store
 from dashboard.models import AuditEvent, User
+from dashboard.pages.routing import gathered
 from dashboard.sending_order import Order
 from workers import queries as worker_queries
 from workers import send_options, sender
@@ -32,6 +33,13 @@ ROW_SECONDS = 1.5
 EVENT_EXCHANGE = "celeryev"
 ONCE_SECONDS = 3600
 TAKEN = ("RECEIVED", "STARTED", "RETRY", "SUCCESS", "FAILURE")
+
+
+class Prediction(msgspec.Struct, frozen=True):
+    """An order as it would be sent, and the answer of `dashboard.send_prediction` about it."""
+
+    order: Order
+    answer: dict[str, Any]
 
 
 class Done(msgspec.Struct, frozen=True):
@@ -50,14 +58,26 @@ def why_not(user: User | AnonymousUser, broker: str, vhost: str | None = None, t
     return ""
 
 
-def with_usual_route(order: Order, broker: Broker, vhost: str) -> Order:
-    """The order with a queue where none was asked for: that of the last task of this name that a worker took, else what its workers registered.
+def predict(order: Order, broker: Broker, vhost: str, now: datetime) -> Prediction:
+    """Where this order would go now, with a queue where none was asked for. Nothing is sent."""
+    place = gathered.place(EVERYTHING, broker, vhost, now)
+    known = gathered.known_of(EVERYTHING, broker, vhost, order.task)
+    application = send_prediction.as_application(place, order, known)
+    resolved = _with_usual_route(order, broker, vhost, application)
+    return Prediction(resolved, send_prediction.prediction(place, resolved, known, application))
 
-    Hareline does not know the routes of the application, which stand in its code; without any trace Celery's default queue stays.
+
+def _with_usual_route(order: Order, broker: Broker, vhost: str, application: dict[str, Any]) -> Order:
+    """The order with a queue where none was asked for: where the application's own configuration sends it, as far as it is known; else that of the last
+    task of this name that a worker took, else what its workers registered. Without any trace Celery's default queue stays.
     """
     options = order.options
     if options.queue or (options.exchange and options.routing_key) or "*" in order.task:
         return order
+    if usual := send_prediction.usual_options(application):
+        told = application["configuration"]
+        whose = f"the application {told['name']}" if told["source"] == "application" else f"worker node {told['name']}"
+        return msgspec.structs.replace(order, options=msgspec.structs.replace(options, **usual), usual=f"by the configuration of {whose}")
     taken = TaskFilter(broker=broker.pk, vhost=vhost, name=order.task, states=TAKEN)
     for task in worker_queries.tasks(EVERYTHING, filter=taken, page_size=20).items:
         if task.received_at is None or task.routing_key is None:
@@ -75,8 +95,9 @@ def with_usual_route(order: Order, broker: Broker, vhost: str) -> Order:
     return order
 
 
-def send(user: User | AnonymousUser, broker: Broker, vhost: str, order: Order, uuid: str, now: datetime) -> Done | None:
-    """Sends it once and notes it. None if this uuid was sent before or is being sent: a form that came twice."""
+def send(user: User | AnonymousUser, broker: Broker, vhost: str, predicted: Prediction, uuid: str, now: datetime) -> Done | None:
+    """Sends its order once and notes it beside what was predicted. None if this uuid was sent before or is being sent: a form that came twice."""
+    order = predicted.order
     sent_before = any(event.detail.get("uuid") == uuid for event in queries.audit_events_of(ACT, now - timedelta(days=1), 200))
     if sent_before or not cache.add(f"send-{uuid}", True, ONCE_SECONDS):
         return None
@@ -84,7 +105,7 @@ def send(user: User | AnonymousUser, broker: Broker, vhost: str, order: Order, u
     sent = sender.send(amqp_targets.targets(broker, vhost), order.task, order.args, order.kwargs, send_options.celery_options(order.options), uuid, tells=tells)
     outcome = store.DONE if sent.outcome == "confirmed" else store.FAILED
     detail = _detail(order) | {"uuid": uuid, "outcome": sent.outcome, "reason": sent.reason, "exchange": sent.exchange, "routing_key": sent.routing_key}
-    detail["sent_at"] = sent.at.isoformat()
+    detail |= {"sent_at": sent.at.isoformat(), "predicted": msgspec.to_builtins(send_prediction.kept(predicted.answer, order))}
     return Done(sent, store.audit(user, ACT, outcome, now, broker=broker.name, vhost=vhost, name=order.task, detail=detail))
 
 

@@ -137,12 +137,17 @@ def explain_task(request: HttpRequest) -> Any:
 
 
 def _told(answer: dict[str, Any]) -> dict[str, Any]:
-    """The answer; a question that can't be read becomes the API's own error. Values that JSON has no form for are told as text."""
+    """The answer; a question that can't be read becomes the API's own error."""
     name, _, why = str(answer["error"] or "").partition(": ")
     if name == "BadQuestion":
         raise invalid(why.partition(" ")[0], why)
-    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(answer, enc_hook=repr))
-    return plain
+    return plain(answer)
+
+
+def plain(answer: dict[str, Any]) -> dict[str, Any]:
+    """The answer with values that JSON has no form for as text."""
+    found: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(answer, enc_hook=repr))
+    return found
 
 
 def _place(request: HttpRequest, asked: Mapping[str, Any]) -> tuple[Broker, Place]:

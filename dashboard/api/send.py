@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -12,9 +13,11 @@ from ninja import Router, Schema, Status
 from pydantic import ConfigDict, Field
 
 from brokers import queries as broker_queries
+from brokers.models import Broker
 from dashboard import access, formatting, json_fields, sending
 from dashboard.api.asked import broker_named
 from dashboard.api.errors import ERRORS, ErrorAnswer, Problem, invalid, not_found
+from dashboard.api.routing import TaskExplanation, plain
 from dashboard.sending_order import Order
 from workers import send_options
 
@@ -45,7 +48,7 @@ class TaskToSend(Schema):
     args: list[Any] = []
     kwargs: dict[str, Any] = {}
     options: dict[str, Any] = {}
-    dry_run: bool = Field(False, description="Not possible yet")
+    dry_run: bool = Field(False, description="Only predict: nothing is sent, and nothing has to allow it")
 
 
 class TaskSent(Schema):
@@ -57,6 +60,13 @@ class TaskSent(Schema):
     routing_key: str | None
 
 
+class TaskPredicted(Schema):
+    exchange: str
+    routing_key: str
+    queues: list[str] = Field(description="That would have it; [] if it would be gone")
+    prediction: TaskExplanation = Field(description="As the answer of routing/explain-task")
+
+
 def _described() -> dict[str, Any]:
     """The body for the OpenAPI description; it is read by hand, so that an error can name line and column."""
     schema = TaskToSend.model_json_schema()
@@ -66,16 +76,18 @@ def _described() -> dict[str, Any]:
 
 @router.post(
     "/tasks/send",
-    response={202: TaskSent, 403: ErrorAnswer, 413: ErrorAnswer, 503: ErrorAnswer, **ERRORS},
+    response={200: TaskPredicted, 202: TaskSent, 403: ErrorAnswer, 413: ErrorAnswer, 503: ErrorAnswer, **ERRORS},
     operation_id="send_task",
     openapi_extra=_described(),
 )
-def send(request: HttpRequest) -> Status[TaskSent]:
-    """Sends the task once, with publisher confirms; never repeated by itself. Noted in the audit log."""
+def send(request: HttpRequest) -> Status[Any]:
+    """Sends the task once, with publisher confirms; never repeated by itself. Noted in the audit log. With dry_run it only predicts where it would go."""
     given = _body(request)
     broker_name, vhost = _text(given, "broker"), _text(given, "vhost")
     order = _order(given)
     now = timezone.now()
+    if given.get("dry_run"):
+        return Status(200, _predicted(request, order, broker_named(request, broker_name), vhost, now))
     if not access.may(request.user, "send", broker_name, vhost, order.task):
         why = sending.why_not(request.user, broker_name, vhost, order.task)
         sending.note_refusal(request.user, broker_name, vhost, order.task, why, now)
@@ -84,9 +96,8 @@ def send(request: HttpRequest) -> Status[TaskSent]:
     if why := sending.why_not(request.user, broker.name, vhost, order.task):
         sending.note_refusal(request.user, broker.name, vhost, order.task, why, now)
         raise Problem(403, why, "broker")
-    if broker_queries.virtual_host(access.scope_of(request.user), broker.pk, vhost) is None:
-        raise not_found(f"There is no virtual host {vhost} on {broker.name}.", "vhost")
-    done = sending.send(request.user, broker, vhost, sending.with_usual_route(order, broker, vhost), str(uuid4()), now)
+    _check_vhost(request, broker, vhost)
+    done = sending.send(request.user, broker, vhost, sending.predict(order, broker, vhost, now), str(uuid4()), now)
     if done is None or done.sent.outcome == "not sent":
         raise Problem(503, done.sent.reason if done else "This was sent before.", "broker")
     sent = done.sent
@@ -104,8 +115,20 @@ def send(request: HttpRequest) -> Status[TaskSent]:
     )
 
 
+def _check_vhost(request: HttpRequest, broker: Broker, vhost: str) -> None:
+    if broker_queries.virtual_host(access.scope_of(request.user), broker.pk, vhost) is None:
+        raise not_found(f"There is no virtual host {vhost} on {broker.name}.", "vhost")
+
+
+def _predicted(request: HttpRequest, order: Order, broker: Broker, vhost: str, now: datetime) -> dict[str, Any]:
+    _check_vhost(request, broker, vhost)
+    found = sending.predict(order, broker, vhost, now)
+    to, answer = send_options.destination(found.order.options), plain(found.answer)
+    return {"exchange": to.exchange, "routing_key": to.routing_key, "queues": answer["broker"]["queues"], "prediction": answer}
+
+
 def _body(request: HttpRequest) -> dict[str, Any]:
-    """The JSON object of the body, its fields known and `dry_run` not asked for."""
+    """The JSON object of the body, its fields known."""
     length = request.META.get("CONTENT_LENGTH") or "0"
     largest = min(LARGEST_BODY_BYTES, settings.DATA_UPLOAD_MAX_MEMORY_SIZE or LARGEST_BODY_BYTES)
     size = int(length) if str(length).isdigit() else 0
@@ -121,8 +144,8 @@ def _body(request: HttpRequest) -> dict[str, Any]:
     for name in given:
         if name not in FIELDS:
             raise invalid(name[:80], f"{name[:80]}: no such field; there are {', '.join(FIELDS)}.")
-    if given.get("dry_run", False) is not False:
-        raise invalid("dry_run", "dry_run: where a task would go can’t be predicted yet; leave dry_run out. Nothing was sent.")
+    if not isinstance(given.get("dry_run", False), bool):
+        raise invalid("dry_run", "dry_run: expected true or false. Nothing was sent.")
     return given
 
 

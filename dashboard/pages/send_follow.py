@@ -15,6 +15,7 @@ from brokers.scope import Scope
 from dashboard import health, send_story, sending
 from dashboard.models import AuditEvent
 from dashboard.pages.task_page import TaskPage
+from dashboard.send_prediction import Happened, Row, rows, sent_predicted
 from dashboard.send_story import QueueFacts, SentFacts, Step, TaskFacts
 from workers import queries
 from workers.models import EventSource, Task
@@ -82,6 +83,15 @@ class Follow:
         if source is None:
             return "no worker has sent an event in this virtual host yet, so it is followed from the first one on"
         return "" if source.state == EventSource.RECEIVING else source.reason or f"the events of workers there are {source.state}"
+
+    @property
+    def compared(self) -> list[Row]:
+        """Predicted and real side by side; [] where nothing was predicted or nothing was sent."""
+        predicted = sent_predicted(self.detail)
+        if predicted is None:
+            return []
+        worker = self.task.worker if self.task else None
+        return rows(predicted, Happened(self.sent.outcome, self.detail.get("exchange"), self.detail.get("routing_key"), worker))
 
     @property
     def title(self) -> str:

@@ -23,7 +23,9 @@ from dashboard import queries as own_queries
 from dashboard.live import topics
 from dashboard.models import AuditEvent, User
 from dashboard.pages.send_follow import Follow
+from dashboard.pages.send_prediction import ShownPrediction
 from dashboard.send_form import Place
+from dashboard.sending import Prediction
 from dashboard.sending_order import Order
 from workers import queries
 from workers.models import EventSource, Worker
@@ -78,6 +80,7 @@ class SendPage:
         self.problems: dict[str, list[str]] = {}
         self.warnings: dict[str, list[str]] = {}
         self.question: Question | None = None
+        self.predicted: Prediction | None = None
 
     @cached_property
     def places(self) -> list[tuple[Broker, str]]:
@@ -184,9 +187,13 @@ class SendPage:
             values = {name: value for name, value in known.items() if value}
         self.values = {**send_form.EMPTY, **values}
 
+    def fill(self, given: Mapping[str, str]) -> None:
+        """Takes what was typed into the form."""
+        self.values = {**send_form.EMPTY, **{name: given[name] for name in send_form.TEXTS if name in given}}
+
     def check(self, given: Mapping[str, str]) -> bool:
         """Reads the form. True if all is well: then `question` is what to ask before sending."""
-        self.values = {**send_form.EMPTY, **{name: given[name] for name in send_form.TEXTS if name in given}}
+        self.fill(given)
         order, problems = send_form.read(self.values)
         for problem in problems:
             self.problems.setdefault(problem.field, []).append(problem.text)
@@ -194,12 +201,21 @@ class SendPage:
             return False
         if given.get("usual"):  # the question that was confirmed named the queue already
             order = msgspec.structs.replace(order, usual=given["usual"][:300])
-        order = sending.with_usual_route(order, self.broker, self.vhost)
+        self.predicted = sending.predict(order, self.broker, self.vhost, self.now)
+        order = self.predicted.order
         warnings = send_form.warnings(order, self.place)
         for warning in warnings:
             self.warnings.setdefault(warning.field, []).append(warning.text)
         self.question = Question(str(uuid4()), order, send_form.words(order, self.place), warnings)
         return True
+
+    @cached_property
+    def shown_prediction(self) -> ShownPrediction | None:
+        """Where what is in the form would go; None where that can't be read yet."""
+        order = send_form.read(self.values)[0] if self.predicted is None and self.values["task"].strip() else None
+        if order is not None and self.broker is not None:
+            self.predicted = sending.predict(order, self.broker, self.vhost, self.now)
+        return None if self.predicted is None or self.broker is None else ShownPrediction(self.predicted, self.user.get_username(), self.broker, self.vhost)
 
     def follow(self, event_id: str | None) -> Follow | None:
         """The task that was sent by this audit event; None if there is no such event, or it may not be seen."""

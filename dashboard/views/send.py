@@ -17,13 +17,17 @@ from dashboard.views import posted
 
 @csrf_exempt  # the check is made by _answered, once the body is known to be small enough to be read
 def page(request: HttpRequest) -> HttpResponse:
-    """The form; filled in and posted: its problems, or the question before sending. `?part=follow`: the task that was sent."""
+    """The form; filled in and posted: its problems, or the question before sending. `?part=follow`: the task that was sent;
+    posted to `?part=prediction`: where it would go."""
     return _too_large(request, too_large) if (too_large := posted.too_large(request)) else _answered(request)
 
 
 @csrf_protect
 def _answered(request: HttpRequest) -> HttpResponse:
     shown, status = _page(request), 200
+    if request.method == "POST" and request.GET.get("part") == "prediction":
+        shown.fill(request.POST.dict())
+        return render(request, "send/_prediction.html", {"page": shown, "now": shown.now})
     if request.method == "POST":
         status = 403 if shown.why_not else 200 if shown.check(request.POST.dict()) else 422
     else:
@@ -45,11 +49,11 @@ def now(request: HttpRequest) -> HttpResponse:
 def _sent(request: HttpRequest) -> HttpResponse:
     shown = _page(request)
     uuid, given = sent_uuid(request.POST.get("uuid")), request.POST.dict()
-    if shown.why_not or shown.broker is None or uuid is None or not shown.check(given) or shown.question is None:
+    if shown.why_not or shown.broker is None or uuid is None or not shown.check(given) or shown.predicted is None:
         if shown.why_not and shown.broker:
             sending.note_refusal(shown.user, shown.broker.name, shown.vhost, given.get("task", ""), shown.why_not, shown.now)
         return render(request, "send/index.html", {"page": shown, "now": shown.now, "topics": shown.topics}, status=403 if shown.why_not else 422)
-    done = sending.send(shown.user, shown.broker, shown.vhost, shown.question.order, uuid, shown.now)
+    done = sending.send(shown.user, shown.broker, shown.vhost, shown.predicted, uuid, shown.now)
     event = done.event if done else sending.event_of(uuid, shown.now)
     if done and done.sent.outcome in ("confirmed", "unknown"):
         sending.stored_task(shown.broker, shown.vhost, uuid)

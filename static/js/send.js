@@ -32,3 +32,25 @@ let timer = followed && setInterval(() => {
 document.addEventListener("hareline:row", ({ detail: { key } }) => {
   if (key.startsWith("task-") && followed) outdated(["follow"]);
 });
+
+// Where it will go follows the form while somebody types; the answer comes escaped, from the same template as the page
+const form = document.querySelector("form[data-predict]");
+const panel = document.querySelector("[data-prediction]");
+let typing = null;
+let asking = null;
+form?.addEventListener("input", () => {
+  clearTimeout(typing);
+  typing = setTimeout(predict, 400);
+});
+
+async function predict() {
+  asking?.abort();
+  asking = new AbortController();
+  try {
+    const answer = await fetch(form.dataset.predict, { method: "POST", body: new FormData(form), headers: { "HX-Request": "true" }, signal: asking.signal });
+    if (!answer.ok) return;
+    panel.replaceChildren(new DOMParser().parseFromString(`<template>${await answer.text()}</template>`, "text/html").querySelector("template").content);
+  } catch (error) {
+    if (error.name !== "AbortError" && !(error instanceof TypeError)) throw error; // TypeError: the network; the next letter asks again
+  }
+}

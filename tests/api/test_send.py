@@ -16,6 +16,7 @@ from dashboard import store
 from dashboard.models import AuditEvent, User
 from tests.api.conftest import World
 from tests.conftest import TestNode
+from workers.models import Worker
 
 Post = Callable[..., tuple[int, Any]]
 
@@ -79,7 +80,8 @@ def test_where_control_is_off_the_answer_names_the_setting(post: Post, settings:
         ({"options": {"expires": -1}}, 400, "expires"),
         ({"options": {"colour": "red"}}, 400, "colour"),
         ({"colour": "red"}, 400, "colour"),
-        ({"dry_run": True}, 400, "dry_run"),
+        ({"dry_run": True, "broker": "nope"}, 404, "broker"),
+        ({"dry_run": True, "vhost": "nowhere"}, 404, "vhost"),
         ({"dry_run": "yes"}, 400, "dry_run"),
     ],
 )
@@ -119,6 +121,38 @@ def test_a_broker_that_refuses_the_connection_is_503_and_nothing_was_sent(post: 
     assert answer["error"]["message"].startswith("Nothing was sent: no AMQP connection to 127.0.0.1:1")
 
 
+def test_a_dry_run_predicts_and_sends_nothing_even_where_sending_is_off(world: World, post: Post, settings: LazySettings) -> None:
+    settings.CONTROL = frozenset()
+    status, answer = post(dry_run=True)
+    assert status == 200
+    assert (answer["exchange"], answer["routing_key"], answer["queues"]) == ("", "mail", ["mail"])
+    prediction = answer["prediction"]
+    assert (prediction["queue"], prediction["error"], prediction["certain"], prediction["unknown"]) == ("mail", None, True, [])
+    assert prediction["broker"]["after"][0]["workers"][0]["hostname"] == "a@web-1"
+    assert not AuditEvent.objects.filter(act="send task").exists()
+
+
+def test_a_dry_run_says_what_would_be_gone_since_nothing_is_declared(post: Post) -> None:
+    _, answer = post(dry_run=True, options={"queue": "nope"})
+    assert (answer["queues"], answer["prediction"]["broker"]["outcome"]) == ([], "unroutable")
+    _, answer = post(dry_run=True, options={"exchange": "nox", "routing_key": "k"})
+    assert answer["prediction"]["broker"]["refused"] == "NOT_FOUND"
+    _, answer = post(dry_run=True, options={"exchange": "orders", "routing_key": "order.new"})
+    assert (answer["exchange"], answer["routing_key"], answer["queues"]) == ("orders", "order.new", ["mail"])
+
+
+def test_without_a_queue_it_goes_where_the_configuration_of_the_worker_nodes_sends_it(world: World, post: Post) -> None:
+    conf = {"task_routes": {"reports.*": {"queue": "a/b ü"}}}
+    registered = [{"name": "reports.render", "attributes": {}}]
+    Worker.objects.filter(pk=world.worker.pk).update(configuration=conf, configuration_at=world.now, registered=registered)
+    _, answer = post(dry_run=True, options={})
+    assert (answer["routing_key"], answer["queues"]) == ("a/b ü", ["a/b ü"])
+    assert answer["prediction"]["configuration"]["source"] == "worker"
+    assert [step["layer"] for step in answer["prediction"]["steps"] if step["key"] == "queue" and not step["lost_to"]] == ["router"]
+    _, answer = post(dry_run=True, options={"queue": "mail"})
+    assert answer["queues"] == ["mail"]
+
+
 def test_a_real_broker_confirms_or_gives_back(world: World, post: Post, rabbitmq: TestNode, vhost: str, settings: LazySettings) -> None:
     settings.BROKERS = (rabbitmq.address("prod"),)
     type(world.broker).objects.update(amqp_port=rabbitmq.ports["amqp"])
@@ -129,6 +163,7 @@ def test_a_real_broker_confirms_or_gives_back(world: World, post: Post, rabbitmq
     assert (answer["confirmed"], answer["reason"], answer["routing_key"], answer["id"]) == (True, None, "mail", None)
     event = AuditEvent.objects.get(act="send task")
     assert (event.outcome, event.user_name, event.detail["uuid"]) == (store.DONE, "anna", answer["uuid"])
+    assert event.detail["predicted"] == {"exchange": "", "routing_key": "mail", "queues": [], "workers": [], "certain": False}  # not polled yet
     status, answer = post(vhost=vhost, options={"queue": "nope"})
     assert (status, answer["confirmed"]) == (202, False)
     assert "It reached no queue and is gone" in answer["reason"]

@@ -34,10 +34,23 @@ def confirm(page: Page) -> None:
 
 def test_a_task_that_succeeds_is_followed_to_its_result(stack: Stack, page: Page) -> None:
     fill(stack, page, "add", "[2, 3]", queue="jobs")
+    expect(page.locator("[data-prediction]")).to_contain_text("a@tests")
     confirm(page)
     expect(page.locator(".follow-state")).to_contain_text("success", timeout=END_MS, ignore_case=True)
     expect(page.locator("[aria-label=Result]")).to_have_text("5")
     expect(page.get_by_text("a@tests").first).to_be_visible()
+    expect(page.locator(".compared-table")).to_contain_text("worker node a@tests a@tests as predicted", use_inner_text=True)
+
+
+def test_where_it_will_go_follows_what_is_typed(stack: Stack, page: Page) -> None:
+    page.goto(f"{stack.url}/send/?{stack.here}")
+    panel = page.locator("[data-prediction]")
+    expect(panel).to_contain_text("Name a task")
+    page.locator("#task").fill(f"{TASKS}.add")
+    page.locator("#queue").fill("jobs")
+    expect(panel).to_contain_text("a@tests")
+    page.locator("#queue").fill("no-such-queue")
+    expect(panel).to_contain_text("it would be gone")
 
 
 def test_a_task_that_fails_shows_its_traceback(stack: Stack, page: Page) -> None:

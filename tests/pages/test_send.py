@@ -236,3 +236,50 @@ def test_an_odd_address_is_no_error(person: Client, broker: Broker, query: str) 
 
 def test_without_any_broker_the_page_says_how_to_name_one(person: Client) -> None:
     assert "HARELINE_BROKERS" in person.get("/send/").content.decode()
+
+
+def prediction_of(page: str) -> str:
+    return page.split("data-prediction")[1].split("</section>")[0]
+
+
+def test_where_it_will_go_stands_beside_the_form(person: Client, broker: Broker) -> None:
+    assert "Name a task, and here stands" in prediction_of(person.get(f"/send/{PLACE}").content.decode())
+    panel = prediction_of(person.get(f"/send/{PLACE}&task=reports.render&queue=reports").content.decode())
+    for words in ("nobody consumes", "<bdi>reports</bdi>", "key reports", "the call", "sent by the queue’s name"):
+        assert words in panel
+    assert "exchange=&amp;routing_key=reports" in panel
+
+
+def test_it_follows_what_is_typed_and_sends_nothing(person: Client, broker: Broker) -> None:
+    answer = person.post(f"/send/{PLACE}&part=prediction", form(queue="nope"))
+    panel = answer.content.decode()
+    assert answer.status_code == 200
+    assert "it would be gone" in panel
+    assert "<form" not in panel
+    assert "Name a task" in person.post(f"/send/{PLACE}&part=prediction", form(args="[")).content.decode()
+    assert "&lt;script&gt;" in person.post(f"/send/{PLACE}&part=prediction", form(queue="<script>")).content.decode()
+    assert not AuditEvent.objects.filter(act="send task").exists()
+
+
+def test_a_routing_key_that_celery_ignores_is_what_the_queue_beats(person: Client, broker: Broker) -> None:
+    panel = person.post(f"/send/{PLACE}&part=prediction", form(routing_key="a.b")).content.decode()
+    assert "a.b (the call)" in panel
+
+
+def test_predicted_and_real_stand_side_by_side(person: Client, broker: Broker, now: datetime) -> None:
+    predicted = {"exchange": "", "routing_key": "reports", "queues": ["reports"], "workers": ["b@web-2"], "certain": True}
+    seen: dict[str, Any] = {"broker": broker, "vhost": "/", "first_seen_at": now, "changed_at": now, "sent_at": now, "received_at": now}
+    event = sent_event(predicted=predicted)
+    page = person.get(f"/send/{PLACE}&sent={event.pk}&part=follow").content.decode()
+    rows = page.split("compared-table")[1].split("<tbody>")[1].split("</tbody>")[0]
+    assert (rows.count("as predicted"), rows.count("not yet")) == (3, 1)
+    Task.objects.create(**seen, uuid="u-1", state="RECEIVED", worker="a@web-1")
+    page = person.get(f"/send/{PLACE}&sent={event.pk}&part=follow").content.decode()
+    row = page.split("worker node")[1].split("</tr>")[0]
+    assert "b@web-2" in row and "a@web-1" in row and "another" in row
+
+
+def test_a_sending_of_before_predictions_were_kept_shows_none(person: Client, broker: Broker) -> None:
+    for old in (None, "x", {"exchange": 5}):
+        page = person.get(f"/send/{PLACE}&sent={sent_event(predicted=old).pk}&part=follow").content.decode()
+        assert "compared-table" not in page

@@ -1,0 +1,92 @@
+"""Predicted and real, line by line; and the way of a prediction in a few boxes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dashboard import send_way
+from dashboard.send_prediction import Happened, Predicted, rows, usual_options
+from dashboard.sending_order import Order
+from workers.send_options import Options
+
+MAIL = Predicted("", "mail", ["mail"], ["a@x", "b@x"], True)
+ORDERS = Predicted("orders", "order.new", ["eu", "us"], None, True)
+GONE = Predicted("orders", "k", [], [], True)
+
+
+@pytest.mark.parametrize(
+    ("predicted", "happened", "verdicts"),
+    [
+        (MAIL, Happened("confirmed", "", "mail", None), ["as predicted", "as predicted", "as predicted", "not yet"]),
+        (MAIL, Happened("confirmed", "", "mail", "b@x"), ["as predicted"] * 4),
+        (MAIL, Happened("confirmed", "", "mail", "c@x"), ["as predicted", "as predicted", "as predicted", "another"]),
+        (MAIL, Happened("confirmed", "", "other", None), ["as predicted", "another", "another", "not yet"]),
+        (MAIL, Happened("returned", "", "mail", None), ["as predicted", "as predicted", "another", "not yet"]),
+        (MAIL, Happened("unknown", "", "mail", None), ["as predicted", "as predicted", "unknown", "not yet"]),
+        (MAIL, Happened("not sent", None, None, None), []),
+        (MAIL, Happened("unknown", None, None, None), []),
+        (ORDERS, Happened("confirmed", "orders", "order.new", "a@x"), ["as predicted", "as predicted", "a queue took it", "was not predicted"]),
+        (GONE, Happened("returned", "orders", "k", None), ["as predicted"] * 4),
+        (GONE, Happened("confirmed", "orders", "k", None), ["as predicted", "as predicted", "another", "as predicted"]),
+    ],
+)
+def test_each_line_says_whether_it_came_as_predicted(predicted: Predicted, happened: Happened, verdicts: list[str]) -> None:
+    assert [row.verdict for row in rows(predicted, happened)] == verdicts
+
+
+def order(**options: Any) -> Order:
+    return Order("mail.send", [], {}, Options(**options), "[]", "{}")
+
+
+def node(hostname: str, free: int | None = 1) -> dict[str, Any]:
+    return {"hostname": hostname, "concurrency": 4, "free_slots": free}
+
+
+def after(queue: str, *nodes: dict[str, Any], consumers: int | None = 1) -> dict[str, Any]:
+    return {"queue": queue, "consumers": consumers, "workers": None if consumers is None else list(nodes)}
+
+
+@pytest.mark.parametrize(
+    ("reached", "boxes"),
+    [
+        ([], [("no queue", "it would be gone")]),
+        ([after("mail", consumers=0)], [("mail", "nobody consumes it")]),
+        ([after("mail", consumers=None)], [("mail", "consumers unknown")]),
+        ([after("mail", node("a@x"))], [("mail", "1 consumer"), ("a@x", "3 of 4 slots used")]),
+        ([after("mail", node("a@x", None))], [("mail", "1 consumer"), ("a@x", "slots unknown")]),
+        ([after("a", node("a@x")), after("b", node("a@x"), node("b@x", 2))], [("2 queues", "a and b"), ("2 worker nodes", "one of them, 3 slots free")]),
+        ([after("a", node("a@x"), node("b@x", None))], [("a", "1 consumer"), ("2 worker nodes", "one of them")]),
+    ],
+)
+def test_the_way_is_a_few_boxes(reached: list[dict[str, Any]], boxes: list[tuple[str, str]]) -> None:
+    found = send_way.hops({"broker": {"after": reached}}, order(queue="mail"), "ada")
+    assert [(hop.title, hop.says) for hop in found] == [("mail.send", "you, ada"), ("(default)", "key mail"), *boxes]
+
+
+ANSWER: dict[str, Any] = {
+    "configuration": {"source": "worker"},
+    "error": None,
+    "exchange": "",
+    "routing_key": "mail",
+    "sent": None,
+    "steps": [{"layer": "router"}],
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "options"),
+    [
+        ({}, {"queue": "mail"}),
+        ({"exchange": "orders", "routing_key": "a.b"}, {"exchange": "orders", "routing_key": "a.b"}),
+        ({"exchange": "orders", "routing_key": ""}, None),
+        ({"configuration": {"source": "defaults"}}, None),
+        ({"error": "QueueNotFound: x"}, None),
+        ({"sent": {"agrees": False}}, None),
+        ({"sent": {"agrees": True}}, {"queue": "mail"}),
+        ({"steps": [{"layer": "delayed"}]}, None),
+    ],
+)
+def test_a_configuration_is_followed_only_where_it_surely_leads_there(changed: dict[str, Any], options: dict[str, str] | None) -> None:
+    assert usual_options(ANSWER | changed) == options
