@@ -70,6 +70,12 @@ class WorkerDetail:
         return tasks_address(self.worker.broker.name, self.worker.vhost, f"worker:{quoted(self.worker.hostname)}")
 
     @property
+    def reach_url(self) -> str:
+        """What could come to it, by which queues and bindings."""
+        place = {"broker": self.worker.broker.name, "vhost": self.worker.vhost}
+        return f"{reverse('routing')}?{urlencode({**place, 'of': 'reach', 'worker': self.worker.hostname})}"
+
+    @property
     def unlisted(self) -> int:
         """Running tasks that are not in the list, which holds at most 50."""
         return max(0, (self.worker.active or 0) - len(self.worker.active_tasks or []))

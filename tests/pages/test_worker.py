@@ -106,3 +106,11 @@ def test_a_fragment_comes_without_the_frame(person: Client, broker: Broker, part
 
 def test_lost_events_are_said_as_a_number(person: Client, broker: Broker) -> None:
     assert "3 task events did not reach us" in text_of(person, seen(broker, lost_events=3), part="story")
+
+
+def test_what_reaches_a_node_is_asked_from_its_queues(person: Client, broker: Broker) -> None:
+    address = 'href="/routing/?broker=prod&amp;vhost=%2F&amp;of=reach&amp;worker=worker-a%40web-1"'
+    worker = seen(broker, queues=[{"name": "mail"}])
+    assert address in text_of(person, worker)
+    Worker.objects.update(state=Worker.GONE)
+    assert address not in text_of(person, worker)
