@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -70,8 +70,9 @@ class Tellers:
 
     def __init__(self, workers: Iterable[Teller]) -> None:
         self._workers = list(workers)
-        self._encoded = {one.hostname: msgspec.json.encode(one.configuration) for one in self._workers}
-        self._tasks = {one.hostname: {task["name"]: task["attributes"] for task in one.registered or ()} for one in self._workers}
+        names = [one.hostname for one in self._workers]
+        self._encoded = dict(zip(names, _each_once([one.configuration for one in self._workers], msgspec.json.encode), strict=True))
+        self._tasks = dict(zip(names, _each_once([one.registered for one in self._workers], _by_name), strict=True))
 
     @property
     def tasks(self) -> list[str]:
@@ -105,3 +106,16 @@ class Tellers:
         registered = [] if attributes is None else [{"name": task, "attributes": attributes}]
         live = live_configuration.read(newest.configuration, registered, newest.queues)
         return Told("worker", newest.hostname, newest.configuration_at, live, len(group) - 1, newest.id)
+
+
+def _by_name(registered: Iterable[Any] | None) -> dict[str, dict[str, str]]:
+    return {task["name"]: task["attributes"] for task in registered or ()}
+
+
+def _each_once(values: Sequence[Any], read: Callable[[Any], Any]) -> list[Any]:
+    """Each value read; one that several workers share only once."""
+    found: dict[int, Any] = {}
+    for value in values:
+        if id(value) not in found:
+            found[id(value)] = read(value)
+    return [found[id(value)] for value in values]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
-from django.db.models import F, QuerySet
-from django.db.models.functions import Lower
+import msgspec
+from django.db.models import F, QuerySet, TextField
+from django.db.models.functions import Cast, Lower
 
 from brokers.queries.pages import BrokerRef, Page, check_page, in_scope, one_page, sort_key
 from brokers.scope import Scope
@@ -104,16 +106,45 @@ def registered_tasks(scope: Scope, broker: BrokerRef | None = None, vhost: str |
     """[(task name, attributes, host names)] of the workers that are online, by name. Where workers differ in the attributes, those of the first."""
     found: dict[str, tuple[str, dict[str, str], list[str]]] = {}
     rows = Worker.objects.filter(in_scope(scope, broker, vhost), state=Worker.ONLINE).exclude(registered=None).order_by("hostname")
-    for hostname, registered in rows.values_list("hostname", "registered"):
-        for task in registered or ():
+    read = _Once()
+    for hostname, registered in rows.annotate(text=Cast("registered", TextField())).values_list("hostname", "text"):
+        for task in read(registered) or ():
             found.setdefault(task["name"], (task["name"], task["attributes"], []))[2].append(hostname)
     return sorted(found.values())
 
 
-def telling_workers(scope: Scope, broker: BrokerRef, vhost: str) -> list[Worker]:
-    """The workers online of a virtual host with what they told of configuration, queues and tasks, by host name. Their other fields are deferred."""
+class Telling(msgspec.Struct, frozen=True):
+    """What a worker told of its application, by the names of its row. Workers that told the same share it."""
+
+    id: int
+    hostname: str
+    configuration: dict[str, Any] | None
+    configuration_at: datetime | None
+    queues: list[dict[str, Any]] | None
+    registered: list[dict[str, Any]] | None
+
+
+def telling_workers(scope: Scope, broker: BrokerRef, vhost: str) -> list[Telling]:
+    """The workers online of a virtual host, by host name."""
     rows = Worker.objects.filter(in_scope(scope, broker, vhost), state=Worker.ONLINE).order_by("hostname")
-    return list(rows.only("hostname", "configuration", "configuration_at", "queues", "registered"))
+    texts = {f"{name}_text": Cast(name, TextField()) for name in ("configuration", "queues", "registered")}
+    read = _Once()
+    found = rows.annotate(**texts).values_list("pk", "hostname", "configuration_at", *texts)
+    return [Telling(pk, hostname, read(conf), at, read(queues), read(registered)) for pk, hostname, at, conf, queues, registered in found]
+
+
+class _Once:
+    """Reads JSON texts, each only once: hundreds of workers of one application tell the same."""
+
+    def __init__(self) -> None:
+        self._read: dict[str, Any] = {}
+
+    def __call__(self, text: str | None) -> Any:
+        if text is None:
+            return None
+        if text not in self._read:
+            self._read[text] = msgspec.json.decode(text)
+        return self._read[text]
 
 
 def events_off_workers(scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None) -> list[Worker]:
