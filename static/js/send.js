@@ -1,24 +1,13 @@
 // The send page: the question as a modal dialog, focus on the first field that is wrong, and the sent task followed to its end.
 
 import { outdated } from "./live_page.js";
+import "./once.js";
 
 const question = document.querySelector("[data-question]");
 if (question?.showModal) {
   question.removeAttribute("open");
   question.showModal();
 } else document.querySelector('.send-form [aria-invalid="true"]')?.focus();
-
-// A form goes once: the button says so, and comes back with the page if the browser returns to it
-for (const form of document.querySelectorAll("form[data-busy]")) {
-  form.addEventListener("submit", (event) => {
-    if (form.dataset.gone) return void event.preventDefault();
-    form.dataset.gone = "yes";
-    const button = form.querySelector("button:not([type])");
-    button.setAttribute("aria-disabled", "true");
-    button.querySelector("span").textContent = `${form.dataset.busy}…`;
-  });
-}
-addEventListener("pageshow", ({ persisted }) => persisted && document.querySelector("form[data-gone]") && location.reload());
 
 // Before the task is stored there is no row to listen to, and what the queue does tells only the broker: asked until it has ended
 const EVERY = 1000;
