@@ -58,8 +58,13 @@ class Place(msgspec.Struct):
     rights: tuple[Right, ...] | None = None
     rights_unknown: str = NEEDS_ADMINISTRATOR
 
+    made: tuple[Topology, VirtualHostRouter] | None = None
+
     def router(self) -> VirtualHostRouter:
-        return VirtualHostRouter.from_topology(self.topology, self.version, self.rights, self.rights_unknown)
+        """Ready for any number of questions; its indexes are made once."""
+        if self.made is None or self.made[0] is not self.topology:
+            self.made = self.topology, VirtualHostRouter.from_topology(self.topology, self.version, self.rights, self.rights_unknown)
+        return self.made[1]
 
 
 def topology_of(vhost: str, exchanges: Iterable[Any], queues: Iterable[Any], bindings: Iterable[Any], policies: Iterable[Any]) -> Topology:

@@ -60,7 +60,7 @@ def changed_topology(topology: Topology, changes: Iterable[tuple[Change, str]]) 
 def _add(contents: Contents, change: BindingAdded, path: str) -> Contents:
     binding = change.binding
     _must_exist(contents, binding, path)
-    if any(identity(one) == identity(binding) for one in contents.bindings if one.source == binding.source):
+    if any(_are_equal(one, binding) for one in contents.bindings):
         return contents  # RabbitMQ keeps one of equal bindings
     return msgspec.structs.replace(contents, bindings=(*contents.bindings, binding))
 
@@ -77,6 +77,11 @@ def _replace(contents: Contents, change: BindingReplaced, path: str) -> Contents
     same, kept = identity(new), [new if one is old else one for one in contents.bindings]
     again = [one for one in kept if identity(one) == same][1:]  # RabbitMQ keeps one of equal bindings
     return msgspec.structs.replace(contents, bindings=tuple(one for one in kept if not any(one is other for other in again)))
+
+
+def _are_equal(one: Bound, other: Bound) -> bool:
+    """For RabbitMQ; the key is looked at first, for there may be very many bindings."""
+    return one.routing_key == other.routing_key and identity(one) == identity(other)
 
 
 def _must_exist(contents: Contents, binding: Bound, path: str) -> None:

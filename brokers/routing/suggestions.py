@@ -6,16 +6,16 @@ Pure. Each was tried: it is told only if the message then arrives. What else wou
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
 import msgspec
 
 from brokers.routing.bindings import Bound, Question, compared_headers, x_match
-from brokers.routing.changed import changed_router
-from brokers.routing.changes import read_changes
+from brokers.routing.definitions import read_binding
 from brokers.routing.judging import judge
+from brokers.routing.patched import with_binding
 from brokers.routing.refusals import Message, all_keys
 from brokers.routing.route import Hop, Outcome, route
 from brokers.routing.topic_alignment import alignment
@@ -26,7 +26,7 @@ from brokers.routing.virtual_host import VirtualHostRouter
 from brokers.routing.words import key_name, names
 
 MOST_TRIED = 6
-MOST_SUGGESTED = 3
+MOST_REWRITTEN = 2
 _PLAIN = frozenset({"longstr", "bool", "signedint", "long", "double"})
 """Types that JSON tells apart."""
 
@@ -40,20 +40,32 @@ class Suggestion(msgspec.Struct, frozen=True):
     text: str
 
 
+class Candidate(msgspec.Struct, frozen=True):
+    """`binding` in place of the one of that number, None: besides those that are there. `what` begins the sentence."""
+
+    change: JSON
+    what: str
+    binding: Bound
+    number: int | None = None
+
+
 def suggestions(router: VirtualHostRouter, message: Message, expected: str) -> list[Suggestion]:
     """At most three changes after which the message reaches the queue; none where it does already, or where none is near."""
     outcome = route(router, message)
     if outcome.refusal or expected not in router.queues or expected in outcome.queues:
         return []
     question = Question.of(all_keys(message), message.headers or {}, router.version)
-    found: list[Suggestion] = []
-    for change, what in islice(_candidates(router, outcome, question, expected), MOST_TRIED):
-        after = route(changed_router(router, read_changes([(change, "what_if[0]")])), message)
+    rewritten = _arriving(router, message, outcome, islice(_rewritings(router, outcome, question, expected), MOST_TRIED), expected)
+    added = _arriving(router, message, outcome, _one_more(outcome.hops[0], question, expected), expected) if outcome.hops else ()
+    return [*islice(rewritten, MOST_REWRITTEN), *added]
+
+
+def _arriving(router: VirtualHostRouter, message: Message, before: Outcome, candidates: Iterable[Candidate], expected: str) -> Iterator[Suggestion]:
+    """Those after which the message reaches the queue."""
+    for tried in candidates:
+        after = route(with_binding(router, tried.binding, tried.number), message)
         if expected in after.queues:
-            found.append(Suggestion(change, _told(what, outcome, after, expected)))
-        if len(found) == MOST_SUGGESTED:
-            break
-    return found
+            yield Suggestion(tried.change, _told(tried.what, before, after, expected))
 
 
 def _told(what: str, before: Outcome, after: Outcome, expected: str) -> str:
@@ -62,28 +74,29 @@ def _told(what: str, before: Outcome, after: Outcome, expected: str) -> str:
     return f"{what} would{also} reach `{expected}`" + (f", but no longer {names([f'`{name}`' for name in lost])}." if lost else ".")
 
 
-def _candidates(router: VirtualHostRouter, outcome: Outcome, question: Question, expected: str) -> Iterator[tuple[JSON, str]]:
-    """(change, its beginning of a sentence): bindings to the queue, then near ones to exchanges, then one more binding where the message enters."""
+def _rewritings(router: VirtualHostRouter, outcome: Outcome, question: Question, expected: str) -> Iterator[Candidate]:
+    """Bindings to the queue, then near ones to exchanges."""
     hops = [hop for hop in outcome.hops if hop.exchange]
     for to_queue in (True, False):
         for hop in hops:
-            for binding in _missed(router, hop, question, expected, to_queue):
-                yield from _rewritten(router, hop, binding, question)
-    for hop in hops[:1]:
-        yield from _one_more(hop, question, expected)
+            for number in _missed(router, hop, question, expected, to_queue):
+                yield from _rewritten(router, hop, number, question)
 
 
-def _missed(router: VirtualHostRouter, hop: Hop, question: Question, expected: str, to_queue: bool) -> list[Bound]:
-    """Bindings of the exchange that do not match, the nearest first: those to the queue, or those to exchanges."""
+def _missed(router: VirtualHostRouter, hop: Hop, question: Question, expected: str, to_queue: bool) -> list[int]:
+    """Numbers of the exchange's bindings that do not match, the nearest first: those to the queue, or those to exchanges."""
+    numbers = {id(binding): number for number, binding in enumerate(router.exchanges[hop.exchange].bindings)}
     near = [binding for binding, verdict in judge(router, hop, question).told if verdict.near]
     if not to_queue:
-        return [binding for binding in near if binding.destination_type == "exchange"]
-    rest = [binding for number, binding in enumerate(router.exchanges[hop.exchange].bindings) if number not in hop.matched and binding.destination == expected]
-    mine = [binding for binding in near if binding.destination == expected]
-    return [binding for binding in [*mine, *(one for one in rest if one not in mine)] if binding.destination_type == "queue"][:MOST_TRIED]
+        return [numbers[id(binding)] for binding in near if binding.destination_type == "exchange"]
+    bindings = router.exchanges[hop.exchange].bindings
+    mine = dict.fromkeys(numbers[id(binding)] for binding in near)
+    mine |= dict.fromkeys(number for number, binding in enumerate(bindings) if number not in hop.matched and binding.destination == expected)
+    return [number for number in mine if (bindings[number].destination_type, bindings[number].destination) == ("queue", expected)][:MOST_TRIED]
 
 
-def _rewritten(router: VirtualHostRouter, hop: Hop, binding: Bound, question: Question) -> Iterator[tuple[JSON, str]]:
+def _rewritten(router: VirtualHostRouter, hop: Hop, number: int, question: Question) -> Iterator[Candidate]:
+    binding = router.exchanges[hop.exchange].bindings[number]
     change = {
         "change": "replace_binding",
         "source": binding.source,
@@ -95,11 +108,13 @@ def _rewritten(router: VirtualHostRouter, hop: Hop, binding: Bound, question: Qu
     if hop.type in ("direct", "topic"):
         key = question.keys[0] if hop.type == "direct" else generalised(binding.routing_key, question.keys[0])
         if key is not None:
-            yield {**change, "with": {"routing_key": key}}, f"Binding {key_name(binding.routing_key)} written as {key_name(key)}"
+            what = f"Binding {key_name(binding.routing_key)} written as {key_name(key)}"
+            yield Candidate({**change, "with": {"routing_key": key}}, what, msgspec.structs.replace(binding, routing_key=key), number)
     elif hop.type == "headers":
         arguments = _with_headers(binding, question.headers, router.version)
         if arguments is not None:
-            yield {**change, "with": {"arguments": arguments}}, f"Binding `{_json(binding.arguments)}` written as `{_json(arguments)}`"
+            what = f"Binding `{_json(binding.arguments)}` written as `{_json(arguments)}`"
+            yield Candidate({**change, "with": {"arguments": arguments}}, what, read_binding({**change, "arguments": arguments}, "with"), number)
 
 
 def generalised(pattern: str, key: str) -> str | None:
@@ -132,17 +147,24 @@ def _with_headers(binding: Bound, headers: Table, version: tuple[int, ...]) -> J
     return arguments if unmet and arguments.keys() & wanted.keys() else None
 
 
-def _one_more(hop: Hop, question: Question, expected: str) -> Iterator[tuple[JSON, str]]:
-    change = {"change": "add_binding", "source": hop.exchange, "destination": expected, "destination_type": "queue", "routing_key": ""}
+def _one_more(hop: Hop, question: Question, expected: str) -> Iterator[Candidate]:
+    """Where the message enters."""
+    if not hop.exchange:
+        return
+    change: JSON = {"change": "add_binding", "source": hop.exchange, "destination": expected, "destination_type": "queue", "routing_key": ""}
+    what = f"A binding from `{hop.exchange}`"
     if hop.type in ("direct", "topic"):
         key = question.keys[0]
-        yield {**change, "routing_key": key}, f"A binding from `{hop.exchange}` with {key_name(key) if not key else f'the key {key_name(key)}'}"
-    elif hop.type == "fanout":
-        yield change, f"A binding from `{hop.exchange}`"
+        change, what = {**change, "routing_key": key}, f"{what} with {f'the key {key_name(key)}' if key else key_name(key)}"
     elif hop.type == "headers":
         given = {name: value.value for name, value in question.headers.items() if value.type in _PLAIN and not name.startswith("x-")}
-        if given:
-            yield {**change, "arguments": {"x-match": "all", **given}}, f"A binding from `{hop.exchange}` with `{_json({'x-match': 'all', **given})}`"
+        if not given:
+            return
+        arguments = {"x-match": "all", **given}
+        change, what = {**change, "arguments": arguments}, f"{what} with `{_json(arguments)}`"
+    elif hop.type != "fanout":
+        return
+    yield Candidate(change, what, read_binding(change, "what_if"))
 
 
 def _json(value: Any) -> str:

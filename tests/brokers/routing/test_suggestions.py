@@ -8,9 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brokers.routing.bindings import Bound, Question, TopicIndex
+from brokers.routing.definitions import read_binding
+from brokers.routing.patched import with_binding
 from brokers.routing.questions import answer
 from brokers.routing.refusals import Message
-from brokers.routing.suggestions import MOST_SUGGESTED, generalised, suggestions
+from brokers.routing.route import route
+from brokers.routing.suggestions import generalised, suggestions
 from brokers.routing.values import table_from_json
 from brokers.routing.virtual_host import VirtualHostRouter
 
@@ -89,10 +92,12 @@ def test_nothing_is_suggested_where_nothing_can_be() -> None:
     assert told("", "a", "eu") == []  # nobody can bind to the default exchange
 
 
-def test_at_most_three_are_told_of_very_many() -> None:
+def test_of_very_many_the_two_nearest_and_one_more_binding_are_told() -> None:
     bindings = [{**DEFINITIONS["bindings"][0], "routing_key": f"order.{number}.eu"} for number in range(500)]
     router = VirtualHostRouter.from_definitions({**DEFINITIONS, "bindings": bindings})
-    assert len(suggestions(router, Message("orders", "order.x.us"), "eu")) == MOST_SUGGESTED
+    first, _, last = suggestions(router, Message("orders", "order.7.us"), "eu")
+    assert first.text == "Binding `order.7.eu` written as `order.7.*` would reach `eu`."
+    assert last.text == "A binding from `orders` with the key `order.7.us` would reach `eu`."
 
 
 patterns = st.lists(st.sampled_from(["a", "b", "*", "#", ""]), max_size=5).map(".".join)
@@ -110,3 +115,20 @@ def test_a_widened_pattern_takes_the_key_and_all_that_it_took_before(pattern: st
     assert wider is not None
     assert takes(wider, key)
     assert all(takes(wider, other) for other in others if takes(pattern, other))
+
+
+routes = st.tuples(st.sampled_from(["orders", "direct", "lost", "front"]), st.sampled_from(["eu", "us", "vip"]), patterns)
+
+
+@given(st.lists(routes, min_size=1, max_size=6, unique=True), st.integers(0, 5), patterns, keys, st.booleans())
+@settings(max_examples=150, deadline=None)
+def test_a_binding_tried_in_passing_routes_as_one_that_is_there(bound: list[tuple[str, str, str]], place: int, pattern: str, key: str, added: bool) -> None:
+    rows = [{"source": source, "destination": queue, "destination_type": "queue", "routing_key": one} for source, queue, one in bound]
+    router = VirtualHostRouter.from_definitions({**DEFINITIONS, "bindings": rows})
+    place %= len(rows)
+    new = {**rows[place], "routing_key": pattern}
+    number = sum(row["source"] == new["source"] for row in rows[:place])
+    written = [*rows, new] if added else [*rows[:place], new, *rows[place + 1 :]]
+    tried = with_binding(router, read_binding(new, "new"), None if added else number)
+    message = Message(new["source"], key)
+    assert route(tried, message).queues == route(VirtualHostRouter.from_definitions({**DEFINITIONS, "bindings": written}), message).queues
