@@ -16,7 +16,7 @@ from brokers.models import Broker
 from brokers.routing.fields import InvalidQuestion
 from brokers.scope import EVERYTHING
 from dashboard import explanations, task_explanations
-from dashboard.asked_place import WrongPlace, place_asked
+from dashboard.asked_place import WrongPlace, moment_in, place_asked
 from dashboard.pages.routing import gathered
 
 NO_DATABASE = "Hareline’s database can’t be read ({why}): HARELINE_DATA_DIR or HARELINE_DATABASE_URL must be that of the dashboard that runs."
@@ -39,7 +39,7 @@ def explain_task(asked: Mapping[str, Any]) -> dict[str, Any]:
     except WrongPlace as error:
         raise InvalidQuestion(error.field, f"is of no use: {error}") from error
     task = asked.get("task")
-    known = gathered.known_of(EVERYTHING, broker, place.topology.vhost, task if isinstance(task, str) else "")
+    known = gathered.known_of(EVERYTHING, broker, place.topology.vhost, task if isinstance(task, str) else "", moment_in(asked, "at"))
     return task_explanations.explain_live_task(place, asked, known)
 
 

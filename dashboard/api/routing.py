@@ -17,7 +17,7 @@ from brokers.routing.fields import InvalidQuestion
 from dashboard import explanations, formatting, task_explanations
 from dashboard.api.asked import broker_named, scope
 from dashboard.api.errors import ERRORS, ErrorAnswer, Problem, invalid, not_found
-from dashboard.asked_place import WrongPlace, name_in, place_asked
+from dashboard.asked_place import WrongPlace, moment_in, name_in, place_asked
 from dashboard.explanations import Place
 from dashboard.pages.routing import gathered
 
@@ -130,7 +130,7 @@ def explain_task(request: HttpRequest) -> Any:
         found, place = _place(request, asked)
         task = asked.get("task")
         named = task if isinstance(task, str) else ""
-        known = gathered.known_of(scope(request), found, place.topology.vhost, named)
+        known = gathered.known_of(scope(request), found, place.topology.vhost, named, moment_in(asked, "at"))
         return _told(task_explanations.explain_live_task(place, asked, known))
     except InvalidQuestion as error:
         raise invalid(error.field, error) from error

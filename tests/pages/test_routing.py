@@ -15,8 +15,10 @@ from django.utils import timezone
 
 from brokers import store
 from brokers.models import Binding, Broker, Connection, Consumer, Exchange, Permission, Queue, VirtualHost
+from brokers.scope import EVERYTHING
 from dashboard.celery_app import application
 from dashboard.models import User
+from dashboard.pages.routing import gathered
 from tests.brokers.facts import a_poll, a_queue, a_topology
 from workers.models import Task, Worker
 
@@ -162,6 +164,22 @@ def test_the_last_task_that_was_sent_is_the_proof_or_the_contradiction(person: C
     words = read(person, of="task", task="shop.pay")
     assert "Not certain. The sender really used queue 'celery'" in words
     assert "The last one really sent went elsewhere: u-2" in words
+
+
+def test_a_moment_of_the_past_has_its_own_last_task_and_the_settings_of_now(person: Client, broker: Broker, now: datetime) -> None:
+    Worker.objects.update(configuration={"task_default_queue": "orders.eu"}, configuration_at=now)
+    for uuid, minutes in (("u-1", 60), ("u-2", 1)):
+        sent = now - timedelta(minutes=minutes)
+        where = {"broker": broker, "vhost": "/", "name": "shop.pay", "queue": "orders.eu", "exchange": "", "routing_key": "orders.eu"}
+        Task.objects.create(**where, uuid=uuid, state="SUCCESS", first_seen_at=sent, changed_at=sent, sent_at=sent)
+    known = gathered.known_of(EVERYTHING, broker, "/", "shop.pay", now - timedelta(minutes=30))
+    assert known.sent is not None
+    assert (known.sent.uuid, known.troubles) == ("u-1", [gathered.SETTINGS_OF_NOW])
+    assert gathered.known_of(EVERYTHING, broker, "/", "shop.pay", now - timedelta(minutes=90)).sent is None
+    assert gathered.known_of(EVERYTHING, broker, "elsewhere", "shop.pay").sent is None
+    today = gathered.known_of(EVERYTHING, broker, "/", "shop.pay")
+    assert today.sent is not None
+    assert (today.sent.uuid, today.troubles) == ("u-2", [])
 
 
 def test_the_application_that_is_named_is_asked_first_and_its_trouble_is_said(

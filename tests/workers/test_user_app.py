@@ -82,8 +82,8 @@ def used() -> Iterator[Callable[..., UserApp]]:
     """Makes an app that is closed at the end."""
     made: list[UserApp] = []
 
-    def make(path: str, **limits: Any) -> UserApp:
-        made.append(UserApp(path, **limits))
+    def make(path: str, import_seconds: float = 60, answer_seconds: float = 30) -> UserApp:
+        made.append(UserApp(path, import_seconds, answer_seconds))
         return made[-1]
 
     yield make
@@ -138,11 +138,11 @@ def test_nothing_of_our_environment_reaches_it(project: Write, used: Callable[..
     assert explained(used(project()), "plain", kwargs={"ours": True}).queue == "nothing"
 
 
-@pytest.mark.parametrize(("kwargs", "words"), [({"hang": True}, "gave no answer of its router proj.celery.by_argument within 0.5 s"), ({"die": True}, "ended")])
+@pytest.mark.parametrize(("kwargs", "words"), [({"hang": True}, "gave no answer of its router proj.celery.by_argument within 3 s"), ({"die": True}, "ended")])
 def test_a_router_that_never_returns_or_kills_its_process_is_given_up_and_the_next_question_answered(
     project: Write, used: Callable[..., UserApp], kwargs: dict[str, Any], words: str
 ) -> None:
-    app = used(project(), answer_seconds=0.5)
+    app = used(project(), answer_seconds=3)
     with pytest.raises(RouterUnavailable, match=words):
         explained(app, "plain", kwargs=kwargs)
     assert explained(app, "by.name").queue == "named"
@@ -163,7 +163,7 @@ def test_a_router_that_never_returns_or_kills_its_process_is_given_up_and_the_ne
     ],
 )
 def test_an_application_that_cannot_be_used_is_said_without_a_secret(project: Write, used: Callable[..., UserApp], text: str, words: str) -> None:
-    app = used(project(text), import_seconds=1.5 if "while" in text else 20)
+    app = used(project(text), import_seconds=1.5 if "while" in text else 60)
     with pytest.raises(AppUnavailable) as raised:
         app.told()
     assert words in str(raised.value)

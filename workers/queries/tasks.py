@@ -191,10 +191,12 @@ def tasks_changed_since(broker_id: int, vhost: str, moment: datetime, limit: int
     return list(_light(rows.order_by("-changed_at", "-id"))[:limit])
 
 
-def last_sent(scope: Scope, broker: BrokerRef, vhost: str, name: str) -> Task | None:
-    """The task of this name that was last sent there, as far as its task-sent event is among the last 200 tasks of the name."""
-    newest = _in_place(Task.objects.filter(name=name).order_by("-id"), scope, broker, vhost).values_list("pk", "sent_at")[:LAST_LOOKED_AT]
-    found = next((pk for pk, sent_at in newest if sent_at is not None), None)
+def last_sent(scope: Scope, broker: BrokerRef, vhost: str, name: str, at: datetime | None = None) -> Task | None:
+    """The task of this name that was last sent there (by then), as far as its task-sent event is among the last 200 tasks of the name."""
+    rows = Task.objects.filter(name=name).order_by("-id")
+    rows = rows if at is None else rows.filter(pk__lt=_first_id(at + _DISORDER))
+    newest = _in_place(rows, scope, broker, vhost).values_list("pk", "sent_at")[:LAST_LOOKED_AT]
+    found = next((pk for pk, sent_at in newest if sent_at is not None and (at is None or sent_at <= at)), None)
     return None if found is None else task_by_id(scope, found)
 
 

@@ -22,6 +22,8 @@ from dashboard.task_configuration import Known, Sent, Tellers
 from workers import queries as worker_queries
 from workers.models import Worker
 
+SETTINGS_OF_NOW = "Celery’s settings of the past are not kept: these are the settings of now."
+
 
 def place(scope: Scope, broker: Broker, vhost: str, now: datetime, at: datetime | None = None) -> Place:
     """The virtual host now, or `at` a moment; then consumers are unknown. Raises NotRecorded."""
@@ -48,11 +50,12 @@ def tellers(scope: Scope, broker: Broker, vhost: str) -> Tellers:
     return Tellers(worker_queries.telling_workers(scope, broker.pk, vhost))
 
 
-def known_of(scope: Scope, broker: Broker, vhost: str, task: str) -> Known:
-    """What is known of a task: configurations, its attributes, where the last one was really sent."""
-    last = worker_queries.last_sent(scope, broker.pk, vhost, task)
+def known_of(scope: Scope, broker: Broker, vhost: str, task: str, at: datetime | None = None) -> Known:
+    """What is known of a task: configurations, its attributes, where the last one (by then) was really sent. Settings are always those of now."""
+    last = worker_queries.last_sent(scope, broker.pk, vhost, task, at)
     sent = Sent(last.pk, last.uuid, last.sent_at, last.queue, last.exchange, last.routing_key) if last and last.sent_at else None
-    return with_application(msgspec.structs.replace(tellers(scope, broker, vhost).known(task), sent=sent), task)
+    troubles = [] if at is None else [SETTINGS_OF_NOW]
+    return with_application(msgspec.structs.replace(tellers(scope, broker, vhost).known(task), sent=sent, troubles=troubles), task)
 
 
 def _rights(scope: Scope, broker: Broker, vhost: str) -> tuple[Right, ...] | None:

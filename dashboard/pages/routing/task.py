@@ -72,7 +72,7 @@ class TaskWay(Way):
         if self.problems:
             return
         where = self.where
-        known = gathered.known_of(where.scope, where.broker, where.vhost, question["task"])
+        known = gathered.known_of(where.scope, where.broker, where.vhost, question["task"], where.at)
         answer, what_if = self.under_changes(lambda changes: task_explanations.explain_live_task(where.place, {**question, **changes}, known))
         kind, _, why = str(answer["error"] or "").partition(": ")
         if kind == "BadQuestion":
