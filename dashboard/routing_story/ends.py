@@ -41,7 +41,8 @@ def end(one: JSON, address: Address) -> End:
     if count is None:
         level, word, says = "unknown", "unknown", "Who consumes it is not known."
     elif count == 0:
-        level, word, says = "critical", "waits", "Nobody consumes it: the message stays until somebody does."
+        level, word = "critical", "waits"
+        says = f"Nobody consumes it: the message stays until somebody does, such as a Celery worker that is started with -Q {one['queue']}."
     else:
         consumers = f"{count:,} {'consumer' if count == 1 else 'consumers'}"
         level, word, says = "ok", "consumed", f"{consumers}{f' of Celery{_prefetch(behind)}' if nodes else ', none of them known as a Celery worker'}."

@@ -160,5 +160,5 @@ def test_my_task_waits_in_a_queue_that_nobody_consumes(shop: Shop, page: Page) -
     wait_until(lambda: shop.node.api("GET", f"queues/{shop.vhost}/reports").get("messages") == 1)
     answer = shop.ask(page, "A Celery task", {"Task": "shop.report"})
     expect(answer.get_by_role("heading", name="shop.report goes to queue reports and waits: nobody consumes reports.")).to_be_visible()
-    expect(answer).to_contain_text("Nobody consumes it: the message stays until somebody does")
+    expect(answer).to_contain_text("Nobody consumes it: the message stays until somebody does, such as a Celery worker that is started with -Q reports.")
     expect(answer).to_contain_text("The task's attributes (or task_annotations and settings) give queue 'reports'")

@@ -49,6 +49,7 @@ def addresses() -> dict[str, str]:
         "task": f"/tasks/{task.pk}/",
         "send": "/send/?broker=prod&vhost=/",
         "why": "/routing/?broker=prod&vhost=/&of=message&exchange=shop&routing_key=a.b",
+        "why-existing": "/routing/?broker=prod&vhost=/&of=existing",
         "why-task": "/routing/?broker=prod&vhost=/&of=task&task=shop.pay&conf={}",
     }
 
@@ -63,8 +64,9 @@ EXPLAINED = {
     "tasks": {"task"},
     "task": {"task", "payload", "queue", "exchange", "routing key", "worker node"},
     "send": {"task", "payload", "queue", "exchange", "routing key", "ETA"},
-    "why": {"exchange", "routing key"},
-    "why-task": {"task"},
+    "why": {"messaging model", "exchange", "routing key", "headers", "queue", "producer", "attributes", "binding", "binding key", "consumer", "dead letter"},
+    "why-task": {"messaging model", "task", "queue", "exchange", "routing key", "payload", "default exchange", "consumer"},
+    "why-existing": {"task", "message", "queue"},
 }
 
 

@@ -243,7 +243,7 @@ def test_why_a_headers_binding_never_matches(person: Client, broker: Broker) -> 
 def test_why_a_task_waits_in_a_queue_that_nobody_consumes(person: Client, broker: Broker) -> None:
     words = read(person, of="task", task="shop.report", conf="{}")
     assert "shop.report goes to queue reports and waits: nobody consumes reports." in words
-    assert "Nobody consumes it: the message stays until somebody does." in words
+    assert "Nobody consumes it: the message stays until somebody does, such as a Celery worker that is started with -Q reports." in words
     message = read(person, exchange="", routing_key="reports")
     assert "It reaches reports, but nobody consumes reports: there it waits." in message
 
