@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from datetime import datetime
 from typing import Any
@@ -14,9 +15,10 @@ from django.utils import timezone
 
 from brokers.addresses import BrokerAddress
 from brokers.models import Broker, Queue
-from dashboard import store
+from dashboard import pasted, store
 from dashboard.models import AuditEvent, User
 from tests.conftest import TestNode
+from tests.waiting import wait_until
 from workers.models import EventSource, Task
 
 pytestmark = pytest.mark.django_db
@@ -173,6 +175,22 @@ def test_a_dead_letter_tells_where_it_died(person: Client, jobs: Queue, rabbitmq
     words = text_of(person.post(f"/queues/{jobs.pk}/messages/", {"count": "1"}).content.decode())
     assert "It died in mail: a consumer rejected it." in words
     assert "It was first published to exchange orders with the key order.new.eu." in words
+
+
+def test_a_real_dead_letter_is_told_alike_by_a_look_and_by_what_the_management_api_shows(person: Client, jobs: Queue, rabbitmq: TestNode, vhost: str) -> None:
+    dies = {"x-message-ttl": 1, "x-dead-letter-exchange": "", "x-dead-letter-routing-key": "jobs"}
+    rabbitmq.api("PUT", f"queues/{vhost}/short", {"durable": True, "arguments": dies})
+    message = {"routing_key": "short", "payload": "x", "payload_encoding": "string", "properties": {"headers": {"level": 1}}}
+    rabbitmq.api("POST", f"exchanges/{vhost}/amq.default/publish", message)
+    get = {"count": 1, "ackmode": "ack_requeue_true", "encoding": "auto"}
+    shown = wait_until(lambda: rabbitmq.api("POST", f"queues/{vhost}/jobs/get", get))
+    told = pasted.read(json.dumps(shown))
+    assert told.question is not None and (told.question["exchange"], told.question["routing_key"]) == ("", "jobs")
+    assert (told.deaths.exchange, told.deaths.key) == ("", "short")
+    words = text_of(person.post(f"/queues/{jobs.pk}/messages/", {"count": "1"}).content.decode())
+    assert told.deaths.first == "It was first published to the default exchange with the key short, and it died first in short (its time there ran out)."
+    assert told.deaths.first in words
+    assert re.search(r"It died in short: its time there ran out\. That was \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\.", words)
 
 
 def test_the_queue_page_leads_here_and_to_what_reaches_it(person: Client, broker: Broker) -> None:
