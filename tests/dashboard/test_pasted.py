@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dashboard import deaths_told, pasted, pasted_payload
-from dashboard.deaths_told import deaths_of
-from dashboard.pasted import NotUnderstood, Pasted
+from dashboard import pasted
+from dashboard.pasted import NotUnderstood, Pasted, deaths, payload, reading, told
+from dashboard.pasted.deaths import deaths_of
 
 CASES = Path(__file__).parent.parent / "cases" / "celery"
 HEADERS = {"lang": "py", "task": "shop.pay", "id": "u-1", "root_id": "u-1", "argsrepr": "(1,)"}
@@ -187,13 +187,13 @@ DIED = {
 
 
 def test_deaths_are_told_newest_first_with_the_first_publishing() -> None:
-    told = deaths_of(DIED)
-    assert [death.says for death in told.deaths] == [
+    found = deaths_of(DIED)
+    assert [death.says for death in found.deaths] == [
         "It died 3 times in retry: its time there ran out (it was published to live 5000 ms). The first time was 2026-11-23 16:42:01 UTC.",
         "It died in orders.eu: a consumer rejected it. That was 2026-11-23 16:40:00 UTC.",
     ]
-    assert (told.exchange, told.key) == ("shop.orders", "order.new.eu")
-    assert told.first == "It was first published to exchange shop.orders with the key order.new.eu, and it died first in orders.eu (a consumer rejected it)."
+    assert (found.exchange, found.key) == ("shop.orders", "order.new.eu")
+    assert found.first == "It was first published to exchange shop.orders with the key order.new.eu, and it died first in orders.eu (a consumer rejected it)."
 
 
 @pytest.mark.parametrize("wrong", [None, "x", [], [1], [{"queue": 5}], {"queue": "a"}, [{"reason": "expired"}]])
@@ -206,6 +206,6 @@ def test_a_time_that_is_none_is_left_out(time: Any) -> None:
     assert deaths_of({"x-death": [{"queue": "a", "reason": "odd", "time": time}]}).deaths[0].says == "It died in a: the reason is “odd”."
 
 
-@pytest.mark.parametrize("module", [pasted, pasted_payload, deaths_told])
+@pytest.mark.parametrize("module", [reading, told, payload, deaths])
 def test_the_examples_hold(module: Any) -> None:
     assert doctest.testmod(module).failed == 0
