@@ -158,4 +158,4 @@ def in_words(way: Way) -> str:
     reached = [box.name for stage in way.stages for box in stage.beside if box.look != "missed" and box.id != NOWHERE]
     missed = [box.name for stage in way.stages for box in stage.beside if box.look == "missed"]
     ends = f"to {formatting.listed(reached)}" if reached else "to no queue"
-    return f"Drawing: from your message by {passed} {ends}.{f' Nearly to {formatting.listed(missed)}.' if missed else ''}"
+    return f"Drawing: from {way.message.name} by {passed} {ends}.{f' Nearly to {formatting.listed(missed)}.' if missed else ''}"

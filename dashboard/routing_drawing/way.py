@@ -55,8 +55,8 @@ class Way(msgspec.Struct, frozen=True):
     more: int
 
 
-def way(answer: JSON, expected: str = "") -> Way | None:
-    """What is drawn of an explanation; None if the message enters nowhere. `expected` is the queue that somebody waits at."""
+def way(answer: JSON, expected: str = "", sender: str = "your message") -> Way | None:
+    """What is drawn of an explanation; None if the message enters nowhere. `expected` is the queue that somebody waits at, `sender` names the first box."""
     passed = [step for step in answer["steps"] if step["via"] != "dead-letter"]
     if not passed:
         return None
@@ -67,7 +67,7 @@ def way(answer: JSON, expected: str = "") -> Way | None:
     drawn = {stage.exchange.id for stage in stages} | {box.id for stage in stages for box in stage.beside}
     keys = steps[0]["keys"]
     more = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
-    message = Box(MESSAGE, "your message", f"{keys[0] or 'empty key'}{more}")
+    message = Box(MESSAGE, sender, f"{keys[0] or 'empty key'}{more}")
     arrows = [Arrow(MESSAGE, _exchange_id(steps[0]["exchange"]), "way")]
     arrows += [arrow for step in steps for arrow in _arrows(answer, step) if arrow.target in drawn and arrow.source in drawn]
     return Way(message, stages, arrows, len(passed) - len(steps))

@@ -45,11 +45,12 @@ def missing_queue(expected: str, queues: Sequence[str]) -> str:
     return f"there is no queue of that name{f'; there is `{likest}`' if likest else ''}"
 
 
-def story(answer: JSON, address: Address, expected: str = "", missing: str = "") -> Story:
-    """The story of a message; `expected` is the queue that somebody waits for it in, `missing` says that there is none of that name."""
+def story(answer: JSON, address: Address, expected: str = "", missing: str = "", sender: str = "your message") -> Story:
+    """The story of a message; `expected` is the queue that somebody waits for it in, `missing` says that there is none of that name. `sender` is what
+    the drawing begins with."""
     level, headline = _headline(answer, expected, missing)
     queues = sorted(answer["after"], key=lambda one: one["consumers"] != 0)[:MOST_QUEUES]  # those that nobody consumes first
-    taken, passed = way(answer, expected), {step["exchange"] for step in answer["steps"]}
+    taken, passed = way(answer, expected, sender), {step["exchange"] for step in answer["steps"]}
     return Story(
         level=level,
         headline=spans(headline),

@@ -318,6 +318,7 @@ def test_the_way_is_drawn_and_told_in_words_for_who_cannot_see_it(person: Client
     assert '<g class="way-box" data-look="missed"' in drawing
     assert "not reached" in drawing
     assert "style=" not in drawing
+    assert "from your task by (default) to celery." in page(person, of="task", task="shop.pay")
 
 
 def test_the_answer_can_be_copied_as_text(person: Client, broker: Broker) -> None:

@@ -92,7 +92,7 @@ class TaskWay(Way):
         )
         what_if.compare(answer, lambda one: task_headline(one, question["task"]), where.page_of)
         if answer["broker"]:
-            self.story = story(answer["broker"], where.page_of)
+            self.story = story(answer["broker"], where.page_of, sender="your task")
 
     def _question(self) -> dict[str, Any]:
         asked = {"conf": self.json("conf"), "args": self.json("args", list), "kwargs": self.json("kwargs"), "options": self._options()}
