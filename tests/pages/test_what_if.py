@@ -118,6 +118,7 @@ def test_a_route_of_a_task_is_compared(person: Client, broker: Broker) -> None:
         ({"change": "replace_binding", "if_binding": json.dumps({**EU, "routing_key": "gone"})}, "This change: there is no such binding"),
         ({"change": "paint"}, "change: must be one of add_binding"),
         ({"what_if": "{"}, "The changes in the address can’t be read. Line 1, column 2:"),
+        ({"what_if": "[5]"}, "The changes in the address must be at most 20 objects"),
         ({"what_if": '{"change": "paint"}'}, "The changes in the address can’t be read."),
         ({"what_if": json.dumps([{"change": "remove_policy", "name": f"p{number}"} for number in range(30)])}, 'there is no policy "p0"'),
     ],

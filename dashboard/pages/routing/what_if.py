@@ -61,7 +61,10 @@ class WhatIf:
         except json_fields.JsonProblem as error:
             self.problems.append(f"The changes in the address can’t be read. {error}")
             return []
-        return [one for one in found if isinstance(one, dict)][:MOST_CHANGES]
+        kept = [one for one in found if isinstance(one, dict)][:MOST_CHANGES]
+        if len(kept) < len(found):
+            self.problems.append(f"The changes in the address must be at most {MOST_CHANGES} objects; the others are left out.")
+        return kept
 
     def _read_form(self) -> None:
         if not self.asked_for:
