@@ -92,7 +92,10 @@ def endings(place: Place, router: VirtualHostRouter, tellers: Tellers) -> Ending
             queues = frozenset(route(declaring.after(sent), message_of(answer, sent.question)).queues)
             found.append(Ending(task, answer.exchange, answer.routing_key, queues, answer.certain and not sent.unknown and not place.unknown))
             unknown |= dict.fromkeys(sent.unknown)
-    return Endings(found, len(tasks) - min(most, len(tasks)), list(unknown)[:MOST_UNKNOWN])
+    told = list(unknown)[:MOST_UNKNOWN]
+    if len(unknown) > MOST_UNKNOWN:
+        told.append(f"For {len(unknown) - MOST_UNKNOWN:,} more reasons see the tasks themselves.")
+    return Endings(found, len(tasks) - min(most, len(tasks)), told)
 
 
 class _Declaring:

@@ -106,6 +106,13 @@ def test_tasks_beyond_the_bound_are_counted() -> None:
     assert (len(told["tasks"]), told["tasks_left_out"]) == (reach.MOST_TASKS, 3)
 
 
+def test_of_many_reasons_why_tasks_are_uncertain_some_are_told_and_the_rest_counted() -> None:
+    tasks = {f"shop.t{number}": {"queue": f"<Queue {number}>"} for number in range(9)}
+    unknown = reach.of_queue(place(), "celery", Tellers([worker("a@web-1", tasks)]))["tasks_unknown"]
+    assert len(unknown) == reach.MOST_UNKNOWN + 1
+    assert unknown[-1].startswith("For ")
+
+
 def test_a_queue_that_exists_otherwise_is_never_reached_by_the_task_that_would_declare_it() -> None:
     told = worker("a@web-1", {"shop.order": {"queue": "orders"}})
     told.configuration = {"task_queues": [{"name": "orders", "queue_arguments": {"x-max-priority": 5}, "exchange": {"name": ""}}]}
