@@ -1,0 +1,99 @@
+"""Runs the parts, each in a process of its own, and tells their rows as a table: `.venv/bin/python -m script.bench_parts [PART …]`.
+
+Without a part all of them run, and docs/benchmarks.md is written. `script/bench` does this after setting everything up.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from script.rabbitmq_machine import find_server
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "benchmarks.md"
+PARTS = {
+    "routing": "Explaining where a message goes",
+    "intake": "Taking Celery’s events in",
+    "tasks": "Tasks, a million of them",
+    "history": "History",
+    "fanout": "Many viewers",
+    "queues": "A broker with 10,000 queues",
+}
+PART_SECONDS = 420
+TABLE_HEAD = "| what | Hareline | the peer, in the same run | times better | goal | met |\n|---|---|---|---|---|---|\n"
+INTRODUCTION = """# Benchmarks
+
+Written by `script/bench`, which runs everything here on one machine, each row beside its peer; `script/bench PART` runs one part alone. Compare by ratio:
+absolute figures drift with the machine and what else it does. "CPU" is the time of the process alone. Where no peer does the same, its column is empty.
+"""
+METHOD = """
+## How it is measured
+- **routing**: 10,000 (and 100,000) topic bindings of a shop; the peer is a compiled regular expression for each binding, tried one after the other.
+- **intake**: messages as Celery's workers send them (3 events a task, 1 to 5 a message), without the broker's part. Ours are read, judged, stored in SQLite and
+  searchable; Celery's `State` and Flower's `EventsState` keep theirs in memory only (10,000 and 100,000 tasks at most).
+- **tasks**: pages as Django makes them, while another process stores 2,000 events a second into the same database.
+- **history**: an hour of polls every 5 seconds; the peer is a row for each queue that changed, in SQLite.
+- **fanout**: one daphne, one patch to 1,000 sockets, against the in-memory channel layer. The browsers' program shares the machine.
+- **queues**: a RabbitMQ node of its own. Broker CPU is that of its process less what it needs when nobody asks. The time to the cell holds the management API's
+  answer, reading, storing and the socket of a real web process.
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
+    wanted = parser.parse_args().parts
+    if unknown := [part for part in wanted if part not in PARTS]:
+        parser.error(f"there is no part {unknown[0]}; there are {', '.join(PARTS)}")
+    started, load = datetime.now(UTC), os.getloadavg()[0]
+    text = ""
+    for part in wanted or PARTS:
+        rows, seconds = run(part)
+        section = f"\n## {PARTS[part]}\n`script/bench {part}` ({seconds:.0f} s)\n\n{TABLE_HEAD}{''.join(map(line, rows))}"
+        print(section, flush=True)
+        text += section
+    if not wanted:
+        PAGE.write_text(INTRODUCTION + machine(started, load) + text + METHOD, encoding="utf-8")
+        print(f"written: {PAGE.relative_to(ROOT)}", file=sys.stderr)
+
+
+def run(part: str) -> tuple[list[dict[str, Any]], float]:
+    """The part's rows, and how long it took. A part that fails ends everything."""
+    print(f"bench: {part}", file=sys.stderr, flush=True)
+    began = time.monotonic()
+    done = subprocess.run([sys.executable, "-m", f"script.bench_parts.{part}"], cwd=ROOT, stdout=subprocess.PIPE, check=True, timeout=PART_SECONDS)
+    rows = [row for line in done.stdout.splitlines() for row in json.loads(line)["rows"]]
+    return rows, time.monotonic() - began
+
+
+def line(row: dict[str, Any]) -> str:
+    times = f"{row['times']:.1f}" if row["times"] else ""
+    met = {True: "yes", False: "**no**", None: ""}[row["met"]]
+    return f"| {row['what']} | {row['ours']} | {row['peer']} | {times} | {row['goal']} | {met} |\n"
+
+
+def machine(started: datetime, load: float) -> str:
+    """What it ran on."""
+    processors = [row.partition(":")[2].strip() for row in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines() if row.startswith("model name")]
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    packages = ", ".join(f"{name} {version(name)}" for name in ("celery", "kombu", "Django", "channels", "daphne"))
+    rabbitmq = subprocess.run(["dpkg-query", "-W", "-f", "${Version}", "rabbitmq-server"], capture_output=True, text=True, check=False).stdout.strip()
+    named = rabbitmq or Path(find_server()).name
+    return (
+        f"\nRun on {started:%Y-%m-%d %H:%M} UTC: {len(processors)} × {processors[0] if processors else platform.machine()}, {memory:.0f} GB, "
+        f"{platform.system()} {platform.release()}, load {load:.1f} before the run. Python {platform.python_version()}, RabbitMQ {named}, {packages}.\n"
+    )
+
+
+if __name__ == "__main__":
+    main()

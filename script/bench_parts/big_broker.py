@@ -1,0 +1,65 @@
+"""A private RabbitMQ node with thousands of queues, what it costs to be asked, and what it answers."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from script.rabbitmq_node import RabbitNode
+
+EXCHANGE = "orders"
+IDLE_SECONDS = 3.0
+PAGE = "queues?page=1&page_size=100&name=&use_regex=false&pagination=true"  # as RabbitMQ's own page asks
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def running(queues: int) -> Iterator[RabbitNode]:
+    """The node, with a topic exchange to which each queue is bound by a key of its own."""
+    with tempfile.TemporaryDirectory(prefix="hareline-bench-node-", ignore_cleanup_errors=True) as directory:
+        node = RabbitNode(Path(directory))
+        node.start()
+        try:
+            names = [f"shop.{number % 40}.{number}" for number in range(queues)]
+            kept = {"vhost": "/", "durable": True, "auto_delete": False, "arguments": {}}
+            made = {
+                "exchanges": [{**kept, "name": EXCHANGE, "type": "topic", "internal": False}],
+                "queues": [{**kept, "name": name} for name in names],
+                "bindings": [
+                    {"vhost": "/", "source": EXCHANGE, "destination": name, "destination_type": "queue", "routing_key": f"order.{name}.*", "arguments": {}}
+                    for name in names
+                ],
+            }
+            node.api("POST", "definitions", made, timeout_seconds=180)
+            yield node
+        finally:
+            node.kill()
+
+
+class Cost:
+    """The node's CPU for what it is asked, without what it needs for itself."""
+
+    def __init__(self, node: RabbitNode) -> None:
+        self._pid = node.pid or 0
+        before, began = self._cpu_seconds(), time.monotonic()
+        time.sleep(IDLE_SECONDS)  # its own share is measured over a time in which nobody asks
+        self._idle = (self._cpu_seconds() - before) / (time.monotonic() - began)
+
+    def of(self, ask: Callable[[], Any], count: int) -> tuple[float, list[float]]:
+        """(CPU seconds of the broker a time, milliseconds each took)."""
+        took, before, start = [], self._cpu_seconds(), time.monotonic()
+        for _ in range(count):
+            began = time.monotonic()
+            ask()
+            took.append((time.monotonic() - began) * 1000)
+        spent = self._cpu_seconds() - before - self._idle * (time.monotonic() - start)
+        return max(spent, 0.0) / count, took
+
+    def _cpu_seconds(self) -> float:
+        fields = Path(f"/proc/{self._pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS

@@ -1,0 +1,48 @@
+"""Message bodies as Celery's workers send them: `task.multi` lists of 1 to 5 events, the life of a task in three. Standard library only."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+import uuid
+from typing import Any
+
+EVENTS_A_TASK = 3
+NAMES = [f"shop.{part}.{verb}" for part in ("orders", "mail", "reports", "stock") for verb in ("pay", "send", "render", "check", "sync")]
+HOSTS = [f"w{number}@node{number % 5}" for number in range(20)]
+
+
+def bodies(tasks: int, rng: random.Random, first_at: float | None = None) -> list[bytes]:
+    """The messages of so many tasks, 10,000 tasks a second, in the order of their events."""
+    began = time.time() - tasks * 1e-4 - 1 if first_at is None else first_at
+    events = sorted((event for number in range(tasks) for event in _life(rng, began + number * 1e-4)), key=lambda event: event["timestamp"])
+    found, place = [], 0
+    while place < len(events):
+        taken = events[place : place + rng.choice((1, 1, 1, 1, 2, 2, 3, 5))]
+        place += len(taken)
+        found.append(json.dumps(taken if len(taken) > 1 else taken[0]).encode())
+    return found
+
+
+def _life(rng: random.Random, at: float) -> list[dict[str, Any]]:
+    key = str(uuid.UUID(int=rng.getrandbits(128), version=4))
+    same = {"hostname": rng.choice(HOSTS), "utcoffset": 0, "pid": 7, "clock": int(at), "uuid": key}
+    received = {
+        "name": rng.choice(NAMES),
+        "args": f"({rng.randrange(10**6)}, 'customer-{rng.randrange(5000)}')",
+        "kwargs": "{'currency': 'EUR', 'retry': False}",
+        "root_id": key,
+        "parent_id": None,
+        "retries": 0,
+        "eta": None,
+        "expires": None,
+    }
+    ended: dict[str, Any] = {"type": "task-succeeded", "result": "{'ok': True}", "runtime": 0.29}
+    if rng.random() < 0.03:
+        ended = {"type": "task-failed", "exception": "ValueError('no such order')", "traceback": "Traceback (most recent call last):\n" + "  File x\n" * 20}
+    return [
+        {**same, "type": "task-received", **received, "timestamp": at},
+        {**same, "type": "task-started", "timestamp": at + 0.01},
+        {**same, **ended, "timestamp": at + 0.3},
+    ]

@@ -1,0 +1,57 @@
+"""A web process over the database of this process, and a browser's end of its socket."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+
+import websockets
+
+START_SECONDS = 30
+
+
+@contextlib.contextmanager
+def running_web() -> Iterator[int]:
+    """daphne as Hareline starts it; the port."""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as listening:
+        port = listening.getsockname()[1]
+        command = [sys.executable, "-m", "daphne", "-v", "0", "--fd", str(listening.fileno()), "dashboard.asgi:application"]
+        environment = os.environ | {"HARELINE_PORT": str(port)}
+        process = subprocess.Popen(command, pass_fds=[listening.fileno()], env=environment, stdout=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while socket.socket().connect_ex(("127.0.0.1", port)) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@contextlib.asynccontextmanager
+async def frames_of(port: int, session: str, topic: str, key: str) -> AsyncIterator[Callable[[], Awaitable[int]]]:
+    """A socket that shows one queue; awaits the next depth of it that arrives."""
+    headers = {"Cookie": f"hareline_session={session}"}
+    async with websockets.connect(f"ws://127.0.0.1:{port}/ws/live/", origin=f"http://127.0.0.1:{port}", additional_headers=headers) as link:  # type: ignore[arg-type]
+        await link.send(json.dumps({"subscribe": [{"topic": topic, "rows": [key]}]}))
+
+        received = 0
+
+        async def next_depth() -> int:
+            nonlocal received
+            while True:
+                frame = json.loads(await link.recv())
+                if "topic" in frame:
+                    received += 1
+                    await link.send(json.dumps({"ack": received}))
+                numbers = frame.get("rows", {}).get(key, {}).get("number", {})
+                if "depth" in numbers:
+                    return int(numbers["depth"])
+
+        yield next_depth

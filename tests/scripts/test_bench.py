@@ -1,0 +1,41 @@
+"""`script/bench`: its table, and parts that are cheap enough to run small."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from script.bench_parts.__main__ import PARTS, line
+from script.bench_parts.rows import percentile
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def test_a_row_says_beside_its_peer_whether_the_goal_is_met() -> None:
+    row = {"what": "a poll", "ours": "2 ms", "peer": "rows: 9 ms", "times": 4.5, "goal": "≤ 1 ms", "met": False}
+    assert line(row) == "| a poll | 2 ms | rows: 9 ms | 4.5 | ≤ 1 ms | **no** |\n"
+    assert line({**row, "times": None, "goal": "", "met": None}) == "| a poll | 2 ms | rows: 9 ms |  |  |  |\n"
+
+
+def test_a_percentile_is_a_value_that_was_measured() -> None:
+    assert [percentile([4.0, 1.0, 3.0, 2.0], percent) for percent in (0, 50, 99, 100)] == [1.0, 3.0, 4.0, 4.0]
+
+
+def test_every_part_is_a_program_and_an_unknown_one_is_named() -> None:
+    assert all((ROOT / "script" / "bench_parts" / f"{part}.py").is_file() for part in PARTS)
+    done = subprocess.run([sys.executable, "-m", "script.bench_parts", "colour"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "there is no part colour; there are routing, " in done.stderr
+
+
+@pytest.mark.parametrize(("part", "options"), [("intake", ["--tasks", "600"]), ("history", ["--queues", "50", "--polls", "70"])])
+def test_a_part_tells_rows_with_what_was_measured(part: str, options: list[str]) -> None:
+    command = [sys.executable, "-m", f"script.bench_parts.{part}", *options]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=100, check=True)
+    rows = [row for told in done.stdout.splitlines() for row in json.loads(told)["rows"]]
+    assert len(rows) >= 4
+    assert all(row["what"] and row["ours"] for row in rows)
