@@ -15,7 +15,7 @@ def is_event(item: JSON) -> bool:
 
 
 def event(item: JSON) -> Pasted:
-    found = Pasted(f"A {item['type'][:40]} event of Celery.", task=text_in(item.get("name")), uuid=item["uuid"], queue=text_in(item.get("queue")))
+    found = Pasted(f"A {item['type'][:40]} event of Celery.", task=text_in(item.get("name")), uuid=item["uuid"], sent_for=text_in(item.get("queue")))
     if has_place(item):
         found.question = sent_task(item["exchange"], item["routing_key"], found.task, found.uuid)
     else:

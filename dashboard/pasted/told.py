@@ -25,8 +25,9 @@ class NotUnderstood(ValueError):
 class Pasted(msgspec.Struct):
     """What was pasted. `form` names it; `question` asks for its way through the broker, None where it does not tell exchange and key.
 
-    `task_question`: {"task", "options"?, "conf"?, …} where Celery is asked. `uuid` and `task` are "" where it is no task. `queue` is where it lay or was
-    sent to, as far as that is told; `routed` the queues that a trace says it went to, None where nothing tells. `notes` are sentences.
+    `task_question`: {"task", "options"?, "conf"?, …} where Celery is asked. `uuid` and `task` are "" where it is no task. `queue` is where it lies,
+    `sent_for` the one that a task's sender meant, both "" where nothing tells; `routed` the queues that a trace says it went to, None where nothing tells.
+    `notes` are sentences.
     """
 
     form: str
@@ -35,6 +36,7 @@ class Pasted(msgspec.Struct):
     task: str = ""
     uuid: str = ""
     queue: str = ""
+    sent_for: str = ""
     routed: list[str] | None = None
     redelivered: bool | None = None
     message: Message | None = None

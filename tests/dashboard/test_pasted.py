@@ -93,6 +93,12 @@ def test_a_trace_tells_where_it_really_went() -> None:
     assert read({name: value for name, value in TRACE.items() if name != "routed_queues"}).routed is None
 
 
+def test_the_queue_of_an_event_is_the_one_that_was_meant_and_none_is_no_queue() -> None:
+    assert (read(EVENT).queue, read(EVENT).sent_for) == ("", "pay")
+    assert read(TRACE | {"type": "published", "queue": "none"}).queue == ""
+    assert read(TRACE | {"type": "received", "queue": "a"}).queue == "a"
+
+
 def test_exact_headers_stay_exact_and_are_read_as_well() -> None:
     entry = {"queue": ["longstr", "mail"], "reason": ["longstr", "expired"], "count": ["long", 1], "routing-keys": ["array", [["longstr", "k"]]]}
     found = read(SHOWN | {"properties": {}, "payload": "", "headers_amqp": {"level": ["short", 1], "x-death": ["array", [["table", entry]]]}})

@@ -192,6 +192,13 @@ def test_a_pasted_trace_is_compared_with_the_queues_it_names(person: Client, bro
     assert "was routed to orders.eu orders.eu as predicted" in paste(person, trace)
 
 
+def test_a_pasted_event_is_compared_with_the_queue_that_its_sender_meant(person: Client, broker: Broker) -> None:
+    event = {"type": "task-sent", "uuid": "u-7", "name": "shop.pay", "queue": "orders.eu", "exchange": "shop.orders", "routing_key": "order.new.eu"}
+    words = paste(person, event)
+    assert "was sent for orders.eu orders.eu as predicted" in words
+    assert "lies in orders.eu" not in words
+
+
 def test_a_celery_message_leads_to_its_task(person: Client, broker: Broker) -> None:
     task = a_task(broker)
     celery = MESSAGE | {

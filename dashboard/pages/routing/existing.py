@@ -127,6 +127,8 @@ class ExistingWay(Way):
             self.facts.append(real.lies_in(predicted, queue))
         if told is not None and told.routed is not None:
             self.facts.append(real.routed_to(predicted, told.routed))
+        if told is not None and told.sent_for and self.task is None:
+            self.facts.append(real.sent_for(predicted, told.sent_for))
         if self.task is not None:
             rows, self.then = facts_of(self.where, self.task, None if told and told.deaths.deaths else question)
             self.facts += rows
