@@ -21,7 +21,7 @@ COLUMNS = (0, BOX_WIDTH + GAP, 2 * (BOX_WIDTH + GAP))
 LOWEST_ROW = 2
 """An exchange stands in the middle of its queues, but not lower than this, so that the way begins at the top."""
 
-NAME_CELLS, SAYS_CELLS, LABEL_CELLS = 13, 16, 16
+NAME_CELLS, SAYS_CELLS, LABEL_CELLS = 13, 17, 16
 
 
 class PlacedBox(msgspec.Struct, frozen=True):
