@@ -179,3 +179,16 @@ def test_nothing_that_stands_in_any_field_is_an_exception(post: Post, asked: tup
     assert status in (200, 400, 404)
     if status != 200:
         assert answer["error"]["field"]
+
+
+NAMES = st.sampled_from(["prod", "/", "mail", "a@web-1", "shop.pay", "nowhere", "", "\x00", "x" * 300, "<b>", "💥"]) | st.text(max_size=6)
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.dictionaries(st.sampled_from(["broker", "vhost", "queue", "worker", "task", "at"]), NAMES))
+def test_no_question_from_the_end_is_an_exception(world: World, post: Post, changed: dict[str, str]) -> None:
+    query = {"broker": "prod", "vhost": "/"} | changed
+    response = Client().get("/api/v1/routing/reach", query, headers={"Authorization": f"Bearer {world.token}"})
+    assert response.status_code in (200, 400, 404)
+    if response.status_code != 200:
+        assert response.json()["error"]["field"]
