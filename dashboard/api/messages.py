@@ -10,9 +10,10 @@ from ninja import Router, Schema
 from pydantic import ConfigDict, Field
 
 from brokers import queries
-from dashboard import pasted, peeking
+from dashboard import peeking
 from dashboard.api.asked import Name, broker_named, scope
 from dashboard.api.errors import ERRORS, ErrorAnswer, Problem, invalid, not_found
+from dashboard.pasted import of_rabbitmq
 from workers.peek import Peeked
 
 router = Router(tags=["messages"])
@@ -71,7 +72,7 @@ def peek(request: HttpRequest, asked: PeekAsked) -> Seen:
 
 def _seen(message: Peeked) -> SeenMessage:
     shown = message.as_json()
-    told = pasted.recognised(shown)
+    told = of_rabbitmq.message(shown)
     deaths = [death.says for death in told.deaths.deaths]
     beside = {"headers_amqp": shown.get("headers_amqp"), "task": told.task or None, "uuid": told.uuid or None, "deaths": deaths, "question": told.question}
     return SeenMessage(**(shown | beside))

@@ -13,10 +13,10 @@ from django.urls import reverse
 
 from brokers.models import Queue
 from brokers.scope import Scope
-from dashboard import json_fields, pasted, peek_words, peeking
+from dashboard import json_fields, peek_words, peeking
 from dashboard.live import topics
 from dashboard.models import User
-from dashboard.pasted import Pasted
+from dashboard.pasted import Pasted, of_rabbitmq
 from workers import queries
 from workers.peek import Peek, Peeked
 
@@ -89,7 +89,7 @@ class PeekPage:
 
     def _seen(self, message: Peeked) -> Seen:
         shown = message.as_json()
-        told = pasted.recognised(shown)
+        told = of_rabbitmq.message(shown)
         found = queries.task(self.scope, told.uuid, self.broker.pk, self.queue.vhost) if told.uuid else None
         carried = shown if message.is_whole and message.body_bytes <= CARRIED_BYTES else shown | {"payload": None, "payload_truncated": True}
         return Seen(

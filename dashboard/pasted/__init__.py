@@ -4,7 +4,7 @@ Pure. The forms come from RabbitMQ's management API (`POST queues/…/get`) and 
 messages (celery/app/amqp.py), its events and `inspect`, and from Hareline's own questions. Nothing pasted is ever loaded but as JSON.
 """
 
-from dashboard.pasted.reading import read, recognised
+from dashboard.pasted.reading import read
 from dashboard.pasted.told import NotUnderstood, Pasted, sent_task
 
-__all__ = ["NotUnderstood", "Pasted", "read", "recognised", "sent_task"]
+__all__ = ["NotUnderstood", "Pasted", "read", "sent_task"]

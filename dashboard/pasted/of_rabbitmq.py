@@ -18,7 +18,8 @@ def trace(item: JSON) -> Pasted:
     if not isinstance(exchange, str) or not isinstance(keys, list) or not keys or not isinstance(keys[0], str):
         raise NotUnderstood("This comes from the firehose (amq.rabbitmq.trace), but exchange_name and routing_keys are missing in its headers.")
     found = published(f"A message as the firehose traced it{_traced_by(told)}.", exchange, keys[0], table_in(told.get("properties")), item)
-    found.queue = "" if found.queue == "none" else found.queue  # as the log says of what was published
+    if told is not item or found.queue == "none":  # the queue of the trace itself; the log's word for what was published
+        found.queue = ""
     routed = told.get("routed_queues")
     found.routed = sorted(name for name in routed if isinstance(name, str)) if isinstance(routed, list) else None
     return found

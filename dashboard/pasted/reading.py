@@ -35,7 +35,7 @@ def read(text: str) -> Pasted:
         return _listed(value)
     if not isinstance(value, dict):
         raise NotUnderstood(f"This is a single value, not a message. {_forms()}")
-    return recognised(value)
+    return _recognised(value)
 
 
 def _listed(values: list[Any]) -> Pasted:
@@ -46,13 +46,13 @@ def _listed(values: list[Any]) -> Pasted:
         raise NotUnderstood("This is the body of a Celery task without its headers, which say which task it is. Paste the whole message.")
     if not isinstance(values[0], dict):
         raise NotUnderstood(f"This list holds no message. {_forms()}")
-    found = recognised(values[0])
+    found = _recognised(values[0])
     if len(values) > 1:
         found.notes = [f"The list holds {len(values):,}; the first of them is explained.", *found.notes]
     return found
 
 
-def recognised(item: JSON) -> Pasted:
+def _recognised(item: JSON) -> Pasted:
     """What an object is. Raises NotUnderstood."""
     for is_it, reader in _FORMS:
         if is_it(item):

@@ -97,6 +97,7 @@ def test_the_queue_of_an_event_is_the_one_that_was_meant_and_none_is_no_queue() 
     assert (read(EVENT).queue, read(EVENT).sent_for) == ("", "pay")
     assert read(TRACE | {"type": "published", "queue": "none"}).queue == ""
     assert read(TRACE | {"type": "received", "queue": "a"}).queue == "a"
+    assert read(FIREHOSE | {"queue": "traces"}).queue == ""
 
 
 def test_exact_headers_stay_exact_and_are_read_as_well() -> None:
