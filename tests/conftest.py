@@ -93,3 +93,11 @@ def fault_server() -> Iterator[FaultServer]:
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings() -> Any:
     """Nothing to change: tests/settings.py has given each process its own database file."""
+
+
+@pytest.fixture(autouse=True)
+def _nothing_kept_of_other_tests() -> None:
+    """A test's rows are taken back with their keys, which in life are never used twice: what is kept by key would be another test's."""
+    from brokers.queries import topologies
+
+    topologies._kept.clear()

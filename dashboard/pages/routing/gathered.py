@@ -13,6 +13,7 @@ from brokers.models import Broker
 from brokers.queries import Page
 from brokers.routing.definitions import Right
 from brokers.scope import Scope
+from brokers.topology import Topology
 from dashboard import formatting, health
 from dashboard.celery_app import with_application
 from dashboard.consumption import consumers_by_queue
@@ -27,23 +28,29 @@ SETTINGS_OF_NOW = "Celery’s settings of the past are not kept: these are the s
 
 def place(scope: Scope, broker: Broker, vhost: str, now: datetime, at: datetime | None = None) -> Place:
     """The virtual host now, or `at` a moment; then consumers are unknown. Raises NotRecorded."""
-    where: dict[str, Any] = {"broker": broker.pk, "vhost": vhost, "at": at}
-    queues = _all(lambda page: queries.queues(scope, **where, sort="name", page=page, page_size=queries.LARGEST_PAGE))
-    exchanges = _all(lambda page: queries.exchanges(scope, **where, page=page, page_size=queries.LARGEST_PAGE))
-    topology = topology_of(vhost, exchanges, queues, queries.bindings(scope, **where), queries.policies(scope, **where))
     if at is not None:
-        return Place(topology, broker.version or None, {}, {}, rights_unknown="permissions of the past are not kept")
+        return _then(scope, broker, vhost, at)
+    seen = scope.includes(broker.name)
+    topology = queries.topology(broker.pk, vhost) if seen else Topology(vhost)
     consuming = consumers_by_queue(broker.pk, vhost)
     slots = {worker.pk: _slots(worker) for worker in worker_queries.worker_slots(broker.pk, vhost)}
     hidden = health.out_of_sight(broker, now)
     return Place(
         topology,
         broker.version or None,
-        {} if hidden else {queue.name: queue.consumers for queue in queues},
+        {} if hidden or not seen else queries.queue_consumers(broker.pk, vhost),
         {name: workers_behind(found, slots) for (place, name), found in consuming.items() if place == vhost},
-        _unknown(broker, vhost, hidden, now, bool(exchanges)),
+        _unknown(broker, vhost, hidden, now, bool(topology.exchanges)),
         _rights(scope, broker, vhost),
     )
+
+
+def _then(scope: Scope, broker: Broker, vhost: str, at: datetime) -> Place:
+    where: dict[str, Any] = {"broker": broker.pk, "vhost": vhost, "at": at}
+    queues = _all(lambda page: queries.queues(scope, **where, sort="name", page=page, page_size=queries.LARGEST_PAGE))
+    exchanges = _all(lambda page: queries.exchanges(scope, **where, page=page, page_size=queries.LARGEST_PAGE))
+    topology = topology_of(vhost, exchanges, queues, queries.bindings(scope, **where), queries.policies(scope, **where))
+    return Place(topology, broker.version or None, {}, {}, rights_unknown="permissions of the past are not kept")
 
 
 def tellers(scope: Scope, broker: Broker, vhost: str) -> Tellers:

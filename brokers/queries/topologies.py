@@ -1,0 +1,65 @@
+"""The whole shape of a virtual host as it is now, for explanations: kept while nothing of it changes, since ten thousand queues take seconds to read."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable
+
+from django.db.models import Count, Q
+
+from brokers.models import Binding, Exchange, Policy, Queue
+from brokers.queries.fingerprints import topology_fingerprints
+from brokers.topology import BindingDefinition, ExchangeDefinition, PolicyDefinition, QueueDefinition, Topology
+
+MOST_KEPT = 4
+
+_kept: OrderedDict[tuple[int, str], tuple[Hashable, Topology]] = OrderedDict()
+
+
+def topology(broker_id: int, vhost: str) -> Topology:
+    """The shape of the virtual host now, sorted by name. No scope: whoever shows it asks for the broker first. Any thread may ask."""
+    place = (broker_id, vhost)
+    fingerprint = (*topology_fingerprints(broker_id, vhost).values(), _learned(broker_id, vhost))
+    known = _kept.get(place)
+    if known is not None and known[0] == fingerprint:
+        return known[1]
+    found = _read(broker_id, vhost)
+    _kept[place] = (fingerprint, found)
+    while len(_kept) > MOST_KEPT:
+        _kept.popitem(last=False)
+    return found
+
+
+def queue_consumers(broker_id: int, vhost: str) -> dict[str, int | None]:
+    """{queue: consumers} of the queues that are there now; None: unknown."""
+    return dict(Queue.objects.filter(broker_id=broker_id, vhost=vhost, gone_at=None).order_by().values_list("name", "consumers"))
+
+
+def _learned(broker_id: int, vhost: str) -> tuple[int, ...]:
+    """What of the queues' definitions is known: a queue that is declared otherwise is a new row, one that is learned more of is the same."""
+    told = [~Q(type=""), ~Q(arguments={}), Q(durable=True), Q(durable=False), Q(auto_delete=True), Q(exclusive=True)]
+    counts = {f"told_{number}": Count("pk", filter=where) for number, where in enumerate(told)}
+    return tuple(Queue.objects.filter(broker_id=broker_id, vhost=vhost, gone_at=None).aggregate(**counts).values())
+
+
+def _read(broker_id: int, vhost: str) -> Topology:
+    here = {"broker_id": broker_id, "vhost": vhost}
+    live = {**here, "gone_at": None}
+    exchanges = Exchange.objects.filter(**live).order_by("name", "pk").values_list("name", "type", "internal", "arguments")
+    queues = Queue.objects.filter(**live).order_by("name", "pk").values_list("name", "type", "durable", "auto_delete", "exclusive", "arguments")
+    bindings = Binding.objects.filter(**live).order_by("source", "destination", "destination_type", "routing_key", "properties_key")
+    bound = bindings.values_list("source", "destination", "destination_type", "routing_key", "arguments")
+    policies = Policy.objects.filter(**here).order_by("operator", "-priority", "name")
+    told = policies.values_list("name", "pattern", "apply_to", "priority", "definition", "operator")
+    return Topology(
+        vhost,
+        tuple(ExchangeDefinition(name, kind, internal=internal, arguments=arguments or {}) for name, kind, internal, arguments in exchanges),
+        tuple(
+            QueueDefinition(name, kind, durable is not False, bool(auto_delete), bool(exclusive), arguments or {})
+            for name, kind, durable, auto_delete, exclusive, arguments in queues
+        ),
+        tuple(BindingDefinition(source, destination, kind, key, arguments or {}) for source, destination, kind, key, arguments in bound),
+        tuple(
+            PolicyDefinition(name, pattern, apply_to, priority, definition or {}, operator) for name, pattern, apply_to, priority, definition, operator in told
+        ),
+    )

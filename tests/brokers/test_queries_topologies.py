@@ -1,0 +1,59 @@
+"""The shape of a virtual host is kept while nothing of it changes, and read anew when anything does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from brokers import queries, store
+from brokers.models import Queue
+from brokers.store import BrokerMemory
+from brokers.topology import PolicyDefinition, Topology
+from tests.brokers.facts import NOON, a_broker, a_poll, a_queue, a_topology, after
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def memory() -> BrokerMemory:
+    return BrokerMemory()
+
+
+def stored(memory: BrokerMemory, *bindings: tuple[str, str, str], policies: tuple[PolicyDefinition, ...] = (), seconds: float = 0) -> int:
+    broker = a_broker()
+    store.save_topology(broker.pk, {"/": a_topology(*bindings, policies=policies)}, None, None, None, after(seconds), memory)
+    return broker.pk
+
+
+def test_what_did_not_change_is_not_read_again(memory: BrokerMemory, django_assert_max_num_queries: Any) -> None:
+    broker = stored(memory, ("orders", "order.#", "mail"))
+    first = queries.topology(broker, "/")
+    assert [(one.source, one.destination, one.routing_key) for one in first.bindings] == [("orders", "mail", "order.#")]
+    with django_assert_max_num_queries(6):
+        assert queries.topology(broker, "/") is first
+    assert queries.topology(broker, "other") == Topology("other")
+
+
+def test_a_change_of_any_kind_is_seen_at_once(memory: BrokerMemory) -> None:
+    broker = stored(memory, ("orders", "order.#", "mail"))
+    before = queries.topology(broker, "/")
+    stored(memory, ("orders", "stock.#", "mail"), seconds=5)
+    assert [one.routing_key for one in queries.topology(broker, "/").bindings] == ["stock.#"]
+    stored(memory, ("orders", "stock.#", "mail"), policies=(PolicyDefinition("p", "", "all", 0, {"max-length": 5}),), seconds=10)
+    assert [one.definition for one in queries.topology(broker, "/").policies] == [{"max-length": 5}]
+    stored(memory, ("orders", "stock.#", "mail"), policies=(PolicyDefinition("p", "", "all", 0, {"max-length": 6}),), seconds=15)
+    assert [one.definition for one in queries.topology(broker, "/").policies] == [{"max-length": 6}]
+    assert before.policies == ()
+
+
+def test_what_is_learned_of_a_queue_later_counts_too(memory: BrokerMemory) -> None:
+    broker = a_broker().pk
+    store.save_poll(broker, a_poll(NOON, a_queue("mail", type="", arguments=None, durable=None)), NOON, memory)
+    assert [(one.type, one.arguments) for one in queries.topology(broker, "/").queues] == [("", {})]
+    store.save_poll(broker, a_poll(after(5), a_queue("mail", type="quorum", arguments={"x-max-length": 5})), after(5), memory)
+    assert [(one.type, one.arguments) for one in queries.topology(broker, "/").queues] == [("quorum", {"x-max-length": 5})]
+    store.save_poll(broker, a_poll(after(10), a_queue("mail", type="quorum", arguments={"x-max-length": 6})), after(10), memory)
+    assert [one.arguments for one in queries.topology(broker, "/").queues] == [{"x-max-length": 6}]
+    Queue.objects.update(gone_at=after(15))
+    assert queries.topology(broker, "/").queues == ()
