@@ -29,6 +29,26 @@ def test_permissions_of_the_past_are_not_judged_by_those_of_today() -> None:
     assert "unknown: permissions of the past are not kept" in then["text"]
 
 
+def test_a_router_serves_until_the_shape_or_the_rights_change() -> None:
+    broker, memory = a_broker(), BrokerMemory()
+
+    def asked(key: str) -> tuple[list[str], object]:
+        place = gathered.place(EVERYTHING, seen(broker), "/", after(5))
+        return explanations.explain_message(place, {"exchange": "orders", "routing_key": key, "user": "bob"})["queues"], place.router()
+
+    for bound, at in (("order.#", NOON), ("stock.#", after(1))):
+        store.save_topology(broker.pk, {"/": a_topology(("orders", bound, "mail"))}, None, None, None, at, memory)
+        store.save_poll(broker.pk, a_poll(at, a_queue("mail", ready=0, unacknowledged=0, consumers=0)), at, memory)
+        if at == NOON:
+            queues, first = asked("order.new")
+            assert (queues, asked("order.new")[1] is first) == (["mail"], True)
+    queues, second = asked("order.new")
+    assert (queues, second is first) == ([], False)
+    assert asked("stock.new") == (["mail"], second)
+    store.save_permissions(broker.pk, [WritePermission("/", "bob", "^other$")])
+    assert asked("stock.new")[0] == []
+
+
 def seen(broker: Broker) -> Broker:
     found = queries.broker_by_id(EVERYTHING, broker.pk)
     assert found is not None
