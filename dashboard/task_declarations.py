@@ -16,7 +16,7 @@ def predeclared(topology: Topology) -> JSON:
 
 
 def with_declared(topology: Topology, existing: Predeclared) -> Topology:
-    """The topology once the sender has declared what it declares."""
+    """The topology once the sender has declared what it declares; the very same where all of that is there."""
     exchanges, queues = {one.name for one in topology.exchanges}, {one.name for one in topology.queues}
     new_exchanges = [ExchangeDefinition(one.name, one.type, arguments=one.arguments) for one in existing.exchanges.values() if one.name not in exchanges]
     new_queues = [QueueDefinition(one.name, arguments=one.arguments) for one in existing.queues.values() if one.name not in queues]
@@ -26,6 +26,8 @@ def with_declared(topology: Topology, existing: Predeclared) -> Topology:
         for one in existing.bindings
         if one.get("arguments") or (one["source"], one["destination"], "queue", one["routing_key"]) not in known
     ]
+    if not (new_exchanges or new_queues or new_bindings):
+        return topology
     return msgspec.structs.replace(
         topology,
         exchanges=(*topology.exchanges, *new_exchanges),

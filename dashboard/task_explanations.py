@@ -69,7 +69,8 @@ def _whole(place: Place, found: Destination) -> JSON:
     answer, unknown = found.answer, [*place.unknown, *found.unknown]
     broker = None
     if answer.error is None and answer.exchange is not None and answer.routing_key is not None:
-        router = VirtualHostRouter.from_topology(with_declared(place.topology, answer.existing), place.version)
+        declared = with_declared(place.topology, answer.existing)
+        router = place.router() if declared is place.topology else VirtualHostRouter.from_topology(declared, place.version)
         broker = seen(with_made(explain(router, message_of(answer, found.question)), place), place)
     shown = answer.as_json(broker)
     shown["certain"] = shown["certain"] and not unknown and (broker is None or broker["certain"])
