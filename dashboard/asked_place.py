@@ -10,7 +10,7 @@ from brokers import queries
 from brokers.errors import NotRecorded
 from brokers.models import Broker
 from brokers.scope import Scope
-from dashboard.explanations import Place
+from dashboard.explaining.explanations import Place
 from dashboard.pages.routing import gathered
 
 LONGEST_NAME = 255

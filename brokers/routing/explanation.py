@@ -11,11 +11,11 @@ from typing import Any
 from brokers.routing.afterwards import Afterwards, afterwards
 from brokers.routing.bindings import Bound, Question
 from brokers.routing.deaths import Travelling, departing
-from brokers.routing.judging import judge
 from brokers.routing.permissions import unknown_rights
 from brokers.routing.refusals import Message, all_keys
 from brokers.routing.route import Hop, Outcome, route
-from brokers.routing.verdict import Verdict
+from brokers.routing.verdicts.judging import judge
+from brokers.routing.verdicts.verdict import Verdict
 from brokers.routing.virtual_host import VirtualHostRouter
 from brokers.routing.words import story, summary
 

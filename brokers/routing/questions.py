@@ -10,14 +10,14 @@ from typing import Any
 
 import msgspec
 
-from brokers.routing.changed import changed_router
-from brokers.routing.changes import listed, read_changes
-from brokers.routing.comparison import compared
 from brokers.routing.explanation import explain
 from brokers.routing.fields import InvalidQuestion, kind_of, rows, short_text, table
 from brokers.routing.refusals import Message
 from brokers.routing.values import InvalidValue, Value, table_from_json, table_from_pairs
 from brokers.routing.virtual_host import VirtualHostRouter
+from brokers.routing.what_if.changed import changed_router
+from brokers.routing.what_if.changes import listed, read_changes
+from brokers.routing.what_if.comparison import compared
 
 MOST_HEADER_BYTES = 131_072
 MOST_CASES = 100_000

@@ -10,7 +10,7 @@ from ninja import Router, Schema
 from pydantic import ConfigDict, Field
 
 from brokers import queries
-from dashboard import peeking
+from dashboard.acts import peeking
 from dashboard.api.asked import Name, broker_named, scope
 from dashboard.api.errors import ERRORS, ErrorAnswer, Problem, invalid, not_found
 from dashboard.pasted import of_rabbitmq

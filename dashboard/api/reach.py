@@ -13,11 +13,11 @@ from pydantic import Field
 from brokers.models import Broker
 from brokers.routing.fields import InvalidQuestion
 from brokers.scope import Scope
-from dashboard import reach
 from dashboard.api.asked import Name, broker_named, scope
 from dashboard.api.errors import ERRORS, invalid, not_found
+from dashboard.explaining import reach
+from dashboard.explaining.task_configuration import Tellers
 from dashboard.pages.routing import gathered
-from dashboard.task_configuration import Tellers
 
 router = Router(tags=["routing"])
 

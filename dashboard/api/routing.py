@@ -14,11 +14,12 @@ from pydantic import Field
 from brokers.models import Broker
 from brokers.routing import questions
 from brokers.routing.fields import InvalidQuestion
-from dashboard import explanations, formatting, task_explanations
+from dashboard import formatting
 from dashboard.api.asked import broker_named, scope
 from dashboard.api.errors import ERRORS, ErrorAnswer, Problem, invalid, not_found
 from dashboard.asked_place import WrongPlace, moment_in, name_in, place_asked
-from dashboard.explanations import Place
+from dashboard.explaining import explanations, task_explanations
+from dashboard.explaining.explanations import Place
 from dashboard.pages.routing import gathered
 
 router = Router(tags=["routing"])

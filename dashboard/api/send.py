@@ -14,11 +14,12 @@ from pydantic import ConfigDict, Field
 
 from brokers import queries as broker_queries
 from brokers.models import Broker
-from dashboard import access, formatting, json_fields, sending
+from dashboard import access, formatting, json_fields
+from dashboard.acts import sending
+from dashboard.acts.sending_order import Order
 from dashboard.api.asked import broker_named
 from dashboard.api.errors import ERRORS, ErrorAnswer, Problem, invalid, not_found
 from dashboard.api.routing import TaskExplanation, plain
-from dashboard.sending_order import Order
 from workers import send_options
 
 router = Router(tags=["tasks"])

@@ -13,7 +13,8 @@ from django.urls import reverse
 
 from brokers.models import Queue
 from brokers.scope import Scope
-from dashboard import json_fields, peek_words, peeking
+from dashboard import json_fields
+from dashboard.acts import peek_words, peeking
 from dashboard.live import topics
 from dashboard.models import User
 from dashboard.pasted import Pasted, of_rabbitmq

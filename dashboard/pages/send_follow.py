@@ -12,11 +12,12 @@ from django.urls import reverse
 from brokers import queries as broker_queries
 from brokers.models import Broker
 from brokers.scope import Scope
-from dashboard import health, send_story, sending
+from dashboard import health
+from dashboard.acts import send_story, sending
+from dashboard.acts.send_prediction import Happened, Row, rows, sent_predicted
+from dashboard.acts.send_story import QueueFacts, SentFacts, Step, TaskFacts
 from dashboard.models import AuditEvent
 from dashboard.pages.task_page import TaskPage
-from dashboard.send_prediction import Happened, Row, rows, sent_predicted
-from dashboard.send_story import QueueFacts, SentFacts, Step, TaskFacts
 from workers import queries
 from workers.models import EventSource, Task
 

@@ -18,15 +18,16 @@ from django.urls import reverse
 from brokers import queries as broker_queries
 from brokers.models import Broker
 from brokers.scope import Scope
-from dashboard import health, send_form, sending
+from dashboard import health
 from dashboard import queries as own_queries
+from dashboard.acts import send_form, sending
+from dashboard.acts.send_form import Place
+from dashboard.acts.sending import Prediction
+from dashboard.acts.sending_order import Order
 from dashboard.live import topics
 from dashboard.models import AuditEvent, User
 from dashboard.pages.send_follow import Follow
 from dashboard.pages.send_prediction import ShownPrediction
-from dashboard.send_form import Place
-from dashboard.sending import Prediction
-from dashboard.sending_order import Order
 from workers import queries
 from workers.models import EventSource, Worker
 from workers.send_options import Problem, as_given

@@ -7,11 +7,11 @@ from urllib.parse import urlencode
 from django.urls import reverse
 
 from brokers.models import Broker
-from dashboard import send_way
+from dashboard.acts import send_way
+from dashboard.acts.send_way import Hop, Reason
+from dashboard.acts.sending import Prediction
 from dashboard.routing_story.task_lines import task_headline
 from dashboard.routing_story.words import Span
-from dashboard.send_way import Hop, Reason
-from dashboard.sending import Prediction
 from workers import send_options
 
 

@@ -1,4 +1,4 @@
-"""What reaches a queue, told for a page: each way with its conditions and its example. Pure; `dashboard.reach` makes what is told here."""
+"""What reaches a queue, told for a page: each way with its conditions and its example. Pure; `dashboard.explaining.reach` makes what is told here."""
 
 from __future__ import annotations
 

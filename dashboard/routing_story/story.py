@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from brokers.routing.verdict import folded, one_sign_apart
+from brokers.routing.verdicts.verdict import folded, one_sign_apart
 from dashboard import formatting
 from dashboard.routing_drawing.layout import Drawing, drawn
 from dashboard.routing_drawing.way import way

@@ -8,8 +8,9 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_POST
 
-from dashboard import json_fields, sending
+from dashboard import json_fields
 from dashboard.access import scope_of
+from dashboard.acts import sending
 from dashboard.pages.send_page import SendPage, sent_uuid
 from dashboard.shell import Shell
 from dashboard.views import posted

@@ -15,7 +15,7 @@ from brokers.management_api import ManagementApi
 from brokers.poll_memory import PollMemory
 from brokers.poller import poll_once
 from brokers.scope import EVERYTHING
-from dashboard.explanations import explain_message
+from dashboard.explaining.explanations import explain_message
 from dashboard.pages.routing import gathered
 from script.rabbitmq_program import declare
 from tests.brokers.routing.publishing import connected, different, publish

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dashboard import peek_words
+from dashboard.acts import peek_words
 
 
 class Facts:

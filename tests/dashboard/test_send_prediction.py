@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from dashboard import send_way
-from dashboard.send_prediction import Happened, Predicted, rows, usual_options
-from dashboard.sending_order import Order
+from dashboard.acts import send_way
+from dashboard.acts.send_prediction import Happened, Predicted, rows, usual_options
+from dashboard.acts.sending_order import Order
 from workers.send_options import Options
 
 MAIL = Predicted("", "mail", ["mail"], ["a@x", "b@x"], True)

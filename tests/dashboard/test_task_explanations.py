@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brokers.topology import BindingDefinition, ExchangeDefinition, QueueDefinition, Topology
-from dashboard.explanations import Place
-from dashboard.task_configuration import Sent, Tellers, Told
-from dashboard.task_explanations import AGREED, CONF_UNKNOWN, SENDER_UNKNOWN, TASK_UNKNOWN, explain_live_task
+from dashboard.explaining.explanations import Place
+from dashboard.explaining.task_configuration import Sent, Tellers, Told
+from dashboard.explaining.task_explanations import AGREED, CONF_UNKNOWN, SENDER_UNKNOWN, TASK_UNKNOWN, explain_live_task
 from workers import routing_settings
 from workers.destinations.settings import OLD_NAMES, SETTINGS
 from workers.live_configuration import LiveConfiguration

@@ -10,11 +10,11 @@ import pytest
 
 from brokers.routing.fields import InvalidQuestion
 from brokers.topology import BindingDefinition, ExchangeDefinition, QueueDefinition, Topology
-from dashboard.explain_lines_celery import answer_line
-from dashboard.explanations import Place, explain_message
-from dashboard.route_changes import changed_routes, said
-from dashboard.task_configuration import Known, Told
-from dashboard.task_explanations import explain_live_task, explain_told_task
+from dashboard.explaining.explain_lines_celery import answer_line
+from dashboard.explaining.explanations import Place, explain_message
+from dashboard.explaining.route_changes import changed_routes, said
+from dashboard.explaining.task_configuration import Known, Told
+from dashboard.explaining.task_explanations import explain_live_task, explain_told_task
 from workers.live_configuration import LiveConfiguration
 
 TO_MAIL = {"change": "set_route", "name": "shop.*", "route": {"queue": "mail"}}

@@ -16,7 +16,7 @@ from django.utils import timezone
 from brokers import store
 from brokers.models import Binding, Broker, Connection, Consumer, Exchange, Permission, Queue, VirtualHost
 from brokers.scope import EVERYTHING
-from dashboard.celery_app import application
+from dashboard.explaining.celery_app import application
 from dashboard.models import User
 from dashboard.pages.routing import gathered
 from tests.brokers.facts import a_poll, a_queue, a_topology

@@ -9,7 +9,7 @@ from brokers.models import Broker
 from brokers.scope import EVERYTHING
 from brokers.store import BrokerMemory
 from brokers.topology import WritePermission
-from dashboard import explanations
+from dashboard.explaining import explanations
 from dashboard.pages.routing import gathered
 from tests.brokers.facts import NOON, a_broker, a_poll, a_queue, a_topology, after
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from brokers.scope import EVERYTHING
 from brokers.topology import Topology
-from dashboard.explanations import Place
+from dashboard.explaining.explanations import Place
+from dashboard.explaining.task_explanations import SENDER_UNKNOWN, Destination, destination
 from dashboard.pages.routing import gathered
-from dashboard.task_explanations import SENDER_UNKNOWN, Destination, destination
 from tests.waiting import wait_until
 from tests.workers.conftest import Watching, Workers
 from tests.workers.routed_queues import routed_queues

@@ -8,7 +8,7 @@ from itertools import islice
 
 import msgspec
 
-from brokers.routing.verdict import difference, folded, one_sign_apart
+from brokers.routing.verdicts.verdict import difference, folded, one_sign_apart
 
 MOST_TOLD = 3
 MOST_TRIED = 300

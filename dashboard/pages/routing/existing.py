@@ -11,13 +11,14 @@ import msgspec
 from django.urls import reverse
 
 from brokers import queries as broker_queries
-from dashboard import explanations, json_fields, pasted, prediction_and_fact, task_states
+from dashboard import json_fields, pasted, task_states
+from dashboard.explaining import explanations, prediction_and_fact
+from dashboard.explaining.prediction_and_fact import Row
 from dashboard.pages.routing.facts import facts_of
 from dashboard.pages.routing.task import TaskWay
 from dashboard.pages.routing.way import Way
 from dashboard.pages.routing.where import Where
 from dashboard.pasted import Pasted
-from dashboard.prediction_and_fact import Row
 from dashboard.routing_story.plain import plain
 from dashboard.routing_story.story import Story, story
 from dashboard.routing_story.words import Span

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from brokers.errors import NotRecorded
-from dashboard import explanations, formatting, pasted, prediction_and_fact
+from dashboard import formatting, pasted
+from dashboard.explaining import explanations, prediction_and_fact
+from dashboard.explaining.prediction_and_fact import Row
 from dashboard.pages.routing import gathered
 from dashboard.pages.routing.where import Where
-from dashboard.prediction_and_fact import Row
 from workers import queries
 from workers.models import Task
 

@@ -15,11 +15,11 @@ from brokers.routing.definitions import Right
 from brokers.scope import Scope
 from brokers.topology import Topology
 from dashboard import formatting, health
-from dashboard.celery_app import with_application
 from dashboard.consumption import consumers_by_queue
-from dashboard.explanations import UNKNOWN_SLOTS, Place, Slots, topology_of, workers_behind
+from dashboard.explaining.celery_app import with_application
+from dashboard.explaining.explanations import UNKNOWN_SLOTS, Place, Slots, topology_of, workers_behind
+from dashboard.explaining.task_configuration import Known, Sent, Tellers
 from dashboard.rows.workers import free_slots
-from dashboard.task_configuration import Known, Sent, Tellers
 from workers import queries as worker_queries
 from workers.models import Worker
 

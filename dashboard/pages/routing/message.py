@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 
 from brokers.routing.questions import message_of
-from brokers.routing.suggestions import suggestions
-from dashboard import explanations
+from brokers.routing.what_if.suggestions import suggestions
+from dashboard.explaining import explanations
 from dashboard.pages.routing.way import Way
 from dashboard.routing_story.plain import plain
 from dashboard.routing_story.story import Story, missing_queue, story

@@ -10,15 +10,15 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
-from dashboard import reach
-from dashboard.explanations import JSON
+from dashboard.explaining import reach
+from dashboard.explaining.explanations import JSON
+from dashboard.explaining.task_configuration import Tellers
 from dashboard.pages.routing import gathered
 from dashboard.pages.routing.way import Way
 from dashboard.pages.routing.where import NAMES_OFFERED, Where
 from dashboard.routing_story import reach_lines
 from dashboard.routing_story.reach_lines import ReachedQueue
 from dashboard.routing_story.words import Span, spans
-from dashboard.task_configuration import Tellers
 
 WAYS_SHOWN_OF_ONE = 200
 WAYS_SHOWN_OF_EACH = 20

@@ -8,7 +8,8 @@ from urllib.parse import urlencode
 import msgspec
 from django.urls import reverse
 
-from dashboard import send_form, task_explanations
+from dashboard.acts import send_form
+from dashboard.explaining import task_explanations
 from dashboard.pages.routing import gathered
 from dashboard.pages.routing.way import Way
 from dashboard.routing_story import task_sources

@@ -9,11 +9,12 @@ from typing import Any
 
 import msgspec
 
-from brokers.routing import change_words
-from brokers.routing.changes import MOST_CHANGES, POLICY_APPLIES_TO, read_changes
 from brokers.routing.fields import InvalidQuestion
-from brokers.routing.suggestions import Suggestion
-from dashboard import json_fields, route_changes
+from brokers.routing.what_if import change_words
+from brokers.routing.what_if.changes import MOST_CHANGES, POLICY_APPLIES_TO, read_changes
+from brokers.routing.what_if.suggestions import Suggestion
+from dashboard import json_fields
+from dashboard.explaining import route_changes
 from dashboard.pages.routing import what_if_fields
 from dashboard.routing_story.sides import Side, side
 from dashboard.routing_story.words import Address, Span, spans

@@ -11,7 +11,7 @@ from django.urls import reverse
 from brokers import queries
 from brokers.models import Broker
 from brokers.scope import Scope
-from dashboard.explanations import Place
+from dashboard.explaining.explanations import Place
 from dashboard.pages.routing import gathered
 from workers import queries as worker_queries
 

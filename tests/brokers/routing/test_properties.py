@@ -8,13 +8,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from brokers.routing.bindings import Bound, HeadersIndex, Question, TopicIndex
-from brokers.routing.direct_verdicts import NearKeys
-from brokers.routing.near_topics import NearIndex
-from brokers.routing.topic_alignment import alignment, cost
-from brokers.routing.topic_verdicts import counted, reason, said
 from brokers.routing.trie import words
 from brokers.routing.values import Sameness, Value, comparable, sameness
-from brokers.routing.verdict import one_sign_apart
+from brokers.routing.verdicts.direct_verdicts import NearKeys
+from brokers.routing.verdicts.near_topics import NearIndex
+from brokers.routing.verdicts.topic_alignment import alignment, cost
+from brokers.routing.verdicts.topic_verdicts import counted, reason, said
+from brokers.routing.verdicts.verdict import one_sign_apart
 
 WORDS = st.sampled_from(["a", "b", "c", "A", "", "*", "#", "a*"])
 PATTERNS = st.lists(WORDS, max_size=5).map(".".join)

@@ -10,18 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brokers.routing.bindings import Question
-from brokers.routing.common_keys import KeyPattern, common_keys, key_fits
 from brokers.routing.deaths import departing, die
 from brokers.routing.fields import InvalidQuestion
 from brokers.routing.questions import message_of
-from brokers.routing.reach import DeadLetterWay, Reach, Way, reach
-from brokers.routing.reach_words import as_answer
+from brokers.routing.reaching.common_keys import KeyPattern, common_keys, key_fits
+from brokers.routing.reaching.reach import DeadLetterWay, Reach, Way, reach
+from brokers.routing.reaching.reach_words import as_answer
+from brokers.routing.reaching.ways_back import ALTERNATE, NAME, Chain
 from brokers.routing.refusals import Message, all_keys
 from brokers.routing.route import ONE_OF, route
 from brokers.routing.trie import words
 from brokers.routing.values import table_from_json
 from brokers.routing.virtual_host import VirtualHostRouter
-from brokers.routing.ways_back import ALTERNATE, NAME, Chain
 from tests.brokers.routing.corpus import ROUTED, VERSIONS, declared, topology
 from tests.brokers.routing.test_properties import fits
 

@@ -13,9 +13,9 @@ from brokers.routing.patched import with_binding
 from brokers.routing.questions import answer
 from brokers.routing.refusals import Message
 from brokers.routing.route import route
-from brokers.routing.suggestions import generalised, suggestions
 from brokers.routing.values import table_from_json
 from brokers.routing.virtual_host import VirtualHostRouter
+from brokers.routing.what_if.suggestions import generalised, suggestions
 
 DEFINITIONS: dict[str, Any] = {
     "exchanges": [

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from brokers.routing.topic_alignment import Edit, alignment
 from brokers.routing.trie import TrieNode, words
-from brokers.routing.verdict import difference, folded, ordinal
+from brokers.routing.verdicts.topic_alignment import Edit, alignment
+from brokers.routing.verdicts.verdict import difference, folded, ordinal
 
 MOST_ALIGNED = 40
 """Longer keys and patterns are told by their first difference alone."""

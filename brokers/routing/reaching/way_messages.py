@@ -10,11 +10,11 @@ from itertools import islice
 from typing import Any
 
 from brokers.routing.bindings import Bound, compared_headers, x_match
-from brokers.routing.common_keys import ANY, Effort, KeyPattern, common_keys, key_fits
+from brokers.routing.reaching.common_keys import ANY, Effort, KeyPattern, common_keys, key_fits
+from brokers.routing.reaching.ways_back import ALTERNATE, BINDING, NAME, Chain, Leg, WaysBack
 from brokers.routing.refusals import Message
 from brokers.routing.simulation import as_json
 from brokers.routing.values import InvalidValue, table_from_json
-from brokers.routing.ways_back import ALTERNATE, BINDING, NAME, Chain, Leg, WaysBack
 
 MOST_LOOKED_AT = 500
 MOST_CHOICES = 8

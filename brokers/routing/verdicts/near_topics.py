@@ -10,9 +10,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from brokers.routing.topic_alignment import cost
 from brokers.routing.trie import TooCostly, TrieNode, grow, walk, words
-from brokers.routing.verdict import folded
+from brokers.routing.verdicts.topic_alignment import cost
+from brokers.routing.verdicts.verdict import folded
 
 MOST_WORDS = 16
 MOST_SHORTENED = 300_000

@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 
 from dashboard import formatting
-from dashboard.explanations import JSON
+from dashboard.acts.sending_order import Order
+from dashboard.explaining.explanations import JSON
 from dashboard.routing_story.task_lines import LAYERS
 from dashboard.routing_story.words import written
-from dashboard.sending_order import Order
 from workers import send_options
 
 

@@ -12,7 +12,8 @@ from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 
 from brokers.models import Broker, Queue
-from dashboard import access, amqp_targets, peek_words, store
+from dashboard import access, store
+from dashboard.acts import amqp_targets, peek_words
 from dashboard.models import User
 from workers import peek
 from workers.errors import WatchError

@@ -1,6 +1,6 @@
 """What reaches a queue or a worker node's queues, and which queues on a task's way nobody consumes: the question "Why" asked from the end.
 
-Pure. The broker's part is in `brokers.routing.reach`; here it meets the Celery tasks that workers have registered, and who consumes.
+Pure. The broker's part is in `brokers.routing.reaching.reach`; here it meets the Celery tasks that workers have registered, and who consumes.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from collections.abc import Sequence
 
 import msgspec
 
-from brokers.routing import reach, reach_words
 from brokers.routing.fields import InvalidQuestion
+from brokers.routing.reaching import reach, reach_words
 from brokers.routing.route import route
 from brokers.routing.virtual_host import VirtualHostRouter
 from brokers.routing.words import names
-from dashboard.explanations import JSON, Place
-from dashboard.task_configuration import Known, Tellers
-from dashboard.task_declarations import with_declared
-from dashboard.task_explanations import Destination, destination, explain_live_task, message_of
+from dashboard.explaining.explanations import JSON, Place
+from dashboard.explaining.task_configuration import Known, Tellers
+from dashboard.explaining.task_declarations import with_declared
+from dashboard.explaining.task_explanations import Destination, destination, explain_live_task, message_of
 
 MOST_TASKS = 300
 FEWEST_TASKS = 20

@@ -13,7 +13,7 @@ import msgspec
 
 from brokers.routing.fields import InvalidQuestion
 from brokers.routing.questions import names_broker
-from dashboard.what_if import compared_task, is_bad, task_changes
+from dashboard.explaining.what_if import compared_task, is_bad, task_changes
 from workers.explain_task import explain
 
 LONGEST_LINE_BYTES = 16 * 1024 * 1024

@@ -11,13 +11,13 @@ from collections.abc import Sequence
 import msgspec
 
 from brokers.routing.bindings import Bound, Question, TopicIndex
-from brokers.routing.direct_verdicts import NearKeys, direct
-from brokers.routing.headers_verdicts import headers_verdict
-from brokers.routing.near_topics import NearIndex
 from brokers.routing.route import KNOWN, ONE_OF, Hop
-from brokers.routing.topic_verdicts import counted, reason, said
 from brokers.routing.trie import words
-from brokers.routing.verdict import Verdict
+from brokers.routing.verdicts.direct_verdicts import NearKeys, direct
+from brokers.routing.verdicts.headers_verdicts import headers_verdict
+from brokers.routing.verdicts.near_topics import NearIndex
+from brokers.routing.verdicts.topic_verdicts import counted, reason, said
+from brokers.routing.verdicts.verdict import Verdict
 from brokers.routing.virtual_host import Exchange, VirtualHostRouter
 
 MOST_NEAR = 20

@@ -7,7 +7,7 @@ from functools import cache
 import msgspec
 from django.conf import settings
 
-from dashboard.task_configuration import Known, Told
+from dashboard.explaining.task_configuration import Known, Told
 from workers.live_configuration import LiveConfiguration
 from workers.user_app import AppUnavailable, UserApp
 

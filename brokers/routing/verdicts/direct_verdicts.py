@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from brokers.routing.trie import TooCostly, TrieNode, grow, walk, words
-from brokers.routing.verdict import Verdict, difference, folded, one_sign_apart
+from brokers.routing.verdicts.verdict import Verdict, difference, folded, one_sign_apart
 
 MOST_TRIED = 300
 

@@ -18,10 +18,11 @@ from django.core.cache import cache
 from brokers import queries as broker_queries
 from brokers.models import Broker
 from brokers.scope import EVERYTHING
-from dashboard import access, amqp_targets, queries, send_prediction, store
+from dashboard import access, queries, store
+from dashboard.acts import amqp_targets, send_prediction
+from dashboard.acts.sending_order import Order
 from dashboard.models import AuditEvent, User
 from dashboard.pages.routing import gathered
-from dashboard.sending_order import Order
 from workers import queries as worker_queries
 from workers import send_options, sender
 from workers.models import Task
@@ -36,7 +37,7 @@ TAKEN = ("RECEIVED", "STARTED", "RETRY", "SUCCESS", "FAILURE")
 
 
 class Prediction(msgspec.Struct, frozen=True):
-    """An order as it would be sent, and the answer of `dashboard.send_prediction` about it."""
+    """An order as it would be sent, and the answer of `dashboard.acts.send_prediction` about it."""
 
     order: Order
     answer: dict[str, Any]

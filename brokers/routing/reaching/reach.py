@@ -12,14 +12,14 @@ from itertools import islice
 
 import msgspec
 
-from brokers.routing.common_keys import KeyPattern, key_fits
 from brokers.routing.deaths import departing, die
 from brokers.routing.fields import InvalidQuestion
+from brokers.routing.reaching.common_keys import KeyPattern, key_fits
+from brokers.routing.reaching.way_messages import Messages, wants_key
+from brokers.routing.reaching.ways_back import ALTERNATE, BINDING, NAME, Chain, DeadLettering, Leg, WaysBack, takes_everything
 from brokers.routing.refusals import Message, all_keys
 from brokers.routing.route import KNOWN, ONE_OF, Hop, route
 from brokers.routing.virtual_host import VirtualHostRouter
-from brokers.routing.way_messages import Messages, wants_key
-from brokers.routing.ways_back import ALTERNATE, BINDING, NAME, Chain, DeadLettering, Leg, WaysBack, takes_everything
 
 MOST_WAYS = 200
 MOST_OF_ONE_CHAIN = 100

@@ -12,7 +12,11 @@ from typing import Any
 import msgspec
 
 from brokers.routing.bindings import Bound
-from brokers.routing.changes import (
+from brokers.routing.definitions import Contents, identity, of_topology
+from brokers.routing.fields import InvalidQuestion
+from brokers.routing.policies import Policy
+from brokers.routing.virtual_host import INTERNAL, OF_PLUGINS, PREDECLARED, VirtualHostRouter
+from brokers.routing.what_if.changes import (
     AlternateSet,
     ArgumentSet,
     BindingAdded,
@@ -23,10 +27,6 @@ from brokers.routing.changes import (
     PolicyRemoved,
     PolicySet,
 )
-from brokers.routing.definitions import Contents, identity, of_topology
-from brokers.routing.fields import InvalidQuestion
-from brokers.routing.policies import Policy
-from brokers.routing.virtual_host import INTERNAL, OF_PLUGINS, PREDECLARED, VirtualHostRouter
 from brokers.topology import BindingDefinition, ExchangeDefinition, PolicyDefinition, Topology
 
 _OWN = PREDECLARED.keys() | OF_PLUGINS

@@ -15,10 +15,10 @@ from brokers.routing.explanation import explain
 from brokers.routing.refusals import Message
 from brokers.routing.values import Value
 from brokers.routing.virtual_host import VirtualHostRouter
-from dashboard.explanations import JSON, Place, seen
-from dashboard.task_configuration import Known, Told
-from dashboard.task_declarations import predeclared, with_declared, with_made
-from dashboard.what_if import compared_task, is_bad, task_changes
+from dashboard.explaining.explanations import JSON, Place, seen
+from dashboard.explaining.task_configuration import Known, Told
+from dashboard.explaining.task_declarations import predeclared, with_declared, with_made
+from dashboard.explaining.what_if import compared_task, is_bad, task_changes
 from workers import explain_task
 from workers.live_configuration import told_apart
 from workers.router_functions import RouterUnavailable

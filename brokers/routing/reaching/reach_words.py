@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from brokers.routing.bindings import Bound, compared_headers, x_match
-from brokers.routing.reach import DeadLetterWay, Reach, Way
+from brokers.routing.reaching.reach import DeadLetterWay, Reach, Way
+from brokers.routing.reaching.ways_back import ALTERNATE, NAME, Leg
 from brokers.routing.refusals import Message
 from brokers.routing.route import ONE_OF
 from brokers.routing.simulation import as_json
 from brokers.routing.values import plain_text
 from brokers.routing.virtual_host import VirtualHostRouter
-from brokers.routing.ways_back import ALTERNATE, NAME, Leg
 from brokers.routing.words import exchange_name, names
 
 MOST_BINDINGS_TOLD = 10

@@ -1,6 +1,6 @@
 """What if: the question about a task asked again of a broker, and of Celery's settings, as they would be after changes; both answers compared.
 
-Pure. Changes to the broker's objects are in `brokers.routing.changes`, those to Celery's routes in `route_changes`.
+Pure. Changes to the broker's objects are in `brokers.routing.what_if.changes`, those to Celery's routes in `route_changes`.
 """
 
 from __future__ import annotations
@@ -10,14 +10,15 @@ from typing import Any
 
 import msgspec
 
-from brokers.routing.changed import changed, changed_topology
-from brokers.routing.changes import KINDS, Change, listed, read_changes
-from brokers.routing.comparison import compared
 from brokers.routing.definitions import read
 from brokers.routing.fields import InvalidQuestion
 from brokers.routing.policies import Policy
+from brokers.routing.what_if.changed import changed, changed_topology
+from brokers.routing.what_if.changes import KINDS, Change, listed, read_changes
+from brokers.routing.what_if.comparison import compared
 from brokers.topology import Topology
-from dashboard import formatting, route_changes
+from dashboard import formatting
+from dashboard.explaining import route_changes
 
 JSON = dict[str, Any]
 
@@ -77,7 +78,7 @@ def _policy(policy: Policy) -> JSON:
 
 
 def compared_task(before: Mapping[str, Any], after: JSON) -> JSON:
-    """As `brokers.routing.comparison.compared`, of two answers about a task: what Celery would do otherwise comes first.
+    """As `brokers.routing.what_if.comparison.compared`, of two answers about a task: what Celery would do otherwise comes first.
 
     Where the broker's part of an answer is not known, the queue that Celery names counts as reached. Raises InvalidQuestion where the changes make
     settings that can't be read."""

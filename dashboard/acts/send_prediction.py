@@ -12,10 +12,10 @@ from typing import Any
 import msgspec
 
 from dashboard import formatting
-from dashboard.explanations import JSON, Place, explain_message
-from dashboard.sending_order import Order
-from dashboard.task_configuration import Known
-from dashboard.task_explanations import explain_live_task
+from dashboard.acts.sending_order import Order
+from dashboard.explaining.explanations import JSON, Place, explain_message
+from dashboard.explaining.task_configuration import Known
+from dashboard.explaining.task_explanations import explain_live_task
 from workers import send_options
 
 MOST_NAMES = 20

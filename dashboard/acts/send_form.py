@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from dashboard import formatting, json_fields
-from dashboard.sending_order import Order
+from dashboard.acts.sending_order import Order
 from workers import send_options
 from workers.send_options import Problem
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from brokers.routing.bindings import Bound, compared_headers, x_match
 from brokers.routing.values import Sameness, Table, Value, comparable, plain_text, sameness, spoken
-from brokers.routing.verdict import Verdict, difference, folded
+from brokers.routing.verdicts.verdict import Verdict, difference, folded
 
 UNKNOWN = "AMQP types inside it, which JSON and the management API don't show, decide"
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from brokers.routing.bindings import Bound
-from brokers.routing.changes import (
+from brokers.routing.what_if.changes import (
     AlternateSet,
     ArgumentSet,
     BindingAdded,

@@ -15,8 +15,8 @@ from django.db import DatabaseError
 from brokers.models import Broker
 from brokers.routing.fields import InvalidQuestion
 from brokers.scope import EVERYTHING
-from dashboard import explanations, task_explanations
 from dashboard.asked_place import WrongPlace, moment_in, place_asked
+from dashboard.explaining import explanations, task_explanations
 from dashboard.pages.routing import gathered
 
 NO_DATABASE = "Hareline’s database can’t be read ({why}): HARELINE_DATA_DIR or HARELINE_DATABASE_URL must be that of the dashboard that runs."

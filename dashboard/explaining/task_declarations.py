@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from brokers.topology import BindingDefinition, ExchangeDefinition, QueueDefinition, Topology
-from dashboard.explanations import JSON, Place
+from dashboard.explaining.explanations import JSON, Place
 from workers.destinations.declarations import Predeclared
 
 

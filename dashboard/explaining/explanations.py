@@ -10,12 +10,12 @@ from typing import Any
 
 import msgspec
 
-from brokers.routing.changed import changed_router
-from brokers.routing.changes import listed, read_changes
-from brokers.routing.comparison import compared
 from brokers.routing.definitions import NEEDS_ADMINISTRATOR, Right
 from brokers.routing.questions import answer_in
 from brokers.routing.virtual_host import VirtualHostRouter
+from brokers.routing.what_if.changed import changed_router
+from brokers.routing.what_if.changes import listed, read_changes
+from brokers.routing.what_if.comparison import compared
 from brokers.topology import BindingDefinition, ExchangeDefinition, PolicyDefinition, QueueDefinition, Topology
 from dashboard.consumer_workers import Consuming
 
