@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from script.screenshots import CHROMIUM_FLAGS
 from tests.browser.stack import Hareline
@@ -36,7 +36,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class Stack:
-    """Everything that runs, and a virtual host with something in it: queues mail and reports, exchange orders, worker a@tests."""
+    """Everything that runs, and a virtual host with something in it: queues mail and reports, which nobody consumes, exchange orders with one binding, to
+    reports, and worker a@tests. What a test changes for good it makes for itself."""
 
     def __init__(self, hareline: Hareline, node: TestNode, vhost: str, workers: Workers) -> None:
         self.hareline, self.node, self.vhost, self.workers = hareline, node, vhost, workers
@@ -54,6 +55,11 @@ class Stack:
         message = {"properties": {}, "routing_key": queue, "payload": "x", "payload_encoding": "string"}
         for _ in range(count):
             self.node.api("POST", f"exchanges/{self.vhost}/amq.default/publish", message)
+
+    def tidy(self) -> None:
+        """Empties the queues that nobody consumes, as every test expects to find them."""
+        for queue in ("mail", "reports"):
+            self.node.api("DELETE", f"queues/{self.vhost}/{queue}/contents")
 
     def id_of(self, page: Page, kind: str, name: str) -> int:
         """The primary key of a queue, exchange or worker, as the API tells it to the logged-in browser."""
@@ -89,6 +95,7 @@ def browser() -> Iterator[Browser]:
     assert program, "Chromium is missing: script/test installs it"
     before = os.environ.get("NODE_OPTIONS")
     os.environ["NODE_OPTIONS"] = "--no-deprecation"  # the driver's own warnings are not ours
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         if before is None:
             del os.environ["NODE_OPTIONS"]
@@ -157,6 +164,7 @@ def watch(stack: Stack) -> Watch:
 def open_context(stack: Stack, browser: Browser, watch: Watch, login_cookies: Any) -> Iterator[OpenContext]:
     """Opens windows of a person who is logged in (`stranger=True`: who is not); the test fails if anything goes wrong in one of them."""
     opened: list[BrowserContext] = []
+    stack.tidy()
 
     def open_one(theme: str = "light", viewport: Any = DESKTOP, stranger: bool = False, **options: Any) -> BrowserContext:
         context = browser.new_context(viewport=viewport, storage_state=None if stranger else login_cookies, **options)

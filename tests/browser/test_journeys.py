@@ -93,11 +93,12 @@ def test_a_published_message_changes_the_depth_without_a_reload(stack: Stack, pa
 
 
 def test_a_binding_that_is_added_appears_on_the_exchange_page(stack: Stack, page: Page) -> None:
-    page.goto(f"{stack.url}/exchanges/{stack.id_of(page, 'exchanges', 'orders')}/")
+    stack.node.api("PUT", f"exchanges/{stack.vhost}/returns", {"type": "topic", "durable": True})
+    page.goto(f"{stack.url}/exchanges/?{stack.here}")
+    page.get_by_role("link", name="returns", exact=True).click(timeout=BINDINGS_MS)
     live(page)
-    expect(page.get_by_text("order.*.eu").first).to_be_visible()
-    stack.node.api("POST", f"bindings/{stack.vhost}/e/orders/q/mail", {"routing_key": "order.#.us", "arguments": {}})
-    expect(page.get_by_text("order.#.us").first).to_be_visible(timeout=BINDINGS_MS)
+    stack.node.api("POST", f"bindings/{stack.vhost}/e/returns/q/mail", {"routing_key": "return.#.us", "arguments": {}})
+    expect(page.get_by_text("return.#.us").first).to_be_visible(timeout=BINDINGS_MS)
     assert page.evaluate(STILL_THERE)
 
 

@@ -114,6 +114,12 @@ def test_what_can_not_be_read_is_told_beside_its_field(person: Client, shop: Bro
     assert re.sub(r"<[^>]+>|\s", "", beside.partition(">")[2])
 
 
+def test_a_moment_that_is_not_recorded_is_said_beside_whatever_else_is_wrong(person: Client, shop: Broker) -> None:
+    status, source = asked(person, "message", exchange="shop", routing_key="a", headers="{", at="-2h")
+    assert status == 422
+    assert "Nothing is recorded of queues at" in words(source)
+
+
 NASTY = [
     "\x00",
     "💥",

@@ -63,12 +63,11 @@ class Way:
         """Explains what is asked; False if it can't be read (`problems` by field)."""
         if self.asked and self.where.is_known:
             try:
-                self.where.at = self._moment()
+                self.where.look_at(self._moment())
                 self.explain()
             except InvalidQuestion as error:
                 self.wrong(error.field, error.why)
             except NotRecorded as error:
-                self.where.at = None
                 self.problems[MOMENT] = [f"{str(error)[:1].upper()}{str(error)[1:]}."]
         return not self.problems and not (self.what_if and self.what_if.problems)
 

@@ -20,8 +20,7 @@ NOT_OFFERED = ("celeryev.", "hareline.")
 
 
 class Where:
-    """`broker` and `vhost` are what the frame's switchers chose, None for all. `at` is the moment that is asked about, None for now: set before
-    anything is asked of the place."""
+    """`broker` and `vhost` are what the frame's switchers chose, None for all. `at` is the moment that is asked about, None for now."""
 
     def __init__(self, scope: Scope, brokers: Sequence[Broker], broker: Broker | None, vhost: str | None, now: datetime) -> None:
         self.scope, self.now = scope, now
@@ -58,9 +57,15 @@ class Where:
     def vhost(self) -> str:
         return self.chosen[1] if self.chosen else self._asked_vhost or ""
 
+    def look_at(self, at: datetime | None) -> None:
+        """Asks about a moment, None for now. Raises NotRecorded, and goes on asking about now."""
+        if at is not None:
+            self.place = gathered.place(self.scope, self.broker, self.vhost, self.now, at)
+        self.at = at
+
     @cached_property
     def place(self) -> Place:
-        return gathered.place(self.scope, self.broker, self.vhost, self.now, self.at)
+        return gathered.place(self.scope, self.broker, self.vhost, self.now)
 
     @property
     def exchange_names(self) -> list[str]:
