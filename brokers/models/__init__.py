@@ -1,0 +1,38 @@
+"""What is stored about brokers: current rows, history, versions of the topology, leases.
+
+Written only by `brokers.store` (and `brokers.leases`), read only by `brokers.queries`. Every fact belongs to a broker and, where AMQP
+has one, a virtual host. Rows that stop existing at the broker keep their primary key and get `gone_at`; an object that is deleted and
+made again is a new row. None always means unknown, never zero. Credentials are never stored.
+"""
+
+from __future__ import annotations
+
+from brokers.models.clients import Channel, Connection, Consumer
+from brokers.models.keys import AutoKey
+from brokers.models.objects import Binding, Exchange, Permission, Policy, Queue
+from brokers.models.past import Change, Snapshot, TopologyVersion
+from brokers.models.places import Broker, Installation, Node, PollAttempt, VirtualHost
+from brokers.models.running import Heartbeat, Interest, Lease
+
+__all__ = [
+    "AutoKey",
+    "Binding",
+    "Broker",
+    "Change",
+    "Channel",
+    "Connection",
+    "Consumer",
+    "Exchange",
+    "Heartbeat",
+    "Installation",
+    "Interest",
+    "Lease",
+    "Node",
+    "Permission",
+    "Policy",
+    "PollAttempt",
+    "Queue",
+    "Snapshot",
+    "TopologyVersion",
+    "VirtualHost",
+]

@@ -1,0 +1,63 @@
+"""Who is connected: connections, channels, consumers."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from brokers.models.keys import AutoKey
+from brokers.models.places import Broker
+
+
+class Connection(AutoKey):
+    """An AMQP connection as the broker lists it, replaced at every topology round."""
+
+    broker = models.ForeignKey(Broker, on_delete=models.CASCADE)
+    vhost = models.CharField(max_length=255)
+    name = models.CharField(max_length=500)  # "127.0.0.1:52008 -> 127.0.0.1:5672"
+    provided_name = models.CharField(max_length=500, default="")  # client_properties.connection_name
+    user = models.CharField(max_length=255)
+    peer_host = models.CharField(max_length=255)
+    peer_port = models.IntegerField(null=True)
+    node = models.CharField(max_length=255, default="")
+    state = models.CharField(max_length=32, default="")
+    product = models.CharField(max_length=255, default="")  # "py-amqp 5.4.2"
+    channels = models.IntegerField(null=True)
+    connected_at = models.DateTimeField(null=True)
+    tls = models.BooleanField(null=True)
+
+
+class Channel(AutoKey):
+    broker = models.ForeignKey(Broker, on_delete=models.CASCADE)
+    vhost = models.CharField(max_length=255)
+    name = models.CharField(max_length=500)
+    connection_name = models.CharField(max_length=500)
+    number = models.IntegerField()
+    consumers = models.IntegerField(null=True)
+    prefetch = models.IntegerField(null=True)  # per consumer
+    global_prefetch = models.IntegerField(null=True)  # shared on the channel: what Celery sets
+    unacknowledged = models.IntegerField(null=True)
+    confirms = models.BooleanField(null=True)
+    state = models.CharField(max_length=32, default="")
+
+
+class Consumer(AutoKey):
+    """A consumer of a queue as the broker lists it, replaced at every round."""
+
+    broker = models.ForeignKey(Broker, on_delete=models.CASCADE)
+    vhost = models.CharField(max_length=255)
+    queue = models.CharField(max_length=255)
+    tag = models.CharField(max_length=500)
+    connection_name = models.CharField(max_length=500, default="")
+    channel_name = models.CharField(max_length=500, default="")
+    peer_host = models.CharField(max_length=255, default="")
+    peer_port = models.IntegerField(null=True)
+    user = models.CharField(max_length=255, default="")
+    ack_required = models.BooleanField(null=True)
+    exclusive = models.BooleanField(null=True)
+    active = models.BooleanField(null=True)
+    activity_status = models.CharField(max_length=64, default="")
+    prefetch = models.IntegerField(null=True)
+    arguments = models.JSONField(default=dict)
+
+    class Meta:
+        indexes = [models.Index(fields=["broker", "vhost", "queue"])]

@@ -1,0 +1,112 @@
+"""What a virtual host holds: queues, exchanges, bindings, policies, and who may do what there."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q, UniqueConstraint
+
+from brokers.models.keys import AutoKey
+from brokers.models.places import Broker
+
+
+class Queue(AutoKey):
+    broker = models.ForeignKey(Broker, on_delete=models.CASCADE)
+    vhost = models.CharField(max_length=255)
+    name = models.CharField(max_length=255)
+    type = models.CharField(max_length=64, default="")  # classic, quorum, stream, …; "" unknown
+    state = models.CharField(max_length=32, default="")  # running, idle, flow, down, …; "" unknown
+    durable = models.BooleanField(null=True)
+    auto_delete = models.BooleanField(null=True)
+    exclusive = models.BooleanField(null=True)
+    arguments = models.JSONField(default=dict)
+    policy = models.CharField(max_length=255, default="")
+    operator_policy = models.CharField(max_length=255, default="")
+    effective_policy = models.JSONField(default=dict)
+    node = models.CharField(max_length=255, default="")
+    ready = models.BigIntegerField(null=True)
+    unacknowledged = models.BigIntegerField(null=True)
+    depth = models.BigIntegerField(null=True)  # ready + unacknowledged, stored for sorting
+    consumers = models.IntegerField(null=True)
+    publish_per_second = models.FloatField(null=True)
+    deliver_per_second = models.FloatField(null=True)
+    ack_per_second = models.FloatField(null=True)
+    redeliver_per_second = models.FloatField(null=True)
+    memory_bytes = models.BigIntegerField(null=True)
+    message_bytes = models.BigIntegerField(null=True)
+    oldest_at = models.DateTimeField(null=True)  # timestamp of the head message, where publishers set one
+    oldest_estimated = models.BooleanField(default=False)  # oldest_at is our estimate from history
+    nobody_consumes_since = models.DateTimeField(null=True)  # None while consumed, or while unknown
+    highest_depth = models.BigIntegerField(null=True)  # of the last 24 h; the full bar
+    first_seen_at = models.DateTimeField()
+    changed_at = models.DateTimeField()  # the poll that last changed this row; the numbers hold until the broker's polled_at
+    gone_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["broker", "vhost", "name"], condition=Q(gone_at=None), name="one_live_queue")]
+
+
+class Exchange(AutoKey):
+    broker = models.ForeignKey(Broker, on_delete=models.CASCADE)
+    vhost = models.CharField(max_length=255)
+    name = models.CharField(max_length=255)  # "" is the default exchange
+    type = models.CharField(max_length=64)
+    durable = models.BooleanField()
+    auto_delete = models.BooleanField()
+    internal = models.BooleanField()
+    arguments = models.JSONField(default=dict)
+    policy = models.CharField(max_length=255, default="")
+    publish_in_per_second = models.FloatField(null=True)
+    publish_out_per_second = models.FloatField(null=True)
+    publishers = models.JSONField(null=True)  # [{"connection", "host", "user", "per_second"}]; None: not asked yet
+    publishers_at = models.DateTimeField(null=True)
+    first_seen_at = models.DateTimeField()
+    changed_at = models.DateTimeField()
+    gone_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["broker", "vhost", "name"], condition=Q(gone_at=None), name="one_live_exchange")]
+
+
+class Binding(AutoKey):
+    """A binding from an exchange to a queue or an exchange, the implicit ones of the default exchange included."""
+
+    broker = models.ForeignKey(Broker, on_delete=models.CASCADE)
+    vhost = models.CharField(max_length=255)
+    source = models.CharField(max_length=255)
+    destination = models.CharField(max_length=255)
+    destination_type = models.CharField(max_length=16)  # queue or exchange
+    routing_key = models.CharField(max_length=255)
+    arguments = models.JSONField(default=dict)
+    properties_key = models.TextField(default="")
+    first_seen_at = models.DateTimeField()
+    gone_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["broker", "vhost", "destination"], condition=Q(gone_at=None), name="live_binding_destination"),
+            models.Index(fields=["broker", "vhost", "source"], condition=Q(gone_at=None), name="live_binding_source"),
+        ]
+
+
+class Policy(AutoKey):
+    broker = models.ForeignKey(Broker, on_delete=models.CASCADE)
+    vhost = models.CharField(max_length=255)
+    name = models.CharField(max_length=255)
+    operator = models.BooleanField(default=False)
+    pattern = models.TextField()
+    apply_to = models.CharField(max_length=32)
+    priority = models.IntegerField()
+    definition = models.JSONField()
+
+
+class Permission(AutoKey):
+    """What a user may write to in a virtual host, while `Broker.permissions_known`: exchanges by their name, or with `exchange` the keys of that one."""
+
+    broker = models.ForeignKey(Broker, on_delete=models.CASCADE)
+    vhost = models.CharField(max_length=255)
+    user = models.CharField(max_length=255)
+    exchange = models.CharField(max_length=255, null=True)
+    write = models.TextField()
+
+    class Meta:
+        indexes = [models.Index(fields=["broker", "vhost"])]

@@ -1,0 +1,56 @@
+"""What was: snapshots of numbers, versions of the topology, changes that were noticed."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+from brokers.models.places import Broker
+
+
+class Snapshot(models.Model):
+    """One moment of a broker in the codec of `brokers.snapshots`: a keyframe, or the differences to the snapshot before."""
+
+    id = models.BigAutoField(primary_key=True)
+    broker = models.ForeignKey(Broker, on_delete=models.CASCADE)
+    kind = models.CharField(max_length=16)  # queues, broker, workers, exchanges
+    step = models.IntegerField()  # seconds: 5 (raw polls), 60, 600
+    at = models.DateTimeField()
+    is_key = models.BooleanField()
+    data = models.BinaryField()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["broker", "kind", "step", "at"]),
+            models.Index(fields=["broker", "kind", "step", "at"], condition=Q(is_key=True), name="snapshot_keyframes"),
+        ]
+
+
+class TopologyVersion(models.Model):
+    """Exchanges, queues, bindings and policies of a virtual host, stored when they change (without exclusive and auto-delete objects)."""
+
+    id = models.BigAutoField(primary_key=True)
+    broker = models.ForeignKey(Broker, on_delete=models.CASCADE)
+    vhost = models.CharField(max_length=255)
+    at = models.DateTimeField()
+    content_hash = models.CharField(max_length=64)
+    data = models.BinaryField()  # zstd of msgspec JSON of brokers.topology.Topology
+
+    class Meta:
+        indexes = [models.Index(fields=["broker", "vhost", "at"])]
+
+
+class Change(models.Model):
+    """Something that appeared, went or changed in a broker, for people: "binding order.* to mail added"."""
+
+    id = models.BigAutoField(primary_key=True)
+    broker = models.ForeignKey(Broker, on_delete=models.CASCADE)
+    vhost = models.CharField(max_length=255, default="")
+    at = models.DateTimeField()
+    kind = models.CharField(max_length=32)  # queue, exchange, binding, policy, broker, node, worker
+    what = models.CharField(max_length=32)  # added, gone, changed
+    name = models.TextField()
+    text = models.TextField()
+
+    class Meta:
+        indexes = [models.Index(fields=["broker", "at"])]

@@ -1,0 +1,110 @@
+"""Where everything belongs: brokers, their virtual hosts and nodes, and how each poll went."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q, UniqueConstraint
+
+from brokers.models.keys import AutoKey
+
+
+class Installation(AutoKey):
+    """One row: the id that names our own objects in brokers, `hareline.<id>.…`."""
+
+    identifier = models.CharField(max_length=16, unique=True)
+    created_at = models.DateTimeField()
+
+
+class Broker(AutoKey):
+    """A RabbitMQ broker (one node or a cluster) that HARELINE_BROKERS names."""
+
+    UP, UNREACHABLE, REFUSED, UNKNOWN = "up", "unreachable", "refused", "unknown"
+
+    name = models.CharField(max_length=200, unique=True)
+    configured = models.BooleanField(default=True)  # False: HARELINE_BROKERS no longer names it
+    addresses = models.JSONField(default=list)  # ["http://host:15672"], without credentials
+    state = models.CharField(max_length=16, default=UNKNOWN)
+    reason = models.TextField(default="not polled yet")  # a sentence; "" while up
+    since = models.DateTimeField(null=True)  # when `state` began
+    cluster_name = models.CharField(max_length=255, default="")
+    version = models.CharField(max_length=64, default="")  # "3.10.8"
+    erlang_version = models.CharField(max_length=64, default="")
+    polled_at = models.DateTimeField(null=True)  # last answer that was stored; the age of every number below
+    tried_at = models.DateTimeField(null=True)  # last attempt, answered or not
+    poll_ms = models.FloatField(null=True)
+    poll_seconds = models.FloatField(null=True)  # the interval in force
+    depth_source = models.CharField(max_length=32, default="")  # columns, totals, detailed
+    depth_source_reason = models.TextField(default="")  # why rates are null or the interval is longer; "" if nothing to say
+    alarms = models.JSONField(default=list)  # [{"node", "resource": "memory"|"disk"}]
+    limits_to_sight = models.JSONField(default=list)  # [{"vhost": str|None, "what", "why", "grant"}]
+    ready = models.BigIntegerField(null=True)
+    unacknowledged = models.BigIntegerField(null=True)
+    publish_per_second = models.FloatField(null=True)
+    deliver_per_second = models.FloatField(null=True)
+    ack_per_second = models.FloatField(null=True)
+    unroutable_per_second = models.FloatField(null=True)  # dropped + returned
+    permissions_known = models.BooleanField(default=False)  # False: our user is no administrator, or they were not read yet
+    object_totals = models.JSONField(default=dict)  # {"queues": n, "exchanges": n, "consumers": n, "connections": n, "channels": n}
+    amqp_port = models.IntegerField(null=True)  # from /api/overview listeners
+    amqp_tls = models.BooleanField(default=False)
+    metrics_port = models.IntegerField(null=True)  # the Prometheus plugin, None where absent
+    revision = models.BigIntegerField(default=0)  # grows with every stored poll or state change; the tail watches it
+
+    class Meta:
+        ordering = ["name"]
+
+
+class PollAttempt(AutoKey):
+    """One try to poll a broker, kept for a day: what was tried when, and how it ended."""
+
+    broker = models.ForeignKey(Broker, on_delete=models.CASCADE)
+    at = models.DateTimeField()
+    answered = models.BooleanField()
+    ms = models.FloatField()
+    reason = models.TextField(default="")
+
+    class Meta:
+        indexes = [models.Index(fields=["broker", "at"])]
+
+
+class VirtualHost(AutoKey):
+    broker = models.ForeignKey(Broker, on_delete=models.CASCADE)
+    name = models.CharField(max_length=255)
+    visible = models.BooleanField(default=True)  # False: our user has no permission there, so counts are unknown
+    tracing = models.BooleanField(null=True)
+    state = models.CharField(max_length=32, default="")
+    first_seen_at = models.DateTimeField()
+    gone_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [UniqueConstraint(fields=["broker", "name"], condition=Q(gone_at=None), name="one_live_virtual_host")]
+
+
+class Node(AutoKey):
+    """A node of the broker's cluster."""
+
+    broker = models.ForeignKey(Broker, on_delete=models.CASCADE)
+    name = models.CharField(max_length=255)
+    running = models.BooleanField()
+    memory_used_bytes = models.BigIntegerField(null=True)
+    memory_limit_bytes = models.BigIntegerField(null=True)
+    memory_alarm = models.BooleanField(null=True)
+    disk_free_bytes = models.BigIntegerField(null=True)
+    disk_free_limit_bytes = models.BigIntegerField(null=True)
+    disk_alarm = models.BooleanField(null=True)
+    file_descriptors_used = models.IntegerField(null=True)
+    file_descriptors_total = models.IntegerField(null=True)
+    sockets_used = models.IntegerField(null=True)
+    sockets_total = models.IntegerField(null=True)
+    processes_used = models.IntegerField(null=True)
+    processes_total = models.IntegerField(null=True)
+    run_queue = models.IntegerField(null=True)
+    uptime_ms = models.BigIntegerField(null=True)
+    partitions = models.JSONField(default=list)
+    at = models.DateTimeField()
+    gone_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [UniqueConstraint(fields=["broker", "name"], condition=Q(gone_at=None), name="one_live_node")]

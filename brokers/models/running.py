@@ -1,0 +1,42 @@
+"""What Hareline's own processes tell each other: what somebody looks at, who holds a broker, who lives."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import UniqueConstraint
+
+from brokers.models.keys import AutoKey
+from brokers.models.places import Broker
+
+
+class Interest(AutoKey):
+    """Somebody looks at this object until `until`: the poller fetches its details once for all viewers."""
+
+    broker = models.ForeignKey(Broker, on_delete=models.CASCADE)
+    kind = models.CharField(max_length=16)  # queue, exchange
+    vhost = models.CharField(max_length=255)
+    name = models.CharField(max_length=255)
+    until = models.DateTimeField()
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["broker", "kind", "vhost", "name"], name="one_interest")]
+
+
+class Lease(AutoKey):
+    """Who does a piece of work now: of several processes of a kind only the holder works, until `expires_at`."""
+
+    name = models.CharField(max_length=255, unique=True)  # "poll demo", "receive demo"
+    holder = models.CharField(max_length=255)  # "host:pid:start"
+    expires_at = models.DateTimeField()
+
+
+class Heartbeat(AutoKey):
+    """A process of ours that lives: kind (poller, receiver, chores), and when it last said so."""
+
+    kind = models.CharField(max_length=16)
+    holder = models.CharField(max_length=255)
+    at = models.DateTimeField()
+    standby = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["kind", "holder"], name="one_heartbeat")]
