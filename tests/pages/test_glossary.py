@@ -10,16 +10,9 @@ from django.utils import timezone
 
 from brokers.models import Binding, Broker, Exchange, Queue, VirtualHost
 from dashboard.glossary import TERMS
-from dashboard.models import User
 from workers.models import Task, Worker
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def person(client: Client) -> Client:
-    client.force_login(User.objects.create_superuser("ada", password="secret"))
-    return client
 
 
 @pytest.fixture

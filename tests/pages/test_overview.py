@@ -6,22 +6,10 @@ import pytest
 from django.utils import timezone
 
 from brokers.models import Broker, Change, Node, PollAttempt, Queue, VirtualHost
-from dashboard.models import User
 from workers.models import EventSource, Task, Worker
 
 pytestmark = pytest.mark.django_db
 PARTS = ["state", "figures", "changes", "queues", "workers", "nodes", "limits"]
-
-
-@pytest.fixture
-def now():
-    return timezone.now()
-
-
-@pytest.fixture
-def person(client):
-    client.force_login(User.objects.create_superuser("ada", password="secret"))
-    return client
 
 
 @pytest.fixture

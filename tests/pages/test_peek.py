@@ -26,17 +26,6 @@ ACT = "look at messages"
 
 
 @pytest.fixture
-def now() -> datetime:
-    return timezone.now()
-
-
-@pytest.fixture
-def person(client: Client) -> Client:
-    client.force_login(User.objects.create_superuser("ada", password="secret"))
-    return client
-
-
-@pytest.fixture
 def broker(now: datetime, settings: LazySettings) -> Broker:
     """A broker that nobody listens for: port 1 refuses."""
     settings.BROKERS = (BrokerAddress("prod", ("http://127.0.0.1:1",), "u", "p", amqp_url="amqp://u:p@127.0.0.1:1"),)

@@ -12,22 +12,10 @@ from django.utils import timezone
 from brokers.models import Binding, Broker, Channel, Connection, Consumer, Exchange, Policy, Queue
 from brokers.store import save_poll
 from brokers.store.memory import BrokerMemory
-from dashboard.models import User
 from tests.brokers.facts import a_poll, a_queue
 from workers.models import Worker
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def now() -> datetime:
-    return timezone.now()
-
-
-@pytest.fixture
-def person(client: Client) -> Client:
-    client.force_login(User.objects.create_superuser("ada", password="secret"))
-    return client
 
 
 @pytest.fixture

@@ -9,13 +9,13 @@ import pytest
 from django.test import Client
 
 from brokers.models import Binding, Broker, Exchange, Queue
-from tests.pages import test_routing
-from tests.pages.test_routing import page, read, text_of
+from tests.pages import why
+from tests.pages.why import page, read, text_of
 from workers.models import Worker
 
 pytestmark = pytest.mark.django_db
 
-person, broker, now = test_routing.person, test_routing.broker, test_routing.now
+broker = why.broker
 
 
 def ask(person: Client, status: int = 200, **asked: str) -> str:

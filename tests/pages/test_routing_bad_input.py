@@ -14,7 +14,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from brokers.models import Binding, Broker, Exchange, Policy, Queue, VirtualHost
-from dashboard.models import User
 from dashboard.pages.routing import what_if_fields
 from dashboard.pages.routing.page import WAYS
 from dashboard.pages.routing.way import MOMENT
@@ -22,12 +21,6 @@ from workers.models import Task, Worker
 
 pytestmark = pytest.mark.django_db
 FIELDS = {way.of: sorted({*way.FIELDS, MOMENT, "verdicts", "what_if", "change", *what_if_fields.NAMES}) for way in WAYS}
-
-
-@pytest.fixture
-def person(client: Client) -> Client:
-    client.force_login(User.objects.create_superuser("ada", password="secret"))
-    return client
 
 
 @pytest.fixture

@@ -26,17 +26,6 @@ DIED = {"queue": "orders.us", "reason": "rejected", "count": 2, "exchange": "sho
 
 
 @pytest.fixture
-def now() -> datetime:
-    return timezone.now()
-
-
-@pytest.fixture
-def person(client: Client) -> Client:
-    client.force_login(User.objects.create_superuser("ada", password="secret"))
-    return client
-
-
-@pytest.fixture
 def broker(now: datetime) -> Broker:
     """A topic exchange with a queue a region, each with its own worker node."""
     found = Broker.objects.create(name="prod", state=Broker.UP, reason="", since=now, polled_at=now, poll_seconds=60, version="3.10.8")

@@ -6,7 +6,6 @@ from html.parser import HTMLParser
 
 import pytest
 from django.template import Context, Template
-from django.utils import timezone
 
 from brokers.models import Broker, Queue, VirtualHost
 from dashboard import health
@@ -14,11 +13,6 @@ from dashboard.models import User
 
 pytestmark = pytest.mark.django_db
 PAGES = ["/", "/queues/", "/exchanges/", "/workers/", "/glossary/", "/password/change/"]
-
-
-@pytest.fixture
-def now():
-    return timezone.now()
 
 
 @pytest.fixture

@@ -10,18 +10,11 @@ from django.test import Client
 from django.utils import timezone
 
 from brokers.models import Broker, Exchange, Queue
-from dashboard.models import User
 from workers.models import EventSource, Task, Worker
 
 pytestmark = pytest.mark.django_db
 NOON = datetime.fromisoformat("2026-11-24T12:00:00Z")
 SENT, RECEIVED, STARTED, RETRIED, FAILED, SUCCEEDED = 0, 1, 2, 3, 6, 7
-
-
-@pytest.fixture
-def person(client: Client) -> Client:
-    client.force_login(User.objects.create_superuser("ada", password="secret"))
-    return client
 
 
 @pytest.fixture

@@ -10,21 +10,9 @@ from django.test import Client
 from django.utils import timezone
 
 from brokers.models import Broker
-from dashboard.models import User
 from workers.models import EventSource, Task, Worker
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def now() -> datetime:
-    return timezone.now()
-
-
-@pytest.fixture
-def person(client: Client) -> Client:
-    client.force_login(User.objects.create_superuser("ada", password="secret"))
-    return client
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """The panel "What if" of the page Why: changes in the address, before and after side by side, and what would help. Nothing is changed."""
 
-# ruff: noqa: F401, F811  (fixtures of a module beside it)
-
 from __future__ import annotations
 
 import json
@@ -12,9 +10,12 @@ import pytest
 from django.test import Client
 
 from brokers.models import Binding, Broker
-from tests.pages.test_routing import broker, now, page, person, read, text_of
+from tests.pages import why
+from tests.pages.why import page, read, text_of
 
 pytestmark = pytest.mark.django_db
+
+broker = why.broker
 
 EU = {"source": "shop.orders", "destination": "orders.eu", "destination_type": "queue", "routing_key": "order.*.eu", "arguments": {}}
 US_KEY = {"exchange": "shop.orders", "routing_key": "order.new.us"}
