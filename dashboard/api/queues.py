@@ -16,7 +16,7 @@ from dashboard import filters, queue_filter
 from dashboard.api.asked import Moment, Name, OfBroker, Paged, broker_named, scope
 from dashboard.api.errors import ERRORS, invalid, not_found
 from dashboard.consumer_workers import Consuming
-from dashboard.consumption import consuming_of
+from dashboard.consumption import consuming_of, consuming_of_each
 
 router = Router(tags=["queues"])
 
@@ -103,7 +103,7 @@ def queues(request: HttpRequest, asked: Query[QueuesAsked]) -> dict[str, Any]:
     except ValueError as error:
         raise invalid("sort", error) from error
     now = timezone.now()
-    return {"total": page.total, "items": [QueueItem(**_item(queue, consuming_of(queue), now)) for queue in page.items]}
+    return {"total": page.total, "items": [QueueItem(**_item(queue, consuming, now)) for queue, consuming in consuming_of_each(page.items)]}
 
 
 @router.get("/queue", response={200: QueueDetail, **ERRORS}, operation_id="queue")

@@ -17,7 +17,7 @@ from brokers.models import Broker, PollAttempt, Queue
 from brokers.queries import History
 from brokers.scope import Scope
 from dashboard import formatting, health, incidents, series
-from dashboard.consumption import consuming_of
+from dashboard.consumption import consuming_of_each
 from dashboard.incidents import Incident
 from dashboard.live import topics
 from dashboard.pages.work import Work
@@ -170,7 +170,7 @@ class OneBroker:
             for metric in ("ready", "unacknowledged")
         )
         sparks = {pk: series.summed([ready[pk], unacknowledged[pk]]) for pk in ids if pk in ready and pk in unacknowledged}
-        return [(queue_row(queue, self.broker, consuming_of(queue), self.now), sparks.get(queue.pk, [])) for queue in queues]
+        return [(queue_row(queue, self.broker, consuming, self.now), sparks.get(queue.pk, [])) for queue, consuming in consuming_of_each(queues)]
 
     @cached_property
     def nodes(self) -> list[LiveRow]:

@@ -15,7 +15,7 @@ from brokers.models import Broker, Queue
 from brokers.queries import QUEUE_SORTS
 from brokers.scope import Scope
 from dashboard import filters, queue_filter
-from dashboard.consumption import consuming_of
+from dashboard.consumption import consuming_of_each
 from dashboard.filters import Filter, Term
 from dashboard.live import topics
 from dashboard.pages import sight
@@ -137,7 +137,7 @@ class QueueList:
 
     def _rows(self, queues: Sequence[Queue]) -> list[tuple[LiveRow, list[float | None]]]:
         sparks = self._sparks(queues)
-        return [(queue_row(queue, queue.broker, consuming_of(queue), self.now), sparks.get(queue.pk, [])) for queue in queues]
+        return [(queue_row(queue, queue.broker, consuming, self.now), sparks.get(queue.pk, [])) for queue, consuming in consuming_of_each(queues)]
 
     def _sparks(self, queues: Sequence[Queue]) -> dict[int, list[float | None]]:
         """Each queue's depth of the last hour."""

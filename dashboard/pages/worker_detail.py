@@ -15,7 +15,7 @@ from brokers.conditions import Condition
 from brokers.models import Queue
 from brokers.scope import Scope
 from dashboard import series, worker_filter, worker_story
-from dashboard.consumption import consuming_of
+from dashboard.consumption import consuming_of_each
 from dashboard.filters import quoted
 from dashboard.live import topics
 from dashboard.pages.addresses import ListAddress, tasks_address
@@ -127,13 +127,11 @@ class WorkerDetail:
     @cached_property
     def queues(self) -> list[ConsumedQueue]:
         """By name, as the node names them."""
-        rows = {queue.name: queue for queue in self._queue_rows()}
+        rows = {queue.name: queue_row(queue, queue.broker, consuming, self.now) for queue, consuming in consuming_of_each(self._queue_rows())}
         found = []
         for told in sorted(self.worker.queues or [], key=lambda queue: str(queue.get("name", ""))):
             name = str(told.get("name", ""))
-            queue = rows.get(name)
-            row = queue_row(queue, queue.broker, consuming_of(queue), self.now) if queue else None
-            found.append(ConsumedQueue(name, row, self.lost.get(name, ""), _binding(told)))
+            found.append(ConsumedQueue(name, rows.get(name), self.lost.get(name, ""), _binding(told)))
         return found
 
     def _queue_rows(self) -> list[Queue]:

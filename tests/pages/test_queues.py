@@ -7,7 +7,9 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from brokers.models import Broker, Channel, Connection, Consumer, Queue, VirtualHost
@@ -60,6 +62,19 @@ def test_the_deepest_queue_comes_first_and_a_heading_sorts_otherwise(person: Cli
     assert listed(text_of(person, sort="name"), small, large, unknown) == ["large", "small", "unknown"]
     assert listed(text_of(person, sort="depth"), small, large, unknown) == ["small", "large", "unknown"]
     assert listed(text_of(person, sort="no-such"), small, large, unknown) == ["large", "small", "unknown"]
+
+
+def test_a_hundred_rows_ask_no_more_than_one(person: Client, broker: Broker, django_assert_num_queries: Any) -> None:
+    queue(broker, "first")
+    text_of(person)
+    with CaptureQueriesContext(connection) as one:
+        text_of(person)
+    asked = len(one)
+    for number in range(99):
+        queue(broker, f"queue-{number}")
+    text_of(person)
+    with django_assert_num_queries(asked):
+        text_of(person)
 
 
 def test_rows_are_live_and_the_page_says_what_it_listens_to(person: Client, broker: Broker) -> None:
