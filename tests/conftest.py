@@ -11,10 +11,25 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from brokers.addresses import BrokerAddress
 from script.rabbitmq_node import RabbitNode
 from tests.fault_server import FaultServer, running_fault_server
+
+TOGETHER = ("tests/browser/", "tests/scripts/")
+
+
+class Together(LoadScopeScheduling):
+    """Two processes share the tests one by one, but those of a folder in TOGETHER run in one: the browser's share a stack of programs, and the scripts'
+    start whole programs on the ports that people's programs prefer. (xdist's own groups do nothing with pytest 9.2: pytest-xdist issue 1386.)"""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((folder for folder in TOGETHER if nodeid.startswith(folder)), nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together | None:
+    return Together(config, log) if config.getvalue("dist") == "loadscope" else None
 
 
 class TestNode(RabbitNode):

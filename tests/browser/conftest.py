@@ -27,14 +27,6 @@ PHONE = {"width": 390, "height": 844}
 PATIENCE_MS = 15_000
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One process runs all of these tests: each would need a stack of its own otherwise."""
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("browser"))
-
-
 class Stack:
     """Everything that runs, and a virtual host with something in it: queues mail and reports, which nobody consumes, exchange orders with one binding, to
     reports, and worker a@tests. What a test changes for good it makes for itself."""
