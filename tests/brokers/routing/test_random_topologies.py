@@ -92,7 +92,7 @@ def messages(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @pytest.mark.timeout(600)  # one that fails goes on to look for the smallest topology that does
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(made=topologies(), sent=st.lists(messages(), min_size=25, max_size=25))
 def test_messages_over_any_topology_arrive_where_they_were_predicted(rabbitmq: TestNode, made: dict[str, Any], sent: list[dict[str, Any]]) -> None:
     note(json.dumps(made))
