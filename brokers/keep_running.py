@@ -1,10 +1,8 @@
-"""What the processes that run for ever share (poller, receiver, chores): how they end, what they are called, and a thread a broker kept alive."""
+"""What the processes that run for ever share (poller, receiver, chores): how they end, and a thread a broker kept alive."""
 
 from __future__ import annotations
 
-import os
 import signal
-import socket
 import threading
 import time
 from collections.abc import Hashable, Sequence
@@ -40,11 +38,6 @@ def set_on_signals() -> threading.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     return ended
-
-
-def holder_name(began: datetime) -> str:
-    """This process among all that may hold a lease: "host:pid:start"."""
-    return f"{socket.gethostname()}:{os.getpid()}:{began:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def keep_running(work: Sequence[Work], kind: str, holder: str, stop: threading.Event) -> None:

@@ -1,6 +1,7 @@
 """Who does a piece of work now, and which of our processes live: leases and heartbeats.
 
-A lease is a row with an expiry: of several processes of a kind only its holder works, the others stand by and take it when it runs out.
+A lease is a row with an expiry: of several processes of a kind only its holder works, the others stand by and take it when it runs out, or at
+once when its holder was a process of this machine that has ended.
 """
 
 from __future__ import annotations
@@ -9,19 +10,21 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
+from brokers import holders
 from brokers.models import Heartbeat, Lease
 
 FORGOTTEN_AFTER = timedelta(days=1)
 
 
 def take(name: str, holder: str, now: datetime, seconds: float) -> bool:
-    """True if `holder` has the lease until `now + seconds`: it was free, had run out, or was the holder's already (then it is prolonged)."""
+    """True if `holder` has the lease until `now + seconds`: it was free, had run out, its holder has ended, or it was the holder's already (then it is
+    prolonged)."""
     expires_at = now + timedelta(seconds=seconds)
     with transaction.atomic():
         lease, created = Lease.objects.get_or_create(name=name, defaults={"holder": holder, "expires_at": expires_at})
         if created:
             return True
-        if lease.holder != holder and lease.expires_at > now:
+        if lease.holder != holder and lease.expires_at > now and not holders.has_ended(lease.holder):
             return False
         Lease.objects.filter(pk=lease.pk).update(holder=holder, expires_at=expires_at)
         return True

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Iterable
 from datetime import datetime
 from importlib import import_module
 
 from django.conf import settings
 from django.contrib.auth import get_user
 from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest
 
 from dashboard.models import ApiToken, AuditEvent, User
@@ -38,7 +41,25 @@ def user_of_session(session_key: str) -> User | None:
     return user if user.is_authenticated and user.is_active else None
 
 
-def missing_migrations() -> list[str]:
-    """Names of migrations that this version has and the database has not, "brokers.0001_initial"; reading the database may raise DatabaseError."""
-    executor = MigrationExecutor(connection)
-    return [f"{migration.app_label}.{migration.name}" for migration, _ in executor.migration_plan(executor.loader.graph.leaf_nodes())]
+def migration_differences() -> tuple[list[str], list[str]]:
+    """(migrations of this version that the database lacks, applied ones that this version doesn't know), as "brokers.0001_initial", sorted.
+
+    One query each time; may raise DatabaseError.
+    """
+    applied = set(MigrationRecorder(connection).applied_migrations())
+    required, known = _migrations_of_this_version()
+    return _names(required - applied), _names(applied - known)
+
+
+@functools.cache
+def _migrations_of_this_version() -> tuple[frozenset[tuple[str, str]], frozenset[tuple[str, str]]]:
+    """(those that must be applied, those beside them that an applied one may be: what a squashed migration replaced)."""
+    loader = MigrationLoader(None, load=False)
+    loader.load_disk()
+    found = loader.disk_migrations or {}
+    replaced = {(app, name) for migration in found.values() for app, name in migration.replaces}
+    return frozenset(found), frozenset(found) | replaced
+
+
+def _names(migrations: Iterable[tuple[str, str]]) -> list[str]:
+    return [f"{app}.{name}" for app, name in sorted(migrations)]

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
+from unittest import mock
 
 import pytest
+from django.db import connection
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from brokers import leases
@@ -32,6 +38,66 @@ def test_readyz_is_200_when_all_live_even_if_a_broker_is_down(world: World) -> N
         leases.beat(kind, "host:1", timezone.now())
     response = Client().get("/readyz")
     assert (response.status_code, response.json()["ready"]) == (200, True)
+
+
+def test_readyz_is_503_while_the_pollers_that_live_store_nothing(world: World) -> None:
+    """Neither an answer nor a failure. Strangers may ask, so the broker's name is not in the reason."""
+    for kind in readiness.PROCESSES:
+        leases.beat(kind, "host:1", timezone.now())
+    Broker.objects.update(tried_at=timezone.now() - timedelta(minutes=5))
+    response = Client().get("/readyz")
+    assert response.status_code == 503
+    assert response.json()["parts"]["poller"]["reason"] == "has stored no poll of 1 of 1 broker for 5 min"
+    Broker.objects.update(tried_at=timezone.now(), state=Broker.UNREACHABLE)
+    assert Client().get("/readyz").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("last", "seconds", "reason"),
+    [
+        ({"tried_at": 59}, 5, ""),
+        ({"tried_at": 61}, 5, "has stored no poll of 1 of 1 broker for 1 min 1 s"),
+        ({"tried_at": 400}, 120, ""),  # polled every two minutes
+        ({"tried_at": 500}, 120, "has stored no poll of 1 of 1 broker for 8 min 20 s"),
+        ({"since": 59}, None, ""),  # new, not polled yet
+        ({"since": 61}, None, "has stored no poll of 1 of 1 broker yet"),
+        ({}, None, "has stored no poll of 1 of 1 broker yet"),
+    ],
+)
+def test_a_poll_is_stored_within_a_minute_or_four_intervals(last: dict[str, int], seconds: float | None, reason: str) -> None:
+    now = timezone.now()
+    broker = Broker(name="prod", poll_seconds=seconds, **{name: now - timedelta(seconds=age) for name, age in last.items()})
+    assert readiness.polls([broker], now) == reason
+
+
+@pytest.fixture
+def recorder() -> Iterator[MigrationRecorder]:
+    """Records of applied migrations that a test may change: nothing else takes them back."""
+    recorder = MigrationRecorder(connection)
+    before = set(recorder.applied_migrations())
+    yield recorder
+    for app, name in set(recorder.applied_migrations()) - before:
+        recorder.record_unapplied(app, name)
+    for app, name in before - set(recorder.applied_migrations()):
+        recorder.record_applied(app, name)
+
+
+def test_readyz_is_503_where_a_newer_version_has_used_the_database(world: World, recorder: MigrationRecorder) -> None:
+    recorder.record_applied("brokers", "9999_later")
+    parts = Client().get("/readyz").json()["parts"]
+    assert parts["migrations"]["reason"] == ("the database was last used by a newer Hareline, whose migrations this version does not know: brokers.9999_later")
+
+
+def test_readyz_names_migrations_that_are_not_applied(world: World, recorder: MigrationRecorder) -> None:
+    recorder.record_unapplied("brokers", "0001_initial")
+    assert Client().get("/readyz").json()["parts"]["migrations"]["reason"] == "not applied: brokers.0001_initial"
+
+
+def test_readyz_costs_few_queries_and_reads_the_migrations_of_this_version_once(world: World) -> None:
+    readiness.parts(timezone.now())
+    with CaptureQueriesContext(connection) as queries, mock.patch.object(MigrationLoader, "load_disk", side_effect=AssertionError):
+        readiness.parts(timezone.now())
+    assert len(queries) <= 4
 
 
 @pytest.mark.parametrize(("age_seconds", "ready"), [(0, True), (15, True), (16, False), (3600, False)])

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 
 from brokers import leases
 from dashboard.management.commands.keephouse import Chore, Command, chores, do_due
@@ -41,6 +45,29 @@ def test_a_chore_that_fails_does_not_stop_the_others() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_every_chore_works_on_a_real_database() -> None:
     assert do_due(chores(), NOON) == [chore.name for chore in chores()]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_writing_back_the_log_holds_up_no_writer_while_somebody_reads() -> None:
+    (write_back,) = [chore for chore in chores() if chore.name == "write back the log"]
+    leases.beat("poller", "before", NOON)
+    with closing(sqlite3.connect(connection.settings_dict["NAME"], isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM brokers_heartbeat").fetchall()
+        leases.beat("poller", "after", NOON)
+        with ThreadPoolExecutor(1) as threads:
+            working = threads.submit(in_own_connection, write_back.work)
+            try:
+                working.result(timeout=5)  # a checkpoint that waits for the reader does so for 20 s, and has the only writer's place meanwhile
+            finally:
+                reader.execute("COMMIT")
+
+
+def in_own_connection(work: Callable[[datetime], object]) -> None:
+    try:
+        work(NOON)
+    finally:
+        connection.close()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -11,8 +11,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError, connection
 
-from brokers import store
-from brokers.keep_running import holder_name, keep_running, set_on_signals
+from brokers import holders, store
+from brokers.keep_running import keep_running, set_on_signals
 from brokers.models import Broker
 from brokers.poll_loop import PollLoop
 
@@ -25,7 +25,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         stop = set_on_signals()
-        holder = holder_name(datetime.now(UTC))
+        holder = holders.this_process()
         rows = self._rows(stop)
         loops = [PollLoop(address, rows[address.name].pk, holder, settings.POLL_SECONDS, settings.CA_FILE) for address in settings.BROKERS if rows]
         log.info("polling", brokers=len(loops), every_seconds=settings.POLL_SECONDS)

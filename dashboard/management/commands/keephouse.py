@@ -17,8 +17,8 @@ from django.core.management import BaseCommand
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from brokers import leases
-from brokers.keep_running import holder_name, set_on_signals
+from brokers import holders, leases
+from brokers.keep_running import set_on_signals
 from brokers.store import trim_history
 from dashboard.store import trim_audit
 from workers.store import doubt_unheard, trim_tasks
@@ -49,7 +49,8 @@ def chores() -> list[Chore]:
         Chore("trim tasks", timedelta(seconds=15), lambda now: trim_tasks(now, settings.RETENTION_TASK_DAYS, settings.RETENTION_TASKS)),
         Chore("trim audit", timedelta(hours=6), lambda now: trim_audit(now, settings.RETENTION_AUDIT_DAYS)),
         Chore("clear sessions", timedelta(hours=6), lambda _: SessionStore.clear_expired()),
-        Chore("write back the log", timedelta(minutes=5), lambda _: _pragma("wal_checkpoint(TRUNCATE)")),
+        # passive: the other modes keep writers out for as long as somebody reads
+        Chore("write back the log", timedelta(minutes=5), lambda _: _pragma("wal_checkpoint(PASSIVE)")),
         Chore("optimize", timedelta(hours=1), lambda _: _pragma("optimize")),
     ]
 
@@ -81,7 +82,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         ended = set_on_signals()
-        holder = holder_name(timezone.now())
+        holder = holders.this_process()
         work = chores()
         while True:
             self.round(holder, work)

@@ -12,8 +12,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError, connection
 
-from brokers import store
-from brokers.keep_running import holder_name, keep_running, set_on_signals
+from brokers import holders, store
+from brokers.keep_running import keep_running, set_on_signals
 from workers.broker_watch import Allowed, BrokerWatch
 
 log = structlog.get_logger(__name__)
@@ -27,7 +27,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         stop = set_on_signals()
-        holder = holder_name(datetime.now(UTC))
+        holder = holders.this_process()
         watches = self._watches(holder, stop)
         gc.freeze()
         gc.set_threshold(20_000, 20, 50)  # thousands of events a second make no cycles, and looking for them cost a fifth of the time

@@ -1,0 +1,71 @@
+"""Which process a lease's holder is, and whether that process has ended, so that its work is taken over at once instead of when its lease expires.
+
+A holder is "host:pid:start", where start tells processes that had the same number apart: the clock ticks from the machine's boot to the start of
+the process, the boot and the namespace of process numbers. Without /proc (macOS) start is empty, and a number that is in use again counts as alive.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+_PROC = Path("/proc")
+_ENDED_STATES = ("Z", "X")  # a killed process stays in the list until its parent has taken note
+
+
+def this_process() -> str:
+    return name_of(os.getpid())
+
+
+def name_of(pid: int) -> str:
+    """The holder that a process of this machine is."""
+    return f"{socket.gethostname()}:{pid}:{_start(pid) or ''}"
+
+
+def has_ended(holder: str) -> bool:
+    """True only if the holder was a process of this machine and certainly no longer runs; False for one of which we can't know."""
+    host, _, rest = holder.rpartition(":")[0].rpartition(":") if holder.count(":") >= 2 else ("", "", "")
+    start = holder.rpartition(":")[2]
+    if host != socket.gethostname() or not rest.isdecimal():
+        return False
+    if start.partition("-")[2] != _here():
+        return False  # another boot, or a container whose processes we don't see: that name's expiry decides
+    if not _is_running(int(rest)):
+        return True
+    now = _start(int(rest))
+    return now is not None and now != start
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    stat = _stat(pid)
+    return not (stat and stat[0] in _ENDED_STATES)
+
+
+def _start(pid: int) -> str | None:
+    """When the process started, where that can be read: "<ticks since boot>-<boot>.<namespace>"."""
+    stat = _stat(pid)
+    return f"{stat[19]}-{_here()}" if stat else None
+
+
+def _stat(pid: int) -> list[str] | None:
+    """The fields of /proc/<pid>/stat from the state on (proc(5)): the name before them, in brackets, may hold anything."""
+    try:
+        return (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _here() -> str:
+    """Which numbers of processes mean the same as ours: the machine's boot and our namespace; "" where the system doesn't say."""
+    try:
+        boot = (_PROC / "sys/kernel/random/boot_id").read_text()[:8]
+        return f"{boot}.{str((_PROC / 'self/ns/pid').readlink()).strip('pid:[]')}"
+    except OSError:
+        return ""
