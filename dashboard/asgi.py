@@ -16,13 +16,17 @@ from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E40
 from django.conf import settings  # noqa: E402
 from django.urls import re_path  # noqa: E402
 
+from dashboard import proxies  # noqa: E402
 from dashboard.live.sockets import LiveConsumer  # noqa: E402
 
 _prefix = re.escape((settings.FORCE_SCRIPT_NAME or "").strip("/") + "/").lstrip("/")
 LIVE_PATH = rf"^(?:{_prefix})?ws/live/$"  # a proxy may keep or take away the prefix of HARELINE_PUBLIC_URL
-application = ProtocolTypeRouter(
-    {
-        "http": django_application,
-        "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter([re_path(LIVE_PATH, LiveConsumer.as_asgi())]))),
-    }
+application = proxies.behind_proxies(
+    ProtocolTypeRouter(
+        {
+            "http": django_application,
+            "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter([re_path(LIVE_PATH, LiveConsumer.as_asgi())]))),
+        }
+    ),
+    settings.TRUSTED_PROXIES,
 )

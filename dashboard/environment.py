@@ -16,6 +16,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from brokers.addresses import BrokerAddress
+from dashboard import proxies
 
 _IMPORT_PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 
@@ -77,6 +78,14 @@ def broker_names(variables: Mapping[str, str], name: str, default: str, brokers:
     if named - known:
         raise ImproperlyConfigured(f"{name}: {', '.join(sorted(named - known))} is not a broker of HARELINE_BROKERS ({', '.join(sorted(known)) or 'none'})")
     return frozenset(named)
+
+
+def trusted_proxies(variables: Mapping[str, str], name: str) -> proxies.TrustedProxies:
+    """The proxies whose forwarded headers count; none if it is not set."""
+    try:
+        return proxies.parse(variables.get(name, ""))
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}: expected addresses, networks such as 10.0.0.0/8, or unix, got {str(error)!r}") from None
 
 
 def secret_key(data_dir: Path) -> str:

@@ -59,9 +59,7 @@ _public = urlsplit(PUBLIC_URL)
 ALLOWED_HOSTS = sorted({"localhost", "127.0.0.1", "[::1]", HOST, _public.hostname or "localhost"} - {"0.0.0.0", "::"})  # noqa: S104  (taken out, not bound)
 CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{_public.netloc}"] if PUBLIC_URL else []
 FORCE_SCRIPT_NAME = _public.path or None
-TRUSTED_PROXIES = tuple(part.strip() for part in ENVIRONMENT.get("HARELINE_TRUSTED_PROXIES", "").split(",") if part.strip())
-if TRUSTED_PROXIES:
-    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+TRUSTED_PROXIES = environment.trusted_proxies(ENVIRONMENT, "HARELINE_TRUSTED_PROXIES")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _public.scheme == "https"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "hareline_session", "hareline_csrf"

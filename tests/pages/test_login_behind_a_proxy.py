@@ -1,0 +1,78 @@
+"""Limits of login behind a trusted proxy: each client has its own, and nobody gets a fresh one by a header."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from http.cookies import SimpleCookie
+from urllib.parse import urlencode
+
+import pytest
+import pytest_asyncio
+from asgiref.testing import ApplicationCommunicator
+from django.core.cache import cache
+
+from dashboard import proxies
+from dashboard.asgi import django_application
+from dashboard.models import User
+from tests.live.watching import in_database
+
+pytestmark = pytest.mark.django_db(transaction=True)
+PASSWORD = "a long enough one"
+PROXY = "10.0.0.1"
+
+
+class Browser:
+    """Somebody at `peer` who may send headers of their own; what answers is Hareline behind PROXY."""
+
+    def __init__(self, peer: str, **headers: str) -> None:
+        self.peer = peer
+        self.headers = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+        self.cookies: SimpleCookie = SimpleCookie()
+
+    async def call(self, method: str, body: str = "") -> int:
+        cookie = "; ".join(f"{name}={morsel.value}" for name, morsel in self.cookies.items())
+        headers = [(b"host", b"localhost"), (b"cookie", cookie.encode()), (b"content-type", b"application/x-www-form-urlencoded"), *self.headers]
+        headers += [(b"content-length", str(len(body)).encode()), (b"origin", b"https://localhost")]
+        asked = {"type": "http", "method": method, "path": "/login/", "query_string": b"", "headers": headers, "client": [self.peer, 1], "scheme": "http"}
+        application = ApplicationCommunicator(proxies.behind_proxies(django_application, proxies.parse(PROXY)), asked)
+        await application.send_input({"type": "http.request", "body": body.encode()})
+        answer = await application.receive_output(10)
+        for name, value in answer["headers"]:
+            if name.lower() == b"set-cookie":
+                self.cookies.load(value.decode())
+        await application.wait(10)
+        return int(answer["status"])
+
+    async def log_in(self, password: str, login: str = "ada") -> int:
+        """302: in; 200: the form again; 429: too many tries; 403: the request is not believed to come from our page."""
+        await self.call("GET")
+        return await self.call("POST", urlencode({"login": login, "password": password, "csrfmiddlewaretoken": self.cookies["hareline_csrf"].value}))
+
+
+@pytest_asyncio.fixture(autouse=True)
+async def ada() -> AsyncIterator[None]:
+    cache.clear()
+    await in_database(User.objects.create_superuser, "ada", password=PASSWORD)
+    yield
+    cache.clear()
+
+
+async def wrong_tries(*browsers: Browser, times: int) -> list[int]:
+    """Each with another name, so that only the address is counted."""
+    return [await browsers[number % len(browsers)].log_in("wrong", login=f"nobody{number}") for number in range(times)]
+
+
+async def test_wrong_passwords_of_one_client_do_not_lock_out_the_others() -> None:
+    await wrong_tries(Browser(PROXY, x_forwarded_for="203.0.113.9", x_forwarded_proto="https"), times=11)
+    assert await Browser(PROXY, x_forwarded_for="203.0.113.9", x_forwarded_proto="https").log_in(PASSWORD) != 302
+    assert await Browser(PROXY, x_forwarded_for="203.0.113.10", x_forwarded_proto="https").log_in(PASSWORD) == 302
+
+
+async def test_a_header_gives_nobody_fresh_tries() -> None:
+    await wrong_tries(*(Browser(PROXY, x_forwarded_for=f"198.51.100.{number}, 203.0.113.9", x_forwarded_proto="https") for number in range(11)), times=11)
+    assert await Browser(PROXY, x_forwarded_for="198.51.100.77, 203.0.113.9", x_forwarded_proto="https").log_in(PASSWORD) != 302
+
+
+async def test_the_scheme_of_a_stranger_does_not_count() -> None:
+    assert await Browser(PROXY, x_forwarded_for="203.0.113.9", x_forwarded_proto="https").log_in(PASSWORD) == 302
+    assert await Browser("203.0.113.9", x_forwarded_proto="https").log_in(PASSWORD) == 403  # a page of https is another site than ours
