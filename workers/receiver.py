@@ -1,7 +1,8 @@
 """Receives Celery's events of one virtual host from a durable queue of our own, over AMQP.
 
 The queue outlives a restart of ours, unlike Celery's own event queues, so nothing is lost meanwhile: messages are acknowledged only when
-what they told is stored. `celeryev` itself is never declared here, only looked at. Nothing here understands the bodies.
+their events are stored. What arrived before a connection broke is handed out before the break is reported; what the broker then delivers a
+second time is marked (`workers.redeliveries`). `celeryev` itself is never declared here, only looked at. Nothing here understands the bodies.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ import time
 from collections.abc import Iterator, Sequence
 
 import msgspec
-from amqp import Connection
+from amqp import Connection, spec
 from amqp.basic_message import Message
 from amqp.channel import Channel
 from amqp.exceptions import NotFound, PreconditionFailed
 
 from workers.amqp_connection import Target, close_connection, explained, open_connection, raw_channel
-from workers.errors import NothingThere, Unreachable
+from workers.errors import NothingThere, Unreachable, WatchError
+from workers.redeliveries import Redeliveries
 
 EXCHANGE = "celeryev"
 PREFETCH = 20_000
@@ -34,7 +36,8 @@ QUEUE_ARGUMENTS = {
 class Delivery(msgspec.Struct, gc=False):
     body: bytes
     content_type: str | None
-    again: bool  # applied already, and delivered again since its acknowledgement was lost with a connection
+    redelivered: bool
+    again: bool = False  # handed out before, on a connection that broke before its acknowledgement was certain
 
 
 class EventFeed:
@@ -44,16 +47,18 @@ class EventFeed:
         self.targets, self.queue = targets, queue
         self._connection: Connection | None = None
         self._channel: Channel | None = None
+        self._broke: WatchError | None = None  # not reported yet, since something had arrived before
         self._arrived: list[Delivery] = []
-        self._last_tag = 0
-        self._unacknowledged: set[int] = set()  # fingerprints of what was handed out
-        self._acknowledged: set[int] = set()  # and of the last lot that was acknowledged: the broker may not have heard it
+        self._last_tag = 0  # of what was handed out
+        self._arrived_tag = 0
+        self._redeliveries = Redeliveries()
         self._next_check = self._next_rebind = 0.0
         self._cancelled = False
 
     @property
     def connected(self) -> bool:
-        return self._connection is not None
+        """False once a break was reported."""
+        return self._connection is not None or self._broke is not None
 
     def connect(self) -> None:
         """Connects, makes sure that the queue exists and is bound, and consumes it."""
@@ -61,29 +66,46 @@ class EventFeed:
         with self._explained():
             self._connection = open_connection(self.targets, "events")
             self._channel = self._channel_of(self._connection)
+            self._channel._callbacks[spec.Basic.QosOk] = self._redeliveries.prove
             self._channel.basic_qos(0, PREFETCH, False)
             self._cancelled = False
-            self._last_tag = 0
             self._channel.basic_consume(self.queue, callback=self._arrive, on_cancel=self._note_cancel)
         self._next_rebind = time.monotonic() + REBIND_SECONDS
 
     def receive(self, seconds: float, most: int) -> list[Delivery]:
         """What arrives within `seconds`, at most about `most` messages; ends early after them."""
+        if self._broke is not None:
+            error, self._broke = self._broke, None
+            raise error
+        try:
+            self._read(seconds, most)
+        except WatchError as error:
+            if not self._arrived:
+                raise
+            self._broke = error
+        arrived, self._arrived = self._arrived, []
+        now = time.monotonic()
+        for delivery in arrived:
+            delivery.again = self._redeliveries.hand_out(delivery.body, delivery.redelivered, now)
+        if self._connection is None:
+            self._redeliveries.connection_lost(now)
+        else:
+            self._last_tag = self._arrived_tag
+        return arrived
+
+    def _read(self, seconds: float, most: int) -> None:
         connection = self._connection
         if connection is None:
             raise Unreachable("not connected")
-        arrived: list[Delivery] = []
-        self._arrived = arrived
         deadline = time.monotonic() + seconds
         with self._explained():
             self._keep_up()
             # one time-out for all reads: setting it for each frame halves the speed
             with contextlib.suppress(TimeoutError), connection.transport.having_timeout(max(seconds, 0.001)):
-                while len(arrived) < most and time.monotonic() < deadline:
+                while len(self._arrived) < most and time.monotonic() < deadline:
                     connection.drain_events()
             if self._cancelled:
                 raise Unreachable(f"the queue {self.queue} was deleted")
-        return arrived
 
     def acknowledge(self) -> None:
         """Everything handed out so far is stored: the broker may forget it."""
@@ -92,13 +114,20 @@ class EventFeed:
         with self._explained():
             self._channel.basic_ack(self._last_tag, multiple=True)
         self._last_tag = 0
-        self._acknowledged, self._unacknowledged = self._unacknowledged, set()
+        self._redeliveries.acknowledge()
 
     def close(self) -> None:
+        """What arrived and was not handed out is dropped: the broker delivers it again."""
+        self._disconnect()
+        self._arrived = []
+        self._broke = None
+
+    def _disconnect(self) -> None:
         connection, self._connection, self._channel = self._connection, None, None
-        self._last_tag = 0
         if connection is not None:
-            close_connection(connection)
+            close_connection(connection)  # messages may arrive while it closes
+        self._last_tag = self._arrived_tag = 0
+        self._redeliveries.connection_lost(time.monotonic())
 
     def _channel_of(self, connection: Connection) -> Channel:
         """A channel on which our queue exists and is bound. If the queue has other settings (an earlier version's), it is taken as it is."""
@@ -116,23 +145,25 @@ class EventFeed:
         return channel
 
     def _keep_up(self) -> None:
-        """Heartbeats; and now and then the binding again, which goes when somebody deletes and remakes the exchange."""
+        """Heartbeats; proof that acknowledgements were read; and now and then the binding again, which goes when somebody deletes and remakes the exchange."""
         now = time.monotonic()
-        if now >= self._next_check and self._connection is not None:
+        if self._connection is None or self._channel is None:
+            return
+        if now >= self._next_check:
             self._next_check = now + HEARTBEAT_CHECK_SECONDS
             self._connection.heartbeat_tick()
-        if now >= self._next_rebind and self._channel is not None:
+            if self._redeliveries.wants_proof:
+                self._redeliveries.ask_proof()
+                self._channel.send_method(spec.Basic.Qos, "lBb", (0, PREFETCH, False))  # changes nothing; its answer comes in order
+        if now >= self._next_rebind:
             self._next_rebind = now + REBIND_SECONDS
             self._channel.queue_bind(self.queue, EXCHANGE, "#")
 
     def _arrive(self, message: Message) -> None:
-        body = message.body or b""  # py-amqp gives "" for an empty one
-        fingerprint = hash(body)
         information = message.delivery_info
-        again = information["redelivered"] and (fingerprint in self._unacknowledged or fingerprint in self._acknowledged)
-        self._unacknowledged.add(fingerprint)
-        self._last_tag = information["delivery_tag"]
-        self._arrived.append(Delivery(body, message.properties.get("content_type"), again))
+        self._arrived_tag = information["delivery_tag"]
+        body = message.body or b""  # py-amqp gives "" for an empty one
+        self._arrived.append(Delivery(body, message.properties.get("content_type"), information["redelivered"]))
 
     def _note_cancel(self, _tag: str) -> None:
         self._cancelled = True
@@ -143,5 +174,5 @@ class EventFeed:
             with explained(self.targets[0]):
                 yield
         except BaseException:
-            self.close()
+            self._disconnect()
             raise

@@ -1,0 +1,70 @@
+"""Which messages the broker may deliver a second time although we have applied them. Pure.
+
+A message counts as handed out when the receiver's caller got it, not when it arrived: one that was lost with a broken connection before is
+new when it comes again. Bodies are counted, not collected: of two messages with the same body, one applied and one lost, the second is applied. (Only where the
+first one's acknowledgement is uncertain can they not be distinguished. Celery's events differ in their clocks.)
+"""
+
+from __future__ import annotations
+
+RETURN_SECONDS = 600.0  # a broker notices after three heartbeats at most that a connection is dead
+MOST_RETURNING = 200_000
+
+
+class Redeliveries:
+    """Fingerprints of bodies, from their hand-out until the broker has certainly taken their acknowledgement."""
+
+    def __init__(self) -> None:
+        self._handed_out: list[int] = []  # on this connection, not acknowledged
+        self._acknowledged: list[int] = []  # on this connection; the broker may not have read it yet
+        self._proving: list[int] = []  # as `_acknowledged`, before the question was sent whose answer is the proof
+        self._returning: dict[int, int] = {}  # of broken connections: how many of each may come again
+        self._returning_until = 0.0
+
+    @property
+    def wants_proof(self) -> bool:
+        """Acknowledgements were sent, and nothing yet was asked that shows when the broker has read them."""
+        return bool(self._acknowledged) and not self._proving
+
+    def hand_out(self, body: bytes, redelivered: bool, now: float) -> bool:
+        """Notes a message that the caller gets now (seconds of a monotonic clock). True if it was handed out before, so it is not to be applied again."""
+        fingerprint = hash(body)
+        again = redelivered and self._take_back(fingerprint, now)
+        self._handed_out.append(fingerprint)
+        return again
+
+    def acknowledge(self) -> None:
+        """Everything handed out so far was acknowledged."""
+        self._acknowledged += self._handed_out
+        self._handed_out = []
+
+    def ask_proof(self) -> None:
+        """A question goes to the broker on the same channel: its answer (`prove`) comes after it has read the acknowledgements before."""
+        self._proving, self._acknowledged = self._acknowledged, []
+
+    def prove(self) -> None:
+        self._proving = []
+
+    def connection_lost(self, now: float) -> None:
+        """What was handed out and is not proven to be acknowledged may come again."""
+        lost = [*self._proving, *self._acknowledged, *self._handed_out]
+        self._proving, self._acknowledged, self._handed_out = [], [], []
+        if not lost:
+            return
+        if now > self._returning_until:
+            self._returning = {}
+        self._returning_until = now + RETURN_SECONDS
+        for fingerprint in lost:
+            self._returning[fingerprint] = self._returning.pop(fingerprint, 0) + 1
+        for fingerprint in list(self._returning)[: max(0, len(self._returning) - MOST_RETURNING)]:
+            del self._returning[fingerprint]
+
+    def _take_back(self, fingerprint: int, now: float) -> bool:
+        count = self._returning.get(fingerprint, 0)
+        if not count or now > self._returning_until:
+            return False
+        if count == 1:
+            del self._returning[fingerprint]
+        else:
+            self._returning[fingerprint] = count - 1
+        return True
