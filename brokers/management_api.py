@@ -50,11 +50,15 @@ class Limits:
 
 
 class ManagementApi:
-    """The management API of one broker. Fails over between the addresses of its nodes; meant for one thread at a time."""
+    """The management API of one broker. Fails over between the addresses of its nodes; meant for one thread at a time.
+
+    `before_request` is called before each request: a poll may take long, a single request `limits.total_seconds` at most.
+    """
 
     def __init__(self, address: BrokerAddress, ca_file: str | None = None, limits: Limits | None = None) -> None:
         self.address = address
         self.limits = limits or Limits()
+        self.before_request: Callable[[], None] = _nothing
         self.busy_seconds = 0.0  # how long the broker worked for us, ever growing: waiting for answers, less the shortest wait (the way there)
         self._shortest_seconds = math.inf
         self._urls = list(address.urls)  # the one that answered last comes first
@@ -174,6 +178,7 @@ class ManagementApi:
         raise type(failures[0])("; ".join(str(failure) for failure in failures)) from failures[0]
 
     def _answer(self, method: str, url: str, auth: Any = None) -> bytes:
+        self.before_request()
         place = f"{method} {url.partition('?')[0]}"
         host = urlsplit(url).netloc
         began = time.monotonic()
@@ -229,6 +234,10 @@ class _Adapter(HTTPAdapter):
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         super().init_poolmanager(*args, **options)
         self.poolmanager.pool_classes_by_scheme = pools(self._watch)
+
+
+def _nothing() -> None:
+    pass
 
 
 def _quoted(name: str) -> str:

@@ -1,6 +1,6 @@
 """The only writer of what is stored about brokers. Every save is one short transaction and lets `Broker.revision` grow, which the tail watches.
 
-A poller keeps a `BrokerMemory` for each broker and passes it to every save: `save_poll(broker_id, poll, now, memory)`.
+A poller keeps a `BrokerMemory` for each broker and passes it to every save: `save_whole_poll(broker_id, poll, now, memory, may_store)`.
 `SnapshotWriter` is also for other kinds of snapshots (workers).
 """
 
@@ -12,8 +12,9 @@ from brokers.store.polls import save_failure, save_poll
 from brokers.store.retention import trim_history
 from brokers.store.snapshots import SnapshotWriter
 from brokers.store.topologies import save_topology
+from brokers.store.whole_polls import save_whole_poll
 
 __all__ = [
     "BrokerMemory", "SnapshotWriter", "ensure_brokers", "installation_id", "note_interest", "save_failure", "save_permissions", "save_poll",
-    "save_publishers", "save_topology", "trim_history",
+    "save_publishers", "save_topology", "save_whole_poll", "trim_history",
 ]  # fmt: skip

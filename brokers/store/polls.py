@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -46,9 +46,22 @@ def save_poll(broker_id: int, poll: BrokerStats, now: datetime, memory: BrokerMe
         del memory.topologies[vhost]
 
 
-def save_failure(broker_id: int, state: str, reason: str, now: datetime, took_ms: float, memory: BrokerMemory | None = None) -> None:
-    """Stores that a poll failed: the broker is `state` (unreachable, refused, unknown) for `reason`; all numbers stay, with their age."""
+def save_failure(
+    broker_id: int,
+    state: str,
+    reason: str,
+    now: datetime,
+    took_ms: float,
+    memory: BrokerMemory | None = None,
+    may_store: Callable[[], bool] | None = None,
+) -> bool:
+    """Stores that a poll failed: the broker is `state` (unreachable, refused, unknown) for `reason`; all numbers stay, with their age.
+
+    False, and nothing is stored, if `may_store`, called inside the transaction, says no.
+    """
     with transaction.atomic():
+        if may_store is not None and not may_store():
+            return False
         broker = Broker.objects.get(pk=broker_id)
         if broker.state != state:
             save_changes(broker_id, [ChangeText("broker", "changed", "", broker.name, f"{broker.name} is {_word(state)}: {reason}")], now)
@@ -58,6 +71,7 @@ def save_failure(broker_id: int, state: str, reason: str, now: datetime, took_ms
         PollAttempt.objects.create(broker_id=broker_id, at=now, answered=False, ms=took_ms, reason=reason)
     if memory is not None:
         memory.note_gap()
+    return True
 
 
 def save_changes(broker_id: int, changes: Iterable[ChangeText], at: datetime) -> None:

@@ -32,12 +32,14 @@ def save_topology(
     consumers: Iterable[ConsumerStats] | None,
     now: datetime,
     memory: BrokerMemory | None = None,
+    hashes: Mapping[str, str] | None = None,
 ) -> None:
-    """Stores what differs from the rows; what is None was not asked for and stays. With a memory, a virtual host that did not change costs nothing."""
+    """Stores what differs from the rows; what is None was not asked for and stays. With a memory, a virtual host that did not change costs nothing.
+    `hashes`: the `content_hashes` of the topologies, where the caller has them."""
     known = memory.topologies if memory else {}
     if memory and memory.polled_at != Broker.objects.values_list("polled_at", flat=True).get(pk=broker_id):
         known.clear()  # another process polled in between
-    hashes = {vhost: topology.content_hash() for vhost, topology in (topologies or {}).items()}
+    hashes = content_hashes(topologies) if hashes is None else hashes
     stored = False
     try:
         with transaction.atomic():
@@ -53,6 +55,10 @@ def save_topology(
         if not stored:
             known.clear()
     known.update(hashes)
+
+
+def content_hashes(topologies: Mapping[str, Topology] | None) -> dict[str, str]:
+    return {vhost: topology.content_hash() for vhost, topology in (topologies or {}).items()}
 
 
 def _save_virtual_host(broker_id: int, topology: Topology, now: datetime) -> list[ChangeText]:

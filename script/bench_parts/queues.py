@@ -44,9 +44,7 @@ class Polled:
     def save(self, poll: Any) -> None:
         from brokers import store
 
-        if any(part is not None for part in (poll.topologies, poll.connections, poll.channels, poll.consumers)):
-            store.save_topology(self.broker, poll.topologies, poll.connections, poll.channels, poll.consumers, poll.stats.at, self._stored)
-        store.save_poll(self.broker, poll.stats, datetime.now(UTC), self._stored)
+        store.save_whole_poll(self.broker, poll, datetime.now(UTC), self._stored, lambda: True)
 
 
 def poll_rows(node: RabbitNode, polled: Polled, queues: int) -> Iterator[Row]:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from django.db import connection
@@ -30,6 +31,7 @@ from tests.fault_server import Answer, FaultServer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 POLL_SECONDS = 0.2
+Answered = TypeVar("Answered")
 
 
 @pytest.fixture
@@ -74,8 +76,8 @@ def depth_of(queue: str) -> int | None:
     return None if found is None else found.depth
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 30) -> None:
-    waiting.wait_until(condition, seconds)
+def wait_until(condition: Callable[[], Answered], seconds: float = 30) -> Answered:
+    return waiting.wait_until(condition, seconds)
 
 
 def is_(wanted: object, ask: Callable[[], object]) -> Callable[[], bool]:
@@ -148,11 +150,11 @@ def test_a_database_that_can_not_be_written_costs_the_round_and_is_said(manageme
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA query_only = 1")
     with capture_logs() as logs:
-        loop._survived_round()
+        loop.survived_round()
     assert [(entry["event"], entry["broker"]) for entry in logs] == [("round_lost", "prod")]
     assert "readonly" in logs[0]["reason"]
     assert broker().polled_at is None
-    loop._survived_round()
+    loop.survived_round()
     assert depth_of("mail") == 3
     loop.stop()
 
@@ -161,25 +163,41 @@ def test_an_error_of_ours_is_logged_with_its_traceback_and_polling_goes_on(manag
     address = management.address()
     loop = PollLoop(address, 4711, "a", POLL_SECONDS, limits=QUICK)  # no such row
     with capture_logs() as logs:
-        assert loop._survived_round() > 0
+        assert loop.survived_round() > 0
     assert [entry["event"] for entry in logs] == ["poll_failed", "round_lost"]
     assert logs[0]["exc_info"] is True
     loop.stop()
 
 
-def test_sigterm_ends_the_process_within_two_seconds_also_amid_a_slow_answer(management: FakeManagement) -> None:
-    management.set("overview", Answer(delay_seconds=60))
+@contextmanager
+def poller_process(management: FakeManagement) -> Iterator[subprocess.Popen[str]]:
+    """`manage.py pollbrokers` of its own."""
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "dashboard.settings", "HARELINE_BROKERS": management.server.url.replace("//", "//u:p@")}
     command = [sys.executable, "manage.py", "pollbrokers"]
     process = subprocess.Popen(command, env=environment, cwd=Path(__file__).parents[2], stderr=subprocess.PIPE, text=True)
     try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_a_poller_that_was_killed_is_followed_at_once(management: FakeManagement) -> None:
+    with poller_process(management) as process:
+        (name,) = wait_until(lambda: [found.name for found in Broker.objects.filter(state="up")])
+        assert (leases.holder_of(f"poll {name}", datetime.now(UTC)) or "").split(":")[1] == str(process.pid)
+        process.kill()
+        with polling(management.address(name), holder="next"):
+            wait_until(is_("next", lambda: leases.holder_of(f"poll {name}", datetime.now(UTC))), 5)
+
+
+def test_sigterm_ends_the_process_within_two_seconds_also_amid_a_slow_answer(management: FakeManagement) -> None:
+    management.set("overview", Answer(delay_seconds=60))
+    with poller_process(management) as process:
         wait_until(lambda: management.server.asked)
         began = time.monotonic()
         process.send_signal(signal.SIGTERM)
         _, logged = process.communicate(timeout=10)
-    finally:
-        process.kill()
-        process.wait()
     assert process.returncode == 0, logged
     assert time.monotonic() - began < 2.5
     assert "Traceback" not in logged

@@ -62,10 +62,8 @@ def polled(node: TestNode) -> Any:
     now = datetime.now(UTC)
     address = node.address("shop")
     row = store.ensure_brokers([address], now)["shop"]
-    memory = store.BrokerMemory(5)
     poll = poll_once(ManagementApi(address), now, PollMemory())
-    store.save_topology(row.pk, poll.topologies, poll.connections, poll.channels, poll.consumers, now, memory)
-    store.save_poll(row.pk, poll.stats, now, memory)
+    store.save_whole_poll(row.pk, poll, now, store.BrokerMemory(5), lambda: True)
     row.refresh_from_db()
     return row
 

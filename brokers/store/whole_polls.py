@@ -1,0 +1,49 @@
+"""Storing everything that a poll found in one transaction, so that no reader sees the new shape with old numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+
+from brokers.models import Exchange
+from brokers.store.interests import save_publishers
+from brokers.store.memory import BrokerMemory
+from brokers.store.permissions import save_permissions
+from brokers.store.polls import save_poll
+from brokers.store.topologies import content_hashes, save_topology
+
+if TYPE_CHECKING:
+    from brokers.poller import Poll
+
+
+def save_whole_poll(broker_id: int, poll: Poll, now: datetime, memory: BrokerMemory, may_store: Callable[[], bool]) -> bool:
+    """True if all of it is stored; False, and nothing is, if `may_store`, called inside the transaction, says no. If it raises nothing is stored
+    either, and the memory starts anew."""
+    hashes = content_hashes(poll.topologies)  # takes its time with many queues: not while others wait to write
+    stored = False
+    try:
+        with transaction.atomic():
+            if not may_store():
+                return False
+            _save_parts(broker_id, poll, now, memory, hashes)
+        stored = True
+    finally:
+        if not stored:
+            memory.forget()
+    return True
+
+
+def _save_parts(broker_id: int, poll: Poll, now: datetime, memory: BrokerMemory, hashes: dict[str, str]) -> None:
+    stats = poll.stats
+    if any(part is not None for part in (poll.topologies, poll.connections, poll.channels, poll.consumers)):
+        save_topology(broker_id, poll.topologies, poll.connections, poll.channels, poll.consumers, stats.at, memory, hashes)
+    if poll.permissions is not None:
+        save_permissions(broker_id, poll.permissions.found if poll.permissions.known else None)
+    save_poll(broker_id, stats, now, memory)
+    for (vhost, name), publishers in poll.publishers.items():
+        pk = Exchange.objects.filter(broker_id=broker_id, vhost=vhost, name=name, gone_at=None).values_list("pk", flat=True).first()
+        if pk is not None:
+            save_publishers(pk, publishers, stats.at)

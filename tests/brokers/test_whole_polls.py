@@ -1,0 +1,166 @@
+"""A poll is stored as a whole or not at all, by whoever has the lease, however long it takes."""
+
+from __future__ import annotations
+
+import itertools
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from brokers import leases, queries, store
+from brokers.management_api import ManagementApi
+from brokers.models import Binding, Broker, Connection, Consumer, Permission, PollAttempt, Queue
+from brokers.poll_loop import LEASE_SECONDS, PollLoop
+from brokers.poll_memory import Permissions
+from brokers.poller import Poll
+from brokers.scope import EVERYTHING
+from brokers.stats import ConnectionStats, ConsumerStats
+from brokers.topology import WritePermission
+from tests.brokers.facts import NOON, a_broker, a_poll, a_queue, a_topology, after
+from tests.brokers.management import QUICK, FakeManagement
+from tests.brokers.simulated_time import SimulatedTime
+from tests.fault_server import FaultServer
+
+
+@pytest.fixture
+def management(fault_server: FaultServer) -> FakeManagement:
+    return FakeManagement(fault_server)
+
+
+def whole_poll(seconds: float, keys: tuple[str, ...], publishers: Any = None) -> Poll:
+    bindings = [("orders", key, "mail") for key in keys]
+    consumer, client = ConsumerStats("/", "mail", f"tag {seconds}"), ConnectionStats("/", f"client {seconds}", "ann", "host")
+    return Poll(
+        a_poll(after(seconds), a_queue("mail", ready=len(keys), unacknowledged=0, consumers=len(keys))),
+        {"/": a_topology(*bindings)},
+        consumers=[consumer],
+        connections=[client],
+        channels=[],
+        permissions=Permissions(True, (WritePermission("/", f"user {seconds}", ".*"),)),
+        publishers={("/", "orders"): publishers},
+    )
+
+
+def yes() -> bool:
+    return True
+
+
+SHOWN = (
+    "SELECT (SELECT polled_at FROM brokers_broker), (SELECT ready FROM brokers_queue), (SELECT count(*) FROM brokers_binding WHERE gone_at IS NULL),"
+    " (SELECT tag FROM brokers_consumer), (SELECT name FROM brokers_connection), (SELECT user FROM brokers_permission),"
+    " (SELECT publishers FROM brokers_exchange WHERE name = 'orders')"
+)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_reader_sees_a_part_of_a_poll() -> None:
+    broker, memory = a_broker(), store.BrokerMemory()
+    store.save_whole_poll(broker.pk, whole_poll(0, ("a",), []), NOON, memory, yes)
+    with closing(sqlite3.connect(connection.settings_dict["NAME"])) as reader:
+        seen = [reader.execute(SHOWN).fetchone()]
+
+        def look(execute: Any, sql: str, parameters: Any, many: bool, context: Any) -> Any:
+            seen.append(reader.execute(SHOWN).fetchone())
+            return execute(sql, parameters, many, context)
+
+        with connection.execute_wrapper(look):
+            store.save_whole_poll(broker.pk, whole_poll(5, ("a", "b"), [{"host": "web"}]), after(5), memory, yes)
+        assert len(seen) > 20
+        assert set(seen) == {seen[0]}
+        now = reader.execute(SHOWN).fetchone()
+    assert all(was != is_now for was, is_now in zip(seen[0], now, strict=True))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_failure_in_the_last_step_leaves_nothing_of_the_poll_and_the_next_one_stores_all() -> None:
+    broker, memory = a_broker(), store.BrokerMemory()
+    store.save_whole_poll(broker.pk, whole_poll(0, ("a",)), NOON, memory, yes)
+    with pytest.raises(TypeError):
+        store.save_whole_poll(broker.pk, whole_poll(5, ("a", "b"), [{"host": object()}]), after(5), memory, yes)
+    assert stored() == (NOON, 1, ["a"], ["tag 0"], ["client 0"], ["user 0"])
+    store.save_whole_poll(broker.pk, whole_poll(10, ("a", "b")), after(10), memory, yes)
+    assert stored() == (after(10), 2, ["a", "b"], ["tag 10"], ["client 10"], ["user 10"])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whoever_may_no_longer_store_stores_nothing() -> None:
+    broker, memory = a_broker(), store.BrokerMemory()
+    store.save_whole_poll(broker.pk, whole_poll(0, ("a",)), NOON, memory, yes)
+    assert not store.save_whole_poll(broker.pk, whole_poll(5, ("a", "b")), after(5), memory, lambda: False)
+    assert not store.save_failure(broker.pk, Broker.UNREACHABLE, "refused", after(5), 1.0, memory, lambda: False)
+    assert stored() == (NOON, 1, ["a"], ["tag 0"], ["client 0"], ["user 0"])
+    assert Broker.objects.get().state == Broker.UP
+
+
+def stored() -> tuple[Any, ...]:
+    keys = Binding.objects.filter(gone_at=None, source="orders").values_list("routing_key", flat=True)
+    names = (
+        Consumer.objects.values_list("tag", flat=True),
+        Connection.objects.values_list("name", flat=True),
+        Permission.objects.values_list("user", flat=True),
+    )
+    return (Broker.objects.get().polled_at, Queue.objects.get().ready, sorted(keys), *map(list, names))
+
+
+class SlowApi(ManagementApi):
+    """Every answer takes its time, and the thirteen of a first poll about 40 s."""
+
+    def __init__(self, management: FakeManagement, time: SimulatedTime) -> None:
+        super().__init__(management.address(), limits=QUICK)
+        self._time = time
+
+    def get(self, path: str, params: Mapping[str, str] | None = None) -> bytes:
+        self._time.sleep(3.2)
+        return super().get(path, params)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_pollers_whose_polls_take_longer_than_the_lease_one_stores_every_poll(management: FakeManagement) -> None:
+    management.set_queues({"mail": 3})
+    time, broker = SimulatedTime(), store.ensure_brokers([management.address()], NOON)["prod"]
+    loops = [PollLoop(management.address(), broker.pk, name, 5.0, api=SlowApi(management, time), clock=time) for name in ("first", "second")]
+    rounds: dict[str, list[bool]] = {"first": [], "second": []}
+
+    def poll(loop: PollLoop) -> None:
+        try:
+            while time.monotonic() < 20 * 60:
+                wait = loop.survived_round()
+                rounds[loop.holder].append(loop.standing_by)
+                time.sleep(wait)
+        finally:
+            connection.close()
+
+    time.run([lambda loop=loop: poll(loop) for loop in loops])
+    attempts = list(PollAttempt.objects.order_by("at").values_list("at", flat=True))
+    assert not any(rounds["first"])
+    assert all(rounds["second"])
+    assert len(attempts) == len(rounds["first"]) > 15
+    assert all((later - earlier).total_seconds() > LEASE_SECONDS for earlier, later in itertools.pairwise(attempts))
+    found = queries.queue(EVERYTHING, "prod", "/", "mail")
+    assert found is not None and found.depth == 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_poller_that_lost_its_lease_during_a_poll_stores_nothing_and_stands_by(management: FakeManagement) -> None:
+    class StolenLease(SlowApi):
+        def get(self, path: str, params: Mapping[str, str] | None = None) -> bytes:
+            if path == "/api/vhosts":
+                leases.release("poll prod", "first")
+                leases.take("poll prod", "second", time.now(), 600)
+            return super().get(path, params)
+
+    time, broker = SimulatedTime(), store.ensure_brokers([management.address()], NOON)["prod"]
+    loop = PollLoop(management.address(), broker.pk, "first", 5.0, api=StolenLease(management, time), clock=time)
+
+    def poll() -> None:
+        loop.survived_round()
+        connection.close()
+
+    time.run([poll])
+    assert loop.standing_by
+    assert time.monotonic() <= 15  # noticed at the next request, not after all of them
+    assert (queries.poll_attempts(EVERYTHING), Queue.objects.count()) == ([], 0)
