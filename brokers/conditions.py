@@ -1,6 +1,6 @@
 """What a list of queues may be filtered by: conditions such as depth > 1000, checked against a whitelist.
 
-Pure. `brokers.queries` turns them into database filters; which text a person types for them is decided in `dashboard.filters`.
+Pure. `brokers.queries` turns them into database filters; which text a person types for them is decided in `dashboard.layout.filter_language`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a person may see: every query takes a Scope. Who gets which is decided in `dashboard.access`."""
+"""What a person may see: every query takes a Scope. Who gets which is decided in `dashboard.people.access`."""
 
 from __future__ import annotations
 

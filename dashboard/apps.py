@@ -8,4 +8,5 @@ class DashboardConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from dashboard import audit_of_logins, checks  # noqa: F401  (register signal receivers and system checks)
+        from dashboard import checks  # noqa: F401  (registers system checks)
+        from dashboard.people import audit  # noqa: F401  (registers signal receivers)

@@ -15,7 +15,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest
 
 from dashboard.models import ApiToken, AuditEvent, User
-from dashboard.tokens import digest
+from dashboard.people.tokens import digest
 
 
 def token(plain: str) -> ApiToken | None:

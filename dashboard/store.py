@@ -13,7 +13,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
 
 from dashboard.models import ApiToken, AuditEvent, User
-from dashboard.tokens import digest, fresh
+from dashboard.people.tokens import digest, fresh
 
 DONE, REFUSED, FAILED = "done", "refused", "failed"
 ADMIN, ENVIRONMENT_TOKEN = "admin", "HARELINE_API_TOKEN"

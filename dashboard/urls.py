@@ -5,13 +5,27 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, path
 
 from dashboard.api.routes import api
-from dashboard.views import account, exchange, exchanges, glossary, health, overview, peek, queue, queues, routing, send, task, tasks, theme, worker, workers
+from dashboard.exchanges import detail_views as exchange
+from dashboard.exchanges import views as exchanges
+from dashboard.layout import glossary_views, theme_views
+from dashboard.operations import views as health
+from dashboard.overview import views as overview
+from dashboard.people import views as account
+from dashboard.queues import detail_views as queue
+from dashboard.queues import peek_views
+from dashboard.queues import views as queues
+from dashboard.send import views as send
+from dashboard.tasks import detail_views as task
+from dashboard.tasks import views as tasks
+from dashboard.why import views as routing
+from dashboard.workers import detail_views as worker
+from dashboard.workers import views as workers
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", overview.page, name="overview"),
     path("queues/", queues.page, name="queues"),
     path("queues/<int:pk>/", queue.page, name="queue"),
-    path("queues/<int:pk>/messages/", peek.page, name="peek"),
+    path("queues/<int:pk>/messages/", peek_views.page, name="peek"),
     path("exchanges/", exchanges.page, name="exchanges"),
     path("exchanges/<int:pk>/", exchange.page, name="exchange"),
     path("workers/", workers.page, name="workers"),
@@ -21,8 +35,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("routing/", routing.page, name="routing"),
     path("send/", send.page, name="send"),
     path("send/now/", send.now, name="send_now"),
-    path("glossary/", glossary.page, name="glossary"),
-    path("theme/", theme.choose, name="theme"),
+    path("glossary/", glossary_views.page, name="glossary"),
+    path("theme/", theme_views.choose, name="theme"),
     path("login/", account.login, name="account_login"),
     path("logout/", account.logout, name="account_logout"),
     path("password/change/", account.change_password, name="account_change_password"),

@@ -63,7 +63,7 @@ class Worker(models.Model):
     processed = models.BigIntegerField(null=True)
     queues = models.JSONField(null=True)  # [{"name", "exchange", "exchange_type", "routing_key", "declared": {as kombu tells it}}]
     registered = models.JSONField(null=True)  # [{"name", "attributes": {…}}]
-    configuration = models.JSONField(null=True)  # {setting: value}, as `workers.routing_settings` keeps it: never an address or a secret
+    configuration = models.JSONField(null=True)  # {setting: value}, as `workers.inspection.routing_settings` keeps it: never an address or a secret
     configuration_at = models.DateTimeField(null=True)  # when it told it
     load = models.JSONField(null=True)  # [1 min, 5 min, 15 min]
     software = models.JSONField(default=dict)  # {"ident", "version", "system"}
@@ -119,7 +119,7 @@ class Task(models.Model):
     traceback = models.TextField(null=True)
     parent_id = models.CharField(max_length=255, null=True)
     root_id = models.CharField(max_length=255, null=True)
-    tries = models.JSONField(default=list)  # the moments, read by `workers.task_state.happenings`
+    tries = models.JSONField(default=list)  # the moments, read by `workers.receiving.task_state.happenings`
     moments_left_out = models.IntegerField(default=0)  # of a task with more moments than are kept
     first_seen_at = models.DateTimeField()
     changed_at = models.DateTimeField()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, TypeVar
 
-from workers.task_state import ENDED, EVENTS, RANKS, STATES, UNKNOWN, happenings
+from workers.receiving.task_state import ENDED, EVENTS, RANKS, STATES, UNKNOWN, happenings
 
 T = TypeVar("T", bound=Any)
 _ENDS = ("ended_at", "result", "exception", "traceback", "runtime_seconds")

@@ -133,7 +133,7 @@ _GROWING = (
     & ~Q(type="stream")
 )
 _DERIVED: Mapping[str, Q] = {"celery_own": _CELERY_OWN, "growing": _GROWING}
-"""Conditions that are no column. Growing: at least 100 messages, and a tenth of what comes in stays (as `dashboard.health` has it)."""
+"""Conditions that are no column. Growing: at least 100 messages, and a tenth of what comes in stays (as `dashboard.layout.levels` has it)."""
 
 _COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {"=": eq, "!=": ne, ">": gt, "<": lt}
 

@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from brokers.routing.afterwards import Afterwards, afterwards
 from brokers.routing.bindings import Bound, Question
-from brokers.routing.deaths import Travelling, departing
+from brokers.routing.dead_lettering import Travelling, departing
 from brokers.routing.permissions import unknown_rights
+from brokers.routing.queue_outcome import Afterwards, afterwards
 from brokers.routing.refusals import Message, all_keys
 from brokers.routing.route import Hop, Outcome, route
-from brokers.routing.verdicts.judging import judge
+from brokers.routing.text import story, summary
+from brokers.routing.verdicts.evaluate import judge
 from brokers.routing.verdicts.verdict import Verdict
 from brokers.routing.virtual_host import VirtualHostRouter
-from brokers.routing.words import story, summary
 
 MOST_DEAD_LETTER_STEPS = 20
 MOST_AFTERWARDS = 5_000

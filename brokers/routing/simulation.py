@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
-from brokers.routing.afterwards import delivery_limit, time_to_live, whole
-from brokers.routing.deaths import DELIVERY_LIMIT, EXPIRED, MAXLEN, REJECTED, Travelling, departing, die
+from brokers.routing.dead_lettering import DELIVERY_LIMIT, EXPIRED, MAXLEN, REJECTED, Travelling, departing, die
+from brokers.routing.queue_outcome import delivery_limit, time_to_live, whole
 from brokers.routing.refusals import Message
 from brokers.routing.route import route
 from brokers.routing.values import Value

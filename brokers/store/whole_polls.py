@@ -16,7 +16,7 @@ from brokers.store.polls import save_poll
 from brokers.store.topologies import content_hashes, save_topology
 
 if TYPE_CHECKING:
-    from brokers.poller import Poll
+    from brokers.polling.poller import Poll
 
 
 def save_whole_poll(broker_id: int, poll: Poll, now: datetime, memory: BrokerMemory, may_store: Callable[[], bool]) -> bool:

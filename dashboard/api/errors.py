@@ -13,7 +13,7 @@ from django.http.response import HttpResponseBase
 from ninja import NinjaAPI, Schema
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
-from dashboard import formatting
+from dashboard.layout import formatting
 
 log = structlog.get_logger(__name__)
 

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from ninja import NinjaAPI
 
-from dashboard.api import brokers, errors, exchanges, history, messages, queues, reach, routing, send, tasks, workers
+from dashboard.api import errors
 from dashboard.api.auth import Session, Token
+from dashboard.exchanges import api as exchanges
+from dashboard.layout import history_api
+from dashboard.overview import api as brokers
+from dashboard.queues import api as queues
+from dashboard.queues import peek_api
+from dashboard.send import api as send
+from dashboard.tasks import api as tasks
+from dashboard.why import api as routing
+from dashboard.why import reach_api
+from dashboard.workers import api as workers
 
 api = NinjaAPI(
     title="Hareline",
@@ -17,5 +27,5 @@ api = NinjaAPI(
     urls_namespace="api",
 )
 errors.register(api)
-for resource in (brokers, queues, exchanges, workers, tasks, send, messages, routing, reach, history):
+for resource in (brokers, queues, exchanges, workers, tasks, send, peek_api, routing, reach_api, history_api):
     api.add_router("", resource.router)

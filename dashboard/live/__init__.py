@@ -1,0 +1,1 @@
+"""Live pages: topics, patches, the hub and the tail. docs/live.md is the protocol."""

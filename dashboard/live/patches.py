@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 
 from dashboard.live.frames import Moment, Patch, encode
+from dashboard.live.rows import LiveRow
 from dashboard.live.topics import Topic
-from dashboard.rows.live_row import LiveRow
 
 Build = Callable[[datetime], LiveRow]
 """A row as it is at a moment: ages and levels follow the clock, so the same facts make other rows a second later."""

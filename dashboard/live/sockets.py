@@ -11,11 +11,11 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 
 from brokers import queries
-from dashboard import access
 from dashboard.live import topics
 from dashboard.live.frames import encode
 from dashboard.live.hub import Rows
 from dashboard.live.process import LiveProcess
+from dashboard.people import access
 
 MOST_TOPICS = 100
 MOST_ROWS = 500

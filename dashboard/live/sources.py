@@ -10,20 +10,21 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from brokers import leases, queries
+from brokers import queries
+from brokers.polling import leases
 from brokers.queries import fingerprints
 from brokers.scope import EVERYTHING
-from dashboard.consumer_workers import Consuming
-from dashboard.consumption import consumers_by_queue
+from dashboard.exchanges.row import exchange_row
+from dashboard.layout.consumer_workers import Consuming
+from dashboard.layout.consumption import consumers_by_queue
+from dashboard.layout.lost_consumers import lost_queues
 from dashboard.live import topics
 from dashboard.live.patches import Build, Loaded
 from dashboard.live.topics import Topic
-from dashboard.lost_consumers import lost_queues
-from dashboard.rows.brokers import broker_row, node_row
-from dashboard.rows.exchanges import exchange_row
-from dashboard.rows.queues import queue_row
-from dashboard.rows.tasks import task_row
-from dashboard.rows.workers import worker_row
+from dashboard.overview.row import broker_row, node_row
+from dashboard.queues.row import queue_row
+from dashboard.tasks.row import task_row
+from dashboard.workers.row import worker_row
 from workers import queries as worker_queries
 from workers.models import Task, Worker
 

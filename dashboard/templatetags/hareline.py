@@ -1,4 +1,4 @@
-"""What templates print with: icons, levels, terms, sparklines, and the filters of `dashboard.formatting`."""
+"""What templates print with: icons, levels, terms, sparklines, and the filters of `dashboard.layout.formatting`."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from django.utils.safestring import SafeString
 from django.utils.text import slugify
 
 from brokers.models import Exchange, Queue
-from dashboard import formatting, glossary, health, sparklines
-from dashboard.routing_story.words import spans
+from dashboard.layout import formatting, glossary, levels, sparklines
+from dashboard.why.story.spans import spans
 from workers.models import Task, Worker
 
 register = template.Library()
@@ -68,15 +68,15 @@ def shape(word: str) -> dict[str, Any]:
 
 
 @register.inclusion_tag("components/_level.html")
-def level(value: health.Level | str, text: str = "", pill: bool = True) -> dict[str, Any]:
+def level(value: levels.Level | str, text: str = "", pill: bool = True) -> dict[str, Any]:
     """A level's badge: shape, word and, for unknown, the reason. `text` replaces the word ("nobody"); `pill=False` has no background."""
-    known = value if isinstance(value, health.Level) else health.Level(value, "")  # type: ignore[arg-type]
+    known = value if isinstance(value, levels.Level) else levels.Level(value, "")  # type: ignore[arg-type]
     return {"level": known, "text": text, "pill": pill}
 
 
 @register.inclusion_tag("components/_term.html", takes_context=True)
 def term(context: template.Context, name: str) -> dict[str, Any]:
-    """A "?" that explains a term of `dashboard.glossary`; only where the page first uses it, later ones are empty."""
+    """A "?" that explains a term of `dashboard.layout.glossary`; only where the page first uses it, later ones are empty."""
     # the lowest layer of the rendering's own context is shared by the page and everything it includes
     layers: Any = context.render_context.dicts
     seen: set[str] = layers[0].setdefault("terms explained", set())

@@ -20,21 +20,21 @@ from script.bench_parts.rows import Row, private_kilobytes, tell
 from script.bench_parts.task_events import EVENTS_A_TASK, bodies
 
 AT_ONCE_TASKS = 12_000
-ROUND_MESSAGES = 10_000  # as workers.vhost_watch stores under load
+ROUND_MESSAGES = 10_000  # as workers.receiving.vhost_watch stores under load
 PEER_TASKS = 40_000
 GOAL_PER_SECOND, GOAL_MEGABYTES = 40_000, 200
 FLOWER_PYTHON = Path("var/bench/flower/bin/python")
 
 
 class Intake:
-    """What workers.vhost_watch does with what arrives in one virtual host."""
+    """What workers.receiving.vhost_watch does with what arrives in one virtual host."""
 
     def __init__(self) -> None:
         from brokers import store as broker_store
         from brokers.addresses import BrokerAddress
         from workers import store
-        from workers.state import Book
-        from workers.task_watch import TaskWatch
+        from workers.receiving.task_watch import TaskWatch
+        from workers.receiving.worker_registry import Book
 
         now = datetime.now(UTC)
         self.broker = broker_store.ensure_brokers([BrokerAddress("bench", ("http://127.0.0.1:1",), "user", "password")], now)["bench"].pk
@@ -46,7 +46,8 @@ class Intake:
         return sum(self._round(messages[start : start + ROUND_MESSAGES]) for start in range(0, len(messages), ROUND_MESSAGES))
 
     def _round(self, messages: list[bytes]) -> int:
-        from workers import events, store
+        from workers import store
+        from workers.receiving import events
 
         now = datetime.now(UTC)
         batch = store.Batch(received_at=now)

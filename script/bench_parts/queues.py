@@ -28,8 +28,8 @@ class Polled:
     def __init__(self, node: RabbitNode) -> None:
         from brokers import store
         from brokers.addresses import BrokerAddress
-        from brokers.management_api import Limits, ManagementApi
-        from brokers.poll_memory import PollMemory
+        from brokers.management.management_api import Limits, ManagementApi
+        from brokers.polling.poll_memory import PollMemory
 
         address = BrokerAddress("bench", (node.management_url,), node.user, node.password)
         now = datetime.now(UTC)
@@ -37,7 +37,7 @@ class Polled:
         self._api, self._memory, self._stored = ManagementApi(address, None, Limits(total_seconds=FIRST_ANSWER_SECONDS)), PollMemory(), store.BrokerMemory(5)
 
     def ask(self, at: datetime) -> Any:
-        from brokers.poller import poll_once
+        from brokers.polling.poller import poll_once
 
         return poll_once(self._api, at, self._memory)
 

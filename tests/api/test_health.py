@@ -14,9 +14,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from brokers import leases
 from brokers.models import Broker, Heartbeat
-from dashboard import readiness
+from brokers.polling import leases
+from dashboard.operations import readiness
 from tests.api.conftest import World
 
 

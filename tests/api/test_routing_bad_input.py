@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from brokers.models import Binding, Exchange, Policy, Queue, VirtualHost
-from dashboard.api import routing
 from dashboard.api.errors import Problem
+from dashboard.why import api as routing
 from tests.api.conftest import World
 
 Post = Callable[..., tuple[int, Any]]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from brokers.addresses import BrokerAddress
-from brokers.management_api import Limits, ManagementApi
+from brokers.management.management_api import Limits, ManagementApi
 from tests.fault_server import Answer, FaultServer
 
 QUICK = Limits(connect_seconds=1, read_seconds=1, total_seconds=2)

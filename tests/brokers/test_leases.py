@@ -11,7 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connection
 
-from brokers import holders, leases
+from brokers import holders
+from brokers.polling import leases
 from tests.brokers.facts import NOON, after
 from tests.waiting import wait_until
 

@@ -25,7 +25,7 @@ from cryptography.x509.oid import NameOID
 
 from brokers.addresses import BrokerAddress
 from brokers.errors import BrokerAnswerUnusable, BrokerError, BrokerRefused, BrokerUnreachable, ObjectNotFound
-from brokers.management_api import Limits, ManagementApi
+from brokers.management.management_api import Limits, ManagementApi
 from tests.conftest import TestNode
 from tests.fault_server import Answer, FaultServer, running_fault_server
 from tests.waiting import wait_until

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brokers import parse
 from brokers.errors import BrokerAnswerUnusable
+from brokers.management import parse
 from brokers.topology import BindingDefinition, ExchangeDefinition, PolicyDefinition, WritePermission
 
 SAMPLES = Path(__file__).parent.parent / "cases" / "management"

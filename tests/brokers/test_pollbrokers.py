@@ -18,11 +18,12 @@ import pytest
 from django.db import connection
 from structlog.testing import capture_logs
 
-from brokers import leases, queries, store
+from brokers import queries, store
 from brokers.addresses import BrokerAddress
-from brokers.keep_running import keep_running
 from brokers.models import Broker
-from brokers.poll_loop import PollLoop
+from brokers.polling import leases
+from brokers.polling.poll_loop import PollLoop
+from brokers.process_runner import keep_running
 from brokers.scope import EVERYTHING
 from tests import waiting
 from tests.brokers.management import QUICK, FakeManagement, binding

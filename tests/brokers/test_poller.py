@@ -9,10 +9,10 @@ from kombu import Connection, Exchange, Queue
 
 from brokers.addresses import BrokerAddress
 from brokers.errors import BrokerAnswerUnusable, BrokerRefused
-from brokers.management_api import ManagementApi
-from brokers.pace import interval_seconds, longer_because
-from brokers.poll_memory import Permissions, PollMemory
-from brokers.poller import Poll, poll_once
+from brokers.management.management_api import ManagementApi
+from brokers.polling.pace import interval_seconds, longer_because
+from brokers.polling.poll_memory import Permissions, PollMemory
+from brokers.polling.poller import Poll, poll_once
 from brokers.stats import BrokerStats
 from brokers.topology import WritePermission
 from tests.brokers.facts import NOON, after

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from brokers import leases, queries, store
-from brokers.management_api import ManagementApi
+from brokers import queries, store
+from brokers.management.management_api import ManagementApi
 from brokers.models import Binding, Broker, Connection, Consumer, Permission, PollAttempt, Queue
-from brokers.poll_loop import LEASE_SECONDS, PollLoop
-from brokers.poll_memory import Permissions
-from brokers.poller import Poll
+from brokers.polling import leases
+from brokers.polling.poll_loop import LEASE_SECONDS, PollLoop
+from brokers.polling.poll_memory import Permissions
+from brokers.polling.poller import Poll
 from brokers.scope import EVERYTHING
 from brokers.stats import ConnectionStats, ConsumerStats
 from brokers.topology import WritePermission

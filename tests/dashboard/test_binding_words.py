@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.binding_words import BindingWords, binding_words
+from dashboard.exchanges.text import BindingWords, binding_words
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from brokers.stats import ChannelStats, ConnectionStats, ConsumerStats
-from dashboard.consumer_workers import Consuming, consumers_of
+from dashboard.layout.consumer_workers import Consuming, consumers_of
 
 SAMPLES = Path(__file__).parent.parent / "cases" / "celery"
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -11,12 +11,12 @@ import pytest
 from kombu import Connection
 
 from brokers import store
-from brokers.management_api import ManagementApi
-from brokers.poll_memory import PollMemory
-from brokers.poller import poll_once
+from brokers.management.management_api import ManagementApi
+from brokers.polling.poll_memory import PollMemory
+from brokers.polling.poller import poll_once
 from brokers.scope import EVERYTHING
-from dashboard.explaining.explanations import explain_message
-from dashboard.pages.routing import gathered
+from dashboard.why import loaded_vhost
+from dashboard.why.explanations import explain_message
 from script.rabbitmq_program import declare
 from tests.brokers.routing.publishing import connected, different, publish
 from tests.conftest import TestNode
@@ -70,7 +70,7 @@ def polled(node: TestNode) -> Any:
 
 def test_two_hundred_random_messages_of_the_shop_arrive_where_the_page_says(rabbitmq: TestNode, vhost: str, tmp_path: Path) -> None:
     declared(rabbitmq, vhost, tmp_path)
-    place = gathered.place(EVERYTHING, polled(rabbitmq), vhost, datetime.now(UTC))
+    place = loaded_vhost.place(EVERYTHING, polled(rabbitmq), vhost, datetime.now(UTC))
     rng = random.Random(4)
     asked = {str(number): message(rng) for number in range(PUBLISHES)}
     answers = {name: explain_message(place, one) for name, one in asked.items()}

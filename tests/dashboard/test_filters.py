@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brokers.conditions import Condition
-from dashboard.filters import EXCHANGES, QUEUES, fulfils, parse, quoted
+from dashboard.layout.filter_language import EXCHANGES, QUEUES, fulfils, parse, quoted
 
 
 def conditions(text: str) -> list[Condition]:

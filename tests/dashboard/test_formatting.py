@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from dashboard import formatting, incidents, sparklines
-from dashboard.pages import overview
+from dashboard.layout import formatting, sparklines
+from dashboard.overview import incidents
+from dashboard.overview import page as overview
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.glossary import CHAPTERS, TERMS, Term
+from dashboard.layout.glossary import CHAPTERS, TERMS, Term
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "glossary.md"
 NEEDED = (

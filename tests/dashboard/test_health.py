@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from brokers.models import Broker, Node, Queue
-from dashboard import health
+from dashboard.layout import levels as health
 from workers.models import Worker
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)

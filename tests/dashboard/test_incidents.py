@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from brokers.models import Broker, Queue
-from dashboard import incidents
+from dashboard.overview import incidents
 from workers.models import EventSource, Worker
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard import json_fields
-from dashboard.json_fields import JsonProblem
+from dashboard.layout import json_fields
+from dashboard.layout.json_fields import JsonProblem
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**20), 10**20) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

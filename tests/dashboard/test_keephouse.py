@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from django.db import OperationalError, connection
 
-from brokers import leases
+from brokers.polling import leases
 from dashboard.management.commands.keephouse import Chore, Command, chores, do_due
 from tests.waiting import wait_until
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from dashboard.consumer_workers import Consuming
-from dashboard.lost_consumers import lost_queues
+from dashboard.layout.consumer_workers import Consuming
+from dashboard.layout.lost_consumers import lost_queues
 from workers.models import Worker
 
 CONTROL = {("/", "a@web-1.celery.pidbox"): [Consuming(1, "a@web-1", True, "", None)]}

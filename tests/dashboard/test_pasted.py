@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dashboard import pasted
-from dashboard.pasted import NotUnderstood, Pasted, deaths, payload, reading, told
-from dashboard.pasted.deaths import deaths_of
+from dashboard.why import message_formats
+from dashboard.why.message_formats import NotUnderstood, Pasted, content, dead_letters, payload, reading
+from dashboard.why.message_formats.dead_letters import deaths_of
 
 CASES = Path(__file__).parent.parent / "cases" / "celery"
 HEADERS = {"lang": "py", "task": "shop.pay", "id": "u-1", "root_id": "u-1", "argsrepr": "(1,)"}
@@ -45,7 +45,7 @@ FIREHOSE = {"exchange": "amq.rabbitmq.trace", "routing_key": "publish.x", "heade
 
 
 def read(value: Any) -> Pasted:
-    return pasted.read(json.dumps(value))
+    return message_formats.read(json.dumps(value))
 
 
 def place(found: Pasted) -> tuple[str, str] | None:
@@ -162,7 +162,7 @@ def test_a_body_that_is_not_its_encoding_is_a_note() -> None:
 )
 def test_what_is_not_understood_is_said_in_a_sentence(text: str, words: str) -> None:
     with pytest.raises(NotUnderstood) as error:
-        pasted.read(text)
+        message_formats.read(text)
     assert words in str(error.value)
 
 
@@ -213,6 +213,6 @@ def test_a_time_that_is_none_is_left_out(time: Any) -> None:
     assert deaths_of({"x-death": [{"queue": "a", "reason": "odd", "time": time}]}).deaths[0].says == "It died in a: the reason is “odd”."
 
 
-@pytest.mark.parametrize("module", [reading, told, payload, deaths])
+@pytest.mark.parametrize("module", [reading, content, payload, dead_letters])
 def test_the_examples_hold(module: Any) -> None:
     assert doctest.testmod(module).failed == 0

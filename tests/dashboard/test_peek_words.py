@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.acts import peek_words
+from dashboard.queues import peek_text
 
 
 class Facts:
@@ -39,14 +39,14 @@ LIMITED = {"type": "quorum", "arguments": {"x-delivery-limit": 3}}
     ],
 )
 def test_what_it_changes_is_said(told: dict[str, Any], version: str, words: str) -> None:
-    assert any(words in each for each in peek_words.changes(Facts(**told), version))
+    assert any(words in each for each in peek_text.changes(Facts(**told), version))
 
 
 def test_a_classic_queue_that_nobody_consumes_only_marks_them() -> None:
-    assert len(peek_words.changes(Facts(), "3.10.8")) == 2
-    assert len(peek_words.changes(Facts(arguments={"x-max-length": 9, "x-overflow": "reject-publish"}, ready=9), "3.10.8")) == 2
-    assert len(peek_words.changes(Facts(arguments={"x-max-length": 100}, ready=76), "3.10.8")) == 2
+    assert len(peek_text.changes(Facts(), "3.10.8")) == 2
+    assert len(peek_text.changes(Facts(arguments={"x-max-length": 9, "x-overflow": "reject-publish"}, ready=9), "3.10.8")) == 2
+    assert len(peek_text.changes(Facts(arguments={"x-max-length": 100}, ready=76), "3.10.8")) == 2
 
 
 def test_the_examples_hold() -> None:
-    assert doctest.testmod(peek_words).failed == 0
+    assert doctest.testmod(peek_text).failed == 0

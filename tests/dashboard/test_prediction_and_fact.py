@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import doctest
 
-from dashboard.explaining import prediction_and_fact as beside
+from dashboard.why import prediction_and_fact as beside
 
 WORKERS = {"mail": ["a@web-1"], "pay": ["b@web-2"]}
 

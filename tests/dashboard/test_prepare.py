@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 
 from dashboard.management.commands.prepare import collect_static_files
 from dashboard.models import ApiToken, User
-from dashboard.tokens import digest
+from dashboard.people.tokens import digest
 
 
 def prepare() -> str:

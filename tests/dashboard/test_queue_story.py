@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from brokers.models import Queue
-from dashboard.queue_settings import explained
-from dashboard.queue_story import Step, limit, milliseconds, rules, story
+from dashboard.queues.settings_text import explained
+from dashboard.queues.text import Step, limit, milliseconds, rules, story
 
 
 def queue(**changes: Any) -> Queue:

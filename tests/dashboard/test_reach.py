@@ -9,9 +9,9 @@ import pytest
 
 from brokers.routing.fields import InvalidQuestion
 from brokers.topology import BindingDefinition, ExchangeDefinition, PolicyDefinition, QueueDefinition, Topology
-from dashboard.explaining import reach
-from dashboard.explaining.explanations import Place, WorkerBehind
-from dashboard.explaining.task_configuration import Known, Tellers
+from dashboard.why import reach
+from dashboard.why.explanations import Place, WorkerBehind
+from dashboard.why.task_configuration import Known, Tellers
 
 QUEUES = ("celery", "orders", "reports", "dead", "slow")
 DEAD_LETTERS = {"dead-letter-exchange": "", "dead-letter-routing-key": "dead", "message-ttl": 1000}

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brokers.routing.questions import answer
-from dashboard.routing_drawing.layout import BOX_HEIGHT, BOX_WIDTH, Drawing, drawn, shortened
-from dashboard.routing_drawing.way import MOST_BOXES, Way, way
-from dashboard.routing_story.story import story
+from dashboard.why.drawing.layout import BOX_HEIGHT, BOX_WIDTH, Drawing, drawn, shortened
+from dashboard.why.drawing.path import MOST_BOXES, Way, way
+from dashboard.why.story.message import story
 
 EXCHANGES: list[dict[str, Any]] = [
     {"name": "orders", "type": "topic", "arguments": {"alternate-exchange": "unrouted"}},

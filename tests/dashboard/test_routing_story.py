@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from brokers.routing.questions import answer
-from dashboard.routing_story.ends import End, end
-from dashboard.routing_story.plain import plain
-from dashboard.routing_story.risks import Risk, gathered
-from dashboard.routing_story.stops import MOST_BINDINGS, Stop
-from dashboard.routing_story.story import Story, story
-from dashboard.routing_story.task_lines import TaskLine
-from dashboard.routing_story.words import Span
+from dashboard.why.story.destinations import End, end
+from dashboard.why.story.hops import MOST_BINDINGS, Stop
+from dashboard.why.story.message import Story, story
+from dashboard.why.story.plain import plain
+from dashboard.why.story.risks import Risk, gathered
+from dashboard.why.story.spans import Span
+from dashboard.why.story.task import TaskLine
 
 
 def told(exchange: str, key: str, bindings: list[tuple[str, str, str]], alternate: str | None = None, **asked: Any) -> Story:

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from brokers.models import Broker, Exchange, Queue
-from dashboard.consumer_workers import Consuming
-from dashboard.rows.exchanges import exchange_row
-from dashboard.rows.queues import bar, outlook, queue_row, who
+from dashboard.exchanges.row import exchange_row
+from dashboard.layout.consumer_workers import Consuming
+from dashboard.queues.row import bar, outlook, queue_row, who
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 LONG_AGO = NOON - timedelta(days=90)

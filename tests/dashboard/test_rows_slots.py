@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.rows.slots import BAR_WIDTH, CELLS_AT_MOST, slots_of
+from dashboard.workers.slots import BAR_WIDTH, CELLS_AT_MOST, slots_of
 from workers.models import Worker
 
 

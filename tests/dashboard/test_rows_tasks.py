@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from dashboard.live.frames import encode
-from dashboard.rows.tasks import task_row
+from dashboard.tasks.row import task_row
 from workers.models import Task
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from dashboard.acts import send_way
-from dashboard.acts.send_prediction import Happened, Predicted, rows, usual_options
-from dashboard.acts.sending_order import Order
-from workers.send_options import Options
+from dashboard.send import path as send_way
+from dashboard.send.order import Order
+from dashboard.send.prediction import Happened, Predicted, rows, usual_options
+from workers.sending.send_options import Options
 
 MAIL = Predicted("", "mail", ["mail"], ["a@x", "b@x"], True)
 ORDERS = Predicted("orders", "order.new", ["eu", "us"], None, True)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from dashboard import sparklines
+from dashboard.layout import sparklines
 
 
 @pytest.mark.parametrize("values", [[], [None], [None, None]])

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brokers.topology import BindingDefinition, ExchangeDefinition, QueueDefinition, Topology
-from dashboard.explaining.explanations import Place
-from dashboard.explaining.task_configuration import Sent, Tellers, Told
-from dashboard.explaining.task_explanations import AGREED, CONF_UNKNOWN, SENDER_UNKNOWN, TASK_UNKNOWN, explain_live_task
-from workers import routing_settings
+from dashboard.why.explanations import Place
+from dashboard.why.task_configuration import Sent, Tellers, Told
+from dashboard.why.task_explanations import AGREED, CONF_UNKNOWN, SENDER_UNKNOWN, TASK_UNKNOWN, explain_live_task
 from workers.destinations.settings import OLD_NAMES, SETTINGS
-from workers.live_configuration import LiveConfiguration
+from workers.inspection import routing_settings
+from workers.inspection.live_configuration import LiveConfiguration
 from workers.router_functions import RouterUnavailable
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.moments import moment_of
-from dashboard.task_filter import asked_of, parse
+from dashboard.layout.moments import moment_of
+from dashboard.tasks.filter import asked_of, parse
 from workers.task_filter import TaskFilter
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.task_drawing import drawn
-from dashboard.task_timeline import Life, phases, sentence, tries_of
-from workers.task_state import EVENTS, Happening
+from dashboard.tasks.drawing import drawn
+from dashboard.tasks.timeline import Life, phases, sentence, tries_of
+from workers.receiving.task_state import EVENTS, Happening
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 MAIL = Life("mail")

@@ -10,12 +10,12 @@ import pytest
 
 from brokers.routing.fields import InvalidQuestion
 from brokers.topology import BindingDefinition, ExchangeDefinition, QueueDefinition, Topology
-from dashboard.explaining.explain_lines_celery import answer_line
-from dashboard.explaining.explanations import Place, explain_message
-from dashboard.explaining.route_changes import changed_routes, said
-from dashboard.explaining.task_configuration import Known, Told
-from dashboard.explaining.task_explanations import explain_live_task, explain_told_task
-from workers.live_configuration import LiveConfiguration
+from dashboard.why.explain_lines_celery import answer_line
+from dashboard.why.explanations import Place, explain_message
+from dashboard.why.route_changes import changed_routes, said
+from dashboard.why.task_configuration import Known, Told
+from dashboard.why.task_explanations import explain_live_task, explain_told_task
+from workers.inspection.live_configuration import LiveConfiguration
 
 TO_MAIL = {"change": "set_route", "name": "shop.*", "route": {"queue": "mail"}}
 TTL = {"change": "set_policy", "name": "short", "pattern": "^celery$", "definition": {"message-ttl": 500}}

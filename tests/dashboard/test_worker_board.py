@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from dashboard.filters import parse
-from dashboard.rows.live_row import LiveRow
-from dashboard.worker_board import BoardNode, Chip, grouped, in_order, software_words, subtitle, sums, title
-from dashboard.worker_filter import QUALIFIERS, Asked, asked_of, filtered
+from dashboard.layout.filter_language import parse
+from dashboard.live.rows import LiveRow
+from dashboard.workers.board import BoardNode, Chip, grouped, in_order, software_words, subtitle, sums, title
+from dashboard.workers.filter import QUALIFIERS, Asked, asked_of, filtered
 from workers.models import Worker
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)

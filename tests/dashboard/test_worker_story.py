@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.worker_story import event_counts, events_story, prefetch_story, processes_story, registered_tasks, sources
+from dashboard.workers.text import event_counts, events_story, prefetch_story, processes_story, registered_tasks, sources
 from workers.models import EventSource, Worker
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)

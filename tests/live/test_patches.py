@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from dashboard.live.patches import Build, Loaded, TopicPatches
+from dashboard.live.rows import LiveRow
 from dashboard.live.topics import QUEUES, Topic
-from dashboard.rows.live_row import LiveRow
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

@@ -12,8 +12,8 @@ import pytest
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
-from brokers import leases
 from brokers.models import Broker, Interest
+from brokers.polling import leases
 from dashboard.live.frames import Patch
 from dashboard.live.hub import Hub, Rows
 from dashboard.live.tail import Ask, Outcome, Rhythm, SessionEnded, State, Tail

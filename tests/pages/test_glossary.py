@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from brokers.models import Binding, Broker, Exchange, Queue, VirtualHost
-from dashboard.glossary import TERMS
+from dashboard.layout.glossary import TERMS
 from workers.models import Task, Worker
 
 pytestmark = pytest.mark.django_db

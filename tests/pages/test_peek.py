@@ -15,8 +15,9 @@ from django.utils import timezone
 
 from brokers.addresses import BrokerAddress
 from brokers.models import Broker, Queue
-from dashboard import pasted, store
+from dashboard import store
 from dashboard.models import AuditEvent, User
+from dashboard.why import message_formats
 from tests.conftest import TestNode
 from tests.waiting import wait_until
 from workers.models import EventSource, Task
@@ -173,7 +174,7 @@ def test_a_real_dead_letter_is_told_alike_by_a_look_and_by_what_the_management_a
     rabbitmq.api("POST", f"exchanges/{vhost}/amq.default/publish", message)
     get = {"count": 1, "ackmode": "ack_requeue_true", "encoding": "auto"}
     shown = wait_until(lambda: rabbitmq.api("POST", f"queues/{vhost}/jobs/get", get))
-    told = pasted.read(json.dumps(shown))
+    told = message_formats.read(json.dumps(shown))
     assert told.question is not None and (told.question["exchange"], told.question["routing_key"]) == ("", "jobs")
     assert (told.deaths.exchange, told.deaths.key) == ("", "short")
     words = text_of(person.post(f"/queues/{jobs.pk}/messages/", {"count": "1"}).content.decode())

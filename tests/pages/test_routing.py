@@ -15,8 +15,8 @@ from django.test import Client
 from brokers import store
 from brokers.models import Broker, Exchange, Permission, Queue, VirtualHost
 from brokers.scope import EVERYTHING
-from dashboard.explaining.celery_app import application
-from dashboard.pages.routing import gathered
+from dashboard.why import loaded_vhost
+from dashboard.why.celery_app import application
 from tests.brokers.facts import a_poll, a_queue, a_topology
 from tests.pages import why
 from tests.pages.why import page, read, text_of
@@ -114,12 +114,12 @@ def test_a_moment_of_the_past_has_its_own_last_task_and_the_settings_of_now(pers
         sent = now - timedelta(minutes=minutes)
         where = {"broker": broker, "vhost": "/", "name": "shop.pay", "queue": "orders.eu", "exchange": "", "routing_key": "orders.eu"}
         Task.objects.create(**where, uuid=uuid, state="SUCCESS", first_seen_at=sent, changed_at=sent, sent_at=sent)
-    known = gathered.known_of(EVERYTHING, broker, "/", "shop.pay", now - timedelta(minutes=30))
+    known = loaded_vhost.known_of(EVERYTHING, broker, "/", "shop.pay", now - timedelta(minutes=30))
     assert known.sent is not None
-    assert (known.sent.uuid, known.troubles) == ("u-1", [gathered.SETTINGS_OF_NOW])
-    assert gathered.known_of(EVERYTHING, broker, "/", "shop.pay", now - timedelta(minutes=90)).sent is None
-    assert gathered.known_of(EVERYTHING, broker, "elsewhere", "shop.pay").sent is None
-    today = gathered.known_of(EVERYTHING, broker, "/", "shop.pay")
+    assert (known.sent.uuid, known.troubles) == ("u-1", [loaded_vhost.SETTINGS_OF_NOW])
+    assert loaded_vhost.known_of(EVERYTHING, broker, "/", "shop.pay", now - timedelta(minutes=90)).sent is None
+    assert loaded_vhost.known_of(EVERYTHING, broker, "elsewhere", "shop.pay").sent is None
+    today = loaded_vhost.known_of(EVERYTHING, broker, "/", "shop.pay")
     assert today.sent is not None
     assert (today.sent.uuid, today.troubles) == ("u-2", [])
 

@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from brokers.models import Binding, Broker, Exchange, Policy, Queue, VirtualHost
-from dashboard.pages.routing import what_if_fields
-from dashboard.pages.routing.page import WAYS
-from dashboard.pages.routing.way import MOMENT
+from dashboard.why.forms import what_if_fields
+from dashboard.why.forms.question_form import MOMENT
+from dashboard.why.page import WAYS
 from workers.models import Task, Worker
 
 pytestmark = pytest.mark.django_db

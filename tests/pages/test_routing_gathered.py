@@ -9,8 +9,7 @@ from brokers.models import Broker
 from brokers.scope import EVERYTHING
 from brokers.store import BrokerMemory
 from brokers.topology import WritePermission
-from dashboard.explaining import explanations
-from dashboard.pages.routing import gathered
+from dashboard.why import explanations, loaded_vhost
 from tests.brokers.facts import NOON, a_broker, a_poll, a_queue, a_topology, after
 
 pytestmark = pytest.mark.django_db
@@ -22,9 +21,9 @@ def test_permissions_of_the_past_are_not_judged_by_those_of_today() -> None:
     store.save_poll(broker.pk, a_poll(NOON, a_queue("mail", ready=0, unacknowledged=0, consumers=0)), NOON, memory)
     store.save_permissions(broker.pk, [WritePermission("/", "bob", "")])
     asked = {"exchange": "orders", "routing_key": "order.new", "user": "bob"}
-    refused = explanations.explain_message(gathered.place(EVERYTHING, seen(broker), "/", after(5)), asked)
+    refused = explanations.explain_message(loaded_vhost.place(EVERYTHING, seen(broker), "/", after(5)), asked)
     assert refused["refused"] == "ACCESS_REFUSED"
-    then = explanations.explain_message(gathered.place(EVERYTHING, seen(broker), "/", after(5), NOON), asked)
+    then = explanations.explain_message(loaded_vhost.place(EVERYTHING, seen(broker), "/", after(5), NOON), asked)
     assert (then["queues"], then["certain"]) == (["mail"], False)
     assert "unknown: permissions of the past are not kept" in then["text"]
 
@@ -33,7 +32,7 @@ def test_a_router_serves_until_the_shape_or_the_rights_change() -> None:
     broker, memory = a_broker(), BrokerMemory()
 
     def asked(key: str) -> tuple[list[str], object]:
-        place = gathered.place(EVERYTHING, seen(broker), "/", after(5))
+        place = loaded_vhost.place(EVERYTHING, seen(broker), "/", after(5))
         return explanations.explain_message(place, {"exchange": "orders", "routing_key": key, "user": "bob"})["queues"], place.router()
 
     for bound, at in (("order.#", NOON), ("stock.#", after(1))):

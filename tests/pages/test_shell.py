@@ -8,7 +8,7 @@ import pytest
 from django.template import Context, Template
 
 from brokers.models import Broker, Queue, VirtualHost
-from dashboard import health
+from dashboard.layout import levels
 from dashboard.models import User
 
 pytestmark = pytest.mark.django_db
@@ -152,8 +152,8 @@ def test_a_level_has_its_shape_its_word_and_where_unknown_its_reason():
     def written(level):
         return Template("{% load hareline %}{% level level %}").render(Context({"level": level}))
 
-    assert "shape-critical" in written(health.Level("critical", "is down"))
-    assert ">critical<" in written(health.Level("critical", "is down"))
+    assert "shape-critical" in written(levels.Level("critical", "is down"))
+    assert ">critical<" in written(levels.Level("critical", "is down"))
     assert ">healthy<" in written("ok")
-    assert "unknown<span" in (text := written(health.Level("unknown", "prod is <unreachable>")))
+    assert "unknown<span" in (text := written(levels.Level("unknown", "prod is <unreachable>")))
     assert ", because prod is &lt;unreachable&gt;" in text

@@ -22,7 +22,7 @@ from brokers.models import Broker
 from tests.conftest import TestNode
 from tests.waiting import wait_until
 from workers.models import EventSource, Worker
-from workers.vhost_watch import Place, VhostWatch
+from workers.receiving.vhost_watch import Place, VhostWatch
 
 ROOT = Path(__file__).parent.parent.parent
 WORKER_SECONDS = 60

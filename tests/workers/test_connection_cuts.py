@@ -16,7 +16,7 @@ from tests.workers.test_watching_faults import Sender
 from workers.amqp_connection import Target
 from workers.errors import WatchError
 from workers.models import Task
-from workers.receiver import EventFeed
+from workers.receiving.receiver import EventFeed
 
 EVENTS, CUTS = 4000, 30
 

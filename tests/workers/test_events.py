@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from workers.events import LARGEST_BODY_BYTES, Event, parse
+from workers.receiving.events import LARGEST_BODY_BYTES, Event, parse
 
 SAMPLES = Path(__file__).parent.parent / "cases" / "celery"
 HEARTBEAT = {"type": "worker-heartbeat", "hostname": "w@h", "timestamp": 1795452121.5, "pid": 7, "clock": 3, "utcoffset": 0, "local_received": 1.0}

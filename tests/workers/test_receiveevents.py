@@ -12,8 +12,9 @@ from pathlib import Path
 
 from django.conf import settings
 
-from brokers import leases, queries
+from brokers import queries
 from brokers.models import Exchange
+from brokers.polling import leases
 from brokers.scope import EVERYTHING
 from tests.conftest import TestNode
 from tests.waiting import wait_until

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workers.reconciliation import Account
+from workers.receiving.reconciliation import Account
 
 
 def beats(account: Account, *books: tuple[int, int]) -> Account:

@@ -7,8 +7,8 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workers import redeliveries
-from workers.redeliveries import RETURN_SECONDS, Redeliveries
+from workers.receiving import redeliveries
+from workers.receiving.redeliveries import RETURN_SECONDS, Redeliveries
 
 
 def test_a_message_that_was_handed_out_and_not_acknowledged_comes_again_once() -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from workers import send_options
-from workers.send_options import Destination, Options
+from workers.sending import send_options
+from workers.sending.send_options import Destination, Options
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,10 @@ import pytest
 from tests.conftest import TestNode
 from tests.waiting import wait_until
 from tests.workers.conftest import Watching, Workers
-from workers import sender
 from workers.amqp_connection import Target
 from workers.models import Task
-from workers.sender import Sent
+from workers.sending import sender
+from workers.sending.sender import Sent
 
 APP = "tests.workers.celery_app"
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from brokers import leases
 from brokers.models import Broker
+from brokers.polling import leases
 from workers.models import EventSource, Worker
 from workers.store import doubt_unheard
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from workers import inspection
-from workers.events import Event
 from workers.grants import asking_grant, events_grant
-from workers.judgement import Hearing, Judgement, Signs, judge
-from workers.state import Book, WorkerState
+from workers.inspection import answers as inspection
+from workers.receiving.events import Event
+from workers.receiving.liveness import Hearing, Judgement, Signs, judge
+from workers.receiving.worker_registry import Book, WorkerState
 
 SAMPLES = Path(__file__).parent.parent / "cases" / "celery"
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workers.events import Event, parse
-from workers.task_doubts import Held, WorkerSigns, judge
-from workers.task_state import ENDED, EVENTS, TaskRecord, apply, happenings, merge
+from workers.receiving.events import Event, parse
+from workers.receiving.orphaned_tasks import Held, WorkerSigns, judge
+from workers.receiving.task_state import ENDED, EVENTS, TaskRecord, apply, happenings, merge
 
 NOON = 1795435200.0
 

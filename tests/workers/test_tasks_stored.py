@@ -14,12 +14,12 @@ from brokers.models import Broker
 from brokers.scope import EVERYTHING, NOTHING, Scope
 from workers import queries, store
 from workers.errors import AmbiguousTask
-from workers.events import Event
 from workers.models import Task, Worker
+from workers.receiving.events import Event
+from workers.receiving.task_buffer import TaskBook
+from workers.receiving.task_state import happenings
 from workers.store.tasks import save_tasks
-from workers.task_book import TaskBook
 from workers.task_filter import TaskFilter
-from workers.task_state import happenings
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 Tell = Callable[..., None]

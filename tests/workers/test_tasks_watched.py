@@ -13,8 +13,8 @@ from tests.waiting import wait_until
 from tests.workers.conftest import Watching, Workers
 from workers import queries
 from workers.models import Task
+from workers.receiving.task_state import happenings
 from workers.task_filter import TaskFilter
-from workers.task_state import happenings
 
 APP = "tests.workers.celery_app"
 THREADS = ("-E", "--pool", "threads", "--concurrency", "2", "-Q", "jobs")

@@ -11,7 +11,7 @@ import pytest
 from tests.waiting import wait_until
 from workers import explain_task
 from workers.router_functions import RouterUnavailable
-from workers.user_app import AppUnavailable, UserApp
+from workers.user_app.client import AppUnavailable, UserApp
 
 PROJECT = """
 import os

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from brokers.scope import EVERYTHING
 from brokers.topology import Topology
-from dashboard.explaining.explanations import Place
-from dashboard.explaining.task_explanations import SENDER_UNKNOWN, Destination, destination
-from dashboard.pages.routing import gathered
+from dashboard.why import loaded_vhost
+from dashboard.why.explanations import Place
+from dashboard.why.task_explanations import SENDER_UNKNOWN, Destination, destination
 from tests.waiting import wait_until
 from tests.workers.conftest import Watching, Workers
 from tests.workers.routed_queues import routed_queues
@@ -109,7 +109,7 @@ def test_a_worker_tells_how_its_application_routes_and_no_secret(workers: Worker
     sender.conf.update(task_send_sent_event=True, task_queues=routed_queues(), task_routes={"feed.*": {"queue": "feeds", "routing_key": "feed.new"}})
 
     def asked(task: str) -> Destination:
-        return destination(nothing_else, {"task": task}, gathered.known_of(EVERYTHING, watching.broker, watching.vhost, task))
+        return destination(nothing_else, {"task": task}, loaded_vhost.known_of(EVERYTHING, watching.broker, watching.vhost, task))
 
     before = asked("feed.load")
     assert (before.answer.queue, before.answer.exchange, before.answer.routing_key) == ("feeds", "media", "feed.new")

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from django.db import connection
 
-from workers.task_state import FAILED, HEAVY, RECEIVED, RETRIED, SENT, SUCCEEDED, Moment, TaskRecord
+from workers.receiving.task_state import FAILED, HEAVY, RECEIVED, RETRIED, SENT, SUCCEEDED, Moment, TaskRecord
 
 AT_ONCE = 1000
 _BY_RECEIPT = ("name", "args", "kwargs", "root_id", "parent_id", "queue", "exchange", "routing_key", "eta", "expires")

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import F
 
-from brokers import leases
+from brokers.polling import leases
 from workers.models import EventSource, Worker
 
 SILENT_AFTER = timedelta(seconds=15)  # three of the receiver's heartbeats

@@ -16,8 +16,8 @@ from django.db import connection, transaction
 from django.db.models import F, Max, Min, Q
 
 from workers.models import Task
-from workers.task_doubts import OPEN
-from workers.task_state import HEAVY, UNKNOWN, TaskRecord
+from workers.receiving.orphaned_tasks import OPEN
+from workers.receiving.task_state import HEAVY, UNKNOWN, TaskRecord
 
 AT_ONCE = 1000
 WORDS_LENGTH = 2000

@@ -15,9 +15,9 @@ from brokers.store.polls import save_changes
 from brokers.store.rows import update_rows
 from brokers.store.snapshots import SnapshotWriter
 from workers.models import EventSource, Worker
-from workers.state import FIELDS, WorkerState
+from workers.receiving.task_state import TaskRecord
+from workers.receiving.worker_registry import FIELDS, WorkerState
 from workers.store.tasks import doubt_all, save_tasks
-from workers.task_state import TaskRecord
 
 
 class SourceFacts(msgspec.Struct, frozen=True):

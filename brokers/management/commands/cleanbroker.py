@@ -14,7 +14,7 @@ from django.db import DatabaseError
 from brokers import queries
 from brokers.addresses import BrokerAddress
 from brokers.errors import BrokerError, ObjectNotFound
-from brokers.management_api import ManagementApi
+from brokers.management.management_api import ManagementApi
 
 
 class Command(BaseCommand):

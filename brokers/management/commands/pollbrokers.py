@@ -12,9 +12,9 @@ from django.core.management.base import BaseCommand
 from django.db import DatabaseError, connection
 
 from brokers import holders, store
-from brokers.keep_running import keep_running, set_on_signals
 from brokers.models import Broker
-from brokers.poll_loop import PollLoop
+from brokers.polling.poll_loop import PollLoop
+from brokers.process_runner import keep_running, set_on_signals
 
 log = structlog.get_logger(__name__)
 

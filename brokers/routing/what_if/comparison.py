@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from brokers.routing.words import key_name, names
+from brokers.routing.text import key_name, names
 
 JSON = dict[str, Any]
 MOST_TOLD = 5

@@ -17,13 +17,13 @@ from brokers.routing.definitions import read_binding
 from brokers.routing.patched import with_binding
 from brokers.routing.refusals import Message, all_keys
 from brokers.routing.route import Hop, Outcome, route
+from brokers.routing.text import key_name, names
 from brokers.routing.trie import words
 from brokers.routing.values import Table, Value, comparable
-from brokers.routing.verdicts.judging import judge
+from brokers.routing.verdicts.evaluate import judge
 from brokers.routing.verdicts.topic_alignment import alignment
 from brokers.routing.verdicts.topic_verdicts import MOST_ALIGNED
 from brokers.routing.virtual_host import VirtualHostRouter
-from brokers.routing.words import key_name, names
 
 MOST_TRIED = 6
 MOST_REWRITTEN = 2

@@ -22,7 +22,7 @@ from django.core.management import BaseCommand
 from django.core.management.base import CommandParser
 
 from brokers.routing.questions import MOST_LINE_BYTES, answer_line
-from dashboard.explaining import explain_lines_celery
+from dashboard.why import explain_lines_celery
 
 Answerer = Callable[[bytes], dict[str, Any]]
 
@@ -68,14 +68,14 @@ class Command(BaseCommand):
 
 def live_message(asked: Mapping[str, Any]) -> dict[str, Any]:
     _set_up()
-    from dashboard.explaining.explain_lines_live import explain_message
+    from dashboard.why.explain_lines_live import explain_message
 
     return explain_message(asked)
 
 
 def live_task(asked: Mapping[str, Any]) -> dict[str, Any]:
     _set_up()
-    from dashboard.explaining.explain_lines_live import explain_task
+    from dashboard.why.explain_lines_live import explain_task
 
     return explain_task(asked)
 

@@ -17,8 +17,9 @@ from django.core.management import BaseCommand
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from brokers import holders, leases
-from brokers.keep_running import set_on_signals
+from brokers import holders
+from brokers.polling import leases
+from brokers.process_runner import set_on_signals
 from brokers.store import trim_history
 from dashboard.store import trim_audit
 from workers.store import doubt_unheard, trim_tasks

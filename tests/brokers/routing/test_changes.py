@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from brokers.routing.definitions import of_topology, read
 from brokers.routing.questions import answer, answer_line
-from brokers.routing.what_if.change_words import said
+from brokers.routing.what_if.change_text import said
 from brokers.routing.what_if.changed import changed, changed_topology
 from brokers.routing.what_if.changes import MOST_CHANGES, read_changes
 from brokers.topology import BindingDefinition, ExchangeDefinition, PolicyDefinition, QueueDefinition, Topology

@@ -7,8 +7,8 @@ from typing import Any
 
 import amqp
 
-from brokers.routing.reaching.reach import reach
-from brokers.routing.reaching.reach_words import as_answer
+from brokers.routing.reverse_routing.reach import reach
+from brokers.routing.reverse_routing.reach_text import as_answer
 from brokers.routing.virtual_host import VirtualHostRouter
 from tests.brokers.routing.publishing import connected, declare, publish
 from tests.brokers.routing.test_live_publishes import topology

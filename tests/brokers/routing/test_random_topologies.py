@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
-from brokers.management_api import ManagementApi
-from brokers.poll_memory import PollMemory
-from brokers.poller import poll_once
+from brokers.management.management_api import ManagementApi
+from brokers.polling.poll_memory import PollMemory
+from brokers.polling.poller import poll_once
 from brokers.routing.questions import answer_in
 from brokers.routing.virtual_host import VirtualHostRouter
 from tests.brokers.facts import NOON

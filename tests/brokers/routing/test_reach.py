@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brokers.routing.bindings import Question
-from brokers.routing.deaths import departing, die
+from brokers.routing.dead_lettering import departing, die
 from brokers.routing.fields import InvalidQuestion
 from brokers.routing.questions import message_of
-from brokers.routing.reaching.common_keys import KeyPattern, common_keys, key_fits
-from brokers.routing.reaching.reach import DeadLetterWay, Reach, Way, reach
-from brokers.routing.reaching.reach_words import as_answer
-from brokers.routing.reaching.ways_back import ALTERNATE, NAME, Chain
 from brokers.routing.refusals import Message, all_keys
+from brokers.routing.reverse_routing.common_keys import KeyPattern, common_keys, key_fits
+from brokers.routing.reverse_routing.paths import ALTERNATE, NAME, Chain
+from brokers.routing.reverse_routing.reach import DeadLetterWay, Reach, Way, reach
+from brokers.routing.reverse_routing.reach_text import as_answer
 from brokers.routing.route import ONE_OF, route
 from brokers.routing.trie import words
 from brokers.routing.values import table_from_json

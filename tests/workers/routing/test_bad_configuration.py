@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from workers import live_configuration
 from workers.explain_task import explain
+from workers.inspection import live_configuration
 
 IMPORTED = "hareline_bad_configuration"
 """A module that must never be imported."""

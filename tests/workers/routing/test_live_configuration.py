@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from workers import inspection, live_configuration, routing_settings
 from workers.explain_task import explain
+from workers.inspection import answers as inspection
+from workers.inspection import live_configuration, routing_settings
 
 SAMPLES = Path(__file__).parents[2] / "cases" / "celery"
 MASK = live_configuration.MASK

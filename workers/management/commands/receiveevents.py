@@ -13,8 +13,8 @@ from django.core.management.base import BaseCommand
 from django.db import DatabaseError, connection
 
 from brokers import holders, store
-from brokers.keep_running import keep_running, set_on_signals
-from workers.broker_watch import Allowed, BrokerWatch
+from brokers.process_runner import keep_running, set_on_signals
+from workers.receiving.broker_watch import Allowed, BrokerWatch
 
 log = structlog.get_logger(__name__)
 

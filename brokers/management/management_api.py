@@ -1,0 +1,261 @@
+"""RabbitMQ's management HTTP API and Prometheus plugin: one session a broker, and the only importer of requests.
+
+What the JSON means is in `brokers.management.parse`; which answers a poll asks for is in `brokers.polling.poller`. Every failure leaves here as one of
+`brokers.errors`, with a sentence that says what was tried where. The environment's proxies and .netrc are not used.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+from urllib.parse import quote, urlencode, urlsplit, urlunsplit
+
+import requests
+import urllib3.exceptions
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
+
+from brokers.addresses import BrokerAddress
+from brokers.errors import BrokerAnswerUnusable, BrokerError, BrokerRefused, BrokerUnreachable, ObjectNotFound
+from brokers.management import parse
+from brokers.management.deadlines import Watch, pools
+from brokers.management.failures import unreachable
+from brokers.stats import ChannelStats, ConnectionStats, ConsumerStats, NodeStats, Overview, QueueKey, QueueStats
+from brokers.topology import PolicyDefinition, WritePermission
+
+Parsed = TypeVar("Parsed")
+
+_METADATA = "vhost,name,type,state,durable,auto_delete,exclusive,arguments,node,leader,messages_ready,messages_unacknowledged"
+QUEUE_COLUMNS = (
+    f"{_METADATA},consumers,memory,message_bytes,head_message_timestamp,policy,operator_policy,effective_policy_definition,"
+    "message_stats.publish,message_stats.deliver_get,message_stats.ack,message_stats.redeliver"
+)
+_NODE_COLUMNS = (
+    "name,running,mem_used,mem_limit,mem_alarm,disk_free,disk_free_limit,disk_free_alarm,fd_used,fd_total,sockets_used,sockets_total,"
+    "proc_used,proc_total,run_queue,uptime,partitions"
+)
+_EXCHANGE_COLUMNS = "vhost,name,type,durable,auto_delete,internal,arguments,policy,message_stats.publish_in,message_stats.publish_out"
+_CONNECTION_COLUMNS = "vhost,name,user,peer_host,peer_port,node,state,channels,connected_at,ssl,client_properties"
+_CHANNEL_COLUMNS = "vhost,name,number,connection_details.name,consumer_count,prefetch_count,global_prefetch_count,messages_unacknowledged,confirm,state"
+_DETAILED = "/metrics/detailed?family=queue_coarse_metrics&family=queue_consumer_count"
+
+
+class Limits:
+    """How long and how much one request may take: `total_seconds` ends even an answer that drips byte by byte."""
+
+    def __init__(self, connect_seconds: float = 3.0, read_seconds: float = 8.0, total_seconds: float = 15.0, body_bytes: int = 256 * 2**20) -> None:
+        self.connect_seconds, self.read_seconds, self.total_seconds, self.body_bytes = connect_seconds, read_seconds, total_seconds, body_bytes
+
+
+class ManagementApi:
+    """The management API of one broker. Fails over between the addresses of its nodes; meant for one thread at a time.
+
+    `before_request` is called before each request: a poll may take long, a single request `limits.total_seconds` at most.
+    """
+
+    def __init__(self, address: BrokerAddress, ca_file: str | None = None, limits: Limits | None = None) -> None:
+        self.address = address
+        self.limits = limits or Limits()
+        self.before_request: Callable[[], None] = _nothing
+        self.busy_seconds = 0.0  # how long the broker worked for us, ever growing: waiting for answers, less the shortest wait (the way there)
+        self._shortest_seconds = math.inf
+        self._urls = list(address.urls)  # the one that answered last comes first
+        self._watch = Watch()
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.auth = (address.user.encode(), address.password.encode())  # type: ignore[assignment]  # bytes keep any unicode password
+        self._session.verify = ca_file or True
+        retry = Retry(total=1, connect=0, redirect=0, status=0, other=0, allowed_methods={"GET"}, backoff_factor=0.1)
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, _Adapter(self._watch, retry))
+
+    def overview(self) -> Overview:
+        return self._parsed("/api/overview", None, parse.overview)
+
+    def nodes(self) -> list[NodeStats]:
+        return self._parsed("/api/nodes", {"columns": _NODE_COLUMNS}, parse.nodes)
+
+    def user_tags(self) -> list[str]:
+        """The tags of our user: "monitoring", "management", …"""
+        return self._parsed("/api/whoami", None, parse.user_tags)
+
+    def vhosts(self) -> dict[str, bool | None]:
+        """Virtual host: whether its tracing is on. A user with the monitoring tag is told those too that it may not look into."""
+        return self._parsed("/api/vhosts", {"columns": "name,tracing"}, parse.vhosts)
+
+    def queues_columns(self) -> list[QueueStats]:
+        """Every queue that the user may see with depths, counters, consumers, policy. Its figures are 2 to 25 s old."""
+        return self._parsed("/api/queues", {"columns": QUEUE_COLUMNS}, parse.queues)
+
+    def queues_totals(self) -> list[QueueStats]:
+        """The same queues with fresh depths (0 to 3 s old), without counters, consumers and policies. Versions that don't know the options
+        answer with the depths of `queues_columns`."""
+        return self._parsed("/api/queues", {"disable_stats": "true", "enable_queue_totals": "true", "columns": _METADATA}, parse.queues)
+
+    def queue(self, vhost: str, name: str) -> QueueStats:
+        path = f"/api/queues/{_quoted(vhost)}/{_quoted(name)}"
+        return self._parsed(path, {"columns": QUEUE_COLUMNS}, lambda body: parse.queue(body, vhost, name))
+
+    def exchanges(self) -> list[parse.SeenExchange]:
+        return self._parsed("/api/exchanges", {"columns": _EXCHANGE_COLUMNS}, parse.exchanges)
+
+    def exchange_publishers(self, vhost: str, name: str) -> list[dict[str, Any]]:
+        """Who publishes to an exchange now: `{"connection", "host", "user", "per_second"}`; known while the broker keeps rates."""
+        return self._parsed(f"/api/exchanges/{_quoted(vhost)}/{_quoted(name) or 'amq.default'}", None, parse.publishers)
+
+    def bindings(self) -> list[parse.SeenBinding]:
+        return self._parsed("/api/bindings", None, parse.bindings)
+
+    def policies(self) -> list[tuple[str, PolicyDefinition]]:
+        """(virtual host, policy)."""
+        return self._parsed("/api/policies", None, parse.policies)
+
+    def operator_policies(self) -> list[tuple[str, PolicyDefinition]]:
+        return self._parsed("/api/operator-policies", None, parse.operator_policies)
+
+    def permissions(self) -> list[WritePermission]:
+        """What each user may write to, topic permissions included. Only an administrator may ask; others are refused and RabbitMQ logs a warning."""
+        names = self._parsed("/api/permissions", None, parse.permissions)
+        return names + self._parsed("/api/topic-permissions", None, parse.topic_permissions)
+
+    def consumers(self) -> list[ConsumerStats]:
+        return self._parsed("/api/consumers", None, parse.consumers)
+
+    def connections(self) -> list[ConnectionStats]:
+        return self._parsed("/api/connections", {"columns": _CONNECTION_COLUMNS}, parse.connections)
+
+    def channels(self) -> list[ChannelStats]:
+        return self._parsed("/api/channels", {"columns": _CHANNEL_COLUMNS}, parse.channels)
+
+    def depths_of_node(self, metrics_url: str) -> dict[QueueKey, parse.Depth]:
+        """Queues of one node (of every virtual host) by its Prometheus plugin; our login is not sent there."""
+        url = urlsplit(metrics_url)
+        host = url.netloc.rpartition("@")[2]
+        base = urlunsplit((url.scheme, host, url.path.rstrip("/").removesuffix("/detailed").removesuffix("/metrics"), "", ""))
+        login = (url.username or "", url.password or "") if "@" in url.netloc else None
+        return parse.depths(self._answer("GET", f"{base}{_DETAILED}", auth=login or _no_login))
+
+    def delete_queue(self, vhost: str, name: str) -> None:
+        """Returns once the queue is gone; ObjectNotFound if it was not there."""
+        self._first_that_answers("DELETE", f"/api/queues/{_quoted(vhost)}/{_quoted(name)}")
+
+    def delete_exchange(self, vhost: str, name: str) -> None:
+        self._first_that_answers("DELETE", f"/api/exchanges/{_quoted(vhost)}/{_quoted(name)}")
+
+    def get(self, path: str, params: Mapping[str, str] | None = None) -> bytes:
+        """The body of a path ("/api/overview"), from the first address of the cluster that answers."""
+        return self._first_that_answers("GET", path + (f"?{urlencode(params, safe=',')}" if params else ""))
+
+    def current_url(self) -> str:
+        """The address that answered last."""
+        return self._urls[0]
+
+    def close(self) -> None:
+        """Ends the session for good, and from any thread the request under way."""
+        self._watch.close()
+        self._session.close()
+
+    def _parsed(self, path: str, params: Mapping[str, str] | None, parser: Callable[[bytes], Parsed]) -> Parsed:
+        body = self.get(path, params)
+        try:
+            return parser(body)
+        except BrokerAnswerUnusable as error:
+            raise BrokerAnswerUnusable(f"{error} (GET {self._urls[0]}{path})") from error
+
+    def _first_that_answers(self, method: str, path: str) -> bytes:
+        failures: list[BrokerError] = []
+        for url in list(self._urls):
+            try:
+                body = self._answer(method, f"{url}{path}")
+            except (BrokerUnreachable, BrokerAnswerUnusable) as error:
+                failures.append(error)
+                continue
+            self._urls.remove(url)
+            self._urls.insert(0, url)
+            return body
+        raise type(failures[0])("; ".join(str(failure) for failure in failures)) from failures[0]
+
+    def _answer(self, method: str, url: str, auth: Any = None) -> bytes:
+        self.before_request()
+        place = f"{method} {url.partition('?')[0]}"
+        host = urlsplit(url).netloc
+        began = time.monotonic()
+        try:
+            with self._watch.limit(self.limits.total_seconds):
+                timeout = (self.limits.connect_seconds, self.limits.read_seconds)
+                headers = {"Accept-Encoding": _encoding(url)}
+                with self._session.request(method, url, headers=headers, timeout=timeout, stream=True, allow_redirects=False, auth=auth) as response:
+                    body = self._body(response, place)
+            if self._watch.expired:  # what was shut down may look like an answer that is complete
+                raise TimeoutError
+            return body
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            if self._watch.expired:
+                raise BrokerUnreachable(f"no complete answer within {self.limits.total_seconds:g} s from {host} ({place})") from error
+            raise unreachable(error, host, place, self.limits.connect_seconds, self.limits.read_seconds) from error
+        except ValueError as error:  # requests lets some of the standard library through: a host name that can't be encoded
+            raise BrokerUnreachable(f"the address {host} can't be used ({place})") from error
+        finally:
+            waited = time.monotonic() - began
+            self._shortest_seconds = min(self._shortest_seconds, waited)
+            self.busy_seconds += waited - self._shortest_seconds
+
+    def _body(self, response: requests.Response, place: str) -> bytes:
+        status = response.status_code
+        if status in (401, 403):
+            raise BrokerRefused(f"the broker refuses the user {self.address.user!r}: {status} {parse.reason(self._read(response, place))} ({place})")
+        if status == 404:
+            raise ObjectNotFound(f"not found: {place}")
+        if 300 <= status < 400:
+            raise BrokerAnswerUnusable(f"answered with a redirect ({status}), which is not followed: give the API's own address ({place})")
+        if not 200 <= status < 300:
+            raise BrokerAnswerUnusable(f"answered with status {status} {parse.reason(self._read(response, place))}".rstrip() + f" ({place})")
+        return self._read(response, place)
+
+    def _read(self, response: requests.Response, place: str) -> bytes:
+        parts, size = [], 0
+        for part in _parts(response):
+            size += len(part)
+            if size > self.limits.body_bytes:
+                raise BrokerAnswerUnusable(f"the answer is larger than {self.limits.body_bytes / 2**20:g} MiB ({place})")
+            parts.append(part)
+        return b"".join(parts)
+
+
+class _Adapter(HTTPAdapter):
+    """Connections that the session's watch can end."""
+
+    def __init__(self, watch: Watch, retry: Retry) -> None:
+        self._watch = watch
+        super().__init__(max_retries=retry, pool_maxsize=2)
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        super().init_poolmanager(*args, **options)
+        self.poolmanager.pool_classes_by_scheme = pools(self._watch)
+
+
+def _nothing() -> None:
+    pass
+
+
+def _quoted(name: str) -> str:
+    return quote(name, safe="")
+
+
+def _encoding(url: str) -> str:
+    """gzip, which makes lists 20 times smaller; but not on this very machine, where it only costs the broker a half more CPU."""
+    return "identity" if urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1") else "gzip"
+
+
+def _no_login(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
+def _parts(response: requests.Response) -> Iterable[bytes]:
+    try:
+        while part := response.raw.read1(2**18, decode_content=True):
+            yield part
+    except urllib3.exceptions.DecodeError as error:
+        raise BrokerAnswerUnusable("the compressed answer is damaged") from error

@@ -1,0 +1,44 @@
+"""Answers of the management API and the Prometheus plugin, as typed facts: the only place that knows RabbitMQ's field names.
+
+Pure. Tolerant of what RabbitMQ leaves out (a queue just declared has no figures, nor has a broker whose statistics are off), of `""`,
+`[]`, null and floats in place of numbers and tables, and of bytes that are not UTF-8. Anything else raises BrokerAnswerUnusable.
+"""
+
+from brokers.management.parse.brokers import nodes, overview, reason, user_tags, vhosts
+from brokers.management.parse.clients import channels, connections, consumers
+from brokers.management.parse.queues import Depth, depths, queue, queues
+from brokers.management.parse.topology import (
+    SeenBinding,
+    SeenExchange,
+    bindings,
+    exchanges,
+    operator_policies,
+    permissions,
+    policies,
+    publishers,
+    topic_permissions,
+)
+
+__all__ = [
+    "Depth",
+    "SeenBinding",
+    "SeenExchange",
+    "bindings",
+    "channels",
+    "connections",
+    "consumers",
+    "depths",
+    "exchanges",
+    "nodes",
+    "operator_policies",
+    "overview",
+    "permissions",
+    "policies",
+    "publishers",
+    "queue",
+    "queues",
+    "reason",
+    "topic_permissions",
+    "user_tags",
+    "vhosts",
+]

@@ -1,0 +1,131 @@
+"""Overview, nodes, virtual hosts, our own user, refusals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from brokers.errors import BrokerAnswerUnusable
+from brokers.management.parse.values import Loose, counters, decoded, flag, integer, table, text
+from brokers.stats import NodeStats, Overview
+
+
+class _Overview(msgspec.Struct):
+    rabbitmq_version: str = ""
+    management_version: str = ""
+    erlang_version: str = ""
+    cluster_name: str = ""
+    node: str = ""
+    rates_mode: str = ""
+    disable_stats: bool = False
+    object_totals: Loose = None
+    queue_totals: Loose = None
+    message_stats: Loose = None
+    listeners: Loose = None
+
+
+class _Node(msgspec.Struct):
+    name: str
+    running: bool = False
+    mem_used: Loose = None
+    mem_limit: Loose = None
+    mem_alarm: Loose = None
+    disk_free: Loose = None
+    disk_free_limit: Loose = None
+    disk_free_alarm: Loose = None
+    fd_used: Loose = None
+    fd_total: Loose = None
+    sockets_used: Loose = None
+    sockets_total: Loose = None
+    proc_used: Loose = None
+    proc_total: Loose = None
+    run_queue: Loose = None
+    uptime: Loose = None
+    partitions: Loose = None
+
+
+def overview(body: bytes) -> Overview:
+    """`rates_mode` is "off" where the broker keeps no statistics at all. Raises BrokerAnswerUnusable also for JSON of something else."""
+    seen = decoded(body, _Overview)
+    version = seen.rabbitmq_version or seen.management_version
+    if not version:
+        raise BrokerAnswerUnusable("the answer names no RabbitMQ version, so this is not the management API")
+    totals, counted = table(seen.queue_totals), counters(seen.message_stats)
+    ports = _ports(seen.listeners)
+    plain, tls = ports.get("amqp"), ports.get("amqp/ssl")
+    unroutable = [count for value in (counted.drop_unroutable, counted.return_unroutable) if (count := integer(value)) is not None]
+    return Overview(
+        version=version,
+        erlang_version=seen.erlang_version,
+        cluster_name=seen.cluster_name,
+        node=seen.node,
+        rates_mode="off" if seen.disable_stats else seen.rates_mode,
+        object_totals={name: count for name, value in table(seen.object_totals).items() if (count := integer(value)) is not None},
+        ready=integer(totals.get("messages_ready")),
+        unacknowledged=integer(totals.get("messages_unacknowledged")),
+        published=integer(counted.publish),
+        delivered=integer(counted.deliver_get),
+        acknowledged=integer(counted.ack),
+        unroutable=sum(unroutable) if unroutable else None,
+        amqp_port=plain or tls,
+        amqp_tls=plain is None and tls is not None,
+        metrics_port=ports.get("http/prometheus"),
+    )
+
+
+def _ports(listeners: Loose) -> dict[str, int]:
+    """Protocol: the port of its first listener."""
+    ports: dict[str, int] = {}
+    for listener in listeners if isinstance(listeners, list) else []:
+        port = integer(table(listener).get("port"))
+        if port is not None:
+            ports.setdefault(text(table(listener).get("protocol")), port)
+    return ports
+
+
+def nodes(body: bytes) -> list[NodeStats]:
+    """A node that is down has only its name."""
+    return [
+        NodeStats(
+            name=seen.name,
+            running=seen.running,
+            memory_used_bytes=integer(seen.mem_used),
+            memory_limit_bytes=integer(seen.mem_limit),
+            memory_alarm=flag(seen.mem_alarm),
+            disk_free_bytes=integer(seen.disk_free),
+            disk_free_limit_bytes=integer(seen.disk_free_limit),
+            disk_alarm=flag(seen.disk_free_alarm),
+            file_descriptors_used=integer(seen.fd_used),
+            file_descriptors_total=integer(seen.fd_total),
+            sockets_used=integer(seen.sockets_used),
+            sockets_total=integer(seen.sockets_total),
+            processes_used=integer(seen.proc_used),
+            processes_total=integer(seen.proc_total),
+            run_queue=integer(seen.run_queue),
+            uptime_ms=integer(seen.uptime),
+            partitions=[text(name) for name in seen.partitions] if isinstance(seen.partitions, list) else [],
+        )
+        for seen in decoded(body, list[_Node])
+    ]
+
+
+def vhosts(body: bytes) -> dict[str, bool | None]:
+    """Virtual host: whether its tracing is on."""
+    return {text(seen["name"]): flag(seen.get("tracing")) for seen in decoded(body, list[dict[str, Any]]) if "name" in seen}
+
+
+def user_tags(body: bytes) -> list[str]:
+    """The tags, a list since 3.9, text with commas before."""
+    tags = decoded(body, dict[str, Any]).get("tags")
+    return [text(tag) for tag in tags] if isinstance(tags, list) else text(tags).replace(",", " ").split()
+
+
+def reason(body: bytes) -> str:
+    """What a refusal says in its own words, in brackets; "" where it says nothing that can be read."""
+    try:
+        said = table(msgspec.json.decode(body))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""
+    words = text(said.get("reason")) or text(said.get("error"))
+    return f"({words[:200]})" if words else ""

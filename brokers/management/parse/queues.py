@@ -1,0 +1,98 @@
+"""Queues, from the management API and from the Prometheus plugin's detailed families."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+from brokers.errors import BrokerAnswerUnusable
+from brokers.management.parse.values import Loose, counters, decoded, flag, integer, moment, table, text
+from brokers.stats import QueueKey, QueueStats
+
+Depth = tuple[int | None, int | None, int | None]
+"""(ready, unacknowledged, consumers)."""
+
+# A queue's name may hold anything but line ends (RabbitMQ takes those out), and is written as it is, quotes included
+_GAUGE = re.compile(rb'^rabbitmq_detailed_queue_(messages_ready|messages_unacked|consumers)\{vhost="(.*?)",queue="(.*)"\} (\d+)(?:\.0)?$', re.MULTILINE)
+_PLACES = {b"messages_ready": 0, b"messages_unacked": 1, b"consumers": 2}
+
+
+class _Queue(msgspec.Struct):
+    vhost: str
+    name: str
+    type: Loose = None
+    state: Loose = None
+    durable: Loose = None
+    auto_delete: Loose = None
+    exclusive: Loose = None
+    arguments: Loose = None
+    node: Loose = None
+    leader: Loose = None
+    messages_ready: Loose = None
+    messages_unacknowledged: Loose = None
+    consumers: Loose = None
+    memory: Loose = None
+    message_bytes: Loose = None
+    head_message_timestamp: Loose = None
+    policy: Loose = msgspec.UNSET
+    operator_policy: Loose = msgspec.UNSET
+    effective_policy_definition: Loose = msgspec.UNSET
+    message_stats: Loose = None
+
+
+def queues(body: bytes) -> list[QueueStats]:
+    """Every queue of the answer. Of names that are not UTF-8 two may look the same: then both are listed."""
+    return [_stats(seen) for seen in decoded(body, list[_Queue])]
+
+
+def queue(body: bytes, vhost: str, name: str) -> QueueStats:
+    """One queue, which the answer itself need not name."""
+    try:
+        return _stats(msgspec.convert({"vhost": vhost, "name": name, **decoded(body, dict[str, Any])}, _Queue))
+    except msgspec.ValidationError as error:
+        raise BrokerAnswerUnusable(f"the answer has an unexpected shape: {error}") from error
+
+
+def _stats(seen: _Queue) -> QueueStats:
+    counted = counters(seen.message_stats)
+    return QueueStats(
+        vhost=seen.vhost,
+        name=seen.name,
+        type=text(seen.type),
+        state=text(seen.state),
+        durable=flag(seen.durable),
+        auto_delete=flag(seen.auto_delete),
+        exclusive=flag(seen.exclusive),
+        arguments=None if seen.arguments is None else table(seen.arguments),
+        policy=None if seen.policy is msgspec.UNSET else text(seen.policy),
+        operator_policy=None if seen.operator_policy is msgspec.UNSET else text(seen.operator_policy),
+        effective_policy=None if seen.effective_policy_definition is msgspec.UNSET else table(seen.effective_policy_definition),
+        node=text(seen.node) or text(seen.leader),
+        ready=integer(seen.messages_ready),
+        unacknowledged=integer(seen.messages_unacknowledged),
+        consumers=integer(seen.consumers),
+        memory_bytes=integer(seen.memory),
+        message_bytes=integer(seen.message_bytes),
+        oldest_at=moment(seen.head_message_timestamp, per_second=1),
+        published=integer(counted.publish),
+        delivered=integer(counted.deliver_get),
+        acknowledged=integer(counted.ack),
+        redelivered=integer(counted.redeliver),
+    )
+
+
+def depths(body: bytes) -> dict[QueueKey, Depth]:
+    """Queues in the text of `/metrics/detailed` (one node's, of all virtual hosts). {} if it holds none."""
+    found: dict[tuple[bytes, bytes], list[int | None]] = {}
+    for gauge, vhost, name, value in _GAUGE.findall(body):
+        key = (vhost, name)
+        row = found.get(key)
+        if row is None:
+            row = found[key] = [None, None, None]
+        row[_PLACES[gauge]] = int(value)
+    return {
+        (vhost.decode(errors="replace"), name.decode(errors="replace")): (ready, unacknowledged, consumers)
+        for (vhost, name), (ready, unacknowledged, consumers) in found.items()
+    }

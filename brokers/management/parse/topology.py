@@ -1,0 +1,129 @@
+"""Exchanges, bindings, policies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from brokers.management.parse.values import Loose, counters, decoded, integer, number, table, text
+from brokers.stats import ExchangeStats
+from brokers.topology import BindingDefinition, ExchangeDefinition, PolicyDefinition, WritePermission
+
+
+class SeenExchange(msgspec.Struct):
+    vhost: str
+    definition: ExchangeDefinition
+    stats: ExchangeStats
+
+
+class SeenBinding(msgspec.Struct):
+    vhost: str
+    definition: BindingDefinition
+
+
+class _Exchange(msgspec.Struct):
+    vhost: str
+    name: str
+    type: str
+    durable: bool = True
+    auto_delete: bool = False
+    internal: bool = False
+    arguments: Loose = None
+    policy: Loose = None
+    message_stats: Loose = None
+
+
+class _Binding(msgspec.Struct):
+    vhost: str
+    source: str
+    destination: str
+    destination_type: str
+    routing_key: str = ""
+    arguments: Loose = None
+    properties_key: Loose = ""
+
+
+class _Policy(msgspec.Struct, rename={"apply_to": "apply-to"}):
+    vhost: str
+    name: str
+    pattern: str
+    apply_to: str = "all"
+    priority: Loose = 0
+    definition: Loose = None
+
+
+class _Permission(msgspec.Struct):
+    vhost: str
+    user: str
+    write: Loose = ""
+
+
+class _TopicPermission(_Permission, kw_only=True):
+    exchange: str
+
+
+def exchanges(body: bytes) -> list[SeenExchange]:
+    found = []
+    for seen in decoded(body, list[_Exchange]):
+        counted = counters(seen.message_stats)
+        arguments = table(seen.arguments)
+        definition = ExchangeDefinition(seen.name, seen.type, seen.durable, seen.auto_delete, seen.internal, arguments, text(seen.policy))
+        stats = ExchangeStats(seen.vhost, seen.name, integer(counted.publish_in), integer(counted.publish_out))
+        found.append(SeenExchange(seen.vhost, definition, stats))
+    return found
+
+
+def publishers(body: bytes) -> list[dict[str, Any]]:
+    """Who publishes to an exchange (its `incoming`, by channel): {"connection", "host", "user", "per_second"}."""
+    incoming = decoded(body, dict[str, Any]).get("incoming")
+    found = []
+    for seen in incoming if isinstance(incoming, list) else []:
+        channel, stats = table(table(seen).get("channel_details")), table(table(seen).get("stats"))
+        found.append(
+            {
+                "connection": text(channel.get("connection_name")),
+                "host": text(channel.get("peer_host")),
+                "user": text(channel.get("user")),
+                "per_second": number(table(stats.get("publish_details")).get("rate")),
+            }
+        )
+    return found
+
+
+def bindings(body: bytes) -> list[SeenBinding]:
+    """All bindings, the implicit ones of the default exchange included."""
+    return [
+        SeenBinding(
+            seen.vhost,
+            BindingDefinition(seen.source, seen.destination, seen.destination_type, seen.routing_key, table(seen.arguments), text(seen.properties_key)),
+        )
+        for seen in decoded(body, list[_Binding])
+    ]
+
+
+def policies(body: bytes) -> list[tuple[str, PolicyDefinition]]:
+    """(virtual host, policy)."""
+    return _policies(body, operator=False)
+
+
+def operator_policies(body: bytes) -> list[tuple[str, PolicyDefinition]]:
+    return _policies(body, operator=True)
+
+
+def _policies(body: bytes, operator: bool) -> list[tuple[str, PolicyDefinition]]:
+    return [
+        (
+            seen.vhost,
+            PolicyDefinition(seen.name, seen.pattern, seen.apply_to, integer(seen.priority) or 0, table(seen.definition), operator),
+        )
+        for seen in decoded(body, list[_Policy])
+    ]
+
+
+def permissions(body: bytes) -> list[WritePermission]:
+    return [WritePermission(seen.vhost, seen.user, text(seen.write)) for seen in decoded(body, list[_Permission])]
+
+
+def topic_permissions(body: bytes) -> list[WritePermission]:
+    return [WritePermission(seen.vhost, seen.user, text(seen.write), seen.exchange) for seen in decoded(body, list[_TopicPermission])]

@@ -1,0 +1,159 @@
+"""Polling brokers for ever: a thread a broker, each on its own, so that none waits for another's time-outs.
+
+Failures are facts to store; a database that can't be written costs the round, never the process. Of several processes one polls a broker
+(the lease, renewed also during a long poll), the others stand by.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections import deque
+
+import structlog
+from django.db import DatabaseError, connection
+
+from brokers import queries, store
+from brokers.addresses import BrokerAddress
+from brokers.clock import Clock
+from brokers.errors import BrokerError, BrokerRefused, BrokerUnreachable
+from brokers.management.management_api import Limits, ManagementApi
+from brokers.models import Broker
+from brokers.polling import leases, pace
+from brokers.polling.poll_memory import PollMemory
+from brokers.polling.poller import Poll, poll_once
+
+log = structlog.get_logger(__name__)
+
+_REMEMBERED_POLLS = 5
+LEASE_SECONDS = 30.0
+RENEWED_EVERY = LEASE_SECONDS / 3  # with a request of at most 15 s (Limits.total_seconds) in between, the lease never runs out during a poll
+
+
+class LeaseLost(Exception):
+    """Another process polls this broker now."""
+
+
+class PollLoop:
+    """Polls one broker, `run()` until `stop`. `standing_by` while another process has the lease."""
+
+    def __init__(
+        self,
+        address: BrokerAddress,
+        broker_id: int,
+        holder: str,
+        poll_seconds: float,
+        ca_file: str | None = None,
+        limits: Limits | None = None,
+        *,
+        api: ManagementApi | None = None,
+        clock: Clock | None = None,
+    ):
+        self.address, self.broker_id, self.holder, self.poll_seconds = address, broker_id, holder, poll_seconds
+        self.standing_by = False
+        self._clock = clock or Clock()
+        self._api = api or ManagementApi(address, ca_file, limits)
+        self._api.before_request = self._renew_lease
+        self._stopped = threading.Event()
+        self._memory, self._stored = PollMemory(), store.BrokerMemory(poll_seconds)
+        self._costs: deque[float] = deque(maxlen=_REMEMBERED_POLLS)
+        self._failed_as = ""
+        self._leased_at = 0.0
+
+    def stop(self) -> None:
+        """From any thread: ends the request under way and the loop."""
+        self._stopped.set()
+        self._api.close()
+
+    def run(self) -> None:
+        """Returns once stopped, the lease freed."""
+        try:
+            while not self._stopped.is_set():
+                self._stopped.wait(self.survived_round())
+            leases.release(self._lease, self.holder)
+        except DatabaseError as error:
+            log.warning("lease_not_freed", broker=self.address.name, reason=str(error))
+        finally:
+            connection.close()
+
+    @property
+    def _lease(self) -> str:
+        return f"poll {self.address.name}"
+
+    def survived_round(self) -> float:
+        """Seconds to wait until the next round, however this one ended."""
+        began = self._clock.monotonic()
+        interval = self.poll_seconds
+        try:
+            interval = self._round()
+        except LeaseLost:
+            log.warning("lease_lost", broker=self.address.name)
+            self.standing_by = True
+            self._memory = PollMemory()  # nothing of what was seen counts as stored
+        except DatabaseError as error:
+            self._lose_round(str(error))
+        except Exception:
+            log.exception("poll_failed", broker=self.address.name)
+            self._lose_round("an error of ours")
+        return max(interval - (self._clock.monotonic() - began), 0.2)
+
+    def _lose_round(self, reason: str) -> None:
+        log.error("round_lost", broker=self.address.name, reason=reason, next_try_seconds=self.poll_seconds)
+        self._memory = PollMemory()  # nothing of what was seen counts as stored
+        connection.close()
+
+    def _round(self) -> float:
+        """One poll, stored. The seconds from its start to that of the next. Raises LeaseLost, then nothing is stored."""
+        now = self._clock.now()
+        self.standing_by = not self._hold_lease()
+        if self.standing_by:
+            return self.poll_seconds
+        interests = queries.active_interests(self.broker_id, now)
+        looked_at = {kind: [(found.vhost, found.name) for found in interests if found.kind == kind] for kind in ("queue", "exchange")}
+        began, busy = self._clock.monotonic(), self._api.busy_seconds
+        try:
+            poll = poll_once(self._api, now, self._memory, looked_at["queue"], looked_at["exchange"])
+        except BrokerError as error:
+            if not self._stopped.is_set():
+                self._save_failure(error, (self._clock.monotonic() - began) * 1000)
+            return self.poll_seconds * random.uniform(0.8, 1.0)  # noqa: S311  (so that many pollers don't fall on a broker that comes back)
+        self._costs.append(self._api.busy_seconds - busy)
+        self._save(poll)
+        return self._stored.poll_seconds
+
+    def _hold_lease(self) -> bool:
+        held = leases.take(self._lease, self.holder, self._clock.now(), max(LEASE_SECONDS, 3 * self._stored.poll_seconds))
+        self._leased_at = self._clock.monotonic()
+        return held
+
+    def _renew_lease(self) -> None:
+        """Before each request of a poll. Raises LeaseLost if another process has the lease by now."""
+        if self._clock.monotonic() - self._leased_at < RENEWED_EVERY:
+            return
+        try:
+            held = self._hold_lease()
+        except DatabaseError as error:  # storing takes the lease again, or loses the round
+            log.warning("lease_not_renewed", broker=self.address.name, reason=str(error))
+            connection.close()
+            return
+        if not held:
+            raise LeaseLost
+
+    def _save(self, poll: Poll) -> None:
+        stats = poll.stats
+        self._stored.poll_seconds = pace.interval_seconds(self.poll_seconds, self._costs)
+        stats.depth_source_reason = "; ".join(filter(None, (stats.depth_source_reason, pace.longer_because(self.poll_seconds, self._costs))))
+        if not store.save_whole_poll(self.broker_id, poll, self._clock.now(), self._stored, self._hold_lease):
+            raise LeaseLost
+        if self._failed_as:
+            log.info("broker_answers_again", broker=self.address.name)
+            self._failed_as = ""
+
+    def _save_failure(self, error: BrokerError, took_ms: float) -> None:
+        state = Broker.UNREACHABLE if isinstance(error, BrokerUnreachable) else Broker.REFUSED if isinstance(error, BrokerRefused) else Broker.UNKNOWN
+        if self._failed_as != state:
+            log.warning("broker_not_polled", broker=self.address.name, state=state, reason=str(error))
+            self._failed_as = state
+        self._memory = PollMemory()
+        if not store.save_failure(self.broker_id, state, str(error), self._clock.now(), took_ms, self._stored, self._hold_lease):
+            raise LeaseLost

@@ -1,0 +1,64 @@
+"""What lists and objects are asked with: pages, a broker's name, and times that know their zone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, TypeVar
+
+from django.http import HttpRequest
+from ninja import Schema
+from pydantic import AfterValidator, Field
+
+from brokers import queries
+from brokers.models import Broker
+from brokers.scope import Scope
+from dashboard.api.errors import not_found
+from dashboard.people import access
+
+Item = TypeVar("Item")
+
+LONGEST_NAME = 255
+Name = Annotated[str, Field(max_length=LONGEST_NAME)]
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+Moment = Annotated[datetime, AfterValidator(_in_utc)]
+"""A time; one without a zone is UTC."""
+
+
+class Paged(Schema):
+    page: int = Field(1, ge=1, le=1_000_000)
+    page_size: int = Field(100, ge=1, le=queries.LARGEST_PAGE)
+
+
+class OfBroker(Schema):
+    broker: Name | None = None
+    vhost: Name | None = None
+
+
+def scope(request: HttpRequest) -> Scope:
+    """What the caller may see."""
+    return access.scope_of(request.user)
+
+
+def broker_named(request: HttpRequest, name: str) -> Broker:
+    """The broker; 404 if there is none of that name that the caller may see."""
+    found = queries.broker(scope(request), name)
+    if found is None or not access.may(request.user, "look", found.name):
+        raise not_found(f"There is no broker {name}.", "broker")
+    return found
+
+
+def check_broker(request: HttpRequest, name: str | None) -> None:
+    """A list of a broker that does not exist is a mistake, not an empty list."""
+    if name is not None:
+        broker_named(request, name)
+
+
+def one_page(items: Sequence[Item], asked: Paged) -> Sequence[Item]:
+    """The items of the page that is asked for."""
+    return items[(asked.page - 1) * asked.page_size : asked.page * asked.page_size]

@@ -1,0 +1,1 @@
+"""Exchanges: the list, one exchange's page, and the same over HTTP."""

@@ -1,0 +1,120 @@
+"""`GET exchanges`, `GET exchange` and `GET bindings`."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from django.http import HttpRequest
+from ninja import Query, Router, Schema
+from pydantic import Field
+
+from brokers import queries
+from brokers.models import Exchange
+from dashboard.api.errors import ERRORS, invalid, not_found
+from dashboard.api.parameters import Moment, Name, OfBroker, Paged, broker_named, check_broker, one_page, scope
+
+router = Router(tags=["exchanges"])
+
+
+class ExchangeItem(Schema):
+    id: int
+    broker: str
+    vhost: str
+    name: str = Field(description="The default exchange's name is empty")
+    type: str
+    durable: bool
+    auto_delete: bool
+    internal: bool
+    arguments: dict[str, Any]
+    policy: str | None
+    publish_in_per_second: float | None
+    publish_out_per_second: float | None
+    at: Moment | None
+
+
+class ExchangeDetail(ExchangeItem):
+    publishers: list[dict[str, Any]] | None = Field(description="Null while nobody has asked the broker; asked while the exchange's page is open")
+    publishers_at: Moment | None
+    first_seen_at: Moment
+
+
+class Exchanges(Schema):
+    total: int
+    items: list[ExchangeItem]
+
+
+class BindingItem(Schema):
+    id: int
+    broker: str
+    vhost: str
+    source: str
+    destination: str
+    destination_type: str
+    routing_key: str
+    arguments: dict[str, Any]
+    first_seen_at: Moment
+
+
+class Bindings(Schema):
+    total: int
+    items: list[BindingItem]
+
+
+class ExchangesAsked(OfBroker, Paged):
+    q: str = Field("", max_length=255, description="A part of the name")
+    sort: str = Field("name", max_length=50, description=f"One of {', '.join(queries.EXCHANGE_SORTS)}; a leading - is descending")
+
+
+class ExchangeAsked(Schema):
+    broker: Name
+    vhost: Name
+    name: Name
+
+
+class BindingsAsked(OfBroker, Paged):
+    source: Name | None = None
+    destination: Name | None = None
+    destination_type: Literal["queue", "exchange"] | None = None
+
+
+@router.get("/exchanges", response={200: Exchanges, **ERRORS}, operation_id="exchanges")
+def exchanges(request: HttpRequest, asked: Query[ExchangesAsked]) -> dict[str, Any]:
+    """A page of exchanges with their current rates."""
+    check_broker(request, asked.broker)
+    try:
+        page = queries.exchanges(scope(request), broker=asked.broker, vhost=asked.vhost, q=asked.q, sort=asked.sort, page=asked.page, page_size=asked.page_size)
+    except ValueError as error:
+        raise invalid("sort", error) from error
+    return {"total": page.total, "items": [ExchangeItem(**_item(exchange)) for exchange in page.items]}
+
+
+@router.get("/exchange", response={200: ExchangeDetail, **ERRORS}, operation_id="exchange")
+def exchange(request: HttpRequest, asked: Query[ExchangeAsked]) -> ExchangeDetail:
+    """One exchange, and who publishes to it where that is known."""
+    broker_named(request, asked.broker)
+    found = queries.exchange(scope(request), asked.broker, asked.vhost, asked.name)
+    if found is None:
+        raise not_found(f"Broker {asked.broker} has no exchange {asked.name!r} in virtual host {asked.vhost}.", "name")
+    return ExchangeDetail(**_item(found), publishers=found.publishers, publishers_at=found.publishers_at, first_seen_at=found.first_seen_at)
+
+
+@router.get("/bindings", response={200: Bindings, **ERRORS}, operation_id="bindings")
+def bindings(request: HttpRequest, asked: Query[BindingsAsked]) -> dict[str, Any]:
+    """Bindings, also those of the default exchange (source "")."""
+    check_broker(request, asked.broker)
+    found = queries.bindings(
+        scope(request), broker=asked.broker, vhost=asked.vhost, source=asked.source, destination=asked.destination, destination_type=asked.destination_type
+    )
+    own = [name for name in BindingItem.model_fields if name != "broker"]
+    items = [BindingItem(broker=binding.broker.name, **{name: getattr(binding, name) for name in own}) for binding in one_page(found, asked)]
+    return {"total": len(found), "items": items}
+
+
+def _item(exchange: Exchange) -> dict[str, Any]:
+    own = ("id", "vhost", "name", "type", "durable", "auto_delete", "internal", "arguments", "publish_in_per_second", "publish_out_per_second")
+    return {
+        **{name: getattr(exchange, name) for name in own},
+        "broker": exchange.broker.name,
+        "policy": exchange.policy or None,
+        "at": exchange.broker.polled_at,
+    }

@@ -1,0 +1,133 @@
+"""One exchange's page: what it does with a message, where its bindings lead, what is bound to it, who publishes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from django.urls import reverse
+
+from brokers import queries
+from brokers.models import Binding, Exchange
+from brokers.scope import Scope
+from dashboard.exchanges.row import exchange_row, features, shown_name, type_explained
+from dashboard.exchanges.text import BindingWords, binding_words
+from dashboard.layout import formatting, levels
+from dashboard.live import topics
+from dashboard.queues.settings_text import shown
+
+BINDINGS_AT_MOST = 500
+
+
+class BoundTo(msgspec.Struct, frozen=True):
+    """One binding out of (or into) the exchange; `name` is at its other end. `url` is "" where that has no row."""
+
+    name: str
+    kind: str  # queue, exchange
+    url: str
+    words: BindingWords
+    arguments: str
+
+
+class Alternate(msgspec.Struct, frozen=True):
+    """Where unroutable messages go, and who says so: "the argument" or "policy x". `url` is "" where no such exchange exists."""
+
+    name: str
+    source: str
+    url: str
+
+
+class ExchangePage:
+    """The questions of one request about an exchange that exists, or did."""
+
+    def __init__(self, scope: Scope, exchange: Exchange, now: datetime) -> None:
+        self.scope, self.exchange, self.now = scope, exchange, now
+        self.broker = exchange.broker
+
+    def head(self) -> dict[str, Any]:
+        exchange = self.exchange
+        return {
+            "exchange": exchange,
+            "broker": self.broker,
+            "row": exchange_row(exchange, self.broker, self.now),
+            "now": self.now,
+            "hidden": levels.out_of_sight(self.broker, self.now),
+            "name": shown_name(exchange.name),
+            "type_explained": type_explained(exchange),
+            "features": features(exchange),
+        }
+
+    @property
+    def topics(self) -> list[str]:
+        found = [topics.Topic(topics.BROKER, self.broker.pk)]
+        if not self.exchange.gone_at:
+            found += [topics.Topic(kind, self.broker.pk, self.exchange.vhost) for kind in (topics.EXCHANGES, topics.TOPOLOGY)]
+        return [topic.name for topic in found]
+
+    def bindings(self) -> dict[str, Any]:
+        """The part "bindings": what leaves the exchange, and what other exchanges send into it."""
+        where: dict[str, Any] = {"broker": self.broker.pk, "vhost": self.exchange.vhost}
+        out = queries.bindings(self.scope, **where, source=self.exchange.name)
+        into = queries.bindings(self.scope, **where, destination=self.exchange.name, destination_type="exchange") if self.exchange.name else []
+        return {
+            "bindings_out": self._out(out[:BINDINGS_AT_MOST]),
+            "bindings_out_count": len(out),
+            "bindings_in": self._into(into[:BINDINGS_AT_MOST]),
+            "bindings_in_count": len(into),
+        }
+
+    def _out(self, bindings: Sequence[Binding]) -> list[BoundTo]:
+        ids = {name: pk for pk, _, name in queries.queue_names(self.scope, self.broker.pk, self.exchange.vhost)} if bindings else {}
+        lines = []
+        for binding in bindings:
+            words = binding_words(self.exchange.type, self.exchange.name, binding.routing_key, binding.arguments or {})
+            if binding.destination_type == "exchange":
+                url = self._exchange_url(binding.destination)
+            else:
+                url = reverse("queue", args=[ids[binding.destination]]) if binding.destination in ids else ""
+            lines.append(BoundTo(shown_name(binding.destination), binding.destination_type, url, words, _arguments(binding)))
+        return lines
+
+    def _into(self, bindings: Sequence[Binding]) -> list[BoundTo]:
+        lines = []
+        for binding in bindings:
+            source = queries.exchange(self.scope, self.broker.pk, self.exchange.vhost, binding.source)
+            words = binding_words(source.type if source else "", binding.source, binding.routing_key, binding.arguments or {})
+            lines.append(BoundTo(shown_name(binding.source), "exchange", self._exchange_url(binding.source), words, _arguments(binding)))
+        return lines
+
+    def _exchange_url(self, name: str) -> str:
+        found = queries.exchange(self.scope, self.broker.pk, self.exchange.vhost, name)
+        return reverse("exchange", args=[found.pk]) if found else ""
+
+    @property
+    def alternate(self) -> Alternate | None:
+        """The alternate exchange: the argument's, else the one of the exchange's policy; the default exchange has none."""
+        if not self.exchange.name:
+            return None
+        argument = (self.exchange.arguments or {}).get("alternate-exchange")
+        if argument is not None:
+            return Alternate(shown_name(argument), "the argument alternate-exchange", self._exchange_url(argument))
+        for policy in queries.policies(self.scope, self.broker.pk, self.exchange.vhost):
+            if not policy.operator and policy.name == self.exchange.policy and "alternate-exchange" in policy.definition:
+                name = str(policy.definition["alternate-exchange"])
+                return Alternate(shown_name(name), f"policy {policy.name}", self._exchange_url(name))
+        return None
+
+    def publishers(self) -> dict[str, Any]:
+        """The part "publishers": who publishes here, as far as the broker tells."""
+        found = self.exchange.publishers
+        lines = [{**one, "rate": formatting.rate(one.get("per_second"))} for one in sorted(found or (), key=lambda one: -(one.get("per_second") or 0))]
+        at = self.exchange.publishers_at
+        return {"publishers": None if found is None else lines, "publishers_as_of": formatting.moment_text(at, self.now) if at else ""}
+
+    @property
+    def settings(self) -> list[tuple[str, str]]:
+        return [(key, shown(value)) for key, value in sorted((self.exchange.arguments or {}).items())]
+
+
+def _arguments(binding: Binding) -> str:
+    """The binding's arguments as text, "" without any."""
+    return ", ".join(f"{key}: {shown(value)}" for key, value in sorted((binding.arguments or {}).items()))

@@ -1,0 +1,31 @@
+"""One exchange's page and its fragments."""
+
+from __future__ import annotations
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+from brokers import queries
+from dashboard.exchanges.detail_page import ExchangePage
+from dashboard.layout.charts import chosen_range
+from dashboard.layout.rates_and_depth import exchange_charts, range_links
+from dashboard.people.access import scope_of
+
+PARTS = ("bindings", "publishers", "notice", "what")
+
+
+def page(request: HttpRequest, pk: int) -> HttpResponse:
+    """The whole page, or with `?part=` only one of its parts. An exchange that is gone keeps its page."""
+    scope, now = scope_of(request.user), timezone.now()
+    exchange = queries.exchange_by_id(scope, pk)
+    if exchange is None:
+        raise Http404("There is no such exchange, and there never was one with this number.")
+    shown = ExchangePage(scope, exchange, now)
+    part = request.GET.get("part")
+    if part in PARTS:
+        made = {"bindings": shown.bindings, "publishers": shown.publishers}.get(part, dict)()
+        return render(request, f"exchanges/_{part}.html", {"page": shown, **shown.head(), **made})
+    span = chosen_range(request.GET.get("range"))
+    parts = {**shown.bindings(), **shown.publishers(), "charts": exchange_charts(scope, exchange, span, now), "range_links": range_links(request, span)}
+    return render(request, "exchanges/detail.html", {"page": shown, "topics": shown.topics, **shown.head(), **parts})

@@ -1,0 +1,133 @@
+"""The exchanges page: which exchanges, in which order, with their bindings counted."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from brokers import queries
+from brokers.models import Broker, Exchange
+from brokers.queries import EXCHANGE_SORTS
+from brokers.scope import Scope
+from dashboard.exchanges.row import exchange_row
+from dashboard.layout import filter_language
+from dashboard.layout import visibility as sight
+from dashboard.layout.addresses import Heading, ListAddress, page_links
+from dashboard.layout.filter_language import Filter
+from dashboard.live import topics
+from dashboard.live.rows import LiveRow
+from dashboard.queues.list_page import LAST_HOUR, PAGE_SIZE, SPARK_POINTS, Culprit
+
+DEFAULT_SORT = "-publish_in_per_second"
+
+
+class ExchangeList:
+    """The questions of one request; `broker` and `vhost` are what the frame's switchers chose, None for all."""
+
+    def __init__(self, scope: Scope, address: ListAddress, brokers: Sequence[Broker], broker: Broker | None, vhost: str | None, now: datetime) -> None:
+        self.scope, self.address, self.now = scope, address, now
+        self.brokers = [broker] if broker else list(brokers)
+        self.broker, self.vhost = broker, vhost
+        self.filter = filter_language.parse(address.filter_text, filter_language.EXCHANGES)
+        self.sort = address.sort(EXCHANGE_SORTS, DEFAULT_SORT)
+
+    @property
+    def filter_chips(self) -> list[dict[str, Any]]:
+        """Each qualifier that is asked for, with the address of the list without it."""
+        return [{"term": term, "address": self.address.with_(q=rest)} for term, rest in self.filter.chips]
+
+    @property
+    def clear_address(self) -> str:
+        return self.address.with_(q=None)
+
+    def _page(self, page: int) -> queries.Page[Exchange]:
+        """One page; a filter with qualifiers is applied here, since exchanges are few and their query knows only names."""
+        where: dict[str, Any] = {"broker": self.broker.pk if self.broker else None, "vhost": self.vhost, "sort": self.sort}
+        if not self.filter.terms:
+            return queries.exchanges(self.scope, **where, page=page, page_size=PAGE_SIZE)
+        found = [exchange for exchange in self._all(where) if self._fits(exchange, self.filter)]
+        return queries.Page(len(found), found[(page - 1) * PAGE_SIZE : page * PAGE_SIZE], page, PAGE_SIZE)
+
+    def _all(self, where: dict[str, Any]) -> list[Exchange]:
+        found: list[Exchange] = []
+        for number in range(1, 1_000):
+            page = queries.exchanges(self.scope, **where, page=number, page_size=queries.LARGEST_PAGE)
+            found += page.items
+            if number >= page.pages:
+                break
+        return found
+
+    @staticmethod
+    def _fits(exchange: Exchange, asked: Filter) -> bool:
+        return all(filter_language.fulfils(exchange, term) for term in asked.terms)
+
+    def culprit(self) -> Culprit | None:
+        """Which term to take out so that most exchanges appear; None if taking out one is not enough."""
+        everything = self._all({"broker": self.broker.pk if self.broker else None, "vhost": self.vhost})
+        tried = []
+        for term in self.filter.terms:
+            rest = filter_language.parse(self.filter.without(term), filter_language.EXCHANGES)
+            tried.append(Culprit(term, sum(self._fits(exchange, rest) for exchange in everything), self.address.with_(q=rest.text)))
+        best = max(tried, key=lambda one: one.count, default=None)
+        return best if best and best.count else None
+
+    def table(self) -> dict[str, Any]:
+        """The part "table"."""
+        page = self._page(self.address.page)
+        if not page.items and page.total:
+            page = self._page(page.pages)
+        return {
+            "rows": self._rows(page.items),
+            "page": page,
+            "pages": page_links(self.address, page),
+            "headings": self._headings(),
+            "culprit": self.culprit() if page.total == 0 and self.filter.terms else None,
+            "topics": self.topics(page.items),
+            "several_brokers": len(self.brokers) > 1,
+            "several_vhosts": self.vhost is None and len({exchange.vhost for exchange in page.items}) > 1,
+        }
+
+    def _rows(self, exchanges: Sequence[Exchange]) -> list[tuple[LiveRow, list[float | None], int]]:
+        """(row, its incoming rate of the last hour, how many bindings go out of it)."""
+        by_broker: dict[int, list[Exchange]] = defaultdict(list)
+        for exchange in exchanges:
+            by_broker[exchange.broker_id].append(exchange)
+        sparks: dict[int, list[float | None]] = {}
+        bound: dict[tuple[int, str, str], int] = {}
+        for broker_id, its in by_broker.items():
+            start = self.now - LAST_HOUR
+            ids = [exchange.pk for exchange in its]
+            sparks |= queries.sparklines(self.scope, broker_id, "exchanges", ids, "publish_in_per_second", start, self.now, SPARK_POINTS)
+            counts = queries.binding_counts(self.scope, broker_id, self.vhost)
+            bound |= {(broker_id, *place): count for place, count in counts.items()}
+        return [
+            (exchange_row(exchange, exchange.broker, self.now), sparks.get(exchange.pk, []), bound.get((exchange.broker_id, exchange.vhost, exchange.name), 0))
+            for exchange in exchanges
+        ]
+
+    def topics(self, exchanges: Sequence[Exchange]) -> list[str]:
+        """What the page listens to: its brokers, and the virtual hosts that it shows (or would show)."""
+        places = {(exchange.broker_id, exchange.vhost) for exchange in exchanges}
+        if not places:
+            places = {(host.broker_id, host.name) for broker in self.brokers for host in queries.virtual_hosts(self.scope, broker.pk)[:20]}
+        names = [topics.Topic(topics.BROKER, broker.pk).name for broker in self.brokers]
+        return names + [topics.Topic(kind, *place).name for place in sorted(places) for kind in (topics.EXCHANGES, topics.TOPOLOGY)]
+
+    def _headings(self) -> list[Heading]:
+        return [
+            self.address.heading("Exchange", "name", self.sort),
+            self.address.heading("Type", "type", self.sort),
+            Heading("Features"),
+            Heading("Bindings out", kind="num"),
+            Heading("In, last hour"),
+            self.address.heading("In /s", "publish_in_per_second", self.sort, "num", descending_first=True),
+            self.address.heading("Out /s", "publish_out_per_second", self.sort, "num", descending_first=True),
+        ]
+
+    def out_of_sight(self) -> list[dict[str, Any]]:
+        return sight.out_of_sight(self.brokers, self.now)
+
+    def limits(self) -> list[dict[str, Any]]:
+        return sight.limits(self.brokers, self.vhost)

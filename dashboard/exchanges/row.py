@@ -1,0 +1,74 @@
+"""One exchange as a row of a table, and as the head of its own page. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.urls import reverse
+
+from brokers.models import Broker, Exchange
+from dashboard.layout import formatting, levels
+from dashboard.live.rows import LiveRow
+
+DEFAULT_NAME = "(default)"
+
+TYPES = {
+    "direct": "A message goes to every queue or exchange bound with exactly its routing key.",
+    "fanout": "A message goes to everything bound to it; the routing key does not matter.",
+    "topic": "A message goes where the binding key matches its routing key word by word: * is one word, # any number of words.",
+    "headers": "A message goes where its headers match the binding's arguments; the routing key does not matter.",
+    "x-consistent-hash": "A message goes to one destination, chosen by a hash of its routing key or of a header; binding keys are weights.",
+    "x-random": "A message goes to one of the bindings, chosen by chance.",
+    "x-local-random": "A message goes to one queue on the publisher's node, chosen by chance.",
+    "x-recent-history": "A message goes to everything bound to it, and new bindings get the last messages again.",
+    "x-delayed-message": "A message waits as long as its header x-delay says, and is routed then.",
+    "x-event": "The broker's own events arrive here; bindings match as in a topic exchange.",
+    "x-modulus-hash": "A message goes to one destination, chosen by a hash of its routing key over the number of bindings.",
+    "x-jms-topic": "A message goes where the binding's selector matches; made for JMS clients.",
+}
+DEFAULT_EXPLAINED = "A message goes to the queue whose name is its routing key. Every queue is bound here by its name; nothing else can be."
+
+
+def exchange_row(exchange: Exchange, broker: Broker, now: datetime) -> LiveRow:
+    """The exchange as both the table and its own page show it."""
+    hidden = levels.out_of_sight(broker, now)
+    return LiveRow(
+        key=f"exchange-{exchange.pk}",
+        text={"in": formatting.rate(exchange.publish_in_per_second), "out": formatting.rate(exchange.publish_out_per_second)},
+        mark={"stale": "yes" if hidden else "no"},
+        number={"publish_in_per_second": exchange.publish_in_per_second, "publish_out_per_second": exchange.publish_out_per_second},
+        fixed={
+            "exchange": exchange,
+            "name": shown_name(exchange.name),
+            "type": exchange.type,
+            "type_explained": type_explained(exchange),
+            "features": features(exchange),
+            "vhost": exchange.vhost,
+            "broker": broker,
+            "stale": bool(hidden),
+            "hidden": hidden,
+            "as_of": formatting.moment_text(broker.polled_at, now),
+            "url": reverse("exchange", args=[exchange.pk]),
+        },
+    )
+
+
+def shown_name(name: str) -> str:
+    """What people read: the default exchange has no name of its own."""
+    return name or DEFAULT_NAME
+
+
+def type_explained(exchange: Exchange) -> str:
+    """One sentence on what the exchange does with a message."""
+    if not exchange.name:
+        return DEFAULT_EXPLAINED
+    return TYPES.get(exchange.type, f"Hareline does not know the type {exchange.type}, so it can't say where messages go.")
+
+
+def features(exchange: Exchange) -> list[str]:
+    """The exchange's properties as short words, the usual ones (durable) first."""
+    words = ["durable" if exchange.durable else "transient"]
+    words += ["auto-delete"] * exchange.auto_delete + ["internal"] * exchange.internal
+    if alternate := (exchange.arguments or {}).get("alternate-exchange"):
+        words.append(f"alternate {alternate}")
+    return words + [f"policy {exchange.policy}"] * bool(exchange.policy)

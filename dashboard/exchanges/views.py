@@ -1,0 +1,26 @@
+"""The exchanges page and its fragments."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+from dashboard.exchanges.list_page import ExchangeList
+from dashboard.layout.addresses import ListAddress
+from dashboard.layout.completion import exchange_completion
+from dashboard.layout.frame import Shell
+from dashboard.people.access import scope_of
+
+
+def page(request: HttpRequest) -> HttpResponse:
+    """The whole page, or with `?part=` only table, notices or completion."""
+    shell = Shell(request)
+    listed = ExchangeList(scope_of(request.user), ListAddress(request.path, request.GET), shell.brokers, shell.broker, shell.vhost, timezone.now())
+    part = request.GET.get("part")
+    if part == "completion":
+        return JsonResponse({"qualifiers": exchange_completion(listed.scope, listed.broker, listed.vhost)})
+    if part in ("table", "notices"):
+        template = "exchanges/_table.html" if part == "table" else "queues/_notices.html"
+        return render(request, template, {"list": listed, **(listed.table() if part == "table" else {})})
+    return render(request, "exchanges/index.html", {"list": listed, **listed.table()})

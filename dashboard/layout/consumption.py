@@ -1,0 +1,49 @@
+"""Who consumes which queue now, for pages, calls and live rows alike: asks the database, lets `consumer_workers` decide, keeps the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+
+from brokers import queries
+from brokers.models import Queue
+from brokers.queries import fingerprints
+from brokers.scope import EVERYTHING
+from dashboard.layout.consumer_workers import Consuming, consumers_of
+from workers import queries as worker_queries
+
+ConsumersByQueue = Mapping[tuple[str, str], list[Consuming]]
+"""By (virtual host, queue name)."""
+
+_kept: dict[tuple[int, str], tuple[Hashable, ConsumersByQueue]] = {}
+
+
+def consumers_by_queue(broker_id: int, vhost: str) -> ConsumersByQueue:
+    """The consumers of each queue of a virtual host. Worked out anew when consumers, connections or workers changed; any thread may ask.
+
+    Without a scope: whoever shows it asks for the queue first, and that is answered within the person's scope.
+    """
+    fingerprint = (fingerprints.clients_fingerprint(broker_id, vhost), worker_queries.workers_fingerprint(broker_id, vhost))
+    kept = _kept.get((broker_id, vhost))
+    if kept is None or kept[0] != fingerprint:
+        consumers = queries.consumers(EVERYTHING, broker_id, vhost)
+        connections, channels = queries.connections(EVERYTHING, broker_id, vhost), queries.channels(EVERYTHING, broker_id, vhost)
+        kept = (fingerprint, consumers_of(consumers, connections, channels, worker_queries.all_workers(broker_id, vhost)))
+        _kept[broker_id, vhost] = kept
+    return kept[1]
+
+
+def consuming_of(queue: Queue) -> Sequence[Consuming]:
+    """The consumers of one queue; () if there are none, or none are known."""
+    return consumers_by_queue(queue.broker_id, queue.vhost).get((queue.vhost, queue.name), ())
+
+
+def consuming_of_each(queues: Iterable[Queue]) -> list[tuple[Queue, Sequence[Consuming]]]:
+    """Each queue with its consumers, in the same order; a virtual host is asked about once, however many of its queues are told."""
+    asked: dict[tuple[int, str], ConsumersByQueue] = {}
+    found: list[tuple[Queue, Sequence[Consuming]]] = []
+    for queue in queues:
+        place = (queue.broker_id, queue.vhost)
+        if place not in asked:
+            asked[place] = consumers_by_queue(*place)
+        found.append((queue, asked[place].get((queue.vhost, queue.name), ())))
+    return found

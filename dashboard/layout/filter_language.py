@@ -1,0 +1,250 @@
+"""What a person types into a list's filter: words and qualifiers such as `vhost:/shop depth>1000 worker:none`, understood and explained.
+
+Pure. Nothing is ever refused: a part that can't be used is kept, not applied, and carries its problem in words. Blanks inside a value
+need quotes. Which rows fulfil the conditions is decided by `brokers.queries`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from operator import eq, ge, gt, le, lt, ne
+
+import msgspec
+
+from brokers.conditions import Condition
+from dashboard.layout import moments
+
+TEXT, NUMBER, CHOICE, MOMENT = "text", "number", "choice", "moment"
+_COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {":": eq, "=": eq, "!=": ne, ">": gt, "<": lt, ">=": ge, "<=": le}
+_SOME_MOMENT = datetime(2026, 1, 1, tzinfo=UTC)  # whether a text is a moment does not depend on when it is asked
+_PART = re.compile(r'(?:[^\s"]|"[^"]*"?)+')
+_QUALIFIED = re.compile(r"([A-Za-z][A-Za-z_-]*)(>=|<=|!=|[:=<>~])(.*)", re.DOTALL)
+
+
+class Qualifier(msgspec.Struct, frozen=True):
+    """A word that may stand before `:` or a comparison. `field` is a condition's, "" for those the page itself resolves."""
+
+    name: str
+    kind: str
+    field: str
+    sentence: str
+    example: str
+    choices: tuple[str, ...] = ()
+    part: bool = False  # `:` looks for a part of the text
+
+
+class Term(msgspec.Struct, frozen=True):
+    """One part of the filter. `text` is as typed; `problem` is "" if it applies. A plain word has no qualifier."""
+
+    text: str
+    value: str
+    qualifier: Qualifier | None = None
+    operator: str = ""
+    problem: str = ""
+
+    @property
+    def is_word(self) -> bool:
+        return self.qualifier is None and not self.problem
+
+    @property
+    def head(self) -> str:
+        """The part before the value, for the chip: "vhost:"."""
+        return f"{self.qualifier.name}{self.operator}" if self.qualifier else ""
+
+
+class Filter(msgspec.Struct, frozen=True):
+    """The whole filter, in the order typed."""
+
+    terms: tuple[Term, ...]
+
+    @property
+    def text(self) -> str:
+        """The filter as one text for the address."""
+        return " ".join(term.text for term in self.terms)
+
+    @property
+    def words(self) -> str:
+        """The plain words, which stay in the input field."""
+        return " ".join(term.text for term in self.terms if term.is_word)
+
+    @property
+    def chips(self) -> list[tuple[Term, str]]:
+        """(term, the filter without it) of everything that isn't a plain word."""
+        return [(term, self.without(term)) for term in self.terms if not term.is_word]
+
+    @property
+    def problems(self) -> list[Term]:
+        return [term for term in self.terms if term.problem]
+
+    def without(self, *removed: Term) -> str:
+        """The text without these terms."""
+        return " ".join(term.text for term in self.terms if term not in removed)
+
+    def with_text(self, text: str) -> str:
+        return f"{self.text} {text}".strip()
+
+    def values(self, name: str) -> list[str]:
+        """What is asked of a qualifier that the page resolves itself."""
+        return [term.value for term in self.terms if term.qualifier and term.qualifier.name == name and not term.problem]
+
+    def conditions(self) -> list[Condition]:
+        """What `brokers.queries` can answer; terms with a problem and those the page resolves are left out."""
+        return [condition for term in self.terms for condition in condition_of(term)]
+
+
+def parse(text: str, qualifiers: Mapping[str, Qualifier]) -> Filter:
+    """The filter of a text; "" is one without terms.
+
+    >>> [term.head for term in parse('type:quorum depth>1000 "my queue"', QUEUES).terms]
+    ['type:', 'depth>', '']
+    """
+    return Filter(tuple(dict.fromkeys(_term(part, qualifiers) for part in _PART.findall(text))))
+
+
+def _term(part: str, qualifiers: Mapping[str, Qualifier]) -> Term:
+    found = None if part.startswith('"') else _QUALIFIED.fullmatch(part)
+    if not found:
+        return Term(part, part.replace('"', ""))
+    name, operator, value = found[1].lower(), found[2], found[3].replace('"', "")
+    qualifier = qualifiers.get(name)
+    if qualifier is None:
+        return Term(part, part, problem=_unknown(name, part, qualifiers))
+    return Term(part, value, qualifier, operator, _problem(qualifier, operator, value))
+
+
+def _unknown(name: str, part: str, qualifiers: Mapping[str, Qualifier]) -> str:
+    near = difflib.get_close_matches(name, qualifiers, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted({each.name for each in qualifiers.values()}))}."
+    return f'Nothing here is called {name}; {hint} To look for it in names, quote it: "{part.replace(chr(34), "")}".'
+
+
+def _problem(qualifier: Qualifier, operator: str, value: str) -> str:
+    """Why the term can't be applied, "" if it can."""
+    if not value:
+        return f"{qualifier.name} needs a value, for example {qualifier.example}."
+    if qualifier.kind == NUMBER:
+        if operator == "~":
+            return f"{qualifier.name} is a number: compare it with = != > >= < or <=."
+        return "" if _number(value) is not None else f"{qualifier.name} needs a number, for example {qualifier.example}, and {value} is none."
+    if operator not in (":", "=", "!=", "~"):
+        return f"{qualifier.name} is text and can't be compared with {operator}; write {qualifier.example}."
+    if qualifier.kind == CHOICE and (unknown := [one for one in value.split(",") if one.lower() not in qualifier.choices]):
+        return f"{qualifier.name} can be {', '.join(qualifier.choices)}, not {unknown[0]}."
+    if qualifier.kind == MOMENT and moments.moment_of(value, _SOME_MOMENT) is None:
+        return f"{qualifier.name} needs a moment, for example {moments.EXAMPLES}, and {value} is none."
+    if not qualifier.field and operator in ("!=", "~"):
+        return f"{qualifier.name} can only be asked with a colon, for example {qualifier.example}."
+    return ""
+
+
+_THOUSANDS = {"k": 1e3, "m": 1e6}
+
+
+def _number(text: str) -> float | None:
+    """A number as people write it, None if it is none.
+
+    >>> _number("1,000"), _number("12k"), _number("many")
+    (1000.0, 12000.0, None)
+    """
+    text = text.strip().lower().replace(",", "")
+    factor = _THOUSANDS.get(text[-1:], 1)
+    try:
+        value = float(text[:-1] if factor != 1 else text) * factor
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def condition_of(term: Term) -> list[Condition]:
+    """The condition that a term stands for; [] where it has a problem or the page resolves it.
+
+    >>> condition_of(parse("depth>=10", QUEUES).terms[0])
+    [Condition(field='depth', operator='>', value=9.999999999999998)]
+    """
+    if term.problem:
+        return []
+    if term.qualifier is None:
+        return [Condition("name", "~", term.value)]
+    qualifier, operator = term.qualifier, term.operator
+    if not qualifier.field:
+        return []
+    if qualifier.kind == NUMBER:
+        number = _number(term.value) or 0.0
+        if operator == ">=":
+            return [Condition(qualifier.field, ">", math.nextafter(number, -math.inf))]
+        if operator == "<=":
+            return [Condition(qualifier.field, "<", math.nextafter(number, math.inf))]
+        return [Condition(qualifier.field, "=" if operator == ":" else operator, number)]
+    if qualifier.kind == CHOICE and qualifier.choices == YES_NO:
+        return [Condition(qualifier.field, "!=" if operator == "!=" else "=", term.value.lower())]
+    if "," in term.value and operator in (":", "="):
+        return [Condition(qualifier.field, "in", tuple(part for part in term.value.split(",") if part))]
+    exact = "~" if qualifier.part else "="
+    return [Condition(qualifier.field, exact if operator == ":" else operator, term.value)]
+
+
+def quoted(value: str) -> str:
+    """A value as it must be typed: in quotes if it holds a blank; a quote inside can't be typed, so what follows it is left to the part before."""
+    return f'"{value}"' if re.search(r"\s", value) else value
+
+
+def named(qualifiers: Iterable[Qualifier]) -> dict[str, Qualifier]:
+    return {qualifier.name: qualifier for qualifier in qualifiers}
+
+
+YES_NO = ("yes", "no")
+_COMMON: Sequence[Qualifier] = (
+    Qualifier("name", TEXT, "name", "A part of the name; plain words mean the same", "name:mail", part=True),
+    Qualifier("vhost", TEXT, "vhost", "The virtual host", "vhost:/shop"),
+    Qualifier("policy", TEXT, "policy", "The policy that applies", "policy:limits"),
+)
+_QUEUE_ONLY: Sequence[Qualifier] = (
+    Qualifier("type", TEXT, "type", "How the queue is built", "type:quorum", ("classic", "quorum", "stream")),
+    Qualifier("state", TEXT, "state", "What the broker says of it", "state:running", ("running", "idle", "flow", "down")),
+    Qualifier("node", TEXT, "node", "The node that leads it, or a part of its name", "node:rabbit@a", part=True),
+    Qualifier("worker", TEXT, "", "A worker node that consumes it, or none", "worker:none", ("none",)),
+    Qualifier("is", CHOICE, "", "growing: more comes in than goes out", "is:growing", ("growing",)),
+    Qualifier("durable", CHOICE, "durable", "Whether it outlives the broker", "durable:yes", YES_NO),
+    Qualifier("exclusive", CHOICE, "exclusive", "Whether it belongs to one connection", "exclusive:no", YES_NO),
+    Qualifier("depth", NUMBER, "depth", "Ready and unacknowledged together", "depth>1000"),
+    Qualifier("ready", NUMBER, "ready", "Messages that wait", "ready>100"),
+    Qualifier("unacked", NUMBER, "unacknowledged", "Messages that consumers hold", "unacked>0"),
+    Qualifier("consumers", NUMBER, "consumers", "How many consumers are attached", "consumers=0"),
+    Qualifier("in", NUMBER, "publish_per_second", "Messages a second that come in", "in>10"),
+    Qualifier("out", NUMBER, "deliver_per_second", "Messages a second that go out", "out<1"),
+    Qualifier("ack", NUMBER, "ack_per_second", "Messages a second that are acknowledged", "ack=0"),
+)
+QUEUES = named((*_COMMON, *_QUEUE_ONLY))
+EXCHANGES = named(
+    (
+        *_COMMON,
+        Qualifier("type", TEXT, "type", "How it routes", "type:topic", ("direct", "fanout", "topic", "headers")),
+        Qualifier("durable", CHOICE, "durable", "Whether it outlives the broker", "durable:yes", YES_NO),
+        Qualifier("internal", CHOICE, "internal", "Whether only other exchanges may publish to it", "internal:yes", YES_NO),
+        Qualifier("in", NUMBER, "publish_in_per_second", "Messages a second that come in", "in>10"),
+        Qualifier("out", NUMBER, "publish_out_per_second", "Messages a second that go out to queues and exchanges", "out=0"),
+    )
+)
+
+
+def fulfils(item: object, term: Term) -> bool:
+    """Whether a row fulfils a term, as `condition_of` would have it; a term with a problem hides nothing, an unknown number fulfils nothing."""
+    if term.problem:
+        return True
+    if term.qualifier is None:
+        return term.value.casefold() in str(getattr(item, "name", "")).casefold()
+    qualifier, operator = term.qualifier, term.operator
+    actual = getattr(item, qualifier.field)
+    if actual is None:
+        return False
+    if qualifier.kind == NUMBER:
+        return _COMPARISONS[operator](actual, _number(term.value) or 0.0)
+    if qualifier.choices == YES_NO:
+        return (actual is (term.value.lower() == "yes")) != (operator == "!=")
+    if operator == "~" or (qualifier.part and operator == ":"):
+        return term.value.casefold() in str(actual).casefold()
+    return (str(actual) in term.value.split(",")) != (operator == "!=")

@@ -1,0 +1,141 @@
+"""What every page's frame shows: where one can go, the brokers and virtual hosts to switch between, the badge, the person.
+
+Nothing is asked of the database until the frame is drawn, so that fragments and error pages don't pay for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+
+from brokers import queries
+from brokers.models import Broker
+from dashboard.layout import formatting, levels
+from dashboard.people.access import scope_of
+
+THEMES = ("auto", "light", "dark")
+THEME_COOKIE = "hareline_theme"
+PAGES = (
+    ("Overview", "overview", "layout-dashboard", ("overview",)),
+    ("Queues", "queues", "stack-2", ("queues", "queue", "peek")),
+    ("Exchanges", "exchanges", "arrows-split", ("exchanges", "exchange")),
+    ("Workers", "workers", "cpu", ("workers", "worker")),
+    ("Tasks", "tasks", "checklist", ("tasks", "task")),
+    ("Why", "routing", "route", ("routing",)),
+    ("Send", "send", "send", ("send", "send_now")),
+)
+
+
+class Link(msgspec.Struct, frozen=True):
+    """A way to go: `current` is where we are."""
+
+    name: str
+    address: str
+    icon: str = ""
+    current: bool = False
+
+
+class Badge(msgspec.Struct, frozen=True):
+    """The live badge before a script takes it over: without one the page is a picture of the moment it was loaded."""
+
+    state: str
+    word: str
+    age: str
+
+
+class Shell:
+    """The frame of one page for one request."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self.request = request
+        self.scope = scope_of(getattr(request, "user", None))
+        self.now: datetime = timezone.now()
+
+    @property
+    def theme(self) -> str:
+        return theme_of(self.request)
+
+    @cached_property
+    def brokers(self) -> Sequence[Broker]:
+        return list(queries.brokers(self.scope))
+
+    @cached_property
+    def broker(self) -> Broker | None:
+        """The broker that the address names, or the only one; None: all of several."""
+        named = [broker for broker in self.brokers if broker.name == self.request.GET.get("broker")]
+        return named[0] if named else self.brokers[0] if len(self.brokers) == 1 else None
+
+    @property
+    def vhost(self) -> str | None:
+        """The virtual host that the address names; None: all."""
+        return self.request.GET.get("vhost") or None
+
+    def vhosts_of(self, broker: Broker | None) -> list[str]:
+        return [] if broker is None else [vhost.name for vhost in queries.virtual_hosts(self.scope, broker.pk)]
+
+    def level_of(self, broker: Broker | None) -> levels.Level | None:
+        """The broker's level; of all brokers the worst. None without any broker."""
+        return levels.broker_level(broker, self.now) if broker else levels.worst(levels.broker_level(each, self.now) for each in self.brokers)
+
+    @property
+    def query(self) -> str:
+        """What keeps the chosen broker and virtual host in a link to another page: "?broker=prod&vhost=%2F" or ""."""
+        return _query(self.request.GET.get("broker"), self.vhost)
+
+    @property
+    def pages(self) -> list[Link]:
+        here = self.request.resolver_match.url_name if self.request.resolver_match else ""
+        return [Link(name, reverse(route) + self.query, icon, here in routes) for name, route, icon, routes in PAGES]
+
+    @property
+    def list_address(self) -> str:
+        """The list that a switch of broker or virtual host leads to: this page, or the one above the object it shows."""
+        here = self.request.resolver_match.url_name if self.request.resolver_match else ""
+        return next((reverse(route) for _, route, _, routes in PAGES if here in routes), reverse("overview"))
+
+    @property
+    def topics(self) -> list[str]:
+        """What the frame itself listens to, for the age on the badge."""
+        return [f"broker/{broker.pk}" for broker in ([self.broker] if self.broker else self.brokers)]
+
+    @property
+    def badge(self) -> Badge:
+        broker = self.broker or min(self.brokers, key=lambda each: each.polled_at or datetime.min.replace(tzinfo=self.now.tzinfo), default=None)
+        if broker is None or broker.polled_at is None:
+            return Badge("stale", "No data", "")
+        old = levels.is_stale(broker, self.now)
+        return Badge("stale", "Stale", formatting.age(broker.polled_at, self.now)) if old else Badge("paused", "As of", formatting.clock(broker.polled_at))
+
+    @property
+    def clock(self) -> str:
+        return formatting.date_and_clock(self.now)
+
+    @property
+    def initials(self) -> str:
+        name = self.request.user.get_username()
+        parts = [part for part in name.replace(".", " ").replace("_", " ").replace("-", " ").split() if part]
+        return "".join(part[0] for part in parts[:2]).upper() if len(parts) > 1 else name[:2].upper()
+
+
+def theme_of(request: HttpRequest) -> str:
+    """light, dark or auto, as the person chose on this browser."""
+    chosen = request.COOKIES.get(THEME_COOKIE, "")
+    return chosen if chosen in THEMES else "auto"
+
+
+def _query(broker: str | None, vhost: str | None) -> str:
+    chosen = {name: value for name, value in (("broker", broker), ("vhost", vhost)) if value}
+    return f"?{urlencode(chosen)}" if chosen else ""
+
+
+def context(request: HttpRequest) -> dict[str, Any]:
+    """The frame's part of each template's context."""
+    return {"shell": Shell(request)}

@@ -1,0 +1,84 @@
+"""`GET history`: the course of one number of a queue, an exchange, a worker, or the whole broker."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from datetime import timedelta
+
+from django.http import HttpRequest
+from django.utils import timezone
+from ninja import Query, Router, Schema
+from pydantic import Field
+
+from brokers import queries
+from brokers.models import Exchange, Queue
+from brokers.scope import Scope
+from dashboard.api.errors import ERRORS, invalid, not_found
+from dashboard.api.parameters import Moment, Name, broker_named, scope
+from workers import queries as worker_queries
+from workers.models import Worker
+
+router = Router(tags=["history"])
+
+USUAL_RANGE = timedelta(hours=1)
+USUAL_POINTS = 720
+SHORTEST_STEP = 0.1
+
+
+class History(Schema):
+    times: list[Moment]
+    values: list[float | None] = Field(description="Null where nothing was recorded")
+    resolution_seconds: float
+
+
+class HistoryAsked(Schema):
+    broker: Name
+    vhost: Name | None = None
+    queue: Name | None = None
+    exchange: Name | None = None
+    worker: Name | None = None
+    metric: str = Field(max_length=50, description="depth, ready, publish_per_second, active, …")
+    start: Moment | None = Field(None, alias="from", description="An hour before `to` if not given")
+    end: Moment | None = Field(None, alias="to", description="Now if not given")
+    step: float | None = Field(None, ge=SHORTEST_STEP, le=86_400, description="Seconds; if not given, 5 or what makes 720 points")
+
+
+@router.get("/history", response={200: History, **ERRORS}, operation_id="history", by_alias=True)
+def history(request: HttpRequest, asked: Query[HistoryAsked]) -> History:
+    """The numbers every `step` seconds. Without queue, exchange and worker: of the whole broker."""
+    broker = broker_named(request, asked.broker)
+    kind, object_id = _object(request, asked)
+    end = asked.end or timezone.now()
+    try:
+        start = asked.start or end - USUAL_RANGE
+        step = asked.step or max(5.0, math.ceil((end - start).total_seconds() / USUAL_POINTS))
+        found = queries.history(scope(request), broker.pk, kind, object_id, [asked.metric], start, end, step)
+    except KeyError as error:
+        raise invalid("metric", f"There is no metric {asked.metric} of {kind}.") from error
+    except OverflowError as error:
+        raise invalid("from", "That is further away than times go.") from error
+    except ValueError as error:
+        raise invalid("metric" if "metric" in str(error) else "step", error) from error
+    return History(times=found.times, values=found.values[asked.metric], resolution_seconds=found.resolution_seconds)
+
+
+def _object(request: HttpRequest, asked: HistoryAsked) -> tuple[str, int | None]:
+    """Kind and primary key of what is asked about; None for the broker itself."""
+    named = [name for name in ("queue", "exchange", "worker") if getattr(asked, name) is not None]
+    if not named:
+        return "broker", None
+    if len(named) > 1:
+        raise invalid(named[1], f"Ask for {' or '.join(named)}, not for both.")
+    if asked.vhost is None:
+        raise invalid("vhost", f"The virtual host of the {named[0]} is needed.")
+    name = getattr(asked, named[0])
+    finders: dict[str, Callable[[Scope, str, str, str], Queue | Exchange | Worker | None]] = {
+        "queue": queries.queue,
+        "exchange": queries.exchange,
+        "worker": worker_queries.worker,
+    }
+    found = finders[named[0]](scope(request), asked.broker, asked.vhost, name)
+    if found is None:
+        raise not_found(f"Broker {asked.broker} has no {named[0]} {name} in virtual host {asked.vhost}.", named[0])
+    return f"{named[0]}s", found.pk

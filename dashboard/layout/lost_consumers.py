@@ -1,0 +1,34 @@
+"""Which queues a worker says it consumes although the broker shows no consumer of it there: alive, but idle for that queue.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from dashboard.layout.consumer_workers import CONTROL_SUFFIX, Consuming
+from workers.models import Worker
+
+
+def lost_queues(worker: Worker, consuming: Mapping[tuple[str, str], Sequence[Consuming]]) -> dict[str, str]:
+    """{queue: why} of the queues that a living worker has lost; {} while that can't be known.
+
+    It can be known once the broker lists the worker's control queue, which Celery begins to consume after the task queues
+    (celery/worker/consumer/consumer.py, order of the blueprint), and if every other consumer of the queue certainly is somebody else.
+    """
+    if worker.state != Worker.ONLINE or not consuming.get((worker.vhost, worker.hostname + CONTROL_SUFFIX)):
+        return {}
+    lost = {}
+    for queue in worker.queues or []:
+        name = str(queue.get("name", ""))
+        others = consuming.get((worker.vhost, name), ())
+        if all(other.exact and other.hostname not in (None, worker.hostname) for other in others):
+            lost[name] = f"{worker.hostname} says it consumes {name}; the broker shows {_who(others)}"
+    return lost
+
+
+def _who(others: Sequence[Consuming]) -> str:
+    if not others:
+        return "no consumer of it"
+    return f"only {', '.join(sorted({str(other.hostname) for other in others}))}"

@@ -1,0 +1,80 @@
+"""The charts of one queue and of one exchange, with the range that the address asks for."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+from brokers import queries
+from brokers.models import Exchange, Queue
+from brokers.scope import Scope
+from dashboard.layout.charts import RANGES, Chart, Line, Mark, Range, chart
+
+DEPTH = (Line("depth", ("ready", "unacknowledged"), "level", "", True),)
+QUEUE_RATES = (
+    Line("in", ("publish_per_second",), "s1"),
+    Line("out", ("deliver_per_second",), "s2"),
+    Line("ack", ("ack_per_second",), "s3", "4 3"),
+    Line("redelivered", ("redeliver_per_second",), "s4", "2 2"),
+)
+EXCHANGE_RATES = (Line("in", ("publish_in_per_second",), "s1", "", True), Line("out", ("publish_out_per_second",), "s2"))
+
+
+def queue_charts(scope: Scope, queue: Queue, shown: Range, now: datetime) -> list[Chart]:
+    """Depth and rates. A rate that was never anything but 0 or unknown (redelivered, mostly) is left out."""
+    metrics = ["ready", "unacknowledged", *(line.metrics[0] for line in QUEUE_RATES)]
+    end = queue.gone_at or now
+    history = queries.history(scope, queue.broker_id, "queues", queue.pk, metrics, end - timedelta(seconds=shown.seconds), end, shown.step_seconds)
+    common: dict[str, Any] = {
+        "history": history,
+        "source": _source("queue", queue.broker.name, queue.vhost, queue.name),
+        "row": f"queue-{queue.pk}",
+        "broker_id": queue.broker_id,
+        "range": shown,
+        "now": end,
+    }
+    left_at = queue.nobody_consumes_since
+    seen_leaving = left_at is not None and left_at > queue.first_seen_at  # else nobody consumed it when we first looked
+    marks = [Mark(left_at, "last consumer left", "critical")] if left_at and seen_leaving else []
+    rates = [line for line in QUEUE_RATES if line.label != "redelivered" or any(history.values[line.metrics[0]])]
+    return [
+        chart("depth", "Depth", "messages", lines=DEPTH, marks=marks, decimals=0, **common),
+        chart("rates", "Rates", "messages per second", lines=rates, marks=marks, **common),
+    ]
+
+
+def exchange_charts(scope: Scope, exchange: Exchange, shown: Range, now: datetime) -> list[Chart]:
+    metrics = [line.metrics[0] for line in EXCHANGE_RATES]
+    end = exchange.gone_at or now
+    start = end - timedelta(seconds=shown.seconds)
+    history = queries.history(scope, exchange.broker_id, "exchanges", exchange.pk, metrics, start, end, shown.step_seconds)
+    source = _source("exchange", exchange.broker.name, exchange.vhost, exchange.name)
+    row = f"exchange-{exchange.pk}"
+    rates = chart(
+        "rates",
+        "Rates",
+        "messages per second",
+        lines=EXCHANGE_RATES,
+        history=history,
+        source=source,
+        row=row,
+        broker_id=exchange.broker_id,
+        range=shown,
+        now=end,
+    )
+    return [rates]
+
+
+def range_links(request: HttpRequest, shown: Range) -> list[dict[str, Any]]:
+    """The buttons 15 min, 1 h, 6 h, 24 h as links that keep the rest of the address."""
+    kept = {name: value for name, value in request.GET.items() if name not in ("range", "part")}
+    return [{"words": each.words, "url": f"?{urlencode({**kept, 'range': each.key})}", "current": each == shown} for each in RANGES]
+
+
+def _source(kind: str, broker: str, vhost: str, name: str) -> str:
+    """The history call of the API; the script adds metric, from, to and step."""
+    return f"{reverse('overview')}api/v1/history?{urlencode({'broker': broker, 'vhost': vhost, kind: name})}"

@@ -1,0 +1,26 @@
+"""The theme of this browser: a cookie, so that the server can draw the page in it from the start."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseRedirect
+from django.shortcuts import resolve_url
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_POST
+
+from dashboard.layout.frame import THEME_COOKIE, THEMES
+
+A_YEAR_SECONDS = 365 * 86400
+
+
+@require_POST
+def choose(request: HttpRequest) -> HttpResponse:
+    """Back to the page with the chosen theme."""
+    theme = request.POST.get("theme", "")
+    if theme not in THEMES:
+        return HttpResponseBadRequest(f"theme: expected one of {', '.join(THEMES)}", content_type="text/plain")
+    back = request.POST.get("next", "")
+    here = url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}, require_https=request.is_secure())
+    answer = HttpResponseRedirect(back if here else resolve_url("overview"))
+    answer.set_cookie(THEME_COOKIE, theme, max_age=A_YEAR_SECONDS, httponly=True, secure=settings.SESSION_COOKIE_SECURE, samesite="Lax")
+    return answer

@@ -1,0 +1,1 @@
+"""Hareline itself: health, readiness and metrics."""

@@ -1,0 +1,116 @@
+"""Our numbers for Prometheus, built for each request from what is stored; nothing is counted twice, nothing kept."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from brokers import queries
+from brokers.models import Broker
+from brokers.polling import leases
+from brokers.scope import Scope
+from dashboard.live.process import LiveProcess
+from workers import queries as worker_queries
+from workers.models import Worker
+
+MOST_QUEUES = 500
+"""The deepest queues have a series each; how many were left out is told."""
+
+_OF_BROKERS = (
+    ("ready", "messages that wait"),
+    ("unacknowledged", "messages that consumers hold"),
+    ("publish_per_second", "messages that come in"),
+    ("deliver_per_second", "messages that go out"),
+    ("ack_per_second", "messages acknowledged"),
+    ("unroutable_per_second", "messages that reached no queue"),
+)
+
+
+def exposition(scope: Scope, now: datetime) -> bytes:
+    """The text of a scrape. What is unknown has no sample."""
+    registry = CollectorRegistry(auto_describe=False)
+    ProcessCollector(namespace="hareline_web", registry=registry)
+    registry.register(_Stored(scope, now))
+    return generate_latest(registry)
+
+
+class _Stored(Collector):
+    def __init__(self, scope: Scope, now: datetime) -> None:
+        self.scope, self.now = scope, now
+
+    def collect(self) -> Iterator[Metric]:
+        brokers = queries.brokers(self.scope)
+        yield from self._brokers(brokers)
+        yield from self._queues()
+        yield from self._workers()
+        yield from self._ourselves()
+
+    def _brokers(self, brokers: Sequence[Broker]) -> Iterator[Metric]:
+        up = GaugeMetricFamily("hareline_broker_up", "1 while the broker answers", labels=["broker"])
+        age = GaugeMetricFamily("hareline_broker_data_age_seconds", "since the last answer that was stored", labels=["broker"])
+        took = GaugeMetricFamily("hareline_broker_poll_duration_seconds", "how long the last poll took", labels=["broker"])
+        objects = GaugeMetricFamily("hareline_broker_objects", "objects of the broker by kind", labels=["broker", "kind"])
+        numbers = {field: GaugeMetricFamily(f"hareline_broker_{field}", words, labels=["broker"]) for field, words in _OF_BROKERS}
+        for broker in brokers:
+            up.add_metric([broker.name], float(broker.state == Broker.UP))
+            if broker.polled_at is not None:
+                age.add_metric([broker.name], (self.now - broker.polled_at).total_seconds())
+            if broker.poll_ms is not None:
+                took.add_metric([broker.name], broker.poll_ms / 1000)
+            for kind, count in broker.object_totals.items():
+                objects.add_metric([broker.name, kind], count)
+            for field, family in numbers.items():
+                value = getattr(broker, field)
+                if value is not None:
+                    family.add_metric([broker.name], value)
+        yield from (up, age, took, objects, *numbers.values())
+
+    def _queues(self) -> Iterator[Metric]:
+        labels = ["broker", "vhost", "queue"]
+        families = {
+            field: GaugeMetricFamily(f"hareline_queue_{field}", f"{field} of the {MOST_QUEUES} deepest queues", labels=labels)
+            for field in ("ready", "unacknowledged", "consumers")
+        }
+        page = queries.queues(self.scope, sort="-depth", page_size=MOST_QUEUES)
+        for queue in page.items:
+            for field, family in families.items():
+                value = getattr(queue, field)
+                if value is not None:
+                    family.add_metric([queue.broker.name, queue.vhost, queue.name], value)
+        yield from families.values()
+        yield GaugeMetricFamily("hareline_queues_left_out", "queues without a series of their own", value=max(0, page.total - MOST_QUEUES))
+
+    def _workers(self) -> Iterator[Metric]:
+        workers = worker_queries.workers(self.scope, page_size=queries.LARGEST_PAGE).items
+        counted = GaugeMetricFamily("hareline_workers", "Celery worker nodes by state", labels=["broker", "vhost", "state"])
+        for key, count in Counter((worker.broker.name, worker.vhost, worker.state) for worker in workers).items():
+            counted.add_metric(list(key), count)
+        slots = GaugeMetricFamily("hareline_worker_slots", "tasks that the worker can run at a time", labels=["broker", "vhost", "worker"])
+        active = GaugeMetricFamily("hareline_worker_active", "tasks that run", labels=["broker", "vhost", "worker"])
+        for worker in workers:
+            place = [worker.broker.name, worker.vhost, worker.hostname]
+            if worker.state == Worker.ONLINE and worker.concurrency is not None:
+                slots.add_metric(place, worker.concurrency)
+            if worker.state == Worker.ONLINE and worker.active is not None:
+                active.add_metric(place, worker.active)
+        yield from (counted, slots, active)
+
+    def _ourselves(self) -> Iterator[Metric]:
+        received = CounterMetricFamily("hareline_celery_events", "Celery events received", labels=["broker", "vhost"])
+        lost = CounterMetricFamily("hareline_celery_events_lost", "Celery events known to be lost", labels=["broker", "vhost"])
+        for source in worker_queries.event_sources(self.scope):
+            received.add_metric([source.broker.name, source.vhost], source.events)
+            lost.add_metric([source.broker.name, source.vhost], source.lost_events)
+        beats = GaugeMetricFamily("hareline_heartbeat_age_seconds", "since a process last said that it lives", labels=["process"])
+        latest = {beat.kind: beat.at for beat in reversed(leases.heartbeats())}
+        for kind, at in latest.items():
+            beats.add_metric([kind], (self.now - at).total_seconds())
+        sockets, topics = LiveProcess.counts()
+        yield from (received, lost, beats)
+        yield GaugeMetricFamily("hareline_live_sockets", "pages that are connected to this web process", value=sockets)
+        yield GaugeMetricFamily("hareline_live_topics", "topics that these pages follow", value=topics)

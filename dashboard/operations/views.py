@@ -1,0 +1,35 @@
+"""For machines: does the process live, can it work, and how is it. `/healthz` itself is answered by the middleware, before everything else."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from dashboard.operations import metrics as numbers
+from dashboard.operations import readiness
+from dashboard.people.access import scope_of
+
+
+@require_safe
+def healthz(request: HttpRequest) -> HttpResponse:
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+@never_cache
+@require_safe
+def readyz(request: HttpRequest) -> JsonResponse:
+    """200, or 503 with a reason for each part that is not ready. Needs no login."""
+    parts = readiness.parts(timezone.now())
+    ready = not any(parts.values())
+    told = {name: {"ready": not reason, "reason": reason or None} for name, reason in parts.items()}
+    return JsonResponse({"ready": ready, "parts": told}, status=200 if ready else 503)
+
+
+@never_cache
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Prometheus' text; the token is checked by the middleware."""
+    return HttpResponse(numbers.exposition(scope_of(request.user), timezone.now()), content_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,117 @@
+"""`GET brokers` and `GET nodes`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils import timezone
+from ninja import Query, Router, Schema
+
+from brokers import queries
+from brokers.models import Broker, Node
+from dashboard.api.errors import ERRORS
+from dashboard.api.parameters import Moment, Name, Paged, check_broker, one_page, scope
+from dashboard.layout import levels
+
+router = Router(tags=["brokers"])
+
+
+class BrokerItem(Schema):
+    id: int
+    broker: str
+    name: str
+    state: str
+    reason: str | None
+    since: Moment | None
+    version: str | None
+    cluster_name: str | None
+    polled_at: Moment | None
+    poll_ms: float | None
+    poll_seconds: float | None
+    depth_source: str | None
+    depth_source_reason: str | None
+    alarms: list[dict[str, Any]]
+    limits_to_sight: list[dict[str, Any]]
+    ready: int | None
+    unacknowledged: int | None
+    publish_per_second: float | None
+    deliver_per_second: float | None
+    ack_per_second: float | None
+    unroutable_per_second: float | None
+    object_totals: dict[str, int]
+
+
+class Brokers(Schema):
+    total: int
+    items: list[BrokerItem]
+
+
+class NodeItem(Schema):
+    id: int
+    broker: str
+    name: str
+    running: bool
+    memory_used_bytes: int | None
+    memory_limit_bytes: int | None
+    memory_alarm: bool | None
+    disk_free_bytes: int | None
+    disk_free_limit_bytes: int | None
+    disk_alarm: bool | None
+    file_descriptors_used: int | None
+    file_descriptors_total: int | None
+    sockets_used: int | None
+    sockets_total: int | None
+    processes_used: int | None
+    processes_total: int | None
+    run_queue: int | None
+    uptime_ms: int | None
+    partitions: list[str]
+    at: Moment
+
+
+class Nodes(Schema):
+    total: int
+    items: list[NodeItem]
+
+
+class OfOneBroker(Paged):
+    broker: Name | None = None
+
+
+@router.get("/brokers", response={200: Brokers, **ERRORS}, operation_id="brokers")
+def brokers(request: HttpRequest, asked: Query[Paged]) -> dict[str, Any]:
+    """The brokers that HARELINE_BROKERS names, how each is, and its totals."""
+    found = queries.brokers(scope(request))
+    return {"total": len(found), "items": [_broker(broker) for broker in one_page(found, asked)]}
+
+
+@router.get("/nodes", response={200: Nodes, **ERRORS}, operation_id="nodes")
+def nodes(request: HttpRequest, asked: Query[OfOneBroker]) -> dict[str, Any]:
+    """The nodes of the brokers' clusters."""
+    check_broker(request, asked.broker)
+    found = queries.nodes(scope(request), asked.broker)
+    return {"total": len(found), "items": [_node(node) for node in one_page(found, asked)]}
+
+
+def _broker(broker: Broker) -> BrokerItem:
+    """A broker whose polls have stopped is unknown, whatever the last one said."""
+    hidden = levels.out_of_sight(broker, timezone.now())
+    silent = broker.state == Broker.UP and bool(hidden)
+    return BrokerItem(
+        broker=broker.name,
+        state=Broker.UNKNOWN if silent else broker.state,
+        reason=hidden if silent else broker.reason or None,
+        version=broker.version or None,
+        cluster_name=broker.cluster_name or None,
+        depth_source=broker.depth_source or None,
+        depth_source_reason=broker.depth_source_reason or None,
+        **{name: getattr(broker, name) for name in BrokerItem.model_fields if name not in _WORDED},
+    )
+
+
+_WORDED = {"broker", "state", "reason", "version", "cluster_name", "depth_source", "depth_source_reason"}
+
+
+def _node(node: Node) -> NodeItem:
+    return NodeItem(broker=node.broker.name, **{name: getattr(node, name) for name in NodeItem.model_fields if name != "broker"})

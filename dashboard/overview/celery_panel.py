@@ -1,0 +1,143 @@
+"""The overview's part about Celery: worker nodes, their slots, tasks a second, and where events can't be received."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+import msgspec
+
+from brokers import queries
+from brokers.models import Broker, Queue
+from brokers.scope import Scope
+from dashboard.layout import formatting, levels
+from dashboard.live.rows import LiveRow
+from dashboard.workers.row import worker_row
+from workers import queries as worker_queries
+from workers.models import EventSource, Worker
+
+MOST_WORKERS = 500
+SHOWN_WORKERS = 6
+SPARK_POINTS = 48
+LAST_HOUR = timedelta(hours=1)
+FAILURE = "FAILURE"
+
+
+class Figure(msgspec.Struct, frozen=True):
+    """A figure of the strip: `value` "" where it is unknown, then `note` says why."""
+
+    value: str
+    unit: str = ""
+    note: str = ""
+    spark: tuple[float | None, ...] = ()
+
+
+class Work:
+    """What is known of Celery at one broker, in one virtual host or (None) in all."""
+
+    def __init__(self, scope: Scope, broker: Broker, vhost: str | None, now: datetime) -> None:
+        self.scope, self.broker, self.vhost, self.now = scope, broker, vhost, now
+
+    @cached_property
+    def sources(self) -> list[EventSource]:
+        found = worker_queries.event_sources(self.scope, self.broker.pk)
+        return [source for source in found if self.vhost in (None, source.vhost)]
+
+    @cached_property
+    def workers(self) -> list[Worker]:
+        return worker_queries.workers(self.scope, broker=self.broker.pk, vhost=self.vhost, page_size=MOST_WORKERS).items
+
+    @cached_property
+    def online(self) -> list[Worker]:
+        return [worker for worker in self.workers if worker.state == Worker.ONLINE]
+
+    @cached_property
+    def rows(self) -> list[LiveRow]:
+        """The worker nodes shown, those in trouble first, then by name."""
+        order = {word: place for place, word in enumerate(levels.WORST_FIRST)}
+        chosen = sorted(self.workers, key=lambda worker: (order[levels.worker_level(worker, self.now).word], worker.hostname))[:SHOWN_WORKERS]
+        return [worker_row(worker, self.now) for worker in chosen]
+
+    @property
+    def vhosts(self) -> list[str]:
+        """The virtual hosts where Celery is: those with an event source or a worker node."""
+        return sorted({source.vhost for source in self.sources} | {worker.vhost for worker in self.workers})
+
+    @property
+    def slots(self) -> Figure:
+        """Slots in use of all slots of the worker nodes that are online and tell them."""
+        telling = [worker for worker in self.online if worker.active is not None and worker.concurrency is not None]
+        if not telling:
+            return Figure("", note=self._nobody_tells)
+        silent = len(self.online) - len(telling)
+        used, slots = sum(worker.active or 0 for worker in telling), sum(worker.concurrency or 0 for worker in telling)
+        note = f"{formatting.count(silent, 'node')} {'does' if silent == 1 else 'do'} not tell" if silent else formatting.count(len(telling), "worker node")
+        return Figure(formatting.number(used), f"of {formatting.number(slots)}", note, self._spark("active"))
+
+    @property
+    def failed(self) -> Figure:
+        """Tasks first seen in the last hour that failed, with the rates of now below; unknown where no events tell it."""
+        listening = [source for source in self.sources if source.state == EventSource.RECEIVING]
+        if not listening or len(listening) < len(self.sources):
+            return Figure("", note=self._nobody_tells if not self.sources or not self.online else "unknown: no events are received")
+        counts = worker_queries.state_counts(self.scope, self.now - LAST_HOUR, self.broker.pk, self.vhost)
+        failed = counts[FAILURE]
+        silent = sum(bool(worker.events_off) for worker in self.online)
+        notes = [f"{formatting.count(silent, 'node')} {'does' if silent == 1 else 'do'} not tell" if silent else "", self._rates, self._since(listening)]
+        words = f"{worker_queries.COUNTED:,}+" if failed >= worker_queries.COUNTED else formatting.number(failed)
+        return Figure(words, "", ", ".join(note for note in notes if note), self._spark("failed_per_second"))
+
+    @property
+    def _rates(self) -> str:
+        """What worker nodes tell of right now, "" if none does."""
+        telling = [worker for worker in self.online if worker.succeeded_per_second is not None]
+        succeeded = sum(worker.succeeded_per_second or 0 for worker in telling)
+        failed = sum(worker.failed_per_second or 0 for worker in telling)
+        return f"{formatting.rate(succeeded)} /s succeed, {formatting.rate(failed)} /s fail" if telling else ""
+
+    def _since(self, listening: Sequence[EventSource]) -> str:
+        """ "since 14:27:51" where nobody listened for the whole hour."""
+        begun = max((source.since for source in listening if source.since), default=None)
+        return f"since {formatting.clock(begun)}" if begun and begun > self.now - LAST_HOUR else ""
+
+    @property
+    def _nobody_tells(self) -> str:
+        if self.online:
+            return "unknown: worker nodes have not told yet"
+        if self.workers:
+            return "unknown: no worker node is online"
+        refused = [source for source in self.sources if source.state != EventSource.RECEIVING]
+        return "unknown: no events are received" if refused else "no worker node was seen"
+
+    def _spark(self, metric: str) -> tuple[float | None, ...]:
+        ids = [worker.pk for worker in self.workers]
+        found = queries.sparklines(self.scope, self.broker.pk, "workers", ids, metric, self.now - LAST_HOUR, self.now, SPARK_POINTS)
+        columns = list(found.values())
+        return tuple(_total([column[index] for column in columns]) for index in range(SPARK_POINTS)) if columns else ()
+
+    def consumers_of(self, queue: Queue) -> list[str]:
+        """The worker nodes online that say they consume the queue."""
+        return [
+            worker.hostname
+            for worker in self.online
+            if worker.vhost == queue.vhost and any(consumed.get("name") == queue.name for consumed in worker.queues or [])
+        ]
+
+    @property
+    def limits(self) -> list[dict[str, Any]]:
+        """Where Celery can't be watched: what, why, and the command that would permit it."""
+        found = []
+        for source in self.sources:
+            if source.state == EventSource.REFUSED:
+                found.append({"vhost": source.vhost, "what": "Celery's events", "why": source.reason, "grant": source.grant})
+            if source.inspect_state == EventSource.REFUSED:
+                found.append({"vhost": source.vhost, "what": "pools and slots of worker nodes", "why": source.inspect_reason, "grant": source.inspect_grant})
+        return found
+
+
+def _total(values: Sequence[float | None]) -> float | None:
+    """The sum of what is known; None where nothing is."""
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None

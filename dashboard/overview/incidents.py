@@ -1,0 +1,271 @@
+"""What needs somebody, told in this order: what, since when, what it means, why with evidence, what to do.
+
+Pure. Levels are decided in `dashboard.layout.levels`; here they become the panels of the overview, the worst first. Nothing is guessed: where the
+cause can't be known, the evidence is given without one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+
+from brokers.models import Broker, Node, Queue
+from dashboard.layout import formatting, levels
+from dashboard.layout.levels import Level
+from workers.models import EventSource, Worker
+
+EVENTS_ARE_FRESH = timedelta(seconds=15)
+POLLER_IS_ALIVE = timedelta(seconds=30)
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Something to look at: `kind` and `pk` name its page; `kind` "queue", "worker" or "overview"."""
+
+    text: str
+    kind: str
+    pk: int | None = None
+
+
+class Fact(msgspec.Struct, frozen=True):
+    name: str
+    value: str
+
+
+class Incident(msgspec.Struct, frozen=True):
+    """One thing that needs somebody. Texts are whole sentences; `command` is what to type, "" if nothing."""
+
+    key: str
+    level: Level
+    title: str
+    since: datetime | None
+    lead: str
+    meaning_title: str
+    meaning: str
+    why: str
+    todo: str
+    evidence: str = ""
+    command: str = ""
+    place: Place | None = None
+    facts: tuple[Fact, ...] = ()
+    where: str = ""  # broker and virtual host, for a page about several
+
+
+def of_broker(broker: Broker, sources: Sequence[EventSource], poller_at: datetime | None, now: datetime) -> Incident | None:
+    """The incident of a broker that can't be seen, or that blocks publishers; None if it answers and none is known."""
+    level = levels.broker_level(broker, now)
+    if level.word == "critical":
+        return _blocked(broker, level, now)
+    if level.word != "unknown":
+        return None
+    known = "It has never answered, so there are no numbers."
+    if broker.polled_at:
+        known = f"All numbers below are from {formatting.moment_text(broker.polled_at, now)}."
+    if broker.state in (Broker.UNREACHABLE, Broker.REFUSED):
+        how = "can't be reached" if broker.state == Broker.UNREACHABLE else "refuses us"
+        title = f"{broker.name} {how}; its queues are unknown"
+        return _unseen(broker, level, title, broker.since, f"{_reason(broker.reason)} {known}", _why_unseen(broker), sources, now)
+    no_poller = poller_at is None or now - poller_at > POLLER_IS_ALIVE
+    why = "No poller of Hareline runs." if no_poller else "The poller runs, but no answer of this broker was stored."
+    title = f"{broker.name} is not being polled; its queues are unknown"
+    return _unseen(broker, level, title, broker.polled_at, known, (why, "Look at Hareline's log.", ""), sources, now)
+
+
+def _reason(reason: str) -> str:
+    """A reason as a sentence."""
+    text = reason.strip().rstrip(".")
+    return f"{text[:1].upper()}{text[1:]}." if text else ""
+
+
+def _why_unseen(broker: Broker) -> tuple[str, str, str]:
+    """Why, what to do, and what to type."""
+    every = formatting.duration(broker.poll_seconds or levels.DEFAULT_POLL_SECONDS)
+    again = f"Hareline tries every {every} and catches up by itself."
+    if broker.state == Broker.REFUSED:
+        return (
+            "The management API answers, but not to our user: the password is another one, or the user lacks the tag monitoring.",
+            f"Check the entry {broker.name} in HARELINE_BROKERS, or give its user the tag. {again}",
+            "rabbitmqctl set_user_tags USER monitoring",
+        )
+    return (
+        "The management listener does not answer: the node is down, its plugin was stopped, or the network in between is cut.",
+        f"Look at its listeners on the broker's host. {again}",
+        "rabbitmq-diagnostics listeners",
+    )
+
+
+def _unseen(
+    broker: Broker, level: Level, title: str, since: datetime | None, lead: str, why: tuple[str, str, str], sources: Sequence[EventSource], now: datetime
+) -> Incident:
+    fresh = [source for source in sources if source.received_at is not None and now - source.received_at < EVENTS_ARE_FRESH]
+    still = "Nothing of it is live. What was recorded stays, marked with its age."
+    if fresh:
+        still = "Celery events still arrive over AMQP, so worker nodes are live."
+    reason, todo, command = why
+    return Incident(f"broker-{broker.pk}", level, title, since, lead, "What still works", still, reason, todo, command=command)
+
+
+def _blocked(broker: Broker, level: Level, now: datetime) -> Incident:
+    resources = sorted({str(alarm.get("resource")) for alarm in broker.alarms})
+    nodes = sorted({str(alarm.get("node")) for alarm in broker.alarms})
+    freed = "Let consumers drain the deepest queues, or raise the limit." if "memory" in resources else "Free disk space on the node, or lower the limit."
+    return Incident(
+        f"broker-{broker.pk}",
+        level,
+        f"{broker.name} blocks publishers",
+        None,
+        f"The {formatting.listed(resources)} alarm is on at {formatting.listed(nodes)}.",
+        "What it means",
+        "Every connection that publishes is stopped until the alarm clears. Consumers go on.",
+        f"{formatting.listed(nodes)} reached its limit of {formatting.listed(resources)}; the bars of the broker's nodes below show by how much.",
+        freed,
+        command="rabbitmq-diagnostics memory_breakdown" if "memory" in resources else "",
+    )
+
+
+def of_node(node: Node, broker: Broker, now: datetime) -> Incident | None:
+    """The incident of a node that does not run or is cut off; alarms are told once, by the broker."""
+    level = levels.node_level(node, broker, now)
+    if level.word != "critical" or node.memory_alarm or node.disk_alarm:
+        return None
+    return Incident(
+        f"node-{node.pk}",
+        level,
+        f"{node.name} {level.reason}",
+        None,
+        f"It is a node of {broker.name}.",
+        "What it means",
+        "Classic queues that live only on this node can't be used; quorum queues go on while most of their members run.",
+        "The other nodes list it, but it does not answer them.",
+        "Look at the node.",
+        command=f"rabbitmq-diagnostics -n {node.name} status",
+    )
+
+
+def of_queue(queue: Queue, broker: Broker, consumed_by: Sequence[str], now: datetime) -> Incident | None:
+    """The incident of a queue in trouble; `consumed_by` are worker nodes that say they consume it. None if it is not."""
+    level = levels.queue_level(queue, broker, now)
+    if not level.is_trouble:
+        return None
+    abandoned = queue.consumers == 0
+    lead = f"{formatting.count(queue.depth, 'message')} {'waits' if queue.depth == 1 else 'wait'}."
+    if queue.publish_per_second is not None and queue.deliver_per_second is not None:
+        lead += f" They arrive at {formatting.rate(queue.publish_per_second)} /s and leave at {formatting.rate(queue.deliver_per_second)} /s."
+    facts = [Fact("Ready", formatting.number(queue.ready)), Fact("Consumers", formatting.number(queue.consumers))]
+    growth, full_in = levels.growth_per_second(queue), levels.time_to_limit(queue)
+    if growth is not None:
+        facts.insert(1, Fact("Growth", f"{formatting.rate(growth)} /s" if growth >= 0 else f"-{formatting.rate(-growth)} /s"))
+    if full_in is not None:
+        facts.append(Fact("Full in", f"~{formatting.duration(full_in)}"))
+    why, evidence = _why_queue(queue, consumed_by, abandoned)
+    return Incident(
+        f"queue-{queue.pk}",
+        level,
+        f"{queue.name} {_as_title(level, abandoned)}",
+        queue.nobody_consumes_since if abandoned else None,
+        lead,
+        "What it means",
+        _meaning_queue(queue, abandoned),
+        why,
+        _todo_queue(queue, consumed_by, abandoned),
+        evidence,
+        place=Place(f"Open {queue.name}", "queue", queue.pk),
+        facts=tuple(facts),
+        where=f"{broker.name} {queue.vhost}",
+    )
+
+
+def _as_title(level: Level, abandoned: bool) -> str:
+    return "holds messages and nobody consumes it" if abandoned and level.reason[:1].isdigit() else level.reason
+
+
+def _meaning_queue(queue: Queue, abandoned: bool) -> str:
+    full_in, limit = levels.time_to_limit(queue), levels.length_limit(queue)
+    told = "What these messages ask for is not done." if abandoned else "What is published is done later and later."
+    if queue.state in levels.BROKEN_STATES:
+        return "Nothing can be published to it or consumed from it."
+    if full_in is None or limit is None:
+        return told
+    settings = {**(queue.effective_policy or {}), **{name.removeprefix("x-"): value for name, value in (queue.arguments or {}).items()}}
+    dead_letters = settings.get("dead-letter-exchange")
+    overflow = settings.get("overflow", "drop-head")
+    if str(overflow).startswith("reject"):
+        fate = "new messages are refused"
+    else:
+        fate = f"the oldest go to {dead_letters}" if dead_letters else "the oldest are dropped"
+    return f"{told} At this rate the length limit of {formatting.number(limit)} is reached in ~{formatting.duration(full_in)}; from then on {fate}."
+
+
+def _why_queue(queue: Queue, consumed_by: Sequence[str], abandoned: bool) -> tuple[str, str]:
+    """Why, and the evidence."""
+    if queue.state in levels.BROKEN_STATES:
+        return f"The broker reports the queue as {queue.state}; its node is {queue.node or 'not told'}.", ""
+    if abandoned and consumed_by:
+        say = "says that it consumes" if len(consumed_by) == 1 else "say that they consume"
+        return f"{formatting.listed(consumed_by)} {say} it, but the broker has no consumer there.", "consumers at the broker: 0"
+    if abandoned:
+        return "No worker node that we know of names this queue, and no other program is subscribed to it.", "consumers at the broker: 0"
+    growth = levels.growth_per_second(queue)
+    return (
+        f"More arrives than is acknowledged, by {formatting.rate(growth)} a second.",
+        f"{formatting.count(queue.consumers, 'consumer')}, {formatting.number(queue.unacknowledged)} unacknowledged",
+    )
+
+
+def _todo_queue(queue: Queue, consumed_by: Sequence[str], abandoned: bool) -> str:
+    if queue.state in levels.BROKEN_STATES:
+        return "Bring the queue's node back, or look into the broker's log for what stopped it."
+    if abandoned and consumed_by:
+        return f"Restart {formatting.listed(consumed_by)}, or have {queue.name} consumed again by {'it' if len(consumed_by) == 1 else 'them'}."
+    if abandoned:
+        return f"Start a worker that consumes {queue.name}. If nobody is meant to, delete what publishes to it."
+    return "Add slots or worker nodes for this queue, or slow down what publishes to it."
+
+
+def of_worker(worker: Worker, now: datetime) -> Incident | None:
+    """The incident of a worker node that went with tasks in its hands; None if it did not."""
+    level = levels.worker_level(worker, now)
+    if not level.is_trouble:
+        return None
+    return Incident(
+        f"worker-{worker.pk}",
+        level,
+        f"{worker.hostname} {level.reason}",
+        worker.since,
+        f"Its last heartbeat was {formatting.age(worker.heartbeat_at, now)} ago.",
+        "What it means",
+        "Tasks that it had not acknowledged go back to their queues when the broker notices; those acknowledged early are lost.",
+        _reason(worker.reason) or "It stopped sending heartbeats without saying goodbye.",
+        "Look at the host: was the process killed, did it run out of memory, is the network cut?",
+        place=Place("See its tasks and queues", "worker", worker.pk),
+        facts=(
+            Fact("Last heartbeat", formatting.moment_text(worker.heartbeat_at, now)),
+            Fact("Ran", formatting.count(worker.active, "task")),
+            Fact("Reserved", formatting.count(worker.reserved, "task")),
+        ),
+        where=f"{worker.broker.name} {worker.vhost}",
+    )
+
+
+def worst_first(found: Iterable[Incident | None]) -> list[Incident]:
+    """What there is, the worst first; of equals, those of longer ago."""
+    real = [incident for incident in found if incident is not None]
+    return sorted(real, key=lambda one: (levels.WORST_FIRST.index(one.level.word), one.since.timestamp() if one.since else float("inf")))
+
+
+def sentence(troubles: int, queues: int, resting: int, unseen: Sequence[str]) -> str:
+    """The page's state in words, where no incident says it; `resting` queues hold messages that nobody takes.
+
+    >>> sentence(0, 16, 0, ()), sentence(0, 16, 2, ()), sentence(3, 16, 0, ()), sentence(0, 0, 0, ())
+    ('All 16 queues are moving', '14 of 16 queues are moving', '3 problems', 'There are no queues yet')
+    """
+    if troubles:
+        return f"{formatting.count(troubles, 'problem')}"
+    if unseen:
+        return f"{formatting.listed(unseen)} can't be seen"
+    if queues == 0:
+        return "There are no queues yet"
+    if resting:
+        return f"{queues - resting:,} of {formatting.count(queues, 'queue')} {'is' if queues == 1 else 'are'} moving"
+    return "The only queue is moving" if queues == 1 else f"All {queues:,} queues are moving"

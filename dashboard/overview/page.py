@@ -1,0 +1,240 @@
+"""The overview: what needs somebody, the figures that prove it, and the deepest of everything. Questions are asked when a part is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+from django.urls import reverse
+
+from brokers import queries
+from brokers.conditions import Condition
+from brokers.models import Broker, PollAttempt, Queue
+from brokers.polling import leases
+from brokers.queries import History
+from brokers.scope import Scope
+from dashboard.layout import charts as series
+from dashboard.layout import formatting, levels
+from dashboard.layout.charts import Chart, Line, Range
+from dashboard.layout.consumption import consuming_of_each
+from dashboard.live import topics
+from dashboard.live.rows import LiveRow
+from dashboard.overview import incidents
+from dashboard.overview.celery_panel import Work
+from dashboard.overview.incidents import Incident
+from dashboard.overview.row import broker_row, node_row
+from dashboard.queues.row import queue_row
+
+DEEPEST = 6
+SUSPECTS = 50  # queues of each kind that are looked at for trouble
+SPARK_POINTS = 48
+LAST_HOUR = timedelta(hours=1)
+CHANGES = 5
+ATTEMPTS = 200
+NOT_OWN = Condition("celery_own", "=", False)
+BROKER_METRICS = ("ready", "unacknowledged", "publish_per_second", "deliver_per_second", "ack_per_second")
+
+
+class Try(msgspec.Struct, frozen=True):
+    """An attempt to poll, as a line: `count` is how many failed in a row since then, on the first of them."""
+
+    attempt: PollAttempt
+    count: int = 0
+
+
+class OneBroker:
+    """The overview of one broker; `vhost` narrows queues, workers and changes, while a broker's totals are always of all virtual hosts."""
+
+    def __init__(self, scope: Scope, broker: Broker, vhost: str | None, shown: Range, now: datetime) -> None:
+        self.scope, self.broker, self.vhost, self.range, self.now = scope, broker, vhost, shown, now
+        self.work = Work(scope, broker, vhost, now)
+
+    @cached_property
+    def row(self) -> LiveRow:
+        return broker_row(self.broker, self.now)
+
+    @cached_property
+    def stale(self) -> bool:
+        return bool(levels.out_of_sight(self.broker, self.now))
+
+    @cached_property
+    def queue_total(self) -> int:
+        return self._queues((), "-depth", 1).total
+
+    def _queues(self, conditions: Sequence[Condition], sort: str, size: int) -> queries.Page[Queue]:
+        return queries.queues(self.scope, broker=self.broker.pk, vhost=self.vhost, conditions=(*conditions, NOT_OWN), sort=sort, page_size=size)
+
+    @cached_property
+    def suspects(self) -> list[Queue]:
+        """The queues that may be in trouble: deep ones, those that nobody consumes, broken ones; each once."""
+        broken = ",".join(sorted(levels.BROKEN_STATES))
+        kinds = ((), (Condition("consumers", "=", 0), Condition("depth", ">", 0)), (Condition("state", "in", broken),))
+        return list({queue.pk: queue for kind in kinds for queue in self._queues(kind, "-depth", SUSPECTS).items}.values())
+
+    @cached_property
+    def resting(self) -> int:
+        """How many queues hold messages while nobody consumes them; a stream is no such queue."""
+        return self._queues((Condition("consumers", "=", 0), Condition("depth", ">", 0), Condition("type", "!=", "stream")), "-depth", 1).total
+
+    @cached_property
+    def incidents(self) -> list[Incident]:
+        """What needs somebody, the worst first. While the broker is out of sight nothing is said about its queues."""
+        heartbeat = next((beat.at for beat in leases.heartbeats() if beat.kind == "poller"), None)
+        found = [incidents.of_broker(self.broker, self.work.sources, heartbeat, self.now)]
+        if not self.stale:
+            found += [incidents.of_node(row.fixed["node"], self.broker, self.now) for row in self.nodes]
+            found += [incidents.of_queue(queue, self.broker, self.work.consumers_of(queue), self.now) for queue in self.suspects]
+        found += [incidents.of_worker(worker, self.now) for worker in self.work.workers]
+        return incidents.worst_first(found)
+
+    @cached_property
+    def notices(self) -> list[dict[str, Any]]:
+        """What is worth a look today: a level, a name, a clause, and a page."""
+        found = []
+        if self.row.mark["level"] == "notice":
+            found.append({"level": self.row.fixed["level"], "name": self.broker.name, "address": reverse("exchanges") + self.query})
+        for queue in [] if self.stale else self.suspects:
+            level = levels.queue_level(queue, self.broker, self.now)
+            if level.word == "notice":
+                found.append({"level": level, "name": queue.name, "address": reverse("queue", args=[queue.pk])})
+        for worker in self.work.workers:
+            level = levels.worker_level(worker, self.now)
+            if level.word == "notice":
+                found.append({"level": level, "name": worker.hostname, "address": reverse("worker", args=[worker.pk])})
+        return found
+
+    @property
+    def sentence(self) -> str:
+        told = incidents.sentence(len(self.incidents), self.queue_total, self.resting, ())
+        hidden = any(limit.get("vhost") for limit in self.broker.limits_to_sight)
+        return f"{told}, of those that we may see" if hidden and self.queue_total and not self.incidents else told
+
+    @property
+    def query(self) -> str:
+        chosen = {"broker": self.broker.name} | ({"vhost": self.vhost} if self.vhost else {})
+        return f"?{urlencode(chosen)}"
+
+    @cached_property
+    def _history(self) -> History:
+        start = self.now - timedelta(seconds=self.range.seconds)
+        return queries.history(self.scope, self.broker.pk, "broker", self.broker.pk, BROKER_METRICS, start, self.now, self.range.step_seconds)
+
+    @cached_property
+    def sparks(self) -> dict[str, list[float | None]]:
+        """The course of each of the broker's figures over the page's range."""
+        values = self._history.values
+        return {metric: thinned(values.get(metric, []), SPARK_POINTS) for metric in BROKER_METRICS}
+
+    @cached_property
+    def chart(self) -> Chart:
+        lines = (Line("published", ("publish_per_second",), "s1", fill=True), Line("delivered", ("deliver_per_second",), "s2", dash="6 3"))
+        source = f"{reverse('overview')}api/v1/history?{urlencode({'broker': self.broker.name})}"
+        marks = [series.Mark(change.at, change.text) for change in self.changes if change.kind in ("node", "policy")]
+        return series.chart(
+            "messages",
+            "Messages",
+            "per second",
+            history=self._history,
+            lines=lines,
+            source=source,
+            row=self.row.key,
+            broker_id=self.broker.pk,
+            range=self.range,
+            now=self.now,
+            marks=marks,
+        )
+
+    @cached_property
+    def changes(self) -> list[Any]:
+        return queries.changes(self.scope, self.broker.pk, CHANGES, vhost=self.vhost)
+
+    @cached_property
+    def tries(self) -> list[Try]:
+        """The last tries, and where the failing began: two failed ones, the first of them, and the last that was answered."""
+        attempts = queries.poll_attempts(self.scope, self.broker.pk, ATTEMPTS)
+        failed = next((index for index, attempt in enumerate(attempts) if attempt.answered), len(attempts))
+        shown = [Try(attempt) for attempt in attempts[: min(2, failed)]]
+        if failed > len(shown):
+            shown.append(Try(attempts[failed - 1], failed))
+        return shown + [Try(attempt) for attempt in attempts[failed : failed + 1]]
+
+    @cached_property
+    def deepest(self) -> list[tuple[LiveRow, list[float | None]]]:
+        """The deepest queues with their depth of the last hour; in trouble those first."""
+        order = {health_word: place for place, health_word in enumerate(levels.WORST_FIRST)}
+        queues = sorted(self.suspects, key=lambda queue: (order[levels.queue_level(queue, self.broker, self.now).word], -(queue.depth or 0)))[:DEEPEST]
+        ids = [queue.pk for queue in queues]
+        ready, unacknowledged = (
+            queries.sparklines(self.scope, self.broker.pk, "queues", ids, metric, self.now - LAST_HOUR, self.now, SPARK_POINTS)
+            for metric in ("ready", "unacknowledged")
+        )
+        sparks = {pk: series.summed([ready[pk], unacknowledged[pk]]) for pk in ids if pk in ready and pk in unacknowledged}
+        return [(queue_row(queue, self.broker, consuming, self.now), sparks.get(queue.pk, [])) for queue, consuming in consuming_of_each(queues)]
+
+    @cached_property
+    def nodes(self) -> list[LiveRow]:
+        return [node_row(node, self.now) for node in queries.nodes(self.scope, self.broker.pk)]
+
+    @cached_property
+    def limits(self) -> list[dict[str, Any]]:
+        """What our user may not see or do, why, and the command that would grant it."""
+        told = [limit for limit in self.broker.limits_to_sight if self.vhost is None or limit.get("vhost") in (None, self.vhost)]
+        return told + self.work.limits
+
+    @property
+    def polling(self) -> str:
+        """How the broker is polled, in words."""
+        if self.broker.poll_ms is None:
+            return ""
+        every = formatting.duration(self.broker.poll_seconds or levels.DEFAULT_POLL_SECONDS)
+        return f"polled every {every}, answered in {self.broker.poll_ms:,.0f} ms"
+
+    @property
+    def ranges(self) -> list[dict[str, Any]]:
+        chosen = {"broker": self.broker.name} | ({"vhost": self.vhost} if self.vhost else {})
+        return [{"words": one.words, "url": f"?{urlencode({**chosen, 'range': one.key})}", "current": one == self.range} for one in series.RANGES]
+
+    @property
+    def topics(self) -> list[str]:
+        """What the page listens to: the broker, and the virtual hosts of what it shows."""
+        queues = {row.fixed["vhost"] for row, _ in self.deepest} or ({self.vhost} if self.vhost else set())
+        return [
+            topics.Topic(topics.BROKER, self.broker.pk).name,
+            *(topics.Topic(topics.QUEUES, self.broker.pk, vhost).name for vhost in sorted(queues)),
+            *(topics.Topic(topics.WORKERS, self.broker.pk, vhost).name for vhost in self.work.vhosts),
+        ]
+
+
+class SeveralBrokers:
+    """The overview of all brokers: a card each, and what needs somebody in any of them."""
+
+    def __init__(self, scope: Scope, brokers: Sequence[Broker], shown: Range, now: datetime) -> None:
+        self.now = now
+        self.cards = [OneBroker(scope, broker, None, shown, now) for broker in brokers]
+
+    @cached_property
+    def incidents(self) -> list[Incident]:
+        return incidents.worst_first(incident for card in self.cards for incident in card.incidents)
+
+    @property
+    def sentence(self) -> str:
+        unseen = [card.broker.name for card in self.cards if card.stale]
+        return incidents.sentence(len(self.incidents), sum(card.queue_total for card in self.cards), sum(card.resting for card in self.cards), unseen)
+
+    @property
+    def topics(self) -> list[str]:
+        return [topics.Topic(topics.BROKER, card.broker.pk).name for card in self.cards]
+
+
+def thinned(values: Sequence[float | None], points: int) -> list[float | None]:
+    """At most `points` of the values, evenly; the last one always stays.
+
+    >>> thinned([1, 2, 3, 4, 5], 2)
+    [2, 5]
+    """
+    step = -(-len(values) // points) if values else 1
+    return [value for index, value in enumerate(values) if (len(values) - 1 - index) % step == 0]

@@ -1,0 +1,119 @@
+"""A broker and its nodes as rows: the figures of the overview, the cards of several brokers, the bars of a node.
+
+Pure but for the small fragments (level, bars), which the page's own partials draw.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import lru_cache
+
+from django.template.loader import render_to_string
+
+from brokers.models import Broker, Node
+from dashboard.layout import formatting, levels
+from dashboard.live.rows import LiveRow
+
+DISK_BAR_LIMITS = 4  # the disk's size is not told, so the bar ends at what is free, or at so many times the limit
+
+
+def broker_row(broker: Broker, now: datetime) -> LiveRow:
+    """The broker's totals: of all virtual hosts that our user may see."""
+    level = levels.broker_level(broker, now)
+    stale = bool(levels.out_of_sight(broker, now))
+    totals = broker.object_totals or {}
+    return LiveRow(
+        key=f"broker-{broker.pk}",
+        text={
+            "ready": formatting.number(broker.ready),
+            "unacknowledged": formatting.number(broker.unacknowledged),
+            "published": formatting.rate(broker.publish_per_second),
+            "delivered": formatting.rate(broker.deliver_per_second),
+            "acknowledged": formatting.rate(broker.ack_per_second),
+            "unroutable": formatting.rate(broker.unroutable_per_second),
+            "as_of": as_of(broker, now),
+            "note": as_of(broker, now),
+            "delivered_note": as_of(broker, now) or _difference(broker),
+            "state": broker.state,
+            "version": broker.version or "unknown",
+            **{name: formatting.number(totals.get(name)) for name in ("queues", "exchanges", "consumers", "connections", "channels")},
+        },
+        mark={"level": level.word, "stale": "yes" if stale else "no"},
+        number={
+            "ready": broker.ready,
+            "unacknowledged": broker.unacknowledged,
+            "publish_per_second": broker.publish_per_second,
+            "deliver_per_second": broker.deliver_per_second,
+            "ack_per_second": broker.ack_per_second,
+            "unroutable_per_second": broker.unroutable_per_second,
+            "poll_ms": broker.poll_ms,
+        },
+        html={"level": _level(level)},
+        fixed={"broker": broker, "level": level, "stale": stale},
+    )
+
+
+def as_of(broker: Broker, now: datetime) -> str:
+    """When old numbers were told, "" while they are fresh."""
+    if not levels.out_of_sight(broker, now):
+        return ""
+    return f"as of {formatting.moment_text(broker.polled_at, now)}" if broker.polled_at else "never told yet"
+
+
+def _difference(broker: Broker) -> str:
+    """How far delivering is behind publishing, where that is worth saying."""
+    published, delivered = broker.publish_per_second, broker.deliver_per_second
+    if published is None or delivered is None or abs(published - delivered) < max(1.0, 0.1 * published):
+        return ""
+    return f"{formatting.rate(abs(published - delivered))} {'below' if delivered < published else 'above'} published"
+
+
+def node_row(node: Node, now: datetime) -> LiveRow:
+    """A node of the broker's cluster; its bars end where RabbitMQ starts to block publishers, or mark that place."""
+    level = levels.node_level(node, node.broker, now)
+    stale = bool(levels.out_of_sight(node.broker, now))
+    disk_whole = max(node.disk_free_bytes or 0, DISK_BAR_LIMITS * (node.disk_free_limit_bytes or 0)) or None
+    return LiveRow(
+        key=f"node-{node.pk}",
+        text={
+            "memory": formatting.data_size(node.memory_used_bytes),
+            "memory_limit": formatting.data_size(node.memory_limit_bytes),
+            "disk": formatting.data_size(node.disk_free_bytes),
+            "disk_limit": formatting.data_size(node.disk_free_limit_bytes),
+            "descriptors": formatting.number(node.file_descriptors_used),
+            "descriptors_limit": formatting.number(node.file_descriptors_total),
+            "sockets": formatting.number(node.sockets_used),
+            "sockets_limit": formatting.number(node.sockets_total),
+            "reason": level.reason,
+        },
+        mark={"level": level.word, "stale": "yes" if stale else "no"},
+        number={"memory": node.memory_used_bytes, "disk": node.disk_free_bytes},
+        html={
+            "level": _level(level, node.name),
+            "memory_bar": bar(node.memory_used_bytes, node.memory_limit_bytes, node.memory_limit_bytes),
+            "disk_bar": bar(node.disk_free_bytes, disk_whole, node.disk_free_limit_bytes),
+            "descriptors_bar": bar(node.file_descriptors_used, node.file_descriptors_total),
+            "sockets_bar": bar(node.sockets_used, node.sockets_total),
+        },
+        fixed={"node": node, "name": node.name, "stale": stale},
+    )
+
+
+def bar(part: float | None, whole: float | None, notch: float | None = None) -> str:
+    """A bar of `part` in `whole` with a mark at `notch`; only its ground where something is unknown."""
+    return _drawn_bar(_share(part, whole), _share(notch, whole))
+
+
+def _share(value: float | None, whole: float | None) -> str | None:
+    """Per cent, rounded to what can be seen."""
+    return None if value is None or not whole else f"{max(0.0, min(100.0, 100 * value / whole)):.1f}%"
+
+
+@lru_cache(maxsize=1000)
+def _drawn_bar(full: str | None, notch: str | None) -> str:
+    return render_to_string("components/_bar.html", {"full": full, "notch": notch}).strip()
+
+
+@lru_cache(maxsize=200)
+def _level(level: levels.Level, name: str = "") -> str:
+    return render_to_string("components/_level.html", {"level": level, "text": name, "pill": False}).strip()

@@ -1,0 +1,29 @@
+"""The overview page and its parts."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+from dashboard.layout.charts import chosen_range
+from dashboard.layout.frame import Shell
+from dashboard.overview.page import OneBroker, SeveralBrokers
+
+PARTS = ("state", "figures", "changes", "queues", "workers", "nodes", "limits")
+
+
+def page(request: HttpRequest) -> HttpResponse:
+    """The whole page, or with `?part=` one of its parts."""
+    shell, now, shown = Shell(request), timezone.now(), chosen_range(request.GET.get("range"))
+    part = request.GET.get("part")
+    if not shell.brokers:
+        return render(request, "overview/empty.html")
+    if shell.broker is None:
+        several = SeveralBrokers(shell.scope, shell.brokers, shown, now)
+        template = "overview/_several.html" if part == "several" else "overview/several.html"
+        return render(request, template, {"overview": several, "topics": several.topics, "now": now})
+    one = OneBroker(shell.scope, shell.broker, shell.vhost, shown, now)
+    if part in PARTS:
+        return render(request, f"overview/_{part}.html", {"overview": one, "now": now})
+    return render(request, "overview/index.html", {"overview": one, "topics": one.topics, "now": now})

@@ -1,0 +1,1 @@
+"""Queues: the list, one queue's page, its messages, and the same over HTTP."""

@@ -1,0 +1,156 @@
+"""`GET queues` and `GET queue`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils import timezone
+from ninja import Query, Router, Schema
+from pydantic import Field
+
+from brokers import queries
+from brokers.models import Queue
+from dashboard.api.errors import ERRORS, invalid, not_found
+from dashboard.api.parameters import Moment, Name, OfBroker, Paged, broker_named, scope
+from dashboard.layout import filter_language
+from dashboard.layout.consumer_workers import Consuming
+from dashboard.layout.consumption import consuming_of, consuming_of_each
+from dashboard.queues import filter as queue_filter
+
+router = Router(tags=["queues"])
+
+
+class QueueItem(Schema):
+    id: int
+    broker: str
+    vhost: str
+    name: str
+    type: str | None
+    state: str | None
+    ready: int | None
+    unacknowledged: int | None
+    depth: int | None
+    consumers: int | None
+    publish_per_second: float | None
+    deliver_per_second: float | None
+    ack_per_second: float | None
+    oldest_seconds: float | None
+    oldest_estimated: bool
+    nobody_consumes_since: Moment | None
+    workers: list[str]
+    at: Moment | None = Field(description="When the broker last told these numbers")
+
+
+class ConsumerItem(Schema):
+    tag: str
+    connection: str | None
+    channel: str | None
+    peer_host: str | None
+    user: str | None
+    prefetch: int | None
+    worker_id: int | None
+    worker: str | None = Field(description="The Celery worker's host name, null where it is none or not known")
+    exact: bool
+    why: str
+
+
+class QueueDetail(QueueItem):
+    durable: bool | None
+    auto_delete: bool | None
+    exclusive: bool | None
+    arguments: dict[str, Any]
+    policy: str | None
+    operator_policy: str | None
+    effective_policy: dict[str, Any]
+    node: str | None
+    redeliver_per_second: float | None
+    memory_bytes: int | None
+    message_bytes: int | None
+    highest_depth: int | None
+    first_seen_at: Moment
+    consumed_by: list[ConsumerItem]
+
+
+class Queues(Schema):
+    total: int
+    items: list[QueueItem]
+
+
+class QueuesAsked(OfBroker, Paged):
+    q: str = Field("", max_length=500, description="Words and qualifiers as in the page's filter: mail depth>1000 worker:none")
+    sort: str = Field("-depth", max_length=50, description=f"One of {', '.join(queries.QUEUE_SORTS)}; a leading - is descending")
+
+
+class QueueAsked(Schema):
+    broker: Name
+    vhost: Name
+    name: Name
+
+
+@router.get("/queues", response={200: Queues, **ERRORS}, operation_id="queues")
+def queues(request: HttpRequest, asked: Query[QueuesAsked]) -> dict[str, Any]:
+    """A page of queues with their current numbers."""
+    brokers = [broker_named(request, asked.broker)] if asked.broker is not None else queries.brokers(scope(request))
+    wanted = filter_language.parse(asked.q, filter_language.QUEUES)
+    if wanted.problems:
+        raise invalid("q", wanted.problems[0].problem)
+    conditions = queue_filter.conditions(wanted, scope(request), brokers, asked.vhost)
+    try:
+        page = queries.queues(
+            scope(request), broker=asked.broker, vhost=asked.vhost, conditions=conditions, sort=asked.sort, page=asked.page, page_size=asked.page_size
+        )
+    except ValueError as error:
+        raise invalid("sort", error) from error
+    now = timezone.now()
+    return {"total": page.total, "items": [QueueItem(**_item(queue, consuming, now)) for queue, consuming in consuming_of_each(page.items)]}
+
+
+@router.get("/queue", response={200: QueueDetail, **ERRORS}, operation_id="queue")
+def queue(request: HttpRequest, asked: Query[QueueAsked]) -> QueueDetail:
+    """One queue, its settings, and who consumes it."""
+    broker_named(request, asked.broker)
+    found = queries.queue(scope(request), asked.broker, asked.vhost, asked.name)
+    if found is None:
+        raise not_found(f"Broker {asked.broker} has no queue {asked.name} in virtual host {asked.vhost}.", "name")
+    consuming = consuming_of(found)
+    return QueueDetail(
+        **_item(found, consuming, timezone.now()),
+        **{name: getattr(found, name) for name in ("durable", "auto_delete", "exclusive", "arguments", "effective_policy", "redeliver_per_second")},
+        **{name: getattr(found, name) for name in ("memory_bytes", "message_bytes", "highest_depth", "first_seen_at")},
+        policy=found.policy or None,
+        operator_policy=found.operator_policy or None,
+        node=found.node or None,
+        consumed_by=[_consumer(one) for one in consuming],
+    )
+
+
+def _item(queue: Queue, consuming: Any, now: datetime) -> dict[str, Any]:
+    return {
+        "id": queue.pk,
+        "broker": queue.broker.name,
+        "type": queue.type or None,
+        "state": queue.state or None,
+        "oldest_seconds": None if queue.oldest_at is None else max(0.0, (now - queue.oldest_at).total_seconds()),
+        "workers": sorted({one.hostname for one in consuming if one.hostname}),
+        "at": queue.broker.polled_at,
+        **{name: getattr(queue, name) for name in ("vhost", "name", "ready", "unacknowledged", "depth", "consumers", "publish_per_second")},
+        **{name: getattr(queue, name) for name in ("deliver_per_second", "ack_per_second", "oldest_estimated", "nobody_consumes_since")},
+    }
+
+
+def _consumer(one: Consuming) -> ConsumerItem:
+    consumer = one.consumer
+    return ConsumerItem(
+        tag=consumer.tag,
+        connection=consumer.connection_name or None,
+        channel=consumer.channel_name or None,
+        peer_host=consumer.peer_host or None,
+        user=consumer.user or None,
+        prefetch=consumer.prefetch,
+        worker_id=one.worker_id,
+        worker=one.hostname,
+        exact=one.exact,
+        why=one.why,
+    )

@@ -1,0 +1,32 @@
+"""One queue's page and its fragments."""
+
+from __future__ import annotations
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+from brokers import queries
+from dashboard.layout.charts import chosen_range
+from dashboard.layout.rates_and_depth import queue_charts, range_links
+from dashboard.people.access import scope_of
+from dashboard.queues.detail_page import QueuePage
+
+PARTS = ("bindings", "consumers", "story", "settings", "notice")
+
+
+def page(request: HttpRequest, pk: int) -> HttpResponse:
+    """The whole page, or with `?part=` only one of its parts. A queue that is gone keeps its page."""
+    scope, now = scope_of(request.user), timezone.now()
+    queue = queries.queue_by_id(scope, pk)
+    if queue is None:
+        raise Http404("There is no such queue, and there never was one with this number.")
+    shown = QueuePage(scope, queue, now)
+    part = request.GET.get("part")
+    if part in PARTS:
+        made = {"bindings": shown.bindings, "consumers": shown.consumers, "story": dict, "notice": dict, "settings": shown.settings}[part]()
+        return render(request, f"queues/_{part}.html", {"page": shown, **shown.head(), **made})
+    span = chosen_range(request.GET.get("range"))
+    parts = {**shown.bindings(), **shown.consumers(), **shown.settings()}
+    charts = {"charts": queue_charts(scope, queue, span, now), "range_links": range_links(request, span)}
+    return render(request, "queues/detail.html", {"page": shown, "topics": shown.topics, **shown.head(), **parts, **charts})

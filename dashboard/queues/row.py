@@ -1,0 +1,166 @@
+"""One queue as a row of a table, and as the head of its own page: prepared words, marks and numbers.
+
+Pure but for two small fragments (level, consumers), which the page's own partials draw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from functools import lru_cache
+
+from django.template.loader import render_to_string
+from django.urls import reverse
+
+from brokers.models import Broker, Queue
+from dashboard.layout import formatting, levels
+from dashboard.layout.consumer_workers import Consuming
+from dashboard.live.rows import LiveRow
+
+SOON = timedelta(days=1)
+WORTH_SAYING = timedelta(minutes=1)
+UNKNOWN_TYPE = "type unknown"
+
+
+def queue_row(queue: Queue, broker: Broker, consuming: Sequence[Consuming], now: datetime) -> LiveRow:
+    """The queue as both the table and its own page show it; `consuming` is who consumes this queue, as far as that is known."""
+    level = levels.queue_level(queue, broker, now)
+    stale = bool(levels.out_of_sight(broker, now))
+    return LiveRow(
+        key=f"queue-{queue.pk}",
+        text={
+            "depth": formatting.number(queue.depth),
+            "ready": formatting.number(queue.ready),
+            "unacknowledged": formatting.number(queue.unacknowledged),
+            "in": formatting.rate(queue.publish_per_second),
+            "out": formatting.rate(queue.deliver_per_second),
+            "ack": formatting.rate(queue.ack_per_second),
+            "redelivered": formatting.rate(queue.redeliver_per_second),
+            "consumers": formatting.number(queue.consumers),
+            "memory": formatting.data_size(queue.memory_bytes),
+            "message_bytes": formatting.data_size(queue.message_bytes),
+            "state": queue.state or "unknown",
+            "node": queue.node or "unknown",
+            "outlook": "" if stale else outlook(queue),
+            "level": level.name,
+            "reason": _reason(level),
+            "nobody_since": _nobody_since(queue, level, now),
+        },
+        mark={"level": level.word, "stale": "yes" if stale else "no"},
+        number={
+            "depth": queue.depth,
+            "ready": queue.ready,
+            "unacknowledged": queue.unacknowledged,
+            "full": bar_full(queue),
+            "consumers": queue.consumers,
+            "publish_per_second": queue.publish_per_second,
+            "deliver_per_second": queue.deliver_per_second,
+            "ack_per_second": queue.ack_per_second,
+            "redeliver_per_second": queue.redeliver_per_second,
+            "memory_bytes": queue.memory_bytes,
+        },
+        html={
+            "level": level_html(level),
+            "consumers": _consumers_html(queue.consumers, _since(queue, now), level.is_trouble, who(consuming)),
+        },
+        fixed={
+            "queue": queue,
+            "name": queue.name,
+            "type": queue.type or UNKNOWN_TYPE,
+            "vhost": queue.vhost,
+            "broker": broker,
+            "level": level,
+            "bar": bar(queue),
+            "stale": stale,
+            "as_of": formatting.moment_text(broker.polled_at, now),
+            "url": reverse("queue", args=[queue.pk]),
+        },
+    )
+
+
+def who(consuming: Iterable[Consuming]) -> tuple[tuple[str, int | None], ...]:
+    """(name, worker's primary key or None) of each distinct consumer: a worker's hostname, else the host it connects from. In their order."""
+    found: dict[tuple[str, int | None], None] = {}
+    for one in consuming:
+        found[(one.hostname or one.consumer.peer_host or "unknown host", one.worker_id)] = None
+    return tuple(found)
+
+
+def bar_full(queue: Queue) -> int | None:
+    """The depth that fills the bar: the queue's own highest of 24 h. None for a stream, whose depth is no backlog, and where unknown."""
+    if queue.type == "stream" or queue.depth is None:
+        return None
+    return max(queue.highest_depth or 0, queue.depth)
+
+
+BAR_WIDTH = 96
+
+
+def bar(queue: Queue) -> dict[str, float]:
+    """The widths of the bar's two parts, in px of its 96; a part that exists is at least 1 px wide."""
+    full = bar_full(queue) or 1
+    parts = {"ready": queue.ready, "unacknowledged": queue.unacknowledged}
+    return {name: round(max(1.0, BAR_WIDTH * count / full), 1) if count else 0.0 for name, count in parts.items()}
+
+
+def outlook(queue: Queue) -> str:
+    """What the present rates lead to within a day: "full in ~26 min", "empty in ~3 min", "grows ~0.7 /s"; "" where nothing follows from them."""
+    growth = levels.growth_per_second(queue)
+    if growth is None or queue.depth is None or queue.type == "stream":
+        return ""
+    noise = max(0.1, 0.05 * (queue.publish_per_second or 0))
+    if growth >= noise:
+        full_in = levels.time_to_limit(queue)
+        if full_in is not None and full_in <= SOON:
+            return f"full in ~{formatting.duration(full_in)}" if full_in else "full"
+        return f"grows ~{formatting.rate(growth)} /s" if queue.depth >= levels.WORTH_A_LOOK_DEPTH else ""
+    if growth <= -noise and queue.depth >= levels.WORTH_A_LOOK_DEPTH:
+        empty_in = timedelta(seconds=queue.depth / -growth)
+        return f"empty in ~{formatting.duration(empty_in)}" if WORTH_SAYING <= empty_in <= SOON else ""
+    return ""
+
+
+def _reason(level: levels.Level) -> str:
+    return f"unknown, because {level.reason}" if level.word == "unknown" else level.reason
+
+
+def _nobody_since(queue: Queue, level: levels.Level, now: datetime) -> str:
+    """What follows the reason in the head of the queue's page, "" while it is consumed, or while that can't be known."""
+    if queue.nobody_consumes_since is None or level.word == "unknown":
+        return ""
+    at_least = "at least " if queue.nobody_consumes_since <= queue.first_seen_at else ""  # so it was when we first looked
+    since = f"{at_least}since {formatting.moment_text(queue.nobody_consumes_since, now)}"
+    return since if "nobody" in level.reason else f"· nobody consumes it {since}"
+
+
+def _since(queue: Queue, now: datetime) -> str:
+    """When nobody began to consume it, to the minute, with the date where it was another day."""
+    since = queue.nobody_consumes_since
+    if since is None:
+        return ""
+    return f"{since:%H:%M}" if since.date() == now.date() else f"{since.day} {since:%b %H:%M}"
+
+
+@lru_cache(maxsize=4096)
+def level_html(level: levels.Level) -> str:
+    """The level's shape and word; of unknown also why."""
+    return render_to_string("queues/_level.html", {"level": level}).strip()
+
+
+@lru_cache(maxsize=4096)
+def _consumers_html(count: int | None, nobody_since: str, trouble: bool, names: tuple[tuple[str, int | None], ...]) -> str:
+    """Cell "Consumers and worker nodes": the count and the first name; cached, because most queues share their words."""
+    first, worker_id = names[0] if names else ("", None)
+    return render_to_string(
+        "queues/_consumers_cell.html",
+        {
+            "count": count,
+            "count_text": formatting.number(count),
+            "nobody_since": nobody_since,
+            "trouble": trouble,
+            "first": first,
+            "worker_url": reverse("worker", args=[worker_id]) if worker_id is not None else "",
+            "more": len(names) - 1,
+            "all": ", ".join(name for name, _ in names),
+        },
+    ).strip()

@@ -1,0 +1,25 @@
+"""The queues page and its fragments."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+from dashboard.layout.addresses import ListAddress
+from dashboard.layout.completion import queue_completion
+from dashboard.layout.frame import Shell
+from dashboard.people.access import scope_of
+from dashboard.queues.list_page import QueueList
+
+
+def page(request: HttpRequest) -> HttpResponse:
+    """The whole page, or with `?part=` only table, views, notices or completion."""
+    shell = Shell(request)
+    listed = QueueList(scope_of(request.user), ListAddress(request.path, request.GET), shell.brokers, shell.broker, shell.vhost, timezone.now())
+    part = request.GET.get("part")
+    if part == "completion":
+        return JsonResponse({"qualifiers": queue_completion(listed)})
+    if part in ("table", "views", "notices"):
+        return render(request, f"queues/_{part}.html", {"list": listed, **(listed.table() if part == "table" else {})})
+    return render(request, "queues/index.html", {"list": listed, **listed.table()})

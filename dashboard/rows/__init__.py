@@ -1,1 +1,0 @@
-"""What pages and live patches show of one object: the same prepared words for both, so that they can't differ."""

@@ -1,0 +1,155 @@
+"""Sending a test task for a person: may they, where would it go, do it once, and note it.
+
+Used by the page and by the API alike. Celery itself is in `workers.sending.sender`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.core.cache import cache
+
+from brokers import queries as broker_queries
+from brokers.models import Broker
+from brokers.scope import EVERYTHING
+from dashboard import queries, store
+from dashboard.layout import amqp_targets
+from dashboard.models import AuditEvent, User
+from dashboard.people import access
+from dashboard.send import prediction
+from dashboard.send.order import Order
+from dashboard.why import loaded_vhost
+from workers import queries as worker_queries
+from workers.models import Task
+from workers.sending import send_options, sender
+from workers.task_filter import TaskFilter
+
+ACT = "send task"
+KEPT_CHARACTERS = 20_000
+ROW_SECONDS = 1.5
+EVENT_EXCHANGE = "celeryev"
+ONCE_SECONDS = 3600
+TAKEN = ("RECEIVED", "STARTED", "RETRY", "SUCCESS", "FAILURE")
+
+
+class Prediction(msgspec.Struct, frozen=True):
+    """An order as it would be sent, and the answer of `dashboard.send.prediction` about it."""
+
+    order: Order
+    answer: dict[str, Any]
+
+
+class Done(msgspec.Struct, frozen=True):
+    sent: sender.Sent
+    event: AuditEvent
+
+
+def why_not(user: User | AnonymousUser, broker: str, vhost: str | None = None, task: str | None = None) -> str:
+    """Why this person can't send there, in a sentence that says what would allow it; "" if they can."""
+    if not access.may(user, "send", broker, vhost, task):
+        return f"You may look, but not send: sending to {broker} needs an administrator's account."
+    if broker not in settings.CONTROL:
+        return f"Sending to {broker} is switched off. It is allowed where HARELINE_CONTROL names the broker: HARELINE_CONTROL={broker}, or * for all."
+    if amqp_targets.address(broker) is None:
+        return f"HARELINE_BROKERS no longer names {broker}, so there is no way to reach it."
+    return ""
+
+
+def predict(order: Order, broker: Broker, vhost: str, now: datetime) -> Prediction:
+    """Where this order would go now, with a queue where none was asked for. Nothing is sent."""
+    place = loaded_vhost.place(EVERYTHING, broker, vhost, now)
+    known = loaded_vhost.known_of(EVERYTHING, broker, vhost, order.task)
+    application = prediction.as_application(place, order, known)
+    resolved = _with_usual_route(order, broker, vhost, application)
+    return Prediction(resolved, prediction.prediction(place, resolved, known, application))
+
+
+def _with_usual_route(order: Order, broker: Broker, vhost: str, application: dict[str, Any]) -> Order:
+    """The order with a queue where none was asked for: where the application's own configuration sends it, as far as it is known; else that of the last
+    task of this name that a worker took, else what its workers registered. Without any trace Celery's default queue stays.
+    """
+    options = order.options
+    if options.queue or (options.exchange and options.routing_key) or "*" in order.task:
+        return order
+    if usual := prediction.usual_options(application):
+        told = application["configuration"]
+        whose = f"the application {told['name']}" if told["source"] == "application" else f"worker node {told['name']}"
+        return msgspec.structs.replace(order, options=msgspec.structs.replace(options, **usual), usual=f"by the configuration of {whose}")
+    taken = TaskFilter(broker=broker.pk, vhost=vhost, name=order.task, states=TAKEN)
+    for task in worker_queries.tasks(EVERYTHING, filter=taken, page_size=20).items:
+        if task.received_at is None or task.routing_key is None:
+            continue
+        if not task.exchange:
+            why = f"where {order.task} was last sent and taken by a worker node"
+            return msgspec.structs.replace(order, options=msgspec.structs.replace(options, queue=task.routing_key), usual=why)
+        if not options.exchange and not options.routing_key:
+            routed = msgspec.structs.replace(options, exchange=task.exchange, routing_key=task.routing_key)
+            return msgspec.structs.replace(order, options=routed, usual=f"as {order.task} was last sent and taken by a worker node")
+    for name, attributes, _ in worker_queries.registered_tasks(EVERYTHING, broker=broker.pk, vhost=vhost):
+        if name == order.task and attributes.get("queue"):
+            routed = msgspec.structs.replace(options, queue=str(attributes["queue"]))
+            return msgspec.structs.replace(order, options=routed, usual=f"which {order.task} has as its own")
+    return order
+
+
+def send(user: User | AnonymousUser, broker: Broker, vhost: str, predicted: Prediction, uuid: str, now: datetime) -> Done | None:
+    """Sends its order once and notes it beside what was predicted. None if this uuid was sent before or is being sent: a form that came twice."""
+    order = predicted.order
+    sent_before = any(event.detail.get("uuid") == uuid for event in queries.audit_events_of(ACT, now - timedelta(days=1), 200))
+    if sent_before or not cache.add(f"send-{uuid}", True, ONCE_SECONDS):
+        return None
+    tells = broker_queries.exchange(EVERYTHING, broker.pk, vhost, EVENT_EXCHANGE) is not None
+    sent = sender.send(amqp_targets.targets(broker, vhost), order.task, order.args, order.kwargs, send_options.celery_options(order.options), uuid, tells=tells)
+    outcome = store.DONE if sent.outcome == "confirmed" else store.FAILED
+    detail = _detail(order) | {"uuid": uuid, "outcome": sent.outcome, "reason": sent.reason, "exchange": sent.exchange, "routing_key": sent.routing_key}
+    detail |= {"sent_at": sent.at.isoformat(), "predicted": msgspec.to_builtins(prediction.kept(predicted.answer, order))}
+    return Done(sent, store.audit(user, ACT, outcome, now, broker=broker.name, vhost=vhost, name=order.task, detail=detail))
+
+
+def event_of(uuid: str, now: datetime) -> AuditEvent | None:
+    """The event of this sending, waited for a moment: the first of two equal forms may still be on its way."""
+    deadline = time.monotonic() + sender.LONGEST_SECONDS
+    while True:
+        for event in queries.audit_events_of(ACT, now - timedelta(days=1), 200):
+            if event.detail.get("uuid") == uuid:
+                return event
+        if time.monotonic() > deadline:
+            return None
+        time.sleep(0.1)
+
+
+def note_refusal(user: User | AnonymousUser, broker: str, vhost: str, task: str, why: str, now: datetime) -> None:
+    """An attempt that was not allowed."""
+    store.audit(user, ACT, store.REFUSED, now, broker=broker[:200], vhost=vhost[:255], name=task[:500], detail={"reason": why})
+
+
+def stored_task(broker: Broker, vhost: str, uuid: str) -> Task | None:
+    """The task as the receiver stored it, which takes about half a second; None if that takes longer or events are not received."""
+    deadline = time.monotonic() + ROW_SECONDS
+    while True:
+        found = worker_queries.task(EVERYTHING, uuid, broker.pk, vhost)
+        if found is not None or time.monotonic() > deadline:
+            return found
+        time.sleep(0.05)
+
+
+def _detail(order: Order) -> dict[str, Any]:
+    kept = {name: text if len(text) <= KEPT_CHARACTERS else None for name, text in (("args", order.args_text), ("kwargs", order.kwargs_text))}
+    return {"task": order.task, **kept, "options": send_options.as_given(order.options), "usual": order.usual}
+
+
+def place_words(exchange: str | None, routing_key: str | None) -> str:
+    """ "the queue reports", or "the exchange shop.orders with the key order.new.eu"."""
+    return f"the exchange {exchange} with the key {routing_key}" if exchange else f"the queue {routing_key or send_options.DEFAULT_QUEUE}"
+
+
+def options_of(detail: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of an audit event."""
+    found = detail.get("options")
+    return dict(found) if isinstance(found, Mapping) else {}

@@ -1,0 +1,294 @@
+"""The send page: where one may send, the form with what is known of the place, the question before sending, the task that was sent, followed."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID, uuid4
+
+import msgspec
+from django.contrib.auth.models import AnonymousUser
+from django.urls import reverse
+
+from brokers import queries as broker_queries
+from brokers.models import Broker
+from brokers.scope import Scope
+from dashboard import queries as own_queries
+from dashboard.layout import levels
+from dashboard.live import topics
+from dashboard.models import AuditEvent, User
+from dashboard.send import action as sending
+from dashboard.send import form as send_form
+from dashboard.send.action import Prediction
+from dashboard.send.follow import Follow
+from dashboard.send.form import Place
+from dashboard.send.order import Order
+from dashboard.send.prediction_panel import ShownPrediction
+from workers import queries
+from workers.models import EventSource, Worker
+from workers.sending.send_options import Problem, as_given
+
+BEFORE_DAYS, BEFORE_SHOWN = 7, 8
+PLACES_SHOWN = 8
+NAMES_OFFERED = 500
+
+
+class PlaceLink(msgspec.Struct, frozen=True):
+    broker: str
+    vhost: str
+    address: str
+    current: bool
+
+
+class Before(msgspec.Struct, frozen=True):
+    """One that was sent before."""
+
+    event: AuditEvent
+    level: str
+    words: str
+    open_address: str
+    again_address: str
+
+
+class Question(msgspec.Struct, frozen=True):
+    """What is asked before sending: once, in words."""
+
+    uuid: str
+    order: Order
+    words: str
+    warnings: list[Problem]
+
+    @property
+    def fields(self) -> list[tuple[str, str]]:
+        """What is posted to send just this, the queue that was found for it included."""
+        order = self.order
+        texts = [("uuid", self.uuid), ("task", order.task), ("args", order.args_text), ("kwargs", order.kwargs_text), ("usual", order.usual)]
+        return texts + [(name, str(value)) for name, value in as_given(order.options).items()]
+
+
+class SendPage:
+    """The questions of one request. `broker` and `vhost` are what the frame's switchers chose, None for all."""
+
+    def __init__(self, scope: Scope, user: User | AnonymousUser, brokers: Sequence[Broker], broker: Broker | None, vhost: str | None, now: datetime) -> None:
+        self.scope, self.user, self.now = scope, user, now
+        self.brokers = [broker] if broker else list(brokers)
+        self._asked_vhost = vhost
+        self.values: Mapping[str, str] = send_form.EMPTY
+        self.problems: dict[str, list[str]] = {}
+        self.warnings: dict[str, list[str]] = {}
+        self.question: Question | None = None
+        self.predicted: Prediction | None = None
+
+    @cached_property
+    def places(self) -> list[tuple[Broker, str]]:
+        """Where one could send: those with most live workers first."""
+        found = [(broker, vhost.name) for broker in self.brokers for vhost in broker_queries.virtual_hosts(self.scope, broker.pk)]
+        if self._asked_vhost is not None:
+            found = [place for place in found if place[1] == self._asked_vhost] or [(broker, self._asked_vhost) for broker in self.brokers[:1]]
+        return sorted(found, key=lambda place: (-self._alive(*place), place[0].name, place[1]))
+
+    def _alive(self, broker: Broker, vhost: str) -> int:
+        return queries.workers(self.scope, broker=broker.pk, vhost=vhost, state=Worker.ONLINE, page_size=1).total
+
+    @property
+    def broker(self) -> Broker | None:
+        return self.places[0][0] if self.places else None
+
+    @property
+    def vhost(self) -> str:
+        return self.places[0][1] if self.places else ""
+
+    @property
+    def place_links(self) -> list[PlaceLink]:
+        """The other places, where there is more than one."""
+        shown = self.places[:PLACES_SHOWN] if len(self.places) > 1 else []
+        return [PlaceLink(broker.name, vhost, _address(broker.name, vhost), at == 0) for at, (broker, vhost) in enumerate(shown)]
+
+    @property
+    def address(self) -> str:
+        return _address(self.broker.name, self.vhost) if self.broker else reverse("send")
+
+    @property
+    def confirm_address(self) -> str:
+        return f"{reverse('send_now')}?{self.address.partition('?')[2]}"
+
+    @cached_property
+    def why_not(self) -> str:
+        return sending.why_not(self.user, self.broker.name, self.vhost) if self.broker else ""
+
+    @cached_property
+    def registered(self) -> dict[str, list[str]]:
+        if self.broker is None:
+            return {}
+        found = {name: hostnames for name, _, hostnames in queries.registered_tasks(self.scope, broker=self.broker.pk, vhost=self.vhost)}
+        return dict(sorted(found.items(), key=lambda item: (item[0].startswith("celery."), item[0])))
+
+    @property
+    def registered_count(self) -> int:
+        return sum(not name.startswith("celery.") for name in self.registered)
+
+    @property
+    def task_names(self) -> list[str]:
+        return list(self.registered)[:NAMES_OFFERED]
+
+    @cached_property
+    def place(self) -> Place:
+        """What is known of the chosen place."""
+        assert self.broker is not None  # noqa: S101  (callers have a broker)
+        broker, vhost = self.broker, self.vhost
+        hidden = levels.out_of_sight(broker, self.now)
+        level = levels.broker_level(broker, self.now)
+        exchanges = broker_queries.exchanges(self.scope, broker=broker.pk, vhost=vhost, page_size=broker_queries.LARGEST_PAGE)
+        return Place(
+            broker=broker.name,
+            vhost=vhost,
+            workers=self._alive(broker, vhost),
+            registered=self.registered,
+            queues=None if hidden else self._queues,
+            exchanges=None if hidden or exchanges.total > broker_queries.LARGEST_PAGE else {exchange.name for exchange in exchanges.items},
+            blocked=level.reason if level.word == "critical" else "",
+            silent=silent(queries.event_source(broker.pk, vhost)),
+        )
+
+    @cached_property
+    def _queues(self) -> dict[str, tuple[int | None, int | None]]:
+        """{name: (consumers, highest priority)}; only the queue that is asked about where there are very many."""
+        assert self.broker is not None  # noqa: S101
+        page, found = 1, []
+        while page <= 20:
+            some = broker_queries.queues(self.scope, broker=self.broker.pk, vhost=self.vhost, sort="name", page=page, page_size=broker_queries.LARGEST_PAGE)
+            found += some.items
+            if page >= some.pages:
+                break
+            page += 1
+        return {queue.name: (queue.consumers, _highest_priority(queue.arguments)) for queue in found}
+
+    @property
+    def queue_names(self) -> list[str]:
+        """Queues to choose from, without those of Celery's own machinery."""
+        if self.broker is None:
+            return []
+        return [name for name in self._queues if not name.endswith(".celery.pidbox") and not name.startswith(("celeryev.", "hareline."))][:NAMES_OFFERED]
+
+    def prefill(self, query: Mapping[str, str]) -> None:
+        """The form's first values: of one sent before (`again`; `sent`, which is shown beside it), of a task that was seen (`like`), or the address's."""
+        values = {name: query[name][:2000] for name in send_form.TEXTS if query.get(name)}
+        if (
+            (number := _number(query.get("again") or query.get("sent")))
+            and (event := own_queries.audit_event(number, sending.ACT))
+            and self.scope.includes(event.broker)
+        ):
+            values = _values_of(event.detail)
+        elif (number := _number(query.get("like"))) and (task := queries.task_by_id(self.scope, number)):
+            known = {"task": task.name, "queue": task.queue, "args": _as_json(task.args, "[]"), "kwargs": _as_json(task.kwargs, "{}")}
+            values = {name: value for name, value in known.items() if value}
+        self.values = {**send_form.EMPTY, **values}
+
+    def fill(self, given: Mapping[str, str]) -> None:
+        """Takes what was typed into the form."""
+        self.values = {**send_form.EMPTY, **{name: given[name] for name in send_form.TEXTS if name in given}}
+
+    def check(self, given: Mapping[str, str]) -> bool:
+        """Reads the form. True if all is well: then `question` is what to ask before sending."""
+        self.fill(given)
+        order, problems = send_form.read(self.values)
+        for problem in problems:
+            self.problems.setdefault(problem.field, []).append(problem.text)
+        if order is None or self.broker is None or self.why_not:
+            return False
+        if given.get("usual"):  # the question that was confirmed named the queue already
+            order = msgspec.structs.replace(order, usual=given["usual"][:300])
+        self.predicted = sending.predict(order, self.broker, self.vhost, self.now)
+        order = self.predicted.order
+        warnings = send_form.warnings(order, self.place)
+        for warning in warnings:
+            self.warnings.setdefault(warning.field, []).append(warning.text)
+        self.question = Question(str(uuid4()), order, send_form.words(order, self.place), warnings)
+        return True
+
+    @cached_property
+    def shown_prediction(self) -> ShownPrediction | None:
+        """Where what is in the form would go; None where that can't be read yet."""
+        order = send_form.read(self.values)[0] if self.predicted is None and self.values["task"].strip() else None
+        if order is not None and self.broker is not None:
+            self.predicted = sending.predict(order, self.broker, self.vhost, self.now)
+        return None if self.predicted is None or self.broker is None else ShownPrediction(self.predicted, self.user.get_username(), self.broker, self.vhost)
+
+    def follow(self, event_id: str | None) -> Follow | None:
+        """The task that was sent by this audit event; None if there is no such event, or it may not be seen."""
+        number = _number(event_id)
+        event = own_queries.audit_event(number, sending.ACT) if number else None
+        if event is None or not event.detail.get("uuid") or not self.scope.includes(event.broker):
+            return None
+        broker = broker_queries.broker(self.scope, event.broker)
+        return Follow(self.scope, event, broker, self.now) if broker else None
+
+    @property
+    def before(self) -> list[Before]:
+        """What was sent before, by anyone, the newest first."""
+        events = own_queries.audit_events_of(sending.ACT, self.now - timedelta(days=BEFORE_DAYS), BEFORE_SHOWN)
+        return [self._before(event) for event in events if self.scope.includes(event.broker)]
+
+    def _before(self, event: AuditEvent) -> Before:
+        broker = broker_queries.broker(self.scope, event.broker)
+        follow = Follow(self.scope, event, broker, self.now) if broker and event.detail.get("uuid") else None
+        level, words = follow.summary if follow else ("unknown", "unknown")
+        address = _address(event.broker, event.vhost)
+        short = "waiting" if words.startswith("sent, waiting") else words
+        return Before(event, level, short, f"{address}&sent={event.pk}", f"{address}&again={event.pk}")
+
+    @property
+    def topics(self) -> list[str]:
+        if self.broker is None:
+            return []
+        return [topics.Topic(topics.BROKER, self.broker.pk).name, topics.Topic(topics.TASKS, self.broker.pk, self.vhost).name]
+
+
+def sent_uuid(text: str | None) -> str | None:
+    """The uuid that the question's form carries, None for anything else."""
+    try:
+        return str(UUID(text or ""))
+    except ValueError:
+        return None
+
+
+def silent(source: EventSource | None) -> str:
+    """Why no events of workers are heard in a virtual host, as a clause; "" while they are."""
+    if source is None:
+        return "no worker has sent an event in this virtual host yet"
+    return "" if source.state == EventSource.RECEIVING else source.reason or f"the events of workers there are {source.state}"
+
+
+def _address(broker: str, vhost: str) -> str:
+    return f"{reverse('send')}?{urlencode({'broker': broker, 'vhost': vhost})}"
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
+def _highest_priority(arguments: Any) -> int | None:
+    value = arguments.get("x-max-priority") if isinstance(arguments, Mapping) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _values_of(detail: Mapping[str, Any]) -> dict[str, str]:
+    options = sending.options_of(detail)
+    if detail.get("usual"):
+        options = {name: value for name, value in options.items() if name not in ("queue", "exchange", "routing_key")}
+    values = {"task": detail.get("task"), "args": detail.get("args"), "kwargs": detail.get("kwargs"), **options}
+    return {name: str(value) for name, value in values.items() if value not in (None, "") and name in send_form.TEXTS}
+
+
+def _as_json(text: str | None, empty: str) -> str:
+    """The arguments of an event, which are Python's words for them, as JSON; `empty` where they can't be read back whole."""
+    try:
+        value = ast.literal_eval(text or "")
+        return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return empty

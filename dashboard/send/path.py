@@ -1,0 +1,88 @@
+"""A predicted sending as the page shows it: the way in a few boxes, and where each value comes from. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from dashboard.layout import formatting
+from dashboard.send.order import Order
+from dashboard.why.explanations import JSON
+from dashboard.why.story.spans import written
+from dashboard.why.story.task import LAYERS
+from workers.sending import send_options
+
+
+class Hop(msgspec.Struct, frozen=True):
+    """A box of the drawn way: a task, an exchange, queues, worker nodes."""
+
+    icon: str
+    title: str
+    says: str
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """Where one value comes from, and what it beats."""
+
+    what: str
+    value: str
+    source: str
+    beats: str
+
+
+def hops(answer: JSON, order: Order, user: str) -> list[Hop]:
+    """The way in at most four boxes, one after the other."""
+    to, after = send_options.destination(order.options), answer["broker"]["after"]
+    began = [Hop("checklist", order.task, f"you, {user}"), Hop("arrows-split", to.exchange or "(default)", f"key {to.routing_key}")]
+    if not after:
+        return [*began, Hop("trash", "no queue", "it would be gone")]
+    nodes = {node["hostname"]: node for one in after for node in one["workers"] or ()}
+    return [*began, _queues(after), *([_workers(list(nodes.values()))] if nodes else [])]
+
+
+def _queues(after: Sequence[Mapping[str, Any]]) -> Hop:
+    if len(after) > 1:
+        return Hop("stack-2", f"{len(after):,} queues", formatting.listed([one["queue"] for one in after]))
+    consumers = after[0]["consumers"]
+    says = "consumers unknown" if consumers is None else formatting.count(consumers, "consumer") if consumers else "nobody consumes it"
+    return Hop("stack-2", after[0]["queue"], says)
+
+
+def _workers(nodes: Sequence[Mapping[str, Any]]) -> Hop:
+    free = [node["free_slots"] for node in nodes]
+    if len(nodes) > 1:
+        return Hop("cpu", f"{len(nodes):,} worker nodes", "one of them" if None in free else f"one of them, {sum(free):,} slots free")
+    slots = "slots unknown" if None in free else f"{nodes[0]['concurrency'] - free[0]:,} of {nodes[0]['concurrency']:,} slots used"
+    return Hop("cpu", nodes[0]["hostname"], slots)
+
+
+def reasons(answer: JSON, order: Order) -> list[Reason]:
+    """Queue, exchange and routing key, each with the layer that gave it and those that lost."""
+    to = send_options.destination(order.options)
+    values = {"queue": answer["queue"], "exchange": to.exchange, "routing_key": to.routing_key}
+    usual = "" if answer["configuration"]["source"] in ("worker", "application") else order.usual
+    found = []
+    for key, value in values.items():
+        steps = [step for step in answer["steps"] if step["key"] == key]
+        beats = ", ".join(f"{_text(step['value'])} ({_layer(step)})" for step in steps if step["lost_to"])
+        if value is not None:
+            found.append(Reason(key.replace("_", " "), value or '""', _source(key, to.exchange, usual, steps), beats))
+    return found
+
+
+def _source(key: str, exchange: str, usual: str, steps: Sequence[Mapping[str, Any]]) -> str:
+    """A direct queue is sent to by its name, so exchange and key come from there whatever else was said."""
+    if not exchange and key != "queue":
+        return "sent by the queue’s name" if key == "exchange" else "the queue’s name"
+    won = next((step for step in steps if not step["lost_to"]), None)
+    return usual or (_layer(won) if won else "the options")
+
+
+def _layer(step: Mapping[str, Any]) -> str:
+    return LAYERS.get(step["layer"], str(step["layer"]))
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else written(value)

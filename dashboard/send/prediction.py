@@ -1,0 +1,145 @@
+"""Where a test task will go when Hareline sends it, and afterwards whether it did. Pure.
+
+Hareline sends through an application without settings and declares nothing: exchange and key are those of `workers.sending.send_options.destination`. Where
+the application that is watched would publish to the very same place, its own explanation says why; else that of Celery's defaults.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from dashboard.layout import formatting
+from dashboard.send.order import Order
+from dashboard.why.explanations import JSON, Place, explain_message
+from dashboard.why.task_configuration import Known
+from dashboard.why.task_explanations import explain_live_task
+from workers.sending import send_options
+
+MOST_NAMES = 20
+
+
+def as_application(place: Place, order: Order, known: Known) -> JSON:
+    """What the application itself would do with this call, as far as its configuration is known. Raises InvalidQuestion."""
+    return explain_live_task(place, _question(order), known)
+
+
+def usual_options(answer: JSON) -> dict[str, str] | None:
+    """The options by which a sending from here goes where the application's own would go; None where its configuration is not known, is contradicted by
+    what was really sent, or leads to where no option of ours does."""
+    if answer["configuration"]["source"] not in ("worker", "application") or answer["error"] or not answer["routing_key"]:
+        return None
+    if (answer["sent"] and not answer["sent"]["agrees"]) or any(step["layer"] == "delayed" for step in answer["steps"]):
+        return None
+    return {"exchange": answer["exchange"], "routing_key": answer["routing_key"]} if answer["exchange"] else {"queue": answer["routing_key"]}
+
+
+def prediction(place: Place, order: Order, known: Known, application: JSON) -> JSON:
+    """The answer of `explain_live_task` for the sending of this very order; `certain` and `unknown` are about where it arrives."""
+    to = send_options.destination(order.options)
+    answer = application
+    if (application["exchange"], application["routing_key"]) != (to.exchange, to.routing_key):
+        bare = _question(order) | {"conf": {}, "task": {"name": order.task, "unregistered": True}}
+        answer = explain_live_task(place, bare, known)
+    properties: JSON = {} if order.options.priority is None else {"priority": order.options.priority}
+    message = {"exchange": to.exchange, "routing_key": to.routing_key, "headers": {"lang": "py", "task": order.task}, "properties": properties}
+    broker = explain_message(place, message)
+    return {**answer, "broker": broker, "certain": broker["certain"], "unknown": list(place.unknown)}
+
+
+def _question(order: Order) -> JSON:
+    return {"task": order.task, "args": order.args, "kwargs": order.kwargs, "options": send_options.as_given(order.options)}
+
+
+class Predicted(msgspec.Struct, frozen=True):
+    """What of a prediction is kept beside the sending. `workers` are the nodes that consume what is reached; None: unknown."""
+
+    exchange: str
+    routing_key: str
+    queues: list[str]
+    workers: list[str] | None
+    certain: bool
+
+
+def kept(answer: JSON, order: Order) -> Predicted:
+    """The prediction as it is kept in the audit log; of many names the first 20."""
+    to, broker = send_options.destination(order.options), answer["broker"]
+    nodes = None if any(one["workers"] is None for one in broker["after"]) else sorted({node["hostname"] for one in broker["after"] for node in one["workers"]})
+    queues = [name[:255] for name in broker["queues"][:MOST_NAMES]]
+    return Predicted(to.exchange, to.routing_key, queues, None if nodes is None else nodes[:MOST_NAMES], broker["certain"])
+
+
+class Happened(msgspec.Struct, frozen=True):
+    """What is known by now. `exchange` None: it was not published. `worker` None: no event has told of one."""
+
+    outcome: str
+    exchange: str | None
+    routing_key: str | None
+    worker: str | None
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One line of the comparison. `level` is a word of `dashboard.layout.levels`, "" for neither good nor bad."""
+
+    what: str
+    predicted: str
+    happened: str
+    level: str
+    verdict: str
+
+
+def rows(predicted: Predicted, happened: Happened) -> list[Row]:
+    """Predicted and real, line by line; [] for what never reached the broker.
+
+    >>> [row.verdict for row in rows(Predicted("", "mail", ["mail"], ["a@x"], True), Happened("confirmed", "", "mail", "a@x"))]
+    ['as predicted', 'as predicted', 'as predicted', 'as predicted']
+    """
+    if happened.outcome == "not sent" or happened.exchange is None:
+        return []
+    return [
+        _compared("exchange", predicted.exchange or "the default one", happened.exchange or "the default one"),
+        _compared("key on the wire", predicted.routing_key, happened.routing_key or ""),
+        _queue(predicted, happened),
+        _worker(predicted, happened),
+    ]
+
+
+def _compared(what: str, predicted: str, happened: str) -> Row:
+    same = predicted == happened
+    return Row(what, predicted or "(empty)", happened or "(empty)", "ok" if same else "warning", "as predicted" if same else "another")
+
+
+def _queue(predicted: Predicted, happened: Happened) -> Row:
+    """The broker confirms that a queue has it, never which; by the default exchange it can only be the one of that name."""
+    wanted = formatting.listed(predicted.queues) if predicted.queues else "none"
+    if happened.outcome == "unknown":
+        return Row("queue", wanted, "not known", "unknown", "unknown")
+    found = [] if happened.outcome == "returned" else [happened.routing_key or ""] if not happened.exchange else None
+    if found is not None:
+        return _compared("queue", wanted, formatting.listed(found) if found else "none")
+    right = bool(predicted.queues)
+    return Row("queue", wanted, "one or more", "ok" if right else "warning", "a queue took it" if right else "another")
+
+
+def _worker(predicted: Predicted, happened: Happened) -> Row:
+    nodes = predicted.workers
+    wanted = "unknown" if nodes is None else " or ".join(nodes) if nodes else "none"
+    if happened.worker is None:
+        if nodes == []:
+            return Row("worker node", wanted, "none yet", "ok", "as predicted")
+        return Row("worker node", wanted, "none yet", "", "not yet")
+    if nodes is None:
+        return Row("worker node", wanted, happened.worker, "", "was not predicted")
+    right = happened.worker in nodes
+    return Row("worker node", wanted, happened.worker, "ok" if right else "warning", "as predicted" if right else "another")
+
+
+def sent_predicted(detail: Mapping[str, Any]) -> Predicted | None:
+    """The prediction that an audit event keeps; None where none was made."""
+    told = detail.get("predicted")
+    try:
+        return None if told is None else msgspec.convert(told, Predicted)
+    except msgspec.ValidationError:
+        return None

@@ -1,0 +1,50 @@
+"""The panel "Where it will go" beside the form of the send page."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from django.urls import reverse
+
+from brokers.models import Broker
+from dashboard.send import path as send_way
+from dashboard.send.action import Prediction
+from dashboard.send.path import Hop, Reason
+from dashboard.why.story.spans import Span
+from dashboard.why.story.task import task_headline
+from workers.sending import send_options
+
+
+class ShownPrediction:
+    """One prediction, as the panel has it."""
+
+    def __init__(self, found: Prediction, user: str, broker: Broker, vhost: str) -> None:
+        self._order, self._answer, self._user = found.order, found.answer, user
+        self._place = {"broker": broker.name, "vhost": vhost}
+        refused = self._answer["broker"]["outcome"] == "refused"
+        level, headline = ("critical", [Span(self._answer["broker"]["reason"])]) if refused else task_headline(self._sent, self._order.task)
+        self.level: str = level
+        self.headline: list[Span] = headline
+
+    @property
+    def _sent(self) -> dict[str, object]:
+        """It is sent in any case, whatever the application itself would do."""
+        return {**self._answer, "error": None, "exchange": ""}
+
+    @property
+    def hops(self) -> list[Hop]:
+        return send_way.hops(self._answer, self._order, self._user)
+
+    @property
+    def reasons(self) -> list[Reason]:
+        return send_way.reasons(self._answer, self._order)
+
+    @property
+    def unknown(self) -> list[str]:
+        return list(self._answer["unknown"])
+
+    @property
+    def address(self) -> str:
+        """The whole explanation of the message that will be sent."""
+        to = send_options.destination(self._order.options)
+        return f"{reverse('routing')}?{urlencode({**self._place, 'of': 'message', 'exchange': to.exchange, 'routing_key': to.routing_key})}"

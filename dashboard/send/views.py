@@ -1,0 +1,73 @@
+"""The send page: the form, the question before sending, and the sending itself."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
+from django.views.decorators.http import require_POST
+
+from dashboard.layout import json_fields, posted
+from dashboard.layout.frame import Shell
+from dashboard.people.access import scope_of
+from dashboard.send import action as sending
+from dashboard.send.page import SendPage, sent_uuid
+
+
+@csrf_exempt  # the check is made by _answered, once the body is known to be small enough to be read
+def page(request: HttpRequest) -> HttpResponse:
+    """The form; filled in and posted: its problems, or the question before sending. `?part=follow`: the task that was sent;
+    posted to `?part=prediction`: where it would go."""
+    return _too_large(request, too_large) if (too_large := posted.too_large(request)) else _answered(request)
+
+
+@csrf_protect
+def _answered(request: HttpRequest) -> HttpResponse:
+    shown, status = _page(request), 200
+    if request.method == "POST" and request.GET.get("part") == "prediction":
+        shown.fill(request.POST.dict())
+        return render(request, "send/_prediction.html", {"page": shown, "now": shown.now})
+    if request.method == "POST":
+        status = 403 if shown.why_not else 200 if shown.check(request.POST.dict()) else 422
+    else:
+        shown.prefill(request.GET.dict())
+    followed = shown.follow(request.GET.get("sent")) if request.method == "GET" else None
+    if request.GET.get("part") in ("follow", "before"):
+        return render(request, f"send/_{request.GET['part']}.html", {"page": shown, "follow": followed, "now": shown.now})
+    return render(request, "send/index.html", {"page": shown, "follow": followed, "now": shown.now, "topics": shown.topics}, status=status)
+
+
+@csrf_exempt
+@require_POST
+def now(request: HttpRequest) -> HttpResponse:
+    """Sends once what was confirmed, then shows it on the send page; a form that comes twice sends nothing."""
+    return _too_large(request, too_large) if (too_large := posted.too_large(request)) else _sent(request)
+
+
+@csrf_protect
+def _sent(request: HttpRequest) -> HttpResponse:
+    shown = _page(request)
+    uuid, given = sent_uuid(request.POST.get("uuid")), request.POST.dict()
+    if shown.why_not or shown.broker is None or uuid is None or not shown.check(given) or shown.predicted is None:
+        if shown.why_not and shown.broker:
+            sending.note_refusal(shown.user, shown.broker.name, shown.vhost, given.get("task", ""), shown.why_not, shown.now)
+        return render(request, "send/index.html", {"page": shown, "now": shown.now, "topics": shown.topics}, status=403 if shown.why_not else 422)
+    done = sending.send(shown.user, shown.broker, shown.vhost, shown.predicted, uuid, shown.now)
+    event = done.event if done else sending.event_of(uuid, shown.now)
+    if done and done.sent.outcome in ("confirmed", "unknown"):
+        sending.stored_task(shown.broker, shown.vhost, uuid)
+    return HttpResponseRedirect(f"{shown.address}&sent={event.pk}" if event else shown.address)
+
+
+def _page(request: HttpRequest) -> SendPage:
+    shell = Shell(request)
+    return SendPage(scope_of(request.user), request.user, shell.brokers, shell.broker, shell.vhost, timezone.now())
+
+
+def _too_large(request: HttpRequest, why: str) -> HttpResponse:
+    """The form again, empty: what was posted is not even read."""
+    shown = _page(request)
+    words = f"{why}, and {json_fields.LARGEST_CHARACTERS:,} characters of arguments. Nothing was sent."
+    shown.problems = {"args": [words]}
+    return render(request, "send/index.html", {"page": shown, "now": shown.now, "topics": shown.topics}, status=413)

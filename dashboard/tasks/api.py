@@ -1,0 +1,133 @@
+"""`GET tasks` and `GET task`."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from django.http import HttpRequest
+from ninja import Query, Router, Schema
+from pydantic import Field
+
+from dashboard.api.errors import ERRORS, invalid, not_found
+from dashboard.api.parameters import Moment, Name, OfBroker, Paged, check_broker, scope
+from workers import queries
+from workers.errors import AmbiguousTask
+from workers.models import Task
+from workers.task_filter import TaskFilter
+
+router = Router(tags=["tasks"])
+
+StateName = Literal["PENDING", "RECEIVED", "STARTED", "RETRY", "SUCCESS", "FAILURE", "REVOKED", "REJECTED", "UNKNOWN"]
+
+
+class TaskItem(Schema):
+    id: int
+    broker: str
+    vhost: str
+    uuid: str
+    name: str | None
+    state: StateName
+    last_seen_state: str | None = Field(description="With UNKNOWN: what it was last seen as")
+    unknown_reason: str | None
+    worker: str | None
+    sender: str | None
+    queue: str | None = Field(description="As the sender says, and so are exchange and routing_key")
+    exchange: str | None
+    routing_key: str | None
+    sent_at: Moment | None
+    received_at: Moment | None
+    started_at: Moment | None
+    ended_at: Moment | None
+    eta: Moment | None
+    expires: Moment | None
+    runtime_seconds: float | None
+    retries: int | None
+    exception: str | None
+    first_seen_at: Moment
+
+
+class Relative(Schema):
+    id: int
+    uuid: str
+    name: str | None
+    state: StateName
+
+
+class TaskDetail(TaskItem):
+    args: str | None = Field(description="As Celery prints it: text, not data; kwargs and result too")
+    kwargs: str | None
+    result: str | None
+    traceback: str | None
+    parent_id: str | None
+    root_id: str | None
+    children: list[Relative] = Field(description="Tasks that it called, at most 200")
+
+
+class Tasks(Schema):
+    total: int = Field(description=f"Counted up to {queries.COUNTED:,}; there may be more")
+    items: list[TaskItem]
+
+
+class TasksAsked(OfBroker, Paged):
+    state: str | None = Field(None, max_length=100, description="One of Celery’s states or UNKNOWN; several with commas")
+    name: Name | None = Field(None, description="The task’s name; * stands for anything")
+    worker: Name | None = None
+    queue: Name | None = Field(None, description="As the sender says")
+    q: str = Field("", max_length=255, description="Words of its name, arguments or exception, or the beginning of its uuid")
+    start: Moment | None = Field(None, alias="from", description="First seen at this time or later")
+    end: Moment | None = Field(None, alias="to", description="First seen before this time")
+    sort: str = Field("-at", max_length=50, description=f"One of {', '.join(queries.TASK_SORTS)}; a leading - is descending")
+
+
+class TaskAsked(OfBroker):
+    uuid: Name
+
+
+@router.get("/tasks", response={200: Tasks, **ERRORS}, operation_id="tasks")
+def tasks(request: HttpRequest, asked: Query[TasksAsked]) -> dict[str, Any]:
+    """A page of tasks, those first seen last before the others."""
+    check_broker(request, asked.broker)
+    wanted = TaskFilter(
+        broker=asked.broker,
+        vhost=asked.vhost,
+        states=tuple(state.upper() for state in (asked.state or "").split(",") if state),
+        name=asked.name or None,
+        worker=asked.worker or None,
+        queue=asked.queue or None,
+        text=asked.q,
+        start=asked.start,
+        end=asked.end,
+    )
+    try:
+        wanted.check()
+    except ValueError as error:
+        raise invalid("state", error) from error
+    try:
+        page = queries.tasks(scope(request), filter=wanted, sort=asked.sort, page=asked.page, page_size=asked.page_size)
+    except ValueError as error:
+        raise invalid("sort", error) from error
+    return {"total": page.total, "items": [TaskItem(**_item(task)) for task in page.items]}
+
+
+@router.get("/task", response={200: TaskDetail, **ERRORS}, operation_id="task")
+def task(request: HttpRequest, asked: Query[TaskAsked]) -> TaskDetail:
+    """One task. A uuid that is known in two places needs `broker` and `vhost`."""
+    check_broker(request, asked.broker)
+    try:
+        found = queries.task(scope(request), asked.uuid, broker=asked.broker, vhost=asked.vhost)
+    except AmbiguousTask as error:
+        raise invalid("broker" if asked.broker is None else "vhost", error) from error
+    if found is None:
+        raise not_found(f"No task {asked.uuid} is known.", "uuid")
+    told = ("args", "kwargs", "result", "traceback", "root_id")
+    parent_id = None if found.parent_id == found.uuid else found.parent_id  # a retry says that the task called itself
+    children = [
+        Relative.model_validate({"id": child.pk, "uuid": child.uuid, "name": child.name, "state": child.state})
+        for child in queries.family(scope(request), found).children
+    ]
+    return TaskDetail(**_item(found), **{name: getattr(found, name) for name in told}, parent_id=parent_id, children=children)
+
+
+def _item(task: Task) -> dict[str, Any]:
+    worded = {"id": task.pk, "broker": task.broker.name, "unknown_reason": task.unknown_reason or None}
+    return worded | {name: getattr(task, name) for name in TaskItem.model_fields if name not in worded}

@@ -1,0 +1,220 @@
+"""The page of one task: its figures, its timeline, where it was routed, what it was given and gave, its relatives, and what is unknown."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import cached_property
+
+import msgspec
+from django.urls import NoReverseMatch, reverse
+from django.utils.http import urlencode
+
+from brokers import queries as broker_queries
+from brokers.models import Exchange, Queue
+from brokers.scope import Scope
+from dashboard.layout import formatting
+from dashboard.layout.addresses import tasks_address
+from dashboard.layout.filter_language import quoted
+from dashboard.live import topics
+from dashboard.live.rows import LiveRow
+from dashboard.tasks import drawing as task_drawing
+from dashboard.tasks import states as task_states
+from dashboard.tasks import timeline
+from dashboard.tasks import visibility as task_limits
+from dashboard.tasks.drawing import Drawing
+from dashboard.tasks.row import runtime_words, task_row
+from dashboard.tasks.timeline import Life, Phase
+from workers import queries
+from workers.models import Task, Worker
+from workers.receiving.task_state import happenings
+
+
+class Figure(msgspec.Struct, frozen=True):
+    """`url` leads to the thing named; `note` says what kind of answer the value is, or why there is none."""
+
+    words: str
+    value: str
+    url: str = ""
+    note: str = ""
+
+
+class Relative(msgspec.Struct):
+    """A task of the family: `url` "" where nothing is kept of it but its id."""
+
+    role: str
+    name: str
+    uuid: str
+    state: task_states.State | None = None
+    seen: str = ""
+    url: str = ""
+    runtime: str = ""
+    this: bool = False
+    below: list[Relative] = []
+
+
+class TaskPage:
+    """The questions of one request about one task."""
+
+    def __init__(self, scope: Scope, task: Task, now: datetime) -> None:
+        self.scope, self.task, self.now = scope, task, now
+
+    @cached_property
+    def row(self) -> LiveRow:
+        return task_row(self.task, self.now)
+
+    @property
+    def title(self) -> str:
+        return self.task.name or "Task of unknown name"
+
+    @property
+    def state(self) -> task_states.State:
+        return task_states.state_of(self.task)
+
+    @property
+    def state_words(self) -> str:
+        return task_states.state_words(self.task)
+
+    @cached_property
+    def worker(self) -> Worker | None:
+        task = self.task
+        return queries.worker(self.scope, task.broker_id, task.vhost, task.worker) if task.worker else None
+
+    @property
+    def worker_url(self) -> str:
+        return reverse("worker", args=[self.worker.pk]) if self.worker else ""
+
+    @cached_property
+    def queue(self) -> Queue | None:
+        task = self.task
+        return broker_queries.queue(self.scope, task.broker_id, task.vhost, task.queue) if task.queue else None
+
+    @property
+    def queue_url(self) -> str:
+        return reverse("queue", args=[self.queue.pk]) if self.queue else ""
+
+    @cached_property
+    def exchange(self) -> Exchange | None:
+        task = self.task
+        return None if task.exchange is None else broker_queries.exchange(self.scope, task.broker_id, task.vhost, task.exchange)
+
+    @property
+    def exchange_url(self) -> str:
+        return reverse("exchange", args=[self.exchange.pk]) if self.exchange else ""
+
+    @cached_property
+    def phases(self) -> list[Phase]:
+        task = self.task
+        return timeline.phases(happenings(task.tries), Life(task.queue, task.eta, task.state == task_states.UNKNOWN))
+
+    @cached_property
+    def drawing(self) -> Drawing:
+        return task_drawing.drawn(self.phases, self.now)
+
+    @property
+    def sentence(self) -> str:
+        lost = self.task.state == task_states.UNKNOWN
+        return "" if lost else timeline.sentence(self.phases, self.now, self.state.ended)
+
+    @property
+    def figures(self) -> list[Figure]:
+        task = self.task
+        return [
+            Figure("Worker node", task.worker or formatting.UNKNOWN, self.worker_url, "" if task.worker else "none has said that it took it"),
+            Figure("Queue", task.queue or formatting.UNKNOWN, self.queue_url, "as the sender says" if task.queue else "unknown: no event of its sender"),
+            Figure("Tries", self._tries, "", self._retries),
+            Figure("Runtime", runtime_words(task.runtime_seconds), "", self._runtime_note),
+            Figure("Waited in its queue", self._waited_in_queue, "", "" if task.sent_at and task.received_at else "unknown: sent or received was not told"),
+            Figure("Sent by", task.sender or formatting.UNKNOWN, "", "" if task.sender else "unknown: no event of its sender"),
+        ]
+
+    @property
+    def _tries(self) -> str:
+        tries = max(timeline.tries_of(self.phases), (self.task.retries or 0) + 1 if self.task.started_at else 0)
+        return formatting.number(tries)
+
+    @property
+    def _retries(self) -> str:
+        retries = self.task.retries
+        return "retries unknown" if retries is None else formatting.count(retries, "retry", "retries")
+
+    @property
+    def _runtime_note(self) -> str:
+        if self.task.runtime_seconds is not None:
+            return "of the try that succeeded"
+        return "it runs" if self.task.state == "STARTED" else "only told of success"
+
+    @property
+    def _waited_in_queue(self) -> str:
+        first = next((phase for phase in self.phases if phase.kind == timeline.WAIT and phase.label.startswith("in ")), None)
+        return timeline.long(first.lasted(self.now)) if first else formatting.UNKNOWN
+
+    @property
+    def gaps(self) -> list[str]:
+        return task_limits.gaps(self.task, self.worker)
+
+    @cached_property
+    def family(self) -> queries.Family:
+        return queries.family(self.scope, self.task)
+
+    @property
+    def parent_id(self) -> str | None:
+        """Who called it, None if nobody did; a task that was retried is said to have called itself."""
+        return self.task.parent_id if self.task.parent_id != self.task.uuid else None
+
+    @property
+    def has_family(self) -> bool:
+        task, family = self.task, self.family
+        alone = self.parent_id is None and task.root_id in (None, task.uuid)
+        return bool(not alone or family.children)
+
+    @property
+    def relatives_left_out(self) -> int:
+        return self.family.more_children + self.family.more_siblings
+
+    @property
+    def tree(self) -> Relative:
+        """The task with those above and below it, from the root on."""
+        task, family = self.task, self.family
+        this = self._relative(task, "this task")
+        this.this = True
+        this.below = [self._relative(child, "child") for child in family.children]
+        top = this
+        if self.parent_id:
+            top = self._relative(family.parent, "parent") if family.parent else Relative("parent", "nothing is kept of it", self.parent_id)
+            top.below = [this, *(self._relative(sibling, "sibling") for sibling in family.siblings)]
+        if task.root_id and task.root_id not in (task.uuid, self.parent_id):
+            root = self._relative(family.root, "root") if family.root else Relative("root", "nothing is kept of it", task.root_id)
+            root.below = [top]
+            top = root
+        return top
+
+    def _relative(self, task: Task, role: str) -> Relative:
+        url = reverse("task", args=[task.pk]) if task.pk != self.task.pk else ""
+        state = task_states.state_of(task)
+        runtime = "" if task.runtime_seconds is None else runtime_words(task.runtime_seconds)
+        return Relative(role, task.name or "name unknown", task.uuid, state, task_states.last_seen(task), url, runtime)
+
+    @property
+    def same_name_url(self) -> str:
+        """The tasks of the same name, "" where it is unknown."""
+        task = self.task
+        return tasks_address(task.broker.name, task.vhost, f"name:{quoted(task.name)}") if task.name else ""
+
+    @property
+    def send_again_url(self) -> str:
+        """The send page filled in with this task; "" where there is no such page."""
+        try:
+            return f"{reverse('send')}?{urlencode({'broker': self.task.broker.name, 'vhost': self.task.vhost, 'like': str(self.task.pk)})}"
+        except NoReverseMatch:
+            return ""
+
+    @property
+    def why_url(self) -> str:
+        """How it came to its queue and worker node, beside where it was predicted to go."""
+        query = {"broker": self.task.broker.name, "vhost": self.task.vhost, "of": "existing", "uuid": self.task.uuid}
+        return f"{reverse('routing')}?{urlencode(query)}"
+
+    @property
+    def topics(self) -> list[str]:
+        place = (self.task.broker_id, self.task.vhost)
+        return [topics.Topic(topics.BROKER, place[0]).name, topics.Topic(topics.TASKS, *place).name]

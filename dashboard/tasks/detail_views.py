@@ -1,0 +1,27 @@
+"""The page of one task and its fragments."""
+
+from __future__ import annotations
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+from dashboard.people.access import scope_of
+from dashboard.tasks.detail_page import TaskPage
+from workers import queries
+
+PARTS = ("head", "figures", "timeline", "routing", "arguments", "outcome", "family", "gaps")
+
+
+def page(request: HttpRequest, pk: int) -> HttpResponse:
+    """The whole page, or with `?part=` only one of its panels."""
+    scope = scope_of(request.user)
+    task = queries.task_by_id(scope, pk)
+    if task is None:
+        raise Http404("There is no such task any more, or you may not see it.")
+    shown = TaskPage(scope, task, timezone.now())
+    part = request.GET.get("part")
+    context = {"page": shown, "task": task, "row": shown.row, "now": shown.now}
+    if part in PARTS:
+        return render(request, f"tasks/_{part}.html", context)
+    return render(request, "tasks/detail.html", {**context, "topics": shown.topics})

@@ -1,0 +1,93 @@
+"""A task's phases as bars over one axis: where each begins and ends in per cent of the drawing's width, and where its words stand. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+
+from dashboard.layout import formatting
+from dashboard.tasks.timeline import MARK, Phase, long
+
+SHARE = 80.0  # of the width that time takes; the words of the last bars stand beyond
+NARROWEST = 0.4
+MOST_TICKS = 5
+_STEPS = tuple(step for size in (0.001, 0.01, 0.1, 1, 10) for step in (size, 2 * size, 5 * size)) + tuple(
+    float(step) for step in (60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800, 604800)
+)
+_BESIDE = 0.8
+
+
+class Tick(msgspec.Struct, frozen=True):
+    x: str  # "12.5%"
+    words: str
+
+
+class Bar(msgspec.Struct, frozen=True):
+    """`words_x` and `anchor` place the words after the bar, or before it where there is no room after."""
+
+    phase: Phase
+    x: str
+    width: str
+    words_x: str
+    anchor: str
+    words: str
+
+
+class Drawing(msgspec.Struct, frozen=True):
+    bars: list[Bar]
+    ticks: list[Tick]
+
+
+def drawn(phases: Sequence[Phase], now: datetime) -> Drawing:
+    """The drawing; nothing in it without phases."""
+    if not phases:
+        return Drawing([], [])
+    start = min(phase.start for phase in phases)
+    whole = max(max(phase.end or now for phase in phases) - start, timedelta(milliseconds=1)).total_seconds()
+
+    def place(moment: datetime) -> float:
+        return min(SHARE, max(0.0, SHARE * (moment - start).total_seconds() / whole))
+
+    bars = [_bar(phase, place(phase.start), place(phase.end or now), now) for phase in phases]
+    step = next((each for each in _STEPS if whole / each <= MOST_TICKS), _STEPS[-1])
+    ticks = [Tick(_percent(0), formatting.clock(start))]
+    ticks += [Tick(_percent(SHARE * count * step / whole), f"+{_step_words(count * step)}") for count in range(1, min(int(whole / step), MOST_TICKS) + 1)]
+    return Drawing(bars, ticks)
+
+
+def _bar(phase: Phase, left: float, right: float, now: datetime) -> Bar:
+    width = max(right - left, NARROWEST)
+    words = words_of(phase, now)
+    before = left > 45 and left + width > 60
+    words_x, anchor = (left - _BESIDE, "end") if before else (left + width + _BESIDE, "start")
+    return Bar(phase, _percent(left), _percent(width), _percent(words_x), anchor, words)
+
+
+def words_of(phase: Phase, now: datetime) -> str:
+    """What stands beside the bar: its length and how it ended, or the moment of what has no length."""
+    if phase.kind == MARK:
+        return f"{phase.start:%H:%M:%S}.{phase.start.microsecond // 1000:03}"
+    if phase.open_ended:
+        return phase.words
+    length = long(phase.lasted(now))
+    if phase.words == "so far":
+        return f"{length} so far"
+    return f"{length}, {phase.words}" if phase.words else length
+
+
+def _percent(value: float) -> str:
+    return f"{value:.2f}%"
+
+
+def _step_words(seconds: float) -> str:
+    """
+    >>> _step_words(0.02), _step_words(1.5), _step_words(10.0), _step_words(300)
+    ('20 ms', '1.5 s', '10 s', '5 min')
+    """
+    if seconds < 1:
+        return f"{round(seconds * 1000)} ms"
+    if seconds < 60:
+        return f"{seconds:g} s"
+    return formatting.duration(seconds)

@@ -1,0 +1,253 @@
+"""The list of tasks: the address's filter, sort and page turned into rows, views, counts, and the words where there is nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+import msgspec
+
+from brokers import queries as broker_queries
+from brokers.models import Broker
+from brokers.scope import Scope
+from dashboard.layout import filter_language
+from dashboard.layout.addresses import Heading, ListAddress, page_links
+from dashboard.layout.completion import qualifiers
+from dashboard.layout.moments import moment_of
+from dashboard.live import topics
+from dashboard.live.rows import LiveRow
+from dashboard.tasks import filter as task_filter
+from dashboard.tasks import visibility as task_limits
+from dashboard.tasks.row import task_row
+from dashboard.workers.visibility import Step
+from workers import queries
+from workers.models import EventSource, Worker
+from workers.task_filter import TaskFilter
+
+PAGE_SIZE = 100
+NEWEST_FIRST = "-at"
+VIEWS = (
+    ("All", (), ""),
+    ("Waiting", ("PENDING", "RECEIVED"), ""),
+    ("Running", ("STARTED",), ""),
+    ("Retrying", ("RETRY",), "warning"),
+    ("Failed", ("FAILURE",), "critical"),
+    ("Succeeded", ("SUCCESS",), ""),
+    ("Called off", ("REVOKED", "REJECTED"), ""),
+    ("Unknown", ("UNKNOWN",), "unknown"),
+)
+COLUMNS = (
+    ("State", "state", "", False),
+    ("Task", "name", "", False),
+    ("Arguments", "", "", False),
+    ("Queue", "queue", "", False),
+    ("Worker node", "worker", "", False),
+    ("Received", "at", "num", True),
+    ("Started", "", "num", True),
+    ("Ended", "", "num", True),
+    ("Runtime", "runtime_seconds", "num", True),
+    ("Retries", "retries", "num", True),
+    ("ETA", "", "num", True),
+)
+
+
+class View(msgspec.Struct, frozen=True):
+    words: str
+    address: str
+    count: str
+    current: bool
+    level: str
+
+
+class Culprit(msgspec.Struct, frozen=True):
+    """A term of the filter, and how many tasks there would be without it."""
+
+    term: filter_language.Term
+    count: int
+    words: str
+    address: str
+
+
+class TaskList:
+    """The questions of one request; `broker` and `vhost` are what the frame's switchers chose, None for all."""
+
+    def __init__(self, scope: Scope, address: ListAddress, brokers: Sequence[Broker], broker: Broker | None, vhost: str | None, now: datetime) -> None:
+        self.scope, self.address, self.now = scope, address, now
+        self.several_brokers = len(brokers) > 1
+        self.brokers = [broker] if broker else list(brokers)
+        self.broker, self.vhost = broker, vhost
+        self.filter = task_filter.parse(address.filter_text)
+        self.sort = address.sort(queries.TASK_SORTS, NEWEST_FIRST)
+
+    def asked(self, wanted: filter_language.Filter) -> TaskFilter:
+        return task_filter.asked_of(wanted, self.broker.pk if self.broker and self.several_brokers else None, self.vhost, self.now)
+
+    @property
+    def everywhere(self) -> TaskFilter:
+        """Without the filter: what the switchers chose."""
+        return self.asked(filter_language.Filter(()))
+
+    def _tasks(self, wanted: TaskFilter, page: int, size: int, sort: str = NEWEST_FIRST) -> queries.TaskPage:
+        return queries.tasks(self.scope, filter=wanted, sort=sort, page=page, page_size=size)
+
+    @cached_property
+    def page(self) -> queries.TaskPage:
+        asked = self.asked(self.filter)
+        found = self._tasks(asked, self.address.page, PAGE_SIZE, self.sort)
+        return self._tasks(asked, found.pages, PAGE_SIZE, self.sort) if not found.items and found.total else found
+
+    @cached_property
+    def rows(self) -> list[LiveRow]:
+        return [task_row(task, self.now) for task in self.page.items]
+
+    @property
+    def page_links(self) -> dict[str, Any]:
+        return page_links(self.address, self.page)
+
+    @property
+    def headings(self) -> list[Heading]:
+        return [
+            self.address.heading(words, field, self.sort, kind, descending_first=down) if field else Heading(words, kind=kind)
+            for words, field, kind, down in COLUMNS
+        ]
+
+    @property
+    def filter_chips(self) -> list[dict[str, Any]]:
+        """What applies, each with the address without it."""
+        return [{"term": term, "address": self.address.with_(q=rest)} for term, rest in self.filter.chips]
+
+    @property
+    def clear_address(self) -> str:
+        return self.address.with_(q=None)
+
+    @property
+    def sorts_some(self) -> bool:
+        """True if the order is not that of all tasks that fit, but of the newest of them."""
+        return self.page.total_is_more and self.sort.removeprefix("-") != "at"
+
+    @property
+    def newest_first_address(self) -> str:
+        return self.address.with_(sort=None)
+
+    @property
+    def first_page_address(self) -> str:
+        return self.address.with_()
+
+    @cached_property
+    def views(self) -> list[View]:
+        """The states as ready-made filters; each keeps what else is asked for."""
+        states = [term for term in self.filter.terms if term.qualifier and term.qualifier.name == "state"]
+        rest = filter_language.Filter(tuple(term for term in self.filter.terms if term not in states))
+        counts, beyond = queries.counts_by_state(self.scope, self.asked(rest))
+        asked = set(self.asked(self.filter).states)
+        found = []
+        for words, wanted, level in VIEWS:
+            text = f"state:{','.join(wanted).lower()}" if wanted else ""
+            count = sum(counts.get(state, 0) for state in wanted or counts)
+            more = bool(beyond & set(wanted or counts))
+            address = self.address.with_(q=rest.with_text(text) or None)
+            found.append(View(words, address, count_words(count, more), asked == set(wanted), level if count else ""))
+        return found
+
+    @property
+    def newest(self) -> str:
+        """The moment of the newest row of a page that lists the newest first; "" elsewhere, where nothing is said of newer ones."""
+        if self.sort != NEWEST_FIRST or self.page.page != 1 or not self.page.items:
+            return ""
+        return self.page.items[0].first_seen_at.isoformat()
+
+    def newer(self, newest: str) -> str:
+        """How many tasks that fit have come since, "" if none."""
+        since = moment_of(newest, self.now)
+        if since is None:
+            return ""
+        asked = self.asked(self.filter)
+        start = max(since + timedelta(microseconds=1), asked.start or since)
+        found = self._tasks(msgspec.structs.replace(asked, start=start), 1, 1)
+        return count_words(found.total, found.total_is_more) if found.total else ""
+
+    @cached_property
+    def workers(self) -> list[Worker]:
+        broker = self.broker.pk if self.broker else None
+        return queries.workers(self.scope, broker=broker, vhost=self.vhost, page_size=broker_queries.LARGEST_PAGE).items
+
+    @cached_property
+    def sources(self) -> list[EventSource]:
+        shown = {broker.pk for broker in self.brokers}
+        return [source for source in queries.event_sources(self.scope) if source.broker_id in shown and self.vhost in (None, source.vhost)]
+
+    @property
+    def limits(self) -> list[Step]:
+        return task_limits.limits(self.sources, self.workers)
+
+    @cached_property
+    def steps(self) -> list[Step]:
+        return task_limits.steps_to_see_tasks(self.brokers, self.vhost, self.sources, self.workers, self.now)
+
+    @property
+    def steps_left(self) -> str:
+        return task_limits.left(self.steps)
+
+    @cached_property
+    def kept_since(self) -> datetime | None:
+        """When the oldest task that is kept, whatever the filter, was first seen."""
+        return queries.kept_since()
+
+    @property
+    def kept(self) -> str:
+        """How many tasks are kept in all."""
+        found = self._tasks(self.everywhere, 1, 1)
+        return count_words(found.total, found.total_is_more)
+
+    @property
+    def total_words(self) -> str:
+        return count_words(self.page.total, self.page.total_is_more)
+
+    @cached_property
+    def culprit(self) -> Culprit | None:
+        """The term to take out so that most tasks appear; None if taking out one is not enough."""
+        tried = []
+        for term in self.filter.terms:
+            rest = self.filter.without(term)
+            found = self._tasks(self.asked(task_filter.parse(rest)), 1, 1)
+            tried.append(Culprit(term, found.total, count_words(found.total, found.total_is_more), self.address.with_(q=rest)))
+        best = max(tried, key=lambda one: one.count, default=None)
+        return best if best and best.count else None
+
+    @property
+    def several_vhosts(self) -> bool:
+        return self.vhost is None and len({task.vhost for task in self.page.items}) > 1
+
+    @property
+    def topics(self) -> list[str]:
+        places = {(source.broker_id, source.vhost) for source in self.sources} | {(task.broker_id, task.vhost) for task in self.page.items}
+        names = [topics.Topic(topics.BROKER, broker.pk).name for broker in self.brokers]
+        return names + [topics.Topic(topics.TASKS, broker_id, vhost).name for broker_id, vhost in sorted(places)]
+
+
+def count_words(count: int, more: bool) -> str:
+    """A count, with a plus where counting stopped and there are more.
+
+    >>> count_words(9_999, False), count_words(10_000, True), count_words(0, True)
+    ('9,999', '10,000+', '0')
+    """
+    return f"{count:,}+" if more and count else f"{count:,}"
+
+
+def completion(listed: TaskList) -> list[dict[str, Any]]:
+    """What the filter can be completed with: names and queues of the tasks listed and registered, and worker nodes."""
+    items = listed.page.items
+    broker = listed.broker.pk if listed.broker else None
+    registered = {name for name, _, _ in queries.registered_tasks(listed.scope, broker, listed.vhost)}
+    names = sorted(registered | {task.name for task in items if task.name})
+    queue_names = sorted({task.queue for task in items if task.queue} | {str(queue.get("name")) for worker in listed.workers for queue in worker.queues or []})
+    values = {
+        "name": [(name, "") for name in names],
+        "queue": [(name, "") for name in queue_names],
+        "worker": [(worker.hostname, "" if worker.state == Worker.ONLINE else worker.state) for worker in listed.workers],
+        "after": [(text, "") for text in ("-5min", "-1h", "-24h")],
+        "before": [(text, "") for text in ("-5min", "-1h", "-24h")],
+    }
+    return qualifiers(task_filter.QUALIFIERS, values)

@@ -1,0 +1,100 @@
+"""A task prepared for the list, its own page and live patches.
+
+Pure but for rendering the page's own partial. It holds no age: moments travel as `<time>`, which the page's script turns into ages and
+running times, so that a row is sent only when its task changes. Everything from outside is text. Fragments are plain `str` (hence the
+`strip`), which frames can hold; templates mark them safe.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import lru_cache
+
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.html import format_html
+
+from dashboard.layout import formatting
+from dashboard.live.rows import LiveRow
+from dashboard.tasks import states as task_states
+from workers.models import Task
+
+ARGUMENTS_LENGTH = 160
+NO_KEYWORDS = ("", "{}")
+
+
+def task_row(task: Task, now: datetime) -> LiveRow:
+    """The task as a row."""
+    state = task_states.state_of(task)
+    return LiveRow(
+        key=f"task-{task.pk}",
+        text={
+            "name": task.name or "name unknown",
+            "arguments": arguments_words(task),
+            "queue": task.queue or formatting.UNKNOWN,
+            "worker": task.worker or formatting.UNKNOWN,
+            "retries": formatting.number(task.retries),
+            "words": task_states.state_words(task),
+        },
+        mark={"level": state.level, "state": task.state, "named": "yes" if task.name else "no"},
+        number={"retries": task.retries, "runtime_seconds": task.runtime_seconds},
+        html={
+            "state": _state_html(task.state, task_states.last_seen(task)),
+            "received": time_html(task.received_at, now),
+            "started": time_html(task.started_at, now),
+            "ended": time_html(task.ended_at, now),
+            "runtime": runtime_html(task, now),
+            "eta": eta_html(task, now),
+        },
+        fixed={"task": task, "url": reverse("task", args=[task.pk])},
+    )
+
+
+def arguments_words(task: Task) -> str:
+    """The arguments as the events print them, cut: "(88412, 'EUR') {'retry': True}"; "–" where no event told them."""
+    if task.args is None and task.kwargs is None:
+        return formatting.UNKNOWN
+    keywords = "" if (task.kwargs or "") in NO_KEYWORDS else task.kwargs
+    words = " ".join(part for part in (task.args or "", keywords or "") if part)
+    return words if len(words) <= ARGUMENTS_LENGTH else f"{words[: ARGUMENTS_LENGTH - 1]}…"
+
+
+def time_html(moment: datetime | None, now: datetime) -> str:
+    """The moment, which the page's script shows as an age ("4 s ago"); "–" for None."""
+    if moment is None:
+        return formatting.UNKNOWN
+    return format_html('<time datetime="{}" data-ago>{}</time>', moment.isoformat(), formatting.moment_text(moment, now)).strip()
+
+
+def runtime_html(task: Task, now: datetime) -> str:
+    """How long it ran; of a task that runs, a time that grows; "–" where it is unknown."""
+    if task.state == "STARTED" and task.started_at:
+        clock = formatting.moment_text(task.started_at, now)
+        return format_html('<time datetime="{0}" data-since="{0}">since {1}</time>', task.started_at.isoformat(), clock).strip()
+    return runtime_words(task.runtime_seconds)
+
+
+def runtime_words(seconds: float | None) -> str:
+    """A runtime, with milliseconds where it is short.
+
+    >>> runtime_words(0.0123), runtime_words(1.26), runtime_words(75), runtime_words(None)
+    ('12 ms', '1.3 s', '1 min 15 s', '–')
+    """
+    if seconds is None:
+        return formatting.UNKNOWN
+    if seconds < 0.9995:
+        return f"{round(seconds * 1000)} ms"
+    return f"{seconds:.1f} s" if seconds < 59.95 else formatting.duration(seconds)
+
+
+def eta_html(task: Task, now: datetime) -> str:
+    """The moment before which it must not start; "" for a task without one."""
+    if task.eta is None:
+        return ""
+    return format_html('<time datetime="{}">{}</time>', task.eta.isoformat(), formatting.moment_text(task.eta, now)).strip()
+
+
+@lru_cache(maxsize=256)
+def _state_html(state: str, seen: str) -> str:
+    known = task_states.STATES.get(state, task_states.STATES[task_states.UNKNOWN])
+    return render_to_string("tasks/_state.html", {"state": known, "seen": seen}).strip()

@@ -1,0 +1,74 @@
+"""Celery's states of a task as people read them: a word, a shape or an icon, and what it means. Pure.
+
+UNKNOWN is ours: what a task was last seen as is kept beside it, and never shown as if it were so now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from dashboard.layout import formatting
+from workers.models import Task
+
+UNKNOWN = "UNKNOWN"
+
+
+class State(msgspec.Struct, frozen=True):
+    """`level` is a word of `dashboard.layout.levels`, whose shape is drawn, or "" where the state is neither good nor bad: then `icon` is."""
+
+    name: str
+    word: str
+    meaning: str
+    level: str = ""
+    icon: str = ""
+    ended: bool = False
+
+
+STATES: Mapping[str, State] = {
+    state.name: state
+    for state in (
+        State("PENDING", "sent", "its sender has sent it; no worker node has said that it took it", icon="send"),
+        State("RECEIVED", "received", "a worker node has taken it and not started it yet", icon="inbox"),
+        State("STARTED", "started", "a worker node runs it", icon="player-play"),
+        State("RETRY", "retry", "a try failed; it waits for the next one", "warning"),
+        State("SUCCESS", "success", "it ended well", "ok", ended=True),
+        State("FAILURE", "failure", "it ended in an exception", "critical", ended=True),
+        State("REVOKED", "revoked", "somebody called it off, or it expired", "notice", ended=True),
+        State("REJECTED", "rejected", "its worker node rejected the message", "warning", ended=True),
+        State(UNKNOWN, "unknown", "what became of it can’t be told", "unknown"),
+    )
+}
+CHOICES = tuple(name.lower() for name in STATES)
+_OTHER = State("", "unknown", "Celery knows no such state", "unknown")
+
+
+def state_of(task: Task) -> State:
+    return STATES.get(task.state, _OTHER)
+
+
+def last_seen(task: Task) -> str:
+    """ "last seen started" of a task whose state is unknown, "" of the others.
+
+    >>> last_seen(Task(state="UNKNOWN", last_seen_state="STARTED"))
+    'last seen started'
+    """
+    if task.state != UNKNOWN or not task.last_seen_state:
+        return ""
+    seen = STATES.get(task.last_seen_state)
+    return f"last seen {seen.word if seen else task.last_seen_state.lower()}"
+
+
+def state_words(task: Task) -> str:
+    """The state in a short phrase: "success after 1 retry", "unknown, last seen started".
+
+    >>> state_words(Task(state="SUCCESS", retries=1)), state_words(Task(state="SUCCESS", retries=None))
+    ('success after 1 retry', 'success')
+    """
+    state = state_of(task)
+    if seen := last_seen(task):
+        return f"{state.word}, {seen}"
+    if state.ended and task.retries:
+        return f"{state.word} after {formatting.count(task.retries, 'retry', 'retries')}"
+    return state.word

@@ -1,0 +1,191 @@
+"""What happened to a task as phases: it was sent, waited in its queue, was reserved, ran once or several times, waited for its retries.
+
+Pure. Phases follow from the moments that events told; what no event told is not guessed. How phases are drawn is `dashboard.tasks.drawing`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+
+from dashboard.layout import formatting
+from dashboard.tasks.row import runtime_words
+from workers.receiving.task_state import Happening
+
+MARK, WAIT, WORK = "mark", "wait", "work"
+_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+_NOTHING = timedelta(0)
+_CLASSES = re.compile(r"([A-Za-z_][\w.]*)\(")
+
+
+class Phase(msgspec.Struct):
+    """A part of a task's life. `end` None: it goes on. `open_ended`: when it ended is unknown; `level` a word of `dashboard.layout.levels`, or ""."""
+
+    kind: str
+    label: str
+    start: datetime
+    end: datetime | None = None
+    words: str = ""
+    level: str = ""
+    open_ended: bool = False
+
+    def lasted(self, now: datetime) -> timedelta:
+        return max(_NOTHING, (self.end or now) - self.start)
+
+
+class Life(msgspec.Struct, frozen=True):
+    """What the timeline must know of the task besides its moments. `lost`: its present state is unknown."""
+
+    queue: str | None = None
+    eta: datetime | None = None
+    lost: bool = False
+
+
+def phases(happenings: Sequence[Happening], life: Life) -> list[Phase]:
+    """The phases in order; [] without any moment."""
+    story = _Story(life)
+    for happening in _as_it_was(happenings):
+        story.tell(happening)
+    return story.finished()
+
+
+def _as_it_was(happenings: Sequence[Happening]) -> list[Happening]:
+    """A try that ends in a retry sends the next message before it says so: its end comes before what that message went through."""
+    told = list(happenings)
+    for at, happening in enumerate(told):
+        first = at
+        while happening.event == "task-retried" and first and told[first - 1].event in ("task-sent", "task-received"):
+            first -= 1
+        if first and told[first - 1].event == "task-started":
+            told.insert(first, told.pop(at))
+    return told
+
+
+def tries_of(found: Sequence[Phase]) -> int:
+    """How many times it was seen to start."""
+    return sum(phase.kind == WORK for phase in found)
+
+
+def ordinal(number: int) -> str:
+    """
+    >>> ordinal(2), ordinal(21)
+    ('second', '21.')
+    """
+    return _ORDINALS[number - 1] if number <= len(_ORDINALS) else f"{number}."
+
+
+def sentence(found: Sequence[Phase], now: datetime, ended: bool) -> str:
+    """ "45.1 s from sent to done: 23.9 s work, 21.2 s waiting"; "" where nothing has a length."""
+    if not found or all(phase.kind == MARK for phase in found):
+        return ""
+    last = max(phase.end or now for phase in found)
+    work = sum((phase.lasted(now) for phase in found if phase.kind == WORK), _NOTHING)
+    waits = sum((phase.lasted(now) for phase in found if phase.kind == WAIT), _NOTHING)
+    begin = "sent" if found[0].kind == MARK else "first seen"
+    words = [f"{long(work)} work" if work else "", f"{long(waits)} waiting" if waits else ""]
+    parts = ", ".join(part for part in words if part) or "no time at all"
+    return f"{long(last - found[0].start)} from {begin} to {'done' if ended else 'now'}: {parts}"
+
+
+def long(length: timedelta) -> str:
+    """A length of time, short ones in milliseconds."""
+    return runtime_words(length.total_seconds())
+
+
+class _Story:
+    """Reads the moments one after the other; at most one phase is open."""
+
+    def __init__(self, life: Life) -> None:
+        self.life = life
+        self.found: list[Phase] = []
+        self.tries = 0
+
+    @property
+    def open(self) -> Phase | None:
+        last = self.found[-1] if self.found else None
+        return last if last and last.end is None else None
+
+    def tell(self, happening: Happening) -> None:
+        name = happening.event.removeprefix("task-")
+        {
+            "sent": self._sent,
+            "received": self._received,
+            "started": self._started,
+            "retried": self._retried,
+        }.get(name, self._ended)(happening)
+
+    def _begin(self, kind: str, label: str, at: datetime) -> None:
+        self.found.append(Phase(kind, label, at))
+
+    def _close(self, at: datetime, words: str = "", level: str = "") -> None:
+        if self.open:
+            self.open.words, self.open.level, self.open.end = words or self.open.words, level or self.open.level, at
+
+    def _sent(self, happening: Happening) -> None:
+        if self.open and self.open.kind != MARK:
+            return  # a retry sends itself again, while it waits
+        self.found.append(Phase(MARK, f"sent by {happening.worker}", happening.at, happening.at))
+        self._begin(WAIT, f"in queue {self.life.queue}" if self.life.queue else "in a queue", happening.at)
+
+    def _received(self, happening: Happening) -> None:
+        if self.open and self.open.label == "waits for retry":
+            return  # the worker holds it until then
+        if self.open and self.open.kind == WORK:
+            self._close(happening.at, "how it ended is unknown: the message was delivered again", "unknown")
+        again = self.open is not None and self.open.label.startswith("reserved")
+        self._close(happening.at, "then the message was delivered again" if again else "")
+        self._begin(WAIT, f"reserved, {happening.worker}", happening.at)
+
+    def _started(self, happening: Happening) -> None:
+        if self.open and self.open.kind == WORK:
+            self._close(happening.at, "how it ended is unknown: it was started again", "unknown")
+        eta = self.life.eta
+        if eta and self.open and self.open.start < eta <= happening.at and not self.tries:
+            self.open.label, self.open.words = f"waits for its ETA, {happening.worker}", f"not before {formatting.clock(eta)}"
+        self._close(happening.at)
+        self.tries += 1
+        self._begin(WORK, f"runs, {ordinal(self.tries)} try", happening.at)
+
+    def _retried(self, happening: Happening) -> None:
+        self._end_of_work(happening, "ended in", "warning")
+        self._begin(WAIT, "waits for retry", happening.at)
+
+    def _ended(self, happening: Happening) -> None:
+        words, level = {
+            "task-succeeded": ("success", ""),
+            "task-failed": ("ended in", "critical"),
+            "task-revoked": ("revoked", "notice"),
+            "task-rejected": ("rejected", "warning"),
+        }[happening.event]
+        self._end_of_work(happening, words, level)
+
+    def _end_of_work(self, happening: Happening, words: str, level: str) -> None:
+        """Closes what is open; where no start was told, the end stands alone."""
+        detail = exception_name(happening.detail) if words == "ended in" else happening.detail
+        told = f"{words} {detail or 'an exception'}" if words == "ended in" else f"{words}, {detail}" if detail else words
+        if self.open:
+            self._close(happening.at, told, level)
+        else:
+            self.found.append(Phase(MARK, f"{told}, {happening.worker}", happening.at, happening.at, "", level))
+
+    def finished(self) -> list[Phase]:
+        if self.open and self.life.lost:
+            self.open.open_ended, self.open.level = True, "unknown"
+            self.open.words = "what became of it is unknown"
+        elif self.open:
+            self.open.words = self.open.words or "so far"
+        return self.found
+
+
+def exception_name(exception: str) -> str:
+    """The class of an exception as Celery prints it.
+
+    >>> exception_name("ConnectionError('refused')"), exception_name("boom"), exception_name("Retry(Retry(...), OSError('x'), 3.4)")
+    ('ConnectionError', 'boom', 'OSError')
+    """
+    names = [name for name in _CLASSES.findall(exception) if name != "Retry"]
+    first = names[0] if exception.startswith("Retry(") and names else exception.split("(", 1)[0]
+    return first.strip()[:80]

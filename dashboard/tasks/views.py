@@ -1,0 +1,26 @@
+"""The list of tasks and its fragments."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+from dashboard.layout.addresses import ListAddress
+from dashboard.layout.frame import Shell
+from dashboard.people.access import scope_of
+from dashboard.tasks.list_page import TaskList, completion
+
+PARTS = ("limits", "views", "table", "newer", "kept")
+
+
+def page(request: HttpRequest) -> HttpResponse:
+    """The whole page, or with `?part=` only one of its fragments."""
+    shell = Shell(request)
+    listed = TaskList(scope_of(request.user), ListAddress(request.path, request.GET), shell.brokers, shell.broker, shell.vhost, timezone.now())
+    part = request.GET.get("part")
+    if part == "completion":
+        return JsonResponse({"qualifiers": completion(listed)})
+    if part in PARTS:
+        return render(request, f"tasks/_{part}.html", {"list": listed, "now": listed.now, "newer": listed.newer(request.GET.get("newest", ""))})
+    return render(request, "tasks/index.html", {"list": listed, "now": listed.now, "topics": listed.topics})

@@ -1,0 +1,117 @@
+"""What can't be seen of tasks and why, with the setting or the right that would change it; and the way to the first task on an empty page.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+
+from brokers.models import Broker
+from dashboard.layout import formatting, levels
+from dashboard.workers.visibility import Step
+from workers.models import EventSource, Task, Worker
+
+EVENTS_ON = "Start them with -E, or set worker_send_task_events = True in the app; they restart with it."
+SENT_ON = "Set task_send_sent_event = True in the app that sends them to see waits in queues, senders and routes."
+
+
+def limits(sources: Sequence[EventSource], workers: Sequence[Worker]) -> list[Step]:
+    """What is missing where tasks are shown; [] if everything may be seen."""
+    found = [_not_received(source) for source in sources if source.state != EventSource.RECEIVING]
+    silent = silent_workers(workers)
+    if silent:
+        nodes = formatting.count(len(silent), "worker node")
+        verb = "sends" if len(silent) == 1 else "send"
+        names = formatting.listed(sorted(worker.hostname for worker in silent))
+        found.append(Step("notice", f"{nodes} {verb} no task events: {names}", f"What they run is missing here. {EVENTS_ON}"))
+    return found
+
+
+def silent_workers(workers: Sequence[Worker]) -> list[Worker]:
+    """The workers online whose own count of tasks grows while no event tells of them."""
+    return [worker for worker in workers if worker.events_off and worker.state == Worker.ONLINE]
+
+
+def steps_to_see_tasks(brokers: Sequence[Broker], vhost: str | None, sources: Sequence[EventSource], workers: Sequence[Worker], now: datetime) -> list[Step]:
+    """The checklist of a page without tasks: what is there already, what is left."""
+    steps = [_broker_step(broker, vhost, now) for broker in brokers]
+    steps += [_not_received(source) for source in sources if source.state != EventSource.RECEIVING]
+    steps.append(_workers_step(workers))
+    online = [worker for worker in workers if worker.state == Worker.ONLINE]
+    if online:
+        steps.append(_events_step(online))
+    steps.append(Step("notice", "Producers have not said that they send anything", SENT_ON))
+    return steps
+
+
+def left(steps: Sequence[Step]) -> str:
+    """How much of the checklist is left, in a sentence.
+
+    >>> left([Step("ok", ""), Step("notice", "")])
+    'One of two steps is left.'
+    """
+    missing = sum(step.level != "ok" for step in steps)
+    return f"{_word(missing).capitalize()} of {_word(len(steps))} steps {'is' if missing == 1 else 'are'} left." if missing else "Every step is done."
+
+
+def _word(count: int) -> str:
+    words = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+    return words[count] if count < len(words) else str(count)
+
+
+def _not_received(source: EventSource) -> Step:
+    reason = source.reason.strip().rstrip(".")
+    text = f"{reason[:1].upper()}{reason[1:]}." if reason else "They have not been asked for yet."
+    level = "notice" if source.state == EventSource.OFF else "unknown"
+    return Step(level, f"Task events are not received from {source.broker.name}, virtual host {source.vhost}", text, source.grant)
+
+
+def _broker_step(broker: Broker, vhost: str | None, now: datetime) -> Step:
+    level = levels.broker_level(broker, now)
+    place = f", virtual host {vhost}" if vhost else ""
+    if level.word == "unknown":
+        return Step("unknown", f"Broker {broker.name} is out of sight{place}", f"Because {broker.reason or level.reason}.")
+    version = f"RabbitMQ {broker.version}, " if broker.version else ""
+    return Step("ok", f"Broker {broker.name} is up{place}", f"{version}polled {formatting.age(broker.polled_at, now)} ago")
+
+
+def _workers_step(workers: Sequence[Worker]) -> Step:
+    online = [worker for worker in workers if worker.state == Worker.ONLINE]
+    if not online:
+        gone = f"{formatting.count(len(workers), 'worker node')} {'was' if len(workers) == 1 else 'were'} seen and {'is' if len(workers) == 1 else 'are'} gone."
+        return Step("notice", "No worker node answers", gone if workers else "Start one; it is seen with its first heartbeat, within two seconds.")
+    pools = Counter(worker.pool or "pool unknown" for worker in online)
+    words = ", ".join(f"{pool} {count}" for pool, count in pools.most_common())
+    return Step("ok", f"{formatting.count(len(online), 'worker node')} {'answers' if len(online) == 1 else 'answer'}", words)
+
+
+def _events_step(online: Sequence[Worker]) -> Step:
+    silent = silent_workers(online)
+    if silent:
+        which = f"all {len(silent)} worker nodes" if len(silent) == len(online) > 1 else formatting.count(len(silent), "worker node")
+        return Step("warning", f"Events are off on {which}", EVENTS_ON)
+    if all(worker.events_off is None for worker in online):
+        return Step("notice", "Whether worker nodes send task events is not known yet", f"They have run no task since Hareline listens. {EVENTS_ON}")
+    return Step("ok", "Worker nodes send task events", "They have none to tell of.")
+
+
+def gaps(task: Task, worker: Worker | None) -> list[str]:
+    """What is unknown of one task and why, in sentences; [] if everything is known that events can tell."""
+    found = []
+    if task.state == "UNKNOWN":
+        found.append(f"What became of it is unknown: {task.unknown_reason or 'no event told its end'}.")
+    if task.sent_at is None:
+        found.append(f"When, by whom and where to it was sent is unknown: no event of its sender arrived. {SENT_ON}")
+    if task.received_at is None and task.state != "PENDING":
+        found.append("Its way to the worker node and its arguments may be unknown: the event that it was received was lost, or came before Hareline listened.")
+    if task.received_at and task.started_at is None and task.state in ("SUCCESS", "FAILURE", "RETRY"):
+        found.append("When it started is unknown: that event was lost.")
+    if task.state == "PENDING":
+        silent = "Worker nodes that send no events would not say so. " if worker is None else ""
+        found.append(f"No worker node has said that it took it. It waits in a queue, or went where nobody consumes. {silent}".strip())
+    if worker is not None and worker.events_off:
+        found.append(f"{worker.hostname} sends no task events now. {EVENTS_ON}")
+    return found

@@ -1,0 +1,62 @@
+"""`manage.py explain --celery`: one question about a task a line in, one answer a line out. Questions about given settings need no server and no
+database."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from brokers.routing.fields import InvalidQuestion
+from brokers.routing.questions import names_broker
+from dashboard.why.what_if import compared_task, is_bad, task_changes
+from workers.explain_task import explain
+
+LONGEST_LINE_BYTES = 16 * 1024 * 1024
+
+
+class RoutersUnreadable(Exception):
+    """The file of routers can't be loaded. `str()` says why."""
+
+
+def answer_line(line: bytes, routers: Mapping[str, Any] | None = None, live: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None) -> dict[str, Any]:
+    """The answer to one question; a line that is no JSON gets one with an error too. `live` answers those that name a broker."""
+    nothing: dict[str, Any] = dict.fromkeys(("queue", "exchange", "exchange_type", "routing_key"))
+    unanswered = {**nothing, "certain": True, "steps": [], "broker": None}
+    if len(line) > LONGEST_LINE_BYTES:
+        return {**unanswered, "error": f"BadQuestion: question is longer than {LONGEST_LINE_BYTES} bytes"}
+    try:
+        asked = msgspec.json.decode(line)
+        return live(asked) if live is not None and names_broker(asked) else _answer(asked, routers)
+    except InvalidQuestion as error:
+        return {**unanswered, "error": f"BadQuestion: {error.field} {error.why}"}
+    except (msgspec.DecodeError, RecursionError) as error:
+        return {**unanswered, "error": f"BadQuestion: question is no JSON: {error}"}
+
+
+def _answer(told: Any, routers: Mapping[str, Any] | None) -> dict[str, Any]:
+    if not isinstance(told, dict) or "what_if" not in told:
+        return explain(told, routers)
+    question, changes = {name: value for name, value in told.items() if name != "what_if"}, task_changes(told)
+    answer = explain(question, routers)
+    if changes is None or is_bad(answer):
+        return answer
+    return {**answer, "what_if": compared_task(answer, explain(changes.question(question), routers))}
+
+
+def load_routers(path: Path) -> dict[str, Any]:
+    """What the file holds, by name. It runs as module `routers`: only ever a file that the person at the command line named."""
+    spec = importlib.util.spec_from_file_location("routers", path)
+    if spec is None or spec.loader is None:
+        raise RoutersUnreadable(f"{path} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["routers"] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise RoutersUnreadable(f"{path} can't be loaded: {type(error).__name__}: {error}") from error
+    return {name: value for name, value in vars(module).items() if not name.startswith("__")}

@@ -1,0 +1,125 @@
+"""What the ways into the page "Why" have in common: the fields that stand in the address, and what is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, ClassVar
+from urllib.parse import urlencode
+
+from django.urls import reverse
+
+from brokers.errors import NotRecorded
+from brokers.routing.fields import InvalidQuestion
+from dashboard.layout import json_fields
+from dashboard.layout.moments import EXAMPLES, moment_of
+from dashboard.why.forms.what_if import WhatIf
+from dashboard.why.story.spans import Span
+from dashboard.why.where import Where
+
+LONGEST = 100_000
+MOMENT = "at"
+
+
+class Way:
+    """One way to ask. A way reads its `FIELDS` of the query, fills itself in `explain`, and names its two templates.
+
+    `of` is its name in the address, `word` the one people read; HAS_MOMENT: it can be asked about the past. `BESIDE` says at which field of the
+    form a problem of an inner field is told, `FIRST` where those that belong to none."""
+
+    of: ClassVar[str]
+    word: ClassVar[str]
+    icon: ClassVar[str] = "route"
+    form_template: ClassVar[str]
+    answer_template: ClassVar[str]
+    FIELDS: ClassVar[tuple[str, ...]]
+    FIRST: ClassVar[str]
+    BESIDE: ClassVar[Mapping[str, str]] = {}
+    HAS_MOMENT: ClassVar[bool] = False
+
+    def __init__(self, where: Where, query: Mapping[str, str]) -> None:
+        self.where = where
+        self.query = query
+        fields = (*self.FIELDS, MOMENT) if self.HAS_MOMENT else self.FIELDS
+        self.values = {name: query.get(name, "")[:LONGEST] for name in fields}
+        self.problems: dict[str, list[str]] = {}
+        self.what_if: WhatIf | None = None
+
+    @property
+    def asked(self) -> bool:
+        """Whether a question is in the address."""
+        return bool(self.values[self.FIRST])
+
+    @property
+    def summary(self) -> list[Span]:
+        """The question in one line, for where the form is folded."""
+        return [Span(self.word)]
+
+    def explain(self) -> None:
+        """Finds the answer. Problems are noted by field, or raised as InvalidQuestion."""
+        raise NotImplementedError
+
+    def answer(self) -> bool:
+        """Explains what is asked; False if it can't be read (`problems` by field)."""
+        if self.asked and self.where.is_known:
+            try:
+                self.where.look_at(self._moment())
+                self.explain()
+            except InvalidQuestion as error:
+                self.wrong(error.field, error.why)
+            except NotRecorded as error:
+                self.problems[MOMENT] = [f"{str(error)[:1].upper()}{str(error)[1:]}."]
+        return not self.problems and not (self.what_if and self.what_if.problems)
+
+    def _moment(self) -> datetime | None:
+        """The moment that is asked about, None for now. Raises InvalidQuestion."""
+        text = self.values.get(MOMENT, "").strip()
+        if text in ("", "now"):
+            return None
+        moment = moment_of(text, self.where.now)
+        if moment is None:
+            raise InvalidQuestion(MOMENT, f"is no moment: write {EXAMPLES}")
+        if moment > self.where.now:
+            raise InvalidQuestion(MOMENT, "is yet to come")
+        return moment
+
+    @property
+    def answered(self) -> bool:
+        return self.asked and self.where.is_known and not self.problems
+
+    def address(self, broker: str | None = None, vhost: str | None = None, **changed: str) -> str:
+        """The page with this question, or with some of its fields changed, in this virtual host or another."""
+        kept = {name: value for name, value in {**self.values, **changed}.items() if value}
+        if self.asked and self.FIRST not in kept:
+            kept[self.FIRST] = ""
+        place = {"broker": broker if broker is not None else self.where.broker.name, "vhost": self.where.vhost if vhost is None else vhost}
+        return f"{reverse('routing')}?{urlencode({**place, 'of': self.of, **kept})}"
+
+    @property
+    def hidden(self) -> list[tuple[str, str]]:
+        """The question as hidden fields of another form on the page."""
+        fields = {name: value for name, value in self.values.items() if value or name == self.FIRST}
+        return [("broker", self.where.broker.name), ("vhost", self.where.vhost), ("of", self.of), *fields.items()]
+
+    def under_changes(self, explain: Callable[[dict[str, Any]], dict[str, Any]]) -> tuple[dict[str, Any], WhatIf]:
+        """The answer of `explain`, which takes fields of a question, also under the changes in the address; and what is told of them."""
+        self.what_if = WhatIf(self.query, lambda written: self.address(what_if=written))
+        answer = self.what_if.explained(explain)
+        self.values["what_if"] = self.what_if.written
+        return answer, self.what_if
+
+    def json(self, field: str, kind: type[dict[Any, Any]] | type[list[Any]] = dict) -> Any:
+        """The object (or list) in a field, None if it is empty or wrong."""
+        text = self.values[field]
+        if not text.strip():
+            return None
+        try:
+            return json_fields.parse(text, kind)
+        except json_fields.JsonProblem as error:
+            self.problems.setdefault(field, []).append(str(error))
+            return None
+
+    def wrong(self, field: str, why: str) -> None:
+        """A problem beside the field of the form that it is about; its place inside of it is told."""
+        beside = self.BESIDE.get(field) or field.partition(".")[0].partition("[")[0]
+        self.problems.setdefault(beside if beside in self.values else self.FIRST, []).append(f"{field} {why}")

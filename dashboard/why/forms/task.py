@@ -1,0 +1,109 @@
+"""The way "A Celery task": its name and the options of the call, and the story of where Celery and then the broker take it."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+from django.urls import reverse
+
+from dashboard.send import form as send_form
+from dashboard.why import loaded_vhost, task_explanations
+from dashboard.why.forms.question_form import Way
+from dashboard.why.story import task_sources
+from dashboard.why.story.message import Story, story
+from dashboard.why.story.plain import plain
+from dashboard.why.story.spans import Span
+from dashboard.why.story.task import TaskLine, task_headline, task_lines
+from dashboard.why.story.task_sources import Compared, LastSent, Source
+
+_OWN_FIELDS = {"queue": "queue", "exchange": "task_exchange", "routing_key": "task_routing_key"}
+
+
+class TaskStory(msgspec.Struct, frozen=True):
+    """`source` is what it goes by; `compared` are the keys in which Celery does not do what people learn."""
+
+    level: str
+    headline: list[Span]
+    lines: list[TaskLine]
+    unknown: list[str]
+    certain: bool
+    source: Source
+    sent: LastSent | None
+    compared: list[Compared]
+
+
+class TaskWay(Way):
+    """`story` is the broker's part, None where nothing is sent to it."""
+
+    of, word, icon = "task", "A Celery task", "checklist"
+    form_template, answer_template = "routing/_task_form.html", "routing/_task.html"
+    FIELDS = ("task", "queue", "task_exchange", "task_routing_key", "options", "args", "kwargs", "conf", "what_if")
+    FIRST = "task"
+    BESIDE = {f"options.{option}": field for option, field in _OWN_FIELDS.items()}
+    task: TaskStory
+    story: Story | None = None
+
+    @property
+    def summary(self) -> list[Span]:
+        return [Span("The task "), Span(self.values["task"].strip(), code=True)]
+
+    @property
+    def plain(self) -> str:
+        """The answer as text, to copy."""
+        unknown = f"Not certain. {' '.join(self.task.unknown)}" if self.task.unknown else ""
+        return plain(self.task.headline, [Span(unknown)], self.story, self.task.lines)
+
+    @property
+    def send_address(self) -> str:
+        """The send page with this task filled in."""
+        values = {"task": self.values["task"].strip(), "args": self.values["args"], "kwargs": self.values["kwargs"], **self._options()}
+        filled = {name: str(value) for name, value in values.items() if name in send_form.TEXTS and value not in (None, "")}
+        return f"{reverse('send')}?{urlencode({'broker': self.where.broker.name, 'vhost': self.where.vhost, **filled})}"
+
+    @property
+    def more(self) -> bool:
+        """Whether a field that is folded away at first holds something."""
+        return any(self.values[name].strip() for name in ("options", "args", "kwargs", "conf"))
+
+    def explain(self) -> None:
+        question = self._question()
+        if self.problems:
+            return
+        where = self.where
+        known = loaded_vhost.known_of(where.scope, where.broker, where.vhost, question["task"], where.at)
+        answer, what_if = self.under_changes(lambda changes: task_explanations.explain_live_task(where.place, {**question, **changes}, known))
+        kind, _, why = str(answer["error"] or "").partition(": ")
+        if kind == "BadQuestion":
+            field, _, rest = why.partition(" ")
+            self.wrong(field, rest)
+            return
+        level, headline = task_headline(answer, question["task"])
+        self.task = TaskStory(
+            level,
+            headline,
+            task_lines(answer),
+            answer["unknown"],
+            answer["certain"],
+            task_sources.source_of(answer),
+            task_sources.last_sent(answer),
+            task_sources.compared(answer),
+        )
+        what_if.compare(answer, lambda one: task_headline(one, question["task"]), where.page_of)
+        if answer["broker"]:
+            self.story = story(answer["broker"], where.page_of, sender="your task")
+
+    def _question(self) -> dict[str, Any]:
+        asked = {"conf": self.json("conf"), "args": self.json("args", list), "kwargs": self.json("kwargs"), "options": self._options()}
+        return {"task": self.values["task"].strip(), **asked}
+
+    def _options(self) -> dict[str, Any]:
+        """Those of the call, from fields of their own and from JSON."""
+        options = self.json("options") or {}
+        for option, field in _OWN_FIELDS.items():
+            if value := self.values[field].strip():
+                if option in options:
+                    self.problems.setdefault("options", []).append(f"{option} has a field of its own, which is filled in too. Keep one of them.")
+                options[option] = value
+        return options

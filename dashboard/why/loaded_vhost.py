@@ -1,0 +1,124 @@
+"""A virtual host as it is stored, gathered for explanations: its objects, who consumes its queues, and what can't be seen of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from brokers import queries
+from brokers.models import Broker
+from brokers.queries import Page
+from brokers.routing.definitions import Right
+from brokers.scope import Scope
+from brokers.topology import Topology
+from dashboard.layout import formatting, levels
+from dashboard.layout.consumption import consumers_by_queue
+from dashboard.why.celery_app import with_application
+from dashboard.why.explanations import UNKNOWN_SLOTS, Place, Slots, topology_of, workers_behind
+from dashboard.why.task_configuration import Known, Sent, Tellers
+from dashboard.workers.row import free_slots
+from workers import queries as worker_queries
+from workers.models import Worker
+
+MOST_KEPT = 4
+_last: dict[tuple[int, str], Place] = {}
+
+SETTINGS_OF_NOW = "Celery’s settings of the past are not kept: these are the settings of now."
+
+
+def place(scope: Scope, broker: Broker, vhost: str, now: datetime, at: datetime | None = None) -> Place:
+    """The virtual host now, or `at` a moment; then consumers are unknown. Raises NotRecorded."""
+    if at is not None:
+        return _then(scope, broker, vhost, at)
+    seen = scope.includes(broker.name)
+    topology = queries.topology(broker.pk, vhost) if seen else Topology(vhost)
+    consuming = consumers_by_queue(broker.pk, vhost)
+    slots = {worker.pk: _slots(worker) for worker in worker_queries.worker_slots(broker.pk, vhost)}
+    hidden = levels.out_of_sight(broker, now)
+    found = Place(
+        topology,
+        broker.version or None,
+        {} if hidden or not seen else queries.queue_consumers(broker.pk, vhost),
+        {name: workers_behind(found, slots) for (place, name), found in consuming.items() if place == vhost},
+        _unknown(broker, vhost, hidden, now, bool(topology.exchanges)),
+        _rights(scope, broker, vhost),
+    )
+    _take_router(found, (broker.pk, vhost))
+    return found
+
+
+def _take_router(found: Place, key: tuple[int, str]) -> None:
+    """Takes the router of the last place that was gathered there, if it had the same shape: making one of 10,000 queues takes half a second. One that met
+    a slow pattern is not taken again, since its time for patterns is used up for good."""
+    last = _last.pop(key, None)
+    same = last is not None and last.topology is found.topology and (last.version, last.rights) == (found.version, found.rights)
+    if same and last is not None and last.made is not None and not last.made[1].patterns.seconds:
+        found.made = last.made
+    _last[key] = found
+    for old in list(_last)[:-MOST_KEPT]:
+        _last.pop(old, None)
+
+
+def _then(scope: Scope, broker: Broker, vhost: str, at: datetime) -> Place:
+    where: dict[str, Any] = {"broker": broker.pk, "vhost": vhost, "at": at}
+    queues = _all(lambda page: queries.queues(scope, **where, sort="name", page=page, page_size=queries.LARGEST_PAGE))
+    exchanges = _all(lambda page: queries.exchanges(scope, **where, page=page, page_size=queries.LARGEST_PAGE))
+    topology = topology_of(vhost, exchanges, queues, queries.bindings(scope, **where), queries.policies(scope, **where))
+    return Place(topology, broker.version or None, {}, {}, rights_unknown="permissions of the past are not kept")
+
+
+def tellers(scope: Scope, broker: Broker, vhost: str) -> Tellers:
+    return Tellers(worker_queries.telling_workers(scope, broker.pk, vhost))
+
+
+def known_of(scope: Scope, broker: Broker, vhost: str, task: str, at: datetime | None = None) -> Known:
+    """What is known of a task: configurations, its attributes, where the last one (by then) was really sent. Settings are always those of now."""
+    last = worker_queries.last_sent(scope, broker.pk, vhost, task, at)
+    sent = Sent(last.pk, last.uuid, last.sent_at, last.queue, last.exchange, last.routing_key) if last and last.sent_at else None
+    troubles = [] if at is None else [SETTINGS_OF_NOW]
+    return with_application(msgspec.structs.replace(tellers(scope, broker, vhost).known(task), sent=sent, troubles=troubles), task)
+
+
+def _rights(scope: Scope, broker: Broker, vhost: str) -> tuple[Right, ...] | None:
+    if not broker.permissions_known:
+        return None
+    return tuple(Right(one.user, one.write, one.exchange) for one in queries.permissions(scope, broker.pk, vhost))
+
+
+def _slots(worker: Worker) -> Slots:
+    """What is known of a node that is gone says nothing of now."""
+    if worker.state != Worker.ONLINE:
+        return UNKNOWN_SLOTS
+    return Slots(worker.concurrency, free_slots(worker), worker.prefetch)
+
+
+def _unknown(broker: Broker, vhost: str, hidden: str, now: datetime, seen: bool) -> list[str]:
+    found = []
+    if hidden:
+        since = f"; what is shown is from {formatting.moment_text(broker.polled_at, now)}" if broker.polled_at else ""
+        found.append(f"{hidden[:1].upper()}{hidden[1:]}{since}.")
+    if not seen:
+        found.append(f"No exchange of virtual host {vhost} is known: it was not read yet, or our user may not see it.")
+    for limit in broker.limits_to_sight:
+        lists = any(word in str(limit.get("what")) for word in ("bindings", "exchanges", "queues", "policies"))
+        if limit.get("vhost") == vhost or (limit.get("vhost") is None and lists):
+            found.append(f"Our user does not see everything there ({limit.get('what')}: {limit.get('why')}).")
+    return found
+
+
+def _all(ask: Callable[[int], Page[Any]]) -> list[Any]:
+    found: list[Any] = []
+    number = 1
+    while True:
+        page = ask(number)
+        found += page.items
+        if number >= page.pages:
+            return found
+        number += 1
+
+
+def vhost_names(scope: Scope, broker: Broker) -> list[str]:
+    return [vhost.name for vhost in queries.virtual_hosts(scope, broker.pk)]

@@ -1,0 +1,146 @@
+"""The exchanges on a message’s way, each with its bindings and their verdicts. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+
+import msgspec
+
+from dashboard.why.story.spans import JSON, Address, Span, Word, pattern_words, spans, written
+
+MOST_BINDINGS = 100
+"""In one fold; the rest is counted."""
+
+MOST_MATCHED = 8
+MOST_NEAR = 12
+TYPES = {
+    "direct": "A direct exchange takes a binding if its key is exactly the routing key.",
+    "topic": "A topic exchange compares words between dots: * is exactly one word, # any number, also none.",
+    "fanout": "A fanout exchange gives a copy to everything bound to it; the routing key is ignored.",
+    "headers": "A headers exchange compares the message’s headers, value and type; the routing key is ignored.",
+}
+
+
+class BindingLine(msgspec.Struct, frozen=True):
+    """One binding and its verdict: `verdict` is matched, near or no."""
+
+    verdict: str
+    words: list[Word]
+    arguments: str
+    destination: str
+    kind: str
+    address: str
+    why: list[Span]
+
+
+class Fold(msgspec.Struct, frozen=True):
+    """Bindings that are told when somebody opens them; `reasons` are (why, count), `more` counts those without a line."""
+
+    words: str
+    lines: list[BindingLine]
+    reasons: list[tuple[str, int]]
+    more: int
+
+
+class Stop(msgspec.Struct, frozen=True):
+    """One exchange on the way. `alternate` is a sentence, "" where it has none."""
+
+    heading: str
+    says: str
+    icon: str
+    exchange: str
+    address: str
+    bindings: list[BindingLine]
+    folds: list[Fold]
+    alternate: str
+
+
+def stop(step: JSON, address: Address, passed: Container[str]) -> Stop:
+    """One step of an explanation; `passed` are the exchanges of all its steps."""
+    matched = [one for one in step["bindings"] if one["matched"]]
+    near = [one for one in step["bindings"] if one["near"] and not one["matched"]]
+    rest = [one for one in step["bindings"] if not one["matched"] and not one["near"]]
+    others = [(other["why"], other["count"]) for other in step["others"]]
+    heading, icon = _heading(step)
+    return Stop(
+        heading=heading,
+        says=_says(step, len(matched), len(near), len(rest) + sum(count for _, count in others)),
+        icon=icon,
+        exchange=step["exchange"],
+        address=address("exchange", step["exchange"]),
+        bindings=[_binding(one, step, address) for one in (*matched[:MOST_MATCHED], *near[:MOST_NEAR])],
+        folds=[
+            *_fold(matched[MOST_MATCHED:], "match", step, address),
+            *_fold(near[MOST_NEAR:], "nearly match", step, address),
+            *_fold(rest, "do not match", step, address),
+            *_counted(others),
+        ],
+        alternate=_alternate(step, passed),
+    )
+
+
+def _heading(step: JSON) -> tuple[str, str]:
+    """(words, icon)"""
+    name, keys = step["exchange"] or "the default exchange", step["keys"]
+    key = f"the key {keys[0]}" if keys[0] else "an empty key"
+    more = f" and {len(keys) - 1} more (CC, BCC)" if len(keys) > 1 else ""
+    headings = {
+        "publish": (f"It enters at {name}, with {key}{more}", "arrow-down"),
+        "binding": (f"A binding takes it on to {name}", "arrows-split"),
+        "alternate": (f"Nothing matched before, so it goes to the alternate {name}", "git-merge"),
+        "dead-letter": (f"If it dies in its queue, it goes to {name}, with {key}{more}", "skull"),
+    }
+    return headings.get(step["via"], (name, "arrows-split"))
+
+
+def _says(step: JSON, matched: int, near: int, others: int) -> str:
+    total = matched + near + others
+    counted = (
+        f"{total:,} {'binding' if total == 1 else 'bindings'}: {f'{matched:,}' if matched else 'none'} {'matches' if matched == 1 else 'match'}"
+        if total
+        else "It has no bindings"
+    )
+    rule = TYPES.get(step["type"], f"Its type is {step['type']}.")
+    says = rule if step["exchange"] else "The default exchange takes the routing key for a queue’s name."
+    return f"{says} {counted}{f', {near:,} nearly' if near else ''}."
+
+
+def _alternate(step: JSON, passed: Container[str]) -> str:
+    """What becomes of the exchange that takes what matches nothing."""
+    alternate = step["alternate"]
+    if not alternate:
+        return ""
+    named = f"Its alternate exchange {alternate['exchange']}{_by_policy(alternate['from'])}"
+    if not alternate["used"]:
+        return f"{named} is not asked, because something matched."
+    return f"{named} takes it, because nothing matched." if alternate["exchange"] in passed else f"{named} does not take it: there is no such exchange."
+
+
+def _by_policy(source: str) -> str:
+    return f" (by {source})" if source != "argument" else ""
+
+
+def _fold(found: Sequence[JSON], words: str, step: JSON, address: Address) -> list[Fold]:
+    lines = [_binding(one, step, address) for one in found[:MOST_BINDINGS]]
+    return [Fold(_more(len(found), words), lines, [], len(found) - len(lines))] if found else []
+
+
+def _counted(others: list[tuple[str, int]]) -> list[Fold]:
+    return [Fold(_more(sum(count for _, count in others), "do not match"), [], others, 0)] if others else []
+
+
+def _more(count: int, words: str) -> str:
+    """
+    >>> _more(1, "do not match"), _more(2000, "nearly match")
+    ('1 more does not match', '2,000 more nearly match')
+    """
+    singular = {"match": "matches", "nearly match": "nearly matches", "do not match": "does not match"}
+    return f"{count:,} more {singular[words] if count == 1 else words}"
+
+
+def _binding(one: JSON, step: JSON, address: Address) -> BindingLine:
+    verdict = "matched" if one["matched"] else "near" if one["near"] else "no"
+    words = [] if step["type"] in ("headers", "fanout") else pattern_words(step["type"], one["routing_key"], step["keys"][0], one["matched"])
+    arguments = ", ".join(f"{name}: {written(value)}" for name, value in one["arguments"].items()) if step["type"] == "headers" else ""
+    kind = one["destination_type"]
+    return BindingLine(verdict, words, arguments, one["destination"], kind, address(kind, one["destination"]), spans(one["why"]))

@@ -1,0 +1,67 @@
+"""What could still go wrong in a queue that a message reaches: limits, dead letters, doubts. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from dashboard.layout import formatting
+from dashboard.why.story.spans import JSON
+
+ORDER = ("critical", "warning", "notice", "unknown")
+
+
+class Risk(msgspec.Struct, frozen=True):
+    """`text` goes on after the name of the queue."""
+
+    level: str
+    queue: str
+    text: str
+
+
+def risks(one: JSON) -> list[Risk]:
+    """What could still go wrong in a queue."""
+    queue, found = one["queue"], []
+    dead = one["dead_letter"]
+    if one["ttl_ms"] is not None:
+        nobody = one["consumers"] == 0
+        found.append(Risk("warning" if nobody else "notice", queue, f"expires after {_ms(one['ttl_ms'])}{', and nobody consumes' if nobody else ''}."))
+    if one["max_length"] is not None or one["max_length_bytes"] is not None:
+        limits = [f"{one['max_length']:,} messages"] if one["max_length"] is not None else []
+        limits += [formatting.data_size(one["max_length_bytes"])] if one["max_length_bytes"] is not None else []
+        acts = {"reject-publish": "refuses new ones", "reject-publish-dlx": "refuses new ones and dead-letters them"}.get(one["overflow"], "drops the oldest")
+        found.append(Risk("notice", queue, f"{acts} beyond {' or '.join(limits)}."))
+    if one["delivery_limit"] is not None:
+        found.append(Risk("notice", queue, f"gives a message up after it came back {one['delivery_limit']:,} times."))
+    if dead and not dead["queues"]:
+        found.append(
+            Risk("warning", queue, f"names {dead['exchange'] or 'the default exchange'} for dead letters, which leads them to no queue: they are dropped.")
+        )
+    elif dead:
+        found.append(Risk("notice", queue, f"sends dead letters to {formatting.listed(dead['queues'][:5])}."))
+    if dead and dead["cycle"]:
+        found.append(Risk("warning", queue, "gets its own dead letters back, and RabbitMQ drops them there."))
+    if one["single_active_consumer"]:
+        found.append(Risk("notice", queue, "gives messages to one consumer at a time (single active consumer)."))
+    return found + [Risk("unknown", queue, doubt) for doubt in one["doubts"]]
+
+
+def gathered(found: Iterable[Risk]) -> list[Risk]:
+    """Those that say the same of several queues as one, the worst first.
+
+    >>> gathered([Risk("notice", "a", "is short."), Risk("warning", "b", "is full."), Risk("notice", "c", "is short.")])
+    [Risk(level='warning', queue='b', text='is full.'), Risk(level='notice', queue='a and c:', text='each is short.')]
+    """
+    queues: dict[tuple[str, str], list[str]] = {}
+    for risk in found:
+        queues.setdefault((risk.level, risk.text), []).append(risk.queue)
+    said = [
+        Risk(level, names[0], text) if len(names) == 1 else Risk(level, f"{formatting.listed(names)}:", f"each {text}")
+        for (level, text), names in queues.items()
+    ]
+    return sorted(said, key=lambda risk: ORDER.index(risk.level))
+
+
+def _ms(milliseconds: int) -> str:
+    return f"{milliseconds:,} ms" if milliseconds < 10_000 else formatting.duration(milliseconds / 1000)

@@ -1,0 +1,69 @@
+"""What Celery does with a task before the broker sees it: the outcome, and what each layer gave. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from dashboard.layout import formatting
+from dashboard.why.story.spans import JSON, Span, written
+
+LAYERS = {
+    "option": "the call",
+    "task": "the task’s class",
+    "router": "task_routes",
+    "queue": "the queue",
+    "default": "a default",
+    "delayed": "the delay",
+}
+
+
+class TaskLine(msgspec.Struct, frozen=True):
+    """What one layer of Celery gave: `lost_to` is "" where it stands."""
+
+    layer: str
+    key: str
+    value: str
+    lost_to: str
+    why: str
+
+
+def task_lines(answer: JSON) -> list[TaskLine]:
+    """In the order of the answer’s steps."""
+    return [
+        TaskLine(LAYERS.get(step["layer"], step["layer"]), str(step["key"]), _shown(step["value"]), _layer(step["lost_to"]), step["why"])
+        for step in answer["steps"]
+    ]
+
+
+def task_headline(answer: JSON, task: str) -> tuple[str, list[Span]]:
+    """(level, sentence) on where Celery sends the task."""
+    if answer["error"]:
+        return "critical", [Span(task, True), Span(" is not sent: "), Span(answer["error"])]
+    if answer["exchange"] is None:
+        return "notice", [Span(task, True), Span(" is not sent: it runs in the process that calls it.")]
+    broker = answer["broker"]
+    reached = broker["queues"] if broker else []
+    where = [Span(f"{'queue' if len(reached) == 1 else 'queues'} "), Span(formatting.listed(reached[:5]), True)] if reached else [Span("no queue")]
+    if not reached:
+        return "warning", [Span(task, True), Span(" reaches "), *where, Span(".")]
+    idle = [one["queue"] for one in broker["after"] if one["consumers"] == 0]
+    if idle:
+        return "warning", [
+            Span(task, True),
+            Span(" goes to "),
+            *where,
+            Span(" and waits: nobody consumes "),
+            Span(formatting.listed(idle[:5]), True),
+            Span("."),
+        ]
+    return "ok" if answer["certain"] else "unknown", [Span(task, True), Span(" goes to "), *where, Span(".")]
+
+
+def _layer(name: str | None) -> str:
+    return LAYERS.get(name, name) if name else ""
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else written(value)

@@ -1,0 +1,46 @@
+"""What the sender of a task declares, laid over a virtual host as it is known. Pure."""
+
+from __future__ import annotations
+
+import msgspec
+
+from brokers.topology import BindingDefinition, ExchangeDefinition, QueueDefinition, Topology
+from dashboard.why.explanations import JSON, Place
+from workers.destinations.declarations import Predeclared
+
+
+def predeclared(topology: Topology) -> JSON:
+    """What exists there, as a question about a task takes it."""
+    exchanges = [msgspec.structs.asdict(one) for one in topology.exchanges if one.name and not one.name.startswith("amq.")]
+    return {"exchanges": exchanges, "queues": [msgspec.structs.asdict(one) for one in topology.queues]}
+
+
+def with_declared(topology: Topology, existing: Predeclared) -> Topology:
+    """The topology once the sender has declared what it declares; the very same where all of that is there."""
+    exchanges, queues = {one.name for one in topology.exchanges}, {one.name for one in topology.queues}
+    new_exchanges = [ExchangeDefinition(one.name, one.type, arguments=one.arguments) for one in existing.exchanges.values() if one.name not in exchanges]
+    new_queues = [QueueDefinition(one.name, arguments=one.arguments) for one in existing.queues.values() if one.name not in queues]
+    known = {(one.source, one.destination, one.destination_type, one.routing_key) for one in topology.bindings}
+    new_bindings = [
+        BindingDefinition(one["source"], one["destination"], "queue", one["routing_key"], one.get("arguments") or {})
+        for one in existing.bindings
+        if one.get("arguments") or (one["source"], one["destination"], "queue", one["routing_key"]) not in known
+    ]
+    if not (new_exchanges or new_queues or new_bindings):
+        return topology
+    return msgspec.structs.replace(
+        topology,
+        exchanges=(*topology.exchanges, *new_exchanges),
+        queues=(*topology.queues, *new_queues),
+        bindings=(*topology.bindings, *new_bindings),
+    )
+
+
+def with_made(answer: JSON, place: Place) -> JSON:
+    """The answer with a word on queues that exist only once the sender has declared them; nobody can consume those yet."""
+    existing = {queue.name for queue in place.topology.queues}
+    for one in answer["after"]:
+        if one["queue"] not in existing:
+            one["doubts"] = [*one["doubts"], "does not exist in the broker now: Celery makes it when it sends, unless the sender’s settings forbid it."]
+            one["consumers"] = None if place.unknown else 0
+    return answer

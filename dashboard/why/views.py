@@ -1,0 +1,41 @@
+"""The page "Why": where a message or a task would go. Nothing is sent; only a pasted message, which may be long, is not in the address."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
+from django.views.decorators.http import require_http_methods
+
+from dashboard.layout import posted
+from dashboard.layout.frame import Shell
+from dashboard.people.access import scope_of
+from dashboard.why.page import RoutingPage
+
+
+@csrf_exempt  # the check is made by _answered, once the body is known to be small enough to be read
+@require_http_methods(["GET", "HEAD", "POST"])
+def page(request: HttpRequest) -> HttpResponse:
+    """The form, and the story of what it describes; 422 if that can't be read."""
+    too_large = posted.too_large(request)
+    if not too_large:
+        return _answered(request)
+    shown = _page(request, {"of": "existing"})
+    shown.way.problems["pasted"] = [f"{too_large}. Paste the message without its body: exchange, routing key and headers are enough."]
+    return _rendered(request, shown, 413)
+
+
+@csrf_protect
+def _answered(request: HttpRequest) -> HttpResponse:
+    shown = _page(request, {**request.GET.dict(), **request.POST.dict()})
+    return _rendered(request, shown, 200 if shown.answer() else 422)
+
+
+def _page(request: HttpRequest, query: dict[str, str]) -> RoutingPage:
+    shell = Shell(request)
+    return RoutingPage(scope_of(request.user), shell.brokers, shell.broker, shell.vhost, query, timezone.now())
+
+
+def _rendered(request: HttpRequest, shown: RoutingPage, status: int) -> HttpResponse:
+    return render(request, "routing/index.html", {"page": shown, "now": shown.now, "topics": shown.topics}, status=status)

@@ -1,0 +1,174 @@
+"""The board of worker nodes: which are shown, under which heading, in which order, and the page's sentence.
+
+Pure: functions of worker rows and what the person asked for in the URL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from dashboard.layout import formatting, levels
+from dashboard.live.rows import LiveRow
+from dashboard.workers.row import free_slots, host_of, load_words, skew_words
+from workers.models import Worker
+
+GROUPINGS: Mapping[str, str] = {"host": "By host", "queue": "By queue", "pool": "By pool"}
+NO_QUEUE = "No queue known"
+
+
+class Chip(msgspec.Struct, frozen=True):
+    """A queue that a worker says it consumes. `why` it is struck through, "" while the broker shows its consumer."""
+
+    name: str
+    url: str = ""
+    why: str = ""
+
+
+class Elsewhere(msgspec.Struct, frozen=True):
+    """A node that consumes this queue too, but is drawn under another one: its slots are shared."""
+
+    worker: Worker
+    under: str
+
+
+class BoardNode(msgspec.Struct):
+    """A node on the board or in the table. `activity` is its last hour, running tasks, None where nothing was recorded."""
+
+    row: LiveRow
+    worker: Worker
+    url: str = ""
+    chips: Sequence[Chip] = ()
+    activity: Sequence[float | None] = ()
+
+    @property
+    def lines(self) -> int:
+        """How many lines its running tasks may need: kept free, so that nothing jumps as tasks come and go."""
+        return min(4, max(1, self.worker.concurrency or 1, self.worker.autoscale_max or 1, self.worker.active or 0))
+
+
+class Group(msgspec.Struct):
+    name: str
+    url: str = ""
+    nodes: list[BoardNode] = []
+    elsewhere: list[Elsewhere] = []
+    facts: list[str] = []
+
+    @property
+    def sums(self) -> Sums:
+        """Slots of the nodes that stand under this heading."""
+        return sums(node.worker for node in self.nodes)
+
+
+class Sums(msgspec.Struct, frozen=True):
+    """Slots of living nodes, as far as they are known."""
+
+    nodes: int = 0
+    hosts: int = 0
+    used: int = 0
+    slots: int = 0
+    most: int = 0  # with what autoscale may add
+    reserved: int = 0
+    unknown: int = 0  # living nodes whose slots nobody told
+
+
+def sums(workers: Iterable[Worker]) -> Sums:
+    alive = [worker for worker in workers if worker.state == Worker.ONLINE]
+    told = [worker for worker in alive if worker.concurrency is not None and worker.active is not None]
+    return Sums(
+        nodes=len(alive),
+        hosts=len({host_of(worker.hostname) for worker in alive}),
+        used=sum(worker.active or 0 for worker in told),
+        slots=sum(worker.concurrency or 0 for worker in told),
+        most=sum(max(worker.concurrency or 0, worker.autoscale_max or 0) for worker in told),
+        reserved=sum(worker.reserved or 0 for worker in alive),
+        unknown=len(alive) - len(told),
+    )
+
+
+def grouped(nodes: Sequence[BoardNode], by: str) -> list[Group]:
+    """The living nodes under their headings, sorted by name. By queue a node stands under its first queue and is mentioned under the others."""
+    groups: dict[str, Group] = {}
+    for node in sorted(nodes, key=lambda node: node.worker.hostname):
+        first, *others = _headings(node, by)
+        groups.setdefault(first.name, Group(first.name, first.url)).nodes.append(node)
+        for other in others:
+            groups.setdefault(other.name, Group(other.name, other.url)).elsewhere.append(Elsewhere(node.worker, first.name))
+    for group in groups.values():
+        group.facts = _facts([node.worker for node in group.nodes], by)
+    return sorted(groups.values(), key=lambda group: (group.name == NO_QUEUE, group.name))
+
+
+def _headings(node: BoardNode, by: str) -> list[Chip]:
+    if by == "pool":
+        return [Chip(node.worker.pool or "Pool unknown")]
+    if by == "queue":
+        return list(node.chips) or [Chip(NO_QUEUE)]
+    return [Chip(host_of(node.worker.hostname))]
+
+
+def _facts(workers: Sequence[Worker], by: str) -> list[str]:
+    """What a heading adds to the sums: load, software and clock of a host."""
+    if by != "host" or not workers:
+        return []
+    facts = [f"load {load_words(worker)}" for worker in workers if worker.load][:1]
+    facts += sorted({software_words(worker) for worker in workers} - {""})
+    return facts + [skew_words(worker) for worker in workers if skew_words(worker)][:1]
+
+
+def software_words(worker: Worker) -> str:
+    """ "Celery 5.7.0", from the heartbeat's `sw_ident` and `sw_ver`; "" if it never told."""
+    ident, version = str(worker.software.get("ident") or ""), str(worker.software.get("version") or "")
+    name = "Celery" if ident in ("py-celery", "") else ident
+    return f"{name} {version}" if version else ""
+
+
+def title(total: Sums, gone: int) -> str:
+    """The page's sentence: "19 of 41 slots in use"."""
+    if not total.nodes:
+        return "No worker node is alive" if gone else "No worker node has been seen yet"
+    if not total.slots:
+        return f"{formatting.count(total.nodes, 'worker node')}, slots unknown"
+    return f"{total.used:,} of {total.slots:,} slots in use"
+
+
+def subtitle(total: Sums, gone: int) -> str:
+    """Where the slots are and what waits beside them: "7 worker nodes on 4 hosts. 9 tasks reserved: taken from the queue, not started."."""
+    words = [f"{formatting.count(total.nodes, 'worker node')} on {formatting.count(total.hosts, 'host')}."] if total.nodes else []
+    if total.reserved:
+        words.append(f"{formatting.count(total.reserved, 'task')} reserved: taken from the queue, not started.")
+    if total.unknown and total.slots:
+        words.append(f"The slots of {formatting.count(total.unknown, 'node')} are unknown.")
+    if gone:
+        words.append(f"{formatting.count(gone, 'node is', 'nodes are')} gone.")
+    return " ".join(words)
+
+
+_SORTS: Mapping[str, Callable[[Worker, datetime], Any]] = {
+    "name": lambda worker, now: worker.hostname,
+    "level": lambda worker, now: levels.WORST_FIRST.index(levels.worker_level(worker, now).word),
+    "pool": lambda worker, now: worker.pool,
+    "used": lambda worker, now: worker.active,
+    "free": lambda worker, now: free_slots(worker),
+    "reserved": lambda worker, now: worker.reserved,
+    "succeeded": lambda worker, now: worker.succeeded_per_second,
+    "failed": lambda worker, now: worker.failed_per_second,
+    "load": lambda worker, now: worker.load[0] if worker.load else None,
+    "heartbeat": lambda worker, now: worker.heartbeat_at,
+}
+
+
+def is_sort(sort: str) -> bool:
+    return sort.removeprefix("-") in _SORTS
+
+
+def in_order(workers: Iterable[Worker], sort: str, now: datetime) -> list[Worker]:
+    """Sorted by a column, "-used" downwards; unknown values last either way, names decide among equals."""
+    value = _SORTS[sort.removeprefix("-")]
+    named = sorted(workers, key=lambda worker: worker.hostname)
+    known = [worker for worker in named if value(worker, now) is not None]
+    unknown = [worker for worker in named if value(worker, now) is None]
+    return sorted(known, key=lambda worker: value(worker, now), reverse=sort.startswith("-")) + unknown

@@ -1,0 +1,177 @@
+"""The page of one worker node: its slots, tasks, queues, processes, charts, and how we know."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import cached_property
+from urllib.parse import urlencode
+
+from django.http import QueryDict
+from django.urls import reverse
+
+from brokers import queries
+from brokers.conditions import Condition
+from brokers.models import Queue
+from brokers.scope import Scope
+from dashboard.layout import charts as series
+from dashboard.layout.addresses import ListAddress, tasks_address
+from dashboard.layout.charts import Chart, Line
+from dashboard.layout.consumption import consuming_of_each
+from dashboard.layout.filter_language import quoted
+from dashboard.live import topics
+from dashboard.live.rows import LiveRow
+from dashboard.queues.row import queue_row
+from dashboard.workers import filter as worker_filter
+from dashboard.workers import text as worker_story
+from dashboard.workers.board import software_words
+from dashboard.workers.list_page import lost_of
+from dashboard.workers.row import RunningTask, running_tasks, skew_words, worker_row
+from workers import queries as worker_queries
+from workers.models import EventSource, Worker
+
+SLOT_LINES = (Line("running", ("active",), "s1", fill=True), Line("reserved", ("reserved",), "s2"), Line("slots", ("concurrency",), "s5", dash="5 3"))
+RATE_LINES = (Line("succeeded", ("succeeded_per_second",), "s1", fill=True), Line("failed", ("failed_per_second",), "s2", dash="5 3"))
+
+
+class ConsumedQueue:
+    """A queue that the node says it consumes: its live row if it exists in the broker; `why` it is lost, "" if it isn't."""
+
+    def __init__(self, name: str, row: LiveRow | None, why: str, binding: str) -> None:
+        self.name, self.row, self.why, self.binding = name, row, why, binding
+
+
+class WorkerDetail:
+    """The questions of one request about one worker node."""
+
+    def __init__(self, scope: Scope, worker: Worker, path: str, query: QueryDict, now: datetime) -> None:
+        self.scope, self.worker, self.now = scope, worker, now
+        self.address = ListAddress(path, query)
+        self.range = series.chosen_range(query.get("range"))
+        self.wanted_task = query.get("task", "").strip()
+
+    @cached_property
+    def lost(self) -> dict[str, str]:
+        return lost_of(self.worker)
+
+    @cached_property
+    def row(self) -> LiveRow:
+        return worker_row(self.worker, self.now, tuple(self.lost))
+
+    @property
+    def alive(self) -> bool:
+        return self.worker.state == Worker.ONLINE
+
+    @property
+    def tasks(self) -> list[RunningTask]:
+        return running_tasks(self.worker)
+
+    @property
+    def tasks_url(self) -> str:
+        """The tasks that it had."""
+        return tasks_address(self.worker.broker.name, self.worker.vhost, f"worker:{quoted(self.worker.hostname)}")
+
+    @property
+    def reach_url(self) -> str:
+        """What could come to it, by which queues and bindings."""
+        place = {"broker": self.worker.broker.name, "vhost": self.worker.vhost}
+        return f"{reverse('routing')}?{urlencode({**place, 'of': 'reach', 'worker': self.worker.hostname})}"
+
+    @property
+    def unlisted(self) -> int:
+        """Running tasks that are not in the list, which holds at most 50."""
+        return max(0, (self.worker.active or 0) - len(self.worker.active_tasks or []))
+
+    @cached_property
+    def source(self) -> EventSource | None:
+        found = worker_queries.event_sources(self.scope, self.worker.broker_id)
+        return next((source for source in found if source.vhost == self.worker.vhost), None)
+
+    @property
+    def sources(self) -> list[worker_story.Source]:
+        return worker_story.sources(self.worker, self.source, self.now)
+
+    @property
+    def events(self) -> tuple[str, str]:
+        return worker_story.events_story(self.worker, self.now)
+
+    @property
+    def event_counts(self) -> Sequence[tuple[str, str]]:
+        return worker_story.event_counts(self.worker)
+
+    @property
+    def prefetch_story(self) -> str:
+        return worker_story.prefetch_story(self.worker)
+
+    @property
+    def processes_story(self) -> str:
+        return worker_story.processes_story(self.worker)
+
+    @property
+    def software(self) -> str:
+        system = str(self.worker.software.get("system") or "")
+        return ", ".join(words for words in (software_words(self.worker), system) if words) or "unknown"
+
+    @property
+    def clock(self) -> str:
+        if self.worker.clock_skew_seconds is None:
+            return "unknown: no heartbeat has told it"
+        return skew_words(self.worker).removeprefix("clock ") or "agrees with ours"
+
+    @property
+    def loads(self) -> str:
+        return " · ".join(f"{value:.2f}" for value in self.worker.load or []) or "unknown"
+
+    @property
+    def registered(self) -> list[worker_story.Registered]:
+        return worker_story.registered_tasks(self.worker, self.wanted_task)
+
+    @cached_property
+    def queues(self) -> list[ConsumedQueue]:
+        """By name, as the node names them."""
+        rows = {queue.name: queue_row(queue, queue.broker, consuming, self.now) for queue, consuming in consuming_of_each(self._queue_rows())}
+        found = []
+        for told in sorted(self.worker.queues or [], key=lambda queue: str(queue.get("name", ""))):
+            name = str(told.get("name", ""))
+            found.append(ConsumedQueue(name, rows.get(name), self.lost.get(name, ""), _binding(told)))
+        return found
+
+    def _queue_rows(self) -> list[Queue]:
+        names = tuple(sorted(worker_filter.queue_names(self.worker)))
+        if not names:
+            return []
+        named = (Condition("name", "in", names),)
+        worker = self.worker
+        return queries.queues(self.scope, broker=worker.broker_id, vhost=worker.vhost, conditions=named, sort="name", page_size=queries.LARGEST_PAGE).items
+
+    @property
+    def topics(self) -> list[str]:
+        place = (self.worker.broker_id, self.worker.vhost)
+        return [topics.Topic(topics.BROKER, place[0]).name, *(topics.Topic(kind, *place).name for kind in (topics.WORKERS, topics.QUEUES))]
+
+    @property
+    def range_links(self) -> list[dict[str, object]]:
+        return [{"words": one.words, "url": self.address.with_(range=one.key), "current": one == self.range} for one in series.RANGES]
+
+    @cached_property
+    def charts(self) -> list[Chart]:
+        """Slots and rates on the same time axis."""
+        metrics = [metric for line in SLOT_LINES + RATE_LINES for metric in line.metrics]
+        worker, start = self.worker, self.now - timedelta(seconds=self.range.seconds)
+        history = queries.history(self.scope, worker.broker_id, "workers", worker.pk, metrics, start, self.now, self.range.step_seconds)
+        source = f"{reverse('overview')}api/v1/history?{urlencode({'broker': worker.broker.name, 'vhost': worker.vhost, 'worker': worker.hostname})}"
+
+        def chart(key: str, title: str, unit: str, lines: Sequence[Line], decimals: int) -> Chart:
+            return series.chart(
+                key, title, unit, history=history, lines=lines, source=source, row=self.row.key, broker_id=worker.broker_id,
+                range=self.range, now=self.now, decimals=decimals,
+            )  # fmt: skip
+
+        return [chart("slots", "Slots", "tasks", SLOT_LINES, 0), chart("rates", "Tasks", "per second", RATE_LINES, 1)]
+
+
+def _binding(told: dict[str, object]) -> str:
+    """ "tasks (topic), task.#": the exchange and key that the node declares the queue with; "" where it does not say."""
+    exchange, kind, key = (str(told.get(name) or "") for name in ("exchange", "exchange_type", "routing_key"))
+    named = f"{exchange} ({kind})" if exchange and kind else exchange
+    return ", ".join(words for words in (named, key) if words)

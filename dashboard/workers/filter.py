@@ -1,0 +1,98 @@
+"""Which worker nodes a filter asks for: `host:web free>0`. How a filter is written is decided in `dashboard.layout.filter_language`.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from dashboard.layout import filter_language
+from dashboard.layout.filter_language import Qualifier
+from dashboard.workers.row import free_slots, host_of
+from workers.models import Worker
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """What a qualifier of the filter asks of a node: `free>0` is ("free", ">", 0.0)."""
+
+    field: str
+    operator: str
+    value: Any
+
+
+_TEXT, _NUMBER = "name", "depth"  # any condition of that kind of value will do: nodes are filtered here, not by the database
+QUALIFIERS = filter_language.named(
+    (
+        Qualifier("name", filter_language.TEXT, _TEXT, "A part of the node's name; plain words mean the same", "name:worker-a", part=True),
+        Qualifier("host", filter_language.TEXT, _TEXT, "The machine, or a part of its name", "host:web-1", part=True),
+        Qualifier("queue", filter_language.TEXT, _TEXT, "A queue that it consumes", "queue:mail"),
+        Qualifier("pool", filter_language.TEXT, _TEXT, "How it runs tasks", "pool:prefork", ("prefork", "threads", "solo", "gevent", "eventlet", "unknown")),
+        Qualifier("state", filter_language.CHOICE, _TEXT, "Whether it is alive", "state:online", ("online", "gone", "unknown")),
+        Qualifier("free", filter_language.NUMBER, _NUMBER, "Slots that run nothing", "free>0"),
+        Qualifier("used", filter_language.NUMBER, _NUMBER, "Tasks that run", "used>0"),
+        Qualifier("reserved", filter_language.NUMBER, _NUMBER, "Tasks taken from a queue and not started", "reserved>10"),
+        Qualifier("slots", filter_language.NUMBER, _NUMBER, "Tasks that can run at a time", "slots>=8"),
+    )
+)
+
+
+def asked_of(wanted: filter_language.Filter) -> list[Asked]:
+    """What the filter asks; terms that have a problem ask nothing."""
+    return [
+        Asked(term.qualifier.name if term.qualifier else "name", condition.operator, condition.typed_value())
+        for term in wanted.terms
+        for condition in filter_language.condition_of(term)
+    ]
+
+
+def queue_names(worker: Worker) -> list[str]:
+    return [str(queue.get("name", "")) for queue in worker.queues or []]
+
+
+_VALUES: Mapping[str, Callable[[Worker], Any]] = {
+    "name": lambda worker: worker.hostname,
+    "host": lambda worker: host_of(worker.hostname),
+    "queue": queue_names,
+    "pool": lambda worker: worker.pool or "unknown",
+    "state": lambda worker: worker.state,
+    "free": free_slots,
+    "used": lambda worker: worker.active,
+    "reserved": lambda worker: worker.reserved,
+    "slots": lambda worker: worker.concurrency,
+}
+
+
+def matches(worker: Worker, asked: Asked) -> bool:
+    """True if the node is what the qualifier asks for; what is unknown matches no comparison of numbers."""
+    told = _VALUES[asked.field](worker)
+    if isinstance(told, list):
+        return any(_text_matches(name, asked) for name in told) if asked.operator != "!=" else all(_text_matches(name, asked) for name in told)
+    if isinstance(told, str):
+        return _text_matches(told, asked)
+    return told is not None and _number_matches(told, asked)
+
+
+def _text_matches(told: str, asked: Asked) -> bool:
+    wanted = [value.casefold() for value in _wanted(asked.value)]
+    told = told.casefold()
+    if asked.operator == "~":
+        return any(value in told for value in wanted)
+    return (told in wanted) != (asked.operator == "!=")
+
+
+def _wanted(value: Any) -> list[str]:
+    return [str(each) for each in value] if isinstance(value, tuple | list | frozenset) else str(value).split(",")
+
+
+def _number_matches(told: float, asked: Asked) -> bool:
+    wanted = float(asked.value)
+    verdicts = {"=": told == wanted, "!=": told != wanted, ">": told > wanted, "<": told < wanted}
+    return verdicts[asked.operator]
+
+
+def filtered(workers: Iterable[Worker], qualifiers: Collection[Asked]) -> list[Worker]:
+    return [worker for worker in workers if all(matches(worker, asked) for asked in qualifiers)]

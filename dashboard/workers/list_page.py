@@ -1,0 +1,241 @@
+"""The workers page: the nodes as a board or a table, what is said above them, and what to do where there are none."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+from django.urls import reverse
+
+from brokers import queries
+from brokers.conditions import Condition
+from brokers.models import Broker
+from brokers.scope import Scope
+from dashboard.layout import filter_language, formatting, levels
+from dashboard.layout.addresses import Heading, ListAddress
+from dashboard.layout.completion import qualifiers
+from dashboard.layout.consumption import consumers_by_queue
+from dashboard.layout.lost_consumers import lost_queues
+from dashboard.live import topics
+from dashboard.workers import board as worker_board
+from dashboard.workers import filter as worker_filter
+from dashboard.workers.board import BoardNode, Chip, Group
+from dashboard.workers.row import host_of, worker_row
+from dashboard.workers.visibility import Step, limits, steps_to_see_workers
+from workers import queries as worker_queries
+from workers.models import EventSource, Worker
+
+PAGE_SIZE = 100
+FETCHED_AT_ONCE = 500
+SPARK_POINTS = 48
+LAST_HOUR = timedelta(hours=1)
+VIEWS: Mapping[str, str] = {"": "Board", "table": "Table"}
+COLUMNS = (
+    ("Worker node", "name", "", False),
+    ("Level", "level", "", False),
+    ("Pool", "pool", "", False),
+    ("Slots", "", "", False),
+    ("In use", "used", "num", True),
+    ("Free", "free", "num", True),
+    ("Reserved", "reserved", "num", True),
+    ("Succeeded /s", "succeeded", "num", True),
+    ("Failed /s", "failed", "num", True),
+    ("Load", "load", "num", True),
+    ("Heartbeat", "heartbeat", "num", True),
+)
+
+
+class WorkerList:
+    """The questions of one request; `broker` and `vhost` are what the frame's switchers chose, None for all."""
+
+    def __init__(self, scope: Scope, address: ListAddress, brokers: Sequence[Broker], broker: Broker | None, vhost: str | None, now: datetime) -> None:
+        self.scope, self.address, self.now = scope, address, now
+        self.brokers = [broker] if broker else list(brokers)
+        self.broker, self.vhost = broker, vhost
+        self.filter = filter_language.parse(address.filter_text, worker_filter.QUALIFIERS)
+        self.by = address.kept.get("group") if address.kept.get("group") in worker_board.GROUPINGS else "host"
+        self.view = address.kept.get("view", "") if address.kept.get("view") in VIEWS else ""
+        asked = address.kept.get("sort", "")
+        self.sort = asked if worker_board.is_sort(asked) else "name"
+
+    @cached_property
+    def everyone(self) -> list[Worker]:
+        """All nodes that may be seen there, the filter not applied."""
+        found: list[Worker] = []
+        for broker in self.brokers:
+            page = 1
+            while True:
+                some = worker_queries.workers(self.scope, broker=broker.name, vhost=self.vhost, page=page, page_size=FETCHED_AT_ONCE)
+                found += some.items
+                if page * FETCHED_AT_ONCE >= some.total:
+                    break
+                page += 1
+        return found
+
+    @cached_property
+    def event_sources(self) -> list[EventSource]:
+        found = worker_queries.event_sources(self.scope)
+        shown = {broker.pk for broker in self.brokers}
+        return [source for source in found if source.broker_id in shown and self.vhost in (None, source.vhost)]
+
+    @cached_property
+    def chosen(self) -> list[Worker]:
+        return worker_filter.filtered(self.everyone, worker_filter.asked_of(self.filter))
+
+    @property
+    def gone_count(self) -> int:
+        return sum(worker.state == Worker.GONE for worker in self.everyone)
+
+    @cached_property
+    def sums(self) -> worker_board.Sums:
+        return worker_board.sums(self.everyone)
+
+    @property
+    def title(self) -> str:
+        return worker_board.title(self.sums, self.gone_count)
+
+    @property
+    def subtitle(self) -> str:
+        return worker_board.subtitle(self.sums, self.gone_count)
+
+    @cached_property
+    def living(self) -> list[Worker]:
+        """The nodes of this page that are not gone; on the board by name, so that a host's nodes stay together."""
+        sort = self.sort if self.view == "table" else "name"
+        rows = [worker for worker in self.chosen if self.view == "table" or worker.state != Worker.GONE]
+        return worker_board.in_order(rows, sort, self.now)
+
+    @property
+    def page(self) -> int:
+        return min(self.address.page, self.pages)
+
+    @property
+    def pages(self) -> int:
+        return max(1, -(-len(self.living) // PAGE_SIZE))
+
+    @cached_property
+    def nodes(self) -> list[BoardNode]:
+        return self._nodes(self.living[(self.page - 1) * PAGE_SIZE : self.page * PAGE_SIZE])
+
+    @cached_property
+    def groups(self) -> list[Group]:
+        return worker_board.grouped(self.nodes, self.by or "host")
+
+    @cached_property
+    def gone(self) -> list[BoardNode]:
+        """Nodes that are gone, the latest first, on the last page of the board."""
+        if self.page != self.pages or self.view == "table":
+            return []
+        left = [worker for worker in self.chosen if worker.state == Worker.GONE]
+        return self._nodes(sorted(left, key=lambda worker: (worker.since or worker.first_seen_at, worker.hostname), reverse=True)[:PAGE_SIZE])
+
+    def _nodes(self, workers: Sequence[Worker]) -> list[BoardNode]:
+        activity, addresses = self._activity(workers), queue_addresses(self.scope, workers)
+        found = []
+        for worker in workers:
+            lost = lost_of(worker)
+            places = ((name, addresses.get((worker.broker_id, worker.vhost, name), "")) for name in worker_filter.queue_names(worker))
+            chips = [Chip(name, url, lost.get(name, "")) for name, url in places]
+            url = reverse("worker", args=[worker.pk])
+            found.append(BoardNode(worker_row(worker, self.now, tuple(lost)), worker, url, chips, activity.get(worker.pk, [])))
+        return found
+
+    def _activity(self, workers: Iterable[Worker]) -> dict[int, list[float | None]]:
+        """How many tasks each node ran during the last hour."""
+        by_broker: dict[int, list[int]] = defaultdict(list)
+        for worker in workers:
+            by_broker[worker.broker_id].append(worker.pk)
+        found: dict[int, list[float | None]] = {}
+        for broker_id, ids in by_broker.items():
+            found |= queries.sparklines(self.scope, broker_id, "workers", ids, "active", self.now - LAST_HOUR, self.now, SPARK_POINTS)
+        return found
+
+    @property
+    def topics(self) -> list[str]:
+        places = {(worker.broker_id, worker.vhost) for worker in self.everyone} | {(source.broker_id, source.vhost) for source in self.event_sources}
+        names = [topics.Topic(topics.BROKER, broker.pk).name for broker in self.brokers]
+        return names + [topics.Topic(topics.WORKERS, broker_id, vhost).name for broker_id, vhost in sorted(places)]
+
+    @property
+    def headings(self) -> list[Heading]:
+        return [
+            self.address.heading(words, field, self.sort, kind, descending_first=down) if field else Heading(words, kind=kind)
+            for words, field, kind, down in COLUMNS
+        ]
+
+    @property
+    def limits(self) -> list[Step]:
+        return limits(self.event_sources, self.everyone)
+
+    @property
+    def steps(self) -> list[Step]:
+        return steps_to_see_workers(self.brokers, self.event_sources, self.now)
+
+    @property
+    def out_of_sight(self) -> list[tuple[Broker, str]]:
+        """(broker, why) of brokers whose management API tells nothing now; the nodes are known by their events all the same."""
+        return [(broker, why) for broker in self.brokers if (why := levels.out_of_sight(broker, self.now))]
+
+    @property
+    def group_links(self) -> list[tuple[str, str, bool]]:
+        return [(words, self.address.with_(group=key if key != "host" else None), key == self.by) for key, words in worker_board.GROUPINGS.items()]
+
+    @property
+    def view_links(self) -> list[tuple[str, str, bool]]:
+        return [(words, self.address.with_(view=key or None), key == self.view) for key, words in VIEWS.items()]
+
+    @property
+    def page_links(self) -> Mapping[str, Any]:
+        return {
+            "previous": self.address.with_(page=self.page - 1) if self.page > 1 else "",
+            "next": self.address.with_(page=self.page + 1) if self.page < self.pages else "",
+        }
+
+    @property
+    def filter_chips(self) -> list[dict[str, Any]]:
+        """What applies, each with the address without it."""
+        return [{"term": term, "address": self.address.with_(q=rest)} for term, rest in self.filter.chips]
+
+    @property
+    def clear_address(self) -> str:
+        return self.address.with_(q=None)
+
+    @property
+    def shows_all(self) -> bool:
+        """True if every node is on this page, so that the script may add up its cells for the title."""
+        return self.pages == 1 and len(self.chosen) == len(self.everyone)
+
+
+def lost_of(worker: Worker) -> dict[str, str]:
+    """The queues that the worker has lost, with the reason, as of the broker's last list of consumers."""
+    return lost_queues(worker, consumers_by_queue(worker.broker_id, worker.vhost)) if worker.queues else {}
+
+
+def queue_addresses(scope: Scope, workers: Iterable[Worker]) -> dict[tuple[int, str, str], str]:
+    """{(broker id, virtual host, queue): its page} of the queues that the workers say they consume and that exist."""
+    wanted: dict[tuple[int, str], set[str]] = defaultdict(set)
+    for worker in workers:
+        wanted[worker.broker_id, worker.vhost].update(worker_filter.queue_names(worker))
+    found = {}
+    for (broker_id, vhost), names in wanted.items():
+        named = (Condition("name", "in", tuple(sorted(names))),)
+        for queue in queries.queues(scope, broker=broker_id, vhost=vhost, conditions=named, sort="name", page_size=queries.LARGEST_PAGE).items:
+            found[broker_id, vhost, queue.name] = reverse("queue", args=[queue.pk])
+    return found
+
+
+def completion(listed: WorkerList) -> list[dict[str, Any]]:
+    """What the filter can be completed with: hosts, queues and pools that exist, with how many nodes have them."""
+    hosts, queue_names, pools = (
+        Counter(host_of(worker.hostname) for worker in listed.everyone),
+        Counter(name for worker in listed.everyone for name in worker_filter.queue_names(worker)),
+        Counter(worker.pool or "unknown" for worker in listed.everyone),
+    )
+    values = {
+        name: [(text, formatting.count(count, "node")) for text, count in sorted(counts.items())]
+        for name, counts in (("host", hosts), ("queue", queue_names), ("pool", pools))
+    }
+    return qualifiers(worker_filter.QUALIFIERS, {**values, "name": [(worker.hostname, "") for worker in listed.everyone]})

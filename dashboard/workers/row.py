@@ -1,0 +1,238 @@
+"""A worker node prepared for the board, the table, the overview and live patches.
+
+Pure but for rendering the page's own partials. A number that nobody has told is a dash or says why; a worker that is gone keeps what was
+last known of it, named as such.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+from django.template.loader import render_to_string
+
+from dashboard.layout import formatting, levels
+from dashboard.live.rows import LiveRow
+from dashboard.workers.slots import Slots, slots_of
+from workers.models import Worker
+
+SHOWN_TASKS = 3
+ARGUMENTS_LENGTH = 120
+HEARTBEATS_MISSED = 3
+DEFAULT_HEARTBEAT_SECONDS = 2.0
+TELLING_SKEW_SECONDS = 0.3  # below it is the network's delay
+
+
+class RunningTask(msgspec.Struct, frozen=True):
+    uuid: str
+    name: str
+    arguments: str  # as the worker printed them, cut
+    started_at: datetime | None
+
+
+def worker_row(worker: Worker, now: datetime, lost: Collection[str] = ()) -> LiveRow:
+    """The worker as a row; `lost` are queues that it says it consumes while the broker shows no consumer of it there."""
+    level = _level(worker, now, lost)
+    slots = slots_of(worker)
+    alive = worker.state == Worker.ONLINE
+    key = f"worker-{worker.pk}"
+    tasks = running_tasks(worker)
+    free = free_slots(worker)
+    return LiveRow(
+        key=key,
+        text={
+            "level": level.name,
+            "reason": level.reason,
+            "used": formatting.number(worker.active if alive else None),
+            "concurrency": formatting.number(worker.concurrency),
+            "free": formatting.number(free),
+            "reserved": formatting.number(worker.reserved if alive else None),
+            "scheduled": formatting.number(worker.scheduled if alive else None),
+            "slots": slots.figure,
+            "pool": pool_words(worker),
+            "prefetch": formatting.number(worker.prefetch),
+            "load": load_words(worker),
+            "uptime": formatting.duration(worker.uptime_seconds),
+            "succeeded": formatting.rate(worker.succeeded_per_second if alive else None),
+            "failed": formatting.rate(worker.failed_per_second if alive else None),
+            "processed": formatting.number(worker.processed),
+            "heartbeat": heartbeat_words(worker, now),
+            "trouble": "" if level.word == "ok" else trouble_words(worker, level, now),
+            "pulse": pulse_words(worker, now),
+            "note": note_words(worker),
+        },
+        mark={"level": level.word, "state": worker.state, "used": _figure(worker.active, free), "slots": _figure(worker.concurrency, free)},
+        number={
+            "active": worker.active if alive else None,
+            "reserved": worker.reserved if alive else None,
+            "concurrency": worker.concurrency if alive else None,
+            "succeeded_per_second": worker.succeeded_per_second if alive else None,
+            "failed_per_second": worker.failed_per_second if alive else None,
+        },
+        html={
+            "level": _level_html(level),
+            "slots": _slots_html(slots, key if slots.bar else ""),
+            "tasks": _tasks_html(tuple(tasks[:SHOWN_TASKS]), _more(worker, tasks), _nothing_runs(worker)),
+        },
+        fixed={"worker": worker, "hostname": worker.hostname, "lost": sorted(lost)},
+    )
+
+
+def free_slots(worker: Worker) -> int | None:
+    """Slots that run nothing, None where unknown."""
+    if worker.state != Worker.ONLINE or worker.concurrency is None or worker.active is None:
+        return None
+    return max(0, worker.concurrency - worker.active)
+
+
+def _figure(value: int | None, free: int | None) -> str:
+    """What the page's sums add up: "" where the slots aren't known."""
+    return "" if free is None else str(value)
+
+
+def _level(worker: Worker, now: datetime, lost: Collection[str]) -> levels.Level:
+    if lost and worker.state == Worker.ONLINE:
+        return levels.Level("critical", f"alive, not consuming {formatting.listed(sorted(lost))}")
+    return levels.worker_level(worker, now)
+
+
+def host_of(hostname: str) -> str:
+    """The machine's part of a worker's name.
+
+    >>> host_of("worker-a@web-1"), host_of("odd")
+    ('web-1', 'odd')
+    """
+    return hostname.rpartition("@")[2] or hostname
+
+
+def pool_words(worker: Worker) -> str:
+    """Pool and size in words: "prefork 8", "prefork, autoscale 2–6 · now 4", "pool unknown"."""
+    if worker.pool is None:
+        size = "" if worker.concurrency is None else f", {worker.concurrency:,} slots"
+        return f"pool unknown{size}"
+    if worker.autoscale_max is not None:
+        return f"{worker.pool}, autoscale {worker.autoscale_min or 0:,}–{worker.autoscale_max:,} · now {formatting.number(worker.concurrency)}"
+    return worker.pool if worker.concurrency is None else f"{worker.pool} {worker.concurrency:,}"
+
+
+def load_words(worker: Worker) -> str:
+    """The machine's load over the last minute, as the worker's heartbeat tells it."""
+    return f"{worker.load[0]:.1f}" if worker.load else formatting.UNKNOWN
+
+
+def heartbeat_words(worker: Worker, now: datetime) -> str:
+    return "no heartbeat yet" if worker.heartbeat_at is None else f"{formatting.age(worker.heartbeat_at, now)} ago"
+
+
+def skew_words(worker: Worker) -> str:
+    """ "clock 0.4 s ahead"; "" while it can't be told from the network's delay."""
+    skew = worker.clock_skew_seconds
+    if skew is None or abs(skew) < TELLING_SKEW_SECONDS:
+        return ""
+    return f"clock {formatting.duration(abs(skew))} {'ahead' if skew > 0 else 'behind'}"
+
+
+def trouble_words(worker: Worker, level: levels.Level, now: datetime) -> str:
+    """What stands out, after the node's name: "alive, not consuming mail", "gone since 03:02:12", "its clock is 9 s off"."""
+    if worker.state == Worker.ONLINE:
+        return level.reason
+    return f"{worker.state} since {formatting.moment_text(worker.since, now)}" if worker.since else worker.state
+
+
+def pulse_words(worker: Worker, now: datetime) -> str:
+    """How the node's heart beats, or why it is not known to: "heartbeat 1 s ago"."""
+    if worker.state != Worker.ONLINE:
+        return worker.reason
+    if worker.heartbeat_at is None:
+        return "answers, no heartbeat yet"
+    silent_seconds = (now - worker.heartbeat_at).total_seconds()
+    late = silent_seconds > HEARTBEATS_MISSED * (worker.heartbeat_seconds or DEFAULT_HEARTBEAT_SECONDS)
+    if late and worker.pool == "solo" and worker.active:
+        return "no heartbeat while it runs a task (solo)"
+    return f"heartbeat {formatting.age(worker.heartbeat_at, now)} ago"
+
+
+def note_words(worker: Worker) -> str:
+    """ "up 2 d 4 h", with the clock where it is off, but not so much that the level says it."""
+    if worker.state != Worker.ONLINE:
+        return ""
+    up = "" if worker.uptime_seconds is None else f"up {formatting.duration(worker.uptime_seconds)}"
+    skew = "" if abs(worker.clock_skew_seconds or 0) > levels.CLOCK_SKEW_SECONDS else skew_words(worker)
+    return ", ".join(words for words in (up, skew) if words)
+
+
+def running_tasks(worker: Worker) -> list[RunningTask]:
+    """The tasks that run (or ran, when it was last heard of), longest first; those whose start is unknown last."""
+    tasks = [_running(task) for task in worker.active_tasks or []]
+    return sorted(tasks, key=lambda task: (task.started_at is None, task.started_at or datetime.min.replace(tzinfo=UTC)))
+
+
+def _running(task: Mapping[str, Any]) -> RunningTask:
+    name = str(task.get("name") or "unnamed task")
+    return RunningTask(str(task.get("uuid") or ""), name, arguments_words(task.get("args")), moment(task.get("started_at")))
+
+
+def moment(value: Any) -> datetime | None:
+    """A stored moment (ISO 8601 text or seconds since the epoch) as a datetime; None if it is neither."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return datetime.fromtimestamp(value, UTC)
+    try:
+        at = datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def arguments_words(arguments: Any) -> str:
+    """Positional arguments as a person would write the call: "(88412, 'EUR')"; text is shown as it came, cut at 120 characters.
+
+    >>> arguments_words([1, "a"]), arguments_words("(1, 'a')"), arguments_words(None), arguments_words([])
+    ("(1, 'a')", "(1, 'a')", '', '()')
+    """
+    if arguments is None:
+        return ""
+    words = arguments if isinstance(arguments, str) else f"({', '.join(repr(each) for each in _sequence(arguments))})"
+    return words if len(words) <= ARGUMENTS_LENGTH else f"{words[: ARGUMENTS_LENGTH - 1]}…"
+
+
+def _sequence(arguments: Any) -> Sequence[Any]:
+    return arguments if isinstance(arguments, list | tuple) else [arguments]
+
+
+def _more(worker: Worker, tasks: Sequence[RunningTask]) -> int:
+    """How many running tasks are not listed."""
+    return max(worker.active or 0, len(tasks)) - min(len(tasks), SHOWN_TASKS) if tasks and worker.state == Worker.ONLINE else 0
+
+
+def _nothing_runs(worker: Worker) -> str:
+    """What stands in place of running tasks where none can be listed, "" where some can."""
+    if worker.state != Worker.ONLINE:
+        held = (worker.active or 0) + (worker.reserved or 0)
+        return f"held {formatting.count(held, 'task')} when last heard of" if held else "held no task when last heard of"
+    if worker.active is None:
+        return "what it runs is unknown"
+    if worker.active_tasks:
+        return ""
+    if worker.active:
+        return f"runs {formatting.count(worker.active, 'task')}; which ones is unknown"
+    return "idle"
+
+
+@lru_cache(maxsize=1024)
+def _level_html(level: levels.Level) -> str:
+    return render_to_string("components/_level.html", {"level": level, "text": "", "pill": False}).strip()
+
+
+@lru_cache(maxsize=4096)
+def _slots_html(slots: Slots, key: str) -> str:
+    """The drawing and its sentence. It holds no age, so that it is sent only when it changes."""
+    return render_to_string("workers/_slots.html", {"slots": slots, "key": key}).strip()
+
+
+@lru_cache(maxsize=4096)
+def _tasks_html(tasks: tuple[RunningTask, ...], more: int, nothing: str) -> str:
+    """Running tasks with the moment they started; the page's script turns moments into running times."""
+    return render_to_string("workers/_tasks.html", {"tasks": tasks, "more": more, "nothing": nothing}).strip()

@@ -1,0 +1,101 @@
+"""What can't be seen of worker nodes and why, with the line that would permit it; and the way to the first worker on an empty page.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from brokers.models import Broker
+from dashboard.layout import formatting, levels
+from workers.models import EventSource, Worker
+
+EVENTS_SETTINGS = (
+    "Start the workers with -E, or set worker_send_task_events = True in the app; they restart with it. "
+    "With task_send_sent_event = True in the producers, sent tasks are seen too."
+)
+
+
+class Step(msgspec.Struct, frozen=True):
+    """A line of a checklist or of what is missing: `level` is a word of `dashboard.layout.levels`."""
+
+    level: str
+    title: str
+    text: str = ""
+    grant: str = ""
+
+
+def limits(sources: Sequence[EventSource], workers: Sequence[Worker]) -> list[Step]:
+    """What is missing where workers are shown; [] if everything may be seen."""
+    found = []
+    for source in sources:
+        found += _events_missing(source) + _asking_missing(source)
+    silent = [worker.hostname for worker in workers if worker.events_off and worker.state == Worker.ONLINE]
+    if silent:
+        verb = "sends" if len(silent) == 1 else "send"
+        found.append(Step("notice", f"{formatting.listed(sorted(silent))} {verb} no task events", EVENTS_SETTINGS))
+    return found
+
+
+def _place(source: EventSource) -> str:
+    return f"{source.broker.name}, virtual host {source.vhost}"
+
+
+def _events_missing(source: EventSource) -> list[Step]:
+    if source.state == EventSource.RECEIVING:
+        return []
+    level = "notice" if source.state == EventSource.OFF else "unknown"
+    return [Step(level, f"No events of workers from {_place(source)}", _sentence(source.reason) or "They have not been asked for yet.", source.grant)]
+
+
+def _asking_missing(source: EventSource) -> list[Step]:
+    if source.inspect_state in ("asking", "unknown") and not source.inspect_grant:
+        return []
+    level = "notice" if source.inspect_state == "off" else "unknown"
+    title = f"Pool, slots and queues of the workers of {_place(source)} are unknown"
+    return [Step(level, title, _sentence(source.inspect_reason) or f"Asking them is {source.inspect_state}.", source.inspect_grant)]
+
+
+def steps_to_see_workers(brokers: Sequence[Broker], sources: Sequence[EventSource], now: datetime) -> list[Step]:
+    """The checklist of a page without worker nodes: what is there already, what is left."""
+    steps = [_broker_step(broker, now) for broker in brokers]
+    if not sources:
+        steps.append(
+            Step(
+                "notice",
+                "No virtual host with Celery has been found",
+                "Celery is looked for in every virtual host that has an exchange named celeryev. A worker makes it when it starts.",
+            )
+        )
+    for source in sources:
+        steps += _source_steps(source, now)
+    steps.append(Step("notice", "Start a worker", "It appears here with its first heartbeat, within two seconds. For task events, start it with -E."))
+    return steps
+
+
+def _broker_step(broker: Broker, now: datetime) -> Step:
+    level = levels.broker_level(broker, now)
+    if level.word == "unknown":
+        return Step("unknown", f"Broker {broker.name} is out of sight", _sentence(broker.reason or level.reason))
+    version = f"RabbitMQ {broker.version}, " if broker.version else ""
+    return Step("ok", f"Broker {broker.name} is up", f"{version}polled {formatting.age(broker.polled_at, now)} ago")
+
+
+def _source_steps(source: EventSource, now: datetime) -> list[Step]:
+    if source.state != EventSource.RECEIVING:
+        return _events_missing(source)
+    heard = f"the last event came {formatting.age(source.received_at, now)} ago" if source.received_at else "none has come yet"
+    return [Step("ok", f"Events are received from {_place(source)}", _sentence(heard)), *_asking_missing(source)]
+
+
+def _sentence(clause: str) -> str:
+    """
+    >>> _sentence("access refused"), _sentence("")
+    ('Access refused.', '')
+    """
+    clause = clause.strip()
+    return f"{clause[:1].upper()}{clause[1:].rstrip('.')}." if clause else ""

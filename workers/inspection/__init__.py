@@ -1,0 +1,1 @@
+"""What workers answer to remote control, and the configuration that follows from it."""

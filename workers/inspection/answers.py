@@ -1,0 +1,193 @@
+"""What a worker answers when it is asked (`celery inspect`): its pool, slots, queues and tasks, as facts for its row.
+
+Pure. Each reader takes the answer to one question and returns the fields of `workers.models.Worker` that it tells; what has another form
+than Celery 4 and 5 give it is left unknown. The forms are those of Celery's pools, seen with Celery 5.7.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from workers.inspection import routing_settings
+
+TASK_ATTRIBUTES = ("queue", "exchange", "routing_key", "priority", "serializer", "rate_limit")
+ACTIVE_TASKS_KEPT = 50
+TEXT_LENGTH = 500
+MOST_NAMES = 2000
+MOST_UUIDS = 10_000
+
+_POOLS = {
+    "celery.concurrency.prefork:TaskPool": "prefork",
+    "celery.concurrency.thread:TaskPool": "threads",
+    "celery.concurrency.solo:TaskPool": "solo",
+    "celery.concurrency.gevent:TaskPool": "gevent",
+    "celery.concurrency.eventlet:TaskPool": "eventlet",
+}
+Fields = dict[str, Any]
+
+
+def stats(answer: Any) -> Fields:
+    """Pool kind (Celery's short word, or the dotted name of another), slots now, autoscale limits, processes, prefetch, uptime, pid.
+
+    >>> stats({"pool": {"implementation": "celery.concurrency.thread:TaskPool", "max-concurrency": 3}})["concurrency"]
+    3
+    """
+    told = _mapping(answer)
+    pool, autoscaler = _mapping(told.get("pool")), _mapping(told.get("autoscaler"))
+    implementation = pool.get("implementation")
+    processes = pool.get("processes")
+    pids = [pid for pid in processes if _count(pid) is not None] if isinstance(processes, list) else None
+    fields: Fields = {
+        "pool": _POOLS.get(implementation, implementation[:32]) if isinstance(implementation, str) else None,
+        "concurrency": _slots(pool, pids),
+        "autoscale_min": _count(autoscaler.get("min")),
+        "autoscale_max": _count(autoscaler.get("max")),
+        "processes": pids[:MOST_NAMES] if pids is not None else None,
+        "prefetch": _count(told.get("prefetch_count")),
+        "uptime_seconds": _count(told.get("uptime")),
+    }
+    pid = _count(told.get("pid"))
+    return fields if pid is None else {**fields, "pid": pid}
+
+
+def _slots(pool: Mapping[str, Any], pids: list[int] | None) -> int | None:
+    """How many tasks can run at once. `max-concurrency` is what the pool was started with: after pool_grow or pool_shrink only the list of
+    processes (prefork) or the counts of green threads (eventlet) tell. A pool that renews its processes has fewer of them at times."""
+    started_with = _count(pool.get("max-concurrency"))
+    free, running = _count(pool.get("free-threads")), _count(pool.get("running-threads"))
+    if free is not None and running is not None:
+        return free + running
+    if not pids:
+        return started_with
+    return max(len(pids), started_with or 0) if _count(pool.get("max-tasks-per-child")) else len(pids)
+
+
+def active(answer: Any) -> Fields:
+    """How many tasks run, and the first 50 of them."""
+    if not isinstance(answer, list):
+        return {}
+    tasks = [
+        {
+            "uuid": _text(task.get("id")),
+            "name": _text(task.get("name") or task.get("type")),
+            "args": _text(task.get("args")),
+            "kwargs": _text(task.get("kwargs")),
+            "started_at": _moment(task.get("time_start")),
+        }
+        for task in answer[:ACTIVE_TASKS_KEPT]
+        if isinstance(task, dict)
+    ]
+    return {"active": len(answer), "active_tasks": tasks}
+
+
+def reserved(answer: Any) -> Fields:
+    """How many tasks it has taken from its queues and not begun, those that wait for their time left out."""
+    return {"reserved": len(answer)} if isinstance(answer, list) else {}
+
+
+def scheduled(answer: Any) -> Fields:
+    """How many tasks it holds until their ETA."""
+    return {"scheduled": len(answer)} if isinstance(answer, list) else {}
+
+
+def active_queues(answer: Any) -> Fields:
+    """The queues that it consumes, with the exchange and key that its own configuration gives them; `declared`: the whole declaration."""
+    if not isinstance(answer, list):
+        return {}
+    queues = []
+    for queue in answer[:MOST_NAMES]:
+        told = _mapping(queue)
+        exchange = _mapping(told.get("exchange"))
+        if isinstance(told.get("name"), str):
+            queues.append(
+                {
+                    "name": _text(told["name"]),
+                    "exchange": _text(exchange.get("name")),
+                    "exchange_type": _text(exchange.get("type")),
+                    "routing_key": _text(told.get("routing_key")),
+                    "declared": routing_settings.kept_queue(told),
+                }
+            )
+    return {"queues": queues}
+
+
+def conf(answer: Any) -> Fields:
+    """The settings that decide where tasks go; None if they are too many to keep."""
+    return {"configuration": routing_settings.kept(answer)} if isinstance(answer, dict) else {}
+
+
+def registered(answer: Any) -> Fields:
+    """The tasks that it knows, by name, with the attributes that are set. The attributes arrive as "name [key=value key=value]"."""
+    if not isinstance(answer, list):
+        return {}
+    tasks = []
+    for entry in answer[:MOST_NAMES]:
+        if isinstance(entry, str):
+            name, _, rest = _text(entry, 1000).partition(" [")
+            tasks.append({"name": name, "attributes": _attributes(rest.removesuffix("]"))})
+    return {"registered": tasks}
+
+
+def _attributes(text: str) -> dict[str, str]:
+    """Split where a known key begins, since values may hold blanks."""
+    found: dict[str, str] = {}
+    key = ""
+    for word in text.split(" "):
+        before, equals, value = word.partition("=")
+        if equals and before in TASK_ATTRIBUTES:
+            key = before
+            found[key] = value
+        elif key:
+            found[key] += f" {word}"
+    return found
+
+
+def uuids(question: str, answer: Any) -> tuple[frozenset[str], bool]:
+    """(the tasks that an answer to active, reserved or scheduled lists, at most 10,000; whether that is all of it). Empty for other questions."""
+    if question not in ("active", "reserved", "scheduled") or not isinstance(answer, list):
+        return frozenset(), False
+    found: set[str] = set()
+    for entry in answer[:MOST_UUIDS]:
+        told = _mapping(entry)
+        uuid = _mapping(told.get("request")).get("id") or told.get("id")
+        if not isinstance(uuid, str):
+            return frozenset(found), False
+        found.add(uuid)
+    return frozenset(found), len(answer) <= MOST_UUIDS
+
+
+READERS: Mapping[str, Callable[[Any], Fields]] = {
+    "stats": stats,
+    "active": active,
+    "reserved": reserved,
+    "scheduled": scheduled,
+    "active_queues": active_queues,
+    "registered": registered,
+    "conf": conf,
+}
+
+
+def _mapping(found: Any) -> Mapping[str, Any]:
+    return found if isinstance(found, dict) else {}
+
+
+def _count(found: Any) -> int | None:
+    if isinstance(found, bool) or not isinstance(found, int | float) or not math.isfinite(found):
+        return None
+    return int(found) if 0 <= found <= 2**31 - 1 else None
+
+
+def _text(found: Any, length: int = TEXT_LENGTH) -> str:
+    """At most `length` characters that every database takes; "" for None."""
+    text = "" if found is None else found if isinstance(found, str) else repr(found)
+    return text[:length].encode("utf-8", "replace").decode().replace("\x00", "�")
+
+
+def _moment(found: Any) -> str | None:
+    """ISO 8601 UTC of seconds since 1970."""
+    if isinstance(found, bool) or not isinstance(found, int | float) or not 0 < found < 4e9:
+        return None
+    return datetime.fromtimestamp(found, UTC).isoformat()

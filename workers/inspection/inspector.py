@@ -1,0 +1,213 @@
+"""Asks the workers of one virtual host about themselves (what `celery inspect` asks), on a connection and thread of its own.
+
+Questions go to the control exchange, answers come by the default exchange to a queue of our own name: Celery's reply exchange may be
+refused, and newer brokers refuse its kind of queue. Nothing is declared but that queue, and no question changes anything on a worker.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from queue import Empty, SimpleQueue
+from typing import Any
+
+import msgspec
+import structlog
+from amqp import Connection
+from amqp.basic_message import Message
+from amqp.channel import Channel
+from amqp.exceptions import NotFound
+
+from workers.amqp_connection import Target, close_connection, explained, open_connection, raw_channel
+from workers.errors import NothingThere, WatchError
+from workers.inspection import answers as inspection
+from workers.receiving.liveness import Hearing
+
+log = structlog.get_logger(__name__)
+
+EXCHANGE = "celery.pidbox"
+OFTEN = ("stats", "active", "reserved", "scheduled")
+SELDOM = ("active_queues", "registered", "conf")
+OFTEN_SECONDS, SELDOM_SECONDS, PATIENT_SECONDS = 3.0, 30.0, 60.0
+LARGE_ANSWER_BYTES = 256 * 1024
+LARGEST_ANSWER_BYTES = 16 * 1024 * 1024
+RETRY_SECONDS = (1.0, 2.0, 4.0, 5.0)
+TICKETS_KEPT = 256
+ROUND_SECONDS = 0.2
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What one worker answered to one question, as fields of its row; and the tasks it listed, with whether these are all."""
+
+    hostname: str
+    fields: dict[str, Any]
+    at: datetime
+    question: str = ""
+    asked_at: datetime | None = None
+    uuids: frozenset[str] = frozenset()
+    lists_all: bool = False
+
+
+class Schedule:
+    """Which question is due when. One whose answers are large is asked less often."""
+
+    def __init__(self, often: float = OFTEN_SECONDS, seldom: float = SELDOM_SECONDS) -> None:
+        self._every = {**dict.fromkeys(OFTEN, often), **dict.fromkeys(SELDOM, seldom)}
+        self._due = dict.fromkeys(self._every, 0.0)
+
+    def due(self, now: float) -> list[str]:
+        """The questions to ask now; each counts as asked."""
+        found = [question for question, at in self._due.items() if now >= at]
+        for question in found:
+            self._due[question] = now + self._every[question]
+        return found
+
+    def slow_down(self, question: str) -> None:
+        self._every[question] = max(self._every[question], PATIENT_SECONDS)
+
+
+class Asker:
+    """Asks until stopped; `run` is the body of a thread. Answers go to `answers`; `asking` says whether workers are asked, or why not."""
+
+    def __init__(self, targets: Sequence[Target], reply_prefix: str, answers: SimpleQueue[Answer], schedule: Callable[[], Schedule] = Schedule) -> None:
+        self.targets, self.answers = targets, answers
+        self.asking = Hearing(datetime.now(UTC), "not tried yet")
+        self.error: WatchError | None = None
+        self._reply_prefix, self._new_schedule = reply_prefix, schedule
+        self._newcomers: SimpleQueue[str] = SimpleQueue()
+        self._stopped = threading.Event()
+        self._tickets: OrderedDict[str, tuple[str, datetime]] = OrderedDict()
+        self._connection: Connection | None = None
+        self._failures = 0
+
+    def ask_soon(self, hostname: str) -> None:
+        """Asks this worker everything at once: it has just come online."""
+        self._newcomers.put(hostname)
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    def run(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                with explained(self.targets[0]):
+                    self._ask_until_stopped()
+                return
+            except WatchError as error:
+                self._note(error)
+            except Exception as error:
+                log.exception("asking_workers_failed", vhost=self.targets[0].vhost)
+                self._note(WatchError(f"asking workers failed by an error of ours ({type(error).__name__}); the log has it"))
+            finally:
+                self._close()
+            self._stopped.wait(RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS) - 1)])
+            self._failures += 1
+
+    def _note(self, error: WatchError) -> None:
+        if self.asking.reason != str(error):
+            since = self.asking.since if self.error is not None else datetime.now(UTC)
+            self.asking = Hearing(since, str(error))
+            log.warning("workers_not_asked", vhost=self.targets[0].vhost, reason=str(error))
+        self.error = error
+
+    def _ask_until_stopped(self) -> None:
+        self._connection = connection = open_connection(self.targets, "questions")
+        channel = raw_channel(connection)
+        try:
+            channel.exchange_declare(EXCHANGE, "fanout", passive=True)
+        except NotFound:
+            raise NothingThere(f"there is no exchange {EXCHANGE}: no worker that can be asked has been started here") from None
+        queue = f"{self._reply_prefix}.{secrets.token_hex(4)}"
+        channel.queue_declare(queue, durable=False, exclusive=True, auto_delete=True, arguments={"x-expires": 60_000})
+        schedule = self._new_schedule()
+        channel.basic_consume(queue, no_ack=True, callback=lambda message: self._hear(message, schedule))
+        self._try_once(channel, queue, schedule)
+        next_check = 0.0
+        while not self._stopped.is_set():
+            now = time.monotonic()
+            for question in schedule.due(now):
+                self._ask(channel, queue, question)
+            for hostname in self._take_newcomers():
+                for question in (*OFTEN, *SELDOM):
+                    self._ask(channel, queue, question, hostname)
+            if now >= next_check:
+                next_check = now + 1.0
+                connection.heartbeat_tick()
+            with contextlib.suppress(TimeoutError):
+                connection.drain_events(timeout=ROUND_SECONDS)
+
+    def _try_once(self, channel: Channel, queue: str, schedule: Schedule) -> None:
+        """Asks, then waits for an answer of the broker itself, which comes after its refusal if we may not ask."""
+        for question in schedule.due(time.monotonic()):
+            self._ask(channel, queue, question)
+        channel.queue_declare(queue, passive=True)
+        self.asking, self.error, self._failures = Hearing(datetime.now(UTC)), None, 0
+
+    def _take_newcomers(self) -> list[str]:
+        found: dict[str, None] = {}
+        with contextlib.suppress(Empty):
+            while True:
+                found[self._newcomers.get_nowait()] = None
+        return list(found)
+
+    def _ask(self, channel: Channel, queue: str, question: str, hostname: str | None = None) -> None:
+        ticket = secrets.token_hex(8)
+        self._tickets[ticket] = (question, datetime.now(UTC))
+        while len(self._tickets) > TICKETS_KEPT:
+            self._tickets.popitem(last=False)
+        body = msgspec.json.encode(
+            {
+                "method": question,
+                "arguments": _ARGUMENTS.get(question, {}),
+                "destination": None if hostname is None else [hostname],
+                "pattern": None,
+                "matcher": None,
+                "ticket": ticket,
+                "reply_to": {"exchange": "", "routing_key": queue},
+            }
+        )
+        message = Message(
+            body,
+            content_type="application/json",
+            content_encoding="utf-8",
+            delivery_mode=1,
+            expiration=str(int(OFTEN_SECONDS * 1000)),  # one that a busy worker did not take in time is asked again anyway
+            application_headers={"clock": 0},
+        )
+        channel.basic_publish(message, EXCHANGE, "")
+
+    def _hear(self, message: Message, schedule: Schedule) -> None:
+        """One worker's answer. What can't be read is left out, since the next comes soon."""
+        asked = self._tickets.get((message.headers or {}).get("ticket", ""))
+        if asked is None or message.properties.get("content_type") != "application/json" or len(message.body) > LARGEST_ANSWER_BYTES:
+            return
+        question, asked_at = asked
+        if len(message.body) > LARGE_ANSWER_BYTES:
+            schedule.slow_down(question)
+        try:
+            told = msgspec.json.decode(message.body)
+        except (msgspec.MsgspecError, RecursionError) as error:
+            log.warning("answer_not_understood", question=question, reason=str(error)[:200])
+            return
+        for hostname, answer in told.items() if isinstance(told, dict) else ():
+            if 0 < len(hostname) <= 255:
+                failed = isinstance(answer, dict) and "error" in answer
+                fields = {} if failed else inspection.READERS[question](answer)
+                self.answers.put(Answer(hostname, fields, datetime.now(UTC), question, asked_at, *inspection.uuids(question, answer)))
+
+    def _close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            close_connection(connection)
+
+
+_ARGUMENTS: dict[str, dict[str, Any]] = {
+    "active": {"safe": True},
+    "registered": {"taskinfoitems": list(inspection.TASK_ATTRIBUTES)},
+    "conf": {"with_defaults": False},
+}

@@ -1,0 +1,111 @@
+"""The configuration of a Celery app as one of its workers tells it, made into a question's `conf`.
+
+Pure. It is the worker's configuration: the sender decides routing with its own, which may differ (`told_apart` compares with a task-sent event).
+Celery masks every setting whose name looks like a secret, and with it parts of routes and queues (celery/app/utils.py filter_hidden_settings).
+What is masked is filled from the queues it consumes where these tell it, and named where not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from workers.inspection import shown_settings
+from workers.inspection.shown_settings import MASK, Gap
+
+_ATTRIBUTES = ("queue", "exchange", "routing_key", "priority")
+NOT_TOLD = "The worker has not told its configuration, so Celery’s defaults are taken."
+
+
+class LiveConfiguration(msgspec.Struct, frozen=True):
+    """`conf` and `tasks` (attributes by task name) as a question takes them. `gaps` are what is masked or opaque."""
+
+    conf: dict[str, Any]
+    tasks: dict[str, dict[str, Any]]
+    gaps: list[Gap]
+
+    @property
+    def unknown(self) -> list[str]:
+        return [gap.text for gap in self.gaps]
+
+
+def read(configuration: Mapping[str, Any] | None, registered: Iterable[Any] | None = None, queues: Iterable[Any] | None = None) -> LiveConfiguration:
+    """What one worker told, as its row holds it (`workers.models.Worker`); None where it was not asked or did not answer.
+
+    >>> read({"task_default_routing_key": "********"}).unknown
+    ['task_default_routing_key is masked, and no queue tells it.']
+    """
+    active = {one["name"]: one["declared"] for one in queues or () if isinstance(one.get("declared"), dict)}
+    gaps = [Gap("conf", NOT_TOLD)] if configuration is None else []
+    found = {name: value for name, value in (configuration or {}).items() if value is not None}
+    _fill_default_key(found, active, gaps)
+    for name in ("task_queues", "CELERY_QUEUES", "CELERY_TASK_QUEUES"):
+        if name in found:
+            found[name] = shown_settings.queues(found[name], active, gaps)
+    for name in ("task_routes", "CELERY_ROUTES", "CELERY_TASK_ROUTES"):
+        if name in found:
+            found[name] = shown_settings.routes(found[name], gaps)
+    for name in ("task_annotations", "CELERY_ANNOTATIONS", "CELERY_TASK_ANNOTATIONS"):
+        if name in found:
+            found[name] = shown_settings.attributes_set(found[name], gaps)
+    for name in [name for name, value in found.items() if value == MASK]:
+        del found[name]
+        gaps.append(Gap("setting", f"{name} is masked."))
+    return LiveConfiguration(found, _tasks(registered or (), gaps), gaps)
+
+
+def question(live: LiveConfiguration, task: str, **rest: Any) -> dict[str, Any]:
+    """A question about a task under that configuration. `rest`: options, args, kwargs, via, predeclare."""
+    attributes = live.tasks.get(task)
+    told = {"name": task, "attributes": attributes} if attributes is not None else {"name": task, "unregistered": True}
+    return {"conf": live.conf, "task": told, **rest}
+
+
+def told_apart(answer: Mapping[str, Any], sent: Mapping[str, Any]) -> str | None:
+    """How a task-sent event contradicts what the worker's configuration says; None if it doesn't.
+
+    >>> told_apart({"queue": "mail"}, {"queue": "celery"})
+    "The sender really used queue 'celery' where this configuration says queue 'mail': its own configuration or options differ."
+    """
+    keys = [key for key in ("queue", "exchange", "routing_key") if (sent.get(key) or "") != (answer.get(key) or "")]
+    if not keys:
+        return None
+    really = ", ".join(f"{key} {sent.get(key)!r}" for key in keys)
+    says = ", ".join(f"{key} {answer.get(key)!r}" for key in keys)
+    return f"The sender really used {really} where this configuration says {says}: its own configuration or options differ."
+
+
+def _fill_default_key(found: dict[str, Any], active: Mapping[str, Any], gaps: list[Gap]) -> None:
+    """A queue that Celery made from the defaults is bound by the default key."""
+    names = ("task_default_routing_key", "CELERY_DEFAULT_ROUTING_KEY", "CELERY_TASK_DEFAULT_ROUTING_KEY")
+    name = next((name for name in names if found.get(name) == MASK), None)
+    if name is None:
+        return
+    default = active.get(_first(found, "task_default_queue", "CELERY_DEFAULT_QUEUE", "CELERY_TASK_DEFAULT_QUEUE") or "celery")
+    own_queues = _first(found, "task_queues", "CELERY_QUEUES", "CELERY_TASK_QUEUES")
+    if default is not None and not own_queues and isinstance(default.get("routing_key"), str):
+        found[name] = default["routing_key"]
+        return
+    del found[name]
+    gaps.append(Gap("default_key", f"{name} is masked, and no queue tells it."))
+
+
+def _first(found: Mapping[str, Any], *names: str) -> Any:
+    return next((found[name] for name in names if found.get(name)), None)
+
+
+def _tasks(registered: Iterable[Any], gaps: list[Gap]) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for task in registered:
+        attributes = {name: value for name, value in task["attributes"].items() if name in _ATTRIBUTES and value != "None"}
+        opaque = [name for name, value in attributes.items() if value.startswith("<")]
+        gaps += [
+            Gap("attribute", f"The {name} of task {task['name']} is an object that the worker does not tell: {attributes[name]}.", task["name"])
+            for name in opaque
+        ]
+        read = {name: value for name, value in attributes.items() if name not in opaque and name != "priority"}
+        priority = attributes.get("priority", "")
+        found[task["name"]] = {**read, "priority": int(priority)} if priority.isdecimal() and len(priority) < 10 else read
+    return found

@@ -1,0 +1,158 @@
+"""Queues, routes and annotations as a worker shows them, made into the encodings of a question; what can't be read back is noted as a gap. Pure.
+
+The forms are those that `workers.inspection.routing_settings` keeps of `inspect conf`.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+MASK = "********"
+_SHOWN_PATTERN = re.compile(r"re\.compile\((?P<text>.*?)(?:, (?P<flags>re\.[A-Z]+(?:\|re\.[A-Z]+)*))?\)\Z", re.DOTALL)
+
+
+class Gap(msgspec.Struct, frozen=True):
+    """Something that a worker does not tell. `kind` is conf, setting, default_key, queue, routes, router, annotation or attribute; `name` the queue's or
+    the task's where there is one; `text` a sentence."""
+
+    kind: str
+    text: str
+    name: str = ""
+
+
+def queues(told: Any, active: Mapping[str, Any], gaps: list[Gap]) -> Any:
+    """`active` are the declarations of the queues that the worker consumes, by name."""
+    if isinstance(told, dict):
+        return {name: _old_queue(name, fields, active, gaps) for name, fields in told.items() if _can_tell(name, fields, active, gaps)}
+    found = []
+    for one in told if isinstance(told, list) else ():
+        if isinstance(one, dict) and isinstance(one.get("name"), str):
+            found.append(queue(one))
+        else:
+            gaps.append(Gap("setting", f"An entry of task_queues can't be read: {str(one)[:80]}."))
+    return found
+
+
+def _can_tell(name: str, fields: Any, active: Mapping[str, Any], gaps: list[Gap]) -> bool:
+    if isinstance(fields, dict) or name in active:
+        return True
+    gaps.append(Gap("queue", f"Queue {name!r} of task_queues is masked, and the worker does not consume it.", name))
+    return False
+
+
+def _old_queue(name: str, fields: Any, active: Mapping[str, Any], gaps: list[Gap]) -> Any:
+    """An entry of the table form: what is masked in it is taken from the queue that the worker consumes."""
+    if not isinstance(fields, dict):
+        return queue(active[name])
+    if "name" in fields and isinstance(fields.get("exchange"), dict):
+        return queue(fields)
+    masked = [field for field, value in fields.items() if value == MASK]
+    if masked and name in active:
+        return queue(active[name])
+    if masked:
+        gaps.append(Gap("queue", f"Queue {name!r} of task_queues hides {', '.join(masked)}.", name))
+    return {field: value for field, value in fields.items() if value != MASK}
+
+
+def queue(told: Mapping[str, Any]) -> dict[str, Any]:
+    fields = {name: value for name, value in told.items() if value is not None and name not in ("exchange", "bindings")}
+    bindings = [_binding(one) for one in told.get("bindings") or () if isinstance(one, dict)]
+    exchange = told.get("exchange")
+    if bindings:
+        return {"$queue": {**fields, "bindings": bindings}}
+    return {"$queue": {**fields, "exchange": _exchange(exchange)} if exchange is not None else fields}
+
+
+def _exchange(told: Any) -> Any:
+    return {"$exchange": {name: value for name, value in told.items() if value is not None}} if isinstance(told, dict) else told
+
+
+def _binding(told: Mapping[str, Any]) -> dict[str, Any]:
+    fields = {name: told[name] for name in ("routing_key", "arguments") if told.get(name) is not None}
+    return {"$binding": {**fields, "exchange": _exchange(told.get("exchange"))}}
+
+
+def routes(told: Any, gaps: list[Gap]) -> Any:
+    if told == MASK:
+        return told
+    if not isinstance(told, list):
+        router = _router(told, gaps)
+        return [router] if isinstance(router, list) else router  # a bare list would be one of routers
+    return [_router(one, gaps) for one in told]
+
+
+def _router(told: Any, gaps: list[Gap]) -> Any:
+    if isinstance(told, str):
+        gaps.append(Gap("router", f"The router {told} is code of the application: its answers are unknown."))
+        return told
+    if isinstance(told, dict) and list(told) == ["$router"]:
+        return told
+    pairs: Iterable[Any] = told.items() if isinstance(told, dict) else told if isinstance(told, list) else ()
+    found: list[Any] = []
+    for pair in pairs:
+        if not isinstance(pair, list | tuple) or len(pair) != 2 or not isinstance(pair[0], str | dict):
+            found.append(pair)
+            continue
+        key, route = pair[0] if isinstance(pair[0], dict) else _pattern(pair[0]), pair[1]
+        if key is None:
+            gaps.append(Gap("routes", f"A pattern of task_routes is cut short: {pair[0][:80]}."))
+            continue
+        found.append([key, _route(pair[0], route, gaps)])
+    if isinstance(told, dict) and all(isinstance(pair[0], str) for pair in found):
+        return dict(found)
+    return found
+
+
+def _route(entry: Any, told: Any, gaps: list[Gap]) -> Any:
+    if told == MASK:
+        gaps.append(Gap("router", f"The route {entry!r} is masked, because its name looks like a secret's."))
+        return {"$masked": True}
+    if not isinstance(told, dict):
+        return told
+    hidden = [field for field, value in told.items() if value == MASK]
+    gaps += [Gap("router", f"The route {entry!r} hides its {field}.") for field in hidden]
+    shown = {field: {"$masked": True} if value == MASK else value for field, value in told.items()}
+    if isinstance(shown.get("queue"), dict) and "name" in shown["queue"]:
+        shown["queue"] = queue(shown["queue"])
+    if isinstance(shown.get("exchange"), dict) and "name" in shown["exchange"]:
+        shown["exchange"] = _exchange(shown["exchange"])
+    return shown
+
+
+def _pattern(shown: str) -> Any:
+    """A key of the routes; None for a pattern that can't be read back."""
+    match = _SHOWN_PATTERN.match(shown)
+    if match is None:
+        return None if shown.startswith("re.compile(") else shown
+    try:
+        text = ast.literal_eval(match["text"])
+        str(text).encode()  # half of a surrogate pair can be shown nowhere
+    except (ValueError, SyntaxError, MemoryError, RecursionError):  # what a worker calls a pattern may be anything
+        return None
+    flags = 0
+    for name in (match["flags"] or "").split("|"):
+        flags |= int(getattr(re, name.removeprefix("re."), 0)) if name else 0
+    return {"$regex": {"pattern": text, "flags": flags}} if isinstance(text, str) else None
+
+
+def attributes_set(told: Any, gaps: list[Gap]) -> Any:
+    entries = told if isinstance(told, list) else [told]
+    found: list[Any] = []
+    for one in entries:
+        if not isinstance(one, dict):
+            gaps.append(Gap("router", f"The annotation {str(one)[:80]} is code of the application: what it sets is unknown."))
+            found.append(str(one))
+            continue
+        kept = {}
+        for task, attributes in one.items():
+            known = attributes if isinstance(attributes, dict) else {}
+            hidden = [name for name, value in known.items() if value == MASK] if isinstance(attributes, dict) else ["everything"]
+            gaps += [Gap("annotation", f"task_annotations hides {name} of {task}.", task) for name in hidden]
+            kept[task] = {name: value for name, value in known.items() if value != MASK}
+        found.append(kept)
+    return found

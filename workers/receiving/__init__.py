@@ -1,0 +1,1 @@
+"""Celery's events: received, understood, and made into the state of workers and tasks."""

@@ -1,0 +1,148 @@
+"""Watches the workers of one broker: a `VhostWatch` for each virtual host that has Celery's event exchange, and the samples for sparklines.
+
+Of several processes one watches a broker (the lease), the others stand by. A thread that dies is noticed, logged and started again.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import msgspec
+import structlog
+from django.db import DatabaseError, connection
+
+from brokers import queries as broker_queries
+from brokers.addresses import BrokerAddress
+from brokers.polling import leases
+from brokers.process_runner import END_SECONDS
+from brokers.scope import EVERYTHING
+from workers import queries, store
+from workers.receiving.receiver import EXCHANGE
+from workers.receiving.vhost_watch import Place, VhostWatch
+
+log = structlog.get_logger(__name__)
+
+ROUND_SECONDS = 2.0
+SAMPLE_SECONDS = 5.0
+LEASE_SECONDS = 15.0
+
+
+class Allowed(msgspec.Struct, frozen=True):
+    hears: bool
+    asks: bool
+
+
+class BrokerWatch:
+    """Runs until stopped. `standing_by` while another process has the lease."""
+
+    def __init__(self, address: BrokerAddress, broker_id: int, installation: str, allowed: Allowed, holder: str, ca_file: str | None = None) -> None:
+        self.address, self.broker_id, self.holder = address, broker_id, holder
+        self.standing_by = False
+        self._installation, self._allowed, self._ca_file = installation, allowed, ca_file
+        self._stopped = threading.Event()
+        self._watches: dict[Place, tuple[VhostWatch, threading.Thread]] = {}
+        self._sampler = store.Sampler(broker_id, SAMPLE_SECONDS)
+        self._next_sample = 0.0
+        self._leased_until = 0.0
+
+    @property
+    def _lease(self) -> str:
+        return f"receive {self.address.name}"
+
+    def stop(self) -> None:
+        """From any thread."""
+        self._stopped.set()
+
+    def run(self) -> None:
+        """Returns once stopped and its threads have ended, or could not within END_SECONDS; the lease is free then."""
+        while not self._stopped.is_set():
+            try:
+                self._round()
+            except DatabaseError as error:
+                log.error("watch_round_lost", broker=self.address.name, reason=str(error))
+                connection.close()
+            except Exception:
+                log.exception("watch_round_failed", broker=self.address.name)
+            if time.monotonic() > self._leased_until:
+                self._end(list(self._watches))  # another process may have begun
+            self._stopped.wait(ROUND_SECONDS)
+        try:
+            self._end(list(self._watches))
+            leases.release(self._lease, self.holder)
+        except DatabaseError as error:
+            log.warning("lease_not_freed", broker=self.address.name, reason=str(error))
+        finally:
+            connection.close()
+
+    def _round(self) -> None:
+        now, asked_at = datetime.now(UTC), time.monotonic()
+        self.standing_by = not leases.take(self._lease, self.holder, now, LEASE_SECONDS)
+        if self.standing_by:
+            self._leased_until = 0.0
+            return
+        self._leased_until = asked_at + LEASE_SECONDS - ROUND_SECONDS
+        wanted = self._places()
+        self._end([place for place in self._watches if place not in wanted])
+        for place in wanted:
+            watch = self._watches.get(place)
+            if watch is None or not watch[1].is_alive():
+                if watch is not None:
+                    log.error("watch_died", broker=self.address.name, vhost=place.vhost)
+                self._begin(place)
+        self._drop_lost_virtual_hosts(now, {place.vhost for place in wanted})
+        if time.monotonic() >= self._next_sample:
+            self._next_sample = max(self._next_sample + SAMPLE_SECONDS, time.monotonic() + SAMPLE_SECONDS / 2)
+            self._sampler.save(queries.all_workers(self.broker_id), now)
+
+    def _places(self) -> list[Place]:
+        """The virtual hosts with the event exchange, as the last poll saw them. If the broker is down those are the ones before."""
+        broker = broker_queries.broker_by_id(EVERYTHING, self.broker_id)
+        if broker is None:
+            return []
+        found = broker_queries.exchanges(EVERYTHING, broker=self.broker_id, q=EXCHANGE, page_size=broker_queries.LARGEST_PAGE)
+        vhosts = sorted({exchange.vhost for exchange in found.items if exchange.name == EXCHANGE})
+        return [
+            Place(
+                self.address,
+                self.broker_id,
+                vhost,
+                self._installation,
+                self._allowed.hears,
+                self._allowed.asks,
+                broker.amqp_port,
+                broker.amqp_tls,
+                self._ca_file,
+            )
+            for vhost in vhosts
+        ]
+
+    def _drop_lost_virtual_hosts(self, now: datetime, watched: set[str]) -> None:
+        living = {found.name for found in broker_queries.virtual_hosts(EVERYTHING, self.broker_id)}
+        for source in queries.event_sources(EVERYTHING, self.broker_id):
+            if source.vhost not in watched and living and source.vhost not in living:
+                store.mark_gone(self.broker_id, source.vhost, "its virtual host is gone from the broker", now)
+                store.remove_source(self.broker_id, source.vhost)
+
+    def _begin(self, place: Place) -> None:
+        watch = VhostWatch(place)
+        thread = threading.Thread(target=_logged, args=(watch,), name=f"receive {place.address.name} {place.vhost}", daemon=True)
+        self._watches[place] = (watch, thread)
+        thread.start()
+
+    def _end(self, places: Sequence[Place]) -> None:
+        ending = [self._watches.pop(place) for place in places]
+        for watch, _ in ending:
+            watch.stop()
+        deadline = time.monotonic() + END_SECONDS
+        for _, thread in ending:
+            thread.join(max(deadline - time.monotonic(), 0))
+
+
+def _logged(watch: VhostWatch) -> None:
+    try:
+        watch.run()
+    except Exception:
+        log.exception("watch_failed", broker=watch.place.address.name, vhost=watch.place.vhost)

@@ -1,0 +1,178 @@
+"""Receives Celery's events of one virtual host from a durable queue of our own, over AMQP.
+
+The queue outlives a restart of ours, unlike Celery's own event queues, so nothing is lost meanwhile: messages are acknowledged only when
+their events are stored. What arrived before a connection broke is handed out before the break is reported; what the broker then delivers a
+second time is marked (`workers.receiving.redeliveries`). `celeryev` itself is never declared here, only looked at. Nothing here understands the bodies.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Sequence
+
+import msgspec
+from amqp import Connection, spec
+from amqp.basic_message import Message
+from amqp.channel import Channel
+from amqp.exceptions import NotFound, PreconditionFailed
+
+from workers.amqp_connection import Target, close_connection, explained, open_connection, raw_channel
+from workers.errors import NothingThere, Unreachable, WatchError
+from workers.receiving.redeliveries import Redeliveries
+
+EXCHANGE = "celeryev"
+PREFETCH = 20_000
+REBIND_SECONDS = 30.0
+HEARTBEAT_CHECK_SECONDS = 1.0
+QUEUE_ARGUMENTS = {
+    "x-expires": 60 * 60 * 1000,
+    "x-message-ttl": 30 * 60 * 1000,
+    "x-max-length-bytes": 64 * 1024 * 1024,
+    "x-overflow": "drop-head",
+}
+
+
+class Delivery(msgspec.Struct, gc=False):
+    body: bytes
+    content_type: str | None
+    redelivered: bool
+    again: bool = False  # handed out before, on a connection that broke before its acknowledgement was certain
+
+
+class EventFeed:
+    """The connection of one virtual host. Every method but `close` raises `workers.errors.WatchError`, after which `connect` is due again."""
+
+    def __init__(self, targets: Sequence[Target], queue: str) -> None:
+        self.targets, self.queue = targets, queue
+        self._connection: Connection | None = None
+        self._channel: Channel | None = None
+        self._broke: WatchError | None = None  # not reported yet, since something had arrived before
+        self._arrived: list[Delivery] = []
+        self._last_tag = 0  # of what was handed out
+        self._arrived_tag = 0
+        self._redeliveries = Redeliveries()
+        self._next_check = self._next_rebind = 0.0
+        self._cancelled = False
+
+    @property
+    def connected(self) -> bool:
+        """False once a break was reported."""
+        return self._connection is not None or self._broke is not None
+
+    def connect(self) -> None:
+        """Connects, makes sure that the queue exists and is bound, and consumes it."""
+        self.close()
+        with self._explained():
+            self._connection = open_connection(self.targets, "events")
+            self._channel = self._channel_of(self._connection)
+            self._channel._callbacks[spec.Basic.QosOk] = self._redeliveries.prove
+            self._channel.basic_qos(0, PREFETCH, False)
+            self._cancelled = False
+            self._channel.basic_consume(self.queue, callback=self._arrive, on_cancel=self._note_cancel)
+        self._next_rebind = time.monotonic() + REBIND_SECONDS
+
+    def receive(self, seconds: float, most: int) -> list[Delivery]:
+        """What arrives within `seconds`, at most about `most` messages; ends early after them."""
+        if self._broke is not None:
+            error, self._broke = self._broke, None
+            raise error
+        try:
+            self._read(seconds, most)
+        except WatchError as error:
+            if not self._arrived:
+                raise
+            self._broke = error
+        arrived, self._arrived = self._arrived, []
+        now = time.monotonic()
+        for delivery in arrived:
+            delivery.again = self._redeliveries.hand_out(delivery.body, delivery.redelivered, now)
+        if self._connection is None:
+            self._redeliveries.connection_lost(now)
+        else:
+            self._last_tag = self._arrived_tag
+        return arrived
+
+    def _read(self, seconds: float, most: int) -> None:
+        connection = self._connection
+        if connection is None:
+            raise Unreachable("not connected")
+        deadline = time.monotonic() + seconds
+        with self._explained():
+            self._keep_up()
+            # one time-out for all reads: setting it for each frame halves the speed
+            with contextlib.suppress(TimeoutError), connection.transport.having_timeout(max(seconds, 0.001)):
+                while len(self._arrived) < most and time.monotonic() < deadline:
+                    connection.drain_events()
+            if self._cancelled:
+                raise Unreachable(f"the queue {self.queue} was deleted")
+
+    def acknowledge(self) -> None:
+        """Everything handed out so far is stored: the broker may forget it."""
+        if not self._last_tag or self._channel is None:
+            return
+        with self._explained():
+            self._channel.basic_ack(self._last_tag, multiple=True)
+        self._last_tag = 0
+        self._redeliveries.acknowledge()
+
+    def close(self) -> None:
+        """What arrived and was not handed out is dropped: the broker delivers it again."""
+        self._disconnect()
+        self._arrived = []
+        self._broke = None
+
+    def _disconnect(self) -> None:
+        connection, self._connection, self._channel = self._connection, None, None
+        if connection is not None:
+            close_connection(connection)  # messages may arrive while it closes
+        self._last_tag = self._arrived_tag = 0
+        self._redeliveries.connection_lost(time.monotonic())
+
+    def _channel_of(self, connection: Connection) -> Channel:
+        """A channel on which our queue exists and is bound. If the queue has other settings (an earlier version's), it is taken as it is."""
+        channel = raw_channel(connection)
+        try:
+            channel.exchange_declare(EXCHANGE, "topic", passive=True)
+        except NotFound:
+            raise NothingThere(f"the exchange {EXCHANGE} is gone: no worker has sent events since the broker lost it") from None
+        try:
+            channel.queue_declare(self.queue, durable=True, auto_delete=False, arguments=QUEUE_ARGUMENTS)
+        except PreconditionFailed:
+            channel = raw_channel(connection)
+            channel.queue_declare(self.queue, passive=True)
+        channel.queue_bind(self.queue, EXCHANGE, "#")
+        return channel
+
+    def _keep_up(self) -> None:
+        """Heartbeats; proof that acknowledgements were read; and now and then the binding again, which goes when somebody deletes and remakes the exchange."""
+        now = time.monotonic()
+        if self._connection is None or self._channel is None:
+            return
+        if now >= self._next_check:
+            self._next_check = now + HEARTBEAT_CHECK_SECONDS
+            self._connection.heartbeat_tick()
+            if self._redeliveries.wants_proof:
+                self._redeliveries.ask_proof()
+                self._channel.send_method(spec.Basic.Qos, "lBb", (0, PREFETCH, False))  # changes nothing; its answer comes in order
+        if now >= self._next_rebind:
+            self._next_rebind = now + REBIND_SECONDS
+            self._channel.queue_bind(self.queue, EXCHANGE, "#")
+
+    def _arrive(self, message: Message) -> None:
+        information = message.delivery_info
+        self._arrived_tag = information["delivery_tag"]
+        body = message.body or b""  # py-amqp gives "" for an empty one
+        self._arrived.append(Delivery(body, message.properties.get("content_type"), information["redelivered"]))
+
+    def _note_cancel(self, _tag: str) -> None:
+        self._cancelled = True
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            with explained(self.targets[0]):
+                yield
+        except BaseException:
+            self._disconnect()
+            raise

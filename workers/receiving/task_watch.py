@@ -1,0 +1,95 @@
+"""The tasks of one virtual host in the receiver's round: what events told of them, and what workers' absence and answers put in doubt.
+
+Reads what memory lacks from the database; what is to be stored is handed to the round's transaction.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+import structlog
+
+from workers import queries
+from workers.inspection.inspector import Answer
+from workers.receiving.events import Event
+from workers.receiving.orphaned_tasks import Held, Listing, WorkerSigns
+from workers.receiving.task_buffer import TaskBook
+from workers.receiving.task_state import TaskRecord
+from workers.receiving.worker_registry import WorkerState
+
+log = structlog.get_logger(__name__)
+
+JUDGE_SECONDS = 2.0
+MOST_JUDGED = 5000  # of one worker at a time
+MOST_MENDED = 1000
+
+
+class TaskWatch:
+    """`prepare` each round, then `note_stored` once that is committed; if it could not be, the next `prepare` gives it again."""
+
+    def __init__(self, broker_id: int, vhost: str) -> None:
+        self._broker_id, self._vhost = broker_id, vhost
+        self._book = TaskBook()
+        self._listings: dict[str, Listing] = {}
+        self._judged: dict[str, WorkerSigns] = {}
+        self._next_judgement = 0.0
+
+    def hear(self, events: Iterable[Event], now: datetime) -> int:
+        """How many events are refused: those of a task that is not named."""
+        return self._book.hear(events, now.timestamp())
+
+    def note_answer(self, answer: Answer) -> None:
+        if answer.asked_at is not None:
+            listing = self._listings.setdefault(answer.hostname, Listing())
+            listing.note(answer.question, answer.uuids, answer.lists_all, answer.asked_at.timestamp(), answer.at.timestamp())
+
+    def prepare(self, workers: Mapping[str, WorkerState], hears: bool) -> list[TaskRecord]:
+        """The tasks to be stored. `hears`: we receive events now, and have for a while."""
+        book = self._book
+        for worker in workers.values():
+            book.note_clock(worker.hostname, worker.clock_skew_seconds)
+        missing = book.missing()
+        book.settle(queries.load_tasks(self._broker_id, self._vhost, missing) if missing else {})
+        while book.faults:
+            log.error("event_not_applied", vhost=self._vhost, exc_info=book.faults.pop())
+        if time.monotonic() >= self._next_judgement:
+            self._next_judgement = time.monotonic() + JUDGE_SECONDS
+            self._judge(workers, hears)
+        return list(book.changed.values())
+
+    def note_stored(self, stored: Iterable[TaskRecord]) -> None:
+        self._book.note_stored(stored)
+
+    def _judge(self, workers: Mapping[str, WorkerState], hears: bool) -> None:
+        self._listings = {hostname: listing for hostname, listing in self._listings.items() if hostname in workers}
+        concerned = dict.fromkeys(queries.workers_with_open_tasks(self._broker_id, self._vhost))
+        concerned |= dict.fromkeys(hostname for hostname, listing in self._listings.items() if listing.held is not None)
+        for hostname in concerned:
+            signs = self._signs(hostname, workers.get(hostname), hears)
+            if signs == WorkerSigns(hostname) or (self._judged.get(hostname) == signs and signs.known and signs.gone_since is None):
+                continue
+            loaded = queries.load_open_tasks(self._broker_id, self._vhost, hostname, MOST_JUDGED)
+            if signs.held is not None:
+                listed = [uuid for uuid in signs.held.listed if uuid not in loaded][:MOST_MENDED]
+                loaded |= queries.load_tasks(self._broker_id, self._vhost, listed)
+            self._book.judge(loaded, signs)
+            self._judged[hostname] = signs
+        self._judged = {hostname: signs for hostname, signs in self._judged.items() if hostname in workers}
+
+    def _signs(self, hostname: str, worker: WorkerState | None, hears: bool) -> WorkerSigns:
+        if worker is None:
+            return WorkerSigns(hostname, known=False)
+        if worker.state == "gone":
+            return WorkerSigns(hostname, gone_since=worker.since, gone_reason=worker.reason)
+        limited = frozenset(task["name"] for task in worker.registered or () if "rate_limit" in task["attributes"])
+        began_at = None if worker.began_at is None else worker.began_at.timestamp()
+        return WorkerSigns(hostname, began_at=began_at, held=self._held(worker, hears), limited=limited)
+
+    def _held(self, worker: WorkerState, hears: bool) -> Held | None:
+        """What it listed, once a heartbeat sent after its answer shows that the events before have come."""
+        listing = self._listings.get(worker.hostname)
+        if not hears or listing is None or worker.heartbeat_at is None or worker.heartbeat_at.timestamp() <= listing.answered_at:
+            return None
+        return listing.held

@@ -1,0 +1,267 @@
+"""Watches the workers of one virtual host: hears their events, takes their answers, judges, stores. The body of one thread.
+
+Every half second one transaction; messages are acknowledged after it, so that a crash, a locked database or a full disk loses nothing:
+what could not be stored is stored later, and the broker keeps what could not be taken meanwhile.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from queue import Empty, SimpleQueue
+
+import msgspec
+import structlog
+from django.db import DatabaseError, connection
+
+from brokers import queries as broker_queries
+from brokers.addresses import BrokerAddress
+from brokers.scope import EVERYTHING
+from workers import queries, store
+from workers.amqp_connection import Target
+from workers.errors import Refused, Unreachable, WatchError
+from workers.grants import asking_grant, events_grant
+from workers.inspection.inspector import Answer, Asker
+from workers.models import EventSource, Worker
+from workers.receiving import events
+from workers.receiving.liveness import Hearing
+from workers.receiving.receiver import Delivery, EventFeed
+from workers.receiving.task_watch import TaskWatch
+from workers.receiving.worker_registry import CONTROL_QUEUE_SUFFIX, FIELDS, Book, WorkerState
+
+log = structlog.get_logger(__name__)
+
+STORE_SECONDS = 0.5
+ROUND_SECONDS = 0.1
+MOST_A_ROUND = 2000
+MOST_UNSTORED = 10_000  # larger transactions write a task once that is received, started and ended in one
+RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0)
+POLL_HOLDS_SECONDS = 30.0
+LOOK_SECONDS = 2.0
+ASKER_END_SECONDS = 0.5
+
+
+class Place(msgspec.Struct, frozen=True):
+    """What is watched and what is allowed there."""
+
+    address: BrokerAddress
+    broker_id: int
+    vhost: str
+    installation: str
+    hears: bool  # HARELINE_EVENTS names the broker
+    asks: bool  # HARELINE_INSPECT names it
+    amqp_port: int | None = None
+    amqp_tls: bool = False
+    ca_file: str | None = None
+
+    @property
+    def queue(self) -> str:
+        return f"hareline.{self.installation}.events"
+
+    def targets(self) -> list[Target]:
+        """Each node of the cluster, in the order of HARELINE_BROKERS; the one of HARELINE_BROKER_AMQP_<NAME> if that is set."""
+        urls = [msgspec.structs.replace(self.address, urls=(url,)).amqp(self.amqp_port, self.amqp_tls, self.vhost) for url in self.address.urls]
+        return [Target(url, self.vhost, self.ca_file) for url in dict.fromkeys(urls)]
+
+
+class VhostWatch:
+    """Runs until stopped."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        now = datetime.now(UTC)
+        self._stopped = threading.Event()
+        self._feed = EventFeed(place.targets(), place.queue)
+        self._answers: SimpleQueue[Answer] = SimpleQueue()
+        self._asker = Asker(place.targets(), f"hareline.{place.installation}.replies", self._answers)
+        self._hearing = Hearing(now, "not connected yet" if place.hears else "its events are not received: HARELINE_EVENTS does not name this broker")
+        self._problem: WatchError | None = None
+        self._failures, self._next_try, self._next_store, self._unstored = 0, 0.0, 0.0, 0
+        self._batch = store.Batch()
+        self._source_id = 0
+        self._book = Book()
+        self._tasks = TaskWatch(place.broker_id, place.vhost)
+        self._facts: store.SourceFacts | None = None
+        self._seen_queues: frozenset[str] | None = None
+        self._next_look = 0.0
+
+    def stop(self) -> None:
+        """From any thread."""
+        self._stopped.set()
+        self._asker.stop()
+
+    def run(self) -> None:
+        """Returns once stopped, with everything stored and acknowledged that had arrived."""
+        asking = threading.Thread(target=self._asker.run, name=f"ask {self.place.address.name} {self.place.vhost}", daemon=True)
+        try:
+            self._load()
+            if self.place.asks:
+                asking.start()
+            while not self._stopped.is_set():
+                if self.place.asks and not asking.is_alive():
+                    raise RuntimeError("the thread that asks workers has ended")
+                self._round()
+            self._store(datetime.now(UTC))
+        finally:
+            self._asker.stop()
+            self._feed.close()
+            connection.close()
+            if asking.is_alive():
+                asking.join(ASKER_END_SECONDS)
+
+    def _load(self) -> None:
+        place, now = self.place, datetime.now(UTC)
+        self._source_id = store.ensure_source(place.broker_id, place.vhost, now).pk
+        self._book = Book(_remembered(row) for row in queries.all_workers(place.broker_id, place.vhost))
+
+    def _round(self) -> None:
+        if self.place.hears:
+            self._hear()
+        else:
+            self._stopped.wait(ROUND_SECONDS)
+        self._take_answers()
+        if time.monotonic() >= self._next_store or self._unstored >= MOST_UNSTORED:
+            self._next_store = time.monotonic() + STORE_SECONDS
+            try:
+                self._store(datetime.now(UTC))
+            except DatabaseError as error:
+                log.error("events_not_stored", broker=self.place.address.name, vhost=self.place.vhost, reason=str(error))
+                connection.close()
+
+    def _hear(self) -> None:
+        try:
+            if not self._feed.connected:
+                if time.monotonic() < self._next_try:
+                    self._stopped.wait(ROUND_SECONDS)
+                    return
+                self._feed.connect()
+                self._failures, self._problem, self._hearing = 0, None, Hearing(datetime.now(UTC))
+                log.info("receiving_events", broker=self.place.address.name, vhost=self.place.vhost)
+            self._apply(self._feed.receive(ROUND_SECONDS, MOST_A_ROUND))
+        except WatchError as error:
+            self._lose(error)
+
+    def _lose(self, error: WatchError) -> None:
+        now = datetime.now(UTC)
+        self._next_try = time.monotonic() + RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS) - 1)]
+        self._failures += 1
+        if self._problem is None or str(self._problem) != str(error):
+            log.warning("events_not_received", broker=self.place.address.name, vhost=self.place.vhost, reason=str(error))
+            self._hearing = Hearing(self._hearing.since if self._problem else now, str(error))
+        self._problem = error
+
+    def _apply(self, deliveries: Sequence[Delivery]) -> None:
+        if not deliveries:
+            return
+        now, batch = datetime.now(UTC), self._batch
+        self._unstored += len(deliveries)
+        for delivery in deliveries:
+            if delivery.again:
+                continue
+            try:
+                self._apply_one(delivery, now)
+            except Exception as error:
+                log.exception("event_not_applied", vhost=self.place.vhost)  # a fault of ours; the same message again would not mend it
+                batch.refused_events, batch.refused_example = batch.refused_events + 1, f"an error of ours: {type(error).__name__}"
+        batch.received_at = now
+
+    def _apply_one(self, delivery: Delivery, now: datetime) -> None:
+        batch, parsed = self._batch, events.parse(delivery.body, delivery.content_type)
+        too_many = self._book.apply(parsed.events, now)
+        nameless = self._tasks.hear(parsed.events, now)
+        batch.events += len(parsed.events)
+        if parsed.refused or too_many or nameless:
+            batch.refused_events += parsed.refused + too_many + nameless
+            batch.refused_example = parsed.example or ("a task's event without its uuid" if nameless else f"more than {self._book.most_workers} worker names")
+
+    def _take_answers(self) -> None:
+        try:
+            while True:
+                answer = self._answers.get_nowait()
+                self._book.apply_answer(answer.hostname, answer.fields, answer.at)
+                self._tasks.note_answer(answer)
+        except Empty:
+            return
+
+    def _store(self, now: datetime) -> None:
+        """Judges, stores what changed, acknowledges. Raises DatabaseError; then all of it is still to be stored."""
+        book, batch = self._book, self._batch
+        silent = book.silent(now)
+        book.judge(self._hearing, now, self._control_queues(now) if silent else None)
+        book.note_answers(self._asking(), now)
+        while book.newly_online:
+            self._asker.ask_soon(book.newly_online.pop())
+        facts = self._facts_now()
+        batch.facts = facts if facts != self._facts else None
+        batch.tasks = self._tasks.prepare(book.workers, not self._hearing.reason)
+        batch.workers, batch.forgotten = book.take_changes(), list(book.forgotten)
+        batch.lost_events = sum(worker.lost_events for worker in book.workers.values())
+        try:
+            store.save_batch(self._source_id, self.place.broker_id, self.place.vhost, batch, now)
+        except BaseException:
+            for worker in batch.workers:
+                worker.changed = True
+            raise
+        self._batch, self._facts, self._unstored = store.Batch(), facts, 0
+        book.forgotten.clear()
+        self._tasks.note_stored(batch.tasks)
+        try:
+            self._feed.acknowledge()
+        except WatchError as error:
+            self._lose(error)
+
+    def _asking(self) -> Hearing:
+        if not self.place.asks:
+            return Hearing(self._hearing.since, "workers are not asked: HARELINE_INSPECT does not name this broker")
+        return self._asker.asking
+
+    def _control_queues(self, now: datetime) -> frozenset[str] | None:
+        """The control queues that the broker shows; None if it was not polled lately."""
+        if time.monotonic() < self._next_look:
+            return self._seen_queues
+        self._next_look = time.monotonic() + LOOK_SECONDS
+        self._seen_queues = self._look(now)
+        return self._seen_queues
+
+    def _look(self, now: datetime) -> frozenset[str] | None:
+        broker = broker_queries.broker_by_id(EVERYTHING, self.place.broker_id)
+        if broker is None or broker.polled_at is None or (now - broker.polled_at).total_seconds() > POLL_HOLDS_SECONDS:
+            return None
+        names = broker_queries.queue_names(EVERYTHING, self.place.broker_id, self.place.vhost)
+        return frozenset(name for _, _, name in names if name.endswith(CONTROL_QUEUE_SUFFIX))
+
+    def _facts_now(self) -> store.SourceFacts:
+        place, asking = self.place, self._asking()
+        user = place.targets()[0].user
+        problem, asking_problem = self._problem, self._asker.error if place.asks else None
+        return store.SourceFacts(
+            queue=place.queue if place.hears else "",
+            state=_state(place.hears, self._hearing, problem, EventSource.RECEIVING),
+            reason=self._hearing.reason,
+            grant=events_grant(user, place.vhost) if _lacks_rights(problem) else "",
+            since=self._hearing.since,
+            inspect_state=_state(place.asks, asking, asking_problem, "asking"),
+            inspect_reason=asking.reason,
+            inspect_grant=asking_grant(user, place.vhost) if _lacks_rights(asking_problem) else "",
+        )
+
+
+def _state(allowed: bool, hearing: Hearing, problem: WatchError | None, well: str) -> str:
+    if not allowed:
+        return EventSource.OFF
+    if not hearing.reason:
+        return well
+    if isinstance(problem, Refused):
+        return EventSource.REFUSED
+    return EventSource.UNREACHABLE if isinstance(problem, Unreachable) else EventSource.UNKNOWN
+
+
+def _lacks_rights(problem: WatchError | None) -> bool:
+    return isinstance(problem, Refused) and problem.action != "login"
+
+
+def _remembered(row: Worker) -> WorkerState:
+    fields = {name: getattr(row, name) for name in FIELDS}
+    return WorkerState(id=row.pk, stored_state=row.state, **fields)

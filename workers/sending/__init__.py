@@ -1,0 +1,1 @@
+"""Sending a test task through Celery itself."""
