@@ -152,7 +152,7 @@ ADDRESSES = st.sampled_from(sorted(FIELDS)).flatmap(
 )
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(suppress_health_check=list(HealthCheck))
 @given(ADDRESSES)
 def test_no_address_is_an_exception(person: Client, shop: Broker, address: tuple[str, dict[str, str]]) -> None:
     of, fields = address
@@ -162,7 +162,7 @@ def test_no_address_is_an_exception(person: Client, shop: Broker, address: tuple
     assert "<i>evil" not in source
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(suppress_health_check=list(HealthCheck))
 @given(
     st.dictionaries(
         st.sampled_from(["headers", "properties", "exchange", "routing_key", "body", "payload", "task", "id"]),
