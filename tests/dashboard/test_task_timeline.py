@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from dashboard.tasks.drawing import drawn
 from dashboard.tasks.timeline import Life, phases, sentence, tries_of
-from workers.receiving.task_state import EVENTS, Happening
+from workers.receiving.task_order import EVENTS
+from workers.receiving.task_state import Happening
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 MAIL = Life("mail")

@@ -9,19 +9,17 @@ from typing import Any
 import msgspec
 from django.db import connection
 
-from workers.receiving.task_state import FAILED, HEAVY, RECEIVED, RETRIED, SENT, SUCCEEDED, Moment, TaskRecord
+from workers.receiving.task_order import Moment
+from workers.receiving.task_state import TaskRecord
 
 AT_ONCE = 1000
-_BY_RECEIPT = ("name", "args", "kwargs", "root_id", "parent_id", "queue", "exchange", "routing_key", "eta", "expires")
-_TELLING = (((SENT, RECEIVED), _BY_RECEIPT), ((RETRIED, FAILED), ("exception", "traceback")), ((SUCCEEDED,), ("result", "runtime")))
 _decode = msgspec.json.Decoder(list[Moment]).decode
 _LOADED = (
     "uuid", "first_seen_at", "state", "last_seen_state", "unknown_reason", "name", "worker", "sender", "queue", "exchange", "routing_key", "sent_at",
     "received_at", "started_at", "ended_at", "eta", "expires", "runtime_seconds", "retries", "parent_id", "root_id", "tries", "moments_left_out",
 )  # fmt: skip
-
-
-_COLUMNS = ", ".join([*_LOADED, *(f"{name} IS NOT NULL" for name in HEAVY)])
+_MOMENTS = ("first_seen_at", "sent_at", "received_at", "started_at", "ended_at", "eta", "expires")
+_COLUMNS = ", ".join(_LOADED)
 
 
 def load_tasks(broker_id: int, vhost: str, uuids: Sequence[str]) -> dict[str, TaskRecord]:
@@ -54,22 +52,13 @@ def _load(where: str, parameters: Sequence[Any]) -> dict[str, TaskRecord]:
 
 
 def _record(row: Sequence[Any]) -> TaskRecord:
-    values = dict(zip((*_LOADED, *HEAVY), row, strict=True))
+    """With the very types that events give it."""
+    values = dict(zip(_LOADED, row, strict=True))
     values["runtime"] = values.pop("runtime_seconds")
-    for name in HEAVY:
-        values[name] = values[name] or None
-    moments = _decode(values.pop("tries"))
-    for name in ("first_seen_at", "sent_at", "received_at", "started_at", "ended_at"):
+    for name in _MOMENTS:
         values[name] = _seconds(values[name])
-    told: dict[str, tuple[float, int]] = {}
-    for ranks, fields in _TELLING:
-        keys = [moment[:2] for moment in moments if moment[1] in ranks]
-        if keys:
-            told |= dict.fromkeys((name for name in fields if values[name] is not None), max(keys))
-    values |= dict.fromkeys(HEAVY)
     return TaskRecord(
-        left_out=values.pop("moments_left_out"), moments=moments, told=told, stored=True,
-        indexed=values["name"] is not None, **values,
+        left_out=values.pop("moments_left_out"), moments=_decode(values.pop("tries")), stored=True, indexed=values["name"] is not None, **values
     )  # fmt: skip
 
 

@@ -17,7 +17,8 @@ from django.db.models import F, Max, Min, Q
 
 from workers.models import Task
 from workers.receiving.orphaned_tasks import OPEN
-from workers.receiving.task_state import HEAVY, UNKNOWN, TaskRecord
+from workers.receiving.task_order import UNKNOWN
+from workers.receiving.task_state import HEAVY, TaskRecord
 
 AT_ONCE = 1000
 WORDS_LENGTH = 2000
@@ -81,7 +82,7 @@ def doubt_all(broker_id: int, vhost: str, reason: str, now: datetime) -> None:
 def _row(record: TaskRecord, broker_id: int, vhost: str, at: str | None) -> tuple[Any, ...]:
     told = (
         record.name, record.args, record.kwargs, record.root_id, record.parent_id, record.queue, record.exchange, record.routing_key,
-        _moment(record.eta), _moment(record.expires), record.worker, record.sender,
+        _text(record.eta), _text(record.expires), record.worker, record.sender,
     )  # fmt: skip
     return (*_later(record, at), *told, _text(record.first_seen_at), broker_id, vhost, record.uuid)
 
@@ -108,17 +109,6 @@ def _text(at: float | None) -> str | None:
         return None
     microseconds = round(at * 1_000_000)
     return f"{_second(microseconds // 1_000_000)}.{microseconds % 1_000_000:06d}"
-
-
-def _moment(words: str | None) -> str | None:
-    """The ISO 8601 moment of an event in UTC, as it is stored; None for what is none. Without a zone it is in UTC, Celery's default."""
-    if words is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(words)
-        return _text((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
-    except (ValueError, OverflowError):
-        return None
 
 
 def trim_tasks(now: datetime, days: float, most: int) -> int:
