@@ -4,6 +4,8 @@
 import os
 import sys
 
+PROCESSES = ("pollbrokers", "receiveevents", "keephouse")
+
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
@@ -11,10 +13,16 @@ def main() -> None:
         from dashboard.management.commands.explain import Command
 
         Command().run_from_argv(sys.argv)
+    import django
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
     try:
+        if sys.argv[1:2] and sys.argv[1] in PROCESSES:
+            django.setup()
+            from dashboard.operations.database_state import refuse_unusable
+
+            refuse_unusable(waiting=True)
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
         sys.exit(f"hareline: {error}")

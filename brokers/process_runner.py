@@ -13,6 +13,7 @@ import structlog
 from django.db import DatabaseError, connection
 
 from brokers.addresses import BrokerAddress
+from brokers.database_file import OpenedFile
 from brokers.polling import leases
 
 log = structlog.get_logger(__name__)
@@ -42,9 +43,10 @@ def set_on_signals() -> threading.Event:
 
 def keep_running(work: Sequence[Work], kind: str, holder: str, stop: threading.Event) -> None:
     """Runs each piece of work in its thread, with the heartbeat of the process (`kind`: poller, receiver), until `stop`; returns within
-    END_SECONDS of it. A thread that ended otherwise is logged and started again."""
+    END_SECONDS of it, or when the database file is another one. A thread that ended otherwise is logged and started again."""
     threads: dict[Work, threading.Thread] = {}
-    while not stop.is_set():
+    opened = OpenedFile()
+    while not stop.is_set() and not opened.is_gone():
         for each in work:
             if each not in threads or not threads[each].is_alive():
                 if each in threads:

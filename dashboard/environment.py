@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -117,11 +118,13 @@ def database(variables: Mapping[str, str], data_dir: Path) -> dict[str, Any]:
     url = variables.get("HARELINE_DATABASE_URL", f"sqlite:///{data_dir / 'hareline.sqlite3'}")
     if not url.startswith("sqlite:///"):
         raise ImproperlyConfigured("HARELINE_DATABASE_URL: only sqlite:///path is supported; other databases are not yet")
+    path = Path(url.removeprefix("sqlite:///")).absolute()
     return {
         "ENGINE": "django.db.backends.sqlite3",
-        "NAME": url.removeprefix("sqlite:///"),
+        "NAME": str(path),
         "CONN_HEALTH_CHECKS": False,
         "OPTIONS": {
+            "database": f"file:{quote(str(path))}?mode=rw",  # never made in passing: a file that went missing must not come back empty
             "timeout": 20,
             "transaction_mode": "IMMEDIATE",
             "init_command": (

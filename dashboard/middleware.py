@@ -31,13 +31,23 @@ def health_check(answer: Next) -> Next:
     return middleware
 
 
+def reading(answer: Next) -> Next:
+    """GET and HEAD only read: their session is not written."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        request.session.reading = request.method in ("GET", "HEAD")  # type: ignore[attr-defined]  # dashboard.people.sessions
+        return answer(request)
+
+    return middleware
+
+
 def login_required(answer: Next) -> Next:
     """A stranger is sent to /login/ from a page, and gets 401 from a call; whatever is not named open is closed."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         if _is_open(request):
             return answer(request)
-        if _is_call(request):
+        if errors.is_call(request):
             return errors.as_json(request, answer(request)) if _person_of_call(request) else errors.unauthorized()
         return answer(request) if request.user.is_authenticated and request.user.is_active else _to_login(request)
 
@@ -47,10 +57,6 @@ def login_required(answer: Next) -> Next:
 def _is_open(request: HttpRequest) -> bool:
     static = "/" + settings.STATIC_URL.removeprefix(settings.FORCE_SCRIPT_NAME or "").lstrip("/")
     return request.path_info in OPEN or request.path_info.startswith(static)
-
-
-def _is_call(request: HttpRequest) -> bool:
-    return request.path_info.startswith("/api/") or request.path_info in ("/api", "/metrics")
 
 
 def _person_of_call(request: HttpRequest) -> bool:

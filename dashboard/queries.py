@@ -37,6 +37,7 @@ def user_of_session(session_key: str) -> User | None:
     """Who is logged in by this session now; None after logout, expiry, a changed password or when the user was disabled."""
     request = HttpRequest()
     request.session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
+    request.session.reading = True  # type: ignore[attr-defined]  # dashboard.people.sessions
     user = get_user(request)
     return user if user.is_authenticated and user.is_active else None
 

@@ -62,6 +62,7 @@ FORCE_SCRIPT_NAME = _public.path or None
 TRUSTED_PROXIES = environment.trusted_proxies(ENVIRONMENT, "HARELINE_TRUSTED_PROXIES")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _public.scheme == "https"
 SESSION_COOKIE_HTTPONLY = True
+SESSION_ENGINE = "dashboard.people.sessions"
 SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "hareline_session", "hareline_csrf"
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
@@ -97,6 +98,7 @@ MIDDLEWARE = [
     "servestatic.middleware.ServeStaticMiddleware",
     "dashboard.middleware.health_check",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "dashboard.middleware.reading",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.gzip.GZipMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

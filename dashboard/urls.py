@@ -21,6 +21,7 @@ from dashboard.why import views as routing
 from dashboard.workers import detail_views as worker
 from dashboard.workers import views as workers
 
+handler500 = "dashboard.operations.problems.server_error"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", overview.page, name="overview"),
     path("queues/", queues.page, name="queues"),

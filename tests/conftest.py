@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shutil
 import tempfile
 from collections.abc import Iterator
 from functools import cached_property
@@ -11,25 +12,56 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from xdist.scheduler import LoadScopeScheduling
+from django.conf import settings
+from django.contrib.contenttypes.management import create_contenttypes
+from django.core.management import call_command
+from django.db import connection
+from django.db.models.signals import post_migrate
+from pytest_django import DjangoDbBlocker
 
 from brokers.addresses import BrokerAddress
 from script.rabbitmq_node import RabbitNode
+from tests import hypothesis_profiles
 from tests.fault_server import FaultServer, running_fault_server
+from tests.scheduling import Units, rank
+from tests.shared_run import STATISTICS_INTERVAL_MS, SharedRun, node_directory, only_one
 
-TOGETHER = ("tests/browser/", "tests/scripts/")
-
-
-class Together(LoadScopeScheduling):
-    """Two processes share the tests one by one, but those of a folder in TOGETHER run in one: the browser's share a stack of programs, and the scripts'
-    start whole programs on the ports that people's programs prefer. (xdist's own groups do nothing with pytest 9.2: pytest-xdist issue 1386.)"""
-
-    def _split_scope(self, nodeid: str) -> str:
-        return next((folder for folder in TOGETHER if nodeid.startswith(folder)), nodeid)
+SHARED_RUN = pytest.StashKey[SharedRun]()
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together | None:
-    return Together(config, log) if config.getvalue("dist") == "loadscope" else None
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--nightly", action="store_true", help="Also what takes long: tests marked nightly, and hypothesis with all its examples.")
+
+
+@pytest.hookimpl(trylast=True)  # after hypothesis, which loads a profile of its own
+def pytest_configure(config: pytest.Config) -> None:
+    hypothesis_profiles.load(nightly=config.getoption("--nightly"))
+    if config.getoption("numprocesses", None):
+        config.stash[SHARED_RUN] = SharedRun()
+
+
+def pytest_configure_node(node: Any) -> None:
+    node.workerinput["shared_run"] = str(node.config.stash[SHARED_RUN].directory)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if shared := config.stash.get(SHARED_RUN, None):
+        shared.end()
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Units:
+    config.option.loadscopereorder = False  # the order of the collection counts
+    return Units(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--nightly"):
+        later = [item for item in items if item.get_closest_marker("nightly")]
+        config.hook.pytest_deselected(items=later)
+        items[:] = [item for item in items if item not in set(later)]
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: rank(item.nodeid))
 
 
 class TestNode(RabbitNode):
@@ -62,9 +94,10 @@ class TestNode(RabbitNode):
         return BrokerAddress(name, (self.management_url,), user or self.user, self.password if password is None else password)
 
 
-def _running_node() -> Iterator[TestNode]:
+def running_node() -> Iterator[TestNode]:
+    """A node of its own, until the generator is closed."""
     with tempfile.TemporaryDirectory(prefix="hareline-rabbitmq-", ignore_cleanup_errors=True) as directory:
-        node = TestNode(Path(directory), statistics_interval_ms=500)
+        node = TestNode(Path(directory), statistics_interval_ms=STATISTICS_INTERVAL_MS)
         node.start()
         try:
             yield node
@@ -73,15 +106,26 @@ def _running_node() -> Iterator[TestNode]:
 
 
 @pytest.fixture(scope="session")
-def rabbitmq() -> Iterator[TestNode]:
-    """A RabbitMQ node for all tests of this process. Never stop it: take `own_rabbitmq` for that, and a `vhost` for what you declare."""
-    yield from _running_node()
+def shared_run(pytestconfig: pytest.Config) -> Path | None:
+    """The directory that the processes of this run share; None if there is only one."""
+    told = getattr(pytestconfig, "workerinput", {}).get("shared_run")
+    return Path(told) if told else None
+
+
+@pytest.fixture(scope="session")
+def rabbitmq(shared_run: Path | None) -> Iterator[TestNode]:
+    """A RabbitMQ node for all tests of the run. Never stop it: take `own_rabbitmq` for that, and a `vhost` for what you declare. Tests of other processes
+    have virtual hosts of their own in it meanwhile."""
+    if shared_run is None:
+        yield from running_node()
+    else:
+        yield TestNode(node_directory(shared_run))
 
 
 @pytest.fixture
 def own_rabbitmq() -> Iterator[TestNode]:
     """A RabbitMQ node for this test alone, which may `stop()`, `kill()` and `start()` it. Takes some seconds."""
-    yield from _running_node()
+    yield from running_node()
 
 
 @pytest.fixture
@@ -106,8 +150,28 @@ def fault_server() -> Iterator[FaultServer]:
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings() -> Any:
-    """Nothing to change: tests/settings.py has given each process its own database file."""
+def django_db_setup(django_test_environment: None, django_db_blocker: DjangoDbBlocker, shared_run: Path | None) -> None:
+    """The database file of this process (tests/settings.py names it). The first process of a run migrates one, the others copy it."""
+    file = Path(settings.DATABASES["default"]["NAME"])
+    if shared_run is None:
+        _migrate(django_db_blocker)
+    else:
+        template = shared_run / "migrated.sqlite3"
+        with only_one(shared_run / "migrated.lock"):
+            if template.exists():
+                shutil.copyfile(template, file)
+            else:
+                _migrate(django_db_blocker)
+                shutil.copyfile(file, template)
+    # Else each test with transaction=True makes all of them again, and we use none
+    post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
+    post_migrate.disconnect(create_contenttypes)
+
+
+def _migrate(blocker: DjangoDbBlocker) -> None:
+    with blocker.unblock():
+        call_command("migrate", verbosity=0)
+        connection.close()  # the file is whole then: nothing of it is in a journal
 
 
 @pytest.fixture(autouse=True)

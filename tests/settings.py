@@ -21,6 +21,7 @@ from dashboard.settings import *  # noqa: E402, F403  (the environment above mus
 from dashboard.settings import DATA_DIR, DATABASES, STATIC_ROOT, STORAGES  # noqa: E402
 
 # A file: threads and other processes see it too, and an in-memory one answers "table is locked" between threads
+DATABASES["default"]["OPTIONS"].pop("database")  # pytest-django removes the file and makes it again
 DATABASES["default"]["TEST"] = {"NAME": DATABASES["default"]["NAME"]}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 

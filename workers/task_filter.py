@@ -6,7 +6,7 @@ from datetime import datetime
 
 import msgspec
 
-from workers.receiving.task_state import STATES, UNKNOWN
+from workers.receiving.task_order import STATES, UNKNOWN
 
 ALL_STATES = (*STATES, UNKNOWN)
 

@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from ninja import NinjaAPI, Schema
@@ -27,6 +28,10 @@ CODES = {
     429: "too_many_requests",
     503: "unavailable",
 }
+
+
+NO_DATABASE = "Hareline's database can't be used now; /readyz has the reason."
+FAILED = "This call failed; the log of the web process says why."
 
 
 class ErrorDetail(Schema):
@@ -64,6 +69,11 @@ def answer(status: int, message: str, field: str | None = None, headers: dict[st
     """The JSON of an error; the code follows from the status."""
     error = {"code": CODES.get(status, "error" if status < 500 else "internal"), "message": message}
     return JsonResponse({"error": error | ({"field": field} if field else {})}, status=status, headers=headers)
+
+
+def is_call(request: HttpRequest) -> bool:
+    """True for what programs call: the API and the metrics, where an error is JSON."""
+    return request.path_info.startswith("/api/") or request.path_info in ("/api", "/metrics")
 
 
 def unauthorized() -> JsonResponse:
@@ -104,7 +114,12 @@ def register(api: NinjaAPI) -> None:
     def http(_: HttpRequest, error: HttpError) -> HttpResponse:
         return answer(error.status_code, str(error))
 
+    @api.exception_handler(DatabaseError)
+    def database(request: HttpRequest, error: DatabaseError) -> HttpResponse:
+        log.error("a call of the API failed", path=request.path, exc_info=error)
+        return answer(503, NO_DATABASE)
+
     @api.exception_handler(Exception)
     def unexpected(request: HttpRequest, error: Exception) -> HttpResponse:
         log.error("a call of the API failed", path=request.path, exc_info=error)
-        return answer(500, "This call failed; the log of the web process says why.")
+        return answer(500, FAILED)

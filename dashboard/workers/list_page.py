@@ -134,9 +134,10 @@ class WorkerList:
 
     def _nodes(self, workers: Sequence[Worker]) -> list[BoardNode]:
         activity, addresses = self._activity(workers), queue_addresses(self.scope, workers)
+        consuming = {place: consumers_by_queue(*place) for place in {(worker.broker_id, worker.vhost) for worker in workers if worker.queues}}
         found = []
         for worker in workers:
-            lost = lost_of(worker)
+            lost = lost_queues(worker, consuming[worker.broker_id, worker.vhost]) if worker.queues else {}
             places = ((name, addresses.get((worker.broker_id, worker.vhost, name), "")) for name in worker_filter.queue_names(worker))
             chips = [Chip(name, url, lost.get(name, "")) for name, url in places]
             url = reverse("worker", args=[worker.pk])

@@ -20,9 +20,12 @@ def set_up(brokers: str = "bench=http://user:password@127.0.0.1:1", pages: bool 
     attach()
     from django.core.management import call_command
 
+    from dashboard.operations import database_state
+
     if pages:
         call_command("prepare", stdout=io.StringIO())
     else:
+        database_state.make_file()
         call_command("migrate", verbosity=0)
     return directory
 

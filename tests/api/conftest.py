@@ -74,7 +74,7 @@ class World:
 
 
 @pytest.fixture
-def world(transactional_db: None) -> World:
+def world(db: None) -> World:
     return World()
 
 

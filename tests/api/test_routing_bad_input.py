@@ -171,7 +171,7 @@ WRONG = st.sampled_from(sorted(FIELDS)).flatmap(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(suppress_health_check=list(HealthCheck))
 @given(WRONG)
 def test_nothing_that_stands_in_any_field_is_an_exception(post: Post, asked: tuple[str, dict[str, Any]]) -> None:
     call, changed = asked
@@ -184,7 +184,7 @@ def test_nothing_that_stands_in_any_field_is_an_exception(post: Post, asked: tup
 NAMES = st.sampled_from(["prod", "/", "mail", "a@web-1", "shop.pay", "nowhere", "", "\x00", "x" * 300, "<b>", "💥"]) | st.text(max_size=6)
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(suppress_health_check=list(HealthCheck))
 @given(st.dictionaries(st.sampled_from(["broker", "vhost", "queue", "worker", "task", "at"]), NAMES))
 def test_no_question_from_the_end_is_an_exception(world: World, post: Post, changed: dict[str, str]) -> None:
     query = {"broker": "prod", "vhost": "/"} | changed

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from brokers.snapshots import METRICS, Encoder, UnreadableSnapshot, course_of, metric_index, moment_of, numbers
@@ -31,7 +31,6 @@ def known(column: dict[int, Any]) -> dict[int, Any]:
 
 
 @given(polls)
-@settings(deadline=None)
 def test_every_moment_reads_back_as_it_was_written(steps: list[tuple[dict[int, Row], bool]]) -> None:
     frames, truth = written(steps), {}
     for number, (changed, _) in enumerate(steps):
@@ -42,7 +41,6 @@ def test_every_moment_reads_back_as_it_was_written(steps: list[tuple[dict[int, R
 
 
 @given(polls, st.lists(st.integers(1, 45), min_size=1, max_size=6, unique=True))
-@settings(deadline=None)
 def test_the_course_of_some_objects_is_that_of_the_moments(steps: list[tuple[dict[int, Row], bool]], ids: list[int]) -> None:
     names = ["unacknowledged", "publish_per_second"]
     course, truth = course_of("queues", written(steps), ids, names), {}

@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 from script.screenshots import CHROMIUM_FLAGS
 from tests.browser.stack import Hareline
-from tests.conftest import TestNode
+from tests.conftest import TestNode, running_node
 from tests.workers.conftest import Workers
 
 DESKTOP = {"width": 1440, "height": 900}
@@ -57,6 +57,12 @@ class Stack:
         """The primary key of a queue, exchange or worker, as the API tells it to the logged-in browser."""
         found = page.request.get(f"{self.url}/api/v1/{kind}?{self.here}&page_size=500").json()["items"]
         return int(next(item["id"] for item in found if item.get("name", item.get("hostname")) == name))
+
+
+@pytest.fixture(scope="package")
+def rabbitmq() -> Iterator[TestNode]:
+    """A node of these tests alone: the stack watches all that it has."""
+    yield from running_node()
 
 
 @pytest.fixture(scope="package")

@@ -1,6 +1,11 @@
-"""Every page in both themes and both widths: nothing that axe calls serious, nothing that scrolls sideways, nothing from another site."""
+"""Every page in both themes and both widths: nothing that axe calls serious, nothing that scrolls sideways, nothing from another site.
+
+axe tries all its rules once, and what another theme or width can change for the others; with --nightly it tries all each time.
+"""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -20,6 +25,9 @@ WHY = (
 WATCHED = ("/", "/queues/", "/exchanges/", "/workers/", "/workers/?view=table", "/workers/?group=queue", "/tasks/")
 LISTS = (*WATCHED, "/send/", "/glossary/", "/password/change/", *WHY)
 MISSING = "/queues/4711000/"
+CONTRAST = {"runOnly": ["color-contrast"]}
+ALL_BUT_CONTRAST = {"rules": {"color-contrast": {"enabled": False}}}
+NIGHTLY = [("dark", DESKTOP, "dark-1440-all"), ("light", PHONE, "light-390-all"), ("dark", PHONE, "dark-390-all")]
 
 
 def addresses(stack: Stack, page: Page) -> list[str]:
@@ -30,10 +38,18 @@ def addresses(stack: Stack, page: Page) -> list[str]:
     return [*found, MISSING]
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["1440", "390"])
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    ("theme", "viewport", "rules"),
+    [
+        pytest.param("light", DESKTOP, {}, id="light-1440"),
+        pytest.param("dark", DESKTOP, CONTRAST, id="dark-1440-contrast"),
+        pytest.param("light", PHONE, ALL_BUT_CONTRAST, id="light-390"),
+        *(pytest.param(theme, viewport, {}, id=name, marks=pytest.mark.nightly) for theme, viewport, name in NIGHTLY),
+    ],
+)
 def test_axe_finds_nothing_serious_and_nothing_scrolls_sideways(
-    stack: Stack, open_context: OpenContext, watch: Watch, theme: str, viewport: dict[str, int]
+    stack: Stack, open_context: OpenContext, watch: Watch, theme: str, viewport: dict[str, int], rules: dict[str, Any]
 ) -> None:
     watch.expect("404")  # the page that is missing
     page = open_context(theme, viewport).new_page()
@@ -42,7 +58,7 @@ def test_axe_finds_nothing_serious_and_nothing_scrolls_sideways(
         page.goto(f"{stack.url}{address}")
         if address != MISSING and page.locator("#live-badge").count():
             expect(page.locator("#live-badge")).to_have_attribute("data-state", "live")
-        found = serious(page)
+        found = serious(page, **rules)
         if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
             found.append("scrolls sideways")
         if found:

@@ -46,7 +46,7 @@ def shop() -> Broker:
         Binding.objects.create(**found, source=source, destination=destination, destination_type=kind, routing_key=key, arguments=arguments)
     Policy.objects.create(broker=broker, vhost="/", name="evil", pattern="(a|aa)+!$", apply_to="all", priority=0, definition={"max-length": 1}, operator=False)
     Worker.objects.create(**seen, hostname="w@1", state=Worker.ONLINE, queues=[{"name": "celery"}], registered=[{"name": "pay", "attributes": {}}])
-    Task.objects.create(**seen, uuid="u1", name="pay", state="SUCCESS", sent_queue="mail", exchange="", routing_key="mail", sent_at=now)
+    Task.objects.create(**seen, uuid="u1", name="pay", state="SUCCESS", queue="mail", exchange="", routing_key="mail", sent_at=now)
     return broker
 
 
@@ -152,7 +152,7 @@ ADDRESSES = st.sampled_from(sorted(FIELDS)).flatmap(
 )
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(suppress_health_check=list(HealthCheck))
 @given(ADDRESSES)
 def test_no_address_is_an_exception(person: Client, shop: Broker, address: tuple[str, dict[str, str]]) -> None:
     of, fields = address
@@ -162,7 +162,7 @@ def test_no_address_is_an_exception(person: Client, shop: Broker, address: tuple
     assert "<i>evil" not in source
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(suppress_health_check=list(HealthCheck))
 @given(
     st.dictionaries(
         st.sampled_from(["headers", "properties", "exchange", "routing_key", "body", "payload", "task", "id"]),

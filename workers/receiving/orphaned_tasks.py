@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from workers.receiving.task_state import UNKNOWN, TaskRecord
+from workers.receiving.task_order import UNKNOWN
+from workers.receiving.task_state import TaskRecord
 
 OPEN = frozenset(("RECEIVED", "STARTED"))
 """States in which a worker has the task."""
@@ -82,7 +83,7 @@ def judge(record: TaskRecord, signs: WorkerSigns) -> bool:
 
 
 def _doubt(record: TaskRecord, signs: WorkerSigns) -> str:
-    name, seen_at, held = signs.hostname, record.moments[-1][0], signs.held
+    name, seen_at, held = signs.hostname, record.moments[-1].at, signs.held
     if not signs.known:
         return f"nothing is known any more of worker {name}, which had it"
     if signs.began_at is not None and seen_at < signs.began_at:
@@ -99,7 +100,7 @@ def _doubt(record: TaskRecord, signs: WorkerSigns) -> str:
 def _mend(record: TaskRecord, signs: WorkerSigns) -> bool:
     """A worker that lists a task has it, whatever events were lost."""
     held = signs.held
-    if held is None or signs.gone_since is not None or held.asked_at <= record.moments[-1][0]:
+    if held is None or signs.gone_since is not None or held.asked_at <= record.moments[-1].at:
         return False
     if record.uuid in held.running and record.state in ("RECEIVED", UNKNOWN):
         state = "STARTED"

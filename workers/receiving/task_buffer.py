@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 
 from workers.receiving.events import Event
 from workers.receiving.orphaned_tasks import WorkerSigns, judge
-from workers.receiving.task_state import ENDED, HEAVY, RANKS, TaskRecord, apply
+from workers.receiving.task_order import ENDED, RANKS
+from workers.receiving.task_state import HEAVY, TaskRecord, apply
 
 MOST_RECORDS = 20_000
 LEAST_CLOCK_CHANGE = 0.25  # smaller changes of a worker's measured skew are its noise

@@ -1,52 +1,46 @@
-"""What is known of one task: a set of moments that its events told, and the state that follows from them.
+"""One task as it is known from its events: their moments, and the fields they carried.
 
-Pure. The set makes order and repetition of events indifferent: a moment is known by its kind, its worker and the timestamp its sender gave,
-and the state is that of the latest one by our clock (a sending never outranks what a worker told). So a task that was redelivered after
-its end truthfully runs again. What a lost event would have told is missing; what asking its worker shows to be no longer so becomes
-UNKNOWN (`workers.receiving.orphaned_tasks`).
+Pure. The moments are a set: order and repetition of events make no difference, and a record that was stored and loaded takes the next event
+as one that never left memory. What state follows from the moments says `workers.receiving.task_order`; what the absence and the answers of a worker
+show to be no longer so becomes UNKNOWN (`workers.receiving.orphaned_tasks`).
 """
 
 from __future__ import annotations
 
-from bisect import insort
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
+from workers.receiving import task_order
 from workers.receiving.events import Event
-from workers.task_queue import TaskQueue
+from workers.receiving.task_order import FAILED, RANKS, RECEIVED, REJECTED, RETRIED, REVOKED, SENT, STATES, UNKNOWN, Course, Moment
 
-EVENTS = ("task-sent", "task-received", "task-started", "task-retried", "task-rejected", "task-revoked", "task-failed", "task-succeeded")
-STATES = ("PENDING", "RECEIVED", "STARTED", "RETRY", "REJECTED", "REVOKED", "FAILURE", "SUCCESS")
-"""Celery's names. An event's place in EVENTS is its rank: of two moments at the same time the one of higher rank is the later."""
-UNKNOWN = "UNKNOWN"
-ENDED = frozenset(("REJECTED", "REVOKED", "FAILURE", "SUCCESS"))
-RANKS = {event: rank for rank, event in enumerate(EVENTS)}
-SENT, RECEIVED, STARTED, RETRIED, REJECTED, REVOKED, FAILED, SUCCEEDED = range(len(EVENTS))
 FIRST_MOMENTS, LAST_MOMENTS = 10, 40
 DETAIL_LENGTH = 200
 _LATEST_TIMESTAMP = 4e9  # the year 2096
-
-Moment = tuple[float, int, str, float | None, str]
-"""(when by our clock, rank, host name, the sender's timestamp, detail)."""
+_END_OF_TIME = 253_402_300_800.0  # the year 10000, which no datetime reaches
 
 TEXT_LENGTHS = {
-    "name": 500, "args": 4000, "kwargs": 4000, "root_id": 255, "parent_id": 255, "eta": 64, "expires": 64, "queue": 255, "exchange": 255,
-    "routing_key": 255, "result": 4000, "exception": 4000, "traceback": 20_000,
+    "name": 500, "args": 4000, "kwargs": 4000, "root_id": 255, "parent_id": 255, "queue": 255, "exchange": 255, "routing_key": 255,
+    "result": 4000, "exception": 4000, "traceback": 20_000,
 }  # fmt: skip
 HEAVY = ("args", "kwargs", "result", "exception", "traceback")
 """Texts that memory drops once they are stored; None then means: as stored."""
-_BY_SENT = ("name", "args", "kwargs", "root_id", "parent_id", "eta", "expires", "queue", "exchange", "routing_key")
-_BY_RECEIVED = ("name", "args", "kwargs", "root_id", "parent_id", "eta", "expires")
-_TOLD_BY: tuple[tuple[str, ...], ...] = (
-    _BY_SENT, _BY_RECEIVED, (), ("exception", "traceback"), (), (), ("exception", "traceback"), ("result", "runtime"),
-)  # fmt: skip
+_BY_RECEIPT = ("name", "args", "kwargs", "root_id", "parent_id", "eta", "expires")
+_BY_SENDING = (*_BY_RECEIPT, "queue", "exchange", "routing_key")
+_BY_FAILURE = ("exception", "traceback")
+_BY_SUCCESS = ("result", "runtime")
+_BITS = {name: 1 << place for place, name in enumerate((*_BY_SENDING, *_BY_FAILURE, *_BY_SUCCESS))}
+_CARRIED: tuple[tuple[tuple[str, int], ...], ...] = tuple(
+    tuple((name, _BITS[name]) for name in names) for names in (_BY_SENDING, _BY_RECEIPT, (), _BY_FAILURE, (), (), _BY_FAILURE, _BY_SUCCESS)
+)
+_CARRIED_BITS = tuple(sum(bit for _, bit in fields) for fields in _CARRIED)
 
 
 class TaskRecord(msgspec.Struct, gc=False):
-    """One task. Times are seconds since 1970 by our clock; `eta` and `expires` the words of the event."""
+    """One task, with the types that its row has too. Times are seconds since 1970 by our clock, to the microsecond."""
 
     uuid: str
     first_seen_at: float
@@ -56,16 +50,15 @@ class TaskRecord(msgspec.Struct, gc=False):
     name: str | None = None
     worker: str | None = None
     sender: str | None = None
-    queue: str | None = None  # as the sender says
+    queue: str | None = None
     exchange: str | None = None
     routing_key: str | None = None
-    found: TaskQueue | None = None  # the queue it is in or was taken from; None: not worked out yet
     sent_at: float | None = None
     received_at: float | None = None
     started_at: float | None = None
     ended_at: float | None = None
-    eta: str | None = None
-    expires: str | None = None
+    eta: float | None = None
+    expires: float | None = None
     runtime: float | None = None
     retries: int | None = None
     args: str | None = None
@@ -75,9 +68,8 @@ class TaskRecord(msgspec.Struct, gc=False):
     traceback: str | None = None
     parent_id: str | None = None
     root_id: str | None = None
-    moments: list[Moment] = []
+    moments: list[Moment] = []  # in order
     left_out: int = 0  # moments beyond those kept
-    told: dict[str, tuple[float, int]] = {}  # which moment told a field: the latest that told anything wins
     stored: bool = False
     retold: bool = False  # what is stored of its sending, receipt or worker has changed
     indexed: bool = False  # it can be searched for by its name
@@ -93,7 +85,7 @@ class Happening(msgspec.Struct, frozen=True):
 
 
 def merge(record: TaskRecord | None, event: Event, heard_at: float, ahead: float = 0.0) -> TaskRecord | None:
-    """The record with what the event tells, the same object if there was one; None for an event of no task.
+    """The record with the event in it, the same object if there was one; None for an event of no task.
 
     `heard_at`: when we received it, seconds since 1970; `ahead`: by how many seconds the sender's clock is ahead of ours.
 
@@ -108,43 +100,79 @@ def merge(record: TaskRecord | None, event: Event, heard_at: float, ahead: float
 
 
 def apply(record: TaskRecord, event: Event, heard_at: float, ahead: float = 0.0) -> bool:
-    """Adds what the event tells. False if it told nothing new."""
-    rank = RANKS[event.type]
-    timestamp, hostname, moments = event.timestamp, event.hostname, record.moments
+    """Adds the event. False if it was there before."""
+    rank, timestamp = RANKS[event.type], event.timestamp
     if timestamp is not None and 0 < timestamp < _LATEST_TIMESTAMP:
         at = timestamp - ahead
-        if at > heard_at:  # it can't have been sent after we heard of it: its clock is ahead by more than we know
+        if at > heard_at:  # it can't have been sent after we received it: its clock is ahead by more than we know
             at = heard_at
     else:
         at, timestamp = heard_at, None
-    for known in moments:
-        if known[1] == rank and known[3] == timestamp and known[2] == hostname:
-            return False
-    moment: Moment = (at, rank, hostname, timestamp, _detail(event, rank) if rank >= RETRIED else "")
-    if not moments or _order(moments[-1]) < _order(moment):
-        moments.append(moment)
-    else:
-        insort(moments, moment, key=_order)
-    if _TOLD_BY[rank]:
-        _tell(record, event, (at, rank))
+    at = round(at, 6)
+    last = _place(record.moments, event, rank, timestamp, at)
+    if last is None:
+        return False
+    fields = _take(record, event, rank) if last and _CARRIED[rank] else 0
+    if not last:
+        fields = sum(bit for name, bit in _CARRIED[rank] if _value(event, name) is not None)
+    detail = _detail(event, rank) if rank >= RETRIED else ""
+    moment = Moment(at, rank, event.hostname, timestamp, detail, event.clock, event.pid, fields, event.retries)
+    moments = record.moments
+    moments.append(moment)
+    if not last:
+        moments[:] = task_order.arranged(moments)
+        _take(record, event, rank, _fields_after(moments, moment))
+    if event.retries is not None and (record.retries is None or event.retries > record.retries):
+        record.retries = event.retries
+    if len(moments) > FIRST_MOMENTS + LAST_MOMENTS:
+        del moments[FIRST_MOMENTS]
+        record.left_out += 1
     _conclude(record, moment)
     return True
 
 
+def _place(moments: list[Moment], event: Event, rank: int, timestamp: float | None, at: float) -> bool | None:
+    """True if the event is the latest of all by every clock that is comparable; None if it is there already."""
+    last, worker, clock = True, event.hostname, event.clock
+    for known in moments:
+        if known.worker != worker:
+            if known.at >= at or (rank != SENT and known.rank != SENT):
+                last = False
+            continue
+        known_timestamp, known_clock = known.timestamp, known.clock
+        if known.rank == rank and known_timestamp == timestamp and (known_clock == clock or known_clock is None or clock is None):
+            return None
+        last = (
+            last and known.at <= at and known.pid == event.pid
+            and clock is not None and known_clock is not None and known_clock <= clock
+            and timestamp is not None and known_timestamp is not None and known_timestamp <= timestamp
+            and (known.rank <= rank or known_clock < clock or known_timestamp < timestamp)
+        )  # fmt: skip
+    return last
+
+
 def happenings(tries: Iterable[Any]) -> list[Happening]:
-    """The timeline of a stored task, from `Task.tries`, in order."""
-    return [Happening(EVENTS[rank], datetime.fromtimestamp(at, UTC), worker, detail) for at, rank, worker, _, detail in tries]
+    """The timeline of a task, from `Task.tries` or its moments, in order."""
+    moments = moments_of(tries)
+    return [
+        Happening(task_order.EVENTS[moment.rank], datetime.fromtimestamp(at, UTC), moment.worker, moment.detail)
+        for moment, at in zip(moments, task_order.times(moments), strict=True)
+    ]  # fmt: skip
+
+
+def moments_of(tries: Iterable[Any]) -> list[Moment]:
+    """The moments of a stored task, from `Task.tries`."""
+    return [one if isinstance(one, Moment) else Moment(*one) for one in tries]
+
+
+def course_of(record: TaskRecord) -> Course | None:
+    """What its moments amount to; None before the first."""
+    return task_order.course(record.moments) if record.moments else None
 
 
 def clean_text(text: str, length: int) -> str:
     """At most `length` characters; of a longer text the beginning."""
     return text if len(text) <= length else text[: length - 1] + "…"
-
-
-def _order(moment: Moment) -> tuple[float, float, int, str]:
-    """Where our clock can't tell moments apart, the sender's own does: Celery tells of a failure just before it tells of the rejection."""
-    at, rank, hostname, timestamp, _ = moment
-    return (at, at if timestamp is None else timestamp, rank, hostname)
 
 
 def _detail(event: Event, rank: int) -> str:
@@ -158,53 +186,66 @@ def _detail(event: Event, rank: int) -> str:
     return "put back into its queue" if rank == REJECTED and event.requeue else ""
 
 
-def _tell(record: TaskRecord, event: Event, key: tuple[float, int]) -> None:
-    """Takes over the fields of an event, each unless a later moment told it."""
-    told = record.told
-    if key[1] <= RECEIVED:
+def _take(record: TaskRecord, event: Event, rank: int, but: int = 0) -> int:
+    """Takes over the fields of an event, but for some. Which fields it carries, as bits."""
+    if rank <= RECEIVED:
         record.retold = True
-    for name in _TOLD_BY[key[1]]:
-        value = getattr(event, name)
-        if (value is None and (name != "queue" or event.exchange is None)) or (name in told and told[name] > key):
-            continue  # but a sending by an exchange names no queue, whatever the one before did
-        if name == "traceback" and len(value) > TEXT_LENGTHS[name]:
-            value = "…" + value[1 - TEXT_LENGTHS[name] :]  # its end tells most
-        elif name != "runtime" and value is not None and len(value) > TEXT_LENGTHS[name]:
-            value = clean_text(value, TEXT_LENGTHS[name])
-        setattr(record, name, value)
-        told[name] = key
-    if event.retries is not None and (record.retries is None or event.retries > record.retries):
-        record.retries = event.retries
+    carried = 0
+    for name, bit in _CARRIED[rank]:
+        value = _value(event, name)
+        if value is not None:
+            carried |= bit
+            if not but & bit:
+                setattr(record, name, value)
+    return carried
+
+
+def _value(event: Event, name: str) -> Any:
+    """As it is kept; None if there is none, or none that can be kept."""
+    value = getattr(event, name)
+    if value is None or name == "runtime":
+        return value
+    if name in ("eta", "expires"):
+        return _seconds(value)
+    length = TEXT_LENGTHS[name]
+    if len(value) <= length:
+        return value
+    return "…" + value[1 - length :] if name == "traceback" else clean_text(value, length)  # a traceback's end shows most
+
+
+def _seconds(text: str) -> float | None:
+    """A moment in ISO 8601 as seconds since 1970; None for what is none. Without a zone it is in UTC, Celery's default."""
+    try:
+        moment = datetime.fromisoformat(text)
+        found = round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp(), 6)
+    except (ValueError, OverflowError):
+        return None
+    return found if 0 <= found < _END_OF_TIME else None
+
+
+def _fields_after(moments: list[Moment], moment: Moment) -> int:
+    """The fields that later moments carried, as bits."""
+    found = 0
+    for later in reversed(moments):
+        if later is moment:
+            break
+        found |= later.fields & _CARRIED_BITS[later.rank]
+    return found
 
 
 def _conclude(record: TaskRecord, newest: Moment) -> None:
     """State, worker and times as the moments have them, after `newest` was added."""
-    moments = record.moments
-    if len(moments) > FIRST_MOMENTS + LAST_MOMENTS:
-        del moments[FIRST_MOMENTS]
-        record.left_out += 1
-    at, rank, hostname = newest[:3]
-    if rank == SENT:
-        if record.sent_at is None or at <= record.sent_at:
-            record.sent_at, record.sender = at, hostname
-    elif rank == RECEIVED:
-        record.received_at = at if record.received_at is None else max(record.received_at, at)
-    elif rank == STARTED:
-        record.started_at = at if record.started_at is None else max(record.started_at, at)
-    elif rank == RETRIED:
-        tries = sum(moment[1] == RETRIED for moment in moments)
+    found = task_order.course(record.moments)
+    deciding = found.deciding
+    rank = deciding.rank
+    if found.sent is not None:
+        record.sent_at, record.sender = found.sent.at, found.sent.worker
+    record.received_at, record.started_at = found.received_at, found.started_at
+    record.ended_at = found.decided_at if rank >= REJECTED else None
+    if newest.rank == RETRIED:
+        tries = sum(moment.rank == RETRIED for moment in record.moments)
         record.retries = tries if record.retries is None else max(record.retries, tries)
-    last = moments[-1] if moments[-1][1] != SENT else _deciding(moments)
-    if rank != SENT:
-        worker = hostname if last is newest else last[2]
-        if worker != record.worker:
-            record.worker, record.retold = worker, True
-    if last is newest or record.state != UNKNOWN:  # a doubt stands until something later is heard
-        record.state, record.last_seen_state, record.unknown_reason = STATES[last[1]], None, ""
-    record.ended_at = last[0] if last[1] >= REJECTED else None
-
-
-def _deciding(moments: list[Moment]) -> Moment:
-    """The latest moment that a worker told; a sending only where no worker told anything. Celery stamps task-sent after the broker took the
-    message, on a machine whose clock we can't measure: a quick worker's events seem to come before it."""
-    return next((moment for moment in reversed(moments) if moment[1] != SENT), moments[-1])
+    if rank != SENT and deciding.worker != record.worker:
+        record.worker, record.retold = deciding.worker, True
+    if record.state != UNKNOWN or deciding is newest or rank >= REJECTED:  # a doubt stands until something later is received, or the end
+        record.state, record.last_seen_state, record.unknown_reason = STATES[rank], None, ""

@@ -18,6 +18,7 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from brokers import holders
+from brokers.database_file import OpenedFile
 from brokers.polling import leases
 from brokers.process_runner import set_on_signals
 from brokers.store import trim_history
@@ -84,12 +85,12 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         ended = set_on_signals()
         holder = holders.this_process()
-        work = chores()
-        while True:
+        work, opened = chores(), OpenedFile()
+        while not opened.is_gone():
             self.round(holder, work)
             if ended.wait(ROUND_SECONDS):
+                leases.release("chores", holder)
                 break
-        leases.release("chores", holder)
 
     def round(self, holder: str, work: list[Chore]) -> None:
         """One heartbeat, and the due chores if we hold the lease. A database that can't be used now is logged and tried again."""

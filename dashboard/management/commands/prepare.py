@@ -13,6 +13,7 @@ from django.core.management import BaseCommand, CommandError, call_command
 from django.utils import timezone
 
 from dashboard import store
+from dashboard.operations import database_state
 
 
 class Command(BaseCommand):
@@ -21,6 +22,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         refuse_unsafe_start()
+        database_state.make_file()
+        database_state.refuse_unusable(waiting=False)
         call_command("migrate", interactive=False, verbosity=0)
         made_up = store.ensure_admin(settings.ADMIN_PASSWORD)
         store.set_environment_token(settings.API_TOKEN, timezone.now())

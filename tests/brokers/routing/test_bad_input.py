@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from brokers.routing.questions import answer_line
@@ -209,7 +209,6 @@ PATHS += [("definitions", "exchanges", 0, name) for name in ("name", "type", "ar
 PATHS += [("properties", name) for name in ("headers", "expiration", "delivery_mode", "user_id", "priority", "reply_to")]
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.sampled_from(PATHS), JSON)
 def test_nothing_that_stands_anywhere_is_an_exception(path: tuple[Any, ...], value: Any) -> None:
     question: Any = json.loads(json.dumps({**GOOD, "properties": {}}))

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from brokers.routing.definitions import of_topology, read
@@ -228,7 +228,6 @@ keys = st.lists(st.sampled_from(["a", "b", "*", "#", ""]), min_size=1, max_size=
 
 
 @given(st.lists(st.tuples(st.sampled_from(["orders.eu", "orders.us", "dead"]), keys), min_size=1, max_size=5), st.integers(0, 4), keys)
-@settings(max_examples=60, deadline=None)
 def test_a_replacement_is_a_removal_and_an_addition(bound: list[tuple[str, str]], place: int, key: str) -> None:
     """And what comes in stays as it was."""
     bindings = [{"source": "orders", "destination": queue, "destination_type": "queue", "routing_key": pattern} for queue, pattern in dict.fromkeys(bound)]

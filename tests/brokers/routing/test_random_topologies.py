@@ -18,6 +18,7 @@ from brokers.routing.virtual_host import VirtualHostRouter
 from tests.brokers.facts import NOON
 from tests.brokers.routing.publishing import connected, declare, different, publish
 from tests.conftest import TestNode
+from tests.hypothesis_profiles import examples
 
 EXCHANGES = [f"x{number}" for number in range(5)]
 QUEUES = [f"q{number}" for number in range(5)]
@@ -92,7 +93,7 @@ def messages(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @pytest.mark.timeout(600)  # one that fails goes on to look for the smallest topology that does
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(8, 100))
 @given(made=topologies(), sent=st.lists(messages(), min_size=25, max_size=25))
 def test_messages_over_any_topology_arrive_where_they_were_predicted(rabbitmq: TestNode, made: dict[str, Any], sent: list[dict[str, Any]]) -> None:
     note(json.dumps(made))

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from brokers.routing.bindings import Question
@@ -97,7 +97,6 @@ def arrives(router: VirtualHostRouter, way: Way | DeadLetterWay, end: str) -> bo
 
 
 @given(hosts(), st.data())
-@settings(max_examples=300, deadline=None)
 def test_every_told_example_arrives(router: VirtualHostRouter, data: st.DataObject) -> None:
     end = data.draw(st.sampled_from(QUEUES))
     found = reach(router, end)
@@ -107,7 +106,6 @@ def test_every_told_example_arrives(router: VirtualHostRouter, data: st.DataObje
 
 
 @given(hosts(), st.sampled_from([*NAMES, ""]), KEYS | st.sampled_from(QUEUES), HEADERS, st.lists(KEYS, max_size=2))
-@settings(max_examples=500, deadline=None)
 def test_whatever_arrives_meets_the_conditions_of_a_told_way(router: VirtualHostRouter, source: str, key: str, headers: JSON, copies: list[str]) -> None:
     message = Message(source, key, table_from_json(headers | ({"CC": copies} if copies else {}), "headers"))
     for end in route(router, message).queues:
@@ -138,7 +136,6 @@ def test_what_arrived_in_a_real_broker_is_told_beforehand(path: Any) -> None:
             assert any(taken(router, way.legs, message) for way in mine) or found.ways_left_out
 
 
-@settings(deadline=None)
 @given(st.lists(PATTERNS, min_size=1, max_size=3), KEYS)
 def test_common_keys_fit_by_definition_and_are_found_where_there_are_any(patterns: list[str], key: str) -> None:
     wanted = [KeyPattern(pattern) for pattern in patterns]

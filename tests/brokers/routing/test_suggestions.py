@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from brokers.routing.bindings import Bound, Question, TopicIndex
@@ -109,7 +109,6 @@ def takes(pattern: str, key: str) -> bool:
 
 
 @given(patterns, keys, st.lists(keys, max_size=20))
-@settings(max_examples=300, deadline=None)
 def test_a_widened_pattern_takes_the_key_and_all_that_it_took_before(pattern: str, key: str, others: list[str]) -> None:
     wider = generalised(pattern, key)
     assert wider is not None
@@ -121,7 +120,6 @@ routes = st.tuples(st.sampled_from(["orders", "direct", "lost", "front"]), st.sa
 
 
 @given(st.lists(routes, min_size=1, max_size=6, unique=True), st.integers(0, 5), patterns, keys, st.booleans())
-@settings(max_examples=150, deadline=None)
 def test_a_binding_tried_in_passing_routes_as_one_that_is_there(bound: list[tuple[str, str, str]], place: int, pattern: str, key: str, added: bool) -> None:
     rows = [{"source": source, "destination": queue, "destination_type": "queue", "routing_key": one} for source, queue, one in bound]
     router = VirtualHostRouter.from_definitions({**DEFINITIONS, "bindings": rows})

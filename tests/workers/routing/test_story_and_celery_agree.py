@@ -95,7 +95,7 @@ questions = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(suppress_health_check=list(HealthCheck))
 @given(questions)
 def test_the_story_ends_where_celery_goes(routers, told):
     try:
@@ -130,7 +130,7 @@ half_broken = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(suppress_health_check=list(HealthCheck))
 @given(broken | half_broken)
 def test_whatever_is_asked_there_is_an_answer(told):
     found = explain(told)

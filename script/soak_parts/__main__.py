@@ -1,0 +1,104 @@
+"""Runs the kinds of soak and prints what was found: `.venv/bin/python -m script.soak_parts [KIND] [--only RUN] [--seconds N]`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from script.rabbitmq_node import RabbitNode
+from script.soak_parts.celery_run import CeleryRun
+from script.soak_parts.faults import CELERY_FAULTS, FAULTS, MAY_LOSE_EVENTS
+from script.soak_parts.proxy import Proxy
+from script.soak_parts.run import LONG, Outcome, Pace, Run, virtual_host, wait_until_receiving
+from script.soak_parts.stack import Stack
+
+KINDS = ("faults",)
+RUNS = (*FAULTS, *CELERY_FAULTS)
+COLUMNS = ("run", "published", "stored", "lost", "double", "wrong", "lost_events", "threads", "readyz", "times off by", "other", "seconds")
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="script/soak", description="Minutes of faults under traffic, compared with an independent log.")
+    parser.add_argument("kind", nargs="?", default="faults", help=", ".join(KINDS))
+    parser.add_argument("--only", action="append", metavar="RUN", help=f"one of {', '.join(RUNS)}; may be repeated")
+    parser.add_argument("--seconds", type=float, help="how long the fault of each run lasts")
+    parser.add_argument("--rate", type=float, default=LONG.events_per_second, help="events a second")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--plain", action="store_true", help="no repeated events and no late sendings among the traffic")
+    asked = parser.parse_args(arguments)
+    if asked.kind not in KINDS:
+        parser.error(f"there is no soak {asked.kind}; there is {', '.join(KINDS)}")
+    if unknown := [name for name in asked.only or () if name not in RUNS]:
+        parser.error(f"there is no run {unknown[0]}; there are {', '.join(RUNS)}")
+    pace = Pace(**{**vars(LONG), "events_per_second": asked.rate, "odd": 0.0 if asked.plain else LONG.odd})
+    outcomes = []
+    with tempfile.TemporaryDirectory(prefix="hareline-soak-", ignore_cleanup_errors=True) as directory:
+        node = RabbitNode(Path(directory) / "rabbitmq", statistics_interval_ms=1000)
+        node.start()
+        try:
+            for name in asked.only or RUNS:
+                print(f"soak: {name}", file=sys.stderr, flush=True)
+                outcomes.append(one_run(name, node, Path(directory) / name, pace, asked.seed, asked.seconds))
+                print(row(outcomes[-1]), file=sys.stderr, flush=True)
+        finally:
+            node.kill()
+    print(table(outcomes))
+    return 1 if any(outcome.faults for outcome in outcomes) else 0
+
+
+def one_run(name: str, node: RabbitNode, directory: Path, pace: Pace, seed: int, seconds: float | None) -> Outcome:
+    """The run with processes and a virtual host of its own, so that what an earlier one broke has no part in it."""
+    directory.mkdir()
+    proxy = Proxy(node.ports["amqp"])
+    stack = Stack(node, directory / "data", proxy.port, inspect=name in CELERY_FAULTS)
+    with virtual_host(node, f"soak-{name}") as vhost:
+        try:
+            stack.start()
+            wait_until_receiving(stack, vhost)
+            if name in CELERY_FAULTS:
+                workers = CeleryRun(name, node, proxy, stack, vhost, directory, seed, name in MAY_LOSE_EVENTS)
+                outcome = workers.go(lambda run: CELERY_FAULTS[name](run, seconds))
+            else:
+                outcome = Run(name, node, proxy, stack, vhost, directory, pace, seed).go(lambda run: FAULTS[name](run, seconds))
+            if outcome.faults and "SOAK_LOGS" in os.environ:
+                print(stack.logs(), file=sys.stderr)
+        finally:
+            stack.stop()
+            proxy.close()
+    return outcome
+
+
+def row(outcome: Outcome) -> str:
+    found, seen = outcome.found, outcome.seen
+    others = {kind: count for kind, count in seen.contradictions.items() if kind != "readyz"} | dict.fromkeys(outcome.left_over, 1)
+    cells = (
+        outcome.name,
+        f"{found.published:,}",
+        f"{found.stored:,}",
+        str(found.lost),
+        str(found.double),
+        f"{found.wrong} ({found.unknown} unknown)" if found.unknown else str(found.wrong),
+        str(found.lost_events),
+        f"{outcome.deaths} died" if outcome.deaths else f"ended: {', '.join(outcome.ended)}" if outcome.ended else "alive",
+        f"{seen.untrue} of {seen.samples} untrue" if seen.untrue else f"true ({seen.samples})",
+        f"{found.latest_seconds:.2f} s",
+        ", ".join(f"{kind} {count}" for kind, count in others.items()) or "-",
+        f"{outcome.seconds:.0f}",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def table(outcomes: list[Outcome]) -> str:
+    """The runs as a Markdown table, followed by examples of each fault."""
+    lines = [f"| {' | '.join(COLUMNS)} |", "|---" * len(COLUMNS) + "|", *map(row, outcomes)]
+    for outcome in outcomes:
+        if outcome.faults:
+            lines += ["", f"{outcome.name}: {'; '.join(outcome.faults)}", *(f"  {text[:400]}" for text in (*outcome.found.examples, *outcome.seen.examples))]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

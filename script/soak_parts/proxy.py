@@ -1,0 +1,71 @@
+"""A TCP proxy in front of a port of this machine whose connections can be cut at any moment. Standard library only."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import struct
+import threading
+
+CHUNK_BYTES = 16384
+RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close at once with RST, dropping what was not delivered
+
+
+class Proxy:
+    """Listens on a free port of 127.0.0.1 (`port`) and forwards to `target`, a port of the same machine."""
+
+    def __init__(self, target: int) -> None:
+        self._target = target
+        self._listening = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.port: int = self._listening.getsockname()[1]
+        self._pairs: set[tuple[socket.socket, socket.socket]] = set()
+        self._lock = threading.Lock()
+        self.cuts = 0
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def cut(self) -> int:
+        """Resets every open connection, mid-frame where one is under way. The number of connections that were open."""
+        with self._lock:
+            pairs = list(self._pairs)
+        for pair in pairs:
+            for side in pair:
+                with contextlib.suppress(OSError):
+                    side.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+                    side.shutdown(socket.SHUT_RDWR)
+        self.cuts += len(pairs)
+        return len(pairs)
+
+    def close(self) -> None:
+        self._listening.close()
+        self.cut()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listening.accept()
+            except OSError:
+                return  # closed
+            try:
+                server = socket.create_connection(("127.0.0.1", self._target), timeout=5)
+            except OSError:
+                client.close()
+                continue
+            server.settimeout(None)
+            pair = (client, server)
+            with self._lock:
+                self._pairs.add(pair)
+            for source, sink in (pair, (server, client)):
+                threading.Thread(target=self._forward, args=(pair, source, sink), daemon=True).start()
+
+    def _forward(self, pair: tuple[socket.socket, socket.socket], source: socket.socket, sink: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(CHUNK_BYTES):
+                sink.sendall(data)
+        with self._lock:
+            first = pair in self._pairs
+            self._pairs.discard(pair)
+        for side in pair:
+            with contextlib.suppress(OSError):
+                side.shutdown(socket.SHUT_RDWR)
+            if not first:
+                side.close()

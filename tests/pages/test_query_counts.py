@@ -1,0 +1,104 @@
+"""How many questions each page puts to the database: no more for thirty of everything than for one, and not more than are written down here."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from brokers.models import Binding, Broker, Connection, Consumer, Exchange, Node, Queue, VirtualHost
+from brokers.queries import topologies
+from workers.models import EventSource, Task, Worker
+
+pytestmark = pytest.mark.django_db
+MANY = 30
+# Each with the most questions that it may ask
+PAGES = {
+    "/": 45,
+    "/queues/": 23,
+    "/queues/?q=a": 23,
+    "/exchanges/": 11,
+    "/workers/": 17,
+    "/workers/?view=table": 17,
+    "/workers/?group=queue": 17,
+    "/tasks/": 21,
+    "/send/?broker=prod&vhost=/": 12,
+    "/routing/?broker=prod&vhost=/": 21,
+    "/routing/?broker=prod&vhost=/&exchange=shop.orders&routing_key=a": 23,
+    "/routing/?broker=prod&vhost=/&of=reach&queue=mail": 25,
+    "/routing/?broker=prod&vhost=/&of=task&task=shop.pay": 26,
+    "/glossary/": 4,
+    "/queues/{queue}/": 18,
+    "/exchanges/{exchange}/": 12,
+    "/workers/{worker}/": 19,
+    "/tasks/{task}/": 9,
+    "/api/v1/queues": 9,
+    "/api/v1/exchanges": 4,
+    "/api/v1/workers": 4,
+    "/api/v1/tasks": 4,
+}
+
+
+class Shop:
+    """A broker whose one queue, exchange, worker and task are `keys`, and which can have more of everything around them."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+        self.broker = Broker.objects.create(name="prod", state=Broker.UP, reason="", since=now, polled_at=now, poll_seconds=600, version="3.10.8")
+        VirtualHost.objects.create(broker=self.broker, name="/", first_seen_at=now)
+        EventSource.objects.create(broker=self.broker, vhost="/", state=EventSource.RECEIVING, since=now, received_at=now)
+        Node.objects.create(broker=self.broker, name="rabbit@a", running=True, at=now)
+        Exchange.objects.create(**self.seen, name="", type="direct", durable=True, auto_delete=False, internal=False)
+        self.keys = self.add("mail", "shop.orders", "a@web-1", "t1", "")
+
+    @property
+    def seen(self) -> dict[str, Any]:
+        return {"broker": self.broker, "vhost": "/", "first_seen_at": self.now, "changed_at": self.now}
+
+    def add(self, queue: str, exchange: str, hostname: str, uuid: str, parent: str) -> dict[str, int]:
+        """A queue that a worker consumes over a connection, an exchange bound to it, and a task that ran there; their keys by kind."""
+        facts: dict[str, Any] = {"durable": True, "auto_delete": False, "ready": 3, "unacknowledged": 0, "depth": 3, "consumers": 1}
+        made: dict[str, Any] = {"queue": Queue.objects.create(**self.seen, name=queue, exclusive=False, type="classic", **facts)}
+        made["exchange"] = Exchange.objects.create(**self.seen, name=exchange, type="topic", durable=True, auto_delete=False, internal=False)
+        for source in {exchange, "shop.orders"}:
+            Binding.objects.create(
+                broker=self.broker, vhost="/", source=source, destination=queue, destination_type="queue", routing_key="a", first_seen_at=self.now
+            )
+        Connection.objects.create(broker=self.broker, vhost="/", name=f"c {uuid}", user="guest", peer_host="10.0.0.1")
+        for consumed in {queue, "mail"}:
+            Consumer.objects.create(broker=self.broker, vhost="/", queue=consumed, tag=uuid, connection_name=f"c {uuid}", channel_name=f"c {uuid} (1)")
+        lists: dict[str, Any] = {"queues": [{"name": queue}, {"name": "mail"}], "registered": [{"name": "shop.pay", "attributes": {}}]}
+        made["worker"] = Worker.objects.create(**self.seen, hostname=hostname, state=Worker.ONLINE, since=self.now, pool="prefork", concurrency=2, **lists)
+        ran: dict[str, Any] = {"worker": hostname, "queue": queue, "received_at": self.now, "root_id": "t1", "parent_id": parent or None}
+        made["task"] = Task.objects.create(**self.seen, uuid=uuid, name="shop.pay", state="SUCCESS", **ran)
+        return {kind: row.pk for kind, row in made.items()}
+
+
+@pytest.fixture
+def shop(now: datetime) -> Shop:
+    return Shop(now)
+
+
+def asked(person: Client, address: str) -> list[str]:
+    """The questions of a page that was visited before, so that it is known who consumes, but not the topology."""
+    person.get(address)
+    topologies._kept.clear()
+    with CaptureQueriesContext(connection) as queries:
+        answer = person.get(address)
+    assert answer.status_code == 200
+    return [query["sql"] for query in queries]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_thirty_of_everything_ask_no_more_than_one_and_not_more_than_written_down(person: Client, shop: Shop, page: str) -> None:
+    address = page.format(**shop.keys)
+    one = asked(person, address)
+    for number in range(MANY):
+        shop.add(f"queue-{number}", f"exchange-{number}", f"w{number}@web-2", f"c{number}", "t1")
+    many = asked(person, address)
+    assert len(many) <= len(one), "\n".join(many)
+    assert len(one) <= PAGES[page], "\n".join(one)

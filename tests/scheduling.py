@@ -1,0 +1,31 @@
+"""Which process of a run takes which tests: modules stay whole, so that their fixtures are made once, and the longest begin first."""
+
+from __future__ import annotations
+
+from xdist.scheduler import LoadScopeScheduling
+
+# The browser's tests share a stack of programs. (xdist's own groups do nothing with pytest 9.2: pytest-xdist issue 1386.)
+TOGETHER = ("tests/browser/",)
+# By the time that they take, so that no long one is left for the end; the others follow as they are found
+LONGEST = (
+    "tests/browser/",
+    "tests/scripts/",
+    "tests/workers/test_tasks_watched.py",
+    "tests/workers/test_watching.py",
+    "tests/workers/test_watching_faults.py",
+    "tests/brokers/routing/test_random_topologies.py",
+)
+
+
+def unit(nodeid: str) -> str:
+    """What is never split between processes: a folder of TOGETHER, or a module."""
+    return next((folder for folder in TOGETHER if nodeid.startswith(folder)), nodeid.partition("::")[0])
+
+
+def rank(nodeid: str) -> int:
+    return next((number for number, beginning in enumerate(LONGEST) if nodeid.startswith(beginning)), len(LONGEST))
+
+
+class Units(LoadScopeScheduling):
+    def _split_scope(self, nodeid: str) -> str:
+        return unit(nodeid)

@@ -1,0 +1,130 @@
+"""`script/soak`: what it counts as lost, double, wrong or untrue, without a broker. The runs themselves are in tests/faults."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from script.soak_parts.comparison import StoredTask, StoredWorker, compare
+from script.soak_parts.depth_probe import DepthProbe, Span
+from script.soak_parts.fleet import Fleet
+from script.soak_parts.journal import Journal, TrueEvent, TrueTask
+from script.soak_parts.observer import Phase, readiness_problem
+from script.soak_parts.publisher import seeded
+
+ROOT = Path(__file__).parent.parent.parent
+RUN = [("task-received", "w@h", 10.0), ("task-started", "w@h", 11.0), ("task-succeeded", "w@h", 12.0)]
+
+
+def true_task(copies: int = 1) -> dict[str, TrueTask]:
+    return {"u": TrueTask("u", [TrueEvent(*moment, copies=copies) for moment in RUN])}
+
+
+def stored(state: str = "SUCCESS", timeline: list[tuple[str, str, float]] = RUN) -> dict[str, StoredTask]:
+    return {"u": StoredTask("u", state, "", tuple(timeline))}
+
+
+def worker(**counts: int) -> dict[str, StoredWorker]:
+    told = {"task_received": 1, "task_started": 1, "task_succeeded": 1} | counts
+    return {"w@h": StoredWorker("w@h", "online", {kind.replace("_", "-"): count for kind, count in told.items()}, 0)}
+
+
+@pytest.mark.parametrize(
+    ("tasks", "workers", "lost", "double", "wrong"),
+    [
+        (stored(), worker(), 0, 0, 0),
+        ({}, worker(), 3, 0, 0),
+        (stored(), {}, 3, 0, 0),
+        (stored("STARTED", RUN[:2]), worker(), 1, 0, 1),
+        (stored("UNKNOWN"), worker(), 0, 0, 1),
+        (stored(timeline=[*RUN, RUN[1]]), worker(), 0, 1, 0),
+        (stored(timeline=[RUN[0], RUN[2], RUN[1]]), worker(), 0, 0, 1),
+        (stored(), worker(task_started=0), 1, 0, 0),
+        (stored(), worker(task_started=3), 0, 2, 0),
+        ({**stored(), "never-published": stored()["u"]}, worker(), 0, 1, 0),
+    ],
+)
+def test_what_is_stored_is_compared_with_what_was_published(tasks: Any, workers: Any, lost: int, double: int, wrong: int) -> None:
+    found = compare(true_task(), tasks, workers)
+    assert (found.published, found.lost, found.double, found.wrong) == (3, lost, double, wrong)
+    assert bool(found.examples) == bool(lost or double or wrong)
+
+
+def test_an_event_that_was_published_twice_may_be_counted_once_or_twice_but_happened_once() -> None:
+    for count in (1, 2):
+        found = compare(true_task(copies=2), stored(), worker(task_received=count, task_started=count, task_succeeded=count))
+        assert (found.lost, found.double, found.wrong) == (0, 0, 0)
+    assert compare(true_task(copies=2), stored(), worker(task_started=3)).double == 1
+
+
+def test_the_worst_time_is_found() -> None:
+    shifted = [(kind, hostname, at + 7) for kind, hostname, at in RUN]
+    assert compare(true_task(), stored(timeline=shifted), worker()).latest_seconds == 7
+
+
+def answer(**reasons: str) -> dict[str, Any]:
+    return {"parts": {name: {"ready": not reason, "reason": reason or None} for name, reason in reasons.items()}}
+
+
+RECEIVER_DOWN = Phase(frozenset({"receiver"}), 100.0, 10.0, 20.0, ended=140.0)
+
+
+@pytest.mark.parametrize(
+    ("status", "told", "at", "problem"),
+    [
+        (200, answer(receiver=""), 50.0, ""),
+        (503, answer(receiver="was last seen long ago"), 50.0, "without cause"),
+        (503, answer(receiver="was last seen long ago"), 110.0, ""),
+        (503, answer(poller="was last seen long ago"), 110.0, "without cause"),
+        (200, answer(receiver=""), 110.0, ""),
+        (200, answer(receiver=""), 125.0, "has done nothing for 25 s"),
+        (503, answer(receiver="was last seen long ago"), 145.0, ""),
+        (503, answer(receiver="was last seen long ago"), 155.0, "without cause"),
+        (503, answer(receiver=""), 110.0, "status 503"),
+        (200, answer(receiver="was last seen long ago"), 110.0, "status 200"),
+        (500, "<html>", 110.0, "status 500"),
+        (0, "timed out", 110.0, "status 0"),
+    ],
+)
+def test_readiness_is_true_if_it_says_what_happens(status: int, told: Any, at: float, problem: str) -> None:
+    found = readiness_problem(status, told, [RECEIVER_DOWN], at, at)
+    assert problem in found
+    assert bool(found) == bool(problem)
+
+
+def test_a_depth_is_older_than_stated_if_the_queue_held_something_else_by_then() -> None:
+    probe = DepthProbe(node=None, vhost="/")  # type: ignore[arg-type]
+    probe._spans = [Span(100, 1, 120), Span(120, None, 120.01), Span(120.01, 2, 140), Span(140, None, 150), Span(150, 0)]
+    assert probe.was(1, 119) and probe.was(1, 124) and probe.was(2, 124)
+    assert not probe.was(1, 130)
+    assert probe.was(2, 119)  # newer than stated
+    assert probe.was(7, 145)  # nobody knows what it held
+    assert not probe.was(7, 170)
+    assert not probe.was(2, 170)
+
+
+def test_a_fleet_s_events_are_read_back_from_the_journal_in_the_order_of_truth(tmp_path: Path) -> None:
+    fleet, journal = Fleet("f", seeded(1), heartbeat_seconds=2.0, longest_seconds=3.0, odd=0.1), Journal(tmp_path / "published.jsonl")
+    for tick in range(400):
+        for message in fleet.advance(1000 + tick / 10, 300 if tick < 200 else 0):
+            journal.note(message.events, message.true_times, copies=1)
+    tasks = journal.tasks()
+    journal.close()
+    assert not fleet.unfinished
+    assert len(tasks) > 1000
+    assert {task.state for task in tasks.values()} == {"SUCCESS", "FAILURE", "REVOKED"}
+    assert all(earlier.at <= later.at for task in tasks.values() for earlier, later in zip(task.events, task.events[1:], strict=False))
+    assert any(event.copies == 2 for task in tasks.values() for event in task.events)
+
+
+@pytest.mark.parametrize(("arguments", "sentence"), [(["quiet"], "there is no soak quiet; there is faults"), (["--only", "rain"], "there is no run rain")])
+def test_an_unknown_kind_or_run_is_refused_with_a_sentence(arguments: list[str], sentence: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "script.soak_parts", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, "")
+    assert sentence in done.stderr
