@@ -22,8 +22,15 @@ LONGEST_NAME = 255
 Name = Annotated[str, Field(max_length=LONGEST_NAME)]
 
 
+EARLIEST, LATEST = datetime(2, 1, 1, tzinfo=UTC), datetime(9998, 12, 31, tzinfo=UTC)
+"""Between these, times can be moved to another zone and by any span that is used here."""
+
+
 def _in_utc(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    zoned = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    if not EARLIEST < zoned < LATEST:
+        raise ValueError(f"expected a time between the years {EARLIEST.year} and {LATEST.year}")
+    return zoned.astimezone(UTC)
 
 
 Moment = Annotated[datetime, AfterValidator(_in_utc)]

@@ -63,8 +63,8 @@ def tasks_address(broker: str, vhost: str, filter_text: str) -> str:
 
 
 def _positive(text: str | None) -> int:
-    """A page's number; 1 for anything else."""
-    return int(text) if text and text.isascii() and text.isdigit() and int(text[:9]) > 0 else 1
+    """A page's number; 1 for anything else, also for more digits than there can be pages."""
+    return max(1, int(text)) if text and text.isascii() and text.isdigit() and len(text) <= 9 else 1
 
 
 def page_links(address: ListAddress, page: Any) -> dict[str, Any]:

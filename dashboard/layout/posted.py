@@ -11,5 +11,5 @@ from dashboard.layout import formatting
 def too_large(request: HttpRequest) -> str:
     """A sentence on a body that is more than the site reads; "" for one that may be read."""
     length = str(request.META.get("CONTENT_LENGTH") or "0")
-    size, limit = int(length) if length.isdigit() else 0, settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0
+    size, limit = int(length) if length.isascii() and length.isdigit() and len(length) < 19 else 0, settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0
     return f"The form came with {formatting.data_size(size)}; at most {formatting.data_size(limit)} are read" if size > limit else ""

@@ -50,7 +50,7 @@ class PeekPage:
     def __init__(self, scope: Scope, user: User | AnonymousUser, queue: Queue, count: str | None, now: datetime) -> None:
         self.scope, self.user, self.queue, self.now = scope, user, queue, now
         self.broker = queue.broker
-        self.count = int(count) if count and count.isascii() and count.isdigit() and 1 <= int(count[:3]) <= peek_action.MOST else USUAL
+        self.count = int(count) if count and count.isascii() and count.isdigit() and len(count) <= 3 and 1 <= int(count) <= peek_action.MOST else USUAL
         self.done: Peek | None = None
         self.problem = ""
 

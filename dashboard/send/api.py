@@ -133,7 +133,7 @@ def _body(request: HttpRequest) -> dict[str, Any]:
     """The JSON object of the body, its fields known."""
     length = request.META.get("CONTENT_LENGTH") or "0"
     largest = min(LARGEST_BODY_BYTES, settings.DATA_UPLOAD_MAX_MEMORY_SIZE or LARGEST_BODY_BYTES)
-    size = int(length) if str(length).isdigit() else 0
+    size = int(length) if str(length).isascii() and str(length).isdigit() and len(length) < 19 else 0
     if size > largest or len(request.body) > largest:
         limit = formatting.data_size(largest)
         raise Problem(413, f"args: the body has {formatting.data_size(max(size, largest + 1))}; at most {limit} are read. Nothing was sent.", "args")

@@ -42,7 +42,7 @@ class MessageAsked(Schema):
     what_if: list[dict[str, Any]] | None = Field(None, description="Changes to think about, each with its change; nothing is changed in the broker")
 
 
-class TaskAsked(Schema):
+class ExplainedTask(Schema):
     broker: str | None = Field(None, description="With vhost: against the virtual host as it is now")
     vhost: str | None = None
     conf: dict[str, Any] | None = Field(None, description="Celery's settings; without them its defaults are taken and the answer is not certain")
@@ -119,7 +119,10 @@ def explain(request: HttpRequest) -> Any:
 
 
 @router.post(
-    "/routing/explain-task", response={200: TaskExplanation, 413: ErrorAnswer, **ERRORS}, operation_id="explain_task", openapi_extra=_described(TaskAsked)
+    "/routing/explain-task",
+    response={200: TaskExplanation, 413: ErrorAnswer, **ERRORS},
+    operation_id="explain_task",
+    openapi_extra=_described(ExplainedTask),
 )
 def explain_task(request: HttpRequest) -> Any:
     """Where Celery sends a task, by which option, attribute, route or default, and what the broker does with it. Nothing is sent."""

@@ -57,7 +57,7 @@ class DeadLetterItem(Schema):
     why: str | None
 
 
-class TaskItem(Schema):
+class TaskReaching(Schema):
     task: str
     exchange: str
     routing_key: str
@@ -70,7 +70,7 @@ class QueueReached(Schema):
     ways_left_out: int
     dead_letters: list[DeadLetterItem]
     dead_letters_left_out: int
-    tasks: list[TaskItem] = Field(description="Registered Celery tasks that end there when they are called without options")
+    tasks: list[TaskReaching] = Field(description="Registered Celery tasks that end there when they are called without options")
     tasks_left_out: int = Field(description="Registered tasks that were not looked at")
     complete: bool = Field(description="False: there are more ways than are told")
     consumers: int | None

@@ -1,0 +1,50 @@
+"""The description at openapi.json: each schema has a name of its own, and what calls answer about things that are there is what it says."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import jsonschema_rs
+import pytest
+from ninja import Schema
+
+from brokers.models import VirtualHost
+from dashboard.api.routes import api
+from tests.api.conftest import World
+from workers.models import Task
+
+SCHEMA = api.get_openapi_schema()
+QUERIES = {
+    "/api/v1/task": {"uuid": "a"},
+    "/api/v1/history": {"broker": "prod", "vhost": "/", "queue": "mail", "metric": "depth"},
+    "/api/v1/routing/reach": {"broker": "prod", "vhost": "/", "queue": "mail"},
+}
+OF_QUEUE, OF_EXCHANGE = {"broker": "prod", "vhost": "/", "name": "mail"}, {"broker": "prod", "vhost": "/", "name": "orders"}
+GETS = sorted(path for path, methods in SCHEMA["paths"].items() if "get" in methods)
+
+
+def schemas(of: type[Schema] = Schema) -> Iterator[type[Schema]]:
+    for each in of.__subclasses__():
+        yield each
+        yield from schemas(each)
+
+
+def test_no_two_schemas_share_a_name() -> None:
+    named = Counter(each.__name__ for each in set(schemas()) if each.__module__.startswith("dashboard."))
+    assert len(named) > 30
+    assert [name for name, count in named.items() if count > 1] == []
+
+
+@pytest.mark.parametrize("path", GETS)
+def test_what_a_call_answers_is_what_is_described(call: Any, world: World, path: str) -> None:
+    for uuid, known in (("a", {"name": "mail.send", "parent_id": "r"}), ("b", {"parent_id": "a", "state": "FAILURE", "exception": "ValueError()"})):
+        Task.objects.create(broker=world.broker, vhost="/", uuid=uuid, first_seen_at=world.now, changed_at=world.now, **{"state": "SUCCESS", **known})
+    VirtualHost.objects.create(broker=world.broker, name="/", first_seen_at=world.now)
+    single = OF_EXCHANGE if path.endswith("/exchange") else OF_QUEUE if path.endswith("/queue") else {}
+    status, answer = call(path.removeprefix("/api/v1/"), **QUERIES.get(path, single))
+    assert status == 200, answer
+    described = SCHEMA["paths"][path]["get"]["responses"][200]["content"]["application/json"]["schema"]
+    jsonschema_rs.validator_for({**described, "components": SCHEMA["components"]}).validate(answer)
+    assert "items" not in answer or answer["items"]
