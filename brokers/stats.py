@@ -145,12 +145,17 @@ class ExchangeStats(msgspec.Struct):
 
 
 class LimitToSight(msgspec.Struct, frozen=True):
-    """Something that our user may not see: what, why, and the command that would grant it."""
+    """Something that can't be seen: what, why, and the command that would grant it, "" where none would.
+
+    `part` and `since`: a part of the poll that fails (see `brokers.parts`), of which what was known before is still shown.
+    """
 
     vhost: str | None
     what: str
     why: str
-    grant: str
+    grant: str = ""
+    part: str = ""
+    since: datetime | None = None
 
 
 class BrokerStats(msgspec.Struct):
@@ -167,3 +172,4 @@ class BrokerStats(msgspec.Struct):
     depth_source_reason: str = ""
     exchanges: list[ExchangeStats] = []
     limits_to_sight: list[LimitToSight] = []
+    failed: frozenset[str] = frozenset()  # the parts (see `brokers.parts`) that could not be read: what is stored of them stays

@@ -7,8 +7,9 @@ that lists no exchange is one that we can't look into.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+from brokers.parts import Failure
 from brokers.stats import LimitToSight
 
 EVERYTHING_IN_IT = "everything in this virtual host"
@@ -30,17 +31,25 @@ def hidden_vhost(vhost: str, user: str) -> LimitToSight:
     return LimitToSight(vhost, EVERYTHING_IN_IT, f"the user {user!r} has no permissions in the virtual host {vhost!r}", grant)
 
 
-def no_monitoring(user: str, tags: Iterable[str]) -> LimitToSight:
+def no_monitoring(user: str, tags: Iterable[str] | None) -> LimitToSight:
     """Without the monitoring tag: no nodes, only the own connections, only virtual hosts with permissions.
 
     >>> no_monitoring("eve", ["management"]).grant
     'rabbitmqctl set_user_tags eve management monitoring'
     """
-    kept = " ".join(shlex.quote(tag) for tag in (*(tag for tag in tags if tag != "monitoring"), "monitoring"))
+    if tags is None:  # the command replaces them all
+        kept, first = "<its tags> monitoring", "rabbitmqctl list_users  # shows its tags, which are to be kept; then: "
+    else:
+        kept, first = " ".join(shlex.quote(tag) for tag in (*(tag for tag in tags if tag != "monitoring"), "monitoring")), ""
     what = "nodes, connections and channels of others, and virtual hosts without permissions"
-    return LimitToSight(None, what, f"the user {user!r} lacks the monitoring tag", f"rabbitmqctl set_user_tags {shlex.quote(user)} {kept}")
+    return LimitToSight(None, what, f"the user {user!r} lacks the monitoring tag", f"{first}rabbitmqctl set_user_tags {shlex.quote(user)} {kept}")
 
 
-def refused(what: str, user: str, tags: Iterable[str]) -> LimitToSight:
+def refused(what: str, user: str, tags: Iterable[str] | None) -> LimitToSight:
     """A list that the broker refuses although the user may look."""
     return LimitToSight(None, what, f"the broker refuses the user {user!r} to list them", no_monitoring(user, tags).grant)
+
+
+def unread(failures: Mapping[str, Failure]) -> list[LimitToSight]:
+    """The parts of the poll that can't be read, by name."""
+    return [LimitToSight(None, part, failure.reason, part=part, since=failure.since) for part, failure in sorted(failures.items())]

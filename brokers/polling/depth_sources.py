@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 import msgspec
 
 from brokers.addresses import variable_suffix
-from brokers.errors import BrokerAnswerUnusable, BrokerError, BrokerRefused, ObjectNotFound
+from brokers.errors import BrokerError, BrokerUnreachable
 from brokers.management.management_api import ManagementApi
 from brokers.management.parse import Depth
+from brokers.parts import QUEUE_COUNTERS, QUEUE_TOTALS, Parts
 from brokers.polling.poll_memory import Asked, PollMemory
 from brokers.stats import NodeStats, Overview, QueueKey, QueueStats
 
@@ -37,31 +39,31 @@ class Depths(msgspec.Struct):
 
 
 class Seen(msgspec.Struct):
-    """What this poll knows already. `nodes` is None where our user may not ask for them."""
+    """What is known already. `nodes` is None where our user may not ask for them."""
 
     overview: Overview
     nodes: list[NodeStats] | None
-    visible_vhosts: frozenset[str]
+    visible_vhosts: AbstractSet[str]
 
 
-def read(api: ManagementApi, seen: Seen, memory: PollMemory, looked_at: Iterable[QueueKey], now: datetime) -> Depths:
+def read(api: ManagementApi, seen: Seen, memory: PollMemory, parts: Parts, looked_at: Iterable[QueueKey], now: datetime) -> Depths:
     """All queues that our user may see, with the source and, where rates are missing, why. Updates the memory's `known`."""
     count = seen.overview.object_totals.get("queues", len(memory.known))
     off = _statistics_off(seen.overview)
     if count <= FEW_QUEUES and seen.overview.rates_mode != "off":
-        listed = _columns_and_totals(api, memory, now)
+        listed = _columns_and_totals(api, memory, parts, now)
         if not off:
             for queue in listed.values():
                 count_nothing_as_zero(queue)
         return Depths(listed, "columns", off)
-    queues, refusal = _detailed(api, seen, memory, now)
+    queues, refusal = _detailed(api, seen, memory, parts, now)
     source = "detailed" if queues is not None else "totals"
     if queues is None:
-        queues = _totals(api, memory, now)
+        queues = _totals(api, memory, parts, now)
     if not off:
         for key in list(looked_at)[:MOST_LOOKED_AT]:
-            if key in queues:
-                _look_closer(api, queues[key])
+            if key in queues and not _look_closer(api, queues[key]):
+                break
     why = off or f"with more than {FEW_QUEUES:,} queues rates are read only for queues that somebody looks at"
     if refusal:
         why += f"; {'consumers are counted every 30 s' if seen.overview.rates_mode != 'off' else 'consumers are unknown'}; {refusal}"
@@ -76,23 +78,30 @@ def _statistics_off(overview: Overview) -> str:
     return ""
 
 
-def _columns_and_totals(api: ManagementApi, memory: PollMemory, now: datetime) -> dict[QueueKey, QueueStats]:
-    listed = {queue.key: queue for queue in api.queues_columns()}
+def _columns_and_totals(api: ManagementApi, memory: PollMemory, parts: Parts, now: datetime) -> dict[QueueKey, QueueStats]:
+    """Of the two questions one may fail: without the columns counters and consumers are unknown, without the totals depths are older."""
+    columns = parts.ask(QUEUE_COUNTERS, api.queues_columns, always=True)
+    totals = parts.ask(QUEUE_TOTALS, api.queues_totals, always=True)
+    if totals is None:
+        totals = columns if columns is not None else api.queues_totals()
+    listed = {queue.key: queue for queue in columns or ()}
     queues = {}
-    for total in api.queues_totals():  # fresher: a queue that it does not list is gone
+    for total in totals:  # fresher: a queue that it does not list is gone
         queue = listed.get(total.key) or total
         if total.ready is not None and total.unacknowledged is not None:
             queue.ready, queue.unacknowledged = total.ready, total.unacknowledged
         queues[queue.key] = _remembering(queue, memory.known.get(queue.key))
     _learn(memory, queues, now)
-    memory.policies_at = now
+    memory.policies_at = now if columns is not None else memory.policies_at
     return queues
 
 
-def _totals(api: ManagementApi, memory: PollMemory, now: datetime) -> dict[QueueKey, QueueStats]:
+def _totals(api: ManagementApi, memory: PollMemory, parts: Parts, now: datetime) -> dict[QueueKey, QueueStats]:
     if memory.policies_at is None or now - memory.policies_at >= POLICIES_EVERY:
-        _learn(memory, {queue.key: queue for queue in api.queues_columns()}, now)
-        memory.policies_at = now
+        columns = parts.ask(QUEUE_COUNTERS, api.queues_columns)
+        if columns is not None:
+            _learn(memory, {queue.key: queue for queue in columns}, now)
+            memory.policies_at = now
     queues = {queue.key: _remembering(queue, memory.known.get(queue.key)) for queue in api.queues_totals()}
     _learn(memory, queues, now)
     for key, queue in queues.items():
@@ -122,16 +131,20 @@ def _learn(memory: PollMemory, queues: dict[QueueKey, QueueStats], now: datetime
     memory.learned = Asked(now)
 
 
-def _look_closer(api: ManagementApi, queue: QueueStats) -> None:
-    """Adds the counters, consumers and sizes of a single queue; its depth stays that of the common source, which is fresher."""
+def _look_closer(api: ManagementApi, queue: QueueStats) -> bool:
+    """Adds the counters, consumers and sizes of a single queue; its depth stays that of the common source, which is fresher. False if there was
+    no answer, for which the next queue would wait just as long."""
     try:
         closer = api.queue(queue.vhost, queue.name)
-    except (ObjectNotFound, BrokerRefused, BrokerAnswerUnusable):  # gone in between; a detail costs no poll
-        return
+    except BrokerUnreachable:
+        return False
+    except BrokerError:  # gone in between; a detail costs no poll
+        return True
     for name in ("published", "delivered", "acknowledged", "redelivered", "memory_bytes", "message_bytes", "oldest_at"):
         setattr(queue, name, getattr(closer, name))
     count_nothing_as_zero(queue)
     queue.consumers = closer.consumers if closer.consumers is not None else queue.consumers
+    return True
 
 
 def count_nothing_as_zero(queue: QueueStats) -> None:
@@ -142,7 +155,7 @@ def count_nothing_as_zero(queue: QueueStats) -> None:
                 setattr(queue, name, 0)
 
 
-def _detailed(api: ManagementApi, seen: Seen, memory: PollMemory, now: datetime) -> tuple[dict[QueueKey, QueueStats] | None, str]:
+def _detailed(api: ManagementApi, seen: Seen, memory: PollMemory, parts: Parts, now: datetime) -> tuple[dict[QueueKey, QueueStats] | None, str]:
     """The visible queues by the Prometheus plugin of all running nodes; or None and why not."""
     if memory.detailed_not_before is not None and now < memory.detailed_not_before:
         return None, memory.detailed_reason
@@ -162,7 +175,7 @@ def _detailed(api: ManagementApi, seen: Seen, memory: PollMemory, now: datetime)
     if told != expected:
         return None, _mismatch(memory, now, f"the nodes' Prometheus plugins list {told:,} queues of {expected or 0:,}")
     if visible.keys() != memory.known.keys() or memory.learned.due(now):
-        _totals(api, memory, now)
+        _totals(api, memory, parts, now)
     if visible.keys() != memory.known.keys():
         return None, _mismatch(memory, now, "the nodes' Prometheus plugins list other queues than the management API")
     memory.detailed_mismatches = 0

@@ -89,7 +89,7 @@ class PollLoop:
         except LeaseLost:
             log.warning("lease_lost", broker=self.address.name)
             self.standing_by = True
-            self._memory = PollMemory()  # nothing of what was seen counts as stored
+            self._memory = self._memory.anew()  # nothing of what was seen counts as stored
         except DatabaseError as error:
             self._lose_round(str(error))
         except Exception:
@@ -99,7 +99,7 @@ class PollLoop:
 
     def _lose_round(self, reason: str) -> None:
         log.error("round_lost", broker=self.address.name, reason=reason, next_try_seconds=self.poll_seconds)
-        self._memory = PollMemory()  # nothing of what was seen counts as stored
+        self._memory = self._memory.anew()  # nothing of what was seen counts as stored
         connection.close()
 
     def _round(self) -> float:
@@ -117,8 +117,9 @@ class PollLoop:
             if not self._stopped.is_set():
                 self._save_failure(error, (self._clock.monotonic() - began) * 1000)
             return self.poll_seconds * random.uniform(0.8, 1.0)  # noqa: S311  (so that many pollers don't fall on a broker that comes back)
-        self._costs.append(self._api.busy_seconds - busy)
-        self._save(poll)
+        if not self._stopped.is_set():  # else the last parts failed because the session is closed
+            self._costs.append(self._api.busy_seconds - busy)
+            self._save(poll)
         return self._stored.poll_seconds
 
     def _hold_lease(self) -> bool:
@@ -154,6 +155,6 @@ class PollLoop:
         if self._failed_as != state:
             log.warning("broker_not_polled", broker=self.address.name, state=state, reason=str(error))
             self._failed_as = state
-        self._memory = PollMemory()
+        self._memory = self._memory.anew()
         if not store.save_failure(self.broker_id, state, str(error), self._clock.now(), took_ms, self._stored, self._hold_lease):
             raise LeaseLost

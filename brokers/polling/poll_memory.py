@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from brokers.stats import QueueKey, QueueStats
-from brokers.topology import Topology, WritePermission
+from brokers.parts import Failure
+from brokers.stats import NodeStats, QueueKey, QueueStats
+from brokers.topology import WritePermission
 
 EVERY = timedelta(seconds=30)
 """How often everything that is not asked for at every poll is asked for."""
@@ -49,10 +50,12 @@ class PollMemory(msgspec.Struct):
     queue_keys: frozenset[QueueKey] | None = None  # of the last poll
     consumer_counts: dict[QueueKey, int | None] = {}
     object_totals: dict[str, int] = {}
-    visible_vhosts: frozenset[str] = frozenset()
+    vhosts: dict[str, bool | None] = {}  # as last told
+    visible_vhosts: frozenset[str] | None = None  # None: not known yet
+    nodes: list[NodeStats] | None = None  # as last told; None: not told yet, or our user may not ask
     exchange_count: int = 0
     binding_count: int | None = None  # None: not asked yet
-    topologies: dict[str, Topology] = {}
+    topologies: object = None  # what was last handed over to be stored
     topology: Asked = Asked()
     clients: Asked = Asked()  # consumers, connections, channels
     consumers_listed: dict[QueueKey, int] = {}  # of the queues that were known when consumers were last asked for
@@ -60,3 +63,8 @@ class PollMemory(msgspec.Struct):
     user_tags: list[str] | None = None
     permissions: Permissions | None = None  # None: not asked yet
     permissions_asked: Asked = Asked()
+    failures: dict[str, Failure] = {}  # parts that can't be read
+
+    def anew(self) -> PollMemory:
+        """An empty memory, but for the parts that rest after a failure."""
+        return PollMemory(failures=self.failures)

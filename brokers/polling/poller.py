@@ -6,24 +6,27 @@ queues (`brokers.polling.depth_sources`), exchanges; bindings and policies too w
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
 
+from brokers import parts as parts_of_polls
 from brokers import visibility as sight
-from brokers.errors import BrokerAnswerUnusable, BrokerRefused, ObjectNotFound
+from brokers.errors import BrokerRefused, ObjectNotFound
 from brokers.management.management_api import ManagementApi
-from brokers.management.parse import SeenBinding, SeenExchange
+from brokers.management.parse import SeenExchange
+from brokers.parts import Parts
 from brokers.polling import depth_sources
 from brokers.polling.depth_sources import Seen
 from brokers.polling.poll_memory import Asked, Permissions, PollMemory
-from brokers.stats import BrokerStats, ChannelStats, ConnectionStats, ConsumerStats, LimitToSight, Overview, QueueKey, QueueStats
-from brokers.topology import BindingDefinition, ExchangeDefinition, PolicyDefinition, QueueDefinition, Topology
+from brokers.polling.polled_topology import TOPOLOGY_PARTS, assembled, read_topology
+from brokers.stats import BrokerStats, ChannelStats, ConnectionStats, ConsumerStats, LimitToSight, NodeStats, Overview, QueueKey, QueueStats
+from brokers.topology import Topology
 
 FEW_OBJECTS = 2000
 MOST_EXCHANGES_LOOKED_AT = 20
@@ -37,6 +40,7 @@ class Poll(msgspec.Struct):
 
     stats: BrokerStats
     topologies: dict[str, Topology] | None = None  # of every visible virtual host
+    topology_unread: frozenset[str] = frozenset()  # the parts that the topologies lack because they can't be read
     consumers: list[ConsumerStats] | None = None
     connections: list[ConnectionStats] | None = None
     channels: list[ChannelStats] | None = None
@@ -51,49 +55,79 @@ def poll_once(
     queues_looked_at: Iterable[QueueKey] = (),
     exchanges_looked_at: Iterable[QueueKey] = (),
 ) -> Poll:
-    """Asks the broker. Raises brokers.errors.BrokerError if it can't be asked or refuses the overview, the virtual hosts or the queues."""
+    """Asks the broker. Raises brokers.errors.BrokerError if it can't be asked or refuses the overview or the queues; of any other part that
+    can't be read (`stats.failed`) what is stored stays."""
     began = time.monotonic()
-    limits: list[LimitToSight] = []
+    parts = Parts(memory.failures, now)
     overview = api.overview()
-    nodes = _allowed(api.nodes)
-    vhosts = api.vhosts()
-    exchanges = _exchanges(api, memory, now)
+    nodes = _nodes(api, memory, parts)
+    told = parts.ask(parts_of_polls.VHOSTS, api.vhosts)
+    exchanges = _exchanges(api, memory, parts, now)
+    memory.vhosts = told if told is not None else memory.vhosts
     if exchanges is not None:
         memory.visible_vhosts = frozenset(exchange.vhost for exchange in exchanges)
-    if nodes is None:
-        memory.user_tags = memory.user_tags or api.user_tags()
-        limits.append(sight.no_monitoring(api.address.user, memory.user_tags))
-    limits += [sight.hidden_vhost(vhost, api.address.user) for vhost in sorted(vhosts.keys() - memory.visible_vhosts)]
-    depths = depth_sources.read(api, Seen(overview, nodes, memory.visible_vhosts), memory, queues_looked_at, now)
-    if not vhosts.keys() - memory.visible_vhosts and nodes is not None:
+    limits = _limits(api, memory, parts, nodes)
+    seen = Seen(overview, memory.nodes, memory.vhosts.keys() if memory.visible_vhosts is None else memory.visible_vhosts)
+    depths = depth_sources.read(api, seen, memory, parts, queues_looked_at, now)
+    # What lists a queue can be looked into; of the other virtual hosts it is unknown as long as no exchanges were listed
+    visible = frozenset(vhost for vhost, _ in depths.queues) if memory.visible_vhosts is None else memory.visible_vhosts
+    vhosts = memory.vhosts if told is not None else {**dict.fromkeys(visible), **memory.vhosts}
+    if not vhosts.keys() - visible and memory.nodes is not None:
         _count_messages(overview, depths.queues.values())
     if overview.rates_mode in ("basic", "detailed"):
-        _count_nothing_as_zero(overview, exchanges or [], bool(memory.visible_vhosts))
+        _count_nothing_as_zero(overview, exchanges or [], bool(visible))
     if overview.rates_mode == "off":
         limits.append(sight.STATISTICS_OFF)
     changed = _noticed_change(memory, depths.queues, overview.object_totals)
-    topologies = _topologies(api, memory, exchanges, depths.queues, changed, now)
-    if memory.operator_policies_refused:
-        limits.append(sight.refused("operator policies", api.address.user, memory.user_tags or []))
     stats = BrokerStats(
         at=now,
         took_ms=0.0,
         overview=overview,
         nodes=nodes or [],
         vhosts=vhosts,
-        visible_vhosts=memory.visible_vhosts & vhosts.keys(),
+        visible_vhosts=visible & vhosts.keys(),
         queues=depths.queues,
         depth_source=depths.source,
         depth_source_reason=depths.reason,
         exchanges=[exchange.stats for exchange in exchanges or []],
-        limits_to_sight=limits,
     )
-    poll = Poll(stats, topologies, permissions=_permissions(api, memory, now))
-    if memory.clients.due(now, changed):
-        _ask_clients(api, memory, poll, now)
-    poll.publishers = _publishers(api, overview.rates_mode, exchanges_looked_at)
+    poll = Poll(stats)
+    _ask_topologies(api, memory, parts, poll, exchanges, changed)
+    if memory.operator_policies_refused:
+        limits.append(sight.refused("operator policies", api.address.user, memory.user_tags))
+    poll.permissions = _permissions(api, memory, parts, now)
+    _ask_clients(api, memory, parts, poll, changed)
+    poll.publishers = _publishers(api, parts, overview.rates_mode, exchanges_looked_at)
+    stats.limits_to_sight = [*limits, *sight.unread(memory.failures)]
+    stats.failed = frozenset(memory.failures)
     stats.took_ms = (time.monotonic() - began) * 1000
     return poll
+
+
+def _nodes(api: ManagementApi, memory: PollMemory, parts: Parts) -> list[NodeStats] | None:
+    """The nodes; [] if our user may not list them, None if they can't be read now."""
+
+    def unless_refused() -> list[NodeStats]:
+        try:
+            return api.nodes()
+        except BrokerRefused:
+            return []
+
+    nodes = parts.ask(parts_of_polls.NODES, unless_refused)
+    if nodes is not None:
+        memory.nodes = nodes or None
+    return nodes
+
+
+def _limits(api: ManagementApi, memory: PollMemory, parts: Parts, nodes: list[NodeStats] | None) -> list[LimitToSight]:
+    """What our user may not see of nodes and virtual hosts."""
+    limits = []
+    if nodes == []:
+        memory.user_tags = memory.user_tags or parts.ask(parts_of_polls.USER, api.user_tags)
+        limits.append(sight.no_monitoring(api.address.user, memory.user_tags))
+    if memory.visible_vhosts is not None:
+        limits += [sight.hidden_vhost(vhost, api.address.user) for vhost in sorted(memory.vhosts.keys() - memory.visible_vhosts)]
+    return limits
 
 
 def _count_nothing_as_zero(overview: Overview, exchanges: list[SeenExchange], sees_something: bool) -> None:
@@ -106,20 +140,12 @@ def _count_nothing_as_zero(overview: Overview, exchanges: list[SeenExchange], se
         exchange.stats.published_in, exchange.stats.published_out = exchange.stats.published_in or 0, exchange.stats.published_out or 0
 
 
-def _allowed(ask: Callable[[], Listed]) -> Listed | None:
-    """The answer; None if our user may not ask, or this version of RabbitMQ does not know the question."""
-    try:
-        return ask()
-    except (BrokerRefused, ObjectNotFound):
-        return None
-
-
-def _exchanges(api: ManagementApi, memory: PollMemory, now: datetime) -> list[SeenExchange] | None:
-    """All visible exchanges with their counters; None if they are many and were asked for in the last 30 s."""
+def _exchanges(api: ManagementApi, memory: PollMemory, parts: Parts, now: datetime) -> list[SeenExchange] | None:
+    """All visible exchanges with their counters; None if they can't be read, or are many and were asked for in the last 30 s."""
     if memory.exchange_count > FEW_OBJECTS and not memory.topology.due(now):
         return None
-    exchanges = api.exchanges()
-    memory.exchange_count = len(exchanges)
+    exchanges = parts.ask(parts_of_polls.EXCHANGES, api.exchanges)
+    memory.exchange_count = memory.exchange_count if exchanges is None else len(exchanges)
     return exchanges
 
 
@@ -131,90 +157,77 @@ def _noticed_change(memory: PollMemory, queues: dict[QueueKey, QueueStats], obje
     return changed
 
 
-def _topologies(
-    api: ManagementApi, memory: PollMemory, exchanges: list[SeenExchange] | None, queues: dict[QueueKey, QueueStats], changed: bool, now: datetime
-) -> dict[str, Topology] | None:
-    """The topologies if it is time to ask and they are others than before. A new binding changes no number that the broker tells, so while
+def _ask_topologies(api: ManagementApi, memory: PollMemory, parts: Parts, poll: Poll, exchanges: list[SeenExchange] | None, changed: bool) -> None:
+    """Adds the topologies if it is time to ask and they are others than before. A new binding changes no number that the broker tells, so while
     bindings are few (some milliseconds) they are asked for at every poll."""
-    likely = changed or (memory.binding_count or 0) <= FEW_OBJECTS
+    now = poll.stats.at
+    likely = changed or (memory.binding_count or 0) <= FEW_OBJECTS or any(map(parts.is_failing, TOPOLOGY_PARTS))
     if not memory.topology.due(now, likely):
-        return None
+        return
     began = api.busy_seconds
-    if exchanges is None:
-        exchanges = api.exchanges()
-    bindings, policies, operator_policies = api.bindings(), api.policies(), _allowed(api.operator_policies)
+    read = read_topology(api, memory, parts, exchanges)
+    if any(answer is None and not parts.is_failing(part) for part, answer in read.items()):
+        return  # put off: a part before took too long
     memory.topology = Asked(now, api.busy_seconds - began)
-    memory.binding_count, memory.operator_policies_refused = len(bindings), operator_policies is None
-    topologies = _assembled(memory.visible_vhosts, exchanges, queues, bindings, [*policies, *(operator_policies or [])])
+    visible = poll.stats.visible_vhosts if memory.visible_vhosts is None else memory.visible_vhosts
+    topologies, unread = assembled(visible, read, poll.stats.queues), frozenset(part for part, answer in read.items() if answer is None)
     definitions = {vhost: topology.policies for vhost, topology in topologies.items()}
-    if memory.policy_definitions not in (None, definitions):
-        memory.policies_at = None  # other policies may be in force: ask for them
-    memory.policy_definitions = definitions
-    if topologies == memory.topologies:
-        return None
-    memory.topologies = topologies
-    return topologies
+    if not unread & {parts_of_polls.POLICIES, parts_of_polls.OPERATOR_POLICIES}:
+        if memory.policy_definitions not in (None, definitions):
+            memory.policies_at = None  # other policies may be in force: ask for them
+        memory.policy_definitions = definitions
+    if (topologies, unread) != memory.topologies:
+        memory.topologies = (topologies, unread)
+        poll.topologies, poll.topology_unread = topologies, unread
 
 
-def _permissions(api: ManagementApi, memory: PollMemory, now: datetime) -> Permissions | None:
+def _permissions(api: ManagementApi, memory: PollMemory, parts: Parts, now: datetime) -> Permissions | None:
     """The permissions if it is time to ask and they are others than before. Whether we may ask is told by our user's tags: trying would write a
     warning into the broker's log each time."""
-    if not memory.permissions_asked.due(now):
+    if not memory.permissions_asked.due(now, any(map(parts.is_failing, (parts_of_polls.USER, parts_of_polls.PERMISSIONS)))):
         return None
     began = api.busy_seconds
-    memory.user_tags = api.user_tags()
-    found = _allowed(api.permissions) if ADMINISTRATOR in memory.user_tags else None
+    tags = parts.ask(parts_of_polls.USER, api.user_tags)
+    if tags is None:
+        return None
+    memory.user_tags = tags
+    permissions = parts.ask(parts_of_polls.PERMISSIONS, lambda: _permissions_found(api)) if ADMINISTRATOR in tags else Permissions(False)
+    if permissions is None:
+        return None
     memory.permissions_asked = Asked(now, api.busy_seconds - began)
-    permissions = Permissions(found is not None, tuple(sorted(found or (), key=lambda one: (one.vhost, one.user, one.exchange or "", one.write))))
     if permissions == memory.permissions:
         return None
     memory.permissions = permissions
     return permissions
 
 
-def _assembled(
-    visible: Iterable[str],
-    exchanges: list[SeenExchange],
-    queues: dict[QueueKey, QueueStats],
-    bindings: list[SeenBinding],
-    policies: list[tuple[str, PolicyDefinition]],
-) -> dict[str, Topology]:
-    found: dict[str, tuple[list[ExchangeDefinition], list[QueueDefinition], list[BindingDefinition], list[PolicyDefinition]]]
-    found = {vhost: ([], [], [], []) for vhost in visible}
-    nowhere: tuple[list[Any], list[Any], list[Any], list[Any]] = ([], [], [], [])  # a virtual host made between two questions: next time
-    for exchange in exchanges:
-        found.get(exchange.vhost, nowhere)[0].append(exchange.definition)
-    for (vhost, _), queue in queues.items():
-        found.get(vhost, nowhere)[1].append(_definition(queue))
-    for binding in bindings:
-        found.get(binding.vhost, nowhere)[2].append(binding.definition)
-    for vhost, policy in policies:
-        found.get(vhost, nowhere)[3].append(policy)
-    return {
-        vhost: Topology(
-            vhost,
-            exchanges=tuple(sorted(of[0], key=lambda one: one.name)),
-            queues=tuple(sorted(of[1], key=lambda one: one.name)),
-            bindings=tuple(sorted(of[2], key=lambda one: (one.source, one.destination, one.destination_type, one.routing_key, one.properties_key))),
-            policies=tuple(sorted(of[3], key=lambda one: (one.name, one.operator))),
-        )
-        for vhost, of in found.items()
-    }
+def _permissions_found(api: ManagementApi) -> Permissions:
+    try:
+        found = api.permissions()
+    except BrokerRefused:
+        return Permissions(False)
+    return Permissions(True, tuple(sorted(found, key=lambda one: (one.vhost, one.user, one.exchange or "", one.write))))
 
 
-def _definition(queue: QueueStats) -> QueueDefinition:
-    durable = True if queue.durable is None else queue.durable
-    return QueueDefinition(queue.name, queue.type, durable, bool(queue.auto_delete), bool(queue.exclusive), queue.arguments or {})
+def _ask_clients(api: ManagementApi, memory: PollMemory, parts: Parts, poll: Poll, changed: bool) -> None:
+    """Adds consumers, connections and channels if it is time to ask, or if they could not be read before. Where the broker's statistics are off
+    it lists connections only (else: status 400)."""
+    now, off = poll.stats.at, poll.stats.overview.rates_mode == "off"
+    began, due = api.busy_seconds, memory.clients.due(now, changed)
 
+    def ask(part: str, question: Callable[[], list[Listed]]) -> list[Listed] | None:
+        return parts.ask(part, question) if due or parts.is_failing(part) else None
 
-def _ask_clients(api: ManagementApi, memory: PollMemory, poll: Poll, now: datetime) -> None:
-    """Adds consumers, connections and channels. Where the broker's statistics are off it lists connections only (else: status 400)."""
-    began, off = api.busy_seconds, poll.stats.overview.rates_mode == "off"
-    poll.connections = api.connections()
-    poll.consumers, poll.channels = ([], []) if off else (api.consumers(), api.channels())
-    counted = Counter((consumer.vhost, consumer.queue) for consumer in poll.consumers)
-    memory.consumers_listed = {} if off else {key: counted[key] for key in poll.stats.queues}
-    memory.clients = Asked(now, api.busy_seconds - began)
+    poll.connections = ask(parts_of_polls.CONNECTIONS, api.connections)
+    if not off:
+        poll.consumers, poll.channels = ask(parts_of_polls.CONSUMERS, api.consumers), ask(parts_of_polls.CHANNELS, api.channels)
+    elif due:
+        poll.consumers, poll.channels = [], []
+    if poll.consumers is not None:
+        counted = Counter((consumer.vhost, consumer.queue) for consumer in poll.consumers)
+        memory.consumers_listed = {} if off else {key: counted[key] for key in poll.stats.queues}
+    if due and not parts.is_full:
+        memory.clients = Asked(now, api.busy_seconds - began)
 
 
 def _count_messages(overview: Overview, queues: Iterable[QueueStats]) -> None:
@@ -224,12 +237,22 @@ def _count_messages(overview: Overview, queues: Iterable[QueueStats]) -> None:
         overview.ready, overview.unacknowledged = (sum(depth[place] or 0 for depth in depths) for place in (0, 1))
 
 
-def _publishers(api: ManagementApi, rates_mode: str, looked_at: Iterable[QueueKey]) -> dict[QueueKey, list[dict[str, Any]] | None]:
-    """Who publishes to the exchanges that somebody looks at. Only the rates mode "detailed" counts by publisher; else it is None, not nobody."""
+def _publishers(api: ManagementApi, parts: Parts, rates_mode: str, looked_at: Iterable[QueueKey]) -> dict[QueueKey, list[dict[str, Any]] | None]:
+    """Who publishes to the exchanges that somebody looks at. Only the rates mode "detailed" counts by publisher; else it is None, not nobody.
+    What can't be read is missing."""
+    wanted = list(looked_at)[:MOST_EXCHANGES_LOOKED_AT]
+    if rates_mode != "detailed":
+        return dict.fromkeys(wanted)
+
+    def of(vhost: str, name: str) -> dict[QueueKey, list[dict[str, Any]] | None]:
+        try:
+            return {(vhost, name): api.exchange_publishers(vhost, name)}
+        except ObjectNotFound:  # gone in between
+            return {}
+
     found: dict[QueueKey, list[dict[str, Any]] | None] = {}
-    for vhost, name in list(looked_at)[:MOST_EXCHANGES_LOOKED_AT]:
-        found[(vhost, name)] = None
-        if rates_mode == "detailed":
-            with contextlib.suppress(BrokerRefused, ObjectNotFound, BrokerAnswerUnusable):  # gone in between; a detail costs no poll
-                found[(vhost, name)] = api.exchange_publishers(vhost, name)
+    for vhost, name in wanted:
+        found |= parts.ask(parts_of_polls.PUBLISHERS, partial(of, vhost, name)) or {}
+    if not wanted:
+        parts.failures.pop(parts_of_polls.PUBLISHERS, None)  # nobody looks: not asked, so not failing either
     return found

@@ -6,6 +6,7 @@ import msgspec
 
 from brokers.diff import ChangeText
 from brokers.models import Binding, Broker, Exchange, Node, VirtualHost
+from brokers.parts import EXCHANGES, VHOSTS
 from brokers.stats import BrokerStats, NodeStats
 
 
@@ -46,7 +47,11 @@ def _node_sentences(was: Node, now: NodeStats) -> list[str]:
 
 
 def save_virtual_hosts(broker: Broker, poll: BrokerStats) -> list[ChangeText]:
-    """Stores the virtual hosts; what changed about them (nothing at the first poll). What was in one that went is gone too."""
+    """Stores the virtual hosts; what changed about them (nothing at the first poll). What was in one that went is gone too.
+
+    While their list can't be read none goes, and while the exchanges' can't, none is found hidden or visible.
+    """
+    seen_whole = VHOSTS not in poll.failed
     rows = {row.name: row for row in VirtualHost.objects.filter(broker=broker, gone_at=None)}
     changes = []
     for name, tracing in poll.vhosts.items():
@@ -54,9 +59,12 @@ def save_virtual_hosts(broker: Broker, poll: BrokerStats) -> list[ChangeText]:
         if row is None:
             VirtualHost.objects.create(broker=broker, name=name, tracing=tracing, visible=visible, first_seen_at=poll.at)
             changes.append(ChangeText("vhost", "added", name, name, f"Virtual host {name} added"))
-        elif (row.tracing, row.visible) != (tracing, visible):
+        else:
+            tracing, visible = tracing if seen_whole else row.tracing, visible if EXCHANGES not in poll.failed else row.visible
+            if (row.tracing, row.visible) == (tracing, visible):
+                continue
             VirtualHost.objects.filter(pk=row.pk).update(tracing=tracing, visible=visible)
-    for row in rows.values():
+    for row in rows.values() if seen_whole else ():
         VirtualHost.objects.filter(pk=row.pk).update(gone_at=poll.at)
         Exchange.objects.filter(broker=broker, vhost=row.name, gone_at=None).update(gone_at=poll.at, changed_at=poll.at)
         Binding.objects.filter(broker=broker, vhost=row.name, gone_at=None).update(gone_at=poll.at)

@@ -11,6 +11,7 @@ from django.db import transaction
 
 from brokers.diff import ChangeText
 from brokers.models import Broker, Change, PollAttempt
+from brokers.parts import NODES, VHOSTS
 from brokers.stats import BrokerStats
 from brokers.store.exchange_rates import save_exchange_rates
 from brokers.store.memory import BrokerMemory
@@ -42,7 +43,9 @@ def save_poll(broker_id: int, poll: BrokerStats, now: datetime, memory: BrokerMe
         if not stored:
             memory.forget()
     memory.polled_at = poll.at
-    for vhost in memory.topologies.keys() - poll.vhosts.keys():  # one that is made again under this name is to be read anew
+    for vhost in (
+        memory.topologies.keys() - poll.vhosts.keys() if VHOSTS not in poll.failed else ()
+    ):  # one that is made again under this name is to be read anew
         del memory.topologies[vhost]
 
 
@@ -118,8 +121,8 @@ def _save_broker(broker: Broker, poll: BrokerStats, now: datetime, memory: Broke
         "poll_seconds": memory.poll_seconds,
         "depth_source": poll.depth_source,
         "depth_source_reason": poll.depth_source_reason,
-        "alarms": _alarms(poll),
-        "limits_to_sight": [msgspec.to_builtins(limit) for limit in poll.limits_to_sight],
+        "alarms": broker.alarms if NODES in poll.failed else _alarms(poll),
+        "limits_to_sight": _limits(broker, poll),
         "ready": overview.ready,
         "unacknowledged": overview.unacknowledged,
         **rates,
@@ -131,6 +134,13 @@ def _save_broker(broker: Broker, poll: BrokerStats, now: datetime, memory: Broke
     }
     Broker.objects.filter(pk=broker.pk).update(**values)
     memory.writer(broker.pk, "broker").write({broker.pk: (overview.ready, overview.unacknowledged, *rates.values())}, poll.at)
+
+
+def _limits(broker: Broker, poll: BrokerStats) -> list[dict[str, Any]]:
+    """As stored. A part that could not be read at the poll before either keeps its moment, whatever process polled then."""
+    since = {limit.get("part"): limit.get("since") for limit in broker.limits_to_sight}
+    limits = [msgspec.to_builtins(limit) for limit in poll.limits_to_sight]
+    return [{**limit, "since": since.get(limit["part"]) or limit["since"]} if limit["part"] else limit for limit in limits]
 
 
 def _alarms(poll: BrokerStats) -> list[dict[str, str]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from brokers.diff import ChangeText, queue_changes
 from brokers.models import Queue
+from brokers.parts import VHOSTS
 from brokers.rates import Meter
 from brokers.stats import BrokerStats, QueueKey, QueueStats
 from brokers.store.memory import DEFINITION, NUMBERS, BrokerMemory, QueueRow, peak_step
@@ -66,7 +67,8 @@ def save_queues(broker_id: int, poll: BrokerStats, memory: BrokerMemory) -> list
 
 def _gone(poll: BrokerStats, rows: Mapping[QueueKey, QueueRow]) -> set[QueueKey]:
     """Keys of rows whose queue no longer exists: not listed where we may look, or in a virtual host that went."""
-    return {key for key in rows.keys() - poll.queues.keys() if key[0] not in poll.vhosts or key[0] in poll.visible_vhosts}
+    told = VHOSTS not in poll.failed
+    return {key for key in rows.keys() - poll.queues.keys() if (told and key[0] not in poll.vhosts) or key[0] in poll.visible_vhosts}
 
 
 def _made_again(queue: QueueStats, row: QueueRow) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from django.db.models import F
 
 from brokers.diff import ChangeText, topology_changes
 from brokers.models import Binding, Broker, Channel, Connection, Consumer, Exchange, Policy, TopologyVersion
+from brokers.parts import BINDINGS, EXCHANGES, OPERATOR_POLICIES, POLICIES
 from brokers.stats import ChannelStats, ConnectionStats, ConsumerStats
 from brokers.store.memory import BrokerMemory
 from brokers.store.polls import save_changes
@@ -33,9 +34,11 @@ def save_topology(
     now: datetime,
     memory: BrokerMemory | None = None,
     hashes: Mapping[str, str] | None = None,
+    unread: Collection[str] = (),
 ) -> None:
     """Stores what differs from the rows; what is None was not asked for and stays. With a memory, a virtual host that did not change costs nothing.
-    `hashes`: the `content_hashes` of the topologies, where the caller has them."""
+    `hashes`: the `content_hashes` of the topologies, where the caller has them.
+    `unread`: parts (see `brokers.parts`) that the topologies lack because they could not be read: what is stored of them stays."""
     known = memory.topologies if memory else {}
     if memory and memory.polled_at != Broker.objects.values_list("polled_at", flat=True).get(pk=broker_id):
         known.clear()  # another process polled in between
@@ -45,7 +48,7 @@ def save_topology(
         with transaction.atomic():
             for vhost, topology in (topologies or {}).items():
                 if known.get(vhost) != hashes[vhost]:
-                    save_changes(broker_id, _save_virtual_host(broker_id, topology, now), now)
+                    save_changes(broker_id, _save_virtual_host(broker_id, topology, now, unread), now)
             for model, wanted, struct in ((Connection, connections, ConnectionStats), (Channel, channels, ChannelStats), (Consumer, consumers, ConsumerStats)):
                 if wanted is not None:
                     replace_rows(model, broker_id, wanted, struct.__struct_fields__)
@@ -54,18 +57,22 @@ def save_topology(
     finally:
         if not stored:
             known.clear()
-    known.update(hashes)
+    known.update(dict.fromkeys(hashes, "") if unread else hashes)
 
 
 def content_hashes(topologies: Mapping[str, Topology] | None) -> dict[str, str]:
     return {vhost: topology.content_hash() for vhost, topology in (topologies or {}).items()}
 
 
-def _save_virtual_host(broker_id: int, topology: Topology, now: datetime) -> list[ChangeText]:
-    _save_exchanges(broker_id, topology, now)
-    _save_bindings(broker_id, topology, now)
-    _save_policies(broker_id, topology)
-    return _save_version(broker_id, topology, now)
+def _save_virtual_host(broker_id: int, topology: Topology, now: datetime, unread: Collection[str]) -> list[ChangeText]:
+    if EXCHANGES not in unread:
+        _save_exchanges(broker_id, topology, now)
+    if BINDINGS not in unread:
+        _save_bindings(broker_id, topology, now)
+    for part, operator in ((POLICIES, False), (OPERATOR_POLICIES, True)):
+        if part not in unread:
+            _save_policies(broker_id, topology, operator)
+    return [] if unread else _save_version(broker_id, topology, now)
 
 
 def _save_exchanges(broker_id: int, topology: Topology, now: datetime) -> None:
@@ -106,13 +113,14 @@ def _save_bindings(broker_id: int, topology: Topology, now: datetime) -> None:
     )
 
 
-def _save_policies(broker_id: int, topology: Topology) -> None:
-    rows = Policy.objects.filter(broker_id=broker_id, vhost=topology.vhost)
+def _save_policies(broker_id: int, topology: Topology, operator: bool) -> None:
+    policies = [policy for policy in topology.policies if policy.operator == operator]
+    rows = Policy.objects.filter(broker_id=broker_id, vhost=topology.vhost, operator=operator)
     stored = sorted(tuple(frozen(getattr(row, name)) for name in _POLICY) for row in rows)
-    wanted = sorted(tuple(frozen(getattr(policy, name)) for name in _POLICY) for policy in topology.policies)
+    wanted = sorted(tuple(frozen(getattr(policy, name)) for name in _POLICY) for policy in policies)
     if stored != wanted:
         rows.delete()
-        Policy.objects.bulk_create([Policy(broker_id=broker_id, vhost=topology.vhost, **msgspec.structs.asdict(policy)) for policy in topology.policies])
+        Policy.objects.bulk_create([Policy(broker_id=broker_id, vhost=topology.vhost, **msgspec.structs.asdict(policy)) for policy in policies])
 
 
 def _save_version(broker_id: int, topology: Topology, now: datetime) -> list[ChangeText]:

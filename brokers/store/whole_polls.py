@@ -39,7 +39,7 @@ def save_whole_poll(broker_id: int, poll: Poll, now: datetime, memory: BrokerMem
 def _save_parts(broker_id: int, poll: Poll, now: datetime, memory: BrokerMemory, hashes: dict[str, str]) -> None:
     stats = poll.stats
     if any(part is not None for part in (poll.topologies, poll.connections, poll.channels, poll.consumers)):
-        save_topology(broker_id, poll.topologies, poll.connections, poll.channels, poll.consumers, stats.at, memory, hashes)
+        save_topology(broker_id, poll.topologies, poll.connections, poll.channels, poll.consumers, stats.at, memory, hashes, poll.topology_unread)
     if poll.permissions is not None:
         save_permissions(broker_id, poll.permissions.found if poll.permissions.known else None)
     save_poll(broker_id, stats, now, memory)

@@ -14,7 +14,7 @@ from brokers.models import Binding, Exchange
 from brokers.scope import Scope
 from dashboard.exchanges.row import exchange_row, features, shown_name, type_explained
 from dashboard.exchanges.text import BindingWords, binding_words
-from dashboard.layout import formatting, levels
+from dashboard.layout import formatting, levels, visibility
 from dashboard.live import topics
 from dashboard.queues.settings_text import shown
 
@@ -54,6 +54,7 @@ class ExchangePage:
             "row": exchange_row(exchange, self.broker, self.now),
             "now": self.now,
             "hidden": levels.out_of_sight(self.broker, self.now),
+            "old_parts": visibility.old_parts([self.broker], self.now, visibility.ON_EXCHANGE),
             "name": shown_name(exchange.name),
             "type_explained": type_explained(exchange),
             "features": features(exchange),

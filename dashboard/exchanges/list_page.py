@@ -131,3 +131,8 @@ class ExchangeList:
 
     def limits(self) -> list[dict[str, Any]]:
         return sight.limits(self.brokers, self.vhost)
+
+    @property
+    def old_parts(self) -> list[dict[str, str]]:
+        """What of the list can't be read now."""
+        return sight.old_parts(self.brokers, self.now, sight.ON_EXCHANGES)

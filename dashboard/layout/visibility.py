@@ -1,13 +1,19 @@
-"""What a list can't show, said above it: brokers that are out of sight, and what our user may not see. Pure."""
+"""What a page can't show, said above it: brokers that are out of sight, what our user may not see, parts that can't be read. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
+from brokers import parts
 from brokers.models import Broker
 from dashboard.layout import formatting, levels
+
+ON_QUEUES = frozenset({parts.VHOSTS, parts.CONSUMERS, parts.QUEUE_COUNTERS, parts.QUEUE_TOTALS})
+ON_QUEUE = ON_QUEUES | {parts.BINDINGS, parts.POLICIES, parts.OPERATOR_POLICIES, parts.CHANNELS, parts.CONNECTIONS, parts.EXCHANGES}
+ON_EXCHANGES = frozenset({parts.VHOSTS, parts.EXCHANGES, parts.BINDINGS})
+ON_EXCHANGE = ON_EXCHANGES | {parts.POLICIES, parts.PUBLISHERS}
 
 
 def out_of_sight(brokers: Iterable[Broker], now: datetime) -> list[dict[str, Any]]:
@@ -21,4 +27,26 @@ def out_of_sight(brokers: Iterable[Broker], now: datetime) -> list[dict[str, Any
 
 def limits(brokers: Iterable[Broker], vhost: str | None) -> list[dict[str, Any]]:
     """What our user may not see there, with the command that would grant it."""
-    return [{"broker": broker.name, **limit} for broker in brokers for limit in broker.limits_to_sight if vhost is None or limit.get("vhost") in (None, vhost)]
+    return [
+        {"broker": broker.name, **limit}
+        for broker in brokers
+        for limit in broker.limits_to_sight
+        if not limit.get("part") and (vhost is None or limit.get("vhost") in (None, vhost))
+    ]
+
+
+def old_parts(brokers: Iterable[Broker], now: datetime, shown: Collection[str] | None = None) -> list[dict[str, str]]:
+    """The parts (see `brokers.parts`) that can't be read now: of those that the page shows, or all. None of a broker that is out of sight,
+    whose page says so already."""
+    return [
+        {
+            "broker": broker.name,
+            "what": str(limit["what"]),
+            "why": str(limit["why"]),
+            "since": formatting.moment_text(datetime.fromisoformat(limit["since"]), now),
+        }
+        for broker in brokers
+        if not levels.out_of_sight(broker, now)
+        for limit in broker.limits_to_sight
+        if limit.get("part") and (shown is None or limit["part"] in shown)
+    ]

@@ -18,7 +18,7 @@ from brokers.polling import leases
 from brokers.queries import History
 from brokers.scope import Scope
 from dashboard.layout import charts as series
-from dashboard.layout import formatting, levels
+from dashboard.layout import formatting, levels, visibility
 from dashboard.layout.charts import Chart, Line, Range
 from dashboard.layout.consumption import consuming_of_each
 from dashboard.live import topics
@@ -182,8 +182,12 @@ class OneBroker:
     @cached_property
     def limits(self) -> list[dict[str, Any]]:
         """What our user may not see or do, why, and the command that would grant it."""
-        told = [limit for limit in self.broker.limits_to_sight if self.vhost is None or limit.get("vhost") in (None, self.vhost)]
-        return told + self.work.limits
+        return visibility.limits([self.broker], self.vhost) + self.work.limits
+
+    @property
+    def old_parts(self) -> list[dict[str, str]]:
+        """What of the broker can't be read now."""
+        return visibility.old_parts([self.broker], self.now)
 
     @property
     def polling(self) -> str:

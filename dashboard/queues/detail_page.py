@@ -15,7 +15,7 @@ from brokers.models import Binding, Channel, Queue
 from brokers.scope import Scope
 from dashboard.exchanges.row import shown_name
 from dashboard.exchanges.text import BindingWords, binding_words
-from dashboard.layout import formatting, levels
+from dashboard.layout import formatting, levels, visibility
 from dashboard.layout.addresses import tasks_address
 from dashboard.layout.consumer_workers import Consuming
 from dashboard.layout.consumption import consuming_of
@@ -104,6 +104,11 @@ class QueuePage:
     def successor_url(self) -> str:
         """The page of the queue that has this one's name now, "" if none has."""
         return self._queue_url(self.queue.name) if self.queue.gone_at else ""
+
+    @property
+    def old_parts(self) -> list[dict[str, str]]:
+        """What of this page can't be read now."""
+        return visibility.old_parts([self.broker], self.now, visibility.ON_QUEUE)
 
     @property
     def declared_by(self) -> list[dict[str, str]]:

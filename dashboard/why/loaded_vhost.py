@@ -103,7 +103,12 @@ def _unknown(broker: Broker, vhost: str, hidden: str, now: datetime, seen: bool)
     if not seen:
         found.append(f"No exchange of virtual host {vhost} is known: it was not read yet, or our user may not see it.")
     for limit in broker.limits_to_sight:
-        lists = any(word in str(limit.get("what")) for word in ("bindings", "exchanges", "queues", "policies"))
+        lists = any(word in str(limit.get("what")) for word in ("bindings", "exchanges", "queues", "policies", "permissions"))
+        if limit.get("part"):
+            if lists and not hidden:
+                since_text = formatting.moment_text(datetime.fromisoformat(limit["since"]), now)
+                found.append(f"The broker's {limit['what']} have not been read since {since_text}: {limit['why']}.")
+            continue
         if limit.get("vhost") == vhost or (limit.get("vhost") is None and lists):
             found.append(f"Our user does not see everything there ({limit.get('what')}: {limit.get('why')}).")
     return found

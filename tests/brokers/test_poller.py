@@ -191,7 +191,7 @@ def test_a_user_without_the_monitoring_tag_sees_queues_and_is_told_what_it_lacks
     assert [limit.grant for limit in stats.limits_to_sight] == ["rabbitmqctl set_user_tags ann management monitoring"] * 2
 
 
-@pytest.mark.parametrize(("path", "status", "kind"), [("overview", 401, BrokerRefused), ("queues", 500, BrokerAnswerUnusable), ("vhosts", 403, BrokerRefused)])
+@pytest.mark.parametrize(("path", "status", "kind"), [("overview", 401, BrokerRefused), ("queues", 500, BrokerAnswerUnusable)])
 def test_what_a_poll_can_not_do_without_fails_it(broker: FakeManagement, path: str, status: int, kind: type[Exception]) -> None:
     broker.fail(path, status)
     with pytest.raises(kind, match=path):

@@ -1,0 +1,231 @@
+"""Each part of a poll stands alone: while one can't be read the others are stored, what was known of it stays, and a sentence says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from brokers import parts, store, visibility
+from brokers.clock import Clock
+from brokers.errors import BrokerAnswerUnusable, BrokerUnreachable
+from brokers.management.management_api import Limits, ManagementApi
+from brokers.models import Binding, Broker, Change, Channel, Connection, Consumer, Exchange, Node, Permission, Policy, Queue, VirtualHost
+from brokers.parts import Parts
+from brokers.polling.poll_loop import PollLoop
+from tests.brokers.facts import NOON, after
+from tests.brokers.management import FakeManagement, binding
+from tests.fault_server import Answer, FaultServer
+
+STEP_SECONDS = 70  # after that everything is asked for again, what failed before too
+FAULTS = {
+    "500": Answer(status=500, body=b'{"reason":"crashed"}'),
+    "502 as HTML": Answer(status=502, body=b"<html>Bad gateway</html>", headers={"Content-Type": "text/html"}),
+    "404": Answer(status=404, body=b'{"error":"not_found"}'),
+    "403": Answer(status=403, body=b'{"reason":"no"}'),
+    "JSON that breaks off": Answer(body=b'[{"vhost": "/", "na'),
+    "an answer cut short": Answer(body=b'[{"vhost": "/"}]', cut_after=5),
+    "no answer in time": Answer(delay_seconds=5),
+    "a reset": Answer(reset=True),
+}
+PATHS = {
+    "topic-permissions": parts.PERMISSIONS,
+    "nodes": parts.NODES,
+    "vhosts": parts.VHOSTS,
+    "exchanges": parts.EXCHANGES,
+    "bindings": parts.BINDINGS,
+    "policies": parts.POLICIES,
+    "operator-policies": parts.OPERATOR_POLICIES,
+    "whoami": parts.USER,
+    "permissions": parts.PERMISSIONS,
+    "consumers": parts.CONSUMERS,
+    "connections": parts.CONNECTIONS,
+    "channels": parts.CHANNELS,
+}
+REFUSED = {("403", parts.NODES), ("403", parts.OPERATOR_POLICIES), ("403", parts.PERMISSIONS), ("404", parts.OPERATOR_POLICIES)}
+"""Not failures: what our user may not see, or an older version has not."""
+
+STORED: dict[str, Callable[[], Any]] = {
+    parts.NODES: lambda: Node.objects.get().memory_used_bytes,
+    parts.VHOSTS: lambda: max(int(row.name[1:]) for row in VirtualHost.objects.exclude(name="/") if row.gone_at is None),
+    parts.EXCHANGES: lambda: int(Exchange.objects.exclude(name="").get(gone_at=None).name[1:]),
+    parts.BINDINGS: lambda: int(Binding.objects.get(gone_at=None).routing_key),
+    parts.POLICIES: lambda: Policy.objects.get(operator=False).priority,
+    parts.OPERATOR_POLICIES: lambda: Policy.objects.get(operator=True).priority,
+    parts.PERMISSIONS: lambda: int(Permission.objects.get(exchange=None).write),
+    parts.CONSUMERS: lambda: int(Consumer.objects.get().tag),
+    parts.CONNECTIONS: lambda: int(Connection.objects.get().name),
+    parts.CHANNELS: lambda: int(Channel.objects.get().name),
+}
+KEPT_TOGETHER = {  # what can't be stored either while a part is missing
+    parts.USER: {parts.PERMISSIONS},
+}
+
+
+class SetClock(Clock):
+    seconds = 0.0
+
+    def now(self) -> Any:
+        return after(self.seconds)
+
+
+def tell(management: FakeManagement, number: int) -> None:
+    """Every part tells this number."""
+    management.set("nodes", [{"name": "rabbit@a", "running": True, "mem_used": number, "mem_alarm": True}])
+    management.set("vhosts", [{"name": "/", "tracing": False}, {"name": f"v{number}"}])
+    management.set("exchanges", [{"vhost": "/", "name": "", "type": "direct"}, {"vhost": "/", "name": f"x{number}", "type": "topic"}])
+    policy = {"vhost": "/", "name": "p", "pattern": ".*", "apply-to": "queues", "priority": number, "definition": {"max-length": 1}}
+    management.set("policies", [policy])
+    management.set("operator-policies", [policy])
+    management.set("whoami", {"name": "ann", "tags": ["administrator"]})
+    management.set("permissions", [{"user": "bob", "vhost": "/", "write": str(number)}])
+    management.set("topic-permissions", [{"user": "bob", "vhost": "/", "exchange": "x", "write": str(number)}])
+    management.set("consumers", [{"consumer_tag": str(number), "queue": {"vhost": "/", "name": "mail"}}])
+    management.set("connections", [{"name": str(number), "vhost": "/"}])
+    management.set("channels", [{"name": str(number), "vhost": "/", "number": 1, "connection_details": {"name": "c"}}])
+    management.set_queues({"mail": number})
+    management.set_bindings([binding("amq.topic", "mail", str(number))])
+
+
+@pytest.fixture
+def polled(fault_server: FaultServer, db: None) -> tuple[FakeManagement, PollLoop, SetClock]:
+    management = FakeManagement(fault_server)
+    row = store.ensure_brokers([management.address()], NOON)["prod"]
+    clock = SetClock()
+    api = ManagementApi(management.address(), limits=Limits(connect_seconds=1, read_seconds=0.1, total_seconds=0.3))
+    return management, PollLoop(management.address(), row.pk, "a", 5.0, api=api, clock=clock), clock
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_part_that_fails_keeps_what_was_known_and_costs_the_others_nothing(polled: tuple[FakeManagement, PollLoop, SetClock], fault: str) -> None:
+    management, loop, clock = polled
+    tell(management, 0)
+    loop.survived_round()
+    expected = dict.fromkeys(STORED, 0)
+    for number, (path, part) in enumerate(PATHS.items(), start=1):
+        clock.seconds = number * STEP_SECONDS
+        tell(management, number)
+        management.set(path, FAULTS[fault])
+        loop.survived_round()
+        broker = Broker.objects.get()
+        assert (broker.state, broker.polled_at, Queue.objects.get().ready) == ("up", after(clock.seconds), number), path
+        kept = KEPT_TOGETHER.get(part, {part})
+        refused = {part} if (fault, part) in REFUSED else set()
+        expected |= {name: number for name in STORED if name not in kept}
+        assert {name: stored() for name, stored in STORED.items() if name not in refused} == {name: expected[name] for name in STORED if name not in refused}, (
+            path
+        )
+        unread = [limit for limit in broker.limits_to_sight if limit["part"]]
+        if refused:
+            assert unread == []
+        else:
+            (limit,) = unread
+            assert (limit["part"], limit["what"], limit["since"][:19]) == (part, part, after(clock.seconds).isoformat()[:19]), path
+            assert f"/api/{path}" in limit["why"]
+            assert broker.alarms  # a node that can't be read has not lost its alarm
+        assert not Change.objects.filter(kind__in=("vhost", "exchange"), what="gone", at=after(clock.seconds), name__in=("/", "")).exists()
+    clock.seconds += STEP_SECONDS
+    tell(management, len(PATHS) + 1)
+    loop.survived_round()
+    assert [limit for limit in Broker.objects.get().limits_to_sight if limit["part"]] == []
+    assert {stored() for stored in STORED.values()} == {len(PATHS) + 1}
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_poller_that_starts_while_a_part_fails_stores_the_rest_and_drops_nothing(polled: tuple[FakeManagement, PollLoop, SetClock], path: str) -> None:
+    management, loop, clock = polled
+    tell(management, 0)
+    loop.survived_round()
+    before = {name: stored() for name, stored in STORED.items()}
+    tell(management, 1)
+    management.fail(path, 500)
+    since = []
+    for seconds in (STEP_SECONDS, 2 * STEP_SECONDS):
+        clock.seconds = seconds
+        PollLoop(management.address(), loop.broker_id, "a", 5.0, clock=clock).survived_round()
+        since += [limit["since"] for limit in Broker.objects.get().limits_to_sight if limit["part"]]
+    kept = KEPT_TOGETHER.get(PATHS[path], {PATHS[path]})
+    assert {name: stored() for name, stored in STORED.items()} == {name: value if name in kept else 1 for name, value in before.items()}
+    assert len(since) == 2 and since[0] == since[1]  # another process goes on with the moment of the first failure
+    assert (Queue.objects.get().ready, VirtualHost.objects.get(name="/").visible, VirtualHost.objects.get(name="/").gone_at) == (1, True, None)
+
+
+def test_without_the_columns_of_queues_depths_come_from_the_totals_and_the_reverse(polled: tuple[FakeManagement, PollLoop, SetClock]) -> None:
+    management, loop, clock = polled
+    tell(management, 3)
+    listed = Answer(body=management.server.next_answer("/api/queues").body)
+    for number, answers in enumerate(((Answer(status=500), listed), (listed, Answer(status=500)))):
+        clock.seconds = number * STEP_SECONDS
+        management.set("queues", *answers)
+        loop.survived_round()
+        assert (Broker.objects.get().state, Queue.objects.get().ready) == ("up", 3)
+        assert [limit["part"] for limit in Broker.objects.get().limits_to_sight if limit["part"]] == [(parts.QUEUE_COUNTERS, parts.QUEUE_TOTALS)[number]]
+    clock.seconds = 2 * STEP_SECONDS
+    management.fail("queues", 500)
+    loop.survived_round()
+    assert (Broker.objects.get().state, Queue.objects.get().ready) == ("unknown", 3)
+
+
+class Seconds:
+    """A clock that questions let go on."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def failing(self, seconds: float) -> Callable[[], int]:
+        def question() -> int:
+            self.now += seconds
+            raise BrokerUnreachable("no answer")
+
+        return question
+
+
+def test_a_part_that_fails_slowly_rests_and_one_that_fails_at_once_does_not() -> None:
+    clock, failures = Seconds(), {}
+    slow = Parts(failures, NOON, lambda: clock.now)
+    assert slow.ask("nodes", clock.failing(2)) is None
+    assert slow.ask("bindings", clock.failing(0)) is None
+    assert {part: failure.not_before for part, failure in failures.items()} == {"nodes": after(20), "bindings": NOON}
+    later = Parts(failures, after(5), lambda: clock.now)
+    assert later.ask("nodes", lambda: 1) is None
+    assert later.ask("bindings", lambda: 1) == 1
+    assert Parts(failures, after(20), lambda: clock.now).ask("nodes", lambda: 1) == 1
+    assert failures == {}
+
+
+def test_once_a_poll_lost_five_seconds_the_rest_waits_for_the_next_one_and_a_part_that_hangs_rests_a_minute() -> None:
+    clock, failures = Seconds(), {}
+    first = Parts(failures, NOON, lambda: clock.now)
+    assert first.ask("nodes", clock.failing(8)) is None
+    assert first.ask("bindings", lambda: 1) is None
+    assert first.ask("queues", lambda: 1, always=True) == 1
+    assert (first.is_full, list(failures), failures["nodes"].not_before) == (True, ["nodes"], NOON + timedelta(minutes=1))
+    assert Parts(failures, after(5), lambda: clock.now).ask("bindings", lambda: 1) == 1
+
+
+def test_an_error_of_ours_is_no_failure_of_a_part() -> None:
+    def question() -> int:
+        raise KeyError("name")
+
+    with pytest.raises(KeyError):
+        Parts({}, NOON).ask("nodes", question)
+
+
+def test_a_failure_keeps_its_first_moment_and_tells_its_latest_reason() -> None:
+    def failing(reason: str) -> Callable[[], int]:
+        def question() -> int:
+            raise BrokerAnswerUnusable(reason)
+
+        return question
+
+    failures: dict[str, parts.Failure] = {}
+    for seconds, reason in ((0, "status 500"), (60, "status 502")):
+        Parts(failures, after(seconds)).ask("nodes", failing(reason))
+    (limit,) = visibility.unread(failures)
+    assert (limit.what, limit.why, limit.since, limit.grant) == ("nodes", "status 502", NOON, "")
+
+
+def test_the_command_for_a_user_whose_tags_are_unknown_takes_none_away() -> None:
+    assert visibility.no_monitoring("ann", None).grant.startswith("rabbitmqctl list_users")
