@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Q, UniqueConstraint
 
 from brokers.models import Broker
+from workers.task_queue import TaskQueue, stored_queue
 
 
 class EventSource(models.Model):
@@ -101,7 +102,11 @@ class Task(models.Model):
     unknown_reason = models.TextField(default="")
     worker = models.CharField(max_length=255, null=True)
     sender = models.CharField(max_length=255, null=True)  # gen811@web-2
-    queue = models.CharField(max_length=255, null=True)  # as the sender says (task-sent)
+    queue = models.CharField(max_length=255, null=True)  # where it is or was taken from; None: unknown, or `queues`
+    queues = models.TextField(null=True)  # JSON, sorted: several, each of which has a copy
+    queue_source = models.CharField(max_length=16, null=True)  # as `workers.task_queue` says; None: never worked out
+    queue_reason = models.TextField(null=True)  # why it is unknown
+    sent_queue = models.CharField(max_length=255, null=True)  # as the sender says (task-sent)
     exchange = models.CharField(max_length=255, null=True)
     routing_key = models.CharField(max_length=255, null=True)
     sent_at = models.DateTimeField(null=True)
@@ -124,6 +129,11 @@ class Task(models.Model):
     first_seen_at = models.DateTimeField()
     changed_at = models.DateTimeField()
 
+    @property
+    def found(self) -> TaskQueue | None:
+        """In which queue it is or from which one it was taken; None where that was never worked out."""
+        return stored_queue(self.queue, self.queues, self.queue_source, self.queue_reason)
+
     class Meta:
         constraints = [UniqueConstraint(fields=["broker", "vhost", "uuid"], name="one_task")]
         indexes = [  # each also sorts by id, which grows as tasks are first seen; few and narrow, since every event writes them
@@ -132,7 +142,8 @@ class Task(models.Model):
             models.Index(fields=["state"]),
             models.Index(fields=["name"]),
             models.Index(fields=["worker"]),
-            models.Index(fields=["queue"]),
+            models.Index(fields=["queue"], name="workers_task_in_queue"),
+            models.Index(fields=["queues"], name="workers_task_in_queues", condition=Q(queues__isnull=False)),
             models.Index(fields=["root_id"], name="workers_task_of_root", condition=Q(parent_id__isnull=False)),
             models.Index(fields=["parent_id"], name="workers_task_of_parent", condition=Q(parent_id__isnull=False)),
             models.Index(fields=["broker", "vhost", "worker"], name="workers_task_open", condition=Q(state__in=["RECEIVED", "STARTED"])),

@@ -21,6 +21,7 @@ from dashboard.send.text import QueueFacts, SentFacts, Step, TaskFacts
 from dashboard.tasks.detail_page import TaskPage
 from workers import queries
 from workers.models import EventSource, Task
+from workers.task_queue import BOTH, WORKER
 
 
 class Follow:
@@ -60,9 +61,11 @@ class Follow:
 
     @cached_property
     def queue(self) -> QueueFacts | None:
-        """The queue that it was published to by its name; None where an exchange's bindings decided."""
+        """The queue that it was published to by its name, or that the bindings led it to; None where they led it to several, or that is not known yet."""
         name = self.detail.get("routing_key")
-        if self.detail.get("exchange") or not name:
+        if self.detail.get("exchange"):
+            name = self.task.queue if self.task else None
+        if not name:
             return None
         found = broker_queries.queue(self.scope, self.broker.pk, self.event.vhost, str(name))
         known = found is not None and found.gone_at is None
@@ -93,7 +96,12 @@ class Follow:
         if predicted is None:
             return []
         worker = self.task.worker if self.task else None
-        return rows(predicted, Happened(self.sent.outcome, self.detail.get("exchange"), self.detail.get("routing_key"), worker))
+        return rows(predicted, Happened(self.sent.outcome, self.detail.get("exchange"), self.detail.get("routing_key"), worker, self._taken_from))
+
+    @property
+    def _taken_from(self) -> tuple[str, ...]:
+        found = self.task.found if self.task else None
+        return found.names if found and found.source in (WORKER, BOTH) else ()
 
     @property
     def title(self) -> str:

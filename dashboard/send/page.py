@@ -185,7 +185,8 @@ class SendPage:
         ):
             values = _values_of(event.detail)
         elif (number := _number(query.get("like"))) and (task := queries.task_by_id(self.scope, number)):
-            known = {"task": task.name, "queue": task.queue, "args": _as_json(task.args, "[]"), "kwargs": _as_json(task.kwargs, "{}")}
+            where = {"exchange": task.exchange, "routing_key": task.routing_key} if task.exchange else {"queue": task.routing_key or task.queue}
+            known = {"task": task.name, **where, "args": _as_json(task.args, "[]"), "kwargs": _as_json(task.kwargs, "{}")}
             values = {name: value for name, value in known.items() if value}
         self.values = {**send_form.EMPTY, **values}
 

@@ -78,6 +78,7 @@ class Happened(msgspec.Struct, frozen=True):
     exchange: str | None
     routing_key: str | None
     worker: str | None
+    taken_from: tuple[str, ...] = ()  # the queue that the worker took it from; several where it may be any of them, none while unknown
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -119,6 +120,9 @@ def _queue(predicted: Predicted, happened: Happened) -> Row:
     found = [] if happened.outcome == "returned" else [happened.routing_key or ""] if not happened.exchange else None
     if found is not None:
         return _compared("queue", wanted, formatting.listed(found) if found else "none")
+    if happened.taken_from:
+        right = set(happened.taken_from) <= set(predicted.queues)
+        return Row("queue", wanted, " or ".join(happened.taken_from), "ok" if right else "warning", "as predicted" if right else "another")
     right = bool(predicted.queues)
     return Row("queue", wanted, "one or more", "ok" if right else "warning", "a queue took it" if right else "another")
 

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from dashboard.api.errors import ERRORS, invalid, not_found
 from dashboard.api.parameters import Moment, Name, OfBroker, Paged, check_broker, scope
-from workers import queries
+from workers import queries, task_queue
 from workers.errors import AmbiguousTask
 from workers.models import Task
 from workers.task_filter import TaskFilter
@@ -31,7 +31,15 @@ class TaskItem(Schema):
     unknown_reason: str | None
     worker: str | None
     sender: str | None
-    queue: str | None = Field(description="As the sender says, and so are exchange and routing_key")
+    queue: str | None = Field(
+        description="The queue that it is in or was taken from, by the bindings of its time and the worker node that received it; null if unknown or several"
+    )
+    queues: list[str] = Field(description="That queue, or several where each has a copy; [] if unknown")
+    queue_source: Literal["routing", "worker", "both"] | None = Field(
+        description="What shows it: the bindings, that its worker node consumes no other queue, or both together"
+    )
+    queue_reason: str | None = Field(description="Why it is unknown")
+    sent_queue: str | None = Field(description="As the sender’s task-sent event names it, and so are exchange and routing_key; bindings may lead elsewhere")
     exchange: str | None
     routing_key: str | None
     sent_at: Moment | None
@@ -72,7 +80,7 @@ class TasksAsked(OfBroker, Paged):
     state: str | None = Field(None, max_length=100, description="One of Celery’s states or UNKNOWN; several with commas")
     name: Name | None = Field(None, description="The task’s name; * stands for anything")
     worker: Name | None = None
-    queue: Name | None = Field(None, description="As the sender says")
+    queue: Name | None = Field(None, description="It is in this queue or was taken from it; where several have a copy, this is one of them")
     q: str = Field("", max_length=255, description="Words of its name, arguments or exception, or the beginning of its uuid")
     start: Moment | None = Field(None, alias="from", description="First seen at this time or later")
     end: Moment | None = Field(None, alias="to", description="First seen before this time")
@@ -129,5 +137,7 @@ def task(request: HttpRequest, asked: Query[TaskAsked]) -> TaskDetail:
 
 
 def _item(task: Task) -> dict[str, Any]:
-    worded = {"id": task.pk, "broker": task.broker.name, "unknown_reason": task.unknown_reason or None}
+    found = task.found
+    worded = {"id": task.pk, "broker": task.broker.name, "unknown_reason": task.unknown_reason or None, "queues": list(found.names) if found else []}
+    worded |= {"queue_source": task.queue_source or None, "queue_reason": found.reason or None if found else task_queue.NEVER}
     return worded | {name: getattr(task, name) for name in TaskItem.model_fields if name not in worded}

@@ -22,11 +22,18 @@ from dashboard.tasks import states as task_states
 from dashboard.tasks import timeline
 from dashboard.tasks import visibility as task_limits
 from dashboard.tasks.drawing import Drawing
-from dashboard.tasks.row import runtime_words, task_row
+from dashboard.tasks.row import queue_text, runtime_words, task_row
 from dashboard.tasks.timeline import Life, Phase
 from workers import queries
 from workers.models import Task, Worker
 from workers.receiving.task_state import happenings
+from workers.task_queue import BOTH, NEVER, ROUTING, WORKER
+
+QUEUE_SOURCES = {
+    ROUTING: "by the bindings when it was sent",
+    WORKER: "the only queue that its worker node consumes",
+    BOTH: "by the bindings when it was sent, and its worker node consumes it",
+}
 
 
 class Figure(msgspec.Struct, frozen=True):
@@ -83,6 +90,29 @@ class TaskPage:
     def worker_url(self) -> str:
         return reverse("worker", args=[self.worker.pk]) if self.worker else ""
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The queues that it is in or was taken from; () where that is unknown."""
+        return self.task.found.names if self.task.found else ()
+
+    @property
+    def queue_text(self) -> str:
+        return queue_text(self.task)
+
+    @property
+    def queue_note(self) -> str:
+        """What shows it, or why it is unknown."""
+        found = self.task.found
+        if found is None or not found.names:
+            return f"unknown: {found.reason if found and found.reason else NEVER}"
+        copies = "a copy in each, " if len(found.names) > 1 else ""
+        return copies + QUEUE_SOURCES.get(found.source, "")
+
+    @property
+    def other_sent_queue(self) -> str:
+        """The queue that its sender named, "" where that is where it is."""
+        return "" if self.task.sent_queue is None or self.task.sent_queue in self.names else self.task.sent_queue
+
     @cached_property
     def queue(self) -> Queue | None:
         task = self.task
@@ -104,7 +134,7 @@ class TaskPage:
     @cached_property
     def phases(self) -> list[Phase]:
         task = self.task
-        return timeline.phases(happenings(task.tries), Life(task.queue, task.eta, task.state == task_states.UNKNOWN))
+        return timeline.phases(happenings(task.tries), Life(self.names, task.eta, task.state == task_states.UNKNOWN))
 
     @cached_property
     def drawing(self) -> Drawing:
@@ -120,7 +150,7 @@ class TaskPage:
         task = self.task
         return [
             Figure("Worker node", task.worker or formatting.UNKNOWN, self.worker_url, "" if task.worker else "none has said that it took it"),
-            Figure("Queue", task.queue or formatting.UNKNOWN, self.queue_url, "as the sender says" if task.queue else "unknown: no event of its sender"),
+            Figure("Queue", self.queue_text, self.queue_url, self.queue_note),
             Figure("Tries", self._tries, "", self._retries),
             Figure("Runtime", runtime_words(task.runtime_seconds), "", self._runtime_note),
             Figure("Waited in its queue", self._waited_in_queue, "", "" if task.sent_at and task.received_at else "unknown: sent or received was not told"),

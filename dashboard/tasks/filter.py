@@ -18,7 +18,7 @@ QUALIFIERS = filter_language.named(
         Qualifier("state", filter_language.CHOICE, "", "What Celery calls it; several with commas", "state:failure", task_states.CHOICES),
         Qualifier("name", filter_language.TEXT, "", "The task’s name; * stands for anything", "name:orders.*"),
         Qualifier("worker", filter_language.TEXT, "", "The worker node that had it last", "worker:worker-a@web-1"),
-        Qualifier("queue", filter_language.TEXT, "", "The queue it was sent to, as its sender says", "queue:mail"),
+        Qualifier("queue", filter_language.TEXT, "", "The queue it is in or was taken from, by the bindings of its time", "queue:mail"),
         Qualifier("after", filter_language.MOMENT, "", "First seen at this moment or later", "after:-2h"),
         Qualifier("before", filter_language.MOMENT, "", "First seen before this moment", "before:14:20"),
     )

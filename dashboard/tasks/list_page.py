@@ -242,7 +242,8 @@ def completion(listed: TaskList) -> list[dict[str, Any]]:
     broker = listed.broker.pk if listed.broker else None
     registered = {name for name, _, _ in queries.registered_tasks(listed.scope, broker, listed.vhost)}
     names = sorted(registered | {task.name for task in items if task.name})
-    queue_names = sorted({task.queue for task in items if task.queue} | {str(queue.get("name")) for worker in listed.workers for queue in worker.queues or []})
+    consumed = {str(queue.get("name")) for worker in listed.workers for queue in worker.queues or []}
+    queue_names = sorted(consumed | {name for task in items if task.found for name in task.found.names})
     values = {
         "name": [(name, "") for name in names],
         "queue": [(name, "") for name in queue_names],

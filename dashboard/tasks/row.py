@@ -20,6 +20,7 @@ from dashboard.tasks import states as task_states
 from workers.models import Task
 
 ARGUMENTS_LENGTH = 160
+QUEUES_NAMED = 3
 NO_KEYWORDS = ("", "{}")
 
 
@@ -31,7 +32,7 @@ def task_row(task: Task, now: datetime) -> LiveRow:
         text={
             "name": task.name or "name unknown",
             "arguments": arguments_words(task),
-            "queue": task.queue or formatting.UNKNOWN,
+            "queue": queue_text(task),
             "worker": task.worker or formatting.UNKNOWN,
             "retries": formatting.number(task.retries),
             "words": task_states.state_words(task),
@@ -48,6 +49,12 @@ def task_row(task: Task, now: datetime) -> LiveRow:
         },
         fixed={"task": task, "url": reverse("task", args=[task.pk])},
     )
+
+
+def queue_text(task: Task) -> str:
+    """The queue that it is in or was taken from, several with commas; "–" where it is unknown."""
+    found = task.found
+    return formatting.listed(found.names, QUEUES_NAMED) if found and found.names else formatting.UNKNOWN
 
 
 def arguments_words(task: Task) -> str:

@@ -39,7 +39,7 @@ class Phase(msgspec.Struct):
 class Life(msgspec.Struct, frozen=True):
     """What the timeline must know of the task besides its moments. `lost`: its present state is unknown."""
 
-    queue: str | None = None
+    queues: tuple[str, ...] = ()  # where it was sent last
     eta: datetime | None = None
     lost: bool = False
 
@@ -47,6 +47,8 @@ class Life(msgspec.Struct, frozen=True):
 def phases(happenings: Sequence[Happening], life: Life) -> list[Phase]:
     """The phases in order; [] without any moment."""
     story = _Story(life)
+    if sum(happening.event == "task-sent" for happening in happenings) > 1:
+        story.life = msgspec.structs.replace(life, queues=())  # it is not known in which queue it waited before it was sent again
     for happening in _as_it_was(happenings):
         story.tell(happening)
     return story.finished()
@@ -128,7 +130,9 @@ class _Story:
         if self.open and self.open.kind != MARK:
             return  # a retry sends itself again, while it waits
         self.found.append(Phase(MARK, f"sent by {happening.worker}", happening.at, happening.at))
-        self._begin(WAIT, f"in queue {self.life.queue}" if self.life.queue else "in a queue", happening.at)
+        queues = self.life.queues
+        named = f"in queue{'s' if len(queues) > 1 else ''} {formatting.listed(queues)}" if queues else "in a queue"
+        self._begin(WAIT, named, happening.at)
 
     def _received(self, happening: Happening) -> None:
         if self.open and self.open.label == "waits for retry":

@@ -111,7 +111,14 @@ def gaps(task: Task, worker: Worker | None) -> list[str]:
         found.append("When it started is unknown: that event was lost.")
     if task.state == "PENDING":
         silent = "Worker nodes that send no events would not say so. " if worker is None else ""
-        found.append(f"No worker node has said that it took it. It waits in a queue, or went where nobody consumes. {silent}".strip())
+        found.append(f"No worker node has said that it took it. {_where(task)} {silent}".strip())
     if worker is not None and worker.events_off:
         found.append(f"{worker.hostname} sends no task events now. {EVENTS_ON}")
     return found
+
+
+def _where(task: Task) -> str:
+    found = task.found
+    if found is None or not found.names:
+        return "It waits in a queue, or went where nobody consumes."
+    return f"It waits in {formatting.listed(found.names)}, unless it expired or was moved."

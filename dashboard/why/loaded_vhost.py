@@ -77,7 +77,7 @@ def tellers(scope: Scope, broker: Broker, vhost: str) -> Tellers:
 def known_of(scope: Scope, broker: Broker, vhost: str, task: str, at: datetime | None = None) -> Known:
     """What is known of a task: configurations, its attributes, where the last one (by then) was really sent. Settings are always those of now."""
     last = worker_queries.last_sent(scope, broker.pk, vhost, task, at)
-    sent = Sent(last.pk, last.uuid, last.sent_at, last.queue, last.exchange, last.routing_key) if last and last.sent_at else None
+    sent = Sent(last.pk, last.uuid, last.sent_at, last.sent_queue, last.exchange, last.routing_key) if last and last.sent_at else None
     troubles = [] if at is None else [SETTINGS_OF_NOW]
     return with_application(msgspec.structs.replace(tellers(scope, broker, vhost).known(task), sent=sent, troubles=troubles), task)
 

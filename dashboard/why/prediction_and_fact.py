@@ -40,9 +40,15 @@ def routed_to(predicted: Collection[str], routed: Sequence[str]) -> Row:
 
 def sent_for(predicted: Collection[str], queue: str) -> Row:
     """A task whose sender told the queue that it meant."""
-    agrees = queue in predicted
-    says = "" if agrees else "That is the queue its sender resolved; the bindings of the exchange decide, and they lead elsewhere."
+    agrees = True if queue in predicted else None
+    says = "" if agrees else "Sender’s task-sent event named it, which is no fact: the bindings of the exchange decide, and they lead elsewhere."
     return Row("Was sent for", named(predicted), queue, agrees, says)
+
+
+def taken_from(predicted: Collection[str], queue: str) -> Row:
+    """A task and the queue that the worker node took it from, as far as the queues that the node consumes show it."""
+    agrees = queue in predicted
+    return Row("Was taken from", named(predicted), queue, agrees, "" if agrees else "Queues or bindings have changed since, or the task was moved.")
 
 
 def taken_by(predicted: Collection[str], workers: Mapping[str, Collection[str]], worker: str | None, consumes: Collection[str] | None) -> Row:

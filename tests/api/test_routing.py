@@ -172,7 +172,7 @@ def test_the_configuration_of_a_live_worker_counts_and_its_last_task_is_the_proo
     assert (answer["queue"], answer["certain"], answer["sent"], answer["differing"]) == ("mail", False, None, [])
     assert (answer["configuration"]["source"], answer["configuration"]["name"]) == ("worker", "a@web-1")
     seen = {"broker": world.broker, "vhost": "/", "name": "shop.pay", "state": "SUCCESS", "first_seen_at": world.now, "changed_at": world.now}
-    Task.objects.create(**seen, uuid="u-1", sent_at=world.now, queue="mail", exchange="", routing_key="mail")
+    Task.objects.create(**seen, uuid="u-1", sent_at=world.now, sent_queue="mail", exchange="", routing_key="mail")
     Task.objects.create(**seen, uuid="u-2")
     _, answer = post("explain-task", asked)
     assert (answer["certain"], answer["sent"]["uuid"], answer["sent"]["agrees"]) == (True, "u-1", True)

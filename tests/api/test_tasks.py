@@ -36,6 +36,21 @@ def test_a_list_has_a_total_and_items_with_all_fields(call: Any, world: World) -
     assert (item["name"], item["retries"], item["broker"], item["worker"], item["sent_at"]) == ("mail.send", 2, "prod", None, None)
 
 
+def test_the_queue_is_the_one_worked_out_beside_the_senders_word(call: Any, world: World) -> None:
+    seen(world, "one", queue="orders.us", queue_source="both", sent_queue="search.index")
+    seen(world, "two", queues='["audit", "us"]', queue_source="routing")
+    seen(world, "unknown", queue_source="", queue_reason="hash picks one of several queues")
+    seen(world, "old", sent_queue="mail")
+    told = {item["uuid"]: [item[name] for name in ("queue", "queues", "queue_source", "queue_reason", "sent_queue")] for item in call("tasks")[1]["items"]}
+    assert told == {
+        "one": ["orders.us", ["orders.us"], "both", None, "search.index"],
+        "two": [None, ["audit", "us"], "routing", None, None],
+        "unknown": [None, [], None, "hash picks one of several queues", None],
+        "old": [None, [], None, "it was stored before Hareline worked out queues from bindings", "mail"],
+    }
+    assert [uuids(call("tasks", queue=name)) for name in ("orders.us", "us", "audit", "mail", "search.index")] == [["one"], ["two"], ["two"], [], []]
+
+
 @pytest.mark.parametrize(
     ("query", "found"),
     [

@@ -14,7 +14,7 @@ from workers.receiving.task_order import EVENTS
 from workers.receiving.task_state import Happening
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
-MAIL = Life("mail")
+MAIL = Life(("mail",))
 
 
 def told(event: str, seconds: float, detail: str = "", worker: str = "a@web-1") -> Happening:
@@ -62,7 +62,7 @@ def test_a_lost_task_is_not_said_to_run_on() -> None:
 
 
 def test_a_wait_for_an_eta_is_named_so() -> None:
-    life = Life("mail", eta=NOON + timedelta(seconds=60))
+    life = Life(("mail",), eta=NOON + timedelta(seconds=60))
     found = story(told("sent", 0), told("received", 1), told("started", 60.2), told("succeeded", 61), life=life)
     assert found[2] == ("waits for its ETA, a@web-1", "59.2 s, not before 12:01:00")
 
@@ -88,7 +88,7 @@ def test_without_moments_there_is_nothing_to_draw() -> None:
 
 
 def test_the_sentence_adds_work_and_waits_up() -> None:
-    found = phases([told("sent", 0), told("received", 2), told("started", 3), told("succeeded", 10)], Life("mail"))
+    found = phases([told("sent", 0), told("received", 2), told("started", 3), told("succeeded", 10)], Life(("mail",)))
     assert sentence(found, NOON, True) == "10.0 s from sent to done: 7.0 s work, 3.0 s waiting"
 
 

@@ -97,12 +97,12 @@ def test_the_settings_that_a_worker_told_are_used_and_their_age_is_said(person: 
 def test_the_last_task_that_was_sent_is_the_proof_or_the_contradiction(person: Client, broker: Broker, now: datetime) -> None:
     Worker.objects.update(configuration={"task_default_queue": "orders.eu"}, configuration_at=now)
     seen: dict[str, Any] = {"broker": broker, "vhost": "/", "name": "shop.pay", "state": "SUCCESS", "first_seen_at": now, "changed_at": now, "sent_at": now}
-    first = Task.objects.create(**seen, uuid="u-1", queue="orders.eu", exchange="", routing_key="orders.eu")
+    first = Task.objects.create(**seen, uuid="u-1", sent_queue="orders.eu", exchange="", routing_key="orders.eu")
     words = read(person, of="task", task="shop.pay")
     assert "Certain." in words
     assert "The last one really sent went there too: u-1" in words
     assert f'href="/tasks/{first.pk}/"' in page(person, of="task", task="shop.pay")
-    Task.objects.create(**seen, uuid="u-2", queue="celery", exchange="", routing_key="celery")
+    Task.objects.create(**seen, uuid="u-2", sent_queue="celery", exchange="", routing_key="celery")
     words = read(person, of="task", task="shop.pay")
     assert "Not certain. The sender really used queue 'celery'" in words
     assert "The last one really sent went elsewhere: u-2" in words

@@ -46,7 +46,7 @@ def shop() -> Broker:
         Binding.objects.create(**found, source=source, destination=destination, destination_type=kind, routing_key=key, arguments=arguments)
     Policy.objects.create(broker=broker, vhost="/", name="evil", pattern="(a|aa)+!$", apply_to="all", priority=0, definition={"max-length": 1}, operator=False)
     Worker.objects.create(**seen, hostname="w@1", state=Worker.ONLINE, queues=[{"name": "celery"}], registered=[{"name": "pay", "attributes": {}}])
-    Task.objects.create(**seen, uuid="u1", name="pay", state="SUCCESS", queue="mail", exchange="", routing_key="mail", sent_at=now)
+    Task.objects.create(**seen, uuid="u1", name="pay", state="SUCCESS", sent_queue="mail", exchange="", routing_key="mail", sent_at=now)
     return broker
 
 

@@ -54,7 +54,7 @@ def broker(now: datetime) -> Broker:
 def a_task(broker: Broker, vhost: str = "/", **told: Any) -> Task:
     now = timezone.now()
     usual: dict[str, Any] = {"uuid": "u-1", "name": "shop.pay", "state": "SUCCESS", "worker": "eu@web-1", "first_seen_at": now, "changed_at": now}
-    sent = {"sent_at": now, "queue": "orders.eu", "exchange": "shop.orders", "routing_key": "order.new.eu"}
+    sent = {"sent_at": now, "sent_queue": "orders.eu", "exchange": "shop.orders", "routing_key": "order.new.eu"}
     return Task.objects.create(broker=broker, vhost=vhost, **(usual | sent | told))
 
 
@@ -114,14 +114,14 @@ def test_bindings_of_the_time_of_sending_count(person: Client, now: datetime) ->
         queues = (QueueDefinition("orders.us"), QueueDefinition("orders.eu"))
         topology = a_topology(("shop.orders", "order.#", destination), queues=queues)
         save_topology(found.pk, {"/": topology}, None, None, None, at, memory)
-    a_task(found, sent_at=now - timedelta(minutes=60), queue="orders.us", worker=None)
+    a_task(found, sent_at=now - timedelta(minutes=60), sent_queue="orders.us", worker=None)
     words = read(person, uuid="u-1")
     assert "the bindings led it to orders.us. By those of now it goes to orders.eu." in words
     assert "was sent for orders.us orders.us as predicted" in words
 
 
 def test_without_an_event_of_its_sender_celerys_layers_are_told(person: Client, broker: Broker) -> None:
-    a_task(broker, sent_at=None, queue=None, exchange=None, routing_key=None)
+    a_task(broker, sent_at=None, sent_queue=None, exchange=None, routing_key=None)
     words = read(person, uuid="u-1")
     assert "How it was sent is unknown: no event of its sender came." in words
     assert "shop.pay" in words and "task_default_queue" in words
@@ -165,7 +165,7 @@ def test_a_dead_letter_tells_its_deaths_and_leads_to_its_first_publishing(person
 
 def test_a_dead_letter_of_a_task_is_compared_by_what_its_sender_sent(person: Client, broker: Broker) -> None:
     """The dead letter lies in another queue than the task was sent for, as it should."""
-    a_task(broker, queue="orders.us", routing_key="order.new.us", worker="us@web-1", state="REJECTED")
+    a_task(broker, sent_queue="orders.us", routing_key="order.new.us", worker="us@web-1", state="REJECTED")
     headers = {"task": "shop.pay", "id": "u-1", "lang": "py", "x-death": [DIED]}
     died = MESSAGE | {"exchange": "", "routing_key": "orders.eu", "properties": {"headers": headers}, "queue": "orders.eu"}
     words = paste(person, died)

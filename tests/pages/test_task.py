@@ -73,8 +73,21 @@ def test_links_lead_to_queue_exchange_and_worker(person: Client, broker: Broker)
     page = text_of(person, seen(broker))
     for address in (f"/queues/{queue.pk}/", f"/exchanges/{exchange.pk}/", f"/workers/{worker.pk}/"):
         assert f'href="{address}"' in page
-    assert "as its sender says" in page
-    assert "Bindings of the exchange decide where the message really went" in page
+    assert "task-sent event named" not in page
+
+
+def test_the_queue_is_the_one_that_bindings_and_worker_show_and_the_senders_word_stands_beside_it(person: Client, broker: Broker) -> None:
+    page = text_of(person, seen(broker, queue="orders.us", queue_source="both", sent_queue="search.index", exchange="orders"))
+    assert "orders.us" in page and "by the bindings when it was sent, and its worker node consumes it" in page
+    assert "Sender’s task-sent event named <bdi>search.index</bdi>." in page
+
+
+def test_several_queues_are_named_and_an_unknown_one_says_why(person: Client, broker: Broker) -> None:
+    page = text_of(person, seen(broker, queue=None, queues='["audit", "us"]', queue_source="routing"))
+    assert "audit and us" in page and "a copy in each" in page
+    page = text_of(person, seen(broker, "u2", queue=None, queue_source="", queue_reason="hash picks one of several queues"))
+    assert "unknown: hash picks one of several queues" in page
+    assert "unknown: it was stored before Hareline worked out queues" in text_of(person, seen(broker, "u3", queue=None, sent_queue="mail"))
 
 
 def test_without_its_senders_word_routing_is_unknown_with_the_setting_that_would_tell_it(person: Client, broker: Broker) -> None:

@@ -185,7 +185,7 @@ def test_a_real_worker_runs_it_and_its_events_tell_how_it_ended(watched: Workers
         return sender.send(targets, f"{APP}.{task}", args, {}, {"queue": "jobs", **options}, str(uuid4()), tells=True)
 
     added = ended(watching, ordered("add", (1, 2)), "SUCCESS")
-    assert (added.queue, added.exchange, added.routing_key, added.result) == ("jobs", "", "jobs", "3")
+    assert (added.sent_queue, added.exchange, added.routing_key, added.result) == ("jobs", "", "jobs", "3")
     assert added.sent_at is not None
     failed = ended(watching, ordered("fail", ()), "FAILURE")
     assert "as asked" in str(failed.exception)

@@ -88,7 +88,7 @@ def test_a_late_sending_of_a_task_with_eta_and_expiry_changes_neither() -> None:
         receiver.round([event], 0.0)
     row = receiver.row()
     assert (row["state"], row["eta"], row["expires"]) == ("SUCCESS", NOON, NOON.replace(second=30, microsecond=250000))
-    assert (row["queue"], row["result"]) == ("pay", "7")
+    assert (row["sent_queue"], row["result"]) == ("pay", "7")
 
 
 @pytest.mark.django_db(transaction=True)

@@ -20,6 +20,7 @@ from workers.receiving.task_buffer import TaskBook
 from workers.receiving.task_state import happenings
 from workers.store.tasks import save_tasks
 from workers.task_filter import TaskFilter
+from workers.task_queue import ROUTING, TaskQueue
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 Tell = Callable[..., None]
@@ -37,6 +38,8 @@ class Receiver:
         self.book.hear(events, at.timestamp())
         self.book.settle(queries.load_tasks(self.broker.pk, self.vhost, self.book.missing()))
         changed = list(self.book.changed.values())
+        for record in changed:
+            record.found = TaskQueue((record.queue,), ROUTING) if record.queue else TaskQueue(reason="no event of its sender")
         with transaction.atomic():
             save_tasks(self.broker.pk, self.vhost, changed, at)
         self.book.note_stored(changed)
@@ -76,7 +79,7 @@ def test_a_task_is_stored_as_its_events_tell_in_however_many_rounds(receiver: Re
     receiver.round(event("started"))
     receiver.round(event("failed", at=0.5, exception="ValueError('no')", traceback="Traceback"), at=NOON + timedelta(seconds=1))
     task = receiver.task("t1")
-    assert (task.state, task.name, task.args, task.queue, task.worker, task.sender) == ("FAILURE", "shop.pay", "(1, 'Zürich')", "pay", "w@h", "gen1@web")
+    assert (task.state, task.name, task.args, task.sent_queue, task.worker, task.sender) == ("FAILURE", "shop.pay", "(1, 'Zürich')", "pay", "w@h", "gen1@web")
     assert (task.eta, task.root_id, task.parent_id) == (NOON, "r", "p")
     assert (task.sent_at, task.started_at, task.ended_at) == (NOON - timedelta(seconds=2), NOON, NOON + timedelta(seconds=0.5))
     assert (task.exception, task.traceback) == ("ValueError('no')", "Traceback")

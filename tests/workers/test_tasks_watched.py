@@ -52,7 +52,7 @@ def test_each_way_a_task_can_end_is_told_with_what_it_left(workers: Workers, wat
     workers.app.control.revoke("unwanted", destination=["w@here"], reply=True, timeout=30)
     workers.send("rest", 0, task_id="unwanted")
     added = wait_for_task(watching, "add", lambda task: task.state == "SUCCESS")
-    assert (added.args, added.kwargs, added.result, added.worker, added.queue, added.exchange, added.routing_key) == (
+    assert (added.args, added.kwargs, added.result, added.worker, added.sent_queue, added.exchange, added.routing_key) == (
         "(1, 2)", "{}", "3", "w@here", "jobs", "", "jobs",
     )  # fmt: skip
     assert [found.event for found in happenings(added.tries)] == ["task-sent", "task-received", "task-started", "task-succeeded"]
@@ -77,7 +77,7 @@ def test_a_task_with_a_time_waits_for_it_and_one_nobody_consumes_stays_sent(work
     workers.send("rest", 1, queue="nobody")
     held = wait_for_task(watching, "add", lambda task: task.state == "RECEIVED")
     assert timedelta(seconds=500) < held.eta - datetime.now(UTC) < timedelta(seconds=601)
-    lonely = wait_for_task(watching, "rest", lambda task: task.queue == "nobody")
+    lonely = wait_for_task(watching, "rest", lambda task: task.sent_queue == "nobody")
     assert (lonely.state, lonely.received_at) == ("PENDING", None)
     workers.app.control.revoke(held.uuid)
     asked = watching.wait_for("w@here", lambda worker: worker.scheduled == 1).inspected_at

@@ -11,12 +11,15 @@ from django.db import connection
 
 from workers.receiving.task_order import Moment
 from workers.receiving.task_state import TaskRecord
+from workers.task_queue import stored_queue
 
 AT_ONCE = 1000
+PAIRS_AT_ONCE = 200
 _decode = msgspec.json.Decoder(list[Moment]).decode
 _LOADED = (
-    "uuid", "first_seen_at", "state", "last_seen_state", "unknown_reason", "name", "worker", "sender", "queue", "exchange", "routing_key", "sent_at",
+    "uuid", "first_seen_at", "state", "last_seen_state", "unknown_reason", "name", "worker", "sender", "sent_queue", "exchange", "routing_key", "sent_at",
     "received_at", "started_at", "ended_at", "eta", "expires", "runtime_seconds", "retries", "parent_id", "root_id", "tries", "moments_left_out",
+    "queue", "queues", "queue_source", "queue_reason",
 )  # fmt: skip
 _MOMENTS = ("first_seen_at", "sent_at", "received_at", "started_at", "ended_at", "eta", "expires")
 _COLUMNS = ", ".join(_LOADED)
@@ -34,6 +37,23 @@ def load_tasks(broker_id: int, vhost: str, uuids: Sequence[str]) -> dict[str, Ta
 def load_open_tasks(broker_id: int, vhost: str, worker: str, most: int) -> dict[str, TaskRecord]:
     """The tasks that a worker has as far as is stored, the oldest first, at most `most`."""
     return _load(f"{_OPEN} AND worker = %s ORDER BY id LIMIT {most:d}", (broker_id, vhost, worker))
+
+
+def load_tasks_sent(broker_id: int, vhost: str, since: float, pairs: Sequence[tuple[str, str]], most: int) -> dict[str, TaskRecord]:
+    """The tasks first seen since then that were sent to one of these exchanges with its routing key, or to any if none is given; the newest, at most `most`."""
+    found: dict[str, TaskRecord] = {}
+    for start in range(0, max(len(pairs), 1), PAIRS_AT_ONCE):
+        chunk = pairs[start : start + PAIRS_AT_ONCE]
+        where = f" AND ({' OR '.join(['(exchange = %s AND routing_key = %s)'] * len(chunk))})" if chunk else ""
+        parameters = (broker_id, vhost, datetime.fromtimestamp(max(since, 0.0), UTC), *(text for pair in chunk for text in pair))
+        found |= _load(f"+broker_id = %s AND +vhost = %s AND first_seen_at >= %s{where} ORDER BY first_seen_at DESC LIMIT {most - len(found):d}", parameters)
+    return found
+
+
+def load_tasks_received(broker_id: int, vhost: str, worker: str, since: float, most: int) -> dict[str, TaskRecord]:
+    """The tasks that the worker received since then, as far as they are the newest it had; at most `most`."""
+    found = _load(f"+broker_id = %s AND +vhost = %s AND worker = %s ORDER BY id DESC LIMIT {most:d}", (broker_id, vhost, worker))
+    return {uuid: record for uuid, record in found.items() if record.received_at is not None and record.received_at >= since}
 
 
 def workers_with_open_tasks(broker_id: int, vhost: str) -> list[str]:
@@ -55,10 +75,13 @@ def _record(row: Sequence[Any]) -> TaskRecord:
     """With the very types that events give it."""
     values = dict(zip(_LOADED, row, strict=True))
     values["runtime"] = values.pop("runtime_seconds")
+    found = stored_queue(*(values.pop(name) for name in ("queue", "queues", "queue_source", "queue_reason")))
+    values["queue"] = values.pop("sent_queue")
     for name in _MOMENTS:
         values[name] = _seconds(values[name])
     return TaskRecord(
-        left_out=values.pop("moments_left_out"), moments=_decode(values.pop("tries")), stored=True, indexed=values["name"] is not None, **values
+        left_out=values.pop("moments_left_out"), moments=_decode(values.pop("tries")), found=found, stored=True,
+        indexed=values["name"] is not None, **values,
     )  # fmt: skip
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import reduce
 from heapq import merge
 from itertools import islice
+from operator import or_
 from typing import Any
 
 import msgspec
@@ -26,6 +29,7 @@ COUNTED = 10_000
 SEARCHED = 2_000
 FAMILY_KEPT = 200
 NAMES_LOOKED_AT = 2000
+QUEUE_SETS_LOOKED_AT = 1000
 LAST_LOOKED_AT = 200
 _LONG = ("result", "traceback")
 _DISORDER = timedelta(seconds=30)  # ids grow with `first_seen_at`, but for what several threads store at the same time
@@ -81,18 +85,19 @@ def tasks(
 
 
 def _ids(scope: Scope, filter: TaskFilter, at: datetime | None, newest_first: bool, found: list[int] | None) -> list[int]:
-    """The first 10,001 of those that match. Each state by itself, since an index has its tasks in order."""
+    """The first 10,001 of those that match. Each state and each set of queues by itself, since an index has its tasks in order."""
     rows = _whatever_state(scope, filter, at, found)
-    lists = [
-        list(one.order_by("-id" if newest_first else "id").values_list("pk", flat=True)[: COUNTED + 1])
-        for one in ([rows.filter(state=state) for state in dict.fromkeys(filter.states)] or [rows])
-    ]
+    parts = [rows.filter(state=state) for state in dict.fromkeys(filter.states)] or [rows]
+    parts = parts if filter.queue is None else [one.filter(where) for one in parts for where in _in_queue(filter.queue)]
+    lists = [list(one.order_by("-id" if newest_first else "id").values_list("pk", flat=True)[: COUNTED + 1]) for one in parts]
     return lists[0] if len(lists) == 1 else list(islice(merge(*lists, reverse=newest_first), COUNTED + 1))
 
 
 def matching(scope: Scope, filter: TaskFilter, at: datetime | None = None) -> QuerySet[Task]:
     """The rows that fit, in no order."""
     rows = _whatever_state(scope, filter, at)
+    if filter.queue is not None:
+        rows = rows.filter(reduce(or_, _in_queue(filter.queue)))
     return rows.filter(state__in=filter.states) if filter.states else rows
 
 
@@ -100,9 +105,8 @@ def _whatever_state(scope: Scope, filter: TaskFilter, at: datetime | None, found
     where = Q()
     if filter.name is not None:
         where &= Q(name__in=_names_like(filter.name)) if "*" in filter.name else Q(name=filter.name)
-    for name in ("worker", "queue"):
-        if getattr(filter, name) is not None:
-            where &= Q(**{name: getattr(filter, name)})
+    if filter.worker is not None:
+        where &= Q(worker=filter.worker)
     if filter.start is not None:
         where &= Q(first_seen_at__gte=filter.start) & Q(pk__gte=_first_id(filter.start - _DISORDER))
     ends = [moment for moment in (filter.end, at) if moment is not None]
@@ -125,6 +129,20 @@ def _names_like(pattern: str) -> list[str]:
     """The names seen that fit a pattern with `*` for anything; names are few beside tasks, and the index leads from one to the next."""
     fits = re.compile(".*".join(re.escape(part) for part in pattern.split("*")), re.DOTALL)
     return [name for name in _names(EVERYTHING, pattern.split("*")[0], NAMES_LOOKED_AT) if fits.fullmatch(name)]
+
+
+def _in_queue(name: str) -> list[Q]:
+    """The filters of the tasks that are in the queue, no task by two of them. The sets of queues that copies are in are few beside tasks, as names are."""
+    sets: list[str] = []
+    rows: QuerySet[Any, Any] = Task.objects.filter(queues__isnull=False).order_by("queues").values_list("queues", flat=True)
+    following = rows.first()
+    for _ in range(QUEUE_SETS_LOOKED_AT):
+        if not isinstance(following, str):
+            break
+        if name in json.loads(following):
+            sets.append(following)
+        following = rows.filter(queues__gt=following).first()
+    return [Q(queue=name), *(Q(queues=each) for each in sets)]
 
 
 _AFTER_ALL = 2**63 - 1

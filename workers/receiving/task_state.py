@@ -16,6 +16,7 @@ import msgspec
 from workers.receiving import task_order
 from workers.receiving.events import Event
 from workers.receiving.task_order import FAILED, RANKS, RECEIVED, REJECTED, RETRIED, REVOKED, SENT, STATES, UNKNOWN, Course, Moment
+from workers.task_queue import TaskQueue
 
 FIRST_MOMENTS, LAST_MOMENTS = 10, 40
 DETAIL_LENGTH = 200
@@ -50,9 +51,10 @@ class TaskRecord(msgspec.Struct, gc=False):
     name: str | None = None
     worker: str | None = None
     sender: str | None = None
-    queue: str | None = None
+    queue: str | None = None  # as the sender says
     exchange: str | None = None
     routing_key: str | None = None
+    found: TaskQueue | None = None  # the queue it is in or was taken from; None: not worked out yet
     sent_at: float | None = None
     received_at: float | None = None
     started_at: float | None = None
@@ -193,7 +195,7 @@ def _take(record: TaskRecord, event: Event, rank: int, but: int = 0) -> int:
     carried = 0
     for name, bit in _CARRIED[rank]:
         value = _value(event, name)
-        if value is not None:
+        if value is not None or (name == "queue" and event.exchange is not None):  # sent to an exchange, it has no queue, whatever was said before
             carried |= bit
             if not but & bit:
                 setattr(record, name, value)

@@ -15,6 +15,7 @@ from workers import queries
 from workers.inspection.inspector import Answer
 from workers.receiving.events import Event
 from workers.receiving.orphaned_tasks import Held, Listing, WorkerSigns
+from workers.receiving.queue_watch import QueueWatch
 from workers.receiving.task_buffer import TaskBook
 from workers.receiving.task_state import TaskRecord
 from workers.receiving.worker_registry import WorkerState
@@ -32,6 +33,7 @@ class TaskWatch:
     def __init__(self, broker_id: int, vhost: str) -> None:
         self._broker_id, self._vhost = broker_id, vhost
         self._book = TaskBook()
+        self._queues = QueueWatch(broker_id, vhost)
         self._listings: dict[str, Listing] = {}
         self._judged: dict[str, WorkerSigns] = {}
         self._next_judgement = 0.0
@@ -41,6 +43,8 @@ class TaskWatch:
         return self._book.hear(events, now.timestamp())
 
     def note_answer(self, answer: Answer) -> None:
+        if "queues" in answer.fields:
+            self._queues.note_queues(answer.hostname, answer.fields["queues"], answer.at)
         if answer.asked_at is not None:
             listing = self._listings.setdefault(answer.hostname, Listing())
             listing.note(answer.question, answer.uuids, answer.lists_all, answer.asked_at.timestamp(), answer.at.timestamp())
@@ -57,7 +61,20 @@ class TaskWatch:
         if time.monotonic() >= self._next_judgement:
             self._next_judgement = time.monotonic() + JUDGE_SECONDS
             self._judge(workers, hears)
+        self._place(workers)
         return list(book.changed.values())
+
+    def _place(self, workers: Mapping[str, WorkerState]) -> None:
+        """Works out in which queue the tasks are: those that were sent, received or retried, and those of which more is known than was."""
+        book, queues_of = self._book, self._queues
+        queues_of.refresh(workers)
+        for record in book.changed.values():
+            if not record.stored or record.retold or record.state == "RETRY":
+                queues_of.place(record)
+        for stored in queues_of.again():
+            record = book.records.get(stored.uuid, stored)
+            if queues_of.place(record):
+                book.records[record.uuid] = book.changed[record.uuid] = record
 
     def note_stored(self, stored: Iterable[TaskRecord]) -> None:
         self._book.note_stored(stored)

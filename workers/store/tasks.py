@@ -23,7 +23,8 @@ from workers.receiving.task_state import HEAVY, TaskRecord
 AT_ONCE = 1000
 WORDS_LENGTH = 2000
 _MOST_DELETED, _DELETED_AT_ONCE = 40_000, 500
-_TOLD = ("name", "args", "kwargs", "root_id", "parent_id", "queue", "exchange", "routing_key", "eta", "expires", "worker", "sender")
+_TOLD = ("name", "args", "kwargs", "root_id", "parent_id", "sent_queue", "exchange", "routing_key", "eta", "expires", "worker", "sender")
+_FOUND = ("queue", "queues", "queue_source", "queue_reason")
 _LATER = (
     "state", "last_seen_state", "unknown_reason", "sent_at", "received_at", "started_at", "ended_at", "runtime_seconds",
     "retries", "result", "exception", "traceback", "tries", "moments_left_out", "changed_at",
@@ -38,10 +39,10 @@ def _settings(columns: Iterable[str], value: str) -> str:
     return ", ".join(f"{name} = COALESCE({new}, {_TABLE}.{name})" if name in HEAVY else f"{name} = {new}" for name, new in told.items())
 
 
-_COLUMNS = (*_LATER, *_TOLD, "first_seen_at", *_KEY)
+_COLUMNS = (*_LATER, *_TOLD, *_FOUND, "first_seen_at", *_KEY)
 _UPSERT = (
     f"INSERT INTO {_TABLE} ({', '.join(_COLUMNS)}) VALUES ({', '.join(['%s'] * len(_COLUMNS))}) "  # noqa: S608  (names of our own model, here and below)
-    f"ON CONFLICT (broker_id, vhost, uuid) DO UPDATE SET {_settings(_LATER + _TOLD, 'excluded.{}')}"
+    f"ON CONFLICT (broker_id, vhost, uuid) DO UPDATE SET {_settings(_LATER + _TOLD + _FOUND, 'excluded.{}')}"
 )
 _UPDATE = f"UPDATE {_TABLE} SET {_settings(_LATER, '%s')} WHERE broker_id = %s AND vhost = %s AND uuid = %s"  # noqa: S608
 _WORDS = "substr(coalesce(name, '') || ' ' || coalesce(exception, '') || ' ' || coalesce(args, '') || ' ' || coalesce(kwargs, ''), 1, %s)"
@@ -84,7 +85,9 @@ def _row(record: TaskRecord, broker_id: int, vhost: str, at: str | None) -> tupl
         record.name, record.args, record.kwargs, record.root_id, record.parent_id, record.queue, record.exchange, record.routing_key,
         _text(record.eta), _text(record.expires), record.worker, record.sender,
     )  # fmt: skip
-    return (*_later(record, at), *told, _text(record.first_seen_at), broker_id, vhost, record.uuid)
+    found = record.found
+    queue = (None,) * len(_FOUND) if found is None else (found.only, found.several, found.source, found.reason)
+    return (*_later(record, at), *told, *queue, _text(record.first_seen_at), broker_id, vhost, record.uuid)
 
 
 def _later(record: TaskRecord, at: str | None) -> tuple[Any, ...]:

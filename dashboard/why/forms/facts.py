@@ -12,6 +12,7 @@ from dashboard.why.prediction_and_fact import Row
 from dashboard.why.where import Where
 from workers import queries
 from workers.models import Task
+from workers.task_queue import BOTH, WORKER
 
 
 def facts_of(where: Where, task: Task, message: Mapping[str, Any] | None) -> tuple[list[Row], str]:
@@ -26,7 +27,9 @@ def facts_of(where: Where, task: Task, message: Mapping[str, Any] | None) -> tup
         return [], ""
     now: list[str] = explanations.explain_message(where.place, question)["queues"]
     predicted, changed = _then(where, task, question, now)
-    rows = [] if task.queue is None else [prediction_and_fact.sent_for(predicted, task.queue)]
+    rows = [] if task.sent_queue is None else [prediction_and_fact.sent_for(predicted, task.sent_queue)]
+    if task.queue is not None and task.queue_source in (WORKER, BOTH):
+        rows.append(prediction_and_fact.taken_from(predicted, task.queue))
     worker = queries.worker(where.scope, where.broker.pk, where.vhost, task.worker) if task.worker else None
     consumes = None if worker is None or worker.queues is None else [str(one.get("name")) for one in worker.queues]
     behind = {queue: [one.hostname for one in found] for queue, found in where.place.workers.items()}
