@@ -1,12 +1,13 @@
 """The codec of snapshots: the numbers of every queue (exchange, worker …) of a broker at each poll, in a few bytes a point.
 
 Pure. A *frame* is what one poll adds. A keyframe holds every object; any other holds only the objects that changed since the frame
-before, as differences. Missing means unchanged; a frame is written at every poll, so a frame that is missing is a gap, and a gap is unknown.
+before, as differences. Missing means unchanged; a frame is written at every poll, so a frame that is missing is a gap, and a gap is unknown. A poll that
+failed leaves a frame that says so: a keyframe of no objects, so that all is unknown from there on.
 
-A frame: version, flags (1: keyframe, 2: zstd), poll interval in ms (u32), number of metrics; then, perhaps compressed, the number of
-objects (u32) and columns: primary keys (ascending, each as its distance to the one before), then one column a metric. A column is its
-width in bytes (0: all zero) and that many byte planes: first the lowest byte of every number, then the next. A number is first made
-whole (rates: hundredths), then a code that leaves 0 for None (see `_codes`), then the difference to its last code, then zigzag.
+A frame: version, flags (1: keyframe, 2: zstd, 4: gap; who doesn't know the last reads an empty keyframe), poll interval in ms (u32), number of
+metrics; then, perhaps compressed, the number of objects (u32) and columns: primary keys (ascending, each as its distance to the one before), then
+one column a metric. A column is its width in bytes (0: all zero) and that many byte planes: first the lowest byte of every number, then the next.
+A number is first made whole (rates: hundredths), then a code that leaves 0 for None (`_codes`), then the difference to its last code, then zigzag.
 New metrics are only ever appended to METRICS: older frames simply have fewer.
 """
 
@@ -65,7 +66,7 @@ METRICS: Mapping[str, tuple[Metric, ...]] = {
 
 _HEADER = struct.Struct("<BBIB")
 _COUNT = struct.Struct("<I")
-_KEY, _COMPRESSED = 1, 2
+_KEY, _COMPRESSED, _GAP = 1, 2, 4
 _SMALLEST_COMPRESSED = 64
 
 
@@ -116,7 +117,7 @@ class Moment:
 
     def column(self, name: str) -> dict[int, float | None]:
         """{primary key: number} of one metric, for the objects of which anything was known."""
-        index = [metric.name for metric in self.metrics].index(name)
+        index = next(place for place, metric in enumerate(self.metrics) if metric.name == name)
         return dict(zip(self.ids.tolist(), numbers(self.codes[index], self.metrics[index]), strict=True))
 
 
@@ -149,10 +150,16 @@ class Encoder:
         return _HEADER.pack(VERSION, flags, round(interval_seconds * 1000), len(moment.metrics)) + body
 
 
+def gap_frame(kind: str, interval_seconds: float) -> bytes:
+    """From here on nothing is known, until the next keyframe."""
+    metrics = len(METRICS[kind])
+    return _HEADER.pack(VERSION, _KEY | _GAP, round(interval_seconds * 1000), metrics) + _COUNT.pack(0) + bytes(metrics + 1)
+
+
 class Frame:
     """A frame read back; its columns are unpacked when asked for."""
 
-    __slots__ = ("_body", "_columns", "ids", "interval_seconds", "is_key", "metrics")
+    __slots__ = ("_body", "_columns", "ids", "interval_seconds", "is_gap", "is_key", "metrics")
 
     def __init__(self, data: bytes, decompressor: zstandard.ZstdDecompressor) -> None:
         """Raises UnreadableSnapshot."""
@@ -172,7 +179,7 @@ class Frame:
                 raise UnreadableSnapshot("a snapshot of the wrong length")
         except (struct.error, zstandard.ZstdError, IndexError) as error:
             raise UnreadableSnapshot(f"a damaged snapshot: {error}") from error
-        self.is_key, self.interval_seconds = bool(flags & _KEY), interval_ms / 1000
+        self.is_key, self.is_gap, self.interval_seconds = bool(flags & _KEY), bool(flags & _GAP), interval_ms / 1000
         self.ids = np.cumsum(_unpacked(self._body, *self._columns[0], count))
 
     def is_moved(self, metric: int) -> bool:
@@ -202,10 +209,11 @@ def moment_of(kind: str, frames: Iterable[bytes]) -> Moment:
 
 
 class Course(NamedTuple):
-    """The codes of some objects over some frames: `codes[metric, object, frame]`, `intervals[frame]` (seconds)."""
+    """The codes of some objects over some frames: `codes[metric, object, frame]`, `intervals[frame]` (seconds), `gaps[frame]` (True: nothing known)."""
 
     codes: Integers
     intervals: npt.NDArray[np.float64]
+    gaps: npt.NDArray[np.bool_]
 
 
 def course_of(kind: str, frames: Iterable[bytes], ids: Sequence[int], metrics: Sequence[str]) -> Course:
@@ -217,15 +225,16 @@ def course_of(kind: str, frames: Iterable[bytes], ids: Sequence[int], metrics: S
     wanted, decompressor = np.array(ids, np.int64), zstandard.ZstdDecompressor()
     now = np.zeros((len(indexes), len(wanted)), np.int64)
     codes: list[Integers] = []
-    intervals: list[float] = []
+    told: list[tuple[float, bool]] = []
     for data in frames:
         frame = Frame(data, decompressor)
         if frame.is_key:
             now[:] = 0
         _advance(now, frame, indexes, wanted)
         codes.append(now.copy())
-        intervals.append(frame.interval_seconds)
-    return Course(np.stack(codes, axis=-1) if codes else np.zeros((*now.shape, 0), np.int64), np.array(intervals))
+        told.append((frame.interval_seconds, frame.is_gap))
+    stacked = np.stack(codes, axis=-1) if codes else np.zeros((*now.shape, 0), np.int64)
+    return Course(stacked, np.array([seconds for seconds, _ in told]), np.array([gap for _, gap in told], np.bool_))
 
 
 def _advance(now: Integers, frame: Frame, indexes: list[int], wanted: Integers) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import threading
 from collections import deque
+from datetime import datetime
 
 import structlog
 from django.db import DatabaseError, connection
@@ -115,7 +116,7 @@ class PollLoop:
             poll = poll_once(self._api, now, self._memory, looked_at["queue"], looked_at["exchange"])
         except BrokerError as error:
             if not self._stopped.is_set():
-                self._save_failure(error, (self._clock.monotonic() - began) * 1000)
+                self._save_failure(error, now, (self._clock.monotonic() - began) * 1000)
             return self.poll_seconds * random.uniform(0.8, 1.0)  # noqa: S311  (so that many pollers don't fall on a broker that comes back)
         if not self._stopped.is_set():  # else the last parts failed because the session is closed
             self._costs.append(self._api.busy_seconds - busy)
@@ -150,11 +151,11 @@ class PollLoop:
             log.info("broker_answers_again", broker=self.address.name)
             self._failed_as = ""
 
-    def _save_failure(self, error: BrokerError, took_ms: float) -> None:
+    def _save_failure(self, error: BrokerError, began_at: datetime, took_ms: float) -> None:
         state = Broker.UNREACHABLE if isinstance(error, BrokerUnreachable) else Broker.REFUSED if isinstance(error, BrokerRefused) else Broker.UNKNOWN
         if self._failed_as != state:
             log.warning("broker_not_polled", broker=self.address.name, state=state, reason=str(error))
             self._failed_as = state
         self._memory = self._memory.anew()
-        if not store.save_failure(self.broker_id, state, str(error), self._clock.now(), took_ms, self._stored, self._hold_lease):
+        if not store.save_failure(self.broker_id, state, str(error), self._clock.now(), took_ms, self._stored, self._hold_lease, began_at):
             raise LeaseLost

@@ -30,7 +30,7 @@ def moment(broker_id: int, kind: str, at: datetime) -> tuple[datetime, Moment] |
     if not found:
         return None
     recorded_at, last = found[-1]
-    interval_seconds = Frame(last, zstandard.ZstdDecompressor()).interval_seconds
-    if at - recorded_at > timedelta(seconds=STEPS_TO_A_GAP * interval_seconds):
+    frame = Frame(last, zstandard.ZstdDecompressor())
+    if frame.is_gap or at - recorded_at > timedelta(seconds=STEPS_TO_A_GAP * frame.interval_seconds):
         return None
     return recorded_at, moment_of(kind, (data for _, data in found))

@@ -1,6 +1,7 @@
 """Questions about the course of numbers: history for charts, sparklines for tables.
 
-A number at a moment is the one recorded last at or before it. Where more than three polls are missing there is none: a gap is None.
+A number at a moment is the one recorded last at or before it. From a poll that failed on, and where more than three polls are missing, there is
+none: a gap is None. So is a moment of whose step more than half lies in a gap: between points that stand far apart it would not show.
 Steps of five minutes and more are answered from the keyframes alone, which keeps a day's chart as quick as an hour's. Beside the metrics
 that are recorded there is "depth", ready + unacknowledged.
 """
@@ -105,8 +106,21 @@ def _places(recorded: npt.NDArray[np.float64], course: Course, times: npt.NDArra
         return np.full(len(times), -1)
     places = np.searchsorted(recorded, times, side="right") - 1
     known = np.maximum(places, 0)
-    old = times - recorded[known] > base + STEPS_TO_A_GAP * course.intervals[known]
-    return np.where((places < 0) | old, -1, places)
+    holds = np.where(course.gaps, 0.0, base + STEPS_TO_A_GAP * course.intervals)  # how long a number counts if none follows
+    old = times - recorded[known] > holds[known]
+    step = times[1] - times[0] if len(times) > 1 else 0.0
+    missing = _unknown_seconds(recorded, holds, times) - _unknown_seconds(recorded, holds, times - step)
+    hidden = (missing > step / 2) & (step > 2 * course.intervals[known])  # closer together, a gap has points of its own
+    return np.where((places < 0) | old | hidden, -1, places)
+
+
+def _unknown_seconds(recorded: npt.NDArray[np.float64], holds: npt.NDArray[np.float64], times: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """For each time how long nothing was known between the first record and then."""
+    known_before = np.concatenate(([0.0], np.cumsum(np.minimum(np.diff(recorded), holds[:-1]))))
+    places = np.maximum(np.searchsorted(recorded, times, side="right") - 1, 0)
+    since = np.maximum(times - recorded[places], 0.0)
+    elapsed: npt.NDArray[np.float64] = np.maximum(times - recorded[0], 0.0)
+    return elapsed - known_before[places] - np.minimum(since, holds[places])
 
 
 def _picked(codes: npt.NDArray[np.int64], places: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

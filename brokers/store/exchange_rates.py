@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from brokers.models import Exchange
+from brokers.parts import EXCHANGES
 from brokers.stats import BrokerStats
 from brokers.store.memory import BrokerMemory
 from brokers.store.rows import update_rows
 
 
 def save_exchange_rates(broker_id: int, poll: BrokerStats, memory: BrokerMemory) -> None:
-    """Stores the rates of the exchanges that have a row, and their snapshot. A poll without any did not ask: there always are some."""
+    """Stores the rates of the exchanges that have a row, and their snapshot. A poll without any did not ask: there always are some. While
+    they can't be read the rows keep what was known, and history has a gap."""
     at = poll.at
     told = {(exchange.vhost, exchange.name): exchange for exchange in poll.exchanges}
     changed, values = [], {}
     writer = memory.writer(broker_id, "exchanges")
+    if EXCHANGES in poll.failed:
+        writer.write_gap(at)
+        return
     fields = ("publish_in_per_second", "publish_out_per_second")
     for pk, vhost, name, *was in Exchange.objects.filter(broker_id=broker_id, gone_at=None).values_list("pk", "vhost", "name", *fields):
         exchange = told.get((vhost, name))

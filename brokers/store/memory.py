@@ -78,6 +78,7 @@ class BrokerMemory:
         self.statistics_seconds = statistics_seconds
         self.queues: dict[QueueKey, QueueRow] = {}
         self.polled_at: datetime | None = None
+        self.unbroken = False  # no poll failed since `polled_at`
         self.topologies: dict[str, str] = {}
         self._meters: dict[Hashable, Meter] = {}
         self._writers: dict[str, SnapshotWriter] = {}
@@ -97,10 +98,11 @@ class BrokerMemory:
         """Forgets everything, after a save that failed."""
         self.queues, self.topologies, self._meters, self._writers, self._loaded = {}, {}, {}, {}, False
 
-    def note_gap(self) -> None:
-        """A poll failed: the next snapshots start anew."""
-        for writer in self._writers.values():
-            writer.start_anew()
+    def write_gap(self, broker_id: int, at: datetime) -> None:
+        """Stores, inside the caller's transaction, that a poll failed which began at that moment."""
+        self.unbroken = False
+        for kind in ("queues", "broker", "exchanges"):
+            self.writer(broker_id, kind).write_gap(at)
 
     def rate(self, key: Hashable, at: datetime, count: int | None) -> float | None:
         """The rate of a counter after this reading."""

@@ -57,8 +57,10 @@ def save_failure(
     took_ms: float,
     memory: BrokerMemory | None = None,
     may_store: Callable[[], bool] | None = None,
+    began_at: datetime | None = None,
 ) -> bool:
-    """Stores that a poll failed: the broker is `state` (unreachable, refused, unknown) for `reason`; all numbers stay, with their age.
+    """Stores that a poll failed: the broker is `state` (unreachable, refused, unknown) for `reason`; all numbers stay, with their age,
+    and history has a gap from `began_at` (when the poll began) on.
 
     False, and nothing is stored, if `may_store`, called inside the transaction, says no.
     """
@@ -72,9 +74,17 @@ def save_failure(
         broker.reason, broker.tried_at, broker.revision = reason, now, broker.revision + 1
         broker.save(update_fields=["state", "since", "reason", "tried_at", "revision"])
         PollAttempt.objects.create(broker_id=broker_id, at=now, answered=False, ms=took_ms, reason=reason)
-    if memory is not None:
-        memory.note_gap()
+        if memory is not None:
+            _write_gap(broker_id, began_at or now, memory)
     return True
+
+
+def _write_gap(broker_id: int, at: datetime, memory: BrokerMemory) -> None:
+    try:
+        memory.write_gap(broker_id, at)
+    except Exception:
+        memory.forget()
+        raise
 
 
 def save_changes(broker_id: int, changes: Iterable[ChangeText], at: datetime) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from brokers.models import Snapshot
-from brokers.snapshots import RAW_STEP, STEPS_TO_A_GAP, Encoder
+from brokers.snapshots import RAW_STEP, STEPS_TO_A_GAP, Encoder, gap_frame
 
 KEYFRAME_EVERY = timedelta(minutes=5)
 
@@ -23,6 +23,7 @@ class SnapshotWriter:
         self._encoder = Encoder(kind)
         self._key_due_at: datetime | None = None
         self._last_at: datetime | None = None
+        self._in_gap = False
 
     @property
     def is_new(self) -> bool:
@@ -33,6 +34,14 @@ class SnapshotWriter:
         """The next snapshot is a keyframe: nothing was written for a while."""
         self._key_due_at = None
 
+    def write_gap(self, at: datetime) -> None:
+        """Stores that from this moment on nothing is known, until the next `write`; once, however often it is said."""
+        if not self._in_gap and (self._last_at is None or at > self._last_at):
+            data = gap_frame(self._kind, self.interval_seconds)
+            Snapshot.objects.create(broker_id=self._broker_id, kind=self._kind, step=RAW_STEP, at=at, is_key=True, data=data)
+            self._in_gap = True
+        self.start_anew()
+
     def write(self, changed: Mapping[int, Sequence[float | None]], at: datetime) -> None:
         """Stores a moment: the numbers of the objects that changed, by primary key, in the order of `snapshots.METRICS[kind]`."""
         is_key = self._key_due_at is None or at >= self._key_due_at or self._missed(at)
@@ -40,7 +49,7 @@ class SnapshotWriter:
         Snapshot.objects.create(broker_id=self._broker_id, kind=self._kind, step=RAW_STEP, at=at, is_key=is_key, data=data)
         if is_key:
             self._key_due_at = at + KEYFRAME_EVERY
-        self._last_at = at
+        self._last_at, self._in_gap = at, False
 
     def _missed(self, at: datetime) -> bool:
         return self._last_at is None or not timedelta() < at - self._last_at <= STEPS_TO_A_GAP * timedelta(seconds=self.interval_seconds)

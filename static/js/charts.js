@@ -24,7 +24,8 @@ class LiveChart {
     this.range = Number(range);
     this.step = Number(step);
     this.decimals = Number(decimals);
-    this.longest = 3 * Math.max(this.step, Number(interval));
+    this.interval = Number(interval);
+    this.longest = 3 * Math.max(this.step, this.interval);
     this.zoomed = null;
     this.build();
   }
@@ -149,15 +150,21 @@ class LiveChart {
 
   append(at, numbers = {}) {
     for (const metric of this.metrics) if (metric in numbers) this.latest[metric] = numbers[metric];
-    const count = this.times.length;
+    let count = this.times.length;
     if (count && at < this.times[count - 1]) return;
+    if (count && at - this.times[count - 1] > 3 * this.interval) this.push(this.times[count - 1] + this.interval, null); // polls are missing: a gap, not a line
+    count = this.times.length;
     // Beyond the newest step a later reading takes the place of the one before, so that the distance of points stays
     const replace = count > 1 && at - this.times[count - 2] < this.step * 0.9;
     if (count && (replace || at === this.times[count - 1])) this.drop(-1);
-    this.times.push(at);
-    for (const metric of this.metrics) this.values[metric].push(this.latest[metric]);
+    this.push(at, this.latest);
     while (this.times.length && this.times[0] < this.now() - this.range - 2 * this.step) this.drop(0);
     this.draw();
+  }
+
+  push(at, numbers) {
+    this.times.push(at);
+    for (const metric of this.metrics) this.values[metric].push(numbers?.[metric] ?? null);
   }
 
   drop(at) {
