@@ -51,6 +51,21 @@ def test_every_message_is_handed_out_exactly_once_however_often_the_connection_i
     assert applied == Counter(bodies)
 
 
+def test_nothing_is_acknowledged_twice(rabbitmq: TestNode, vhost: str) -> None:
+    sender = Sender(rabbitmq, vhost)
+    feed = EventFeed([Target(rabbitmq.amqp_url(vhost), vhost)], "hareline.test.events")
+    feed.connect()
+    for _ in range(3):
+        sender.send(b"{}")
+        wait_until(lambda: feed.receive(0.5, 1))
+        for _ in range(2):
+            feed.acknowledge()
+            assert feed.receive(0.05, 1) == []
+    assert feed.connected
+    feed.close()
+    sender.link.close()
+
+
 def test_what_arrived_before_the_break_is_handed_out_before_it_is_reported(rabbitmq: TestNode, vhost: str) -> None:
     sender = Sender(rabbitmq, vhost)
     with cutting_proxy(rabbitmq.ports["amqp"]) as proxy:

@@ -89,7 +89,7 @@ class EventFeed:
             delivery.again = self._redeliveries.hand_out(delivery.body, delivery.redelivered, now)
         if self._connection is None:
             self._redeliveries.connection_lost(now)
-        else:
+        elif arrived:
             self._last_tag = self._arrived_tag
         return arrived
 
