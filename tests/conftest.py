@@ -136,6 +136,14 @@ def vhost(rabbitmq: TestNode) -> Iterator[str]:
     rabbitmq.api("DELETE", f"vhosts/{name}")
 
 
+@pytest.fixture(scope="module")
+def module_vhost(rabbitmq: TestNode) -> Iterator[str]:
+    """The name of a virtual host of `rabbitmq` for the tests of a module."""
+    name = rabbitmq.new_vhost()
+    yield name
+    rabbitmq.api("DELETE", f"vhosts/{name}")
+
+
 @pytest.fixture
 def broker_address(rabbitmq: TestNode) -> BrokerAddress:
     """The node of `rabbitmq`, as HARELINE_BROKERS would name it."""
@@ -172,6 +180,15 @@ def _migrate(blocker: DjangoDbBlocker) -> None:
     with blocker.unblock():
         call_command("migrate", verbosity=0)
         connection.close()  # the file is whole then: nothing of it is in a journal
+
+
+@pytest.fixture(scope="module")
+def module_database(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """The database for tests of a module that share their rows. Ask for `db` in none of them: it would take back what it did, or everything."""
+    with django_db_blocker.unblock():
+        yield
+        call_command("flush", verbosity=0, interactive=False)
+        connection.close()
 
 
 @pytest.fixture(autouse=True)

@@ -121,19 +121,41 @@ class Watching:
         return found
 
 
-@pytest.fixture
-def workers(rabbitmq: TestNode, vhost: str, tmp_path: Path) -> Iterator[Workers]:
-    started = Workers(rabbitmq, vhost, tmp_path)
+def _workers(node: TestNode, vhost: str, directory: Path) -> Iterator[Workers]:
+    started = Workers(node, vhost, directory)
     yield started
     started.end_all()
     started.app.close()
 
 
-@pytest.fixture
-def watching(transactional_db: None, rabbitmq: TestNode, vhost: str) -> Iterator[Watching]:
-    address = rabbitmq.address()
+def _watching(node: TestNode, vhost: str) -> Iterator[Watching]:
+    address = node.address()
     broker = broker_store.ensure_brokers([address], datetime.now(UTC))[address.name]
-    found = Watching(rabbitmq, address, broker, vhost)
+    found = Watching(node, address, broker, vhost)
     yield found
     found.stop()
     connection.close()
+
+
+@pytest.fixture
+def workers(rabbitmq: TestNode, vhost: str, tmp_path: Path) -> Iterator[Workers]:
+    """For worker nodes of this test alone. Each takes about a second of processor time to start."""
+    yield from _workers(rabbitmq, vhost, tmp_path)
+
+
+@pytest.fixture
+def watching(transactional_db: None, rabbitmq: TestNode, vhost: str) -> Iterator[Watching]:
+    yield from _watching(rabbitmq, vhost)
+
+
+# One virtual host, its worker nodes, its watch and the rows for all tests of a module, which then tell their tasks apart by uuid
+
+
+@pytest.fixture(scope="module")
+def module_workers(rabbitmq: TestNode, module_vhost: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers]:
+    yield from _workers(rabbitmq, module_vhost, tmp_path_factory.mktemp("workers"))
+
+
+@pytest.fixture(scope="module")
+def module_watching(module_database: None, rabbitmq: TestNode, module_vhost: str) -> Iterator[Watching]:
+    yield from _watching(rabbitmq, module_vhost)

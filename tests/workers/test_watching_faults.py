@@ -65,7 +65,7 @@ def test_each_level_of_rights_says_what_the_next_needs_and_takes_it_without_a_re
     assert silent.pool is None
     permit(rabbitmq, heard.inspect_grant)
     assert watching.wait_for("t@here", lambda worker: worker.pool).inspect_reason == ""
-    assert watching.wait_for_source(lambda source: source.inspect_state == "asking").state == "receiving"
+    watching.wait_for_source(lambda source: (source.state, source.inspect_state) == ("receiving", "asking"))
 
 
 def test_a_login_that_is_refused_needs_no_grant(rabbitmq: TestNode, watching: Watching) -> None:
