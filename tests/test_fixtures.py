@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import http.client
 import os
+import signal
 import socket
+import subprocess
 import threading
 import urllib.error
 import urllib.request
@@ -16,6 +18,7 @@ from dashboard.models import User
 from tests.conftest import TestNode
 from tests.fault_server import Answer, FaultServer
 from tests.waiting import wait_until
+from tests.workers.conftest import GUARD
 
 
 def get(url: str) -> tuple[int, bytes]:
@@ -53,6 +56,13 @@ def test_a_stopped_node_leaves_no_process(own_rabbitmq: TestNode) -> None:
     for pid in pids:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
+
+
+def test_a_worker_node_goes_with_its_pool_when_the_tests_are_gone() -> None:
+    node = subprocess.Popen(["/bin/sh", "-c", "sleep 600 & wait"], start_new_session=True)
+    guard = subprocess.Popen(["/bin/sh", "-c", GUARD, "guard", str(node.pid)], stdin=subprocess.PIPE)
+    guard.communicate(timeout=10)  # closes the pipe, as the end of the process that holds it does
+    assert node.wait(10) == -signal.SIGKILL
 
 
 def test_the_fault_server_gives_its_answers_in_turn(fault_server: FaultServer) -> None:

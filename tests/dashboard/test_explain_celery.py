@@ -1,6 +1,7 @@
 """`manage.py explain --celery` as a program: JSON lines in, JSON lines out, nothing else on stdout."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,7 @@ def explain(lines, tmp_path, *arguments):
         capture_output=True,
         text=True,
         cwd=ROOT,
-        env={"HARELINE_DATA_DIR": str(tmp_path)},
+        env={name: value for name, value in os.environ.items() if name.startswith("PYTHON")} | {"HARELINE_DATA_DIR": str(tmp_path)},
         check=False,
         timeout=60,
     )

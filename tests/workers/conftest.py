@@ -26,6 +26,8 @@ from workers.receiving.vhost_watch import Place, VhostWatch
 
 ROOT = Path(__file__).parent.parent.parent
 WORKER_SECONDS = 60
+# Ends a worker node and its pool when the tests are gone, however they went: the pipe on standard input ends with them
+GUARD = 'cat >/dev/null; kill -KILL "-$1" 2>/dev/null; true'
 
 
 class Workers:
@@ -34,6 +36,7 @@ class Workers:
     def __init__(self, node: TestNode, vhost: str, directory: Path) -> None:
         self.node, self.vhost, self.directory = node, vhost, directory
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._guards: dict[str, subprocess.Popen[bytes]] = {}
         self.app = Celery("tests", broker=node.amqp_url(vhost), set_as_current=False)
         self.app.conf.update(task_default_queue="jobs", task_ignore_result=True)
 
@@ -45,6 +48,7 @@ class Workers:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
         log.close()
         self.processes[name] = process
+        self._guards[name] = subprocess.Popen(["/bin/sh", "-c", GUARD, "guard", str(process.pid)], stdin=subprocess.PIPE, start_new_session=True)
         queue = f"{name}.celery.pidbox"
         wait_until(lambda: queue in self.queues(), WORKER_SECONDS)
         return process
@@ -61,11 +65,18 @@ class Workers:
         process = self.processes.pop(name)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        self._dismiss_guard(name)
 
     def end(self, name: str) -> None:
         process = self.processes.pop(name)
         process.terminate()
         process.wait(WORKER_SECONDS)
+        self._dismiss_guard(name)
+
+    def _dismiss_guard(self, name: str) -> None:
+        guard = self._guards.pop(name)
+        guard.kill()
+        guard.communicate()
 
     def end_all(self) -> None:
         for name in list(self.processes):
