@@ -22,7 +22,7 @@ def test_a_prefork_worker_shows_its_slots_queues_and_software(workers: Workers, 
     assert "tests.workers.celery_app.add" in {task["name"] for task in found.registered}
     assert found.software["ident"] == "py-celery"
     assert abs(found.clock_skew_seconds) < 5
-    assert watching.wait_for_source(lambda source: source.state == "receiving").inspect_state == "asking"
+    watching.wait_for_source(lambda source: (source.state, source.inspect_state) == ("receiving", "asking"))
     workers.app.control.pool_grow(2, destination=["p@here"])
     assert len(watching.wait_for("p@here", lambda worker: worker.concurrency == 4).processes) == 4
 
