@@ -1,0 +1,54 @@
+"""The tree is as docs/architecture.md describes it, and stays a house in which a newcomer guesses the file."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+DOCUMENT = (ROOT / "docs" / "architecture.md").read_text()
+APPS = ("brokers", "workers", "dashboard")
+OF_DJANGO = {"migrations", "commands"}
+MOST_LOOSE_MODULES = 16
+LONGEST_FILE = 300
+
+
+def _described() -> set[str]:
+    """The folders of the tree in the document, as paths."""
+    found: set[str] = set()
+    above: list[str] = []
+    for line in DOCUMENT.split("```")[1].splitlines():
+        match = re.match(r"( *)(\w+)/ ", line)
+        if match:
+            above = [*above[: len(match[1]) // 2], match[2]]
+            found.add("/".join(above))
+    return found
+
+
+def _packages() -> set[str]:
+    paths = (path.parent.relative_to(ROOT) for app in APPS for path in (ROOT / app).rglob("__init__.py"))
+    of_commands = {"dashboard/management", "workers/management"}
+    return {path.as_posix() for path in paths if not OF_DJANGO & set(path.parts)} - of_commands
+
+
+def test_every_folder_is_described_and_every_described_folder_exists() -> None:
+    assert _described() == _packages()
+
+
+@pytest.mark.parametrize("route", re.findall(r"\*\*A[^*]+\*\*(.+?)(?:\n\n|$)", DOCUMENT, re.DOTALL), ids=["poll", "event", "question"])
+def test_the_routes_pass_files_that_exist_and_at_most_fifteen_modules(route: str) -> None:
+    files = re.findall(r"`([\w/]+\.(?:py|js))`", route)
+    assert [name for name in files if not (ROOT / name).is_file()] == []
+    assert 10 <= sum(name.endswith(".py") for name in files) <= 15
+
+
+def test_the_dashboard_has_few_loose_modules() -> None:
+    assert len(list((ROOT / "dashboard").glob("*.py"))) <= MOST_LOOSE_MODULES
+
+
+def test_no_file_is_long() -> None:
+    files = [path for app in (*APPS, "script", "static/js") for pattern in ("*.py", "*.js") for path in (ROOT / app).rglob(pattern)]
+    counted = {path.relative_to(ROOT).as_posix(): len(path.read_text().splitlines()) for path in files if "migrations" not in path.parts}
+    assert {name: lines for name, lines in counted.items() if lines > LONGEST_FILE} == {}
