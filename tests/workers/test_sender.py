@@ -60,7 +60,6 @@ def test_nothing_is_declared_and_the_connection_is_closed(rabbitmq: TestNode, vh
         ({}, "returned", "the queue celery"),
         ({"exchange": "amq.topic", "routing_key": "a.b"}, "returned", "the exchange amq.topic with the key a.b, and no binding of it matches"),
         ({"exchange": "nox", "routing_key": "k"}, "not sent", "The broker refused it: there is no exchange nox."),
-        ({"queue": "full"}, "not sent", "The broker refused it (nack)"),
     ],
 )
 def test_what_no_queue_has_is_noticed(rabbitmq: TestNode, vhost: str, options: dict[str, Any], outcome: str, words: str) -> None:
@@ -68,6 +67,18 @@ def test_what_no_queue_has_is_noticed(rabbitmq: TestNode, vhost: str, options: d
     sent = send(target(rabbitmq, vhost), **options)
     assert (sent.outcome, sent.confirmed) == (outcome, False)
     assert words in sent.reason
+
+
+def test_a_nack_leaves_it_unknown_since_another_queue_may_have_it(rabbitmq: TestNode, vhost: str) -> None:
+    """A copy is in the queue beside the one that rejects it."""
+    declare(rabbitmq, vhost, "full", **{"x-max-length": 0, "x-overflow": "reject-publish"})
+    declare(rabbitmq, vhost, "mail")
+    for queue in ("full", "mail"):
+        rabbitmq.api("POST", f"bindings/{vhost}/e/amq.fanout/q/{queue}", {"routing_key": ""})
+    sent = send(target(rabbitmq, vhost), exchange="amq.fanout", routing_key="k")
+    assert (sent.outcome, sent.confirmed) == ("unknown", None)
+    assert "the broker refused it (nack)" in sent.reason
+    wait_until(lambda: rabbitmq.api("GET", f"queues/{vhost}/mail").get("messages") == 1)
 
 
 def test_a_user_who_may_not_write_is_refused_in_the_brokers_words(rabbitmq: TestNode, vhost: str) -> None:

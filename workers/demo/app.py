@@ -7,7 +7,7 @@ from pathlib import Path
 
 from celery import Celery
 
-from workers.demo import shop
+from workers.demo import shop, taken_log
 
 DATA_DIR = Path(os.environ.get("HARELINE_DATA_DIR", "var")).resolve()
 RESULTS_DIR = DATA_DIR / "demo-results"
@@ -41,3 +41,4 @@ app.conf.update(
     broker_connection_max_retries=None,
     broker_heartbeat=10,
 )
+taken_log.start()

@@ -31,6 +31,9 @@ log = structlog.get_logger(__name__)
 CONFIRM_SECONDS = 5.0
 LONGEST_SECONDS = 15.0
 
+NOT_ROUTED = frozenset((311, 403, 404, 406))
+"""Reply codes by which RabbitMQ refuses a message before it routes it: too large, access refused, not found, precondition failed."""
+
 Outcome = Literal["confirmed", "returned", "not sent", "unknown"]
 
 
@@ -64,6 +67,7 @@ class _NoSettings(BaseLoader):
 class _Watched(Producer):
     """A producer that remembers how far the task got: Celery publishes an event after it, whose failure is not the task's."""
 
+    attempt: _Attempt
     began = done = returned = False
     began_at: datetime | None = None
     exchange_used: str | None = None
@@ -90,8 +94,8 @@ class _Watched(Producer):
         return super().publish(event, *positional, **options)
 
     def _publish(self, *positional: Any, **named: Any) -> Any:
-        self.began = True  # encoded, and about to be written to the socket
-        self.began_at = self.began_at or datetime.now(UTC)
+        if not self.began:
+            self.attempt.begin(self)  # encoded, and about to be written to the socket
         return super()._publish(*positional, **named)
 
     def note_return(self, *_: Any) -> None:
@@ -104,8 +108,19 @@ class _Attempt:
     def __init__(self) -> None:
         self.producer: _Watched | None = None
         self.result: Sent | None = None
-        self.abandoned = False
+        self.abandoned = False  # the caller has been answered that nothing was sent, so nothing may be sent any more
         self.lock = threading.Lock()
+
+    def begin(self, producer: _Watched) -> None:
+        """From now on the message may have left. Raises _Abandoned if it must not."""
+        with self.lock:
+            if self.abandoned:
+                raise _Abandoned
+            producer.began, producer.began_at = True, datetime.now(UTC)
+
+
+class _Abandoned(Exception):
+    """Nobody waits for this sending any more."""
 
 
 def send(
@@ -139,14 +154,18 @@ def _run(
     try:
         connection, target = _connected(targets)
         result = _publish(attempt, connection, target, task, args, kwargs, options, uuid, tells)
-    except WatchError as error:
-        result = Sent(uuid, "not sent", f"Nothing was sent: {error}.", datetime.now(UTC))
     except Exception as error:
-        log.exception("sending_failed", uuid=uuid)
+        why = f"{error}"
+        if not isinstance(error, WatchError):
+            log.exception("sending_failed", uuid=uuid)
+            why = f"{type(error).__name__}, see the log"
         producer = attempt.producer
-        began = producer is not None and producer.began
-        words = "It is not known whether it arrived" if began else "Nothing was sent"
-        result = Sent(uuid, "unknown" if began else "not sent", f"{words}: {type(error).__name__}, see the log.", datetime.now(UTC))
+        if producer is not None and producer.done:
+            result = _ended(uuid, producer)
+        elif producer is not None and producer.began:
+            result = _sent(uuid, producer, "unknown", f"It is not known whether it arrived: {why}. It was not sent again.")
+        else:
+            result = Sent(uuid, "not sent", f"Nothing was sent: {why}.", datetime.now(UTC))
     with attempt.lock:
         attempt.result = result
     if connection is not None:
@@ -221,15 +240,16 @@ def _publish(
     try:
         with explained(target):
             producer = _Watched(connection.channel())
+            producer.attempt = attempt
         producer.channel.events["basic_return"].add(producer.note_return)
         with attempt.lock:
-            if attempt.abandoned:
-                return Sent(uuid, "not sent", "Nothing was sent: it took too long to connect.", datetime.now(UTC))
             attempt.producer = producer
         quiet = {"declare": [], "mandatory": True, "retry": False, "add_to_parent": False, "confirm_timeout": CONFIRM_SECONDS}
         try:
             with _own_errors():
                 app.send_task(task, list(args), dict(kwargs), task_id=uuid, producer=producer, **quiet, **options)
+        except _Abandoned:
+            return _sent(uuid, producer, "not sent", "Nothing was sent: it took too long to connect.")
         except (AMQPError, KombuError, MessageNacked, OSError) as error:
             return _ended(uuid, producer) if producer.done else _failed(uuid, producer, error)
         return _ended(uuid, producer)
@@ -248,15 +268,16 @@ def _ended(uuid: str, producer: _Watched) -> Sent:
 
 
 def _failed(uuid: str, producer: _Watched, error: Exception) -> Sent:
-    """Before any confirmation: what the broker said no to is not there, what broke on the way may be."""
+    """Before any confirmation: a message that the broker did not accept for routing is not there, any other may be."""
     told = " ".join(str(getattr(error, "message", "") or getattr(error, "reply_text", "") or error).split())[:300] or type(error).__name__
     if not producer.began:
         return _sent(uuid, producer, "not sent", f"Nothing was sent: {told}.")
     if isinstance(error, MessageNacked):
-        return _sent(uuid, producer, "not sent", "The broker refused it (nack): a full queue that rejects what is published, or a fault of its own.")
+        why = "the broker refused it (nack): a queue is full and rejects what is published, or had a fault. Another queue or a dead-letter exchange may have it"
+        return _sent(uuid, producer, "unknown", f"It is not known whether it arrived: {why}. It was not sent again.")
     if isinstance(error, NotFound):
         return _sent(uuid, producer, "not sent", f"The broker refused it: there is no exchange {producer.exchange_used}.")
-    if isinstance(error, ChannelError):
+    if isinstance(error, ChannelError) and error.code in NOT_ROUTED:
         return _sent(uuid, producer, "not sent", f"The broker refused it: {told}.")
     if isinstance(error, TimeoutError):
         told = f"no confirmation came within {CONFIRM_SECONDS:g} seconds (a broker with an alarm blocks publishers, for one)"
