@@ -36,6 +36,11 @@ def broker_by_id(scope: Scope, broker_id: int, at: datetime | None = None) -> Br
     return _then(Broker.objects.filter(visible_brokers(scope), pk=broker_id).first(), at)
 
 
+def broker_names(scope: Scope) -> dict[int, str]:
+    """{id: name} of the brokers that may be seen, those no longer named by HARELINE_BROKERS included."""
+    return dict(Broker.objects.filter(visible_brokers(scope)).order_by().values_list("pk", "name"))
+
+
 def virtual_hosts(scope: Scope, broker: BrokerRef | None = None, at: datetime | None = None) -> list[VirtualHost]:
     """By name, those that may not be looked into included (`visible` False)."""
     return list(VirtualHost.objects.filter(in_scope(scope, broker), existing(at)).select_related("broker").order_by("name", "broker__name"))

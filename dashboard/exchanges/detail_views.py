@@ -7,14 +7,17 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from brokers import queries
+from brokers.queries.one_moment import one_moment
 from dashboard.exchanges.detail_page import ExchangePage
 from dashboard.layout.charts import chosen_range
 from dashboard.layout.rates_and_depth import exchange_charts, range_links
+from dashboard.live.seen import live_page
 from dashboard.people.access import scope_of
 
 PARTS = ("bindings", "publishers", "notice", "what")
 
 
+@one_moment()
 def page(request: HttpRequest, pk: int) -> HttpResponse:
     """The whole page, or with `?part=` only one of its parts. An exchange that is gone keeps its page."""
     scope, now = scope_of(request.user), timezone.now()
@@ -28,4 +31,4 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
         return render(request, f"exchanges/_{part}.html", {"page": shown, **shown.head(), **made})
     span = chosen_range(request.GET.get("range"))
     parts = {**shown.bindings(), **shown.publishers(), "charts": exchange_charts(scope, exchange, span, now), "range_links": range_links(request, span)}
-    return render(request, "exchanges/detail.html", {"page": shown, "topics": shown.topics, **shown.head(), **parts})
+    return render(request, "exchanges/detail.html", {"page": shown, **live_page(shown.topics, [f"exchange-{pk}"]), **shown.head(), **parts})

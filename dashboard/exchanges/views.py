@@ -6,13 +6,16 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils import timezone
 
+from brokers.queries.one_moment import one_moment
 from dashboard.exchanges.list_page import ExchangeList
 from dashboard.layout.addresses import ListAddress
 from dashboard.layout.completion import exchange_completion
 from dashboard.layout.frame import Shell
+from dashboard.live.seen import live_page
 from dashboard.people.access import scope_of
 
 
+@one_moment()
 def page(request: HttpRequest) -> HttpResponse:
     """The whole page, or with `?part=` only table, notices or completion."""
     shell = Shell(request)
@@ -23,4 +26,5 @@ def page(request: HttpRequest) -> HttpResponse:
     if part in ("table", "notices"):
         template = "exchanges/_table.html" if part == "table" else "queues/_notices.html"
         return render(request, template, {"list": listed, **(listed.table() if part == "table" else {})})
-    return render(request, "exchanges/index.html", {"list": listed, **listed.table()})
+    table = listed.table()
+    return render(request, "exchanges/index.html", {"list": listed, **table, **live_page(table["topics"])})

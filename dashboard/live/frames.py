@@ -29,22 +29,42 @@ class Moment(msgspec.Struct, frozen=True):
         return None if self.at is None else max(0.0, round((self.now - self.at).total_seconds(), 3))
 
 
+class Failing(msgspec.Struct, frozen=True):
+    """A topic that can't be loaded: since when, and why in a few words. What its viewers have is as old as that."""
+
+    since: datetime
+    reason: str
+
+
 class Patch:
     """What is new of a topic. `rows` are encoded already; `full` means: this is all there is, not a difference."""
 
     __slots__ = ("_head", "_rows", "topic")
 
-    def __init__(self, topic: str, epoch: str, seq: int, moment: Moment, rows: Mapping[str, str], parts: Iterable[str] = (), full: bool = False) -> None:
+    def __init__(
+        self,
+        topic: str,
+        epoch: str,
+        seq: int,
+        moment: Moment,
+        rows: Mapping[str, str],
+        parts: Iterable[str] = (),
+        full: bool = False,
+        facts: Mapping[str, str] | None = None,
+        failing: Failing | None = None,
+    ) -> None:
         head: dict[str, Any] = {
             "topic": topic,
             "epoch": epoch,
             "seq": seq,
-            "at": moment.at and moment.at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "at": moment.at and iso(moment.at),
             "age_seconds": moment.age_seconds,
             "interval_seconds": moment.interval_seconds,
         }
         if full:
-            head["full"] = True
+            head |= {"full": True, "facts": facts or {}}
+        if failing:
+            head["failing"] = {"since": iso(failing.since), "reason": failing.reason}
         head["parts"] = sorted(parts)
         self.topic = topic
         self._head = encode(head)[:-1] + ',"rows":{'
@@ -57,3 +77,8 @@ class Patch:
         ',"rows":{}}'
         """
         return f"{self._head}{','.join([text for key, text in self._rows.items() if shown is None or key in shown])}}}}}"
+
+
+def iso(at: datetime) -> str:
+    """A moment as it travels in frames and pages, to the millisecond."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -109,6 +109,14 @@ class Hub:
                     await asyncio.sleep(0)
         return delivered
 
+    async def hand_state(self, viewer: Viewer, patch: Patch, rows: Rows) -> None:
+        """To the one viewer that asked; refused if that fails, so that it connects anew instead of waiting for ever."""
+        try:
+            await viewer.deliver_state(patch.topic, rows, patch.frame(rows))
+        except Exception:
+            log.exception("a viewer could not be served", topic=patch.topic)
+            await viewer.refuse()
+
     async def end_session(self, session_key: str) -> None:
         """Closes the sockets of a session that ended."""
         for viewer in self.sessions.get(session_key, frozenset()):

@@ -10,6 +10,7 @@ import structlog
 from dashboard.live.frames import Patch
 from dashboard.live.hub import Hub, Rows, Viewer
 from dashboard.live.tail import Ask, Outcome, SessionEnded, Tail
+from dashboard.live.topics import Topic
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +55,7 @@ class LiveProcess:
             self._tail.stop()
             self._carrying.cancel()
 
-    def ask_state(self, topic: str, viewer: Viewer, rows: Rows) -> None:
+    def ask_state(self, topic: Topic, viewer: Viewer, rows: Rows) -> None:
         """The state of the topic comes to the viewer by `deliver_state`."""
         self._tail.ask(Ask(topic, viewer, rows))
 
@@ -77,4 +78,4 @@ class LiveProcess:
         elif isinstance(outcome, SessionEnded):
             await self.hub.end_session(outcome.session_key)
         else:
-            await outcome.viewer.deliver_state(outcome.patch.topic, outcome.rows, outcome.patch.frame(outcome.rows))
+            await self.hub.hand_state(outcome.viewer, outcome.patch, outcome.rows)

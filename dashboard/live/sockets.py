@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,16 +15,18 @@ from brokers import queries
 from dashboard.live import topics
 from dashboard.live.frames import encode
 from dashboard.live.hub import Rows
+from dashboard.live.pace import FRAMES_PER_SECOND, Allowance
 from dashboard.live.process import LiveProcess
 from dashboard.people import access
 
 MOST_TOPICS = 100
 MOST_ROWS = 500
 LONGEST_FRAME = 65_536
+NAMED = 200  # characters of a name that an answer repeats
 WINDOW = 8
 """Frames on their way to a browser that has not acknowledged them; beyond, it gets the latest state when it catches up, not a backlog."""
-LOGGED_OUT = 4401
-TOO_LONG = 1009
+LOGGED_OUT, TOO_LONG, TOO_FAST = 4401, 4413, 4429
+"""Why we close; a server may not use the protocol's own 1009 (RFC 6455, 7.4.2: 4000 to 4999 are for applications)."""
 
 
 class Subscription(msgspec.Struct, forbid_unknown_fields=True):
@@ -38,6 +41,7 @@ class Asked(msgspec.Struct, forbid_unknown_fields=True):
     unsubscribe: list[str] = []
     resync: str | None = None
     ack: int | None = None
+    ping: int | None = None
     pause: bool | None = None
 
 
@@ -45,10 +49,11 @@ _decoder = msgspec.json.Decoder(Asked)
 
 
 class Refused(Exception):
-    """What a frame asks for can't be given. `code` is for scripts, the text for people."""
+    """A topic can't be followed as the frame asks. `code` is for scripts, the text for people."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, topic: str, code: str, message: str) -> None:
         super().__init__(message)
+        self.topic = topic
         self.code = code
 
 
@@ -67,9 +72,10 @@ class LiveConsumer(AsyncWebsocketConsumer):
         self._shown: dict[str, Rows] = {}
         self._waiting: set[str] = set()  # topics whose state is on its way; patches before it mean nothing to the page
         self._missed: set[str] = set()  # topics that went on while the window was full
-        self._allowed: dict[int, str | None] = {}
+        self._brokers: dict[int, str] = {}
+        self._allowance = Allowance(at=monotonic())
         self._sent = self._acknowledged = 0
-        self._paused = False
+        self._paused = self._ending = False
         await self.accept()
         self.process = LiveProcess.enter(self)
 
@@ -79,40 +85,60 @@ class LiveConsumer(AsyncWebsocketConsumer):
             self.process = None
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        if text_data is None or len(text_data) > LONGEST_FRAME:
-            await self._say_error("too_long", f"a frame is text of at most {LONGEST_FRAME:,} characters")
-            await self.close(TOO_LONG)
+        if self._ending:  # frames that were on their way when we closed
             return
-        try:
-            asked = _decoder.decode(text_data)
-            await self._do(asked)
-        except msgspec.DecodeError as error:
-            await self._say_error("malformed", f"not a frame of the live protocol: {error}")
-        except Refused as error:
-            await self._say_error(error.code, str(error))
+        if text_data is None or len(text_data) > LONGEST_FRAME:
+            await self._end(TOO_LONG, "too_long", f"a frame is text of at most {LONGEST_FRAME:,} characters")
+        elif not self._allowance.take(monotonic()):
+            await self._end(TOO_FAST, "too_fast", f"at most {FRAMES_PER_SECOND:,.0f} frames a second")
+        else:
+            try:
+                asked = _decoder.decode(text_data)
+            except (msgspec.DecodeError, RecursionError) as error:
+                await self._say_error("malformed", f"not a frame of the live protocol: {error}")
+            else:
+                await self._do(asked)
 
     async def _do(self, asked: Asked) -> None:
+        """Everything that the frame asks for; what is refused is listed in one answer, and stops nothing else."""
         for topic in asked.unsubscribe:
             self._forget(topic)
-        for subscription in asked.subscribe:
-            await self._subscribe(subscription)
+        refused = await self._subscribe_each(asked.subscribe)
         if asked.resync is not None:
-            if asked.resync not in self._shown:
-                raise Refused("not_subscribed", f"not subscribed to {asked.resync}")
-            self._ask(asked.resync)
+            if asked.resync in self._shown:
+                self._ask(asked.resync)
+            else:
+                refused.append(Refused(asked.resync, "not_subscribed", f"not subscribed to {asked.resync[:NAMED]}"))
         if asked.pause is not None:
             self._pause(asked.pause)
         if asked.ack is not None:
             self._acknowledge(asked.ack)
+        if asked.ping is not None:
+            await self.send(text_data=encode({"pong": asked.ping}))
+        if refused:
+            await self.send(text_data=encode({"refused": [{"topic": one.topic[:NAMED], "code": one.code, "message": str(one)} for one in refused]}))
 
-    async def _subscribe(self, wanted: Subscription) -> None:
-        topic = topics.parse(wanted.topic)
+    async def _subscribe_each(self, wanted: list[Subscription]) -> list[Refused]:
+        """Those that are refused; each is decided by itself."""
+        refused = []
+        parsed = [topics.parse(one.topic) for one in wanted]
+        if any(topic and topic.broker_id not in self._brokers for topic in parsed):
+            self._brokers = await database_sync_to_async(queries.broker_names)(access.scope_of(self.user))
+        for one, topic in zip(wanted, parsed, strict=True):
+            try:
+                self._subscribe(one, topic)
+            except Refused as error:
+                refused.append(error)
+        return refused
+
+    def _subscribe(self, wanted: Subscription, topic: topics.Topic | None) -> None:
+        """Raises Refused."""
         if topic is None:
-            raise Refused("unknown_topic", f"there is no topic {wanted.topic[:200]}")
+            raise Refused(wanted.topic, "unknown_topic", f"there is no topic {wanted.topic[:NAMED]}")
         if wanted.rows and (odd := [key for key in wanted.rows if topics.row_id(topic, key) is None]):
-            raise Refused("unknown_row", f"{wanted.topic} has no row {odd[0][:200]}")
-        if not await self._may_look(topic):
-            raise Refused("not_allowed", f"{wanted.topic} does not exist, or you may not see it")
+            raise Refused(wanted.topic, "unknown_row", f"{wanted.topic[:NAMED]} has no row {odd[0][:NAMED]}")
+        if not self._may_look(topic):
+            raise Refused(wanted.topic, "not_allowed", f"{wanted.topic[:NAMED]} does not exist, or you may not see it")
         rows = None if wanted.rows is None and topic.kind == topics.BROKER else frozenset(wanted.rows or ())
         self._check_room(topic.name, rows)
         if self.process:  # the socket may have closed while the database was asked
@@ -123,30 +149,28 @@ class LiveConsumer(AsyncWebsocketConsumer):
     def _check_room(self, topic: str, rows: Rows) -> None:
         others = [shown for name, shown in self._shown.items() if name != topic]
         if len(others) >= MOST_TOPICS:
-            raise Refused("too_many_topics", f"a page can follow at most {MOST_TOPICS} topics")
+            raise Refused(topic, "too_many_topics", f"a page can follow at most {MOST_TOPICS} topics")
         if sum(len(shown or ()) for shown in others) + len(rows or ()) > MOST_ROWS:
-            raise Refused("too_many_rows", f"a page can follow at most {MOST_ROWS} rows")
+            raise Refused(topic, "too_many_rows", f"a page can follow at most {MOST_ROWS} rows")
 
-    async def _may_look(self, topic: topics.Topic) -> bool:
-        """True if the broker exists and the person may look at it there; asked once a socket and broker."""
-        if topic.broker_id not in self._allowed:
-            broker = await database_sync_to_async(queries.broker_by_id)(access.scope_of(self.user), topic.broker_id)
-            self._allowed[topic.broker_id] = broker.name if broker else None
-        name = self._allowed[topic.broker_id]
+    def _may_look(self, topic: topics.Topic) -> bool:
+        """True if the broker exists and the person may look at it there."""
+        name = self._brokers.get(topic.broker_id)
         return name is not None and access.may(self.user, "look", name, topic.vhost)
 
     def _forget(self, topic: str) -> None:
-        if self._shown.pop(topic, None) is not None or topic in self._waiting:
-            self._waiting.discard(topic)
+        self._shown.pop(topic, None)
+        self._waiting.discard(topic)
         self._missed.discard(topic)
         if self.process:
             self.process.hub.leave(topic, self)
 
     def _ask(self, topic: str) -> None:
-        if topic not in self._waiting and self.process:
+        parsed = topics.parse(topic)
+        if topic not in self._waiting and self.process and parsed:
             self._waiting.add(topic)
             self._missed.discard(topic)
-            self.process.ask_state(topic, self, self._shown[topic])
+            self.process.ask_state(parsed, self, self._shown[topic])
 
     def _pause(self, paused: bool) -> None:
         was_paused, self._paused = self._paused, paused
@@ -181,6 +205,12 @@ class LiveConsumer(AsyncWebsocketConsumer):
         elif self.process:
             self._sent += 1
             await self.send(text_data=frame)
+
+    async def _end(self, close_code: int, code: str, message: str) -> None:
+        """Closes with the reason stated in a frame before, and in the close itself, where daphne leaves it out."""
+        self._ending = True
+        await self._say_error(code, message)
+        await self.close(close_code, message)
 
     async def _say_error(self, code: str, message: str) -> None:
         await self.send(text_data=encode({"error": {"code": code, "message": message}}))

@@ -1,5 +1,8 @@
 """The thread that notices what other processes stored, and makes patches of it.
 
+Each topic is loaded by itself: one that fails is reported to its viewers and tried again, while the others go on. Every question gets an answer,
+if need be the last that is known and since when it could not be loaded.
+
 It starts with the first socket of a web process and ends with the last (daphne has no lifespan to start it earlier). It alone talks to
 the database for live pages, on its own connection; results go to the event loop in the order in which they were made.
 """
@@ -10,23 +13,23 @@ import queue
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 import structlog
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from brokers import queries
 from brokers import store as broker_store
-from brokers.scope import EVERYTHING
 from dashboard import queries as people
 from dashboard.live import sources, topics
+from dashboard.live.followed import Followed, Revision
 from dashboard.live.frames import Patch
 from dashboard.live.hub import Hub, Rows, Viewer
-from dashboard.live.patches import TopicPatches
+from dashboard.live.topics import Topic
 from workers import queries as worker_queries
 
 log = structlog.get_logger(__name__)
@@ -34,6 +37,7 @@ log = structlog.get_logger(__name__)
 INTEREST_LASTS = timedelta(seconds=30)
 SESSIONS_A_TICK = 50
 AFTER_A_FAILURE_SECONDS = 1.0
+BUSY_MILLISECONDS = 100  # the tail's only writes, notes of interest, must not hold up the pages while another process keeps the database locked
 
 
 class Rhythm(msgspec.Struct, frozen=True):
@@ -52,7 +56,7 @@ USUAL = Rhythm()
 class Ask(msgspec.Struct):
     """A viewer wants the whole present state of a topic."""
 
-    topic: str
+    topic: Topic
     viewer: Viewer
     rows: Rows | None
 
@@ -70,7 +74,18 @@ class SessionEnded(msgspec.Struct):
 
 
 Outcome = Patch | State | SessionEnded
-Revisions = tuple[dict[int, int], dict[int, int]]
+
+
+class Revisions(msgspec.Struct, frozen=True):
+    """How often each broker, and each virtual host's event source, stored something."""
+
+    brokers: Mapping[int, int] = {}
+    sources: Mapping[tuple[int, str], int] = {}
+
+    def of(self, topic: Topic) -> Revision:
+        if topic.kind not in (topics.WORKERS, topics.TASKS):
+            return (self.brokers.get(topic.broker_id),)
+        return (self.brokers.get(topic.broker_id), self.sources.get((topic.broker_id, topic.vhost or "")))
 
 
 class Tail:
@@ -83,9 +98,10 @@ class Tail:
         self._epoch = secrets.token_hex(4)
         self._asked: queue.SimpleQueue[Ask | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="live-tail", daemon=True)
-        self._patches: dict[str, TopicPatches] = {}
+        self._followed: dict[str, Followed] = {}
         self._version: Any = None
-        self._revisions: Revisions = ({}, {})
+        self._revisions = Revisions()
+        self._look_again_at = 0.0
         self._sessions_checked: dict[str, float] = {}
         self._next_tick = self._next_interest = 0.0
         self._stopping = False
@@ -125,17 +141,37 @@ class Tail:
             question = None
         if self._stopping:
             return
-        if self._database_changed():
+        readable = self._look()
+        if readable:
             self._follow()
         if question is not None:
             self._answer(question)
         now = time.monotonic()
         if now >= self._next_tick:
             self._tick()
+            if readable:
+                self._check_sessions()
             self._next_tick = time.monotonic() + max(self._rhythm.tick, self._rhythm.tick_share * (time.monotonic() - now))
-        if now >= self._next_interest:
+        if now >= self._next_interest and readable:
             self._keep_interest(timezone.now())
             self._next_interest = now + self._rhythm.interest
+
+    def _look(self) -> bool:
+        """Reads the revisions if another process committed since the last look. False while the database can't be read: then every topic fails."""
+        if time.monotonic() < self._look_again_at:
+            return False
+        try:
+            if self._database_changed():
+                self._revisions = Revisions(queries.revisions(), worker_queries.revisions())
+        except Exception as error:
+            log.exception("the live tail can't read the database")
+            connection.close()
+            self._version = None
+            self._look_again_at = time.monotonic() + AFTER_A_FAILURE_SECONDS
+            for followed in self._current():
+                self._fail(followed, error)
+            return False
+        return True
 
     def _database_changed(self) -> bool:
         """True if another connection committed since the last look: 3 us, whatever the size."""
@@ -145,46 +181,69 @@ class Tail:
         return changed
 
     def _follow(self) -> None:
-        """Patches of the topics whose broker or event source stored something."""
-        revisions: Revisions = (queries.revisions(), worker_queries.revisions())
-        brokers = {key for key, value in revisions[0].items() if self._revisions[0].get(key) != value}
-        events = {key for key, value in revisions[1].items() if self._revisions[1].get(key) != value}
-        places = {(source.broker_id, source.vhost) for source in worker_queries.event_sources(EVERYTHING) if source.pk in events} if events else set()
-        for name, patches in self._current().items():
-            topic = patches.topic
-            if topic.broker_id in brokers or (topic.kind in (topics.WORKERS, topics.TASKS) and (topic.broker_id, topic.vhost) in places):
-                self._refresh(name, patches)
-        self._revisions = revisions
+        """Patches of the topics whose broker or event source stored something, and of those whose last load failed."""
+        for followed in self._current():
+            revision = self._revisions.of(followed.topic)
+            if followed.is_due(revision, time.monotonic()):
+                self._refresh(followed, revision)
 
-    def _refresh(self, name: str, patches: TopicPatches) -> None:
-        loaded = sources.load(patches.topic, self._hub.watched.get(name, frozenset()))
-        self._out(patches.replace(loaded, timezone.now()))
+    def _refresh(self, followed: Followed, revision: Revision) -> None:
+        try:
+            loaded = sources.load(followed.topic, self._hub.watched.get(followed.topic.name, frozenset()))
+            patch = followed.patches.replace(loaded, timezone.now())
+        except Exception as error:
+            log.exception("a live topic could not be loaded", topic=followed.topic.name)
+            self._fail(followed, error)
+            return
+        followed.took_in(revision)
+        self._out(patch)
 
-    def _current(self) -> dict[str, TopicPatches]:
+    def _fail(self, followed: Followed, error: Exception) -> None:
+        """Reports it to the topic's viewers; the topic is tried again after a while."""
+        followed.failed(time.monotonic())
+        patch = followed.patches.fail(type(error).__name__, timezone.now())
+        if patch is not None:
+            self._out(patch)
+        if isinstance(error, DatabaseError):
+            connection.close()
+            self._version = None
+
+    def _current(self) -> list[Followed]:
         """The topics that somebody watches; the others are forgotten."""
         watched = dict(self._hub.watched)
-        self._patches = {name: patches for name, patches in self._patches.items() if name in watched}
-        return self._patches
+        self._followed = {name: followed for name, followed in self._followed.items() if name in watched}
+        return list(self._followed.values())
 
     def _answer(self, question: Ask) -> None:
-        patches = self._patches.get(question.topic)
-        if patches is None:
-            topic = topics.parse(question.topic)
-            if topic is None:
-                return
-            patches = self._patches[question.topic] = TopicPatches(topic, self._epoch)
+        """The state of the topic. Where rows can't be loaded now, what is known of it: the rows follow once the topic is loaded again."""
+        name = question.topic.name
+        followed = self._followed.get(name)
+        if followed is None:
+            followed = self._followed[name] = Followed(question.topic, self._epoch)
+        patches = followed.patches
         missing = (question.rows or frozenset()) - patches.known
-        if missing or not patches.is_loaded:
-            patches.extend(sources.load(patches.topic, missing), timezone.now())
+        if (missing or not patches.is_loaded) and not followed.waits(time.monotonic()):
+            revision = followed.seen or self._revisions.of(question.topic)
+            try:
+                patches.extend(sources.load(question.topic, missing), timezone.now())
+            except Exception as error:
+                log.exception("a live topic could not be loaded", topic=name)
+                self._fail(followed, error)
+            else:
+                followed.seen = revision
         self._out(State(patches.state(timezone.now()), question.viewer, question.rows))
 
     def _tick(self) -> None:
         now = timezone.now()
-        for patches in self._current().values():
-            patch = patches.tick(now)
+        for followed in self._current():
+            try:
+                patch = followed.patches.tick(now)
+            except Exception as error:
+                log.exception("a live topic could not follow the clock", topic=followed.topic.name)
+                self._fail(followed, error)
+                continue
             if patch is not None:
                 self._out(patch)
-        self._check_sessions()
 
     def _check_sessions(self) -> None:
         """Ends the sockets of people who logged out, were disabled or whose session ran out: within about 20 s."""
@@ -199,15 +258,27 @@ class Tail:
 
     def _keep_interest(self, now: datetime) -> None:
         """Tells the poller what somebody looks at closely, so that it asks the broker for the details of these few."""
-        for name, rows in dict(self._hub.looked_at).items():
-            patches = self._patches.get(name)
-            if patches is None or patches.topic.kind not in (topics.QUEUES, topics.EXCHANGES):
+        objects = list(self._looked_at())
+        if not objects:
+            return
+        with connection.cursor() as cursor:
+            cursor.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
+        try:
+            for topic, kind, name in objects:
+                broker_store.note_interest(topic.broker_id, kind, topic.vhost or "", name, now + INTEREST_LASTS)
+        except DatabaseError:
+            log.exception("what is looked at could not be noted; the next try comes with the next round")
+
+    def _looked_at(self) -> Iterator[tuple[Topic, str, str]]:
+        """(topic, kind, name) of the queues and exchanges that somebody looks at closely."""
+        for topic_name, rows in dict(self._hub.looked_at).items():
+            followed = self._followed.get(topic_name)
+            if followed is None or followed.topic.kind not in (topics.QUEUES, topics.EXCHANGES):
                 continue
-            kind = topics.ROW_KINDS[patches.topic.kind][0]
             for key in rows:
-                object_name = patches.name_of(key)
+                object_name = followed.patches.name_of(key)
                 if object_name is not None:
-                    broker_store.note_interest(patches.topic.broker_id, kind, patches.topic.vhost or "", object_name, now + INTEREST_LASTS)
+                    yield followed.topic, topics.ROW_KINDS[followed.topic.kind][0], object_name
 
     def _out(self, outcome: Outcome) -> None:
         if not self._stopping:

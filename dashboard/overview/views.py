@@ -6,13 +6,16 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
+from brokers.queries.one_moment import one_moment
 from dashboard.layout.charts import chosen_range
 from dashboard.layout.frame import Shell
+from dashboard.live.seen import live_page
 from dashboard.overview.page import OneBroker, SeveralBrokers
 
 PARTS = ("state", "figures", "changes", "queues", "workers", "nodes", "limits")
 
 
+@one_moment()
 def page(request: HttpRequest) -> HttpResponse:
     """The whole page, or with `?part=` one of its parts."""
     shell, now, shown = Shell(request), timezone.now(), chosen_range(request.GET.get("range"))
@@ -22,8 +25,8 @@ def page(request: HttpRequest) -> HttpResponse:
     if shell.broker is None:
         several = SeveralBrokers(shell.scope, shell.brokers, shown, now)
         template = "overview/_several.html" if part == "several" else "overview/several.html"
-        return render(request, template, {"overview": several, "topics": several.topics, "now": now})
+        return render(request, template, {"overview": several, "now": now, **live_page(several.topics)})
     one = OneBroker(shell.scope, shell.broker, shell.vhost, shown, now)
     if part in PARTS:
         return render(request, f"overview/_{part}.html", {"overview": one, "now": now})
-    return render(request, "overview/index.html", {"overview": one, "topics": one.topics, "now": now})
+    return render(request, "overview/index.html", {"overview": one, "now": now, **live_page(one.topics)})

@@ -7,14 +7,17 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from brokers import queries
+from brokers.queries.one_moment import one_moment
 from dashboard.layout.charts import chosen_range
 from dashboard.layout.rates_and_depth import queue_charts, range_links
+from dashboard.live.seen import live_page
 from dashboard.people.access import scope_of
 from dashboard.queues.detail_page import QueuePage
 
 PARTS = ("bindings", "consumers", "story", "settings", "notice")
 
 
+@one_moment()
 def page(request: HttpRequest, pk: int) -> HttpResponse:
     """The whole page, or with `?part=` only one of its parts. A queue that is gone keeps its page."""
     scope, now = scope_of(request.user), timezone.now()
@@ -29,4 +32,4 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
     span = chosen_range(request.GET.get("range"))
     parts = {**shown.bindings(), **shown.consumers(), **shown.settings()}
     charts = {"charts": queue_charts(scope, queue, span, now), "range_links": range_links(request, span)}
-    return render(request, "queues/detail.html", {"page": shown, "topics": shown.topics, **shown.head(), **parts, **charts})
+    return render(request, "queues/detail.html", {"page": shown, **live_page(shown.topics, [f"queue-{pk}"]), **shown.head(), **parts, **charts})

@@ -6,13 +6,16 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils import timezone
 
+from brokers.queries.one_moment import one_moment
 from dashboard.layout.addresses import ListAddress
 from dashboard.layout.completion import queue_completion
 from dashboard.layout.frame import Shell
+from dashboard.live.seen import live_page
 from dashboard.people.access import scope_of
 from dashboard.queues.list_page import QueueList
 
 
+@one_moment()
 def page(request: HttpRequest) -> HttpResponse:
     """The whole page, or with `?part=` only table, views, notices or completion."""
     shell = Shell(request)
@@ -22,4 +25,5 @@ def page(request: HttpRequest) -> HttpResponse:
         return JsonResponse({"qualifiers": queue_completion(listed)})
     if part in ("table", "views", "notices"):
         return render(request, f"queues/_{part}.html", {"list": listed, **(listed.table() if part == "table" else {})})
-    return render(request, "queues/index.html", {"list": listed, **listed.table()})
+    table = listed.table()
+    return render(request, "queues/index.html", {"list": listed, **table, **live_page(table["topics"])})

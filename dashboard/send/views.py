@@ -8,8 +8,10 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_POST
 
+from brokers.queries.one_moment import one_moment
 from dashboard.layout import json_fields, posted
 from dashboard.layout.frame import Shell
+from dashboard.live.seen import live_page
 from dashboard.people.access import scope_of
 from dashboard.send import action as sending
 from dashboard.send.page import SendPage, sent_uuid
@@ -23,6 +25,7 @@ def page(request: HttpRequest) -> HttpResponse:
 
 
 @csrf_protect
+@one_moment()
 def _answered(request: HttpRequest) -> HttpResponse:
     shown, status = _page(request), 200
     if request.method == "POST" and request.GET.get("part") == "prediction":
@@ -35,7 +38,8 @@ def _answered(request: HttpRequest) -> HttpResponse:
     followed = shown.follow(request.GET.get("sent")) if request.method == "GET" else None
     if request.GET.get("part") in ("follow", "before"):
         return render(request, f"send/_{request.GET['part']}.html", {"page": shown, "follow": followed, "now": shown.now})
-    return render(request, "send/index.html", {"page": shown, "follow": followed, "now": shown.now, "topics": shown.topics}, status=status)
+    keys = [followed.key] if followed else []
+    return render(request, "send/index.html", {"page": shown, "follow": followed, "now": shown.now, **live_page(shown.topics, keys)}, status=status)
 
 
 @csrf_exempt

@@ -6,6 +6,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
+from brokers.queries.one_moment import one_moment
+from dashboard.live.seen import live_page
 from dashboard.people.access import scope_of
 from dashboard.tasks.detail_page import TaskPage
 from workers import queries
@@ -13,6 +15,7 @@ from workers import queries
 PARTS = ("head", "figures", "timeline", "routing", "arguments", "outcome", "family", "gaps")
 
 
+@one_moment()
 def page(request: HttpRequest, pk: int) -> HttpResponse:
     """The whole page, or with `?part=` only one of its panels."""
     scope = scope_of(request.user)
@@ -24,4 +27,4 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
     context = {"page": shown, "task": task, "row": shown.row, "now": shown.now}
     if part in PARTS:
         return render(request, f"tasks/_{part}.html", context)
-    return render(request, "tasks/detail.html", {**context, "topics": shown.topics})
+    return render(request, "tasks/detail.html", {**context, **live_page(shown.topics, [shown.row.key])})

@@ -6,14 +6,17 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils import timezone
 
+from brokers.queries.one_moment import one_moment
 from dashboard.layout.addresses import ListAddress
 from dashboard.layout.frame import Shell
+from dashboard.live.seen import live_page
 from dashboard.people.access import scope_of
 from dashboard.tasks.list_page import TaskList, completion
 
 PARTS = ("limits", "views", "table", "newer", "kept")
 
 
+@one_moment()
 def page(request: HttpRequest) -> HttpResponse:
     """The whole page, or with `?part=` only one of its fragments."""
     shell = Shell(request)
@@ -23,4 +26,4 @@ def page(request: HttpRequest) -> HttpResponse:
         return JsonResponse({"qualifiers": completion(listed)})
     if part in PARTS:
         return render(request, f"tasks/_{part}.html", {"list": listed, "now": listed.now, "newer": listed.newer(request.GET.get("newest", ""))})
-    return render(request, "tasks/index.html", {"list": listed, "now": listed.now, "topics": listed.topics})
+    return render(request, "tasks/index.html", {"list": listed, "now": listed.now, **live_page(listed.topics)})

@@ -6,6 +6,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
+from brokers.queries.one_moment import one_moment
+from dashboard.live.seen import live_page
 from dashboard.people.access import scope_of
 from dashboard.workers.detail_page import WorkerDetail
 from workers import queries
@@ -13,6 +15,7 @@ from workers import queries
 PARTS = ("running", "queues", "pool", "registered", "story")
 
 
+@one_moment()
 def page(request: HttpRequest, pk: int) -> HttpResponse:
     """The whole page, or with `?part=` only one of its panels."""
     scope = scope_of(request.user)
@@ -24,4 +27,4 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
     context = {"detail": detail, "worker": worker, "row": detail.row, "now": detail.now}
     if part in PARTS:
         return render(request, f"workers/_{part}.html", context)
-    return render(request, "workers/detail.html", {**context, "topics": detail.topics})
+    return render(request, "workers/detail.html", {**context, **live_page(detail.topics, [detail.row.key])})

@@ -6,14 +6,17 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils import timezone
 
+from brokers.queries.one_moment import one_moment
 from dashboard.layout.addresses import ListAddress
 from dashboard.layout.frame import Shell
+from dashboard.live.seen import live_page
 from dashboard.people.access import scope_of
 from dashboard.workers.list_page import WorkerList, completion
 
 PARTS = ("head", "limits", "board", "table")
 
 
+@one_moment()
 def page(request: HttpRequest) -> HttpResponse:
     """The whole page, or with `?part=` only its head, what is missing, the board or the table."""
     shell = Shell(request)
@@ -23,4 +26,4 @@ def page(request: HttpRequest) -> HttpResponse:
         return JsonResponse({"qualifiers": completion(listed)})
     if part in PARTS:
         return render(request, f"workers/_{part}.html", {"list": listed})
-    return render(request, "workers/index.html", {"list": listed, "topics": listed.topics})
+    return render(request, "workers/index.html", {"list": listed, **live_page(listed.topics)})

@@ -1,42 +1,59 @@
 // The socket of a live page (docs/live.md): subscribes to what the page shows, keeps its place by seq, and drives the badge.
 
-import { allOutdated, announce, goOn, outdated, place, rowsOnPage } from "./live_page.js";
+import { clock, mend, named, report } from "./live_notice.js";
+import { allOutdated, announce, goOn, outdated, place, placesOf, rowsOnPage } from "./live_page.js";
 
 const KINDS = { broker: ["broker", "node"], queues: ["queue"], exchanges: ["exchange"], workers: ["worker"], tasks: ["task"], topology: [] };
 const ACK_EVERY = 4;
 const LONGEST_WAIT = 5000;
 const STATE_WAIT = 10_000;
 const LOGGED_OUT = 4401;
+const SENT_TOO_MUCH = [4413, 4429];
+const REST_AFTER_TOO_MUCH = 30_000;
 const MOST_ROWS = 500;
+const SILENCE = 3000; // after so long without a frame the server is asked for a sign of life
+const ANSWER_WAIT = 5000; // and if none comes, nor the handshake of a new socket, the line is given up: it may be open on our side alone
+const YOUNG = 15_000; // a page that was rendered longer ago has missed more than `data-seen` can say
 
 const badge = document.getElementById("live-badge");
 const root = document.body.dataset.root;
 const address = root ? new URL(`${root.replace(/\/$/, "")}/ws/live/`, location.href) : new URL("../../ws/live/", import.meta.url);
 address.protocol = address.protocol.replace("http", "ws");
 
-const topics = new Map(); // name: {rows, seq, epoch, at, toldAt, age, interval, asked}
-const COMMIT_MS = 1000; // what was heard before the page was rendered may have been stored only after
-const rendered = Date.parse(document.querySelector("[data-clock]")?.dateTime ?? "");
+const topics = new Map(); // name: {rows, seq, epoch, at, toldAt, age, interval, asked, waiting, failing, refused}
+const seen = JSON.parse(document.body.dataset.seen || "{}"); // topic: what the page was rendered from
 
 let socket = null;
+let began = 0; // when the socket was opened
+let heard = 0; // when it last brought anything
+let pinged = null; // when a sign of life was asked for that has not come
 let failures = 0;
 let received = 0;
 let acknowledged = 0;
+let missed = false;
+let complaint = ""; // what the server said last before it closed
 let paused = false; // by the person
 let leaving = false;
 
+const now = () => performance.now();
+
 function connect() {
-  socket = new WebSocket(address);
+  const opened = (socket = new WebSocket(address));
+  const ours = (act) => (event) => socket === opened && act(event); // not what an abandoned socket still says
   received = acknowledged = 0;
-  socket.addEventListener("open", () => {
+  began = now();
+  pinged = null;
+  opened.addEventListener("open", ours(() => {
     failures = 0;
+    heard = now();
+    mend("socket");
     if (paused || document.hidden) send({ pause: true });
     for (const topic of topics.values()) topic.rows = null;
     subscribe();
     showBadge();
-  });
-  socket.addEventListener("message", ({ data }) => receive(JSON.parse(data)));
-  socket.addEventListener("close", ({ code }) => closed(code));
+  }));
+  opened.addEventListener("message", ours(({ data }) => receive(JSON.parse(data))));
+  opened.addEventListener("close", ours(({ code }) => closed(code)));
 }
 
 function closed(code) {
@@ -44,9 +61,25 @@ function closed(code) {
   showBadge();
   if (leaving) return;
   if (code === LOGGED_OUT) return void location.reload();
+  const tooMuch = SENT_TOO_MUCH.includes(code);
+  if (tooMuch) report("socket", `The live connection was closed (${complaint}); it opens again in ${REST_AFTER_TOO_MUCH / 1000} s.`);
   failures += 1;
   if (failures % 5 === 3) checkLogin();
-  setTimeout(connect, Math.min(LONGEST_WAIT, 250 * 2 ** failures) * (0.5 + Math.random() / 2));
+  setTimeout(connect, tooMuch ? REST_AFTER_TOO_MUCH : Math.min(LONGEST_WAIT, 250 * 2 ** failures) * (0.5 + Math.random() / 2));
+}
+
+// A line can be dead without a word: the process stopped, packets dropped. Closing it properly would wait as long as everything else.
+function checkLine() {
+  if (!socket) return;
+  const dead = socket.readyState === WebSocket.OPEN ? pinged !== null && now() - pinged > ANSWER_WAIT : now() - began > ANSWER_WAIT;
+  if (dead) {
+    const abandoned = socket;
+    closed();
+    abandoned.close();
+  } else if (pinged === null && now() - heard > SILENCE && socket.readyState === WebSocket.OPEN) {
+    pinged = now();
+    send({ ping: 1 });
+  }
 }
 
 // A refused handshake looks like a broken line: whether we are still logged in, only a page tells.
@@ -64,41 +97,103 @@ export function subscribe() {
   const rows = rowsOnPage();
   const wanted = JSON.parse(document.body.dataset.topics || "[]");
   const news = [];
+  let room = MOST_ROWS;
   for (const name of wanted) {
-    const keys = KINDS[name.split("/")[0]].flatMap((kind) => rows[kind] ?? []).sort().slice(0, MOST_ROWS);
+    const keys = KINDS[name.split("/")[0]].flatMap((kind) => rows[kind] ?? []).sort().slice(0, name.startsWith("broker/") ? MOST_ROWS : room);
+    if (!name.startsWith("broker/")) room -= keys.length;
     const topic = topics.get(name) ?? {};
     topics.set(name, topic);
     if (topic.rows === keys.join()) continue;
-    Object.assign(topic, { rows: keys.join(), asked: performance.now() });
+    topic.rows = keys.join();
+    expect(topic);
     news.push({ topic: name, rows: name.startsWith("broker/") ? null : keys });
   }
   const gone = [...topics.keys()].filter((name) => !wanted.includes(name));
-  for (const name of gone) topics.delete(name);
+  for (const name of gone) {
+    topics.delete(name);
+    mend(name);
+  }
   if (news.length || gone.length) send({ unsubscribe: gone, subscribe: news });
 }
 
+// Until its state comes, patches of a topic mean nothing; `waiting` is since when there was no answer at all.
+function expect(topic) {
+  topic.asked = now();
+  topic.waiting ??= now();
+}
+
 function receive(frame) {
-  if (frame.error) return void console.warn("live:", frame.error.message);
+  heard = now();
+  pinged = null;
+  if ("pong" in frame) return;
+  if (frame.error) {
+    complaint = frame.error.message;
+    return void console.warn("live:", complaint);
+  }
+  if (frame.refused) return frame.refused.forEach(refuse);
   acknowledge();
   const topic = topics.get(frame.topic);
   if (!topic || paused) return; // a frame that was on its way; when the page goes on, the whole state comes
+  let polled = frame.at !== topic.at;
   if (frame.full) {
-    const missed = topic.epoch ? topic.epoch !== frame.epoch || topic.seq < frame.seq : Date.parse(frame.at) > rendered - COMMIT_MS;
-    if (missed) allOutdated();
-    topic.asked = null;
+    polled = catchUp(frame, topic) && polled;
+    topic.asked = topic.waiting = null;
   } else {
     if (topic.asked || (topic.epoch === frame.epoch && frame.seq <= topic.seq)) return;
     if (topic.epoch !== frame.epoch || frame.seq !== topic.seq + 1) return void resync(frame.topic, topic);
   }
-  const polled = frame.at !== topic.at;
-  Object.assign(topic, { seq: frame.seq, epoch: frame.epoch, at: frame.at, age: frame.age_seconds, interval: frame.interval_seconds, toldAt: performance.now() });
+  noteFailure(frame, topic);
+  Object.assign(topic, { seq: frame.seq, epoch: frame.epoch, at: frame.at, age: frame.age_seconds, interval: frame.interval_seconds, toldAt: now() });
   for (const [key, news] of Object.entries(frame.rows)) {
     place(key, news, { whole: Boolean(frame.full) });
     outdated(news.parts ?? []);
   }
   if (polled && frame.at) tell(frame, topic);
   outdated(frame.parts);
+  settle();
   showBadge();
+}
+
+// The first state of a young page is compared with what the page was rendered from: a page that is up to date fetches nothing. After a gap
+// everything is fetched again, once. True if the state may bring numbers that the page has not shown.
+function catchUp(frame, topic) {
+  const shown = seen[frame.topic];
+  if (!topic.epoch && shown && now() < YOUNG) {
+    const rows = Object.entries(shown.rows).flatMap(([key, facts]) => changed(facts, frame.rows[key]?.facts));
+    outdated([...changed(shown.facts, frame.facts), ...rows]);
+    return frame.at !== shown.at && !/^(workers|tasks)\//.test(frame.topic); // their `at` moves with each event
+  }
+  if (topic.epoch !== frame.epoch || topic.seq < frame.seq) missed = true;
+  return true;
+}
+
+const changed = (before, after = {}) => Object.keys(after).filter((name) => before[name] !== after[name]);
+
+// When every topic has answered, or will not: one fetch of all parts serves all of them.
+function settle() {
+  if (!missed || [...topics.values()].some((topic) => topic.asked && now() - topic.asked < STATE_WAIT)) return;
+  missed = false;
+  allOutdated();
+}
+
+function noteFailure(frame, topic) {
+  if (frame.failing) {
+    const text = `Not refreshed since ${clock(frame.failing.since)} UTC: ${named(frame.topic)} (${frame.failing.reason}). The rest of the page goes on.`;
+    report(frame.topic, text, placesOf(topic.rows.split(",")));
+  } else {
+    if (topic.failing) missed = true;
+    mend(frame.topic);
+  }
+  topic.failing = Boolean(frame.failing);
+  topic.refused = false;
+}
+
+function refuse({ topic: name, message }) {
+  const topic = topics.get(name);
+  if (!topic) return;
+  Object.assign(topic, { asked: null, waiting: null, refused: true });
+  report(name, `Not live: ${named(name)}; ${message}.`, placesOf((topic.rows ?? "").split(",")));
+  settle();
 }
 
 function tell(frame, topic) {
@@ -108,7 +203,7 @@ function tell(frame, topic) {
 }
 
 function resync(name, topic) {
-  topic.asked = performance.now();
+  expect(topic);
   send({ resync: name });
 }
 
@@ -130,14 +225,24 @@ function ageText(seconds) {
 
 function showBadge() {
   if (!badge) return;
-  const told = [...topics.values()].filter((topic) => topic.toldAt && topic.age !== null);
-  const ages = told.map((topic) => topic.age + (performance.now() - topic.toldAt) / 1000);
-  const stale = told.some((topic, index) => ages[index] > 3 * (topic.interval ?? 5));
-  const state = paused ? "paused" : socket?.readyState !== WebSocket.OPEN ? "reconnecting" : stale || (topics.size && !told.length) ? "stale" : "live";
+  noteUnanswered();
+  const counted = [...topics.values()].filter((topic) => !topic.failing && !topic.refused);
+  const told = counted.filter((topic) => topic.toldAt && topic.age !== null);
+  const ages = told.map((topic) => topic.age + (now() - topic.toldAt) / 1000);
+  const old = told.some((topic, index) => ages[index] > 3 * (topic.interval ?? 5));
+  const stale = old || counted.some(unanswered) || (topics.size && !told.length);
+  const state = paused ? "paused" : socket?.readyState !== WebSocket.OPEN ? "reconnecting" : stale ? "stale" : "live";
   const word = state === "stale" && !told.length ? "No data" : words[state];
   put(badge.querySelector("[data-text=word]"), word);
   put(badge.querySelector("[data-text=age]"), ages.length ? ageText(Math.max(...ages)) : "");
   if (badge.dataset.state !== state) badge.dataset.state = state;
+}
+
+const unanswered = (topic) => topic.waiting && now() - topic.waiting > STATE_WAIT && !paused && !document.hidden;
+
+function noteUnanswered() {
+  if (socket?.readyState !== WebSocket.OPEN) return;
+  for (const [name, topic] of topics) if (unanswered(topic)) report(name, `No answer for ${Math.round(STATE_WAIT / 1000)} s: ${named(name)}.`, placesOf(topic.rows.split(",")));
 }
 
 function put(node, text) {
@@ -149,8 +254,14 @@ function setPaused(on) {
   send({ pause: paused || document.hidden });
   document.body.toggleAttribute("data-paused", paused);
   for (const button of document.querySelectorAll("[data-action=pause]")) button.setAttribute("aria-pressed", String(paused));
-  goOn();
+  rested();
   showBadge();
+}
+
+// The server sends the whole state of each topic after a rest: waiting begins anew.
+function rested() {
+  for (const topic of topics.values()) if (topic.asked) Object.assign(topic, { asked: now(), waiting: now() });
+  goOn();
 }
 
 document.addEventListener("click", ({ target }) => {
@@ -158,7 +269,7 @@ document.addEventListener("click", ({ target }) => {
 });
 document.addEventListener("visibilitychange", () => {
   send({ pause: paused || document.hidden });
-  goOn();
+  rested();
 });
 document.addEventListener("hareline:parts", subscribe);
 addEventListener("pagehide", () => {
@@ -171,8 +282,10 @@ addEventListener("pageshow", ({ persisted }) => {
   connect();
 });
 setInterval(() => {
+  checkLine();
   showBadge();
-  for (const [name, topic] of topics) if (topic.asked && performance.now() - topic.asked > STATE_WAIT && !paused && !document.hidden) resync(name, topic);
+  for (const [name, topic] of topics) if (topic.asked && now() - topic.asked > STATE_WAIT && !paused && !document.hidden) resync(name, topic);
+  settle();
 }, 1000);
 
 if (document.body.dataset.topics) {

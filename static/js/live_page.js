@@ -1,10 +1,16 @@
 // What of the page is live: finds its rows, places news in them, and renews parts that are out of date. The socket is in live.js.
 // Text goes in by textContent; HTML fragments come only from our own server, rendered by the same templates as the page.
 
+import { clock, mend, report } from "./live_notice.js";
+
 const numbers = new Map(); // row key: all numbers known of it
 const dirty = new Set(); // names of facts that changed since the last renewal
 const loading = new Map(); // part: AbortController
+const failed = new Map(); // part: {since, times} of those that could not be fetched
 const PATIENCE = 3000; // how long a table waits for the pointer to leave it
+const FETCH_WAIT = 15_000;
+const FIRST_RETRY = 2000;
+const LONGEST_RETRY = 30_000;
 
 let renewal = null;
 
@@ -31,6 +37,9 @@ function elementsOf(key) {
   const others = document.querySelectorAll(`[data-live="${CSS.escape(key)}"]`);
   return new Set(named ? [named, ...others] : others);
 }
+
+/** The parts of the page that show these rows; a row outside of any part is its own place. */
+export const placesOf = (keys) => keys.filter(Boolean).flatMap((key) => [...elementsOf(key)].map((element) => element.closest("[data-part]") ?? element));
 
 // Parts of a row that stands inside another row belong to the inner one.
 function partsOf(element, kind, name) {
@@ -119,16 +128,32 @@ async function load(part, wanted = false) {
   address.searchParams.set("part", part);
   // What the part has to know of the rest of the page: <table data-ask="newer" data-query="newest=…">
   for (const asking of document.querySelectorAll(`[data-ask="${CSS.escape(part)}"]`)) for (const [name, value] of new URLSearchParams(asking.dataset.query)) address.searchParams.set(name, value);
+  const patience = setTimeout(() => controller.abort(new DOMException("no answer", "TimeoutError")), FETCH_WAIT);
   try {
     const answer = await fetch(address, { headers: { "HX-Request": "true", "HX-Current-URL": location.href }, signal: controller.signal });
     if (answer.status === 401) return void location.reload();
-    if (!answer.ok) return;
-    await show(part, await answer.text(), wanted);
+    if (!answer.ok) return void notFetched(part, `the server answered ${answer.status}`, answer.status >= 500);
+    const html = await answer.text();
+    clearTimeout(patience);
+    failed.delete(part);
+    mend(`part ${part}`);
+    await show(part, html, wanted);
   } catch (error) {
-    if (error.name !== "AbortError") setTimeout(outdated, 2000, [part]); // the network: asked again
+    if (error.name !== "AbortError") notFetched(part, error.name === "TimeoutError" ? "no answer" : "no connection", true);
   } finally {
+    clearTimeout(patience);
     if (loading.get(part) === controller) loading.delete(part);
   }
+}
+
+// The part stays as it is, marked as old, and is asked for again: after 2 s, then each time twice as long, 30 s at most.
+function notFetched(part, why, again) {
+  const { since, times } = failed.get(part) ?? { since: new Date().toISOString(), times: 0 };
+  failed.set(part, { since, times: times + 1 });
+  const element = document.querySelector(`[data-part="${CSS.escape(part)}"]`);
+  const title = element?.querySelector("h1, h2, h3")?.textContent.trim() || part;
+  report(`part ${part}`, `Not refreshed since ${clock(since)} UTC: ${title} (${why}). The rest of the page goes on.`, element ? [element] : []);
+  if (again) setTimeout(outdated, Math.min(LONGEST_RETRY, FIRST_RETRY * 2 ** times), [part]);
 }
 
 // The answer is the part's content, or a page that has the part in it.

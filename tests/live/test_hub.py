@@ -102,7 +102,7 @@ async def test_a_session_that_ended_closes_its_sockets_only() -> None:
 @pytest.mark.parametrize(("shown", "rows"), [(None, {"queue-1": {"text": {}}}), (frozenset(), {}), (frozenset({"queue-1"}), {"queue-1": {"text": {}}})])
 def test_a_frame_is_json_with_its_age(shown: frozenset[str] | None, rows: dict[str, Any]) -> None:
     later = Moment(datetime(2026, 1, 1, 12, 0, 2, tzinfo=UTC), NOON, 5)
-    frame = Patch(TOPIC, "e", 7, later, {"queue-1": '{"text":{}}'}, ["table", "bindings"], full=True).frame(shown)
+    frame = Patch(TOPIC, "e", 7, later, {"queue-1": '{"text":{}}'}, ["table", "bindings"], True, {"table": "1f"}).frame(shown)
     assert msgspec.json.decode(frame) == {
         "topic": TOPIC,
         "epoch": "e",
@@ -111,6 +111,7 @@ def test_a_frame_is_json_with_its_age(shown: frozenset[str] | None, rows: dict[s
         "age_seconds": 2.0,
         "interval_seconds": 5,
         "full": True,
+        "facts": {"table": "1f"},
         "parts": ["bindings", "table"],
         "rows": rows,
     }

@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
+import pytest
 
-from dashboard.live.patches import Build, Loaded, TopicPatches
+from dashboard.live.patches import Build, Loaded, TopicPatches, tokens
 from dashboard.live.rows import LiveRow
 from dashboard.live.topics import QUEUES, Topic
 
@@ -94,7 +95,7 @@ def test_the_state_is_whole_and_has_the_number_of_the_last_patch() -> None:
     frame = sent(patches.state(NOON))
     assert (frame["full"], frame["seq"]) == (True, 1)
     assert {key: news["text"]["depth"] for key, news in frame["rows"].items()} == {"q1": "2", "q2": "7"}
-    assert all(set(news) == {"text", "mark", "number"} for news in frame["rows"].values())
+    assert all(set(news) == {"text", "mark", "number", "facts"} for news in frame["rows"].values())
 
 
 def test_a_row_that_is_gone_is_forgotten_and_whole_when_it_comes_back() -> None:
@@ -108,3 +109,37 @@ def test_a_row_that_is_gone_is_forgotten_and_whole_when_it_comes_back() -> None:
 def test_a_topic_of_which_nothing_is_known_says_so() -> None:
     frame = sent(topic().state(NOON))
     assert (frame["at"], frame["age_seconds"], frame["rows"]) == (None, None, {})
+
+
+def test_a_row_that_cant_be_built_changes_nothing_and_is_reported_once() -> None:
+    def broken(now: datetime) -> LiveRow:
+        raise ValueError(now)
+
+    patches = topic()
+    patches.extend(loaded({"table": 1}, q1=1), NOON)
+    both = loaded({"table": 2}, at=NOON + SECOND, q1=2)
+    both.rows["q2"] = broken
+    with pytest.raises(ValueError, match="2026"):
+        patches.replace(both, NOON + SECOND)
+    failing = patches.fail("ValueError", NOON + SECOND)
+    assert sent(failing)["failing"] == {"since": "2026-01-01T12:00:01.000Z", "reason": "ValueError"}
+    assert patches.fail("ValueError", NOON + 2 * SECOND) is None
+    assert sent(patches.state(NOON + 2 * SECOND))["rows"]["q1"]["text"]["depth"] == "1"
+    mended = sent(patches.replace(loaded({"table": 2}, at=NOON + 3 * SECOND, q1=2), NOON + 3 * SECOND))
+    assert "failing" not in mended and mended["parts"] == ["table"] and mended["rows"]["q1"]["text"] == {"depth": "2"}
+
+
+def test_the_state_has_a_token_of_each_fact_that_changes_with_it() -> None:
+    def state(patches: TopicPatches) -> Any:
+        frame = sent(patches.state(NOON))
+        return frame["facts"], frame["rows"]["q1"]["facts"]
+
+    patches, first = topic(), loaded({"table": 1, "board": 1}, q1=1)
+    first.row_facts = {"q1": {"consumers": ("a",), "story": 1}}
+    patches.extend(first, NOON)
+    before = state(patches)
+    assert before == (tokens({"table": 1, "board": 1}), tokens({"consumers": ("a",), "story": 1}))
+    then = loaded({"table": 2, "board": 1}, q1=1)
+    then.row_facts = {"q1": {"consumers": ("a", "b"), "story": 1}}
+    patches.replace(then, NOON)
+    assert state(patches) == (tokens({"table": 2, "board": 1}), tokens({"consumers": ("a", "b"), "story": 1}))

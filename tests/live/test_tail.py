@@ -12,11 +12,12 @@ import pytest
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
-from brokers.models import Broker, Interest
+from brokers.models import Interest
 from brokers.polling import leases
 from dashboard.live.frames import Patch
 from dashboard.live.hub import Hub, Rows
 from dashboard.live.tail import Ask, Outcome, Rhythm, SessionEnded, State, Tail
+from dashboard.live.topics import parse
 from dashboard.models import User
 from tests.live.watching import broker, log_in, person, poll, queue
 from tests.waiting import wait_until
@@ -53,7 +54,9 @@ class Watch:
     def show(self, topic: str, *keys: str) -> dict[str, Any]:
         """The state of the topic, once it is there."""
         rows = self.hub.join(topic, self.viewer, frozenset(keys))
-        self.tail.ask(Ask(topic, self.viewer, rows))
+        parsed = parse(topic)
+        assert parsed
+        self.tail.ask(Ask(parsed, self.viewer, rows))
         while True:
             outcome = self.outcomes.get(timeout=10)
             if isinstance(outcome, State):
@@ -178,14 +181,3 @@ def test_who_looks_at_one_queue_makes_the_poller_interested(watches: list[Watch]
     table.show(f"queues/{one.pk}/%2F", *(f"queue-{other.pk}" for other in others))
     found = wait_until(lambda: list(Interest.objects.all()))
     assert [(interest.kind, interest.vhost, interest.name, interest.until > timezone.now()) for interest in found] == [("queue", "/", "mail", True)]
-
-
-def test_a_failure_is_logged_and_not_the_end(watches: list[Watch], caplog: pytest.LogCaptureFixture) -> None:
-    one = broker()
-    watches.append(watch := Watch(QUIET))
-    topic = f"broker/{one.pk}"
-    Broker.objects.filter(pk=one.pk).update(object_totals="not what it should be")
-    watch.tail.ask(Ask(topic, watch.viewer, watch.hub.join(topic, watch.viewer, None)))
-    wait_until(lambda: "the live tail failed" in caplog.text)
-    Broker.objects.filter(pk=one.pk).update(object_totals={})
-    assert watch.show(topic)["full"]

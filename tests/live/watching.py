@@ -90,5 +90,18 @@ def poll(of: Broker, **numbers: int) -> None:
     Broker.objects.filter(pk=of.pk).update(polled_at=max(now, stored.polled_at + timedelta(milliseconds=1)), revision=stored.revision + 1)
 
 
+class World:
+    """A broker with two queues, and somebody who looks."""
+
+    def __init__(self) -> None:
+        self.user: User = person()
+        self.cookie = log_in(self.user)
+        self.broker: Broker = broker()
+        self.mail: Queue = queue(self.broker, "mail", ready=3, depth=3)
+        self.reports: Queue = queue(self.broker, "reports")
+        self.topic = f"queues/{self.broker.pk}/%2F"
+        self.key = f"queue-{self.mail.pk}"
+
+
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 in_database = sync_to_async(lambda act, *given, **named: act(*given, **named), thread_sensitive=True)

@@ -91,9 +91,9 @@ def event_source(broker_id: int, vhost: str) -> EventSource | None:
     return EventSource.objects.filter(broker_id=broker_id, vhost=vhost).first()
 
 
-def revisions() -> dict[int, int]:
-    """{event source id: revision}: it grows with every stored batch. For the tail."""
-    return dict(EventSource.objects.values_list("pk", "revision"))
+def revisions() -> dict[tuple[int, str], int]:
+    """{(broker id, virtual host): revision} of event sources: it grows with every stored batch. For the tail."""
+    return {(broker_id, vhost): revision for broker_id, vhost, revision in EventSource.objects.values_list("broker_id", "vhost", "revision")}
 
 
 def workers_fingerprint(broker_id: int, vhost: str) -> tuple[tuple[object, ...], ...]:

@@ -1,0 +1,32 @@
+"""What a page was rendered from, for the script that keeps it live: it fetches only parts of which something changed until the socket was there."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from django.db import connection
+
+from dashboard.live import sources, topics
+from dashboard.live.frames import iso
+from dashboard.live.patches import tokens
+
+MOST_TOPICS = 20
+"""Of a page with more, the others' parts are fetched once after it has connected."""
+
+
+def live_page(names: Iterable[str], keys: Collection[str] = ()) -> dict[str, Any]:
+    """The topics of a page and what it has seen of them, for its template. `keys` are the rows whose own parts stand on it.
+
+    To be called with the page's other questions in `one_moment`, or a change between them would be missed: RuntimeError elsewhere.
+    """
+    if not connection.in_atomic_block:
+        raise RuntimeError("what a page was rendered from can only be known within one_moment")
+    names = list(names)
+    return {"topics": names, "seen": {name: _seen(topic, keys) for name in names[:MOST_TOPICS] if (topic := topics.parse(name))}}
+
+
+def _seen(topic: topics.Topic, keys: Collection[str]) -> dict[str, Any]:
+    loaded = sources.load(topic, [key for key in keys if topics.row_id(topic, key)])
+    rows = {key: tokens(facts) for key, facts in loaded.row_facts.items()}
+    return {"at": loaded.at and iso(loaded.at), "facts": tokens(loaded.facts), "rows": rows}
