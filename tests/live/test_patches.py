@@ -143,3 +143,13 @@ def test_the_state_has_a_token_of_each_fact_that_changes_with_it() -> None:
     then.row_facts = {"q1": {"consumers": ("a", "b"), "story": 1}}
     patches.replace(then, NOON)
     assert state(patches) == (tokens({"table": 2, "board": 1}), tokens({"consumers": ("a", "b"), "story": 1}))
+
+
+def test_what_a_failing_topic_knew_stays_and_follows_the_clock() -> None:
+    patches = topic()
+    patches.extend(Loaded({"q1": row("q1", 1, since=NOON)}, at=NOON), NOON)
+    patches.fail("OperationalError", NOON + SECOND)
+    aged = sent(patches.tick(NOON + 3 * SECOND))
+    assert aged["rows"] == {"q1": {"text": {"age": "3 s"}}} and aged["failing"]["since"] == "2026-01-01T12:00:01.000Z"
+    whole = sent(patches.state(NOON + 3 * SECOND))
+    assert whole["failing"] == aged["failing"] and whole["rows"]["q1"]["text"] == {"depth": "1", "age": "3 s"}

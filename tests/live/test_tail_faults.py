@@ -9,9 +9,8 @@ import pytest
 from django.db import connection
 
 from brokers.models import Broker
-from tests.live.test_tail import QUICK, QUIET, Watch
+from tests.live.test_tail import QUIET, Watch
 from tests.live.watching import broker, poll, queue
-from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -66,23 +65,6 @@ def test_a_topic_that_fails_holds_up_none_of_those_after_it(watch: Watch) -> Non
         assert until(watch, topic)["rows"][key]["text"]["depth"] == depth
     mend_broker(broken)
     assert until(watch, f"broker/{broken.pk}", failing=False)["seq"] == failing["seq"] + 1, "the failure is reported once, not at each try"
-
-
-def test_what_a_failing_topic_knew_stays_and_its_rows_go_on_with_the_clock() -> None:
-    one = broker(poll_seconds=0.05)
-    topic, key = f"broker/{one.pk}", f"broker-{one.pk}"
-    watch = Watch(QUICK)
-    try:
-        before = watch.show(topic, key)["rows"][key]
-        break_broker(one)
-        until(watch, topic, failing=True)
-        aged = wait_until(lambda: (found := watch.patch())["rows"].get(key, {}).get("mark") and found)
-        assert aged["failing"]["since"]
-        again = watch.show(topic, key)
-        assert again["failing"] == aged["failing"] and again["rows"][key]["number"] == before["number"]
-    finally:
-        watch.tail.stop()
-        watch.tail.join(10)
 
 
 def test_while_the_database_cant_be_read_topics_fail_questions_are_answered_and_all_recover(watch: Watch) -> None:
