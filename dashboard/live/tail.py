@@ -103,7 +103,8 @@ class Tail:
         self._revisions = Revisions()
         self._look_again_at = 0.0
         self._sessions_checked: dict[str, float] = {}
-        self._next_tick = self._next_interest = 0.0
+        self._next_tick = time.monotonic() + rhythm.tick
+        self._next_interest = 0.0
         self._stopping = False
 
     def start(self) -> None:
