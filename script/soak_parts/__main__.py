@@ -28,20 +28,20 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--rate", type=float, default=LONG.events_per_second, help="events a second")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--plain", action="store_true", help="no repeated events and no late sendings among the traffic")
-    asked = parser.parse_args(arguments)
-    if asked.kind not in KINDS:
-        parser.error(f"there is no soak {asked.kind}; there is {', '.join(KINDS)}")
-    if unknown := [name for name in asked.only or () if name not in RUNS]:
+    options = parser.parse_args(arguments)
+    if options.kind not in KINDS:
+        parser.error(f"there is no soak {options.kind}; there is {', '.join(KINDS)}")
+    if unknown := [name for name in options.only or () if name not in RUNS]:
         parser.error(f"there is no run {unknown[0]}; there are {', '.join(RUNS)}")
-    pace = Pace(**{**vars(LONG), "events_per_second": asked.rate, "odd": 0.0 if asked.plain else LONG.odd})
+    pace = Pace(**{**vars(LONG), "events_per_second": options.rate, "odd": 0.0 if options.plain else LONG.odd})
     outcomes = []
     with tempfile.TemporaryDirectory(prefix="hareline-soak-", ignore_cleanup_errors=True) as directory:
         node = RabbitNode(Path(directory) / "rabbitmq", statistics_interval_ms=1000)
         node.start()
         try:
-            for name in asked.only or RUNS:
+            for name in options.only or RUNS:
                 print(f"soak: {name}", file=sys.stderr, flush=True)
-                outcomes.append(one_run(name, node, Path(directory) / name, pace, asked.seed, asked.seconds))
+                outcomes.append(one_run(name, node, Path(directory) / name, pace, options.seed, options.seconds))
                 print(row(outcomes[-1]), file=sys.stderr, flush=True)
         finally:
             node.kill()

@@ -69,13 +69,13 @@ class Journal:
         found: dict[str, dict[tuple[str, str, float], TrueEvent]] = defaultdict(dict)
         with self.path.open(encoding="utf-8") as lines:
             for line in lines:
-                told = json.loads(line)
-                key = (told["kind"], told["worker"], told["at"])
-                known = found[told["uuid"]].get(key)
+                fields = json.loads(line)
+                key = (fields["kind"], fields["worker"], fields["at"])
+                known = found[fields["uuid"]].get(key)
                 if known is None:
-                    found[told["uuid"]][key] = TrueEvent(*key, copies=told["copies"])
+                    found[fields["uuid"]][key] = TrueEvent(*key, copies=fields["copies"])
                 else:
-                    known.copies += told["copies"]
+                    known.copies += fields["copies"]
         return {uuid: TrueTask(uuid, sorted(events.values(), key=lambda event: event.at)) for uuid, events in found.items()}
 
     def close(self) -> None:

@@ -44,7 +44,7 @@ class Seen:
 
 
 class Observer:
-    """`alive()`: the host names of workers that live now. `readyz` is judged by the phases that the run declares."""
+    """`alive()`: the host names of workers that live now. `readyz` is compared with the phases that the run declares."""
 
     def __init__(self, stack: Stack, vhost: str, probe: DepthProbe, alive: Callable[[], list[str]]) -> None:
         self.seen = Seen()

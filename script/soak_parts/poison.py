@@ -64,12 +64,12 @@ def _texts(key: str, host: str, now: float) -> Iterator[Any]:
     odd = ("a\x00b", "\ud83d", long, "\u202e\u05de", 2**70, -1, 1e308, {"a": [{"b": None}]}, [[]], True, "9999-12-31T23:59:59+14:00", "0001-01-01")
     for number, value in enumerate(odd):
         task = {**same, "uuid": f"{key}-text-{number}"}
-        told = dict.fromkeys(("name", "args", "kwargs", "root_id", "parent_id", "eta", "expires", "queue", "exchange", "routing_key", "retries"), value)
-        yield {**task, "type": "task-received", **told}
-        yield {**task, "type": "task-sent", **told}
+        texts = dict.fromkeys(("name", "args", "kwargs", "root_id", "parent_id", "eta", "expires", "queue", "exchange", "routing_key", "retries"), value)
+        yield {**task, "type": "task-received", **texts}
+        yield {**task, "type": "task-sent", **texts}
         yield {**task, "type": "task-failed", "exception": value, "traceback": value}
         yield {**task, "type": "task-succeeded", "result": value, "runtime": value}
-        yield {**task, "type": "task-sent", **told}
+        yield {**task, "type": "task-sent", **texts}
         yield {**same, "hostname": f"{str(value)[:400]}@{host}", "type": "worker-heartbeat", "sw_ident": value, "freq": value, "pid": value}
         yield {**task, "uuid": value, "type": "task-started"}
         yield {**task, "type": value}

@@ -32,7 +32,7 @@ DIED = ("watch_died", "watch_failed", "thread_died")
 
 
 class Stack:
-    """`amqp_port`: where Hareline finds AMQP, say that of a proxy. `inspect`: whether workers are asked about themselves."""
+    """`amqp_port`: where Hareline finds AMQP, say that of a proxy. `inspect`: whether its workers are inspected."""
 
     def __init__(self, node: RabbitNode, directory: Path, amqp_port: int, inspect: bool = False, poll_seconds: float = 1.0) -> None:
         self.directory, self.token = directory, secrets.token_hex(16)

@@ -29,8 +29,8 @@ def stored(state: str = "SUCCESS", timeline: list[tuple[str, str, float]] = RUN)
 
 
 def worker(**counts: int) -> dict[str, StoredWorker]:
-    told = {"task_received": 1, "task_started": 1, "task_succeeded": 1} | counts
-    return {"w@h": StoredWorker("w@h", "online", {kind.replace("_", "-"): count for kind, count in told.items()}, 0)}
+    counted = {"task_received": 1, "task_started": 1, "task_succeeded": 1} | counts
+    return {"w@h": StoredWorker("w@h", "online", {kind.replace("_", "-"): count for kind, count in counted.items()}, 0)}
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ RECEIVER_DOWN = Phase(frozenset({"receiver"}), 100.0, 10.0, 20.0, ended=140.0)
 
 
 @pytest.mark.parametrize(
-    ("status", "told", "at", "problem"),
+    ("status", "answered", "at", "problem"),
     [
         (200, answer(receiver=""), 50.0, ""),
         (503, answer(receiver="was last seen long ago"), 50.0, "without cause"),
@@ -90,8 +90,8 @@ RECEIVER_DOWN = Phase(frozenset({"receiver"}), 100.0, 10.0, 20.0, ended=140.0)
         (0, "timed out", 110.0, "status 0"),
     ],
 )
-def test_readiness_is_true_if_it_says_what_happens(status: int, told: Any, at: float, problem: str) -> None:
-    found = readiness_problem(status, told, [RECEIVER_DOWN], at, at)
+def test_readiness_is_true_if_it_says_what_happens(status: int, answered: Any, at: float, problem: str) -> None:
+    found = readiness_problem(status, answered, [RECEIVER_DOWN], at, at)
     assert problem in found
     assert bool(found) == bool(problem)
 
