@@ -116,7 +116,7 @@ class CeleryRun:
             found.lost, found.wrong, found.lost_events = 0, found.wrong - found.unknown, 0
         for worker in read_workers(self.stack.database, "soak").values():
             if worker.state != "online":
-                self.observer.seen.note("worker state", f"{worker.hostname} is {worker.state} at the end")
+                self.observer.seen.note("worker state", f"{worker.hostname} is {worker.state} at the end: {worker.reason}")
         return found
 
     def _waiting(self) -> int:

@@ -34,6 +34,7 @@ class StoredWorker:
     state: str
     event_counts: Mapping[str, int]
     lost_events: int
+    reason: str = ""
 
 
 @dataclass
@@ -146,9 +147,9 @@ def read_tasks(database: Path, prefix: str) -> dict[str, StoredTask]:
 def read_workers(database: Path, prefix: str) -> dict[str, StoredWorker]:
     with _reading(database) as connection:
         rows = connection.execute(
-            "SELECT hostname, state, event_counts, lost_events FROM workers_worker WHERE hostname >= ? AND hostname < ?", (prefix, prefix + "\x7f")
+            "SELECT hostname, state, event_counts, lost_events, reason FROM workers_worker WHERE hostname >= ? AND hostname < ?", (prefix, prefix + "\x7f")
         )
-        return {hostname: StoredWorker(hostname, state, json.loads(counts), lost) for hostname, state, counts, lost in rows}
+        return {hostname: StoredWorker(hostname, state, json.loads(counts), *rest) for hostname, state, counts, *rest in rows}
 
 
 @contextlib.contextmanager

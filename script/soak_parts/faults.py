@@ -31,12 +31,15 @@ class Amid(Protocol):
 
 
 def cut(run: Amid, seconds: float | None = None) -> None:
-    """The AMQP connections are reset fifty times, at any moment of a round."""
+    """The AMQP connections are reset fifty times, at any moment of a round; every other time acknowledgements get stuck first, and are lost."""
     seconds = 75.0 if seconds is None else seconds
     cuts = max(3, min(50, round(seconds / 1.5)))
-    for _ in range(cuts):
-        time.sleep(run.rng.uniform(0.6, 1.4) * seconds / cuts)
-        run.proxy.cut()
+    for number in range(cuts):
+        wait = run.rng.uniform(0.6, 1.4) * seconds / cuts
+        time.sleep(wait / 2)
+        with run.proxy.holding_upstream() if number % 2 else contextlib.nullcontext():
+            time.sleep(wait / 2)
+            run.proxy.cut()
 
 
 def stopped(run: Amid, seconds: float | None = None) -> None:
@@ -54,13 +57,16 @@ def killed(run: Amid, seconds: float | None = None) -> None:
 
 
 def killed_often(run: Amid, seconds: float | None = None) -> None:
-    """The receiver is killed again and again, at any moment of a round, and started at once, as the supervisor would."""
+    """The receiver is killed again and again, and started at once, as the supervisor would; what it stored last was not acknowledged yet."""
     seconds = 60.0 if seconds is None else seconds
     ends = time.monotonic() + seconds
     with run.observer.phase("receiver", grace_seconds=RETURN_SECONDS):
         while time.monotonic() < ends:
-            time.sleep(run.rng.uniform(2.0, 5.0))
-            run.stack.kill("receiver")
+            time.sleep(run.rng.uniform(0.2, 0.7) * min(seconds, 6.0))
+            with run.proxy.holding_upstream():
+                time.sleep(run.rng.uniform(0.0, 1.2))
+                run.stack.kill("receiver")
+                run.proxy.cut()
             run.stack.start_process("receiver")
 
 

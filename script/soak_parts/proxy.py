@@ -6,6 +6,7 @@ import contextlib
 import socket
 import struct
 import threading
+from collections.abc import Iterator
 
 CHUNK_BYTES = 16384
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close at once with RST, dropping what was not delivered
@@ -20,7 +21,8 @@ class Proxy:
         self.port: int = self._listening.getsockname()[1]
         self._pairs: set[tuple[socket.socket, socket.socket]] = set()
         self._lock = threading.Lock()
-        self.cuts = 0
+        self._upstream_open = threading.Event()
+        self._upstream_open.set()
         threading.Thread(target=self._accept, daemon=True).start()
 
     def cut(self) -> int:
@@ -32,8 +34,16 @@ class Proxy:
                 with contextlib.suppress(OSError):
                     side.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
                     side.shutdown(socket.SHUT_RDWR)
-        self.cuts += len(pairs)
         return len(pairs)
+
+    @contextlib.contextmanager
+    def holding_upstream(self) -> Iterator[None]:
+        """What clients send is held back inside the block, acknowledgements too, while the server's messages still reach them. Lost if `cut` follows."""
+        self._upstream_open.clear()
+        try:
+            yield
+        finally:
+            self._upstream_open.set()
 
     def close(self) -> None:
         self._listening.close()
@@ -60,6 +70,8 @@ class Proxy:
     def _forward(self, pair: tuple[socket.socket, socket.socket], source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(CHUNK_BYTES):
+                if source is pair[0]:
+                    self._upstream_open.wait()
                 sink.sendall(data)
         with self._lock:
             first = pair in self._pairs

@@ -139,7 +139,7 @@ class Run:
             self.observer.expect_not_ready(f"{found.lost} events are not stored long after they were published")
         for worker in read_workers(self.stack.database, self.name).values():
             if worker.hostname in self.fleet.hostnames and worker.state != "online":
-                self.observer.seen.note("worker state", f"{worker.hostname} is {worker.state} at the end")
+                self.observer.seen.note("worker state", f"{worker.hostname} is {worker.state} at the end: {worker.reason}")
         return found
 
 
