@@ -33,6 +33,7 @@ class EventSource(models.Model):
     refused_events = models.BigIntegerField(default=0)  # could not be understood; counted, never a stop
     refused_example = models.TextField(default="")
     lost_events = models.BigIntegerField(default=0)  # known to be lost (processed against seen)
+    uncertain = models.BinaryField(default=bytes)  # fingerprints of stored messages that the broker may deliver again
     revision = models.BigIntegerField(default=0)  # grows with every stored batch; the tail watches it
 
     class Meta:

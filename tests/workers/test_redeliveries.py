@@ -120,3 +120,43 @@ def test_whatever_breaks_each_message_is_applied_exactly_once(messages: int, cho
         broker.deliver()
         broker.receive()
     assert sorted(broker.applied) == sorted(bodies)
+
+
+class KilledReceiver(Broker):
+    """What was applied is stored with the fingerprints, then acknowledged; a receiver that is killed leaves what it stored."""
+
+    def __init__(self, bodies: list[bytes]) -> None:
+        super().__init__(bodies)
+        self.stored: tuple[list[bytes], bytes] = ([], b"")
+
+    def store(self) -> None:
+        self.stored = (list(self.applied), self.found.dump())
+
+    def acknowledge(self) -> None:
+        self.store()
+        super().acknowledge()
+
+    def kill(self) -> None:
+        self.applied, dumped = list(self.stored[0]), self.stored[1]
+        self.found = Redeliveries()
+        self.found.load(dumped, 0)
+        self.lose()
+
+
+@settings(deadline=None)
+@given(st.integers(0, 20), st.randoms(use_true_random=False))
+def test_whoever_is_killed_each_message_is_applied_exactly_once(messages: int, choose: random.Random) -> None:
+    bodies = [b"%d" % number for number in range(messages)]
+    found = KilledReceiver(bodies)
+    for _ in range(300):
+        choose.choices([found.deliver, found.receive, found.store, found.acknowledge, found.take, found.lose, found.kill], [4, 4, 1, 2, 2, 1, 1])[0]()
+    while found.queue or found.to_client:
+        found.deliver()
+        found.receive()
+    assert sorted(found.applied) == sorted(bodies)
+
+
+def test_what_can_not_be_a_dump_is_ignored() -> None:
+    found = Redeliveries()
+    found.load(b"123", 0)
+    assert not found.hand_out(b"a", True, 1)

@@ -84,11 +84,11 @@ def worker_slots(broker_id: int, vhost: str) -> list[Worker]:
 
 def event_sources(scope: Scope, broker_id: int | None = None) -> list[EventSource]:
     """Where events are received, or why not, by broker and virtual host. An empty list: no virtual host with Celery's event exchange was seen."""
-    return list(EventSource.objects.select_related("broker").filter(in_scope(scope, broker_id)).order_by("broker__name", "vhost"))
+    return list(EventSource.objects.select_related("broker").defer("uncertain").filter(in_scope(scope, broker_id)).order_by("broker__name", "vhost"))
 
 
 def event_source(broker_id: int, vhost: str) -> EventSource | None:
-    return EventSource.objects.filter(broker_id=broker_id, vhost=vhost).first()
+    return EventSource.objects.defer("uncertain").filter(broker_id=broker_id, vhost=vhost).first()
 
 
 def revisions() -> dict[tuple[int, str], int]:

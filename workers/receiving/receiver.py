@@ -116,6 +116,14 @@ class EventFeed:
         self._last_tag = 0
         self._redeliveries.acknowledge()
 
+    def uncertain(self) -> bytes:
+        """Fingerprints of what was handed out and may come again, for `resume` of a later process."""
+        return self._redeliveries.dump()
+
+    def resume(self, uncertain: bytes) -> None:
+        """Before the first `connect`: what an earlier process applied, and may not have acknowledged."""
+        self._redeliveries.load(uncertain, time.monotonic())
+
     def close(self) -> None:
         """What arrived and was not handed out is dropped: the broker delivers it again."""
         self._disconnect()

@@ -3,9 +3,13 @@
 A message counts as handed out when the receiver's caller got it, not when it arrived: one that was lost with a broken connection before is
 new when it comes again. Bodies are counted, not collected: of two messages with the same body, one applied and one lost, the second is applied. (Only where the
 first one's acknowledgement is uncertain can they not be distinguished. Celery's events differ in their clocks.)
+A process that was killed leaves its fingerprints stored with what it applied (`dump`), and the next one takes them over (`load`).
 """
 
 from __future__ import annotations
+
+from array import array
+from hashlib import blake2b
 
 RETURN_SECONDS = 600.0  # a broker notices after three heartbeats at most that a connection is dead
 MOST_RETURNING = 200_000
@@ -28,7 +32,7 @@ class Redeliveries:
 
     def hand_out(self, body: bytes, redelivered: bool, now: float) -> bool:
         """Notes a message that the caller gets now (seconds of a monotonic clock). True if it was handed out before, so it is not to be applied again."""
-        fingerprint = hash(body)
+        fingerprint = _fingerprint(body)
         again = redelivered and self._take_back(fingerprint, now)
         self._handed_out.append(fingerprint)
         return again
@@ -59,6 +63,18 @@ class Redeliveries:
         for fingerprint in list(self._returning)[: max(0, len(self._returning) - MOST_RETURNING)]:
             del self._returning[fingerprint]
 
+    def dump(self) -> bytes:
+        """The fingerprints of all that may come again, to be stored in the transaction that stores what they brought."""
+        returning = (fingerprint for fingerprint, count in self._returning.items() for _ in range(count))
+        return array("Q", [*returning, *self._proving, *self._acknowledged, *self._handed_out]).tobytes()
+
+    def load(self, dumped: bytes, now: float) -> None:
+        """Takes over what another process had applied. What can't be a dump is ignored."""
+        fingerprints = array("Q")
+        fingerprints.frombytes(dumped[: len(dumped) - len(dumped) % fingerprints.itemsize])
+        self._handed_out = [*fingerprints, *self._handed_out]
+        self.connection_lost(now)
+
     def _take_back(self, fingerprint: int, now: float) -> bool:
         count = self._returning.get(fingerprint, 0)
         if not count or now > self._returning_until:
@@ -68,3 +84,8 @@ class Redeliveries:
         else:
             self._returning[fingerprint] = count - 1
         return True
+
+
+def _fingerprint(body: bytes) -> int:
+    """The same in every process, unlike `hash`."""
+    return int.from_bytes(blake2b(body, digest_size=8).digest(), "little")

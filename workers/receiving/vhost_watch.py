@@ -113,7 +113,9 @@ class VhostWatch:
 
     def _load(self) -> None:
         place, now = self.place, datetime.now(UTC)
-        self._source_id = store.ensure_source(place.broker_id, place.vhost, now).pk
+        source = store.ensure_source(place.broker_id, place.vhost, now)
+        self._source_id = source.pk
+        self._feed.resume(bytes(source.uncertain))
         self._book = Book(_remembered(row) for row in queries.all_workers(place.broker_id, place.vhost))
 
     def _round(self) -> None:
@@ -198,6 +200,7 @@ class VhostWatch:
         batch.tasks = self._tasks.prepare(book.workers, not self._hearing.reason)
         batch.workers, batch.forgotten = book.take_changes(), list(book.forgotten)
         batch.lost_events = sum(worker.lost_events for worker in book.workers.values())
+        batch.uncertain = self._feed.uncertain()
         try:
             store.save_batch(self._source_id, self.place.broker_id, self.place.vhost, batch, now)
         except BaseException:

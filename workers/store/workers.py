@@ -44,6 +44,7 @@ class Batch(msgspec.Struct):
     refused_example: str = ""
     received_at: datetime | None = None
     lost_events: int = 0
+    uncertain: bytes = b""  # fingerprints of the messages that brought it, as far as they may come again
     tasks: Sequence[TaskRecord] = ()
 
     @property
@@ -136,7 +137,7 @@ def _values(worker: WorkerState, now: datetime) -> list[Any]:
 
 
 def _save_source(source_id: int, batch: Batch) -> None:
-    changed: dict[str, Any] = {"revision": F("revision") + 1, "lost_events": batch.lost_events}
+    changed: dict[str, Any] = {"revision": F("revision") + 1, "lost_events": batch.lost_events, "uncertain": batch.uncertain}
     if batch.facts is not None:
         changed |= msgspec.structs.asdict(batch.facts)
     if batch.events:
