@@ -36,6 +36,7 @@ class Queue(AutoKey):
     oldest_at = models.DateTimeField(null=True)  # timestamp of the head message, where publishers set one
     oldest_estimated = models.BooleanField(default=False)  # oldest_at is our estimate from history
     nobody_consumes_since = models.DateTimeField(null=True)  # None while consumed, or while unknown
+    nobody_since_at_least = models.BooleanField(null=True)  # False: we saw the last consumer leave; True or None: there was none when we first looked
     highest_depth = models.BigIntegerField(null=True)  # of the last 24 h; the full bar
     first_seen_at = models.DateTimeField()
     changed_at = models.DateTimeField()  # the poll that last changed this row; the numbers hold until the broker's polled_at

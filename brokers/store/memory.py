@@ -6,18 +6,19 @@ Lost at a restart: the rows are read again, rates are None for one poll, and the
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from brokers.models import Broker, Queue
 from brokers.rates import STATISTICS_SECONDS, Meter
-from brokers.stats import QueueKey
+from brokers.snapshots import STEPS_TO_A_GAP
+from brokers.stats import BrokerStats, QueueKey
 from brokers.store.rows import frozen
 from brokers.store.snapshots import SnapshotWriter
 
 NUMBERS = (
     "state", "ready", "unacknowledged", "depth", "consumers", "publish_per_second", "deliver_per_second", "ack_per_second",
-    "redeliver_per_second", "memory_bytes", "message_bytes", "oldest_at", "nobody_consumes_since", "highest_depth",
+    "redeliver_per_second", "memory_bytes", "message_bytes", "oldest_at", "nobody_consumes_since", "nobody_since_at_least", "highest_depth",
 )  # fmt: skip
 DEFINITION = ("type", "durable", "auto_delete", "exclusive", "arguments", "policy", "operator_policy", "effective_policy", "node")
 _PEAK_STEP_SECONDS = 900
@@ -78,7 +79,7 @@ class BrokerMemory:
         self.statistics_seconds = statistics_seconds
         self.queues: dict[QueueKey, QueueRow] = {}
         self.polled_at: datetime | None = None
-        self.unbroken = False  # no poll failed since `polled_at`
+        self.unbroken = False  # no poll failed since `polled_at`, and the next one comes in time: set for each poll
         self.topologies: dict[str, str] = {}
         self._meters: dict[Hashable, Meter] = {}
         self._writers: dict[str, SnapshotWriter] = {}
@@ -93,6 +94,16 @@ class BrokerMemory:
         split, step = 3 + len(NUMBERS), peak_step(now)
         self.queues = {(row[1], row[2]): QueueRow(row[0], row[3:split], row[split:], step) for row in rows}
         self.polled_at, self._loaded = broker.polled_at, True
+        self.unbroken = broker.state == Broker.UP
+
+    def follows(self, poll: BrokerStats) -> bool:
+        """True if nothing can have happened unseen since the poll before: none failed or is missing, and no node was started in between."""
+        if not self.unbroken or self.polled_at is None:
+            return False
+        if poll.at - self.polled_at > STEPS_TO_A_GAP * timedelta(seconds=self.poll_seconds):
+            return False
+        starts = [poll.at - timedelta(milliseconds=node.uptime_ms) for node in poll.nodes if node.uptime_ms is not None]
+        return all(start <= self.polled_at for start in starts)
 
     def forget(self) -> None:
         """Forgets everything, after a save that failed."""

@@ -28,6 +28,7 @@ def save_poll(broker_id: int, poll: BrokerStats, now: datetime, memory: BrokerMe
     stored = False
     try:
         with transaction.atomic():
+            memory.unbroken = memory.follows(poll)
             changes = [
                 *_broker_changes(broker, poll),
                 *save_virtual_hosts(broker, poll),
@@ -42,7 +43,7 @@ def save_poll(broker_id: int, poll: BrokerStats, now: datetime, memory: BrokerMe
     finally:
         if not stored:
             memory.forget()
-    memory.polled_at = poll.at
+    memory.polled_at, memory.unbroken = poll.at, True
     for vhost in (
         memory.topologies.keys() - poll.vhosts.keys() if VHOSTS not in poll.failed else ()
     ):  # one that is made again under this name is to be read anew
@@ -101,7 +102,7 @@ def _word(state: str) -> str:
 def _broker_changes(broker: Broker, poll: BrokerStats) -> list[ChangeText]:
     sentences = []
     if broker.state in (Broker.UNREACHABLE, Broker.REFUSED) and broker.since:
-        sentences.append(f"{broker.name} answers again; it was {_word(broker.state)} since {broker.since:%H:%M:%S} UTC")
+        sentences.append(f"{broker.name} answers again; it was {_word(broker.state)} since {broker.since:%Y-%m-%d %H:%M:%S} UTC")
     if broker.version and broker.version != poll.overview.version:
         sentences.append(f"{broker.name} now runs RabbitMQ {poll.overview.version}, before {broker.version}")
     return [ChangeText("broker", "changed", "", broker.name, text) for text in sentences]

@@ -22,7 +22,8 @@ _RECORDED = tuple(
         "ready", "unacknowledged", "consumers", "publish_per_second", "deliver_per_second", "ack_per_second", "redeliver_per_second", "memory_bytes",
     )
 )  # fmt: skip
-_NOBODY_SINCE, _MEMORY = NUMBERS.index("nobody_consumes_since"), NUMBERS.index("memory_bytes")
+_NOBODY_SINCE, _AT_LEAST, _CONSUMERS = NUMBERS.index("nobody_consumes_since"), NUMBERS.index("nobody_since_at_least"), NUMBERS.index("consumers")
+_MEMORY = NUMBERS.index("memory_bytes")
 _RATES = slice(NUMBERS.index("publish_per_second"), NUMBERS.index("redeliver_per_second") + 1)
 _COUNTERS = slice(4, 8)  # in what `_told` returns
 _UNKNOWN: Values = ("",) + (None,) * (len(NUMBERS) - 1)
@@ -113,7 +114,7 @@ def _told(queue: QueueStats) -> Values:
 def _renumber(row: QueueRow, queue: QueueStats, memory: BrokerMemory, at: datetime, step: int) -> bool:
     """True if the row's numbers changed."""
     told = _told(queue)
-    if row.idle and told == row.told and not row.peak_ends(step):
+    if row.idle and told == row.told and not row.peak_ends(step) and (memory.unbroken or queue.consumers != 0):
         return False
     if row.told is not None and row.meters is not None and memory.polled_at is not None:
         _read(row, row.told[_COUNTERS], memory, memory.polled_at)  # polls that said the same were passed over: the counters stood still until then
@@ -143,12 +144,21 @@ def _read(row: QueueRow, counts: Values, memory: BrokerMemory, at: datetime) -> 
 
 def _numbers(queue: QueueStats, row: QueueRow, memory: BrokerMemory, at: datetime, step: int) -> Values:
     depth = queue.depth
-    nobody_since = (row.numbers[_NOBODY_SINCE] or at) if queue.consumers == 0 else None
     return (
         queue.state, queue.ready, queue.unacknowledged, depth, queue.consumers, *_read(row, _told(queue)[_COUNTERS], memory, at),
-        steady_bytes(queue.memory_bytes, row.numbers[_MEMORY]), queue.message_bytes, queue.oldest_at, nobody_since,
+        steady_bytes(queue.memory_bytes, row.numbers[_MEMORY]), queue.message_bytes, queue.oldest_at, *_nobody_since(queue, row, memory, at),
         row.highest(depth, step),
     )  # fmt: skip
+
+
+def _nobody_since(queue: QueueStats, row: QueueRow, memory: BrokerMemory, at: datetime) -> tuple[datetime | None, bool | None]:
+    """Since when nobody consumes it, and whether that is only when we first looked: what was before a gap in the polls says nothing of it."""
+    if queue.consumers != 0:
+        return None, None
+    was, since = row.numbers[_CONSUMERS], row.numbers[_NOBODY_SINCE]
+    if memory.unbroken and since is not None:
+        return since, row.numbers[_AT_LEAST]
+    return at, not (memory.unbroken and was)
 
 
 def steady_bytes(now: int | None, was: int | None) -> int | None:

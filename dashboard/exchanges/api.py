@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from django.http import HttpRequest
+from django.utils import timezone
 from ninja import Query, Router, Schema
 from pydantic import Field
 
@@ -12,6 +13,7 @@ from brokers import queries
 from brokers.models import Exchange
 from dashboard.api.errors import ERRORS, invalid, not_found
 from dashboard.api.parameters import Moment, Name, OfBroker, Paged, broker_named, check_broker, one_page, scope
+from dashboard.exchanges.row import known_publishers
 
 router = Router(tags=["exchanges"])
 
@@ -95,7 +97,8 @@ def exchange(request: HttpRequest, asked: Query[ExchangeAsked]) -> ExchangeDetai
     found = queries.exchange(scope(request), asked.broker, asked.vhost, asked.name)
     if found is None:
         raise not_found(f"Broker {asked.broker} has no exchange {asked.name!r} in virtual host {asked.vhost}.", "name")
-    return ExchangeDetail(**_item(found), publishers=found.publishers, publishers_at=found.publishers_at, first_seen_at=found.first_seen_at)
+    publishers, publishers_at = known_publishers(found, timezone.now())
+    return ExchangeDetail(**_item(found), publishers=publishers, publishers_at=publishers_at, first_seen_at=found.first_seen_at)
 
 
 @router.get("/bindings", response={200: Bindings, **ERRORS}, operation_id="bindings")

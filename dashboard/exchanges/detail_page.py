@@ -12,7 +12,7 @@ from django.urls import reverse
 from brokers import queries
 from brokers.models import Binding, Exchange
 from brokers.scope import Scope
-from dashboard.exchanges.row import exchange_row, features, shown_name, type_explained
+from dashboard.exchanges.row import exchange_row, features, known_publishers, shown_name, type_explained
 from dashboard.exchanges.text import BindingWords, binding_words
 from dashboard.layout import formatting, levels, visibility
 from dashboard.live import topics
@@ -119,9 +119,8 @@ class ExchangePage:
 
     def publishers(self) -> dict[str, Any]:
         """The part "publishers": who publishes here, as far as the broker tells."""
-        found = self.exchange.publishers
+        found, at = known_publishers(self.exchange, self.now)
         lines = [{**one, "rate": formatting.rate(one.get("per_second"))} for one in sorted(found or (), key=lambda one: -(one.get("per_second") or 0))]
-        at = self.exchange.publishers_at
         return {"publishers": None if found is None else lines, "publishers_as_of": formatting.moment_text(at, self.now) if at else ""}
 
     @property

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 from django.urls import reverse
 
@@ -72,3 +73,13 @@ def features(exchange: Exchange) -> list[str]:
     if alternate := (exchange.arguments or {}).get("alternate-exchange"):
         words.append(f"alternate {alternate}")
     return words + [f"policy {exchange.policy}"] * bool(exchange.policy)
+
+
+def known_publishers(exchange: Exchange, now: datetime) -> tuple[list[dict[str, Any]] | None, datetime | None]:
+    """Who publishes there, and when that was read; (None, None) if it is older than the last answers of the broker, as after an outage or when
+    nobody looked for a while: the poller asks while somebody looks."""
+    broker, at = exchange.broker, exchange.publishers_at
+    if at is None or broker.polled_at is None or levels.out_of_sight(broker, now) or (broker.since is not None and at < broker.since):
+        return None, None
+    oldest = broker.polled_at - timedelta(seconds=levels.STALE_INTERVALS * (broker.poll_seconds or levels.DEFAULT_POLL_SECONDS))
+    return (exchange.publishers, at) if at >= oldest else (None, None)

@@ -38,8 +38,7 @@ def queue_charts(scope: Scope, queue: Queue, shown: Range, now: datetime) -> lis
         "now": end,
     }
     left_at = queue.nobody_consumes_since
-    seen_leaving = left_at is not None and left_at > queue.first_seen_at  # else nobody consumed it when we first looked
-    marks = [Mark(left_at, "last consumer left", "critical")] if left_at and seen_leaving else []
+    marks = [Mark(left_at, "last consumer left", "critical")] if left_at and queue.nobody_since_at_least is False else []
     rates = [line for line in QUEUE_RATES if line.label != "redelivered" or any(history.values[line.metrics[0]])]
     return [
         chart("depth", "Depth", "messages", lines=DEPTH, marks=marks, decimals=0, **common),

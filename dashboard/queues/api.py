@@ -39,6 +39,7 @@ class QueueItem(Schema):
     oldest_seconds: float | None
     oldest_estimated: bool
     nobody_consumes_since: Moment | None
+    nobody_since_at_least: bool | None
     workers: list[str]
     at: Moment | None = Field(description="When the broker last told these numbers")
 
@@ -136,7 +137,10 @@ def _item(queue: Queue, consuming: Any, now: datetime) -> dict[str, Any]:
         "workers": sorted({one.hostname for one in consuming if one.hostname}),
         "at": queue.broker.polled_at,
         **{name: getattr(queue, name) for name in ("vhost", "name", "ready", "unacknowledged", "depth", "consumers", "publish_per_second")},
-        **{name: getattr(queue, name) for name in ("deliver_per_second", "ack_per_second", "oldest_estimated", "nobody_consumes_since")},
+        **{
+            name: getattr(queue, name)
+            for name in ("deliver_per_second", "ack_per_second", "oldest_estimated", "nobody_consumes_since", "nobody_since_at_least")
+        },
     }
 
 

@@ -21,7 +21,7 @@ from dashboard.layout.consumer_workers import Consuming
 from dashboard.layout.consumption import consuming_of
 from dashboard.layout.filter_language import quoted
 from dashboard.live import topics
-from dashboard.queues.row import queue_row, who
+from dashboard.queues.row import nobody_since_text, queue_row, who
 from dashboard.queues.settings_text import explained
 from dashboard.queues.text import Definitions, Step, limit, story
 from dashboard.workers.row import worker_row
@@ -106,6 +106,10 @@ class QueuePage:
         return self._queue_url(self.queue.name) if self.queue.gone_at else ""
 
     @property
+    def nobody_since(self) -> str:
+        return nobody_since_text(self.queue, self.now)
+
+    @property
     def old_parts(self) -> list[dict[str, str]]:
         """What of this page can't be read now."""
         return visibility.old_parts([self.broker], self.now, visibility.ON_QUEUE)
@@ -126,13 +130,12 @@ class QueuePage:
         """Each step with the addresses of the exchange and the queue it names."""
         policy, operator_policy = self.policies()
         target = self._dead_letter_exchange()
-        since = self.queue.nobody_consumes_since
         steps = story(
             self.queue,
             policy=policy,
             operator_policy=operator_policy,
             takers=[name for name, _ in who(self.consuming)],
-            nobody_since=formatting.moment_text(since, self.now) if since else "",
+            nobody_since=nobody_since_text(self.queue, self.now),
             broker_version=self.broker.version,
             dead_letter_exists=None if target is None else bool(self._exchange_url(target)),
         )

@@ -128,17 +128,25 @@ def _nobody_since(queue: Queue, level: levels.Level, now: datetime) -> str:
     """What follows the reason in the head of the queue's page, "" while it is consumed, or while that can't be known."""
     if queue.nobody_consumes_since is None or level.word == "unknown":
         return ""
-    at_least = "at least " if queue.nobody_consumes_since <= queue.first_seen_at else ""  # so it was when we first looked
-    since = f"{at_least}since {formatting.moment_text(queue.nobody_consumes_since, now)}"
+    since = nobody_since_text(queue, now)
     return since if "nobody" in level.reason else f"· nobody consumes it {since}"
 
 
+def nobody_since_text(queue: Queue, now: datetime) -> str:
+    """ "since 03:02:12", or "at least since …" where nobody consumed it when we first looked, or first after a gap; "" while consumed or unknown."""
+    if queue.nobody_consumes_since is None:
+        return ""
+    at_least = "" if queue.nobody_since_at_least is False else "at least "
+    return f"{at_least}since {formatting.moment_text(queue.nobody_consumes_since, now)}"
+
+
 def _since(queue: Queue, now: datetime) -> str:
-    """When nobody began to consume it, to the minute, with the date where it was another day."""
+    """The same for a narrow column, to the minute: "03:02", "at least 03:02"."""
     since = queue.nobody_consumes_since
     if since is None:
         return ""
-    return f"{since:%H:%M}" if since.date() == now.date() else f"{since.day} {since:%b %H:%M}"
+    at_least = "" if queue.nobody_since_at_least is False else "at least "
+    return at_least + (f"{since:%H:%M}" if since.date() == now.date() else f"{since.day} {since:%b %H:%M}")
 
 
 @lru_cache(maxsize=4096)

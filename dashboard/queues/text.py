@@ -107,7 +107,7 @@ def story(
     broker_version: str = "",
     dead_letter_exists: bool | None = None,
 ) -> list[Step]:
-    """The steps from the message's arrival to its end. `takers` names who consumes, `nobody_since` when that stopped ("03:02:12")."""
+    """The steps from the message's arrival to its end. `takers` names who consumes, `nobody_since` when that stopped ("since 03:02:12")."""
     force = rules(queue, policy, operator_policy)
     stream = queue.type == "stream"
     steps = [_arrival(queue, force, broker_version), _taking(queue, force, takers, nobody_since, stream)]
@@ -137,7 +137,7 @@ def _taking(queue: QueueFacts, force: dict[str, Rule], takers: Sequence[str], no
     if queue.consumers is None:
         return Step("user-question", "Who takes it is unknown", "the broker has not told how many consumers this queue has", "unknown")
     if queue.consumers == 0:
-        since = f"none since {nobody_since}" if nobody_since else "no consumer is attached"
+        since = f"none {nobody_since}" if nobody_since else "no consumer is attached"
         return Step("user-off", "It waits: nobody consumes", f"{since}; it stays until somebody does, or until a rule below ends it", "warning")
     named = _names(takers) or f"{queue.consumers:,} consumers"
     single = force.get("single-active-consumer")

@@ -34,7 +34,7 @@ def test_each_rule_names_its_source() -> None:
         mail,
         policy={"message-ttl": 21_600_000, "max-length": 90_000, "overflow": "reject-publish"},
         operator_policy={"max-length": 50_000},
-        nobody_since="03:02:12",
+        nobody_since="since 03:02:12",
     )
     assert [(step.title, step.detail) for step in steps] == [
         ("It joins behind its own priority", "priorities 0 to 10, the highest goes out first: argument x-max-priority"),

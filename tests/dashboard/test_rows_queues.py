@@ -78,9 +78,9 @@ def test_a_consumer_that_is_no_worker_is_said_to_be_none() -> None:
 
 
 def test_nobody_is_said_with_its_time() -> None:
-    html = queue_row(queue(consumers=0, nobody_consumes_since=NOON - timedelta(hours=9)), broker(), (), NOON).html["consumers"]
+    html = queue_row(queue(consumers=0, nobody_consumes_since=NOON - timedelta(hours=9), nobody_since_at_least=False), broker(), (), NOON).html["consumers"]
     assert "nobody since 03:00" in html
-    earlier = queue_row(queue(consumers=0, nobody_consumes_since=NOON - timedelta(days=2)), broker(), (), NOON).html["consumers"]
+    earlier = queue_row(queue(consumers=0, nobody_consumes_since=NOON - timedelta(days=2), nobody_since_at_least=False), broker(), (), NOON).html["consumers"]
     assert "nobody since 22 Nov 12:00" in earlier
 
 

@@ -139,8 +139,8 @@ RUNNING = [RECEIVED, STARTED]
     ("signs", "words"),
     [
         (WorkerSigns("w@h", known=False), "nothing is known any more"),
-        (WorkerSigns("w@h", began_at=NOON + 60), "started anew at 12:01:00 UTC"),
-        (WorkerSigns("w@h", held=Held(NOON + 60, NOTHING, NOTHING, NOTHING)), "asked at 12:01:00 UTC, does not list it"),
+        (WorkerSigns("w@h", began_at=NOON + 60), "started anew at 2026-11-23 12:01:00 UTC"),
+        (WorkerSigns("w@h", held=Held(NOON + 60, NOTHING, NOTHING, NOTHING)), "asked at 2026-11-23 12:01:00 UTC, does not list it"),
     ],
 )
 def test_a_task_that_its_worker_can_no_longer_have_is_unknown(signs: WorkerSigns, words: str) -> None:

@@ -89,4 +89,4 @@ def _silent(signs: Signs, last_sign: datetime | None) -> Judgement:
 
 
 def _clock(at: datetime) -> str:
-    return at.strftime("%H:%M:%S UTC")
+    return at.strftime("%Y-%m-%d %H:%M:%S UTC")

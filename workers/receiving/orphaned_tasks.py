@@ -89,7 +89,7 @@ def _doubt(record: TaskRecord, signs: WorkerSigns) -> str:
     if signs.began_at is not None and seen_at < signs.began_at:
         return f"worker {name} was started anew at {_clock(signs.began_at)}, and has not taken it again"
     if signs.gone_since is not None:
-        return f"worker {name}, which had it, is gone since {signs.gone_since:%H:%M:%S} UTC: {signs.gone_reason}"
+        return f"worker {name}, which had it, is gone since {signs.gone_since:%Y-%m-%d %H:%M:%S} UTC: {signs.gone_reason}"
     if held is None or not held.complete or record.uuid in held.listed or held.asked_at <= seen_at:
         return ""
     if record.state == "RECEIVED" and record.name in signs.limited:
@@ -115,4 +115,4 @@ def _mend(record: TaskRecord, signs: WorkerSigns) -> bool:
 
 
 def _clock(at: float) -> str:
-    return f"{datetime.fromtimestamp(at, UTC):%H:%M:%S} UTC"
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -270,7 +270,7 @@ def _unanswered(worker: WorkerState, asking: Hearing, now: datetime) -> str:
         return worker.inspect_reason if worker.inspected_at is None else ""
     if worker.inspected_at is None:
         return "it has not answered yet"
-    return f"it has not answered since {worker.inspected_at:%H:%M:%S} UTC"
+    return f"it has not answered since {worker.inspected_at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _rates(worker: WorkerState, hearing: Hearing, now: datetime) -> None:
