@@ -17,8 +17,11 @@ def main() -> None:
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
+    from brokers.supervised_process import end_with_supervisor
+
     try:
         if sys.argv[1:2] and sys.argv[1] in PROCESSES:
+            end_with_supervisor()
             django.setup()
             from dashboard.operations.database_state import refuse_unusable
 

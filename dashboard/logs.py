@@ -39,6 +39,7 @@ def logging_configuration(level: str) -> None:
             "root": {"handlers": ["stderr"], "level": level},
             "loggers": {
                 "daphne": {"level": "WARNING"},
+                "django.db.backends": {"level": "INFO"},  # with HARELINE_DEBUG each query would be a line
                 "django.channels.server": {"level": "WARNING"},
                 "urllib3": {"level": "ERROR"},
                 "amqp": {"level": "WARNING"},

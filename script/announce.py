@@ -12,6 +12,8 @@ import time
 import urllib.error
 import urllib.request
 
+from brokers.supervised_process import end_with_supervisor
+
 PATIENCE_SECONDS = 180.0
 DATA_SECONDS = 30.0
 
@@ -57,6 +59,7 @@ def password_text() -> str:
 
 
 def main() -> None:
+    end_with_supervisor()
     pages = os.environ["HARELINE_PAGES"].rstrip("/")
     code, text = wait_for(f"{pages}/login/", PATIENCE_SECONDS)
     if code != 200:

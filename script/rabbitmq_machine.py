@@ -9,7 +9,7 @@ import os
 import random
 import shutil
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 
 SERVERS = (
@@ -64,12 +64,12 @@ def is_free(port: int) -> bool:
     return True
 
 
-def free_ports(preferred: Mapping[str, int]) -> dict[str, int]:
-    """A port for each of PORTS: the preferred one if it is free, else one below the range that outgoing connections use."""
+def free_ports(preferred: Mapping[str, int], taken: Set[int] = frozenset()) -> dict[str, int]:
+    """A port for each of PORTS: the preferred one if it is free and not `taken`, else one below the range that outgoing connections use."""
     ports: dict[str, int] = {}
     for name in PORTS:
         port = preferred.get(name, 0)
-        while not port or port in ports.values() or not is_free(port):
+        while not port or port in taken or port in ports.values() or not is_free(port):
             port = random.randint(20_000, 32_000)  # noqa: S311  (not a secret)
         ports[name] = port
     return ports

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from script.port_reservations import reservations
 from script.rabbitmq_machine import NodeEnded, NodeError, find_epmd, find_server, free_ports, is_free
 
 CONFIGURATION = """\
@@ -147,7 +148,9 @@ class RabbitNode:
     def choose_ports(self) -> None:
         """Settles on ports that are free now, those of the last start if possible; a node of ours that was left over is ended first."""
         self._end_leftovers()
-        self._state["ports"] = free_ports({**self._preferred_ports, **self.ports})
+        with reservations() as reserved:
+            self._state["ports"] = free_ports({**self._preferred_ports, **self.ports}, reserved.of_others)
+            reserved.add(*self.ports.values())
         self._save(pids=[])
 
     def _insist_on_ports(self) -> None:

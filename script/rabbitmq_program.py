@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 from urllib.parse import quote
 
+from brokers.supervised_process import end_with_supervisor
 from script.rabbitmq_machine import NodeError
 from script.rabbitmq_node import RabbitNode
 
@@ -95,6 +96,7 @@ def main(arguments: list[str]) -> int:
         if what == "prepare":
             prepare(directory)
         elif what == "run":
+            end_with_supervisor()
             run(directory, Path(arguments[2]) if len(arguments) > 2 else None)
         elif what == "stop":
             hold_file(directory).touch()

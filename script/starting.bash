@@ -3,7 +3,9 @@
 HARELINE_DATA_DIR=${HARELINE_DATA_DIR:-var}
 mkdir -p "$HARELINE_DATA_DIR" || fail "HARELINE_DATA_DIR: $HARELINE_DATA_DIR can't be made"
 HARELINE_DATA_DIR=$(cd "$HARELINE_DATA_DIR" && pwd)
-export HARELINE_DATA_DIR PYTHONUNBUFFERED=1
+HARELINE_SUPERVISOR=$$ # which this script becomes; its programs end when it is gone
+export HARELINE_DATA_DIR HARELINE_SUPERVISOR PYTHONUNBUFFERED=1
+.venv/bin/python -m script.supervised check
 
 # $1: server or demo. Becomes the supervisor, so that whoever stops this script stops all.
 start_supervisor() {

@@ -1,5 +1,6 @@
 """Writes the configuration of the supervisor that runs Hareline's processes, and checks first that they can start.
 
+    python -m script.supervised check          before anything else touches the data directory
     python -m script.supervised server|demo
 
 What it writes holds no secret: processes get those from the environment. Programs of one stage start and stop together; an earlier
@@ -12,12 +13,16 @@ import errno
 import os
 import socket
 import sys
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from brokers.supervised_process import still_running
+from script.port_reservations import reservations
 from workers.demo.nodes import NODES
 
+LEFTOVERS_SECONDS = 20.0
 PYTHON = ".venv/bin/python"
 STAGES = ("broker", "hareline", "demo", "announcement")
 
@@ -47,7 +52,7 @@ DEMO = (
 
 
 def web(host: str, port: int) -> Program:
-    return Program("web", f"{PYTHON} -m daphne -v 0 --application-close-timeout 2 -b {host} -p {port} dashboard.asgi:application", "hareline")
+    return Program("web", f"{PYTHON} -m dashboard.web -v 0 --application-close-timeout 2 -b {host} -p {port}", "hareline")
 
 
 def is_free(host: str, port: int) -> bool:
@@ -65,11 +70,13 @@ def is_free(host: str, port: int) -> bool:
 
 
 def choose_port(host: str, wanted: int, others: Iterable[int]) -> int:
-    """The wanted port, else the first free one of `others`; ends the start with one sentence if there is none."""
+    """The wanted port, else the first free one of `others`, reserved for this start; ends it with one sentence if there is none."""
     try:
-        for port in (wanted, *others):
-            if is_free(host, port):
-                return port
+        with reservations() as reserved:
+            for port in (wanted, *others):
+                if port not in reserved.of_others and is_free(host, port):
+                    reserved.add(port)
+                    return port
     except OSError as error:
         sys.exit(f"hareline: HARELINE_HOST: {host} can't be listened on ({error.strerror or error}).")
     sys.exit(f"hareline: port {wanted} of {host} is in use; set HARELINE_PORT to another one.")
@@ -86,6 +93,24 @@ def refuse_second_start(pid_file: Path, configuration: Path) -> None:
         return
     if ours:
         sys.exit(f"hareline: it runs already with this data directory (process {pid}); stop that first, or set HARELINE_DATA_DIR to another one.")
+
+
+def wait_for_leftovers(data: Path, patience_seconds: float = LEFTOVERS_SECONDS) -> None:
+    """Returns once nothing runs over the data directory any more: programs whose supervisor was killed end by themselves. Ends the start with one
+    sentence if some don't."""
+    deadline = time.monotonic() + patience_seconds
+    left = still_running(data)
+    if left:
+        print(f"hareline: an earlier start was killed; waiting for its processes to end ({_listed(left)}).", file=sys.stderr)
+    while left and time.monotonic() < deadline:
+        time.sleep(0.2)
+        left = still_running(data)
+    if left:
+        sys.exit(f"hareline: processes of an earlier start still run with this data directory ({_listed(left)}); end them first.")
+
+
+def _listed(pids: Iterable[int]) -> str:
+    return ", ".join(str(pid) for pid in pids)
 
 
 def configuration(programs: Iterable[Program], data: Path, quiet: bool) -> str:
@@ -116,12 +141,15 @@ def section(program: Program, at: str, quiet: bool) -> str:
 
 
 def main(kind: str) -> None:
-    """Prints the port on which pages will be served."""
+    """`check`: returns if nothing runs over the data directory. `server`, `demo`: prints the port on which pages will be served."""
     data = Path(os.environ["HARELINE_DATA_DIR"]).resolve()
     path, pid_file = data / "supervisor.conf", data / "supervisor.pid"
     host, wanted = os.environ.get("HARELINE_HOST") or "127.0.0.1", os.environ.get("HARELINE_PORT")
-    (data / "log").mkdir(parents=True, exist_ok=True)
     refuse_second_start(pid_file, path)
+    wait_for_leftovers(data)
+    if kind == "check":
+        return
+    (data / "log").mkdir(parents=True, exist_ok=True)
     demo = kind == "demo"
     port = choose_port(host, int(wanted or 8000), range(8001, 8050) if demo and not wanted else ())
     programs = (*HARELINE, web(host, port), *(DEMO if demo else ()))

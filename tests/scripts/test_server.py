@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from brokers.supervised_process import still_running
 from tests.conftest import TestNode
 from tests.waiting import wait_until
 
@@ -99,3 +100,19 @@ def test_a_bad_value_ends_the_start_with_a_sentence(tmp_path: Path) -> None:
     assert ended.returncode != 0
     assert "HARELINE_BROKERS" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.timeout(300)
+def test_nothing_outlives_a_supervisor_that_is_killed_and_the_next_start_waits_for_it(tmp_path: Path) -> None:
+    data, output, port = tmp_path / "data", tmp_path / "output", free_port()
+    with started(environment(data, port), output) as process:
+        wait_until(lambda: "Password" in output.read_text() or process.poll() is not None, seconds=200)
+        assert len(still_running(data)) >= 4
+        process.kill()
+        process.wait()
+    with started(environment(data, port), tmp_path / "again") as process:  # at once, over the same data and port
+        text = tmp_path / "again"
+        wait_until(lambda: "Password" in text.read_text() or process.poll() is not None, seconds=200)
+        assert "waiting for its processes to end" in text.read_text()
+        assert status(f"http://127.0.0.1:{port}/login/") == 200
+    assert wait_until(lambda: not processes_of(data), seconds=20)

@@ -14,11 +14,14 @@ from urllib.parse import unquote, urlsplit
 
 import amqp
 
+from brokers.supervised_process import end_with_supervisor
+
 
 def main(arguments: list[str]) -> int:
     amqp_url = os.environ.get("HARELINE_DEMO_AMQP_URL")
     if not amqp_url or not arguments:
         sys.exit(f"{__doc__}\nscript/demo starts these with everything they need.")
+    end_with_supervisor()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     ended = threading.Event()
     if arguments[0] == "worker" and len(arguments) == 2:
