@@ -38,7 +38,8 @@ def counts_by_state(scope: Scope, filter: TaskFilter) -> tuple[dict[str, int], f
     if anything == TaskFilter(broker=filter.broker, vhost=filter.vhost):
         counts = state_counts(scope, _EVER, filter.broker, filter.vhost)
         return counts, frozenset(state for state, count in counts.items() if count >= COUNTED)
-    newest = matching(scope, anything).order_by("-id").values("id")[: COUNTED + 1]
+    # Read first: as a subquery the place's raw condition would be taken for one on the outer rows, and worked out again for each of them
+    newest = list(matching(scope, anything).order_by("-id").values_list("pk", flat=True)[: COUNTED + 1])
     counted = dict(Task.objects.filter(pk__in=newest).order_by().values_list("state").annotate(Count("pk")))
     return counted, frozenset(ALL_STATES) if sum(counted.values()) > COUNTED else frozenset()
 
