@@ -8,6 +8,8 @@ import time
 from celery import Celery
 from celery.exceptions import Reject
 
+from workers.demo import taken_log
+
 app = Celery("tests", broker=os.environ["TEST_CELERY_BROKER"])
 app.conf.update(
     task_default_queue="jobs",
@@ -16,6 +18,7 @@ app.conf.update(
     worker_prefetch_multiplier=1,
     worker_hijack_root_logger=False,
 )
+taken_log.start()
 
 
 @app.task
