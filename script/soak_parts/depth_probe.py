@@ -29,7 +29,7 @@ class DepthProbe:
     def __init__(self, node: RabbitNode, vhost: str, queue: str = "probe") -> None:
         self.queue = queue
         self._node, self._vhost = node, quote(vhost, safe="")
-        self._spans: list[Span] = [Span(time.time(), None)]
+        self._spans = [Span(0.0, None)]  # nobody knows what it held before
         self._next = 0.0
 
     def declare(self) -> None:

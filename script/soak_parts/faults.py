@@ -92,8 +92,10 @@ def poisoned(run: Run, seconds: float | None = None) -> None:
     """Everything odd that was ever seen, several times, amid the traffic."""
     seconds = 40.0 if seconds is None else seconds
     rounds = max(2, round(seconds / 5))
+    slandered = run.fleet.hostnames[:2]
+    run.slandered.update(slandered)
     for number in range(rounds):
-        run.pending = [*run.pending, *poison.bodies(f"{run.name}{number % 2}", time.time(), run.fleet.hostnames[:2], run.rng)]
+        run.pending = [*run.pending, *poison.bodies(f"{run.name}{number % 2}", time.time(), slandered, run.rng)]
         time.sleep(seconds / rounds)
 
 

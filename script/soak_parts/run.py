@@ -79,7 +79,8 @@ class Run:
         self.pending: list[Message] = []  # published beside the traffic
         self.traffic = Traffic(self.fleet, self.publisher, pace.events_per_second, self._take_pending)
         self.probe = DepthProbe(node, vhost)
-        self.observer = Observer(stack, vhost, self.probe, lambda: self.fleet.hostnames)
+        self.slandered: set[str] = set()  # somebody else says goodbye in their name, so they are gone until their next heartbeat
+        self.observer = Observer(stack, vhost, self.probe, lambda: [name for name in self.fleet.hostnames if name not in self.slandered])
 
     def _take_pending(self, _now: float) -> list[Message]:
         taken, self.pending = self.pending, []
