@@ -82,6 +82,7 @@ class Worker(models.Model):
     failed_per_second = models.FloatField(null=True)
     processed_at_first_sight = models.BigIntegerField(null=True)  # base of the reconciliation with `processed`
     lost_events = models.BigIntegerField(default=0)
+    reconciliation = models.JSONField(default=dict)  # as `workers.receiving.reconciliation` keeps it
     first_seen_at = models.DateTimeField()
     changed_at = models.DateTimeField()
 

@@ -139,7 +139,7 @@ RUNNING = [RECEIVED, STARTED]
     ("signs", "words"),
     [
         (WorkerSigns("w@h", known=False), "nothing is known any more"),
-        (WorkerSigns("w@h", began_at=NOON + 60), "started anew at 2026-11-23 12:01:00 UTC"),
+        (WorkerSigns("w@h", began_timestamp=NOON + 60, began_at=NOON + 60), "started anew at 2026-11-23 12:01:00 UTC"),
         (WorkerSigns("w@h", held=Held(NOON + 60, NOTHING, NOTHING, NOTHING)), "asked at 2026-11-23 12:01:00 UTC, does not list it"),
     ],
 )
@@ -158,7 +158,7 @@ def test_a_task_that_its_worker_can_no_longer_have_is_unknown(signs: WorkerSigns
     [
         WorkerSigns("w@h"),
         WorkerSigns("other@h", known=False),
-        WorkerSigns("w@h", began_at=NOON - 60),
+        WorkerSigns("w@h", began_timestamp=NOON - 60),
         WorkerSigns("w@h", held=Held(NOON + 60, frozenset(["t1"]), frozenset(["t1"]), NOTHING)),
         WorkerSigns("w@h", held=Held(NOON + 1, NOTHING, NOTHING, NOTHING)),
         WorkerSigns("w@h", held=Held(NOON + 60, NOTHING, NOTHING, NOTHING, complete=False)),

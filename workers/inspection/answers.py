@@ -159,6 +159,12 @@ def uuids(question: str, answer: Any) -> tuple[frozenset[str], bool]:
     return frozenset(found), len(answer) <= MOST_UUIDS
 
 
+def lamport_clock(question: str, answer: Any) -> int | None:
+    """The worker's Lamport clock as its answer to `stats` gives it (as text); None with other questions."""
+    found = _mapping(answer).get("clock") if question == "stats" else None
+    return int(found) if isinstance(found, str) and found.isascii() and found.isdecimal() and len(found) < 17 else None
+
+
 READERS: Mapping[str, Callable[[Any], Fields]] = {
     "stats": stats,
     "active": active,

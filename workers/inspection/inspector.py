@@ -31,7 +31,7 @@ from workers.receiving.liveness import Hearing
 log = structlog.get_logger(__name__)
 
 EXCHANGE = "celery.pidbox"
-OFTEN = ("stats", "active", "reserved", "scheduled")
+OFTEN = ("active", "reserved", "scheduled", "stats")  # stats last: its Lamport clock shows which events came after the lists
 SELDOM = ("active_queues", "registered", "conf")
 OFTEN_SECONDS, SELDOM_SECONDS, PATIENT_SECONDS = 3.0, 30.0, 60.0
 LARGE_ANSWER_BYTES = 256 * 1024
@@ -51,6 +51,7 @@ class Answer(msgspec.Struct, frozen=True):
     asked_at: datetime | None = None
     uuids: frozenset[str] = frozenset()
     lists_all: bool = False
+    clock: int | None = None  # the worker's Lamport clock, with `stats`
 
 
 class Schedule:
@@ -198,7 +199,8 @@ class Asker:
             if 0 < len(hostname) <= 255:
                 failed = isinstance(answer, dict) and "error" in answer
                 fields = {} if failed else inspection.READERS[question](answer)
-                self.answers.put(Answer(hostname, fields, datetime.now(UTC), question, asked_at, *inspection.uuids(question, answer)))
+                listed, clock = inspection.uuids(question, answer), inspection.lamport_clock(question, answer)
+                self.answers.put(Answer(hostname, fields, datetime.now(UTC), question, asked_at, *listed, clock))
 
     def _close(self) -> None:
         connection, self._connection = self._connection, None

@@ -39,6 +39,12 @@ def load_open_tasks(broker_id: int, vhost: str, worker: str, most: int) -> dict[
     return _load(f"{_OPEN} AND worker = %s ORDER BY id LIMIT {most:d}", (broker_id, vhost, worker))
 
 
+def load_doubted_tasks(broker_id: int, vhost: str, worker: str, reason: str, most: int) -> dict[str, TaskRecord]:
+    """The worker's tasks that are unknown for a reason with these words, the newest first, at most `most`."""
+    where = "state = 'UNKNOWN' AND +worker = %s AND +broker_id = %s AND +vhost = %s AND instr(unknown_reason, %s) ORDER BY id DESC"
+    return _load(f"{where} LIMIT {most:d}", (worker, broker_id, vhost, reason))
+
+
 def load_tasks_sent(broker_id: int, vhost: str, since: float, pairs: Sequence[tuple[str, str]], most: int) -> dict[str, TaskRecord]:
     """The tasks first seen since then that were sent to one of these exchanges with its routing key, or to any if none is given; the newest, at most `most`."""
     found: dict[str, TaskRecord] = {}

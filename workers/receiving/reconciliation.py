@@ -1,70 +1,112 @@
-"""Were all events of a worker seen? Its heartbeats say how many tasks it has begun (`processed`); we count its task-started events.
+"""Were all events of a worker received? Its heartbeats say how many tasks it has begun (`processed`); we count its task-started events.
 
-Pure. A heartbeat may overtake events before it, which workers send in bundles: the Lamport clocks in both tell which belong before it, so a
-heartbeat is judged when the next one comes. A difference counts as a loss if it lasts three heartbeats. A worker that restarts counts from
-zero again. One whose `processed` grows while no task event comes does not send them (no -E): nothing is lost then.
+Pure. Only events that are new count: one that came again, after a broken connection or a restart of ours, is found in its task. A heartbeat
+may overtake events before it, which workers send in bundles: the Lamport clocks show which belong before it, so a heartbeat is judged when
+the next one comes. A difference counts as a loss if it lasts three heartbeats, or if the worker's process ends with it. A heartbeat that is
+older than the last one, by both clocks of the worker, changes nothing. One whose `processed` grows while no task event comes does not send
+them (no -E): nothing is lost then.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
+
+from workers.receiving.events import Event
 
 LASTING = 3
 SETTLING = 2  # heartbeats after events were switched on, amid which not all tasks had them
+MISSED = 2.5  # heartbeats; if they come further apart, some are missing between
+DEFAULT_FREQUENCY_SECONDS = 2.0
 
 
-class Account(msgspec.Struct):
-    """One worker's books. `base` is `processed` minus what we had seen of this run of the worker when we began to listen."""
+class EventReconciliation(msgspec.Struct):
+    """Of one worker, stored with it as JSON. `base` is `processed` minus what we had received of this process when we began to."""
 
+    pid: int | None = None
+    earlier_pid: int | None = None  # of the process before
+    clock: int | None = None  # Lamport clock of the last heartbeat
+    timestamp: float | None = None  # and its time, by the worker's clock
+    began_timestamp: float | None = None  # of the first event of this process, if it replaced one that we knew
     base: int | None = None
-    recent: list[int] = []  # `processed` minus seen, of the last heartbeats that were judged
     processed: int | None = None  # of the last heartbeat
-    started: int | None = None  # seen before the last heartbeat, late ones included; None before the first
-    clock: int | None = None  # of the last heartbeat
+    started: int = 0  # task-started events of this process
+    started_before: int | None = None  # those sent before the last heartbeat, late ones included; None before the first
+    recent: list[int] = []  # `processed` minus received, of the last heartbeats that were judged
     lost: int = 0  # never shrinks
-    lost_before: int = 0  # of earlier runs
-    task_events: int = 0  # when the last heartbeat came
+    lost_before: int = 0  # of earlier processes
+    task_events: int = 0  # since the last heartbeat
     quiet: int = 0  # heartbeats in a row after which `processed` had grown without a task event
     settling: int = 0
     events_off: bool | None = None  # None: it did nothing yet that would show
 
-    def restart(self) -> None:
-        """The worker began a new run: it counts from zero."""
-        self.base = self.processed = self.started = self.clock = self.events_off = None
-        self.recent, self.lost_before, self.quiet, self.settling = [], self.lost, 0, 0
+    def task_event(self, event: Event, new: bool = True) -> None:
+        """A worker's event of a task; `new` False if it was received before."""
+        self.task_events += 1
+        if not new or (event.pid != self.pid and self._is_earlier(event)):
+            return
+        if event.pid != self.pid and self._begins_anew(event):
+            self._restart(event)
+        if event.type != "task-started":
+            return
+        self.started += 1
+        clock = event.clock
+        if clock is not None and self.clock is not None and self.started_before is not None and clock < self.clock:
+            self.started_before += 1
 
-    def resume(self, base: int, processed: int, started: int, lost: int) -> None:
-        """The books as they were stored, so that what was lost while we did not run is noticed."""
-        self.base, self.processed, self.lost = base, processed, lost
-        self.lost_before = max(0, lost - max(0, processed - started - base))
-
-    def task_started(self, clock: int | None) -> None:
-        """A task-started event came; it may have been sent before the last heartbeat."""
-        if clock is not None and self.clock is not None and self.started is not None and clock < self.clock:
-            self.started += 1
-
-    def heartbeat(self, processed: int, started: int, task_events: int, clock: int | None = None, in_time: bool = True) -> None:
-        """`started` and `task_events` count what was seen of this worker ever; `in_time` False if heartbeats before this one are missing.
-
-        >>> account = Account()
-        >>> for processed in (10, 10, 15, 15, 15, 15):
-        ...     account.heartbeat(processed, started=2, task_events=2)
-        >>> account.lost
-        5
-        """
-        if self.processed is not None and processed < self.processed:
-            self.restart()
+    def heartbeat(self, event: Event) -> None:
+        """A heartbeat that says how many tasks were processed."""
+        processed, timestamp = event.processed, event.timestamp
+        if processed is None or self._is_earlier(event) or self._is_old(event):
+            return
+        if self._begins_anew(event) or (self.processed is not None and processed < self.processed):
+            self._restart(event)
+        if processed == 0 and self.processed is None:
+            self.base = 0  # it has begun none yet: every event from here on counts
         grown = self.processed is not None and processed > self.processed
-        if task_events > self.task_events:
+        apart = 0.0 if timestamp is None or self.timestamp is None else timestamp - self.timestamp
+        if self.task_events:
             self.settling = SETTLING if self.events_off else self.settling
             self.quiet, self.events_off = 0, False
-        elif grown and in_time:
+        elif grown and apart <= MISSED * (event.freq or DEFAULT_FREQUENCY_SECONDS):
             self.quiet += 1
         if self.quiet >= LASTING:
             self.events_off = True
-        if self.processed is not None and self.started is not None:
-            self._judge(self.processed - self.started)
-        self.processed, self.started, self.clock, self.task_events = processed, started, clock, task_events
+        if self.processed is not None and self.started_before is not None:
+            self._judge(self.processed - self.started_before)
+        self.processed, self.started_before, self.task_events = processed, self.started, 0
+        self.pid, self.clock, self.timestamp = event.pid, event.clock, timestamp
+
+    def _is_earlier(self, event: Event) -> bool:
+        """It is of the process before this one, and came late."""
+        return event.pid is not None and event.pid == self.earlier_pid and event.pid != self.pid
+
+    def _is_old(self, event: Event) -> bool:
+        """It is not younger than the last heartbeat by either clock."""
+        if event.pid != self.pid or self.timestamp is None or event.timestamp is None or event.timestamp > self.timestamp:
+            return False
+        return event.clock is None or self.clock is None or event.clock <= self.clock
+
+    def _begins_anew(self, event: Event) -> bool:
+        """It is of a new process: of another pid, or, as in a container, of the same with a Lamport clock that began again."""
+        if self.pid is None or event.pid is None or self.timestamp is None or event.timestamp is None:
+            return False
+        if event.pid != self.pid:
+            return True
+        if event.type != "worker-online" or event.clock is None or self.clock is None:
+            return False
+        return event.clock < self.clock and event.timestamp > self.timestamp
+
+    def _restart(self, event: Event) -> None:
+        """The worker counts from zero again. All events of the process before have come, so what it is short of is lost."""
+        if self.processed is not None and self.base is not None and not self.events_off and not self.settling and not self.quiet:
+            self.lost = max(self.lost, self.lost_before + self.processed - self.started - self.base)
+        if event.pid != self.pid:
+            self.earlier_pid = self.pid
+        self.pid, self.began_timestamp = event.pid, event.timestamp
+        self.base = self.processed = self.started_before = self.clock = self.timestamp = self.events_off = None
+        self.recent, self.lost_before, self.started, self.quiet, self.settling = [], self.lost, 0, 0, 0
 
     def _judge(self, missing: int) -> None:
         if self.events_off or self.settling:
@@ -75,3 +117,19 @@ class Account(msgspec.Struct):
         self.recent = [*self.recent[-(LASTING - 1) :], missing]
         if len(self.recent) == LASTING and not self.quiet:
             self.lost = max(self.lost, self.lost_before + max(0, min(self.recent) - self.base))
+
+
+def stored(reconciliation: EventReconciliation) -> dict[str, Any]:
+    """As it is kept in the worker's row."""
+    found: dict[str, Any] = msgspec.to_builtins(reconciliation)
+    return found
+
+
+def resumed(kept: dict[str, Any], lost: int) -> EventReconciliation:
+    """As it was stored, so that what was lost while we did not run is noticed; afresh for a row of an earlier version."""
+    try:
+        if kept:
+            return msgspec.convert(kept, EventReconciliation)
+    except msgspec.ValidationError:
+        pass
+    return EventReconciliation(lost=lost, lost_before=lost)

@@ -5,15 +5,35 @@ Pure and bounded: at most `most` records that are stored already, none of them e
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
+from workers.receiving.clock_skew import Answered, ClockSkew
 from workers.receiving.events import Event
 from workers.receiving.orphaned_tasks import WorkerSigns, judge
+from workers.receiving.reconciliation import resumed
 from workers.receiving.task_order import ENDED, RANKS
 from workers.receiving.task_state import HEAVY, TaskRecord, apply
 
 MOST_RECORDS = 20_000
 LEAST_CLOCK_CHANGE = 0.25  # smaller changes of a worker's measured skew are its noise
+HEARTBEATS = frozenset(("worker-heartbeat", "worker-online", "worker-offline"))
+
+
+class Measured:
+    """What is measured of one worker from its events, in the order in which they come."""
+
+    def __init__(self, kept: dict[str, Any], lost: int, skew_seconds: float | None) -> None:
+        self.reconciliation = resumed(kept, lost)
+        self.skew = ClockSkew(skew_seconds)
+
+    def heartbeat(self, event: Event, heard_at: float) -> None:
+        pid = self.reconciliation.pid
+        if event.pid != pid and pid is not None:
+            self.skew.restart()
+        self.reconciliation.heartbeat(event)
+        if event.timestamp is not None:
+            self.skew.received(event.timestamp, heard_at, event.clock, event.pid)
 
 
 class TaskBook:
@@ -22,12 +42,14 @@ class TaskBook:
         self.records: dict[str, TaskRecord] = {}  # the longest untouched first
         self.changed: dict[str, TaskRecord] = {}
         self.faults: list[Exception] = []  # errors of ours in `settle`, for the caller to report
+        self.measured: dict[str, Measured] = {}
+        self.measured_anew: set[str] = set()  # whose measurements have changed, for the caller to take over and clear
         self._heard: list[tuple[Event, float]] = []
         self._ahead: dict[str, float] = {}
         self._ahead_by_host: dict[str, float] = {}
 
     def hear(self, events: Iterable[Event], heard_at: float) -> int:
-        """Notes the task events among them until `settle`. How many are refused since they name no task."""
+        """Notes task events and heartbeats among them until `settle`. How many are refused since they name no task."""
         refused = 0
         for event in events:
             if event.type in RANKS:
@@ -35,7 +57,23 @@ class TaskBook:
                     self._heard.append((event, heard_at))
                 else:
                     refused += 1
+            elif event.type in HEARTBEATS:
+                self._heard.append((event, heard_at))
         return refused
+
+    def resume(self, hostname: str, kept: dict[str, Any], lost: int, skew_seconds: float | None) -> None:
+        """Goes on with what was measured of a worker as it was stored."""
+        self.measured[hostname] = Measured(kept, lost, skew_seconds)
+        self.note_clock(hostname, skew_seconds)
+
+    def forget(self, but: Collection[str]) -> None:
+        """Drops what is measured of workers that are not known any more."""
+        if len(self.measured) > len(but):
+            self.measured = {hostname: measured for hostname, measured in self.measured.items() if hostname in but}
+
+    def note_answer(self, hostname: str, answer: Answered) -> None:
+        if hostname in self.measured:
+            self.measured[hostname].skew.answered(answer)
 
     def note_clock(self, hostname: str, ahead: float | None) -> None:
         """By how many seconds a worker's clock is ahead of ours, as measured now. It holds for the producers on its machine too."""
@@ -46,28 +84,47 @@ class TaskBook:
     def missing(self) -> list[str]:
         """The uuids that were heard of and are not in memory; they may be stored."""
         records = self.records
-        return list({event.uuid: None for event, _ in self._heard if event.uuid not in records})  # type: ignore[misc]
+        return list({event.uuid: None for event, _ in self._heard if event.uuid is not None and event.uuid not in records and event.type in RANKS})
 
     def settle(self, loaded: Mapping[str, TaskRecord]) -> None:
-        """Brings the tasks up to what was heard. `loaded` are those of `missing` that are stored."""
-        records, changed = self.records, self.changed
+        """Brings the tasks, and what is measured of workers, up to what was received. `loaded` are those of `missing` that are stored."""
         heard, self._heard = self._heard, []
         for event, heard_at in heard:
-            uuid = event.uuid
-            record = records.pop(uuid, None) or loaded.get(uuid)  # type: ignore[arg-type]
-            if record is None:
-                record = TaskRecord(uuid, heard_at)  # type: ignore[arg-type]
-            records[uuid] = record  # type: ignore[index]
-            ahead = self._ahead.get(event.hostname)
-            if ahead is None:
-                ahead = self._ahead_by_host.get(_host(event.hostname), 0.0)
             try:
-                told = apply(record, event, heard_at, ahead)
+                if event.uuid is None or event.type in HEARTBEATS:
+                    self._heartbeat(event, heard_at)
+                else:
+                    self._task_event(event, event.uuid, heard_at, loaded)
             except Exception as error:  # noqa: BLE001  (a fault of ours must not stop the others, nor come again for ever)
                 self.faults.append(error)
-                told = False
-            if told:
-                changed[uuid] = record  # type: ignore[index]
+
+    def _task_event(self, event: Event, uuid: str, heard_at: float, loaded: Mapping[str, TaskRecord]) -> None:
+        records, hostname = self.records, event.hostname
+        record = records.pop(uuid, None) or loaded.get(uuid)
+        if record is None:
+            record = TaskRecord(uuid, heard_at)
+        records[uuid] = record
+        ahead = self._ahead.get(hostname)
+        if ahead is None:
+            ahead = self._ahead_by_host.get(_host(hostname), 0.0)
+        new = apply(record, event, heard_at, ahead)
+        if new:
+            self.changed[uuid] = record
+        if event.type != "task-sent":
+            measured = self.measured.get(hostname)
+            if measured is None:
+                measured = self.measured[hostname] = Measured({}, 0, None)
+            measured.reconciliation.task_event(event, new or event.timestamp is None)
+            self.measured_anew.add(hostname)
+
+    def _heartbeat(self, event: Event, heard_at: float) -> None:
+        hostname = event.hostname
+        measured = self.measured.get(hostname)
+        if measured is None:
+            measured = self.measured[hostname] = Measured({}, 0, None)
+        measured.heartbeat(event, heard_at)
+        self.note_clock(hostname, measured.skew.seconds)
+        self.measured_anew.add(hostname)
 
     def judge(self, loaded: Mapping[str, TaskRecord], signs: WorkerSigns) -> None:
         """Judges the tasks `loaded`, each as memory has it if it is there."""

@@ -14,7 +14,6 @@ import msgspec
 
 from workers.receiving.events import Event
 from workers.receiving.liveness import ANSWER_HOLDS, DEFAULT_FREQUENCY, GOODBYE, Hearing, Signs, judge, silent_after
-from workers.receiving.reconciliation import Account
 from workers.receiving.throughput import Throughput
 
 MOST_WORKERS = 5000
@@ -23,14 +22,13 @@ COUNTED = frozenset(
     f"task-{word}" for word in ("received", "started", "succeeded", "failed", "retried", "revoked", "rejected", "sent", "progress")
 )  # fmt: skip
 OTHER = "other"
-SKEW_SAMPLES = 15
 _LONGEST_FREQUENCY = 86400.0
 
 FIELDS = (
     "hostname", "state", "reason", "since", "pool", "concurrency", "autoscale_min", "autoscale_max", "processes", "active", "reserved", "scheduled",
     "active_tasks", "prefetch", "processed", "queues", "registered", "configuration", "configuration_at", "load", "software", "pid", "uptime_seconds",
     "clock_skew_seconds", "events_off", "heartbeat_at", "heartbeat_seconds", "inspected_at", "inspect_reason", "event_counts", "succeeded_per_second",
-    "failed_per_second", "processed_at_first_sight", "lost_events", "first_seen_at",
+    "failed_per_second", "processed_at_first_sight", "lost_events", "reconciliation", "first_seen_at",
 )  # fmt: skip
 """Of `WorkerState`: what a row of `workers.models.Worker` holds under the same name."""
 
@@ -74,14 +72,12 @@ class WorkerState(msgspec.Struct):
     failed_per_second: float | None = None
     processed_at_first_sight: int | None = None
     lost_events: int = 0
+    reconciliation: dict[str, Any] = {}
     stored_state: str | None = None  # None: never stored
     answered_at: datetime | None = None
-    began_at: datetime | None = None  # the first sign of its present process, if it replaced one that we knew
     said_goodbye_at: datetime | None = None
     goodbye_timestamp: float | None = None
     last_event_at: datetime | None = None
-    skews: list[float] = []
-    account: Account = msgspec.field(default_factory=Account)
     throughput: Throughput = msgspec.field(default_factory=Throughput)
     changed: bool = True
 
@@ -89,12 +85,9 @@ class WorkerState(msgspec.Struct):
     def frequency(self) -> timedelta:
         return timedelta(seconds=self.heartbeat_seconds) if self.heartbeat_seconds else DEFAULT_FREQUENCY
 
-    def task_events(self) -> int:
-        return sum(self.event_counts.values()) - self.event_counts.get(OTHER, 0) - self.event_counts.get("task-sent", 0)
-
 
 class Book:
-    """The workers of one virtual host by host name."""
+    """The workers of one virtual host by host name. Their skew and their lost events are measured in `workers.receiving.task_buffer`."""
 
     def __init__(self, known: Iterable[WorkerState] = (), most_workers: int = MOST_WORKERS) -> None:
         self.workers = {worker.hostname: worker for worker in known}
@@ -122,8 +115,6 @@ class Book:
                 worker.event_counts[kind] = worker.event_counts.get(kind, 0) + 1
                 worker.changed = True
                 worker.last_event_at = now
-                if kind == "task-started":
-                    worker.account.task_started(event.clock)
             elif kind in ("worker-heartbeat", "worker-online"):
                 _heartbeat(worker, event, now)
             elif kind == "worker-offline":
@@ -210,27 +201,17 @@ def _heartbeat(worker: WorkerState, event: Event, now: datetime) -> None:
         return  # it was sent before the goodbye and only came later
     worker.said_goodbye_at = worker.goodbye_timestamp = None
     at = _sent_at(worker, timestamp, now)
-    if event.pid is not None and event.pid != worker.pid:
-        if worker.pid is not None:
-            worker.account.restart()
-            worker.skews.clear()
-            age = 0.0 if timestamp is None else now.timestamp() + (worker.clock_skew_seconds or 0.0) - timestamp
-            worker.began_at = now - timedelta(seconds=min(max(age, 0.0), _LONGEST_FREQUENCY))
+    if event.pid is not None:
         worker.pid = event.pid
-    in_time = worker.heartbeat_at is not None and at - worker.heartbeat_at <= worker.frequency * 2.5
     worker.heartbeat_at = at if worker.heartbeat_at is None else max(worker.heartbeat_at, at)
     if event.freq and 0 < event.freq <= _LONGEST_FREQUENCY:
         worker.heartbeat_seconds = event.freq
-    if timestamp is not None:
-        _skew(worker, timestamp, now)
     if event.active is not None:
         worker.active = event.active
     if event.loadavg:
         worker.load = event.loadavg[:3]
     software = {name: value for name, value in (("ident", event.sw_ident), ("version", event.sw_ver), ("system", event.sw_sys)) if value}
     worker.software = software or worker.software
-    if event.processed is not None:
-        _reconcile(worker, event.processed, event.clock, in_time)
     worker.changed = True
 
 
@@ -241,25 +222,12 @@ def _goodbye(worker: WorkerState, event: Event, now: datetime) -> None:
     worker.changed = True
 
 
-def _reconcile(worker: WorkerState, processed: int, clock: int | None, in_time: bool) -> None:
-    account = worker.account
-    account.heartbeat(processed, worker.event_counts.get("task-started", 0), worker.task_events(), clock, in_time)
-    worker.processed, worker.lost_events = processed, account.lost
-    worker.processed_at_first_sight, worker.events_off = account.base, account.events_off
-
-
 def _sent_at(worker: WorkerState, timestamp: float | None, now: datetime) -> datetime:
     """When a heartbeat was sent by our clock: on receipt, unless it waited in the queue for us, which its timestamp and the known skew tell."""
     if timestamp is None or worker.clock_skew_seconds is None:
         return now
     age = now.timestamp() + worker.clock_skew_seconds - timestamp
     return now - timedelta(seconds=age) if silent_after(worker.frequency).total_seconds() < age < _LONGEST_FREQUENCY else now
-
-
-def _skew(worker: WorkerState, timestamp: float, now: datetime) -> None:
-    """How far the worker's clock is ahead of ours: the largest of the last samples, since delay on the way only makes it look behind."""
-    worker.skews = [*worker.skews[-(SKEW_SAMPLES - 1) :], timestamp - now.timestamp()]
-    worker.clock_skew_seconds = round(max(worker.skews), 2)
 
 
 def _unanswered(worker: WorkerState, asking: Hearing, now: datetime) -> str:
@@ -286,13 +254,7 @@ def _rates(worker: WorkerState, hearing: Hearing, now: datetime) -> None:
 
 
 def _resume(worker: WorkerState) -> None:
-    """Takes up the books of a worker as it was stored."""
+    """Goes on with a worker as it was stored."""
     worker.changed = False
-    worker.account.task_events = worker.task_events()
-    if worker.processed is not None and worker.processed_at_first_sight is not None:
-        started = worker.event_counts.get("task-started", 0)
-        worker.account.resume(worker.processed_at_first_sight, worker.processed, started, worker.lost_events)
-        worker.account.events_off = worker.events_off
-    worker.account.lost = worker.lost_events
     if worker.state == "gone" and worker.reason == GOODBYE:
         worker.said_goodbye_at = worker.since
