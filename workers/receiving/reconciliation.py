@@ -34,7 +34,7 @@ class EventReconciliation(msgspec.Struct):
     started: int = 0  # task-started events of this process
     started_before: int | None = None  # those sent before the last heartbeat, late ones included; None before the first
     recent: list[int] = []  # `processed` minus received, of the last heartbeats that were judged
-    lost: int = 0  # never shrinks
+    lost: int = 0  # shrinks only if events come later than that
     lost_before: int = 0  # of earlier processes
     task_events: int = 0  # since the last heartbeat
     quiet: int = 0  # heartbeats in a row after which `processed` had grown without a task event
@@ -101,7 +101,7 @@ class EventReconciliation(msgspec.Struct):
     def _restart(self, event: Event) -> None:
         """The worker counts from zero again. All events of the process before have come, so what it is short of is lost."""
         if self.processed is not None and self.base is not None and not self.events_off and not self.settling and not self.quiet:
-            self.lost = max(self.lost, self.lost_before + self.processed - self.started - self.base)
+            self.lost = self.lost_before + max(0, self.processed - self.started - self.base)
         if event.pid != self.pid:
             self.earlier_pid = self.pid
         self.pid, self.began_timestamp = event.pid, event.timestamp
@@ -111,12 +111,12 @@ class EventReconciliation(msgspec.Struct):
     def _judge(self, missing: int) -> None:
         if self.events_off or self.settling:
             self.settling = max(0, self.settling - 1)
-            self.base, self.recent = missing, []
+            self.base, self.recent, self.lost_before = missing, [], self.lost
             return
         self.base = missing if self.base is None else min(self.base, missing)
         self.recent = [*self.recent[-(LASTING - 1) :], missing]
         if len(self.recent) == LASTING and not self.quiet:
-            self.lost = max(self.lost, self.lost_before + max(0, min(self.recent) - self.base))
+            self.lost = self.lost_before + max(0, min(self.recent) - self.base)
 
 
 def stored(reconciliation: EventReconciliation) -> dict[str, Any]:
