@@ -161,3 +161,16 @@ def test_every_task_of_a_backlog_ends_as_it_did(anew: bool) -> None:
 
 def _off(shown: datetime | None, true: float) -> float:
     return 0.0 if shown is None else abs((shown - NOON).total_seconds() - true)
+
+
+@pytest.mark.parametrize("odd", [NOON.timestamp() * 1000, 1e300, -5.0])
+def test_a_heartbeat_stamped_in_milliseconds_stops_nothing_and_moves_no_task(odd: float) -> None:
+    receiver, node = Receiver(), Node("a@one", 0.0)
+    started = [node.event("worker-heartbeat", 0, freq=2.0, processed=0), node.event("task-started", 1, uuid="t1")]
+    receiver.round(started, [], 2)
+    restarted = Event("worker-online", "a@one", odd, 8, 1, freq=2.0, processed=0)
+    receiver.round([restarted, Event("worker-heartbeat", "a@one", odd, 8, 2, freq=2.0, processed=0)], [], 4)
+    receiver.round([Event("task-started", "a@one", NOON.timestamp() + 5, 8, 3, uuid="t2")], [], 6)
+    assert {task.uuid: (task.state, _off(task.started_at, at)) for task, at in zip(Task.objects.order_by("uuid"), (1, 5), strict=True)} == {
+        "t1": ("STARTED", 0.0), "t2": ("STARTED", 0.0),
+    }  # fmt: skip

@@ -15,7 +15,10 @@ from tests.workers.routed_queues import routed_queues
 def test_a_prefork_worker_shows_its_slots_queues_and_software(workers: Workers, watching: Watching) -> None:
     workers.start("p@here", "-E", "--pool", "prefork", "--concurrency", "2", "-Q", "jobs,mail")
     watching.start()
-    found = watching.wait_for("p@here", lambda worker: worker.state == "online" and worker.queues and worker.registered and worker.heartbeat_at)
+    found = watching.wait_for(
+        "p@here",
+        lambda worker: worker.state == "online" and worker.queues and worker.registered and worker.heartbeat_at and worker.clock_skew_seconds is not None,
+    )
     assert (found.pool, found.concurrency, found.autoscale_max, found.reason) == ("prefork", 2, None, "")
     assert len(found.processes) == 2
     assert {queue["name"] for queue in found.queues} == {"jobs", "mail"}

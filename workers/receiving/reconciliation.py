@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from workers.receiving.events import Event
+from workers.receiving.task_order import LATEST_TIMESTAMP
 
 LASTING = 3
 SETTLING = 2  # heartbeats after events were switched on, amid which not all tasks had them
@@ -104,7 +105,8 @@ class EventReconciliation(msgspec.Struct):
             self.lost = self.lost_before + max(0, self.processed - self.started - self.base)
         if event.pid != self.pid:
             self.earlier_pid = self.pid
-        self.pid, self.began_timestamp = event.pid, event.timestamp
+        timestamp = event.timestamp
+        self.pid, self.began_timestamp = event.pid, timestamp if timestamp is not None and 0 < timestamp < LATEST_TIMESTAMP else None
         self.base = self.processed = self.started_before = self.clock = self.timestamp = self.events_off = None
         self.recent, self.lost_before, self.started, self.quiet, self.settling = [], self.lost, 0, 0, 0
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from workers.receiving.clock_skew import Answered, ClockSkew
+import msgspec
+
+from workers.receiving.clock_skew import LARGEST_SECONDS, Answered, ClockSkew
 from workers.receiving.events import Event
 from workers.receiving.orphaned_tasks import WorkerSigns, judge
 from workers.receiving.reconciliation import resumed
@@ -28,6 +30,8 @@ class Measured:
         self.skew = ClockSkew(skew_seconds)
 
     def heartbeat(self, event: Event, heard_at: float) -> None:
+        if event.timestamp is not None and abs(event.timestamp - heard_at) > LARGEST_SECONDS:
+            event = msgspec.structs.replace(event, timestamp=None)
         pid = self.reconciliation.pid
         if event.pid != pid and pid is not None:
             self.skew.restart()

@@ -25,6 +25,7 @@ SENT, RECEIVED, STARTED, RETRIED, REJECTED, REVOKED, FAILED, SUCCEEDED = range(l
 UNCERTAIN_SECONDS = 5.0
 """Moments of different workers that are closer than this are ordered by the number of their try, since skew is not known well enough."""
 RESTART_SECONDS = 1.0  # a worker can't end and take a task again in less
+LATEST_TIMESTAMP = 4e9  # the year 2096
 _EVERY_FIELD = -1
 
 

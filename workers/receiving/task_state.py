@@ -20,7 +20,6 @@ from workers.task_queue import TaskQueue
 
 FIRST_MOMENTS, LAST_MOMENTS = 10, 40
 DETAIL_LENGTH = 200
-_LATEST_TIMESTAMP = 4e9  # the year 2096
 _END_OF_TIME = 253_402_300_800.0  # the year 10000, which no datetime reaches
 
 TEXT_LENGTHS = {
@@ -104,7 +103,7 @@ def merge(record: TaskRecord | None, event: Event, heard_at: float, ahead: float
 def apply(record: TaskRecord, event: Event, heard_at: float, ahead: float = 0.0) -> bool:
     """Adds the event. False if it was there before."""
     rank, timestamp = RANKS[event.type], event.timestamp
-    if timestamp is not None and 0 < timestamp < _LATEST_TIMESTAMP:
+    if timestamp is not None and 0 < timestamp < task_order.LATEST_TIMESTAMP:
         at = timestamp - ahead
         if at > heard_at:  # it can't have been sent after we received it: its clock is ahead by more than we know
             at = heard_at

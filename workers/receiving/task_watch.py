@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 
 import structlog
 
@@ -106,6 +106,8 @@ class TaskWatch:
             worker.processed_at_first_sight, worker.events_off = found.base, found.events_off
             seconds = measured.skew.seconds
             worker.clock_skew_seconds = None if seconds is None else round(seconds, 2)
+            if found.began_timestamp is not None:
+                worker.began_at = datetime.fromtimestamp(round(found.began_timestamp - (seconds or 0.0), 6), UTC)
             worker.changed = True
         book.measured_anew.clear()
 
@@ -141,7 +143,7 @@ class TaskWatch:
         limited = frozenset(task["name"] for task in worker.registered or () if "rate_limit" in task["attributes"])
         measured = self._book.measured.get(hostname)
         began = None if measured is None else measured.reconciliation.began_timestamp
-        began_at = None if began is None else round(began - (worker.clock_skew_seconds or 0.0))
+        began_at = None if began is None or worker.began_at is None else worker.began_at.timestamp()
         return WorkerSigns(hostname, began_timestamp=began, began_at=began_at, held=self._held(hostname, worker, hears), limited=limited)
 
     def _held(self, hostname: str, worker: WorkerState, hears: bool) -> Held | None:

@@ -75,6 +75,7 @@ class WorkerState(msgspec.Struct):
     reconciliation: dict[str, Any] = {}
     stored_state: str | None = None  # None: never stored
     answered_at: datetime | None = None
+    began_at: datetime | None = None  # its present process, if it replaced one that we knew
     said_goodbye_at: datetime | None = None
     goodbye_timestamp: float | None = None
     last_event_at: datetime | None = None
