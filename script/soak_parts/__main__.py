@@ -84,7 +84,7 @@ def row(outcome: Outcome) -> str:
         str(found.lost_events),
         f"{outcome.deaths} died" if outcome.deaths else f"ended: {', '.join(outcome.ended)}" if outcome.ended else "alive",
         f"{seen.untrue} of {seen.samples} untrue" if seen.untrue else f"true ({seen.samples})",
-        f"{found.latest_seconds:.2f} s",
+        f"{found.worst_seconds:.2f} s",
         ", ".join(f"{kind} {count}" for kind, count in others.items()) or "-",
         f"{outcome.seconds:.0f}",
     )

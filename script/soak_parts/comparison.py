@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from script.soak_parts.journal import TrueTask, counts_by_worker
 from workers.receiving.task_state import happenings
@@ -48,7 +49,7 @@ class Findings:
     wrong: int = 0
     unknown: int = 0
     lost_events: int = 0
-    latest_seconds: float = 0.0  # how far the worst stored time is off
+    worst_seconds: float = 0.0  # how far the worst stored time is off, beyond what its worker's clock may excuse
     examples: list[str] = field(default_factory=list)
 
     def example(self, text: str) -> None:
@@ -56,8 +57,16 @@ class Findings:
             self.examples.append(text)
 
 
-def compare(true: Mapping[str, TrueTask], tasks: Mapping[str, StoredTask], workers: Mapping[str, StoredWorker]) -> Findings:
-    """What differs. A task that is stored but was never published is double, too: there is one task too many."""
+def compare(
+    true: Mapping[str, TrueTask],
+    tasks: Mapping[str, StoredTask],
+    workers: Mapping[str, StoredWorker],
+    excused_seconds: Mapping[str, float] = MappingProxyType({}),
+) -> Findings:
+    """What differs. A task that is stored but was never published is double, too: there is one task too many.
+
+    `excused_seconds`: by how much the times of a worker may be off, since its clock can't be measured.
+    """
     found = Findings(published=sum(len(task.events) for task in true.values()))
     for uuid, task in true.items():
         stored = tasks.get(uuid)
@@ -65,7 +74,7 @@ def compare(true: Mapping[str, TrueTask], tasks: Mapping[str, StoredTask], worke
             found.lost += len(task.events)
             found.example(f"{uuid} is not stored")
         else:
-            _compare_task(task, stored, found)
+            _compare_task(task, stored, found, excused_seconds)
     for uuid in tasks.keys() - true.keys():
         found.double += 1
         found.example(f"{uuid} is stored but was never published")
@@ -74,7 +83,7 @@ def compare(true: Mapping[str, TrueTask], tasks: Mapping[str, StoredTask], worke
     return found
 
 
-def _compare_task(task: TrueTask, stored: StoredTask, found: Findings) -> None:
+def _compare_task(task: TrueTask, stored: StoredTask, found: Findings, excused_seconds: Mapping[str, float]) -> None:
     published = Counter((event.kind, event.worker) for event in task.events)
     kept = Counter((kind, worker) for kind, worker, _ in stored.timeline)
     missing, surplus = published - kept, kept - published
@@ -92,7 +101,7 @@ def _compare_task(task: TrueTask, stored: StoredTask, found: Findings) -> None:
         found.wrong += whole
         found.example(f"{task.uuid}: order {_shown(stored)}")
     if whole:
-        _compare_times(task, stored, found)
+        _compare_times(task, stored, found, excused_seconds)
 
 
 def _by_worker(moments: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
@@ -103,15 +112,15 @@ def _by_worker(moments: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     return found
 
 
-def _compare_times(task: TrueTask, stored: StoredTask, found: Findings) -> None:
+def _compare_times(task: TrueTask, stored: StoredTask, found: Findings, excused_seconds: Mapping[str, float]) -> None:
     true_times: dict[tuple[str, str], list[float]] = {}
     for event in task.events:
         true_times.setdefault((event.kind, event.worker), []).append(event.at)
     for kind, worker, at in stored.timeline:
-        off = abs(at - true_times[(kind, worker)].pop(0))
-        if off > max(found.latest_seconds, 2.0):
+        off = abs(at - true_times[(kind, worker)].pop(0)) - excused_seconds.get(worker, 0.0)
+        if off > max(found.worst_seconds, 2.0):
             found.example(f"{task.uuid}: {kind} of {worker} is off by {off:.1f} s")
-        found.latest_seconds = max(found.latest_seconds, off)
+        found.worst_seconds = max(found.worst_seconds, off)
 
 
 def _compare_counts(true: Iterable[TrueTask], workers: Mapping[str, StoredWorker], found: Findings) -> None:

@@ -20,7 +20,7 @@ from script.soak_parts.proxy import Proxy
 from script.soak_parts.publisher import EXCHANGE, Publisher, Traffic, seeded
 from script.soak_parts.stack import Stack
 
-LATEST_SECONDS = 3.0
+WORST_SECONDS = 3.0
 CONTROL_QUEUE = "{}.celery.pidbox"
 
 
@@ -57,8 +57,8 @@ class Outcome:
         found, seen = self.found, self.seen
         numbers = {"events lost": found.lost, "events double": found.double, "tasks wrong": found.wrong, "lost_events": found.lost_events}
         faults = [f"{name}: {number}" for name, number in numbers.items() if number]
-        if found.latest_seconds > LATEST_SECONDS:
-            faults.append(f"a time is off by {found.latest_seconds:.1f} s")
+        if found.worst_seconds > WORST_SECONDS:
+            faults.append(f"a time is off by {found.worst_seconds:.1f} s")
         if self.deaths:
             faults.append(f"threads died: {self.deaths}")
         faults += [f"process ended: {name}" for name in self.ended]
@@ -132,7 +132,9 @@ class Run:
             time.sleep(0.3 if self.pace is SHORT else 2)
 
     def compare(self) -> Findings:
-        return compare(self.journal.tasks(), read_tasks(self.stack.database, self.name), read_workers(self.stack.database, self.name))
+        """A clock that is behind looks like late events until it was measured, for which these workers, which answer no inspection, live too short."""
+        behind = {worker.hostname: max(0.0, -worker.clock_error) for worker in self.fleet.workers}
+        return compare(self.journal.tasks(), read_tasks(self.stack.database, self.name), read_workers(self.stack.database, self.name), behind)
 
     def _with_workers(self, found: Findings) -> Findings:
         """Workers that live must be online at the end, and Hareline must not be ready if it stores nothing more."""

@@ -63,7 +63,8 @@ def test_an_event_that_was_published_twice_may_be_counted_once_or_twice_but_happ
 
 def test_the_worst_time_is_found() -> None:
     shifted = [(kind, hostname, at + 7) for kind, hostname, at in RUN]
-    assert compare(true_task(), stored(timeline=shifted), worker()).latest_seconds == 7
+    assert compare(true_task(), stored(timeline=shifted), worker()).worst_seconds == 7
+    assert compare(true_task(), stored(timeline=shifted), worker(), {"w@h": 5.0}).worst_seconds == 2
 
 
 def answer(**reasons: str) -> dict[str, Any]:
