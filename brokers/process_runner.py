@@ -14,6 +14,7 @@ from django.db import DatabaseError, connection
 
 from brokers.addresses import BrokerAddress
 from brokers.database_file import OpenedFile
+from brokers.deaths import Deaths
 from brokers.polling import leases
 
 log = structlog.get_logger(__name__)
@@ -41,31 +42,65 @@ def set_on_signals() -> threading.Event:
     return ended
 
 
-def keep_running(work: Sequence[Work], kind: str, holder: str, stop: threading.Event) -> None:
+class _Kept:
+    """A piece of work and the thread that does it now."""
+
+    def __init__(self, work: Work, kind: str) -> None:
+        self.work, self._kind = work, kind
+        self._deaths = Deaths()
+        self._error = ""
+        self.thread = self._started()
+
+    def keep(self) -> None:
+        """Starts it again if it has ended."""
+        if self.thread.is_alive():
+            return
+        self._deaths.note(datetime.now(UTC), self._error)
+        log.error("thread_died", kind=self._kind, broker=self.work.address.name, error=self._error)
+        self.thread = self._started()
+
+    @property
+    def problem(self) -> str:
+        """Without the broker's name: strangers may read it."""
+        story = self._deaths.story(datetime.now(UTC))
+        return f"the thread of a broker {story}; the log has the error" if story else ""
+
+    def _started(self) -> threading.Thread:
+        thread = threading.Thread(target=self._run, name=f"{self._kind} {self.work.address.name}", daemon=True)
+        thread.start()
+        return thread
+
+    def _run(self) -> None:
+        self._error = ""
+        try:
+            self.work.run()
+        except Exception as error:
+            self._error = type(error).__name__
+            log.exception("thread_failed", kind=self._kind, broker=self.work.address.name)
+
+
+def keep_running(work: Sequence[Work], kind: str, holder: str, stop: threading.Event, every_seconds: float = HEARTBEAT_SECONDS) -> None:
     """Runs each piece of work in its thread, with the heartbeat of the process (`kind`: poller, receiver), until `stop`; returns within
-    END_SECONDS of it, or when the database file is another one. A thread that ended otherwise is logged and started again."""
-    threads: dict[Work, threading.Thread] = {}
+    END_SECONDS of it, or when the database file is another one. A thread that ended otherwise is started again; one that does so again and
+    again is in the heartbeat."""
+    kept = [_Kept(each, kind) for each in work]
     opened = OpenedFile()
     while not stop.is_set() and not opened.is_gone():
-        for each in work:
-            if each not in threads or not threads[each].is_alive():
-                if each in threads:
-                    log.error("thread_died", broker=each.address.name)
-                threads[each] = threading.Thread(target=each.run, name=f"{kind} {each.address.name}", daemon=True)
-                threads[each].start()
-        _beat(kind, holder, bool(work) and all(each.standing_by for each in work))
-        stop.wait(HEARTBEAT_SECONDS)
-    for each in work:
-        each.stop()
+        for each in kept:
+            each.keep()
+        _beat(kind, holder, bool(work) and all(each.standing_by for each in work), "; ".join(each.problem for each in kept if each.problem))
+        stop.wait(every_seconds)
+    for one in work:
+        one.stop()
     deadline = time.monotonic() + END_SECONDS
-    for thread in threads.values():
-        thread.join(max(deadline - time.monotonic(), 0))
+    for each in kept:
+        each.thread.join(max(deadline - time.monotonic(), 0))
     connection.close()
 
 
-def _beat(kind: str, holder: str, standing_by: bool) -> None:
+def _beat(kind: str, holder: str, standing_by: bool, problem: str) -> None:
     try:
-        leases.beat(kind, holder, datetime.now(UTC), standing_by)
+        leases.beat(kind, holder, datetime.now(UTC), standing_by, problem)
     except DatabaseError as error:
         log.error("heartbeat_lost", kind=kind, reason=str(error))
         connection.close()

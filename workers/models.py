@@ -35,6 +35,9 @@ class EventSource(models.Model):
     lost_events = models.BigIntegerField(default=0)  # known to be lost (processed against seen)
     uncertain = models.BinaryField(default=bytes)  # fingerprints of stored messages that the broker may deliver again
     revision = models.BigIntegerField(default=0)  # grows with every stored batch; the tail watches it
+    beat_at = models.DateTimeField(null=True)  # when its thread last stored what it knows; None: nobody watches it
+    fault = models.TextField(default="")  # a sentence while its thread ends again and again by an error of ours
+    fault_since = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [UniqueConstraint(fields=["broker", "vhost"], name="one_event_source")]

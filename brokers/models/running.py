@@ -37,6 +37,7 @@ class Heartbeat(AutoKey):
     holder = models.CharField(max_length=255)
     at = models.DateTimeField()
     standby = models.BooleanField(default=False)
+    problem = models.TextField(default="")  # a clause: why it lives but does not do its work
 
     class Meta:
         constraints = [UniqueConstraint(fields=["kind", "holder"], name="one_heartbeat")]

@@ -40,10 +40,10 @@ def holder_of(name: str, now: datetime) -> str | None:
     return Lease.objects.filter(name=name, expires_at__gt=now).values_list("holder", flat=True).first()
 
 
-def beat(kind: str, holder: str, now: datetime, standby: bool = False) -> None:
-    """Notes that a process lives. Processes not heard of for a day are forgotten."""
+def beat(kind: str, holder: str, now: datetime, standby: bool = False, problem: str = "") -> None:
+    """Notes that a process lives, and why it can't do its work, "" if it can. Processes not heard of for a day are forgotten."""
     with transaction.atomic():
-        Heartbeat.objects.update_or_create(kind=kind, holder=holder, defaults={"at": now, "standby": standby})
+        Heartbeat.objects.update_or_create(kind=kind, holder=holder, defaults={"at": now, "standby": standby, "problem": problem})
         Heartbeat.objects.filter(kind=kind, at__lt=now - FORGOTTEN_AFTER).delete()
 
 

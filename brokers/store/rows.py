@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -18,19 +18,32 @@ def update_rows(model: type[Model], fields: Sequence[str], rows: Sequence[tuple[
     """Sets `fields` of each (primary key, values in the order of the fields)."""
     if not rows:
         return
-    prepare = [(index, found) for index, name in enumerate(fields) if (found := _preparation(model, name))]
-    parameters = []
-    for key, values in rows:
-        prepared = list(values)
-        for index, prepared_value in prepare:
-            prepared[index] = prepared_value(prepared[index])
-        prepared.append(key)
-        parameters.append(prepared)
     quote = connection.ops.quote_name
     columns = ", ".join(f"{quote(_column(model, name))} = %s" for name in fields)
     statement = f"UPDATE {quote(model._meta.db_table)} SET {columns} WHERE {quote('id')} = %s"  # noqa: S608  (names of our own models)
+    prepared = _prepared(model, fields, (values for _, values in rows))
     with connection.cursor() as cursor:
-        cursor.executemany(statement, parameters)
+        cursor.executemany(statement, [[*values, key] for values, (key, _) in zip(prepared, rows, strict=True)])
+
+
+def insert_rows(model: type[Model], fields: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """New rows, each with its values in the order of `fields`, which are all columns but the primary key."""
+    if not rows:
+        return
+    quote = connection.ops.quote_name
+    columns = ", ".join(quote(_column(model, name)) for name in fields)
+    statement = f"INSERT INTO {quote(model._meta.db_table)} ({columns}) VALUES ({', '.join(['%s'] * len(fields))})"  # noqa: S608  (as above)
+    with connection.cursor() as cursor:
+        cursor.executemany(statement, list(_prepared(model, fields, rows)))
+
+
+def _prepared(model: type[Model], fields: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[list[Any]]:
+    prepare = [(index, found) for index, name in enumerate(fields) if (found := _preparation(model, name))]
+    for values in rows:
+        prepared = list(values)
+        for index, prepared_value in prepare:
+            prepared[index] = prepared_value(prepared[index])
+        yield prepared
 
 
 def _column(model: type[Model], name: str) -> str:

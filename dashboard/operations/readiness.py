@@ -13,6 +13,9 @@ from brokers.polling import leases
 from brokers.scope import EVERYTHING
 from dashboard import queries
 from dashboard.layout import formatting
+from workers import presence
+from workers import queries as worker_queries
+from workers.models import EventSource
 
 PROCESSES = ("poller", "receiver", "chores")
 BEATS_EVERY = timedelta(seconds=5)
@@ -28,7 +31,9 @@ def parts(now: datetime) -> dict[str, str]:
         if reason:
             return {"database": "", "migrations": reason}
         found = {"database": "", "migrations": "", **processes(leases.heartbeats(), now)}
-        found["poller"] = found["poller"] or polls(broker_queries.brokers(EVERYTHING), now)
+        brokers = broker_queries.brokers(EVERYTHING)
+        found["poller"] = found["poller"] or polls(brokers, now)
+        found["receiver"] = found["receiver"] or events(worker_queries.event_sources(EVERYTHING), now)
         return found
     except DatabaseError as error:
         return {"database": f"the database does not answer ({type(error).__name__})"}
@@ -47,16 +52,30 @@ def schema(missing: Sequence[str], unknown: Sequence[str]) -> str:
 
 def processes(beats: Iterable[Heartbeat], now: datetime) -> dict[str, str]:
     """{process: why nobody does its work, "" if somebody does}. Pure."""
-    latest: dict[str, datetime] = {}
-    for beat in beats:
-        latest[beat.kind] = max(beat.at, latest.get(beat.kind, beat.at))
-    return {kind: _reason(latest.get(kind), now) for kind in PROCESSES}
+    latest: dict[str, Heartbeat] = {}
+    for beat in sorted(beats, key=lambda beat: beat.at):
+        latest[beat.kind] = beat
+    alive = [beat for beat in latest.values() if now - beat.at <= MISSED * BEATS_EVERY]
+    problems = {beat.kind: beat.problem for beat in alive}
+    return {kind: problems[kind] if kind in problems else _silence(latest.get(kind), now) for kind in PROCESSES}
 
 
-def _reason(at: datetime | None, now: datetime) -> str:
-    if at is None:
-        return "has never been heard of; is it started?"
-    return "" if now - at <= MISSED * BEATS_EVERY else f"was last heard of {formatting.age(at, now)} ago"
+def _silence(beat: Heartbeat | None, now: datetime) -> str:
+    return "has never been heard of; is it started?" if beat is None else f"was last heard of {formatting.age(beat.at, now)} ago"
+
+
+def events(sources: Sequence[EventSource], now: datetime) -> str:
+    """Why a receiver that lives does no work: the threads of some virtual hosts end again and again, or have stored nothing for long. "" if none. Pure.
+
+    Without the virtual hosts' names, which are not for strangers.
+    """
+    failing = [source for source in sources if source.broker.configured and source.fault]
+    late = [source for source in sources if source.broker.configured and not source.fault and presence.is_late(source.beat_at, now)]
+    found = [f"of {len(failing):,} of {formatting.count(len(sources), 'virtual host')} the thread ends again and again by an error"] if failing else []
+    if late:
+        oldest = min(source.beat_at for source in late if source.beat_at is not None)
+        found.append(f"has stored nothing of {len(late):,} of {formatting.count(len(sources), 'virtual host')} for {formatting.age(oldest, now)}")
+    return "; ".join(found)
 
 
 def polls(brokers: Sequence[Broker], now: datetime) -> str:

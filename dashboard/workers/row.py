@@ -18,6 +18,7 @@ from dashboard.layout import formatting, levels
 from dashboard.live.rows import LiveRow
 from dashboard.workers.slots import Slots, slots_of
 from workers.models import Worker
+from workers.presence import worker_as_of
 
 SHOWN_TASKS = 3
 ARGUMENTS_LENGTH = 120
@@ -34,7 +35,11 @@ class RunningTask(msgspec.Struct, frozen=True):
 
 
 def worker_row(worker: Worker, now: datetime, lost: Collection[str] = ()) -> LiveRow:
-    """The worker as a row; `lost` are queues that it says it consumes while the broker shows no consumer of it there."""
+    """The worker as a row; `lost` are queues that it says it consumes while the broker shows no consumer of it there.
+
+    It follows the clock: a row that is built again once nothing was stored for long is unknown then.
+    """
+    worker = worker_as_of(worker, now)
     level = _level(worker, now, lost)
     slots = slots_of(worker)
     alive = worker.state == Worker.ONLINE

@@ -17,7 +17,8 @@ from workers.models import Task, Worker
 from workers.receiving.events import Event
 from workers.receiving.liveness import Hearing
 from workers.receiving.task_watch import TaskWatch
-from workers.receiving.worker_registry import FIELDS, Book, WorkerState
+from workers.receiving.worker_registry import Book
+from workers.receiving.worker_state import FIELDS, WorkerState
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ENDS = {"task-succeeded": "SUCCESS", "task-failed": "FAILURE", "task-retried": "RETRY"}

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from workers.receiving.events import LARGEST_BODY_BYTES, Event, parse
 
 SAMPLES = Path(__file__).parent.parent / "cases" / "celery"
+NOON = 1795452000.0
 HEARTBEAT = {"type": "worker-heartbeat", "hostname": "w@h", "timestamp": 1795452121.5, "pid": 7, "clock": 3, "utcoffset": 0, "local_received": 1.0}
 
 
@@ -53,6 +54,35 @@ def test_a_bad_field_costs_only_itself_and_is_counted(field: str, value: Any) ->
     assert parsed.refused == 1
     assert field in parsed.example
     assert (parsed.events[0].hostname, getattr(parsed.events[0], field)) == ("w@h", None)
+
+
+@pytest.mark.parametrize("timestamp", [1795452121500, -54825, -1.5e15, 0, 1e308, 10**30, NOON + 86_401, NOON - 86_401, 3.9e9])
+def test_a_timestamp_that_can_not_be_true_counts_as_absent(timestamp: float) -> None:
+    parsed = parse(json.dumps({**HEARTBEAT, "timestamp": timestamp}).encode(), received_at=NOON)
+    assert (parsed.refused, parsed.events[0].timestamp, parsed.events[0].pid) == (1, None, 7)
+    assert "timestamp" in parsed.example
+
+
+@pytest.mark.parametrize("timestamp", [NOON, NOON - 3600, NOON + 3600])
+def test_a_timestamp_of_a_clock_that_is_off_by_hours_is_kept(timestamp: float) -> None:
+    parsed = parse(json.dumps({**HEARTBEAT, "timestamp": timestamp}).encode(), received_at=NOON)
+    assert (parsed.refused, parsed.events[0].timestamp) == (0, timestamp)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("eta", "soon"), ("eta", "0001-01-01T00:00:00+14:00"), ("expires", "9999-12-31T23:59:59-10:00"), ("expires", "1969-12-31T23:59:59"), ("eta", 5),
+     ("runtime", 1e308), ("runtime", -1), ("pid", 2**31), ("freq", 1e300), ("loadavg", [1e308])],
+)  # fmt: skip
+def test_what_nothing_could_compute_with_is_left_out_and_counted(field: str, value: Any) -> None:
+    parsed = parse(json.dumps({**HEARTBEAT, "uuid": "u", field: value}).encode())
+    assert (parsed.refused, getattr(parsed.events[0], field)) == (1, None)
+    assert field in parsed.example
+
+
+def test_usual_etas_are_kept() -> None:
+    for moment in ("2026-11-24T12:00:00.123456+00:00", "2026-11-24T12:00:00", "2026-11-24T12:00:00Z", "9998-12-31T00:00:00"):
+        assert parse(json.dumps({**HEARTBEAT, "eta": moment}).encode()).events[0].eta == moment
 
 
 def test_not_a_number_is_unknown() -> None:

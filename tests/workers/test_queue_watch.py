@@ -24,7 +24,7 @@ from workers.models import Task
 from workers.receiving import queue_watch
 from workers.receiving.events import Event
 from workers.receiving.task_watch import TaskWatch
-from workers.receiving.worker_registry import WorkerState
+from workers.receiving.worker_state import WorkerState
 from workers.store.tasks import save_tasks
 from workers.task_filter import TaskFilter
 

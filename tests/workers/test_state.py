@@ -12,8 +12,9 @@ import pytest
 from workers.grants import asking_grant, events_grant
 from workers.inspection import answers as inspection
 from workers.receiving.events import Event
-from workers.receiving.liveness import Hearing, Judgement, Signs, judge
-from workers.receiving.worker_registry import Book, WorkerState
+from workers.receiving.liveness import Disturbance, Hearing, Judgement, Signs, judge
+from workers.receiving.worker_registry import Book
+from workers.receiving.worker_state import WorkerState
 
 SAMPLES = Path(__file__).parent.parent / "cases" / "celery"
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -53,6 +54,28 @@ def test_the_verdict(signs: Signs, hearing: Hearing, state: str, words: str) -> 
     assert isinstance(verdict, Judgement)
     assert verdict.state == state
     assert words in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("signs", "disturbed_ago", "state"),
+    [
+        (Signs(ago(40), control_queue=False), 30, "unknown"),
+        (Signs(ago(90), control_queue=False), 61, "gone"),
+        (Signs(ago(20), control_queue=False), 30, "gone"),  # it had come back since
+        (Signs(ago(40), said_goodbye_at=ago(35)), 30, "gone"),
+        (Signs(ago(1)), 30, "online"),
+    ],
+)
+def test_silence_after_a_restart_of_the_broker_is_unknown_until_a_worker_had_time_to_reconnect(signs: Signs, disturbed_ago: float, state: str) -> None:
+    verdict = judge(signs, LISTENING, NOON, Disturbance(ago(disturbed_ago), "the broker’s node rabbit@a started"))
+    assert isinstance(verdict, Judgement)
+    assert verdict.state == state
+    assert ("the broker’s node rabbit@a started at 2026-11-23 11:59:30 UTC" in verdict.reason) is (state == "unknown")
+
+
+def test_without_a_connection_of_our_own_a_missing_control_queue_proves_nothing() -> None:
+    verdict = judge(Signs(answered_at=ago(20), control_queue=False), DEAF, NOON, Disturbance(NOON, "our own connection to the broker came back after a break"))
+    assert verdict == Judgement("unknown", DEAF.reason, DEAF.since)
 
 
 def test_just_after_we_began_to_listen_again_silence_says_nothing() -> None:
@@ -109,6 +132,25 @@ def test_names_are_bounded_and_the_longest_gone_is_forgotten_first() -> None:
     assert (set(book.workers), book.forgotten) == ({"100@h", "200@h", "new@h"}, [300])
     full = Book([WorkerState(hostname="w@h", first_seen_at=NOON, state="online")], most_workers=1)
     assert full.apply([heartbeat(hostname="new@h")], NOON) == 1
+
+
+def test_a_name_that_never_gave_a_sign_of_life_makes_room_for_a_worker_but_not_for_another_name() -> None:
+    book = Book(most_workers=2)
+    assert book.apply([heartbeat(hostname="real@h"), Event("task-started", "name1@h")], NOON) == 0
+    assert book.apply([Event("task-started", "name2@h")], NOON) == 1
+    assert book.apply([heartbeat(hostname="late@h")], NOON) == 0
+    assert set(book.workers) == {"real@h", "late@h"}
+    assert book.apply([heartbeat(hostname="third@h")], NOON) == 1
+
+
+def test_one_that_came_back_is_not_forgotten_as_gone_and_goes_to_the_end_once_it_is_gone_again() -> None:
+    book = Book([WorkerState(hostname=f"{age}@h", first_seen_at=ago(age), state="gone", since=ago(age), id=age) for age in (300, 200)], most_workers=2)
+    book.apply([heartbeat(hostname="300@h")], NOON)
+    book.judge(LISTENING, NOON)
+    book.judge(LISTENING, NOON + timedelta(seconds=60))
+    assert book.workers["300@h"].state == "gone"
+    book.apply([heartbeat(hostname="new@h")], NOON)
+    assert set(book.workers) == {"300@h", "new@h"}
 
 
 def test_rates_are_of_the_last_seconds_and_unknown_while_nothing_is_heard() -> None:

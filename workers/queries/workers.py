@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from django.db.models import F, QuerySet, TextField
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery, TextField
 from django.db.models.functions import Cast, Lower
 
 from brokers.queries.pages import BrokerRef, Page, check_page, in_scope, one_page, sort_key
 from brokers.scope import Scope
 from workers.models import EventSource, Worker
+from workers.presence import LATE_AFTER, source_as_of, worker_as_of
 
 WORKER_SORTS = (
     "hostname", "vhost", "state", "pool", "concurrency", "active", "reserved", "processed",
@@ -44,51 +45,80 @@ def workers(
         rows = rows.filter(hostname__icontains=text)
     if at is not None:
         rows = rows.filter(first_seen_at__lte=at)
+    now = datetime.now(UTC)
+    if at is None:
+        rows = _with_beats(rows)
     if state is not None:
-        rows = rows.filter(state=state) if at is None else rows.none() if state != Worker.UNKNOWN else rows
+        rows = _in_state(rows, state, now) if at is None else rows.none() if state != Worker.UNKNOWN else rows
     found = one_page(_ordered(rows.defer("configuration"), field if at is None else "hostname", descending), page, page_size)
-    if at is not None:
-        found.items = [_as_then(worker) for worker in found.items]
+    found.items = _as_of(found.items, now) if at is None else [_as_then(worker) for worker in found.items]
     return found
 
 
 def worker(scope: Scope, broker: BrokerRef, vhost: str, hostname: str) -> Worker | None:
-    return Worker.objects.select_related("broker").filter(in_scope(scope, broker, vhost), hostname=hostname).first()
+    found = _with_beats(Worker.objects.select_related("broker").filter(in_scope(scope, broker, vhost), hostname=hostname)).first()
+    return None if found is None else worker_as_of(found, datetime.now(UTC))
 
 
 def worker_by_id(scope: Scope, worker_id: int) -> Worker | None:
-    return Worker.objects.select_related("broker").filter(in_scope(scope), pk=worker_id).first()
+    found = _with_beats(Worker.objects.select_related("broker").filter(in_scope(scope), pk=worker_id)).first()
+    return None if found is None else worker_as_of(found, datetime.now(UTC))
+
+
+_BEAT = EventSource.objects.filter(broker_id=OuterRef("broker_id"), vhost=OuterRef("vhost")).values("beat_at")[:1]
+
+
+def _with_beats(rows: QuerySet[Worker]) -> QuerySet[Worker]:
+    """The rows, each with the moment at which the receiver's thread last stored something of its virtual host."""
+    return rows.annotate(beat_at=Subquery(_BEAT))
+
+
+def _in_state(rows: QuerySet[Worker], state: str, now: datetime) -> QuerySet[Worker]:
+    """The rows of `_with_beats` that are in the state as of now."""
+    late = Q(beat_at__lt=now - LATE_AFTER)
+    if state == Worker.ONLINE:
+        return rows.filter(Q(state=state) & (Q(beat_at=None) | ~late))
+    return rows.filter(Q(state=state) | (Q(state=Worker.ONLINE) & late) if state == Worker.UNKNOWN else Q(state=state))
+
+
+def _as_of(rows: Iterable[Worker], now: datetime) -> list[Worker]:
+    return [worker_as_of(worker, now) for worker in rows]
 
 
 def workers_by_ids(scope: Scope, ids: Iterable[int]) -> list[Worker]:
     """In no particular order, without those that do not exist or may not be seen."""
-    return list(Worker.objects.select_related("broker").filter(in_scope(scope), pk__in=list(ids)).defer("configuration"))
+    rows = Worker.objects.select_related("broker").filter(in_scope(scope), pk__in=list(ids)).defer("configuration")
+    return _as_of(_with_beats(rows), datetime.now(UTC))
 
 
 def workers_changed_since(broker_id: int, moment: datetime, vhost: str | None = None) -> list[Worker]:
     """Workers whose row was stored at `moment` or later. For the tail, which serves all viewers: rights are checked by topic."""
     rows = Worker.objects.select_related("broker").filter(broker_id=broker_id, changed_at__gte=moment).defer("configuration")
-    return list(rows if vhost is None else rows.filter(vhost=vhost))
+    return _as_of(_with_beats(rows if vhost is None else rows.filter(vhost=vhost)), datetime.now(UTC))
 
 
 def all_workers(broker_id: int, vhost: str | None = None) -> list[Worker]:
-    """Every worker of a broker, for the receiver and for what joins consumers with workers."""
+    """Every worker of a broker as it is stored, for the receiver and for what joins consumers with workers."""
     rows = Worker.objects.filter(broker_id=broker_id)
     return list(rows if vhost is None else rows.filter(vhost=vhost))
 
 
 def worker_slots(broker_id: int, vhost: str) -> list[Worker]:
     """Every worker of a virtual host with its state, active, concurrency and prefetch alone; whoever asks for more of a row asks the database again."""
-    return list(Worker.objects.filter(broker_id=broker_id, vhost=vhost).only("state", "active", "concurrency", "prefetch"))
+    rows = Worker.objects.filter(broker_id=broker_id, vhost=vhost).only("state", "active", "concurrency", "prefetch")
+    return _as_of(_with_beats(rows), datetime.now(UTC))
 
 
 def event_sources(scope: Scope, broker_id: int | None = None) -> list[EventSource]:
     """Where events are received, or why not, by broker and virtual host. An empty list: no virtual host with Celery's event exchange was seen."""
-    return list(EventSource.objects.select_related("broker").defer("uncertain").filter(in_scope(scope, broker_id)).order_by("broker__name", "vhost"))
+    now = datetime.now(UTC)
+    rows = EventSource.objects.select_related("broker").defer("uncertain").filter(in_scope(scope, broker_id)).order_by("broker__name", "vhost")
+    return [source_as_of(source, now) for source in rows]
 
 
 def event_source(broker_id: int, vhost: str) -> EventSource | None:
-    return EventSource.objects.defer("uncertain").filter(broker_id=broker_id, vhost=vhost).first()
+    found = EventSource.objects.defer("uncertain").filter(broker_id=broker_id, vhost=vhost).first()
+    return None if found is None else source_as_of(found, datetime.now(UTC))
 
 
 def revisions() -> dict[tuple[int, str], int]:
@@ -149,7 +179,8 @@ class _Once:
 
 def events_off_workers(scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None) -> list[Worker]:
     """The workers online that work without telling of it: nothing is known of their tasks."""
-    return list(Worker.objects.select_related("broker").filter(in_scope(scope, broker, vhost), state=Worker.ONLINE, events_off=True))
+    rows = Worker.objects.select_related("broker").filter(in_scope(scope, broker, vhost), events_off=True)
+    return list(_in_state(_with_beats(rows), Worker.ONLINE, datetime.now(UTC)))
 
 
 def _ordered(rows: QuerySet[Worker], field: str, descending: bool) -> QuerySet[Worker]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -16,6 +17,7 @@ from django.db import DatabaseError, connection
 
 from brokers import queries as broker_queries
 from brokers.addresses import BrokerAddress
+from brokers.deaths import Deaths
 from brokers.polling import leases
 from brokers.process_runner import END_SECONDS
 from brokers.scope import EVERYTHING
@@ -44,6 +46,8 @@ class BrokerWatch:
         self._installation, self._allowed, self._ca_file = installation, allowed, ca_file
         self._stopped = threading.Event()
         self._watches: dict[Place, tuple[VhostWatch, threading.Thread]] = {}
+        self._deaths: dict[str, Deaths] = defaultdict(Deaths)  # by virtual host
+        self._faults: dict[str, str] = {}  # as stored
         self._sampler = store.Sampler(broker_id, SAMPLE_SECONDS)
         self._next_sample = 0.0
         self._leased_until = 0.0
@@ -85,17 +89,30 @@ class BrokerWatch:
             return
         self._leased_until = asked_at + LEASE_SECONDS - ROUND_SECONDS
         wanted = self._places()
-        self._end([place for place in self._watches if place not in wanted])
+        unwanted = [place for place in self._watches if place not in wanted]
+        self._end(unwanted)
+        for vhost in {place.vhost for place in unwanted} - {place.vhost for place in wanted}:
+            store.note_unwatched(self.broker_id, vhost, f"the exchange {EXCHANGE} is gone, so nothing of workers can be received", now)
         for place in wanted:
-            watch = self._watches.get(place)
-            if watch is None or not watch[1].is_alive():
-                if watch is not None:
-                    log.error("watch_died", broker=self.address.name, vhost=place.vhost)
-                self._begin(place)
+            self._keep(place, now)
         self._drop_lost_virtual_hosts(now, {place.vhost for place in wanted})
         if time.monotonic() >= self._next_sample:
             self._next_sample = max(self._next_sample + SAMPLE_SECONDS, time.monotonic() + SAMPLE_SECONDS / 2)
             self._sampler.save(queries.all_workers(self.broker_id), now)
+
+    def _keep(self, place: Place, now: datetime) -> None:
+        """Starts the watch if it does not run, and says so where it ends again and again."""
+        watch, deaths = self._watches.get(place), self._deaths[place.vhost]
+        if watch is None or not watch[1].is_alive():
+            if watch is not None:
+                deaths.note(now, watch[0].failure)
+                log.error("watch_died", broker=self.address.name, vhost=place.vhost, error=watch[0].failure)
+            self._begin(place)
+        story = deaths.story(now)
+        fault = f"Hareline’s thread that receives its events {story}; the log has the error" if story else ""
+        if fault != self._faults.get(place.vhost):
+            store.note_fault(self.broker_id, place.vhost, fault, deaths.since(now))
+            self._faults[place.vhost] = fault
 
     def _places(self) -> list[Place]:
         """The virtual hosts with the event exchange, as the last poll saw them. If the broker is down those are the ones before."""
@@ -144,5 +161,6 @@ class BrokerWatch:
 def _logged(watch: VhostWatch) -> None:
     try:
         watch.run()
-    except Exception:
+    except Exception as error:
+        watch.failure = type(error).__name__
         log.exception("watch_failed", broker=watch.place.address.name, vhost=watch.place.vhost)

@@ -1,12 +1,14 @@
 """The bodies of Celery's event messages, parsed: one event or a list of them, by Celery 4 and 5, or by whatever else sends to `celeryev`.
 
-Pure. Never raises: what can't be understood is counted, with an example. Only JSON is read, and nothing is ever unpickled.
+Pure. Never raises: what can't be understood is counted, with an example. Numbers and times that nothing else could compute with (milliseconds,
+the year 1, a day from now) are left out here, so that they get nowhere. Only JSON is read, and nothing is ever unpickled.
 """
 
 from __future__ import annotations
 
 import json
 import math
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -14,8 +16,13 @@ from msgspec import Meta
 
 LARGEST_BODY_BYTES = 16 * 1024 * 1024
 EXAMPLE_LENGTH = 300
+FARTHEST_SECONDS = 86_400.0  # a clock that is off by more says nothing of when something happened
 
 Count = Annotated[int, Meta(ge=0, le=2**53)]
+Small = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+Moment = Annotated[float, Meta(ge=1e9, le=4e9)]  # from 2001 to 2096, so not in milliseconds
+Load = Annotated[float, Meta(ge=0, le=1e6)]
+Duration = Annotated[float, Meta(ge=0, le=1e9)]
 Word = Annotated[str, Meta(max_length=255)]
 
 
@@ -26,13 +33,13 @@ class Event(msgspec.Struct, gc=False):
 
     type: Annotated[str, Meta(min_length=1, max_length=128)]
     hostname: Annotated[str, Meta(min_length=1, max_length=255)]
-    timestamp: float | None = None
-    pid: Count | None = None
+    timestamp: Moment | None = None
+    pid: Small | None = None
     clock: Count | None = None
-    freq: float | None = None
-    active: Count | None = None
+    freq: Duration | None = None
+    active: Small | None = None
     processed: Count | None = None
-    loadavg: list[float] | None = None
+    loadavg: list[Load] | None = None
     sw_ident: Word | None = None
     sw_ver: Word | None = None
     sw_sys: Word | None = None
@@ -42,14 +49,14 @@ class Event(msgspec.Struct, gc=False):
     kwargs: str | None = None
     root_id: str | None = None
     parent_id: str | None = None
-    retries: Annotated[int, Meta(ge=0, le=2**31 - 1)] | None = None
+    retries: Small | None = None
     eta: str | None = None  # ISO 8601
     expires: str | None = None
     queue: str | None = None
     exchange: str | None = None
     routing_key: str | None = None
     result: str | None = None
-    runtime: float | None = None
+    runtime: Duration | None = None
     exception: str | None = None
     traceback: str | None = None
     terminated: bool | None = None
@@ -75,8 +82,8 @@ _TASK_TEXTS = frozenset(field.name for field in msgspec.structs.fields(Event) if
 _NUL = b"\\u0000"
 
 
-def parse(body: bytes, content_type: str | None = "application/json") -> Parsed:
-    """The events of one message, in order.
+def parse(body: bytes, content_type: str | None = "application/json", received_at: float | None = None) -> Parsed:
+    """The events of one message, in order. `received_at`, seconds since 1970: timestamps more than a day from it count as absent.
 
     >>> parse(b'{"type": "worker-online", "hostname": "w@h", "new_field": 1}').events[0].hostname
     'w@h'
@@ -85,12 +92,44 @@ def parse(body: bytes, content_type: str | None = "application/json") -> Parsed:
         return Parsed(refused=1, example=_example(f"content type {content_type or 'missing'}, only application/json is read", body))
     if len(body) > LARGEST_BODY_BYTES:
         return Parsed(refused=1, example=_example(f"{len(body)} bytes are too many", body))
+    parsed = _parsed(body)
+    for event in parsed.events:
+        for problem in _leave_out_times(event, received_at):
+            parsed.refused += 1
+            parsed.example = parsed.example or _example(problem, body)
+    return parsed
+
+
+def _parsed(body: bytes) -> Parsed:
     if _NUL in body:
         return _parse_leniently(body)
     try:
         return Parsed(_many.decode(body) if body[:1] == b"[" else [_one.decode(body)])
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return _parse_leniently(body)
+
+
+def _leave_out_times(event: Event, received_at: float | None) -> list[str]:
+    """Takes moments out of the event that can't be true or can't be stored; what was wrong with each."""
+    problems = []
+    if event.timestamp is not None and received_at is not None and abs(event.timestamp - received_at) > FARTHEST_SECONDS:
+        problems.append(f"timestamp: {event.timestamp:.0f} is more than a day from when it was received")
+        event.timestamp = None
+    if event.eta is not None and not _is_moment(event.eta):
+        problems.append("eta: not a moment from 1970 to 9998 in ISO 8601")
+        event.eta = None
+    if event.expires is not None and not _is_moment(event.expires):
+        problems.append("expires: not a moment from 1970 to 9998 in ISO 8601")
+        event.expires = None
+    return problems
+
+
+def _is_moment(text: str) -> bool:
+    try:
+        moment = datetime.fromisoformat(text)
+        return 1970 <= (moment.astimezone(UTC) if moment.tzinfo else moment).year <= 9998
+    except (ValueError, OverflowError):
+        return False
 
 
 def _parse_leniently(body: bytes) -> Parsed:

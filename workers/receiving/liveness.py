@@ -1,7 +1,7 @@
 """Is a worker online, gone, or unknown, and why? Pure: data and time in, words out.
 
-Silence alone proves nothing while we don't listen, while a solo pool runs a task (it sends no heartbeat then), or while the broker still
-shows the worker's connection: then the answer is unknown, never gone.
+Silence alone proves nothing while we don't listen, while a solo pool runs a task (it sends no heartbeat then), while the broker still shows
+the worker's connection, or shortly after the broker restarted or dropped connections: then the answer is unknown, never gone.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ MISSED_HEARTBEATS = 4
 GOODBYE = "it shut down and said so"
 DEFAULT_FREQUENCY = timedelta(seconds=2)
 ANSWER_HOLDS = timedelta(seconds=12)
+RECONNECTING = timedelta(seconds=60)  # kombu waits 2, 4, 6 … up to 32 s between its tries to connect
 
 
 class Hearing(msgspec.Struct, frozen=True):
@@ -38,6 +39,13 @@ class Signs(msgspec.Struct, frozen=True):
     control_queue: bool | None = None
 
 
+class Disturbance(msgspec.Struct, frozen=True):
+    """Something that parted workers from the broker too, over since `at`. `what` is a clause: "the broker's node rabbit@a started"."""
+
+    at: datetime
+    what: str
+
+
 class Judgement(msgspec.Struct, frozen=True):
     """`since`: when that state began, as far as known; `reason` is "" while online and nothing is odd."""
 
@@ -51,7 +59,7 @@ def silent_after(frequency: timedelta) -> timedelta:
     return frequency * MISSED_HEARTBEATS
 
 
-def judge(signs: Signs, hearing: Hearing, now: datetime) -> Judgement | None:
+def judge(signs: Signs, hearing: Hearing, now: datetime, disturbance: Disturbance | None = None) -> Judgement | None:
     """None: too early to tell, what was said before still stands (we only just began to listen again)."""
     heartbeat_at = signs.heartbeat_at
     if signs.said_goodbye_at is not None and (heartbeat_at is None or heartbeat_at <= signs.said_goodbye_at):
@@ -62,11 +70,26 @@ def judge(signs: Signs, hearing: Hearing, now: datetime) -> Judgement | None:
     answers = signs.answered_at is not None and now - signs.answered_at <= ANSWER_HOLDS
     if answers:
         return Judgement("online", "" if hearing.reason else "it answers, but sends no heartbeats", None)
+    last_sign = max((at for at in (heartbeat_at, signs.answered_at) if at is not None), default=None)
     if hearing.reason:
-        return _unheard(signs, hearing)
-    if now - hearing.since <= patience:
+        found = _unheard(signs, hearing)
+    elif now - hearing.since <= patience:
         return None
-    return _silent(signs, heartbeat_at or signs.answered_at)
+    else:
+        found = _silent(signs, heartbeat_at or signs.answered_at)
+    if found.state == "gone" and disturbance is not None and _excuses(disturbance, last_sign, now):
+        return _reconnecting(disturbance, hearing, last_sign)
+    return found
+
+
+def _excuses(disturbance: Disturbance, last_sign: datetime | None, now: datetime) -> bool:
+    return now - disturbance.at <= RECONNECTING and (last_sign is None or last_sign <= disturbance.at)
+
+
+def _reconnecting(disturbance: Disturbance, hearing: Hearing, last_sign: datetime | None) -> Judgement:
+    if hearing.reason:
+        return Judgement("unknown", hearing.reason, hearing.since)
+    return Judgement("unknown", f"{disturbance.what} at {_clock(disturbance.at)}, and no sign of it has come since: it may still be reconnecting", last_sign)
 
 
 def _unheard(signs: Signs, hearing: Hearing) -> Judgement:

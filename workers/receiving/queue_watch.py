@@ -20,7 +20,7 @@ from workers import queries
 from workers.receiving.consumed_queues import ConsumedQueues
 from workers.receiving.task_order import RETRIED, SENT
 from workers.receiving.task_state import TaskRecord
-from workers.receiving.worker_registry import WorkerState
+from workers.receiving.worker_state import WorkerState
 from workers.task_queue import NOT_SENT, TaskQueue, resolved
 
 log = structlog.get_logger(__name__)

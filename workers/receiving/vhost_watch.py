@@ -1,7 +1,8 @@
-"""Watches the workers of one virtual host: hears their events, takes their answers, judges, stores. The body of one thread.
+"""Watches the workers of one virtual host: receives their events, takes their answers, decides how they are, stores. The body of one thread.
 
 Every half second one transaction; messages are acknowledged after it, so that a crash, a locked database or a full disk loses nothing:
-what could not be stored is stored later, and the broker keeps what could not be taken meanwhile.
+what could not be stored is stored later, and the broker keeps what could not be taken meanwhile. One event, worker or task on which our own
+code fails is left out and counted, and the others go on.
 """
 
 from __future__ import annotations
@@ -16,20 +17,20 @@ import msgspec
 import structlog
 from django.db import DatabaseError, connection
 
-from brokers import queries as broker_queries
 from brokers.addresses import BrokerAddress
-from brokers.scope import EVERYTHING
 from workers import queries, store
 from workers.amqp_connection import Target
 from workers.errors import Refused, Unreachable, WatchError
 from workers.grants import asking_grant, events_grant
 from workers.inspection.inspector import Answer, Asker
-from workers.models import EventSource, Worker
+from workers.models import EventSource
 from workers.receiving import events
-from workers.receiving.liveness import Hearing
+from workers.receiving.broker_look import BrokerLook, Shown
+from workers.receiving.liveness import Disturbance, Hearing
 from workers.receiving.receiver import Delivery, EventFeed
 from workers.receiving.task_watch import TaskWatch
-from workers.receiving.worker_registry import CONTROL_QUEUE_SUFFIX, FIELDS, Book, WorkerState
+from workers.receiving.worker_registry import Book
+from workers.receiving.worker_state import FIELDS, remembered
 
 log = structlog.get_logger(__name__)
 
@@ -38,8 +39,7 @@ ROUND_SECONDS = 0.1
 MOST_A_ROUND = 2000
 MOST_UNSTORED = 10_000  # larger transactions write a task once that is received, started and ended in one
 RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0)
-POLL_HOLDS_SECONDS = 30.0
-LOOK_SECONDS = 2.0
+BEAT_SECONDS = 5.0  # stored so often even if nothing is new, to show that the thread lives
 ASKER_END_SECONDS = 0.5
 
 
@@ -78,14 +78,15 @@ class VhostWatch:
         self._asker = Asker(place.targets(), f"hareline.{place.installation}.replies", self._answers)
         self._hearing = Hearing(now, "not connected yet" if place.hears else "its events are not received: HARELINE_EVENTS does not name this broker")
         self._problem: WatchError | None = None
-        self._failures, self._next_try, self._next_store, self._unstored = 0, 0.0, 0.0, 0
+        self._disturbed: Disturbance | None = None
+        self._failures, self._next_try, self._next_store, self._next_beat, self._unstored = 0, 0.0, 0.0, 0.0, 0
         self._batch = store.Batch()
         self._source_id = 0
         self._book = Book()
         self._tasks = TaskWatch(place.broker_id, place.vhost)
         self._facts: store.SourceFacts | None = None
-        self._seen_queues: frozenset[str] | None = None
-        self._next_look = 0.0
+        self._look = BrokerLook(place.broker_id, place.vhost)
+        self.failure = ""  # what ended `run`, if it was no stop
 
     def stop(self) -> None:
         """From any thread."""
@@ -116,7 +117,8 @@ class VhostWatch:
         source = store.ensure_source(place.broker_id, place.vhost, now)
         self._source_id = source.pk
         self._feed.resume(bytes(source.uncertain))
-        self._book = Book(_remembered(row) for row in queries.all_workers(place.broker_id, place.vhost))
+        rows = queries.all_workers(place.broker_id, place.vhost)
+        self._book = Book(remembered({name: getattr(row, name) for name in FIELDS}, row.pk, now) for row in rows)
 
     def _round(self) -> None:
         if self.place.hears:
@@ -144,6 +146,10 @@ class VhostWatch:
             self._apply(self._feed.receive(ROUND_SECONDS, MOST_A_ROUND))
         except WatchError as error:
             self._lose(error)
+        except Exception as error:
+            log.exception("receiving_failed", broker=self.place.address.name, vhost=self.place.vhost)
+            self._feed.close()
+            self._lose(WatchError(f"receiving events failed by an error of ours ({type(error).__name__}); the log has it"))
 
     def _lose(self, error: WatchError) -> None:
         now = datetime.now(UTC)
@@ -162,78 +168,95 @@ class VhostWatch:
         for delivery in deliveries:
             if delivery.again:
                 continue
-            try:
-                self._apply_one(delivery, now)
-            except Exception as error:
-                log.exception("event_not_applied", vhost=self.place.vhost)  # a fault of ours; the same message again would not mend it
-                batch.refused_events, batch.refused_example = batch.refused_events + 1, f"an error of ours: {type(error).__name__}"
+            parsed = events.parse(delivery.body, delivery.content_type, now.timestamp())
+            batch.refused.note(parsed.refused, parsed.example)
+            batch.events += len(parsed.events)
+            for event in parsed.events:
+                try:
+                    self._apply_one(event, now)
+                except Exception as error:  # noqa: BLE001  (a fault of ours; the same event again would not mend it)
+                    self._note_fault(error, f"{event.type} of {event.hostname}")
         batch.received_at = now
 
-    def _apply_one(self, delivery: Delivery, now: datetime) -> None:
-        batch, parsed = self._batch, events.parse(delivery.body, delivery.content_type)
-        too_many = self._book.apply(parsed.events, now)
-        nameless = self._tasks.hear(parsed.events, now)
-        batch.events += len(parsed.events)
-        if parsed.refused or too_many or nameless:
-            batch.refused_events += parsed.refused + too_many + nameless
-            batch.refused_example = parsed.example or ("a task's event without its uuid" if nameless else f"more than {self._book.most_workers} worker names")
+    def _apply_one(self, event: events.Event, now: datetime) -> None:
+        if self._book.apply((event,), now):
+            self._batch.refused.note(1, f"more than {self._book.most_workers} worker names: {event.type} of {event.hostname}")
+        if self._tasks.hear((event,), now):
+            self._batch.refused.note(1, f"a task's event without its uuid: {event.type} of {event.hostname}")
+
+    def _note_fault(self, error: Exception, what: str) -> None:
+        if not self._batch.refused.faults:  # one traceback a batch is enough
+            log.error("left_out", vhost=self.place.vhost, what=what, exc_info=error)
+        self._batch.refused.note_fault(error, what)
 
     def _take_answers(self) -> None:
         try:
             while True:
                 answer = self._answers.get_nowait()
-                self._book.apply_answer(answer.hostname, answer.fields, answer.at)
-                self._tasks.note_answer(answer)
+                try:
+                    self._book.apply_answer(answer.hostname, answer.fields, answer.at)
+                    self._tasks.note_answer(answer)
+                except Exception as error:  # noqa: BLE001  (the next answer comes soon)
+                    self._note_fault(error, f"answer of {answer.hostname} to {answer.question}")
         except Empty:
             return
 
     def _store(self, now: datetime) -> None:
-        """Judges, stores what changed, acknowledges. Raises DatabaseError; then all of it is still to be stored."""
+        """Decides how workers are, stores what changed, acknowledges. Raises DatabaseError; then all of it is still to be stored."""
         book, batch = self._book, self._batch
-        silent = book.silent(now)
-        book.judge(self._hearing, now, self._control_queues(now) if silent else None)
-        book.note_answers(self._asking(), now)
+        shown = self._look.shown(now) if book.silent(now) else None
+        book.judge(self._hearing, now, None if shown is None else shown.control_queues, self._asking(), self._disturbance(shown, now))
+        while book.faults:
+            hostname, error = book.faults.pop()
+            self._note_fault(error, f"worker {hostname}")
         while book.newly_online:
             self._asker.ask_soon(book.newly_online.pop())
         facts = self._facts_now()
         batch.facts = facts if facts != self._facts else None
-        batch.tasks = self._tasks.prepare(book.workers, not self._hearing.reason)
+        batch.tasks = self._tasks.prepare(book.workers, not self._hearing.reason, self._note_fault)
         batch.workers, batch.forgotten = book.take_changes(), list(book.forgotten)
         batch.lost_events = sum(worker.lost_events for worker in book.workers.values())
         batch.uncertain = self._feed.uncertain()
-        try:
-            store.save_batch(self._source_id, self.place.broker_id, self.place.vhost, batch, now)
-        except BaseException:
-            for worker in batch.workers:
-                worker.changed = True
-            raise
-        self._batch, self._facts, self._unstored = store.Batch(), facts, 0
-        book.forgotten.clear()
-        self._tasks.note_stored(batch.tasks)
+        if not batch.is_empty or time.monotonic() >= self._next_beat:
+            self._save(batch, now)
+            self._facts = facts
+        self._batch, self._unstored = store.Batch(), 0
         try:
             self._feed.acknowledge()
         except WatchError as error:
             self._lose(error)
 
+    def _save(self, batch: store.Batch, now: datetime) -> None:
+        book = self._book
+        try:
+            unstorable = store.save_batch(self._source_id, self.place.broker_id, self.place.vhost, batch, now)
+        except BaseException:
+            for worker in batch.workers:
+                worker.changed = True
+            raise
+        self._next_beat = time.monotonic() + BEAT_SECONDS
+        book.forgotten.clear()
+        self._tasks.note_stored(batch.tasks, [task for task, _ in unstorable.tasks])
+        for worker, error in unstorable.workers:
+            log.error("worker_not_storable", vhost=self.place.vhost, worker=worker.hostname, exc_info=error)
+            book.start_anew(worker)
+        for task, error in unstorable.tasks:
+            log.error("task_not_storable", vhost=self.place.vhost, task=task.uuid, exc_info=error)
+
+    def _disturbance(self, shown: Shown | None, now: datetime) -> Disturbance | None:
+        """What may have parted workers from the broker last: a break of our own connection, or the start of a node."""
+        problem = self._problem if self.place.hears else self._asker.error if self.place.asks else None
+        if problem is not None and not isinstance(problem, Refused):
+            self._disturbed = Disturbance(now, "our own connection to the broker came back after a break")
+        restart = None if shown is None else shown.restart
+        if restart is None or (self._disturbed is not None and self._disturbed.at >= restart.at):
+            return self._disturbed
+        return restart
+
     def _asking(self) -> Hearing:
         if not self.place.asks:
             return Hearing(self._hearing.since, "workers are not asked: HARELINE_INSPECT does not name this broker")
         return self._asker.asking
-
-    def _control_queues(self, now: datetime) -> frozenset[str] | None:
-        """The control queues that the broker shows; None if it was not polled lately."""
-        if time.monotonic() < self._next_look:
-            return self._seen_queues
-        self._next_look = time.monotonic() + LOOK_SECONDS
-        self._seen_queues = self._look(now)
-        return self._seen_queues
-
-    def _look(self, now: datetime) -> frozenset[str] | None:
-        broker = broker_queries.broker_by_id(EVERYTHING, self.place.broker_id)
-        if broker is None or broker.polled_at is None or (now - broker.polled_at).total_seconds() > POLL_HOLDS_SECONDS:
-            return None
-        names = broker_queries.queue_names(EVERYTHING, self.place.broker_id, self.place.vhost)
-        return frozenset(name for _, _, name in names if name.endswith(CONTROL_QUEUE_SUFFIX))
 
     def _facts_now(self) -> store.SourceFacts:
         place, asking = self.place, self._asking()
@@ -263,8 +286,3 @@ def _state(allowed: bool, hearing: Hearing, problem: WatchError | None, well: st
 
 def _lacks_rights(problem: WatchError | None) -> bool:
     return isinstance(problem, Refused) and problem.action != "login"
-
-
-def _remembered(row: Worker) -> WorkerState:
-    fields = {name: getattr(row, name) for name in FIELDS}
-    return WorkerState(id=row.pk, stored_state=row.state, **fields)

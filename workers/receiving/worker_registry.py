@@ -10,81 +10,17 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-import msgspec
-
 from workers.receiving.events import Event
-from workers.receiving.liveness import ANSWER_HOLDS, DEFAULT_FREQUENCY, GOODBYE, Hearing, Signs, judge, silent_after
-from workers.receiving.throughput import Throughput
+from workers.receiving.liveness import ANSWER_HOLDS, Disturbance, Hearing, Signs, judge, silent_after
+from workers.receiving.vacancies import Vacancies
+from workers.receiving.worker_state import LONGEST_FREQUENCY, OTHER, WorkerState, resume, started_anew
 
 MOST_WORKERS = 5000
 CONTROL_QUEUE_SUFFIX = ".celery.pidbox"
 COUNTED = frozenset(
     f"task-{word}" for word in ("received", "started", "succeeded", "failed", "retried", "revoked", "rejected", "sent", "progress")
 )  # fmt: skip
-OTHER = "other"
-_LONGEST_FREQUENCY = 86400.0
-
-FIELDS = (
-    "hostname", "state", "reason", "since", "pool", "concurrency", "autoscale_min", "autoscale_max", "processes", "active", "reserved", "scheduled",
-    "active_tasks", "prefetch", "processed", "queues", "registered", "configuration", "configuration_at", "load", "software", "pid", "uptime_seconds",
-    "clock_skew_seconds", "events_off", "heartbeat_at", "heartbeat_seconds", "inspected_at", "inspect_reason", "event_counts", "succeeded_per_second",
-    "failed_per_second", "processed_at_first_sight", "lost_events", "reconciliation", "first_seen_at",
-)  # fmt: skip
-"""Of `WorkerState`: what a row of `workers.models.Worker` holds under the same name."""
-
-
-class WorkerState(msgspec.Struct):
-    """One worker: the fields of its row, then what only memory needs."""
-
-    hostname: str
-    first_seen_at: datetime
-    id: int | None = None  # None until it is stored
-    state: str = "unknown"
-    reason: str = ""
-    since: datetime | None = None
-    pool: str | None = None
-    concurrency: int | None = None
-    autoscale_min: int | None = None
-    autoscale_max: int | None = None
-    processes: list[int] | None = None
-    active: int | None = None
-    reserved: int | None = None
-    scheduled: int | None = None
-    active_tasks: list[dict[str, Any]] | None = None
-    prefetch: int | None = None
-    processed: int | None = None
-    queues: list[dict[str, Any]] | None = None
-    registered: list[dict[str, Any]] | None = None
-    configuration: dict[str, Any] | None = None
-    configuration_at: datetime | None = None
-    load: list[float] | None = None
-    software: dict[str, str] = {}
-    pid: int | None = None
-    uptime_seconds: int | None = None
-    clock_skew_seconds: float | None = None
-    events_off: bool | None = None
-    heartbeat_at: datetime | None = None
-    heartbeat_seconds: float | None = None
-    inspected_at: datetime | None = None
-    inspect_reason: str = ""
-    event_counts: dict[str, int] = {}
-    succeeded_per_second: float | None = None
-    failed_per_second: float | None = None
-    processed_at_first_sight: int | None = None
-    lost_events: int = 0
-    reconciliation: dict[str, Any] = {}
-    stored_state: str | None = None  # None: never stored
-    answered_at: datetime | None = None
-    began_at: datetime | None = None  # its present process, if it replaced one that we knew
-    said_goodbye_at: datetime | None = None
-    goodbye_timestamp: float | None = None
-    last_event_at: datetime | None = None
-    throughput: Throughput = msgspec.field(default_factory=Throughput)
-    changed: bool = True
-
-    @property
-    def frequency(self) -> timedelta:
-        return timedelta(seconds=self.heartbeat_seconds) if self.heartbeat_seconds else DEFAULT_FREQUENCY
+_SIGNS_OF_LIFE = frozenset(("worker-heartbeat", "worker-online"))
 
 
 class Book:
@@ -95,8 +31,11 @@ class Book:
         self.most_workers = most_workers
         self.forgotten: list[int] = []  # primary keys whose rows are to go
         self.newly_online: list[str] = []
-        for worker in self.workers.values():
-            _resume(worker)
+        self.faults: list[tuple[str, Exception]] = []  # errors of ours with a worker, for the caller to report
+        self._vacancies = Vacancies()
+        for worker in sorted(self.workers.values(), key=lambda worker: worker.since or worker.first_seen_at):
+            resume(worker)
+            self._vacancies.note(worker)
 
     def apply(self, events: Iterable[Event], now: datetime) -> int:
         """How many events were refused because there are too many names. `now`: when they were received."""
@@ -108,7 +47,7 @@ class Book:
             if worker is None:
                 if kind == "task-sent":  # from a producer, gen<pid>@host, which is no worker
                     continue
-                worker = self._meet(event.hostname, now)
+                worker = self._meet(event.hostname, now, kind in _SIGNS_OF_LIFE)
                 if worker is None:
                     refused += 1
                     continue
@@ -116,7 +55,7 @@ class Book:
                 worker.event_counts[kind] = worker.event_counts.get(kind, 0) + 1
                 worker.changed = True
                 worker.last_event_at = now
-            elif kind in ("worker-heartbeat", "worker-online"):
+            elif kind in _SIGNS_OF_LIFE:
                 _heartbeat(worker, event, now)
             elif kind == "worker-offline":
                 _goodbye(worker, event, now)
@@ -127,7 +66,7 @@ class Book:
 
     def apply_answer(self, hostname: str, fields: Mapping[str, Any], now: datetime) -> bool:
         """What a worker answered, as fields of its row. False: there are too many names to keep it."""
-        worker = self.workers.get(hostname) or self._meet(hostname, now)
+        worker = self.workers.get(hostname) or self._meet(hostname, now, True)
         if worker is None:
             return False
         for name, value in fields.items():
@@ -139,19 +78,34 @@ class Book:
         worker.changed = True
         return True
 
-    def judge(self, hearing: Hearing, now: datetime, control_queues: frozenset[str] | None = None) -> None:
-        """Brings state, reason and rates of every worker up to `now`. `control_queues` are those that the broker shows; None: not known."""
-        for worker in self.workers.values():
-            known = None if control_queues is None else worker.hostname + CONTROL_QUEUE_SUFFIX in control_queues
-            self._judge(worker, hearing, now, known)
-            _rates(worker, hearing, now)
+    def judge(
+        self,
+        hearing: Hearing,
+        now: datetime,
+        control_queues: frozenset[str] | None = None,
+        asking: Hearing | None = None,
+        disturbance: Disturbance | None = None,
+    ) -> None:
+        """Brings state, reason and rates of every worker up to `now`. `control_queues` are those that the broker shows; None: not known.
 
-    def note_answers(self, asking: Hearing, now: datetime) -> None:
-        """Says on every worker why its pool and slots are unknown or old; nothing on those that answer."""
-        for worker in self.workers.values():
-            reason = "" if worker.state == "gone" else _unanswered(worker, asking, now)
-            if reason != worker.inspect_reason:
-                worker.inspect_reason, worker.changed = reason, True
+        With `asking`, every worker also gets the reason why its pool and slots are unknown or old, "" if it answers.
+        """
+        for worker in list(self.workers.values()):
+            known = None if control_queues is None else worker.hostname + CONTROL_QUEUE_SUFFIX in control_queues
+            try:
+                self._judge(worker, hearing, now, known, disturbance)
+                _rates(worker, hearing, now)
+                if asking is not None:
+                    _note_answer(worker, asking, now)
+            except Exception as error:  # noqa: BLE001  (a fault of ours with one worker must not stop the others)
+                self.faults.append((worker.hostname, error))
+                self.start_anew(worker)
+
+    def start_anew(self, worker: WorkerState) -> None:
+        """Forgets everything of a worker on which our own code failed, but not the worker."""
+        if self.workers.get(worker.hostname) is worker:
+            self.workers[worker.hostname] = anew = started_anew(worker)
+            self._vacancies.note(anew)
 
     def silent(self, now: datetime) -> list[str]:
         """Workers that were not heard for longer than they should, and are not known to be gone: for these the broker is asked."""
@@ -168,11 +122,11 @@ class Book:
             worker.changed = False
         return found
 
-    def _judge(self, worker: WorkerState, hearing: Hearing, now: datetime, control_queue: bool | None) -> None:
+    def _judge(self, worker: WorkerState, hearing: Hearing, now: datetime, control_queue: bool | None, disturbance: Disturbance | None) -> None:
         signs = Signs(
             worker.heartbeat_at, worker.frequency, worker.said_goodbye_at, worker.answered_at, worker.last_event_at, worker.pool, control_queue
         )  # fmt: skip
-        verdict = judge(signs, hearing, now)
+        verdict = judge(signs, hearing, now, disturbance)
         if verdict is None or (verdict.state, verdict.reason) == (worker.state, worker.reason):
             return
         if worker.state == "gone" and verdict.state == "unknown":
@@ -182,30 +136,33 @@ class Book:
             if verdict.state == "online":
                 self.newly_online.append(worker.hostname)
         worker.state, worker.reason, worker.changed = verdict.state, verdict.reason, True
+        if verdict.state == "gone":
+            self._vacancies.note(worker)
 
-    def _meet(self, hostname: str, now: datetime) -> WorkerState | None:
+    def _meet(self, hostname: str, now: datetime, proven: bool) -> WorkerState | None:
+        """A new worker, None if there is no room for it. `proven`: it sent a heartbeat or answered, so it is worth more than a name in a task's event."""
         if len(self.workers) >= self.most_workers:
-            gone = [worker for worker in self.workers.values() if worker.state == "gone"]
-            if not gone:
+            vacated = self._vacancies.take(self.workers, proven)
+            if vacated is None:
                 return None
-            oldest = min(gone, key=lambda worker: worker.since or worker.first_seen_at)
-            del self.workers[oldest.hostname]
-            if oldest.id is not None:
-                self.forgotten.append(oldest.id)
+            del self.workers[vacated.hostname]
+            if vacated.id is not None:
+                self.forgotten.append(vacated.id)
         worker = self.workers[hostname] = WorkerState(hostname=hostname, first_seen_at=now)
+        self._vacancies.note(worker)
         return worker
 
 
 def _heartbeat(worker: WorkerState, event: Event, now: datetime) -> None:
     timestamp = event.timestamp
-    if worker.goodbye_timestamp is not None and timestamp is not None and timestamp <= worker.goodbye_timestamp:
+    if _precedes_goodbye(worker, event):
         return  # it was sent before the goodbye and only came later
-    worker.said_goodbye_at = worker.goodbye_timestamp = None
+    worker.said_goodbye_at = worker.goodbye_timestamp = worker.goodbye_clock = None
     at = _sent_at(worker, timestamp, now)
     if event.pid is not None:
         worker.pid = event.pid
     worker.heartbeat_at = at if worker.heartbeat_at is None else max(worker.heartbeat_at, at)
-    if event.freq and 0 < event.freq <= _LONGEST_FREQUENCY:
+    if event.freq and 0 < event.freq <= LONGEST_FREQUENCY:
         worker.heartbeat_seconds = event.freq
     if event.active is not None:
         worker.active = event.active
@@ -216,8 +173,16 @@ def _heartbeat(worker: WorkerState, event: Event, now: datetime) -> None:
     worker.changed = True
 
 
+def _precedes_goodbye(worker: WorkerState, event: Event) -> bool:
+    if worker.goodbye_timestamp is None or event.timestamp is None or event.timestamp > worker.goodbye_timestamp:
+        return False
+    return worker.goodbye_clock is None or event.clock is None or event.clock <= worker.goodbye_clock
+
+
 def _goodbye(worker: WorkerState, event: Event, now: datetime) -> None:
-    worker.said_goodbye_at, worker.goodbye_timestamp = now, event.timestamp
+    received = now.timestamp() + max(worker.clock_skew_seconds or 0.0, 0.0)  # by its clock: it can't have been sent later
+    worker.said_goodbye_at, worker.goodbye_clock = now, event.clock
+    worker.goodbye_timestamp = None if event.timestamp is None else min(event.timestamp, received)
     worker.active, worker.reserved, worker.scheduled, worker.active_tasks = 0, 0, 0, []
     worker.answered_at = None
     worker.changed = True
@@ -228,7 +193,13 @@ def _sent_at(worker: WorkerState, timestamp: float | None, now: datetime) -> dat
     if timestamp is None or worker.clock_skew_seconds is None:
         return now
     age = now.timestamp() + worker.clock_skew_seconds - timestamp
-    return now - timedelta(seconds=age) if silent_after(worker.frequency).total_seconds() < age < _LONGEST_FREQUENCY else now
+    return now - timedelta(seconds=age) if silent_after(worker.frequency).total_seconds() < age < LONGEST_FREQUENCY else now
+
+
+def _note_answer(worker: WorkerState, asking: Hearing, now: datetime) -> None:
+    reason = "" if worker.state == "gone" else _unanswered(worker, asking, now)
+    if reason != worker.inspect_reason:
+        worker.inspect_reason, worker.changed = reason, True
 
 
 def _unanswered(worker: WorkerState, asking: Hearing, now: datetime) -> str:
@@ -252,10 +223,3 @@ def _rates(worker: WorkerState, hearing: Hearing, now: datetime) -> None:
         worker.throughput.samples.clear()
     if rates != (worker.succeeded_per_second, worker.failed_per_second):
         (worker.succeeded_per_second, worker.failed_per_second), worker.changed = rates, True
-
-
-def _resume(worker: WorkerState) -> None:
-    """Goes on with a worker as it was stored."""
-    worker.changed = False
-    if worker.state == "gone" and worker.reason == GOODBYE:
-        worker.said_goodbye_at = worker.since

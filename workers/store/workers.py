@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,12 +13,18 @@ from django.db.models import F
 
 from brokers.diff import ChangeText
 from brokers.store.polls import save_changes
-from brokers.store.rows import update_rows
+from brokers.store.rows import insert_rows, update_rows
 from brokers.store.snapshots import SnapshotWriter
 from workers.models import EventSource, Worker
+from workers.receiving.refusals import Refusals
 from workers.receiving.task_state import TaskRecord
-from workers.receiving.worker_registry import FIELDS, WorkerState
+from workers.receiving.worker_state import FIELDS, WorkerState
+from workers.store.isolation import save_each
 from workers.store.tasks import doubt_all, save_tasks
+
+MOST_CHANGES = 100
+MOST_WORKERS_AT_ONCE = 500
+PAUSE_SECONDS = 0.02  # longer than a waiting writer sleeps between its first tries
 
 
 class SourceFacts(msgspec.Struct, frozen=True):
@@ -34,14 +41,13 @@ class SourceFacts(msgspec.Struct, frozen=True):
 
 
 class Batch(msgspec.Struct):
-    """What one transaction stores. `events` and `refused_events` are those since the last batch; `lost_events` is the sum of all workers."""
+    """What one transaction stores. `events` and `refused` are those since the last batch; `lost_events` is the sum of all workers."""
 
     workers: Sequence[WorkerState] = ()
     forgotten: Sequence[int] = ()
     facts: SourceFacts | None = None
     events: int = 0
-    refused_events: int = 0
-    refused_example: str = ""
+    refused: Refusals = msgspec.field(default_factory=Refusals)
     received_at: datetime | None = None
     lost_events: int = 0
     uncertain: bytes = b""  # fingerprints of the messages that brought it, as far as they may come again
@@ -49,7 +55,14 @@ class Batch(msgspec.Struct):
 
     @property
     def is_empty(self) -> bool:
-        return not (self.tasks or self.workers or self.forgotten or self.facts or self.events or self.refused_events)
+        return not (self.tasks or self.workers or self.forgotten or self.facts or self.events or self.refused.count)
+
+
+class Unstorable(msgspec.Struct):
+    """Rows of a batch that the database can't take, each with the error."""
+
+    workers: list[tuple[WorkerState, Exception]] = []
+    tasks: list[tuple[TaskRecord, Exception]] = []
 
 
 def ensure_source(broker_id: int, vhost: str, now: datetime) -> EventSource:
@@ -62,27 +75,54 @@ def remove_source(broker_id: int, vhost: str) -> None:
     EventSource.objects.filter(broker_id=broker_id, vhost=vhost).delete()
 
 
-def save_batch(source_id: int, broker_id: int, vhost: str, batch: Batch, now: datetime) -> None:
-    """One transaction: changed workers, new ones (their `id` is set once it is committed), tasks, counts, and the source's revision."""
-    if batch.is_empty:
-        return
+def save_batch(source_id: int, broker_id: int, vhost: str, batch: Batch, now: datetime) -> Unstorable:
+    """Changed workers, new ones (their `id` is set once it is committed), tasks, counts, and the source's revision and beat: one transaction.
+
+    Only beyond MOST_WORKERS_AT_ONCE workers are the first ones stored before, so that other writers need not wait for all of them. A row that
+    can't be stored is left out and counted as refused. Raises DatabaseError where the database is at fault; then it is all to be stored again.
+    """
+    parts = [batch.workers[start : start + MOST_WORKERS_AT_ONCE] for start in range(0, len(batch.workers), MOST_WORKERS_AT_ONCE)]
+    for start in range(0, len(batch.forgotten), MOST_WORKERS_AT_ONCE):  # first: one of them may have come back, as a new worker
+        Worker.objects.filter(pk__in=batch.forgotten[start : start + MOST_WORKERS_AT_ONCE]).delete()
+    unstorable: list[tuple[WorkerState, Exception]] = []
+    for part in parts[:-1]:
+        unstorable += _save_part(broker_id, vhost, part, now)
+        time.sleep(PAUSE_SECONDS)
     with transaction.atomic():
-        known = _known(broker_id, vhost, [worker.hostname for worker in batch.workers if worker.id is None])
-        save_changes(broker_id, _changes(vhost, batch.workers), now)
-        update_rows(
-            Worker, (*FIELDS, "changed_at"), [(key, _values(worker, now)) for worker in batch.workers if (key := worker.id or known.get(worker.hostname))]
-        )
-        new = [worker for worker in batch.workers if worker.id is None and worker.hostname not in known]
-        rows = Worker.objects.bulk_create(
-            Worker(broker_id=broker_id, vhost=vhost, changed_at=now, **{name: getattr(worker, name) for name in FIELDS}) for worker in new
-        )
-        known.update({row.hostname: row.pk for row in rows})
-        if batch.forgotten:
-            Worker.objects.filter(pk__in=batch.forgotten).delete()
-        save_tasks(broker_id, vhost, batch.tasks, now)
-        _save_source(source_id, batch)
-    for worker in batch.workers:
-        worker.id, worker.stored_state = worker.id or known[worker.hostname], worker.state
+        keys: dict[str, int] = {}
+        last = parts[-1] if parts else ()
+        unstorable += save_each(last, lambda some: keys.update(_save_workers(broker_id, vhost, some, now)))
+        found = Unstorable(unstorable, save_each(batch.tasks, lambda some: save_tasks(broker_id, vhost, some, now)))
+        _save_source(source_id, batch, found, now)
+    _note_stored(last, keys)
+    return found
+
+
+def _save_part(broker_id: int, vhost: str, workers: Sequence[WorkerState], now: datetime) -> list[tuple[WorkerState, Exception]]:
+    keys: dict[str, int] = {}
+    with transaction.atomic():
+        unstorable = save_each(workers, lambda some: keys.update(_save_workers(broker_id, vhost, some, now)))
+    _note_stored(workers, keys)
+    return unstorable
+
+
+def _note_stored(workers: Iterable[WorkerState], keys: Mapping[str, int]) -> None:
+    for worker in workers:
+        key = worker.id or keys.get(worker.hostname)
+        if key is not None:
+            worker.id, worker.stored_state = key, worker.state
+
+
+def note_fault(broker_id: int, vhost: str, fault: str, since: datetime | None) -> None:
+    """That the virtual host's thread ends again and again by an error of ours, as a sentence; "" once it does so no longer."""
+    rows = EventSource.objects.filter(broker_id=broker_id, vhost=vhost).exclude(fault=fault)
+    rows.update(fault=fault, fault_since=since if fault else None, revision=F("revision") + 1)
+
+
+def note_unwatched(broker_id: int, vhost: str, reason: str, now: datetime) -> None:
+    """That nobody watches the virtual host any more, with the reason."""
+    rows = EventSource.objects.filter(broker_id=broker_id, vhost=vhost)
+    rows.update(state=EventSource.UNKNOWN, reason=reason, since=now, beat_at=None, fault="", fault_since=None, revision=F("revision") + 1)
 
 
 def mark_gone(broker_id: int, vhost: str, reason: str, now: datetime) -> None:
@@ -125,6 +165,16 @@ def _sample(worker: Worker) -> tuple[float | None, ...]:
     return (worker.active, worker.reserved, worker.concurrency, worker.succeeded_per_second, worker.failed_per_second)
 
 
+def _save_workers(broker_id: int, vhost: str, workers: Sequence[WorkerState], now: datetime) -> dict[str, int]:
+    """{host name: primary key} of those that were new."""
+    known = _known(broker_id, vhost, [worker.hostname for worker in workers if worker.id is None])
+    save_changes(broker_id, _changes(vhost, workers), now)
+    update_rows(Worker, (*FIELDS, "changed_at"), [(key, _values(worker, now)) for worker in workers if (key := worker.id or known.get(worker.hostname))])
+    new = [worker for worker in workers if worker.id is None and worker.hostname not in known]
+    insert_rows(Worker, (*FIELDS, "changed_at", "broker_id", "vhost"), [[*_values(worker, now), broker_id, vhost] for worker in new])
+    return known | _known(broker_id, vhost, [worker.hostname for worker in new])
+
+
 def _known(broker_id: int, vhost: str, hostnames: list[str]) -> dict[str, int]:
     """{host name: primary key} of rows that exist though memory thought them new."""
     if not hostnames:
@@ -136,19 +186,24 @@ def _values(worker: WorkerState, now: datetime) -> list[Any]:
     return [*(getattr(worker, name) for name in FIELDS), now]
 
 
-def _save_source(source_id: int, batch: Batch) -> None:
-    changed: dict[str, Any] = {"revision": F("revision") + 1, "lost_events": batch.lost_events, "uncertain": batch.uncertain}
+def _save_source(source_id: int, batch: Batch, unstorable: Unstorable, now: datetime) -> None:
+    changed: dict[str, Any] = {"revision": F("revision") + 1, "lost_events": batch.lost_events, "uncertain": batch.uncertain, "beat_at": now}
+    refused = msgspec.structs.replace(batch.refused)
+    for worker, error in unstorable.workers:
+        refused.note_fault(error, f"worker {worker.hostname} could not be stored")
+    for task, error in unstorable.tasks:
+        refused.note_fault(error, f"task {task.uuid} could not be stored")
     if batch.facts is not None:
         changed |= msgspec.structs.asdict(batch.facts)
     if batch.events:
         changed |= {"events": F("events") + batch.events, "received_at": batch.received_at}
-    if batch.refused_events:
-        changed |= {"refused_events": F("refused_events") + batch.refused_events, "refused_example": batch.refused_example}
+    if refused.count:
+        changed |= {"refused_events": F("refused_events") + refused.count, "refused_example": refused.example}
     EventSource.objects.filter(pk=source_id).update(**changed)
 
 
 def _changes(vhost: str, workers: Iterable[WorkerState]) -> list[ChangeText]:
-    """Sentences for workers that came or went; one that was only out of sight did neither."""
+    """Sentences for workers that came or went, at most 100; one that was only out of sight did neither."""
     found = []
     for worker in workers:
         was, name = worker.stored_state, worker.hostname
@@ -156,4 +211,7 @@ def _changes(vhost: str, workers: Iterable[WorkerState]) -> list[ChangeText]:
             found.append(ChangeText("worker", "added", vhost, name, f"Worker {name} is online"))
         elif worker.state == Worker.GONE and was in (Worker.ONLINE, Worker.UNKNOWN):
             found.append(ChangeText("worker", "gone", vhost, name, f"Worker {name} is gone: {worker.reason}"))
+    more = len(found) - MOST_CHANGES
+    if more > 0:
+        found[MOST_CHANGES:] = [ChangeText("worker", "changed", vhost, "", f"{more:,} more workers came or went")]
     return found

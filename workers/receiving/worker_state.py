@@ -1,0 +1,112 @@
+"""One worker in memory: the fields of its row and what only memory needs; and what of a stored row can be gone on with.
+
+Pure. Rows may hold what an earlier version or a hand wrote: of these, what nothing could compute with is unknown again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from workers.receiving.events import FARTHEST_SECONDS
+from workers.receiving.liveness import DEFAULT_FREQUENCY, GOODBYE
+from workers.receiving.throughput import Throughput
+
+OTHER = "other"
+LONGEST_FREQUENCY = 86400.0
+
+Count = Annotated[int, Meta(ge=0, le=2**53)]
+
+FIELDS = (
+    "hostname", "state", "reason", "since", "pool", "concurrency", "autoscale_min", "autoscale_max", "processes", "active", "reserved", "scheduled",
+    "active_tasks", "prefetch", "processed", "queues", "registered", "configuration", "configuration_at", "load", "software", "pid", "uptime_seconds",
+    "clock_skew_seconds", "events_off", "heartbeat_at", "heartbeat_seconds", "inspected_at", "inspect_reason", "event_counts", "succeeded_per_second",
+    "failed_per_second", "processed_at_first_sight", "lost_events", "reconciliation", "first_seen_at",
+)  # fmt: skip
+"""Of `WorkerState`: what a row of `workers.models.Worker` holds under the same name."""
+
+
+class WorkerState(msgspec.Struct):
+    """One worker: the fields of its row, then what only memory needs."""
+
+    hostname: str
+    first_seen_at: datetime
+    id: int | None = None  # None until it is stored
+    state: Literal["online", "gone", "unknown"] = "unknown"
+    reason: str = ""
+    since: datetime | None = None
+    pool: str | None = None
+    concurrency: Count | None = None
+    autoscale_min: Count | None = None
+    autoscale_max: Count | None = None
+    processes: list[int] | None = None
+    active: Count | None = None
+    reserved: Count | None = None
+    scheduled: Count | None = None
+    active_tasks: list[dict[str, Any]] | None = None
+    prefetch: Count | None = None
+    processed: Count | None = None
+    queues: list[dict[str, Any]] | None = None
+    registered: list[dict[str, Any]] | None = None
+    configuration: dict[str, Any] | None = None
+    configuration_at: datetime | None = None
+    load: list[float] | None = None
+    software: dict[str, str] = {}
+    pid: Count | None = None
+    uptime_seconds: Count | None = None
+    clock_skew_seconds: Annotated[float, Meta(ge=-FARTHEST_SECONDS, le=FARTHEST_SECONDS)] | None = None
+    events_off: bool | None = None
+    heartbeat_at: datetime | None = None
+    heartbeat_seconds: Annotated[float, Meta(gt=0, le=LONGEST_FREQUENCY)] | None = None
+    inspected_at: datetime | None = None
+    inspect_reason: str = ""
+    event_counts: dict[str, Count] = {}
+    succeeded_per_second: float | None = None
+    failed_per_second: float | None = None
+    processed_at_first_sight: Count | None = None
+    lost_events: Count = 0
+    reconciliation: dict[str, Any] = {}
+    stored_state: str | None = None  # None: never stored
+    answered_at: datetime | None = None
+    began_at: datetime | None = None  # the first sign of its present process, if it replaced one that we knew
+    said_goodbye_at: datetime | None = None
+    goodbye_timestamp: float | None = None  # by its clock, not later than we received it
+    goodbye_clock: int | None = None
+    last_event_at: datetime | None = None
+    throughput: Throughput = msgspec.field(default_factory=Throughput)
+    changed: bool = True
+
+    @property
+    def frequency(self) -> timedelta:
+        return timedelta(seconds=self.heartbeat_seconds) if self.heartbeat_seconds else DEFAULT_FREQUENCY
+
+
+def remembered(row: Mapping[str, Any], key: int, now: datetime) -> WorkerState:
+    """The worker of a stored row, by the names of FIELDS; `key` is its primary key. Nothing of it lies in the future."""
+    worker = WorkerState(hostname=row["hostname"], first_seen_at=now, id=key, stored_state=row["state"])
+    for name in FIELDS:
+        try:
+            value = msgspec.convert(row[name], _TYPES[name])
+        except msgspec.ValidationError:
+            continue
+        setattr(worker, name, min(value, now) if isinstance(value, datetime) else value)
+    return worker
+
+
+def resume(worker: WorkerState) -> None:
+    """Goes on with a worker as it was stored."""
+    worker.changed = False
+    if worker.state == "gone" and worker.reason == GOODBYE:
+        worker.said_goodbye_at = worker.since
+
+
+def started_anew(worker: WorkerState) -> WorkerState:
+    """The same worker with nothing known of it: for one on which our own code fails."""
+    return WorkerState(hostname=worker.hostname, first_seen_at=worker.first_seen_at, id=worker.id, stored_state=worker.stored_state)
+
+
+_TYPES = {field.name: field.type for field in msgspec.structs.fields(WorkerState)}
