@@ -60,10 +60,11 @@ class Worker(models.Model):
     autoscale_min = models.IntegerField(null=True)
     autoscale_max = models.IntegerField(null=True)
     processes = models.JSONField(null=True)  # [pid], prefork and solo only
-    active = models.IntegerField(null=True)  # tasks that run
+    active = models.IntegerField(null=True)  # tasks that run, as of the last heartbeat or of `active_tasks`, whichever is later
     reserved = models.IntegerField(null=True)  # taken from the queue, not started
     scheduled = models.IntegerField(null=True)  # held until their ETA
     active_tasks = models.JSONField(null=True)  # [{"uuid", "name", "args", "started_at"}], at most 50
+    active_tasks_at = models.DateTimeField(null=True)  # when it listed them
     prefetch = models.IntegerField(null=True)
     processed = models.BigIntegerField(null=True)
     queues = models.JSONField(null=True)  # [{"name", "exchange", "exchange_type", "routing_key", "declared": {as kombu tells it}}]

@@ -25,6 +25,7 @@ from dashboard.overview.row import broker_row, node_row
 from dashboard.queues.row import queue_row
 from dashboard.tasks.row import task_row
 from dashboard.workers.row import worker_row
+from dashboard.workers.running import running_list
 from workers import queries as worker_queries
 from workers.models import Task, Worker
 
@@ -148,10 +149,9 @@ def _who(consuming: Sequence[Consuming]) -> Hashable:
 def _facts_of_worker(worker: Worker) -> Mapping[str, Hashable]:
     """What a worker's own page tells beside the live row, by the parts of that page."""
     itself = (worker.state, worker.pool, worker.concurrency, repr(worker.queues), repr(worker.processes), repr(worker.software), len(worker.registered or ()))
-    running = tuple(task.get("uuid") for task in worker.active_tasks or ())
     return {
         "worker": itself,
         "registered": itself,
-        "running": (worker.state, running),
+        "running": (worker.state, running_list(worker)),
         "story": (itself, worker.events_off, worker.lost_events, worker.inspect_reason),
     }

@@ -46,8 +46,9 @@ class BoardNode(msgspec.Struct):
 
     @property
     def lines(self) -> int:
-        """How many lines its running tasks may need: kept free, so that nothing jumps as tasks come and go."""
-        return min(4, max(1, self.worker.concurrency or 1, self.worker.autoscale_max or 1, self.worker.active or 0))
+        """How many lines its running tasks may need: kept free, so that nothing jumps as tasks come and go. Of several tasks one line may name their time."""
+        tasks = max(1, self.worker.concurrency or 1, self.worker.autoscale_max or 1, self.worker.active or 0)
+        return min(4, tasks + 1 if tasks > 1 else 1)
 
 
 class Group(msgspec.Struct):

@@ -26,7 +26,8 @@ from dashboard.workers import filter as worker_filter
 from dashboard.workers import text as worker_story
 from dashboard.workers.board import software_words
 from dashboard.workers.list_page import lost_of
-from dashboard.workers.row import RunningTask, running_tasks, skew_words, worker_row
+from dashboard.workers.row import skew_words, worker_row
+from dashboard.workers.running import RunningList, running_list
 from workers import queries as worker_queries
 from workers.models import EventSource, Worker
 
@@ -62,9 +63,9 @@ class WorkerDetail:
     def alive(self) -> bool:
         return self.worker.state == Worker.ONLINE
 
-    @property
-    def tasks(self) -> list[RunningTask]:
-        return running_tasks(self.worker)
+    @cached_property
+    def running(self) -> RunningList:
+        return running_list(self.worker)
 
     @property
     def tasks_url(self) -> str:
@@ -76,11 +77,6 @@ class WorkerDetail:
         """What could come to it, by which queues and bindings."""
         place = {"broker": self.worker.broker.name, "vhost": self.worker.vhost}
         return f"{reverse('routing')}?{urlencode({**place, 'of': 'reach', 'worker': self.worker.hostname})}"
-
-    @property
-    def unlisted(self) -> int:
-        """Running tasks that are not in the list, which holds at most 50."""
-        return max(0, (self.worker.active or 0) - len(self.worker.active_tasks or []))
 
     @cached_property
     def source(self) -> EventSource | None:

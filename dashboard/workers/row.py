@@ -6,32 +6,23 @@ last known of it, named as such.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Collection
+from datetime import datetime
 from functools import lru_cache
-from typing import Any
 
-import msgspec
 from django.template.loader import render_to_string
 
 from dashboard.layout import formatting, levels
 from dashboard.live.rows import LiveRow
+from dashboard.workers.running import RunningList, running_list
 from dashboard.workers.slots import Slots, slots_of
 from workers.models import Worker
 from workers.presence import worker_as_of
 
 SHOWN_TASKS = 3
-ARGUMENTS_LENGTH = 120
 HEARTBEATS_MISSED = 3
 DEFAULT_HEARTBEAT_SECONDS = 2.0
 TELLING_SKEW_SECONDS = 0.3  # below it is the network's delay
-
-
-class RunningTask(msgspec.Struct, frozen=True):
-    uuid: str
-    name: str
-    arguments: str  # as the worker printed them, cut
-    started_at: datetime | None
 
 
 def worker_row(worker: Worker, now: datetime, lost: Collection[str] = ()) -> LiveRow:
@@ -44,7 +35,6 @@ def worker_row(worker: Worker, now: datetime, lost: Collection[str] = ()) -> Liv
     slots = slots_of(worker)
     alive = worker.state == Worker.ONLINE
     key = f"worker-{worker.pk}"
-    tasks = running_tasks(worker)
     free = free_slots(worker)
     return LiveRow(
         key=key,
@@ -80,7 +70,7 @@ def worker_row(worker: Worker, now: datetime, lost: Collection[str] = ()) -> Liv
         html={
             "level": _level_html(level),
             "slots": _slots_html(slots, key if slots.bar else ""),
-            "tasks": _tasks_html(tuple(tasks[:SHOWN_TASKS]), _more(worker, tasks), _nothing_runs(worker)),
+            "tasks": _tasks_html(_shown(worker)),
         },
         fixed={"worker": worker, "hostname": worker.hostname, "lost": sorted(lost)},
     )
@@ -169,61 +159,9 @@ def note_words(worker: Worker) -> str:
     return ", ".join(words for words in (up, skew) if words)
 
 
-def running_tasks(worker: Worker) -> list[RunningTask]:
-    """The tasks that run (or ran, when it was last heard of), longest first; those whose start is unknown last."""
-    tasks = [_running(task) for task in worker.active_tasks or []]
-    return sorted(tasks, key=lambda task: (task.started_at is None, task.started_at or datetime.min.replace(tzinfo=UTC)))
-
-
-def _running(task: Mapping[str, Any]) -> RunningTask:
-    name = str(task.get("name") or "unnamed task")
-    return RunningTask(str(task.get("uuid") or ""), name, arguments_words(task.get("args")), moment(task.get("started_at")))
-
-
-def moment(value: Any) -> datetime | None:
-    """A stored moment (ISO 8601 text or seconds since the epoch) as a datetime; None if it is neither."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return datetime.fromtimestamp(value, UTC)
-    try:
-        at = datetime.fromisoformat(str(value))
-    except ValueError:
-        return None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
-
-
-def arguments_words(arguments: Any) -> str:
-    """Positional arguments as a person would write the call: "(88412, 'EUR')"; text is shown as it came, cut at 120 characters.
-
-    >>> arguments_words([1, "a"]), arguments_words("(1, 'a')"), arguments_words(None), arguments_words([])
-    ("(1, 'a')", "(1, 'a')", '', '()')
-    """
-    if arguments is None:
-        return ""
-    words = arguments if isinstance(arguments, str) else f"({', '.join(repr(each) for each in _sequence(arguments))})"
-    return words if len(words) <= ARGUMENTS_LENGTH else f"{words[: ARGUMENTS_LENGTH - 1]}…"
-
-
-def _sequence(arguments: Any) -> Sequence[Any]:
-    return arguments if isinstance(arguments, list | tuple) else [arguments]
-
-
-def _more(worker: Worker, tasks: Sequence[RunningTask]) -> int:
-    """How many running tasks are not listed."""
-    return max(worker.active or 0, len(tasks)) - min(len(tasks), SHOWN_TASKS) if tasks and worker.state == Worker.ONLINE else 0
-
-
-def _nothing_runs(worker: Worker) -> str:
-    """What stands in place of running tasks where none can be listed, "" where some can."""
-    if worker.state != Worker.ONLINE:
-        held = (worker.active or 0) + (worker.reserved or 0)
-        return f"held {formatting.count(held, 'task')} when last heard of" if held else "held no task when last heard of"
-    if worker.active is None:
-        return "what it runs is unknown"
-    if worker.active_tasks:
-        return ""
-    if worker.active:
-        return f"runs {formatting.count(worker.active, 'task')}; which ones is unknown"
-    return "idle"
+def _shown(worker: Worker) -> RunningList:
+    running = running_list(worker).first(SHOWN_TASKS)
+    return running if worker.state == Worker.ONLINE else RunningList(nothing=running.nothing)
 
 
 @lru_cache(maxsize=1024)
@@ -238,6 +176,6 @@ def _slots_html(slots: Slots, key: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _tasks_html(tasks: tuple[RunningTask, ...], more: int, nothing: str) -> str:
+def _tasks_html(running: RunningList) -> str:
     """Running tasks with the moment they started; the page's script turns moments into running times."""
-    return render_to_string("workers/_tasks.html", {"tasks": tasks, "more": more, "nothing": nothing}).strip()
+    return render_to_string("workers/_tasks.html", {"running": running}).strip()

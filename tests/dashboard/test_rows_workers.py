@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from dashboard.workers.row import arguments_words, heartbeat_words, host_of, moment, pool_words, pulse_words, running_tasks, skew_words, worker_row
+from dashboard.workers.row import heartbeat_words, host_of, pool_words, pulse_words, skew_words, worker_row
+from dashboard.workers.running import arguments_words, moment, running_tasks
 from workers.models import Worker
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)

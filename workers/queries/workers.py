@@ -190,8 +190,9 @@ def _ordered(rows: QuerySet[Worker], field: str, descending: bool) -> QuerySet[W
 
 
 _NOT_KEPT = (
-    "since", "concurrency", "processes", "active", "reserved", "scheduled", "active_tasks", "prefetch", "processed", "queues", "registered", "configuration",
-    "configuration_at", "load", "pid", "uptime_seconds", "clock_skew_seconds", "heartbeat_at", "succeeded_per_second", "failed_per_second",
+    "since", "concurrency", "processes", "active", "reserved", "scheduled", "active_tasks", "active_tasks_at", "prefetch", "processed",
+    "queues", "registered", "configuration", "configuration_at", "load", "pid", "uptime_seconds", "clock_skew_seconds", "heartbeat_at",
+    "succeeded_per_second", "failed_per_second",
 )  # fmt: skip
 
 

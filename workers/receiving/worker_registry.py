@@ -71,8 +71,8 @@ class Book:
             return False
         for name, value in fields.items():
             setattr(worker, name, value)
-        if "configuration" in fields:
-            worker.configuration_at = now
+        for name in {"active_tasks", "configuration"} & fields.keys():
+            setattr(worker, f"{name}_at", now)
         worker.inspected_at = worker.answered_at = now
         worker.inspect_reason = ""
         worker.changed = True
@@ -160,11 +160,13 @@ def _heartbeat(worker: WorkerState, event: Event, now: datetime) -> None:
     worker.said_goodbye_at = worker.goodbye_timestamp = worker.goodbye_clock = None
     at = _sent_at(worker, timestamp, now)
     if event.pid is not None:
+        if worker.pid not in (None, event.pid):
+            worker.active = worker.reserved = worker.scheduled = worker.active_tasks = worker.active_tasks_at = None  # of the process before
         worker.pid = event.pid
     worker.heartbeat_at = at if worker.heartbeat_at is None else max(worker.heartbeat_at, at)
     if event.freq and 0 < event.freq <= LONGEST_FREQUENCY:
         worker.heartbeat_seconds = event.freq
-    if event.active is not None:
+    if event.active is not None and (worker.active_tasks_at is None or at >= worker.active_tasks_at):
         worker.active = event.active
     if event.loadavg:
         worker.load = event.loadavg[:3]
@@ -183,7 +185,7 @@ def _goodbye(worker: WorkerState, event: Event, now: datetime) -> None:
     received = now.timestamp() + max(worker.clock_skew_seconds or 0.0, 0.0)  # by its clock: it can't have been sent later
     worker.said_goodbye_at, worker.goodbye_clock = now, event.clock
     worker.goodbye_timestamp = None if event.timestamp is None else min(event.timestamp, received)
-    worker.active, worker.reserved, worker.scheduled, worker.active_tasks = 0, 0, 0, []
+    worker.active, worker.reserved, worker.scheduled, worker.active_tasks, worker.active_tasks_at = 0, 0, 0, [], now
     worker.answered_at = None
     worker.changed = True
 

@@ -23,9 +23,9 @@ Count = Annotated[int, Meta(ge=0, le=2**53)]
 
 FIELDS = (
     "hostname", "state", "reason", "since", "pool", "concurrency", "autoscale_min", "autoscale_max", "processes", "active", "reserved", "scheduled",
-    "active_tasks", "prefetch", "processed", "queues", "registered", "configuration", "configuration_at", "load", "software", "pid", "uptime_seconds",
-    "clock_skew_seconds", "events_off", "heartbeat_at", "heartbeat_seconds", "inspected_at", "inspect_reason", "event_counts", "succeeded_per_second",
-    "failed_per_second", "processed_at_first_sight", "lost_events", "reconciliation", "first_seen_at",
+    "active_tasks", "active_tasks_at", "prefetch", "processed", "queues", "registered", "configuration", "configuration_at", "load", "software", "pid",
+    "uptime_seconds", "clock_skew_seconds", "events_off", "heartbeat_at", "heartbeat_seconds", "inspected_at", "inspect_reason", "event_counts",
+    "succeeded_per_second", "failed_per_second", "processed_at_first_sight", "lost_events", "reconciliation", "first_seen_at",
 )  # fmt: skip
 """Of `WorkerState`: what a row of `workers.models.Worker` holds under the same name."""
 
@@ -48,6 +48,7 @@ class WorkerState(msgspec.Struct):
     reserved: Count | None = None
     scheduled: Count | None = None
     active_tasks: list[dict[str, Any]] | None = None
+    active_tasks_at: datetime | None = None
     prefetch: Count | None = None
     processed: Count | None = None
     queues: list[dict[str, Any]] | None = None
