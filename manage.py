@@ -4,7 +4,7 @@
 import os
 import sys
 
-PROCESSES = ("pollbrokers", "receiveevents", "keephouse")
+PROCESSES = ("pollbrokers", "receiveevents", "maintain")
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What the processes that run for ever share (poller, receiver, chores): how they end, and a thread a broker kept alive."""
+"""What the long-running processes (poller, receiver, maintenance) share: their end by signal, and a supervised thread for each broker."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ END_SECONDS = 1.5
 
 
 class Work(Hashable, Protocol):
-    """What is done for one broker in a thread of its own. `run` returns once `stop` was called, which any thread may do."""
+    """Work for one broker, run in a thread of its own. `run` returns once any thread has called `stop`."""
 
     address: BrokerAddress
     standing_by: bool
@@ -79,10 +79,12 @@ class _Kept:
             log.exception("thread_failed", kind=self._kind, broker=self.work.address.name)
 
 
-def keep_running(work: Sequence[Work], kind: str, holder: str, stop: threading.Event, every_seconds: float = HEARTBEAT_SECONDS) -> None:
-    """Runs each piece of work in its thread, with the heartbeat of the process (`kind`: poller, receiver), until `stop`; returns within
-    END_SECONDS of it, or when the database file is another one. A thread that ended otherwise is started again; one that does so again and
-    again is in the heartbeat."""
+def run_until_stopped(work: Sequence[Work], kind: str, holder: str, stop: threading.Event, every_seconds: float = HEARTBEAT_SECONDS) -> None:
+    """Runs each piece of work in a thread of its own and records the heartbeat of the process (`kind`: poller, receiver).
+
+    Returns within END_SECONDS of `stop`, or when the database file has been replaced. A thread that died is restarted; one that keeps dying is
+    reported in the heartbeat.
+    """
     kept = [_Kept(each, kind) for each in work]
     opened = OpenedFile()
     while not stop.is_set() and not opened.is_gone():

@@ -40,7 +40,7 @@ class Program:
 HARELINE = (
     Program("poller", f"{PYTHON} manage.py pollbrokers", "hareline"),
     Program("receiver", f"{PYTHON} manage.py receiveevents", "hareline"),
-    Program("chores", f"{PYTHON} manage.py keephouse", "hareline"),
+    Program("maintenance", f"{PYTHON} manage.py maintain", "hareline"),
     Program("announcement", f"{PYTHON} -m script.announce", "announcement", restart=False, to_terminal=True),
 )
 DEMO = (

@@ -12,7 +12,7 @@ from brokers.models.keys import AutoKey
 from brokers.models.objects import Binding, Exchange, Permission, Policy, Queue
 from brokers.models.past import Change, Snapshot, TopologyVersion
 from brokers.models.places import Broker, Installation, Node, PollAttempt, VirtualHost
-from brokers.models.running import Heartbeat, Interest, Lease
+from brokers.models.running import DetailRequest, Heartbeat, Lease
 
 __all__ = [
     "AutoKey",
@@ -22,10 +22,10 @@ __all__ = [
     "Channel",
     "Connection",
     "Consumer",
+    "DetailRequest",
     "Exchange",
     "Heartbeat",
     "Installation",
-    "Interest",
     "Lease",
     "Node",
     "Permission",

@@ -1,4 +1,4 @@
-"""What Hareline's own processes tell each other: what somebody looks at, who holds a broker, who lives."""
+"""What Hareline's processes share through the database: detail requests, leases and heartbeats."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from brokers.models.keys import AutoKey
 from brokers.models.places import Broker
 
 
-class Interest(AutoKey):
-    """Somebody looks at this object until `until`: the poller fetches its details once for all viewers."""
+class DetailRequest(AutoKey):
+    """A page shows this object until `until`: the poller fetches its details, once for all viewers."""
 
     broker = models.ForeignKey(Broker, on_delete=models.CASCADE)
     kind = models.CharField(max_length=16)  # queue, exchange
@@ -19,11 +19,11 @@ class Interest(AutoKey):
     until = models.DateTimeField()
 
     class Meta:
-        constraints = [UniqueConstraint(fields=["broker", "kind", "vhost", "name"], name="one_interest")]
+        constraints = [UniqueConstraint(fields=["broker", "kind", "vhost", "name"], name="one_detail_request")]
 
 
 class Lease(AutoKey):
-    """Who does a piece of work now: of several processes of a kind only the holder works, until `expires_at`."""
+    """The right to do a piece of work: of several processes of a kind, only the holder works, until `expires_at`."""
 
     name = models.CharField(max_length=255, unique=True)  # "poll demo", "receive demo"
     holder = models.CharField(max_length=255)  # "host:pid:start"
@@ -31,7 +31,7 @@ class Lease(AutoKey):
 
 
 class Heartbeat(AutoKey):
-    """A process of ours that lives: kind (poller, receiver, chores), and when it last said so."""
+    """When a process of Hareline last reported that it runs; `kind` is poller, receiver or maintenance."""
 
     kind = models.CharField(max_length=16)
     holder = models.CharField(max_length=255)

@@ -109,8 +109,8 @@ class PollLoop:
         self.standing_by = not self._hold_lease()
         if self.standing_by:
             return self.poll_seconds
-        interests = queries.active_interests(self.broker_id, now)
-        looked_at = {kind: [(found.vhost, found.name) for found in interests if found.kind == kind] for kind in ("queue", "exchange")}
+        requests = queries.active_detail_requests(self.broker_id, now)
+        looked_at = {kind: [(found.vhost, found.name) for found in requests if found.kind == kind] for kind in ("queue", "exchange")}
         began, busy = self._clock.monotonic(), self._api.busy_seconds
         try:
             poll = poll_once(self._api, now, self._memory, looked_at["queue"], looked_at["exchange"])

@@ -5,7 +5,7 @@ run in any thread; they read their rows to the end, so no cursor stays open.
 """
 
 from brokers.queries.brokers_and_nodes import (
-    active_interests,
+    active_detail_requests,
     broker,
     broker_by_id,
     broker_names,
@@ -37,7 +37,7 @@ from brokers.queries.time_series import History, history, sparklines
 from brokers.queries.topologies import queue_consumers, topology
 
 __all__ = [
-    "EXCHANGE_SORTS", "LARGEST_PAGE", "QUEUE_SORTS", "History", "Page", "active_interests", "binding_counts", "bindings", "broker", "broker_by_id",
+    "EXCHANGE_SORTS", "LARGEST_PAGE", "QUEUE_SORTS", "History", "Page", "active_detail_requests", "binding_counts", "bindings", "broker", "broker_by_id",
     "broker_names", "brokers", "changes", "channels", "connections", "consumers", "exchange", "exchange_by_id", "exchanges", "exchanges_by_ids",
     "exchanges_changed_since", "history", "installation_id", "nodes", "past_routing", "permissions", "policies", "poll_attempts", "queue", "queue_by_id",
     "queue_consumers", "queue_names", "queues", "queues_by_ids", "queues_changed_since", "revisions", "routing_state", "sparklines", "topology",

@@ -1,4 +1,4 @@
-"""Questions about brokers themselves: their rows, virtual hosts, nodes, changes, attempts to poll, interests, revisions."""
+"""Questions about brokers themselves: their rows, virtual hosts, nodes, changes, poll attempts, detail requests, revisions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db.models import Q
 
 from brokers.errors import NotRecorded
-from brokers.models import Broker, Change, Installation, Interest, Node, PollAttempt, VirtualHost
+from brokers.models import Broker, Change, DetailRequest, Installation, Node, PollAttempt, VirtualHost
 from brokers.queries.pages import BrokerRef, existing, in_scope, visible_brokers
 from brokers.queries.past import broker_as_it_was
 from brokers.scope import Scope
@@ -73,9 +73,9 @@ def poll_attempts(scope: Scope, broker: BrokerRef | None = None, limit: int = 50
     return list(PollAttempt.objects.filter(where).select_related("broker").order_by("-at", "-id")[:limit])
 
 
-def active_interests(broker_id: int, now: datetime) -> list[Interest]:
-    """What somebody looks at now, for the poller."""
-    return list(Interest.objects.filter(broker_id=broker_id, until__gt=now))
+def active_detail_requests(broker_id: int, now: datetime) -> list[DetailRequest]:
+    """The objects of a broker whose details the poller fetches now, because a page shows them."""
+    return list(DetailRequest.objects.filter(broker_id=broker_id, until__gt=now))
 
 
 def revisions() -> dict[int, int]:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Model, Q
 
-from brokers.models import Binding, Change, Exchange, Interest, Node, PollAttempt, Queue, Snapshot, TopologyVersion, VirtualHost
+from brokers.models import Binding, Change, DetailRequest, Exchange, Node, PollAttempt, Queue, Snapshot, TopologyVersion, VirtualHost
 
 ATTEMPTS_KEPT = timedelta(days=1)
 CHANGES_KEPT = timedelta(days=30)
@@ -26,7 +26,7 @@ def trim_history(now: datetime, raw_hours: float) -> int:
         deleted += _delete(model, Q(gone_at__lt=oldest))
     deleted += _delete(PollAttempt, Q(at__lt=now - ATTEMPTS_KEPT))
     deleted += _delete(Change, Q(at__lt=now - CHANGES_KEPT))
-    return deleted + _delete(Interest, Q(until__lt=now - timedelta(hours=1)))
+    return deleted + _delete(DetailRequest, Q(until__lt=now - timedelta(hours=1)))
 
 
 def _trim_snapshots(oldest: datetime) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 
 from brokers.models import Exchange
-from brokers.store.interests import save_publishers
+from brokers.store.detail_requests import save_publishers
 from brokers.store.memory import BrokerMemory
 from brokers.store.permissions import save_permissions
 from brokers.store.polls import save_poll

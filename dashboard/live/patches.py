@@ -28,7 +28,7 @@ class Loaded(msgspec.Struct):
     row_facts: Mapping[str, Mapping[str, Hashable]] = {}  # the same for parts that belong to one row: {"queue-17": {"consumers": …}}
     at: datetime | None = None
     interval_seconds: float | None = None
-    names: Mapping[str, str] = {}  # of queues and exchanges by key, for the poller's interest
+    names: Mapping[str, str] = {}  # of queues and exchanges by key, for detail requests
     parts_at_most_every_seconds: float = 0.0  # where facts change all the time: what is out of date meanwhile is named together
 
 

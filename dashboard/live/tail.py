@@ -34,18 +34,18 @@ from workers import queries as worker_queries
 
 log = structlog.get_logger(__name__)
 
-INTEREST_LASTS = timedelta(seconds=30)
+DETAIL_REQUEST_LASTS = timedelta(seconds=30)
 SESSIONS_A_TICK = 50
 AFTER_A_FAILURE_SECONDS = 1.0
-BUSY_MILLISECONDS = 100  # the tail's only writes, notes of interest, must not hold up the pages while another process keeps the database locked
+BUSY_MILLISECONDS = 100  # the tail's only writes, detail requests, must not delay pages while another process has the database locked
 
 
 class Rhythm(msgspec.Struct, frozen=True):
-    """How often, in seconds: looks at the database, the clock's ticks, notes of interest, checks of each session."""
+    """How often, in seconds: looks at the database, clock ticks, detail requests, checks of each session."""
 
     look: float = 0.05
     tick: float = 1.0
-    interest: float = 10.0
+    detail_request: float = 10.0
     session: float = 20.0
     tick_share: int = 20  # a tick that took long is followed by a rest of so many times its length: never more than a twentieth of a core
 
@@ -104,7 +104,7 @@ class Tail:
         self._look_again_at = 0.0
         self._sessions_checked: dict[str, float] = {}
         self._next_tick = time.monotonic() + rhythm.tick
-        self._next_interest = 0.0
+        self._next_detail_requests = 0.0
         self._stopping = False
 
     def start(self) -> None:
@@ -153,9 +153,9 @@ class Tail:
             if readable:
                 self._check_sessions()
             self._next_tick = time.monotonic() + max(self._rhythm.tick, self._rhythm.tick_share * (time.monotonic() - now))
-        if now >= self._next_interest and readable:
-            self._keep_interest(timezone.now())
-            self._next_interest = now + self._rhythm.interest
+        if now >= self._next_detail_requests and readable:
+            self._save_detail_requests(timezone.now())
+            self._next_detail_requests = now + self._rhythm.detail_request
 
     def _look(self) -> bool:
         """Reads the revisions if another process committed since the last look. False while the database can't be read: then every topic fails."""
@@ -257,8 +257,8 @@ class Tail:
             if people.user_of_session(key) is None:
                 self._out(SessionEnded(key))
 
-    def _keep_interest(self, now: datetime) -> None:
-        """Tells the poller what somebody looks at closely, so that it asks the broker for the details of these few."""
+    def _save_detail_requests(self, now: datetime) -> None:
+        """Requests from the poller the details of the few objects that viewers look at closely."""
         objects = list(self._looked_at())
         if not objects:
             return
@@ -266,9 +266,9 @@ class Tail:
             cursor.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
         try:
             for topic, kind, name in objects:
-                broker_store.note_interest(topic.broker_id, kind, topic.vhost or "", name, now + INTEREST_LASTS)
+                broker_store.save_detail_request(topic.broker_id, kind, topic.vhost or "", name, now + DETAIL_REQUEST_LASTS)
         except DatabaseError:
-            log.exception("what is looked at could not be noted; the next try comes with the next round")
+            log.exception("detail requests could not be saved; the next round tries again")
 
     def _looked_at(self) -> Iterator[tuple[Topic, str, str]]:
         """(topic, kind, name) of the queues and exchanges that somebody looks at closely."""

@@ -17,7 +17,7 @@ from workers import presence
 from workers import queries as worker_queries
 from workers.models import EventSource
 
-PROCESSES = ("poller", "receiver", "chores")
+PROCESSES = ("poller", "receiver", "maintenance")
 BEATS_EVERY = timedelta(seconds=5)
 MISSED = 3
 POLL_STORED_WITHIN = timedelta(seconds=60)

@@ -16,7 +16,7 @@ from script.soak_parts.depth_probe import DepthProbe
 from script.soak_parts.stack import Stack
 
 SAMPLE_SECONDS = 0.5
-EVERY_PART = frozenset({"database", "migrations", "poller", "receiver", "chores", "maintenance", "events"})
+EVERY_PART = frozenset({"database", "migrations", "poller", "receiver", "maintenance", "events"})
 
 
 @dataclass

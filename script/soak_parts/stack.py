@@ -26,7 +26,7 @@ STOP_SECONDS = 8
 COMMANDS = {
     "poller": ("manage.py", "pollbrokers"),
     "receiver": ("manage.py", "receiveevents"),
-    "maintenance": ("manage.py", "keephouse"),
+    "maintenance": ("manage.py", "maintain"),
 }
 DIED = ("watch_died", "watch_failed", "thread_died")
 

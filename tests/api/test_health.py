@@ -29,7 +29,7 @@ def test_readyz_tells_which_processes_are_missing(world: World) -> None:
     response = Client().get("/readyz")
     parts = response.json()["parts"]
     assert response.status_code == 503
-    assert {name for name, part in parts.items() if not part["ready"]} == {"poller", "receiver", "chores"}
+    assert {name for name, part in parts.items() if not part["ready"]} == {"poller", "receiver", "maintenance"}
 
 
 def test_readyz_is_200_when_all_live_even_if_a_broker_is_down(world: World) -> None:

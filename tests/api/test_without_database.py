@@ -118,7 +118,7 @@ def test_a_process_ends_when_its_database_file_is_another_one(tmp_path: Path) ->
     assert run("prepare", path).returncode == 0
     kept = {name: value for name, value in os.environ.items() if not name.startswith("HARELINE_")}
     more = {"DJANGO_SETTINGS_MODULE": "dashboard.settings", "HARELINE_DATA_DIR": str(tmp_path)}
-    process = subprocess.Popen([sys.executable, "manage.py", "keephouse"], cwd=ROOT, env=kept | more, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen([sys.executable, "manage.py", "maintain"], cwd=ROOT, env=kept | more, stderr=subprocess.PIPE, text=True)
     try:
         wait_until(lambda: beats(path) > 0, seconds=60)
         path.unlink()

@@ -23,7 +23,7 @@ from brokers.addresses import BrokerAddress
 from brokers.models import Broker
 from brokers.polling import leases
 from brokers.polling.poll_loop import PollLoop
-from brokers.process_runner import keep_running
+from brokers.process_runner import run_until_stopped
 from brokers.scope import EVERYTHING
 from tests import waiting
 from tests.brokers.management import QUICK, FakeManagement, binding
@@ -48,7 +48,7 @@ def polling(*addresses: BrokerAddress, holder: str = "a", poll_seconds: float = 
 
     def run() -> None:
         try:
-            keep_running(loops, "poller", holder, stop)
+            run_until_stopped(loops, "poller", holder, stop)
         finally:
             connection.close()
 

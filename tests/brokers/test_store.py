@@ -234,12 +234,12 @@ def test_the_rates_of_exchanges_are_kept_through_polls_that_did_not_ask_for_them
     assert (exchange.publish_in_per_second, exchange.publish_out_per_second) == (10.0, 20.0)
 
 
-def test_interests_end_by_themselves() -> None:
+def test_detail_requests_expire() -> None:
     broker = a_broker()
-    store.note_interest(broker.pk, "queue", "/", "mail", after(15))
-    store.note_interest(broker.pk, "queue", "/", "mail", after(40))
-    assert [interest.name for interest in queries.active_interests(broker.pk, after(39))] == ["mail"]
-    assert queries.active_interests(broker.pk, after(40)) == []
+    store.save_detail_request(broker.pk, "queue", "/", "mail", after(15))
+    store.save_detail_request(broker.pk, "queue", "/", "mail", after(40))
+    assert [request.name for request in queries.active_detail_requests(broker.pk, after(39))] == ["mail"]
+    assert queries.active_detail_requests(broker.pk, after(40)) == []
 
 
 def test_brokers_that_are_no_longer_named_stay_but_are_not_shown() -> None:

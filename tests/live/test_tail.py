@@ -12,7 +12,7 @@ import pytest
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
-from brokers.models import Interest
+from brokers.models import DetailRequest
 from brokers.polling import leases
 from dashboard.live.frames import Patch
 from dashboard.live.hub import Hub, Rows
@@ -25,7 +25,7 @@ from workers.models import EventSource, Task, Worker
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-QUICK = Rhythm(look=0.01, tick=0.02, interest=0, session=0, tick_share=0)
+QUICK = Rhythm(look=0.01, tick=0.02, detail_request=0, session=0, tick_share=0)
 QUIET = Rhythm(look=0.01, tick=1000)
 
 
@@ -172,12 +172,12 @@ def test_a_session_that_ended_is_noticed(watches: list[Watch], ended: str) -> No
     assert watch.outcomes.get(timeout=10) == SessionEnded(watch.viewer.session_key)
 
 
-def test_who_looks_at_one_queue_makes_the_poller_interested(watches: list[Watch]) -> None:
+def test_viewing_one_queue_requests_its_details_from_the_poller(watches: list[Watch]) -> None:
     one = broker()
     looked_at, others = queue(one, "mail"), [queue(one, f"q{number}") for number in range(4)]
     watches.append(watch := Watch(QUICK))
     watch.show(f"queues/{one.pk}/%2F", f"queue-{looked_at.pk}")
     watches.append(table := Watch(QUICK))
     table.show(f"queues/{one.pk}/%2F", *(f"queue-{other.pk}" for other in others))
-    found = wait_until(lambda: list(Interest.objects.all()))
-    assert [(interest.kind, interest.vhost, interest.name, interest.until > timezone.now()) for interest in found] == [("queue", "/", "mail", True)]
+    found = wait_until(lambda: list(DetailRequest.objects.all()))
+    assert [(request.kind, request.vhost, request.name, request.until > timezone.now()) for request in found] == [("queue", "/", "mail", True)]

@@ -11,7 +11,7 @@ from brokers.addresses import BrokerAddress
 from brokers.deaths import Deaths
 from brokers.models import Broker, Heartbeat
 from brokers.polling import leases
-from brokers.process_runner import keep_running
+from brokers.process_runner import run_until_stopped
 from brokers.scope import EVERYTHING
 from dashboard.operations import readiness
 from dashboard.workers.row import worker_row
@@ -129,7 +129,7 @@ class Failing:
 
 def test_a_thread_that_ends_again_and_again_is_in_the_heartbeat_and_in_readiness(transactional_db: None) -> None:
     stop = threading.Event()
-    thread = threading.Thread(target=keep_running, args=([Failing()], "poller", "h", stop, 0.01))
+    thread = threading.Thread(target=run_until_stopped, args=([Failing()], "poller", "h", stop, 0.01))
     thread.start()
     try:
         problem = wait_until(lambda: Heartbeat.objects.filter(kind="poller").exclude(problem="").values_list("problem", flat=True).first())

@@ -14,7 +14,7 @@ from django.db import DatabaseError, connection
 from brokers import holders, store
 from brokers.models import Broker
 from brokers.polling.poll_loop import PollLoop
-from brokers.process_runner import keep_running, set_on_signals
+from brokers.process_runner import run_until_stopped, set_on_signals
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +31,7 @@ class Command(BaseCommand):
         log.info("polling", brokers=len(loops), every_seconds=settings.POLL_SECONDS)
         if not loops:
             log.warning("no_broker", hint="HARELINE_BROKERS names none")
-        keep_running(loops, "poller", holder, stop)
+        run_until_stopped(loops, "poller", holder, stop)
         log.info("ended")
 
     def _rows(self, stop: threading.Event) -> dict[str, Broker]:

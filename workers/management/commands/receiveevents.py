@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand
 from django.db import DatabaseError, connection
 
 from brokers import holders, store
-from brokers.process_runner import keep_running, set_on_signals
+from brokers.process_runner import run_until_stopped, set_on_signals
 from workers.receiving.broker_watch import Allowed, BrokerWatch
 
 log = structlog.get_logger(__name__)
@@ -34,7 +34,7 @@ class Command(BaseCommand):
         log.info("receiving", brokers=len(watches))
         if not watches:
             log.warning("no_broker", hint="HARELINE_BROKERS names none")
-        keep_running(watches, "receiver", holder, stop)
+        run_until_stopped(watches, "receiver", holder, stop)
         log.info("ended")
 
     def _watches(self, holder: str, stop: threading.Event) -> list[BrokerWatch]:

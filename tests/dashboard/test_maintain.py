@@ -1,4 +1,4 @@
-"""`manage.py keephouse`: what is due is done, a failure stops nothing, SIGTERM ends it."""
+"""`manage.py maintain`: due jobs run, a failing job stops no other, SIGTERM ends the process."""
 
 from __future__ import annotations
 
@@ -18,38 +18,38 @@ import pytest
 from django.db import OperationalError, connection
 
 from brokers.polling import leases
-from dashboard.management.commands.keephouse import Chore, Command, chores, do_due
+from dashboard.management.commands.maintain import Command, Job, jobs, run_due
 from tests.waiting import wait_until
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
-def test_a_chore_is_done_when_it_is_due() -> None:
+def test_a_job_runs_when_it_is_due() -> None:
     times: list[datetime] = []
-    work = [Chore("sweep", timedelta(minutes=1), times.append)]
-    assert do_due(work, NOON) == ["sweep"]
-    assert do_due(work, NOON + timedelta(seconds=59)) == []
-    assert do_due(work, NOON + timedelta(seconds=60)) == ["sweep"]
+    work = [Job("sweep", timedelta(minutes=1), times.append)]
+    assert run_due(work, NOON) == ["sweep"]
+    assert run_due(work, NOON + timedelta(seconds=59)) == []
+    assert run_due(work, NOON + timedelta(seconds=60)) == ["sweep"]
     assert times == [NOON, NOON + timedelta(seconds=60)]
 
 
-def test_a_chore_that_fails_does_not_stop_the_others() -> None:
+def test_a_failing_job_does_not_stop_the_others() -> None:
     def fail(_: datetime) -> None:
         raise OperationalError("disk full")
 
-    work = [Chore("fail", timedelta(minutes=1), fail), Chore("sweep", timedelta(minutes=1), lambda _: None)]
-    assert do_due(work, NOON) == ["sweep"]
-    assert do_due(work, NOON + timedelta(seconds=5)) == []
+    work = [Job("fail", timedelta(minutes=1), fail), Job("sweep", timedelta(minutes=1), lambda _: None)]
+    assert run_due(work, NOON) == ["sweep"]
+    assert run_due(work, NOON + timedelta(seconds=5)) == []
 
 
 @pytest.mark.django_db(transaction=True)
-def test_every_chore_works_on_a_real_database() -> None:
-    assert do_due(chores(), NOON) == [chore.name for chore in chores()]
+def test_every_job_works_on_a_real_database() -> None:
+    assert run_due(jobs(), NOON) == [job.name for job in jobs()]
 
 
 @pytest.mark.django_db(transaction=True)
 def test_writing_back_the_log_holds_up_no_writer_while_somebody_reads() -> None:
-    (write_back,) = [chore for chore in chores() if chore.name == "write back the log"]
+    (write_back,) = [job for job in jobs() if job.name == "write back the log"]
     leases.beat("poller", "before", NOON)
     with closing(sqlite3.connect(connection.settings_dict["NAME"], isolation_level=None)) as reader:
         reader.execute("BEGIN")
@@ -80,9 +80,9 @@ def test_a_second_process_stands_by() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_sigterm_ends_the_process_within_two_seconds() -> None:
     root = Path(__file__).resolve().parent.parent.parent
-    process = subprocess.Popen([sys.executable, "manage.py", "keephouse"], cwd=root, env=os.environ)
+    process = subprocess.Popen([sys.executable, "manage.py", "maintain"], cwd=root, env=os.environ)
     try:
-        wait_until(lambda: any(beat.kind == "chores" for beat in leases.heartbeats()), seconds=60)
+        wait_until(lambda: any(beat.kind == "maintenance" for beat in leases.heartbeats()), seconds=60)
         before = time.monotonic()
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0

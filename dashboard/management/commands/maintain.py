@@ -1,0 +1,105 @@
+"""`manage.py maintain`: the maintenance process. Deletes what is past its retention and keeps the database in shape, until SIGTERM.
+
+One process holds the lease and works; a second one stands by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.contrib.sessions.backends.db import SessionStore
+from django.core.management import BaseCommand
+from django.db import DatabaseError, connection
+from django.utils import timezone
+
+from brokers import holders
+from brokers.database_file import OpenedFile
+from brokers.polling import leases
+from brokers.process_runner import set_on_signals
+from brokers.store import trim_history
+from dashboard.store import trim_audit
+from workers.store import doubt_unheard, trim_tasks
+
+KIND = "maintenance"  # of its lease and heartbeat
+ROUND_SECONDS = 5.0
+LEASE_SECONDS = 20.0
+log = structlog.get_logger(__name__)
+
+
+@dataclass
+class Job:
+    """A piece of work and how often it is due; `done_at` is None until this process has run it once."""
+
+    name: str
+    every: timedelta
+    work: Callable[[datetime], object]
+    done_at: datetime | None = None
+
+    def is_due(self, now: datetime) -> bool:
+        return self.done_at is None or now - self.done_at >= self.every
+
+
+def jobs() -> list[Job]:
+    """All jobs. What grows fastest is trimmed most often, so that each run is short."""
+    return [
+        Job("mark workers unknown while no receiver runs", timedelta(seconds=5), doubt_unheard),
+        Job("trim history", timedelta(minutes=1), lambda now: trim_history(now, settings.RETENTION_RAW_HOURS)),
+        Job("trim tasks", timedelta(seconds=15), lambda now: trim_tasks(now, settings.RETENTION_TASK_DAYS, settings.RETENTION_TASKS)),
+        Job("trim audit", timedelta(hours=6), lambda now: trim_audit(now, settings.RETENTION_AUDIT_DAYS)),
+        Job("clear sessions", timedelta(hours=6), lambda _: SessionStore.clear_expired()),
+        # passive: the other modes block writers for as long as a reader is open
+        Job("write back the log", timedelta(minutes=5), lambda _: _pragma("wal_checkpoint(PASSIVE)")),
+        Job("optimize", timedelta(hours=1), lambda _: _pragma("optimize")),
+    ]
+
+
+def run_due(work: list[Job], now: datetime) -> list[str]:
+    """The names of the jobs that were due and succeeded. One that fails is logged and runs again when it is next due."""
+    done = []
+    for job in work:
+        if not job.is_due(now):
+            continue
+        job.done_at = now
+        try:
+            job.work(now)
+        except DatabaseError:
+            log.exception("maintenance_job_failed", job=job.name)
+        else:
+            done.append(job.name)
+    return done
+
+
+def _pragma(statement: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"PRAGMA {statement}")
+        cursor.fetchall()
+
+
+class Command(BaseCommand):
+    help = "Trims history, tasks and the audit log and keeps the database in shape, until SIGTERM."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        ended = set_on_signals()
+        holder = holders.this_process()
+        work, opened = jobs(), OpenedFile()
+        while not opened.is_gone():
+            self.round(holder, work)
+            if ended.wait(ROUND_SECONDS):
+                leases.release(KIND, holder)
+                break
+
+    def round(self, holder: str, work: list[Job]) -> None:
+        """Records a heartbeat, and runs the due jobs if this process holds the lease. A database error is logged; the next round tries again."""
+        now = timezone.now()
+        try:
+            working = leases.take(KIND, holder, now, LEASE_SECONDS)
+            leases.beat(KIND, holder, now, standby=not working)
+            if working:
+                run_due(work, now)
+        except DatabaseError:
+            log.exception("maintenance_round_failed")
