@@ -114,6 +114,7 @@ class CeleryRun:
             time.sleep(2)
         if self._may_be_lost:
             found.lost, found.wrong, found.lost_events = 0, found.wrong - found.unknown, 0
+            found.worst_seconds = 0.0  # a worker's main process stamps what its children did only once it has a connection again
         for worker in read_workers(self.stack.database, "soak").values():
             if worker.state != "online":
                 self.observer.seen.note("worker state", f"{worker.hostname} is {worker.state} at the end: {worker.reason}")
