@@ -1,7 +1,7 @@
 """Which bindings of one exchange match: an index by exchange type, so that thousands of bindings cost microseconds.
 
-Pure. An index answers numbers into the exchange's tuple of bindings. Rules: the AMQP 0-9-1 exchange types as RabbitMQ 3.10.8 and 4.0.5
-do them. Why a binding matches or not is told in the modules of verdicts.
+Pure. An index returns positions in the exchange's tuple of bindings. Rules: the AMQP 0-9-1 exchange types as RabbitMQ 3.10.8 and 4.0.5
+implement them. Why a binding matches or not is explained in `verdicts`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Bound(msgspec.Struct, frozen=True):
 
 
 class Question(msgspec.Struct):
-    """What one message asks of every exchange on its way: all its keys, its headers (BCC taken out), the same ready to compare."""
+    """What the exchanges match a message by: all its keys, and its headers without BCC, as they are and ready to compare."""
 
     keys: Sequence[str]
     headers: Table
@@ -46,12 +46,12 @@ class Index(Protocol):
     def matching(self, question: Question) -> set[int]:
         """The numbers of the bindings that match."""
 
-    def doubtful(self, question: Question) -> set[int]:
-        """Those of which it is unknown, because types are lost."""
+    def undecided(self, question: Question) -> set[int]:
+        """The numbers of those that can't be decided, because types are lost."""
 
 
 class _Certain:
-    def doubtful(self, question: Question) -> set[int]:
+    def undecided(self, question: Question) -> set[int]:
         return set()
 
 
@@ -100,12 +100,12 @@ class Pattern(msgspec.Struct, frozen=True):
     values: tuple[tuple[str, Value], ...]
 
     def matches(self, compared: Mapping[str, Hashable]) -> bool:
-        """Whether a message with these headers fits, types taken as they are known."""
+        """Whether a message with these headers matches, as far as types are known."""
         met = (name in compared and (value is None or compared[name] == value) for name, value in self.wanted)
         return any(met) if self.any_of else all(met)
 
-    def is_doubtful(self, headers: Table, version: tuple[int, ...]) -> bool:
-        """Whether types that are lost could make it fit or not."""
+    def is_undecided(self, headers: Table, version: tuple[int, ...]) -> bool:
+        """Whether the answer depends on types that are lost."""
         found = [sameness(value, headers[name], version) if name in headers else Sameness.DIFFERENT for name, value in self.values]
         if Sameness.UNKNOWN not in found:
             return False
@@ -113,7 +113,7 @@ class Pattern(msgspec.Struct, frozen=True):
 
 
 def x_match(pattern: Table) -> str:
-    """all, any, all-with-x or any-with-x; all when the binding names none."""
+    """all, any, all-with-x or any-with-x; `all` if the binding has none."""
     chosen = pattern.get("x-match")
     return chosen.value if chosen is not None and isinstance(chosen.value, str) else "all"
 
@@ -132,7 +132,7 @@ def pattern_of(binding: Bound, version: tuple[int, ...]) -> Pattern:
 
 
 class HeadersIndex:
-    """Bindings by the rarest name and value they need (all) or by each (any); those that need nothing apart."""
+    """Bindings by the rarest name and value they require (all) or by each (any); those that require nothing are kept separately."""
 
     def __init__(self, bindings: Sequence[Bound], version: tuple[int, ...]) -> None:
         self.version = version
@@ -163,14 +163,14 @@ class HeadersIndex:
                 found.update(number for number in self.by_pair.get(pair, ()) if self.patterns[number].matches(question.compared))
         return found
 
-    def doubtful(self, question: Question) -> set[int]:
+    def undecided(self, question: Question) -> set[int]:
         names = [name for name, value in question.headers.items() if value.type in ("table", "array", "decimal", "double")]
         numbers: Iterable[int] = {number for name in names for number in self.loose.get(name, ())}
-        return {number for number in numbers if self.patterns[number].is_doubtful(question.headers, self.version)}
+        return {number for number in numbers if self.patterns[number].is_undecided(question.headers, self.version)}
 
 
 def index_for(exchange_type: str, bindings: Sequence[Bound], version: tuple[int, ...]) -> Index:
-    """The index of the type's rules; of every binding for types whose rules are not matching."""
+    """The index for the exchange type; every binding for types that do not match by key or headers."""
     if exchange_type == "direct":
         return DirectIndex(bindings)
     if exchange_type == "topic":

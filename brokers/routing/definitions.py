@@ -1,8 +1,8 @@
 """RabbitMQ's exported definitions, read into what routing needs.
 
-Pure. Takes the export of one virtual host (`/api/definitions/{vhost}`), of a whole broker (then a virtual host is chosen), with exact types in
-`arguments_amqp`, and operator policies from where RabbitMQ hides them: `parameters`. Unknown fields are passed over; anything else that doesn't
-fit raises InvalidQuestion, which names the field.
+Pure. Takes the export of one virtual host (`/api/definitions/{vhost}`), of a whole broker (one virtual host is selected), with exact types in
+`arguments_amqp`, and operator policies, which RabbitMQ exports among `parameters`. Unknown fields are ignored; anything else that is
+invalid raises InvalidQuestion, which names the field.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ MOST_POLICIES = 1_000
 UNDEFINED = "undefined"
 """How the management API shows a void value."""
 
-NO_PERMISSIONS = "needs administrator, whose export of the whole broker holds permissions; these definitions hold none"
-NEEDS_ADMINISTRATOR = "needs administrator: RabbitMQ tells permissions only to a management user with that tag"
+NO_PERMISSIONS = "needs administrator: only an administrator's export of the whole broker contains permissions; these definitions have none"
+NEEDS_ADMINISTRATOR = "needs administrator: RabbitMQ returns permissions only to a management user with that tag"
 
 
 class Right(msgspec.Struct, frozen=True):
-    """What a user may write to; `exchange` None: every exchange by name, else the topics of that one."""
+    """A write permission; `exchange` None: for exchanges by name, else for the topics of that exchange."""
 
     user: str
     write: str
@@ -50,7 +50,7 @@ class Contents(msgspec.Struct):
 
 
 def read(definitions: Any, vhost: str | None = None, path: str = "definitions") -> Contents:
-    """The contents of the virtual host, or of the only one there is."""
+    """The contents of the virtual host, or of the only one in the definitions. Raises InvalidQuestion."""
     if not isinstance(definitions, Mapping):
         raise InvalidQuestion(path, f"must be RabbitMQ's exported definitions (an object), not {kind_of(definitions)}")
     if not {"exchanges", "queues", "bindings"} & definitions.keys():
@@ -89,28 +89,28 @@ def of_topology(topology: Topology, rights: tuple[Right, ...] | None = None, rig
     return Contents(topology.vhost, topology.exchanges, topology.queues, bindings, user, operator, rights, rights_unknown=rights_unknown)
 
 
-def _vhost(definitions: Mapping[str, Any], asked: str | None, path: str) -> str | None:
-    """The virtual host to look in: the one asked for, or the only one that objects name; None where they name none."""
+def _vhost(definitions: Mapping[str, Any], requested: str | None, path: str) -> str | None:
+    """The requested virtual host, or the only one that objects name; None if they name none."""
     found = _named_vhosts(definitions, "exchanges", "queues", "bindings") or _named_vhosts(definitions, "policies", "parameters")
     listed = definitions.get("vhosts")
     known = found | {item["name"] for item in (listed if isinstance(listed, list) else ()) if isinstance(item, Mapping) and isinstance(item.get("name"), str)}
-    if asked is None:
+    if requested is None:
         if len(found) > 1:
             raise InvalidQuestion("vhost", f"{path} holds several virtual hosts; name one of {', '.join(sorted(found)[:10])}")
         return next(iter(found), None)
-    if known and asked not in known:
-        raise InvalidQuestion("vhost", f'there is no virtual host "{asked}" in {path}; there are {", ".join(sorted(known)[:10])}')
-    return asked
+    if known and requested not in known:
+        raise InvalidQuestion("vhost", f'there is no virtual host "{requested}" in {path}; there are {", ".join(sorted(known)[:10])}')
+    return requested
 
 
 def _named_vhosts(definitions: Mapping[str, Any], *names: str) -> set[str]:
-    """The virtual hosts that rows under these names are of. In an export of one virtual host only policies and parameters name it (RabbitMQ 3.10.8)."""
+    """The virtual hosts named by rows under these names. In an export of one virtual host only policies and parameters name it (RabbitMQ 3.10.8)."""
     listed = [definitions[name] for name in names if isinstance(definitions.get(name), list)]
     return {item["vhost"] for items in listed for item in items if isinstance(item, Mapping) and isinstance(item.get("vhost"), str)}
 
 
 def _of_vhost(definitions: Mapping[str, Any], name: str, dot: str, vhost: str | None) -> list[tuple[Mapping[str, Any], str]]:
-    """(row, its path) of the rows that belong to the virtual host; those that name none do."""
+    """[(row, its path)] of the rows in the virtual host; rows without one belong to it."""
     most = MOST_POLICIES if name.endswith("policies") else MOST_BINDINGS
     return [(item, f"{dot}{name}[{number}]") for number, item in enumerate(rows(definitions, name, dot, most)) if item.get("vhost", vhost) == vhost]
 
@@ -176,7 +176,7 @@ def identity(bound: Bound) -> tuple[str, ...]:
 
 
 def _once(items: list[Any], path: str) -> tuple[Any, ...]:
-    """Each name once; the same object twice is one. Raises InvalidQuestion where two of a name differ."""
+    """Each object once. Raises InvalidQuestion if two of the same name differ."""
     found: dict[str, Any] = {}
     for number, item in enumerate(items):
         if found.setdefault(item.name, item) != item:

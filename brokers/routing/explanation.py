@@ -1,6 +1,6 @@
-"""A whole explanation of one message in one virtual host, in the JSON of docs/routing.md.
+"""The complete explanation of one message in one virtual host, in the JSON of docs/routing.md.
 
-Pure. Consumers and workers of the queues are null here: the dashboard, which knows them, fills them in.
+Pure. The consumers and workers of queues are null here; the dashboard fills them in.
 """
 
 from __future__ import annotations
@@ -9,51 +9,51 @@ from collections.abc import Sequence
 from typing import Any
 
 from brokers.routing.bindings import Bound, Question
-from brokers.routing.dead_lettering import Travelling, departing
-from brokers.routing.permissions import unknown_rights
-from brokers.routing.queue_outcome import Afterwards, afterwards
+from brokers.routing.dead_lettering import InFlightMessage, in_flight
+from brokers.routing.permissions import unknown_permissions
+from brokers.routing.queue_outcome import QueueOutcome, outcome_in_queue
 from brokers.routing.refusals import Message, all_keys
 from brokers.routing.route import Hop, Outcome, route
 from brokers.routing.text import story, summary
-from brokers.routing.verdicts.evaluate import judge
+from brokers.routing.verdicts.evaluate import exchange_verdicts
 from brokers.routing.verdicts.verdict import Verdict
 from brokers.routing.virtual_host import VirtualHostRouter
 
 MOST_DEAD_LETTER_STEPS = 20
-MOST_AFTERWARDS = 5_000
+MOST_QUEUE_OUTCOMES = 5_000
 MOST_FOLLOWED = 100_000
-"""Queues that dead letters are led to, all together."""
+"""Total number of queues that dead letters are followed to."""
 
 JSON = dict[str, Any]
 
 
 def explain(router: VirtualHostRouter, message: Message, every: bool = False) -> JSON:
-    """The explanation; `every`: each binding's verdict, not only matched ones and near misses."""
+    """The explanation; `every`: with the verdict on each binding, not only on matches and near misses."""
     outcome = route(router, message)
     if outcome.refusal:
         return _answer(router, message, outcome, [], [], [])
     question = Question.of(all_keys(message), message.headers or {}, router.version)
     steps = [_step(router, hop, question, every) for hop in outcome.hops]
-    travelling = departing(message, router.version)
-    after = _all_afterwards(router, travelling, outcome.queues)
+    published = in_flight(message, router.version)
+    after = _queue_outcomes(router, published, outcome.queues)
     return _answer(router, message, outcome, steps, _dead_letter_steps(router, after, every), after)
 
 
-def _all_afterwards(router: VirtualHostRouter, message: Travelling, queues: Sequence[str]) -> list[Afterwards]:
-    """One a queue, as long as that takes no more than a few seconds."""
-    found: list[Afterwards] = []
+def _queue_outcomes(router: VirtualHostRouter, message: InFlightMessage, queues: Sequence[str]) -> list[QueueOutcome]:
+    """The outcome in each queue, limited to what takes a few seconds."""
+    found: list[QueueOutcome] = []
     followed = 0
-    for queue in queues[:MOST_AFTERWARDS]:
-        found.append(afterwards(router, message, queue, followed < MOST_FOLLOWED))
+    for queue in queues[:MOST_QUEUE_OUTCOMES]:
+        found.append(outcome_in_queue(router, message, queue, followed < MOST_FOLLOWED))
         letter = found[-1].letter
         followed += len(letter.queues) + len(letter.skipped) if letter else 0
     return found
 
 
-def _answer(router: VirtualHostRouter, message: Message, outcome: Outcome, steps: list[JSON], later: list[JSON], after: list[Afterwards]) -> JSON:
+def _answer(router: VirtualHostRouter, message: Message, outcome: Outcome, steps: list[JSON], later: list[JSON], after: list[QueueOutcome]) -> JSON:
     near = [(_destination(binding), binding["why"]) for step in steps for binding in step["bindings"] if binding["near"]]
     text = story(message, outcome, after, near)
-    rights = unknown_rights(router, message)
+    rights = unknown_permissions(router, message)
     return {
         "outcome": "refused" if outcome.refusal else "routed" if outcome.queues else "unroutable",
         "refused": outcome.refusal.name if outcome.refusal else None,
@@ -72,20 +72,20 @@ def _destination(binding: JSON) -> str:
 
 
 def _step(router: VirtualHostRouter, hop: Hop, question: Question, every: bool) -> JSON:
-    judged = judge(router, hop, question, every)
+    verdicts = exchange_verdicts(router, hop, question, every)
     return {
         "exchange": hop.exchange,
         "type": hop.type,
         "via": hop.via,
         "keys": list(question.keys),
         "alternate": _alternate(router, hop),
-        "bindings": [_binding(binding, verdict) for binding, verdict in judged.told],
-        "others": [{"why": why, "count": count} for why, count in judged.others.most_common()],
+        "bindings": [_binding(binding, verdict) for binding, verdict in verdicts.listed],
+        "others": [{"why": why, "count": count} for why, count in verdicts.others.most_common()],
     }
 
 
 def _alternate(router: VirtualHostRouter, hop: Hop) -> JSON | None:
-    """Where messages go that match nothing there, and who says so."""
+    """The alternate exchange, where it is configured, and whether it was used; None without one."""
     if hop.exchange == "":
         return None
     named, effective = router.alternate(hop.exchange)
@@ -105,24 +105,24 @@ def _binding(binding: Bound, verdict: Verdict) -> JSON:
     }
 
 
-def _dead_letter_steps(router: VirtualHostRouter, after: Sequence[Afterwards], every: bool) -> list[JSON]:
-    """The exchanges that dead letters of these queues pass, each with the same keys once."""
+def _dead_letter_steps(router: VirtualHostRouter, after: Sequence[QueueOutcome], every: bool) -> list[JSON]:
+    """The exchanges that dead letters of these queues pass through, once for each set of keys."""
     steps: list[JSON] = []
-    told: set[tuple[str, tuple[str, ...]]] = set()
+    seen: set[tuple[str, tuple[str, ...]]] = set()
     for one in after:
         if one.letter is None:
             continue
         letter = one.letter.message
         keys = (*letter.keys, *letter.hidden)
-        if (letter.exchange, keys) in told or len(steps) >= MOST_DEAD_LETTER_STEPS:
+        if (letter.exchange, keys) in seen or len(steps) >= MOST_DEAD_LETTER_STEPS:
             continue
-        told.add((letter.exchange, keys))
+        seen.add((letter.exchange, keys))
         question = Question.of(keys, letter.headers, router.version)
         steps += [_step(router, hop, question, every) for hop in one.letter.hops]
     return steps
 
 
-def _after(one: Afterwards) -> JSON:
+def _after(one: QueueOutcome) -> JSON:
     dead = one.dead_letter
     return {
         "queue": one.queue,
@@ -143,5 +143,5 @@ def _after(one: Afterwards) -> JSON:
         },
         "consumers": None,
         "workers": None,
-        "doubts": [*one.doubts, *(one.letter.doubts if one.letter else ())],
+        "doubts": [*one.uncertainties, *(one.letter.uncertainties if one.letter else ())],
     }

@@ -1,4 +1,4 @@
-"""Fields of JSON from outside, checked: what is wrong is told with the field's name. Pure."""
+"""Reads and validates fields of JSON from outside; errors name the field. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SHORT_BYTES = 255
 
 
 class InvalidQuestion(ValueError):
-    """A question that can't be answered; `field` names what is wrong in it (`definitions.bindings[3].source`)."""
+    """A question that can't be answered; `field` is the path of what is wrong (`definitions.bindings[3].source`)."""
 
     def __init__(self, field: str, why: str) -> None:
         super().__init__(f"{field}: {why}")
@@ -18,7 +18,7 @@ class InvalidQuestion(ValueError):
 
 
 def kind_of(value: Any) -> str:
-    """The JSON type, for a sentence."""
+    """The name of the value's JSON type, for an error message."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -35,7 +35,7 @@ def short_text(item: Mapping[str, Any], name: str, path: str, default: str | Non
     if not isinstance(value, str):
         raise InvalidQuestion(f"{path}{name}", f"must be text, not {kind_of(value)}")
     if len(value) > SHORT_BYTES or len(value.encode("utf-8", "surrogatepass")) > SHORT_BYTES:
-        raise InvalidQuestion(f"{path}{name}", f"is longer than {SHORT_BYTES} bytes, the most that AMQP carries")
+        raise InvalidQuestion(f"{path}{name}", f"is longer than {SHORT_BYTES} bytes, the most that AMQP allows")
     return value
 
 
@@ -57,7 +57,7 @@ def rows(item: Mapping[str, Any], name: str, path: str, most: int) -> list[Mappi
     if not isinstance(value, list):
         raise InvalidQuestion(f"{path}{name}", f"must be a list, not {kind_of(value)}")
     if len(value) > most:
-        raise InvalidQuestion(f"{path}{name}", f"holds {len(value):,}; {most:,} are the most that are read")
+        raise InvalidQuestion(f"{path}{name}", f"has {len(value):,} entries; at most {most:,} are read")
     for number, row in enumerate(value):
         if not isinstance(row, Mapping):
             raise InvalidQuestion(f"{path}{name}[{number}]", f"must be an object, not {kind_of(row)}")

@@ -1,7 +1,7 @@
-"""Where a message went by the bindings of its time, when no more of it is known than its exchange, its routing key and perhaps its task's name.
+"""Where a message went by the bindings of its time, known only by its exchange, its routing key and perhaps its task's name.
 
-Pure. `PastRouting` holds the part of a virtual host that can be reached from one exchange, with when each object was there; the rules are those of
-`brokers.routing.route`. Objects are known by polls, so a change may have happened up to a while before the moment at which it was noticed.
+Pure. `PastRouting` holds the part of a virtual host that can be reached from one exchange, with the time span of each object; the rules are those of
+`brokers.routing.route`. Objects are read by polls, so a change may have happened some time before it was noticed.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from brokers.routing.virtual_host import VirtualHostRouter
 from brokers.topology import BindingDefinition, ExchangeDefinition, PolicyDefinition, QueueDefinition, Topology
 
 NOTICED_WITHIN_SECONDS = 40.0
-"""A change is noticed by the next poll that reads the topology: every 30 s at the latest, and what a poll takes."""
+"""A change is noticed by the next poll that reads the topology: at least every 30 s, plus the time a poll takes."""
 MOST_MOMENTS = 3
 MOST_ROUTERS = 8
 MOST_QUEUES = 100
 TASK_HEADER = "task"
 _DELAYED = re.compile(r"celery_delayed_\d+")
 DELAYED_DELIVERY = "celery_delayed_delivery"
-"""Where the levels of Celery's native delayed delivery end: its bindings lead on by the end of the same routing key."""
+"""The exchange after the levels of Celery's native delayed delivery: its bindings match the end of the same routing key."""
 
 T = TypeVar("T")
 
 
 class Span(msgspec.Struct, Generic[T], frozen=True):
-    """An object and when it was seen: from `first` until before `gone` (None: it is there), seconds since 1970."""
+    """An object and when it existed: from `first` until before `gone` (None: it still exists), seconds since 1970."""
 
     item: T
     first: float
@@ -46,7 +46,7 @@ class Span(msgspec.Struct, Generic[T], frozen=True):
 
 
 class Route(msgspec.Struct, frozen=True):
-    """`queues`: each got the message; empty where that can't be decided, for the reason given. `possible`: no other queue can have got it; None: any can."""
+    """`queues`: those that received the message; empty if undecided, for the reason given. `possible`: the only queues that can have received it; None: any."""
 
     queues: frozenset[str] = frozenset()
     reason: str = ""
@@ -58,10 +58,10 @@ def undecided(reason: str, possible: frozenset[str] | None = None) -> Route:
 
 
 class PastRouting:
-    """The part of a virtual host reached from `exchange`. `since`: nothing is known of the time before, seconds since 1970;
-    `reaches_back`: more of it could be read.
+    """The part of a virtual host that is reachable from one exchange. `since`: nothing is known before, seconds since 1970;
+    `reaches_back`: earlier history could be read.
 
-    `policies`: (from when, the policies in force), in order; the first holds for all the time before.
+    `policies`: (since when, the policies in force), in order; the first also applies to all earlier times.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class PastRouting:
         self._routers: OrderedDict[int, VirtualHostRouter] = OrderedDict()
 
     def same_as(self, other: PastRouting) -> bool:
-        """True if both know the same, whatever the time since when."""
+        """True if both have the same content, regardless of `since`."""
         return self._content == other._content
 
     @property
@@ -89,26 +89,26 @@ class PastRouting:
         return (self.version, self.exchanges, self.queues, self.bindings, self.policies)
 
     def epoch(self, at: float) -> tuple[int, int]:
-        """The first and the last state of the topology that may have been in force: equal for all moments with the same answer."""
+        """The first and last topology state that may have been in force; equal for all moments with the same answer."""
         first = bisect_right(self._moments, at)
         return first, min(bisect_right(self._moments, at + NOTICED_WITHIN_SECONDS), first + MOST_MOMENTS)
 
     def route(self, exchange: str, key: str, task: str | None, at: float) -> Route:
-        """Where a message that its exchange took at that moment went."""
+        """Where a message that was published at that moment went."""
         if at < self.since:
             return undecided("the bindings of that time are not known")
         first, last = self.epoch(at)
         found = [self._route(number, exchange, key, task) for number in range(first, last + 1)]
-        there = [one for one, exists in found if exists]  # the broker refuses what is published to an exchange that is not there
-        if not there:
+        existing = [one for one, exists in found if exists]  # the broker refuses messages to an exchange that does not exist
+        if not existing:
             return found[-1][0]
-        if all(one == there[0] for one in there):
-            return there[0]
-        possible = None if any(one.possible is None for one in there) else frozenset().union(*(one.possible or () for one in there))
+        if all(one == existing[0] for one in existing):
+            return existing[0]
+        possible = None if any(one.possible is None for one in existing) else frozenset().union(*(one.possible or () for one in existing))
         return undecided("the bindings changed at about the time it was sent", possible)
 
     def _route(self, number: int, exchange: str, key: str, task: str | None) -> tuple[Route, bool]:
-        """The route, and whether the exchange was there."""
+        """(route, whether the exchange existed)."""
         exchange = DELAYED_DELIVERY if _DELAYED.fullmatch(exchange) else exchange
         try:
             router = self._router(number)
@@ -152,8 +152,8 @@ def _route_of(router: VirtualHostRouter, outcome: Outcome, exchange: str, key: s
         return undecided(f"{by_headers[0]} routes by headers, which no event holds", _within_reach(router, exchange))
     if outcome.refusal:
         return undecided(outcome.refusal.reason)
-    if outcome.doubts:
-        return undecided(outcome.doubts[0], _within_reach(router, exchange))
+    if outcome.uncertainties:
+        return undecided(outcome.uncertainties[0], _within_reach(router, exchange))
     reached = frozenset(outcome.queues)
     if len(outcome.results) > 1:
         picking = next((hop.exchange for hop in outcome.hops if hop.type in ONE_OF), exchange)

@@ -1,4 +1,4 @@
-"""A router in which one binding is another, made in no time: to try many changes on one message. Pure; whole changes are made in `changed`."""
+"""A cheap copy of a router with one binding replaced, to try many changes on one message. Pure; complete changes are made in `what_if.changed`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from brokers.routing.virtual_host import VirtualHostRouter
 
 
 class PatchedIndex:
-    """An index in which one binding is another."""
+    """An index with one binding replaced."""
 
     def __init__(self, others: Index, own: Index, number: int) -> None:
         self.others, self.own, self.number = others, own, number
@@ -19,16 +19,15 @@ class PatchedIndex:
     def matching(self, question: Question) -> set[int]:
         return self._with(self.others.matching(question), self.own.matching(question))
 
-    def doubtful(self, question: Question) -> set[int]:
-        return self._with(self.others.doubtful(question), self.own.doubtful(question))
+    def undecided(self, question: Question) -> set[int]:
+        return self._with(self.others.undecided(question), self.own.undecided(question))
 
     def _with(self, found: set[int], own: set[int]) -> set[int]:
         return (found - {self.number}) | ({self.number} if own else set())
 
 
 def with_binding(router: VirtualHostRouter, binding: Bound, number: int | None) -> VirtualHostRouter:
-    """The same with one binding otherwise: in place of that number of its exchange, None: besides all others. It shares its indexes with what it comes
-    from, so that it costs little; for outcomes, not for verdicts."""
+    """A copy with one binding replaced (`number` in its exchange) or added (None). Shares its indexes with the original; for outcomes, not for verdicts."""
     exchange = router.exchanges[binding.source]
     at = len(exchange.bindings) if number is None else number
     bindings = (*exchange.bindings[:at], binding, *exchange.bindings[at + 1 :])

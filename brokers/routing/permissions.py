@@ -1,7 +1,7 @@
-"""Whether a user may publish there, where permissions are known.
+"""Whether a user may publish to an exchange, if permissions are known.
 
-Pure. Rules: write permission on the exchange's name (`amq.default` for the default one), then topic permissions; from RabbitMQ 4.0 every key
-counts, before only the routing key. An empty pattern permits nothing.
+Pure. Rules: write permission on the exchange's name (`amq.default` for the default one), then topic permissions; since RabbitMQ 4.0 every key
+counts, before that only the routing key. An empty pattern permits nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from brokers.routing.virtual_host import VirtualHostRouter
 
 
 def permission_refusal(router: VirtualHostRouter, message: Message) -> Refusal | None:
-    """ACCESS_REFUSED if the user's write permission doesn't cover the exchange's name; None also where nobody was named or nothing is known."""
+    """ACCESS_REFUSED if the user's write permission doesn't cover the exchange's name; None also without a user or known permissions."""
     if router.rights is None or message.user is None:
         return None
     name = message.exchange or "amq.default"
@@ -43,8 +43,8 @@ def _permits(router: VirtualHostRouter, pattern: str, name: str) -> bool:
     return router.patterns.found_in(pattern or "^$", name)
 
 
-def unknown_rights(router: VirtualHostRouter, message: Message) -> str:
-    """The sentence that says permissions were not judged; "" where nobody asked or they are known."""
+def unknown_permissions(router: VirtualHostRouter, message: Message) -> str:
+    """The sentence that permissions were not checked; "" without a user or if they are known."""
     if message.user is None or router.rights is not None:
         return ""
     return f"Whether {message.user} may write there is unknown: {router.rights_unknown}."

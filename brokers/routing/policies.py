@@ -1,7 +1,8 @@
-"""Which policy applies to an exchange or queue, and what it comes to together with arguments.
+"""Which policy applies to an exchange or queue, and the settings that result from policies and arguments.
 
 Pure. Rules: one user policy applies, the highest priority whose pattern is found in the name; operator policies (queues only) join it key by key;
-against an argument some keys take the smaller, all others yield to it (RabbitMQ 3.10.8 and 4.0.5). Patterns come from outside: each search is timed.
+of a policy and an argument some keys take the smaller value, all others the argument's (RabbitMQ 3.10.8 and 4.0.5). Patterns are untrusted:
+each search is limited in time.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ QUEUE_KINDS = {"classic_queues": "classic", "quorum_queues": "quorum", "streams"
 SEARCH_SECONDS = 0.05
 MOST_PATTERN = 2000
 MOST_SECONDS = 1.0
-"""For all slow searches of one virtual host, together."""
+"""Total time for the slow searches of one virtual host."""
 SLOW_SECONDS = 0.005
 
 
@@ -31,7 +32,7 @@ class Policy(msgspec.Struct, frozen=True):
 
 
 class Patterns:
-    """Searches in names with patterns from outside: compiled once, timed, one that can't be judged is remembered in `unknown` and never tried again."""
+    """Searches names with untrusted patterns: compiled once, timed; one that can't be evaluated is kept in `unknown` and not tried again."""
 
     def __init__(self) -> None:
         self.compiled: dict[str, Any] = {}
@@ -39,11 +40,11 @@ class Patterns:
         self.seconds = 0.0
 
     def found_in(self, pattern: str, name: str) -> bool:
-        """Whether the pattern is found anywhere in the name; False if it can't be judged."""
+        """Whether the pattern is found anywhere in the name; False if it can't be evaluated."""
         if pattern in self.unknown:
             return False
         if self.seconds >= MOST_SECONDS:
-            self.unknown[pattern] = "was not searched, for others take too long"
+            self.unknown[pattern] = "was not searched: other patterns took too long"
             return False
         started = time.thread_time()
         try:
@@ -55,7 +56,7 @@ class Patterns:
         except TimeoutError:
             self.unknown[pattern] = "takes too long to search"
         except (regex.error, ValueError, OverflowError, RecursionError, MemoryError) as error:
-            self.unknown[pattern] = f"is no pattern that can be read ({str(error)[:80]})"
+            self.unknown[pattern] = f"is not a valid pattern ({str(error)[:80]})"
         finally:
             took = time.thread_time() - started
             self.seconds += took if took > SLOW_SECONDS else 0.0
@@ -63,15 +64,15 @@ class Patterns:
 
 
 class Effective(msgspec.Struct, frozen=True):
-    """What holds for one object, by key without `x-`. `doubts`: sentences about what is undefined or could not be judged."""
+    """The settings of one object, by key without `x-`. `uncertainties`: sentences on what is undefined or could not be evaluated."""
 
     settings: Mapping[str, Any]
     policy: str | None = None
-    doubts: tuple[str, ...] = ()
+    uncertainties: tuple[str, ...] = ()
 
 
 def applies(policy: Policy, kind: str, queue_type: str) -> bool:
-    """Whether apply-to fits an exchange (kind "exchange") or a queue of that type."""
+    """Whether `apply-to` includes exchanges (kind "exchange") or queues of that type."""
     if policy.apply_to == "all":
         return True
     if kind == "exchange":
@@ -80,20 +81,20 @@ def applies(policy: Policy, kind: str, queue_type: str) -> bool:
 
 
 def chosen(policies: Sequence[Policy], name: str, kind: str, queue_type: str, patterns: Patterns) -> tuple[Policy | None, list[str]]:
-    """The one policy that applies, and doubts: two of the same priority with other settings, a pattern that can't be judged."""
+    """(the policy that applies, uncertainties): two of equal priority with different settings, a pattern that can't be evaluated."""
     fitting = [policy for policy in policies if applies(policy, kind, queue_type) and patterns.found_in(policy.pattern, name)]
-    doubts = [
+    uncertainties = [
         f"the pattern of policy {policy.name} {patterns.unknown[policy.pattern]}"
         for policy in policies
         if policy.pattern in patterns.unknown and applies(policy, kind, queue_type)
     ]
     if not fitting:
-        return None, doubts
+        return None, uncertainties
     best = max(fitting, key=lambda policy: policy.priority)
     rivals = [policy.name for policy in fitting if policy.priority == best.priority and policy.definition != best.definition]
     if rivals:
-        doubts.append(f"policies {best.name} and {rivals[0]} both apply to {name} with priority {best.priority}: which one wins is undefined")
-    return best, doubts
+        uncertainties.append(f"policies {best.name} and {rivals[0]} both apply to {name} with priority {best.priority}: which one wins is undefined")
+    return best, uncertainties
 
 
 def effective(
@@ -105,22 +106,22 @@ def effective(
     kind: str = "queue",
     queue_type: str = "classic",
 ) -> Effective:
-    """What holds for one exchange or queue.
+    """The settings in effect for one exchange or queue.
 
     >>> effective("q", {"x-max-length": 5}, [Policy("p", "^q", "queues", 0, {"max-length": 3})], [], Patterns()).settings
     {'max-length': 3}
     """
-    policy, doubts = chosen(user, name, kind, queue_type, patterns)
+    policy, uncertainties = chosen(user, name, kind, queue_type, patterns)
     merged = dict(policy.definition) if policy else {}
     if kind == "queue":
         above, more = chosen(operator, name, kind, queue_type, patterns)
-        doubts += more
+        uncertainties += more
         for key, value in (above.definition if above else {}).items():
             merged[key] = _smaller(merged[key], value) if key in merged and _are_numbers(merged[key], value) else value
     for argument, value in arguments.items():
         key = argument.removeprefix("x-") if kind == "queue" else argument
         merged[key] = _smaller(merged[key], value) if key in merged and key in SMALLER_WINS and _are_numbers(merged[key], value) else value
-    return Effective(merged, policy.name if policy else None, tuple(doubts))
+    return Effective(merged, policy.name if policy else None, tuple(uncertainties))
 
 
 def _are_numbers(*values: Any) -> bool:

@@ -1,6 +1,6 @@
-"""Questions as JSON, one a line: read, checked, answered.
+"""Reads, checks and answers questions in JSON, one per line.
 
-Pure. Whatever is wrong is told as {"error": {"code", "message", "field"}}; nothing that comes in ends in an exception. Unknown fields are passed over.
+Pure. Errors are answers too: {"error": {"code", "message", "field"}}; no input raises an exception. Unknown fields are ignored.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ def answer_line(line: bytes, live: Callable[[Mapping[str, Any]], JSON] | None = 
     """The answer to one line of JSON: an explanation, {"id", "results"} for a whole topology with cases, or {"error"}. `live` answers questions that
     name a broker instead of definitions."""
     try:
-        asked = _decoded(line)
-        return live(asked) if live is not None and names_broker(asked) else answer(asked)
+        question = _decoded(line)
+        return live(question) if live is not None and names_broker(question) else answer(question)
     except InvalidQuestion as error:
         return error_answer(error)
 
 
-def names_broker(asked: Any) -> bool:
-    """Whether a question is about a broker that is watched. Definitions count more."""
-    return isinstance(asked, Mapping) and asked.get("broker") is not None and asked.get("definitions") is None
+def names_broker(question: Any) -> bool:
+    """Whether a question is about a monitored broker. Definitions take precedence."""
+    return isinstance(question, Mapping) and question.get("broker") is not None and question.get("definitions") is None
 
 
 def error_answer(error: InvalidQuestion) -> JSON:
-    """The answer that names what is wrong."""
+    """The error as an answer."""
     return {"error": {"code": "invalid", "message": str(error), "field": error.field}}
 
 
@@ -59,20 +59,20 @@ def _decoded(line: bytes) -> Any:
         raise InvalidQuestion("line", "is nested too deeply") from None
 
 
-def answer(asked: Any) -> JSON:
+def answer(question: Any) -> JSON:
     """The answer to a question with `definitions`. Raises InvalidQuestion.
 
     >>> answer({"definitions": {"queues": [{"name": "mail"}]}, "exchange": "", "routing_key": "mail"})["queues"]
     ['mail']
     """
-    if not isinstance(asked, Mapping):
-        raise InvalidQuestion("line", f"must be a JSON object, not {kind_of(asked)}")
-    if "definitions" not in asked:
-        raise InvalidQuestion("definitions", "is missing: the definitions that RabbitMQ exports, in which to look")
-    router = VirtualHostRouter.from_definitions(asked["definitions"], _version(asked), _vhost(asked))
-    if "cases" not in asked:
-        return _answer_with_changes(router, asked)
-    return {"id": asked.get("id"), "results": [_case(router, case, number) for number, case in enumerate(rows(asked, "cases", "", MOST_CASES))]}
+    if not isinstance(question, Mapping):
+        raise InvalidQuestion("line", f"must be a JSON object, not {kind_of(question)}")
+    if "definitions" not in question:
+        raise InvalidQuestion("definitions", "is missing: the definitions that RabbitMQ exports")
+    router = VirtualHostRouter.from_definitions(question["definitions"], _version(question), _vhost(question))
+    if "cases" not in question:
+        return _answer_with_changes(router, question)
+    return {"id": question.get("id"), "results": [_case(router, case, number) for number, case in enumerate(rows(question, "cases", "", MOST_CASES))]}
 
 
 def _case(router: VirtualHostRouter, case: Mapping[str, Any], number: int) -> JSON:
@@ -82,39 +82,39 @@ def _case(router: VirtualHostRouter, case: Mapping[str, Any], number: int) -> JS
         return error_answer(error)
 
 
-def _answer_with_changes(router: VirtualHostRouter, asked: Mapping[str, Any], path: str = "") -> JSON:
-    """The answer; with `what_if` in the question, also what would be different after these changes."""
-    found = answer_in(router, asked, path)
-    changes = read_changes(listed(asked, path))
-    return {**found, "what_if": compared(found, answer_in(changed_router(router, changes), asked, path))} if changes else found
+def _answer_with_changes(router: VirtualHostRouter, question: Mapping[str, Any], path: str = "") -> JSON:
+    """The answer; with `what_if` in the question, also the difference these changes would make."""
+    found = answer_in(router, question, path)
+    changes = read_changes(listed(question, path))
+    return {**found, "what_if": compared(found, answer_in(changed_router(router, changes), question, path))} if changes else found
 
 
-def answer_in(router: VirtualHostRouter, asked: Mapping[str, Any], path: str = "") -> JSON:
-    """The answer to one message's question in a virtual host that is already read. Raises InvalidQuestion."""
-    verdicts = asked.get("verdicts")
+def answer_in(router: VirtualHostRouter, question: Mapping[str, Any], path: str = "") -> JSON:
+    """The answer about one message in a virtual host that is already loaded. Raises InvalidQuestion."""
+    verdicts = question.get("verdicts")
     if verdicts not in (None, "all", "near"):
         raise InvalidQuestion(f"{path}verdicts", 'must be "all", or absent')
-    return explain(router, message_of(asked, path), verdicts == "all")
+    return explain(router, message_of(question, path), verdicts == "all")
 
 
-def message_of(asked: Mapping[str, Any], path: str = "") -> Message:
+def message_of(question: Mapping[str, Any], path: str = "") -> Message:
     """The message that a question describes. Raises InvalidQuestion."""
-    properties = table(asked, "properties", path)
+    properties = table(question, "properties", path)
     for name in TEXT_PROPERTIES:
         if properties.get(name) is not None and not isinstance(properties[name], str):
             raise InvalidQuestion(f"{path}properties.{name}", f"must be text, not {kind_of(properties[name])}")
     for name in ("delivery_mode", "priority", "timestamp"):
         if properties.get(name) is not None and type(properties[name]) is not int:
             raise InvalidQuestion(f"{path}properties.{name}", f"must be a whole number, not {kind_of(properties[name])}")
-    user = short_text(asked, "user", path) if asked.get("user") is not None else None
-    return Message(short_text(asked, "exchange", path), short_text(asked, "routing_key", path), _headers(asked, properties, path), properties, user)
+    user = short_text(question, "user", path) if question.get("user") is not None else None
+    return Message(short_text(question, "exchange", path), short_text(question, "routing_key", path), _headers(question, properties, path), properties, user)
 
 
-def _headers(asked: Mapping[str, Any], properties: Mapping[str, Any], path: str) -> dict[str, Value] | None:
-    """`headers_amqp` if given, else `headers`, else those among the properties, where the management API puts them."""
-    exact = asked.get("headers_amqp") is not None
-    inside = not exact and asked.get("headers") is None and properties.get("headers") is not None
-    holder, name = (properties, "headers") if inside else (asked, "headers_amqp" if exact else "headers")
+def _headers(question: Mapping[str, Any], properties: Mapping[str, Any], path: str) -> dict[str, Value] | None:
+    """`headers_amqp` if given, else `headers`, else `properties.headers`, where the management API puts them."""
+    exact = question.get("headers_amqp") is not None
+    inside = not exact and question.get("headers") is None and properties.get("headers") is not None
+    holder, name = (properties, "headers") if inside else (question, "headers_amqp" if exact else "headers")
     where = f"{path}properties." if inside else path
     if holder.get(name) is None:
         return None
@@ -129,7 +129,7 @@ def _headers(asked: Mapping[str, Any], properties: Mapping[str, Any], path: str)
 
 
 def _weight(value: Any) -> int:
-    """About how many bytes it takes on the wire; stops counting when it is too many."""
+    """Approximate size on the wire in bytes; stops counting above the limit."""
     total, stack = 0, [value]
     while stack and total <= MOST_HEADER_BYTES:
         item = stack.pop()
@@ -144,12 +144,12 @@ def _weight(value: Any) -> int:
     return total
 
 
-def _version(asked: Mapping[str, Any]) -> str | None:
-    value = asked.get("broker_version")
+def _version(question: Mapping[str, Any]) -> str | None:
+    value = question.get("broker_version")
     if value is not None and (not isinstance(value, str) or not any(sign.isdigit() for sign in value)):
         raise InvalidQuestion("broker_version", 'must be text like "3.10.8"')
     return value
 
 
-def _vhost(asked: Mapping[str, Any]) -> str | None:
-    return short_text(asked, "vhost", "") if asked.get("vhost") is not None else None
+def _vhost(question: Mapping[str, Any]) -> str | None:
+    return short_text(question, "vhost", "") if question.get("vhost") is not None else None

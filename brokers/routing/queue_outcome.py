@@ -1,6 +1,6 @@
-"""What becomes of a message in a queue it reaches: how long it stays, which limits hold, where it goes when it dies.
+"""The outcome of a message in a queue: how long it stays, which limits apply, where it is dead-lettered.
 
-Pure. Rules: RabbitMQ 3.10.8 and 4.0.5. Consumers and workers are added by those who know them.
+Pure. Rules: RabbitMQ 3.10.8 and 4.0.5. Consumers and workers are added by the caller.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from brokers.routing.dead_lettering import DELIVERY_LIMIT, EXPIRED, MAXLEN, REJECTED, DeadLetter, Travelling, die
+from brokers.routing.dead_lettering import DELIVERY_LIMIT, EXPIRED, MAXLEN, REJECTED, DeadLetter, InFlightMessage, dead_letter_of
 from brokers.routing.virtual_host import VirtualHostRouter
 
 MOST_HOPS = 30
@@ -20,8 +20,8 @@ DELIVERY_LIMIT_SINCE_4 = 20
 class DeadLetters(msgspec.Struct, frozen=True):
     """Where dead letters of the queue go.
 
-    `queues`: for the reason that needs nobody's doing (expired, maxlen, delivery limit) where there is one, else for a rejection.
-    `cycle`: its way leads back to a queue that it already died in. `rejected_queues`: those that only a rejected one enters.
+    `queues`: for a reason that needs no consumer (expired, maxlen, delivery limit) if there is one, else for a rejection.
+    `cycle`: the path returns to a queue that dead-lettered the message before. `rejected_queues`: those entered only after a rejection.
     """
 
     exchange: str
@@ -33,8 +33,8 @@ class DeadLetters(msgspec.Struct, frozen=True):
     exchange_exists: bool = True
 
 
-class Afterwards(msgspec.Struct):
-    """None: no such limit."""
+class QueueOutcome(msgspec.Struct):
+    """Limits are None if there is none. `uncertainties` are sentences."""
 
     queue: str
     ttl_ms: int | None
@@ -45,17 +45,17 @@ class Afterwards(msgspec.Struct):
     delivery_limit: int | None
     single_active_consumer: bool
     max_priority: int | None
-    doubts: tuple[str, ...] = ()
+    uncertainties: tuple[str, ...] = ()
     letter: DeadLetter | None = None
 
 
-def afterwards(router: VirtualHostRouter, message: Travelling, queue: str, follow: bool = True) -> Afterwards:
-    """What holds for this message in the queue; `follow`: also where its dead letter goes."""
+def outcome_in_queue(router: VirtualHostRouter, message: InFlightMessage, queue: str, follow: bool = True) -> QueueOutcome:
+    """The outcome of this message in the queue; `follow`: including the path of its dead letter."""
     effective, kind = router.queue_settings(queue), router.queues[queue].type
     settings = effective.settings
     length, size = whole(settings.get("max-length")), whole(settings.get("max-length-bytes"))
     overflow = settings.get("overflow")
-    found = Afterwards(
+    found = QueueOutcome(
         queue,
         None if kind == "stream" else time_to_live(settings, message.expiration),
         length,
@@ -65,25 +65,25 @@ def afterwards(router: VirtualHostRouter, message: Travelling, queue: str, follo
         delivery_limit(settings, kind, router.version),
         settings.get("single-active-consumer") is True,
         whole(settings.get("max-priority")) if kind == "classic" else None,
-        effective.doubts,
+        effective.uncertainties,
     )
     if kind != "stream" and isinstance(settings.get("dead-letter-exchange"), str):
         if not follow:
-            found.doubts += ("where its dead letters go was not followed: too many queues",)
+            found.uncertainties += ("the path of its dead letters was not followed: too many queues",)
             return found
         found.dead_letter, found.letter = _dead_letters(router, message, found)
         if settings.get("dead-letter-strategy") == "at-least-once" and kind == "quorum" and not found.dead_letter.queues:
-            found.doubts += ("with at-least-once dead-lettering a dead letter that finds no queue stays inside this one, where no consumer sees it",)
+            found.uncertainties += ("with at-least-once dead-lettering, a dead letter that reaches no queue stays in this one, invisible to consumers",)
     return found
 
 
 def whole(value: Any) -> int | None:
-    """The number, None for what is no whole number from 0 on."""
+    """The value if it is a whole number from 0, else None."""
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
 def time_to_live(settings: Mapping[str, Any], expiration: str | None) -> int | None:
-    """The smaller of the queue's time and the message's, in milliseconds.
+    """The smaller of the queue's and the message's time to live, in milliseconds; None: unlimited.
 
     >>> time_to_live({"message-ttl": 500}, "60000")
     500
@@ -93,7 +93,7 @@ def time_to_live(settings: Mapping[str, Any], expiration: str | None) -> int | N
 
 
 def delivery_limit(settings: Mapping[str, Any], kind: str, version: tuple[int, ...]) -> int | None:
-    """How often a quorum queue delivers a message again before it dies; -1 takes the limit away."""
+    """How often a quorum queue redelivers a message before it is dead-lettered or dropped; None: no limit (-1 removes it)."""
     if kind != "quorum":
         return None
     value = settings.get("delivery-limit")
@@ -102,20 +102,20 @@ def delivery_limit(settings: Mapping[str, Any], kind: str, version: tuple[int, .
     return DELIVERY_LIMIT_SINCE_4 if version >= (4,) else None
 
 
-def reasons(found: Afterwards) -> tuple[str, ...]:
-    """For what a message may die there, those that need nobody's doing first."""
+def reasons(found: QueueOutcome) -> tuple[str, ...]:
+    """The reasons for which the queue may dead-letter a message, those that need no consumer first."""
     limited = (found.max_length, found.max_length_bytes) != (None, None) and found.overflow != "reject-publish"
     possible = ((EXPIRED, found.ttl_ms is not None), (MAXLEN, limited), (DELIVERY_LIMIT, found.delivery_limit is not None), (REJECTED, True))
     return tuple(reason for reason, may in possible if may)
 
 
-def _dead_letters(router: VirtualHostRouter, message: Travelling, found: Afterwards) -> tuple[DeadLetters, DeadLetter]:
+def _dead_letters(router: VirtualHostRouter, message: InFlightMessage, found: QueueOutcome) -> tuple[DeadLetters, DeadLetter]:
     why = reasons(found)
-    letter = die(router, message, found.queue, why[0])
-    rejected = die(router, message, found.queue, REJECTED)
+    letter = dead_letter_of(router, message, found.queue, why[0])
+    rejected = dead_letter_of(router, message, found.queue, REJECTED)
     assert letter is not None and rejected is not None  # noqa: S101  (there is a dead-letter exchange)
     exchange = letter.message.exchange
-    told = DeadLetters(
+    dead_letters = DeadLetters(
         exchange,
         (*letter.message.keys, *letter.message.hidden),
         why,
@@ -124,11 +124,11 @@ def _dead_letters(router: VirtualHostRouter, message: Travelling, found: Afterwa
         tuple(queue for queue in rejected.queues if queue not in letter.queues),
         exchange == "" or exchange in router.exchanges,
     )
-    return told, letter
+    return dead_letters, letter
 
 
 def _comes_back(router: VirtualHostRouter, start: str, letter: DeadLetter) -> bool:
-    """Whether the letter, expiring where it must, is led to a queue it died in (`start` among them)."""
+    """Whether the dead letter, expiring where a queue has a TTL, returns to a queue that dead-lettered it (`start` among them)."""
     letters, tries = [letter], 0
     while letters and tries < MOST_HOPS:
         tries += 1
@@ -138,7 +138,7 @@ def _comes_back(router: VirtualHostRouter, start: str, letter: DeadLetter) -> bo
         for queue in current.queues[:MOST_HOPS]:
             settings, kind = router.queue_settings(queue).settings, router.queues[queue].type
             if kind != "stream" and time_to_live(settings, None) is not None:
-                following = die(router, current.message, queue, EXPIRED)
+                following = dead_letter_of(router, current.message, queue, EXPIRED)
                 if following is not None:
                     letters.append(following)
     return False

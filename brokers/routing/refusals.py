@@ -1,4 +1,4 @@
-"""What RabbitMQ refuses a message for before it routes, in its order.
+"""The reasons for which RabbitMQ refuses a message before routing it, in RabbitMQ's order.
 
 Pure. Rules: channel exceptions of basic.publish on RabbitMQ 3.10.8 and 4.0.5, in the order seen there: write permission, no such exchange,
 internal, topic permission, user_id, expiration, direct reply-to, CC and BCC, delivery mode.
@@ -20,7 +20,7 @@ CODES = {"ACCESS_REFUSED": 403, "NOT_FOUND": 404, "PRECONDITION_FAILED": 406}
 
 
 class Message(msgspec.Struct):
-    """What is published. `headers` None: no headers table; `user` None: nobody asked whether somebody may."""
+    """A message to publish. `headers` None: no headers table; `user` None: permissions are not checked."""
 
     exchange: str
     routing_key: str
@@ -54,13 +54,11 @@ def all_keys(message: Message) -> list[str]:
 
 
 def exchange_refusal(name: str, internal: bool | None, similar: Sequence[str] = ()) -> Refusal | None:
-    """`internal` None: there is no such exchange. `similar`: names that might have been meant."""
+    """NOT_FOUND or ACCESS_REFUSED for an exchange that does not exist (`internal` None) or is internal. `similar`: names that may have been meant."""
     if internal is None:
         quoted = ", ".join(f'"{found}"' for found in similar)
         hint = f"; there is {quoted}" if similar else ""
-        return Refusal(
-            "NOT_FOUND", f'There is no exchange "{name}" in this virtual host{hint} (names are compared letter by letter, blanks and case included).'
-        )
+        return Refusal("NOT_FOUND", f'There is no exchange "{name}" in this virtual host{hint} (names are compared exactly, including case and spaces).')
     if internal:
         return Refusal(
             "ACCESS_REFUSED", f"{name} is an internal exchange: only bindings, alternate exchanges and dead letters lead to it, no client may publish."
@@ -69,7 +67,7 @@ def exchange_refusal(name: str, internal: bool | None, similar: Sequence[str] = 
 
 
 def message_refusal(message: Message, version: tuple[int, ...]) -> Refusal | None:
-    """The first thing in the message itself that RabbitMQ would refuse, or None.
+    """The first property or header that RabbitMQ would refuse the message for, or None.
 
     >>> message_refusal(Message("", "q", properties={"expiration": "1.5"}), (3, 10)).name
     'PRECONDITION_FAILED'
@@ -83,7 +81,7 @@ def message_refusal(message: Message, version: tuple[int, ...]) -> Refusal | Non
 def _user_id(named: Any, user: str) -> str:
     if named is None or named == user:
         return ""
-    return f'The property user_id says "{named}", but "{user}" is logged in: they must be equal.'
+    return f'The property user_id is "{named}", but the publishing user is "{user}": they must be equal.'
 
 
 def _expiration(value: Any) -> str:
@@ -93,17 +91,17 @@ def _expiration(value: Any) -> str:
 
 
 def _shown(value: Any) -> str:
-    return f'"{value[:40]}"' if isinstance(value, str) else f"{str(value)[:40]} (no text)"
+    return f'"{value[:40]}"' if isinstance(value, str) else f"{str(value)[:40]} (not text)"
 
 
 def _reply_to(value: Any) -> str:
-    return f"Direct reply-to needs a consumer of {REPLY_TO} on the same channel, and a message alone shows none." if value == REPLY_TO else ""
+    return f"Direct reply-to needs a consumer of {REPLY_TO} on the same channel, which a message alone does not show." if value == REPLY_TO else ""
 
 
 def _copies(headers: Table) -> str:
     for name in ("CC", "BCC"):
         if name in headers and headers[name].type != "array":
-            return f"The header {name} must be a list of texts; it is {_article(headers[name].type)}. It names more routing keys, whatever the exchange's type."
+            return f"The header {name} must be a list of strings; it is {_article(headers[name].type)}. It adds routing keys, whatever the exchange type."
     return ""
 
 

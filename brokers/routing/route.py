@@ -1,6 +1,6 @@
 """Where a message goes inside one virtual host: refusals in RabbitMQ's order, then exchange by exchange.
 
-Pure. Answers the outcome and how it came about; words are made in the modules of verdicts and in `explanation`.
+Pure. Returns the outcome and the exchanges it passed; sentences are made in `verdicts`, `text` and `explanation`.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from brokers.routing.virtual_host import Exchange, VirtualHostRouter
 
 KNOWN = frozenset({"direct", "fanout", "topic", "headers", "x-recent-history"})
 ONE_OF = frozenset({"x-consistent-hash", "x-random", "x-local-random", "x-modulus-hash"})
-LESS_KNOWN = {
-    "x-local-random": "{} picks only among queues on the publisher's node, and where that is is not known here",
-    "x-modulus-hash": "{} is of type x-modulus-hash, whose rules were not checked against a broker",
+UNVERIFIED_TYPES = {
+    "x-local-random": "{} picks only among queues on the publisher's node, which is not known here",
+    "x-modulus-hash": "{} is of type x-modulus-hash, whose rules were not verified against a broker",
 }
 MOST_RESULTS = 1000
 
 
 class Hop(msgspec.Struct):
-    """One exchange on the way. `matched`: numbers of its bindings; all of them where the broker picks one."""
+    """One exchange on the path. `matched`: numbers of its bindings; all of them if the broker picks one."""
 
     exchange: str
     type: str
@@ -35,26 +35,26 @@ class Hop(msgspec.Struct):
 
 
 class Outcome(msgspec.Struct):
-    """`results`: every possible set of queues, one where the broker leaves nothing open. `doubts`: sentences; none means certain."""
+    """`results`: every possible set of queues, more than one if the broker picks. `uncertainties`: sentences; none means certain."""
 
     refusal: Refusal | None
     results: list[list[str]]
     hops: list[Hop] = []
-    doubts: list[str] = []
+    uncertainties: list[str] = []
 
     @property
     def queues(self) -> list[str]:
-        """Names that any result holds, sorted."""
+        """The queues of all results, sorted."""
         return sorted({queue for result in self.results for queue in result})
 
     @property
     def certain(self) -> bool:
-        """Whether this is what happens and nothing else."""
-        return not self.doubts and len(self.results) == 1
+        """Whether this is the only possible outcome."""
+        return not self.uncertainties and len(self.results) == 1
 
 
 def route(router: VirtualHostRouter, message: Message) -> Outcome:
-    """What becomes of a published message.
+    """The outcome of a published message.
 
     >>> route(VirtualHostRouter.from_definitions({"queues": [{"name": "mail"}]}), Message("", "mail")).queues
     ['mail']
@@ -66,7 +66,7 @@ def route(router: VirtualHostRouter, message: Message) -> Outcome:
 
 
 def refused(router: VirtualHostRouter, message: Message) -> Refusal | None:
-    """The first reason for which RabbitMQ would not even route it."""
+    """The first reason for which RabbitMQ would refuse the message, None if it would route it."""
     exchange = router.exchanges.get(message.exchange) if message.exchange else None
     refusal = permission_refusal(router, message)
     if not refusal and message.exchange:
@@ -78,7 +78,7 @@ def refused(router: VirtualHostRouter, message: Message) -> Refusal | None:
 
 
 def similar_names(name: str, router: VirtualHostRouter) -> Sequence[str]:
-    """Exchanges whose names differ from this only in case, blanks or signs; at most three."""
+    """Exchanges whose names differ only in case, spaces or punctuation; at most three."""
     return [found for found in router.exchanges if _folded(found) == _folded(name)][:3]
 
 
@@ -87,26 +87,26 @@ def _folded(name: str) -> str:
 
 
 def deliver(router: VirtualHostRouter, exchange: str, question: Question, via: str = "publish") -> Outcome:
-    """Routing alone, as for a dead letter too: nobody's permissions, and an exchange that is missing or internal is no reason to refuse."""
+    """Routing without refusals, as for dead letters: permissions are not checked, and a missing or internal exchange is no error."""
     if exchange == "":
         return Outcome(None, [sorted({key for key in question.keys if key in router.queues})], [Hop("", "direct", via, frozenset())])
     if exchange not in router.exchanges:
         return Outcome(None, [[]])
-    return _Journey(router, question, via).outcome(exchange)
+    return _RoutingRun(router, question, via).outcome(exchange)
 
 
-class _Journey:
-    """One message through the exchanges; what each matches is computed once, however many choices the broker has elsewhere."""
+class _RoutingRun:
+    """Routes one message; what each exchange matches is computed once, however many choices the broker has."""
 
     def __init__(self, router: VirtualHostRouter, question: Question, via: str) -> None:
         self.router, self.question, self.via = router, question, via
-        self.doubts: list[str] = []
+        self.uncertainties: list[str] = []
         self.known: dict[str, frozenset[int]] = {}
 
     def outcome(self, start: str) -> Outcome:
         union, hops, pickers = self._follow(start, None)
         if not pickers:
-            return Outcome(None, [sorted(union)], hops, self.doubts)
+            return Outcome(None, [sorted(union)], hops, self.uncertainties)
         results: set[tuple[str, ...]] = set()
         open_choices: list[dict[str, int]] = [{}]
         tries = 0
@@ -119,18 +119,18 @@ class _Journey:
             else:
                 results.add(tuple(sorted(queues)))
         if open_choices:
-            self._doubt("there are more possible results than are listed")
+            self._note_uncertainty("there are more possible results than are listed")
             results.add(tuple(sorted(union)))
-        return Outcome(None, [list(result) for result in sorted(results)], hops, self.doubts)
+        return Outcome(None, [list(result) for result in sorted(results)], hops, self.uncertainties)
 
     def _different(self, name: str) -> list[int]:
-        """One binding for each destination, highest first, so that the lowest is tried first; at most as many as are tried."""
+        """One binding for each destination, highest number first so that the lowest is tried first; at most as many as are tried."""
         bindings = self.router.exchanges[name].bindings
         found = {(binding.destination_type, binding.destination): number for number, binding in reversed(list(enumerate(bindings)))}
         return sorted(found.values(), reverse=True)[-MOST_RESULTS - 1 :]
 
     def _follow(self, start: str, choices: Mapping[str, int] | None) -> tuple[set[str], list[Hop], list[str]]:
-        """(queues, hops, exchanges whose pick is open). Without choices every pick is taken at once: the union of all results."""
+        """(queues, hops, exchanges whose pick is open). Without choices every pick is taken: the union of all results."""
         router = self.router
         queues: set[str] = set()
         hops: list[Hop] = []
@@ -163,35 +163,35 @@ class _Journey:
 
     def _alternate(self, hop: Hop) -> list[tuple[str, str, str]]:
         hop.alternate, found = self.router.alternate(hop.exchange)
-        for doubt in found.doubts:
-            self._doubt(doubt)
+        for uncertainty in found.uncertainties:
+            self._note_uncertainty(uncertainty)
         return [("exchange", hop.alternate, "alternate")] if hop.alternate else []
 
     def _matched(self, exchange: Exchange) -> frozenset[int]:
         if exchange.name not in self.known:
-            self.known[exchange.name] = frozenset(self._judge(exchange))
+            self.known[exchange.name] = frozenset(self._evaluate(exchange))
         return self.known[exchange.name]
 
-    def _judge(self, exchange: Exchange) -> set[int]:
+    def _evaluate(self, exchange: Exchange) -> set[int]:
         if exchange.type in ONE_OF:
-            if exchange.type in LESS_KNOWN and exchange.bindings:
-                self._doubt(LESS_KNOWN[exchange.type].format(exchange.name))
+            if exchange.type in UNVERIFIED_TYPES and exchange.bindings:
+                self._note_uncertainty(UNVERIFIED_TYPES[exchange.type].format(exchange.name))
             return set(range(len(exchange.bindings)))
         if exchange.type not in KNOWN:
-            self._doubt(f"{exchange.name} is of type {exchange.type}, whose rules Hareline does not know")
+            self._note_uncertainty(f"{exchange.name} is of type {exchange.type}, whose rules Hareline does not know")
             return set()
-        for number in sorted(exchange.index.doubtful(self.question))[:3]:
+        for number in sorted(exchange.index.undecided(self.question))[:3]:
             binding = exchange.bindings[number]
-            self._doubt(
-                f"whether the binding from {exchange.name} to {binding.destination} matches hangs on AMQP types that JSON and the management API "
+            self._note_uncertainty(
+                f"whether the binding from {exchange.name} to {binding.destination} matches depends on AMQP types that JSON and the management API "
                 "don't show (number widths, timestamps, decimals or the order inside a table or list)"
             )
         try:
             return exchange.index.matching(self.question)
         except TooCostly:
-            self._doubt(f"the patterns of {exchange.name} take too long to compare with this key")
+            self._note_uncertainty(f"the patterns of {exchange.name} take too long to compare with this key")
             return set()
 
-    def _doubt(self, sentence: str) -> None:
-        if sentence not in self.doubts:
-            self.doubts.append(sentence)
+    def _note_uncertainty(self, sentence: str) -> None:
+        if sentence not in self.uncertainties:
+            self.uncertainties.append(sentence)

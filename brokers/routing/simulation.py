@@ -1,6 +1,6 @@
-"""Messages in queues over time: what waits, expires, gives way, is rejected, and where each ends after its deaths.
+"""Simulates messages in queues over time: waiting, expiring, overflowing, rejected, and dead-lettered.
 
-Pure: time is a number of milliseconds that the caller moves. For what-if questions and tests; a live queue's content is never known so exactly.
+Pure: the caller advances the time, in milliseconds. For tests; the content of a live queue is never known so exactly.
 Rules: RabbitMQ 3.10.8 and 4.0.5.
 """
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from brokers.routing.dead_lettering import DELIVERY_LIMIT, EXPIRED, MAXLEN, REJECTED, Travelling, departing, die
+from brokers.routing.dead_lettering import DELIVERY_LIMIT, EXPIRED, MAXLEN, REJECTED, InFlightMessage, dead_letter_of, in_flight
 from brokers.routing.queue_outcome import delivery_limit, time_to_live, whole
 from brokers.routing.refusals import Message
 from brokers.routing.route import route
@@ -23,10 +23,10 @@ MOST_PRIORITY = 255
 
 
 class Waiting(msgspec.Struct):
-    """A copy of a message in one queue. `number`: which publish it came from."""
+    """A copy of a message in one queue. `number`: which publish it is from."""
 
     number: int
-    message: Travelling
+    message: InFlightMessage
     size: int
     priority: int
     expires_at_ms: float | None
@@ -35,7 +35,7 @@ class Waiting(msgspec.Struct):
 
 
 class Published(msgspec.Struct, frozen=True):
-    """What the publisher hears. `nacked`: a queue refused it, though it counts as routed."""
+    """What the publisher receives. `nacked`: a queue refused it, although it counts as routed."""
 
     routed: bool
     nacked: bool = False
@@ -53,25 +53,25 @@ class Simulation:
         self.died = 0
 
     def publish(self, message: Message, size: int = 1) -> Published:
-        """Routes the message now. The first possible result counts where the broker leaves it open."""
+        """Routes the message now; if the broker picks, the first possible result is used."""
         number, self.published = self.published, self.published + 1
         outcome = route(self.router, message)
         if outcome.refusal:
             return Published(False, refused=outcome.refusal.name)
-        travelling = departing(message, self.router.version)
+        departing = in_flight(message, self.router.version)
         priority = whole(message.properties.get("priority")) or 0
-        taken = [self._enter(queue, number, travelling, size, priority) for queue in outcome.results[0]]
+        taken = [self._enter(queue, number, departing, size, priority) for queue in outcome.results[0]]
         self._settle(self.now_ms)
         return Published(bool(taken), not all(taken))
 
     def reject(self, queue: str, count: int = 1) -> None:
-        """A consumer takes so many and rejects them without requeue."""
+        """A consumer takes `count` messages and rejects them without requeue."""
         for _ in range(min(count, len(self.queues[queue]))):
             self._dies(queue, self.queues[queue].pop(0), REJECTED)
         self._settle(self.now_ms)
 
     def requeue(self, queue: str, count: int = 1) -> None:
-        """A consumer takes so many and gives them back; a quorum queue counts it."""
+        """A consumer takes `count` messages and requeues them; a quorum queue counts the delivery."""
         settings, kind = self.router.queue_settings(queue).settings, self.router.queues[queue].type
         limit = delivery_limit(settings, kind, self.router.version)
         taken, self.queues[queue] = self.queues[queue][:count], self.queues[queue][count:]
@@ -86,11 +86,11 @@ class Simulation:
         self._settle(self.now_ms)
 
     def take(self, queue: str, count: int = 1) -> None:
-        """A consumer takes so many and acknowledges them; a purge is a take of all."""
+        """A consumer takes `count` messages and acknowledges them; a purge takes all."""
         del self.queues[queue][:count]
 
     def wait(self, milliseconds: float) -> None:
-        """Lets time pass: whatever expires meanwhile dies in its order."""
+        """Advances the time: messages expire in order."""
         self._settle(self.now_ms + milliseconds)
 
     def headers_seen(self, queue: str, waiting: Waiting) -> dict[str, Any]:
@@ -112,7 +112,7 @@ class Simulation:
             self._dies(first[1], first[2], EXPIRED)
         self.now_ms = until_ms
 
-    def _enter(self, queue: str, number: int, message: Travelling, size: int, priority: int) -> bool:
+    def _enter(self, queue: str, number: int, message: InFlightMessage, size: int, priority: int) -> bool:
         """Puts a copy into the queue; False if the queue refuses it."""
         settings, kind = self.router.queue_settings(queue).settings, self.router.queues[queue].type
         ttl = None if kind == "stream" else time_to_live(settings, message.expiration)
@@ -146,7 +146,7 @@ class Simulation:
 
     def _dies(self, queue: str, waiting: Waiting, reason: str) -> None:
         self.died += 1
-        letter = die(self.router, waiting.message, queue, reason) if self.died < MOST_DEATHS else None
+        letter = dead_letter_of(self.router, waiting.message, queue, reason) if self.died < MOST_DEATHS else None
         for target in letter.queues if letter else ():
             assert letter is not None  # noqa: S101
             self._enter(target, waiting.number, letter.message, waiting.size, waiting.priority)

@@ -1,10 +1,10 @@
-"""The whole explanation in a few plain sentences, for someone who doesn't know AMQP by heart. Pure."""
+"""The explanation in a few sentences for readers who are not AMQP experts. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from brokers.routing.queue_outcome import Afterwards
+from brokers.routing.queue_outcome import QueueOutcome
 from brokers.routing.refusals import Message, all_keys
 from brokers.routing.route import Outcome
 
@@ -31,21 +31,21 @@ def key_name(key: str) -> str:
 
 
 def summary(message: Message, outcome: Outcome) -> str:
-    """One sentence: what comes of it, and what decided."""
+    """One sentence: the outcome and what decided it."""
     if outcome.refusal:
         return outcome.refusal.reason
     start = f"{exchange_name(message.exchange)} with {_keys(all_keys(message))}"
-    if outcome.doubts and not outcome.queues:
-        return f"Unknown where it goes from {start}: {outcome.doubts[0]}."
+    if outcome.uncertainties and not outcome.queues:
+        return f"Its destination from {start} is unknown: {outcome.uncertainties[0]}."
     if not outcome.queues:
-        return f"No queue gets it from {start}: {_why_nowhere(outcome)}."
+        return f"No queue receives it from {start}: {_why_nowhere(outcome)}."
     reached = f"It reaches {_queues(outcome.queues)} from {start}"
     if len(outcome.results) > 1:
-        reached = f"The broker picks one of {len(outcome.results)} possible results from {start}: among them {_queues(outcome.queues)}"
+        reached = f"The broker picks one of {len(outcome.results)} possible results from {start}, among them {_queues(outcome.queues)}"
     through = [hop for hop in outcome.hops if hop.via == "alternate"]
     if through:
-        reached += f", by way of the alternate {exchange_name(through[0].exchange)}"
-    return reached + (f"; but this is not certain: {outcome.doubts[0]}." if outcome.doubts else ".")
+        reached += f", through the alternate {exchange_name(through[0].exchange)}"
+    return reached + (f"; but this is not certain: {outcome.uncertainties[0]}." if outcome.uncertainties else ".")
 
 
 def _keys(keys: Sequence[str]) -> str:
@@ -62,28 +62,28 @@ def _why_nowhere(outcome: Outcome) -> str:
         return "the exchange does not exist"
     first = outcome.hops[0]
     if first.exchange == "":
-        return "the default exchange takes the routing key for a queue's name, and there is no queue of that name"
+        return "the default exchange routes to the queue named by the routing key, and no queue has that name"
     if not first.matched and first.alternate is None:
         return "no binding matches and the exchange has no alternate"
     if not first.matched:
         return f"no binding matches, and the alternate {exchange_name(first.alternate or '')} leads to no queue"
-    return "bindings match, but what they lead to ends without a queue (and a matched binding keeps the alternate away)"
+    return "bindings match, but none of them leads to a queue (and the alternate exchange is used only if no binding matches)"
 
 
-def story(message: Message, outcome: Outcome, after: Sequence[Afterwards], near: Sequence[tuple[str, str]]) -> str:
-    """The outcome, the nearest misses as (destination, why) where nothing was reached, and what becomes of it in its queues."""
-    told = [summary(message, outcome)]
+def story(message: Message, outcome: Outcome, after: Sequence[QueueOutcome], near: Sequence[tuple[str, str]]) -> str:
+    """The outcome, near misses as (destination, why) if no queue was reached, and the outcome in each queue."""
+    sentences = [summary(message, outcome)]
     if outcome.refusal:
-        told.append("The broker closes the channel, and nothing is routed.")
-    elif not outcome.queues and not outcome.doubts:
-        told += [f"Nearest miss, {destination}: {why}." for destination, why in near[:2]]
-        told.append("The broker drops it without an error; a producer that publishes with mandatory gets it back (NO_ROUTE).")
-    told += [sentence for one in after[:3] for sentence in _afterwards(one)]
-    return " ".join(told)
+        sentences.append("The broker closes the channel, and nothing is routed.")
+    elif not outcome.queues and not outcome.uncertainties:
+        sentences += [f"Near miss, {destination}: {why}." for destination, why in near[:2]]
+        sentences.append("The broker drops it without an error; with the mandatory flag it is returned to its publisher (NO_ROUTE).")
+    sentences += [sentence for one in after[:3] for sentence in _queue_outcome_sentences(one)]
+    return " ".join(sentences)
 
 
 def lasting(milliseconds: int) -> str:
-    """A length of time as exactly as it was given, in the largest unit that fits.
+    """A duration without rounding, in the largest unit that divides it.
 
     >>> lasting(21_600_000), lasting(90_000), lasting(1500)
     ('6 h', '90 s', '1,500 ms')
@@ -93,24 +93,26 @@ def lasting(milliseconds: int) -> str:
     return f"{milliseconds // size:,} {unit}"
 
 
-def _afterwards(one: Afterwards) -> list[str]:
-    told = []
+def _queue_outcome_sentences(one: QueueOutcome) -> list[str]:
+    sentences = []
     if one.ttl_ms is not None:
-        told.append(f"In {one.queue} it expires after {lasting(one.ttl_ms)}.")
+        sentences.append(f"In {one.queue} it expires after {lasting(one.ttl_ms)}.")
     if one.max_length == 0:
-        told.append(f"{one.queue} holds no message at all: its length limit is 0.")
+        sentences.append(f"{one.queue} holds no message at all: its length limit is 0.")
     dead = one.dead_letter
     if dead is None:
         if one.ttl_ms is not None:
-            told.append("It is then gone, for the queue has no dead-letter exchange.")
-        return told
-    when = {"expired": "When it expires", "maxlen": "When it has to give way", "delivery_limit": "When it came back too often"}.get(
-        dead.reasons[0], "When it is rejected"
-    )
+            sentences.append("It is then discarded: the queue has no dead-letter exchange.")
+        return sentences
+    when = {
+        "expired": f"When it expires in {one.queue}",
+        "maxlen": f"When {one.queue} drops it at its length limit",
+        "delivery_limit": f"When it exceeds the delivery limit of {one.queue}",
+    }.get(dead.reasons[0], f"When it is rejected in {one.queue}")
     if not dead.exchange_exists:
-        return [*told, f"{when} in {one.queue}, it is dropped: its dead-letter {exchange_name(dead.exchange)} does not exist."]
-    through = f"{when} in {one.queue}, it goes to {exchange_name(dead.exchange)} with {_keys(dead.keys)}"
-    told.append(f"{through} and so on to {_queues(dead.queues)}." if dead.queues else f"{through}, which leads it to no queue: it is dropped.")
+        return [*sentences, f"{when}, it is discarded: the dead-letter {exchange_name(dead.exchange)} does not exist."]
+    through = f"{when}, it is dead-lettered to {exchange_name(dead.exchange)} with {_keys(dead.keys)}"
+    sentences.append(f"{through}, which routes it to {_queues(dead.queues)}." if dead.queues else f"{through}, which routes it to no queue: it is discarded.")
     if dead.cycle:
-        told.append("Its way leads back to a queue it died in: there RabbitMQ drops it, unless a consumer rejected it meanwhile.")
-    return told
+        sentences.append("That path returns to a queue that dead-lettered it before: RabbitMQ discards it there, unless a consumer rejected it in between.")
+    return sentences

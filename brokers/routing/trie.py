@@ -1,4 +1,4 @@
-"""Words of routing keys, and a trie of topic patterns that finds all that fit a key without trying each.
+"""Words of routing keys, and a trie of topic patterns that finds all matches of a key without trying each pattern.
 
 Pure. Rules: RabbitMQ 3.10.8 and 4.0.5: the empty key has no words, words may be empty, `*` is one word and `#` any number.
 """
@@ -12,7 +12,7 @@ MOST_STEPS = 1_000_000
 
 
 class TooCostly(Exception):
-    """A key and patterns (many `#`, hundreds of words) that would take longer than anyone waits."""
+    """A key and patterns (many `#`, hundreds of words) that take too long to compare."""
 
 
 def words(key: str) -> list[str]:
@@ -25,7 +25,7 @@ def words(key: str) -> list[str]:
 
 
 class TrieNode:
-    """Patterns that share their first words. `count` is how many end in it or below; `many`: its own word is `#`."""
+    """Patterns that share their first words. `count`: how many end here or below; `many`: its own word is `#`."""
 
     __slots__ = ("children", "count", "ends", "many")
 
@@ -52,10 +52,10 @@ def grow(root: TrieNode, parts: Sequence[str], end: Any) -> None:
 
 
 def walk(root: TrieNode, parts: Sequence[str], found: set[Any]) -> None:
-    """Adds to `found` the ends of every pattern that the words fit. Raises TooCostly.
+    """Adds the `ends` of every matching pattern to `found`. Raises TooCostly.
 
-    Each (node, position) is looked at once, so that several `#` never cover the same ground twice. In a message's key `#` and `*` are
-    ordinary words, which no pattern can want literally.
+    Each (node, position) is visited once, so that several `#` do no work twice. In a message's key `#` and `*` are
+    ordinary words, which no pattern can match literally.
     """
     seen: set[tuple[int, int]] = set()
     stack = [(root, 0)]

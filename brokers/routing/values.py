@@ -1,6 +1,6 @@
-"""AMQP field values with their types, and when RabbitMQ's headers exchange calls two of them equal.
+"""AMQP field values with their types, and when RabbitMQ's headers exchange considers two of them equal.
 
-Pure. Rules: the AMQP 0-9-1 field table as RabbitMQ reads it, seen on 3.10.8 and 4.0.5.
+Pure. Rules: the AMQP 0-9-1 field table as RabbitMQ reads it, observed on 3.10.8 and 4.0.5.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ Table = Mapping[str, Value]
 
 
 class Sameness(Enum):
-    """UNKNOWN: whether they are equal hangs on types that JSON has lost."""
+    """UNKNOWN: whether they are equal depends on types that JSON has lost."""
 
     SAME = "same"
     DIFFERENT = "different"
@@ -61,9 +61,9 @@ class InvalidValue(ValueError):
 
 
 def from_json(value: Any, path: str = "value", depth: int = 0) -> Value:
-    """The AMQP value that plain JSON stands for: an integer has 32 bits if they suffice, a number with a decimal point is a double, null void.
+    """The AMQP value for plain JSON: an integer has 32 bits if they suffice, a number with a decimal point is a double, null void.
 
-    That is how Python's AMQP clients write them. Raises InvalidValue.
+    Python's AMQP clients write them this way. Raises InvalidValue.
 
     >>> from_json(1).type, from_json(1.0).type
     ('signedint', 'double')
@@ -128,7 +128,7 @@ def _scalar(kind: str, value: Any, path: str) -> Any:
 def _in_range(kind: str, value: int, path: str) -> int:
     low, high = RANGES[kind]
     if not low <= value < high:
-        raise InvalidValue(path, f"a {kind} lies between {low} and {high - 1}")
+        raise InvalidValue(path, f"a {kind} must be between {low} and {high - 1}")
     return value
 
 
@@ -172,7 +172,7 @@ def comparable(value: Value, version: tuple[int, ...], in_message: bool) -> Hash
 
 
 def _nested(value: Value, version: tuple[int, ...]) -> Hashable:
-    """Inside tables and arrays the very types count, and in a table the order."""
+    """Inside tables and arrays exact types count, and in a table the order."""
     kind, raw = value.type, value.value
     if kind == "table":
         return ("t", tuple((name, _nested(item, version)) for name, item in raw.items())) if raw else ("empty",)
@@ -184,7 +184,7 @@ def _nested(value: Value, version: tuple[int, ...]) -> Hashable:
 
 
 def sameness(wanted: Value, given: Value, version: tuple[int, ...]) -> Sameness:
-    """Whether a message's value equals a binding's, as far as their types are known.
+    """Whether a message's value equals a binding's, as far as types are known.
 
     >>> sameness(from_json({"a": 1}), from_pair(["table", {"a": ["long", 1]}]), (4, 0)).value
     'unknown'
@@ -221,7 +221,7 @@ def _same_inside(wanted: Value, given: Value, version: tuple[int, ...]) -> Samen
 
 
 def _may_hide(wanted: Value, given: Value) -> bool:
-    """Whether JSON may stand for another type: numbers always; text for bytes, which matters to those who give exact types, and for void."""
+    """Whether the JSON may hide another type: a number always; text may be bytes (if the other side is exact) or void."""
     if wanted.type in NUMBERS:
         return True
     return wanted.type == "longstr" and (wanted.value == "undefined" or wanted.exact != given.exact)
@@ -234,7 +234,7 @@ def _all_same(found: list[Sameness]) -> Sameness:
 
 
 def _loose(value: Value) -> Hashable:
-    """As the HTTP API shows it: numbers without their types, a decimal 3.14 as 2.314, void as "undefined"."""
+    """The value as the HTTP API shows it: numbers without their types, a decimal 3.14 as 2.314, void as "undefined"."""
     kind, raw = value.type, value.value
     if kind == "decimal":
         return ("n", float(f"{raw[0]}.{raw[1]}"))
@@ -248,10 +248,10 @@ def _loose(value: Value) -> Hashable:
 KINDS = {"longstr": "text", "binary": "bytes", "bool": "a truth value", "timestamp": "timestamp", "decimal": "decimal", "table": "table", "array": "list"}
 
 
-def spoken(value: Value) -> str:
-    """The value in words for a verdict.
+def described(value: Value) -> str:
+    """The value with its type, for a verdict.
 
-    >>> spoken(Value("longstr", "1")), spoken(Value("short", 1))
+    >>> described(Value("longstr", "1")), described(Value("short", 1))
     ('"1" (text)', '1 (integer)')
     """
     if value.type == "void":
@@ -261,7 +261,7 @@ def spoken(value: Value) -> str:
 
 
 def plain_text(value: Value) -> str:
-    """The value alone, as people write it."""
+    """The value without its type."""
     raw = value.value
     if value.type in ("table", "array"):
         items = [f"{name}: {plain_text(item)}" for name, item in raw.items()] if value.type == "table" else [plain_text(item) for item in raw]

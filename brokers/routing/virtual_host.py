@@ -1,7 +1,7 @@
-"""A virtual host made ready for questions: its exchanges with their bindings indexed, its queues with what policies make of them.
+"""A virtual host prepared for routing: exchanges with indexed bindings, queues with their effective settings.
 
-Pure. Built from RabbitMQ's definitions or from a polled topology; good for any number of messages. Objects that RabbitMQ has in every
-virtual host (`amq.*`) are added where an export lacks them.
+Pure. Built from RabbitMQ's definitions or from a polled topology; reusable for any number of messages. Exchanges that every
+virtual host has (`amq.*`) are added if an export lacks them.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ PREDECLARED = {
     "amq.rabbitmq.trace": "topic",
 }
 OF_PLUGINS = frozenset({"amq.rabbitmq.event", "amq.rabbitmq.log"})
-"""Topic and internal, where something is bound to them; otherwise an export doesn't show whether they are there."""
+"""Topic and internal, added if something is bound to them; an export doesn't show whether they exist."""
 INTERNAL = OF_PLUGINS | {"amq.rabbitmq.trace"}
 
 
 class Exchange(msgspec.Struct):
-    """`bindings` are those that leave it; the index is made when first asked for."""
+    """`bindings` are those that leave it; the index is built on first use."""
 
     name: str
     type: str
@@ -40,7 +40,7 @@ class Exchange(msgspec.Struct):
     arguments: Mapping[str, Any]
     bindings: tuple[Bound, ...]
     version: tuple[int, ...]
-    made: dict[str, Any]  # what verdicts keep from one question to the next: indexes by name
+    made: dict[str, Any]  # cached indexes, by name
 
     @property
     def index(self) -> Index:
@@ -58,7 +58,7 @@ class Queue(msgspec.Struct, frozen=True):
 
 
 class VirtualHostRouter:
-    """A virtual host of one broker version. `rights` None: permissions are not known, for the reason in `rights_unknown`."""
+    """A virtual host of one broker version. `rights` None: permissions are unknown, for the reason in `rights_unknown`."""
 
     def __init__(self, contents: Contents, version: str | None = None) -> None:
         self.contents = contents
@@ -90,13 +90,13 @@ class VirtualHostRouter:
     def from_topology(
         cls, topology: Topology, version: str | None = None, rights: tuple[Right, ...] | None = None, rights_unknown: str = NEEDS_ADMINISTRATOR
     ) -> VirtualHostRouter:
-        """From what was polled: binding arguments came through the management API."""
+        """From a polled topology: binding arguments came through the management API."""
         return cls(of_topology(topology, rights, rights_unknown), version)
 
     def alternate(self, name: str) -> tuple[str | None, Effective]:
-        """The alternate exchange, None if none is asked, and the policy's part in it.
+        """(the alternate exchange or None, the settings it is from).
 
-        An alternate `""` is the default exchange, none of whose bindings is asked there; but a policy may give that an alternate in its turn (seen: 3.10.8).
+        An alternate `""` is the default exchange, whose bindings are not used there; but a policy may give it an alternate in turn (observed on 3.10.8).
         """
         if name not in self._alternates:
             arguments = self.exchanges[name].arguments
@@ -111,7 +111,7 @@ class VirtualHostRouter:
         return effective(name, {}, self.policies, (), self.patterns, "exchange")
 
     def queue_settings(self, name: str) -> Effective:
-        """What arguments, policy and operator policy come to, by key without `x-`."""
+        """The settings that result from arguments, policy and operator policy, by key without `x-`."""
         if name not in self._queue_settings:
             queue = self.queues[name]
             self._queue_settings[name] = effective(name, queue.arguments, self.policies, self.operator_policies, self.patterns, "queue", queue.type)

@@ -111,7 +111,7 @@ def seen(answer: JSON, place: Place) -> JSON:
             one["workers"] = [msgspec.structs.asdict(worker) for worker in behind or ()]
     waits = [one["queue"] for one in answer["after"] if one["consumers"] == 0]
     if waits:
-        answer["text"] += f" Nobody consumes {', '.join(waits[:5])}{' and others' if len(waits) > 5 else ''}: there it waits."
+        answer["text"] += f" Nobody consumes {', '.join(waits[:5])}{' and others' if len(waits) > 5 else ''}: it waits there."
     if place.unknown:
         answer["certain"] = False
         answer["text"] += f" This is not certain: {' '.join(place.unknown)}"

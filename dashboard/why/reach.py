@@ -48,7 +48,7 @@ class Endings(msgspec.Struct, frozen=True):
 def of_queue(place: Place, queue: str, tellers: Tellers) -> JSON:
     """Everything that reaches the queue. Raises InvalidQuestion if there is none of that name."""
     router = place.router()
-    told = reach_text.as_answer(router, reach.reach(router, queue))
+    told = reach_text.reach_answer(router, reach.reach(router, queue))
     ends = endings(place, router, tellers)
     one = _with_celery(told, place, ends)
     return _answer("queue", queue, place, [one], one["text"], tasks_unknown=ends.unknown)
@@ -59,7 +59,7 @@ def of_worker(place: Place, hostname: str, consumed: Sequence[str], tellers: Tel
     router, known = place.router(), {queue.name for queue in place.topology.queues}
     here = [name for name in consumed if name in known]
     ends = endings(place, router, tellers)
-    found = [_with_celery(reach_text.as_answer(router, reach.reach(router, name)), place, ends) for name in here[:MOST_QUEUES]]
+    found = [_with_celery(reach_text.reach_answer(router, reach.reach(router, name)), place, ends) for name in here[:MOST_QUEUES]]
     text = f"{hostname} takes what reaches {names(here)}." if here else f"{hostname} consumes no queue of this virtual host, so nothing reaches it."
     return _answer("worker", hostname, place, found, text, left_out=len(here) - len(found), tasks_unknown=ends.unknown)
 

@@ -62,7 +62,7 @@ def test_slots_of_a_node_that_is_silent_or_was_not_asked_are_null(world: World, 
 def test_a_queue_that_nobody_consumes_is_said(world: World, post: Post) -> None:
     _, answer = post("explain", {**LIVE, "exchange": "", "routing_key": "a/b ü"})
     assert (answer["after"][0]["consumers"], answer["after"][0]["workers"]) == (0, [])
-    assert "Nobody consumes a/b ü: there it waits." in answer["text"]
+    assert "Nobody consumes a/b ü: it waits there." in answer["text"]
 
 
 def test_a_broker_out_of_sight_makes_the_answer_uncertain_and_consumers_unknown(world: World, post: Post) -> None:

@@ -129,7 +129,7 @@ def test_my_routing_key_is_ignored(shop: Shop, page: Page) -> None:
 def test_my_message_is_published_but_not_routed(shop: Shop, page: Page) -> None:
     assert not shop.publish("orders", "order.new.us")
     answer = shop.ask(page, "A message", {"Exchange": "orders", "Routing key": "order.new.us"})
-    expect(answer.get_by_role("heading", name="No queue gets it from exchange orders with order.new.us")).to_be_visible()
+    expect(answer.get_by_role("heading", name="No queue receives it from exchange orders with order.new.us")).to_be_visible()
     expect(answer).to_contain_text("no binding matches and the exchange has no alternate")
     expect(answer).to_contain_text("The broker drops it without an error")
     expect(answer).to_contain_text("It ends in no queue")
@@ -148,7 +148,7 @@ def test_the_third_word_is_named_as_a_near_miss(shop: Shop, page: Page) -> None:
 def test_my_headers_binding_never_matches(shop: Shop, page: Page) -> None:
     assert not shop.publish("notices", level="1")
     answer = shop.ask(page, "A message", {"Exchange": "notices", "Headers": '{"level": "1"}'})
-    expect(answer.get_by_role("heading", name="No queue gets it from exchange notices")).to_be_visible()
+    expect(answer.get_by_role("heading", name="No queue receives it from exchange notices")).to_be_visible()
     expect(answer).to_contain_text('header level is "1" (text), wanted 1 (integer): RabbitMQ never converts between types')
     assert shop.publish("notices", level=1)
     answer = shop.ask(page, "A message", {"Exchange": "notices", "Headers": '{"level": 1}'})

@@ -58,12 +58,12 @@ def test_a_route_sends_the_task_elsewhere(place: Place) -> None:
 
 
 def test_a_queue_that_nobody_consumes_is_said_of_a_route(place: Place) -> None:
-    assert live(place, {**TO_MAIL, "route": "idle"})["what_if"]["text"].endswith("Nobody consumes idle: there it would wait.")
+    assert live(place, {**TO_MAIL, "route": "idle"})["what_if"]["text"].endswith("Nobody consumes idle: it would wait there.")
 
 
 def test_a_route_that_another_is_preferred_to_changes_nothing(place: Place) -> None:
     found = live(place, TO_MAIL, conf={"task_routes": {"shop.pay": {"queue": "celery"}}})["what_if"]
-    assert found["text"] == "Nothing would be different: it would reach queue celery as now."
+    assert found["text"] == "Nothing would change: it would still reach queue celery."
 
 
 def test_a_policy_counts_for_a_task_too(place: Place) -> None:
@@ -95,7 +95,7 @@ def test_what_is_unknown_stays_unknown_after_the_changes(place: Place) -> None:
 def test_a_message_tells_consumers_after_the_changes(place: Place) -> None:
     change = {"change": "add_binding", "source": "mail", "destination": "idle", "routing_key": "mail"}
     answer = explain_message(place, {"exchange": "mail", "routing_key": "mail", "what_if": [change]})
-    assert answer["what_if"]["text"] == "It would also reach queue idle; mail gets it as now. Nobody consumes idle: there it would wait."
+    assert answer["what_if"]["text"] == "It would also reach queue idle; mail still gets it. Nobody consumes idle: it would wait there."
     assert [(one["queue"], one["consumers"]) for one in answer["what_if"]["answer"]["after"]] == [("idle", 0), ("mail", 1)]
 
 
@@ -120,7 +120,7 @@ def test_a_binding_that_the_sender_declares_comes_back() -> None:
     options = {"exchange": "celery", "routing_key": "celery", "exchange_type": "direct"}
     asked = {"conf": {}, "task": {"name": "shop.pay"}, "predeclare": predeclare, "options": options}
     found = explain_told_task({**asked, "what_if": [{"change": "remove_binding", **WAY}]})["what_if"]
-    assert found["text"] == "Nothing would be different: it would reach queue celery as now."
+    assert found["text"] == "Nothing would change: it would still reach queue celery."
 
 
 @pytest.mark.parametrize(

@@ -170,7 +170,7 @@ def test_why_my_routing_key_is_ignored(person: Client, broker: Broker) -> None:
 
 def test_why_a_message_was_published_but_not_routed(person: Client, broker: Broker) -> None:
     words = read(person, exchange="shop.orders", routing_key="Order.new.de")
-    assert "No queue gets it from exchange shop.orders with Order.new.de: no binding matches and the exchange has no alternate." in words
+    assert "No queue receives it from exchange shop.orders with Order.new.de: no binding matches and the exchange has no alternate." in words
     assert "It ends in no queue" in words
     assert "The broker drops it without an error." in words
     assert "publishes with mandatory gets it back" in words
@@ -320,4 +320,4 @@ def test_the_bindings_of_a_past_moment_are_told(person: Client, broker: Broker, 
     assert "Certain, from the bindings as they were at " in text_of(then)
     assert ", as it was at " in then
     assert f"at={asked.replace(':', '%3A')}" in then.split("Every binding’s verdict")[0].rsplit('href="', 1)[1]
-    assert "No queue gets it" in read(person, exchange="orders", routing_key="a.b")
+    assert "No queue receives it" in read(person, exchange="orders", routing_key="a.b")

@@ -37,10 +37,10 @@ def test_a_near_miss_is_answered_with_what_would_help(person: Client, broker: Br
     source = page(person, **US_KEY, expected="orders.eu")
     words = panel(source)
     assert "nothing is changed in the broker" in words
-    assert "Binding order.*.eu written as order.*.* would also reach orders.eu. compare before and after" in words
+    assert "Changing binding order.*.eu to order.*.* would also deliver to orders.eu. compare before and after" in words
     followed = panel(page(person, **link(source, "compare before and after")))
-    assert "The binding order.*.eu from shop.orders to queue orders.eu is written as order.*.*." in followed
-    assert "It would also reach queue orders.eu; orders.us gets it as now." in followed
+    assert "The binding order.*.eu from shop.orders to queue orders.eu is changed to order.*.*." in followed
+    assert "It would also reach queue orders.eu; orders.us still gets it." in followed
     assert "Now It does not reach orders.eu: third word is us, wanted eu" in followed
     assert "After the changes It reaches orders.eu. orders.eu only here consumed" in followed
 
@@ -55,7 +55,7 @@ def test_a_form_adds_its_change_to_those_in_the_address(person: Client, broker: 
     removed = {"change": "remove_binding", "if_binding": json.dumps({**EU, "destination": "orders.us", "routing_key": "order.*.us"})}
     source = page(person, **US_KEY, what_if=json.dumps([WIDER]), **removed)
     words = panel(source)
-    assert "is written as order.*.#. take it out" in words
+    assert "is changed to order.*.#. take it out" in words
     assert "The binding order.*.us from shop.orders to queue orders.us is removed. take it out" in words
     assert "It would reach queue orders.eu, and no longer orders.us." in words
     assert [one["change"] for one in json.loads(link(source, "take it out")["what_if"])] == ["remove_binding"]
@@ -83,10 +83,10 @@ def test_the_bindings_that_are_told_can_be_chosen_with_their_key(person: Client,
 @pytest.mark.parametrize(
     ("fields", "text"),
     [
-        ({"change": "replace_binding", "if_binding": json.dumps(EU), "if_key": "#"}, "It would also reach queue orders.eu; orders.us gets it as now."),
+        ({"change": "replace_binding", "if_binding": json.dumps(EU), "if_key": "#"}, "It would also reach queue orders.eu; orders.us still gets it."),
         (
             {"change": "add_binding", "if_source": "shop.orders", "if_destination": "reports", "if_key": "order.#"},
-            "It would also reach queue reports; orders.us gets it as now. Nobody consumes reports: there it would wait.",
+            "It would also reach queue reports; orders.us still gets it. Nobody consumes reports: it would wait there.",
         ),
         (
             {"change": "set_policy", "if_pattern": "^orders", "if_apply": "queues", "if_definition": '{"message-ttl": 500}'},
@@ -111,10 +111,10 @@ def test_a_route_of_a_task_is_compared(person: Client, broker: Broker) -> None:
     ("fields", "problem"),
     [
         ({"change": "add_binding", "if_source": "nowhere", "if_destination": "reports"}, 'source: there is no exchange "nowhere".'),
-        ({"change": "set_policy", "if_pattern": "(", "if_definition": '{"message-ttl": 1}'}, "pattern: is no pattern that can be read"),
+        ({"change": "set_policy", "if_pattern": "(", "if_definition": '{"message-ttl": 1}'}, "pattern: is not a valid pattern"),
         ({"change": "set_policy", "if_pattern": "a", "if_definition": "{"}, "Line 1, column 2:"),
         ({"change": "set_policy", "if_pattern": "a", "if_priority": "high", "if_definition": '{"a": 1}'}, "priority: must be a whole number, not text."),
-        ({"change": "set_policy", "if_pattern": "a"}, "definition: must hold what the policy sets"),
+        ({"change": "set_policy", "if_pattern": "a"}, "definition: must hold the settings of the policy"),
         ({"change": "remove_binding", "if_binding": ""}, "source: is missing."),
         ({"change": "replace_binding", "if_binding": json.dumps({**EU, "routing_key": "gone"})}, "This change: there is no such binding"),
         ({"change": "paint"}, "change: must be one of add_binding"),
@@ -138,7 +138,7 @@ def test_what_was_filled_in_wrongly_stands_in_its_form_again(person: Client, bro
 
 def test_a_change_that_fits_stays_where_another_does_not(person: Client, broker: Broker) -> None:
     words = panel(page(person, 422, **US_KEY, what_if=json.dumps([WIDER, {"change": "paint"}])))
-    assert "It would also reach queue orders.eu; orders.us gets it as now." in words
+    assert "It would also reach queue orders.eu; orders.us still gets it." in words
     assert "change: must be one of" in words
 
 

@@ -8,7 +8,7 @@ from itertools import islice
 
 import msgspec
 
-from brokers.routing.verdicts.verdict import difference, folded, one_sign_apart
+from brokers.routing.verdicts.verdict import difference, folded, one_character_apart
 
 MOST_TOLD = 3
 MOST_TRIED = 300
@@ -39,7 +39,7 @@ def _nearness(entry: str, name: str) -> list[tuple[int, str]]:
         return [(1, difference(entry, name))]
     if _fits(entry.strip(), name):
         return [(1, "only blanks differ")]
-    if one_sign_apart(entry, name):
+    if one_character_apart(entry, name):
         return [(2, "one sign differs")]
     left_out = next((before for before, rest in _cuts(name) if _fits(entry, rest)), None)
     if left_out and entry.strip("*."):

@@ -1,1 +1,1 @@
-"""The way back: everything that reaches a queue, each way with a message that was routed to see it arrive."""
+"""Reverse routing: every path to a queue, each with an example message that was tested by routing it."""

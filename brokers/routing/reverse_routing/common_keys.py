@@ -1,4 +1,4 @@
-"""Routing keys that fit several patterns at once, the shortest first: for examples.
+"""Finds routing keys that match several patterns at once, the shortest first, for examples.
 
 Pure. Rules of words and wildcards as in `trie`.
 """
@@ -16,28 +16,28 @@ from brokers.routing.trie import words
 ANY = "any"
 MOST_STATES = 2_000
 MOST_PLACES = 1_000_000
-"""Looked at in all searches that share an Effort: at most some seconds."""
+"""Limit for all searches that share an Effort: a few seconds."""
 VISITS = 3
-"""How often the same state may be passed, so that a `#` gives more keys than its shortest."""
+"""How often the same state may be visited, so that a `#` yields more than the shortest key."""
 
 
 class KeyPattern(msgspec.Struct, frozen=True):
-    """A topic pattern, or a key to be met literally (`wild` False)."""
+    """A topic pattern, or a key to be matched literally (`wild` False)."""
 
     text: str
     wild: bool = True
 
 
 class Effort:
-    """How much searches for keys may still cost, together."""
+    """The remaining budget that several searches share."""
 
     def __init__(self) -> None:
         self.left = MOST_PLACES
 
 
 def common_keys(patterns: Sequence[KeyPattern], free: str = ANY, effort: Effort | None = None) -> Iterator[str]:
-    """Keys that fit every pattern; those that hold at least one word come first. None: no single key does, or none was found in bounded time.
-    `free` is the word that stands where no pattern wants one in particular.
+    """Keys that match every pattern; those with at least one word come first. Empty if no single key does, or none was found within limits.
+    `free`: the word used where no pattern requires a particular one.
 
     >>> next(common_keys([KeyPattern("order.#"), KeyPattern("*.*.eu")]))
     'order.any.eu'
@@ -66,7 +66,7 @@ def common_keys(patterns: Sequence[KeyPattern], free: str = ANY, effort: Effort 
 
 
 def key_fits(pattern: KeyPattern, key: str) -> bool:
-    """Whether the key fits the pattern.
+    """Whether the key matches the pattern.
 
     >>> key_fits(KeyPattern("a.#"), "a"), key_fits(KeyPattern("a.#", wild=False), "a")
     (True, False)
@@ -79,13 +79,13 @@ def key_fits(pattern: KeyPattern, key: str) -> bool:
 
 
 def _words_from(state: Sequence[frozenset[int]], wanted: Sequence[tuple[list[str], bool]], literals: Sequence[str], free: str) -> list[str]:
-    """The words worth trying: those that a pattern wants next, and the free one."""
+    """The words to try: those that a pattern requires next, and the free one."""
     sought = {parts[place] for (parts, wild), places in zip(wanted, state, strict=True) for place in places if place < len(parts)}
     return [word for word in literals if word in sought] + [free] * (free not in sought)
 
 
 def _after(parts: Sequence[str], wild: bool, places: frozenset[int], word: str) -> frozenset[int]:
-    """Where in the pattern one stands after one more word; empty where it no longer fits."""
+    """The positions in the pattern after one more word; empty if it no longer matches."""
     found = set()
     for place in places:
         if place == len(parts):
@@ -98,7 +98,7 @@ def _after(parts: Sequence[str], wild: bool, places: frozenset[int], word: str) 
 
 
 def _entered(parts: Sequence[str], wild: bool, places: set[int]) -> frozenset[int]:
-    """The places, and those behind every `#` that may stand for no word."""
+    """The positions, and those behind every `#` that may cover no word."""
     found = set(places)
     for place in sorted(places):
         while wild and place < len(parts) and parts[place] == "#":

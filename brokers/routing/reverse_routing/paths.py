@@ -1,6 +1,6 @@
-"""The ways that lead to a queue, looked for from its end: by bindings, from exchange to exchange, by alternates and by dead letters.
+"""Finds the paths to a queue, backwards: through bindings, exchanges, alternate exchanges and dead-lettering.
 
-Pure. What a message must be like to take a way is in `way_messages`.
+Pure. `path_messages` builds messages that take a path.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import msgspec
 
 from brokers.routing.bindings import Bound, compared_headers, x_match
-from brokers.routing.dead_lettering import Travelling
-from brokers.routing.queue_outcome import afterwards, reasons
+from brokers.routing.dead_lettering import InFlightMessage
+from brokers.routing.queue_outcome import outcome_in_queue, reasons
 from brokers.routing.route import KNOWN, ONE_OF
 from brokers.routing.virtual_host import VirtualHostRouter
 
@@ -22,7 +22,7 @@ MOST_CHAINS = 20_000
 
 
 class Leg(msgspec.Struct, frozen=True):
-    """From one exchange to `target`: by any of the bindings with these numbers, as its alternate, or (default exchange) by the queue's name."""
+    """From one exchange to `target`: through any of the bindings with these numbers, as its alternate, or (default exchange) by the queue's name."""
 
     exchange: str
     type: str
@@ -35,15 +35,15 @@ Chain = tuple[Leg, ...]
 
 
 class DeadLettering(msgspec.Struct, frozen=True):
-    """A queue that publishes its dead letters; `key` None: with the keys they had."""
+    """A queue with a dead-letter exchange; `key` None: messages keep their keys."""
 
     queue: str
     key: str | None
     reasons: tuple[str, ...]
 
 
-class WaysBack:
-    """A virtual host's arrows turned round; good for any number of queues."""
+class ReverseIndex:
+    """The bindings of a virtual host by destination; reusable for any number of queues."""
 
     def __init__(self, router: VirtualHostRouter) -> None:
         self.router = router
@@ -63,38 +63,38 @@ class WaysBack:
                 self._note_dead_lettering(name)
 
     @classmethod
-    def of(cls, router: VirtualHostRouter) -> WaysBack:
-        """Made when first asked for, then kept with the router."""
-        found: WaysBack | None = router.made.get("ways_back")
+    def of(cls, router: VirtualHostRouter) -> ReverseIndex:
+        """The index of the router, built on first use."""
+        found: ReverseIndex | None = router.made.get("reverse_index")
         if found is None:
-            found = router.made["ways_back"] = cls(router)
+            found = router.made["reverse_index"] = cls(router)
         return found
 
     def _note_dead_lettering(self, name: str) -> None:
         settings = self.router.queue_settings(name).settings
         exchange, key = settings.get("dead-letter-exchange"), settings.get("dead-letter-routing-key")
         if isinstance(exchange, str):
-            held = afterwards(self.router, Travelling("", (name,)), name, follow=False)
+            held = outcome_in_queue(self.router, InFlightMessage("", (name,)), name, follow=False)
             self.dead_lettering[exchange].append(DeadLettering(name, key if isinstance(key, str) else None, reasons(held)))
 
     def bindings(self, leg: Leg) -> list[Bound]:
-        """Those of the leg."""
+        """The bindings of the leg."""
         held = self.router.exchanges[leg.exchange].bindings if leg.numbers else ()
         return [held[number] for number in leg.numbers]
 
     def chains(self, queue: str) -> Chains:
-        """Every chain of exchanges that ends in the queue."""
+        """All chains of exchanges that end in the queue."""
         return Chains(self, queue)
 
 
 class Chains:
-    """Chains that end in one queue, shortest first, no exchange twice in one (RabbitMQ asks each only once). Internal exchanges head some of them too.
+    """Chains that end in one queue, shortest first, no exchange twice in one (RabbitMQ visits each only once). Some begin with an internal exchange.
 
-    `stopped`, once they are gone through: there are more, or longer ones, than anyone looks at."""
+    `truncated`, after iteration: there are more or longer chains than the limits allow."""
 
-    def __init__(self, back: WaysBack, queue: str) -> None:
+    def __init__(self, back: ReverseIndex, queue: str) -> None:
         self.back, self.queue = back, queue
-        self.stopped = False
+        self.truncated = False
 
     def __iter__(self) -> Iterator[Chain]:
         yield (Leg("", "direct", NAME, self.queue),)
@@ -107,15 +107,15 @@ class Chains:
             legs = self.back.into.get(("exchange", chain[0].exchange), ())
             passed = {leg.exchange for leg in chain}
             onward = [leg for leg in legs if leg.exchange not in passed]
-            self.stopped |= bool(onward) and len(chain) >= MOST_LEGS
+            self.truncated |= bool(onward) and len(chain) >= MOST_LEGS
             room = MOST_CHAINS - len(waiting) if len(chain) < MOST_LEGS else 0
-            self.stopped |= len(onward) > room > 0
+            self.truncated |= len(onward) > room > 0
             waiting.extend((leg, *chain) for leg in onward[: max(room, 0)])
-        self.stopped |= bool(waiting)
+        self.truncated |= bool(waiting)
 
 
-def takes_everything(back: WaysBack, exchange: str) -> Bound | None:
-    """A binding that matches whatever comes, so that the exchange's alternate is never asked."""
+def catch_all_binding(back: ReverseIndex, exchange: str) -> Bound | None:
+    """A binding that matches every message, so that the exchange's alternate is never used; None without one."""
     found = back.router.exchanges[exchange]
     return next((binding for binding in found.bindings if _matches_all(found.type, binding)), None)
 

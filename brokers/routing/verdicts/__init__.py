@@ -1,1 +1,1 @@
-"""Why each binding matched or did not, in words, and how nearly: by exchange type."""
+"""Why each binding matched or did not, and which ones are near misses, by exchange type."""

@@ -1,6 +1,6 @@
-"""Verdicts on the bindings of one exchange: those that matched, the nearest misses, and the others counted by reason.
+"""Verdicts on the bindings of one exchange: matches, near misses, and the others counted by reason.
 
-Pure. Chooses the module of verdicts by the exchange's type; what that needs in indexes is made once and kept with the exchange.
+Pure. Chooses the rules by the exchange's type; the indexes they need are built once and kept with the exchange.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from brokers.routing.trie import words
 from brokers.routing.verdicts.direct_verdicts import NearKeys, direct
 from brokers.routing.verdicts.headers_verdicts import headers_verdict
 from brokers.routing.verdicts.near_topics import NearIndex
-from brokers.routing.verdicts.topic_verdicts import counted, reason, said
+from brokers.routing.verdicts.topic_verdicts import counted, reason, topic_verdict_text
 from brokers.routing.verdicts.verdict import Verdict
 from brokers.routing.virtual_host import Exchange, VirtualHostRouter
 
 MOST_NEAR = 20
 MOST_KEYS = 20
-"""Near misses and counts are looked for with so many of the keys."""
+"""Near misses and counts are computed for at most so many keys."""
 
 
-class Judged(msgspec.Struct):
-    """`told`: matched bindings first, then near misses, nearest first, then (where all are asked for) the others."""
+class ExchangeVerdicts(msgspec.Struct):
+    """`listed`: matched bindings, then near misses, nearest first, then (if requested) the others. `others`: counts by reason."""
 
-    told: list[tuple[Bound, Verdict]]
+    listed: list[tuple[Bound, Verdict]]
     others: Counter[str]
 
 
-def judge(router: VirtualHostRouter, hop: Hop, question: Question, every: bool = False) -> Judged:
+def exchange_verdicts(router: VirtualHostRouter, hop: Hop, question: Question, every: bool = False) -> ExchangeVerdicts:
     """The verdicts on one hop's exchange."""
     if hop.exchange == "":
         return _default_exchange(router, question, every)
@@ -47,9 +47,9 @@ def judge(router: VirtualHostRouter, hop: Hop, question: Question, every: bool =
     return _by_rule(exchange, hop)
 
 
-def _topic(exchange: Exchange, hop: Hop, question: Question, every: bool) -> Judged:
+def _topic(exchange: Exchange, hop: Hop, question: Question, every: bool) -> ExchangeVerdicts:
     index = exchange.index
-    assert isinstance(index, TopicIndex)  # noqa: S101  (index_for makes it so)
+    assert isinstance(index, TopicIndex)  # noqa: S101  (see index_for)
     near = exchange.made.get("near")
     if near is None:
         near = exchange.made["near"] = NearIndex([binding.routing_key for binding in exchange.bindings])
@@ -57,19 +57,20 @@ def _topic(exchange: Exchange, hop: Hop, question: Question, every: bool) -> Jud
     by_number = {number: key for key in reversed(keys) for number in near.near(key, MOST_NEAR, hop.matched)}
     order = [number for key in keys for number in near.near(key, MOST_NEAR, hop.matched)] if len(keys) > 1 else list(by_number)
     shown = list(dict.fromkeys(order))[:MOST_NEAR]
-    told = [(exchange.bindings[number], Verdict(True, False, _matched_topic(exchange.bindings[number], question.keys))) for number in sorted(hop.matched)]
-    told += [(exchange.bindings[number], Verdict(False, True, said(exchange.bindings[number].routing_key, by_number[number]))) for number in shown]
+    bindings = exchange.bindings
+    listed = [(bindings[number], Verdict(True, False, _matched_topic(bindings[number], question.keys))) for number in sorted(hop.matched)]
+    listed += [(bindings[number], Verdict(False, True, topic_verdict_text(bindings[number].routing_key, by_number[number]))) for number in shown]
     if every:
         rest = [binding for number, binding in enumerate(exchange.bindings) if number not in hop.matched and number not in by_number]
-        return Judged(told + [(binding, Verdict(False, False, said(binding.routing_key, keys[0]))) for binding in rest], Counter())
-    return Judged(told, counted(index.root, keys[0], (binding.routing_key for binding, _ in told)))
+        return ExchangeVerdicts(listed + [(binding, Verdict(False, False, topic_verdict_text(binding.routing_key, keys[0]))) for binding in rest], Counter())
+    return ExchangeVerdicts(listed, counted(index.root, keys[0], (binding.routing_key for binding, _ in listed)))
 
 
 def _matched_topic(binding: Bound, keys: Sequence[str]) -> str:
     if len(keys) == 1:
-        return said(binding.routing_key, keys[0])
-    sentences = [said(binding.routing_key, key) for key in keys[:MOST_KEYS] if _fits(binding.routing_key, key)]
-    return sentences[0] if sentences else "one of the keys fits"
+        return topic_verdict_text(binding.routing_key, keys[0])
+    sentences = [topic_verdict_text(binding.routing_key, key) for key in keys[:MOST_KEYS] if _fits(binding.routing_key, key)]
+    return sentences[0] if sentences else "one of the keys matches"
 
 
 def _fits(pattern: str, key: str) -> bool:
@@ -86,17 +87,17 @@ def _near_keys(exchange: Exchange, question: Question, matched: frozenset[int]) 
     return list(dict.fromkeys(number for key in question.keys[:MOST_KEYS] for number in index.near(key, MOST_NEAR, matched)))[:MOST_NEAR]
 
 
-def _direct(exchange: Exchange, hop: Hop, keys: Sequence[str], near: list[int], every: bool) -> Judged:
-    told = [(exchange.bindings[number], direct(exchange.bindings[number].routing_key, keys)) for number in sorted(hop.matched)]
-    told += [(exchange.bindings[number], direct(exchange.bindings[number].routing_key, keys, near=True)) for number in near]
+def _direct(exchange: Exchange, hop: Hop, keys: Sequence[str], near: list[int], every: bool) -> ExchangeVerdicts:
+    listed = [(exchange.bindings[number], direct(exchange.bindings[number].routing_key, keys)) for number in sorted(hop.matched)]
+    listed += [(exchange.bindings[number], direct(exchange.bindings[number].routing_key, keys, near=True)) for number in near]
     if every:
         apart = hop.matched | set(near)
-        told += [(binding, direct(binding.routing_key, keys)) for number, binding in enumerate(exchange.bindings) if number not in apart]
-    return Judged(told, +Counter({"wants another key": len(exchange.bindings) - len(told)}))
+        listed += [(binding, direct(binding.routing_key, keys)) for number, binding in enumerate(exchange.bindings) if number not in apart]
+    return ExchangeVerdicts(listed, +Counter({"requires another key": len(exchange.bindings) - len(listed)}))
 
 
-def _default_exchange(router: VirtualHostRouter, question: Question, every: bool) -> Judged:
-    """Each queue is bound to it with its own name; only this path knows those bindings."""
+def _default_exchange(router: VirtualHostRouter, question: Question, every: bool) -> ExchangeVerdicts:
+    """The default exchange has an implicit binding to each queue, by its name."""
     if "near" not in router.made:
         router.made["names"] = list(router.queues)
         router.made["near"] = NearKeys(router.made["names"])
@@ -105,40 +106,40 @@ def _default_exchange(router: VirtualHostRouter, question: Question, every: bool
     matched = sorted({key for key in question.keys if key in router.queues})
     near = list(dict.fromkeys(names[number] for key in question.keys[:MOST_KEYS] for number in index.near(key, MOST_NEAR, frozenset())))
     near = [name for name in near if name not in matched][:MOST_NEAR]
-    told = [(_implicit(name), direct(name, question.keys, what="queue")) for name in matched]
-    told += [(_implicit(name), direct(name, question.keys, near=True, what="queue")) for name in near]
+    listed = [(_implicit(name), direct(name, question.keys, what="queue")) for name in matched]
+    listed += [(_implicit(name), direct(name, question.keys, near=True, what="queue")) for name in near]
     if every:
         apart = {*matched, *near}
-        told += [(_implicit(name), direct(name, question.keys, what="queue")) for name in names if name not in apart]
-    return Judged(told, +Counter({"the queue has another name": len(names) - len(told)}))
+        listed += [(_implicit(name), direct(name, question.keys, what="queue")) for name in names if name not in apart]
+    return ExchangeVerdicts(listed, +Counter({"the queue has another name": len(names) - len(listed)}))
 
 
 def _implicit(queue: str) -> Bound:
     return Bound("", queue, "queue", queue)
 
 
-def _headers(exchange: Exchange, question: Question, version: tuple[int, ...], every: bool) -> Judged:
+def _headers(exchange: Exchange, question: Question, version: tuple[int, ...], every: bool) -> ExchangeVerdicts:
     found = [(binding, headers_verdict(binding, question.headers, version)) for binding in exchange.bindings]
     matched = [pair for pair in found if pair[1].matched]
     near = sorted((pair for pair in found if pair[1].near), key=lambda pair: "RabbitMQ never converts" not in pair[1].why)
     rest = near[MOST_NEAR:] + [pair for pair in found if not pair[1].matched and not pair[1].near]
-    told = matched + near[:MOST_NEAR]
+    listed = matched + near[:MOST_NEAR]
     if every:
-        return Judged(told + rest, Counter())
-    return Judged(told, Counter(verdict.group for _, verdict in rest))
+        return ExchangeVerdicts(listed + rest, Counter())
+    return ExchangeVerdicts(listed, Counter(verdict.group for _, verdict in rest))
 
 
-def _by_rule(exchange: Exchange, hop: Hop) -> Judged:
+def _by_rule(exchange: Exchange, hop: Hop) -> ExchangeVerdicts:
     """Types whose rule is the same for every binding."""
     if exchange.type in KNOWN:
         why = "a fanout exchange sends to every binding, whatever the key"
         if exchange.type == "x-recent-history":
             why = "it sends to every binding, and replays its latest messages to queues that are bound later"
-        return Judged([(binding, Verdict(True, False, why)) for binding in exchange.bindings], Counter())
+        return ExchangeVerdicts([(binding, Verdict(True, False, why)) for binding in exchange.bindings], Counter())
     if exchange.type not in ONE_OF:
-        return Judged([], +Counter({f"unknown: the rules of type {exchange.type} are not known here": len(exchange.bindings)}))
+        return ExchangeVerdicts([], +Counter({f"unknown: the rules of type {exchange.type} are not known here": len(exchange.bindings)}))
     count = len(exchange.bindings)
-    return Judged([(binding, Verdict(True, False, _picked(exchange, binding, count))) for binding in exchange.bindings], Counter())
+    return ExchangeVerdicts([(binding, Verdict(True, False, _picked(exchange, binding, count))) for binding in exchange.bindings], Counter())
 
 
 def _picked(exchange: Exchange, binding: Bound, count: int) -> str:

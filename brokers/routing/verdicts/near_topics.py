@@ -1,7 +1,7 @@
-"""Topic bindings that miss a routing key by one word (another, missing or added), by case, blanks or a dot.
+"""Topic bindings that miss a routing key by one word (changed, missing or added), by case, whitespace or a dot.
 
-Pure. Works on a trie of patterns with one word taken out, so that 10,000 bindings answer in microseconds once it is made. Very many or very long
-patterns are left out: a miss of theirs is only counted.
+Pure. Works on a trie of patterns with one word removed, so that 10,000 bindings take microseconds once it is built. Very long patterns, and
+those beyond a limit, are left out: their misses are only counted.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ MOST_TRIED = 200
 
 
 class NearIndex:
-    """`patterns`: the binding keys by number. Has about as many nodes more for each word as the patterns have: made when first asked for."""
+    """`patterns`: the binding keys by number. Large, as each word of a pattern adds a shortened copy, so it is built on first use."""
 
     def __init__(self, patterns: Sequence[str]) -> None:
         self.patterns = patterns
         self.whole, self.shorter, self.folded = TrieNode(), TrieNode(), TrieNode()
-        self.by_signs: dict[str, list[int]] = defaultdict(list)
+        self.by_folded: dict[str, list[int]] = defaultdict(list)
         self.with_many: set[int] = set()
         room = MOST_SHORTENED
         for number, pattern in enumerate(patterns):
@@ -42,13 +42,13 @@ class NearIndex:
         if "#" in parts:
             self.with_many.add(number)
         elif "*" not in parts:
-            self.by_signs[folded(pattern)].append(number)
+            self.by_folded[folded(pattern)].append(number)
         for place, word in enumerate(parts):
             if word != "#":
                 grow(self.shorter, parts[:place] + parts[place + 1 :], (number, place))
 
     def near(self, key: str, most: int, but: frozenset[int]) -> list[int]:
-        """At most so many bindings that nearly match, the nearest kind first, without those in `but`."""
+        """Numbers of at most `most` near misses, the nearest kind first, without those in `but`."""
         parts = words(key)
         if len(parts) > MOST_WORDS:
             return []
@@ -67,11 +67,11 @@ class NearIndex:
         return found
 
     def _is_near(self, number: int, kind: Any, parts: list[str]) -> bool:
-        """Around a `#` there are several ways to lay a pattern over the key; the cheapest must miss by one word."""
+        """With a `#` a pattern aligns with the key in several ways; the cheapest must miss by one word."""
         return number not in self.with_many or kind == self._spelled_otherwise or cost(words(self.patterns[number]), parts) == 1
 
     def _spelled_otherwise(self, key: str, parts: list[str]) -> list[int]:
-        return sorted(self._ends(self.folded, _lowered(parts)) | set(self.by_signs.get(folded(key), ())))
+        return sorted(self._ends(self.folded, _lowered(parts)) | set(self.by_folded.get(folded(key), ())))
 
     def _one_other_word(self, key: str, parts: list[str]) -> list[int]:
         found: dict[int, int] = {}
@@ -83,7 +83,7 @@ class NearIndex:
         return sorted(found, key=lambda number: (-self._alike(number, found[number], parts), number))
 
     def _alike(self, number: int, place: int, parts: list[str]) -> int:
-        """How many letters the word begins with that it should."""
+        """How many leading letters the differing words have in common."""
         wanted = words(self.patterns[number])
         pairs = zip(wanted[place], parts[place], strict=False) if place < len(wanted) else ()
         return next((count for count, (a, b) in enumerate(pairs) if a != b), 99)

@@ -1,4 +1,4 @@
-"""How a topic pattern is laid over a routing key, word by word, at the least cost. Pure."""
+"""Aligns a topic pattern with a routing key, word by word, at the least cost. Pure."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from typing import NamedTuple
 
 
 class Edit(NamedTuple):
-    """One word. `place` is counted in the key; `word` is the key's, `wanted` the pattern's."""
+    """One word. `place`: its position in the key; `word`: the key's, `wanted`: the pattern's."""
 
-    kind: str  # keep, change, lack (the key lacks it), extra (the key has it too many)
+    kind: str  # keep, change, lack (missing in the key), extra (not in the pattern)
     place: int
     word: str
     wanted: str
 
 
 CHANGED, MOVED = 100, 101
-"""What an edit costs: of two equally short stories, "another word" is told rather than "a word missing"."""
+"""The cost of an edit: of two equally short alignments, a changed word is preferred to a missing one."""
 
 Move = tuple[int, int, int, str]
 """(cost, words of the pattern used, words of the key used, kind)."""
 
 
 def cost(pattern: Sequence[str], parts: Sequence[str]) -> int:
-    """How many words must be changed, added or taken away for the pattern to fit; 0 when it does.
+    """How many words must be changed, added or removed for the pattern to match; 0 if it matches.
 
     >>> cost(["order", "*", "eu"], ["order", "new", "us"])
     1
@@ -32,7 +32,7 @@ def cost(pattern: Sequence[str], parts: Sequence[str]) -> int:
 
 
 def alignment(pattern: Sequence[str], parts: Sequence[str]) -> list[Edit]:
-    """The cheapest way to lay the pattern over the key."""
+    """The cheapest alignment of the pattern with the key."""
     if len(pattern) == len(parts) and "#" not in pattern:
         side_by_side = [
             Edit("keep" if wanted in ("*", word) else "change", place, word, wanted) for place, (word, wanted) in enumerate(zip(parts, pattern, strict=True))
@@ -52,7 +52,7 @@ def alignment(pattern: Sequence[str], parts: Sequence[str]) -> list[Edit]:
 
 
 def _costs(pattern: Sequence[str], parts: Sequence[str]) -> list[list[int]]:
-    """[words of the pattern gone][words of the key gone] -> cost of the rest."""
+    """[words of the pattern used][words of the key used] -> cost of the rest."""
     rows, columns = len(pattern) + 1, len(parts) + 1
     costs = [[0] * columns for _ in range(rows)]
     for i in range(rows - 1, -1, -1):

@@ -1,4 +1,4 @@
-"""Why a topic binding matches a routing key or not, in words, and how many fail for which reason.
+"""Why a topic binding matches a routing key or not, and how many bindings fail for which reason.
 
 Pure. `counted` works on the index, never on each binding, so that 10,000 bindings stay within milliseconds.
 """
@@ -13,17 +13,17 @@ from brokers.routing.verdicts.topic_alignment import Edit, alignment
 from brokers.routing.verdicts.verdict import difference, folded, ordinal
 
 MOST_ALIGNED = 40
-"""Longer keys and patterns are told by their first difference alone."""
+"""For longer keys and patterns only the first difference is reported."""
 MORE_WORDS, FEWER_WORDS, AROUND_MANY, MATCHED = (
-    "wants more words than the key has",
-    "wants fewer words than the key has",
-    "the words around its # are not there",
+    "requires more words than the key has",
+    "allows fewer words than the key has",
+    "the words around its # are missing",
     "matched",
 )
 
 
 def counted(root: TrieNode, key: str, apart: Iterable[str]) -> Counter[str]:
-    """How many patterns of the trie fail for which reason, without those that are `apart` (matched and near, told one by one)."""
+    """How many patterns of the trie fail for which reason, without those in `apart` (listed individually)."""
     parts = words(key)
     counts: Counter[str] = Counter()
     stack = [(root, 0)]
@@ -70,38 +70,38 @@ def _differs(place: int) -> str:
     return f"the {ordinal(place)} word differs"
 
 
-def said(pattern: str, key: str) -> str:
+def topic_verdict_text(pattern: str, key: str) -> str:
     """The verdict on one binding.
 
-    >>> said("order.*.eu", "order.new.us")
+    >>> topic_verdict_text("order.*.eu", "order.new.us")
     'third word is `us`, wanted `eu`'
     """
     wanted, parts = words(pattern), words(key)
     if len(wanted) > MOST_ALIGNED or len(parts) > MOST_ALIGNED:
-        return f"the key fits `{pattern}`" if reason(wanted, parts) == MATCHED else f"`{pattern}`: {reason(wanted, parts)}"
-    laid = alignment(wanted, parts)
-    edits = [edit for edit in laid if edit.kind != "keep"]
+        return f"the key matches `{pattern}`" if reason(wanted, parts) == MATCHED else f"`{pattern}`: {reason(wanted, parts)}"
+    aligned = alignment(wanted, parts)
+    edits = [edit for edit in aligned if edit.kind != "keep"]
     if not edits:
-        return _fits(pattern, key, laid)
+        return _fits(pattern, key, aligned)
     if len(edits) > 1 and folded(pattern) == folded(key):
         return f"the key is `{key}`, wanted `{pattern}`: {difference(key, pattern)}"
-    told = "; ".join(_told(edit) for edit in edits[:2])
-    return told + (f"; and {len(edits) - 2} more differences" if len(edits) > 2 else "")
+    text = "; ".join(_edit_text(edit) for edit in edits[:2])
+    return text + (f"; and {len(edits) - 2} more differences" if len(edits) > 2 else "")
 
 
-def _fits(pattern: str, key: str, laid: Sequence[Edit]) -> str:
+def _fits(pattern: str, key: str, aligned: Sequence[Edit]) -> str:
     if pattern == "#":
-        return "`#` takes every key"
-    taken = [f"`*` took `{edit.word}`" for edit in laid if edit.wanted == "*"]
-    rest = [edit.word for edit in laid if edit.wanted == "#" and edit.word]
+        return "`#` matches every key"
+    taken = [f"`*` covers `{edit.word}`" for edit in aligned if edit.wanted == "*"]
+    rest = [edit.word for edit in aligned if edit.wanted == "#" and edit.word]
     if "#" in words(pattern):
-        taken.append(f"`#` took `{'.'.join(rest)}`" if rest else "`#` took no word")
+        taken.append(f"`#` covers `{'.'.join(rest)}`" if rest else "`#` covers no word")
     if taken:
-        return f"`{pattern}` fits: {', '.join(taken)}"
+        return f"`{pattern}` matches: {', '.join(taken)}"
     return f"the key is exactly `{pattern}`" if key else "the key and the binding's are both empty"
 
 
-def _told(edit: Edit) -> str:
+def _edit_text(edit: Edit) -> str:
     kind, place, word, wanted = edit
     if kind == "lack":
         return f"a {ordinal(place)} word is missing, wanted " + ("any word" if wanted == "*" else f"`{wanted}`")

@@ -1,4 +1,4 @@
-"""What a verdict on one binding is, and the words that all of them share. Pure."""
+"""The verdict on one binding, and the phrases that all verdicts share. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """`why`: one plain sentence without its end. `group`: the reason that a miss is counted under."""
+    """`why`: one sentence without its full stop. `group`: the reason that a miss is counted under. `near`: one change would make it match."""
 
     matched: bool
     near: bool
@@ -17,7 +17,7 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 def ordinal(place: int) -> str:
-    """The place of a word, counted from 0.
+    """The ordinal of a word, counted from 0.
 
     >>> ordinal(2), ordinal(11)
     ('third', '12th')
@@ -26,31 +26,31 @@ def ordinal(place: int) -> str:
 
 
 def folded(key: str) -> str:
-    """A key without what people mistype: case, blanks, and the signs between words.
+    """A key without what is often mistyped: case, whitespace and separators between words.
 
     >>> folded("Order New") == folded("order.new")
     True
     """
-    return "".join(sign for sign in key.casefold() if not sign.isspace() and sign not in "._-/:")
+    return "".join(character for character in key.casefold() if not character.isspace() and character not in "._-/:")
 
 
 def difference(one: str, other: str) -> str:
-    """What two keys that are equal when folded differ in."""
+    """How two keys differ that are equal when folded."""
     if one.strip() == other.strip() or "".join(one.split()) == "".join(other.split()):
-        return "only blanks differ"
+        return "only whitespace differs"
     if one.casefold() == other.casefold():
         return "only upper and lower case differ"
     if one.casefold().strip() == other.casefold().strip():
-        return "only case and blanks differ"
+        return "only case and whitespace differ"
     if one.strip(".") == other.strip("."):
         return "only a dot at the end differs" if one.rstrip(".") == other.rstrip(".") else "only a dot at the beginning differs"
-    return "only the signs between words differ"
+    return "only the separators between words differ"
 
 
-def one_sign_apart(one: str, other: str) -> bool:
-    """Whether one sign changed, added or taken away makes them equal.
+def one_character_apart(one: str, other: str) -> bool:
+    """Whether changing, adding or removing one character makes them equal.
 
-    >>> one_sign_apart("order", "oder"), one_sign_apart("order", "older.x")
+    >>> one_character_apart("order", "oder"), one_character_apart("order", "older.x")
     (True, False)
     """
     if abs(len(one) - len(other)) > 1 or one == other:

@@ -1,1 +1,1 @@
-"""Changes to a topology that are only thought of: read, applied, compared with what is, and suggested."""
+"""Hypothetical changes to a topology: read, applied, compared with the current answer, and suggested."""

@@ -1,4 +1,4 @@
-"""A change in one plain sentence, names in backticks. Pure."""
+"""A change in one sentence, with names in backticks. Pure."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from brokers.routing.what_if.changes import (
 )
 
 
-def said(change: Change) -> str:
-    """What is thought to be otherwise.
+def change_text(change: Change) -> str:
+    """The change as a sentence.
 
-    >>> said(PolicyRemoved("ttl", False))
+    >>> change_text(PolicyRemoved("ttl", False))
     'Policy `ttl` is removed.'
     """
     match change:
         case BindingAdded(binding):
             return f"A binding is added from `{binding.source}` to {binding.destination_type} `{binding.destination}`: {_written(binding)}."
         case BindingRemoved(chosen):
-            return f"The binding {key_name(chosen.routing_key)} {_ends(chosen)} is removed."
+            return f"The binding {key_name(chosen.routing_key)} {_endpoints(chosen)} is removed."
         case BindingReplaced(chosen, binding, keeps):
             new = key_name(binding.routing_key) if keeps else _written(binding)
-            return f"The binding {key_name(chosen.routing_key)} {_ends(chosen)} is written as {new}."
+            return f"The binding {key_name(chosen.routing_key)} {_endpoints(chosen)} is changed to {new}."
         case PolicySet(policy, operator):
-            holds = f"for {policy.apply_to if policy.apply_to != 'all' else 'queues and exchanges'} that fit `{policy.pattern}`, priority {policy.priority}"
-            return f"{_policy(policy.name, operator)} holds {holds}: {_json(policy.definition)}."
+            scope = f"{policy.apply_to if policy.apply_to != 'all' else 'queues and exchanges'} matching `{policy.pattern}`, priority {policy.priority}"
+            return f"{_policy(policy.name, operator)} applies to {scope}: {_json(policy.definition)}."
         case PolicyRemoved(name, operator):
             return f"{_policy(name, operator)} is removed."
         case AlternateSet(exchange, alternate):
@@ -50,7 +50,7 @@ def _policy(name: str, operator: bool) -> str:
     return f"Operator policy `{name}`" if operator else f"Policy `{name}`"
 
 
-def _ends(chosen: Chosen) -> str:
+def _endpoints(chosen: Chosen) -> str:
     return f"from `{chosen.source}` to {chosen.destination_type} `{chosen.destination}`"
 
 

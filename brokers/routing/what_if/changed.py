@@ -1,7 +1,7 @@
-"""A virtual host as it would be after changes.
+"""Applies hypothetical changes to a virtual host.
 
-Pure: the contents that come in stay as they are. A change that does not fit (an unknown exchange, a binding that is not there) is an InvalidQuestion
-that names its field.
+Pure: the input is not modified. A change that can't be applied (an unknown exchange, a missing binding) raises InvalidQuestion,
+which names its field.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ _OWN = PREDECLARED.keys() | OF_PLUGINS
 
 
 def changed(contents: Contents, changes: Iterable[tuple[Change, str]]) -> Contents:
-    """The contents after the changes, one after the other; each comes with its path. Raises InvalidQuestion."""
+    """The contents after the changes, applied in order; each comes with its path in the question. Raises InvalidQuestion."""
     for change, path in changes:
-        contents = _ACTS[type(change)](contents, change, path)
+        contents = _APPLY[type(change)](contents, change, path)
     return contents
 
 
@@ -45,7 +45,7 @@ def changed_router(router: VirtualHostRouter, changes: Iterable[tuple[Change, st
 
 
 def changed_topology(topology: Topology, changes: Iterable[tuple[Change, str]]) -> Topology:
-    """A polled topology after the changes; what it tells of objects beyond routing stays."""
+    """A polled topology after the changes; fields that routing does not use are kept."""
     after = changed(of_topology(topology), changes)
     policies = [(policy, False) for policy in after.policies] + [(policy, True) for policy in after.operator_policies]
     return msgspec.structs.replace(
@@ -80,13 +80,13 @@ def _replace(contents: Contents, change: BindingReplaced, path: str) -> Contents
 
 
 def _are_equal(one: Bound, other: Bound) -> bool:
-    """For RabbitMQ; the key is looked at first, for there may be very many bindings."""
+    """Whether RabbitMQ treats them as one binding; keys are compared first, as there may be very many bindings."""
     return one.routing_key == other.routing_key and identity(one) == identity(other)
 
 
 def _must_exist(contents: Contents, binding: Bound, path: str) -> None:
     if not binding.source:
-        raise InvalidQuestion(f"{path}.source", "is the default exchange, whose bindings nobody can change: every queue is bound to it by its name")
+        raise InvalidQuestion(f"{path}.source", "is the default exchange, whose bindings can't be changed: every queue is bound to it by its name")
     _exchange_must_exist(contents, binding.source, f"{path}.source")
     if binding.destination_type == "exchange":
         _exchange_must_exist(contents, binding.destination, f"{path}.destination")
@@ -107,12 +107,12 @@ def _found(contents: Contents, chosen: Chosen, path: str) -> Bound:
     if not found:
         raise InvalidQuestion(path, f'there is no such binding from "{chosen.source}" to {chosen.destination_type} "{chosen.destination}"')
     if len(found) > 1:
-        raise InvalidQuestion(f"{path}.arguments", f"must say which is meant: {len(found)} bindings differ only in their arguments")
+        raise InvalidQuestion(f"{path}.arguments", f"is required: {len(found)} bindings differ only in their arguments")
     return found[0]
 
 
 def _as_json(arguments: Mapping[str, Any]) -> bytes:
-    """The numbers 1 and 1.0 are apart here, as they are for a broker."""
+    """For comparison; distinguishes 1 and 1.0, as a broker does."""
     return msgspec.json.encode(arguments, order="deterministic")
 
 
@@ -135,18 +135,18 @@ def _with_policies(contents: Contents, operator: bool, name: str, new: tuple[Pol
 
 def _set_alternate(contents: Contents, change: AlternateSet, path: str) -> Contents:
     if not change.exchange:
-        raise InvalidQuestion(f"{path}.exchange", "is the default exchange, which can have no alternate")
+        raise InvalidQuestion(f"{path}.exchange", "is the default exchange, which can't have an alternate exchange")
     _exchange_must_exist(contents, change.exchange, f"{path}.exchange")
     known = {one.name: one for one in contents.exchanges}
     exchange = known.get(change.exchange) or _own(change.exchange)
     if change.alternate is None and "alternate-exchange" not in exchange.arguments:
-        raise InvalidQuestion(f"{path}.exchange", f'"{change.exchange}" has no alternate of its own; a policy may give it one')
+        raise InvalidQuestion(f"{path}.exchange", f'"{change.exchange}" has no alternate exchange of its own; a policy may set one')
     known[change.exchange] = msgspec.structs.replace(exchange, arguments=_with(exchange.arguments, "alternate-exchange", change.alternate))
     return msgspec.structs.replace(contents, exchanges=tuple(known.values()))
 
 
 def _own(name: str) -> ExchangeDefinition:
-    """One that RabbitMQ makes itself, which an export may lack."""
+    """A predeclared exchange, which an export may lack."""
     return ExchangeDefinition(name, PREDECLARED.get(name, "topic"), internal=name in INTERNAL)
 
 
@@ -155,7 +155,7 @@ def _set_argument(contents: Contents, change: ArgumentSet, path: str) -> Content
     if queue is None:
         raise InvalidQuestion(f"{path}.queue", f'there is no queue "{change.queue}"')
     if change.value is None and change.argument not in queue.arguments:
-        raise InvalidQuestion(f"{path}.argument", f'"{change.argument}" is no argument that "{change.queue}" has; a policy may give it')
+        raise InvalidQuestion(f"{path}.argument", f'"{change.queue}" has no argument "{change.argument}"; a policy may set it')
     arguments = _with(queue.arguments, change.argument, change.value)
     kind = (change.value or "classic") if change.argument == "x-queue-type" else queue.type
     new = msgspec.structs.replace(queue, arguments=arguments, type=kind)
@@ -163,12 +163,12 @@ def _set_argument(contents: Contents, change: ArgumentSet, path: str) -> Content
 
 
 def _with(arguments: Mapping[str, Any], name: str, value: Any) -> dict[str, Any]:
-    """The arguments with this one; without it where the value is None."""
+    """The arguments with this one set, or removed if the value is None."""
     kept = {key: inner for key, inner in arguments.items() if key != name}
     return kept if value is None else {**kept, name: value}
 
 
-_ACTS: dict[type, Callable[[Contents, Any, str], Contents]] = {
+_APPLY: dict[type, Callable[[Contents, Any, str], Contents]] = {
     BindingAdded: _add,
     BindingRemoved: _remove,
     BindingReplaced: _replace,

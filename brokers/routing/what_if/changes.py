@@ -1,7 +1,7 @@
-"""Changes to a virtual host that somebody only thinks about: a binding, a policy, an alternate exchange, a queue's argument. Read from JSON.
+"""Hypothetical changes to a virtual host, read from JSON: a binding, a policy, an alternate exchange, a queue's argument.
 
-Pure. What becomes of the virtual host is made in `changed`, the words for a change in `change_words`. Whatever is wrong is an InvalidQuestion that
-names the field (`what_if[1].routing_key`). The forms are told in docs/routing.md.
+Pure. `changed` applies them, `change_text` describes them. Errors are InvalidQuestion and name the field
+(`what_if[1].routing_key`). Format: docs/routing.md.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class BindingAdded(msgspec.Struct, frozen=True):
 
 
 class Chosen(msgspec.Struct, frozen=True):
-    """Which binding is meant; `arguments` None: there is only one with this source, destination and key."""
+    """Identifies a binding; `arguments` None: only one has this source, destination and key."""
 
     source: str
     destination: str
@@ -47,7 +47,7 @@ class BindingRemoved(msgspec.Struct, frozen=True):
 
 
 class BindingReplaced(msgspec.Struct, frozen=True):
-    """`binding` stands where the chosen one was."""
+    """`binding` takes the place of the chosen one."""
 
     chosen: Chosen
     binding: Bound
@@ -55,7 +55,7 @@ class BindingReplaced(msgspec.Struct, frozen=True):
 
 
 class PolicySet(msgspec.Struct, frozen=True):
-    """A new policy, or another in place of the one of that name."""
+    """A new policy, or a replacement for the one of that name."""
 
     policy: Policy
     operator: bool
@@ -67,14 +67,14 @@ class PolicyRemoved(msgspec.Struct, frozen=True):
 
 
 class AlternateSet(msgspec.Struct, frozen=True):
-    """The exchange's own argument, which counts more than a policy. `alternate` None: the argument is taken away."""
+    """The exchange's own argument, which takes precedence over a policy. `alternate` None: the argument is removed."""
 
     exchange: str
     alternate: str | None
 
 
 class ArgumentSet(msgspec.Struct, frozen=True):
-    """`value` None: the argument is taken away."""
+    """`value` None: the argument is removed."""
 
     queue: str
     argument: str
@@ -84,13 +84,13 @@ class ArgumentSet(msgspec.Struct, frozen=True):
 Change = BindingAdded | BindingRemoved | BindingReplaced | PolicySet | PolicyRemoved | AlternateSet | ArgumentSet
 
 
-def listed(asked: Mapping[str, Any], path: str = "") -> list[tuple[Mapping[str, Any], str]]:
-    """(change, its path) of a question's `what_if`, unread; [] without one."""
-    return [(item, f"{path}what_if[{number}]") for number, item in enumerate(rows(asked, "what_if", path, MOST_CHANGES))]
+def listed(question: Mapping[str, Any], path: str = "") -> list[tuple[Mapping[str, Any], str]]:
+    """[(change, its path)] of a question's `what_if`, not yet read; [] without one."""
+    return [(item, f"{path}what_if[{number}]") for number, item in enumerate(rows(question, "what_if", path, MOST_CHANGES))]
 
 
 def read_changes(items: Sequence[tuple[Mapping[str, Any], str]], known: Sequence[str] = ()) -> list[tuple[Change, str]]:
-    """The changes and their paths. Raises InvalidQuestion; `known` are the changes that may be named where the question is, all of KINDS if not said.
+    """The changes and their paths. Raises InvalidQuestion; `known`: the changes named in errors, KINDS by default.
 
     >>> read_changes([({"change": "remove_policy", "name": "ttl"}, "what_if[0]")])[0][0]
     PolicyRemoved(name='ttl', operator=False)
@@ -122,7 +122,7 @@ def _removed(item: Mapping[str, Any], path: str) -> Change:
 def _replaced(item: Mapping[str, Any], path: str) -> Change:
     chosen, written = _chosen(item, path), table(item, "with", f"{path}.")
     if not {"routing_key", "arguments", "arguments_amqp"} & written.keys():
-        raise InvalidQuestion(f"{path}.with", "must hold the routing_key or the arguments that the binding is written with")
+        raise InvalidQuestion(f"{path}.with", "must hold the new routing_key or arguments of the binding")
     new = {"routing_key": chosen.routing_key, **written, "source": chosen.source, "destination": chosen.destination}
     binding = read_binding({**new, "destination_type": chosen.destination_type}, f"{path}.with")
     return BindingReplaced(chosen, binding, not {"arguments", "arguments_amqp"} & written.keys())
@@ -134,7 +134,7 @@ def _policy_set(item: Mapping[str, Any], path: str) -> Change:
     if policy.apply_to not in POLICY_APPLIES_TO:
         raise InvalidQuestion(f"{path}.apply-to", f"must be one of {', '.join(POLICY_APPLIES_TO)}")
     if not policy.definition:
-        raise InvalidQuestion(f"{path}.definition", 'must hold what the policy sets, like {"message-ttl": 60000}')
+        raise InvalidQuestion(f"{path}.definition", 'must hold the settings of the policy, such as {"message-ttl": 60000}')
     patterns = Patterns()
     patterns.found_in(policy.pattern, "")
     if policy.pattern in patterns.unknown:
@@ -157,7 +157,7 @@ def _alternate_removed(item: Mapping[str, Any], path: str) -> Change:
 def _argument_set(item: Mapping[str, Any], path: str) -> Change:
     name, value = _argument(item, path), item.get("value")
     if name in _NUMBERS and (isinstance(value, bool) or not isinstance(value, int) or value < (-1 if name == "x-delivery-limit" else 0)):
-        raise InvalidQuestion(f"{path}.value", f"must be a whole number from 0 on, not {kind_of(value) if not isinstance(value, int) else value}")
+        raise InvalidQuestion(f"{path}.value", f"must be a whole number from 0, not {kind_of(value) if not isinstance(value, int) else value}")
     if name in _TEXTS:
         short_text(item, "value", f"{path}.")
     if name in _CHOICES and value not in _CHOICES[name]:

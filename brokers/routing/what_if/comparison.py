@@ -1,6 +1,6 @@
-"""What changes would do to one message: the explanation before and after, compared.
+"""Compares the explanations of one message before and after changes.
 
-Pure. Takes two explanations in the JSON of docs/routing.md, with or without what is known of consumers.
+Pure. Takes two explanations in the JSON of docs/routing.md, with or without consumers.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from typing import Any
 from brokers.routing.text import key_name, names
 
 JSON = dict[str, Any]
-MOST_TOLD = 5
-"""Queues whose own changes are told one by one."""
+MOST_LISTED = 5
+"""Changed queues that are listed individually."""
 
 
 def compared(before: Mapping[str, Any], after: JSON) -> JSON:
-    """{"answer": after, "gained", "lost": sorted queue names, "text": what would be different in a few plain sentences}."""
+    """{"answer": after, "gained", "lost": sorted queue names, "text": the differences in a few sentences}."""
     gained, lost = _without(after["queues"], before["queues"]), _without(before["queues"], after["queues"])
-    told = [_outcome(before, after, gained, lost), *_inside(before, after), *_beyond(after, gained)]
-    text = " ".join(sentence for sentence in told if sentence) or _the_same(before, after)
-    doubt = " That is not certain." if before["certain"] and not after["certain"] else ""
-    return {"answer": after, "gained": gained, "lost": lost, "text": text + doubt}
+    sentences = [_outcome(before, after, gained, lost), *_queue_changes(before, after), *_gained_queue_notes(after, gained)]
+    text = " ".join(sentence for sentence in sentences if sentence) or _unchanged(before, after)
+    uncertainty = " That is not certain." if before["certain"] and not after["certain"] else ""
+    return {"answer": after, "gained": gained, "lost": lost, "text": text + uncertainty}
 
 
 def _without(names_of: Sequence[str], others: Sequence[str]) -> list[str]:
@@ -29,18 +29,18 @@ def _without(names_of: Sequence[str], others: Sequence[str]) -> list[str]:
     return sorted({name for name in names_of if name not in known})
 
 
-def _the_same(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+def _unchanged(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
     if after["outcome"] == "refused":
-        return "Nothing would be different: it would be refused as now."
+        return "Nothing would change: it would still be refused."
     if before["one_of"] != after["one_of"]:
-        return "The broker would pick among other possible results."
+        return "The broker would pick among different possible results."
     if not after["queues"]:
-        return "Nothing would be different: it would reach no queue."
-    return f"Nothing would be different: it would reach {_queues(after['queues'])} as now."
+        return "Nothing would change: it would reach no queue."
+    return f"Nothing would change: it would still reach {_queues(after['queues'])}."
 
 
 def _outcome(before: Mapping[str, Any], after: Mapping[str, Any], gained: Sequence[str], lost: Sequence[str]) -> str:
-    """What it reaches; "" where that stays."""
+    """The change in the queues it reaches; "" if there is none."""
     if after["outcome"] == "refused":
         return "" if before["outcome"] == "refused" else f"It would be refused: {after['reason']}"
     start = "It would no longer be refused, and" if before["outcome"] == "refused" else "It"
@@ -56,34 +56,34 @@ def _outcome(before: Mapping[str, Any], after: Mapping[str, Any], gained: Sequen
         first = f"It would{also} reach {_queues(gained)}, and no longer {names(lost)}"
     else:
         first = f"It would also reach {_queues(gained)}" if gained else f"It would no longer reach {_queues(lost)}"
-    return f"{first}; {names(kept)} {'gets' if len(kept) == 1 else 'get'} it as now." if kept else f"{first}."
+    return f"{first}; {names(kept)} still {'gets' if len(kept) == 1 else 'get'} it." if kept else f"{first}."
 
 
 def _queues(found: Sequence[str]) -> str:
     return f"queue {found[0]}" if len(found) == 1 else f"queues {names(found)}"
 
 
-def _inside(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """What would become otherwise in queues that it reaches before and after."""
+def _queue_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """The changes in queues that it reaches before and after."""
     old = {one["queue"]: one for one in before["after"]}
-    told = [sentence for one in after["after"] if one["queue"] in old for sentence in _differences(old[one["queue"]], one)]
-    return [*told[:MOST_TOLD], f"And {len(told) - MOST_TOLD} more such differences."] if len(told) > MOST_TOLD else told
+    sentences = [sentence for one in after["after"] if one["queue"] in old for sentence in _differences(old[one["queue"]], one)]
+    return [*sentences[:MOST_LISTED], f"And {len(sentences) - MOST_LISTED} more such differences."] if len(sentences) > MOST_LISTED else sentences
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    queue, told = new["queue"], []
+    queue, sentences = new["queue"], []
     if old["ttl_ms"] != new["ttl_ms"]:
-        told.append(f"In {queue} it would {_expires(new['ttl_ms'])} instead of {_expiring(old['ttl_ms'])}.")
+        sentences.append(f"In {queue} it would {_expires(new['ttl_ms'])} instead of {_expiring(old['ttl_ms'])}.")
     limits = [(one["max_length"], one["max_length_bytes"], one["overflow"]) for one in (old, new)]
     if limits[0] != limits[1]:
-        told.append(f"{queue} would {_holds(new)} instead of {_holding(old)}.")
+        sentences.append(f"{queue} would {_holds(new)} instead of {_holding(old)}.")
     if old["delivery_limit"] != new["delivery_limit"]:
-        told.append(f"{queue} would give a message up {_after_returns(new)} instead of {_after_returns(old)}.")
+        sentences.append(f"{queue} would dead-letter or discard a message {_after_returns(new)} instead of {_after_returns(old)}.")
     if _letters(old) != _letters(new):
-        told.append(f"Dead letters of {queue} would {_lead(new, old)}.")
+        sentences.append(f"Dead letters of {queue} would {_lead(new, old)}.")
     if old["single_active_consumer"] != new["single_active_consumer"]:
-        told.append(f"{queue} would give messages to {'one consumer at a time' if new['single_active_consumer'] else 'all its consumers'}.")
-    return told
+        sentences.append(f"{queue} would deliver to {'one consumer at a time' if new['single_active_consumer'] else 'all its consumers'}.")
+    return sentences
 
 
 def _expires(ttl: int | None) -> str:
@@ -109,7 +109,7 @@ def _holding(one: Mapping[str, Any]) -> str:
 
 
 def _after_returns(one: Mapping[str, Any]) -> str:
-    return "never" if one["delivery_limit"] is None else f"after it came back {one['delivery_limit']:,} times"
+    return "never" if one["delivery_limit"] is None else f"after {one['delivery_limit']:,} redeliveries"
 
 
 def _letters(one: Mapping[str, Any]) -> tuple[Any, ...] | None:
@@ -120,10 +120,10 @@ def _letters(one: Mapping[str, Any]) -> tuple[Any, ...] | None:
 def _lead(new: Mapping[str, Any], old: Mapping[str, Any]) -> str:
     dead, was = new["dead_letter"], old["dead_letter"]
     if dead is None:
-        return f"be dropped instead of going to {_target(was)}"
+        return f"be discarded instead of going to {_target(was)}"
     if was is not None and dead["queues"] == was["queues"]:
-        return f"go by way of {_exchange(dead)} with {key_name(dead['keys'][0])}, and end where they end now"
-    return f"go to {_target(dead)} instead of {'being dropped' if was is None else _target(was)}"
+        return f"go through {_exchange(dead)} with {key_name(dead['keys'][0])} and end in the same queues"
+    return f"go to {_target(dead)} instead of {'being discarded' if was is None else _target(was)}"
 
 
 def _target(dead: Mapping[str, Any]) -> str:
@@ -134,13 +134,13 @@ def _exchange(dead: Mapping[str, Any]) -> str:
     return dead["exchange"] or "the default exchange"
 
 
-def _beyond(after: Mapping[str, Any], gained: Sequence[str]) -> list[str]:
-    """What would become of it in the queues it did not reach before."""
-    told = []
+def _gained_queue_notes(after: Mapping[str, Any], gained: Sequence[str]) -> list[str]:
+    """The outcome in the queues it did not reach before."""
+    sentences = []
     known = set(gained)
     new = [one for one in after["after"] if one["queue"] in known]
     idle = [one["queue"] for one in new if one["consumers"] == 0]
     if idle:
-        told.append(f"Nobody consumes {names(idle)}: there it would wait.")
-    told += [f"In {one['queue']} it would {_expires(one['ttl_ms'])}." for one in new[:MOST_TOLD] if one["ttl_ms"] is not None]
-    return told
+        sentences.append(f"Nobody consumes {names(idle)}: it would wait there.")
+    sentences += [f"In {one['queue']} it would {_expires(one['ttl_ms'])}." for one in new[:MOST_LISTED] if one["ttl_ms"] is not None]
+    return sentences

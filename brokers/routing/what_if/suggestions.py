@@ -1,6 +1,6 @@
-"""Changes that would bring a message to a queue that it does not reach: nearest bindings written otherwise, or one more binding.
+"""Suggests changes that would route a message to a queue it does not reach: a near-miss binding changed, or a binding added.
 
-Pure. Each was tried: it is told only if the message then arrives. What else would arrive there is not computed.
+Pure. Each is tested and suggested only if the message then arrives. Which other messages would match is not computed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from brokers.routing.route import Hop, Outcome, route
 from brokers.routing.text import key_name, names
 from brokers.routing.trie import words
 from brokers.routing.values import Table, Value, comparable
-from brokers.routing.verdicts.evaluate import judge
+from brokers.routing.verdicts.evaluate import exchange_verdicts
 from brokers.routing.verdicts.topic_alignment import alignment
 from brokers.routing.verdicts.topic_verdicts import MOST_ALIGNED
 from brokers.routing.virtual_host import VirtualHostRouter
@@ -28,20 +28,20 @@ from brokers.routing.virtual_host import VirtualHostRouter
 MOST_TRIED = 6
 MOST_REWRITTEN = 2
 _PLAIN = frozenset({"longstr", "bool", "signedint", "long", "double"})
-"""Types that JSON tells apart."""
+"""Types that JSON distinguishes."""
 
 JSON = dict[str, Any]
 
 
 class Suggestion(msgspec.Struct, frozen=True):
-    """`change` as a question's `what_if` takes it; `text` one sentence, names in backticks."""
+    """`change`: an entry of a question's `what_if`; `text`: one sentence, names in backticks."""
 
     change: JSON
     text: str
 
 
 class Candidate(msgspec.Struct, frozen=True):
-    """`binding` in place of the one of that number, None: besides those that are there. `what` begins the sentence."""
+    """`binding` replaces the one of that number, or is added (None). `what` begins the sentence."""
 
     change: JSON
     what: str
@@ -50,28 +50,28 @@ class Candidate(msgspec.Struct, frozen=True):
 
 
 def suggestions(router: VirtualHostRouter, message: Message, expected: str) -> list[Suggestion]:
-    """At most three changes after which the message reaches the queue; none where it does already, or where none is near."""
+    """At most three changes after which the message reaches the queue; none if it already does, or if no change is found."""
     outcome = route(router, message)
     if outcome.refusal or expected not in router.queues or expected in outcome.queues:
         return []
     question = Question.of(all_keys(message), message.headers or {}, router.version)
     rewritten = _arriving(router, message, outcome, islice(_rewritings(router, outcome, question, expected), MOST_TRIED), expected)
-    added = _arriving(router, message, outcome, _one_more(outcome.hops[0], question, expected), expected) if outcome.hops else ()
+    added = _arriving(router, message, outcome, _added_binding(outcome.hops[0], question, expected), expected) if outcome.hops else ()
     return [*islice(rewritten, MOST_REWRITTEN), *added]
 
 
 def _arriving(router: VirtualHostRouter, message: Message, before: Outcome, candidates: Iterable[Candidate], expected: str) -> Iterator[Suggestion]:
-    """Those after which the message reaches the queue."""
+    """The candidates after which the message reaches the queue."""
     for tried in candidates:
         after = route(with_binding(router, tried.binding, tried.number), message)
         if expected in after.queues:
-            yield Suggestion(tried.change, _told(tried.what, before, after, expected))
+            yield Suggestion(tried.change, _suggestion_text(tried.what, before, after, expected))
 
 
-def _told(what: str, before: Outcome, after: Outcome, expected: str) -> str:
+def _suggestion_text(what: str, before: Outcome, after: Outcome, expected: str) -> str:
     lost = sorted(set(before.queues) - set(after.queues))
     also = " also" if set(before.queues) - set(lost) else ""
-    return f"{what} would{also} reach `{expected}`" + (f", but no longer {names([f'`{name}`' for name in lost])}." if lost else ".")
+    return f"{what} would{also} deliver to `{expected}`" + (f", but no longer to {names([f'`{name}`' for name in lost])}." if lost else ".")
 
 
 def _rewritings(router: VirtualHostRouter, outcome: Outcome, question: Question, expected: str) -> Iterator[Candidate]:
@@ -86,7 +86,7 @@ def _rewritings(router: VirtualHostRouter, outcome: Outcome, question: Question,
 def _missed(router: VirtualHostRouter, hop: Hop, question: Question, expected: str, to_queue: bool) -> list[int]:
     """Numbers of the exchange's bindings that do not match, the nearest first: those to the queue, or those to exchanges."""
     numbers = {id(binding): number for number, binding in enumerate(router.exchanges[hop.exchange].bindings)}
-    near = [binding for binding, verdict in judge(router, hop, question).told if verdict.near]
+    near = [binding for binding, verdict in exchange_verdicts(router, hop, question).listed if verdict.near]
     if not to_queue:
         return [numbers[id(binding)] for binding in near if binding.destination_type == "exchange"]
     bindings = router.exchanges[hop.exchange].bindings
@@ -106,36 +106,36 @@ def _rewritten(router: VirtualHostRouter, hop: Hop, number: int, question: Quest
         "arguments": dict(binding.arguments),
     }
     if hop.type in ("direct", "topic"):
-        key = question.keys[0] if hop.type == "direct" else generalised(binding.routing_key, question.keys[0])
+        key = question.keys[0] if hop.type == "direct" else generalized(binding.routing_key, question.keys[0])
         if key is not None:
-            what = f"Binding {key_name(binding.routing_key)} written as {key_name(key)}"
+            what = f"Changing binding {key_name(binding.routing_key)} to {key_name(key)}"
             yield Candidate({**change, "with": {"routing_key": key}}, what, msgspec.structs.replace(binding, routing_key=key), number)
     elif hop.type == "headers":
         arguments = _with_headers(binding, question.headers, router.version)
         if arguments is not None:
-            what = f"Binding `{_json(binding.arguments)}` written as `{_json(arguments)}`"
+            what = f"Changing binding `{_json(binding.arguments)}` to `{_json(arguments)}`"
             yield Candidate({**change, "with": {"arguments": arguments}}, what, read_binding({**change, "arguments": arguments}, "with"), number)
 
 
-def generalised(pattern: str, key: str) -> str | None:
-    """The narrowest topic pattern that takes the key and all that the pattern takes; None where they are too long to compare.
+def generalized(pattern: str, key: str) -> str | None:
+    """The narrowest topic pattern that matches the key and everything the pattern matches; None if they are too long to compare.
 
-    >>> generalised("order.*.eu", "order.new.us"), generalised("order.eu", "order.new.eu")
+    >>> generalized("order.*.eu", "order.new.us"), generalized("order.eu", "order.new.eu")
     ('order.*.*', 'order.#.eu')
     """
     wanted, parts = words(pattern), words(key)
     if max(len(wanted), len(parts)) > MOST_ALIGNED:
         return None
-    made: list[str] = []
+    parts_of_pattern: list[str] = []
     for edit in alignment(wanted, parts):
         word = "*" if edit.kind == "change" else edit.wanted if edit.kind == "keep" else "#"
-        if word != "#" or made[-1:] != ["#"]:
-            made.append(word)
-    return ".".join(made)
+        if word != "#" or parts_of_pattern[-1:] != ["#"]:
+            parts_of_pattern.append(word)
+    return ".".join(parts_of_pattern)
 
 
 def _with_headers(binding: Bound, headers: Table, version: tuple[int, ...]) -> JSON | None:
-    """The binding's arguments with the headers as the message has them; None where types stand in the way or nothing would be left to compare."""
+    """The binding's arguments with the message's header values; None if types can't be expressed or nothing would be left to compare."""
     wanted = compared_headers(binding.pattern)
     if any(value.type not in _PLAIN for value in wanted.values()) or not isinstance(binding.pattern.get("x-match", Value("longstr", "")).value, str):
         return None
@@ -147,12 +147,12 @@ def _with_headers(binding: Bound, headers: Table, version: tuple[int, ...]) -> J
     return arguments if unmet and arguments.keys() & wanted.keys() else None
 
 
-def _one_more(hop: Hop, question: Question, expected: str) -> Iterator[Candidate]:
-    """Where the message enters."""
+def _added_binding(hop: Hop, question: Question, expected: str) -> Iterator[Candidate]:
+    """A binding from the exchange that the message is published to."""
     if not hop.exchange:
         return
     change: JSON = {"change": "add_binding", "source": hop.exchange, "destination": expected, "destination_type": "queue", "routing_key": ""}
-    what = f"A binding from `{hop.exchange}`"
+    what = f"Adding a binding from `{hop.exchange}`"
     if hop.type in ("direct", "topic"):
         key = question.keys[0]
         change, what = {**change, "routing_key": key}, f"{what} with {f'the key {key_name(key)}' if key else key_name(key)}"

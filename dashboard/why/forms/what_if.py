@@ -151,7 +151,7 @@ def _written(changes: list[JSON]) -> str:
 def _said(change: JSON) -> str:
     if change.get("change") in route_changes.KINDS:
         return route_changes.said(change, "what_if")
-    return change_text.said(read_changes([(change, "what_if")])[0][0])
+    return change_text.change_text(read_changes([(change, "what_if")])[0][0])
 
 
 def _choice(binding: JSON) -> Choice:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from brokers.routing.verdicts.verdict import folded, one_sign_apart
+from brokers.routing.verdicts.verdict import folded, one_character_apart
 from dashboard.layout import formatting
 from dashboard.why.drawing.layout import Drawing, drawn
 from dashboard.why.drawing.path import way
@@ -41,7 +41,7 @@ def missing_queue(expected: str, queues: Sequence[str]) -> str:
     if not expected or expected in queues:
         return ""
     likest = next((name for name in queues if folded(name) == folded(expected)), None)
-    likest = likest or next((name for name in queues if one_sign_apart(name, expected)), None)
+    likest = likest or next((name for name in queues if one_character_apart(name, expected)), None)
     return f"there is no queue of that name{f'; there is `{likest}`' if likest else ''}"
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import amqp
 
 from brokers.routing.reverse_routing.reach import reach
-from brokers.routing.reverse_routing.reach_text import as_answer
+from brokers.routing.reverse_routing.reach_text import reach_answer
 from brokers.routing.virtual_host import VirtualHostRouter
 from tests.brokers.routing.publishing import connected, declare, publish
 from tests.brokers.routing.test_live_publishes import topology
@@ -22,9 +22,9 @@ def examples(router: VirtualHostRouter, kind: str) -> dict[str, dict[str, Any]]:
     """By a name that ends in the queue where it should arrive."""
     found = {}
     for end in router.queues:
-        for number, way in enumerate(as_answer(router, reach(router, end))[kind]):
-            if way["example"]:
-                found[f"{kind} {number} {end}"] = {**way["example"], "headers": way["example"]["headers"] or {}}
+        for number, path in enumerate(reach_answer(router, reach(router, end))[kind]):
+            if path["example"]:
+                found[f"{kind} {number} {end}"] = {**path["example"], "headers": path["example"]["headers"] or {}}
     return found
 
 

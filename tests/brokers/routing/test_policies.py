@@ -54,7 +54,7 @@ def test_patterns_are_searched_not_anchored_and_apply_to_kinds() -> None:
 
 def test_equal_priorities_are_said_to_be_undefined() -> None:
     found = effective("mail", {}, [Policy("a", "", "all", 0, {"x": 1}), Policy("b", "", "all", 0, {"x": 2})], [], Patterns())
-    assert "which one wins is undefined" in found.doubts[0]
+    assert "which one wins is undefined" in found.uncertainties[0]
 
 
 def test_an_alternate_of_a_higher_policy_without_one_is_switched_off() -> None:

@@ -13,8 +13,8 @@ from brokers.routing.values import Sameness, Value, comparable, sameness
 from brokers.routing.verdicts.direct_verdicts import NearKeys
 from brokers.routing.verdicts.near_topics import NearIndex
 from brokers.routing.verdicts.topic_alignment import alignment, cost
-from brokers.routing.verdicts.topic_verdicts import counted, reason, said
-from brokers.routing.verdicts.verdict import one_sign_apart
+from brokers.routing.verdicts.topic_verdicts import counted, reason, topic_verdict_text
+from brokers.routing.verdicts.verdict import one_character_apart
 
 WORDS = st.sampled_from(["a", "b", "c", "A", "", "*", "#", "a*"])
 PATTERNS = st.lists(WORDS, max_size=5).map(".".join)
@@ -47,7 +47,7 @@ def test_an_alignment_costs_nothing_exactly_when_the_pattern_fits(pattern: str, 
     edits = [edit for edit in alignment(words(pattern), words(key)) if edit.kind != "keep"]
     assert (cost(words(pattern), words(key)) == 0) == fits(words(pattern), words(key)) == (not edits)
     assert len(edits) == cost(words(pattern), words(key))
-    assert said(pattern, key)
+    assert topic_verdict_text(pattern, key)
 
 
 @given(st.lists(PATTERNS, max_size=12, unique=True), KEYS)
@@ -67,16 +67,16 @@ def test_near_topics_miss_by_one_word_or_by_spelling(patterns: list[str], key: s
 def test_counts_by_reason_add_up(patterns: list[str], key: str, data: st.DataObject) -> None:
     apart = data.draw(st.sets(st.sampled_from(range(len(patterns)))) if patterns else st.just(set()))
     index = topics(patterns)
-    told = apart | index.matching(Question([key], {}, {}))
-    others = counted(index.root, key, [patterns[number] for number in told])
-    assert sum(others.values()) == len(patterns) - len(told)
+    text = apart | index.matching(Question([key], {}, {}))
+    others = counted(index.root, key, [patterns[number] for number in text])
+    assert sum(others.values()) == len(patterns) - len(text)
     assert set(others) <= {reason(words(pattern), words(key)) for pattern in patterns}
 
 
 @given(st.lists(st.text("abA. *#", max_size=6), max_size=10), st.text("abA. *#", max_size=6))
 def test_near_keys_find_every_key_one_sign_apart(keys: list[str], key: str) -> None:
     near = NearKeys(keys).near(key, 100, frozenset())
-    assert len(key) < 3 or {number for number, other in enumerate(keys) if one_sign_apart(key, other)} <= set(near)
+    assert len(key) < 3 or {number for number, other in enumerate(keys) if one_character_apart(key, other)} <= set(near)
 
 
 SCALARS = st.one_of(

@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brokers.routing.bindings import Question
-from brokers.routing.dead_lettering import departing, die
+from brokers.routing.dead_lettering import dead_letter_of, in_flight
 from brokers.routing.fields import InvalidQuestion
 from brokers.routing.questions import message_of
 from brokers.routing.refusals import Message, all_keys
 from brokers.routing.reverse_routing.common_keys import KeyPattern, common_keys, key_fits
 from brokers.routing.reverse_routing.paths import ALTERNATE, NAME, Chain
-from brokers.routing.reverse_routing.reach import DeadLetterWay, Reach, Way, reach
-from brokers.routing.reverse_routing.reach_text import as_answer
+from brokers.routing.reverse_routing.reach import DeadLetterPath, Path, Reach, reach
+from brokers.routing.reverse_routing.reach_text import reach_answer
 from brokers.routing.route import ONE_OF, route
 from brokers.routing.trie import words
 from brokers.routing.values import table_from_json
@@ -87,22 +87,22 @@ def taken(router: VirtualHostRouter, legs: Chain, message: Message) -> bool:
     return True
 
 
-def arrives(router: VirtualHostRouter, way: Way | DeadLetterWay, end: str) -> bool:
-    assert way.example is not None
-    reached = route(router, way.example).queues
-    if isinstance(way, Way):
+def arrives(router: VirtualHostRouter, path: Path | DeadLetterPath, end: str) -> bool:
+    assert path.example is not None
+    reached = route(router, path.example).queues
+    if isinstance(path, Path):
         return end in reached
-    letter = die(router, departing(way.example, router.version), way.source.queue, way.source.reasons[0])
-    return way.source.queue in reached and letter is not None and end in letter.queues
+    letter = dead_letter_of(router, in_flight(path.example, router.version), path.source.queue, path.source.reasons[0])
+    return path.source.queue in reached and letter is not None and end in letter.queues
 
 
 @given(hosts(), st.data())
 def test_every_told_example_arrives(router: VirtualHostRouter, data: st.DataObject) -> None:
     end = data.draw(st.sampled_from(QUEUES))
     found = reach(router, end)
-    for way in [*found.ways, *found.dead_letters]:
-        assert (way.example is None) <= bool(way.why)
-        assert way.example is None or arrives(router, way, end)
+    for path in [*found.paths, *found.dead_letters]:
+        assert (path.example is None) <= bool(path.why)
+        assert path.example is None or arrives(router, path, end)
 
 
 @given(hosts(), st.sampled_from([*NAMES, ""]), KEYS | st.sampled_from(QUEUES), HEADERS, st.lists(KEYS, max_size=2))
@@ -110,12 +110,12 @@ def test_whatever_arrives_meets_the_conditions_of_a_told_way(router: VirtualHost
     message = Message(source, key, table_from_json(headers | ({"CC": copies} if copies else {}), "headers"))
     for end in route(router, message).queues:
         found = reach(router, end)
-        assert any(way.legs[0].exchange == source and taken(router, way.legs, message) for way in found.ways)
-        letter = die(router, departing(message, router.version), end, "rejected")
+        assert any(path.legs[0].exchange == source and taken(router, path.legs, message) for path in found.paths)
+        letter = dead_letter_of(router, in_flight(message, router.version), end, "rejected")
         for further in letter.queues if letter else ():
             assert letter is not None
             dead = Message(letter.message.exchange, letter.message.keys[0], letter.message.headers | {"CC": message_copies(letter.message.keys)})
-            assert further == end or any(way.source.queue == end and taken(router, way.legs, dead) for way in reach(router, further).dead_letters)
+            assert further == end or any(path.source.queue == end and taken(router, path.legs, dead) for path in reach(router, further).dead_letters)
 
 
 def message_copies(keys: tuple[str, ...]) -> Any:
@@ -132,8 +132,8 @@ def test_what_arrived_in_a_real_broker_is_told_beforehand(path: Any) -> None:
         outcome = route(router, message)
         for end in outcome.queues if outcome.refusal is None else ():
             found = told.setdefault(end, reach(router, end))
-            mine = [way for way in found.ways if way.legs[0].exchange == message.exchange]
-            assert any(taken(router, way.legs, message) for way in mine) or found.ways_left_out
+            mine = [path for path in found.paths if path.legs[0].exchange == message.exchange]
+            assert any(taken(router, path.legs, message) for path in mine) or found.paths_left_out
 
 
 @given(st.lists(PATTERNS, min_size=1, max_size=3), KEYS)
@@ -178,53 +178,53 @@ SHOP = host(
 
 
 def told(end: str) -> JSON:
-    return as_answer(SHOP, reach(SHOP, end))
+    return reach_answer(SHOP, reach(SHOP, end))
 
 
 def way_from(source: str, end: str) -> JSON:
-    [found] = [way for way in told(end)["ways"] if way["exchange"] == source]
+    [found] = [path for path in told(end)["ways"] if path["exchange"] == source]
     return dict(found)
 
 
 def test_a_queue_is_reached_by_its_name() -> None:
-    way = way_from("", "mail")
-    assert way["example"] == {"exchange": "", "routing_key": "mail", "headers": None}
-    assert way["legs"][0]["condition"] == "with the name of the queue as routing key, `mail`"
+    path = way_from("", "mail")
+    assert path["example"] == {"exchange": "", "routing_key": "mail", "headers": None}
+    assert path["legs"][0]["condition"] == "with the name of the queue as routing key, `mail`"
 
 
 def test_a_pattern_gets_a_key_that_fits_it() -> None:
-    way = way_from("orders", "mail")
-    assert (way["legs"][0]["condition"], way["example"]["routing_key"], way["certain"]) == ("with a routing key like `order.*.eu`", "order.any.eu", True)
+    path = way_from("orders", "mail")
+    assert (path["legs"][0]["condition"], path["example"]["routing_key"], path["certain"]) == ("with a routing key like `order.*.eu`", "order.any.eu", True)
 
 
 def test_headers_are_told_and_given_with_their_types() -> None:
-    way = way_from("marks", "mail")
-    assert way["legs"][0]["condition"] == "with the headers `level` = 1, `source` present"
-    assert way["example"]["headers"] == {"level": 1, "source": "any"}
+    path = way_from("marks", "mail")
+    assert path["legs"][0]["condition"] == "with the headers `level` = 1, `source` present"
+    assert path["example"]["headers"] == {"level": 1, "source": "any"}
 
 
 def test_a_key_must_fit_every_exchange_on_the_way() -> None:
-    fitting, copied = [way for way in told("mail")["ways"] if way["exchange"] == "shop"]
+    fitting, copied = [path for path in told("mail")["ways"] if path["exchange"] == "shop"]
     assert fitting["example"]["routing_key"] == "order.new.eu"
     assert [leg["condition"] for leg in fitting["legs"]] == ["with the routing key `order.new.eu`", "with a routing key like `order.*.eu`"]
     assert copied["example"] == {"exchange": "shop", "routing_key": "paid", "headers": {"CC": ["order.any.eu"]}}
 
 
 def test_an_alternate_is_taken_by_what_matches_nothing() -> None:
-    way = way_from("orders", "lost")
-    assert [leg["leads"] for leg in way["legs"]] == ["alternate", "binding"]
-    assert way["legs"][0]["condition"] == "when none of the bindings of exchange orders matches"
-    assert way["example"]["routing_key"] == "unmatched"
+    path = way_from("orders", "lost")
+    assert [leg["leads"] for leg in path["legs"]] == ["alternate", "binding"]
+    assert path["legs"][0]["condition"] == "when none of the bindings of exchange orders matches"
+    assert path["example"]["routing_key"] == "unmatched"
 
 
 def test_an_alternate_behind_a_binding_that_takes_everything_is_never_asked() -> None:
-    way = way_from("every", "lost")
-    assert way["example"] is None
-    assert way["why"] == "never: the binding from every to queue mail takes every message, so its alternate is not asked"
+    path = way_from("every", "lost")
+    assert path["example"] is None
+    assert path["why"] == "never: the binding from every to queue mail matches every message, so the alternate exchange is never used"
 
 
 def test_no_client_can_publish_to_an_internal_exchange() -> None:
-    assert "unrouted" not in [way["exchange"] for way in told("lost")["ways"]]
+    assert "unrouted" not in [path["exchange"] for path in told("lost")["ways"]]
 
 
 def test_a_pick_by_hash_and_a_type_without_known_rules_are_not_certain() -> None:
@@ -236,7 +236,7 @@ def test_a_pick_by_hash_and_a_type_without_known_rules_are_not_certain() -> None
 
 
 def test_dead_letters_tell_their_queue_their_reasons_and_their_key() -> None:
-    found = {way["queue"]: way for way in told("mail")["dead_letters"]}
+    found = {path["queue"]: path for path in told("mail")["dead_letters"]}
     assert (found["retry"]["reasons"], found["retry"]["key"]) == (["expired", "rejected"], None)
     assert found["retry"]["example"]["routing_key"] == "order.new.eu"
     assert (found["fixed"]["reasons"], found["fixed"]["key"]) == (["maxlen", "rejected"], "mail")
@@ -258,9 +258,9 @@ def test_a_missing_queue_is_named() -> None:
 
 def test_of_100_000_bindings_some_are_told_and_the_rest_counted() -> None:
     router = host([exchange("t", "topic")], [queue("q")], [bound("t", "q", f"a.{number}") for number in range(100_000)])
-    found = as_answer(router, reach(router, "q"))
+    found = reach_answer(router, reach(router, "q"))
     assert (len(found["ways"]), found["ways_left_out"], found["complete"]) == (101, 99_900, False)
-    assert "99,900 more are not told one by one." in found["text"]
+    assert "99,900 more are not listed." in found["text"]
 
 
 def test_exchanges_bound_to_each_other_all_around_end() -> None:
@@ -268,12 +268,12 @@ def test_exchanges_bound_to_each_other_all_around_end() -> None:
     bindings = [bound(one, other, "#.a.#", "exchange") for one in names for other in names if one != other]
     router = host([exchange(name, "topic") for name in names], [queue("q")], [*bindings, bound("t0", "q", "a.b")])
     found = reach(router, "q")
-    assert found.stopped
-    assert {way.legs[0].exchange for way in found.ways if way.example} == {*names, ""}
+    assert found.truncated
+    assert {path.legs[0].exchange for path in found.paths if path.example} == {*names, ""}
 
 
 def test_patterns_that_would_take_for_ever_are_given_up() -> None:
     names = [f"t{number}" for number in range(15)]
     bindings = [bound(one, other, ".".join(["#", one] * 8) + ".#", "exchange") for one, other in pairwise(names)]
     router = host([exchange(name, "topic") for name in names], [queue("q")], [*bindings, bound("t14", "q", "#.z")])
-    assert any("take too long" in way.why for way in reach(router, "q").ways)
+    assert any("take too long" in path.why for path in reach(router, "q").paths)

@@ -15,7 +15,7 @@ from brokers.routing.refusals import Message
 from brokers.routing.route import route
 from brokers.routing.values import table_from_json
 from brokers.routing.virtual_host import VirtualHostRouter
-from brokers.routing.what_if.suggestions import generalised, suggestions
+from brokers.routing.what_if.suggestions import generalized, suggestions
 
 DEFINITIONS: dict[str, Any] = {
     "exchanges": [
@@ -49,27 +49,27 @@ def told(exchange: str, key: str, expected: str, headers: dict[str, Any] | None 
 
 def test_a_topic_pattern_is_widened_by_the_word_that_differs() -> None:
     assert told("orders", "order.new.us", "eu") == [
-        "Binding `order.*.eu` written as `order.*.*` would also reach `eu`.",
-        "A binding from `orders` with the key `order.new.us` would also reach `eu`.",
+        "Changing binding `order.*.eu` to `order.*.*` would also deliver to `eu`.",
+        "Adding a binding from `orders` with the key `order.new.us` would also deliver to `eu`.",
     ]
 
 
 def test_a_word_too_many_is_taken_by_a_hash() -> None:
-    assert told("orders", "order.new.big.eu", "eu")[0] == "Binding `order.*.eu` written as `order.*.#.eu` would reach `eu`, but no longer `lost`."
+    assert told("orders", "order.new.big.eu", "eu")[0] == "Changing binding `order.*.eu` to `order.*.#.eu` would deliver to `eu`, but no longer to `lost`."
 
 
 def test_a_direct_key_is_written_as_the_message_has_it() -> None:
-    assert told("direct", "order.new", "eu")[0] == "Binding `Order.New` written as `order.new` would reach `eu`."
+    assert told("direct", "order.new", "eu")[0] == "Changing binding `Order.New` to `order.new` would deliver to `eu`."
 
 
 def test_a_header_is_written_in_the_type_that_the_message_has() -> None:
     [first, second] = told("heads", "", "vip", {"level": "1", "kind": "a"})
-    assert first == 'Binding `{"level": 1, "kind": "a"}` written as `{"level": "1", "kind": "a"}` would reach `vip`.'
-    assert second == 'A binding from `heads` with `{"x-match": "all", "level": "1", "kind": "a"}` would reach `vip`.'
+    assert first == 'Changing binding `{"level": 1, "kind": "a"}` to `{"level": "1", "kind": "a"}` would deliver to `vip`.'
+    assert second == 'Adding a binding from `heads` with `{"x-match": "all", "level": "1", "kind": "a"}` would deliver to `vip`.'
 
 
 def test_a_header_that_the_message_lacks_is_left_out() -> None:
-    assert told("heads", "", "vip", {"kind": "a"})[0] == 'Binding `{"level": 1, "kind": "a"}` written as `{"kind": "a"}` would reach `vip`.'
+    assert told("heads", "", "vip", {"kind": "a"})[0] == 'Changing binding `{"level": 1, "kind": "a"}` to `{"kind": "a"}` would deliver to `vip`.'
 
 
 def test_no_binding_is_suggested_that_would_compare_nothing() -> None:
@@ -77,12 +77,12 @@ def test_no_binding_is_suggested_that_would_compare_nothing() -> None:
 
 
 def test_a_near_binding_to_an_exchange_counts_where_it_leads_there() -> None:
-    assert told("front", "app.order.new.eu", "vip") == ["A binding from `front` with the key `app.order.new.eu` would reach `vip`."]
-    assert told("front", "order.new.eu", "eu")[0] == "Binding `web.#` written as `*.#` would reach `eu`."
+    assert told("front", "app.order.new.eu", "vip") == ["Adding a binding from `front` with the key `app.order.new.eu` would deliver to `vip`."]
+    assert told("front", "order.new.eu", "eu")[0] == "Changing binding `web.#` to `*.#` would deliver to `eu`."
 
 
 def test_a_fanout_needs_no_key() -> None:
-    assert told("lost", "any", "eu") == ["A binding from `lost` would also reach `eu`."]
+    assert told("lost", "any", "eu") == ["Adding a binding from `lost` would also deliver to `eu`."]
 
 
 def test_nothing_is_suggested_where_nothing_can_be() -> None:
@@ -96,8 +96,8 @@ def test_of_very_many_the_two_nearest_and_one_more_binding_are_told() -> None:
     bindings = [{**DEFINITIONS["bindings"][0], "routing_key": f"order.{number}.eu"} for number in range(500)]
     router = VirtualHostRouter.from_definitions({**DEFINITIONS, "bindings": bindings})
     first, _, last = suggestions(router, Message("orders", "order.7.us"), "eu")
-    assert first.text == "Binding `order.7.eu` written as `order.7.*` would reach `eu`."
-    assert last.text == "A binding from `orders` with the key `order.7.us` would reach `eu`."
+    assert first.text == "Changing binding `order.7.eu` to `order.7.*` would deliver to `eu`."
+    assert last.text == "Adding a binding from `orders` with the key `order.7.us` would deliver to `eu`."
 
 
 patterns = st.lists(st.sampled_from(["a", "b", "*", "#", ""]), max_size=5).map(".".join)
@@ -110,7 +110,7 @@ def takes(pattern: str, key: str) -> bool:
 
 @given(patterns, keys, st.lists(keys, max_size=20))
 def test_a_widened_pattern_takes_the_key_and_all_that_it_took_before(pattern: str, key: str, others: list[str]) -> None:
-    wider = generalised(pattern, key)
+    wider = generalized(pattern, key)
     assert wider is not None
     assert takes(wider, key)
     assert all(takes(wider, other) for other in others if takes(pattern, other))

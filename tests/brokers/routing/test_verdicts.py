@@ -44,7 +44,7 @@ def test_the_third_word_is_named_and_the_miss_is_near() -> None:
     [
         ("order.new", "Order.new", "first word is `Order`, wanted `order` (only upper and lower case differ)"),
         ("order.new", "Order.New", "the key is `Order.New`, wanted `order.new`: only upper and lower case differ"),
-        ("order.new", "order.new ", "second word is `new `, wanted `new` (only blanks differ)"),
+        ("order.new", "order.new ", "second word is `new `, wanted `new` (only whitespace differs)"),
         ("order.new", "order.new.", "third word `` is one too many"),
         ("order.*", "order.new.us", "third word `us` is one too many"),
         ("order.*.*", "order.new", "a third word is missing, wanted any word"),
@@ -58,18 +58,18 @@ def test_near_topics_say_by_what_they_miss(pattern: str, key: str, why: str) -> 
     if pattern != "order-new":
         assert binding["why"] == why
     else:
-        assert "only the signs between words differ" in binding["why"]
+        assert "only the separators between words differ" in binding["why"]
 
 
 @pytest.mark.parametrize(
     ("bound", "key", "why"),
     [
         ("order.new", "Order.new", "the key is `Order.new`, wanted `order.new`: only upper and lower case differ"),
-        ("order.new", "order.new ", "the key is `order.new `, wanted `order.new`: only blanks differ"),
+        ("order.new", "order.new ", "the key is `order.new `, wanted `order.new`: only whitespace differs"),
         ("order.new", "order.new.", "the key is `order.new.`, wanted `order.new`: only a dot at the end differs"),
-        ("order.new", "order_new", "the key is `order_new`, wanted `order.new`: only the signs between words differ"),
-        ("order.new", "order.knew", "the key is `order.knew`, wanted `order.new`: one sign differs"),
-        ("order.*", "order.new", "the key is `order.new`, wanted exactly `order.*`; `*` and `#` are ordinary letters to a direct exchange"),
+        ("order.new", "order_new", "the key is `order_new`, wanted `order.new`: only the separators between words differ"),
+        ("order.new", "order.knew", "the key is `order.knew`, wanted `order.new`: one character differs"),
+        ("order.*", "order.new", "the key is `order.new`, wanted exactly `order.*`; `*` and `#` are ordinary characters in a direct exchange"),
     ],
 )
 def test_near_direct_keys_say_by_what_they_miss(bound: str, key: str, why: str) -> None:
@@ -87,7 +87,7 @@ def test_near_direct_keys_say_by_what_they_miss(bound: str, key: str, why: str) 
             {"v": "pdf"},
             {"V": "pdf"},
             True,
-            'header v is missing, wanted "pdf" (text): there is V, and names are compared letter by letter (only upper and lower case differ)',
+            'header v is missing, wanted "pdf" (text): there is V, and names are compared exactly (only upper and lower case differ)',
         ),
         ({"v": "pdf", "w": 1}, {"w": 1}, True, 'header v is missing, wanted "pdf" (text)'),
     ],
