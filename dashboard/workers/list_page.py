@@ -29,7 +29,6 @@ from workers import queries as worker_queries
 from workers.models import EventSource, Worker
 
 PAGE_SIZE = 100
-FETCHED_AT_ONCE = 500
 SPARK_POINTS = 48
 LAST_HOUR = timedelta(hours=1)
 VIEWS: Mapping[str, str] = {"": "Board", "table": "Table"}
@@ -66,13 +65,7 @@ class WorkerList:
         """All nodes that may be seen there, the filter not applied."""
         found: list[Worker] = []
         for broker in self.brokers:
-            page = 1
-            while True:
-                some = worker_queries.workers(self.scope, broker=broker.name, vhost=self.vhost, page=page, page_size=FETCHED_AT_ONCE)
-                found += some.items
-                if page * FETCHED_AT_ONCE >= some.total:
-                    break
-                page += 1
+            found += worker_queries.workers_for_list(self.scope, broker, self.vhost)
         return found
 
     @cached_property

@@ -10,6 +10,7 @@ import msgspec
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery, TextField
 from django.db.models.functions import Cast, Lower
 
+from brokers.models import Broker
 from brokers.queries.pages import BrokerRef, Page, check_page, in_scope, one_page, sort_key
 from brokers.scope import Scope
 from workers.models import EventSource, Worker
@@ -53,6 +54,15 @@ def workers(
     found = one_page(_ordered(rows.defer("configuration"), field if at is None else "hostname", descending), page, page_size)
     found.items = _as_of(found.items, now) if at is None else [_as_then(worker) for worker in found.items]
     return found
+
+
+def workers_for_list(scope: Scope, broker: Broker, vhost: str | None = None) -> list[Worker]:
+    """Every worker of the broker by host name, without what only its own page shows: that is put to the database again where it is used."""
+    rows = Worker.objects.filter(in_scope(scope, broker.pk, vhost)).defer("configuration", "registered", "event_counts", "reconciliation", "processes")
+    found = list(_with_beats(rows).order_by("hostname", "vhost", "id"))
+    for worker in found:
+        worker.broker = broker
+    return _as_of(found, datetime.now(UTC))
 
 
 def worker(scope: Scope, broker: BrokerRef, vhost: str, hostname: str) -> Worker | None:
