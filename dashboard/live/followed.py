@@ -17,6 +17,7 @@ class Followed:
         self.topic = topic
         self.patches = TopicPatches(topic, epoch)
         self.seen: Revision | None = None
+        self.closely: frozenset[str] = frozenset()  # the rows whose costly facts are known
         self._failures = 0
         self._retry_at = 0.0
 

@@ -80,20 +80,23 @@ class TopicPatches:
         return self._next({}, [], now)
 
     def extend(self, loaded: Loaded, now: datetime) -> None:
-        """Takes in rows that nobody showed so far; nothing is sent for them, their viewers get the state."""
-        built = _built(loaded, now)
+        """Takes in rows that nobody showed so far, and facts that nobody needed; nothing is sent for them, their viewers get the state.
+
+        What is known of a row stays as it was sent: what changed since then is news for those who show it.
+        """
         known = self._loaded if self.is_loaded else loaded
+        built = {key: build(now) for key, build in loaded.rows.items() if key not in self._rows}
         self._loaded = Loaded(
-            {**known.rows, **loaded.rows},
+            {**loaded.rows, **known.rows},
             known.facts,
-            {**known.row_facts, **loaded.row_facts},
+            {**known.row_facts, **{key: {**facts, **known.row_facts.get(key, {})} for key, facts in loaded.row_facts.items()}},
             known.at,
             known.interval_seconds,
             {**known.names, **loaded.names},
             known.parts_at_most_every_seconds,
         )
-        for key, row in built.items():
-            self._rows[key] = row
+        self._rows |= built
+        for key in loaded.rows:
             self._encoded.pop(key, None)
 
     def tick(self, now: datetime) -> Patch | None:

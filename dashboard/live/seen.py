@@ -27,6 +27,6 @@ def live_page(names: Iterable[str], keys: Collection[str] = ()) -> dict[str, Any
 
 
 def _seen(topic: topics.Topic, keys: Collection[str]) -> dict[str, Any]:
-    loaded = sources.load(topic, [key for key in keys if topics.row_id(topic, key)])
+    loaded = sources.load(topic, keys, closely=keys)
     rows = {key: tokens(facts) for key, facts in loaded.row_facts.items()}
     return {"at": loaded.at and iso(loaded.at), "facts": tokens(loaded.facts), "rows": rows}

@@ -31,21 +31,28 @@ from workers.models import Task, Worker
 
 RECEIVER_BEATS_EVERY_SECONDS = 5.0
 TASK_PARTS_EVERY_SECONDS = 2.0  # tasks come all the time: pages are told of new ones no more often
-LOOKED_AT_CLOSELY = 3  # on a page of so few tasks, their relatives are followed too
 
 
-def load(topic: Topic, keys: Collection[str]) -> Loaded:
-    """The rows of these keys that exist, and what else is known of the topic. A broker's own topic always has all of its rows."""
+def load(topic: Topic, keys: Collection[str], closely: Collection[str] = ()) -> Loaded:
+    """The rows of these keys that exist, and what else is known of the topic. A broker's own topic always has all of its rows.
+
+    `closely` are those of the keys that have a page of their own open: facts that cost a question for each row are theirs alone.
+    """
     loaders = {
         topics.BROKER: _broker,
         topics.QUEUES: _queues,
         topics.EXCHANGES: _exchanges,
         topics.TOPOLOGY: _topology,
         topics.WORKERS: _workers,
-        topics.TASKS: _tasks,
     }
+    if topic.kind == topics.TASKS:
+        return _tasks(topic, _ids(topic, keys), frozenset(_ids(topic, closely)))
+    return loaders[topic.kind](topic, _ids(topic, keys))
+
+
+def _ids(topic: Topic, keys: Collection[str]) -> list[int]:
     found = (topics.row_id(topic, key) for key in keys)
-    return loaders[topic.kind](topic, [row[1] for row in found if row])
+    return [row[1] for row in found if row]
 
 
 def _broker(topic: Topic, _: list[int]) -> Loaded:
@@ -56,7 +63,8 @@ def _broker(topic: Topic, _: list[int]) -> Loaded:
     rows: dict[str, Build] = {f"broker-{broker.pk}": partial(broker_row, broker)}
     rows |= {f"node-{node.pk}": partial(node_row, node) for node in nodes}
     facts = {
-        "brokers": (broker.state, broker.reason, repr(broker.alarms), repr(broker.limits_to_sight), broker.depth_source_reason),
+        "brokers": (broker.state, broker.reason, repr(broker.alarms), repr(broker.limits_to_sight)),
+        "depth_source": broker.depth_source_reason,  # by itself: under load the costs measured in it are others at each poll
         "nodes": tuple((node.pk, node.running, repr(node.partitions)) for node in nodes),
         "changes": fingerprints.changes_fingerprint(broker.pk),
     }
@@ -118,12 +126,11 @@ def _workers(topic: Topic, ids: list[int]) -> Loaded:
     return Loaded(rows, {"workers": everyone, "table": everyone, "board": everyone}, row_facts, _heard_at(topic), RECEIVER_BEATS_EVERY_SECONDS)
 
 
-def _tasks(topic: Topic, ids: list[int]) -> Loaded:
+def _tasks(topic: Topic, ids: list[int], closely: frozenset[int]) -> Loaded:
     found = [task for task in worker_queries.tasks_by_ids(EVERYTHING, ids) if (task.broker_id, task.vhost) == (topic.broker_id, topic.vhost)]
     newest = worker_queries.newest_task()
-    closely = len(found) <= LOOKED_AT_CLOSELY
     rows: dict[str, Build] = {f"task-{task.pk}": partial(task_row, task) for task in found}
-    row_facts = {f"task-{task.pk}": _facts_of_task(task, closely) for task in found}
+    row_facts = {f"task-{task.pk}": _facts_of_task(task, task.pk in closely) for task in found}
     return Loaded(rows, {"tasks": newest}, row_facts, _heard_at(topic), RECEIVER_BEATS_EVERY_SECONDS, parts_at_most_every_seconds=TASK_PARTS_EVERY_SECONDS)
 
 

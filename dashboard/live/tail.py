@@ -28,7 +28,7 @@ from dashboard import queries as people
 from dashboard.live import sources, topics
 from dashboard.live.followed import Followed, Revision
 from dashboard.live.frames import Patch
-from dashboard.live.hub import Hub, Rows, Viewer
+from dashboard.live.hub import LOOK_CLOSELY, Hub, Rows, Viewer
 from dashboard.live.topics import Topic
 from workers import queries as worker_queries
 
@@ -190,12 +190,15 @@ class Tail:
 
     def _refresh(self, followed: Followed, revision: Revision) -> None:
         try:
-            loaded = sources.load(followed.topic, self._hub.watched.get(followed.topic.name, frozenset()))
+            name = followed.topic.name
+            closely = self._hub.looked_at.get(name, frozenset())
+            loaded = sources.load(followed.topic, self._hub.watched.get(name, frozenset()), closely)
             patch = followed.patches.replace(loaded, timezone.now())
         except Exception as error:
             log.exception("a live topic could not be loaded", topic=followed.topic.name)
             self._fail(followed, error)
             return
+        followed.closely = closely
         followed.took_in(revision)
         self._out(patch)
 
@@ -222,16 +225,18 @@ class Tail:
         if followed is None:
             followed = self._followed[name] = Followed(question.topic, self._epoch)
         patches = followed.patches
-        missing = (question.rows or frozenset()) - patches.known
+        rows = question.rows or frozenset()
+        closely = rows if len(rows) <= LOOK_CLOSELY else frozenset[str]()
+        missing = (rows - patches.known) | (closely - followed.closely)
         if (missing or not patches.is_loaded) and not followed.waits(time.monotonic()):
             revision = followed.seen or self._revisions.of(question.topic)
             try:
-                patches.extend(sources.load(question.topic, missing), timezone.now())
+                patches.extend(sources.load(question.topic, missing, closely), timezone.now())
             except Exception as error:
                 log.exception("a live topic could not be loaded", topic=name)
                 self._fail(followed, error)
             else:
-                followed.seen = revision
+                followed.seen, followed.closely = revision, followed.closely | closely
         self._out(State(patches.state(timezone.now()), question.viewer, question.rows))
 
     def _tick(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
@@ -20,6 +19,8 @@ from workers.models import Worker
 
 MOST_QUEUES = 500
 """The deepest queues have a series each; how many were left out is told."""
+MOST_WORKERS = 500
+"""So many workers online have series of their own, the first by host name; a gauge counts the others."""
 
 _OF_BROKERS = (
     ("ready", "messages that wait"),
@@ -86,19 +87,20 @@ class _Stored(Collector):
         yield GaugeMetricFamily("hareline_queues_left_out", "queues without a series of their own", value=max(0, page.total - MOST_QUEUES))
 
     def _workers(self) -> Iterator[Metric]:
-        workers = worker_queries.workers(self.scope, page_size=queries.LARGEST_PAGE).items
         counted = GaugeMetricFamily("hareline_workers", "Celery worker nodes by state", labels=["broker", "vhost", "state"])
-        for key, count in Counter((worker.broker.name, worker.vhost, worker.state) for worker in workers).items():
-            counted.add_metric(list(key), count)
+        for broker, vhost, state, count in worker_queries.worker_counts(self.scope):
+            counted.add_metric([broker, vhost, state], count)
+        page = worker_queries.workers(self.scope, state=Worker.ONLINE, page_size=MOST_WORKERS)
         slots = GaugeMetricFamily("hareline_worker_slots", "tasks that the worker can run at a time", labels=["broker", "vhost", "worker"])
         active = GaugeMetricFamily("hareline_worker_active", "tasks that run", labels=["broker", "vhost", "worker"])
-        for worker in workers:
+        for worker in page.items:
             place = [worker.broker.name, worker.vhost, worker.hostname]
-            if worker.state == Worker.ONLINE and worker.concurrency is not None:
+            if worker.concurrency is not None:
                 slots.add_metric(place, worker.concurrency)
-            if worker.state == Worker.ONLINE and worker.active is not None:
+            if worker.active is not None:
                 active.add_metric(place, worker.active)
         yield from (counted, slots, active)
+        yield GaugeMetricFamily("hareline_workers_left_out", "workers online without series of their own", value=max(0, page.total - MOST_WORKERS))
 
     def _ourselves(self) -> Iterator[Metric]:
         received = CounterMetricFamily("hareline_celery_events", "Celery events received", labels=["broker", "vhost"])

@@ -168,11 +168,7 @@ class OneBroker:
         order = {health_word: place for place, health_word in enumerate(levels.WORST_FIRST)}
         queues = sorted(self.suspects, key=lambda queue: (order[levels.queue_level(queue, self.broker, self.now).word], -(queue.depth or 0)))[:DEEPEST]
         ids = [queue.pk for queue in queues]
-        ready, unacknowledged = (
-            queries.sparklines(self.scope, self.broker.pk, "queues", ids, metric, self.now - LAST_HOUR, self.now, SPARK_POINTS)
-            for metric in ("ready", "unacknowledged")
-        )
-        sparks = {pk: series.summed([ready[pk], unacknowledged[pk]]) for pk in ids if pk in ready and pk in unacknowledged}
+        sparks = queries.sparklines(self.scope, self.broker.pk, "queues", ids, "depth", self.now - LAST_HOUR, self.now, SPARK_POINTS)
         return [(queue_row(queue, self.broker, consuming, self.now), sparks.get(queue.pk, [])) for queue, consuming in consuming_of_each(queues)]
 
     @cached_property

@@ -17,7 +17,6 @@ from brokers.scope import Scope
 from dashboard.layout import filter_language
 from dashboard.layout import visibility as sight
 from dashboard.layout.addresses import Heading, ListAddress, page_links
-from dashboard.layout.charts import summed
 from dashboard.layout.consumption import consuming_of_each
 from dashboard.layout.filter_language import Filter, Term
 from dashboard.live import topics
@@ -147,11 +146,7 @@ class QueueList:
             by_broker[queue.broker_id].append(queue.pk)
         found: dict[int, list[float | None]] = {}
         for broker_id, ids in by_broker.items():
-            start = self.now - LAST_HOUR
-            ready, unacknowledged = (
-                queries.sparklines(self.scope, broker_id, "queues", ids, metric, start, self.now, SPARK_POINTS) for metric in ("ready", "unacknowledged")
-            )
-            found |= {pk: summed([ready[pk], unacknowledged[pk]]) for pk in ids if pk in ready and pk in unacknowledged}
+            found |= queries.sparklines(self.scope, broker_id, "queues", ids, "depth", self.now - LAST_HOUR, self.now, SPARK_POINTS)
         return found
 
     def topics(self, queues: Sequence[Queue]) -> list[str]:

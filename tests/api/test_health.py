@@ -18,6 +18,7 @@ from brokers.models import Broker, Heartbeat
 from brokers.polling import leases
 from dashboard.operations import readiness
 from tests.api.conftest import World
+from workers.models import EventSource, Worker
 
 
 def test_healthz_needs_no_login_no_host_and_no_database() -> None:
@@ -120,3 +121,21 @@ def test_metrics_are_prometheus_text_for_a_token(world: World) -> None:
     ):
         assert line in text
     assert 'queue="unknown"' not in text  # what is unknown has no sample
+
+
+def test_metrics_count_every_worker_though_not_each_has_a_series(world: World) -> None:
+    now = timezone.now()
+    Worker.objects.all().delete()
+    states = [Worker.ONLINE] * 503 + [Worker.GONE] * 700  # those that are gone take no series from those online
+    Worker.objects.bulk_create(
+        Worker(broker=world.broker, vhost="/", hostname=f"{state}{number:04}@web", state=state, concurrency=4, first_seen_at=now, changed_at=now)
+        for number, state in enumerate(states)
+    )
+    text = Client().get("/metrics", headers={"Authorization": f"Bearer {world.token}"}).content.decode()
+    assert 'hareline_workers{broker="prod",state="online",vhost="/"} 503.0' in text
+    assert 'hareline_workers{broker="prod",state="gone",vhost="/"} 700.0' in text
+    assert (text.count("hareline_worker_slots{"), "hareline_workers_left_out 3.0" in text) == (500, True)
+    EventSource.objects.update(beat_at=now - timedelta(minutes=5))
+    text = Client().get("/metrics", headers={"Authorization": f"Bearer {world.token}"}).content.decode()
+    assert 'hareline_workers{broker="prod",state="unknown",vhost="/"} 503.0' in text
+    assert "hareline_worker_slots{" not in text

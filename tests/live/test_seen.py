@@ -68,7 +68,7 @@ def test_every_page_says_what_it_was_rendered_from_as_the_first_state_will(clien
         topic = topics.parse(name)
         assert topic
         patches = TopicPatches(topic, "epoch")
-        patches.extend(sources.load(topic, shown["rows"]), now)
+        patches.extend(sources.load(topic, shown["rows"], shown["rows"]), now)
         state = json.loads(patches.state(now).frame(frozenset(shown["rows"])))
         assert (shown["at"], shown["facts"]) == (state["at"], state["facts"])
         assert shown["rows"] == {key: row["facts"] for key, row in state["rows"].items()}

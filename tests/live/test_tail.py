@@ -51,12 +51,13 @@ class Watch:
         self.tail = Tail(self.hub, self.outcomes.put, rhythm)
         self.tail.start()
 
-    def show(self, topic: str, *keys: str) -> dict[str, Any]:
+    def show(self, topic: str, *keys: str, viewer: Viewer | None = None) -> dict[str, Any]:
         """The state of the topic, once it is there."""
-        rows = self.hub.join(topic, self.viewer, frozenset(keys))
+        viewer = viewer or self.viewer
+        rows = self.hub.join(topic, viewer, frozenset(keys))
         parsed = parse(topic)
         assert parsed
-        self.tail.ask(Ask(parsed, self.viewer, rows))
+        self.tail.ask(Ask(parsed, viewer, rows))
         while True:
             outcome = self.outcomes.get(timeout=10)
             if isinstance(outcome, State):
@@ -181,3 +182,46 @@ def test_viewing_one_queue_requests_its_details_from_the_poller(watches: list[Wa
     table.show(f"queues/{one.pk}/%2F", *(f"queue-{other.pk}" for other in others))
     found = wait_until(lambda: list(DetailRequest.objects.all()))
     assert [(request.kind, request.vhost, request.name, request.until > timezone.now()) for request in found] == [("queue", "/", "mail", True)]
+
+
+@pytest.mark.parametrize("list_is_first", [True, False])
+def test_a_tasks_own_page_follows_its_relatives_beside_an_open_list(watches: list[Watch], list_is_first: bool) -> None:
+    one = broker()
+    source = EventSource.objects.create(broker=one, vhost="/", state=EventSource.RECEIVING)
+    listed = [f"task-{task(one, f't{number}').pk}" for number in range(8)]
+    watches.append(watch := Watch(QUIET))
+    topic, own_page = f"tasks/{one.pk}/%2F", Viewer("nobody")
+    if list_is_first:
+        watch.show(topic, *listed)
+    assert "family" in watch.show(topic, listed[0], viewer=own_page)["rows"][listed[0]]["facts"]
+    if not list_is_first:
+        watch.show(topic, *listed)
+    task(one, "child", parent_id="t0")
+    EventSource.objects.filter(pk=source.pk).update(revision=1)
+    assert watch.patch()["rows"] == {listed[0]: {"parts": ["family"]}}
+
+
+def test_what_changed_since_the_last_patch_reaches_the_list_though_a_page_opens_meanwhile(watches: list[Watch]) -> None:
+    one = broker()
+    source = EventSource.objects.create(broker=one, vhost="/", state=EventSource.RECEIVING)
+    listed = [f"task-{task(one, f't{number}').pk}" for number in range(8)]
+    watches.append(watch := Watch(QUIET))
+    topic = f"tasks/{one.pk}/%2F"
+    watch.show(topic, *listed)
+    Task.objects.filter(uuid="t0").update(state="FAILURE")
+    watch.show(topic, listed[0], viewer=Viewer("nobody"))
+    EventSource.objects.filter(pk=source.pk).update(revision=1)
+    assert watch.patch()["rows"][listed[0]]["mark"]["state"] == "FAILURE"
+
+
+def task(of: Any, uuid: str, **known: Any) -> Task:
+    now = timezone.now()
+    return Task.objects.create(broker=of, vhost="/", uuid=uuid, state="STARTED", first_seen_at=now, changed_at=now, **known)
+
+
+def test_costs_measured_anew_at_each_poll_refetch_only_what_shows_them(watches: list[Watch]) -> None:
+    one = broker(depth_source_reason="a poll keeps the broker busy for 2.4 s")
+    watches.append(watch := Watch(QUIET))
+    watch.show(f"broker/{one.pk}")
+    type(one).objects.filter(pk=one.pk).update(depth_source_reason="a poll keeps the broker busy for 2.5 s", revision=2)
+    assert watch.patch()["parts"] == ["depth_source"]

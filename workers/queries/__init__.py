@@ -31,6 +31,7 @@ from workers.queries.workers import (
     telling_workers,
     worker,
     worker_by_id,
+    worker_counts,
     worker_slots,
     workers,
     workers_by_ids,
@@ -43,6 +44,6 @@ __all__ = [
     "COUNTED", "TASK_SORTS", "WORKER_SORTS", "Family", "TaskPage", "all_workers", "counts_by_state", "event_source", "event_sources", "events_off_workers",
     "family", "family_fingerprint", "kept_since", "last_sent", "load_doubted_tasks", "load_open_tasks", "load_tasks", "load_tasks_received",
     "load_tasks_sent", "newest_task", "registered_tasks", "revisions", "state_counts", "task", "task_by_id", "task_names", "tasks", "tasks_by_ids",
-    "tasks_changed_since", "telling_workers", "worker", "worker_by_id", "worker_slots", "workers", "workers_by_ids", "workers_changed_since",
-    "workers_fingerprint", "workers_for_list", "workers_with_open_tasks",
+    "tasks_changed_since", "telling_workers", "worker", "worker_by_id", "worker_counts", "worker_slots", "workers", "workers_by_ids",
+    "workers_changed_since", "workers_fingerprint", "workers_for_list", "workers_with_open_tasks",
 ]  # fmt: skip

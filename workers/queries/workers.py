@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery, TextField
+from django.db.models import Case, Count, F, OuterRef, Q, QuerySet, Subquery, TextField, Value, When
 from django.db.models.functions import Cast, Lower
 
 from brokers.models import Broker
@@ -63,6 +63,13 @@ def workers_for_list(scope: Scope, broker: Broker, vhost: str | None = None) -> 
     for worker in found:
         worker.broker = broker
     return _as_of(found, datetime.now(UTC))
+
+
+def worker_counts(scope: Scope) -> list[tuple[str, str, str, int]]:
+    """[(broker's name, virtual host, state as of now, how many workers)], every worker counted."""
+    late = Q(state=Worker.ONLINE, beat_at__lt=datetime.now(UTC) - LATE_AFTER)
+    rows = _with_beats(Worker.objects.filter(in_scope(scope))).annotate(state_now=Case(When(late, then=Value(Worker.UNKNOWN)), default=F("state")))
+    return list(rows.order_by("broker__name", "vhost", "state_now").values_list("broker__name", "vhost", "state_now").annotate(count=Count("pk")))
 
 
 def worker(scope: Scope, broker: BrokerRef, vhost: str, hostname: str) -> Worker | None:
