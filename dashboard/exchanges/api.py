@@ -35,7 +35,7 @@ class ExchangeItem(Schema):
 
 
 class ExchangeDetail(ExchangeItem):
-    publishers: list[dict[str, Any]] | None = Field(description="Null while nobody has asked the broker; asked while the exchange's page is open")
+    publishers: list[dict[str, Any]] | None = Field(description="Null until read from the broker, which happens only while the exchange's page is open")
     publishers_at: Moment | None
     first_seen_at: Moment
 
@@ -62,54 +62,54 @@ class Bindings(Schema):
     items: list[BindingItem]
 
 
-class ExchangesAsked(OfBroker, Paged):
-    q: str = Field("", max_length=255, description="A part of the name")
+class ExchangesRequest(OfBroker, Paged):
+    q: str = Field("", max_length=255, description="Text that the name contains")
     sort: str = Field("name", max_length=50, description=f"One of {', '.join(queries.EXCHANGE_SORTS)}; a leading - is descending")
 
 
-class ExchangeAsked(Schema):
+class ExchangeRequest(Schema):
     broker: Name
     vhost: Name
     name: Name
 
 
-class BindingsAsked(OfBroker, Paged):
+class BindingsRequest(OfBroker, Paged):
     source: Name | None = None
     destination: Name | None = None
     destination_type: Literal["queue", "exchange"] | None = None
 
 
 @router.get("/exchanges", response={200: Exchanges, **ERRORS}, operation_id="exchanges")
-def exchanges(request: HttpRequest, asked: Query[ExchangesAsked]) -> dict[str, Any]:
+def exchanges(request: HttpRequest, query: Query[ExchangesRequest]) -> dict[str, Any]:
     """A page of exchanges with their current rates."""
-    check_broker(request, asked.broker)
+    check_broker(request, query.broker)
     try:
-        page = queries.exchanges(scope(request), broker=asked.broker, vhost=asked.vhost, q=asked.q, sort=asked.sort, page=asked.page, page_size=asked.page_size)
+        page = queries.exchanges(scope(request), broker=query.broker, vhost=query.vhost, q=query.q, sort=query.sort, page=query.page, page_size=query.page_size)
     except ValueError as error:
         raise invalid("sort", error) from error
     return {"total": page.total, "items": [ExchangeItem(**_item(exchange)) for exchange in page.items]}
 
 
 @router.get("/exchange", response={200: ExchangeDetail, **ERRORS}, operation_id="exchange")
-def exchange(request: HttpRequest, asked: Query[ExchangeAsked]) -> ExchangeDetail:
-    """One exchange, and who publishes to it where that is known."""
-    broker_named(request, asked.broker)
-    found = queries.exchange(scope(request), asked.broker, asked.vhost, asked.name)
+def exchange(request: HttpRequest, query: Query[ExchangeRequest]) -> ExchangeDetail:
+    """One exchange with its publishers, where known."""
+    broker_named(request, query.broker)
+    found = queries.exchange(scope(request), query.broker, query.vhost, query.name)
     if found is None:
-        raise not_found(f"Broker {asked.broker} has no exchange {asked.name!r} in virtual host {asked.vhost}.", "name")
+        raise not_found(f"Broker {query.broker} has no exchange {query.name!r} in virtual host {query.vhost}.", "name")
     publishers, publishers_at = known_publishers(found, timezone.now())
     return ExchangeDetail(**_item(found), publishers=publishers, publishers_at=publishers_at, first_seen_at=found.first_seen_at)
 
 
 @router.get("/bindings", response={200: Bindings, **ERRORS}, operation_id="bindings")
-def bindings(request: HttpRequest, asked: Query[BindingsAsked]) -> dict[str, Any]:
-    """Bindings, also those of the default exchange (source "")."""
-    check_broker(request, asked.broker)
+def bindings(request: HttpRequest, query: Query[BindingsRequest]) -> dict[str, Any]:
+    """Bindings, including those of the default exchange (source "")."""
+    check_broker(request, query.broker)
     found = queries.bindings(
-        scope(request), broker=asked.broker, vhost=asked.vhost, source=asked.source, destination=asked.destination, destination_type=asked.destination_type
+        scope(request), broker=query.broker, vhost=query.vhost, source=query.source, destination=query.destination, destination_type=query.destination_type
     )
     own = [name for name in BindingItem.model_fields if name != "broker"]
-    items = [BindingItem(broker=binding.broker.name, **{name: getattr(binding, name) for name in own}) for binding in one_page(found, asked)]
+    items = [BindingItem(broker=binding.broker.name, **{name: getattr(binding, name) for name in own}) for binding in one_page(found, query)]
     return {"total": len(found), "items": items}
 
 

@@ -1,4 +1,4 @@
-"""One exchange's page: what it does with a message, where its bindings lead, what is bound to it, who publishes."""
+"""One exchange's page: what happens to a message, bindings out and in, publishers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from brokers import queries
 from brokers.models import Binding, Exchange
 from brokers.scope import Scope
 from dashboard.exchanges.row import exchange_row, features, known_publishers, shown_name, type_explained
-from dashboard.exchanges.text import BindingWords, binding_words
+from dashboard.exchanges.text import BindingText, binding_text
 from dashboard.layout import formatting, levels, visibility
 from dashboard.live import topics
 from dashboard.queues.settings_text import shown
@@ -22,17 +22,17 @@ BINDINGS_AT_MOST = 500
 
 
 class BoundTo(msgspec.Struct, frozen=True):
-    """One binding out of (or into) the exchange; `name` is at its other end. `url` is "" where that has no row."""
+    """One binding out of (or into) the exchange; `name` is the object at the other end, `url` its page or ""."""
 
     name: str
     kind: str  # queue, exchange
     url: str
-    words: BindingWords
+    text: BindingText
     arguments: str
 
 
 class Alternate(msgspec.Struct, frozen=True):
-    """Where unroutable messages go, and who says so: "the argument" or "policy x". `url` is "" where no such exchange exists."""
+    """The alternate exchange and what sets it: "the exchange’s argument" or "policy x". `url` is "" if it does not exist."""
 
     name: str
     source: str
@@ -40,7 +40,7 @@ class Alternate(msgspec.Struct, frozen=True):
 
 
 class ExchangePage:
-    """The questions of one request about an exchange that exists, or did."""
+    """The data of one request about an exchange, which may be deleted."""
 
     def __init__(self, scope: Scope, exchange: Exchange, now: datetime) -> None:
         self.scope, self.exchange, self.now = scope, exchange, now
@@ -68,7 +68,7 @@ class ExchangePage:
         return [topic.name for topic in found]
 
     def bindings(self) -> dict[str, Any]:
-        """The part "bindings": what leaves the exchange, and what other exchanges send into it."""
+        """Context of the part "bindings": bindings out, and bindings in from other exchanges."""
         where: dict[str, Any] = {"broker": self.broker.pk, "vhost": self.exchange.vhost}
         out = queries.bindings(self.scope, **where, source=self.exchange.name)
         into = queries.bindings(self.scope, **where, destination=self.exchange.name, destination_type="exchange") if self.exchange.name else []
@@ -83,20 +83,20 @@ class ExchangePage:
         ids = {name: pk for pk, _, name in queries.queue_names(self.scope, self.broker.pk, self.exchange.vhost)} if bindings else {}
         lines = []
         for binding in bindings:
-            words = binding_words(self.exchange.type, self.exchange.name, binding.routing_key, binding.arguments or {})
+            text = binding_text(self.exchange.type, self.exchange.name, binding.routing_key, binding.arguments or {})
             if binding.destination_type == "exchange":
                 url = self._exchange_url(binding.destination)
             else:
                 url = reverse("queue", args=[ids[binding.destination]]) if binding.destination in ids else ""
-            lines.append(BoundTo(shown_name(binding.destination), binding.destination_type, url, words, _arguments(binding)))
+            lines.append(BoundTo(shown_name(binding.destination), binding.destination_type, url, text, _arguments(binding)))
         return lines
 
     def _into(self, bindings: Sequence[Binding]) -> list[BoundTo]:
         lines = []
         for binding in bindings:
             source = queries.exchange(self.scope, self.broker.pk, self.exchange.vhost, binding.source)
-            words = binding_words(source.type if source else "", binding.source, binding.routing_key, binding.arguments or {})
-            lines.append(BoundTo(shown_name(binding.source), "exchange", self._exchange_url(binding.source), words, _arguments(binding)))
+            text = binding_text(source.type if source else "", binding.source, binding.routing_key, binding.arguments or {})
+            lines.append(BoundTo(shown_name(binding.source), "exchange", self._exchange_url(binding.source), text, _arguments(binding)))
         return lines
 
     def _exchange_url(self, name: str) -> str:
@@ -105,12 +105,12 @@ class ExchangePage:
 
     @property
     def alternate(self) -> Alternate | None:
-        """The alternate exchange: the argument's, else the one of the exchange's policy; the default exchange has none."""
+        """The alternate exchange from the argument, or else from the policy; None for the default exchange."""
         if not self.exchange.name:
             return None
         argument = (self.exchange.arguments or {}).get("alternate-exchange")
         if argument is not None:
-            return Alternate(shown_name(argument), "the argument alternate-exchange", self._exchange_url(argument))
+            return Alternate(shown_name(argument), "the exchange’s argument", self._exchange_url(argument))
         for policy in queries.policies(self.scope, self.broker.pk, self.exchange.vhost):
             if not policy.operator and policy.name == self.exchange.policy and "alternate-exchange" in policy.definition:
                 name = str(policy.definition["alternate-exchange"])
@@ -118,7 +118,7 @@ class ExchangePage:
         return None
 
     def publishers(self) -> dict[str, Any]:
-        """The part "publishers": who publishes here, as far as the broker tells."""
+        """Context of the part "publishers", from the broker's last sample; None while unknown."""
         found, at = known_publishers(self.exchange, self.now)
         lines = [{**one, "rate": formatting.rate(one.get("per_second"))} for one in sorted(found or (), key=lambda one: -(one.get("per_second") or 0))]
         return {"publishers": None if found is None else lines, "publishers_as_of": formatting.moment_text(at, self.now) if at else ""}
@@ -129,5 +129,5 @@ class ExchangePage:
 
 
 def _arguments(binding: Binding) -> str:
-    """The binding's arguments as text, "" without any."""
+    """The binding's arguments as text; "" if it has none."""
     return ", ".join(f"{key}: {shown(value)}" for key, value in sorted((binding.arguments or {}).items()))

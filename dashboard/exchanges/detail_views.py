@@ -19,11 +19,11 @@ PARTS = ("bindings", "publishers", "notice", "what")
 
 @one_moment()
 def page(request: HttpRequest, pk: int) -> HttpResponse:
-    """The whole page, or with `?part=` only one of its parts. An exchange that is gone keeps its page."""
+    """The whole page, or with `?part=` only one of its parts. A deleted exchange keeps its page."""
     scope, now = scope_of(request.user), timezone.now()
     exchange = queries.exchange_by_id(scope, pk)
     if exchange is None:
-        raise Http404("There is no such exchange, and there never was one with this number.")
+        raise Http404("No exchange has this id.")
     shown = ExchangePage(scope, exchange, now)
     part = request.GET.get("part")
     if part in PARTS:

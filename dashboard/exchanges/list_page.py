@@ -1,4 +1,4 @@
-"""The exchanges page: which exchanges, in which order, with their bindings counted."""
+"""The exchanges page: filtered, sorted and paginated exchanges with their number of bindings."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from dashboard.layout.addresses import Heading, ListAddress, page_links
 from dashboard.layout.filter_language import Filter
 from dashboard.live import topics
 from dashboard.live.rows import LiveRow
-from dashboard.queues.list_page import LAST_HOUR, PAGE_SIZE, SPARK_POINTS, Culprit
+from dashboard.queues.list_page import LAST_HOUR, PAGE_SIZE, SPARK_POINTS, RestrictiveTerm
 
 DEFAULT_SORT = "-publish_in_per_second"
 
 
 class ExchangeList:
-    """The questions of one request; `broker` and `vhost` are what the frame's switchers chose, None for all."""
+    """The data of one request; `broker` and `vhost` are the selected ones, None for all."""
 
     def __init__(self, scope: Scope, address: ListAddress, brokers: Sequence[Broker], broker: Broker | None, vhost: str | None, now: datetime) -> None:
         self.scope, self.address, self.now = scope, address, now
@@ -35,7 +35,7 @@ class ExchangeList:
 
     @property
     def filter_chips(self) -> list[dict[str, Any]]:
-        """Each qualifier that is asked for, with the address of the list without it."""
+        """Each qualifier of the filter, with the address of the list without it."""
         return [{"term": term, "address": self.address.with_(q=rest)} for term, rest in self.filter.chips]
 
     @property
@@ -43,11 +43,11 @@ class ExchangeList:
         return self.address.with_(q=None)
 
     def _page(self, page: int) -> queries.Page[Exchange]:
-        """One page; a filter with qualifiers is applied here, since exchanges are few and their query knows only names."""
+        """One page. The query filters by name only, so qualifiers are applied here: exchanges are few."""
         where: dict[str, Any] = {"broker": self.broker.pk if self.broker else None, "vhost": self.vhost, "sort": self.sort}
         if not self.filter.terms:
             return queries.exchanges(self.scope, **where, page=page, page_size=PAGE_SIZE)
-        found = [exchange for exchange in self._all(where) if self._fits(exchange, self.filter)]
+        found = [exchange for exchange in self._all(where) if self._matches(exchange, self.filter)]
         return queries.Page(len(found), found[(page - 1) * PAGE_SIZE : page * PAGE_SIZE], page, PAGE_SIZE)
 
     def _all(self, where: dict[str, Any]) -> list[Exchange]:
@@ -60,21 +60,21 @@ class ExchangeList:
         return found
 
     @staticmethod
-    def _fits(exchange: Exchange, asked: Filter) -> bool:
-        return all(filter_language.fulfils(exchange, term) for term in asked.terms)
+    def _matches(exchange: Exchange, wanted: Filter) -> bool:
+        return all(filter_language.fulfils(exchange, term) for term in wanted.terms)
 
-    def culprit(self) -> Culprit | None:
-        """Which term to take out so that most exchanges appear; None if taking out one is not enough."""
+    def most_restrictive_term(self) -> RestrictiveTerm | None:
+        """The term whose removal shows the most exchanges; None if removing a single term shows none."""
         everything = self._all({"broker": self.broker.pk if self.broker else None, "vhost": self.vhost})
         tried = []
         for term in self.filter.terms:
             rest = filter_language.parse(self.filter.without(term), filter_language.EXCHANGES)
-            tried.append(Culprit(term, sum(self._fits(exchange, rest) for exchange in everything), self.address.with_(q=rest.text)))
+            tried.append(RestrictiveTerm(term, sum(self._matches(exchange, rest) for exchange in everything), self.address.with_(q=rest.text)))
         best = max(tried, key=lambda one: one.count, default=None)
         return best if best and best.count else None
 
     def table(self) -> dict[str, Any]:
-        """The part "table"."""
+        """Context of the part "table"."""
         page = self._page(self.address.page)
         if not page.items and page.total:
             page = self._page(page.pages)
@@ -83,14 +83,14 @@ class ExchangeList:
             "page": page,
             "pages": page_links(self.address, page),
             "headings": self._headings(),
-            "culprit": self.culprit() if page.total == 0 and self.filter.terms else None,
+            "most_restrictive_term": self.most_restrictive_term() if page.total == 0 and self.filter.terms else None,
             "topics": self.topics(page.items),
             "several_brokers": len(self.brokers) > 1,
             "several_vhosts": self.vhost is None and len({exchange.vhost for exchange in page.items}) > 1,
         }
 
     def _rows(self, exchanges: Sequence[Exchange]) -> list[tuple[LiveRow, list[float | None], int]]:
-        """(row, its incoming rate of the last hour, how many bindings go out of it)."""
+        """(row, incoming rate over the last hour, number of bindings out)."""
         by_broker: dict[int, list[Exchange]] = defaultdict(list)
         for exchange in exchanges:
             by_broker[exchange.broker_id].append(exchange)
@@ -108,7 +108,7 @@ class ExchangeList:
         ]
 
     def topics(self, exchanges: Sequence[Exchange]) -> list[str]:
-        """What the page listens to: its brokers, and the virtual hosts that it shows (or would show)."""
+        """Live topics of the page: its brokers, and the virtual hosts of its exchanges (of all, while it shows none)."""
         places = {(exchange.broker_id, exchange.vhost) for exchange in exchanges}
         if not places:
             places = {(host.broker_id, host.name) for broker in self.brokers for host in queries.virtual_hosts(self.scope, broker.pk)[:20]}
@@ -134,5 +134,5 @@ class ExchangeList:
 
     @property
     def old_parts(self) -> list[dict[str, str]]:
-        """What of the list can't be read now."""
+        """The data of this list that cannot be read now, each with its age."""
         return sight.old_parts(self.brokers, self.now, sight.ON_EXCHANGES)

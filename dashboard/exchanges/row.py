@@ -1,4 +1,4 @@
-"""One exchange as a row of a table, and as the head of its own page. Pure."""
+"""One exchange as a table row and as the head of its page. Pure."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ DEFAULT_NAME = "(default)"
 
 TYPES = {
     "direct": "A message goes to every queue or exchange bound with exactly its routing key.",
-    "fanout": "A message goes to everything bound to it; the routing key does not matter.",
-    "topic": "A message goes where the binding key matches its routing key word by word: * is one word, # any number of words.",
-    "headers": "A message goes where its headers match the binding's arguments; the routing key does not matter.",
+    "fanout": "A message goes to everything bound to it; the routing key is ignored.",
+    "topic": "A message goes where the binding key matches its routing key word by word: * is one word, # zero or more words.",
+    "headers": "A message goes where its headers match the binding's arguments; the routing key is ignored.",
     "x-consistent-hash": "A message goes to one destination, chosen by a hash of its routing key or of a header; binding keys are weights.",
-    "x-random": "A message goes to one of the bindings, chosen by chance.",
-    "x-local-random": "A message goes to one queue on the publisher's node, chosen by chance.",
-    "x-recent-history": "A message goes to everything bound to it, and new bindings get the last messages again.",
-    "x-delayed-message": "A message waits as long as its header x-delay says, and is routed then.",
-    "x-event": "The broker's own events arrive here; bindings match as in a topic exchange.",
+    "x-random": "A message goes to one of the bindings, chosen at random.",
+    "x-local-random": "A message goes to one queue on the publisher's node, chosen at random.",
+    "x-recent-history": "A message goes to everything bound to it, and a new binding also receives the last messages.",
+    "x-delayed-message": "A message waits for the time in its header x-delay, then is routed.",
+    "x-event": "The broker publishes its own events here; bindings match as in a topic exchange.",
     "x-modulus-hash": "A message goes to one destination, chosen by a hash of its routing key over the number of bindings.",
     "x-jms-topic": "A message goes where the binding's selector matches; made for JMS clients.",
 }
-DEFAULT_EXPLAINED = "A message goes to the queue whose name is its routing key. Every queue is bound here by its name; nothing else can be."
+DEFAULT_EXPLAINED = "A message goes to the queue whose name is its routing key. Every queue is bound here by its name; no other bindings are possible."
 
 
 def exchange_row(exchange: Exchange, broker: Broker, now: datetime) -> LiveRow:
@@ -55,7 +55,7 @@ def exchange_row(exchange: Exchange, broker: Broker, now: datetime) -> LiveRow:
 
 
 def shown_name(name: str) -> str:
-    """What people read: the default exchange has no name of its own."""
+    """The name to display; "(default)" for the default exchange, whose name is empty."""
     return name or DEFAULT_NAME
 
 
@@ -63,21 +63,21 @@ def type_explained(exchange: Exchange) -> str:
     """One sentence on what the exchange does with a message."""
     if not exchange.name:
         return DEFAULT_EXPLAINED
-    return TYPES.get(exchange.type, f"Hareline does not know the type {exchange.type}, so it can't say where messages go.")
+    return TYPES.get(exchange.type, f"The exchange type {exchange.type} is unknown to Hareline, so it cannot predict where messages go.")
 
 
 def features(exchange: Exchange) -> list[str]:
-    """The exchange's properties as short words, the usual ones (durable) first."""
-    words = ["durable" if exchange.durable else "transient"]
-    words += ["auto-delete"] * exchange.auto_delete + ["internal"] * exchange.internal
+    """Labels such as "durable", "internal" and "policy limits"."""
+    labels = ["durable" if exchange.durable else "transient"]
+    labels += ["auto-delete"] * exchange.auto_delete + ["internal"] * exchange.internal
     if alternate := (exchange.arguments or {}).get("alternate-exchange"):
-        words.append(f"alternate {alternate}")
-    return words + [f"policy {exchange.policy}"] * bool(exchange.policy)
+        labels.append(f"alternate {alternate}")
+    return labels + [f"policy {exchange.policy}"] * bool(exchange.policy)
 
 
 def known_publishers(exchange: Exchange, now: datetime) -> tuple[list[dict[str, Any]] | None, datetime | None]:
-    """Who publishes there, and when that was read; (None, None) if it is older than the last answers of the broker, as after an outage or when
-    nobody looked for a while: the poller asks while somebody looks."""
+    """(publishers, when they were read); (None, None) if that is out of date: the poller reads them only while the exchange's page is open, and an
+    outage makes them unknown."""
     broker, at = exchange.broker, exchange.publishers_at
     if at is None or broker.polled_at is None or levels.out_of_sight(broker, now) or (broker.since is not None and at < broker.since):
         return None, None

@@ -1,6 +1,6 @@
-"""What a binding lets through, in words, by the type of the exchange it comes from.
+"""Which messages a binding matches, as text, by the type of its source exchange.
 
-Pure; the rules are those of RabbitMQ 3.10 and 4.0. Whether a given message matches is decided elsewhere.
+Pure; the rules are those of RabbitMQ 3.10 and 4.0. Matching a given message is `brokers.routing`.
 """
 
 from __future__ import annotations
@@ -15,34 +15,34 @@ from dashboard.queues.settings_text import shown
 HASHED = frozenset({"x-consistent-hash", "x-modulus-hash"})
 
 
-class BindingWords(msgspec.Struct, frozen=True):
-    """`key` is the binding key as typed (None where it plays no part), `words` explain what passes."""
+class BindingText(msgspec.Struct, frozen=True):
+    """`key` is the binding key (None where the exchange ignores it), `text` what it matches."""
 
     key: str | None
-    words: str
+    text: str
 
 
-def binding_words(exchange_type: str, source: str, key: str, arguments: Mapping[str, Any]) -> BindingWords:
-    """What passes through the binding. An unknown type ("") explains nothing.
+def binding_text(exchange_type: str, source: str, key: str, arguments: Mapping[str, Any]) -> BindingText:
+    """What the binding matches; for an unknown type ("") only that it is unknown.
 
-    >>> binding_words("topic", "orders", "order.#", {}).words
+    >>> binding_text("topic", "orders", "order.#", {}).text
     'keys that begin with order'
     """
     if not source:
-        return BindingWords(key, "implicit: the default exchange reaches every queue by its name")
+        return BindingText(key, "implicit: the default exchange routes to every queue by name")
     if exchange_type == "fanout" or exchange_type == "x-recent-history":
-        return BindingWords(None, "every message")
+        return BindingText(None, "every message")
     if exchange_type == "headers":
-        return BindingWords(None, _headers(arguments))
+        return BindingText(None, _headers(arguments))
     if exchange_type in ("topic", "x-event"):
-        return BindingWords(key, _topic(key))
+        return BindingText(key, _topic(key))
     if exchange_type == "direct":
-        return BindingWords(key, "exactly this key" if key else "messages without a routing key")
+        return BindingText(key, "exactly this key" if key else "messages without a routing key")
     if exchange_type in HASHED:
-        return BindingWords(key, f"a share of the messages, with weight {key}")
+        return BindingText(key, f"a share of the messages, with weight {key}")
     if exchange_type in ("x-random", "x-local-random"):
-        return BindingWords(key, "some of the messages, by chance")
-    return BindingWords(key, f"as exchanges of type {exchange_type} decide" if exchange_type else "the exchange's type is unknown")
+        return BindingText(key, "some of the messages, at random")
+    return BindingText(key, f"by the rules of {exchange_type}" if exchange_type else "the exchange's type is unknown")
 
 
 def _topic(pattern: str) -> str:
@@ -58,7 +58,7 @@ def _topic(pattern: str) -> str:
         return f"keys that begin with {'.'.join(fixed)}"
     if words[0] == "#" and len(fixed) == len(words) - 1:
         return f"keys that end with {'.'.join(fixed)}"
-    parts = ["* is one word"] * ("*" in words) + ["# any number of words"] * ("#" in words)
+    parts = ["* = one word"] * ("*" in words) + ["# = zero or more words"] * ("#" in words)
     return ", ".join(parts)
 
 
@@ -71,11 +71,11 @@ _MODES = {
 
 
 def _headers(arguments: Mapping[str, Any]) -> str:
-    """The header values that are wanted; what `all` and `any` mean over nothing is said too."""
+    """The header values that the binding requires, also where it requires none."""
     mode = str(arguments.get("x-match", "all"))
     with_x = mode.endswith("-with-x")
     wanted = {name: value for name, value in arguments.items() if name != "x-match" and (with_x or not name.startswith("x-"))}
     if not wanted:
-        return "every message: nothing is demanded" if mode.startswith("all") else "no message: any of nothing never matches"
+        return "every message: no header is required" if mode.startswith("all") else "no message: x-match any without headers matches nothing"
     described = [f"{name} is present" if value == "undefined" or value is None else f"{name} = {shown(value)}" for name, value in sorted(wanted.items())]
     return f"{_MODES.get(mode, mode)} " + ", ".join(described)

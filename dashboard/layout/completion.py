@@ -25,7 +25,7 @@ def queue_completion(listed: QueueList) -> list[dict[str, Any]]:
         "type": [(name, _queues(count)) for name in QUEUES["type"].choices if (count := listed.count(parse(f"type:{name}", QUEUES)))],
         "state": [(name, "") for name in QUEUES["state"].choices],
         "policy": [(name, "") for name in sorted({policy.name for policy in queries.policies(listed.scope, broker, listed.vhost) if not policy.operator})],
-        "worker": [("none", _queues(listed.count(parse("worker:none", QUEUES)), "nobody consumes")), *_workers(listed, broker)],
+        "worker": [("none", _queues(listed.count(parse("worker:none", QUEUES)), "no consumers")), *_workers(listed, broker)],
         "is": [("growing", _queues(listed.count(parse("is:growing", QUEUES))))],
     }
     return qualifiers(QUEUES, values)

@@ -41,7 +41,7 @@ class QueueItem(Schema):
     nobody_consumes_since: Moment | None
     nobody_since_at_least: bool | None
     workers: list[str]
-    at: Moment | None = Field(description="When the broker last told these numbers")
+    at: Moment | None = Field(description="When the broker last reported these numbers")
 
 
 class ConsumerItem(Schema):
@@ -52,7 +52,7 @@ class ConsumerItem(Schema):
     user: str | None
     prefetch: int | None
     worker_id: int | None
-    worker: str | None = Field(description="The Celery worker's host name, null where it is none or not known")
+    worker: str | None = Field(description="The Celery worker's hostname; null if the consumer is not a known worker")
     exact: bool
     why: str
 
@@ -79,28 +79,28 @@ class Queues(Schema):
     items: list[QueueItem]
 
 
-class QueuesAsked(OfBroker, Paged):
+class QueuesRequest(OfBroker, Paged):
     q: str = Field("", max_length=500, description="Words and qualifiers as in the page's filter: mail depth>1000 worker:none")
     sort: str = Field("-depth", max_length=50, description=f"One of {', '.join(queries.QUEUE_SORTS)}; a leading - is descending")
 
 
-class QueueAsked(Schema):
+class QueueRequest(Schema):
     broker: Name
     vhost: Name
     name: Name
 
 
 @router.get("/queues", response={200: Queues, **ERRORS}, operation_id="queues")
-def queues(request: HttpRequest, asked: Query[QueuesAsked]) -> dict[str, Any]:
+def queues(request: HttpRequest, query: Query[QueuesRequest]) -> dict[str, Any]:
     """A page of queues with their current numbers."""
-    brokers = [broker_named(request, asked.broker)] if asked.broker is not None else queries.brokers(scope(request))
-    wanted = filter_language.parse(asked.q, filter_language.QUEUES)
+    brokers = [broker_named(request, query.broker)] if query.broker is not None else queries.brokers(scope(request))
+    wanted = filter_language.parse(query.q, filter_language.QUEUES)
     if wanted.problems:
         raise invalid("q", wanted.problems[0].problem)
-    conditions = queue_filter.conditions(wanted, scope(request), brokers, asked.vhost)
+    conditions = queue_filter.conditions(wanted, scope(request), brokers, query.vhost)
     try:
         page = queries.queues(
-            scope(request), broker=asked.broker, vhost=asked.vhost, conditions=conditions, sort=asked.sort, page=asked.page, page_size=asked.page_size
+            scope(request), broker=query.broker, vhost=query.vhost, conditions=conditions, sort=query.sort, page=query.page, page_size=query.page_size
         )
     except ValueError as error:
         raise invalid("sort", error) from error
@@ -109,12 +109,12 @@ def queues(request: HttpRequest, asked: Query[QueuesAsked]) -> dict[str, Any]:
 
 
 @router.get("/queue", response={200: QueueDetail, **ERRORS}, operation_id="queue")
-def queue(request: HttpRequest, asked: Query[QueueAsked]) -> QueueDetail:
-    """One queue, its settings, and who consumes it."""
-    broker_named(request, asked.broker)
-    found = queries.queue(scope(request), asked.broker, asked.vhost, asked.name)
+def queue(request: HttpRequest, query: Query[QueueRequest]) -> QueueDetail:
+    """One queue with its settings and consumers."""
+    broker_named(request, query.broker)
+    found = queries.queue(scope(request), query.broker, query.vhost, query.name)
     if found is None:
-        raise not_found(f"Broker {asked.broker} has no queue {asked.name} in virtual host {asked.vhost}.", "name")
+        raise not_found(f"Broker {query.broker} has no queue {query.name} in virtual host {query.vhost}.", "name")
     consuming = consuming_of(found)
     return QueueDetail(
         **_item(found, consuming, timezone.now()),

@@ -19,11 +19,11 @@ PARTS = ("bindings", "consumers", "story", "settings", "notice")
 
 @one_moment()
 def page(request: HttpRequest, pk: int) -> HttpResponse:
-    """The whole page, or with `?part=` only one of its parts. A queue that is gone keeps its page."""
+    """The whole page, or with `?part=` only one of its parts. A deleted queue keeps its page."""
     scope, now = scope_of(request.user), timezone.now()
     queue = queries.queue_by_id(scope, pk)
     if queue is None:
-        raise Http404("There is no such queue, and there never was one with this number.")
+        raise Http404("No queue has this id.")
     shown = QueuePage(scope, queue, now)
     part = request.GET.get("part")
     if part in PARTS:

@@ -1,4 +1,4 @@
-"""The queues' filter as conditions, with the two qualifiers that only the present answers: who consumes, and what grows."""
+"""The queues' filter as query conditions, including the qualifiers that depend on current data: worker and growing."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from dashboard.layout.filter_language import Filter
 from workers import queries as worker_queries
 
 
-def conditions(asked: Filter, scope: Scope, brokers: Sequence[Broker], vhost: str | None) -> list[Condition]:
-    """What `brokers.queries.queues` is to be asked; terms with a problem are left out. `brokers` are those the list is about."""
-    found = asked.conditions()
-    if "growing" in (value.lower() for value in asked.values("is")):
+def conditions(wanted: Filter, scope: Scope, brokers: Sequence[Broker], vhost: str | None) -> list[Condition]:
+    """The conditions for `brokers.queries.queues`; terms with a problem are left out. `brokers` are those that the list covers."""
+    found = wanted.conditions()
+    if "growing" in (value.lower() for value in wanted.values("is")):
         found.append(Condition("growing", "=", True))
-    for value in asked.values("worker"):
+    for value in wanted.values("worker"):
         found += [Condition("consumers", "=", 0)] if value.lower() == "none" else _consumed_by(value, scope, brokers, vhost)
     return found
 
 
 def _consumed_by(hostname: str, scope: Scope, brokers: Sequence[Broker], vhost: str | None) -> list[Condition]:
-    """The queues that workers of this name (or with this part of a name) consume."""
+    """Conditions that match the queues consumed by workers whose hostname contains this text."""
     names: set[str] = set()
     vhosts: set[str] = set()
     for broker in brokers:

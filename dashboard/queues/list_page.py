@@ -1,4 +1,4 @@
-"""The queues page: which queues, in which order, with what is known of each, and what to say where there are none."""
+"""The queues page: filtered, sorted and paginated queues, and why the list is empty where it is."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ PAGE_SIZE = 100
 SPARK_POINTS = 48
 LAST_HOUR = timedelta(hours=1)
 DEFAULT_SORT = "-depth"
-VIEWS = (("All", ""), ("Nobody consumes", "worker:none"), ("Growing", "is:growing"), ("Over 1,000", "depth>1000"))
+VIEWS = (("All", ""), ("No consumers", "worker:none"), ("Growing", "is:growing"), ("Over 1,000", "depth>1000"))
 LEVELS_OF_VIEWS = {"worker:none": "critical", "is:growing": "warning"}
 
 
 class View(msgspec.Struct, frozen=True):
-    """One of the ready-made filters, with how many queues it holds now."""
+    """A predefined filter with the number of queues that match it now."""
 
-    words: str
+    label: str
     address: str
     count: int
     current: bool
     level: str = ""
 
 
-class Culprit(msgspec.Struct, frozen=True):
-    """The term that hides the most queues of a list that is filtered to nothing."""
+class RestrictiveTerm(msgspec.Struct, frozen=True):
+    """The most restrictive term of a filter without matches; `count` objects match without it."""
 
     term: Term
     count: int
@@ -51,7 +51,7 @@ class Culprit(msgspec.Struct, frozen=True):
 
 
 class QueueList:
-    """The questions of one request; `broker` and `vhost` are what the frame's switchers chose, None for all."""
+    """The data of one request; `broker` and `vhost` are the selected ones, None for all."""
 
     def __init__(self, scope: Scope, address: ListAddress, brokers: Sequence[Broker], broker: Broker | None, vhost: str | None, now: datetime) -> None:
         self.scope, self.address, self.now = scope, address, now
@@ -59,65 +59,65 @@ class QueueList:
         self.broker, self.vhost = broker, vhost
         self.filter = filter_language.parse(address.filter_text, filter_language.QUEUES)
         self.sort = address.sort(QUEUE_SORTS, DEFAULT_SORT)
-        self.shows_own = address.kept.get("own") == "show"
+        self.shows_internal = address.kept.get("own") == "show"
 
     @property
     def filter_chips(self) -> list[dict[str, Any]]:
-        """Each qualifier that is asked for, with the address of the list without it."""
+        """Each qualifier of the filter, with the address of the list without it."""
         return [{"term": term, "address": self.address.with_(q=rest)} for term, rest in self.filter.chips]
 
     @property
     def clear_address(self) -> str:
         return self.address.with_(q=None)
 
-    def conditions(self, asked: Filter) -> list[Condition]:
-        """The filter as conditions; unless asked for, without the queues of Celery and Hareline themselves."""
-        own = [] if self.shows_own else [Condition("celery_own", "=", False)]
-        return queue_filter.conditions(asked, self.scope, self.brokers, self.vhost) + own
+    def conditions(self, wanted: Filter) -> list[Condition]:
+        """The filter as conditions; internal queues (Celery, Hareline) are excluded unless shown."""
+        own = [] if self.shows_internal else [Condition("celery_own", "=", False)]
+        return queue_filter.conditions(wanted, self.scope, self.brokers, self.vhost) + own
 
-    def count(self, asked: Filter) -> int:
-        return self._page(asked, 1, 1).total
+    def count(self, wanted: Filter) -> int:
+        return self._page(wanted, 1, 1).total
 
-    def _page(self, asked: Filter, page: int, size: int) -> queries.Page[Queue]:
+    def _page(self, wanted: Filter, page: int, size: int) -> queries.Page[Queue]:
         return queries.queues(
             self.scope,
             broker=self.broker.pk if self.broker else None,
             vhost=self.vhost,
-            conditions=self.conditions(asked),
+            conditions=self.conditions(wanted),
             sort=self.sort,
             page=page,
             page_size=size,
         )
 
-    def own_hidden(self) -> int:
-        """How many queues belong to Celery or Hareline itself."""
+    def internal_count(self) -> int:
+        """How many queues are internal: declared by Celery or Hareline for themselves."""
         own = (Condition("celery_own", "=", True),)
         return queries.queues(self.scope, broker=self.broker.pk if self.broker else None, vhost=self.vhost, conditions=own, page_size=1).total
 
     def views(self) -> list[View]:
-        """The ready-made filters; each keeps what else is asked for."""
+        """The predefined filters; each keeps the other terms of the current filter."""
         texts = {text for _, text in VIEWS if text}
         rest = self.filter.without(*(term for term in self.filter.terms if term.text in texts))
         found = []
-        seen = not self.out_of_sight()
-        for words, text in VIEWS:
+        known = not self.out_of_sight()
+        for label, text in VIEWS:
             whole = f"{rest} {text}".strip()
             count = self.count(filter_language.parse(whole, filter_language.QUEUES))
             current = any(term.text == text for term in self.filter.terms) if text else rest == self.filter.text
-            found.append(View(words, self.address.with_(q=whole), count, current, LEVELS_OF_VIEWS.get(text, "") if count and seen else ""))
+            found.append(View(label, self.address.with_(q=whole), count, current, LEVELS_OF_VIEWS.get(text, "") if count and known else ""))
         return found
 
-    def culprit(self) -> Culprit | None:
-        """Which term to take out so that most queues appear; None if taking out one is not enough."""
+    def most_restrictive_term(self) -> RestrictiveTerm | None:
+        """The term whose removal shows the most queues; None if removing a single term shows none."""
         tried = []
         for term in self.filter.terms:
             rest = self.filter.without(term)
-            tried.append(Culprit(term, self.count(filter_language.parse(rest, filter_language.QUEUES)), self.address.with_(q=rest)))
+            tried.append(RestrictiveTerm(term, self.count(filter_language.parse(rest, filter_language.QUEUES)), self.address.with_(q=rest)))
         best = max(tried, key=lambda one: one.count, default=None)
         return best if best and best.count else None
 
     def table(self) -> dict[str, Any]:
-        """The part "table": rows, pages, what is hidden."""
+        """Context of the part "table": rows, pages, hidden queues."""
         page = self._page(self.filter, self.address.page, PAGE_SIZE)
         if not page.items and page.total:
             page = self._page(self.filter, page.pages, PAGE_SIZE)
@@ -126,10 +126,10 @@ class QueueList:
             "page": page,
             "pages": page_links(self.address, page),
             "headings": self._headings(),
-            "own_count": self.own_hidden(),
-            "shows_own": self.shows_own,
-            "own_address": self.address.with_(own=None if self.shows_own else "show"),
-            "culprit": self.culprit() if page.total == 0 and self.filter.terms else None,
+            "internal_count": self.internal_count(),
+            "shows_internal": self.shows_internal,
+            "internal_address": self.address.with_(own=None if self.shows_internal else "show"),
+            "most_restrictive_term": self.most_restrictive_term() if page.total == 0 and self.filter.terms else None,
             "topics": self.topics(page.items),
             "several_brokers": len(self.brokers) > 1,
             "several_vhosts": self.vhost is None and len({queue.vhost for queue in page.items}) > 1,
@@ -140,7 +140,7 @@ class QueueList:
         return [(queue_row(queue, queue.broker, consuming, self.now), sparks.get(queue.pk, [])) for queue, consuming in consuming_of_each(queues)]
 
     def _sparks(self, queues: Sequence[Queue]) -> dict[int, list[float | None]]:
-        """Each queue's depth of the last hour."""
+        """Each queue's depth over the last hour, by primary key."""
         by_broker: dict[int, list[int]] = defaultdict(list)
         for queue in queues:
             by_broker[queue.broker_id].append(queue.pk)
@@ -150,7 +150,7 @@ class QueueList:
         return found
 
     def topics(self, queues: Sequence[Queue]) -> list[str]:
-        """What the page listens to: its brokers, and the virtual hosts that it shows (or would show)."""
+        """Live topics of the page: its brokers, and the virtual hosts of its queues (of all, while it shows none)."""
         places = {(queue.broker_id, queue.vhost) for queue in queues}
         if not places:
             places = {(host.broker_id, host.name) for broker in self.brokers for host in queries.virtual_hosts(self.scope, broker.pk)[:20]}
@@ -171,10 +171,10 @@ class QueueList:
             self.address.heading("Queue", "name", sorted_by),
             Heading("Level"),
             Heading("Last hour"),
-            Heading("Of the highest", kind="bar-cell"),
-            *(self.address.heading(words, field, sorted_by, "num", descending_first=True) for words, field in figures),
+            Heading("Of 24 h peak", kind="bar-cell"),
+            *(self.address.heading(label, field, sorted_by, "num", descending_first=True) for label, field in figures),
             self.address.heading("Consumers and worker nodes", "consumers", sorted_by),
-            Heading("Outlook"),
+            Heading("Trend"),
         ]
 
     def out_of_sight(self) -> list[dict[str, Any]]:
@@ -185,5 +185,5 @@ class QueueList:
 
     @property
     def old_parts(self) -> list[dict[str, str]]:
-        """What of the list can't be read now."""
+        """The data of this list that cannot be read now, each with its age."""
         return sight.old_parts(self.brokers, self.now, sight.ON_QUEUES)

@@ -1,6 +1,6 @@
-"""Looking at the first messages of a queue for a person: may they, do it once, and note it. Used by the page and by the API alike.
+"""Peeking at the first messages of a queue: checks permission, peeks once, writes the audit log. Shared by the page and the API.
 
-What is seen is shown and never stored: the audit log says who looked where, not what at.
+Messages are shown and never stored: the audit log records who peeked at which queue, not the contents.
 """
 
 from __future__ import annotations
@@ -21,47 +21,45 @@ from workers import peek
 from workers.errors import WatchError
 from workers.peek import Peek
 
-ACT = "look at messages"
+AUDIT_ACTION = "peek at messages"
 MOST = peek.MOST_MESSAGES
 
 
-class Failed(Exception):
-    """Nothing could be seen; `str()` is a sentence fit for the page."""
+class PeekFailed(Exception):
+    """No message could be read; `str()` is a sentence for the page."""
 
 
 def may_not(user: User | AnonymousUser, broker: str, vhost: str, queue: str) -> str:
-    """Why this person can't look at messages there, in a sentence that says what would allow it; "" if they can."""
+    """Why this person may not peek at that queue, with what would permit it; "" if they may."""
     if not access.may(user, "control", broker, vhost, queue):
-        return f"You may look at queues, but not at their messages: taking them out of a queue of {broker} needs an administrator’s account."
+        return f"You can view queues, but not their messages: peeking takes them out of the queue, which requires an administrator’s account on {broker}."
     if broker not in settings.CONTROL:
-        return (
-            f"Looking at messages of {broker} is switched off. It is allowed where HARELINE_CONTROL names the broker: HARELINE_CONTROL={broker}, or * for all."
-        )
+        return f"Peeking at messages of {broker} is off. To allow it, name the broker in HARELINE_CONTROL: HARELINE_CONTROL={broker}, or * for all."
     if amqp_targets.address(broker) is None:
-        return f"HARELINE_BROKERS no longer names {broker}, so there is no way to reach it."
+        return f"HARELINE_BROKERS no longer names {broker}, so it cannot be reached."
     return ""
 
 
-def look(user: User | AnonymousUser, broker: Broker, queue: Queue, count: int, now: datetime) -> Peek:
-    """The queue's first messages, which are given back. Noted in the audit log, the tries that failed as well. Raises Failed."""
+def peek_at(user: User | AnonymousUser, broker: Broker, queue: Queue, count: int, now: datetime) -> Peek:
+    """The queue's first messages, which are requeued. Failed attempts are audited too. Raises PeekFailed."""
     try:
         found = peek.peek(amqp_targets.targets(broker, queue.vhost), queue.name, count)
     except WatchError as error:
-        _note(user, store.FAILED, broker.name, queue.vhost, queue.name, now, asked=count, reason=str(error))
-        raise Failed(f"No message could be looked at: {error}.") from error
-    _note(user, store.DONE, broker.name, queue.vhost, queue.name, now, asked=count, shown=len(found.messages))
+        _note(user, store.FAILED, broker.name, queue.vhost, queue.name, now, requested=count, reason=str(error))
+        raise PeekFailed(f"Peeking failed: {error}.") from error
+    _note(user, store.DONE, broker.name, queue.vhost, queue.name, now, requested=count, shown=len(found.messages))
     return found
 
 
 def refused(user: User | AnonymousUser, broker: str, vhost: str, queue: str, why: str, now: datetime) -> None:
-    """Notes an attempt that was not allowed."""
+    """Records a denied attempt in the audit log."""
     _note(user, store.REFUSED, broker[:200], vhost[:255], queue[:255], now, reason=why)
 
 
 def cannot(queue: Queue) -> str:
-    """Why the queue gives no message out, a sentence; "" if it can be tried."""
-    return f"{queue.name} is gone." if queue.gone_at else peek_text.cannot(queue)
+    """Why no message can be read from the queue, a sentence; "" if peeking can be tried."""
+    return f"{queue.name} has been deleted." if queue.gone_at else peek_text.cannot(queue)
 
 
 def _note(user: User | AnonymousUser, outcome: str, broker: str, vhost: str, queue: str, now: datetime, **detail: Any) -> None:
-    store.audit(user, ACT, outcome, now, broker=broker, vhost=vhost, name=queue, detail=detail)
+    store.audit(user, AUDIT_ACTION, outcome, now, broker=broker, vhost=vhost, name=queue, detail=detail)

@@ -1,4 +1,4 @@
-"""`POST messages/peek`: the first messages of a queue, taken out and given back."""
+"""`POST messages/peek`: the first messages of a queue, taken and requeued."""
 
 from __future__ import annotations
 
@@ -19,53 +19,53 @@ from workers.peek import Peeked
 router = Router(tags=["messages"])
 
 
-class PeekAsked(Schema):
+class PeekRequest(Schema):
     model_config = ConfigDict(extra="forbid")
 
     broker: Name
     vhost: Name
     queue: Name
-    count: int = Field(1, ge=1, le=peek_action.MOST, description="How many messages at most, from the head of the queue")
+    count: int = Field(1, ge=1, le=peek_action.MOST, description="Maximum number of messages, from the head of the queue")
 
 
 class SeenMessage(Schema):
     exchange: str
     routing_key: str
-    redelivered: bool = Field(description="As it was before this look; afterwards true")
-    properties: dict[str, Any] = Field(description="headers among them, as the management API shows them")
-    headers_amqp: dict[str, Any] | None = Field(description="{name: [type, value]}, where JSON has no form for a header of its own; else null")
-    payload: str = Field(description="At most 64 KiB of it")
-    payload_encoding: str = Field(description="string, or base64 for what is no UTF-8")
+    redelivered: bool = Field(description="The flag before this peek; peeking sets it")
+    properties: dict[str, Any] = Field(description="Includes headers, in the form of the management API")
+    headers_amqp: dict[str, Any] | None = Field(description="{name: [type, value]} where a header has a type that JSON lacks; otherwise null")
+    payload: str = Field(description="At most the first 64 KiB")
+    payload_encoding: str = Field(description="string, or base64 for a payload that is not UTF-8")
     payload_bytes: int
     payload_truncated: bool
-    task: str | None = Field(description="The Celery task's name; null if it is none")
+    task: str | None = Field(description="The Celery task's name; null if the message is not a task")
     uuid: str | None
-    deaths: list[str] = Field(description="Where it died before, in sentences, the newest first")
-    question: dict[str, Any] | None = Field(description="What to ask routing/explain about it, with broker and vhost")
+    deaths: list[str] = Field(description="Earlier dead-lettering in sentences, newest first")
+    question: dict[str, Any] | None = Field(description="The request body for routing/explain, without broker and vhost")
 
 
 class Seen(Schema):
     queue: str
     messages: list[SeenMessage]
-    behind: int = Field(description="Ready messages behind those")
-    stopped: str | None = Field(description="Why fewer were taken than asked for")
+    behind: int = Field(description="Ready messages that remain behind these")
+    stopped: str | None = Field(description="Why fewer messages than requested were taken")
 
 
 @router.post("/messages/peek", response={200: Seen, 403: ErrorAnswer, 413: ErrorAnswer, 503: ErrorAnswer, **ERRORS}, operation_id="peek")
-def peek(request: HttpRequest, asked: PeekAsked) -> Seen:
-    """Looks at the first messages of a queue. They are taken out and given back: marked as redelivered, a quorum queue counts a delivery. Audited."""
-    now, broker = timezone.now(), broker_named(request, asked.broker)
-    if why := peek_action.may_not(request.user, broker.name, asked.vhost, asked.queue):
-        peek_action.refused(request.user, broker.name, asked.vhost, asked.queue, why, now)
+def peek(request: HttpRequest, parameters: PeekRequest) -> Seen:
+    """Peeks at the first messages of a queue. They are taken and requeued: flagged as redelivered, and a quorum queue counts a delivery. Audited."""
+    now, broker = timezone.now(), broker_named(request, parameters.broker)
+    if why := peek_action.may_not(request.user, broker.name, parameters.vhost, parameters.queue):
+        peek_action.refused(request.user, broker.name, parameters.vhost, parameters.queue, why, now)
         raise Problem(403, why, "broker")
-    queue = queries.queue(scope(request), broker.pk, asked.vhost, asked.queue)
+    queue = queries.queue(scope(request), broker.pk, parameters.vhost, parameters.queue)
     if queue is None:
-        raise not_found(f"There is no queue {asked.queue} in virtual host {asked.vhost} of {broker.name}.", "queue")
+        raise not_found(f"There is no queue {parameters.queue} in virtual host {parameters.vhost} of {broker.name}.", "queue")
     if why := peek_action.cannot(queue):
         raise invalid("queue", why)
     try:
-        found = peek_action.look(request.user, broker, queue, asked.count, now)
-    except peek_action.Failed as error:
+        found = peek_action.peek_at(request.user, broker, queue, parameters.count, now)
+    except peek_action.PeekFailed as error:
         raise Problem(503, str(error), "queue") from error
     return Seen(queue=queue.name, messages=[_seen(message) for message in found.messages], behind=found.behind, stopped=found.stopped or None)
 

@@ -1,4 +1,4 @@
-"""Looking at the first messages of a queue: what it changes there, and, once it was done, what was seen."""
+"""The peek page: what peeking changes in the queue and, after it was done, the messages."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from workers.peek import Peek, Peeked
 
 SHOWN_CHARACTERS = 2_000
 CARRIED_BYTES = 20_000
-USUAL = 3
+DEFAULT_COUNT = 3
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """A message as the page shows it. `json` is what leads to the page "Why"; texts are cut."""
+    """A message as the page shows it, with long texts truncated. `json` is posted to the page "Why"."""
 
     told: Pasted
     exchange: str
@@ -45,12 +45,12 @@ class Seen(msgspec.Struct, frozen=True):
 
 
 class PeekPage:
-    """The questions of one request about a queue. `count` is how many messages are asked for."""
+    """The data of one request about a queue. `count` is the number of messages requested."""
 
     def __init__(self, scope: Scope, user: User | AnonymousUser, queue: Queue, count: str | None, now: datetime) -> None:
         self.scope, self.user, self.queue, self.now = scope, user, queue, now
         self.broker = queue.broker
-        self.count = int(count) if count and count.isascii() and count.isdigit() and len(count) <= 3 and 1 <= int(count) <= peek_action.MOST else USUAL
+        self.count = int(count) if count and count.isascii() and count.isdigit() and len(count) <= 3 and 1 <= int(count) <= peek_action.MOST else DEFAULT_COUNT
         self.done: Peek | None = None
         self.problem = ""
 
@@ -70,16 +70,16 @@ class PeekPage:
     def changes(self) -> list[str]:
         return peek_text.changes(self.queue, self.broker.version)
 
-    def look(self) -> int:
-        """Does it, if it may be done; the status of the answer."""
+    def peek(self) -> int:
+        """The HTTP status, after peeking where that is permitted and possible."""
         if self.may_not:
             peek_action.refused(self.user, self.broker.name, self.queue.vhost, self.queue.name, self.may_not, self.now)
             return 403
         if self.cannot:
             return 422
         try:
-            self.done = peek_action.look(self.user, self.broker, self.queue, self.count, self.now)
-        except peek_action.Failed as error:
+            self.done = peek_action.peek_at(self.user, self.broker, self.queue, self.count, self.now)
+        except peek_action.PeekFailed as error:
             self.problem = str(error)
             return 503
         return 200
@@ -111,7 +111,7 @@ class PeekPage:
 
     @property
     def why_address(self) -> str:
-        """Where a message that was seen is explained."""
+        """The address of the page that traces a message's route."""
         return f"{reverse('routing')}?{urlencode({'broker': self.broker.name, 'vhost': self.queue.vhost, 'of': 'existing'})}"
 
     @property
@@ -120,7 +120,7 @@ class PeekPage:
 
 
 def _arguments(told: Pasted) -> str:
-    """A Celery task's arguments: as they stand in the body, else in the sender's words."""
+    """A Celery task's arguments from the body, or else as the sender's repr()."""
     message = told.message
     if message is None:
         return ""

@@ -1,4 +1,4 @@
-"""Looking at the first messages of a queue: the question before it, and what was seen."""
+"""Peeking at the first messages of a queue: the confirmation, and the messages."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from dashboard.queues.peek_page import PeekPage
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def page(request: HttpRequest, pk: int) -> HttpResponse:
-    """What it would change; posted: the messages, which are given back."""
+    """The confirmation; on POST, the messages, which are requeued."""
     scope = scope_of(request.user)
     queue = queries.queue_by_id(scope, pk)
     if queue is None:
-        raise Http404("There is no such queue, and there never was one with this number.")
-    asked = request.POST if request.method == "POST" else request.GET
-    shown = PeekPage(scope, request.user, queue, asked.get("count"), timezone.now())
-    status = shown.look() if request.method == "POST" else 200
-    return render(request, "peek/index.html", {"page": shown, "queue": queue, "now": shown.now, "topics": shown.topics}, status=status)
+        raise Http404("No queue has this id.")
+    parameters = request.POST if request.method == "POST" else request.GET
+    shown = PeekPage(scope, request.user, queue, parameters.get("count"), timezone.now())
+    status = shown.peek() if request.method == "POST" else 200
+    return render(request, "queues/peek.html", {"page": shown, "queue": queue, "now": shown.now, "topics": shown.topics}, status=status)

@@ -1,6 +1,6 @@
-"""One queue as a row of a table, and as the head of its own page: prepared words, marks and numbers.
+"""One queue as a table row and as the head of its page: prepared text, marks and numbers.
 
-Pure but for two small fragments (level, consumers), which the page's own partials draw.
+Pure but for two small fragments (level, consumers), rendered from templates.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ UNKNOWN_TYPE = "type unknown"
 
 
 def queue_row(queue: Queue, broker: Broker, consuming: Sequence[Consuming], now: datetime) -> LiveRow:
-    """The queue as both the table and its own page show it; `consuming` is who consumes this queue, as far as that is known."""
+    """The queue as the table and its page show it; `consuming` lists its known consumers."""
     level = levels.queue_level(queue, broker, now)
     stale = bool(levels.out_of_sight(broker, now))
     return LiveRow(
@@ -41,10 +41,10 @@ def queue_row(queue: Queue, broker: Broker, consuming: Sequence[Consuming], now:
             "message_bytes": formatting.data_size(queue.message_bytes),
             "state": queue.state or "unknown",
             "node": queue.node or "unknown",
-            "outlook": "" if stale else outlook(queue),
+            "outlook": "" if stale else trend(queue),
             "level": level.name,
             "reason": _reason(level),
-            "nobody_since": _nobody_since(queue, level, now),
+            "nobody_since": _no_consumer_since(queue, level, now),
         },
         mark={"level": level.word, "stale": "yes" if stale else "no"},
         number={
@@ -61,7 +61,7 @@ def queue_row(queue: Queue, broker: Broker, consuming: Sequence[Consuming], now:
         },
         html={
             "level": level_html(level),
-            "consumers": _consumers_html(queue.consumers, _since(queue, now), level.is_trouble, who(consuming)),
+            "consumers": _consumers_html(queue.consumers, _since(queue, now), level.is_trouble, consumer_names(consuming)),
         },
         fixed={
             "queue": queue,
@@ -78,8 +78,8 @@ def queue_row(queue: Queue, broker: Broker, consuming: Sequence[Consuming], now:
     )
 
 
-def who(consuming: Iterable[Consuming]) -> tuple[tuple[str, int | None], ...]:
-    """(name, worker's primary key or None) of each distinct consumer: a worker's hostname, else the host it connects from. In their order."""
+def consumer_names(consuming: Iterable[Consuming]) -> tuple[tuple[str, int | None], ...]:
+    """(name, worker's primary key or None) of each distinct consumer, in order. The name is the worker's hostname, or else the client's host."""
     found: dict[tuple[str, int | None], None] = {}
     for one in consuming:
         found[(one.hostname or one.consumer.peer_host or "unknown host", one.worker_id)] = None
@@ -87,7 +87,7 @@ def who(consuming: Iterable[Consuming]) -> tuple[tuple[str, int | None], ...]:
 
 
 def bar_full(queue: Queue) -> int | None:
-    """The depth that fills the bar: the queue's own highest of 24 h. None for a stream, whose depth is no backlog, and where unknown."""
+    """The depth that fills the bar: the queue's 24 h peak. None if unknown, and for a stream, whose depth is not a backlog."""
     if queue.type == "stream" or queue.depth is None:
         return None
     return max(queue.highest_depth or 0, queue.depth)
@@ -97,14 +97,14 @@ BAR_WIDTH = 96
 
 
 def bar(queue: Queue) -> dict[str, float]:
-    """The widths of the bar's two parts, in px of its 96; a part that exists is at least 1 px wide."""
+    """The widths of the bar's two parts in px (of 96); a part that is not empty is at least 1 px wide."""
     full = bar_full(queue) or 1
     parts = {"ready": queue.ready, "unacknowledged": queue.unacknowledged}
     return {name: round(max(1.0, BAR_WIDTH * count / full), 1) if count else 0.0 for name, count in parts.items()}
 
 
-def outlook(queue: Queue) -> str:
-    """What the present rates lead to within a day: "full in ~26 min", "empty in ~3 min", "grows ~0.7 /s"; "" where nothing follows from them."""
+def trend(queue: Queue) -> str:
+    """What the current rates lead to within a day: "full in ~26 min", "empty in ~3 min", "+0.7/s"; "" if depth is steady or unknown."""
     growth = levels.growth_per_second(queue)
     if growth is None or queue.depth is None or queue.type == "stream":
         return ""
@@ -113,7 +113,7 @@ def outlook(queue: Queue) -> str:
         full_in = levels.time_to_limit(queue)
         if full_in is not None and full_in <= SOON:
             return f"full in ~{formatting.duration(full_in)}" if full_in else "full"
-        return f"grows ~{formatting.rate(growth)} /s" if queue.depth >= levels.WORTH_A_LOOK_DEPTH else ""
+        return f"+{formatting.rate(growth)}/s" if queue.depth >= levels.WORTH_A_LOOK_DEPTH else ""
     if growth <= -noise and queue.depth >= levels.WORTH_A_LOOK_DEPTH:
         empty_in = timedelta(seconds=queue.depth / -growth)
         return f"empty in ~{formatting.duration(empty_in)}" if WORTH_SAYING <= empty_in <= SOON else ""
@@ -124,24 +124,24 @@ def _reason(level: levels.Level) -> str:
     return f"unknown, because {level.reason}" if level.word == "unknown" else level.reason
 
 
-def _nobody_since(queue: Queue, level: levels.Level, now: datetime) -> str:
-    """What follows the reason in the head of the queue's page, "" while it is consumed, or while that can't be known."""
+def _no_consumer_since(queue: Queue, level: levels.Level, now: datetime) -> str:
+    """Text after the reason in the head of the queue's page; "" while consumed or unknown."""
     if queue.nobody_consumes_since is None or level.word == "unknown":
         return ""
-    since = nobody_since_text(queue, now)
-    return since if "nobody" in level.reason else f"· nobody consumes it {since}"
+    since = no_consumer_since_text(queue, now)
+    return since if "nobody" in level.reason or "no consumer" in level.reason else f"· no consumer {since}"
 
 
-def nobody_since_text(queue: Queue, now: datetime) -> str:
-    """ "since 03:02:12", or "at least since …" where nobody consumed it when we first looked, or first after a gap; "" while consumed or unknown."""
+def no_consumer_since_text(queue: Queue, now: datetime) -> str:
+    """Text such as "since 03:02:12", with " or earlier" if it had no consumer at our first poll or after a gap; "" while consumed or unknown."""
     if queue.nobody_consumes_since is None:
         return ""
-    at_least = "" if queue.nobody_since_at_least is False else "at least "
-    return f"{at_least}since {formatting.moment_text(queue.nobody_consumes_since, now)}"
+    or_earlier = "" if queue.nobody_since_at_least is False else " or earlier"
+    return f"since {formatting.moment_text(queue.nobody_consumes_since, now)}{or_earlier}"
 
 
 def _since(queue: Queue, now: datetime) -> str:
-    """The same for a narrow column, to the minute: "03:02", "at least 03:02"."""
+    """The same to the minute, for a narrow column: "03:02", "at least 03:02"."""
     since = queue.nobody_consumes_since
     if since is None:
         return ""
@@ -151,13 +151,13 @@ def _since(queue: Queue, now: datetime) -> str:
 
 @lru_cache(maxsize=4096)
 def level_html(level: levels.Level) -> str:
-    """The level's shape and word; of unknown also why."""
+    """The level's shape and name, and the reason where it is unknown."""
     return render_to_string("queues/_level.html", {"level": level}).strip()
 
 
 @lru_cache(maxsize=4096)
 def _consumers_html(count: int | None, nobody_since: str, trouble: bool, names: tuple[tuple[str, int | None], ...]) -> str:
-    """Cell "Consumers and worker nodes": the count and the first name; cached, because most queues share their words."""
+    """The consumers cell: the count and the first name. Cached, since most queues share its text."""
     first, worker_id = names[0] if names else ("", None)
     return render_to_string(
         "queues/_consumers_cell.html",

@@ -1,4 +1,4 @@
-"""What exists, explained: a message looked at in its queue, a task by its id, in a browser from the page people start at."""
+"""What exists, explained: a message peeked at in its queue, a task by its id, in a browser from the page people start at."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ def test_a_message_is_looked_at_and_explained_and_lies_there_as_before(stack: St
     stack.node.api("DELETE", f"queues/{stack.vhost}/reports/contents")
     lay_aside(stack, "first", source="web")
     page.goto(f"{stack.url}/queues/{stack.id_of(page, 'queues', 'reports')}/")
-    page.get_by_role("link", name="Look at messages").click()
-    expect(page.get_by_text("marked as redelivered")).to_be_visible()
+    page.get_by_role("link", name="Peek at messages").click()
+    expect(page.get_by_text("flagged as redelivered")).to_be_visible()
     page.locator("#count").fill("2")
-    page.get_by_role("button", name="Take and give back").dblclick()
+    page.get_by_role("button", name="Peek", exact=True).dblclick()
     expect(page.get_by_role("heading", name="The first message at")).to_be_visible()
     expect(page.get_by_label("Body of message 1")).to_have_text("first")
-    expect(page.locator(".seen .tag")).to_have_count(0)  # looked at once: a second look would find it redelivered
+    expect(page.locator(".seen .tag")).to_have_count(0)  # peeked at once: a second peek would find it redelivered
     assert serious(page) == []
-    page.get_by_role("button", name="Why is it here").click()
+    page.get_by_role("button", name="Trace its route").click()
     expect(page.locator("#answer")).to_contain_text("nobody consumes reports")
     expect(page.get_by_role("row", name="lies in")).to_contain_text("as predicted")
     assert serious(page) == []

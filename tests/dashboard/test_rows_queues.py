@@ -11,7 +11,7 @@ import pytest
 from brokers.models import Broker, Exchange, Queue
 from dashboard.exchanges.row import exchange_row
 from dashboard.layout.consumer_workers import Consuming
-from dashboard.queues.row import bar, outlook, queue_row, who
+from dashboard.queues.row import bar, consumer_names, queue_row, trend
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 LONG_AGO = NOON - timedelta(days=90)
@@ -65,29 +65,30 @@ def test_any_name_leads_to_the_page_by_number(name: str) -> None:
     assert row.fixed["name"] == name
 
 
-def test_who_consumes_is_a_worker_or_a_host_and_is_escaped() -> None:
+def test_a_consumer_is_named_by_worker_or_host_and_escaped() -> None:
     row = queue_row(queue(consumers=3), broker(), (consuming("a@web-1", 4), consuming("a@web-1", 4), consuming(None, host="<b>")), NOON)
     html = row.html["consumers"]
     assert 'href="/workers/4/"' in html and "+1" in html
     assert "<b>" not in html
-    assert who((consuming("a@web-1", 4), consuming("a@web-1", 4))) == (("a@web-1", 4),)
+    assert consumer_names((consuming("a@web-1", 4), consuming("a@web-1", 4))) == (("a@web-1", 4),)
 
 
-def test_a_consumer_that_is_no_worker_is_said_to_be_none() -> None:
+def test_a_consumer_that_is_no_worker_is_marked() -> None:
     assert "(not Celery)" in queue_row(queue(), broker(), (consuming(None),), NOON).html["consumers"]
 
 
-def test_nobody_is_said_with_its_time() -> None:
+def test_no_consumers_are_shown_with_their_time() -> None:
     html = queue_row(queue(consumers=0, nobody_consumes_since=NOON - timedelta(hours=9), nobody_since_at_least=False), broker(), (), NOON).html["consumers"]
-    assert "nobody since 03:00" in html
+    assert "none since 03:00" in html
     earlier = queue_row(queue(consumers=0, nobody_consumes_since=NOON - timedelta(days=2), nobody_since_at_least=False), broker(), (), NOON).html["consumers"]
-    assert "nobody since 22 Nov 12:00" in earlier
+    assert "none since 22 Nov 12:00" in earlier
 
 
-def test_a_queue_that_nobody_consumed_when_it_was_first_seen_may_have_been_alone_for_longer() -> None:
+def test_a_queue_without_consumers_at_the_first_poll_may_have_had_none_for_longer() -> None:
     seen_at = NOON - timedelta(hours=9)
     row = queue_row(queue(consumers=0, nobody_consumes_since=seen_at, first_seen_at=seen_at), broker(), (), NOON)
-    assert row.text["nobody_since"].startswith("at least since 03:00")
+    assert row.text["nobody_since"].startswith("since 03:00") and row.text["nobody_since"].endswith("or earlier")
+    assert "none since at least 03:00" in row.html["consumers"]
 
 
 @pytest.mark.parametrize(
@@ -98,14 +99,14 @@ def test_a_queue_that_nobody_consumed_when_it_was_first_seen_may_have_been_alone
         ({"type": "stream", "publish_per_second": 99.0}, ""),
         ({"depth": 12480, "publish_per_second": 24.0, "deliver_per_second": 0.0, "effective_policy": {"max-length": 50_000}}, "full in ~26 min 3 s"),
         ({"depth": 60_000, "publish_per_second": 24.0, "deliver_per_second": 0.0, "arguments": {"x-max-length": 50_000}}, "full"),
-        ({"publish_per_second": 2.1, "deliver_per_second": 1.4}, "grows ~0.7 /s"),
+        ({"publish_per_second": 2.1, "deliver_per_second": 1.4}, "+0.7/s"),
         ({"depth": 20, "publish_per_second": 2.1, "deliver_per_second": 1.4}, ""),
         ({"depth": 1200, "publish_per_second": 0.0, "deliver_per_second": 10.0}, "empty in ~2 min"),
         ({"depth": 120, "publish_per_second": 0.0, "deliver_per_second": 10.0}, ""),
     ],
 )
-def test_an_outlook_is_given_only_where_it_follows(changes: dict[str, Any], words: str) -> None:
-    assert outlook(queue(**changes)) == words
+def test_a_trend_is_shown_only_where_the_rates_support_it(changes: dict[str, Any], words: str) -> None:
+    assert trend(queue(**changes)) == words
 
 
 def test_the_bar_is_full_at_the_queues_own_highest_depth() -> None:
@@ -114,11 +115,11 @@ def test_the_bar_is_full_at_the_queues_own_highest_depth() -> None:
     assert queue_row(queue(type="stream"), broker(), (), NOON).number["full"] is None
 
 
-def test_an_exchange_says_what_its_type_does() -> None:
+def test_an_exchange_explains_its_type() -> None:
     default = Exchange(pk=3, broker_id=1, vhost="/", name="", type="direct", durable=True, auto_delete=False, internal=False, publish_in_per_second=0.04)
     row = exchange_row(default, broker(), NOON)
     assert (row.fixed["name"], row.text["in"], row.text["out"]) == ("(default)", "<0.1", "–")
     assert "whose name is its routing key" in row.fixed["type_explained"]
     odd = Exchange(pk=4, broker_id=1, vhost="/", name="odd", type="x-odd", durable=False, auto_delete=True, internal=True, policy="p")
     assert exchange_row(odd, broker(), NOON).fixed["features"] == ["transient", "auto-delete", "internal", "policy p"]
-    assert "does not know the type x-odd" in exchange_row(odd, broker(), NOON).fixed["type_explained"]
+    assert "type x-odd is unknown to Hareline" in exchange_row(odd, broker(), NOON).fixed["type_explained"]

@@ -23,7 +23,7 @@ from tests.waiting import wait_until
 from workers.models import EventSource, Task
 
 pytestmark = pytest.mark.django_db
-ACT = "look at messages"
+AUDIT_ACTION = "peek at messages"
 
 
 @pytest.fixture
@@ -57,16 +57,16 @@ def test_a_stranger_is_sent_to_the_login(client: Client, broker: Broker) -> None
     assert client.post(address).headers["Location"].startswith("/login/")
 
 
-def test_it_says_what_it_changes_and_only_looking_changes_nothing(person: Client, broker: Broker) -> None:
+def test_the_confirmation_lists_what_peeking_changes_and_changes_nothing(person: Client, broker: Broker) -> None:
     address = f"/queues/{queue(broker).pk}/messages/"
     answer = person.get(address)
     words = text_of(answer.content.decode())
-    assert "Look at the first messages?" in words
-    assert "marked as redelivered" in words
-    assert "its 2 consumers may be given the messages behind them first" in words
-    assert "Noted in the audit log under your name, ada." in words
+    assert "Peek at the first messages?" in words
+    assert "flagged as redelivered" in words
+    assert "its 2 consumers may receive the messages behind them first" in words
+    assert "Recorded in the audit log as ada." in words
     assert "no-store" in answer.headers["Cache-Control"]
-    assert not AuditEvent.objects.filter(act=ACT).exists()
+    assert not AuditEvent.objects.filter(act=AUDIT_ACTION).exists()
 
 
 def test_the_form_needs_its_token(broker: Broker, person: Client) -> None:
@@ -75,14 +75,14 @@ def test_the_form_needs_its_token(broker: Broker, person: Client) -> None:
     assert client.post(f"/queues/{queue(broker).pk}/messages/").status_code == 403
 
 
-def test_somebody_who_may_only_look_is_told_so_and_the_try_is_noted(client: Client, broker: Broker) -> None:
+def test_an_attempt_without_permission_is_denied_and_audited(client: Client, broker: Broker) -> None:
     client.force_login(User.objects.create_user("eve", password="secret"))
     address = f"/queues/{queue(broker).pk}/messages/"
-    assert "needs an administrator’s account" in text_of(client.get(address).content.decode())
+    assert "requires an administrator’s account" in text_of(client.get(address).content.decode())
     answer = client.post(address, {"count": "1"})
     assert answer.status_code == 403
     assert b'method="post" action="/queues/' not in answer.content
-    assert AuditEvent.objects.get(act=ACT).outcome == store.REFUSED
+    assert AuditEvent.objects.get(act=AUDIT_ACTION).outcome == store.REFUSED
 
 
 def test_a_switched_off_broker_names_the_setting_that_allows_it(person: Client, broker: Broker, settings: LazySettings) -> None:
@@ -92,22 +92,22 @@ def test_a_switched_off_broker_names_the_setting_that_allows_it(person: Client, 
 
 @pytest.mark.parametrize(
     ("facts", "words"),
-    [({"type": "stream"}, "mail is a stream."), ({"exclusive": True}, "mail is exclusive"), ({"gone_at": timezone.now()}, "mail is gone.")],
+    [({"type": "stream"}, "mail is a stream."), ({"exclusive": True}, "mail is exclusive"), ({"gone_at": timezone.now()}, "mail has been deleted.")],
 )
-def test_where_nothing_can_be_taken_it_says_why(person: Client, broker: Broker, facts: dict[str, Any], words: str) -> None:
+def test_the_page_explains_why_a_queue_cannot_be_peeked_at(person: Client, broker: Broker, facts: dict[str, Any], words: str) -> None:
     address = f"/queues/{queue(broker, **facts).pk}/messages/"
     assert words in text_of(person.get(address).content.decode())
     assert person.post(address).status_code == 422
 
 
-def test_a_queue_that_never_was_is_404(person: Client) -> None:
+def test_an_unknown_id_is_404(person: Client) -> None:
     assert person.get("/queues/4711/messages/").status_code == 404
 
 
-def test_a_broker_out_of_reach_is_said(person: Client, broker: Broker) -> None:
+def test_an_unreachable_broker_is_reported(person: Client, broker: Broker) -> None:
     answer = person.post(f"/queues/{queue(broker).pk}/messages/", {"count": "2"})
     assert answer.status_code == 503
-    assert "No message could be looked at: no AMQP connection to 127.0.0.1:1" in text_of(answer.content.decode())
+    assert "Peeking failed: no AMQP connection to 127.0.0.1:1" in text_of(answer.content.decode())
 
 
 @pytest.fixture
@@ -136,16 +136,16 @@ def test_messages_are_shown_decoded_and_lead_to_why(person: Client, jobs: Queue,
     source = answer.content.decode()
     words = text_of(source)
     assert answer.status_code == 200
-    assert "The first 2 messages at" in words and "1 more was ready behind" in words
+    assert "The first 2 messages at" in words and "1 more ready message" in words
     assert '["<script>alert(1)</script>"] {"k": 1}' in words
     assert "<script>alert(1)" not in source
     assert f'<a href="/tasks/{task.pk}/"><code>u-1</code></a>' in source
-    assert "no text: shown as base64" in words
+    assert "not text: shown as base64" in words
     assert "of=existing" in source
-    assert AuditEvent.objects.get(act=ACT).detail == {"asked": 2, "shown": 2}
+    assert AuditEvent.objects.get(act=AUDIT_ACTION).detail == {"requested": 2, "shown": 2}
 
 
-def test_pickled_arguments_are_told_and_never_loaded(person: Client, jobs: Queue, rabbitmq: TestNode, vhost: str) -> None:
+def test_pickled_arguments_are_described_and_never_loaded(person: Client, jobs: Queue, rabbitmq: TestNode, vhost: str) -> None:
     headers = {"task": "shop.pay", "id": "u-1", "lang": "py", "argsrepr": "(1,)", "kwargsrepr": "{}"}
     publish(rabbitmq, vhost, "gASVAAAAAAAAAC4=", "base64", headers=headers, content_type="application/x-python-serialize")
     words = text_of(person.post(f"/queues/{jobs.pk}/messages/", {"count": "1"}).content.decode())
@@ -153,10 +153,10 @@ def test_pickled_arguments_are_told_and_never_loaded(person: Client, jobs: Queue
     assert "It is not loaded" in words
 
 
-def test_an_empty_queue_says_so(person: Client, jobs: Queue) -> None:
+def test_an_empty_queue_is_reported(person: Client, jobs: Queue) -> None:
     words = text_of(person.post(f"/queues/{jobs.pk}/messages/", {"count": "1"}).content.decode())
     assert "No message was ready at" in words
-    assert "where nobody else can see them" in words
+    assert "they cannot be peeked at" in words
 
 
 def test_a_dead_letter_tells_where_it_died(person: Client, jobs: Queue, rabbitmq: TestNode, vhost: str) -> None:
