@@ -9,6 +9,7 @@ TOGETHER = ("tests/browser/",)
 # By the time that they take, so that no long one is left for the end; the others follow as they are found
 LONGEST = (
     "tests/browser/",
+    "tests/faults/",
     "tests/scripts/",
     "tests/workers/test_tasks_watched.py",
     "tests/workers/test_watching.py",

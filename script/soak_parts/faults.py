@@ -49,9 +49,12 @@ def stopped(run: Amid, seconds: float | None = None) -> None:
 
 
 def killed(run: Amid, seconds: float | None = None) -> None:
-    """The receiver is killed at once (SIGKILL) and started again later."""
+    """The receiver is killed (SIGKILL) and started again later; what it stored last was not acknowledged yet."""
     with run.observer.phase("receiver", grace_seconds=RETURN_SECONDS, required_after=NOTICE_SECONDS):
-        run.stack.kill("receiver")
+        with run.proxy.holding_upstream():
+            time.sleep(0.8)
+            run.stack.kill("receiver")
+            run.proxy.cut()
         time.sleep(40.0 if seconds is None else seconds)
         run.stack.start_process("receiver")
 

@@ -1,0 +1,30 @@
+"""The short form of each run of `script/soak faults`: seconds of a fault under traffic, compared with what was published."""
+
+from __future__ import annotations
+
+import pytest
+
+from script.soak_parts.faults import FAULTS
+from script.soak_parts.run import Run
+from tests.faults.conftest import Field
+
+pytestmark = pytest.mark.timeout(300)  # the first one starts the node and the processes, on a machine that may be busy
+SECONDS = {"cut": 3.0, "stopped": 3.5, "killed": 3.5, "locked": 2.0, "broker": 0.5, "poison": 1.5, "crowd": 1.0}
+TOGETHER = {"poison": ("poison", "crowd")}
+LEFT_TO_THE_LONG_RUN = {"killed-often"}  # `killed` with more of it
+
+
+@pytest.mark.parametrize("name", [name for name in SECONDS if name != "crowd"])
+def test_nothing_is_lost_double_or_wrong_through(name: str, field: Field) -> None:
+    def fault(run: Run) -> None:
+        for each in TOGETHER.get(name, (name,)):
+            FAULTS[each](run, SECONDS[each])
+
+    outcome = field.run(name).go(fault)
+    assert outcome.found.published > 300
+    assert outcome.seen.samples >= 5
+    assert not outcome.faults, "\n".join([*outcome.faults, *outcome.found.examples, *outcome.seen.examples])
+
+
+def test_every_run_has_its_short_form() -> None:
+    assert SECONDS.keys() | LEFT_TO_THE_LONG_RUN == FAULTS.keys()
