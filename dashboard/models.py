@@ -1,4 +1,4 @@
-"""People, what they did and what they keep: users, API tokens, the audit log, silences, saved views."""
+"""People, what they did and what they keep: users, API tokens, the audit log."""
 
 from __future__ import annotations
 
@@ -39,26 +39,3 @@ class AuditEvent(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["at"])]
-
-
-class Silence(models.Model):
-    """A finding that somebody is on, until a time."""
-
-    id = models.BigAutoField(primary_key=True)
-    rule = models.CharField(max_length=64)
-    broker = models.CharField(max_length=200)
-    vhost = models.CharField(max_length=255, default="")
-    name = models.TextField(default="")
-    user = models.ForeignKey(User, null=True, on_delete=models.SET_NULL)
-    until = models.DateTimeField()
-    why = models.TextField(default="")
-
-
-class SavedView(models.Model):
-    """A page's URL query that somebody named."""
-
-    id = models.BigAutoField(primary_key=True)
-    user = models.ForeignKey(User, on_delete=models.CASCADE)
-    page = models.CharField(max_length=64)
-    name = models.CharField(max_length=200)
-    query = models.TextField()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, QuerySet
 
 from brokers.models import Binding, Exchange, Permission, Policy
 from brokers.queries import pages
@@ -51,13 +51,6 @@ def exchange_by_id(scope: Scope, exchange_id: int, at: datetime | None = None) -
     """The exchange of that id, also if it is gone (`gone_at`)."""
     rows = Exchange.objects.filter(in_scope(scope), pk=exchange_id).select_related("broker")
     return _one(rows if at is None else rows.filter(existing(at)), at)
-
-
-def exchanges_changed_since(broker_id: int, moment: datetime | None, vhost: str | None = None) -> list[Exchange]:
-    """The exchanges whose row changed after `moment` (all, if None), those that went since included. For the tail: no scope."""
-    where = Q(broker_id=broker_id) if vhost is None else Q(broker_id=broker_id, vhost=vhost)
-    where &= Q(gone_at=None) if moment is None else Q(changed_at__gt=moment)
-    return list(Exchange.objects.filter(where).select_related("broker").order_by("pk"))
 
 
 def bindings(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from brokers.conditions import Condition
 from brokers.models import Queue
@@ -72,13 +72,6 @@ def queue_by_id(scope: Scope, queue_id: int, at: datetime | None = None) -> Queu
     """The queue of that id, also if it is gone (`gone_at`)."""
     rows = Queue.objects.filter(in_scope(scope), pk=queue_id).select_related("broker")
     return _one(rows if at is None else rows.filter(existing(at)), at)
-
-
-def queues_changed_since(broker_id: int, moment: datetime | None, vhost: str | None = None) -> list[Queue]:
-    """The queues whose row changed after `moment` (all, if None), those that went since included. For the tail: no scope, it serves every viewer."""
-    where = Q(broker_id=broker_id) if vhost is None else Q(broker_id=broker_id, vhost=vhost)
-    where &= Q(gone_at=None) if moment is None else Q(changed_at__gt=moment)
-    return list(Queue.objects.filter(where).select_related("broker").order_by("pk"))
 
 
 def queue_names(scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None, at: datetime | None = None) -> list[tuple[int, str, str]]:

@@ -271,3 +271,12 @@ def plain_text(value: Value) -> str:
     if value.type == "decimal":
         return f"{raw[1]} with {raw[0]} decimals"
     return f'"{raw}"' if value.type in ("longstr", "binary") else str(raw)
+
+
+def as_json(value: Value) -> Any:
+    """The value as plain JSON."""
+    if value.type == "table":
+        return {name: as_json(item) for name, item in value.value.items()}
+    if value.type == "array":
+        return [as_json(item) for item in value.value]
+    return list(value.value) if value.type == "decimal" else value.value

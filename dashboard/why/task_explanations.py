@@ -215,10 +215,6 @@ def explain_told_task(told: Mapping[str, Any]) -> JSON:
     return {**answer, "what_if": compared_task(answer, _told_whole(changes.question(question)))}
 
 
-def _is_bad(answer: JSON) -> bool:
-    return str(answer["error"] or "").startswith("BadQuestion")
-
-
 def _told_whole(question: Mapping[str, Any]) -> JSON:
     answer = explain_task.answer(question)
     if answer.error is not None or answer.exchange is None or answer.routing_key is None:

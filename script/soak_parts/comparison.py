@@ -18,7 +18,6 @@ from script.soak_parts.journal import TrueTask, counts_by_worker
 from workers.receiving.task_state import happenings
 
 EXAMPLES = 6
-BATCH = 500
 
 
 @dataclass(frozen=True)

@@ -18,14 +18,12 @@ from workers.queries.tasks import (
     task_names,
     tasks,
     tasks_by_ids,
-    tasks_changed_since,
 )
 from workers.queries.workers import (
     WORKER_SORTS,
     all_workers,
     event_source,
     event_sources,
-    events_off_workers,
     registered_tasks,
     revisions,
     telling_workers,
@@ -35,15 +33,14 @@ from workers.queries.workers import (
     worker_slots,
     workers,
     workers_by_ids,
-    workers_changed_since,
     workers_fingerprint,
     workers_for_list,
 )
 
 __all__ = [
-    "COUNTED", "TASK_SORTS", "WORKER_SORTS", "Family", "TaskPage", "all_workers", "counts_by_state", "event_source", "event_sources", "events_off_workers",
+    "COUNTED", "TASK_SORTS", "WORKER_SORTS", "Family", "TaskPage", "all_workers", "counts_by_state", "event_source", "event_sources",
     "family", "family_fingerprint", "kept_since", "last_sent", "load_doubted_tasks", "load_open_tasks", "load_tasks", "load_tasks_received",
     "load_tasks_sent", "newest_task", "registered_tasks", "revisions", "state_counts", "task", "task_by_id", "task_names", "tasks", "tasks_by_ids",
-    "tasks_changed_since", "telling_workers", "worker", "worker_by_id", "worker_counts", "worker_slots", "workers", "workers_by_ids",
-    "workers_changed_since", "workers_fingerprint", "workers_for_list", "workers_with_open_tasks",
+    "telling_workers", "worker", "worker_by_id", "worker_counts", "worker_slots", "workers", "workers_by_ids", "workers_fingerprint",
+    "workers_for_list", "workers_with_open_tasks",
 ]  # fmt: skip

@@ -203,12 +203,6 @@ def tasks_by_ids(scope: Scope, ids: Iterable[int]) -> list[Task]:
     return list(Task.objects.select_related("broker").filter(in_scope(scope), pk__in=list(ids)).defer(*_LONG, "tries"))
 
 
-def tasks_changed_since(broker_id: int, vhost: str, moment: datetime, limit: int = 500) -> list[Task]:
-    """The tasks that were stored at `moment` or later, the last changed first. For the tail, which serves all viewers: rights are checked by topic."""
-    rows = Task.objects.filter(changed_at__gte=moment).extra(where=["+workers_task.broker_id = %s", "+workers_task.vhost = %s"], params=[broker_id, vhost])
-    return list(_light(rows.order_by("-changed_at", "-id"))[:limit])
-
-
 def last_sent(scope: Scope, broker: BrokerRef, vhost: str, name: str, at: datetime | None = None) -> Task | None:
     """The task of this name that was last sent there (by then), as far as its task-sent event is among the last 200 tasks of the name."""
     rows = Task.objects.filter(name=name).order_by("-id")

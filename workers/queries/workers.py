@@ -108,12 +108,6 @@ def workers_by_ids(scope: Scope, ids: Iterable[int]) -> list[Worker]:
     return _as_of(_with_beats(rows), datetime.now(UTC))
 
 
-def workers_changed_since(broker_id: int, moment: datetime, vhost: str | None = None) -> list[Worker]:
-    """Workers whose row was stored at `moment` or later. For the tail, which serves all viewers: rights are checked by topic."""
-    rows = Worker.objects.select_related("broker").filter(broker_id=broker_id, changed_at__gte=moment).defer("configuration")
-    return _as_of(_with_beats(rows if vhost is None else rows.filter(vhost=vhost)), datetime.now(UTC))
-
-
 def all_workers(broker_id: int, vhost: str | None = None) -> list[Worker]:
     """Every worker of a broker as it is stored, for the receiver and for what joins consumers with workers."""
     rows = Worker.objects.filter(broker_id=broker_id)
@@ -192,12 +186,6 @@ class _Once:
         if text not in self._read:
             self._read[text] = msgspec.json.decode(text)
         return self._read[text]
-
-
-def events_off_workers(scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None) -> list[Worker]:
-    """The workers online that work without telling of it: nothing is known of their tasks."""
-    rows = Worker.objects.select_related("broker").filter(in_scope(scope, broker, vhost), events_off=True)
-    return list(_in_state(_with_beats(rows), Worker.ONLINE, datetime.now(UTC)))
 
 
 def _ordered(rows: QuerySet[Worker], field: str, descending: bool) -> QuerySet[Worker]:

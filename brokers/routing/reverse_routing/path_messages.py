@@ -13,8 +13,7 @@ from brokers.routing.bindings import Bound, compared_headers, x_match
 from brokers.routing.refusals import Message
 from brokers.routing.reverse_routing.common_keys import ANY, Effort, KeyPattern, common_keys, key_fits
 from brokers.routing.reverse_routing.paths import ALTERNATE, BINDING, NAME, Chain, Leg, ReverseIndex
-from brokers.routing.simulation import as_json
-from brokers.routing.values import InvalidValue, table_from_json
+from brokers.routing.values import InvalidValue, as_json, table_from_json
 
 MOST_EXAMINED = 500
 MOST_CHOICES = 8

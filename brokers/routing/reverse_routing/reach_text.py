@@ -10,9 +10,8 @@ from brokers.routing.refusals import Message
 from brokers.routing.reverse_routing.paths import ALTERNATE, NAME, Leg
 from brokers.routing.reverse_routing.reach import DeadLetterPath, Path, Reach
 from brokers.routing.route import ONE_OF
-from brokers.routing.simulation import as_json
 from brokers.routing.text import exchange_name, names
-from brokers.routing.values import plain_text
+from brokers.routing.values import as_json, plain_text
 from brokers.routing.virtual_host import VirtualHostRouter
 
 MOST_BINDINGS_LISTED = 10

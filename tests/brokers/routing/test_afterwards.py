@@ -8,10 +8,10 @@ import pytest
 
 from brokers.routing.questions import answer
 from brokers.routing.refusals import Message
-from brokers.routing.simulation import Simulation
 from brokers.routing.virtual_host import VirtualHostRouter
 from brokers.topology import PolicyDefinition
 from tests.brokers.facts import a_topology
+from tests.brokers.routing.simulation import Simulation
 
 
 def definitions(*queues: tuple[str, dict[str, Any]], **more: Any) -> dict[str, Any]:

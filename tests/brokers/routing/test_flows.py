@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from brokers.routing.questions import message_of
-from brokers.routing.simulation import Simulation
 from brokers.routing.virtual_host import VirtualHostRouter
 from tests.brokers.routing.corpus import FLOWS, VERSIONS, topology
+from tests.brokers.routing.simulation import Simulation
 
 
 def played(seen: dict[str, Any], version: str) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Simulates messages in queues over time: waiting, expiring, overflowing, rejected, and dead-lettered.
 
-Pure: the caller advances the time, in milliseconds. For tests; the content of a live queue is never known so exactly.
+The test advances the time, in milliseconds. The rules are those of `brokers.routing`, compared here with what real brokers did.
 Rules: RabbitMQ 3.10.8 and 4.0.5.
 """
 
@@ -15,7 +15,7 @@ from brokers.routing.dead_lettering import DELIVERY_LIMIT, EXPIRED, MAXLEN, REJE
 from brokers.routing.queue_outcome import delivery_limit, time_to_live, whole
 from brokers.routing.refusals import Message
 from brokers.routing.route import route
-from brokers.routing.values import Value
+from brokers.routing.values import as_json
 from brokers.routing.virtual_host import VirtualHostRouter
 
 MOST_DEATHS = 10_000
@@ -148,7 +148,7 @@ class Simulation:
         self.died += 1
         letter = dead_letter_of(self.router, waiting.message, queue, reason) if self.died < MOST_DEATHS else None
         for target in letter.queues if letter else ():
-            assert letter is not None  # noqa: S101
+            assert letter is not None
             self._enter(target, waiting.number, letter.message, waiting.size, waiting.priority)
 
 
@@ -158,12 +158,3 @@ def _heads(waiting: list[Waiting]) -> list[Waiting]:
     for one in waiting:
         heads.setdefault(one.priority, one)
     return list(heads.values())
-
-
-def as_json(value: Value) -> Any:
-    """The value as plain JSON."""
-    if value.type == "table":
-        return {name: as_json(item) for name, item in value.value.items()}
-    if value.type == "array":
-        return [as_json(item) for item in value.value]
-    return list(value.value) if value.type == "decimal" else value.value
