@@ -45,11 +45,12 @@ class EventReconciliation(msgspec.Struct):
     def task_event(self, event: Event, new: bool = True) -> None:
         """A worker's event of a task; `new` False if it was received before."""
         self.task_events += 1
-        if not new or (event.pid != self.pid and self._is_earlier(event)):
-            return
-        if event.pid != self.pid and self._begins_anew(event):
-            self._restart(event)
-        if event.type != "task-started":
+        if self.pid is not None and event.pid != self.pid:
+            if self._is_earlier(event):
+                return
+            if new and self._begins_anew(event):
+                self._restart(event)
+        if not new or event.type != "task-started":
             return
         self.started += 1
         clock = event.clock

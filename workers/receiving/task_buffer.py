@@ -88,7 +88,8 @@ class TaskBook:
     def missing(self) -> list[str]:
         """The uuids that were heard of and are not in memory; they may be stored."""
         records = self.records
-        return list({event.uuid: None for event, _ in self._heard if event.uuid is not None and event.uuid not in records and event.type in RANKS})
+        found = {event.uuid: None for event, _ in self._heard if event.uuid not in records}
+        return [uuid for uuid in found if uuid is not None]
 
     def settle(self, loaded: Mapping[str, TaskRecord]) -> None:
         """Brings the tasks, and what is measured of workers, up to what was received. `loaded` are those of `missing` that are stored."""

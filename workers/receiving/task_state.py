@@ -15,7 +15,7 @@ import msgspec
 
 from workers.receiving import task_order
 from workers.receiving.events import Event
-from workers.receiving.task_order import FAILED, RANKS, RECEIVED, REJECTED, RETRIED, REVOKED, SENT, STATES, UNKNOWN, Course, Moment
+from workers.receiving.task_order import FAILED, RANKS, RECEIVED, REJECTED, RETRIED, REVOKED, SENT, STARTED, STATES, UNKNOWN, Course, Moment
 from workers.task_queue import TaskQueue
 
 FIRST_MOMENTS, LAST_MOMENTS = 10, 40
@@ -33,10 +33,12 @@ _BY_SENDING = (*_BY_RECEIPT, "queue", "exchange", "routing_key")
 _BY_FAILURE = ("exception", "traceback")
 _BY_SUCCESS = ("result", "runtime")
 _BITS = {name: 1 << place for place, name in enumerate((*_BY_SENDING, *_BY_FAILURE, *_BY_SUCCESS))}
-_CARRIED: tuple[tuple[tuple[str, int], ...], ...] = tuple(
-    tuple((name, _BITS[name]) for name in names) for names in (_BY_SENDING, _BY_RECEIPT, (), _BY_FAILURE, (), (), _BY_FAILURE, _BY_SUCCESS)
+_CARRIED: tuple[tuple[tuple[str, int, int], ...], ...] = tuple(
+    tuple((name, _BITS[name], TEXT_LENGTHS.get(name, 0)) for name in names)
+    for names in (_BY_SENDING, _BY_RECEIPT, (), _BY_FAILURE, (), (), _BY_FAILURE, _BY_SUCCESS)
 )
-_CARRIED_BITS = tuple(sum(bit for _, bit in fields) for fields in _CARRIED)
+_EVERY_FIELD = -1
+_CARRIED_BITS = tuple(sum(bit for _, bit, _ in fields) for fields in _CARRIED)
 
 
 class TaskRecord(msgspec.Struct, gc=False):
@@ -113,9 +115,7 @@ def apply(record: TaskRecord, event: Event, heard_at: float, ahead: float = 0.0)
     last = _place(record.moments, event, rank, timestamp, at)
     if last is None:
         return False
-    fields = _take(record, event, rank) if last and _CARRIED[rank] else 0
-    if not last:
-        fields = sum(bit for name, bit in _CARRIED[rank] if _value(event, name) is not None)
+    fields = _take(record, event, rank, 0 if last else _EVERY_FIELD) if _CARRIED[rank] else 0
     detail = _detail(event, rank) if rank >= RETRIED else ""
     moment = Moment(at, rank, event.hostname, timestamp, detail, event.clock, event.pid, fields, event.retries)
     moments = record.moments
@@ -128,7 +128,10 @@ def apply(record: TaskRecord, event: Event, heard_at: float, ahead: float = 0.0)
     if len(moments) > FIRST_MOMENTS + LAST_MOMENTS:
         del moments[FIRST_MOMENTS]
         record.left_out += 1
-    _conclude(record, moment)
+    if last and SENT < rank != RETRIED and record.ended_at is None and record.state != UNKNOWN:
+        _go_on(record, moment)
+    else:
+        _conclude(record, moment)
     return True
 
 
@@ -192,8 +195,10 @@ def _take(record: TaskRecord, event: Event, rank: int, but: int = 0) -> int:
     if rank <= RECEIVED:
         record.retold = True
     carried = 0
-    for name, bit in _CARRIED[rank]:
-        value = _value(event, name)
+    for name, bit, length in _CARRIED[rank]:
+        value = getattr(event, name)
+        if value is not None and (not length or len(value) > length):
+            value = _value(event, name)
         if value is not None or (name == "queue" and event.exchange is not None):  # sent to an exchange, it has no queue, whatever was said before
             carried |= bit
             if not but & bit:
@@ -232,6 +237,20 @@ def _fields_after(moments: list[Moment], moment: Moment) -> int:
             break
         found |= later.fields & _CARRIED_BITS[later.rank]
     return found
+
+
+def _go_on(record: TaskRecord, newest: Moment) -> None:
+    """As `_conclude`, for what nearly all events are: the next of a task that has not ended."""
+    rank, at = newest.rank, newest.at
+    if rank == RECEIVED:
+        record.received_at = at
+    elif rank == STARTED:
+        record.started_at = at
+    else:
+        record.ended_at = at
+    if newest.worker != record.worker:
+        record.worker, record.retold = newest.worker, True
+    record.state, record.last_seen_state = STATES[rank], None
 
 
 def _conclude(record: TaskRecord, newest: Moment) -> None:
