@@ -18,6 +18,7 @@ Answer = TypeVar("Answer")
 
 VHOSTS, NODES, EXCHANGES, BINDINGS, POLICIES = "virtual hosts", "nodes", "exchanges", "bindings", "policies"
 OPERATOR_POLICIES, USER, PERMISSIONS = "operator policies", "the tags of our user", "permissions"
+TOPOLOGY_PARTS = (EXCHANGES, BINDINGS, POLICIES, OPERATOR_POLICIES)
 CONSUMERS, CONNECTIONS, CHANNELS, PUBLISHERS = "consumers", "connections", "channels", "publishers"
 QUEUE_COUNTERS, QUEUE_TOTALS = "rates, consumers and policies of queues", "the latest depths of queues"
 

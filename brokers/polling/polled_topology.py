@@ -16,7 +16,6 @@ from brokers.polling.poll_memory import PollMemory
 from brokers.stats import QueueKey, QueueStats
 from brokers.topology import BindingDefinition, ExchangeDefinition, PolicyDefinition, QueueDefinition, Topology
 
-TOPOLOGY_PARTS = (EXCHANGES, BINDINGS, POLICIES, OPERATOR_POLICIES)
 Read = Mapping[str, list[Any] | None]
 """{part: what the broker lists, None if it can't be read}."""
 

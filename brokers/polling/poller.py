@@ -20,11 +20,11 @@ from brokers import visibility as sight
 from brokers.errors import BrokerRefused, ObjectNotFound
 from brokers.management.management_api import ManagementApi
 from brokers.management.parse import SeenExchange
-from brokers.parts import Parts
+from brokers.parts import TOPOLOGY_PARTS, Parts
 from brokers.polling import depth_sources
 from brokers.polling.depth_sources import Seen
 from brokers.polling.poll_memory import Asked, Permissions, PollMemory
-from brokers.polling.polled_topology import TOPOLOGY_PARTS, assembled, read_topology
+from brokers.polling.polled_topology import assembled, read_topology
 from brokers.stats import BrokerStats, ChannelStats, ConnectionStats, ConsumerStats, LimitToSight, NodeStats, Overview, QueueKey, QueueStats
 from brokers.topology import Topology
 

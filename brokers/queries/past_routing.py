@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db.models import Model, Q
 
 from brokers.models import Binding, Broker, Exchange, Queue, TopologyVersion, VirtualHost
+from brokers.parts import TOPOLOGY_PARTS
 from brokers.queries.fingerprints import Fingerprint, topology_fingerprints
 from brokers.routing.past import DELAYED_DELIVERY, PastRouting, Span
 from brokers.topology import BindingDefinition, ExchangeDefinition, PolicyDefinition, QueueDefinition
@@ -31,9 +32,14 @@ class _Policies(msgspec.Struct):
 
 
 def routing_state(broker_id: int, vhost: str) -> tuple[datetime | None, Fingerprint]:
-    """(when the broker was last polled, another value after anything of the topology changed). No scope: for the receiver."""
-    polled_at = Broker.objects.filter(pk=broker_id).values_list("polled_at", flat=True).first()
-    return polled_at, tuple(topology_fingerprints(broker_id, vhost).values())
+    """(when the topology was last read, another value after anything of it changed). No scope: for the receiver.
+
+    A poll whose exchanges, bindings or policies can't be read is stored all the same, so the topology is as old as the first of them that failed.
+    """
+    polled_at, limits = Broker.objects.filter(pk=broker_id).values_list("polled_at", "limits_to_sight").first() or (None, [])
+    failing = [datetime.fromisoformat(limit["since"]) for limit in limits if limit.get("part") in TOPOLOGY_PARTS]
+    read_at = polled_at and min([polled_at, *failing])
+    return read_at, tuple(topology_fingerprints(broker_id, vhost).values())
 
 
 def past_routing(broker_id: int, vhost: str, exchange: str, key: str, since: datetime) -> PastRouting:

@@ -137,10 +137,20 @@ def chart(
         points={"times": [round(at.timestamp(), 1) for at in history.times], "values": {name: _short(column) for name, column in values.items()}},
         marks=_within(marks, range, now),
         table=tuple(TableRow(history.times[index], tuple(written(column[index]) for column in columns)) for index in newest(columns, TABLE_ROWS)),
-        gaps=tuple(f"{formatting.clock(start)} to {formatting.clock(end)}" for start, end in gaps(history.times, columns)),
+        gaps=_gap_texts(history, columns, range, now),
         decimals=decimals,
         interval_seconds=max(1, round(history.resolution_seconds)),
     )
+
+
+def _gap_texts(history: History, columns: Sequence[Sequence[float | None]], shown: Range, now: datetime) -> tuple[str, ...]:
+    """The gaps in words, with that from the last record to now if three records lack there, as the script hatches it."""
+    found = [f"{formatting.moment_text(start, now)} to {formatting.moment_text(end, now)}" for start, end in gaps(history.times, columns)]
+    longest = timedelta(seconds=3 * max(shown.step_seconds, history.resolution_seconds))
+    last = next((history.times[index] for index in newest(columns, 1)), None)
+    if last is not None and now - last > longest:
+        found.append(f"{formatting.moment_text(last, now)} to now")
+    return tuple(found)
 
 
 def _within(marks: Sequence[Mark], shown: Range, now: datetime) -> tuple[dict[str, Any], ...]:

@@ -50,14 +50,14 @@ def history(request: HttpRequest, asked: Query[HistoryAsked]) -> History:
     broker = broker_named(request, asked.broker)
     kind, object_id = _object(request, asked)
     end = asked.end or timezone.now()
+    start = asked.start or end - USUAL_RANGE
+    if end < start:
+        raise invalid("from", "from must not be after to, which is now if not given.")
     try:
-        start = asked.start or end - USUAL_RANGE
         step = asked.step or max(5.0, math.ceil((end - start).total_seconds() / USUAL_POINTS))
         found = queries.history(scope(request), broker.pk, kind, object_id, [asked.metric], start, end, step)
     except KeyError as error:
         raise invalid("metric", f"There is no metric {asked.metric} of {kind}.") from error
-    except OverflowError as error:
-        raise invalid("from", "That is further away than times go.") from error
     except ValueError as error:
         raise invalid("metric" if "metric" in str(error) else "step", error) from error
     return History(times=found.times, values=found.values[asked.metric], resolution_seconds=found.resolution_seconds)

@@ -1,23 +1,27 @@
 """Which queues a worker says it consumes although the broker shows no consumer of it there: alive, but idle for that queue.
 
-Pure.
+Pure. Nothing is called lost while the broker can't be reached or its consumers can't be listed: the stored ones are old then.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
+from brokers.parts import CONSUMERS
+from dashboard.layout import levels
 from dashboard.layout.consumer_workers import CONTROL_SUFFIX, Consuming
 from workers.models import Worker
 
 
-def lost_queues(worker: Worker, consuming: Mapping[tuple[str, str], Sequence[Consuming]]) -> dict[str, str]:
+def lost_queues(worker: Worker, consuming: Mapping[tuple[str, str], Sequence[Consuming]], now: datetime) -> dict[str, str]:
     """{queue: why} of the queues that a living worker has lost; {} while that can't be known.
 
     It can be known once the broker lists the worker's control queue, which Celery begins to consume after the task queues
     (celery/worker/consumer/consumer.py, order of the blueprint), and if every other consumer of the queue certainly is somebody else.
     """
-    if worker.state != Worker.ONLINE or not consuming.get((worker.vhost, worker.hostname + CONTROL_SUFFIX)):
+    listed = not levels.out_of_sight(worker.broker, now) and not any(limit.get("part") == CONSUMERS for limit in worker.broker.limits_to_sight)
+    if worker.state != Worker.ONLINE or not listed or not consuming.get((worker.vhost, worker.hostname + CONTROL_SUFFIX)):
         return {}
     lost = {}
     for queue in worker.queues or []:

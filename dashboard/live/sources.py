@@ -122,7 +122,11 @@ def _workers(topic: Topic, ids: list[int]) -> Loaded:
     row_facts = {f"worker-{worker.pk}": _facts_of_worker(worker) for worker in found}
     everyone = worker_queries.workers_fingerprint(topic.broker_id, topic.vhost or "")
     consuming = consumers_by_queue(topic.broker_id, topic.vhost or "") if found else {}
-    rows: dict[str, Build] = {f"worker-{worker.pk}": partial(worker_row, worker, lost=lost_queues(worker, consuming)) for worker in found}
+
+    def row_of(worker: Worker) -> Build:
+        return lambda now: worker_row(worker, now, lost_queues(worker, consuming, now))
+
+    rows = {f"worker-{worker.pk}": row_of(worker) for worker in found}
     return Loaded(rows, {"workers": everyone, "table": everyone, "board": everyone}, row_facts, _heard_at(topic), RECEIVER_BEATS_EVERY_SECONDS)
 
 

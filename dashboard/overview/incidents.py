@@ -50,6 +50,7 @@ class Incident(msgspec.Struct, frozen=True):
     place: Place | None = None
     facts: tuple[Fact, ...] = ()
     where: str = ""  # broker and virtual host, for a page about several
+    since_at_least: bool = False  # it may have begun before `since`
 
 
 def of_broker(broker: Broker, sources: Sequence[EventSource], poller_at: datetime | None, now: datetime) -> Incident | None:
@@ -173,6 +174,7 @@ def of_queue(queue: Queue, broker: Broker, consumed_by: Sequence[str], now: date
         place=Place(f"Open {queue.name}", "queue", queue.pk),
         facts=tuple(facts),
         where=f"{broker.name} {queue.vhost}",
+        since_at_least=abandoned and queue.nobody_since_at_least is not False,
     )
 
 

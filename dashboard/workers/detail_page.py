@@ -53,7 +53,7 @@ class WorkerDetail:
 
     @cached_property
     def lost(self) -> dict[str, str]:
-        return lost_of(self.worker)
+        return lost_of(self.worker, self.now)
 
     @cached_property
     def row(self) -> LiveRow:

@@ -130,7 +130,7 @@ class WorkerList:
         consuming = {place: consumers_by_queue(*place) for place in {(worker.broker_id, worker.vhost) for worker in workers if worker.queues}}
         found = []
         for worker in workers:
-            lost = lost_queues(worker, consuming[worker.broker_id, worker.vhost]) if worker.queues else {}
+            lost = lost_queues(worker, consuming[worker.broker_id, worker.vhost], self.now) if worker.queues else {}
             places = ((name, addresses.get((worker.broker_id, worker.vhost, name), "")) for name in worker_filter.queue_names(worker))
             chips = [Chip(name, url, lost.get(name, "")) for name, url in places]
             url = reverse("worker", args=[worker.pk])
@@ -203,9 +203,9 @@ class WorkerList:
         return self.pages == 1 and len(self.chosen) == len(self.everyone)
 
 
-def lost_of(worker: Worker) -> dict[str, str]:
+def lost_of(worker: Worker, now: datetime) -> dict[str, str]:
     """The queues that the worker has lost, with the reason, as of the broker's last list of consumers."""
-    return lost_queues(worker, consumers_by_queue(worker.broker_id, worker.vhost)) if worker.queues else {}
+    return lost_queues(worker, consumers_by_queue(worker.broker_id, worker.vhost), now) if worker.queues else {}
 
 
 def queue_addresses(scope: Scope, workers: Iterable[Worker]) -> dict[tuple[int, str, str], str]:

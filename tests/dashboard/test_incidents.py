@@ -1,6 +1,10 @@
 """What needs somebody: what, since when, what it means, why, what to do; nothing is said about what can't be seen."""
 
 from datetime import UTC, datetime, timedelta
+from html import unescape
+
+import pytest
+from django.template.loader import render_to_string
 
 from brokers.models import Broker, Queue
 from dashboard.overview import incidents
@@ -88,3 +92,12 @@ def test_the_worst_comes_first_and_of_equals_the_older_one():
     new = incidents.of_queue(abandoned(name="new", nobody_consumes_since=NOON - timedelta(minutes=1)), PROD, [], NOON)
     lost = incidents.of_queue(abandoned(name="lost", nobody_consumes_since=NOON), PROD, [], NOON)
     assert incidents.worst_first([None, lost, new, old]) == [old, new, lost]
+
+
+@pytest.mark.parametrize(("at_least", "text"), [(False, "Since <b>"), (True, "At least since <b>"), (None, "At least since <b>")])
+def test_since_when_nobody_consumes_is_a_lower_bound_where_nobody_was_seen_leaving(at_least, text):
+    incident = incidents.of_queue(abandoned(nobody_since_at_least=at_least), PROD, [], NOON)
+    html = render_to_string("overview/_incident.html", {"incident": incident, "now": NOON})
+    assert f"{incident.lead} {text}" in unescape(html)
+    line = render_to_string("overview/_incident_line.html", {"incident": incident, "now": NOON})
+    assert (" at least since " in line) is (at_least is not False)

@@ -57,8 +57,9 @@ class Host:
         self.workers.setdefault(hostname, WorkerState(hostname, at, state="online"))
         self.watch.note_answer(Answer(hostname, {"queues": [{"name": name} for name in queues]}, at, "active_queues", at))
 
-    def round(self, *events: Event, polled_at: datetime | None = None) -> None:
-        Broker.objects.update(polled_at=polled_at or datetime.now(UTC))
+    def round(self, *events: Event, polled_at: datetime | None = None, unread: tuple[str, datetime] | None = None) -> None:
+        limits = [{"vhost": None, "what": unread[0], "why": "no answer", "grant": "", "part": unread[0], "since": unread[1].isoformat()}] if unread else []
+        Broker.objects.update(polled_at=polled_at or datetime.now(UTC), limits_to_sight=limits)
         self.watch._queues._next_check = 0.0
         self.watch.hear(events, datetime.now(UTC))
         tasks = self.watch.prepare(self.workers, True)
@@ -185,6 +186,17 @@ def test_while_the_broker_is_not_polled_the_bindings_count_only_with_the_node_th
     assert host.shown("a") == ((), "")
     assert str(host.task("a").queue_reason).startswith("the bindings were last read at ")
     assert host.shown("b") == (("us",), "both")
+    host.round()
+    assert host.shown("a") == (("audit", "us"), "routing")
+
+
+@pytest.mark.parametrize(("part", "counts"), [("bindings", False), ("exchanges", False), ("policies", False), ("nodes", True)])
+def test_bindings_are_as_old_as_the_part_of_the_topology_that_fails_whatever_else_is_polled(host: Host, part: str, counts: bool) -> None:
+    host.shape(ORDERS, host.now - LONG)
+    host.round(host.sent("orders", "order.new.us", "a", ago=5), unread=(part, host.now - timedelta(minutes=10)))
+    assert host.shown("a") == ((("audit", "us"), "routing") if counts else ((), ""))
+    host.round(host.sent("orders", "order.new.us", "b", ago=5), unread=(part, host.now - timedelta(seconds=30)))
+    assert host.shown("b") == (("audit", "us"), "routing")
     host.round()
     assert host.shown("a") == (("audit", "us"), "routing")
 

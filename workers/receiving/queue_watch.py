@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 CHECK_SECONDS = 1.0
 SHARE = 20  # reading and routing anew takes at most a twentieth of the time
 HISTORY = timedelta(hours=1)  # events are not kept longer by the broker; older tasks are read for on demand
-POLL_HOLDS_SECONDS = 90.0
+TOPOLOGY_HOLDS_SECONDS = 90.0
 MOST_ROUTES, MOST_SOURCES = 4096, 1024
 MOST_AGAIN = 2000
 
@@ -46,7 +46,7 @@ class QueueWatch:
         self._pasts: OrderedDict[tuple[str, str], PastRouting] = OrderedDict()
         self._routes: dict[tuple[Pair, tuple[int, int]], Route] = {}
         self._consumed: dict[str, ConsumedQueues] = {}
-        self._polled_at = 0.0
+        self._read_at = 0.0
         self._state: object = None
         self._next_check = 0.0
         self._spent = 0.0
@@ -77,9 +77,9 @@ class QueueWatch:
         self._next_check = time.monotonic() + max(CHECK_SECONDS, SHARE * spent)
 
     def _look(self) -> None:
-        polled_at, state = broker_queries.routing_state(self._broker_id, self._vhost)
-        before, self._polled_at = self._polled_at, polled_at.timestamp() if polled_at else 0.0
-        if before and self._polled_at - before > POLL_HOLDS_SECONDS:
+        read_at, state = broker_queries.routing_state(self._broker_id, self._vhost)
+        before, self._read_at = self._read_at, read_at.timestamp() if read_at else 0.0
+        if before and self._read_at - before > TOPOLOGY_HOLDS_SECONDS:
             self._sent_again.append((before, []))
         if state != self._state:
             self._state = state
@@ -134,8 +134,8 @@ class QueueWatch:
                 self._routes.clear()
             if sent_at >= past.since:
                 self._routes[place] = route
-        if sent_at > self._polled_at + POLL_HOLDS_SECONDS:
-            return undecided(f"the bindings were last read at {datetime.fromtimestamp(self._polled_at, UTC):%Y-%m-%d %H:%M:%S} UTC", route.possible)
+        if sent_at > self._read_at + TOPOLOGY_HOLDS_SECONDS:
+            return undecided(f"the bindings were last read at {datetime.fromtimestamp(self._read_at, UTC):%Y-%m-%d %H:%M:%S} UTC", route.possible)
         return route
 
     def _past(self, source: tuple[str, str], at: float) -> PastRouting:

@@ -1,0 +1,38 @@
+"""The note below a chart: which stretches were not recorded."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import msgspec
+import pytest
+
+from dashboard.layout.charts import Line, chart, chosen_range
+from tests.brokers.facts import NOON
+
+
+class Recorded(msgspec.Struct):
+    times: list[datetime]
+    values: dict[str, list[float | None]]
+    resolution_seconds: float = 5.0
+
+
+@pytest.mark.parametrize(
+    ("now", "values", "gaps"),
+    [
+        (NOON, [1, 1, 1, 1, 1, 1], ()),
+        (NOON, [1, None, None, 1, 1, 1], ("11:50:00 to 11:56:00",)),
+        (NOON, [None, None, 1, 1, 1, 1], ()),  # before the first record
+        (NOON, [1, 1, 1, None, None, None], ("11:54:00 to now",)),
+        (NOON, [1, None, 1, None, None, None], ("11:50:00 to 11:54:00", "11:54:00 to now")),
+        (NOON, [None] * 6, ()),  # the table says so
+        (NOON - timedelta(hours=11, minutes=55), [1, None, None, 1, None, None], ("3 May 23:55:00 to 00:01:00", "00:01:00 to now")),
+    ],
+)
+def test_gaps_are_listed_with_the_date_if_not_today_and_up_to_now(now: datetime, values: list[float | None], gaps: tuple[str, ...]) -> None:
+    times = [now - timedelta(minutes=2 * before) for before in range(5, -1, -1)]
+    recorded = Recorded(times, {"depth": values})
+    shown = chart(
+        "d", "Depth", "", history=recorded, lines=[Line("depth", ("depth",))], source="", row="queue-1", broker_id=1, range=chosen_range("1h"), now=now
+    )
+    assert shown.gaps == gaps
