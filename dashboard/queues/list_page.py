@@ -60,6 +60,7 @@ class QueueList:
         self.filter = filter_language.parse(address.filter_text, filter_language.QUEUES)
         self.sort = address.sort(QUEUE_SORTS, DEFAULT_SORT)
         self.shows_internal = address.kept.get("own") == "show"
+        self._consumed: dict[str, list[Condition]] = {}
 
     @property
     def filter_chips(self) -> list[dict[str, Any]]:
@@ -73,7 +74,7 @@ class QueueList:
     def conditions(self, wanted: Filter) -> list[Condition]:
         """The filter as conditions; internal queues (Celery, Hareline) are excluded unless shown."""
         own = [] if self.shows_internal else [Condition("celery_own", "=", False)]
-        return queue_filter.conditions(wanted, self.scope, self.brokers, self.vhost) + own
+        return queue_filter.conditions(wanted, self.scope, self.brokers, self.vhost, self._consumed) + own
 
     def count(self, wanted: Filter) -> int:
         return self._page(wanted, 1, 1).total

@@ -18,9 +18,10 @@ pytestmark = pytest.mark.django_db
 MANY = 12
 # Each with the most questions that it may ask
 PAGES = {
-    "/": 52,
+    "/": 53,
     "/queues/": 27,
     "/queues/?q=a": 27,
+    "/queues/?q=worker:w": 33,
     "/exchanges/": 23,
     "/workers/": 25,
     "/workers/?view=table": 25,
@@ -30,7 +31,7 @@ PAGES = {
     "/routing/?broker=prod&vhost=/": 21,
     "/routing/?broker=prod&vhost=/&exchange=shop.orders&routing_key=a": 23,
     "/routing/?broker=prod&vhost=/&of=reach&queue=mail": 25,
-    "/routing/?broker=prod&vhost=/&of=task&task=shop.pay": 26,
+    "/routing/?broker=prod&vhost=/&of=task&task=shop.pay": 27,
     "/glossary/": 4,
     "/queues/{queue}/": 38,
     "/exchanges/{exchange}/": 25,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,12 +12,13 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from brokers.models import Broker
-from brokers.scope import EVERYTHING
+from brokers.scope import EVERYTHING, Scope
 from workers import queries
 from workers.models import Task
 from workers.task_filter import TaskFilter
 
 pytestmark = pytest.mark.django_db
+YESTERDAY = timezone.now() - timedelta(days=1)
 
 
 @pytest.fixture
@@ -28,19 +31,20 @@ def broker() -> Broker:
     return broker
 
 
-def plans(captured: CaptureQueriesContext) -> str:
+def plan(sql: str) -> list[str]:
     with connection.cursor() as cursor:
-        found: list[Any] = []
-        for query in captured.captured_queries:
-            found += cursor.execute(f"EXPLAIN QUERY PLAN {query['sql']}").fetchall()
-    return "\n".join(str(line[3]) for line in found)
+        return [str(line[3]) for line in cursor.execute(f"EXPLAIN QUERY PLAN {sql}").fetchall()]
+
+
+def plans(captured: CaptureQueriesContext) -> str:
+    return "\n".join(line for query in captured.captured_queries for line in plan(query["sql"]))
 
 
 @pytest.mark.parametrize("narrowed", [{"name": "pay"}, {"name": "p*"}, {"worker": "a@web-1"}, {"text": "pay"}])
 def test_counts_beside_a_filter_ask_nothing_again_for_each_task(broker: Broker, narrowed: dict[str, str]) -> None:
     with CaptureQueriesContext(connection) as captured:
         queries.counts_by_state(EVERYTHING, TaskFilter(broker=broker.pk, vhost="small", **narrowed))
-    assert "CORRELATED" not in plans(captured)
+    assert not any("CORRELATED" in line for query in captured.captured_queries if "RECURSIVE" not in query["sql"] for line in plan(query["sql"]))
 
 
 def test_counts_beside_a_filter_are_those_of_the_place_however_many_are_newer_elsewhere(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,3 +54,46 @@ def test_counts_beside_a_filter_are_those_of_the_place_however_many_are_newer_el
         Task.objects.create(broker=broker, vhost="big", uuid=f"newer {number}", name="pay", state="FAILURE", first_seen_at=now, changed_at=now)
     counts, _ = queries.counts_by_state(EVERYTHING, TaskFilter(broker=broker.pk, vhost="small", name="pay"))
     assert counts == {"SUCCESS": 1}
+
+
+NARROWED: list[dict[str, Any]] = [{}, {"states": ("SUCCESS",)}, {"name": "pay"}, {"name": "p*"}, {"worker": "a@web-1"}, {"queue": "mail"}, {"text": "pay"}]
+
+
+@pytest.mark.parametrize("narrowed", NARROWED)
+@pytest.mark.parametrize("times", [{}, {"start": YESTERDAY}, {"start": YESTERDAY, "end": YESTERDAY + timedelta(days=2)}])
+def test_a_small_virtual_host_reads_no_task_of_another(broker: Broker, narrowed: dict[str, Any], times: dict[str, Any]) -> None:
+    filter = TaskFilter(broker=broker.pk, vhost="small", **narrowed, **times)
+    with CaptureQueriesContext(connection) as captured:
+        assert {task.vhost for task in queries.tasks(EVERYTHING, filter=filter).items} <= {"small"}
+        queries.counts_by_state(EVERYTHING, filter)
+        queries.last_sent(EVERYTHING, broker.pk, "small", "pay")
+    reading = [line for query in captured.captured_queries if '"broker_id' in query["sql"] or "broker_id IN" in query["sql"] for line in plan(query["sql"])]
+    of_tasks = [line for line in reading if " workers_task " in f"{line} " and "_words" not in line]
+    assert of_tasks and all("rowid=?" in line or "(broker_id=? AND vhost=?" in line for line in of_tasks), of_tasks
+
+
+@pytest.mark.parametrize(("narrowed", "index"), [({}, "SCAN workers_task"), ({"states": ("SUCCESS",)}, "(state=?)"), ({"name": "pay"}, "(name=?)"),
+                                                 ({"worker": "a@web-1"}, "(worker=?)"), ({"queue": "mail"}, "(queue=?)")])  # fmt: skip
+def test_a_large_virtual_host_is_read_in_the_order_of_the_index_of_what_else_is_filtered(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch, narrowed: dict[str, Any], index: str
+) -> None:
+    monkeypatch.setattr(sys.modules["workers.queries.tasks"], "COUNTED", 0)
+    with CaptureQueriesContext(connection) as captured:
+        queries.tasks(EVERYTHING, filter=TaskFilter(broker=broker.pk, vhost="small", **narrowed))
+    found = next(plan(query["sql"]) for query in captured.captured_queries if "+workers_task.vhost" in query["sql"])
+    assert len(found) == 1 and index in found[0], found
+
+
+def test_names_and_sets_of_queues_are_found_by_one_query_each_however_many_there_are(broker: Broker) -> None:
+    now = timezone.now()
+    Task.objects.bulk_create(
+        Task(broker=broker, vhost="big", uuid=f"n{n}", name=f"p{n:03}", queues=f'["a", "q{n:03}"]', state="SUCCESS", first_seen_at=now, changed_at=now)
+        for n in range(300)
+    )
+    with CaptureQueriesContext(connection) as captured:
+        page = queries.tasks(EVERYTHING, filter=TaskFilter(name="p*9", queue="q199"))
+    assert ([task.name for task in page.items], len(captured) <= 5) == (["p199"], True)
+    assert "SCAN workers_task" not in plans(captured)
+    assert queries.task_names(EVERYTHING, "p00", 3) == ["p000", "p001", "p002"]
+    assert queries.task_names(Scope(brokers=frozenset({"prod"})), "p29") == [f"p29{n}" for n in range(10)]
+    assert queries.task_names(Scope(brokers=frozenset({"other"})), "p") == []

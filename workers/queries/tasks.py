@@ -10,11 +10,10 @@ from functools import reduce
 from heapq import merge
 from itertools import islice
 from operator import or_
-from typing import Any
 
 import msgspec
 from django.db import connection
-from django.db.models import F, Model, Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from brokers.models import Broker
 from brokers.queries.pages import BrokerRef, Page, check_page, in_scope, sort_key, visible_brokers
@@ -107,22 +106,43 @@ def _whatever_state(scope: Scope, filter: TaskFilter, at: datetime | None, found
         where &= Q(name__in=_names_like(filter.name)) if "*" in filter.name else Q(name=filter.name)
     if filter.worker is not None:
         where &= Q(worker=filter.worker)
+    first, end = 0, _AFTER_ALL
     if filter.start is not None:
-        where &= Q(first_seen_at__gte=filter.start) & Q(pk__gte=_first_id(filter.start - _DISORDER))
+        where, first = where & Q(first_seen_at__gte=filter.start), _first_id(filter.start - _DISORDER)
     ends = [moment for moment in (filter.end, at) if moment is not None]
     if ends:
-        where &= Q(first_seen_at__lt=min(ends)) & Q(pk__lt=_first_id(min(ends) + _DISORDER))
+        where, end = where & Q(first_seen_at__lt=min(ends)), _first_id(min(ends) + _DISORDER)
     if filter.text.strip():
         where &= Q(pk__in=_with_text(scope, filter.text.strip()) if found is None else found)
-    return _in_place(Task.objects.filter(where).order_by(), scope, filter.broker, filter.vhost)
+    return _in_place(Task.objects.filter(where).order_by(), scope, filter.broker, filter.vhost, range(first, end))
 
 
-def _in_place(rows: QuerySet[Task], scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None) -> QuerySet[Task]:
-    """Those that may be seen, of one broker and virtual host where given. The + keeps SQLite from reading all of a broker's tasks by an index."""
-    if scope.brokers is not None or broker is not None:
-        ids = list(Broker.objects.filter(visible_brokers(scope, broker)).values_list("pk", flat=True))
-        rows = rows.extra(where=[f"+workers_task.broker_id IN ({', '.join(map(str, ids))})"]) if ids else rows.none()  # noqa: S610  (whole numbers)
-    return rows if vhost is None else rows.extra(where=["+workers_task.vhost = %s"], params=[vhost])
+_AFTER_ALL = 2**63 - 1
+
+
+def _in_place(
+    rows: QuerySet[Task], scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None, ids: range = range(_AFTER_ALL)
+) -> QuerySet[Task]:  # fmt: skip
+    """Those with these ids that may be seen, of one broker and virtual host where given.
+
+    A small place is read by its own index and sorted: by the indexes of what else is filtered, the tasks of all places would be gone through.
+    A large one is left to those indexes; the + keeps SQLite from reading all of it.
+    """
+    between = {name: value for name, value, default in (("pk__gte", ids.start, 0), ("pk__lt", ids.stop, _AFTER_ALL)) if value != default}
+    if scope.brokers is None and broker is None and vhost is None:
+        return rows.filter(**between)
+    brokers = list(Broker.objects.filter(visible_brokers(scope, broker)).values_list("pk", flat=True))
+    if not brokers:
+        return rows.none()
+    where, params = f"broker_id IN ({', '.join(map(str, brokers))})", []  # whole numbers
+    if vhost is not None:
+        where, params = f"{where} AND {{}}vhost = %s", [vhost]
+    there = f"SELECT id FROM workers_task WHERE {where.format('')}"  # noqa: S608
+    with connection.cursor() as cursor:
+        few = len(cursor.execute(f"{there} LIMIT {COUNTED + 1}", params).fetchall()) <= COUNTED
+    if few:  # their ids in between: as a condition beside, SQLite would read that stretch of another index
+        return rows.extra(where=[f"workers_task.id IN ({there} AND id >= {ids.start} AND id < {ids.stop})"], params=params)  # noqa: S610
+    return rows.filter(**between).extra(where=[f"+workers_task.{where.format('+workers_task.')}"], params=params)  # noqa: S610
 
 
 def _names_like(pattern: str) -> list[str]:
@@ -133,19 +153,8 @@ def _names_like(pattern: str) -> list[str]:
 
 def _in_queue(name: str) -> list[Q]:
     """The filters of the tasks that are in the queue, no task by two of them. The sets of queues that copies are in are few beside tasks, as names are."""
-    sets: list[str] = []
-    rows: QuerySet[Any, Any] = Task.objects.filter(queues__isnull=False).order_by("queues").values_list("queues", flat=True)
-    following = rows.first()
-    for _ in range(QUEUE_SETS_LOOKED_AT):
-        if not isinstance(following, str):
-            break
-        if name in json.loads(following):
-            sets.append(following)
-        following = rows.filter(queues__gt=following).first()
+    sets = [each for each in _distinct("queues", "", QUEUE_SETS_LOOKED_AT) if name in json.loads(each)]
     return [Q(queue=name), *(Q(queues=each) for each in sets)]
-
-
-_AFTER_ALL = 2**63 - 1
 
 
 def _first_id(moment: datetime) -> int:
@@ -215,7 +224,7 @@ def last_sent(scope: Scope, broker: BrokerRef, vhost: str, name: str, at: dateti
 def state_counts(scope: Scope, since: datetime, broker: BrokerRef | None = None, vhost: str | None = None) -> dict[str, int]:
     """{state: how many tasks first seen since then are in it now}, every state, each counted to 10,000 at most."""
     first = _first_id(since)
-    rows = _in_place(Task.objects.filter(pk__gte=first).order_by(), scope, broker, vhost)
+    rows = _in_place(Task.objects.order_by(), scope, broker, vhost, range(first, _AFTER_ALL))
     return {state: rows.filter(state=state)[:COUNTED].count() for state in ALL_STATES}
 
 
@@ -224,7 +233,9 @@ def family(scope: Scope, task: Task) -> Family:
     kin = {uuid for uuid in (task.root_id, task.parent_id) if uuid and uuid != task.uuid}
     known = {one.uuid: one for one in _light(_by_uuid(scope, Q(uuid__in=kin), task.broker_id))} if kin else {}
     found = Family(root=task if task.root_id == task.uuid else known.get(task.root_id or ""), parent=known.get(task.parent_id or ""))
-    rows = _in_place(Task.objects.all(), scope, task.broker_id)
+    if not scope.includes(task.broker.name):
+        return found
+    rows = Task.objects.extra(where=["+workers_task.broker_id = %s"], params=[task.broker_id])  # few have the parent; its index leads to them
     found.children, found.more_children = _some(rows.filter(parent_id=task.uuid).exclude(uuid=task.uuid))
     if task.parent_id and task.parent_id != task.uuid:
         found.siblings, found.more_siblings = _some(rows.filter(parent_id=task.parent_id).exclude(uuid__in=(task.uuid, task.parent_id)))
@@ -246,10 +257,19 @@ def task_names(scope: Scope, prefix: str = "", limit: int = 20) -> list[str]:
 
 
 def _names(scope: Scope, prefix: str, limit: int) -> list[str]:
-    names: list[str] = []
-    rows: QuerySet[Any, Any] = Task.objects.filter(in_scope(scope)).order_by("name").values_list("name", flat=True)
-    after: Model | str | None = rows.filter(name__gte=prefix).first()
-    while isinstance(after, str) and after.startswith(prefix) and len(names) < limit:
-        names.append(after)
-        after = rows.filter(name__gt=after).first()
-    return names
+    if scope.brokers is None:
+        return _distinct("name", prefix, limit)
+    brokers = Broker.objects.filter(visible_brokers(scope)).values_list("pk", flat=True)
+    return _distinct("name", prefix, limit, f"+broker_id IN ({', '.join(map(str, brokers))})")
+
+
+def _distinct(column: str, prefix: str, limit: int, where: str = "TRUE") -> list[str]:
+    """The values of an indexed column that begin like this, in order: one query, in which the index leads from one value to the next."""
+    following = f"(SELECT {column} FROM workers_task WHERE {column} {{}} AND {column} < %s AND {where} ORDER BY {column} LIMIT 1)"  # noqa: S608
+    query = (
+        f"WITH RECURSIVE found(value) AS (SELECT {following.format('>= %s')} UNION ALL "  # noqa: S608
+        f"SELECT {following.format('> found.value')} FROM found WHERE found.value IS NOT NULL) SELECT value FROM found WHERE value IS NOT NULL LIMIT %s"
+    )
+    after = prefix + "\U0010ffff"
+    with connection.cursor() as cursor:
+        return [value for (value,) in cursor.execute(query, [prefix, after, after, limit]).fetchall()]
