@@ -17,9 +17,14 @@ class OpenedFile:
         self._path = Path(connection.settings_dict["NAME"])
         self._identity = self._now()
 
+    @property
+    def is_current(self) -> bool:
+        """False once another file or none is in its place."""
+        return self._now() == self._identity
+
     def is_gone(self) -> bool:
         """True, and logged, once another file or none is in its place. The process is then to end; started again, it waits for a file that it can use."""
-        gone = self._now() != self._identity
+        gone = not self.is_current
         if gone:
             log.error("database_replaced", hint="the database file was removed or replaced; this process ends, to begin again with the one that is there")
         return gone

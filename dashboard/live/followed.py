@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import msgspec
+
+from dashboard.live import topics
 from dashboard.live.patches import TopicPatches
 from dashboard.live.topics import Topic
 
 FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 1.0, 15.0
 Revision = tuple[int | None, ...]
 """How often the topic's broker, and its event source if it has one, stored something."""
+
+
+class Revisions(msgspec.Struct, frozen=True):
+    """How often each broker, and each virtual host's event source, stored something."""
+
+    brokers: Mapping[int, int] = {}
+    sources: Mapping[tuple[int, str], int] = {}
+
+    def of(self, topic: Topic) -> Revision:
+        if topic.kind not in (topics.WORKERS, topics.TASKS):
+            return (self.brokers.get(topic.broker_id),)
+        return (self.brokers.get(topic.broker_id), self.sources.get((topic.broker_id, topic.vhost or "")))
 
 
 class Followed:

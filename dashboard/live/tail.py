@@ -13,7 +13,7 @@ import queue
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,9 +24,10 @@ from django.utils import timezone
 
 from brokers import queries
 from brokers import store as broker_store
+from brokers.database_file import OpenedFile
 from dashboard import queries as people
 from dashboard.live import sources, topics
-from dashboard.live.followed import Followed, Revision
+from dashboard.live.followed import Followed, Revision, Revisions
 from dashboard.live.frames import Patch
 from dashboard.live.hub import LOOK_CLOSELY, Hub, Rows, Viewer
 from dashboard.live.topics import Topic
@@ -76,18 +77,6 @@ class SessionEnded(msgspec.Struct):
 Outcome = Patch | State | SessionEnded
 
 
-class Revisions(msgspec.Struct, frozen=True):
-    """How often each broker, and each virtual host's event source, stored something."""
-
-    brokers: Mapping[int, int] = {}
-    sources: Mapping[tuple[int, str], int] = {}
-
-    def of(self, topic: Topic) -> Revision:
-        if topic.kind not in (topics.WORKERS, topics.TASKS):
-            return (self.brokers.get(topic.broker_id),)
-        return (self.brokers.get(topic.broker_id), self.sources.get((topic.broker_id, topic.vhost or "")))
-
-
 class Tail:
     """Give it a hub and a function that takes outcomes (called in the thread)."""
 
@@ -99,6 +88,7 @@ class Tail:
         self._asked: queue.SimpleQueue[Ask | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="live-tail", daemon=True)
         self._followed: dict[str, Followed] = {}
+        self._file = OpenedFile()
         self._version: Any = None
         self._revisions = Revisions()
         self._look_again_at = 0.0
@@ -175,11 +165,21 @@ class Tail:
         return True
 
     def _database_changed(self) -> bool:
-        """True if another connection committed since the last look: 3 us, whatever the size."""
+        """True if another connection committed since the last look, or the file is another one: some 10 us, whatever the size."""
+        if not self._file.is_current:
+            self._open_anew()
         with connection.cursor() as cursor:
             version = cursor.execute("PRAGMA data_version").fetchone()
         changed, self._version = version != self._version, version
         return changed
+
+    def _open_anew(self) -> None:
+        """Leaves a file that was deleted or replaced: every topic is loaded anew from the one in its place."""
+        log.warning("the database file was removed or replaced; live pages go on with the one that is there")
+        connection.close()
+        self._file, self._version = OpenedFile(), None
+        for followed in self._current():
+            followed.seen = None
 
     def _follow(self) -> None:
         """Patches of the topics whose broker or event source stored something, and of those whose last load failed."""

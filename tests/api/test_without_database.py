@@ -162,3 +162,34 @@ def test_a_database_of_a_newer_version_is_refused_by_one_sentence_by_each_proces
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("hareline: HARELINE_DATABASE_URL: the database was last used by a newer Hareline")
     assert done.stderr.count("\n") == 1
+
+
+def test_the_web_process_refuses_a_database_of_a_newer_version_by_one_sentence(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "hareline.sqlite3", isolation_level=None)) as database:
+        database.execute("CREATE TABLE django_migrations (id INTEGER PRIMARY KEY, app TEXT, name TEXT, applied TEXT)")
+        database.execute("INSERT INTO django_migrations (app, name, applied) VALUES ('brokers', '9999_later', '2030-01-01')")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("HARELINE_")}
+    command = [sys.executable, "-m", "dashboard.web", "-b", "127.0.0.1", "-p", "0"]
+    more = {"DJANGO_SETTINGS_MODULE": "dashboard.settings", "HARELINE_DATA_DIR": str(tmp_path)}
+    done = subprocess.run(command, cwd=ROOT, env=kept | more, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("hareline: HARELINE_DATABASE_URL: the database was last used by a newer Hareline")
+    assert done.stderr.count("\n") == 1
+
+
+def test_every_page_and_call_that_reads_works_on_a_database_that_cant_be_written(world: World) -> None:
+    """As on a file system that is read-only: SQLite refuses each write of the connection."""
+    session, token = world.client(), {"Authorization": f"Bearer {world.token}"}
+    asked = addresses(world)
+    statuses = {address: session.get(address).status_code for address in asked}
+    ApiToken.objects.update(last_used_at=None)
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA query_only = ON")
+    try:
+        assert {address: session.get(address).status_code for address in asked} == statuses
+        for address in [address for address in asked if address.startswith("/api/")]:
+            assert Client().get(address, headers=token).status_code == statuses[address]
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA query_only = OFF")
+    assert ApiToken.objects.get().last_used_at is None

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -80,6 +84,43 @@ def test_while_the_database_cant_be_read_topics_fail_questions_are_answered_and_
     while left:
         frame = watch.patch()
         left -= {frame["topic"]} if "failing" not in frame else set()
+
+
+def test_a_database_file_that_is_replaced_is_left_for_the_new_one(watch: Watch) -> None:
+    one = broker()
+    mail = queue(one, "mail")
+    topic, key = f"queues/{one.pk}/%2F", f"queue-{mail.pk}"
+    assert watch.show(topic, key)["rows"][key]["text"]["depth"] == "0"
+    path = closed_file()
+    other = path.with_name(f"{path.name}.other")
+    shutil.copy(path, other)
+    with closing(sqlite3.connect(other, isolation_level=None)) as restored:  # with the same revision
+        restored.execute("UPDATE brokers_queue SET depth = 7, ready = 7")
+        restored.execute("PRAGMA journal_mode = DELETE")
+    other.rename(path)
+    assert until(watch, topic)["rows"][key]["text"]["depth"] == "7"
+
+
+def test_a_database_file_that_is_deleted_fails_every_topic_until_one_is_there(watch: Watch) -> None:
+    one = broker()
+    topic = f"broker/{one.pk}"
+    watch.show(topic)
+    path = closed_file()
+    away = path.with_name(f"{path.name}.away")
+    path.rename(away)
+    try:
+        assert until(watch, topic)["failing"]["reason"] == "OperationalError"
+    finally:
+        away.rename(path)
+    until(watch, topic, failing=False)
+
+
+def closed_file() -> Path:
+    """The test's database file, whole and without an open connection of this thread."""
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    return Path(connection.settings_dict["NAME"])
 
 
 def rename(table: str, to: str) -> None:
