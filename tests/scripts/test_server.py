@@ -102,7 +102,8 @@ def test_a_bad_value_ends_the_start_with_a_sentence(tmp_path: Path) -> None:
     assert "Traceback" not in ended.stderr
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.nightly  # two whole starts; test_killed_supervisor.py has the same in short
+@pytest.mark.timeout(600)
 def test_nothing_outlives_a_supervisor_that_is_killed_and_the_next_start_waits_for_it(tmp_path: Path) -> None:
     data, output, port = tmp_path / "data", tmp_path / "output", free_port()
     with started(environment(data, port), output) as process:
