@@ -17,7 +17,7 @@ _SCHEMES = {"http": 15672, "https": 15671}
 
 
 class BrokerAddress(msgspec.Struct, frozen=True):
-    """A broker: `urls` of its nodes' management APIs without credentials ("http://host:15672"), and who logs in there."""
+    """A broker: `urls` of its nodes' management APIs without credentials ("http://host:15672"), and the login."""
 
     name: str
     urls: tuple[str, ...]
@@ -67,7 +67,7 @@ def parse_brokers(text: str, environment: Mapping[str, str]) -> tuple[BrokerAddr
         suffix = variable_suffix(broker.name)
         if suffix in taken:
             raise InvalidAddress(
-                f"HARELINE_BROKERS: the brokers {taken[suffix]!r} and {broker.name!r} can't be told apart as HARELINE_BROKER_…_{suffix}; rename one"
+                f"HARELINE_BROKERS: the brokers {taken[suffix]!r} and {broker.name!r} cannot be distinguished as HARELINE_BROKER_…_{suffix}; rename one"
             )
         taken[suffix] = broker.name
         brokers.append(broker)
@@ -88,7 +88,7 @@ def _entry(entry: str, position: int, environment: Mapping[str, str]) -> BrokerA
         if url.scheme not in _SCHEMES or not url.hostname:
             raise InvalidAddress(f"{where}: expected http://user:password@host:15672 or https://…, an address of the management API")
         if url.query or url.fragment:
-            raise InvalidAddress(f"{where}: the URL may have no ? or #; percent-encode them in the password")
+            raise InvalidAddress(f"{where}: the URL must not contain ? or #; percent-encode them in the password")
         host = f"[{url.hostname}]" if ":" in url.hostname else url.hostname
         urls.append(f"{url.scheme}://{host}:{port or _SCHEMES[url.scheme]}{url.path.rstrip('/')}")
         credentials.add((unquote(url.username or "guest"), unquote(url.password or ("" if url.username else "guest"))))
@@ -119,7 +119,7 @@ def _amqp(name: str, user: str, password: str, environment: Mapping[str, str]) -
     if url.scheme not in ("amqp", "amqps") or not url.hostname:
         raise InvalidAddress(f"{variable}: expected amqp://user:password@host:5672 or amqps://…")
     if url.path.strip("/"):
-        raise InvalidAddress(f"{variable}: leave the virtual host out; Hareline watches all that it may see")
+        raise InvalidAddress(f"{variable}: omit the virtual host; Hareline watches all that are visible")
     host = f"[{url.hostname}]" if ":" in url.hostname else url.hostname
     login = f"{url.username}:{url.password or ''}" if url.username else f"{quote(user, safe='')}:{quote(password, safe='')}"
     return f"{url.scheme}://{login}@{host}:{port}"

@@ -1,4 +1,4 @@
-"""The time, as an argument: of the machine, or of a test."""
+"""The clock, passed as an argument so that tests can control it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 
 
 class Clock:
-    """The machine's."""
+    """The system clock."""
 
     def now(self) -> datetime:
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """Seconds from any moment on; never goes back."""
+        """Seconds since an arbitrary moment; never decreases."""
         return time.monotonic()

@@ -1,6 +1,6 @@
-"""What a list of queues may be filtered by: conditions such as depth > 1000, checked against a whitelist.
+"""Conditions that filter a list of queues, such as depth > 1000, checked against a whitelist.
 
-Pure. `brokers.queries` turns them into database filters; which text a person types for them is decided in `dashboard.layout.filter_language`.
+Pure. `brokers.queries` turns them into database filters; the text syntax is defined in `dashboard.layout.filter_language`.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ FLAG_OPERATORS: tuple[Operator, ...] = ("=", "!=")
 TEXT_FIELDS = frozenset({"name", "vhost", "type", "state", "policy", "node"})
 NUMBER_FIELDS = frozenset({"depth", "ready", "unacknowledged", "consumers", "publish_per_second", "deliver_per_second", "ack_per_second"})
 FLAG_FIELDS = frozenset({"durable", "exclusive", "celery_own", "growing"})
-"""The last two are no columns: `celery_own` is a name that Celery or Hareline gives its own queues, `growing` that more comes in than goes out."""
+"""The last two are not columns: `celery_own` matches the names of internal queues of Celery and Hareline, `growing` means more in than out."""
 FIELDS = TEXT_FIELDS | NUMBER_FIELDS | FLAG_FIELDS
 
 _FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
 class Condition(msgspec.Struct, frozen=True):
-    """One condition: `value` may be text as typed; `in` takes a tuple, or text with commas. Raises ValueError, with what is allowed, if it makes no sense."""
+    """One condition: `value` may be text as typed; `in` takes a tuple, or text with commas. Raises ValueError that lists what is allowed."""
 
     field: str
     operator: str
@@ -57,7 +57,7 @@ class Condition(msgspec.Struct, frozen=True):
 
 
 def operators(field: str) -> tuple[Operator, ...]:
-    """The operators that suit a field; () if there is no such field."""
+    """The operators of a field; () for an unknown field."""
     if field in TEXT_FIELDS:
         return TEXT_OPERATORS
     if field in NUMBER_FIELDS:

@@ -1,4 +1,4 @@
-"""Whether the database file is still the one that this process has open: a file that was deleted or replaced takes writes that nobody reads."""
+"""Detects that the database file was deleted or replaced: writes of this process would go to a file that nobody reads."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ log = structlog.get_logger(__name__)
 
 
 class OpenedFile:
-    """The database file as it is when this is made."""
+    """The database file at the time of construction."""
 
     def __init__(self) -> None:
         self._path = Path(connection.settings_dict["NAME"])
@@ -23,10 +23,10 @@ class OpenedFile:
         return self._now() == self._identity
 
     def is_gone(self) -> bool:
-        """True, and logged, once another file or none is in its place. The process is then to end; started again, it waits for a file that it can use."""
+        """True, and logged, once the file is missing or another one. The process should then exit; after a restart it waits for a usable file."""
         gone = not self.is_current
         if gone:
-            log.error("database_replaced", hint="the database file was removed or replaced; this process ends, to begin again with the one that is there")
+            log.error("database_replaced", hint="the database file was removed or replaced; this process exits so that it can restart with the current file")
         return gone
 
     def _now(self) -> tuple[int, int] | None:

@@ -1,6 +1,6 @@
-"""What changed between two moments, as plain sentences for people.
+"""The changes between two moments, as sentences.
 
-Pure. Left out: our own objects (`hareline.…`), and exclusive or auto-delete ones, which reconnecting clients churn.
+Pure. Hareline's own objects (`hareline.…`) are left out, and so are exclusive and auto-delete ones, which reconnecting clients recreate.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from brokers.topology import BindingDefinition, ExchangeDefinition, PolicyDefini
 
 OWN_PREFIX = "hareline."
 MOST_SENTENCES = 20
-"""More changes of one sort at once than this are told as one sentence with their count."""
+"""More simultaneous changes of one kind become a single sentence with their number."""
 
 
 class ChangeText(msgspec.Struct, frozen=True):
@@ -28,18 +28,18 @@ class ChangeText(msgspec.Struct, frozen=True):
 
 
 def queue_changes(vhost: str, added: Iterable[str], gone: Iterable[str]) -> list[ChangeText]:
-    """Sentences for queues that appeared and vanished; the caller leaves exclusive and auto-delete ones out.
+    """Sentences for queues that were added and deleted; the caller leaves out exclusive and auto-delete ones.
 
     >>> [change.text for change in queue_changes("/", ["mail"], [])]
     ['Queue mail added']
     """
-    return _told("queue", "added", vhost, [(name, f"Queue {name} added") for name in sorted(added)]) + _told(
+    return _changes("queue", "added", vhost, [(name, f"Queue {name} added") for name in sorted(added)]) + _changes(
         "queue", "gone", vhost, [(name, f"Queue {name} deleted") for name in sorted(gone)]
     )
 
 
 def topology_changes(earlier: Topology, later: Topology) -> list[ChangeText]:
-    """Sentences for the exchanges, bindings and policies that differ. A binding that went with its queue or exchange is not told apart."""
+    """Sentences for the exchanges, bindings and policies that differ. A binding removed together with its queue or exchange is left out."""
     before, after, vhost = earlier.lasting(), later.lasting(), later.vhost
     exchanges_before = {exchange.name: exchange for exchange in before.exchanges}
     exchanges_after = {exchange.name: exchange for exchange in after.exchanges}
@@ -51,9 +51,9 @@ def topology_changes(earlier: Topology, later: Topology) -> list[ChangeText]:
         if (text := _exchange_change(exchanges_before[name], exchanges_after[name]))
     ]
     return [
-        *_told("exchange", "added", vhost, added),
-        *_told("exchange", "gone", vhost, gone),
-        *_told("exchange", "changed", vhost, changed),
+        *_changes("exchange", "added", vhost, added),
+        *_changes("exchange", "gone", vhost, gone),
+        *_changes("exchange", "changed", vhost, changed),
         *_binding_changes(before, after),
         *_policy_changes(before, after),
     ]
@@ -65,18 +65,18 @@ def _exchange_change(before: ExchangeDefinition, after: ExchangeDefinition) -> s
     if before == after:
         return ""
     was = "" if before.type == after.type else f", {after.type} instead of {before.type}"
-    return f"Exchange {after.name} made again{was}"
+    return f"Exchange {after.name} recreated{was}"
 
 
 def _binding_changes(before: Topology, after: Topology) -> list[ChangeText]:
-    """The implicit bindings of the default exchange come and go with their queue and are not told."""
+    """Added and removed bindings, without the implicit ones of the default exchange, which exist as long as their queue."""
     was = {_identity(binding): binding for binding in before.bindings if binding.source}
     now = {_identity(binding): binding for binding in after.bindings if binding.source}
     left = _names(after)
     existed = _names(before)
     added = [_binding_text(now[key], "added") for key in now if key not in was]
     gone = [_binding_text(was[key], "removed") for key in was if key not in now and {_source(was[key]), _destination(was[key])} <= left & existed]
-    return _told("binding", "added", after.vhost, added) + _told("binding", "gone", after.vhost, gone)
+    return _changes("binding", "added", after.vhost, added) + _changes("binding", "gone", after.vhost, gone)
 
 
 def _names(topology: Topology) -> set[tuple[str, str]]:
@@ -111,9 +111,9 @@ def _policy_changes(before: Topology, after: Topology) -> list[ChangeText]:
     gone = [(was[key].name, f"{_policy_word(was[key])} {was[key].name} removed") for key in sorted(was.keys() - now.keys())]
     changed = [(now[key].name, _policy_change(was[key], now[key])) for key in sorted(now.keys() & was.keys()) if now[key] != was[key]]
     return [
-        *_told("policy", "added", after.vhost, added),
-        *_told("policy", "gone", after.vhost, gone),
-        *_told("policy", "changed", after.vhost, changed),
+        *_changes("policy", "added", after.vhost, added),
+        *_changes("policy", "gone", after.vhost, gone),
+        *_changes("policy", "changed", after.vhost, changed),
     ]
 
 
@@ -134,8 +134,8 @@ def _policy_change(before: PolicyDefinition, after: PolicyDefinition) -> str:
     return f"{_policy_word(after)} {after.name} changed: {', '.join(parts).replace('apply_to', 'applies to')}"
 
 
-def _told(kind: str, what: str, vhost: str, items: Sequence[tuple[str, str]]) -> list[ChangeText]:
-    """One change a (name, sentence); one for all of them where there are too many."""
+def _changes(kind: str, what: str, vhost: str, items: Sequence[tuple[str, str]]) -> list[ChangeText]:
+    """One change for each (name, sentence), or a single one with their number if there are too many."""
     items = [(name, text) for name, text in items if not any(part.startswith(OWN_PREFIX) for part in name.split(" → "))]
     if len(items) <= MOST_SENTENCES:
         return [ChangeText(kind, what, vhost, name, text) for name, text in items]

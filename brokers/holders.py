@@ -1,7 +1,7 @@
-"""Which process a lease's holder is, and whether that process has ended, so that its work is taken over at once instead of when its lease expires.
+"""Whether the process that holds a lease has ended, so that its work is taken over at once instead of when the lease expires.
 
-A holder is "host:pid:start", where start tells processes that had the same number apart: the clock ticks from the machine's boot to the start of
-the process, the boot and the namespace of process numbers. Without /proc (macOS) start is empty, and a number that is in use again counts as alive.
+A holder is "host:pid:start". `start` distinguishes processes that had the same pid: the clock ticks from boot to the start of the process, the
+boot id and the pid namespace. Without /proc (macOS) it is empty, and a pid that is in use again counts as alive.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import socket
 from pathlib import Path
 
 _PROC = Path("/proc")
-_ENDED_STATES = ("Z", "X")  # a killed process stays in the list until its parent has taken note
+_ENDED_STATES = ("Z", "X")  # a killed process remains listed until its parent reaps it
 
 
 def this_process() -> str:
@@ -19,18 +19,18 @@ def this_process() -> str:
 
 
 def name_of(pid: int) -> str:
-    """The holder that a process of this machine is."""
+    """The holder name of a process on this machine."""
     return f"{socket.gethostname()}:{pid}:{_start(pid) or ''}"
 
 
 def has_ended(holder: str) -> bool:
-    """True only if the holder was a process of this machine and certainly no longer runs; False for one of which we can't know."""
+    """True only if the holder was a process of this machine and certainly has ended; False if that is unknown."""
     host, _, rest = holder.rpartition(":")[0].rpartition(":") if holder.count(":") >= 2 else ("", "", "")
     start = holder.rpartition(":")[2]
     if host != socket.gethostname() or not rest.isdecimal():
         return False
     if start.partition("-")[2] != _here():
-        return False  # another boot, or a container whose processes we don't see: that name's expiry decides
+        return False  # another boot, or a container whose processes are not visible: its lease expires
     if not _is_running(int(rest)):
         return True
     now = _start(int(rest))
@@ -49,7 +49,7 @@ def _is_running(pid: int) -> bool:
 
 
 def _start(pid: int) -> str | None:
-    """When the process started, where that can be read: "<ticks since boot>-<boot>.<namespace>"."""
+    """When the process started, "<ticks since boot>-<boot>.<namespace>"; None if that cannot be read."""
     stat = _stat(pid)
     return f"{stat[19]}-{_here()}" if stat else None
 
@@ -63,7 +63,7 @@ def _stat(pid: int) -> list[str] | None:
 
 
 def _here() -> str:
-    """Which numbers of processes mean the same as ours: the machine's boot and our namespace; "" where the system doesn't say."""
+    """The boot and pid namespace in which pids are comparable with ours; "" where the system does not provide them."""
     try:
         boot = (_PROC / "sys/kernel/random/boot_id").read_text()[:8]
         return f"{boot}.{str((_PROC / 'self/ns/pid').readlink()).strip('pid:[]')}"

@@ -1,12 +1,12 @@
-"""Rates per second out of counters that only grow, read now and then.
+"""Rates per second from counters that only grow.
 
 Pure. The difficulty: a broker refreshes each counter only every few seconds (RabbitMQ's `collect_statistics_interval`, 5 s), at a phase
 of its own. The growth between two polls therefore flickers between nothing and double. The rule of `Meter`, which never invents growth:
 
-1. Growth counts from one moment at which the counter was seen to have moved to another, so both ends lie just behind a refresh.
-2. They lie at least STATISTICS_SECONDS apart (less a tenth, for polls that come early), so that sums over many sources see one refresh of each.
+1. Growth counts from one moment at which the counter was seen to have moved to another, so both ends are just after a refresh.
+2. They are at least STATISTICS_SECONDS apart (less a tenth, for polls that come early), so that sums over many sources see one refresh of each.
 3. What stood still before is counted for at most WINDOW_SECONDS: a queue that wakes up after an hour is not slow.
-4. Where polls and refreshes fall together, a refresh can be missed by a hair and told a poll late (nothing, one, two instead of three
+4. Where polls and refreshes fall together, a refresh can be missed narrowly and appear one poll late (nothing, one, two instead of three
    ones). After such a miss a reading that the last rate explains too, within a factor of two, changes nothing.
 5. While the counter stands still the last rate holds for HOLD_SECONDS, in which the next refresh must come; after that the rate is 0.
 
@@ -70,7 +70,7 @@ def total(rates: Iterable[float | None]) -> float | None:
 
 
 class Meter:
-    """Turns the readings of one counter into its rate, by the module's rule."""
+    """The rate of one counter from its readings, by the rules of this module."""
 
     __slots__ = ("_levels", "_missed", "_rate", "_statistics_seconds")
 
@@ -81,7 +81,7 @@ class Meter:
         self._statistics_seconds = statistics_seconds
 
     def read(self, at: float, count: int | None) -> float | None:
-        """The rate after this reading, rounded; None while unknown. A reading of None (the broker does not tell) forgets what was before."""
+        """The rate after this reading, rounded; None while unknown. A reading of None (not reported) discards earlier ones."""
         if count is None:
             self._levels, self._rate = [], None
         elif not self._levels or count < self._levels[-1].count or at < self._levels[-1].last:

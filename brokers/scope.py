@@ -1,4 +1,4 @@
-"""What a person may see: every query takes a Scope. Who gets which is decided in `dashboard.people.access`."""
+"""What a person may view: every query takes a Scope, which `dashboard.people.access` provides."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import msgspec
 
 
 class Scope(msgspec.Struct, frozen=True):
-    """`brokers` None means every broker, else the names of those that may be seen."""
+    """`brokers` lists the brokers that may be viewed by name; None means all."""
 
     brokers: frozenset[str] | None = None
 

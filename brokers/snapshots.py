@@ -2,7 +2,7 @@
 
 Pure. A *frame* is what one poll adds. A keyframe holds every object; any other holds only the objects that changed since the frame
 before, as differences. Missing means unchanged; a frame is written at every poll, so a frame that is missing is a gap, and a gap is unknown. A poll that
-failed leaves a frame that says so: a keyframe of no objects, so that all is unknown from there on.
+failed leaves a gap frame: a keyframe without objects, so that everything is unknown from there on.
 
 A frame: version, flags (1: keyframe, 2: zstd, 4: gap; who doesn't know the last reads an empty keyframe), poll interval in ms (u32), number of
 metrics; then, perhaps compressed, the number of objects (u32) and columns: primary keys (ascending, each as its distance to the one before), then
@@ -23,7 +23,7 @@ import zstandard
 
 VERSION = 1
 RAW_STEP = 5
-"""Snapshot.step of the raw tier, whatever the poll interval in force is (a frame tells it)."""
+"""Snapshot.step of the raw tier, regardless of the actual poll interval, which each frame contains."""
 STEPS_TO_A_GAP = 3
 
 Integers = npt.NDArray[np.int64]
@@ -104,7 +104,7 @@ class Moment:
         return places
 
     def apply(self, frame: Frame) -> None:
-        """Goes on to the next frame."""
+        """Advances to the next frame."""
         if frame.is_key:
             self.ids, self.codes = frame.ids, np.zeros((len(self.metrics), len(frame.ids)), np.int64)
             for index in range(frame.metrics):
@@ -116,13 +116,13 @@ class Moment:
                 self.codes[index, places] += frame.column(index)
 
     def column(self, name: str) -> dict[int, float | None]:
-        """{primary key: number} of one metric, for the objects of which anything was known."""
+        """{primary key: number} of one metric, for the objects with known values."""
         index = next(place for place, metric in enumerate(self.metrics) if metric.name == name)
         return dict(zip(self.ids.tolist(), numbers(self.codes[index], self.metrics[index]), strict=True))
 
 
 class Encoder:
-    """Makes the frames of one kind, each the differences to the one before. What it was told last is what the next is compared with."""
+    """Encodes the frames of one kind, each as the differences to the previous one."""
 
     def __init__(self, kind: str) -> None:
         self._moment = Moment(kind)
@@ -151,13 +151,13 @@ class Encoder:
 
 
 def gap_frame(kind: str, interval_seconds: float) -> bytes:
-    """From here on nothing is known, until the next keyframe."""
+    """The frame that starts a gap: nothing is known until the next keyframe."""
     metrics = len(METRICS[kind])
     return _HEADER.pack(VERSION, _KEY | _GAP, round(interval_seconds * 1000), metrics) + _COUNT.pack(0) + bytes(metrics + 1)
 
 
 class Frame:
-    """A frame read back; its columns are unpacked when asked for."""
+    """A frame read back; its columns are unpacked on demand."""
 
     __slots__ = ("_body", "_columns", "ids", "interval_seconds", "is_gap", "is_key", "metrics")
 
@@ -208,7 +208,7 @@ def moment_of(kind: str, frames: Iterable[bytes]) -> Moment:
     return moment
 
 
-class Course(NamedTuple):
+class Series(NamedTuple):
     """The codes of some objects over some frames: `codes[metric, object, frame]`, `intervals[frame]` (seconds), `gaps[frame]` (True: nothing known)."""
 
     codes: Integers
@@ -216,8 +216,8 @@ class Course(NamedTuple):
     gaps: npt.NDArray[np.bool_]
 
 
-def course_of(kind: str, frames: Iterable[bytes], ids: Sequence[int], metrics: Sequence[str]) -> Course:
-    """How these objects moved through the frames, which begin with a keyframe. An object that is not in them is None (code 0) throughout.
+def series_of(kind: str, frames: Iterable[bytes], ids: Sequence[int], metrics: Sequence[str]) -> Series:
+    """The values of these objects over the frames, which begin with a keyframe. An object that is not in them is None (code 0) throughout.
 
     Raises UnreadableSnapshot, and ValueError for a metric that the kind doesn't have.
     """
@@ -225,16 +225,16 @@ def course_of(kind: str, frames: Iterable[bytes], ids: Sequence[int], metrics: S
     wanted, decompressor = np.array(ids, np.int64), zstandard.ZstdDecompressor()
     now = np.zeros((len(indexes), len(wanted)), np.int64)
     codes: list[Integers] = []
-    told: list[tuple[float, bool]] = []
+    read: list[tuple[float, bool]] = []
     for data in frames:
         frame = Frame(data, decompressor)
         if frame.is_key:
             now[:] = 0
         _advance(now, frame, indexes, wanted)
         codes.append(now.copy())
-        told.append((frame.interval_seconds, frame.is_gap))
+        read.append((frame.interval_seconds, frame.is_gap))
     stacked = np.stack(codes, axis=-1) if codes else np.zeros((*now.shape, 0), np.int64)
-    return Course(stacked, np.array([seconds for seconds, _ in told]), np.array([gap for _, gap in told], np.bool_))
+    return Series(stacked, np.array([seconds for seconds, _ in read]), np.array([gap for _, gap in read], np.bool_))
 
 
 def _advance(now: Integers, frame: Frame, indexes: list[int], wanted: Integers) -> None:
@@ -256,7 +256,7 @@ def _advance(now: Integers, frame: Frame, indexes: list[int], wanted: Integers) 
 
 
 def numbers(codes: Integers, metric: Metric) -> list[float | None]:
-    """What codes stand for; whole numbers for counts.
+    """The numbers that codes represent; whole numbers for counts.
 
     >>> numbers(np.array([0, 1, 251]), Metric("publish_per_second", 100))
     [None, 0.0, 2.5]
@@ -269,7 +269,7 @@ def numbers(codes: Integers, metric: Metric) -> list[float | None]:
 
 
 def _codes(rows: Sequence[Sequence[float | None]], metrics: Sequence[Metric]) -> Integers:
-    """`codes[metric, row]`: None is 0, what is not negative is one more, what is negative (a broker's slip) stays itself."""
+    """`codes[metric, row]`: None is 0, what is not negative is one more, a negative number (a broker's error) is unchanged."""
     codes = np.zeros((len(metrics), len(rows)), np.int64)
     for index, (metric, values) in enumerate(zip(metrics, zip(*rows, strict=True), strict=True) if rows else ()):
         known = [0 if value is None else round(value * metric.scale) for value in values]

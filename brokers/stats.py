@@ -1,6 +1,6 @@
-"""What one poll of a broker says, as typed facts: no JSON field names, no database.
+"""The data of one poll as typed structs: no JSON field names, no database.
 
-Pure. None is always "the broker did not tell", never zero. Counters are totals since the broker counts; rates come from `brokers.rates`.
+Pure. None always means that the broker did not report a value, never zero. Counters are totals; rates come from `brokers.rates`.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class Overview(msgspec.Struct):
     node: str
     rates_mode: str
     object_totals: dict[str, int]  # queues, exchanges, consumers, connections, channels: of the whole broker
-    ready: int | None = None  # queue_totals: of what the user may see
+    ready: int | None = None  # queue_totals: of the virtual hosts the user may view
     unacknowledged: int | None = None
     published: int | None = None  # counters of message_stats
     delivered: int | None = None
@@ -144,10 +144,10 @@ class ExchangeStats(msgspec.Struct):
     published_out: int | None = None
 
 
-class LimitToSight(msgspec.Struct, frozen=True):
-    """Something that can't be seen: what, why, and the command that would grant it, "" where none would.
+class VisibilityLimit(msgspec.Struct, frozen=True):
+    """Something that is not visible: what, why, and the command that would grant access, "" if there is none.
 
-    `part` and `since`: a part of the poll that fails (see `brokers.parts`), of which what was known before is still shown.
+    `part` and `since` name a part of the poll that fails (see `brokers.parts`); its last known values are still shown.
     """
 
     vhost: str | None
@@ -159,7 +159,7 @@ class LimitToSight(msgspec.Struct, frozen=True):
 
 
 class BrokerStats(msgspec.Struct):
-    """Everything of one poll. `queues` holds every queue that the user may see."""
+    """All data of one poll. `queues` holds every queue that the user may view."""
 
     at: datetime
     took_ms: float
@@ -171,5 +171,5 @@ class BrokerStats(msgspec.Struct):
     depth_source: str  # columns, totals, detailed
     depth_source_reason: str = ""
     exchanges: list[ExchangeStats] = []
-    limits_to_sight: list[LimitToSight] = []
-    failed: frozenset[str] = frozenset()  # the parts (see `brokers.parts`) that could not be read: what is stored of them stays
+    visibility_limits: list[VisibilityLimit] = []
+    failed: frozenset[str] = frozenset()  # the parts (see `brokers.parts`) that could not be read: their stored rows are kept

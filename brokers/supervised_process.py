@@ -1,6 +1,6 @@
-"""Ends this process when the supervisor that started it is gone, however it went: a killed one can't end its children itself.
+"""Ends this process when the supervisor that started it is gone: a killed supervisor cannot end its children itself.
 
-Standard library only. Each program also holds a file in the data directory locked while it lives, so that the next start knows what still runs.
+Standard library only. Each program also holds a file in the data directory locked while it lives, so that the next start can detect what still runs.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def _files(directory: Path) -> Iterator[Path]:
 
 
 def _holder(path: Path) -> int | None:
-    """The process that holds the file, None if nobody does; then the file goes."""
+    """The process that holds the file; None if there is none, and then the file is removed."""
     try:
         descriptor = os.open(path, os.O_RDWR)
     except FileNotFoundError:

@@ -1,6 +1,6 @@
 """The shape of a virtual host: exchanges, queues, bindings and policies, as data that can be hashed, stored and compared.
 
-Pure. Where a message goes in it is decided elsewhere.
+Pure. Where a message goes is decided in `brokers.routing`.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ class PolicyDefinition(msgspec.Struct, frozen=True, order=True):
 
 
 class WritePermission(msgspec.Struct, frozen=True, order=True):
-    """What a user may write to in a virtual host, as a regular expression: by the exchange's name where `exchange` is None, else by the routing keys of
-    that (topic) exchange. No part of the topology: it belongs to users, and has no history."""
+    """What a user may write to in a virtual host, as a regular expression: of exchange names if `exchange` is None, or else of routing keys of that
+    (topic) exchange. Not part of the topology: it belongs to users and has no history."""
 
     vhost: str
     user: str
@@ -68,7 +68,7 @@ class Topology(msgspec.Struct, frozen=True):
     policies: tuple[PolicyDefinition, ...] = ()
 
     def lasting(self) -> Topology:
-        """The same without exclusive and auto-delete objects and the bindings to them, which reconnecting clients churn."""
+        """The same without exclusive and auto-delete objects and the bindings to them, which reconnecting clients recreate."""
         exchanges = tuple(exchange for exchange in self.exchanges if not exchange.auto_delete)
         queues = tuple(queue for queue in self.queues if not (queue.exclusive or queue.auto_delete))
         names = {("exchange", exchange.name) for exchange in exchanges} | {("queue", queue.name) for queue in queues}
@@ -78,7 +78,7 @@ class Topology(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, exchanges=exchanges, queues=queues, bindings=bindings)
 
     def content_hash(self) -> str:
-        """SHA-256 of the content: equal exactly when the topologies are."""
+        """SHA-256 of the content: equal if and only if the topologies are equal."""
         return hashlib.sha256(encode(self)).hexdigest()
 
 

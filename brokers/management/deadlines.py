@@ -1,6 +1,6 @@
 """A deadline for a whole HTTP exchange, headers and body: urllib3's own time-outs start again with every byte that arrives.
 
-Used by `brokers.management.management_api` alone. When time is up, the socket is shut down, which ends whatever waits for it.
+Used by `brokers.management.management_api` alone. When time is up the socket is shut down, which interrupts any wait for it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 
 class Watch:
-    """Ends the requests of one session that last too long. `expired` tells whether the last one was ended so."""
+    """Ends requests of one session that take too long; `expired` is True if the last one was ended."""
 
     def __init__(self) -> None:
         self.expired = False
@@ -39,7 +39,7 @@ class Watch:
                 self._socket = None
 
     def close(self) -> None:
-        """Ends the request under way, if any, and all later ones. From any thread."""
+        """Ends the current request, if any, and all later ones. Callable from any thread."""
         self._closed = True
         self._end()
 

@@ -1,4 +1,4 @@
-"""What a failed HTTP request means, in a sentence: urllib3's and the system's exceptions become ours.
+"""Maps exceptions of urllib3 and the operating system to BrokerUnreachable, with a sentence on the cause.
 
 Used by `brokers.management.management_api` alone.
 """
@@ -13,7 +13,7 @@ from brokers.errors import BrokerUnreachable
 
 
 def unreachable(error: Exception, host: str, place: str, connect_seconds: float, read_seconds: float) -> BrokerUnreachable:
-    """The error that tells why there was no whole answer. `place` is what was tried: "GET http://127.0.0.1:15672/api/overview"."""
+    """The error with the reason for the missing response. `place` is the request: "GET http://127.0.0.1:15672/api/overview"."""
     chain = _chain(error)
 
     def among(*kinds: type[BaseException]) -> bool:
@@ -32,7 +32,7 @@ def unreachable(error: Exception, host: str, place: str, connect_seconds: float,
     elif among(http.NewConnectionError):
         what = f"no connection to {host}: {next((link.strerror for link in chain if isinstance(link, OSError) and link.strerror), 'no reason given')}"
     elif among(http.ProtocolError, ConnectionError):
-        what = f"{host} cut the connection before its answer was complete"
+        what = f"{host} closed the connection before its answer was complete"
     else:
         what = f"no answer from {host}: {type(error).__name__}"
     return BrokerUnreachable(f"{what} ({place})")

@@ -1,7 +1,7 @@
 """RabbitMQ's management HTTP API and Prometheus plugin: one session a broker, and the only importer of requests.
 
-What the JSON means is in `brokers.management.parse`; which answers a poll asks for is in `brokers.polling.poller`. Every failure leaves here as one of
-`brokers.errors`, with a sentence that says what was tried where. The environment's proxies and .netrc are not used.
+The JSON is parsed in `brokers.management.parse`; which requests a poll makes is decided in `brokers.polling.poller`. Every failure is raised as one
+of `brokers.errors`, with a sentence that names the request. The environment's proxies and .netrc are not used.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class ManagementApi:
         self.address = address
         self.limits = limits or Limits()
         self.before_request: Callable[[], None] = _nothing
-        self.busy_seconds = 0.0  # how long the broker worked for us, ever growing: waiting for answers, less the shortest wait (the way there)
+        self.busy_seconds = 0.0  # how long the broker worked for us, ever growing: waiting for answers, less the shortest wait (network latency)
         self._shortest_seconds = math.inf
         self._urls = list(address.urls)  # the one that answered last comes first
         self._watch = Watch()
@@ -78,20 +78,20 @@ class ManagementApi:
         return self._parsed("/api/nodes", {"columns": _NODE_COLUMNS}, parse.nodes)
 
     def user_tags(self) -> list[str]:
-        """The tags of our user: "monitoring", "management", …"""
+        """The tags of Hareline's user: "monitoring", "management", …"""
         return self._parsed("/api/whoami", None, parse.user_tags)
 
     def vhosts(self) -> dict[str, bool | None]:
-        """Virtual host: whether its tracing is on. A user with the monitoring tag is told those too that it may not look into."""
+        """Map each virtual host to its tracing flag. For a user with the monitoring tag this includes hosts it cannot access."""
         return self._parsed("/api/vhosts", {"columns": "name,tracing"}, parse.vhosts)
 
     def queues_columns(self) -> list[QueueStats]:
-        """Every queue that the user may see with depths, counters, consumers, policy. Its figures are 2 to 25 s old."""
+        """Every queue that the user may view, with depths, counters, consumers, policy. Its figures are 2 to 25 s old."""
         return self._parsed("/api/queues", {"columns": QUEUE_COLUMNS}, parse.queues)
 
     def queues_totals(self) -> list[QueueStats]:
-        """The same queues with fresh depths (0 to 3 s old), without counters, consumers and policies. Versions that don't know the options
-        answer with the depths of `queues_columns`."""
+        """The same queues with fresh depths (0 to 3 s old), without counters, consumers and policies. Versions without these options
+        return the depths of `queues_columns`."""
         return self._parsed("/api/queues", {"disable_stats": "true", "enable_queue_totals": "true", "columns": _METADATA}, parse.queues)
 
     def queue(self, vhost: str, name: str) -> QueueStats:
@@ -102,7 +102,7 @@ class ManagementApi:
         return self._parsed("/api/exchanges", {"columns": _EXCHANGE_COLUMNS}, parse.exchanges)
 
     def exchange_publishers(self, vhost: str, name: str) -> list[dict[str, Any]]:
-        """Who publishes to an exchange now: `{"connection", "host", "user", "per_second"}`; known while the broker keeps rates."""
+        """The current publishers to an exchange: `{"connection", "host", "user", "per_second"}`; known while the broker keeps rates."""
         return self._parsed(f"/api/exchanges/{_quoted(vhost)}/{_quoted(name) or 'amq.default'}", None, parse.publishers)
 
     def bindings(self) -> list[parse.SeenBinding]:
@@ -116,7 +116,7 @@ class ManagementApi:
         return self._parsed("/api/operator-policies", None, parse.operator_policies)
 
     def permissions(self) -> list[WritePermission]:
-        """What each user may write to, topic permissions included. Only an administrator may ask; others are refused and RabbitMQ logs a warning."""
+        """What each user may write to, topic permissions included. Requires an administrator; for others RabbitMQ refuses and logs a warning."""
         names = self._parsed("/api/permissions", None, parse.permissions)
         return names + self._parsed("/api/topic-permissions", None, parse.topic_permissions)
 
@@ -149,11 +149,11 @@ class ManagementApi:
         return self._first_that_answers("GET", path + (f"?{urlencode(params, safe=',')}" if params else ""))
 
     def current_url(self) -> str:
-        """The address that answered last."""
+        """The address that last responded."""
         return self._urls[0]
 
     def close(self) -> None:
-        """Ends the session for good, and from any thread the request under way."""
+        """Closes the session and ends the current request. Callable from any thread."""
         self._watch.close()
         self._session.close()
 
@@ -188,7 +188,7 @@ class ManagementApi:
                 headers = {"Accept-Encoding": _encoding(url)}
                 with self._session.request(method, url, headers=headers, timeout=timeout, stream=True, allow_redirects=False, auth=auth) as response:
                     body = self._body(response, place)
-            if self._watch.expired:  # what was shut down may look like an answer that is complete
+            if self._watch.expired:  # a response that was shut down may look complete
                 raise TimeoutError
             return body
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:

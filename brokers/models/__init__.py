@@ -1,8 +1,8 @@
 """What is stored about brokers: current rows, history, versions of the topology, leases.
 
 Written only by `brokers.store` (and `brokers.polling.leases`), read only by `brokers.queries`. Every fact belongs to a broker and, where AMQP
-has one, a virtual host. Rows that stop existing at the broker keep their primary key and get `gone_at`; an object that is deleted and
-made again is a new row. None always means unknown, never zero. Credentials are never stored.
+has one, a virtual host. Rows deleted at the broker keep their primary key and get `gone_at`; an object that is deleted and
+recreated is a new row. None always means unknown, never zero. Credentials are never stored.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Who is connected: connections, channels, consumers."""
+"""Clients: connections, channels, consumers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a virtual host holds: queues, exchanges, bindings, policies, and who may do what there."""
+"""Objects of a virtual host: queues, exchanges, bindings, policies and permissions."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class Queue(AutoKey):
     memory_bytes = models.BigIntegerField(null=True)
     message_bytes = models.BigIntegerField(null=True)
     oldest_at = models.DateTimeField(null=True)  # timestamp of the head message, where publishers set one
-    oldest_estimated = models.BooleanField(default=False)  # oldest_at is our estimate from history
+    oldest_estimated = models.BooleanField(default=False)  # oldest_at is estimated from history
     nobody_consumes_since = models.DateTimeField(null=True)  # None while consumed, or while unknown
-    nobody_since_at_least = models.BooleanField(null=True)  # False: we saw the last consumer leave; True or None: there was none when we first looked
+    nobody_since_at_least = models.BooleanField(null=True)  # False: the last consumer was seen leaving; True or None: there was none at the first poll
     highest_depth = models.BigIntegerField(null=True)  # of the last 24 h; the full bar
     first_seen_at = models.DateTimeField()
     changed_at = models.DateTimeField()  # the poll that last changed this row; the numbers hold until the broker's polled_at
@@ -58,7 +58,7 @@ class Exchange(AutoKey):
     policy = models.CharField(max_length=255, default="")
     publish_in_per_second = models.FloatField(null=True)
     publish_out_per_second = models.FloatField(null=True)
-    publishers = models.JSONField(null=True)  # [{"connection", "host", "user", "per_second"}]; None: not asked yet
+    publishers = models.JSONField(null=True)  # [{"connection", "host", "user", "per_second"}]; None: not read yet
     publishers_at = models.DateTimeField(null=True)
     first_seen_at = models.DateTimeField()
     changed_at = models.DateTimeField()

@@ -1,4 +1,4 @@
-"""What was: snapshots of numbers, versions of the topology, changes that were noticed."""
+"""History: snapshots of numbers, versions of the topology, changes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from brokers.models.places import Broker
 
 
 class Snapshot(models.Model):
-    """One moment of a broker in the codec of `brokers.snapshots`: a keyframe, or the differences to the snapshot before."""
+    """One moment of a broker in the codec of `brokers.snapshots`: a keyframe, or the differences to the previous snapshot."""
 
     id = models.BigAutoField(primary_key=True)
     broker = models.ForeignKey(Broker, on_delete=models.CASCADE)
@@ -41,7 +41,7 @@ class TopologyVersion(models.Model):
 
 
 class Change(models.Model):
-    """Something that appeared, went or changed in a broker, for people: "binding order.* to mail added"."""
+    """Something added, deleted or changed in a broker, as a sentence: "binding order.* to mail added"."""
 
     id = models.BigAutoField(primary_key=True)
     broker = models.ForeignKey(Broker, on_delete=models.CASCADE)

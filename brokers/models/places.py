@@ -1,4 +1,4 @@
-"""Where everything belongs: brokers, their virtual hosts and nodes, and how each poll went."""
+"""Brokers, their virtual hosts and nodes, and the attempts to poll them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from brokers.models.keys import AutoKey
 
 
 class Installation(AutoKey):
-    """One row: the id that names our own objects in brokers, `hareline.<id>.…`."""
+    """One row: the id in the names of Hareline's objects in brokers, `hareline.<id>.…`."""
 
     identifier = models.CharField(max_length=16, unique=True)
     created_at = models.DateTimeField()
@@ -29,7 +29,7 @@ class Broker(AutoKey):
     cluster_name = models.CharField(max_length=255, default="")
     version = models.CharField(max_length=64, default="")  # "3.10.8"
     erlang_version = models.CharField(max_length=64, default="")
-    polled_at = models.DateTimeField(null=True)  # last answer that was stored; the age of every number below
+    polled_at = models.DateTimeField(null=True)  # last stored response; the age of every number below
     tried_at = models.DateTimeField(null=True)  # last attempt, answered or not
     poll_ms = models.FloatField(null=True)
     poll_seconds = models.FloatField(null=True)  # the interval in force
@@ -43,7 +43,7 @@ class Broker(AutoKey):
     deliver_per_second = models.FloatField(null=True)
     ack_per_second = models.FloatField(null=True)
     unroutable_per_second = models.FloatField(null=True)  # dropped + returned
-    permissions_known = models.BooleanField(default=False)  # False: our user is no administrator, or they were not read yet
+    permissions_known = models.BooleanField(default=False)  # False: Hareline's user is not an administrator, or they were not read yet
     object_totals = models.JSONField(default=dict)  # {"queues": n, "exchanges": n, "consumers": n, "connections": n, "channels": n}
     amqp_port = models.IntegerField(null=True)  # from /api/overview listeners
     amqp_tls = models.BooleanField(default=False)
@@ -55,7 +55,7 @@ class Broker(AutoKey):
 
 
 class PollAttempt(AutoKey):
-    """One try to poll a broker, kept for a day: what was tried when, and how it ended."""
+    """One attempt to poll a broker and its outcome, kept for a day."""
 
     broker = models.ForeignKey(Broker, on_delete=models.CASCADE)
     at = models.DateTimeField()
@@ -70,7 +70,7 @@ class PollAttempt(AutoKey):
 class VirtualHost(AutoKey):
     broker = models.ForeignKey(Broker, on_delete=models.CASCADE)
     name = models.CharField(max_length=255)
-    visible = models.BooleanField(default=True)  # False: our user has no permission there, so counts are unknown
+    visible = models.BooleanField(default=True)  # False: Hareline's user has no permission there, so counts are unknown
     tracing = models.BooleanField(null=True)
     state = models.CharField(max_length=32, default="")
     first_seen_at = models.DateTimeField()

@@ -1,6 +1,6 @@
-"""Who does a piece of work now, and which of our processes live: leases and heartbeats.
+"""Leases and heartbeats of Hareline's processes.
 
-A lease is a row with an expiry: of several processes of a kind only its holder works, the others stand by and take it when it runs out, or at
+A lease is a row with an expiry: of several processes of a kind only its holder works. The others stand by and take it when it expires, or at
 once when its holder was a process of this machine that has ended.
 """
 
@@ -17,8 +17,8 @@ FORGOTTEN_AFTER = timedelta(days=1)
 
 
 def take(name: str, holder: str, now: datetime, seconds: float) -> bool:
-    """True if `holder` has the lease until `now + seconds`: it was free, had run out, its holder has ended, or it was the holder's already (then it is
-    prolonged)."""
+    """True if `holder` has the lease until `now + seconds`: it was free or expired, its holder has ended, or the holder already had it (it is then
+    renewed)."""
     expires_at = now + timedelta(seconds=seconds)
     with transaction.atomic():
         lease, created = Lease.objects.get_or_create(name=name, defaults={"holder": holder, "expires_at": expires_at})
@@ -36,17 +36,17 @@ def release(name: str, holder: str) -> None:
 
 
 def holder_of(name: str, now: datetime) -> str | None:
-    """Who has the lease; None if nobody does."""
+    """The holder of the lease; None if it is free."""
     return Lease.objects.filter(name=name, expires_at__gt=now).values_list("holder", flat=True).first()
 
 
 def beat(kind: str, holder: str, now: datetime, standby: bool = False, problem: str = "") -> None:
-    """Notes that a process lives, and why it can't do its work, "" if it can. Processes not heard of for a day are forgotten."""
+    """Records that a process runs, and why it cannot do its work, "" if it can. Processes silent for a day are removed."""
     with transaction.atomic():
         Heartbeat.objects.update_or_create(kind=kind, holder=holder, defaults={"at": now, "standby": standby, "problem": problem})
         Heartbeat.objects.filter(kind=kind, at__lt=now - FORGOTTEN_AFTER).delete()
 
 
 def heartbeats() -> list[Heartbeat]:
-    """The last sign of life of each process, the latest first."""
+    """The last heartbeat of each process, latest first."""
     return list(Heartbeat.objects.order_by("-at"))

@@ -1,4 +1,4 @@
-"""How often a broker is polled: the interval as configured, unless a poll costs the broker more than its share of the time.
+"""How often a broker is polled: the configured interval, unless a poll costs the broker more than its share of time.
 
 Pure.
 """
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from statistics import median
 
 SHARE = 0.2
-"""The broker may spend at most this part of the time on answering us."""
+"""The broker may spend at most this fraction of its time on polls."""
 
 LONGEST_SECONDS = 300.0
 
@@ -26,12 +26,13 @@ def interval_seconds(configured: float, recent: Sequence[float]) -> float:
 
 
 def longer_because(configured: float, recent: Sequence[float]) -> str:
-    """Why the interval is longer than configured, in words; "" if it is not.
+    """Why the interval is longer than configured, as text; "" if it is not.
 
     >>> longer_because(5, [2.4])
-    'polled every 12 s instead of 5 s: a poll keeps the broker busy for 2.4 s, and may for a fifth of the time'
+    'polling slowed from 5 s to 12 s: one poll takes the broker 2.4 s, and Hareline uses at most 20 % of its time'
     """
     interval = interval_seconds(configured, recent)
     if interval <= configured:
         return ""
-    return f"polled every {interval:g} s instead of {configured:g} s: a poll keeps the broker busy for {median(recent):.1f} s, and may for a fifth of the time"
+    cost = f"one poll takes the broker {median(recent):.1f} s, and Hareline uses at most {100 * SHARE:.0f} % of its time"
+    return f"polling slowed from {configured:g} s to {interval:g} s: {cost}"

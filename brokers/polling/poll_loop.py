@@ -1,6 +1,6 @@
-"""Polling brokers for ever: a thread a broker, each on its own, so that none waits for another's time-outs.
+"""The poll loop: one thread for each broker, so that none waits for another's timeouts.
 
-Failures are facts to store; a database that can't be written costs the round, never the process. Of several processes one polls a broker
+Failures are stored as data; if the database cannot be written, the poll is dropped and the process continues. Of several processes one polls a broker
 (the lease, renewed also during a long poll), the others stand by.
 """
 
@@ -62,15 +62,15 @@ class PollLoop:
         self._leased_at = 0.0
 
     def stop(self) -> None:
-        """From any thread: ends the request under way and the loop."""
+        """Ends the current request and the loop. Callable from any thread."""
         self._stopped.set()
         self._api.close()
 
     def run(self) -> None:
-        """Returns once stopped, the lease freed."""
+        """Polls until stopped, then releases the lease."""
         try:
             while not self._stopped.is_set():
-                self._stopped.wait(self.survived_round())
+                self._stopped.wait(self.run_round())
             leases.release(self._lease, self.holder)
         except DatabaseError as error:
             log.warning("lease_not_freed", broker=self.address.name, reason=str(error))
@@ -81,7 +81,7 @@ class PollLoop:
     def _lease(self) -> str:
         return f"poll {self.address.name}"
 
-    def survived_round(self) -> float:
+    def run_round(self) -> float:
         """Seconds to wait until the next round, however this one ended."""
         began = self._clock.monotonic()
         interval = self.poll_seconds
@@ -90,34 +90,34 @@ class PollLoop:
         except LeaseLost:
             log.warning("lease_lost", broker=self.address.name)
             self.standing_by = True
-            self._memory = self._memory.anew()  # nothing of what was seen counts as stored
+            self._memory = self._memory.reset()  # nothing read since counts as stored
         except DatabaseError as error:
-            self._lose_round(str(error))
+            self._drop_round(str(error))
         except Exception:
             log.exception("poll_failed", broker=self.address.name)
-            self._lose_round("an error of ours")
+            self._drop_round("an internal error")
         return max(interval - (self._clock.monotonic() - began), 0.2)
 
-    def _lose_round(self, reason: str) -> None:
+    def _drop_round(self, reason: str) -> None:
         log.error("round_lost", broker=self.address.name, reason=reason, next_try_seconds=self.poll_seconds)
-        self._memory = self._memory.anew()  # nothing of what was seen counts as stored
+        self._memory = self._memory.reset()  # nothing read since counts as stored
         connection.close()
 
     def _round(self) -> float:
-        """One poll, stored. The seconds from its start to that of the next. Raises LeaseLost, then nothing is stored."""
+        """Polls and stores; the seconds from its start to that of the next poll. Raises LeaseLost, and then nothing is stored."""
         now = self._clock.now()
         self.standing_by = not self._hold_lease()
         if self.standing_by:
             return self.poll_seconds
         requests = queries.active_detail_requests(self.broker_id, now)
-        looked_at = {kind: [(found.vhost, found.name) for found in requests if found.kind == kind] for kind in ("queue", "exchange")}
+        viewed = {kind: [(found.vhost, found.name) for found in requests if found.kind == kind] for kind in ("queue", "exchange")}
         began, busy = self._clock.monotonic(), self._api.busy_seconds
         try:
-            poll = poll_once(self._api, now, self._memory, looked_at["queue"], looked_at["exchange"])
+            poll = poll_once(self._api, now, self._memory, viewed["queue"], viewed["exchange"])
         except BrokerError as error:
             if not self._stopped.is_set():
                 self._save_failure(error, now, (self._clock.monotonic() - began) * 1000)
-            return self.poll_seconds * random.uniform(0.8, 1.0)  # noqa: S311  (so that many pollers don't fall on a broker that comes back)
+            return self.poll_seconds * random.uniform(0.8, 1.0)  # noqa: S311  (so that many pollers do not hit a recovering broker at once)
         if not self._stopped.is_set():  # else the last parts failed because the session is closed
             self._costs.append(self._api.busy_seconds - busy)
             self._save(poll)
@@ -156,6 +156,6 @@ class PollLoop:
         if self._failed_as != state:
             log.warning("broker_not_polled", broker=self.address.name, state=state, reason=str(error))
             self._failed_as = state
-        self._memory = self._memory.anew()
+        self._memory = self._memory.reset()
         if not store.save_failure(self.broker_id, state, str(error), self._clock.now(), took_ms, self._stored, self._hold_lease, began_at):
             raise LeaseLost

@@ -1,6 +1,6 @@
-"""The shape of virtual hosts out of the lists of the management API: exchanges, queues, bindings, policies.
+"""The topology of virtual hosts from the lists of the management API: exchanges, queues, bindings, policies.
 
-A list that can't be read is None, and the topologies lack it; the rest is as it is.
+A list that cannot be read is None and missing from the topologies; the others are complete.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from brokers.stats import QueueKey, QueueStats
 from brokers.topology import BindingDefinition, ExchangeDefinition, PolicyDefinition, QueueDefinition, Topology
 
 Read = Mapping[str, list[Any] | None]
-"""{part: what the broker lists, None if it can't be read}."""
+"""{part: the broker's list, None if it cannot be read}."""
 
 
 def read_topology(api: ManagementApi, memory: PollMemory, parts: Parts, exchanges: list[SeenExchange] | None) -> Read:
@@ -34,10 +34,10 @@ def read_topology(api: ManagementApi, memory: PollMemory, parts: Parts, exchange
         return []
 
     read = {
-        EXCHANGES: parts.ask(EXCHANGES, api.exchanges) if exchanges is None else exchanges,
-        BINDINGS: parts.ask(BINDINGS, api.bindings),
-        POLICIES: parts.ask(POLICIES, api.policies),
-        OPERATOR_POLICIES: parts.ask(OPERATOR_POLICIES, operator_policies),
+        EXCHANGES: parts.fetch(EXCHANGES, api.exchanges) if exchanges is None else exchanges,
+        BINDINGS: parts.fetch(BINDINGS, api.bindings),
+        POLICIES: parts.fetch(POLICIES, api.policies),
+        OPERATOR_POLICIES: parts.fetch(OPERATOR_POLICIES, operator_policies),
     }
     bindings = read[BINDINGS]
     if bindings is not None:
@@ -49,7 +49,7 @@ def assembled(visible: Iterable[str], read: Read, queues: dict[QueueKey, QueueSt
     """{virtual host: its topology} of all that are visible, each list sorted."""
     found: dict[str, tuple[list[ExchangeDefinition], list[QueueDefinition], list[BindingDefinition], list[PolicyDefinition]]]
     found = {vhost: ([], [], [], []) for vhost in visible}
-    nowhere: tuple[list[Any], list[Any], list[Any], list[Any]] = ([], [], [], [])  # a virtual host made between two questions: next time
+    nowhere: tuple[list[Any], list[Any], list[Any], list[Any]] = ([], [], [], [])  # a virtual host created between two requests: next poll
     for exchange in read[EXCHANGES] or ():
         found.get(exchange.vhost, nowhere)[0].append(exchange.definition)
     for (vhost, _), queue in queues.items():

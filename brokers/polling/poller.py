@@ -1,6 +1,6 @@
-"""One poll of a broker: which questions to ask now, and their answers as facts.
+"""One poll of a broker: which requests to make now, and their responses as data.
 
-Asks the management API only; storing is `brokers.store`, repeating is `brokers.polling.poll_loop`. At every poll: overview, nodes, virtual hosts,
+Uses the management API only; storing is `brokers.store`, repeating is `brokers.polling.poll_loop`. At every poll: overview, nodes, virtual hosts,
 queues (`brokers.polling.depth_sources`), exchanges; bindings and policies too while they are few. The rest every 30 s, and at once after a change.
 """
 
@@ -16,27 +16,27 @@ from typing import Any, TypeVar
 import msgspec
 
 from brokers import parts as parts_of_polls
-from brokers import visibility as sight
+from brokers import visibility
 from brokers.errors import BrokerRefused, ObjectNotFound
 from brokers.management.management_api import ManagementApi
 from brokers.management.parse import SeenExchange
 from brokers.parts import TOPOLOGY_PARTS, Parts
 from brokers.polling import depth_sources
 from brokers.polling.depth_sources import Seen
-from brokers.polling.poll_memory import Asked, Permissions, PollMemory
+from brokers.polling.poll_memory import LastRead, Permissions, PollMemory
 from brokers.polling.polled_topology import assembled, read_topology
-from brokers.stats import BrokerStats, ChannelStats, ConnectionStats, ConsumerStats, LimitToSight, NodeStats, Overview, QueueKey, QueueStats
+from brokers.stats import BrokerStats, ChannelStats, ConnectionStats, ConsumerStats, NodeStats, Overview, QueueKey, QueueStats, VisibilityLimit
 from brokers.topology import Topology
 
 FEW_OBJECTS = 2000
-MOST_EXCHANGES_LOOKED_AT = 20
+MOST_VIEWED_EXCHANGES = 20
 ADMINISTRATOR = "administrator"
 
 Listed = TypeVar("Listed")
 
 
 class Poll(msgspec.Struct):
-    """A poll's facts. None: not asked this time (topologies: or as at the poll before)."""
+    """The data of a poll. None: not read this time (topologies: or unchanged since the previous poll)."""
 
     stats: BrokerStats
     topologies: dict[str, Topology] | None = None  # of every visible virtual host
@@ -44,41 +44,41 @@ class Poll(msgspec.Struct):
     consumers: list[ConsumerStats] | None = None
     connections: list[ConnectionStats] | None = None
     channels: list[ChannelStats] | None = None
-    permissions: Permissions | None = None  # None: not asked, or as before
-    publishers: dict[QueueKey, list[dict[str, Any]] | None] = {}  # by (virtual host, exchange) of those that somebody looks at; None: unknown
+    permissions: Permissions | None = None  # None: not read, or unchanged
+    publishers: dict[QueueKey, list[dict[str, Any]] | None] = {}  # by (virtual host, exchange) of those on an open page; None: unknown
 
 
 def poll_once(
     api: ManagementApi,
     now: datetime,
     memory: PollMemory,
-    queues_looked_at: Iterable[QueueKey] = (),
-    exchanges_looked_at: Iterable[QueueKey] = (),
+    viewed_queues: Iterable[QueueKey] = (),
+    viewed_exchanges: Iterable[QueueKey] = (),
 ) -> Poll:
-    """Asks the broker. Raises brokers.errors.BrokerError if it can't be asked or refuses the overview or the queues; of any other part that
-    can't be read (`stats.failed`) what is stored stays."""
+    """Polls the broker. Raises brokers.errors.BrokerError if it is unreachable or refuses the overview or the queues. Any other part that cannot
+    be read is named in `stats.failed`, and its stored rows are kept."""
     began = time.monotonic()
     parts = Parts(memory.failures, now)
     overview = api.overview()
     nodes = _nodes(api, memory, parts)
-    told = parts.ask(parts_of_polls.VHOSTS, api.vhosts)
+    listed = parts.fetch(parts_of_polls.VHOSTS, api.vhosts)
     exchanges = _exchanges(api, memory, parts, now)
-    memory.vhosts = told if told is not None else memory.vhosts
+    memory.vhosts = listed if listed is not None else memory.vhosts
     if exchanges is not None:
         memory.visible_vhosts = frozenset(exchange.vhost for exchange in exchanges)
     limits = _limits(api, memory, parts, nodes)
     seen = Seen(overview, memory.nodes, memory.vhosts.keys() if memory.visible_vhosts is None else memory.visible_vhosts)
-    depths = depth_sources.read(api, seen, memory, parts, queues_looked_at, now)
-    # What lists a queue can be looked into; of the other virtual hosts it is unknown as long as no exchanges were listed
+    depths = depth_sources.read(api, seen, memory, parts, viewed_queues, now)
+    # A virtual host with a listed queue is visible; the others are unknown until exchanges are listed
     visible = frozenset(vhost for vhost, _ in depths.queues) if memory.visible_vhosts is None else memory.visible_vhosts
-    vhosts = memory.vhosts if told is not None else {**dict.fromkeys(visible), **memory.vhosts}
+    vhosts = memory.vhosts if listed is not None else {**dict.fromkeys(visible), **memory.vhosts}
     if not vhosts.keys() - visible and memory.nodes is not None:
         _count_messages(overview, depths.queues.values())
     if overview.rates_mode in ("basic", "detailed"):
-        _count_nothing_as_zero(overview, exchanges or [], bool(visible))
+        _missing_counters_to_zero(overview, exchanges or [], bool(visible))
     if overview.rates_mode == "off":
-        limits.append(sight.STATISTICS_OFF)
-    changed = _noticed_change(memory, depths.queues, overview.object_totals)
+        limits.append(visibility.STATISTICS_OFF)
+    changed = _has_changed(memory, depths.queues, overview.object_totals)
     stats = BrokerStats(
         at=now,
         took_ms=0.0,
@@ -92,20 +92,20 @@ def poll_once(
         exchanges=[exchange.stats for exchange in exchanges or []],
     )
     poll = Poll(stats)
-    _ask_topologies(api, memory, parts, poll, exchanges, changed)
+    _read_topologies(api, memory, parts, poll, exchanges, changed)
     if memory.operator_policies_refused:
-        limits.append(sight.refused("operator policies", api.address.user, memory.user_tags))
+        limits.append(visibility.refused("operator policies", api.address.user, memory.user_tags))
     poll.permissions = _permissions(api, memory, parts, now)
-    _ask_clients(api, memory, parts, poll, changed)
-    poll.publishers = _publishers(api, parts, overview.rates_mode, exchanges_looked_at)
-    stats.limits_to_sight = [*limits, *sight.unread(memory.failures)]
+    _read_clients(api, memory, parts, poll, changed)
+    poll.publishers = _publishers(api, parts, overview.rates_mode, viewed_exchanges)
+    stats.visibility_limits = [*limits, *visibility.unread(memory.failures)]
     stats.failed = frozenset(memory.failures)
     stats.took_ms = (time.monotonic() - began) * 1000
     return poll
 
 
 def _nodes(api: ManagementApi, memory: PollMemory, parts: Parts) -> list[NodeStats] | None:
-    """The nodes; [] if our user may not list them, None if they can't be read now."""
+    """The nodes; [] if Hareline's user may not list them, None if they cannot be read now."""
 
     def unless_refused() -> list[NodeStats]:
         try:
@@ -113,25 +113,25 @@ def _nodes(api: ManagementApi, memory: PollMemory, parts: Parts) -> list[NodeSta
         except BrokerRefused:
             return []
 
-    nodes = parts.ask(parts_of_polls.NODES, unless_refused)
+    nodes = parts.fetch(parts_of_polls.NODES, unless_refused)
     if nodes is not None:
         memory.nodes = nodes or None
     return nodes
 
 
-def _limits(api: ManagementApi, memory: PollMemory, parts: Parts, nodes: list[NodeStats] | None) -> list[LimitToSight]:
-    """What our user may not see of nodes and virtual hosts."""
+def _limits(api: ManagementApi, memory: PollMemory, parts: Parts, nodes: list[NodeStats] | None) -> list[VisibilityLimit]:
+    """What is not visible of nodes and virtual hosts."""
     limits = []
     if nodes == []:
-        memory.user_tags = memory.user_tags or parts.ask(parts_of_polls.USER, api.user_tags)
-        limits.append(sight.no_monitoring(api.address.user, memory.user_tags))
+        memory.user_tags = memory.user_tags or parts.fetch(parts_of_polls.USER, api.user_tags)
+        limits.append(visibility.no_monitoring(api.address.user, memory.user_tags))
     if memory.visible_vhosts is not None:
-        limits += [sight.hidden_vhost(vhost, api.address.user) for vhost in sorted(memory.vhosts.keys() - memory.visible_vhosts)]
+        limits += [visibility.hidden_vhost(vhost, api.address.user) for vhost in sorted(memory.vhosts.keys() - memory.visible_vhosts)]
     return limits
 
 
-def _count_nothing_as_zero(overview: Overview, exchanges: list[SeenExchange], sees_something: bool) -> None:
-    """The broker writes a counter once it first rose, so one that lacks stands at zero; unless we see nothing of what is counted."""
+def _missing_counters_to_zero(overview: Overview, exchanges: list[SeenExchange], sees_something: bool) -> None:
+    """Sets missing counters to zero, since the broker omits a counter until it first rises; unless nothing of what is counted is visible."""
     if sees_something:
         for name in ("published", "delivered", "acknowledged", "unroutable"):
             if getattr(overview, name) is None:
@@ -141,25 +141,25 @@ def _count_nothing_as_zero(overview: Overview, exchanges: list[SeenExchange], se
 
 
 def _exchanges(api: ManagementApi, memory: PollMemory, parts: Parts, now: datetime) -> list[SeenExchange] | None:
-    """All visible exchanges with their counters; None if they can't be read, or are many and were asked for in the last 30 s."""
+    """All visible exchanges with their counters; None if they cannot be read, or are many and were read in the last 30 s."""
     if memory.exchange_count > FEW_OBJECTS and not memory.topology.due(now):
         return None
-    exchanges = parts.ask(parts_of_polls.EXCHANGES, api.exchanges)
+    exchanges = parts.fetch(parts_of_polls.EXCHANGES, api.exchanges)
     memory.exchange_count = memory.exchange_count if exchanges is None else len(exchanges)
     return exchanges
 
 
-def _noticed_change(memory: PollMemory, queues: dict[QueueKey, QueueStats], object_totals: dict[str, int]) -> bool:
-    """True if a queue came or went, a queue's consumers changed, or the broker counts other numbers of objects than at the poll before."""
+def _has_changed(memory: PollMemory, queues: dict[QueueKey, QueueStats], object_totals: dict[str, int]) -> bool:
+    """True if queues were added or deleted, a queue's consumers changed, or the broker's object totals changed since the previous poll."""
     keys, counts = frozenset(queues), {key: queue.consumers for key, queue in queues.items()}
     changed = keys != memory.queue_keys or counts != memory.consumer_counts or object_totals != memory.object_totals
     memory.queue_keys, memory.consumer_counts, memory.object_totals = keys, counts, object_totals
     return changed
 
 
-def _ask_topologies(api: ManagementApi, memory: PollMemory, parts: Parts, poll: Poll, exchanges: list[SeenExchange] | None, changed: bool) -> None:
-    """Adds the topologies if it is time to ask and they are others than before. A new binding changes no number that the broker tells, so while
-    bindings are few (some milliseconds) they are asked for at every poll."""
+def _read_topologies(api: ManagementApi, memory: PollMemory, parts: Parts, poll: Poll, exchanges: list[SeenExchange] | None, changed: bool) -> None:
+    """Adds the topologies if they are due and have changed. A new binding changes no number that the broker reports, so while bindings are few
+    (some milliseconds) they are read at every poll."""
     now = poll.stats.at
     likely = changed or (memory.binding_count or 0) <= FEW_OBJECTS or any(map(parts.is_failing, TOPOLOGY_PARTS))
     if not memory.topology.due(now, likely):
@@ -167,14 +167,14 @@ def _ask_topologies(api: ManagementApi, memory: PollMemory, parts: Parts, poll: 
     began = api.busy_seconds
     read = read_topology(api, memory, parts, exchanges)
     if any(answer is None and not parts.is_failing(part) for part, answer in read.items()):
-        return  # put off: a part before took too long
-    memory.topology = Asked(now, api.busy_seconds - began)
+        return  # postponed: an earlier part took too long
+    memory.topology = LastRead(now, api.busy_seconds - began)
     visible = poll.stats.visible_vhosts if memory.visible_vhosts is None else memory.visible_vhosts
     topologies, unread = assembled(visible, read, poll.stats.queues), frozenset(part for part, answer in read.items() if answer is None)
     definitions = {vhost: topology.policies for vhost, topology in topologies.items()}
     if not unread & {parts_of_polls.POLICIES, parts_of_polls.OPERATOR_POLICIES}:
         if memory.policy_definitions not in (None, definitions):
-            memory.policies_at = None  # other policies may be in force: ask for them
+            memory.policies_at = None  # other policies may be in force: read them
         memory.policy_definitions = definitions
     if (topologies, unread) != memory.topologies:
         memory.topologies = (topologies, unread)
@@ -182,19 +182,19 @@ def _ask_topologies(api: ManagementApi, memory: PollMemory, parts: Parts, poll: 
 
 
 def _permissions(api: ManagementApi, memory: PollMemory, parts: Parts, now: datetime) -> Permissions | None:
-    """The permissions if it is time to ask and they are others than before. Whether we may ask is told by our user's tags: trying would write a
-    warning into the broker's log each time."""
-    if not memory.permissions_asked.due(now, any(map(parts.is_failing, (parts_of_polls.USER, parts_of_polls.PERMISSIONS)))):
+    """The permissions if they are due and have changed. The user's tags show whether listing them is permitted: trying would write a warning to the
+    broker's log each time."""
+    if not memory.permissions_read.due(now, any(map(parts.is_failing, (parts_of_polls.USER, parts_of_polls.PERMISSIONS)))):
         return None
     began = api.busy_seconds
-    tags = parts.ask(parts_of_polls.USER, api.user_tags)
+    tags = parts.fetch(parts_of_polls.USER, api.user_tags)
     if tags is None:
         return None
     memory.user_tags = tags
-    permissions = parts.ask(parts_of_polls.PERMISSIONS, lambda: _permissions_found(api)) if ADMINISTRATOR in tags else Permissions(False)
+    permissions = parts.fetch(parts_of_polls.PERMISSIONS, lambda: _permissions_found(api)) if ADMINISTRATOR in tags else Permissions(False)
     if permissions is None:
         return None
-    memory.permissions_asked = Asked(now, api.busy_seconds - began)
+    memory.permissions_read = LastRead(now, api.busy_seconds - began)
     if permissions == memory.permissions:
         return None
     memory.permissions = permissions
@@ -209,50 +209,50 @@ def _permissions_found(api: ManagementApi) -> Permissions:
     return Permissions(True, tuple(sorted(found, key=lambda one: (one.vhost, one.user, one.exchange or "", one.write))))
 
 
-def _ask_clients(api: ManagementApi, memory: PollMemory, parts: Parts, poll: Poll, changed: bool) -> None:
-    """Adds consumers, connections and channels if it is time to ask, or if they could not be read before. Where the broker's statistics are off
-    it lists connections only (else: status 400)."""
+def _read_clients(api: ManagementApi, memory: PollMemory, parts: Parts, poll: Poll, changed: bool) -> None:
+    """Adds consumers, connections and channels if they are due or could not be read before. A broker without statistics lists connections only (the
+    others return status 400)."""
     now, off = poll.stats.at, poll.stats.overview.rates_mode == "off"
     began, due = api.busy_seconds, memory.clients.due(now, changed)
 
-    def ask(part: str, question: Callable[[], list[Listed]]) -> list[Listed] | None:
-        return parts.ask(part, question) if due or parts.is_failing(part) else None
+    def fetch(part: str, request: Callable[[], list[Listed]]) -> list[Listed] | None:
+        return parts.fetch(part, request) if due or parts.is_failing(part) else None
 
-    poll.connections = ask(parts_of_polls.CONNECTIONS, api.connections)
+    poll.connections = fetch(parts_of_polls.CONNECTIONS, api.connections)
     if not off:
-        poll.consumers, poll.channels = ask(parts_of_polls.CONSUMERS, api.consumers), ask(parts_of_polls.CHANNELS, api.channels)
+        poll.consumers, poll.channels = fetch(parts_of_polls.CONSUMERS, api.consumers), fetch(parts_of_polls.CHANNELS, api.channels)
     elif due:
         poll.consumers, poll.channels = [], []
     if poll.consumers is not None:
         counted = Counter((consumer.vhost, consumer.queue) for consumer in poll.consumers)
         memory.consumers_listed = {} if off else {key: counted[key] for key in poll.stats.queues}
     if due and not parts.is_full:
-        memory.clients = Asked(now, api.busy_seconds - began)
+        memory.clients = LastRead(now, api.busy_seconds - began)
 
 
 def _count_messages(overview: Overview, queues: Iterable[QueueStats]) -> None:
-    """Fills in the totals where the broker has none yet (no queue has told its depth since it started) or keeps none."""
+    """Fills in the totals where the broker has none yet (no queue has reported its depth since it started) or keeps none."""
     depths = [(queue.ready, queue.unacknowledged) for queue in queues]
     if overview.ready is None and all(ready is not None and unacknowledged is not None for ready, unacknowledged in depths):
         overview.ready, overview.unacknowledged = (sum(depth[place] or 0 for depth in depths) for place in (0, 1))
 
 
-def _publishers(api: ManagementApi, parts: Parts, rates_mode: str, looked_at: Iterable[QueueKey]) -> dict[QueueKey, list[dict[str, Any]] | None]:
-    """Who publishes to the exchanges that somebody looks at. Only the rates mode "detailed" counts by publisher; else it is None, not nobody.
-    What can't be read is missing."""
-    wanted = list(looked_at)[:MOST_EXCHANGES_LOOKED_AT]
+def _publishers(api: ManagementApi, parts: Parts, rates_mode: str, viewed: Iterable[QueueKey]) -> dict[QueueKey, list[dict[str, Any]] | None]:
+    """The publishers to the exchanges on an open page. Only the rates mode "detailed" counts per publisher; otherwise it is None (unknown).
+    An exchange that cannot be read is missing."""
+    wanted = list(viewed)[:MOST_VIEWED_EXCHANGES]
     if rates_mode != "detailed":
         return dict.fromkeys(wanted)
 
     def of(vhost: str, name: str) -> dict[QueueKey, list[dict[str, Any]] | None]:
         try:
             return {(vhost, name): api.exchange_publishers(vhost, name)}
-        except ObjectNotFound:  # gone in between
+        except ObjectNotFound:  # deleted meanwhile
             return {}
 
     found: dict[QueueKey, list[dict[str, Any]] | None] = {}
     for vhost, name in wanted:
-        found |= parts.ask(parts_of_polls.PUBLISHERS, partial(of, vhost, name)) or {}
+        found |= parts.fetch(parts_of_polls.PUBLISHERS, partial(of, vhost, name)) or {}
     if not wanted:
-        parts.failures.pop(parts_of_polls.PUBLISHERS, None)  # nobody looks: not asked, so not failing either
+        parts.failures.pop(parts_of_polls.PUBLISHERS, None)  # no open page: not requested, so not failing either
     return found

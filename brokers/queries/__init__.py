@@ -1,7 +1,7 @@
 """The only reader of what is stored about brokers, by subject.
 
-Every question takes `scope` (what this person may see) and `at` (None: now). A broker is named by its name or its primary key. Questions
-run in any thread; they read their rows to the end, so no cursor stays open.
+Every query takes `scope` (what this person may view) and `at` (None: now). A broker is given by name or primary key. Queries run in any
+thread and read all rows, so no cursor stays open.
 """
 
 from brokers.queries.brokers_and_nodes import (

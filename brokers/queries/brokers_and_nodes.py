@@ -1,4 +1,4 @@
-"""Questions about brokers themselves: their rows, virtual hosts, nodes, changes, poll attempts, detail requests, revisions."""
+"""Queries for brokers themselves: their rows, virtual hosts, nodes, changes, poll attempts, detail requests, revisions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from brokers.scope import Scope
 
 
 def brokers(scope: Scope, at: datetime | None = None) -> list[Broker]:
-    """The brokers that HARELINE_BROKERS names, by name. With `at`, as they were; those of which nothing is recorded then are left out."""
+    """The brokers that HARELINE_BROKERS names, by name. With `at`, as they were at that time; those without records are left out."""
     found = list(Broker.objects.filter(visible_brokers(scope), configured=True))
     if at is None:
         return found
@@ -28,7 +28,7 @@ def brokers(scope: Scope, at: datetime | None = None) -> list[Broker]:
 
 
 def broker(scope: Scope, name: str, at: datetime | None = None) -> Broker | None:
-    """The broker of that name; None if there is none that may be seen. Raises NotRecorded if nothing is known of it `at` that moment."""
+    """The broker of that name; None if there is none in scope. Raises NotRecorded if nothing is known of it `at` that moment."""
     return _then(Broker.objects.filter(visible_brokers(scope), name=name).first(), at)
 
 
@@ -37,12 +37,12 @@ def broker_by_id(scope: Scope, broker_id: int, at: datetime | None = None) -> Br
 
 
 def broker_names(scope: Scope) -> dict[int, str]:
-    """{id: name} of the brokers that may be seen, those no longer named by HARELINE_BROKERS included."""
+    """{id: name} of the brokers in scope, those no longer named by HARELINE_BROKERS included."""
     return dict(Broker.objects.filter(visible_brokers(scope)).order_by().values_list("pk", "name"))
 
 
 def virtual_hosts(scope: Scope, broker: BrokerRef | None = None, at: datetime | None = None) -> list[VirtualHost]:
-    """By name, those that may not be looked into included (`visible` False)."""
+    """By name, including those that are not visible (`visible` False)."""
     return list(VirtualHost.objects.filter(in_scope(scope, broker), existing(at)).select_related("broker").order_by("name", "broker__name"))
 
 
@@ -58,7 +58,7 @@ def nodes(scope: Scope, broker: BrokerRef | None = None, at: datetime | None = N
 
 
 def changes(scope: Scope, broker: BrokerRef | None = None, limit: int = 50, at: datetime | None = None, vhost: str | None = None) -> list[Change]:
-    """What changed, the latest first; with `at`, up to that moment. With `vhost`, also what concerns the whole broker."""
+    """Changes, latest first; with `at`, up to that moment. With `vhost`, also what concerns the whole broker."""
     where = in_scope(scope, broker)
     if vhost is not None:
         where &= Q(vhost__in=(vhost, ""))
@@ -68,7 +68,7 @@ def changes(scope: Scope, broker: BrokerRef | None = None, limit: int = 50, at: 
 
 
 def poll_attempts(scope: Scope, broker: BrokerRef | None = None, limit: int = 50, at: datetime | None = None) -> list[PollAttempt]:
-    """The tries to poll of the last day, the latest first."""
+    """The poll attempts of the last day, latest first."""
     where = in_scope(scope, broker) & (Q() if at is None else Q(at__lte=at))
     return list(PollAttempt.objects.filter(where).select_related("broker").order_by("-at", "-id")[:limit])
 
@@ -79,12 +79,12 @@ def active_detail_requests(broker_id: int, now: datetime) -> list[DetailRequest]
 
 
 def revisions() -> dict[int, int]:
-    """The revision of each broker: it grew if anything was stored about the broker."""
+    """The revision of each broker: it increases whenever anything about the broker is stored."""
     return dict(Broker.objects.order_by().values_list("pk", "revision"))
 
 
 def installation_id() -> str | None:
-    """The id in the names of our own objects in brokers; None before the first start."""
+    """The id in the names of Hareline's objects in brokers; None before the first start."""
     return Installation.objects.values_list("identifier", flat=True).first()
 
 

@@ -1,4 +1,4 @@
-"""Questions about who is connected: consumers, connections, channels. They have no history: a past moment raises NotRecorded."""
+"""Queries for clients: consumers, connections, channels. They have no history: a past moment raises NotRecorded."""
 
 from __future__ import annotations
 

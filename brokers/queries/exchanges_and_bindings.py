@@ -1,4 +1,4 @@
-"""Questions about exchanges, bindings, policies and permissions."""
+"""Queries for exchanges, bindings, policies and permissions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def exchanges(
     page_size: int = 100,
     at: datetime | None = None,
 ) -> Page[Exchange]:
-    """A page of exchanges with their broker; `q` is a part of the name. Raises ValueError for an unknown sort or page, NotRecorded."""
+    """A page of exchanges with their broker; `q` is text that the name contains. Raises ValueError for an unknown sort or page, NotRecorded."""
     field, descending = pages.sort_key(sort, pages.EXCHANGE_SORTS)
     pages.check_page(page, page_size)
     rows = _rows(scope, broker, vhost, at)
@@ -38,17 +38,17 @@ def exchanges(
 
 
 def exchanges_by_ids(scope: Scope, ids: list[int]) -> list[Exchange]:
-    """Those of the ids that may be seen, also where the exchange is gone, by id."""
+    """Those of the ids in scope, also where the exchange is gone, by id."""
     return list(Exchange.objects.filter(in_scope(scope), pk__in=ids).select_related("broker").order_by("pk"))
 
 
 def exchange(scope: Scope, broker: BrokerRef, vhost: str, name: str, at: datetime | None = None) -> Exchange | None:
-    """The exchange that has this name now, or had it `at` a moment; None if there is none that may be seen."""
+    """The exchange that has this name now, or had it `at` a moment; None if there is none in scope."""
     return _one(_rows(scope, broker, vhost, at).filter(name=name), at)
 
 
 def exchange_by_id(scope: Scope, exchange_id: int, at: datetime | None = None) -> Exchange | None:
-    """The exchange of that id, also if it is gone (`gone_at`)."""
+    """The exchange of that id, also if it is deleted (`gone_at`)."""
     rows = Exchange.objects.filter(in_scope(scope), pk=exchange_id).select_related("broker")
     return _one(rows if at is None else rows.filter(existing(at)), at)
 
@@ -73,7 +73,7 @@ def bindings(
 
 
 def binding_counts(scope: Scope, broker: BrokerRef, vhost: str | None = None) -> dict[tuple[str, str], int]:
-    """{(virtual host, exchange): how many bindings leave it now}; an exchange without any is missing."""
+    """{(virtual host, exchange): number of bindings out now}; an exchange without bindings is missing."""
     rows = Binding.objects.filter(in_scope(scope, broker, vhost), gone_at=None).values_list("vhost", "source").annotate(amount=Count("pk")).order_by()
     return {(place, source): amount for place, source, amount in rows}
 
@@ -86,7 +86,7 @@ def policies(scope: Scope, broker: BrokerRef | None = None, vhost: str | None = 
 
 
 def permissions(scope: Scope, broker: BrokerRef, vhost: str) -> list[Permission]:
-    """What users may write to there, by name; [] also where `Broker.permissions_known` is False. The past is not kept."""
+    """What users may write to there, by name; [] also where `Broker.permissions_known` is False. They have no history."""
     return list(Permission.objects.filter(in_scope(scope, broker, vhost)).order_by("user", "exchange", "pk"))
 
 

@@ -1,4 +1,4 @@
-"""Whether a list changed, without reading it: for the tail, which asks at every stored poll. No scope: the answers tell nothing but "changed"."""
+"""Whether a list changed, without reading it: for the tail, which checks at every stored poll. No scope: the values reveal only that something changed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Fingerprint = tuple[Any, ...]
 
 
 def topology_fingerprints(broker_id: int, vhost: str) -> dict[str, Fingerprint]:
-    """One value each for queues, exchanges, bindings and policies of a virtual host: another one if any was added or went (policies: or changed)."""
+    """One value each for queues, exchanges, bindings and policies of a virtual host: it differs once any was added or deleted (policies: or changed)."""
     policies = Policy.objects.filter(broker_id=broker_id, vhost=vhost).order_by("pk")
     return {
         "queues": queues_fingerprint(broker_id, vhost),

@@ -1,4 +1,4 @@
-"""Snapshots read from the database, in the order in which the codec wants them."""
+"""Snapshots read from the database, in the order that the codec requires."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading several things as they were at one moment."""
+"""Consistent reads: several queries see the database at one moment."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from django.db import connection, transaction
 
 @contextmanager
 def one_moment() -> Iterator[None]:
-    """What is read inside, or by a view that this decorates, is of one moment: what other processes store meanwhile is not seen. For reading only.
+    """A context manager or view decorator: reads inside see one consistent state, without what other processes store meanwhile. For reading only.
 
-    A deferred transaction of SQLite: it takes no lock, so it neither waits for a writer nor holds one up.
+    A deferred transaction of SQLite: it takes no lock, so it neither waits for a writer nor blocks one.
     """
     usual, connection.transaction_mode = connection.transaction_mode, "DEFERRED"  # type: ignore[attr-defined]
     try:

@@ -1,4 +1,4 @@
-"""What all questions share: pages, the scope, sorting with unknown values last, conditions as database filters."""
+"""What all queries share: pages, the scope, sorting with unknown values last, conditions as database filters."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Page(msgspec.Struct, Generic[T]):
 
 
 def check_page(page: int, page_size: int) -> None:
-    """Raises ValueError, with what is allowed, for numbers no list has."""
+    """Raises ValueError, with what is allowed, for invalid numbers."""
     if page < 1:
         raise ValueError("page counts from 1")
     if not 1 <= page_size <= LARGEST_PAGE:
@@ -77,7 +77,7 @@ def one_page(rows: QuerySet[M], page: int, page_size: int) -> Page[M]:
 
 
 def ordered_items(items: list[T], field: str, descending: bool) -> list[T]:
-    """The same order as `ordered`, for rows that are no longer as the database has them."""
+    """The same order as `ordered`, for rows changed after they were read."""
 
     def value(item: T) -> Any:
         found = getattr(item, field)
@@ -89,7 +89,7 @@ def ordered_items(items: list[T], field: str, descending: bool) -> list[T]:
 
 
 def in_scope(scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None) -> Q:
-    """The filter of rows that belong to a broker: what may be seen, of one broker and virtual host where given."""
+    """The filter of rows that belong to a broker: within the scope, of one broker and virtual host where given."""
     found = Q() if scope.brokers is None else Q(broker__name__in=scope.brokers)
     if broker is not None:
         found &= Q(broker__name=broker) if isinstance(broker, str) else Q(broker_id=broker)
@@ -105,7 +105,7 @@ def visible_brokers(scope: Scope, broker: BrokerRef | None = None) -> Q:
 
 
 def broker_ids(scope: Scope, broker: BrokerRef | None = None) -> list[int]:
-    """The primary keys of the brokers that are asked about."""
+    """The primary keys of the brokers that a query covers."""
     return list(Broker.objects.filter(visible_brokers(scope, broker), configured=True).order_by().values_list("pk", flat=True))
 
 
@@ -133,7 +133,7 @@ _GROWING = (
     & ~Q(type="stream")
 )
 _DERIVED: Mapping[str, Q] = {"celery_own": _CELERY_OWN, "growing": _GROWING}
-"""Conditions that are no column. Growing: at least 100 messages, and a tenth of what comes in stays (as `dashboard.layout.levels` has it)."""
+"""Conditions that are not columns. Growing: at least 100 messages, and at least a tenth more in than out (as `dashboard.layout.levels` has it)."""
 
 _COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {"=": eq, "!=": ne, ">": gt, "<": lt}
 

@@ -1,6 +1,6 @@
 """Rows as they were at a past moment: the numbers from snapshots, bindings and policies from versions of the topology.
 
-What history does not keep is None or "" in these rows; they are never saved.
+Fields without history are None or "" in these rows, which are never saved.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ NOT_KEPT = frozenset(_QUEUE_NOT_KEPT)
 
 
 def broker_as_it_was(broker: Broker, at: datetime) -> Broker:
-    """The row with the totals of then; `polled_at` is when they were recorded. Raises NotRecorded."""
+    """The row with the totals at that time; `polled_at` is when they were recorded. Raises NotRecorded."""
     found = moment(broker.pk, "broker", at)
     if found is None:
         raise NotRecorded(broker.name, at)
@@ -70,7 +70,7 @@ AnyQueue = TypeVar("AnyQueue", Queue, PastQueue)
 
 
 def fill_queues(rows: list[AnyQueue], at: datetime, broker_ids: Iterable[int]) -> list[AnyQueue]:
-    """The rows (of queues that existed then) with their numbers of then. Raises NotRecorded if nothing is recorded of any of the brokers."""
+    """The rows (of queues that existed then) with their numbers at that time. Raises NotRecorded if nothing is recorded of any of the brokers."""
     _fill(rows, _numbers("queues", at, broker_ids))
     for queue in rows:
         queue.depth = None if queue.ready is None or queue.unacknowledged is None else queue.ready + queue.unacknowledged
@@ -78,7 +78,7 @@ def fill_queues(rows: list[AnyQueue], at: datetime, broker_ids: Iterable[int]) -
 
 
 def queues_as_they_were(rows: list[Queue], at: datetime, broker_ids: Iterable[int]) -> list[Queue]:
-    """`fill_queues`, and what history does not keep taken away."""
+    """The rows as by `fill_queues`, with the fields without history cleared."""
     for queue in fill_queues(rows, at, broker_ids):
         for name, value in _QUEUE_NOT_KEPT.items():
             setattr(queue, name, value)
@@ -86,7 +86,7 @@ def queues_as_they_were(rows: list[Queue], at: datetime, broker_ids: Iterable[in
 
 
 def exchanges_as_they_were(rows: list[Exchange], at: datetime, broker_ids: Iterable[int]) -> list[Exchange]:
-    """As `queues_as_they_were`; the policy is that of the version of the topology then, who published is not known."""
+    """As `queues_as_they_were`; the policy is that of the version of the topology then, publishers are unknown."""
     _fill(rows, _numbers("exchanges", at, broker_ids))
     policies = {
         (broker_id, vhost, exchange.name): exchange.policy
@@ -100,7 +100,7 @@ def exchanges_as_they_were(rows: list[Exchange], at: datetime, broker_ids: Itera
 
 
 def bindings_as_they_were(scope: Scope, broker: BrokerRef | None, vhost: str | None, at: datetime) -> list[Binding]:
-    """The bindings of then, in the order of a topology, without primary keys, those of exclusive and auto-delete objects left out. Raises NotRecorded."""
+    """The bindings at that time, in the order of a topology, without primary keys, those of exclusive and auto-delete objects left out. Raises NotRecorded."""
     return [
         Binding(broker=owner, vhost=topology.vhost, first_seen_at=at, **msgspec.structs.asdict(binding))
         for owner, topology in _topologies(scope, broker, vhost, at)
@@ -109,7 +109,7 @@ def bindings_as_they_were(scope: Scope, broker: BrokerRef | None, vhost: str | N
 
 
 def policies_as_they_were(scope: Scope, broker: BrokerRef | None, vhost: str | None, at: datetime) -> list[Policy]:
-    """The policies of then, the strongest first, without primary keys. Raises NotRecorded."""
+    """The policies at that time, highest priority first, without primary keys. Raises NotRecorded."""
     found = [
         Policy(broker=owner, vhost=topology.vhost, **msgspec.structs.asdict(policy))
         for owner, topology in _topologies(scope, broker, vhost, at)

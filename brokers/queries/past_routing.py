@@ -1,4 +1,4 @@
-"""The part of a virtual host that is reached from an exchange, with when each object was there. Where messages went is decided in `brokers.routing.past`."""
+"""The part of a virtual host reachable from an exchange, with the lifetime of each object. Where messages went is decided in `brokers.routing.past`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _BINDING = ("source", "destination", "destination_type", "routing_key", "argumen
 
 
 class _Policies(msgspec.Struct):
-    """Of a stored topology only what is read here: the rest is skipped by the decoder."""
+    """The part of a stored topology that is needed here; the decoder skips the rest."""
 
     policies: tuple[PolicyDefinition, ...] = ()
 
@@ -43,7 +43,7 @@ def routing_state(broker_id: int, vhost: str) -> tuple[datetime | None, Fingerpr
 
 
 def past_routing(broker_id: int, vhost: str, exchange: str, key: str, since: datetime) -> PastRouting:
-    """What is known of it from `since` on. Of the default exchange only the queue that `key` names."""
+    """What is known of it from `since` on. For the default exchange, only the queue that `key` names."""
     version = Broker.objects.filter(pk=broker_id).values_list("version", flat=True).first()
     seen = VirtualHost.objects.filter(broker_id=broker_id, name=vhost, gone_at=None).values_list("first_seen_at", flat=True).first()
     kept = max(datetime.now(UTC) - timedelta(hours=settings.RETENTION_RAW_HOURS), seen or since)
@@ -89,8 +89,8 @@ def _rows(model: type[Model], here: Q, field: str, names: Sequence[str], columns
     """The columns of the rows with these names, then when each was seen and was gone, seconds since 1970; in the order of their keys."""
     for start in range(0, len(names), AT_ONCE):
         rows = model._default_manager.filter(here, **{f"{field}__in": names[start : start + AT_ONCE]}).order_by("pk")
-        for *told, first, gone in rows.values_list(*columns, "first_seen_at", "gone_at"):
-            yield [*told, first.timestamp(), None if gone is None else gone.timestamp()]
+        for *values, first, gone in rows.values_list(*columns, "first_seen_at", "gone_at"):
+            yield [*values, first.timestamp(), None if gone is None else gone.timestamp()]
 
 
 def _policies(broker_id: int, vhost: str, since: datetime) -> list[tuple[float, tuple[PolicyDefinition, ...]]]:
@@ -106,6 +106,6 @@ def _policies(broker_id: int, vhost: str, since: datetime) -> list[tuple[float, 
 
 @lru_cache(maxsize=256)
 def _of_version(key: int, _content_hash: str) -> tuple[PolicyDefinition, ...]:
-    """Of a version of the topology, which never changes."""
+    """The policies of a version of the topology, which never changes."""
     data = TopologyVersion.objects.values_list("data", flat=True).get(pk=key)
     return msgspec.json.decode(zstandard.decompress(bytes(data)), type=_Policies).policies

@@ -1,4 +1,4 @@
-"""Questions about queues."""
+"""Queries for queues."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def queues(
 def _past_page(
     rows: QuerySet[Queue], conditions: Sequence[Condition], order: tuple[str, bool], cut: tuple[int, int], at: datetime, broker_ids: Sequence[int]
 ) -> Page[Queue]:
-    """Whole rows are read for the page alone: ten thousand would take a third of a second."""
+    """A page of a past moment. Whole rows are read for the page only: ten thousand would take a third of a second."""
     fixed, moving = pages.split_conditions(conditions)
     for condition in fixed:
         if condition.field in NOT_KEPT:
@@ -58,18 +58,18 @@ def _past_page(
 
 
 def queues_by_ids(scope: Scope, ids: Iterable[int], at: datetime | None = None) -> list[Queue]:
-    """Those of the ids that may be seen, also where the queue is gone (`gone_at`), by id."""
+    """Those of the ids in scope, also where the queue is gone (`gone_at`), by id."""
     rows = Queue.objects.filter(in_scope(scope), pk__in=list(ids)).select_related("broker").order_by("pk")
     return list(rows) if at is None else _then(list(rows.filter(existing(at))), at)
 
 
 def queue(scope: Scope, broker: BrokerRef, vhost: str, name: str, at: datetime | None = None) -> Queue | None:
-    """The queue that has this name now, or had it `at` a moment; None if there is none that may be seen."""
+    """The queue that has this name now, or had it `at` a moment; None if there is none in scope."""
     return _one(_rows(scope, broker, vhost, at).filter(name=name), at)
 
 
 def queue_by_id(scope: Scope, queue_id: int, at: datetime | None = None) -> Queue | None:
-    """The queue of that id, also if it is gone (`gone_at`)."""
+    """The queue of that id, also if it is deleted (`gone_at`)."""
     rows = Queue.objects.filter(in_scope(scope), pk=queue_id).select_related("broker")
     return _one(rows if at is None else rows.filter(existing(at)), at)
 

@@ -1,7 +1,7 @@
-"""Questions about the course of numbers: history for charts, sparklines for tables.
+"""Queries for time series: history for charts, sparklines for tables.
 
 A number at a moment is the one recorded last at or before it. From a poll that failed on, and where more than three polls are missing, there is
-none: a gap is None. So is a moment of whose step more than half lies in a gap: between points that stand far apart it would not show.
+none: a gap is None. So is a moment whose step is more than half in a gap: between points that stand far apart it would not show.
 Steps of five minutes and more are answered from the keyframes alone, which keeps a day's chart as quick as an hour's. Beside the metrics
 that are recorded there is "depth", ready + unacknowledged.
 """
@@ -19,7 +19,7 @@ from brokers.models import Broker
 from brokers.queries.frames import frames
 from brokers.queries.pages import visible_brokers
 from brokers.scope import Scope
-from brokers.snapshots import METRICS, STEPS_TO_A_GAP, Course, course_of, metric_index, numbers
+from brokers.snapshots import METRICS, STEPS_TO_A_GAP, Series, metric_index, numbers, series_of
 
 KEYFRAME_SECONDS = 300
 MOST_POINTS = 20_000
@@ -87,30 +87,30 @@ def _sampled(
     if not ids or not Broker.objects.filter(visible_brokers(scope, broker_id)).exists():
         return {metric: {identifier: [None] * len(times) for identifier in ids} for metric in metrics}, 5.0
     recorded_metrics = _recorded(metrics)
-    course = course_of(kind, data(), ids, recorded_metrics)
+    series = series_of(kind, data(), ids, recorded_metrics)
     base = KEYFRAME_SECONDS if only_keyframes else 0
-    places = _places(np.array(recorded), course, np.array([time.timestamp() for time in times]), base)
+    places = _places(np.array(recorded), series, np.array([time.timestamp() for time in times]), base)
     found: dict[str, dict[int, list[float | None]]] = {}
     for row, name in enumerate(recorded_metrics):
         metric = METRICS[kind][metric_index(kind, name)]
-        found[name] = {identifier: numbers(_picked(course.codes[row, place], places), metric) for place, identifier in enumerate(ids)}
+        found[name] = {identifier: numbers(_picked(series.codes[row, place], places), metric) for place, identifier in enumerate(ids)}
     if "depth" in metrics:
         ready, unacknowledged = (found[name] for name in _DEPTH)
         found["depth"] = {identifier: list(map(_sum, ready[identifier], unacknowledged[identifier])) for identifier in ids}
-    return found, float(base or (course.intervals[-1] if len(course.intervals) else 5.0))
+    return found, float(base or (series.intervals[-1] if len(series.intervals) else 5.0))
 
 
-def _places(recorded: npt.NDArray[np.float64], course: Course, times: npt.NDArray[np.float64], base: float) -> npt.NDArray[np.int64]:
+def _places(recorded: npt.NDArray[np.float64], series: Series, times: npt.NDArray[np.float64], base: float) -> npt.NDArray[np.int64]:
     """For each time the place of the frame in force; -1 where there is none or it is too old."""
     if not len(recorded):
         return np.full(len(times), -1)
     places = np.searchsorted(recorded, times, side="right") - 1
     known = np.maximum(places, 0)
-    holds = np.where(course.gaps, 0.0, base + STEPS_TO_A_GAP * course.intervals)  # how long a number counts if none follows
+    holds = np.where(series.gaps, 0.0, base + STEPS_TO_A_GAP * series.intervals)  # how long a number counts if none follows
     old = times - recorded[known] > holds[known]
     step = times[1] - times[0] if len(times) > 1 else 0.0
     missing = _unknown_seconds(recorded, holds, times) - _unknown_seconds(recorded, holds, times - step)
-    hidden = (missing > step / 2) & (step > 2 * course.intervals[known])  # closer together, a gap has points of its own
+    hidden = (missing > step / 2) & (step > 2 * series.intervals[known])  # closer together, a gap has points of its own
     return np.where((places < 0) | old | hidden, -1, places)
 
 

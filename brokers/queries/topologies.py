@@ -1,4 +1,4 @@
-"""The whole shape of a virtual host as it is now, for explanations: kept while nothing of it changes, since ten thousand queues take seconds to read."""
+"""The current topology of a virtual host, for explanations: cached until it changes, since ten thousand queues take seconds to read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _kept: OrderedDict[tuple[int, str], tuple[Hashable, Topology]] = OrderedDict()
 
 
 def topology(broker_id: int, vhost: str) -> Topology:
-    """The shape of the virtual host now, sorted by name. No scope: whoever shows it asks for the broker first. Any thread may ask."""
+    """The current topology, sorted by name. No scope: callers check access to the broker first. Thread-safe."""
     place = (broker_id, vhost)
     fingerprint = (*topology_fingerprints(broker_id, vhost).values(), _learned(broker_id, vhost))
     known = _kept.get(place)
@@ -36,9 +36,9 @@ def queue_consumers(broker_id: int, vhost: str) -> dict[str, int | None]:
 
 
 def _learned(broker_id: int, vhost: str) -> tuple[int, ...]:
-    """What of the queues' definitions is known: a queue that is declared otherwise is a new row, one that is learned more of is the same."""
-    told = [~Q(type=""), ~Q(arguments={}), Q(durable=True), Q(durable=False), Q(auto_delete=True), Q(exclusive=True)]
-    counts = {f"told_{number}": Count("pk", filter=where) for number, where in enumerate(told)}
+    """How much of the queues' definitions is known: a queue declared differently is a new row, one with newly read details is the same row."""
+    known = [~Q(type=""), ~Q(arguments={}), Q(durable=True), Q(durable=False), Q(auto_delete=True), Q(exclusive=True)]
+    counts = {f"known_{number}": Count("pk", filter=where) for number, where in enumerate(known)}
     return tuple(Queue.objects.filter(broker_id=broker_id, vhost=vhost, gone_at=None).aggregate(**counts).values())
 
 
@@ -50,7 +50,7 @@ def _read(broker_id: int, vhost: str) -> Topology:
     bindings = Binding.objects.filter(**live).order_by("source", "destination", "destination_type", "routing_key", "properties_key")
     bound = bindings.values_list("source", "destination", "destination_type", "routing_key", "arguments")
     policies = Policy.objects.filter(**here).order_by("operator", "-priority", "name")
-    told = policies.values_list("name", "pattern", "apply_to", "priority", "definition", "operator")
+    rows = policies.values_list("name", "pattern", "apply_to", "priority", "definition", "operator")
     return Topology(
         vhost,
         tuple(ExchangeDefinition(name, kind, internal=internal, arguments=arguments or {}) for name, kind, internal, arguments in exchanges),
@@ -60,6 +60,6 @@ def _read(broker_id: int, vhost: str) -> Topology:
         ),
         tuple(BindingDefinition(source, destination, kind, key, arguments or {}) for source, destination, kind, key, arguments in bound),
         tuple(
-            PolicyDefinition(name, pattern, apply_to, priority, definition or {}, operator) for name, pattern, apply_to, priority, definition, operator in told
+            PolicyDefinition(name, pattern, apply_to, priority, definition or {}, operator) for name, pattern, apply_to, priority, definition, operator in rows
         ),
     )

@@ -1,7 +1,7 @@
-"""The only writer of what is stored about brokers. Every save is one short transaction and lets `Broker.revision` grow, which the tail watches.
+"""The only writer of what is stored about brokers. Every save is one short transaction that increments `Broker.revision`, which the tail watches.
 
 A poller keeps a `BrokerMemory` for each broker and passes it to every save: `save_whole_poll(broker_id, poll, now, memory, may_store)`.
-`SnapshotWriter` is also for other kinds of snapshots (workers).
+`SnapshotWriter` also writes other kinds of snapshots (workers).
 """
 
 from brokers.store.detail_requests import save_detail_request, save_publishers

@@ -10,10 +10,10 @@ from brokers.store.rows import update_rows
 
 
 def save_exchange_rates(broker_id: int, poll: BrokerStats, memory: BrokerMemory) -> None:
-    """Stores the rates of the exchanges that have a row, and their snapshot. A poll without any did not ask: there always are some. While
-    they can't be read the rows keep what was known, and history has a gap."""
+    """Stores the rates of the exchanges that have a row, and their snapshot. A poll without any did not read them, since every broker has some. While
+    they cannot be read the rows keep their last values, and history has a gap."""
     at = poll.at
-    told = {(exchange.vhost, exchange.name): exchange for exchange in poll.exchanges}
+    reported = {(exchange.vhost, exchange.name): exchange for exchange in poll.exchanges}
     changed, values = [], {}
     writer = memory.writer(broker_id, "exchanges")
     if EXCHANGES in poll.failed:
@@ -21,7 +21,7 @@ def save_exchange_rates(broker_id: int, poll: BrokerStats, memory: BrokerMemory)
         return
     fields = ("publish_in_per_second", "publish_out_per_second")
     for pk, vhost, name, *was in Exchange.objects.filter(broker_id=broker_id, gone_at=None).values_list("pk", "vhost", "name", *fields):
-        exchange = told.get((vhost, name))
+        exchange = reported.get((vhost, name))
         counts = (exchange.published_in, exchange.published_out) if exchange else (None, None)
         rates = was
         if poll.exchanges:

@@ -1,4 +1,4 @@
-"""What is stored before any poll: the id of this installation, and a row for each broker that is named."""
+"""What is stored before any poll: the id of this installation, and a row for each configured broker."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from brokers.models import Broker, Installation
 
 
 def installation_id(now: datetime) -> str:
-    """The id in the names of our own objects in brokers, `hareline.<id>.…`; made once."""
+    """The id in the names of Hareline's objects in brokers, `hareline.<id>.…`; generated once."""
     with transaction.atomic():
         found = Installation.objects.first()
         return (found or Installation.objects.create(identifier=secrets.token_hex(4), created_at=now)).identifier
 
 
 def ensure_brokers(addresses: Iterable[BrokerAddress], now: datetime) -> dict[str, Broker]:
-    """{name: row} of the brokers of HARELINE_BROKERS. Rows of brokers that it no longer names stay, with `configured` False."""
+    """{name: row} of the brokers of HARELINE_BROKERS. Rows of brokers that it no longer names are kept with `configured` False."""
     rows = {}
     with transaction.atomic():
         for address in addresses:

@@ -1,6 +1,6 @@
-"""What a poller remembers between two polls: the rows as it stored them, the meters of the counters, the snapshot writers.
+"""What a poller keeps between two polls: the stored rows, the meters of the counters, the snapshot writers.
 
-Lost at a restart: the rows are read again, rates are None for one poll, and the next snapshot is a keyframe.
+Lost at a restart: the rows are reloaded, rates are None for one poll, and the next snapshot is a keyframe.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ _PEAK_STEPS = 96  # 24 hours
 
 
 class QueueRow:
-    """A stored queue: its numbers and definition as the row has them, and what they were made from.
+    """A stored queue: the numbers and definition of its row, and the values of the last poll.
 
-    `told` and `defined` are what the last poll said, so that a queue of which the next one says the same costs next to nothing.
+    `reported` and `defined` are the values of the last poll, so that a queue whose values do not change costs next to nothing.
     """
 
-    __slots__ = ("defined", "definition", "idle", "meters", "numbers", "peaks", "pk", "told")
+    __slots__ = ("defined", "definition", "idle", "meters", "numbers", "peaks", "pk", "reported")
 
     def __init__(self, pk: int, numbers: Sequence[Any], definition: Sequence[Any], step: int) -> None:
         self.pk = pk
         self.numbers = tuple(numbers)
         self.definition = tuple(definition)
-        self.told: tuple[Any, ...] | None = None
+        self.reported: tuple[Any, ...] | None = None
         self.defined: tuple[Any, ...] | None = None
-        self.idle = False  # nothing flows: while the broker says the same, the numbers stay
+        self.idle = False  # nothing flows: while the broker reports the same, the numbers stay
         self.meters: list[Meter] | None = None
         self.peaks: list[tuple[int, int]] = []
-        # when the stored peak happened is not stored: it counts from now, so after a restart it may stay up to a day longer
+        # the time of the stored peak is not stored: it counts from now, so after a restart it may last up to a day longer
         self.highest(self.numbers[NUMBERS.index("highest_depth")], step)
 
     def highest(self, depth: int | None, step: int) -> int | None:
@@ -50,7 +50,7 @@ class QueueRow:
         peaks = self.peaks
         while peaks and peaks[0][0] < step - _PEAK_STEPS:
             del peaks[0]
-        if depth is not None:  # only what no later depth exceeds can become the highest one day: the list falls from left to right
+        if depth is not None:  # a depth that a later one exceeds can never be the peak again, so the list decreases from left to right
             while peaks and peaks[-1][1] <= depth:
                 peaks.pop()
             if not peaks or peaks[-1][0] != step:
@@ -58,7 +58,7 @@ class QueueRow:
         return peaks[0][1] if peaks else None
 
     def peak_ends(self, step: int) -> bool:
-        """The highest depth is older than a day, so it changes though the depth doesn't."""
+        """True if the highest depth is older than a day, so it changes even if the depth does not."""
         return bool(self.peaks) and self.peaks[0][0] < step - _PEAK_STEPS
 
     def same_definition(self, definition: Sequence[Any]) -> bool:
@@ -66,12 +66,12 @@ class QueueRow:
 
 
 def peak_step(at: datetime) -> int:
-    """The quarter of an hour, counted since 1970, in which highest depths are kept."""
+    """The number of the 15-minute step since 1970; peaks are kept per step."""
     return int(at.timestamp()) // _PEAK_STEP_SECONDS
 
 
 class BrokerMemory:
-    """Of one broker, for one thread. `poll_seconds`, the interval in force, may be changed by the poller; `statistics_seconds` is how often the
+    """The memory of one broker, for one thread. `poll_seconds`, the interval in force, may be changed by the poller; `statistics_seconds` is how often the
     broker refreshes its counters (`collect_statistics_interval`)."""
 
     def __init__(self, poll_seconds: float = 5.0, statistics_seconds: float = STATISTICS_SECONDS) -> None:
@@ -86,7 +86,7 @@ class BrokerMemory:
         self._loaded = False
 
     def refresh(self, broker: Broker, now: datetime) -> None:
-        """Reads the rows again if they are not known, or another process polled this broker since."""
+        """Reloads the rows if they are not loaded, or another process has polled this broker since."""
         if self._loaded and self.polled_at == broker.polled_at:
             return
         self.forget()
@@ -97,7 +97,7 @@ class BrokerMemory:
         self.unbroken = broker.state == Broker.UP
 
     def follows(self, poll: BrokerStats) -> bool:
-        """True if nothing can have happened unseen since the poll before: none failed or is missing, and no node was started in between."""
+        """True if nothing can have been missed since the previous poll: none failed or is missing, and no node was restarted."""
         if not self.unbroken or self.polled_at is None:
             return False
         if poll.at - self.polled_at > STEPS_TO_A_GAP * timedelta(seconds=self.poll_seconds):

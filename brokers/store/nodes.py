@@ -11,7 +11,7 @@ from brokers.stats import BrokerStats, NodeStats
 
 
 def save_nodes(broker: Broker, poll: BrokerStats) -> list[ChangeText]:
-    """Stores the nodes; what changed about them (nothing at the first poll). A poll without nodes was not allowed to ask: rows stay and age."""
+    """The changes of nodes after storing them (none at the first poll). A poll without nodes had no permission to list them: rows are kept and age."""
     if not poll.nodes:
         return []
     rows = {node.name: node for node in Node.objects.filter(broker=broker, gone_at=None)}
@@ -36,7 +36,7 @@ def save_nodes(broker: Broker, poll: BrokerStats) -> list[ChangeText]:
 def _node_sentences(was: Node, now: NodeStats) -> list[str]:
     sentences = []
     if was.running != now.running:
-        sentences.append(f"Node {now.name} runs again" if now.running else f"Node {now.name} is down")
+        sentences.append(f"Node {now.name} is running again" if now.running else f"Node {now.name} is down")
     for resource in ("memory", "disk"):
         before, after = getattr(was, f"{resource}_alarm"), getattr(now, f"{resource}_alarm")
         if after and not before:
@@ -47,9 +47,9 @@ def _node_sentences(was: Node, now: NodeStats) -> list[str]:
 
 
 def save_virtual_hosts(broker: Broker, poll: BrokerStats) -> list[ChangeText]:
-    """Stores the virtual hosts; what changed about them (nothing at the first poll). What was in one that went is gone too.
+    """The changes of virtual hosts after storing them (none at the first poll). Objects of a deleted one are marked as deleted too.
 
-    While their list can't be read none goes, and while the exchanges' can't, none is found hidden or visible.
+    While their list cannot be read none is marked as deleted, and while exchanges cannot be read visibility is unchanged.
     """
     seen_whole = VHOSTS not in poll.failed
     rows = {row.name: row for row in VirtualHost.objects.filter(broker=broker, gone_at=None)}

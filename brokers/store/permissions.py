@@ -12,7 +12,7 @@ from brokers.topology import WritePermission
 
 
 def save_permissions(broker_id: int, permissions: Sequence[WritePermission] | None) -> None:
-    """Stores the permissions of every virtual host; None: they can't be read, and what was known holds no longer."""
+    """Stores the permissions of every virtual host; None: they cannot be read, and earlier ones are no longer valid."""
     with transaction.atomic():
         replace_rows(Permission, broker_id, permissions or (), WritePermission.__struct_fields__)
         Broker.objects.filter(pk=broker_id).update(permissions_known=permissions is not None)

@@ -20,8 +20,8 @@ from brokers.store.queue_rows import save_queues
 
 
 def save_poll(broker_id: int, poll: BrokerStats, now: datetime, memory: BrokerMemory | None = None) -> None:
-    """Stores a poll: changed rows, changes in words, one snapshot a kind. `memory` is what the caller keeps between polls; without one
-    rates are None. If it fails nothing is stored, and the memory starts anew."""
+    """Stores a poll: changed rows, changes as sentences, one snapshot of each kind. The caller keeps `memory` between polls; without it rates are
+    None. On failure nothing is stored, and the memory is cleared."""
     memory = memory or BrokerMemory()
     broker = Broker.objects.get(pk=broker_id)
     memory.refresh(broker, poll.at)
@@ -44,9 +44,7 @@ def save_poll(broker_id: int, poll: BrokerStats, now: datetime, memory: BrokerMe
         if not stored:
             memory.forget()
     memory.polled_at, memory.unbroken = poll.at, True
-    for vhost in (
-        memory.topologies.keys() - poll.vhosts.keys() if VHOSTS not in poll.failed else ()
-    ):  # one that is made again under this name is to be read anew
+    for vhost in memory.topologies.keys() - poll.vhosts.keys() if VHOSTS not in poll.failed else ():  # one recreated with this name must be read again
         del memory.topologies[vhost]
 
 
@@ -63,7 +61,7 @@ def save_failure(
     """Stores that a poll failed: the broker is `state` (unreachable, refused, unknown) for `reason`; all numbers stay, with their age,
     and history has a gap from `began_at` (when the poll began) on.
 
-    False, and nothing is stored, if `may_store`, called inside the transaction, says no.
+    False, and nothing is stored, if `may_store`, called inside the transaction, returns False.
     """
     with transaction.atomic():
         if may_store is not None and not may_store():
@@ -96,15 +94,15 @@ def save_changes(broker_id: int, changes: Iterable[ChangeText], at: datetime) ->
 
 
 def _word(state: str) -> str:
-    return {"refused": "refusing us", "unknown": "in an unknown state"}.get(state, state)
+    return {"refused": "refusing access", "unknown": "in an unknown state"}.get(state, state)
 
 
 def _broker_changes(broker: Broker, poll: BrokerStats) -> list[ChangeText]:
     sentences = []
     if broker.state in (Broker.UNREACHABLE, Broker.REFUSED) and broker.since:
-        sentences.append(f"{broker.name} answers again; it was {_word(broker.state)} since {broker.since:%Y-%m-%d %H:%M:%S} UTC")
+        sentences.append(f"{broker.name} responds again; it was {_word(broker.state)} since {broker.since:%Y-%m-%d %H:%M:%S} UTC")
     if broker.version and broker.version != poll.overview.version:
-        sentences.append(f"{broker.name} now runs RabbitMQ {poll.overview.version}, before {broker.version}")
+        sentences.append(f"{broker.name} now runs RabbitMQ {poll.overview.version}, previously {broker.version}")
     return [ChangeText("broker", "changed", "", broker.name, text) for text in sentences]
 
 
@@ -148,9 +146,9 @@ def _save_broker(broker: Broker, poll: BrokerStats, now: datetime, memory: Broke
 
 
 def _limits(broker: Broker, poll: BrokerStats) -> list[dict[str, Any]]:
-    """As stored. A part that could not be read at the poll before either keeps its moment, whatever process polled then."""
+    """The limits to store. A part that already failed at the previous poll keeps its start time, whichever process polled then."""
     since = {limit.get("part"): limit.get("since") for limit in broker.limits_to_sight}
-    limits = [msgspec.to_builtins(limit) for limit in poll.limits_to_sight]
+    limits = [msgspec.to_builtins(limit) for limit in poll.visibility_limits]
     return [{**limit, "since": since.get(limit["part"]) or limit["since"]} if limit["part"] else limit for limit in limits]
 
 

@@ -1,4 +1,4 @@
-"""The current rows of queues after a poll: what changed, appeared, vanished."""
+"""The current rows of queues after a poll: changed, added, deleted."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _RECORDED = tuple(
 _NOBODY_SINCE, _AT_LEAST, _CONSUMERS = NUMBERS.index("nobody_consumes_since"), NUMBERS.index("nobody_since_at_least"), NUMBERS.index("consumers")
 _MEMORY = NUMBERS.index("memory_bytes")
 _RATES = slice(NUMBERS.index("publish_per_second"), NUMBERS.index("redeliver_per_second") + 1)
-_COUNTERS = slice(4, 8)  # in what `_told` returns
+_COUNTERS = slice(4, 8)  # in what `_reported` returns
 _UNKNOWN: Values = ("",) + (None,) * (len(NUMBERS) - 1)
 _NOTHING_DEFINED: Values = ("", None, None, None, {}, "", "", {}, "")
 
 
 def save_queues(broker_id: int, poll: BrokerStats, memory: BrokerMemory) -> list[ChangeText]:
-    """Stores the queues of a poll and their snapshot; what appeared and vanished."""
+    """The queues added and deleted, after storing all queues of a poll and their snapshot."""
     at, rows, step = poll.at, memory.queues, peak_step(poll.at)
     writer = memory.writer(broker_id, "queues")
     changed: list[tuple[int, Values]] = []
@@ -44,7 +44,7 @@ def save_queues(broker_id: int, poll: BrokerStats, memory: BrokerMemory) -> list
             continue
         defined = _defined(queue)
         if defined != row.defined:
-            if _made_again(queue, row):
+            if _was_recreated(queue, row):
                 gone.add(key)
                 added.append(queue)
                 continue
@@ -52,9 +52,9 @@ def save_queues(broker_id: int, poll: BrokerStats, memory: BrokerMemory) -> list
                 redefined.append((row.pk, (*row.definition, at)))
         if _renumber(row, queue, memory, at, step):
             changed.append((row.pk, (*row.numbers, at)))
-    for row in (rows[key] for key in rows.keys() - poll.queues.keys() - gone):  # in virtual hosts that we may no longer look into
+    for row in (rows[key] for key in rows.keys() - poll.queues.keys() - gone):  # in virtual hosts that are no longer visible
         if row.numbers != _UNKNOWN:
-            row.numbers, row.told, row.meters = _UNKNOWN, None, None
+            row.numbers, row.reported, row.meters = _UNKNOWN, None, None
             changed.append((row.pk, (*_UNKNOWN, at)))
     update_rows(Queue, (*NUMBERS, "changed_at"), changed)
     update_rows(Queue, (*DEFINITION, "changed_at"), redefined)
@@ -67,13 +67,13 @@ def save_queues(broker_id: int, poll: BrokerStats, memory: BrokerMemory) -> list
 
 
 def _gone(poll: BrokerStats, rows: Mapping[QueueKey, QueueRow]) -> set[QueueKey]:
-    """Keys of rows whose queue no longer exists: not listed where we may look, or in a virtual host that went."""
-    told = VHOSTS not in poll.failed
-    return {key for key in rows.keys() - poll.queues.keys() if (told and key[0] not in poll.vhosts) or key[0] in poll.visible_vhosts}
+    """Keys of rows whose queue no longer exists: not listed in a visible virtual host, or in a deleted one."""
+    listed = VHOSTS not in poll.failed
+    return {key for key in rows.keys() - poll.queues.keys() if (listed and key[0] not in poll.vhosts) or key[0] in poll.visible_vhosts}
 
 
-def _made_again(queue: QueueStats, row: QueueRow) -> bool:
-    """What a queue is declared with can't change: where it differs, it was deleted and declared again."""
+def _was_recreated(queue: QueueStats, row: QueueRow) -> bool:
+    """True if the declaration differs: it cannot change, so the queue was deleted and declared again."""
     was_type, was_durable, _, _, was_arguments = row.definition[:5]
     if queue.type and was_type and queue.type != was_type:
         return True
@@ -90,7 +90,7 @@ def _defined(queue: QueueStats) -> Values:
 
 
 def _definition(defined: Values, was: Values) -> Values:
-    """What the poll tells, else what was known before: not every source of depths tells all."""
+    """The values of the poll, or else the earlier ones: not every source of depths reports all."""
     return tuple(old if new is None or (new == "" and name in ("type", "node")) else new for name, new, old in zip(DEFINITION, defined, was, strict=True))
 
 
@@ -104,7 +104,7 @@ def _redefine(row: QueueRow, defined: Values) -> bool:
     return True
 
 
-def _told(queue: QueueStats) -> Values:
+def _reported(queue: QueueStats) -> Values:
     return (
         queue.state, queue.ready, queue.unacknowledged, queue.consumers, queue.published, queue.delivered, queue.acknowledged, queue.redelivered,
         queue.memory_bytes, queue.message_bytes, queue.oldest_at,
@@ -113,23 +113,23 @@ def _told(queue: QueueStats) -> Values:
 
 def _renumber(row: QueueRow, queue: QueueStats, memory: BrokerMemory, at: datetime, step: int) -> bool:
     """True if the row's numbers changed."""
-    told = _told(queue)
-    if row.idle and told == row.told and not row.peak_ends(step) and (memory.unbroken or queue.consumers != 0):
+    reported = _reported(queue)
+    if row.idle and reported == row.reported and not row.peak_ends(step) and (memory.unbroken or queue.consumers != 0):
         return False
-    if row.told is not None and row.meters is not None and memory.polled_at is not None:
-        _read(row, row.told[_COUNTERS], memory, memory.polled_at)  # polls that said the same were passed over: the counters stood still until then
-    row.told = told
+    if row.reported is not None and row.meters is not None and memory.polled_at is not None:
+        _read(row, row.reported[_COUNTERS], memory, memory.polled_at)  # polls without a change were skipped: the counters stood still until then
+    row.reported = reported
     numbers = _numbers(queue, row, memory, at, step)
-    row.idle = not any(numbers[_RATES]) and _all_known(numbers, told)
+    row.idle = not any(numbers[_RATES]) and _all_known(numbers, reported)
     if numbers == row.numbers:
         return False
     row.numbers = numbers
     return True
 
 
-def _all_known(numbers: Values, told: Values) -> bool:
-    """Every counter that the broker tells has its rate already (of the rest there is none)."""
-    return all(rate is not None for rate, count in zip(numbers[_RATES], told[_COUNTERS], strict=True) if count is not None)
+def _all_known(numbers: Values, reported: Values) -> bool:
+    """True once every reported counter has a rate."""
+    return all(rate is not None for rate, count in zip(numbers[_RATES], reported[_COUNTERS], strict=True) if count is not None)
 
 
 def _read(row: QueueRow, counts: Values, memory: BrokerMemory, at: datetime) -> Values:
@@ -145,14 +145,14 @@ def _read(row: QueueRow, counts: Values, memory: BrokerMemory, at: datetime) -> 
 def _numbers(queue: QueueStats, row: QueueRow, memory: BrokerMemory, at: datetime, step: int) -> Values:
     depth = queue.depth
     return (
-        queue.state, queue.ready, queue.unacknowledged, depth, queue.consumers, *_read(row, _told(queue)[_COUNTERS], memory, at),
-        steady_bytes(queue.memory_bytes, row.numbers[_MEMORY]), queue.message_bytes, queue.oldest_at, *_nobody_since(queue, row, memory, at),
+        queue.state, queue.ready, queue.unacknowledged, depth, queue.consumers, *_read(row, _reported(queue)[_COUNTERS], memory, at),
+        steady_bytes(queue.memory_bytes, row.numbers[_MEMORY]), queue.message_bytes, queue.oldest_at, *_no_consumer_since(queue, row, memory, at),
         row.highest(depth, step),
     )  # fmt: skip
 
 
-def _nobody_since(queue: QueueStats, row: QueueRow, memory: BrokerMemory, at: datetime) -> tuple[datetime | None, bool | None]:
-    """Since when nobody consumes it, and whether that is only when we first looked: what was before a gap in the polls says nothing of it."""
+def _no_consumer_since(queue: QueueStats, row: QueueRow, memory: BrokerMemory, at: datetime) -> tuple[datetime | None, bool | None]:
+    """(since when it has no consumer, True if possibly earlier): before the first poll or a gap in the polls, that is unknown."""
     if queue.consumers != 0:
         return None, None
     was, since = row.numbers[_CONSUMERS], row.numbers[_NOBODY_SINCE]

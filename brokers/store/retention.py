@@ -1,4 +1,4 @@
-"""Throwing away what is older than it is kept, in small transactions."""
+"""Deletes rows past their retention, in small transactions."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _MOST = 20_000
 
 
 def trim_history(now: datetime, raw_hours: float) -> int:
-    """How many rows were deleted: at most 20,000 of a sort, the rest at the next call.
+    """How many rows were deleted: at most 20,000 of each kind, the rest at the next call.
 
-    Snapshots older than `raw_hours` go, but for those from the last keyframe before that moment on, which later ones need. Queues and
-    exchanges that are gone stay as long as there is history of them, and so does the version of the topology in force at the oldest moment.
+    Snapshots older than `raw_hours` are deleted, except those since the last keyframe before that moment, which later ones need. Deleted queues
+    and exchanges are kept as long as their history, and so is the version of the topology in force at the oldest moment.
     """
     oldest = now - timedelta(hours=raw_hours)
     deleted = _trim_snapshots(oldest) + _trim_versions(oldest)

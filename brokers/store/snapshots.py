@@ -14,7 +14,7 @@ KEYFRAME_EVERY = timedelta(minutes=5)
 class SnapshotWriter:
     """Writes the snapshots of one kind ("queues", "workers") of one broker, inside the caller's transaction.
 
-    The caller tells only what changed; one that could not commit throws the writer away (or calls `start_anew` and tells everything again).
+    The caller passes only what changed; after a failed commit it discards the writer (or calls `start_anew` and passes everything).
     """
 
     def __init__(self, broker_id: int, kind: str, interval_seconds: float = 5.0) -> None:
@@ -35,7 +35,7 @@ class SnapshotWriter:
         self._key_due_at = None
 
     def write_gap(self, at: datetime) -> None:
-        """Stores that from this moment on nothing is known, until the next `write`; once, however often it is said."""
+        """Stores that from this moment on nothing is known, until the next `write`; repeated calls store it once."""
         if not self._in_gap and (self._last_at is None or at > self._last_at):
             data = gap_frame(self._kind, self.interval_seconds)
             Snapshot.objects.create(broker_id=self._broker_id, kind=self._kind, step=RAW_STEP, at=at, is_key=True, data=data)

@@ -1,4 +1,4 @@
-"""Storing the shape of virtual hosts and who is connected: rows by difference, versions when what lasts changed, changes in words."""
+"""Stores topologies and clients: rows by difference, a version when lasting objects changed, changes as sentences."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def save_topology(
     hashes: Mapping[str, str] | None = None,
     unread: Collection[str] = (),
 ) -> None:
-    """Stores what differs from the rows; what is None was not asked for and stays. With a memory, a virtual host that did not change costs nothing.
+    """Stores what differs from the rows; None was not read and is kept. With a memory, an unchanged virtual host costs nothing.
     `hashes`: the `content_hashes` of the topologies, where the caller has them.
-    `unread`: parts (see `brokers.parts`) that the topologies lack because they could not be read: what is stored of them stays."""
+    `unread`: parts (see `brokers.parts`) that the topologies lack because they could not be read: their stored rows are kept."""
     known = memory.topologies if memory else {}
     if memory and memory.polled_at != Broker.objects.values_list("polled_at", flat=True).get(pk=broker_id):
         known.clear()  # another process polled in between
@@ -94,7 +94,7 @@ def _save_exchanges(broker_id: int, topology: Topology, now: datetime) -> None:
 
 
 def _declared(exchange: Exchange | ExchangeDefinition) -> tuple[Any, ...]:
-    """What an exchange is declared with: it can't change, so where it differs the exchange was made again."""
+    """What an exchange is declared with: it cannot change, so where it differs the exchange was recreated."""
     return tuple(frozen(getattr(exchange, name)) for name in _EXCHANGE)
 
 
@@ -124,7 +124,7 @@ def _save_policies(broker_id: int, topology: Topology, operator: bool) -> None:
 
 
 def _save_version(broker_id: int, topology: Topology, now: datetime) -> list[ChangeText]:
-    """Stores a version if what lasts changed; the changes in words (none for the first version)."""
+    """The changes as sentences (none for the first version), after storing a version if lasting objects changed."""
     lasting = topology.lasting()
     content_hash = lasting.content_hash()
     last = TopologyVersion.objects.filter(broker_id=broker_id, vhost=topology.vhost).order_by("-at", "-pk").first()

@@ -1,4 +1,4 @@
-"""Storing everything that a poll found in one transaction, so that no reader sees the new shape with old numbers."""
+"""Stores all data of a poll in one transaction, so that no reader sees a new topology with old numbers."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 
 def save_whole_poll(broker_id: int, poll: Poll, now: datetime, memory: BrokerMemory, may_store: Callable[[], bool]) -> bool:
-    """True if all of it is stored; False, and nothing is, if `may_store`, called inside the transaction, says no. If it raises nothing is stored
-    either, and the memory starts anew."""
-    hashes = content_hashes(poll.topologies)  # takes its time with many queues: not while others wait to write
+    """True if all of it is stored; False, and nothing is, if `may_store`, called inside the transaction, returns False. If it raises, nothing is stored
+    either, and the memory is cleared."""
+    hashes = content_hashes(poll.topologies)  # slow with many queues, so not while others wait to write
     stored = False
     try:
         with transaction.atomic():

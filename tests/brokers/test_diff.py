@@ -41,7 +41,7 @@ def test_exchanges_that_come_go_and_are_made_again() -> None:
         return Topology("/", (ExchangeDefinition(name, kind, policy=policy),))
 
     assert told(one("a", "topic"), one("b", "fanout")) == ["Exchange b (fanout) added", "Exchange a deleted"]
-    assert told(one("a", "topic"), one("a", "fanout")) == ["Exchange a made again, fanout instead of topic"]
+    assert told(one("a", "topic"), one("a", "fanout")) == ["Exchange a recreated, fanout instead of topic"]
     assert told(one("a", "topic"), one("a", "topic", "ae")) == ["Exchange a now has policy ae"]
     assert told(one("a", "topic", "ae"), one("a", "topic")) == ["Exchange a no longer has policy ae"]
 

@@ -102,13 +102,13 @@ def polled(fault_server: FaultServer, db: None) -> tuple[FakeManagement, PollLoo
 def test_a_part_that_fails_keeps_what_was_known_and_costs_the_others_nothing(polled: tuple[FakeManagement, PollLoop, SetClock], fault: str) -> None:
     management, loop, clock = polled
     tell(management, 0)
-    loop.survived_round()
+    loop.run_round()
     expected = dict.fromkeys(STORED, 0)
     for number, (path, part) in enumerate(PATHS.items(), start=1):
         clock.seconds = number * STEP_SECONDS
         tell(management, number)
         management.set(path, FAULTS[fault])
-        loop.survived_round()
+        loop.run_round()
         broker = Broker.objects.get()
         assert (broker.state, broker.polled_at, Queue.objects.get().ready) == ("up", after(clock.seconds), number), path
         kept = KEPT_TOGETHER.get(part, {part})
@@ -128,7 +128,7 @@ def test_a_part_that_fails_keeps_what_was_known_and_costs_the_others_nothing(pol
         assert not Change.objects.filter(kind__in=("vhost", "exchange"), what="gone", at=after(clock.seconds), name__in=("/", "")).exists()
     clock.seconds += STEP_SECONDS
     tell(management, len(PATHS) + 1)
-    loop.survived_round()
+    loop.run_round()
     assert [limit for limit in Broker.objects.get().limits_to_sight if limit["part"]] == []
     assert {stored() for stored in STORED.values()} == {len(PATHS) + 1}
 
@@ -137,14 +137,14 @@ def test_a_part_that_fails_keeps_what_was_known_and_costs_the_others_nothing(pol
 def test_a_poller_that_starts_while_a_part_fails_stores_the_rest_and_drops_nothing(polled: tuple[FakeManagement, PollLoop, SetClock], path: str) -> None:
     management, loop, clock = polled
     tell(management, 0)
-    loop.survived_round()
+    loop.run_round()
     before = {name: stored() for name, stored in STORED.items()}
     tell(management, 1)
     management.fail(path, 500)
     since = []
     for seconds in (STEP_SECONDS, 2 * STEP_SECONDS):
         clock.seconds = seconds
-        PollLoop(management.address(), loop.broker_id, "a", 5.0, clock=clock).survived_round()
+        PollLoop(management.address(), loop.broker_id, "a", 5.0, clock=clock).run_round()
         since += [limit["since"] for limit in Broker.objects.get().limits_to_sight if limit["part"]]
     kept = KEPT_TOGETHER.get(PATHS[path], {PATHS[path]})
     assert {name: stored() for name, stored in STORED.items()} == {name: value if name in kept else 1 for name, value in before.items()}
@@ -159,12 +159,12 @@ def test_without_the_columns_of_queues_depths_come_from_the_totals_and_the_rever
     for number, answers in enumerate(((Answer(status=500), listed), (listed, Answer(status=500)))):
         clock.seconds = number * STEP_SECONDS
         management.set("queues", *answers)
-        loop.survived_round()
+        loop.run_round()
         assert (Broker.objects.get().state, Queue.objects.get().ready) == ("up", 3)
         assert [limit["part"] for limit in Broker.objects.get().limits_to_sight if limit["part"]] == [(parts.QUEUE_COUNTERS, parts.QUEUE_TOTALS)[number]]
     clock.seconds = 2 * STEP_SECONDS
     management.fail("queues", 500)
-    loop.survived_round()
+    loop.run_round()
     assert (Broker.objects.get().state, Queue.objects.get().ready) == ("unknown", 3)
 
 
@@ -185,24 +185,24 @@ class Seconds:
 def test_a_part_that_fails_slowly_rests_and_one_that_fails_at_once_does_not() -> None:
     clock, failures = Seconds(), {}
     slow = Parts(failures, NOON, lambda: clock.now)
-    assert slow.ask("nodes", clock.failing(2)) is None
-    assert slow.ask("bindings", clock.failing(0)) is None
+    assert slow.fetch("nodes", clock.failing(2)) is None
+    assert slow.fetch("bindings", clock.failing(0)) is None
     assert {part: failure.not_before for part, failure in failures.items()} == {"nodes": after(20), "bindings": NOON}
     later = Parts(failures, after(5), lambda: clock.now)
-    assert later.ask("nodes", lambda: 1) is None
-    assert later.ask("bindings", lambda: 1) == 1
-    assert Parts(failures, after(20), lambda: clock.now).ask("nodes", lambda: 1) == 1
+    assert later.fetch("nodes", lambda: 1) is None
+    assert later.fetch("bindings", lambda: 1) == 1
+    assert Parts(failures, after(20), lambda: clock.now).fetch("nodes", lambda: 1) == 1
     assert failures == {}
 
 
 def test_once_a_poll_lost_five_seconds_the_rest_waits_for_the_next_one_and_a_part_that_hangs_rests_a_minute() -> None:
     clock, failures = Seconds(), {}
     first = Parts(failures, NOON, lambda: clock.now)
-    assert first.ask("nodes", clock.failing(8)) is None
-    assert first.ask("bindings", lambda: 1) is None
-    assert first.ask("queues", lambda: 1, always=True) == 1
+    assert first.fetch("nodes", clock.failing(8)) is None
+    assert first.fetch("bindings", lambda: 1) is None
+    assert first.fetch("queues", lambda: 1, always=True) == 1
     assert (first.is_full, list(failures), failures["nodes"].not_before) == (True, ["nodes"], NOON + timedelta(minutes=1))
-    assert Parts(failures, after(5), lambda: clock.now).ask("bindings", lambda: 1) == 1
+    assert Parts(failures, after(5), lambda: clock.now).fetch("bindings", lambda: 1) == 1
 
 
 def test_an_error_of_ours_is_no_failure_of_a_part() -> None:
@@ -210,7 +210,7 @@ def test_an_error_of_ours_is_no_failure_of_a_part() -> None:
         raise KeyError("name")
 
     with pytest.raises(KeyError):
-        Parts({}, NOON).ask("nodes", question)
+        Parts({}, NOON).fetch("nodes", question)
 
 
 def test_a_failure_keeps_its_first_moment_and_tells_its_latest_reason() -> None:
@@ -222,7 +222,7 @@ def test_a_failure_keeps_its_first_moment_and_tells_its_latest_reason() -> None:
 
     failures: dict[str, parts.Failure] = {}
     for seconds, reason in ((0, "status 500"), (60, "status 502")):
-        Parts(failures, after(seconds)).ask("nodes", failing(reason))
+        Parts(failures, after(seconds)).fetch("nodes", failing(reason))
     (limit,) = visibility.unread(failures)
     assert (limit.what, limit.why, limit.since, limit.grant) == ("nodes", "status 502", NOON, "")
 

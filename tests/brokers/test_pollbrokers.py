@@ -150,11 +150,11 @@ def test_a_database_that_can_not_be_written_costs_the_round_and_is_said(manageme
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA query_only = 1")
     with capture_logs() as logs:
-        loop.survived_round()
+        loop.run_round()
     assert [(entry["event"], entry["broker"]) for entry in logs] == [("round_lost", "prod")]
     assert "readonly" in logs[0]["reason"]
     assert broker().polled_at is None
-    loop.survived_round()
+    loop.run_round()
     assert depth_of("mail") == 3
     loop.stop()
 
@@ -163,7 +163,7 @@ def test_an_error_of_ours_is_logged_with_its_traceback_and_polling_goes_on(manag
     address = management.address()
     loop = PollLoop(address, 4711, "a", POLL_SECONDS, limits=QUICK)  # no such row
     with capture_logs() as logs:
-        assert loop.survived_round() > 0
+        assert loop.run_round() > 0
     assert [entry["event"] for entry in logs] == ["poll_failed", "round_lost"]
     assert logs[0]["exc_info"] is True
     loop.stop()

@@ -35,7 +35,7 @@ def depths(stats: BrokerStats) -> dict[str, int | None]:
 
 def test_a_broker_without_queues_has_none_and_its_totals_are_zero(broker: FakeManagement) -> None:
     stats = poll_once(broker.api(), NOON, PollMemory()).stats
-    assert (stats.queues, stats.depth_source, stats.depth_source_reason, stats.limits_to_sight) == ({}, "columns", "", [])
+    assert (stats.queues, stats.depth_source, stats.depth_source_reason, stats.visibility_limits) == ({}, "columns", "", [])
     assert (stats.overview.ready, stats.overview.unacknowledged) == (0, 0)
     assert stats.visible_vhosts == {"/"}
 
@@ -72,7 +72,7 @@ def test_many_queues_come_from_the_nodes_prometheus_with_what_is_known_of_them(b
     broker.set_metrics({name: (ready + 1, 2, 3) for name, ready in MANY.items()})
     stats = poll_once(broker.api(), NOON, PollMemory()).stats
     assert stats.depth_source == "detailed"
-    assert "rates are read only for queues that somebody looks at" in stats.depth_source_reason
+    assert "rates are read only for queues on an open page" in stats.depth_source_reason
     q7 = stats.queues[("/", "q7")]
     assert (q7.ready, q7.unacknowledged, q7.consumers, q7.type, q7.policy, q7.published) == (8, 2, 3, "classic", "p", None)
     assert len(stats.queues) == 1001
@@ -112,7 +112,7 @@ def test_queues_of_hidden_virtual_hosts_count_but_are_not_shown(broker: FakeMana
     )
     stats = poll_once(broker.api(), NOON, PollMemory()).stats
     assert (stats.depth_source, len(stats.queues)) == ("detailed", 1001)
-    assert [limit.vhost for limit in stats.limits_to_sight] == ["hidden"]
+    assert [limit.vhost for limit in stats.visibility_limits] == ["hidden"]
 
 
 def test_a_plugin_that_fails_is_left_alone_for_a_minute_and_the_reason_stays(broker: FakeManagement) -> None:
@@ -129,7 +129,7 @@ def test_rates_of_a_queue_that_somebody_looks_at_are_read_for_it_alone(broker: F
     broker.set_queues(MANY)
     broker.set_metrics(dict.fromkeys(MANY, (1, 0, 0)))
     broker.set("queues///q1", {"messages_ready": 99, "message_stats": {"publish": 5}, "memory": 7})
-    stats = poll_once(broker.api(), NOON, PollMemory(), queues_looked_at=[("/", "q1"), ("/", "vanished")]).stats
+    stats = poll_once(broker.api(), NOON, PollMemory(), viewed_queues=[("/", "q1"), ("/", "vanished")]).stats
     q1 = stats.queues[("/", "q1")]
     assert (q1.published, q1.memory_bytes, q1.ready) == (5, 7, 1)
     assert stats.queues[("/", "q2")].published is None
@@ -188,7 +188,7 @@ def test_a_user_without_the_monitoring_tag_sees_queues_and_is_told_what_it_lacks
     broker.fail("operator-policies", 401)
     stats = poll_once(broker.api(), NOON, PollMemory()).stats
     assert (depths(stats), stats.nodes) == ({"mail": 3}, [])
-    assert [limit.grant for limit in stats.limits_to_sight] == ["rabbitmqctl set_user_tags ann management monitoring"] * 2
+    assert [limit.grant for limit in stats.visibility_limits] == ["rabbitmqctl set_user_tags ann management monitoring"] * 2
 
 
 @pytest.mark.parametrize(("path", "status", "kind"), [("overview", 401, BrokerRefused), ("queues", 500, BrokerAnswerUnusable)])
@@ -199,19 +199,19 @@ def test_what_a_poll_can_not_do_without_fails_it(broker: FakeManagement, path: s
 
 
 def test_publishers_are_unknown_unless_the_broker_counts_them(broker: FakeManagement) -> None:
-    looked_at = [("/", "orders")]
-    assert poll_once(broker.api(), NOON, PollMemory(), exchanges_looked_at=looked_at).publishers == {("/", "orders"): None}
+    viewed = [("/", "orders")]
+    assert poll_once(broker.api(), NOON, PollMemory(), viewed_exchanges=viewed).publishers == {("/", "orders"): None}
     broker.overview["rates_mode"] = "detailed"
     broker.set_queues({})
     broker.set("exchanges///orders", {"incoming": []})
-    assert poll_once(broker.api(), NOON, PollMemory(), exchanges_looked_at=looked_at).publishers == {("/", "orders"): []}
+    assert poll_once(broker.api(), NOON, PollMemory(), viewed_exchanges=viewed).publishers == {("/", "orders"): []}
 
 
 def test_the_interval_grows_only_when_polls_are_dear_and_says_so() -> None:
     assert (interval_seconds(5, []), interval_seconds(5, [1.0]), interval_seconds(5, [0.1, 9.0, 0.1])) == (5, 5, 5)
     assert (interval_seconds(5, [3.0]), interval_seconds(60, [3.0]), interval_seconds(5, [1000.0])) == (15, 60, 300)
     assert longer_because(5, [0.1]) == ""
-    assert longer_because(5, [3.0]).startswith("polled every 15 s instead of 5 s")
+    assert longer_because(5, [3.0]).startswith("polling slowed from 5 s to 15 s: one poll takes the broker 3.0 s")
 
 
 # The rest asks a real broker
@@ -235,7 +235,7 @@ def test_a_real_broker_tells_depths_consumers_and_topology(rabbitmq: TestNode, v
             wait_until(lambda: poll_real(rabbitmq.address()).stats.queues[key].published == 3)
             wait_until(lambda: any(found.key == key for found in poll_real(rabbitmq.address()).stats.queues.values()))
     assert told.stats.queues[key].depth == 3
-    assert told.stats.limits_to_sight == []
+    assert told.stats.visibility_limits == []
     assert told.topologies is not None
     topology = told.topologies[vhost]
     assert ("orders", "topic") in [(found.name, found.type) for found in topology.exchanges]
@@ -249,12 +249,12 @@ def test_without_permissions_a_real_broker_lists_nothing_and_the_line_that_grant
     address = rabbitmq.address(user=user, password=password)
     stats = poll_real(address).stats
     assert (stats.queues, stats.visible_vhosts) == ({}, frozenset())
-    limits = {limit.vhost: limit for limit in stats.limits_to_sight}
+    limits = {limit.vhost: limit for limit in stats.visibility_limits}
     assert limits[vhost].grant == f"rabbitmqctl set_permissions -p {vhost} {user} '' '' ''"
     rabbitmq.api("PUT", f"permissions/{vhost}/{user}", {"configure": "", "write": "", "read": ""})
     stats = poll_real(address).stats
     assert list(stats.queues) == [(vhost, "mail")]
-    assert vhost not in {limit.vhost for limit in stats.limits_to_sight}
+    assert vhost not in {limit.vhost for limit in stats.visibility_limits}
 
 
 def test_a_real_user_with_the_management_tag_only_still_sees_its_queues(rabbitmq: TestNode, vhost: str) -> None:
@@ -262,7 +262,7 @@ def test_a_real_user_with_the_management_tag_only_still_sees_its_queues(rabbitmq
     user, password = rabbitmq.new_user("management", {vhost: {"configure": "", "write": "", "read": ""}})
     stats = poll_real(rabbitmq.address(user=user, password=password)).stats
     assert list(stats.queues) == [(vhost, "mail")]
-    assert [limit.grant for limit in stats.limits_to_sight] == [f"rabbitmqctl set_user_tags {user} management monitoring"]
+    assert [limit.grant for limit in stats.visibility_limits] == [f"rabbitmqctl set_user_tags {user} management monitoring"]
 
 
 def test_a_real_user_without_a_tag_is_refused(rabbitmq: TestNode) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brokers.snapshots import METRICS, Encoder, UnreadableSnapshot, course_of, metric_index, moment_of, numbers
+from brokers.snapshots import METRICS, Encoder, UnreadableSnapshot, metric_index, moment_of, numbers, series_of
 
 Row = tuple[float | None, ...]
 counts = st.none() | st.integers(0, 2**40)
@@ -41,9 +41,9 @@ def test_every_moment_reads_back_as_it_was_written(steps: list[tuple[dict[int, R
 
 
 @given(polls, st.lists(st.integers(1, 45), min_size=1, max_size=6, unique=True))
-def test_the_course_of_some_objects_is_that_of_the_moments(steps: list[tuple[dict[int, Row], bool]], ids: list[int]) -> None:
+def test_the_series_of_some_objects_is_that_of_the_moments(steps: list[tuple[dict[int, Row], bool]], ids: list[int]) -> None:
     names = ["unacknowledged", "publish_per_second"]
-    course, truth = course_of("queues", written(steps), ids, names), {}
+    course, truth = series_of("queues", written(steps), ids, names), {}
     for number, (changed, _) in enumerate(steps):
         truth.update(changed)
         for row, name in enumerate(names):

@@ -171,7 +171,7 @@ def test_a_failure_is_told_with_its_beginning_and_no_number_becomes_zero() -> No
     store.save_poll(broker.pk, a_poll(after(15), a_queue("mail", ready=5), overview={"ready": 5}), after(15), memory)
     up = Broker.objects.get()
     assert (up.state, up.since, up.reason) == ("up", after(15), "")
-    assert texts(broker) == ["prod answers again; it was unreachable since 2026-05-04 12:00:05 UTC", "prod is unreachable: connection refused at prod:15672"]
+    assert texts(broker) == ["prod responds again; it was unreachable since 2026-05-04 12:00:05 UTC", "prod is unreachable: connection refused at prod:15672"]
     assert list(Snapshot.objects.filter(kind="queues").values_list("is_key", flat=True)) == [True, True, True]
 
 

@@ -129,7 +129,7 @@ def test_of_two_pollers_whose_polls_take_longer_than_the_lease_one_stores_every_
     def poll(loop: PollLoop) -> None:
         try:
             while time.monotonic() < 20 * 60:
-                wait = loop.survived_round()
+                wait = loop.run_round()
                 rounds[loop.holder].append(loop.standing_by)
                 time.sleep(wait)
         finally:
@@ -158,7 +158,7 @@ def test_a_poller_that_lost_its_lease_during_a_poll_stores_nothing_and_stands_by
     loop = PollLoop(management.address(), broker.pk, "first", 5.0, api=StolenLease(management, time), clock=time)
 
     def poll() -> None:
-        loop.survived_round()
+        loop.run_round()
         connection.close()
 
     time.run([poll])

@@ -64,7 +64,7 @@ def test_a_hundred_tasks_are_shown_in_the_queues_they_were_taken_from(
     monkeypatch.setenv("HARELINE_DEMO_TAKEN_LOG", str(log))
     shaped.start("a@web-1", "--pool=solo", "-E", "-Q", "us,eu,receipts")
     shaped.start("b@web-1", "--pool=solo", "-E", "-Q", "mail,index")
-    PollLoop(watching.address, watching.broker.pk, "test", 60.0).survived_round()
+    PollLoop(watching.address, watching.broker.pk, "test", 60.0).run_round()
     watching.start()
     for name in ("a@web-1", "b@web-1"):
         watching.wait_for(name, lambda worker: worker.state == "online" and worker.queues)

@@ -1,6 +1,6 @@
-"""`manage.py cleanbroker [--dry-run]`: takes everything of ours out of the brokers.
+"""`manage.py cleanbroker [--dry-run]`: removes everything of this installation from the brokers.
 
-Everything that Hareline makes in a broker is named `hareline.<installation id>.…`; nothing else is touched.
+Everything that Hareline creates in a broker is named `hareline.<installation id>.…`; nothing else is touched.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ class Command(BaseCommand):
         try:
             identifier = queries.installation_id()
         except DatabaseError as error:
-            raise CommandError(f"The database of this installation can't be read ({error}), so its objects can't be told from others'.") from error
+            raise CommandError(f"The database of this installation can't be read ({error}), so its objects cannot be distinguished from others.") from error
         if not identifier:
-            raise CommandError("This installation has never run, so it has put nothing into a broker.")
+            raise CommandError("This installation has never run, so it has created nothing in a broker.")
         return identifier
 
     def _clean(self, address: BrokerAddress, prefix: str, dry_run: bool) -> list[str]:
-        """Prints what it does; what failed, in sentences."""
+        """The failures as sentences; prints what is removed."""
         api = ManagementApi(address, settings.CA_FILE)
         try:
             queues = [(queue.vhost, queue.name) for queue in api.queues_totals() if queue.name.startswith(prefix)]
@@ -63,6 +63,6 @@ class Command(BaseCommand):
                 except BrokerError as error:
                     failures.append(f"{where} stays: {error}")
         if not queues and not exchanges:
-            self.stdout.write(f"{address.name}: nothing of ours found")
+            self.stdout.write(f"{address.name}: nothing of this installation found")
         api.close()
         return failures

@@ -1,4 +1,4 @@
-"""`manage.py pollbrokers`: the process that polls every broker of HARELINE_BROKERS until it is told to end."""
+"""`manage.py pollbrokers`: the process that polls every broker of HARELINE_BROKERS until it is stopped."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 
 class Command(BaseCommand):
-    help = "Polls the brokers of HARELINE_BROKERS for ever. SIGTERM ends it within two seconds."
+    help = "Polls the brokers of HARELINE_BROKERS until stopped. SIGTERM ends it within two seconds."
     requires_system_checks = ()
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -35,7 +35,7 @@ class Command(BaseCommand):
         log.info("ended")
 
     def _rows(self, stop: threading.Event) -> dict[str, Broker]:
-        """A row for each broker; waits for a database that is locked or not there yet. {} if stopped before."""
+        """A row for each broker; waits while the database is locked or missing. {} if stopped meanwhile."""
         while not stop.is_set():
             try:
                 return store.ensure_brokers(settings.BROKERS, datetime.now(UTC))

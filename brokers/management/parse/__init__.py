@@ -1,6 +1,6 @@
-"""Answers of the management API and the Prometheus plugin, as typed facts: the only place that knows RabbitMQ's field names.
+"""Answers of the management API and the Prometheus plugin, as typed structs: the only place that knows RabbitMQ's field names.
 
-Pure. Tolerant of what RabbitMQ leaves out (a queue just declared has no figures, nor has a broker whose statistics are off), of `""`,
+Pure. Tolerates what RabbitMQ omits (a queue just declared has no figures, nor has a broker whose statistics are off), of `""`,
 `[]`, null and floats in place of numbers and tables, and of bytes that are not UTF-8. Anything else raises BrokerAnswerUnusable.
 """
 

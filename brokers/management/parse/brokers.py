@@ -1,4 +1,4 @@
-"""Overview, nodes, virtual hosts, our own user, refusals."""
+"""Overview, nodes, virtual hosts, Hareline's user, refusals."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def nodes(body: bytes) -> list[NodeStats]:
 
 
 def vhosts(body: bytes) -> dict[str, bool | None]:
-    """Virtual host: whether its tracing is on."""
+    """Map each virtual host to its tracing flag."""
     return {text(seen["name"]): flag(seen.get("tracing")) for seen in decoded(body, list[dict[str, Any]]) if "name" in seen}
 
 
@@ -122,10 +122,10 @@ def user_tags(body: bytes) -> list[str]:
 
 
 def reason(body: bytes) -> str:
-    """What a refusal says in its own words, in brackets; "" where it says nothing that can be read."""
+    """The reason in the response, in brackets; "" if it contains none."""
     try:
-        said = table(msgspec.json.decode(body))
+        details = table(msgspec.json.decode(body))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ""
-    words = text(said.get("reason")) or text(said.get("error"))
+    words = text(details.get("reason")) or text(details.get("error"))
     return f"({words[:200]})" if words else ""

@@ -1,4 +1,4 @@
-"""Consumers, connections, channels. A client that just came or goes is listed by the broker without its details: it is left out."""
+"""Consumers, connections, channels. A client that is connecting or disconnecting is listed without details and is left out."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class _Queue(msgspec.Struct):
 
 
 def queues(body: bytes) -> list[QueueStats]:
-    """Every queue of the answer. Of names that are not UTF-8 two may look the same: then both are listed."""
+    """Every queue of the response. Two names that are not UTF-8 may become equal; both are then listed."""
     return [_stats(seen) for seen in decoded(body, list[_Queue])]
 
 

@@ -1,4 +1,4 @@
-"""What single values of RabbitMQ's JSON mean, whatever it puts in their place when it does not know them."""
+"""Single values of RabbitMQ's JSON, including what it sends in place of unknown ones."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from brokers.errors import BrokerAnswerUnusable
 
 Answer = TypeVar("Answer")
 Loose = Any
-"""A number, text or table, or what RabbitMQ puts in its place."""
+"""A number, text or table, or what RabbitMQ sends in its place."""
 
-_MIGHTIEST = 2**63 - 1  # what the database can hold
+_LARGEST = 2**63 - 1  # what the database can hold
 
 
 class Counters(msgspec.Struct):
@@ -49,7 +49,7 @@ def integer(value: Loose) -> int | None:
     >>> integer(3), integer(3.0), integer(""), integer(None), integer(True)
     (3, 3, None, None, None)
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or abs(value) > _MIGHTIEST:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or abs(value) > _LARGEST:
         return None
     return int(value)
 
