@@ -12,7 +12,7 @@ import pytest
 from workers.grants import asking_grant, events_grant
 from workers.inspection import answers as inspection
 from workers.receiving.events import Event
-from workers.receiving.liveness import Disturbance, Hearing, Judgement, Signs, judge
+from workers.receiving.liveness import Disturbance, Hearing, Judgement, Reading, Signs, judge
 from workers.receiving.worker_registry import Book
 from workers.receiving.worker_state import WorkerState
 
@@ -80,6 +80,23 @@ def test_without_a_connection_of_our_own_a_missing_control_queue_proves_nothing(
 
 def test_just_after_we_began_to_listen_again_silence_says_nothing() -> None:
     assert judge(Signs(ago(60)), Hearing(ago(1)), NOON) is None
+
+
+def test_heartbeats_that_reach_us_late_show_that_we_are_behind_not_that_the_worker_is_gone() -> None:
+    assert judge(Signs(ago(60), arrived_at=ago(1)), LISTENING, NOON) is None
+    assert judge(Signs(ago(60), arrived_at=ago(9)), LISTENING, NOON).state == "gone"  # type: ignore[union-attr]
+
+
+def test_after_a_standstill_of_our_own_silence_says_nothing_until_what_waited_had_time_to_come_in() -> None:
+    reading = Reading()
+    for second in range(60):
+        reading.note(float(second), ago(120 - second))
+    assert reading.listening(LISTENING) is LISTENING
+    reading.note(119.0, ago(1))
+    assert judge(Signs(ago(60)), reading.listening(LISTENING), NOON) is None
+    assert judge(Signs(ago(60)), reading.listening(LISTENING), ago(-8)).state == "gone"  # type: ignore[union-attr]
+    assert reading.listening(DEAF) is DEAF
+    assert reading.listening(Hearing(NOON)) == Hearing(NOON)
 
 
 def test_a_producer_is_no_worker() -> None:

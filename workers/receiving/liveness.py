@@ -1,7 +1,8 @@
 """Is a worker online, gone, or unknown, and why? Pure: data and time in, words out.
 
 Silence alone proves nothing while we don't listen, while a solo pool runs a task (it sends no heartbeat then), while the broker still shows
-the worker's connection, or shortly after the broker restarted or dropped connections: then the answer is unknown, never gone.
+the worker's connection, or shortly after the broker restarted or dropped connections: then the answer is unknown, never gone. Nor while we
+are behind ourselves, since the heartbeats that seem to lack may wait for us (`Reading`): then what was said before still stands.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ class Signs(msgspec.Struct, frozen=True):
     said_goodbye_at: datetime | None = None
     answered_at: datetime | None = None
     last_event_at: datetime | None = None
+    arrived_at: datetime | None = None  # the last heartbeat, whenever it was sent
     pool: str | None = None
     control_queue: bool | None = None
 
@@ -44,6 +46,28 @@ class Disturbance(msgspec.Struct, frozen=True):
 
     at: datetime
     what: str
+
+
+class Reading:
+    """Since when we read events without a standstill of our own: a locked database, a machine that gives us no time. Pure."""
+
+    STANDSTILL_SECONDS = 2.0
+
+    def __init__(self) -> None:
+        self._read_at: float | None = None
+        self._stood_until: datetime | None = None
+
+    def note(self, at: float, now: datetime) -> None:
+        """We are about to read, or to judge. `at`: seconds of a monotonic clock."""
+        if self._read_at is not None and at - self._read_at > self.STANDSTILL_SECONDS:
+            self._stood_until = now
+        self._read_at = at
+
+    def listening(self, hearing: Hearing) -> Hearing:
+        """`hearing`, listening only since the last standstill."""
+        if hearing.reason or self._stood_until is None or self._stood_until <= hearing.since:
+            return hearing
+        return Hearing(self._stood_until)
 
 
 class Judgement(msgspec.Struct, frozen=True):
@@ -60,7 +84,7 @@ def silent_after(frequency: timedelta) -> timedelta:
 
 
 def judge(signs: Signs, hearing: Hearing, now: datetime, disturbance: Disturbance | None = None) -> Judgement | None:
-    """None: too early to tell, what was said before still stands (we only just began to listen again)."""
+    """None: too early to say, what was said before still stands (we only just began to listen again, or its heartbeats reach us late)."""
     heartbeat_at = signs.heartbeat_at
     if signs.said_goodbye_at is not None and (heartbeat_at is None or heartbeat_at <= signs.said_goodbye_at):
         return Judgement("gone", GOODBYE, signs.said_goodbye_at)
@@ -70,6 +94,8 @@ def judge(signs: Signs, hearing: Hearing, now: datetime, disturbance: Disturbanc
     answers = signs.answered_at is not None and now - signs.answered_at <= ANSWER_HOLDS
     if answers:
         return Judgement("online", "" if hearing.reason else "it answers, but sends no heartbeats", None)
+    if not hearing.reason and signs.arrived_at is not None and now - signs.arrived_at <= patience:
+        return None
     last_sign = max((at for at in (heartbeat_at, signs.answered_at) if at is not None), default=None)
     if hearing.reason:
         found = _unheard(signs, hearing)

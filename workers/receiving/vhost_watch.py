@@ -26,7 +26,7 @@ from workers.inspection.inspector import Answer, Asker
 from workers.models import EventSource
 from workers.receiving import events
 from workers.receiving.broker_look import BrokerLook, Shown
-from workers.receiving.liveness import Disturbance, Hearing
+from workers.receiving.liveness import Disturbance, Hearing, Reading
 from workers.receiving.receiver import Delivery, EventFeed
 from workers.receiving.task_watch import TaskWatch
 from workers.receiving.worker_registry import Book
@@ -77,6 +77,7 @@ class VhostWatch:
         self._answers: SimpleQueue[Answer] = SimpleQueue()
         self._asker = Asker(place.targets(), f"hareline.{place.installation}.replies", self._answers)
         self._hearing = Hearing(now, "not connected yet" if place.hears else "its events are not received: HARELINE_EVENTS does not name this broker")
+        self._reading = Reading()
         self._problem: WatchError | None = None
         self._disturbed: Disturbance | None = None
         self._failures, self._next_try, self._next_store, self._next_beat, self._unstored = 0, 0.0, 0.0, 0.0, 0
@@ -143,6 +144,7 @@ class VhostWatch:
                 self._feed.connect()
                 self._failures, self._problem, self._hearing = 0, None, Hearing(datetime.now(UTC))
                 log.info("receiving_events", broker=self.place.address.name, vhost=self.place.vhost)
+            self._reading.note(time.monotonic(), datetime.now(UTC))
             self._apply(self._feed.receive(ROUND_SECONDS, MOST_A_ROUND))
         except WatchError as error:
             self._lose(error)
@@ -205,7 +207,8 @@ class VhostWatch:
         """Decides how workers are, stores what changed, acknowledges. Raises DatabaseError; then all of it is still to be stored."""
         book, batch = self._book, self._batch
         shown = self._look.shown(now) if book.silent(now) else None
-        book.judge(self._hearing, now, None if shown is None else shown.control_queues, self._asking(), self._disturbance(shown, now))
+        self._reading.note(time.monotonic(), now)
+        book.judge(self._reading.listening(self._hearing), now, None if shown is None else shown.control_queues, self._asking(), self._disturbance(shown, now))
         while book.faults:
             hostname, error = book.faults.pop()
             self._note_fault(error, f"worker {hostname}")

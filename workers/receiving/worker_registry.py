@@ -124,7 +124,8 @@ class Book:
 
     def _judge(self, worker: WorkerState, hearing: Hearing, now: datetime, control_queue: bool | None, disturbance: Disturbance | None) -> None:
         signs = Signs(
-            worker.heartbeat_at, worker.frequency, worker.said_goodbye_at, worker.answered_at, worker.last_event_at, worker.pool, control_queue
+            worker.heartbeat_at, worker.frequency, worker.said_goodbye_at, worker.answered_at, worker.last_event_at, worker.arrived_at, worker.pool,
+            control_queue,
         )  # fmt: skip
         verdict = judge(signs, hearing, now, disturbance)
         if verdict is None or (verdict.state, verdict.reason) == (worker.state, worker.reason):
@@ -159,6 +160,7 @@ def _heartbeat(worker: WorkerState, event: Event, now: datetime) -> None:
         return  # it was sent before the goodbye and only came later
     worker.said_goodbye_at = worker.goodbye_timestamp = worker.goodbye_clock = None
     at = _sent_at(worker, timestamp, now)
+    worker.arrived_at = now
     if event.pid is not None:
         if worker.pid not in (None, event.pid):
             worker.active = worker.reserved = worker.scheduled = worker.active_tasks = worker.active_tasks_at = None  # of the process before

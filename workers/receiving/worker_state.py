@@ -78,6 +78,7 @@ class WorkerState(msgspec.Struct):
     goodbye_timestamp: float | None = None  # by its clock, not later than we received it
     goodbye_clock: int | None = None
     last_event_at: datetime | None = None
+    arrived_at: datetime | None = None  # of its last heartbeat, by our clock
     throughput: Throughput = msgspec.field(default_factory=Throughput)
     changed: bool = True
 
