@@ -1,6 +1,6 @@
-"""What every page's frame shows: where one can go, the brokers and virtual hosts to switch between, the badge, the person.
+"""The frame of every page: navigation, the brokers and virtual hosts to switch between, the live badge, the account menu.
 
-Nothing is asked of the database until the frame is drawn, so that fragments and error pages don't pay for it.
+The database is not queried until the frame is drawn, so that fragments and error pages don't pay for it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ PAGES = (
 
 
 class Link(msgspec.Struct, frozen=True):
-    """A way to go: `current` is where we are."""
+    """A link of the navigation; `current` marks the page shown."""
 
     name: str
     address: str
@@ -44,7 +44,7 @@ class Link(msgspec.Struct, frozen=True):
 
 
 class Badge(msgspec.Struct, frozen=True):
-    """The live badge before a script takes it over: without one the page is a picture of the moment it was loaded."""
+    """The live badge until a script takes over; without scripts the page is a snapshot."""
 
     state: str
     word: str
@@ -103,7 +103,7 @@ class Shell:
 
     @property
     def topics(self) -> list[str]:
-        """What the frame itself listens to, for the age on the badge."""
+        """The live topics of the frame itself, for the age on the badge."""
         return [f"broker/{broker.pk}" for broker in ([self.broker] if self.broker else self.brokers)]
 
     @property

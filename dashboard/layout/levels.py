@@ -1,7 +1,7 @@
-"""Levels: how well a broker, its nodes, a queue or a worker node is, with the reason in words.
+"""Levels: how well a broker, its nodes, a queue or a worker node is, with the reason as text.
 
-Pure: functions of the stored numbers and the time. What can't be seen is "unknown", followed by why; never "down", never 0.
-What to do about a level is told by `dashboard.overview.incidents`.
+Pure: functions of the stored numbers and the time. What is not visible is "unknown" with its reason; never "down", never 0.
+`dashboard.overview.incidents` adds what to do about a level.
 """
 
 from __future__ import annotations
@@ -118,11 +118,11 @@ def is_stale(broker: BrokerFacts, now: datetime) -> bool:
 
 
 def out_of_sight(broker: BrokerFacts, now: datetime) -> str:
-    """Why nothing can be said about the broker's queues right now, as a clause ("prod is unreachable"); "" while it answers."""
+    """Why the state of the broker's queues is unknown, as a clause ("prod is unreachable"); "" while the broker responds."""
     if broker.state == "unreachable":
         return f"{broker.name} is unreachable"
     if broker.state == "refused":
-        return f"{broker.name} refuses us"
+        return f"{broker.name} refuses Hareline's user"
     if broker.polled_at is None:
         return f"{broker.name} has not been polled yet"
     if is_stale(broker, now):
@@ -139,8 +139,8 @@ def broker_level(broker: BrokerFacts, now: datetime) -> Level:
         nodes = sorted({str(alarm.get("node", broker.name)) for alarm in broker.alarms})
         return Level("critical", f"blocks publishers: {formatting.listed(resources)} alarm on {formatting.listed(nodes)}")
     if broker.unroutable_per_second:
-        return Level("notice", f"{formatting.rate(broker.unroutable_per_second)} messages a second reach no queue")
-    return Level("ok", "answers")
+        return Level("notice", f"has {formatting.rate(broker.unroutable_per_second)} unroutable messages/s (no binding matched)")
+    return Level("ok", "responds")
 
 
 def node_level(node: NodeFacts, broker: BrokerFacts, now: datetime) -> Level:
@@ -155,7 +155,7 @@ def node_level(node: NodeFacts, broker: BrokerFacts, now: datetime) -> Level:
     alarms = [word for word, on in (("memory", node.memory_alarm), ("disk", node.disk_alarm)) if on]
     if alarms:
         return Level("critical", f"blocks publishers: {formatting.listed(alarms)} alarm")
-    return Level("ok", "runs")
+    return Level("ok", "is running")
 
 
 def queue_level(queue: QueueFacts, broker: BrokerFacts, now: datetime) -> Level:
@@ -166,23 +166,23 @@ def queue_level(queue: QueueFacts, broker: BrokerFacts, now: datetime) -> Level:
     if queue.state in BROKEN_STATES:
         return Level("critical", f"is {queue.state}")
     if queue.depth is None:
-        return Level("unknown", f"{broker.name} does not tell its depth")
+        return Level("unknown", f"{broker.name} does not report its depth")
     if queue.type == "stream":
-        return Level("ok", "keeps what was published")
+        return Level("ok", "retains published messages")
     if queue.consumers == 0 and queue.depth:
         return _abandoned(queue, queue.depth, now)
     return _consumed(queue, queue.depth)
 
 
 def _abandoned(queue: QueueFacts, depth: int, now: datetime) -> Level:
-    waiting = f"{formatting.count(depth, 'message')} {'waits' if depth == 1 else 'wait'}"
+    backlog = f"holds {formatting.count(depth, 'message')}"
     if queue.publish_per_second is None:
-        return Level("warning", f"{waiting} and nobody consumes it")
+        return Level("warning", f"{backlog} and nobody consumes it")
     if not queue.publish_per_second:
-        return Level("notice", f"{waiting} and nobody consumes it, but nothing is added")
+        return Level("notice", f"{backlog} and nobody consumes it; nothing is published to it")
     since = queue.nobody_consumes_since
     if since is not None and now - since < LEFT_ALONE:
-        return Level("warning", "has no consumer right now")
+        return Level("warning", "has no consumer at the moment")
     return Level("critical", "is growing and nobody consumes it")
 
 
@@ -193,14 +193,14 @@ def _consumed(queue: QueueFacts, depth: int) -> Level:
         limit = length_limit(queue)
         return Level("warning", f"reaches its length limit of {formatting.number(limit)} in {formatting.duration(full_in)}")
     if growth is not None and depth >= WORTH_A_LOOK_DEPTH and growth >= max(0.1, 0.1 * (queue.publish_per_second or 0)):
-        return Level("notice", f"grows by {formatting.rate(growth)} a second")
+        return Level("notice", f"is growing by {formatting.rate(growth)}/s")
     if depth and queue.consumers is None:
-        return Level("ok", "holds messages; who consumes it is unknown")
-    return Level("ok", "is moving" if depth or queue.publish_per_second else "is idle")
+        return Level("ok", "holds messages; its consumers are unknown")
+    return Level("ok", "is active" if depth or queue.publish_per_second else "is idle")
 
 
 def growth_per_second(queue: QueueFacts) -> float | None:
-    """What comes in beyond what is acknowledged (or, where acks are not told, delivered); None where unknown."""
+    """Publish rate minus acknowledge rate (deliver rate, where acknowledgements are not reported); None if unknown."""
     out = queue.ack_per_second if queue.ack_per_second is not None else queue.deliver_per_second
     if queue.publish_per_second is None or out is None:
         return None
@@ -219,8 +219,8 @@ def _smaller(queue: QueueFacts, key: str) -> int | None:
 
 
 def time_to_limit(queue: QueueFacts) -> timedelta | None:
-    """When the length limit is reached at the present growth; None without a limit, growth, if it takes more than a year, or if messages
-    expire before so many are together."""
+    """When the length limit is reached at the present growth; None without a limit or growth, beyond a year, or if messages
+    expire before the limit is reached."""
     limit, growth, ttl_ms = length_limit(queue), growth_per_second(queue), _smaller(queue, "message-ttl")
     if limit is None or growth is None or growth <= 0 or queue.depth is None:
         return None
@@ -231,17 +231,17 @@ def time_to_limit(queue: QueueFacts) -> timedelta | None:
 
 
 def worker_level(worker: WorkerFacts, now: datetime) -> Level:
-    """The level of a worker node. One that left without tasks is only a notice: scaling down looks just so."""
+    """The level of a worker node. One that left without tasks is only a notice, as scaling down looks the same."""
     if worker.state == "gone":
         held = (worker.active or 0) + (worker.reserved or 0)
-        return Level("critical", f"is gone with {formatting.count(held, 'task')}") if held else Level("notice", "is gone; it held no task that we know of")
+        return Level("critical", f"is gone with {formatting.count(held, 'task')}") if held else Level("notice", "is gone; it held no known task")
     if worker.state != "online":
-        return Level("unknown", worker.reason or "no heartbeat has been seen yet")
+        return Level("unknown", worker.reason or "no heartbeat received yet")
     if worker.clock_skew_seconds is not None and abs(worker.clock_skew_seconds) > CLOCK_SKEW_SECONDS:
-        return Level("notice", f"its clock is {formatting.duration(abs(worker.clock_skew_seconds))} off")
+        return Level("notice", f"has a clock that is {formatting.duration(abs(worker.clock_skew_seconds))} off")
     if worker.events_off:
         return Level("notice", "sends no task events")
-    return Level("ok", "answers")
+    return Level("ok", "responds")
 
 
 def worst(levels: Iterable[Level]) -> Level | None:

@@ -1,1 +1,1 @@
-"""The overview: what needs somebody, the figures that prove it, and the brokers with their nodes."""
+"""The overview: incidents, the figures behind them, and the brokers with their nodes."""

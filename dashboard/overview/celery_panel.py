@@ -26,7 +26,7 @@ FAILURE = "FAILURE"
 
 
 class Figure(msgspec.Struct, frozen=True):
-    """A figure of the strip: `value` "" where it is unknown, then `note` says why."""
+    """A figure of the strip: `value` is "" where it is unknown, and `note` holds the reason."""
 
     value: str
     unit: str = ""
@@ -67,49 +67,49 @@ class Work:
 
     @property
     def slots(self) -> Figure:
-        """Slots in use of all slots of the worker nodes that are online and tell them."""
-        telling = [worker for worker in self.online if worker.active is not None and worker.concurrency is not None]
-        if not telling:
-            return Figure("", note=self._nobody_tells)
-        silent = len(self.online) - len(telling)
-        used, slots = sum(worker.active or 0 for worker in telling), sum(worker.concurrency or 0 for worker in telling)
-        note = f"{formatting.count(silent, 'node')} {'does' if silent == 1 else 'do'} not tell" if silent else formatting.count(len(telling), "worker node")
+        """Slots in use, of all slots of the online worker nodes that report them."""
+        reporting = [worker for worker in self.online if worker.active is not None and worker.concurrency is not None]
+        if not reporting:
+            return Figure("", note=self._why_unknown)
+        silent = len(self.online) - len(reporting)
+        used, slots = sum(worker.active or 0 for worker in reporting), sum(worker.concurrency or 0 for worker in reporting)
+        note = f"{formatting.count(silent, 'node')} not reporting" if silent else formatting.count(len(reporting), "worker node")
         return Figure(formatting.number(used), f"of {formatting.number(slots)}", note, self._spark("active"))
 
     @property
     def failed(self) -> Figure:
-        """Tasks first seen in the last hour that failed, with the rates of now below; unknown where no events tell it."""
-        listening = [source for source in self.sources if source.state == EventSource.RECEIVING]
-        if not listening or len(listening) < len(self.sources):
-            return Figure("", note=self._nobody_tells if not self.sources or not self.online else "unknown: no events are received")
+        """Tasks first seen in the last hour that failed, with the current rates as a note; unknown unless all events are received."""
+        receiving = [source for source in self.sources if source.state == EventSource.RECEIVING]
+        if not receiving or len(receiving) < len(self.sources):
+            return Figure("", note=self._why_unknown if not self.sources or not self.online else "unknown: no events are received")
         counts = worker_queries.state_counts(self.scope, self.now - LAST_HOUR, self.broker.pk, self.vhost)
         failed = counts[FAILURE]
         silent = sum(bool(worker.events_off) for worker in self.online)
-        notes = [f"{formatting.count(silent, 'node')} {'does' if silent == 1 else 'do'} not tell" if silent else "", self._rates, self._since(listening)]
-        words = f"{worker_queries.COUNTED:,}+" if failed >= worker_queries.COUNTED else formatting.number(failed)
-        return Figure(words, "", ", ".join(note for note in notes if note), self._spark("failed_per_second"))
+        notes = [f"{formatting.count(silent, 'node')} not reporting" if silent else "", self._rates, self._since(receiving)]
+        text = f"{worker_queries.COUNTED:,}+" if failed >= worker_queries.COUNTED else formatting.number(failed)
+        return Figure(text, "", ", ".join(note for note in notes if note), self._spark("failed_per_second"))
 
     @property
     def _rates(self) -> str:
-        """What worker nodes tell of right now, "" if none does."""
-        telling = [worker for worker in self.online if worker.succeeded_per_second is not None]
-        succeeded = sum(worker.succeeded_per_second or 0 for worker in telling)
-        failed = sum(worker.failed_per_second or 0 for worker in telling)
-        return f"{formatting.rate(succeeded)} /s succeed, {formatting.rate(failed)} /s fail" if telling else ""
+        """The current rates of all worker nodes, "" if none reports them."""
+        reporting = [worker for worker in self.online if worker.succeeded_per_second is not None]
+        succeeded = sum(worker.succeeded_per_second or 0 for worker in reporting)
+        failed = sum(worker.failed_per_second or 0 for worker in reporting)
+        return f"now {formatting.rate(succeeded)}/s ok, {formatting.rate(failed)}/s failed" if reporting else ""
 
-    def _since(self, listening: Sequence[EventSource]) -> str:
-        """ "since 14:27:51" where nobody listened for the whole hour."""
-        begun = max((source.since for source in listening if source.since), default=None)
-        return f"since {formatting.clock(begun)}" if begun and begun > self.now - LAST_HOUR else ""
+    def _since(self, receiving: Sequence[EventSource]) -> str:
+        """ "recorded since 14:27:51" where events were not received for the whole hour."""
+        begun = max((source.since for source in receiving if source.since), default=None)
+        return f"recorded since {formatting.clock(begun)}" if begun and begun > self.now - LAST_HOUR else ""
 
     @property
-    def _nobody_tells(self) -> str:
+    def _why_unknown(self) -> str:
         if self.online:
-            return "unknown: worker nodes have not told yet"
+            return "unknown: worker nodes have not reported yet"
         if self.workers:
             return "unknown: no worker node is online"
         refused = [source for source in self.sources if source.state != EventSource.RECEIVING]
-        return "unknown: no events are received" if refused else "no worker node was seen"
+        return "unknown: no events are received" if refused else "no worker node seen"
 
     def _spark(self, metric: str) -> tuple[float | None, ...]:
         ids = [worker.pk for worker in self.workers]
@@ -118,7 +118,7 @@ class Work:
         return tuple(_total([column[index] for column in columns]) for index in range(SPARK_POINTS)) if columns else ()
 
     def consumers_of(self, queue: Queue) -> list[str]:
-        """The worker nodes online that say they consume the queue."""
+        """The online worker nodes that are configured to consume the queue."""
         return [
             worker.hostname
             for worker in self.online
@@ -127,7 +127,7 @@ class Work:
 
     @property
     def limits(self) -> list[dict[str, Any]]:
-        """Where Celery can't be watched: what, why, and the command that would permit it."""
+        """What of Celery is not visible: what, why, and the command that would permit it."""
         found = []
         for source in self.sources:
             if source.state == EventSource.REFUSED:

@@ -1,7 +1,7 @@
-"""What needs somebody, told in this order: what, since when, what it means, why with evidence, what to do.
+"""Incidents: what happened, since when, what it means, the likely cause with evidence, and what to do.
 
-Pure. Levels are decided in `dashboard.layout.levels`; here they become the panels of the overview, the worst first. Nothing is guessed: where the
-cause can't be known, the evidence is given without one.
+Pure. `dashboard.layout.levels` decides the levels; here they become the panels of the overview, the worst first. Nothing is guessed: where the
+cause can't be known, the evidence stands without one.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ EVENTS_ARE_FRESH = timedelta(seconds=15)
 POLLER_IS_ALIVE = timedelta(seconds=30)
 
 
-class Place(msgspec.Struct, frozen=True):
-    """Something to look at: `kind` and `pk` name its page; `kind` "queue", "worker" or "overview"."""
+class PageLink(msgspec.Struct, frozen=True):
+    """A link to the page of an object; `kind` is "queue", "worker" or "overview"."""
 
     text: str
     kind: str
@@ -34,7 +34,7 @@ class Fact(msgspec.Struct, frozen=True):
 
 
 class Incident(msgspec.Struct, frozen=True):
-    """One thing that needs somebody. Texts are whole sentences; `command` is what to type, "" if nothing."""
+    """One problem. Texts are whole sentences; `command` is what to type, "" if nothing."""
 
     key: str
     level: Level
@@ -47,30 +47,30 @@ class Incident(msgspec.Struct, frozen=True):
     todo: str
     evidence: str = ""
     command: str = ""
-    place: Place | None = None
+    place: PageLink | None = None
     facts: tuple[Fact, ...] = ()
     where: str = ""  # broker and virtual host, for a page about several
     since_at_least: bool = False  # it may have begun before `since`
 
 
 def of_broker(broker: Broker, sources: Sequence[EventSource], poller_at: datetime | None, now: datetime) -> Incident | None:
-    """The incident of a broker that can't be seen, or that blocks publishers; None if it answers and none is known."""
+    """The incident of a broker that is not visible or blocks publishers; None if there is none."""
     level = levels.broker_level(broker, now)
     if level.word == "critical":
         return _blocked(broker, level, now)
     if level.word != "unknown":
         return None
-    known = "It has never answered, so there are no numbers."
+    known = "It has never responded, so there are no numbers."
     if broker.polled_at:
-        known = f"All numbers below are from {formatting.moment_text(broker.polled_at, now)}."
+        known = f"Numbers are from {formatting.moment_text(broker.polled_at, now)}."
     if broker.state in (Broker.UNREACHABLE, Broker.REFUSED):
-        how = "can't be reached" if broker.state == Broker.UNREACHABLE else "refuses us"
+        how = "is unreachable" if broker.state == Broker.UNREACHABLE else "refuses Hareline's user"
         title = f"{broker.name} {how}; its queues are unknown"
         return _unseen(broker, level, title, broker.since, f"{_reason(broker.reason)} {known}", _why_unseen(broker), sources, now)
     no_poller = poller_at is None or now - poller_at > POLLER_IS_ALIVE
-    why = "No poller of Hareline runs." if no_poller else "The poller runs, but no answer of this broker was stored."
+    why = "Hareline's poller is not running." if no_poller else "The poller is running, but has stored no response of this broker."
     title = f"{broker.name} is not being polled; its queues are unknown"
-    return _unseen(broker, level, title, broker.polled_at, known, (why, "Look at Hareline's log.", ""), sources, now)
+    return _unseen(broker, level, title, broker.polled_at, known, (why, "Check Hareline's log.", ""), sources, now)
 
 
 def _reason(reason: str) -> str:
@@ -82,16 +82,16 @@ def _reason(reason: str) -> str:
 def _why_unseen(broker: Broker) -> tuple[str, str, str]:
     """Why, what to do, and what to type."""
     every = formatting.duration(broker.poll_seconds or levels.DEFAULT_POLL_SECONDS)
-    again = f"Hareline tries every {every} and catches up by itself."
+    again = f"Hareline retries every {every} and recovers automatically."
     if broker.state == Broker.REFUSED:
         return (
-            "The management API answers, but not to our user: the password is another one, or the user lacks the tag monitoring.",
+            "The management API rejects the user: the password is wrong, or the user lacks the tag monitoring.",
             f"Check the entry {broker.name} in HARELINE_BROKERS, or give its user the tag. {again}",
             "rabbitmqctl set_user_tags USER monitoring",
         )
     return (
-        "The management listener does not answer: the node is down, its plugin was stopped, or the network in between is cut.",
-        f"Look at its listeners on the broker's host. {again}",
+        "No response on the management port: the node is down, the management plugin is stopped, or the network is cut.",
+        f"On the broker's host, check the listeners. {again}",
         "rabbitmq-diagnostics listeners",
     )
 
@@ -100,7 +100,7 @@ def _unseen(
     broker: Broker, level: Level, title: str, since: datetime | None, lead: str, why: tuple[str, str, str], sources: Sequence[EventSource], now: datetime
 ) -> Incident:
     fresh = [source for source in sources if source.received_at is not None and now - source.received_at < EVENTS_ARE_FRESH]
-    still = "Nothing of it is live. What was recorded stays, marked with its age."
+    still = "Nothing is live. Last known values are kept and marked with their age."
     if fresh:
         still = "Celery events still arrive over AMQP, so worker nodes are live."
     reason, todo, command = why
@@ -116,17 +116,17 @@ def _blocked(broker: Broker, level: Level, now: datetime) -> Incident:
         level,
         f"{broker.name} blocks publishers",
         None,
-        f"The {formatting.listed(resources)} alarm is on at {formatting.listed(nodes)}.",
+        f"The {formatting.listed(resources)} alarm is set on {formatting.listed(nodes)}.",
         "What it means",
-        "Every connection that publishes is stopped until the alarm clears. Consumers go on.",
-        f"{formatting.listed(nodes)} reached its limit of {formatting.listed(resources)}; the bars of the broker's nodes below show by how much.",
+        "Every publishing connection is blocked until the alarm clears. Consumers keep working.",
+        f"{formatting.listed(nodes)} reached its limit of {formatting.listed(resources)}; the bars under Broker nodes show by how much.",
         freed,
         command="rabbitmq-diagnostics memory_breakdown" if "memory" in resources else "",
     )
 
 
 def of_node(node: Node, broker: Broker, now: datetime) -> Incident | None:
-    """The incident of a node that does not run or is cut off; alarms are told once, by the broker."""
+    """The incident of a node that does not run or is cut off; alarms are reported once, by the broker."""
     level = levels.node_level(node, broker, now)
     if level.word != "critical" or node.memory_alarm or node.disk_alarm:
         return None
@@ -137,33 +137,33 @@ def of_node(node: Node, broker: Broker, now: datetime) -> Incident | None:
         None,
         f"It is a node of {broker.name}.",
         "What it means",
-        "Classic queues that live only on this node can't be used; quorum queues go on while most of their members run.",
-        "The other nodes list it, but it does not answer them.",
-        "Look at the node.",
+        "Classic queues that live only on this node can't be used; quorum queues keep working while most of their members run.",
+        "The other nodes list it, but it does not respond to them.",
+        "Check the node.",
         command=f"rabbitmq-diagnostics -n {node.name} status",
     )
 
 
 def of_queue(queue: Queue, broker: Broker, consumed_by: Sequence[str], now: datetime) -> Incident | None:
-    """The incident of a queue in trouble; `consumed_by` are worker nodes that say they consume it. None if it is not."""
+    """The incident of a queue in trouble; `consumed_by` are worker nodes that are configured to consume it. None if it is not."""
     level = levels.queue_level(queue, broker, now)
     if not level.is_trouble:
         return None
     abandoned = queue.consumers == 0
     lead = f"{formatting.count(queue.depth, 'message')} {'waits' if queue.depth == 1 else 'wait'}."
     if queue.publish_per_second is not None and queue.deliver_per_second is not None:
-        lead += f" They arrive at {formatting.rate(queue.publish_per_second)} /s and leave at {formatting.rate(queue.deliver_per_second)} /s."
+        lead += f" In {formatting.rate(queue.publish_per_second)}/s, out {formatting.rate(queue.deliver_per_second)}/s."
     facts = [Fact("Ready", formatting.number(queue.ready)), Fact("Consumers", formatting.number(queue.consumers))]
     growth, full_in = levels.growth_per_second(queue), levels.time_to_limit(queue)
     if growth is not None:
-        facts.insert(1, Fact("Growth", f"{formatting.rate(growth)} /s" if growth >= 0 else f"-{formatting.rate(-growth)} /s"))
+        facts.insert(1, Fact("Growth", f"+{formatting.rate(growth)}/s" if growth >= 0 else f"-{formatting.rate(-growth)}/s"))
     if full_in is not None:
-        facts.append(Fact("Full in", f"~{formatting.duration(full_in)}"))
+        facts.append(Fact("Reaches max-length in", f"~{formatting.duration(full_in)}"))
     why, evidence = _why_queue(queue, consumed_by, abandoned)
     return Incident(
         f"queue-{queue.pk}",
         level,
-        f"{queue.name} {_as_title(level, abandoned)}",
+        f"{queue.name} {level.reason}",
         queue.nobody_consumes_since if abandoned else None,
         lead,
         "What it means",
@@ -171,24 +171,20 @@ def of_queue(queue: Queue, broker: Broker, consumed_by: Sequence[str], now: date
         why,
         _todo_queue(queue, consumed_by, abandoned),
         evidence,
-        place=Place(f"Open {queue.name}", "queue", queue.pk),
+        place=PageLink(f"Open {queue.name}", "queue", queue.pk),
         facts=tuple(facts),
         where=f"{broker.name} {queue.vhost}",
         since_at_least=abandoned and queue.nobody_since_at_least is not False,
     )
 
 
-def _as_title(level: Level, abandoned: bool) -> str:
-    return "holds messages and nobody consumes it" if abandoned and level.reason[:1].isdigit() else level.reason
-
-
 def _meaning_queue(queue: Queue, abandoned: bool) -> str:
     full_in, limit = levels.time_to_limit(queue), levels.length_limit(queue)
-    told = "What these messages ask for is not done." if abandoned else "What is published is done later and later."
+    effect = "Nothing processes these messages." if abandoned else "Messages wait longer and longer before they are processed."
     if queue.state in levels.BROKEN_STATES:
         return "Nothing can be published to it or consumed from it."
     if full_in is None or limit is None:
-        return told
+        return effect
     settings = {**(queue.effective_policy or {}), **{name.removeprefix("x-"): value for name, value in (queue.arguments or {}).items()}}
     dead_letters = settings.get("dead-letter-exchange")
     overflow = settings.get("overflow", "drop-head")
@@ -196,37 +192,37 @@ def _meaning_queue(queue: Queue, abandoned: bool) -> str:
         fate = "new messages are refused"
     else:
         fate = f"the oldest go to {dead_letters}" if dead_letters else "the oldest are dropped"
-    return f"{told} At this rate the length limit of {formatting.number(limit)} is reached in ~{formatting.duration(full_in)}; from then on {fate}."
+    return f"{effect} At this rate the length limit of {formatting.number(limit)} is reached in ~{formatting.duration(full_in)}; after that, {fate}."
 
 
 def _why_queue(queue: Queue, consumed_by: Sequence[str], abandoned: bool) -> tuple[str, str]:
     """Why, and the evidence."""
     if queue.state in levels.BROKEN_STATES:
-        return f"The broker reports the queue as {queue.state}; its node is {queue.node or 'not told'}.", ""
+        return f"The broker reports the queue as {queue.state}; its node is {queue.node or 'not reported'}.", ""
     if abandoned and consumed_by:
-        say = "says that it consumes" if len(consumed_by) == 1 else "say that they consume"
-        return f"{formatting.listed(consumed_by)} {say} it, but the broker has no consumer there.", "consumers at the broker: 0"
+        is_or_are = "is" if len(consumed_by) == 1 else "are"
+        return f"{formatting.listed(consumed_by)} {is_or_are} configured to consume it, but the broker has no consumer there.", "consumers at the broker: 0"
     if abandoned:
-        return "No worker node that we know of names this queue, and no other program is subscribed to it.", "consumers at the broker: 0"
+        return "No known worker is configured for this queue, and no other client consumes it.", "consumers at the broker: 0"
     growth = levels.growth_per_second(queue)
     return (
-        f"More arrives than is acknowledged, by {formatting.rate(growth)} a second.",
+        f"{formatting.rate(growth)} messages/s more arrive than are acknowledged.",
         f"{formatting.count(queue.consumers, 'consumer')}, {formatting.number(queue.unacknowledged)} unacknowledged",
     )
 
 
 def _todo_queue(queue: Queue, consumed_by: Sequence[str], abandoned: bool) -> str:
     if queue.state in levels.BROKEN_STATES:
-        return "Bring the queue's node back, or look into the broker's log for what stopped it."
+        return "Bring the queue's node back, or check the broker's log for what stopped it."
     if abandoned and consumed_by:
         return f"Restart {formatting.listed(consumed_by)}, or have {queue.name} consumed again by {'it' if len(consumed_by) == 1 else 'them'}."
     if abandoned:
-        return f"Start a worker that consumes {queue.name}. If nobody is meant to, delete what publishes to it."
+        return f"Start a worker for {queue.name}. If the queue is no longer needed, remove the bindings that feed it."
     return "Add slots or worker nodes for this queue, or slow down what publishes to it."
 
 
 def of_worker(worker: Worker, now: datetime) -> Incident | None:
-    """The incident of a worker node that went with tasks in its hands; None if it did not."""
+    """The incident of a worker node that disappeared while it held tasks; None if it did not."""
     level = levels.worker_level(worker, now)
     if not level.is_trouble:
         return None
@@ -237,13 +233,13 @@ def of_worker(worker: Worker, now: datetime) -> Incident | None:
         worker.since,
         f"Its last heartbeat was {formatting.age(worker.heartbeat_at, now)} ago.",
         "What it means",
-        "Tasks that it had not acknowledged go back to their queues when the broker notices; those acknowledged early are lost.",
-        _reason(worker.reason) or "It stopped sending heartbeats without saying goodbye.",
-        "Look at the host: was the process killed, did it run out of memory, is the network cut?",
-        place=Place("See its tasks and queues", "worker", worker.pk),
+        "Unacknowledged tasks return to their queues once the broker notices; tasks acknowledged early are lost.",
+        _reason(worker.reason) or "It stopped sending heartbeats without going offline properly.",
+        "Check the host: was the process killed, did it run out of memory, is the network cut?",
+        place=PageLink("Show its tasks and queues", "worker", worker.pk),
         facts=(
             Fact("Last heartbeat", formatting.moment_text(worker.heartbeat_at, now)),
-            Fact("Ran", formatting.count(worker.active, "task")),
+            Fact("Running", formatting.count(worker.active, "task")),
             Fact("Reserved", formatting.count(worker.reserved, "task")),
         ),
         where=f"{worker.broker.name} {worker.vhost}",
@@ -251,23 +247,23 @@ def of_worker(worker: Worker, now: datetime) -> Incident | None:
 
 
 def worst_first(found: Iterable[Incident | None]) -> list[Incident]:
-    """What there is, the worst first; of equals, those of longer ago."""
+    """The incidents, the worst first; among equals, the oldest first."""
     real = [incident for incident in found if incident is not None]
     return sorted(real, key=lambda one: (levels.WORST_FIRST.index(one.level.word), one.since.timestamp() if one.since else float("inf")))
 
 
 def sentence(troubles: int, queues: int, resting: int, unseen: Sequence[str]) -> str:
-    """The page's state in words, where no incident says it; `resting` queues hold messages that nobody takes.
+    """The heading of the overview; `resting` queues hold messages that nobody consumes.
 
     >>> sentence(0, 16, 0, ()), sentence(0, 16, 2, ()), sentence(3, 16, 0, ()), sentence(0, 0, 0, ())
-    ('All 16 queues are moving', '14 of 16 queues are moving', '3 problems', 'There are no queues yet')
+    ('No problems in 16 queues', '2 of 16 queues hold messages without a consumer', '3 problems', 'No queues yet')
     """
     if troubles:
         return f"{formatting.count(troubles, 'problem')}"
     if unseen:
-        return f"{formatting.listed(unseen)} can't be seen"
+        return f"{formatting.listed(unseen)} {'is' if len(unseen) == 1 else 'are'} not visible"
     if queues == 0:
-        return "There are no queues yet"
+        return "No queues yet"
     if resting:
-        return f"{queues - resting:,} of {formatting.count(queues, 'queue')} {'is' if queues == 1 else 'are'} moving"
-    return "The only queue is moving" if queues == 1 else f"All {queues:,} queues are moving"
+        return f"{resting:,} of {formatting.count(queues, 'queue')} {'holds' if resting == 1 else 'hold'} messages without a consumer"
+    return f"No problems in {formatting.count(queues, 'queue')}"

@@ -1,4 +1,4 @@
-"""The overview: what needs somebody, the figures that prove it, and the deepest of everything. Questions are asked when a part is drawn."""
+"""The overview: incidents, the figures behind them, and the deepest queues. Queries run when a part is drawn."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ NOT_OWN = Condition("celery_own", "=", False)
 BROKER_METRICS = ("ready", "unacknowledged", "publish_per_second", "deliver_per_second", "ack_per_second")
 
 
-class Try(msgspec.Struct, frozen=True):
+class ShownAttempt(msgspec.Struct, frozen=True):
     """An attempt to poll, as a line: `count` is how many failed in a row since then, on the first of them."""
 
     attempt: PollAttempt
@@ -77,12 +77,12 @@ class OneBroker:
 
     @cached_property
     def resting(self) -> int:
-        """How many queues hold messages while nobody consumes them; a stream is no such queue."""
+        """How many queues hold messages and have no consumer, streams excluded."""
         return self._queues((Condition("consumers", "=", 0), Condition("depth", ">", 0), Condition("type", "!=", "stream")), "-depth", 1).total
 
     @cached_property
     def incidents(self) -> list[Incident]:
-        """What needs somebody, the worst first. While the broker is out of sight nothing is said about its queues."""
+        """The incidents, the worst first. While the broker is not visible, none about its queues."""
         heartbeat = next((beat.at for beat in leases.heartbeats() if beat.kind == "poller"), None)
         found = [incidents.of_broker(self.broker, self.work.sources, heartbeat, self.now)]
         if not self.stale:
@@ -93,7 +93,7 @@ class OneBroker:
 
     @cached_property
     def notices(self) -> list[dict[str, Any]]:
-        """What is worth a look today: a level, a name, a clause, and a page."""
+        """The notices: a level, a name, a clause, and a page."""
         found = []
         if self.row.mark["level"] == "notice":
             found.append({"level": self.row.fixed["level"], "name": self.broker.name, "address": reverse("exchanges") + self.query})
@@ -109,9 +109,9 @@ class OneBroker:
 
     @property
     def sentence(self) -> str:
-        told = incidents.sentence(len(self.incidents), self.queue_total, self.resting, ())
+        sentence = incidents.sentence(len(self.incidents), self.queue_total, self.resting, ())
         hidden = any(limit.get("vhost") for limit in self.broker.limits_to_sight)
-        return f"{told}, of those that we may see" if hidden and self.queue_total and not self.incidents else told
+        return f"{sentence} visible to Hareline" if hidden and self.queue_total and not self.incidents and not self.resting else sentence
 
     @property
     def query(self) -> str:
@@ -153,14 +153,14 @@ class OneBroker:
         return queries.changes(self.scope, self.broker.pk, CHANGES, vhost=self.vhost)
 
     @cached_property
-    def tries(self) -> list[Try]:
-        """The last tries, and where the failing began: two failed ones, the first of them, and the last that was answered."""
-        attempts = queries.poll_attempts(self.scope, self.broker.pk, ATTEMPTS)
-        failed = next((index for index, attempt in enumerate(attempts) if attempt.answered), len(attempts))
-        shown = [Try(attempt) for attempt in attempts[: min(2, failed)]]
+    def attempts(self) -> list[ShownAttempt]:
+        """The latest failed attempts (at most two), the first of that series, and the last attempt that succeeded."""
+        found = queries.poll_attempts(self.scope, self.broker.pk, ATTEMPTS)
+        failed = next((index for index, attempt in enumerate(found) if attempt.answered), len(found))
+        shown = [ShownAttempt(attempt) for attempt in found[: min(2, failed)]]
         if failed > len(shown):
-            shown.append(Try(attempts[failed - 1], failed))
-        return shown + [Try(attempt) for attempt in attempts[failed : failed + 1]]
+            shown.append(ShownAttempt(found[failed - 1], failed))
+        return shown + [ShownAttempt(attempt) for attempt in found[failed : failed + 1]]
 
     @cached_property
     def deepest(self) -> list[tuple[LiveRow, list[float | None]]]:
@@ -177,7 +177,7 @@ class OneBroker:
 
     @cached_property
     def limits(self) -> list[dict[str, Any]]:
-        """What our user may not see or do, why, and the command that would grant it."""
+        """What Hareline's user may not see or do, why, and the command that grants it."""
         return visibility.limits([self.broker], self.vhost) + self.work.limits
 
     @property
@@ -187,11 +187,11 @@ class OneBroker:
 
     @property
     def polling(self) -> str:
-        """How the broker is polled, in words."""
+        """The poll interval and the time of the last response, as text."""
         if self.broker.poll_ms is None:
             return ""
         every = formatting.duration(self.broker.poll_seconds or levels.DEFAULT_POLL_SECONDS)
-        return f"polled every {every}, answered in {self.broker.poll_ms:,.0f} ms"
+        return f"Polled every {every} · last response {self.broker.poll_ms:,.0f} ms"
 
     @property
     def ranges(self) -> list[dict[str, Any]]:
@@ -200,7 +200,7 @@ class OneBroker:
 
     @property
     def topics(self) -> list[str]:
-        """What the page listens to: the broker, and the virtual hosts of what it shows."""
+        """The live topics of the page: the broker, and the virtual hosts of what it shows."""
         queues = {row.fixed["vhost"] for row, _ in self.deepest} or ({self.vhost} if self.vhost else set())
         return [
             topics.Topic(topics.BROKER, self.broker.pk).name,
@@ -210,7 +210,7 @@ class OneBroker:
 
 
 class SeveralBrokers:
-    """The overview of all brokers: a card each, and what needs somebody in any of them."""
+    """The overview of all brokers: a card each, and the incidents of all."""
 
     def __init__(self, scope: Scope, brokers: Sequence[Broker], shown: Range, now: datetime) -> None:
         self.now = now

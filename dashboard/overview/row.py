@@ -14,11 +14,11 @@ from brokers.models import Broker, Node
 from dashboard.layout import formatting, levels
 from dashboard.live.rows import LiveRow
 
-DISK_BAR_LIMITS = 4  # the disk's size is not told, so the bar ends at what is free, or at so many times the limit
+DISK_BAR_LIMITS = 4  # the disk's size is not reported, so the bar ends at what is free, or at so many times the limit
 
 
 def broker_row(broker: Broker, now: datetime) -> LiveRow:
-    """The broker's totals: of all virtual hosts that our user may see."""
+    """The broker's totals over all virtual hosts that Hareline's user may access."""
     level = levels.broker_level(broker, now)
     stale = bool(levels.out_of_sight(broker, now))
     totals = broker.object_totals or {}
@@ -54,22 +54,22 @@ def broker_row(broker: Broker, now: datetime) -> LiveRow:
 
 
 def as_of(broker: Broker, now: datetime) -> str:
-    """When old numbers were told, "" while they are fresh."""
+    """The time of old numbers ("as of 14:27:51"), "" while they are fresh."""
     if not levels.out_of_sight(broker, now):
         return ""
-    return f"as of {formatting.moment_text(broker.polled_at, now)}" if broker.polled_at else "never told yet"
+    return f"as of {formatting.moment_text(broker.polled_at, now)}" if broker.polled_at else "never reported"
 
 
 def _difference(broker: Broker) -> str:
-    """How far delivering is behind publishing, where that is worth saying."""
+    """The difference between the delivery and the publish rate, "" where it is small."""
     published, delivered = broker.publish_per_second, broker.deliver_per_second
     if published is None or delivered is None or abs(published - delivered) < max(1.0, 0.1 * published):
         return ""
-    return f"{formatting.rate(abs(published - delivered))} {'below' if delivered < published else 'above'} published"
+    return f"{formatting.rate(abs(published - delivered))}/s {'below' if delivered < published else 'above'} published"
 
 
 def node_row(node: Node, now: datetime) -> LiveRow:
-    """A node of the broker's cluster; its bars end where RabbitMQ starts to block publishers, or mark that place."""
+    """A node of the broker's cluster; its bars end at the alarm threshold, where RabbitMQ starts to block publishers, or mark it."""
     level = levels.node_level(node, node.broker, now)
     stale = bool(levels.out_of_sight(node.broker, now))
     disk_whole = max(node.disk_free_bytes or 0, DISK_BAR_LIMITS * (node.disk_free_limit_bytes or 0)) or None

@@ -61,9 +61,9 @@ async function find() {
     const answers = await Promise.all(KINDS.map((kind) => ask(kind, text, running.signal)));
     const found = answers.flat();
     const more = answers.reduce((sum, list) => sum + list.total - list.length, 0);
-    show(found, found.length ? (more ? `${found.length} shown, ${more.toLocaleString("en")} more` : `${found.length} found`) : `Nothing is called ${text}`);
+    show(found, found.length ? (more ? `${found.length} shown, ${more.toLocaleString("en")} more` : `${found.length} found`) : `No queue, exchange or worker matches “${text}”`);
   } catch (error) {
-    if (error.name !== "AbortError") show([], "The search did not answer; try again");
+    if (error.name !== "AbortError") show([], "Search failed. Try again.");
   }
 }
 

@@ -291,7 +291,7 @@ setInterval(() => {
 if (document.body.dataset.topics) {
   if (badge) {
     badge.disabled = false;
-    badge.title = "Pause or go on with live updates";
+    badge.title = "Pause or resume live updates";
   }
   subscribe();
   connect();

