@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from celery import Celery
+from celery.exceptions import Retry
 
 RAN_LOG = "SOAK_RAN_LOG"
 
@@ -56,5 +57,11 @@ def retry_once(self: Any, seconds: float) -> None:
     if self.request.retries:
         note(self.request, "task-succeeded")
         return
-    note(self.request, "task-retried")
-    raise self.retry(countdown=1.0)
+    try:
+        self.retry(countdown=1.0)
+    except Retry:
+        note(self.request, "task-retried")
+        raise
+    except Exception:  # the broker is away, so the task fails
+        note(self.request, "task-failed")
+        raise

@@ -11,6 +11,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 
@@ -158,6 +159,13 @@ def read_workers(database: Path, prefix: str) -> dict[str, StoredWorker]:
             "SELECT hostname, state, event_counts, lost_events, reason FROM workers_worker WHERE hostname >= ? AND hostname < ?", (prefix, prefix + "\x7f")
         )
         return {hostname: StoredWorker(hostname, state, json.loads(counts), *rest) for hostname, state, counts, *rest in rows}
+
+
+def newest_change(database: Path) -> float | None:
+    """When a task was stored last, seconds since 1970."""
+    with _reading(database) as connection:
+        newest = connection.execute("SELECT max(changed_at) FROM workers_task").fetchone()[0]
+    return None if newest is None else datetime.fromisoformat(f"{newest}+00:00").timestamp()
 
 
 @contextlib.contextmanager

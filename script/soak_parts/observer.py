@@ -12,10 +12,12 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
+from script.soak_parts.comparison import newest_change
 from script.soak_parts.depth_probe import DepthProbe
 from script.soak_parts.stack import Stack
 
 SAMPLE_SECONDS = 0.5
+STILL_SECONDS = 12.0
 EVERY_PART = frozenset({"database", "migrations", "poller", "receiver", "maintenance", "events"})
 
 
@@ -86,9 +88,16 @@ class Observer:
         status, answer = self._stack.get("/readyz")
         self.seen.samples += 1
         problem = readiness_problem(status, answer, self._phases, asked_at, time.monotonic())
-        if problem:
+        if problem and self._stands_still():
+            self.seen.note("receiver stood still", problem)  # a fault, but a true answer
+        elif problem:
             self.seen.untrue += 1
             self.seen.note("readyz", f"{time.monotonic() - self._began:.1f} s: {problem}")
+
+    def _stands_still(self) -> bool:
+        """True if the receiver has stored nothing for long, by the rows themselves."""
+        stored_at = newest_change(self._stack.database)
+        return stored_at is not None and time.time() - stored_at > STILL_SECONDS
 
     def expect_not_ready(self, why: str) -> None:
         """A sample at once, which must be 503."""
