@@ -73,6 +73,6 @@ def peek(request: HttpRequest, parameters: PeekRequest) -> Seen:
 def _seen(message: Peeked) -> SeenMessage:
     shown = message.as_json()
     told = rabbitmq_formats.message(shown)
-    deaths = [death.says for death in told.deaths.deaths]
+    deaths = [death.text for death in told.dead_letters.entries]
     beside = {"headers_amqp": shown.get("headers_amqp"), "task": told.task or None, "uuid": told.uuid or None, "deaths": deaths, "question": told.question}
     return SeenMessage(**(shown | beside))

@@ -17,7 +17,7 @@ from dashboard.layout import json_fields
 from dashboard.live import topics
 from dashboard.models import User
 from dashboard.queues import peek_action, peek_text
-from dashboard.why.message_formats import Pasted, rabbitmq_formats
+from dashboard.why.message_formats import ParsedMessage, rabbitmq_formats
 from workers import queries
 from workers.peek import Peek, Peeked
 
@@ -29,7 +29,7 @@ DEFAULT_COUNT = 3
 class Seen(msgspec.Struct, frozen=True):
     """A message as the page shows it, with long texts truncated. `json` is posted to the page "Why"."""
 
-    told: Pasted
+    told: ParsedMessage
     exchange: str
     routing_key: str
     redelivered: bool
@@ -119,7 +119,7 @@ class PeekPage:
         return [topics.Topic(topics.BROKER, self.broker.pk).name]
 
 
-def _arguments(told: Pasted) -> str:
+def _arguments(told: ParsedMessage) -> str:
     """A Celery task's arguments from the body, or else as the sender's repr()."""
     message = told.message
     if message is None:

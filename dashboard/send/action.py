@@ -63,8 +63,8 @@ def why_not(user: User | AnonymousUser, broker: str, vhost: str | None = None, t
 
 def predict(order: Order, broker: Broker, vhost: str, now: datetime) -> Prediction:
     """Where this order would go now, with a queue where none was asked for. Nothing is sent."""
-    place = loaded_vhost.place(EVERYTHING, broker, vhost, now)
-    known = loaded_vhost.known_of(EVERYTHING, broker, vhost, order.task)
+    place = loaded_vhost.load(EVERYTHING, broker, vhost, now)
+    known = loaded_vhost.known_task(EVERYTHING, broker, vhost, order.task)
     application = prediction.as_application(place, order, known)
     resolved = _with_usual_route(order, broker, vhost, application)
     return Prediction(resolved, prediction.prediction(place, resolved, known, application))

@@ -13,15 +13,15 @@ import msgspec
 
 from dashboard.layout import formatting
 from dashboard.send.order import Order
-from dashboard.why.explanations import JSON, Place, explain_message
-from dashboard.why.task_configuration import Known
+from dashboard.why.explanations import JSON, LoadedVhost, explain_message
+from dashboard.why.task_configuration import KnownTask
 from dashboard.why.task_explanations import explain_live_task
 from workers.sending import send_options
 
 MOST_NAMES = 20
 
 
-def as_application(place: Place, order: Order, known: Known) -> JSON:
+def as_application(place: LoadedVhost, order: Order, known: KnownTask) -> JSON:
     """What the application itself would do with this call, as far as its configuration is known. Raises InvalidQuestion."""
     return explain_live_task(place, _question(order), known)
 
@@ -36,7 +36,7 @@ def usual_options(answer: JSON) -> dict[str, str] | None:
     return {"exchange": answer["exchange"], "routing_key": answer["routing_key"]} if answer["exchange"] else {"queue": answer["routing_key"]}
 
 
-def prediction(place: Place, order: Order, known: Known, application: JSON) -> JSON:
+def prediction(place: LoadedVhost, order: Order, known: KnownTask, application: JSON) -> JSON:
     """The answer of `explain_live_task` for the sending of this very order; `certain` and `unknown` are about where it arrives."""
     to = send_options.destination(order.options)
     answer = application

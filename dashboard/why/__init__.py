@@ -1,1 +1,1 @@
-"""Why a message or a task goes where it goes: what is known put together with the rules of `brokers.routing` and `workers.destinations`."""
+"""Explains where a message or a task goes: combines stored state with the rules of `brokers.routing` and `workers.destinations`."""

@@ -18,15 +18,15 @@ from dashboard.api.errors import ERRORS, ErrorAnswer, Problem, invalid, not_foun
 from dashboard.api.parameters import broker_named, scope
 from dashboard.layout import formatting
 from dashboard.why import explanations, loaded_vhost, task_explanations
-from dashboard.why.explanations import Place
-from dashboard.why.question_vhost import WrongPlace, moment_in, name_in, place_asked
+from dashboard.why.explanations import LoadedVhost
+from dashboard.why.question_vhost import VhostUnavailable, load_question_vhost, moment_in, name_in
 
 router = Router(tags=["routing"])
 
 LARGEST_BODY_BYTES = 16 * 1024 * 1024
 
 
-class MessageAsked(Schema):
+class MessageQuestion(Schema):
     broker: str | None = Field(None, description="With vhost: the virtual host as it is now. Instead of definitions")
     vhost: str | None = None
     at: str | None = Field(None, description="A moment, ISO 8601: the virtual host as it was then")
@@ -39,10 +39,10 @@ class MessageAsked(Schema):
     properties: dict[str, Any] | None = None
     user: str | None = None
     verdicts: str | None = Field(None, description='"all": the verdict on every binding')
-    what_if: list[dict[str, Any]] | None = Field(None, description="Changes to think about, each with its change; nothing is changed in the broker")
+    what_if: list[dict[str, Any]] | None = Field(None, description="Hypothetical changes, each with its change; nothing is changed in the broker")
 
 
-class ExplainedTask(Schema):
+class TaskQuestion(Schema):
     broker: str | None = Field(None, description="With vhost: against the virtual host as it is now")
     vhost: str | None = None
     conf: dict[str, Any] | None = Field(None, description="Celery's settings; without them its defaults are taken and the answer is not certain")
@@ -53,7 +53,7 @@ class ExplainedTask(Schema):
     via: str | None = None
     sig_options: dict[str, Any] | None = None
     predeclare: dict[str, Any] | None = Field(None, description="What exists in the broker; only without broker")
-    what_if: list[dict[str, Any]] | None = Field(None, description="Changes to think about, in the broker or in task_routes; nothing is changed")
+    what_if: list[dict[str, Any]] | None = Field(None, description="Hypothetical changes in the broker or in task_routes; nothing is changed")
 
 
 class Explanation(Schema):
@@ -70,7 +70,7 @@ class Explanation(Schema):
 
 class WhatIf(Schema):
     answer: Explanation = Field(description="The whole answer after the changes")
-    gained: list[str] = Field(description="Queues that it would reach besides")
+    gained: list[str] = Field(description="Queues that it would reach in addition")
     lost: list[str] = Field(description="Queues that it would no longer reach")
     text: str
 
@@ -88,32 +88,34 @@ class TaskExplanation(Schema):
     certain: bool
     steps: list[dict[str, Any]]
     broker: Explanation | None = Field(description="What the broker does with the message")
-    unknown: list[str] = Field(description="What takes certainty away, in sentences")
-    differing: list[str] = Field(description="Keys for which the order people learn (routers, then the call, then the task’s class) would give another value")
+    unknown: list[str] = Field(description="Reasons why the answer is not certain, as sentences")
+    differing: list[str] = Field(description="Keys for which the often expected precedence (routers, call, task’s class) would give another value")
     differences: list[dict[str, Any]] = Field(description="The same keys: {key, learned_layer, learned, layer, value}")
     configuration: dict[str, Any] | None = Field(
         None,
-        description="Only with broker: {source: question, application, worker or defaults; name, worker_id, at, same: how many more nodes told it; text}",
+        description="Only with broker: {source: question, application, worker or defaults; name, worker_id, at, same: how many more workers reported it; text}",
     )
-    sent: dict[str, Any] | None = Field(None, description="The last that was really sent: {uuid, id, at, queue, exchange, routing_key, agrees, text}")
+    sent: dict[str, Any] | None = Field(None, description="The last task actually sent: {uuid, id, at, queue, exchange, routing_key, agrees, text}")
     what_if: dict[str, Any] | None = Field(None, description="Only where the question has what_if: {answer, gained, lost, text}")
 
 
-def _described(asked: type[Schema]) -> dict[str, Any]:
-    """The body for the OpenAPI description; it is read by hand, so that an error names its place in it."""
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": asked.model_json_schema()}}}}
+def _described(schema: type[Schema]) -> dict[str, Any]:
+    """The request body for the OpenAPI description; it is parsed by hand, so that errors name their field."""
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema.model_json_schema()}}}}
 
 
-@router.post("/routing/explain", response={200: MessageExplanation, 413: ErrorAnswer, **ERRORS}, operation_id="explain", openapi_extra=_described(MessageAsked))
+@router.post(
+    "/routing/explain", response={200: MessageExplanation, 413: ErrorAnswer, **ERRORS}, operation_id="explain", openapi_extra=_described(MessageQuestion)
+)
 def explain(request: HttpRequest) -> Any:
-    """Where a message goes and why: in a broker as Hareline sees it, or in definitions. Nothing is sent."""
-    asked = _body(request)
-    if "cases" in asked:
-        raise invalid("cases", "cases: one question a call; many at once are for manage.py explain.")
+    """Where a message goes and why: in a monitored broker or in definitions. Nothing is sent."""
+    question = _body(request)
+    if "cases" in question:
+        raise invalid("cases", "cases: only one question per call; use manage.py explain for many.")
     try:
-        if asked.get("definitions") is not None:
-            return questions.answer(asked)
-        return explanations.explain_message(_place(request, asked)[1], asked)
+        if question.get("definitions") is not None:
+            return questions.answer(question)
+        return explanations.explain_message(_load_vhost(request, question)[1], question)
     except InvalidQuestion as error:
         raise invalid(error.field, error) from error
 
@@ -122,25 +124,25 @@ def explain(request: HttpRequest) -> Any:
     "/routing/explain-task",
     response={200: TaskExplanation, 413: ErrorAnswer, **ERRORS},
     operation_id="explain_task",
-    openapi_extra=_described(ExplainedTask),
+    openapi_extra=_described(TaskQuestion),
 )
 def explain_task(request: HttpRequest) -> Any:
     """Where Celery sends a task, by which option, attribute, route or default, and what the broker does with it. Nothing is sent."""
-    asked = _body(request)
+    question = _body(request)
     try:
-        if asked.get("broker") is None:
-            return _told(task_explanations.explain_told_task({name: value for name, value in asked.items() if name not in ("broker", "vhost")}))
-        found, place = _place(request, asked)
-        task = asked.get("task")
+        if question.get("broker") is None:
+            return _checked_answer(task_explanations.explain_given_task({name: value for name, value in question.items() if name not in ("broker", "vhost")}))
+        found, loaded = _load_vhost(request, question)
+        task = question.get("task")
         named = task if isinstance(task, str) else ""
-        known = loaded_vhost.known_of(scope(request), found, place.topology.vhost, named, moment_in(asked, "at"))
-        return _told(task_explanations.explain_live_task(place, asked, known))
+        known = loaded_vhost.known_task(scope(request), found, loaded.topology.vhost, named, moment_in(question, "at"))
+        return _checked_answer(task_explanations.explain_live_task(loaded, question, known))
     except InvalidQuestion as error:
         raise invalid(error.field, error) from error
 
 
-def _told(answer: dict[str, Any]) -> dict[str, Any]:
-    """The answer; a question that can't be read becomes the API's own error."""
+def _checked_answer(answer: dict[str, Any]) -> dict[str, Any]:
+    """The answer; an invalid question becomes an API error."""
     name, _, why = str(answer["error"] or "").partition(": ")
     if name == "BadQuestion":
         raise invalid(why.partition(" ")[0], why)
@@ -148,28 +150,28 @@ def _told(answer: dict[str, Any]) -> dict[str, Any]:
 
 
 def plain(answer: dict[str, Any]) -> dict[str, Any]:
-    """The answer with values that JSON has no form for as text."""
+    """The answer with values that JSON can't represent as text."""
     found: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(answer, enc_hook=repr))
     return found
 
 
-def _place(request: HttpRequest, asked: Mapping[str, Any]) -> tuple[Broker, Place]:
+def _load_vhost(request: HttpRequest, question: Mapping[str, Any]) -> tuple[Broker, LoadedVhost]:
     try:
-        broker_named(request, name_in(asked, "broker"))
-        return place_asked(scope(request), asked, timezone.now())
-    except WrongPlace as error:
+        broker_named(request, name_in(question, "broker"))
+        return load_question_vhost(scope(request), question, timezone.now())
+    except VhostUnavailable as error:
         raise (not_found(str(error), error.field) if error.code == "not_found" else invalid(error.field, error)) from error
 
 
 def _body(request: HttpRequest) -> dict[str, Any]:
-    """The JSON object of the body, which may be larger than a form's: a big broker's definitions are megabytes. Its length may not be told beforehand."""
+    """The JSON object of the body, which may be larger than a form's: a big broker's definitions are megabytes. It may have no Content-Length."""
     raw = request.read(LARGEST_BODY_BYTES + 1)
     if len(raw) > LARGEST_BODY_BYTES:
-        raise Problem(413, f"The body has more than {formatting.data_size(LARGEST_BODY_BYTES)}, the most that is read.", "body")
+        raise Problem(413, f"The body is larger than the limit of {formatting.data_size(LARGEST_BODY_BYTES)}.", "body")
     try:
         given = msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise invalid("body", f"The body is no JSON: {error}.") from None
+        raise invalid("body", f"The body is not JSON: {error}.") from None
     except RecursionError:
         raise invalid("body", "The body is nested too deeply.") from None
     if not isinstance(given, dict):

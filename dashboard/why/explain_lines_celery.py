@@ -1,4 +1,4 @@
-"""`manage.py explain --celery`: one question about a task a line in, one answer a line out. Questions about given settings need no server and no
+"""`manage.py explain --celery`: one question about a task a line in, one answer a line out. Questions with given settings need no server and no
 database."""
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ class RoutersUnreadable(Exception):
 
 
 def answer_line(line: bytes, routers: Mapping[str, Any] | None = None, live: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None) -> dict[str, Any]:
-    """The answer to one question; a line that is no JSON gets one with an error too. `live` answers those that name a broker."""
+    """The answer to one question; a line that is not JSON gets an error as answer. `live` answers those that name a broker."""
     nothing: dict[str, Any] = dict.fromkeys(("queue", "exchange", "exchange_type", "routing_key"))
     unanswered = {**nothing, "certain": True, "steps": [], "broker": None}
     if len(line) > LONGEST_LINE_BYTES:
         return {**unanswered, "error": f"BadQuestion: question is longer than {LONGEST_LINE_BYTES} bytes"}
     try:
-        asked = msgspec.json.decode(line)
-        return live(asked) if live is not None and names_broker(asked) else _answer(asked, routers)
+        question = msgspec.json.decode(line)
+        return live(question) if live is not None and names_broker(question) else _answer(question, routers)
     except InvalidQuestion as error:
         return {**unanswered, "error": f"BadQuestion: {error.field} {error.why}"}
     except (msgspec.DecodeError, RecursionError) as error:
-        return {**unanswered, "error": f"BadQuestion: question is no JSON: {error}"}
+        return {**unanswered, "error": f"BadQuestion: question is not JSON: {error}"}
 
 
-def _answer(told: Any, routers: Mapping[str, Any] | None) -> dict[str, Any]:
-    if not isinstance(told, dict) or "what_if" not in told:
-        return explain(told, routers)
-    question, changes = {name: value for name, value in told.items() if name != "what_if"}, task_changes(told)
+def _answer(given: Any, routers: Mapping[str, Any] | None) -> dict[str, Any]:
+    if not isinstance(given, dict) or "what_if" not in given:
+        return explain(given, routers)
+    question, changes = {name: value for name, value in given.items() if name != "what_if"}, task_changes(given)
     answer = explain(question, routers)
     if changes is None or is_bad(answer):
         return answer
@@ -49,10 +49,10 @@ def _answer(told: Any, routers: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def load_routers(path: Path) -> dict[str, Any]:
-    """What the file holds, by name. It runs as module `routers`: only ever a file that the person at the command line named."""
+    """The contents of the file, by name. It runs as module `routers`; only ever a file given on the command line. Raises RoutersUnreadable."""
     spec = importlib.util.spec_from_file_location("routers", path)
     if spec is None or spec.loader is None:
-        raise RoutersUnreadable(f"{path} is no Python file")
+        raise RoutersUnreadable(f"{path} is not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules["routers"] = module
     try:

@@ -1,7 +1,7 @@
-"""`manage.py explain` about virtual hosts that Hareline watches: `broker` and `vhost` instead of definitions, answered from what is stored.
+"""`manage.py explain` about monitored virtual hosts: `broker` and `vhost` instead of definitions, answered from the database.
 
-Needs Django to be set up, which `dashboard.management.commands.explain` does when the first such line comes. Whoever may read the database may
-see all of it, so nobody's rights are asked.
+Needs Django to be set up, which `dashboard.management.commands.explain` does for the first such line. Users who can read the database may
+see everything in it, so no permissions are checked.
 """
 
 from __future__ import annotations
@@ -16,34 +16,34 @@ from brokers.models import Broker
 from brokers.routing.fields import InvalidQuestion
 from brokers.scope import EVERYTHING
 from dashboard.why import explanations, loaded_vhost, task_explanations
-from dashboard.why.question_vhost import WrongPlace, moment_in, place_asked
+from dashboard.why.question_vhost import VhostUnavailable, load_question_vhost, moment_in
 
-NO_DATABASE = "Hareline’s database can’t be read ({why}): HARELINE_DATA_DIR or HARELINE_DATABASE_URL must be that of the dashboard that runs."
+NO_DATABASE = "Hareline’s database can’t be read ({why}): HARELINE_DATA_DIR or HARELINE_DATABASE_URL must be that of the running dashboard."
 
 
-def explain_message(asked: Mapping[str, Any]) -> dict[str, Any]:
-    """The answer, or {"error"} where there is no such place. Raises InvalidQuestion."""
-    if "cases" in asked:
-        raise InvalidQuestion("cases", "need definitions: about a broker, ask one question a line")
+def explain_message(question: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer, or {"error"} if there is no such virtual host. Raises InvalidQuestion."""
+    if "cases" in question:
+        raise InvalidQuestion("cases", "need definitions; for a broker, use one question per line")
     try:
-        return explanations.explain_message(_gathered(asked)[1], asked)
-    except WrongPlace as error:
+        return explanations.explain_message(_load(question)[1], question)
+    except VhostUnavailable as error:
         return {"error": {"code": error.code, "message": str(error), "field": error.field}}
 
 
-def explain_task(asked: Mapping[str, Any]) -> dict[str, Any]:
-    """The answer. Raises InvalidQuestion, also where there is no such place."""
+def explain_task(question: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer. Raises InvalidQuestion, also if there is no such virtual host."""
     try:
-        broker, place = _gathered(asked)
-    except WrongPlace as error:
-        raise InvalidQuestion(error.field, f"is of no use: {error}") from error
-    task = asked.get("task")
-    known = loaded_vhost.known_of(EVERYTHING, broker, place.topology.vhost, task if isinstance(task, str) else "", moment_in(asked, "at"))
-    return task_explanations.explain_live_task(place, asked, known)
+        broker, loaded = _load(question)
+    except VhostUnavailable as error:
+        raise InvalidQuestion(error.field, f"can't be used: {error}") from error
+    task = question.get("task")
+    known = loaded_vhost.known_task(EVERYTHING, broker, loaded.topology.vhost, task if isinstance(task, str) else "", moment_in(question, "at"))
+    return task_explanations.explain_live_task(loaded, question, known)
 
 
-def _gathered(asked: Mapping[str, Any]) -> tuple[Broker, explanations.Place]:
+def _load(question: Mapping[str, Any]) -> tuple[Broker, explanations.LoadedVhost]:
     try:
-        return place_asked(EVERYTHING, asked, datetime.now(UTC))
+        return load_question_vhost(EVERYTHING, question, datetime.now(UTC))
     except DatabaseError as error:
-        raise WrongPlace("broker", NO_DATABASE.format(why=error), "unavailable") from error
+        raise VhostUnavailable("broker", NO_DATABASE.format(why=error), "unavailable") from error

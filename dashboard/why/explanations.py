@@ -1,6 +1,6 @@
-"""The whole story of a message in a virtual host as it is known: the broker's rules, and who consumes what is reached.
+"""Explains a message in a loaded virtual host: the broker's rules, and the consumers of the queues it reaches.
 
-Pure. `dashboard.why.loaded_vhost` gathers the virtual host; the rules are in `brokers.routing`. Tasks are in `task_explanations`.
+Pure. `dashboard.why.loaded_vhost` loads the virtual host; the rules are in `brokers.routing`. Tasks are in `task_explanations`.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from dashboard.layout.consumer_workers import Consuming
 JSON = dict[str, Any]
 
 
-class WorkerBehind(msgspec.Struct, frozen=True):
-    """A worker node that consumes a queue. `id` None: we have no row of it; `exact` False: probably this one. The numbers are None while unknown, as
-    those of a node that is gone are; `free_slots` are the slots that run nothing."""
+class ConsumingWorker(msgspec.Struct, frozen=True):
+    """A worker node that consumes a queue. `id` None: it is not in the database; `exact` False: probably this one. Numbers are None if unknown, such as
+    those of an offline worker; `free_slots` are the idle slots."""
 
     id: int | None
     hostname: str
@@ -35,7 +35,7 @@ class WorkerBehind(msgspec.Struct, frozen=True):
 
 
 class Slots(msgspec.Struct, frozen=True):
-    """How much a worker node can take now; None: unknown."""
+    """The capacity of a worker; None: unknown."""
 
     concurrency: int | None
     free: int | None
@@ -45,15 +45,15 @@ class Slots(msgspec.Struct, frozen=True):
 UNKNOWN_SLOTS = Slots(None, None, None)
 
 
-class Place(msgspec.Struct):
-    """A virtual host as it is known. `consumers` and `workers` are by queue; a queue that `consumers` lacks, or None: unknown.
-    `unknown` are sentences on what can't be seen, each of which takes certainty away. `rights` None: what users may write to is not known, for the
-    reason in `rights_unknown`; that takes certainty away only where a user is named."""
+class LoadedVhost(msgspec.Struct):
+    """A virtual host loaded for explanations. `consumers` and `workers` are by queue; missing or None in `consumers`: unknown.
+    `unknown`: reasons why answers are not certain, as sentences. `rights` None: write permissions are unknown, for the reason in
+    `rights_unknown`; that matters only for questions that name a user."""
 
     topology: Topology
     version: str | None
     consumers: Mapping[str, int | None]
-    workers: Mapping[str, Sequence[WorkerBehind]]
+    workers: Mapping[str, Sequence[ConsumingWorker]]
     unknown: Sequence[str] = ()
     rights: tuple[Right, ...] | None = None
     rights_unknown: str = NEEDS_ADMINISTRATOR
@@ -61,7 +61,7 @@ class Place(msgspec.Struct):
     made: tuple[Topology, VirtualHostRouter] | None = None
 
     def router(self) -> VirtualHostRouter:
-        """Ready for any number of questions; its indexes are made once."""
+        """The router, reusable for any number of questions; built once."""
         if self.made is None or self.made[0] is not self.topology:
             self.made = self.topology, VirtualHostRouter.from_topology(self.topology, self.version, self.rights, self.rights_unknown)
         return self.made[1]
@@ -79,40 +79,40 @@ def topology_of(vhost: str, exchanges: Iterable[Any], queues: Iterable[Any], bin
 
 
 def _queue(row: Any) -> QueueDefinition:
-    """What is unknown of a queue is taken as usual: durable, not exclusive."""
+    """The queue; unknown properties are taken as usual: durable, not exclusive."""
     durable = True if row.durable is None else row.durable
     return QueueDefinition(row.name, row.type or "", durable, bool(row.auto_delete), bool(row.exclusive), row.arguments or {})
 
 
-def workers_behind(consuming: Iterable[Consuming], slots: Mapping[int, Slots]) -> list[WorkerBehind]:
-    """The worker nodes among the consumers, each once, by name; a sure sign counts more than a guess. `slots` by the worker's id."""
-    found: dict[str, WorkerBehind] = {}
+def consuming_workers(consuming: Iterable[Consuming], slots: Mapping[int, Slots]) -> list[ConsumingWorker]:
+    """The workers among the consumers, each once, by name; an exact match takes precedence over a guess. `slots` by the worker's id."""
+    found: dict[str, ConsumingWorker] = {}
     for one in consuming:
         if one.hostname and (one.hostname not in found or one.exact):
             has = slots.get(one.worker_id, UNKNOWN_SLOTS) if one.worker_id is not None else UNKNOWN_SLOTS
-            found[one.hostname] = WorkerBehind(one.worker_id, one.hostname, one.exact, has.concurrency, has.free, has.prefetch)
+            found[one.hostname] = ConsumingWorker(one.worker_id, one.hostname, one.exact, has.concurrency, has.free, has.prefetch)
     return [found[name] for name in sorted(found)]
 
 
-def explain_message(place: Place, asked: Mapping[str, Any]) -> JSON:
-    """The contract's answer, with consumers and workers; with `what_if` in the question, also after these changes. Raises InvalidQuestion."""
-    router = place.router()
-    answer = seen(answer_in(router, asked), place)
-    changes = read_changes(listed(asked))
-    return {**answer, "what_if": compared(answer, seen(answer_in(changed_router(router, changes), asked), place))} if changes else answer
+def explain_message(loaded: LoadedVhost, question: Mapping[str, Any]) -> JSON:
+    """The answer, with consumers and workers; with `what_if` in the question, also after these changes. Raises InvalidQuestion."""
+    router = loaded.router()
+    answer = with_consumers(answer_in(router, question), loaded)
+    changes = read_changes(listed(question))
+    return {**answer, "what_if": compared(answer, with_consumers(answer_in(changed_router(router, changes), question), loaded))} if changes else answer
 
 
-def seen(answer: JSON, place: Place) -> JSON:
-    """The answer with who takes from its queues, and with what can't be seen."""
+def with_consumers(answer: JSON, loaded: LoadedVhost) -> JSON:
+    """The answer with the consumers of its queues and the reasons why it is not certain."""
     for one in answer["after"]:
-        one["consumers"] = place.consumers.get(one["queue"], one["consumers"])
-        behind = place.workers.get(one["queue"])
+        one["consumers"] = loaded.consumers.get(one["queue"], one["consumers"])
+        consuming = loaded.workers.get(one["queue"])
         if one["consumers"] is not None:
-            one["workers"] = [msgspec.structs.asdict(worker) for worker in behind or ()]
+            one["workers"] = [msgspec.structs.asdict(worker) for worker in consuming or ()]
     waits = [one["queue"] for one in answer["after"] if one["consumers"] == 0]
     if waits:
         answer["text"] += f" Nobody consumes {', '.join(waits[:5])}{' and others' if len(waits) > 5 else ''}: it waits there."
-    if place.unknown:
+    if loaded.unknown:
         answer["certain"] = False
-        answer["text"] += f" This is not certain: {' '.join(place.unknown)}"
+        answer["text"] += f" This is not certain: {' '.join(loaded.unknown)}"
     return answer

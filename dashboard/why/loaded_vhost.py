@@ -1,4 +1,4 @@
-"""A virtual host as it is stored, gathered for explanations: its objects, who consumes its queues, and what can't be seen of it."""
+"""Loads a virtual host from the database for explanations: its objects, the consumers of its queues, and what is not visible."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from brokers.topology import Topology
 from dashboard.layout import formatting, levels
 from dashboard.layout.consumption import consumers_by_queue
 from dashboard.why.celery_app import with_application
-from dashboard.why.explanations import UNKNOWN_SLOTS, Place, Slots, topology_of, workers_behind
-from dashboard.why.task_configuration import Known, Sent, Tellers
+from dashboard.why.explanations import UNKNOWN_SLOTS, LoadedVhost, Slots, consuming_workers, topology_of
+from dashboard.why.task_configuration import KnownTask, ReportingWorkers, Sent
 from dashboard.workers.row import free_slots
 from workers import queries as worker_queries
 from workers.models import Worker
 
 MOST_KEPT = 4
-_last: dict[tuple[int, str], Place] = {}
+_last: dict[tuple[int, str], LoadedVhost] = {}
 
-SETTINGS_OF_NOW = "Celery’s settings of the past are not kept: these are the settings of now."
+SETTINGS_OF_NOW = "Past Celery settings are not kept: these are the current settings."
 
 
-def place(scope: Scope, broker: Broker, vhost: str, now: datetime, at: datetime | None = None) -> Place:
+def load(scope: Scope, broker: Broker, vhost: str, now: datetime, at: datetime | None = None) -> LoadedVhost:
     """The virtual host now, or `at` a moment; then consumers are unknown. Raises NotRecorded."""
     if at is not None:
         return _then(scope, broker, vhost, at)
@@ -38,11 +38,11 @@ def place(scope: Scope, broker: Broker, vhost: str, now: datetime, at: datetime 
     consuming = consumers_by_queue(broker.pk, vhost)
     slots = {worker.pk: _slots(worker) for worker in worker_queries.worker_slots(broker.pk, vhost)}
     hidden = levels.out_of_sight(broker, now)
-    found = Place(
+    found = LoadedVhost(
         topology,
         broker.version or None,
         {} if hidden or not seen else queries.queue_consumers(broker.pk, vhost),
-        {name: workers_behind(found, slots) for (place, name), found in consuming.items() if place == vhost},
+        {name: consuming_workers(found, slots) for (its_vhost, name), found in consuming.items() if its_vhost == vhost},
         _unknown(broker, vhost, hidden, now, bool(topology.exchanges)),
         _rights(scope, broker, vhost),
     )
@@ -50,9 +50,9 @@ def place(scope: Scope, broker: Broker, vhost: str, now: datetime, at: datetime 
     return found
 
 
-def _take_router(found: Place, key: tuple[int, str]) -> None:
-    """Takes the router of the last place that was gathered there, if it had the same shape: making one of 10,000 queues takes half a second. One that met
-    a slow pattern is not taken again, since its time for patterns is used up for good."""
+def _take_router(found: LoadedVhost, key: tuple[int, str]) -> None:
+    """Reuses the router of the last load if nothing has changed: building one for 10,000 queues takes half a second. One that met
+    a slow pattern is not reused, since its time limit for patterns is used up."""
     last = _last.pop(key, None)
     same = last is not None and last.topology is found.topology and (last.version, last.rights) == (found.version, found.rights)
     if same and last is not None and last.made is not None and not last.made[1].patterns.seconds:
@@ -62,24 +62,24 @@ def _take_router(found: Place, key: tuple[int, str]) -> None:
         _last.pop(old, None)
 
 
-def _then(scope: Scope, broker: Broker, vhost: str, at: datetime) -> Place:
+def _then(scope: Scope, broker: Broker, vhost: str, at: datetime) -> LoadedVhost:
     where: dict[str, Any] = {"broker": broker.pk, "vhost": vhost, "at": at}
     queues = _all(lambda page: queries.queues(scope, **where, sort="name", page=page, page_size=queries.LARGEST_PAGE))
     exchanges = _all(lambda page: queries.exchanges(scope, **where, page=page, page_size=queries.LARGEST_PAGE))
     topology = topology_of(vhost, exchanges, queues, queries.bindings(scope, **where), queries.policies(scope, **where))
-    return Place(topology, broker.version or None, {}, {}, rights_unknown="permissions of the past are not kept")
+    return LoadedVhost(topology, broker.version or None, {}, {}, rights_unknown="permissions of the past are not kept")
 
 
-def tellers(scope: Scope, broker: Broker, vhost: str) -> Tellers:
-    return Tellers(worker_queries.telling_workers(scope, broker.pk, vhost))
+def reporting_workers(scope: Scope, broker: Broker, vhost: str) -> ReportingWorkers:
+    return ReportingWorkers(worker_queries.telling_workers(scope, broker.pk, vhost))
 
 
-def known_of(scope: Scope, broker: Broker, vhost: str, task: str, at: datetime | None = None) -> Known:
-    """What is known of a task: configurations, its attributes, where the last one (by then) was really sent. Settings are always those of now."""
+def known_task(scope: Scope, broker: Broker, vhost: str, task: str, at: datetime | None = None) -> KnownTask:
+    """What is known of a task: configurations, its attributes, where the last one (until `at`) was actually sent. Settings are always the current ones."""
     last = worker_queries.last_sent(scope, broker.pk, vhost, task, at)
     sent = Sent(last.pk, last.uuid, last.sent_at, last.sent_queue, last.exchange, last.routing_key) if last and last.sent_at else None
     troubles = [] if at is None else [SETTINGS_OF_NOW]
-    return with_application(msgspec.structs.replace(tellers(scope, broker, vhost).known(task), sent=sent, troubles=troubles), task)
+    return with_application(msgspec.structs.replace(reporting_workers(scope, broker, vhost).known(task), sent=sent, troubles=troubles), task)
 
 
 def _rights(scope: Scope, broker: Broker, vhost: str) -> tuple[Right, ...] | None:
@@ -89,7 +89,7 @@ def _rights(scope: Scope, broker: Broker, vhost: str) -> tuple[Right, ...] | Non
 
 
 def _slots(worker: Worker) -> Slots:
-    """What is known of a node that is gone says nothing of now."""
+    """The slots of an online worker; unknown for others, whose numbers are outdated."""
     if worker.state != Worker.ONLINE:
         return UNKNOWN_SLOTS
     return Slots(worker.concurrency, free_slots(worker), worker.prefetch)
@@ -101,7 +101,7 @@ def _unknown(broker: Broker, vhost: str, hidden: str, now: datetime, seen: bool)
         since = f"; what is shown is from {formatting.moment_text(broker.polled_at, now)}" if broker.polled_at else ""
         found.append(f"{hidden[:1].upper()}{hidden[1:]}{since}.")
     if not seen:
-        found.append(f"No exchange of virtual host {vhost} is known: it was not read yet, or our user may not see it.")
+        found.append(f"No exchange of virtual host {vhost} is known: it was not read yet, or Hareline’s user has no permission.")
     for limit in broker.limits_to_sight:
         lists = any(word in str(limit.get("what")) for word in ("bindings", "exchanges", "queues", "policies", "permissions"))
         if limit.get("part"):
@@ -110,7 +110,7 @@ def _unknown(broker: Broker, vhost: str, hidden: str, now: datetime, seen: bool)
                 found.append(f"The broker's {limit['what']} have not been read since {since_text}: {limit['why']}.")
             continue
         if limit.get("vhost") == vhost or (limit.get("vhost") is None and lists):
-            found.append(f"Our user does not see everything there ({limit.get('what')}: {limit.get('why')}).")
+            found.append(f"Hareline’s user can’t access everything there ({limit.get('what')}: {limit.get('why')}).")
     return found
 
 

@@ -1,4 +1,4 @@
-"""The page "Why": the virtual host that is asked about, the ways to ask, and the one that was taken."""
+"""The page "Why": the selected virtual host, the question forms, and the one in use."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from django.urls import reverse
 from brokers.models import Broker
 from brokers.scope import Scope
 from dashboard.live import topics
-from dashboard.why.forms.existing import ExistingWay
-from dashboard.why.forms.message import MessageWay
-from dashboard.why.forms.question_form import Way
-from dashboard.why.forms.reach import ReachWay
-from dashboard.why.forms.task import TaskWay
+from dashboard.why.forms.existing import ExistingForm
+from dashboard.why.forms.message import MessageForm
+from dashboard.why.forms.question_form import QuestionForm
+from dashboard.why.forms.reach import ReachForm
+from dashboard.why.forms.task import TaskForm
 from dashboard.why.where import Where
 
-WAYS: tuple[type[Way], ...] = (TaskWay, MessageWay, ExistingWay, ReachWay)
-USUAL = MessageWay
-PLACES_SHOWN = 8
+FORMS: tuple[type[QuestionForm], ...] = (TaskForm, MessageForm, ExistingForm, ReachForm)
+DEFAULT_FORM = MessageForm
+VHOSTS_SHOWN = 8
 
 
-class PlaceLink(msgspec.Struct, frozen=True):
+class VhostLink(msgspec.Struct, frozen=True):
     broker: str
     vhost: str
     address: str
@@ -33,17 +33,17 @@ class PlaceLink(msgspec.Struct, frozen=True):
 
 
 class RoutingPage:
-    """The question of one request. `broker` and `vhost` are what the frame's switchers chose, None for all."""
+    """The question of one request. `broker` and `vhost` are those selected in the page frame, None for all."""
 
     def __init__(self, scope: Scope, brokers: Sequence[Broker], broker: Broker | None, vhost: str | None, query: Mapping[str, str], now: datetime) -> None:
         self.now = now
         self.where = Where(scope, brokers, broker, vhost, now)
-        kinds = {kind.of: kind for kind in WAYS}
-        self.way = kinds.get(query.get("of", ""), USUAL)(self.where, query)
+        kinds = {kind.of: kind for kind in FORMS}
+        self.form = kinds.get(query.get("of", ""), DEFAULT_FORM)(self.where, query)
 
     def answer(self) -> bool:
-        """Explains what is asked; False if it can't be read."""
-        return self.way.answer()
+        """Answers the question; False if it is invalid."""
+        return self.form.answer()
 
     @property
     def broker(self) -> Broker | None:
@@ -54,17 +54,17 @@ class RoutingPage:
         return self.where.vhost
 
     @cached_property
-    def ways(self) -> list[tuple[str, str, str, bool]]:
-        """[(word, icon, address, whether we are there)]."""
+    def forms(self) -> list[tuple[str, str, str, bool]]:
+        """[(label, icon, address, whether it is the current one)]."""
         base = {"broker": self.where.broker.name if self.where.is_known else "", "vhost": self.vhost}
-        return [(kind.word, kind.icon, f"{reverse('routing')}?{urlencode({**base, 'of': kind.of})}", isinstance(self.way, kind)) for kind in WAYS]
+        return [(kind.word, kind.icon, f"{reverse('routing')}?{urlencode({**base, 'of': kind.of})}", isinstance(self.form, kind)) for kind in FORMS]
 
     @property
-    def place_links(self) -> list[PlaceLink]:
-        """The places to ask about, where there is more than one."""
-        places = self.where.places
-        shown = places[:PLACES_SHOWN] if len(places) > 1 else []
-        return [PlaceLink(broker.name, vhost, self.way.address(broker.name, vhost), (broker, vhost) == self.where.chosen) for broker, vhost in shown]
+    def vhost_links(self) -> list[VhostLink]:
+        """Links to the virtual hosts, if there is more than one."""
+        vhosts = self.where.vhosts
+        shown = vhosts[:VHOSTS_SHOWN] if len(vhosts) > 1 else []
+        return [VhostLink(broker.name, vhost, self.form.address(broker.name, vhost), (broker, vhost) == self.where.chosen) for broker, vhost in shown]
 
     @property
     def topics(self) -> list[str]:

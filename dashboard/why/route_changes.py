@@ -1,6 +1,6 @@
-"""Changes to Celery's `task_routes` that somebody only thinks about: an entry set or removed. Pure.
+"""Hypothetical changes to Celery's `task_routes`: an entry set or removed. Pure.
 
-The configuration that comes in stays as it is. What does not fit is an InvalidQuestion that names the field. Forms: docs/routing.md.
+The given configuration is not modified. Errors are InvalidQuestion and name the field. Format: docs/routing.md.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ JSON = dict[str, Any]
 
 
 def changed_routes(conf: Mapping[str, Any], items: Iterable[tuple[Mapping[str, Any], str]]) -> JSON:
-    """The settings after the changes, one after the other; each comes with its path.
+    """The settings after the changes, applied in order; each comes with its path.
 
     >>> changed_routes({}, [({"change": "set_route", "name": "shop.*", "route": "jobs"}, "what_if[0]")])
     {'task_routes': {'shop.*': {'queue': 'jobs'}}}
@@ -30,16 +30,16 @@ def changed_routes(conf: Mapping[str, Any], items: Iterable[tuple[Mapping[str, A
     for item, path in items:
         name = _name(item, path)
         key = next((given for given in changed if setting_named(given) == "task_routes" and changed[given] is not None), "task_routes")
-        act = _with if item["change"] == SET else _without
-        changed[key] = act(changed.get(key), name, item, path)
+        apply = _with if item["change"] == SET else _without
+        changed[key] = apply(changed.get(key), name, item, path)
     return changed
 
 
-def said(item: Mapping[str, Any], path: str) -> str:
+def route_change_text(item: Mapping[str, Any], path: str) -> str:
     """The change in one sentence, names in backticks. Raises InvalidQuestion."""
     name = _name(item, path)
     if item["change"] == REMOVE:
-        return f"The route `{name}` is taken out of task_routes."
+        return f"The route `{name}` is removed from task_routes."
     route = _route(item, path)
     return f"The route `{name}` of task_routes gives {' and '.join(f'{key} `{value}`' for key, value in route.items())}."
 
@@ -49,7 +49,7 @@ def _name(item: Mapping[str, Any], path: str) -> str:
     if not isinstance(name, str) or not 0 < len(name) <= LONGEST_NAME:
         raise InvalidQuestion(f"{path}.name", f"must be a task’s name or a pattern such as shop.*, at most {LONGEST_NAME} characters")
     if name.startswith("$"):
-        raise InvalidQuestion(f"{path}.name", "must not begin with $, the sign of our own encodings")
+        raise InvalidQuestion(f"{path}.name", "must not begin with $, which is reserved")
     return name
 
 
@@ -69,7 +69,7 @@ def _route(item: Mapping[str, Any], path: str) -> JSON:
 
 
 def _with(routes: Any, name: str, item: Mapping[str, Any], path: str) -> Any:
-    """Another answer where the entry is there, else a new entry below all others."""
+    """The routes with the entry replaced if it exists, else appended."""
     route = _route(item, path)
     routers = _routers(routes)
     known = _holding(routers, name)
@@ -88,7 +88,7 @@ def _without(routes: Any, name: str, item: Mapping[str, Any], path: str) -> Any:
     routers = _routers(routes)
     known = _holding(routers, name)
     if known is None:
-        raise InvalidQuestion(f"{path}.name", f'there is no route "{name}" in task_routes, as far as they are known')
+        raise InvalidQuestion(f"{path}.name", f'there is no route "{name}" in the known task_routes')
     routers[known] = _replaced(routers[known], name, None)
     return _as_given(routes, routers)
 
@@ -98,12 +98,12 @@ def _routers(routes: Any) -> list[Any]:
 
 
 def _as_given(routes: Any, routers: list[Any]) -> Any:
-    """A single table stays one."""
+    """The routers in the original form: a single table stays single."""
     return routers if isinstance(routes, list) or len(routers) != 1 else routers[0]
 
 
 def _is_table(router: Any) -> bool:
-    """Whether it holds entries: an object that is none of our encodings, or a list of pairs."""
+    """Whether it is a table of routes: an object that is not one of our encodings, or a list of pairs."""
     if isinstance(router, Mapping):
         return not (len(router) == 1 and str(next(iter(router))).startswith("$"))
     return isinstance(router, list)
@@ -118,7 +118,7 @@ def _names(table: Any) -> list[Any]:
 
 
 def _replaced(table: Any, name: str, route: JSON | None) -> Any:
-    """The table with another answer for the entry, or without it where that is None."""
+    """The table with the entry replaced, or removed if `route` is None."""
     if isinstance(table, Mapping):
         return {key: route if key == name else value for key, value in table.items() if key != name or route is not None}
     kept = [pair for pair in table if route is not None or not (isinstance(pair, list) and pair[:1] == [name])]

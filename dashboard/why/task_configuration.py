@@ -1,4 +1,4 @@
-"""Which configuration of a Celery application an explanation goes by: those that worker nodes told, the most common first. Pure."""
+"""The configurations of a Celery application that an explanation is based on: those reported by workers, the most common first. Pure."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import msgspec
 from workers.inspection import live_configuration
 from workers.inspection.live_configuration import LiveConfiguration
 
-MOST_TOLD = 5
+MOST_LISTED = 5
 
 
-class Teller(Protocol):
-    """A worker node that is online, with what it told (`workers.models.Worker`)."""
+class ReportingWorker(Protocol):
+    """An online worker with its reported configuration (`workers.models.Worker`)."""
 
     @property
     def id(self) -> int: ...
@@ -31,8 +31,8 @@ class Teller(Protocol):
     def registered(self) -> Any: ...
 
 
-class Told(msgspec.Struct, frozen=True):
-    """One configuration. `source` is worker or application, `name` the host name or the import path; `same`: further worker nodes that told the same;
+class Configuration(msgspec.Struct, frozen=True):
+    """One configuration. `source` is worker or application, `name` the host name or the import path; `same`: further workers that reported the same;
     `worker_id`: None for an application. `routers` are the functions that it names as `$router`, None where they can't be run."""
 
     source: str
@@ -45,7 +45,7 @@ class Told(msgspec.Struct, frozen=True):
 
 
 class Sent(msgspec.Struct, frozen=True):
-    """Where the last task of a name was really sent, by its task-sent event. `id` is that of its row."""
+    """Where the last task of a name was actually sent, by its task-sent event. `id` is that of its row."""
 
     id: int
     uuid: str
@@ -55,20 +55,20 @@ class Sent(msgspec.Struct, frozen=True):
     routing_key: str | None
 
 
-class Known(msgspec.Struct, frozen=True):
-    """What is known of a task: the configurations, that to go by first; `attributes` as workers told them, None: no worker online has registered it;
-    `troubles` are sentences on what was tried in vain."""
+class KnownTask(msgspec.Struct, frozen=True):
+    """What is known of a task: its configurations, the one to use first; `attributes` as reported by workers, None: no online worker has registered it;
+    `troubles`: sentences on what failed."""
 
-    told: Sequence[Told] = ()
+    configurations: Sequence[Configuration] = ()
     attributes: Mapping[str, str] | None = None
     sent: Sent | None = None
     troubles: Sequence[str] = ()
 
 
-class Tellers:
-    """The worker nodes that are online in a virtual host, to ask about many tasks."""
+class ReportingWorkers:
+    """The online workers of a virtual host; reusable for many tasks."""
 
-    def __init__(self, workers: Iterable[Teller]) -> None:
+    def __init__(self, workers: Iterable[ReportingWorker]) -> None:
         self._workers = list(workers)
         names = [one.hostname for one in self._workers]
         self._encoded = dict(zip(names, _each_once([one.configuration for one in self._workers], msgspec.json.encode), strict=True))
@@ -84,28 +84,28 @@ class Tellers:
         return [one.hostname for one in self._workers]
 
     def queues_of(self, hostname: str) -> list[str] | None:
-        """The names of the queues that the worker node consumes; None if it did not tell, or is not online."""
-        told = next((one.queues for one in self._workers if one.hostname == hostname), None)
-        return None if told is None else [queue["name"] for queue in told]
+        """The names of the queues that the worker consumes; None if it has not reported them or is not online."""
+        queues = next((one.queues for one in self._workers if one.hostname == hostname), None)
+        return None if queues is None else [queue["name"] for queue in queues]
 
-    def known(self, task: str) -> Known:
-        """By the workers that have registered the task; if none has, by all. Where they differ, the configuration of most comes first."""
+    def known(self, task: str) -> KnownTask:
+        """From the workers that have registered the task; if none has, from all. The most common configuration comes first."""
         knowing = [one for one in self._workers if task in self._tasks[one.hostname]]
         attributes = self._tasks[knowing[0].hostname][task] if knowing else None
-        alike: dict[bytes, list[Teller]] = {}
+        alike: dict[bytes, list[ReportingWorker]] = {}
         for one in knowing or self._workers:
             if one.configuration is not None:
                 own = self._tasks[one.hostname].get(task)
                 alike.setdefault(self._encoded[one.hostname] + msgspec.json.encode(own), []).append(one)
         groups = sorted(alike.values(), key=len, reverse=True)
-        return Known([self._told(group, task) for group in groups[:MOST_TOLD]], attributes)
+        return KnownTask([self._configuration(group, task) for group in groups[:MOST_LISTED]], attributes)
 
-    def _told(self, group: Sequence[Teller], task: str) -> Told:
+    def _configuration(self, group: Sequence[ReportingWorker], task: str) -> Configuration:
         newest = max(group, key=lambda one: (one.configuration_at is not None, one.configuration_at))
         attributes = self._tasks[newest.hostname].get(task)
         registered = [] if attributes is None else [{"name": task, "attributes": attributes}]
         live = live_configuration.read(newest.configuration, registered, newest.queues)
-        return Told("worker", newest.hostname, newest.configuration_at, live, len(group) - 1, newest.id)
+        return Configuration("worker", newest.hostname, newest.configuration_at, live, len(group) - 1, newest.id)
 
 
 def _by_name(registered: Iterable[Any] | None) -> dict[str, dict[str, str]]:

@@ -1,22 +1,22 @@
-"""What the sender of a task declares, laid over a virtual host as it is known. Pure."""
+"""Adds what the sender of a task declares to a virtual host. Pure."""
 
 from __future__ import annotations
 
 import msgspec
 
 from brokers.topology import BindingDefinition, ExchangeDefinition, QueueDefinition, Topology
-from dashboard.why.explanations import JSON, Place
+from dashboard.why.explanations import JSON, LoadedVhost
 from workers.destinations.declarations import Predeclared
 
 
 def predeclared(topology: Topology) -> JSON:
-    """What exists there, as a question about a task takes it."""
+    """The existing objects, in the form of a question about a task."""
     exchanges = [msgspec.structs.asdict(one) for one in topology.exchanges if one.name and not one.name.startswith("amq.")]
     return {"exchanges": exchanges, "queues": [msgspec.structs.asdict(one) for one in topology.queues]}
 
 
 def with_declared(topology: Topology, existing: Predeclared) -> Topology:
-    """The topology once the sender has declared what it declares; the very same where all of that is there."""
+    """The topology once the sender has declared what it declares; the same object if all of that exists."""
     exchanges, queues = {one.name for one in topology.exchanges}, {one.name for one in topology.queues}
     new_exchanges = [ExchangeDefinition(one.name, one.type, arguments=one.arguments) for one in existing.exchanges.values() if one.name not in exchanges]
     new_queues = [QueueDefinition(one.name, arguments=one.arguments) for one in existing.queues.values() if one.name not in queues]
@@ -36,11 +36,11 @@ def with_declared(topology: Topology, existing: Predeclared) -> Topology:
     )
 
 
-def with_made(answer: JSON, place: Place) -> JSON:
-    """The answer with a word on queues that exist only once the sender has declared them; nobody can consume those yet."""
-    existing = {queue.name for queue in place.topology.queues}
+def with_declared_queues(answer: JSON, loaded: LoadedVhost) -> JSON:
+    """The answer with a note on queues that exist only after the sender has declared them; those have no consumers yet."""
+    existing = {queue.name for queue in loaded.topology.queues}
     for one in answer["after"]:
         if one["queue"] not in existing:
-            one["doubts"] = [*one["doubts"], "does not exist in the broker now: Celery makes it when it sends, unless the sender’s settings forbid it."]
-            one["consumers"] = None if place.unknown else 0
+            one["doubts"] = [*one["doubts"], "does not exist in the broker yet: Celery declares it when sending, unless the sender’s settings prevent it."]
+            one["consumers"] = None if loaded.unknown else 0
     return answer

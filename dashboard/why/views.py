@@ -1,4 +1,4 @@
-"""The page "Why": where a message or a task would go. Nothing is sent; only a pasted message, which may be long, is not in the address."""
+"""The page "Why": where a message or a task would go. Nothing is sent. The question is in the address, except a message as JSON, which may be long."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from dashboard.people.access import scope_of
 from dashboard.why.page import RoutingPage
 
 
-@csrf_exempt  # the check is made by _answered, once the body is known to be small enough to be read
+@csrf_exempt  # checked by _answered, once the body is known to be small enough
 @require_http_methods(["GET", "HEAD", "POST"])
 def page(request: HttpRequest) -> HttpResponse:
-    """The form, and the story of what it describes; 422 if that can't be read."""
+    """The form and its answer; 422 if the question is invalid, 413 if it is too large."""
     too_large = posted.too_large(request)
     if not too_large:
         return _answered(request)
     shown = _page(request, {"of": "existing"})
-    shown.way.problems["pasted"] = [f"{too_large}. Paste the message without its body: exchange, routing key and headers are enough."]
+    shown.form.problems["pasted"] = [f"{too_large}. Paste the message without its body: exchange, routing key and headers are enough."]
     return _rendered(request, shown, 413)
 
 
@@ -38,4 +38,4 @@ def _page(request: HttpRequest, query: dict[str, str]) -> RoutingPage:
 
 
 def _rendered(request: HttpRequest, shown: RoutingPage, status: int) -> HttpResponse:
-    return render(request, "routing/index.html", {"page": shown, "now": shown.now, "topics": shown.topics}, status=status)
+    return render(request, "why/index.html", {"page": shown, "now": shown.now, "topics": shown.topics}, status=status)

@@ -1,4 +1,4 @@
-"""What if: the question about a task asked again of a broker, and of Celery's settings, as they would be after changes; both answers compared.
+"""What if: compares the answer about a task before and after hypothetical changes to the broker and to Celery's settings.
 
 Pure. Changes to the broker's objects are in `brokers.routing.what_if.changes`, those to Celery's routes in `route_changes`.
 """
@@ -24,32 +24,32 @@ JSON = dict[str, Any]
 
 
 class TaskChanges(msgspec.Struct, frozen=True):
-    """The changes of a question about a task: `broker` is read, `routes` is not yet."""
+    """The changes of a question about a task: `broker` parsed, `routes` not yet."""
 
     broker: list[tuple[Change, str]]
     routes: list[tuple[Mapping[str, Any], str]]
 
     def conf(self, conf: Mapping[str, Any]) -> JSON:
-        """Celery's settings as they would be. Raises InvalidQuestion."""
+        """Celery's settings after the changes. Raises InvalidQuestion."""
         return route_changes.changed_routes(conf, self.routes)
 
-    def question(self, asked: Mapping[str, Any]) -> JSON:
-        """The same of a whole question that can be read. Raises InvalidQuestion."""
-        return {**asked, "conf": self.conf(asked.get("conf") or {}), "predeclare": self.predeclared(asked.get("predeclare") or {})}
+    def question(self, question: Mapping[str, Any]) -> JSON:
+        """The question after the changes. Raises InvalidQuestion."""
+        return {**question, "conf": self.conf(question.get("conf") or {}), "predeclare": self.predeclared(question.get("predeclare") or {})}
 
     def topology(self, topology: Topology) -> Topology:
-        """The virtual host as it would be. Raises InvalidQuestion."""
+        """The virtual host after the changes. Raises InvalidQuestion."""
         return changed_topology(topology, self.broker) if self.broker else topology
 
-    def predeclared(self, told: Mapping[str, Any]) -> JSON:
-        """The same of what a question says to exist. Raises InvalidQuestion."""
+    def predeclared(self, declared: Mapping[str, Any]) -> JSON:
+        """The declared objects of a question after the changes. Raises InvalidQuestion."""
         if not self.broker:
-            return dict(told)
-        rows = {kind: {row.get("name"): row for row in told.get(kind) or ()} for kind in ("exchanges", "queues")}
+            return dict(declared)
+        rows = {kind: {row.get("name"): row for row in declared.get(kind) or ()} for kind in ("exchanges", "queues")}
         exchanges = [{"type": "direct", **row} for row in rows["exchanges"].values()]
-        after = changed(read({**told, "exchanges": exchanges}, path="predeclare"), self.broker)
+        after = changed(read({**declared, "exchanges": exchanges}, path="predeclare"), self.broker)
         return {
-            **told,
+            **declared,
             "exchanges": [{"type": one.type, **rows["exchanges"].get(one.name, {}), "name": one.name, "arguments": one.arguments} for one in after.exchanges],
             "queues": [{**rows["queues"].get(one.name, {}), "name": one.name, "arguments": one.arguments} for one in after.queues],
             "bindings": [
@@ -60,16 +60,16 @@ class TaskChanges(msgspec.Struct, frozen=True):
         }
 
 
-def task_changes(asked: Mapping[str, Any]) -> TaskChanges | None:
+def task_changes(question: Mapping[str, Any]) -> TaskChanges | None:
     """The changes of a question about a task; None without any. Raises InvalidQuestion."""
-    items = listed(asked)
+    items = listed(question)
     routes = [(item, path) for item, path in items if item.get("change") in route_changes.KINDS]
     others = [(item, path) for item, path in items if item.get("change") not in route_changes.KINDS]
     return TaskChanges(read_changes(others, (*KINDS, *route_changes.KINDS)), routes) if items else None
 
 
 def is_bad(answer: Mapping[str, Any]) -> bool:
-    """Whether the question could not be read."""
+    """Whether the question was invalid."""
     return str(answer["error"] or "").startswith("BadQuestion")
 
 
@@ -78,12 +78,12 @@ def _policy(policy: Policy) -> JSON:
 
 
 def compared_task(before: Mapping[str, Any], after: JSON) -> JSON:
-    """As `brokers.routing.what_if.comparison.compared`, of two answers about a task: what Celery would do otherwise comes first.
+    """As `brokers.routing.what_if.comparison.compared`, for two answers about a task: the difference in Celery comes first.
 
-    Where the broker's part of an answer is not known, the queue that Celery names counts as reached. Raises InvalidQuestion where the changes make
-    settings that can't be read."""
+    If the broker's part is unknown, the queue that Celery names counts as reached. Raises InvalidQuestion if the changes lead to
+    invalid settings."""
     if is_bad(after):
-        raise InvalidQuestion("what_if", f"makes settings that can't be read: {after['error'].partition(': ')[2]}")
+        raise InvalidQuestion("what_if", f"leads to invalid settings: {after['error'].partition(': ')[2]}")
     celery = _celery(before, after)
     if before["broker"] and after["broker"]:
         broker = compared(before["broker"], after["broker"])
@@ -103,14 +103,14 @@ def _reached(answer: Mapping[str, Any]) -> list[str]:
 
 
 def _the_same(reached: list[str]) -> str:
-    return f"Nothing would be different: it would go to {formatting.listed(reached)} as now." if reached else "Nothing would be different."
+    return f"Nothing would change: it would still go to {formatting.listed(reached)}." if reached else "Nothing would change."
 
 
 def _celery(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
-    """What would become otherwise before the broker; "" if nothing."""
+    """The difference before the broker; "" if there is none."""
     if after["error"]:
         return "" if before["error"] == after["error"] else f"It would not be sent: {after['error']}."
-    again = "It would be sent after all. " if before["error"] else ""
+    again = "It would then be sent. " if before["error"] else ""
     names = ("queue", "exchange", "routing_key")
     if all(before[name] == after[name] for name in names):
         return again.strip()
@@ -123,4 +123,4 @@ def _celery(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
 def _address(answer: Mapping[str, Any]) -> str:
     exchange = f"exchange `{answer['exchange']}`" if answer["exchange"] else "the default exchange"
     where = f"{exchange} with the key `{answer['routing_key']}`" if answer["routing_key"] else f"{exchange} with an empty key"
-    return f"queue `{answer['queue']}`, by way of {where}," if answer["queue"] else where
+    return f"queue `{answer['queue']}`, through {where}," if answer["queue"] else where

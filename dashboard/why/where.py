@@ -1,4 +1,4 @@
-"""The virtual host that the page "Why" asks about: which one, what is known of it, and the pages of what is in it."""
+"""The virtual host selected on the page "Why": its content, and the pages of its objects."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from brokers import queries
 from brokers.models import Broker
 from brokers.scope import Scope
 from dashboard.why import loaded_vhost
-from dashboard.why.explanations import Place
+from dashboard.why.explanations import LoadedVhost
 from workers import queries as worker_queries
 
 NAMES_OFFERED = 500
@@ -20,25 +20,25 @@ NOT_OFFERED = ("celeryev.", "hareline.")
 
 
 class Where:
-    """`broker` and `vhost` are what the frame's switchers chose, None for all. `at` is the moment that is asked about, None for now."""
+    """`broker` and `vhost` are those selected in the page frame, None for all. `at`: the moment in question, None for now."""
 
     def __init__(self, scope: Scope, brokers: Sequence[Broker], broker: Broker | None, vhost: str | None, now: datetime) -> None:
         self.scope, self.now = scope, now
         self.at: datetime | None = None
         self._brokers = [broker] if broker else list(brokers)
-        self._asked_vhost = vhost
+        self._requested_vhost = vhost
 
     @cached_property
-    def places(self) -> list[tuple[Broker, str]]:
+    def vhosts(self) -> list[tuple[Broker, str]]:
         return [(broker, name) for broker in self._brokers for name in loaded_vhost.vhost_names(self.scope, broker)]
 
     @cached_property
     def chosen(self) -> tuple[Broker, str] | None:
-        """The virtual host that is asked about, else the busiest guess: the one with live workers, `/`, or the first."""
-        named = [place for place in self.places if place[1] == self._asked_vhost]
-        if self._asked_vhost is not None:
+        """The selected virtual host, else the one with most online workers, then `/`, then the first."""
+        named = [loaded for loaded in self.vhosts if loaded[1] == self._requested_vhost]
+        if self._requested_vhost is not None:
             return named[0] if named else None
-        return min(self.places, key=lambda place: (-self._alive(*place), place[1] != "/"), default=None)
+        return min(self.vhosts, key=lambda loaded: (-self._alive(*loaded), loaded[1] != "/"), default=None)
 
     def _alive(self, broker: Broker, vhost: str) -> int:
         return worker_queries.workers(self.scope, broker=broker.pk, vhost=vhost, state="online", page_size=1).total
@@ -55,36 +55,36 @@ class Where:
 
     @property
     def vhost(self) -> str:
-        return self.chosen[1] if self.chosen else self._asked_vhost or ""
+        return self.chosen[1] if self.chosen else self._requested_vhost or ""
 
-    def look_at(self, at: datetime | None) -> None:
-        """Asks about a moment, None for now. Raises NotRecorded, and goes on asking about now."""
+    def set_moment(self, at: datetime | None) -> None:
+        """Selects a moment, None for now. Raises NotRecorded and keeps the current one."""
         if at is not None:
-            self.place = loaded_vhost.place(self.scope, self.broker, self.vhost, self.now, at)
+            self.loaded = loaded_vhost.load(self.scope, self.broker, self.vhost, self.now, at)
         self.at = at
 
     @cached_property
-    def place(self) -> Place:
-        return loaded_vhost.place(self.scope, self.broker, self.vhost, self.now)
+    def loaded(self) -> LoadedVhost:
+        return loaded_vhost.load(self.scope, self.broker, self.vhost, self.now)
 
     @property
     def exchange_names(self) -> list[str]:
-        return [one.name for one in self.place.topology.exchanges if one.name][:NAMES_OFFERED]
+        return [one.name for one in self.loaded.topology.exchanges if one.name][:NAMES_OFFERED]
 
     @property
     def queue_names(self) -> list[str]:
-        """Without those that belong to one worker or to us."""
-        names = [one.name for one in self.place.topology.queues]
+        """Without internal queues of Celery workers and of Hareline."""
+        names = [one.name for one in self.loaded.topology.queues]
         return [name for name in names if not name.startswith(NOT_OFFERED) and not name.endswith(".celery.pidbox")][:NAMES_OFFERED]
 
     @property
     def user_names(self) -> list[str]:
-        """Of those who may publish something there, where permissions are known."""
-        return sorted({right.user for right in self.place.rights or ()})[:NAMES_OFFERED]
+        """The users who may publish there, if permissions are known."""
+        return sorted({right.user for right in self.loaded.rights or ()})[:NAMES_OFFERED]
 
     @property
     def policy_names(self) -> list[str]:
-        return [one.name for one in self.place.topology.policies if not one.operator][:NAMES_OFFERED]
+        return [one.name for one in self.loaded.topology.policies if not one.operator][:NAMES_OFFERED]
 
     @property
     def task_names(self) -> list[str]:
@@ -105,5 +105,5 @@ class Where:
 
     @cached_property
     def _worker_pages(self) -> dict[str, str]:
-        behind = [worker for found in self.place.workers.values() for worker in found]
+        behind = [worker for found in self.loaded.workers.values() for worker in found]
         return {worker.hostname: reverse("worker", args=[worker.id]) for worker in behind if worker.id is not None}

@@ -152,8 +152,8 @@ def test_a_live_task_without_settings_is_not_certain_and_says_so(world: World, p
     status, answer = post("explain-task", {"broker": "prod", "vhost": "/", "task": "shop.pay", "options": {"queue": "mail"}})
     assert status == 200
     assert (answer["queue"], answer["certain"], answer["broker"]["queues"]) == ("mail", False, ["mail"])
-    assert any("not known here" in sentence for sentence in answer["unknown"])
-    assert any("No worker" in sentence for sentence in answer["unknown"])
+    assert any("are unknown, so Celery’s defaults" in sentence for sentence in answer["unknown"])
+    assert any("No online worker" in sentence for sentence in answer["unknown"])
     assert answer["broker"]["after"][0]["consumers"] == 1
 
 

@@ -148,7 +148,7 @@ def test_what_does_not_exist_is_an_answer_in_words(post: Post) -> None:
     assert "there is no queue of that name" in answer["text"]
     _, answer = post("explain-task", TASK | {"task": "no.such.task"})
     assert answer["queue"] == "celery"
-    assert any("No worker that is online has registered this task" in sentence for sentence in answer["unknown"])
+    assert any("No online worker has registered this task" in sentence for sentence in answer["unknown"])
 
 
 def test_an_unknown_name_is_told_as_it_was_given_and_no_markup(post: Post) -> None:

@@ -54,7 +54,7 @@ class Shop:
     def ask(self, page: Page, way: str, fields: dict[str, str]) -> Locator:
         """Fills the form in, by the words beside its fields, and asks; the page that answers."""
         page.goto(f"{self.url}/routing/?broker=test&vhost={self.vhost}")
-        page.get_by_role("navigation", name="What is asked about").get_by_role("link", name=way).click()
+        page.get_by_role("navigation", name="Kind of question").get_by_role("link", name=way).click()
         for label, value in fields.items():
             page.get_by_label(label, exact=True).fill(value)
         page.get_by_role("button", name="Explain").click()
@@ -102,7 +102,7 @@ def _wait_until_known(stack: Stack, browser: Browser, login_cookies: Any, vhost:
 
     try:
         wait_until(lambda: answered("of=message&exchange=notices&routing_key=", "header level is missing"), KNOWN_SECONDS)
-        wait_until(lambda: answered("of=task&task=shop.tasks.pay", "By the settings of worker node shop@tests"), KNOWN_SECONDS)
+        wait_until(lambda: answered("of=task&task=shop.tasks.pay", "Based on the settings of worker shop@tests"), KNOWN_SECONDS)
     finally:
         context.close()
 
@@ -113,8 +113,8 @@ def test_my_task_went_to_celery_instead_of_my_queue(shop: Shop, page: Page) -> N
     expect(answer.get_by_role("heading", name="shop.tasks.pay goes to queue celery.")).to_be_visible()
     expect(answer).to_contain_text("Neither the call nor the task's class nor a route names a queue, so the default counts")
     expect(answer).to_contain_text("The route 'tasks.*' nearly fits the task's name, but does not: the task's name begins with 'shop' before that")
-    expect(answer).to_contain_text("By the settings of worker node shop@tests")
-    expect(answer).to_contain_text("The last one really sent went there too")
+    expect(answer).to_contain_text("Based on the settings of worker shop@tests")
+    expect(answer).to_contain_text("The last task actually sent went there too")
     expect(answer.get_by_role("link", name="shop@tests").first).to_be_visible()
 
 
@@ -132,16 +132,16 @@ def test_my_message_is_published_but_not_routed(shop: Shop, page: Page) -> None:
     expect(answer.get_by_role("heading", name="No queue receives it from exchange orders with order.new.us")).to_be_visible()
     expect(answer).to_contain_text("no binding matches and the exchange has no alternate")
     expect(answer).to_contain_text("The broker drops it without an error")
-    expect(answer).to_contain_text("It ends in no queue")
+    expect(answer).to_contain_text("Delivered to no queue")
 
 
 def test_the_third_word_is_named_as_a_near_miss(shop: Shop, page: Page) -> None:
-    answer = shop.ask(page, "A message", {"Exchange": "orders", "Routing key": "order.new.us", "Expected in": "orders.eu"})
+    answer = shop.ask(page, "A message", {"Exchange": "orders", "Routing key": "order.new.us", "Expected queue": "orders.eu"})
     expect(answer.get_by_role("heading", name="It does not reach orders.eu: third word is us, wanted eu")).to_be_visible()
     missed = answer.get_by_role("listitem").filter(has_text="order.*.eu").filter(has_text="near miss").last
     expect(missed).to_contain_text("third word is us, wanted eu")
     assert shop.publish("orders", "order.new.eu")
-    answer = shop.ask(page, "A message", {"Exchange": "orders", "Routing key": "order.new.eu", "Expected in": "orders.eu"})
+    answer = shop.ask(page, "A message", {"Exchange": "orders", "Routing key": "order.new.eu", "Expected queue": "orders.eu"})
     expect(answer.get_by_role("listitem").filter(has_text="order.*.eu").filter(has_text="matched").last).to_be_visible()
 
 
@@ -160,5 +160,5 @@ def test_my_task_waits_in_a_queue_that_nobody_consumes(shop: Shop, page: Page) -
     wait_until(lambda: shop.node.api("GET", f"queues/{shop.vhost}/reports").get("messages") == 1)
     answer = shop.ask(page, "A Celery task", {"Task": "shop.report"})
     expect(answer.get_by_role("heading", name="shop.report goes to queue reports and waits: nobody consumes reports.")).to_be_visible()
-    expect(answer).to_contain_text("Nobody consumes it: the message stays until somebody does, such as a Celery worker that is started with -Q reports.")
+    expect(answer).to_contain_text("Nobody consumes it: the message waits for a consumer, such as a Celery worker started with -Q reports.")
     expect(answer).to_contain_text("The task's attributes (or task_annotations and settings) give queue 'reports'")

@@ -34,7 +34,7 @@ def test_a_message_is_looked_at_and_explained_and_lies_there_as_before(stack: St
     assert serious(page) == []
     page.get_by_role("button", name="Trace its route").click()
     expect(page.locator("#answer")).to_contain_text("nobody consumes reports")
-    expect(page.get_by_role("row", name="lies in")).to_contain_text("as predicted")
+    expect(page.get_by_role("row", name="Current queue")).to_contain_text("as predicted")
     assert serious(page) == []
     shown = stack.node.api("POST", f"queues/{stack.vhost}/reports/get", {"count": 5, "ackmode": "ack_requeue_true", "encoding": "auto"})
     assert [(message["payload"], message["redelivered"]) for message in shown] == [("first", True)]
@@ -46,9 +46,9 @@ def test_a_task_is_looked_up_by_its_id_with_prediction_beside_fact(stack: Stack,
     expect(page.locator(".follow-state")).to_contain_text("success", timeout=END_MS, ignore_case=True)
     page.get_by_role("link", name="Open the task").click()
     page.get_by_role("link", name="Why is this here?").click()
-    expect(page.get_by_role("row", name="was taken by")).to_contain_text("a@tests")
-    wait_until(lambda: page.reload() and page.locator("tr", has_text="was taken by").locator("[data-level=ok]").count(), FOUND_SECONDS)
-    expect(page.get_by_role("row", name="was sent for")).to_contain_text("jobs")
+    expect(page.get_by_role("row", name="Received by")).to_contain_text("a@tests")
+    wait_until(lambda: page.reload() and page.locator("tr", has_text="Received by").locator("[data-level=ok]").count(), FOUND_SECONDS)
+    expect(page.get_by_role("row", name="Intended queue")).to_contain_text("jobs")
 
 
 def test_a_pasted_message_is_explained_on_a_phone(stack: Stack, page: Page, watch: Watch) -> None:
@@ -61,7 +61,7 @@ def test_a_pasted_message_is_explained_on_a_phone(stack: Stack, page: Page, watc
     expect(page.locator("#pasted-says")).to_contain_text("Line 1, column")
     page.locator("#pasted").fill(json.dumps([{"exchange": "orders", "routing_key": "nowhere", "properties": [], "payload": "x"}]))
     page.get_by_role("button", name="Explain").click()
-    expect(page.get_by_text("A message as it lies in a queue.")).to_be_visible()
+    expect(page.get_by_text("A message in a queue.")).to_be_visible()
     expect(page.locator("#answer")).to_be_visible()
     assert not page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
     assert serious(page) == []

@@ -31,7 +31,7 @@ def test_a_message_is_explained_by_keyboard_alone(stack: Stack, page: Page) -> N
     page.keyboard.type("order.new.us")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="No queue receives it")).to_be_visible()
-    expect(page.get_by_role("img", name="Drawing: from your message by orders to no queue. Nearly to reports.")).to_be_visible()
+    expect(page.get_by_role("img", name="Drawing: from your message by orders to no queue. Near misses: reports.")).to_be_visible()
 
 
 def test_the_answer_is_copied_as_text(stack: Stack, open_context: OpenContext) -> None:

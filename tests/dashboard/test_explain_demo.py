@@ -70,10 +70,10 @@ def polled(node: TestNode) -> Any:
 
 def test_two_hundred_random_messages_of_the_shop_arrive_where_the_page_says(rabbitmq: TestNode, vhost: str, tmp_path: Path) -> None:
     declared(rabbitmq, vhost, tmp_path)
-    place = loaded_vhost.place(EVERYTHING, polled(rabbitmq), vhost, datetime.now(UTC))
+    loaded = loaded_vhost.load(EVERYTHING, polled(rabbitmq), vhost, datetime.now(UTC))
     rng = random.Random(4)
     asked = {str(number): message(rng) for number in range(PUBLISHES)}
-    answers = {name: explain_message(place, one) for name, one in asked.items()}
+    answers = {name: explain_message(loaded, one) for name, one in asked.items()}
     with connected(rabbitmq, vhost) as connection:
         fate = publish(connection, asked, QUEUES)
     assert different(asked, answers, fate) == {}

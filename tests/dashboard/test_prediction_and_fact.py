@@ -10,13 +10,13 @@ WORKERS = {"mail": ["a@web-1"], "pay": ["b@web-2"]}
 
 
 def test_a_message_that_lies_where_it_was_predicted() -> None:
-    assert beside.lies_in(["mail", "audit"], "mail") == beside.Row("Lies in", "audit and mail", "mail", True)
+    assert beside.current_queue(["mail", "audit"], "mail") == beside.Row("Current queue", "audit and mail", "mail", True)
 
 
 def test_a_message_that_lies_elsewhere_says_how_that_can_be() -> None:
-    row = beside.lies_in([], "mail")
+    row = beside.current_queue([], "mail")
     assert (row.predicted, row.agrees) == ("no queue", False)
-    assert "A binding has changed since it came" in row.says
+    assert "A binding has changed since" in row.text
 
 
 def test_a_trace_must_name_the_very_queues() -> None:
@@ -28,24 +28,24 @@ def test_a_trace_must_name_the_very_queues() -> None:
 def test_the_queue_that_the_sender_meant_need_not_be_where_it_goes() -> None:
     assert beside.sent_for(["mail"], "mail").agrees is True
     row = beside.sent_for(["audit"], "mail")
-    assert row.agrees is None and "the bindings of the exchange decide" in row.says
+    assert row.agrees is None and "bindings lead elsewhere" in row.text
 
 
 def test_who_took_it() -> None:
-    assert beside.taken_by(["mail"], WORKERS, "a@web-1", ["mail"]) == beside.Row("Was taken by", "a@web-1", "a@web-1", True)
-    assert beside.taken_by(["mail"], WORKERS, None, None).agrees is None
-    unknown = beside.taken_by(["mail"], WORKERS, "c@web-3", None)
-    assert (unknown.agrees, unknown.says) == (None, "Which queues it consumes is not known.")
+    assert beside.received_by(["mail"], WORKERS, "a@web-1", ["mail"]) == beside.Row("Received by", "a@web-1", "a@web-1", True)
+    assert beside.received_by(["mail"], WORKERS, None, None).agrees is None
+    unknown = beside.received_by(["mail"], WORKERS, "c@web-3", None)
+    assert (unknown.agrees, unknown.text) == (None, "The queues it consumes are unknown.")
 
 
 def test_a_worker_that_is_not_behind_the_queue_now_but_consumes_it() -> None:
-    row = beside.taken_by(["mail"], {}, "c@web-3", ["mail", "pay"])
-    assert (row.predicted, row.agrees, row.says) == ("no worker node known there", True, "It consumes mail.")
+    row = beside.received_by(["mail"], {}, "c@web-3", ["mail", "pay"])
+    assert (row.predicted, row.agrees, row.text) == ("no known worker", True, "It consumes mail.")
 
 
 def test_a_worker_that_does_not_consume_what_was_predicted() -> None:
-    row = beside.taken_by(["mail"], WORKERS, "b@web-2", ["pay"])
-    assert (row.agrees, row.says) == (False, "It consumes pay: its queues or the bindings have changed since, or the task was moved.")
+    row = beside.received_by(["mail"], WORKERS, "b@web-2", ["pay"])
+    assert (row.agrees, row.text) == (False, "It consumes pay: its queues or the bindings have changed since, or the task was moved.")
 
 
 def test_many_names_are_counted() -> None:

@@ -1,4 +1,4 @@
-"""What of a way is drawn, and where: never more boxes than fit, nothing that overlaps, what is missed apart from what is reached."""
+"""What is drawn of a path, and where: never more boxes than fit, no overlaps, near misses distinct from reached queues."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from brokers.routing.questions import answer
 from dashboard.why.drawing.layout import BOX_HEIGHT, BOX_WIDTH, Drawing, drawn, shortened
-from dashboard.why.drawing.path import MOST_BOXES, Way, way
+from dashboard.why.drawing.path import MOST_BOXES, DrawnPath, drawn_path
 from dashboard.why.story.message import story
 
 EXCHANGES: list[dict[str, Any]] = [
@@ -43,8 +43,8 @@ ORDERS = [
 ]
 
 
-def taken(told: dict[str, Any], expected: str = "") -> Way:
-    found = way(told, expected)
+def taken(told: dict[str, Any], expected: str = "") -> DrawnPath:
+    found = drawn_path(told, expected)
     assert found is not None
     return found
 
@@ -53,7 +53,7 @@ def arrows(told: dict[str, Any], expected: str = "") -> dict[tuple[str, str], st
     return {(arrow.source, arrow.target): arrow.kind for arrow in taken(told, expected).arrows}
 
 
-def test_the_way_leads_from_the_message_by_its_exchanges_to_queues_and_near_misses() -> None:
+def test_the_path_leads_from_the_message_by_its_exchanges_to_queues_and_near_misses() -> None:
     assert arrows(explained("orders", "order.new.us", ORDERS)) == {
         ("message", "exchange orders"): "way",
         ("exchange orders", "queue us"): "way",
@@ -66,19 +66,19 @@ def test_the_way_leads_from_the_message_by_its_exchanges_to_queues_and_near_miss
 def test_an_expected_queue_without_any_binding_stands_there_without_an_arrow() -> None:
     told = explained("orders", "order.new.us", ORDERS)
     boxes = {box.name: box for stage in taken(told, "lost").stages for box in stage.beside}
-    assert (boxes["lost"].says, boxes["lost"].look) == ("not reached", "missed")
-    assert boxes["eu"].says == "near miss"
+    assert (boxes["lost"].text, boxes["lost"].look) == ("not reached", "missed")
+    assert boxes["eu"].text == "near miss"
     assert not any(target == "queue lost" for _, target in arrows(told, "lost"))
 
 
 def test_an_alternate_is_reached_because_nothing_matched() -> None:
     found = taken(explained("orders", "other", ORDERS))
-    assert [(arrow.target, arrow.words) for arrow in found.arrows if arrow.source == "exchange orders"] == [("exchange unrouted", "nothing matched")]
+    assert [(arrow.target, arrow.label) for arrow in found.arrows if arrow.source == "exchange orders"] == [("exchange unrouted", "nothing matched")]
 
 
 def test_a_message_that_no_queue_gets_ends_nowhere() -> None:
     assert arrows(explained("copies", "x", [])) == {("message", "exchange copies"): "way", ("exchange copies", "nowhere"): "near"}
-    assert "to no queue" in story(explained("copies", "x", []), lambda kind, name: "").drawing.says  # type: ignore[union-attr]
+    assert "to no queue" in story(explained("copies", "x", []), lambda kind, name: "").drawing.text  # type: ignore[union-attr]
 
 
 def test_what_the_broker_decides_by_hash_is_only_maybe() -> None:
@@ -86,29 +86,29 @@ def test_what_the_broker_decides_by_hash_is_only_maybe() -> None:
     assert [kind for (source, _), kind in arrows(told).items() if source == "exchange hash"] == ["maybe", "maybe"]
 
 
-def test_a_refused_message_has_no_way() -> None:
-    assert way(explained("nowhere", "x", [])) is None
+def test_a_refused_message_has_no_path() -> None:
+    assert drawn_path(explained("nowhere", "x", [])) is None
 
 
 @pytest.mark.parametrize(
-    ("after", "says", "look"),
+    ("after", "text", "look"),
     [
         (None, "consumers unknown", "unknown"),
         ({"consumers": None, "workers": None}, "consumers unknown", "unknown"),
-        ({"consumers": 0, "workers": []}, "nobody consumes", "critical"),
+        ({"consumers": 0, "workers": []}, "no consumers", "critical"),
         ({"consumers": 1, "workers": []}, "1 consumer", ""),
         ({"consumers": 1, "workers": [{"hostname": "a", "free_slots": None}]}, "1 node", ""),
         ({"consumers": 3, "workers": [{"hostname": "a", "free_slots": 0}, {"hostname": "b", "free_slots": 5}]}, "2 nodes, 5 free", ""),
     ],
 )
-def test_a_queue_says_who_takes_from_it(after: Any, says: str, look: str) -> None:
+def test_a_queue_says_who_takes_from_it(after: Any, text: str, look: str) -> None:
     told = explained("", "mail", [])
     told["after"] = [] if after is None else [told["after"][0] | after]
     box = taken(told).stages[0].beside[0]
-    assert (box.says, box.look) == (says, look)
+    assert (box.text, box.look) == (text, look)
 
 
-def test_of_many_queues_those_that_nobody_consumes_are_drawn_and_the_rest_is_counted() -> None:
+def test_of_many_queues_those_that_without_consumers_are_drawn_and_the_rest_is_counted() -> None:
     told = explained("copies", "x", [bound("copies", f"copy.{number:03}") for number in range(500)])
     for number, one in enumerate(told["after"]):
         one |= {"consumers": 0 if number == 499 else 1, "workers": []}
@@ -140,7 +140,7 @@ NAMES = st.sampled_from([one["name"] for one in EXCHANGES])
     st.sampled_from(["a.b", "a.c", ""]),
     st.sampled_from(["", "q1", "nowhere"]),
 )
-def test_whatever_the_way_nothing_overlaps_and_everything_is_inside(links: list[tuple[str, str, str]], exchange: str, key: str, expected: str) -> None:
+def test_whatever_the_path_nothing_overlaps_and_everything_is_inside(links: list[tuple[str, str, str]], exchange: str, key: str, expected: str) -> None:
     exchanges = {one["name"] for one in EXCHANGES}
     bindings = [bound(source, target, "1" if source == "hash" else words, "exchange" if target in exchanges else "queue") for source, target, words in links]
     found = taken(explained(exchange, key, bindings), expected)

@@ -1,4 +1,4 @@
-"""The story of a way: what is shown at once, what is folded and counted, who takes it in the end, and the same as text."""
+"""The story of a message: what is shown, what is collapsed and counted, the consumers, and the plain text."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from brokers.routing.questions import answer
-from dashboard.why.story.destinations import End, end
-from dashboard.why.story.hops import MOST_BINDINGS, Stop
+from dashboard.why.story.destinations import Destination, destination
+from dashboard.why.story.hops import MOST_BINDINGS, Hop
 from dashboard.why.story.message import Story, story
 from dashboard.why.story.plain import plain
-from dashboard.why.story.risks import Risk, gathered
+from dashboard.why.story.risks import Risk, grouped
 from dashboard.why.story.spans import Span
 from dashboard.why.story.task import TaskLine
 
@@ -28,46 +28,46 @@ def told(exchange: str, key: str, bindings: list[tuple[str, str, str]], alternat
     return story(answer({"definitions": definitions, "exchange": exchange, "routing_key": key, **asked}), lambda kind, name: f"/{kind}/{name}" if name else "")
 
 
-def first(shown: Story) -> Stop:
-    return shown.stops[0]
+def first(shown: Story) -> Hop:
+    return shown.hops[0]
 
 
 MANY = [("orders", f"q{number:03}", "order.#") for number in range(300)] + [("orders", f"eu{number}", "order.*.eu") for number in range(15)]
 
 
 def test_many_matches_are_folded_so_that_near_misses_stay_in_sight() -> None:
-    stop = first(told("orders", "order.new.us", MANY))
-    assert [line.verdict for line in stop.bindings] == ["matched"] * 8 + ["near"] * 12
-    matched, near = stop.folds
-    assert (matched.words, len(matched.lines), matched.more) == ("292 more match", MOST_BINDINGS, 192)
-    assert (near.words, len(near.lines), near.more) == ("3 more nearly match", 3, 0)
-    assert "315 bindings: 300 match, 15 nearly." in stop.says
+    hop = first(told("orders", "order.new.us", MANY))
+    assert [line.verdict for line in hop.bindings] == ["matched"] * 8 + ["near"] * 12
+    matched, near = hop.folds
+    assert (matched.label, len(matched.lines), matched.more) == ("292 more match", MOST_BINDINGS, 192)
+    assert (near.label, len(near.lines), near.more) == ("3 more are near misses", 3, 0)
+    assert "300 of 315 bindings match; 15 near misses." in hop.text
 
 
 def test_what_does_not_match_is_counted_by_its_reason() -> None:
-    stop = first(told("orders", "a.b", [("orders", "q", "x.y.z"), ("orders", "q", "p.q.r.s"), ("orders", "q", "#")]))
-    (fold,) = stop.folds
-    assert fold.words == "2 more do not match"
+    hop = first(told("orders", "a.b", [("orders", "q", "x.y.z"), ("orders", "q", "p.q.r.s"), ("orders", "q", "#")]))
+    (fold,) = hop.folds
+    assert fold.label == "2 more do not match"
     assert sum(count for _, count in fold.reasons) == 2
     every = first(told("orders", "a.b", [("orders", "q", "x.y.z"), ("orders", "q", "#")], verdicts="all"))
-    assert [(one.words, len(one.lines)) for one in every.folds] == [("1 more does not match", 1)]
+    assert [(one.label, len(one.lines)) for one in every.folds] == [("1 more does not match", 1)]
 
 
 @pytest.mark.parametrize(
-    ("key", "alternate", "says"),
+    ("key", "alternate", "text"),
     [
         ("a", None, ""),
-        ("a", "unrouted", "Its alternate exchange unrouted is not asked, because something matched."),
-        ("b", "unrouted", "Its alternate exchange unrouted takes it, because nothing matched."),
+        ("a", "unrouted", "Its alternate exchange unrouted is not used, because a binding matched."),
+        ("b", "unrouted", "Its alternate exchange unrouted takes it, because no binding matched."),
         ("b", "nowhere", "Its alternate exchange nowhere does not take it: there is no such exchange."),
     ],
 )
-def test_what_becomes_of_the_alternate_is_said(key: str, alternate: str | None, says: str) -> None:
-    assert first(told("orders", key, [("orders", "q", "a"), ("unrouted", "lost", "")], alternate)).alternate == says
+def test_what_becomes_of_the_alternate_is_said(key: str, alternate: str | None, text: str) -> None:
+    assert first(told("orders", key, [("orders", "q", "a"), ("unrouted", "lost", "")], alternate)).alternate == text
 
 
-def ended(consumers: int | None, workers: list[dict[str, Any]] | None) -> End:
-    return end({"queue": "mail", "consumers": consumers, "workers": workers}, lambda kind, name: "")
+def ended(consumers: int | None, workers: list[dict[str, Any]] | None) -> Destination:
+    return destination({"queue": "mail", "consumers": consumers, "workers": workers}, lambda kind, name: "")
 
 
 def worker(name: str, concurrency: int | None = 8, free: int | None = 3, prefetch: int | None = 32) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def worker(name: str, concurrency: int | None = 8, free: int | None = 3, prefetc
 
 def test_who_takes_it_is_told_with_free_slots() -> None:
     found = ended(2, [worker("a@web-1"), worker("a@web-2", free=0)])
-    assert (found.level, found.says) == ("ok", "2 consumers of Celery, prefetch 32 each.")
+    assert (found.level, found.text) == ("ok", "2 consumers of Celery, prefetch 32 each.")
     assert [node.slots for node in found.nodes] == ["3 of 8 free", "0 of 8 free"]
     assert found.nodes[0].cells == ["used"] * 5 + ["free"] * 3
 
@@ -84,18 +84,18 @@ def test_who_takes_it_is_told_with_free_slots() -> None:
 def test_what_is_not_known_of_a_worker_is_not_drawn() -> None:
     found = ended(1, [worker("a", None, None, None), worker("b", 64, 60), worker("c", free=None)])
     assert [(node.cells, node.slots) for node in found.nodes] == [([], ""), ([], "60 of 64 free"), ([], "")]
-    assert found.says == "1 consumer of Celery."
+    assert found.text == "1 consumer of Celery."
 
 
 def test_nobody_and_unknown_are_not_the_same() -> None:
     assert (ended(0, []).level, ended(0, []).word) == ("critical", "waits")
-    assert (ended(None, None).level, ended(None, None).says) == ("unknown", "Who consumes it is not known.")
-    assert ended(1, []).says == "1 consumer, none of them known as a Celery worker."
+    assert (ended(None, None).level, ended(None, None).text) == ("unknown", "Its consumers are unknown.")
+    assert ended(1, []).text == "1 consumer (not a known Celery worker)."
     assert ended(20, [worker(f"w{number}") for number in range(20)]).more == 12
 
 
 def test_the_same_risk_of_several_queues_is_said_once() -> None:
-    found = gathered([Risk("notice", name, "drops the oldest beyond 5 messages.") for name in "abcd"] + [Risk("warning", "e", "expires after 5 ms.")])
+    found = grouped([Risk("notice", name, "drops the oldest beyond 5 messages.") for name in "abcd"] + [Risk("warning", "e", "expires after 5 ms.")])
     assert [f"{risk.queue} {risk.text}" for risk in found] == ["e expires after 5 ms.", "a, b, c and 1 more: each drops the oldest beyond 5 messages."]
 
 
@@ -106,7 +106,7 @@ def test_the_answer_as_text_has_every_part() -> None:
     assert "  + order.*.us -> queue us: " in text
     assert "  ~ order.*.eu -> queue eu: third word is `us`, wanted `eu`" in text
     assert "  1 more does not match: the first word differs (1)" in text
-    assert text.endswith("Ends in us: Who consumes it is not known.")
+    assert text.endswith("Delivered to us: Its consumers are unknown.")
 
 
 def test_a_task_that_is_not_sent_has_only_celerys_part_as_text() -> None:

@@ -1,4 +1,4 @@
-"""A task explained by the configuration that workers told: which one is used, what it leaves open, and what the last task really sent says to it."""
+"""A task explained by the configuration that workers report: which one is used, what it leaves open, and whether the last task sent agrees."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brokers.topology import BindingDefinition, ExchangeDefinition, QueueDefinition, Topology
-from dashboard.why.explanations import Place
-from dashboard.why.task_configuration import Sent, Tellers, Told
+from dashboard.why.explanations import LoadedVhost
+from dashboard.why.task_configuration import Configuration, ReportingWorkers, Sent
 from dashboard.why.task_explanations import AGREED, CONF_UNKNOWN, SENDER_UNKNOWN, TASK_UNKNOWN, explain_live_task
 from workers.destinations.settings import OLD_NAMES, SETTINGS
 from workers.inspection import routing_settings
@@ -44,17 +44,17 @@ TOPOLOGY = Topology(
     (BindingDefinition("media", "feeds", "queue", "feed.#", {}),),
     (),
 )
-PLACE = Place(TOPOLOGY, "4.0.5", dict.fromkeys(QUEUES, 1), {})
+PLACE = LoadedVhost(TOPOLOGY, "4.0.5", dict.fromkeys(QUEUES, 1), {})
 
 
 @pytest.fixture
-def place() -> Place:
+def place() -> LoadedVhost:
     return PLACE
 
 
-def explained(place: Place, *nodes: Node, sent: Sent | None = None, **asked: Any) -> dict[str, Any]:
+def explained(place: LoadedVhost, *nodes: Node, sent: Sent | None = None, **asked: Any) -> dict[str, Any]:
     task = asked.get("task", "shop.pay")
-    known = msgspec.structs.replace(Tellers(nodes).known(task if isinstance(task, str) else ""), sent=sent)
+    known = msgspec.structs.replace(ReportingWorkers(nodes).known(task if isinstance(task, str) else ""), sent=sent)
     return explain_live_task(place, {"task": "shop.pay", **asked}, known)
 
 
@@ -66,33 +66,33 @@ ROUTED = {"task_routes": {"shop.*": {"queue": "mail"}}}
 PAYS = {"shop.pay": {}}
 
 
-def test_the_configuration_of_a_worker_is_used_and_named(place: Place) -> None:
+def test_the_configuration_of_a_worker_is_used_and_named(place: LoadedVhost) -> None:
     answer = explained(place, Node("a@web-1", ROUTED, PAYS))
     assert (answer["queue"], answer["broker"]["queues"]) == ("mail", ["mail"])
     assert (answer["configuration"]["source"], answer["configuration"]["name"], answer["configuration"]["at"]) == ("worker", "a@web-1", NOON.isoformat())
     assert (answer["certain"], answer["unknown"], answer["sent"]) == (False, [SENDER_UNKNOWN], None)
 
 
-def test_a_sent_task_that_agrees_makes_it_certain(place: Place) -> None:
+def test_a_sent_task_that_agrees_makes_it_certain(place: LoadedVhost) -> None:
     answer = explained(place, Node("a@web-1", ROUTED, PAYS), sent=sent("mail"))
     assert (answer["certain"], answer["unknown"]) == (True, [])
     assert (answer["sent"]["agrees"], answer["sent"]["text"], answer["sent"]["uuid"]) == (True, AGREED, "u-1")
 
 
-def test_a_sent_task_that_went_elsewhere_contradicts(place: Place) -> None:
+def test_a_sent_task_that_went_elsewhere_contradicts(place: LoadedVhost) -> None:
     answer = explained(place, Node("a@web-1", ROUTED, PAYS), sent=sent("celery"))
     assert answer["certain"] is False
     assert "The sender really used queue 'celery'" in answer["unknown"][0]
     assert answer["sent"]["agrees"] is False
 
 
-def test_a_sent_task_says_nothing_where_the_call_decides(place: Place) -> None:
+def test_a_sent_task_says_nothing_where_the_call_decides(place: LoadedVhost) -> None:
     answer = explained(place, Node("a@web-1", ROUTED, PAYS), sent=sent("mail"), options={"queue": "jobs"})
     assert answer["sent"] is None
     assert SENDER_UNKNOWN in answer["unknown"]
 
 
-def test_the_workers_that_know_the_task_count_and_most_of_them_decide(place: Place) -> None:
+def test_the_workers_that_know_the_task_count_and_most_of_them_decide(place: LoadedVhost) -> None:
     nodes = [
         Node("a@web-1", {"task_default_queue": "jobs"}, {"other": {}}),
         Node("b@web-1", {"task_default_queue": "celery"}, PAYS),
@@ -101,20 +101,20 @@ def test_the_workers_that_know_the_task_count_and_most_of_them_decide(place: Pla
     ]
     answer = explained(place, *nodes)
     assert (answer["queue"], answer["configuration"]["name"], answer["configuration"]["same"]) == ("mail", "d@web-1", 1)
-    assert answer["unknown"][0].startswith("Worker node b@web-1 has another configuration, by which it goes to queue 'celery'")
+    assert answer["unknown"][0].startswith("Worker node b@web-1 has another configuration, by which the task goes to queue 'celery'")
 
 
-def test_configurations_that_differ_elsewhere_are_no_doubt(place: Place) -> None:
+def test_configurations_that_differ_elsewhere_are_no_uncertainty(place: LoadedVhost) -> None:
     nodes = [Node("a@web-1", ROUTED, PAYS), Node("b@web-1", {**ROUTED, "task_default_queue": "jobs"}, PAYS)]
     assert explained(place, *nodes, sent=sent("mail"))["certain"] is True
 
 
-def test_a_task_that_no_worker_registered_goes_by_any_configuration_and_is_not_certain(place: Place) -> None:
+def test_a_task_that_no_worker_registered_goes_by_any_configuration_and_is_not_certain(place: LoadedVhost) -> None:
     answer = explained(place, Node("a@web-1", ROUTED, {"other": {}}), sent=sent("mail"))
     assert (answer["queue"], answer["unknown"], answer["certain"]) == ("mail", [TASK_UNKNOWN], False)
 
 
-def test_only_what_is_hidden_of_this_task_is_told(place: Place) -> None:
+def test_only_what_is_hidden_of_this_task_is_shown(place: LoadedVhost) -> None:
     conf = {
         "task_default_queue": "jobs",
         "task_default_routing_key": MASK,
@@ -128,53 +128,53 @@ def test_only_what_is_hidden_of_this_task_is_told(place: Place) -> None:
     assert "task_annotations hides routing_key of other." in explained(place, nodes, task="other")["unknown"]
 
 
-def test_a_masked_default_key_counts_where_it_decides(place: Place) -> None:
+def test_a_masked_default_key_counts_where_it_decides(place: LoadedVhost) -> None:
     conf = {"task_default_routing_key": MASK, "task_default_exchange": "media", "task_default_exchange_type": "topic", "task_queues": [{"name": "celery"}]}
     answer = explained(place, Node("a@web-1", conf, PAYS))
     assert "task_default_routing_key is masked, and no queue tells it." in answer["unknown"]
 
 
-def test_settings_in_the_question_win(place: Place) -> None:
+def test_settings_in_the_question_win(place: LoadedVhost) -> None:
     answer = explained(place, Node("a@web-1", ROUTED, PAYS), conf={"task_default_queue": "jobs"})
     assert (answer["queue"], answer["configuration"]["source"], answer["certain"]) == ("jobs", "question", True)
 
 
 @pytest.mark.parametrize("nodes", [[], [Node("a@web-1", None, PAYS)]])
-def test_without_a_told_configuration_celerys_defaults_are_taken(place: Place, nodes: list[Node]) -> None:
+def test_without_a_told_configuration_celerys_defaults_are_taken(place: LoadedVhost, nodes: list[Node]) -> None:
     answer = explained(place, *nodes)
     assert (answer["queue"], answer["configuration"]["source"], answer["certain"]) == ("celery", "defaults", False)
     assert CONF_UNKNOWN in answer["unknown"]
 
 
-def test_what_differs_from_the_order_people_learn_is_told_by_key(place: Place) -> None:
+def test_what_differs_from_the_order_people_learn_is_told_by_key(place: LoadedVhost) -> None:
     answer = explained(place, Node("a@web-1", ROUTED, PAYS), options={"queue": "jobs"})
     assert (answer["queue"], answer["differing"]) == ("jobs", ["queue"])
     assert answer["differences"] == [{"key": "queue", "learned_layer": "router", "learned": "mail", "layer": "option", "value": "jobs"}]
 
 
-def test_old_names_of_settings_are_mapped_aloud(place: Place) -> None:
+def test_old_names_of_settings_are_mapped_aloud(place: LoadedVhost) -> None:
     answer = explained(place, Node("a@web-1", {"CELERY_DEFAULT_QUEUE": "jobs", "CELERY_TASK_ROUTES": {"shop.*": "mail"}}, PAYS))
     assert answer["queue"] == "mail"
     assert any("CELERY_TASK_ROUTES is another name of task_routes" in step["why"] for step in answer["steps"])
 
 
-def test_a_question_that_cannot_be_read_stays_an_error(place: Place) -> None:
+def test_a_question_that_cannot_be_read_stays_an_error(place: LoadedVhost) -> None:
     for task in ({"name": 5}, None, ["a"]):
         assert explained(place, Node("a@web-1", ROUTED, PAYS), task=task)["error"].startswith("BadQuestion: task")
 
 
-def application(routers: dict[str, Any]) -> Told:
+def application(routers: dict[str, Any]) -> Configuration:
     live = LiveConfiguration({"task_routes": [{"$router": "proj.by_name"}]}, {"shop.pay": {"queue": "feeds"}}, [])
-    return Told("application", "proj.celery:app", None, live, routers=routers)
+    return Configuration("application", "proj.celery:app", None, live, routers=routers)
 
 
-def asked_application(place: Place, router: Any, *nodes: Node) -> dict[str, Any]:
-    known = Tellers(nodes).known("shop.pay")
-    told = [application({"proj.by_name": router}), *known.told]
-    return explain_live_task(place, {"task": "shop.pay", "args": ["eu"]}, msgspec.structs.replace(known, told=told))
+def asked_application(place: LoadedVhost, router: Any, *nodes: Node) -> dict[str, Any]:
+    known = ReportingWorkers(nodes).known("shop.pay")
+    told = [application({"proj.by_name": router}), *known.configurations]
+    return explain_live_task(place, {"task": "shop.pay", "args": ["eu"]}, msgspec.structs.replace(known, configurations=told))
 
 
-def test_the_application_itself_is_certain_and_its_functions_are_asked(place: Place) -> None:
+def test_the_application_itself_is_certain_and_its_functions_are_asked(place: LoadedVhost) -> None:
     answer = asked_application(place, lambda name, args, *_, **__: {"routing_key": "x"} if args == ["eu"] else None, Node("a@web-1", ROUTED, PAYS))
     assert (answer["queue"], answer["certain"], answer["configuration"]["source"], answer["configuration"]["name"]) == (
         "feeds",
@@ -182,11 +182,11 @@ def test_the_application_itself_is_certain_and_its_functions_are_asked(place: Pl
         "application",
         "proj.celery:app",
     )
-    assert answer["unknown"] == ["Worker node a@web-1 has another configuration, by which it goes to queue 'mail', exchange '', routing_key 'mail'."]
+    assert answer["unknown"] == ["Worker node a@web-1 has another configuration, by which the task goes to queue 'mail', exchange '', routing_key 'mail'."]
     assert asked_application(place, lambda *_, **__: None)["certain"] is True
 
 
-def test_an_application_that_gives_no_answer_is_replaced_by_what_workers_told(place: Place) -> None:
+def test_an_application_that_gives_no_answer_is_replaced_by_what_workers_reported(place: LoadedVhost) -> None:
     def silent(*_: Any, **__: Any) -> None:
         raise RouterUnavailable("The application proj.celery:app gave no answer.")
 
@@ -196,11 +196,11 @@ def test_an_application_that_gives_no_answer_is_replaced_by_what_workers_told(pl
     assert asked_application(place, silent)["configuration"]["source"] == "defaults"
 
 
-def test_a_configuration_that_cannot_be_used_is_no_fault_of_the_asker(place: Place) -> None:
+def test_a_configuration_that_cannot_be_used_is_no_fault_of_the_asker(place: LoadedVhost) -> None:
     odd = Node("a@web-1", {"task_queues": [{"name": "mail", "max_length": "many"}]}, PAYS)
     answer = explained(place, odd)
     assert (answer["queue"], answer["configuration"]["source"]) == ("celery", "defaults")
-    assert answer["unknown"][0].startswith("What worker node a@web-1 told of its configuration can’t be used: conf.task_queues[0].$queue.max_length")
+    assert answer["unknown"][0].startswith("The configuration reported by worker node a@web-1 can’t be used: conf.task_queues[0].$queue.max_length")
     assert explained(place, odd, Node("b@web-1", ROUTED, PAYS))["configuration"]["name"] == "b@web-1"
 
 
@@ -218,6 +218,6 @@ JSON_VALUES = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from([*SETTINGS, *OLD_NAMES, "CELERY_TASK_QUEUES"]), JSON_VALUES, max_size=4))
-def test_whatever_a_worker_tells_there_is_an_answer(conf: dict[str, Any]) -> None:
+def test_whatever_a_worker_shows_there_is_an_answer(conf: dict[str, Any]) -> None:
     answer = explained(PLACE, Node("a@web-1", routing_settings.kept(conf), PAYS))
     assert not (answer["error"] or "").startswith("BadQuestion")

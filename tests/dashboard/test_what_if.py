@@ -1,4 +1,4 @@
-"""What if another route, binding or policy held: a task's way before and after, in a broker that is known and in one that is told."""
+"""What if another route, binding or policy applied: a task's path before and after, in a monitored broker and in a declared one."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import pytest
 from brokers.routing.fields import InvalidQuestion
 from brokers.topology import BindingDefinition, ExchangeDefinition, QueueDefinition, Topology
 from dashboard.why.explain_lines_celery import answer_line
-from dashboard.why.explanations import Place, explain_message
-from dashboard.why.route_changes import changed_routes, said
-from dashboard.why.task_configuration import Known, Told
-from dashboard.why.task_explanations import explain_live_task, explain_told_task
+from dashboard.why.explanations import LoadedVhost, explain_message
+from dashboard.why.route_changes import changed_routes, route_change_text
+from dashboard.why.task_configuration import Configuration, KnownTask
+from dashboard.why.task_explanations import explain_given_task, explain_live_task
 from workers.inspection.live_configuration import LiveConfiguration
 
 TO_MAIL = {"change": "set_route", "name": "shop.*", "route": {"queue": "mail"}}
@@ -23,7 +23,7 @@ WAY = {"source": "celery", "destination": "celery", "routing_key": "celery"}
 
 
 @pytest.fixture
-def place() -> Place:
+def place() -> LoadedVhost:
     queues = ("celery", "mail", "idle")
     topology = Topology(
         "/",
@@ -31,12 +31,12 @@ def place() -> Place:
         tuple(QueueDefinition(name, "classic") for name in queues),
         tuple(BindingDefinition(name, name, "queue", name, {}) for name in ("celery", "mail")),
     )
-    return Place(topology, "4.0.5", {"celery": 1, "mail": 1, "idle": 0}, {})
+    return LoadedVhost(topology, "4.0.5", {"celery": 1, "mail": 1, "idle": 0}, {})
 
 
-def live(place: Place, *changes: dict[str, Any], known: Known | None = None, **asked: Any) -> dict[str, Any]:
+def live(place: LoadedVhost, *changes: dict[str, Any], known: KnownTask | None = None, **asked: Any) -> dict[str, Any]:
     question = {"task": {"name": "shop.pay"}, "conf": {}, "what_if": list(changes), **asked}
-    return explain_live_task(place, question, known or Known())
+    return explain_live_task(place, question, known or KnownTask())
 
 
 def routes(conf: dict[str, Any], *changes: dict[str, Any]) -> Any:
@@ -46,31 +46,31 @@ def routes(conf: dict[str, Any], *changes: dict[str, Any]) -> Any:
     return found
 
 
-def test_a_route_sends_the_task_elsewhere(place: Place) -> None:
+def test_a_route_sends_the_task_elsewhere(place: LoadedVhost) -> None:
     answer = live(place, TO_MAIL)
     found = answer["what_if"]
     assert (answer["queue"], found["answer"]["queue"], found["gained"], found["lost"]) == ("celery", "mail", ["mail"], ["celery"])
     assert found["text"] == (
-        "Celery would send it to queue `mail`, by way of the default exchange with the key `mail`, instead of queue `celery`, "
-        "by way of the default exchange with the key `celery`. It would reach queue mail, and no longer celery."
+        "Celery would send it to queue `mail`, through the default exchange with the key `mail`, instead of queue `celery`, "
+        "through the default exchange with the key `celery`. It would reach queue mail, and no longer celery."
     )
     assert "what_if" not in found["answer"]
 
 
-def test_a_queue_that_nobody_consumes_is_said_of_a_route(place: Place) -> None:
+def test_a_queue_that_without_consumers_is_said_of_a_route(place: LoadedVhost) -> None:
     assert live(place, {**TO_MAIL, "route": "idle"})["what_if"]["text"].endswith("Nobody consumes idle: it would wait there.")
 
 
-def test_a_route_that_another_is_preferred_to_changes_nothing(place: Place) -> None:
+def test_a_route_that_another_is_preferred_to_changes_nothing(place: LoadedVhost) -> None:
     found = live(place, TO_MAIL, conf={"task_routes": {"shop.pay": {"queue": "celery"}}})["what_if"]
     assert found["text"] == "Nothing would change: it would still reach queue celery."
 
 
-def test_a_policy_counts_for_a_task_too(place: Place) -> None:
+def test_a_policy_counts_for_a_task_too(place: LoadedVhost) -> None:
     assert live(place, TTL)["what_if"]["text"] == "In celery it would expire after 500 ms instead of never."
 
 
-def test_an_argument_that_the_sender_declares_otherwise_is_celerys_error(place: Place) -> None:
+def test_an_argument_that_the_sender_declares_otherwise_is_celerys_error(place: LoadedVhost) -> None:
     """The very mistake that a what-if is for."""
     conf = {"task_queues": [{"$queue": {"name": "celery", "exchange": {"$exchange": {"name": "celery", "type": "direct"}}, "routing_key": "celery"}}]}
     argument = {"change": "set_queue_argument", "queue": "celery", "argument": "x-message-ttl", "value": 5}
@@ -79,20 +79,20 @@ def test_an_argument_that_the_sender_declares_otherwise_is_celerys_error(place: 
     assert (found["gained"], found["lost"]) == ([], ["celery"])
 
 
-def test_a_live_configuration_is_what_a_route_is_set_in(place: Place) -> None:
-    told = Told("worker", "a@web-1", None, LiveConfiguration({"task_routes": {"shop.*": {"queue": "idle"}}}, {"shop.pay": {}}, []))
-    answer = live(place, TO_MAIL, known=Known([told]), conf=None, task="shop.pay")
+def test_a_live_configuration_is_what_a_route_is_set_in(place: LoadedVhost) -> None:
+    told = Configuration("worker", "a@web-1", None, LiveConfiguration({"task_routes": {"shop.*": {"queue": "idle"}}}, {"shop.pay": {}}, []))
+    answer = live(place, TO_MAIL, known=KnownTask([told]), conf=None, task="shop.pay")
     assert (answer["queue"], answer["what_if"]["answer"]["queue"]) == ("idle", "mail")
     assert answer["what_if"]["answer"]["unknown"] == answer["unknown"]
 
 
-def test_what_is_unknown_stays_unknown_after_the_changes(place: Place) -> None:
+def test_what_is_unknown_stays_unknown_after_the_changes(place: LoadedVhost) -> None:
     answer = live(place, TO_MAIL, conf=None)
     assert (answer["certain"], answer["what_if"]["answer"]["certain"]) == (False, False)
     assert answer["what_if"]["answer"]["unknown"] == answer["unknown"]
 
 
-def test_a_message_tells_consumers_after_the_changes(place: Place) -> None:
+def test_a_message_shows_consumers_after_the_changes(place: LoadedVhost) -> None:
     change = {"change": "add_binding", "source": "mail", "destination": "idle", "routing_key": "mail"}
     answer = explain_message(place, {"exchange": "mail", "routing_key": "mail", "what_if": [change]})
     assert answer["what_if"]["text"] == "It would also reach queue idle; mail still gets it. Nobody consumes idle: it would wait there."
@@ -109,9 +109,9 @@ def test_a_told_broker_changes_too() -> None:
     before = copy.deepcopy(asked)
     to_dead = {"change": "add_binding", "source": "celery", "destination": "dead", "routing_key": "celery"}
     options = {"exchange": "celery", "routing_key": "celery", "exchange_type": "direct"}
-    found = explain_told_task({**asked, "options": options, "what_if": [to_dead]})["what_if"]
+    found = explain_given_task({**asked, "options": options, "what_if": [to_dead]})["what_if"]
     assert (found["gained"], found["lost"]) == (["dead"], [])
-    assert explain_told_task({**asked, "what_if": [TTL]})["what_if"]["answer"]["broker"]["after"][0]["ttl_ms"] == 500
+    assert explain_given_task({**asked, "what_if": [TTL]})["what_if"]["answer"]["broker"]["after"][0]["ttl_ms"] == 500
     assert asked == before
 
 
@@ -119,7 +119,7 @@ def test_a_binding_that_the_sender_declares_comes_back() -> None:
     predeclare = {"exchanges": [{"name": "celery"}], "queues": [{"name": "celery"}], "bindings": [{**WAY, "destination_type": "queue"}]}
     options = {"exchange": "celery", "routing_key": "celery", "exchange_type": "direct"}
     asked = {"conf": {}, "task": {"name": "shop.pay"}, "predeclare": predeclare, "options": options}
-    found = explain_told_task({**asked, "what_if": [{"change": "remove_binding", **WAY}]})["what_if"]
+    found = explain_given_task({**asked, "what_if": [{"change": "remove_binding", **WAY}]})["what_if"]
     assert found["text"] == "Nothing would change: it would still reach queue celery."
 
 
@@ -146,8 +146,8 @@ def test_a_route_is_taken_out_of_a_table_and_of_pairs() -> None:
     gone = {"change": "remove_route", "name": "shop.*"}
     assert routes({"task_routes": {"shop.*": "b", "c": "d"}}, gone) == {"task_routes": {"c": "d"}}
     assert routes({"task_routes": [{"c": "d"}, [["shop.*", "b"]]]}, gone) == {"task_routes": [{"c": "d"}, []]}
-    assert said(gone, "what_if[0]") == "The route `shop.*` is taken out of task_routes."
-    assert said(TO_MAIL, "what_if[0]") == "The route `shop.*` of task_routes gives queue `mail`."
+    assert route_change_text(gone, "what_if[0]") == "The route `shop.*` is removed from task_routes."
+    assert route_change_text(TO_MAIL, "what_if[0]") == "The route `shop.*` of task_routes gives queue `mail`."
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_a_route_is_taken_out_of_a_table_and_of_pairs() -> None:
         ({"change": "add_binding", "source": "nowhere", "destination": "celery"}, "what_if[0].source"),
     ],
 )
-def test_a_change_that_does_not_fit_names_its_field(place: Place, change: dict[str, Any], field: str) -> None:
+def test_a_change_that_does_not_fit_names_its_field(place: LoadedVhost, change: dict[str, Any], field: str) -> None:
     with pytest.raises(InvalidQuestion) as caught:
         live(place, change)
     assert caught.value.field == field
@@ -179,11 +179,11 @@ def test_a_change_that_does_not_fit_names_its_field(place: Place, change: dict[s
     assert answer_line(json.dumps(asked).encode())["error"].startswith(f"BadQuestion: {field} ")
 
 
-def test_a_question_that_cannot_be_read_is_told_first(place: Place) -> None:
+def test_a_question_that_cannot_be_read_is_told_first(place: LoadedVhost) -> None:
     answer = live(place, TO_MAIL, conf={"task_routes": 5})
     assert answer["error"].startswith("BadQuestion: conf.task_routes")
     assert "what_if" not in answer
-    assert explain_told_task({"conf": 5, "task": "a", "what_if": [TO_MAIL]})["error"].startswith("BadQuestion: conf")
+    assert explain_given_task({"conf": 5, "task": "a", "what_if": [TO_MAIL]})["error"].startswith("BadQuestion: conf")
 
 
 def test_a_line_of_the_command_is_compared_by_the_queue_that_celery_names() -> None:
@@ -191,5 +191,5 @@ def test_a_line_of_the_command_is_compared_by_the_queue_that_celery_names() -> N
     answer = answer_line(line)
     assert (answer["queue"], answer["what_if"]["gained"], answer["what_if"]["lost"]) == ("celery", ["mail"], ["celery"])
     nothing = answer_line(json.dumps({"conf": {}, "task": {"name": "other"}, "what_if": [TO_MAIL]}).encode())["what_if"]
-    assert nothing["text"] == "Nothing would be different: it would go to celery as now."
+    assert nothing["text"] == "Nothing would change: it would still go to celery."
     assert "what_if" not in answer_line(json.dumps({"conf": {}, "task": {"name": "other"}, "what_if": []}).encode())

@@ -163,7 +163,7 @@ def test_a_dead_letter_tells_where_it_died(person: Client, jobs: Queue, rabbitmq
     deaths = [{"queue": "mail", "reason": "rejected", "count": 1, "exchange": "orders", "routing-keys": ["order.new.eu"]}]
     publish(rabbitmq, vhost, "x", headers={"x-death": deaths})
     words = text_of(person.post(f"/queues/{jobs.pk}/messages/", {"count": "1"}).content.decode())
-    assert "It died in mail: a consumer rejected it." in words
+    assert "Dead-lettered from mail: a consumer rejected it." in words
     assert "It was first published to exchange orders with the key order.new.eu." in words
 
 
@@ -176,11 +176,11 @@ def test_a_real_dead_letter_is_told_alike_by_a_look_and_by_what_the_management_a
     shown = wait_until(lambda: rabbitmq.api("POST", f"queues/{vhost}/jobs/get", get))
     told = message_formats.read(json.dumps(shown))
     assert told.question is not None and (told.question["exchange"], told.question["routing_key"]) == ("", "jobs")
-    assert (told.deaths.exchange, told.deaths.key) == ("", "short")
+    assert (told.dead_letters.exchange, told.dead_letters.key) == ("", "short")
     words = text_of(person.post(f"/queues/{jobs.pk}/messages/", {"count": "1"}).content.decode())
-    assert told.deaths.first == "It was first published to the default exchange with the key short, and it died first in short (its time there ran out)."
-    assert told.deaths.first in words
-    assert re.search(r"It died in short: its time there ran out\. That was \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\.", words)
+    assert told.dead_letters.first == "It was first published to the default exchange with the key short, and was first dead-lettered from short (it expired)."
+    assert told.dead_letters.first in words
+    assert re.search(r"Dead-lettered from short: it expired\. That was \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\.", words)
 
 
 def test_the_queue_page_leads_here_and_to_what_reaches_it(person: Client, broker: Broker) -> None:

@@ -52,7 +52,7 @@ def test_each_example_leads_to_its_explanation_and_arrives_there(person: Client,
         assert f"It reaches {asked['expected']}" in read(person, **asked)
 
 
-def test_a_way_over_another_exchange_is_told_leg_by_leg(person: Client, broker: Broker) -> None:
+def test_a_path_over_another_exchange_is_told_leg_by_leg(person: Client, broker: Broker) -> None:
     binding = Binding.objects.get(destination="orders.eu")
     Binding.objects.create(
         broker=broker,
@@ -72,29 +72,29 @@ def test_a_way_over_another_exchange_is_told_leg_by_leg(person: Client, broker: 
 def test_dead_letters_lead_to_what_reaches_their_queue(person: Client, broker: Broker) -> None:
     Queue.objects.filter(name="vip").update(arguments={"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "reports", "x-message-ttl": 1000})
     source = ask(person, queue="reports")
-    assert "vip when their time ran out, or a consumer rejected them; with the key “reports”" in text_of(source)
+    assert "vip when they expired, or a consumer rejected them; with the key “reports”" in text_of(source)
     assert "/routing/?broker=prod&amp;vhost=%2F&amp;of=reach&amp;queue=vip" in source
 
 
-def test_a_queue_that_nobody_consumes_warns_and_names_its_tasks(person: Client, broker: Broker) -> None:
+def test_a_queue_that_without_consumers_warns_and_names_its_tasks(person: Client, broker: Broker) -> None:
     source = ask(person, queue="reports")
-    assert "Nobody consumes it: what reaches it waits." in text_of(source)
+    assert "Nobody consumes it: messages wait there." in text_of(source)
     assert 'class="panel why-outcome" data-level="warning"' in source
     assert "of=task&amp;task=shop.report" in source
 
 
 def test_a_worker_node_is_reached_by_all_its_queues(person: Client, broker: Broker) -> None:
     words = text_of(ask(person, worker="a@web-1"))
-    assert "a@web-1 takes what reaches celery, orders.eu and orders.us." in words
+    assert "a@web-1 consumes celery, orders.eu and orders.us." in words
     assert "with a routing key like order.*.us" in words
     assert "shop.pay" in words
 
 
-def test_a_task_tells_where_it_would_wait(person: Client, broker: Broker) -> None:
+def test_a_task_shows_where_it_would_wait(person: Client, broker: Broker) -> None:
     source = ask(person, task="shop.report")
     words = text_of(source)
     assert "shop.report reaches reports. Nobody consumes reports." in words
-    assert "Queues on its way that nobody consumes" in words
+    assert "Queues on its path without consumers" in words
     assert f'href="/queues/{Queue.objects.get(name="reports").pk}/"' in source
 
 
@@ -103,8 +103,8 @@ def test_a_task_tells_where_it_would_wait(person: Client, broker: Broker) -> Non
     [
         ({"queue": "nope"}, "queue", 'there is no "nope" in this virtual host'),
         ({"worker": "x@y"}, "worker", "No worker node x@y is online there."),
-        ({"queue": "vip", "task": "shop.pay"}, "task", "Name one thing only"),
-        ({"queue": " "}, "queue", "Name one thing only"),
+        ({"queue": "vip", "task": "shop.pay"}, "task", "Enter only one"),
+        ({"queue": " "}, "queue", "Enter only one"),
         ({"task": "t" * 1001}, "task", "at most 1000 characters"),
     ],
 )
@@ -116,7 +116,7 @@ def test_a_mistake_stands_beside_its_field(person: Client, broker: Broker, asked
 
 def test_a_worker_node_that_has_not_told_its_queues_is_said(person: Client, broker: Broker) -> None:
     Worker.objects.update(queues=None)
-    assert "has not told its queues yet" in text_of(ask(person, 422, worker="a@web-1"))
+    assert "has not reported its queues yet" in text_of(ask(person, 422, worker="a@web-1"))
 
 
 def test_names_are_only_text(person: Client, broker: Broker) -> None:

@@ -1,4 +1,4 @@
-"""The page "Why" without a script: the five questions that people really ask, answered in words, and what it does with bad input."""
+"""The page "Why" without a script: five typical questions answered as text, and how it handles bad input."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_the_order_key_names_the_third_word_as_a_near_miss(person: Client, broke
     assert "1 more does not match: " in words
 
 
-def test_a_user_who_may_not_write_there_is_told_so(person: Client, broker: Broker) -> None:
+def test_a_user_who_may_not_write_there_sees_why(person: Client, broker: Broker) -> None:
     asked = {"exchange": "shop.orders", "routing_key": "order.new.eu", "user": "bob"}
     assert "Whether bob may write there is unknown: needs administrator" in read(person, **asked)
     Broker.objects.update(permissions_known=True)
@@ -80,7 +80,7 @@ def test_why_a_task_went_to_celery_and_not_to_my_queue(person: Client, broker: B
     assert "Not certain. The settings of the application that sends" in words
     routed = read(person, of="task", task="shop.pay", conf=json.dumps({"task_routes": {"shop.*": {"queue": "orders.eu"}}}))
     assert "shop.pay goes to queue orders.eu." in routed
-    assert "Certain, by the settings that were given." in routed
+    assert "Certain, based on the given settings." in routed
 
 
 def test_the_settings_that_a_worker_told_are_used_and_their_age_is_said(person: Client, broker: Broker, now: datetime) -> None:
@@ -89,7 +89,7 @@ def test_the_settings_that_a_worker_told_are_used_and_their_age_is_said(person: 
     words = read(person, of="task", task="shop.pay")
     assert "shop.pay goes to queue orders.eu." in words
     assert "Not certain. This is the worker’s configuration; the sender’s may differ." in words
-    assert re.search(r"By the settings of worker node a@web-1, told 1[2-9] s ago", words)
+    assert re.search(r"Based on the settings of worker a@web-1, reported 1[2-9] s ago", words)
     assert "CELERY_DEFAULT_QUEUE is another name of task_default_queue" in words
     assert f'href="/workers/{Worker.objects.get().pk}/"' in page(person, of="task", task="shop.pay")
 
@@ -100,12 +100,12 @@ def test_the_last_task_that_was_sent_is_the_proof_or_the_contradiction(person: C
     first = Task.objects.create(**seen, uuid="u-1", sent_queue="orders.eu", exchange="", routing_key="orders.eu")
     words = read(person, of="task", task="shop.pay")
     assert "Certain." in words
-    assert "The last one really sent went there too: u-1" in words
+    assert "The last task actually sent went there too: u-1" in words
     assert f'href="/tasks/{first.pk}/"' in page(person, of="task", task="shop.pay")
     Task.objects.create(**seen, uuid="u-2", sent_queue="celery", exchange="", routing_key="celery")
     words = read(person, of="task", task="shop.pay")
     assert "Not certain. The sender really used queue 'celery'" in words
-    assert "The last one really sent went elsewhere: u-2" in words
+    assert "The last task actually sent went elsewhere: u-2" in words
 
 
 def test_a_moment_of_the_past_has_its_own_last_task_and_the_settings_of_now(person: Client, broker: Broker, now: datetime) -> None:
@@ -114,12 +114,12 @@ def test_a_moment_of_the_past_has_its_own_last_task_and_the_settings_of_now(pers
         sent = now - timedelta(minutes=minutes)
         where = {"broker": broker, "vhost": "/", "name": "shop.pay", "queue": "orders.eu", "exchange": "", "routing_key": "orders.eu"}
         Task.objects.create(**where, uuid=uuid, state="SUCCESS", first_seen_at=sent, changed_at=sent, sent_at=sent)
-    known = loaded_vhost.known_of(EVERYTHING, broker, "/", "shop.pay", now - timedelta(minutes=30))
+    known = loaded_vhost.known_task(EVERYTHING, broker, "/", "shop.pay", now - timedelta(minutes=30))
     assert known.sent is not None
     assert (known.sent.uuid, known.troubles) == ("u-1", [loaded_vhost.SETTINGS_OF_NOW])
-    assert loaded_vhost.known_of(EVERYTHING, broker, "/", "shop.pay", now - timedelta(minutes=90)).sent is None
-    assert loaded_vhost.known_of(EVERYTHING, broker, "elsewhere", "shop.pay").sent is None
-    today = loaded_vhost.known_of(EVERYTHING, broker, "/", "shop.pay")
+    assert loaded_vhost.known_task(EVERYTHING, broker, "/", "shop.pay", now - timedelta(minutes=90)).sent is None
+    assert loaded_vhost.known_task(EVERYTHING, broker, "elsewhere", "shop.pay").sent is None
+    today = loaded_vhost.known_task(EVERYTHING, broker, "/", "shop.pay")
     assert today.sent is not None
     assert (today.sent.uuid, today.troubles) == ("u-2", [])
 
@@ -134,7 +134,7 @@ def test_the_application_that_is_named_is_asked_first_and_its_trouble_is_said(
     try:
         words = read(person, of="task", task="shop.pay", args='["eu"]')
         assert "shop.pay goes to queue orders.eu." in words
-        assert "By the application’s own settings, from ourshop:app." in words
+        assert "Based on the application’s own settings, from ourshop:app." in words
         assert "The route 'ourshop.by_region' (task_routes, router 1) gives queue 'orders.eu'" in words
         settings.CELERY_APP = "ourshop:nothing"
         words = read(person, of="task", task="shop.pay")
@@ -148,9 +148,9 @@ def test_the_application_that_is_named_is_asked_first_and_its_trouble_is_said(
 def test_the_order_that_people_learn_stands_beside_what_celery_does(person: Client, broker: Broker) -> None:
     conf = json.dumps({"task_routes": {"shop.*": {"queue": "orders.eu"}}})
     words = read(person, of="task", task="shop.pay", queue="orders.us", conf=conf)
-    assert "Not the order that people learn" in words
+    assert "Celery’s actual precedence" in words
     assert "queue orders.eu from task_routes orders.us from the call" in words
-    assert "Not the order that people learn" not in read(person, of="task", task="shop.pay", conf=conf)
+    assert "Celery’s actual precedence" not in read(person, of="task", task="shop.pay", conf=conf)
 
 
 def test_arguments_and_other_options_of_the_call_are_asked_about_too(person: Client, broker: Broker) -> None:
@@ -171,9 +171,9 @@ def test_why_my_routing_key_is_ignored(person: Client, broker: Broker) -> None:
 def test_why_a_message_was_published_but_not_routed(person: Client, broker: Broker) -> None:
     words = read(person, exchange="shop.orders", routing_key="Order.new.de")
     assert "No queue receives it from exchange shop.orders with Order.new.de: no binding matches and the exchange has no alternate." in words
-    assert "It ends in no queue" in words
+    assert "Delivered to no queue" in words
     assert "The broker drops it without an error." in words
-    assert "publishes with mandatory gets it back" in words
+    assert "With the mandatory flag it is returned to its publisher" in words
 
 
 def test_why_a_headers_binding_never_matches(person: Client, broker: Broker) -> None:
@@ -182,18 +182,18 @@ def test_why_a_headers_binding_never_matches(person: Client, broker: Broker) -> 
     assert "It reaches queue vip" in read(person, exchange="shop.headers", routing_key="", headers='{"level": 1}')
 
 
-def test_why_a_task_waits_in_a_queue_that_nobody_consumes(person: Client, broker: Broker) -> None:
+def test_why_a_task_waits_in_a_queue_that_without_consumers(person: Client, broker: Broker) -> None:
     words = read(person, of="task", task="shop.report", conf="{}")
     assert "shop.report goes to queue reports and waits: nobody consumes reports." in words
-    assert "Nobody consumes it: the message stays until somebody does, such as a Celery worker that is started with -Q reports." in words
+    assert "Nobody consumes it: the message waits for a consumer, such as a Celery worker started with -Q reports." in words
     message = read(person, exchange="", routing_key="reports")
-    assert "It reaches reports, but nobody consumes reports: there it waits." in message
+    assert "It reaches reports, but nobody consumes reports: it waits there." in message
 
 
 def test_a_queue_that_only_celery_would_make_is_said(person: Client, broker: Broker) -> None:
     words = read(person, of="task", task="shop.pay", queue="new", conf="{}")
     assert "shop.pay goes to queue new and waits: nobody consumes new." in words
-    assert "new does not exist in the broker now: Celery makes it when it sends" in words
+    assert "new does not exist in the broker yet: Celery declares it when sending" in words
 
 
 def test_who_takes_it_is_linked_to_its_worker_node(person: Client, broker: Broker) -> None:
@@ -208,7 +208,7 @@ def test_a_broker_out_of_sight_is_said(person: Client, broker: Broker) -> None:
     words = read(person, exchange="shop.orders", routing_key="order.new.eu")
     assert "Prod is unreachable" in words
     assert "Not certain" in words
-    assert "Who consumes it is not known." in words
+    assert "Its consumers are unknown." in words
 
 
 def test_a_missing_exchange_is_a_refusal_in_words(person: Client, broker: Broker) -> None:
@@ -226,7 +226,7 @@ def test_a_missing_exchange_is_a_refusal_in_words(person: Client, broker: Broker
         ({"of": "task", "task": "a", "args": "{}"}, "args", "wanted is a list"),
         ({"of": "task", "task": "a", "kwargs": "[]"}, "kwargs", "wanted is an object"),
         ({"of": "task", "task": "a", "options": '{"priority": "high"}'}, "options", "options.priority must be a number"),
-        ({"of": "task", "task": "a", "queue": "q", "options": '{"queue": "p"}'}, "options", "queue has a field of its own"),
+        ({"of": "task", "task": "a", "queue": "q", "options": '{"queue": "p"}'}, "options", "queue is also filled in its own field"),
         ({"of": "task", "task": "a", "conf": '{"task_queues": 5}'}, "conf", "task_queues"),
     ],
 )
@@ -253,10 +253,10 @@ def test_without_any_broker_it_says_how_to_name_one(person: Client) -> None:
     assert "HARELINE_BROKERS" in person.get("/routing/").content.decode()
 
 
-def test_the_way_is_drawn_and_told_in_words_for_who_cannot_see_it(person: Client, broker: Broker) -> None:
+def test_the_path_is_drawn_and_told_in_words_for_who_cannot_see_it(person: Client, broker: Broker) -> None:
     source = page(person, exchange="shop.orders", routing_key="order.new.us", expected="orders.eu")
     drawing = source.split('<svg class="way"')[1].split("</svg>")[0]
-    assert 'aria-label="Drawing: from your message by shop.orders to orders.us. Nearly to orders.eu."' in drawing
+    assert 'aria-label="Drawing: from your message by shop.orders to orders.us. Near misses: orders.eu."' in drawing
     assert '<g class="way-box" data-look="missed"' in drawing
     assert "not reached" in drawing
     assert "style=" not in drawing
@@ -272,15 +272,17 @@ def test_the_answer_can_be_copied_as_text(person: Client, broker: Broker) -> Non
     assert "Celery: queue celery from a default." in html.unescape(task)
 
 
-def test_the_question_stands_in_one_line_for_phones_with_a_way_to_change_it(person: Client, broker: Broker) -> None:
+def test_the_question_stands_in_one_line_for_phones_with_a_path_to_change_it(person: Client, broker: Broker) -> None:
     source = page(person, exchange="shop.orders", routing_key="order.new.us")
     assert 'A message to shop.orders, with the key <code>order.new.us</code></span> <a class="button" href="#question">Change</a>' in source
     assert 'why-ask-folds" id="question"' in source
     assert "why-ask-folds" not in page(person)
 
 
-@pytest.mark.parametrize(("at", "says"), [("soon", "at is no moment: write -2h"), ("2999-01-01", "at is yet to come"), ("-40d", "Nothing is recorded of ")])
-def test_a_moment_that_cannot_be_told_of_is_said_at_its_field(person: Client, broker: Broker, at: str, says: str) -> None:
+@pytest.mark.parametrize(
+    ("at", "says"), [("soon", "at is not a moment: write -2h"), ("2999-01-01", "at is in the future"), ("-40d", "Nothing is recorded of ")]
+)
+def test_a_moment_that_is_not_recorded_is_reported_at_its_field(person: Client, broker: Broker, at: str, says: str) -> None:
     source = page(person, 422, exchange="shop.orders", routing_key="order.new.us", at=at)
     assert says in html.unescape(source.split('id="at-says"')[1].split("</div>")[0])
     assert 'id="answer"' not in source
@@ -288,7 +290,7 @@ def test_a_moment_that_cannot_be_told_of_is_said_at_its_field(person: Client, br
 
 
 def test_now_is_a_moment_too(person: Client, broker: Broker) -> None:
-    assert "Certain, from the bindings of " in read(person, exchange="shop.orders", routing_key="order.new.us", at="now")
+    assert "Certain (bindings read at " in read(person, exchange="shop.orders", routing_key="order.new.us", at="now")
 
 
 def test_a_task_can_be_sent_from_its_answer(person: Client, broker: Broker) -> None:
@@ -306,7 +308,7 @@ def test_what_celery_refuses_is_marked_in_the_list(person: Client, broker: Broke
     assert '<li data-level="critical"><span class="story-mark">' in source
 
 
-def test_the_bindings_of_a_past_moment_are_told(person: Client, broker: Broker, now: datetime) -> None:
+def test_the_bindings_of_a_past_moment_are_shown(person: Client, broker: Broker, now: datetime) -> None:
     def at(moment: datetime, *bound: tuple[str, str, str]) -> None:
         store.save_poll(broker.pk, a_poll(moment, a_queue("mail")), moment)
         store.save_topology(broker.pk, {"/": a_topology(*bound)}, None, None, None, moment)
@@ -317,7 +319,7 @@ def test_the_bindings_of_a_past_moment_are_told(person: Client, broker: Broker, 
     asked = f"{now - timedelta(minutes=3):%Y-%m-%dT%H:%M:%S.%f}"
     then = page(person, exchange="orders", routing_key="a.b", at=asked)
     assert "It reaches queue mail" in text_of(then)
-    assert "Certain, from the bindings as they were at " in text_of(then)
+    assert "Certain (bindings as of " in text_of(then)
     assert ", as it was at " in then
-    assert f"at={asked.replace(':', '%3A')}" in then.split("Every binding’s verdict")[0].rsplit('href="', 1)[1]
+    assert f"at={asked.replace(':', '%3A')}" in then.split("Show all bindings")[0].rsplit('href="', 1)[1]
     assert "No queue receives it" in read(person, exchange="orders", routing_key="a.b")

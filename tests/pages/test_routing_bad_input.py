@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from brokers.models import Binding, Broker, Exchange, Policy, Queue, VirtualHost
 from dashboard.why.forms import what_if_fields
 from dashboard.why.forms.question_form import MOMENT
-from dashboard.why.page import WAYS
+from dashboard.why.page import FORMS
 from workers.models import Task, Worker
 
 pytestmark = pytest.mark.django_db
-FIELDS = {way.of: sorted({*way.FIELDS, MOMENT, "verdicts", "what_if", "change", *what_if_fields.NAMES}) for way in WAYS}
+FIELDS = {form.of: sorted({*form.FIELDS, MOMENT, "verdicts", "what_if", "change", *what_if_fields.NAMES}) for form in FORMS}
 
 
 @pytest.fixture
@@ -62,15 +62,15 @@ def words(source: str) -> str:
 @pytest.mark.parametrize(
     ("of", "fields", "says"),
     [
-        ("message", {"exchange": "", "routing_key": "no.such.queue"}, "there is no queue of that name"),
+        ("message", {"exchange": "", "routing_key": "no.such.queue"}, "no queue has that name"),
         ("message", {"exchange": "no.such", "routing_key": ""}, 'There is no exchange "no.such"'),
         ("message", {"exchange": "shop", "routing_key": "a", "expected": "no.such.queue"}, "there is no queue of that name"),
         ("message", {"exchange": "shop", "routing_key": "a", "expected": "Mail"}, "there is no queue of that name; there is mail"),
-        ("message", {"exchange": "a", "routing_key": "", "verdicts": "all"}, "It ends in no queue"),
+        ("message", {"exchange": "a", "routing_key": "", "verdicts": "all"}, "Delivered to no queue"),
         ("message", {"exchange": "", "routing_key": "a" * 200}, "a" * 200),
-        ("task", {"task": "no.such.task", "conf": "{}"}, "No worker that is online has registered this task"),
+        ("task", {"task": "no.such.task", "conf": "{}"}, "No online worker has registered this task"),
         ("task", {"task": "pay", "conf": '{"task_routes": "os.getcwd"}'}, "os.getcwd is code of the application, which is not run here"),
-        ("existing", {"uuid": "no-such-id"}, "No event has told of a task no-such-id"),
+        ("existing", {"uuid": "no-such-id"}, "No event of task no-such-id is known"),
         ("reach", {"worker": "no@such"}, "No worker node no@such is online there"),
         ("reach", {"queue": "no.such.queue"}, "no.such.queue"),
         ("reach", {"task": "no.such.task"}, "no.such.task"),
@@ -99,7 +99,7 @@ def test_what_does_not_exist_is_said(person: Client, shop: Broker, of: str, fiel
         ("task", "kwargs", "[]"),
     ],
 )
-def test_what_can_not_be_read_is_told_beside_its_field(person: Client, shop: Broker, of: str, field: str, value: str) -> None:
+def test_what_can_not_be_read_is_reported_beside_its_field(person: Client, shop: Broker, of: str, field: str, value: str) -> None:
     fields = {"exchange": "shop", "routing_key": "a"} if of == "message" else {"task": "pay", "conf": "{}"}
     status, source = asked(person, of, **{**fields, field: value})
     assert status == 422

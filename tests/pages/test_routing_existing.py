@@ -76,7 +76,7 @@ def paste(person: Client, value: Any, status: int = 200, **beside: str) -> str:
     return text_of(answer.content.decode())
 
 
-def test_the_way_is_offered_with_its_three_forms(person: Client, broker: Broker) -> None:
+def test_the_path_is_offered_with_its_three_forms(person: Client, broker: Broker) -> None:
     source = person.get("/routing/?broker=prod&vhost=%2F&of=existing").content.decode()
     assert "Paste, or look up a task id</a>" in source
     assert 'id="uuid"' in source and 'id="pasted"' in source and 'id="look_in"' in source
@@ -88,21 +88,21 @@ def test_a_task_by_its_id_is_explained_beside_what_really_happened(person: Clien
     source = person.get("/routing/", {"broker": "prod", "vhost": "/", "of": "existing", "uuid": "u-1"}).content.decode()
     words = text_of(source)
     assert f'<a href="/tasks/{task.pk}/"><bdi>shop.pay</bdi></a>' in source
-    assert "was sent for orders.eu orders.eu as predicted" in words
-    assert "was taken by eu@web-1 eu@web-1 as predicted" in words
-    assert "It enters at shop.orders" in words
+    assert "Intended queue orders.eu orders.eu as predicted" in words
+    assert "Received by eu@web-1 eu@web-1 as predicted" in words
+    assert "Published to shop.orders" in words
 
 
 def test_a_task_that_another_worker_took_is_not_as_predicted(person: Client, broker: Broker) -> None:
     a_task(broker, worker="us@web-1")
     words = read(person, uuid="u-1")
-    assert "was taken by eu@web-1 us@web-1 not as predicted" in words
+    assert "Received by eu@web-1 us@web-1 not as predicted" in words
     assert "It consumes orders.us: its queues or the bindings have changed since, or the task was moved." in words
 
 
 def test_a_task_that_nobody_has_taken_yet(person: Client, broker: Broker) -> None:
     a_task(broker, worker=None, state="PENDING")
-    assert "was taken by eu@web-1 nobody yet not known No worker node has said that it took it." in read(person, uuid="u-1")
+    assert "Received by eu@web-1 no worker yet unknown No event shows that a worker received it." in read(person, uuid="u-1")
 
 
 def test_bindings_of_the_time_of_sending_count(person: Client, now: datetime) -> None:
@@ -116,19 +116,19 @@ def test_bindings_of_the_time_of_sending_count(person: Client, now: datetime) ->
         save_topology(found.pk, {"/": topology}, None, None, None, at, memory)
     a_task(found, sent_at=now - timedelta(minutes=60), sent_queue="orders.us", worker=None)
     words = read(person, uuid="u-1")
-    assert "the bindings led it to orders.us. By those of now it goes to orders.eu." in words
-    assert "was sent for orders.us orders.us as predicted" in words
+    assert "the bindings routed it to orders.us. The current bindings route it to orders.eu." in words
+    assert "Intended queue orders.us orders.us as predicted" in words
 
 
-def test_without_an_event_of_its_sender_celerys_layers_are_told(person: Client, broker: Broker) -> None:
+def test_without_an_event_of_its_sender_celerys_layers_are_shown(person: Client, broker: Broker) -> None:
     a_task(broker, sent_at=None, sent_queue=None, exchange=None, routing_key=None)
     words = read(person, uuid="u-1")
-    assert "How it was sent is unknown: no event of its sender came." in words
+    assert "How it was sent is unknown: there is no task-sent event" in words
     assert "shop.pay" in words and "task_default_queue" in words
 
 
-def test_a_task_that_nothing_tells_of(person: Client, broker: Broker) -> None:
-    assert "No event has told of a task u-9." in read(person, uuid="u-9")
+def test_a_task_that_nothing_shows_of(person: Client, broker: Broker) -> None:
+    assert "No event of task u-9 is known." in read(person, uuid="u-9")
     a_task(broker, name=None, exchange=None, routing_key=None)
     assert "Neither its name nor how it was sent is known" in read(person, uuid="u-1")
 
@@ -136,56 +136,56 @@ def test_a_task_that_nothing_tells_of(person: Client, broker: Broker) -> None:
 def test_a_task_of_another_virtual_host_leads_there(person: Client, broker: Broker) -> None:
     a_task(broker, "other")
     source = person.get("/routing/", {"broker": "prod", "vhost": "/", "of": "existing", "uuid": "u-1"}).content.decode()
-    assert "It was seen elsewhere" in source
+    assert "Seen elsewhere" in source
     assert "/routing/?broker=prod&amp;vhost=other&amp;of=existing&amp;uuid=u-1" in source
 
 
 def test_a_pasted_message_is_recognised_and_explained(person: Client, broker: Broker) -> None:
     words = paste(person, [MESSAGE], queue="orders.eu")
-    assert "Recognised as A message as it lies in a queue." in words
-    assert "lies in orders.eu orders.eu as predicted" in words
+    assert "Recognized as A message in a queue." in words
+    assert "Current queue orders.eu orders.eu as predicted" in words
     assert "It reaches orders.eu" in words
 
 
 def test_a_message_that_lies_where_no_binding_leads(person: Client, broker: Broker) -> None:
     words = paste(person, MESSAGE, queue="orders.us")
-    assert "lies in orders.eu orders.us not as predicted A binding has changed since it came" in words
+    assert "Current queue orders.eu orders.us not as predicted A binding has changed since" in words
 
 
 def test_a_message_that_was_looked_at_says_its_queue_itself(person: Client, broker: Broker) -> None:
-    assert "lies in orders.eu orders.eu as predicted" in paste(person, MESSAGE | {"queue": "orders.eu"})
+    assert "Current queue orders.eu orders.eu as predicted" in paste(person, MESSAGE | {"queue": "orders.eu"})
 
 
-def test_a_dead_letter_tells_its_deaths_and_leads_to_its_first_publishing(person: Client, broker: Broker) -> None:
+def test_a_dead_letter_shows_its_deaths_and_leads_to_its_first_publishing(person: Client, broker: Broker) -> None:
     died = MESSAGE | {"exchange": "", "routing_key": "orders.eu", "properties": {"headers": {"x-death": [DIED]}}}
     answer = person.post("/routing/?broker=prod&vhost=%2F&of=existing", {"pasted": json.dumps(died)}).content.decode()
-    assert "It died 2 times in orders.us: a consumer rejected it." in text_of(answer)
+    assert "Dead-lettered 2 times from orders.us: a consumer rejected it." in text_of(answer)
     assert "/routing/?broker=prod&amp;vhost=%2F&amp;of=message&amp;exchange=shop.orders&amp;routing_key=order.new.us" in answer
 
 
 def test_a_dead_letter_of_a_task_is_compared_by_what_its_sender_sent(person: Client, broker: Broker) -> None:
-    """The dead letter lies in another queue than the task was sent for, as it should."""
+    """The dead letter lies in another queue than the task Intended queue, as it should."""
     a_task(broker, sent_queue="orders.us", routing_key="order.new.us", worker="us@web-1", state="REJECTED")
     headers = {"task": "shop.pay", "id": "u-1", "lang": "py", "x-death": [DIED]}
     died = MESSAGE | {"exchange": "", "routing_key": "orders.eu", "properties": {"headers": headers}, "queue": "orders.eu"}
     words = paste(person, died)
-    assert "lies in orders.eu orders.eu as predicted" in words
-    assert "was sent for orders.us orders.us as predicted" in words
-    assert "was taken by us@web-1 us@web-1 as predicted" in words
+    assert "Current queue orders.eu orders.eu as predicted" in words
+    assert "Intended queue orders.us orders.us as predicted" in words
+    assert "Received by us@web-1 us@web-1 as predicted" in words
     Task.objects.update(exchange=None, routing_key=None)
-    assert "was taken by" not in paste(person, died)
+    assert "Received by" not in paste(person, died)
 
 
 def test_a_pasted_trace_is_compared_with_the_queues_it_names(person: Client, broker: Broker) -> None:
     trace = {"exchange": "shop.orders", "routing_keys": ["order.new.eu"], "routed_queues": ["orders.eu"], "properties": {}}
-    assert "was routed to orders.eu orders.eu as predicted" in paste(person, trace)
+    assert "Routed to orders.eu orders.eu as predicted" in paste(person, trace)
 
 
 def test_a_pasted_event_is_compared_with_the_queue_that_its_sender_meant(person: Client, broker: Broker) -> None:
     event = {"type": "task-sent", "uuid": "u-7", "name": "shop.pay", "queue": "orders.eu", "exchange": "shop.orders", "routing_key": "order.new.eu"}
     words = paste(person, event)
-    assert "was sent for orders.eu orders.eu as predicted" in words
-    assert "lies in orders.eu" not in words
+    assert "Intended queue orders.eu orders.eu as predicted" in words
+    assert "Current queue orders.eu" not in words
 
 
 def test_a_celery_message_leads_to_its_task(person: Client, broker: Broker) -> None:
@@ -196,14 +196,14 @@ def test_a_celery_message_leads_to_its_task(person: Client, broker: Broker) -> N
     }
     answer = person.post("/routing/?broker=prod&vhost=%2F&of=existing", {"pasted": json.dumps(celery)}).content.decode()
     assert f'<a href="/tasks/{task.pk}/">' in answer
-    assert "was taken by eu@web-1 eu@web-1 as predicted" in text_of(answer)
+    assert "Received by eu@web-1 eu@web-1 as predicted" in text_of(answer)
 
 
-def test_what_tells_only_its_task_is_answered_by_celerys_layers_or_by_its_events(person: Client, broker: Broker) -> None:
+def test_what_shows_only_its_task_is_answered_by_celerys_layers_or_by_its_events(person: Client, broker: Broker) -> None:
     headers = {"task": "shop.pay", "id": "u-1", "lang": "py", "root_id": "u-1"}
-    assert "What follows is where Celery would send a task of this name." in paste(person, headers)
+    assert "Below is where Celery would send a task of this name." in paste(person, headers)
     a_task(broker)
-    assert "was sent for orders.eu orders.eu as predicted" in paste(person, headers)
+    assert "Intended queue orders.eu orders.eu as predicted" in paste(person, headers)
 
 
 def test_a_question_about_a_task_is_answered_by_its_own_settings(person: Client, broker: Broker) -> None:
@@ -216,7 +216,7 @@ def test_a_question_about_a_task_is_answered_by_its_own_settings(person: Client,
     ("text", "words"),
     [
         ('{"exchange": "a",\n "routing_key": b}', "Line 2, column 17: b is no JSON value."),
-        ('{"colour": "red"}', "This JSON is of no form that is known here. Understood are: a message as the management API"),
+        ('{"colour": "red"}', "The format of this JSON is not known. Supported formats: a message as the management API"),
         (json.dumps(MESSAGE | {"properties": {"headers": {"a": 10**30}}}), "headers.a"),
         (json.dumps(MESSAGE | {"properties": {"priority": "high"}}), "properties.priority must be a whole number"),
         (json.dumps(MESSAGE | {"routing_key": "k" * 256}), "longer than 255 bytes"),

@@ -1,4 +1,4 @@
-"""The panel "What if" of the page Why: changes in the address, before and after side by side, and what would help. Nothing is changed."""
+"""The panel "What if" of the page Why: changes in the address, before and after side by side, and suggestions. Nothing is changed."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ def test_a_form_adds_its_change_to_those_in_the_address(person: Client, broker: 
     removed = {"change": "remove_binding", "if_binding": json.dumps({**EU, "destination": "orders.us", "routing_key": "order.*.us"})}
     source = page(person, **US_KEY, what_if=json.dumps([WIDER]), **removed)
     words = panel(source)
-    assert "is changed to order.*.#. take it out" in words
-    assert "The binding order.*.us from shop.orders to queue orders.us is removed. take it out" in words
+    assert "is changed to order.*.#. Remove" in words
+    assert "The binding order.*.us from shop.orders to queue orders.us is removed. Remove" in words
     assert "It would reach queue orders.eu, and no longer orders.us." in words
-    assert [one["change"] for one in json.loads(link(source, "take it out")["what_if"])] == ["remove_binding"]
+    assert [one["change"] for one in json.loads(link(source, "Remove")["what_if"])] == ["remove_binding"]
 
 
 def test_the_question_and_its_changes_are_kept_by_the_forms(person: Client, broker: Broker) -> None:
@@ -101,10 +101,10 @@ def test_each_form_makes_its_change(person: Client, broker: Broker, fields: dict
 def test_a_route_of_a_task_is_compared(person: Client, broker: Broker) -> None:
     source = page(person, of="task", task="shop.pay", change="set_route", if_route="shop.*", if_queue="orders.eu")
     words = panel(source)
-    assert "The route shop.* of task_routes gives queue orders.eu. take it out" in words
+    assert "The route shop.* of task_routes gives queue orders.eu. Remove" in words
     assert "Now shop.pay goes to queue celery. celery only here" in words
     assert "After the changes shop.pay goes to queue orders.eu. orders.eu only here" in words
-    assert "This change does not fit" in panel(page(person, 422, of="task", task="shop.pay", change="remove_route", if_route="shop.*"))
+    assert "This change can’t be applied" in panel(page(person, 422, of="task", task="shop.pay", change="remove_route", if_route="shop.*"))
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_a_route_of_a_task_is_compared(person: Client, broker: Broker) -> None:
         ({"what_if": json.dumps([{"change": "remove_policy", "name": f"p{number}"} for number in range(30)])}, 'there is no policy "p0"'),
     ],
 )
-def test_a_change_that_does_not_fit_is_told_and_the_answer_stays(person: Client, broker: Broker, fields: dict[str, str], problem: str) -> None:
+def test_a_change_that_does_not_fit_is_reported_and_the_answer_stays(person: Client, broker: Broker, fields: dict[str, str], problem: str) -> None:
     source = page(person, 422, **US_KEY, **fields)
     assert problem in panel(source)
     assert "It reaches queue orders.us" in text_of(source)

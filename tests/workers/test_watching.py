@@ -5,8 +5,8 @@ from __future__ import annotations
 from brokers.scope import EVERYTHING
 from brokers.topology import Topology
 from dashboard.why import loaded_vhost
-from dashboard.why.explanations import Place
-from dashboard.why.task_explanations import SENDER_UNKNOWN, Destination, destination
+from dashboard.why.explanations import LoadedVhost
+from dashboard.why.task_explanations import SENDER_UNKNOWN, TaskDestination, task_destination
 from tests.waiting import wait_until
 from tests.workers.conftest import Watching, Workers
 from tests.workers.routed_queues import routed_queues
@@ -26,7 +26,7 @@ def test_a_prefork_worker_shows_its_slots_queues_and_software(workers: Workers, 
     assert found.software["ident"] == "py-celery"
     assert abs(found.clock_skew_seconds) < 5
     watching.wait_for_source(lambda source: (source.state, source.inspect_state) == ("receiving", "asking"))
-    workers.app.control.pool_grow(2, destination=["p@here"])
+    workers.app.control.pool_grow(2, task_destination=["p@here"])
     assert len(watching.wait_for("p@here", lambda worker: worker.concurrency == 4).processes) == 4
 
 
@@ -108,11 +108,11 @@ def test_a_worker_tells_how_its_application_routes_and_no_secret(workers: Worker
     assert workers.node.password not in str(found.configuration)
     assert "broker_url" not in found.configuration
 
-    sender, nothing_else = workers.app, Place(Topology(watching.vhost), None, {}, {})
+    sender, nothing_else = workers.app, LoadedVhost(Topology(watching.vhost), None, {}, {})
     sender.conf.update(task_send_sent_event=True, task_queues=routed_queues(), task_routes={"feed.*": {"queue": "feeds", "routing_key": "feed.new"}})
 
-    def asked(task: str) -> Destination:
-        return destination(nothing_else, {"task": task}, loaded_vhost.known_of(EVERYTHING, watching.broker, watching.vhost, task))
+    def asked(task: str) -> TaskDestination:
+        return task_destination(nothing_else, {"task": task}, loaded_vhost.known_task(EVERYTHING, watching.broker, watching.vhost, task))
 
     before = asked("feed.load")
     assert (before.answer.queue, before.answer.exchange, before.answer.routing_key) == ("feeds", "media", "feed.new")

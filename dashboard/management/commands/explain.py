@@ -1,8 +1,8 @@
-"""`manage.py explain`: questions about routing as JSON, one a line on stdin; one answer a line on stdout. docs/routing.md says what is in them.
+"""`manage.py explain`: reads questions about routing as JSON, one per line on stdin, and writes one answer per line to stdout. Format: docs/routing.md.
 
-Answers from `definitions` need neither settings nor a database, so `manage.py` starts this command without setting Django up; that is done when
-the first question comes that names a broker.
-With `--celery` the questions are about tasks. Exit status: 0 when every line was answered, 1 when at least one could not be, 2 for a wrong
+Answers from `definitions` need neither settings nor a database, so `manage.py` starts this command without setting up Django; the first question
+that names a broker does that.
+With `--celery` the questions are about tasks. Exit status: 0 if every line was answered, 1 if at least one was not, 2 for a wrong
 call. An error that Celery itself would raise is an answer.
 """
 
@@ -43,7 +43,7 @@ class Command(BaseCommand):
         try:
             status = answer_all(sys.stdin.buffer, out.buffer, self.answerer(options))
         except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())  # the reader left; Python must not complain when it closes stdout
+            os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())  # the reader closed the pipe; keep Python from failing when it closes stdout
             status = 1
         except KeyboardInterrupt:
             status = 130
@@ -53,11 +53,11 @@ class Command(BaseCommand):
         sys.exit(answer_all(sys.stdin.buffer, sys.stdout.buffer, self.answerer(options)))
 
     def answerer(self, options: dict[str, Any]) -> Answerer:
-        """What answers the lines of this call. Ends the program with one sentence if the file of routers can't be loaded."""
+        """The function that answers lines. Exits with an error message if the file of routers can't be loaded."""
         if not options.get("celery"):
             return lambda line: answer_line(line, live_message)
         file = options.get("routers")
-        sys.stdout = sys.stderr  # what a router prints is no answer; the answers' stream is taken before
+        sys.stdout = sys.stderr  # keeps what a router prints out of the answers, whose stream is already taken
         try:
             routers = None if file is None else explain_lines_celery.load_routers(file)
         except explain_lines_celery.RoutersUnreadable as error:
@@ -66,22 +66,22 @@ class Command(BaseCommand):
         return lambda line: explain_lines_celery.answer_line(line, routers, live_task)
 
 
-def live_message(asked: Mapping[str, Any]) -> dict[str, Any]:
+def live_message(question: Mapping[str, Any]) -> dict[str, Any]:
     _set_up()
     from dashboard.why.explain_lines_live import explain_message
 
-    return explain_message(asked)
+    return explain_message(question)
 
 
-def live_task(asked: Mapping[str, Any]) -> dict[str, Any]:
+def live_task(question: Mapping[str, Any]) -> dict[str, Any]:
     _set_up()
     from dashboard.why.explain_lines_live import explain_task
 
-    return explain_task(asked)
+    return explain_task(question)
 
 
 def _set_up() -> None:
-    """Django with our settings, once. Ends the program with one sentence if a setting is wrong."""
+    """Sets up Django once. Exits with an error message if a setting is invalid."""
     if apps.ready:
         return
     try:
@@ -91,13 +91,13 @@ def _set_up() -> None:
 
 
 def unanswered(answer: dict[str, Any]) -> bool:
-    """True if the question itself was wrong; what Celery would raise is an answer in words."""
+    """True if the question itself was invalid; an error that Celery would raise is an answer."""
     error = answer.get("error")
     return error is not None and not (isinstance(error, str) and not error.startswith("BadQuestion"))
 
 
 def answer_all(lines: BinaryIO, answers: BinaryIO, answerer: Answerer) -> int:
-    """The exit status. Empty lines are passed over; each answer is written at once."""
+    """The exit status. Empty lines are skipped; each answer is flushed at once."""
     status = 0
     while line := lines.readline(MOST_LINE_BYTES + 1):
         while not line.endswith(b"\n") and len(line) > MOST_LINE_BYTES and (rest := lines.readline(MOST_LINE_BYTES)):

@@ -1,1 +1,1 @@
-"""The path of a message as a drawing beside its story. Pure: `path` chooses what is drawn, `layout` says where it stands."""
+"""The path of a message as a drawing. Pure: `path` chooses what is drawn, `layout` positions it."""

@@ -1,6 +1,6 @@
-"""What of an explanation is drawn: the message, the exchanges it passes, the queues beside each, and the arrows between them. Pure.
+"""Selects what is drawn of an explanation: the message, the exchanges it passes, the queues of each, and the arrows between them. Pure.
 
-Dead letters are left out: the drawing is the way of this message, not what may become of it later.
+Dead-lettering is left out: the drawing shows the path of this message, not what may happen later.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ class Box(msgspec.Struct, frozen=True):
 
     id: str
     name: str
-    says: str
+    text: str
     look: str = ""
 
 
 class Stage(msgspec.Struct, frozen=True):
-    """An exchange and the queues beside it; `more` says what was left out there."""
+    """An exchange and the queues beside it; `more`: a text on what was left out there."""
 
     exchange: Box
     beside: list[Box]
@@ -43,10 +43,10 @@ class Arrow(msgspec.Struct, frozen=True):
     source: str
     target: str
     kind: str
-    words: str = ""
+    label: str = ""
 
 
-class Way(msgspec.Struct, frozen=True):
+class DrawnPath(msgspec.Struct, frozen=True):
     """`more` counts the exchanges that are not drawn."""
 
     message: Box
@@ -55,8 +55,8 @@ class Way(msgspec.Struct, frozen=True):
     more: int
 
 
-def way(answer: JSON, expected: str = "", sender: str = "your message") -> Way | None:
-    """What is drawn of an explanation; None if the message enters nowhere. `expected` is the queue that somebody waits at, `sender` names the first box."""
+def drawn_path(answer: JSON, expected: str = "", sender: str = "your message") -> DrawnPath | None:
+    """What is drawn of an explanation; None if the message enters no exchange. `expected`: the expected queue, `sender`: the name of the first box."""
     passed = [step for step in answer["steps"] if step["via"] != "dead-letter"]
     if not passed:
         return None
@@ -70,11 +70,11 @@ def way(answer: JSON, expected: str = "", sender: str = "your message") -> Way |
     message = Box(MESSAGE, sender, f"{keys[0] or 'empty key'}{more}")
     arrows = [Arrow(MESSAGE, _exchange_id(steps[0]["exchange"]), "way")]
     arrows += [arrow for step in steps for arrow in _arrows(answer, step) if arrow.target in drawn and arrow.source in drawn]
-    return Way(message, stages, arrows, len(passed) - len(steps))
+    return DrawnPath(message, stages, arrows, len(passed) - len(steps))
 
 
 def _columns(answer: JSON, steps: list[JSON], expected: str) -> list[list[Box]]:
-    """For each exchange the queues that stand beside it: each queue once, where it is reached first."""
+    """The queues beside each exchange: each queue once, where it is reached first."""
     reached, after = set(answer["queues"]), {one["queue"]: one for one in answer["after"]}
     placed: set[str] = set()
     columns: list[list[Box]] = []
@@ -89,17 +89,17 @@ def _columns(answer: JSON, steps: list[JSON], expected: str) -> list[list[Box]]:
     if expected and expected not in reached | placed:
         columns[0].append(_missed(expected, "queue", expected))
     if not reached:
-        columns[-1].insert(0, Box(NOWHERE, "no queue", "it is dropped", "critical" if answer["certain"] else "unknown"))
+        columns[-1].insert(0, Box(NOWHERE, "no queue", "discarded", "critical" if answer["certain"] else "unknown"))
     return columns
 
 
 def _queue(name: str, after: JSON | None) -> Box:
-    says, look = consumed(after)
-    return Box(_queue_id(name), name, says, look)
+    text, look = consumed(after)
+    return Box(_queue_id(name), name, text, look)
 
 
 def consumed(after: JSON | None) -> tuple[str, str]:
-    """(who takes from a queue in a few words, its look), by its item of an explanation's `after`.
+    """(short text on the consumers of a queue, its look), from its item of an explanation's `after`.
 
     >>> consumed({"consumers": 2, "workers": [{"hostname": "a@web-1", "free_slots": 3}, {"hostname": "a@web-2", "free_slots": 2}]})
     ('2 nodes, 5 free', '')
@@ -108,7 +108,7 @@ def consumed(after: JSON | None) -> tuple[str, str]:
         return "consumers unknown", "unknown"
     count, nodes = after["consumers"], after["workers"] or []
     if not count:
-        return "nobody consumes", "critical"
+        return "no consumers", "critical"
     if not nodes:
         return f"{count:,} {'consumer' if count == 1 else 'consumers'}", ""
     free = [node.get("free_slots") for node in nodes]
@@ -117,12 +117,12 @@ def consumed(after: JSON | None) -> tuple[str, str]:
 
 
 def _missed(name: str, kind: str, expected: str) -> Box:
-    says = "not reached" if name == expected and kind == "queue" else "near miss" if kind == "queue" else "exchange, near miss"
-    return Box(_queue_id(name) if kind == "queue" else f"near exchange {name}", name, says, "missed")
+    text = "not reached" if name == expected and kind == "queue" else "near miss" if kind == "queue" else "exchange, near miss"
+    return Box(_queue_id(name) if kind == "queue" else f"near exchange {name}", name, text, "missed")
 
 
 def _shared_out(wanted: list[int], room: int) -> list[int]:
-    """How many each gets: one in turn while there is room.
+    """Distributes `room` one by one in turn.
 
     >>> _shared_out([1, 50, 3], 10)
     [1, 6, 3]
@@ -137,7 +137,7 @@ def _shared_out(wanted: list[int], room: int) -> list[int]:
 
 
 def _stage(step: JSON, column: list[Box], room: int, expected: str) -> Stage:
-    """The most telling boxes in their own order: the expected queue, what nobody consumes, what is reached, near misses."""
+    """The most important boxes in their own order: the expected queue, queues without consumers, reached queues, near misses."""
     rank = {"critical": 1, "missed": 3}
     order = sorted(column, key=lambda box: 0 if box.name == expected else rank.get(box.look, 2))
     near = [box for box in order if box.look == "missed"][MOST_NEAR:]
@@ -151,7 +151,7 @@ def _stage(step: JSON, column: list[Box], room: int, expected: str) -> Stage:
 
 
 def _arrows(answer: JSON, step: JSON) -> Iterable[Arrow]:
-    """Those that leave one exchange, one for each thing it leads to."""
+    """The arrows that leave one exchange, one for each target."""
     source, sure = _exchange_id(step["exchange"]), _sure(answer)
     found: dict[str, Arrow] = {}
     for one in step["bindings"]:
@@ -159,8 +159,8 @@ def _arrows(answer: JSON, step: JSON) -> Iterable[Arrow]:
         target = _queue_id(one["destination"]) if queue else _exchange_id(one["destination"])
         if one["matched"] and found.get(target, NO_ARROW).kind not in ("way", "maybe"):
             maybe = queue and sure is not None and one["destination"] not in sure
-            words = "" if queue or step["type"] in ("fanout", "headers") else one["routing_key"]
-            found[target] = Arrow(source, target, "maybe" if maybe else "way", words)
+            label = "" if queue or step["type"] in ("fanout", "headers") else one["routing_key"]
+            found[target] = Arrow(source, target, "maybe" if maybe else "way", label)
         elif one["near"] and not one["matched"]:
             target = target if queue else f"near exchange {one['destination']}"
             found.setdefault(target, Arrow(source, target, "near"))

@@ -1,4 +1,4 @@
-"""The way "Paste, or look up a task id", for what exists: a task by its id, a message that was pasted, or a queue to look into; and prediction beside fact."""
+"""The form for something that exists: a task by its id, a message as JSON, or a queue to peek into; compares prediction and fact."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from dashboard.layout import json_fields
 from dashboard.tasks import states as task_states
 from dashboard.why import explanations, message_formats, prediction_and_fact
 from dashboard.why.forms.facts import facts_of
-from dashboard.why.forms.question_form import Way
-from dashboard.why.forms.task import TaskWay
-from dashboard.why.message_formats import Pasted
+from dashboard.why.forms.question_form import QuestionForm
+from dashboard.why.forms.task import TaskForm
+from dashboard.why.message_formats import ParsedMessage
 from dashboard.why.prediction_and_fact import Row
 from dashboard.why.story.message import Story, story
 from dashboard.why.story.plain import plain
@@ -32,27 +32,27 @@ JSON = dict[str, Any]
 
 
 class Elsewhere(msgspec.Struct, frozen=True):
-    """Another place where the task was seen."""
+    """Another virtual host where the task was seen."""
 
     broker: str
     vhost: str
     address: str
 
 
-class ExistingWay(Way):
-    """`told` is what was pasted, `task` the stored task it is about, `story` the broker's part, `asked_of_celery` Celery's where only the task's name is known.
-    `missing` says why there is nothing to explain; `then` what the bindings of the time of sending made of it."""
+class ExistingForm(QuestionForm):
+    """`parsed`: the given message, `task`: the stored task, `story`: the broker's part, `celery_form`: Celery's part if only the task's name is known.
+    `missing`: why there is nothing to explain; `changed_since`: a sentence if the bindings have changed since it was sent."""
 
     of, word, icon = "existing", "Paste, or look up a task id", "copy"
-    form_template, answer_template = "routing/_existing_form.html", "routing/_existing.html"
+    form_template, answer_template = "why/_existing_form.html", "why/_existing.html"
     FIELDS = ("uuid", "pasted", "queue", "look_in")
     FIRST = "pasted"
-    told: Pasted | None = None
+    parsed: ParsedMessage | None = None
     task: Task | None = None
     story: Story | None = None
-    asked_of_celery: TaskWay | None = None
+    celery_form: TaskForm | None = None
     missing = ""
-    then = ""
+    changed_since = ""
 
     def __init__(self, where: Where, query: Mapping[str, str]) -> None:
         super().__init__(where, query)
@@ -61,20 +61,20 @@ class ExistingWay(Way):
         self.elsewhere: list[Elsewhere] = []
 
     @property
-    def asked(self) -> bool:
+    def has_question(self) -> bool:
         return any(self.values[name].strip() for name in ("uuid", "pasted", "look_in"))
 
     def address(self, broker: str | None = None, vhost: str | None = None, **changed: str) -> str:
-        """A long text is not carried in an address."""
+        """The address; without a long message."""
         if len(self.values["pasted"]) > LONGEST_IN_AN_ADDRESS:
             changed.setdefault("pasted", "")
         return super().address(broker, vhost, **changed)
 
     @property
     def summary(self) -> list[Span]:
-        """A pasted message counts before a task id, that before a queue to look into."""
+        """A message as JSON takes precedence over a task id, that over a queue."""
         if self.values["pasted"].strip():
-            return [Span("A pasted message")]
+            return [Span("A message as JSON")]
         uuid = self.values["uuid"].strip()
         return [Span("Task "), Span(uuid, code=True)] if uuid else [Span("A message of "), Span(self.values["look_in"].strip(), code=True)]
 
@@ -86,22 +86,22 @@ class ExistingWay(Way):
 
     def _explain_pasted(self, text: str) -> None:
         try:
-            told = self.told = message_formats.read(text)
-        except message_formats.NotUnderstood as error:
+            parsed = self.parsed = message_formats.read(text)
+        except message_formats.UnknownFormat as error:
             self.problems["pasted"] = [str(error)]
             return
-        self.task = self._stored(told.uuid) if told.uuid else None
-        queue = self.values["queue"].strip() or told.queue
-        if told.question is not None:
-            self._explain_message(told.question, queue)
-        elif told.task_question is not None:
-            self._ask_celery(told.task, told.task_question)
+        self.task = self._stored(parsed.uuid) if parsed.uuid else None
+        queue = self.values["queue"].strip() or parsed.queue
+        if parsed.question is not None:
+            self._explain_message(parsed.question, queue)
+        elif parsed.task_question is not None:
+            self._explain_by_celery(parsed.task, parsed.task_question)
         elif self.task is not None:
             self._explain_stored(self.task)
-        elif told.task:
-            self._ask_celery(told.task, {})
+        elif parsed.task:
+            self._explain_by_celery(parsed.task, {})
         else:
-            self.missing = "It tells neither an exchange and a routing key nor the name of a task, so there is nothing to explain."
+            self.missing = "It contains neither an exchange and a routing key nor the name of a task, so there is nothing to explain."
 
     def _explain_task(self, uuid: str) -> None:
         self.task = self._stored(uuid)
@@ -109,44 +109,44 @@ class ExistingWay(Way):
             self._explain_stored(self.task)
         else:
             self.elsewhere = self._seen_elsewhere(uuid)
-            self.missing = "" if self.elsewhere else f"No event has told of a task {uuid}. Its workers may send no events, or it is older than what is kept."
+            self.missing = "" if self.elsewhere else f"No event of task {uuid} is known. Its workers may not send events, or it is older than the kept history."
 
     def _explain_stored(self, task: Task) -> None:
         if task.exchange is None or task.routing_key is None:
             if task.name:
-                self._ask_celery(task.name, {})
+                self._explain_by_celery(task.name, {})
             else:
-                self.missing = "Neither its name nor how it was sent is known: no event told that."
+                self.missing = "Neither its name nor how it was sent is known: no event contained them."
             return
         self._explain_message(message_formats.sent_task(task.exchange, task.routing_key, task.name or "", task.uuid), "")
 
     def _explain_message(self, question: JSON, queue: str) -> None:
-        answer = explanations.explain_message(self.where.place, question)
-        told, real = self.told, prediction_and_fact
+        answer = explanations.explain_message(self.where.loaded, question)
+        parsed, real = self.parsed, prediction_and_fact
         self.story = story(answer, self.where.page_of, queue)
         predicted: list[str] = answer["queues"]
         if queue:
-            self.facts.append(real.lies_in(predicted, queue))
-        if told is not None and told.routed is not None:
-            self.facts.append(real.routed_to(predicted, told.routed))
-        if told is not None and told.sent_for and self.task is None:
-            self.facts.append(real.sent_for(predicted, told.sent_for))
+            self.facts.append(real.current_queue(predicted, queue))
+        if parsed is not None and parsed.routed is not None:
+            self.facts.append(real.routed_to(predicted, parsed.routed))
+        if parsed is not None and parsed.sent_for and self.task is None:
+            self.facts.append(real.sent_for(predicted, parsed.sent_for))
         if self.task is not None:
-            rows, self.then = facts_of(self.where, self.task, None if told and told.deaths.deaths else question)
+            rows, self.changed_since = facts_of(self.where, self.task, None if parsed and parsed.dead_letters.entries else question)
             self.facts += rows
 
-    def _ask_celery(self, name: str, question: JSON) -> None:
-        """The way of a task of that name, as far as it can be said without the message: by Celery's own layers."""
+    def _explain_by_celery(self, name: str, question: JSON) -> None:
+        """Explains a task of that name by Celery's layers, without its message."""
         options = dict(question.get("options") or {}) if isinstance(question.get("options"), Mapping) else {}
         texts = {"task": name, "conf": json_fields.written(question["conf"]) if question.get("conf") is not None else ""}
         for option, field in (("queue", "queue"), ("exchange", "task_exchange"), ("routing_key", "task_routing_key")):
             if isinstance(options.get(option), str):
                 texts[field] = options.pop(option)
-        way = TaskWay(self.where, {**texts, "options": json_fields.written(options) if options else ""})
-        if way.answer():
-            self.asked_of_celery = way
+        form = TaskForm(self.where, {**texts, "options": json_fields.written(options) if options else ""})
+        if form.answer():
+            self.celery_form = form
         else:
-            self.problems["pasted"] = [problem for found in way.problems.values() for problem in found]
+            self.problems["pasted"] = [problem for found in form.problems.values() for problem in found]
 
     def _stored(self, uuid: str) -> Task | None:
         return queries.task(self.where.scope, uuid, self.where.broker.pk, self.where.vhost)
@@ -161,11 +161,11 @@ class ExistingWay(Way):
     @property
     def plain(self) -> str:
         """The broker's part as text, to copy."""
-        return plain(self.story.headline, self.story.says, self.story) if self.story else ""
+        return plain(self.story.headline, self.story.text, self.story) if self.story else ""
 
     @property
-    def form_address(self) -> str:
-        """Where a message is pasted to: the address without any question."""
+    def post_address(self) -> str:
+        """Where a message is posted to: the address without any question."""
         return f"{reverse('routing')}?{urlencode({'broker': self.where.broker.name, 'vhost': self.where.vhost, 'of': self.of})}"
 
     @property
@@ -178,15 +178,15 @@ class ExistingWay(Way):
 
     @property
     def first_publishing(self) -> str:
-        """The address that explains how a dead letter was first published; "" where that is not told."""
-        if self.told is None or self.told.deaths.exchange is None or self.told.deaths.key is None:
+        """The address that explains how a dead letter was first published; "" if unknown."""
+        if self.parsed is None or self.parsed.dead_letters.exchange is None or self.parsed.dead_letters.key is None:
             return ""
-        asked = {"of": "message", "exchange": self.told.deaths.exchange, "routing_key": self.told.deaths.key}
-        return f"{reverse('routing')}?{urlencode({'broker': self.where.broker.name, 'vhost': self.where.vhost, **asked})}"
+        query = {"of": "message", "exchange": self.parsed.dead_letters.exchange, "routing_key": self.parsed.dead_letters.key}
+        return f"{reverse('routing')}?{urlencode({'broker': self.where.broker.name, 'vhost': self.where.vhost, **query})}"
 
     @cached_property
     def look_address(self) -> str:
-        """Where the messages of the queue that was named can be looked at; "" if there is none of that name."""
+        """The peek page of the named queue; "" if there is no such queue."""
         name = self.values["look_in"].strip()
         found = broker_queries.queue(self.where.scope, self.where.broker.pk, self.where.vhost, name) if name else None
         return reverse("peek", args=[found.pk]) if found else ""

@@ -1,4 +1,4 @@
-"""A stored task's prediction beside what its events tell: the queue it was sent for, the worker node that took it."""
+"""Compares the predicted route of a stored task with its events: the queue it was sent to, the worker that received it."""
 
 from __future__ import annotations
 
@@ -16,34 +16,35 @@ from workers.task_queue import BOTH, WORKER
 
 
 def facts_of(where: Where, task: Task, message: Mapping[str, Any] | None) -> tuple[list[Row], str]:
-    """(prediction beside fact, a sentence on bindings that have changed since it was sent or "").
+    """(predicted and actual route, a sentence if the bindings have changed since it was sent, else "").
 
-    Predicted is the way of the message that its sender published, as the event tells it, else of `message`; None: that is not the one that was sent, but a
-    dead letter of it. Without either there is nothing to compare.
+    The prediction is for the message described by the task-sent event, else for `message` (None: it is a dead letter, not the message that was sent).
+    Without either there is nothing to compare.
     """
     known = task.exchange is not None and task.routing_key is not None
     question = message_formats.sent_task(task.exchange or "", task.routing_key or "", task.name or "", task.uuid) if known else message
     if question is None:
         return [], ""
-    now: list[str] = explanations.explain_message(where.place, question)["queues"]
+    now: list[str] = explanations.explain_message(where.loaded, question)["queues"]
     predicted, changed = _then(where, task, question, now)
     rows = [] if task.sent_queue is None else [prediction_and_fact.sent_for(predicted, task.sent_queue)]
     if task.queue is not None and task.queue_source in (WORKER, BOTH):
-        rows.append(prediction_and_fact.taken_from(predicted, task.queue))
+        rows.append(prediction_and_fact.received_from(predicted, task.queue))
     worker = queries.worker(where.scope, where.broker.pk, where.vhost, task.worker) if task.worker else None
     consumes = None if worker is None or worker.queues is None else [str(one.get("name")) for one in worker.queues]
-    behind = {queue: [one.hostname for one in found] for queue, found in where.place.workers.items()}
-    return [*rows, prediction_and_fact.taken_by(predicted, behind, task.worker, consumes)], changed
+    behind = {queue: [one.hostname for one in found] for queue, found in where.loaded.workers.items()}
+    return [*rows, prediction_and_fact.received_by(predicted, behind, task.worker, consumes)], changed
 
 
 def _then(where: Where, task: Task, question: Mapping[str, Any], now: list[str]) -> tuple[list[str], str]:
-    """Where the bindings of the time of sending led; those of now where that is not recorded or led nowhere, since the sender may have made the queue."""
+    """(queues by the bindings at the time of sending, a sentence on the difference or ""). By the current bindings if those are not
+    recorded or led nowhere, since the sender may have declared the queue."""
     try:
-        place = loaded_vhost.place(where.scope, where.broker, where.vhost, where.now, task.sent_at) if task.sent_at else None
+        loaded = loaded_vhost.load(where.scope, where.broker, where.vhost, where.now, task.sent_at) if task.sent_at else None
     except NotRecorded:
-        place = None
-    then: list[str] = explanations.explain_message(place, question)["queues"] if place else []
-    if not then or then == now:
+        loaded = None
+    predicted: list[str] = explanations.explain_message(loaded, question)["queues"] if loaded else []
+    if not predicted or predicted == now:
         return now, ""
     at, named = formatting.moment_text(task.sent_at, where.now), prediction_and_fact.named
-    return then, f"When it was sent, at {at}, the bindings led it to {named(then)}. By those of now it goes to {named(now)}."
+    return predicted, f"When it was sent, at {at}, the bindings routed it to {named(predicted)}. The current bindings route it to {named(now)}."

@@ -1,4 +1,4 @@
-"""The way "A message": an exchange, a key and headers that somebody describes, and the story of where it goes."""
+"""The form "A message": an exchange, a key and headers, and the story of where the message goes."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import msgspec
 from brokers.routing.questions import message_of
 from brokers.routing.what_if.suggestions import suggestions
 from dashboard.why import explanations
-from dashboard.why.forms.question_form import Way
+from dashboard.why.forms.question_form import QuestionForm
 from dashboard.why.story.message import Story, missing_queue, story
 from dashboard.why.story.plain import plain
 from dashboard.why.story.spans import Span
 
 
-class MessageWay(Way):
+class MessageForm(QuestionForm):
     of, word, icon = "message", "A message", "inbox"
-    form_template, answer_template = "routing/_message_form.html", "routing/_message.html"
+    form_template, answer_template = "why/_message_form.html", "why/_message.html"
     FIELDS = ("exchange", "routing_key", "headers", "expiration", "user", "expected", "what_if")
     FIRST = "routing_key"
     BESIDE = {"properties.expiration": "expiration"}
@@ -31,12 +31,12 @@ class MessageWay(Way):
 
     @property
     def more(self) -> bool:
-        """Whether one of the fields that are seldom needed says something."""
+        """Whether one of the collapsed fields is filled in."""
         return any(self.values[name] or name in self.problems for name in ("user", "expiration"))
 
     @property
-    def asked(self) -> bool:
-        """An empty key and the default exchange are a question too."""
+    def has_question(self) -> bool:
+        """True also for an empty key and the default exchange."""
         return "routing_key" in self.query
 
     @property
@@ -53,29 +53,29 @@ class MessageWay(Way):
         headers = self.json("headers")
         if self.problems:
             return
-        asked: dict[str, Any] = {"exchange": values["exchange"], "routing_key": values["routing_key"], "headers": headers}
+        question: dict[str, Any] = {"exchange": values["exchange"], "routing_key": values["routing_key"], "headers": headers}
         if values["user"].strip():
-            asked["user"] = values["user"].strip()
+            question["user"] = values["user"].strip()
         if values["expiration"]:
-            asked["properties"] = {"expiration": values["expiration"].strip()}
-        expected, place = values["expected"].strip(), self.where.place
+            question["properties"] = {"expiration": values["expiration"].strip()}
+        expected, loaded = values["expected"].strip(), self.where.loaded
         every = {"verdicts": "all"} if self.every or expected else {}
-        answer, what_if = self.under_changes(lambda changes: explanations.explain_message(place, {**asked, **every, **changes}))
-        missing = missing_queue(expected, [one.name for one in place.topology.queues])
+        answer, what_if = self.with_changes(lambda changes: explanations.explain_message(loaded, {**question, **every, **changes}))
+        missing = missing_queue(expected, [one.name for one in loaded.topology.queues])
         self.story = story(answer, self.where.page_of, expected, missing)
         what_if.compare(answer, lambda one: self._headline(one, expected, missing), self.where.page_of)
         if expected and expected not in answer["queues"] and not what_if.changes:
-            what_if.suggest(suggestions(place.router(), message_of(asked), expected))
-        if expected and not self.every:  # every verdict was needed for the headline alone
-            told = self.story
-            shown = story(explanations.explain_message(place, asked), self.where.page_of, expected)
-            self.story = msgspec.structs.replace(shown, level=told.level, headline=told.headline, says=told.says)
+            what_if.suggest(suggestions(loaded.router(), message_of(question), expected))
+        if expected and not self.every:  # all verdicts were needed for the headline only
+            full_story = self.story
+            shown = story(explanations.explain_message(loaded, question), self.where.page_of, expected)
+            self.story = msgspec.structs.replace(shown, level=full_story.level, headline=full_story.headline, text=full_story.text)
 
     @property
     def plain(self) -> str:
         """The answer as text, to copy."""
-        return plain(self.story.headline, self.story.says, self.story)
+        return plain(self.story.headline, self.story.text, self.story)
 
     def _headline(self, answer: dict[str, Any], expected: str, missing: str) -> tuple[str, list[Span]]:
-        told = story(answer, self.where.page_of, expected, missing)
-        return told.level, told.headline
+        full_story = story(answer, self.where.page_of, expected, missing)
+        return full_story.level, full_story.headline

@@ -1,4 +1,4 @@
-"""What the ways into the page "Why" have in common: the fields that stand in the address, and what is wrong with them."""
+"""What the question forms of the page "Why" have in common: the fields in the address, and their errors."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ LONGEST = 100_000
 MOMENT = "at"
 
 
-class Way:
-    """One way to ask. A way reads its `FIELDS` of the query, fills itself in `explain`, and names its two templates.
+class QuestionForm:
+    """One question form. It reads its `FIELDS` from the query, answers in `explain`, and names its two templates.
 
-    `of` is its name in the address, `word` the one people read; HAS_MOMENT: it can be asked about the past. `BESIDE` says at which field of the
-    form a problem of an inner field is told, `FIRST` where those that belong to none."""
+    `of` is its name in the address, `word` its label; HAS_MOMENT: it can refer to the past. `BESIDE` maps fields of the question to the form field
+    that shows their errors; `FIRST` shows all others."""
 
     of: ClassVar[str]
     word: ClassVar[str]
@@ -46,24 +46,24 @@ class Way:
         self.what_if: WhatIf | None = None
 
     @property
-    def asked(self) -> bool:
-        """Whether a question is in the address."""
+    def has_question(self) -> bool:
+        """Whether the address contains a question."""
         return bool(self.values[self.FIRST])
 
     @property
     def summary(self) -> list[Span]:
-        """The question in one line, for where the form is folded."""
+        """The question in one line, for the collapsed form."""
         return [Span(self.word)]
 
     def explain(self) -> None:
-        """Finds the answer. Problems are noted by field, or raised as InvalidQuestion."""
+        """Computes the answer. Problems are added by field, or raised as InvalidQuestion."""
         raise NotImplementedError
 
     def answer(self) -> bool:
-        """Explains what is asked; False if it can't be read (`problems` by field)."""
-        if self.asked and self.where.is_known:
+        """Answers the question; False if it is invalid (`problems` by field)."""
+        if self.has_question and self.where.is_known:
             try:
-                self.where.look_at(self._moment())
+                self.where.set_moment(self._moment())
                 self.explain()
             except InvalidQuestion as error:
                 self.wrong(error.field, error.why)
@@ -72,28 +72,28 @@ class Way:
         return not self.problems and not (self.what_if and self.what_if.problems)
 
     def _moment(self) -> datetime | None:
-        """The moment that is asked about, None for now. Raises InvalidQuestion."""
+        """The moment in question, None for now. Raises InvalidQuestion."""
         text = self.values.get(MOMENT, "").strip()
         if text in ("", "now"):
             return None
         moment = moment_of(text, self.where.now)
         if moment is None:
-            raise InvalidQuestion(MOMENT, f"is no moment: write {EXAMPLES}")
+            raise InvalidQuestion(MOMENT, f"is not a moment: write {EXAMPLES}")
         if moment > self.where.now:
-            raise InvalidQuestion(MOMENT, "is yet to come")
+            raise InvalidQuestion(MOMENT, "is in the future")
         return moment
 
     @property
     def answered(self) -> bool:
-        return self.asked and self.where.is_known and not self.problems
+        return self.has_question and self.where.is_known and not self.problems
 
     def address(self, broker: str | None = None, vhost: str | None = None, **changed: str) -> str:
         """The page with this question, or with some of its fields changed, in this virtual host or another."""
         kept = {name: value for name, value in {**self.values, **changed}.items() if value}
-        if self.asked and self.FIRST not in kept:
+        if self.has_question and self.FIRST not in kept:
             kept[self.FIRST] = ""
-        place = {"broker": broker if broker is not None else self.where.broker.name, "vhost": self.where.vhost if vhost is None else vhost}
-        return f"{reverse('routing')}?{urlencode({**place, 'of': self.of, **kept})}"
+        vhost_query = {"broker": broker if broker is not None else self.where.broker.name, "vhost": self.where.vhost if vhost is None else vhost}
+        return f"{reverse('routing')}?{urlencode({**vhost_query, 'of': self.of, **kept})}"
 
     @property
     def hidden(self) -> list[tuple[str, str]]:
@@ -101,8 +101,8 @@ class Way:
         fields = {name: value for name, value in self.values.items() if value or name == self.FIRST}
         return [("broker", self.where.broker.name), ("vhost", self.where.vhost), ("of", self.of), *fields.items()]
 
-    def under_changes(self, explain: Callable[[dict[str, Any]], dict[str, Any]]) -> tuple[dict[str, Any], WhatIf]:
-        """The answer of `explain`, which takes fields of a question, also under the changes in the address; and what is told of them."""
+    def with_changes(self, explain: Callable[[dict[str, Any]], dict[str, Any]]) -> tuple[dict[str, Any], WhatIf]:
+        """The answer of `explain`, which takes fields of a question, also under the changes in the address; and the panel that compares them."""
         self.what_if = WhatIf(self.query, lambda written: self.address(what_if=written))
         answer = self.what_if.explained(explain)
         self.values["what_if"] = self.what_if.written
@@ -120,6 +120,6 @@ class Way:
             return None
 
     def wrong(self, field: str, why: str) -> None:
-        """A problem beside the field of the form that it is about; its place inside of it is told."""
+        """Adds a problem to the form field it belongs to, with its path."""
         beside = self.BESIDE.get(field) or field.partition(".")[0].partition("[")[0]
         self.problems.setdefault(beside if beside in self.values else self.FIRST, []).append(f"{field} {why}")

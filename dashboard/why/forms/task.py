@@ -1,4 +1,4 @@
-"""The way "A Celery task": its name and the options of the call, and the story of where Celery and then the broker take it."""
+"""The form "A Celery task": its name and the options of the call, and the story of where Celery and the broker route it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from dashboard.send import form as send_form
 from dashboard.why import loaded_vhost, task_explanations
-from dashboard.why.forms.question_form import Way
+from dashboard.why.forms.question_form import QuestionForm
 from dashboard.why.story import task_sources
 from dashboard.why.story.message import Story, story
 from dashboard.why.story.plain import plain
@@ -22,7 +22,7 @@ _OWN_FIELDS = {"queue": "queue", "exchange": "task_exchange", "routing_key": "ta
 
 
 class TaskStory(msgspec.Struct, frozen=True):
-    """`source` is what it goes by; `compared` are the keys in which Celery does not do what people learn."""
+    """`source`: the configuration used; `compared`: the keys for which Celery's precedence differs from the expected one."""
 
     level: str
     headline: list[Span]
@@ -34,11 +34,11 @@ class TaskStory(msgspec.Struct, frozen=True):
     compared: list[Compared]
 
 
-class TaskWay(Way):
-    """`story` is the broker's part, None where nothing is sent to it."""
+class TaskForm(QuestionForm):
+    """`story` is the broker's part, None if nothing is sent to it."""
 
     of, word, icon = "task", "A Celery task", "checklist"
-    form_template, answer_template = "routing/_task_form.html", "routing/_task.html"
+    form_template, answer_template = "why/_task_form.html", "why/_task.html"
     FIELDS = ("task", "queue", "task_exchange", "task_routing_key", "options", "args", "kwargs", "conf", "what_if")
     FIRST = "task"
     BESIDE = {f"options.{option}": field for option, field in _OWN_FIELDS.items()}
@@ -64,7 +64,7 @@ class TaskWay(Way):
 
     @property
     def more(self) -> bool:
-        """Whether a field that is folded away at first holds something."""
+        """Whether one of the collapsed fields is filled in."""
         return any(self.values[name].strip() for name in ("options", "args", "kwargs", "conf"))
 
     def explain(self) -> None:
@@ -72,8 +72,8 @@ class TaskWay(Way):
         if self.problems:
             return
         where = self.where
-        known = loaded_vhost.known_of(where.scope, where.broker, where.vhost, question["task"], where.at)
-        answer, what_if = self.under_changes(lambda changes: task_explanations.explain_live_task(where.place, {**question, **changes}, known))
+        known = loaded_vhost.known_task(where.scope, where.broker, where.vhost, question["task"], where.at)
+        answer, what_if = self.with_changes(lambda changes: task_explanations.explain_live_task(where.loaded, {**question, **changes}, known))
         kind, _, why = str(answer["error"] or "").partition(": ")
         if kind == "BadQuestion":
             field, _, rest = why.partition(" ")
@@ -95,15 +95,15 @@ class TaskWay(Way):
             self.story = story(answer["broker"], where.page_of, sender="your task")
 
     def _question(self) -> dict[str, Any]:
-        asked = {"conf": self.json("conf"), "args": self.json("args", list), "kwargs": self.json("kwargs"), "options": self._options()}
-        return {"task": self.values["task"].strip(), **asked}
+        question = {"conf": self.json("conf"), "args": self.json("args", list), "kwargs": self.json("kwargs"), "options": self._options()}
+        return {"task": self.values["task"].strip(), **question}
 
     def _options(self) -> dict[str, Any]:
-        """Those of the call, from fields of their own and from JSON."""
+        """The options of the call, from their own fields and from JSON."""
         options = self.json("options") or {}
         for option, field in _OWN_FIELDS.items():
             if value := self.values[field].strip():
                 if option in options:
-                    self.problems.setdefault("options", []).append(f"{option} has a field of its own, which is filled in too. Keep one of them.")
+                    self.problems.setdefault("options", []).append(f"{option} is also filled in its own field. Keep one of them.")
                 options[option] = value
         return options

@@ -1,4 +1,4 @@
-"""The panel "What if" under an answer: changes that stand in the address, one more of them filled in, and what they would do. Nothing is changed."""
+"""The panel "What if" under an answer: the changes in the address, one more from a form, and their effect. Nothing is changed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from brokers.routing.what_if.suggestions import Suggestion
 from dashboard.layout import json_fields
 from dashboard.why import route_changes
 from dashboard.why.forms import what_if_fields
-from dashboard.why.story.before_after import Side, side
+from dashboard.why.story.before_after import AnswerSummary, answer_summary
 from dashboard.why.story.spans import Address, Span, spans
 
 JSON = dict[str, Any]
@@ -24,9 +24,9 @@ MOST_BINDINGS = 100
 
 
 class Line(msgspec.Struct, frozen=True):
-    """A change in words, and the page without it (or, of a suggestion, with it)."""
+    """A change as text, and the page without it (for a suggestion: with it)."""
 
-    words: list[Span]
+    text: list[Span]
     address: str
 
 
@@ -40,8 +40,8 @@ class Choice(msgspec.Struct, frozen=True):
 
 
 class WhatIf:
-    """`address` gives the page with another `what_if`. `changes` are those of the address with the one that was filled in, as the question takes them;
-    one that does not fit is left out and told in `problems`."""
+    """`address` returns the page with another `what_if`. `changes`: those of the address and of the form, as a question takes them;
+    one that can't be applied is left out and reported in `problems`."""
 
     def __init__(self, query: Mapping[str, str], address: Callable[[str], str]) -> None:
         self.address = address
@@ -49,10 +49,10 @@ class WhatIf:
         self._starts = {"if_source": query.get("exchange", ""), "if_destination": query.get("expected", ""), "if_route": query.get("task", "")}
         self.problems: list[str] = []
         self.changes = self._from_address(query.get("what_if", ""))
-        self.asked_for = query.get("change", "")
+        self.requested_change = query.get("change", "")
         self._read_form()
         self.text: list[Span] = []
-        self.sides: list[Side] = []
+        self.before_and_after: list[AnswerSummary] = []
         self.suggestions: list[Line] = []
         self.choices: list[Choice] = []
 
@@ -68,25 +68,25 @@ class WhatIf:
         return kept
 
     def _read_form(self) -> None:
-        if not self.asked_for:
+        if not self.requested_change:
             return
         try:
-            change = what_if_fields.change(self.asked_for, self.values)
+            change = what_if_fields.change(self.requested_change, self.values)
         except json_fields.JsonProblem as error:
             self.problems.append(str(error))
         else:
             if len(self.changes) >= MOST_CHANGES:
-                self.problems.append(f"At most {MOST_CHANGES} changes are compared at once; take one out first.")
+                self.problems.append(f"At most {MOST_CHANGES} changes are compared at once; remove one first.")
             elif change not in self.changes:
                 self.changes.append(change)
 
     @property
     def written(self) -> str:
-        """The changes as they stand in the address, "" for none."""
+        """The changes as encoded in the address, "" for none."""
         return _written(self.changes)
 
     def explained(self, explain: Callable[[JSON], JSON]) -> JSON:
-        """The answer of `explain`, which takes fields of a question, under all changes that fit; with none of them under what the question is without."""
+        """The answer of `explain`, which takes fields of a question, under all changes that can be applied."""
         while True:
             try:
                 return explain({"what_if": self.changes} if self.changes else {})
@@ -101,31 +101,31 @@ class WhatIf:
         del self.changes[int(number[1]) if number else -1]
 
     def compare(self, answer: JSON, headline: Callable[[JSON], tuple[str, list[Span]]], page_of: Address) -> None:
-        """Takes what the answer says of the changes, and the bindings that can be chosen, near misses first. `headline` is (level, sentence) of an answer."""
+        """Takes the comparison from the answer, and the bindings that can be chosen, near misses first. `headline` is (level, sentence) of an answer."""
         broker, found = _broker(answer), answer.get("what_if")
         if found:
             after = found["answer"]
             self.text = spans(found["text"])
-            self.sides = [
-                side("Now", *headline(answer), broker, set(found["lost"]), page_of),
-                side("After the changes", *headline(after), _broker(after), set(found["gained"]), page_of),
+            self.before_and_after = [
+                answer_summary("Now", *headline(answer), broker, set(found["lost"]), page_of),
+                answer_summary("After the changes", *headline(after), _broker(after), set(found["gained"]), page_of),
             ]
         bound = [one for step in (broker["steps"] if broker else ()) for one in step["bindings"] if one["source"]]
         self.choices = list(dict.fromkeys(_choice(one) for one in sorted(bound, key=lambda one: not one["near"])[:MOST_BINDINGS]))
 
     def suggest(self, found: Sequence[Suggestion]) -> None:
-        """Takes changes that would help, each with the page that shows it."""
+        """Takes suggested changes, each with the page that compares it."""
         self.suggestions = [Line(spans(one.text), self.address(_written([*self.changes, one.change]))) for one in found]
 
     @property
     def filled(self) -> dict[str, str]:
-        """What was filled in, to be mended; what the question itself tells once that is among the changes."""
+        """The values of an invalid form, to be corrected; else initial values from the question."""
         return self.values if self.problems else self._starts
 
     @property
     def lines(self) -> list[Line]:
-        """The changes in words, each with the page without it."""
-        return [Line(spans(_said(change)), self.address(_written([other for other in self.changes if other is not change]))) for change in self.changes]
+        """The changes as text, each with the page without it."""
+        return [Line(spans(_change_text(change)), self.address(_written([other for other in self.changes if other is not change]))) for change in self.changes]
 
     @property
     def applies_to(self) -> list[tuple[str, str]]:
@@ -134,12 +134,12 @@ class WhatIf:
 
     @property
     def open(self) -> str:
-        """The form that something was filled into in vain."""
-        return what_if_fields.FORMS.get(self.asked_for, "") if self.problems else ""
+        """The form that has errors, "" for none."""
+        return what_if_fields.FORMS.get(self.requested_change, "") if self.problems else ""
 
 
 def _broker(answer: JSON) -> JSON | None:
-    """The broker's part of an answer about a task; that about a message is nothing else."""
+    """The broker's part of an answer; an answer about a message is that part."""
     found: JSON | None = answer.get("broker", answer)
     return found
 
@@ -148,9 +148,9 @@ def _written(changes: list[JSON]) -> str:
     return json.dumps(changes, ensure_ascii=False, separators=(",", ":")) if changes else ""
 
 
-def _said(change: JSON) -> str:
+def _change_text(change: JSON) -> str:
     if change.get("change") in route_changes.KINDS:
-        return route_changes.said(change, "what_if")
+        return route_changes.route_change_text(change, "what_if")
     return change_text.change_text(read_changes([(change, "what_if")])[0][0])
 
 

@@ -1,4 +1,4 @@
-"""The small forms of the panel "What if": the fields that stand in the address, made into one change as a question takes it."""
+"""The small forms of the panel "What if": converts their fields into one change of a question."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FORMS = {
 
 
 def change(kind: str, values: Mapping[str, str]) -> JSON:
-    """The change that a form describes; whether it fits is not looked at. Raises JsonProblem."""
+    """The change that a form describes, not validated. Raises JsonProblem."""
     if kind in ("replace_binding", "remove_binding"):
         chosen = {name: value for name, value in _object(values["if_binding"]).items() if name in BINDING}
         return {"change": kind, **chosen} if kind == "remove_binding" else {"change": kind, **chosen, "with": _written(values)}
@@ -49,7 +49,7 @@ def change(kind: str, values: Mapping[str, str]) -> JSON:
 
 
 def _written(values: Mapping[str, str]) -> JSON:
-    """Key and arguments of a binding; arguments that nobody wrote stay as they are."""
+    """Key and arguments of a binding; arguments left empty stay unchanged."""
     arguments = values["if_arguments"].strip()
     return {"routing_key": values["if_key"], **({"arguments": json_fields.parse(arguments, dict)} if arguments else {})}
 

@@ -1,10 +1,10 @@
-"""A message or a task that somebody pasted as JSON: which of the known forms it has, how it was published, and what it tells of itself.
+"""Reads messages and tasks given as JSON: the format, how it was published, and its content.
 
-Pure. The forms come from RabbitMQ's management API (`POST queues/…/get`) and its tracing plugin, from kombu (kombu/transport/virtual/base.py), from Celery's
-messages (celery/app/amqp.py), its events and `inspect`, and from Hareline's own questions. Nothing pasted is ever loaded but as JSON.
+Pure. The formats are those of RabbitMQ's management API (`POST queues/…/get`) and tracing plugin, of kombu (kombu/transport/virtual/base.py), of Celery's
+messages (celery/app/amqp.py), events and `inspect`, and of Hareline's own questions. Input is only ever decoded as JSON.
 """
 
-from dashboard.why.message_formats.content import NotUnderstood, Pasted, sent_task
+from dashboard.why.message_formats.content import ParsedMessage, UnknownFormat, sent_task
 from dashboard.why.message_formats.reading import read
 
-__all__ = ["NotUnderstood", "Pasted", "read", "sent_task"]
+__all__ = ["ParsedMessage", "UnknownFormat", "read", "sent_task"]

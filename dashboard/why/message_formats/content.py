@@ -1,4 +1,4 @@
-"""What a pasted message or task tells, whatever its form, and how its parts are read. Pure."""
+"""The content of a parsed message or task, independent of its format, and how its parts are read. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from dashboard.why.message_formats.dead_letters import Deaths, deaths_of
+from dashboard.why.message_formats.dead_letters import DeadLetterHistory, dead_letter_history
 from dashboard.why.message_formats.payload import NoPayload, payload_of
 from workers import messages
 from workers.messages import Message
@@ -15,22 +15,21 @@ from workers.messages import Message
 JSON = Mapping[str, Any]
 
 SEEN_PROPERTIES = ("expiration", "priority", "delivery_mode")
-"""The others were judged when it was published (user_id, reply_to), or routing never looks at them."""
+"""The others were checked when it was published (user_id, reply_to), or routing does not use them."""
 
 
-class NotUnderstood(ValueError):
-    """The text is no JSON, or of no form that is known; `str()` is a sentence fit for the page."""
+class UnknownFormat(ValueError):
+    """The text is not JSON or of an unknown format; `str()` is a sentence for the page."""
 
 
-class Pasted(msgspec.Struct):
-    """What was pasted. `form` names it; `question` asks for its way through the broker, None where it does not tell exchange and key.
+class ParsedMessage(msgspec.Struct):
+    """A parsed message or task. `format_name` describes its format; `question` is the question about its route, None without an exchange and key.
 
-    `task_question`: {"task", "options"?, "conf"?, …} where Celery is asked. `uuid` and `task` are "" where it is no task. `queue` is where it lies,
-    `sent_for` the one that a task's sender meant, both "" where nothing tells; `routed` the queues that a trace says it went to, None where nothing tells.
-    `notes` are sentences.
+    `task_question`: {"task", "options"?, "conf"?, …} for a question about a task. `uuid` and `task` are "" if it is not a task. `queue` is its current queue,
+    `sent_for` the one in its task-sent event, both "" if unknown; `routed`: the queues in a trace, None if unknown. `notes` are sentences.
     """
 
-    form: str
+    format_name: str
     question: dict[str, Any] | None = None
     task_question: dict[str, Any] | None = None
     task: str = ""
@@ -40,7 +39,7 @@ class Pasted(msgspec.Struct):
     routed: list[str] | None = None
     redelivered: bool | None = None
     message: Message | None = None
-    deaths: Deaths = Deaths()
+    dead_letters: DeadLetterHistory = DeadLetterHistory()
     notes: list[str] = []
 
 
@@ -52,7 +51,7 @@ def table_in(value: Any) -> JSON:
     return value if isinstance(value, Mapping) else {}
 
 
-def has_place(item: JSON) -> bool:
+def has_address(item: JSON) -> bool:
     return isinstance(item.get("exchange"), str) and isinstance(item.get("routing_key"), str)
 
 
@@ -79,14 +78,14 @@ def truth_in(value: Any) -> bool | None:
 
 
 def sent_task(exchange: str, key: str, task: str, uuid: str) -> dict[str, Any]:
-    """The question about a task's message as Celery's Python senders write it."""
+    """The question about a task's message as sent by Celery for Python."""
     headers = {"lang": "py", **({"task": task} if task else {}), "id": uuid}
     return {"exchange": exchange, "routing_key": key, "headers": headers}
 
 
-def published(form: str, exchange: str, key: str, properties: JSON, item: JSON) -> Pasted:
-    """A message of which exchange and key are known."""
-    found = _described(form, properties, item)
+def published(format_name: str, exchange: str, key: str, properties: JSON, item: JSON) -> ParsedMessage:
+    """A message whose exchange and key are known."""
+    found = _described(format_name, properties, item)
     kept = {name: properties[name] for name in SEEN_PROPERTIES if properties.get(name) is not None}
     exact = item.get("headers_amqp")
     headers = {"headers_amqp": exact} if exact is not None else {"headers": properties["headers"]} if properties.get("headers") else {}
@@ -94,16 +93,18 @@ def published(form: str, exchange: str, key: str, properties: JSON, item: JSON) 
     return found
 
 
-def without_place(form: str, properties: JSON, item: JSON, note: str) -> Pasted:
-    found = _described(form, properties, item)
+def without_address(format_name: str, properties: JSON, item: JSON, note: str) -> ParsedMessage:
+    found = _described(format_name, properties, item)
     found.notes = [*found.notes, note]
     return found
 
 
-def _described(form: str, properties: JSON, item: JSON) -> Pasted:
-    """What the properties, headers and body tell of the message itself."""
-    headers = told_headers(item, properties)
-    found = Pasted(form, redelivered=truth_in(item.get("redelivered")), queue=text_in(item.get("queue")), deaths=deaths_of(headers))
+def _described(format_name: str, properties: JSON, item: JSON) -> ParsedMessage:
+    """The message described by its properties, headers and body."""
+    headers = message_headers(item, properties)
+    found = ParsedMessage(
+        format_name, redelivered=truth_in(item.get("redelivered")), queue=text_in(item.get("queue")), dead_letters=dead_letter_history(headers)
+    )
     try:
         body = payload_of(item, properties)
     except NoPayload as error:
@@ -116,7 +117,7 @@ def _described(form: str, properties: JSON, item: JSON) -> Pasted:
     return found
 
 
-def told_headers(item: JSON, properties: JSON) -> dict[str, Any]:
+def message_headers(item: JSON, properties: JSON) -> dict[str, Any]:
     exact = item.get("headers_amqp")
     if isinstance(exact, Mapping):
         return plain(exact)

@@ -1,4 +1,4 @@
-"""The bytes of a pasted message's body: text, base64 as the management API and kombu write it, or JSON that stands there itself. Pure."""
+"""The body of a parsed message as bytes: from text, from base64 (management API, kombu), or from inline JSON. Pure."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import msgspec
 
 
 class NoPayload(ValueError):
-    """The body claims an encoding that it does not have; `str()` is a sentence."""
+    """The body is not in its declared encoding; `str()` is a sentence."""
 
 
 def payload_of(item: Mapping[str, Any], properties: Mapping[str, Any]) -> bytes | None:
-    """The body, None where none was pasted or it was cut. Raises NoPayload.
+    """The body; None if it is missing or truncated. Raises NoPayload.
 
     >>> payload_of({"payload": "aGk=", "payload_encoding": "base64"}, {})
     b'hi'
@@ -30,4 +30,4 @@ def payload_of(item: Mapping[str, Any], properties: Mapping[str, Any]) -> bytes 
     try:
         return base64.b64decode(found, validate=True)
     except (binascii.Error, ValueError):
-        raise NoPayload("The body is said to be base64 but is not, so it is not read.") from None
+        raise NoPayload("The body is declared as base64 but is not valid, so it is not decoded.") from None

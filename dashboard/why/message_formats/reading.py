@@ -1,4 +1,4 @@
-"""Reads what somebody pasted: JSON first, then the form it has. Pure."""
+"""Reads a message or task: parses the JSON, then recognizes its format. Pure."""
 
 from __future__ import annotations
 
@@ -7,64 +7,64 @@ from typing import Any
 
 from dashboard.layout import json_fields
 from dashboard.why.message_formats import celery_formats, rabbitmq_formats
-from dashboard.why.message_formats.content import JSON, NotUnderstood, Pasted
+from dashboard.why.message_formats.content import JSON, ParsedMessage, UnknownFormat
 
-UNDERSTOOD = (
+FORMATS = (
     "a message as the management API or rabbitmqadmin get shows it (exchange, routing_key, properties, payload)",
-    "a message of kombu (body, headers, properties)",
-    "a Celery message or only its headers (task, id, …), of protocol 1 too",
+    "a kombu message (body, headers, properties)",
+    "a Celery message or only its headers (task, id, …), including protocol 1",
     "an event such as task-sent or task-received",
     "a task as celery inspect active or reserved shows it",
-    "a question of Hareline’s API (exchange, routing_key, headers; or task, options, conf)",
+    "a question for Hareline’s API (exchange, routing_key, headers; or task, options, conf)",
 )
 
 
-def read(text: str) -> Pasted:
-    """What was pasted. Raises NotUnderstood with the line and column of what is no JSON, or with the forms that are understood.
+def read(text: str) -> ParsedMessage:
+    """The parsed message. Raises UnknownFormat with the line and column of a JSON error, or with the supported formats.
 
     >>> read('[{"exchange": "t", "routing_key": "a.b", "properties": [], "payload": "x", "payload_encoding": "string"}]').question["routing_key"]
     'a.b'
     """
     if len(text) > json_fields.LARGEST_CHARACTERS:
-        raise NotUnderstood(f"This has {len(text):,} characters; at most {json_fields.LARGEST_CHARACTERS:,} are read.")
+        raise UnknownFormat(f"This has {len(text):,} characters; at most {json_fields.LARGEST_CHARACTERS:,} are read.")
     try:
         value = json_fields.parse(text)
     except json_fields.JsonProblem as error:
-        raise NotUnderstood(str(error)) from None
+        raise UnknownFormat(str(error)) from None
     if isinstance(value, list):
         return _listed(value)
     if not isinstance(value, dict):
-        raise NotUnderstood(f"This is a single value, not a message. {_forms()}")
+        raise UnknownFormat(f"This is a single value, not a message. {_known_formats()}")
     return _recognised(value)
 
 
-def _listed(values: list[Any]) -> Pasted:
+def _listed(values: list[Any]) -> ParsedMessage:
     """The first message of a list, as `rabbitmqadmin get` prints it."""
     if not values:
-        raise NotUnderstood("This list is empty: it holds no message.")
+        raise UnknownFormat("This list is empty: it holds no message.")
     if isinstance(values[0], list) and len(values) == 3 and isinstance(values[1], dict):
-        raise NotUnderstood("This is the body of a Celery task without its headers, which say which task it is. Paste the whole message.")
+        raise UnknownFormat("This is the body of a Celery task without its headers, which say which task it is. Paste the whole message.")
     if not isinstance(values[0], dict):
-        raise NotUnderstood(f"This list holds no message. {_forms()}")
+        raise UnknownFormat(f"This list holds no message. {_known_formats()}")
     found = _recognised(values[0])
     if len(values) > 1:
         found.notes = [f"The list holds {len(values):,}; the first of them is explained.", *found.notes]
     return found
 
 
-def _recognised(item: JSON) -> Pasted:
-    """What an object is. Raises NotUnderstood."""
-    for is_it, reader in _FORMS:
+def _recognised(item: JSON) -> ParsedMessage:
+    """The parsed object. Raises UnknownFormat."""
+    for is_it, reader in _READERS:
         if is_it(item):
             return reader(item)
-    raise NotUnderstood(f"This JSON is of no form that is known here. {_forms()}")
+    raise UnknownFormat(f"The format of this JSON is not known. {_known_formats()}")
 
 
-def _forms() -> str:
-    return f"Understood are: {'; '.join(UNDERSTOOD)}."
+def _known_formats() -> str:
+    return f"Supported formats: {'; '.join(FORMATS)}."
 
 
-_FORMS: tuple[tuple[Callable[[JSON], bool], Callable[[JSON], Pasted]], ...] = (
+_READERS: tuple[tuple[Callable[[JSON], bool], Callable[[JSON], ParsedMessage]], ...] = (
     (celery_formats.is_event, celery_formats.event),
     (rabbitmq_formats.is_trace, rabbitmq_formats.trace),
     (celery_formats.is_worker_task, celery_formats.worker_task),
@@ -75,4 +75,4 @@ _FORMS: tuple[tuple[Callable[[JSON], bool], Callable[[JSON], Pasted]], ...] = (
     (celery_formats.is_headers, celery_formats.headers),
     (celery_formats.is_protocol_1, celery_formats.protocol_1),
 )
-"""The more telling form first: an event has an exchange and a key as well."""
+"""The more specific format first: an event has an exchange and a key as well."""

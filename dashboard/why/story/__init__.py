@@ -1,5 +1,5 @@
-"""An explanation told from top to bottom for a page: prepared words, levels and marks. Pure; `dashboard.why.explanations` makes what is told here.
+"""An explanation prepared for a page, from top to bottom: sentences, levels and marks. Pure; `dashboard.why.explanations` builds the explanation.
 
-`spans` has the parts that sentences are made of, `hops` the exchanges on the way, `destinations` the queues, `risks` what could still go wrong there,
-`message` the whole, `task` Celery’s part.
+`spans` holds the parts of sentences, `hops` the exchanges on the path, `destinations` the queues, `risks` what could still go wrong there,
+`message` the complete story, `task` Celery’s part.
 """

@@ -1,4 +1,4 @@
-"""Before and after changes, side by side: what comes of it, and each queue with what becomes of the message there. Pure."""
+"""The answer before and after changes, side by side: the outcome, and each queue with what happens to the message there. Pure."""
 
 from __future__ import annotations
 
@@ -6,41 +6,41 @@ from collections.abc import Collection
 
 import msgspec
 
-from dashboard.why.story.destinations import end
+from dashboard.why.story.destinations import destination
 from dashboard.why.story.risks import risks
 from dashboard.why.story.spans import JSON, Address, Span
 
 MOST_QUEUES = 20
 
 
-class SideQueue(msgspec.Struct, frozen=True):
-    """`differs`: only this side has it; `says` are sentences on what becomes of the message there."""
+class QueueSummary(msgspec.Struct, frozen=True):
+    """`differs`: reached on this side only; `text`: sentences on what happens to the message there."""
 
     queue: str
     address: str
     differs: bool
     level: str
     word: str
-    says: list[str]
+    text: list[str]
 
 
-class Side(msgspec.Struct, frozen=True):
+class AnswerSummary(msgspec.Struct, frozen=True):
     """`more` counts the queues that are not listed."""
 
     title: str
     level: str
     headline: list[Span]
-    queues: list[SideQueue]
+    queues: list[QueueSummary]
     more: int
 
 
-def side(title: str, level: str, headline: list[Span], broker: JSON | None, own: Collection[str], address: Address) -> Side:
-    """One side; `broker` is the broker's answer, None where nothing is sent to it, `own` the queues that the other side lacks. Those come first."""
+def answer_summary(title: str, level: str, headline: list[Span], broker: JSON | None, own: Collection[str], address: Address) -> AnswerSummary:
+    """One side; `broker`: the broker's answer, None if nothing is sent to it; `own`: the queues only on this side, listed first."""
     after = sorted(broker["after"] if broker else [], key=lambda one: one["queue"] not in own)
-    return Side(title, level, headline, [_queue(one, own, address) for one in after[:MOST_QUEUES]], max(0, len(after) - MOST_QUEUES))
+    return AnswerSummary(title, level, headline, [_queue(one, own, address) for one in after[:MOST_QUEUES]], max(0, len(after) - MOST_QUEUES))
 
 
-def _queue(one: JSON, own: Collection[str], address: Address) -> SideQueue:
-    shown = end(one, address)
-    told = [f"It {risk.text}" for risk in risks(one)]
-    return SideQueue(shown.queue, shown.address, shown.queue in own, shown.level, shown.word, [shown.says, *told])
+def _queue(one: JSON, own: Collection[str], address: Address) -> QueueSummary:
+    shown = destination(one, address)
+    sentences = [f"It {risk.text}" for risk in risks(one)]
+    return QueueSummary(shown.queue, shown.address, shown.queue in own, shown.level, shown.word, [shown.text, *sentences])

@@ -1,4 +1,4 @@
-"""The queues that a message ends in, and who takes it there. Pure."""
+"""The queues that a message reaches, and their consumers. Pure."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dashboard.why.story.spans import JSON, Address
 
 MOST_NODES = 8
 MOST_CELLS = 16
-"""More slots are told in words alone."""
+"""More slots are shown only as text."""
 
 
 class Node(msgspec.Struct, frozen=True):
-    """A worker node; `cells` are its slots to draw, used or free, and `slots` the same in words, "" while unknown."""
+    """A worker node; `cells` are its slots to draw, used or free, and `slots` the same as text, "" if unknown."""
 
     hostname: str
     address: str
@@ -21,32 +21,33 @@ class Node(msgspec.Struct, frozen=True):
     slots: str
 
 
-class End(msgspec.Struct, frozen=True):
-    """A queue that is reached, and who takes from it; `more` counts the nodes that are not named."""
+class Destination(msgspec.Struct, frozen=True):
+    """A queue that is reached and its workers; `more` counts the workers that are not listed."""
 
     queue: str
     address: str
     level: str
     word: str
-    says: str
+    text: str
     nodes: list[Node]
     more: int
 
 
-def end(one: JSON, address: Address) -> End:
+def destination(one: JSON, address: Address) -> Destination:
     """One item of an explanation’s `after`."""
     behind = one["workers"] or []
     nodes = [_node(each, address) for each in behind[:MOST_NODES]]
     count = one["consumers"]
     if count is None:
-        level, word, says = "unknown", "unknown", "Who consumes it is not known."
+        level, word, text = "unknown", "unknown", "Its consumers are unknown."
     elif count == 0:
         level, word = "critical", "waits"
-        says = f"Nobody consumes it: the message stays until somebody does, such as a Celery worker that is started with -Q {one['queue']}."
+        text = f"Nobody consumes it: the message waits for a consumer, such as a Celery worker started with -Q {one['queue']}."
     else:
         consumers = f"{count:,} {'consumer' if count == 1 else 'consumers'}"
-        level, word, says = "ok", "consumed", f"{consumers}{f' of Celery{_prefetch(behind)}' if nodes else ', none of them known as a Celery worker'}."
-    return End(one["queue"], address("queue", one["queue"]), level, word, says, nodes, len(behind) - len(nodes))
+        other = " (not a known Celery worker)" if count == 1 else " (no known Celery workers)"
+        level, word, text = "ok", "consumed", f"{consumers}{f' of Celery{_prefetch(behind)}' if nodes else other}."
+    return Destination(one["queue"], address("queue", one["queue"]), level, word, text, nodes, len(behind) - len(nodes))
 
 
 def _node(worker: JSON, address: Address) -> Node:
@@ -57,7 +58,7 @@ def _node(worker: JSON, address: Address) -> Node:
 
 
 def _prefetch(behind: list[JSON]) -> str:
-    """How many messages each node fetches ahead, where all fetch the same."""
+    """The prefetch limit of each worker, if all have the same."""
     found = {worker["prefetch"] for worker in behind}
     each = " each" if len(behind) > 1 else ""
     return f", prefetch {found.pop():,}{each}" if len(found) == 1 and None not in found else ""

@@ -1,4 +1,4 @@
-"""The exchanges on a message’s way, each with its bindings and their verdicts. Pure."""
+"""The exchanges on a message’s path, each with its bindings and their verdicts. Pure."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import msgspec
 from dashboard.why.story.spans import JSON, Address, Span, Word, pattern_words, spans, written
 
 MOST_BINDINGS = 100
-"""In one fold; the rest is counted."""
+"""Bindings listed in one fold; the rest is counted."""
 
 MOST_MATCHED = 8
 MOST_NEAR = 12
 TYPES = {
-    "direct": "A direct exchange takes a binding if its key is exactly the routing key.",
-    "topic": "A topic exchange compares words between dots: * is exactly one word, # any number, also none.",
-    "fanout": "A fanout exchange gives a copy to everything bound to it; the routing key is ignored.",
-    "headers": "A headers exchange compares the message’s headers, value and type; the routing key is ignored.",
+    "direct": "A direct exchange matches bindings whose key equals the routing key.",
+    "topic": "A topic exchange compares words between dots: * is exactly one word, # is zero or more.",
+    "fanout": "A fanout exchange sends a copy to everything bound to it; the routing key is ignored.",
+    "headers": "A headers exchange compares message headers by value and type; the routing key is ignored.",
 }
 
 
@@ -34,19 +34,19 @@ class BindingLine(msgspec.Struct, frozen=True):
 
 
 class Fold(msgspec.Struct, frozen=True):
-    """Bindings that are told when somebody opens them; `reasons` are (why, count), `more` counts those without a line."""
+    """Bindings in a collapsed section; `reasons` are (why, count), `more` counts those not listed."""
 
-    words: str
+    label: str
     lines: list[BindingLine]
     reasons: list[tuple[str, int]]
     more: int
 
 
-class Stop(msgspec.Struct, frozen=True):
-    """One exchange on the way. `alternate` is a sentence, "" where it has none."""
+class Hop(msgspec.Struct, frozen=True):
+    """One exchange on the path. `alternate` is a sentence, "" without an alternate exchange."""
 
     heading: str
-    says: str
+    text: str
     icon: str
     exchange: str
     address: str
@@ -55,23 +55,23 @@ class Stop(msgspec.Struct, frozen=True):
     alternate: str
 
 
-def stop(step: JSON, address: Address, passed: Container[str]) -> Stop:
-    """One step of an explanation; `passed` are the exchanges of all its steps."""
+def hop(step: JSON, address: Address, passed: Container[str]) -> Hop:
+    """The hop for one step of an explanation; `passed`: the exchanges of all steps."""
     matched = [one for one in step["bindings"] if one["matched"]]
     near = [one for one in step["bindings"] if one["near"] and not one["matched"]]
     rest = [one for one in step["bindings"] if not one["matched"] and not one["near"]]
     others = [(other["why"], other["count"]) for other in step["others"]]
     heading, icon = _heading(step)
-    return Stop(
+    return Hop(
         heading=heading,
-        says=_says(step, len(matched), len(near), len(rest) + sum(count for _, count in others)),
+        text=_details(step, len(matched), len(near), len(rest) + sum(count for _, count in others)),
         icon=icon,
         exchange=step["exchange"],
         address=address("exchange", step["exchange"]),
         bindings=[_binding(one, step, address) for one in (*matched[:MOST_MATCHED], *near[:MOST_NEAR])],
         folds=[
             *_fold(matched[MOST_MATCHED:], "match", step, address),
-            *_fold(near[MOST_NEAR:], "nearly match", step, address),
+            *_fold(near[MOST_NEAR:], "are near misses", step, address),
             *_fold(rest, "do not match", step, address),
             *_counted(others),
         ],
@@ -85,35 +85,31 @@ def _heading(step: JSON) -> tuple[str, str]:
     key = f"the key {keys[0]}" if keys[0] else "an empty key"
     more = f" and {len(keys) - 1} more (CC, BCC)" if len(keys) > 1 else ""
     headings = {
-        "publish": (f"It enters at {name}, with {key}{more}", "arrow-down"),
-        "binding": (f"A binding takes it on to {name}", "arrows-split"),
-        "alternate": (f"Nothing matched before, so it goes to the alternate {name}", "git-merge"),
-        "dead-letter": (f"If it dies in its queue, it goes to {name}, with {key}{more}", "skull"),
+        "publish": (f"Published to {name} with {key}{more}", "arrow-down"),
+        "binding": (f"A binding routes it to {name}", "arrows-split"),
+        "alternate": (f"Nothing matched, so it goes to the alternate exchange {name}", "git-merge"),
+        "dead-letter": (f"If dead-lettered, it goes to {name} with {key}{more}", "skull"),
     }
     return headings.get(step["via"], (name, "arrows-split"))
 
 
-def _says(step: JSON, matched: int, near: int, others: int) -> str:
+def _details(step: JSON, matched: int, near: int, others: int) -> str:
     total = matched + near + others
-    counted = (
-        f"{total:,} {'binding' if total == 1 else 'bindings'}: {f'{matched:,}' if matched else 'none'} {'matches' if matched == 1 else 'match'}"
-        if total
-        else "It has no bindings"
-    )
+    counted = f"{matched:,} of {total:,} {'binding' if total == 1 else 'bindings'} {'matches' if matched == 1 else 'match'}" if total else "It has no bindings"
     rule = TYPES.get(step["type"], f"Its type is {step['type']}.")
-    says = rule if step["exchange"] else "The default exchange takes the routing key for a queue’s name."
-    return f"{says} {counted}{f', {near:,} nearly' if near else ''}."
+    text = rule if step["exchange"] else "The default exchange routes to the queue named by the routing key."
+    return f"{text} {counted}{f'; {near:,} near' + (' miss' if near == 1 else ' misses') if near else ''}."
 
 
 def _alternate(step: JSON, passed: Container[str]) -> str:
-    """What becomes of the exchange that takes what matches nothing."""
+    """A sentence on the alternate exchange; "" without one."""
     alternate = step["alternate"]
     if not alternate:
         return ""
     named = f"Its alternate exchange {alternate['exchange']}{_by_policy(alternate['from'])}"
     if not alternate["used"]:
-        return f"{named} is not asked, because something matched."
-    return f"{named} takes it, because nothing matched." if alternate["exchange"] in passed else f"{named} does not take it: there is no such exchange."
+        return f"{named} is not used, because a binding matched."
+    return f"{named} takes it, because no binding matched." if alternate["exchange"] in passed else f"{named} does not take it: there is no such exchange."
 
 
 def _by_policy(source: str) -> str:
@@ -131,10 +127,10 @@ def _counted(others: list[tuple[str, int]]) -> list[Fold]:
 
 def _more(count: int, words: str) -> str:
     """
-    >>> _more(1, "do not match"), _more(2000, "nearly match")
-    ('1 more does not match', '2,000 more nearly match')
+    >>> _more(1, "do not match"), _more(2000, "are near misses")
+    ('1 more does not match', '2,000 more are near misses')
     """
-    singular = {"match": "matches", "nearly match": "nearly matches", "do not match": "does not match"}
+    singular = {"match": "matches", "are near misses": "is a near miss", "do not match": "does not match"}
     return f"{count:,} more {singular[words] if count == 1 else words}"
 
 

@@ -1,4 +1,4 @@
-"""The story of a message: the outcome first, then its way, its ends and its risks. Pure."""
+"""The story of a message: the outcome first, then its path, its destinations and its risks. Pure."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ import msgspec
 from brokers.routing.verdicts.verdict import folded, one_character_apart
 from dashboard.layout import formatting
 from dashboard.why.drawing.layout import Drawing, drawn
-from dashboard.why.drawing.path import way
-from dashboard.why.story.destinations import End, end
-from dashboard.why.story.hops import Stop, stop
-from dashboard.why.story.risks import Risk, gathered, risks
+from dashboard.why.drawing.path import drawn_path
+from dashboard.why.story.destinations import Destination, destination
+from dashboard.why.story.hops import Hop, hop
+from dashboard.why.story.risks import Risk, grouped, risks
 from dashboard.why.story.spans import JSON, Address, Span, spans
 
 MOST_QUEUES = 50
 
 
 class Story(msgspec.Struct, frozen=True):
-    """`headline` first. `risks` are what could still go wrong; `drawing` None where the message enters nowhere."""
+    """`risks`: what could still go wrong; `drawing`: None if the message enters no exchange."""
 
     level: str
     headline: list[Span]
-    says: list[Span]
+    text: list[Span]
     certain: bool
-    stops: list[Stop]
-    ends: list[End]
-    ends_more: int
+    hops: list[Hop]
+    destinations: list[Destination]
+    more_destinations: int
     risks: list[Risk]
     drawing: Drawing | None
 
 
 def missing_queue(expected: str, queues: Sequence[str]) -> str:
-    """What is wrong with the name of a queue that somebody waits at; "" if there is such a queue.
+    """The problem with the name of an expected queue; "" if the queue exists.
 
     >>> missing_queue("Orders.eu", ["orders.eu", "mail"])
     'there is no queue of that name; there is `orders.eu`'
@@ -46,32 +46,32 @@ def missing_queue(expected: str, queues: Sequence[str]) -> str:
 
 
 def story(answer: JSON, address: Address, expected: str = "", missing: str = "", sender: str = "your message") -> Story:
-    """The story of a message; `expected` is the queue that somebody waits for it in, `missing` says that there is none of that name. `sender` is what
-    the drawing begins with."""
+    """The story of a message; `expected`: the queue it should reach, `missing`: the problem with that name. `sender`: the first box of the
+    drawing."""
     level, headline = _headline(answer, expected, missing)
-    queues = sorted(answer["after"], key=lambda one: one["consumers"] != 0)[:MOST_QUEUES]  # those that nobody consumes first
-    taken, passed = way(answer, expected, sender), {step["exchange"] for step in answer["steps"]}
+    queues = sorted(answer["after"], key=lambda one: one["consumers"] != 0)[:MOST_QUEUES]  # those without consumers first
+    taken, passed = drawn_path(answer, expected, sender), {step["exchange"] for step in answer["steps"]}
     return Story(
         level=level,
         headline=spans(headline),
-        says=spans(_says(answer, headline)),
+        text=spans(_details(answer, headline)),
         certain=answer["certain"],
-        stops=[stop(step, address, passed) for step in answer["steps"]],
-        ends=[end(one, address) for one in queues],
-        ends_more=len(answer["after"]) - len(queues),
-        risks=gathered([risk for one in queues for risk in risks(one)]),
+        hops=[hop(step, address, passed) for step in answer["steps"]],
+        destinations=[destination(one, address) for one in queues],
+        more_destinations=len(answer["after"]) - len(queues),
+        risks=grouped([risk for one in queues for risk in risks(one)]),
         drawing=drawn(taken) if taken else None,
     )
 
 
-def _says(answer: JSON, headline: str) -> str:
-    """The rest of the answer in sentences; nothing is said twice."""
+def _details(answer: JSON, headline: str) -> str:
+    """The rest of the answer, without what the headline says."""
     rest = answer["text"].removeprefix(answer["reason"]).strip()
     return rest if headline == answer["reason"] else f"{answer['reason']} {rest}".strip()
 
 
 def _headline(answer: JSON, expected: str, missing: str) -> tuple[str, str]:
-    """(level, sentence): first what somebody asked for, the queue they wait at."""
+    """(level, sentence); the expected queue takes precedence."""
     if expected and answer["outcome"] != "refused" and expected not in answer["queues"]:
         return "warning", f"It does not reach `{expected}`: {missing or _why_not(answer, expected)}."
     if answer["outcome"] == "refused":
@@ -82,7 +82,7 @@ def _headline(answer: JSON, expected: str, missing: str) -> tuple[str, str]:
     if waits:
         count = len(answer["queues"])
         reached = f"`{answer['queues'][0]}`" if count == 1 else f"{count} queues"
-        return "warning", f"It reaches {reached}, but nobody consumes {formatting.listed([f'`{name}`' for name in waits[:5]])}: there it waits."
+        return "warning", f"It reaches {reached}, but nobody consumes {formatting.listed([f'`{name}`' for name in waits[:5]])}: it waits there."
     if expected:
         return "ok" if answer["certain"] else "unknown", f"It reaches `{expected}`."
     return "ok" if answer["certain"] else "unknown", answer["reason"]
@@ -93,6 +93,6 @@ def _why_not(answer: JSON, expected: str) -> str:
     bound = [one for one in bound if one["destination_type"] == "queue"]
     missed = sorted((one for one in bound if not one["matched"]), key=lambda one: not one["near"])
     if missed:
-        more = f" (the nearest of {len(missed)} bindings)" if len(missed) > 1 else ""
+        more = f" (the closest of {len(missed)} bindings)" if len(missed) > 1 else ""
         return f"{missed[0]['why']}{more}"
-    return "no exchange on its way has a binding to that queue"
+    return "no exchange on its path has a binding to that queue"

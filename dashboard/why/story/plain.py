@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from dashboard.why.story.destinations import End
-from dashboard.why.story.hops import BindingLine, Stop
+from dashboard.why.story.destinations import Destination
+from dashboard.why.story.hops import BindingLine, Hop
 from dashboard.why.story.message import Story
 from dashboard.why.story.spans import Span
 from dashboard.why.story.task import TaskLine
@@ -13,18 +13,18 @@ from dashboard.why.story.task import TaskLine
 VERDICTS = {"matched": "+ ", "near": "~ ", "no": "- "}
 
 
-def plain(headline: Sequence[Span], says: Sequence[Span], story: Story | None, lines: Sequence[TaskLine] = ()) -> str:
-    """The outcome, then what Celery does, each exchange with its bindings (`+` matched, `~` nearly), the ends and the risks."""
-    told = [_text(headline), _text(says), ""]
-    told += [
+def plain(headline: Sequence[Span], text: Sequence[Span], story: Story | None, lines: Sequence[TaskLine] = ()) -> str:
+    """The outcome, then what Celery does, each exchange with its bindings (`+` matched, `~` nearly), the destinations and the risks."""
+    lines_of_text = [_text(headline), _text(text), ""]
+    lines_of_text += [
         f"Celery: {line.key} {line.value or '(empty)'} from {line.layer}{f', lost to {line.lost_to}' if line.lost_to else ''}. {line.why}" for line in lines
     ]
     if story:
-        told += [line for stop in story.stops for line in _stop(stop)]
-        told += [f"Ends in {_end(end)}" for end in story.ends] or ["Ends in no queue."]
-        told += [f"and in {story.ends_more:,} more."] if story.ends_more else []
-        told += [f"Could go wrong: {risk.queue} {risk.text}" for risk in story.risks]
-    return "\n".join(told).replace("\n\n\n", "\n\n").strip()
+        lines_of_text += [line for hop in story.hops for line in _hop(hop)]
+        lines_of_text += [f"Delivered to {_destination(destination)}" for destination in story.destinations] or ["Delivered to no queue."]
+        lines_of_text += [f"and {story.more_destinations:,} more queues."] if story.more_destinations else []
+        lines_of_text += [f"Could go wrong: {risk.queue} {risk.text}" for risk in story.risks]
+    return "\n".join(lines_of_text).replace("\n\n\n", "\n\n").strip()
 
 
 def _text(spans: Sequence[Span]) -> str:
@@ -36,12 +36,12 @@ def _layer(line: TaskLine) -> str:
     return f"Celery: {line.key} {line.value or '(empty)'} from {line.layer}{lost}. {line.why}"
 
 
-def _stop(stop: Stop) -> Iterator[str]:
-    yield f"{stop.heading}. {stop.says}"
-    yield from (f"  {VERDICTS[line.verdict]}{_binding(line)}" for line in stop.bindings)
-    yield from (f"  {fold.words}{_reasons(fold.reasons)}" for fold in stop.folds)
-    if stop.alternate:
-        yield f"  {stop.alternate}"
+def _hop(hop: Hop) -> Iterator[str]:
+    yield f"{hop.heading}. {hop.text}"
+    yield from (f"  {VERDICTS[line.verdict]}{_binding(line)}" for line in hop.bindings)
+    yield from (f"  {fold.label}{_reasons(fold.reasons)}" for fold in hop.folds)
+    if hop.alternate:
+        yield f"  {hop.alternate}"
 
 
 def _binding(line: BindingLine) -> str:
@@ -53,6 +53,6 @@ def _reasons(reasons: Sequence[tuple[str, int]]) -> str:
     return f": {', '.join(f'{why} ({count:,})' for why, count in reasons)}" if reasons else ""
 
 
-def _end(end: End) -> str:
-    nodes = "; ".join(f"{node.hostname}{f' ({node.slots})' if node.slots else ''}" for node in end.nodes)
-    return f"{end.queue}: {end.says}{f' {nodes}.' if nodes else ''}"
+def _destination(destination: Destination) -> str:
+    nodes = "; ".join(f"{node.hostname}{f' ({node.slots})' if node.slots else ''}" for node in destination.nodes)
+    return f"{destination.queue}: {destination.text}{f' {nodes}.' if nodes else ''}"

@@ -1,4 +1,4 @@
-"""What reaches a queue, told for a page: each way with its conditions and its example. Pure; `dashboard.why.reach` makes what is told here."""
+"""What reaches a queue, prepared for a page: each path with its conditions and an example. Pure; `dashboard.why.reach` builds the answer."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ from collections.abc import Callable
 
 import msgspec
 
-from dashboard.why.story.destinations import End, end
+from dashboard.why.story.destinations import Destination, destination
 from dashboard.why.story.spans import JSON, Address, Span, spans
 
 REASONS = {
-    "expired": "their time ran out",
+    "expired": "they expired",
     "maxlen": "the queue was full",
-    "delivery_limit": "they came back too often",
+    "delivery_limit": "they exceeded the delivery limit",
     "rejected": "a consumer rejected them",
 }
 
 Explained = Callable[[JSON, str], str]
-"""(an example, the queue it should be in) to the address where its way is explained."""
+"""(an example, the queue it should reach) to the address of its explanation."""
 
 
 class LegLine(msgspec.Struct, frozen=True):
-    """One exchange on a way and what it asks for."""
+    """One exchange on a path and its condition."""
 
     exchange: str
     address: str
     condition: list[Span]
 
 
-class WayLine(msgspec.Struct, frozen=True):
-    """One way. `sign` is certain, maybe or never; `key` and `headers` are those of its example, which is explained at `explained` ("" without one)."""
+class PathLine(msgspec.Struct, frozen=True):
+    """One path. `sign` is certain, maybe or never; `key` and `headers` are those of its example, which is explained at `explained` ("" without one)."""
 
     sign: str
     legs: list[LegLine]
@@ -41,17 +41,17 @@ class WayLine(msgspec.Struct, frozen=True):
     why: list[Span]
 
 
-class LetterLine(msgspec.Struct, frozen=True):
-    """A queue whose dead letters come, and what they must be like then."""
+class DeadLetterLine(msgspec.Struct, frozen=True):
+    """A queue whose dead letters reach this one, with reasons and keys."""
 
     queue: str
     address: str
-    says: str
-    way: WayLine
+    text: str
+    path: PathLine
 
 
-class TaskEnd(msgspec.Struct, frozen=True):
-    """A Celery task that ends in the queue."""
+class TaskLink(msgspec.Struct, frozen=True):
+    """A Celery task that reaches the queue."""
 
     task: str
     address: str
@@ -59,52 +59,52 @@ class TaskEnd(msgspec.Struct, frozen=True):
 
 
 class ReachedQueue(msgspec.Struct, frozen=True):
-    """`end` is who takes from it; `more_…` are how many are not told."""
+    """`destination`: its consumers; `more_…`: how many are not listed."""
 
     queue: str
-    says: list[Span]
-    end: End
-    ways: list[WayLine]
-    more_ways: int
-    letters: list[LetterLine]
+    text: list[Span]
+    destination: Destination
+    paths: list[PathLine]
+    more_paths: int
+    letters: list[DeadLetterLine]
     more_letters: int
-    tasks: list[TaskEnd]
+    tasks: list[TaskLink]
     more_tasks: int
     complete: bool
 
 
-def reached_queue(told: JSON, address: Address, explained: Explained, most: int) -> ReachedQueue:
-    """One queue of an answer, with at most so many of its ways and of its dead letters."""
-    queue = told["queue"]
-    ways = [_way(one, address, explained, queue) for one in told["ways"][:most]]
-    letters = [_letter(one, address, explained) for one in told["dead_letters"][:most]]
+def reached_queue(answer: JSON, address: Address, explained: Explained, most: int) -> ReachedQueue:
+    """One queue of an answer, with at most `most` paths and dead-letter sources."""
+    queue = answer["queue"]
+    paths = [_path(one, address, explained, queue) for one in answer["ways"][:most]]
+    letters = [_letter(one, address, explained) for one in answer["dead_letters"][:most]]
     return ReachedQueue(
         queue=queue,
-        says=spans(told["text"]),
-        end=end(_as_after(told), address),
-        ways=ways,
-        more_ways=told["ways_left_out"] + len(told["ways"]) - len(ways),
+        text=spans(answer["text"]),
+        destination=destination(_as_after(answer), address),
+        paths=paths,
+        more_paths=answer["ways_left_out"] + len(answer["ways"]) - len(paths),
         letters=letters,
-        more_letters=told["dead_letters_left_out"] + len(told["dead_letters"]) - len(letters),
-        tasks=[TaskEnd(one["task"], address("task", one["task"]), one["certain"]) for one in told["tasks"]],
-        more_tasks=told["tasks_left_out"],
-        complete=told["complete"],
+        more_letters=answer["dead_letters_left_out"] + len(answer["dead_letters"]) - len(letters),
+        tasks=[TaskLink(one["task"], address("task", one["task"]), one["certain"]) for one in answer["tasks"]],
+        more_tasks=answer["tasks_left_out"],
+        complete=answer["complete"],
     )
 
 
 def level(answer: JSON) -> str:
-    """How the whole is marked: queues that nobody consumes warn."""
+    """The level of the whole answer; "warning" if a queue has no consumer."""
     return "warning" if answer["waiting"] else "ok" if answer["certain"] else "unknown"
 
 
-def _as_after(told: JSON) -> JSON:
-    return {"queue": told["queue"], "consumers": told["consumers"], "workers": told["workers"]}
+def _as_after(answer: JSON) -> JSON:
+    return {"queue": answer["queue"], "consumers": answer["consumers"], "workers": answer["workers"]}
 
 
-def _way(one: JSON, address: Address, explained: Explained, queue: str) -> WayLine:
+def _path(one: JSON, address: Address, explained: Explained, queue: str) -> PathLine:
     example = one["example"] or {}
     headers = example.get("headers")
-    return WayLine(
+    return PathLine(
         sign="never" if not example else "certain" if one["certain"] else "maybe",
         legs=[LegLine(leg["exchange"], address("exchange", leg["exchange"]), spans(leg["condition"])) for leg in one["legs"]],
         exchange=example.get("exchange", ""),
@@ -115,7 +115,7 @@ def _way(one: JSON, address: Address, explained: Explained, queue: str) -> WayLi
     )
 
 
-def _letter(one: JSON, address: Address, explained: Explained) -> LetterLine:
+def _letter(one: JSON, address: Address, explained: Explained) -> DeadLetterLine:
     reasons = [REASONS.get(reason, reason) for reason in one["reasons"]]
     keys = "with the keys they had" if one["key"] is None else f"with the key “{one['key']}”" if one["key"] else "with an empty key"
-    return LetterLine(one["queue"], address("reach", one["queue"]), f"when {', or '.join(reasons)}; {keys}", _way(one, address, explained, one["queue"]))
+    return DeadLetterLine(one["queue"], address("reach", one["queue"]), f"when {', or '.join(reasons)}; {keys}", _path(one, address, explained, one["queue"]))

@@ -1,4 +1,4 @@
-"""What could still go wrong in a queue that a message reaches: limits, dead letters, doubts. Pure."""
+"""What could still go wrong in a queue that a message reaches: limits, dead-lettering, uncertainties. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ORDER = ("critical", "warning", "notice", "unknown")
 
 
 class Risk(msgspec.Struct, frozen=True):
-    """`text` goes on after the name of the queue."""
+    """`text` continues after the name of the queue."""
 
     level: str
     queue: str
@@ -30,27 +30,27 @@ def risks(one: JSON) -> list[Risk]:
     if one["max_length"] is not None or one["max_length_bytes"] is not None:
         limits = [f"{one['max_length']:,} messages"] if one["max_length"] is not None else []
         limits += [formatting.data_size(one["max_length_bytes"])] if one["max_length_bytes"] is not None else []
-        acts = {"reject-publish": "refuses new ones", "reject-publish-dlx": "refuses new ones and dead-letters them"}.get(one["overflow"], "drops the oldest")
-        found.append(Risk("notice", queue, f"{acts} beyond {' or '.join(limits)}."))
-    if one["delivery_limit"] is not None:
-        found.append(Risk("notice", queue, f"gives a message up after it came back {one['delivery_limit']:,} times."))
-    if dead and not dead["queues"]:
-        found.append(
-            Risk("warning", queue, f"names {dead['exchange'] or 'the default exchange'} for dead letters, which leads them to no queue: they are dropped.")
+        overflow = {"reject-publish": "refuses new ones", "reject-publish-dlx": "refuses new ones and dead-letters them"}.get(
+            one["overflow"], "drops the oldest"
         )
+        found.append(Risk("notice", queue, f"{overflow} beyond {' or '.join(limits)}."))
+    if one["delivery_limit"] is not None:
+        found.append(Risk("notice", queue, f"dead-letters or discards a message after {one['delivery_limit']:,} redeliveries."))
+    if dead and not dead["queues"]:
+        found.append(Risk("warning", queue, f"dead-letters to {dead['exchange'] or 'the default exchange'}, which routes to no queue: they are discarded."))
     elif dead:
-        found.append(Risk("notice", queue, f"sends dead letters to {formatting.listed(dead['queues'][:5])}."))
+        found.append(Risk("notice", queue, f"dead-letters to {formatting.listed(dead['queues'][:5])}."))
     if dead and dead["cycle"]:
-        found.append(Risk("warning", queue, "gets its own dead letters back, and RabbitMQ drops them there."))
+        found.append(Risk("warning", queue, "receives its own dead letters, and RabbitMQ discards them there."))
     if one["single_active_consumer"]:
-        found.append(Risk("notice", queue, "gives messages to one consumer at a time (single active consumer)."))
-    return found + [Risk("unknown", queue, doubt) for doubt in one["doubts"]]
+        found.append(Risk("notice", queue, "delivers to one consumer at a time (single active consumer)."))
+    return found + [Risk("unknown", queue, uncertainty) for uncertainty in one["doubts"]]
 
 
-def gathered(found: Iterable[Risk]) -> list[Risk]:
-    """Those that say the same of several queues as one, the worst first.
+def grouped(found: Iterable[Risk]) -> list[Risk]:
+    """The risks with equal texts of several queues joined, the worst first.
 
-    >>> gathered([Risk("notice", "a", "is short."), Risk("warning", "b", "is full."), Risk("notice", "c", "is short.")])
+    >>> grouped([Risk("notice", "a", "is short."), Risk("warning", "b", "is full."), Risk("notice", "c", "is short.")])
     [Risk(level='warning', queue='b', text='is full.'), Risk(level='notice', queue='a and c:', text='each is short.')]
     """
     queues: dict[tuple[str, str], list[str]] = {}

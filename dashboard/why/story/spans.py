@@ -1,4 +1,4 @@
-"""The parts of what a page tells: sentences with names apart, marked words of a pattern, values as they are written. Pure."""
+"""The parts of texts on a page: sentences with marked names, words of a pattern, values as JSON. Pure."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ class Span(msgspec.Struct, frozen=True):
 
 
 class Word(msgspec.Struct, frozen=True):
-    """A word of a topic pattern: `mark` is fits, misses or "" where that is not told word by word."""
+    """A word of a topic pattern: `mark` is fits, misses, or "" if words are not compared one by one."""
 
     text: str
     mark: str = ""
 
 
 def spans(text: str) -> list[Span]:
-    """A sentence with its `quoted` names apart.
+    """The sentence as spans, with its `quoted` names as code.
 
     >>> [(span.text, span.code) for span in spans("is `us`, wanted `eu`")]
     [('is ', False), ('us', True), (', wanted ', False), ('eu', True)]
     """
     parts = text.split("`")
-    if len(parts) % 2 == 0:  # a name with such a sign in it
+    if len(parts) % 2 == 0:  # a name that contains a backtick
         return [Span(text)]
     return [Span(part or "(empty)" if at % 2 else part, bool(at % 2)) for at, part in enumerate(parts) if part or at % 2]
 
 
 def pattern_words(kind: str, pattern: str, key: str, matched: bool) -> list[Word]:
-    """The words of a topic pattern, marked where it and the key stand side by side; else the binding key as it is.
+    """The words of a topic pattern, marked where they can be compared one by one with the key; else the binding key unmarked.
 
     >>> [(word.text, word.mark) for word in pattern_words("topic", "order.*.eu", "order.new.us", False)]
     [('order', 'fits'), ('*', 'fits'), ('eu', 'misses')]
@@ -56,5 +56,5 @@ def pattern_words(kind: str, pattern: str, key: str, matched: bool) -> list[Word
 
 
 def written(value: Any) -> str:
-    """A value of JSON as it is written; a text keeps its quotes, so that it can be told from a number."""
+    """A value as JSON; text keeps its quotes, to distinguish it from a number."""
     return json.dumps(value, ensure_ascii=False, default=str)

@@ -1,4 +1,4 @@
-"""What Celery does with a task before the broker sees it: the outcome, and what each layer gave. Pure."""
+"""What Celery does with a task before it reaches the broker: the outcome, and the value from each layer. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LAYERS = {
 
 
 class TaskLine(msgspec.Struct, frozen=True):
-    """What one layer of Celery gave: `lost_to` is "" where it stands."""
+    """A value from one layer of Celery: `lost_to` is "" if it is used."""
 
     layer: str
     key: str
@@ -38,7 +38,7 @@ def task_lines(answer: JSON) -> list[TaskLine]:
 
 
 def task_headline(answer: JSON, task: str) -> tuple[str, list[Span]]:
-    """(level, sentence) on where Celery sends the task."""
+    """(level, sentence): where Celery sends the task."""
     if answer["error"]:
         return "critical", [Span(task, True), Span(" is not sent: "), Span(answer["error"])]
     if answer["exchange"] is None:

@@ -1,5 +1,5 @@
-"""What a task's explanation goes by, for a page: whose configuration, how old, what the last task really sent says, and where the order that people
-learn would lead instead. Pure."""
+"""The sources of a task's explanation, for a page: the configuration and its age, the last task actually sent, and where Celery's precedence
+differs from what is often expected. Pure."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from dashboard.why.story.task import LAYERS
 
 
 class Source(msgspec.Struct, frozen=True):
-    """`says` is a sentence, followed by the worker node or application `name`; `more` ends it. `at`: when a worker told it, None where that means nothing."""
+    """`says` is a sentence, followed by the worker node or application `name`; `more` ends it. `at`: when a worker reported it, None if not applicable."""
 
-    says: str
+    text: str
     name: str
     worker_id: int | None
     at: datetime | None
@@ -23,7 +23,7 @@ class Source(msgspec.Struct, frozen=True):
 
 
 class LastSent(msgspec.Struct, frozen=True):
-    """The last task of the name that was really sent; `id` is that of its page."""
+    """The last task of that name actually sent; `id` is that of its page."""
 
     id: int
     uuid: str
@@ -32,7 +32,7 @@ class LastSent(msgspec.Struct, frozen=True):
 
 
 class Compared(msgspec.Struct, frozen=True):
-    """A key in which Celery does not do what people learn."""
+    """A key for which Celery's precedence differs from the expected one."""
 
     key: str
     learned_from: str
@@ -42,31 +42,31 @@ class Compared(msgspec.Struct, frozen=True):
 
 
 def source_of(answer: JSON) -> Source:
-    """Whose configuration the answer goes by.
+    """The configuration that the answer is based on.
 
-    >>> source_of({"configuration": {"source": "question", "name": None, "worker_id": None, "at": None, "same": 0}}).says
-    'By the settings that were given.'
+    >>> source_of({"configuration": {"source": "question", "name": None, "worker_id": None, "at": None, "same": 0}}).text
+    'Based on the given settings.'
     """
-    told = answer["configuration"]
-    at = datetime.fromisoformat(told["at"]) if told["at"] else None
-    says = {
-        "question": "By the settings that were given.",
-        "defaults": "By Celery’s own defaults: no settings are known.",
-        "application": "By the application’s own settings, from",
-        "worker": "By the settings of worker node",
-    }[told["source"]]
-    more = f"; {formatting.count(told['same'], 'other worker node')} told the same" if told["same"] else ""
-    return Source(says, told["name"] or "", told["worker_id"], at, more)
+    configuration = answer["configuration"]
+    at = datetime.fromisoformat(configuration["at"]) if configuration["at"] else None
+    text = {
+        "question": "Based on the given settings.",
+        "defaults": "Based on Celery’s defaults: no settings are known.",
+        "application": "Based on the application’s own settings, from",
+        "worker": "Based on the settings of worker",
+    }[configuration["source"]]
+    more = f"; {formatting.count(configuration['same'], 'other worker node')} reported the same" if configuration["same"] else ""
+    return Source(text, configuration["name"] or "", configuration["worker_id"], at, more)
 
 
 def last_sent(answer: JSON) -> LastSent | None:
-    """None where no event of such a task is known, or the call decides."""
+    """None if no event of such a task is known, or the call decides."""
     sent = answer["sent"]
     return LastSent(sent["id"], sent["uuid"], datetime.fromisoformat(sent["at"]), sent["agrees"]) if sent else None
 
 
 def compared(answer: JSON) -> list[Compared]:
-    """Key by key: what the order that people learn would take, and what Celery takes."""
+    """Key by key: the value by the expected precedence, and the value that Celery uses."""
     return [
         Compared(one["key"], LAYERS[one["learned_layer"]], _shown(one["learned"]), LAYERS[one["layer"]], _shown(one["value"])) for one in answer["differences"]
     ]

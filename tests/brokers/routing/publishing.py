@@ -29,7 +29,7 @@ class Fate(msgspec.Struct):
 
 
 def different(asked: Mapping[str, Any], answers: Mapping[str, Mapping[str, Any]], fate: Fate) -> dict[str, Any]:
-    """By message: what was asked, predicted and seen, where that differs."""
+    """Differences by message: question, prediction and what happened."""
     told = {name: (answer["refused"] or answer["outcome"], answer["queues"]) for name, answer in answers.items()}
     return {name: (asked[name], told[name], fate.of(name)) for name in asked if told[name] != fate.of(name)}
 

@@ -18,7 +18,7 @@ from brokers.routing.route import route
 from brokers.routing.values import as_json
 from brokers.routing.virtual_host import VirtualHostRouter
 
-MOST_DEATHS = 10_000
+MOST_REMOVED = 10_000
 MOST_PRIORITY = 255
 
 
@@ -50,7 +50,7 @@ class Simulation:
         self.now_ms = 0.0
         self.queues: dict[str, list[Waiting]] = {name: [] for name in router.queues}
         self.published = 0
-        self.died = 0
+        self.removed = 0
 
     def publish(self, message: Message, size: int = 1) -> Published:
         """Routes the message now; if the broker picks, the first possible result is used."""
@@ -67,7 +67,7 @@ class Simulation:
     def reject(self, queue: str, count: int = 1) -> None:
         """A consumer takes `count` messages and rejects them without requeue."""
         for _ in range(min(count, len(self.queues[queue]))):
-            self._dies(queue, self.queues[queue].pop(0), REJECTED)
+            self._remove(queue, self.queues[queue].pop(0), REJECTED)
         self._settle(self.now_ms)
 
     def requeue(self, queue: str, count: int = 1) -> None:
@@ -79,7 +79,7 @@ class Simulation:
         for waiting in taken:
             waiting.redelivered, waiting.returns = True, waiting.returns + 1
             if limit is not None and waiting.returns > limit:
-                self._dies(queue, waiting, DELIVERY_LIMIT)
+                self._remove(queue, waiting, DELIVERY_LIMIT)
             else:
                 kept.append(waiting)
         self.queues[queue] = kept + self.queues[queue]
@@ -102,14 +102,14 @@ class Simulation:
 
     def _settle(self, until_ms: float) -> None:
         """Classic and quorum queues look only at their heads: an expired message behind a live one stays."""
-        while self.died < MOST_DEATHS:
+        while self.removed < MOST_REMOVED:
             due = [(head.expires_at_ms, queue, head) for queue, waiting in self.queues.items() for head in _heads(waiting) if head.expires_at_ms is not None]
             first = min(due, key=lambda found: found[0], default=None)
             if first is None or first[0] > until_ms:
                 break
             self.now_ms = max(self.now_ms, first[0])
             self.queues[first[1]].remove(first[2])
-            self._dies(first[1], first[2], EXPIRED)
+            self._remove(first[1], first[2], EXPIRED)
         self.now_ms = until_ms
 
     def _enter(self, queue: str, number: int, message: InFlightMessage, size: int, priority: int) -> bool:
@@ -123,7 +123,7 @@ class Simulation:
         overflow = settings.get("overflow")
         if overflow in ("reject-publish", "reject-publish-dlx") and self._is_full(queue, settings, size, kind):
             if overflow == "reject-publish-dlx":
-                self._dies(queue, entering, MAXLEN)
+                self._remove(queue, entering, MAXLEN)
             return False
         bisect.insort(self.queues[queue], entering, key=lambda waiting: -waiting.priority)
         if overflow not in ("reject-publish", "reject-publish-dlx") and kind != "stream":
@@ -142,11 +142,11 @@ class Simulation:
         length, most_bytes = whole(settings.get("max-length")), whole(settings.get("max-length-bytes"))
         held = self.queues[queue]
         while held and ((length is not None and len(held) > length) or (most_bytes is not None and sum(waiting.size for waiting in held) > most_bytes)):
-            self._dies(queue, held.pop(0), MAXLEN)
+            self._remove(queue, held.pop(0), MAXLEN)
 
-    def _dies(self, queue: str, waiting: Waiting, reason: str) -> None:
-        self.died += 1
-        letter = dead_letter_of(self.router, waiting.message, queue, reason) if self.died < MOST_DEATHS else None
+    def _remove(self, queue: str, waiting: Waiting, reason: str) -> None:
+        self.removed += 1
+        letter = dead_letter_of(self.router, waiting.message, queue, reason) if self.removed < MOST_REMOVED else None
         for target in letter.queues if letter else ():
             assert letter is not None
             self._enter(target, waiting.number, letter.message, waiting.size, waiting.priority)

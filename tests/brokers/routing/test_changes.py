@@ -75,7 +75,7 @@ def what_if(*changes: dict[str, Any], exchange: str = "orders", routing_key: str
         ),
     ],
 )
-def test_what_a_change_would_do_is_told_in_a_sentence(changes: list[dict[str, Any]], text: str) -> None:
+def test_what_a_change_would_do_is_described_in_a_sentence(changes: list[dict[str, Any]], text: str) -> None:
     assert what_if(*changes)["text"] == text
 
 
@@ -92,7 +92,7 @@ def test_an_alternate_takes_what_matched_nothing_and_yields_to_bindings() -> Non
     assert what_if(alternate, NO_ALTERNATE, routing_key="x")["gained"] == []
 
 
-def test_a_gained_queue_tells_when_messages_expire_there() -> None:
+def test_a_gained_queue_shows_when_messages_expire_there() -> None:
     found = what_if({"change": "set_alternate", "exchange": "orders", "alternate": "lost"}, routing_key="x")
     assert found["text"] == "It would reach queue dead instead of no queue. In dead it would expire after 1,000 ms."
 

@@ -1,4 +1,4 @@
-"""What is told to reach a queue, published to a real broker: each example arrives there, from each exchange and after dying elsewhere."""
+"""Examples of reverse routing, published to a real broker: each arrives, from each exchange and after dead-lettering elsewhere."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def examples(router: VirtualHostRouter, kind: str) -> dict[str, dict[str, Any]]:
     return found
 
 
-def test_every_told_example_arrives_in_a_real_broker(rabbitmq: TestNode, vhost: str) -> None:
+def test_every_example_arrives_in_a_real_broker(rabbitmq: TestNode, vhost: str) -> None:
     made = topology(random.Random(11))
     made["exchanges"] += [{"name": "letters", "type": "topic", "arguments": {}}]
     made["queues"] += [

@@ -111,6 +111,6 @@ def test_the_headers_index_finds_what_each_binding_would(
 
 
 @given(SCALARS, SCALARS, VERSIONS)
-def test_exact_types_are_never_in_doubt(one: Value, other: Value, version: tuple[int, ...]) -> None:
+def test_exact_types_are_never_in_uncertainty(one: Value, other: Value, version: tuple[int, ...]) -> None:
     for wanted, given_ in ((one, other), (Value("table", {"k": one}), Value("table", {"k": other}))):
         assert sameness(wanted, given_, version) is not Sameness.UNKNOWN

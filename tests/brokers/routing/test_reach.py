@@ -1,4 +1,4 @@
-"""What reaches a queue, against routing forward: no told example fails to arrive, and nothing arrives by a way that was not told."""
+"""What reaches a queue, against routing forward: every example arrives, and nothing arrives on a path that is not listed."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def arrives(router: VirtualHostRouter, path: Path | DeadLetterPath, end: str) ->
 
 
 @given(hosts(), st.data())
-def test_every_told_example_arrives(router: VirtualHostRouter, data: st.DataObject) -> None:
+def test_every_example_arrives(router: VirtualHostRouter, data: st.DataObject) -> None:
     end = data.draw(st.sampled_from(QUEUES))
     found = reach(router, end)
     for path in [*found.paths, *found.dead_letters]:
@@ -106,7 +106,7 @@ def test_every_told_example_arrives(router: VirtualHostRouter, data: st.DataObje
 
 
 @given(hosts(), st.sampled_from([*NAMES, ""]), KEYS | st.sampled_from(QUEUES), HEADERS, st.lists(KEYS, max_size=2))
-def test_whatever_arrives_meets_the_conditions_of_a_told_way(router: VirtualHostRouter, source: str, key: str, headers: JSON, copies: list[str]) -> None:
+def test_whatever_arrives_meets_the_conditions_of_a_told_path(router: VirtualHostRouter, source: str, key: str, headers: JSON, copies: list[str]) -> None:
     message = Message(source, key, table_from_json(headers | ({"CC": copies} if copies else {}), "headers"))
     for end in route(router, message).queues:
         found = reach(router, end)
@@ -203,7 +203,7 @@ def test_headers_are_told_and_given_with_their_types() -> None:
     assert path["example"]["headers"] == {"level": 1, "source": "any"}
 
 
-def test_a_key_must_fit_every_exchange_on_the_way() -> None:
+def test_a_key_must_fit_every_exchange_on_the_path() -> None:
     fitting, copied = [path for path in told("mail")["ways"] if path["exchange"] == "shop"]
     assert fitting["example"]["routing_key"] == "order.new.eu"
     assert [leg["condition"] for leg in fitting["legs"]] == ["with the routing key `order.new.eu`", "with a routing key like `order.*.eu`"]
@@ -235,7 +235,7 @@ def test_a_pick_by_hash_and_a_type_without_known_rules_are_not_certain() -> None
     assert "x-delayed-message, whose rules Hareline does not know" in unknown["why"]
 
 
-def test_dead_letters_tell_their_queue_their_reasons_and_their_key() -> None:
+def test_dead_letters_show_their_queue_their_reasons_and_their_key() -> None:
     found = {path["queue"]: path for path in told("mail")["dead_letters"]}
     assert (found["retry"]["reasons"], found["retry"]["key"]) == (["expired", "rejected"], None)
     assert found["retry"]["example"]["routing_key"] == "order.new.eu"

@@ -1,4 +1,4 @@
-"""Which change would bring a message to the queue somebody waits at: each suggestion was tried, and tells what it costs."""
+"""Changes that bring a message to the expected queue: each suggestion is tested, and names the queues it would lose."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ DEFINITIONS: dict[str, Any] = {
 
 
 def told(exchange: str, key: str, expected: str, headers: dict[str, Any] | None = None) -> list[str]:
-    """The sentences; each change was asked about as a question's `what_if` and brings the message there."""
+    """The sentences; each change is checked as a question's `what_if` and brings the message there."""
     message = Message(exchange, key, table_from_json(headers, "headers") if headers else None)
     found = suggestions(VirtualHostRouter.from_definitions(DEFINITIONS), message, expected)
     for one in found:
@@ -92,7 +92,7 @@ def test_nothing_is_suggested_where_nothing_can_be() -> None:
     assert told("", "a", "eu") == []  # nobody can bind to the default exchange
 
 
-def test_of_very_many_the_two_nearest_and_one_more_binding_are_told() -> None:
+def test_of_very_many_the_two_nearest_and_one_more_binding_are_shown() -> None:
     bindings = [{**DEFINITIONS["bindings"][0], "routing_key": f"order.{number}.eu"} for number in range(500)]
     router = VirtualHostRouter.from_definitions({**DEFINITIONS, "bindings": bindings})
     first, _, last = suggestions(router, Message("orders", "order.7.us"), "eu")

@@ -16,7 +16,7 @@ from brokers.routing.questions import answer
 def explained(
     kind: str, bindings: list[tuple[str, str] | tuple[str, str, dict[str, Any]]], key: str = "", headers: dict[str, Any] | None = None, **more: Any
 ) -> dict[str, Any]:
-    """An exchange x of that type with (queue, key, arguments) bound to it, asked about one message."""
+    """An exchange x of that type with (queue, key, arguments) bound to it, with a question about one message."""
     rows = [
         {"source": "x", "destination": queue, "destination_type": "queue", "routing_key": bound, "arguments": rest[0] if rest else {}}
         for queue, bound, *rest in bindings
