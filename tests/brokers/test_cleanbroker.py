@@ -57,7 +57,7 @@ def test_everything_of_ours_is_removed_and_nothing_else(rabbitmq: TestNode, vhos
     assert clean(rabbitmq.address()).count(" removed\n") == 3
     assert names(rabbitmq, vhost, "queues") == sorted(kept)
     assert f"{ours}.reply" not in names(rabbitmq, vhost, "exchanges")
-    assert "nothing of ours found" in clean(rabbitmq.address())
+    assert "nothing of this installation found" in clean(rabbitmq.address())
 
 
 def test_a_broker_that_fails_is_named_and_the_others_are_cleaned(rabbitmq: TestNode, vhost: str, kept_and_ours: tuple[list[str], list[str]]) -> None:

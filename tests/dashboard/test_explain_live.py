@@ -75,7 +75,7 @@ def test_a_task_is_explained_in_a_broker_that_is_watched(world: World) -> None:
     status, (task, unknown, given), _ = explain(asked, asked | {"broker": "nope"}, {"conf": {}, "task": {"name": "shop.pay"}}, arguments=("--celery",))
     assert (task["queue"], task["broker"]["queues"], task["certain"]) == ("mail", ["mail"], False)
     assert task["unknown"]
-    assert (status, unknown["error"]) == (1, "BadQuestion: broker is of no use: There is no broker nope.")
+    assert (status, unknown["error"]) == (1, "BadQuestion: broker can't be used: There is no broker nope.")
     assert (given["queue"], given["broker"]) == ("celery", None)
 
 
