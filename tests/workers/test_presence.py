@@ -164,3 +164,32 @@ def test_a_watch_that_dies_twice_is_said_on_its_source_until_it_has_lived_for_te
     watch._keep(place, NOON + timedelta(minutes=12))
     source.refresh_from_db()
     assert (source.fault, source.fault_since) == ("", None)
+
+
+class Waiting:
+    """A watch whose thread waits for the database, although it was stopped."""
+
+    failure = ""
+
+    def __init__(self, place: Place) -> None:
+        self.place, self.may_end = place, threading.Event()
+
+    def stop(self) -> None: ...
+
+
+def test_no_watch_begins_before_the_one_that_it_replaces_has_stored_its_last(source: EventSource) -> None:
+    address = BrokerAddress("prod", ("http://127.0.0.1:1",), "user", "password")
+    place = Place(address, source.broker_id, "/", "test", hears=False, asks=False)
+    watch, before = BrokerWatch(address, source.broker_id, "test", Allowed(hears=False, asks=False), "h"), Waiting(place)
+    thread = threading.Thread(target=before.may_end.wait)
+    thread.start()
+    watch._watches[place] = (before, thread)  # type: ignore[assignment]
+    begun: list[Place] = []
+    watch._begin = begun.append  # type: ignore[method-assign]
+    watch._end([place])
+    watch._keep(place, NOON)
+    assert begun == []
+    before.may_end.set()
+    thread.join(10)
+    watch._keep(place, NOON)
+    assert begun == [place]

@@ -46,6 +46,7 @@ class BrokerWatch:
         self._installation, self._allowed, self._ca_file = installation, allowed, ca_file
         self._stopped = threading.Event()
         self._watches: dict[Place, tuple[VhostWatch, threading.Thread]] = {}
+        self._ending: dict[str, threading.Thread] = {}  # by virtual host: stopped, and not ended in time
         self._deaths: dict[str, Deaths] = defaultdict(Deaths)  # by virtual host
         self._faults: dict[str, str] = {}  # as stored
         self._sampler = store.Sampler(broker_id, SAMPLE_SECONDS)
@@ -101,7 +102,14 @@ class BrokerWatch:
             self._sampler.save(queries.all_workers(self.broker_id), now)
 
     def _keep(self, place: Place, now: datetime) -> None:
-        """Starts the watch if it does not run, and says so where it ends again and again."""
+        """Starts the watch if it does not run, and says so where it ends again and again.
+
+        Not while the one before still ends: what that one is about to store, the next one must have read.
+        """
+        if place.vhost in self._ending:
+            if self._ending[place.vhost].is_alive():
+                return
+            del self._ending[place.vhost]
         watch, deaths = self._watches.get(place), self._deaths[place.vhost]
         if watch is None or not watch[1].is_alive():
             if watch is not None:
@@ -154,8 +162,10 @@ class BrokerWatch:
         for watch, _ in ending:
             watch.stop()
         deadline = time.monotonic() + END_SECONDS
-        for _, thread in ending:
+        for watch, thread in ending:
             thread.join(max(deadline - time.monotonic(), 0))
+            if thread.is_alive():  # the database or the broker lets it wait
+                self._ending[watch.place.vhost] = thread
 
 
 def _logged(watch: VhostWatch) -> None:
