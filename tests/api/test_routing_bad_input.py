@@ -163,8 +163,8 @@ JSON = st.recursive(
     max_leaves=6,
 )
 FIELDS = {
-    "explain": [*routing.MessageAsked.model_fields, "note"],
-    "explain-task": [*routing.TaskAsked.model_fields, "note"],
+    "explain": [*routing.MessageQuestion.model_fields, "note"],
+    "explain-task": [*routing.TaskQuestion.model_fields, "note"],
 }
 WRONG = st.sampled_from(sorted(FIELDS)).flatmap(
     lambda call: st.tuples(st.just(call), st.dictionaries(st.sampled_from(FIELDS[call]), JSON, min_size=1, max_size=2))
