@@ -129,7 +129,7 @@ def test_headers_that_drip_end_at_the_deadline() -> None:
 
 def test_an_answer_that_is_cut_is_unreachable(fault_server: FaultServer) -> None:
     fault_server.answer("/api/overview", body=json.dumps(OVERVIEW).encode(), cut_after=10)
-    with pytest.raises(BrokerUnreachable, match="cut the connection before its answer was complete"):
+    with pytest.raises(BrokerUnreachable, match="closed the connection before its answer was complete"):
         api_of(fault_server.url).overview()
 
 
