@@ -145,7 +145,7 @@ def test_another_format_is_refused_by_naming_where_it_goes_wrong(post: Post, def
 def test_what_does_not_exist_is_an_answer_in_words(post: Post) -> None:
     _, answer = post("explain", MESSAGE | {"exchange": "", "routing_key": "no.such.queue"})
     assert (answer["outcome"], answer["queues"]) == ("unroutable", [])
-    assert "there is no queue of that name" in answer["text"]
+    assert "no queue has that name" in answer["text"]
     _, answer = post("explain-task", TASK | {"task": "no.such.task"})
     assert answer["queue"] == "celery"
     assert any("No online worker has registered this task" in sentence for sentence in answer["unknown"])
