@@ -38,9 +38,9 @@ def _nearness(entry: str, name: str) -> list[tuple[int, str]]:
     if folded(entry) == folded(name):
         return [(1, difference(entry, name))]
     if _fits(entry.strip(), name):
-        return [(1, "only blanks differ")]
+        return [(1, "only whitespace differs")]
     if one_character_apart(entry, name):
-        return [(2, "one sign differs")]
+        return [(2, "one character differs")]
     left_out = next((before for before, rest in _cuts(name) if _fits(entry, rest)), None)
     if left_out and entry.strip("*."):
         return [(3, f"the task's name begins with {left_out!r} before that, and a route must fit the whole name")]
