@@ -14,8 +14,8 @@ from django.db import DatabaseError, connection
 
 from brokers.addresses import BrokerAddress
 from brokers.database_file import OpenedFile
-from brokers.deaths import Deaths
 from brokers.polling import leases
+from brokers.thread_failures import Deaths
 
 log = structlog.get_logger(__name__)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from brokers.holders import has_ended, name_of
+from brokers.polling.holders import has_ended, name_of
 from brokers.supervised_process import SUPERVISOR
 
 

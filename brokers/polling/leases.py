@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from brokers import holders
 from brokers.models import Heartbeat, Lease
+from brokers.polling import holders
 
 FORGOTTEN_AFTER = timedelta(days=1)
 

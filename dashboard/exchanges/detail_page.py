@@ -15,8 +15,8 @@ from brokers.scope import Scope
 from dashboard.exchanges.row import exchange_row, features, known_publishers, shown_name, type_explained
 from dashboard.exchanges.text import BindingText, binding_text
 from dashboard.layout import formatting, levels, visibility
+from dashboard.layout.formatting import shown
 from dashboard.live import topics
-from dashboard.queues.settings_text import shown
 
 BINDINGS_AT_MOST = 500
 

@@ -16,9 +16,9 @@ from dashboard.layout import filter_language
 from dashboard.layout import visibility as sight
 from dashboard.layout.addresses import Heading, ListAddress, page_links
 from dashboard.layout.filter_language import Filter
+from dashboard.layout.lists import LAST_HOUR, PAGE_SIZE, SPARK_POINTS, RestrictiveTerm
 from dashboard.live import topics
 from dashboard.live.rows import LiveRow
-from dashboard.queues.list_page import LAST_HOUR, PAGE_SIZE, SPARK_POINTS, RestrictiveTerm
 
 DEFAULT_SORT = "-publish_in_per_second"
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from dashboard.queues.settings_text import shown
+from dashboard.layout.formatting import shown
 
 HASHED = frozenset({"x-consistent-hash", "x-modulus-hash"})
 

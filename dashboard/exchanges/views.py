@@ -7,9 +7,9 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from brokers.queries.one_moment import one_moment
+from dashboard.exchanges.completion import exchange_completion
 from dashboard.exchanges.list_page import ExchangeList
 from dashboard.layout.addresses import ListAddress
-from dashboard.layout.completion import exchange_completion
 from dashboard.layout.frame import Shell
 from dashboard.live.seen import live_page
 from dashboard.people.access import scope_of

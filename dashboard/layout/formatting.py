@@ -5,8 +5,10 @@ Pure. Unknown (None) is a dash, never 0; a page that has room for words says "un
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 UNKNOWN = "–"
 
@@ -125,3 +127,12 @@ def listed(names: Sequence[str], limit: int = 3) -> str:
     if rest > 0:
         return f"{', '.join(shown)} and {rest:,} more"
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}" if shown else ""
+
+
+def shown(value: Any) -> str:
+    """A value as text: whole numbers with thousands separators, strings unchanged, anything else as JSON."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)

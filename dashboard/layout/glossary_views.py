@@ -7,7 +7,7 @@ from django.shortcuts import render
 from django.utils.text import slugify
 
 from dashboard.layout.glossary import CHAPTERS
-from dashboard.why.story.spans import spans
+from dashboard.layout.spans import spans
 
 
 def page(request: HttpRequest) -> HttpResponse:

@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from brokers import parts
 from brokers.models import Broker
 from dashboard.layout import formatting, levels
@@ -14,6 +16,15 @@ ON_QUEUES = frozenset({parts.VHOSTS, parts.CONSUMERS, parts.QUEUE_COUNTERS, part
 ON_QUEUE = ON_QUEUES | {parts.BINDINGS, parts.POLICIES, parts.OPERATOR_POLICIES, parts.CHANNELS, parts.CONNECTIONS, parts.EXCHANGES}
 ON_EXCHANGES = frozenset({parts.VHOSTS, parts.EXCHANGES, parts.BINDINGS})
 ON_EXCHANGE = ON_EXCHANGES | {parts.POLICIES, parts.PUBLISHERS}
+
+
+class Step(msgspec.Struct, frozen=True):
+    """A line of a checklist or of what is missing: `level` is a word of `dashboard.layout.levels`."""
+
+    level: str
+    title: str
+    text: str = ""
+    grant: str = ""
 
 
 def out_of_sight(brokers: Iterable[Broker], now: datetime) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -13,6 +13,7 @@ from brokers import queries
 from brokers.models import Broker, Queue
 from brokers.scope import Scope
 from dashboard.layout import formatting, levels
+from dashboard.layout.lists import LAST_HOUR, SPARK_POINTS
 from dashboard.live.rows import LiveRow
 from dashboard.workers.row import worker_row
 from workers import queries as worker_queries
@@ -20,8 +21,6 @@ from workers.models import EventSource, Worker
 
 MOST_WORKERS = 500
 SHOWN_WORKERS = 6
-SPARK_POINTS = 48
-LAST_HOUR = timedelta(hours=1)
 FAILURE = "FAILURE"
 
 

@@ -21,6 +21,7 @@ from dashboard.layout import charts as series
 from dashboard.layout import formatting, levels, visibility
 from dashboard.layout.charts import Chart, Line, Range
 from dashboard.layout.consumption import consuming_of_each
+from dashboard.layout.lists import LAST_HOUR, SPARK_POINTS
 from dashboard.live import topics
 from dashboard.live.rows import LiveRow
 from dashboard.overview import incidents
@@ -31,8 +32,6 @@ from dashboard.queues.row import queue_row
 
 DEEPEST = 6
 SUSPECTS = 50  # queues of each kind that are looked at for trouble
-SPARK_POINTS = 48
-LAST_HOUR = timedelta(hours=1)
 CHANGES = 5
 ATTEMPTS = 200
 NOT_OWN = Condition("celery_own", "=", False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -18,15 +18,13 @@ from dashboard.layout import filter_language
 from dashboard.layout import visibility as sight
 from dashboard.layout.addresses import Heading, ListAddress, page_links
 from dashboard.layout.consumption import consuming_of_each
-from dashboard.layout.filter_language import Filter, Term
+from dashboard.layout.filter_language import Filter
+from dashboard.layout.lists import LAST_HOUR, PAGE_SIZE, SPARK_POINTS, RestrictiveTerm
 from dashboard.live import topics
 from dashboard.live.rows import LiveRow
 from dashboard.queues import filter as queue_filter
 from dashboard.queues.row import queue_row
 
-PAGE_SIZE = 100
-SPARK_POINTS = 48
-LAST_HOUR = timedelta(hours=1)
 DEFAULT_SORT = "-depth"
 VIEWS = (("All", ""), ("No consumers", "worker:none"), ("Growing", "is:growing"), ("Over 1,000", "depth>1000"))
 LEVELS_OF_VIEWS = {"worker:none": "critical", "is:growing": "warning"}
@@ -40,14 +38,6 @@ class View(msgspec.Struct, frozen=True):
     count: int
     current: bool
     level: str = ""
-
-
-class RestrictiveTerm(msgspec.Struct, frozen=True):
-    """The most restrictive term of a filter without matches; `count` objects match without it."""
-
-    term: Term
-    count: int
-    address: str
 
 
 class QueueList:

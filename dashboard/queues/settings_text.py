@@ -5,9 +5,7 @@ Pure. What the settings mean together for a message is in `dashboard.queues.text
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
+from dashboard.layout.formatting import shown
 from dashboard.queues.text import Definitions, QueueFacts, Setting, declared_settings, rules
 
 SENTENCES = {
@@ -57,12 +55,3 @@ def settings_with_text(queue: QueueFacts, policy: Definitions = None, operator_p
 
 def _source(source: str) -> str:
     return "queue argument" if source.startswith("argument ") else source  # the row names the key already
-
-
-def shown(value: Any) -> str:
-    """A value as text: whole numbers with thousands separators, strings unchanged, anything else as JSON."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return f"{value:,}"
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)

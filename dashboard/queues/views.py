@@ -8,10 +8,10 @@ from django.utils import timezone
 
 from brokers.queries.one_moment import one_moment
 from dashboard.layout.addresses import ListAddress
-from dashboard.layout.completion import queue_completion
 from dashboard.layout.frame import Shell
 from dashboard.live.seen import live_page
 from dashboard.people.access import scope_of
+from dashboard.queues.completion import queue_completion
 from dashboard.queues.list_page import QueueList
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 
 from dashboard.layout import formatting
+from dashboard.layout.spans import written
 from dashboard.send.order import Order
 from dashboard.why.explanations import JSON
-from dashboard.why.story.spans import written
 from dashboard.why.story.task import LAYERS
 from workers.sending import send_options
 

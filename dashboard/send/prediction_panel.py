@@ -7,10 +7,10 @@ from urllib.parse import urlencode
 from django.urls import reverse
 
 from brokers.models import Broker
+from dashboard.layout.spans import Span
 from dashboard.send import path as send_way
 from dashboard.send.action import Prediction
 from dashboard.send.path import Hop, Reason
-from dashboard.why.story.spans import Span
 from dashboard.why.story.task import task_headline
 from workers.sending import send_options
 

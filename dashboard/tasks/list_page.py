@@ -15,18 +15,18 @@ from brokers.scope import Scope
 from dashboard.layout import filter_language
 from dashboard.layout.addresses import Heading, ListAddress, page_links
 from dashboard.layout.completion import qualifiers
+from dashboard.layout.lists import PAGE_SIZE
 from dashboard.layout.moments import moment_of
+from dashboard.layout.visibility import Step
 from dashboard.live import topics
 from dashboard.live.rows import LiveRow
 from dashboard.tasks import filter as task_filter
 from dashboard.tasks import visibility as task_limits
 from dashboard.tasks.row import task_row
-from dashboard.workers.visibility import Step
 from workers import queries
 from workers.models import EventSource, Worker
 from workers.task_filter import TaskFilter
 
-PAGE_SIZE = 100
 NEWEST_FIRST = "-at"
 VIEWS = (
     ("All", (), ""),

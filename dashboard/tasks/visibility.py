@@ -11,7 +11,7 @@ from datetime import datetime
 
 from brokers.models import Broker
 from dashboard.layout import formatting, levels
-from dashboard.workers.visibility import Step
+from dashboard.layout.visibility import Step
 from workers.models import EventSource, Task, Worker
 
 EVENTS_ON = "Start them with -E, or set worker_send_task_events = True in the app; they restart with it."

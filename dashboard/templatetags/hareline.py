@@ -15,7 +15,7 @@ from django.utils.text import slugify
 
 from brokers.models import Exchange, Queue
 from dashboard.layout import formatting, glossary, levels, sparklines
-from dashboard.why.story.spans import spans
+from dashboard.layout.spans import spans
 from workers.models import Task, Worker
 
 register = template.Library()

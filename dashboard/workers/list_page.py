@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -18,19 +18,18 @@ from dashboard.layout import filter_language, formatting, levels
 from dashboard.layout.addresses import Heading, ListAddress
 from dashboard.layout.completion import qualifiers
 from dashboard.layout.consumption import consumers_by_queue
+from dashboard.layout.lists import LAST_HOUR, PAGE_SIZE, SPARK_POINTS
 from dashboard.layout.lost_consumers import lost_queues
+from dashboard.layout.visibility import Step
 from dashboard.live import topics
 from dashboard.workers import board as worker_board
 from dashboard.workers import filter as worker_filter
 from dashboard.workers.board import BoardNode, Chip, Group
 from dashboard.workers.row import host_of, worker_row
-from dashboard.workers.visibility import Step, limits, steps_to_see_workers
+from dashboard.workers.visibility import limits, steps_to_see_workers
 from workers import queries as worker_queries
 from workers.models import EventSource, Worker
 
-PAGE_SIZE = 100
-SPARK_POINTS = 48
-LAST_HOUR = timedelta(hours=1)
 VIEWS: Mapping[str, str] = {"": "Board", "table": "Table"}
 COLUMNS = (
     ("Worker node", "name", "", False),

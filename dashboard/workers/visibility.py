@@ -8,25 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-import msgspec
-
 from brokers.models import Broker
 from dashboard.layout import formatting, levels
+from dashboard.layout.visibility import Step
 from workers.models import EventSource, Worker
 
 EVENTS_SETTINGS = (
     "Start the workers with -E, or set worker_send_task_events = True in the app; they restart with it. "
     "With task_send_sent_event = True in the producers, sent tasks are seen too."
 )
-
-
-class Step(msgspec.Struct, frozen=True):
-    """A line of a checklist or of what is missing: `level` is a word of `dashboard.layout.levels`."""
-
-    level: str
-    title: str
-    text: str = ""
-    grant: str = ""
 
 
 def limits(sources: Sequence[EventSource], workers: Sequence[Worker]) -> list[Step]:

@@ -11,8 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connection
 
-from brokers import holders
-from brokers.polling import leases
+from brokers.polling import holders, leases
 from tests.brokers.facts import NOON, after
 from tests.waiting import wait_until
 

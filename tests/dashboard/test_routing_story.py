@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from brokers.routing.questions import answer
+from dashboard.layout.spans import Span
 from dashboard.why.story.destinations import Destination, destination
 from dashboard.why.story.hops import MOST_BINDINGS, Hop
 from dashboard.why.story.message import Story, story
 from dashboard.why.story.plain import plain
 from dashboard.why.story.risks import Risk, grouped
-from dashboard.why.story.spans import Span
 from dashboard.why.story.task import TaskLine
 
 

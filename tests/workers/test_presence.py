@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from brokers.addresses import BrokerAddress
-from brokers.deaths import Deaths
 from brokers.models import Broker, Heartbeat
 from brokers.polling import leases
 from brokers.process_runner import run_until_stopped
 from brokers.scope import EVERYTHING
+from brokers.thread_failures import Deaths
 from dashboard.operations import readiness
 from dashboard.workers.row import worker_row
 from tests.waiting import wait_until

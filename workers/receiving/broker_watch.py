@@ -17,10 +17,10 @@ from django.db import DatabaseError, connection
 
 from brokers import queries as broker_queries
 from brokers.addresses import BrokerAddress
-from brokers.deaths import Deaths
 from brokers.polling import leases
 from brokers.process_runner import END_SECONDS
 from brokers.scope import EVERYTHING
+from brokers.thread_failures import Deaths
 from workers import queries, store
 from workers.receiving.receiver import EXCHANGE
 from workers.receiving.vhost_watch import Place, VhostWatch

@@ -11,8 +11,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError, connection
 
-from brokers import holders, store
+from brokers import store
 from brokers.models import Broker
+from brokers.polling import holders
 from brokers.polling.poll_loop import PollLoop
 from brokers.process_runner import run_until_stopped, set_on_signals
 

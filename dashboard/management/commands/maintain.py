@@ -17,9 +17,8 @@ from django.core.management import BaseCommand
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from brokers import holders
 from brokers.database_file import OpenedFile
-from brokers.polling import leases
+from brokers.polling import holders, leases
 from brokers.process_runner import set_on_signals
 from brokers.store import trim_history
 from dashboard.store import trim_audit

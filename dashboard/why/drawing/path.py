@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from dashboard.why.story.spans import JSON
+from dashboard.layout.spans import JSON
 
 MOST_BOXES = 40
 MOST_EXCHANGES = 12

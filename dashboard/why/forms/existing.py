@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from brokers import queries as broker_queries
 from dashboard.layout import json_fields
+from dashboard.layout.spans import Span
 from dashboard.tasks import states as task_states
 from dashboard.why import explanations, message_formats, prediction_and_fact
 from dashboard.why.forms.facts import facts_of
@@ -21,7 +22,6 @@ from dashboard.why.message_formats import ParsedMessage
 from dashboard.why.prediction_and_fact import Row
 from dashboard.why.story.message import Story, story
 from dashboard.why.story.plain import plain
-from dashboard.why.story.spans import Span
 from dashboard.why.where import Where
 from workers import queries
 from workers.errors import AmbiguousTask

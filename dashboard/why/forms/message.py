@@ -8,11 +8,11 @@ import msgspec
 
 from brokers.routing.questions import message_of
 from brokers.routing.what_if.suggestions import suggestions
+from dashboard.layout.spans import Span
 from dashboard.why import explanations
 from dashboard.why.forms.question_form import QuestionForm
 from dashboard.why.story.message import Story, missing_queue, story
 from dashboard.why.story.plain import plain
-from dashboard.why.story.spans import Span
 
 
 class MessageForm(QuestionForm):

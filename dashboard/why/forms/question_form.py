@@ -13,8 +13,8 @@ from brokers.errors import NotRecorded
 from brokers.routing.fields import InvalidQuestion
 from dashboard.layout import json_fields
 from dashboard.layout.moments import EXAMPLES, moment_of
+from dashboard.layout.spans import Span
 from dashboard.why.forms.what_if import WhatIf
-from dashboard.why.story.spans import Span
 from dashboard.why.where import Where
 
 LONGEST = 100_000

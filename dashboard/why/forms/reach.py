@@ -10,12 +10,12 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
+from dashboard.layout.spans import Span, spans
 from dashboard.why import loaded_vhost, reach
 from dashboard.why.explanations import JSON
 from dashboard.why.forms.question_form import QuestionForm
 from dashboard.why.story import reach as reach_lines
 from dashboard.why.story.reach import ReachedQueue
-from dashboard.why.story.spans import Span, spans
 from dashboard.why.task_configuration import ReportingWorkers
 from dashboard.why.where import NAMES_OFFERED, Where
 

@@ -8,13 +8,13 @@ from urllib.parse import urlencode
 import msgspec
 from django.urls import reverse
 
+from dashboard.layout.spans import Span
 from dashboard.send import form as send_form
 from dashboard.why import loaded_vhost, task_explanations
 from dashboard.why.forms.question_form import QuestionForm
 from dashboard.why.story import task_sources
 from dashboard.why.story.message import Story, story
 from dashboard.why.story.plain import plain
-from dashboard.why.story.spans import Span
 from dashboard.why.story.task import TaskLine, task_headline, task_lines
 from dashboard.why.story.task_sources import Compared, LastSent, Source
 

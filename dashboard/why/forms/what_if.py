@@ -14,10 +14,10 @@ from brokers.routing.what_if import change_text
 from brokers.routing.what_if.changes import MOST_CHANGES, POLICY_APPLIES_TO, read_changes
 from brokers.routing.what_if.suggestions import Suggestion
 from dashboard.layout import json_fields
+from dashboard.layout.spans import Address, Span, spans
 from dashboard.why import route_changes
 from dashboard.why.forms import what_if_fields
 from dashboard.why.story.before_after import AnswerSummary, answer_summary
-from dashboard.why.story.spans import Address, Span, spans
 
 JSON = dict[str, Any]
 MOST_BINDINGS = 100

@@ -6,9 +6,9 @@ from collections.abc import Collection
 
 import msgspec
 
+from dashboard.layout.spans import JSON, Address, Span
 from dashboard.why.story.destinations import destination
 from dashboard.why.story.risks import risks
-from dashboard.why.story.spans import JSON, Address, Span
 
 MOST_QUEUES = 20
 

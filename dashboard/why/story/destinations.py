@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from dashboard.why.story.spans import JSON, Address
+from dashboard.layout.spans import JSON, Address
 
 MOST_NODES = 8
 MOST_CELLS = 16

@@ -6,7 +6,7 @@ from collections.abc import Container, Sequence
 
 import msgspec
 
-from dashboard.why.story.spans import JSON, Address, Span, Word, pattern_words, spans, written
+from dashboard.layout.spans import JSON, Address, Span, Word, pattern_words, spans, written
 
 MOST_BINDINGS = 100
 """Bindings listed in one fold; the rest is counted."""

@@ -8,12 +8,12 @@ import msgspec
 
 from brokers.routing.verdicts.verdict import folded, one_character_apart
 from dashboard.layout import formatting
+from dashboard.layout.spans import JSON, Address, Span, spans
 from dashboard.why.drawing.layout import Drawing, drawn
 from dashboard.why.drawing.path import drawn_path
 from dashboard.why.story.destinations import Destination, destination
 from dashboard.why.story.hops import Hop, hop
 from dashboard.why.story.risks import Risk, grouped, risks
-from dashboard.why.story.spans import JSON, Address, Span, spans
 
 MOST_QUEUES = 50
 

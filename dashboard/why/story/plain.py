@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from dashboard.layout.spans import Span
 from dashboard.why.story.destinations import Destination
 from dashboard.why.story.hops import BindingLine, Hop
 from dashboard.why.story.message import Story
-from dashboard.why.story.spans import Span
 from dashboard.why.story.task import TaskLine
 
 VERDICTS = {"matched": "+ ", "near": "~ ", "no": "- "}

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import msgspec
 
+from dashboard.layout.spans import JSON, Address, Span, spans
 from dashboard.why.story.destinations import Destination, destination
-from dashboard.why.story.spans import JSON, Address, Span, spans
 
 REASONS = {
     "expired": "they expired",

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from dashboard.layout import formatting
-from dashboard.why.story.spans import JSON
+from dashboard.layout.spans import JSON
 
 ORDER = ("critical", "warning", "notice", "unknown")
 

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from dashboard.layout import formatting
-from dashboard.why.story.spans import JSON, Span, written
+from dashboard.layout.spans import JSON, Span, written
 
 LAYERS = {
     "option": "the call",

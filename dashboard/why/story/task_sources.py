@@ -8,7 +8,7 @@ from datetime import datetime
 import msgspec
 
 from dashboard.layout import formatting
-from dashboard.why.story.spans import JSON, written
+from dashboard.layout.spans import JSON, written
 from dashboard.why.story.task import LAYERS
 
 

@@ -12,7 +12,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError, connection
 
-from brokers import holders, store
+from brokers import store
+from brokers.polling import holders
 from brokers.process_runner import run_until_stopped, set_on_signals
 from workers.receiving.broker_watch import Allowed, BrokerWatch
 
