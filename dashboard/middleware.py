@@ -74,7 +74,7 @@ def _person_of_call(request: HttpRequest) -> bool:
 
 
 def _to_login(request: HttpRequest) -> HttpResponse:
-    """To the login page and back afterwards; live.js, which asks as htmx does, is told to take the whole page there."""
+    """To the login page and back afterwards; for live.js, which sends htmx's headers, the whole page goes there."""
     login = resolve_url(settings.LOGIN_URL)
     htmx = request.htmx  # type: ignore[attr-defined]  # django_htmx's middleware runs before this one
     if htmx:

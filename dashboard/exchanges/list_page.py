@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -16,7 +15,7 @@ from dashboard.layout import filter_language
 from dashboard.layout import visibility as sight
 from dashboard.layout.addresses import Heading, ListAddress, page_links
 from dashboard.layout.filter_language import Filter
-from dashboard.layout.lists import LAST_HOUR, PAGE_SIZE, SPARK_POINTS, RestrictiveTerm
+from dashboard.layout.lists import PAGE_SIZE, RestrictiveTerm, last_hour, most_restrictive
 from dashboard.live import topics
 from dashboard.live.rows import LiveRow
 
@@ -70,8 +69,7 @@ class ExchangeList:
         for term in self.filter.terms:
             rest = filter_language.parse(self.filter.without(term), filter_language.EXCHANGES)
             tried.append(RestrictiveTerm(term, sum(self._matches(exchange, rest) for exchange in everything), self.address.with_(q=rest.text)))
-        best = max(tried, key=lambda one: one.count, default=None)
-        return best if best and best.count else None
+        return most_restrictive(tried)
 
     def table(self) -> dict[str, Any]:
         """Context of the part "table"."""
@@ -91,15 +89,9 @@ class ExchangeList:
 
     def _rows(self, exchanges: Sequence[Exchange]) -> list[tuple[LiveRow, list[float | None], int]]:
         """(row, incoming rate over the last hour, number of bindings out)."""
-        by_broker: dict[int, list[Exchange]] = defaultdict(list)
-        for exchange in exchanges:
-            by_broker[exchange.broker_id].append(exchange)
-        sparks: dict[int, list[float | None]] = {}
+        sparks = last_hour(self.scope, "exchanges", exchanges, "publish_in_per_second", self.now)
         bound: dict[tuple[int, str, str], int] = {}
-        for broker_id, its in by_broker.items():
-            start = self.now - LAST_HOUR
-            ids = [exchange.pk for exchange in its]
-            sparks |= queries.sparklines(self.scope, broker_id, "exchanges", ids, "publish_in_per_second", start, self.now, SPARK_POINTS)
+        for broker_id in {exchange.broker_id for exchange in exchanges}:
             counts = queries.binding_counts(self.scope, broker_id, self.vhost)
             bound |= {(broker_id, *place): count for place, count in counts.items()}
         return [

@@ -38,7 +38,7 @@ def consuming_of(queue: Queue) -> Sequence[Consuming]:
 
 
 def consuming_of_each(queues: Iterable[Queue]) -> list[tuple[Queue, Sequence[Consuming]]]:
-    """Each queue with its consumers, in the same order; a virtual host is asked about once, however many of its queues are told."""
+    """Each queue with its consumers, in the same order; one query a virtual host, however many of its queues are given."""
     asked: dict[tuple[int, str], ConsumersByQueue] = {}
     found: list[tuple[Queue, Sequence[Consuming]]] = []
     for queue in queues:

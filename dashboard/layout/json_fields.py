@@ -128,24 +128,24 @@ def _at(text: str, position: int, words: str) -> JsonProblem:
 def _explained(text: str, error: json.JSONDecodeError) -> str:
     """The parser's complaint in words that say what to write."""
     at = text[error.pos : error.pos + 40]
-    told = error.msg
+    message = error.msg
     if not text.strip():
         return "nothing stands here; write [] for no arguments, {} for no keyword arguments."
-    if told.startswith("Invalid control character"):
+    if message.startswith("Invalid control character"):
         return _control(at)
-    if told.startswith("Unterminated string"):
+    if message.startswith("Unterminated string"):
         return f"the text that begins here has no closing double quote: {_short(at)}"
-    if told.startswith("Invalid \\"):
+    if message.startswith("Invalid \\"):
         return "this backslash begins no escape that JSON knows; for the sign itself write two: \\\\"
-    if told.startswith("Extra data"):
+    if message.startswith("Extra data"):
         return f"the JSON is complete before {_short(at)}; nothing may follow it."
     if at.startswith("'"):
         return "single quotes are Python's; JSON wants double quotes."
-    if told.startswith("Expecting property name") or told.startswith("Illegal trailing comma"):
+    if message.startswith("Expecting property name") or message.startswith("Illegal trailing comma"):
         return _wanted_key(at)
-    if told.startswith("Expecting ':'"):
+    if message.startswith("Expecting ':'"):
         return f"a colon must follow the key, not {_short(at)}."
-    if told.startswith("Expecting ','"):
+    if message.startswith("Expecting ','"):
         return _wanted_comma(text, error.pos, at)
     return _wanted_value(at)
 

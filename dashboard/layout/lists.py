@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Protocol
 
 import msgspec
 
+from brokers import queries
+from brokers.scope import Scope
 from dashboard.layout.filter_language import Term
 
 PAGE_SIZE = 100
@@ -19,3 +24,41 @@ class RestrictiveTerm(msgspec.Struct, frozen=True):
     term: Term
     count: int
     address: str
+    more: bool = False  # counting stopped at `count`
+
+    @property
+    def count_text(self) -> str:
+        return count_text(self.count, self.more)
+
+
+def count_text(count: int, more: bool) -> str:
+    """A count, with a plus where counting stopped and there are more.
+
+    >>> count_text(9_999, False), count_text(10_000, True), count_text(0, True)
+    ('9,999', '10,000+', '0')
+    """
+    return f"{count:,}+" if more and count else f"{count:,}"
+
+
+class Recorded(Protocol):
+    """An object whose numbers are recorded: a queue, an exchange, a worker."""
+
+    pk: int
+    broker_id: int
+
+
+def most_restrictive(tried: Iterable[RestrictiveTerm]) -> RestrictiveTerm | None:
+    """The one whose removal shows the most; None if removing a single term shows nothing."""
+    best = max(tried, key=lambda one: one.count, default=None)
+    return best if best and best.count else None
+
+
+def last_hour(scope: Scope, kind: str, objects: Iterable[Recorded], metric: str, now: datetime) -> dict[int, list[float | None]]:
+    """{primary key: SPARK_POINTS values} of the metric over the last hour; `kind` as in `brokers.queries.sparklines`."""
+    by_broker: dict[int, list[int]] = defaultdict(list)
+    for one in objects:
+        by_broker[one.broker_id].append(one.pk)
+    found: dict[int, list[float | None]] = {}
+    for broker_id, keys in by_broker.items():
+        found |= queries.sparklines(scope, broker_id, kind, keys, metric, now - LAST_HOUR, now, SPARK_POINTS)
+    return found

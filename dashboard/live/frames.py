@@ -17,7 +17,7 @@ def encode(value: Any) -> str:
 
 
 class Moment(msgspec.Struct, frozen=True):
-    """How old a topic's data is: `at` is when the source last told, None if it never did."""
+    """How old a topic's data is: `at` is when the source last reported, None if it never did."""
 
     now: datetime
     at: datetime | None = None

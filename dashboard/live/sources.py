@@ -30,7 +30,7 @@ from workers import queries as worker_queries
 from workers.models import Task, Worker
 
 RECEIVER_BEATS_EVERY_SECONDS = 5.0
-TASK_PARTS_EVERY_SECONDS = 2.0  # tasks come all the time: pages are told of new ones no more often
+TASK_PARTS_EVERY_SECONDS = 2.0  # tasks come all the time: pages learn of new ones no more often
 
 
 def load(topic: Topic, keys: Collection[str], closely: Collection[str] = ()) -> Loaded:
@@ -139,7 +139,7 @@ def _tasks(topic: Topic, ids: list[int], closely: frozenset[int]) -> Loaded:
 
 
 def _heard_at(topic: Topic) -> datetime | None:
-    """When the receiver last said that it lives, or stored an event of this virtual host: a page rendered before then may lack what it told."""
+    """When the receiver last said that it lives, or stored an event of this virtual host: a page rendered before then may lack what that stored."""
     beats = [beat.at for beat in leases.heartbeats() if beat.kind == "receiver" and not beat.standby]
     source = worker_queries.event_source(topic.broker_id, topic.vhost or "")
     return max((at for at in (*beats[:1], source.received_at if source else None) if at is not None), default=None)

@@ -18,7 +18,7 @@ from workers import queries as worker_queries
 from workers.models import Worker
 
 MOST_QUEUES = 500
-"""The deepest queues have a series each; how many were left out is told."""
+"""The deepest queues have a series each; how many were left out is a metric of its own."""
 MOST_WORKERS = 500
 """So many workers online have series of their own, the first by host name; a gauge counts the others."""
 

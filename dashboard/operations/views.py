@@ -24,8 +24,8 @@ def readyz(request: HttpRequest) -> JsonResponse:
     """200, or 503 with a reason for each part that is not ready. Needs no login."""
     parts = readiness.parts(timezone.now())
     ready = not any(parts.values())
-    told = {name: {"ready": not reason, "reason": reason or None} for name, reason in parts.items()}
-    return JsonResponse({"ready": ready, "parts": told}, status=200 if ready else 503)
+    states = {name: {"ready": not reason, "reason": reason or None} for name, reason in parts.items()}
+    return JsonResponse({"ready": ready, "parts": states}, status=200 if ready else 503)
 
 
 @never_cache

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -19,7 +18,7 @@ from dashboard.layout import visibility as sight
 from dashboard.layout.addresses import Heading, ListAddress, page_links
 from dashboard.layout.consumption import consuming_of_each
 from dashboard.layout.filter_language import Filter
-from dashboard.layout.lists import LAST_HOUR, PAGE_SIZE, SPARK_POINTS, RestrictiveTerm
+from dashboard.layout.lists import PAGE_SIZE, RestrictiveTerm, last_hour, most_restrictive
 from dashboard.live import topics
 from dashboard.live.rows import LiveRow
 from dashboard.queues import filter as queue_filter
@@ -104,8 +103,7 @@ class QueueList:
         for term in self.filter.terms:
             rest = self.filter.without(term)
             tried.append(RestrictiveTerm(term, self.count(filter_language.parse(rest, filter_language.QUEUES)), self.address.with_(q=rest)))
-        best = max(tried, key=lambda one: one.count, default=None)
-        return best if best and best.count else None
+        return most_restrictive(tried)
 
     def table(self) -> dict[str, Any]:
         """Context of the part "table": rows, pages, hidden queues."""
@@ -127,18 +125,8 @@ class QueueList:
         }
 
     def _rows(self, queues: Sequence[Queue]) -> list[tuple[LiveRow, list[float | None]]]:
-        sparks = self._sparks(queues)
+        sparks = last_hour(self.scope, "queues", queues, "depth", self.now)
         return [(queue_row(queue, queue.broker, consuming, self.now), sparks.get(queue.pk, [])) for queue, consuming in consuming_of_each(queues)]
-
-    def _sparks(self, queues: Sequence[Queue]) -> dict[int, list[float | None]]:
-        """Each queue's depth over the last hour, by primary key."""
-        by_broker: dict[int, list[int]] = defaultdict(list)
-        for queue in queues:
-            by_broker[queue.broker_id].append(queue.pk)
-        found: dict[int, list[float | None]] = {}
-        for broker_id, ids in by_broker.items():
-            found |= queries.sparklines(self.scope, broker_id, "queues", ids, "depth", self.now - LAST_HOUR, self.now, SPARK_POINTS)
-        return found
 
     def topics(self, queues: Sequence[Queue]) -> list[str]:
         """Live topics of the page: its brokers, and the virtual hosts of its queues (of all, while it shows none)."""

@@ -72,7 +72,13 @@ def peek(request: HttpRequest, parameters: PeekRequest) -> Seen:
 
 def _seen(message: Peeked) -> SeenMessage:
     shown = message.as_json()
-    told = rabbitmq_formats.message(shown)
-    deaths = [death.text for death in told.dead_letters.entries]
-    beside = {"headers_amqp": shown.get("headers_amqp"), "task": told.task or None, "uuid": told.uuid or None, "deaths": deaths, "question": told.question}
+    parsed = rabbitmq_formats.message(shown)
+    deaths = [death.text for death in parsed.dead_letters.entries]
+    beside = {
+        "headers_amqp": shown.get("headers_amqp"),
+        "task": parsed.task or None,
+        "uuid": parsed.uuid or None,
+        "deaths": deaths,
+        "question": parsed.question,
+    }
     return SeenMessage(**(shown | beside))

@@ -29,7 +29,7 @@ DEFAULT_COUNT = 3
 class Seen(msgspec.Struct, frozen=True):
     """A message as the page shows it, with long texts truncated. `json` is posted to the page "Why"."""
 
-    told: ParsedMessage
+    parsed: ParsedMessage
     exchange: str
     routing_key: str
     redelivered: bool
@@ -90,17 +90,17 @@ class PeekPage:
 
     def _seen(self, message: Peeked) -> Seen:
         shown = message.as_json()
-        told = rabbitmq_formats.message(shown)
-        found = queries.task(self.scope, told.uuid, self.broker.pk, self.queue.vhost) if told.uuid else None
+        parsed = rabbitmq_formats.message(shown)
+        found = queries.task(self.scope, parsed.uuid, self.broker.pk, self.queue.vhost) if parsed.uuid else None
         carried = shown if message.is_whole and message.body_bytes <= CARRIED_BYTES else shown | {"payload": None, "payload_truncated": True}
         return Seen(
-            told=told,
+            parsed=parsed,
             exchange=message.exchange,
             routing_key=message.routing_key,
             redelivered=message.redelivered,
             headers=_cut(json_fields.written(message.headers)) if message.headers else "",
             properties=_cut(", ".join(f"{name}: {value}" for name, value in message.properties.items())),
-            arguments=_cut(_arguments(told)),
+            arguments=_cut(_arguments(parsed)),
             payload=_cut(str(shown["payload"])),
             is_base64=shown["payload_encoding"] == "base64",
             size=message.body_bytes,
@@ -119,9 +119,9 @@ class PeekPage:
         return [topics.Topic(topics.BROKER, self.broker.pk).name]
 
 
-def _arguments(told: ParsedMessage) -> str:
+def _arguments(parsed: ParsedMessage) -> str:
     """A Celery task's arguments from the body, or else as the sender's repr()."""
-    message = told.message
+    message = parsed.message
     if message is None:
         return ""
     if message.args is not None or message.kwargs is not None:

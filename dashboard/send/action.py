@@ -78,8 +78,8 @@ def _with_usual_route(order: Order, broker: Broker, vhost: str, application: dic
     if options.queue or (options.exchange and options.routing_key) or "*" in order.task:
         return order
     if usual := prediction.usual_options(application):
-        told = application["configuration"]
-        whose = f"the application {told['name']}" if told["source"] == "application" else f"worker node {told['name']}"
+        source = application["configuration"]
+        whose = f"the application {source['name']}" if source["source"] == "application" else f"worker node {source['name']}"
         return msgspec.structs.replace(order, options=msgspec.structs.replace(options, **usual), usual=f"by the configuration of {whose}")
     taken = TaskFilter(broker=broker.pk, vhost=vhost, name=order.task, states=TAKEN)
     for task in worker_queries.tasks(EVERYTHING, filter=taken, page_size=20).items:

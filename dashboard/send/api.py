@@ -55,7 +55,7 @@ class TaskToSend(Schema):
 
 class TaskSent(Schema):
     uuid: str
-    id: int | None = Field(description="The task's id; null while no event has told of it")
+    id: int | None = Field(description="The task's id; null until an event of it arrives")
     confirmed: bool | None = Field(description="true: a queue has it; false: no queue took it, it is gone; null: not known, the connection broke")
     reason: str | None = Field(description="Why it is not confirmed")
     exchange: str | None

@@ -72,7 +72,7 @@ def kept(answer: JSON, order: Order) -> Predicted:
 
 
 class Happened(msgspec.Struct, frozen=True):
-    """What is known by now. `exchange` None: it was not published. `worker` None: no event has told of one."""
+    """What is known by now. `exchange` None: it was not published. `worker` None: no event has named one."""
 
     outcome: str
     exchange: str | None
@@ -142,8 +142,8 @@ def _worker(predicted: Predicted, happened: Happened) -> Row:
 
 def sent_predicted(detail: Mapping[str, Any]) -> Predicted | None:
     """The prediction that an audit event keeps; None where none was made."""
-    told = detail.get("predicted")
+    stored = detail.get("predicted")
     try:
-        return None if told is None else msgspec.convert(told, Predicted)
+        return None if stored is None else msgspec.convert(stored, Predicted)
     except msgspec.ValidationError:
         return None

@@ -1,6 +1,6 @@
 """A task that was sent from here, followed to its end: what happened, what it waits for, in a few steps.
 
-Pure: functions of what the sending told, what events told of the task, and what the broker says of the queue.
+Pure: functions of the sending's outcome, the task's events, and the queue's state.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class QueueFacts(msgspec.Struct, frozen=True):
 
 
 class TaskFacts(msgspec.Struct, frozen=True):
-    """What events told of the task."""
+    """What is known of the task from its events."""
 
     state: str
     worker: str | None = None
@@ -146,7 +146,7 @@ def _waiting(sent: SentFacts, queue: QueueFacts | None, silent: str) -> str:
 def _received(sent: SentFacts, task: TaskFacts) -> Step:
     if task.received_at is None:
         known = task.worker is not None
-        return Step("Received", "done" if known else "later", f"by {task.worker}; when, no event told." if known else "No event told of it.")
+        return Step("Received", "done" if known else "later", f"by {task.worker}; time unknown, its event is missing." if known else "No event shows it.")
     waited = long(task.received_at - sent.at) if task.received_at > sent.at else "at once"
     after = f" after {waited}" if waited != "at once" else " at once"
     return Step("Received", "done", f"by {task.worker or 'a worker node'}{after}.", task.received_at)
@@ -163,7 +163,7 @@ def _started(task: TaskFacts, now: datetime) -> Step:
         tries = formatting.count(task.retries, "try", "tries") if task.retries else "a try"
         return Step("Started", "now", f"{tries[0].upper()}{tries[1:]} failed; it waits for the next. {task.exception or ''}".strip(), task.started_at)
     if task.started_at is None:
-        return Step("Started", "later" if task.state in ENDED else "now", "No event told of its start.")
+        return Step("Started", "later" if task.state in ENDED else "now", "No event shows its start.")
     return Step("Started", "done" if task.state in ENDED else "now", "" if task.state in ENDED else "It runs.", task.started_at)
 
 
@@ -174,6 +174,6 @@ def _ended(task: TaskFacts) -> Step:
     if task.state == "SUCCESS":
         return Step("Ended", "done", f"Success{ran}.", task.ended_at)
     if task.state == "FAILURE":
-        return Step("Ended", "bad", f"Failure: {task.exception or 'its exception was not told'}", task.ended_at)
+        return Step("Ended", "bad", f"Failure: {task.exception or 'its exception is unknown'}", task.ended_at)
     words = {"REVOKED": "Revoked: somebody called it off, or it expired.", "REJECTED": "Rejected by its worker node."}
     return Step("Ended", "bad", words[task.state], task.ended_at)

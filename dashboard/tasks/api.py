@@ -127,13 +127,13 @@ def task(request: HttpRequest, asked: Query[TaskAsked]) -> TaskDetail:
         raise invalid("broker" if asked.broker is None else "vhost", error) from error
     if found is None:
         raise not_found(f"No task {asked.uuid} is known.", "uuid")
-    told = ("args", "kwargs", "result", "traceback", "root_id")
+    details = ("args", "kwargs", "result", "traceback", "root_id")
     parent_id = None if found.parent_id == found.uuid else found.parent_id  # a retry says that the task called itself
     children = [
         Relative.model_validate({"id": child.pk, "uuid": child.uuid, "name": child.name, "state": child.state})
         for child in queries.family(scope(request), found).children
     ]
-    return TaskDetail(**_item(found), **{name: getattr(found, name) for name in told}, parent_id=parent_id, children=children)
+    return TaskDetail(**_item(found), **{name: getattr(found, name) for name in details}, parent_id=parent_id, children=children)
 
 
 def _item(task: Task) -> dict[str, Any]:

@@ -153,7 +153,7 @@ class TaskPage:
             Figure("Queue", self.queue_text, self.queue_url, self.queue_note),
             Figure("Tries", self._tries, "", self._retries),
             Figure("Runtime", runtime_words(task.runtime_seconds), "", self._runtime_note),
-            Figure("Waited in its queue", self._waited_in_queue, "", "" if task.sent_at and task.received_at else "unknown: sent or received was not told"),
+            Figure("Waited in its queue", self._waited_in_queue, "", "" if task.sent_at and task.received_at else "unknown: an event is missing"),
             Figure("Sent by", task.sender or formatting.UNKNOWN, "", "" if task.sender else "unknown: no event of its sender"),
         ]
 
@@ -171,7 +171,7 @@ class TaskPage:
     def _runtime_note(self) -> str:
         if self.task.runtime_seconds is not None:
             return "of the try that succeeded"
-        return "it runs" if self.task.state == "STARTED" else "only told of success"
+        return "it runs" if self.task.state == "STARTED" else "only reported for successful tasks"
 
     @property
     def _waited_in_queue(self) -> str:

@@ -36,8 +36,8 @@ def parse(text: str) -> Filter:
         name = term.qualifier.name if term.qualifier and not term.problem else ""
         again = name in seen and name in ONCE
         seen.add(name)
-        told = f"{name} is asked for once already, and a task has only one."
-        terms.append(filter_language.Term(term.text, term.value, term.qualifier, term.operator, told) if again else term)
+        problem = f"{name} is given already, and a task has only one."
+        terms.append(filter_language.Term(term.text, term.value, term.qualifier, term.operator, problem) if again else term)
     return Filter(tuple(terms))
 
 

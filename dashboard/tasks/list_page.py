@@ -15,7 +15,7 @@ from brokers.scope import Scope
 from dashboard.layout import filter_language
 from dashboard.layout.addresses import Heading, ListAddress, page_links
 from dashboard.layout.completion import qualifiers
-from dashboard.layout.lists import PAGE_SIZE
+from dashboard.layout.lists import PAGE_SIZE, RestrictiveTerm, count_text, most_restrictive
 from dashboard.layout.moments import moment_of
 from dashboard.layout.visibility import Step
 from dashboard.live import topics
@@ -59,15 +59,6 @@ class View(msgspec.Struct, frozen=True):
     count: str
     current: bool
     level: str
-
-
-class Culprit(msgspec.Struct, frozen=True):
-    """A term of the filter, and how many tasks there would be without it."""
-
-    term: filter_language.Term
-    count: int
-    words: str
-    address: str
 
 
 class TaskList:
@@ -148,7 +139,7 @@ class TaskList:
             count = sum(counts.get(state, 0) for state in wanted or counts)
             more = bool(beyond & set(wanted or counts))
             address = self.address.with_(q=rest.with_text(text) or None)
-            found.append(View(words, address, count_words(count, more), asked == set(wanted), level if count else ""))
+            found.append(View(words, address, count_text(count, more), asked == set(wanted), level if count else ""))
         return found
 
     @property
@@ -166,7 +157,7 @@ class TaskList:
         asked = self.asked(self.filter)
         start = max(since + timedelta(microseconds=1), asked.start or since)
         found = self._tasks(msgspec.structs.replace(asked, start=start), 1, 1)
-        return count_words(found.total, found.total_is_more) if found.total else ""
+        return count_text(found.total, found.total_is_more) if found.total else ""
 
     @cached_property
     def workers(self) -> list[Worker]:
@@ -199,22 +190,21 @@ class TaskList:
     def kept(self) -> str:
         """How many tasks are kept in all."""
         found = self._tasks(self.everywhere, 1, 1)
-        return count_words(found.total, found.total_is_more)
+        return count_text(found.total, found.total_is_more)
 
     @property
     def total_words(self) -> str:
-        return count_words(self.page.total, self.page.total_is_more)
+        return count_text(self.page.total, self.page.total_is_more)
 
     @cached_property
-    def culprit(self) -> Culprit | None:
-        """The term to take out so that most tasks appear; None if taking out one is not enough."""
+    def most_restrictive_term(self) -> RestrictiveTerm | None:
+        """The term whose removal shows the most tasks; None if removing a single term shows none."""
         tried = []
         for term in self.filter.terms:
             rest = self.filter.without(term)
             found = self._tasks(self.asked(task_filter.parse(rest)), 1, 1)
-            tried.append(Culprit(term, found.total, count_words(found.total, found.total_is_more), self.address.with_(q=rest)))
-        best = max(tried, key=lambda one: one.count, default=None)
-        return best if best and best.count else None
+            tried.append(RestrictiveTerm(term, found.total, self.address.with_(q=rest), found.total_is_more))
+        return most_restrictive(tried)
 
     @property
     def several_vhosts(self) -> bool:
@@ -225,15 +215,6 @@ class TaskList:
         places = {(source.broker_id, source.vhost) for source in self.sources} | {(task.broker_id, task.vhost) for task in self.page.items}
         names = [topics.Topic(topics.BROKER, broker.pk).name for broker in self.brokers]
         return names + [topics.Topic(topics.TASKS, broker_id, vhost).name for broker_id, vhost in sorted(places)]
-
-
-def count_words(count: int, more: bool) -> str:
-    """A count, with a plus where counting stopped and there are more.
-
-    >>> count_words(9_999, False), count_words(10_000, True), count_words(0, True)
-    ('9,999', '10,000+', '0')
-    """
-    return f"{count:,}+" if more and count else f"{count:,}"
 
 
 def completion(listed: TaskList) -> list[dict[str, Any]]:

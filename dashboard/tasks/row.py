@@ -58,7 +58,7 @@ def queue_text(task: Task) -> str:
 
 
 def arguments_words(task: Task) -> str:
-    """The arguments as the events print them, cut: "(88412, 'EUR') {'retry': True}"; "–" where no event told them."""
+    """The arguments as the events print them, cut: "(88412, 'EUR') {'retry': True}"; "–" where no event carried them."""
     if task.args is None and task.kwargs is None:
         return formatting.UNKNOWN
     keywords = "" if (task.kwargs or "") in NO_KEYWORDS else task.kwargs

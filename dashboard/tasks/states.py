@@ -37,7 +37,7 @@ STATES: Mapping[str, State] = {
         State("FAILURE", "failure", "it ended in an exception", "critical", ended=True),
         State("REVOKED", "revoked", "somebody called it off, or it expired", "notice", ended=True),
         State("REJECTED", "rejected", "its worker node rejected the message", "warning", ended=True),
-        State(UNKNOWN, "unknown", "what became of it can’t be told", "unknown"),
+        State(UNKNOWN, "unknown", "its outcome is unknown", "unknown"),
     )
 }
 CHOICES = tuple(name.lower() for name in STATES)

@@ -1,6 +1,6 @@
 """What happened to a task as phases: it was sent, waited in its queue, was reserved, ran once or several times, waited for its retries.
 
-Pure. Phases follow from the moments that events told; what no event told is not guessed. How phases are drawn is `dashboard.tasks.drawing`.
+Pure. Phases follow from the moments of its events; what no event shows is not guessed. How phases are drawn is `dashboard.tasks.drawing`.
 """
 
 from __future__ import annotations
@@ -56,14 +56,14 @@ def phases(happenings: Sequence[Happening], life: Life) -> list[Phase]:
 
 def _as_it_was(happenings: Sequence[Happening]) -> list[Happening]:
     """A try that ends in a retry sends the next message before it says so: its end comes before what that message went through."""
-    told = list(happenings)
-    for at, happening in enumerate(told):
+    ordered = list(happenings)
+    for at, happening in enumerate(ordered):
         first = at
-        while happening.event == "task-retried" and first and told[first - 1].event in ("task-sent", "task-received"):
+        while happening.event == "task-retried" and first and ordered[first - 1].event in ("task-sent", "task-received"):
             first -= 1
-        if first and told[first - 1].event == "task-started":
-            told.insert(first, told.pop(at))
-    return told
+        if first and ordered[first - 1].event == "task-started":
+            ordered.insert(first, ordered.pop(at))
+    return ordered
 
 
 def tries_of(found: Sequence[Phase]) -> int:
@@ -167,13 +167,13 @@ class _Story:
         self._end_of_work(happening, words, level)
 
     def _end_of_work(self, happening: Happening, words: str, level: str) -> None:
-        """Closes what is open; where no start was told, the end stands alone."""
+        """Closes what is open; where the start is unknown, the end stands alone."""
         detail = exception_name(happening.detail) if words == "ended in" else happening.detail
-        told = f"{words} {detail or 'an exception'}" if words == "ended in" else f"{words}, {detail}" if detail else words
+        text = f"{words} {detail or 'an exception'}" if words == "ended in" else f"{words}, {detail}" if detail else words
         if self.open:
-            self._close(happening.at, told, level)
+            self._close(happening.at, text, level)
         else:
-            self.found.append(Phase(MARK, f"{told}, {happening.worker}", happening.at, happening.at, "", level))
+            self.found.append(Phase(MARK, f"{text}, {happening.worker}", happening.at, happening.at, "", level))
 
     def finished(self) -> list[Phase]:
         if self.open and self.life.lost:

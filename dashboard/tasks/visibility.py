@@ -102,7 +102,7 @@ def gaps(task: Task, worker: Worker | None) -> list[str]:
     """What is unknown of one task and why, in sentences; [] if everything is known that events can tell."""
     found = []
     if task.state == "UNKNOWN":
-        found.append(f"What became of it is unknown: {task.unknown_reason or 'no event told its end'}.")
+        found.append(f"What became of it is unknown: {task.unknown_reason or 'no event shows its end'}.")
     if task.sent_at is None:
         found.append(f"When, by whom and where to it was sent is unknown: no event of its sender arrived. {SENT_ON}")
     if task.received_at is None and task.state != "PENDING":

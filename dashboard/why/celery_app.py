@@ -23,7 +23,7 @@ def with_application(known: KnownTask, task: str) -> KnownTask:
         return known
     app = application(settings.CELERY_APP)
     try:
-        reported = app.told()
+        reported = app.report()
     except AppUnavailable as error:
         return msgspec.structs.replace(known, troubles=[*known.troubles, str(error)])
     if task not in reported.tasks:

@@ -73,20 +73,20 @@ class Sums(msgspec.Struct, frozen=True):
     slots: int = 0
     most: int = 0  # with what autoscale may add
     reserved: int = 0
-    unknown: int = 0  # living nodes whose slots nobody told
+    unknown: int = 0  # living nodes whose slots are unknown
 
 
 def sums(workers: Iterable[Worker]) -> Sums:
     alive = [worker for worker in workers if worker.state == Worker.ONLINE]
-    told = [worker for worker in alive if worker.concurrency is not None and worker.active is not None]
+    reporting = [worker for worker in alive if worker.concurrency is not None and worker.active is not None]
     return Sums(
         nodes=len(alive),
         hosts=len({host_of(worker.hostname) for worker in alive}),
-        used=sum(worker.active or 0 for worker in told),
-        slots=sum(worker.concurrency or 0 for worker in told),
-        most=sum(max(worker.concurrency or 0, worker.autoscale_max or 0) for worker in told),
+        used=sum(worker.active or 0 for worker in reporting),
+        slots=sum(worker.concurrency or 0 for worker in reporting),
+        most=sum(max(worker.concurrency or 0, worker.autoscale_max or 0) for worker in reporting),
         reserved=sum(worker.reserved or 0 for worker in alive),
-        unknown=len(alive) - len(told),
+        unknown=len(alive) - len(reporting),
     )
 
 
@@ -121,7 +121,7 @@ def _facts(workers: Sequence[Worker], by: str) -> list[str]:
 
 
 def software_words(worker: Worker) -> str:
-    """ "Celery 5.7.0", from the heartbeat's `sw_ident` and `sw_ver`; "" if it never told."""
+    """ "Celery 5.7.0", from the heartbeat's `sw_ident` and `sw_ver`; "" if it reported none."""
     ident, version = str(worker.software.get("ident") or ""), str(worker.software.get("version") or "")
     name = "Celery" if ident in ("py-celery", "") else ident
     return f"{name} {version}" if version else ""

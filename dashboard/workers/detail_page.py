@@ -111,7 +111,7 @@ class WorkerDetail:
     @property
     def clock(self) -> str:
         if self.worker.clock_skew_seconds is None:
-            return "unknown: no heartbeat has told it"
+            return "unknown: no heartbeat has reported it"
         return skew_words(self.worker).removeprefix("clock ") or "agrees with ours"
 
     @property
@@ -127,9 +127,9 @@ class WorkerDetail:
         """By name, as the node names them."""
         rows = {queue.name: queue_row(queue, queue.broker, consuming, self.now) for queue, consuming in consuming_of_each(self._queue_rows())}
         found = []
-        for told in sorted(self.worker.queues or [], key=lambda queue: str(queue.get("name", ""))):
-            name = str(told.get("name", ""))
-            found.append(ConsumedQueue(name, rows.get(name), self.lost.get(name, ""), _binding(told)))
+        for consumed in sorted(self.worker.queues or [], key=lambda queue: str(queue.get("name", ""))):
+            name = str(consumed.get("name", ""))
+            found.append(ConsumedQueue(name, rows.get(name), self.lost.get(name, ""), _binding(consumed)))
         return found
 
     def _queue_rows(self) -> list[Queue]:
@@ -166,8 +166,8 @@ class WorkerDetail:
         return [chart("slots", "Slots", "tasks", SLOT_LINES, 0), chart("rates", "Tasks", "per second", RATE_LINES, 1)]
 
 
-def _binding(told: dict[str, object]) -> str:
+def _binding(queue: dict[str, object]) -> str:
     """ "tasks (topic), task.#": the exchange and key that the node declares the queue with; "" where it does not say."""
-    exchange, kind, key = (str(told.get(name) or "") for name in ("exchange", "exchange_type", "routing_key"))
+    exchange, kind, key = (str(queue.get(name) or "") for name in ("exchange", "exchange_type", "routing_key"))
     named = f"{exchange} ({kind})" if exchange and kind else exchange
     return ", ".join(words for words in (named, key) if words)

@@ -68,29 +68,29 @@ _VALUES: Mapping[str, Callable[[Worker], Any]] = {
 
 def matches(worker: Worker, asked: Asked) -> bool:
     """True if the node is what the qualifier asks for; what is unknown matches no comparison of numbers."""
-    told = _VALUES[asked.field](worker)
-    if isinstance(told, list):
-        return any(_text_matches(name, asked) for name in told) if asked.operator != "!=" else all(_text_matches(name, asked) for name in told)
-    if isinstance(told, str):
-        return _text_matches(told, asked)
-    return told is not None and _number_matches(told, asked)
+    found = _VALUES[asked.field](worker)
+    if isinstance(found, list):
+        return any(_text_matches(name, asked) for name in found) if asked.operator != "!=" else all(_text_matches(name, asked) for name in found)
+    if isinstance(found, str):
+        return _text_matches(found, asked)
+    return found is not None and _number_matches(found, asked)
 
 
-def _text_matches(told: str, asked: Asked) -> bool:
+def _text_matches(found: str, asked: Asked) -> bool:
     wanted = [value.casefold() for value in _wanted(asked.value)]
-    told = told.casefold()
+    found = found.casefold()
     if asked.operator == "~":
-        return any(value in told for value in wanted)
-    return (told in wanted) != (asked.operator == "!=")
+        return any(value in found for value in wanted)
+    return (found in wanted) != (asked.operator == "!=")
 
 
 def _wanted(value: Any) -> list[str]:
     return [str(each) for each in value] if isinstance(value, tuple | list | frozenset) else str(value).split(",")
 
 
-def _number_matches(told: float, asked: Asked) -> bool:
+def _number_matches(found: float, asked: Asked) -> bool:
     wanted = float(asked.value)
-    verdicts = {"=": told == wanted, "!=": told != wanted, ">": told > wanted, "<": told < wanted}
+    verdicts = {"=": found == wanted, "!=": found != wanted, ">": found > wanted, "<": found < wanted}
     return verdicts[asked.operator]
 
 

@@ -18,7 +18,7 @@ from dashboard.layout import filter_language, formatting, levels
 from dashboard.layout.addresses import Heading, ListAddress
 from dashboard.layout.completion import qualifiers
 from dashboard.layout.consumption import consumers_by_queue
-from dashboard.layout.lists import LAST_HOUR, PAGE_SIZE, SPARK_POINTS
+from dashboard.layout.lists import PAGE_SIZE, last_hour
 from dashboard.layout.lost_consumers import lost_queues
 from dashboard.layout.visibility import Step
 from dashboard.live import topics
@@ -125,7 +125,7 @@ class WorkerList:
         return self._nodes(sorted(left, key=lambda worker: (worker.since or worker.first_seen_at, worker.hostname), reverse=True)[:PAGE_SIZE])
 
     def _nodes(self, workers: Sequence[Worker]) -> list[BoardNode]:
-        activity, addresses = self._activity(workers), queue_addresses(self.scope, workers)
+        activity, addresses = last_hour(self.scope, "workers", workers, "active", self.now), queue_addresses(self.scope, workers)
         consuming = {place: consumers_by_queue(*place) for place in {(worker.broker_id, worker.vhost) for worker in workers if worker.queues}}
         found = []
         for worker in workers:
@@ -134,16 +134,6 @@ class WorkerList:
             chips = [Chip(name, url, lost.get(name, "")) for name, url in places]
             url = reverse("worker", args=[worker.pk])
             found.append(BoardNode(worker_row(worker, self.now, tuple(lost)), worker, url, chips, activity.get(worker.pk, [])))
-        return found
-
-    def _activity(self, workers: Iterable[Worker]) -> dict[int, list[float | None]]:
-        """How many tasks each node ran during the last hour."""
-        by_broker: dict[int, list[int]] = defaultdict(list)
-        for worker in workers:
-            by_broker[worker.broker_id].append(worker.pk)
-        found: dict[int, list[float | None]] = {}
-        for broker_id, ids in by_broker.items():
-            found |= queries.sparklines(self.scope, broker_id, "workers", ids, "active", self.now - LAST_HOUR, self.now, SPARK_POINTS)
         return found
 
     @property

@@ -1,6 +1,6 @@
 """A worker node prepared for the board, the table, the overview and live patches.
 
-Pure but for rendering the page's own partials. A number that nobody has told is a dash or says why; a worker that is gone keeps what was
+Pure but for rendering the page's own partials. A number that nobody has reported is a dash or says why; a worker that is gone keeps what was
 last known of it, named as such.
 """
 
@@ -123,7 +123,7 @@ def heartbeat_words(worker: Worker, now: datetime) -> str:
 
 
 def skew_words(worker: Worker) -> str:
-    """ "clock 0.4 s ahead"; "" while it can't be told from the network's delay."""
+    """ "clock 0.4 s ahead"; "" while it is within the network's delay."""
     skew = worker.clock_skew_seconds
     if skew is None or abs(skew) < TELLING_SKEW_SECONDS:
         return ""

@@ -68,7 +68,7 @@ def events_story(worker: Worker, now: datetime) -> tuple[str, str]:
     if worker.lost_events:
         return "warning", f"{formatting.count(worker.lost_events, 'task event')} did not reach us since {since}, by its own count."
     if worker.processed is None:
-        return "unknown", "Its heartbeats have not told yet how many tasks it has processed."
+        return "unknown", "Its heartbeats have not reported yet how many tasks it has processed."
     base = worker.processed if worker.processed_at_first_sight is None else worker.processed_at_first_sight
     seen = worker.processed - base
     if seen <= 0:

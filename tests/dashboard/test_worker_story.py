@@ -52,7 +52,7 @@ def test_the_prefetch_is_explained(known: dict[str, Any], sentence: str) -> None
     [
         ({"events_off": True}, "notice", "worker_send_task_events = True"),
         ({"lost_events": 3}, "warning", "3 task events did not reach us since 12:00:00"),
-        ({}, "unknown", "have not told yet"),
+        ({}, "unknown", "have not reported yet"),
         ({"processed": 4, "processed_at_first_sight": 4}, "ok", "no task since we first saw it"),
         ({"processed": 9, "processed_at_first_sight": 4}, "ok", "has processed 5 tasks since 12:00:00; no event of them is missing"),
     ],

@@ -92,13 +92,13 @@ def used() -> Iterator[Callable[..., UserApp]]:
 
 
 def explained(app: UserApp, task: str, **asked: Any) -> explain_task.Answer:
-    told = app.told()
+    told = app.report()
     question = {"conf": told.conf, "task": {"name": task, "attributes": told.tasks.get(task, {})}, **asked}
     return explain_task.answer(question, told.routers)
 
 
 def test_its_settings_and_tasks_are_told_whole_and_its_secrets_not(project: Write, used: Callable[..., UserApp]) -> None:
-    told = used(project()).told()
+    told = used(project()).report()
     assert [next(iter(queue)) for queue in told.conf["task_queues"]] == ["$queue", "$queue", "$broadcast"]
     assert told.conf["task_default_queue"] == "jobs"
     assert "hunter2" not in str(told)
@@ -165,7 +165,7 @@ def test_a_router_that_never_returns_or_kills_its_process_is_given_up_and_the_ne
 def test_an_application_that_cannot_be_used_is_said_without_a_secret(project: Write, used: Callable[..., UserApp], text: str, words: str) -> None:
     app = used(project(text), import_seconds=1.5 if "while" in text else 60)
     with pytest.raises(AppUnavailable) as raised:
-        app.told()
+        app.report()
     assert words in str(raised.value)
     assert "hunter2" not in str(raised.value)
 
@@ -174,14 +174,14 @@ def test_a_failure_is_remembered_so_that_not_every_page_waits(project: Write, us
     app = used(project("import nothing_of_that_name"))
     for _ in range(2):
         with pytest.raises(AppUnavailable, match="nothing_of_that_name"):
-            app.told()
+            app.report()
     assert app._process is None
 
 
 def test_its_process_ends_with_ours_and_with_what_it_started(project: Write, used: Callable[..., UserApp], tmp_path: Path) -> None:
     text = f"import subprocess\nchild = subprocess.Popen(['sleep', '600'])\nopen({str(tmp_path / 'pid')!r}, 'w').write(str(child.pid))\n{PROJECT}"
     app = used(project(text))
-    app.told()
+    app.report()
     pid = int((tmp_path / "pid").read_text())
     app.close()
     wait_until(lambda: not Path(f"/proc/{pid}").exists() or "Z" in Path(f"/proc/{pid}/stat").read_text().split(")")[1].split()[0], 10)

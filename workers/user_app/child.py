@@ -1,7 +1,7 @@
 """A program of its own, started by `workers.user_app.client` and never imported by Hareline: it imports the user's Celery app and answers questions about it.
 
 JSON lines in, JSON lines out. Whatever the user's code prints goes nowhere; an alarm ends the process where that code does not return. Nothing here
-imports Hareline, whose packages have names (workers, dashboard) that the user's own may have too. Errors are told without their texts, which
+imports Hareline, whose packages have names (workers, dashboard) that the user's own may have too. Errors are reported without their texts, which
 may hold addresses with passwords.
 """
 
@@ -144,8 +144,8 @@ def _entity(value: Any) -> Any:
 
     if not isinstance(value, dict) or list(value) != ["$queue"]:
         return value
-    told = value["$queue"]
-    return Queue(told["name"], Exchange(told["exchange"], type=told["exchange_type"]), told["routing_key"])
+    queue = value["$queue"]
+    return Queue(queue["name"], Exchange(queue["exchange"], type=queue["exchange_type"]), queue["routing_key"])
 
 
 def _failed(error: BaseException) -> dict[str, Any]:

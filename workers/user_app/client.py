@@ -37,7 +37,7 @@ class AppUnavailable(Exception):
     """Why the application can't be asked: a sentence that holds no secret."""
 
 
-class AppTold(msgspec.Struct, frozen=True):
+class AppReport(msgspec.Struct, frozen=True):
     """Its settings as a question's `conf`, and the attributes of its tasks by name. `routers` are the functions that `conf` names as `$router`; asked in
     vain they raise RouterUnavailable."""
 
@@ -54,32 +54,32 @@ class UserApp:
         self._import_seconds, self._answer_seconds = import_seconds, answer_seconds
         self._lock = threading.RLock()
         self._process: subprocess.Popen[bytes] | None = None
-        self._told: AppTold | None = None
+        self._report: AppReport | None = None
         self._loaded_at = self._failed_at = 0.0
         self._failure = ""
 
-    def told(self) -> AppTold:
+    def report(self) -> AppReport:
         """Starts the process where that is needed. Raises AppUnavailable; having failed, it is not tried again for half a minute."""
         with self._lock:
             now = time.monotonic()
-            if self._told is not None and self._process is not None and self._process.poll() is None and now - self._loaded_at < KEPT_SECONDS:
-                return self._told
+            if self._report is not None and self._process is not None and self._process.poll() is None and now - self._loaded_at < KEPT_SECONDS:
+                return self._report
             if self._failure and now - self._failed_at < NOT_AGAIN_SECONDS:
                 raise AppUnavailable(self._failure)
             self._failure = ""
             try:
-                self._told = self._load()
+                self._report = self._load()
             except AppUnavailable as error:
                 self.close()
                 self._failure, self._failed_at = str(error), time.monotonic()
                 raise
             self._loaded_at = time.monotonic()
-            return self._told
+            return self._report
 
     def close(self) -> None:
         """Ends the process and whatever it started."""
         with self._lock:
-            process, self._process, self._told = self._process, None, None
+            process, self._process, self._report = self._process, None, None
             if process is None:
                 return
             with contextlib.suppress(ProcessLookupError):
@@ -90,7 +90,7 @@ class UserApp:
                     with contextlib.suppress(OSError):
                         pipe.close()
 
-    def _load(self) -> AppTold:
+    def _load(self) -> AppReport:
         self.close()
         command = [sys.executable, "-P", str(_CHILD), str(LARGEST_BYTES), str(MEMORY_BYTES)]
         pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
@@ -100,8 +100,8 @@ class UserApp:
         answer = self._ask(question, self._import_seconds, f"was not imported within {self._import_seconds:g} s")
         if "failed" in answer:
             raise AppUnavailable(f"The application {self.path} can’t be used: {answer['failed']}.")
-        told = msgspec.convert(answer, _Loaded)
-        return AppTold(told.conf, told.tasks, {name: partial(self._route, name) for name in _routers(told.conf)})
+        loaded = msgspec.convert(answer, _Loaded)
+        return AppReport(loaded.conf, loaded.tasks, {name: partial(self._route, name) for name in _routers(loaded.conf)})
 
     def _route(self, router: str, name: str, args: Any, kwargs: Any, options: Mapping[str, Any], **_: Any) -> Any:
         """What a router of the application answers, called as Celery calls it. What it raises is raised here, by the same name."""
