@@ -179,7 +179,7 @@ def _abandoned(queue: QueueFacts, depth: int, now: datetime) -> Level:
     if queue.publish_per_second is None:
         return Level("warning", f"{backlog} and nobody consumes it")
     if not queue.publish_per_second:
-        return Level("notice", f"{backlog} and nobody consumes it; nothing is published to it")
+        return Level("notice", f"{backlog} and nobody consumes it")  # dead letters are no publishes: the broker counts them nowhere
     since = queue.nobody_consumes_since
     if since is not None and now - since < LEFT_ALONE:
         return Level("warning", "has no consumer at the moment")

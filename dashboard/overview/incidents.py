@@ -99,7 +99,8 @@ def _why_unseen(broker: Broker) -> tuple[str, str, str]:
 def _unseen(
     broker: Broker, level: Level, title: str, since: datetime | None, lead: str, why: tuple[str, str, str], sources: Sequence[EventSource], now: datetime
 ) -> Incident:
-    fresh = [source for source in sources if source.received_at is not None and now - source.received_at < EVENTS_ARE_FRESH]
+    receiving = [source for source in sources if source.state == EventSource.RECEIVING and source.received_at is not None]
+    fresh = [source for source in receiving if source.received_at and now - source.received_at < EVENTS_ARE_FRESH]
     still = "Nothing is live. Last known values are kept and marked with their age."
     if fresh:
         still = "Celery events still arrive over AMQP, so worker nodes are live."

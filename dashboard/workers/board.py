@@ -74,9 +74,11 @@ class Sums(msgspec.Struct, frozen=True):
     most: int = 0  # with what autoscale may add
     reserved: int = 0
     unknown: int = 0  # living nodes whose slots are unknown
+    unclear: int = 0  # nodes of which nobody knows whether they live
 
 
 def sums(workers: Iterable[Worker]) -> Sums:
+    workers = list(workers)
     alive = [worker for worker in workers if worker.state == Worker.ONLINE]
     reporting = [worker for worker in alive if worker.concurrency is not None and worker.active is not None]
     return Sums(
@@ -87,6 +89,7 @@ def sums(workers: Iterable[Worker]) -> Sums:
         most=sum(max(worker.concurrency or 0, worker.autoscale_max or 0) for worker in reporting),
         reserved=sum(worker.reserved or 0 for worker in alive),
         unknown=len(alive) - len(reporting),
+        unclear=sum(worker.state == Worker.UNKNOWN for worker in workers),
     )
 
 
@@ -129,6 +132,8 @@ def software_words(worker: Worker) -> str:
 
 def title(total: Sums, gone: int) -> str:
     """The page's sentence: "19 of 41 slots in use"."""
+    if not total.nodes and total.unclear:
+        return f"{formatting.count(total.unclear, 'worker node')}, state unknown"
     if not total.nodes:
         return "No worker node is alive" if gone else "No worker node has been seen yet"
     if not total.slots:

@@ -38,9 +38,11 @@ def test_an_unreachable_broker_says_since_when_and_why_and_from_when_the_numbers
 
 
 def test_what_still_works_is_said_only_while_events_arrive():
-    fresh, old = (EventSource(vhost="/", received_at=NOON - timedelta(seconds=seconds)) for seconds in (2, 60))
+    fresh, old = (EventSource(vhost="/", state=EventSource.RECEIVING, received_at=NOON - timedelta(seconds=seconds)) for seconds in (2, 60))
+    cut = EventSource(vhost="/", state=EventSource.UNREACHABLE, received_at=NOON - timedelta(seconds=2))
     assert "worker nodes are live" in incidents.of_broker(unreachable(), [fresh], NOON, NOON).meaning
-    assert "worker nodes are live" not in incidents.of_broker(unreachable(), [old], NOON, NOON).meaning
+    for silent in (old, cut):
+        assert "worker nodes are live" not in incidents.of_broker(unreachable(), [silent], NOON, NOON).meaning
 
 
 def test_a_broker_that_never_answered_has_no_numbers():

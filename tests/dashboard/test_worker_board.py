@@ -41,6 +41,7 @@ def test_the_sentence_counts_the_slots_of_living_nodes() -> None:
     [
         ([], 0, "No worker node has been seen yet"),
         ([], 2, "No worker node is alive"),
+        ([worker(state=Worker.UNKNOWN, concurrency=2, active=0)], 1, "1 worker node, state unknown"),
         ([worker()], 0, "1 worker node, slots unknown"),
         ([worker(), worker(concurrency=2, active=0)], 0, "0 of 2 slots in use"),
     ],

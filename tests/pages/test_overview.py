@@ -82,7 +82,7 @@ def test_what_is_only_worth_a_look_is_a_line(person, prod):
     queue(prod, "mail.dead", consumers=0, publish_per_second=0.0)
     html = page(person)
     assert "<h1>1 of 2 queues holds messages without a consumer</h1>" in html
-    assert "holds 10 messages and nobody consumes it; nothing is published to it." in html
+    assert "holds 10 messages and nobody consumes it." in html
 
 
 def test_celerys_own_queues_are_not_counted(person, prod):
