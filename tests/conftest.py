@@ -12,10 +12,11 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from django.apps import apps
 from django.conf import settings
 from django.contrib.contenttypes.management import create_contenttypes
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, connections
 from django.db.models.signals import post_migrate
 from pytest_django import DjangoDbBlocker
 
@@ -174,6 +175,13 @@ def django_db_setup(django_test_environment: None, django_db_blocker: DjangoDbBl
     # Else each test with transaction=True makes all of them again, and we use none
     post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
     post_migrate.disconnect(create_contenttypes)
+    post_migrate.connect(_forget_task_words, sender=apps.get_app_config("workers"), dispatch_uid="forget_task_words", weak=False)
+
+
+def _forget_task_words(using: str, **_: Any) -> None:
+    """A flush empties the models' tables only, and gives their keys anew: the words found under a key would be another test's."""
+    with connections[using].cursor() as cursor:
+        cursor.execute("DELETE FROM workers_task_words")
 
 
 def _migrate(blocker: DjangoDbBlocker) -> None:

@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 
 from dashboard.models import User
@@ -36,6 +37,14 @@ def test_the_private_node_has_no_guest_and_listens_on_the_loopback_only(rabbitmq
     for port in rabbitmq.ports.values():  # a listener on every interface would accept on this second loopback address
         with pytest.raises(OSError):
             socket.create_connection(("127.0.0.2", port), timeout=5)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_flush_forgets_the_words_of_tasks_too() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO workers_task_words (rowid, words) VALUES (1, 'another')")
+        call_command("flush", verbosity=0, interactive=False)
+        assert cursor.execute("SELECT count(*) FROM workers_task_words").fetchone() == (0,)
 
 
 def test_a_node_that_was_killed_starts_again_with_its_data_and_ports(own_rabbitmq: TestNode) -> None:

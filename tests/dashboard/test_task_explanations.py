@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from brokers.topology import BindingDefinition, ExchangeDefinition, QueueDefinition, Topology
@@ -217,6 +217,7 @@ JSON_VALUES = st.recursive(
 )
 
 
+@example({"CELERY_ANNOTATIONS": {"name": None, "shop.pay": {"queue": True}}})
 @given(st.dictionaries(st.sampled_from([*SETTINGS, *OLD_NAMES, "CELERY_TASK_QUEUES"]), JSON_VALUES, max_size=4))
 def test_whatever_a_worker_shows_there_is_an_answer(conf: dict[str, Any]) -> None:
     answer = explained(PLACE, Node("a@web-1", routing_settings.kept(conf), PAYS))

@@ -227,6 +227,8 @@ def _annotations(value: Any, path: str) -> Any:
     for index, entry in enumerate(entries):
         if not isinstance(entry, dict | str) or (isinstance(entry, dict) and not all(isinstance(each, dict) for each in entry.values())):
             raise BadQuestion(f"{path}[{index}]", "must be a table of task name: attributes")
+        for task, attributes in entry.items() if isinstance(entry, dict) else ():
+            check_address(attributes, f"{path}[{index}].{task}")
     return entries
 
 
