@@ -43,6 +43,8 @@ def heartbeat(kind: str = "worker-heartbeat", at: datetime = NOON, hostname: str
         (Signs(ago(9), answered_at=ago(2)), LISTENING, "online", "answers, but sends no heartbeats"),
         (Signs(ago(5), said_goodbye_at=ago(4)), LISTENING, "gone", "shut down"),
         (Signs(ago(1), said_goodbye_at=ago(4)), LISTENING, "online", ""),
+        (Signs(ago(5), said_goodbye_at=ago(1)), LISTENING, "unknown", "it shuts down, or connects to the broker again"),
+        (Signs(ago(9), said_goodbye_at=ago(2), answered_at=ago(1)), LISTENING, "online", "answers, but sends no heartbeats"),
         (Signs(last_event_at=ago(3)), LISTENING, "unknown", "has sent no heartbeat"),
         (Signs(ago(1)), DEAF, "unknown", "Connection refused"),
         (Signs(ago(90), answered_at=ago(1)), DEAF, "online", ""),
@@ -63,6 +65,9 @@ def test_the_verdict(signs: Signs, hearing: Hearing, state: str, words: str) -> 
         (Signs(ago(90), control_queue=False), 61, "gone"),
         (Signs(ago(20), control_queue=False), 30, "gone"),  # it had come back since
         (Signs(ago(40), said_goodbye_at=ago(35)), 30, "gone"),
+        (Signs(ago(40), said_goodbye_at=ago(9)), 30, "unknown"),  # it waited for the connection, as that of every worker does that connects again
+        (Signs(ago(40), said_goodbye_at=ago(11)), 30, "gone"),
+        (Signs(ago(20), said_goodbye_at=ago(9)), 30, "gone"),  # it had come back before it said goodbye
         (Signs(ago(1)), 30, "online"),
     ],
 )
@@ -124,6 +129,21 @@ def test_a_heartbeat_sent_before_the_goodbye_does_not_bring_a_worker_back_and_a_
     book.apply([heartbeat("worker-online", NOON, pid=8)], NOON)
     book.judge(LISTENING, NOON)
     assert (book.workers["w@h"].state, book.workers["w@h"].pid) == ("online", 8)
+
+
+def test_a_worker_that_connects_again_is_never_gone_and_keeps_its_tasks() -> None:
+    book = Book()
+    book.apply([heartbeat(at=ago(9), active=2)], ago(9))
+    book.judge(LISTENING, ago(9))
+    states = []
+    for second, event in ((5, heartbeat("worker-offline", ago(8))), (4, None), (3, None), (2, heartbeat("worker-online", ago(2)))):
+        book.apply([event] if event else [], ago(second))
+        book.judge(LISTENING, ago(second))
+        states.append(book.workers["w@h"].state)
+    assert (states, book.workers["w@h"].active) == (["unknown", "unknown", "unknown", "online"], 2)
+    book.apply([heartbeat("worker-offline", ago(1))], ago(1))
+    book.judge(LISTENING, NOON + timedelta(seconds=3))
+    assert (book.workers["w@h"].state, book.workers["w@h"].reason, book.workers["w@h"].active) == ("gone", "it shut down and said so", 0)
 
 
 def test_a_heartbeat_that_waited_in_the_queue_is_as_old_as_it_is() -> None:

@@ -1,8 +1,10 @@
 """Is a worker online, gone, or unknown, and why? Pure: data and time in, words out.
 
 Silence alone proves nothing while we don't listen, while a solo pool runs a task (it sends no heartbeat then), while the broker still shows
-the worker's connection, or shortly after the broker restarted or dropped connections: then the answer is unknown, never gone. Nor while we
-are behind ourselves, since the heartbeats that seem to lack may wait for us (`Reading`): then what was said before still stands.
+the worker's connection, or shortly after the broker restarted or dropped connections: then the answer is unknown, never gone. Nor does a
+goodbye prove anything at once: a worker that lost its connection says goodbye too, as soon as it has another one (Celery keeps the event until
+then), and that it is online a second or more later. Nor does silence while we are behind ourselves, since the heartbeats that seem to lack may
+wait for us (`Reading`): then what was said before still stands.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ MISSED_HEARTBEATS = 4
 GOODBYE = "it shut down and said so"
 DEFAULT_FREQUENCY = timedelta(seconds=2)
 ANSWER_HOLDS = timedelta(seconds=12)
+GOODBYE_DOUBTED = timedelta(seconds=3)  # within which a worker that only connects again says that it is online
+GOODBYE_DOUBTED_AFTER_BREAK = timedelta(seconds=10)  # the same where all workers connect again at once
 RECONNECTING = timedelta(seconds=60)  # kombu waits 2, 4, 6 … up to 32 s between its tries to connect
 
 
@@ -87,7 +91,11 @@ def judge(signs: Signs, hearing: Hearing, now: datetime, disturbance: Disturbanc
     """None: too early to say, what was said before still stands (we only just began to listen again, or its heartbeats reach us late)."""
     heartbeat_at = signs.heartbeat_at
     if signs.said_goodbye_at is not None and (heartbeat_at is None or heartbeat_at <= signs.said_goodbye_at):
-        return Judgement("gone", GOODBYE, signs.said_goodbye_at)
+        doubt = _goodbye_doubt(heartbeat_at, signs.said_goodbye_at, now, disturbance)
+        if not doubt:
+            return Judgement("gone", GOODBYE, signs.said_goodbye_at)
+        if signs.answered_at is None or signs.answered_at <= signs.said_goodbye_at:
+            return Judgement("unknown", doubt, signs.said_goodbye_at)
     patience = silent_after(signs.frequency)
     if not hearing.reason and heartbeat_at is not None and now - heartbeat_at <= patience:
         return Judgement("online", "", None)
@@ -106,6 +114,16 @@ def judge(signs: Signs, hearing: Hearing, now: datetime, disturbance: Disturbanc
     if found.state == "gone" and disturbance is not None and _excuses(disturbance, last_sign, now):
         return _reconnecting(disturbance, hearing, last_sign)
     return found
+
+
+def _goodbye_doubt(heartbeat_at: datetime | None, said_at: datetime, now: datetime, disturbance: Disturbance | None) -> str:
+    """Why it may be there although it said goodbye, as a sentence; "" if that was long enough ago."""
+    if disturbance is not None and disturbance.at <= said_at and _excuses(disturbance, heartbeat_at, said_at):
+        if now - said_at <= GOODBYE_DOUBTED_AFTER_BREAK:
+            return f"{disturbance.what} at {_clock(disturbance.at)}, and then it said goodbye, as a worker does that connects again"
+    elif now - said_at <= GOODBYE_DOUBTED:
+        return f"it said goodbye at {_clock(said_at)}: it shuts down, or connects to the broker again and is back within seconds"
+    return ""
 
 
 def _excuses(disturbance: Disturbance, last_sign: datetime | None, now: datetime) -> bool:

@@ -161,6 +161,11 @@ class VhostWatch:
             log.warning("events_not_received", broker=self.place.address.name, vhost=self.place.vhost, reason=str(error))
             self._hearing = Hearing(self._hearing.since if self._problem else now, str(error))
         self._problem = error
+        self._note_break(error, now)
+
+    def _note_break(self, problem: WatchError | None, now: datetime) -> None:
+        if problem is not None and not isinstance(problem, Refused):
+            self._disturbed = Disturbance(now, "our own connection to the broker came back after a break")
 
     def _apply(self, deliveries: Sequence[Delivery]) -> None:
         if not deliveries:
@@ -248,9 +253,7 @@ class VhostWatch:
 
     def _disturbance(self, shown: Shown | None, now: datetime) -> Disturbance | None:
         """What may have parted workers from the broker last: a break of our own connection, or the start of a node."""
-        problem = self._problem if self.place.hears else self._asker.error if self.place.asks else None
-        if problem is not None and not isinstance(problem, Refused):
-            self._disturbed = Disturbance(now, "our own connection to the broker came back after a break")
+        self._note_break(self._problem if self.place.hears else self._asker.error if self.place.asks else None, now)
         restart = None if shown is None else shown.restart
         if restart is None or (self._disturbed is not None and self._disturbed.at >= restart.at):
             return self._disturbed

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from workers.receiving.events import Event
-from workers.receiving.liveness import ANSWER_HOLDS, Disturbance, Hearing, Signs, judge, silent_after
+from workers.receiving.liveness import ANSWER_HOLDS, GOODBYE, Disturbance, Hearing, Signs, judge, silent_after
 from workers.receiving.vacancies import Vacancies
 from workers.receiving.worker_state import LONGEST_FREQUENCY, OTHER, WorkerState, resume, started_anew
 
@@ -138,6 +138,8 @@ class Book:
                 self.newly_online.append(worker.hostname)
         worker.state, worker.reason, worker.changed = verdict.state, verdict.reason, True
         if verdict.state == "gone":
+            if verdict.reason == GOODBYE:  # a worker ends its tasks before it shuts down
+                worker.active, worker.reserved, worker.scheduled, worker.active_tasks, worker.active_tasks_at = 0, 0, 0, [], now
             self._vacancies.note(worker)
 
     def _meet(self, hostname: str, now: datetime, proven: bool) -> WorkerState | None:
@@ -187,7 +189,6 @@ def _goodbye(worker: WorkerState, event: Event, now: datetime) -> None:
     received = now.timestamp() + max(worker.clock_skew_seconds or 0.0, 0.0)  # by its clock: it can't have been sent later
     worker.said_goodbye_at, worker.goodbye_clock = now, event.clock
     worker.goodbye_timestamp = None if event.timestamp is None else min(event.timestamp, received)
-    worker.active, worker.reserved, worker.scheduled, worker.active_tasks, worker.active_tasks_at = 0, 0, 0, [], now
     worker.answered_at = None
     worker.changed = True
 
