@@ -23,6 +23,10 @@ class NothingThere(WatchError):
     """The exchange that Celery makes does not exist (any more)."""
 
 
+class Superseded(Exception):
+    """Another watch has taken the virtual host over: what this one has not stored is no longer its to store."""
+
+
 class AmbiguousTask(LookupError):
     """A uuid was seen in several places; `places` are (broker's name, virtual host)."""
 

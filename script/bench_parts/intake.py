@@ -38,7 +38,7 @@ class Intake:
 
         now = datetime.now(UTC)
         self.broker = broker_store.ensure_brokers([BrokerAddress("bench", ("http://127.0.0.1:1",), "user", "password")], now)["bench"].pk
-        self.source = store.ensure_source(self.broker, "/", now).pk
+        self.writer, _ = store.take_over(self.broker, "/", now)
         self.book, self.watch = Book(), TaskWatch(self.broker, "/")
 
     def take(self, messages: list[bytes]) -> int:
@@ -57,7 +57,7 @@ class Intake:
             self.watch.hear(parsed.events, now)
             batch.events += len(parsed.events)
         batch.tasks, batch.workers = self.watch.prepare(self.book.workers, True), self.book.take_changes()
-        store.save_batch(self.source, self.broker, "/", batch, now)
+        store.save_batch(self.writer, self.broker, "/", batch, now)
         self.watch.note_stored(batch.tasks)
         return batch.events
 

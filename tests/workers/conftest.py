@@ -22,7 +22,8 @@ from brokers.models import Broker
 from tests.conftest import TestNode
 from tests.waiting import wait_until
 from workers.models import EventSource, Worker
-from workers.receiving.vhost_watch import Place, VhostWatch
+from workers.receiving.place import Place
+from workers.receiving.vhost_watch import VhostWatch
 
 ROOT = Path(__file__).parent.parent.parent
 WORKER_SECONDS = 60

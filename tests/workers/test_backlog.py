@@ -112,7 +112,7 @@ class Receiver:
 
     def __init__(self) -> None:
         self.broker = broker_store.ensure_brokers([BrokerAddress("prod", ("http://h:1",), "u", "p")], NOON)["prod"].pk
-        self.source = store.ensure_source(self.broker, "/", NOON).pk
+        self.writer, _ = store.take_over(self.broker, "/", NOON)
         self.begin()
 
     def begin(self) -> None:
@@ -131,7 +131,7 @@ class Receiver:
         self.book.judge(Hearing(NOON - timedelta(hours=1)), now)
         self.watch._next_judgement = 0.0
         tasks = self.watch.prepare(self.book.workers, hears=True)
-        store.save_batch(self.source, self.broker, "/", store.Batch(workers=self.book.take_changes(), tasks=tasks), now)
+        store.save_batch(self.writer, self.broker, "/", store.Batch(workers=self.book.take_changes(), tasks=tasks), now)
         self.watch.note_stored(tasks)
 
 

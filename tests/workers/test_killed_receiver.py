@@ -35,7 +35,7 @@ def test_what_was_stored_and_not_acknowledged_is_known_to_the_next_process(rabbi
     for number in range(50):
         sender.send(b'{"type": "task-started", "hostname": "w@h", "uuid": "%d"}' % number)
     assert not any(delivery.again for delivery in received(killed, 50))
-    store.save_batch(source.pk, broker.pk, vhost, store.Batch(events=50, received_at=now, uncertain=killed.uncertain()), now)
+    store.save_batch(store.Writer(source.pk, ""), broker.pk, vhost, store.Batch(events=50, received_at=now, uncertain=killed.uncertain()), now)
     for number in range(50, 60):  # applied, but never stored
         sender.send(b'{"type": "task-started", "hostname": "w@h", "uuid": "%d"}' % number)
     received(killed, 10)

@@ -19,7 +19,7 @@ from tests.waiting import wait_until
 from workers import queries, store
 from workers.models import EventSource, Worker
 from workers.receiving.broker_watch import Allowed, BrokerWatch
-from workers.receiving.vhost_watch import Place
+from workers.receiving.place import Place
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -144,6 +144,7 @@ class Dying:
     """A watch whose thread has just ended."""
 
     failure = "TypeError"
+    superseded = False
 
 
 def test_a_watch_that_dies_twice_is_said_on_its_source_until_it_has_lived_for_ten_minutes(source: EventSource) -> None:
@@ -164,6 +165,23 @@ def test_a_watch_that_dies_twice_is_said_on_its_source_until_it_has_lived_for_te
     watch._keep(place, NOON + timedelta(minutes=12))
     source.refresh_from_db()
     assert (source.fault, source.fault_since) == ("", None)
+
+
+def test_a_watch_that_another_process_superseded_did_not_die(source: EventSource) -> None:
+    address = BrokerAddress("prod", ("http://127.0.0.1:1",), "user", "password")
+    watch = BrokerWatch(address, source.broker_id, "test", Allowed(hears=False, asks=False), "h")
+    place = Place(address, source.broker_id, "/", "test", hears=False, asks=False)
+    ended, begun = threading.Thread(target=int), []
+    ended.start()
+    ended.join()
+    superseded = Dying()
+    superseded.superseded = True
+    watch._begin = begun.append  # type: ignore[method-assign]
+    for minute in range(3):
+        watch._watches[place] = (superseded, ended)  # type: ignore[assignment]
+        watch._keep(place, NOON + timedelta(minutes=minute))
+    source.refresh_from_db()
+    assert (source.fault, begun) == ("", [place] * 3)  # this process has the lease, so it begins anew
 
 
 class Waiting:

@@ -20,11 +20,12 @@ from workers import queries, store
 from workers.models import EventSource, Task, Worker
 from workers.receiving.events import Event
 from workers.receiving.liveness import Hearing
+from workers.receiving.place import Place
 from workers.receiving.receiver import Delivery
 from workers.receiving.reconciliation import EventReconciliation
 from workers.receiving.refusals import Refusals
 from workers.receiving.task_state import TaskRecord
-from workers.receiving.vhost_watch import Place, VhostWatch
+from workers.receiving.vhost_watch import VhostWatch
 from workers.receiving.worker_registry import Book
 from workers.receiving.worker_state import FIELDS, WorkerState, remembered
 
@@ -103,7 +104,7 @@ def test_rows_that_can_not_be_stored_cost_only_themselves(broker: Broker) -> Non
     tasks = [TaskRecord(f"t{number}", now.timestamp(), sent_at=now.timestamp()) for number in range(500)]
     tasks[100].result, tasks[499].retries, tasks[0].sent_at = "\ud800", 2**70, -1.8e12
     batch = store.Batch(workers=workers, tasks=tasks, events=7, received_at=now)
-    found = store.save_batch(source.pk, broker.pk, "/", batch, now)
+    found = store.save_batch(store.Writer(source.pk, ""), broker.pk, "/", batch, now)
     assert [worker.hostname for worker, _ in found.workers] == ["w17@h", "w33@h"]
     assert [task.uuid for task, _ in found.tasks] == ["t0", "t100", "t499"]
     assert (Worker.objects.count(), Task.objects.count()) == (48, 497)
@@ -118,7 +119,7 @@ def test_many_workers_are_stored_in_parts_and_one_that_was_forgotten_and_came_ba
     old = Worker.objects.create(broker=broker, vhost="/", hostname="w3@h", first_seen_at=now, changed_at=now)
     workers = [WorkerState(hostname=f"w{number}@h", first_seen_at=now, state="online") for number in range(1201)]
     workers[700].reason = "\ud800"
-    found = store.save_batch(source.pk, broker.pk, "/", store.Batch(workers=workers, forgotten=[old.pk]), now)
+    found = store.save_batch(store.Writer(source.pk, ""), broker.pk, "/", store.Batch(workers=workers, forgotten=[old.pk]), now)
     assert [worker.hostname for worker, _ in found.workers] == ["w700@h"]
     assert {worker.id for worker in workers if worker.id} == set(Worker.objects.values_list("pk", flat=True))
     assert Worker.objects.count() == 1200
@@ -131,7 +132,7 @@ def test_a_database_that_does_not_work_is_no_fault_of_the_rows(broker: Broker) -
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE workers_task RENAME TO workers_out_of_reach")
     with pytest.raises(OperationalError):
-        store.save_batch(source.pk, broker.pk, "/", store.Batch(tasks=[TaskRecord("t", now.timestamp())]), now)
+        store.save_batch(store.Writer(source.pk, ""), broker.pk, "/", store.Batch(tasks=[TaskRecord("t", now.timestamp())]), now)
 
 
 def test_a_worker_that_can_not_be_stored_is_started_anew_and_its_tasks_go_on(receiver: Receiver) -> None:

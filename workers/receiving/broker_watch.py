@@ -22,8 +22,9 @@ from brokers.process_runner import END_SECONDS
 from brokers.scope import EVERYTHING
 from brokers.thread_failures import Deaths
 from workers import queries, store
+from workers.receiving.place import Place
 from workers.receiving.receiver import EXCHANGE
-from workers.receiving.vhost_watch import Place, VhostWatch
+from workers.receiving.vhost_watch import VhostWatch
 
 log = structlog.get_logger(__name__)
 
@@ -112,7 +113,7 @@ class BrokerWatch:
             del self._ending[place.vhost]
         watch, deaths = self._watches.get(place), self._deaths[place.vhost]
         if watch is None or not watch[1].is_alive():
-            if watch is not None:
+            if watch is not None and not watch[0].superseded:
                 deaths.note(now, watch[0].failure)
                 log.error("watch_died", broker=self.address.name, vhost=place.vhost, error=watch[0].failure)
             self._begin(place)

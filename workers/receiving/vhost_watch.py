@@ -13,21 +13,18 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
 
-import msgspec
 import structlog
 from django.db import DatabaseError, connection
 
-from brokers.addresses import BrokerAddress
 from workers import queries, store
-from workers.amqp_connection import Target
-from workers.errors import Refused, Unreachable, WatchError
-from workers.grants import asking_grant, events_grant
+from workers.errors import Refused, Superseded, WatchError
 from workers.inspection.inspector import Answer, Asker
-from workers.models import EventSource
 from workers.receiving import events
 from workers.receiving.broker_look import BrokerLook, Shown
 from workers.receiving.liveness import Disturbance, Hearing, Reading
+from workers.receiving.place import Place
 from workers.receiving.receiver import Delivery, EventFeed
+from workers.receiving.source_facts import NOT_ASKED, NOT_RECEIVED, facts_of
 from workers.receiving.task_watch import TaskWatch
 from workers.receiving.worker_registry import Book
 from workers.receiving.worker_state import FIELDS, remembered
@@ -43,29 +40,6 @@ BEAT_SECONDS = 5.0  # stored so often even if nothing is new, to show that the t
 ASKER_END_SECONDS = 0.5
 
 
-class Place(msgspec.Struct, frozen=True):
-    """What is watched and what is allowed there."""
-
-    address: BrokerAddress
-    broker_id: int
-    vhost: str
-    installation: str
-    hears: bool  # HARELINE_EVENTS names the broker
-    asks: bool  # HARELINE_INSPECT names it
-    amqp_port: int | None = None
-    amqp_tls: bool = False
-    ca_file: str | None = None
-
-    @property
-    def queue(self) -> str:
-        return f"hareline.{self.installation}.events"
-
-    def targets(self) -> list[Target]:
-        """Each node of the cluster, in the order of HARELINE_BROKERS; the one of HARELINE_BROKER_AMQP_<NAME> if that is set."""
-        urls = [msgspec.structs.replace(self.address, urls=(url,)).amqp(self.amqp_port, self.amqp_tls, self.vhost) for url in self.address.urls]
-        return [Target(url, self.vhost, self.ca_file) for url in dict.fromkeys(urls)]
-
-
 class VhostWatch:
     """Runs until stopped."""
 
@@ -76,18 +50,19 @@ class VhostWatch:
         self._feed = EventFeed(place.targets(), place.queue)
         self._answers: SimpleQueue[Answer] = SimpleQueue()
         self._asker = Asker(place.targets(), f"hareline.{place.installation}.replies", self._answers)
-        self._hearing = Hearing(now, "not connected yet" if place.hears else "its events are not received: HARELINE_EVENTS does not name this broker")
+        self._hearing = Hearing(now, "not connected yet" if place.hears else NOT_RECEIVED)
         self._reading = Reading()
         self._problem: WatchError | None = None
         self._disturbed: Disturbance | None = None
         self._failures, self._next_try, self._next_store, self._next_beat, self._unstored = 0, 0.0, 0.0, 0.0, 0
         self._batch = store.Batch()
-        self._source_id = 0
+        self._writer = store.Writer(0, "")
         self._book = Book()
         self._tasks = TaskWatch(place.broker_id, place.vhost)
         self._facts: store.SourceFacts | None = None
         self._look = BrokerLook(place.broker_id, place.vhost)
         self.failure = ""  # what ended `run`, if it was no stop
+        self.superseded = False  # another watch of the virtual host ended it
 
     def stop(self) -> None:
         """From any thread."""
@@ -95,7 +70,8 @@ class VhostWatch:
         self._asker.stop()
 
     def run(self) -> None:
-        """Returns once stopped, with everything stored and acknowledged that had arrived."""
+        """Returns once stopped, with everything stored and acknowledged that had arrived. Or once another watch has taken the virtual host over:
+        then nothing more is stored or acknowledged, and that one gets the messages."""
         asking = threading.Thread(target=self._asker.run, name=f"ask {self.place.address.name} {self.place.vhost}", daemon=True)
         try:
             self._load()
@@ -106,6 +82,9 @@ class VhostWatch:
                     raise RuntimeError("the thread that asks workers has ended")
                 self._round()
             self._store(datetime.now(UTC))
+        except Superseded:
+            self.superseded = True
+            log.warning("superseded", broker=self.place.address.name, vhost=self.place.vhost, events_left_to_successor=self._batch.events)
         finally:
             self._asker.stop()
             self._feed.close()
@@ -115,9 +94,8 @@ class VhostWatch:
 
     def _load(self) -> None:
         place, now = self.place, datetime.now(UTC)
-        source = store.ensure_source(place.broker_id, place.vhost, now)
-        self._source_id = source.pk
-        self._feed.resume(bytes(source.uncertain))
+        self._writer, uncertain = store.take_over(place.broker_id, place.vhost, now)  # before anything is read that the watch before could still change
+        self._feed.resume(uncertain)
         rows = queries.all_workers(place.broker_id, place.vhost)
         self._book = Book(remembered({name: getattr(row, name) for name in FIELDS}, row.pk, now) for row in rows)
 
@@ -209,7 +187,7 @@ class VhostWatch:
             return
 
     def _store(self, now: datetime) -> None:
-        """Decides how workers are, stores what changed, acknowledges. Raises DatabaseError; then all of it is still to be stored."""
+        """Decides how workers are, stores what changed, acknowledges. Raises DatabaseError; then all of it is still to be stored. Raises Superseded."""
         book, batch = self._book, self._batch
         shown = self._look.shown(now) if book.silent(now) else None
         self._reading.note(time.monotonic(), now)
@@ -219,7 +197,7 @@ class VhostWatch:
             self._note_fault(error, f"worker {hostname}")
         while book.newly_online:
             self._asker.ask_soon(book.newly_online.pop())
-        facts = self._facts_now()
+        facts = facts_of(self.place, self._hearing, self._problem, self._asking(), self._asker.error if self.place.asks else None)
         batch.facts = facts if facts != self._facts else None
         batch.tasks = self._tasks.prepare(book.workers, not self._hearing.reason, self._note_fault)
         batch.workers, batch.forgotten = book.take_changes(), list(book.forgotten)
@@ -237,7 +215,7 @@ class VhostWatch:
     def _save(self, batch: store.Batch, now: datetime) -> None:
         book = self._book
         try:
-            unstorable = store.save_batch(self._source_id, self.place.broker_id, self.place.vhost, batch, now)
+            unstorable = store.save_batch(self._writer, self.place.broker_id, self.place.vhost, batch, now)
         except BaseException:
             for worker in batch.workers:
                 worker.changed = True
@@ -260,35 +238,4 @@ class VhostWatch:
         return restart
 
     def _asking(self) -> Hearing:
-        if not self.place.asks:
-            return Hearing(self._hearing.since, "workers are not asked: HARELINE_INSPECT does not name this broker")
-        return self._asker.asking
-
-    def _facts_now(self) -> store.SourceFacts:
-        place, asking = self.place, self._asking()
-        user = place.targets()[0].user
-        problem, asking_problem = self._problem, self._asker.error if place.asks else None
-        return store.SourceFacts(
-            queue=place.queue if place.hears else "",
-            state=_state(place.hears, self._hearing, problem, EventSource.RECEIVING),
-            reason=self._hearing.reason,
-            grant=events_grant(user, place.vhost) if _lacks_rights(problem) else "",
-            since=self._hearing.since,
-            inspect_state=_state(place.asks, asking, asking_problem, "asking"),
-            inspect_reason=asking.reason,
-            inspect_grant=asking_grant(user, place.vhost) if _lacks_rights(asking_problem) else "",
-        )
-
-
-def _state(allowed: bool, hearing: Hearing, problem: WatchError | None, well: str) -> str:
-    if not allowed:
-        return EventSource.OFF
-    if not hearing.reason:
-        return well
-    if isinstance(problem, Refused):
-        return EventSource.REFUSED
-    return EventSource.UNREACHABLE if isinstance(problem, Unreachable) else EventSource.UNKNOWN
-
-
-def _lacks_rights(problem: WatchError | None) -> bool:
-    return isinstance(problem, Refused) and problem.action != "login"
+        return self._asker.asking if self.place.asks else Hearing(self._hearing.since, NOT_ASKED)

@@ -2,9 +2,22 @@
 
 from workers.store.silence import doubt_unheard
 from workers.store.tasks import trim_tasks
-from workers.store.workers import Batch, Sampler, SourceFacts, Unstorable, ensure_source, mark_gone, note_fault, note_unwatched, remove_source, save_batch
+from workers.store.workers import (
+    Batch,
+    Sampler,
+    SourceFacts,
+    Unstorable,
+    Writer,
+    ensure_source,
+    mark_gone,
+    note_fault,
+    note_unwatched,
+    remove_source,
+    save_batch,
+    take_over,
+)  # fmt: skip
 
 __all__ = [
-    "Batch", "Sampler", "SourceFacts", "Unstorable", "doubt_unheard", "ensure_source", "mark_gone", "note_fault", "note_unwatched", "remove_source",
-    "save_batch", "trim_tasks",
+    "Batch", "Sampler", "SourceFacts", "Unstorable", "Writer", "doubt_unheard", "ensure_source", "mark_gone", "note_fault", "note_unwatched",
+    "remove_source", "save_batch", "take_over", "trim_tasks",
 ]  # fmt: skip

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +17,7 @@ from brokers.diff import ChangeText
 from brokers.store.polls import save_changes
 from brokers.store.rows import insert_rows, update_rows
 from brokers.store.snapshots import SnapshotWriter
+from workers.errors import Superseded
 from workers.models import EventSource, Worker
 from workers.receiving.refusals import Refusals
 from workers.receiving.task_state import TaskRecord
@@ -70,40 +73,67 @@ def ensure_source(broker_id: int, vhost: str, now: datetime) -> EventSource:
     return EventSource.objects.get_or_create(broker_id=broker_id, vhost=vhost, defaults={"since": now, "reason": "not tried yet"})[0]
 
 
+class Writer(msgspec.Struct, frozen=True):
+    """What a watch needs to store: the source, and the token that shows that no other watch has taken it over since."""
+
+    source_id: int
+    token: str
+
+
+def take_over(broker_id: int, vhost: str, now: datetime) -> tuple[Writer, bytes]:
+    """Makes the caller the one that may store here; whoever did before gets Superseded from then on. With `EventSource.uncertain` as that one left it."""
+    with transaction.atomic():
+        source = ensure_source(broker_id, vhost, now)
+        writer = Writer(source.pk, secrets.token_hex(8))
+        EventSource.objects.filter(pk=source.pk).update(writer=writer.token)
+    return writer, bytes(source.uncertain)
+
+
 def remove_source(broker_id: int, vhost: str) -> None:
     """For a virtual host that is gone from the broker: nothing can be heard or asked there. Its workers stay, as gone with it."""
     EventSource.objects.filter(broker_id=broker_id, vhost=vhost).delete()
 
 
-def save_batch(source_id: int, broker_id: int, vhost: str, batch: Batch, now: datetime) -> Unstorable:
+def save_batch(writer: Writer, broker_id: int, vhost: str, batch: Batch, now: datetime) -> Unstorable:
     """Changed workers, new ones (their `id` is set once it is committed), tasks, counts, and the source's revision and beat: one transaction.
 
     Only beyond MOST_WORKERS_AT_ONCE workers are the first ones stored before, so that other writers need not wait for all of them. A row that
     can't be stored is left out and counted as refused. Raises DatabaseError where the database is at fault; then it is all to be stored again.
+    Raises Superseded, with nothing stored, once another writer has taken over.
     """
     parts = [batch.workers[start : start + MOST_WORKERS_AT_ONCE] for start in range(0, len(batch.workers), MOST_WORKERS_AT_ONCE)]
     for start in range(0, len(batch.forgotten), MOST_WORKERS_AT_ONCE):  # first: one of them may have come back, as a new worker
-        Worker.objects.filter(pk__in=batch.forgotten[start : start + MOST_WORKERS_AT_ONCE]).delete()
+        with _writing(writer):
+            Worker.objects.filter(pk__in=batch.forgotten[start : start + MOST_WORKERS_AT_ONCE]).delete()
     unstorable: list[tuple[WorkerState, Exception]] = []
     for part in parts[:-1]:
-        unstorable += _save_part(broker_id, vhost, part, now)
+        unstorable += _save_part(writer, broker_id, vhost, part, now)
         time.sleep(PAUSE_SECONDS)
-    with transaction.atomic():
+    with _writing(writer):
         keys: dict[str, int] = {}
         last = parts[-1] if parts else ()
         unstorable += save_each(last, lambda some: keys.update(_save_workers(broker_id, vhost, some, now)))
         found = Unstorable(unstorable, save_each(batch.tasks, lambda some: save_tasks(broker_id, vhost, some, now)))
-        _save_source(source_id, batch, found, now)
+        _save_source(writer.source_id, batch, found, now)
     _note_stored(last, keys)
     return found
 
 
-def _save_part(broker_id: int, vhost: str, workers: Sequence[WorkerState], now: datetime) -> list[tuple[WorkerState, Exception]]:
+def _save_part(writer: Writer, broker_id: int, vhost: str, workers: Sequence[WorkerState], now: datetime) -> list[tuple[WorkerState, Exception]]:
     keys: dict[str, int] = {}
-    with transaction.atomic():
+    with _writing(writer):
         unstorable = save_each(workers, lambda some: keys.update(_save_workers(broker_id, vhost, some, now)))
     _note_stored(workers, keys)
     return unstorable
+
+
+@contextmanager
+def _writing(writer: Writer) -> Iterator[None]:
+    """A transaction in which nobody else becomes the writer. Raises Superseded if somebody has."""
+    with transaction.atomic():
+        if not EventSource.objects.filter(pk=writer.source_id, writer=writer.token).exists():
+            raise Superseded
+        yield
 
 
 def _note_stored(workers: Iterable[WorkerState], keys: Mapping[str, int]) -> None:
