@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class WatchError(Exception):
-    """Why workers can't be heard or asked now. `str()` is a sentence fit for the page."""
+    """Why events can't be received or workers can't be inspected now. `str()` is a sentence fit for the page."""
 
 
 class Unreachable(WatchError):
@@ -12,7 +12,7 @@ class Unreachable(WatchError):
 
 
 class Refused(WatchError):
-    """The broker says no: the login, the virtual host, or a permission. `action` is what was refused, "" for the login."""
+    """The broker refused the login, the virtual host, or an operation. `action`: "login", "vhost" or "permission"."""
 
     def __init__(self, message: str, action: str = "") -> None:
         super().__init__(message)
@@ -32,5 +32,5 @@ class AmbiguousTask(LookupError):
 
     def __init__(self, uuid: str, places: list[tuple[str, str]]) -> None:
         shown = ", ".join(f"{broker} {vhost}" for broker, vhost in places)
-        super().__init__(f"task {uuid} was seen in {len(places)} places ({shown}); say which broker and virtual host")
+        super().__init__(f"task {uuid} was seen in {len(places)} places ({shown}); name the broker and virtual host")
         self.uuid, self.places = uuid, places

@@ -1,7 +1,7 @@
-"""The `rabbitmqctl` line that would permit what is missing. Pure.
+"""The `rabbitmqctl` command that grants missing permissions. Pure.
 
 `set_permissions` replaces what the user has in the virtual host. What it has can't be read without administrator rights, so the line is
-for a user of Hareline's own, and its words say so.
+for a user of Hareline's own, and the page says so.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ OURS = r"hareline\."
 
 
 def events_grant(user: str, vhost: str) -> str:
-    """What hearing events needs: a queue of our own name, and reading Celery's event exchange.
+    """What receiving events needs: a queue of our own name, and read access to Celery's event exchange.
 
     >>> events_grant("watch", "/")
     "rabbitmqctl set_permissions -p / watch '^hareline\\\\.' '^hareline\\\\.' '^(hareline\\\\.|celeryev$)'"
@@ -20,8 +20,8 @@ def events_grant(user: str, vhost: str) -> str:
     return _line(user, vhost, f"^{OURS}", f"^{OURS}", rf"^({OURS}|celeryev$)")
 
 
-def asking_grant(user: str, vhost: str) -> str:
-    """What asking workers needs, hearing events included: writing to their control exchange. Nothing there is declared by us."""
+def inspection_grant(user: str, vhost: str) -> str:
+    """What inspecting workers needs, receiving events included: write access to their control exchange. We declare nothing there."""
     return _line(user, vhost, f"^{OURS}", rf"^({OURS}|celery\.pidbox$)", rf"^({OURS}|celeryev$)")
 
 

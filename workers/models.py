@@ -15,7 +15,7 @@ from workers.task_queue import TaskQueue, stored_queue
 class EventSource(models.Model):
     """A virtual host whose Celery events we receive, or can't."""
 
-    RECEIVING, REFUSED, UNREACHABLE, OFF, UNKNOWN = "receiving", "refused", "unreachable", "off", "unknown"
+    RECEIVING, INSPECTING, REFUSED, UNREACHABLE, OFF, UNKNOWN = "receiving", "inspecting", "refused", "unreachable", "off", "unknown"
 
     id = models.BigAutoField(primary_key=True)
     broker = models.ForeignKey(Broker, on_delete=models.CASCADE)
@@ -23,8 +23,8 @@ class EventSource(models.Model):
     queue = models.CharField(max_length=255, default="")  # hareline.<id>.events
     state = models.CharField(max_length=16, default=UNKNOWN)
     reason = models.TextField(default="")
-    grant = models.TextField(default="")  # the line that would permit it
-    inspect_state = models.CharField(max_length=16, default=UNKNOWN)  # asking, refused, off, unknown
+    grant = models.TextField(default="")  # the command that would grant it
+    inspect_state = models.CharField(max_length=16, default=UNKNOWN)  # inspecting, refused, unreachable, off, unknown
     inspect_reason = models.TextField(default="")
     inspect_grant = models.TextField(default="")
     since = models.DateTimeField(null=True)
@@ -68,10 +68,10 @@ class Worker(models.Model):
     active_tasks_at = models.DateTimeField(null=True)  # when it listed them
     prefetch = models.IntegerField(null=True)
     processed = models.BigIntegerField(null=True)
-    queues = models.JSONField(null=True)  # [{"name", "exchange", "exchange_type", "routing_key", "declared": {as kombu tells it}}]
+    queues = models.JSONField(null=True)  # [{"name", "exchange", "exchange_type", "routing_key", "declared": {as kombu describes it}}]
     registered = models.JSONField(null=True)  # [{"name", "attributes": {…}}]
     configuration = models.JSONField(null=True)  # {setting: value}, as `workers.inspection.routing_settings` keeps it: never an address or a secret
-    configuration_at = models.DateTimeField(null=True)  # when it told it
+    configuration_at = models.DateTimeField(null=True)  # when it was received
     load = models.JSONField(null=True)  # [1 min, 5 min, 15 min]
     software = models.JSONField(default=dict)  # {"ident", "version", "system"}
     pid = models.IntegerField(null=True)
@@ -97,7 +97,7 @@ class Worker(models.Model):
 
 
 class Task(models.Model):
-    """One task as the events tell it, upserted in batches; the raw words of the events, never their meaning guessed."""
+    """One task as its events describe it, upserted in batches: the values of the events, nothing guessed."""
 
     id = models.BigAutoField(primary_key=True)
     broker = models.ForeignKey(Broker, on_delete=models.CASCADE, db_index=False)  # the constraint's index begins with it
@@ -111,9 +111,9 @@ class Task(models.Model):
     sender = models.CharField(max_length=255, null=True)  # gen811@web-2
     queue = models.CharField(max_length=255, null=True)  # where it is or was taken from; None: unknown, or `queues`
     queues = models.TextField(null=True)  # JSON, sorted: several, each of which has a copy
-    queue_source = models.CharField(max_length=16, null=True)  # as `workers.task_queue` says; None: never worked out
+    queue_source = models.CharField(max_length=16, null=True)  # as `workers.task_queue` defines it; None: never worked out
     queue_reason = models.TextField(null=True)  # why it is unknown
-    sent_queue = models.CharField(max_length=255, null=True)  # as the sender says (task-sent)
+    sent_queue = models.CharField(max_length=255, null=True)  # according to the sender (task-sent)
     exchange = models.CharField(max_length=255, null=True)
     routing_key = models.CharField(max_length=255, null=True)
     sent_at = models.DateTimeField(null=True)

@@ -1,4 +1,4 @@
-"""What may be said of stored workers and event sources when they are read: nothing of the present once their writer has stopped.
+"""The state of stored workers and event sources when they are read: unknown once their writer has stopped.
 
 Pure. The receiver's thread of a virtual host stores when it last did so (`beat_at`). If that is long ago, it does not run, is stuck, or the
 database is locked; nobody who could write it down would notice, so it is decided at each reading.
@@ -20,7 +20,7 @@ def is_late(beat_at: datetime | None, now: datetime) -> bool:
 
 
 def worker_as_of(worker: Worker, now: datetime) -> Worker:
-    """The row, or a copy of it that is unknown where it says online and its `beat_at` (its source's, annotated by `workers.queries`) is late."""
+    """The row, or a copy that is unknown if the row is online and its `beat_at` (its source's, annotated by `workers.queries`) is late."""
     beat_at: datetime | None = getattr(worker, "beat_at", None)
     if beat_at is None or worker.state != Worker.ONLINE or not is_late(beat_at, now):
         return worker

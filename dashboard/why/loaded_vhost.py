@@ -71,7 +71,7 @@ def _then(scope: Scope, broker: Broker, vhost: str, at: datetime) -> LoadedVhost
 
 
 def reporting_workers(scope: Scope, broker: Broker, vhost: str) -> ReportingWorkers:
-    return ReportingWorkers(worker_queries.telling_workers(scope, broker.pk, vhost))
+    return ReportingWorkers(worker_queries.reported_applications(scope, broker.pk, vhost))
 
 
 def known_task(scope: Scope, broker: Broker, vhost: str, task: str, at: datetime | None = None) -> KnownTask:

@@ -43,7 +43,7 @@ def _events_missing(source: EventSource) -> list[Step]:
 
 
 def _asking_missing(source: EventSource) -> list[Step]:
-    if source.inspect_state in ("asking", "unknown") and not source.inspect_grant:
+    if source.inspect_state in (EventSource.INSPECTING, EventSource.UNKNOWN) and not source.inspect_grant:
         return []
     level = "notice" if source.inspect_state == "off" else "unknown"
     title = f"Pool, slots and queues of the workers of {_place(source)} are unknown"

@@ -34,12 +34,12 @@ class Intake:
         from brokers.addresses import BrokerAddress
         from workers import store
         from workers.receiving.task_watch import TaskWatch
-        from workers.receiving.worker_registry import Book
+        from workers.receiving.worker_registry import WorkerRegistry
 
         now = datetime.now(UTC)
         self.broker = broker_store.ensure_brokers([BrokerAddress("bench", ("http://127.0.0.1:1",), "user", "password")], now)["bench"].pk
         self.writer, _ = store.take_over(self.broker, "/", now)
-        self.book, self.watch = Book(), TaskWatch(self.broker, "/")
+        self.registry, self.watch = WorkerRegistry(), TaskWatch(self.broker, "/")
 
     def take(self, messages: list[bytes]) -> int:
         """How many events these were; all are stored."""
@@ -53,10 +53,10 @@ class Intake:
         batch = store.Batch(received_at=now)
         for message in messages:
             parsed = events.parse(message)
-            self.book.apply(parsed.events, now)
-            self.watch.hear(parsed.events, now)
+            self.registry.apply(parsed.events, now)
+            self.watch.add_events(parsed.events, now)
             batch.events += len(parsed.events)
-        batch.tasks, batch.workers = self.watch.prepare(self.book.workers, True), self.book.take_changes()
+        batch.tasks, batch.workers = self.watch.prepare(self.registry.workers, True), self.registry.take_changes()
         store.save_batch(self.writer, self.broker, "/", batch, now)
         self.watch.note_stored(batch.tasks)
         return batch.events

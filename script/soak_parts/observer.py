@@ -84,10 +84,10 @@ class Observer:
             self._ended.wait(max(0.0, SAMPLE_SECONDS - (time.monotonic() - began)))
 
     def _look_at_readiness(self) -> None:
-        asked_at = time.monotonic()
+        requested_at = time.monotonic()
         status, answer = self._stack.get("/readyz")
         self.seen.samples += 1
-        problem = readiness_problem(status, answer, self._phases, asked_at, time.monotonic())
+        problem = readiness_problem(status, answer, self._phases, requested_at, time.monotonic())
         if problem and self._stands_still():
             self.seen.note("receiver stood still", problem)  # a fault, but a true answer
         elif problem:
@@ -132,17 +132,17 @@ class Observer:
                     self.seen.note("depth", f"{depth} stated for {stated:.1f}, in truth {[span.depth for span in self._probe.since(stated)]}")
 
 
-def readiness_problem(status: int, answer: Any, phases: list[Phase], asked_at: float, answered_at: float) -> str:
+def readiness_problem(status: int, answer: Any, phases: list[Phase], requested_at: float, answered_at: float) -> str:
     """Why the answer is not true, "" if it is. Pure."""
     if status not in (200, 503) or not isinstance(answer, dict):
         return f"status {status}: {str(answer)[:200]}"
     not_ready = {name: part["reason"] for name, part in answer["parts"].items() if not part["ready"]}
-    near = [phase for phase in phases if phase.began <= answered_at and (phase.ended is None or asked_at <= phase.ended + phase.grace_seconds)]
+    near = [phase for phase in phases if phase.began <= answered_at and (phase.ended is None or requested_at <= phase.ended + phase.grace_seconds)]
     allowed = frozenset(part for phase in near for part in phase.parts)
     required = [
         phase
         for phase in phases
-        if phase.required_after is not None and asked_at >= phase.began + phase.required_after and (phase.ended is None or answered_at < phase.ended)
+        if phase.required_after is not None and requested_at >= phase.began + phase.required_after and (phase.ended is None or answered_at < phase.ended)
     ]
     if (status == 200) != (not not_ready):
         return f"status {status} with {not_ready}"
@@ -151,5 +151,5 @@ def readiness_problem(status: int, answer: Any, phases: list[Phase], asked_at: f
     if any(not reason for reason in not_ready.values()):
         return f"no reason: {not_ready}"
     if required and not not_ready.keys() & required[0].parts:
-        return f"ready, though {', '.join(sorted(required[0].parts)[:3])} has done nothing for {asked_at - required[0].began:.0f} s"
+        return f"ready, though {', '.join(sorted(required[0].parts)[:3])} has done nothing for {requested_at - required[0].began:.0f} s"
     return ""

@@ -27,7 +27,7 @@ def online(**known: Any) -> Worker:
         (online(concurrency=2, active=3), "3 running on 2 slots", ["used"] * 3),
         (online(concurrency=2, active=2, autoscale_max=4), "2 of 2 used, 0 free", ["used"] * 2 + ["may-add"] * 2),
         (online(concurrency=4, active=0, autoscale_max=2), "0 of 4 used, 4 free", ["free"] * 4),
-        (Worker(state=Worker.GONE, reason="it said goodbye", concurrency=3, active=2), "slots unknown, because it said goodbye", ["unknown"] * 3),
+        (Worker(state=Worker.GONE, reason="it shut down cleanly", concurrency=3, active=2), "slots unknown, because it shut down cleanly", ["unknown"] * 3),
         (Worker(state=Worker.UNKNOWN), "slots unknown, because nothing has been heard of the worker yet", ["unknown"]),
     ],
 )

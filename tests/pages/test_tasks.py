@@ -22,7 +22,7 @@ def broker(now: datetime) -> Broker:
 
 @pytest.fixture
 def source(broker: Broker, now: datetime) -> EventSource:
-    return EventSource.objects.create(broker=broker, vhost="/", state=EventSource.RECEIVING, inspect_state="asking", since=now, received_at=now)
+    return EventSource.objects.create(broker=broker, vhost="/", state=EventSource.RECEIVING, inspect_state="inspecting", since=now, received_at=now)
 
 
 def seen(broker: Broker, uuid: str = "1f0c7a52", seconds_ago: float = 10, **known: Any) -> Task:

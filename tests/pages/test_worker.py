@@ -80,7 +80,7 @@ def test_registered_tasks_can_be_searched(person: Client, broker: Broker) -> Non
 
 
 def test_a_node_that_is_gone_keeps_what_it_did_last_named_as_such(person: Client, broker: Broker, now: datetime) -> None:
-    worker = seen(broker, state=Worker.GONE, reason="it said goodbye", concurrency=2, active=1, active_tasks=[{"uuid": "1", "name": "a.b", "args": "()"}])
+    worker = seen(broker, state=Worker.GONE, reason="it shut down cleanly", concurrency=2, active=1, active_tasks=[{"uuid": "1", "name": "a.b", "args": "()"}])
     page = text_of(person, worker)
     assert "Ran when last heard of" in page
     assert "a.b" in page

@@ -33,7 +33,7 @@ def rest(seconds: float) -> None:
 
 @app.task
 def fail() -> None:
-    raise ValueError("as asked")
+    raise ValueError("as requested")
 
 
 @app.task(bind=True, max_retries=1)

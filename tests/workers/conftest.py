@@ -91,9 +91,9 @@ class Watching:
         self.node, self.address, self.broker, self.vhost = node, address, broker, vhost
         self.running: list[tuple[VhostWatch, threading.Thread]] = []
 
-    def start(self, hears: bool = True, asks: bool = True, **changed: Any) -> None:
+    def start(self, receives_events: bool = True, inspects: bool = True, **changed: Any) -> None:
         facts = {"address": self.address, "amqp_port": self.node.ports["amqp"], **changed}
-        watch = VhostWatch(Place(broker_id=self.broker.pk, vhost=self.vhost, installation="test", hears=hears, asks=asks, **facts))
+        watch = VhostWatch(Place(broker_id=self.broker.pk, vhost=self.vhost, installation="test", receives_events=receives_events, inspects=inspects, **facts))
         thread = threading.Thread(target=watch.run)
         self.running.append((watch, thread))
         thread.start()
@@ -160,7 +160,7 @@ def watching(transactional_db: None, rabbitmq: TestNode, vhost: str) -> Iterator
     yield from _watching(rabbitmq, vhost)
 
 
-# One virtual host, its worker nodes, its watch and the rows for all tests of a module, which then tell their tasks apart by uuid
+# One virtual host, its worker nodes, its watch and the rows for all tests of a module, which then distinguish their tasks by uuid
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,9 @@ from workers import queries, store
 from workers.inspection.inspector import Answer
 from workers.models import Task, Worker
 from workers.receiving.events import Event
-from workers.receiving.liveness import Hearing
+from workers.receiving.liveness import Subscription
 from workers.receiving.task_watch import TaskWatch
-from workers.receiving.worker_registry import Book
+from workers.receiving.worker_registry import WorkerRegistry
 from workers.receiving.worker_state import FIELDS, WorkerState
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -61,13 +61,13 @@ def world(rng: random.Random, tasks_a_second: int) -> World:
     def heartbeat(node: Node) -> Callable[[float], None]:
         return lambda at: found.sent.append((at, node.event("worker-heartbeat", at, freq=2.0, processed=node.begun)))
 
-    def answer(node: Node, question: str) -> Callable[[float], None]:
-        return lambda at: found.answers.append((at, _answer(node, question, at)))
+    def answer(node: Node, command: str) -> Callable[[float], None]:
+        return lambda at: found.answers.append((at, _answer(node, command, at)))
 
     for node in found.nodes:
         happen += [(2 * tick + 0.45, 0, heartbeat(node)) for tick in range(SECONDS // 2)]
         for tick in range(SECONDS // 3):
-            happen += [(3 * tick + 0.7 + place / 100, 0, answer(node, question)) for place, question in enumerate(("active", "reserved", "scheduled", "stats"))]
+            happen += [(3 * tick + 0.7 + place / 100, 0, answer(node, command)) for place, command in enumerate(("active", "reserved", "scheduled", "stats"))]
     for number in range(tasks_a_second * (SECONDS - 10)):
         happen += _life(found, f"t{number}", rng, 1 + number / tasks_a_second)
     for at, _, do in sorted(happen, key=lambda one: one[:2]):
@@ -98,17 +98,17 @@ def _life(found: World, uuid: str, rng: random.Random, at: float) -> Iterator[tu
     yield ended, 1, finish
 
 
-def _answer(node: Node, question: str, at: float) -> Answer:
+def _answer(node: Node, command: str, at: float) -> Answer:
     node.clock += 1
     moment = NOON + timedelta(seconds=at)
-    fields = {"pid": node.pid} if question == "stats" else {}
-    listed = frozenset(node.running) if question == "active" else frozenset()
-    clock = node.clock if question == "stats" else None
-    return Answer(node.name, dict(fields), moment, question, moment - timedelta(seconds=0.05), listed, question != "stats", clock)
+    fields = {"pid": node.pid} if command == "stats" else {}
+    listed = frozenset(node.running) if command == "active" else frozenset()
+    clock = node.clock if command == "stats" else None
+    return Answer(node.name, dict(fields), moment, command, moment - timedelta(seconds=0.05), listed, command != "stats", clock)
 
 
 class Receiver:
-    """A round of `VhostWatch` without its connection: what was received, what was answered, judge, store."""
+    """A round of `VhostWatch` without its connection: events, answers, assessment, store."""
 
     def __init__(self) -> None:
         self.broker = broker_store.ensure_brokers([BrokerAddress("prod", ("http://h:1",), "u", "p")], NOON)["prod"].pk
@@ -118,20 +118,20 @@ class Receiver:
     def begin(self) -> None:
         """Anew, from what is stored."""
         rows = queries.all_workers(self.broker, "/")
-        self.book = Book(WorkerState(id=row.pk, stored_state=row.state, **{name: getattr(row, name) for name in FIELDS}) for row in rows)
+        self.registry = WorkerRegistry(WorkerState(id=row.pk, stored_state=row.state, **{name: getattr(row, name) for name in FIELDS}) for row in rows)
         self.watch = TaskWatch(self.broker, "/")
 
     def round(self, events: list[Event], answers: list[Answer], at: float) -> None:
         now = NOON + timedelta(seconds=at)
-        self.book.apply(events, now)
-        self.watch.hear(events, now)
+        self.registry.apply(events, now)
+        self.watch.add_events(events, now)
         for answer in answers:
-            self.book.apply_answer(answer.hostname, answer.fields, answer.at)
+            self.registry.apply_answer(answer.hostname, answer.fields, answer.at)
             self.watch.note_answer(answer)
-        self.book.judge(Hearing(NOON - timedelta(hours=1)), now)
-        self.watch._next_judgement = 0.0
-        tasks = self.watch.prepare(self.book.workers, hears=True)
-        store.save_batch(self.writer, self.broker, "/", store.Batch(workers=self.book.take_changes(), tasks=tasks), now)
+        self.registry.assess(Subscription(NOON - timedelta(hours=1)), now)
+        self.watch._next_assessment = 0.0
+        tasks = self.watch.prepare(self.registry.workers, receiving=True)
+        store.save_batch(self.writer, self.broker, "/", store.Batch(workers=self.registry.take_changes(), tasks=tasks), now)
         self.watch.note_stored(tasks)
 
 
@@ -148,7 +148,7 @@ def test_every_task_of_a_backlog_ends_as_it_did(anew: bool) -> None:
             events = [event for _, event in happened.sent[sent - 60 : sent]] + events  # stored, but not acknowledged
         answers = [answer for at, answer in happened.answers[answered:] if at <= second and (not anew or second < 40 or at > 80)]
         sent, answered = sum(at <= second for at, _ in happened.sent), sum(at <= second for at, _ in happened.answers)
-        for start in range(0, len(events), 500):  # the backlog comes in several rounds, and the tasks are judged amid it
+        for start in range(0, len(events), 500):  # the backlog comes in several rounds, and the tasks are assessed amid it
             receiver.round(events[start : start + 500], answers if not start else [], second + start / 10_000)
     found = {task.uuid: task for task in Task.objects.all()}
     wrong = {uuid: (found[uuid].state, true[0]) for uuid, true in happened.truth.items() if found[uuid].state != true[0] or found[uuid].worker != true[1]}

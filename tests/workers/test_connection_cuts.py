@@ -93,12 +93,12 @@ def test_tasks_and_counts_are_right_after_cuts_amid_the_traffic(rabbitmq: TestNo
         nonlocal published
         for kind in ("task-received", "task-started", "task-succeeded"):
             for number in range(published, published + count):
-                told = {"type": kind, "hostname": "w@h", "timestamp": time.time(), "uuid": str(number), "name": "shop.add", "clock": number}
-                sender.send(json.dumps(told).encode())
+                event = {"type": kind, "hostname": "w@h", "timestamp": time.time(), "uuid": str(number), "name": "shop.add", "clock": number}
+                sender.send(json.dumps(event).encode())
         published += count
 
     with cutting_proxy(rabbitmq.ports["amqp"]) as proxy:
-        watching.start(asks=False, amqp_port=proxy.port)
+        watching.start(inspects=False, amqp_port=proxy.port)
         watching.wait_for_source(lambda source: source.state == "receiving")
         for round_ in range(1, 6):
             proxy.cut_after_bytes = 20_000

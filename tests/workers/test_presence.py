@@ -1,4 +1,4 @@
-"""What stored workers and sources may say when nobody stores anything any more, and threads that end again and again."""
+"""Stored workers and sources are unknown once nobody stores anything any more, and threads that end again and again are reported."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def broker(db: None) -> Broker:
 
 @pytest.fixture
 def source(broker: Broker) -> EventSource:
-    return EventSource.objects.create(broker=broker, vhost="/", state="receiving", inspect_state="asking", beat_at=FRESH)
+    return EventSource.objects.create(broker=broker, vhost="/", state="receiving", inspect_state="inspecting", beat_at=FRESH)
 
 
 @pytest.fixture
@@ -47,8 +47,8 @@ def worker(broker: Broker, source: EventSource) -> Worker:
     return Worker.objects.create(broker=broker, vhost="/", hostname="a@web-1", state="online", concurrency=4, active=1, **moments)
 
 
-def states(**asked: str) -> list[str]:
-    return [worker.state for worker in queries.workers(EVERYTHING, **asked).items]  # type: ignore[arg-type]
+def states(**filters: str) -> list[str]:
+    return [worker.state for worker in queries.workers(EVERYTHING, **filters).items]  # type: ignore[arg-type]
 
 
 def test_a_worker_is_unknown_at_reading_once_nothing_was_stored_for_15_seconds(worker: Worker, source: EventSource) -> None:
@@ -58,8 +58,8 @@ def test_a_worker_is_unknown_at_reading_once_nothing_was_stored_for_15_seconds(w
     found = queries.worker_by_id(EVERYTHING, worker.pk)
     assert found is not None
     assert "the receiver does not run or is stuck, or the database is locked" in found.reason
-    told = queries.event_sources(EVERYTHING)[0]
-    assert (told.state, told.inspect_state, "nothing of it was stored since" in told.reason) == ("unknown", "unknown", True)
+    source = queries.event_sources(EVERYTHING)[0]
+    assert (source.state, source.inspect_state, "nothing of it was stored since" in source.reason) == ("unknown", "unknown", True)
 
 
 def test_one_that_is_gone_stays_so_and_a_place_that_nobody_watches_is_not_late(worker: Worker) -> None:
@@ -92,8 +92,8 @@ def test_readiness_says_which_work_of_the_receiver_stands_still(source: EventSou
     EventSource.objects.update(beat_at=FRESH)
     store.note_fault(source.broker_id, "/", "its thread has ended by an error 2 times", now)
     assert reason() == "of 1 of 1 virtual host the thread ends again and again by an error"
-    told = queries.event_sources(EVERYTHING)[0]
-    assert (told.state, told.reason) == ("unknown", "its thread has ended by an error 2 times")
+    source = queries.event_sources(EVERYTHING)[0]
+    assert (source.state, source.reason) == ("unknown", "its thread has ended by an error 2 times")
     store.note_fault(source.broker_id, "/", "", None)
     assert reason() == ""
     Broker.objects.update(configured=False)
@@ -149,8 +149,8 @@ class Dying:
 
 def test_a_watch_that_dies_twice_is_said_on_its_source_until_it_has_lived_for_ten_minutes(source: EventSource) -> None:
     address = BrokerAddress("prod", ("http://127.0.0.1:1",), "user", "password")
-    watch = BrokerWatch(address, source.broker_id, "test", Allowed(hears=False, asks=False), "h")
-    place = Place(address, source.broker_id, "/", "test", hears=False, asks=False)
+    watch = BrokerWatch(address, source.broker_id, "test", Allowed(receives_events=False, inspects=False), "h")
+    place = Place(address, source.broker_id, "/", "test", receives_events=False, inspects=False)
     ended = threading.Thread(target=int)
     ended.start()
     ended.join()
@@ -169,8 +169,8 @@ def test_a_watch_that_dies_twice_is_said_on_its_source_until_it_has_lived_for_te
 
 def test_a_watch_that_another_process_superseded_did_not_die(source: EventSource) -> None:
     address = BrokerAddress("prod", ("http://127.0.0.1:1",), "user", "password")
-    watch = BrokerWatch(address, source.broker_id, "test", Allowed(hears=False, asks=False), "h")
-    place = Place(address, source.broker_id, "/", "test", hears=False, asks=False)
+    watch = BrokerWatch(address, source.broker_id, "test", Allowed(receives_events=False, inspects=False), "h")
+    place = Place(address, source.broker_id, "/", "test", receives_events=False, inspects=False)
     ended, begun = threading.Thread(target=int), []
     ended.start()
     ended.join()
@@ -197,8 +197,8 @@ class Waiting:
 
 def test_no_watch_begins_before_the_one_that_it_replaces_has_stored_its_last(source: EventSource) -> None:
     address = BrokerAddress("prod", ("http://127.0.0.1:1",), "user", "password")
-    place = Place(address, source.broker_id, "/", "test", hears=False, asks=False)
-    watch, before = BrokerWatch(address, source.broker_id, "test", Allowed(hears=False, asks=False), "h"), Waiting(place)
+    place = Place(address, source.broker_id, "/", "test", receives_events=False, inspects=False)
+    watch, before = BrokerWatch(address, source.broker_id, "test", Allowed(receives_events=False, inspects=False), "h"), Waiting(place)
     thread = threading.Thread(target=before.may_end.wait)
     thread.start()
     watch._watches[place] = (before, thread)  # type: ignore[assignment]

@@ -19,14 +19,14 @@ from brokers.scope import EVERYTHING
 from workers import queries, store
 from workers.models import EventSource, Task, Worker
 from workers.receiving.events import Event
-from workers.receiving.liveness import Hearing
+from workers.receiving.liveness import Subscription
 from workers.receiving.place import Place
 from workers.receiving.receiver import Delivery
 from workers.receiving.reconciliation import EventReconciliation
 from workers.receiving.refusals import Refusals
 from workers.receiving.task_state import TaskRecord
 from workers.receiving.vhost_watch import VhostWatch
-from workers.receiving.worker_registry import Book
+from workers.receiving.worker_registry import WorkerRegistry
 from workers.receiving.worker_state import FIELDS, WorkerState, remembered
 
 ADDRESS = BrokerAddress("prod", ("http://127.0.0.1:1",), "user", "password")
@@ -44,11 +44,11 @@ class Receiver:
 
     def __init__(self, broker: Broker) -> None:
         self.broker = broker
-        self.watch = VhostWatch(Place(ADDRESS, broker.pk, "/", "test", hears=False, asks=False, amqp_port=1))
+        self.watch = VhostWatch(Place(ADDRESS, broker.pk, "/", "test", receives_events=False, inspects=False, amqp_port=1))
         self.watch._load()
 
-    def receive(self, *told: dict[str, Any]) -> None:
-        self.watch._apply([Delivery(json.dumps(each).encode(), "application/json", False) for each in told])
+    def receive(self, *events: dict[str, Any]) -> None:
+        self.watch._apply([Delivery(json.dumps(each).encode(), "application/json", False) for each in events])
         self.watch._store(datetime.now(UTC))
 
     @property
@@ -77,22 +77,22 @@ def test_no_time_of_a_heartbeat_harms_the_tasks_after_it_nor_the_worker(receiver
     assert (again.source.refused_events, "timestamp" in again.source.refused_example) == (1, True)
 
 
-def test_a_goodbye_stamped_in_the_future_does_not_keep_a_worker_gone(receiver: Receiver) -> None:
+def test_a_worker_offline_stamped_in_the_future_does_not_keep_a_worker_gone(receiver: Receiver) -> None:
     now = datetime.now(UTC).timestamp()
     receiver.receive(event("worker-heartbeat", freq=2.0), event("worker-offline", timestamp=now + 3600))
-    assert receiver.watch._book.workers["w@h"].said_goodbye_at is not None
+    assert receiver.watch._registry.workers["w@h"].offline_at is not None
     receiver.receive(event("worker-heartbeat", freq=2.0, timestamp=now + 1))
-    assert receiver.watch._book.workers["w@h"].said_goodbye_at is None
+    assert receiver.watch._registry.workers["w@h"].offline_at is None
 
 
 def test_of_two_with_lamport_clocks_the_later_one_counts_whatever_their_timestamps() -> None:
-    book, now = Book(), datetime.now(UTC)
+    registry, now = WorkerRegistry(), datetime.now(UTC)
     at = now.timestamp()
-    book.apply([Event("worker-heartbeat", "w@h", at - 9, 7, clock=1), Event("worker-offline", "w@h", at - 1, 7, clock=10)], now)
-    book.apply([Event("worker-heartbeat", "w@h", at - 5, 7, clock=9)], now)
-    assert book.workers["w@h"].said_goodbye_at is not None
-    book.apply([Event("worker-heartbeat", "w@h", at - 5, 7, clock=11)], now)
-    assert book.workers["w@h"].said_goodbye_at is None
+    registry.apply([Event("worker-heartbeat", "w@h", at - 9, 7, clock=1), Event("worker-offline", "w@h", at - 1, 7, clock=10)], now)
+    registry.apply([Event("worker-heartbeat", "w@h", at - 5, 7, clock=9)], now)
+    assert registry.workers["w@h"].offline_at is not None
+    registry.apply([Event("worker-heartbeat", "w@h", at - 5, 7, clock=11)], now)
+    assert registry.workers["w@h"].offline_at is None
 
 
 def test_rows_that_can_not_be_stored_cost_only_themselves(broker: Broker) -> None:
@@ -137,7 +137,7 @@ def test_a_database_that_does_not_work_is_no_fault_of_the_rows(broker: Broker) -
 
 def test_a_worker_that_can_not_be_stored_is_started_anew_and_its_tasks_go_on(receiver: Receiver) -> None:
     receiver.receive(event("worker-heartbeat", freq=2.0))
-    worker = receiver.watch._book.workers["w@h"]
+    worker = receiver.watch._registry.workers["w@h"]
     worker.configuration, worker.changed = {"odd": float("nan")}, True
     receiver.receive(event("task-received", uuid="t"))
     receiver.receive(event("worker-heartbeat", freq=2.0), event("task-started", uuid="t"))
@@ -148,19 +148,19 @@ def test_a_worker_that_can_not_be_stored_is_started_anew_and_its_tasks_go_on(rec
 
 def test_a_worker_on_which_our_own_code_fails_stops_no_other() -> None:
     now = datetime.now(UTC)
-    book = Book()
-    book.apply([Event("worker-heartbeat", f"{name}@h", now.timestamp()) for name in "abc"], now)
-    book.workers["b@h"].heartbeat_at = "yesterday"  # type: ignore[assignment]
-    book.judge(Hearing(now - timedelta(hours=1)), now)
-    assert [(worker.hostname, worker.state) for worker in book.workers.values()] == [("a@h", "online"), ("b@h", "unknown"), ("c@h", "online")]
-    assert [hostname for hostname, _ in book.faults] == ["b@h"]
+    registry = WorkerRegistry()
+    registry.apply([Event("worker-heartbeat", f"{name}@h", now.timestamp()) for name in "abc"], now)
+    registry.workers["b@h"].heartbeat_at = "yesterday"  # type: ignore[assignment]
+    registry.assess(Subscription(now - timedelta(hours=1)), now)
+    assert [(worker.hostname, worker.state) for worker in registry.workers.values()] == [("a@h", "online"), ("b@h", "unknown"), ("c@h", "online")]
+    assert [hostname for hostname, _ in registry.faults] == ["b@h"]
 
 
 def test_a_stored_task_that_can_not_be_read_is_written_anew(receiver: Receiver) -> None:
     receiver.receive(event("task-received", uuid="bad"), event("task-received", uuid="good"))
     with connection.cursor() as cursor:
         cursor.execute("UPDATE workers_task SET tries = '{\"odd\": 1}' WHERE uuid = 'bad'")
-    receiver.watch._tasks._book.records.clear()
+    receiver.watch._tasks._buffer.records.clear()
     receiver.receive(event("task-started", uuid="bad"), event("task-started", uuid="good"))
     assert {task.state for task in Task.objects.all()} == {"STARTED"}
     assert receiver.source.refused_events == 1
@@ -190,7 +190,7 @@ _reconciliation = st.fixed_dictionaries(
 _row = st.fixed_dictionaries(
     {
         "state": st.sampled_from(["online", "gone", "unknown"]) | _text.filter(lambda text: len(text) <= 16),
-        "reason": st.sampled_from(["", "it shut down and said so"]) | _text,
+        "reason": st.sampled_from(["", "it shut down cleanly"]) | _text,
         "pool": st.none() | _text,
         "software": _json.filter(lambda found: found is not None),
         "event_counts": _event_counts | _json.filter(lambda found: found is not None),

@@ -61,7 +61,7 @@ class Host:
         limits = [{"vhost": None, "what": unread[0], "why": "no answer", "grant": "", "part": unread[0], "since": unread[1].isoformat()}] if unread else []
         Broker.objects.update(polled_at=polled_at or datetime.now(UTC), limits_to_sight=limits)
         self.watch._queues._next_check = 0.0
-        self.watch.hear(events, datetime.now(UTC))
+        self.watch.add_events(events, datetime.now(UTC))
         tasks = self.watch.prepare(self.workers, True)
         with transaction.atomic():
             save_tasks(self.broker.pk, "/", tasks, datetime.now(UTC))
@@ -205,9 +205,9 @@ def test_rounds_without_a_change_ask_once_for_many_tasks(host: Host) -> None:
     host.shape(ORDERS, host.now - LONG)
     host.round(host.sent("orders", "order.new.us", "first", ago=3))
     events = [host.sent("orders", f"order.new.{region}", f"t{number}", ago=2) for number, region in enumerate(("us", "eu") * 50)]
-    with CaptureQueriesContext(connection) as asked:
+    with CaptureQueriesContext(connection) as captured:
         host.round(*events)
-    assert [each["sql"] for each in asked if "brokers_binding" in each["sql"] and "routing_key" in each["sql"]] == []
+    assert [each["sql"] for each in captured if "brokers_binding" in each["sql"] and "routing_key" in each["sql"]] == []
     assert len(found(queue="us", vhost="/")) == 51
 
 

@@ -18,7 +18,7 @@ NOON = 1795435200.0
 
 @dataclass
 class Sender:
-    """A worker as Celery's: every event has the next Lamport clock, a heartbeat says how many tasks it has begun."""
+    """A worker as Celery's: every event has the next Lamport clock, a heartbeat reports how many tasks it has started."""
 
     now: float = 0.0
     clock: int = 0

@@ -38,11 +38,11 @@ def test_an_acknowledgement_counts_once_the_broker_has_shown_that_it_read_it() -
     found = Redeliveries()
     found.hand_out(b"a", False, 0)
     found.acknowledge()
-    assert found.wants_proof
-    found.ask_proof()
+    assert found.needs_proof
+    found.request_proof()
     found.hand_out(b"b", False, 0)
     found.acknowledge()
-    assert not found.wants_proof  # one question at a time
+    assert not found.needs_proof  # one request at a time
     found.prove()
     found.connection_lost(1)
     assert [found.hand_out(b"a", True, 2), found.hand_out(b"b", True, 2)] == [False, True]
@@ -90,8 +90,8 @@ class Broker:
     def acknowledge(self) -> None:
         self.to_broker.append(self.got)
         self.found.acknowledge()
-        if self.found.wants_proof:
-            self.found.ask_proof()
+        if self.found.needs_proof:
+            self.found.request_proof()
             self.to_broker.append(None)
 
     def take(self) -> None:

@@ -1,4 +1,4 @@
-"""Workers are not said to be online while no receiver listens."""
+"""No worker is reported as online while no receiver runs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from brokers.models import Broker
 from brokers.polling import leases
 from workers.models import EventSource, Worker
-from workers.store import doubt_unheard
+from workers.store import mark_workers_unknown
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -25,15 +25,15 @@ def worker() -> Worker:
 
 def test_workers_are_unknown_once_no_receiver_has_lived_for_15_seconds(worker: Worker) -> None:
     leases.beat("receiver", "r", NOON, standby=False)
-    assert doubt_unheard(NOON + timedelta(seconds=15)) == 0
-    assert doubt_unheard(NOON + timedelta(seconds=16)) == 1
+    assert mark_workers_unknown(NOON + timedelta(seconds=15)) == 0
+    assert mark_workers_unknown(NOON + timedelta(seconds=16)) == 1
     worker.refresh_from_db()
     assert (worker.state, worker.since) == (Worker.UNKNOWN, NOON)
     assert "receiver does not run" in worker.reason
     assert EventSource.objects.get().revision == 1
-    assert doubt_unheard(NOON + timedelta(seconds=21)) == 0
+    assert mark_workers_unknown(NOON + timedelta(seconds=21)) == 0
 
 
 def test_a_receiver_that_never_ran_says_nothing_of_stored_workers(worker: Worker) -> None:
     leases.beat("poller", "p", NOON, standby=False)
-    assert doubt_unheard(NOON + timedelta(hours=1)) == 0
+    assert mark_workers_unknown(NOON + timedelta(hours=1)) == 0

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from workers.receiving.events import Event, parse
-from workers.receiving.orphaned_tasks import Held, WorkerSigns, judge
+from workers.receiving.orphaned_tasks import Held, WorkerEvidence, assess
 from workers.receiving.task_state import TaskRecord, apply, happenings, merge
 
 NOON = 1795435200.0
@@ -17,7 +17,7 @@ def event(kind: str, at: float, hostname: str = "w@h", **fields: Any) -> Event:
     return Event(f"task-{kind}", hostname, NOON + at, uuid="t1", **fields)
 
 
-def heard(*events: Event, ahead: float = 0.0) -> TaskRecord:
+def record_of(*events: Event, ahead: float = 0.0) -> TaskRecord:
     record = None
     for one in events:
         record = merge(record, one, NOON + 1000, ahead)
@@ -54,22 +54,22 @@ SUCCEEDED = event("succeeded", 3, result="7", runtime=0.9)
         ([RECEIVED, STARTED, event("revoked", 3, terminated=True), event("succeeded", 4)], "SUCCESS"),  # it outlived the signal
         ([RECEIVED, STARTED, SUCCEEDED, event("rejected", 9, "v@h", requeue=True), event("received", 10, "v@h")], "SUCCESS"),
         ([RECEIVED, STARTED, SUCCEEDED, event("sent", 5, "gen7@web")], "SUCCESS"),  # the sender's clock is ahead, or it waited for a confirm
-        ([event("rejected", 3.00002), event("failed", 3.00001)], "REJECTED"),  # Celery tells of both
+        ([event("rejected", 3.00002), event("failed", 3.00001)], "REJECTED"),  # Celery sends both
         ([event("started", 2), event("succeeded", 2)], "SUCCESS"),  # the clock stood still between them
         ([event("succeeded", 2), event("started", 2)], "SUCCESS"),
     ],
 )
 def test_the_state_is_that_of_the_latest_moment_or_of_the_last_end(events: list[Event], state: str) -> None:
-    assert heard(*events).state == state
+    assert record_of(*events).state == state
 
 
-def test_where_our_clock_cannot_tell_moments_apart_the_senders_own_does() -> None:
+def test_where_our_clock_cannot_order_moments_the_senders_own_does() -> None:
     ends = event("rejected", 3.00002), event("failed", 3.00001)
-    assert heard(*ends, ahead=-2000.0).state == "REJECTED"  # both seem to come from after we heard of them
+    assert record_of(*ends, ahead=-2000.0).state == "REJECTED"  # both seem to be later than we received them
 
 
-def test_what_each_event_tells_is_kept() -> None:
-    record = heard(SENT, RECEIVED, STARTED, SUCCEEDED)
+def test_the_fields_of_each_event_are_kept() -> None:
+    record = record_of(SENT, RECEIVED, STARTED, SUCCEEDED)
     assert (record.name, record.args, record.queue, record.routing_key, record.sender, record.worker) == ("shop.pay", "(1,)", "pay", "pay", "gen7@web", "w@h")
     assert [record.sent_at, record.received_at, record.started_at, record.ended_at] == [NOON, NOON + 1, NOON + 2, NOON + 3]
     assert (record.result, record.runtime, record.retries) == ("7", 0.9, 0)
@@ -81,52 +81,52 @@ def test_every_try_is_kept_with_its_exception() -> None:
         event("received", 3.1, "v@h", name="shop.pay", retries=1, eta="2026-11-23T12:03:00+00:00"), event("started", 180, "v@h"),
         event("failed", 181, "v@h", exception="ValueError('no')", traceback="T2"),
     ]  # fmt: skip
-    record = heard(*tries)
+    record = record_of(*tries)
     assert (record.state, record.retries, record.exception, record.traceback, record.worker) == ("FAILURE", 1, "ValueError('no')", "T2", "v@h")
     assert [(found.event, found.detail) for found in happenings(record.moments) if found.detail] == [
         ("task-retried", "IOError('down')"),
         ("task-failed", "ValueError('no')"),
     ]
-    assert heard(*reversed(tries)).moments == record.moments
+    assert record_of(*reversed(tries)).moments == record.moments
 
 
 def test_a_clock_that_is_ahead_or_behind_is_corrected() -> None:
-    record = heard(event("sent", 0, "gen7@web"))
+    record = record_of(event("sent", 0, "gen7@web"))
     apply(record, event("started", 3601), NOON + 1000, ahead=3600)
     apply(record, event("received", 3600.5), NOON + 1000, ahead=3600)
     assert (record.state, record.received_at, record.started_at) == ("STARTED", NOON + 0.5, NOON + 1)
 
 
 def test_what_comes_from_the_future_was_sent_by_now() -> None:
-    assert heard(event("started", 5000)).started_at == NOON + 1000
+    assert record_of(event("started", 5000)).started_at == NOON + 1000
 
 
-def test_the_same_event_again_tells_nothing_even_if_the_clock_was_measured_anew() -> None:
-    record = heard(RECEIVED, STARTED, SUCCEEDED)
+def test_the_same_event_again_changes_nothing_even_if_the_clock_was_measured_anew() -> None:
+    record = record_of(RECEIVED, STARTED, SUCCEEDED)
     assert not apply(record, STARTED, NOON + 1000, ahead=-10)
     assert record.state == "SUCCESS"
 
 
 def test_a_task_with_hundreds_of_moments_keeps_the_first_and_the_last() -> None:
-    record = heard(*(event("retried", at, exception=f"E{at}") for at in range(300)))
+    record = record_of(*(event("retried", at, exception=f"E{at}") for at in range(300)))
     kept = [moment.at - NOON for moment in record.moments]
     assert kept == [*range(10), *range(260, 300)]
     assert (record.left_out, record.state) == (250, "RETRY")
 
 
-def test_long_texts_are_cut_where_they_tell_least() -> None:
-    record = heard(event("failed", 1, exception="e" * 10_000, traceback="x" * 50_000 + "the end"))
+def test_long_texts_are_cut_where_they_matter_least() -> None:
+    record = record_of(event("failed", 1, exception="e" * 10_000, traceback="x" * 50_000 + "the end"))
     assert (len(record.exception or ""), len(record.traceback or "")) == (4000, 20_000)
     assert (record.traceback or "").endswith("the end")
 
 
-def test_events_of_others_than_celery_tell_what_they_can() -> None:
+def test_usable_fields_of_events_that_celery_did_not_send_are_kept() -> None:
     parsed = parse(
         b'{"type": "task-received", "hostname": "w@h", "uuid": "t1", "args": [1, "a"], "kwargs": {"b": null}, "retries": "2", "name": "n\\u0000\\ud800"}'
     )
-    record = heard(*parsed.events)
+    record = record_of(*parsed.events)
     assert (record.args, record.kwargs, record.retries, record.name) == ('[1, "a"]', '{"b": null}', 2, "n�?")
-    assert heard(Event("task-started", "w@h", None, uuid="t1")).state == "STARTED"
+    assert record_of(Event("task-started", "w@h", None, uuid="t1")).state == "STARTED"
     assert merge(None, Event("task-progress", "w@h", NOON, uuid="t1"), NOON) is None
     assert merge(None, Event("task-started", "w@h", NOON), NOON) is None
 
@@ -136,55 +136,55 @@ RUNNING = [RECEIVED, STARTED]
 
 
 @pytest.mark.parametrize(
-    ("signs", "words"),
+    ("evidence", "words"),
     [
-        (WorkerSigns("w@h", known=False), "nothing is known any more"),
-        (WorkerSigns("w@h", began_timestamp=NOON + 60, began_at=NOON + 60), "started anew at 2026-11-23 12:01:00 UTC"),
-        (WorkerSigns("w@h", held=Held(NOON + 60, NOTHING, NOTHING, NOTHING)), "asked at 2026-11-23 12:01:00 UTC, does not list it"),
+        (WorkerEvidence("w@h", known=False), "is no longer known"),
+        (WorkerEvidence("w@h", began_timestamp=NOON + 60, began_at=NOON + 60), "restarted at 2026-11-23 12:01:00 UTC"),
+        (WorkerEvidence("w@h", held=Held(NOON + 60, NOTHING, NOTHING, NOTHING)), "did not list it at 2026-11-23 12:01:00 UTC"),
     ],
 )
-def test_a_task_that_its_worker_can_no_longer_have_is_unknown(signs: WorkerSigns, words: str) -> None:
-    record = heard(*RUNNING)
-    assert judge(record, signs)
+def test_a_task_that_its_worker_can_no_longer_have_is_unknown(evidence: WorkerEvidence, words: str) -> None:
+    record = record_of(*RUNNING)
+    assert assess(record, evidence)
     assert (record.state, record.last_seen_state, record.started_at) == ("UNKNOWN", "STARTED", NOON + 2)
     assert words in record.unknown_reason
-    assert not judge(record, signs)
+    assert not assess(record, evidence)
     apply(record, SUCCEEDED, NOON + 1000)
     assert (record.state, record.last_seen_state, record.unknown_reason) == ("SUCCESS", None, "")
 
 
 @pytest.mark.parametrize(
-    "signs",
+    "evidence",
     [
-        WorkerSigns("w@h"),
-        WorkerSigns("other@h", known=False),
-        WorkerSigns("w@h", began_timestamp=NOON - 60),
-        WorkerSigns("w@h", held=Held(NOON + 60, frozenset(["t1"]), frozenset(["t1"]), NOTHING)),
-        WorkerSigns("w@h", held=Held(NOON + 1, NOTHING, NOTHING, NOTHING)),
-        WorkerSigns("w@h", held=Held(NOON + 60, NOTHING, NOTHING, NOTHING, complete=False)),
+        WorkerEvidence("w@h"),
+        WorkerEvidence("other@h", known=False),
+        WorkerEvidence("w@h", began_timestamp=NOON - 60),
+        WorkerEvidence("w@h", held=Held(NOON + 60, frozenset(["t1"]), frozenset(["t1"]), NOTHING)),
+        WorkerEvidence("w@h", held=Held(NOON + 1, NOTHING, NOTHING, NOTHING)),
+        WorkerEvidence("w@h", held=Held(NOON + 60, NOTHING, NOTHING, NOTHING, complete=False)),
     ],
 )
-def test_a_task_that_its_worker_may_have_stays_as_it_was_last_seen(signs: WorkerSigns) -> None:
-    record = heard(*RUNNING)
-    assert not judge(record, signs)
+def test_a_task_that_its_worker_may_have_stays_as_it_was_last_seen(evidence: WorkerEvidence) -> None:
+    record = record_of(*RUNNING)
+    assert not assess(record, evidence)
     assert record.state == "STARTED"
 
 
-def test_a_task_that_waits_for_its_rate_limit_is_not_doubted_though_no_list_holds_it() -> None:
-    asked = Held(NOON + 60, NOTHING, NOTHING, NOTHING)
-    record = heard(RECEIVED)
-    assert not judge(record, WorkerSigns("w@h", held=asked, limited=frozenset(["shop.pay"])))
+def test_a_task_that_waits_for_its_rate_limit_is_not_orphaned_though_no_list_holds_it() -> None:
+    empty = Held(NOON + 60, NOTHING, NOTHING, NOTHING)
+    record = record_of(RECEIVED)
+    assert not assess(record, WorkerEvidence("w@h", held=empty, limited=frozenset(["shop.pay"])))
 
 
 def test_a_worker_that_lists_a_task_has_it() -> None:
-    record = heard(*RUNNING)
-    judge(record, WorkerSigns("w@h", held=Held(NOON + 60, NOTHING, NOTHING, NOTHING)))
-    assert judge(record, WorkerSigns("w@h", held=Held(NOON + 70, frozenset(["t1"]), frozenset(["t1"]), NOTHING)))
+    record = record_of(*RUNNING)
+    assess(record, WorkerEvidence("w@h", held=Held(NOON + 60, NOTHING, NOTHING, NOTHING)))
+    assert assess(record, WorkerEvidence("w@h", held=Held(NOON + 70, frozenset(["t1"]), frozenset(["t1"]), NOTHING)))
     assert (record.state, record.unknown_reason) == ("STARTED", "")
 
 
-def test_an_older_event_does_not_lift_a_doubt() -> None:
-    record = heard(STARTED)
-    judge(record, WorkerSigns("w@h", known=False))
+def test_an_older_event_does_not_restore_an_orphaned_task() -> None:
+    record = record_of(STARTED)
+    assess(record, WorkerEvidence("w@h", known=False))
     apply(record, RECEIVED, NOON + 1000)
     assert (record.state, record.last_seen_state) == ("UNKNOWN", "STARTED")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.workers.task_world import CLOCK_ERROR, NOON, Life, lives
 from workers.receiving.events import Event
-from workers.receiving.orphaned_tasks import Held, WorkerSigns, judge
+from workers.receiving.orphaned_tasks import Held, WorkerEvidence, assess
 from workers.receiving.task_order import ENDED
 from workers.receiving.task_state import TaskRecord, apply
 
@@ -84,7 +84,7 @@ def test_with_any_loss_the_state_is_true_or_unknown_once_the_workers_were_inspec
     record = received(life, left, delays)
     for number in range(3):
         running, waiting = (frozenset(["t1"] if (life.holder, life.doing) == (f"w{number}@h{number}", state) else []) for state in ("STARTED", "RECEIVED"))
-        judge(record, WorkerSigns(f"w{number}@h{number}", held=Held(NOON + LATER, running | waiting, running, waiting)))
+        assess(record, WorkerEvidence(f"w{number}@h{number}", held=Held(NOON + LATER, running | waiting, running, waiting)))
     if record.state in (life.truth, "UNKNOWN"):
         return
     if record.state in ("RECEIVED", "STARTED"):

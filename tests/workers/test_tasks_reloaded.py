@@ -17,7 +17,7 @@ from brokers.addresses import BrokerAddress
 from workers import queries
 from workers.models import Task
 from workers.receiving.events import Event
-from workers.receiving.task_buffer import TaskBook
+from workers.receiving.task_buffer import TaskBuffer
 from workers.receiving.task_order import EVENTS
 from workers.store.tasks import save_tasks
 
@@ -42,20 +42,20 @@ class Receiver:
     """Takes events of one virtual host in rounds. `forgets`: it is started anew before each."""
 
     def __init__(self, vhost: str, forgets: bool) -> None:
-        self.vhost, self.forgets, self.book = vhost, forgets, TaskBook()
+        self.vhost, self.forgets, self.buffer = vhost, forgets, TaskBuffer()
         self.broker = broker_store.ensure_brokers([BrokerAddress("prod", ("http://h:1",), "u", "p")], NOON)["prod"].pk
 
-    def round(self, heard: Sequence[Event], ahead: float) -> None:
+    def round(self, events: Sequence[Event], ahead: float) -> None:
         if self.forgets:
-            self.book = TaskBook()
-        self.book.note_clock("w@h", ahead)
-        self.book.hear(heard, NOON.timestamp())
-        self.book.settle(queries.load_tasks(self.broker, self.vhost, self.book.missing()))
-        assert not self.book.faults
-        changed = list(self.book.changed.values())
+            self.buffer = TaskBuffer()
+        self.buffer.note_clock("w@h", ahead)
+        self.buffer.add_events(events, NOON.timestamp())
+        self.buffer.settle(queries.load_tasks(self.broker, self.vhost, self.buffer.missing()))
+        assert not self.buffer.faults
+        changed = list(self.buffer.changed.values())
         with transaction.atomic():
             save_tasks(self.broker, self.vhost, changed, NOON)
-        self.book.note_stored(changed)
+        self.buffer.note_stored(changed)
 
     def row(self) -> dict[str, Any]:
         (found,) = Task.objects.filter(vhost=self.vhost).values()

@@ -16,7 +16,7 @@ from workers import queries, store
 from workers.errors import AmbiguousTask
 from workers.models import Task, Worker
 from workers.receiving.events import Event
-from workers.receiving.task_buffer import TaskBook
+from workers.receiving.task_buffer import TaskBuffer
 from workers.receiving.task_state import happenings
 from workers.store.tasks import save_tasks
 from workers.task_filter import TaskFilter
@@ -31,18 +31,18 @@ class Receiver:
     """What the receiver does with tasks in a virtual host, without a broker. A new one remembers nothing."""
 
     def __init__(self, broker: Broker, vhost: str = "/", most: int = 20_000) -> None:
-        self.broker, self.vhost, self.book = broker, vhost, TaskBook(most)
+        self.broker, self.vhost, self.buffer = broker, vhost, TaskBuffer(most)
         store.ensure_source(broker.pk, vhost, NOON)
 
     def round(self, *events: Event, at: datetime = NOON) -> None:
-        self.book.hear(events, at.timestamp())
-        self.book.settle(queries.load_tasks(self.broker.pk, self.vhost, self.book.missing()))
-        changed = list(self.book.changed.values())
+        self.buffer.add_events(events, at.timestamp())
+        self.buffer.settle(queries.load_tasks(self.broker.pk, self.vhost, self.buffer.missing()))
+        changed = list(self.buffer.changed.values())
         for record in changed:
             record.found = TaskQueue((record.queue,), ROUTING) if record.queue else TaskQueue(reason="no event of its sender")
         with transaction.atomic():
             save_tasks(self.broker.pk, self.vhost, changed, at)
-        self.book.note_stored(changed)
+        self.buffer.note_stored(changed)
 
     def task(self, uuid: str) -> Task:
         found = queries.task(EVERYTHING, uuid, self.broker.pk, self.vhost)
@@ -103,8 +103,8 @@ def test_a_receiver_that_forgot_or_began_anew_goes_on_where_the_rows_are(brokers
 
 
 def test_a_round_that_could_not_be_stored_is_stored_with_the_next(receiver: Receiver) -> None:
-    receiver.book.hear([sent("t1")], NOON.timestamp())
-    receiver.book.settle({})
+    receiver.buffer.add_events([sent("t1")], NOON.timestamp())
+    receiver.buffer.settle({})
     receiver.round(event("received", at=-1))
     assert (receiver.task("t1").state, receiver.task("t1").name) == ("RECEIVED", "shop.pay")
 

@@ -39,7 +39,7 @@ def test_each_way_a_task_can_end_is_told_with_what_it_left(shared: tuple[Workers
     assert added.sent_at <= added.received_at <= added.started_at <= added.ended_at
     assert (added.root_id, added.parent_id, added.retries) == (added.uuid, None, 0)
     failed = wait_for_uuid(watching, "fail-1", lambda task: task.state == "FAILURE")
-    assert failed.exception == "ValueError('as asked')"
+    assert failed.exception == "ValueError('as requested')"
     assert failed.traceback.startswith("Traceback") and "celery_app.py" in failed.traceback
     retried = wait_for_uuid(watching, "fail_twice-1", lambda task: task.state == "FAILURE")
     assert (retried.retries, [found.event for found in happenings(retried.tries)].count("task-retried")) == (1, 1)
@@ -58,8 +58,8 @@ def test_a_task_with_a_time_waits_for_it_and_one_nobody_consumes_stays_sent(shar
     lonely = wait_for_uuid(watching, "lonely", lambda task: task.sent_queue == "nobody")
     assert (lonely.state, lonely.received_at) == ("PENDING", None)
     workers.app.control.revoke(held.uuid)
-    asked = watching.wait_for("w@here", lambda worker: worker.scheduled == 1).inspected_at
-    watching.wait_for("w@here", lambda worker: worker.inspected_at > asked + timedelta(seconds=8))
+    inspected_at = watching.wait_for("w@here", lambda worker: worker.scheduled == 1).inspected_at
+    watching.wait_for("w@here", lambda worker: worker.inspected_at > inspected_at + timedelta(seconds=8))
     assert wait_for_uuid(watching, "held", lambda task: True).state == "RECEIVED"  # its worker still lists it
 
 
@@ -96,4 +96,4 @@ def test_a_task_whose_end_was_lost_is_unknown_once_its_worker_says_that_it_has_i
         producer.publish(json.dumps(event), routing_key="task.started", content_type="application/json", content_encoding="utf-8")
     wait_for_uuid(watching, "lost", lambda task: task.state == "STARTED")
     found = wait_for_uuid(watching, "lost", lambda task: task.state == "UNKNOWN")
-    assert "does not list it any more" in found.unknown_reason
+    assert "and no event reported its end" in found.unknown_reason

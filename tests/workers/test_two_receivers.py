@@ -31,11 +31,11 @@ def test_what_the_first_had_not_stored_goes_to_the_second_and_nothing_counts_twi
         nonlocal published
         for number in range(published, published + count):
             for kind in KINDS:
-                told = {"type": kind, "hostname": "w@h", "timestamp": time.time(), "uuid": str(number), "name": "shop.add", "clock": published + number}
-                sender.send(json.dumps(told).encode())
+                event = {"type": kind, "hostname": "w@h", "timestamp": time.time(), "uuid": str(number), "name": "shop.add", "clock": published + number}
+                sender.send(json.dumps(event).encode())
         published += count
 
-    watching.start(asks=False)
+    watching.start(inspects=False)
     watching.wait_for_source(lambda source: source.state == "receiving")
     publish(100)
     watching.wait_for("w@h", lambda worker: sum(worker.event_counts.values()) == 300)
@@ -43,7 +43,7 @@ def test_what_the_first_had_not_stored_goes_to_the_second_and_nothing_counts_twi
     first._next_store = float("inf")  # it has received more, and its process gets no time
     publish(100)
     wait_until(lambda: first._batch.events >= 300)
-    watching.start(asks=False)
+    watching.start(inspects=False)
     wait_until(lambda: watching.source().writer != first._writer.token)  # type: ignore[union-attr]
     publish(200)  # of these the broker gives some to each
     wait_until(lambda: first._batch.events > 300)

@@ -25,7 +25,7 @@ def test_a_prefork_worker_shows_its_slots_queues_and_software(workers: Workers, 
     assert "tests.workers.celery_app.add" in {task["name"] for task in found.registered}
     assert found.software["ident"] == "py-celery"
     assert abs(found.clock_skew_seconds) < 5
-    watching.wait_for_source(lambda source: (source.state, source.inspect_state) == ("receiving", "asking"))
+    watching.wait_for_source(lambda source: (source.state, source.inspect_state) == ("receiving", "inspecting"))
     workers.app.control.pool_grow(2, task_destination=["p@here"])
     assert len(watching.wait_for("p@here", lambda worker: worker.concurrency == 4).processes) == 4
 
@@ -74,7 +74,7 @@ def test_a_worker_that_shuts_down_is_gone_and_one_that_is_killed_too(workers: Wo
         watching.wait_for(hostname, lambda worker: worker.state == "online" and worker.heartbeat_at)
     workers.end("one@here")
     workers.kill("two@here")
-    assert watching.wait_for("one@here", lambda worker: worker.state == "gone").reason == "it shut down and said so"
+    assert watching.wait_for("one@here", lambda worker: worker.state == "gone").reason == "it shut down cleanly"
     assert watching.wait_for("two@here", lambda worker: worker.state == "gone").reason.startswith("no heartbeat since")
 
 
@@ -111,17 +111,17 @@ def test_a_worker_tells_how_its_application_routes_and_no_secret(workers: Worker
     sender, nothing_else = workers.app, LoadedVhost(Topology(watching.vhost), None, {}, {})
     sender.conf.update(task_send_sent_event=True, task_queues=routed_queues(), task_routes={"feed.*": {"queue": "feeds", "routing_key": "feed.new"}})
 
-    def asked(task: str) -> TaskDestination:
+    def destination(task: str) -> TaskDestination:
         return task_destination(nothing_else, {"task": task}, loaded_vhost.known_task(EVERYTHING, watching.broker, watching.vhost, task))
 
-    before = asked("feed.load")
+    before = destination("feed.load")
     assert (before.answer.queue, before.answer.exchange, before.answer.routing_key) == ("feeds", "media", "feed.new")
     assert (before.configuration["name"], before.unknown, before.sent) == ("r@here", [SENDER_UNKNOWN], None)
     with sender.connection_for_write() as link:
         sender.send_task("feed.load", connection=link)
         sender.send_task("late.load", connection=link, queue="feeds")
-    wait_until(lambda: asked("feed.load").sent and asked("late.load").sent, 30)
-    assert asked("feed.load").unknown == []
-    late = asked("late.load").unknown
+    wait_until(lambda: destination("feed.load").sent and destination("late.load").sent, 30)
+    assert destination("feed.load").unknown == []
+    late = destination("late.load").unknown
     assert late[0] == "The router <function by_name> is code of the application: its answers are unknown."
     assert "The sender really used queue 'feeds'" in late[1]

@@ -33,8 +33,8 @@ class Sender:
         self.channel.basic_publish(Message(body, content_type=content_type), "celeryev", "worker.heartbeat")
 
     def heartbeat(self, hostname: str = "w@h", kind: str = "worker-heartbeat", **fields: object) -> None:
-        told = {"type": kind, "hostname": hostname, "timestamp": time.time(), "pid": 7, "freq": 2.0, "active": 0, **fields}
-        self.send(json.dumps(told).encode())
+        fields = {"type": kind, "hostname": hostname, "timestamp": time.time(), "pid": 7, "freq": 2.0, "active": 0, **fields}
+        self.send(json.dumps(fields).encode())
 
 
 @pytest.fixture
@@ -59,13 +59,13 @@ def test_each_level_of_rights_says_what_the_next_needs_and_takes_it_without_a_re
     refused = watching.wait_for_source(lambda source: source.state == "refused")
     assert "refused" in refused.reason
     permit(rabbitmq, refused.grant)
-    heard = watching.wait_for_source(lambda source: source.state == "receiving" and source.inspect_state == "refused")
-    assert heard.grant == ""
+    source = watching.wait_for_source(lambda source: source.state == "receiving" and source.inspect_state == "refused")
+    assert source.grant == ""
     silent = watching.wait_for("t@here", lambda worker: worker.state == "online" and worker.inspect_reason)
     assert silent.pool is None
-    permit(rabbitmq, heard.inspect_grant)
+    permit(rabbitmq, source.inspect_grant)
     assert watching.wait_for("t@here", lambda worker: worker.pool).inspect_reason == ""
-    watching.wait_for_source(lambda source: (source.state, source.inspect_state) == ("receiving", "asking"))
+    watching.wait_for_source(lambda source: (source.state, source.inspect_state) == ("receiving", "inspecting"))
 
 
 def test_a_login_that_is_refused_needs_no_grant(rabbitmq: TestNode, watching: Watching) -> None:
@@ -76,7 +76,7 @@ def test_a_login_that_is_refused_needs_no_grant(rabbitmq: TestNode, watching: Wa
 
 
 def test_no_exchange_is_unknown_and_noticed_when_it_comes(watching: Watching, rabbitmq: TestNode, vhost: str) -> None:
-    watching.start(asks=False)
+    watching.start(inspects=False)
     assert "celeryev" in watching.wait_for_source(lambda source: source.state == "unknown" and source.queue).reason
     late = Sender(rabbitmq, vhost)
     watching.wait_for_source(lambda source: source.state == "receiving")
@@ -85,7 +85,7 @@ def test_no_exchange_is_unknown_and_noticed_when_it_comes(watching: Watching, ra
 
 
 def test_garbage_is_counted_with_an_example_and_stops_nothing(sender: Sender, watching: Watching) -> None:
-    watching.start(asks=False)
+    watching.start(inspects=False)
     watching.wait_for_source(lambda source: source.state == "receiving")
     bodies = [b"", b"null", b"[1, []]", b"[" * 100_000, b'{"type": 5, "hostname": {}}', b'{"type": "x", "hostname": "' + b"h" * 1000 + b'"}', b"\xff\xfe"]
     for body in bodies:
@@ -101,7 +101,7 @@ def test_garbage_is_counted_with_an_example_and_stops_nothing(sender: Sender, wa
 
 
 def test_events_that_were_dropped_are_counted_per_worker(sender: Sender, watching: Watching, rabbitmq: TestNode) -> None:
-    watching.start(asks=False)
+    watching.start(inspects=False)
     watching.wait_for_source(lambda source: source.state == "receiving")
 
     def work(first: int, last: int) -> None:
@@ -116,7 +116,7 @@ def test_events_that_were_dropped_are_counted_per_worker(sender: Sender, watchin
     work(5, 12)
     queue = f"queues/{watching.vhost}/hareline.test.events"
     rabbitmq.api("DELETE", f"{queue}/contents")
-    watching.start(asks=False)
+    watching.start(inspects=False)
     watching.wait_for_source(lambda source: source.state == "receiving")
     work(12, 18)
     found = watching.wait_for("w@h", lambda worker: worker.processed == 18)
@@ -125,7 +125,7 @@ def test_events_that_were_dropped_are_counted_per_worker(sender: Sender, watchin
 
 
 def test_a_deleted_queue_is_made_again(sender: Sender, watching: Watching, rabbitmq: TestNode) -> None:
-    watching.start(asks=False)
+    watching.start(inspects=False)
     watching.wait_for_source(lambda source: source.state == "receiving")
     rabbitmq.api("DELETE", f"queues/{watching.vhost}/hareline.test.events")
     watching.wait_for_source(lambda source: source.state == "unreachable")
@@ -135,7 +135,7 @@ def test_a_deleted_queue_is_made_again(sender: Sender, watching: Watching, rabbi
 
 
 def test_what_the_database_could_not_take_is_stored_once_it_can(sender: Sender, watching: Watching) -> None:
-    watching.start(asks=False)
+    watching.start(inspects=False)
     watching.wait_for_source(lambda source: source.state == "receiving")
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE workers_worker RENAME TO workers_out_of_reach")

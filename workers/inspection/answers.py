@@ -1,7 +1,7 @@
-"""What a worker answers when it is asked (`celery inspect`): its pool, slots, queues and tasks, as facts for its row.
+"""Answers of a worker to `celery inspect` commands: its pool, slots, queues and tasks, as fields of its row.
 
-Pure. Each reader takes the answer to one question and returns the fields of `workers.models.Worker` that it tells; what has another form
-than Celery 4 and 5 give it is left unknown. The forms are those of Celery's pools, seen with Celery 5.7.
+Pure. Each reader takes the answer to one command and returns the fields of `workers.models.Worker` that it contains. Anything in a form that
+Celery 4 and 5 do not use is left unknown. The forms are those of Celery's pools, seen with Celery 5.7.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def stats(answer: Any) -> Fields:
     >>> stats({"pool": {"implementation": "celery.concurrency.thread:TaskPool", "max-concurrency": 3}})["concurrency"]
     3
     """
-    told = _mapping(answer)
-    pool, autoscaler = _mapping(told.get("pool")), _mapping(told.get("autoscaler"))
+    reported = _mapping(answer)
+    pool, autoscaler = _mapping(reported.get("pool")), _mapping(reported.get("autoscaler"))
     implementation = pool.get("implementation")
     processes = pool.get("processes")
     pids = [pid for pid in processes if _count(pid) is not None] if isinstance(processes, list) else None
@@ -46,16 +46,16 @@ def stats(answer: Any) -> Fields:
         "autoscale_min": _count(autoscaler.get("min")),
         "autoscale_max": _count(autoscaler.get("max")),
         "processes": pids[:MOST_NAMES] if pids is not None else None,
-        "prefetch": _count(told.get("prefetch_count")),
-        "uptime_seconds": _count(told.get("uptime")),
+        "prefetch": _count(reported.get("prefetch_count")),
+        "uptime_seconds": _count(reported.get("uptime")),
     }
-    pid = _count(told.get("pid"))
+    pid = _count(reported.get("pid"))
     return fields if pid is None else {**fields, "pid": pid}
 
 
 def _slots(pool: Mapping[str, Any], pids: list[int] | None) -> int | None:
     """How many tasks can run at once. `max-concurrency` is what the pool was started with: after pool_grow or pool_shrink only the list of
-    processes (prefork) or the counts of green threads (eventlet) tell. A pool that renews its processes has fewer of them at times."""
+    processes (prefork) or the counts of green threads (eventlet) show it. A pool that renews its processes has fewer of them at times."""
     started_with = _count(pool.get("max-concurrency"))
     free, running = _count(pool.get("free-threads")), _count(pool.get("running-threads"))
     if free is not None and running is not None:
@@ -84,7 +84,7 @@ def active(answer: Any) -> Fields:
 
 
 def reserved(answer: Any) -> Fields:
-    """How many tasks it has taken from its queues and not begun, those that wait for their time left out."""
+    """How many tasks it has taken from its queues and not started, without those that wait for their ETA."""
     return {"reserved": len(answer)} if isinstance(answer, list) else {}
 
 
@@ -99,16 +99,16 @@ def active_queues(answer: Any) -> Fields:
         return {}
     queues = []
     for queue in answer[:MOST_NAMES]:
-        told = _mapping(queue)
-        exchange = _mapping(told.get("exchange"))
-        if isinstance(told.get("name"), str):
+        reported = _mapping(queue)
+        exchange = _mapping(reported.get("exchange"))
+        if isinstance(reported.get("name"), str):
             queues.append(
                 {
-                    "name": _text(told["name"]),
+                    "name": _text(reported["name"]),
                     "exchange": _text(exchange.get("name")),
                     "exchange_type": _text(exchange.get("type")),
-                    "routing_key": _text(told.get("routing_key")),
-                    "declared": routing_settings.kept_queue(told),
+                    "routing_key": _text(reported.get("routing_key")),
+                    "declared": routing_settings.kept_queue(reported),
                 }
             )
     return {"queues": queues}
@@ -120,7 +120,7 @@ def conf(answer: Any) -> Fields:
 
 
 def registered(answer: Any) -> Fields:
-    """The tasks that it knows, by name, with the attributes that are set. The attributes arrive as "name [key=value key=value]"."""
+    """Its registered tasks by name, with the attributes that are set. They arrive as "name [key=value key=value]"."""
     if not isinstance(answer, list):
         return {}
     tasks = []
@@ -145,23 +145,23 @@ def _attributes(text: str) -> dict[str, str]:
     return found
 
 
-def uuids(question: str, answer: Any) -> tuple[frozenset[str], bool]:
-    """(the tasks that an answer to active, reserved or scheduled lists, at most 10,000; whether that is all of it). Empty for other questions."""
-    if question not in ("active", "reserved", "scheduled") or not isinstance(answer, list):
+def uuids(command: str, answer: Any) -> tuple[frozenset[str], bool]:
+    """(the tasks that an answer to active, reserved or scheduled lists, at most 10,000; whether these are all). Empty for other commands."""
+    if command not in ("active", "reserved", "scheduled") or not isinstance(answer, list):
         return frozenset(), False
     found: set[str] = set()
     for entry in answer[:MOST_UUIDS]:
-        told = _mapping(entry)
-        uuid = _mapping(told.get("request")).get("id") or told.get("id")
+        reported = _mapping(entry)
+        uuid = _mapping(reported.get("request")).get("id") or reported.get("id")
         if not isinstance(uuid, str):
             return frozenset(found), False
         found.add(uuid)
     return frozenset(found), len(answer) <= MOST_UUIDS
 
 
-def lamport_clock(question: str, answer: Any) -> int | None:
-    """The worker's Lamport clock as its answer to `stats` gives it (as text); None with other questions."""
-    found = _mapping(answer).get("clock") if question == "stats" else None
+def lamport_clock(command: str, answer: Any) -> int | None:
+    """The worker's Lamport clock, which its answer to `stats` contains as text; None for other commands."""
+    found = _mapping(answer).get("clock") if command == "stats" else None
     return int(found) if isinstance(found, str) and found.isascii() and found.isdecimal() and len(found) < 17 else None
 
 

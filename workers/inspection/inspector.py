@@ -1,7 +1,7 @@
-"""Asks the workers of one virtual host about themselves (what `celery inspect` asks), on a connection and thread of its own.
+"""Inspects the workers of one virtual host with the commands of `celery inspect`, on a connection and thread of its own.
 
-Questions go to the control exchange, answers come by the default exchange to a queue of our own name: Celery's reply exchange may be
-refused, and newer brokers refuse its kind of queue. Nothing is declared but that queue, and no question changes anything on a worker.
+Commands go to the control exchange. Answers arrive through the default exchange in a queue of our own name: Celery's reply exchange may be
+refused, and newer brokers refuse its kind of queue. We declare nothing but that queue, and no command changes anything on a worker.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from amqp.exceptions import NotFound
 from workers.amqp_connection import Target, close_connection, explained, open_connection, raw_channel
 from workers.errors import NothingThere, WatchError
 from workers.inspection import answers as inspection
-from workers.receiving.liveness import Hearing
+from workers.receiving.liveness import Subscription
 
 log = structlog.get_logger(__name__)
 
@@ -42,42 +42,42 @@ ROUND_SECONDS = 0.2
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What one worker answered to one question, as fields of its row; and the tasks it listed, with whether these are all."""
+    """One worker's answer to one command, as fields of its row; and the tasks it listed, with whether these are all."""
 
     hostname: str
     fields: dict[str, Any]
     at: datetime
-    question: str = ""
-    asked_at: datetime | None = None
+    command: str = ""
+    requested_at: datetime | None = None
     uuids: frozenset[str] = frozenset()
     lists_all: bool = False
     clock: int | None = None  # the worker's Lamport clock, with `stats`
 
 
 class Schedule:
-    """Which question is due when. One whose answers are large is asked less often."""
+    """Which command is due when. A command whose answers are large is sent less often."""
 
     def __init__(self, often: float = OFTEN_SECONDS, seldom: float = SELDOM_SECONDS) -> None:
         self._every = {**dict.fromkeys(OFTEN, often), **dict.fromkeys(SELDOM, seldom)}
         self._due = dict.fromkeys(self._every, 0.0)
 
     def due(self, now: float) -> list[str]:
-        """The questions to ask now; each counts as asked."""
-        found = [question for question, at in self._due.items() if now >= at]
-        for question in found:
-            self._due[question] = now + self._every[question]
+        """The commands to send now; each counts as sent."""
+        found = [command for command, at in self._due.items() if now >= at]
+        for command in found:
+            self._due[command] = now + self._every[command]
         return found
 
-    def slow_down(self, question: str) -> None:
-        self._every[question] = max(self._every[question], PATIENT_SECONDS)
+    def slow_down(self, command: str) -> None:
+        self._every[command] = max(self._every[command], PATIENT_SECONDS)
 
 
-class Asker:
-    """Asks until stopped; `run` is the body of a thread. Answers go to `answers`; `asking` says whether workers are asked, or why not."""
+class Inspector:
+    """Inspects until stopped; `run` is the body of a thread. Answers go to `answers`; `subscription` has the reason if workers can't be inspected."""
 
     def __init__(self, targets: Sequence[Target], reply_prefix: str, answers: SimpleQueue[Answer], schedule: Callable[[], Schedule] = Schedule) -> None:
         self.targets, self.answers = targets, answers
-        self.asking = Hearing(datetime.now(UTC), "not tried yet")
+        self.subscription = Subscription(datetime.now(UTC), "not tried yet")
         self.error: WatchError | None = None
         self._reply_prefix, self._new_schedule = reply_prefix, schedule
         self._newcomers: SimpleQueue[str] = SimpleQueue()
@@ -86,8 +86,8 @@ class Asker:
         self._connection: Connection | None = None
         self._failures = 0
 
-    def ask_soon(self, hostname: str) -> None:
-        """Asks this worker everything at once: it has just come online."""
+    def inspect_soon(self, hostname: str) -> None:
+        """Sends this worker every command at once, because it has just come online."""
         self._newcomers.put(hostname)
 
     def stop(self) -> None:
@@ -97,45 +97,45 @@ class Asker:
         while not self._stopped.is_set():
             try:
                 with explained(self.targets[0]):
-                    self._ask_until_stopped()
+                    self._inspect_until_stopped()
                 return
             except WatchError as error:
                 self._note(error)
             except Exception as error:
-                log.exception("asking_workers_failed", vhost=self.targets[0].vhost)
-                self._note(WatchError(f"asking workers failed by an error of ours ({type(error).__name__}); the log has it"))
+                log.exception("inspecting_workers_failed", vhost=self.targets[0].vhost)
+                self._note(WatchError(f"inspecting workers failed because of an error in Hareline ({type(error).__name__}); see the log"))
             finally:
                 self._close()
             self._stopped.wait(RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS) - 1)])
             self._failures += 1
 
     def _note(self, error: WatchError) -> None:
-        if self.asking.reason != str(error):
-            since = self.asking.since if self.error is not None else datetime.now(UTC)
-            self.asking = Hearing(since, str(error))
-            log.warning("workers_not_asked", vhost=self.targets[0].vhost, reason=str(error))
+        if self.subscription.reason != str(error):
+            since = self.subscription.since if self.error is not None else datetime.now(UTC)
+            self.subscription = Subscription(since, str(error))
+            log.warning("workers_not_inspected", vhost=self.targets[0].vhost, reason=str(error))
         self.error = error
 
-    def _ask_until_stopped(self) -> None:
-        self._connection = connection = open_connection(self.targets, "questions")
+    def _inspect_until_stopped(self) -> None:
+        self._connection = connection = open_connection(self.targets, "inspection")
         channel = raw_channel(connection)
         try:
             channel.exchange_declare(EXCHANGE, "fanout", passive=True)
         except NotFound:
-            raise NothingThere(f"there is no exchange {EXCHANGE}: no worker that can be asked has been started here") from None
+            raise NothingThere(f"there is no exchange {EXCHANGE}: no worker with remote control has been started here") from None
         queue = f"{self._reply_prefix}.{secrets.token_hex(4)}"
         channel.queue_declare(queue, durable=False, exclusive=True, auto_delete=True, arguments={"x-expires": 60_000})
         schedule = self._new_schedule()
-        channel.basic_consume(queue, no_ack=True, callback=lambda message: self._hear(message, schedule))
+        channel.basic_consume(queue, no_ack=True, callback=lambda message: self._take_answer(message, schedule))
         self._try_once(channel, queue, schedule)
         next_check = 0.0
         while not self._stopped.is_set():
             now = time.monotonic()
-            for question in schedule.due(now):
-                self._ask(channel, queue, question)
+            for command in schedule.due(now):
+                self._request(channel, queue, command)
             for hostname in self._take_newcomers():
-                for question in (*OFTEN, *SELDOM):
-                    self._ask(channel, queue, question, hostname)
+                for command in (*OFTEN, *SELDOM):
+                    self._request(channel, queue, command, hostname)
             if now >= next_check:
                 next_check = now + 1.0
                 connection.heartbeat_tick()
@@ -143,11 +143,11 @@ class Asker:
                 connection.drain_events(timeout=ROUND_SECONDS)
 
     def _try_once(self, channel: Channel, queue: str, schedule: Schedule) -> None:
-        """Asks, then waits for an answer of the broker itself, which comes after its refusal if we may not ask."""
-        for question in schedule.due(time.monotonic()):
-            self._ask(channel, queue, question)
+        """Sends the first commands, then waits for a reply of the broker itself. If we lack permission, its refusal arrives before that."""
+        for command in schedule.due(time.monotonic()):
+            self._request(channel, queue, command)
         channel.queue_declare(queue, passive=True)
-        self.asking, self.error, self._failures = Hearing(datetime.now(UTC)), None, 0
+        self.subscription, self.error, self._failures = Subscription(datetime.now(UTC)), None, 0
 
     def _take_newcomers(self) -> list[str]:
         found: dict[str, None] = {}
@@ -156,15 +156,15 @@ class Asker:
                 found[self._newcomers.get_nowait()] = None
         return list(found)
 
-    def _ask(self, channel: Channel, queue: str, question: str, hostname: str | None = None) -> None:
+    def _request(self, channel: Channel, queue: str, command: str, hostname: str | None = None) -> None:
         ticket = secrets.token_hex(8)
-        self._tickets[ticket] = (question, datetime.now(UTC))
+        self._tickets[ticket] = (command, datetime.now(UTC))
         while len(self._tickets) > TICKETS_KEPT:
             self._tickets.popitem(last=False)
         body = msgspec.json.encode(
             {
-                "method": question,
-                "arguments": _ARGUMENTS.get(question, {}),
+                "method": command,
+                "arguments": _ARGUMENTS.get(command, {}),
                 "destination": None if hostname is None else [hostname],
                 "pattern": None,
                 "matcher": None,
@@ -177,30 +177,30 @@ class Asker:
             content_type="application/json",
             content_encoding="utf-8",
             delivery_mode=1,
-            expiration=str(int(OFTEN_SECONDS * 1000)),  # one that a busy worker did not take in time is asked again anyway
+            expiration=str(int(OFTEN_SECONDS * 1000)),  # a busy worker that did not take it in time gets another anyway
             application_headers={"clock": 0},
         )
         channel.basic_publish(message, EXCHANGE, "")
 
-    def _hear(self, message: Message, schedule: Schedule) -> None:
-        """One worker's answer. What can't be read is left out, since the next comes soon."""
-        asked = self._tickets.get((message.headers or {}).get("ticket", ""))
-        if asked is None or message.properties.get("content_type") != "application/json" or len(message.body) > LARGEST_ANSWER_BYTES:
+    def _take_answer(self, message: Message, schedule: Schedule) -> None:
+        """Reads one worker's answer. What can't be read is left out, since the next comes soon."""
+        request = self._tickets.get((message.headers or {}).get("ticket", ""))
+        if request is None or message.properties.get("content_type") != "application/json" or len(message.body) > LARGEST_ANSWER_BYTES:
             return
-        question, asked_at = asked
+        command, requested_at = request
         if len(message.body) > LARGE_ANSWER_BYTES:
-            schedule.slow_down(question)
+            schedule.slow_down(command)
         try:
-            told = msgspec.json.decode(message.body)
+            replies = msgspec.json.decode(message.body)
         except (msgspec.MsgspecError, RecursionError) as error:
-            log.warning("answer_not_understood", question=question, reason=str(error)[:200])
+            log.warning("answer_not_understood", command=command, reason=str(error)[:200])
             return
-        for hostname, answer in told.items() if isinstance(told, dict) else ():
+        for hostname, answer in replies.items() if isinstance(replies, dict) else ():
             if 0 < len(hostname) <= 255:
                 failed = isinstance(answer, dict) and "error" in answer
-                fields = {} if failed else inspection.READERS[question](answer)
-                listed, clock = inspection.uuids(question, answer), inspection.lamport_clock(question, answer)
-                self.answers.put(Answer(hostname, fields, datetime.now(UTC), question, asked_at, *listed, clock))
+                fields = {} if failed else inspection.READERS[command](answer)
+                listed, clock = inspection.uuids(command, answer), inspection.lamport_clock(command, answer)
+                self.answers.put(Answer(hostname, fields, datetime.now(UTC), command, requested_at, *listed, clock))
 
     def _close(self) -> None:
         connection, self._connection = self._connection, None

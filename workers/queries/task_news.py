@@ -16,7 +16,7 @@ _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def newest_task() -> int:
-    """The primary key of the task first seen last, anywhere; 0 if there is none. For the tail, which then asks no place for its own."""
+    """The primary key of the task first seen last, anywhere; 0 if there is none. The tail then need not query each virtual host."""
     return Task.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
 
 

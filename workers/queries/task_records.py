@@ -1,4 +1,4 @@
-"""Tasks as the receiver keeps them in memory, loaded from their rows. Raw SQL, as they are written: thousands are asked for in a second."""
+"""Tasks as the receiver keeps them in memory, loaded from their rows. Raw SQL, as for writing: it loads thousands a second."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def load_tasks(broker_id: int, vhost: str, uuids: Sequence[str]) -> dict[str, Ta
 
 
 def load_open_tasks(broker_id: int, vhost: str, worker: str, most: int) -> dict[str, TaskRecord]:
-    """The tasks that a worker has as far as is stored, the oldest first, at most `most`."""
+    """The tasks that a worker has according to their rows, the oldest first, at most `most`."""
     return _load(f"{_OPEN} AND worker = %s ORDER BY id LIMIT {most:d}", (broker_id, vhost, worker))
 
 
-def load_doubted_tasks(broker_id: int, vhost: str, worker: str, reason: str, most: int) -> dict[str, TaskRecord]:
-    """The worker's tasks that are unknown for a reason with these words, the newest first, at most `most`."""
+def load_orphaned_tasks(broker_id: int, vhost: str, worker: str, reason: str, most: int) -> dict[str, TaskRecord]:
+    """The worker's tasks that are UNKNOWN and whose reason contains this text, the newest first, at most `most`."""
     where = "state = 'UNKNOWN' AND +worker = %s AND +broker_id = %s AND +vhost = %s AND instr(unknown_reason, %s) ORDER BY id DESC"
     return _load(f"{where} LIMIT {most:d}", (worker, broker_id, vhost, reason))
 
@@ -78,7 +78,7 @@ def _load(where: str, parameters: Sequence[Any]) -> dict[str, TaskRecord]:
 
 
 def _record(row: Sequence[Any]) -> TaskRecord:
-    """With the very types that events give it."""
+    """With exactly the types that events give it."""
     values = dict(zip(_LOADED, row, strict=True))
     values["runtime"] = values.pop("runtime_seconds")
     found = stored_queue(*(values.pop(name) for name in ("queue", "queues", "queue_source", "queue_reason")))

@@ -187,7 +187,7 @@ def _by_uuid(scope: Scope, where: Q, broker: BrokerRef | None = None) -> QuerySe
 
 
 def task(scope: Scope, uuid: str, broker: BrokerRef | None = None, vhost: str | None = None) -> Task | None:
-    """The task of this uuid. Raises AmbiguousTask if it was seen in two places and broker and virtual host don't tell which is meant."""
+    """The task of this uuid. Raises AmbiguousTask if it was seen in two places and broker and virtual host don't select one."""
     if broker is not None and vhost is not None:
         rows = Task.objects.filter(in_scope(scope, broker, vhost), uuid=uuid)
     else:
@@ -229,7 +229,7 @@ def state_counts(scope: Scope, since: datetime, broker: BrokerRef | None = None,
 
 
 def family(scope: Scope, task: Task) -> Family:
-    """The task's root, parent, children and siblings that may be seen. A retry says that the task called itself: it is no relative of its own."""
+    """The task's root, parent, children and siblings that may be seen. A retry names the task itself as its parent: it is no relative of its own."""
     kin = {uuid for uuid in (task.root_id, task.parent_id) if uuid and uuid != task.uuid}
     known = {one.uuid: one for one in _light(_by_uuid(scope, Q(uuid__in=kin), task.broker_id))} if kin else {}
     found = Family(root=task if task.root_id == task.uuid else known.get(task.root_id or ""), parent=known.get(task.parent_id or ""))

@@ -115,7 +115,7 @@ def all_workers(broker_id: int, vhost: str | None = None) -> list[Worker]:
 
 
 def worker_slots(broker_id: int, vhost: str) -> list[Worker]:
-    """Every worker of a virtual host with its state, active, concurrency and prefetch alone; whoever asks for more of a row asks the database again."""
+    """Every worker of a virtual host with its state, active, concurrency and prefetch alone; reading any other field of a row is another query."""
     rows = Worker.objects.filter(broker_id=broker_id, vhost=vhost).only("state", "active", "concurrency", "prefetch")
     return _as_of(_with_beats(rows), datetime.now(UTC))
 
@@ -154,8 +154,8 @@ def registered_tasks(scope: Scope, broker: BrokerRef | None = None, vhost: str |
     return sorted(found.values())
 
 
-class Telling(msgspec.Struct, frozen=True):
-    """What a worker told of its application, by the names of its row. Workers that told the same share it."""
+class ReportedApplication(msgspec.Struct, frozen=True):
+    """What a worker reported of its application, by the names of its row. Workers that reported the same share it."""
 
     id: int
     hostname: str
@@ -165,17 +165,17 @@ class Telling(msgspec.Struct, frozen=True):
     registered: list[dict[str, Any]] | None
 
 
-def telling_workers(scope: Scope, broker: BrokerRef, vhost: str) -> list[Telling]:
+def reported_applications(scope: Scope, broker: BrokerRef, vhost: str) -> list[ReportedApplication]:
     """The workers online of a virtual host, by host name."""
     rows = Worker.objects.filter(in_scope(scope, broker, vhost), state=Worker.ONLINE).order_by("hostname")
     texts = {f"{name}_text": Cast(name, TextField()) for name in ("configuration", "queues", "registered")}
     read = _Once()
     found = rows.annotate(**texts).values_list("pk", "hostname", "configuration_at", *texts)
-    return [Telling(pk, hostname, read(conf), at, read(queues), read(registered)) for pk, hostname, at, conf, queues, registered in found]
+    return [ReportedApplication(pk, hostname, read(conf), at, read(queues), read(registered)) for pk, hostname, at, conf, queues, registered in found]
 
 
 class _Once:
-    """Reads JSON texts, each only once: hundreds of workers of one application tell the same."""
+    """Reads JSON texts, each only once: hundreds of workers of one application report the same."""
 
     def __init__(self) -> None:
         self._read: dict[str, Any] = {}

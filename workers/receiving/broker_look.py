@@ -1,4 +1,4 @@
-"""What the last poll of the broker shows of workers that have gone silent: their control queues, and whether a node has just restarted."""
+"""What the last poll of the broker shows about silent workers: their control queues, and whether a node has just restarted."""
 
 from __future__ import annotations
 

@@ -34,8 +34,8 @@ LEASE_SECONDS = 15.0
 
 
 class Allowed(msgspec.Struct, frozen=True):
-    hears: bool
-    asks: bool
+    receives_events: bool
+    inspects: bool
 
 
 class BrokerWatch:
@@ -84,12 +84,12 @@ class BrokerWatch:
             connection.close()
 
     def _round(self) -> None:
-        now, asked_at = datetime.now(UTC), time.monotonic()
+        now, requested_at = datetime.now(UTC), time.monotonic()
         self.standing_by = not leases.take(self._lease, self.holder, now, LEASE_SECONDS)
         if self.standing_by:
             self._leased_until = 0.0
             return
-        self._leased_until = asked_at + LEASE_SECONDS - ROUND_SECONDS
+        self._leased_until = requested_at + LEASE_SECONDS - ROUND_SECONDS
         wanted = self._places()
         unwanted = [place for place in self._watches if place not in wanted]
         self._end(unwanted)
@@ -103,7 +103,7 @@ class BrokerWatch:
             self._sampler.save(queries.all_workers(self.broker_id), now)
 
     def _keep(self, place: Place, now: datetime) -> None:
-        """Starts the watch if it does not run, and says so where it ends again and again.
+        """Starts the watch if it does not run, and notes it on the source where it ends again and again.
 
         Not while the one before still ends: what that one is about to store, the next one must have read.
         """
@@ -136,8 +136,8 @@ class BrokerWatch:
                 self.broker_id,
                 vhost,
                 self._installation,
-                self._allowed.hears,
-                self._allowed.asks,
+                self._allowed.receives_events,
+                self._allowed.inspects,
                 broker.amqp_port,
                 broker.amqp_tls,
                 self._ca_file,

@@ -16,7 +16,7 @@ from collections import deque
 import msgspec
 
 WINDOW_SECONDS, BUCKET_SECONDS = 120.0, 10.0
-LARGEST_SECONDS = 86_400.0  # a clock that is further off says nothing
+LARGEST_SECONDS = 86_400.0  # a clock that is further off is useless
 MOST_ANSWERS = 64
 _WHOLE_WINDOW = 0.8 * WINDOW_SECONDS
 
@@ -26,7 +26,7 @@ class Answered(msgspec.Struct, frozen=True):
 
     pid: int
     clock: int
-    asked_at: float
+    requested_at: float
     at: float
 
 
@@ -81,7 +81,7 @@ class ClockSkew:
         if clock is not None:
             for answer in reversed(self._answers):
                 if answer.pid == pid and answer.clock < clock:
-                    after = answer.asked_at
+                    after = answer.requested_at
                     break
                 if answer.pid == pid and answer.clock > clock:
                     before = min(before, answer.at)

@@ -26,7 +26,7 @@ class ConsumedQueues:
         self._began_at = 0.0
 
     def note_start(self, began_at: float) -> None:
-        """Its present process began: what it consumed before says nothing of it."""
+        """Its present process began: what it consumed before no longer counts."""
         self._began_at = max(self._began_at, began_at)
 
     def note(self, queues: frozenset[str], at: float) -> float | None:

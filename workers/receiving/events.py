@@ -16,7 +16,7 @@ from msgspec import Meta
 
 LARGEST_BODY_BYTES = 16 * 1024 * 1024
 EXAMPLE_LENGTH = 300
-FARTHEST_SECONDS = 86_400.0  # a clock that is off by more says nothing of when something happened
+FARTHEST_SECONDS = 86_400.0  # a clock that is off by more does not show when something happened
 
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 Small = Annotated[int, Meta(ge=0, le=2**31 - 1)]
@@ -66,7 +66,7 @@ class Event(msgspec.Struct, gc=False):
 
 
 class Parsed(msgspec.Struct, gc=False):
-    """`refused` counts what was not understood, whole events or fields of them; `example` says why and shows the beginning of one."""
+    """`refused` counts what was not understood, whole events or fields of them; `example` has a reason and the beginning of one."""
 
     events: list[Event] = []
     refused: int = 0

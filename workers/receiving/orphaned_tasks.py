@@ -1,7 +1,7 @@
-"""Is a task that was last seen received or started still there? Its worker may be gone, begun anew, or no longer list it.
+"""Finds orphaned tasks: those last seen received or started whose worker is gone, has restarted, or no longer lists them.
 
-Pure. What can't be true any more becomes UNKNOWN, with the state last seen and the reason in words. A later event, an answer or the worker's
-return mends it, and the task's end does so whenever it is received. What is before what shows the worker's own clocks, as far as they can.
+Pure. An orphaned task becomes UNKNOWN, with its last seen state and the reason. A later event, an answer or the worker's return restores it,
+and so does the task's end, whenever it is received. The worker's own clocks decide what was before what, as far as they can.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from workers.receiving.task_state import TaskRecord, course_of
 
 OPEN = frozenset(("RECEIVED", "STARTED"))
 """States in which a worker has the task."""
-QUESTIONS = ("active", "reserved", "scheduled")
+COMMANDS = ("active", "reserved", "scheduled")
 IS_GONE = "is gone since"
 
 
 class Held(msgspec.Struct, frozen=True):
-    """The tasks that a worker listed, in two complete rounds of answers (one may miss a task that just moves), from `asked_at` of the earlier on.
+    """The tasks that a worker listed, in two complete rounds of answers (one may miss a task that just moves), the earlier requested at `requested_at`.
 
     `listed`: in either round; `running` and `waiting`: in the later one. `complete` False if a list was too long to be kept whole: absence then
-    proves nothing. `before_clock` and `after_clock`: the worker's Lamport clock before it answered the earlier round and after the later one.
+    proves nothing. `before_clock` and `after_clock`: the worker's Lamport clock before its answers in the earlier round and after those in the later one.
     """
 
-    asked_at: float
+    requested_at: float
     listed: frozenset[str]
     running: frozenset[str]
     waiting: frozenset[str]
@@ -39,11 +39,11 @@ class Held(msgspec.Struct, frozen=True):
         """Whether the moment was before the lists."""
         if moment.clock is not None and moment.pid is not None and moment.pid == self.pid and self.before_clock is not None:
             return moment.clock < self.before_clock
-        return moment.at < self.asked_at - UNCERTAIN_SECONDS
+        return moment.at < self.requested_at - UNCERTAIN_SECONDS
 
 
 class Listing:
-    """What one worker lists, put together from its answers to the three questions of what it runs, holds and has scheduled, and to `stats`."""
+    """What one worker lists, put together from its answers to `active`, `reserved`, `scheduled` and `stats`."""
 
     def __init__(self) -> None:
         self.held: Held | None = None
@@ -53,14 +53,14 @@ class Listing:
         self._clock: tuple[int | None, int | None] = (None, None)  # pid and Lamport clock of the last `stats`
         self._next: Held | None = None
 
-    def note(self, question: str, uuids: frozenset[str], complete: bool, asked_at: float, at: float) -> None:
-        """A list of the worker's."""
-        if question not in QUESTIONS:
+    def note(self, command: str, uuids: frozenset[str], complete: bool, requested_at: float, at: float) -> None:
+        """Takes a list that the worker sent."""
+        if command not in COMMANDS:
             return
-        self._answers[question] = (asked_at, uuids, complete)
-        if len(self._answers) < len(QUESTIONS):
+        self._answers[command] = (requested_at, uuids, complete)
+        if len(self._answers) < len(COMMANDS):
             return
-        began = min(asked for asked, _, _ in self._answers.values())
+        began = min(requested for requested, _, _ in self._answers.values())
         listed = frozenset().union(*(found for _, found, _ in self._answers.values()))
         whole = all(found for _, _, found in self._answers.values())
         running = self._answers["active"][1]
@@ -80,8 +80,8 @@ class Listing:
         self._clock = (pid, clock)
 
 
-class WorkerSigns(msgspec.Struct, frozen=True):
-    """What is known of a task's worker. All empty: online, nothing odd."""
+class WorkerEvidence(msgspec.Struct, frozen=True):
+    """What is known about a task's worker. All empty: online, nothing odd."""
 
     hostname: str
     known: bool = True
@@ -93,49 +93,49 @@ class WorkerSigns(msgspec.Struct, frozen=True):
     limited: frozenset[str] = frozenset()  # names of tasks with a rate limit, which it holds without listing them
 
 
-def judge(record: TaskRecord, signs: WorkerSigns) -> bool:
-    """Doubts the task, or takes a doubt back. False if nothing changed."""
+def assess(record: TaskRecord, evidence: WorkerEvidence) -> bool:
+    """Mark the task as UNKNOWN if it is orphaned, or restore it. False if nothing changed."""
     course = course_of(record)
-    if course is None or record.worker != signs.hostname:
+    if course is None or record.worker != evidence.hostname:
         return False
     moment, state = course.deciding, STATES[course.deciding.rank]
     if moment.rank >= REJECTED:
         return record.state != state and _set(record, state)  # a row of an earlier version
     if record.state in OPEN:
-        reason = _doubt(record, moment, signs)
+        reason = _why_orphaned(record, moment, evidence)
         if reason:
             record.last_seen_state, record.state, record.unknown_reason = record.state, UNKNOWN, reason
             return True
-    elif record.state == UNKNOWN and IS_GONE in record.unknown_reason and signs.known and not _doubt(record, moment, signs):
-        return _set(record, record.last_seen_state or state)  # it was only out of reach
-    return _mend(record, moment, signs)
+    elif record.state == UNKNOWN and IS_GONE in record.unknown_reason and evidence.known and not _why_orphaned(record, moment, evidence):
+        return _set(record, record.last_seen_state or state)  # its worker was only out of reach
+    return _restore(record, moment, evidence)
 
 
-def _doubt(record: TaskRecord, moment: Moment, signs: WorkerSigns) -> str:
-    name, held = signs.hostname, signs.held
-    if not signs.known:
-        return f"nothing is known any more of worker {name}, which had it"
-    if _was_replaced(moment, signs):
-        began = "" if signs.began_at is None else f" at {_clock(signs.began_at)}"
-        return f"worker {name} was started anew{began}, and has not taken it again"
-    if signs.gone_since is not None:
-        return f"worker {name}, which had it, {IS_GONE} {signs.gone_since:%Y-%m-%d %H:%M:%S} UTC: {signs.gone_reason}"
+def _why_orphaned(record: TaskRecord, moment: Moment, evidence: WorkerEvidence) -> str:
+    name, held = evidence.hostname, evidence.held
+    if not evidence.known:
+        return f"worker {name}, which had it, is no longer known"
+    if _was_replaced(moment, evidence):
+        began = "" if evidence.began_at is None else f" at {_clock(evidence.began_at)}"
+        return f"worker {name} restarted{began} and has not received it again"
+    if evidence.gone_since is not None:
+        return f"worker {name}, which had it, {IS_GONE} {evidence.gone_since:%Y-%m-%d %H:%M:%S} UTC: {evidence.gone_reason}"
     if held is None or not held.complete or record.uuid in held.listed or not held.covers(moment):
         return ""
-    if record.state == "RECEIVED" and record.name in signs.limited:
+    if record.state == "RECEIVED" and record.name in evidence.limited:
         return ""
-    return f"worker {name}, asked at {_clock(held.asked_at)}, does not list it any more, and no event told its end"
+    return f"worker {name} did not list it at {_clock(held.requested_at)}, and no event reported its end"
 
 
-def _was_replaced(moment: Moment, signs: WorkerSigns) -> bool:
+def _was_replaced(moment: Moment, evidence: WorkerEvidence) -> bool:
     """Whether the process that had the task is another than the worker's present one."""
-    return signs.began_timestamp is not None and moment.timestamp is not None and moment.timestamp < signs.began_timestamp
+    return evidence.began_timestamp is not None and moment.timestamp is not None and moment.timestamp < evidence.began_timestamp
 
 
-def _mend(record: TaskRecord, moment: Moment, signs: WorkerSigns) -> bool:
+def _restore(record: TaskRecord, moment: Moment, evidence: WorkerEvidence) -> bool:
     """A worker that lists a task has it, whatever events were lost."""
-    held = signs.held
-    if held is None or signs.gone_since is not None or not held.covers(moment):
+    held = evidence.held
+    if held is None or evidence.gone_since is not None or not held.covers(moment):
         return False
     if record.uuid in held.running and record.state in ("RECEIVED", UNKNOWN):
         return _set(record, "STARTED")

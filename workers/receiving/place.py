@@ -15,8 +15,8 @@ class Place(msgspec.Struct, frozen=True):
     broker_id: int
     vhost: str
     installation: str
-    hears: bool  # HARELINE_EVENTS names the broker
-    asks: bool  # HARELINE_INSPECT names it
+    receives_events: bool  # HARELINE_EVENTS names the broker
+    inspects: bool  # HARELINE_INSPECT names it
     amqp_port: int | None = None
     amqp_tls: bool = False
     ca_file: str | None = None

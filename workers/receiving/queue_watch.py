@@ -54,14 +54,14 @@ class QueueWatch:
         self._received_again: dict[str, float] = {}
 
     def note_queues(self, hostname: str, listed: Iterable[Mapping[str, Any]], at: datetime) -> None:
-        """The queues that a worker node says it consumes."""
+        """Takes the queues that a worker node reports to consume."""
         names = frozenset(str(queue.get("name")) for queue in listed)
         since = self._consumed.setdefault(hostname, ConsumedQueues()).note(names, at.timestamp())
         if since is not None:
             self._received_again[hostname] = min(since, self._received_again.get(hostname, since))
 
     def refresh(self, workers: Mapping[str, WorkerState]) -> None:
-        """Takes notice of another topology, and of worker nodes that were started anew or are no longer kept."""
+        """Notices a changed topology, and worker nodes that restarted or are no longer kept."""
         if time.monotonic() < self._next_check:
             return
         self._consumed = {hostname: found for hostname, found in self._consumed.items() if hostname in workers}
@@ -106,7 +106,7 @@ class QueueWatch:
         found = self._found(record)
         if found == record.found:
             return False
-        record.found, record.retold = found, True
+        record.found, record.details_changed = found, True
         return True
 
     def _found(self, record: TaskRecord) -> TaskQueue:

@@ -108,7 +108,7 @@ class EventFeed:
                 raise Unreachable(f"the queue {self.queue} was deleted")
 
     def acknowledge(self) -> None:
-        """Everything handed out so far is stored: the broker may forget it."""
+        """Everything handed out so far is stored: the broker may delete it."""
         if not self._last_tag or self._channel is None:
             return
         with self._explained():
@@ -160,8 +160,8 @@ class EventFeed:
         if now >= self._next_check:
             self._next_check = now + HEARTBEAT_CHECK_SECONDS
             self._connection.heartbeat_tick()
-            if self._redeliveries.wants_proof:
-                self._redeliveries.ask_proof()
+            if self._redeliveries.needs_proof:
+                self._redeliveries.request_proof()
                 self._channel.send_method(spec.Basic.Qos, "lBb", (0, PREFETCH, False))  # changes nothing; its answer comes in order
         if now >= self._next_rebind:
             self._next_rebind = now + REBIND_SECONDS

@@ -1,7 +1,7 @@
-"""Were all events of a worker received? Its heartbeats say how many tasks it has begun (`processed`); we count its task-started events.
+"""Were all events of a worker received? Its heartbeats report how many tasks it has started (`processed`); we count its task-started events.
 
 Pure. Only events that are new count: one that came again, after a broken connection or a restart of ours, is found in its task. A heartbeat
-may overtake events before it, which workers send in bundles: the Lamport clocks show which belong before it, so a heartbeat is judged when
+may overtake events before it, which workers send in bundles: the Lamport clocks show which belong before it, so a heartbeat is compared when
 the next one comes. A difference counts as a loss if it lasts three heartbeats, or if the worker's process ends with it. A heartbeat that is
 older than the last one, by both clocks of the worker, changes nothing. One whose `processed` grows while no task event comes does not send
 them (no -E): nothing is lost then.
@@ -34,7 +34,7 @@ class EventReconciliation(msgspec.Struct):
     processed: int | None = None  # of the last heartbeat
     started: int = 0  # task-started events of this process
     started_before: int | None = None  # those sent before the last heartbeat, late ones included; None before the first
-    recent: list[int] = []  # `processed` minus received, of the last heartbeats that were judged
+    recent: list[int] = []  # `processed` minus received, of the last heartbeats that were compared
     lost: int = 0  # shrinks only if events come later than that
     lost_before: int = 0  # of earlier processes
     task_events: int = 0  # since the last heartbeat
@@ -58,7 +58,7 @@ class EventReconciliation(msgspec.Struct):
             self.started_before += 1
 
     def heartbeat(self, event: Event) -> None:
-        """A heartbeat that says how many tasks were processed."""
+        """Takes a heartbeat that reports how many tasks were processed."""
         processed, timestamp = event.processed, event.timestamp
         if processed is None or self._is_earlier(event) or self._is_old(event):
             return
@@ -76,7 +76,7 @@ class EventReconciliation(msgspec.Struct):
         if self.quiet >= LASTING:
             self.events_off = True
         if self.processed is not None and self.started_before is not None:
-            self._judge(self.processed - self.started_before)
+            self._assess(self.processed - self.started_before)
         self.processed, self.started_before, self.task_events = processed, self.started, 0
         self.pid, self.clock, self.timestamp = event.pid, event.clock, timestamp
 
@@ -111,7 +111,7 @@ class EventReconciliation(msgspec.Struct):
         self.base = self.processed = self.started_before = self.clock = self.timestamp = self.events_off = None
         self.recent, self.lost_before, self.started, self.quiet, self.settling = [], self.lost, 0, 0, 0
 
-    def _judge(self, missing: int) -> None:
+    def _assess(self, missing: int) -> None:
         if self.events_off or self.settling:
             self.settling = max(0, self.settling - 1)
             self.base, self.recent, self.lost_before = missing, [], self.lost

@@ -21,17 +21,17 @@ class Redeliveries:
     def __init__(self) -> None:
         self._handed_out: list[int] = []  # on this connection, not acknowledged
         self._acknowledged: list[int] = []  # on this connection; the broker may not have read it yet
-        self._proving: list[int] = []  # as `_acknowledged`, before the question was sent whose answer is the proof
+        self._proving: list[int] = []  # as `_acknowledged`, before the request was sent whose answer is the proof
         self._returning: dict[int, int] = {}  # of broken connections: how many of each may come again
         self._returning_until = 0.0
 
     @property
-    def wants_proof(self) -> bool:
-        """Acknowledgements were sent, and nothing yet was asked that shows when the broker has read them."""
+    def needs_proof(self) -> bool:
+        """Acknowledgements were sent, and no request yet whose answer shows that the broker has read them."""
         return bool(self._acknowledged) and not self._proving
 
     def hand_out(self, body: bytes, redelivered: bool, now: float) -> bool:
-        """Notes a message that the caller gets now (seconds of a monotonic clock). True if it was handed out before, so it is not to be applied again."""
+        """Notes a message that the caller gets now (seconds of a monotonic clock). True if it was handed out before and must not be applied again."""
         fingerprint = _fingerprint(body)
         again = redelivered and self._take_back(fingerprint, now)
         self._handed_out.append(fingerprint)
@@ -42,8 +42,8 @@ class Redeliveries:
         self._acknowledged += self._handed_out
         self._handed_out = []
 
-    def ask_proof(self) -> None:
-        """A question goes to the broker on the same channel: its answer (`prove`) comes after it has read the acknowledgements before."""
+    def request_proof(self) -> None:
+        """Note a request on the same channel: the broker answers it (`prove`) after it has read the acknowledgements before."""
         self._proving, self._acknowledged = self._acknowledged, []
 
     def prove(self) -> None:

@@ -1,37 +1,39 @@
-"""How receiving and inspecting stand in a virtual host, as its row of `EventSource` states them. Pure."""
+"""Whether a virtual host's events are received and its workers inspected, as fields of `EventSource`. Pure."""
 
 from __future__ import annotations
 
 from workers.errors import Refused, Unreachable, WatchError
-from workers.grants import asking_grant, events_grant
+from workers.grants import events_grant, inspection_grant
 from workers.models import EventSource
-from workers.receiving.liveness import Hearing
+from workers.receiving.liveness import Subscription
 from workers.receiving.place import Place
 from workers.store import SourceFacts
 
 NOT_RECEIVED = "its events are not received: HARELINE_EVENTS does not name this broker"
-NOT_ASKED = "workers are not asked: HARELINE_INSPECT does not name this broker"
+NOT_INSPECTED = "workers are not inspected: HARELINE_INSPECT does not name this broker"
 
 
-def facts_of(place: Place, hearing: Hearing, problem: WatchError | None, asking: Hearing, asking_problem: WatchError | None) -> SourceFacts:
-    """`problem`, `asking_problem`: what stands in the way of each now."""
+def facts_of(
+    place: Place, subscription: Subscription, problem: WatchError | None, inspection: Subscription, inspection_problem: WatchError | None
+) -> SourceFacts:
+    """`problem`, `inspection_problem`: what prevents each now."""
     user = place.targets()[0].user
     return SourceFacts(
-        queue=place.queue if place.hears else "",
-        state=_state(place.hears, hearing, problem, EventSource.RECEIVING),
-        reason=hearing.reason,
+        queue=place.queue if place.receives_events else "",
+        state=_state(place.receives_events, subscription, problem, EventSource.RECEIVING),
+        reason=subscription.reason,
         grant=events_grant(user, place.vhost) if _lacks_rights(problem) else "",
-        since=hearing.since,
-        inspect_state=_state(place.asks, asking, asking_problem, "asking"),
-        inspect_reason=asking.reason,
-        inspect_grant=asking_grant(user, place.vhost) if _lacks_rights(asking_problem) else "",
+        since=subscription.since,
+        inspect_state=_state(place.inspects, inspection, inspection_problem, EventSource.INSPECTING),
+        inspect_reason=inspection.reason,
+        inspect_grant=inspection_grant(user, place.vhost) if _lacks_rights(inspection_problem) else "",
     )
 
 
-def _state(allowed: bool, hearing: Hearing, problem: WatchError | None, well: str) -> str:
+def _state(allowed: bool, subscription: Subscription, problem: WatchError | None, well: str) -> str:
     if not allowed:
         return EventSource.OFF
-    if not hearing.reason:
+    if not subscription.reason:
         return well
     if isinstance(problem, Refused):
         return EventSource.REFUSED

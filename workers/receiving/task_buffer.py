@@ -1,6 +1,6 @@
-"""The tasks of one virtual host that were heard of lately, in memory: what they told since the last store, and what of them is to be stored.
+"""In-memory buffer of one virtual host's recently active tasks and their unsaved changes.
 
-Pure and bounded: at most `most` records that are stored already, none of them ended. What is not in memory the caller loads (`missing`), in one question.
+Pure and bounded: at most `most` records that are stored already, none of them ended. The caller loads what is not in memory (`missing`), in one query.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import msgspec
 
 from workers.receiving.clock_skew import LARGEST_SECONDS, Answered, ClockSkew
 from workers.receiving.events import Event
-from workers.receiving.orphaned_tasks import WorkerSigns, judge
+from workers.receiving.orphaned_tasks import WorkerEvidence, assess
 from workers.receiving.reconciliation import resumed
 from workers.receiving.task_order import ENDED, RANKS
 from workers.receiving.task_state import HEAVY, TaskRecord, apply
@@ -29,18 +29,18 @@ class Measured:
         self.reconciliation = resumed(kept, lost)
         self.skew = ClockSkew(skew_seconds)
 
-    def heartbeat(self, event: Event, heard_at: float) -> None:
-        if event.timestamp is not None and abs(event.timestamp - heard_at) > LARGEST_SECONDS:
+    def heartbeat(self, event: Event, received_at: float) -> None:
+        if event.timestamp is not None and abs(event.timestamp - received_at) > LARGEST_SECONDS:
             event = msgspec.structs.replace(event, timestamp=None)
         pid = self.reconciliation.pid
         if event.pid != pid and pid is not None:
             self.skew.restart()
         self.reconciliation.heartbeat(event)
         if event.timestamp is not None:
-            self.skew.received(event.timestamp, heard_at, event.clock, event.pid)
+            self.skew.received(event.timestamp, received_at, event.clock, event.pid)
 
 
-class TaskBook:
+class TaskBuffer:
     def __init__(self, most: int = MOST_RECORDS) -> None:
         self.most = most
         self.records: dict[str, TaskRecord] = {}  # the longest untouched first
@@ -48,30 +48,30 @@ class TaskBook:
         self.faults: list[Exception] = []  # errors of ours in `settle`, for the caller to report
         self.measured: dict[str, Measured] = {}
         self.measured_anew: set[str] = set()  # whose measurements have changed, for the caller to take over and clear
-        self._heard: list[tuple[Event, float]] = []
+        self._pending: list[tuple[Event, float]] = []
         self._ahead: dict[str, float] = {}
         self._ahead_by_host: dict[str, float] = {}
 
-    def hear(self, events: Iterable[Event], heard_at: float) -> int:
-        """Notes task events and heartbeats among them until `settle`. How many are refused since they name no task."""
+    def add_events(self, events: Iterable[Event], received_at: float) -> int:
+        """Keeps task events and heartbeats until `settle`. Returns how many were refused because they name no task."""
         refused = 0
         for event in events:
             if event.type in RANKS:
                 if event.uuid:
-                    self._heard.append((event, heard_at))
+                    self._pending.append((event, received_at))
                 else:
                     refused += 1
             elif event.type in HEARTBEATS:
-                self._heard.append((event, heard_at))
+                self._pending.append((event, received_at))
         return refused
 
     def resume(self, hostname: str, kept: dict[str, Any], lost: int, skew_seconds: float | None) -> None:
-        """Goes on with what was measured of a worker as it was stored."""
+        """Continues a worker's measurements from what is stored of them."""
         self.measured[hostname] = Measured(kept, lost, skew_seconds)
         self.note_clock(hostname, skew_seconds)
 
     def forget(self, but: Collection[str]) -> None:
-        """Drops what is measured of workers that are not known any more."""
+        """Drops the measurements of workers that are no longer known."""
         if len(self.measured) > len(but):
             self.measured = {hostname: measured for hostname, measured in self.measured.items() if hostname in but}
 
@@ -86,33 +86,33 @@ class TaskBook:
             self._ahead[hostname] = self._ahead_by_host[_host(hostname)] = ahead
 
     def missing(self) -> list[str]:
-        """The uuids that were heard of and are not in memory; they may be stored."""
+        """The uuids of pending events that are not in memory; they may be stored."""
         records = self.records
-        found = {event.uuid: None for event, _ in self._heard if event.uuid not in records}
+        found = {event.uuid: None for event, _ in self._pending if event.uuid not in records}
         return [uuid for uuid in found if uuid is not None]
 
     def settle(self, loaded: Mapping[str, TaskRecord]) -> None:
-        """Brings the tasks, and what is measured of workers, up to what was received. `loaded` are those of `missing` that are stored."""
-        heard, self._heard = self._heard, []
-        for event, heard_at in heard:
+        """Applies the pending events to tasks and to the measurements of workers. `loaded` are those of `missing` that are stored."""
+        pending, self._pending = self._pending, []
+        for event, received_at in pending:
             try:
                 if event.uuid is None or event.type in HEARTBEATS:
-                    self._heartbeat(event, heard_at)
+                    self._heartbeat(event, received_at)
                 else:
-                    self._task_event(event, event.uuid, heard_at, loaded)
+                    self._task_event(event, event.uuid, received_at, loaded)
             except Exception as error:  # noqa: BLE001  (a fault of ours must not stop the others, nor come again for ever)
                 self.faults.append(error)
 
-    def _task_event(self, event: Event, uuid: str, heard_at: float, loaded: Mapping[str, TaskRecord]) -> None:
+    def _task_event(self, event: Event, uuid: str, received_at: float, loaded: Mapping[str, TaskRecord]) -> None:
         records, hostname = self.records, event.hostname
         record = records.pop(uuid, None) or loaded.get(uuid)
         if record is None:
-            record = TaskRecord(uuid, heard_at)
+            record = TaskRecord(uuid, received_at)
         records[uuid] = record
         ahead = self._ahead.get(hostname)
         if ahead is None:
             ahead = self._ahead_by_host.get(_host(hostname), 0.0)
-        new = apply(record, event, heard_at, ahead)
+        new = apply(record, event, received_at, ahead)
         if new:
             self.changed[uuid] = record
         if event.type != "task-sent":
@@ -122,30 +122,30 @@ class TaskBook:
             measured.reconciliation.task_event(event, new or event.timestamp is None)
             self.measured_anew.add(hostname)
 
-    def _heartbeat(self, event: Event, heard_at: float) -> None:
+    def _heartbeat(self, event: Event, received_at: float) -> None:
         hostname = event.hostname
         measured = self.measured.get(hostname)
         if measured is None:
             measured = self.measured[hostname] = Measured({}, 0, None)
-        measured.heartbeat(event, heard_at)
+        measured.heartbeat(event, received_at)
         self.note_clock(hostname, measured.skew.seconds)
         self.measured_anew.add(hostname)
 
-    def judge(self, loaded: Mapping[str, TaskRecord], signs: WorkerSigns) -> None:
-        """Judges the tasks `loaded`, each as memory has it if it is there."""
+    def assess(self, loaded: Mapping[str, TaskRecord], evidence: WorkerEvidence) -> None:
+        """Looks for orphaned tasks among those loaded. A task in memory counts as memory has it."""
         for uuid, stored in loaded.items():
             record = self.records.get(uuid, stored)
-            if judge(record, signs):
+            if assess(record, evidence):
                 self.records[uuid] = self.changed[uuid] = record
 
     def note_stored(self, stored: Iterable[TaskRecord]) -> None:
-        """They are committed: memory forgets their long texts, and the records longest untouched."""
+        """They are committed: memory drops their long texts, and the records longest untouched."""
         for record in stored:
-            record.stored, record.retold, record.indexed = True, False, record.name is not None
+            record.stored, record.details_changed, record.indexed = True, False, record.name is not None
             for name in HEAVY:
                 setattr(record, name, None)
             self.changed.pop(record.uuid, None)
-            if record.state in ENDED:  # little more is heard of it; if so, it is loaded
+            if record.state in ENDED:  # few events follow; if one does, the task is loaded
                 self.records.pop(record.uuid, None)
         for uuid in list(self.records)[: max(0, len(self.records) - self.most)]:
             if uuid not in self.changed:

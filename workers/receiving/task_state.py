@@ -1,8 +1,8 @@
 """One task as it is known from its events: their moments, and the fields they carried.
 
 Pure. The moments are a set: order and repetition of events make no difference, and a record that was stored and loaded takes the next event
-as one that never left memory. What state follows from the moments says `workers.receiving.task_order`; what the absence and the answers of a worker
-show to be no longer so becomes UNKNOWN (`workers.receiving.orphaned_tasks`).
+as one that never left memory. `workers.receiving.task_order` derives the state from the moments. A task becomes UNKNOWN where the absence or the
+answers of its worker contradict that state (`workers.receiving.orphaned_tasks`).
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class TaskRecord(msgspec.Struct, gc=False):
     name: str | None = None
     worker: str | None = None
     sender: str | None = None
-    queue: str | None = None  # as the sender says
+    queue: str | None = None  # according to the sender
     exchange: str | None = None
     routing_key: str | None = None
     found: TaskQueue | None = None  # the queue it is in or was taken from; None: not worked out yet
@@ -74,7 +74,7 @@ class TaskRecord(msgspec.Struct, gc=False):
     moments: list[Moment] = []  # in order
     left_out: int = 0  # moments beyond those kept
     stored: bool = False
-    retold: bool = False  # what is stored of its sending, receipt or worker has changed
+    details_changed: bool = False  # what is stored of its sending, receipt or worker has changed
     indexed: bool = False  # it can be searched for by its name
 
 
@@ -87,30 +87,30 @@ class Happening(msgspec.Struct, frozen=True):
     detail: str = ""
 
 
-def merge(record: TaskRecord | None, event: Event, heard_at: float, ahead: float = 0.0) -> TaskRecord | None:
+def merge(record: TaskRecord | None, event: Event, received_at: float, ahead: float = 0.0) -> TaskRecord | None:
     """The record with the event in it, the same object if there was one; None for an event of no task.
 
-    `heard_at`: when we received it, seconds since 1970; `ahead`: by how many seconds the sender's clock is ahead of ours.
+    `received_at`: when we received it, seconds since 1970; `ahead`: by how many seconds the sender's clock is ahead of ours.
 
-    >>> merge(None, Event("task-started", "w@h", 60.0, uuid="1"), heard_at=61.0).state
+    >>> merge(None, Event("task-started", "w@h", 60.0, uuid="1"), received_at=61.0).state
     'STARTED'
     """
     if event.uuid and event.type in RANKS:
         if record is None:
-            record = TaskRecord(event.uuid, heard_at)
-        apply(record, event, heard_at, ahead)
+            record = TaskRecord(event.uuid, received_at)
+        apply(record, event, received_at, ahead)
     return record
 
 
-def apply(record: TaskRecord, event: Event, heard_at: float, ahead: float = 0.0) -> bool:
+def apply(record: TaskRecord, event: Event, received_at: float, ahead: float = 0.0) -> bool:
     """Adds the event. False if it was there before."""
     rank, timestamp = RANKS[event.type], event.timestamp
     if timestamp is not None and 0 < timestamp < task_order.LATEST_TIMESTAMP:
         at = timestamp - ahead
-        if at > heard_at:  # it can't have been sent after we received it: its clock is ahead by more than we know
-            at = heard_at
+        if at > received_at:  # it can't have been sent after we received it: its clock is ahead by more than we know
+            at = received_at
     else:
-        at, timestamp = heard_at, None
+        at, timestamp = received_at, None
     at = round(at, 6)
     last = _place(record.moments, event, rank, timestamp, at)
     if last is None:
@@ -193,13 +193,13 @@ def _detail(event: Event, rank: int) -> str:
 def _take(record: TaskRecord, event: Event, rank: int, but: int = 0) -> int:
     """Takes over the fields of an event, but for some. Which fields it carries, as bits."""
     if rank <= RECEIVED:
-        record.retold = True
+        record.details_changed = True
     carried = 0
     for name, bit, length in _CARRIED[rank]:
         value = getattr(event, name)
         if value is not None and (not length or len(value) > length):
             value = _value(event, name)
-        if value is not None or (name == "queue" and event.exchange is not None):  # sent to an exchange, it has no queue, whatever was said before
+        if value is not None or (name == "queue" and event.exchange is not None):  # sent to an exchange, it has no queue, whatever an earlier event reported
             carried |= bit
             if not but & bit:
                 setattr(record, name, value)
@@ -249,7 +249,7 @@ def _go_on(record: TaskRecord, newest: Moment) -> None:
     else:
         record.ended_at = at
     if newest.worker != record.worker:
-        record.worker, record.retold = newest.worker, True
+        record.worker, record.details_changed = newest.worker, True
     record.state, record.last_seen_state = STATES[rank], None
 
 
@@ -266,6 +266,6 @@ def _conclude(record: TaskRecord, newest: Moment) -> None:
         tries = sum(moment.rank == RETRIED for moment in record.moments)
         record.retries = tries if record.retries is None else max(record.retries, tries)
     if rank != SENT and deciding.worker != record.worker:
-        record.worker, record.retold = deciding.worker, True
-    if record.state != UNKNOWN or deciding is newest or rank >= REJECTED:  # a doubt stands until something later is received, or the end
+        record.worker, record.details_changed = deciding.worker, True
+    if record.state != UNKNOWN or deciding is newest or rank >= REJECTED:  # it stays UNKNOWN until something later is received, or its end
         record.state, record.last_seen_state, record.unknown_reason = STATES[rank], None, ""

@@ -1,4 +1,4 @@
-"""Which worker is forgotten when there is no room for another: the one gone longest; else the oldest name that never gave a sign of life. Pure.
+"""Which worker is removed to make room for another: the one gone longest; else the oldest name that never sent a heartbeat or an answer. Pure.
 
 A new name costs the same, however many there are.
 """
@@ -11,7 +11,7 @@ from workers.receiving.worker_state import WorkerState
 
 
 class Vacancies:
-    """Names in the order in which they are forgotten, each at most once; those that came back meanwhile are passed over."""
+    """Names in the order in which they are removed, each at most once; those that came back meanwhile are passed over."""
 
     def __init__(self) -> None:
         self._gone: dict[str, None] = {}
@@ -26,7 +26,7 @@ class Vacancies:
             self._unproven[worker.hostname] = None
 
     def take(self, workers: Mapping[str, WorkerState], proven: bool) -> WorkerState | None:
-        """The worker to forget; None if all are worth keeping. Names without a sign of life make room only for a worker with one (`proven`)."""
+        """The worker to remove; None if all are worth keeping. Names that only appeared in a task's event make room only for a `proven` worker."""
         found = _first(self._gone, workers, lambda worker: worker.state == "gone")
         if found is None and proven:
             found = _first(self._unproven, workers, lambda worker: not _is_proven(worker))
@@ -47,4 +47,4 @@ def _first(names: dict[str, None], workers: Mapping[str, WorkerState], fits: Cal
 
 
 def _is_proven(worker: WorkerState) -> bool:
-    return worker.state == "online" or worker.heartbeat_at is not None or worker.inspected_at is not None or worker.said_goodbye_at is not None
+    return worker.state == "online" or worker.heartbeat_at is not None or worker.inspected_at is not None or worker.offline_at is not None

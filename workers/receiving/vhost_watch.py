@@ -1,4 +1,4 @@
-"""Watches the workers of one virtual host: receives their events, takes their answers, decides how they are, stores. The body of one thread.
+"""Watches the workers of one virtual host: receives their events, takes their answers, assesses and stores them. The body of one thread.
 
 Every half second one transaction; messages are acknowledged after it, so that a crash, a locked database or a full disk loses nothing:
 what could not be stored is stored later, and the broker keeps what could not be taken meanwhile. One event, worker or task on which our own
@@ -18,15 +18,15 @@ from django.db import DatabaseError, connection
 
 from workers import queries, store
 from workers.errors import Refused, Superseded, WatchError
-from workers.inspection.inspector import Answer, Asker
+from workers.inspection.inspector import Answer, Inspector
 from workers.receiving import events
 from workers.receiving.broker_look import BrokerLook, Shown
-from workers.receiving.liveness import Disturbance, Hearing, Reading
+from workers.receiving.liveness import Disturbance, Reading, Subscription
 from workers.receiving.place import Place
 from workers.receiving.receiver import Delivery, EventFeed
-from workers.receiving.source_facts import NOT_ASKED, NOT_RECEIVED, facts_of
+from workers.receiving.source_facts import NOT_INSPECTED, NOT_RECEIVED, facts_of
 from workers.receiving.task_watch import TaskWatch
-from workers.receiving.worker_registry import Book
+from workers.receiving.worker_registry import WorkerRegistry
 from workers.receiving.worker_state import FIELDS, remembered
 
 log = structlog.get_logger(__name__)
@@ -37,7 +37,7 @@ MOST_A_ROUND = 2000
 MOST_UNSTORED = 10_000  # larger transactions write a task once that is received, started and ended in one
 RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0)
 BEAT_SECONDS = 5.0  # stored so often even if nothing is new, to show that the thread lives
-ASKER_END_SECONDS = 0.5
+INSPECTOR_END_SECONDS = 0.5
 
 
 class VhostWatch:
@@ -49,15 +49,15 @@ class VhostWatch:
         self._stopped = threading.Event()
         self._feed = EventFeed(place.targets(), place.queue)
         self._answers: SimpleQueue[Answer] = SimpleQueue()
-        self._asker = Asker(place.targets(), f"hareline.{place.installation}.replies", self._answers)
-        self._hearing = Hearing(now, "not connected yet" if place.hears else NOT_RECEIVED)
+        self._inspector = Inspector(place.targets(), f"hareline.{place.installation}.replies", self._answers)
+        self._subscription = Subscription(now, "not connected yet" if place.receives_events else NOT_RECEIVED)
         self._reading = Reading()
         self._problem: WatchError | None = None
         self._disturbed: Disturbance | None = None
         self._failures, self._next_try, self._next_store, self._next_beat, self._unstored = 0, 0.0, 0.0, 0.0, 0
         self._batch = store.Batch()
         self._writer = store.Writer(0, "")
-        self._book = Book()
+        self._registry = WorkerRegistry()
         self._tasks = TaskWatch(place.broker_id, place.vhost)
         self._facts: store.SourceFacts | None = None
         self._look = BrokerLook(place.broker_id, place.vhost)
@@ -67,41 +67,41 @@ class VhostWatch:
     def stop(self) -> None:
         """From any thread."""
         self._stopped.set()
-        self._asker.stop()
+        self._inspector.stop()
 
     def run(self) -> None:
         """Returns once stopped, with everything stored and acknowledged that had arrived. Or once another watch has taken the virtual host over:
         then nothing more is stored or acknowledged, and that one gets the messages."""
-        asking = threading.Thread(target=self._asker.run, name=f"ask {self.place.address.name} {self.place.vhost}", daemon=True)
+        inspection = threading.Thread(target=self._inspector.run, name=f"inspect {self.place.address.name} {self.place.vhost}", daemon=True)
         try:
             self._load()
-            if self.place.asks:
-                asking.start()
+            if self.place.inspects:
+                inspection.start()
             while not self._stopped.is_set():
-                if self.place.asks and not asking.is_alive():
-                    raise RuntimeError("the thread that asks workers has ended")
+                if self.place.inspects and not inspection.is_alive():
+                    raise RuntimeError("the thread that inspects workers has ended")
                 self._round()
             self._store(datetime.now(UTC))
         except Superseded:
             self.superseded = True
             log.warning("superseded", broker=self.place.address.name, vhost=self.place.vhost, events_left_to_successor=self._batch.events)
         finally:
-            self._asker.stop()
+            self._inspector.stop()
             self._feed.close()
             connection.close()
-            if asking.is_alive():
-                asking.join(ASKER_END_SECONDS)
+            if inspection.is_alive():
+                inspection.join(INSPECTOR_END_SECONDS)
 
     def _load(self) -> None:
         place, now = self.place, datetime.now(UTC)
         self._writer, uncertain = store.take_over(place.broker_id, place.vhost, now)  # before anything is read that the watch before could still change
         self._feed.resume(uncertain)
         rows = queries.all_workers(place.broker_id, place.vhost)
-        self._book = Book(remembered({name: getattr(row, name) for name in FIELDS}, row.pk, now) for row in rows)
+        self._registry = WorkerRegistry(remembered({name: getattr(row, name) for name in FIELDS}, row.pk, now) for row in rows)
 
     def _round(self) -> None:
-        if self.place.hears:
-            self._hear()
+        if self.place.receives_events:
+            self._receive()
         else:
             self._stopped.wait(ROUND_SECONDS)
         self._take_answers()
@@ -113,14 +113,14 @@ class VhostWatch:
                 log.error("events_not_stored", broker=self.place.address.name, vhost=self.place.vhost, reason=str(error))
                 connection.close()
 
-    def _hear(self) -> None:
+    def _receive(self) -> None:
         try:
             if not self._feed.connected:
                 if time.monotonic() < self._next_try:
                     self._stopped.wait(ROUND_SECONDS)
                     return
                 self._feed.connect()
-                self._failures, self._problem, self._hearing = 0, None, Hearing(datetime.now(UTC))
+                self._failures, self._problem, self._subscription = 0, None, Subscription(datetime.now(UTC))
                 log.info("receiving_events", broker=self.place.address.name, vhost=self.place.vhost)
             self._reading.note(time.monotonic(), datetime.now(UTC))
             self._apply(self._feed.receive(ROUND_SECONDS, MOST_A_ROUND))
@@ -129,7 +129,7 @@ class VhostWatch:
         except Exception as error:
             log.exception("receiving_failed", broker=self.place.address.name, vhost=self.place.vhost)
             self._feed.close()
-            self._lose(WatchError(f"receiving events failed by an error of ours ({type(error).__name__}); the log has it"))
+            self._lose(WatchError(f"receiving events failed because of an error in Hareline ({type(error).__name__}); see the log"))
 
     def _lose(self, error: WatchError) -> None:
         now = datetime.now(UTC)
@@ -137,7 +137,7 @@ class VhostWatch:
         self._failures += 1
         if self._problem is None or str(self._problem) != str(error):
             log.warning("events_not_received", broker=self.place.address.name, vhost=self.place.vhost, reason=str(error))
-            self._hearing = Hearing(self._hearing.since if self._problem else now, str(error))
+            self._subscription = Subscription(self._subscription.since if self._problem else now, str(error))
         self._problem = error
         self._note_break(error, now)
 
@@ -159,14 +159,14 @@ class VhostWatch:
             for event in parsed.events:
                 try:
                     self._apply_one(event, now)
-                except Exception as error:  # noqa: BLE001  (a fault of ours; the same event again would not mend it)
+                except Exception as error:  # noqa: BLE001  (a fault of ours; the same event again would fail again)
                     self._note_fault(error, f"{event.type} of {event.hostname}")
         batch.received_at = now
 
     def _apply_one(self, event: events.Event, now: datetime) -> None:
-        if self._book.apply((event,), now):
-            self._batch.refused.note(1, f"more than {self._book.most_workers} worker names: {event.type} of {event.hostname}")
-        if self._tasks.hear((event,), now):
+        if self._registry.apply((event,), now):
+            self._batch.refused.note(1, f"more than {self._registry.most_workers} worker names: {event.type} of {event.hostname}")
+        if self._tasks.add_events((event,), now):
             self._batch.refused.note(1, f"a task's event without its uuid: {event.type} of {event.hostname}")
 
     def _note_fault(self, error: Exception, what: str) -> None:
@@ -179,29 +179,30 @@ class VhostWatch:
             while True:
                 answer = self._answers.get_nowait()
                 try:
-                    self._book.apply_answer(answer.hostname, answer.fields, answer.at)
+                    self._registry.apply_answer(answer.hostname, answer.fields, answer.at)
                     self._tasks.note_answer(answer)
                 except Exception as error:  # noqa: BLE001  (the next answer comes soon)
-                    self._note_fault(error, f"answer of {answer.hostname} to {answer.question}")
+                    self._note_fault(error, f"answer of {answer.hostname} to {answer.command}")
         except Empty:
             return
 
     def _store(self, now: datetime) -> None:
         """Decides how workers are, stores what changed, acknowledges. Raises DatabaseError; then all of it is still to be stored. Raises Superseded."""
-        book, batch = self._book, self._batch
-        shown = self._look.shown(now) if book.silent(now) else None
+        registry, batch = self._registry, self._batch
+        shown = self._look.shown(now) if registry.silent(now) else None
         self._reading.note(time.monotonic(), now)
-        book.judge(self._reading.listening(self._hearing), now, None if shown is None else shown.control_queues, self._asking(), self._disturbance(shown, now))
-        while book.faults:
-            hostname, error = book.faults.pop()
+        control_queues = None if shown is None else shown.control_queues
+        registry.assess(self._reading.listening(self._subscription), now, control_queues, self._inspection(), self._disturbance(shown, now))
+        while registry.faults:
+            hostname, error = registry.faults.pop()
             self._note_fault(error, f"worker {hostname}")
-        while book.newly_online:
-            self._asker.ask_soon(book.newly_online.pop())
-        facts = facts_of(self.place, self._hearing, self._problem, self._asking(), self._asker.error if self.place.asks else None)
+        while registry.newly_online:
+            self._inspector.inspect_soon(registry.newly_online.pop())
+        facts = facts_of(self.place, self._subscription, self._problem, self._inspection(), self._inspector.error if self.place.inspects else None)
         batch.facts = facts if facts != self._facts else None
-        batch.tasks = self._tasks.prepare(book.workers, not self._hearing.reason, self._note_fault)
-        batch.workers, batch.forgotten = book.take_changes(), list(book.forgotten)
-        batch.lost_events = sum(worker.lost_events for worker in book.workers.values())
+        batch.tasks = self._tasks.prepare(registry.workers, not self._subscription.reason, self._note_fault)
+        batch.workers, batch.forgotten = registry.take_changes(), list(registry.forgotten)
+        batch.lost_events = sum(worker.lost_events for worker in registry.workers.values())
         batch.uncertain = self._feed.uncertain()
         if not batch.is_empty or time.monotonic() >= self._next_beat:
             self._save(batch, now)
@@ -213,7 +214,7 @@ class VhostWatch:
             self._lose(error)
 
     def _save(self, batch: store.Batch, now: datetime) -> None:
-        book = self._book
+        registry = self._registry
         try:
             unstorable = store.save_batch(self._writer, self.place.broker_id, self.place.vhost, batch, now)
         except BaseException:
@@ -221,21 +222,21 @@ class VhostWatch:
                 worker.changed = True
             raise
         self._next_beat = time.monotonic() + BEAT_SECONDS
-        book.forgotten.clear()
+        registry.forgotten.clear()
         self._tasks.note_stored(batch.tasks, [task for task, _ in unstorable.tasks])
         for worker, error in unstorable.workers:
             log.error("worker_not_storable", vhost=self.place.vhost, worker=worker.hostname, exc_info=error)
-            book.start_anew(worker)
+            registry.start_anew(worker)
         for task, error in unstorable.tasks:
             log.error("task_not_storable", vhost=self.place.vhost, task=task.uuid, exc_info=error)
 
     def _disturbance(self, shown: Shown | None, now: datetime) -> Disturbance | None:
-        """What may have parted workers from the broker last: a break of our own connection, or the start of a node."""
-        self._note_break(self._problem if self.place.hears else self._asker.error if self.place.asks else None, now)
+        """What may have cut workers off from the broker last: a break of our own connection, or the start of a node."""
+        self._note_break(self._problem if self.place.receives_events else self._inspector.error if self.place.inspects else None, now)
         restart = None if shown is None else shown.restart
         if restart is None or (self._disturbed is not None and self._disturbed.at >= restart.at):
             return self._disturbed
         return restart
 
-    def _asking(self) -> Hearing:
-        return self._asker.asking if self.place.asks else Hearing(self._hearing.since, NOT_ASKED)
+    def _inspection(self) -> Subscription:
+        return self._inspector.subscription if self.place.inspects else Subscription(self._subscription.since, NOT_INSPECTED)

@@ -1,7 +1,7 @@
-"""What is known of the workers of one virtual host, in memory: events and answers change it, time judges it.
+"""The workers of one virtual host in memory: events and answers change them, and their state is assessed as time passes.
 
-Pure and bounded: at most `MOST_WORKERS` are kept, the longest gone forgotten first; names beyond are refused and counted. Applying an event
-twice changes no state, only the counts: `receiver` sees to it that a message that comes again is not applied again.
+Pure and bounded: at most `MOST_WORKERS` are kept, and those gone longest are removed first; more names are refused and counted. Applying an event
+twice changes no state, only the counts: `receiver` makes sure that a redelivered message is not applied again.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from workers.receiving.events import Event
-from workers.receiving.liveness import ANSWER_HOLDS, GOODBYE, Disturbance, Hearing, Signs, judge, silent_after
+from workers.receiving.liveness import ANSWER_HOLDS, SHUT_DOWN, Disturbance, Evidence, Subscription, assess, silent_after
 from workers.receiving.vacancies import Vacancies
 from workers.receiving.worker_state import LONGEST_FREQUENCY, OTHER, WorkerState, resume, started_anew
 
@@ -20,10 +20,10 @@ CONTROL_QUEUE_SUFFIX = ".celery.pidbox"
 COUNTED = frozenset(
     f"task-{word}" for word in ("received", "started", "succeeded", "failed", "retried", "revoked", "rejected", "sent", "progress")
 )  # fmt: skip
-_SIGNS_OF_LIFE = frozenset(("worker-heartbeat", "worker-online"))
+_HEARTBEATS = frozenset(("worker-heartbeat", "worker-online"))
 
 
-class Book:
+class WorkerRegistry:
     """The workers of one virtual host by host name. Their skew and their lost events are measured in `workers.receiving.task_buffer`."""
 
     def __init__(self, known: Iterable[WorkerState] = (), most_workers: int = MOST_WORKERS) -> None:
@@ -47,7 +47,7 @@ class Book:
             if worker is None:
                 if kind == "task-sent":  # from a producer, gen<pid>@host, which is no worker
                     continue
-                worker = self._meet(event.hostname, now, kind in _SIGNS_OF_LIFE)
+                worker = self._meet(event.hostname, now, kind in _HEARTBEATS)
                 if worker is None:
                     refused += 1
                     continue
@@ -55,10 +55,10 @@ class Book:
                 worker.event_counts[kind] = worker.event_counts.get(kind, 0) + 1
                 worker.changed = True
                 worker.last_event_at = now
-            elif kind in _SIGNS_OF_LIFE:
+            elif kind in _HEARTBEATS:
                 _heartbeat(worker, event, now)
             elif kind == "worker-offline":
-                _goodbye(worker, event, now)
+                _offline(worker, event, now)
             else:
                 worker.event_counts[OTHER] = worker.event_counts.get(OTHER, 0) + 1
                 worker.changed = True
@@ -78,37 +78,37 @@ class Book:
         worker.changed = True
         return True
 
-    def judge(
+    def assess(
         self,
-        hearing: Hearing,
+        subscription: Subscription,
         now: datetime,
         control_queues: frozenset[str] | None = None,
-        asking: Hearing | None = None,
+        inspection: Subscription | None = None,
         disturbance: Disturbance | None = None,
     ) -> None:
         """Brings state, reason and rates of every worker up to `now`. `control_queues` are those that the broker shows; None: not known.
 
-        With `asking`, every worker also gets the reason why its pool and slots are unknown or old, "" if it answers.
+        With `inspection`, every worker also gets the reason why its pool and slots are unknown or old, "" if it responds.
         """
         for worker in list(self.workers.values()):
             known = None if control_queues is None else worker.hostname + CONTROL_QUEUE_SUFFIX in control_queues
             try:
-                self._judge(worker, hearing, now, known, disturbance)
-                _rates(worker, hearing, now)
-                if asking is not None:
-                    _note_answer(worker, asking, now)
+                self._assess(worker, subscription, now, known, disturbance)
+                _rates(worker, subscription, now)
+                if inspection is not None:
+                    _note_answer(worker, inspection, now)
             except Exception as error:  # noqa: BLE001  (a fault of ours with one worker must not stop the others)
                 self.faults.append((worker.hostname, error))
                 self.start_anew(worker)
 
     def start_anew(self, worker: WorkerState) -> None:
-        """Forgets everything of a worker on which our own code failed, but not the worker."""
+        """Resets a worker on which our own code failed to a host name of which nothing is known."""
         if self.workers.get(worker.hostname) is worker:
             self.workers[worker.hostname] = anew = started_anew(worker)
             self._vacancies.note(anew)
 
     def silent(self, now: datetime) -> list[str]:
-        """Workers that were not heard for longer than they should, and are not known to be gone: for these the broker is asked."""
+        """Workers whose heartbeat is overdue and that are not known to be gone: for these the broker is checked."""
         return [
             worker.hostname
             for worker in self.workers.values()
@@ -122,23 +122,23 @@ class Book:
             worker.changed = False
         return found
 
-    def _judge(self, worker: WorkerState, hearing: Hearing, now: datetime, control_queue: bool | None, disturbance: Disturbance | None) -> None:
-        signs = Signs(
-            worker.heartbeat_at, worker.frequency, worker.said_goodbye_at, worker.answered_at, worker.last_event_at, worker.arrived_at, worker.pool,
+    def _assess(self, worker: WorkerState, subscription: Subscription, now: datetime, control_queue: bool | None, disturbance: Disturbance | None) -> None:
+        evidence = Evidence(
+            worker.heartbeat_at, worker.frequency, worker.offline_at, worker.answered_at, worker.last_event_at, worker.arrived_at, worker.pool,
             control_queue,
         )  # fmt: skip
-        verdict = judge(signs, hearing, now, disturbance)
+        verdict = assess(evidence, subscription, now, disturbance)
         if verdict is None or (verdict.state, verdict.reason) == (worker.state, worker.reason):
             return
         if worker.state == "gone" and verdict.state == "unknown":
-            return  # that we can't hear says nothing new of one that had gone before
+            return  # that we receive no events changes nothing for one that had gone before
         if verdict.state != worker.state:
             worker.since = verdict.since or now
             if verdict.state == "online":
                 self.newly_online.append(worker.hostname)
         worker.state, worker.reason, worker.changed = verdict.state, verdict.reason, True
         if verdict.state == "gone":
-            if verdict.reason == GOODBYE:  # a worker ends its tasks before it shuts down
+            if verdict.reason == SHUT_DOWN:  # a worker ends its tasks before it shuts down
                 worker.active, worker.reserved, worker.scheduled, worker.active_tasks, worker.active_tasks_at = 0, 0, 0, [], now
             self._vacancies.note(worker)
 
@@ -158,9 +158,9 @@ class Book:
 
 def _heartbeat(worker: WorkerState, event: Event, now: datetime) -> None:
     timestamp = event.timestamp
-    if _precedes_goodbye(worker, event):
-        return  # it was sent before the goodbye and only came later
-    worker.said_goodbye_at = worker.goodbye_timestamp = worker.goodbye_clock = None
+    if _precedes_offline(worker, event):
+        return  # it was sent before worker-offline and only arrived later
+    worker.offline_at = worker.offline_timestamp = worker.offline_clock = None
     at = _sent_at(worker, timestamp, now)
     worker.arrived_at = now
     if event.pid is not None:
@@ -179,48 +179,48 @@ def _heartbeat(worker: WorkerState, event: Event, now: datetime) -> None:
     worker.changed = True
 
 
-def _precedes_goodbye(worker: WorkerState, event: Event) -> bool:
-    if worker.goodbye_timestamp is None or event.timestamp is None or event.timestamp > worker.goodbye_timestamp:
+def _precedes_offline(worker: WorkerState, event: Event) -> bool:
+    if worker.offline_timestamp is None or event.timestamp is None or event.timestamp > worker.offline_timestamp:
         return False
-    return worker.goodbye_clock is None or event.clock is None or event.clock <= worker.goodbye_clock
+    return worker.offline_clock is None or event.clock is None or event.clock <= worker.offline_clock
 
 
-def _goodbye(worker: WorkerState, event: Event, now: datetime) -> None:
+def _offline(worker: WorkerState, event: Event, now: datetime) -> None:
     received = now.timestamp() + max(worker.clock_skew_seconds or 0.0, 0.0)  # by its clock: it can't have been sent later
-    worker.said_goodbye_at, worker.goodbye_clock = now, event.clock
-    worker.goodbye_timestamp = None if event.timestamp is None else min(event.timestamp, received)
+    worker.offline_at, worker.offline_clock = now, event.clock
+    worker.offline_timestamp = None if event.timestamp is None else min(event.timestamp, received)
     worker.answered_at = None
     worker.changed = True
 
 
 def _sent_at(worker: WorkerState, timestamp: float | None, now: datetime) -> datetime:
-    """When a heartbeat was sent by our clock: on receipt, unless it waited in the queue for us, which its timestamp and the known skew tell."""
+    """When a heartbeat was sent by our clock: on receipt, unless its timestamp and the known skew show that it waited in the queue for us."""
     if timestamp is None or worker.clock_skew_seconds is None:
         return now
     age = now.timestamp() + worker.clock_skew_seconds - timestamp
     return now - timedelta(seconds=age) if silent_after(worker.frequency).total_seconds() < age < LONGEST_FREQUENCY else now
 
 
-def _note_answer(worker: WorkerState, asking: Hearing, now: datetime) -> None:
-    reason = "" if worker.state == "gone" else _unanswered(worker, asking, now)
+def _note_answer(worker: WorkerState, inspection: Subscription, now: datetime) -> None:
+    reason = "" if worker.state == "gone" else _unanswered(worker, inspection, now)
     if reason != worker.inspect_reason:
         worker.inspect_reason, worker.changed = reason, True
 
 
-def _unanswered(worker: WorkerState, asking: Hearing, now: datetime) -> str:
-    if asking.reason:
-        return asking.reason
-    waited_since = max(moment for moment in (worker.answered_at, asking.since, worker.first_seen_at) if moment is not None)
+def _unanswered(worker: WorkerState, inspection: Subscription, now: datetime) -> str:
+    if inspection.reason:
+        return inspection.reason
+    waited_since = max(moment for moment in (worker.answered_at, inspection.since, worker.first_seen_at) if moment is not None)
     if now - waited_since <= ANSWER_HOLDS:
         return worker.inspect_reason if worker.inspected_at is None else ""
     if worker.inspected_at is None:
-        return "it has not answered yet"
-    return f"it has not answered since {worker.inspected_at:%Y-%m-%d %H:%M:%S} UTC"
+        return "it has not responded yet"
+    return f"it has not responded since {worker.inspected_at:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _rates(worker: WorkerState, hearing: Hearing, now: datetime) -> None:
+def _rates(worker: WorkerState, subscription: Subscription, now: datetime) -> None:
     rates: tuple[float | None, float | None] = (None, None)
-    if worker.state == "online" and not hearing.reason and not worker.events_off:
+    if worker.state == "online" and not subscription.reason and not worker.events_off:
         counts = worker.event_counts
         worker.throughput.note(now, counts.get("task-succeeded", 0), counts.get("task-failed", 0))
         rates = worker.throughput.per_second() or rates

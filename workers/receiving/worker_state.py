@@ -1,6 +1,6 @@
-"""One worker in memory: the fields of its row and what only memory needs; and what of a stored row can be gone on with.
+"""One worker in memory: the fields of its row and what only memory needs; and which values of a stored row can be used again.
 
-Pure. Rows may hold what an earlier version or a hand wrote: of these, what nothing could compute with is unknown again.
+Pure. Rows may hold what an earlier version or a person wrote: values that nothing could compute with are unknown again.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from workers.receiving.events import FARTHEST_SECONDS
-from workers.receiving.liveness import DEFAULT_FREQUENCY, GOODBYE
+from workers.receiving.liveness import DEFAULT_FREQUENCY, SHUT_DOWN
 from workers.receiving.throughput import Throughput
 
 OTHER = "other"
@@ -73,10 +73,10 @@ class WorkerState(msgspec.Struct):
     reconciliation: dict[str, Any] = {}
     stored_state: str | None = None  # None: never stored
     answered_at: datetime | None = None
-    began_at: datetime | None = None  # the first sign of its present process, if it replaced one that we knew
-    said_goodbye_at: datetime | None = None
-    goodbye_timestamp: float | None = None  # by its clock, not later than we received it
-    goodbye_clock: int | None = None
+    began_at: datetime | None = None  # when its present process was first seen, if it replaced one that we knew
+    offline_at: datetime | None = None
+    offline_timestamp: float | None = None  # by its clock, not later than we received it
+    offline_clock: int | None = None
     last_event_at: datetime | None = None
     arrived_at: datetime | None = None  # of its last heartbeat, by our clock
     throughput: Throughput = msgspec.field(default_factory=Throughput)
@@ -88,7 +88,7 @@ class WorkerState(msgspec.Struct):
 
 
 def remembered(row: Mapping[str, Any], key: int, now: datetime) -> WorkerState:
-    """The worker of a stored row, by the names of FIELDS; `key` is its primary key. Nothing of it lies in the future."""
+    """The worker of a stored row, by the names of FIELDS; `key` is its primary key. None of its times is in the future."""
     worker = WorkerState(hostname=row["hostname"], first_seen_at=now, id=key, stored_state=row["state"])
     for name in FIELDS:
         try:
@@ -100,10 +100,10 @@ def remembered(row: Mapping[str, Any], key: int, now: datetime) -> WorkerState:
 
 
 def resume(worker: WorkerState) -> None:
-    """Goes on with a worker as it was stored."""
+    """Continues with a worker as it was stored."""
     worker.changed = False
-    if worker.state == "gone" and worker.reason == GOODBYE:
-        worker.said_goodbye_at = worker.since
+    if worker.state == "gone" and worker.reason == SHUT_DOWN:
+        worker.offline_at = worker.since
 
 
 def started_anew(worker: WorkerState) -> WorkerState:

@@ -1,6 +1,6 @@
 """The only writer of what is stored about workers, event sources and tasks. A receiver's round is one transaction: `save_batch`."""
 
-from workers.store.silence import doubt_unheard
+from workers.store.silence import mark_workers_unknown
 from workers.store.tasks import trim_tasks
 from workers.store.workers import (
     Batch,
@@ -18,6 +18,18 @@ from workers.store.workers import (
 )  # fmt: skip
 
 __all__ = [
-    "Batch", "Sampler", "SourceFacts", "Unstorable", "Writer", "doubt_unheard", "ensure_source", "mark_gone", "note_fault", "note_unwatched",
-    "remove_source", "save_batch", "take_over", "trim_tasks",
+    "Batch",
+    "Sampler",
+    "SourceFacts",
+    "Unstorable",
+    "Writer",
+    "ensure_source",
+    "mark_gone",
+    "mark_workers_unknown",
+    "note_fault",
+    "note_unwatched",
+    "remove_source",
+    "save_batch",
+    "take_over",
+    "trim_tasks",
 ]  # fmt: skip

@@ -23,7 +23,7 @@ from workers.receiving.task_state import HEAVY, TaskRecord
 AT_ONCE = 1000
 WORDS_LENGTH = 2000
 _MOST_DELETED, _DELETED_AT_ONCE = 40_000, 500
-_TOLD = ("name", "args", "kwargs", "root_id", "parent_id", "sent_queue", "exchange", "routing_key", "eta", "expires", "worker", "sender")
+_DETAILS = ("name", "args", "kwargs", "root_id", "parent_id", "sent_queue", "exchange", "routing_key", "eta", "expires", "worker", "sender")
 _FOUND = ("queue", "queues", "queue_source", "queue_reason")
 _LATER = (
     "state", "last_seen_state", "unknown_reason", "sent_at", "received_at", "started_at", "ended_at", "runtime_seconds",
@@ -35,14 +35,14 @@ _TABLE = "workers_task"
 
 def _settings(columns: Iterable[str], value: str) -> str:
     """The columns set to `value`, in which {} is the column's name; long texts stay as they are where there is no new one."""
-    told = {name: value.format(name) for name in columns}
-    return ", ".join(f"{name} = COALESCE({new}, {_TABLE}.{name})" if name in HEAVY else f"{name} = {new}" for name, new in told.items())
+    values = {name: value.format(name) for name in columns}
+    return ", ".join(f"{name} = COALESCE({new}, {_TABLE}.{name})" if name in HEAVY else f"{name} = {new}" for name, new in values.items())
 
 
-_COLUMNS = (*_LATER, *_TOLD, *_FOUND, "first_seen_at", *_KEY)
+_COLUMNS = (*_LATER, *_DETAILS, *_FOUND, "first_seen_at", *_KEY)
 _UPSERT = (
     f"INSERT INTO {_TABLE} ({', '.join(_COLUMNS)}) VALUES ({', '.join(['%s'] * len(_COLUMNS))}) "  # noqa: S608  (names of our own model, here and below)
-    f"ON CONFLICT (broker_id, vhost, uuid) DO UPDATE SET {_settings(_LATER + _TOLD + _FOUND, 'excluded.{}')}"
+    f"ON CONFLICT (broker_id, vhost, uuid) DO UPDATE SET {_settings(_LATER + _DETAILS + _FOUND, 'excluded.{}')}"
 )
 _UPDATE = f"UPDATE {_TABLE} SET {_settings(_LATER, '%s')} WHERE broker_id = %s AND vhost = %s AND uuid = %s"  # noqa: S608
 _WORDS = "substr(coalesce(name, '') || ' ' || coalesce(exception, '') || ' ' || coalesce(args, '') || ' ' || coalesce(kwargs, ''), 1, %s)"
@@ -58,8 +58,8 @@ def save_tasks(broker_id: int, vhost: str, records: Sequence[TaskRecord], now: d
     if not records:
         return
     at = _text(now.timestamp())
-    added = [record for record in records if not record.stored or record.retold]
-    later = [record for record in records if record.stored and not record.retold]
+    added = [record for record in records if not record.stored or record.details_changed]
+    later = [record for record in records if record.stored and not record.details_changed]
     with connection.cursor() as cursor:
         cursor.execute("SELECT coalesce(max(id), 0) FROM workers_task")
         last_id = cursor.fetchone()[0]
@@ -74,20 +74,20 @@ def save_tasks(broker_id: int, vhost: str, records: Sequence[TaskRecord], now: d
             cursor.execute(_INDEX_AGAIN.format(", ".join(["%s"] * len(uuids))), (WORDS_LENGTH, broker_id, vhost, *uuids))
 
 
-def doubt_all(broker_id: int, vhost: str, reason: str, now: datetime) -> None:
-    """Every task that a worker of this virtual host has, for one that is gone from the broker."""
+def mark_tasks_unknown(broker_id: int, vhost: str, reason: str, now: datetime) -> None:
+    """Mark every open task of a virtual host as UNKNOWN, because the virtual host is gone from the broker."""
     rows = Task.objects.filter(broker_id=broker_id, vhost=vhost, state__in=OPEN)
     rows.update(last_seen_state=F("state"), state=UNKNOWN, unknown_reason=reason, changed_at=now)
 
 
 def _row(record: TaskRecord, broker_id: int, vhost: str, at: str | None) -> tuple[Any, ...]:
-    told = (
+    details = (
         record.name, record.args, record.kwargs, record.root_id, record.parent_id, record.queue, record.exchange, record.routing_key,
         _text(record.eta), _text(record.expires), record.worker, record.sender,
     )  # fmt: skip
     found = record.found
     queue = (None,) * len(_FOUND) if found is None else (found.only, found.several, found.source, found.reason)
-    return (*_later(record, at), *told, *queue, _text(record.first_seen_at), broker_id, vhost, record.uuid)
+    return (*_later(record, at), *details, *queue, _text(record.first_seen_at), broker_id, vhost, record.uuid)
 
 
 def _later(record: TaskRecord, at: str | None) -> tuple[Any, ...]:

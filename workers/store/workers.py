@@ -23,7 +23,7 @@ from workers.receiving.refusals import Refusals
 from workers.receiving.task_state import TaskRecord
 from workers.receiving.worker_state import FIELDS, WorkerState
 from workers.store.isolation import save_each
-from workers.store.tasks import doubt_all, save_tasks
+from workers.store.tasks import mark_tasks_unknown, save_tasks
 
 MOST_CHANGES = 100
 MOST_WORKERS_AT_ONCE = 500
@@ -31,7 +31,7 @@ PAUSE_SECONDS = 0.02  # longer than a waiting writer sleeps between its first tr
 
 
 class SourceFacts(msgspec.Struct, frozen=True):
-    """How hearing and asking stand in a virtual host: fields of EventSource."""
+    """Whether events of a virtual host are received and its workers are inspected: fields of EventSource."""
 
     queue: str = ""
     state: str = EventSource.UNKNOWN
@@ -90,7 +90,7 @@ def take_over(broker_id: int, vhost: str, now: datetime) -> tuple[Writer, bytes]
 
 
 def remove_source(broker_id: int, vhost: str) -> None:
-    """For a virtual host that is gone from the broker: nothing can be heard or asked there. Its workers stay, as gone with it."""
+    """For a virtual host that is gone from the broker: nothing can be received or inspected there. Its workers stay, as gone with it."""
     EventSource.objects.filter(broker_id=broker_id, vhost=vhost).delete()
 
 
@@ -158,7 +158,7 @@ def note_unwatched(broker_id: int, vhost: str, reason: str, now: datetime) -> No
 def mark_gone(broker_id: int, vhost: str, reason: str, now: datetime) -> None:
     """Every worker of a virtual host that is gone from the broker, and the tasks they had."""
     Worker.objects.filter(broker_id=broker_id, vhost=vhost).exclude(state=Worker.GONE).update(state=Worker.GONE, reason=reason, since=now, changed_at=now)
-    doubt_all(broker_id, vhost, f"its worker is gone: {reason}", now)
+    mark_tasks_unknown(broker_id, vhost, f"its worker is gone: {reason}", now)
 
 
 class Sampler:
@@ -181,7 +181,7 @@ class Sampler:
             with transaction.atomic():
                 self._writer.write({**changed, **gone}, now)
         except BaseException:
-            self._start()  # what was not committed must be told again
+            self._start()  # what was not committed must be written again
             raise
         self._last = samples
 
@@ -233,7 +233,7 @@ def _save_source(source_id: int, batch: Batch, unstorable: Unstorable, now: date
 
 
 def _changes(vhost: str, workers: Iterable[WorkerState]) -> list[ChangeText]:
-    """Sentences for workers that came or went, at most 100; one that was only out of sight did neither."""
+    """Sentences for workers that came or went, at most 100; one that was only unknown for a time did neither."""
     found = []
     for worker in workers:
         was, name = worker.stored_state, worker.hostname

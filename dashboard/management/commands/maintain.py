@@ -22,7 +22,7 @@ from brokers.polling import holders, leases
 from brokers.process_runner import set_on_signals
 from brokers.store import trim_history
 from dashboard.store import trim_audit
-from workers.store import doubt_unheard, trim_tasks
+from workers.store import mark_workers_unknown, trim_tasks
 
 KIND = "maintenance"  # of its lease and heartbeat
 ROUND_SECONDS = 5.0
@@ -46,7 +46,7 @@ class Job:
 def jobs() -> list[Job]:
     """All jobs. What grows fastest is trimmed most often, so that each run is short."""
     return [
-        Job("mark workers unknown while no receiver runs", timedelta(seconds=5), doubt_unheard),
+        Job("mark workers unknown while no receiver runs", timedelta(seconds=5), mark_workers_unknown),
         Job("trim history", timedelta(minutes=1), lambda now: trim_history(now, settings.RETENTION_RAW_HOURS)),
         Job("trim tasks", timedelta(seconds=15), lambda now: trim_tasks(now, settings.RETENTION_TASK_DAYS, settings.RETENTION_TASKS)),
         Job("trim audit", timedelta(hours=6), lambda now: trim_audit(now, settings.RETENTION_AUDIT_DAYS)),

@@ -1,4 +1,4 @@
-"""`manage.py receiveevents`: the process that hears and asks Celery's workers at every broker of HARELINE_BROKERS until it is told to end."""
+"""`manage.py receiveevents`: the process that receives the events of Celery's workers and inspects them, at every broker of HARELINE_BROKERS."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DATABASE_RETRY_SECONDS = 2.0
 
 
 class Command(BaseCommand):
-    help = "Receives Celery's events and asks its workers at the brokers of HARELINE_BROKERS for ever. SIGTERM ends it within two seconds."
+    help = "Receives Celery's events and inspects its workers at the brokers of HARELINE_BROKERS until stopped. SIGTERM ends it within two seconds."
     requires_system_checks = ()
 
     def handle(self, *args: Any, **options: Any) -> None:
