@@ -15,7 +15,7 @@ from django.db import DatabaseError, connection
 from brokers.addresses import BrokerAddress
 from brokers.database_file import OpenedFile
 from brokers.polling import leases
-from brokers.thread_failures import Deaths
+from brokers.thread_failures import ThreadFailures
 
 log = structlog.get_logger(__name__)
 
@@ -47,7 +47,7 @@ class _Kept:
 
     def __init__(self, work: Work, kind: str) -> None:
         self.work, self._kind = work, kind
-        self._deaths = Deaths()
+        self._failures = ThreadFailures()
         self._error = ""
         self.thread = self._started()
 
@@ -55,14 +55,14 @@ class _Kept:
         """Starts it again if it has ended."""
         if self.thread.is_alive():
             return
-        self._deaths.note(datetime.now(UTC), self._error)
+        self._failures.note(datetime.now(UTC), self._error)
         log.error("thread_died", kind=self._kind, broker=self.work.address.name, error=self._error)
         self.thread = self._started()
 
     @property
     def problem(self) -> str:
         """Without the broker's name: strangers may read it."""
-        story = self._deaths.story(datetime.now(UTC))
+        story = self._failures.story(datetime.now(UTC))
         return f"the thread of a broker {story}; the log has the error" if story else ""
 
     def _started(self) -> threading.Thread:

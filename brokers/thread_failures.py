@@ -1,4 +1,4 @@
-"""How often a thread that should run for ever has ended by an error of ours. Pure."""
+"""How often a thread that should run until stopped has ended because of an error in Hareline. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ REMEMBERED = timedelta(minutes=10)
 TOO_MANY = 2
 
 
-class Deaths:
+class ThreadFailures:
     """Of one thread, which is started again each time."""
 
     def __init__(self) -> None:

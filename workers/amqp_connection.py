@@ -88,7 +88,7 @@ def _connected(target: Target, purpose: str) -> Connection:
 
 
 def _read_in_large_pieces(connection: Connection) -> None:
-    """py-amqp asks the system three times a frame, for a few bytes each; it keeps what comes beyond, so larger pieces cost nothing else."""
+    """py-amqp reads three times a frame, a few bytes each; it keeps what comes beyond, so larger reads cost nothing else."""
     transport = connection.transport
     receive = transport._quick_recv
     transport._quick_recv = lambda size: receive(max(size, READ_BYTES))
@@ -115,21 +115,21 @@ def explained(target: Target) -> Iterator[None]:
     except NotAllowed as error:
         raise Refused(f"AMQP at {target.place}: the virtual host {target.vhost} is not open to the user {target.user}", "vhost") from error
     except NotFound as error:
-        raise NothingThere(f"AMQP at {target.place}: {_told(error)}") from error
+        raise NothingThere(f"AMQP at {target.place}: {_reason(error)}") from error
     except ResourceLocked as error:
-        raise Unreachable(f"AMQP at {target.place}: {_told(error)}") from error
+        raise Unreachable(f"AMQP at {target.place}: {_reason(error)}") from error
     except (AMQPError, OSError) as error:
-        raise Unreachable(f"no AMQP connection to {target.place}: {_told(error)}") from error
+        raise Unreachable(f"no AMQP connection to {target.place}: {_reason(error)}") from error
 
 
 def _refused(error: AccessRefused, target: Target) -> Refused:
-    told = _told(error)
-    if "login" in told.lower():
+    reason = _reason(error)
+    if "login" in reason.lower():
         return Refused(f"AMQP at {target.place} refused the login of the user {target.user}", "login")
-    return Refused(f"the broker refused it: {told}", "permission")
+    return Refused(f"the broker refused it: {reason}", "permission")
 
 
-def _told(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     """The error's own words: the broker's text without its code, or the system's."""
     text = getattr(error, "message", "") or getattr(error, "strerror", "") or str(error) or type(error).__name__
     return " ".join(str(text).split())[:300]

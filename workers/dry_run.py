@@ -157,7 +157,7 @@ class _Channel:
 
 class _AMQP(AMQP):
     @property
-    def _event_dispatcher(self) -> Any:  # task-sent says which queue Celery took
+    def _event_dispatcher(self) -> Any:  # task-sent names the queue that Celery used
         return SimpleNamespace(publish=self._note_event)
 
     def _note_event(self, kind: str, fields: dict[str, Any], *_: Any, **__: Any) -> None:
@@ -201,7 +201,7 @@ class _App(Celery):
 
     def _annotated(self, table: dict[str, Any]) -> dict[str, Any]:
         """Without what is no option of a publish: an annotation could replace any method of the task."""
-        return {task: {name: self._built(value) for name, value in told.items() if name in EXECUTION_OPTIONS} for task, told in table.items()}
+        return {task: {name: self._built(value) for name, value in own.items() if name in EXECUTION_OPTIONS} for task, own in table.items()}
 
     def _router(self, index: int, router: Any) -> Any:
         if isinstance(router, Mapping | list):
@@ -226,10 +226,10 @@ class _App(Celery):
 
     def guard(self, pattern: re.Pattern[str]) -> Any:
         """The pattern, with a time limit if it came from outside (globs are Celery's own and can't run away)."""
-        told = self._patterns.get(pattern)
-        if told is None:
+        given = self._patterns.get(pattern)
+        if given is None:
             return pattern
-        return _Guarded(match=lambda name: self._matcher.matches(told.text, told.flags, name))
+        return _Guarded(match=lambda name: self._matcher.matches(given.text, given.flags, name))
 
     def now(self) -> datetime:
         return self._moment

@@ -13,7 +13,7 @@ import msgspec
 import structlog
 
 from workers import dry_run
-from workers.destinations import BadQuestion, Difference, Outcome, Question, Sending, Step, differences, read_question, send, tell
+from workers.destinations import BadQuestion, Difference, Outcome, Question, Sending, Step, describe, differences, read_question, send
 from workers.destinations.declarations import Broker, Declared, Predeclared, publish
 from workers.destinations.terms import Router
 
@@ -55,10 +55,10 @@ def explain(question: Any, routers: Mapping[str, Any] | None = None, now: dateti
     return answer(question, routers, now).as_json()
 
 
-def answer(told: Any, routers: Mapping[str, Any] | None = None, now: datetime | None = None) -> Answer:
+def answer(data: Any, routers: Mapping[str, Any] | None = None, now: datetime | None = None) -> Answer:
     """As `explain`, with what the broker's layer needs to go on."""
     try:
-        question = read_question(told)
+        question = read_question(data)
         _know_routers(question, routers)
         return _answer(question, routers, now or datetime.now(UTC))
     except BadQuestion as bad:
@@ -80,15 +80,15 @@ def _answer(question: Question, routers: Mapping[str, Any] | None, now: datetime
         why = "With task_always_eager the task runs in the process that calls it, so nothing is sent."
         return Answer(None, None, None, None, None, True, [Step("default", "task_always_eager", True, None, why)])
     ran = dry_run.run(question, routers, now)
-    way = send(question, ran.answers, now)
+    sending = send(question, ran.answers, now)
     outcome = ran.outcome
-    agree = same(outcome, way.outcome)
+    agree = same(outcome, sending.outcome)
     if not agree:
-        log.error("celery_and_our_story_differ", task=question.task, celery=outcome, ours=way.outcome)
+        log.error("celery_and_our_explanation_differ", task=question.task, celery=outcome, ours=sending.outcome)
     unread = any(isinstance(table, str) for table in question.settings.task_annotations or ())
-    certain = agree and not way.route.opaque and not (unread and bool(way.attributes))
+    certain = agree and not sending.route.opaque and not (unread and bool(sending.attributes))
     if outcome.error is not None:
-        return Answer(None, None, None, None, outcome.error, certain, tell(way), question.predeclared, differences=differences(way))
+        return Answer(None, None, None, None, outcome.error, certain, describe(sending), question.predeclared, differences=differences(sending))
     broker = publish(question.predeclared, list(outcome.declared), outcome.exchange or "", outcome.routing_key or "")
     return Answer(
         queue=outcome.queue,
@@ -97,17 +97,17 @@ def _answer(question: Question, routers: Mapping[str, Any] | None, now: datetime
         routing_key=outcome.routing_key,
         error=broker.error,
         certain=certain,
-        steps=[*tell(way), *_broker_steps(way, broker)],
+        steps=[*describe(sending), *_broker_steps(sending, broker)],
         existing=broker.existing,
         priority=outcome.priority,
-        differences=differences(way),
+        differences=differences(sending),
     )
 
 
-def _broker_steps(way: Sending, broker: Broker) -> list[Step]:
+def _broker_steps(sending: Sending, broker: Broker) -> list[Step]:
     if broker.error is None:
         return []
-    layer = "delayed" if way.delay is not None else "queue"
+    layer = "delayed" if sending.delay is not None else "queue"
     return [Step(layer, "error", broker.error, None, f"The broker refuses this, so the message is not routed: {broker.error}.")]
 
 

@@ -1,6 +1,6 @@
-"""Celery's messages as they lie in a queue: protocol 1 and 2, decoded as far as that is safe.
+"""Celery's messages as they are in a queue: protocol 1 and 2, decoded as far as that is safe.
 
-Pure. Pickled bodies are never loaded: what they hold is told by the headers (protocol 2) or by walking the opcodes without running them.
+Pure. Pickled bodies are never loaded: what they hold is read from the headers (protocol 2) or by walking the opcodes without running them.
 Compressed bodies are unpacked up to a limit. Sources: celery/app/amqp.py (as_task_v1, as_task_v2), kombu/serialization.py, compression.py.
 """
 
@@ -33,9 +33,9 @@ class Undecodable(ValueError):
 
 
 class Message(msgspec.Struct):
-    """One message. What it does not tell is None; `problem` says why arguments are missing although the message has some."""
+    """One message. What it does not contain is None; `problem` is the reason if arguments are missing although the message has some."""
 
-    protocol: int | None = None  # None: not a Celery task, or one that can't be told
+    protocol: int | None = None  # None: not a Celery task, or not recognisable
     task: str | None = None
     id: str | None = None
     root_id: str | None = None
@@ -58,7 +58,7 @@ class Message(msgspec.Struct):
 
 
 def decode(body: bytes | str, properties: Mapping[str, Any], headers: Mapping[str, Any] | None = None) -> Message:
-    """What the message tells. Never raises for what a sender wrote; headers are those of `properties` unless given.
+    """What the message contains. Never raises for what a sender wrote; headers are those of `properties` unless given.
 
     >>> decode(b'[[1], {}, {}]', {"content_type": "application/json", "headers": {"task": "add", "lang": "py", "id": "x"}}).args
     [1]
@@ -146,7 +146,7 @@ def _yaml(text: str) -> Any:
 
 
 def _unwrapped(value: dict[str, Any]) -> Any:
-    """Kombu's way to write what JSON can't: `{"__type__": "datetime", "__value__": …}` as its text, bytes as bytes."""
+    """Kombu's encoding of what JSON can't express: `{"__type__": "datetime", "__value__": …}` as its text, bytes as bytes."""
     if set(value) != {"__type__", "__value__"}:
         return value
     kind, inner = value["__type__"], value["__value__"]
@@ -198,7 +198,7 @@ def _follow_ups(value: Any) -> dict[str, Any]:
 def _describe_pickle(message: Message, body: bytes) -> None:
     """What a pickled body may hold, without ever loading it: loading would run the sender's code here."""
     texts: list[str] = []
-    told = "The body is pickled. It is not loaded, since that would run code of its sender"
+    text = "The body is pickled. It is not loaded, since that would run code of its sender"
     try:
         for position, (opcode, argument, _) in enumerate(pickletools.genops(body)):
             if position >= LARGEST_PICKLE_OPCODES or len(texts) >= SHOWN_TEXTS:
@@ -206,14 +206,14 @@ def _describe_pickle(message: Message, body: bytes) -> None:
             if isinstance(argument, str) and opcode.name != "GLOBAL":
                 texts.append(argument[:200])
     except Exception:  # noqa: BLE001  (pickletools documents none of the many errors that hostile bytes cause)
-        told = "The body claims to be pickled but is not whole. It is not loaded, since that could run code of its sender"
+        text = "The body claims to be pickled but is not whole. It is not loaded, since that could run code of its sender"
     message.pickled_texts = texts
     if message.protocol is None and "task" in texts and "args" in texts:
         message.protocol = 1
         message.task = _after(texts, "task")
         message.id = _after(texts, "id") or message.id
-    shown = "the sender's own words for the arguments are in its headers" if message.args_repr else "the texts in it are listed"
-    message.problem = f"{told}; {shown}."
+    shown = "the sender's own text of the arguments is in its headers" if message.args_repr else "the texts in it are listed"
+    message.problem = f"{text}; {shown}."
 
 
 def _after(texts: list[str], key: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Takes the first messages of a queue by AMQP get and gives them back at once: the only way to see what lies in a queue.
+"""Takes the first messages of a queue by AMQP get and requeues them at once: no other way shows what is in a queue.
 
 Nothing is acknowledged, so nothing can be lost by it but what the queue's own rules take: RabbitMQ marks what came back as redelivered, a quorum queue
 counts the delivery. While they are out, consumers get the messages behind them. They are given back by closing the channel, as they would be if this
@@ -74,7 +74,7 @@ class Peeked(msgspec.Struct, frozen=True):
 
 
 class Peek(msgspec.Struct, frozen=True):
-    """The messages in the queue's order. `behind` are the ready ones that were not taken; `stopped` says why fewer were taken than asked, else ""."""
+    """The messages in the queue's order. `behind` are the ready ones that were not taken; `stopped` is why fewer were taken than requested, else ""."""
 
     messages: list[Peeked]
     behind: int
@@ -138,7 +138,7 @@ def _read(message: Message) -> Peeked:
 
 
 def _text(value: Any) -> str:
-    """Names and bytes as text; what is no UTF-8 shows a sign in its place."""
+    """Names and bytes as text; a replacement character stands for what is not UTF-8."""
     raw = bytes(value) if isinstance(value, bytes | bytearray | memoryview) else str(value).encode("utf-8", "surrogatepass")
     return raw.decode("utf-8", "replace")
 
@@ -161,7 +161,7 @@ def _plain(value: Any) -> Any:
 
 
 def _pair(value: Any) -> list[Any]:
-    """[type, value]. Of numbers py-amqp does not tell the width; where it decides, inside of tables, that of Python's clients is taken."""
+    """[type, value]. py-amqp does not report the width of numbers; where it matters, inside of tables, that of Python's clients is assumed."""
     if isinstance(value, datetime):
         return ["timestamp", _seconds(value)]
     if isinstance(value, Decimal):

@@ -1,4 +1,4 @@
-"""The routers of the user's code: found by name among those that were handed over, and asked so that each answer is noted.
+"""The routers of the user's code: found by name among those that were handed over, and called so that each answer is noted.
 
 Nothing is imported by name: a text like "proj.routing.by_name", which Celery would import, is never followed.
 """
@@ -14,7 +14,7 @@ from workers.destinations.terms import Router
 
 
 class RouterUnavailable(BaseException):
-    """A router of the user's code could not be asked; `str()` is a sentence. No Exception: what catches those that a router raises lets this one pass."""
+    """A router of the user's code could not be called; `str()` is a sentence. No Exception: what catches those that a router raises lets this one pass."""
 
 
 def find_router(router: Any, routers: Mapping[str, Any]) -> Any:
@@ -34,10 +34,10 @@ def silent(*_: Any, **__: Any) -> None:
 def noting(router: Any, note: Callable[[Any], None]) -> Any:
     """The router (a function, or an object of the form before Celery 4), which notes what it answers or raises."""
 
-    def asked(ask: Callable[..., Any]) -> Callable[..., Any]:
+    def recorded(call: Callable[..., Any]) -> Callable[..., Any]:
         def noted(*args: Any, **kwargs: Any) -> Any:
             try:
-                answer = ask(*args, **kwargs)
+                answer = call(*args, **kwargs)
             except Exception as error:
                 note(Raised(f"{type(error).__name__}: {error}"))
                 raise
@@ -47,5 +47,5 @@ def noting(router: Any, note: Callable[[Any], None]) -> Any:
         return noted
 
     if hasattr(router, "route_for_task"):
-        return SimpleNamespace(route_for_task=asked(router.route_for_task))
-    return asked(router)
+        return SimpleNamespace(route_for_task=recorded(router.route_for_task))
+    return recorded(router)

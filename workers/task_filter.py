@@ -39,12 +39,12 @@ EVERY_TASK = TaskFilter()
 
 
 def search_words(text: str) -> str:
-    """The text as a question to FTS5, "" if there is no word in it. Every word as a phrase of its parts, so that no sign of FTS5's own counts.
+    """The text as an FTS5 query, "" if there is no word in it. Every word is a phrase of its parts, so that no operator of FTS5 counts.
 
     >>> search_words("orders.capture 20")
     '"orders.capture" "20"*'
     """
-    words = [word.replace('"', '""') for word in text.replace("\x00", " ").split() if any(sign.isalnum() for sign in word)]
+    words = [word.replace('"', '""') for word in text.replace("\x00", " ").split() if any(character.isalnum() for character in word)]
     if not words:
         return ""
     quoted = [f'"{word}"' for word in words]

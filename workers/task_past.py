@@ -13,13 +13,13 @@ _ENDS = ("ended_at", "result", "exception", "traceback", "runtime_seconds")
 
 
 def as_then(task: T, at: datetime) -> T:
-    """The row changed to what its moments up to `at` show. What a worker still had then stays as received: doubts of today are none of then."""
+    """The row changed to what its moments up to `at` show. What a worker still had at that time stays as received, whatever became uncertain later."""
     moments = moments_of(task.tries)
     before = [moment for moment, moment_at in zip(moments, times(moments), strict=True) if moment_at <= at.timestamp()]
     task.tries = task.tries[: len(before)]
     task.unknown_reason, task.last_seen_state = "", None
     if not before:
-        task.state, task.unknown_reason = UNKNOWN, "nothing of it had been heard then"
+        task.state, task.unknown_reason = UNKNOWN, "no event of it had been received at that time"
         task.sent_at = task.received_at = task.started_at = task.worker = task.retries = None
     else:
         found = course(before)

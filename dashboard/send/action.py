@@ -104,8 +104,9 @@ def send(user: User | AnonymousUser, broker: Broker, vhost: str, predicted: Pred
     sent_before = any(event.detail.get("uuid") == uuid for event in queries.audit_events_of(ACT, now - timedelta(days=1), 200))
     if sent_before or not cache.add(f"send-{uuid}", True, ONCE_SECONDS):
         return None
-    tells = broker_queries.exchange(EVERYTHING, broker.pk, vhost, EVENT_EXCHANGE) is not None
-    sent = sender.send(amqp_targets.targets(broker, vhost), order.task, order.args, order.kwargs, send_options.celery_options(order.options), uuid, tells=tells)
+    sends_event = broker_queries.exchange(EVERYTHING, broker.pk, vhost, EVENT_EXCHANGE) is not None
+    targets, options = amqp_targets.targets(broker, vhost), send_options.celery_options(order.options)
+    sent = sender.send(targets, order.task, order.args, order.kwargs, options, uuid, sends_event=sends_event)
     outcome = store.DONE if sent.outcome == "confirmed" else store.FAILED
     detail = _detail(order) | {"uuid": uuid, "outcome": sent.outcome, "reason": sent.reason, "exchange": sent.exchange, "routing_key": sent.routing_key}
     detail |= {"sent_at": sent.at.isoformat(), "predicted": msgspec.to_builtins(prediction.kept(predicted.answer, order))}

@@ -20,7 +20,7 @@ from dashboard.why.task_configuration import Configuration, KnownTask
 from dashboard.why.task_declarations import predeclared, with_declared, with_declared_queues
 from dashboard.why.what_if import compared_task, is_bad, task_changes
 from workers import explain_task
-from workers.inspection.live_configuration import told_apart
+from workers.inspection.live_configuration import sender_contradiction
 from workers.inspection.shown_settings import Gap
 from workers.router_functions import RouterUnavailable
 
@@ -191,7 +191,7 @@ def _checked(answer: explain_task.Answer, celery_question: JSON, known: KnownTas
     if sent is None or answer.error is not None or not isinstance(options, dict) or any(options.get(name) is not None for name in _DECIDING):
         return None
     fields = msgspec.structs.asdict(sent)
-    apart = told_apart({"queue": answer.queue, "exchange": answer.exchange, "routing_key": answer.routing_key}, fields)
+    apart = sender_contradiction({"queue": answer.queue, "exchange": answer.exchange, "routing_key": answer.routing_key}, fields)
     if apart:
         unknown.append(apart)
     return {**fields, "at": sent.at.isoformat(), "agrees": apart is None, "text": apart or AGREED}

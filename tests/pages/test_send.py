@@ -89,7 +89,7 @@ def test_somebody_who_may_only_look_is_told_so_and_the_try_is_noted(client: Clie
         ("kwargs", "[]", "This is a list; wanted is an object"),
         ("args", "[" * 10_000, "nested more than 100 levels deep"),
         ("args", '["\x00"]', "a NUL may not stand in a text"),
-        ("task", " ", "Task: say which task"),
+        ("task", " ", "Task: enter the name"),
         ("queue", "a\x00", "Queue: it holds a control character"),
         ("countdown", "soon", "Countdown: &quot;soon&quot; is no number; allowed are"),
         ("priority", "300", "Priority: 300 is too large; allowed are 0 to 255."),

@@ -17,12 +17,12 @@ HEARTBEAT, QUESTION = 2.0, 3.0
 class World:
     """A worker that sends a heartbeat every two seconds and answers every third, in true seconds; `fast`: its clock is ahead by so much."""
 
-    def __init__(self, fast: float, known: float | None = None, answers: bool = True, asked_from: float = 0.5) -> None:
+    def __init__(self, fast: float, known: float | None = None, answers: bool = True, answers_from: float = 0.5) -> None:
         self.fast, self.answers, self.skew = fast, answers, ClockSkew(known)
-        self.now, self.clock, self.next_question = 0.0, 100, asked_from
+        self.now, self.clock, self.next_question = 0.0, 100, answers_from
 
     def run(self, seconds: float, delay: Any = lambda sent: 0.001) -> ClockSkew:
-        """`delay`: by true time of sending, how long an event is under way."""
+        """`delay`: by true time of sending, how long an event takes to arrive."""
         arriving = []
         until = self.now + seconds
         while self.now < until:
@@ -88,8 +88,8 @@ def test_one_odd_heartbeat_has_no_effect() -> None:
 
 @settings(deadline=None)
 @given(st.floats(-3600, 3600), st.booleans(), st.lists(st.tuples(st.floats(0, 300), st.floats(0, 60)), max_size=4), st.floats(0.1, 2.9))
-def test_no_stall_of_receipt_moves_a_known_skew(fast: float, answers: bool, stalls: list[tuple[float, float]], asked_from: float) -> None:
-    world = World(fast, answers=answers, asked_from=asked_from)
+def test_no_stall_of_receipt_moves_a_known_skew(fast: float, answers: bool, stalls: list[tuple[float, float]], answers_from: float) -> None:
+    world = World(fast, answers=answers, answers_from=answers_from)
     world.run(WINDOW_SECONDS)
     for pause, stalled in stalls:
         world.run(pause)

@@ -108,8 +108,8 @@ _json = st.recursive(st.none() | st.booleans() | st.floats() | st.integers() | s
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the machine may be busy
 @given(st.dictionaries(st.sampled_from(Event.__struct_fields__), _json) | _json | st.lists(st.dictionaries(st.sampled_from(Event.__struct_fields__), _json)))
-def test_no_json_raises_and_what_comes_out_fits_a_database(told: Any) -> None:
-    for event in parse(json.dumps(told).encode()).events:
+def test_no_json_raises_and_what_comes_out_fits_a_database(data: Any) -> None:
+    for event in parse(json.dumps(data).encode()).events:
         assert 0 < len(event.hostname) <= 255
         event.hostname.encode()
         assert event.processed is None or 0 <= event.processed < 2**63

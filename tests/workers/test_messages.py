@@ -27,7 +27,7 @@ def sample(name: str, position: int = 0) -> Message:
 
 
 @pytest.mark.parametrize("name", [name for name, found in SAMPLES.items() if isinstance(found, list)])
-def test_every_sample_tells_its_task_and_id(name: str) -> None:
+def test_task_and_id_of_every_sample_are_read(name: str) -> None:
     message = sample(name)
     assert message.protocol == (1 if name.startswith("v1") else 2)
     assert message.task
@@ -42,7 +42,7 @@ def test_arguments_are_the_same_however_they_travel(name: str) -> None:
     assert isinstance(message.kwargs, dict)
 
 
-def test_protocol_2_tells_limits_eta_and_the_sender() -> None:
+def test_protocol_2_has_limits_eta_and_the_sender() -> None:
     message = sample("v2_eta")
     assert message.eta == "2030-01-01T00:00:00+00:00"
     assert message.time_limits == (30, 20)
@@ -96,7 +96,7 @@ def test_what_unpacks_to_very_much_is_not_unpacked() -> None:
         (b"", {"headers": "no headers"}, "not the json"),
     ],
 )
-def test_what_cannot_be_read_is_said(body: bytes, properties: dict[str, Any], words: str) -> None:
+def test_what_cannot_be_read_is_named(body: bytes, properties: dict[str, Any], words: str) -> None:
     assert words in messages.decode(body, properties).problem
 
 

@@ -1,4 +1,4 @@
-"""Looking at messages in a real queue: they are shown, and afterwards lie there as before."""
+"""Peeking at messages in a real queue: they are shown, and are there as before."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_an_empty_queue_has_nothing_to_show(shop: Shop) -> None:
     assert shop.look(shop.queue("mail")) == peek.Peek([], 0)
 
 
-def test_how_it_was_published_is_told_with_its_headers(shop: Shop) -> None:
+def test_a_message_is_shown_with_its_properties_and_headers(shop: Shop) -> None:
     shop.queue("mail")
     shop.channel.exchange_declare("orders", "topic", durable=True, auto_delete=False)
     shop.channel.queue_bind("mail", "orders", "order.#")
@@ -120,25 +120,25 @@ def test_bytes_that_are_no_text_are_base64(shop: Shop) -> None:
         ("mine", Unreachable, "exclusive access to locked queue"),
     ],
 )
-def test_what_cannot_be_looked_at_is_said_in_words(shop: Shop, queue: str, error: type[WatchError], words: str) -> None:
+def test_a_queue_that_cannot_be_peeked_at_has_a_reason(shop: Shop, queue: str, error: type[WatchError], words: str) -> None:
     shop.queue("stream", arguments={"x-queue-type": "stream"})
     shop.channel.queue_declare("mine", exclusive=True)
-    with pytest.raises(error) as told:
+    with pytest.raises(error) as raised:
         shop.look(queue)
-    assert words in str(told.value)
+    assert words in str(raised.value)
 
 
-def test_a_user_without_the_right_to_read_is_told_so(shop: Shop) -> None:
+def test_without_read_permission_the_error_names_the_queue(shop: Shop) -> None:
     shop.queue("mail", 1)
     user, password = shop.node.new_user(permissions={shop.vhost: {"configure": "", "write": "", "read": ""}})
     target = Target(f"amqp://{user}:{password}@127.0.0.1:{shop.node.ports['amqp']}", shop.vhost)
-    with pytest.raises(Refused) as told:
+    with pytest.raises(Refused) as raised:
         peek.peek([target], "mail", 1)
-    assert "access to queue 'mail'" in str(told.value) and password not in str(told.value)
+    assert "access to queue 'mail'" in str(raised.value) and password not in str(raised.value)
     assert shop.bodies("mail") == [b"0"]
 
 
-def test_nobody_to_ask_is_said() -> None:
+def test_an_unreachable_broker_has_a_reason() -> None:
     with pytest.raises(Unreachable, match=r"no AMQP connection to 127\.0\.0\.1:1"):
         peek.peek([Target("amqp://u:p@127.0.0.1:1", "/")], "mail", 1)
     with pytest.raises(Unreachable, match="no address"):

@@ -12,7 +12,7 @@ from brokers.models import Broker, Heartbeat
 from brokers.polling import leases
 from brokers.process_runner import run_until_stopped
 from brokers.scope import EVERYTHING
-from brokers.thread_failures import Deaths
+from brokers.thread_failures import ThreadFailures
 from dashboard.operations import readiness
 from dashboard.workers.row import worker_row
 from tests.waiting import wait_until
@@ -78,7 +78,7 @@ def test_an_open_page_sees_it_by_its_clock_alone(worker: Worker) -> None:
     assert (later.mark["state"], later.text["used"]) == ("unknown", "–")
 
 
-def test_readiness_says_which_work_of_the_receiver_stands_still(source: EventSource) -> None:
+def test_readiness_names_the_work_of_the_receiver_that_stands_still(source: EventSource) -> None:
     now = datetime.now(UTC)
 
     def reason() -> str:
@@ -102,14 +102,14 @@ def test_readiness_says_which_work_of_the_receiver_stands_still(source: EventSou
 
 
 def test_two_ends_of_a_thread_within_ten_minutes_are_a_condition() -> None:
-    deaths = Deaths()
-    deaths.note(NOON, "TypeError")
-    assert deaths.story(NOON) == ""
-    deaths.note(NOON + timedelta(minutes=9), "ValueError")
-    assert deaths.story(NOON + timedelta(minutes=9)) == (
+    failures = ThreadFailures()
+    failures.note(NOON, "TypeError")
+    assert failures.story(NOON) == ""
+    failures.note(NOON + timedelta(minutes=9), "ValueError")
+    assert failures.story(NOON + timedelta(minutes=9)) == (
         "has ended by an error 2 times since 2026-11-24 12:00:00 UTC (ValueError) and is started again each time"
     )
-    assert deaths.story(NOON + timedelta(minutes=11)) == ""
+    assert failures.story(NOON + timedelta(minutes=11)) == ""
 
 
 class Failing:
@@ -147,7 +147,7 @@ class Dying:
     superseded = False
 
 
-def test_a_watch_that_dies_twice_is_said_on_its_source_until_it_has_lived_for_ten_minutes(source: EventSource) -> None:
+def test_a_watch_that_dies_twice_is_reported_on_its_source_until_it_has_lived_for_ten_minutes(source: EventSource) -> None:
     address = BrokerAddress("prod", ("http://127.0.0.1:1",), "user", "password")
     watch = BrokerWatch(address, source.broker_id, "test", Allowed(receives_events=False, inspects=False), "h")
     place = Place(address, source.broker_id, "/", "test", receives_events=False, inspects=False)

@@ -215,12 +215,12 @@ _next = st.fixed_dictionaries(
 
 @settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
 @given(_row, _next)
-def test_any_stored_worker_survives_a_reload_and_one_more_event_of_any_kind(receiver: Receiver, row: dict[str, Any], told: dict[str, Any]) -> None:
+def test_any_stored_worker_survives_a_reload_and_one_more_event_of_any_kind(receiver: Receiver, row: dict[str, Any], fields: dict[str, Any]) -> None:
     Worker.objects.all().delete()
     key = Worker.objects.create(broker=receiver.broker, vhost="/", hostname="w@h", changed_at=datetime.now(UTC), **row).pk
     again = Receiver(receiver.broker)
     refused = receiver.source.refused_events
-    again.receive(event("worker-heartbeat", uuid="t") | told)
+    again.receive(event("worker-heartbeat", uuid="t") | fields)
     found = Worker.objects.get()
     assert found.pk == key
     assert queries.worker_by_id(EVERYTHING, key) == found

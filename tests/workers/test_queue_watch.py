@@ -201,7 +201,7 @@ def test_bindings_are_as_old_as_the_part_of_the_topology_that_fails_whatever_els
     assert host.shown("a") == (("audit", "us"), "routing")
 
 
-def test_rounds_without_a_change_ask_once_for_many_tasks(host: Host) -> None:
+def test_rounds_without_a_change_query_once_for_many_tasks(host: Host) -> None:
     host.shape(ORDERS, host.now - LONG)
     host.round(host.sent("orders", "order.new.us", "first", ago=3))
     events = [host.sent("orders", f"order.new.{region}", f"t{number}", ago=2) for number, region in enumerate(("us", "eu") * 50)]

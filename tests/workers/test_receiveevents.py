@@ -1,4 +1,4 @@
-"""The process itself: it finds the virtual hosts, samples, and ends when told."""
+"""The process itself: it finds the virtual hosts, samples, and ends when stopped."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ def test_a_worker_that_was_started_anew_loses_nothing(in_place: bool) -> None:
     assert settled(receiver, sender) == 0
 
 
-def test_a_worker_that_reconnects_says_online_again_and_goes_on() -> None:
+def test_a_worker_that_reconnects_sends_worker_online_again_and_goes_on() -> None:
     sender, receiver = Sender(), Receiver()
     receiver.take(*work(sender, 4, 9), sender.heartbeat("worker-online"), *work(sender, 4))
     assert (settled(receiver, sender), receiver.found.began_timestamp) == (0, None)
@@ -158,7 +158,7 @@ def test_a_worker_that_sends_no_task_events_loses_none_and_is_counted_from_when_
     assert settled(receiver, sender) == 2
 
 
-def test_an_idle_worker_is_not_said_to_send_none() -> None:
+def test_an_idle_worker_is_not_reported_to_send_no_events() -> None:
     assert Receiver().take(*work(Sender(), *[0] * 9)).found.events_off is None
 
 

@@ -60,7 +60,7 @@ def test_what_never_came_again_is_forgotten_in_time_and_beyond_a_number() -> Non
 
 
 class Broker:
-    """A queue, and one connection: what was sent on it, and what travels each way."""
+    """A queue, and one connection: what was sent on it, and what travels in each direction."""
 
     def __init__(self, bodies: list[bytes]) -> None:
         self.queue = [(number, body, False) for number, body in enumerate(bodies)]

@@ -37,7 +37,7 @@ def test_a_value_that_cannot_be_is_named_with_what_is_allowed(field: str, value:
     assert problems[0].text.startswith(words)
 
 
-def test_texts_of_a_form_are_taken_as_what_they_say_and_empty_ones_as_not_given() -> None:
+def test_texts_of_a_form_are_converted_and_empty_ones_count_as_not_given() -> None:
     options, problems = send_options.parse({"queue": "mail", "countdown": " 1.5 ", "priority": "3", "expires": "60", "exchange": "", "routing_key": None})
     assert (options, problems) == (Options(queue="mail", countdown=1.5, priority=3, expires=60), [])
 

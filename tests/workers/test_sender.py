@@ -27,7 +27,7 @@ def target(node: TestNode, vhost: str) -> list[Target]:
 
 
 def send(targets: list[Target], task: str = "a.b", args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None, **options: Any) -> Sent:
-    return sender.send(targets, task, args, kwargs or {}, options, str(uuid4()), tells=False)
+    return sender.send(targets, task, args, kwargs or {}, options, str(uuid4()), sends_event=False)
 
 
 def declare(node: TestNode, vhost: str, name: str, **arguments: Any) -> None:
@@ -105,7 +105,7 @@ def test_a_node_that_does_not_answer_is_passed_over(rabbitmq: TestNode, vhost: s
 
 
 class CutAtPublish:
-    """A way to the broker that lets a conversation pass until the task's message is in it; then it ends without a word."""
+    """A proxy to the broker that lets a conversation pass until the task's message is in it, and then ends it."""
 
     def __init__(self, port: int, marks: bytes, passes_on: bool) -> None:
         self.port, self.marks, self.passes_on = port, marks, passes_on
@@ -154,15 +154,15 @@ class CutAtPublish:
 @pytest.mark.parametrize("arrives", [True, False])
 def test_a_connection_cut_mid_send_leaves_it_unknown_and_is_never_repeated(rabbitmq: TestNode, vhost: str, arrives: bool) -> None:
     declare(rabbitmq, vhost, "mail")
-    way = CutAtPublish(rabbitmq.ports["amqp"], b"mail.cut", arrives)
+    proxy = CutAtPublish(rabbitmq.ports["amqp"], b"mail.cut", arrives)
     try:
-        url = rabbitmq.amqp_url(vhost).replace(str(rabbitmq.ports["amqp"]), str(way.listener.getsockname()[1]))
+        url = rabbitmq.amqp_url(vhost).replace(str(rabbitmq.ports["amqp"]), str(proxy.listener.getsockname()[1]))
         sent = send([Target(url, vhost)], "mail.cut", queue="mail")
         assert (sent.outcome, sent.confirmed) == ("unknown", None)
         assert sent.reason.startswith("It is not known whether it arrived: ")
-        assert way.conversations == 1
+        assert proxy.conversations == 1
     finally:
-        way.close()
+        proxy.close()
     if arrives:
         wait_until(lambda: rabbitmq.api("GET", f"queues/{vhost}/mail").get("messages") == 1)
 
@@ -189,17 +189,17 @@ def ended(watching: Watching, sent: Sent, *states: str) -> Task:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_real_worker_runs_it_and_its_events_tell_how_it_ended(watched: Workers, watching: Watching, rabbitmq: TestNode, vhost: str) -> None:
+def test_a_real_worker_runs_it_and_its_events_show_how_it_ended(watched: Workers, watching: Watching, rabbitmq: TestNode, vhost: str) -> None:
     targets = target(rabbitmq, vhost)
 
     def ordered(task: str, args: tuple[Any, ...], **options: Any) -> Sent:
-        return sender.send(targets, f"{APP}.{task}", args, {}, {"queue": "jobs", **options}, str(uuid4()), tells=True)
+        return sender.send(targets, f"{APP}.{task}", args, {}, {"queue": "jobs", **options}, str(uuid4()), sends_event=True)
 
     added = ended(watching, ordered("add", (1, 2)), "SUCCESS")
     assert (added.sent_queue, added.exchange, added.routing_key, added.result) == ("jobs", "", "jobs", "3")
     assert added.sent_at is not None
     failed = ended(watching, ordered("fail", ()), "FAILURE")
-    assert "as asked" in str(failed.exception)
+    assert "as requested" in str(failed.exception)
     assert "Traceback" in str(failed.traceback)
     misfit = ended(watching, ordered("add", (1,)), "FAILURE")
     assert "missing 1 required positional argument" in str(misfit.exception)

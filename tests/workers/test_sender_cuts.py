@@ -1,4 +1,4 @@
-"""Sending a task over a way that is cut at every moment: what is said of it against what the queue really has."""
+"""Sending a task over a connection that is cut at every moment: the reported outcome against what the queue really has."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from workers.sending import sender
 from workers.sending.sender import Sent
 
 
-class Way:
+class CutProxy:
     """To the broker. From one side it lets only so many bytes pass; after them it cuts, or goes silent."""
 
     def __init__(self, port: int, from_client: int | None = None, from_broker: int | None = None, silent: bool = False) -> None:
@@ -63,17 +63,17 @@ class Way:
 
 
 @contextlib.contextmanager
-def way(node: TestNode, **limits: int | bool | None) -> Iterator[Way]:
-    found = Way(node.ports["amqp"], **limits)  # type: ignore[arg-type]
+def proxy(node: TestNode, **limits: int | bool | None) -> Iterator[CutProxy]:
+    found = CutProxy(node.ports["amqp"], **limits)  # type: ignore[arg-type]
     try:
         yield found
     finally:
         found.close()
 
 
-def sent_over(found: Way, node: TestNode, vhost: str) -> Sent:
+def sent_over(found: CutProxy, node: TestNode, vhost: str) -> Sent:
     url = node.amqp_url(vhost).replace(f":{node.ports['amqp']}", f":{found.address}")
-    return sender.send([Target(url, vhost)], "mail.cut", (), {}, {"queue": "mail"}, str(uuid4()), tells=False)
+    return sender.send([Target(url, vhost)], "mail.cut", (), {}, {"queue": "mail"}, str(uuid4()), sends_event=False)
 
 
 def taken(node: TestNode, vhost: str) -> set[str]:
@@ -85,17 +85,17 @@ def taken(node: TestNode, vhost: str) -> set[str]:
         return found
 
 
-def test_whenever_the_way_is_cut_what_is_said_is_true(rabbitmq: TestNode, vhost: str) -> None:
+def test_whenever_the_connection_is_cut_the_reported_outcome_is_true(rabbitmq: TestNode, vhost: str) -> None:
     """Cut after each share of the bytes of a whole sending, from either side: never "not sent" with a message in the queue, nor "confirmed" without one."""
     rabbitmq.api("PUT", f"queues/{vhost}/mail", {"durable": True})
-    with way(rabbitmq) as whole:
+    with proxy(rabbitmq) as whole:
         sent = [sent_over(whole, rabbitmq, vhost)]
         assert sent[0].outcome == "confirmed"
         total = dict(whole.passed)
     cuts = [("from_client", total["client"] - back) for back in (0, 1, 9, 30, 60, 200, 400, 700)] + [("from_client", 0), ("from_client", 40)]
     cuts += [("from_broker", total["broker"] - back) for back in (0, 1, 15, 21, 22, 40, 60, 100)] + [("from_broker", 0)]
     for side, limit in cuts:
-        with way(rabbitmq, **{side: max(0, limit)}) as cut:
+        with proxy(rabbitmq, **{side: max(0, limit)}) as cut:
             sent.append(sent_over(cut, rabbitmq, vhost))
     there = taken(rabbitmq, vhost)
     wrong = [one for one in sent if (one.outcome == "not sent" and one.uuid in there) or (one.outcome == "confirmed" and one.uuid not in there)]
@@ -109,7 +109,7 @@ def test_what_took_too_long_to_begin_is_not_sent_later(rabbitmq: TestNode, vhost
     rabbitmq.api("PUT", f"queues/{vhost}/mail", {"durable": True})
     monkeypatch.setattr(sender, "LONGEST_SECONDS", 0.0)
     threads = set(threading.enumerate())
-    with way(rabbitmq) as found:
+    with proxy(rabbitmq) as found:
         sent = [sent_over(found, rabbitmq, vhost) for _ in range(5)]
         for thread in set(threading.enumerate()) - threads:
             if thread.name.startswith("send "):

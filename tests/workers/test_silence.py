@@ -34,6 +34,6 @@ def test_workers_are_unknown_once_no_receiver_has_lived_for_15_seconds(worker: W
     assert mark_workers_unknown(NOON + timedelta(seconds=21)) == 0
 
 
-def test_a_receiver_that_never_ran_says_nothing_of_stored_workers(worker: Worker) -> None:
+def test_without_a_receiver_that_ever_ran_stored_workers_stay_as_they_are(worker: Worker) -> None:
     leases.beat("poller", "p", NOON, standby=False)
     assert mark_workers_unknown(NOON + timedelta(hours=1)) == 0

@@ -41,7 +41,7 @@ def plans(captured: CaptureQueriesContext) -> str:
 
 
 @pytest.mark.parametrize("narrowed", [{"name": "pay"}, {"name": "p*"}, {"worker": "a@web-1"}, {"text": "pay"}])
-def test_counts_beside_a_filter_ask_nothing_again_for_each_task(broker: Broker, narrowed: dict[str, str]) -> None:
+def test_counts_beside_a_filter_query_nothing_again_for_each_task(broker: Broker, narrowed: dict[str, str]) -> None:
     with CaptureQueriesContext(connection) as captured:
         queries.counts_by_state(EVERYTHING, TaskFilter(broker=broker.pk, vhost="small", **narrowed))
     assert not any("CORRELATED" in line for query in captured.captured_queries if "RECURSIVE" not in query["sql"] for line in plan(query["sql"]))

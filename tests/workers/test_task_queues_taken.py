@@ -17,7 +17,7 @@ from workers import queries
 from workers.models import Task
 from workers.task_filter import TaskFilter
 
-COUNT = 12  # of each way
+COUNT = 12  # of each route
 WAYS: tuple[tuple[dict[str, Any], str], ...] = (
     ({"exchange": "orders", "routing_key": "order.new.us"}, "us"),
     ({"exchange": "orders", "routing_key": "order.new.eu"}, "eu"),
@@ -71,9 +71,9 @@ def test_a_hundred_tasks_are_shown_in_the_queues_they_were_taken_from(
     shaped.app.conf.task_send_sent_event = True
     expected: dict[str, str] = {}
     for number in range(COUNT):
-        for way, (options, queue) in enumerate(WAYS):
-            expected[f"t{way}-{number}"] = queue
-            shaped.send("add", 1, 2, task_id=f"t{way}-{number}", **options)
+        for index, (options, queue) in enumerate(WAYS):
+            expected[f"t{index}-{number}"] = queue
+            shaped.send("add", 1, 2, task_id=f"t{index}-{number}", **options)
     wait_until(lambda: Task.objects.filter(state="SUCCESS", sent_at__isnull=False).count() == len(expected), 30)
     taken = latest(log.read_text(encoding="utf-8"), 1000, datetime.now(UTC).timestamp() + 60)
     assert taken == expected  # the nodes' own log

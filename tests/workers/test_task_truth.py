@@ -19,7 +19,7 @@ NONE: frozenset[str] = frozenset()
 
 
 def received(life: Life, order: Iterable[int], delays: list[float]) -> TaskRecord:
-    """The record after the events of a life in this order, each with its delay on the way."""
+    """The record after the events of a life in this order, each with its delay of delivery."""
     record = TaskRecord("t1", NOON)
     for number in order:
         apply(record, life.events[number], life.true_at[number] + delays[number], life.ahead[number])

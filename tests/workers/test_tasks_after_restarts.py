@@ -1,4 +1,4 @@
-"""What is stored of real workers' tasks when the worker or we end half-way."""
+"""What is stored of real workers' tasks when the worker or the receiver is killed meanwhile."""
 
 from __future__ import annotations
 

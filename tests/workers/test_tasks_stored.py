@@ -23,7 +23,7 @@ from workers.task_filter import TaskFilter
 from workers.task_queue import ROUTING, TaskQueue
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
-Tell = Callable[..., None]
+Receive = Callable[..., None]
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -74,7 +74,7 @@ def uuids(*, scope: Scope = EVERYTHING, sort: str = "-at", at: datetime | None =
     return [task.uuid for task in queries.tasks(scope, filter=TaskFilter(**narrowed), sort=sort, at=at).items]
 
 
-def test_a_task_is_stored_as_its_events_tell_in_however_many_rounds(receiver: Receiver) -> None:
+def test_a_task_is_stored_as_its_events_describe_it_in_however_many_rounds(receiver: Receiver) -> None:
     receiver.round(sent("t1", eta="2026-11-23T13:00:00+01:00", root_id="r", parent_id="p"), event("received", at=-1, retries=0))
     receiver.round(event("started"))
     receiver.round(event("failed", at=0.5, exception="ValueError('no')", traceback="Traceback"), at=NOON + timedelta(seconds=1))
@@ -160,7 +160,7 @@ def test_what_no_list_has_is_refused_in_words() -> None:
         queries.tasks(EVERYTHING, sort="args")
 
 
-def test_a_uuid_seen_in_two_places_needs_to_be_told_where(receiver: Receiver, brokers: tuple[Broker, Broker]) -> None:
+def test_a_uuid_seen_in_two_places_needs_broker_and_virtual_host(receiver: Receiver, brokers: tuple[Broker, Broker]) -> None:
     receiver.round(sent("t1"))
     Receiver(brokers[1], "v").round(sent("t1"))
     with pytest.raises(AmbiguousTask, match=r"prod /, stage v"):

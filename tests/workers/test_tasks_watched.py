@@ -25,7 +25,7 @@ def shared(module_workers: Workers, module_watching: Watching) -> tuple[Workers,
     return module_workers, module_watching
 
 
-def test_each_way_a_task_can_end_is_told_with_what_it_left(shared: tuple[Workers, Watching]) -> None:
+def test_each_end_of_a_task_is_stored_with_its_result_or_exception(shared: tuple[Workers, Watching]) -> None:
     workers, watching = shared
     for task, arguments in {"add": (1, 2), "fail": (), "fail_twice": (), "refuse": ()}.items():
         workers.send(task, *arguments, task_id=f"{task}-1")
@@ -88,7 +88,7 @@ def test_events_of_others_and_broken_ones_are_taken_as_far_as_they_go(shared: tu
     assert source.refused_events == 3  # "soon", no uuid, and the year 1e300
 
 
-def test_a_task_whose_end_was_lost_is_unknown_once_its_worker_says_that_it_has_it_not(shared: tuple[Workers, Watching]) -> None:
+def test_a_task_whose_end_was_lost_is_unknown_once_its_worker_no_longer_lists_it(shared: tuple[Workers, Watching]) -> None:
     workers, watching = shared
     event = {"type": "task-started", "hostname": "w@here", "timestamp": datetime.now(UTC).timestamp(), "uuid": "lost"}
     with workers.app.connection_for_write() as link:

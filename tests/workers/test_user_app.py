@@ -1,4 +1,4 @@
-"""The user's own Celery app, asked in a process of its own: what it tells, how its functions route, and how little harm it can do."""
+"""The user's own Celery app, loaded in a process of its own: what it reports, how its functions route, and how little harm it can do."""
 
 from __future__ import annotations
 
@@ -91,19 +91,19 @@ def used() -> Iterator[Callable[..., UserApp]]:
         one.close()
 
 
-def explained(app: UserApp, task: str, **asked: Any) -> explain_task.Answer:
-    told = app.report()
-    question = {"conf": told.conf, "task": {"name": task, "attributes": told.tasks.get(task, {})}, **asked}
-    return explain_task.answer(question, told.routers)
+def explained(app: UserApp, task: str, **call: Any) -> explain_task.Answer:
+    report = app.report()
+    question = {"conf": report.conf, "task": {"name": task, "attributes": report.tasks.get(task, {})}, **call}
+    return explain_task.answer(question, report.routers)
 
 
-def test_its_settings_and_tasks_are_told_whole_and_its_secrets_not(project: Write, used: Callable[..., UserApp]) -> None:
-    told = used(project()).report()
-    assert [next(iter(queue)) for queue in told.conf["task_queues"]] == ["$queue", "$queue", "$broadcast"]
-    assert told.conf["task_default_queue"] == "jobs"
-    assert "hunter2" not in str(told)
-    assert (told.tasks["shop.pay"]["queue"], told.tasks["shop.pay"]["priority"]) == ("jobs2", 7)
-    assert sorted(told.routers) == ["proj.celery.ByLength", "proj.celery.by_argument", "proj.routing.ByName"]
+def test_its_settings_and_tasks_are_reported_whole_and_its_secrets_not(project: Write, used: Callable[..., UserApp]) -> None:
+    report = used(project()).report()
+    assert [next(iter(queue)) for queue in report.conf["task_queues"]] == ["$queue", "$queue", "$broadcast"]
+    assert report.conf["task_default_queue"] == "jobs"
+    assert "hunter2" not in str(report)
+    assert (report.tasks["shop.pay"]["queue"], report.tasks["shop.pay"]["priority"]) == ("jobs2", 7)
+    assert sorted(report.routers) == ["proj.celery.ByLength", "proj.celery.by_argument", "proj.routing.ByName"]
 
 
 def test_its_functions_decide_through_celerys_own_code(project: Write, used: Callable[..., UserApp]) -> None:
@@ -162,7 +162,7 @@ def test_a_router_that_never_returns_or_kills_its_process_is_given_up_and_the_ne
         ("while True: pass", "was not imported within 1.5 s"),
     ],
 )
-def test_an_application_that_cannot_be_used_is_said_without_a_secret(project: Write, used: Callable[..., UserApp], text: str, words: str) -> None:
+def test_the_reason_why_an_application_cannot_be_used_holds_no_secret(project: Write, used: Callable[..., UserApp], text: str, words: str) -> None:
     app = used(project(text), import_seconds=1.5 if "while" in text else 60)
     with pytest.raises(AppUnavailable) as raised:
         app.report()

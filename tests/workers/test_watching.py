@@ -98,7 +98,7 @@ def test_a_worker_without_task_events_is_known_to_send_none(workers: Workers, wa
     assert (found.lost_events, found.event_counts) == (0, {})
 
 
-def test_a_worker_tells_how_its_application_routes_and_no_secret(workers: Workers, watching: Watching) -> None:
+def test_a_worker_reports_how_its_application_routes_and_no_secret(workers: Workers, watching: Watching) -> None:
     workers.start("r@here", "-E", "--pool", "solo", app="routed_app")
     watching.start()
     found = watching.wait_for("r@here", lambda worker: worker.configuration and worker.queues and worker.registered)
@@ -124,4 +124,4 @@ def test_a_worker_tells_how_its_application_routes_and_no_secret(workers: Worker
     assert destination("feed.load").unknown == []
     late = destination("late.load").unknown
     assert late[0] == "The router <function by_name> is code of the application: its answers are unknown."
-    assert "The sender really used queue 'feeds'" in late[1]
+    assert "The sender used queue 'feeds'" in late[1]

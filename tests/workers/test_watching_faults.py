@@ -52,7 +52,7 @@ def permit(node: TestNode, grant: str) -> None:
     node.api("PUT", f"permissions/{quote(vhost, safe='')}/{user}", {"configure": configure, "write": write, "read": read})
 
 
-def test_each_level_of_rights_says_what_the_next_needs_and_takes_it_without_a_restart(rabbitmq: TestNode, workers: Workers, watching: Watching) -> None:
+def test_each_level_of_permissions_names_what_the_next_needs_and_uses_it_without_a_restart(rabbitmq: TestNode, workers: Workers, watching: Watching) -> None:
     workers.start("t@here", "-E", "--pool", "threads", "--concurrency", "1", "-Q", "jobs")
     user, password = rabbitmq.new_user(permissions={watching.vhost: {"configure": "", "write": "", "read": ""}})
     watching.start(address=rabbitmq.address(user=user, password=password))

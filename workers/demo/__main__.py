@@ -1,4 +1,4 @@
-"""Runs one part of the demo shop until SIGTERM: `worker NAME@HOST`, `traffic` or `audit`. HARELINE_DEMO_AMQP_URL says where the broker is.
+"""Runs one part of the demo shop until SIGTERM: `worker NAME@HOST`, `traffic` or `audit`. HARELINE_DEMO_AMQP_URL is the broker's address.
 
 python -m workers.demo worker worker-a@web-1
 """
@@ -52,7 +52,7 @@ def wait_for_broker(amqp_url: str, ended: threading.Event) -> None:
 
 
 def work(name: str) -> None:
-    """Becomes the worker node; returns when it was told to stop."""
+    """Becomes the worker node; returns once stopped."""
     from workers.demo.app import app
     from workers.demo.nodes import NODES
 

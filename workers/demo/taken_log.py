@@ -1,4 +1,4 @@
-"""A worker node's own log of the queue that it took each task from, for comparisons: the consumer's tag of the delivery says it, and nothing else does.
+"""A worker node's own log of the queue that it took each task from, for comparisons: only the consumer tag of the delivery shows it.
 
 Written where HARELINE_DEMO_TAKEN_LOG names a file: one line a receipt, "uuid<tab>queue<tab>seconds since 1970".
 """
@@ -16,7 +16,7 @@ VARIABLE = "HARELINE_DEMO_TAKEN_LOG"
 
 
 def start() -> None:
-    """Begins to write if the environment asks for it."""
+    """Begins to write if the environment is set for it."""
     path = os.environ.get(VARIABLE)
     if path:
         task_received.connect(_Log(Path(path)).note, weak=False)

@@ -13,7 +13,7 @@ from workers.demo.app import app
 
 
 class PaymentDeclined(Exception):
-    """The bank said no."""
+    """The bank declined the payment."""
 
 
 class WarehouseBusy(Exception):

@@ -84,7 +84,7 @@ class Publisher:
         self.publish("shop.orders", f"refund.{random.choice(['eu', 'us'])}", {"order": next(orders)})
 
     def fax(self) -> None:
-        """Is audited, and copied to an exchange with no way out."""
+        """Is audited, and copied to an exchange without bindings."""
         self.publish("shop.orders", "order.paid.fax", {"order": next(orders)})
 
     def typo(self) -> None:

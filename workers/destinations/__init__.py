@@ -6,7 +6,7 @@ the message is elsewhere.
 
 from workers.destinations.question import Question, read_question
 from workers.destinations.sending import Outcome, Sending, send
-from workers.destinations.steps import Difference, Step, differences, tell
+from workers.destinations.steps import Difference, Step, describe, differences
 from workers.destinations.terms import BadQuestion
 
-__all__ = ["BadQuestion", "Difference", "Outcome", "Question", "Sending", "Step", "differences", "read_question", "send", "tell"]
+__all__ = ["BadQuestion", "Difference", "Outcome", "Question", "Sending", "Step", "describe", "differences", "read_question", "send"]

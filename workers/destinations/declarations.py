@@ -1,4 +1,4 @@
-"""What a producer declares before it publishes, and what the broker says to that: the errors that end a publish.
+"""What a producer declares before it publishes, and the errors with which the broker refuses that and ends the publish.
 
 Pure. The rules are RabbitMQ's (3.10 and 4.0): equivalence of redeclared objects, missing and internal exchanges, reserved names.
 The routing itself is elsewhere (`brokers.routing`); `after` gives it the topology as it is once the producer has declared.
@@ -62,15 +62,15 @@ class Predeclared(msgspec.Struct, frozen=True):
     bindings: list[Any] = []
 
 
-def read_predeclared(told: dict[str, Any]) -> Predeclared:
+def read_predeclared(data: dict[str, Any]) -> Predeclared:
     """Raises BadQuestion."""
-    exchanges = _objects(told, "exchanges", DeclaredExchange)
-    queues = _objects(told, "queues", DeclaredQueue)
-    return Predeclared(exchanges, queues, _entries(told, "bindings"))
+    exchanges = _objects(data, "exchanges", DeclaredExchange)
+    queues = _objects(data, "queues", DeclaredQueue)
+    return Predeclared(exchanges, queues, _entries(data, "bindings"))
 
 
-def _entries(told: dict[str, Any], kind: str) -> list[Any]:
-    entries = told.get(kind) or []
+def _entries(data: dict[str, Any], kind: str) -> list[Any]:
+    entries = data.get(kind) or []
     if not isinstance(entries, list):
         raise BadQuestion(f"predeclare.{kind}", "must be a list")
     if len(entries) > MOST_PREDECLARED:
@@ -78,9 +78,9 @@ def _entries(told: dict[str, Any], kind: str) -> list[Any]:
     return entries
 
 
-def _objects(told: dict[str, Any], kind: str, struct: Any) -> dict[str, Any]:
+def _objects(data: dict[str, Any], kind: str, struct: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for index, entry in enumerate(_entries(told, kind)):
+    for index, entry in enumerate(_entries(data, kind)):
         path = f"predeclare.{kind}[{index}]"
         kept = {name: value for name, value in table(entry, path).items() if name in struct.__struct_fields__ and value is not None}
         try:
@@ -217,11 +217,11 @@ def _queue_refused(new: DeclaredQueue, old: DeclaredQueue | None) -> str | None:
 def _inequivalent(kind: str, argument: str, name: str, wanted: Any, found: Any) -> str:
     return (
         f"PreconditionFailed: {kind}.declare: (406) PRECONDITION_FAILED - inequivalent arg '{argument}' for {kind.lower()} '{name}': "
-        f"received {_told(wanted)} but current is {_told(found)}"
+        f"received {_amqp_text(wanted)} but current is {_amqp_text(found)}"
     )
 
 
-def _told(value: Any) -> str:
+def _amqp_text(value: Any) -> str:
     return "none" if value is None else f"'{str(value).lower() if isinstance(value, bool) else value}'"
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from brokers.routing.verdicts.verdict import difference, folded, one_character_apart
 
-MOST_TOLD = 3
+MOST_NEAR = 3
 MOST_TRIED = 300
 
 
@@ -28,7 +28,7 @@ def near_routes(entries: Iterable[str], name: str) -> list[NearRoute]:
     'only upper and lower case differ'
     """
     found = [(rank, NearRoute(entry, why)) for entry in islice(entries, MOST_TRIED) for rank, why in _nearness(entry, name)]
-    return [near for _, near in sorted(found, key=lambda one: one[0])][:MOST_TOLD]
+    return [near for _, near in sorted(found, key=lambda one: one[0])][:MOST_NEAR]
 
 
 def _nearness(entry: str, name: str) -> list[tuple[int, str]]:
@@ -54,4 +54,4 @@ def _fits(entry: str, name: str) -> bool:
 
 def _cuts(dotted: str) -> list[tuple[str, str]]:
     """[(what stands before a dot, what stands after it)], at each dot."""
-    return [(dotted[:at], dotted[at + 1 :]) for at, sign in enumerate(dotted) if sign == "."]
+    return [(dotted[:at], dotted[at + 1 :]) for at, character in enumerate(dotted) if character == "."]

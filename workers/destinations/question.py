@@ -64,25 +64,25 @@ class Question(msgspec.Struct, frozen=True):
     matcher: Matcher
 
 
-def read_question(told: Any) -> Question:
+def read_question(data: Any) -> Question:
     """Raises BadQuestion.
 
     >>> read_question({"conf": {}, "task": {"name": "shop.mail"}}).via
     'apply_async'
     """
-    if not isinstance(told, dict):
+    if not isinstance(data, dict):
         raise BadQuestion("question", "must be a JSON object")
-    for name in told:
+    for name in data:
         if name not in _KNOWN:
             raise BadQuestion(str(name)[:100], "is no field of a question about a task")
     decoder = Decoder()
-    conf = _table_of(told, "conf", required=True)
+    conf = _table_of(data, "conf", required=True)
     settings, mapped = read_settings({name: decoder.decode(value, f"conf.{name}") for name, value in conf.items()})
-    name, task = _task(told)
-    via = told.get("via") or "apply_async"
+    name, task = _task(data)
+    via = data.get("via") or "apply_async"
     if via not in WAYS:
         raise BadQuestion("via", f"must be one of {', '.join(WAYS)}")
-    args = told.get("args") or []
+    args = data.get("args") or []
     if not isinstance(args, list):
         raise BadQuestion("args", "must be a list")
     unregistered = bool(task.get("unregistered"))
@@ -93,23 +93,23 @@ def read_question(told: Any) -> Question:
         attributes=_attributes(decoder.decode(_table_of(task, "attributes", path="task.attributes"), "task.attributes")),
         registered=not unregistered,
         via="send_task" if unregistered and via in ("apply_async", "delay") else via,
-        options=_options(decoder.decode(_table_of(told, "options"), "options"), "options"),
-        signature_options=_options(decoder.decode(_table_of(told, "sig_options"), "sig_options"), "sig_options"),
+        options=_options(decoder.decode(_table_of(data, "options"), "options"), "options"),
+        signature_options=_options(decoder.decode(_table_of(data, "sig_options"), "sig_options"), "sig_options"),
         args=args,
-        kwargs=_table_of(told, "kwargs"),
-        predeclared=read_predeclared(_table_of(told, "predeclare")),
+        kwargs=_table_of(data, "kwargs"),
+        predeclared=read_predeclared(_table_of(data, "predeclare")),
         matcher=Matcher(),
     )
 
 
-def _table_of(told: Mapping[str, Any], name: str, *, path: str = "", required: bool = False) -> dict[str, Any]:
-    if told.get(name) is None and not required:
+def _table_of(data: Mapping[str, Any], name: str, *, path: str = "", required: bool = False) -> dict[str, Any]:
+    if data.get(name) is None and not required:
         return {}
-    return table(told.get(name), path or name)
+    return table(data.get(name), path or name)
 
 
-def _task(told: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    task = told.get("task")
+def _task(data: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    task = data.get("task")
     task = {"name": task} if isinstance(task, str) else task
     if not isinstance(task, dict):
         raise BadQuestion("task", "must be a table with a name")
@@ -119,9 +119,9 @@ def _task(told: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     return name, task
 
 
-def _attributes(told: dict[str, Any]) -> dict[str, Any]:
+def _attributes(data: dict[str, Any]) -> dict[str, Any]:
     """Those that are data; methods of a task are none."""
-    found = {name: value for name, value in told.items() if name.isidentifier() and not name.startswith("_") and name not in _UNTOUCHABLE}
+    found = {name: value for name, value in data.items() if name.isidentifier() and not name.startswith("_") and name not in _UNTOUCHABLE}
     _check(found, "task.attributes")
     for name in ("time_limit", "soft_time_limit"):
         if found.get(name) is not None:
@@ -129,25 +129,25 @@ def _attributes(told: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _options(told: dict[str, Any], path: str) -> dict[str, Any]:
-    for name in told:
+def _options(data: dict[str, Any], path: str) -> dict[str, Any]:
+    for name in data:
         if name in _NOT_DATA:
-            raise BadQuestion(f"{path}.{name}", "is no option that can be asked about")
-    found = {name: value for name, value in told.items() if name not in _IRRELEVANT}
+            raise BadQuestion(f"{path}.{name}", "is not a supported option")
+    found = {name: value for name, value in data.items() if name not in _IRRELEVANT}
     _check(found, path)
     return found
 
 
-def _check(told: dict[str, Any], path: str) -> None:
-    check_address(told, path)
+def _check(data: dict[str, Any], path: str) -> None:
+    check_address(data, path)
     for name in ("countdown", "priority"):
-        if told.get(name) is not None:
-            number(told[name], f"{path}.{name}")
-    if told.get("expires") is not None and not isinstance(told["expires"], str):
-        number(told["expires"], f"{path}.expires")
+        if data.get(name) is not None:
+            number(data[name], f"{path}.{name}")
+    if data.get("expires") is not None and not isinstance(data["expires"], str):
+        number(data["expires"], f"{path}.expires")
     for name in ("eta", "expires"):
-        if told.get(name) is not None and (name == "eta" or isinstance(told[name], str)):
-            _check_moment(told[name], f"{path}.{name}")
+        if data.get(name) is not None and (name == "eta" or isinstance(data[name], str)):
+            _check_moment(data[name], f"{path}.{name}")
 
 
 def _check_moment(value: Any, path: str) -> None:

@@ -19,7 +19,7 @@ class CeleryRaises(Exception):
 
 
 class Queues:
-    """Queues by name. Asking for a missing one makes it, or raises CeleryRaises. `made` are those names; `origin` tells where one comes from."""
+    """Queues by name. Finding a missing one makes it, or raises CeleryRaises. `made` are those names; `origin` is where a queue comes from."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -77,38 +77,38 @@ class Queues:
         return Queue(name, exchange, name, queue_arguments=arguments)
 
 
-def _from_table(name: str, told: dict[str, Any]) -> Queue:
+def _from_table(name: str, data: dict[str, Any]) -> Queue:
     """The old form {"name": {"exchange": …, "exchange_type": …, "binding_key": …}}: Queues.add_compat and kombu Queue.from_dict."""
     path = f"conf.task_queues.{name}"
-    if "name" in told:
+    if "name" in data:
         raise CeleryRaises("TypeError: Queues.add_compat() got multiple values for argument 'name'")
-    key = told.get("routing_key", told.get("binding_key"))
+    key = data.get("routing_key", data.get("binding_key"))
     key = name if key is None else key
-    binding_key = told.get("binding_key") or key
-    for field, value in (("exchange", told.get("exchange")), ("exchange_type", told.get("exchange_type")), ("binding_key", binding_key)):
+    binding_key = data.get("binding_key") or key
+    for field, value in (("exchange", data.get("exchange")), ("exchange_type", data.get("exchange_type")), ("binding_key", binding_key)):
         if value is not None and not isinstance(value, str):
             raise BadQuestion(f"{path}.{field}", "must be text")
-    bindings = tuple(told.get("bindings") or ())
-    arguments = told.get("exchange_arguments")
+    bindings = tuple(data.get("bindings") or ())
+    arguments = data.get("exchange_arguments")
     exchange = Exchange(
-        told.get("exchange") or "",
-        told.get("exchange_type") or "direct",
-        durable=_first_told(told, "exchange_durable", "durable", otherwise=True),
-        auto_delete=_first_told(told, "exchange_auto_delete", "auto_delete", otherwise=False),
+        data.get("exchange") or "",
+        data.get("exchange_type") or "direct",
+        durable=_first_set(data, "exchange_durable", "durable", otherwise=True),
+        auto_delete=_first_set(data, "exchange_auto_delete", "auto_delete", otherwise=False),
         arguments=arguments if isinstance(arguments, dict) else None,
-        delivery_mode=told.get("delivery_mode"),
+        delivery_mode=data.get("delivery_mode"),
     )
-    keywords = queue_keywords({key: value for key, value in told.items() if key not in ("durable", "auto_delete")}, path)
+    keywords = queue_keywords({key: value for key, value in data.items() if key not in ("durable", "auto_delete")}, path)
     return Queue(
         name,
         None if bindings else exchange,
         binding_key,
-        durable=_first_told(told, "queue_durable", "durable", otherwise=True),
-        auto_delete=_first_told(told, "queue_auto_delete", "auto_delete", otherwise=False) or bool(keywords.get("exclusive")),
+        durable=_first_set(data, "queue_durable", "durable", otherwise=True),
+        auto_delete=_first_set(data, "queue_auto_delete", "auto_delete", otherwise=False) or bool(keywords.get("exclusive")),
         bindings=bindings,
         **keywords,
     )
 
 
-def _first_told(told: dict[str, Any], *names: str, otherwise: bool) -> bool:
-    return next((bool(told[name]) for name in names if told.get(name) is not None), otherwise)
+def _first_set(data: dict[str, Any], *names: str, otherwise: bool) -> bool:
+    return next((bool(data[name]) for name in names if data.get(name) is not None), otherwise)

@@ -56,7 +56,7 @@ class RouteTable:
 
     @property
     def names(self) -> list[str]:
-        """The names and globs, in the order of being asked."""
+        """The names and globs, in the order in which they are tried."""
         return [*self.exact, *(key for key in self.patterns if isinstance(key, str))]
 
     def find(self, name: str, matcher: Matcher) -> tuple[Any, str, list[str]]:
@@ -118,9 +118,9 @@ def with_hidden(route: Route, hidden: Iterable[Hidden], name: str, matcher: Matc
     """The route, and the masked entries that may have answered in its place (or that hold more than is shown)."""
     found = list(route.opaque)
     for one in hidden:
-        asked = route.answer is None or one.index <= route.index
+        was_tried = route.answer is None or one.index <= route.index
         table = RouteTable([[one.entry, {}]])
-        if asked and table.find(name, matcher)[0] is not None and (one.field is None or (one.index, _shown(one.entry)) == (route.index, route.entry)):
+        if was_tried and table.find(name, matcher)[0] is not None and (one.field is None or (one.index, _shown(one.entry)) == (route.index, route.entry)):
             what = "its answer" if one.field is None else f"its {one.field}"
             found.append(Opaque(one.index, f"the route {_shown(one.entry)!r}", f"hides {what} (Celery masks what looks like a secret)"))
     return msgspec.structs.replace(route, opaque=tuple(found))

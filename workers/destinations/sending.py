@@ -1,6 +1,6 @@
 """What Celery does with a call until the message leaves: celery/app/base.py send_task, celery/app/amqp.py send_task_message (5.7). Pure.
 
-`send` computes the outcome and keeps what is needed to tell how it came about; the words are in `steps`.
+`send` computes the outcome and keeps what is needed to explain it; `steps` puts that into sentences.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _GIVEN_BY_POSITION = {
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """Where the message goes. `error` is what Celery itself raises; what the broker says to the declarations is not in it."""
+    """Where the message goes. `error` is what Celery itself raises; errors of the broker about declarations are not in it."""
 
     queue: str | None = None
     exchange: str | None = None
@@ -41,7 +41,7 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 class Sending(msgspec.Struct):
-    """One call on its way: every source of options, and what was decided. Filled in the order of Celery's own steps."""
+    """One call: every source of options, and what was decided. Filled in the order of Celery's own steps."""
 
     question: Question
     call: dict[str, Any] = {}
@@ -64,35 +64,35 @@ class Sending(msgspec.Struct):
 
 def send(question: Question, answers: Mapping[int, Any], now: datetime) -> Sending:
     """The call, sent on paper. `answers` are what the routers of the user's code answered, by their place in task_routes."""
-    way = Sending(question)
+    sending = Sending(question)
     try:
-        _gather(way)
+        _gather(sending)
         queues = Queues(question.settings)
-        way.made = queues.made
-        _route(way, queues, answers)
-        _delay(way, queues, now)
-        _refuse_unexpected(way)
-        _address(way, queues)
-        _refuse(way, ("body",), "Producer.publish()")
+        sending.made = queues.made
+        _route(sending, queues, answers)
+        _delay(sending, queues, now)
+        _refuse_unexpected(sending)
+        _address(sending, queues)
+        _refuse(sending, ("body",), "Producer.publish()")
     except CeleryRaises as raised:
-        way.outcome = Outcome(priority=None, error=raised.text)
-    return way
+        sending.outcome = Outcome(priority=None, error=raised.text)
+    return sending
 
 
-def _gather(way: Sending) -> None:
-    question = way.question
-    way.call = dict(question.options)
+def _gather(sending: Sending) -> None:
+    question = sending.question
+    sending.call = dict(question.options)
     if question.via == "delay":
-        way.call = {}
+        sending.call = {}
     if question.via in ("signature", "signature.set", "group", "chain"):
-        way.call = _signed(question)
+        sending.call = _signed(question)
     if question.registered and question.via != "send_task":
-        way.attributes = _attributes(question)
-        limit, soft = way.attributes["time_limit"], way.attributes["soft_time_limit"]
+        sending.attributes = _attributes(question)
+        limit, soft = sending.attributes["time_limit"], sending.attributes["soft_time_limit"]
         if limit and soft and soft > limit and question.via != "send_task+finalize":
             raise CeleryRaises("ValueError: soft_time_limit must be less than or equal to time_limit")
         if question.via == "send_task+finalize":
-            way.attributes = {name: value for name, value in way.attributes.items() if value is not None}
+            sending.attributes = {name: value for name, value in sending.attributes.items() if value is not None}
 
 
 def _signed(question: Question) -> dict[str, Any]:
@@ -121,24 +121,24 @@ def _attributes(question: Question) -> dict[str, Any]:
     return found
 
 
-def _route(way: Sending, queues: Queues, answers: Mapping[int, Any]) -> None:
-    question = way.question
-    options = {**way.attributes, **way.call}
+def _route(sending: Sending, queues: Queues, answers: Mapping[int, Any]) -> None:
+    question = sending.question
+    options = {**sending.attributes, **sending.call}
     for name in ("expires", "time_limit", "soft_time_limit", "ignore_result", "countdown", "eta", "route_name"):
         options.pop(name, None)
     prepared = prepare(question.settings.routers)
     options = _expand(options, queues)
-    name = way.call.get("route_name") or question.task
-    way.route = with_hidden(find_route(prepared, name, answers, question.matcher), question.settings.hidden_routes, name, question.matcher)
-    if way.route.answer:
-        _check_answer(way.route)
-        way.route_options = _expand(way.route.answer, queues)
-        way.merged = _merge(way.route_options, options)
+    name = sending.call.get("route_name") or question.task
+    sending.route = with_hidden(find_route(prepared, name, answers, question.matcher), question.settings.hidden_routes, name, question.matcher)
+    if sending.route.answer:
+        _check_answer(sending.route)
+        sending.route_options = _expand(sending.route.answer, queues)
+        sending.merged = _merge(sending.route_options, options)
     elif "queue" not in options:
-        way.default_added = True
-        way.merged = _merge(_expand(question.settings.task_default_queue, queues), options)
+        sending.default_added = True
+        sending.merged = _merge(_expand(question.settings.task_default_queue, queues), options)
     else:
-        way.merged = options
+        sending.merged = options
 
 
 def _check_answer(route: Route) -> None:
@@ -169,35 +169,35 @@ def _merge(lower: dict[str, Any], upper: dict[str, Any]) -> dict[str, Any]:
     return {**lower, **{name: value for name, value in upper.items() if value is not None}}
 
 
-def _delay(way: Sending, queues: Queues, now: datetime) -> None:
+def _delay(sending: Sending, queues: Queues, now: datetime) -> None:
     """Native delayed delivery: with quorum queues a task with an ETA goes to the delay exchanges, by its queue's own key."""
-    eta, countdown = way.call.get("eta"), way.call.get("countdown")
+    eta, countdown = sending.call.get("eta"), sending.call.get("countdown")
     if not (eta or countdown):
         return
-    way.quorum_queue = queues.has_quorum()
-    if way.quorum_queue is None:
+    sending.quorum_queue = queues.has_quorum()
+    if sending.quorum_queue is None:
         return
-    queue = way.merged.get("queue")
+    queue = sending.merged.get("queue")
     if queue is None:
-        missing = next((name for name in ("exchange_type", "routing_key", "exchange") if name not in way.merged), None)
+        missing = next((name for name in ("exchange_type", "routing_key", "exchange") if name not in sending.merged), None)
         if missing:
             raise CeleryRaises(f"KeyError: '{missing}'")
-        kind, key = way.merged["exchange_type"], way.merged["routing_key"]
+        kind, key = sending.merged["exchange_type"], sending.merged["routing_key"]
     elif queue.exchange is None:
         raise CeleryRaises("AttributeError: 'NoneType' object has no attribute 'type'")
     else:
         kind, key = queue.exchange.type, queue.routing_key
     if kind == "direct":
-        way.direct_delay = True
+        sending.direct_delay = True
         return
     if eta:
         due = datetime.fromisoformat(eta)
         countdown = ((due if due.tzinfo else due.replace(tzinfo=UTC)) - now).total_seconds()
     if countdown and countdown > 0:
         delayed = _delayed_key(int(countdown), key)
-        way.delay = (int(countdown), key)
-        way.merged.pop("queue", None)
-        way.merged.update(routing_key=delayed, exchange=DELAYED_EXCHANGE)
+        sending.delay = (int(countdown), key)
+        sending.merged.pop("queue", None)
+        sending.merged.update(routing_key=delayed, exchange=DELAYED_EXCHANGE)
 
 
 def _delayed_key(seconds: int, key: str) -> str:
@@ -208,52 +208,52 @@ def _delayed_key(seconds: int, key: str) -> str:
     return ".".join(f"{seconds:0{DELAY_BITS}b}") + "." + _DELAY_PREFIX.sub("", key, count=1)
 
 
-def _refuse_unexpected(way: Sending) -> None:
+def _refuse_unexpected(sending: Sending) -> None:
     """A route may hold any option of a publish, but none that send_task already gave by its place."""
-    protocol = way.question.settings.task_protocol
+    protocol = sending.question.settings.task_protocol
     function = f"AMQP.as_task_v{protocol}()"
-    for name in way.merged:
+    for name in sending.merged:
         if name in ("ignore_result", "replaced_task_nesting"):
             raise CeleryRaises(f"TypeError: celery.app.amqp.{function} got multiple values for keyword argument '{name}'")
-    _refuse(way, _GIVEN_BY_POSITION | {"chain" if protocol == 2 else "now"}, function)
-    _refuse(way, ("producer", "message"), "AMQP._create_task_sender.<locals>.send_task_message()")
+    _refuse(sending, _GIVEN_BY_POSITION | {"chain" if protocol == 2 else "now"}, function)
+    _refuse(sending, ("producer", "message"), "AMQP._create_task_sender.<locals>.send_task_message()")
 
 
-def _refuse(way: Sending, taken: Collection[str], function: str) -> None:
-    for name in way.merged:
+def _refuse(sending: Sending, taken: Collection[str], function: str) -> None:
+    for name in sending.merged:
         if name in taken:
             raise CeleryRaises(f"TypeError: {function} got multiple values for argument '{name}'")
 
 
-def _address(way: Sending, queues: Queues) -> None:
+def _address(sending: Sending, queues: Queues) -> None:
     """The exchange and key that are published to: celery/app/amqp.py send_task_message."""
-    options = way.merged
+    options = sending.merged
     exchange, key = options.get("exchange"), options.get("routing_key")
     queue: Queue | None = options.get("queue")
     if queue is None and exchange is None:
-        way.queue_is_default = True
+        sending.queue_is_default = True
         try:
-            queue = queues.find(way.question.settings.task_default_queue)
+            queue = queues.find(sending.question.settings.task_default_queue)
         except KeyError as missing:
             raise CeleryRaises(f"KeyError: {missing}") from None
-    way.queue = queue
+    sending.queue = queue
     kind = options.get("exchange_type")
     if kind is None:
         kind = queue.exchange.type if queue is not None and queue.exchange is not None else "direct"
-    way.exchange_type = kind
+    sending.exchange_type = kind
     if (not exchange or not key) and kind == "direct":
-        way.shortcut = True
+        sending.shortcut = True
         exchange, key = "", queue.name if queue is not None else None
     elif exchange is None and queue is not None:
         if queue.exchange is None:
             raise CeleryRaises("AttributeError: 'NoneType' object has no attribute 'name'")
         exchange = queue.exchange.name or queues.default_exchange
-        way.key_from = "given" if key else "queue" if queue.routing_key else "default"
-        key = key or queue.routing_key or way.question.settings.default_routing_key
+        sending.key_from = "given" if key else "queue" if queue.routing_key else "default"
+        key = key or queue.routing_key or sending.question.settings.default_routing_key
     declare = options.get("declare")
     if declare is None and queue is not None and not queue.broadcast:
         declare = [queue]
-    way.outcome = Outcome(
+    sending.outcome = Outcome(
         queue=queue.name if queue is not None else None,
         exchange=exchange.name if isinstance(exchange, Exchange) else exchange or "",
         routing_key=key or "",

@@ -35,7 +35,7 @@ OLD_NAMES = {
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """`task_default_exchange` and `task_default_routing_key` are the queue's name where not set. Routers are a list in the order asked."""
+    """`task_default_exchange` and `task_default_routing_key` are the queue's name where not set. Routers are a list in the order in which Celery tries them."""
 
     task_default_queue: str = "celery"
     task_default_queue_type: str | None = None
@@ -128,7 +128,7 @@ def _shown_router(index: int, router: Any, hidden: list[Hidden]) -> Any:
     return dict(entries) if isinstance(router, dict) else entries
 
 
-def check_address(told: Mapping[str, Any], path: str) -> None:
+def check_address(data: Mapping[str, Any], path: str) -> None:
     """The kinds of the values that make a destination. Raises BadQuestion."""
     for name, kinds, words in (
         ("queue", (str, Queue), "must be a queue's name or a $queue"),
@@ -138,9 +138,9 @@ def check_address(told: Mapping[str, Any], path: str) -> None:
         ("route_name", (str,), "must be text"),
         ("headers", (dict,), "must be a table"),
     ):
-        if told.get(name) is not None and not isinstance(told[name], kinds):
+        if data.get(name) is not None and not isinstance(data[name], kinds):
             raise BadQuestion(f"{path}.{name}", words)
-    declared = told.get("declare")
+    declared = data.get("declare")
     if declared is not None and not (isinstance(declared, list) and all(isinstance(each, Queue | Exchange) for each in declared)):
         raise BadQuestion(f"{path}.declare", "must be a list of $queue and $exchange")
 

@@ -1,6 +1,6 @@
-"""How a destination came about, told in steps: what each source gave, and to what it lost. Pure words over `sending`.
+"""Why a destination was chosen, as steps: what each source set, and which source overrode it. Pure; it only describes a `Sending`.
 
-Each step is one plain sentence. Where the order people learn differs from what Celery does, the step of the value that would have won says so.
+Each step is one plain sentence. Where Celery's actual precedence differs from the usual assumption, the step of the overridden value notes it.
 """
 
 from __future__ import annotations
@@ -36,24 +36,24 @@ class Step(msgspec.Struct, frozen=True):
     why: str
 
 
-def tell(way: Sending) -> list[Step]:
+def describe(sending: Sending) -> list[Step]:
     """The steps in Celery's order: settings, options, attributes, routers, defaults, then the queue, then native delay."""
-    return [*_settings(way), *_opaque(way), *_near(way), *_sources(way), *_queue(way), *_delay(way), *_error(way)]
+    return [*_settings(sending), *_opaque(sending), *_near(sending), *_sources(sending), *_queue(sending), *_delay(sending), *_error(sending)]
 
 
-def given(way: Sending) -> dict[str, dict[str, Any]]:
+def given(sending: Sending) -> dict[str, dict[str, Any]]:
     """What each layer gave, by key; None where it gave None on purpose.
 
     The default gives only a queue, and only where no other layer did."""
-    answer = way.route.answer or {}
+    answer = sending.route.answer or {}
     sources: dict[str, dict[str, Any]] = {
-        "option": way.call,
-        "task": {name: value for name, value in way.attributes.items() if value is not None},
+        "option": sending.call,
+        "task": {name: value for name, value in sending.attributes.items() if value is not None},
         "router": {"queue": answer} if isinstance(answer, str) else dict(answer),
         "default": {},
     }
-    if way.default_added or way.queue_is_default:
-        sources["default"] = {"queue": way.question.settings.task_default_queue}
+    if sending.default_added or sending.queue_is_default:
+        sources["default"] = {"queue": sending.question.settings.task_default_queue}
     return sources
 
 
@@ -78,9 +78,9 @@ class Difference(msgspec.Struct, frozen=True):
     value: Any
 
 
-def differences(way: Sending) -> list[Difference]:
+def differences(sending: Sending) -> list[Difference]:
     """The keys for which the order people learn would give another value than Celery does."""
-    sources = given(way)
+    sources = given(sending)
     found = []
     for key in KEYS:
         real, learned = winner(sources, key), winner(sources, key, LEARNED)
@@ -89,60 +89,60 @@ def differences(way: Sending) -> list[Difference]:
     return found
 
 
-def _settings(way: Sending) -> list[Step]:
+def _settings(sending: Sending) -> list[Step]:
     found = []
-    for mapped in way.question.mapped:
+    for mapped in sending.question.mapped:
         layer = "router" if mapped.name == "task_routes" else "queue" if mapped.name == "task_queues" else "default"
         why = f"{mapped.given} is another name of {mapped.name}" + (" and is read as that." if mapped.used else ", which is also set and counts instead.")
         found.append(Step(layer, mapped.given, mapped.name, None if mapped.used else layer, why))
-    unread = [table for table in way.question.settings.task_annotations or () if isinstance(table, str)]
+    unread = [table for table in sending.question.settings.task_annotations or () if isinstance(table, str)]
     found += [Step("task", "task_annotations", name, None, f"{name} is code that is not run here, so what it sets is unknown.") for name in unread]
     return found
 
 
-def _opaque(way: Sending) -> list[Step]:
+def _opaque(sending: Sending) -> list[Step]:
     return [
         Step("router", f"task_routes[{one.index}]", one.name, None, f"{one.name} {one.why}: its answer is unknown and taken as none.")
-        for one in way.route.opaque
+        for one in sending.route.opaque
     ]
 
 
-def _near(way: Sending) -> list[Step]:
+def _near(sending: Sending) -> list[Step]:
     """Routes that nearly fit, where no layer named a queue."""
-    if way.route.answer is not None or not (way.default_added or way.queue_is_default) or way.outcome.error:
+    if sending.route.answer is not None or not (sending.default_added or sending.queue_is_default) or sending.outcome.error:
         return []
-    name = way.call.get("route_name") or way.question.task
-    entries = (entry for router in way.question.settings.routers if isinstance(router, dict | list) for entry in RouteTable(router).names)
+    name = sending.call.get("route_name") or sending.question.task
+    entries = (entry for router in sending.question.settings.routers if isinstance(router, dict | list) for entry in RouteTable(router).names)
     return [
         Step("router", "task_routes", near.entry, "default", f"The route {near.entry!r} nearly fits the task's name, but does not: {near.why}.")
         for near in near_routes(entries, name)
     ]
 
 
-def _sources(way: Sending) -> list[Step]:
-    sources, differing = given(way), {one.key for one in differences(way)}
+def _sources(sending: Sending) -> list[Step]:
+    sources, differing = given(sending), {one.key for one in differences(sending)}
     found = []
     for layer in LAYERS:
-        found += [_source(way, sources, layer, key, key in differing) for key in KEYS if key in sources[layer]]
-    found += [_without_effect(way, key) for key in way.call if key not in _PUBLISH_OPTIONS]
-    if "exchange_type" in way.question.attributes:
-        kind = way.question.attributes["exchange_type"]
+        found += [_source(sending, sources, layer, key, key in differing) for key in KEYS if key in sources[layer]]
+    found += [_without_effect(sending, key) for key in sending.call if key not in _PUBLISH_OPTIONS]
+    if "exchange_type" in sending.question.attributes:
+        kind = sending.question.attributes["exchange_type"]
         found.append(Step("task", "exchange_type", plain(kind), None, "Celery does not take exchange_type from a task's attributes, so it changes nothing."))
-    if way.route.answer is not None and not way.route.answer:
-        found.append(Step("router", way.route.entry, {}, None, f"{way.route.entry} answered with nothing, which ends the search and counts as no route."))
+    if sending.route.answer is not None and not sending.route.answer:
+        found.append(Step("router", sending.route.entry, {}, None, f"{sending.route.entry} answered with nothing, which ends the search without a route."))
     return found
 
 
-def _without_effect(way: Sending, key: str) -> Step:
-    return Step("option", key, plain(way.call[key]), None, f"Celery knows no option {key} of a publish, so it changes nothing (a router may read it).")
+def _without_effect(sending: Sending, key: str) -> Step:
+    return Step("option", key, plain(sending.call[key]), None, f"Celery knows no option {key} of a publish, so it changes nothing (a router may read it).")
 
 
-def _source(way: Sending, sources: dict[str, dict[str, Any]], layer: str, key: str, differs: bool) -> Step:
+def _source(sending: Sending, sources: dict[str, dict[str, Any]], layer: str, key: str, differs: bool) -> Step:
     value = plain(sources[layer][key])
     real = winner(sources, key)
-    whose = f"{_whose(way, layer)} {key} {value!r}"
+    whose = f"{_whose(sending, layer)} {key} {value!r}"
     if value is None:
-        hides = way.attributes.get(key) is not None
+        hides = sending.attributes.get(key) is not None
         return Step(layer, key, None, None, f"An explicit None in the call {'hides the task attribute ' + key if hides else 'gives no ' + key}.")
     if real != layer:
         hidden = layer == "task" and sources["option"].get(key, "") is None
@@ -151,82 +151,84 @@ def _source(way: Sending, sources: dict[str, dict[str, Any]], layer: str, key: s
         if differs and winner(sources, key, LEARNED) == layer:
             why = f"{whose}; by {LEARNED_ORDER} it would win, but Celery merges key by key and a router's value comes last, so it loses to {_NAMES[beaten_by]}."
         return Step(layer, key, value, beaten_by, why)
-    lost_to, reason = _fate(way, sources, key)
+    lost_to, reason = _fate(sending, sources, key)
     if lost_to:
         return Step(layer, key, value, lost_to, f"{whose}, which {reason}.")
     return Step(layer, key, value, None, f"{whose}, and that stands.")
 
 
-def _whose(way: Sending, layer: str) -> str:
+def _whose(sending: Sending, layer: str) -> str:
     if layer == "router":
-        return f"The route {way.route.entry!r} (task_routes, router {way.route.index + 1}) gives"
+        return f"The route {sending.route.entry!r} (task_routes, router {sending.route.index + 1}) gives"
     if layer == "default":
         return "Neither the call nor the task's class nor a route names a queue, so the default counts: task_default_queue gives"
     return "The call gives" if layer == "option" else "The task's attributes (or task_annotations and settings) give"
 
 
-def _fate(way: Sending, sources: dict[str, dict[str, Any]], key: str) -> tuple[str | None, str]:
+def _fate(sending: Sending, sources: dict[str, dict[str, Any]], key: str) -> tuple[str | None, str]:
     """What became of a value that won the merge: the layer that made it void, and why."""
-    if way.outcome.error or key == "priority":
+    if sending.outcome.error or key == "priority":
         return None, ""
-    if way.delay is not None and key in ("queue", "exchange", "routing_key"):
+    if sending.delay is not None and key in ("queue", "exchange", "routing_key"):
         return "delayed", "is set aside by native delayed delivery, which uses the queue's own key"
-    if way.shortcut and key == "exchange" and way.merged.get("exchange"):
-        return "queue", "is ignored: no routing key is named beside it, so Celery sends straight to the queue, by way of the default exchange"
-    if way.shortcut and key == "routing_key" and way.merged.get("routing_key"):
+    if sending.shortcut and key == "exchange" and sending.merged.get("exchange"):
+        return "queue", "is ignored: no routing key is named beside it, so Celery sends straight to the queue, through the default exchange"
+    if sending.shortcut and key == "routing_key" and sending.merged.get("routing_key"):
         return "queue", "is ignored: no exchange is named beside it, so Celery sends straight to the queue, and there the key is the queue's name"
-    if key == "queue" and not way.shortcut and way.merged.get("exchange") is not None:
+    if key == "queue" and not sending.shortcut and sending.merged.get("exchange") is not None:
         return winner(sources, "exchange") or "queue", "is only declared: the message goes to the exchange and key that were given"
     return None, ""
 
 
-def _queue(way: Sending) -> list[Step]:
-    out, queue = way.outcome, way.queue
-    found = [Step("queue", name, name, None, f"Queue {name!r} is not in task_queues, so Celery makes it (task_create_missing_queues).") for name in way.made]
-    if out.error or way.delay is not None:
+def _queue(sending: Sending) -> list[Step]:
+    out, queue = sending.outcome, sending.queue
+    found = [
+        Step("queue", name, name, None, f"Queue {name!r} is not in task_queues, so Celery makes it (task_create_missing_queues).") for name in sending.made
+    ]
+    if out.error or sending.delay is not None:
         return found
-    if way.shortcut and queue is None:
+    if sending.shortcut and queue is None:
         why = "There is no queue and no routing key, so the message goes to the default exchange with an empty key and is lost."
         return [*found, Step("queue", "routing_key", "", None, why)]
-    if way.shortcut and queue is not None:
+    if sending.shortcut and queue is not None:
         why = f"The exchange type is direct, so Celery publishes to the default exchange with the queue's name {queue.name!r} as key; bindings are not used."
         key = Step("queue", "routing_key", queue.name, None, f"The queue's name {queue.name!r} is the key.")
         return [*found, Step("queue", "exchange", "", None, why), key]
-    if way.merged.get("exchange") is not None or queue is None:
+    if sending.merged.get("exchange") is not None or queue is None:
         return found
-    why = f"Queue {queue.name!r} belongs to exchange {out.exchange!r} of type {way.exchange_type}, which is published to."
+    why = f"Queue {queue.name!r} belongs to exchange {out.exchange!r} of type {sending.exchange_type}, which is published to."
     found.append(Step("queue", "exchange", out.exchange, None, why))
     if queue.broadcast:
         why = f"{queue.alias or queue.name} is a broadcast: every worker has a queue of its own on {out.exchange!r}, and the sender declares none of them."
         found.append(Step("queue", "queue", queue.name, None, why))
-    if way.key_from == "queue":
+    if sending.key_from == "queue":
         why = f"Nobody gave a routing key, so the queue's own binding key {out.routing_key!r} is used as it stands"
-        pattern = way.exchange_type == "topic" and any(word in ("*", "#") for word in queue.routing_key.split("."))
+        pattern = sending.exchange_type == "topic" and any(word in ("*", "#") for word in queue.routing_key.split("."))
         found.append(Step("queue", "routing_key", out.routing_key, None, why + (", pattern and all." if pattern else ".")))
     return found
 
 
-def _delay(way: Sending) -> list[Step]:
-    call = way.call
+def _delay(sending: Sending) -> list[Step]:
+    call = sending.call
     if not (call.get("eta") or call.get("countdown")):
         return []
     key = "eta" if call.get("eta") else "countdown"
-    if way.delay is not None:
-        seconds, own = way.delay
-        why = f"Queue {way.quorum_queue!r} is a quorum queue, so the task waits {seconds} s in RabbitMQ's delay exchanges and then goes on by the key {own!r}."
-        delayed_key = Step("delayed", "routing_key", way.outcome.routing_key, None, f"The delay of {seconds} s in binary, then the queue's own key.")
+    if sending.delay is not None:
+        seconds, own = sending.delay
+        why = f"Queue {sending.quorum_queue!r} is a quorum queue, so the task waits {seconds} s in delay exchanges and then continues with the key {own!r}."
+        delayed_key = Step("delayed", "routing_key", sending.outcome.routing_key, None, f"The delay of {seconds} s in binary, then the queue's own key.")
         return [Step("delayed", "exchange", DELAYED_EXCHANGE.name, None, why), delayed_key]
-    if way.direct_delay:
+    if sending.direct_delay:
         why = "Native delayed delivery does not work with a direct exchange, so the task is sent at once and a worker holds it until its time."
-    elif way.quorum_queue is not None:
+    elif sending.quorum_queue is not None:
         why = "The time is not in the future, so the task is sent as usual."
     else:
         why = "The task is sent at once to the same place, and a worker holds it until its time."
     return [Step("delayed", key, plain(call[key]), None, why)]
 
 
-def _error(way: Sending) -> list[Step]:
-    error = way.outcome.error
+def _error(sending: Sending) -> list[Step]:
+    error = sending.outcome.error
     if error is None:
         return []
     name = error.partition(":")[0]

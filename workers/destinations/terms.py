@@ -18,7 +18,7 @@ BROADCAST_NAME = "bcast.<uuid>"  # kombu makes a new one in every process
 
 
 class BadQuestion(ValueError):
-    """What was asked can't be understood. `field` is the path of what is wrong: "conf.task_queues[2].name"."""
+    """The question can't be understood. `field` is the path of what is wrong: "conf.task_queues[2].name"."""
 
     def __init__(self, field: str, problem: str) -> None:
         super().__init__(f"{field} {problem}")
@@ -79,7 +79,7 @@ class Router(msgspec.Struct, frozen=True):
 
 
 class Masked(msgspec.Struct, frozen=True):
-    """A value that a worker did not tell: Celery masks what looks like a secret."""
+    """A value that a worker did not report: Celery masks what looks like a secret."""
 
 
 class Hidden(msgspec.Struct, frozen=True):
@@ -146,37 +146,37 @@ class Decoder:
             raise BadQuestion(path, "must be a table of its keywords")
         return build(inner, path)
 
-    def _queue(self, told: dict[str, Any], path: str) -> Queue:
-        exchange: Any = told.get("exchange")
-        bindings: Any = told.get("bindings") or []
+    def _queue(self, data: dict[str, Any], path: str) -> Queue:
+        exchange: Any = data.get("exchange")
+        bindings: Any = data.get("bindings") or []
         if isinstance(exchange, list) and isinstance(bindings, list):
             exchange, bindings = None, exchange + bindings
         if not isinstance(bindings, list) or not all(isinstance(each, Binding) for each in bindings):
             raise BadQuestion(f"{path}.bindings", "must be a list of $binding")
         found = Queue(
-            name=_text(told.get("name"), f"{path}.name"),
+            name=_text(data.get("name"), f"{path}.name"),
             exchange=None if bindings else _exchange_of(exchange, f"{path}.exchange"),
-            routing_key=_text(told.get("routing_key"), f"{path}.routing_key"),
+            routing_key=_text(data.get("routing_key"), f"{path}.routing_key"),
             bindings=tuple(bindings),
-            **queue_keywords(told, path),
+            **queue_keywords(data, path),
         )
         return msgspec.structs.replace(found, auto_delete=True) if found.exclusive else found
 
-    def _broadcast(self, told: dict[str, Any], path: str) -> Queue:
-        name = _text(told.get("name"), f"{path}.name")
-        queue = _text(told.get("queue"), f"{path}.queue")
-        made_up = f"{queue or 'bcast'}.<uuid>" if told.get("unique") or not queue else queue
-        exchange = told.get("exchange")
+    def _broadcast(self, data: dict[str, Any], path: str) -> Queue:
+        name = _text(data.get("name"), f"{path}.name")
+        queue = _text(data.get("queue"), f"{path}.queue")
+        made_up = f"{queue or 'bcast'}.<uuid>" if data.get("unique") or not queue else queue
+        exchange = data.get("exchange")
         if exchange is None:
             exchange = Exchange(name, "fanout")
-        built = self._queue({**told, "name": made_up, "exchange": exchange}, path)
+        built = self._queue({**data, "name": made_up, "exchange": exchange}, path)
         self._broadcasts += made_up != queue
-        alias = told.get("alias") or name or None
-        auto_delete = built.exclusive or bool(told.get("auto_delete", True))
+        alias = data.get("alias") or name or None
+        auto_delete = built.exclusive or bool(data.get("auto_delete", True))
         return msgspec.structs.replace(built, alias=alias, auto_delete=auto_delete, broadcast=True, serial=self._broadcasts if made_up != queue else 0)
 
 
-def queue_keywords(told: Mapping[str, Any], path: str) -> dict[str, Any]:
+def queue_keywords(data: Mapping[str, Any], path: str) -> dict[str, Any]:
     """Every keyword of a Queue but name, exchange, routing_key and bindings; None means its default."""
     readers: dict[str, Callable[[Any, str], Any]] = {
         "alias": _text,
@@ -185,7 +185,7 @@ def queue_keywords(told: Mapping[str, Any], path: str) -> dict[str, Any]:
         **dict.fromkeys(("expires", "message_ttl"), lambda value, path: float(number(value, path))),
         **dict.fromkeys(("max_length", "max_length_bytes", "max_priority"), lambda value, path: int(number(value, path))),
     }
-    return {name: read(told[name], f"{path}.{name}") for name, read in readers.items() if told.get(name) is not None}
+    return {name: read(data[name], f"{path}.{name}") for name, read in readers.items() if data.get(name) is not None}
 
 
 def number(value: Any, path: str) -> int | float:
@@ -200,14 +200,14 @@ def table(value: Any, path: str) -> dict[str, Any]:
     return value
 
 
-def _exchange(told: dict[str, Any], path: str) -> Exchange:
-    flags = {name: bool(told[name]) for name in ("durable", "auto_delete", "no_declare", "passive") if told.get(name) is not None}
-    arguments = told.get("arguments")
+def _exchange(data: dict[str, Any], path: str) -> Exchange:
+    flags = {name: bool(data[name]) for name in ("durable", "auto_delete", "no_declare", "passive") if data.get(name) is not None}
+    arguments = data.get("arguments")
     return Exchange(
-        name=_text(told.get("name"), f"{path}.name"),
-        type=_text(told.get("type"), f"{path}.type") or "direct",
+        name=_text(data.get("name"), f"{path}.name"),
+        type=_text(data.get("type"), f"{path}.type") or "direct",
         arguments=None if arguments is None else table(arguments, f"{path}.arguments"),
-        delivery_mode=told.get("delivery_mode"),
+        delivery_mode=data.get("delivery_mode"),
         **flags,
     )
 
@@ -215,23 +215,23 @@ def _exchange(told: dict[str, Any], path: str) -> Exchange:
 def _exchange_of(value: Any, path: str) -> Exchange:
     if isinstance(value, Exchange):
         return value
-    return Exchange(_text(value, path))  # a name alone makes a direct exchange, whatever task_default_exchange_type says
+    return Exchange(_text(value, path))  # a name alone makes a direct exchange, whatever task_default_exchange_type is
 
 
-def _binding(told: dict[str, Any], path: str) -> Binding:
-    arguments = told.get("arguments")
+def _binding(data: dict[str, Any], path: str) -> Binding:
+    arguments = data.get("arguments")
     return Binding(
-        exchange=_exchange_of(told.get("exchange"), f"{path}.exchange"),
-        routing_key=_text(told.get("routing_key"), f"{path}.routing_key"),
+        exchange=_exchange_of(data.get("exchange"), f"{path}.exchange"),
+        routing_key=_text(data.get("routing_key"), f"{path}.routing_key"),
         arguments=None if arguments is None else table(arguments, f"{path}.arguments"),
     )
 
 
 def _pattern(value: Any, path: str) -> Pattern:
-    told = {"pattern": value} if isinstance(value, str) else value
-    if not isinstance(told, dict) or not isinstance(told.get("flags", 0), int):
+    data = {"pattern": value} if isinstance(value, str) else value
+    if not isinstance(data, dict) or not isinstance(data.get("flags", 0), int):
         raise BadQuestion(path, "must be the text of a regular expression")
-    found = Pattern(_text(told.get("pattern"), f"{path}.pattern"), int(told.get("flags", 0)))
+    found = Pattern(_text(data.get("pattern"), f"{path}.pattern"), int(data.get("flags", 0)))
     problem = patterns.problem(found.text, found.flags)
     if problem:
         raise BadQuestion(path, problem)

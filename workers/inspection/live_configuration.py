@@ -1,8 +1,8 @@
-"""The configuration of a Celery app as one of its workers tells it, made into a question's `conf`.
+"""The configuration of a Celery app as one of its workers reports it, made into a question's `conf`.
 
-Pure. It is the worker's configuration: the sender decides routing with its own, which may differ (`told_apart` compares with a task-sent event).
+Pure. It is the worker's configuration: the sender decides routing with its own, which may differ (`sender_contradiction` compares with a task-sent event).
 Celery masks every setting whose name looks like a secret, and with it parts of routes and queues (celery/app/utils.py filter_hidden_settings).
-What is masked is filled from the queues it consumes where these tell it, and named where not.
+A masked value is taken from the queues that it consumes where these contain it, and named where not.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from workers.inspection import shown_settings
 from workers.inspection.shown_settings import MASK, Gap
 
 _ATTRIBUTES = ("queue", "exchange", "routing_key", "priority")
-NOT_TOLD = "The worker has not told its configuration, so Celery’s defaults are taken."
+NOT_REPORTED = "The worker has not reported its configuration, so Celery’s defaults are assumed."
 
 
 class LiveConfiguration(msgspec.Struct, frozen=True):
@@ -32,13 +32,13 @@ class LiveConfiguration(msgspec.Struct, frozen=True):
 
 
 def read(configuration: Mapping[str, Any] | None, registered: Iterable[Any] | None = None, queues: Iterable[Any] | None = None) -> LiveConfiguration:
-    """What one worker told, as its row holds it (`workers.models.Worker`); None where it was not asked or did not answer.
+    """What one worker reported, as its row holds it (`workers.models.Worker`); None where it was not inspected or did not answer.
 
     >>> read({"task_default_routing_key": "********"}).unknown
-    ['task_default_routing_key is masked, and no queue tells it.']
+    ['task_default_routing_key is masked, and no queue reveals it.']
     """
     active = {one["name"]: one["declared"] for one in queues or () if isinstance(one.get("declared"), dict)}
-    gaps = [Gap("conf", NOT_TOLD)] if configuration is None else []
+    gaps = [Gap("conf", NOT_REPORTED)] if configuration is None else []
     found = {name: value for name, value in (configuration or {}).items() if value is not None}
     _fill_default_key(found, active, gaps)
     for name in ("task_queues", "CELERY_QUEUES", "CELERY_TASK_QUEUES"):
@@ -59,22 +59,22 @@ def read(configuration: Mapping[str, Any] | None, registered: Iterable[Any] | No
 def question(live: LiveConfiguration, task: str, **rest: Any) -> dict[str, Any]:
     """A question about a task under that configuration. `rest`: options, args, kwargs, via, predeclare."""
     attributes = live.tasks.get(task)
-    told = {"name": task, "attributes": attributes} if attributes is not None else {"name": task, "unregistered": True}
-    return {"conf": live.conf, "task": told, **rest}
+    reported = {"name": task, "attributes": attributes} if attributes is not None else {"name": task, "unregistered": True}
+    return {"conf": live.conf, "task": reported, **rest}
 
 
-def told_apart(answer: Mapping[str, Any], sent: Mapping[str, Any]) -> str | None:
-    """How a task-sent event contradicts what the worker's configuration says; None if it doesn't.
+def sender_contradiction(answer: Mapping[str, Any], sent: Mapping[str, Any]) -> str | None:
+    """How a task-sent event contradicts the worker's configuration; None if it doesn't.
 
-    >>> told_apart({"queue": "mail"}, {"queue": "celery"})
-    "The sender really used queue 'celery' where this configuration says queue 'mail': its own configuration or options differ."
+    >>> sender_contradiction({"queue": "mail"}, {"queue": "celery"})
+    "The sender used queue 'celery', but this configuration gives queue 'mail': the sender's own configuration or options differ."
     """
     keys = [key for key in ("queue", "exchange", "routing_key") if (sent.get(key) or "") != (answer.get(key) or "")]
     if not keys:
         return None
-    really = ", ".join(f"{key} {sent.get(key)!r}" for key in keys)
-    says = ", ".join(f"{key} {answer.get(key)!r}" for key in keys)
-    return f"The sender really used {really} where this configuration says {says}: its own configuration or options differ."
+    used = ", ".join(f"{key} {sent.get(key)!r}" for key in keys)
+    configured = ", ".join(f"{key} {answer.get(key)!r}" for key in keys)
+    return f"The sender used {used}, but this configuration gives {configured}: the sender's own configuration or options differ."
 
 
 def _fill_default_key(found: dict[str, Any], active: Mapping[str, Any], gaps: list[Gap]) -> None:
@@ -89,7 +89,7 @@ def _fill_default_key(found: dict[str, Any], active: Mapping[str, Any], gaps: li
         found[name] = default["routing_key"]
         return
     del found[name]
-    gaps.append(Gap("default_key", f"{name} is masked, and no queue tells it."))
+    gaps.append(Gap("default_key", f"{name} is masked, and no queue reveals it."))
 
 
 def _first(found: Mapping[str, Any], *names: str) -> Any:
@@ -102,7 +102,7 @@ def _tasks(registered: Iterable[Any], gaps: list[Gap]) -> dict[str, dict[str, An
         attributes = {name: value for name, value in task["attributes"].items() if name in _ATTRIBUTES and value != "None"}
         opaque = [name for name, value in attributes.items() if value.startswith("<")]
         gaps += [
-            Gap("attribute", f"The {name} of task {task['name']} is an object that the worker does not tell: {attributes[name]}.", task["name"])
+            Gap("attribute", f"The {name} of task {task['name']} is an object that the worker does not report: {attributes[name]}.", task["name"])
             for name in opaque
         ]
         read = {name: value for name, value in attributes.items() if name not in opaque and name != "priority"}

@@ -1,4 +1,4 @@
-"""Of what a worker tells about its configuration (`inspect conf`): the part that decides where tasks go, by an allow-list.
+"""The part of a worker's configuration (`inspect conf`) that decides where tasks go, by an allow-list.
 
 Pure. Everything else is dropped before it is stored or shown: addresses of brokers and backends, passwords, the project's own settings. Celery
 masks by name what looks like a secret (celery/app/utils.py filter_hidden_settings), but not inside of lists; so known fields alone are kept.
@@ -41,19 +41,19 @@ def kept(conf: Mapping[str, Any]) -> dict[str, Any] | None:
     return found if len(msgspec.json.encode(found)) <= LARGEST_BYTES else None
 
 
-def kept_queue(told: Any) -> Any:
-    """The declaration of a queue as kombu tells it (Queue.as_dict), without what is as usual; a mask or a name as it is.
+def kept_queue(reported: Any) -> Any:
+    """The declaration of a queue as kombu reports it (Queue.as_dict), without default values; a mask or a name as it is.
 
     >>> kept_queue({"name": "mail", "durable": True, "no_ack": False, "exchange": {"name": "post", "type": "topic", "arguments": None}})
     {'name': 'mail', 'exchange': {'name': 'post', 'type': 'topic'}}
     """
-    if not isinstance(told, dict):
-        return _plain(told)
-    found = {name: _plain(value) for name, value in told.items() if name in _QUEUE_FIELDS and not _usual(name, value)}
+    if not isinstance(reported, dict):
+        return _plain(reported)
+    found = {name: _plain(value) for name, value in reported.items() if name in _QUEUE_FIELDS and not _usual(name, value)}
     if "exchange" in found:
-        found["exchange"] = _exchange(told["exchange"])
+        found["exchange"] = _exchange(reported["exchange"])
     if "bindings" in found:
-        found["bindings"] = [_binding(one) for one in told["bindings"] if isinstance(one, dict)] if isinstance(told["bindings"], list) else []
+        found["bindings"] = [_binding(one) for one in reported["bindings"] if isinstance(one, dict)] if isinstance(reported["bindings"], list) else []
     for name in ("queue_arguments", "exchange_arguments"):
         if isinstance(found.get(name), dict):
             found[name] = _arguments(found[name])
@@ -64,67 +64,67 @@ def _usual(name: str, value: Any) -> bool:
     return value is None or value == [] or (name == "durable" and value is True) or (name in ("exclusive", "auto_delete", "no_declare") and value is False)
 
 
-def _exchange(told: Any) -> Any:
-    if not isinstance(told, dict):
-        return _plain(told)
-    found = {name: _plain(value) for name, value in told.items() if name in _EXCHANGE_FIELDS and not _usual(name, value)}
+def _exchange(reported: Any) -> Any:
+    if not isinstance(reported, dict):
+        return _plain(reported)
+    found = {name: _plain(value) for name, value in reported.items() if name in _EXCHANGE_FIELDS and not _usual(name, value)}
     if isinstance(found.get("arguments"), dict):
         found["arguments"] = _arguments(found["arguments"])
     return {name: value for name, value in found.items() if (name, value) != ("passive", False)}
 
 
-def _binding(told: Mapping[str, Any]) -> dict[str, Any]:
-    found = {name: _plain(told[name]) for name in ("routing_key", "arguments") if told.get(name) is not None}
-    return {**found, "exchange": _exchange(told.get("exchange"))}
+def _binding(reported: Mapping[str, Any]) -> dict[str, Any]:
+    found = {name: _plain(reported[name]) for name in ("routing_key", "arguments") if reported.get(name) is not None}
+    return {**found, "exchange": _exchange(reported.get("exchange"))}
 
 
-def _arguments(told: Mapping[str, Any]) -> dict[str, Any]:
+def _arguments(reported: Mapping[str, Any]) -> dict[str, Any]:
     """Those that RabbitMQ knows."""
-    return {name: value for name, value in told.items() if name.startswith("x-") or name == "alternate-exchange"}
+    return {name: value for name, value in reported.items() if name.startswith("x-") or name == "alternate-exchange"}
 
 
-def _queues(told: Any) -> Any:
-    if isinstance(told, dict):
-        return {_text(name): kept_queue(fields) for name, fields in told.items()}
-    return [kept_queue(one) for one in told] if isinstance(told, list) else _plain(told)
+def _queues(reported: Any) -> Any:
+    if isinstance(reported, dict):
+        return {_text(name): kept_queue(fields) for name, fields in reported.items()}
+    return [kept_queue(one) for one in reported] if isinstance(reported, list) else _plain(reported)
 
 
-def _routes(told: Any) -> Any:
-    return [_router(one) for one in told] if isinstance(told, list) else _router(told)
+def _routes(reported: Any) -> Any:
+    return [_router(one) for one in reported] if isinstance(reported, list) else _router(reported)
 
 
-def _router(told: Any) -> Any:
+def _router(reported: Any) -> Any:
     """A table, a list of pairs, or the text of what is code of the application."""
-    if isinstance(told, dict):
-        return {_text(key): _route(value) for key, value in told.items()}
-    if isinstance(told, list):
-        return [[_plain(pair[0]), _route(pair[1])] if isinstance(pair, list) and len(pair) == 2 else _plain(pair) for pair in told]
-    return _plain(told)
+    if isinstance(reported, dict):
+        return {_text(key): _route(value) for key, value in reported.items()}
+    if isinstance(reported, list):
+        return [[_plain(pair[0]), _route(pair[1])] if isinstance(pair, list) and len(pair) == 2 else _plain(pair) for pair in reported]
+    return _plain(reported)
 
 
-def _route(told: Any) -> Any:
-    if not isinstance(told, dict):
-        return _plain(told)
-    found = {name: _plain(value) for name, value in told.items() if name in _ROUTE_FIELDS}
-    if isinstance(told.get("queue"), dict):
-        found["queue"] = kept_queue(told["queue"])
-    if isinstance(told.get("exchange"), dict):
-        found["exchange"] = _exchange(told["exchange"])
+def _route(reported: Any) -> Any:
+    if not isinstance(reported, dict):
+        return _plain(reported)
+    found = {name: _plain(value) for name, value in reported.items() if name in _ROUTE_FIELDS}
+    if isinstance(reported.get("queue"), dict):
+        found["queue"] = kept_queue(reported["queue"])
+    if isinstance(reported.get("exchange"), dict):
+        found["exchange"] = _exchange(reported["exchange"])
     return found
 
 
-def _annotations(told: Any) -> Any:
-    return [_annotation(one) for one in told] if isinstance(told, list) else _annotation(told)
+def _annotations(reported: Any) -> Any:
+    return [_annotation(one) for one in reported] if isinstance(reported, list) else _annotation(reported)
 
 
-def _annotation(told: Any) -> Any:
-    if not isinstance(told, dict):
-        return _plain(told)
-    return {_text(task): _attributes(attributes) for task, attributes in told.items()}
+def _annotation(reported: Any) -> Any:
+    if not isinstance(reported, dict):
+        return _plain(reported)
+    return {_text(task): _attributes(attributes) for task, attributes in reported.items()}
 
 
-def _attributes(told: Any) -> Any:
-    return {name: _plain(value) for name, value in told.items() if name in EXECUTION_OPTIONS} if isinstance(told, dict) else _plain(told)
+def _attributes(reported: Any) -> Any:
+    return {name: _plain(value) for name, value in reported.items() if name in EXECUTION_OPTIONS} if isinstance(reported, dict) else _plain(reported)
 
 
 def _plain(value: Any, depth: int = 0) -> Any:

@@ -17,7 +17,7 @@ _SHOWN_PATTERN = re.compile(r"re\.compile\((?P<text>.*?)(?:, (?P<flags>re\.[A-Z]
 
 
 class Gap(msgspec.Struct, frozen=True):
-    """Something that a worker does not tell. `kind` is conf, setting, default_key, queue, routes, router, annotation or attribute; `name` the queue's or
+    """Something that a worker does not report. `kind` is conf, setting, default_key, queue, routes, router, annotation or attribute; `name` the queue's or
     the task's where there is one; `text` a sentence."""
 
     kind: str
@@ -25,12 +25,12 @@ class Gap(msgspec.Struct, frozen=True):
     name: str = ""
 
 
-def queues(told: Any, active: Mapping[str, Any], gaps: list[Gap]) -> Any:
+def queues(reported: Any, active: Mapping[str, Any], gaps: list[Gap]) -> Any:
     """`active` are the declarations of the queues that the worker consumes, by name."""
-    if isinstance(told, dict):
-        return {name: _old_queue(name, fields, active, gaps) for name, fields in told.items() if _can_tell(name, fields, active, gaps)}
+    if isinstance(reported, dict):
+        return {name: _old_queue(name, fields, active, gaps) for name, fields in reported.items() if _is_known(name, fields, active, gaps)}
     found = []
-    for one in told if isinstance(told, list) else ():
+    for one in reported if isinstance(reported, list) else ():
         if isinstance(one, dict) and isinstance(one.get("name"), str):
             found.append(queue(one))
         else:
@@ -38,7 +38,7 @@ def queues(told: Any, active: Mapping[str, Any], gaps: list[Gap]) -> Any:
     return found
 
 
-def _can_tell(name: str, fields: Any, active: Mapping[str, Any], gaps: list[Gap]) -> bool:
+def _is_known(name: str, fields: Any, active: Mapping[str, Any], gaps: list[Gap]) -> bool:
     if isinstance(fields, dict) or name in active:
         return True
     gaps.append(Gap("queue", f"Queue {name!r} of task_queues is masked, and the worker does not consume it.", name))
@@ -59,40 +59,40 @@ def _old_queue(name: str, fields: Any, active: Mapping[str, Any], gaps: list[Gap
     return {field: value for field, value in fields.items() if value != MASK}
 
 
-def queue(told: Mapping[str, Any]) -> dict[str, Any]:
-    fields = {name: value for name, value in told.items() if value is not None and name not in ("exchange", "bindings")}
-    bindings = [_binding(one) for one in told.get("bindings") or () if isinstance(one, dict)]
-    exchange = told.get("exchange")
+def queue(reported: Mapping[str, Any]) -> dict[str, Any]:
+    fields = {name: value for name, value in reported.items() if value is not None and name not in ("exchange", "bindings")}
+    bindings = [_binding(one) for one in reported.get("bindings") or () if isinstance(one, dict)]
+    exchange = reported.get("exchange")
     if bindings:
         return {"$queue": {**fields, "bindings": bindings}}
     return {"$queue": {**fields, "exchange": _exchange(exchange)} if exchange is not None else fields}
 
 
-def _exchange(told: Any) -> Any:
-    return {"$exchange": {name: value for name, value in told.items() if value is not None}} if isinstance(told, dict) else told
+def _exchange(reported: Any) -> Any:
+    return {"$exchange": {name: value for name, value in reported.items() if value is not None}} if isinstance(reported, dict) else reported
 
 
-def _binding(told: Mapping[str, Any]) -> dict[str, Any]:
-    fields = {name: told[name] for name in ("routing_key", "arguments") if told.get(name) is not None}
-    return {"$binding": {**fields, "exchange": _exchange(told.get("exchange"))}}
+def _binding(reported: Mapping[str, Any]) -> dict[str, Any]:
+    fields = {name: reported[name] for name in ("routing_key", "arguments") if reported.get(name) is not None}
+    return {"$binding": {**fields, "exchange": _exchange(reported.get("exchange"))}}
 
 
-def routes(told: Any, gaps: list[Gap]) -> Any:
-    if told == MASK:
-        return told
-    if not isinstance(told, list):
-        router = _router(told, gaps)
+def routes(reported: Any, gaps: list[Gap]) -> Any:
+    if reported == MASK:
+        return reported
+    if not isinstance(reported, list):
+        router = _router(reported, gaps)
         return [router] if isinstance(router, list) else router  # a bare list would be one of routers
-    return [_router(one, gaps) for one in told]
+    return [_router(one, gaps) for one in reported]
 
 
-def _router(told: Any, gaps: list[Gap]) -> Any:
-    if isinstance(told, str):
-        gaps.append(Gap("router", f"The router {told} is code of the application: its answers are unknown."))
-        return told
-    if isinstance(told, dict) and list(told) == ["$router"]:
-        return told
-    pairs: Iterable[Any] = told.items() if isinstance(told, dict) else told if isinstance(told, list) else ()
+def _router(reported: Any, gaps: list[Gap]) -> Any:
+    if isinstance(reported, str):
+        gaps.append(Gap("router", f"The router {reported} is code of the application: its answers are unknown."))
+        return reported
+    if isinstance(reported, dict) and list(reported) == ["$router"]:
+        return reported
+    pairs: Iterable[Any] = reported.items() if isinstance(reported, dict) else reported if isinstance(reported, list) else ()
     found: list[Any] = []
     for pair in pairs:
         if not isinstance(pair, list | tuple) or len(pair) != 2 or not isinstance(pair[0], str | dict):
@@ -103,20 +103,20 @@ def _router(told: Any, gaps: list[Gap]) -> Any:
             gaps.append(Gap("routes", f"A pattern of task_routes is cut short: {pair[0][:80]}."))
             continue
         found.append([key, _route(pair[0], route, gaps)])
-    if isinstance(told, dict) and all(isinstance(pair[0], str) for pair in found):
+    if isinstance(reported, dict) and all(isinstance(pair[0], str) for pair in found):
         return dict(found)
     return found
 
 
-def _route(entry: Any, told: Any, gaps: list[Gap]) -> Any:
-    if told == MASK:
+def _route(entry: Any, reported: Any, gaps: list[Gap]) -> Any:
+    if reported == MASK:
         gaps.append(Gap("router", f"The route {entry!r} is masked, because its name looks like a secret's."))
         return {"$masked": True}
-    if not isinstance(told, dict):
-        return told
-    hidden = [field for field, value in told.items() if value == MASK]
+    if not isinstance(reported, dict):
+        return reported
+    hidden = [field for field, value in reported.items() if value == MASK]
     gaps += [Gap("router", f"The route {entry!r} hides its {field}.") for field in hidden]
-    shown = {field: {"$masked": True} if value == MASK else value for field, value in told.items()}
+    shown = {field: {"$masked": True} if value == MASK else value for field, value in reported.items()}
     if isinstance(shown.get("queue"), dict) and "name" in shown["queue"]:
         shown["queue"] = queue(shown["queue"])
     if isinstance(shown.get("exchange"), dict) and "name" in shown["exchange"]:
@@ -140,8 +140,8 @@ def _pattern(shown: str) -> Any:
     return {"$regex": {"pattern": text, "flags": flags}} if isinstance(text, str) else None
 
 
-def attributes_set(told: Any, gaps: list[Gap]) -> Any:
-    entries = told if isinstance(told, list) else [told]
+def attributes_set(reported: Any, gaps: list[Gap]) -> Any:
+    entries = reported if isinstance(reported, list) else [reported]
     found: list[Any] = []
     for one in entries:
         if not isinstance(one, dict):

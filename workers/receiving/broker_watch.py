@@ -20,7 +20,7 @@ from brokers.addresses import BrokerAddress
 from brokers.polling import leases
 from brokers.process_runner import END_SECONDS
 from brokers.scope import EVERYTHING
-from brokers.thread_failures import Deaths
+from brokers.thread_failures import ThreadFailures
 from workers import queries, store
 from workers.receiving.place import Place
 from workers.receiving.receiver import EXCHANGE
@@ -48,7 +48,7 @@ class BrokerWatch:
         self._stopped = threading.Event()
         self._watches: dict[Place, tuple[VhostWatch, threading.Thread]] = {}
         self._ending: dict[str, threading.Thread] = {}  # by virtual host: stopped, and not ended in time
-        self._deaths: dict[str, Deaths] = defaultdict(Deaths)  # by virtual host
+        self._failures: dict[str, ThreadFailures] = defaultdict(ThreadFailures)  # by virtual host
         self._faults: dict[str, str] = {}  # as stored
         self._sampler = store.Sampler(broker_id, SAMPLE_SECONDS)
         self._next_sample = 0.0
@@ -111,16 +111,16 @@ class BrokerWatch:
             if self._ending[place.vhost].is_alive():
                 return
             del self._ending[place.vhost]
-        watch, deaths = self._watches.get(place), self._deaths[place.vhost]
+        watch, failures = self._watches.get(place), self._failures[place.vhost]
         if watch is None or not watch[1].is_alive():
             if watch is not None and not watch[0].superseded:
-                deaths.note(now, watch[0].failure)
+                failures.note(now, watch[0].failure)
                 log.error("watch_died", broker=self.address.name, vhost=place.vhost, error=watch[0].failure)
             self._begin(place)
-        story = deaths.story(now)
+        story = failures.story(now)
         fault = f"Hareline’s thread that receives its events {story}; the log has the error" if story else ""
         if fault != self._faults.get(place.vhost):
-            store.note_fault(self.broker_id, place.vhost, fault, deaths.since(now))
+            store.note_fault(self.broker_id, place.vhost, fault, failures.since(now))
             self._faults[place.vhost] = fault
 
     def _places(self) -> list[Place]:

@@ -32,7 +32,7 @@ NAMES: Mapping[str, str] = {
 
 
 class Options(msgspec.Struct, frozen=True):
-    """What was asked for; None means: not given."""
+    """The options of a call; None means not given."""
 
     queue: str | None = None
     exchange: str | None = None
@@ -60,7 +60,7 @@ class Destination(msgspec.Struct, frozen=True):
 
 
 def parse(given: Mapping[str, Any]) -> tuple[Options, list[Problem]]:
-    """The options, and what is wrong with them by field. Texts of a form are taken as what they say; "" and None mean not given.
+    """The options, and what is wrong with them by field. Texts of a form are converted to their types; "" and None mean not given.
 
     >>> parse({"countdown": "5", "priority": "12e3"})[1]
     [Problem(field='priority', text='Priority: "12e3" is no whole number; allowed are 0 to 255.')]
@@ -83,7 +83,7 @@ def parse(given: Mapping[str, Any]) -> tuple[Options, list[Problem]]:
 def task_name(value: Any) -> str:
     """The name of a task. Raises ValueError with a sentence."""
     if not isinstance(value, str) or not value.strip():
-        raise ValueError("Task: say which task, by the name it is registered under, like reports.render.")
+        raise ValueError("Task: enter the name under which the task is registered, like reports.render.")
     try:
         return _name(value.strip(), 500)
     except ValueError as error:
@@ -107,7 +107,7 @@ def ignored_words(options: Options) -> list[Problem]:
     found = []
     for name in destination(options).ignored:
         if name == "queue":
-            words = f"Celery will not ask the queue {options.queue}: exchange and routing key are given, so the broker's bindings decide."
+            words = f"Celery ignores the queue {options.queue}: exchange and routing key are set, so the broker's bindings decide."
         elif name == "exchange":
             words = f"Celery will ignore this exchange: no routing key is given, so the message is sent by the queue’s name, {destination(options).queue}."
         else:

@@ -1,4 +1,4 @@
-"""Sends one task through Celery itself, on a connection of its own that is closed afterwards, in bounded time.
+"""Sends one task through Celery itself, in bounded time, on a connection of its own that is closed at the end.
 
 Of all settings none is the user's: an app of ours, that reads no configuration and becomes nobody's current app. Nothing is declared in the
 broker, nothing is ever sent twice. The broker confirms what it took (publisher confirms) and gives back what no queue took (mandatory).
@@ -41,7 +41,7 @@ class Sent(msgspec.Struct, frozen=True):
     """How a sending ended.
 
     confirmed: a queue has it. returned: the broker took it and no queue did, so it is gone. not sent: it never reached the broker.
-    unknown: it was on its way when the connection broke or the time ran out; it may have arrived, and it was not sent again.
+    unknown: it had been written when the connection broke or the time ran out; it may have arrived, and it was not sent again.
     """
 
     uuid: str
@@ -58,7 +58,7 @@ class Sent(msgspec.Struct, frozen=True):
 
 
 class _NoSettings(BaseLoader):
-    """No configuration module, whatever CELERY_CONFIG_MODULE says."""
+    """No configuration module, whatever CELERY_CONFIG_MODULE is."""
 
     def read_configuration(self, env: str = "CELERY_CONFIG_MODULE") -> dict[str, Any]:
         return {}
@@ -75,15 +75,15 @@ class _Watched(Producer):
 
     def publish(self, body: Any, *positional: Any, **options: Any) -> Any:
         if self.done:
-            return self._tell(body, *positional, **options)
+            return self._send_event(body, *positional, **options)
         exchange = options.get("exchange")
         self.exchange_used, self.routing_key_used = str(getattr(exchange, "name", exchange) or ""), str(options.get("routing_key") or "")
         answer = super().publish(body, *positional, **options)
         self.done = True
         return answer
 
-    def _tell(self, event: Any, *positional: Any, **options: Any) -> Any:
-        """The task-sent event, with the time of the sending: Celery stamps it after the confirmation, when a quick worker has ended the task already.
+    def _send_event(self, event: Any, *positional: Any, **options: Any) -> Any:
+        """Sends the task-sent event with the time of the sending: Celery stamps it after the confirmation, when a quick worker has ended the task already.
 
         None for a task that no queue took: nothing is to be expected of it.
         """
@@ -124,14 +124,14 @@ class _Abandoned(Exception):
 
 
 def send(
-    targets: Sequence[Target], task: str, args: Sequence[Any], kwargs: Mapping[str, Any], options: Mapping[str, Any], uuid: str, *, tells: bool = True
+    targets: Sequence[Target], task: str, args: Sequence[Any], kwargs: Mapping[str, Any], options: Mapping[str, Any], uuid: str, *, sends_event: bool = True
 ) -> Sent:
     """How it ended, at the latest after LONGEST_SECONDS. Never raises for what the broker or the network does.
 
-    `options` are those of `send_task`; the task-sent event follows if `tells`, which needs the exchange celeryev.
+    `options` are those of `send_task`; the task-sent event follows if `sends_event`, which needs the exchange celeryev.
     """
     attempt = _Attempt()
-    thread = threading.Thread(target=_run, args=(attempt, targets, task, args, kwargs, options, uuid, tells), name=f"send {uuid}", daemon=True)
+    thread = threading.Thread(target=_run, args=(attempt, targets, task, args, kwargs, options, uuid, sends_event), name=f"send {uuid}", daemon=True)
     thread.start()
     thread.join(LONGEST_SECONDS)
     with attempt.lock:
@@ -148,12 +148,19 @@ def send(
 
 
 def _run(
-    attempt: _Attempt, targets: Sequence[Target], task: str, args: Sequence[Any], kwargs: Mapping[str, Any], options: Mapping[str, Any], uuid: str, tells: bool
+    attempt: _Attempt,
+    targets: Sequence[Target],
+    task: str,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    options: Mapping[str, Any],
+    uuid: str,
+    sends_event: bool,
 ) -> None:
     connection: Connection | None = None
     try:
         connection, target = _connected(targets)
-        result = _publish(attempt, connection, target, task, args, kwargs, options, uuid, tells)
+        result = _publish(attempt, connection, target, task, args, kwargs, options, uuid, sends_event)
     except Exception as error:
         why = f"{error}"
         if not isinstance(error, WatchError):
@@ -169,7 +176,7 @@ def _run(
     with attempt.lock:
         attempt.result = result
     if connection is not None:
-        with contextlib.suppress(OSError, AMQPError, KombuError):  # it may be broken already, and all is said
+        with contextlib.suppress(OSError, AMQPError, KombuError):  # it may be broken already, and the result is known
             connection.release()
 
 
@@ -219,9 +226,9 @@ def _connection(target: Target) -> Connection:
     )
 
 
-def _app(tells: bool) -> Celery:
+def _app(sends_event: bool) -> Celery:
     app = Celery("hareline", broker="pyamqp://", backend="disabled://", loader=_NoSettings, fixups=(), set_as_current=False)
-    app.conf.update(task_send_sent_event=tells, task_publish_retry=False, task_ignore_result=False)
+    app.conf.update(task_send_sent_event=sends_event, task_publish_retry=False, task_ignore_result=False)
     return app
 
 
@@ -234,9 +241,9 @@ def _publish(
     kwargs: Mapping[str, Any],
     options: Mapping[str, Any],
     uuid: str,
-    tells: bool,
+    sends_event: bool,
 ) -> Sent:
-    app = _app(tells)
+    app = _app(sends_event)
     try:
         with explained(target):
             producer = _Watched(connection.channel())
@@ -269,19 +276,19 @@ def _ended(uuid: str, producer: _Watched) -> Sent:
 
 def _failed(uuid: str, producer: _Watched, error: Exception) -> Sent:
     """Before any confirmation: a message that the broker did not accept for routing is not there, any other may be."""
-    told = " ".join(str(getattr(error, "message", "") or getattr(error, "reply_text", "") or error).split())[:300] or type(error).__name__
+    reason = " ".join(str(getattr(error, "message", "") or getattr(error, "reply_text", "") or error).split())[:300] or type(error).__name__
     if not producer.began:
-        return _sent(uuid, producer, "not sent", f"Nothing was sent: {told}.")
+        return _sent(uuid, producer, "not sent", f"Nothing was sent: {reason}.")
     if isinstance(error, MessageNacked):
         why = "the broker refused it (nack): a queue is full and rejects what is published, or had a fault. Another queue or a dead-letter exchange may have it"
         return _sent(uuid, producer, "unknown", f"It is not known whether it arrived: {why}. It was not sent again.")
     if isinstance(error, NotFound):
         return _sent(uuid, producer, "not sent", f"The broker refused it: there is no exchange {producer.exchange_used}.")
     if isinstance(error, ChannelError) and error.code in NOT_ROUTED:
-        return _sent(uuid, producer, "not sent", f"The broker refused it: {told}.")
+        return _sent(uuid, producer, "not sent", f"The broker refused it: {reason}.")
     if isinstance(error, TimeoutError):
-        told = f"no confirmation came within {CONFIRM_SECONDS:g} seconds (a broker with an alarm blocks publishers, for one)"
-    return _sent(uuid, producer, "unknown", f"It is not known whether it arrived: {told}. It was not sent again.")
+        reason = f"no confirmation came within {CONFIRM_SECONDS:g} seconds (a broker with an alarm blocks publishers, for one)"
+    return _sent(uuid, producer, "unknown", f"It is not known whether it arrived: {reason}. It was not sent again.")
 
 
 def _sent(uuid: str, producer: _Watched, outcome: Outcome, reason: str) -> Sent:

@@ -1,4 +1,4 @@
-"""Stores rows together where that works, and finds those that stand in the way where it does not."""
+"""Stores rows together where that works, and finds those that prevent it where it does not."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ class Application:
         return name
 
     def route(self, name: str, task: str, args: list[Any], kwargs: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
-        """What a router answers, by Celery's own way of asking it."""
+        """What a router answers when Celery's own code calls it."""
         from celery.app.routes import Router
 
         given = {key: _entity(value) for key, value in options.items()}
@@ -172,7 +172,7 @@ def main(largest_bytes: int, memory_bytes: int) -> None:
         try:
             text = json.dumps(application.answer(question), allow_nan=False)
             if len(text) > largest_bytes:
-                raise CannotLoadError(f"it tells more than {largest_bytes:,} characters")
+                raise CannotLoadError(f"its report has more than {largest_bytes:,} characters")
         except BaseException as error:  # noqa: BLE001  whatever the user's code raises, SystemExit too, is an answer
             text = json.dumps(_failed(error))
         signal.setitimer(signal.ITIMER_REAL, 0)

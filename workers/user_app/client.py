@@ -1,4 +1,4 @@
-"""The user's own Celery app (HARELINE_CELERY_APP), asked in a process of its own: its settings, its tasks, and its routers, run for real.
+"""The user's own Celery app (HARELINE_CELERY_APP), loaded in a process of its own: its settings, its tasks, and its routers, run for real.
 
 The process (`child`) gets none of our settings, has limits of time, memory and output, and ends with ours. Its settings are read again after
 ten minutes. Nothing of the user's code runs in Hareline's own processes.
@@ -34,11 +34,11 @@ _ANNOTATED = ("task_annotations",)  # tasks have them applied already
 
 
 class AppUnavailable(Exception):
-    """Why the application can't be asked: a sentence that holds no secret."""
+    """Why the application can't be used: a sentence that holds no secret."""
 
 
 class AppReport(msgspec.Struct, frozen=True):
-    """Its settings as a question's `conf`, and the attributes of its tasks by name. `routers` are the functions that `conf` names as `$router`; asked in
+    """Its settings as a question's `conf`, and the attributes of its tasks by name. `routers` are the functions that `conf` names as `$router`; called in
     vain they raise RouterUnavailable."""
 
     conf: dict[str, Any]
@@ -97,7 +97,7 @@ class UserApp:
         self._process = subprocess.Popen(command, **pipes, env=_environment(os.environ), cwd="/", start_new_session=True)  # noqa: S603
         names = [name for name in SETTINGS if name not in _ANNOTATED]
         question = {"load": self.path, "settings": names, "attributes": list(EXECUTION_OPTIONS)}
-        answer = self._ask(question, self._import_seconds, f"was not imported within {self._import_seconds:g} s")
+        answer = self._request(question, self._import_seconds, f"was not imported within {self._import_seconds:g} s")
         if "failed" in answer:
             raise AppUnavailable(f"The application {self.path} can’t be used: {answer['failed']}.")
         loaded = msgspec.convert(answer, _Loaded)
@@ -110,7 +110,7 @@ class UserApp:
             try:
                 if self._process is None:
                     raise AppUnavailable(f"The application {self.path} has ended.")
-                answer = self._ask(question, self._answer_seconds, f"gave no answer of its router {router} within {self._answer_seconds:g} s")
+                answer = self._request(question, self._answer_seconds, f"gave no answer of its router {router} within {self._answer_seconds:g} s")
             except AppUnavailable as error:
                 self.close()
                 raise RouterUnavailable(str(error)) from None
@@ -121,7 +121,7 @@ class UserApp:
         except BadQuestion as error:
             raise RouterUnavailable(f"The router {router} answers what can’t be read: {error}.") from None
 
-    def _ask(self, question: dict[str, Any], seconds: float, too_late: str) -> dict[str, Any]:
+    def _request(self, question: dict[str, Any], seconds: float, too_late: str) -> dict[str, Any]:
         process = self._process
         assert process is not None and process.stdin is not None and process.stdout is not None  # noqa: S101
         line = msgspec.json.encode({**question, "seconds": seconds + 1.0}, enc_hook=repr) + b"\n"

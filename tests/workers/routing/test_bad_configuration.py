@@ -28,7 +28,7 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(tmp_path)
 
 
-def ask(conf: Any, **rest: Any) -> dict[str, Any]:
+def explained(conf: Any, **rest: Any) -> dict[str, Any]:
     found = explain({"conf": conf, "task": {"name": "shop.pay"}, **rest})
     assert IMPORTED not in sys.modules
     return found
@@ -38,7 +38,7 @@ def ask(conf: Any, **rest: Any) -> dict[str, Any]:
 def test_no_setting_is_imported(module: None, name: str) -> None:
     for path in PATHS:
         for value in (path, [path], {"*": path}, {"*": {"queue": path}}):
-            found = ask({name: value})
+            found = explained({name: value})
             assert found["queue"] != "imported"
             assert found["error"] is not None or found["routing_key"] is not None
 
@@ -46,12 +46,12 @@ def test_no_setting_is_imported(module: None, name: str) -> None:
 @pytest.mark.parametrize("path", PATHS)
 def test_no_option_and_no_attribute_is_imported(module: None, path: str) -> None:
     for name in ("router", "serializer", "compression", "exchange_type", "backend", "Strategy", "strategy", "Request", "base", "loader", "task_type"):
-        assert ask({}, options={name: path})["queue"] != "imported"
-        assert ask({}, task={"name": "shop.pay", "attributes": {name: path}})["queue"] != "imported"
+        assert explained({}, options={name: path})["queue"] != "imported"
+        assert explained({}, task={"name": "shop.pay", "attributes": {name: path}})["queue"] != "imported"
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_what_a_worker_told_is_not_imported(module: None, path: str) -> None:
+def test_what_a_worker_reported_is_not_imported(module: None, path: str) -> None:
     for name in ("task_routes", "task_annotations", "task_queues", "CELERY_ROUTES"):
         live = live_configuration.read({name: [path]}, [], [])
         found = explain(live_configuration.question(live, "shop.pay"))
@@ -60,7 +60,7 @@ def test_what_a_worker_told_is_not_imported(module: None, path: str) -> None:
 
 
 def test_a_router_that_would_be_imported_is_named_as_not_run(module: None) -> None:
-    found = ask({"task_routes": [f"{IMPORTED}.thing", {"shop.*": {"queue": "mail"}}]})
+    found = explained({"task_routes": [f"{IMPORTED}.thing", {"shop.*": {"queue": "mail"}}]})
     assert (found["queue"], found["certain"]) == ("mail", False)
     assert any(f"{IMPORTED}.thing is code of the application, which is not run here" in step["why"] for step in found["steps"])
 
@@ -111,13 +111,13 @@ def test_a_priority_that_a_worker_shows_may_be_anything(priority: str) -> None:
     ],
 )
 def test_what_exists_is_checked_like_definitions(predeclare: Any, field: str | None) -> None:
-    error = ask({}, predeclare=predeclare)["error"]
+    error = explained({}, predeclare=predeclare)["error"]
     assert (error is None) if field is None else error.startswith(f"BadQuestion: {field}")
 
 
 def test_a_virtual_host_with_very_many_queues_is_explained() -> None:
     queues = [{"name": f"q{number}", "arguments": {"x-max-priority": 5}} for number in range(50_000)]
-    found = ask({"task_queue_max_priority": 5}, predeclare={"queues": queues}, options={"queue": "q49999"})
+    found = explained({"task_queue_max_priority": 5}, predeclare={"queues": queues}, options={"queue": "q49999"})
     assert (found["queue"], found["error"]) == ("q49999", None)
 
 

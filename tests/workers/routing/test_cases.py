@@ -7,7 +7,7 @@ import pytest
 
 from tests.workers.routing.conftest import CASES
 from workers import dry_run
-from workers.destinations import read_question, send, tell
+from workers.destinations import describe, read_question, send
 from workers.explain_task import answer, same
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -37,6 +37,6 @@ def test_the_task_goes_where_it_really_went(case, routers):
 def test_our_story_is_celerys(case, routers):
     question = read_question(case)
     ran = dry_run.run(question, routers, NOW)
-    way = send(question, ran.answers, NOW)
-    assert same(ran.outcome, way.outcome)
-    assert all(step.why.endswith(".") and "\n" not in step.why for step in tell(way))
+    sending = send(question, ran.answers, NOW)
+    assert same(ran.outcome, sending.outcome)
+    assert all(step.why.endswith(".") and "\n" not in step.why for step in describe(sending))

@@ -1,4 +1,4 @@
-"""The questions people ask about a task, and what may never happen while answering them."""
+"""Common questions about a task, and what may never happen while answering them."""
 
 import socket
 import threading
@@ -14,7 +14,7 @@ TOPIC = {"$queue": {"name": "feeds", "exchange": {"$exchange": {"name": "media",
 QUORUM = {"$queue": {**TOPIC["$queue"], "queue_arguments": {"x-queue-type": "quorum"}}}
 
 
-def ask(conf=None, options=None, attributes=None, **rest):
+def explained(conf=None, options=None, attributes=None, **rest):
     return explain({"conf": conf or {}, "task": {"name": "tasks.add", "attributes": attributes or {}}, "options": options or {}, **rest}, now=NOW)
 
 
@@ -23,7 +23,7 @@ def step(found, layer, key):
 
 
 def test_a_queue_named_in_the_call_beats_the_router_though_people_learn_otherwise():
-    found = ask({"task_routes": {"tasks.*": "q_route"}}, {"queue": "q_opt"})
+    found = explained({"task_routes": {"tasks.*": "q_route"}}, {"queue": "q_opt"})
     assert found["queue"] == "q_opt"
     assert step(found, "router", "queue")["lost_to"] == "option"
     assert "the order people learn" in step(found, "router", "queue")["why"]
@@ -31,61 +31,61 @@ def test_a_queue_named_in_the_call_beats_the_router_though_people_learn_otherwis
 
 
 def test_a_routing_key_alone_is_ignored_on_a_direct_exchange():
-    found = ask(options={"routing_key": "a.b"})
+    found = explained(options={"routing_key": "a.b"})
     assert (found["exchange"], found["routing_key"]) == ("", "celery")
     assert step(found, "option", "routing_key")["lost_to"] == "queue"
     assert "is ignored" in step(found, "option", "routing_key")["why"]
 
 
 def test_the_pattern_of_a_topic_queue_is_used_as_the_key():
-    found = ask({"task_queues": [TOPIC]}, {"queue": "feeds"})
+    found = explained({"task_queues": [TOPIC]}, {"queue": "feeds"})
     assert (found["exchange"], found["exchange_type"], found["routing_key"]) == ("media", "topic", "feed.#")
     assert "pattern and all" in step(found, "queue", "routing_key")["why"]
 
 
 def test_a_route_that_gives_only_an_exchange_loses_the_task():
-    found = ask({"task_routes": {"tasks.add": {"exchange": "x"}}})
+    found = explained({"task_routes": {"tasks.add": {"exchange": "x"}}})
     assert (found["queue"], found["exchange"], found["routing_key"]) == (None, "", "")
     assert "is lost" in step(found, "queue", "routing_key")["why"]
 
 
 def test_a_queue_beside_an_exchange_and_key_is_only_declared():
-    found = ask({"task_routes": {"tasks.add": {"exchange": "amq.topic", "routing_key": "rk"}}}, {"queue": "q_opt"})
+    found = explained({"task_routes": {"tasks.add": {"exchange": "amq.topic", "routing_key": "rk"}}}, {"queue": "q_opt"})
     assert (found["queue"], found["exchange"], found["routing_key"]) == ("q_opt", "amq.topic", "rk")
     assert step(found, "option", "queue")["lost_to"] == "router"
 
 
 def test_an_explicit_none_hides_the_tasks_attribute():
-    found = ask(options={"queue": None}, attributes={"queue": "q_attr"})
+    found = explained(options={"queue": None}, attributes={"queue": "q_attr"})
     assert found["queue"] == "celery"
     assert step(found, "task", "queue")["lost_to"] == "option"
 
 
-def test_old_uppercase_names_are_accepted_and_said_aloud():
-    found = ask({"CELERY_ROUTES": {"tasks.add": "old"}, "CELERY_TASK_DEFAULT_QUEUE": "jobs"})
+def test_old_uppercase_names_are_accepted_and_named():
+    found = explained({"CELERY_ROUTES": {"tasks.add": "old"}, "CELERY_TASK_DEFAULT_QUEUE": "jobs"})
     assert found["queue"] == "old"
     assert step(found, "router", "CELERY_ROUTES")["value"] == "task_routes"
 
 
 def test_route_name_is_what_routers_see():
-    assert ask({"task_routes": {"other": "q"}}, {"route_name": "other"})["queue"] == "q"
+    assert explained({"task_routes": {"other": "q"}}, {"route_name": "other"})["queue"] == "q"
 
 
 def test_a_broadcast_goes_to_its_exchange_and_is_not_declared_by_the_sender():
     conf = {"task_queues": [{"$broadcast": {"name": "everyone"}}]}
     exists = {"exchanges": [{"name": "everyone", "type": "fanout"}]}
-    found = ask(conf, {"queue": "everyone"}, predeclare=exists)
+    found = explained(conf, {"queue": "everyone"}, predeclare=exists)
     assert (found["queue"], found["exchange"], found["exchange_type"], found["error"]) == ("bcast.<uuid>", "everyone", "fanout", None)
-    assert ask(conf, {"queue": "everyone"})["error"].startswith("NotFound: ")
+    assert explained(conf, {"queue": "everyone"})["error"].startswith("NotFound: ")
 
 
 def test_with_quorum_queues_a_countdown_goes_through_the_delay_exchanges():
     exists = {"exchanges": [{"name": "celery_delayed_27", "type": "topic"}]}
-    found = ask({"task_queues": [QUORUM]}, {"queue": "feeds", "countdown": 5, "routing_key": "ignored"}, predeclare=exists)
+    found = explained({"task_queues": [QUORUM]}, {"queue": "feeds", "countdown": 5, "routing_key": "ignored"}, predeclare=exists)
     assert (found["queue"], found["exchange"], found["exchange_type"]) == (None, "celery_delayed_27", "topic")
     assert found["routing_key"] == ".".join(f"{5:028b}") + ".feed.#"
     assert step(found, "option", "routing_key")["lost_to"] == "delayed"
-    later = ask({"task_queues": [QUORUM]}, {"queue": "feeds", "eta": "2026-11-23T12:00:05+00:00"}, predeclare=exists)
+    later = explained({"task_queues": [QUORUM]}, {"queue": "feeds", "eta": "2026-11-23T12:00:05+00:00"}, predeclare=exists)
     assert later["routing_key"] == found["routing_key"]
 
 
@@ -100,8 +100,8 @@ def test_with_quorum_queues_a_countdown_goes_through_the_delay_exchanges():
         ({"task_queue_max_priority": 5, "task_default_queue_type": "quorum"}, {}, "PreconditionFailed: "),
     ],
 )
-def test_what_celery_or_the_broker_would_raise_is_told(conf, options, error):
-    found = ask(conf, options)
+def test_what_celery_or_the_broker_would_raise_is_the_error(conf, options, error):
+    found = explained(conf, options)
     assert found["error"].startswith(error)
     assert found["steps"][-1]["key"] == "error"
 
@@ -117,24 +117,24 @@ def test_what_celery_or_the_broker_would_raise_is_told(conf, options, error):
     ],
 )
 def test_a_conflicting_declaration_fails_in_the_sender(exists):
-    assert ask(predeclare=exists)["error"].startswith("PreconditionFailed: ")
+    assert explained(predeclare=exists)["error"].startswith("PreconditionFailed: ")
 
 
 def test_the_same_object_declared_again_is_no_conflict():
     exists = {"queues": [{"name": "celery", "durable": True, "arguments": {"x-queue-type": "classic"}}], "exchanges": [{"name": "celery", "type": "direct"}]}
-    assert ask(predeclare=exists)["error"] is None
+    assert explained(predeclare=exists)["error"] is None
 
 
 def test_without_its_file_a_router_is_opaque_and_nothing_is_imported():
     for router in ({"$router": "by_name"}, "os.getcwd", "routers.by_name"):
-        found = ask({"task_routes": [router, {"tasks.add": "q"}]})
+        found = explained({"task_routes": [router, {"tasks.add": "q"}]})
         assert (found["queue"], found["certain"]) == ("q", False)
         assert "not run here" in step(found, "router", "task_routes[0]")["why"]
-    assert ask({"task_routes": [{"tasks.add": "q"}, "os.getcwd"]})["certain"], "it is never asked"
+    assert explained({"task_routes": [{"tasks.add": "q"}, "os.getcwd"]})["certain"], "it is never called"
 
 
 @pytest.mark.parametrize(
-    ("told", "field"),
+    ("data", "field"),
     [
         (None, "question"),
         ({"task": {"name": "x"}}, "conf"),
@@ -150,8 +150,8 @@ def test_without_its_file_a_router_is_opaque_and_nothing_is_imported():
         ({"conf": {}, "task": "x", "optoins": {}}, "optoins"),
     ],
 )
-def test_what_is_not_understood_is_answered_by_naming_the_field(told, field):
-    assert explain(told)["error"].startswith(f"BadQuestion: {field} ")
+def test_what_is_not_understood_is_answered_by_naming_the_field(data, field):
+    assert explain(data)["error"].startswith(f"BadQuestion: {field} ")
 
 
 def test_a_question_nested_without_end_is_answered():
@@ -186,16 +186,16 @@ def test_no_socket_is_opened_and_no_environment_read(monkeypatch):
     monkeypatch.setattr(socket, "socket", refuse)
     monkeypatch.setenv("CELERY_BROKER_URL", "redis://nowhere")
     monkeypatch.setenv("CELERY_CONFIG_MODULE", "no.such.module")
-    assert ask({"task_queues": [QUORUM]}, {"queue": "feeds", "countdown": 5})["exchange"] == "celery_delayed_27"
+    assert explained({"task_queues": [QUORUM]}, {"queue": "feeds", "countdown": 5})["exchange"] == "celery_delayed_27"
 
 
-def test_many_threads_ask_at_once_without_mixing_their_answers():
+def test_questions_of_many_threads_do_not_mix():
     wrong = []
 
-    def ask_often(number):
-        wrong.extend(number for _ in range(20) if ask({"task_default_queue": f"q{number}"})["routing_key"] != f"q{number}")
+    def explain_often(number):
+        wrong.extend(number for _ in range(20) if explained({"task_default_queue": f"q{number}"})["routing_key"] != f"q{number}")
 
-    threads = [threading.Thread(target=ask_often, args=(number,)) for number in range(4)]
+    threads = [threading.Thread(target=explain_often, args=(number,)) for number in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

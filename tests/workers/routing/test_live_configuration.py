@@ -1,4 +1,4 @@
-"""What a worker tells of its configuration becomes a question; what it hides is named."""
+"""The configuration that a worker reports becomes a question; what it hides is named."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ SAMPLES = Path(__file__).parents[2] / "cases" / "celery"
 MASK = live_configuration.MASK
 
 
-def told(conf, registered=None, active_queues=None):
+def read(conf, registered=None, active_queues=None):
     """What is read of a worker's raw answers, as they come from its row."""
     fields = inspection.conf(conf) | inspection.registered(registered) | inspection.active_queues(active_queues)
     return live_configuration.read(fields.get("configuration"), fields.get("registered"), fields.get("queues"))
@@ -25,7 +25,7 @@ def sample(name):
 
 @pytest.fixture(params=["conf", "conf_with_defaults"])
 def live(request):
-    return told(sample(request.param), sample("registered_attrs"), sample("active_queues"))
+    return read(sample(request.param), sample("registered_attrs"), sample("active_queues"))
 
 
 def test_a_real_worker_is_understood_and_its_functions_are_named_as_opaque(live):
@@ -33,7 +33,7 @@ def test_a_real_worker_is_understood_and_its_functions_are_named_as_opaque(live)
     assert live.tasks["shop.slow"] == {"exchange": "tasks", "routing_key": "task.slow"}
     assert live.tasks["shop.add"] == {"queue": "default", "priority": 3}
     assert live.unknown == [
-        "task_default_routing_key is masked, and no queue tells it.",
+        "task_default_routing_key is masked, and no queue reveals it.",
         "The router <function by_name_prefix> is code of the application: its answers are unknown.",
         "The router routers.returns_none is code of the application: its answers are unknown.",
     ]
@@ -51,26 +51,26 @@ def test_behind_an_opaque_router_nothing_is_certain(live):
 
 
 def test_a_masked_default_key_is_read_from_the_default_queue():
-    live = told({"task_default_exchange_type": "topic", "task_default_routing_key": MASK}, [], [{"name": "celery", "routing_key": "task.default"}])
+    live = read({"task_default_exchange_type": "topic", "task_default_routing_key": MASK}, [], [{"name": "celery", "routing_key": "task.default"}])
     assert live.conf["task_default_routing_key"] == "task.default"
     assert live.unknown == []
 
 
 def test_a_masked_route_makes_only_its_own_tasks_uncertain():
-    live = told({"task_routes": {"api.*": MASK, "feed.*": {"queue": "feeds", "routing_key": MASK}, "mail": "post"}})
+    live = read({"task_routes": {"api.*": MASK, "feed.*": {"queue": "feeds", "routing_key": MASK}, "mail": "post"}})
     certain = {task: explain(live_configuration.question(live, task))["certain"] for task in ("api.call", "feed.x", "mail", "other")}
     assert certain == {"api.call": False, "feed.x": False, "mail": True, "other": True}
     assert explain(live_configuration.question(live, "feed.x"))["queue"] == "feeds"
 
 
 def test_a_compiled_pattern_is_read_back():
-    live = told({"task_routes": [[["re.compile('(video|image)\\\\..*', re.IGNORECASE)", {"queue": "media"}]]]})
+    live = read({"task_routes": [[["re.compile('(video|image)\\\\..*', re.IGNORECASE)", {"queue": "media"}]]]})
     assert explain(live_configuration.question(live, "IMAGE.x"))["queue"] == "media"
 
 
 def test_masked_queues_of_the_table_form_are_read_from_active_queues():
     active = [{"name": "feeds", "exchange": {"name": "media", "type": "topic"}, "routing_key": "feed.#"}]
-    live = told({"task_queues": {"feeds": {"exchange": "media", "exchange_type": "topic", "routing_key": MASK}, "other": {"binding_key": MASK}}}, [], active)
+    live = read({"task_queues": {"feeds": {"exchange": "media", "exchange_type": "topic", "routing_key": MASK}, "other": {"binding_key": MASK}}}, [], active)
     assert explain(live_configuration.question(live, "x", options={"queue": "feeds"}))["routing_key"] == "feed.#"
     assert live.unknown == ["Queue 'other' of task_queues hides binding_key."]
 
@@ -79,19 +79,19 @@ def test_masked_queues_of_the_table_form_are_read_from_active_queues():
     "conf", [None, [], "x", {"task_queues": 7, "task_routes": 7}, {"task_queues": [None, "q"], "task_routes": [7, [7]], "task_annotations": 7}]
 )
 def test_strange_answers_of_a_worker_are_survived(conf):
-    live = told(conf, ["", 7, "name [queue"], [7, {"name": None}])
+    live = read(conf, ["", 7, "name [queue"], [7, {"name": None}])
     assert isinstance(explain(live_configuration.question(live, "x")), dict)
 
 
-def test_a_sender_of_another_mind_is_told_apart():
+def test_a_sender_with_another_configuration_is_noticed():
     answer = {"queue": "mail", "exchange": "", "routing_key": "mail"}
-    assert live_configuration.told_apart(answer, dict(answer)) is None
-    assert "queue 'celery'" in live_configuration.told_apart(answer, {"queue": "celery", "exchange": "", "routing_key": "celery"})
+    assert live_configuration.sender_contradiction(answer, dict(answer)) is None
+    assert "queue 'celery'" in live_configuration.sender_contradiction(answer, {"queue": "celery", "exchange": "", "routing_key": "celery"})
 
 
 def test_a_route_may_name_a_whole_queue():
     queue = {"name": "feeds", "exchange": {"name": "media", "type": "topic", "durable": True}, "routing_key": "feed.#"}
-    found = explain(live_configuration.question(told({"task_routes": [{"feed.*": {"queue": queue}}]}), "feed.x"))
+    found = explain(live_configuration.question(read({"task_routes": [{"feed.*": {"queue": queue}}]}), "feed.x"))
     assert (found["error"], found["queue"], found["exchange"]) == (None, "feeds", "media")
 
 

@@ -1,4 +1,4 @@
-"""Routes that nearly fit a task's name are told to whoever wonders why it went to the default queue; others are not."""
+"""Routes that nearly fit a task's name are listed for a task that went to the default queue; others are not."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.destinations.near_routes import MOST_TOLD, near_routes
+from workers.destinations.near_routes import MOST_NEAR, near_routes
 from workers.explain_task import explain
 
 
@@ -39,21 +39,21 @@ def test_what_has_nothing_to_do_with_it_is_not(entry: str) -> None:
 def test_the_nearest_come_first_and_few_of_them() -> None:
     found = near_routes(["proj.shop.*", "Shop.*", "pay", "shop.pays", "SHOP.pay"], "shop.pay")
     assert [near.entry for near in found] == ["Shop.*", "SHOP.pay", "shop.pays"]
-    assert len(found) == MOST_TOLD
+    assert len(found) == MOST_NEAR
 
 
 @given(st.lists(st.text("ab.*", max_size=8)), st.text("ab.", min_size=1, max_size=8))
 def test_whatever_the_routes_are_it_ends(entries: list[str], name: str) -> None:
-    assert len(near_routes(entries, name)) <= MOST_TOLD
+    assert len(near_routes(entries, name)) <= MOST_NEAR
 
 
-def ask(routes: Any, **rest: Any) -> list[str]:
+def answer_of(routes: Any, **rest: Any) -> list[str]:
     found = explain({"conf": {"task_routes": routes}, "task": {"name": "shop.pay"}, **rest})
     return [step["why"] for step in found["steps"] if step["key"] == "task_routes" and step["layer"] == "router"]
 
 
-def test_a_near_route_is_told_where_nothing_else_names_a_queue() -> None:
-    assert ask({"Shop.*": {"queue": "q"}}) == ["The route 'Shop.*' nearly fits the task's name, but does not: only upper and lower case differ."]
-    assert ask([{"other": "q"}, [["Shop.*", "q"]]])
-    assert ask({"Shop.*": {"queue": "q"}}, options={"queue": "mail"}) == []
-    assert ask([{"Shop.*": {"queue": "q"}}, {"shop.*": {"queue": "q"}}]) == []
+def test_a_near_route_is_listed_where_nothing_else_names_a_queue() -> None:
+    assert answer_of({"Shop.*": {"queue": "q"}}) == ["The route 'Shop.*' nearly fits the task's name, but does not: only upper and lower case differ."]
+    assert answer_of([{"other": "q"}, [["Shop.*", "q"]]])
+    assert answer_of({"Shop.*": {"queue": "q"}}, options={"queue": "mail"}) == []
+    assert answer_of([{"Shop.*": {"queue": "q"}}, {"shop.*": {"queue": "q"}}]) == []

@@ -1,4 +1,4 @@
-"""Random configurations, tasks and calls: the story computed by ours equals what Celery's own code does, and asking never raises."""
+"""Random configurations, tasks and calls: our explanation equals what Celery's own code does, and explaining never raises."""
 
 from datetime import UTC, datetime
 
@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from workers import dry_run
-from workers.destinations import BadQuestion, read_question, send, tell
+from workers.destinations import BadQuestion, describe, read_question, send
 from workers.explain_task import explain, same
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -22,8 +22,8 @@ def some(**fields):
     return st.fixed_dictionaries({}, optional=fields)
 
 
-exchange = some(name=name, type=kind, durable=st.booleans(), no_declare=st.booleans()).map(lambda told: {"$exchange": told})
-binding = st.fixed_dictionaries({"exchange": exchange, "routing_key": key}).map(lambda told: {"$binding": told})
+exchange = some(name=name, type=kind, durable=st.booleans(), no_declare=st.booleans()).map(lambda data: {"$exchange": data})
+binding = st.fixed_dictionaries({"exchange": exchange, "routing_key": key}).map(lambda data: {"$binding": data})
 arguments = st.none() | st.sampled_from([{}, {"x-queue-type": "quorum"}, {"x-max-priority": 3}])
 queue_fields = {
     "exchange": st.none() | exchange | name,
@@ -36,9 +36,9 @@ queue_fields = {
     "message_ttl": st.none() | st.sampled_from([1, 2.5]),
     "alias": st.none() | st.sampled_from(["mail", "alias"]),
 }
-queue = st.fixed_dictionaries({"name": name}, optional={**queue_fields, "bindings": st.lists(binding, max_size=2)}).map(lambda told: {"$queue": told})
+queue = st.fixed_dictionaries({"name": name}, optional={**queue_fields, "bindings": st.lists(binding, max_size=2)}).map(lambda data: {"$queue": data})
 broadcast = st.fixed_dictionaries({"name": st.sampled_from(["all", "mail"])}, optional={"queue": st.sampled_from(["bq"]), "unique": st.booleans()}).map(
-    lambda told: {"$broadcast": told}
+    lambda data: {"$broadcast": data}
 )
 old_queue = some(exchange=name, exchange_type=kind, binding_key=maybe_key, routing_key=maybe_key, durable=st.booleans(), queue_arguments=arguments)
 queues = st.none() | st.lists(queue | broadcast, max_size=4) | st.dictionaries(name, old_queue | queue, max_size=3)
@@ -50,14 +50,14 @@ destination = {
     "priority": st.none() | st.integers(0, 9),
 }
 odd = st.sampled_from(["expires", "countdown", "name", "ignore_result", "retries", "chain", "now", "message", "body", "producer", "x-custom", "headers"])
-route = name | some(**destination) | st.builds(lambda told, more: {**told, more: None}, some(**destination), odd)
+route = name | some(**destination) | st.builds(lambda data, more: {**data, more: None}, some(**destination), odd)
 pattern = st.sampled_from(["tasks.add", "tasks.*", "*", "t?sks.*", "[st]asks.*", "other", "tasks.[!a]*"])
 regexp = st.sampled_from(["tasks", "(tasks|x)\\..*", "add", "^TASKS", ".*add$"]).map(lambda text: {"$regex": text})
 pairs = st.lists(st.tuples(pattern | regexp, route).map(list), max_size=3)
 function = st.sampled_from(
     ["by_name_prefix", "returns_string", "returns_none", "returns_empty", "by_options", "by_task_attr", "sets_priority", "exchange_and_key", "old_instance"]
 )
-router = st.dictionaries(pattern, route, max_size=3) | pairs | function.map(lambda told: {"$router": told}) | function.map(lambda told: f"routers.{told}")
+router = st.dictionaries(pattern, route, max_size=3) | pairs | function.map(lambda data: {"$router": data}) | function.map(lambda data: f"routers.{data}")
 routes = st.none() | st.lists(router, max_size=3) | router
 conf = some(
     task_default_queue=st.sampled_from(["celery", "mail", "a"]),
@@ -97,15 +97,15 @@ questions = st.fixed_dictionaries(
 
 @settings(suppress_health_check=list(HealthCheck))
 @given(questions)
-def test_the_story_ends_where_celery_goes(routers, told):
+def test_the_story_ends_where_celery_goes(routers, data):
     try:
-        question = read_question(told)
+        question = read_question(data)
     except BadQuestion:
         return
     ran = dry_run.run(question, routers, NOW)
-    way = send(question, ran.answers, NOW)
-    assert same(ran.outcome, way.outcome), (ran.outcome, way.outcome)
-    for step in tell(way):
+    sending = send(question, ran.answers, NOW)
+    assert same(ran.outcome, sending.outcome), (ran.outcome, sending.outcome)
+    for step in describe(sending):
         assert step.why.endswith("."), step
 
 
@@ -132,6 +132,6 @@ half_broken = st.fixed_dictionaries(
 
 @settings(suppress_health_check=list(HealthCheck))
 @given(broken | half_broken)
-def test_whatever_is_asked_there_is_an_answer(told):
-    found = explain(told)
+def test_every_question_has_an_answer(data):
+    found = explain(data)
     assert set(found) == {"queue", "exchange", "exchange_type", "routing_key", "error", "certain", "steps", "broker"}
