@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from dashboard import queries, store
 from dashboard.api import errors
+from dashboard.layout.fragments import vary_on_htmx
 
 Next = Callable[[HttpRequest], HttpResponseBase]
 
@@ -73,8 +74,9 @@ def _person_of_call(request: HttpRequest) -> bool:
     return True
 
 
+@vary_on_htmx
 def _to_login(request: HttpRequest) -> HttpResponse:
-    """To the login page and back afterwards; for live.js, which sends htmx's headers, the whole page goes there."""
+    """To the login page and back afterwards; htmx, which asks for a part of a page, is told to load the whole page from there."""
     login = resolve_url(settings.LOGIN_URL)
     htmx = request.htmx  # type: ignore[attr-defined]  # django_htmx's middleware runs before this one
     if htmx:

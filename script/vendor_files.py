@@ -15,7 +15,8 @@ PACKAGES = ROOT / "node_modules"
 VENDOR = ROOT / "static" / "vendor"
 ICONS = ROOT / "static" / "icons.txt"
 FILES = (
-    "idiomorph/dist/idiomorph.min.js",
+    "htmx.org/dist/htmx.min.js",
+    "idiomorph/dist/idiomorph-ext.min.js",
     "uplot/dist/uPlot.esm.js",
     "uplot/dist/uPlot.min.css",
     "modern-normalize/modern-normalize.css",

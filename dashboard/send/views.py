@@ -10,6 +10,7 @@ from django.views.decorators.http import require_POST
 
 from brokers.queries.one_moment import one_moment
 from dashboard.layout import json_fields, posted
+from dashboard.layout.fragments import polled, vary_on_htmx
 from dashboard.layout.frame import Shell
 from dashboard.live.seen import live_page
 from dashboard.people.access import scope_of
@@ -24,6 +25,7 @@ def page(request: HttpRequest) -> HttpResponse:
     return _too_large(request, too_large) if (too_large := posted.too_large(request)) else _answered(request)
 
 
+@vary_on_htmx
 @csrf_protect
 @one_moment()
 def _answered(request: HttpRequest) -> HttpResponse:
@@ -37,7 +39,8 @@ def _answered(request: HttpRequest) -> HttpResponse:
         shown.prefill(request.GET.dict())
     followed = shown.follow(request.GET.get("sent")) if request.method == "GET" else None
     if request.GET.get("part") in ("follow", "before"):
-        return render(request, f"send/_{request.GET['part']}.html", {"page": shown, "follow": followed, "now": shown.now})
+        status = polled(request, request.GET["part"] != "follow" or (followed is not None and followed.goes_on))
+        return render(request, f"send/_{request.GET['part']}.html", {"page": shown, "follow": followed, "now": shown.now}, status=status)
     keys = [followed.key] if followed else []
     return render(request, "send/index.html", {"page": shown, "follow": followed, "now": shown.now, **live_page(shown.topics, keys)}, status=status)
 

@@ -74,6 +74,11 @@ class TaskPage:
         return self.task.name or "Task of unknown name"
 
     @property
+    def goes_on(self) -> bool:
+        """True while the clock alone changes its timeline."""
+        return not self.state.ended and self.task.state != task_states.UNKNOWN
+
+    @property
     def state(self) -> task_states.State:
         return task_states.state_of(self.task)
 

@@ -7,6 +7,7 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from brokers.queries.one_moment import one_moment
+from dashboard.layout.fragments import polled, vary_on_htmx
 from dashboard.live.seen import live_page
 from dashboard.people.access import scope_of
 from dashboard.tasks.detail_page import TaskPage
@@ -15,6 +16,7 @@ from workers import queries
 PARTS = ("head", "figures", "timeline", "routing", "arguments", "outcome", "family", "gaps")
 
 
+@vary_on_htmx
 @one_moment()
 def page(request: HttpRequest, pk: int) -> HttpResponse:
     """The whole page, or with `?part=` only one of its panels."""
@@ -26,5 +28,5 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
     part = request.GET.get("part")
     context = {"page": shown, "task": task, "row": shown.row, "now": shown.now}
     if part in PARTS:
-        return render(request, f"tasks/_{part}.html", context)
+        return render(request, f"tasks/_{part}.html", context, status=polled(request, part != "timeline" or shown.goes_on))
     return render(request, "tasks/detail.html", {**context, **live_page(shown.topics, [shown.row.key])})

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from django import template
+from django.http import HttpRequest
 from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -99,3 +100,19 @@ def switchers(context: template.Context) -> dict[str, Any]:
     broker = shown.broker if shown else shell.broker
     vhost = shown.vhost if shown else shell.vhost
     return {"shell": shell, "broker": broker, "broker_level": shell.level_of(broker), "vhost": vhost, "vhosts": shell.vhosts_of(broker)}
+
+
+@register.simple_tag(takes_context=True)
+def part(context: template.Context, name: str, follows: str = "", every: str = "") -> SafeString:
+    """The attributes of an element whose content htmx fetches again from the page's own address with `?part=name` (docs/live.md).
+
+    `follows`: facts after which it is out of date, besides its own name; "tick/10" at most every 10 s. `every`: "3s" repeats it until the answer is 286.
+    """
+    request: HttpRequest = context["request"]
+    query = request.GET.copy()
+    query["part"] = name
+    trigger = f"hareline:outdated, every {every}" if every else "hareline:outdated"
+    address = f"{request.path}?{query.urlencode()}"
+    return format_html(
+        'data-part="{}" data-follows="{}" hx-get="{}" hx-trigger="{}" hx-sync="this:replace" hx-swap="morph:innerHTML"', name, follows, address, trigger
+    )

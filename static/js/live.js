@@ -1,7 +1,9 @@
 // The socket of a live page (docs/live.md): subscribes to what the page shows, keeps its place by seq, and drives the badge.
 
 import { clock, mend, named, report } from "./live_notice.js";
-import { allOutdated, announce, goOn, outdated, place, placesOf, rowsOnPage } from "./live_page.js";
+import { allOutdated, goOn, outdated } from "./live_parts.js";
+import { announce, partsOfRows, place, rowsOnPage } from "./live_rows.js";
+import { duration, put } from "./times.js";
 
 const KINDS = { broker: ["broker", "node"], queues: ["queue"], exchanges: ["exchange"], workers: ["worker"], tasks: ["task"], topology: [] };
 const ACK_EVERY = 4;
@@ -16,13 +18,13 @@ const ANSWER_WAIT = 5000; // and if none comes, nor the handshake of a new socke
 const YOUNG = 15_000; // a page that was rendered longer ago has missed more than `data-seen` can say
 
 const badge = document.getElementById("live-badge");
-const root = document.body.dataset.root;
-const address = root ? new URL(`${root.replace(/\/$/, "")}/ws/live/`, location.href) : new URL("../../ws/live/", import.meta.url);
+const content = document.getElementById("content"); // its data-topics and data-seen: what it shows, and from what it was rendered
+const address = new URL("../../ws/live/", import.meta.url);
 address.protocol = address.protocol.replace("http", "ws");
 
 const topics = new Map(); // name: {rows, seq, epoch, at, toldAt, age, interval, asked, waiting, failing, refused}
-const seen = JSON.parse(document.body.dataset.seen || "{}"); // topic: what the page was rendered from
 
+let rendered = 0; // when the content came
 let socket = null;
 let began = 0; // when the socket was opened
 let heard = 0; // when it last brought anything
@@ -82,20 +84,20 @@ function checkLine() {
   }
 }
 
-// A refused handshake looks like a broken line: whether we are still logged in, only a page tells.
+// A refused handshake looks like a broken line: whether we are still logged in, only a page tells; it leads a stranger to the login.
 async function checkLogin() {
-  const answer = await fetch(location.href, { method: "HEAD", headers: { "HX-Request": "true" } }).catch(() => null);
-  if (answer?.status === 401) location.reload();
+  const answer = await fetch(location.href, { method: "HEAD", redirect: "manual" }).catch(() => null);
+  if (answer?.type === "opaqueredirect") location.reload();
 }
 
 function send(frame) {
   if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(frame));
 }
 
-/** Asks for the topics of the page with the rows that stand on it now; only what changed is asked for. */
-export function subscribe() {
+// Asks for the topics of the page with the rows that stand on it now; only what changed is asked for.
+function subscribe() {
   const rows = rowsOnPage();
-  const wanted = JSON.parse(document.body.dataset.topics || "[]");
+  const wanted = JSON.parse(content.dataset.topics);
   const news = [];
   let room = MOST_ROWS;
   for (const name of wanted) {
@@ -109,10 +111,7 @@ export function subscribe() {
     news.push({ topic: name, rows: name.startsWith("broker/") ? null : keys });
   }
   const gone = [...topics.keys()].filter((name) => !wanted.includes(name));
-  for (const name of gone) {
-    topics.delete(name);
-    mend(name);
-  }
+  for (const name of gone) topics.delete(name) && mend(name);
   if (news.length || gone.length) send({ unsubscribe: gone, subscribe: news });
 }
 
@@ -157,8 +156,8 @@ function receive(frame) {
 // The first state of a young page is compared with what the page was rendered from: a page that is up to date fetches nothing. After a gap
 // everything is fetched again, once. True if the state may bring numbers that the page has not shown.
 function catchUp(frame, topic) {
-  const shown = seen[frame.topic];
-  if (!topic.epoch && shown && now() < YOUNG) {
+  const shown = JSON.parse(content.dataset.seen || "{}")[frame.topic];
+  if (!topic.epoch && shown && now() - rendered < YOUNG) {
     const rows = Object.entries(shown.rows).flatMap(([key, facts]) => changed(facts, frame.rows[key]?.facts));
     outdated([...changed(shown.facts, frame.facts), ...rows]);
     return frame.at !== shown.at && !/^(workers|tasks)\//.test(frame.topic); // their `at` moves with each event
@@ -179,7 +178,7 @@ function settle() {
 function noteFailure(frame, topic) {
   if (frame.failing) {
     const text = `Not refreshed since ${clock(frame.failing.since)} UTC: ${named(frame.topic)} (${frame.failing.reason}). The rest of the page goes on.`;
-    report(frame.topic, text, placesOf(topic.rows.split(",")));
+    report(frame.topic, text, partsOfRows(topic.rows.split(",")));
   } else {
     if (topic.failing) missed = true;
     mend(frame.topic);
@@ -192,14 +191,16 @@ function refuse({ topic: name, message }) {
   const topic = topics.get(name);
   if (!topic) return;
   Object.assign(topic, { asked: null, waiting: null, refused: true });
-  report(name, `Not live: ${named(name)}; ${message}.`, placesOf((topic.rows ?? "").split(",")));
+  report(name, `Not live: ${named(name)}; ${message}.`, partsOfRows((topic.rows ?? "").split(",")));
   settle();
 }
 
 function tell(frame, topic) {
   const [kind, broker] = frame.topic.split("/");
   announce(kind === "broker" ? new Set([...topic.rows.split(","), ...Object.keys(frame.rows), `broker-${broker}`]) : topic.rows.split(","), frame.at);
-  if (kind === "broker") document.dispatchEvent(new CustomEvent("hareline:tick", { detail: { broker: Number(broker), at: frame.at } }));
+  if (kind !== "broker") return;
+  document.dispatchEvent(new CustomEvent("hareline:tick", { detail: { broker: Number(broker), at: frame.at } }));
+  outdated(["tick"]);
 }
 
 function resync(name, topic) {
@@ -217,11 +218,7 @@ function acknowledge() {
 // The badge: connection and age, always both. Only its word is a live region: an age that is read out every second is noise.
 const words = { live: "Live", reconnecting: "Reconnecting", paused: "Paused", stale: "Stale" };
 
-function ageText(seconds) {
-  if (seconds < 60) return `${Math.floor(seconds)} s ago`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${Math.floor(seconds % 60)} s ago`;
-  return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min ago`;
-}
+const ageText = (seconds) => `${seconds < 1 ? "0 s" : duration(Math.floor(seconds))} ago`;
 
 function showBadge() {
   if (!badge) return;
@@ -242,20 +239,27 @@ const unanswered = (topic) => topic.waiting && now() - topic.waiting > STATE_WAI
 
 function noteUnanswered() {
   if (socket?.readyState !== WebSocket.OPEN) return;
-  for (const [name, topic] of topics) if (unanswered(topic)) report(name, `No answer for ${Math.round(STATE_WAIT / 1000)} s: ${named(name)}.`, placesOf(topic.rows.split(",")));
-}
-
-function put(node, text) {
-  if (node && node.textContent !== text) node.textContent = text;
+  for (const [name, topic] of topics) if (unanswered(topic)) report(name, `No answer for ${Math.round(STATE_WAIT / 1000)} s: ${named(name)}.`, partsOfRows(topic.rows.split(",")));
 }
 
 function setPaused(on) {
   paused = on;
   send({ pause: paused || document.hidden });
-  document.body.toggleAttribute("data-paused", paused);
-  for (const button of document.querySelectorAll("[data-action=pause]")) button.setAttribute("aria-pressed", String(paused));
+  showPaused();
   rested();
   showBadge();
+}
+
+function showPaused() {
+  document.body.toggleAttribute("data-paused", paused);
+  for (const button of document.querySelectorAll("[data-action=pause]")) button.setAttribute("aria-pressed", String(paused));
+}
+
+// htmx has put other content into the page, which is as if it had just been opened.
+function renewed() {
+  rendered = now();
+  for (const topic of topics.values()) Object.assign(topic, { rows: null, epoch: null });
+  showPaused();
 }
 
 // The server sends the whole state of each topic after a rest: waiting begins anew.
@@ -271,7 +275,10 @@ document.addEventListener("visibilitychange", () => {
   send({ pause: paused || document.hidden });
   rested();
 });
-document.addEventListener("hareline:parts", subscribe);
+document.addEventListener("hareline:parts", ({ detail: { part } }) => {
+  if (!part) renewed();
+  subscribe();
+});
 addEventListener("pagehide", () => {
   leaving = true;
   socket?.close();
@@ -288,11 +295,6 @@ setInterval(() => {
   settle();
 }, 1000);
 
-if (document.body.dataset.topics) {
-  if (badge) {
-    badge.disabled = false;
-    badge.title = "Pause or resume live updates";
-  }
-  subscribe();
-  connect();
-}
+if (badge) Object.assign(badge, { disabled: false, title: "Pause or resume live updates" });
+subscribe();
+connect();

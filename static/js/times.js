@@ -26,7 +26,8 @@ export function ago(seconds) {
   return `${amount} ${unit} ago`;
 }
 
-function put(element, text) {
+/** Changes a text only where it is another one, so that nothing is drawn or read out again. */
+export function put(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 

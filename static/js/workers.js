@@ -1,11 +1,6 @@
-// Worker pages: running times that grow, sums over the slots that are shown, and parts that follow a node's tasks.
+// Sums over the slots of the worker nodes that are shown.
 
-import { outdated } from "./live_page.js";
-import "./times.js";
-
-function put(element, text) {
-  if (element.textContent !== text) element.textContent = text;
-}
+import { put } from "./times.js";
 
 const NODES = ".worker-node, .worker-row";
 
@@ -20,8 +15,4 @@ function showSums() {
 // The marks of a node change with each patch
 new MutationObserver(showSums).observe(document.getElementById("content"), { subtree: true, attributeFilter: ["data-used", "data-slots"] });
 
-// A node's own page: what isn't in its row follows at each beat of the receiver
-document.addEventListener("hareline:row", ({ detail: { key } }) => {
-  if (key.startsWith("worker-") && document.querySelector('[data-part="story"]')) outdated(["running", "story"]);
-});
 document.addEventListener("hareline:parts", showSums);

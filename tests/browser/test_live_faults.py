@@ -36,6 +36,7 @@ def unreadable_queue(stack: Stack, queue_id: int) -> Iterator[None]:
 
 def test_a_topic_that_cant_be_loaded_is_named_and_everything_else_goes_on(stack: Stack, page: Page, watch: Any) -> None:
     watch.expect("status of 500")  # parts that list the queue can't be fetched either
+    watch.expect("Status Error Code 500")  # the same in htmx's words
     stack.publish("mail", 3)
     page.goto(f"{stack.url}/?{stack.here}")
     live(page)
@@ -92,7 +93,7 @@ class Connected:
         page.goto(address)
         live(page)
         page.evaluate(TICKS, 3)
-        self.seen = json.loads(page.evaluate("document.body.dataset.seen"))
+        self.seen = json.loads(page.evaluate("document.getElementById('content').dataset.seen"))
 
     def _note(self, frame: dict[str, Any]) -> None:
         if frame.get("full"):

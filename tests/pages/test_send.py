@@ -188,7 +188,7 @@ def test_a_returned_message_is_gone(person: Client, broker: Broker) -> None:
     event = sent_event(outcome="returned", reason="It reached no queue and is gone: there is none of that name.", routing_key="nope")
     page = person.get(f"/send/{PLACE}&sent={event.pk}").content.decode()
     assert "reached no queue" in page
-    assert "data-goes-on" not in page
+    assert "every 1s" not in page
 
 
 def test_what_was_sent_before_can_be_filled_in_again(person: Client, broker: Broker) -> None:
