@@ -1,4 +1,4 @@
-"""Topic bindings that miss a routing key by one word (changed, missing or added), by case, whitespace or a dot.
+"""Topic bindings that miss a routing key by one word (changed, missing or added), by case, whitespace or a dot, and have something else in common with it.
 
 Pure. Works on a trie of patterns with one word removed, so that 10,000 bindings take microseconds once it is built. Very long patterns, and
 those beyond a limit, are left out: their misses are only counted.
@@ -12,11 +12,13 @@ from typing import Any
 
 from brokers.routing.trie import TooCostly, TrieNode, grow, walk, words
 from brokers.routing.verdicts.topic_alignment import cost
-from brokers.routing.verdicts.verdict import folded
+from brokers.routing.verdicts.verdict import folded, one_character_apart
 
 MOST_WORDS = 16
 MOST_SHORTENED = 300_000
 MOST_TRIED = 200
+SHORTEST_TYPO = 3
+"""Shorter words that differ in one character share too little for a mistyped one."""
 
 
 class NearIndex:
@@ -27,6 +29,7 @@ class NearIndex:
         self.whole, self.shorter, self.folded = TrieNode(), TrieNode(), TrieNode()
         self.by_folded: dict[str, list[int]] = defaultdict(list)
         self.with_many: set[int] = set()
+        self.literals: dict[int, frozenset[str]] = {}
         room = MOST_SHORTENED
         for number, pattern in enumerate(patterns):
             parts = words(pattern)
@@ -43,6 +46,7 @@ class NearIndex:
             self.with_many.add(number)
         elif "*" not in parts:
             self.by_folded[folded(pattern)].append(number)
+        self.literals[number] = frozenset(parts) - {"*", "#", ""}
         for place, word in enumerate(parts):
             if word != "#":
                 grow(self.shorter, parts[:place] + parts[place + 1 :], (number, place))
@@ -56,19 +60,32 @@ class NearIndex:
         taken = set(but)
         try:
             for kind in (self._spelled_otherwise, self._one_other_word, self._one_missing, self._one_too_many):
-                for number in [number for number in kind(key, parts) if number not in taken][:MOST_TRIED]:
+                spelled = kind == self._spelled_otherwise
+                tried = [number for number in kind(key, parts) if number not in taken]
+                if not spelled:
+                    tried = self._sharing(tried, parts)
+                for number in tried[:MOST_TRIED]:
                     if len(found) >= most:
                         return found
-                    if self._is_near(number, kind, parts):
+                    if spelled or self._misses_by_one(number, parts):
                         found.append(number)
                     taken.add(number)
         except TooCostly:
             pass
         return found
 
-    def _is_near(self, number: int, kind: Any, parts: list[str]) -> bool:
+    def _misses_by_one(self, number: int, parts: list[str]) -> bool:
         """With a `#` a pattern aligns with the key in several ways; the cheapest must miss by one word."""
-        return number not in self.with_many or kind == self._spelled_otherwise or cost(words(self.patterns[number]), parts) == 1
+        return number not in self.with_many or cost(words(self.patterns[number]), parts) == 1
+
+    def _sharing(self, numbers: list[int], parts: list[str]) -> list[int]:
+        """Those that have a word in common with the key, or one that may be mistyped: `stock.#` is one word from `mail.sent`, yet nobody meant it."""
+        long_ones = [part for part in parts if len(part) >= SHORTEST_TYPO] if len(numbers) <= MOST_TRIED else []
+        return [number for number in numbers if not self.literals[number].isdisjoint(parts) or self._mistyped(number, long_ones)]
+
+    def _mistyped(self, number: int, parts: list[str]) -> bool:
+        wanted = (word for word in self.literals[number] if len(word) >= SHORTEST_TYPO)
+        return any(one_character_apart(word, part) for word in wanted for part in parts)
 
     def _spelled_otherwise(self, key: str, parts: list[str]) -> list[int]:
         return sorted(self._ends(self.folded, _lowered(parts)) | set(self.by_folded.get(folded(key), ())))

@@ -8,7 +8,7 @@ ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """`why`: one sentence without its full stop. `group`: the reason that a miss is counted under. `near`: one change would make it match."""
+    """`why`: one sentence without its full stop. `group`: the reason that a miss is counted under. `near`: a single change would make it match."""
 
     matched: bool
     near: bool

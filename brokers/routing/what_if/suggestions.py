@@ -75,7 +75,7 @@ def _suggestion_text(what: str, before: Outcome, after: Outcome, expected: str) 
 
 
 def _rewritings(router: VirtualHostRouter, outcome: Outcome, question: Question, expected: str) -> Iterator[Candidate]:
-    """Bindings to the queue, then near ones to exchanges."""
+    """Bindings to the queue, then those to exchanges, the nearest first."""
     hops = [hop for hop in outcome.hops if hop.exchange]
     for to_queue in (True, False):
         for hop in hops:
@@ -87,12 +87,11 @@ def _missed(router: VirtualHostRouter, hop: Hop, question: Question, expected: s
     """Numbers of the exchange's bindings that do not match, the nearest first: those to the queue, or those to exchanges."""
     numbers = {id(binding): number for number, binding in enumerate(router.exchanges[hop.exchange].bindings)}
     near = [binding for binding, verdict in exchange_verdicts(router, hop, question).listed if verdict.near]
-    if not to_queue:
-        return [numbers[id(binding)] for binding in near if binding.destination_type == "exchange"]
     bindings = router.exchanges[hop.exchange].bindings
-    mine = dict.fromkeys(numbers[id(binding)] for binding in near)
-    mine |= dict.fromkeys(number for number, binding in enumerate(bindings) if number not in hop.matched and binding.destination == expected)
-    return [number for number in mine if (bindings[number].destination_type, bindings[number].destination) == ("queue", expected)][:MOST_TRIED]
+    nearest = dict.fromkeys(numbers[id(binding)] for binding in near) | dict.fromkeys(set(range(len(bindings))) - hop.matched)
+    if not to_queue:
+        return [number for number in nearest if bindings[number].destination_type == "exchange"][:MOST_TRIED]
+    return [number for number in nearest if (bindings[number].destination_type, bindings[number].destination) == ("queue", expected)][:MOST_TRIED]
 
 
 def _rewritten(router: VirtualHostRouter, hop: Hop, number: int, question: Question) -> Iterator[Candidate]:

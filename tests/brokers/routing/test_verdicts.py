@@ -48,7 +48,9 @@ def test_the_third_word_is_named_and_the_miss_is_near() -> None:
         ("order.new", "order.new.", "third word `` is one too many"),
         ("order.*", "order.new.us", "third word `us` is one too many"),
         ("order.*.*", "order.new", "a third word is missing, wanted any word"),
-        ("#.eu", "order.us", "second word is `us`, wanted `eu`"),
+        ("#.news", "order.new", "second word is `new`, wanted `news`"),
+        ("#.order.eu", "order.us", "second word is `us`, wanted `eu`"),
+        ("stock.#", "stok.sent", "first word is `stok`, wanted `stock`"),
         ("order-new", "order.new", "first word is `order`, wanted `order-new`; second word `new` is one too many"),
     ],
 )
@@ -59,6 +61,29 @@ def test_near_topics_say_by_what_they_miss(pattern: str, key: str, why: str) -> 
         assert binding["why"] == why
     else:
         assert "only the separators between words differ" in binding["why"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "bound", "key"),
+    [
+        ("topic", "stock", "mail"),  # the one word of the key would have to be another
+        ("topic", "stock.#", "mail.sent"),  # a wildcard takes anything: it is nothing in common
+        ("topic", "stock.*", "mail"),
+        ("topic", "*.stock", "mail.sent"),
+        ("topic", "order.stock.eu", "order.mail.us"),  # two words
+        ("direct", "stock", "mail"),
+        ("direct", "order.new.eu", "order.new.us"),  # two characters
+    ],
+)
+def test_bindings_with_nothing_in_common_or_more_than_one_change_away_are_no_near_misses(kind: str, bound: str, key: str) -> None:
+    step = explained(kind, [("q", bound)], key)["steps"][0]
+    assert (step["bindings"], sum(other["count"] for other in step["others"])) == ([], 1)
+
+
+@pytest.mark.parametrize("pattern", [{"v": 1}, {"v": 1, "w": 2}, {"x-match": "any", "v": 1}])
+def test_headers_bindings_that_need_other_headers_are_no_near_misses(pattern: dict[str, Any]) -> None:
+    step = explained("headers", [("q", "", pattern)], headers={"u": 1})["steps"][0]
+    assert (step["bindings"], sum(other["count"] for other in step["others"])) == ([], 1)
 
 
 @pytest.mark.parametrize(
