@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from brokers.errors import NotRecorded
@@ -19,9 +20,13 @@ def consumers(scope: Scope, broker: BrokerRef | None = None, vhost: str | None =
     return list(rows.order_by("vhost", "queue", "connection_name", "channel_name", "tag"))
 
 
-def connections(scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None, at: datetime | None = None) -> list[Connection]:
+def connections(
+    scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None, at: datetime | None = None, names: Collection[str] | None = None
+) -> list[Connection]:
+    """Connections by name; `names`: only these."""
     _only_now("connections", at)
-    return list(Connection.objects.filter(in_scope(scope, broker, vhost)).order_by("name"))
+    rows = Connection.objects.filter(in_scope(scope, broker, vhost))
+    return list((rows if names is None else rows.filter(name__in=names)).order_by("name"))
 
 
 def channels(scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None, at: datetime | None = None) -> list[Channel]:

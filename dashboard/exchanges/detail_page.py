@@ -12,6 +12,7 @@ from django.urls import reverse
 from brokers import queries
 from brokers.models import Binding, Exchange
 from brokers.scope import Scope
+from dashboard.exchanges.publishers import Publisher, publishers_of
 from dashboard.exchanges.row import exchange_row, features, known_publishers, shown_name, type_explained
 from dashboard.exchanges.text import BindingText, binding_text
 from dashboard.layout import formatting, levels, visibility
@@ -120,8 +121,13 @@ class ExchangePage:
     def publishers(self) -> dict[str, Any]:
         """Context of the part "publishers", from the broker's last sample; None while unknown."""
         found, at = known_publishers(self.exchange, self.now)
-        lines = [{**one, "rate": formatting.rate(one.get("per_second"))} for one in sorted(found or (), key=lambda one: -(one.get("per_second") or 0))]
-        return {"publishers": None if found is None else lines, "publishers_as_of": formatting.moment_text(at, self.now) if at else ""}
+        lines = None if found is None else self._publishers(found)
+        return {"publishers": lines, "publishers_as_of": formatting.moment_text(at, self.now) if at else ""}
+
+    def _publishers(self, sample: Sequence[dict[str, Any]]) -> list[Publisher]:
+        names = {str(one.get("connection")) for one in sample}
+        known = queries.connections(self.scope, self.broker.pk, self.exchange.vhost, names=names) if names else []
+        return publishers_of(sample, known)
 
     @property
     def settings(self) -> list[tuple[str, str]]:
