@@ -7,7 +7,7 @@ from django.urls import URLPattern, URLResolver, path
 from dashboard.api.routes import api
 from dashboard.exchanges import detail_views as exchange
 from dashboard.exchanges import views as exchanges
-from dashboard.layout import glossary_views, theme_views
+from dashboard.layout import glossary_views, keyboard_views, theme_views
 from dashboard.operations import views as health
 from dashboard.overview import views as overview
 from dashboard.people import views as account
@@ -37,6 +37,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("send/", send.page, name="send"),
     path("send/now/", send.now, name="send_now"),
     path("glossary/", glossary_views.page, name="glossary"),
+    path("keyboard/", keyboard_views.page, name="keyboard"),
     path("theme/", theme_views.choose, name="theme"),
     path("login/", account.login, name="account_login"),
     path("logout/", account.logout, name="account_logout"),

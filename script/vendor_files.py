@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fills static/vendor/: the few dist files of npm packages that pages load, and one sprite of the icons that static/icons.txt names.
+"""Fills static/vendor/: the few dist files of npm packages that pages load, their fonts, and one sprite of the icons that static/icons.txt names.
 
 Standard library only. Run by script/setup; writes only what changed.
 """
@@ -17,12 +17,11 @@ ICONS = ROOT / "static" / "icons.txt"
 FILES = (
     "htmx.org/dist/htmx.min.js",
     "idiomorph/dist/idiomorph-ext.min.js",
-    "uplot/dist/uPlot.esm.js",
-    "uplot/dist/uPlot.min.css",
+    "uplot/dist/uPlot.iife.min.js",
     "modern-normalize/modern-normalize.css",
-    "@fontsource-variable/inter/files/inter-latin-wght-normal.woff2",
-    "@fontsource-variable/jetbrains-mono/files/jetbrains-mono-latin-wght-normal.woff2",
 )
+FONTS = ("inter", "jetbrains-mono")
+SCRIPTS = ("latin", "latin-ext", "cyrillic", "cyrillic-ext")  # a browser loads only the files whose characters a page has
 STROKED = 'fill="none" stroke="currentColor" stroke-width="1.75" stroke-linecap="round" stroke-linejoin="round"'
 FILLED = 'fill="currentColor"'
 
@@ -60,6 +59,29 @@ def sprite() -> str:
     return '<svg xmlns="http://www.w3.org/2000/svg">\n' + "\n".join(symbols) + "\n</svg>\n"
 
 
+def font_faces(css: str) -> list[tuple[str, str]]:
+    """(file, rule) of each script that we take from a package's wght.css; the rules name the files beside them.
+
+    A rule there: a comment with the file's name, then `@font-face` with its `unicode-range`.
+    """
+    found = []
+    for name, rule in re.findall(r"/\* ([\w-]+) \*/\s*(@font-face \{.*?\})", css, re.DOTALL):
+        if re.fullmatch(r"[a-z-]+?-(?:" + "|".join(SCRIPTS) + r")-wght-normal", name):
+            found.append((f"{name}.woff2", rule.replace("./files/", "")))
+    return found
+
+
+def fonts() -> dict[str, bytes]:
+    """The font files by name, and fonts.css, which says which of them has which characters."""
+    made, rules = {}, []
+    for font in FONTS:
+        package = PACKAGES / "@fontsource-variable" / font
+        for name, rule in font_faces((package / "wght.css").read_text(encoding="utf-8")):
+            made[name] = (package / "files" / name).read_bytes()
+            rules.append(rule)
+    return made | {"fonts.css": ("\n".join(rules) + "\n").encode()}
+
+
 def write(path: Path, content: bytes) -> None:
     if path.is_file() and path.read_bytes() == content:
         return
@@ -73,10 +95,9 @@ def main() -> None:
     missing = [name for name in FILES if not (PACKAGES / name).is_file()]
     if missing:
         sys.exit(f"setup: node_modules lacks {', '.join(missing)}; remove node_modules and run script/setup again")
-    for name in FILES:
-        write(VENDOR / Path(name).name, (PACKAGES / name).read_bytes())
-    write(VENDOR / "icons.svg", sprite().encode())
-    wanted = {Path(name).name for name in FILES} | {"icons.svg"}
+    wanted = {Path(name).name: (PACKAGES / name).read_bytes() for name in FILES} | fonts() | {"icons.svg": sprite().encode()}
+    for name, content in wanted.items():
+        write(VENDOR / name, content)
     for path in VENDOR.iterdir():
         if path.name not in wanted:
             path.unlink()

@@ -95,6 +95,7 @@ class Chart(msgspec.Struct, frozen=True):
     marks: tuple[dict[str, Any], ...]
     table: tuple[TableRow, ...]
     gaps: tuple[str, ...]  # stretches without a record, in words
+    recorded_since: str  # "" if the range begins with a record
     decimals: int
     interval_seconds: int = 5  # how often numbers are recorded: points further apart than three of these are a gap
 
@@ -138,6 +139,7 @@ def chart(
         marks=_within(marks, range, now),
         table=tuple(TableRow(history.times[index], tuple(written(column[index]) for column in columns)) for index in newest(columns, TABLE_ROWS)),
         gaps=_gap_texts(history, columns, range, now),
+        recorded_since=_recorded_since(history, columns, range, now),
         decimals=decimals,
         interval_seconds=max(1, round(history.resolution_seconds)),
     )
@@ -151,6 +153,14 @@ def _gap_texts(history: History, columns: Sequence[Sequence[float | None]], show
     if last is not None and now - last > longest:
         found.append(f"{formatting.moment_text(last, now)} to now")
     return tuple(found)
+
+
+def _recorded_since(history: History, columns: Sequence[Sequence[float | None]], shown: Range, now: datetime) -> str:
+    """When the first record within the range was made, where the range begins before it: the chart begins there."""
+    first = next((at for index, at in enumerate(history.times) if any(column[index] is not None for column in columns)), None)
+    longest = timedelta(seconds=3 * max(shown.step_seconds, history.resolution_seconds))
+    begin = now - timedelta(seconds=shown.seconds)
+    return formatting.moment_text(first, now) if first is not None and first - begin > longest else ""
 
 
 def _within(marks: Sequence[Mark], shown: Range, now: datetime) -> tuple[dict[str, Any], ...]:

@@ -1,4 +1,4 @@
-"""The geometry of a sparkline: SVG path texts from a list of numbers, gaps as gaps, and the dot that is now.
+"""A sparkline: SVG path texts from a list of numbers, gaps as gaps, the dot that is now, and the same in words.
 
 Pure. `static/js/sparklines.js` draws the same when a number arrives.
 """
@@ -43,6 +43,30 @@ def drawn(values: Sequence[float | None], width: int = 96, height: int = 24) -> 
             area += f"M{run[0][0]:.1f} {floor}L{joined}L{run[-1][0]:.1f} {floor}Z"
     x, y = next(point for point in reversed(points) if point is not None)
     return Sparkline(line, area, round(x, 1), round(y, 1))
+
+
+def recorded(values: Sequence[float | None]) -> list[float | None]:
+    """The values from the first known one on, so that a line that has just begun has the whole width; a single one twice, as a line.
+
+    >>> recorded([None, None, 3, None, 4]), recorded([None, 3]), recorded([None])
+    ([3, None, 4], [3, 3], [])
+    """
+    first = next((at for at, value in enumerate(values) if value is not None), len(values))
+    found = list(values[first:])
+    return found * 2 if len(found) == 1 else found
+
+
+def text(values: Sequence[float | None]) -> str:
+    """What the line shows, for those who can't see it.
+
+    >>> text([3, None, 1200.5]), text([2, 2.01]), text([None])
+    ('from 3 to 1,200.5, latest 1,200.5', 'steady at 2', 'nothing recorded')
+    """
+    known = [value for value in values if value is not None]
+    if not known:
+        return "nothing recorded"
+    low, high, last = (f"{value:,.1f}".removesuffix(".0") for value in (min(known), max(known), known[-1]))
+    return f"steady at {low}" if low == high else f"from {low} to {high}, latest {last}"
 
 
 def _runs(points: Sequence[tuple[float, float] | None]) -> Iterator[list[tuple[float, float]]]:

@@ -14,8 +14,10 @@ from brokers.models import Broker, Queue
 from brokers.scope import Scope
 from dashboard.layout import formatting, levels
 from dashboard.layout.lists import LAST_HOUR, SPARK_POINTS
+from dashboard.layout.visibility import Step
 from dashboard.live.rows import LiveRow
 from dashboard.workers.row import worker_row
+from dashboard.workers.visibility import unknown_nodes
 from workers import queries as worker_queries
 from workers.models import EventSource, Worker
 
@@ -58,6 +60,11 @@ class Work:
         order = {word: place for place, word in enumerate(levels.WORST_FIRST)}
         chosen = sorted(self.workers, key=lambda worker: (order[levels.worker_level(worker, self.now).word], worker.hostname))[:SHOWN_WORKERS]
         return [worker_row(worker, self.now) for worker in chosen]
+
+    @property
+    def unknown(self) -> list[Step]:
+        """Why worker nodes are unknown, each reason once."""
+        return [step for _, step in unknown_nodes(self.workers)]
 
     @property
     def vhosts(self) -> list[str]:

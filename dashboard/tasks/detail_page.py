@@ -22,7 +22,7 @@ from dashboard.tasks import states as task_states
 from dashboard.tasks import timeline
 from dashboard.tasks import visibility as task_limits
 from dashboard.tasks.drawing import Drawing
-from dashboard.tasks.row import queue_text, runtime_words, task_row
+from dashboard.tasks.row import queue_text, ran_seconds, runtime_words, task_row
 from dashboard.tasks.timeline import Life, Phase
 from workers import queries
 from workers.models import Task, Worker
@@ -157,7 +157,7 @@ class TaskPage:
             Figure("Worker node", task.worker or formatting.UNKNOWN, self.worker_url, "" if task.worker else "none has said that it took it"),
             Figure("Queue", self.queue_text, self.queue_url, self.queue_note),
             Figure("Tries", self._tries, "", self._retries),
-            Figure("Runtime", runtime_words(task.runtime_seconds), "", self._runtime_note),
+            Figure("Runtime", runtime_words(ran_seconds(task)), "", self._runtime_note),
             Figure("Waited in its queue", self._waited_in_queue, "", "" if task.sent_at and task.received_at else "unknown: an event is missing"),
             Figure("Sent by", task.sender or formatting.UNKNOWN, "", "" if task.sender else "unknown: no event of its sender"),
         ]
@@ -176,7 +176,9 @@ class TaskPage:
     def _runtime_note(self) -> str:
         if self.task.runtime_seconds is not None:
             return "of the try that succeeded"
-        return "it runs" if self.task.state == "STARTED" else "only reported for successful tasks"
+        if self.task.state == "STARTED":
+            return "it runs"
+        return "only reported for successful tasks" if ran_seconds(self.task) is None else "from started to ended"
 
     @property
     def _waited_in_queue(self) -> str:
@@ -226,7 +228,7 @@ class TaskPage:
     def _relative(self, task: Task, role: str) -> Relative:
         url = reverse("task", args=[task.pk]) if task.pk != self.task.pk else ""
         state = task_states.state_of(task)
-        runtime = "" if task.runtime_seconds is None else runtime_words(task.runtime_seconds)
+        runtime = "" if ran_seconds(task) is None else runtime_words(ran_seconds(task))
         return Relative(role, task.name or "name unknown", task.uuid, state, task_states.last_seen(task), url, runtime)
 
     @property

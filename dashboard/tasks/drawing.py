@@ -10,7 +10,8 @@ import msgspec
 from dashboard.layout import formatting
 from dashboard.tasks.timeline import MARK, Phase, long
 
-SHARE = 80.0  # of the width that time takes; the words of the last bars stand beyond
+SHARE, LEAST_SHARE = 80.0, 30.0  # of the width that time takes; the words of the last bars stand beyond
+_LETTER = 1.6  # width of a letter, where the drawing is as narrow as beside the form of Send
 NARROWEST = 0.4
 MOST_TICKS = 5
 _STEPS = tuple(step for size in (0.001, 0.01, 0.1, 1, 10) for step in (size, 2 * size, 5 * size)) + tuple(
@@ -48,19 +49,32 @@ def drawn(phases: Sequence[Phase], now: datetime) -> Drawing:
     whole = max(max(phase.end or now for phase in phases) - start, timedelta(milliseconds=1)).total_seconds()
 
     def place(moment: datetime) -> float:
-        return min(SHARE, max(0.0, SHARE * (moment - start).total_seconds() / whole))
+        """From 0 to 1."""
+        return min(1.0, max(0.0, (moment - start).total_seconds() / whole))
 
-    bars = [_bar(phase, place(phase.start), place(phase.end or now), now) for phase in phases]
+    places = [(phase, place(phase.start), place(phase.end or now)) for phase in phases]
+    share = _share(places, now)
+    bars = [_bar(phase, share * left, share * right, words_before(left, right), now) for phase, left, right in places]
     step = next((each for each in _STEPS if whole / each <= MOST_TICKS), _STEPS[-1])
     ticks = [Tick(_percent(0), formatting.clock(start))]
-    ticks += [Tick(_percent(SHARE * count * step / whole), f"+{_step_words(count * step)}") for count in range(1, min(int(whole / step), MOST_TICKS) + 1)]
+    ticks += [Tick(_percent(share * count * step / whole), f"+{_step_words(count * step)}") for count in range(1, min(int(whole / step), MOST_TICKS) + 1)]
     return Drawing(bars, ticks)
 
 
-def _bar(phase: Phase, left: float, right: float, now: datetime) -> Bar:
+def words_before(left: float, right: float) -> bool:
+    """Whether a bar from `left` to `right` (of 1) has its words before it: it begins late and leaves little room after it."""
+    return left > 0.56 and right > 0.75
+
+
+def _share(places: Sequence[tuple[Phase, float, float]], now: datetime) -> float:
+    """The largest share of the width for time that leaves room for the words after each bar."""
+    after = [(right, words_of(phase, now)) for phase, left, right in places if right and not words_before(left, right)]
+    return max(LEAST_SHARE, min([SHARE, *((100 - _BESIDE - _LETTER * len(words)) / right for right, words in after)]))
+
+
+def _bar(phase: Phase, left: float, right: float, before: bool, now: datetime) -> Bar:
     width = max(right - left, NARROWEST)
     words = words_of(phase, now)
-    before = left > 45 and left + width > 60
     words_x, anchor = (left - _BESIDE, "end") if before else (left + width + _BESIDE, "start")
     return Bar(phase, _percent(left), _percent(width), _percent(words_x), anchor, words)
 

@@ -78,7 +78,14 @@ def runtime_html(task: Task, now: datetime) -> str:
     if task.state == "STARTED" and task.started_at:
         clock = formatting.moment_text(task.started_at, now)
         return format_html('<time datetime="{0}" data-since="{0}">since {1}</time>', task.started_at.isoformat(), clock).strip()
-    return runtime_words(task.runtime_seconds)
+    return runtime_words(ran_seconds(task))
+
+
+def ran_seconds(task: Task) -> float | None:
+    """How long its last try ran: as its worker reported, which it does for successful tasks only, else from started to ended; None if unknown."""
+    if task.runtime_seconds is not None or task.started_at is None or task.ended_at is None or task.ended_at < task.started_at:
+        return task.runtime_seconds
+    return (task.ended_at - task.started_at).total_seconds()
 
 
 def runtime_words(seconds: float | None) -> str:

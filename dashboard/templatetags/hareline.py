@@ -88,8 +88,11 @@ def term(context: template.Context, name: str) -> dict[str, Any]:
 
 @register.inclusion_tag("components/_sparkline.html")
 def sparkline(values: Sequence[float | None], part: str = "", width: int = 96, height: int = 24, kind: str = "") -> dict[str, Any]:
-    """A sparkline that ends in a dot. `part` names the number of a live row that continues it; `kind` colours it (in, out, a level)."""
-    return {"spark": sparklines.drawn(values, width, height), "values": values, "part": part, "width": width, "height": height, "kind": kind}
+    """A sparkline that ends in a dot and begins with the first record. `part` names the number of a live row that continues it; `kind` colours it (in, out,
+    a level)."""
+    known = sparklines.recorded(values)
+    spark, text = sparklines.drawn(known, width, height), sparklines.text(known)
+    return {"spark": spark, "text": text, "values": known, "part": part, "width": width, "height": height, "kind": kind}
 
 
 @register.inclusion_tag("components/_switchers.html", takes_context=True)

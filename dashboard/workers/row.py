@@ -138,9 +138,11 @@ def trouble_words(worker: Worker, level: levels.Level, now: datetime) -> str:
 
 
 def pulse_words(worker: Worker, now: datetime) -> str:
-    """How the node's heart beats, or why it is not known to: "heartbeat 1 s ago"."""
+    """How the node's heart beats: "heartbeat 1 s ago"; why it is gone; of an unknown one the last heartbeat, as the reason stands above all of them."""
+    if worker.state == Worker.UNKNOWN and worker.heartbeat_at:
+        return f"last heartbeat {formatting.moment_text(worker.heartbeat_at, now)}"
     if worker.state != Worker.ONLINE:
-        return worker.reason
+        return worker.reason if worker.state == Worker.GONE else ""
     if worker.heartbeat_at is None:
         return "answers, no heartbeat yet"
     silent_seconds = (now - worker.heartbeat_at).total_seconds()
@@ -166,7 +168,9 @@ def _shown(worker: Worker) -> RunningList:
 
 @lru_cache(maxsize=1024)
 def _level_html(level: levels.Level) -> str:
-    return render_to_string("components/_level.html", {"level": level, "text": "", "pill": False}).strip()
+    """The level's shape and word; why it is unknown is said once above the nodes, and on the node's own page."""
+    text = level.name if level.word == "unknown" else ""
+    return render_to_string("components/_level.html", {"level": level, "text": text, "pill": False}).strip()
 
 
 @lru_cache(maxsize=4096)

@@ -5,7 +5,8 @@ Pure.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from brokers.models import Broker
@@ -24,11 +25,22 @@ def limits(sources: Sequence[EventSource], workers: Sequence[Worker]) -> list[St
     found = []
     for source in sources:
         found += _events_missing(source) + _asking_missing(source)
+    said = {source.reason for source in sources}
+    found += [step for reason, step in unknown_nodes(workers) if reason not in said]
     silent = [worker.hostname for worker in workers if worker.events_off and worker.state == Worker.ONLINE]
     if silent:
         verb = "sends" if len(silent) == 1 else "send"
         found.append(Step("notice", f"{formatting.listed(sorted(silent))} {verb} no task events", EVENTS_SETTINGS))
     return found
+
+
+def unknown_nodes(workers: Iterable[Worker]) -> list[tuple[str, Step]]:
+    """(reason, what to say once above the nodes) for each reason that worker nodes of a virtual host are unknown; the nodes' own rows don't repeat it."""
+    counted = Counter((worker.vhost, worker.reason) for worker in workers if worker.state == Worker.UNKNOWN and worker.reason)
+    return [
+        (reason, Step("unknown", f"{formatting.count(amount, 'worker node')} in {vhost} {'is' if amount == 1 else 'are'} unknown", _sentence(reason)))
+        for (vhost, reason), amount in sorted(counted.items())
+    ]
 
 
 def _place(source: EventSource) -> str:

@@ -28,6 +28,7 @@ PARTS = {
     "history": "History",
     "fanout": "Many viewers",
     "queues": "A broker with 10,000 queues",
+    "first_page": "The first page of a visit",
 }
 PART_SECONDS = 420
 TABLE_HEAD = "| what | Hareline | the peer, in the same run | times better | goal | met |\n|---|---|---|---|---|---|\n"
@@ -46,6 +47,7 @@ METHOD = """
 - **fanout**: one daphne, one patch to 1,000 sockets, against the in-memory channel layer. The browsers' program shares the machine.
 - **queues**: a RabbitMQ node of its own. Broker CPU is that of its process less what it needs when nobody asks. The time to the cell holds the management API's
   answer, reading, storing and the socket of a real web process.
+- **first_page**: Chromium's own count of the bytes that an empty cache has to load, as the web process compresses them.
 """
 
 

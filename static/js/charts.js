@@ -2,11 +2,13 @@
 // The points it begins with stand in data-points; "hareline:row" and "hareline:tick" append; after a pause the missing ones are fetched
 // from data-src (the history call of the API). Without scripts the page shows its table.
 
-import uPlot from "../vendor/uPlot.esm.js";
+/* global uPlot */ // a classic script before this one: the module form is twice as long
 import { clock, gapsOf, paintEnds, paintGaps, paintMarks, token } from "./chart_paint.js";
 
 const charts = new Map(); // figure: LiveChart
 const started = performance.now();
+const SHORTEST = 60; // seconds that a chart shows at least
+const ENDS = 124; // pixels right of the plot for the lines' names: the same on every chart, so that axes stand below each other
 
 class LiveChart {
   constructor(figure) {
@@ -27,20 +29,25 @@ class LiveChart {
     this.interval = Number(interval);
     this.longest = 3 * Math.max(this.step, this.interval);
     this.zoomed = null;
-    this.build();
+    this.data = this.columns();
   }
 
   now() {
     return this.serverNow + (performance.now() - started) / 1000;
   }
 
+  // From the first record of the page's charts, if it is later than the range's start, so that a young chart is no sheet of hatching.
   span() {
-    return this.zoomed ?? [this.now() - this.range, this.now()];
+    const firsts = [...charts.values()].map(({ first }) => first).filter(Boolean);
+    const begin = firsts.length ? Math.min(...firsts, this.now() - SHORTEST) : 0;
+    return this.zoomed ?? [Math.max(begin, this.now() - this.range), this.now()];
   }
 
   columns() {
     const line = ({ metrics }) => this.times.map((_, at) => metrics.reduce((sum, metric) => (sum === null || this.values[metric][at] == null ? null : sum + this.values[metric][at]), 0));
-    return [this.times, ...this.lines.map(line)];
+    const lines = this.lines.map(line);
+    this.first = this.times.find((_, at) => lines.some((values) => values[at] != null));
+    return [this.times, ...lines];
   }
 
   colour(line) {
@@ -58,7 +65,6 @@ class LiveChart {
   build() {
     const plot = this.part("plot");
     plot.hidden = false;
-    this.data = this.columns();
     this.plot = new uPlot(this.options(plot), this.data, plot);
     new ResizeObserver(() => this.plot.setSize({ width: plot.clientWidth, height: plot.clientHeight })).observe(plot);
     plot.addEventListener("keydown", (event) => this.key(event));
@@ -73,7 +79,7 @@ class LiveChart {
     return {
       width: plot.clientWidth,
       height: plot.clientHeight,
-      padding: [10, Math.min(124, 44 + 7 * Math.max(...this.lines.map((line) => line.label.length + 6))), 0, 0],
+      padding: [10, ENDS, 0, 0],
       legend: { show: false },
       cursor: { sync: { key: "page" }, y: false, drag: { x: true, y: false, setScale: false }, points: { size: 6 } },
       scales: { x: { range: () => this.span() }, y: { range: (_, low, high) => [0, high > 0 ? high * 1.08 : 1] } },
@@ -158,6 +164,7 @@ class LiveChart {
     const replace = count > 1 && at - this.times[count - 2] < this.step * 0.9;
     if (count && (replace || at === this.times[count - 1])) this.drop(-1);
     this.push(at, this.latest);
+    this.serverNow += Math.max(0, at - this.now()); // the page is never older than what it shows
     while (this.times.length && this.times[0] < this.now() - this.range - 2 * this.step) this.drop(0);
     this.draw();
   }
@@ -245,7 +252,9 @@ function find() {
     chart.plot.destroy();
     charts.delete(figure);
   }
-  for (const figure of document.querySelectorAll("[data-chart]")) if (!charts.has(figure)) charts.set(figure, new LiveChart(figure));
+  const fresh = [...document.querySelectorAll("[data-chart]")].filter((figure) => !charts.has(figure));
+  for (const figure of fresh) charts.set(figure, new LiveChart(figure));
+  for (const figure of fresh) charts.get(figure).build();
 }
 
 const seconds = (at) => (typeof at === "number" ? at : Date.parse(at) / 1000);

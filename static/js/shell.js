@@ -64,7 +64,9 @@ function isTyping(target) {
 
 function startKeys() {
   document.addEventListener("keydown", (event) => {
-    const slash = event.key === "/" && !event.ctrlKey && !event.metaKey && !event.altKey && !isTyping(event.target);
+    const plain = !event.ctrlKey && !event.metaKey && !event.altKey && !isTyping(event.target);
+    const slash = event.key === "/" && plain;
+    if (event.key === "?" && plain) document.querySelector("[data-shortcuts]").click();
     const ctrlK = event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey) && !event.altKey;
     if ((slash || ctrlK) && openFinder()) event.preventDefault();
   });

@@ -1,8 +1,9 @@
-// Sparklines and depth bars go on as numbers arrive. Geometry as in dashboard/sparklines.py: zero at the bottom, gaps as gaps, a dot for now.
+// Sparklines and depth bars go on as numbers arrive. Geometry as in dashboard/layout/sparklines.py: zero at the bottom, gaps as gaps, a dot for now.
 
 const MARGIN = 3;
 const BASE = 1;
-const SPAN = 3600; // seconds that a sparkline shows
+const POINTS = 48; // as many as the server draws of an hour
+const STEP_MS = (3600 * 1000) / (POINTS - 1);
 const kept = new WeakMap(); // svg: {text, values, moved}
 
 function memory(svg) {
@@ -16,42 +17,35 @@ function memory(svg) {
 }
 
 function drawn(values, width, height) {
-  const known = values.filter((value) => value != null);
-  if (!known.length) return { line: "", area: "", end: null };
-  const top = Math.max(0, ...known) || 1;
+  const top = Math.max(0, ...values.filter((value) => value != null)) || 1;
   const step = (width - 2 * MARGIN) / Math.max(1, values.length - 1);
   const floor = height - BASE;
-  const place = (value, at) => [MARGIN + step * at, floor - ((floor - MARGIN) * Math.max(0, value)) / top];
-  let line = "";
-  let area = "";
-  let run = [];
-  let end = null;
-  const close = () => {
-    if (!run.length) return;
-    const joined = run.map(([x, y]) => `${x.toFixed(1)} ${y.toFixed(1)}`).join("L");
-    line += `M${joined}${run.length === 1 ? "h0" : ""}`;
-    if (run.length > 1) area += `M${run[0][0].toFixed(1)} ${floor}L${joined}L${run.at(-1)[0].toFixed(1)} ${floor}Z`;
-    end = run.at(-1);
-    run = [];
-  };
-  values.forEach((value, at) => (value == null ? close() : run.push(place(value, at))));
-  close();
-  return { line, area, end };
+  const runs = [[]];
+  values.forEach((value, at) => (value == null ? runs.push([]) : runs.at(-1).push([MARGIN + step * at, floor - ((floor - MARGIN) * Math.max(0, value)) / top])));
+  const known = runs.filter((run) => run.length);
+  const joined = (run) => run.map((point) => point.map((place) => place.toFixed(1)).join(" ")).join("L");
+  const under = (run) => `M${run[0][0].toFixed(1)} ${floor}L${joined(run)}L${run.at(-1)[0].toFixed(1)} ${floor}Z`;
+  const line = known.map((run) => `M${joined(run)}${run.length === 1 ? "h0" : ""}`).join("");
+  return { line, area: known.filter((run) => run.length > 1).map(under).join(""), end: known.at(-1)?.at(-1) };
+}
+
+const plain = (value) => value.toLocaleString("en", { maximumFractionDigits: 1 });
+
+function text(values) {
+  const known = values.filter((value) => value != null);
+  const [low, high, last] = [Math.min(...known), Math.max(...known), known.at(-1)].map(plain);
+  return `Graph: ${low === high ? `steady at ${low}` : `from ${low} to ${high}, latest ${last}`}`;
 }
 
 function draw(svg, values) {
   const { width, height } = svg.viewBox.baseVal;
   const { line, area, end } = drawn(values, width, height);
-  svg.querySelector(".spark-line")?.setAttribute("d", line);
-  svg.querySelector(".spark-area")?.setAttribute("d", area);
+  svg.querySelector(".spark-line").setAttribute("d", line);
+  svg.querySelector(".spark-area").setAttribute("d", area);
   if (!end) return;
-  let dot = svg.querySelector(".spark-end");
-  if (!dot) {
-    dot = document.createElementNS("http://www.w3.org/2000/svg", "circle");
-    dot.setAttribute("class", "spark-end");
-    dot.setAttribute("r", "2.25");
-    svg.append(dot);
-  }
+  svg.setAttribute("aria-label", text(values));
+  const dot = svg.querySelector(".spark-end");
+  dot.removeAttribute("hidden");
   dot.setAttribute("cx", end[0].toFixed(1));
   dot.setAttribute("cy", end[1].toFixed(1));
 }
@@ -60,10 +54,9 @@ function append(svg, value) {
   const known = memory(svg);
   const { values } = known;
   if (values.length < 2) values.push(value, value);
-  const stepMs = (SPAN * 1000) / (values.length - 1);
-  if (performance.now() - known.moved >= stepMs) {
+  if (performance.now() - known.moved >= STEP_MS) {
     values.push(value);
-    values.shift();
+    if (values.length > POINTS) values.shift();
     known.moved = performance.now();
   } else values[values.length - 1] = value;
   draw(svg, values);

@@ -23,7 +23,7 @@ WHY = (
     "/routing/?of=reach&queue=mail",
 )
 WATCHED = ("/", "/queues/", "/exchanges/", "/workers/", "/workers/?view=table", "/workers/?group=queue", "/tasks/")
-LISTS = (*WATCHED, "/send/", "/glossary/", "/password/change/", *WHY)
+LISTS = (*WATCHED, "/send/", "/glossary/", "/keyboard/", "/password/change/", *WHY)
 MISSING = "/queues/4711000/"
 CONTRAST = {"runOnly": ["color-contrast"]}
 ALL_BUT_CONTRAST = {"rules": {"color-contrast": {"enabled": False}}}

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import msgspec
 import pytest
 
-from dashboard.layout.charts import Line, chart, chosen_range
+from dashboard.layout.charts import Chart, Line, chart, chosen_range
 from tests.brokers.facts import NOON
 
 
@@ -15,6 +15,11 @@ class Recorded(msgspec.Struct):
     times: list[datetime]
     values: dict[str, list[float | None]]
     resolution_seconds: float = 5.0
+
+
+def shown_as(recorded: Recorded, span: str, now: datetime = NOON) -> Chart:
+    lines = [Line("depth", ("depth",))]
+    return chart("d", "Depth", "", history=recorded, lines=lines, source="", row="queue-1", broker_id=1, range=chosen_range(span), now=now)
 
 
 @pytest.mark.parametrize(
@@ -32,7 +37,18 @@ class Recorded(msgspec.Struct):
 def test_gaps_are_listed_with_the_date_if_not_today_and_up_to_now(now: datetime, values: list[float | None], gaps: tuple[str, ...]) -> None:
     times = [now - timedelta(minutes=2 * before) for before in range(5, -1, -1)]
     recorded = Recorded(times, {"depth": values})
-    shown = chart(
-        "d", "Depth", "", history=recorded, lines=[Line("depth", ("depth",))], source="", row="queue-1", broker_id=1, range=chosen_range("1h"), now=now
-    )
-    assert shown.gaps == gaps
+    assert shown_as(recorded, "1h", now).gaps == gaps
+
+
+@pytest.mark.parametrize(
+    ("values", "since"),
+    [
+        ([None, None, 1, 1, 1, 1], "11:54:00"),
+        ([1, None, None, 1, 1, 1], "11:50:00"),  # the hour begins at 11:00
+        ([None] * 6, ""),
+    ],
+)
+def test_a_chart_that_begins_with_its_first_record_says_when_that_was(values: list[float | None], since: str) -> None:
+    recorded = Recorded([NOON - timedelta(minutes=2 * before) for before in range(5, -1, -1)], {"depth": values})
+    assert shown_as(recorded, "1h").recorded_since == since
+    assert shown_as(Recorded([NOON - timedelta(seconds=900), NOON], {"depth": [1, 2]}), "15m").recorded_since == ""

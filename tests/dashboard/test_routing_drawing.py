@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brokers.routing.questions import answer
-from dashboard.why.drawing.layout import BOX_HEIGHT, BOX_WIDTH, Drawing, drawn, shortened
+from dashboard.why.drawing.layout import BOX_HEIGHT, BOX_WIDTH, SAYS_CELLS, Drawing, drawn, shortened
 from dashboard.why.drawing.path import MOST_BOXES, DrawnPath, drawn_path
 from dashboard.why.story.message import story
 
@@ -69,6 +69,12 @@ def test_an_expected_queue_without_any_binding_stands_there_without_an_arrow() -
     assert (boxes["lost"].text, boxes["lost"].look) == ("not reached", "missed")
     assert boxes["eu"].text == "near miss"
     assert not any(target == "queue lost" for _, target in arrows(told, "lost"))
+
+
+def test_an_exchange_that_is_a_near_miss_is_labelled_in_full() -> None:
+    told = explained("orders", "order.new.us", [*ORDERS, bound("orders", "hash", "order.new.eu", "exchange")])
+    boxes = {box.name: box for stage in taken(told).stages for box in stage.beside}
+    assert boxes["hash"].text == "exchange, missed" == shortened(boxes["hash"].text, SAYS_CELLS)
 
 
 def test_an_alternate_is_reached_because_nothing_matched() -> None:

@@ -31,6 +31,19 @@ def test_the_clock_alone_changes_nothing() -> None:
     assert task_row(running, NOON + timedelta(seconds=1)).difference(task_row(running, NOON)) == {}
 
 
+@pytest.mark.parametrize(
+    ("known", "shown"),
+    [
+        ({"runtime_seconds": 0.756, "started_at": NOON, "ended_at": NOON + timedelta(seconds=9)}, "756 ms"),  # its worker's own figure
+        ({"state": "FAILURE", "started_at": NOON, "ended_at": NOON + timedelta(seconds=0.756)}, "756 ms"),
+        ({"state": "FAILURE", "ended_at": NOON}, "–"),
+        ({"state": "FAILURE", "started_at": NOON, "ended_at": NOON - timedelta(seconds=1)}, "–"),
+    ],
+)
+def test_a_task_that_failed_ran_from_its_start_to_its_end(known: dict[str, Any], shown: str) -> None:
+    assert task_row(task(**known), NOON).html["runtime"] == shown
+
+
 def test_a_row_of_which_nothing_is_known_claims_nothing() -> None:
     row = task_row(task(state="PENDING"), NOON)
     assert {row.text[part] for part in ("arguments", "queue", "worker", "retries")} == {"–"}

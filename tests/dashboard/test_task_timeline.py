@@ -99,6 +99,15 @@ def test_the_axis_has_few_ticks_whatever_the_length(seconds: float) -> None:
     assert len({tick.words for tick in drawing.ticks}) == len(drawing.ticks)
 
 
+@pytest.mark.parametrize("detail", ["E('no')", "PaymentDeclined('no')", "ConnectionRefusedError('no')"])
+@pytest.mark.parametrize("started", [0.2, 1, 2.5])
+def test_the_words_beside_a_bar_end_where_the_drawing_does(detail: str, started: float) -> None:
+    course = [told("sent", 0), told("received", 0.1), told("started", started), told("failed", 3, detail)]
+    for bar in drawn(phases(course, Life()), NOON).bars:
+        needed = 6.4 * len(bar.words) / 400 * 100  # letters of 12 px, in a track of 400 px, as beside the form of Send
+        assert float(bar.words_x[:-1]) + needed <= 100.1 if bar.anchor == "start" else float(bar.words_x[:-1]) >= needed
+
+
 MOMENTS = st.builds(told, st.sampled_from([event.removeprefix("task-") for event in EVENTS]), st.floats(0, 1e6), st.text(max_size=20))
 
 

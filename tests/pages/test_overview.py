@@ -131,6 +131,16 @@ def test_failed_tasks_of_the_last_hour_are_counted_where_events_tell_them(person
     assert '<span class="figure-unknown">unknown</span>' in page(person, "/?part=figures").split("Failed tasks, last hour")[1]
 
 
+def test_why_worker_nodes_are_unknown_is_said_once_and_not_in_every_row(person, prod):
+    reason = "events can't be received: (403) ACCESS_REFUSED in vhost '/'"
+    for number in range(3):
+        worker(prod, f"w{number}@web-1", state=Worker.UNKNOWN, reason=reason)
+    worker(prod, "other@web-1", vhost="/other", state=Worker.UNKNOWN, reason="receiver stopped")
+    html = page(person, "/?part=workers")
+    assert html.count("ACCESS_REFUSED") == 1 and html.count("Receiver stopped.") == 1
+    assert "3 worker nodes in / are unknown" in html and "1 worker node in /other is unknown" in html
+
+
 def test_unknown_slots_are_unknown_with_the_reason(person, prod):
     html = page(person, "/?part=figures")
     assert html.count('<span class="figure-unknown">unknown</span>') == 2

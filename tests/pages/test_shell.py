@@ -12,7 +12,7 @@ from dashboard.layout import levels
 from dashboard.models import User
 
 pytestmark = pytest.mark.django_db
-PAGES = ["/", "/queues/", "/exchanges/", "/workers/", "/glossary/", "/password/change/"]
+PAGES = ["/", "/queues/", "/exchanges/", "/workers/", "/glossary/", "/keyboard/", "/password/change/"]
 
 
 @pytest.fixture

@@ -88,6 +88,18 @@ def test_a_node_that_is_gone_comes_last_and_says_since_when_and_why(person: Clie
     assert "1 node is gone." in page
 
 
+@pytest.mark.parametrize("view", ["", "table"])
+def test_why_nodes_are_unknown_is_said_once_above_them(person: Client, broker: Broker, source: EventSource, view: str) -> None:
+    source.state, source.reason = EventSource.UNKNOWN, "the AMQP connection was refused"
+    source.save()
+    for number in range(3):
+        seen(broker, f"w{number}@web-1", state=Worker.UNKNOWN, reason="the AMQP connection was refused")
+    seen(broker, "late@web-1", state=Worker.UNKNOWN, reason="the receiver does not run")
+    page = text_of(person, view=view)
+    assert page.lower().count("the amqp connection was refused") == 1
+    assert page.lower().count("the receiver does not run") == 1
+
+
 def test_what_may_not_be_asked_is_said_with_the_line_that_would_grant_it(person: Client, broker: Broker, source: EventSource) -> None:
     source.inspect_state, source.inspect_reason, source.inspect_grant = "refused", "our user may not write to the pidbox", "rabbitmqctl set_permissions …"
     source.save()

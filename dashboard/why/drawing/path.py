@@ -117,7 +117,7 @@ def consumed(after: JSON | None) -> tuple[str, str]:
 
 
 def _missed(name: str, kind: str, expected: str) -> Box:
-    text = "not reached" if name == expected and kind == "queue" else "near miss" if kind == "queue" else "exchange, near miss"
+    text = "not reached" if name == expected and kind == "queue" else "near miss" if kind == "queue" else "exchange, missed"
     return Box(_queue_id(name) if kind == "queue" else f"near exchange {name}", name, text, "missed")
 
 
