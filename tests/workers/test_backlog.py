@@ -129,7 +129,7 @@ class Receiver:
             self.registry.apply_answer(answer.hostname, answer.fields, answer.at)
             self.watch.note_answer(answer)
         self.registry.assess(Subscription(NOON - timedelta(hours=1)), now)
-        self.watch._next_assessment = 0.0
+        self.watch._orphans._next_assessment = 0.0
         tasks = self.watch.prepare(self.registry.workers, receiving=True)
         store.save_batch(self.writer, self.broker, "/", store.Batch(workers=self.registry.take_changes(), tasks=tasks), now)
         self.watch.note_stored(tasks)

@@ -16,7 +16,7 @@ from tests.workers.test_watching_faults import Sender
 from workers.amqp_connection import Target
 from workers.errors import WatchError
 from workers.models import Task
-from workers.receiving.receiver import EventFeed
+from workers.receiving.receiver import MOST_BYTES, EventFeed
 
 EVENTS, CUTS = 4000, 30
 
@@ -64,6 +64,21 @@ def test_nothing_is_acknowledged_twice(rabbitmq: TestNode, vhost: str) -> None:
     assert feed.connected
     feed.close()
     sender.link.close()
+
+
+def test_large_messages_are_received_a_few_at_a_time_so_that_what_they_hold_is_stored_soon(rabbitmq: TestNode, vhost: str) -> None:
+    sender = Sender(rabbitmq, vhost)
+    feed = EventFeed([Target(rabbitmq.amqp_url(vhost), vhost)], "hareline.test.events")
+    feed.connect()
+    for _ in range(30):
+        sender.send(b" " * (MOST_BYTES // 10))
+    counts = []
+    while sum(counts) < 30:
+        counts.append(len(feed.receive(10, 2000 if len(counts) < 2 else 10)))
+        feed.acknowledge()
+    feed.close()
+    sender.link.close()
+    assert counts == [10, 10, 10]
 
 
 def test_what_arrived_before_the_break_is_handed_out_before_it_is_reported(rabbitmq: TestNode, vhost: str) -> None:

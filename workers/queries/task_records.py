@@ -39,10 +39,14 @@ def load_open_tasks(broker_id: int, vhost: str, worker: str, most: int) -> dict[
     return _load(f"{_OPEN} AND worker = %s ORDER BY id LIMIT {most:d}", (broker_id, vhost, worker))
 
 
-def load_orphaned_tasks(broker_id: int, vhost: str, worker: str, reason: str, most: int) -> dict[str, TaskRecord]:
-    """The worker's tasks that are UNKNOWN and whose reason contains this text, the newest first, at most `most`."""
-    where = "state = 'UNKNOWN' AND +worker = %s AND +broker_id = %s AND +vhost = %s AND instr(unknown_reason, %s) ORDER BY id DESC"
-    return _load(f"{where} LIMIT {most:d}", (worker, broker_id, vhost, reason))
+def load_orphaned_tasks(broker_id: int, vhost: str, workers: Sequence[str], reason: str, most: int) -> dict[str, TaskRecord]:
+    """The tasks of these workers that are UNKNOWN and whose reason contains this text, the newest first, at most `most`. One query for many workers,
+    since each reads all tasks that are UNKNOWN."""
+    if not workers:
+        return {}
+    names = ", ".join(["%s"] * len(workers))
+    where = f"state = 'UNKNOWN' AND +worker IN ({names}) AND +broker_id = %s AND +vhost = %s AND instr(unknown_reason, %s) ORDER BY id DESC"
+    return _load(f"{where} LIMIT {most:d}", (*workers, broker_id, vhost, reason))
 
 
 def load_tasks_sent(broker_id: int, vhost: str, since: float, pairs: Sequence[tuple[str, str]], most: int) -> dict[str, TaskRecord]:

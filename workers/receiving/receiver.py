@@ -23,6 +23,7 @@ from workers.receiving.redeliveries import Redeliveries
 
 EXCHANGE = "celeryev"
 PREFETCH = 20_000
+MOST_BYTES = 1_000_000  # that are received at once, as one message may hold a hundred events: some thousand of them
 REBIND_SECONDS = 30.0
 HEARTBEAT_CHECK_SECONDS = 1.0
 QUEUE_ARGUMENTS = {
@@ -49,6 +50,7 @@ class EventFeed:
         self._channel: Channel | None = None
         self._broke: WatchError | None = None  # not reported yet, since something had arrived before
         self._arrived: list[Delivery] = []
+        self._arrived_bytes = 0
         self._last_tag = 0  # of what was handed out
         self._arrived_tag = 0
         self._redeliveries = Redeliveries()
@@ -73,7 +75,7 @@ class EventFeed:
         self._next_rebind = time.monotonic() + REBIND_SECONDS
 
     def receive(self, seconds: float, most: int) -> list[Delivery]:
-        """What arrives within `seconds`, at most about `most` messages; ends early after them."""
+        """What arrives within `seconds`, at most about `most` messages or MOST_BYTES; ends early after them."""
         if self._broke is not None:
             error, self._broke = self._broke, None
             raise error
@@ -83,7 +85,7 @@ class EventFeed:
             if not self._arrived:
                 raise
             self._broke = error
-        arrived, self._arrived = self._arrived, []
+        arrived, self._arrived, self._arrived_bytes = self._arrived, [], 0
         now = time.monotonic()
         for delivery in arrived:
             delivery.again = self._redeliveries.hand_out(delivery.body, delivery.redelivered, now)
@@ -102,7 +104,7 @@ class EventFeed:
             self._keep_up()
             # one time-out for all reads: setting it for each frame halves the speed
             with contextlib.suppress(TimeoutError), connection.transport.having_timeout(max(seconds, 0.001)):
-                while len(self._arrived) < most and time.monotonic() < deadline:
+                while len(self._arrived) < most and self._arrived_bytes < MOST_BYTES and time.monotonic() < deadline:
                     connection.drain_events()
             if self._cancelled:
                 raise Unreachable(f"the queue {self.queue} was deleted")
@@ -127,7 +129,7 @@ class EventFeed:
     def close(self) -> None:
         """What arrived and was not handed out is dropped: the broker delivers it again."""
         self._disconnect()
-        self._arrived = []
+        self._arrived, self._arrived_bytes = [], 0
         self._broke = None
 
     def _disconnect(self) -> None:
@@ -171,6 +173,7 @@ class EventFeed:
         information = message.delivery_info
         self._arrived_tag = information["delivery_tag"]
         body = message.body or b""  # py-amqp gives "" for an empty one
+        self._arrived_bytes += len(body)
         self._arrived.append(Delivery(body, message.properties.get("content_type"), information["redelivered"]))
 
     def _note_cancel(self, _tag: str) -> None:

@@ -25,6 +25,7 @@ from workers.receiving.liveness import Disturbance, Reading, Subscription
 from workers.receiving.place import Place
 from workers.receiving.receiver import Delivery, EventFeed
 from workers.receiving.source_facts import NOT_INSPECTED, NOT_RECEIVED, facts_of
+from workers.receiving.task_buffer import HEARTBEATS
 from workers.receiving.task_watch import TaskWatch
 from workers.receiving.worker_registry import WorkerRegistry
 from workers.receiving.worker_state import FIELDS, remembered
@@ -34,7 +35,7 @@ log = structlog.get_logger(__name__)
 STORE_SECONDS = 0.5
 ROUND_SECONDS = 0.1
 MOST_A_ROUND = 2000
-MOST_UNSTORED = 10_000  # larger transactions write a task once that is received, started and ended in one
+MOST_UNSTORED = 10_000  # events; larger transactions write a task once that is received, started and ended in one
 RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0)
 BEAT_SECONDS = 5.0  # stored so often even if nothing is new, to show that the thread lives
 INSPECTOR_END_SECONDS = 0.5
@@ -149,13 +150,13 @@ class VhostWatch:
         if not deliveries:
             return
         now, batch = datetime.now(UTC), self._batch
-        self._unstored += len(deliveries)
         for delivery in deliveries:
             if delivery.again:
                 continue
             parsed = events.parse(delivery.body, delivery.content_type, now.timestamp())
             batch.refused.note(parsed.refused, parsed.example)
             batch.events += len(parsed.events)
+            self._unstored += max(len(parsed.events), 1)
             for event in parsed.events:
                 try:
                     self._apply_one(event, now)
@@ -166,6 +167,8 @@ class VhostWatch:
     def _apply_one(self, event: events.Event, now: datetime) -> None:
         if self._registry.apply((event,), now):
             self._batch.refused.note(1, f"more than {self._registry.most_workers} worker names: {event.type} of {event.hostname}")
+            if event.type in HEARTBEATS:
+                return  # nothing is measured of a worker that is not kept
         if self._tasks.add_events((event,), now):
             self._batch.refused.note(1, f"a task's event without its uuid: {event.type} of {event.hostname}")
 

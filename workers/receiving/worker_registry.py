@@ -6,6 +6,7 @@ twice changes no state, only the counts: `receiver` makes sure that a redelivere
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,6 +17,7 @@ from workers.receiving.vacancies import Vacancies
 from workers.receiving.worker_state import LONGEST_FREQUENCY, OTHER, WorkerState, resume, started_anew
 
 MOST_WORKERS = 5000
+ASSESSED_AT_ONCE = 1000  # so that a round of the receiver stays short, and no more change at once
 CONTROL_QUEUE_SUFFIX = ".celery.pidbox"
 COUNTED = frozenset(
     f"task-{word}" for word in ("received", "started", "succeeded", "failed", "retried", "revoked", "rejected", "sent", "progress")
@@ -32,6 +34,7 @@ class WorkerRegistry:
         self.forgotten: list[int] = []  # primary keys whose rows are to go
         self.newly_online: list[str] = []
         self.faults: list[tuple[str, Exception]] = []  # errors of ours with a worker, for the caller to report
+        self._turns: deque[str] = deque()  # who is assessed next, where they are not assessed all at once
         self._vacancies = Vacancies()
         for worker in sorted(self.workers.values(), key=lambda worker: worker.since or worker.first_seen_at):
             resume(worker)
@@ -86,11 +89,12 @@ class WorkerRegistry:
         inspection: Subscription | None = None,
         disturbance: Disturbance | None = None,
     ) -> None:
-        """Brings state, reason and rates of every worker up to `now`. `control_queues` are those that the broker shows; None: not known.
+        """Brings state, reason and rates of workers up to `now`: of all, or of the next thousand where there are more.
 
-        With `inspection`, every worker also gets the reason why its pool and slots are unknown or old, "" if it responds.
+        `control_queues` are those that the broker shows; None: not known. With `inspection`, each also gets the reason why its pool and slots are
+        unknown or old, "" if it responds.
         """
-        for worker in list(self.workers.values()):
+        for worker in self._next_assessed():
             known = None if control_queues is None else worker.hostname + CONTROL_QUEUE_SUFFIX in control_queues
             try:
                 self._assess(worker, subscription, now, known, disturbance)
@@ -100,6 +104,13 @@ class WorkerRegistry:
             except Exception as error:  # noqa: BLE001  (a fault of ours with one worker must not stop the others)
                 self.faults.append((worker.hostname, error))
                 self.start_anew(worker)
+
+    def _next_assessed(self) -> list[WorkerState]:
+        if len(self.workers) <= ASSESSED_AT_ONCE:
+            return list(self.workers.values())
+        self._turns = self._turns or deque(self.workers)
+        names = [self._turns.popleft() for _ in range(min(ASSESSED_AT_ONCE, len(self._turns)))]
+        return [self.workers[name] for name in names if name in self.workers]
 
     def start_anew(self, worker: WorkerState) -> None:
         """Resets a worker on which our own code failed to a host name of which nothing is known."""
