@@ -24,13 +24,13 @@ class ApiToken(models.Model):
 
 
 class AuditEvent(models.Model):
-    """An act of a person that changed something, or tried to. Never changed, never deleted before its time."""
+    """Something that a person changed, or tried to. Never changed, never deleted before its time."""
 
     id = models.BigAutoField(primary_key=True)
     at = models.DateTimeField()
     user = models.ForeignKey(User, null=True, on_delete=models.SET_NULL)
     user_name = models.CharField(max_length=200)  # stays when the user is deleted
-    act = models.CharField(max_length=64)  # "log in", "change password", "send task"
+    action = models.CharField(max_length=64)  # "log in", "change password", "send task"
     broker = models.CharField(max_length=200, default="")
     vhost = models.CharField(max_length=255, default="")
     name = models.TextField(default="")

@@ -23,14 +23,14 @@ def token(plain: str) -> ApiToken | None:
     return ApiToken.objects.select_related("user").filter(sha256=digest(plain), user__is_active=True).first()
 
 
-def audit_event(event_id: int, act: str) -> AuditEvent | None:
+def audit_event(event_id: int, action: str) -> AuditEvent | None:
     """One event of this kind of act."""
-    return AuditEvent.objects.filter(pk=event_id, act=act).first()
+    return AuditEvent.objects.filter(pk=event_id, action=action).first()
 
 
-def audit_events_of(act: str, since: datetime, limit: int = 100) -> list[AuditEvent]:
+def audit_events_of(action: str, since: datetime, limit: int = 100) -> list[AuditEvent]:
     """The latest events of this kind of act since then, newest first, those that were refused left out."""
-    return list(AuditEvent.objects.filter(act=act, at__gte=since).exclude(outcome="refused").order_by("-at", "-id")[:limit])
+    return list(AuditEvent.objects.filter(action=action, at__gte=since).exclude(outcome="refused").order_by("-at", "-id")[:limit])
 
 
 def user_of_session(session_key: str) -> User | None:

@@ -26,7 +26,7 @@ TOUCH_AT_MOST_EVERY = timedelta(minutes=1)
 
 def audit(
     user: User | AnonymousUser | None,
-    act: str,
+    action: str,
     outcome: str,
     now: datetime,
     *,
@@ -42,7 +42,7 @@ def audit(
         at=now,
         user=person,
         user_name=person.get_username() if person else user_name[:200],
-        act=act,
+        action=action,
         broker=broker,
         vhost=vhost,
         name=name,

@@ -38,10 +38,10 @@ class TaskFilter(msgspec.Struct, frozen=True):
 EVERY_TASK = TaskFilter()
 
 
-def search_words(text: str) -> str:
+def search_text(text: str) -> str:
     """The text as an FTS5 query, "" if there is no word in it. Every word is a phrase of its parts, so that no operator of FTS5 counts.
 
-    >>> search_words("orders.capture 20")
+    >>> search_text("orders.capture 20")
     '"orders.capture" "20"*'
     """
     words = [word.replace('"', '""') for word in text.replace("\x00", " ").split() if any(character.isalnum() for character in word)]

@@ -36,7 +36,7 @@ class Broker(AutoKey):
     depth_source = models.CharField(max_length=32, default="")  # columns, totals, detailed
     depth_source_reason = models.TextField(default="")  # why rates are null or the interval is longer; "" if nothing to say
     alarms = models.JSONField(default=list)  # [{"node", "resource": "memory"|"disk"}]
-    limits_to_sight = models.JSONField(default=list)  # [{"vhost": str|None, "what", "why", "grant"}]
+    limits = models.JSONField(default=list)  # [{"vhost": str|None, "what", "why", "grant"}]
     ready = models.BigIntegerField(null=True)
     unacknowledged = models.BigIntegerField(null=True)
     publish_per_second = models.FloatField(null=True)

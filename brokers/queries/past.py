@@ -25,7 +25,7 @@ _QUEUE_NOT_KEPT: dict[str, Any] = {
     "oldest_estimated": False, "nobody_consumes_since": None, "nobody_since_at_least": None, "highest_depth": None,
 }  # fmt: skip
 _BROKER_NOT_KEPT: dict[str, Any] = {
-    "version": "", "erlang_version": "", "poll_ms": None, "depth_source": "", "depth_source_reason": "", "alarms": [], "limits_to_sight": [],
+    "version": "", "erlang_version": "", "poll_ms": None, "depth_source": "", "depth_source_reason": "", "alarms": [], "limits": [],
     "object_totals": {}, "since": None,
 }  # fmt: skip
 

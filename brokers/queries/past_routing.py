@@ -36,7 +36,7 @@ def routing_state(broker_id: int, vhost: str) -> tuple[datetime | None, Fingerpr
 
     A poll whose exchanges, bindings or policies can't be read is stored all the same, so the topology is as old as the first of them that failed.
     """
-    polled_at, limits = Broker.objects.filter(pk=broker_id).values_list("polled_at", "limits_to_sight").first() or (None, [])
+    polled_at, limits = Broker.objects.filter(pk=broker_id).values_list("polled_at", "limits").first() or (None, [])
     failing = [datetime.fromisoformat(limit["since"]) for limit in limits if limit.get("part") in TOPOLOGY_PARTS]
     read_at = polled_at and min([polled_at, *failing])
     return read_at, tuple(topology_fingerprints(broker_id, vhost).values())

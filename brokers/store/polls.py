@@ -131,7 +131,7 @@ def _save_broker(broker: Broker, poll: BrokerStats, now: datetime, memory: Broke
         "depth_source": poll.depth_source,
         "depth_source_reason": poll.depth_source_reason,
         "alarms": broker.alarms if NODES in poll.failed else _alarms(poll),
-        "limits_to_sight": _limits(broker, poll),
+        "limits": _limits(broker, poll),
         "ready": overview.ready,
         "unacknowledged": overview.unacknowledged,
         **rates,
@@ -147,7 +147,7 @@ def _save_broker(broker: Broker, poll: BrokerStats, now: datetime, memory: Broke
 
 def _limits(broker: Broker, poll: BrokerStats) -> list[dict[str, Any]]:
     """The limits to store. A part that already failed at the previous poll keeps its start time, whichever process polled then."""
-    since = {limit.get("part"): limit.get("since") for limit in broker.limits_to_sight}
+    since = {limit.get("part"): limit.get("since") for limit in broker.limits}
     limits = [msgspec.to_builtins(limit) for limit in poll.visibility_limits]
     return [{**limit, "since": since.get(limit["part"]) or limit["since"]} if limit["part"] else limit for limit in limits]
 

@@ -55,7 +55,7 @@ def scope(request: HttpRequest) -> Scope:
 def broker_named(request: HttpRequest, name: str) -> Broker:
     """The broker; 404 if there is none of that name that the caller may see."""
     found = queries.broker(scope(request), name)
-    if found is None or not access.may(request.user, "look", found.name):
+    if found is None or not access.may(request.user, "view", found.name):
         raise not_found(f"There is no broker {name}.", "broker")
     return found
 
@@ -66,6 +66,6 @@ def check_broker(request: HttpRequest, name: str | None) -> None:
         broker_named(request, name)
 
 
-def one_page(items: Sequence[Item], asked: Paged) -> Sequence[Item]:
+def one_page(items: Sequence[Item], query: Paged) -> Sequence[Item]:
     """The items of the page that is asked for."""
-    return items[(asked.page - 1) * asked.page_size : asked.page * asked.page_size]
+    return items[(query.page - 1) * query.page_size : query.page * query.page_size]

@@ -54,7 +54,7 @@ class ExchangePage:
             "broker": self.broker,
             "row": exchange_row(exchange, self.broker, self.now),
             "now": self.now,
-            "hidden": levels.out_of_sight(self.broker, self.now),
+            "hidden": levels.unavailable(self.broker, self.now),
             "old_parts": visibility.old_parts([self.broker], self.now, visibility.ON_EXCHANGE),
             "name": shown_name(exchange.name),
             "type_explained": type_explained(exchange),

@@ -11,8 +11,7 @@ from brokers.models import Broker, Exchange
 from brokers.queries import EXCHANGE_SORTS
 from brokers.scope import Scope
 from dashboard.exchanges.row import exchange_row
-from dashboard.layout import filter_language
-from dashboard.layout import visibility as sight
+from dashboard.layout import filter_language, visibility
 from dashboard.layout.addresses import Heading, ListAddress, page_links
 from dashboard.layout.filter_language import Filter
 from dashboard.layout.lists import PAGE_SIZE, RestrictiveTerm, last_hour, most_restrictive
@@ -118,13 +117,13 @@ class ExchangeList:
             self.address.heading("Out /s", "publish_out_per_second", self.sort, "num", descending_first=True),
         ]
 
-    def out_of_sight(self) -> list[dict[str, Any]]:
-        return sight.out_of_sight(self.brokers, self.now)
+    def unavailable(self) -> list[dict[str, Any]]:
+        return visibility.unavailable(self.brokers, self.now)
 
     def limits(self) -> list[dict[str, Any]]:
-        return sight.limits(self.brokers, self.vhost)
+        return visibility.limits(self.brokers, self.vhost)
 
     @property
     def old_parts(self) -> list[dict[str, str]]:
         """The data of this list that cannot be read now, each with its age."""
-        return sight.old_parts(self.brokers, self.now, sight.ON_EXCHANGES)
+        return visibility.old_parts(self.brokers, self.now, visibility.ON_EXCHANGES)

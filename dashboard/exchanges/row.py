@@ -32,7 +32,7 @@ DEFAULT_EXPLAINED = "A message goes to the queue whose name is its routing key. 
 
 def exchange_row(exchange: Exchange, broker: Broker, now: datetime) -> LiveRow:
     """The exchange as both the table and its own page show it."""
-    hidden = levels.out_of_sight(broker, now)
+    hidden = levels.unavailable(broker, now)
     return LiveRow(
         key=f"exchange-{exchange.pk}",
         text={"in": formatting.rate(exchange.publish_in_per_second), "out": formatting.rate(exchange.publish_out_per_second)},
@@ -79,7 +79,7 @@ def known_publishers(exchange: Exchange, now: datetime) -> tuple[list[dict[str, 
     """(publishers, when they were read); (None, None) if that is out of date: the poller reads them only while the exchange's page is open, and an
     outage makes them unknown."""
     broker, at = exchange.broker, exchange.publishers_at
-    if at is None or broker.polled_at is None or levels.out_of_sight(broker, now) or (broker.since is not None and at < broker.since):
+    if at is None or broker.polled_at is None or levels.unavailable(broker, now) or (broker.since is not None and at < broker.since):
         return None, None
     oldest = broker.polled_at - timedelta(seconds=levels.STALE_INTERVALS * (broker.poll_seconds or levels.DEFAULT_POLL_SECONDS))
     return (exchange.publishers, at) if at >= oldest else (None, None)

@@ -46,8 +46,8 @@ class ListAddress:
 
     def sort(self, allowed: Sequence[str], default: str) -> str:
         """The sort asked for, `default` where there is none or it can't be."""
-        asked = self.kept.get("sort", "")
-        return asked if asked.removeprefix("-") in allowed else default
+        sort = self.kept.get("sort", "")
+        return sort if sort.removeprefix("-") in allowed else default
 
     def heading(self, words: str, field: str, now: str, kind: str = "", descending_first: bool = False) -> Heading:
         """The heading of a column that sorts by `field`; again: the other way round."""

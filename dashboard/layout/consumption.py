@@ -39,11 +39,11 @@ def consuming_of(queue: Queue) -> Sequence[Consuming]:
 
 def consuming_of_each(queues: Iterable[Queue]) -> list[tuple[Queue, Sequence[Consuming]]]:
     """Each queue with its consumers, in the same order; one query a virtual host, however many of its queues are given."""
-    asked: dict[tuple[int, str], ConsumersByQueue] = {}
+    known: dict[tuple[int, str], ConsumersByQueue] = {}
     found: list[tuple[Queue, Sequence[Consuming]]] = []
     for queue in queues:
         place = (queue.broker_id, queue.vhost)
-        if place not in asked:
-            asked[place] = consumers_by_queue(*place)
-        found.append((queue, asked[place].get((queue.vhost, queue.name), ())))
+        if place not in known:
+            known[place] = consumers_by_queue(*place)
+        found.append((queue, known[place].get((queue.vhost, queue.name), ())))
     return found

@@ -32,7 +32,7 @@ class History(Schema):
     resolution_seconds: float
 
 
-class HistoryAsked(Schema):
+class HistoryQuery(Schema):
     broker: Name
     vhost: Name | None = None
     queue: Name | None = None
@@ -45,40 +45,40 @@ class HistoryAsked(Schema):
 
 
 @router.get("/history", response={200: History, **ERRORS}, operation_id="history", by_alias=True)
-def history(request: HttpRequest, asked: Query[HistoryAsked]) -> History:
+def history(request: HttpRequest, query: Query[HistoryQuery]) -> History:
     """The numbers every `step` seconds. Without queue, exchange and worker: of the whole broker."""
-    broker = broker_named(request, asked.broker)
-    kind, object_id = _object(request, asked)
-    end = asked.end or timezone.now()
-    start = asked.start or end - USUAL_RANGE
+    broker = broker_named(request, query.broker)
+    kind, object_id = _object(request, query)
+    end = query.end or timezone.now()
+    start = query.start or end - USUAL_RANGE
     if end < start:
         raise invalid("from", "from must not be after to, which is now if not given.")
     try:
-        step = asked.step or max(5.0, math.ceil((end - start).total_seconds() / USUAL_POINTS))
-        found = queries.history(scope(request), broker.pk, kind, object_id, [asked.metric], start, end, step)
+        step = query.step or max(5.0, math.ceil((end - start).total_seconds() / USUAL_POINTS))
+        found = queries.history(scope(request), broker.pk, kind, object_id, [query.metric], start, end, step)
     except KeyError as error:
-        raise invalid("metric", f"There is no metric {asked.metric} of {kind}.") from error
+        raise invalid("metric", f"There is no metric {query.metric} of {kind}.") from error
     except ValueError as error:
         raise invalid("metric" if "metric" in str(error) else "step", error) from error
-    return History(times=found.times, values=found.values[asked.metric], resolution_seconds=found.resolution_seconds)
+    return History(times=found.times, values=found.values[query.metric], resolution_seconds=found.resolution_seconds)
 
 
-def _object(request: HttpRequest, asked: HistoryAsked) -> tuple[str, int | None]:
+def _object(request: HttpRequest, query: HistoryQuery) -> tuple[str, int | None]:
     """Kind and primary key of what is asked about; None for the broker itself."""
-    named = [name for name in ("queue", "exchange", "worker") if getattr(asked, name) is not None]
+    named = [name for name in ("queue", "exchange", "worker") if getattr(query, name) is not None]
     if not named:
         return "broker", None
     if len(named) > 1:
         raise invalid(named[1], f"Ask for {' or '.join(named)}, not for both.")
-    if asked.vhost is None:
+    if query.vhost is None:
         raise invalid("vhost", f"The virtual host of the {named[0]} is needed.")
-    name = getattr(asked, named[0])
+    name = getattr(query, named[0])
     finders: dict[str, Callable[[Scope, str, str, str], Queue | Exchange | Worker | None]] = {
         "queue": queries.queue,
         "exchange": queries.exchange,
         "worker": worker_queries.worker,
     }
-    found = finders[named[0]](scope(request), asked.broker, asked.vhost, name)
+    found = finders[named[0]](scope(request), query.broker, query.vhost, name)
     if found is None:
-        raise not_found(f"Broker {asked.broker} has no {named[0]} {name} in virtual host {asked.vhost}.", named[0])
+        raise not_found(f"Broker {query.broker} has no {named[0]} {name} in virtual host {query.vhost}.", named[0])
     return f"{named[0]}s", found.pk

@@ -117,7 +117,7 @@ def is_stale(broker: BrokerFacts, now: datetime) -> bool:
     return broker.polled_at is None or now - broker.polled_at > timedelta(seconds=STALE_INTERVALS * interval)
 
 
-def out_of_sight(broker: BrokerFacts, now: datetime) -> str:
+def unavailable(broker: BrokerFacts, now: datetime) -> str:
     """Why the state of the broker's queues is unknown, as a clause ("prod is unreachable"); "" while the broker responds."""
     if broker.state == "unreachable":
         return f"{broker.name} is unreachable"
@@ -131,7 +131,7 @@ def out_of_sight(broker: BrokerFacts, now: datetime) -> str:
 
 
 def broker_level(broker: BrokerFacts, now: datetime) -> Level:
-    hidden = out_of_sight(broker, now)
+    hidden = unavailable(broker, now)
     if hidden:
         return Level("unknown", hidden)
     if broker.alarms:
@@ -145,7 +145,7 @@ def broker_level(broker: BrokerFacts, now: datetime) -> Level:
 
 def node_level(node: NodeFacts, broker: BrokerFacts, now: datetime) -> Level:
     """The level of a node of the broker's cluster."""
-    hidden = out_of_sight(broker, now)
+    hidden = unavailable(broker, now)
     if hidden:
         return Level("unknown", hidden)
     if not node.running:
@@ -160,7 +160,7 @@ def node_level(node: NodeFacts, broker: BrokerFacts, now: datetime) -> Level:
 
 def queue_level(queue: QueueFacts, broker: BrokerFacts, now: datetime) -> Level:
     """The level of a queue. A stream's depth is what it keeps, so it never counts as a backlog."""
-    hidden = out_of_sight(broker, now)
+    hidden = unavailable(broker, now)
     if hidden:
         return Level("unknown", hidden)
     if queue.state in BROKEN_STATES:

@@ -20,7 +20,7 @@ def lost_queues(worker: Worker, consuming: Mapping[tuple[str, str], Sequence[Con
     It can be known once the broker lists the worker's control queue, which Celery begins to consume after the task queues
     (celery/worker/consumer/consumer.py, order of the blueprint), and if every other consumer of the queue certainly is somebody else.
     """
-    listed = not levels.out_of_sight(worker.broker, now) and not any(limit.get("part") == CONSUMERS for limit in worker.broker.limits_to_sight)
+    listed = not levels.unavailable(worker.broker, now) and not any(limit.get("part") == CONSUMERS for limit in worker.broker.limits)
     if worker.state != Worker.ONLINE or not listed or not consuming.get((worker.vhost, worker.hostname + CONTROL_SUFFIX)):
         return {}
     lost = {}

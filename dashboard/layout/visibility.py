@@ -27,12 +27,12 @@ class Step(msgspec.Struct, frozen=True):
     grant: str = ""
 
 
-def out_of_sight(brokers: Iterable[Broker], now: datetime) -> list[dict[str, Any]]:
+def unavailable(brokers: Iterable[Broker], now: datetime) -> list[dict[str, Any]]:
     """The brokers of which nothing is known right now: why, since when, and from when their numbers are."""
     return [
         {"broker": broker, "why": why, "as_of": formatting.moment_text(broker.polled_at, now), "since": formatting.moment_text(broker.since, now)}
         for broker in brokers
-        if (why := levels.out_of_sight(broker, now))
+        if (why := levels.unavailable(broker, now))
     ]
 
 
@@ -41,7 +41,7 @@ def limits(brokers: Iterable[Broker], vhost: str | None) -> list[dict[str, Any]]
     return [
         {"broker": broker.name, **limit}
         for broker in brokers
-        for limit in broker.limits_to_sight
+        for limit in broker.limits
         if not limit.get("part") and (vhost is None or limit.get("vhost") in (None, vhost))
     ]
 
@@ -57,7 +57,7 @@ def old_parts(brokers: Iterable[Broker], now: datetime, shown: Collection[str] |
             "since": formatting.moment_text(datetime.fromisoformat(limit["since"]), now),
         }
         for broker in brokers
-        if not levels.out_of_sight(broker, now)
-        for limit in broker.limits_to_sight
+        if not levels.unavailable(broker, now)
+        for limit in broker.limits
         if limit.get("part") and (shown is None or limit["part"] in shown)
     ]

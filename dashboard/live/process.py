@@ -9,7 +9,7 @@ import structlog
 
 from dashboard.live.frames import Patch
 from dashboard.live.hub import Hub, Rows, Viewer
-from dashboard.live.tail import Ask, Outcome, SessionEnded, Tail
+from dashboard.live.tail import Outcome, SessionEnded, StateRequest, Tail
 from dashboard.live.topics import Topic
 
 log = structlog.get_logger(__name__)
@@ -55,9 +55,9 @@ class LiveProcess:
             self._tail.stop()
             self._carrying.cancel()
 
-    def ask_state(self, topic: Topic, viewer: Viewer, rows: Rows) -> None:
+    def request_state(self, topic: Topic, viewer: Viewer, rows: Rows) -> None:
         """The state of the topic comes to the viewer by `deliver_state`."""
-        self._tail.ask(Ask(topic, viewer, rows))
+        self._tail.request(StateRequest(topic, viewer, rows))
 
     def _take(self, outcome: Outcome) -> None:
         """Called in the tail's thread. The loop may have ended meanwhile (the process stops): then nobody is left to tell."""

@@ -34,7 +34,7 @@ class Subscription(msgspec.Struct, forbid_unknown_fields=True):
     rows: list[str] | None = None
 
 
-class Asked(msgspec.Struct, forbid_unknown_fields=True):
+class Frame(msgspec.Struct, forbid_unknown_fields=True):
     """A frame from the browser."""
 
     subscribe: list[Subscription] = []
@@ -45,7 +45,7 @@ class Asked(msgspec.Struct, forbid_unknown_fields=True):
     pause: bool | None = None
 
 
-_decoder = msgspec.json.Decoder(Asked)
+_decoder = msgspec.json.Decoder(Frame)
 
 
 class Refused(Exception):
@@ -65,7 +65,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
     async def connect(self) -> None:
         """Accepts logged-in people from our own pages; everybody else gets 403 and no socket."""
         self.user = self.scope.get("user")
-        if not access.may(self.user, "look") or not is_own_origin(self.scope):
+        if not access.may(self.user, "view") or not is_own_origin(self.scope):
             await self.close()
             return
         self.session_key: str = self.scope["session"].session_key
@@ -93,28 +93,28 @@ class LiveConsumer(AsyncWebsocketConsumer):
             await self._end(TOO_FAST, "too_fast", f"at most {FRAMES_PER_SECOND:,.0f} frames a second")
         else:
             try:
-                asked = _decoder.decode(text_data)
+                frame = _decoder.decode(text_data)
             except (msgspec.DecodeError, RecursionError) as error:
-                await self._say_error("malformed", f"not a frame of the live protocol: {error}")
+                await self._send_error("malformed", f"not a frame of the live protocol: {error}")
             else:
-                await self._do(asked)
+                await self._do(frame)
 
-    async def _do(self, asked: Asked) -> None:
+    async def _do(self, frame: Frame) -> None:
         """Everything that the frame asks for; what is refused is listed in one answer, and stops nothing else."""
-        for topic in asked.unsubscribe:
+        for topic in frame.unsubscribe:
             self._forget(topic)
-        refused = await self._subscribe_each(asked.subscribe)
-        if asked.resync is not None:
-            if asked.resync in self._shown:
-                self._ask(asked.resync)
+        refused = await self._subscribe_each(frame.subscribe)
+        if frame.resync is not None:
+            if frame.resync in self._shown:
+                self._request_state(frame.resync)
             else:
-                refused.append(Refused(asked.resync, "not_subscribed", f"not subscribed to {asked.resync[:NAMED]}"))
-        if asked.pause is not None:
-            self._pause(asked.pause)
-        if asked.ack is not None:
-            self._acknowledge(asked.ack)
-        if asked.ping is not None:
-            await self.send(text_data=encode({"pong": asked.ping}))
+                refused.append(Refused(frame.resync, "not_subscribed", f"not subscribed to {frame.resync[:NAMED]}"))
+        if frame.pause is not None:
+            self._pause(frame.pause)
+        if frame.ack is not None:
+            self._acknowledge(frame.ack)
+        if frame.ping is not None:
+            await self.send(text_data=encode({"pong": frame.ping}))
         if refused:
             await self.send(text_data=encode({"refused": [{"topic": one.topic[:NAMED], "code": one.code, "message": str(one)} for one in refused]}))
 
@@ -144,7 +144,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
         if self.process:  # the socket may have closed while the database was asked
             self._shown[topic.name] = self.process.hub.join(topic.name, self, rows)
             self._waiting.discard(topic.name)
-            self._ask(topic.name)
+            self._request_state(topic.name)
 
     def _check_room(self, topic: str, rows: Rows) -> None:
         others = [shown for name, shown in self._shown.items() if name != topic]
@@ -156,7 +156,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
     def _may_look(self, topic: topics.Topic) -> bool:
         """True if the broker exists and the person may look at it there."""
         name = self._brokers.get(topic.broker_id)
-        return name is not None and access.may(self.user, "look", name, topic.vhost)
+        return name is not None and access.may(self.user, "view", name, topic.vhost)
 
     def _forget(self, topic: str) -> None:
         self._shown.pop(topic, None)
@@ -165,24 +165,24 @@ class LiveConsumer(AsyncWebsocketConsumer):
         if self.process:
             self.process.hub.leave(topic, self)
 
-    def _ask(self, topic: str) -> None:
+    def _request_state(self, topic: str) -> None:
         parsed = topics.parse(topic)
         if topic not in self._waiting and self.process and parsed:
             self._waiting.add(topic)
             self._missed.discard(topic)
-            self.process.ask_state(parsed, self, self._shown[topic])
+            self.process.request_state(parsed, self, self._shown[topic])
 
     def _pause(self, paused: bool) -> None:
         was_paused, self._paused = self._paused, paused
         if was_paused and not paused:
             for topic in self._shown:
-                self._ask(topic)
+                self._request_state(topic)
 
     def _acknowledge(self, count: int) -> None:
         self._acknowledged = min(max(self._acknowledged, count), self._sent)
         if self._missed and self._sent - self._acknowledged < WINDOW:
             for topic in list(self._missed):
-                self._ask(topic)
+                self._request_state(topic)
 
     async def deliver(self, topic: str, frame: str) -> None:
         """A patch. Not for a page that pauses, or still waits for the state that patches build on."""
@@ -209,10 +209,10 @@ class LiveConsumer(AsyncWebsocketConsumer):
     async def _end(self, close_code: int, code: str, message: str) -> None:
         """Closes with the reason stated in a frame before, and in the close itself, where daphne leaves it out."""
         self._ending = True
-        await self._say_error(code, message)
+        await self._send_error(code, message)
         await self.close(close_code, message)
 
-    async def _say_error(self, code: str, message: str) -> None:
+    async def _send_error(self, code: str, message: str) -> None:
         await self.send(text_data=encode({"error": {"code": code, "message": message}}))
 
 

@@ -63,7 +63,7 @@ def _broker(topic: Topic, _: list[int]) -> Loaded:
     rows: dict[str, Build] = {f"broker-{broker.pk}": partial(broker_row, broker)}
     rows |= {f"node-{node.pk}": partial(node_row, node) for node in nodes}
     facts = {
-        "brokers": (broker.state, broker.reason, repr(broker.alarms), repr(broker.limits_to_sight)),
+        "brokers": (broker.state, broker.reason, repr(broker.alarms), repr(broker.limits)),
         "depth_source": broker.depth_source_reason,  # by itself: under load the costs measured in it are others at each poll
         "nodes": tuple((node.pk, node.running, repr(node.partitions)) for node in nodes),
         "changes": fingerprints.changes_fingerprint(broker.pk),
@@ -127,7 +127,7 @@ def _workers(topic: Topic, ids: list[int]) -> Loaded:
         return lambda now: worker_row(worker, now, lost_queues(worker, consuming, now))
 
     rows = {f"worker-{worker.pk}": row_of(worker) for worker in found}
-    return Loaded(rows, {"workers": everyone, "table": everyone, "board": everyone}, row_facts, _heard_at(topic), RECEIVER_BEATS_EVERY_SECONDS)
+    return Loaded(rows, {"workers": everyone, "table": everyone, "board": everyone}, row_facts, _received_at(topic), RECEIVER_BEATS_EVERY_SECONDS)
 
 
 def _tasks(topic: Topic, ids: list[int], closely: frozenset[int]) -> Loaded:
@@ -135,10 +135,10 @@ def _tasks(topic: Topic, ids: list[int], closely: frozenset[int]) -> Loaded:
     newest = worker_queries.newest_task()
     rows: dict[str, Build] = {f"task-{task.pk}": partial(task_row, task) for task in found}
     row_facts = {f"task-{task.pk}": _facts_of_task(task, task.pk in closely) for task in found}
-    return Loaded(rows, {"tasks": newest}, row_facts, _heard_at(topic), RECEIVER_BEATS_EVERY_SECONDS, parts_at_most_every_seconds=TASK_PARTS_EVERY_SECONDS)
+    return Loaded(rows, {"tasks": newest}, row_facts, _received_at(topic), RECEIVER_BEATS_EVERY_SECONDS, parts_at_most_every_seconds=TASK_PARTS_EVERY_SECONDS)
 
 
-def _heard_at(topic: Topic) -> datetime | None:
+def _received_at(topic: Topic) -> datetime | None:
     """When the receiver last said that it lives, or stored an event of this virtual host: a page rendered before then may lack what that stored."""
     beats = [beat.at for beat in leases.heartbeats() if beat.kind == "receiver" and not beat.standby]
     source = worker_queries.event_source(topic.broker_id, topic.vhost or "")

@@ -54,7 +54,7 @@ class Rhythm(msgspec.Struct, frozen=True):
 USUAL = Rhythm()
 
 
-class Ask(msgspec.Struct):
+class StateRequest(msgspec.Struct):
     """A viewer wants the whole present state of a topic."""
 
     topic: Topic
@@ -85,7 +85,7 @@ class Tail:
         self._deliver = deliver
         self._rhythm = rhythm
         self._epoch = secrets.token_hex(4)
-        self._asked: queue.SimpleQueue[Ask | None] = queue.SimpleQueue()
+        self._requests: queue.SimpleQueue[StateRequest | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="live-tail", daemon=True)
         self._followed: dict[str, Followed] = {}
         self._file = OpenedFile()
@@ -103,13 +103,13 @@ class Tail:
     def stop(self) -> None:
         """Returns at once; the thread ends within a round and delivers nothing afterwards."""
         self._stopping = True
-        self._asked.put(None)
+        self._requests.put(None)
 
     def join(self, timeout_seconds: float) -> None:
         self._thread.join(timeout_seconds)
 
-    def ask(self, question: Ask) -> None:
-        self._asked.put(question)
+    def request(self, request: StateRequest) -> None:
+        self._requests.put(request)
 
     def _run(self) -> None:
         try:
@@ -127,16 +127,16 @@ class Tail:
     def _round(self) -> None:
         """Waits for a question or the next look at the database, and does what is due."""
         try:
-            question = self._asked.get(timeout=self._rhythm.look)
+            request = self._requests.get(timeout=self._rhythm.look)
         except queue.Empty:
-            question = None
+            request = None
         if self._stopping:
             return
         readable = self._look()
         if readable:
             self._follow()
-        if question is not None:
-            self._answer(question)
+        if request is not None:
+            self._answer(request)
         now = time.monotonic()
         if now >= self._next_tick:
             self._tick()
@@ -218,26 +218,26 @@ class Tail:
         self._followed = {name: followed for name, followed in self._followed.items() if name in watched}
         return list(self._followed.values())
 
-    def _answer(self, question: Ask) -> None:
+    def _answer(self, request: StateRequest) -> None:
         """The state of the topic. Where rows can't be loaded now, what is known of it: the rows follow once the topic is loaded again."""
-        name = question.topic.name
+        name = request.topic.name
         followed = self._followed.get(name)
         if followed is None:
-            followed = self._followed[name] = Followed(question.topic, self._epoch)
+            followed = self._followed[name] = Followed(request.topic, self._epoch)
         patches = followed.patches
-        rows = question.rows or frozenset()
+        rows = request.rows or frozenset()
         closely = rows if len(rows) <= LOOK_CLOSELY else frozenset[str]()
         missing = (rows - patches.known) | (closely - followed.closely)
         if (missing or not patches.is_loaded) and not followed.waits(time.monotonic()):
-            revision = followed.seen or self._revisions.of(question.topic)
+            revision = followed.seen or self._revisions.of(request.topic)
             try:
-                patches.extend(sources.load(question.topic, missing, closely), timezone.now())
+                patches.extend(sources.load(request.topic, missing, closely), timezone.now())
             except Exception as error:
                 log.exception("a live topic could not be loaded", topic=name)
                 self._fail(followed, error)
             else:
                 followed.seen, followed.closely = revision, followed.closely | closely
-        self._out(State(patches.state(timezone.now()), question.viewer, question.rows))
+        self._out(State(patches.state(timezone.now()), request.viewer, request.rows))
 
     def _tick(self) -> None:
         now = timezone.now()

@@ -32,7 +32,7 @@ class BrokerItem(Schema):
     depth_source: str | None
     depth_source_reason: str | None
     alarms: list[dict[str, Any]]
-    limits_to_sight: list[dict[str, Any]]
+    limits: list[dict[str, Any]]
     ready: int | None
     unacknowledged: int | None
     publish_per_second: float | None
@@ -80,23 +80,23 @@ class OfOneBroker(Paged):
 
 
 @router.get("/brokers", response={200: Brokers, **ERRORS}, operation_id="brokers")
-def brokers(request: HttpRequest, asked: Query[Paged]) -> dict[str, Any]:
+def brokers(request: HttpRequest, query: Query[Paged]) -> dict[str, Any]:
     """The brokers that HARELINE_BROKERS names, how each is, and its totals."""
     found = queries.brokers(scope(request))
-    return {"total": len(found), "items": [_broker(broker) for broker in one_page(found, asked)]}
+    return {"total": len(found), "items": [_broker(broker) for broker in one_page(found, query)]}
 
 
 @router.get("/nodes", response={200: Nodes, **ERRORS}, operation_id="nodes")
-def nodes(request: HttpRequest, asked: Query[OfOneBroker]) -> dict[str, Any]:
+def nodes(request: HttpRequest, query: Query[OfOneBroker]) -> dict[str, Any]:
     """The nodes of the brokers' clusters."""
-    check_broker(request, asked.broker)
-    found = queries.nodes(scope(request), asked.broker)
-    return {"total": len(found), "items": [_node(node) for node in one_page(found, asked)]}
+    check_broker(request, query.broker)
+    found = queries.nodes(scope(request), query.broker)
+    return {"total": len(found), "items": [_node(node) for node in one_page(found, query)]}
 
 
 def _broker(broker: Broker) -> BrokerItem:
     """A broker whose polls have stopped is unknown, whatever the last one said."""
-    hidden = levels.out_of_sight(broker, timezone.now())
+    hidden = levels.unavailable(broker, timezone.now())
     silent = broker.state == Broker.UP and bool(hidden)
     return BrokerItem(
         broker=broker.name,

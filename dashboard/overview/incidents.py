@@ -253,7 +253,7 @@ def worst_first(found: Iterable[Incident | None]) -> list[Incident]:
     return sorted(real, key=lambda one: (levels.WORST_FIRST.index(one.level.word), one.since.timestamp() if one.since else float("inf")))
 
 
-def sentence(troubles: int, queues: int, resting: int, unseen: Sequence[str]) -> str:
+def sentence(troubles: int, queues: int, resting: int, unavailable: Sequence[str]) -> str:
     """The heading of the overview; `resting` queues hold messages that nobody consumes.
 
     >>> sentence(0, 16, 0, ()), sentence(0, 16, 2, ()), sentence(3, 16, 0, ()), sentence(0, 0, 0, ())
@@ -261,8 +261,8 @@ def sentence(troubles: int, queues: int, resting: int, unseen: Sequence[str]) ->
     """
     if troubles:
         return f"{formatting.count(troubles, 'problem')}"
-    if unseen:
-        return f"{formatting.listed(unseen)} {'is' if len(unseen) == 1 else 'are'} not visible"
+    if unavailable:
+        return f"{formatting.listed(unavailable)} {'is' if len(unavailable) == 1 else 'are'} not visible"
     if queues == 0:
         return "No queues yet"
     if resting:

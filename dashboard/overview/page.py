@@ -58,7 +58,7 @@ class OneBroker:
 
     @cached_property
     def stale(self) -> bool:
-        return bool(levels.out_of_sight(self.broker, self.now))
+        return bool(levels.unavailable(self.broker, self.now))
 
     @cached_property
     def queue_total(self) -> int:
@@ -109,7 +109,7 @@ class OneBroker:
     @property
     def sentence(self) -> str:
         sentence = incidents.sentence(len(self.incidents), self.queue_total, self.resting, ())
-        hidden = any(limit.get("vhost") for limit in self.broker.limits_to_sight)
+        hidden = any(limit.get("vhost") for limit in self.broker.limits)
         return f"{sentence} visible to Hareline" if hidden and self.queue_total and not self.incidents and not self.resting else sentence
 
     @property
@@ -221,8 +221,8 @@ class SeveralBrokers:
 
     @property
     def sentence(self) -> str:
-        unseen = [card.broker.name for card in self.cards if card.stale]
-        return incidents.sentence(len(self.incidents), sum(card.queue_total for card in self.cards), sum(card.resting for card in self.cards), unseen)
+        unavailable = [card.broker.name for card in self.cards if card.stale]
+        return incidents.sentence(len(self.incidents), sum(card.queue_total for card in self.cards), sum(card.resting for card in self.cards), unavailable)
 
     @property
     def topics(self) -> list[str]:

@@ -20,7 +20,7 @@ DISK_BAR_LIMITS = 4  # the disk's size is not reported, so the bar ends at what 
 def broker_row(broker: Broker, now: datetime) -> LiveRow:
     """The broker's totals over all virtual hosts that Hareline's user may access."""
     level = levels.broker_level(broker, now)
-    stale = bool(levels.out_of_sight(broker, now))
+    stale = bool(levels.unavailable(broker, now))
     totals = broker.object_totals or {}
     return LiveRow(
         key=f"broker-{broker.pk}",
@@ -55,7 +55,7 @@ def broker_row(broker: Broker, now: datetime) -> LiveRow:
 
 def as_of(broker: Broker, now: datetime) -> str:
     """The time of old numbers ("as of 14:27:51"), "" while they are fresh."""
-    if not levels.out_of_sight(broker, now):
+    if not levels.unavailable(broker, now):
         return ""
     return f"as of {formatting.moment_text(broker.polled_at, now)}" if broker.polled_at else "never reported"
 
@@ -71,7 +71,7 @@ def _difference(broker: Broker) -> str:
 def node_row(node: Node, now: datetime) -> LiveRow:
     """A node of the broker's cluster; its bars end at the alarm threshold, where RabbitMQ starts to block publishers, or mark it."""
     level = levels.node_level(node, node.broker, now)
-    stale = bool(levels.out_of_sight(node.broker, now))
+    stale = bool(levels.unavailable(node.broker, now))
     disk_whole = max(node.disk_free_bytes or 0, DISK_BAR_LIMITS * (node.disk_free_limit_bytes or 0)) or None
     return LiveRow(
         key=f"node-{node.pk}",

@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 
 from brokers.scope import EVERYTHING, NOTHING, Scope
 
-Act = Literal["look", "send", "control", "administer"]
+Action = Literal["view", "send", "control", "administer"]
 
 
 class Person(Protocol):
@@ -25,13 +25,13 @@ class Person(Protocol):
     def is_superuser(self) -> bool: ...
 
 
-def may(user: Person | None, act: Act, broker: str | None = None, vhost: str | None = None, name: str | None = None) -> bool:
+def may(user: Person | None, action: Action, broker: str | None = None, vhost: str | None = None, name: str | None = None) -> bool:
     """True if the person may do `act` to the object: None stands for all brokers, virtual hosts, names."""
     if user is None or not user.is_authenticated or not user.is_active:
         return False
-    return act == "look" or user.is_superuser
+    return action == "view" or user.is_superuser
 
 
 def scope_of(user: Person | None) -> Scope:
     """What the person may look at."""
-    return EVERYTHING if may(user, "look") else NOTHING
+    return EVERYTHING if may(user, "view") else NOTHING

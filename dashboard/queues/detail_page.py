@@ -93,7 +93,7 @@ class QueuePage:
     @property
     def hidden(self) -> str:
         """Why the queue's state is unknown now; "" if it is known."""
-        return levels.out_of_sight(self.broker, self.now)
+        return levels.unavailable(self.broker, self.now)
 
     @property
     def level_names(self) -> tuple[str, ...]:

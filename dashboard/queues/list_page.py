@@ -13,8 +13,7 @@ from brokers.conditions import Condition
 from brokers.models import Broker, Queue
 from brokers.queries import QUEUE_SORTS
 from brokers.scope import Scope
-from dashboard.layout import filter_language
-from dashboard.layout import visibility as sight
+from dashboard.layout import filter_language, visibility
 from dashboard.layout.addresses import Heading, ListAddress, page_links
 from dashboard.layout.consumption import consuming_of_each
 from dashboard.layout.filter_language import Filter
@@ -89,7 +88,7 @@ class QueueList:
         texts = {text for _, text in VIEWS if text}
         rest = self.filter.without(*(term for term in self.filter.terms if term.text in texts))
         found = []
-        known = not self.out_of_sight()
+        known = not self.unavailable()
         for label, text in VIEWS:
             whole = f"{rest} {text}".strip()
             count = self.count(filter_language.parse(whole, filter_language.QUEUES))
@@ -156,13 +155,13 @@ class QueueList:
             Heading("Trend"),
         ]
 
-    def out_of_sight(self) -> list[dict[str, Any]]:
-        return sight.out_of_sight(self.brokers, self.now)
+    def unavailable(self) -> list[dict[str, Any]]:
+        return visibility.unavailable(self.brokers, self.now)
 
     def limits(self) -> list[dict[str, Any]]:
-        return sight.limits(self.brokers, self.vhost)
+        return visibility.limits(self.brokers, self.vhost)
 
     @property
     def old_parts(self) -> list[dict[str, str]]:
         """The data of this list that cannot be read now, each with its age."""
-        return sight.old_parts(self.brokers, self.now, sight.ON_QUEUES)
+        return visibility.old_parts(self.brokers, self.now, visibility.ON_QUEUES)

@@ -73,12 +73,12 @@ def peek(request: HttpRequest, parameters: PeekRequest) -> Seen:
 def _seen(message: Peeked) -> SeenMessage:
     shown = message.as_json()
     parsed = rabbitmq_formats.message(shown)
-    deaths = [death.text for death in parsed.dead_letters.entries]
+    dead_letters = [entry.text for entry in parsed.dead_letters.entries]
     beside = {
         "headers_amqp": shown.get("headers_amqp"),
         "task": parsed.task or None,
         "uuid": parsed.uuid or None,
-        "deaths": deaths,
+        "deaths": dead_letters,
         "question": parsed.question,
     }
     return SeenMessage(**(shown | beside))

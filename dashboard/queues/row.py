@@ -25,7 +25,7 @@ UNKNOWN_TYPE = "type unknown"
 def queue_row(queue: Queue, broker: Broker, consuming: Sequence[Consuming], now: datetime) -> LiveRow:
     """The queue as the table and its page show it; `consuming` lists its known consumers."""
     level = levels.queue_level(queue, broker, now)
-    stale = bool(levels.out_of_sight(broker, now))
+    stale = bool(levels.unavailable(broker, now))
     return LiveRow(
         key=f"queue-{queue.pk}",
         text={

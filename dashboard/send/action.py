@@ -30,7 +30,7 @@ from workers.models import Task
 from workers.sending import send_options, sender
 from workers.task_filter import TaskFilter
 
-ACT = "send task"
+ACTION = "send task"
 KEPT_CHARACTERS = 20_000
 ROW_SECONDS = 1.5
 EVENT_EXCHANGE = "celeryev"
@@ -101,7 +101,7 @@ def _with_usual_route(order: Order, broker: Broker, vhost: str, application: dic
 def send(user: User | AnonymousUser, broker: Broker, vhost: str, predicted: Prediction, uuid: str, now: datetime) -> Done | None:
     """Sends its order once and notes it beside what was predicted. None if this uuid was sent before or is being sent: a form that came twice."""
     order = predicted.order
-    sent_before = any(event.detail.get("uuid") == uuid for event in queries.audit_events_of(ACT, now - timedelta(days=1), 200))
+    sent_before = any(event.detail.get("uuid") == uuid for event in queries.audit_events_of(ACTION, now - timedelta(days=1), 200))
     if sent_before or not cache.add(f"send-{uuid}", True, ONCE_SECONDS):
         return None
     sends_event = broker_queries.exchange(EVERYTHING, broker.pk, vhost, EVENT_EXCHANGE) is not None
@@ -110,14 +110,14 @@ def send(user: User | AnonymousUser, broker: Broker, vhost: str, predicted: Pred
     outcome = store.DONE if sent.outcome == "confirmed" else store.FAILED
     detail = _detail(order) | {"uuid": uuid, "outcome": sent.outcome, "reason": sent.reason, "exchange": sent.exchange, "routing_key": sent.routing_key}
     detail |= {"sent_at": sent.at.isoformat(), "predicted": msgspec.to_builtins(prediction.kept(predicted.answer, order))}
-    return Done(sent, store.audit(user, ACT, outcome, now, broker=broker.name, vhost=vhost, name=order.task, detail=detail))
+    return Done(sent, store.audit(user, ACTION, outcome, now, broker=broker.name, vhost=vhost, name=order.task, detail=detail))
 
 
 def event_of(uuid: str, now: datetime) -> AuditEvent | None:
     """The event of this sending, waited for a moment: the first of two equal forms may still be on its way."""
     deadline = time.monotonic() + sender.LONGEST_SECONDS
     while True:
-        for event in queries.audit_events_of(ACT, now - timedelta(days=1), 200):
+        for event in queries.audit_events_of(ACTION, now - timedelta(days=1), 200):
             if event.detail.get("uuid") == uuid:
                 return event
         if time.monotonic() > deadline:
@@ -127,7 +127,7 @@ def event_of(uuid: str, now: datetime) -> AuditEvent | None:
 
 def note_refusal(user: User | AnonymousUser, broker: str, vhost: str, task: str, why: str, now: datetime) -> None:
     """An attempt that was not allowed."""
-    store.audit(user, ACT, store.REFUSED, now, broker=broker[:200], vhost=vhost[:255], name=task[:500], detail={"reason": why})
+    store.audit(user, ACTION, store.REFUSED, now, broker=broker[:200], vhost=vhost[:255], name=task[:500], detail={"reason": why})
 
 
 def stored_task(broker: Broker, vhost: str, uuid: str) -> Task | None:
@@ -145,7 +145,7 @@ def _detail(order: Order) -> dict[str, Any]:
     return {"task": order.task, **kept, "options": send_options.as_given(order.options), "usual": order.usual}
 
 
-def place_words(exchange: str | None, routing_key: str | None) -> str:
+def place_text(exchange: str | None, routing_key: str | None) -> str:
     """ "the queue reports", or "the exchange shop.orders with the key order.new.eu"."""
     return f"the exchange {exchange} with the key {routing_key}" if exchange else f"the queue {routing_key or send_options.DEFAULT_QUEUE}"
 

@@ -56,7 +56,7 @@ class Follow:
     @cached_property
     def sent(self) -> SentFacts:
         at = datetime.fromisoformat(str(self.detail.get("sent_at") or self.event.at.isoformat()))
-        place = sending.place_words(self.detail.get("exchange"), self.detail.get("routing_key"))
+        place = sending.place_text(self.detail.get("exchange"), self.detail.get("routing_key"))
         return SentFacts(str(self.detail.get("outcome", "unknown")), str(self.detail.get("reason", "")), at, place)
 
     @cached_property
@@ -69,7 +69,7 @@ class Follow:
             return None
         found = broker_queries.queue(self.scope, self.broker.pk, self.event.vhost, str(name))
         known = found is not None and found.gone_at is None
-        hidden = levels.out_of_sight(self.broker, self.now)
+        hidden = levels.unavailable(self.broker, self.now)
         return QueueFacts(str(name), known, found.consumers if found and known else None, found.ready if found and known else None, hidden)
 
     @cached_property
@@ -116,7 +116,7 @@ class Follow:
         return self.summary[0]
 
     @property
-    def state_words(self) -> str:
+    def state_text(self) -> str:
         return self.summary[1]
 
     @property

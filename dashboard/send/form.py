@@ -61,7 +61,7 @@ def warnings(order: Order, place: Place) -> list[Problem]:
     if order.task not in place.registered:
         known = f"not one of {formatting.count(place.workers, 'live worker node')} there" if place.workers else "none is known there"
         found.append(Problem("task", f"No live worker has registered {order.task} ({known}). One that takes it will refuse it as unregistered."))
-    found += send_options.ignored_words(order.options)
+    found += send_options.ignored_text(order.options)
     target = send_options.destination(order.options)
     if target.queue is not None:
         found += _of_queue(order, place, target.queue)

@@ -77,7 +77,7 @@ class SendPage:
     def __init__(self, scope: Scope, user: User | AnonymousUser, brokers: Sequence[Broker], broker: Broker | None, vhost: str | None, now: datetime) -> None:
         self.scope, self.user, self.now = scope, user, now
         self.brokers = [broker] if broker else list(brokers)
-        self._asked_vhost = vhost
+        self._chosen_vhost = vhost
         self.values: Mapping[str, str] = send_form.EMPTY
         self.problems: dict[str, list[str]] = {}
         self.warnings: dict[str, list[str]] = {}
@@ -88,8 +88,8 @@ class SendPage:
     def places(self) -> list[tuple[Broker, str]]:
         """Where one could send: those with most live workers first."""
         found = [(broker, vhost.name) for broker in self.brokers for vhost in broker_queries.virtual_hosts(self.scope, broker.pk)]
-        if self._asked_vhost is not None:
-            found = [place for place in found if place[1] == self._asked_vhost] or [(broker, self._asked_vhost) for broker in self.brokers[:1]]
+        if self._chosen_vhost is not None:
+            found = [place for place in found if place[1] == self._chosen_vhost] or [(broker, self._chosen_vhost) for broker in self.brokers[:1]]
         return sorted(found, key=lambda place: (-self._alive(*place), place[0].name, place[1]))
 
     def _alive(self, broker: Broker, vhost: str) -> int:
@@ -141,7 +141,7 @@ class SendPage:
         """What is known of the chosen place."""
         assert self.broker is not None  # noqa: S101  (callers have a broker)
         broker, vhost = self.broker, self.vhost
-        hidden = levels.out_of_sight(broker, self.now)
+        hidden = levels.unavailable(broker, self.now)
         level = levels.broker_level(broker, self.now)
         exchanges = broker_queries.exchanges(self.scope, broker=broker.pk, vhost=vhost, page_size=broker_queries.LARGEST_PAGE)
         return Place(
@@ -180,7 +180,7 @@ class SendPage:
         values = {name: query[name][:2000] for name in send_form.TEXTS if query.get(name)}
         if (
             (number := _number(query.get("again") or query.get("sent")))
-            and (event := own_queries.audit_event(number, sending.ACT))
+            and (event := own_queries.audit_event(number, sending.ACTION))
             and self.scope.includes(event.broker)
         ):
             values = _values_of(event.detail)
@@ -223,7 +223,7 @@ class SendPage:
     def follow(self, event_id: str | None) -> Follow | None:
         """The task that was sent by this audit event; None if there is no such event, or it may not be seen."""
         number = _number(event_id)
-        event = own_queries.audit_event(number, sending.ACT) if number else None
+        event = own_queries.audit_event(number, sending.ACTION) if number else None
         if event is None or not event.detail.get("uuid") or not self.scope.includes(event.broker):
             return None
         broker = broker_queries.broker(self.scope, event.broker)
@@ -232,7 +232,7 @@ class SendPage:
     @property
     def before(self) -> list[Before]:
         """What was sent before, by anyone, the newest first."""
-        events = own_queries.audit_events_of(sending.ACT, self.now - timedelta(days=BEFORE_DAYS), BEFORE_SHOWN)
+        events = own_queries.audit_events_of(sending.ACTION, self.now - timedelta(days=BEFORE_DAYS), BEFORE_SHOWN)
         return [self._before(event) for event in events if self.scope.includes(event.broker)]
 
     def _before(self, event: AuditEvent) -> Before:

@@ -20,7 +20,7 @@ class Hop(msgspec.Struct, frozen=True):
 
     icon: str
     title: str
-    says: str
+    note: str
 
 
 class Reason(msgspec.Struct, frozen=True):
@@ -46,8 +46,8 @@ def _queues(after: Sequence[Mapping[str, Any]]) -> Hop:
     if len(after) > 1:
         return Hop("stack-2", f"{len(after):,} queues", formatting.listed([one["queue"] for one in after]))
     consumers = after[0]["consumers"]
-    says = "consumers unknown" if consumers is None else formatting.count(consumers, "consumer") if consumers else "nobody consumes it"
-    return Hop("stack-2", after[0]["queue"], says)
+    note = "consumers unknown" if consumers is None else formatting.count(consumers, "consumer") if consumers else "nobody consumes it"
+    return Hop("stack-2", after[0]["queue"], note)
 
 
 def _workers(nodes: Sequence[Mapping[str, Any]]) -> Hop:

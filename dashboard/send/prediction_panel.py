@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from brokers.models import Broker
 from dashboard.layout.spans import Span
-from dashboard.send import path as send_way
+from dashboard.send import path as send_path
 from dashboard.send.action import Prediction
 from dashboard.send.path import Hop, Reason
 from dashboard.why.story.task import task_headline
@@ -33,11 +33,11 @@ class ShownPrediction:
 
     @property
     def hops(self) -> list[Hop]:
-        return send_way.hops(self._answer, self._order, self._user)
+        return send_path.hops(self._answer, self._order, self._user)
 
     @property
     def reasons(self) -> list[Reason]:
-        return send_way.reasons(self._answer, self._order)
+        return send_path.reasons(self._answer, self._order)
 
     @property
     def unknown(self) -> list[str]:

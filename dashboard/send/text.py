@@ -32,7 +32,7 @@ class QueueFacts(msgspec.Struct, frozen=True):
     known: bool
     consumers: int | None
     ready: int | None
-    unseen: str = ""
+    unavailable: str = ""
 
 
 class TaskFacts(msgspec.Struct, frozen=True):
@@ -87,7 +87,7 @@ def summary(sent: SentFacts, task: TaskFacts | None, queue: QueueFacts | None) -
     if task is None or task.state == "PENDING":
         if sent.outcome == "unknown":
             return "unknown", "not known whether it arrived"
-        if queue is not None and queue.known and queue.consumers == 0 and not queue.unseen:
+        if queue is not None and queue.known and queue.consumers == 0 and not queue.unavailable:
             return "warning", f"sent, waiting: nobody consumes {queue.name}"
         return "", "sent, waiting"
     words = {"SUCCESS": ("ok", "success"), "FAILURE": ("critical", "failure"), "REVOKED": ("notice", "revoked"), "REJECTED": ("warning", "rejected")}
@@ -131,8 +131,8 @@ def _waiting(sent: SentFacts, queue: QueueFacts | None, silent: str) -> str:
         return "If it arrived, what a worker does with it appears here."
     if queue is None:
         return f"Waiting. It went to {sent.place}, whose bindings decide which queues have it."
-    if queue.unseen:
-        return f"Waiting. Who consumes {queue.name} is unknown: {queue.unseen}."
+    if queue.unavailable:
+        return f"Waiting. Who consumes {queue.name} is unknown: {queue.unavailable}."
     if not queue.known:
         return f"Waiting. The queue {queue.name} has not been seen in a poll yet."
     if queue.consumers == 0:

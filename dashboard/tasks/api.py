@@ -76,7 +76,7 @@ class Tasks(Schema):
     items: list[TaskItem]
 
 
-class TasksAsked(OfBroker, Paged):
+class TasksQuery(OfBroker, Paged):
     state: str | None = Field(None, max_length=100, description="One of Celery’s states or UNKNOWN; several with commas")
     name: Name | None = Field(None, description="The task’s name; * stands for anything")
     worker: Name | None = None
@@ -87,46 +87,46 @@ class TasksAsked(OfBroker, Paged):
     sort: str = Field("-at", max_length=50, description=f"One of {', '.join(queries.TASK_SORTS)}; a leading - is descending")
 
 
-class TaskAsked(OfBroker):
+class TaskQuery(OfBroker):
     uuid: Name
 
 
 @router.get("/tasks", response={200: Tasks, **ERRORS}, operation_id="tasks")
-def tasks(request: HttpRequest, asked: Query[TasksAsked]) -> dict[str, Any]:
+def tasks(request: HttpRequest, query: Query[TasksQuery]) -> dict[str, Any]:
     """A page of tasks, those first seen last before the others."""
-    check_broker(request, asked.broker)
+    check_broker(request, query.broker)
     wanted = TaskFilter(
-        broker=asked.broker,
-        vhost=asked.vhost,
-        states=tuple(state.upper() for state in (asked.state or "").split(",") if state),
-        name=asked.name or None,
-        worker=asked.worker or None,
-        queue=asked.queue or None,
-        text=asked.q,
-        start=asked.start,
-        end=asked.end,
+        broker=query.broker,
+        vhost=query.vhost,
+        states=tuple(state.upper() for state in (query.state or "").split(",") if state),
+        name=query.name or None,
+        worker=query.worker or None,
+        queue=query.queue or None,
+        text=query.q,
+        start=query.start,
+        end=query.end,
     )
     try:
         wanted.check()
     except ValueError as error:
         raise invalid("state", error) from error
     try:
-        page = queries.tasks(scope(request), filter=wanted, sort=asked.sort, page=asked.page, page_size=asked.page_size)
+        page = queries.tasks(scope(request), filter=wanted, sort=query.sort, page=query.page, page_size=query.page_size)
     except ValueError as error:
         raise invalid("sort", error) from error
     return {"total": page.total, "items": [TaskItem(**_item(task)) for task in page.items]}
 
 
 @router.get("/task", response={200: TaskDetail, **ERRORS}, operation_id="task")
-def task(request: HttpRequest, asked: Query[TaskAsked]) -> TaskDetail:
+def task(request: HttpRequest, query: Query[TaskQuery]) -> TaskDetail:
     """One task. A uuid that is known in two places needs `broker` and `vhost`."""
-    check_broker(request, asked.broker)
+    check_broker(request, query.broker)
     try:
-        found = queries.task(scope(request), asked.uuid, broker=asked.broker, vhost=asked.vhost)
+        found = queries.task(scope(request), query.uuid, broker=query.broker, vhost=query.vhost)
     except AmbiguousTask as error:
-        raise invalid("broker" if asked.broker is None else "vhost", error) from error
+        raise invalid("broker" if query.broker is None else "vhost", error) from error
     if found is None:
-        raise not_found(f"No task {asked.uuid} is known.", "uuid")
+        raise not_found(f"No task {query.uuid} is known.", "uuid")
     details = ("args", "kwargs", "result", "traceback", "root_id")
     parent_id = None if found.parent_id == found.uuid else found.parent_id  # a retry says that the task called itself
     children = [

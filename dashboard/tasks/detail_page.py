@@ -22,7 +22,7 @@ from dashboard.tasks import states as task_states
 from dashboard.tasks import timeline
 from dashboard.tasks import visibility as task_limits
 from dashboard.tasks.drawing import Drawing
-from dashboard.tasks.row import queue_text, ran_seconds, runtime_words, task_row
+from dashboard.tasks.row import queue_text, ran_seconds, runtime_text, task_row
 from dashboard.tasks.timeline import Life, Phase
 from workers import queries
 from workers.models import Task, Worker
@@ -83,8 +83,8 @@ class TaskPage:
         return task_states.state_of(self.task)
 
     @property
-    def state_words(self) -> str:
-        return task_states.state_words(self.task)
+    def state_text(self) -> str:
+        return task_states.state_text(self.task)
 
     @cached_property
     def worker(self) -> Worker | None:
@@ -157,7 +157,7 @@ class TaskPage:
             Figure("Worker node", task.worker or formatting.UNKNOWN, self.worker_url, "" if task.worker else "none has said that it took it"),
             Figure("Queue", self.queue_text, self.queue_url, self.queue_note),
             Figure("Tries", self._tries, "", self._retries),
-            Figure("Runtime", runtime_words(ran_seconds(task)), "", self._runtime_note),
+            Figure("Runtime", runtime_text(ran_seconds(task)), "", self._runtime_note),
             Figure("Waited in its queue", self._waited_in_queue, "", "" if task.sent_at and task.received_at else "unknown: an event is missing"),
             Figure("Sent by", task.sender or formatting.UNKNOWN, "", "" if task.sender else "unknown: no event of its sender"),
         ]
@@ -228,7 +228,7 @@ class TaskPage:
     def _relative(self, task: Task, role: str) -> Relative:
         url = reverse("task", args=[task.pk]) if task.pk != self.task.pk else ""
         state = task_states.state_of(task)
-        runtime = "" if ran_seconds(task) is None else runtime_words(ran_seconds(task))
+        runtime = "" if ran_seconds(task) is None else runtime_text(ran_seconds(task))
         return Relative(role, task.name or "name unknown", task.uuid, state, task_states.last_seen(task), url, runtime)
 
     @property

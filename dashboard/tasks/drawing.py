@@ -57,7 +57,7 @@ def drawn(phases: Sequence[Phase], now: datetime) -> Drawing:
     bars = [_bar(phase, share * left, share * right, words_before(left, right), now) for phase, left, right in places]
     step = next((each for each in _STEPS if whole / each <= MOST_TICKS), _STEPS[-1])
     ticks = [Tick(_percent(0), formatting.clock(start))]
-    ticks += [Tick(_percent(share * count * step / whole), f"+{_step_words(count * step)}") for count in range(1, min(int(whole / step), MOST_TICKS) + 1)]
+    ticks += [Tick(_percent(share * count * step / whole), f"+{_step_text(count * step)}") for count in range(1, min(int(whole / step), MOST_TICKS) + 1)]
     return Drawing(bars, ticks)
 
 
@@ -95,9 +95,9 @@ def _percent(value: float) -> str:
     return f"{value:.2f}%"
 
 
-def _step_words(seconds: float) -> str:
+def _step_text(seconds: float) -> str:
     """
-    >>> _step_words(0.02), _step_words(1.5), _step_words(10.0), _step_words(300)
+    >>> _step_text(0.02), _step_text(1.5), _step_text(10.0), _step_text(300)
     ('20 ms', '1.5 s', '10 s', '5 min')
     """
     if seconds < 1:

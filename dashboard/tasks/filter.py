@@ -41,10 +41,10 @@ def parse(text: str) -> Filter:
     return Filter(tuple(terms))
 
 
-def asked_of(wanted: Filter, broker: str | int | None, vhost: str | None, now: datetime) -> TaskFilter:
+def query_filter(wanted: Filter, broker: str | int | None, vhost: str | None, now: datetime) -> TaskFilter:
     """What `workers.queries.tasks` is to be asked; terms with a problem ask nothing.
 
-    >>> asked_of(parse("state:failure name:orders.* 88412"), None, "/", datetime(2026, 11, 24)).states
+    >>> query_filter(parse("state:failure name:orders.* 88412"), None, "/", datetime(2026, 11, 24)).states
     ('FAILURE',)
     """
     once = {name: next(iter(wanted.values(name)), None) for name in ONCE}

@@ -72,22 +72,22 @@ class TaskList:
         self.filter = task_filter.parse(address.filter_text)
         self.sort = address.sort(queries.TASK_SORTS, NEWEST_FIRST)
 
-    def asked(self, wanted: filter_language.Filter) -> TaskFilter:
-        return task_filter.asked_of(wanted, self.broker.pk if self.broker and self.several_brokers else None, self.vhost, self.now)
+    def query_filter(self, wanted: filter_language.Filter) -> TaskFilter:
+        return task_filter.query_filter(wanted, self.broker.pk if self.broker and self.several_brokers else None, self.vhost, self.now)
 
     @property
     def everywhere(self) -> TaskFilter:
         """Without the filter: what the switchers chose."""
-        return self.asked(filter_language.Filter(()))
+        return self.query_filter(filter_language.Filter(()))
 
     def _tasks(self, wanted: TaskFilter, page: int, size: int, sort: str = NEWEST_FIRST) -> queries.TaskPage:
         return queries.tasks(self.scope, filter=wanted, sort=sort, page=page, page_size=size)
 
     @cached_property
     def page(self) -> queries.TaskPage:
-        asked = self.asked(self.filter)
-        found = self._tasks(asked, self.address.page, PAGE_SIZE, self.sort)
-        return self._tasks(asked, found.pages, PAGE_SIZE, self.sort) if not found.items and found.total else found
+        query_filter = self.query_filter(self.filter)
+        found = self._tasks(query_filter, self.address.page, PAGE_SIZE, self.sort)
+        return self._tasks(query_filter, found.pages, PAGE_SIZE, self.sort) if not found.items and found.total else found
 
     @cached_property
     def rows(self) -> list[LiveRow]:
@@ -131,15 +131,15 @@ class TaskList:
         """The states as ready-made filters; each keeps what else is asked for."""
         states = [term for term in self.filter.terms if term.qualifier and term.qualifier.name == "state"]
         rest = filter_language.Filter(tuple(term for term in self.filter.terms if term not in states))
-        counts, beyond = queries.counts_by_state(self.scope, self.asked(rest))
-        asked = set(self.asked(self.filter).states)
+        counts, beyond = queries.counts_by_state(self.scope, self.query_filter(rest))
+        query_filter = set(self.query_filter(self.filter).states)
         found = []
         for words, wanted, level in VIEWS:
             text = f"state:{','.join(wanted).lower()}" if wanted else ""
             count = sum(counts.get(state, 0) for state in wanted or counts)
             more = bool(beyond & set(wanted or counts))
             address = self.address.with_(q=rest.with_text(text) or None)
-            found.append(View(words, address, count_text(count, more), asked == set(wanted), level if count else ""))
+            found.append(View(words, address, count_text(count, more), query_filter == set(wanted), level if count else ""))
         return found
 
     @property
@@ -154,9 +154,9 @@ class TaskList:
         since = moment_of(newest, self.now)
         if since is None:
             return ""
-        asked = self.asked(self.filter)
-        start = max(since + timedelta(microseconds=1), asked.start or since)
-        found = self._tasks(msgspec.structs.replace(asked, start=start), 1, 1)
+        query_filter = self.query_filter(self.filter)
+        start = max(since + timedelta(microseconds=1), query_filter.start or since)
+        found = self._tasks(msgspec.structs.replace(query_filter, start=start), 1, 1)
         return count_text(found.total, found.total_is_more) if found.total else ""
 
     @cached_property
@@ -193,7 +193,7 @@ class TaskList:
         return count_text(found.total, found.total_is_more)
 
     @property
-    def total_words(self) -> str:
+    def total_text(self) -> str:
         return count_text(self.page.total, self.page.total_is_more)
 
     @cached_property
@@ -202,7 +202,7 @@ class TaskList:
         tried = []
         for term in self.filter.terms:
             rest = self.filter.without(term)
-            found = self._tasks(self.asked(task_filter.parse(rest)), 1, 1)
+            found = self._tasks(self.query_filter(task_filter.parse(rest)), 1, 1)
             tried.append(RestrictiveTerm(term, found.total, self.address.with_(q=rest), found.total_is_more))
         return most_restrictive(tried)
 

@@ -31,11 +31,11 @@ def task_row(task: Task, now: datetime) -> LiveRow:
         key=f"task-{task.pk}",
         text={
             "name": task.name or "name unknown",
-            "arguments": arguments_words(task),
+            "arguments": arguments_text(task),
             "queue": queue_text(task),
             "worker": task.worker or formatting.UNKNOWN,
             "retries": formatting.number(task.retries),
-            "words": task_states.state_words(task),
+            "words": task_states.state_text(task),
         },
         mark={"level": state.level, "state": task.state, "named": "yes" if task.name else "no"},
         number={"retries": task.retries, "runtime_seconds": task.runtime_seconds},
@@ -57,7 +57,7 @@ def queue_text(task: Task) -> str:
     return formatting.listed(found.names, QUEUES_NAMED) if found and found.names else formatting.UNKNOWN
 
 
-def arguments_words(task: Task) -> str:
+def arguments_text(task: Task) -> str:
     """The arguments as the events print them, cut: "(88412, 'EUR') {'retry': True}"; "–" where no event carried them."""
     if task.args is None and task.kwargs is None:
         return formatting.UNKNOWN
@@ -78,7 +78,7 @@ def runtime_html(task: Task, now: datetime) -> str:
     if task.state == "STARTED" and task.started_at:
         clock = formatting.moment_text(task.started_at, now)
         return format_html('<time datetime="{0}" data-since="{0}">since {1}</time>', task.started_at.isoformat(), clock).strip()
-    return runtime_words(ran_seconds(task))
+    return runtime_text(ran_seconds(task))
 
 
 def ran_seconds(task: Task) -> float | None:
@@ -88,10 +88,10 @@ def ran_seconds(task: Task) -> float | None:
     return (task.ended_at - task.started_at).total_seconds()
 
 
-def runtime_words(seconds: float | None) -> str:
+def runtime_text(seconds: float | None) -> str:
     """A runtime, with milliseconds where it is short.
 
-    >>> runtime_words(0.0123), runtime_words(1.26), runtime_words(75), runtime_words(None)
+    >>> runtime_text(0.0123), runtime_text(1.26), runtime_text(75), runtime_text(None)
     ('12 ms', '1.3 s', '1 min 15 s', '–')
     """
     if seconds is None:

@@ -60,10 +60,10 @@ def last_seen(task: Task) -> str:
     return f"last seen {seen.word if seen else task.last_seen_state.lower()}"
 
 
-def state_words(task: Task) -> str:
+def state_text(task: Task) -> str:
     """The state in a short phrase: "success after 1 retry", "unknown, last seen started".
 
-    >>> state_words(Task(state="SUCCESS", retries=1)), state_words(Task(state="SUCCESS", retries=None))
+    >>> state_text(Task(state="SUCCESS", retries=1)), state_text(Task(state="SUCCESS", retries=None))
     ('success after 1 retry', 'success')
     """
     state = state_of(task)

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from dashboard.layout import formatting
-from dashboard.tasks.row import runtime_words
+from dashboard.tasks.row import runtime_text
 from workers.receiving.task_state import Happening
 
 MARK, WAIT, WORK = "mark", "wait", "work"
@@ -50,7 +50,7 @@ def phases(happenings: Sequence[Happening], life: Life) -> list[Phase]:
     if sum(happening.event == "task-sent" for happening in happenings) > 1:
         story.life = msgspec.structs.replace(life, queues=())  # it is not known in which queue it waited before it was sent again
     for happening in _as_it_was(happenings):
-        story.tell(happening)
+        story.add(happening)
     return story.finished()
 
 
@@ -94,7 +94,7 @@ def sentence(found: Sequence[Phase], now: datetime, ended: bool) -> str:
 
 def long(length: timedelta) -> str:
     """A length of time, short ones in milliseconds."""
-    return runtime_words(length.total_seconds())
+    return runtime_text(length.total_seconds())
 
 
 class _Story:
@@ -110,7 +110,7 @@ class _Story:
         last = self.found[-1] if self.found else None
         return last if last and last.end is None else None
 
-    def tell(self, happening: Happening) -> None:
+    def add(self, happening: Happening) -> None:
         name = happening.event.removeprefix("task-")
         {
             "sent": self._sent,

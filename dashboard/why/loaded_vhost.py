@@ -37,7 +37,7 @@ def load(scope: Scope, broker: Broker, vhost: str, now: datetime, at: datetime |
     topology = queries.topology(broker.pk, vhost) if seen else Topology(vhost)
     consuming = consumers_by_queue(broker.pk, vhost)
     slots = {worker.pk: _slots(worker) for worker in worker_queries.worker_slots(broker.pk, vhost)}
-    hidden = levels.out_of_sight(broker, now)
+    hidden = levels.unavailable(broker, now)
     found = LoadedVhost(
         topology,
         broker.version or None,
@@ -102,7 +102,7 @@ def _unknown(broker: Broker, vhost: str, hidden: str, now: datetime, seen: bool)
         found.append(f"{hidden[:1].upper()}{hidden[1:]}{since}.")
     if not seen:
         found.append(f"No exchange of virtual host {vhost} is known: it was not read yet, or Hareline’s user has no permission.")
-    for limit in broker.limits_to_sight:
+    for limit in broker.limits:
         lists = any(word in str(limit.get("what")) for word in ("bindings", "exchanges", "queues", "policies", "permissions"))
         if limit.get("part"):
             if lists and not hidden:
@@ -114,11 +114,11 @@ def _unknown(broker: Broker, vhost: str, hidden: str, now: datetime, seen: bool)
     return found
 
 
-def _all(ask: Callable[[int], Page[Any]]) -> list[Any]:
+def _all(load: Callable[[int], Page[Any]]) -> list[Any]:
     found: list[Any] = []
     number = 1
     while True:
-        page = ask(number)
+        page = load(number)
         found += page.items
         if number >= page.pages:
             return found

@@ -53,26 +53,26 @@ class Workers(Schema):
     items: list[WorkerItem]
 
 
-class WorkersAsked(OfBroker, Paged):
+class WorkersQuery(OfBroker, Paged):
     q: str = Field("", max_length=255, description="A part of the host name")
     state: Literal["online", "gone", "unknown"] | None = None
     sort: str = Field("hostname", max_length=50, description=f"One of {', '.join(queries.WORKER_SORTS)}; a leading - is descending")
 
 
 @router.get("/workers", response={200: Workers, **ERRORS}, operation_id="workers")
-def workers(request: HttpRequest, asked: Query[WorkersAsked]) -> dict[str, Any]:
+def workers(request: HttpRequest, query: Query[WorkersQuery]) -> dict[str, Any]:
     """A page of Celery worker nodes, those that are gone included."""
-    check_broker(request, asked.broker)
+    check_broker(request, query.broker)
     try:
         page = queries.workers(
             scope(request),
-            broker=asked.broker,
-            vhost=asked.vhost,
-            state=asked.state,
-            text=asked.q,
-            sort=asked.sort,
-            page=asked.page,
-            page_size=asked.page_size,
+            broker=query.broker,
+            vhost=query.vhost,
+            state=query.state,
+            text=query.q,
+            sort=query.sort,
+            page=query.page,
+            page_size=query.page_size,
         )
     except ValueError as error:
         raise invalid("sort", error) from error

@@ -13,7 +13,7 @@ import msgspec
 
 from dashboard.layout import formatting, levels
 from dashboard.live.rows import LiveRow
-from dashboard.workers.row import free_slots, host_of, load_words, skew_words
+from dashboard.workers.row import free_slots, host_of, load_text, skew_text
 from workers.models import Worker
 
 GROUPINGS: Mapping[str, str] = {"host": "By host", "queue": "By queue", "pool": "By pool"}
@@ -118,12 +118,12 @@ def _facts(workers: Sequence[Worker], by: str) -> list[str]:
     """What a heading adds to the sums: load, software and clock of a host."""
     if by != "host" or not workers:
         return []
-    facts = [f"load {load_words(worker)}" for worker in workers if worker.load][:1]
-    facts += sorted({software_words(worker) for worker in workers} - {""})
-    return facts + [skew_words(worker) for worker in workers if skew_words(worker)][:1]
+    facts = [f"load {load_text(worker)}" for worker in workers if worker.load][:1]
+    facts += sorted({software_text(worker) for worker in workers} - {""})
+    return facts + [skew_text(worker) for worker in workers if skew_text(worker)][:1]
 
 
-def software_words(worker: Worker) -> str:
+def software_text(worker: Worker) -> str:
     """ "Celery 5.7.0", from the heartbeat's `sw_ident` and `sw_ver`; "" if it reported none."""
     ident, version = str(worker.software.get("ident") or ""), str(worker.software.get("version") or "")
     name = "Celery" if ident in ("py-celery", "") else ident

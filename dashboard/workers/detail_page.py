@@ -24,9 +24,9 @@ from dashboard.live.rows import LiveRow
 from dashboard.queues.row import queue_row
 from dashboard.workers import filter as worker_filter
 from dashboard.workers import text as worker_story
-from dashboard.workers.board import software_words
+from dashboard.workers.board import software_text
 from dashboard.workers.list_page import lost_of
-from dashboard.workers.row import skew_words, worker_row
+from dashboard.workers.row import skew_text, worker_row
 from dashboard.workers.running import RunningList, running_list
 from workers import queries as worker_queries
 from workers.models import EventSource, Worker
@@ -106,13 +106,13 @@ class WorkerDetail:
     @property
     def software(self) -> str:
         system = str(self.worker.software.get("system") or "")
-        return ", ".join(words for words in (software_words(self.worker), system) if words) or "unknown"
+        return ", ".join(words for words in (software_text(self.worker), system) if words) or "unknown"
 
     @property
     def clock(self) -> str:
         if self.worker.clock_skew_seconds is None:
             return "unknown: no heartbeat has reported it"
-        return skew_words(self.worker).removeprefix("clock ") or "agrees with ours"
+        return skew_text(self.worker).removeprefix("clock ") or "agrees with ours"
 
     @property
     def loads(self) -> str:

@@ -16,7 +16,7 @@ from dashboard.workers.row import free_slots, host_of
 from workers.models import Worker
 
 
-class Asked(msgspec.Struct, frozen=True):
+class Requirement(msgspec.Struct, frozen=True):
     """What a qualifier of the filter asks of a node: `free>0` is ("free", ">", 0.0)."""
 
     field: str
@@ -40,10 +40,10 @@ QUALIFIERS = filter_language.named(
 )
 
 
-def asked_of(wanted: filter_language.Filter) -> list[Asked]:
+def requirements(wanted: filter_language.Filter) -> list[Requirement]:
     """What the filter asks; terms that have a problem ask nothing."""
     return [
-        Asked(term.qualifier.name if term.qualifier else "name", condition.operator, condition.typed_value())
+        Requirement(term.qualifier.name if term.qualifier else "name", condition.operator, condition.typed_value())
         for term in wanted.terms
         for condition in filter_language.condition_of(term)
     ]
@@ -66,33 +66,34 @@ _VALUES: Mapping[str, Callable[[Worker], Any]] = {
 }
 
 
-def matches(worker: Worker, asked: Asked) -> bool:
+def matches(worker: Worker, requirement: Requirement) -> bool:
     """True if the node is what the qualifier asks for; what is unknown matches no comparison of numbers."""
-    found = _VALUES[asked.field](worker)
+    found = _VALUES[requirement.field](worker)
     if isinstance(found, list):
-        return any(_text_matches(name, asked) for name in found) if asked.operator != "!=" else all(_text_matches(name, asked) for name in found)
+        matching = [_text_matches(name, requirement) for name in found]
+        return all(matching) if requirement.operator == "!=" else any(matching)
     if isinstance(found, str):
-        return _text_matches(found, asked)
-    return found is not None and _number_matches(found, asked)
+        return _text_matches(found, requirement)
+    return found is not None and _number_matches(found, requirement)
 
 
-def _text_matches(found: str, asked: Asked) -> bool:
-    wanted = [value.casefold() for value in _wanted(asked.value)]
+def _text_matches(found: str, requirement: Requirement) -> bool:
+    wanted = [value.casefold() for value in _wanted(requirement.value)]
     found = found.casefold()
-    if asked.operator == "~":
+    if requirement.operator == "~":
         return any(value in found for value in wanted)
-    return (found in wanted) != (asked.operator == "!=")
+    return (found in wanted) != (requirement.operator == "!=")
 
 
 def _wanted(value: Any) -> list[str]:
     return [str(each) for each in value] if isinstance(value, tuple | list | frozenset) else str(value).split(",")
 
 
-def _number_matches(found: float, asked: Asked) -> bool:
-    wanted = float(asked.value)
+def _number_matches(found: float, requirement: Requirement) -> bool:
+    wanted = float(requirement.value)
     verdicts = {"=": found == wanted, "!=": found != wanted, ">": found > wanted, "<": found < wanted}
-    return verdicts[asked.operator]
+    return verdicts[requirement.operator]
 
 
-def filtered(workers: Iterable[Worker], qualifiers: Collection[Asked]) -> list[Worker]:
-    return [worker for worker in workers if all(matches(worker, asked) for asked in qualifiers)]
+def filtered(workers: Iterable[Worker], qualifiers: Collection[Requirement]) -> list[Worker]:
+    return [worker for worker in workers if all(matches(worker, requirement) for requirement in qualifiers)]

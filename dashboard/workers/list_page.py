@@ -56,8 +56,8 @@ class WorkerList:
         self.filter = filter_language.parse(address.filter_text, worker_filter.QUALIFIERS)
         self.by = address.kept.get("group") if address.kept.get("group") in worker_board.GROUPINGS else "host"
         self.view = address.kept.get("view", "") if address.kept.get("view") in VIEWS else ""
-        asked = address.kept.get("sort", "")
-        self.sort = asked if worker_board.is_sort(asked) else "name"
+        sort = address.kept.get("sort", "")
+        self.sort = sort if worker_board.is_sort(sort) else "name"
 
     @cached_property
     def everyone(self) -> list[Worker]:
@@ -75,7 +75,7 @@ class WorkerList:
 
     @cached_property
     def chosen(self) -> list[Worker]:
-        return worker_filter.filtered(self.everyone, worker_filter.asked_of(self.filter))
+        return worker_filter.filtered(self.everyone, worker_filter.requirements(self.filter))
 
     @property
     def gone_count(self) -> int:
@@ -158,9 +158,9 @@ class WorkerList:
         return steps_to_see_workers(self.brokers, self.event_sources, self.now)
 
     @property
-    def out_of_sight(self) -> list[tuple[Broker, str]]:
+    def unavailable(self) -> list[tuple[Broker, str]]:
         """(broker, why) of brokers whose management API tells nothing now; the nodes are known by their events all the same."""
-        return [(broker, why) for broker in self.brokers if (why := levels.out_of_sight(broker, self.now))]
+        return [(broker, why) for broker in self.brokers if (why := levels.unavailable(broker, self.now))]
 
     @property
     def group_links(self) -> list[tuple[str, str, bool]]:

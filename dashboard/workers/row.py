@@ -22,7 +22,7 @@ from workers.presence import worker_as_of
 SHOWN_TASKS = 3
 HEARTBEATS_MISSED = 3
 DEFAULT_HEARTBEAT_SECONDS = 2.0
-TELLING_SKEW_SECONDS = 0.3  # below it is the network's delay
+NOTICEABLE_SKEW_SECONDS = 0.3  # below it is the network's delay
 
 
 def worker_row(worker: Worker, now: datetime, lost: Collection[str] = ()) -> LiveRow:
@@ -47,17 +47,17 @@ def worker_row(worker: Worker, now: datetime, lost: Collection[str] = ()) -> Liv
             "reserved": formatting.number(worker.reserved if alive else None),
             "scheduled": formatting.number(worker.scheduled if alive else None),
             "slots": slots.figure,
-            "pool": pool_words(worker),
+            "pool": pool_text(worker),
             "prefetch": formatting.number(worker.prefetch),
-            "load": load_words(worker),
+            "load": load_text(worker),
             "uptime": formatting.duration(worker.uptime_seconds),
             "succeeded": formatting.rate(worker.succeeded_per_second if alive else None),
             "failed": formatting.rate(worker.failed_per_second if alive else None),
             "processed": formatting.number(worker.processed),
-            "heartbeat": heartbeat_words(worker, now),
-            "trouble": "" if level.word == "ok" else trouble_words(worker, level, now),
-            "pulse": pulse_words(worker, now),
-            "note": note_words(worker),
+            "heartbeat": heartbeat_text(worker, now),
+            "trouble": "" if level.word == "ok" else trouble_text(worker, level, now),
+            "pulse": pulse_text(worker, now),
+            "note": note_text(worker),
         },
         mark={"level": level.word, "state": worker.state, "used": _figure(worker.active, free), "slots": _figure(worker.concurrency, free)},
         number={
@@ -103,7 +103,7 @@ def host_of(hostname: str) -> str:
     return hostname.rpartition("@")[2] or hostname
 
 
-def pool_words(worker: Worker) -> str:
+def pool_text(worker: Worker) -> str:
     """Pool and size in words: "prefork 8", "prefork, autoscale 2–6 · now 4", "pool unknown"."""
     if worker.pool is None:
         size = "" if worker.concurrency is None else f", {worker.concurrency:,} slots"
@@ -113,31 +113,31 @@ def pool_words(worker: Worker) -> str:
     return worker.pool if worker.concurrency is None else f"{worker.pool} {worker.concurrency:,}"
 
 
-def load_words(worker: Worker) -> str:
+def load_text(worker: Worker) -> str:
     """The machine's load over the last minute, as the worker's heartbeat tells it."""
     return f"{worker.load[0]:.1f}" if worker.load else formatting.UNKNOWN
 
 
-def heartbeat_words(worker: Worker, now: datetime) -> str:
+def heartbeat_text(worker: Worker, now: datetime) -> str:
     return "no heartbeat yet" if worker.heartbeat_at is None else f"{formatting.age(worker.heartbeat_at, now)} ago"
 
 
-def skew_words(worker: Worker) -> str:
+def skew_text(worker: Worker) -> str:
     """ "clock 0.4 s ahead"; "" while it is within the network's delay."""
     skew = worker.clock_skew_seconds
-    if skew is None or abs(skew) < TELLING_SKEW_SECONDS:
+    if skew is None or abs(skew) < NOTICEABLE_SKEW_SECONDS:
         return ""
     return f"clock {formatting.duration(abs(skew))} {'ahead' if skew > 0 else 'behind'}"
 
 
-def trouble_words(worker: Worker, level: levels.Level, now: datetime) -> str:
+def trouble_text(worker: Worker, level: levels.Level, now: datetime) -> str:
     """What stands out, after the node's name: "alive, not consuming mail", "gone since 03:02:12", "its clock is 9 s off"."""
     if worker.state == Worker.ONLINE:
         return level.reason
     return f"{worker.state} since {formatting.moment_text(worker.since, now)}" if worker.since else worker.state
 
 
-def pulse_words(worker: Worker, now: datetime) -> str:
+def pulse_text(worker: Worker, now: datetime) -> str:
     """How the node's heart beats: "heartbeat 1 s ago"; why it is gone; of an unknown one the last heartbeat, as the reason stands above all of them."""
     if worker.state == Worker.UNKNOWN and worker.heartbeat_at:
         return f"last heartbeat {formatting.moment_text(worker.heartbeat_at, now)}"
@@ -152,12 +152,12 @@ def pulse_words(worker: Worker, now: datetime) -> str:
     return f"heartbeat {formatting.age(worker.heartbeat_at, now)} ago"
 
 
-def note_words(worker: Worker) -> str:
+def note_text(worker: Worker) -> str:
     """ "up 2 d 4 h", with the clock where it is off, but not so much that the level says it."""
     if worker.state != Worker.ONLINE:
         return ""
     up = "" if worker.uptime_seconds is None else f"up {formatting.duration(worker.uptime_seconds)}"
-    skew = "" if abs(worker.clock_skew_seconds or 0) > levels.CLOCK_SKEW_SECONDS else skew_words(worker)
+    skew = "" if abs(worker.clock_skew_seconds or 0) > levels.CLOCK_SKEW_SECONDS else skew_text(worker)
     return ", ".join(words for words in (up, skew) if words)
 
 

@@ -84,7 +84,7 @@ def _at(moment: datetime | None) -> str:
 
 def _running(task: Mapping[str, Any]) -> RunningTask:
     name = str(task.get("name") or "unnamed task")
-    return RunningTask(str(task.get("uuid") or ""), name, arguments_words(task.get("args")), moment(task.get("started_at")))
+    return RunningTask(str(task.get("uuid") or ""), name, arguments_text(task.get("args")), moment(task.get("started_at")))
 
 
 def moment(value: Any) -> datetime | None:
@@ -98,10 +98,10 @@ def moment(value: Any) -> datetime | None:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-def arguments_words(arguments: Any) -> str:
+def arguments_text(arguments: Any) -> str:
     """Positional arguments as a person would write the call: "(88412, 'EUR')"; text is shown as it came, cut at 120 characters.
 
-    >>> arguments_words([1, "a"]), arguments_words("(1, 'a')"), arguments_words(None), arguments_words([])
+    >>> arguments_text([1, "a"]), arguments_text("(1, 'a')"), arguments_text(None), arguments_text([])
     ("(1, 'a')", "(1, 'a')", '', '()')
     """
     if arguments is None:

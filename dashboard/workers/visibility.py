@@ -24,7 +24,7 @@ def limits(sources: Sequence[EventSource], workers: Sequence[Worker]) -> list[St
     """What is missing where workers are shown; [] if everything may be seen."""
     found = []
     for source in sources:
-        found += _events_missing(source) + _asking_missing(source)
+        found += _events_missing(source) + _inspection_missing(source)
     said = {source.reason for source in sources}
     found += [step for reason, step in unknown_nodes(workers) if reason not in said]
     silent = [worker.hostname for worker in workers if worker.events_off and worker.state == Worker.ONLINE]
@@ -54,7 +54,7 @@ def _events_missing(source: EventSource) -> list[Step]:
     return [Step(level, f"No events of workers from {_place(source)}", _sentence(source.reason) or "They have not been asked for yet.", source.grant)]
 
 
-def _asking_missing(source: EventSource) -> list[Step]:
+def _inspection_missing(source: EventSource) -> list[Step]:
     if source.inspect_state in (EventSource.INSPECTING, EventSource.UNKNOWN) and not source.inspect_grant:
         return []
     level = "notice" if source.inspect_state == "off" else "unknown"
@@ -90,8 +90,8 @@ def _broker_step(broker: Broker, now: datetime) -> Step:
 def _source_steps(source: EventSource, now: datetime) -> list[Step]:
     if source.state != EventSource.RECEIVING:
         return _events_missing(source)
-    heard = f"the last event came {formatting.age(source.received_at, now)} ago" if source.received_at else "none has come yet"
-    return [Step("ok", f"Events are received from {_place(source)}", _sentence(heard)), *_asking_missing(source)]
+    last_event = f"the last event came {formatting.age(source.received_at, now)} ago" if source.received_at else "none has come yet"
+    return [Step("ok", f"Events are received from {_place(source)}", _sentence(last_event)), *_inspection_missing(source)]
 
 
 def _sentence(clause: str) -> str:

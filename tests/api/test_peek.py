@@ -46,7 +46,7 @@ def test_who_may_only_look_gets_403_and_the_try_is_noted(world: World, post: Pos
     token = store.make_token(User.objects.create_user("eve"), "script", world.now)
     status, answer = post(token=token)
     assert (status, answer["error"]["code"]) == (403, "forbidden")
-    event = AuditEvent.objects.get(act=AUDIT_ACTION)
+    event = AuditEvent.objects.get(action=AUDIT_ACTION)
     assert (event.outcome, event.user_name, event.name) == (store.REFUSED, "eve", "mail")
 
 
@@ -76,7 +76,7 @@ def test_where_control_is_off_the_answer_names_the_setting(post: Post, settings:
 def test_an_error_names_its_field(post: Post, changed: dict[str, Any], status: int, field: str) -> None:
     found, answer = post(**changed)
     assert (found, answer["error"].get("field")) == (status, field)
-    assert not AuditEvent.objects.filter(act=AUDIT_ACTION).exists()
+    assert not AuditEvent.objects.filter(action=AUDIT_ACTION).exists()
 
 
 @pytest.mark.parametrize(("changed", "words"), [({"type": "stream"}, "mail is a stream."), ({"exclusive": True}, "mail is exclusive")])
@@ -101,7 +101,7 @@ def test_a_broker_that_refuses_the_connection_is_503_and_noted(post: Post) -> No
     status, answer = post()
     assert (status, answer["error"]["code"]) == (503, "unavailable")
     assert answer["error"]["message"].startswith("Peeking failed: no AMQP connection to 127.0.0.1:1")
-    assert AuditEvent.objects.get(act=AUDIT_ACTION).outcome == store.FAILED
+    assert AuditEvent.objects.get(action=AUDIT_ACTION).outcome == store.FAILED
 
 
 def test_messages_of_a_real_queue_are_shown_and_stay(world: World, post: Post, rabbitmq: TestNode, vhost: str, settings: LazySettings) -> None:
@@ -120,7 +120,7 @@ def test_messages_of_a_real_queue_are_shown_and_stay(world: World, post: Post, r
     assert (first["payload"], first["redelivered"], first["task"], first["uuid"], first["deaths"]) == ("[[1], {}, {}]", False, "shop.pay", "u-1", [])
     assert first["question"] == {"exchange": "", "routing_key": "jobs", "headers": headers}
     assert second["payload"] == "second"
-    event = AuditEvent.objects.get(act=AUDIT_ACTION)
+    event = AuditEvent.objects.get(action=AUDIT_ACTION)
     assert (event.outcome, event.user_name, event.name, event.detail) == (store.DONE, "anna", "jobs", {"requested": 2, "shown": 2})
     again = post(vhost=vhost, queue="jobs", count=10)[1]["messages"]
     assert [(message["payload"], message["redelivered"]) for message in again] == [("[[1], {}, {}]", True), ("second", True), ("third", False)]

@@ -52,7 +52,7 @@ def test_who_may_only_look_gets_403_and_the_try_is_noted(world: World, post: Pos
     token = store.make_token(User.objects.create_user("eve"), "script", world.now)
     status, answer = post(token=token)
     assert (status, answer["error"]["code"]) == (403, "forbidden")
-    assert AuditEvent.objects.get(act="send task").outcome == store.REFUSED
+    assert AuditEvent.objects.get(action="send task").outcome == store.REFUSED
 
 
 def test_where_control_is_off_the_answer_names_the_setting(post: Post, settings: LazySettings) -> None:
@@ -88,7 +88,7 @@ def test_where_control_is_off_the_answer_names_the_setting(post: Post, settings:
 def test_an_error_names_its_field(post: Post, changed: dict[str, Any], status: int, field: str) -> None:
     found, answer = post(**changed)
     assert (found, answer["error"].get("field")) == (status, field)
-    assert not AuditEvent.objects.filter(act="send task", outcome=store.DONE).exists()
+    assert not AuditEvent.objects.filter(action="send task", outcome=store.DONE).exists()
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_a_dry_run_predicts_and_sends_nothing_even_where_sending_is_off(world: W
     prediction = answer["prediction"]
     assert (prediction["queue"], prediction["error"], prediction["certain"], prediction["unknown"]) == ("mail", None, True, [])
     assert prediction["broker"]["after"][0]["workers"][0]["hostname"] == "a@web-1"
-    assert not AuditEvent.objects.filter(act="send task").exists()
+    assert not AuditEvent.objects.filter(action="send task").exists()
 
 
 def test_a_dry_run_says_what_would_be_gone_since_nothing_is_declared(post: Post) -> None:
@@ -161,7 +161,7 @@ def test_a_real_broker_confirms_or_gives_back(world: World, post: Post, rabbitmq
     status, answer = post(vhost=vhost, args=["<b>", "\x00", "😀"])
     assert status == 202, answer
     assert (answer["confirmed"], answer["reason"], answer["routing_key"], answer["id"]) == (True, None, "mail", None)
-    event = AuditEvent.objects.get(act="send task")
+    event = AuditEvent.objects.get(action="send task")
     assert (event.outcome, event.user_name, event.detail["uuid"]) == (store.DONE, "anna", answer["uuid"])
     assert event.detail["predicted"] == {"exchange": "", "routing_key": "mail", "queues": [], "workers": [], "certain": False}  # not polled yet
     status, answer = post(vhost=vhost, options={"queue": "nope"})

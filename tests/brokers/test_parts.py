@@ -117,7 +117,7 @@ def test_a_part_that_fails_keeps_what_was_known_and_costs_the_others_nothing(pol
         assert {name: stored() for name, stored in STORED.items() if name not in refused} == {name: expected[name] for name in STORED if name not in refused}, (
             path
         )
-        unread = [limit for limit in broker.limits_to_sight if limit["part"]]
+        unread = [limit for limit in broker.limits if limit["part"]]
         if refused:
             assert unread == []
         else:
@@ -129,7 +129,7 @@ def test_a_part_that_fails_keeps_what_was_known_and_costs_the_others_nothing(pol
     clock.seconds += STEP_SECONDS
     tell(management, len(PATHS) + 1)
     loop.run_round()
-    assert [limit for limit in Broker.objects.get().limits_to_sight if limit["part"]] == []
+    assert [limit for limit in Broker.objects.get().limits if limit["part"]] == []
     assert {stored() for stored in STORED.values()} == {len(PATHS) + 1}
 
 
@@ -145,7 +145,7 @@ def test_a_poller_that_starts_while_a_part_fails_stores_the_rest_and_drops_nothi
     for seconds in (STEP_SECONDS, 2 * STEP_SECONDS):
         clock.seconds = seconds
         PollLoop(management.address(), loop.broker_id, "a", 5.0, clock=clock).run_round()
-        since += [limit["since"] for limit in Broker.objects.get().limits_to_sight if limit["part"]]
+        since += [limit["since"] for limit in Broker.objects.get().limits if limit["part"]]
     kept = KEPT_TOGETHER.get(PATHS[path], {PATHS[path]})
     assert {name: stored() for name, stored in STORED.items()} == {name: value if name in kept else 1 for name, value in before.items()}
     assert len(since) == 2 and since[0] == since[1]  # another process goes on with the moment of the first failure
@@ -161,7 +161,7 @@ def test_without_the_columns_of_queues_depths_come_from_the_totals_and_the_rever
         management.set("queues", *answers)
         loop.run_round()
         assert (Broker.objects.get().state, Queue.objects.get().ready) == ("up", 3)
-        assert [limit["part"] for limit in Broker.objects.get().limits_to_sight if limit["part"]] == [(parts.QUEUE_COUNTERS, parts.QUEUE_TOTALS)[number]]
+        assert [limit["part"] for limit in Broker.objects.get().limits if limit["part"]] == [(parts.QUEUE_COUNTERS, parts.QUEUE_TOTALS)[number]]
     clock.seconds = 2 * STEP_SECONDS
     management.fail("queues", 500)
     loop.run_round()

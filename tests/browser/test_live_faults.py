@@ -121,17 +121,17 @@ def test_a_page_that_is_up_to_date_fetches_nothing_once_it_has_connected(stack: 
 
 
 @pytest.mark.parametrize(
-    ("act", "code"),
+    ("action", "code"),
     [("socket.send(' '.repeat(70000))", 4413), ("for (let i = 0; i < 3000; i++) socket.send('{}')", 4429), ("socket.send(new Uint8Array(3))", 4413)],
 )
-def test_too_much_from_a_browser_closes_the_socket_with_the_reason_and_no_traceback(stack: Stack, page: Page, act: str, code: int) -> None:
+def test_too_much_from_a_browser_closes_the_socket_with_the_reason_and_no_traceback(stack: Stack, page: Page, action: str, code: int) -> None:
     page.goto(f"{stack.url}/login/")
     address = stack.url.replace("http", "ws")
     script = f"""() => new Promise(done => {{
         const socket = new WebSocket("{address}/ws/live/");
         let reason = "";
         socket.onmessage = ({{ data }}) => {{ reason = JSON.parse(data).error.message; }};
-        socket.onopen = () => {{ {act}; }};
+        socket.onopen = () => {{ {action}; }};
         socket.onclose = ({{ code }}) => done([code, reason]);
     }})"""
     closed, reason = page.evaluate(script)

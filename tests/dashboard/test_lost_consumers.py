@@ -58,8 +58,8 @@ def test_a_worker_that_is_gone_or_never_named_its_queues_has_lost_none() -> None
         ({"state": Broker.UNREACHABLE}, False),
         ({"state": Broker.REFUSED}, False),
         ({"polled_at": NOON - timedelta(minutes=5)}, False),
-        ({"limits_to_sight": [{"part": "consumers", "what": "consumers", "why": "no answer"}]}, False),
-        ({"limits_to_sight": [{"part": "nodes", "what": "nodes", "why": "no answer"}, {"part": "", "what": "policies"}]}, True),
+        ({"limits": [{"part": "consumers", "what": "consumers", "why": "no answer"}]}, False),
+        ({"limits": [{"part": "nodes", "what": "nodes", "why": "no answer"}, {"part": "", "what": "policies"}]}, True),
     ],
 )
 def test_nothing_is_called_lost_by_an_old_list_of_consumers(broker: dict[str, Any], known: bool) -> None:

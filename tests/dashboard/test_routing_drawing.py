@@ -97,7 +97,7 @@ def test_a_refused_message_has_no_path() -> None:
 
 
 @pytest.mark.parametrize(
-    ("after", "text", "look"),
+    ("after", "text", "view"),
     [
         (None, "consumers unknown", "unknown"),
         ({"consumers": None, "workers": None}, "consumers unknown", "unknown"),

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from dashboard.workers.row import heartbeat_words, host_of, pool_words, pulse_words, skew_words, worker_row
-from dashboard.workers.running import arguments_words, moment, running_tasks
+from dashboard.workers.row import heartbeat_text, host_of, pool_text, pulse_text, skew_text, worker_row
+from dashboard.workers.running import arguments_text, moment, running_tasks
 from workers.models import Worker
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -29,7 +29,7 @@ def online(**known: Any) -> Worker:
     ],
 )
 def test_the_pool_is_told_in_words(worker: Worker, words: str) -> None:
-    assert pool_words(worker) == words
+    assert pool_text(worker) == words
 
 
 def test_the_row_of_a_worker_of_which_nothing_is_known_claims_nothing() -> None:
@@ -94,9 +94,9 @@ def test_where_no_task_can_be_listed_it_says_so(worker: Worker, words: str) -> N
 
 def test_the_pulse_of_a_solo_worker_that_is_busy_is_explained() -> None:
     worker = online(pool="solo", active=1, concurrency=1, heartbeat_at=NOON - timedelta(minutes=2), heartbeat_seconds=2.0)
-    assert pulse_words(worker, NOON) == "no heartbeat while it runs a task (solo)"
+    assert pulse_text(worker, NOON) == "no heartbeat while it runs a task (solo)"
     worker.active = 0
-    assert pulse_words(worker, NOON) == "heartbeat 2 min ago"
+    assert pulse_text(worker, NOON) == "heartbeat 2 min ago"
 
 
 def test_the_clock_alone_changes_no_fragment() -> None:
@@ -106,11 +106,11 @@ def test_the_clock_alone_changes_no_fragment() -> None:
 
 
 def test_a_clock_is_called_wrong_only_beyond_the_networks_delay() -> None:
-    assert [skew_words(online(clock_skew_seconds=skew)) for skew in (None, 0.2, 0.4, -9.0)] == ["", "", "clock 0.4 s ahead", "clock 9 s behind"]
+    assert [skew_text(online(clock_skew_seconds=skew)) for skew in (None, 0.2, 0.4, -9.0)] == ["", "", "clock 0.4 s ahead", "clock 9 s behind"]
 
 
 def test_a_heartbeat_that_never_came_is_not_old() -> None:
-    assert heartbeat_words(online(), NOON) == "no heartbeat yet"
+    assert heartbeat_text(online(), NOON) == "no heartbeat yet"
 
 
 @pytest.mark.parametrize(
@@ -121,8 +121,8 @@ def test_a_stored_moment_is_read_or_unknown(stored: Any, told: datetime | None) 
 
 
 def test_arguments_are_cut() -> None:
-    assert arguments_words("x" * 500) == "x" * 119 + "…"
-    assert arguments_words({"a": 1}) == "({'a': 1})"
+    assert arguments_text("x" * 500) == "x" * 119 + "…"
+    assert arguments_text({"a": 1}) == "({'a': 1})"
 
 
 def test_a_host_is_what_follows_the_last_at() -> None:

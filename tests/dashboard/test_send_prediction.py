@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.send import path as send_way
+from dashboard.send import path as send_path
 from dashboard.send.order import Order
 from dashboard.send.prediction import Happened, Predicted, rows, usual_options
 from workers.sending.send_options import Options
@@ -61,8 +61,8 @@ def after(queue: str, *nodes: dict[str, Any], consumers: int | None = 1) -> dict
     ],
 )
 def test_the_way_is_a_few_boxes(reached: list[dict[str, Any]], boxes: list[tuple[str, str]]) -> None:
-    found = send_way.hops({"broker": {"after": reached}}, order(queue="mail"), "ada")
-    assert [(hop.title, hop.says) for hop in found] == [("mail.send", "you, ada"), ("(default)", "key mail"), *boxes]
+    found = send_path.hops({"broker": {"after": reached}}, order(queue="mail"), "ada")
+    assert [(hop.title, hop.note) for hop in found] == [("mail.send", "you, ada"), ("(default)", "key mail"), *boxes]
 
 
 ANSWER: dict[str, Any] = {

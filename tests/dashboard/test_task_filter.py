@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.layout.moments import moment_of
-from dashboard.tasks.filter import asked_of, parse
+from dashboard.tasks.filter import parse, query_filter
 from workers.task_filter import TaskFilter
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
 
 def asked(text: str) -> TaskFilter:
-    return asked_of(parse(text), None, None, NOON)
+    return query_filter(parse(text), None, None, NOON)
 
 
 @pytest.mark.parametrize(

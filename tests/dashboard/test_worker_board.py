@@ -9,8 +9,8 @@ import pytest
 
 from dashboard.layout.filter_language import parse
 from dashboard.live.rows import LiveRow
-from dashboard.workers.board import BoardNode, Chip, grouped, in_order, software_words, subtitle, sums, title
-from dashboard.workers.filter import QUALIFIERS, Asked, asked_of, filtered
+from dashboard.workers.board import BoardNode, Chip, grouped, in_order, software_text, subtitle, sums, title
+from dashboard.workers.filter import QUALIFIERS, Requirement, filtered, requirements
 from workers.models import Worker
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -57,19 +57,19 @@ def test_unknown_slots_are_mentioned_beside_known_ones() -> None:
 @pytest.mark.parametrize(
     ("asked", "names"),
     [
-        (Asked("host", "=", "WEB-1"), ["a@web-1", "b@web-1"]),
-        (Asked("host", "~", "web"), ["a@web-1", "b@web-1", "c@web-2"]),
-        (Asked("host", "!=", "web-1"), ["c@web-2"]),
-        (Asked("queue", "=", "mail"), ["a@web-1"]),
-        (Asked("queue", "!=", "mail"), ["b@web-1", "c@web-2"]),
-        (Asked("pool", "in", ("solo", "threads")), ["b@web-1"]),
-        (Asked("pool", "=", "unknown"), ["c@web-2"]),
-        (Asked("free", ">", 0.0), ["a@web-1"]),
-        (Asked("free", "=", 0.0), ["b@web-1"]),
-        (Asked("name", "~", "c@"), ["c@web-2"]),
+        (Requirement("host", "=", "WEB-1"), ["a@web-1", "b@web-1"]),
+        (Requirement("host", "~", "web"), ["a@web-1", "b@web-1", "c@web-2"]),
+        (Requirement("host", "!=", "web-1"), ["c@web-2"]),
+        (Requirement("queue", "=", "mail"), ["a@web-1"]),
+        (Requirement("queue", "!=", "mail"), ["b@web-1", "c@web-2"]),
+        (Requirement("pool", "in", ("solo", "threads")), ["b@web-1"]),
+        (Requirement("pool", "=", "unknown"), ["c@web-2"]),
+        (Requirement("free", ">", 0.0), ["a@web-1"]),
+        (Requirement("free", "=", 0.0), ["b@web-1"]),
+        (Requirement("name", "~", "c@"), ["c@web-2"]),
     ],
 )
-def test_qualifiers_choose_nodes(asked: Asked, names: list[str]) -> None:
+def test_qualifiers_choose_nodes(asked: Requirement, names: list[str]) -> None:
     workers = [
         worker("a@web-1", pool="prefork", concurrency=4, active=1, queues=[{"name": "mail"}, {"name": "reports"}]),
         worker("b@web-1", pool="threads", concurrency=1, active=1, queues=[{"name": "reports"}]),
@@ -79,12 +79,12 @@ def test_qualifiers_choose_nodes(asked: Asked, names: list[str]) -> None:
 
 
 def test_what_a_person_types_is_understood() -> None:
-    assert asked_of(parse("host:web free>0 queue:mail,reports worker-a slots>=8 pol:x", QUALIFIERS)) == [
-        Asked("host", "~", "web"),
-        Asked("free", ">", 0.0),
-        Asked("queue", "in", ("mail", "reports")),
-        Asked("name", "~", "worker-a"),
-        Asked("slots", ">", pytest.approx(8.0)),
+    assert requirements(parse("host:web free>0 queue:mail,reports worker-a slots>=8 pol:x", QUALIFIERS)) == [
+        Requirement("host", "~", "web"),
+        Requirement("free", ">", 0.0),
+        Requirement("queue", "in", ("mail", "reports")),
+        Requirement("name", "~", "worker-a"),
+        Requirement("slots", ">", pytest.approx(8.0)),
     ]
 
 
@@ -112,8 +112,8 @@ def test_a_hosts_heading_tells_its_load_software_and_clock() -> None:
 
 
 def test_software_that_is_not_celery_is_named() -> None:
-    assert software_words(worker(software={"ident": "other", "version": "1"})) == "other 1"
-    assert software_words(worker(software={})) == ""
+    assert software_text(worker(software={"ident": "other", "version": "1"})) == "other 1"
+    assert software_text(worker(software={})) == ""
 
 
 def test_what_is_unknown_sorts_last_either_way() -> None:

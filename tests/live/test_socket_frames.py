@@ -58,7 +58,7 @@ async def page(world: World) -> AsyncIterator[Page]:
 async def test_what_is_no_frame_is_called_malformed_and_the_socket_lives(page: Page, frame: str) -> None:
     await page.socket.send_input({"type": "websocket.receive", "text": frame})
     assert (await page.next())["error"]["code"] == "malformed"
-    await page.ask(ping=7)
+    await page.request(ping=7)
     assert await page.next() == {"pong": 7}
 
 
@@ -78,17 +78,17 @@ async def test_what_is_no_frame_is_called_malformed_and_the_socket_lives(page: P
     ids=lambda given: str(given)[:40],
 )
 async def test_a_topic_that_is_refused_is_named_with_the_reason(page: Page, world: World, frame: dict[str, Any], topic: str, code: str) -> None:
-    await page.ask(**frame)
+    await page.request(**frame)
     (refused,) = (await page.next())["refused"]
     assert (refused["topic"], refused["code"]) == (topic, code)
     assert refused["message"] and len(refused["message"]) < 500
-    await page.ask(subscribe=[{"topic": world.topic, "rows": [world.key]}])
+    await page.request(subscribe=[{"topic": world.topic, "rows": [world.key]}])
     assert (await page.next())["full"]
 
 
 async def test_topics_beside_a_refused_one_are_followed_and_the_rest_of_the_frame_is_done(page: Page, world: World) -> None:
     wanted = ["secrets/1", world.topic, "broker/999999", f"broker/{world.broker.pk}"]
-    await page.ask(subscribe=[{"topic": topic} for topic in wanted], resync="nothing", ping=3)
+    await page.request(subscribe=[{"topic": topic} for topic in wanted], resync="nothing", ping=3)
     frames = [await page.next() for _ in range(4)]
     assert {frame["topic"] for frame in frames if frame.get("full")} == {world.topic, f"broker/{world.broker.pk}"}
     assert {"pong": 3} in frames
@@ -98,26 +98,26 @@ async def test_topics_beside_a_refused_one_are_followed_and_the_rest_of_the_fram
 
 async def test_only_the_topics_beyond_the_hundredth_are_refused(page: Page, world: World) -> None:
     names = [f"topology/{world.broker.pk}/v{number}" for number in range(sockets.MOST_TOPICS + 2)]
-    await page.ask(subscribe=[{"topic": name} for name in names])
+    await page.request(subscribe=[{"topic": name} for name in names])
     refused = (await page.until(topic=None))["refused"]
     assert [(one["topic"], one["code"]) for one in refused] == [(name, "too_many_topics") for name in names[sockets.MOST_TOPICS :]]
-    await page.ask(unsubscribe=names, ack=1000)
-    await page.ask(subscribe=[{"topic": world.topic, "rows": [world.key]}])
+    await page.request(unsubscribe=names, ack=1000)
+    await page.request(subscribe=[{"topic": world.topic, "rows": [world.key]}])
     assert (await page.until(topic=world.topic))["full"]
 
 
 async def test_a_topic_with_more_rows_than_fit_leaves_the_others(page: Page, world: World) -> None:
     too_many = [f"queue-{number}" for number in range(1, sockets.MOST_ROWS + 2)]
-    await page.ask(subscribe=[{"topic": f"queues/{world.broker.pk}/other", "rows": too_many}, {"topic": world.topic, "rows": [world.key]}])
+    await page.request(subscribe=[{"topic": f"queues/{world.broker.pk}/other", "rows": too_many}, {"topic": world.topic, "rows": [world.key]}])
     frames = [await page.next(), await page.next()]
     assert {frame["refused"][0]["code"] if "refused" in frame else frame["topic"] for frame in frames} == {"too_many_rows", world.topic}
 
 
 async def test_a_broker_added_meanwhile_can_be_followed(page: Page, world: World) -> None:
-    await page.ask(subscribe=[{"topic": world.topic}])
+    await page.request(subscribe=[{"topic": world.topic}])
     await page.next()
     added = await in_database(broker, "added")
-    await page.ask(subscribe=[{"topic": f"broker/{added.pk}"}])
+    await page.request(subscribe=[{"topic": f"broker/{added.pk}"}])
     assert (await page.next())["full"]
 
 

@@ -45,7 +45,7 @@ async def test_somebody_who_was_disabled_gets_no_socket(world: World) -> None:
 
 
 async def test_the_first_frame_is_the_whole_state_of_the_rows_asked_for(page: Page, world: World) -> None:
-    await page.ask(subscribe=[{"topic": world.topic, "rows": [world.key]}])
+    await page.request(subscribe=[{"topic": world.topic, "rows": [world.key]}])
     frame = await page.next()
     assert (frame["topic"], frame["full"], list(frame["rows"])) == (world.topic, True, [world.key])
     assert frame["rows"][world.key]["text"]["depth"] == "3"
@@ -53,7 +53,7 @@ async def test_the_first_frame_is_the_whole_state_of_the_rows_asked_for(page: Pa
 
 
 async def test_what_a_poll_changed_arrives_and_nothing_else(page: Page, world: World) -> None:
-    await page.ask(subscribe=[{"topic": world.topic, "rows": [world.key]}])
+    await page.request(subscribe=[{"topic": world.topic, "rows": [world.key]}])
     state = await page.next()
     await in_database(poll, world.broker, mail=12480, reports=5)
     frame = await page.until(seq=state["seq"] + 1)
@@ -64,7 +64,7 @@ async def test_what_a_poll_changed_arrives_and_nothing_else(page: Page, world: W
 
 
 async def test_a_queue_that_appears_makes_the_table_outdated(page: Page, world: World) -> None:
-    await page.ask(subscribe=[{"topic": world.topic, "rows": [world.key]}])
+    await page.request(subscribe=[{"topic": world.topic, "rows": [world.key]}])
     await page.next()
     await in_database(queue, world.broker, "new")
     await in_database(poll, world.broker)
@@ -72,7 +72,7 @@ async def test_a_queue_that_appears_makes_the_table_outdated(page: Page, world: 
 
 
 async def test_a_brokers_topic_has_all_its_rows(page: Page, world: World) -> None:
-    await page.ask(subscribe=[{"topic": f"broker/{world.broker.pk}", "rows": None}])
+    await page.request(subscribe=[{"topic": f"broker/{world.broker.pk}", "rows": None}])
     assert f"broker-{world.broker.pk}" in (await page.next())["rows"]
     await in_database(poll, world.broker)
     assert (await page.next())["topic"] == f"broker/{world.broker.pk}"
@@ -80,12 +80,12 @@ async def test_a_brokers_topic_has_all_its_rows(page: Page, world: World) -> Non
 
 async def test_a_row_of_another_virtual_host_is_not_in_the_topic(page: Page, world: World) -> None:
     other = await in_database(queue, world.broker, "elsewhere", vhost="other")
-    await page.ask(subscribe=[{"topic": world.topic, "rows": [f"queue-{other.pk}", world.key]}])
+    await page.request(subscribe=[{"topic": world.topic, "rows": [f"queue-{other.pk}", world.key]}])
     assert list((await page.next())["rows"]) == [world.key]
 
 
 async def test_a_slow_page_gets_the_latest_state_instead_of_a_backlog(page: Page, world: World) -> None:
-    await page.ask(subscribe=[{"topic": world.topic, "rows": [world.key]}])
+    await page.request(subscribe=[{"topic": world.topic, "rows": [world.key]}])
     await page.next()
     for depth in range(1, sockets.WINDOW):
         await in_database(poll, world.broker, mail=depth)
@@ -93,35 +93,35 @@ async def test_a_slow_page_gets_the_latest_state_instead_of_a_backlog(page: Page
     for depth in range(100, 100 + sockets.WINDOW):
         await in_database(poll, world.broker, mail=depth)
     assert await page.socket.receive_nothing(timeout=0.3)
-    await page.ask(ack=sockets.WINDOW)
+    await page.request(ack=sockets.WINDOW)
     state = await page.until(full=True)
     assert state["rows"][world.key]["text"]["depth"] == str(99 + sockets.WINDOW)
 
 
 async def test_a_page_that_pauses_gets_nothing_and_then_the_state(page: Page, world: World) -> None:
-    await page.ask(subscribe=[{"topic": world.topic, "rows": [world.key]}])
+    await page.request(subscribe=[{"topic": world.topic, "rows": [world.key]}])
     await page.next()
-    await page.ask(pause=True)
-    await page.ask(ack=1)  # answered in order: the pause is in force when the next frames would come
+    await page.request(pause=True)
+    await page.request(ack=1)  # answered in order: the pause is in force when the next frames would come
     await in_database(poll, world.broker, mail=77)
     assert await page.socket.receive_nothing(timeout=0.3)
-    await page.ask(pause=False)
+    await page.request(pause=False)
     assert (await page.until(full=True))["rows"][world.key]["text"]["depth"] == "77"
 
 
 async def test_a_resync_answers_the_state_with_the_topics_number(page: Page, world: World) -> None:
-    await page.ask(subscribe=[{"topic": world.topic, "rows": [world.key]}])
+    await page.request(subscribe=[{"topic": world.topic, "rows": [world.key]}])
     first = await page.next()
-    await page.ask(resync=world.topic)
+    await page.request(resync=world.topic)
     again = await page.until(full=True)
     assert (again["seq"] >= first["seq"], again["epoch"]) == (True, first["epoch"])
 
 
 async def test_after_unsubscribing_nothing_comes(page: Page, world: World) -> None:
-    await page.ask(subscribe=[{"topic": world.topic, "rows": [world.key]}, {"topic": f"broker/{world.broker.pk}"}])
+    await page.request(subscribe=[{"topic": world.topic, "rows": [world.key]}, {"topic": f"broker/{world.broker.pk}"}])
     await page.until(topic=world.topic)
-    await page.ask(unsubscribe=[world.topic])
-    await page.ask(resync=world.topic)
+    await page.request(unsubscribe=[world.topic])
+    await page.request(resync=world.topic)
     assert (await page.until(topic=None))["refused"][0]["code"] == "not_subscribed"
     await in_database(poll, world.broker, mail=9)
     assert (await page.next())["topic"] == f"broker/{world.broker.pk}"

@@ -16,7 +16,7 @@ from brokers.models import DetailRequest
 from brokers.polling import leases
 from dashboard.live.frames import Patch
 from dashboard.live.hub import Hub, Rows
-from dashboard.live.tail import Ask, Outcome, Rhythm, SessionEnded, State, Tail
+from dashboard.live.tail import Outcome, Rhythm, SessionEnded, State, StateRequest, Tail
 from dashboard.live.topics import parse
 from dashboard.models import User
 from tests.live.watching import broker, log_in, person, poll, queue
@@ -57,7 +57,7 @@ class Watch:
         rows = self.hub.join(topic, viewer, frozenset(keys))
         parsed = parse(topic)
         assert parsed
-        self.tail.ask(Ask(parsed, viewer, rows))
+        self.tail.request(StateRequest(parsed, viewer, rows))
         while True:
             outcome = self.outcomes.get(timeout=10)
             if isinstance(outcome, State):

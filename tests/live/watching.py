@@ -33,7 +33,7 @@ class Page:
         """True if the socket was accepted."""
         return (await self.socket.connect(timeout=LONG))[0]
 
-    async def ask(self, **frame: Any) -> None:
+    async def request(self, **frame: Any) -> None:
         await self.socket.send_to(text_data=msgspec.json.encode(frame).decode())
 
     async def next(self) -> dict[str, Any]:

@@ -30,7 +30,7 @@ def log_in(client, login="ada", password=PASSWORD, **more):
 
 
 def noted():
-    return list(AuditEvent.objects.order_by("pk").values_list("act", "outcome", "user_name"))
+    return list(AuditEvent.objects.order_by("pk").values_list("action", "outcome", "user_name"))
 
 
 def text_of(answer):

@@ -54,8 +54,8 @@ def addresses(now: datetime) -> dict[str, str]:
 )
 def test_a_part_is_named_where_it_is_shown(person: Client, addresses: dict[str, str], now: datetime, part: str, pages: str) -> None:
     since = now - timedelta(days=2)
-    Broker.objects.update(limits_to_sight=[{"vhost": None, "what": part, "why": WHY, "grant": "", "part": part, "since": since.isoformat()}])
+    Broker.objects.update(limits=[{"vhost": None, "what": part, "why": WHY, "grant": "", "part": part, "since": since.isoformat()}])
     told = {page: person.get(address).content.decode() for page, address in addresses.items()}
     assert {page for page, text in told.items() if WHY in text and f"have not been read since {since.day} {since:%b}" in text} == set(pages.split())
-    Broker.objects.update(limits_to_sight=[])
+    Broker.objects.update(limits=[])
     assert WHY not in person.get("/").content.decode()

@@ -148,9 +148,7 @@ def test_unknown_slots_are_unknown_with_the_reason(person, prod):
 
 
 def test_what_we_may_not_see_is_said_with_the_line_that_grants_it(person, prod, now):
-    prod.limits_to_sight = [
-        {"vhost": "/secret", "what": "queues", "why": "no permission there", "grant": "rabbitmqctl set_permissions -p /secret guest '' '' ''"}
-    ]
+    prod.limits = [{"vhost": "/secret", "what": "queues", "why": "no permission there", "grant": "rabbitmqctl set_permissions -p /secret guest '' '' ''"}]
     prod.save()
     EventSource.objects.create(broker=prod, vhost="/", state=EventSource.REFUSED, reason="may not bind", grant="rabbitmqctl set_permissions -p / guest a b c")
     html = page(person)

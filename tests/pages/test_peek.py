@@ -66,7 +66,7 @@ def test_the_confirmation_lists_what_peeking_changes_and_changes_nothing(person:
     assert "its 2 consumers may receive the messages behind them first" in words
     assert "Recorded in the audit log as ada." in words
     assert "no-store" in answer.headers["Cache-Control"]
-    assert not AuditEvent.objects.filter(act=AUDIT_ACTION).exists()
+    assert not AuditEvent.objects.filter(action=AUDIT_ACTION).exists()
 
 
 def test_the_form_needs_its_token(broker: Broker, person: Client) -> None:
@@ -82,7 +82,7 @@ def test_an_attempt_without_permission_is_denied_and_audited(client: Client, bro
     answer = client.post(address, {"count": "1"})
     assert answer.status_code == 403
     assert b'method="post" action="/queues/' not in answer.content
-    assert AuditEvent.objects.get(act=AUDIT_ACTION).outcome == store.REFUSED
+    assert AuditEvent.objects.get(action=AUDIT_ACTION).outcome == store.REFUSED
 
 
 def test_a_switched_off_broker_names_the_setting_that_allows_it(person: Client, broker: Broker, settings: LazySettings) -> None:
@@ -142,7 +142,7 @@ def test_messages_are_shown_decoded_and_lead_to_why(person: Client, jobs: Queue,
     assert f'<a href="/tasks/{task.pk}/"><code>u-1</code></a>' in source
     assert "not text: shown as base64" in words
     assert "of=existing" in source
-    assert AuditEvent.objects.get(act=AUDIT_ACTION).detail == {"requested": 2, "shown": 2}
+    assert AuditEvent.objects.get(action=AUDIT_ACTION).detail == {"requested": 2, "shown": 2}
 
 
 def test_pickled_arguments_are_described_and_never_loaded(person: Client, jobs: Queue, rabbitmq: TestNode, vhost: str) -> None:

@@ -201,7 +201,7 @@ def test_an_unreachable_broker_without_queues_never_has_zero(person: Client, now
 
 
 def test_what_our_user_may_not_see_is_said_with_the_line_that_grants_it(person: Client, broker: Broker) -> None:
-    broker.limits_to_sight = [
+    broker.limits = [
         {"vhost": "/shop", "what": "queues", "why": "our user has no permission there", "grant": "rabbitmqctl set_permissions -p /shop u '' '' ''"}
     ]
     broker.save()

@@ -79,7 +79,7 @@ def test_somebody_who_may_only_look_is_told_so_and_the_try_is_noted(client: Clie
     assert "needs an administrator" in client.get("/send/").content.decode()
     answer = client.post(f"/send/now/{PLACE}", form(uuid="6f1c7a52-9a41-4d5e-8c37-2b60b0e4d9aa"))
     assert answer.status_code == 403
-    assert AuditEvent.objects.get(act="send task").outcome == store.REFUSED
+    assert AuditEvent.objects.get(action="send task").outcome == store.REFUSED
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_it_asks_once_in_words_before_it_sends(person: Client, broker: Broker) -
     assert status == 200
     assert "One message with 2 arguments and 0 keyword arguments goes to the queue mail. It may start after 1 min 30 s." in page
     assert "Send once to prod /" in page
-    assert not AuditEvent.objects.filter(act="send task").exists()
+    assert not AuditEvent.objects.filter(action="send task").exists()
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_a_refused_connection_says_that_nothing_was_sent_and_is_noted(person: Cl
     page = answer.content.decode()
     assert "Not sent at" in page
     assert "Nothing was sent: no AMQP connection to 127.0.0.1:1" in page
-    event = AuditEvent.objects.get(act="send task")
+    event = AuditEvent.objects.get(action="send task")
     assert (event.outcome, event.name, event.detail["outcome"], event.user_name) == (store.FAILED, "reports.render", "not sent", "ada")
 
 
@@ -166,7 +166,7 @@ def test_the_same_form_twice_is_sent_once(person: Client, broker: Broker) -> Non
     posted = form(uuid="6f1c7a52-9a41-4d5e-8c37-2b60b0e4d9ac")
     first = person.post(f"/send/now/{PLACE}", posted).headers["Location"]
     assert person.post(f"/send/now/{PLACE}", posted).headers["Location"] == first
-    assert AuditEvent.objects.filter(act="send task").count() == 1
+    assert AuditEvent.objects.filter(action="send task").count() == 1
 
 
 def test_a_task_in_a_queue_that_nobody_consumes_waits_in_words(person: Client, broker: Broker) -> None:
@@ -247,7 +247,7 @@ def test_it_follows_what_is_typed_and_sends_nothing(person: Client, broker: Brok
     assert "<form" not in panel
     assert "Name a task" in person.post(f"/send/{PLACE}&part=prediction", form(args="[")).content.decode()
     assert "&lt;script&gt;" in person.post(f"/send/{PLACE}&part=prediction", form(queue="<script>")).content.decode()
-    assert not AuditEvent.objects.filter(act="send task").exists()
+    assert not AuditEvent.objects.filter(action="send task").exists()
 
 
 def test_a_routing_key_that_celery_ignores_is_what_the_queue_beats(person: Client, broker: Broker) -> None:

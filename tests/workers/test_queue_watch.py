@@ -59,7 +59,7 @@ class Host:
 
     def round(self, *events: Event, polled_at: datetime | None = None, unread: tuple[str, datetime] | None = None) -> None:
         limits = [{"vhost": None, "what": unread[0], "why": "no answer", "grant": "", "part": unread[0], "since": unread[1].isoformat()}] if unread else []
-        Broker.objects.update(polled_at=polled_at or datetime.now(UTC), limits_to_sight=limits)
+        Broker.objects.update(polled_at=polled_at or datetime.now(UTC), limits=limits)
         self.watch._queues._next_check = 0.0
         self.watch.add_events(events, datetime.now(UTC))
         tasks = self.watch.prepare(self.workers, True)

@@ -66,9 +66,9 @@ def test_a_task_needs_a_name(value: Any) -> None:
 )
 def test_celery_ignores_what_stands_alone(options: Options, expected: Destination) -> None:
     assert send_options.destination(options) == expected
-    assert [warning.field for warning in send_options.ignored_words(options)] == list(expected.ignored)
+    assert [warning.field for warning in send_options.ignored_text(options)] == list(expected.ignored)
 
 
 def test_what_expires_before_it_may_start_is_worth_a_warning() -> None:
-    warnings = send_options.ignored_words(Options(countdown=10, expires=5))
+    warnings = send_options.ignored_text(Options(countdown=10, expires=5))
     assert [warning.field for warning in warnings] == ["expires"]

@@ -20,7 +20,7 @@ from brokers.queries.pages import BrokerRef, Page, check_page, in_scope, sort_ke
 from brokers.scope import EVERYTHING, Scope
 from workers.errors import AmbiguousTask
 from workers.models import EventSource, Task
-from workers.task_filter import ALL_STATES, EVERY_TASK, TaskFilter, search_words
+from workers.task_filter import ALL_STATES, EVERY_TASK, TaskFilter, search_text
 from workers.task_past import as_then
 
 TASK_SORTS = ("at", "name", "state", "worker", "queue", "runtime_seconds", "retries")
@@ -168,7 +168,7 @@ _SEARCH = "SELECT rowid FROM workers_task_words WHERE workers_task_words MATCH %
 
 def _with_text(scope: Scope, text: str) -> list[int]:
     """Tasks with these words, the newest 2,000 of them; for a single word also those whose uuid begins with it."""
-    words = search_words(text)
+    words = search_text(text)
     found: list[int] = []
     if words:
         with connection.cursor() as cursor:

@@ -102,7 +102,7 @@ def destination(options: Options) -> Destination:
     return Destination("", queue, queue, tuple(name for name in ("exchange", "routing_key") if getattr(options, name)))
 
 
-def ignored_words(options: Options) -> list[Problem]:
+def ignored_text(options: Options) -> list[Problem]:
     """A warning for each option that Celery will not look at."""
     found = []
     for name in destination(options).ignored:

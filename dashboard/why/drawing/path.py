@@ -145,9 +145,9 @@ def _stage(step: JSON, column: list[Box], room: int, expected: str) -> Stage:
     beside = [box for box in column if box.id in kept]
     left = [box for box in column if box.id not in kept]
     queues, missed = sum(box.look != "missed" for box in left), sum(box.look == "missed" for box in left)
-    said = [f"{queues:,} more {'queue' if queues == 1 else 'queues'}"] if queues else []
-    said += [f"{missed:,} more near {'miss' if missed == 1 else 'misses'}"] if missed else []
-    return Stage(Box(_exchange_id(step["exchange"]), step["exchange"] or "(default)", step["type"]), beside, ", ".join(said))
+    counts = [f"{queues:,} more {'queue' if queues == 1 else 'queues'}"] if queues else []
+    counts += [f"{missed:,} more near {'miss' if missed == 1 else 'misses'}"] if missed else []
+    return Stage(Box(_exchange_id(step["exchange"]), step["exchange"] or "(default)", step["type"]), beside, ", ".join(counts))
 
 
 def _arrows(answer: JSON, step: JSON) -> Iterable[Arrow]:

@@ -174,7 +174,7 @@ class ExistingForm(QuestionForm):
 
     @property
     def task_state(self) -> str:
-        return task_states.state_words(self.task) if self.task else ""
+        return task_states.state_text(self.task) if self.task else ""
 
     @property
     def first_publishing(self) -> str:
