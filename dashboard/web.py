@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import os
 import sys
+import time
+from argparse import Namespace
 
 import django
-from daphne.cli import CommandLineInterface
+from daphne.cli import DEFAULT_HOST, CommandLineInterface
 from django.core.exceptions import ImproperlyConfigured
 
+from brokers.port_taken import end_for_good, is_free
 from brokers.supervised_process import end_with_supervisor
+
+APPLICATION = "dashboard.asgi:application"
+PATIENCE_SECONDS = 1.0  # an earlier web process may just end
 
 
 def main(arguments: list[str]) -> None:
     end_with_supervisor()
+    daphne = CommandLineInterface()
+    refuse_taken_port(daphne.parser.parse_args([*arguments, APPLICATION]))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
     try:
         django.setup()
@@ -22,7 +30,21 @@ def main(arguments: list[str]) -> None:
         refuse_unusable(waiting=True)
     except ImproperlyConfigured as error:
         sys.exit(f"hareline: {error}")
-    CommandLineInterface().run([*arguments, "dashboard.asgi:application"])
+    daphne.run([*arguments, APPLICATION])
+
+
+def refuse_taken_port(options: Namespace) -> None:
+    """Ends the process with one sentence if another program listens on the port that it is to serve pages on."""
+    if options.port is None:
+        return
+    host, deadline = options.host or DEFAULT_HOST, time.monotonic() + PATIENCE_SECONDS
+    while not is_free(host, options.port):
+        if time.monotonic() > deadline:
+            end_for_good(
+                f"hareline: pages can't be served, since port {options.port} of {host} is in use by another program, perhaps another Hareline (`ss -ltnp` "
+                f"names it). Stop that program, or set HARELINE_PORT to another port, and start this again."
+            )
+        time.sleep(0.2)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,10 @@ class NodeError(Exception):
     """RabbitMQ is missing or the node did not start; `str()` is a sentence for a person."""
 
 
+class PortTaken(NodeError):
+    """Another program has a port that the node was announced with."""
+
+
 class NodeEnded(NodeError):
     """The node was started and ended by itself before it answered."""
 

@@ -21,7 +21,7 @@ from typing import Any
 from urllib.parse import quote
 
 from script.port_reservations import reservations
-from script.rabbitmq_machine import NodeEnded, NodeError, find_epmd, find_server, free_ports, is_free
+from script.rabbitmq_machine import NodeEnded, NodeError, PortTaken, find_epmd, find_server, free_ports, is_free
 
 CONFIGURATION = """\
 listeners.tcp.1 = 127.0.0.1:{amqp}
@@ -157,7 +157,10 @@ class RabbitNode:
         self._end_leftovers()
         taken = [f"{port} ({name})" for name, port in self.ports.items() if not is_free(port)]
         if taken:
-            raise NodeError(f"the node's port {', '.join(taken)} was taken by another program meanwhile; stop this and start it again")
+            raise PortTaken(
+                f"the broker can't start, since port {', '.join(taken)} of 127.0.0.1 is in use by another program, perhaps another broker or demo "
+                f"(`ss -ltnp` names it). Stop this and start it again: it then takes other ports."
+            )
 
     def stop(self, timeout_seconds: float = 20) -> None:
         """Ends the node in good order, by force after the time-out, then its epmd. Nothing of it is left running."""

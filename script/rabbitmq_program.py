@@ -18,8 +18,9 @@ import time
 from pathlib import Path
 from urllib.parse import quote
 
+from brokers.port_taken import end_for_good
 from brokers.supervised_process import end_with_supervisor
-from script.rabbitmq_machine import NodeError
+from script.rabbitmq_machine import NodeError, PortTaken
 from script.rabbitmq_node import RabbitNode
 
 PORTS = {"amqp": 17672, "management": 17673, "prometheus": 17674, "distribution": 17675, "epmd": 17676}
@@ -102,6 +103,8 @@ def main(arguments: list[str]) -> int:
             hold_file(directory).touch()
         elif what == "start":
             hold_file(directory).unlink(missing_ok=True)
+    except PortTaken as error:
+        end_for_good(f"hareline demo: {error}")
     except NodeError as error:
         say(str(error))
         return 1

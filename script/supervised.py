@@ -9,15 +9,14 @@ stage starts earlier and stops later.
 
 from __future__ import annotations
 
-import errno
 import os
-import socket
 import sys
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from brokers.port_taken import EXIT_STATUS, START_SECONDS, is_free
 from brokers.supervised_process import still_running
 from script.port_reservations import reservations
 from workers.demo.nodes import NODES
@@ -34,6 +33,7 @@ class Program:
     stage: str
     stop_seconds: int = 4
     restart: bool = True
+    listens: bool = False  # ends for good where another program has its port
     to_terminal: bool = False
 
 
@@ -44,7 +44,13 @@ HARELINE = (
     Program("announcement", f"{PYTHON} -m script.announce", "announcement", restart=False, to_terminal=True),
 )
 DEMO = (
-    Program("broker", f"{PYTHON} -m script.rabbitmq_program run '%(ENV_HARELINE_DATA_DIR)s/rabbitmq' workers/demo/definitions.json", "broker", stop_seconds=12),
+    Program(
+        "broker",
+        f"{PYTHON} -m script.rabbitmq_program run '%(ENV_HARELINE_DATA_DIR)s/rabbitmq' workers/demo/definitions.json",
+        "broker",
+        stop_seconds=12,
+        listens=True,
+    ),
     *(Program(name.replace("@", "-at-"), f"{PYTHON} -m workers.demo worker {name}", "demo", stop_seconds=6) for name in NODES),
     Program("audit", f"{PYTHON} -m workers.demo audit", "demo"),
     Program("traffic", f"{PYTHON} -m workers.demo traffic", "demo"),
@@ -52,21 +58,7 @@ DEMO = (
 
 
 def web(host: str, port: int) -> Program:
-    return Program("web", f"{PYTHON} -m dashboard.web -v 0 --application-close-timeout 2 -b {host} -p {port}", "hareline")
-
-
-def is_free(host: str, port: int) -> bool:
-    """True if a server could listen there now. An address that is not this machine's raises OSError."""
-    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-    with socket.socket(family, kind, protocol) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(address)
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                return False
-            raise
-    return True
+    return Program("web", f"{PYTHON} -m dashboard.web -v 0 --application-close-timeout 2 -b {host} -p {port}", "hareline", listens=True)
 
 
 def choose_port(host: str, wanted: int, others: Iterable[int]) -> int:
@@ -132,9 +124,10 @@ def configuration(programs: Iterable[Program], data: Path, quiet: bool) -> str:
 
 def section(program: Program, at: str, quiet: bool) -> str:
     log = f"{at}/log/{program.name}.log" if quiet and not program.to_terminal else "/dev/fd/1"
+    restart = f"unexpected\nexitcodes={EXIT_STATUS}" if program.listens else str(program.restart).lower()
     return (
         f"[program:{program.name}]\ncommand={program.command}\n"
-        f"autorestart={str(program.restart).lower()}\nstartsecs={2 if program.restart else 0}\nstartretries=100000\n"
+        f"autorestart={restart}\nstartsecs={START_SECONDS if program.restart else 0}\nstartretries=100000\n"
         f"stopwaitsecs={program.stop_seconds}\nkillasgroup=true\n"
         f"redirect_stderr=true\nstdout_logfile={log}\nstdout_logfile_maxbytes={'0' if log == '/dev/fd/1' else '2MB'}\nstdout_logfile_backups=1\n"
     )

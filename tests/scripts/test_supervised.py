@@ -29,6 +29,14 @@ def test_all_processes_have_thirty_seconds_to_stop_at_most() -> None:
     assert sum(slowest.values()) < 30
 
 
+def test_who_ends_since_its_port_is_taken_is_not_started_again_and_all_others_are() -> None:
+    parsed = read(configuration((*HARELINE, web("127.0.0.1", 8000), *DEMO), Path("/data"), quiet=True))
+    programs = {section: parsed[section] for section in parsed.sections() if section.startswith("program:")}
+    given_up = {section for section, program in programs.items() if (program["autorestart"], program.get("exitcodes")) == ("unexpected", "98")}
+    assert given_up == {"program:broker", "program:web"}
+    assert {section for section, program in programs.items() if program["autorestart"] == "false"} == {"program:announcement"}
+
+
 def test_a_data_directory_may_have_a_percent_sign_and_spaces() -> None:
     parsed = read(configuration(HARELINE, Path("/data 100%"), quiet=True))
     assert parsed["supervisord"]["logfile"] == "/data 100%%/log/supervisor.log"
