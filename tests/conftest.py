@@ -61,8 +61,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         later = [item for item in items if item.get_closest_marker("nightly")]
         config.hook.pytest_deselected(items=later)
         items[:] = [item for item in items if item not in set(later)]
-    if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: rank(item.nodeid))
+    items.sort(key=lambda item: rank(item.nodeid))
 
 
 class TestNode(RabbitNode):
@@ -109,8 +108,8 @@ def running_node() -> Iterator[TestNode]:
 @pytest.fixture(scope="session")
 def shared_run(pytestconfig: pytest.Config) -> Path | None:
     """The directory that the processes of this run share; None if there is only one."""
-    told = getattr(pytestconfig, "workerinput", {}).get("shared_run")
-    return Path(told) if told else None
+    directory = getattr(pytestconfig, "workerinput", {}).get("shared_run")
+    return Path(directory) if directory else None
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,6 @@ tests can't be used beside it.
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +16,7 @@ from urllib.parse import quote, urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from script.screenshots import CHROMIUM_FLAGS
+from script.screenshots import CHROMIUM_FLAGS, chromium
 from tests.browser.stack import Hareline
 from tests.conftest import TestNode, running_node
 from tests.workers.conftest import Workers
@@ -91,7 +90,7 @@ def stack(rabbitmq: TestNode) -> Iterator[Stack]:
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """The system's Chromium."""
-    program = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
+    program = chromium()
     assert program, "Chromium is missing: script/test installs it"
     before = os.environ.get("NODE_OPTIONS")
     os.environ["NODE_OPTIONS"] = "--no-deprecation"  # the driver's own warnings are not ours
