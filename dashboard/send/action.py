@@ -1,4 +1,4 @@
-"""Sending a test task for a person: may they, where would it go, do it once, and note it.
+"""Sending a test task for a person: checks permission, predicts the route, sends once, and records it.
 
 Used by the page and by the API alike. Celery itself is in `workers.sending.sender`.
 """
@@ -51,18 +51,18 @@ class Done(msgspec.Struct, frozen=True):
 
 
 def why_not(user: User | AnonymousUser, broker: str, vhost: str | None = None, task: str | None = None) -> str:
-    """Why this person can't send there, in a sentence that says what would allow it; "" if they can."""
+    """Why this person can't send there, as a sentence that names what would allow it; "" if they can."""
     if not access.may(user, "send", broker, vhost, task):
-        return f"You may look, but not send: sending to {broker} needs an administrator's account."
+        return f"You can view, but not send: sending to {broker} needs an administrator's account."
     if broker not in settings.CONTROL:
-        return f"Sending to {broker} is switched off. It is allowed where HARELINE_CONTROL names the broker: HARELINE_CONTROL={broker}, or * for all."
+        return f"Sending to {broker} is switched off. To allow it, set HARELINE_CONTROL={broker}, or * for all brokers."
     if amqp_targets.address(broker) is None:
-        return f"HARELINE_BROKERS no longer names {broker}, so there is no way to reach it."
+        return f"HARELINE_BROKERS no longer names {broker}, so it cannot be reached."
     return ""
 
 
 def predict(order: Order, broker: Broker, vhost: str, now: datetime) -> Prediction:
-    """Where this order would go now, with a queue where none was asked for. Nothing is sent."""
+    """Where this order would go now, with a queue where none was set. Nothing is sent."""
     place = loaded_vhost.load(EVERYTHING, broker, vhost, now)
     known = loaded_vhost.known_task(EVERYTHING, broker, vhost, order.task)
     application = prediction.as_application(place, order, known)
@@ -71,7 +71,7 @@ def predict(order: Order, broker: Broker, vhost: str, now: datetime) -> Predicti
 
 
 def _with_usual_route(order: Order, broker: Broker, vhost: str, application: dict[str, Any]) -> Order:
-    """The order with a queue where none was asked for: where the application's own configuration sends it, as far as it is known; else that of the last
+    """The order with a queue where none was set: where the application's own configuration sends it, as far as it is known; else that of the last
     task of this name that a worker took, else what its workers registered. Without any trace Celery's default queue stays.
     """
     options = order.options
@@ -80,21 +80,21 @@ def _with_usual_route(order: Order, broker: Broker, vhost: str, application: dic
     if usual := prediction.usual_options(application):
         source = application["configuration"]
         whose = f"the application {source['name']}" if source["source"] == "application" else f"worker node {source['name']}"
-        return msgspec.structs.replace(order, options=msgspec.structs.replace(options, **usual), usual=f"by the configuration of {whose}")
+        return msgspec.structs.replace(order, options=msgspec.structs.replace(options, **usual), usual=f"the route configured by {whose}")
     taken = TaskFilter(broker=broker.pk, vhost=vhost, name=order.task, states=TAKEN)
     for task in worker_queries.tasks(EVERYTHING, filter=taken, page_size=20).items:
         if task.received_at is None or task.routing_key is None:
             continue
         if not task.exchange:
-            why = f"where {order.task} was last sent and taken by a worker node"
+            why = f"the route {order.task} last took"
             return msgspec.structs.replace(order, options=msgspec.structs.replace(options, queue=task.routing_key), usual=why)
         if not options.exchange and not options.routing_key:
             routed = msgspec.structs.replace(options, exchange=task.exchange, routing_key=task.routing_key)
-            return msgspec.structs.replace(order, options=routed, usual=f"as {order.task} was last sent and taken by a worker node")
+            return msgspec.structs.replace(order, options=routed, usual=f"the route {order.task} last took")
     for name, attributes, _ in worker_queries.registered_tasks(EVERYTHING, broker=broker.pk, vhost=vhost):
         if name == order.task and attributes.get("queue"):
             routed = msgspec.structs.replace(options, queue=str(attributes["queue"]))
-            return msgspec.structs.replace(order, options=routed, usual=f"which {order.task} has as its own")
+            return msgspec.structs.replace(order, options=routed, usual=f"the queue attribute of {order.task}")
     return order
 
 
@@ -114,7 +114,7 @@ def send(user: User | AnonymousUser, broker: Broker, vhost: str, predicted: Pred
 
 
 def event_of(uuid: str, now: datetime) -> AuditEvent | None:
-    """The event of this sending, waited for a moment: the first of two equal forms may still be on its way."""
+    """The event of this sending, waited for a moment: the first of two equal forms may still be being sent."""
     deadline = time.monotonic() + sender.LONGEST_SECONDS
     while True:
         for event in queries.audit_events_of(ACTION, now - timedelta(days=1), 200):

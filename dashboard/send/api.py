@@ -32,7 +32,7 @@ FIELDS = ("broker", "vhost", "task", "args", "kwargs", "options", "dry_run")
 class SendOptions(Schema):
     model_config = ConfigDict(extra="forbid")
 
-    queue: str | None = Field(None, max_length=255, description="Absent: the one where this task was last sent and taken, else Celery's default")
+    queue: str | None = Field(None, max_length=255, description="Absent: by the workers' routing, or the route this task last took, else Celery's default")
     exchange: str | None = Field(None, max_length=255, description="Only with a routing key; Celery ignores it otherwise")
     routing_key: str | None = Field(None, max_length=255, description="Only with an exchange; Celery ignores it otherwise")
     countdown: float | None = Field(None, ge=0, description="Seconds")
@@ -50,13 +50,13 @@ class TaskToSend(Schema):
     args: list[Any] = []
     kwargs: dict[str, Any] = {}
     options: dict[str, Any] = {}
-    dry_run: bool = Field(False, description="Only predict: nothing is sent, and nothing has to allow it")
+    dry_run: bool = Field(False, description="Only predict: nothing is sent, and no permission is needed")
 
 
 class TaskSent(Schema):
     uuid: str
     id: int | None = Field(description="The task's id; null until an event of it arrives")
-    confirmed: bool | None = Field(description="true: a queue has it; false: no queue took it, it is gone; null: not known, the connection broke")
+    confirmed: bool | None = Field(description="true: a queue has it; false: unroutable, it is lost; null: unknown, the connection broke")
     reason: str | None = Field(description="Why it is not confirmed")
     exchange: str | None
     routing_key: str | None
@@ -65,7 +65,7 @@ class TaskSent(Schema):
 class TaskPredicted(Schema):
     exchange: str
     routing_key: str
-    queues: list[str] = Field(description="That would have it; [] if it would be gone")
+    queues: list[str] = Field(description="That would receive it; [] if it would be unroutable")
     prediction: TaskExplanation = Field(description="As the answer of routing/explain-task")
 
 
@@ -83,7 +83,7 @@ def _described() -> dict[str, Any]:
     openapi_extra=_described(),
 )
 def send(request: HttpRequest) -> Status[Any]:
-    """Sends the task once, with publisher confirms; never repeated by itself. Noted in the audit log. With dry_run it only predicts where it would go."""
+    """Sends the task once, with publisher confirms; never retried. Recorded in the audit log. With dry_run it only predicts where it would go."""
     given = _body(request)
     broker_name, vhost = _text(given, "broker"), _text(given, "vhost")
     order = _order(given)
@@ -142,7 +142,7 @@ def _body(request: HttpRequest) -> dict[str, Any]:
     except UnicodeDecodeError:
         raise Problem(400, "The body is not UTF-8.") from None
     except json_fields.JsonProblem as error:
-        raise Problem(400, f"The body is not the JSON that is wanted. {error}") from None
+        raise Problem(400, f"The body is not valid JSON. {error}") from None
     for name in given:
         if name not in FIELDS:
             raise invalid(name[:80], f"{name[:80]}: no such field; there are {', '.join(FIELDS)}.")

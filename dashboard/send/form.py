@@ -1,4 +1,4 @@
-"""What a person filled in to send a task: read, checked field by field, and what is worth a warning before it goes. Pure.
+"""The form of a test task: read, checked field by field, with warnings before it is sent. Pure.
 
 Every problem and warning names its field, so that the page can show it there and the API can answer with it.
 """
@@ -29,7 +29,7 @@ class Place(msgspec.Struct, frozen=True):
     queues: Mapping[str, tuple[int | None, int | None]] | None
     exchanges: Collection[str] | None
     blocked: str = ""  # why the broker takes no messages now
-    silent: str = ""  # why no events of workers are heard there
+    silent: str = ""  # why no events of workers are received there
 
 
 def read(given: Mapping[str, Any]) -> tuple[Order | None, list[Problem]]:
@@ -56,49 +56,49 @@ def read(given: Mapping[str, Any]) -> tuple[Order | None, list[Problem]]:
 
 
 def warnings(order: Order, place: Place) -> list[Problem]:
-    """What will probably not go as meant, by field; nothing of it forbids sending."""
+    """What will probably not work as intended, by field; nothing of it prevents sending."""
     found: list[Problem] = []
     if order.task not in place.registered:
         known = f"not one of {formatting.count(place.workers, 'live worker node')} there" if place.workers else "none is known there"
-        found.append(Problem("task", f"No live worker has registered {order.task} ({known}). One that takes it will refuse it as unregistered."))
+        found.append(Problem("task", f"No live worker has registered {order.task} ({known}). A worker that receives it will reject it as unregistered."))
     found += send_options.ignored_text(order.options)
     target = send_options.destination(order.options)
     if target.queue is not None:
         found += _of_queue(order, place, target.queue)
     elif place.exchanges is not None and target.exchange not in place.exchanges:
-        words = f"Hareline knows no exchange {target.exchange} in {place.vhost}. If there is none, the broker refuses the message."
+        words = f"Hareline knows no exchange {target.exchange} in {place.vhost}. If it does not exist, the broker refuses the message."
         found.append(Problem("exchange", words))
     if place.blocked:
         found.append(Problem("", f"{place.broker} {place.blocked}: the message may not be confirmed in time."))
     if place.silent:
-        found.append(Problem("", f"It can’t be followed after the broker has it: {place.silent}."))
+        found.append(Problem("", f"It can’t be followed once the broker has it: {place.silent}."))
     return found
 
 
 def _of_queue(order: Order, place: Place, queue: str) -> list[Problem]:
     if place.queues is None:
-        return [Problem("queue", f"Whether there is a queue {queue} is unknown, since the queues of {place.broker} can’t be seen now.")]
+        return [Problem("queue", f"Whether the queue {queue} exists is unknown: the queues of {place.broker} are not available now.")]
     if queue not in place.queues:
-        default = "" if order.options.queue else " It is Celery’s default, since no queue is given and nothing shows where this task usually goes."
-        return [Problem("queue", f"Hareline knows no queue {queue} in {place.vhost}. If there is none, the message reaches nothing and is gone.{default}")]
+        default = "" if order.options.queue else " It is Celery’s default: no queue is set, and nothing shows where this task usually goes."
+        return [Problem("queue", f"Hareline knows no queue {queue} in {place.vhost}. If it does not exist, the message is unroutable and lost.{default}")]
     consumers, highest = place.queues[queue]
     found = []
     if consumers == 0:
-        found.append(Problem("queue", f"Nobody consumes {queue} now: the task will wait there."))
+        found.append(Problem("queue", f"{queue} has no consumers now: the task will wait there."))
     if order.options.priority and not highest:
-        found.append(Problem("priority", f"{queue} has no priorities (x-max-priority), so RabbitMQ will ignore it."))
+        found.append(Problem("priority", f"{queue} has no priorities (x-max-priority), so RabbitMQ ignores it."))
     elif order.options.priority and highest and order.options.priority > highest:
-        found.append(Problem("priority", f"{queue} knows priorities up to {highest}; higher ones count as that."))
+        found.append(Problem("priority", f"{queue} has priorities up to {highest}; higher ones count as {highest}."))
     return found
 
 
 def words(order: Order, place: Place) -> str:
-    """What sending will do, in a sentence or two, for the question before it."""
+    """What sending will do, in a sentence or two, for the confirmation."""
     target = send_options.destination(order.options)
     given = f"{formatting.count(len(order.args), 'argument')} and {formatting.count(len(order.kwargs), 'keyword argument')}"
     where = f"the exchange {target.exchange} with the routing key {target.routing_key}" if target.exchange else f"the queue {target.routing_key}"
-    usual = f", {order.usual}" if order.usual else ""
+    usual = f" ({order.usual})" if order.usual else ""
     options = order.options
     when = f" It may start after {formatting.duration(options.countdown)}." if options.countdown else ""
     until = f" It expires after {formatting.duration(options.expires)}." if options.expires is not None else ""
-    return f"One message with {given} goes to {where}{usual}.{when}{until} A worker node that takes it runs it for real."
+    return f"One message with {given} goes to {where}{usual}.{when}{until} A worker will really run it."

@@ -10,7 +10,7 @@ from workers.sending.send_options import Options
 
 
 class Order(msgspec.Struct, frozen=True):
-    """`args_text` and `kwargs_text` are the JSON as it was written; `usual` says why an empty queue became this one, "" if it was asked for."""
+    """`args_text` and `kwargs_text` are the JSON as it was written; `usual` is why an empty queue became this one, "" if it was set."""
 
     task: str
     args: list[Any]

@@ -1,4 +1,4 @@
-"""The send page: where one may send, the form with what is known of the place, the question before sending, the task that was sent, followed."""
+"""The send page: where one may send, the form with what is known of the virtual host, the confirmation, and the task that was sent, followed."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Before(msgspec.Struct, frozen=True):
 
 
 class Question(msgspec.Struct, frozen=True):
-    """What is asked before sending: once, in words."""
+    """The confirmation before sending."""
 
     uuid: str
     order: Order
@@ -157,7 +157,7 @@ class SendPage:
 
     @cached_property
     def _queues(self) -> dict[str, tuple[int | None, int | None]]:
-        """{name: (consumers, highest priority)}; only the queue that is asked about where there are very many."""
+        """{name: (consumers, highest priority)}; only the first 20 pages where there are very many."""
         assert self.broker is not None  # noqa: S101
         page, found = 1, []
         while page <= 20:
@@ -195,14 +195,14 @@ class SendPage:
         self.values = {**send_form.EMPTY, **{name: given[name] for name in send_form.TEXTS if name in given}}
 
     def check(self, given: Mapping[str, str]) -> bool:
-        """Reads the form. True if all is well: then `question` is what to ask before sending."""
+        """Reads the form. True if it is valid: then `question` is the confirmation to show."""
         self.fill(given)
         order, problems = send_form.read(self.values)
         for problem in problems:
             self.problems.setdefault(problem.field, []).append(problem.text)
         if order is None or self.broker is None or self.why_not:
             return False
-        if given.get("usual"):  # the question that was confirmed named the queue already
+        if given.get("usual"):  # the confirmation named the queue already
             order = msgspec.structs.replace(order, usual=given["usual"][:300])
         self.predicted = sending.predict(order, self.broker, self.vhost, self.now)
         order = self.predicted.order
@@ -259,7 +259,7 @@ def sent_uuid(text: str | None) -> str | None:
 
 
 def silent(source: EventSource | None) -> str:
-    """Why no events of workers are heard in a virtual host, as a clause; "" while they are."""
+    """Why no events of workers are received in a virtual host, as a clause; "" while they are."""
     if source is None:
         return "no worker has sent an event in this virtual host yet"
     return "" if source.state == EventSource.RECEIVING else source.reason or f"the events of workers there are {source.state}"
@@ -287,7 +287,7 @@ def _values_of(detail: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _as_json(text: str | None, empty: str) -> str:
-    """The arguments of an event, which are Python's words for them, as JSON; `empty` where they can't be read back whole."""
+    """The arguments of an event, which are Python's repr, as JSON; `empty` where they can't be read back whole."""
     try:
         value = ast.literal_eval(text or "")
         return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""A predicted sending as the page shows it: the way in a few boxes, and where each value comes from. Pure."""
+"""A predicted sending as the page shows it: the path in a few boxes, and where each value comes from. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from workers.sending import send_options
 
 
 class Hop(msgspec.Struct, frozen=True):
-    """A box of the drawn way: a task, an exchange, queues, worker nodes."""
+    """A box of the drawn path: a task, an exchange, queues, worker nodes."""
 
     icon: str
     title: str
@@ -24,7 +24,7 @@ class Hop(msgspec.Struct, frozen=True):
 
 
 class Reason(msgspec.Struct, frozen=True):
-    """Where one value comes from, and what it beats."""
+    """Where one value comes from, and what it overrides."""
 
     what: str
     value: str
@@ -33,11 +33,11 @@ class Reason(msgspec.Struct, frozen=True):
 
 
 def hops(answer: JSON, order: Order, user: str) -> list[Hop]:
-    """The way in at most four boxes, one after the other."""
+    """The path in at most four boxes, one after the other."""
     to, after = send_options.destination(order.options), answer["broker"]["after"]
     began = [Hop("checklist", order.task, f"you, {user}"), Hop("arrows-split", to.exchange or "(default)", f"key {to.routing_key}")]
     if not after:
-        return [*began, Hop("trash", "no queue", "it would be gone")]
+        return [*began, Hop("trash", "no queue", "unroutable, lost")]
     nodes = {node["hostname"]: node for one in after for node in one["workers"] or ()}
     return [*began, _queues(after), *([_workers(list(nodes.values()))] if nodes else [])]
 
@@ -46,7 +46,7 @@ def _queues(after: Sequence[Mapping[str, Any]]) -> Hop:
     if len(after) > 1:
         return Hop("stack-2", f"{len(after):,} queues", formatting.listed([one["queue"] for one in after]))
     consumers = after[0]["consumers"]
-    note = "consumers unknown" if consumers is None else formatting.count(consumers, "consumer") if consumers else "nobody consumes it"
+    note = "consumers unknown" if consumers is None else formatting.count(consumers, "consumer") if consumers else "no consumers"
     return Hop("stack-2", after[0]["queue"], note)
 
 
@@ -66,14 +66,14 @@ def reasons(answer: JSON, order: Order) -> list[Reason]:
     found = []
     for key, value in values.items():
         steps = [step for step in answer["steps"] if step["key"] == key]
-        beats = ", ".join(f"{_text(step['value'])} ({_layer(step)})" for step in steps if step["lost_to"])
+        beats = ", ".join(f"{_text(step['value'])} ({_layer(step)})" for step in steps if step["lost_to"] and _text(step["value"]) != value)
         if value is not None:
             found.append(Reason(key.replace("_", " "), value or '""', _source(key, to.exchange, usual, steps), beats))
     return found
 
 
 def _source(key: str, exchange: str, usual: str, steps: Sequence[Mapping[str, Any]]) -> str:
-    """A direct queue is sent to by its name, so exchange and key come from there whatever else was said."""
+    """A direct queue is sent to by its name, so exchange and key come from there whatever else was set."""
     if not exchange and key != "queue":
         return "sent by the queue’s name" if key == "exchange" else "the queue’s name"
     won = next((step for step in steps if not step["lost_to"]), None)

@@ -1,7 +1,7 @@
-"""Where a test task will go when Hareline sends it, and afterwards whether it did. Pure.
+"""Where a test task will go when Hareline sends it, and once it was sent, whether it did. Pure.
 
 Hareline sends through an application without settings and declares nothing: exchange and key are those of `workers.sending.send_options.destination`. Where
-the application that is watched would publish to the very same place, its own explanation says why; else that of Celery's defaults.
+the application that is watched would publish to the very same place, its own explanation is shown; else that of Celery's defaults.
 """
 
 from __future__ import annotations
@@ -100,8 +100,8 @@ def rows(predicted: Predicted, happened: Happened) -> list[Row]:
     if happened.outcome == "not sent" or happened.exchange is None:
         return []
     return [
-        _compared("exchange", predicted.exchange or "the default one", happened.exchange or "the default one"),
-        _compared("key on the wire", predicted.routing_key, happened.routing_key or ""),
+        _compared("exchange", predicted.exchange or "(default)", happened.exchange or "(default)"),
+        _compared("routing key", predicted.routing_key, happened.routing_key or ""),
         _queue(predicted, happened),
         _worker(predicted, happened),
     ]
@@ -109,11 +109,11 @@ def rows(predicted: Predicted, happened: Happened) -> list[Row]:
 
 def _compared(what: str, predicted: str, happened: str) -> Row:
     same = predicted == happened
-    return Row(what, predicted or "(empty)", happened or "(empty)", "ok" if same else "warning", "as predicted" if same else "another")
+    return Row(what, predicted or "(empty)", happened or "(empty)", "ok" if same else "warning", "as predicted" if same else "different")
 
 
 def _queue(predicted: Predicted, happened: Happened) -> Row:
-    """The broker confirms that a queue has it, never which; by the default exchange it can only be the one of that name."""
+    """The broker confirms that a queue has it, never which one; through the default exchange it can only be the one of that name."""
     wanted = formatting.listed(predicted.queues) if predicted.queues else "none"
     if happened.outcome == "unknown":
         return Row("queue", wanted, "not known", "unknown", "unknown")
@@ -122,9 +122,9 @@ def _queue(predicted: Predicted, happened: Happened) -> Row:
         return _compared("queue", wanted, formatting.listed(found) if found else "none")
     if happened.taken_from:
         right = set(happened.taken_from) <= set(predicted.queues)
-        return Row("queue", wanted, " or ".join(happened.taken_from), "ok" if right else "warning", "as predicted" if right else "another")
+        return Row("queue", wanted, " or ".join(happened.taken_from), "ok" if right else "warning", "as predicted" if right else "different")
     right = bool(predicted.queues)
-    return Row("queue", wanted, "one or more", "ok" if right else "warning", "a queue took it" if right else "another")
+    return Row("queue", wanted, "not reported (broker confirmed routing)", "ok" if right else "warning", "confirmed" if right else "different")
 
 
 def _worker(predicted: Predicted, happened: Happened) -> Row:
@@ -137,7 +137,7 @@ def _worker(predicted: Predicted, happened: Happened) -> Row:
     if nodes is None:
         return Row("worker node", wanted, happened.worker, "", "was not predicted")
     right = happened.worker in nodes
-    return Row("worker node", wanted, happened.worker, "ok" if right else "warning", "as predicted" if right else "another")
+    return Row("worker node", wanted, happened.worker, "ok" if right else "warning", "as predicted" if right else "different")
 
 
 def sent_predicted(detail: Mapping[str, Any]) -> Predicted | None:

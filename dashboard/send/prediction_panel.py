@@ -1,4 +1,4 @@
-"""The panel "Where it will go" beside the form of the send page."""
+"""The panel "Route of the next send" beside the form of the send page."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ Progress = Literal["done", "now", "later", "bad"]
 
 
 class SentFacts(msgspec.Struct, frozen=True):
-    """How the sending ended. `outcome` is that of `workers.sending.sender.Sent`, `place` where it went in words ("the queue reports")."""
+    """How the sending ended. `outcome` is that of `workers.sending.sender.Sent`, `place` where it went as text ("the queue reports")."""
 
     outcome: str
     reason: str
@@ -26,7 +26,7 @@ class SentFacts(msgspec.Struct, frozen=True):
 
 
 class QueueFacts(msgspec.Struct, frozen=True):
-    """The queue that it went to. `consumers` None: unknown; `unseen`: why the broker's word can't be had now, "" while it can."""
+    """The queue that it went to. `consumers` None: unknown; `unseen`: why the broker is unavailable now, "" while it responds."""
 
     name: str
     known: bool
@@ -57,7 +57,7 @@ class Step(msgspec.Struct, frozen=True):
     at: datetime | None = None
 
 
-ENDED = {"SUCCESS": "success", "FAILURE": "failure", "REVOKED": "revoked", "REJECTED": "rejected"}
+ENDED = frozenset(("SUCCESS", "FAILURE", "REVOKED", "REJECTED"))
 NOT_FOLLOWED = ("returned", "not sent")
 
 
@@ -72,7 +72,7 @@ def title(sent: SentFacts, task: TaskFacts | None) -> str:
     if sent.outcome == "not sent":
         return f"Not sent at {at}"
     if sent.outcome == "returned":
-        return f"Sent at {at}, and gone"
+        return f"Sent at {at}, unroutable"
     if task is not None and task.state in ENDED and task.ended_at is not None:
         return f"Sent at {at}, done after {long(task.ended_at - sent.at)}"
     return f"Sent at {at}"
@@ -83,20 +83,20 @@ def summary(sent: SentFacts, task: TaskFacts | None, queue: QueueFacts | None) -
     if sent.outcome == "not sent":
         return "critical", "not sent"
     if sent.outcome == "returned":
-        return "warning", "reached no queue"
+        return "warning", "unroutable"
     if task is None or task.state == "PENDING":
         if sent.outcome == "unknown":
-            return "unknown", "not known whether it arrived"
+            return "unknown", "unknown whether it arrived"
         if queue is not None and queue.known and queue.consumers == 0 and not queue.unavailable:
-            return "warning", f"sent, waiting: nobody consumes {queue.name}"
+            return "warning", f"sent, waiting: {queue.name} has no consumers"
         return "", "sent, waiting"
-    words = {"SUCCESS": ("ok", "success"), "FAILURE": ("critical", "failure"), "REVOKED": ("notice", "revoked"), "REJECTED": ("warning", "rejected")}
-    others = {"RETRY": ("warning", "waits for its retry"), "RECEIVED": ("", "received"), "STARTED": ("", "runs"), "UNKNOWN": ("unknown", "unknown")}
+    words = {"SUCCESS": ("ok", "succeeded"), "FAILURE": ("critical", "failed"), "REVOKED": ("notice", "revoked"), "REJECTED": ("warning", "rejected")}
+    others = {"RETRY": ("warning", "waiting for retry"), "RECEIVED": ("", "received"), "STARTED": ("", "running"), "UNKNOWN": ("unknown", "unknown")}
     return (words | others).get(task.state, ("unknown", task.state.lower()))
 
 
 def steps(sent: SentFacts, task: TaskFacts | None, queue: QueueFacts | None, silent: str, now: datetime) -> list[Step]:
-    """The steps in their order. `silent`: why no event of workers can be heard there, "" if they can.
+    """The steps in their order. `silent`: why no events of workers are received there, "" if they are.
 
     >>> at = datetime(2026, 11, 24, 14, 31, 40)
     >>> [step.progress for step in steps(SentFacts("confirmed", "", at, "the queue mail"), None, None, "", at)]
@@ -116,10 +116,10 @@ def clock_with_milliseconds(at: datetime) -> str:
 
 def _first(sent: SentFacts, task: TaskFacts | None) -> Step:
     if sent.outcome == "confirmed":
-        return Step("Sent", "done", f"to {sent.place}; the broker confirmed that it has it.", sent.at)
+        return Step("Sent", "done", f"to {sent.place}; confirmed by the broker.", sent.at)
     if sent.outcome == "unknown":
         if task is not None:
-            return Step("Sent", "done", f"to {sent.place}. No confirmation came, but it did arrive: events tell of it.", sent.at)
+            return Step("Sent", "done", f"to {sent.place}. The broker did not confirm it, but events show that it arrived.", sent.at)
         return Step("Sent", "bad", sent.reason, sent.at)
     return Step("Not sent" if sent.outcome == "not sent" else "Sent", "bad", sent.reason, sent.at)
 
@@ -128,25 +128,25 @@ def _waiting(sent: SentFacts, queue: QueueFacts | None, silent: str) -> str:
     if silent:
         return f"Can’t be followed: {silent}."
     if sent.outcome == "unknown":
-        return "If it arrived, what a worker does with it appears here."
+        return "If it arrived, its events appear here."
     if queue is None:
-        return f"Waiting. It went to {sent.place}, whose bindings decide which queues have it."
+        return f"Waiting. It was sent to {sent.place}, whose bindings decide which queues receive it."
     if queue.unavailable:
-        return f"Waiting. Who consumes {queue.name} is unknown: {queue.unavailable}."
+        return f"Waiting. The consumers of {queue.name} are unknown: {queue.unavailable}."
     if not queue.known:
-        return f"Waiting. The queue {queue.name} has not been seen in a poll yet."
+        return f"Waiting. No poll has listed the queue {queue.name} yet."
     if queue.consumers == 0:
-        return f"Sent, waiting: nobody consumes {queue.name}. It stays there until a worker does, or until it expires."
+        return f"Waiting: {queue.name} has no consumers. The task stays there until a worker consumes it, or until it expires."
     if queue.consumers is None:
-        return f"Waiting in {queue.name}; who consumes it is unknown."
+        return f"Waiting in {queue.name}; its consumers are unknown."
     before = f", which holds {formatting.count(queue.ready, 'message')}" if queue.ready else ""
-    return f"Waiting in {queue.name}{before}. {formatting.count(queue.consumers, 'consumer takes', 'consumers take')} from it."
+    return f"Waiting in {queue.name}{before}. It has {formatting.count(queue.consumers, 'consumer')}."
 
 
 def _received(sent: SentFacts, task: TaskFacts) -> Step:
     if task.received_at is None:
         known = task.worker is not None
-        return Step("Received", "done" if known else "later", f"by {task.worker}; time unknown, its event is missing." if known else "No event shows it.")
+        return Step("Received", "done" if known else "later", f"by {task.worker}; time unknown, the event is missing." if known else "No event reported it.")
     waited = long(task.received_at - sent.at) if task.received_at > sent.at else "at once"
     after = f" after {waited}" if waited != "at once" else " at once"
     return Step("Received", "done", f"by {task.worker or 'a worker node'}{after}.", task.received_at)
@@ -154,26 +154,26 @@ def _received(sent: SentFacts, task: TaskFacts) -> Step:
 
 def _started(task: TaskFacts, now: datetime) -> Step:
     if task.state == "UNKNOWN":
-        return Step("Started", "bad", f"Unknown now: {task.reason or 'its worker node can’t be asked'}.", task.started_at)
+        return Step("Started", "bad", f"Unknown: {task.reason or 'its worker node does not respond'}.", task.started_at)
     if task.state == "RECEIVED":
         if task.eta is not None and task.eta > now:
-            return Step("Started", "now", f"Held back until {formatting.moment_text(task.eta, now)}, as its countdown asks.")
-        return Step("Started", "now", f"Reserved: {task.worker or 'the worker node'} has it and all its slots are busy.")
+            return Step("Started", "now", f"Held back until {formatting.moment_text(task.eta, now)} (countdown).")
+        return Step("Started", "now", f"Reserved by {task.worker or 'the worker node'}, whose slots are all in use.")
     if task.state == "RETRY":
-        tries = formatting.count(task.retries, "try", "tries") if task.retries else "a try"
-        return Step("Started", "now", f"{tries[0].upper()}{tries[1:]} failed; it waits for the next. {task.exception or ''}".strip(), task.started_at)
+        attempts = formatting.count(task.retries, "attempt") if task.retries else "An attempt"
+        return Step("Started", "now", f"{attempts} failed; waiting for the next. {task.exception or ''}".strip(), task.started_at)
     if task.started_at is None:
-        return Step("Started", "later" if task.state in ENDED else "now", "No event shows its start.")
-    return Step("Started", "done" if task.state in ENDED else "now", "" if task.state in ENDED else "It runs.", task.started_at)
+        return Step("Started", "later" if task.state in ENDED else "now", "No event reported its start.")
+    return Step("Started", "done" if task.state in ENDED else "now", "" if task.state in ENDED else "Running.", task.started_at)
 
 
 def _ended(task: TaskFacts) -> Step:
     if task.state not in ENDED:
         return Step("Ended", "later", "")
-    ran = f" after {formatting.duration(task.runtime_seconds)} of work" if task.runtime_seconds is not None else ""
+    ran = f" after {formatting.duration(task.runtime_seconds)} of running" if task.runtime_seconds is not None else ""
     if task.state == "SUCCESS":
-        return Step("Ended", "done", f"Success{ran}.", task.ended_at)
+        return Step("Ended", "done", f"Succeeded{ran}.", task.ended_at)
     if task.state == "FAILURE":
-        return Step("Ended", "bad", f"Failure: {task.exception or 'its exception is unknown'}", task.ended_at)
-    words = {"REVOKED": "Revoked: somebody called it off, or it expired.", "REJECTED": "Rejected by its worker node."}
+        return Step("Ended", "bad", f"Failed: {task.exception or 'exception unknown'}", task.ended_at)
+    words = {"REVOKED": "Revoked, or expired.", "REJECTED": "Rejected by its worker node."}
     return Step("Ended", "bad", words[task.state], task.ended_at)

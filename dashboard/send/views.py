@@ -1,4 +1,4 @@
-"""The send page: the form, the question before sending, and the sending itself."""
+"""The send page: the form, the confirmation, and the sending itself."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from dashboard.send.page import SendPage, sent_uuid
 
 @csrf_exempt  # the check is made by _answered, once the body is known to be small enough to be read
 def page(request: HttpRequest) -> HttpResponse:
-    """The form; filled in and posted: its problems, or the question before sending. `?part=follow`: the task that was sent;
+    """The form; filled in and posted: its problems, or the confirmation. `?part=follow`: the task that was sent;
     posted to `?part=prediction`: where it would go."""
     return _too_large(request, too_large) if (too_large := posted.too_large(request)) else _answered(request)
 

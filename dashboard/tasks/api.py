@@ -128,7 +128,7 @@ def task(request: HttpRequest, query: Query[TaskQuery]) -> TaskDetail:
     if found is None:
         raise not_found(f"No task {query.uuid} is known.", "uuid")
     details = ("args", "kwargs", "result", "traceback", "root_id")
-    parent_id = None if found.parent_id == found.uuid else found.parent_id  # a retry says that the task called itself
+    parent_id = None if found.parent_id == found.uuid else found.parent_id  # a retry names the task itself as its parent
     children = [
         Relative.model_validate({"id": child.pk, "uuid": child.uuid, "name": child.name, "state": child.state})
         for child in queries.family(scope(request), found).children

@@ -1,4 +1,4 @@
-"""The page of one task: its figures, its timeline, where it was routed, what it was given and gave, its relatives, and what is unknown."""
+"""The page of one task: its figures, timeline, route, arguments and result, related tasks, and what is unknown."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ QUEUE_SOURCES = {
 
 
 class Figure(msgspec.Struct, frozen=True):
-    """`url` leads to the thing named; `note` says what kind of answer the value is, or why there is none."""
+    """`url` leads to the thing named; `note` qualifies the value, or is the reason why there is none."""
 
     words: str
     value: str
@@ -154,11 +154,11 @@ class TaskPage:
     def figures(self) -> list[Figure]:
         task = self.task
         return [
-            Figure("Worker node", task.worker or formatting.UNKNOWN, self.worker_url, "" if task.worker else "none has said that it took it"),
+            Figure("Worker node", task.worker or formatting.UNKNOWN, self.worker_url, "" if task.worker else "no worker has reported receiving it"),
             Figure("Queue", self.queue_text, self.queue_url, self.queue_note),
-            Figure("Tries", self._tries, "", self._retries),
+            Figure("Attempts", self._tries, "", self._retries),
             Figure("Runtime", runtime_text(ran_seconds(task)), "", self._runtime_note),
-            Figure("Waited in its queue", self._waited_in_queue, "", "" if task.sent_at and task.received_at else "unknown: an event is missing"),
+            Figure("Waiting in the broker", self._waited_in_queue, "", "" if task.sent_at and task.received_at else "unknown: an event is missing"),
             Figure("Sent by", task.sender or formatting.UNKNOWN, "", "" if task.sender else "unknown: no event of its sender"),
         ]
 
@@ -170,15 +170,15 @@ class TaskPage:
     @property
     def _retries(self) -> str:
         retries = self.task.retries
-        return "retries unknown" if retries is None else formatting.count(retries, "retry", "retries")
+        return "retries unknown" if retries is None else formatting.count(retries, "retry", "retries") if retries else ""
 
     @property
     def _runtime_note(self) -> str:
         if self.task.runtime_seconds is not None:
-            return "of the try that succeeded"
+            return "reported by the worker"
         if self.task.state == "STARTED":
-            return "it runs"
-        return "only reported for successful tasks" if ran_seconds(self.task) is None else "from started to ended"
+            return "running"
+        return "only reported for successful tasks" if ran_seconds(self.task) is None else "from its events"
 
     @property
     def _waited_in_queue(self) -> str:
@@ -195,7 +195,7 @@ class TaskPage:
 
     @property
     def parent_id(self) -> str | None:
-        """Who called it, None if nobody did; a task that was retried is said to have called itself."""
+        """Who called it, None if nobody did; a retried task is named as its own parent."""
         return self.task.parent_id if self.task.parent_id != self.task.uuid else None
 
     @property
@@ -217,10 +217,10 @@ class TaskPage:
         this.below = [self._relative(child, "child") for child in family.children]
         top = this
         if self.parent_id:
-            top = self._relative(family.parent, "parent") if family.parent else Relative("parent", "nothing is kept of it", self.parent_id)
+            top = self._relative(family.parent, "parent") if family.parent else Relative("parent", "no longer kept", self.parent_id)
             top.below = [this, *(self._relative(sibling, "sibling") for sibling in family.siblings)]
         if task.root_id and task.root_id not in (task.uuid, self.parent_id):
-            root = self._relative(family.root, "root") if family.root else Relative("root", "nothing is kept of it", task.root_id)
+            root = self._relative(family.root, "root") if family.root else Relative("root", "no longer kept", task.root_id)
             root.below = [top]
             top = root
         return top

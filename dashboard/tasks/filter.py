@@ -1,4 +1,4 @@
-"""Which tasks a filter asks for: `state:failure name:orders.* after:-2h 88412`. How a filter is written is decided in `dashboard.layout.filter_language`.
+"""Which tasks match a filter: `state:failure name:orders.* after:-2h 88412`. `dashboard.layout.filter_language` defines how a filter is written.
 
 Pure.
 """
@@ -15,7 +15,7 @@ from workers.task_filter import TaskFilter
 
 QUALIFIERS = filter_language.named(
     (
-        Qualifier("state", filter_language.CHOICE, "", "What Celery calls it; several with commas", "state:failure", task_states.CHOICES),
+        Qualifier("state", filter_language.CHOICE, "", "Celery's state; several with commas", "state:failure", task_states.CHOICES),
         Qualifier("name", filter_language.TEXT, "", "The task’s name; * stands for anything", "name:orders.*"),
         Qualifier("worker", filter_language.TEXT, "", "The worker node that had it last", "worker:worker-a@web-1"),
         Qualifier("queue", filter_language.TEXT, "", "The queue it is in or was taken from, by the bindings of its time", "queue:mail"),
@@ -28,7 +28,7 @@ ONCE = ("name", "worker", "queue")
 
 
 def parse(text: str) -> Filter:
-    """The filter of a text, with a problem for a qualifier that is asked twice."""
+    """The filter of a text, with a problem for a qualifier that occurs twice."""
     parsed = filter_language.parse(text, QUALIFIERS)
     seen: set[str] = set()
     terms = []
@@ -36,13 +36,13 @@ def parse(text: str) -> Filter:
         name = term.qualifier.name if term.qualifier and not term.problem else ""
         again = name in seen and name in ONCE
         seen.add(name)
-        problem = f"{name} is given already, and a task has only one."
+        problem = f"{name} occurs twice, and a task has only one."
         terms.append(filter_language.Term(term.text, term.value, term.qualifier, term.operator, problem) if again else term)
     return Filter(tuple(terms))
 
 
 def query_filter(wanted: Filter, broker: str | int | None, vhost: str | None, now: datetime) -> TaskFilter:
-    """What `workers.queries.tasks` is to be asked; terms with a problem ask nothing.
+    """The filter for `workers.queries.tasks`; terms with a problem are left out.
 
     >>> query_filter(parse("state:failure name:orders.* 88412"), None, "/", datetime(2026, 11, 24)).states
     ('FAILURE',)

@@ -1,4 +1,4 @@
-"""The list of tasks: the address's filter, sort and page turned into rows, views, counts, and the words where there is nothing."""
+"""The list of tasks: the address's filter, sort and page turned into rows, views, counts, and the text where there is nothing."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ VIEWS = (
     ("Retrying", ("RETRY",), "warning"),
     ("Failed", ("FAILURE",), "critical"),
     ("Succeeded", ("SUCCESS",), ""),
-    ("Called off", ("REVOKED", "REJECTED"), ""),
+    ("Revoked or rejected", ("REVOKED", "REJECTED"), ""),
     ("Unknown", ("UNKNOWN",), "unknown"),
 )
 COLUMNS = (
@@ -128,7 +128,7 @@ class TaskList:
 
     @cached_property
     def views(self) -> list[View]:
-        """The states as ready-made filters; each keeps what else is asked for."""
+        """The states as ready-made filters; each keeps the rest of the filter."""
         states = [term for term in self.filter.terms if term.qualifier and term.qualifier.name == "state"]
         rest = filter_language.Filter(tuple(term for term in self.filter.terms if term not in states))
         counts, beyond = queries.counts_by_state(self.scope, self.query_filter(rest))
@@ -144,7 +144,7 @@ class TaskList:
 
     @property
     def newest(self) -> str:
-        """The moment of the newest row of a page that lists the newest first; "" elsewhere, where nothing is said of newer ones."""
+        """The moment of the newest row of a page that lists the newest first; "" elsewhere, where newer ones are not counted."""
         if self.sort != NEWEST_FIRST or self.page.page != 1 or not self.page.items:
             return ""
         return self.page.items[0].first_seen_at.isoformat()

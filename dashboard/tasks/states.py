@@ -29,13 +29,13 @@ class State(msgspec.Struct, frozen=True):
 STATES: Mapping[str, State] = {
     state.name: state
     for state in (
-        State("PENDING", "sent", "its sender has sent it; no worker node has said that it took it", icon="send"),
-        State("RECEIVED", "received", "a worker node has taken it and not started it yet", icon="inbox"),
-        State("STARTED", "started", "a worker node runs it", icon="player-play"),
-        State("RETRY", "retry", "a try failed; it waits for the next one", "warning"),
-        State("SUCCESS", "success", "it ended well", "ok", ended=True),
-        State("FAILURE", "failure", "it ended in an exception", "critical", ended=True),
-        State("REVOKED", "revoked", "somebody called it off, or it expired", "notice", ended=True),
+        State("PENDING", "sent", "sent; no worker node has reported receiving it", icon="send"),
+        State("RECEIVED", "received", "a worker node has received it and not started it yet", icon="inbox"),
+        State("STARTED", "started", "a worker node is running it", icon="player-play"),
+        State("RETRY", "retrying", "an attempt failed; it waits for the next one", "warning"),
+        State("SUCCESS", "succeeded", "it returned", "ok", ended=True),
+        State("FAILURE", "failed", "it raised an exception", "critical", ended=True),
+        State("REVOKED", "revoked", "it was revoked, or it expired", "notice", ended=True),
         State("REJECTED", "rejected", "its worker node rejected the message", "warning", ended=True),
         State(UNKNOWN, "unknown", "its outcome is unknown", "unknown"),
     )
@@ -61,10 +61,10 @@ def last_seen(task: Task) -> str:
 
 
 def state_text(task: Task) -> str:
-    """The state in a short phrase: "success after 1 retry", "unknown, last seen started".
+    """The state in a short phrase: "succeeded after 1 retry", "unknown, last seen started".
 
     >>> state_text(Task(state="SUCCESS", retries=1)), state_text(Task(state="SUCCESS", retries=None))
-    ('success after 1 retry', 'success')
+    ('succeeded after 1 retry', 'succeeded')
     """
     state = state_of(task)
     if seen := last_seen(task):

@@ -1,4 +1,4 @@
-"""What happened to a task as phases: it was sent, waited in its queue, was reserved, ran once or several times, waited for its retries.
+"""A task's events as phases: it was sent, waited in its queue, was reserved, ran once or several times, waited for its retries.
 
 Pure. Phases follow from the moments of its events; what no event shows is not guessed. How phases are drawn is `dashboard.tasks.drawing`.
 """
@@ -16,7 +16,6 @@ from dashboard.tasks.row import runtime_text
 from workers.receiving.task_state import Happening
 
 MARK, WAIT, WORK = "mark", "wait", "work"
-_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 _NOTHING = timedelta(0)
 _CLASSES = re.compile(r"([A-Za-z_][\w.]*)\(")
 
@@ -55,7 +54,7 @@ def phases(happenings: Sequence[Happening], life: Life) -> list[Phase]:
 
 
 def _as_it_was(happenings: Sequence[Happening]) -> list[Happening]:
-    """A try that ends in a retry sends the next message before it says so: its end comes before what that message went through."""
+    """An attempt that ends in a retry sends the next message before its own event: its end comes before what happened to that message."""
     ordered = list(happenings)
     for at, happening in enumerate(ordered):
         first = at
@@ -71,23 +70,15 @@ def tries_of(found: Sequence[Phase]) -> int:
     return sum(phase.kind == WORK for phase in found)
 
 
-def ordinal(number: int) -> str:
-    """
-    >>> ordinal(2), ordinal(21)
-    ('second', '21.')
-    """
-    return _ORDINALS[number - 1] if number <= len(_ORDINALS) else f"{number}."
-
-
 def sentence(found: Sequence[Phase], now: datetime, ended: bool) -> str:
-    """ "45.1 s from sent to done: 23.9 s work, 21.2 s waiting"; "" where nothing has a length."""
+    """ "45.1 s from sent to done: 23.9 s running, 21.2 s waiting"; "" where nothing has a length."""
     if not found or all(phase.kind == MARK for phase in found):
         return ""
     last = max(phase.end or now for phase in found)
     work = sum((phase.lasted(now) for phase in found if phase.kind == WORK), _NOTHING)
     waits = sum((phase.lasted(now) for phase in found if phase.kind == WAIT), _NOTHING)
     begin = "sent" if found[0].kind == MARK else "first seen"
-    words = [f"{long(work)} work" if work else "", f"{long(waits)} waiting" if waits else ""]
+    words = [f"{long(work)} running" if work else "", f"{long(waits)} waiting" if waits else ""]
     parts = ", ".join(part for part in words if part) or "no time at all"
     return f"{long(last - found[0].start)} from {begin} to {'done' if ended else 'now'}: {parts}"
 
@@ -135,32 +126,32 @@ class _Story:
         self._begin(WAIT, named, happening.at)
 
     def _received(self, happening: Happening) -> None:
-        if self.open and self.open.label == "waits for retry":
+        if self.open and self.open.label == "waiting for retry":
             return  # the worker holds it until then
         if self.open and self.open.kind == WORK:
-            self._close(happening.at, "how it ended is unknown: the message was delivered again", "unknown")
+            self._close(happening.at, "end unknown: the message was redelivered", "unknown")
         again = self.open is not None and self.open.label.startswith("reserved")
-        self._close(happening.at, "then the message was delivered again" if again else "")
+        self._close(happening.at, "then the message was redelivered" if again else "")
         self._begin(WAIT, f"reserved, {happening.worker}", happening.at)
 
     def _started(self, happening: Happening) -> None:
         if self.open and self.open.kind == WORK:
-            self._close(happening.at, "how it ended is unknown: it was started again", "unknown")
+            self._close(happening.at, "end unknown: it was started again", "unknown")
         eta = self.life.eta
         if eta and self.open and self.open.start < eta <= happening.at and not self.tries:
-            self.open.label, self.open.words = f"waits for its ETA, {happening.worker}", f"not before {formatting.clock(eta)}"
+            self.open.label, self.open.words = f"waiting for its ETA, {happening.worker}", f"not before {formatting.clock(eta)}"
         self._close(happening.at)
         self.tries += 1
-        self._begin(WORK, f"runs, {ordinal(self.tries)} try", happening.at)
+        self._begin(WORK, f"attempt {self.tries}", happening.at)
 
     def _retried(self, happening: Happening) -> None:
-        self._end_of_work(happening, "ended in", "warning")
-        self._begin(WAIT, "waits for retry", happening.at)
+        self._end_of_work(happening, "raised", "warning")
+        self._begin(WAIT, "waiting for retry", happening.at)
 
     def _ended(self, happening: Happening) -> None:
         words, level = {
-            "task-succeeded": ("success", ""),
-            "task-failed": ("ended in", "critical"),
+            "task-succeeded": ("succeeded", ""),
+            "task-failed": ("raised", "critical"),
             "task-revoked": ("revoked", "notice"),
             "task-rejected": ("rejected", "warning"),
         }[happening.event]
@@ -168,8 +159,8 @@ class _Story:
 
     def _end_of_work(self, happening: Happening, words: str, level: str) -> None:
         """Closes what is open; where the start is unknown, the end stands alone."""
-        detail = exception_name(happening.detail) if words == "ended in" else happening.detail
-        text = f"{words} {detail or 'an exception'}" if words == "ended in" else f"{words}, {detail}" if detail else words
+        detail = exception_name(happening.detail) if words == "raised" else happening.detail
+        text = f"{words} {detail or 'an exception'}" if words == "raised" else f"{words}, {detail}" if detail else words
         if self.open:
             self._close(happening.at, text, level)
         else:
@@ -178,7 +169,7 @@ class _Story:
     def finished(self) -> list[Phase]:
         if self.open and self.life.lost:
             self.open.open_ended, self.open.level = True, "unknown"
-            self.open.words = "what became of it is unknown"
+            self.open.words = "outcome unknown"
         elif self.open:
             self.open.words = self.open.words or "so far"
         return self.found

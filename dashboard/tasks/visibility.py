@@ -1,4 +1,4 @@
-"""What can't be seen of tasks and why, with the setting or the right that would change it; and the way to the first task on an empty page.
+"""What is unknown about tasks and why, with the setting or permission that would change it; and the steps to the first task on an empty page.
 
 Pure.
 """
@@ -31,7 +31,7 @@ def limits(sources: Sequence[EventSource], workers: Sequence[Worker]) -> list[St
 
 
 def silent_workers(workers: Sequence[Worker]) -> list[Worker]:
-    """The workers online whose own count of tasks grows while no event tells of them."""
+    """The online workers whose own count of tasks grows while no task event arrives."""
     return [worker for worker in workers if worker.events_off and worker.state == Worker.ONLINE]
 
 
@@ -43,7 +43,7 @@ def steps_to_see_tasks(brokers: Sequence[Broker], vhost: str | None, sources: Se
     online = [worker for worker in workers if worker.state == Worker.ONLINE]
     if online:
         steps.append(_events_step(online))
-    steps.append(Step("notice", "Producers have not said that they send anything", SENT_ON))
+    steps.append(Step("notice", "No task-sent events from producers yet", SENT_ON))
     return steps
 
 
@@ -64,7 +64,7 @@ def _word(count: int) -> str:
 
 def _not_received(source: EventSource) -> Step:
     reason = source.reason.strip().rstrip(".")
-    text = f"{reason[:1].upper()}{reason[1:]}." if reason else "They have not been asked for yet."
+    text = f"{reason[:1].upper()}{reason[1:]}." if reason else "Hareline has not connected for them yet."
     level = "notice" if source.state == EventSource.OFF else "unknown"
     return Step(level, f"Task events are not received from {source.broker.name}, virtual host {source.vhost}", text, source.grant)
 
@@ -73,7 +73,7 @@ def _broker_step(broker: Broker, vhost: str | None, now: datetime) -> Step:
     level = levels.broker_level(broker, now)
     place = f", virtual host {vhost}" if vhost else ""
     if level.word == "unknown":
-        return Step("unknown", f"Broker {broker.name} is out of sight{place}", f"Because {broker.reason or level.reason}.")
+        return Step("unknown", f"Broker {broker.name} is not available{place}", f"Because {broker.reason or level.reason}.")
     version = f"RabbitMQ {broker.version}, " if broker.version else ""
     return Step("ok", f"Broker {broker.name} is up{place}", f"{version}polled {formatting.age(broker.polled_at, now)} ago")
 
@@ -94,24 +94,24 @@ def _events_step(online: Sequence[Worker]) -> Step:
         which = f"all {len(silent)} worker nodes" if len(silent) == len(online) > 1 else formatting.count(len(silent), "worker node")
         return Step("warning", f"Events are off on {which}", EVENTS_ON)
     if all(worker.events_off is None for worker in online):
-        return Step("notice", "Whether worker nodes send task events is not known yet", f"They have run no task since Hareline listens. {EVENTS_ON}")
-    return Step("ok", "Worker nodes send task events", "They have none to tell of.")
+        return Step("notice", "Whether worker nodes send task events is not known yet", f"They have run no tasks since Hareline started. {EVENTS_ON}")
+    return Step("ok", "Worker nodes send task events", "They have run no tasks yet.")
 
 
 def gaps(task: Task, worker: Worker | None) -> list[str]:
-    """What is unknown of one task and why, in sentences; [] if everything is known that events can tell."""
+    """What is unknown about one task and why, in sentences; [] if everything is known that events contain."""
     found = []
     if task.state == "UNKNOWN":
-        found.append(f"What became of it is unknown: {task.unknown_reason or 'no event shows its end'}.")
+        found.append(f"Outcome unknown: {task.unknown_reason or 'no event reported its end'}.")
     if task.sent_at is None:
-        found.append(f"When, by whom and where to it was sent is unknown: no event of its sender arrived. {SENT_ON}")
+        found.append(f"Sender, time and route unknown: no task-sent event arrived. {SENT_ON}")
     if task.received_at is None and task.state != "PENDING":
-        found.append("Its way to the worker node and its arguments may be unknown: the event that it was received was lost, or came before Hareline listened.")
+        found.append("Its arguments and when it was received may be unknown: the task-received event was lost, or sent before Hareline started.")
     if task.received_at and task.started_at is None and task.state in ("SUCCESS", "FAILURE", "RETRY"):
         found.append("When it started is unknown: that event was lost.")
     if task.state == "PENDING":
-        silent = "Worker nodes that send no events would not say so. " if worker is None else ""
-        found.append(f"No worker node has said that it took it. {_where(task)} {silent}".strip())
+        silent = "Worker nodes with events off would not report it. " if worker is None else ""
+        found.append(f"No worker node has reported receiving it. {_where(task)} {silent}".strip())
     if worker is not None and worker.events_off:
         found.append(f"{worker.hostname} sends no task events now. {EVENTS_ON}")
     return found
@@ -120,5 +120,5 @@ def gaps(task: Task, worker: Worker | None) -> list[str]:
 def _where(task: Task) -> str:
     found = task.found
     if found is None or not found.names:
-        return "It waits in a queue, or went where nobody consumes."
+        return "It waits in a queue, or was routed to a queue without consumers."
     return f"It waits in {formatting.listed(found.names)}, unless it expired or was moved."

@@ -1,6 +1,6 @@
 """The board of worker nodes: which are shown, under which heading, in which order, and the page's sentence.
 
-Pure: functions of worker rows and what the person asked for in the URL.
+Pure: functions of worker rows and of the URL's parameters.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ NO_QUEUE = "No queue known"
 
 
 class Chip(msgspec.Struct, frozen=True):
-    """A queue that a worker says it consumes. `why` it is struck through, "" while the broker shows its consumer."""
+    """A queue that a worker reports to consume. `why` it is struck through, "" while the broker shows its consumer."""
 
     name: str
     url: str = ""
@@ -135,17 +135,17 @@ def title(total: Sums, gone: int) -> str:
     if not total.nodes and total.unclear:
         return f"{formatting.count(total.unclear, 'worker node')}, state unknown"
     if not total.nodes:
-        return "No worker node is alive" if gone else "No worker node has been seen yet"
+        return "No worker nodes online" if gone else "No workers seen yet"
     if not total.slots:
         return f"{formatting.count(total.nodes, 'worker node')}, slots unknown"
     return f"{total.used:,} of {total.slots:,} slots in use"
 
 
 def subtitle(total: Sums, gone: int) -> str:
-    """Where the slots are and what waits beside them: "7 worker nodes on 4 hosts. 9 tasks reserved: taken from the queue, not started."."""
+    """Where the slots are and what is prefetched: "7 worker nodes on 4 hosts. 9 tasks prefetched, not started."."""
     words = [f"{formatting.count(total.nodes, 'worker node')} on {formatting.count(total.hosts, 'host')}."] if total.nodes else []
     if total.reserved:
-        words.append(f"{formatting.count(total.reserved, 'task')} reserved: taken from the queue, not started.")
+        words.append(f"{formatting.count(total.reserved, 'task')} prefetched, not started.")
     if total.unknown and total.slots:
         words.append(f"The slots of {formatting.count(total.unknown, 'node')} are unknown.")
     if gone:

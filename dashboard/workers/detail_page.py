@@ -1,4 +1,4 @@
-"""The page of one worker node: its slots, tasks, queues, processes, charts, and how we know."""
+"""The page of one worker node: its slots, tasks, queues, processes, charts, and data sources."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ RATE_LINES = (Line("succeeded", ("succeeded_per_second",), "s1", fill=True), Lin
 
 
 class ConsumedQueue:
-    """A queue that the node says it consumes: its live row if it exists in the broker; `why` it is lost, "" if it isn't."""
+    """A queue that the node reports to consume: its live row if it exists in the broker; `why` it is lost, "" if it isn't."""
 
     def __init__(self, name: str, row: LiveRow | None, why: str, binding: str) -> None:
         self.name, self.row, self.why, self.binding = name, row, why, binding
@@ -74,7 +74,7 @@ class WorkerDetail:
 
     @property
     def reach_url(self) -> str:
-        """What could come to it, by which queues and bindings."""
+        """What routes to it, by which queues and bindings."""
         place = {"broker": self.worker.broker.name, "vhost": self.worker.vhost}
         return f"{reverse('routing')}?{urlencode({**place, 'of': 'reach', 'worker': self.worker.hostname})}"
 
@@ -112,7 +112,7 @@ class WorkerDetail:
     def clock(self) -> str:
         if self.worker.clock_skew_seconds is None:
             return "unknown: no heartbeat has reported it"
-        return skew_text(self.worker).removeprefix("clock ") or "agrees with ours"
+        return skew_text(self.worker).removeprefix("clock ") or "in sync with Hareline"
 
     @property
     def loads(self) -> str:
@@ -167,7 +167,7 @@ class WorkerDetail:
 
 
 def _binding(queue: dict[str, object]) -> str:
-    """ "tasks (topic), task.#": the exchange and key that the node declares the queue with; "" where it does not say."""
+    """ "tasks (topic), key task.#": the exchange and key that the node declares the queue with; "" where it does not report them."""
     exchange, kind, key = (str(queue.get(name) or "") for name in ("exchange", "exchange_type", "routing_key"))
     named = f"{exchange} ({kind})" if exchange and kind else exchange
-    return ", ".join(words for words in (named, key) if words)
+    return ", ".join(words for words in (named, f"key {key}" if key else "") if words)

@@ -1,4 +1,4 @@
-"""Which worker nodes a filter asks for: `host:web free>0`. How a filter is written is decided in `dashboard.layout.filter_language`.
+"""Which worker nodes match a filter: `host:web free>0`. `dashboard.layout.filter_language` defines how a filter is written.
 
 Pure.
 """
@@ -17,7 +17,7 @@ from workers.models import Worker
 
 
 class Requirement(msgspec.Struct, frozen=True):
-    """What a qualifier of the filter asks of a node: `free>0` is ("free", ">", 0.0)."""
+    """What a term of the filter requires of a node: `free>0` is ("free", ">", 0.0)."""
 
     field: str
     operator: str
@@ -31,17 +31,17 @@ QUALIFIERS = filter_language.named(
         Qualifier("host", filter_language.TEXT, _TEXT, "The machine, or a part of its name", "host:web-1", part=True),
         Qualifier("queue", filter_language.TEXT, _TEXT, "A queue that it consumes", "queue:mail"),
         Qualifier("pool", filter_language.TEXT, _TEXT, "How it runs tasks", "pool:prefork", ("prefork", "threads", "solo", "gevent", "eventlet", "unknown")),
-        Qualifier("state", filter_language.CHOICE, _TEXT, "Whether it is alive", "state:online", ("online", "gone", "unknown")),
-        Qualifier("free", filter_language.NUMBER, _NUMBER, "Slots that run nothing", "free>0"),
-        Qualifier("used", filter_language.NUMBER, _NUMBER, "Tasks that run", "used>0"),
-        Qualifier("reserved", filter_language.NUMBER, _NUMBER, "Tasks taken from a queue and not started", "reserved>10"),
-        Qualifier("slots", filter_language.NUMBER, _NUMBER, "Tasks that can run at a time", "slots>=8"),
+        Qualifier("state", filter_language.CHOICE, _TEXT, "Whether it is online", "state:online", ("online", "gone", "unknown")),
+        Qualifier("free", filter_language.NUMBER, _NUMBER, "Free slots", "free>0"),
+        Qualifier("used", filter_language.NUMBER, _NUMBER, "Slots in use", "used>0"),
+        Qualifier("reserved", filter_language.NUMBER, _NUMBER, "Tasks prefetched, not started", "reserved>10"),
+        Qualifier("slots", filter_language.NUMBER, _NUMBER, "Slots in all", "slots>=8"),
     )
 )
 
 
 def requirements(wanted: filter_language.Filter) -> list[Requirement]:
-    """What the filter asks; terms that have a problem ask nothing."""
+    """What the filter requires; terms with a problem require nothing."""
     return [
         Requirement(term.qualifier.name if term.qualifier else "name", condition.operator, condition.typed_value())
         for term in wanted.terms
@@ -67,7 +67,7 @@ _VALUES: Mapping[str, Callable[[Worker], Any]] = {
 
 
 def matches(worker: Worker, requirement: Requirement) -> bool:
-    """True if the node is what the qualifier asks for; what is unknown matches no comparison of numbers."""
+    """True if the node meets the requirement; an unknown value matches no comparison of numbers."""
     found = _VALUES[requirement.field](worker)
     if isinstance(found, list):
         matching = [_text_matches(name, requirement) for name in found]

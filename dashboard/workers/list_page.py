@@ -1,4 +1,4 @@
-"""The workers page: the nodes as a board or a table, what is said above them, and what to do where there are none."""
+"""The workers page: the nodes as a board or a table, the notices above them, and what to do where there are none."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ class WorkerList:
 
     @property
     def unavailable(self) -> list[tuple[Broker, str]]:
-        """(broker, why) of brokers whose management API tells nothing now; the nodes are known by their events all the same."""
+        """(broker, why) of brokers whose management API is unavailable; nodes are still known by their events."""
         return [(broker, why) for broker in self.brokers if (why := levels.unavailable(broker, self.now))]
 
     @property
@@ -198,7 +198,7 @@ def lost_of(worker: Worker, now: datetime) -> dict[str, str]:
 
 
 def queue_addresses(scope: Scope, workers: Iterable[Worker]) -> dict[tuple[int, str, str], str]:
-    """{(broker id, virtual host, queue): its page} of the queues that the workers say they consume and that exist."""
+    """{(broker id, virtual host, queue): its page} of the queues that the workers report to consume and that exist."""
     wanted: dict[tuple[int, str], set[str]] = defaultdict(set)
     for worker in workers:
         wanted[worker.broker_id, worker.vhost].update(worker_filter.queue_names(worker))

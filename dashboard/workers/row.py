@@ -1,7 +1,7 @@
 """A worker node prepared for the board, the table, the overview and live patches.
 
-Pure but for rendering the page's own partials. A number that nobody has reported is a dash or says why; a worker that is gone keeps what was
-last known of it, named as such.
+Pure but for rendering the page's own partials. A number that was not reported is a dash or a reason; a worker that is gone keeps what was
+last known of it, marked as such.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ NOTICEABLE_SKEW_SECONDS = 0.3  # below it is the network's delay
 
 
 def worker_row(worker: Worker, now: datetime, lost: Collection[str] = ()) -> LiveRow:
-    """The worker as a row; `lost` are queues that it says it consumes while the broker shows no consumer of it there.
+    """The worker as a row; `lost` are queues that it reports to consume while the broker shows no consumer of it there.
 
     It follows the clock: a row that is built again once nothing was stored for long is unknown then.
     """
@@ -104,17 +104,18 @@ def host_of(hostname: str) -> str:
 
 
 def pool_text(worker: Worker) -> str:
-    """Pool and size in words: "prefork 8", "prefork, autoscale 2–6 · now 4", "pool unknown"."""
+    """Pool and size: "prefork 8", "prefork · 4 slots (autoscale 2–6)", "pool unknown"."""
     if worker.pool is None:
         size = "" if worker.concurrency is None else f", {worker.concurrency:,} slots"
         return f"pool unknown{size}"
     if worker.autoscale_max is not None:
-        return f"{worker.pool}, autoscale {worker.autoscale_min or 0:,}–{worker.autoscale_max:,} · now {formatting.number(worker.concurrency)}"
+        slots = "slots unknown" if worker.concurrency is None else formatting.count(worker.concurrency, "slot")
+        return f"{worker.pool} · {slots} (autoscale {worker.autoscale_min or 0:,}–{worker.autoscale_max:,})"
     return worker.pool if worker.concurrency is None else f"{worker.pool} {worker.concurrency:,}"
 
 
 def load_text(worker: Worker) -> str:
-    """The machine's load over the last minute, as the worker's heartbeat tells it."""
+    """The machine's load over the last minute, as the worker's heartbeat reports it."""
     return f"{worker.load[0]:.1f}" if worker.load else formatting.UNKNOWN
 
 
@@ -144,7 +145,7 @@ def pulse_text(worker: Worker, now: datetime) -> str:
     if worker.state != Worker.ONLINE:
         return worker.reason if worker.state == Worker.GONE else ""
     if worker.heartbeat_at is None:
-        return "answers, no heartbeat yet"
+        return "responds, no heartbeat yet"
     silent_seconds = (now - worker.heartbeat_at).total_seconds()
     late = silent_seconds > HEARTBEATS_MISSED * (worker.heartbeat_seconds or DEFAULT_HEARTBEAT_SECONDS)
     if late and worker.pool == "solo" and worker.active:
@@ -153,7 +154,7 @@ def pulse_text(worker: Worker, now: datetime) -> str:
 
 
 def note_text(worker: Worker) -> str:
-    """ "up 2 d 4 h", with the clock where it is off, but not so much that the level says it."""
+    """ "up 2 d 4 h", with the clock where it is off, but not so far that the level reports it."""
     if worker.state != Worker.ONLINE:
         return ""
     up = "" if worker.uptime_seconds is None else f"up {formatting.duration(worker.uptime_seconds)}"

@@ -51,11 +51,11 @@ def running_list(worker: Worker) -> RunningList:
     if worker.state != Worker.ONLINE:
         return RunningList(tasks, nothing=_held(worker))
     if worker.active is None:
-        return RunningList(nothing="what it runs is unknown")
+        return RunningList(nothing="running tasks unknown")
     if worker.active == 0:  # whatever was listed before has ended
         return RunningList(nothing="idle")
     if not tasks:
-        return RunningList(nothing=f"runs {formatting.count(worker.active, 'task')}; which ones is unknown")
+        return RunningList(nothing=f"{formatting.count(worker.active, 'running task')}, not listed yet")
     if is_older(worker):
         return RunningList(tasks, as_of=f"listed{_at(worker.active_tasks_at)}, before it reported {worker.active:,} running")
     return RunningList(tasks, worker.active - len(tasks))
@@ -75,7 +75,7 @@ def running_tasks(worker: Worker) -> tuple[RunningTask, ...]:
 
 def _held(worker: Worker) -> str:
     held = (worker.active or 0) + (worker.reserved or 0)
-    return f"held {formatting.count(held, 'task')} when last heard of" if held else "held no task when last heard of"
+    return f"{formatting.count(held, 'task')} at last contact" if held else "no tasks at last contact"
 
 
 def _at(moment: datetime | None) -> str:

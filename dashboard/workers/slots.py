@@ -1,7 +1,7 @@
 """The slots of a worker node as cells to draw and as one sentence to read; the drawing is `templates/workers/_slots.html`.
 
-Pure. A slot is a place where one task at a time can run (a process, a thread, a greenlet). What isn't known is drawn dashed and said
-with its reason, never drawn as free.
+Pure. A slot is a place where one task at a time can run (a process, a thread, a greenlet). What isn't known is drawn dashed with its
+reason, never drawn as free.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def slots_of(worker: Worker) -> Slots:
     used, total = worker.active, worker.concurrency
     reserved = worker.reserved or 0
     if total is None:
-        running = "how many tasks run is unknown" if used is None else f"{used:,} running"
+        running = "running tasks unknown" if used is None else f"{used:,} running"
         return _drawn([("used", used or 0), ("unknown", 1)], reserved, _with_reserved(f"{running}, slots unknown", worker), "unknown")
     growth = max(0, (worker.autoscale_max or 0) - total)
     if used is None:
@@ -70,10 +70,10 @@ def slots_of(worker: Worker) -> Slots:
 
 
 def unknown_because(worker: Worker) -> str:
-    """Why nothing can be said about the slots now, as words after "because"; "" while the worker is alive."""
+    """Why the slots are unknown now, as a clause after "because"; "" while the worker is online."""
     if worker.state == Worker.ONLINE:
         return ""
-    return worker.reason or ("the worker is gone" if worker.state == Worker.GONE else "nothing has been heard of the worker yet")
+    return worker.reason or ("the worker is gone" if worker.state == Worker.GONE else "nothing has been received from the worker yet")
 
 
 def _with_reserved(words: str, worker: Worker) -> str:

@@ -1,4 +1,4 @@
-"""What a worker node's page tells in sentences: its prefetch, its events against its own count, and how we know what we know.
+"""The sentences of a worker node's page: its prefetch, its events compared with its own count, and its data sources.
 
 Pure.
 """
@@ -19,7 +19,7 @@ SLOT_NOUNS_MANY: Mapping[str, str] = {"process": "processes"}
 
 
 class Source(msgspec.Struct, frozen=True):
-    """A way in which we know something: `level` is a word of `dashboard.layout.levels`."""
+    """Where something is known from: `level` is a word of `dashboard.layout.levels`."""
 
     level: str
     title: str
@@ -42,23 +42,22 @@ def prefetch_story(worker: Worker) -> str:
     """How many messages the node may hold and how that number comes about (celery/worker/consumer/tasks.py: concurrency times
     worker_prefetch_multiplier, one more for each ETA task held; with autoscale the maximum counts, with solo the machine's cores)."""
     if worker.prefetch is None:
-        return f"Unknown, because {worker.inspect_reason or 'the node has not been asked yet'}."
+        return f"Unknown, because {worker.inspect_reason or 'the node has not been inspected yet'}."
     if worker.prefetch == 0:
-        return "No limit: it takes every message that its queues have ready."
+        return "No limit: it prefetches every ready message of its queues."
     held = worker.scheduled or 0
-    start = f"It may hold {formatting.count(worker.prefetch, 'message')} that it has not acknowledged"
-    tail = f", and {held:,} more, one for each task that waits for its ETA" if held else ""
+    start = f"Up to {formatting.count(worker.prefetch, 'unacknowledged message')}"
+    tail = f", including {held:,} for tasks that wait for their ETA" if held else ""
     if worker.pool == "solo":
-        return f"{start}: the solo pool counts the machine's cores, not its one slot{tail}."
+        return f"{start} (the solo pool counts the machine's cores, not its one slot){tail}."
     base = worker.autoscale_max or worker.concurrency
     if not base or (worker.prefetch - held) % base or worker.prefetch <= held:
         return f"{start}{tail}."
-    at_most = "at most " if worker.autoscale_max else ""
-    return f"{start}: {at_most}{slots_noun(worker, base)} × worker_prefetch_multiplier {(worker.prefetch - held) // base}{tail}."
+    return f"{start} ({slots_noun(worker, base)} × worker_prefetch_multiplier {(worker.prefetch - held) // base}){tail}."
 
 
 def events_story(worker: Worker, now: datetime) -> tuple[str, str]:
-    """(level, sentence) of the reconciliation: what the node says it started against the events that arrived."""
+    """(level, sentence) of the reconciliation: the tasks that the node reports to have started, compared with the events that arrived."""
     if worker.events_off:
         return "notice", (
             "It runs tasks but sends no task events. Start it with -E or set worker_send_task_events = True; "
@@ -66,24 +65,24 @@ def events_story(worker: Worker, now: datetime) -> tuple[str, str]:
         )
     since = formatting.moment_text(worker.first_seen_at, now)
     if worker.lost_events:
-        return "warning", f"{formatting.count(worker.lost_events, 'task event')} did not reach us since {since}, by its own count."
+        return "warning", f"{formatting.count(worker.lost_events, 'task event')} lost since {since}, by its own count of started tasks."
     if worker.processed is None:
-        return "unknown", "Its heartbeats have not reported yet how many tasks it has processed."
+        return "unknown", "Its heartbeats have not reported a count of processed tasks yet."
     base = worker.processed if worker.processed_at_first_sight is None else worker.processed_at_first_sight
     seen = worker.processed - base
     if seen <= 0:
-        return "ok", "It has processed no task since we first saw it."
-    return "ok", f"It says it has processed {formatting.count(seen, 'task')} since {since}; no event of them is missing."
+        return "ok", f"No tasks processed since {since}."
+    return "ok", f"{formatting.count(seen, 'task')} processed since {since}, no events missing."
 
 
 def sources(worker: Worker, source: EventSource | None, now: datetime) -> list[Source]:
-    """How the page knows: events and asking (inspect), each with its age or with what is missing."""
+    """The data sources: events and inspection, each with its age or with what is missing."""
     return [_events(worker, source, now), _inspect(worker, source, now)]
 
 
 def _events(worker: Worker, source: EventSource | None, now: datetime) -> Source:
     if source is None:
-        return Source("unknown", "Events", "The receiver has not looked at this virtual host yet.")
+        return Source("unknown", "Events", "The receiver has not connected to this virtual host yet.")
     if source.state != EventSource.RECEIVING:
         level = "notice" if source.state == EventSource.OFF else "unknown"
         return Source(level, "Events", _sentence(source.reason) or f"Events are {source.state}.", source.grant)
@@ -95,10 +94,10 @@ def _events(worker: Worker, source: EventSource | None, now: datetime) -> Source
 
 def _inspect(worker: Worker, source: EventSource | None, now: datetime) -> Source:
     if worker.inspected_at is not None and not worker.inspect_reason:
-        return Source("ok", "Asked (inspect)", f"Answered {formatting.age(worker.inspected_at, now)} ago: pool, slots, queues, registered tasks.")
-    old = f" What it said {formatting.age(worker.inspected_at, now)} ago stays." if worker.inspected_at is not None else ""
-    reason = worker.inspect_reason or (source.inspect_reason if source else "") or "it has not been asked yet"
-    return Source("unknown", "Asked (inspect)", f"{_sentence(reason)}{old}", source.inspect_grant if source else "")
+        return Source("ok", "Inspection", f"Last response {formatting.age(worker.inspected_at, now)} ago: pool, slots, queues, registered tasks.")
+    old = f" Values are from {formatting.age(worker.inspected_at, now)} ago." if worker.inspected_at is not None else ""
+    reason = worker.inspect_reason or (source.inspect_reason if source else "") or "it has not been inspected yet"
+    return Source("unknown", "Inspection", f"{_sentence(reason)}{old}", source.inspect_grant if source else "")
 
 
 def _sentence(clause: str) -> str:
@@ -124,11 +123,11 @@ def event_counts(worker: Worker) -> Sequence[tuple[str, str]]:
 
 
 def processes_story(worker: Worker) -> str:
-    """The pool's processes, threads or greenlets in words, "" where the list of processes says it better."""
+    """The pool's processes, threads or greenlets as a sentence, "" where the list of processes is shown instead."""
     if worker.processes and worker.pool != "solo":
         return ""
     if worker.concurrency is None:
-        return f"Unknown, because {worker.inspect_reason or 'the node has not been asked yet'}."
+        return f"Unknown, because {worker.inspect_reason or 'the node has not been inspected yet'}."
     pid = f" ({worker.pid})" if worker.pid else ""
     if worker.pool == "solo":
         return f"The solo pool runs tasks in the worker's own process{pid}, one at a time; it sends no heartbeat meanwhile."

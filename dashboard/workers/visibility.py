@@ -1,4 +1,4 @@
-"""What can't be seen of worker nodes and why, with the line that would permit it; and the way to the first worker on an empty page.
+"""What is unknown about worker nodes and why, with the command that grants it; and the steps to the first worker on an empty page.
 
 Pure.
 """
@@ -51,7 +51,7 @@ def _events_missing(source: EventSource) -> list[Step]:
     if source.state == EventSource.RECEIVING:
         return []
     level = "notice" if source.state == EventSource.OFF else "unknown"
-    return [Step(level, f"No events of workers from {_place(source)}", _sentence(source.reason) or "They have not been asked for yet.", source.grant)]
+    return [Step(level, f"No events of workers from {_place(source)}", _sentence(source.reason) or "Hareline has not connected for them yet.", source.grant)]
 
 
 def _inspection_missing(source: EventSource) -> list[Step]:
@@ -59,7 +59,7 @@ def _inspection_missing(source: EventSource) -> list[Step]:
         return []
     level = "notice" if source.inspect_state == "off" else "unknown"
     title = f"Pool, slots and queues of the workers of {_place(source)} are unknown"
-    return [Step(level, title, _sentence(source.inspect_reason) or f"Asking them is {source.inspect_state}.", source.inspect_grant)]
+    return [Step(level, title, _sentence(source.inspect_reason) or f"Inspection: {source.inspect_state}.", source.inspect_grant)]
 
 
 def steps_to_see_workers(brokers: Sequence[Broker], sources: Sequence[EventSource], now: datetime) -> list[Step]:
@@ -70,7 +70,7 @@ def steps_to_see_workers(brokers: Sequence[Broker], sources: Sequence[EventSourc
             Step(
                 "notice",
                 "No virtual host with Celery has been found",
-                "Celery is looked for in every virtual host that has an exchange named celeryev. A worker makes it when it starts.",
+                "Hareline watches every virtual host with an exchange named celeryev. A worker creates it when it starts.",
             )
         )
     for source in sources:
@@ -82,7 +82,7 @@ def steps_to_see_workers(brokers: Sequence[Broker], sources: Sequence[EventSourc
 def _broker_step(broker: Broker, now: datetime) -> Step:
     level = levels.broker_level(broker, now)
     if level.word == "unknown":
-        return Step("unknown", f"Broker {broker.name} is out of sight", _sentence(broker.reason or level.reason))
+        return Step("unknown", f"Broker {broker.name} is not available", _sentence(broker.reason or level.reason))
     version = f"RabbitMQ {broker.version}, " if broker.version else ""
     return Step("ok", f"Broker {broker.name} is up", f"{version}polled {formatting.age(broker.polled_at, now)} ago")
 
@@ -90,7 +90,7 @@ def _broker_step(broker: Broker, now: datetime) -> Step:
 def _source_steps(source: EventSource, now: datetime) -> list[Step]:
     if source.state != EventSource.RECEIVING:
         return _events_missing(source)
-    last_event = f"the last event came {formatting.age(source.received_at, now)} ago" if source.received_at else "none has come yet"
+    last_event = f"last event {formatting.age(source.received_at, now)} ago" if source.received_at else "none received yet"
     return [Step("ok", f"Events are received from {_place(source)}", _sentence(last_event)), *_inspection_missing(source)]
 
 

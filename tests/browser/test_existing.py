@@ -43,9 +43,9 @@ def test_a_message_is_looked_at_and_explained_and_lies_there_as_before(stack: St
 def test_a_task_is_looked_up_by_its_id_with_prediction_beside_fact(stack: Stack, page: Page) -> None:
     fill(stack, page, "add", "[2, 3]", queue="jobs")
     confirm(page)
-    expect(page.locator(".follow-state")).to_contain_text("success", timeout=END_MS, ignore_case=True)
+    expect(page.locator(".follow-state")).to_contain_text("succeeded", timeout=END_MS, ignore_case=True)
     page.get_by_role("link", name="Open the task").click()
-    page.get_by_role("link", name="Why is this here?").click()
+    page.get_by_role("link", name="Trace its route").click()
     expect(page.get_by_role("row", name="Received by")).to_contain_text("a@tests")
     wait_until(lambda: page.reload() and page.locator("tr", has_text="Received by").locator("[data-level=ok]").count(), FOUND_SECONDS)
     expect(page.get_by_role("row", name="Intended queue")).to_contain_text("jobs")

@@ -36,7 +36,7 @@ def test_a_task_that_succeeds_is_followed_to_its_result(stack: Stack, page: Page
     fill(stack, page, "add", "[2, 3]", queue="jobs")
     expect(page.locator("[data-prediction]")).to_contain_text("a@tests")
     confirm(page)
-    expect(page.locator(".follow-state")).to_contain_text("success", timeout=END_MS, ignore_case=True)
+    expect(page.locator(".follow-state")).to_contain_text("succeeded", timeout=END_MS, ignore_case=True)
     expect(page.locator("[aria-label=Result]")).to_have_text("5")
     expect(page.get_by_text("a@tests").first).to_be_visible()
     expect(page.locator(".compared-table")).to_contain_text("worker node a@tests a@tests as predicted", use_inner_text=True)
@@ -45,31 +45,31 @@ def test_a_task_that_succeeds_is_followed_to_its_result(stack: Stack, page: Page
 def test_where_it_will_go_follows_what_is_typed(stack: Stack, page: Page) -> None:
     page.goto(f"{stack.url}/send/?{stack.here}")
     panel = page.locator("[data-prediction]")
-    expect(panel).to_contain_text("Name a task")
+    expect(panel).to_contain_text("Enter a task name")
     page.locator("#task").fill(f"{TASKS}.add")
     page.locator("#queue").fill("jobs")
     expect(panel).to_contain_text("a@tests")
     page.locator("#queue").fill("no-such-queue")
-    expect(panel).to_contain_text("it would be gone")
+    expect(panel).to_contain_text("unroutable, lost")
 
 
 def test_a_task_that_fails_shows_its_traceback(stack: Stack, page: Page) -> None:
     fill(stack, page, "fail", queue="jobs")
     confirm(page)
-    expect(page.locator("[aria-label=Traceback]")).to_contain_text("ValueError: as asked", timeout=END_MS)
+    expect(page.locator("[aria-label=Traceback]")).to_contain_text("ValueError: as requested", timeout=END_MS)
 
 
 def test_a_countdown_is_told_and_waited_for(stack: Stack, page: Page) -> None:
     fill(stack, page, "add", "[1, 1]", queue="jobs", countdown="3")
     confirm(page)
     expect(page.locator(".follow")).to_contain_text("Held back until", timeout=END_MS)
-    expect(page.locator(".follow-state")).to_contain_text("success", timeout=END_MS, ignore_case=True)
+    expect(page.locator(".follow-state")).to_contain_text("succeeded", timeout=END_MS, ignore_case=True)
 
 
 def test_a_task_for_a_queue_that_nobody_consumes_waits_and_says_so(stack: Stack, page: Page) -> None:
     fill(stack, page, "add", "[1, 1]", queue="reports")
     confirm(page)
-    expect(page.locator(".follow")).to_contain_text("nobody consumes reports", timeout=END_MS)
+    expect(page.locator(".follow")).to_contain_text("reports has no consumers", timeout=END_MS)
 
 
 def test_an_error_in_the_json_is_named_with_its_place_and_mended(stack: Stack, page: Page, watch: Watch) -> None:

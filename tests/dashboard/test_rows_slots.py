@@ -1,4 +1,4 @@
-"""Slots: what is known is drawn, what isn't is dashed and said, and nothing that isn't known is called free."""
+"""Slots: known ones are drawn, unknown ones are dashed with a reason, and nothing unknown is called free."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def online(**known: Any) -> Worker:
 @pytest.mark.parametrize(
     ("worker", "sentence", "cells"),
     [
-        (online(), "how many tasks run is unknown, slots unknown", ["unknown"]),
+        (online(), "running tasks unknown, slots unknown", ["unknown"]),
         (online(active=2), "2 running, slots unknown", ["used", "used", "unknown"]),
         (online(concurrency=2), "2 slots, used ones unknown", ["unknown", "unknown"]),
         (online(concurrency=1, active=0), "0 of 1 used, 1 free", ["free"]),
@@ -28,7 +28,7 @@ def online(**known: Any) -> Worker:
         (online(concurrency=2, active=2, autoscale_max=4), "2 of 2 used, 0 free", ["used"] * 2 + ["may-add"] * 2),
         (online(concurrency=4, active=0, autoscale_max=2), "0 of 4 used, 4 free", ["free"] * 4),
         (Worker(state=Worker.GONE, reason="it shut down cleanly", concurrency=3, active=2), "slots unknown, because it shut down cleanly", ["unknown"] * 3),
-        (Worker(state=Worker.UNKNOWN), "slots unknown, because nothing has been heard of the worker yet", ["unknown"]),
+        (Worker(state=Worker.UNKNOWN), "slots unknown, because nothing has been received from the worker yet", ["unknown"]),
     ],
 )
 def test_slots_are_drawn_and_said(worker: Worker, sentence: str, cells: list[str]) -> None:

@@ -25,7 +25,7 @@ def online(**known: Any) -> Worker:
         (online(concurrency=4), "pool unknown, 4 slots"),
         (online(pool="prefork"), "prefork"),
         (online(pool="threads", concurrency=8), "threads 8"),
-        (online(pool="prefork", concurrency=4, autoscale_min=2, autoscale_max=6), "prefork, autoscale 2–6 · now 4"),
+        (online(pool="prefork", concurrency=4, autoscale_min=2, autoscale_max=6), "prefork · 4 slots (autoscale 2–6)"),
     ],
 )
 def test_the_pool_is_told_in_words(worker: Worker, words: str) -> None:
@@ -55,7 +55,7 @@ def test_a_worker_that_is_gone_has_no_used_or_free_slots() -> None:
     assert (row.text["used"], row.text["free"], row.number["active"]) == ("–", "–", None)
     assert row.mark["level"] == "critical"
     assert "slots unknown, because no heartbeat for 12 s" in row.html["slots"]
-    assert "held 3 tasks when last heard of" in row.html["tasks"]
+    assert "3 tasks at last contact" in row.html["tasks"]
     assert (row.text["trouble"], row.text["pulse"]) == ("gone since 12:00:00", "no heartbeat for 12 s")
 
 
@@ -82,10 +82,10 @@ def test_names_and_arguments_from_outside_are_escaped() -> None:
 @pytest.mark.parametrize(
     ("worker", "words"),
     [
-        (online(active=None), "what it runs is unknown"),
+        (online(active=None), "running tasks unknown"),
         (online(active=0), "idle"),
-        (online(active=2), "runs 2 tasks; which ones is unknown"),
-        (Worker(pk=1, hostname="x", state=Worker.GONE, software={}), "held no task when last heard of"),
+        (online(active=2), "2 running tasks, not listed yet"),
+        (Worker(pk=1, hostname="x", state=Worker.GONE, software={}), "no tasks at last contact"),
     ],
 )
 def test_where_no_task_can_be_listed_it_says_so(worker: Worker, words: str) -> None:

@@ -27,12 +27,12 @@ def worker(active: int | None, listed: int | None, **known: Any) -> Worker:
 @pytest.mark.parametrize(
     ("active", "listed", "shown", "more", "nothing", "as_of"),
     [
-        (None, None, 0, 0, "what it runs is unknown", ""),
+        (None, None, 0, 0, "running tasks unknown", ""),
         (0, None, 0, 0, "idle", ""),
         (0, 0, 0, 0, "idle", ""),
         (0, 3, 0, 0, "idle", ""),  # what was listed has ended
-        (2, None, 0, 0, "runs 2 tasks; which ones is unknown", ""),
-        (2, 0, 0, 0, "runs 2 tasks; which ones is unknown", ""),
+        (2, None, 0, 0, "2 running tasks, not listed yet", ""),
+        (2, 0, 0, 0, "2 running tasks, not listed yet", ""),
         (2, 2, 2, 0, "", ""),
         (2, 3, 3, 0, "", f"{NOTE} 2 running"),
         (3, 2, 2, 0, "", f"{NOTE} 3 running"),

@@ -47,7 +47,7 @@ def test_a_text_becomes_what_is_asked(text: str, expected: TaskFilter) -> None:
     ("text", "says"),
     [
         ("after:soon", "after needs a moment, for example -2h"),
-        ("name:a name:b", "name is given already"),
+        ("name:a name:b", "name occurs twice"),
         ("state:broken", "state can be pending"),
         ("stat:failure", "did you mean state?"),
     ],

@@ -1,4 +1,4 @@
-"""A task's timeline: waits named, work in tries, what no event told not guessed; and its drawing."""
+"""A task's timeline: waits named, one phase an attempt, nothing guessed that no event reported; and its drawing."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def test_a_task_that_retried_once_has_two_tries_and_four_waits() -> None:
         ("sent by gen1@web-2", "12:00:00.000"),
         ("in queue mail", "6.4 s"),
         ("reserved, a@web-1", "4.8 s"),
-        ("runs, first try", "7.8 s, ended in ConnectionError"),
-        ("waits for retry", "10.0 s"),
-        ("runs, second try", "16.1 s, success"),
+        ("attempt 1", "7.8 s, raised ConnectionError"),
+        ("waiting for retry", "10.0 s"),
+        ("attempt 2", "16.1 s, succeeded"),
     ]
 
 
@@ -49,37 +49,37 @@ def test_a_retry_whose_next_message_came_first_is_still_a_retry() -> None:
     found = story(
         told("started", 0), told("received", 1), told("retried", 1.001, "Retry(Retry(...), Busy('x'), 3.0)"), told("started", 4), told("succeeded", 5)
     )
-    assert found == [("runs, first try", "1.0 s, ended in Busy"), ("waits for retry", "3.0 s"), ("runs, second try", "1.0 s, success")]
+    assert found == [("attempt 1", "1.0 s, raised Busy"), ("waiting for retry", "3.0 s"), ("attempt 2", "1.0 s, succeeded")]
 
 
 def test_a_running_task_runs_so_far() -> None:
-    assert story(told("received", 0), told("started", 1), now=5)[-1] == ("runs, first try", "4.0 s so far")
+    assert story(told("received", 0), told("started", 1), now=5)[-1] == ("attempt 1", "4.0 s so far")
 
 
 def test_a_lost_task_is_not_said_to_run_on() -> None:
     found = story(told("received", 0), told("started", 1), life=Life(lost=True))
-    assert found[-1] == ("runs, first try", "what became of it is unknown")
+    assert found[-1] == ("attempt 1", "outcome unknown")
 
 
 def test_a_wait_for_an_eta_is_named_so() -> None:
     life = Life(("mail",), eta=NOON + timedelta(seconds=60))
     found = story(told("sent", 0), told("received", 1), told("started", 60.2), told("succeeded", 61), life=life)
-    assert found[2] == ("waits for its ETA, a@web-1", "59.2 s, not before 12:01:00")
+    assert found[2] == ("waiting for its ETA, a@web-1", "59.2 s, not before 12:01:00")
 
 
 def test_a_redelivered_task_runs_again_and_the_first_end_is_unknown() -> None:
     found = story(told("started", 0), told("received", 30, worker="b@web-1"), told("started", 31, worker="b@web-1"), told("succeeded", 32))
-    assert found[0] == ("runs, first try", "30.0 s, how it ended is unknown: the message was delivered again")
-    assert [label for label, _ in found] == ["runs, first try", "reserved, b@web-1", "runs, second try"]
+    assert found[0] == ("attempt 1", "30.0 s, end unknown: the message was redelivered")
+    assert [label for label, _ in found] == ["attempt 1", "reserved, b@web-1", "attempt 2"]
 
 
 def test_a_task_that_was_taken_twice_before_it_ran_was_delivered_again() -> None:
     found = story(told("received", 0), told("received", 297), told("started", 298))
-    assert found[0] == ("reserved, a@web-1", "4 min 57 s, then the message was delivered again")
+    assert found[0] == ("reserved, a@web-1", "4 min 57 s, then the message was redelivered")
 
 
 def test_an_end_without_a_start_stands_alone() -> None:
-    assert story(told("failed", 3, "ValueError('x')")) == [("ended in ValueError, a@web-1", "12:00:03.000")]
+    assert story(told("failed", 3, "ValueError('x')")) == [("raised ValueError, a@web-1", "12:00:03.000")]
 
 
 def test_without_moments_there_is_nothing_to_draw() -> None:
@@ -89,7 +89,7 @@ def test_without_moments_there_is_nothing_to_draw() -> None:
 
 def test_the_sentence_adds_work_and_waits_up() -> None:
     found = phases([told("sent", 0), told("received", 2), told("started", 3), told("succeeded", 10)], Life(("mail",)))
-    assert sentence(found, NOON, True) == "10.0 s from sent to done: 7.0 s work, 3.0 s waiting"
+    assert sentence(found, NOON, True) == "10.0 s from sent to done: 7.0 s running, 3.0 s waiting"
 
 
 @pytest.mark.parametrize("seconds", [0, 0.003, 0.9, 59, 3600, 864_000, 40_000_000])

@@ -33,14 +33,14 @@ def test_the_sentence_counts_the_slots_of_living_nodes() -> None:
         ]
     )
     assert title(total, gone=1) == "9 of 12 slots in use"
-    assert subtitle(total, gone=1) == "2 worker nodes on 2 hosts. 3 tasks reserved: taken from the queue, not started. 1 node is gone."
+    assert subtitle(total, gone=1) == "2 worker nodes on 2 hosts. 3 tasks prefetched, not started. 1 node is gone."
 
 
 @pytest.mark.parametrize(
     ("workers", "gone", "sentence"),
     [
-        ([], 0, "No worker node has been seen yet"),
-        ([], 2, "No worker node is alive"),
+        ([], 0, "No workers seen yet"),
+        ([], 2, "No worker nodes online"),
         ([worker(state=Worker.UNKNOWN, concurrency=2, active=0)], 1, "1 worker node, state unknown"),
         ([worker()], 0, "1 worker node, slots unknown"),
         ([worker(), worker(concurrency=2, active=0)], 0, "0 of 2 slots in use"),

@@ -11,7 +11,6 @@ from dashboard.workers.text import event_counts, events_story, prefetch_story, p
 from workers.models import EventSource, Worker
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
-UNACKNOWLEDGED = "that it has not acknowledged"
 
 
 def worker(**known: Any) -> Worker:
@@ -21,26 +20,26 @@ def worker(**known: Any) -> Worker:
 @pytest.mark.parametrize(
     ("known", "sentence"),
     [
-        ({}, "Unknown, because the node has not been asked yet."),
+        ({}, "Unknown, because the node has not been inspected yet."),
         ({"inspect_reason": "nobody may ask"}, "Unknown, because nobody may ask."),
-        ({"prefetch": 0}, "No limit: it takes every message that its queues have ready."),
+        ({"prefetch": 0}, "No limit: it prefetches every ready message of its queues."),
         (
             {"prefetch": 32, "pool": "prefork", "concurrency": 8},
-            f"It may hold 32 messages {UNACKNOWLEDGED}: 8 processes × worker_prefetch_multiplier 4.",
+            "Up to 32 unacknowledged messages (8 processes × worker_prefetch_multiplier 4).",
         ),
         (
             {"prefetch": 9, "pool": "threads", "concurrency": 2, "scheduled": 1},
-            f"It may hold 9 messages {UNACKNOWLEDGED}: 2 threads × worker_prefetch_multiplier 4, and 1 more, one for each task that waits for its ETA.",
+            "Up to 9 unacknowledged messages (2 threads × worker_prefetch_multiplier 4), including 1 for tasks that wait for their ETA.",
         ),
         (
             {"prefetch": 12, "pool": "prefork", "concurrency": 1, "autoscale_max": 3},
-            f"It may hold 12 messages {UNACKNOWLEDGED}: at most 3 processes × worker_prefetch_multiplier 4.",
+            "Up to 12 unacknowledged messages (3 processes × worker_prefetch_multiplier 4).",
         ),
         (
             {"prefetch": 8, "pool": "solo", "concurrency": 1},
-            f"It may hold 8 messages {UNACKNOWLEDGED}: the solo pool counts the machine's cores, not its one slot.",
+            "Up to 8 unacknowledged messages (the solo pool counts the machine's cores, not its one slot).",
         ),
-        ({"prefetch": 7, "pool": "prefork", "concurrency": 2}, f"It may hold 7 messages {UNACKNOWLEDGED}."),
+        ({"prefetch": 7, "pool": "prefork", "concurrency": 2}, "Up to 7 unacknowledged messages."),
     ],
 )
 def test_the_prefetch_is_explained(known: dict[str, Any], sentence: str) -> None:
@@ -51,10 +50,10 @@ def test_the_prefetch_is_explained(known: dict[str, Any], sentence: str) -> None
     ("known", "level", "words"),
     [
         ({"events_off": True}, "notice", "worker_send_task_events = True"),
-        ({"lost_events": 3}, "warning", "3 task events did not reach us since 12:00:00"),
-        ({}, "unknown", "have not reported yet"),
-        ({"processed": 4, "processed_at_first_sight": 4}, "ok", "no task since we first saw it"),
-        ({"processed": 9, "processed_at_first_sight": 4}, "ok", "has processed 5 tasks since 12:00:00; no event of them is missing"),
+        ({"lost_events": 3}, "warning", "3 task events lost since 12:00:00"),
+        ({}, "unknown", "have not reported a count"),
+        ({"processed": 4, "processed_at_first_sight": 4}, "ok", "No tasks processed since 12:00:00"),
+        ({"processed": 9, "processed_at_first_sight": 4}, "ok", "5 tasks processed since 12:00:00, no events missing"),
     ],
 )
 def test_events_are_reconciled_in_words(known: dict[str, Any], level: str, words: str) -> None:

@@ -1,4 +1,4 @@
-"""One queue's page: fate of a message, bindings, consumers, settings, charts; also of a queue that is gone or out of sight."""
+"""One queue's page: fate of a message, bindings, consumers, settings, charts; also of a queue that is gone or not available."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page of one task: its course, its routing, its relatives, and what is unknown of it and why."""
+"""The page of one task: its timeline, its routing, related tasks, and what is unknown and why."""
 
 from __future__ import annotations
 
@@ -51,17 +51,17 @@ def test_a_task_that_is_not_kept_any_more_is_not_found(person: Client, broker: B
 def test_the_head_says_what_it_is_how_it_ended_and_its_id(person: Client, broker: Broker) -> None:
     page = text_of(person, seen(broker))
     assert "<h1><bdi>reports.render</bdi></h1>" in page
-    assert "success after 1 retry" in page
+    assert "succeeded after 1 retry" in page
     assert '<code id="task-uuid">1f0c7a52-9a41-4d5e-8c37-2b60b0e4d9aa</code>' in page
 
 
 def test_the_timeline_names_every_wait_and_each_try(person: Client, broker: Broker) -> None:
     told = moments((SENT, 0, ""), (RECEIVED, 2, ""), (STARTED, 3, ""), (RETRIED, 5, "ConnectionError('refused')"), (STARTED, 9, ""), (SUCCEEDED, 12, ""))
     page = text_of(person, seen(broker, tries=told))
-    assert "12.0 s from sent to done: 5.0 s work, 7.0 s waiting" in page
-    for words in ("In queue reports", "Reserved, worker-a@web-1", "2.0 s, ended in ConnectionError", "Waits for retry", "Runs, second try", "3.0 s, success"):
+    assert "12.0 s from sent to done: 5.0 s running, 7.0 s waiting" in page
+    for words in ("In queue reports", "Reserved, worker-a@web-1", "2.0 s, raised ConnectionError", "Waiting for retry", "Attempt 2", "3.0 s, succeeded"):
         assert words in page
-    assert ">2<" in page[page.index("Tries") :]
+    assert ">2<" in page[page.index("Attempts") :]
 
 
 def test_links_lead_to_queue_exchange_and_worker(person: Client, broker: Broker) -> None:
@@ -107,19 +107,19 @@ def test_an_unknown_task_is_never_said_to_run(person: Client, broker: Broker) ->
     task = seen(broker, state="UNKNOWN", last_seen_state="STARTED", unknown_reason="worker a@h is gone since 12:00:09", tries=moments((STARTED, 1, "")))
     page = text_of(person, task)
     assert "unknown, last seen started" in page
-    assert "What became of it is unknown: worker a@h is gone since 12:00:09." in page
-    assert "what became of it is unknown" in page
+    assert "Outcome unknown: worker a@h is gone since 12:00:09." in page
+    assert "outcome unknown" in page
     assert "so far" not in page
 
 
 @pytest.mark.parametrize(
     ("known", "says"),
     [
-        ({"received_at": None}, "the event that it was received was lost"),
+        ({"received_at": None}, "the task-received event was lost"),
         ({"started_at": None}, "When it started is unknown: that event was lost."),
-        ({"state": "PENDING", "received_at": None, "worker": None}, "No worker node has said that it took it."),
-        ({"args": None}, "unknown: no event told them"),
-        ({"result": None}, "unknown: the event did not tell it"),
+        ({"state": "PENDING", "received_at": None, "worker": None}, "No worker node has reported receiving it."),
+        ({"args": None}, "unknown: no event reported them"),
+        ({"result": None}, "unknown: the event did not contain it"),
     ],
 )
 def test_what_no_event_told_is_said_to_be_unknown(person: Client, broker: Broker, known: dict[str, Any], says: str) -> None:
@@ -137,21 +137,21 @@ def test_relatives_are_a_nested_list_with_their_states(person: Client, broker: B
         assert f'href="/tasks/{relative.pk}/"' in family
     assert 'aria-current="true"' in family
     assert family.count("orders.capture") == 1
-    assert "failure" in family
+    assert "failed" in family
 
 
 def test_a_parent_that_is_not_kept_is_named_by_its_id(person: Client, broker: Broker) -> None:
     family = text_of(person, seen(broker, "this-1", parent_id="gone-1234", root_id="gone-1234"), part="family")
-    assert "nothing is kept of it" in family
+    assert "no longer kept" in family
     assert "gone-123" in family
 
 
 def test_a_task_that_was_retried_is_not_its_own_parent(person: Client, broker: Broker) -> None:
-    assert "Belongs with" not in text_of(person, seen(broker, "again-1", parent_id="again-1", root_id="again-1"))
+    assert "Related tasks" not in text_of(person, seen(broker, "again-1", parent_id="again-1", root_id="again-1"))
 
 
 def test_a_task_on_its_own_has_no_family(person: Client, broker: Broker) -> None:
-    assert "Belongs with" not in text_of(person, seen(broker, root_id="1f0c7a52-9a41-4d5e-8c37-2b60b0e4d9aa"))
+    assert "Related tasks" not in text_of(person, seen(broker, root_id="1f0c7a52-9a41-4d5e-8c37-2b60b0e4d9aa"))
 
 
 @pytest.mark.parametrize("part", ["head", "figures", "timeline", "routing", "arguments", "outcome", "family", "gaps"])

@@ -1,4 +1,4 @@
-"""The list of tasks: what is known of each, filtered and sorted by its address, and the words where nothing is known."""
+"""The list of tasks: what is known of each, filtered and sorted by its address, and the text where nothing is known."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_the_newest_task_comes_first_as_a_live_row(person: Client, broker: Broke
 @pytest.mark.parametrize(
     ("known", "words"),
     [
-        ({"state": "FAILURE"}, "failure"),
+        ({"state": "FAILURE"}, "failed"),
         ({"state": "STARTED", "started_at": datetime.fromisoformat("2026-01-01T00:00:00Z")}, ">since 1 Jan 00:00:00</time>"),
         ({"state": "UNKNOWN", "last_seen_state": "STARTED"}, '<span class="task-seen">, last seen started</span>'),
         ({"state": "RETRY", "retries": 2}, '<td role="cell" class="num retries-cell" data-text="retries">2</td>'),
@@ -116,7 +116,7 @@ def test_the_filter_chooses_tasks(person: Client, broker: Broker, source: EventS
     page = text_of(person, q=query, part="table")
     assert listed(page, "done", "mail", "failed") == shown
     if not shown:
-        assert "No task fits this filter" in page
+        assert "No tasks match this filter" in page
         assert "Remove state:revoked" in page
 
 

@@ -46,7 +46,7 @@ def test_the_page_opens_with_its_state_in_words(person: Client, broker: Broker, 
     seen(broker, "worker-b@web-2", concurrency=4, active=4, reserved=0)
     page = text_of(person)
     assert "9</span> of <span" in page
-    assert "2 worker nodes on 2 hosts. 3 tasks reserved: taken from the queue, not started." in page
+    assert "2 worker nodes on 2 hosts. 3 tasks prefetched, not started." in page
     assert "5</strong> of 8 used, 3 free, 3 reserved" in page
 
 
@@ -123,12 +123,12 @@ def test_an_unreachable_broker_does_not_hide_what_events_tell(person: Client, br
     seen(broker)
     page = text_of(person)
     assert "worker-a@web-1" in page
-    assert "Worker nodes are known by their own events" in page
+    assert "Worker nodes are shown from their own events" in page
 
 
 def test_without_any_worker_the_page_says_what_is_there_and_what_is_left(person: Client, broker: Broker) -> None:
     page = text_of(person)
-    assert "No worker node has been seen yet" in page
+    assert "No workers seen yet" in page
     assert "Broker prod is up" in page
     assert "No virtual host with Celery has been found" in page
     assert "Start a worker" in page
@@ -165,7 +165,7 @@ def test_the_filter_chooses_nodes(person: Client, broker: Broker, source: EventS
         page = text_of(person, q=query, part=view, view="table" if view == "table" else "")
         assert [name for name in ("worker-a@web-1", "worker-b@web-1", "thumbs@media-1") if name in page] == shown
         if not shown:
-            assert "No worker node fits this filter" in page
+            assert "No worker nodes match this filter" in page
 
 
 def test_the_table_sorts_with_unknown_values_last(person: Client, broker: Broker, source: EventSource) -> None:
@@ -180,7 +180,7 @@ def test_by_queue_a_node_is_drawn_once_and_mentioned_elsewhere(person: Client, b
     worker = seen(broker, queues=[{"name": "mail"}, {"name": "reports"}])
     page = text_of(person, group="queue")
     assert page.count(f'id="worker-{worker.pk}"') == 1
-    assert "shown under mail: the slots are the same" in page
+    assert "shown under mail (same slots)" in page
 
 
 @pytest.mark.parametrize("part", ["head", "limits", "board", "table"])
