@@ -47,7 +47,7 @@ def test_a_flush_forgets_the_words_of_tasks_too() -> None:
         assert cursor.execute("SELECT count(*) FROM workers_task_words").fetchone() == (0,)
 
 
-def test_a_node_that_was_killed_starts_again_with_its_data_and_ports(own_rabbitmq: TestNode) -> None:
+def test_a_node_that_was_killed_starts_again_with_its_data_and_ports_and_one_that_stopped_leaves_no_process(own_rabbitmq: TestNode) -> None:
     own_rabbitmq.api("PUT", "queues/%2F/mail", {"durable": True})
     ports = own_rabbitmq.ports
     own_rabbitmq.kill()
@@ -57,8 +57,6 @@ def test_a_node_that_was_killed_starts_again_with_its_data_and_ports(own_rabbitm
     assert own_rabbitmq.ports == ports
     assert [queue["name"] for queue in own_rabbitmq.api("GET", "queues/%2F")] == ["mail"]
 
-
-def test_a_stopped_node_leaves_no_process(own_rabbitmq: TestNode) -> None:
     pids = own_rabbitmq.running_pids
     assert len(pids) == 3
     own_rabbitmq.stop()

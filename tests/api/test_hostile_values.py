@@ -15,11 +15,11 @@ from tests.hypothesis_profiles import examples
 
 ALL_VALUES = [
     "0001-01-01T00:00:00+14:00",
-    "9999-12-31T23:59:59-14:00",
-    "1e400",
     "1" * 5000,
     "\x00",
     "\ud800",
+    "9999-12-31T23:59:59-14:00",
+    "1e400",
     "²",
     "0001-01-01T00:00:00Z",
     "9999-12-31T23:59:59Z",
@@ -28,7 +28,7 @@ ALL_VALUES = [
     "1" + "0" * 30,
     "9223372036854775808",
 ]
-VALUES = ALL_VALUES[: examples(7, len(ALL_VALUES))]  # one of each kind; all with --nightly
+VALUES = ALL_VALUES[: examples(4, len(ALL_VALUES))]  # one of each kind; all with --nightly
 SAFE = [value for value in VALUES if value != "\ud800"]
 BROKEN = "%ED%A0%80"  # a lone surrogate as bytes, which are no UTF-8
 SCHEMA = api.get_openapi_schema()

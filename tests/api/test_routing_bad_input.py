@@ -17,6 +17,7 @@ from brokers.models import Binding, Exchange, Policy, Queue, VirtualHost
 from dashboard.api.errors import Problem
 from dashboard.why import api as routing
 from tests.api.conftest import World
+from tests.hypothesis_profiles import examples
 
 Post = Callable[..., tuple[int, Any]]
 MESSAGE: dict[str, Any] = {"broker": "prod", "vhost": "/", "exchange": "orders", "routing_key": "order.new"}
@@ -87,8 +88,10 @@ def test_a_body_whose_length_nobody_told_is_read_no_further_than_the_limit() -> 
     assert stream.tell() == routing.LARGEST_BODY_BYTES + 1
 
 
-def test_100_000_bindings_in_a_body_are_answered(post: Post) -> None:
-    bindings = [{"source": "x", "destination": "q", "destination_type": "queue", "routing_key": f"order.{number}.eu"} for number in range(100_000)]
+def test_very_many_bindings_in_a_body_are_answered(post: Post) -> None:
+    bindings = [
+        {"source": "x", "destination": "q", "destination_type": "queue", "routing_key": f"order.{number}.eu"} for number in range(examples(20_000, 100_000))
+    ]
     definitions = {"exchanges": [{"name": "x", "type": "topic"}], "queues": [{"name": "q"}], "bindings": bindings}
     status, answer = post("explain", {"definitions": definitions, "exchange": "x", "routing_key": "order.5.eu"})
     assert (status, answer["queues"]) == (200, ["q"])

@@ -18,7 +18,7 @@ from tests.hypothesis_profiles import examples
 
 pytestmark = pytest.mark.django_db(transaction=True)  # the WSGI application closes its connection after each answer
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
-QUESTIONS = examples(4, 10)
+QUESTIONS = examples(2, 10)
 OPERATIONS = sorted((path, method.upper()) for path, methods in api.get_openapi_schema()["paths"].items() for method in methods)
 
 

@@ -201,6 +201,7 @@ def test_sigterm_ends_the_process_by_itself_also_amid_an_answer_that_never_comes
     assert "Traceback" not in logged
 
 
+@pytest.mark.nightly  # the browser's tests do the same to a broker, and see it on the pages
 def test_a_real_broker_that_is_killed_becomes_unreachable_and_recovers_by_itself(own_rabbitmq: TestNode) -> None:
     own_rabbitmq.api("PUT", "queues/%2F/mail", {"durable": True})
     with polling(own_rabbitmq.address("prod")):
