@@ -68,6 +68,15 @@ def work(sender: Sender, *tasks: int) -> list[Event]:
     return [event for number in tasks for event in [*(event for _ in range(number) for event in sender.task()), sender.heartbeat()]]
 
 
+def silent_work(sender: Sender, *tasks: int) -> list[Event]:
+    """As `work`, with tasks that send no events."""
+    found = []
+    for number in tasks:
+        sender.begun += number
+        found.append(sender.heartbeat())
+    return found
+
+
 def settled(receiver: Receiver, sender: Sender) -> int:
     """What is counted as lost after some quiet heartbeats."""
     return receiver.take(*work(sender, 0, 0, 0, 0)).found.lost
@@ -212,3 +221,35 @@ def _late(events: list[Event], late: int) -> list[Event]:
             found.append(event)
             waiting += 1
     return found
+
+
+def test_tasks_that_send_no_events_are_not_lost_and_others_still_are() -> None:
+    sender, receiver = Sender(), Receiver()
+    receiver.take(*work(sender, 5, 5, 0, 0))
+    receiver.found.silent_tasks(sender.pid, True, 0)
+    for started in (3, 6, 9):
+        receiver.take(*silent_work(sender, 3, 0, 0, 0, 0))  # heartbeats come faster than answers
+        receiver.found.silent_tasks(sender.pid, True, started)
+        assert receiver.found.lost == 0
+    receiver.take(*work(sender, 2, 2, 0, 0))
+    receiver.found.silent_tasks(sender.pid, True, 9)
+    sender.task()
+    sender.task()  # their events never come
+    receiver.take(*work(sender, 1, 0, 0, 0, 0))
+    receiver.found.silent_tasks(sender.pid, True, 9)
+    assert receiver.found.lost == 2
+    receiver.take(*silent_work(sender, 3, 0, 0, 0))
+    receiver.found.silent_tasks(sender.pid, True, 12)
+    assert receiver.found.lost == 2
+
+
+def test_a_restart_of_a_worker_with_tasks_that_send_no_events_loses_nothing() -> None:
+    sender, receiver = Sender(), Receiver()
+    receiver.take(*work(sender, 5, 5, 0, 0))
+    receiver.found.silent_tasks(sender.pid, True, 0)
+    receiver.take(*silent_work(sender, 4))
+    receiver.begin_anew()
+    sender.restart(in_place=False)
+    receiver.take(*work(sender, 1, 1, 0, 0))
+    receiver.found.silent_tasks(sender.pid, True, 0)
+    assert settled(receiver, sender) == 0

@@ -13,7 +13,7 @@ from typing import Any
 
 from workers.inspection import routing_settings
 
-TASK_ATTRIBUTES = ("queue", "exchange", "routing_key", "priority", "serializer", "rate_limit")
+TASK_ATTRIBUTES = ("queue", "exchange", "routing_key", "priority", "serializer", "rate_limit", "send_events")
 ACTIVE_TASKS_KEPT = 50
 TEXT_LENGTH = 500
 MOST_NAMES = 2000
@@ -127,7 +127,10 @@ def registered(answer: Any) -> Fields:
     for entry in answer[:MOST_NAMES]:
         if isinstance(entry, str):
             name, _, rest = _text(entry, 1000).partition(" [")
-            tasks.append({"name": name, "attributes": _attributes(rest.removesuffix("]"))})
+            attributes = _attributes(rest.removesuffix("]"))
+            if attributes.get("send_events") == "True":  # as of every task whose class does not set it
+                del attributes["send_events"]
+            tasks.append({"name": name, "attributes": attributes})
     return {"registered": tasks}
 
 
@@ -163,6 +166,12 @@ def lamport_clock(command: str, answer: Any) -> int | None:
     """The worker's Lamport clock, which its answer to `stats` contains as text; None for other commands."""
     found = _mapping(answer).get("clock") if command == "stats" else None
     return int(found) if isinstance(found, str) and found.isascii() and found.isdecimal() and len(found) < 17 else None
+
+
+def totals(command: str, answer: Any) -> dict[str, int]:
+    """{task name: how many the worker has started}, from its answer to `stats`; empty for other commands."""
+    found = _mapping(_mapping(answer).get("total")) if command == "stats" else {}
+    return {name: count for name, started in list(found.items())[:MOST_NAMES] if isinstance(name, str) and (count := _count(started)) is not None}
 
 
 READERS: Mapping[str, Callable[[Any], Fields]] = {

@@ -52,6 +52,7 @@ class Answer(msgspec.Struct, frozen=True):
     uuids: frozenset[str] = frozenset()
     lists_all: bool = False
     clock: int | None = None  # the worker's Lamport clock, with `stats`
+    totals: dict[str, int] = {}  # how many tasks of each name it has started, with `stats`
 
 
 class Schedule:
@@ -200,7 +201,8 @@ class Inspector:
                 failed = isinstance(answer, dict) and "error" in answer
                 fields = {} if failed else inspection.READERS[command](answer)
                 listed, clock = inspection.uuids(command, answer), inspection.lamport_clock(command, answer)
-                self.answers.put(Answer(hostname, fields, datetime.now(UTC), command, requested_at, *listed, clock))
+                totals = inspection.totals(command, answer)
+                self.answers.put(Answer(hostname, fields, datetime.now(UTC), command, requested_at, *listed, clock, totals))
 
     def _close(self) -> None:
         connection, self._connection = self._connection, None

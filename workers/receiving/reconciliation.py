@@ -5,6 +5,9 @@ may overtake events before it, which workers send in bundles: the Lamport clocks
 the next one comes. A difference counts as a loss if it lasts three heartbeats, or if the worker's process ends with it. A heartbeat that is
 older than the last one, by both clocks of the worker, changes nothing. One whose `processed` grows while no task event comes does not send
 them (no -E): nothing is lost then.
+
+Tasks whose class sets `send_events = False` are in `processed` and send nothing. Where the worker's answers to `stats` show that some were started
+since the answer before, nothing of the time between is compared.
 """
 
 from __future__ import annotations
@@ -41,6 +44,9 @@ class EventReconciliation(msgspec.Struct):
     quiet: int = 0  # heartbeats in a row after which `processed` had grown without a task event
     settling: int = 0
     events_off: bool | None = None  # None: it did nothing yet that would show
+    has_silent: bool = False  # it has registered tasks that send no events
+    silent: int | None = None  # how many of these it had started at its last answer; None: not known of this process
+    lost_at_answer: int = 0  # `lost` at that answer
 
     def task_event(self, event: Event, new: bool = True) -> None:
         """A worker's event of a task; `new` False if it was received before."""
@@ -57,6 +63,15 @@ class EventReconciliation(msgspec.Struct):
         if clock is not None and self.clock is not None and self.started_before is not None and clock < self.clock:
             self.started_before += 1
 
+    def silent_tasks(self, pid: int | None, has_silent: bool, started: int) -> None:
+        """An answer to `stats`: how many tasks that send no events the process has started."""
+        self.has_silent = has_silent
+        if pid != self.pid:
+            return
+        if started > (self.silent or 0):
+            self.lost, self.settling = self.lost_at_answer, SETTLING
+        self.silent, self.lost_at_answer = started, self.lost
+
     def heartbeat(self, event: Event) -> None:
         """Takes a heartbeat that reports how many tasks were processed."""
         processed, timestamp = event.processed, event.timestamp
@@ -71,7 +86,7 @@ class EventReconciliation(msgspec.Struct):
         if self.task_events:
             self.settling = SETTLING if self.events_off else self.settling
             self.quiet, self.events_off = 0, False
-        elif grown and apart <= MISSED * (event.freq or DEFAULT_FREQUENCY_SECONDS):
+        elif grown and not self.has_silent and apart <= MISSED * (event.freq or DEFAULT_FREQUENCY_SECONDS):
             self.quiet += 1
         if self.quiet >= LASTING:
             self.events_off = True
@@ -102,13 +117,13 @@ class EventReconciliation(msgspec.Struct):
 
     def _restart(self, event: Event) -> None:
         """The worker counts from zero again. All events of the process before have come, so what it is short of is lost."""
-        if self.processed is not None and self.base is not None and not self.events_off and not self.settling and not self.quiet:
+        if self.processed is not None and self.base is not None and not self.events_off and not self.settling and not self.quiet and not self.has_silent:
             self.lost = self.lost_before + max(0, self.processed - self.started - self.base)
         if event.pid != self.pid:
             self.earlier_pid = self.pid
         timestamp = event.timestamp
         self.pid, self.began_timestamp = event.pid, timestamp if timestamp is not None and 0 < timestamp < LATEST_TIMESTAMP else None
-        self.base = self.processed = self.started_before = self.clock = self.timestamp = self.events_off = None
+        self.base = self.processed = self.started_before = self.clock = self.timestamp = self.events_off = self.silent = None
         self.recent, self.lost_before, self.started, self.quiet, self.settling = [], self.lost, 0, 0, 0
 
     def _assess(self, missing: int) -> None:

@@ -79,6 +79,12 @@ class TaskBuffer:
         if hostname in self.measured:
             self.measured[hostname].skew.answered(answer)
 
+    def note_silent_tasks(self, hostname: str, pid: int | None, has_silent: bool, started: int) -> None:
+        """How many tasks whose class sends no events a worker's process has started."""
+        if hostname in self.measured:
+            self.measured[hostname].reconciliation.silent_tasks(pid, has_silent, started)
+            self.measured_anew.add(hostname)
+
     def note_clock(self, hostname: str, ahead: float | None) -> None:
         """By how many seconds a worker's clock is ahead of ours, as measured now. It holds for the producers on its machine too."""
         known = self._ahead.get(hostname)

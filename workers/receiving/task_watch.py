@@ -36,6 +36,7 @@ class TaskWatch:
         self._broker_id, self._vhost = broker_id, vhost
         self._buffer = TaskBuffer()
         self._queues = QueueWatch(broker_id, vhost)
+        self._silent: dict[str, frozenset[str]] = {}  # names of tasks that send no events, by worker
         self._orphans = OrphanFinder(broker_id, vhost, self._buffer)
 
     def add_events(self, events: Iterable[Event], now: datetime) -> int:
@@ -45,9 +46,14 @@ class TaskWatch:
     def note_answer(self, answer: Answer) -> None:
         if "queues" in answer.fields:
             self._queues.note_queues(answer.hostname, answer.fields["queues"], answer.at)
+        if "registered" in answer.fields:
+            self._silent[answer.hostname] = frozenset(task["name"] for task in answer.fields["registered"] if task["attributes"].get("send_events") == "False")
         self._orphans.note_answer(answer)
         pid = answer.fields.get("pid")
         if answer.command == "stats" and answer.requested_at is not None and pid is not None and answer.clock is not None:
+            silent = self._silent.get(answer.hostname)
+            if silent is not None:
+                self._buffer.note_silent_tasks(answer.hostname, pid, bool(silent), sum(answer.totals.get(name, 0) for name in silent))
             self._buffer.note_answer(answer.hostname, Answered(pid, answer.clock, answer.requested_at.timestamp(), answer.at.timestamp()))
 
     def prepare(self, workers: Mapping[str, WorkerState], receiving: bool, note_fault: NoteFault = _raise) -> list[TaskRecord]:
@@ -103,6 +109,8 @@ class TaskWatch:
     def _take_measurements(self, workers: Mapping[str, WorkerState], note_fault: NoteFault) -> None:
         buffer = self._buffer
         buffer.forget(workers.keys())
+        if len(self._silent) > len(workers):
+            self._silent = {hostname: names for hostname, names in self._silent.items() if hostname in workers}
         for hostname in buffer.measured_anew:
             worker = workers.get(hostname)
             if worker is None:
