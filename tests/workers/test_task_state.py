@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from celery.worker import request
 
 from workers.receiving.events import Event, parse
 from workers.receiving.orphaned_tasks import Held, WorkerEvidence, assess
@@ -44,6 +47,8 @@ SUCCEEDED = event("succeeded", 3, result="7", runtime=0.9)
         ([SUCCEEDED, STARTED, RECEIVED, SENT], "SUCCESS"),
         ([RECEIVED, STARTED, FAILED], "FAILURE"),
         ([RECEIVED, STARTED, event("retried", 3, exception="IOError()")], "RETRY"),
+        ([RECEIVED, STARTED, event("cancelled", 3)], "RETRY"),
+        ([RECEIVED, STARTED, event("cancelled", 3), event("received", 5, "v@h"), event("started", 6, "v@h")], "STARTED"),  # acknowledged late
         ([RECEIVED, event("revoked", 2, expired=True)], "REVOKED"),
         ([RECEIVED, STARTED, event("rejected", 3, requeue=False)], "REJECTED"),
         ([RECEIVED, STARTED, SUCCEEDED, event("received", 9, "v@h")], "SUCCESS"),  # delivered again, since its acknowledgement was lost
@@ -188,3 +193,11 @@ def test_an_older_event_does_not_restore_an_orphaned_task() -> None:
     assess(record, WorkerEvidence("w@h", known=False))
     apply(record, RECEIVED, NOON + 1000)
     assert (record.state, record.last_seen_state) == ("UNKNOWN", "STARTED")
+
+
+def test_a_task_that_its_worker_cancelled_says_so_and_is_not_orphaned() -> None:
+    record = record_of(RECEIVED, STARTED, event("cancelled", 3))
+    last = happenings(record.moments)[-1]
+    assert (last.event, last.detail[:9]) == ("task-retried", "cancelled")
+    assert not assess(record, WorkerEvidence("w@h", gone_since=datetime.fromtimestamp(NOON + 4, UTC), gone_reason="it shut down and said so"))
+    assert "'task-cancelled'" in inspect.getsource(request), "this Celery has another event for it"

@@ -20,7 +20,9 @@ STATES = ("PENDING", "RECEIVED", "STARTED", "RETRY", "REJECTED", "REVOKED", "FAI
 """Celery's names. An event's place in EVENTS is its rank: of two moments that no clock distinguishes the one of higher rank is the later."""
 UNKNOWN = "UNKNOWN"
 ENDED = frozenset(("REJECTED", "REVOKED", "FAILURE", "SUCCESS"))
-RANKS = {event: rank for rank, event in enumerate(EVENTS)}
+CANCELLED = "task-cancelled"
+RANKS = {**{event: rank for rank, event in enumerate(EVENTS)}, CANCELLED: EVENTS.index("task-retried")}
+"""Celery 5.7 cancels a running task when its worker loses its connection or is shut down, and gives it the state RETRY."""
 SENT, RECEIVED, STARTED, RETRIED, REJECTED, REVOKED, FAILED, SUCCEEDED = range(len(EVENTS))
 UNCERTAIN_SECONDS = 5.0
 """Moments of different workers that are closer than this are ordered by the number of their try, since skew is not known well enough."""

@@ -20,6 +20,7 @@ from workers.task_queue import TaskQueue
 
 FIRST_MOMENTS, LAST_MOMENTS = 10, 40
 DETAIL_LENGTH = 200
+WAS_CANCELLED = "cancelled when its worker lost its connection or was shut down; it runs again if it is acknowledged late"
 _END_OF_TIME = 253_402_300_800.0  # the year 10000, which no datetime reaches
 
 TEXT_LENGTHS = {
@@ -180,6 +181,8 @@ def clean_text(text: str, length: int) -> str:
 
 
 def _detail(event: Event, rank: int) -> str:
+    if event.type == task_order.CANCELLED:
+        return WAS_CANCELLED
     if rank in (RETRIED, FAILED):
         return clean_text(event.exception or "", DETAIL_LENGTH)
     if rank == REVOKED:
