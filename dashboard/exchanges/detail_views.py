@@ -25,10 +25,11 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
     if exchange is None:
         raise Http404("No exchange has this id.")
     shown = ExchangePage(scope, exchange, now)
-    part = request.GET.get("part")
+    part, span = request.GET.get("part"), chosen_range(request.GET.get("range"))
+    if part == "charts":
+        return render(request, "components/_charts.html", {"charts": exchange_charts(scope, exchange, span, now), "range_links": range_links(request, span)})
     if part in PARTS:
         made = {"bindings": shown.bindings, "publishers": shown.publishers}.get(part, dict)()
         return render(request, f"exchanges/_{part}.html", {"page": shown, **shown.head(), **made})
-    span = chosen_range(request.GET.get("range"))
     parts = {**shown.bindings(), **shown.publishers(), "charts": exchange_charts(scope, exchange, span, now), "range_links": range_links(request, span)}
     return render(request, "exchanges/detail.html", {"page": shown, **live_page(shown.topics, [f"exchange-{pk}"]), **shown.head(), **parts})

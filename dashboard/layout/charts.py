@@ -85,7 +85,6 @@ class Chart(msgspec.Struct, frozen=True):
     key: str
     title: str
     unit: str
-    source: str  # /api/v1/history?… without metric, from, to and step
     row: str  # the live row whose numbers continue it: "queue-17", "broker-1"
     broker_id: int
     lines: tuple[Line, ...]
@@ -112,7 +111,6 @@ def chart(
     *,
     history: History,
     lines: Sequence[Line],
-    source: str,
     row: str,
     broker_id: int,
     range: Range,
@@ -129,7 +127,6 @@ def chart(
         key=key,
         title=title,
         unit=unit,
-        source=source,
         row=row,
         broker_id=broker_id,
         lines=tuple(lines),

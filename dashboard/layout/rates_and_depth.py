@@ -7,7 +7,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpRequest
-from django.urls import reverse
 
 from brokers import queries
 from brokers.models import Exchange, Queue
@@ -31,7 +30,6 @@ def queue_charts(scope: Scope, queue: Queue, shown: Range, now: datetime) -> lis
     history = queries.history(scope, queue.broker_id, "queues", queue.pk, metrics, end - timedelta(seconds=shown.seconds), end, shown.step_seconds)
     common: dict[str, Any] = {
         "history": history,
-        "source": _source("queue", queue.broker.name, queue.vhost, queue.name),
         "row": f"queue-{queue.pk}",
         "broker_id": queue.broker_id,
         "range": shown,
@@ -51,7 +49,6 @@ def exchange_charts(scope: Scope, exchange: Exchange, shown: Range, now: datetim
     end = exchange.gone_at or now
     start = end - timedelta(seconds=shown.seconds)
     history = queries.history(scope, exchange.broker_id, "exchanges", exchange.pk, metrics, start, end, shown.step_seconds)
-    source = _source("exchange", exchange.broker.name, exchange.vhost, exchange.name)
     row = f"exchange-{exchange.pk}"
     rates = chart(
         "rates",
@@ -59,7 +56,6 @@ def exchange_charts(scope: Scope, exchange: Exchange, shown: Range, now: datetim
         "messages per second",
         lines=EXCHANGE_RATES,
         history=history,
-        source=source,
         row=row,
         broker_id=exchange.broker_id,
         range=shown,
@@ -72,8 +68,3 @@ def range_links(request: HttpRequest, shown: Range) -> list[dict[str, Any]]:
     """The buttons 15 min, 1 h, 6 h, 24 h as links that keep the rest of the address."""
     kept = {name: value for name, value in request.GET.items() if name not in ("range", "part")}
     return [{"words": each.words, "url": f"?{urlencode({**kept, 'range': each.key})}", "current": each == shown} for each in RANGES]
-
-
-def _source(kind: str, broker: str, vhost: str, name: str) -> str:
-    """The history call of the API; the script adds metric, from, to and step."""
-    return f"{reverse('overview')}api/v1/history?{urlencode({'broker': broker, 'vhost': vhost, kind: name})}"

@@ -1,6 +1,6 @@
 """A sparkline: SVG path texts from a list of numbers, gaps as gaps, the dot that is now, and the same in words.
 
-Pure. `static/js/sparklines.js` draws the same when a number arrives.
+Pure. A part of the page that has sparklines is fetched again as often as they have a new point.
 """
 
 from __future__ import annotations

@@ -131,7 +131,6 @@ class OneBroker:
     @cached_property
     def chart(self) -> Chart:
         lines = (Line("published", ("publish_per_second",), "s1", fill=True), Line("delivered", ("deliver_per_second",), "s2", dash="6 3"))
-        source = f"{reverse('overview')}api/v1/history?{urlencode({'broker': self.broker.name})}"
         marks = [series.Mark(change.at, change.text) for change in self.changes if change.kind in ("node", "policy")]
         return series.chart(
             "messages",
@@ -139,7 +138,6 @@ class OneBroker:
             "per second",
             history=self._history,
             lines=lines,
-            source=source,
             row=self.row.key,
             broker_id=self.broker.pk,
             range=self.range,

@@ -12,7 +12,7 @@ from dashboard.layout.frame import Shell
 from dashboard.live.seen import live_page
 from dashboard.overview.page import OneBroker, SeveralBrokers
 
-PARTS = ("state", "figures", "changes", "queues", "workers", "nodes", "limits")
+PARTS = ("state", "figures", "charts", "changes", "queues", "workers", "nodes", "limits")
 
 
 @one_moment()

@@ -25,11 +25,12 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
     if queue is None:
         raise Http404("No queue has this id.")
     shown = QueuePage(scope, queue, now)
-    part = request.GET.get("part")
+    part, span = request.GET.get("part"), chosen_range(request.GET.get("range"))
+    if part == "charts":
+        return render(request, "components/_charts.html", {"charts": queue_charts(scope, queue, span, now), "range_links": range_links(request, span)})
     if part in PARTS:
         made = {"bindings": shown.bindings, "consumers": shown.consumers, "story": dict, "notice": dict, "settings": shown.settings}[part]()
         return render(request, f"queues/_{part}.html", {"page": shown, **shown.head(), **made})
-    span = chosen_range(request.GET.get("range"))
     parts = {**shown.bindings(), **shown.consumers(), **shown.settings()}
     charts = {"charts": queue_charts(scope, queue, span, now), "range_links": range_links(request, span)}
     return render(request, "queues/detail.html", {"page": shown, **live_page(shown.topics, [f"queue-{pk}"]), **shown.head(), **parts, **charts})

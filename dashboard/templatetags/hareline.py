@@ -87,12 +87,10 @@ def term(context: template.Context, name: str) -> dict[str, Any]:
 
 
 @register.inclusion_tag("components/_sparkline.html")
-def sparkline(values: Sequence[float | None], part: str = "", width: int = 96, height: int = 24, kind: str = "") -> dict[str, Any]:
-    """A sparkline that ends in a dot and begins with the first record. `part` names the number of a live row that continues it; `kind` colours it (in, out,
-    a level)."""
+def sparkline(values: Sequence[float | None], width: int = 96, height: int = 24, kind: str = "") -> dict[str, Any]:
+    """A sparkline that begins with the first record and ends in a dot. `kind` colours it (in, out, a level)."""
     known = sparklines.recorded(values)
-    spark, text = sparklines.drawn(known, width, height), sparklines.text(known)
-    return {"spark": spark, "text": text, "values": known, "part": part, "width": width, "height": height, "kind": kind}
+    return {"spark": sparklines.drawn(known, width, height), "text": sparklines.text(known), "width": width, "height": height, "kind": kind}
 
 
 @register.inclusion_tag("components/_switchers.html", takes_context=True)

@@ -155,11 +155,10 @@ class WorkerDetail:
         metrics = [metric for line in SLOT_LINES + RATE_LINES for metric in line.metrics]
         worker, start = self.worker, self.now - timedelta(seconds=self.range.seconds)
         history = queries.history(self.scope, worker.broker_id, "workers", worker.pk, metrics, start, self.now, self.range.step_seconds)
-        source = f"{reverse('overview')}api/v1/history?{urlencode({'broker': worker.broker.name, 'vhost': worker.vhost, 'worker': worker.hostname})}"
 
         def chart(key: str, title: str, unit: str, lines: Sequence[Line], decimals: int) -> Chart:
             return series.chart(
-                key, title, unit, history=history, lines=lines, source=source, row=self.row.key, broker_id=worker.broker_id,
+                key, title, unit, history=history, lines=lines, row=self.row.key, broker_id=worker.broker_id,
                 range=self.range, now=self.now, decimals=decimals,
             )  # fmt: skip
 

@@ -12,7 +12,7 @@ from dashboard.people.access import scope_of
 from dashboard.workers.detail_page import WorkerDetail
 from workers import queries
 
-PARTS = ("running", "queues", "pool", "registered", "story")
+PARTS = ("running", "charts", "queues", "pool", "registered", "story")
 
 
 @one_moment()

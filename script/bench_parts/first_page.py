@@ -1,4 +1,4 @@
-"""What the first page of a visit transfers, compressed and with its fonts, as a real Chromium counts it.
+"""What the first page of a visit transfers, compressed by gzip and with its fonts, as a real Chromium counts it.
 
 `.venv/bin/python -m script.bench_parts.first_page`. Starts a RabbitMQ node and a web process of its own.
 """
@@ -22,6 +22,7 @@ from script.screenshots import CHROMIUM_FLAGS
 QUEUES = 50
 GOAL_BYTES = 200_000
 GOAL_BYTES_WITHOUT_FONTS = 120_000
+GZIP = {"Accept-Encoding": "gzip"}  # what browsers accept without TLS; with it, brotli makes less of it
 LOADED = """async () => {
   await document.fonts.ready;
   const entries = [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")];
@@ -43,7 +44,7 @@ def rows(sizes: Counter[str]) -> tuple[Row, Row]:
     without = sizes.total() - sizes["woff2"]
     kinds = ", ".join(f"{kind} {size / 1000:.0f}" for kind, size in sizes.most_common())
     return (
-        Row("the overview’s first visit, compressed, fonts included", f"{sizes.total() / 1000:.0f} kB ({kinds})", "", None,
+        Row("the overview’s first visit by gzip, fonts included", f"{sizes.total() / 1000:.0f} kB ({kinds})", "", None,
             f"≤ {GOAL_BYTES // 1000} kB", sizes.total() <= GOAL_BYTES),
         Row("the same before fonts", f"{without / 1000:.0f} kB", "", None,
             f"≤ {GOAL_BYTES_WITHOUT_FONTS // 1000} kB", without <= GOAL_BYTES_WITHOUT_FONTS),
@@ -74,7 +75,7 @@ def main() -> None:
         program = next(found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name)))
         with running_web() as port, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=program, args=CHROMIUM_FLAGS)
-            context = browser.new_context(viewport={"width": 1440, "height": 900})
+            context = browser.new_context(viewport={"width": 1440, "height": 900}, extra_http_headers=GZIP)
             context.add_cookies([{**cookie, "url": f"http://127.0.0.1:{port}"}])  # type: ignore[list-item]
             page = context.new_page()
             page.goto(f"http://127.0.0.1:{port}/", wait_until="load")

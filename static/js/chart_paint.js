@@ -68,19 +68,20 @@ export function paintGaps(u, gaps, ratio) {
 function sayInGap(ctx, words, left, right, bbox, ratio) {
   ctx.font = font(11 * ratio);
   ctx.textBaseline = "top";
-  const width = ctx.measureText(words).width;
-  const margin = 6 * ratio;
-  let at = left + margin;
-  if (right - left < width + 2 * margin) {
-    if (right - left < 12 * ratio) return; // a slit: the note below the chart says it
-    at = left - margin - width;
-    if (at < bbox.left) return;
-  }
-  ctx.fillStyle = token("surface");
-  ctx.fillRect(at - 2 * ratio, bbox.top + 2 * ratio, width + 4 * ratio, 15 * ratio);
-  ctx.fillStyle = token("ink-3");
   ctx.textAlign = "left";
-  ctx.fillText(words, at, bbox.top + 4 * ratio);
+  const width = ctx.measureText(words).width;
+  if (right - left < width + 12 * ratio) return; // the note below the chart says it
+  ctx.fillStyle = token("surface");
+  ctx.fillRect(left + 4 * ratio, bbox.top + 2 * ratio, width + 4 * ratio, 15 * ratio);
+  ctx.fillStyle = token("ink-3");
+  ctx.fillText(words, left + 6 * ratio, bbox.top + 4 * ratio);
+}
+
+function stroke(ctx, points, dash = []) {
+  ctx.setLineDash(dash);
+  ctx.beginPath();
+  for (const point of points) ctx.lineTo(...point);
+  ctx.stroke();
 }
 
 export function paintMarks(u, marks, ratio) {
@@ -91,21 +92,13 @@ export function paintMarks(u, marks, ratio) {
     ctx.save();
     ctx.strokeStyle = ctx.fillStyle = token(mark.colour);
     ctx.lineWidth = ratio;
-    ctx.setLineDash([3 * ratio, 3 * ratio]);
-    ctx.beginPath();
-    ctx.moveTo(x, bbox.top);
-    ctx.lineTo(x, bbox.top + bbox.height);
-    ctx.stroke();
-    ctx.beginPath();
-    ctx.moveTo(x - 4 * ratio, bbox.top - 6 * ratio);
-    ctx.lineTo(x + 4 * ratio, bbox.top - 6 * ratio);
-    ctx.lineTo(x, bbox.top);
-    ctx.fill();
+    stroke(ctx, [[x, bbox.top], [x, bbox.top + bbox.height]], [3 * ratio, 3 * ratio]);
     ctx.font = font(11 * ratio);
     ctx.textBaseline = "top";
+    ctx.textAlign = "center";
+    ctx.fillText("▾", x, bbox.top - 9 * ratio);
     ctx.fillStyle = token("ink-2");
-    const width = ctx.measureText(mark.text).width;
-    const onLeft = x - width - 8 * ratio > bbox.left;
+    const onLeft = x - ctx.measureText(mark.text).width - 8 * ratio > bbox.left;
     ctx.textAlign = onLeft ? "right" : "left";
     ctx.fillText(mark.text, onLeft ? x - 7 * ratio : x + 7 * ratio, bbox.top + 2 * ratio);
     ctx.restore();
@@ -134,12 +127,7 @@ function paintEnd(ctx, end, y, x, ratio) {
   ctx.arc(end.left, end.y, 2.25 * ratio, 0, 2 * Math.PI);
   ctx.fill();
   ctx.lineWidth = 2 * ratio;
-  ctx.setLineDash(end.dash.map((length) => length * ratio * 0.7));
-  ctx.beginPath();
-  ctx.moveTo(x, y);
-  ctx.lineTo(x + 12 * ratio, y);
-  ctx.stroke();
-  ctx.setLineDash([]);
+  stroke(ctx, [[x, y], [x + 12 * ratio, y]], end.dash.map((length) => length * ratio * 0.7));
   ctx.font = font(11 * ratio, 500);
   ctx.fillStyle = token("ink");
   ctx.textAlign = "left";

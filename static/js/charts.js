@@ -1,12 +1,12 @@
 // Charts of templates/components/_chart.html: uPlot with one time axis and one cursor for the page, live points, gaps, a keyboard, a table.
-// The points it begins with stand in data-points; "hareline:row" and "hareline:tick" append; after a pause the missing ones are fetched
-// from data-src (the history call of the API). Without scripts the page shows its table.
+// The points it begins with stand in data-points; "hareline:row" and "hareline:tick" append. Where some may be missing, its part of the page
+// is fetched again, and the table's rows with it when somebody opens it. Without scripts the page shows its table.
 
 /* global uPlot */ // a classic script before this one: the module form is twice as long
+import { outdated } from "./live_parts.js";
 import { clock, gapsOf, paintEnds, paintGaps, paintMarks, token } from "./chart_paint.js";
 
 const charts = new Map(); // figure: LiveChart
-const started = performance.now();
 const SHORTEST = 60; // seconds that a chart shows at least
 const ENDS = 124; // pixels right of the plot for the lines' names: the same on every chart, so that axes stand below each other
 
@@ -22,7 +22,7 @@ class LiveChart {
     this.values = Object.fromEntries(this.metrics.map((metric) => [metric, values[metric] ?? times.map(() => null)]));
     this.latest = Object.fromEntries(this.metrics.map((metric) => [metric, this.values[metric].at(-1) ?? null]));
     this.marks = JSON.parse(marks);
-    this.serverNow = Date.parse(now) / 1000;
+    this.ahead = Date.parse(now) / 1000 - performance.now() / 1000;
     this.range = Number(range);
     this.step = Number(step);
     this.decimals = Number(decimals);
@@ -33,7 +33,7 @@ class LiveChart {
   }
 
   now() {
-    return this.serverNow + (performance.now() - started) / 1000;
+    return this.ahead + performance.now() / 1000;
   }
 
   // From the first record of the page's charts, if it is later than the range's start, so that a young chart is no sheet of hatching.
@@ -62,16 +62,27 @@ class LiveChart {
     return value.toLocaleString("en", { minimumFractionDigits: this.decimals, maximumFractionDigits: this.decimals });
   }
 
+  // The figure may have been fetched anew around the same elements: one handler each, and no second plot.
   build() {
     const plot = this.part("plot");
     plot.hidden = false;
     this.plot = new uPlot(this.options(plot), this.data, plot);
-    new ResizeObserver(() => this.plot.setSize({ width: plot.clientWidth, height: plot.clientHeight })).observe(plot);
-    plot.addEventListener("keydown", (event) => this.key(event));
-    plot.addEventListener("dblclick", () => zoom(null));
-    plot.addEventListener("blur", () => this.cursorTo(null));
-    this.part("whole").addEventListener("click", () => zoom(null));
-    this.figure.querySelector("details").addEventListener("toggle", () => this.fillTable());
+    this.resized = new ResizeObserver(() => this.plot.setSize({ width: plot.clientWidth, height: plot.clientHeight }));
+    this.resized.observe(plot);
+    plot.onkeydown = (event) => this.key(event);
+    plot.ondblclick = this.part("whole").onclick = () => zoom(null);
+    plot.onblur = () => this.cursorTo(null);
+    this.figure.querySelector("summary").onclick = () => outdated(["charts"]);
+  }
+
+  isGone() {
+    return !this.figure.isConnected || !this.figure.contains(this.plot.root);
+  }
+
+  destroy() {
+    this.resized.disconnect();
+    cancelAnimationFrame(this.drawing);
+    this.plot.destroy();
   }
 
   options(plot) {
@@ -164,7 +175,7 @@ class LiveChart {
     const replace = count > 1 && at - this.times[count - 2] < this.step * 0.9;
     if (count && (replace || at === this.times[count - 1])) this.drop(-1);
     this.push(at, this.latest);
-    this.serverNow += Math.max(0, at - this.now()); // the page is never older than what it shows
+    this.ahead += Math.max(0, at - this.now()); // the page is never older than what it shows
     while (this.times.length && this.times[0] < this.now() - this.range - 2 * this.step) this.drop(0);
     this.draw();
   }
@@ -188,49 +199,6 @@ class LiveChart {
       if (this.at != null) pointAt(this.times[this.at]);
     });
   }
-
-  // The points of a pause (a hidden tab, a lost connection), asked for once.
-  async catchUp() {
-    const since = this.times.at(-1) ?? this.now() - this.range;
-    if (this.fetching || this.now() - since < this.longest) return;
-    this.fetching = true;
-    try {
-      const answers = await Promise.all(this.metrics.map((metric) => this.fetchMetric(metric, since)));
-      const times = answers[0].times.map((time) => Date.parse(time) / 1000);
-      times.forEach((time, at) => {
-        if (time <= since) return;
-        this.times.push(time);
-        this.metrics.forEach((metric, column) => this.values[metric].push(answers[column].values[at]));
-      });
-      this.draw();
-    } catch {
-      // The gap stays hatched and says so; the next reading goes on
-    } finally {
-      this.fetching = false;
-    }
-  }
-
-  async fetchMetric(metric, since) {
-    const address = new URL(this.figure.dataset.src, location.href);
-    const asked = { metric, step: this.step, from: new Date(since * 1000).toISOString(), to: new Date(this.now() * 1000).toISOString() };
-    for (const [name, value] of Object.entries(asked)) address.searchParams.set(name, value);
-    const answer = await fetch(address, { headers: { Accept: "application/json" } });
-    if (!answer.ok) throw new Error(`${answer.status}`);
-    return answer.json();
-  }
-
-  fillTable() {
-    if (!this.figure.querySelector("details").open) return;
-    const rows = [];
-    for (let at = this.times.length - 1; at >= 0 && rows.length < 60; at -= 1) {
-      if (this.data.slice(1).every((column) => column[at] == null)) continue;
-      const row = document.createElement("tr");
-      row.append(Object.assign(document.createElement("th"), { scope: "row", textContent: clock(this.times[at]) }));
-      for (const column of this.data.slice(1)) row.append(Object.assign(document.createElement("td"), { className: "num", textContent: this.written(column[at]) }));
-      rows.push(row);
-    }
-    if (rows.length) this.part("rows").replaceChildren(...rows);
-  }
 }
 
 function zoom(span) {
@@ -248,8 +216,8 @@ function pointAt(time) {
 
 function find() {
   for (const [figure, chart] of charts) {
-    if (figure.isConnected) continue;
-    chart.plot.destroy();
+    if (!chart.isGone()) continue;
+    chart.destroy();
     charts.delete(figure);
   }
   const fresh = [...document.querySelectorAll("[data-chart]")].filter((figure) => !charts.has(figure));
@@ -266,7 +234,7 @@ document.addEventListener("hareline:row", ({ detail }) => {
 document.addEventListener("hareline:tick", ({ detail }) => {
   for (const chart of charts.values()) if (chart.figure.dataset.broker === String(detail.broker)) chart.append(seconds(detail.at));
 });
-document.addEventListener("visibilitychange", () => !document.hidden && charts.forEach((chart) => (chart.catchUp(), chart.draw())));
+document.addEventListener("visibilitychange", () => !document.hidden && charts.forEach((chart) => chart.draw()));
 document.addEventListener("hareline:parts", find);
 new MutationObserver(redraw).observe(document.documentElement, { attributeFilter: ["data-theme"] });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);

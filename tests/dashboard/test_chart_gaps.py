@@ -19,7 +19,7 @@ class Recorded(msgspec.Struct):
 
 def shown_as(recorded: Recorded, span: str, now: datetime = NOON) -> Chart:
     lines = [Line("depth", ("depth",))]
-    return chart("d", "Depth", "", history=recorded, lines=lines, source="", row="queue-1", broker_id=1, range=chosen_range(span), now=now)
+    return chart("d", "Depth", "", history=recorded, lines=lines, row="queue-1", broker_id=1, range=chosen_range(span), now=now)
 
 
 @pytest.mark.parametrize(

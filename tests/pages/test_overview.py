@@ -9,7 +9,7 @@ from brokers.models import Broker, Change, Node, PollAttempt, Queue, VirtualHost
 from workers.models import EventSource, Task, Worker
 
 pytestmark = pytest.mark.django_db
-PARTS = ["state", "figures", "changes", "queues", "workers", "nodes", "limits"]
+PARTS = ["state", "figures", "charts", "changes", "queues", "workers", "nodes", "limits"]
 
 
 @pytest.fixture
