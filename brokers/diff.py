@@ -96,12 +96,14 @@ def _identity(binding: BindingDefinition) -> tuple[Any, ...]:
 
 
 def _binding_text(binding: BindingDefinition, what: str) -> tuple[str, str]:
-    """(name, sentence): "Binding order.paid.* from shop.orders to receipts added"."""
-    arguments = ", ".join(f"{name}={value}" for name, value in sorted(binding.arguments.items()))
-    label = " ".join(part for part in (binding.routing_key, f"[{arguments}]" if arguments else "") if part)
-    label = f" {label}" if label else ""
+    """(name, sentence): "Binding added: shop.orders → receipts (key order.paid.*)", or "(all of kind=pdf, paid=true)" for headers."""
+    headers = {name: value for name, value in binding.arguments.items() if name != "x-match"}
+    match = f"{str(binding.arguments['x-match']).removesuffix('-with-x')} of " if "x-match" in binding.arguments else ""
+    arguments = ", ".join(f"{name}={str(value).lower() if isinstance(value, bool) else value}" for name, value in sorted(headers.items()))
+    label = ", ".join(part for part in (f"key {binding.routing_key}" if binding.routing_key else "", match + arguments if arguments else "") if part)
     to = "exchange " if binding.destination_type == "exchange" else ""
-    return f"{binding.source} → {binding.destination}", f"Binding{label} from {binding.source} to {to}{binding.destination} {what}"
+    sentence = f"Binding {what}: {binding.source} → {to}{binding.destination}{f' ({label})' if label else ''}"
+    return f"{binding.source} → {binding.destination}", sentence
 
 
 def _policy_changes(before: Topology, after: Topology) -> list[ChangeText]:

@@ -129,7 +129,7 @@ class Encoder:
         self._compressor = zstandard.ZstdCompressor(level=6)
 
     def encode(self, changed: Mapping[int, Sequence[float | None]], interval_seconds: float, is_key: bool) -> bytes:
-        """The frame after these objects took these numbers (in the order of METRICS). One that vanished has only None."""
+        """The frame after these objects took these numbers (in the order of METRICS). One that is gone has only None."""
         moment = self._moment
         ids = np.array(sorted(changed), np.int64)
         codes = _codes([changed[key] for key in ids.tolist()], moment.metrics)

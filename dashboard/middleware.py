@@ -18,7 +18,7 @@ from dashboard.layout.fragments import vary_on_htmx
 Next = Callable[[HttpRequest], HttpResponseBase]
 
 OPEN = frozenset({"/healthz", "/readyz", "/favicon.ico", "/login/", "/logout/", "/2fa/authenticate/"})
-"""What a stranger may ask for, besides static files. The second factor's page comes before the login is complete."""
+"""What a stranger may request, besides static files. The second factor's page comes before the login is complete."""
 
 
 def health_check(answer: Next) -> Next:
@@ -70,13 +70,13 @@ def _person_of_call(request: HttpRequest) -> bool:
         return False
     store.touch_token(token, timezone.now())
     request.user = token.user
-    request.api_token = token  # type: ignore[attr-defined]  # tells the API that no cookie is involved, hence no CSRF check
+    request.api_token = token  # type: ignore[attr-defined]  # marks for the API that no cookie is involved, hence no CSRF check
     return True
 
 
 @vary_on_htmx
 def _to_login(request: HttpRequest) -> HttpResponse:
-    """To the login page and back afterwards; htmx, which asks for a part of a page, is told to load the whole page from there."""
+    """To the login page, and back after the login; htmx, which asks for a part of a page, is told to load the whole page from there."""
     login = resolve_url(settings.LOGIN_URL)
     htmx = request.htmx  # type: ignore[attr-defined]  # django_htmx's middleware runs before this one
     if htmx:

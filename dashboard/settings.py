@@ -6,6 +6,7 @@ A value that can't be used raises ImproperlyConfigured with one sentence that na
 from __future__ import annotations
 
 import os
+import tomllib
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ from dashboard import environment
 from dashboard.logs import logging_configuration
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+VERSION = str(tomllib.loads((BASE_DIR / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"])
 ENVIRONMENT = environment.read(os.environ)
 
 

@@ -36,7 +36,7 @@ def audit(
     detail: dict[str, Any] | None = None,
     user_name: str = "",
 ) -> AuditEvent:
-    """The stored event. `outcome` is DONE, REFUSED or FAILED; `user_name` tells who claimed to act where no user is known (a failed login)."""
+    """The stored event. `outcome` is DONE, REFUSED or FAILED; `user_name` is the claimed name where no user is known (a failed login)."""
     person = user if isinstance(user, User) else None
     return AuditEvent.objects.create(
         at=now,

@@ -1,6 +1,6 @@
-"""Says where Hareline is once its pages really answer, then ends. One of the supervised programs.
+"""Prints where Hareline is once its pages really answer, then ends. One of the supervised programs.
 
-The environment tells what to say: HARELINE_PAGES, HARELINE_FIRST_PASSWORD (a password that was made up just now), HARELINE_DEMO_AMQP_URL (only the demo).
+The environment names what to print: HARELINE_PAGES, HARELINE_FIRST_PASSWORD (a password that was made up just now), HARELINE_DEMO_AMQP_URL (only the demo).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def wait_for(url: str, seconds: float) -> tuple[int, str]:
 
 
 def reasons_text(code: int, answer: str) -> str:
-    """What /readyz says in its JSON, on one line; its status where it is no JSON."""
+    """The JSON of /readyz on one line; its status where it is no JSON."""
     try:
         return json.dumps(json.loads(answer), ensure_ascii=False)
     except ValueError:
@@ -71,13 +71,13 @@ def main() -> None:
     pages = os.environ["HARELINE_PAGES"].rstrip("/")
     code, text = wait_for(f"{pages}/login/", PATIENCE_SECONDS)
     if code != 200:
-        sys.exit(f"hareline: {pages}/ does not answer as it should ({code or text}); see the log of `web`.")
+        sys.exit(f"hareline: {pages}/ does not respond as expected ({code or text}); see the log of `web`.")
     ready, reasons = wait_for(f"{pages}/readyz", DATA_SECONDS)
     lines = ["", f"  Hareline   {pages}/", "  Login      admin", f"  Password   {password_text()}", ""]
     if os.environ.get("HARELINE_DEMO_AMQP_URL"):
         data = os.environ.get("HARELINE_DATA_DIR", "var")
         lines += rabbitmq_lines(Path(data, "rabbitmq", "node.json"))
-        lines += [f"  A RabbitMQ node, five Celery worker nodes and their traffic run beside it. Logs: {data}/log/", "  Ctrl-C stops everything.", ""]
+        lines += [f"  With it run a RabbitMQ node, five Celery worker nodes and their traffic. Logs: {data}/log/", "  Ctrl-C stops everything.", ""]
     if ready != 200:
         lines += [f"  Not everything is ready yet: {reasons_text(ready, reasons)}", ""]
     print("\n".join(lines), flush=True)

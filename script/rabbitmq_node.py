@@ -158,7 +158,7 @@ class RabbitNode:
         taken = [f"{port} ({name})" for name, port in self.ports.items() if not is_free(port)]
         if taken:
             raise PortTaken(
-                f"the broker can't start, since port {', '.join(taken)} of 127.0.0.1 is in use by another program, perhaps another broker or demo "
+                f"RabbitMQ did not start: port {', '.join(taken)} of 127.0.0.1 is taken by another program, perhaps another broker or demo "
                 f"(`ss -ltnp` names it). Stop this and start it again: it then takes other ports."
             )
 

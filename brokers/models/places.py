@@ -34,7 +34,7 @@ class Broker(AutoKey):
     poll_ms = models.FloatField(null=True)
     poll_seconds = models.FloatField(null=True)  # the interval in force
     depth_source = models.CharField(max_length=32, default="")  # columns, totals, detailed
-    depth_source_reason = models.TextField(default="")  # why rates are null or the interval is longer; "" if nothing to say
+    depth_source_reason = models.TextField(default="")  # why rates are null or the interval is longer; "" if there is no reason
     alarms = models.JSONField(default=list)  # [{"node", "resource": "memory"|"disk"}]
     limits = models.JSONField(default=list)  # [{"vhost": str|None, "what", "why", "grant"}]
     ready = models.BigIntegerField(null=True)

@@ -64,7 +64,7 @@ def sort_key(sort: str, allowed: Iterable[str]) -> tuple[str, bool]:
 
 
 def ordered(rows: QuerySet[M], field: str, descending: bool) -> QuerySet[M]:
-    """The rows sorted, unknown values last both ways, equal ones by name."""
+    """The rows sorted, unknown values last in both orders, equal ones by name."""
     expression = Lower(field) if field in TEXT_FIELDS else F(field)
     first = expression.desc(nulls_last=True) if descending else expression.asc(nulls_last=True)
     return rows.order_by(first, "name", "vhost", "id")

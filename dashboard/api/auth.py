@@ -1,4 +1,4 @@
-"""Who calls: known by token or by session. Strangers are turned away by `dashboard.middleware` before; this tells ninja and OpenAPI the ways."""
+"""Authentication of calls, by token or session. `dashboard.middleware` refuses strangers before; this declares both schemes to ninja and OpenAPI."""
 
 from __future__ import annotations
 

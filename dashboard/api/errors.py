@@ -1,4 +1,4 @@
-"""How the API says no: always `{"error": {"code", "message", "field"?}}` with the right status, never HTML, never a traceback."""
+"""The API's errors: always `{"error": {"code", "message", "field"?}}` with the right status, never HTML, never a traceback."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CODES = {
 
 
 NO_DATABASE = "Hareline's database can't be used now; /readyz has the reason."
-FAILED = "This call failed; the log of the web process says why."
+FAILED = "Internal error. Details are in the web process's log."
 
 
 class ErrorDetail(Schema):
@@ -49,7 +49,7 @@ ERRORS: dict[int, Any] = {400: ErrorAnswer, 401: ErrorAnswer, 404: ErrorAnswer}
 
 
 class Problem(Exception):
-    """A call that can't be answered as asked; `field` is the parameter that is at fault."""
+    """A call that can't be answered; `field` is the parameter at fault."""
 
     def __init__(self, status: int, message: str, field: str | None = None) -> None:
         super().__init__(message)
@@ -81,10 +81,10 @@ def unauthorized() -> JsonResponse:
 
 
 def as_json(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-    """The response, or, if it is an error page that Django or ninja made (404, 405, 500), the JSON that says the same."""
+    """The response, or, if it is an error page that Django or ninja made (404, 405, 500), the same as JSON."""
     if response.status_code < 400 or response.headers.get("Content-Type", "").startswith("application/json"):
         return response
-    messages = {404: f"There is no {request.path}.", 405: f"{request.path} can't be asked with {request.method}."}
+    messages = {404: f"There is no {request.path}.", 405: f"{request.path} does not allow {request.method}."}
     kept = {name: response.headers[name] for name in ("Allow", "WWW-Authenticate") if name in response.headers}
     return answer(response.status_code, messages.get(response.status_code, f"{HTTPStatus(response.status_code).phrase}."), headers=kept)
 

@@ -1,4 +1,4 @@
-"""What lists and objects are asked with: pages, a broker's name, and times that know their zone."""
+"""Parameters that calls share: pages, a broker's name, and times with a time zone."""
 
 from __future__ import annotations
 
@@ -67,5 +67,5 @@ def check_broker(request: HttpRequest, name: str | None) -> None:
 
 
 def one_page(items: Sequence[Item], query: Paged) -> Sequence[Item]:
-    """The items of the page that is asked for."""
+    """The items of the requested page."""
     return items[(query.page - 1) * query.page_size : query.page * query.page_size]

@@ -24,7 +24,7 @@ class Heading(msgspec.Struct, frozen=True):
 
 
 class ListAddress:
-    """The parts of an address as asked for, and links from there."""
+    """The parts of an address, and links from there."""
 
     def __init__(self, path: str, query: QueryDict) -> None:
         self.path = path
@@ -45,12 +45,12 @@ class ListAddress:
         return f"{self.path}?{query}" if query else self.path
 
     def sort(self, allowed: Sequence[str], default: str) -> str:
-        """The sort asked for, `default` where there is none or it can't be."""
+        """The sort of the address, `default` where there is none or it is not allowed."""
         sort = self.kept.get("sort", "")
         return sort if sort.removeprefix("-") in allowed else default
 
     def heading(self, words: str, field: str, now: str, kind: str = "", descending_first: bool = False) -> Heading:
-        """The heading of a column that sorts by `field`; again: the other way round."""
+        """The heading of a column that sorts by `field`; again: in the opposite order."""
         if now.removeprefix("-") == field:
             turned = field if now.startswith("-") else f"-{field}"
             return Heading(words, self.with_(sort=turned), "descending" if now.startswith("-") else "ascending", kind, field)

@@ -93,7 +93,7 @@ class Chart(msgspec.Struct, frozen=True):
     points: dict[str, Any]  # {"times": [epoch seconds], "values": {metric: [number or None]}}
     marks: tuple[dict[str, Any], ...]
     table: tuple[TableRow, ...]
-    gaps: tuple[str, ...]  # stretches without a record, in words
+    gaps: tuple[str, ...]  # stretches without a record, as text
     recorded_since: str  # "" if the range begins with a record
     decimals: int
     interval_seconds: int = 5  # how often numbers are recorded: points further apart than three of these are a gap
@@ -143,7 +143,7 @@ def chart(
 
 
 def _gap_texts(history: History, columns: Sequence[Sequence[float | None]], shown: Range, now: datetime) -> tuple[str, ...]:
-    """The gaps in words, with that from the last record to now if three records lack there, as the script hatches it."""
+    """The gaps as text, including that from the last record to now if three records are missing there, as the script hatches it."""
     found = [f"{formatting.moment_text(start, now)} to {formatting.moment_text(end, now)}" for start, end in gaps(history.times, columns)]
     longest = timedelta(seconds=3 * max(shown.step_seconds, history.resolution_seconds))
     last = next((history.times[index] for index in newest(columns, 1)), None)

@@ -1,6 +1,6 @@
 """Which Celery worker a consumer of a queue belongs to, and how sure that is.
 
-Pure. RabbitMQ does not say: a consumer has a tag (`None4`, not unique) and a connection without a host name. The signs below were seen
+Pure. RabbitMQ does not report it: a consumer has a tag (`None4`, not unique) and a connection without a host name. The evidence below was seen
 with Celery 5.7 and RabbitMQ 3.10 and 4.0, by pool.
 """
 
@@ -19,7 +19,7 @@ CONTROL_DELAY = timedelta(seconds=5)
 
 
 class ConsumerFacts(Protocol):
-    """What is asked of a consumer: `brokers.models.Consumer` and `brokers.stats.ConsumerStats` have it."""
+    """The fields of a consumer that are used: `brokers.models.Consumer` and `brokers.stats.ConsumerStats` have them."""
 
     vhost: str
     queue: str
@@ -42,7 +42,7 @@ class ChannelFacts(Protocol):
 
 
 class WorkerFacts(Protocol):
-    """What is asked of a worker; `queues` is None while unknown."""
+    """The fields of a worker that are used; `queues` is None while unknown."""
 
     id: int
     vhost: str
@@ -109,7 +109,7 @@ class _Matching:
         connection = self.connections.get(place)
         if connection and (connection.vhost, connection.provided_name) in self.workers:
             return self.consuming(consumer, connection.provided_name, True, "its connection is named after the worker")
-        return self.by_time(consumer, connection) or self.by_queues(consumer) or Consuming(None, None, False, "no sign tells which program this is", consumer)
+        return self.by_time(consumer, connection) or self.by_queues(consumer) or Consuming(None, None, False, "nothing identifies this program", consumer)
 
     def by_time(self, consumer: ConsumerFacts, connection: ConnectionFacts | None) -> Consuming | None:
         """gevent and eventlet: a control connection from the same address, opened just after; None if none or several fit."""
@@ -127,7 +127,7 @@ class _Matching:
         return self.consuming(consumer, near.pop(), False, "probably: a worker on the same address connected at the same time")
 
     def by_queues(self, consumer: ConsumerFacts) -> Consuming | None:
-        """The one worker that says it consumes the queue and whose consumers are not known otherwise."""
+        """The one worker that reports to consume the queue and whose consumers are not known otherwise."""
         claiming = [
             worker.hostname
             for key, worker in self.workers.items()
@@ -135,7 +135,7 @@ class _Matching:
         ]
         if len(claiming) != 1:
             return None
-        return self.consuming(consumer, claiming[0], False, "probably: the only worker left that says it consumes this queue")
+        return self.consuming(consumer, claiming[0], False, "probably: the only worker left that reports to consume this queue")
 
     def may_consume(self, hostname: str, consumer: ConsumerFacts) -> bool:
         worker = self.workers.get((consumer.vhost, hostname))

@@ -1,4 +1,4 @@
-"""Who consumes which queue now, for pages, calls and live rows alike: asks the database, lets `consumer_workers` decide, keeps the answer."""
+"""Who consumes which queue now, for pages, calls and live rows: queries the database, lets `consumer_workers` decide, caches the answer."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _kept: dict[tuple[int, str], tuple[Hashable, ConsumersByQueue]] = {}
 
 
 def consumers_by_queue(broker_id: int, vhost: str) -> ConsumersByQueue:
-    """The consumers of each queue of a virtual host. Worked out anew when consumers, connections or workers changed; any thread may ask.
+    """The consumers of each queue of a virtual host. Worked out anew when consumers, connections or workers changed; safe in any thread.
 
-    Without a scope: whoever shows it asks for the queue first, and that is answered within the person's scope.
+    Without a scope: whoever shows it loads the queue first, within the person's scope.
     """
     fingerprint = (fingerprints.clients_fingerprint(broker_id, vhost), worker_queries.workers_fingerprint(broker_id, vhost))
     kept = _kept.get((broker_id, vhost))

@@ -1,6 +1,6 @@
 """What a person types into a list's filter: words and qualifiers such as `vhost:/shop depth>1000 worker:none`, understood and explained.
 
-Pure. Nothing is ever refused: a part that can't be used is kept, not applied, and carries its problem in words. Blanks inside a value
+Pure. Nothing is ever refused: a part that can't be used is kept, not applied, and carries its problem as text. Blanks inside a value
 need quotes. Which rows fulfil the conditions is decided by `brokers.queries`.
 """
 
@@ -20,7 +20,7 @@ from dashboard.layout import moments
 
 TEXT, NUMBER, CHOICE, MOMENT = "text", "number", "choice", "moment"
 _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {":": eq, "=": eq, "!=": ne, ">": gt, "<": lt, ">=": ge, "<=": le}
-_SOME_MOMENT = datetime(2026, 1, 1, tzinfo=UTC)  # whether a text is a moment does not depend on when it is asked
+_SOME_MOMENT = datetime(2026, 1, 1, tzinfo=UTC)  # whether a text is a moment does not depend on the time
 _PART = re.compile(r'(?:[^\s"]|"[^"]*"?)+')
 _QUALIFIED = re.compile(r"([A-Za-z][A-Za-z_-]*)(>=|<=|!=|[:=<>~])(.*)", re.DOTALL)
 
@@ -88,7 +88,7 @@ class Filter(msgspec.Struct, frozen=True):
         return f"{self.text} {text}".strip()
 
     def values(self, name: str) -> list[str]:
-        """What is asked of a qualifier that the page resolves itself."""
+        """The values of a qualifier that the page resolves itself."""
         return [term.value for term in self.terms if term.qualifier and term.qualifier.name == name and not term.problem]
 
     def conditions(self) -> list[Condition]:
@@ -137,7 +137,7 @@ def _problem(qualifier: Qualifier, operator: str, value: str) -> str:
     if qualifier.kind == MOMENT and moments.moment_of(value, _SOME_MOMENT) is None:
         return f"{qualifier.name} needs a moment, for example {moments.EXAMPLES}, and {value} is none."
     if not qualifier.field and operator in ("!=", "~"):
-        return f"{qualifier.name} can only be asked with a colon, for example {qualifier.example}."
+        return f"{qualifier.name} needs a colon, for example {qualifier.example}."
     return ""
 
 
@@ -204,7 +204,7 @@ _COMMON: Sequence[Qualifier] = (
 )
 _QUEUE_ONLY: Sequence[Qualifier] = (
     Qualifier("type", TEXT, "type", "How the queue is built", "type:quorum", ("classic", "quorum", "stream")),
-    Qualifier("state", TEXT, "state", "What the broker says of it", "state:running", ("running", "idle", "flow", "down")),
+    Qualifier("state", TEXT, "state", "The queue's state in RabbitMQ", "state:running", ("running", "idle", "flow", "down")),
     Qualifier("node", TEXT, "node", "The node that leads it, or a part of its name", "node:rabbit@a", part=True),
     Qualifier("worker", TEXT, "", "A worker node that consumes it, or none", "worker:none", ("none",)),
     Qualifier("is", CHOICE, "", "growing: more comes in than goes out", "is:growing", ("growing",)),

@@ -1,6 +1,6 @@
 """Numbers, sizes, durations and moments as people read them.
 
-Pure. Unknown (None) is a dash, never 0; a page that has room for words says "unknown, because …" instead. Times are UTC.
+Pure. Unknown (None) is a dash, never 0; a page with room for text shows "unknown, because …" instead. Times are UTC.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
+from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -29,9 +30,10 @@ PAGES = (
     ("Exchanges", "exchanges", "arrows-split", ("exchanges", "exchange")),
     ("Workers", "workers", "cpu", ("workers", "worker")),
     ("Tasks", "tasks", "checklist", ("tasks", "task")),
-    ("Why", "routing", "route", ("routing",)),
+    ("Routing", "routing", "route", ("routing",)),
     ("Send", "send", "send", ("send", "send_now")),
 )
+HINTS = {"Routing": "Why a message goes where it goes"}
 
 
 class Link(msgspec.Struct, frozen=True):
@@ -41,6 +43,7 @@ class Link(msgspec.Struct, frozen=True):
     address: str
     icon: str = ""
     current: bool = False
+    hint: str = ""
 
 
 class Badge(msgspec.Struct, frozen=True):
@@ -93,7 +96,7 @@ class Shell:
     @property
     def pages(self) -> list[Link]:
         here = self.request.resolver_match.url_name if self.request.resolver_match else ""
-        return [Link(name, reverse(route) + self.query, icon, here in routes) for name, route, icon, routes in PAGES]
+        return [Link(name, reverse(route) + self.query, icon, here in routes, HINTS.get(name, name)) for name, route, icon, routes in PAGES]
 
     @property
     def list_address(self) -> str:
@@ -113,6 +116,10 @@ class Shell:
             return Badge("stale", "No data", "")
         old = levels.is_stale(broker, self.now)
         return Badge("stale", "Stale", formatting.age(broker.polled_at, self.now)) if old else Badge("paused", "As of", formatting.clock(broker.polled_at))
+
+    @property
+    def version(self) -> str:
+        return settings.VERSION
 
     @property
     def clock(self) -> str:

@@ -32,11 +32,11 @@ CHAPTERS: dict[str, dict[str, Term]] = {
     },
     "What is sent": {
         "message": Term(
-            "What is sent: a payload for the consumer, and attributes, headers and a routing key for the way there.",
+            "What is sent: a payload for the consumer, and attributes, headers and a routing key for routing it.",
             'routing key `order.new.eu`, header `source: web`, payload `{"order": 4711}`',
         ),
         "task": Term(
-            "A message that asks a worker node to run a function. What became of it is known by the events that worker nodes send.",
+            "A message for a worker node to run a function. Its outcome is known from the events that worker nodes send.",
             "`reports.render.delay(11)` sends a task named `reports.render`; a worker node calls that function with 11.",
         ),
         "attributes": Term(
@@ -83,7 +83,7 @@ CHAPTERS: dict[str, dict[str, Term]] = {
         ),
         "exchange": Term(
             "Where producers publish. It keeps nothing: it routes each message to queues by its bindings, and its type (direct, topic, fanout, "
-            "headers) says how.",
+            "headers) defines how.",
             "`shop.orders`, a topic exchange",
         ),
         "default exchange": Term(

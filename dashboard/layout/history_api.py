@@ -64,12 +64,12 @@ def history(request: HttpRequest, query: Query[HistoryQuery]) -> History:
 
 
 def _object(request: HttpRequest, query: HistoryQuery) -> tuple[str, int | None]:
-    """Kind and primary key of what is asked about; None for the broker itself."""
+    """Kind and primary key of the object; None for the broker itself."""
     named = [name for name in ("queue", "exchange", "worker") if getattr(query, name) is not None]
     if not named:
         return "broker", None
     if len(named) > 1:
-        raise invalid(named[1], f"Ask for {' or '.join(named)}, not for both.")
+        raise invalid(named[1], f"Name {' or '.join(named)}, not both.")
     if query.vhost is None:
         raise invalid("vhost", f"The virtual host of the {named[0]} is needed.")
     name = getattr(query, named[0])

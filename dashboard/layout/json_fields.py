@@ -37,7 +37,7 @@ class _Token(msgspec.Struct, frozen=True):
 
 
 def parse(text: str, kind: type[list[Any]] | type[dict[Any, Any]] | None = None) -> Any:
-    """The value; `kind` says that it must be a list or an object. Raises JsonProblem.
+    """The value; `kind`: it must be a list or an object. Raises JsonProblem.
 
     >>> parse('["sales", 11]', list)
     ['sales', 11]
@@ -76,7 +76,7 @@ def _check_tokens(text: str) -> None:
         if first in "[{":
             keys.append(set() if first == "{" else None)
             if len(keys) > DEEPEST:
-                raise _at(text, token.start, f"this is nested more than {DEEPEST} levels deep; no worker should be asked to read that.")
+                raise _at(text, token.start, f"this is nested more than {DEEPEST} levels deep, which is too deep for a worker to read.")
         elif first in "]}" and keys:
             keys.pop()
         elif first == '"':
@@ -93,7 +93,7 @@ def _check_text(text: str, token: _Token, keys: set[str] | None) -> None:
     try:
         value = json.loads(token.text)
     except ValueError:
-        return  # the parser says what is wrong with it
+        return  # the parser reports what is wrong with it
     if any("\ud800" <= character <= "\udfff" for character in value):
         raise _at(text, token.start, "this text holds half of a surrogate pair (\\ud800 to \\udfff alone), which is no character.")
     if keys is not None:
@@ -117,7 +117,7 @@ def _check_number(text: str, token: _Token) -> None:
 
 def _refuse_constant(text: str, name: str) -> NoReturn:
     start = next((token.start for token in _tokens(text) if token.text == name), 0)
-    raise _at(text, start, f"{name} is not JSON: there is no way to write it that every worker understands.")
+    raise _at(text, start, f"{name} is not JSON: nothing that every worker understands represents it.")
 
 
 def _at(text: str, position: int, words: str) -> JsonProblem:
@@ -126,7 +126,7 @@ def _at(text: str, position: int, words: str) -> JsonProblem:
 
 
 def _explained(text: str, error: json.JSONDecodeError) -> str:
-    """The parser's complaint in words that say what to write."""
+    """The parser's error as a sentence about what to write."""
     at = text[error.pos : error.pos + 40]
     message = error.msg
     if not text.strip():
@@ -136,7 +136,7 @@ def _explained(text: str, error: json.JSONDecodeError) -> str:
     if message.startswith("Unterminated string"):
         return f"the text that begins here has no closing double quote: {_short(at)}"
     if message.startswith("Invalid \\"):
-        return "this backslash begins no escape that JSON knows; for the sign itself write two: \\\\"
+        return "this backslash begins no JSON escape; for a backslash itself write two: \\\\"
     if message.startswith("Extra data"):
         return f"the JSON is complete before {_short(at)}; nothing may follow it."
     if at.startswith("'"):

@@ -1,4 +1,4 @@
-"""What the lists of queues, exchanges, workers and tasks have in common: their lengths, and what to say where a filter leaves nothing."""
+"""What the lists of queues, exchanges, workers and tasks have in common: their lengths, and the text where a filter leaves nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which queues a worker says it consumes although the broker shows no consumer of it there: alive, but idle for that queue.
+"""Queues that a worker reports to consume although the broker shows no consumer of it there: online, but idle for that queue.
 
 Pure. Nothing is called lost while the broker can't be reached or its consumers can't be listed: the stored ones are old then.
 """
@@ -28,7 +28,7 @@ def lost_queues(worker: Worker, consuming: Mapping[tuple[str, str], Sequence[Con
         name = str(queue.get("name", ""))
         others = consuming.get((worker.vhost, name), ())
         if all(other.exact and other.hostname not in (None, worker.hostname) for other in others):
-            lost[name] = f"{worker.hostname} says it consumes {name}; the broker shows {_who(others)}"
+            lost[name] = f"{worker.hostname} reports to consume {name}, but the broker shows {_who(others)}"
     return lost
 
 

@@ -1,4 +1,4 @@
-"""The charts of one queue and of one exchange, with the range that the address asks for."""
+"""The charts of one queue and of one exchange, with the range of the address."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a page can't show, said above it: brokers that are out of sight, what our user may not see, parts that can't be read. Pure."""
+"""What a page can't show, listed above it: unavailable brokers, missing permissions, parts that can't be read. Pure."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Step(msgspec.Struct, frozen=True):
 
 
 def unavailable(brokers: Iterable[Broker], now: datetime) -> list[dict[str, Any]]:
-    """The brokers of which nothing is known right now: why, since when, and from when their numbers are."""
+    """The brokers that are unavailable now: why, since when, and the time of their numbers."""
     return [
         {"broker": broker, "why": why, "as_of": formatting.moment_text(broker.polled_at, now), "since": formatting.moment_text(broker.since, now)}
         for broker in brokers
@@ -37,7 +37,7 @@ def unavailable(brokers: Iterable[Broker], now: datetime) -> list[dict[str, Any]
 
 
 def limits(brokers: Iterable[Broker], vhost: str | None) -> list[dict[str, Any]]:
-    """What our user may not see there, with the command that would grant it."""
+    """Missing permissions of our user there, with the command that grants them."""
     return [
         {"broker": broker.name, **limit}
         for broker in brokers
@@ -47,8 +47,8 @@ def limits(brokers: Iterable[Broker], vhost: str | None) -> list[dict[str, Any]]
 
 
 def old_parts(brokers: Iterable[Broker], now: datetime, shown: Collection[str] | None = None) -> list[dict[str, str]]:
-    """The parts (see `brokers.parts`) that can't be read now: of those that the page shows, or all. None of a broker that is out of sight,
-    whose page says so already."""
+    """The parts (see `brokers.parts`) that can't be read now: of those that the page shows, or all. None of an unavailable broker,
+    whose page shows that already."""
     return [
         {
             "broker": broker.name,

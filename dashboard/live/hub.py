@@ -1,4 +1,4 @@
-"""Who shows what in this web process, and the way of a patch to them: encoded once, handed over directly.
+"""Who shows what in this web process, and how a patch reaches them: encoded once, handed over directly.
 
 Everything here runs on the event loop. The tail's thread reads `watched`, `looked_at` and `sessions`: their values are replaced whole,
 never changed. No channel layer takes part: every web process tails the database and serves its own sockets (docs/live.md).
@@ -110,7 +110,7 @@ class Hub:
         return delivered
 
     async def hand_state(self, viewer: Viewer, patch: Patch, rows: Rows) -> None:
-        """To the one viewer that asked; refused if that fails, so that it connects anew instead of waiting for ever."""
+        """To the one viewer that requested it; refused if that fails, so that it reconnects instead of waiting for ever."""
         try:
             await viewer.deliver_state(patch.topic, rows, patch.frame(rows))
         except Exception:

@@ -21,7 +21,7 @@ Build = Callable[[datetime], LiveRow]
 
 
 class Loaded(msgspec.Struct):
-    """What the database tells of a topic: rows by key, and `facts`, a value for each part of a page that is another one when that part is out of date."""
+    """A topic's content in the database: rows by key, and `facts`, a value for each part of a page that changes when that part is out of date."""
 
     rows: dict[str, Build]
     facts: Mapping[str, Hashable] = {}

@@ -45,7 +45,7 @@ class LiveProcess:
 
     @classmethod
     def counts(cls) -> tuple[int, int]:
-        """(sockets, topics) of this web process now; may be asked in any thread."""
+        """(sockets, topics) of this web process now; from any thread."""
         process = cls._current
         return (0, 0) if process is None else (sum(len(viewers) for viewers in list(process.hub.sessions.values())), len(process.hub.watched))
 
@@ -60,7 +60,7 @@ class LiveProcess:
         self._tail.request(StateRequest(topic, viewer, rows))
 
     def _take(self, outcome: Outcome) -> None:
-        """Called in the tail's thread. The loop may have ended meanwhile (the process stops): then nobody is left to tell."""
+        """Called in the tail's thread. The loop may have ended meanwhile (the process stops): then nobody is left to send it to."""
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._outcomes.put_nowait, outcome)
 

@@ -1,4 +1,4 @@
-"""The web socket of a page: checks who asks for what, and relays. The protocol is in docs/live.md."""
+"""The web socket of a page: checks what its user may see, and relays. The protocol is in docs/live.md."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MOST_ROWS = 500
 LONGEST_FRAME = 65_536
 NAMED = 200  # characters of a name that an answer repeats
 WINDOW = 8
-"""Frames on their way to a browser that has not acknowledged them; beyond, it gets the latest state when it catches up, not a backlog."""
+"""Frames sent to a browser that has not acknowledged them; beyond, it gets the latest state when it catches up, not a backlog."""
 LOGGED_OUT, TOO_LONG, TOO_FAST = 4401, 4413, 4429
 """Why we close; a server may not use the protocol's own 1009 (RFC 6455, 7.4.2: 4000 to 4999 are for applications)."""
 
@@ -49,7 +49,7 @@ _decoder = msgspec.json.Decoder(Frame)
 
 
 class Refused(Exception):
-    """A topic can't be followed as the frame asks. `code` is for scripts, the text for people."""
+    """A topic that the frame names can't be followed. `code` is for scripts, the text for people."""
 
     def __init__(self, topic: str, code: str, message: str) -> None:
         super().__init__(message)
@@ -70,7 +70,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
             return
         self.session_key: str = self.scope["session"].session_key
         self._shown: dict[str, Rows] = {}
-        self._waiting: set[str] = set()  # topics whose state is on its way; patches before it mean nothing to the page
+        self._waiting: set[str] = set()  # topics whose state was requested; patches before it mean nothing to the page
         self._missed: set[str] = set()  # topics that went on while the window was full
         self._brokers: dict[int, str] = {}
         self._allowance = Allowance(at=monotonic())
@@ -85,7 +85,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
             self.process = None
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        if self._ending:  # frames that were on their way when we closed
+        if self._ending:  # frames that were being sent when we closed
             return
         if text_data is None or len(text_data) > LONGEST_FRAME:
             await self._end(TOO_LONG, "too_long", f"a frame is text of at most {LONGEST_FRAME:,} characters")
@@ -100,7 +100,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
                 await self._do(frame)
 
     async def _do(self, frame: Frame) -> None:
-        """Everything that the frame asks for; what is refused is listed in one answer, and stops nothing else."""
+        """Everything that the frame requests; what is refused is listed in one answer, and stops nothing else."""
         for topic in frame.unsubscribe:
             self._forget(topic)
         refused = await self._subscribe_each(frame.subscribe)
@@ -141,7 +141,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
             raise Refused(wanted.topic, "not_allowed", f"{wanted.topic[:NAMED]} does not exist, or you may not see it")
         rows = None if wanted.rows is None and topic.kind == topics.BROKER else frozenset(wanted.rows or ())
         self._check_room(topic.name, rows)
-        if self.process:  # the socket may have closed while the database was asked
+        if self.process:  # the socket may have closed during the query
             self._shown[topic.name] = self.process.hub.join(topic.name, self, rows)
             self._waiting.discard(topic.name)
             self._request_state(topic.name)
@@ -190,7 +190,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
             await self._send(topic, frame)
 
     async def deliver_state(self, topic: str, rows: Rows, frame: str) -> None:
-        """The whole state; dropped if the page has meanwhile asked for other rows, whose state then comes."""
+        """The whole state; dropped if the page has meanwhile requested other rows, whose state follows."""
         if topic in self._waiting and self._shown.get(topic) is rows:
             self._waiting.discard(topic)
             if not self._paused:

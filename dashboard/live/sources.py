@@ -1,6 +1,6 @@
 """Where a topic's rows come from: the questions to the database, and the builders of `dashboard.rows`.
 
-Runs in the tail's thread. Rows are read without a scope: their content is the same for everybody; who may subscribe is asked by the socket.
+Runs in the tail's thread. Rows are read without a scope: their content is the same for everybody; the socket checks who may subscribe.
 """
 
 from __future__ import annotations
@@ -139,14 +139,14 @@ def _tasks(topic: Topic, ids: list[int], closely: frozenset[int]) -> Loaded:
 
 
 def _received_at(topic: Topic) -> datetime | None:
-    """When the receiver last said that it lives, or stored an event of this virtual host: a page rendered before then may lack what that stored."""
+    """When the receiver last stored a heartbeat of its own, or an event of this virtual host: a page rendered before then may lack what that stored."""
     beats = [beat.at for beat in leases.heartbeats() if beat.kind == "receiver" and not beat.standby]
     source = worker_queries.event_source(topic.broker_id, topic.vhost or "")
     return max((at for at in (*beats[:1], source.received_at if source else None) if at is not None), default=None)
 
 
 def _facts_of_task(task: Task, closely: bool) -> Mapping[str, Hashable]:
-    """What a task's own page tells beside the live row, by the parts of that page."""
+    """What a task's own page shows beside the live row, by the parts of that page."""
     facts: dict[str, Hashable] = {"task": task.changed_at}
     if closely:
         facts["family"] = worker_queries.family_fingerprint(task)
@@ -158,7 +158,7 @@ def _who(consuming: Sequence[Consuming]) -> Hashable:
 
 
 def _facts_of_worker(worker: Worker) -> Mapping[str, Hashable]:
-    """What a worker's own page tells beside the live row, by the parts of that page."""
+    """What a worker's own page shows beside the live row, by the parts of that page."""
     itself = (worker.state, worker.pool, worker.concurrency, repr(worker.queues), repr(worker.processes), repr(worker.software), len(worker.registered or ()))
     return {
         "worker": itself,

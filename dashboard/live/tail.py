@@ -63,7 +63,7 @@ class StateRequest(msgspec.Struct):
 
 
 class State(msgspec.Struct):
-    """The answer to Ask."""
+    """The answer to a StateRequest."""
 
     patch: Patch
     viewer: Viewer
@@ -101,7 +101,7 @@ class Tail:
         self._thread.start()
 
     def stop(self) -> None:
-        """Returns at once; the thread ends within a round and delivers nothing afterwards."""
+        """Returns at once; the thread ends within a round and delivers nothing after that."""
         self._stopping = True
         self._requests.put(None)
 

@@ -108,7 +108,7 @@ class _Stored(Collector):
         for source in worker_queries.event_sources(self.scope):
             received.add_metric([source.broker.name, source.vhost], source.events)
             lost.add_metric([source.broker.name, source.vhost], source.lost_events)
-        beats = GaugeMetricFamily("hareline_heartbeat_age_seconds", "since a process last said that it lives", labels=["process"])
+        beats = GaugeMetricFamily("hareline_heartbeat_age_seconds", "since a process last stored its heartbeat", labels=["process"])
         latest = {beat.kind: beat.at for beat in reversed(leases.heartbeats())}
         for kind, at in latest.items():
             beats.add_metric([kind], (self.now - at).total_seconds())

@@ -1,4 +1,4 @@
-"""What a request gets that failed in a way nobody foresaw, or for want of the database: a page for people, JSON for calls."""
+"""The answer to a request that failed unexpectedly or without the database: a page for people, JSON for calls."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ POLLS_MISSED = 4
 
 
 def parts(now: datetime) -> dict[str, str]:
-    """{part: why it is not ready, "" if it is}. Without a database nothing can be said about the rest."""
+    """{part: why it is not ready, "" if it is}. Without a database nothing is known about the rest."""
     try:
         reason = schema(*queries.migration_differences())
         if reason:
@@ -61,7 +61,7 @@ def processes(beats: Iterable[Heartbeat], now: datetime) -> dict[str, str]:
 
 
 def _silence(beat: Heartbeat | None, now: datetime) -> str:
-    return "has never been heard of; is it started?" if beat is None else f"was last heard of {formatting.age(beat.at, now)} ago"
+    return "has never stored a heartbeat; is it started?" if beat is None else f"last stored a heartbeat {formatting.age(beat.at, now)} ago"
 
 
 def events(sources: Sequence[EventSource], now: datetime) -> str:

@@ -95,7 +95,7 @@ def nodes(request: HttpRequest, query: Query[OfOneBroker]) -> dict[str, Any]:
 
 
 def _broker(broker: Broker) -> BrokerItem:
-    """A broker whose polls have stopped is unknown, whatever the last one said."""
+    """A broker whose polls have stopped is unknown, whatever the last one returned."""
     hidden = levels.unavailable(broker, timezone.now())
     silent = broker.state == Broker.UP and bool(hidden)
     return BrokerItem(

@@ -103,6 +103,15 @@ class Work:
         failed = sum(worker.failed_per_second or 0 for worker in reporting)
         return f"now {formatting.rate(succeeded)}/s ok, {formatting.rate(failed)}/s failed" if reporting else ""
 
+    @property
+    def failed_title(self) -> str:
+        """ "Failed tasks, last hour", or as long as events have been received."""
+        begun = max((source.since for source in self.sources if source.since and source.state == EventSource.RECEIVING), default=None)
+        if begun is None or begun <= self.now - LAST_HOUR:
+            return "Failed tasks, last hour"
+        minutes = max(1, round((self.now - begun).total_seconds() / 60))
+        return f"Failed tasks, last {minutes} min"
+
     def _since(self, receiving: Sequence[EventSource]) -> str:
         """ "recorded since 14:27:51" where events were not received for the whole hour."""
         begun = max((source.since for source in receiving if source.since), default=None)

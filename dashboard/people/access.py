@@ -1,6 +1,6 @@
-"""May this person do this there? Asked by every page, call, socket and form.
+"""Whether a person may do something somewhere. Every page, call, socket and form checks it here.
 
-Pure. At first there are only admins (active superusers), who may do everything, and people who may look at everything; the
+Pure. At first there are only admins (active superusers), who may do everything, and people who may view everything; the
 arguments are those that finer rights need, so that callers won't change.
 """
 
@@ -14,7 +14,7 @@ Action = Literal["view", "send", "control", "administer"]
 
 
 class Person(Protocol):
-    """What we ask of a user: Django's User and AnonymousUser have it."""
+    """The fields of a user that are used: Django's User and AnonymousUser have them."""
 
     @property
     def is_authenticated(self) -> bool: ...
@@ -33,5 +33,5 @@ def may(user: Person | None, action: Action, broker: str | None = None, vhost: s
 
 
 def scope_of(user: Person | None) -> Scope:
-    """What the person may look at."""
+    """What the person may view."""
     return EVERYTHING if may(user, "view") else NOTHING

@@ -28,8 +28,8 @@ def current_queue(predicted: Collection[str], queue: str) -> Row:
     True
     """
     agrees = queue in predicted
-    other_ways = "moved by a shovel or a program, or copied by BCC, which messages do not show"
-    return Row("Current queue", named(predicted), queue, agrees, "" if agrees else f"A binding has changed since, or it arrived differently: {other_ways}.")
+    otherwise = "moved by a shovel or a program, or copied by BCC, which messages do not show"
+    return Row("Current queue", named(predicted), queue, agrees, "" if agrees else f"A binding has changed since, or it arrived differently: {otherwise}.")
 
 
 def routed_to(predicted: Collection[str], routed: Sequence[str]) -> Row:

@@ -25,15 +25,15 @@ def test_a_binding_added_and_one_removed() -> None:
     earlier = a_topology(("shop.orders", "order.*", "audit"), ("shop.orders", "order.new", "receipts"))
     later = a_topology(("shop.orders", "order.paid.*", "receipts"), ("shop.orders", "order.*", "audit"))
     assert told(earlier, later) == [
-        "Binding order.paid.* from shop.orders to receipts added",
-        "Binding order.new from shop.orders to receipts removed",
+        "Binding added: shop.orders → receipts (key order.paid.*)",
+        "Binding removed: shop.orders → receipts (key order.new)",
     ]
 
 
 def test_arguments_and_exchanges_as_destination_are_told() -> None:
     exchanges = tuple(ExchangeDefinition(name, "headers") for name in ("a", "b"))
     binding = BindingDefinition("a", "b", "exchange", "", {"x-match": "all", "kind": "pdf"}, "~1")
-    assert told(Topology("/", exchanges), Topology("/", exchanges, bindings=(binding,))) == ["Binding [kind=pdf, x-match=all] from a to exchange b added"]
+    assert told(Topology("/", exchanges), Topology("/", exchanges, bindings=(binding,))) == ["Binding added: a → exchange b (all of kind=pdf)"]
 
 
 def test_exchanges_that_come_go_and_are_made_again() -> None:

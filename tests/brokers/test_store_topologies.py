@@ -26,7 +26,7 @@ def test_rows_are_added_and_gone_and_told() -> None:
     store.save_topology(broker.pk, {"/": a_topology(("orders", "b", "mail"))}, None, None, None, after(30), memory)
     assert [binding.routing_key for binding in queries.bindings(EVERYTHING, source="orders")] == ["b"]
     assert Binding.objects.get(routing_key="a").gone_at == after(30)
-    assert sorted(texts(broker)) == ["Binding a from orders to mail removed", "Binding b from orders to mail added"]
+    assert sorted(texts(broker)) == ["Binding added: orders → mail (key b)", "Binding removed: orders → mail (key a)"]
     assert [version.at for version in TopologyVersion.objects.order_by("at")] == [NOON, after(30)]
     assert Broker.objects.get().revision == 2
 

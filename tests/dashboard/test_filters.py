@@ -62,7 +62,7 @@ def test_at_least_includes_the_number_itself() -> None:
         ("depth:nan", "depth needs a number"),
         ("vhost>3", "vhost is text"),
         ("durable:perhaps", "durable can be yes, no, not perhaps."),
-        ("worker!=a@b", "worker can only be asked with a colon"),
+        ("worker!=a@b", "worker needs a colon"),
         ("is:slow", "is can be growing, not slow."),
     ],
 )

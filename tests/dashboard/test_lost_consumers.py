@@ -34,12 +34,12 @@ def by(hostname: str | None, exact: bool = True) -> Consuming:
     [
         ({}, {}),  # the list was taken before the worker was there, or may not be seen
         ({("/", "mail"): []}, {}),
-        (CONTROL, {"mail": "a@web-1 says it consumes mail; the broker shows no consumer of it"}),
+        (CONTROL, {"mail": "a@web-1 reports to consume mail, but the broker shows no consumer of it"}),
         (CONTROL | {("/", "mail"): [by("a@web-1")]}, {}),
-        (CONTROL | {("/", "mail"): [by("b@web-2")]}, {"mail": "a@web-1 says it consumes mail; the broker shows only b@web-2"}),
+        (CONTROL | {("/", "mail"): [by("b@web-2")]}, {"mail": "a@web-1 reports to consume mail, but the broker shows only b@web-2"}),
         (CONTROL | {("/", "mail"): [by("b@web-2"), by(None, exact=False)]}, {}),  # the unknown one may be it
         (CONTROL | {("/", "mail"): [by("b@web-2", exact=False)]}, {}),
-        (CONTROL | {("other", "mail"): [by("a@web-1")]}, {"mail": "a@web-1 says it consumes mail; the broker shows no consumer of it"}),
+        (CONTROL | {("other", "mail"): [by("a@web-1")]}, {"mail": "a@web-1 reports to consume mail, but the broker shows no consumer of it"}),
     ],
 )
 def test_a_queue_is_lost_where_the_broker_proves_it(consuming: dict[tuple[str, str], list[Consuming]], lost: dict[str, str]) -> None:

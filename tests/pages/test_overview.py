@@ -166,8 +166,8 @@ def test_broker_nodes_stand_against_their_limits(person, prod, now):
 
 
 def test_what_changed_is_told_with_its_time(person, prod, now):
-    Change.objects.create(broker=prod, vhost="/", at=now, kind="binding", what="added", name="order.*", text="binding order.* to receipts added")
-    assert "binding order.* to receipts added" in page(person, "/?part=changes")
+    Change.objects.create(broker=prod, vhost="/", at=now, kind="binding", what="added", name="order.*", text="Binding added: orders → receipts (key order.*)")
+    assert "Binding added: orders → receipts (key order.*)" in page(person, "/?part=changes")
 
 
 @pytest.mark.parametrize("part", PARTS)

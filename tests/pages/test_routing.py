@@ -48,7 +48,7 @@ def test_the_form_offers_what_exists_and_explains_nothing_yet(person: Client, br
     source = page(person)
     assert '<option value="shop.orders">' in source
     assert '<option value="orders.eu">' in source
-    assert 'aria-current="page" title="Why"' in source
+    assert 'aria-current="page" title="Why a message goes where it goes"' in source
     assert 'id="answer"' not in source
     assert '<option value="shop.pay">' in page(person, of="task")
 

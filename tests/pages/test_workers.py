@@ -74,7 +74,7 @@ def test_queues_link_to_their_pages_and_a_lost_one_is_struck_through(person: Cli
     Consumer.objects.create(broker=broker, vhost="/", queue="worker-a@web-1.celery.pidbox", tag="t", connection_name="c1")
     page = text_of(person)
     assert f'href="/queues/{queue.pk}/"' in page
-    assert "worker-a@web-1 says it consumes mail; the broker shows no consumer of it" in page
+    assert "worker-a@web-1 reports to consume mail, but the broker shows no consumer of it" in page
     assert "alive, not consuming mail" in page
 
 

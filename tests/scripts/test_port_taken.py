@@ -44,7 +44,7 @@ def test_the_broker_names_its_port_and_what_it_was_for(tmp_path: Path) -> None:
     port = node.ports["management"]
     with socket.create_server(("127.0.0.1", port)):
         shown = run_supervised(tmp_path, "script.rabbitmq_program", "run", str(tmp_path))
-    assert f"the broker can't start, since port {port} (management) of 127.0.0.1 is in use by another program" in shown
+    assert f"RabbitMQ did not start: port {port} (management) of 127.0.0.1 is taken by another program" in shown
     assert shown.endswith("status 98\n")
     assert f"port {port}" in (tmp_path / "log").read_text()
 

@@ -75,7 +75,7 @@ class NearIndex:
         return found
 
     def _misses_by_one(self, number: int, parts: list[str]) -> bool:
-        """With a `#` a pattern aligns with the key in several ways; the cheapest must miss by one word."""
+        """With a `#` a pattern aligns with the key in several places; the cheapest must miss by one word."""
         return number not in self.with_many or cost(words(self.patterns[number]), parts) == 1
 
     def _sharing(self, numbers: list[int], parts: list[str]) -> list[int]:

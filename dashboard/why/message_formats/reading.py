@@ -43,7 +43,7 @@ def _listed(values: list[Any]) -> ParsedMessage:
     if not values:
         raise UnknownFormat("This list is empty: it holds no message.")
     if isinstance(values[0], list) and len(values) == 3 and isinstance(values[1], dict):
-        raise UnknownFormat("This is the body of a Celery task without its headers, which say which task it is. Paste the whole message.")
+        raise UnknownFormat("This is the body of a Celery task without its headers, which name the task. Paste the whole message.")
     if not isinstance(values[0], dict):
         raise UnknownFormat(f"This list holds no message. {_known_formats()}")
     found = _recognised(values[0])

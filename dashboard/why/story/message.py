@@ -65,7 +65,7 @@ def story(answer: JSON, address: Address, expected: str = "", missing: str = "",
 
 
 def _details(answer: JSON, headline: str) -> str:
-    """The rest of the answer, without what the headline says."""
+    """The rest of the answer, without what is in the headline."""
     rest = answer["text"].removeprefix(answer["reason"]).strip()
     return rest if headline == answer["reason"] else f"{answer['reason']} {rest}".strip()
 
