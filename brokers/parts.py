@@ -30,6 +30,9 @@ MOST_LOST_SECONDS = 5.0
 """Once failures of one poll took this long, the remaining parts are postponed to the next poll."""
 
 
+POSTPONED = "other parts took so long to fail that it was left to the next poll"
+
+
 class Failure(msgspec.Struct, frozen=True):
     """A part that cannot be read: since when, why, and when to retry."""
 
@@ -38,12 +41,30 @@ class Failure(msgspec.Struct, frozen=True):
     not_before: datetime
 
 
-class Parts:
-    """The parts of one poll. `failures` comes from earlier polls and is kept up to date: {part: its failure}."""
+class Unread(msgspec.Struct, frozen=True):
+    """A part that was not read: since when, which is when it was read last if that is known, and why."""
 
-    def __init__(self, failures: dict[str, Failure], now: datetime, monotonic: Callable[[], float] = time.monotonic) -> None:
+    since: datetime
+    reason: str
+
+
+class Parts:
+    """The parts of one poll. `failures` comes from earlier polls and is kept up to date: {part: its failure}; so is `read_at`: {part: when it was read
+    last}. `postponed`: those that this poll left out."""
+
+    def __init__(
+        self, failures: dict[str, Failure], now: datetime, monotonic: Callable[[], float] = time.monotonic, read_at: dict[str, datetime] | None = None
+    ) -> None:
         self.failures, self._now, self._monotonic = failures, now, monotonic
+        self.read_at = {} if read_at is None else read_at
+        self.postponed: set[str] = set()
         self._lost_seconds = 0.0
+
+    @property
+    def unread(self) -> dict[str, Unread]:
+        """The parts of which this poll knows only what an earlier one read."""
+        found = {part: Unread(self.read_at.get(part, failure.since), failure.reason) for part, failure in self.failures.items()}
+        return {part: Unread(self.read_at.get(part, self._now), POSTPONED) for part in self.postponed} | found
 
     @property
     def is_full(self) -> bool:
@@ -54,6 +75,8 @@ class Parts:
         """The response; None if the part cannot be read, awaits its retry, or (unless `always`) is postponed to the next poll."""
         failed = self.failures.get(part)
         if (self.is_full and not always) or (failed is not None and self._now < failed.not_before):
+            if failed is None:
+                self.postponed.add(part)
             return None
         began = self._monotonic()
         try:
@@ -65,6 +88,7 @@ class Parts:
             self.failures[part] = Failure(failed.since if failed else self._now, str(error), self._now + rest)
             return None
         self.failures.pop(part, None)
+        self.read_at[part] = self._now
         return answer
 
     def is_failing(self, part: str) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Mapping
 
-from brokers.parts import Failure
+from brokers.parts import Unread
 from brokers.stats import VisibilityLimit
 
 EVERYTHING_IN_IT = "its queues, exchanges and bindings"
@@ -50,6 +50,6 @@ def refused(what: str, user: str, tags: Iterable[str] | None) -> VisibilityLimit
     return VisibilityLimit(None, what, f"the broker does not permit the user {user!r} to list them", no_monitoring(user, tags).grant)
 
 
-def unread(failures: Mapping[str, Failure]) -> list[VisibilityLimit]:
-    """The parts of the poll that cannot be read, by name."""
-    return [VisibilityLimit(None, part, failure.reason, part=part, since=failure.since) for part, failure in sorted(failures.items())]
+def unread(parts: Mapping[str, Unread]) -> list[VisibilityLimit]:
+    """The parts that the poll could not read, by name."""
+    return [VisibilityLimit(None, part, unread.reason, part=part, since=unread.since) for part, unread in sorted(parts.items())]

@@ -64,6 +64,7 @@ class PollMemory(msgspec.Struct):
     permissions: Permissions | None = None  # None: not read yet
     permissions_read: LastRead = LastRead()
     failures: dict[str, Failure] = {}  # parts that can't be read
+    read_at: dict[str, datetime] = {}  # when each part was read last
 
     def reset(self) -> PollMemory:
         """An empty memory that keeps only the failed parts and their retry times."""

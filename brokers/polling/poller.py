@@ -58,7 +58,7 @@ def poll_once(
     """Polls the broker. Raises brokers.errors.BrokerError if it is unreachable or refuses the overview or the queues. Any other part that cannot
     be read is named in `stats.failed`, and its stored rows are kept."""
     began = time.monotonic()
-    parts = Parts(memory.failures, now)
+    parts = Parts(memory.failures, now, read_at=memory.read_at)
     overview = api.overview()
     nodes = _nodes(api, memory, parts)
     listed = parts.fetch(parts_of_polls.VHOSTS, api.vhosts)
@@ -98,8 +98,8 @@ def poll_once(
     poll.permissions = _permissions(api, memory, parts, now)
     _read_clients(api, memory, parts, poll, changed)
     poll.publishers = _publishers(api, parts, overview.rates_mode, viewed_exchanges)
-    stats.visibility_limits = [*limits, *visibility.unread(memory.failures)]
-    stats.failed = frozenset(memory.failures)
+    stats.visibility_limits = [*limits, *visibility.unread(parts.unread)]
+    stats.failed = frozenset(parts.unread)
     stats.took_ms = (time.monotonic() - began) * 1000
     return poll
 

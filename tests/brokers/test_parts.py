@@ -103,7 +103,7 @@ def test_a_part_that_fails_keeps_what_was_known_and_costs_the_others_nothing(pol
     management, loop, clock = polled
     tell(management, 0)
     loop.run_round()
-    expected = dict.fromkeys(STORED, 0)
+    expected, read_at = dict.fromkeys(STORED, 0), dict.fromkeys((*STORED, parts.USER), 0.0)
     for number, (path, part) in enumerate(PATHS.items(), start=1):
         clock.seconds = number * STEP_SECONDS
         tell(management, number)
@@ -122,9 +122,10 @@ def test_a_part_that_fails_keeps_what_was_known_and_costs_the_others_nothing(pol
             assert unread == []
         else:
             (limit,) = unread
-            assert (limit["part"], limit["what"], limit["since"][:19]) == (part, part, after(clock.seconds).isoformat()[:19]), path
+            assert (limit["part"], limit["what"], limit["since"][:19]) == (part, part, after(read_at[part]).isoformat()[:19]), path
             assert f"/api/{path}" in limit["why"]
             assert broker.alarms  # a node that can't be read has not lost its alarm
+        read_at |= {name: clock.seconds for name in read_at if name not in kept}
         assert not Change.objects.filter(kind__in=("vhost", "exchange"), what="gone", at=after(clock.seconds), name__in=("/", "")).exists()
     clock.seconds += STEP_SECONDS
     tell(management, len(PATHS) + 1)
@@ -168,6 +169,33 @@ def test_without_the_columns_of_queues_depths_come_from_the_totals_and_the_rever
     assert (Broker.objects.get().state, Queue.objects.get().ready) == ("unknown", 3)
 
 
+def test_parts_that_are_only_postponed_are_as_old_as_they_are_and_nothing_of_them_is_gone(
+    polled: tuple[FakeManagement, PollLoop, SetClock], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    management, loop, clock = polled
+    tell(management, 0)
+    loop.run_round()
+    before = {name: stored() for name, stored in STORED.items()}
+    monkeypatch.setattr(parts, "MOST_LOST_SECONDS", 0.01)
+    clock.seconds = STEP_SECONDS
+    tell(management, 1)
+    management.set("nodes", FAULTS["no answer in time"])
+    loop.run_round()
+    broker = Broker.objects.get()
+    assert {name: stored() for name, stored in STORED.items()} == before
+    assert (broker.state, Queue.objects.get().ready, bool(broker.alarms)) == ("up", 1, True)
+    assert not Change.objects.filter(what="gone").exists()
+    unread = {limit["part"]: limit for limit in broker.limits if limit["part"]}
+    assert unread.keys() >= {parts.NODES, parts.VHOSTS, parts.EXCHANGES, parts.BINDINGS, parts.CONSUMERS, parts.CHANNELS}
+    assert {limit["since"][:19] for limit in unread.values()} == {NOON.isoformat()[:19]}
+    assert unread[parts.BINDINGS]["why"] == parts.POSTPONED
+    clock.seconds = 3 * STEP_SECONDS
+    tell(management, 2)
+    loop.run_round()
+    assert [limit for limit in Broker.objects.get().limits if limit["part"]] == []
+    assert {stored() for stored in STORED.values()} == {2}
+
+
 class Seconds:
     """A clock that questions let go on."""
 
@@ -201,6 +229,7 @@ def test_once_a_poll_lost_five_seconds_the_rest_waits_for_the_next_one_and_a_par
     assert first.fetch("nodes", clock.failing(8)) is None
     assert first.fetch("bindings", lambda: 1) is None
     assert first.fetch("queues", lambda: 1, always=True) == 1
+    assert (first.postponed, first.unread["bindings"].since) == ({"bindings"}, NOON)
     assert (first.is_full, list(failures), failures["nodes"].not_before) == (True, ["nodes"], NOON + timedelta(minutes=1))
     assert Parts(failures, after(5), lambda: clock.now).fetch("bindings", lambda: 1) == 1
 
@@ -223,7 +252,7 @@ def test_a_failure_keeps_its_first_moment_and_tells_its_latest_reason() -> None:
     failures: dict[str, parts.Failure] = {}
     for seconds, reason in ((0, "status 500"), (60, "status 502")):
         Parts(failures, after(seconds)).fetch("nodes", failing(reason))
-    (limit,) = visibility.unread(failures)
+    (limit,) = visibility.unread(Parts(failures, after(60)).unread)
     assert (limit.what, limit.why, limit.since, limit.grant) == ("nodes", "status 502", NOON, "")
 
 
