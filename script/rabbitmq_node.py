@@ -109,7 +109,7 @@ class RabbitNode:
     def start(self, timeout_seconds: float = 120, stop_waiting: Callable[[], bool] = lambda: False, keep_ports: bool = False) -> None:
         """Returns when the management API answers with all three listeners, or early if `stop_waiting()` says so. Raises NodeError.
 
-        `keep_ports`: others were told the ports already, so one that is taken meanwhile is an error, and never exchanged for another.
+        `keep_ports`: others know the ports already, so one that is taken meanwhile is an error, and never exchanged for another.
         """
         if self.pid:
             return

@@ -1,4 +1,4 @@
-# Sourced by script/server, script/demo and script/test: how they speak, and how they end what they started when they are told to stop.
+# Sourced by script/server, script/demo and script/test: how they print messages, and how they end what they started when they are stopped.
 
 say() { printf 'hareline: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }

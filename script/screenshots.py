@@ -1,8 +1,8 @@
-"""Makes docs/screenshots/ of every page from a running Hareline, light and dark, 1440 and 390 pixels wide, and lets axe judge each.
+"""Makes docs/screenshots/ of every page from a running Hareline, light and dark, 1440 and 390 pixels wide, and runs axe on each.
 
     .venv/bin/python script/screenshots.py http://127.0.0.1:8000 [--only queues] [--directory docs/screenshots]
 
-The admin's password comes from HARELINE_ADMIN_PASSWORD. Exits 1 if axe finds something serious, a page logs an error or asks another site.
+The admin's password comes from HARELINE_ADMIN_PASSWORD. Exits 1 if axe finds something serious, a page logs an error or requests another site.
 """
 
 from __future__ import annotations

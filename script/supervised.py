@@ -106,9 +106,9 @@ def _listed(pids: Iterable[int]) -> str:
 
 
 def configuration(programs: Iterable[Program], data: Path, quiet: bool) -> str:
-    """The text of supervisord.conf. `quiet`: what programs say goes to files under the data directory instead of the terminal."""
+    """The text of supervisord.conf. `quiet`: the output of programs goes to files under the data directory instead of the terminal."""
     at = str(data).replace("%", "%%")
-    user = "user=root\n" if os.geteuid() == 0 else ""  # said explicitly, or the supervisor warns
+    user = "user=root\n" if os.geteuid() == 0 else ""  # set explicitly, or the supervisor warns
     parts = [
         f"[supervisord]\nnodaemon=true\nsilent={str(quiet).lower()}\nlogfile={at}/log/supervisor.log\nlogfile_maxbytes=1MB\nlogfile_backups=1\n"
         f"pidfile={at}/supervisor.pid\nchildlogdir={at}/log\numask=077\n{user}"

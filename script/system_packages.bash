@@ -9,7 +9,7 @@ apt_install() {
   can_install || return 1
   local policy=/usr/sbin/policy-rc.d saved=/usr/sbin/policy-rc.d.before-hareline status=0
   say "installing $* with apt-get"
-  if as_root test -e "$saved"; then as_root mv "$saved" "$policy"; fi # an earlier run was killed half-way
+  if as_root test -e "$saved"; then as_root mv "$saved" "$policy"; fi # an earlier run was killed meanwhile
   if as_root test -e "$policy"; then as_root mv "$policy" "$saved"; fi
   printf '#!/bin/sh\nexit 101\n' | as_root sh -c "cat >$policy && chmod 755 $policy"
   apt_get_install "$@" || { as_root apt-get update -qq >&2 && apt_get_install "$@"; } || status=$?

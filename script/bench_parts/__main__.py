@@ -1,4 +1,4 @@
-"""Runs the parts, each in a process of its own, and tells their rows as a table: `.venv/bin/python -m script.bench_parts [PART …]`.
+"""Runs the parts, each in a process of its own, and prints their rows as a table: `.venv/bin/python -m script.bench_parts [PART …]`.
 
 Without a part all of them run, and docs/benchmarks.md is written. `script/bench` does this after setting everything up.
 """
@@ -40,12 +40,12 @@ absolute figures drift with the machine and what else it does. "CPU" is the time
 METHOD = """
 ## How it is measured
 - **routing**: 10,000 (and 100,000) topic bindings of a shop; the peer is a compiled regular expression for each binding, tried one after the other.
-- **intake**: messages as Celery's workers send them (3 events a task, 1 to 5 a message), without the broker's part. Ours are read, judged, stored in SQLite and
+- **intake**: messages as Celery's workers send them (3 events a task, 1 to 5 a message), without the broker's part. Ours are assessed and stored in SQLite and
   searchable; Celery's `State` and Flower's `EventsState` keep theirs in memory only (10,000 and 100,000 tasks at most).
 - **tasks**: pages as Django makes them, while another process stores 2,000 events a second into the same database.
 - **history**: an hour of polls every 5 seconds; the peer is a row for each queue that changed, in SQLite.
 - **fanout**: one daphne, one patch to 1,000 sockets, against the in-memory channel layer. The browsers' program shares the machine.
-- **queues**: a RabbitMQ node of its own. Broker CPU is that of its process less what it needs when nobody asks. The time to the cell holds the management API's
+- **queues**: a RabbitMQ node of its own. Broker CPU is that of its process less what it needs without requests. The time to the cell holds the management API's
   answer, reading, storing and the socket of a real web process.
 - **first_page**: Chromium's own count of the bytes that an empty cache has to load, as the web process compresses them.
 """

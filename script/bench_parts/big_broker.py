@@ -1,4 +1,4 @@
-"""A private RabbitMQ node with thousands of queues, what it costs to be asked, and what it answers."""
+"""A private RabbitMQ node with thousands of queues, what requests cost it, and what it answers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from script.rabbitmq_node import RabbitNode
 
 EXCHANGE = "orders"
 IDLE_SECONDS = 3.0
-PAGE = "queues?page=1&page_size=100&name=&use_regex=false&pagination=true"  # as RabbitMQ's own page asks
+PAGE = "queues?page=1&page_size=100&name=&use_regex=false&pagination=true"  # as RabbitMQ's own page requests it
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -42,20 +42,20 @@ def running(queues: int) -> Iterator[RabbitNode]:
 
 
 class Cost:
-    """The node's CPU for what it is asked, without what it needs for itself."""
+    """The node's CPU for requests, without what it needs for itself."""
 
     def __init__(self, node: RabbitNode) -> None:
         self._pid = node.pid or 0
         before, began = self._cpu_seconds(), time.monotonic()
-        time.sleep(IDLE_SECONDS)  # its own share is measured over a time in which nobody asks
+        time.sleep(IDLE_SECONDS)  # its own share is measured over a time without requests
         self._idle = (self._cpu_seconds() - before) / (time.monotonic() - began)
 
-    def of(self, ask: Callable[[], Any], count: int) -> tuple[float, list[float]]:
+    def of(self, request: Callable[[], Any], count: int) -> tuple[float, list[float]]:
         """(CPU seconds of the broker a time, milliseconds each took)."""
         took, before, start = [], self._cpu_seconds(), time.monotonic()
         for _ in range(count):
             began = time.monotonic()
-            ask()
+            request()
             took.append((time.monotonic() - began) * 1000)
         spent = self._cpu_seconds() - before - self._idle * (time.monotonic() - start)
         return max(spent, 0.0) / count, took

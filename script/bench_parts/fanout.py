@@ -16,7 +16,7 @@ from typing import Any
 
 import websockets
 
-from script.bench_parts.rows import Row, percentile, private_kilobytes, tell
+from script.bench_parts.rows import Row, emit, percentile, private_kilobytes
 
 ROWS = 20
 GOAL_MICROSECONDS, GOAL_MS, GOAL_KILOBYTES = 35, 60, 40
@@ -24,7 +24,7 @@ PORT_WAIT_SECONDS = 20
 
 
 def serve(port: int, pipe: Any) -> None:
-    """A daphne whose sockets join the hub or a group; (way, round) from the pipe starts a round, the seconds it took go back."""
+    """A daphne whose sockets join the hub or a group; (path, round) from the pipe starts a round, the seconds it took go back."""
     from daphne.server import Server  # installs Twisted's reactor, hence here
 
     server = Server(Fanout(pipe), endpoints=[f"tcp:port={port}:interface=127.0.0.1"], signal_handlers=False, verbosity=0)
@@ -32,7 +32,7 @@ def serve(port: int, pipe: Any) -> None:
 
 
 class Fanout:
-    """The ASGI application: a path a way."""
+    """The ASGI application: one path for each kind."""
 
     def __init__(self, pipe: Any) -> None:
         self.pipe = pipe
@@ -68,10 +68,10 @@ class Fanout:
         loop = asyncio.get_running_loop()
         loop.add_reader(self.pipe.fileno(), lambda: loop.create_task(self._round(*self.pipe.recv())))
 
-    async def _round(self, way: str, number: int) -> None:
+    async def _round(self, path: str, number: int) -> None:
         patch = _patch(number)
         started = time.process_time()
-        if way == "hub":
+        if path == "hub":
             await self.hub.publish(patch)
         else:
             await self.layer.group_send("queues", {"type": "patch", "text": patch.frame(None)})
@@ -105,10 +105,10 @@ class _Viewer:
         raise RuntimeError("a viewer failed")
 
 
-async def measure(port: int, way: str, viewers: int, rounds: int, pipe: Any, pid: int) -> dict[str, float]:
+async def measure(port: int, path: str, viewers: int, rounds: int, pipe: Any, pid: int) -> dict[str, float]:
     """Microseconds of the server's CPU a delivery, its memory a viewer, and when the frames arrived after they were sent."""
     before = private_kilobytes(pid)
-    sockets = [await websockets.connect(f"ws://127.0.0.1:{port}/{way}", compression=None) for _ in range(viewers)]
+    sockets = [await websockets.connect(f"ws://127.0.0.1:{port}/{path}", compression=None) for _ in range(viewers)]
     delays: list[float] = []
     seconds: list[float] = []
 
@@ -118,7 +118,7 @@ async def measure(port: int, way: str, viewers: int, rounds: int, pipe: Any, pid
 
     for number in range(rounds):
         waiting = [asyncio.create_task(read(one)) for one in sockets]
-        pipe.send((way, number))
+        pipe.send((path, number))
         await asyncio.gather(*waiting)
         seconds.append(await asyncio.to_thread(pipe.recv))
     grown = private_kilobytes(pid) - before
@@ -150,7 +150,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--viewers", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=15)
-    asked = parser.parse_args()
+    options = parser.parse_args()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -160,8 +160,8 @@ def main() -> None:
     try:
         _wait_for(port)
         pid = server.pid or 0
-        hub, layer = (asyncio.run(measure(port, way, asked.viewers, asked.rounds, ours, pid)) for way in ("hub", "layer"))
-        tell(*rows(asked.viewers, hub, layer))
+        hub, layer = (asyncio.run(measure(port, path, options.viewers, options.rounds, ours, pid)) for path in ("hub", "layer"))
+        emit(*rows(options.viewers, hub, layer))
     finally:
         server.terminate()
         server.join()

@@ -16,7 +16,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from script.bench_parts import big_broker
 from script.bench_parts.own_database import set_up
-from script.bench_parts.rows import Row, tell
+from script.bench_parts.rows import Row, emit
 from script.screenshots import CHROMIUM_FLAGS
 
 QUEUES = 50
@@ -81,7 +81,7 @@ def main() -> None:
             page.goto(f"http://127.0.0.1:{port}/", wait_until="load")
             sizes = transferred(page)
             browser.close()
-    tell(*rows(sizes))
+    emit(*rows(sizes))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from script.bench_parts.own_database import set_up
-from script.bench_parts.rows import Row, percentile, tell
+from script.bench_parts.rows import Row, emit, percentile
 
 POLL_SECONDS = 5
 CHANGING = 0.11
@@ -128,7 +128,7 @@ def main() -> None:
     parser.add_argument("--queues", type=int, default=10_000)
     parser.add_argument("--polls", type=int, default=720)
     options = parser.parse_args()
-    tell(*measured(options.queues, options.polls))
+    emit(*measured(options.queues, options.polls))
 
 
 if __name__ == "__main__":

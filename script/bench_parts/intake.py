@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from script.bench_parts.own_database import set_up
-from script.bench_parts.rows import Row, private_kilobytes, tell
+from script.bench_parts.rows import Row, emit, private_kilobytes
 from script.bench_parts.task_events import EVENTS_A_TASK, bodies
 
 AT_ONCE_TASKS = 12_000
@@ -95,7 +95,7 @@ def main() -> None:
     celery, flower = peer(sys.executable, "celery", fewer), peer(str(FLOWER_PYTHON), "flower", fewer)
     found = ours(tasks)
     for name, other in (("Celery’s State, in memory", celery), ("Flower’s state, in memory", flower)):
-        tell(
+        emit(
             Row(
                 "events a CPU second: read, tasks’ and workers’ state, stored and searchable",
                 f"{found['all']:,.0f} (first {found['first']:,.0f}, after {found['events']:,} events {found['last']:,.0f})",
@@ -107,8 +107,8 @@ def main() -> None:
         )
     text = f"Flower after {fewer * EVENTS_A_TASK:,}: {flower['megabytes']:,.0f} MB" if flower else ""
     goal = f"< {GOAL_MEGABYTES} MB, flat"
-    tell(Row(f"memory after {found['events']:,} events", f"{found['megabytes']:,.0f} MB", text, None, goal, found["megabytes"] < GOAL_MEGABYTES))
-    tell(Row("stored bytes a task, with its indexes and words", f"{found['bytes_a_task']:,.0f}"))
+    emit(Row(f"memory after {found['events']:,} events", f"{found['megabytes']:,.0f} MB", text, None, goal, found["megabytes"] < GOAL_MEGABYTES))
+    emit(Row("stored bytes a task, with its indexes and words", f"{found['bytes_a_task']:,.0f}"))
 
 
 if __name__ == "__main__":

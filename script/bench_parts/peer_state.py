@@ -34,7 +34,7 @@ def state(which: str) -> Any:
 
 
 def table_milliseconds(keeper: Any, words: str) -> float:
-    """What Flower's table of tasks asks for a page, newest first; the median of five."""
+    """What Flower's table of tasks requests for a page, newest first; the median of five."""
     from types import SimpleNamespace
 
     from flower.utils.tasks import as_dict, iter_tasks
@@ -54,8 +54,8 @@ def main() -> None:
     messages = bodies(tasks, random.Random(1))  # noqa: S311  (the same in every run)
     events, began = 0, time.process_time()
     for message in messages:
-        told = loads(message, "application/json", "utf-8")
-        for event in told if isinstance(told, list) else [told]:
+        decoded = loads(message, "application/json", "utf-8")
+        for event in decoded if isinstance(decoded, list) else [decoded]:
             event["local_received"] = time.time()  # EventReceiver adds it
             keeper.event(event)
             events += 1

@@ -14,7 +14,7 @@ from typing import Any
 
 from script.bench_parts import big_broker
 from script.bench_parts.own_database import set_up
-from script.bench_parts.rows import Row, percentile, tell
+from script.bench_parts.rows import Row, emit, percentile
 from script.rabbitmq_node import RabbitNode
 
 POLLS, PEER_READS, PAGE_READS, ROUNDS = 24, 4, 25, 30
@@ -36,7 +36,7 @@ class Polled:
         self.broker = store.ensure_brokers([address], now)["bench"].pk
         self._api, self._memory, self._stored = ManagementApi(address, None, Limits(total_seconds=FIRST_ANSWER_SECONDS)), PollMemory(), store.BrokerMemory(5)
 
-    def ask(self, at: datetime) -> Any:
+    def poll_at(self, at: datetime) -> Any:
         from brokers.polling.poller import poll_once
 
         return poll_once(self._api, at, self._memory)
@@ -50,9 +50,9 @@ class Polled:
 def poll_rows(node: RabbitNode, polled: Polled, queues: int) -> Iterator[Row]:
     """Two minutes of polls, one after the other, against RabbitMQ's page of 100, refreshed by one viewer."""
     moments = iter([datetime.now(UTC) + timedelta(seconds=5 * number) for number in range(POLLS + 1)])
-    polled.save(polled.ask(next(moments)))  # the first reads everything
+    polled.save(polled.poll_at(next(moments)))  # the first reads everything
     cost = big_broker.Cost(node)
-    cpu, took = cost.of(lambda: polled.ask(next(moments)), POLLS)
+    cpu, took = cost.of(lambda: polled.poll_at(next(moments)), POLLS)
     peer_cpu, peer_took = cost.of(lambda: node.api("GET", big_broker.PAGE), PEER_READS)
     sorted_cpu, sorted_took = cost.of(lambda: node.api("GET", f"{big_broker.PAGE}&sort=messages&sort_reverse=true"), PEER_READS)
     what = f"{queues:,} queues"
@@ -75,7 +75,7 @@ def page_rows(node: RabbitNode, polled: Polled, queues: int) -> Iterator[Row]:
     person = Client(headers={"host": "localhost"})
     person.force_login(User.objects.create_superuser("bench", password="bench"))  # noqa: S106
     one, exchange = Queue.objects.order_by("pk")[queues // 2], Exchange.objects.get(name=big_broker.EXCHANGE)
-    asked = f"/routing/?broker=bench&vhost=/&of=message&exchange={big_broker.EXCHANGE}&routing_key=order.{one.name}.eu"
+    explanation = f"/routing/?broker=bench&vhost=/&of=message&exchange={big_broker.EXCHANGE}&routing_key=order.{one.name}.eu"
     pages = {
         "overview": "/",
         "queues": "/queues/",
@@ -84,7 +84,7 @@ def page_rows(node: RabbitNode, polled: Polled, queues: int) -> Iterator[Row]:
         "a queue": f"/queues/{one.pk}/",
         "exchanges": "/exchanges/",
         "an exchange with all bindings": f"/exchanges/{exchange.pk}/",
-        "why": asked,
+        "why": explanation,
     }
     peer_ms = percentile([_timed(lambda: node.api("GET", f"{big_broker.PAGE}&sort=messages&sort_reverse=true")) for _ in range(PEER_READS)], 50)
     for name, address in pages.items():
@@ -113,7 +113,7 @@ def _timed(work: Any) -> float:
 
 
 def cell_row(polled: Polled, queues: int) -> Row:
-    """A depth changed in the broker's answer, until the frame with it is at a web socket; asking, reading and storing 10,000 queues included."""
+    """A depth changed in the broker's answer, until the frame with it is at a web socket; requesting, reading and storing 10,000 queues included."""
     from django.conf import settings
     from django.test import Client
 
@@ -141,13 +141,13 @@ def cell_row(polled: Polled, queues: int) -> Row:
     with running_web() as port:
         took = asyncio.run(rounds(port))
     worst = percentile(took, 99)
-    what = f"from asking the broker to the browser’s cell, {queues:,} queues, 99 %"
+    what = f"from the request to the broker to the browser’s cell, {queues:,} queues, 99 %"
     shown = f"{worst:.0f} ms (half: {percentile(took, 50):.0f})"
     return Row(what, shown, "RabbitMQ’s page refreshes every 5 s", None, f"≤ {GOAL_CELL_MS} ms", worst <= GOAL_CELL_MS)
 
 
 def _save_changed(polled: Polled, name: str, depth: int) -> None:
-    poll = polled.ask(datetime.now(UTC) + timedelta(minutes=10))
+    poll = polled.poll_at(datetime.now(UTC) + timedelta(minutes=10))
     found = poll.stats.queues[("/", name)]
     found.ready, found.unacknowledged = depth, 0
     polled.save(poll)
@@ -162,8 +162,8 @@ def main() -> None:
         polled = Polled(node)
         for rows in (poll_rows(node, polled, queues), page_rows(node, polled, queues)):
             for row in rows:
-                tell(row)
-        tell(cell_row(polled, queues))
+                emit(row)
+        emit(cell_row(polled, queues))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from brokers.routing.explanation import explain
 from brokers.routing.refusals import Message
 from brokers.routing.route import route
 from brokers.routing.virtual_host import VirtualHostRouter
-from script.bench_parts.rows import Row, percentile, tell
+from script.bench_parts.rows import Row, emit, percentile
 
 QUEUES = 500
 REGIONS = ("eu", "us", "asia", "africa")
@@ -52,11 +52,11 @@ def as_regex(pattern: str) -> re.Pattern[str]:
     return re.compile("".join(words.get(word, re.escape(f".{word}")) for word in pattern.split(".")))
 
 
-def per_second(work: Callable[[str], Any], asked: Sequence[str], seconds: float) -> float:
+def per_second(work: Callable[[str], Any], keys_sent: Sequence[str], seconds: float) -> float:
     """How often it was done in so many seconds of CPU, which other programs don't lengthen."""
     done, started = 0, time.process_time()
     while (passed := time.process_time() - started) < seconds:
-        work(asked[done % len(asked)])
+        work(keys_sent[done % len(keys_sent)])
         done += 1
     return done / passed
 
@@ -74,25 +74,25 @@ def measured(bindings: int, seconds: float) -> list[Row]:
     explain(router, Message("orders", "order.1.paid.eu"))
     ready = time.process_time() - started
     regexes = [(as_regex(key), f"q{number % QUEUES}") for number, key in enumerate(found)]
-    asked = keys(500, bindings)
+    keys_sent = keys(500, bindings)
 
     def scanned(key: str) -> list[str]:
         return sorted({queue for regex, queue in regexes if regex.fullmatch(f".{key}")})
 
-    for key in asked[:50]:
+    for key in keys_sent[:50]:
         if scanned(key) != route(router, Message("orders", key)).queues:
             raise SystemExit(f"the index and the scan differ for {key}")
     took = []
-    for key in asked:
+    for key in keys_sent:
         started = time.process_time()  # of this process alone: other programs share the machine
         explain(router, Message("orders", key))
         took.append((time.process_time() - started) * 1000)
-    outcomes = per_second(lambda key: route(router, Message("orders", key)), asked, seconds)
-    scans = per_second(scanned, asked, seconds)
+    outcomes = per_second(lambda key: route(router, Message("orders", key)), keys_sent, seconds)
+    scans = per_second(scanned, keys_sent, seconds)
     worst = percentile(took, 99)
     of = f"{bindings:,} topic bindings"
     return [
-        Row(f"one explanation, {of}", _told(took), "", None, f"≤ {EXPLANATION_GOAL_MS} ms", worst <= EXPLANATION_GOAL_MS),
+        Row(f"one explanation, {of}", _timing_text(took), "", None, f"≤ {EXPLANATION_GOAL_MS} ms", worst <= EXPLANATION_GOAL_MS),
         Row(f"outcomes a CPU second, {of}", f"{outcomes:,.0f}", f"a regex for each binding: {scans:,.0f}", outcomes / scans, f"≥ {OUTCOME_GOAL_PER_SECOND:,}",
             outcomes >= OUTCOME_GOAL_PER_SECOND),
         Row(f"reading the definitions and the first explanation, {of}", f"{ready:.2f} s"),
@@ -108,10 +108,10 @@ def largest() -> Row:
         started = time.process_time()
         explain(router, Message("orders", key))
         took.append((time.process_time() - started) * 1000)
-    return Row(f"one explanation, {MOST_BINDINGS:,} topic bindings", _told(took), "", None, "answers", True)
+    return Row(f"one explanation, {MOST_BINDINGS:,} topic bindings", _timing_text(took), "", None, "answers", True)
 
 
-def _told(took: list[float]) -> str:
+def _timing_text(took: list[float]) -> str:
     return f"{percentile(took, 50):.2f} ms (99 %: {percentile(took, 99):.2f})"
 
 
@@ -120,9 +120,9 @@ def main() -> None:
     parser.add_argument("--bindings", type=int, default=10_000)
     parser.add_argument("--seconds", type=float, default=1.0)
     options = parser.parse_args()
-    tell(*measured(options.bindings, options.seconds))
+    emit(*measured(options.bindings, options.seconds))
     if options.bindings >= 10_000:
-        tell(largest())
+        emit(largest())
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A measurement as a part tells it: one row, printed as JSON on standard output. Standard library only, for peers run it in an environment of their own."""
+"""A measurement of a part: one row, printed as JSON on standard output. Standard library only, for peers run it in an environment of their own."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Row:
     met: bool | None = None
 
 
-def tell(*rows: Row) -> None:
+def emit(*rows: Row) -> None:
     """Hands the rows to `script/bench`."""
     print(json.dumps({"rows": [asdict(row) for row in rows]}), flush=True)
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from script.bench_parts.intake import FLOWER_PYTHON, PEER_TASKS, Intake, peer
 from script.bench_parts.own_database import attach, set_up
-from script.bench_parts.rows import Row, percentile, tell
+from script.bench_parts.rows import Row, emit, percentile
 from script.bench_parts.task_events import EVENTS_A_TASK, bodies
 
 FIRST_TASKS = 20_000
@@ -83,12 +83,12 @@ def measured(tasks: int) -> Iterator[Row]:
     for name, address in pages.items():
         took, spent = [], []
         for _ in range(READS):
-            asked, began, busy = address(), time.perf_counter(), time.process_time()
-            answer = person.get(asked)
+            target, began, busy = address(), time.perf_counter(), time.process_time()
+            answer = person.get(target)
             took.append((time.perf_counter() - began) * 1000)
             spent.append((time.process_time() - busy) * 1000)
             if answer.status_code != 200:
-                raise SystemExit(f"{asked} answered {answer.status_code}")
+                raise SystemExit(f"{target} answered {answer.status_code}")
         worst = percentile(took, 99)
         text = f"Flower’s at {PEER_TASKS:,} tasks, at rest: {flower['table_ms']:.0f} ms" if flower and name == "newest first" else ""
         text = f"Flower’s at {PEER_TASKS:,} tasks, at rest: {flower['search_ms']:.0f} ms" if flower and name.startswith("words") else text
@@ -100,17 +100,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tasks", type=int, default=1_000_000)
     parser.add_argument("--feed", action="store_true", help="only take events in, into the database of the environment")
-    asked = parser.parse_args()
-    if asked.feed:
+    options = parser.parse_args()
+    if options.feed:
         feed()
     set_up(pages=True)
     began = datetime.now(UTC)
-    fill(asked.tasks)
+    fill(options.tasks)
     print(f"filled in {(datetime.now(UTC) - began).total_seconds():.0f} s", file=sys.stderr)
     feeder = subprocess.Popen([sys.executable, "-m", "script.bench_parts.tasks", "--feed"])
     try:
-        for row in measured(asked.tasks):
-            tell(row)
+        for row in measured(options.tasks):
+            emit(row)
         if feeder.poll() is not None:
             raise SystemExit("the events stopped coming in")
     finally:

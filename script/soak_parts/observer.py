@@ -1,4 +1,4 @@
-"""Watches Hareline from outside during a run, twice a second: is what `/readyz`, the workers and the queues say true at that moment?"""
+"""Watches Hareline from outside during a run, twice a second: is what `/readyz`, the workers and the queues report true at that moment?"""
 
 from __future__ import annotations
 

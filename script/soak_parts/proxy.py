@@ -26,7 +26,7 @@ class Proxy:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def cut(self) -> int:
-        """Resets every open connection, mid-frame where one is under way. The number of connections that were open."""
+        """Resets every open connection, mid-frame where one is being sent. The number of connections that were open."""
         with self._lock:
             pairs = list(self._pairs)
         for pair in pairs:

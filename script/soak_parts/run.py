@@ -53,7 +53,7 @@ class Outcome:
 
     @property
     def faults(self) -> list[str]:
-        """Everything that isn't as it must be, in words; [] for a clean run."""
+        """Everything that isn't as it must be, as sentences; [] for a clean run."""
         found, seen = self.found, self.seen
         numbers = {"events lost": found.lost, "events double": found.double, "tasks wrong": found.wrong, "lost_events": found.lost_events}
         faults = [f"{name}: {number}" for name, number in numbers.items() if number]
@@ -79,7 +79,7 @@ class Run:
         self.pending: list[Message] = []  # published beside the traffic
         self.traffic = Traffic(self.fleet, self.publisher, pace.events_per_second, self._take_pending)
         self.probe = DepthProbe(node, vhost)
-        self.slandered: set[str] = set()  # somebody else says goodbye in their name, so they are gone until their next heartbeat
+        self.slandered: set[str] = set()  # somebody else sends worker-offline in their name, so they are gone until their next heartbeat
         self.observer = Observer(stack, vhost, self.probe, lambda: [name for name in self.fleet.hostnames if name not in self.slandered])
 
     def _take_pending(self, _now: float) -> list[Message]:

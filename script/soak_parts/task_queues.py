@@ -13,7 +13,7 @@ from collections import Counter
 from pathlib import Path
 
 SETTLED_SECONDS = 15.0
-"""Receipts of the last seconds are left out: their events may still be on the way."""
+"""Receipts of the last seconds are left out: their events may not have arrived yet."""
 
 
 def latest(log: str, most: int, now: float) -> dict[str, str]:
@@ -32,8 +32,8 @@ def latest(log: str, most: int, now: float) -> dict[str, str]:
 def shown(database: Path, uuids: list[str]) -> dict[str, tuple[str | None, str | None, str | None, str | None]]:
     """{uuid: (queue, source, why unknown, the sender's word)}."""
     with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
-        asked = "SELECT queue, queue_source, queue_reason, sent_queue FROM workers_task WHERE uuid = ?"
-        return {uuid: row for uuid in uuids if (row := connection.execute(asked, (uuid,)).fetchone()) is not None}
+        statement = "SELECT queue, queue_source, queue_reason, sent_queue FROM workers_task WHERE uuid = ?"
+        return {uuid: row for uuid in uuids if (row := connection.execute(statement, (uuid,)).fetchone()) is not None}
 
 
 def main(arguments: list[str]) -> int:
