@@ -18,15 +18,15 @@ if os.environ.get("HARELINE_TEST_PROCESS") != _process:
     os.environ |= {"HARELINE_TEST_PROCESS": _process, "HARELINE_DATA_DIR": _directory, "HARELINE_LOG_LEVEL": "WARNING"}
 
 from dashboard.settings import *  # noqa: E402, F403  (the environment above must stand first)
-from dashboard.settings import DATA_DIR, DATABASES, STATIC_ROOT, STORAGES  # noqa: E402
+from dashboard.settings import DATA_DIR, DATABASES, MIDDLEWARE, STATIC_ROOT, STORAGES  # noqa: E402
 
 # A file: threads and other processes see it too, and an in-memory one answers "table is locked" between threads
 DATABASES["default"]["OPTIONS"].pop("database")  # pytest-django removes the file and makes it again
 DATABASES["default"]["TEST"] = {"NAME": DATABASES["default"]["NAME"]}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
-# Pages load the files where they lie, without a collectstatic before
+# Pages name the files without a collectstatic before; who serves them is tried with the browser, and made anew for each client of a test it would cost a fifth
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-SERVESTATIC_USE_FINDERS = True
+MIDDLEWARE = [name for name in MIDDLEWARE if name != "servestatic.middleware.ServeStaticMiddleware"]
 Path(STATIC_ROOT).mkdir(parents=True, exist_ok=True)
 NODE_DIR = DATA_DIR / "rabbitmq"
