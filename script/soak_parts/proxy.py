@@ -1,4 +1,4 @@
-"""A TCP proxy in front of a port of this machine whose connections can be cut at any moment. Standard library only."""
+"""A TCP proxy in front of a port of this machine whose connections can be cut at any moment, by the fault runs and by tests. Standard library only."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close at once with RST, dropping w
 
 
 class Proxy:
-    """Listens on a free port of 127.0.0.1 (`port`) and forwards to `target`, a port of the same machine."""
+    """Listens on a free port of 127.0.0.1 (`port`) and forwards to `target`, a port of the same machine. Each connection that is opened while
+    `cut_after_bytes` is set is cut once so many bytes came from the target. `cuts`: how many connections were cut."""
 
     def __init__(self, target: int) -> None:
         self._target = target
         self._listening = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port: int = self._listening.getsockname()[1]
+        self.cut_after_bytes: int | None = None
+        self.cuts = 0
         self._pairs: set[tuple[socket.socket, socket.socket]] = set()
         self._lock = threading.Lock()
         self._upstream_open = threading.Event()
@@ -30,11 +33,16 @@ class Proxy:
         with self._lock:
             pairs = list(self._pairs)
         for pair in pairs:
-            for side in pair:
-                with contextlib.suppress(OSError):
-                    side.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-                    side.shutdown(socket.SHUT_RDWR)
+            self._cut(pair)
         return len(pairs)
+
+    def _cut(self, pair: tuple[socket.socket, socket.socket]) -> None:
+        with self._lock:
+            self.cuts += 1
+        for side in pair:
+            with contextlib.suppress(OSError):
+                side.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+                side.shutdown(socket.SHUT_RDWR)
 
     @contextlib.contextmanager
     def holding_upstream(self) -> Iterator[None]:
@@ -46,6 +54,8 @@ class Proxy:
             self._upstream_open.set()
 
     def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._listening.shutdown(socket.SHUT_RDWR)  # so that nobody waits in `accept`
         self._listening.close()
         self.cut()
 
@@ -64,15 +74,21 @@ class Proxy:
             pair = (client, server)
             with self._lock:
                 self._pairs.add(pair)
-            for source, sink in (pair, (server, client)):
-                threading.Thread(target=self._forward, args=(pair, source, sink), daemon=True).start()
+            for source, sink, limit in ((client, server, None), (server, client, self.cut_after_bytes)):
+                threading.Thread(target=self._forward, args=(pair, source, sink, limit), daemon=True).start()
 
-    def _forward(self, pair: tuple[socket.socket, socket.socket], source: socket.socket, sink: socket.socket) -> None:
+    def _forward(self, pair: tuple[socket.socket, socket.socket], source: socket.socket, sink: socket.socket, limit: int | None) -> None:
+        left = limit
         with contextlib.suppress(OSError):
             while data := source.recv(CHUNK_BYTES):
                 if source is pair[0]:
                     self._upstream_open.wait()
-                sink.sendall(data)
+                sink.sendall(data[:left])
+                if left is not None:
+                    left -= len(data)
+                    if left <= 0:
+                        self._cut(pair)
+                        break
         with self._lock:
             first = pair in self._pairs
             self._pairs.discard(pair)
@@ -81,3 +97,13 @@ class Proxy:
                 side.shutdown(socket.SHUT_RDWR)
             if not first:
                 side.close()
+
+
+@contextlib.contextmanager
+def proxy_of(target: int) -> Iterator[Proxy]:
+    """A proxy for the time of the block."""
+    proxy = Proxy(target)
+    try:
+        yield proxy
+    finally:
+        proxy.close()

@@ -8,8 +8,8 @@ import random
 import time
 from collections import Counter
 
+from script.soak_parts.proxy import Proxy, proxy_of
 from tests.conftest import TestNode
-from tests.cutting_proxy import CuttingProxy, cutting_proxy
 from tests.waiting import wait_until
 from tests.workers.conftest import Watching
 from tests.workers.test_watching_faults import Sender
@@ -21,14 +21,14 @@ from workers.receiving.receiver import MOST_BYTES, EventFeed
 EVENTS, CUTS = 4000, 30
 
 
-def feed_through(proxy: CuttingProxy, node: TestNode, vhost: str) -> EventFeed:
+def feed_through(proxy: Proxy, node: TestNode, vhost: str) -> EventFeed:
     return EventFeed([Target(f"amqp://{node.user}:{node.password}@127.0.0.1:{proxy.port}", vhost)], "hareline.test.events")
 
 
 def test_every_message_is_handed_out_exactly_once_however_often_the_connection_is_cut(rabbitmq: TestNode, vhost: str) -> None:
     choose = random.Random(7)
     sender = Sender(rabbitmq, vhost)
-    with cutting_proxy(rabbitmq.ports["amqp"]) as proxy:
+    with proxy_of(rabbitmq.ports["amqp"]) as proxy:
         feed = feed_through(proxy, rabbitmq, vhost)
         feed.connect()
         bodies = [b'{"type": "task-started", "hostname": "w@h", "uuid": "%d"}' % number for number in range(EVENTS)]
@@ -83,7 +83,7 @@ def test_large_messages_are_received_a_few_at_a_time_so_that_what_they_hold_is_s
 
 def test_what_arrived_before_the_break_is_handed_out_before_it_is_reported(rabbitmq: TestNode, vhost: str) -> None:
     sender = Sender(rabbitmq, vhost)
-    with cutting_proxy(rabbitmq.ports["amqp"]) as proxy:
+    with proxy_of(rabbitmq.ports["amqp"]) as proxy:
         feed = feed_through(proxy, rabbitmq, vhost)
         feed.connect()
         feed.close()
@@ -112,16 +112,16 @@ def test_tasks_and_counts_are_right_after_cuts_amid_the_traffic(rabbitmq: TestNo
                 sender.send(json.dumps(event).encode())
         published += count
 
-    with cutting_proxy(rabbitmq.ports["amqp"]) as proxy:
+    with proxy_of(rabbitmq.ports["amqp"]) as proxy:
         watching.start(inspects=False, amqp_port=proxy.port)
         watching.wait_for_source(lambda source: source.state == "receiving")
         for round_ in range(1, 6):
             proxy.cut_after_bytes = 20_000
             publish(200)
-            proxy.cut_now()
+            proxy.cut()
             wait_until(lambda least=2 * round_: proxy.cuts >= least, 20)
         proxy.cut_after_bytes = None
-        proxy.cut_now()
+        proxy.cut()
         wanted = {f"task-{kind}": published for kind in ("received", "started", "succeeded")}
         found = watching.wait_for("w@h", lambda worker: sum(worker.event_counts.values()) >= 3 * published)
         assert found.event_counts == wanted
