@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from dashboard.layout import formatting
-from dashboard.tasks.timeline import long
+from dashboard.tasks.row import runtime_text
 
 Progress = Literal["done", "now", "later", "bad"]
 
@@ -74,7 +74,7 @@ def title(sent: SentFacts, task: TaskFacts | None) -> str:
     if sent.outcome == "returned":
         return f"Sent at {at}, unroutable"
     if task is not None and task.state in ENDED and task.ended_at is not None:
-        return f"Sent at {at}, done after {long(task.ended_at - sent.at)}"
+        return f"Sent at {at}, done after {runtime_text((task.ended_at - sent.at).total_seconds())}"
     return f"Sent at {at}"
 
 
@@ -147,7 +147,7 @@ def _received(sent: SentFacts, task: TaskFacts) -> Step:
     if task.received_at is None:
         known = task.worker is not None
         return Step("Received", "done" if known else "later", f"by {task.worker}; time unknown, the event is missing." if known else "No event reported it.")
-    waited = long(task.received_at - sent.at) if task.received_at > sent.at else "at once"
+    waited = runtime_text((task.received_at - sent.at).total_seconds()) if task.received_at > sent.at else "at once"
     after = f" after {waited}" if waited != "at once" else " at once"
     return Step("Received", "done", f"by {task.worker or 'a worker node'}{after}.", task.received_at)
 
