@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from brokers import queries
-from brokers.models import Broker
-from brokers.scope import Scope
-from dashboard.layout.completion import qualifiers
-from dashboard.layout.filter_language import EXCHANGES
+from dashboard.exchanges.list_page import ExchangeList
+from dashboard.layout.completion import Values
 
 
-def exchange_completion(scope: Scope, broker: Broker | None, vhost: str | None) -> list[dict[str, Any]]:
-    """One entry a qualifier: its name, a sentence, an example, and values as [text, note]."""
-    chosen = broker.pk if broker else None
-    hosts = sorted({host.name for host in queries.virtual_hosts(scope, chosen)})
-    policies = sorted({policy.name for policy in queries.policies(scope, chosen, vhost) if not policy.operator})
-    return qualifiers(EXCHANGES, {"vhost": [(name, "") for name in hosts], "policy": [(name, "") for name in policies]})
+def exchange_values(listed: ExchangeList) -> Values:
+    broker = listed.broker.pk if listed.broker else None
+    return {
+        "vhost": lambda: [(name, "") for name in sorted({host.name for host in queries.virtual_hosts(listed.scope, broker)})],
+        "policy": lambda: [(name, "") for name in _policies(listed, broker)],
+    }
+
+
+def _policies(listed: ExchangeList, broker: int | None) -> list[str]:
+    return sorted({policy.name for policy in queries.policies(listed.scope, broker, listed.vhost) if not policy.operator})

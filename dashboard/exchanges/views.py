@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
 from brokers.queries.one_moment import one_moment
-from dashboard.exchanges.completion import exchange_completion
+from dashboard.exchanges.completion import exchange_values
 from dashboard.exchanges.list_page import ExchangeList
 from dashboard.layout.addresses import ListAddress
+from dashboard.layout.filter_language import EXCHANGES
+from dashboard.layout.fragments import completions
 from dashboard.layout.frame import Shell
 from dashboard.live.seen import live_page
 from dashboard.people.access import scope_of
@@ -22,7 +24,7 @@ def page(request: HttpRequest) -> HttpResponse:
     listed = ExchangeList(scope_of(request.user), ListAddress(request.path, request.GET), shell.brokers, shell.broker, shell.vhost, timezone.now())
     part = request.GET.get("part")
     if part == "completion":
-        return JsonResponse({"qualifiers": exchange_completion(listed.scope, listed.broker, listed.vhost)})
+        return completions(request, EXCHANGES, exchange_values(listed))
     if part in ("table", "notices"):
         template = "exchanges/_table.html" if part == "table" else "queues/_notices.html"
         return render(request, template, {"list": listed, **(listed.table() if part == "table" else {})})

@@ -44,6 +44,11 @@ class ListAddress:
         query = urlencode({name: value for name, value in parts.items() if value not in (None, "")})
         return f"{self.path}?{query}" if query else self.path
 
+    @property
+    def completion(self) -> str:
+        """Where the completions of the filter are."""
+        return self.with_(part="completion")
+
     def sort(self, allowed: Sequence[str], default: str) -> str:
         """The sort of the address, `default` where there is none or it is not allowed."""
         sort = self.kept.get("sort", "")

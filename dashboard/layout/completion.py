@@ -1,24 +1,45 @@
-"""What the filter of a list can be completed with: its qualifiers, and for each the values that its room found."""
+"""What a word that somebody types into the filter of a list can become: a qualifier, or one of the values that its room knows. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import re
+from collections.abc import Callable, Iterable, Mapping
 
-from dashboard.layout.filter_language import Qualifier, quoted
+import msgspec
+
+from dashboard.layout.filter_language import NUMBER, Qualifier, quoted
 
 VALUES_AT_MOST = 200
+OPTIONS_AT_MOST = 12
+_QUALIFIED = re.compile(r"([A-Za-z][A-Za-z_-]*)([:=])(.*)", re.DOTALL)
+
+Values = Mapping[str, Callable[[], Iterable[tuple[str, str]]]]
+"""By qualifier its values with a note each; those of one qualifier are only looked up where they are offered."""
 
 
-def qualifiers(known: Mapping[str, Qualifier], values: Mapping[str, list[tuple[str, str]]]) -> list[dict[str, Any]]:
-    """The qualifiers with their values, those with a blank in quotes."""
-    return [
-        {
-            "name": one.name,
-            "sentence": one.sentence,
-            "example": one.example,
-            "number": one.kind == "number",
-            "values": [[quoted(text), note] for text, note in values.get(one.name, [(choice, "") for choice in one.choices])[:VALUES_AT_MOST]],
-        }
-        for one in known.values()
-    ]
+class Option(msgspec.Struct, frozen=True):
+    """`text` takes the place of the word; `done`: it is complete. `shown` stands in the list instead of it."""
+
+    text: str
+    note: str
+    done: bool = False
+    shown: str = ""
+
+
+def options(typed: str, known: Mapping[str, Qualifier], values: Values) -> list[Option]:
+    """The first completions of a word. A value with a blank is in quotes.
+
+    >>> from dashboard.layout.filter_language import QUEUES
+    >>> [one.text for one in options("d", QUEUES, {})], [one.text for one in options("type:qu", QUEUES, {})]
+    (['durable:', 'depth>'], ['type:quorum'])
+    """
+    found = _QUALIFIED.fullmatch(typed)
+    if found and (qualifier := known.get(found[1].lower())):
+        return _values(qualifier, found[2], found[3].replace('"', "").lower(), values)[:OPTIONS_AT_MOST]
+    begun = [one for one in known.values() if typed and one.name.startswith(typed.lower())]
+    return [Option(f"{one.name}{'>' if one.kind == NUMBER else ':'}", one.sentence, shown=one.example) for one in begun][:OPTIONS_AT_MOST]
+
+
+def _values(qualifier: Qualifier, operator: str, wanted: str, values: Values) -> list[Option]:
+    offered = values[qualifier.name]() if qualifier.name in values else [(choice, "") for choice in qualifier.choices]
+    return [Option(f"{qualifier.name}{operator}{quoted(text)}", note, done=True) for text, note in offered if wanted in text.lower()]

@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 
 from brokers import queries
-from dashboard.layout.completion import VALUES_AT_MOST, qualifiers
+from dashboard.layout.completion import VALUES_AT_MOST, Values
 from dashboard.layout.filter_language import QUEUES, parse
 from dashboard.queues.list_page import QueueList
 from workers import queries as worker_queries
 
 
-def queue_completion(listed: QueueList) -> list[dict[str, Any]]:
-    """One entry a qualifier: its name, a sentence, an example, and values as [text, note]."""
+def queue_values(listed: QueueList) -> Values:
     broker = listed.broker.pk if listed.broker else None
-    vhosts = Counter(vhost for _, vhost, _ in queries.queue_names(listed.scope, broker, listed.vhost))
-    values: dict[str, list[tuple[str, str]]] = {
-        "vhost": [(name, _queues(count)) for name, count in sorted(vhosts.items())],
-        "type": [(name, _queues(count)) for name in QUEUES["type"].choices if (count := listed.count(parse(f"type:{name}", QUEUES)))],
-        "state": [(name, "") for name in QUEUES["state"].choices],
-        "policy": [(name, "") for name in sorted({policy.name for policy in queries.policies(listed.scope, broker, listed.vhost) if not policy.operator})],
-        "worker": [("none", _queues(listed.count(parse("worker:none", QUEUES)), "no consumers")), *_workers(listed, broker)],
-        "is": [("growing", _queues(listed.count(parse("is:growing", QUEUES))))],
+    return {
+        "vhost": lambda: [(name, _queues(count)) for name, count in sorted(_by_vhost(listed, broker).items())],
+        "type": lambda: [(name, _queues(count)) for name in QUEUES["type"].choices if (count := _count(listed, f"type:{name}"))],
+        "policy": lambda: [(name, "") for name in _policies(listed, broker)],
+        "worker": lambda: [("none", _queues(_count(listed, "worker:none"), "no consumers")), *_workers(listed, broker)],
+        "is": lambda: [("growing", _queues(_count(listed, "is:growing")))],
     }
-    return qualifiers(QUEUES, values)
+
+
+def _by_vhost(listed: QueueList, broker: int | None) -> Counter[str]:
+    return Counter(vhost for _, vhost, _ in queries.queue_names(listed.scope, broker, listed.vhost))
+
+
+def _count(listed: QueueList, text: str) -> int:
+    return listed.count(parse(text, QUEUES))
+
+
+def _policies(listed: QueueList, broker: int | None) -> list[str]:
+    return sorted({policy.name for policy in queries.policies(listed.scope, broker, listed.vhost) if not policy.operator})
 
 
 def _workers(listed: QueueList, broker: int | None) -> list[tuple[str, str]]:

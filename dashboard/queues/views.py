@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
 from brokers.queries.one_moment import one_moment
 from dashboard.layout.addresses import ListAddress
+from dashboard.layout.filter_language import QUEUES
+from dashboard.layout.fragments import completions
 from dashboard.layout.frame import Shell
 from dashboard.live.seen import live_page
 from dashboard.people.access import scope_of
-from dashboard.queues.completion import queue_completion
+from dashboard.queues.completion import queue_values
 from dashboard.queues.list_page import QueueList
 
 
@@ -22,7 +24,7 @@ def page(request: HttpRequest) -> HttpResponse:
     listed = QueueList(scope_of(request.user), ListAddress(request.path, request.GET), shell.brokers, shell.broker, shell.vhost, timezone.now())
     part = request.GET.get("part")
     if part == "completion":
-        return JsonResponse({"qualifiers": queue_completion(listed)})
+        return completions(request, QUEUES, queue_values(listed))
     if part in ("table", "views", "notices"):
         return render(request, f"queues/_{part}.html", {"list": listed, **(listed.table() if part == "table" else {})})
     table = listed.table()

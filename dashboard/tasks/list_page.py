@@ -14,7 +14,6 @@ from brokers.models import Broker
 from brokers.scope import Scope
 from dashboard.layout import filter_language
 from dashboard.layout.addresses import Heading, ListAddress, page_links
-from dashboard.layout.completion import qualifiers
 from dashboard.layout.lists import PAGE_SIZE, RestrictiveTerm, count_text, most_restrictive
 from dashboard.layout.moments import moment_of
 from dashboard.layout.visibility import Step
@@ -215,21 +214,3 @@ class TaskList:
         places = {(source.broker_id, source.vhost) for source in self.sources} | {(task.broker_id, task.vhost) for task in self.page.items}
         names = [topics.Topic(topics.BROKER, broker.pk).name for broker in self.brokers]
         return names + [topics.Topic(topics.TASKS, broker_id, vhost).name for broker_id, vhost in sorted(places)]
-
-
-def completion(listed: TaskList) -> list[dict[str, Any]]:
-    """What the filter can be completed with: names and queues of the tasks listed and registered, and worker nodes."""
-    items = listed.page.items
-    broker = listed.broker.pk if listed.broker else None
-    registered = {name for name, _, _ in queries.registered_tasks(listed.scope, broker, listed.vhost)}
-    names = sorted(registered | {task.name for task in items if task.name})
-    consumed = {str(queue.get("name")) for worker in listed.workers for queue in worker.queues or []}
-    queue_names = sorted(consumed | {name for task in items if task.found for name in task.found.names})
-    values = {
-        "name": [(name, "") for name in names],
-        "queue": [(name, "") for name in queue_names],
-        "worker": [(worker.hostname, "" if worker.state == Worker.ONLINE else worker.state) for worker in listed.workers],
-        "after": [(text, "") for text in ("-5min", "-1h", "-24h")],
-        "before": [(text, "") for text in ("-5min", "-1h", "-24h")],
-    }
-    return qualifiers(task_filter.QUALIFIERS, values)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
 from brokers.queries.one_moment import one_moment
 from dashboard.layout.addresses import ListAddress
+from dashboard.layout.fragments import completions
 from dashboard.layout.frame import Shell
 from dashboard.live.seen import live_page
 from dashboard.people.access import scope_of
-from dashboard.tasks.list_page import TaskList, completion
+from dashboard.tasks.completion import task_values
+from dashboard.tasks.filter import QUALIFIERS
+from dashboard.tasks.list_page import TaskList
 
 PARTS = ("limits", "views", "table", "newer", "kept")
 
@@ -23,7 +26,7 @@ def page(request: HttpRequest) -> HttpResponse:
     listed = TaskList(scope_of(request.user), ListAddress(request.path, request.GET), shell.brokers, shell.broker, shell.vhost, timezone.now())
     part = request.GET.get("part")
     if part == "completion":
-        return JsonResponse({"qualifiers": completion(listed)})
+        return completions(request, QUALIFIERS, task_values(listed))
     if part in PARTS:
         return render(request, f"tasks/_{part}.html", {"list": listed, "now": listed.now, "newer": listed.newer(request.GET.get("newest", ""))})
     return render(request, "tasks/index.html", {"list": listed, "now": listed.now, **live_page(listed.topics)})

@@ -103,6 +103,13 @@ def switchers(context: template.Context) -> dict[str, Any]:
     return {"shell": shell, "broker": broker, "broker_level": shell.level_of(broker), "vhost": vhost, "vhosts": shell.vhosts_of(broker)}
 
 
+@register.simple_tag
+def renews_content(show: str = "") -> SafeString:
+    """The attributes of a link or form whose answer, a whole page, htmx puts in place of the content, under its own address. `show`: "top" scrolls there."""
+    swap = f"morph:outerHTML show:window:{show}" if show else "morph:outerHTML"
+    return format_html('hx-boost="true" hx-target="#content" hx-select="#content" hx-swap="{}" hx-sync="#content:replace"', swap)
+
+
 @register.simple_tag(takes_context=True)
 def part(context: template.Context, name: str, follows: str = "", every: str = "") -> SafeString:
     """The attributes of an element whose content htmx fetches again from the page's own address with `?part=name` (docs/live.md).

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
@@ -14,9 +14,8 @@ from brokers import queries
 from brokers.conditions import Condition
 from brokers.models import Broker
 from brokers.scope import Scope
-from dashboard.layout import filter_language, formatting, levels
+from dashboard.layout import filter_language, levels
 from dashboard.layout.addresses import Heading, ListAddress
-from dashboard.layout.completion import qualifiers
 from dashboard.layout.consumption import consumers_by_queue
 from dashboard.layout.lists import PAGE_SIZE, last_hour
 from dashboard.layout.lost_consumers import lost_queues
@@ -25,7 +24,7 @@ from dashboard.live import topics
 from dashboard.workers import board as worker_board
 from dashboard.workers import filter as worker_filter
 from dashboard.workers.board import BoardNode, Chip, Group
-from dashboard.workers.row import host_of, worker_row
+from dashboard.workers.row import worker_row
 from dashboard.workers.visibility import limits, steps_to_see_workers
 from workers import queries as worker_queries
 from workers.models import EventSource, Worker
@@ -208,17 +207,3 @@ def queue_addresses(scope: Scope, workers: Iterable[Worker]) -> dict[tuple[int, 
         for queue in queries.queues(scope, broker=broker_id, vhost=vhost, conditions=named, sort="name", page_size=queries.LARGEST_PAGE).items:
             found[broker_id, vhost, queue.name] = reverse("queue", args=[queue.pk])
     return found
-
-
-def completion(listed: WorkerList) -> list[dict[str, Any]]:
-    """What the filter can be completed with: hosts, queues and pools that exist, with how many nodes have them."""
-    hosts, queue_names, pools = (
-        Counter(host_of(worker.hostname) for worker in listed.everyone),
-        Counter(name for worker in listed.everyone for name in worker_filter.queue_names(worker)),
-        Counter(worker.pool or "unknown" for worker in listed.everyone),
-    )
-    values = {
-        name: [(text, formatting.count(count, "node")) for text, count in sorted(counts.items())]
-        for name, counts in (("host", hosts), ("queue", queue_names), ("pool", pools))
-    }
-    return qualifiers(worker_filter.QUALIFIERS, {**values, "name": [(worker.hostname, "") for worker in listed.everyone]})

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
 from brokers.queries.one_moment import one_moment
 from dashboard.layout.addresses import ListAddress
+from dashboard.layout.fragments import completions
 from dashboard.layout.frame import Shell
 from dashboard.live.seen import live_page
 from dashboard.people.access import scope_of
-from dashboard.workers.list_page import WorkerList, completion
+from dashboard.workers.completion import worker_values
+from dashboard.workers.filter import QUALIFIERS
+from dashboard.workers.list_page import WorkerList
 
 PARTS = ("head", "limits", "board", "table")
 
@@ -23,7 +26,7 @@ def page(request: HttpRequest) -> HttpResponse:
     listed = WorkerList(scope_of(request.user), ListAddress(request.path, request.GET), shell.brokers, shell.broker, shell.vhost, timezone.now())
     part = request.GET.get("part")
     if part == "completion":
-        return JsonResponse({"qualifiers": completion(listed)})
+        return completions(request, QUALIFIERS, worker_values(listed))
     if part in PARTS:
         return render(request, f"workers/_{part}.html", {"list": listed})
     return render(request, "workers/index.html", {"list": listed, **live_page(listed.topics)})

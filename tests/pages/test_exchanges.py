@@ -91,8 +91,7 @@ def test_an_unreachable_broker_has_unknown_exchanges(person: Client, now: dateti
 
 
 def test_the_completion_knows_what_exists(person: Client, broker: Broker) -> None:
-    found = {one["name"]: one["values"] for one in person.get("/exchanges/", {"part": "completion"}).json()["qualifiers"]}
-    assert ["topic", ""] in found["type"]
+    assert 'data-text="type:topic" data-done' in text_of(person, "/exchanges/?part=completion&typed=type:to")
 
 
 def test_an_exchange_that_never_was_is_not_found(person: Client) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
+from html import unescape
 from typing import Any
 from urllib.parse import quote
 
@@ -226,13 +228,25 @@ def test_a_fragment_is_the_very_part_of_the_page(person: Client, broker: Broker)
     assert fragment.strip()[:200] in text_of(person)
 
 
+def completions(person: Client, typed: str) -> list[tuple[str, str]]:
+    """Each completion of a word, with its note."""
+    html = person.get("/queues/", {"part": "completion", "typed": typed}).content.decode()
+    return [(unescape(text), unescape(note)) for text, note in re.findall(r'data-text="([^"]*)".*?<span>([^<]*)</span>', html)]
+
+
 def test_the_completion_knows_what_exists(person: Client, broker: Broker) -> None:
     queue(broker, "mail", vhost="/shop")
     queue(broker, "orders", type="quorum", vhost="two words")
-    found = {one["name"]: one["values"] for one in person.get("/queues/", {"part": "completion"}).json()["qualifiers"]}
-    assert ["/shop", "1 queue"] in found["vhost"] and ['"two words"', "1 queue"] in found["vhost"]
-    assert ["quorum", "1 queue"] in found["type"]
-    assert found["worker"][0][0] == "none"
+    assert completions(person, "vhost:") == [("vhost:/shop", "1 queue"), ('vhost:"two words"', "1 queue")]
+    assert completions(person, 'vhost="two w') == [('vhost="two words"', "1 queue")]
+    assert completions(person, "type:QU") == [("type:quorum", "1 queue")]
+    assert completions(person, "worker:")[0] == ("worker:none", "0 queues no consumers")
+
+
+def test_a_word_is_completed_to_the_qualifiers_that_begin_so(person: Client, broker: Broker) -> None:
+    assert [text for text, _ in completions(person, "d")] == ["durable:", "depth>"]
+    assert completions(person, "") == completions(person, "nothing:") == completions(person, "mail") == []
+    assert completions(person, "node:<b>") == []
 
 
 def test_no_markup_carries_a_style(person: Client, broker: Broker) -> None:

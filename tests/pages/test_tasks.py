@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -195,12 +196,11 @@ def test_without_any_broker_the_page_says_how_to_name_one(person: Client) -> Non
 def test_completion_offers_names_that_are_registered_or_seen(person: Client, broker: Broker, source: EventSource) -> None:
     seen(broker)
     worker(broker, registered=[{"name": "mail.send", "attributes": {}}], queues=[{"name": "mail"}])
-    answer = person.get("/tasks/", {"part": "completion"}).json()["qualifiers"]
-    values = {one["name"]: [value for value, _ in one["values"]] for one in answer}
-    assert values["name"] == ["mail.send", "orders.capture"]
-    assert values["queue"] == ["mail", "orders.eu"]
-    assert values["worker"] == ["worker-a@web-1"]
-    assert "failure" in values["state"]
+    offered = {name: re.findall(r'data-text="([^"]*)"', text_of(person, part="completion", typed=f"{name}:")) for name in ("name", "queue", "worker", "state")}
+    assert offered["name"] == ["name:mail.send", "name:orders.capture"]
+    assert offered["queue"] == ["queue:mail", "queue:orders.eu"]
+    assert offered["worker"] == ["worker:worker-a@web-1"]
+    assert "state:failure" in offered["state"]
 
 
 @pytest.mark.parametrize("part", ["limits", "views", "table", "newer"])

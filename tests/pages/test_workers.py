@@ -192,7 +192,7 @@ def test_a_fragment_is_the_same_partial_without_the_frame(person: Client, broker
 
 def test_completion_offers_what_exists(person: Client, broker: Broker, source: EventSource) -> None:
     seen(broker, queues=[{"name": "mail"}])
-    assert "web-1" in text_of(person, part="completion")
+    assert "web-1" in text_of(person, part="completion", typed="host:we")
 
 
 def test_many_nodes_are_paged(person: Client, broker: Broker, source: EventSource) -> None:

@@ -1,0 +1,19 @@
+// A thin bar while something loads that a person asked for: a page by the browser itself, or the content of this one by htmx.
+
+const show = (loading) => {
+  document.getElementById("progress").hidden = !loading;
+};
+
+addEventListener("beforeunload", () => show(true));
+addEventListener("pageshow", () => show(false));
+addEventListener("keydown", ({ key }) => key === "Escape" && show(false)); // it ends the browser's loading too
+
+const LOADING = { "htmx:beforeRequest": true, "htmx:afterRequest": false };
+for (const name of Object.keys(LOADING)) {
+  document.addEventListener(name, ({ detail }) => detail.boosted && show(LOADING[name]));
+}
+
+// What htmx can't fetch the browser fetches: it shows what is wrong.
+for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
+  document.addEventListener(name, ({ detail }) => detail.boosted && location.assign(detail.pathInfo.finalRequestPath));
+}
