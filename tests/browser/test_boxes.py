@@ -116,3 +116,17 @@ def test_charts_of_a_page_share_their_axis_and_fill_their_panel(stack: Stack, op
       return chart.closest(".panel").getBoundingClientRect().bottom - chart.querySelector("[data-chart-plot]").getBoundingClientRect().bottom;
     }""")
     assert free < 50
+
+
+@pytest.mark.parametrize("path", ["/", "/workers/", "/workers/?view=table"])
+def test_eight_slots_stand_in_one_row_on_a_phone(stack: Stack, open_context: OpenContext, path: str) -> None:
+    page = open_context(viewport=PHONE).new_page()
+    opened(stack, page, path)
+    rows = page.evaluate("""() => {
+      const [used, reserved] = document.querySelector("main .slots-line").children;
+      used.innerHTML = '<i class="slot slot-used"></i>'.repeat(8);
+      reserved.innerHTML = '<i class="slot slot-reserved"></i>'.repeat(3) + '<span class="slots-more">+5</span>';
+      const tops = (part) => new Set([...part.querySelectorAll("i")].map((slot) => slot.getBoundingClientRect().top)).size;
+      return [tops(used), tops(reserved), document.documentElement.scrollWidth <= document.documentElement.clientWidth];
+    }""")
+    assert rows == [1, 1, True]
