@@ -84,14 +84,14 @@ class Work:
 
     @property
     def failed(self) -> Figure:
-        """Tasks first seen in the last hour that failed, with the current rates as a note; unknown unless all events are received."""
+        """Tasks first seen since `_counted_since` that failed, with the current rates as a note; unknown unless all events are received."""
         receiving = [source for source in self.sources if source.state == EventSource.RECEIVING]
         if not receiving or len(receiving) < len(self.sources):
             return Figure("", note=self._why_unknown if not self.sources or not self.online else "unknown: no events are received")
-        counts = worker_queries.state_counts(self.scope, self.now - LAST_HOUR, self.broker.pk, self.vhost)
+        counts = worker_queries.state_counts(self.scope, self._counted_since, self.broker.pk, self.vhost)
         failed = counts[FAILURE]
         silent = sum(bool(worker.events_off) for worker in self.online)
-        notes = [f"{formatting.count(silent, 'node')} not reporting" if silent else "", self._rates, self._since(receiving)]
+        notes = [f"{formatting.count(silent, 'node')} not reporting" if silent else "", self._rates, self._since]
         text = f"{worker_queries.COUNTED:,}+" if failed >= worker_queries.COUNTED else formatting.number(failed)
         return Figure(text, "", ", ".join(note for note in notes if note), self._spark("failed_per_second"))
 
@@ -106,16 +106,22 @@ class Work:
     @property
     def failed_title(self) -> str:
         """ "Failed tasks, last hour", or as long as events have been received."""
-        begun = max((source.since for source in self.sources if source.since and source.state == EventSource.RECEIVING), default=None)
-        if begun is None or begun <= self.now - LAST_HOUR:
+        if self._counted_since == self.now - LAST_HOUR:
             return "Failed tasks, last hour"
-        minutes = max(1, round((self.now - begun).total_seconds() / 60))
+        minutes = max(1, round((self.now - self._counted_since).total_seconds() / 60))
         return f"Failed tasks, last {minutes} min"
 
-    def _since(self, receiving: Sequence[EventSource]) -> str:
+    @property
+    def _counted_since(self) -> datetime:
+        """An hour ago, or when the last gap in receiving events ended: what came before it is no whole count."""
+        begun = [source.since for source in self.sources if source.since and source.state == EventSource.RECEIVING]
+        return max([self.now - LAST_HOUR, *begun])
+
+    @property
+    def _since(self) -> str:
         """ "recorded since 14:27:51" where events were not received for the whole hour."""
-        begun = max((source.since for source in receiving if source.since), default=None)
-        return f"recorded since {formatting.clock(begun)}" if begun and begun > self.now - LAST_HOUR else ""
+        begun = self._counted_since
+        return f"recorded since {formatting.clock(begun)}" if begun > self.now - LAST_HOUR else ""
 
     @property
     def _why_unknown(self) -> str:

@@ -127,6 +127,8 @@ def test_failed_tasks_of_the_last_hour_are_counted_where_events_tell_them(person
     assert '<span class="figure-value">2 <small>' in figures.split("Failed tasks, last hour")[1]
     assert "now 5.0/s ok, 0.5/s failed" in figures
     assert "since" not in figures.split("Failed tasks, last hour")[1]
+    EventSource.objects.filter(pk=source.pk).update(since=now - timedelta(seconds=90))  # the count and its title begin with the last whole stretch
+    assert '<span class="figure-value">1 <small>' in page(person, "/?part=figures").split("Failed tasks, last 2 min")[1]
     EventSource.objects.filter(pk=source.pk).update(state=EventSource.REFUSED)
     assert '<span class="figure-unknown">unknown</span>' in page(person, "/?part=figures").split("Failed tasks, last hour")[1]
 
