@@ -7,6 +7,7 @@ from django.urls import URLPattern, URLResolver, path
 from dashboard.api.routes import api
 from dashboard.exchanges import detail_views as exchange
 from dashboard.exchanges import views as exchanges
+from dashboard.finder import views as finder
 from dashboard.layout import glossary_views, keyboard_views, theme_views
 from dashboard.operations import views as health
 from dashboard.overview import views as overview
@@ -36,6 +37,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("routing/", routing.page, name="routing"),
     path("send/", send.page, name="send"),
     path("send/now/", send.now, name="send_now"),
+    path("find/", finder.lines, name="find"),
     path("glossary/", glossary_views.page, name="glossary"),
     path("keyboard/", keyboard_views.page, name="keyboard"),
     path("theme/", theme_views.choose, name="theme"),

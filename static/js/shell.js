@@ -1,5 +1,5 @@
 /* The frame made quicker: theme without a reload, menus that close, the clock, terms beside their mark, and the finder. All of it works without. */
-import { openFinder, startFinder } from "./finder.js";
+import { openFinder } from "./finder.js";
 
 const TERM_GAP = 6;
 
@@ -68,13 +68,14 @@ function startKeys() {
     const slash = event.key === "/" && plain;
     if (event.key === "?" && plain) document.querySelector("[data-shortcuts]").click();
     const ctrlK = event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey) && !event.altKey;
-    if ((slash || ctrlK) && openFinder()) event.preventDefault();
+    if (!slash && !ctrlK) return;
+    event.preventDefault();
+    openFinder();
   });
 }
 
 startTheme();
 startMenus();
 startClock();
-startFinder();
 startKeys();
 document.addEventListener("toggle", placeTerm, true);

@@ -18,6 +18,7 @@ from workers.queries.tasks import (
     task_names,
     tasks,
     tasks_by_ids,
+    tasks_by_uuid,
 )
 from workers.queries.workers import (
     WORKER_SORTS,
@@ -66,6 +67,7 @@ __all__ = [
     "task_names",
     "tasks",
     "tasks_by_ids",
+    "tasks_by_uuid",
     "worker",
     "worker_by_id",
     "worker_counts",

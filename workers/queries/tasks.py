@@ -199,6 +199,12 @@ def task(scope: Scope, uuid: str, broker: BrokerRef | None = None, vhost: str | 
     return found[0] if found else None
 
 
+def tasks_by_uuid(scope: Scope, beginning: str, most: int) -> list[Task]:
+    """The first tasks whose uuid begins so, by uuid. Their long texts are deferred."""
+    rows = _by_uuid(scope, Q(uuid__gte=beginning, uuid__lt=beginning + "\U0010ffff")).order_by("uuid", "pk")
+    return list(rows.select_related("broker").defer(*_LONG, "tries")[:most])
+
+
 def task_by_id(scope: Scope, task_id: int, at: datetime | None = None) -> Task | None:
     """The whole task; with `at` as it was then, None if it was not seen yet."""
     found = Task.objects.select_related("broker").filter(in_scope(scope), pk=task_id).first()

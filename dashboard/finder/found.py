@@ -1,0 +1,84 @@
+"""What fits a text that somebody looks for, in everything that they may see: a part of a name, or the beginning of a task's id."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import msgspec
+from django.urls import reverse
+
+from brokers import queries
+from brokers.conditions import Condition
+from brokers.models import Exchange, Queue
+from brokers.scope import Scope
+from dashboard.exchanges.row import shown_name
+from workers import queries as worker_queries
+from workers.models import Task, Worker
+
+EACH = 6
+SHORTEST_ID = 4
+_HEXADECIMAL = re.compile(r"[0-9A-Fa-f-]+")
+
+
+class Found(msgspec.Struct, frozen=True):
+    """One line of the finder: the name, and what and where it is."""
+
+    key: str
+    address: str
+    icon: str
+    name: str
+    what: str
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """What was found, and how much more there is."""
+
+    text: str
+    lines: Sequence[Found]
+    more: int
+
+    @property
+    def note(self) -> str:
+        if not self.text:
+            return ""
+        if not self.lines:
+            return f"No queue, exchange, worker or task id matches “{self.text}”"
+        return f"{len(self.lines)} shown, {self.more:,} more" if self.more else f"{len(self.lines)} found"
+
+
+def find(scope: Scope, text: str) -> Finding:
+    """The first few of each kind. Several words must all stand in the name of a queue."""
+    text = text.strip()
+    if not text:
+        return Finding("", (), 0)
+    words = [Condition("name", "~", word) for word in text.split()]
+    queues = queries.queues(scope, conditions=words, sort="name", page_size=EACH)
+    exchanges = queries.exchanges(scope, q=text, page_size=EACH)
+    workers = worker_queries.workers(scope, text=text, page_size=EACH)
+    lines = [
+        *(_line("queue", "stack-2", queue, queue.name) for queue in queues.items),
+        *(_line("exchange", "arrows-split", exchange, shown_name(exchange.name)) for exchange in exchanges.items),
+        *(_line("worker", "cpu", worker, worker.hostname) for worker in workers.items),
+    ]
+    total = queues.total + exchanges.total + workers.total
+    tasks = _tasks(scope, text)
+    return Finding(text, [*lines, *tasks], total - len(lines))
+
+
+def _line(route: str, icon: str, one: Queue | Exchange | Worker, name: str) -> Found:
+    kind = "worker node" if route == "worker" else route
+    return Found(f"{route}-{one.pk}", reverse(route, args=[one.pk]), icon, name, f"{kind} · {one.broker.name} {one.vhost}")
+
+
+def _tasks(scope: Scope, text: str) -> list[Found]:
+    """Tasks whose id begins with the text; the ids that Celery gives have small letters."""
+    if len(text) < SHORTEST_ID or " " in text:
+        return []
+    beginning = text.lower() if _HEXADECIMAL.fullmatch(text) else text
+    return [_task(task) for task in worker_queries.tasks_by_uuid(scope, beginning, EACH)]
+
+
+def _task(task: Task) -> Found:
+    what = f"task {task.uuid} · {task.broker.name} {task.vhost}"
+    return Found(f"task-{task.pk}", reverse("task", args=[task.pk]), "checklist", task.name or "Task of unknown name", what)
