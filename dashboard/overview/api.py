@@ -6,7 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.utils import timezone
-from ninja import Query, Router, Schema
+from ninja import Field, Query, Router, Schema
 
 from brokers import queries
 from brokers.models import Broker, Node
@@ -32,7 +32,7 @@ class BrokerItem(Schema):
     depth_source: str | None
     depth_source_reason: str | None
     alarms: list[dict[str, Any]]
-    limits: list[dict[str, Any]]
+    limits_to_sight: list[dict[str, Any]] = Field(description="What the broker's user may not see. An older name, kept since callers read it")
     ready: int | None
     unacknowledged: int | None
     publish_per_second: float | None
@@ -106,11 +106,12 @@ def _broker(broker: Broker) -> BrokerItem:
         cluster_name=broker.cluster_name or None,
         depth_source=broker.depth_source or None,
         depth_source_reason=broker.depth_source_reason or None,
+        limits_to_sight=broker.limits,
         **{name: getattr(broker, name) for name in BrokerItem.model_fields if name not in _WORDED},
     )
 
 
-_WORDED = {"broker", "state", "reason", "version", "cluster_name", "depth_source", "depth_source_reason"}
+_WORDED = {"broker", "state", "reason", "version", "cluster_name", "depth_source", "depth_source_reason", "limits_to_sight"}
 
 
 def _node(node: Node) -> NodeItem:

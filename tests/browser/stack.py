@@ -17,7 +17,7 @@ from script.rabbitmq_node import GUARD
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).parent.parent.parent
-START_SECONDS = 30
+START_SECONDS = 90
 STOP_SECONDS = 5
 
 
@@ -47,7 +47,7 @@ class Hareline:
 
     def start(self) -> None:
         """Returns when the pages answer."""
-        subprocess.run([sys.executable, "manage.py", "prepare"], cwd=ROOT, env=self.environment, check=True, capture_output=True, timeout=60)
+        subprocess.run([sys.executable, "manage.py", "prepare"], cwd=ROOT, env=self.environment, check=True, capture_output=True, timeout=180)
         listening = self._socket.fileno()
         self._run("web", "-m", "daphne", "-v", "0", "--application-close-timeout", "1", "--fd", str(listening), "dashboard.asgi:application", keep=listening)
         self._run("poller", "manage.py", "pollbrokers")
