@@ -73,6 +73,17 @@ def killed_often(run: Amid, seconds: float | None = None) -> None:
             run.stack.start_process("receiver")
 
 
+def two_receivers(run: Amid, seconds: float | None = None) -> None:
+    """The receiver gets no time for longer than its lease lasts, another one takes over, and then it goes on where it was, with messages that it took."""
+    with run.observer.phase("receiver", "events", grace_seconds=RETURN_SECONDS):
+        with run.stack.paused("receiver"):
+            run.stack.start_process("receiver", "second-receiver")
+            time.sleep(30.0 if seconds is None else max(seconds, 20.0))
+        time.sleep(5.0)
+    if "superseded" not in run.stack.log_file("receiver").read_text(errors="replace"):
+        run.observer.seen.note("not superseded", "the receiver that was paused went on beside the other")
+
+
 def locked(run: Amid, seconds: float | None = None) -> None:
     """Another program holds the database's write lock."""
     other = contextlib.closing(sqlite3.connect(run.stack.database, isolation_level=None, timeout=20))
@@ -120,6 +131,7 @@ FAULTS: dict[str, Callable[[Run, float | None], None]] = {
     "stopped": stopped,
     "killed": killed,
     "killed-often": killed_often,
+    "two-receivers": two_receivers,
     "locked": locked,
     "broker": broker,
     "poison": poisoned,

@@ -11,7 +11,7 @@ from tests.faults.conftest import Field
 pytestmark = pytest.mark.timeout(300)  # the first one starts the node and the processes, on a machine that may be busy
 SECONDS = {"cut": 3.0, "stopped": 3.5, "killed": 3.5, "locked": 2.0, "broker": 0.5, "poison": 1.5, "crowd": 1.0}
 TOGETHER = {"poison": ("poison", "crowd")}
-LEFT_TO_THE_LONG_RUN = {"killed-often"}  # `killed` with more of it
+LEFT_TO_THE_LONG_RUN = {"killed-often", "two-receivers"}  # `killed` with more of it; it lasts longer than a lease (workers/test_two_receivers.py)
 
 
 @pytest.mark.parametrize("name", [name for name in SECONDS if name != "crowd"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 
 import msgspec
@@ -208,6 +209,17 @@ def test_the_count_is_that_of_the_lost_starts(stretches: list[tuple[list[int], i
             receiver.take(sender.heartbeat("worker-online"))
     receiver.take(*work(sender, 1))
     assert settled(receiver, sender) == lost
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=8), st.lists(st.booleans(), min_size=1, max_size=40))
+def test_messages_that_another_receiver_held_for_a_while_are_no_loss(tasks: list[int], held: list[bool]) -> None:
+    sender, receiver = Sender(), Receiver()
+    receiver.take(sender.heartbeat("worker-online"), *work(sender, 2, 2))
+    sent = list(zip(work(sender, *tasks), itertools.cycle(held)))
+    receiver.take(*(event for event, later in sent if not later))
+    receiver.take(*(event for event, later in sent if later))
+    assert settled(receiver.take(*work(sender, 1)), sender) == 0
 
 
 def _late(events: list[Event], late: int) -> list[Event]:

@@ -23,6 +23,7 @@ LASTING = 3
 SETTLING = 2  # heartbeats after events were switched on, amid which not all tasks had them
 MISSED = 2.5  # heartbeats; if they come further apart, some are missing between
 DEFAULT_FREQUENCY_SECONDS = 2.0
+FARTHEST_CLOCK = 1_000_000  # a Lamport clock that is ahead by more is no worker's
 
 
 class EventReconciliation(msgspec.Struct):
@@ -37,6 +38,7 @@ class EventReconciliation(msgspec.Struct):
     processed: int | None = None  # of the last heartbeat
     started: int = 0  # task-started events of this process
     started_before: int | None = None  # those sent before the last heartbeat, late ones included; None before the first
+    ahead_clock: int | None = None  # the latest of those that were sent after the last heartbeat
     recent: list[int] = []  # `processed` minus received, of the last heartbeats that were compared
     lost: int = 0  # shrinks only if events come later than that
     lost_before: int = 0  # of earlier processes
@@ -59,8 +61,12 @@ class EventReconciliation(msgspec.Struct):
         if not new or event.type != "task-started":
             return
         self.started += 1
-        clock = event.clock
-        if clock is not None and self.clock is not None and self.started_before is not None and clock < self.clock:
+        if event.clock is None or self.clock is None:
+            return
+        if event.clock > self.clock:
+            if event.clock - self.clock <= FARTHEST_CLOCK:
+                self.ahead_clock = max(event.clock, self.ahead_clock or 0)
+        elif event.clock < self.clock and self.started_before is not None:
             self.started_before += 1
 
     def silent_tasks(self, pid: int | None, has_silent: bool, started: int) -> None:
@@ -92,7 +98,10 @@ class EventReconciliation(msgspec.Struct):
             self.events_off = True
         if self.processed is not None and self.started_before is not None:
             self._assess(self.processed - self.started_before)
-        self.processed, self.started_before, self.task_events = processed, self.started, 0
+        # One that comes after later events (two receivers shared the queue) can't be compared: some of what we counted was started after it
+        behind = self.ahead_clock is not None and event.clock is not None and event.clock < self.ahead_clock
+        self.ahead_clock = self.ahead_clock if behind else None
+        self.processed, self.started_before, self.task_events = processed, None if behind else self.started, 0
         self.pid, self.clock, self.timestamp = event.pid, event.clock, timestamp
 
     def _is_earlier(self, event: Event) -> bool:
@@ -123,7 +132,7 @@ class EventReconciliation(msgspec.Struct):
             self.earlier_pid = self.pid
         timestamp = event.timestamp
         self.pid, self.began_timestamp = event.pid, timestamp if timestamp is not None and 0 < timestamp < LATEST_TIMESTAMP else None
-        self.base = self.processed = self.started_before = self.clock = self.timestamp = self.events_off = self.silent = None
+        self.base = self.processed = self.started_before = self.clock = self.timestamp = self.events_off = self.silent = self.ahead_clock = None
         self.recent, self.lost_before, self.started, self.quiet, self.settling = [], self.lost, 0, 0, 0
 
     def _assess(self, missing: int) -> None:
