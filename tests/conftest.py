@@ -65,7 +65,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 class TestNode(RabbitNode):
-    """A private node with what tests ask of it."""
+    """A private node with what tests need of it."""
 
     __test__ = False  # not a class of tests
 
@@ -174,10 +174,10 @@ def django_db_setup(django_test_environment: None, django_db_blocker: DjangoDbBl
     # Else each test with transaction=True makes all of them again, and we use none
     post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
     post_migrate.disconnect(create_contenttypes)
-    post_migrate.connect(_forget_task_words, sender=apps.get_app_config("workers"), dispatch_uid="forget_task_words", weak=False)
+    post_migrate.connect(_delete_task_search_index, sender=apps.get_app_config("workers"), dispatch_uid="forget_task_words", weak=False)
 
 
-def _forget_task_words(using: str, **_: Any) -> None:
+def _delete_task_search_index(using: str, **_: Any) -> None:
     """A flush empties the models' tables only, and gives their keys anew: the words found under a key would be another test's."""
     with connections[using].cursor() as cursor:
         cursor.execute("DELETE FROM workers_task_words")
@@ -191,7 +191,7 @@ def _migrate(blocker: DjangoDbBlocker) -> None:
 
 @pytest.fixture(scope="module")
 def module_database(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """The database for tests of a module that share their rows. Ask for `db` in none of them: it would take back what it did, or everything."""
+    """The database for tests of a module that share their rows. Request `db` in none of them: it would take back what it did, or everything."""
     with django_db_blocker.unblock():
         yield
         call_command("flush", verbosity=0, interactive=False)

@@ -28,7 +28,7 @@ class Answer:
 
 
 @dataclass
-class Asked:
+class RecordedRequest:
     """A request that came in."""
 
     method: str
@@ -43,7 +43,7 @@ class FaultServer:
 
     def __init__(self) -> None:
         self.default = Answer(status=404, body=b'{"error":"not_found"}')
-        self.asked: list[Asked] = []
+        self.requests: list[RecordedRequest] = []
         self._answers: dict[str, list[Answer]] = {}
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -93,7 +93,7 @@ class FaultServer:
             def handle_any(self) -> None:
                 parts = urlsplit(self.path)
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                server.asked.append(Asked(self.command, unquote(parts.path), parts.query, dict(self.headers.items()), body))
+                server.requests.append(RecordedRequest(self.command, unquote(parts.path), parts.query, dict(self.headers.items()), body))
                 try:
                     self.send(server.next_answer(parts.path))
                 except (BrokenPipeError, ConnectionResetError):
@@ -128,7 +128,7 @@ class FaultServer:
                     super().finish()
 
             def log_message(self, *_: Any) -> None:
-                """Nothing: what was asked is in `asked`."""
+                """Nothing: the requests are in `requests`."""
 
         return Handler
 

@@ -1,4 +1,4 @@
-"""The suite's own tools do what they say."""
+"""The suite's own tools do what they promise."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_the_private_node_has_no_guest_and_listens_on_the_loopback_only(rabbitmq
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_flush_forgets_the_words_of_tasks_too() -> None:
+def test_a_flush_empties_the_search_index_of_tasks_too() -> None:
     with connection.cursor() as cursor:
         cursor.execute("INSERT INTO workers_task_words (rowid, words) VALUES (1, 'another')")
         call_command("flush", verbosity=0, interactive=False)
@@ -76,7 +76,7 @@ def test_the_fault_server_gives_its_answers_in_turn(fault_server: FaultServer) -
     fault_server.answer("/api/nodes", [], Answer(status=200, body=b"not JSON"))
     assert get(f"{fault_server.url}/api/nodes") == (200, b"[]")
     assert get(f"{fault_server.url}/api/nodes?a=1") == (200, b"not JSON")
-    assert [asked.query for asked in fault_server.asked] == ["", "a=1"]
+    assert [requests.query for requests in fault_server.requests] == ["", "a=1"]
 
 
 def test_the_fault_server_cuts_and_resets(fault_server: FaultServer) -> None:
@@ -103,6 +103,6 @@ def test_another_thread_sees_the_database_of_the_test() -> None:
     assert seen == [1]
 
 
-def test_waiting_in_vain_tells_the_last_answer() -> None:
+def test_waiting_without_success_reports_the_last_answer() -> None:
     with pytest.raises(AssertionError, match="the last answer was 0"):
         wait_until(lambda: 0, seconds=0.05)

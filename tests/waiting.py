@@ -17,5 +17,5 @@ def wait_until(condition: Callable[[], Answer], seconds: float = 10) -> Answer:
         if answer:
             return answer
         if time.monotonic() > deadline:
-            raise AssertionError(f"waited {seconds:g} seconds in vain; the last answer was {answer!r}")
+            raise AssertionError(f"waited {seconds:g} seconds without success; the last answer was {answer!r}")
         time.sleep(0.02)

@@ -1,4 +1,4 @@
-"""Each call of the API answers what docs say: fields, pages, unknown as null, errors as JSON that name the field."""
+"""Each call of the API answers as documented: fields, pages, unknown as null, errors as JSON that name the field."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_queue_is_found_by_a_name_with_anything_in_it(call: Any, world: World)
     assert (status, queue["id"], queue["depth"], queue["nobody_consumes_since"] is None) == (200, world.slash.pk, 0, False)
 
 
-def test_a_queue_tells_who_consumes_it(call: Any, world: World) -> None:
+def test_a_queue_has_its_consumers(call: Any, world: World) -> None:
     queue = call("queue", broker="prod", vhost="/", name="mail")[1]
     assert (queue["depth"], queue["ready"], queue["type"], round(queue["oldest_seconds"] / 10)) == (3, 2, "classic", 12)
     assert [(one["tag"], one["peer_host"], one["connection"]) for one in queue["consumed_by"]] == [("t1", "10.0.0.1", "c1")]
@@ -77,7 +77,7 @@ def test_queues_are_filtered_and_sorted(call: Any, query: dict[str, str], names:
     assert [queue["name"] for queue in call("queues", **query)[1]["items"]] == names
 
 
-def test_bindings_are_asked_by_source_and_destination(call: Any) -> None:
+def test_bindings_are_listed_by_source_and_destination(call: Any) -> None:
     assert [binding["routing_key"] for binding in call("bindings", source="orders")[1]["items"]] == ["order.#"]
     assert call("bindings", source="")[1]["total"] == 1
     assert call("bindings", destination="mail", destination_type="exchange")[1]["total"] == 0
@@ -151,7 +151,7 @@ def test_history_knows_exchanges_and_workers_too(call: Any, kind: str, name: str
         ("queues/mail", {}, 404, None),
     ],
 )
-def test_a_call_that_makes_no_sense_is_told_why(call: Any, path: str, query: dict[str, Any], status: int, field: str | None) -> None:
+def test_an_invalid_call_has_an_error_with_the_reason(call: Any, path: str, query: dict[str, Any], status: int, field: str | None) -> None:
     got, answer = call(path, **query)
     assert (got, answer["error"].get("field")) == (status, field)
     assert set(answer) == {"error"} and answer["error"]["code"] and answer["error"]["message"]

@@ -1,4 +1,4 @@
-"""The description at openapi.json: each schema has a name of its own, and what calls answer about things that are there is what it says."""
+"""The description at openapi.json: each schema has a name of its own, and the answers of calls about things that exist follow it."""
 
 from __future__ import annotations
 

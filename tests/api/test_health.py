@@ -1,4 +1,4 @@
-"""healthz, readyz and metrics: for machines, without a login where nothing is told."""
+"""healthz, readyz and metrics: for machines, without a login where they reveal nothing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_healthz_needs_no_login_no_host_and_no_database() -> None:
     assert (response.status_code, response.content) == (200, b"ok\n")
 
 
-def test_readyz_tells_which_processes_are_missing(world: World) -> None:
+def test_readyz_names_the_missing_processes(world: World) -> None:
     response = Client().get("/readyz")
     parts = response.json()["parts"]
     assert response.status_code == 503
@@ -42,7 +42,7 @@ def test_readyz_is_200_when_all_live_even_if_a_broker_is_down(world: World) -> N
 
 
 def test_readyz_is_503_while_the_pollers_that_live_store_nothing(world: World) -> None:
-    """Neither an answer nor a failure. Strangers may ask, so the broker's name is not in the reason."""
+    """Neither an answer nor a failure. Strangers may call it, so the broker's name is not in the reason."""
     for kind in readiness.PROCESSES:
         leases.beat(kind, "host:1", timezone.now())
     Broker.objects.update(tried_at=timezone.now() - timedelta(minutes=5))
@@ -102,7 +102,7 @@ def test_readyz_costs_few_queries_and_reads_the_migrations_of_this_version_once(
 
 
 @pytest.mark.parametrize(("age_seconds", "ready"), [(0, True), (15, True), (16, False), (3600, False)])
-def test_a_process_that_was_not_heard_of_for_three_intervals_is_not_there(age_seconds: int, ready: bool) -> None:
+def test_a_process_without_a_heartbeat_for_three_intervals_is_missing(age_seconds: int, ready: bool) -> None:
     now = timezone.now()
     beats = [Heartbeat(kind="poller", holder="a", at=now - timedelta(hours=5)), Heartbeat(kind="poller", holder="b", at=now - timedelta(seconds=age_seconds))]
     assert (readiness.processes(beats, now)["poller"] == "") is ready

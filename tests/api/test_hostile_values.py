@@ -43,7 +43,7 @@ PAGE_PARAMETERS += ["task", "name", "args", "kwargs", "priority", "expiration", 
 
 
 @pytest.mark.parametrize(("path", "parameters"), GETS)
-def test_a_call_answers_in_json_whatever_a_parameter_says(world: World, path: str, parameters: list[str]) -> None:
+def test_a_call_answers_in_json_whatever_a_parameter_holds(world: World, path: str, parameters: list[str]) -> None:
     client, headers = Client(raise_request_exception=False), {"Authorization": f"Bearer {world.token}"}
     good = {name: GOOD[name] for name in parameters if name in GOOD}
     wrong = []
@@ -57,7 +57,7 @@ def test_a_call_answers_in_json_whatever_a_parameter_says(world: World, path: st
 
 
 @pytest.mark.parametrize(("path", "call"), POSTS)
-def test_a_call_with_a_body_answers_in_json_whatever_a_field_says(world: World, path: str, call: dict[str, Any]) -> None:
+def test_a_call_with_a_body_answers_in_json_whatever_a_field_holds(world: World, path: str, call: dict[str, Any]) -> None:
     client, headers = Client(raise_request_exception=False), {"Authorization": f"Bearer {world.token}"}
     fields = _fields(call)
     good = {name: GOOD[name] for name in fields if name in GOOD}
@@ -71,7 +71,7 @@ def test_a_call_with_a_body_answers_in_json_whatever_a_field_says(world: World, 
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_page_is_shown_whatever_its_address_says(world: World, page: str) -> None:
+def test_a_page_is_shown_whatever_its_address_holds(world: World, page: str) -> None:
     client = world.client()
     client.raise_request_exception = False
     room = page.split("/")[1]
@@ -82,7 +82,7 @@ def test_a_page_is_shown_whatever_its_address_says(world: World, page: str) -> N
         found["q", value[:40]] = client.get(address, {"q": f"depth:>{value} since:{value} {value}", "page": value}).status_code
     found[BROKEN] = client.get(f"{address}?{'&'.join(f'{name}={BROKEN}' for name in [*PAGE_PARAMETERS, 'broker', 'vhost', 'part'])}").status_code
     found |= {(name, "0"): client.get(address, {name: "\x00"}).status_code for name in ("broker", "vhost", "part")}
-    assert {asked: status for asked, status in found.items() if status >= 500 and address != "/readyz"} == {}
+    assert {url: status for url, status in found.items() if status >= 500 and address != "/readyz"} == {}
 
 
 @pytest.mark.parametrize("number", ["99999999999999999999999999", "9223372036854775808", "1" * 5000])

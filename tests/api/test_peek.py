@@ -1,4 +1,4 @@
-"""`POST messages/peek`: who may, what is refused by which field, and what lies in a real queue before and after."""
+"""`POST messages/peek`: who may, what is refused by which field, and what is in a real queue before and after."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ AUDIT_ACTION = "peek at messages"
 
 @pytest.fixture
 def post(world: World, settings: LazySettings) -> Post:
-    """Asks with Anna's token, changed as told; (status, JSON). Nobody listens at the broker's address."""
+    """Posts a question with Anna's token, changed by the arguments; (status, JSON). Nobody listens at the broker's address."""
     settings.BROKERS = (BrokerAddress("prod", ("http://127.0.0.1:1",), "u", "p", amqp_url="amqp://u:p@127.0.0.1:1"),)
     settings.CONTROL = frozenset({"prod"})
 
     def answered(body: Any = None, token: str = world.token, **changed: Any) -> tuple[int, Any]:
-        asked = {"broker": "prod", "vhost": "/", "queue": "mail"} | changed
-        data = json.dumps(asked) if body is None else body
+        question = {"broker": "prod", "vhost": "/", "queue": "mail"} | changed
+        data = json.dumps(question) if body is None else body
         response = Client().post("/api/v1/messages/peek", data, content_type="application/json", headers={"Authorization": f"Bearer {token}"})
         return response.status_code, response.json()
 
@@ -92,7 +92,7 @@ def test_a_body_that_is_no_question_is_refused(post: Post, body: Any) -> None:
     assert post(body)[0] == 400
 
 
-def test_ten_megabytes_are_refused_in_words(post: Post) -> None:
+def test_ten_megabytes_are_refused_with_a_reason(post: Post) -> None:
     status, answer = post(queue="x" * 10_000_000)
     assert (status, answer["error"]) == (413, {"code": "too_large", "message": "The body is too large; at most 2.62 MB are read."})
 

@@ -45,7 +45,7 @@ def test_a_stranger_is_sent_to_the_login_from_every_page(world: World, path: str
     assert response.headers["Location"].startswith("/login/?next=%2F")
 
 
-def test_a_fragment_of_a_page_tells_the_script_to_go_to_the_login(world: World) -> None:
+def test_a_fragment_of_a_page_redirects_the_script_to_the_login(world: World) -> None:
     response = Client().get("/queues/?part=table", headers={"HX-Request": "true", "HX-Current-URL": "http://testserver/queues/?q=mail"})
     assert (response.status_code, response.headers["HX-Redirect"]) == (401, "/login/?next=%2Fqueues%2F%3Fq%3Dmail")
 
@@ -87,7 +87,7 @@ def test_a_method_that_a_call_does_not_have_is_refused_as_json(world: World) -> 
     assert (response.status_code, response.json()["error"]["code"], response.headers["Allow"]) == (405, "method_not_allowed", "GET")
 
 
-def test_a_call_that_fails_tells_no_traceback(world: World, call: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_call_that_fails_shows_no_traceback(world: World, call: Any, caplog: pytest.LogCaptureFixture) -> None:
     type(world.broker).objects.update(object_totals=["not", "a", "dict"])
     status, answer = call("brokers")
     assert (status, answer["error"]["code"]) == (500, "internal")

@@ -41,7 +41,7 @@ def test_a_stranger_gets_401(world: World) -> None:
         assert Client().post(f"/api/v1/routing/{call}", "{}", content_type="application/json").status_code == 401
 
 
-def test_a_live_virtual_host_tells_its_consumers_and_their_worker_nodes(world: World, post: Post) -> None:
+def test_a_live_virtual_host_shows_its_consumers_and_their_worker_nodes(world: World, post: Post) -> None:
     Worker.objects.filter(pk=world.worker.pk).update(prefetch=16)
     status, answer = post("explain", LIVE)
     assert status == 200
@@ -52,41 +52,41 @@ def test_a_live_virtual_host_tells_its_consumers_and_their_worker_nodes(world: W
     assert after["workers"] == [known | {"concurrency": 4, "free_slots": 3, "prefetch": 16}]
 
 
-@pytest.mark.parametrize("told", [{"state": Worker.UNKNOWN}, {"concurrency": None, "active": None, "prefetch": None}])
-def test_slots_of_a_node_that_is_silent_or_was_not_asked_are_null(world: World, post: Post, told: dict[str, Any]) -> None:
-    Worker.objects.filter(pk=world.worker.pk).update(**{"concurrency": 4, "active": 1, "prefetch": 16} | told)
+@pytest.mark.parametrize("fields", [{"state": Worker.UNKNOWN}, {"concurrency": None, "active": None, "prefetch": None}])
+def test_slots_of_a_node_that_is_silent_or_was_not_inspected_are_null(world: World, post: Post, fields: dict[str, Any]) -> None:
+    Worker.objects.filter(pk=world.worker.pk).update(**{"concurrency": 4, "active": 1, "prefetch": 16} | fields)
     [node] = post("explain", LIVE)[1]["after"][0]["workers"]
     assert (node["hostname"], node["concurrency"], node["free_slots"], node["prefetch"]) == ("a@web-1", None, None, None)
 
 
-def test_a_queue_that_nobody_consumes_is_said(world: World, post: Post) -> None:
+def test_a_queue_without_consumers_is_reported(world: World, post: Post) -> None:
     _, answer = post("explain", {**LIVE, "exchange": "", "routing_key": "a/b ü"})
     assert (answer["after"][0]["consumers"], answer["after"][0]["workers"]) == (0, [])
     assert "Nobody consumes a/b ü: it waits there." in answer["text"]
 
 
-def test_a_broker_out_of_sight_makes_the_answer_uncertain_and_consumers_unknown(world: World, post: Post) -> None:
+def test_an_unavailable_broker_makes_the_answer_uncertain_and_consumers_unknown(world: World, post: Post) -> None:
     Broker.objects.update(state=Broker.UNREACHABLE, reason="refused")
     _, answer = post("explain", LIVE)
     assert (answer["queues"], answer["certain"], answer["after"][0]["consumers"]) == (["mail"], False, None)
     assert "Prod is unreachable" in answer["text"]
 
 
-def test_who_may_write_is_judged_where_an_administrator_reads_permissions(world: World, post: Post) -> None:
-    asked = LIVE | {"user": "bob"}
-    _, answer = post("explain", asked)
+def test_who_may_write_is_checked_where_an_administrator_reads_permissions(world: World, post: Post) -> None:
+    question = LIVE | {"user": "bob"}
+    _, answer = post("explain", question)
     assert (answer["queues"], answer["certain"]) == (["mail"], False)
     assert "Whether bob may write there is unknown: needs administrator" in answer["text"]
     assert post("explain", LIVE)[1]["certain"]
     Broker.objects.update(permissions_known=True)
-    _, answer = post("explain", asked)
+    _, answer = post("explain", question)
     assert (answer["refused"], answer["queues"], answer["certain"]) == ("ACCESS_REFUSED", [], True)
     assert "the user has no permissions in this virtual host" in answer["reason"]
     Permission.objects.create(broker=world.broker, vhost="/", user="bob", write="^orders$")
-    assert post("explain", asked)[1]["queues"] == ["mail"]
-    assert post("explain", asked | {"exchange": ""})[1]["refused"] == "ACCESS_REFUSED"
+    assert post("explain", question)[1]["queues"] == ["mail"]
+    assert post("explain", question | {"exchange": ""})[1]["refused"] == "ACCESS_REFUSED"
     Permission.objects.create(broker=world.broker, vhost="/", user="bob", exchange="orders", write="^stock")
-    _, answer = post("explain", asked)
+    _, answer = post("explain", question)
     assert answer["refused"] == "ACCESS_REFUSED"
     assert "bob may not write to topic order.new of exchange orders" in answer["reason"]
 
@@ -127,7 +127,7 @@ def test_an_error_names_its_field(post: Post, changed: dict[str, Any], status: i
 
 
 @pytest.mark.parametrize("body", ["{", "[]", b"\xff", '"\\ud800"', "[" * 100_000])
-def test_a_body_that_is_no_json_object_is_refused_in_words(post: Post, body: Any) -> None:
+def test_a_body_that_is_no_json_object_is_refused_with_a_reason(post: Post, body: Any) -> None:
     for call in ("explain", "explain-task"):
         status, answer = post(call, body)
         assert status == 400
@@ -148,7 +148,7 @@ def test_a_task_under_given_settings_goes_through_celery_and_the_broker(post: Po
     assert answer["broker"]["queues"] == ["mail"]
 
 
-def test_a_live_task_without_settings_is_not_certain_and_says_so(world: World, post: Post) -> None:
+def test_a_live_task_without_settings_is_not_certain_with_a_reason(world: World, post: Post) -> None:
     status, answer = post("explain-task", {"broker": "prod", "vhost": "/", "task": "shop.pay", "options": {"queue": "mail"}})
     assert status == 200
     assert (answer["queue"], answer["certain"], answer["broker"]["queues"]) == ("mail", False, ["mail"])
@@ -157,7 +157,7 @@ def test_a_live_task_without_settings_is_not_certain_and_says_so(world: World, p
     assert answer["broker"]["after"][0]["consumers"] == 1
 
 
-def test_what_workers_tell_of_a_task_counts(world: World, post: Post) -> None:
+def test_what_workers_report_of_a_task_counts(world: World, post: Post) -> None:
     Worker.objects.filter(pk=world.worker.pk).update(registered=[{"name": "shop.pay", "attributes": {"queue": "mail"}}])
     _, answer = post("explain-task", {"broker": "prod", "vhost": "/", "task": "shop.pay"})
     assert answer["queue"] == "mail"
@@ -165,16 +165,16 @@ def test_what_workers_tell_of_a_task_counts(world: World, post: Post) -> None:
 
 
 def test_the_configuration_of_a_live_worker_counts_and_its_last_task_is_the_proof(world: World, post: Post) -> None:
-    told = {"registered": [{"name": "shop.pay", "attributes": {}}], "configuration": {"task_routes": {"shop.*": "mail"}}, "configuration_at": world.now}
-    Worker.objects.filter(pk=world.worker.pk).update(**told)
-    asked = {"broker": "prod", "vhost": "/", "task": "shop.pay"}
-    _, answer = post("explain-task", asked)
+    fields = {"registered": [{"name": "shop.pay", "attributes": {}}], "configuration": {"task_routes": {"shop.*": "mail"}}, "configuration_at": world.now}
+    Worker.objects.filter(pk=world.worker.pk).update(**fields)
+    question = {"broker": "prod", "vhost": "/", "task": "shop.pay"}
+    _, answer = post("explain-task", question)
     assert (answer["queue"], answer["certain"], answer["sent"], answer["differing"]) == ("mail", False, None, [])
     assert (answer["configuration"]["source"], answer["configuration"]["name"]) == ("worker", "a@web-1")
     seen = {"broker": world.broker, "vhost": "/", "name": "shop.pay", "state": "SUCCESS", "first_seen_at": world.now, "changed_at": world.now}
     Task.objects.create(**seen, uuid="u-1", sent_at=world.now, sent_queue="mail", exchange="", routing_key="mail")
     Task.objects.create(**seen, uuid="u-2")
-    _, answer = post("explain-task", asked)
+    _, answer = post("explain-task", question)
     assert (answer["certain"], answer["sent"]["uuid"], answer["sent"]["agrees"]) == (True, "u-1", True)
 
 

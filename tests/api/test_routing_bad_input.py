@@ -1,4 +1,4 @@
-"""Whatever is asked of `routing/explain` and `routing/explain-task` ends in an answer or in a 4xx that names the field."""
+"""Every request to `routing/explain` and `routing/explain-task` ends in an answer or in a 4xx that names the field."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_a_body_that_is_larger_still_is_refused_before_it_is_read(post: Post) ->
         assert (status, answer["error"]["code"], answer["error"]["field"]) == (413, "too_large", "body")
 
 
-def test_a_body_whose_length_nobody_told_is_read_no_further_than_the_limit() -> None:
+def test_a_body_of_unknown_length_is_read_no_further_than_the_limit() -> None:
     stream = BytesIO(b" " * (40 * 1024 * 1024))
     request = ASGIRequest({"type": "http", "method": "POST", "path": "/", "headers": [], "query_string": b""}, stream)
     with pytest.raises(Problem) as refused:
@@ -122,7 +122,7 @@ def test_evil_patterns_of_a_live_broker_make_the_answer_uncertain_at_most(world:
     Policy.objects.create(**evil, name="broken", pattern="(")
     status, answer = post("explain", MESSAGE | {"exchange": "", "routing_key": "a" * 200})
     assert (status, answer["queues"]) == (200, ["a" * 200])
-    assert any("takes too long to search" in doubt for doubt in answer["after"][0]["doubts"])
+    assert any("takes too long to search" in uncertainty for uncertainty in answer["after"][0]["doubts"])
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_another_format_is_refused_by_naming_where_it_goes_wrong(post: Post, def
     assert answer["error"]["field"].startswith("definitions")
 
 
-def test_what_does_not_exist_is_an_answer_in_words(post: Post) -> None:
+def test_what_does_not_exist_is_an_answer_with_a_reason(post: Post) -> None:
     _, answer = post("explain", MESSAGE | {"exchange": "", "routing_key": "no.such.queue"})
     assert (answer["outcome"], answer["queues"]) == ("unroutable", [])
     assert "no queue has that name" in answer["text"]
@@ -154,7 +154,7 @@ def test_what_does_not_exist_is_an_answer_in_words(post: Post) -> None:
     assert any("No online worker has registered this task" in sentence for sentence in answer["unknown"])
 
 
-def test_an_unknown_name_is_told_as_it_was_given_and_no_markup(post: Post) -> None:
+def test_an_unknown_name_is_shown_as_it_was_given_and_no_markup(post: Post) -> None:
     for field, name in (("broker", "<b>x</b>"), ("vhost", "<b>x</b>")):
         status, answer = post("explain", MESSAGE | {field: name})
         assert (status, answer["error"]["field"]) == (404, field)
@@ -176,8 +176,8 @@ WRONG = st.sampled_from(sorted(FIELDS)).flatmap(
 
 @settings(suppress_health_check=list(HealthCheck))
 @given(WRONG)
-def test_nothing_that_stands_in_any_field_is_an_exception(post: Post, asked: tuple[str, dict[str, Any]]) -> None:
-    call, changed = asked
+def test_nothing_that_stands_in_any_field_is_an_exception(post: Post, case: tuple[str, dict[str, Any]]) -> None:
+    call, changed = case
     status, answer = post(call, (MESSAGE if call == "explain" else TASK) | changed)
     assert status in (200, 400, 404)
     if status != 200:

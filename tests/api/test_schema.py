@@ -1,4 +1,4 @@
-"""The API keeps to its own description, whatever it is asked: schemathesis makes the questions, in this process, a bounded number."""
+"""The API keeps to its own description for every request: schemathesis makes them, in this process, a bounded number."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_every_answer_is_as_described(world: World, path: str, method: str, mode
 
     @settings(max_examples=QUESTIONS, deadline=None, derandomize=True, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
     @given(case=description[path][method].as_strategy(generation_mode=mode))
-    def ask(case: Any) -> None:
+    def call(case: Any) -> None:
         case.call_and_validate(headers={"Authorization": f"Bearer {world.token}", "Accept-Encoding": "identity"}, base_url="http://testserver", checks=CHECKS)
 
-    ask()
+    call()

@@ -1,4 +1,4 @@
-"""`POST tasks/send`: who may, what is refused by which field, and what a real broker says to it."""
+"""`POST tasks/send`: who may, what is refused by which field, and how a real broker answers."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ Post = Callable[..., tuple[int, Any]]
 
 @pytest.fixture
 def post(world: World, settings: LazySettings) -> Post:
-    """Posts a task with Anna's token, changed as told; (status, JSON). Nobody listens at the broker's address."""
+    """Posts a task with Anna's token, changed by the arguments; (status, JSON). Nobody listens at the broker's address."""
     settings.BROKERS = (BrokerAddress("prod", ("http://127.0.0.1:1",), "u", "p", amqp_url="amqp://u:p@127.0.0.1:1"),)
     settings.CONTROL = frozenset({"prod"})
     for vhost in ("/", "shop"):
         VirtualHost.objects.create(broker=world.broker, name=vhost, first_seen_at=world.now)
 
     def answered(body: Any = None, token: str = world.token, **changed: Any) -> tuple[int, Any]:
-        asked = {"broker": "prod", "vhost": "/", "task": "reports.render", "args": [1], "kwargs": {}, "options": {"queue": "mail"}} | changed
-        data = json.dumps(asked) if body is None else body
+        question = {"broker": "prod", "vhost": "/", "task": "reports.render", "args": [1], "kwargs": {}, "options": {"queue": "mail"}} | changed
+        data = json.dumps(question) if body is None else body
         response = Client().post("/api/v1/tasks/send", data, content_type="application/json", headers={"Authorization": f"Bearer {token}"})
         return response.status_code, response.json()
 
@@ -103,13 +103,13 @@ def test_an_error_names_its_field(post: Post, changed: dict[str, Any], status: i
         (b"\xff\xfe", "not UTF-8"),
     ],
 )
-def test_a_body_that_is_no_json_is_told_where(post: Post, body: Any, words: str) -> None:
+def test_a_body_that_is_no_json_has_an_error_with_its_position(post: Post, body: Any, words: str) -> None:
     status, answer = post(body)
     assert status == 400
     assert words in answer["error"]["message"]
 
 
-def test_ten_megabytes_are_refused_in_words(post: Post) -> None:
+def test_ten_megabytes_are_refused_with_a_reason(post: Post) -> None:
     status, answer = post(args=["x" * 10_000_000])
     assert (status, answer["error"]["field"], answer["error"]["code"]) == (413, "args", "too_large")
     assert "at most 2.00 MB are read. Nothing was sent." in answer["error"]["message"]
@@ -132,7 +132,7 @@ def test_a_dry_run_predicts_and_sends_nothing_even_where_sending_is_off(world: W
     assert not AuditEvent.objects.filter(action="send task").exists()
 
 
-def test_a_dry_run_says_what_would_be_gone_since_nothing_is_declared(post: Post) -> None:
+def test_a_dry_run_shows_what_would_be_unroutable_since_nothing_is_declared(post: Post) -> None:
     _, answer = post(dry_run=True, options={"queue": "nope"})
     assert (answer["queues"], answer["prediction"]["broker"]["outcome"]) == ([], "unroutable")
     _, answer = post(dry_run=True, options={"exchange": "nox", "routing_key": "k"})

@@ -41,8 +41,8 @@ def test_the_queue_is_the_one_worked_out_beside_the_senders_word(call: Any, worl
     seen(world, "two", queues='["audit", "us"]', queue_source="routing")
     seen(world, "unknown", queue_source="", queue_reason="hash picks one of several queues")
     seen(world, "old", sent_queue="mail")
-    told = {item["uuid"]: [item[name] for name in ("queue", "queues", "queue_source", "queue_reason", "sent_queue")] for item in call("tasks")[1]["items"]}
-    assert told == {
+    queues = {item["uuid"]: [item[name] for name in ("queue", "queues", "queue_source", "queue_reason", "sent_queue")] for item in call("tasks")[1]["items"]}
+    assert queues == {
         "one": ["orders.us", ["orders.us"], "both", None, "search.index"],
         "two": [None, ["audit", "us"], "routing", None, None],
         "unknown": [None, [], None, "hash picks one of several queues", None],
@@ -89,12 +89,12 @@ def test_a_list_is_narrowed_by_time(call: Any, world: World) -> None:
         ({"page_size": 501}, "page_size"),
     ],
 )
-def test_what_can_not_be_asked_names_the_field(call: Any, query: dict[str, Any], field: str) -> None:
+def test_an_invalid_query_names_the_field(call: Any, query: dict[str, Any], field: str) -> None:
     status, answer = call("tasks", **query)
     assert (status, answer["error"]["field"]) == (400, field)
 
 
-def test_a_task_tells_everything_and_its_children(call: Any, world: World) -> None:
+def test_a_task_has_every_field_and_its_children(call: Any, world: World) -> None:
     seen(world, "root", name="orders.capture", args="(1,)", kwargs="{}", result="None", root_id="root", exception=None)
     child = seen(world, "child", name="mail.send", parent_id="root", root_id="root", state="UNKNOWN", last_seen_state="STARTED")
     status, task = call("task", uuid="root")

@@ -1,4 +1,4 @@
-"""A database that is locked, read-only, missing, damaged or newer: what reads goes on or says so, what starts refuses in one sentence."""
+"""A database that is locked, read-only, missing, damaged or newer: what reads goes on or reports it, what starts refuses in one sentence."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ def nothing_waits() -> Iterator[None]:
 
 def test_every_page_and_call_that_reads_works_while_the_database_is_locked(world: World) -> None:
     session, token = world.client(), {"Authorization": f"Bearer {world.token}"}
-    asked = addresses(world)
-    statuses = {address: session.get(address).status_code for address in asked}
-    assert len(asked) > 30 and 200 in statuses.values()
+    urls = addresses(world)
+    statuses = {address: session.get(address).status_code for address in urls}
+    assert len(urls) > 30 and 200 in statuses.values()
     ApiToken.objects.update(last_used_at=None)
     with write_locked(), nothing_waits():
-        assert {address: session.get(address).status_code for address in asked} == statuses
-        for address in [address for address in asked if address.startswith("/api/")]:
+        assert {address: session.get(address).status_code for address in urls} == statuses
+        for address in [address for address in urls if address.startswith("/api/")]:
             assert Client().get(address, headers=token).status_code == statuses[address]
         assert ApiToken.objects.get().last_used_at is None
     Client().get("/api/v1/queues", headers=token)
@@ -78,9 +78,9 @@ def test_no_request_that_reads_writes(world: World) -> None:
         return execute(sql, params, many, context)
 
     session, stranger = world.client(), Client()
-    asked = addresses(world)
+    urls = addresses(world)
     with connection.execute_wrapper(watch):
-        for address in asked:
+        for address in urls:
             session.get(address)
             stranger.get(address)
         world.user.set_password("another long one")
@@ -92,7 +92,7 @@ def test_no_request_that_reads_writes(world: World) -> None:
 
 @pytest.mark.parametrize("client_of", ["session", "token"])
 @pytest.mark.parametrize("ruin", ["DROP TABLE dashboard_apitoken; DROP TABLE django_session", "DROP TABLE brokers_queue; DROP TABLE brokers_broker"])
-def test_missing_tables_are_said_as_such_and_forgotten_when_they_return(world: World, client_of: str, ruin: str) -> None:
+def test_missing_tables_are_reported_as_such_until_they_return(world: World, client_of: str, ruin: str) -> None:
     client, headers = (world.client(), {}) if client_of == "session" else (Client(), {"Authorization": f"Bearer {world.token}"})
     client.raise_request_exception = False
     name = settings.DATABASES["default"]["NAME"]
@@ -180,14 +180,14 @@ def test_the_web_process_refuses_a_database_of_a_newer_version_by_one_sentence(t
 def test_every_page_and_call_that_reads_works_on_a_database_that_cant_be_written(world: World) -> None:
     """As on a file system that is read-only: SQLite refuses each write of the connection."""
     session, token = world.client(), {"Authorization": f"Bearer {world.token}"}
-    asked = addresses(world)
-    statuses = {address: session.get(address).status_code for address in asked}
+    urls = addresses(world)
+    statuses = {address: session.get(address).status_code for address in urls}
     ApiToken.objects.update(last_used_at=None)
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA query_only = ON")
     try:
-        assert {address: session.get(address).status_code for address in asked} == statuses
-        for address in [address for address in asked if address.startswith("/api/")]:
+        assert {address: session.get(address).status_code for address in urls} == statuses
+        for address in [address for address in urls if address.startswith("/api/")]:
             assert Client().get(address, headers=token).status_code == statuses[address]
     finally:
         with connection.cursor() as cursor:

@@ -22,12 +22,12 @@ def a_broker(name: str = "prod") -> Broker:
     return ensure_brokers([BrokerAddress(name, (f"http://{name}:15672",), "u", "p")], NOON)[name]
 
 
-def a_queue(name: str, **told: Any) -> QueueStats:
-    return QueueStats(**{"vhost": "/", "name": name, "type": "classic", "state": "running", "durable": True, "arguments": {}, **told})
+def a_queue(name: str, **fields: Any) -> QueueStats:
+    return QueueStats(**{"vhost": "/", "name": name, "type": "classic", "state": "running", "durable": True, "arguments": {}, **fields})
 
 
-def a_poll(at: datetime, *queues: QueueStats, **told: Any) -> BrokerStats:
-    overview = Overview("3.10.8", "25.2", "rabbit@a", "rabbit@a", "basic", {"queues": len(queues)}, **told.pop("overview", {}))
+def a_poll(at: datetime, *queues: QueueStats, **fields: Any) -> BrokerStats:
+    overview = Overview("3.10.8", "25.2", "rabbit@a", "rabbit@a", "basic", {"queues": len(queues)}, **fields.pop("overview", {}))
     return BrokerStats(
         **{
             "at": at,
@@ -38,12 +38,12 @@ def a_poll(at: datetime, *queues: QueueStats, **told: Any) -> BrokerStats:
             "visible_vhosts": frozenset({"/"}),
             "queues": {queue.key: queue for queue in queues},
             "depth_source": "columns",
-            **told,
+            **fields,
         }
     )
 
 
-def a_topology(*bindings: tuple[str, str, str], vhost: str = "/", **told: Any) -> Topology:
+def a_topology(*bindings: tuple[str, str, str], vhost: str = "/", **fields: Any) -> Topology:
     """Direct exchanges, durable queues, and bindings (source, key, destination) between them."""
     exchanges = {"": "direct"} | {source: "topic" for source, _, _ in bindings}
     queues = sorted({destination for _, _, destination in bindings} - exchanges.keys())
@@ -56,6 +56,6 @@ def a_topology(*bindings: tuple[str, str, str], vhost: str = "/", **told: Any) -
                 BindingDefinition(source, destination, "exchange" if destination in exchanges else "queue", key, {}, key)
                 for source, key, destination in sorted(bindings, key=lambda binding: (binding[0], binding[2], binding[1]))
             ),
-            **told,
+            **fields,
         }
     )

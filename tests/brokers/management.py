@@ -33,11 +33,11 @@ class FakeManagement:
     def fail(self, path: str, status: int) -> None:
         self.server.answer(f"/api/{path}", Answer(status=status, body=b'{"reason":"as the test wants"}'))
 
-    def set_queues(self, ready: Mapping[str, int], told: int | None = None, consumers: int = 0) -> None:
-        """`told` is the number of queues that the overview tells."""
+    def set_queues(self, ready: Mapping[str, int], reported: int | None = None, consumers: int = 0) -> None:
+        """`reported` is the number of queues in the overview."""
         self.set("queues", [queue(name, messages_ready=count, consumers=consumers) for name, count in ready.items()])
         self.set_bindings(self.bindings)
-        self.set("overview", {**self.overview, "object_totals": {"queues": len(ready) if told is None else told}})
+        self.set("overview", {**self.overview, "object_totals": {"queues": len(ready) if reported is None else reported}})
 
     def set_bindings(self, bindings: Iterable[Mapping[str, Any]]) -> None:
         self.bindings = [dict(binding) for binding in bindings]
@@ -52,11 +52,11 @@ class FakeManagement:
         ]
         self.server.answer("/metrics/detailed", Answer(body="".join(lines).encode()))
 
-    def asked(self) -> list[str]:
-        """The paths asked for since the last call, without "/api/"."""
-        asked = [request.path.removeprefix("/api/") for request in self.server.asked]
-        self.server.asked.clear()
-        return asked
+    def requested(self) -> list[str]:
+        """The paths requested since the last call, without "/api/"."""
+        requested = [request.path.removeprefix("/api/") for request in self.server.requests]
+        self.server.requests.clear()
+        return requested
 
     def address(self, name: str = "prod") -> BrokerAddress:
         return BrokerAddress(name, (self.server.url,), "ann", "secret", metrics_urls=(self.server.url,))
@@ -65,8 +65,8 @@ class FakeManagement:
         return ManagementApi(self.address(), limits=QUICK)
 
 
-def queue(name: str, **told: Any) -> dict[str, Any]:
-    return {"vhost": "/", "name": name, "type": "classic", "durable": True, "arguments": {}, "messages_unacknowledged": 0, "policy": "p", **told}
+def queue(name: str, **reported: Any) -> dict[str, Any]:
+    return {"vhost": "/", "name": name, "type": "classic", "durable": True, "arguments": {}, "messages_unacknowledged": 0, "policy": "p", **reported}
 
 
 def binding(source: str, destination: str, key: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Time that goes on only while every thread sleeps, so that twenty minutes of several processes take a second and always go the same way."""
+"""Time that goes on only while every thread sleeps, so that twenty minutes of several processes take a second and always run the same."""
 
 from __future__ import annotations
 

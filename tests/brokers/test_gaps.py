@@ -18,9 +18,9 @@ pytestmark = pytest.mark.django_db
 OUTAGE = (62, 112)
 
 
-def answer(broker: Broker, memory: store.BrokerMemory, seconds: float, **told: object) -> None:
+def answer(broker: Broker, memory: store.BrokerMemory, seconds: float, **fields: object) -> None:
     queue = a_queue("mail", ready=5, unacknowledged=0, consumers=0)
-    store.save_poll(broker.pk, a_poll(after(seconds), queue, overview={"ready": 5, "unacknowledged": 0}, **told), after(seconds), memory)
+    store.save_poll(broker.pk, a_poll(after(seconds), queue, overview={"ready": 5, "unacknowledged": 0}, **fields), after(seconds), memory)
 
 
 def fail(broker: Broker, memory: store.BrokerMemory, seconds: float) -> None:
@@ -90,8 +90,8 @@ def test_exchanges_that_can_not_be_read_have_a_gap_of_their_own() -> None:
     broker, memory = a_broker(), store.BrokerMemory()
     store.save_topology(broker.pk, {"/": a_topology(("orders", "a", "mail"))}, None, None, None, after(0), memory)
     for seconds in range(0, 60, 5):
-        told = {"failed": frozenset({EXCHANGES})} if 30 <= seconds < 40 else {"exchanges": [ExchangeStats("/", "orders", seconds * 10, 0)]}
-        answer(broker, memory, seconds, **told)
+        fields = {"failed": frozenset({EXCHANGES})} if 30 <= seconds < 40 else {"exchanges": [ExchangeStats("/", "orders", seconds * 10, 0)]}
+        answer(broker, memory, seconds, **fields)
     exchange = queries.exchange(EVERYTHING, broker.pk, "/", "orders")
     assert exchange is not None
     found = queries.history(EVERYTHING, broker.pk, "exchanges", exchange.pk, ["publish_in_per_second"], after(20), after(55), 5)

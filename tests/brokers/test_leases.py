@@ -79,19 +79,19 @@ def test_a_released_lease_is_free_at_once_and_only_its_holder_releases_it() -> N
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_many_processes_that_ask_at_once_one_gets_it() -> None:
-    def ask(holder: int) -> bool:
+def test_of_many_processes_that_try_at_once_one_gets_it() -> None:
+    def take(holder: int) -> bool:
         try:
             return leases.take("poll prod", str(holder), NOON, 30)
         finally:
             connection.close()
 
     with ThreadPoolExecutor(4) as threads:
-        assert sum(threads.map(ask, range(8))) == 1
+        assert sum(threads.map(take, range(8))) == 1
 
 
 @pytest.mark.django_db
-def test_heartbeats_tell_who_lives_and_forget_the_dead_after_a_day() -> None:
+def test_heartbeats_show_running_processes_and_drop_dead_ones_after_a_day() -> None:
     leases.beat("poller", "a", NOON)
     leases.beat("poller", "b", after(5), standby=True)
     assert [(beat.holder, beat.standby) for beat in leases.heartbeats()] == [("b", True), ("a", False)]

@@ -1,4 +1,4 @@
-"""The management API's client: every way a broker can fail becomes a sentence that says what was tried where."""
+"""The management API's client: every failure of a broker becomes a sentence that names what was tried where."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_an_unknown_host_is_unreachable() -> None:
         (200, b"[" * 100_000, BrokerAnswerUnusable, "the answer"),
     ],
 )
-def test_an_answer_that_is_none_says_so(fault_server: FaultServer, status: int, body: bytes, kind: type[BrokerError], words: str) -> None:
+def test_an_invalid_answer_is_reported(fault_server: FaultServer, status: int, body: bytes, kind: type[BrokerError], words: str) -> None:
     fault_server.answer("/api/overview", status=status, body=body, headers={"Location": "http://elsewhere/"})
     with pytest.raises(kind, match=words) as failure:
         api_of(fault_server.url).overview()
@@ -142,7 +142,7 @@ def test_a_delete_is_never_tried_again(fault_server: FaultServer) -> None:
     fault_server.answer("/api/queues///mail", Answer(reset=True), Answer(status=204, body=b""))
     with pytest.raises(BrokerUnreachable):
         api_of(fault_server.url).delete_queue("/", "mail")
-    assert [asked.method for asked in fault_server.asked] == ["DELETE"]
+    assert [requests.method for requests in fault_server.requests] == ["DELETE"]
 
 
 def test_a_compressed_answer_is_read(fault_server: FaultServer) -> None:
@@ -162,13 +162,13 @@ def test_an_answer_too_large_is_refused_also_when_it_only_unpacks_large(fault_se
         api_of(fault_server.url, limits=Limits(body_bytes=2**20)).overview()
 
 
-def test_the_next_address_of_the_cluster_answers_and_is_asked_first_from_then_on(fault_server: FaultServer) -> None:
+def test_the_next_address_of_the_cluster_answers_and_is_tried_first_from_then_on(fault_server: FaultServer) -> None:
     with running_fault_server() as broken:
         broken.default = Answer(status=500)
         fault_server.answer("/api/overview", OVERVIEW)
         api = api_of(broken.url, fault_server.url)
         assert api.overview().version == api.overview().version == "3.10.8"
-        assert len(broken.asked) == 1
+        assert len(broken.requests) == 1
         assert api.current_url() == fault_server.url
 
 
@@ -186,10 +186,10 @@ def test_a_refusal_is_not_tried_elsewhere(fault_server: FaultServer) -> None:
         try:
             api_of(fault_server.url, other.url).overview()
         finally:
-            assert other.asked == []
+            assert other.requests == []
 
 
-def test_tls_that_is_none_says_which_setting_may_help(fault_server: FaultServer) -> None:
+def test_tls_that_is_none_names_the_setting_that_may_help(fault_server: FaultServer) -> None:
     with pytest.raises(BrokerUnreachable, match=r"TLS with 127\.0\.0\.1:\d+ failed: .*HARELINE_CA_FILE"):
         api_of(fault_server.url.replace("http:", "https:")).overview()
 
@@ -255,23 +255,23 @@ def test_the_login_is_sent_to_the_management_api_but_not_to_the_metrics(fault_se
     api.overview()
     for url in (fault_server.url, f"{fault_server.url}/metrics", f"{fault_server.url}/metrics/detailed"):
         assert api.depths_of_node(url) == {("/", "mail"): (3, None, None)}
-    assert ["Authorization" in asked.headers for asked in fault_server.asked] == [True, False, False, False]
+    assert ["Authorization" in requests.headers for requests in fault_server.requests] == [True, False, False, False]
 
 
-def test_closing_ends_the_request_under_way(fault_server: FaultServer) -> None:
+def test_closing_ends_the_open_request(fault_server: FaultServer) -> None:
     fault_server.answer("/api/overview", delay_seconds=60)
     api = api_of(fault_server.url, limits=Limits(read_seconds=60, total_seconds=60))
     failures: list[BrokerError] = []
 
-    def ask() -> None:
+    def fetch() -> None:
         try:
             api.overview()
         except BrokerError as error:
             failures.append(error)
 
-    thread = threading.Thread(target=ask)
+    thread = threading.Thread(target=fetch)
     thread.start()
-    wait_until(lambda: fault_server.asked)
+    wait_until(lambda: fault_server.requests)
     api.close()
     thread.join(5)
     assert [type(failure) for failure in failures] == [BrokerUnreachable]

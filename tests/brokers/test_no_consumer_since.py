@@ -36,13 +36,13 @@ RESTARTED = "restarted"
 def test_since_when(polls: list[tuple[int, int | str | None]], since: int | None, at_least: bool | None, restarted: bool) -> None:
     """`restarted`: another poller stores each poll."""
     broker, memory = a_broker(), store.BrokerMemory()
-    for seconds, told in polls:
+    for seconds, seen in polls:
         memory = store.BrokerMemory() if restarted else memory
-        if told == "failed":
+        if seen == "failed":
             store.save_failure(broker.pk, Broker.UNREACHABLE, "refused", after(seconds), 1.0, memory)
             continue
-        consumers = 0 if told == RESTARTED else told
-        node = NodeStats("rabbit@a", True, uptime_ms=1000 if told == RESTARTED else 10_000_000)
+        consumers = 0 if seen == RESTARTED else seen
+        node = NodeStats("rabbit@a", True, uptime_ms=1000 if seen == RESTARTED else 10_000_000)
         store.save_poll(broker.pk, a_poll(after(seconds), a_queue("mail", ready=0, consumers=consumers, memory_bytes=9), nodes=[node]), after(seconds), memory)
     queue = Queue.objects.get()
     wanted: datetime | None = None if since is None else after(since)

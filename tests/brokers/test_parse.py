@@ -142,9 +142,9 @@ def test_tags_as_all_versions_write_them(tags: Any, read: list[str]) -> None:
 
 
 def test_permissions_by_name_and_by_topic() -> None:
-    told = {"user": "bob", "vhost": "/", "configure": "a", "write": "^shop", "read": "c"}
-    assert parse.permissions(as_json([told])) == [WritePermission("/", "bob", "^shop")]
-    assert parse.topic_permissions(as_json([told | {"exchange": "orders"}])) == [WritePermission("/", "bob", "^shop", "orders")]
+    permission = {"user": "bob", "vhost": "/", "configure": "a", "write": "^shop", "read": "c"}
+    assert parse.permissions(as_json([permission])) == [WritePermission("/", "bob", "^shop")]
+    assert parse.topic_permissions(as_json([permission | {"exchange": "orders"}])) == [WritePermission("/", "bob", "^shop", "orders")]
 
 
 def test_clients_that_come_or_go_are_left_out_and_half_known_ones_kept() -> None:
@@ -154,7 +154,7 @@ def test_clients_that_come_or_go_are_left_out_and_half_known_ones_kept() -> None
     assert (consumer.queue, consumer.connection_name, consumer.peer_port) == ("mail", "", None)
 
 
-def test_a_channel_tells_both_prefetches() -> None:
+def test_a_channel_has_both_prefetches() -> None:
     seen = {"name": "c (1)", "vhost": "/", "number": 1, "connection_details": {"name": "c"}, "prefetch_count": 0, "global_prefetch_count": 10}
     (channel,) = parse.channels(as_json([seen]))
     assert (channel.connection_name, channel.prefetch, channel.global_prefetch, channel.confirms) == ("c", 0, 10, None)

@@ -1,4 +1,4 @@
-"""Each part of a poll stands alone: while one can't be read the others are stored, what was known of it stays, and a sentence says so."""
+"""Each part of a poll stands alone: while one can't be read the others are stored, what was known of it stays, and a sentence reports it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.brokers.facts import NOON, after
 from tests.brokers.management import FakeManagement, binding
 from tests.fault_server import Answer, FaultServer
 
-STEP_SECONDS = 70  # after that everything is asked for again, what failed before too
+STEP_SECONDS = 70  # after that everything is requested again, what failed before too
 FAULTS = {
     "500": Answer(status=500, body=b'{"reason":"crashed"}'),
     "502 as HTML": Answer(status=502, body=b"<html>Bad gateway</html>", headers={"Content-Type": "text/html"}),
@@ -71,8 +71,8 @@ class SetClock(Clock):
         return after(self.seconds)
 
 
-def tell(management: FakeManagement, number: int) -> None:
-    """Every part tells this number."""
+def answer(management: FakeManagement, number: int) -> None:
+    """Every part answers with this number."""
     management.set("nodes", [{"name": "rabbit@a", "running": True, "mem_used": number, "mem_alarm": True}])
     management.set("vhosts", [{"name": "/", "tracing": False}, {"name": f"v{number}"}])
     management.set("exchanges", [{"vhost": "/", "name": "", "type": "direct"}, {"vhost": "/", "name": f"x{number}", "type": "topic"}])
@@ -101,12 +101,12 @@ def polled(fault_server: FaultServer, db: None) -> tuple[FakeManagement, PollLoo
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_part_that_fails_keeps_what_was_known_and_costs_the_others_nothing(polled: tuple[FakeManagement, PollLoop, SetClock], fault: str) -> None:
     management, loop, clock = polled
-    tell(management, 0)
+    answer(management, 0)
     loop.run_round()
     expected, read_at = dict.fromkeys(STORED, 0), dict.fromkeys((*STORED, parts.USER), 0.0)
     for number, (path, part) in enumerate(PATHS.items(), start=1):
         clock.seconds = number * STEP_SECONDS
-        tell(management, number)
+        answer(management, number)
         management.set(path, FAULTS[fault])
         loop.run_round()
         broker = Broker.objects.get()
@@ -128,7 +128,7 @@ def test_a_part_that_fails_keeps_what_was_known_and_costs_the_others_nothing(pol
         read_at |= {name: clock.seconds for name in read_at if name not in kept}
         assert not Change.objects.filter(kind__in=("vhost", "exchange"), what="gone", at=after(clock.seconds), name__in=("/", "")).exists()
     clock.seconds += STEP_SECONDS
-    tell(management, len(PATHS) + 1)
+    answer(management, len(PATHS) + 1)
     loop.run_round()
     assert [limit for limit in Broker.objects.get().limits if limit["part"]] == []
     assert {stored() for stored in STORED.values()} == {len(PATHS) + 1}
@@ -137,10 +137,10 @@ def test_a_part_that_fails_keeps_what_was_known_and_costs_the_others_nothing(pol
 @pytest.mark.parametrize("path", PATHS)
 def test_a_poller_that_starts_while_a_part_fails_stores_the_rest_and_drops_nothing(polled: tuple[FakeManagement, PollLoop, SetClock], path: str) -> None:
     management, loop, clock = polled
-    tell(management, 0)
+    answer(management, 0)
     loop.run_round()
     before = {name: stored() for name, stored in STORED.items()}
-    tell(management, 1)
+    answer(management, 1)
     management.fail(path, 500)
     since = []
     for seconds in (STEP_SECONDS, 2 * STEP_SECONDS):
@@ -155,7 +155,7 @@ def test_a_poller_that_starts_while_a_part_fails_stores_the_rest_and_drops_nothi
 
 def test_without_the_columns_of_queues_depths_come_from_the_totals_and_the_reverse(polled: tuple[FakeManagement, PollLoop, SetClock]) -> None:
     management, loop, clock = polled
-    tell(management, 3)
+    answer(management, 3)
     listed = Answer(body=management.server.next_answer("/api/queues").body)
     for number, answers in enumerate(((Answer(status=500), listed), (listed, Answer(status=500)))):
         clock.seconds = number * STEP_SECONDS
@@ -173,12 +173,12 @@ def test_parts_that_are_only_postponed_are_as_old_as_they_are_and_nothing_of_the
     polled: tuple[FakeManagement, PollLoop, SetClock], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     management, loop, clock = polled
-    tell(management, 0)
+    answer(management, 0)
     loop.run_round()
     before = {name: stored() for name, stored in STORED.items()}
     monkeypatch.setattr(parts, "MOST_LOST_SECONDS", 0.01)
     clock.seconds = STEP_SECONDS
-    tell(management, 1)
+    answer(management, 1)
     management.set("nodes", FAULTS["no answer in time"])
     loop.run_round()
     broker = Broker.objects.get()
@@ -190,7 +190,7 @@ def test_parts_that_are_only_postponed_are_as_old_as_they_are_and_nothing_of_the
     assert {limit["since"][:19] for limit in unread.values()} == {NOON.isoformat()[:19]}
     assert unread[parts.BINDINGS]["why"] == parts.POSTPONED
     clock.seconds = 3 * STEP_SECONDS
-    tell(management, 2)
+    answer(management, 2)
     loop.run_round()
     assert [limit for limit in Broker.objects.get().limits if limit["part"]] == []
     assert {stored() for stored in STORED.values()} == {2}
@@ -242,7 +242,7 @@ def test_an_error_of_ours_is_no_failure_of_a_part() -> None:
         Parts({}, NOON).fetch("nodes", question)
 
 
-def test_a_failure_keeps_its_first_moment_and_tells_its_latest_reason() -> None:
+def test_a_failure_keeps_its_first_moment_and_has_its_latest_reason() -> None:
     def failing(reason: str) -> Callable[[], int]:
         def question() -> int:
             raise BrokerAnswerUnusable(reason)

@@ -80,11 +80,11 @@ def wait_until(condition: Callable[[], Answered], seconds: float = 30) -> Answer
     return waiting.wait_until(condition, seconds)
 
 
-def is_(wanted: object, ask: Callable[[], object]) -> Callable[[], bool]:
-    return lambda: ask() == wanted
+def is_(wanted: object, read: Callable[[], object]) -> Callable[[], bool]:
+    return lambda: read() == wanted
 
 
-def test_what_a_broker_tells_is_stored_again_and_again(management: FakeManagement) -> None:
+def test_what_a_broker_reports_is_stored_again_and_again(management: FakeManagement) -> None:
     management.set_bindings([binding("orders", "mail", "order.#")])
     management.set_queues({"mail": 3})
     with polling(management.address()):
@@ -143,7 +143,7 @@ def test_of_two_processes_one_polls_and_the_other_takes_over(management: FakeMan
         wait_until(is_("third", lambda: leases.holder_of("poll prod", datetime.now(UTC))))
 
 
-def test_a_database_that_can_not_be_written_costs_the_round_and_is_said(management: FakeManagement) -> None:
+def test_a_database_that_can_not_be_written_costs_the_round_and_is_reported(management: FakeManagement) -> None:
     management.set_queues({"mail": 3})
     address = management.address()
     loop = PollLoop(address, store.ensure_brokers([address], datetime.now(UTC))["prod"].pk, "a", POLL_SECONDS, limits=QUICK)
@@ -194,7 +194,7 @@ def test_a_poller_that_was_killed_is_followed_at_once(management: FakeManagement
 def test_sigterm_ends_the_process_by_itself_also_amid_an_answer_that_never_comes(management: FakeManagement) -> None:
     management.set("overview", Answer(delay_seconds=600))  # longer than any limit of this test
     with poller_process(management) as process:
-        wait_until(lambda: management.server.asked)
+        wait_until(lambda: management.server.requests)
         process.send_signal(signal.SIGTERM)
         _, logged = process.communicate(timeout=60)
     assert process.returncode == 0, logged  # not by a signal

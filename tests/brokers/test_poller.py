@@ -1,4 +1,4 @@
-"""A poll asks what is cheap and due, tells where its depths come from, and what it may not see."""
+"""A poll requests what is cheap and due, and reports where its depths come from and what it may not see."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ def test_few_queues_take_counters_from_the_columns_and_depths_from_the_fresher_t
     assert depths(stats) == {"mail": 5, "new": 7}
     mail = stats.queues[("/", "mail")]
     assert (mail.consumers, mail.published, mail.policy) == (2, 9, "p")
-    asked = [request.query for request in broker.server.asked if request.path == "/api/queues"]
-    assert ["disable_stats" in query for query in asked] == [False, True]
-    assert all("columns=" in query for query in asked)
+    requested = [request.query for request in broker.server.requests if request.path == "/api/queues"]
+    assert ["disable_stats" in query for query in requested] == [False, True]
+    assert all("columns=" in query for query in requested)
 
 
 def test_what_was_never_counted_beside_other_statistics_stands_at_zero(broker: FakeManagement) -> None:
@@ -83,11 +83,11 @@ def test_many_queues_cost_one_question_a_poll_once_they_are_known(broker: FakeMa
     broker.set_metrics(dict.fromkeys(MANY, (1, 0, 0)))
     api, memory = broker.api(), PollMemory()
     poll_once(api, NOON, memory)
-    broker.asked()
+    broker.requested()
     poll_once(api, after(5), memory)
-    assert "queues" not in broker.asked()
+    assert "queues" not in broker.requested()
     poll_once(api, after(40), memory)
-    assert broker.asked().count("queues") == 1
+    assert broker.requested().count("queues") == 1
 
 
 def test_many_queues_come_from_the_totals_where_a_node_lists_fewer(broker: FakeManagement) -> None:
@@ -104,7 +104,7 @@ def test_many_queues_come_from_the_totals_where_a_node_lists_fewer(broker: FakeM
 
 
 def test_queues_of_hidden_virtual_hosts_count_but_are_not_shown(broker: FakeManagement) -> None:
-    broker.set_queues(MANY, told=1002)
+    broker.set_queues(MANY, reported=1002)
     broker.set("vhosts", [{"name": "/"}, {"name": "hidden"}])
     broker.set_metrics(dict.fromkeys(MANY, (1, 0, 0)))
     broker.server.answer(
@@ -122,21 +122,21 @@ def test_a_plugin_that_fails_is_left_alone_for_a_minute_and_the_reason_stays(bro
         stats = poll_once(api, after(seconds), memory).stats
         assert "the Prometheus plugin can't be read: not found" in stats.depth_source_reason
         assert "HARELINE_BROKER_METRICS_PROD" in stats.depth_source_reason
-        assert broker.asked().count("/metrics/detailed") == tries
+        assert broker.requested().count("/metrics/detailed") == tries
 
 
 def test_rates_of_a_queue_that_somebody_looks_at_are_read_for_it_alone(broker: FakeManagement) -> None:
     broker.set_queues(MANY)
     broker.set_metrics(dict.fromkeys(MANY, (1, 0, 0)))
     broker.set("queues///q1", {"messages_ready": 99, "message_stats": {"publish": 5}, "memory": 7})
-    stats = poll_once(broker.api(), NOON, PollMemory(), viewed_queues=[("/", "q1"), ("/", "vanished")]).stats
+    stats = poll_once(broker.api(), NOON, PollMemory(), viewed_queues=[("/", "q1"), ("/", "deleted")]).stats
     q1 = stats.queues[("/", "q1")]
     assert (q1.published, q1.memory_bytes, q1.ready) == (5, 7, 1)
     assert stats.queues[("/", "q2")].published is None
 
 
 @pytest.mark.parametrize(("mode", "words"), [({"rates_mode": "none"}, "rates_mode = none"), ({"disable_stats": True}, "disable_metrics_collector")])
-def test_statistics_that_are_off_are_said(broker: FakeManagement, mode: dict[str, object], words: str) -> None:
+def test_statistics_that_are_off_are_reported(broker: FakeManagement, mode: dict[str, object], words: str) -> None:
     broker.overview |= mode
     broker.set_queues({"mail": 3})
     if "disable_stats" in mode:
@@ -160,29 +160,29 @@ def test_a_new_binding_shows_at_the_next_poll_and_nothing_new_is_not_handed_over
     assert [found.routing_key for found in later.topologies["/"].bindings] == ["a.#"]
 
 
-def test_many_bindings_are_asked_for_every_30_seconds_and_after_a_change(broker: FakeManagement) -> None:
+def test_many_bindings_are_requested_every_30_seconds_and_after_a_change(broker: FakeManagement) -> None:
     broker.set_bindings([binding("x", "mail", f"{number}") for number in range(2001)])
     broker.set_queues({"mail": 0})
     api, memory = broker.api(), PollMemory()
-    asked = []
+    requested = []
     for seconds, queues in ((0, {"mail": 0}), (5, {"mail": 0}), (10, {"mail": 0, "new": 0}), (15, {"mail": 0, "new": 0}), (45, {"mail": 0, "new": 0})):
         broker.set_queues(queues)
         poll_once(api, after(seconds), memory)
-        asked.append("bindings" in broker.asked())
-    assert asked == [True, False, True, False, True]
+        requested.append("bindings" in broker.requested())
+    assert requested == [True, False, True, False, True]
 
 
-def test_consumers_are_asked_for_every_30_seconds_and_after_a_change(broker: FakeManagement) -> None:
+def test_consumers_are_requested_every_30_seconds_and_after_a_change(broker: FakeManagement) -> None:
     api, memory = broker.api(), PollMemory()
-    asked = []
+    requested = []
     for seconds, consumers in ((0, 0), (5, 0), (10, 1), (15, 1), (41, 1)):
         broker.set_queues({"mail": 0}, consumers=consumers)
         poll = poll_once(api, after(seconds), memory)
-        asked.append(poll.consumers is not None and poll.connections is not None and poll.channels is not None)
-    assert asked == [True, False, True, False, True]
+        requested.append(poll.consumers is not None and poll.connections is not None and poll.channels is not None)
+    assert requested == [True, False, True, False, True]
 
 
-def test_a_user_without_the_monitoring_tag_sees_queues_and_is_told_what_it_lacks(broker: FakeManagement) -> None:
+def test_a_user_without_the_monitoring_tag_sees_queues_and_what_it_lacks(broker: FakeManagement) -> None:
     broker.set_queues({"mail": 3})
     broker.fail("nodes", 401)
     broker.fail("operator-policies", 401)
@@ -207,21 +207,21 @@ def test_publishers_are_unknown_unless_the_broker_counts_them(broker: FakeManage
     assert poll_once(broker.api(), NOON, PollMemory(), viewed_exchanges=viewed).publishers == {("/", "orders"): []}
 
 
-def test_the_interval_grows_only_when_polls_are_dear_and_says_so() -> None:
+def test_the_interval_grows_only_when_polls_are_slow_with_a_reason() -> None:
     assert (interval_seconds(5, []), interval_seconds(5, [1.0]), interval_seconds(5, [0.1, 9.0, 0.1])) == (5, 5, 5)
     assert (interval_seconds(5, [3.0]), interval_seconds(60, [3.0]), interval_seconds(5, [1000.0])) == (15, 60, 300)
     assert longer_because(5, [0.1]) == ""
     assert longer_because(5, [3.0]).startswith("polling slowed from 5 s to 15 s: one poll takes the broker 3.0 s")
 
 
-# The rest asks a real broker
+# The rest polls a real broker
 
 
 def poll_real(address: BrokerAddress, memory: PollMemory | None = None) -> Poll:
     return poll_once(ManagementApi(address), NOON, memory or PollMemory())
 
 
-def test_a_real_broker_tells_depths_consumers_and_topology(rabbitmq: TestNode, vhost: str) -> None:
+def test_a_real_broker_reports_depths_consumers_and_topology(rabbitmq: TestNode, vhost: str) -> None:
     orders, mail = Exchange("orders", "topic"), Queue("mail <&> é", Exchange("orders", "topic"), "order.#", queue_arguments={"x-max-length": 9})
     with Connection(rabbitmq.amqp_url(vhost)) as connection, connection.channel() as channel:
         mail(channel).declare()
@@ -230,14 +230,14 @@ def test_a_real_broker_tells_depths_consumers_and_topology(rabbitmq: TestNode, v
         with connection.Consumer([mail], channel=channel, prefetch_count=1, callbacks=[lambda *_: None]):
             connection.drain_events(timeout=5)
             key = (vhost, "mail <&> é")
-            told = wait_until(lambda: (poll := poll_real(rabbitmq.address())).stats.queues[key].unacknowledged == 1 and poll)
+            found_poll = wait_until(lambda: (poll := poll_real(rabbitmq.address())).stats.queues[key].unacknowledged == 1 and poll)
             wait_until(lambda: poll_real(rabbitmq.address()).stats.queues[key].consumers == 1)
             wait_until(lambda: poll_real(rabbitmq.address()).stats.queues[key].published == 3)
             wait_until(lambda: any(found.key == key for found in poll_real(rabbitmq.address()).stats.queues.values()))
-    assert told.stats.queues[key].depth == 3
-    assert told.stats.visibility_limits == []
-    assert told.topologies is not None
-    topology = told.topologies[vhost]
+    assert found_poll.stats.queues[key].depth == 3
+    assert found_poll.stats.visibility_limits == []
+    assert found_poll.topologies is not None
+    topology = found_poll.topologies[vhost]
     assert ("orders", "topic") in [(found.name, found.type) for found in topology.exchanges]
     assert ("orders", "mail <&> é", "order.#") in [(found.source, found.destination, found.routing_key) for found in topology.bindings]
     assert [(found.name, found.arguments) for found in topology.queues] == [("mail <&> é", {"x-max-length": 9})]
@@ -271,39 +271,42 @@ def test_a_real_user_without_a_tag_is_refused(rabbitmq: TestNode) -> None:
         poll_real(rabbitmq.address(user=user, password=password))
 
 
-def test_the_prometheus_plugin_of_a_real_broker_tells_the_same_depths(rabbitmq: TestNode, vhost: str) -> None:
+def test_the_prometheus_plugin_of_a_real_broker_reports_the_same_depths(rabbitmq: TestNode, vhost: str) -> None:
     rabbitmq.api("PUT", f"queues/{vhost}/odd%22%2Cqueue%3D%22one", {"durable": True})
     api = ManagementApi(rabbitmq.address())
     key = (vhost, 'odd",queue="one')
-    told = wait_until(lambda: api.depths_of_node(rabbitmq.metrics_url).get(key))
-    assert told == (0, 0, 0)
+    found_poll = wait_until(lambda: api.depths_of_node(rabbitmq.metrics_url).get(key))
+    assert found_poll == (0, 0, 0)
     assert api.overview().metrics_port == rabbitmq.ports["prometheus"]
 
 
-def test_a_real_administrator_reads_what_users_may_write_to_and_a_monitoring_user_is_told_nothing(rabbitmq: TestNode, vhost: str) -> None:
+def test_a_real_administrator_reads_what_users_may_write_to_and_a_monitoring_user_gets_nothing(rabbitmq: TestNode, vhost: str) -> None:
     user, password = rabbitmq.new_user("monitoring", {vhost: {"configure": "", "write": "^shop", "read": ""}})
     rabbitmq.api("PUT", f"topic-permissions/{vhost}/{user}", {"exchange": "shop.orders", "write": "^order", "read": ""})
-    told = poll_real(rabbitmq.address()).permissions
-    assert told is not None and told.known
-    assert [one for one in told.found if one.user == user] == [WritePermission(vhost, user, "^shop"), WritePermission(vhost, user, "^order", "shop.orders")]
+    found_poll = poll_real(rabbitmq.address()).permissions
+    assert found_poll is not None and found_poll.known
+    assert [one for one in found_poll.found if one.user == user] == [
+        WritePermission(vhost, user, "^shop"),
+        WritePermission(vhost, user, "^order", "shop.orders"),
+    ]
     assert poll_real(rabbitmq.address(user=user, password=password)).permissions == Permissions(False)
 
 
-def test_permissions_are_asked_for_every_half_minute_and_told_when_they_are_others(broker: FakeManagement) -> None:
+def test_permissions_are_requested_every_half_minute_and_returned_when_they_changed(broker: FakeManagement) -> None:
     allowed = {"user": "bob", "vhost": "/", "write": ".*"}
     broker.set("whoami", {"name": "ann", "tags": ["administrator"]})
     broker.set("permissions", [allowed], [allowed], [])
     broker.set("topic-permissions", [])
     api, memory = broker.api(), PollMemory()
-    told = [poll_once(api, after(seconds), memory).permissions for seconds in (0, 5, 35, 70)]
-    assert told == [Permissions(True, (WritePermission("/", "bob", ".*"),)), None, None, Permissions(True)]
-    assert broker.asked().count("permissions") == 3
+    found_poll = [poll_once(api, after(seconds), memory).permissions for seconds in (0, 5, 35, 70)]
+    assert found_poll == [Permissions(True, (WritePermission("/", "bob", ".*"),)), None, None, Permissions(True)]
+    assert broker.requested().count("permissions") == 3
 
 
-def test_without_the_administrator_tag_permissions_are_not_asked_for_and_unknown(broker: FakeManagement) -> None:
+def test_without_the_administrator_tag_permissions_are_not_requested_and_unknown(broker: FakeManagement) -> None:
     api, memory = broker.api(), PollMemory()
     assert [poll_once(api, after(seconds), memory).permissions for seconds in (0, 35)] == [Permissions(False), None]
-    assert "permissions" not in broker.asked()
+    assert "permissions" not in broker.requested()
     broker.set("whoami", {"name": "ann", "tags": ["administrator"]})
     broker.fail("permissions", 401)
     assert poll_once(api, after(70), memory).permissions is None
@@ -315,8 +318,8 @@ def test_without_the_administrator_tag_permissions_are_not_asked_for_and_unknown
 def test_times_between_questions_are_thirty_seconds() -> None:
     memory = PollMemory()
     assert memory.topology.due(NOON)
-    asked = type(memory.topology)(NOON, seconds=2.0)
-    assert [asked.due(NOON + timedelta(seconds=seconds), changed) for seconds, changed in ((5, False), (5, True), (21, True), (30, False))] == [
+    requested = type(memory.topology)(NOON, seconds=2.0)
+    assert [requested.due(NOON + timedelta(seconds=seconds), changed) for seconds, changed in ((5, False), (5, True), (21, True), (30, False))] == [
         False,
         False,
         True,

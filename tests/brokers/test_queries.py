@@ -36,25 +36,25 @@ def prod() -> Iterator[Broker]:
     yield broker
 
 
-def names(*conditions: Condition, **asked: Any) -> list[str]:
-    return [f"{queue.vhost}{queue.name}" for queue in queries.queues(EVERYTHING, conditions=conditions, **asked).items]
+def names(*conditions: Condition, **arguments: Any) -> list[str]:
+    return [f"{queue.vhost}{queue.name}" for queue in queries.queues(EVERYTHING, conditions=conditions, **arguments).items]
 
 
 @pytest.mark.usefixtures("prod")
 class TestQueues:
-    def test_unknown_depths_are_last_both_ways(self) -> None:
+    def test_unknown_depths_are_last_in_both_orders(self) -> None:
         assert names(sort="-depth") == ["/reports", "/mail", "shopmail", "/Audit"]
         assert names(sort="depth") == ["shopmail", "/mail", "/reports", "/Audit"]
 
     def test_names_sort_without_regard_to_case(self) -> None:
         assert names(sort="name") == ["/Audit", "/mail", "shopmail", "/reports"]
 
-    def test_every_allowed_sort_works_both_ways(self) -> None:
+    def test_every_allowed_sort_works_in_both_orders(self) -> None:
         for sort in queries.QUEUE_SORTS:
             assert len(names(sort=sort)) == len(names(sort=f"-{sort}")) == 4
 
     @pytest.mark.parametrize("sort", ["password", "", "--depth", "broker__name", "depth desc"])
-    def test_an_unknown_sort_is_told_with_the_allowed_ones(self, sort: str) -> None:
+    def test_an_unknown_sort_is_an_error_with_the_allowed_ones(self, sort: str) -> None:
         with pytest.raises(ValueError, match="allowed, each also with a leading -: name, vhost"):
             queries.queues(EVERYTHING, sort=sort)
 
@@ -97,9 +97,9 @@ class TestQueues:
         assert names(Condition("name", "=", "mail"), Condition("consumers", ">", "1")) == ["shopmail"]
 
     def test_the_broker_comes_with_the_rows(self) -> None:
-        with CaptureQueriesContext(connection) as asked:
+        with CaptureQueriesContext(connection) as arguments:
             assert {queue.broker.name for queue in queries.queues(EVERYTHING).items} == {"prod"}
-        assert len(asked) == 2
+        assert len(arguments) == 2
 
 
 @pytest.mark.parametrize(
@@ -125,10 +125,10 @@ def test_nothing_is_answered_outside_the_scope(prod: Broker) -> None:
         assert queries.queues_by_ids(scope, [queue.pk]) == queries.exchanges_by_ids(scope, [exchange.pk]) == []
         assert queries.exchange(scope, "prod", "/", "orders") is None
         assert queries.exchange_by_id(scope, exchange.pk) is None
-        for ask in (queries.virtual_hosts, queries.nodes, queries.changes, queries.poll_attempts, queries.policies, queries.queue_names):
-            assert ask(scope) == []  # type: ignore[operator]
-        for ask in (queries.consumers, queries.connections, queries.channels):
-            assert ask(scope, prod.pk) == []  # type: ignore[operator]
+        for query in (queries.virtual_hosts, queries.nodes, queries.changes, queries.poll_attempts, queries.policies, queries.queue_names):
+            assert query(scope) == []  # type: ignore[operator]
+        for query in (queries.consumers, queries.connections, queries.channels):
+            assert query(scope, prod.pk) == []  # type: ignore[operator]
         assert queries.bindings(scope) == []
         assert queries.history(scope, prod.pk, "queues", queue.pk, ["ready"], NOON, NOON, 5).values == {"ready": [None]}
         assert queries.sparklines(scope, prod.pk, "queues", [queue.pk], "ready", NOON, after(5), 2) == {queue.pk: [None, None]}
@@ -169,7 +169,7 @@ def five_minutes_of_mail(skipped: range = range(0)) -> tuple[Broker, Queue]:
     return broker, Queue.objects.get()
 
 
-def test_history_tells_the_number_in_force_at_each_moment() -> None:
+def test_history_has_the_number_in_force_at_each_moment() -> None:
     broker, queue = five_minutes_of_mail()
     found = queries.history(EVERYTHING, broker.pk, "queues", queue.pk, ["ready", "depth", "publish_per_second"], after(-5), after(20), 5)
     assert found.times == [after(seconds) for seconds in (-5, 0, 5, 10, 15, 20)]
@@ -239,11 +239,11 @@ class TestThePast:
         assert queries.policies(EVERYTHING, at=after(5)) == []
         assert [exchange.name for exchange in queries.exchanges(EVERYTHING, at=after(5)).items] == ["", "orders"]
 
-    def test_what_was_not_recorded_is_said(self) -> None:
+    def test_what_was_not_recorded_is_reported(self) -> None:
         broker = a_broker()
         store.save_poll(broker.pk, a_poll(NOON, a_queue("mail")), NOON)
         long_ago: datetime = after(-60)
-        for ask in (
+        for query in (
             lambda: queries.queues(EVERYTHING, at=long_ago),
             lambda: queries.broker(EVERYTHING, "prod", at=long_ago),
             lambda: queries.bindings(EVERYTHING, at=long_ago),
@@ -252,7 +252,7 @@ class TestThePast:
             lambda: queries.nodes(EVERYTHING, at=NOON),
         ):
             with pytest.raises(NotRecorded, match="nothing is recorded of"):
-                ask()
+                query()
         assert queries.brokers(EVERYTHING, at=long_ago) == []
 
 
@@ -260,11 +260,11 @@ class TestThePast:
 def test_questions_are_answered_in_any_thread() -> None:
     broker, queue = five_minutes_of_mail()
 
-    def ask(_: int) -> float | None:
+    def query(_: int) -> float | None:
         try:
             return queries.history(EVERYTHING, broker.pk, "queues", queue.pk, ["ready"], after(300), after(300), 5).values["ready"][0]
         finally:
             connection.close()
 
     with ThreadPoolExecutor(4) as threads:
-        assert list(threads.map(ask, range(8))) == [60] * 8
+        assert list(threads.map(query, range(8))) == [60] * 8

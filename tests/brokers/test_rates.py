@@ -32,7 +32,7 @@ def test_a_sum_is_unknown_if_a_part_is() -> None:
 
 
 def refreshed(count_at: float, per_second: float, phase: float) -> int:
-    """What the broker tells at a moment of a counter that grows steadily and is refreshed every 5 s."""
+    """What the broker reports at a moment for a counter that grows steadily and is refreshed every 5 s."""
     return int(per_second * (5 * ((count_at - phase) // 5) + phase + 5))
 
 
@@ -52,7 +52,7 @@ def test_polls_in_step_with_the_refreshes_show_no_flicker_between_nothing_and_do
     assert rates == [None, 10.0, 10.0, 10.0, 10.0, 10.0, 10.0]
 
 
-def test_a_refresh_missed_by_a_hair_and_told_late_is_neither_half_nor_double() -> None:
+def test_a_refresh_just_missed_and_reported_late_is_neither_half_nor_double() -> None:
     meter, counts = Meter(), [0, 50, 100, 100, 150, 250, 300, 400]  # 50 a refresh: nothing, one, two where three ones were due
     rates = [meter.read(5.0 * number, count) for number, count in enumerate(counts)]
     assert rates == [None, 10.0, 10.0, 10.0, 10.0, 10.0, 10.0, 20.0]
@@ -67,7 +67,7 @@ def test_a_restarted_counter_gives_no_rate_until_there_is_enough_to_compare() ->
     assert [meter.read(5.0 * number, count) for number, count in enumerate([100, 150, 10, 60])] == [None, 10.0, None, 10.0]
 
 
-def test_what_the_broker_does_not_tell_is_unknown_and_forgets() -> None:
+def test_what_the_broker_does_not_report_is_unknown_and_reset() -> None:
     meter = Meter()
     assert [meter.read(5.0 * number, count) for number, count in enumerate([100, 150, None, 200, 250])] == [None, 10.0, None, None, 10.0]
 

@@ -56,7 +56,7 @@ def test_a_keyframe_needs_nothing_before_it() -> None:
     assert known(moment_of("queues", frames[2:]).column("ready")) == {1: 7, 2: 6}
 
 
-def test_an_object_that_vanished_is_left_out_of_the_next_keyframe() -> None:
+def test_an_object_that_is_gone_is_left_out_of_the_next_keyframe() -> None:
     frames = written([({1: (5,) * 8, 2: (6,) * 8}, True), ({1: NOTHING}, False), ({}, True)])
     assert moment_of("queues", frames[:2]).column("ready") == {1: None, 2: 6}
     assert moment_of("queues", frames[2:]).column("ready") == {2: 6}
@@ -66,7 +66,7 @@ def test_a_poll_that_changed_nothing_is_a_few_bytes() -> None:
     assert len(written([({1: (5,) * 8}, True), ({}, False)])[1]) < 30
 
 
-def test_a_count_below_zero_which_brokers_do_tell_is_kept() -> None:
+def test_a_count_below_zero_which_brokers_do_report_is_kept() -> None:
     assert moment_of("queues", written([({1: (-1, *(0,) * 7)}, True)])).column("ready") == {1: -1}
 
 
@@ -89,7 +89,7 @@ def test_a_frame_of_an_older_hareline_with_fewer_metrics_reads_as_unknown() -> N
     assert (moment.column("ready"), moment.column("memory_bytes")) == ({1: 200}, {1: None})
 
 
-def test_unknown_kinds_and_metrics_are_told_with_what_is_allowed() -> None:
+def test_unknown_kinds_and_metrics_are_errors_with_what_is_allowed() -> None:
     with pytest.raises(ValueError, match="allowed: queues, broker, exchanges, workers"):
         metric_index("dogs", "ready")
     with pytest.raises(ValueError, match="unknown metric 'age' of broker; allowed: ready, "):

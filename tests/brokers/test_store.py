@@ -40,7 +40,7 @@ def test_a_steady_flow_becomes_a_rate_with_the_memory_of_the_poller() -> None:
     assert the_queue("mail").publish_per_second == 24.0
 
 
-def test_numbers_that_the_broker_does_not_tell_are_unknown_not_zero() -> None:
+def test_numbers_that_the_broker_does_not_report_are_unknown_not_zero() -> None:
     broker = a_broker()
     store.save_poll(broker.pk, a_poll(NOON, a_queue("mail")), NOON)
     queue, broker = the_queue("mail"), Broker.objects.get()
@@ -68,7 +68,7 @@ def test_another_process_may_poll_in_between() -> None:
     assert Snapshot.objects.filter(kind="queues", is_key=True).count() == 3
 
 
-def test_a_queue_that_vanished_is_gone_and_one_made_again_is_a_new_row() -> None:
+def test_a_deleted_queue_is_gone_and_one_recreated_is_a_new_row() -> None:
     broker, memory = a_broker(), BrokerMemory()
     for seconds, queues in ((0, [a_queue("mail")]), (5, []), (10, [a_queue("mail")])):
         store.save_poll(broker.pk, a_poll(after(seconds), *queues), after(seconds), memory)
@@ -84,7 +84,7 @@ def test_a_queue_made_again_with_another_type_between_two_polls_is_a_new_row() -
     assert list(Queue.objects.order_by("pk").values_list("type", "gone_at")) == [("classic", after(5)), ("quorum", None)]
 
 
-def test_what_a_source_does_not_tell_of_a_queue_stays_as_it_was_known() -> None:
+def test_what_a_source_does_not_report_of_a_queue_stays_as_it_was_known() -> None:
     broker, memory = a_broker(), BrokerMemory()
     store.save_poll(broker.pk, a_poll(NOON, a_queue("mail", arguments={"x-max-length": 5}, policy="limits", node="rabbit@a")), NOON, memory)
     bare = a_queue("mail", type="", durable=None, arguments=None, policy=None, node="")
@@ -131,7 +131,7 @@ def test_since_when_nobody_consumes_a_queue() -> None:
     assert found == [None, after(5), after(5), None, after(20), None]
 
 
-def test_the_highest_depth_of_a_day_is_kept_and_then_forgotten() -> None:
+def test_the_highest_depth_of_a_day_is_kept_and_then_dropped() -> None:
     broker, memory, found = a_broker(), BrokerMemory(), []
     for hours, ready in ((0, 10), (1, 500), (2, 30), (24, 20), (25.5, 20), (27, 20)):
         at = after(3600 * hours)
@@ -158,7 +158,7 @@ def test_an_idle_queue_that_wakes_up_has_a_rate_over_the_moments_at_which_it_was
     assert the_queue("mail").deliver_per_second == 0.0
 
 
-def test_a_failure_is_told_with_its_beginning_and_no_number_becomes_zero() -> None:
+def test_a_failure_is_shown_with_its_beginning_and_no_number_becomes_zero() -> None:
     broker, memory = a_broker(), BrokerMemory()
     store.save_poll(broker.pk, a_poll(NOON, a_queue("mail", ready=5), overview={"ready": 5}), NOON, memory)
     for seconds in (5, 10):
@@ -204,7 +204,7 @@ def test_a_keyframe_is_written_every_five_minutes() -> None:
     assert list(keys) == [NOON, after(300), after(600)]
 
 
-def test_alarms_and_nodes_that_stop_are_told() -> None:
+def test_alarms_and_nodes_that_stop_are_changes() -> None:
     broker, memory = a_broker(), BrokerMemory()
     polls = [
         [NodeStats("rabbit@a", True, memory_alarm=False), NodeStats("rabbit@b", True)],
@@ -224,11 +224,11 @@ def test_alarms_and_nodes_that_stop_are_told() -> None:
     assert [node.name for node in queries.nodes(EVERYTHING)] == ["rabbit@a"]
 
 
-def test_the_rates_of_exchanges_are_kept_through_polls_that_did_not_ask_for_them() -> None:
+def test_the_rates_of_exchanges_are_kept_through_polls_that_did_not_request_them() -> None:
     broker, memory = a_broker(), BrokerMemory()
     store.save_topology(broker.pk, {"/": a_topology(("orders", "a", "mail"))}, None, None, None, NOON, memory)
-    for number, told in enumerate(([ExchangeStats("/", "orders", 0, 0)], [ExchangeStats("/", "orders", 50, 100)], [])):
-        store.save_poll(broker.pk, a_poll(after(5 * number), exchanges=told), after(5 * number), memory)
+    for number, exchanges in enumerate(([ExchangeStats("/", "orders", 0, 0)], [ExchangeStats("/", "orders", 50, 100)], [])):
+        store.save_poll(broker.pk, a_poll(after(5 * number), exchanges=exchanges), after(5 * number), memory)
     exchange = queries.exchange(EVERYTHING, "prod", "/", "orders")
     assert exchange is not None
     assert (exchange.publish_in_per_second, exchange.publish_out_per_second) == (10.0, 20.0)

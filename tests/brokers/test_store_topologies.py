@@ -19,7 +19,7 @@ def texts(broker: Broker) -> list[str]:
     return [change.text for change in queries.changes(EVERYTHING, broker.pk)]
 
 
-def test_rows_are_added_and_gone_and_told() -> None:
+def test_rows_are_added_and_gone_and_sent() -> None:
     broker, memory = a_broker(), BrokerMemory()
     store.save_topology(broker.pk, {"/": a_topology(("orders", "a", "mail"))}, None, None, None, NOON, memory)
     assert texts(broker) == []

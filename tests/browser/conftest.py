@@ -55,7 +55,7 @@ class Stack:
             self.node.api("DELETE", f"queues/{self.vhost}/{queue}/contents")
 
     def id_of(self, page: Page, kind: str, name: str) -> int:
-        """The primary key of a queue, exchange or worker, as the API tells it to the logged-in browser."""
+        """The primary key of a queue, exchange or worker, as the API returns it to the logged-in browser."""
         found = page.request.get(f"{self.url}/api/v1/{kind}?{self.here}&page_size=500").json()["items"]
         return int(next(item["id"] for item in found if item.get("name", item.get("hostname")) == name))
 
@@ -174,7 +174,7 @@ def open_context(stack: Stack, browser: Browser, watch: Watch, login_cookies: An
         return context
 
     yield open_one
-    wrong = watch.verdict()  # before requests that are under way are cut off
+    wrong = watch.verdict()  # before open requests are cut off
     for context in opened:
         context.close()
     assert wrong == []

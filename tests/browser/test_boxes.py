@@ -68,7 +68,7 @@ def test_no_focus_ring_is_clipped(stack: Stack, open_context: OpenContext, viewp
     assert found == {}
 
 
-def test_nothing_in_a_table_lies_on_something_else(stack: Stack, open_context: OpenContext) -> None:
+def test_nothing_in_a_table_overlaps_something_else(stack: Stack, open_context: OpenContext) -> None:
     page = open_context().new_page()
     stack.publish("mail", 3)
     for path in (*WATCHED, "/tasks/?sort=-runtime_seconds", "/tasks/?sort=-retries", "/queues/?sort=-unacknowledged"):

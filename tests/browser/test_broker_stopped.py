@@ -1,4 +1,4 @@
-"""A broker that stops: said with since when and why, never as "0 queues"; and it recovers by itself. The last test of the stack, whose node it kills."""
+"""A broker that stops: shown with since when and why, never as "0 queues"; and it recovers by itself. The last test of the stack, whose node it kills."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_a_stopped_broker_is_unreachable_since_then_and_comes_back(stack: Stack,
 
     stack.node.kill()
     expect(queues.get_by_text("test is unreachable").first).to_be_visible(timeout=RECOVERY_MS)
-    expect(queues.get_by_role("link", name="mail", exact=True)).to_be_visible()  # what was known stays, as of then
+    expect(queues.get_by_role("link", name="mail", exact=True)).to_be_visible()  # what was known stays, with its time
     expect(overview.get_by_text("test is unreachable; its queues are unknown").first).to_be_visible(timeout=RECOVERY_MS)
     for page in (overview, queues):
         expect(page.locator(".switcher .level").first).to_have_attribute("data-level", "unknown")

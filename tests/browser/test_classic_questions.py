@@ -1,4 +1,4 @@
-"""The five questions that everybody asks once, each first done for real and then answered on the page "Why" in a newcomer's words.
+"""Five common questions, each first done for real and then answered on the page Routing in a newcomer's words.
 
 Words and roles are looked at, never how it is drawn.
 """
@@ -46,15 +46,15 @@ class Shop:
         """The task as Hareline knows it, once a worker node has run it and its sender’s event has come."""
 
         def found() -> dict[str, Any] | None:
-            told = page.request.get(f"{self.url}/api/v1/task?uuid={uuid}").json()
-            return told if told.get("state") == "SUCCESS" and told["queue"] else None
+            task = page.request.get(f"{self.url}/api/v1/task?uuid={uuid}").json()
+            return task if task.get("state") == "SUCCESS" and task["queue"] else None
 
         return wait_until(found, KNOWN_SECONDS) or {}
 
-    def ask(self, page: Page, way: str, fields: dict[str, str]) -> Locator:
-        """Fills the form in, by the words beside its fields, and asks; the page that answers."""
+    def explain(self, page: Page, kind: str, fields: dict[str, str]) -> Locator:
+        """Fills the form in, by the labels of its fields, and submits it; the page that answers."""
         page.goto(f"{self.url}/routing/?broker=test&vhost={self.vhost}")
-        page.get_by_role("navigation", name="Kind of question").get_by_role("link", name=way).click()
+        page.get_by_role("navigation", name="Kind of question").get_by_role("link", name=kind).click()
         for label, value in fields.items():
             page.get_by_label(label, exact=True).fill(value)
         page.get_by_role("button", name="Explain").click()
@@ -109,7 +109,7 @@ def _wait_until_known(stack: Stack, browser: Browser, login_cookies: Any, vhost:
 
 def test_my_task_went_to_celery_instead_of_my_queue(shop: Shop, page: Page) -> None:
     assert shop.ended(page, shop.send("shop.tasks.pay"))["queue"] == "celery"
-    answer = shop.ask(page, "A Celery task", {"Task": "shop.tasks.pay"})
+    answer = shop.explain(page, "A Celery task", {"Task": "shop.tasks.pay"})
     expect(answer.get_by_role("heading", name="shop.tasks.pay goes to queue celery.")).to_be_visible()
     expect(answer).to_contain_text("Neither the call nor the task's class nor a route names a queue, so the default counts")
     expect(answer).to_contain_text("The route 'tasks.*' nearly fits the task's name, but does not: the task's name begins with 'shop' before that")
@@ -120,7 +120,7 @@ def test_my_task_went_to_celery_instead_of_my_queue(shop: Shop, page: Page) -> N
 
 def test_my_routing_key_is_ignored(shop: Shop, page: Page) -> None:
     assert shop.ended(page, shop.send("shop.tasks.pay", routing_key="payments"))["queue"] == "celery"
-    answer = shop.ask(page, "A Celery task", {"Task": "shop.tasks.pay", "routing_key=": "payments"})
+    answer = shop.explain(page, "A Celery task", {"Task": "shop.tasks.pay", "routing_key=": "payments"})
     expect(answer.get_by_role("heading", name="shop.tasks.pay goes to queue celery.")).to_be_visible()
     expect(answer).to_contain_text("The call gives routing_key 'payments', which is ignored: no exchange is named beside it")
     expect(answer).to_contain_text("Celery sends straight to the queue, and there the key is the queue's name")
@@ -128,7 +128,7 @@ def test_my_routing_key_is_ignored(shop: Shop, page: Page) -> None:
 
 def test_my_message_is_published_but_not_routed(shop: Shop, page: Page) -> None:
     assert not shop.publish("orders", "order.new.us")
-    answer = shop.ask(page, "A message", {"Exchange": "orders", "Routing key": "order.new.us"})
+    answer = shop.explain(page, "A message", {"Exchange": "orders", "Routing key": "order.new.us"})
     expect(answer.get_by_role("heading", name="No queue receives it from exchange orders with order.new.us")).to_be_visible()
     expect(answer).to_contain_text("no binding matches and the exchange has no alternate")
     expect(answer).to_contain_text("The broker drops it without an error")
@@ -136,29 +136,29 @@ def test_my_message_is_published_but_not_routed(shop: Shop, page: Page) -> None:
 
 
 def test_the_third_word_is_named_as_a_near_miss(shop: Shop, page: Page) -> None:
-    answer = shop.ask(page, "A message", {"Exchange": "orders", "Routing key": "order.new.us", "Expected queue": "orders.eu"})
+    answer = shop.explain(page, "A message", {"Exchange": "orders", "Routing key": "order.new.us", "Expected queue": "orders.eu"})
     expect(answer.get_by_role("heading", name="It does not reach orders.eu: third word is us, wanted eu")).to_be_visible()
     missed = answer.get_by_role("listitem").filter(has_text="order.*.eu").filter(has_text="near miss").last
     expect(missed).to_contain_text("third word is us, wanted eu")
     assert shop.publish("orders", "order.new.eu")
-    answer = shop.ask(page, "A message", {"Exchange": "orders", "Routing key": "order.new.eu", "Expected queue": "orders.eu"})
+    answer = shop.explain(page, "A message", {"Exchange": "orders", "Routing key": "order.new.eu", "Expected queue": "orders.eu"})
     expect(answer.get_by_role("listitem").filter(has_text="order.*.eu").filter(has_text="matched").last).to_be_visible()
 
 
 def test_my_headers_binding_never_matches(shop: Shop, page: Page) -> None:
     assert not shop.publish("notices", level="1")
-    answer = shop.ask(page, "A message", {"Exchange": "notices", "Headers": '{"level": "1"}'})
+    answer = shop.explain(page, "A message", {"Exchange": "notices", "Headers": '{"level": "1"}'})
     expect(answer.get_by_role("heading", name="No queue receives it from exchange notices")).to_be_visible()
     expect(answer).to_contain_text('header level is "1" (text), wanted 1 (integer): RabbitMQ never converts between types')
     assert shop.publish("notices", level=1)
-    answer = shop.ask(page, "A message", {"Exchange": "notices", "Headers": '{"level": 1}'})
+    answer = shop.explain(page, "A message", {"Exchange": "notices", "Headers": '{"level": 1}'})
     expect(answer.get_by_role("heading", name="It reaches vip")).to_be_visible()
 
 
 def test_my_task_waits_in_a_queue_that_nobody_consumes(shop: Shop, page: Page) -> None:
     shop.send("shop.report", queue="reports")
     wait_until(lambda: shop.node.api("GET", f"queues/{shop.vhost}/reports").get("messages") == 1)
-    answer = shop.ask(page, "A Celery task", {"Task": "shop.report"})
+    answer = shop.explain(page, "A Celery task", {"Task": "shop.report"})
     expect(answer.get_by_role("heading", name="shop.report goes to queue reports and waits: nobody consumes reports.")).to_be_visible()
     expect(answer).to_contain_text("Nobody consumes it: the message waits for a consumer, such as a Celery worker started with -Q reports.")
     expect(answer).to_contain_text("The task's attributes (or task_annotations and settings) give queue 'reports'")

@@ -20,7 +20,7 @@ def lay_aside(stack: Stack, payload: str, **headers: object) -> None:
     stack.node.api("POST", f"exchanges/{stack.vhost}/amq.default/publish", message)
 
 
-def test_a_message_is_looked_at_and_explained_and_lies_there_as_before(stack: Stack, page: Page) -> None:
+def test_a_message_is_peeked_at_and_explained_and_is_there_as_before(stack: Stack, page: Page) -> None:
     stack.node.api("DELETE", f"queues/{stack.vhost}/reports/contents")
     lay_aside(stack, "first", source="web")
     page.goto(f"{stack.url}/queues/{stack.id_of(page, 'queues', 'reports')}/")

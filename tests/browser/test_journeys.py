@@ -13,7 +13,7 @@ from tests.browser.conftest import OpenContext, Stack, log_in
 
 MARK = "window.notReloaded = true"
 STILL_THERE = "window.notReloaded === true"
-BINDINGS_MS = 45_000  # bindings are asked for every 30 s where they are many
+BINDINGS_MS = 45_000  # bindings are requested every 30 s where they are many
 LOOSE_LATENCY_SECONDS = 5.0
 
 
@@ -36,7 +36,7 @@ def test_from_the_login_over_the_overview_to_a_queue(stack: Stack, open_context:
     expect(page.get_by_role("heading", name="mail").first).to_be_visible()
 
 
-def test_a_wrong_password_says_so_and_lets_nobody_in(stack: Stack, open_context: OpenContext) -> None:
+def test_a_wrong_password_is_reported_and_lets_nobody_in(stack: Stack, open_context: OpenContext) -> None:
     page = open_context(stranger=True).new_page()
     page.goto(f"{stack.url}/login/")
     page.fill("[name=login]", "admin")
@@ -51,7 +51,7 @@ class Frames:
     """When the broker's answers that reached the page were made, by the row that they changed."""
 
     def __init__(self, page: Page) -> None:
-        self.told: list[tuple[str, dict[str, Any]]] = []
+        self.received: list[tuple[str, dict[str, Any]]] = []
         page.on("websocket", self._listen)
 
     def _listen(self, socket: WebSocket) -> None:
@@ -60,11 +60,11 @@ class Frames:
     def _note(self, payload: str) -> None:
         frame = json.loads(payload)
         for key, news in frame.get("rows", {}).items():
-            self.told.append((key, {"at": frame["at"], **news.get("text", {})}))
+            self.received.append((key, {"at": frame["at"], **news.get("text", {})}))
 
     def answered_at(self, key: str, part: str, value: str) -> datetime:
-        """The moment of the broker's answer that first told this value."""
-        return next(datetime.fromisoformat(news["at"]) for row, news in self.told if row == key and news.get(part) == value)
+        """The moment of the broker's answer that first had this value."""
+        return next(datetime.fromisoformat(news["at"]) for row, news in self.received if row == key and news.get(part) == value)
 
 
 def test_a_published_message_changes_the_depth_without_a_reload(stack: Stack, page: Page, record_property: Any) -> None:

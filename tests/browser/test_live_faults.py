@@ -1,4 +1,4 @@
-"""One topic or one process that fails leaves the rest of a page as it was: badge, ages, other parts go on, and the page says which part is old."""
+"""One topic or one process that fails leaves the rest of a page as it was: badge, ages, other parts go on, and the page names the part that is old."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def live(page: Page) -> None:
 
 @contextmanager
 def unreadable_queue(stack: Stack, queue_id: int) -> Iterator[None]:
-    """A row that the poller goes on writing, and nobody can read: the moment of its first sight is none."""
+    """A row that the poller goes on writing, and nobody can read: the moment when it was first seen is invalid."""
     with closing(sqlite3.connect(stack.hareline.directory / "hareline.sqlite3", timeout=20, isolation_level=None)) as database:
         (before,) = database.execute("SELECT first_seen_at FROM brokers_queue WHERE id = ?", (queue_id,)).fetchone()
         database.execute("UPDATE brokers_queue SET first_seen_at = '2026-13-45 00:00:00' WHERE id = ?", (queue_id,))

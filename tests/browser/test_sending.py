@@ -1,4 +1,4 @@
-"""A test task from the form, in a browser: what it asks, and what becomes of the task, live on the same page."""
+"""A test task from the form, in a browser: the confirmation, and the task followed live on the same page."""
 
 from __future__ import annotations
 
@@ -59,14 +59,14 @@ def test_a_task_that_fails_shows_its_traceback(stack: Stack, page: Page) -> None
     expect(page.locator("[aria-label=Traceback]")).to_contain_text("ValueError: as requested", timeout=END_MS)
 
 
-def test_a_countdown_is_told_and_waited_for(stack: Stack, page: Page) -> None:
+def test_a_countdown_is_shown_and_waited_for(stack: Stack, page: Page) -> None:
     fill(stack, page, "add", "[1, 1]", queue="jobs", countdown="3")
     confirm(page)
     expect(page.locator(".follow")).to_contain_text("Held back until", timeout=END_MS)
     expect(page.locator(".follow-state")).to_contain_text("succeeded", timeout=END_MS, ignore_case=True)
 
 
-def test_a_task_for_a_queue_that_nobody_consumes_waits_and_says_so(stack: Stack, page: Page) -> None:
+def test_a_task_for_a_queue_without_consumers_is_shown_as_waiting(stack: Stack, page: Page) -> None:
     fill(stack, page, "add", "[1, 1]", queue="reports")
     confirm(page)
     expect(page.locator(".follow")).to_contain_text("reports has no consumers", timeout=END_MS)

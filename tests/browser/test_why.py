@@ -6,12 +6,12 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import PHONE, OpenContext, Stack
 
-ASKED = "exchange=orders&routing_key=order.new.us&expected=reports"
+QUESTION = "exchange=orders&routing_key=order.new.us&expected=reports"
 
 
 def test_on_a_phone_the_question_folds_to_one_line_until_it_is_changed(stack: Stack, open_context: OpenContext) -> None:
     page = open_context(viewport=PHONE).new_page()
-    page.goto(f"{stack.url}/routing/?{stack.here}&{ASKED}")
+    page.goto(f"{stack.url}/routing/?{stack.here}&{QUESTION}")
     expect(page.get_by_text("A message to orders, with the key")).to_be_visible()
     expect(page.get_by_role("textbox", name="Routing key")).to_be_hidden()
     page.get_by_role("link", name="Change", exact=True).click()
@@ -36,7 +36,7 @@ def test_a_message_is_explained_by_keyboard_alone(stack: Stack, page: Page) -> N
 
 def test_the_answer_is_copied_as_text(stack: Stack, open_context: OpenContext) -> None:
     page = open_context(permissions=["clipboard-read", "clipboard-write"]).new_page()
-    page.goto(f"{stack.url}/routing/?{stack.here}&{ASKED}")
+    page.goto(f"{stack.url}/routing/?{stack.here}&{QUESTION}")
     page.get_by_role("button", name="Copy as text").click()
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
     text = page.evaluate("navigator.clipboard.readText()")

@@ -1,4 +1,4 @@
-"""What a binding lets through, in words."""
+"""What a binding matches, as text."""
 
 from __future__ import annotations
 

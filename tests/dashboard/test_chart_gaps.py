@@ -30,7 +30,7 @@ def shown_as(recorded: Recorded, span: str, now: datetime = NOON) -> Chart:
         (NOON, [None, None, 1, 1, 1, 1], ()),  # before the first record
         (NOON, [1, 1, 1, None, None, None], ("11:54:00 to now",)),
         (NOON, [1, None, 1, None, None, None], ("11:50:00 to 11:54:00", "11:54:00 to now")),
-        (NOON, [None] * 6, ()),  # the table says so
+        (NOON, [None] * 6, ()),  # the table shows it
         (NOON - timedelta(hours=11, minutes=55), [1, None, None, 1, None, None], ("3 May 23:55:00 to 00:01:00", "00:01:00 to now")),
     ],
 )
@@ -48,7 +48,7 @@ def test_gaps_are_listed_with_the_date_if_not_today_and_up_to_now(now: datetime,
         ([None] * 6, ""),
     ],
 )
-def test_a_chart_that_begins_with_its_first_record_says_when_that_was(values: list[float | None], since: str) -> None:
+def test_a_chart_that_begins_with_its_first_record_shows_when_that_was(values: list[float | None], since: str) -> None:
     recorded = Recorded([NOON - timedelta(minutes=2 * before) for before in range(5, -1, -1)], {"depth": values})
     assert shown_as(recorded, "1h").recorded_since == since
     assert shown_as(Recorded([NOON - timedelta(seconds=900), NOON], {"depth": [1, 2]}), "15m").recorded_since == ""

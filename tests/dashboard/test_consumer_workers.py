@@ -1,4 +1,4 @@
-"""Which worker consumes a queue: real answers of RabbitMQ to workers of every pool, then the doubtful cases."""
+"""Which worker consumes a queue: real answers of RabbitMQ to workers of every pool, then the uncertain cases."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_pools_whose_connection_also_consumes_the_control_queue_are_known_exactl
 
 
 @pytest.mark.parametrize("pool", ["gevent", "eventlet"])
-def test_green_pools_are_known_by_address_and_time_and_said_to_be_probable(pool: str) -> None:
+def test_green_pools_are_known_by_address_and_time_and_marked_as_probable(pool: str) -> None:
     consumers, connections = sampled(pool)
     found = consumers_of(consumers, connections, [], [SomeWorker(7, f"{pool}@host1")])
     consuming = only(found, "mail")
@@ -87,14 +87,14 @@ def test_a_connection_named_after_its_worker_is_exact() -> None:
     assert (only(found, "mail").worker_id, only(found, "mail").exact) == (1, True)
 
 
-def test_two_green_workers_started_together_are_told_apart_by_their_queues() -> None:
+def test_two_green_workers_started_together_are_distinguished_by_their_queues() -> None:
     consumers = [consumer("mail", "a"), consumer("feeds", "b"), consumer("one@h.celery.pidbox", "c"), consumer("two@h.celery.pidbox", "d")]
     connections = [connection("a"), connection("b", 0.5), connection("c", 1), connection("d", 1.5)]
     found = consumers_of(consumers, connections, [], [SomeWorker(1, "one@h", [{"name": "mail"}]), SomeWorker(2, "two@h", [{"name": "feeds"}])])
     assert [only(found, queue).worker_id for queue in ("mail", "feeds")] == [1, 2]
 
 
-def test_two_that_can_not_be_told_apart_are_not_guessed() -> None:
+def test_two_that_can_not_be_distinguished_are_not_guessed() -> None:
     consumers = [consumer("mail", "a"), consumer("mail", "b"), consumer("one@h.celery.pidbox", "c"), consumer("two@h.celery.pidbox", "d")]
     connections = [connection("a"), connection("b"), connection("c", 1), connection("d", 1)]
     found = consumers_of(consumers, connections, [], [SomeWorker(1, "one@h"), SomeWorker(2, "two@h")])

@@ -48,7 +48,7 @@ def test_a_whole_topology_is_answered_on_one_line() -> None:
     assert [result["queues"] for result in found["results"]] == [sorted(case["expect"]) for case in seen["cases"]]
 
 
-def test_a_wrong_call_says_so_on_stderr() -> None:
+def test_a_wrong_call_is_an_error_on_stderr() -> None:
     done = explain(b"", "--no-such-flag")
     assert (done.returncode, done.stdout) == (2, b"")
     assert b"--no-such-flag" in done.stderr

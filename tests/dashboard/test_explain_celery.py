@@ -39,13 +39,13 @@ def test_each_line_gets_its_answer_and_bad_ones_too(tmp_path):
 
 def test_what_a_router_prints_is_no_answer(tmp_path):
     file = tmp_path / "mine.py"
-    file.write_text("print('loading')\ndef by_name_prefix(name, args, kwargs, options, task=None):\n    print('asked')\n    return 'printed'\n")
+    file.write_text("print('loading')\ndef by_name_prefix(name, args, kwargs, options, task=None):\n    print('called')\n    return 'printed'\n")
     _, answers, errors = explain([QUESTION], tmp_path, "--routers", str(file))
     assert [answer["queue"] for answer in answers] == ["printed"]
-    assert "asked" in errors
+    assert "called" in errors
 
 
-def test_a_file_that_cannot_be_loaded_is_said(tmp_path):
+def test_a_file_that_cannot_be_loaded_is_reported(tmp_path):
     file = tmp_path / "broken.py"
     file.write_text("import nothing_of_that_name")
     status, answers, errors = explain([QUESTION], tmp_path, "--routers", str(file))

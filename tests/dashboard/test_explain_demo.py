@@ -68,15 +68,15 @@ def polled(node: TestNode) -> Any:
     return row
 
 
-def test_two_hundred_random_messages_of_the_shop_arrive_where_the_page_says(rabbitmq: TestNode, vhost: str, tmp_path: Path) -> None:
+def test_two_hundred_random_messages_of_the_shop_arrive_where_the_page_predicts(rabbitmq: TestNode, vhost: str, tmp_path: Path) -> None:
     declared(rabbitmq, vhost, tmp_path)
     loaded = loaded_vhost.load(EVERYTHING, polled(rabbitmq), vhost, datetime.now(UTC))
     rng = random.Random(4)
-    asked = {str(number): message(rng) for number in range(PUBLISHES)}
-    answers = {name: explain_message(loaded, one) for name, one in asked.items()}
+    messages = {str(number): message(rng) for number in range(PUBLISHES)}
+    answers = {name: explain_message(loaded, one) for name, one in messages.items()}
     with connected(rabbitmq, vhost) as connection:
-        fate = publish(connection, asked, QUEUES)
-    assert different(asked, answers, fate) == {}
+        fate = publish(connection, messages, QUEUES)
+    assert different(messages, answers, fate) == {}
     assert all(answer["certain"] for answer in answers.values())
     assert min(len(fate.queues), len(fate.returned), len(fate.refused)) > 15
     assert {name for holders in fate.queues.values() for name in holders} == set(QUEUES)

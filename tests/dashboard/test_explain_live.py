@@ -43,7 +43,7 @@ def explain(*questions: Any, arguments: tuple[str, ...] = (), **environment: str
     return done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr
 
 
-def test_a_broker_that_is_watched_is_asked_beside_definitions(world: World) -> None:
+def test_a_watched_broker_answers_beside_definitions(world: World) -> None:
     status, (live, defined), errors = explain(LIVE | {"user": "bob"}, DEFINED)
     assert (status, errors) == (0, "")
     assert (live["queues"], live["after"][0]["consumers"], live["after"][0]["workers"][0]["hostname"]) == (["mail"], 1, "a@web-1")
@@ -72,15 +72,17 @@ def test_an_error_names_its_field_and_the_next_line_is_answered(world: World) ->
 
 
 def test_a_task_is_explained_in_a_broker_that_is_watched(world: World) -> None:
-    asked = {"broker": "prod", "vhost": "/", "task": "shop.pay", "options": {"queue": "mail"}}
-    status, (task, unknown, given), _ = explain(asked, asked | {"broker": "nope"}, {"conf": {}, "task": {"name": "shop.pay"}}, arguments=("--celery",))
+    task_question = {"broker": "prod", "vhost": "/", "task": "shop.pay", "options": {"queue": "mail"}}
+    status, (task, unknown, given), _ = explain(
+        task_question, task_question | {"broker": "nope"}, {"conf": {}, "task": {"name": "shop.pay"}}, arguments=("--celery",)
+    )
     assert (task["queue"], task["broker"]["queues"], task["certain"]) == ("mail", ["mail"], False)
     assert task["unknown"]
     assert (status, unknown["error"]) == (1, "BadQuestion: broker can't be used: There is no broker nope.")
     assert (given["queue"], given["broker"]) == ("celery", None)
 
 
-def test_without_a_database_the_line_says_which_setting_names_it(tmp_path: Path) -> None:
+def test_without_a_database_the_line_names_the_setting_for_it(tmp_path: Path) -> None:
     status, (live, defined), _ = explain(LIVE, DEFINED, HARELINE_DATA_DIR=str(tmp_path), DJANGO_SETTINGS_MODULE="dashboard.settings")
     assert (status, live["error"]["code"], live["error"]["field"]) == (1, "unavailable", "broker")
     assert "HARELINE_DATA_DIR" in live["error"]["message"]

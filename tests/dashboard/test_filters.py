@@ -53,7 +53,7 @@ def test_at_least_includes_the_number_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "words"),
     [
         ("foo:bar", "Nothing here is called foo"),
         ("dept>3", "did you mean depth?"),
@@ -66,10 +66,10 @@ def test_at_least_includes_the_number_itself() -> None:
         ("is:slow", "is can be growing, not slow."),
     ],
 )
-def test_what_can_not_be_used_is_kept_and_explained_but_hides_nothing(text: str, says: str) -> None:
+def test_what_can_not_be_used_is_kept_and_explained_but_hides_nothing(text: str, words: str) -> None:
     found = parse(f"{text} mail", QUEUES)
     [problem] = found.problems
-    assert says in problem.problem
+    assert words in problem.problem
     assert found.text == f"{text} mail"
     assert found.conditions() == [Condition("name", "~", "mail")]
 

@@ -28,7 +28,7 @@ def test_unknown_is_a_dash(written):
     ("value", "text"),
     [(0, "0.0"), (0.001, "<0.1"), (0.0999, "<0.1"), (0.1, "0.1"), (23.96, "24.0"), (1234.56, "1,234.6")],
 )
-def test_a_rate_has_one_decimal_and_says_when_it_is_too_small(value, text):
+def test_a_rate_has_one_decimal_and_shows_when_it_is_too_small(value, text):
     assert formatting.rate(value) == text
 
 
@@ -72,9 +72,9 @@ def test_a_moment_ahead_of_our_clock_is_now():
     ("moment", "text"),
     [(NOON - timedelta(hours=1), "11:00:00"), (NOON - timedelta(days=1), "23 Nov 12:00:00"), (NOON - timedelta(days=365), "24 Nov 2025 12:00:00")],
 )
-def test_a_moment_of_another_day_says_which(moment, text):
+def test_a_moment_of_another_day_names_the_day(moment, text):
     assert formatting.moment_text(moment, NOON) == text
 
 
-def test_names_are_listed_as_one_says_them():
+def test_names_are_listed_as_in_a_sentence():
     assert [formatting.listed(names) for names in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == ["", "a", "a and b", "a, b and c"]

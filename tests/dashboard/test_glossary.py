@@ -1,4 +1,4 @@
-"""The words that newcomers need are all explained, and the document says the same as the pages."""
+"""The words that newcomers need are all explained, and the document has the same terms as the pages."""
 
 from __future__ import annotations
 
@@ -37,6 +37,6 @@ def test_each_is_one_or_two_plain_sentences_with_an_example(name: str, term: Ter
 
 
 @pytest.mark.parametrize(("name", "term"), TERMS.items())
-def test_the_document_says_the_same(name: str, term: Term) -> None:
+def test_the_document_has_the_same_terms(name: str, term: Term) -> None:
     also = f" (also {' and '.join(term.also)})" if term.also else ""
     assert f"| {name}{also} | {term.text} | {term.example} |\n" in DOCUMENT.read_text(encoding="utf-8")

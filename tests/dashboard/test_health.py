@@ -69,7 +69,7 @@ def test_a_queue(facts, word, reason):
     assert health.queue_level(a_queue(**facts), a_broker(), NOON) == health.Level(word, reason)
 
 
-def test_a_queue_of_a_broker_out_of_sight_is_unknown_whatever_its_last_numbers_were():
+def test_a_queue_of_an_unavailable_broker_is_unknown_whatever_its_last_numbers_were():
     broker = a_broker(state=Broker.UNREACHABLE)
     assert health.queue_level(a_queue(consumers=0), broker, NOON) == health.Level("unknown", "prod is unreachable")
 

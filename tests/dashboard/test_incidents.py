@@ -1,4 +1,4 @@
-"""What needs somebody: what, since when, what it means, why, what to do; nothing is said about what can't be seen."""
+"""What needs somebody: what, since when, what it means, why, what to do; nothing is claimed about what is not visible."""
 
 from datetime import UTC, datetime, timedelta
 from html import unescape
@@ -29,7 +29,7 @@ def test_a_broker_that_answers_needs_nobody():
     assert incidents.of_broker(PROD, [], NOON, NOON) is None
 
 
-def test_an_unreachable_broker_says_since_when_and_why_and_from_when_the_numbers_are():
+def test_an_unreachable_broker_shows_since_when_and_why_and_the_time_of_its_numbers():
     incident = incidents.of_broker(unreachable(), [], NOON, NOON)
     assert incident.title == "prod is unreachable; its queues are unknown"
     assert incident.lead == "Connection refused at rabbit-1:15671. Numbers are from 11:56:00."
@@ -37,7 +37,7 @@ def test_an_unreachable_broker_says_since_when_and_why_and_from_when_the_numbers
     assert incident.level.word == "unknown"
 
 
-def test_what_still_works_is_said_only_while_events_arrive():
+def test_what_still_works_is_shown_only_while_events_arrive():
     fresh, old = (EventSource(vhost="/", state=EventSource.RECEIVING, received_at=NOON - timedelta(seconds=seconds)) for seconds in (2, 60))
     cut = EventSource(vhost="/", state=EventSource.UNREACHABLE, received_at=NOON - timedelta(seconds=2))
     assert "worker nodes are live" in incidents.of_broker(unreachable(), [fresh], NOON, NOON).meaning
@@ -60,7 +60,7 @@ def test_a_refused_login_names_the_setting_to_look_at():
     assert "HARELINE_BROKERS" in incident.todo
 
 
-def test_an_abandoned_queue_is_told_with_its_numbers_and_its_page():
+def test_an_abandoned_queue_is_shown_with_its_numbers_and_its_page():
     incident = incidents.of_queue(abandoned(), PROD, [], NOON)
     assert incident.title == "mail is growing and nobody consumes it"
     assert incident.lead == "12,480 messages wait. In 24.0/s, out 0.0/s."
@@ -68,11 +68,11 @@ def test_an_abandoned_queue_is_told_with_its_numbers_and_its_page():
     assert [(fact.name, fact.value) for fact in incident.facts][:3] == [("Ready", "12,480"), ("Growth", "+24.0/s"), ("Consumers", "0")]
 
 
-def test_workers_that_say_they_consume_it_are_the_evidence():
+def test_workers_that_report_to_consume_it_are_the_evidence():
     assert "worker-b@web-1 is configured to consume it" in incidents.of_queue(abandoned(), PROD, ["worker-b@web-1"], NOON).why
 
 
-def test_the_length_limit_says_when_it_is_reached_and_what_happens_then():
+def test_the_length_limit_shows_when_it_is_reached_and_what_happens_then():
     def meaning(**arguments):
         return incidents.of_queue(abandoned(arguments={"x-max-length": 50_000, **arguments}), PROD, [], NOON).meaning
 

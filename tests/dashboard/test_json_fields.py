@@ -90,6 +90,6 @@ def test_html_is_only_text_and_a_whole_pair_is_a_character() -> None:
     assert json_fields.parse('["<script>", "\\ud83d\\ude00", "\\u0000"]') == ["<script>", "😀", "\x00"]
 
 
-def test_ten_megabytes_are_refused_in_words() -> None:
+def test_ten_megabytes_are_refused_with_a_reason() -> None:
     with pytest.raises(JsonProblem, match=r"10\.0 million characters of JSON; at most 1,000,000"):
         json_fields.parse('["' + "x" * 10_000_000 + '"]')

@@ -81,7 +81,7 @@ def test_each_form_is_recognised(value: Any, format_name: str, where: tuple[str,
     assert (found.format_name, place(found), (found.task, found.uuid)) == (format_name, where, task)
 
 
-def test_what_was_judged_at_publishing_is_not_asked_again() -> None:
+def test_what_was_checked_at_publishing_is_not_checked_again() -> None:
     """A reply_to or user_id that the broker took must not be refused now."""
     found = read(SHOWN | {"payload": "x"})
     assert found.question == {"exchange": PLACE[0], "routing_key": PLACE[1], "headers": HEADERS, "properties": {"priority": 3}}
@@ -107,12 +107,12 @@ def test_exact_headers_stay_exact_and_are_read_as_well() -> None:
     assert (found.dead_letters.entries[0].queue, found.dead_letters.key) == ("mail", "k")
 
 
-def test_of_several_the_first_is_taken_and_said() -> None:
+def test_of_several_the_first_is_used_and_named() -> None:
     found = read([SHOWN | {"payload": "x"}, SHOWN, SHOWN])
     assert found.notes[0] == "The list holds 3; the first of them is explained."
 
 
-def test_a_question_about_somewhere_else_is_said() -> None:
+def test_a_question_about_another_virtual_host_is_noted() -> None:
     found = read({"exchange": "", "routing_key": "a", "definitions": {}, "broker": "x"})
     assert found.question == {"exchange": "", "routing_key": "a"}
     assert "Ignored: definitions, broker. This page" in found.notes[0]
@@ -160,7 +160,7 @@ def test_a_body_that_is_not_its_encoding_is_a_note() -> None:
         ("[" * 10_000, "nested more than 100 levels deep"),
     ],
 )
-def test_what_is_not_understood_is_said_in_a_sentence(text: str, words: str) -> None:
+def test_what_is_not_understood_is_reported_in_a_sentence(text: str, words: str) -> None:
     with pytest.raises(UnknownFormat) as error:
         message_formats.read(text)
     assert words in str(error.value)
@@ -193,9 +193,9 @@ DIED = {
 }
 
 
-def test_dead_letterings_are_told_newest_first_with_the_first_publishing() -> None:
+def test_dead_letterings_are_listed_newest_first_with_the_first_publishing() -> None:
     found = dead_letter_history(DIED)
-    assert [death.text for death in found.entries] == [
+    assert [entry.text for entry in found.entries] == [
         "Dead-lettered 3 times from retry: it expired (its expiration was 5000 ms). The first time was 2026-11-23 16:42:01 UTC.",
         "Dead-lettered from orders.eu: a consumer rejected it. That was 2026-11-23 16:40:00 UTC.",
     ]
@@ -207,7 +207,7 @@ def test_dead_letterings_are_told_newest_first_with_the_first_publishing() -> No
 
 
 @pytest.mark.parametrize("wrong", [None, "x", [], [1], [{"queue": 5}], {"queue": "a"}, [{"reason": "expired"}]])
-def test_deaths_that_cannot_be_read_are_none(wrong: Any) -> None:
+def test_dead_letterings_that_cannot_be_read_are_none(wrong: Any) -> None:
     assert dead_letter_history({"x-death": wrong}).entries == []
 
 

@@ -1,4 +1,4 @@
-"""What the question before looking at messages says, by the kind of queue and its limits."""
+"""The confirmation before peeking at messages, by the kind of queue and its limits."""
 
 from __future__ import annotations
 

@@ -9,11 +9,11 @@ from dashboard.why import prediction_and_fact as beside
 WORKERS = {"mail": ["a@web-1"], "pay": ["b@web-2"]}
 
 
-def test_a_message_that_lies_where_it_was_predicted() -> None:
+def test_a_message_in_the_predicted_queue() -> None:
     assert beside.current_queue(["mail", "audit"], "mail") == beside.Row("Current queue", "audit and mail", "mail", True)
 
 
-def test_a_message_that_lies_elsewhere_says_how_that_can_be() -> None:
+def test_a_message_in_another_queue_has_an_explanation() -> None:
     row = beside.current_queue([], "mail")
     assert (row.predicted, row.agrees) == ("no queue", False)
     assert "A binding has changed since" in row.text

@@ -29,16 +29,16 @@ def scope(peer: str | None, kind: str = "http", scheme: str = "http", **headers:
     return {"type": kind, "scheme": scheme, "headers": [(b"host", b"ops.example"), *pairs], "client": None if peer is None else [peer, 4711]}
 
 
-def seen(trusted: proxies.TrustedProxies, asked: dict[str, Any]) -> tuple[str | None, str]:
-    found = proxies.resolved(trusted, asked)
+def seen(trusted: proxies.TrustedProxies, request: dict[str, Any]) -> tuple[str | None, str]:
+    found = proxies.resolved(trusted, request)
     assert found["headers"] == [(b"host", b"ops.example")]  # no forwarded header goes on, believed or not
     return (found["client"] and found["client"][0], found["scheme"])
 
 
 @pytest.mark.parametrize("trusted", [proxies.TrustedProxies(), ONE, NETWORKS])
 def test_headers_of_a_peer_that_is_no_trusted_proxy_change_nothing(trusted: proxies.TrustedProxies) -> None:
-    asked = scope(CLIENT, x_forwarded_for="127.0.0.1", x_forwarded_proto="https", x_real_ip="127.0.0.1", forwarded="for=127.0.0.1;proto=https")
-    assert seen(trusted, asked) == (CLIENT, "http")
+    request = scope(CLIENT, x_forwarded_for="127.0.0.1", x_forwarded_proto="https", x_real_ip="127.0.0.1", forwarded="for=127.0.0.1;proto=https")
+    assert seen(trusted, request) == (CLIENT, "http")
 
 
 @pytest.mark.parametrize(

@@ -125,7 +125,7 @@ def test_a_single_active_consumer_is_explained() -> None:
     ("value", "text"),
     [(0, "0 ms"), (999, "999 ms"), (1000, "1 s"), (90_000, "1 min 30 s"), (3_600_000, "1 h"), (90_061_000, "1 d 1 h"), ("7D", "7D"), (True, "True")],
 )
-def test_milliseconds_are_said_in_two_units(value: Any, text: str) -> None:
+def test_milliseconds_are_shown_in_two_units(value: Any, text: str) -> None:
     assert milliseconds(value) == text
 
 

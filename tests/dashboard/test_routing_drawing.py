@@ -28,10 +28,10 @@ def bound(source: str, destination: str, key: str = "", kind: str = "queue") -> 
     return {"source": source, "destination": destination, "destination_type": kind, "routing_key": key, "arguments": {}}
 
 
-def explained(exchange: str, key: str, bindings: list[dict[str, Any]], **asked: Any) -> dict[str, Any]:
+def explained(exchange: str, key: str, bindings: list[dict[str, Any]], **question: Any) -> dict[str, Any]:
     queues = {one["destination"] for one in bindings if one["destination_type"] == "queue"} | {"mail"}
     definitions = {"exchanges": EXCHANGES, "queues": [{"name": name} for name in sorted(queues)], "bindings": bindings}
-    return answer({"definitions": definitions, "exchange": exchange, "routing_key": key, **asked})
+    return answer({"definitions": definitions, "exchange": exchange, "routing_key": key, **question})
 
 
 ORDERS = [
@@ -43,14 +43,14 @@ ORDERS = [
 ]
 
 
-def taken(told: dict[str, Any], expected: str = "") -> DrawnPath:
-    found = drawn_path(told, expected)
+def taken(explanation: dict[str, Any], expected: str = "") -> DrawnPath:
+    found = drawn_path(explanation, expected)
     assert found is not None
     return found
 
 
-def arrows(told: dict[str, Any], expected: str = "") -> dict[tuple[str, str], str]:
-    return {(arrow.source, arrow.target): arrow.kind for arrow in taken(told, expected).arrows}
+def arrows(explanation: dict[str, Any], expected: str = "") -> dict[tuple[str, str], str]:
+    return {(arrow.source, arrow.target): arrow.kind for arrow in taken(explanation, expected).arrows}
 
 
 def test_the_path_leads_from_the_message_by_its_exchanges_to_queues_and_near_misses() -> None:
@@ -64,16 +64,16 @@ def test_the_path_leads_from_the_message_by_its_exchanges_to_queues_and_near_mis
 
 
 def test_an_expected_queue_without_any_binding_stands_there_without_an_arrow() -> None:
-    told = explained("orders", "order.new.us", ORDERS)
-    boxes = {box.name: box for stage in taken(told, "lost").stages for box in stage.beside}
+    explanation = explained("orders", "order.new.us", ORDERS)
+    boxes = {box.name: box for stage in taken(explanation, "lost").stages for box in stage.beside}
     assert (boxes["lost"].text, boxes["lost"].look) == ("not reached", "missed")
     assert boxes["eu"].text == "near miss"
-    assert not any(target == "queue lost" for _, target in arrows(told, "lost"))
+    assert not any(target == "queue lost" for _, target in arrows(explanation, "lost"))
 
 
 def test_an_exchange_that_is_a_near_miss_is_labelled_in_full() -> None:
-    told = explained("orders", "order.new.us", [*ORDERS, bound("orders", "hash", "order.new.eu", "exchange")])
-    boxes = {box.name: box for stage in taken(told).stages for box in stage.beside}
+    explanation = explained("orders", "order.new.us", [*ORDERS, bound("orders", "hash", "order.new.eu", "exchange")])
+    boxes = {box.name: box for stage in taken(explanation).stages for box in stage.beside}
     assert boxes["hash"].text == "exchange, missed" == shortened(boxes["hash"].text, SAYS_CELLS)
 
 
@@ -88,8 +88,8 @@ def test_a_message_that_no_queue_gets_ends_nowhere() -> None:
 
 
 def test_what_the_broker_decides_by_hash_is_only_maybe() -> None:
-    told = explained("hash", "x", [bound("hash", "a", "1"), bound("hash", "b", "1")])
-    assert [kind for (source, _), kind in arrows(told).items() if source == "exchange hash"] == ["maybe", "maybe"]
+    explanation = explained("hash", "x", [bound("hash", "a", "1"), bound("hash", "b", "1")])
+    assert [kind for (source, _), kind in arrows(explanation).items() if source == "exchange hash"] == ["maybe", "maybe"]
 
 
 def test_a_refused_message_has_no_path() -> None:
@@ -97,7 +97,7 @@ def test_a_refused_message_has_no_path() -> None:
 
 
 @pytest.mark.parametrize(
-    ("after", "text", "view"),
+    ("after", "text", "look"),
     [
         (None, "consumers unknown", "unknown"),
         ({"consumers": None, "workers": None}, "consumers unknown", "unknown"),
@@ -107,27 +107,27 @@ def test_a_refused_message_has_no_path() -> None:
         ({"consumers": 3, "workers": [{"hostname": "a", "free_slots": 0}, {"hostname": "b", "free_slots": 5}]}, "2 nodes, 5 free", ""),
     ],
 )
-def test_a_queue_says_who_takes_from_it(after: Any, text: str, look: str) -> None:
-    told = explained("", "mail", [])
-    told["after"] = [] if after is None else [told["after"][0] | after]
-    box = taken(told).stages[0].beside[0]
+def test_a_queue_shows_its_consumers(after: Any, text: str, look: str) -> None:
+    explanation = explained("", "mail", [])
+    explanation["after"] = [] if after is None else [explanation["after"][0] | after]
+    box = taken(explanation).stages[0].beside[0]
     assert (box.text, box.look) == (text, look)
 
 
 def test_of_many_queues_those_that_without_consumers_are_drawn_and_the_rest_is_counted() -> None:
-    told = explained("copies", "x", [bound("copies", f"copy.{number:03}") for number in range(500)])
-    for number, one in enumerate(told["after"]):
+    explanation = explained("copies", "x", [bound("copies", f"copy.{number:03}") for number in range(500)])
+    for number, one in enumerate(explanation["after"]):
         one |= {"consumers": 0 if number == 499 else 1, "workers": []}
-    (stage,) = taken(told).stages
+    (stage,) = taken(explanation).stages
     assert len(stage.beside) == MOST_BOXES - 2
     assert stage.beside[-1].look == "critical"
     assert stage.more == "462 more queues"
 
 
 def test_a_chain_of_exchanges_is_cut_and_counted() -> None:
-    told = explained("copies", "x", [bound("copies", "mail")])
-    told["steps"] = [told["steps"][0] | {"exchange": f"e{number}"} for number in range(30)]
-    found = taken(told)
+    explanation = explained("copies", "x", [bound("copies", "mail")])
+    explanation["steps"] = [explanation["steps"][0] | {"exchange": f"e{number}"} for number in range(30)]
+    found = taken(explanation)
     assert (len(found.stages), found.more) == (12, 18)
     assert "18 more exchanges" in {label.text for label in drawn(found).labels}
 

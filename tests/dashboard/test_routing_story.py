@@ -16,7 +16,7 @@ from dashboard.why.story.risks import Risk, grouped
 from dashboard.why.story.task import TaskLine
 
 
-def told(exchange: str, key: str, bindings: list[tuple[str, str, str]], alternate: str | None = None, **asked: Any) -> Story:
+def story_of(exchange: str, key: str, bindings: list[tuple[str, str, str]], alternate: str | None = None, **question: Any) -> Story:
     arguments = {"alternate-exchange": alternate} if alternate else {}
     definitions = {
         "exchanges": [{"name": "orders", "type": "topic", "arguments": arguments}, {"name": "unrouted", "type": "fanout"}],
@@ -25,7 +25,9 @@ def told(exchange: str, key: str, bindings: list[tuple[str, str, str]], alternat
             {"source": source, "destination": destination, "destination_type": "queue", "routing_key": words} for source, destination, words in bindings
         ],
     }
-    return story(answer({"definitions": definitions, "exchange": exchange, "routing_key": key, **asked}), lambda kind, name: f"/{kind}/{name}" if name else "")
+    return story(
+        answer({"definitions": definitions, "exchange": exchange, "routing_key": key, **question}), lambda kind, name: f"/{kind}/{name}" if name else ""
+    )
 
 
 def first(shown: Story) -> Hop:
@@ -35,8 +37,8 @@ def first(shown: Story) -> Hop:
 MANY = [("orders", f"q{number:03}", "order.#") for number in range(300)] + [("orders", f"eu{number}", "order.*.eu") for number in range(15)]
 
 
-def test_many_matches_are_folded_so_that_near_misses_stay_in_sight() -> None:
-    hop = first(told("orders", "order.new.us", MANY))
+def test_many_matches_are_folded_so_that_near_misses_stay_visible() -> None:
+    hop = first(story_of("orders", "order.new.us", MANY))
     assert [line.verdict for line in hop.bindings] == ["matched"] * 8 + ["near"] * 12
     matched, near = hop.folds
     assert (matched.label, len(matched.lines), matched.more) == ("292 more match", MOST_BINDINGS, 192)
@@ -45,11 +47,11 @@ def test_many_matches_are_folded_so_that_near_misses_stay_in_sight() -> None:
 
 
 def test_what_does_not_match_is_counted_by_its_reason() -> None:
-    hop = first(told("orders", "a.b", [("orders", "q", "x.y.z"), ("orders", "q", "p.q.r.s"), ("orders", "q", "#")]))
+    hop = first(story_of("orders", "a.b", [("orders", "q", "x.y.z"), ("orders", "q", "p.q.r.s"), ("orders", "q", "#")]))
     (fold,) = hop.folds
     assert fold.label == "2 more do not match"
     assert sum(count for _, count in fold.reasons) == 2
-    every = first(told("orders", "a.b", [("orders", "q", "x.y.z"), ("orders", "q", "#")], verdicts="all"))
+    every = first(story_of("orders", "a.b", [("orders", "q", "x.y.z"), ("orders", "q", "#")], verdicts="all"))
     assert [(one.label, len(one.lines)) for one in every.folds] == [("1 more does not match", 1)]
 
 
@@ -62,8 +64,8 @@ def test_what_does_not_match_is_counted_by_its_reason() -> None:
         ("b", "nowhere", "Its alternate exchange nowhere does not take it: there is no such exchange."),
     ],
 )
-def test_what_becomes_of_the_alternate_is_said(key: str, alternate: str | None, text: str) -> None:
-    assert first(told("orders", key, [("orders", "q", "a"), ("unrouted", "lost", "")], alternate)).alternate == text
+def test_what_happens_at_the_alternate_is_shown(key: str, alternate: str | None, text: str) -> None:
+    assert first(story_of("orders", key, [("orders", "q", "a"), ("unrouted", "lost", "")], alternate)).alternate == text
 
 
 def ended(consumers: int | None, workers: list[dict[str, Any]] | None) -> Destination:
@@ -74,7 +76,7 @@ def worker(name: str, concurrency: int | None = 8, free: int | None = 3, prefetc
     return {"hostname": name, "id": 1, "exact": True, "concurrency": concurrency, "free_slots": free, "prefetch": prefetch}
 
 
-def test_who_takes_it_is_told_with_free_slots() -> None:
+def test_who_receives_it_is_shown_with_free_slots() -> None:
     found = ended(2, [worker("a@web-1"), worker("a@web-2", free=0)])
     assert (found.level, found.text) == ("ok", "2 consumers of Celery, prefetch 32 each.")
     assert [node.slots for node in found.nodes] == ["3 of 8 free", "0 of 8 free"]
@@ -94,13 +96,13 @@ def test_nobody_and_unknown_are_not_the_same() -> None:
     assert ended(20, [worker(f"w{number}") for number in range(20)]).more == 12
 
 
-def test_the_same_risk_of_several_queues_is_said_once() -> None:
+def test_the_same_risk_of_several_queues_is_listed_once() -> None:
     found = grouped([Risk("notice", name, "drops the oldest beyond 5 messages.") for name in "abcd"] + [Risk("warning", "e", "expires after 5 ms.")])
     assert [f"{risk.queue} {risk.text}" for risk in found] == ["e expires after 5 ms.", "a, b, c and 1 more: each drops the oldest beyond 5 messages."]
 
 
 def test_the_answer_as_text_has_every_part() -> None:
-    shown = told("orders", "order.new.us", [("orders", "us", "order.*.us"), ("orders", "eu", "order.*.eu"), ("orders", "x", "other.a.b.c")])
+    shown = story_of("orders", "order.new.us", [("orders", "us", "order.*.us"), ("orders", "eu", "order.*.eu"), ("orders", "x", "other.a.b.c")])
     text = plain([Span("It reaches "), Span("us", True)], [Span("Certain.")], shown, [TaskLine("the call", "queue", "us", "task_routes", "It was given.")])
     assert text.startswith("It reaches `us`\nCertain.\n\nCelery: queue us from the call, lost to task_routes. It was given.\n")
     assert "  + order.*.us -> queue us: " in text

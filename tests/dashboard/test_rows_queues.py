@@ -46,7 +46,7 @@ def test_what_is_unknown_is_never_zero() -> None:
     assert row.number["full"] is None
 
 
-def test_of_a_broker_out_of_sight_the_level_is_unknown_and_the_numbers_are_old() -> None:
+def test_of_an_unavailable_broker_the_level_is_unknown_and_the_numbers_are_old() -> None:
     row = queue_row(queue(), broker(state="unreachable", reason="refused"), (), NOON)
     assert row.mark == {"level": "unknown", "stale": "yes"}
     assert row.text["reason"] == "unknown, because prod is unreachable"

@@ -31,7 +31,7 @@ def online(**known: Any) -> Worker:
         (Worker(state=Worker.UNKNOWN), "slots unknown, because nothing has been received from the worker yet", ["unknown"]),
     ],
 )
-def test_slots_are_drawn_and_said(worker: Worker, sentence: str, cells: list[str]) -> None:
+def test_slots_are_drawn_and_described(worker: Worker, sentence: str, cells: list[str]) -> None:
     slots = slots_of(worker)
     assert slots.sentence == sentence
     assert list(slots.cells) == cells

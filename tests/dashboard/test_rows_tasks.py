@@ -20,9 +20,9 @@ def task(**known: Any) -> Task:
 
 
 def test_a_row_can_be_sent_and_comes_back_as_it_was() -> None:
-    told = {"sent_at": NOON, "received_at": NOON, "started_at": NOON, "ended_at": NOON, "eta": NOON, "runtime_seconds": 1.5}
+    times = {"sent_at": NOON, "received_at": NOON, "started_at": NOON, "ended_at": NOON, "eta": NOON, "runtime_seconds": 1.5}
     for state in ("SUCCESS", "STARTED", "UNKNOWN"):
-        row = task_row(task(state=state, **told), NOON)
+        row = task_row(task(state=state, **times), NOON)
         assert msgspec.json.decode(encode(row.difference(None)))["html"] == row.html
 
 
@@ -59,5 +59,5 @@ def test_a_row_of_which_nothing_is_known_claims_nothing() -> None:
         ({"args": "x" * 500}, "x" * 159 + "…"),
     ],
 )
-def test_arguments_are_shown_as_told_and_cut(known: dict[str, Any], words: str) -> None:
+def test_arguments_are_shown_as_reported_and_cut(known: dict[str, Any], words: str) -> None:
     assert task_row(task(**known), NOON).text["arguments"] == words

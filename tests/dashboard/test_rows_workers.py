@@ -28,7 +28,7 @@ def online(**known: Any) -> Worker:
         (online(pool="prefork", concurrency=4, autoscale_min=2, autoscale_max=6), "prefork · 4 slots (autoscale 2–6)"),
     ],
 )
-def test_the_pool_is_told_in_words(worker: Worker, words: str) -> None:
+def test_the_pool_is_described(worker: Worker, words: str) -> None:
     assert pool_text(worker) == words
 
 
@@ -88,7 +88,7 @@ def test_names_and_arguments_from_outside_are_escaped() -> None:
         (Worker(pk=1, hostname="x", state=Worker.GONE, software={}), "no tasks at last contact"),
     ],
 )
-def test_where_no_task_can_be_listed_it_says_so(worker: Worker, words: str) -> None:
+def test_where_no_task_can_be_listed_there_is_a_reason(worker: Worker, words: str) -> None:
     assert words in worker_row(worker, NOON).html["tasks"]
 
 
@@ -114,10 +114,10 @@ def test_a_heartbeat_that_never_came_is_not_old() -> None:
 
 
 @pytest.mark.parametrize(
-    ("stored", "told"), [(None, None), ("soon", None), (True, None), (NOON.timestamp(), NOON), (NOON.isoformat(), NOON), ("2026-11-24T12:00:00", NOON)]
+    ("stored", "expected"), [(None, None), ("soon", None), (True, None), (NOON.timestamp(), NOON), (NOON.isoformat(), NOON), ("2026-11-24T12:00:00", NOON)]
 )
-def test_a_stored_moment_is_read_or_unknown(stored: Any, told: datetime | None) -> None:
-    assert moment(stored) == told
+def test_a_stored_moment_is_read_or_unknown(stored: Any, expected: datetime | None) -> None:
+    assert moment(stored) == expected
 
 
 def test_arguments_are_cut() -> None:

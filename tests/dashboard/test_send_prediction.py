@@ -1,4 +1,4 @@
-"""Predicted and real, line by line; and the way of a prediction in a few boxes."""
+"""Predicted and real, line by line; and the path of a prediction in a few boxes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ GONE = Predicted("orders", "k", [], [], True)
         (GONE, Happened("confirmed", "orders", "k", None), ["as predicted", "as predicted", "different", "as predicted"]),
     ],
 )
-def test_each_line_says_whether_it_came_as_predicted(predicted: Predicted, happened: Happened, verdicts: list[str]) -> None:
+def test_each_line_shows_whether_it_was_as_predicted(predicted: Predicted, happened: Happened, verdicts: list[str]) -> None:
     assert [row.verdict for row in rows(predicted, happened)] == verdicts
 
 
@@ -60,7 +60,7 @@ def after(queue: str, *nodes: dict[str, Any], consumers: int | None = 1) -> dict
         ([after("a", node("a@x"), node("b@x", None))], [("a", "1 consumer"), ("2 worker nodes", "one of them")]),
     ],
 )
-def test_the_way_is_a_few_boxes(reached: list[dict[str, Any]], boxes: list[tuple[str, str]]) -> None:
+def test_the_path_is_a_few_boxes(reached: list[dict[str, Any]], boxes: list[tuple[str, str]]) -> None:
     found = send_path.hops({"broker": {"after": reached}}, order(queue="mail"), "ada")
     assert [(hop.title, hop.note) for hop in found] == [("mail.send", "you, ada"), ("(default)", "key mail"), *boxes]
 

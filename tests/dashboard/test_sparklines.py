@@ -21,7 +21,7 @@ def test_the_dot_sits_on_the_last_known_number():
     assert (spark.end_x, spark.end_y) == (6.5, 3.0)
 
 
-def test_zero_lies_on_the_bottom():
+def test_zero_is_at_the_bottom():
     assert sparklines.drawn([0, 0], 13, 14).line == "M3.0 13.0L10.0 13.0"
 
 

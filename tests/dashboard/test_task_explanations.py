@@ -52,10 +52,10 @@ def place() -> LoadedVhost:
     return PLACE
 
 
-def explained(place: LoadedVhost, *nodes: Node, sent: Sent | None = None, **asked: Any) -> dict[str, Any]:
-    task = asked.get("task", "shop.pay")
+def explained(place: LoadedVhost, *nodes: Node, sent: Sent | None = None, **request: Any) -> dict[str, Any]:
+    task = request.get("task", "shop.pay")
     known = msgspec.structs.replace(ReportingWorkers(nodes).known(task if isinstance(task, str) else ""), sent=sent)
-    return explain_live_task(place, {"task": "shop.pay", **asked}, known)
+    return explain_live_task(place, {"task": "shop.pay", **request}, known)
 
 
 def sent(queue: str) -> Sent:
@@ -86,7 +86,7 @@ def test_a_sent_task_that_went_elsewhere_contradicts(place: LoadedVhost) -> None
     assert answer["sent"]["agrees"] is False
 
 
-def test_a_sent_task_says_nothing_where_the_call_decides(place: LoadedVhost) -> None:
+def test_a_sent_task_proves_nothing_where_the_call_decides(place: LoadedVhost) -> None:
     answer = explained(place, Node("a@web-1", ROUTED, PAYS), sent=sent("mail"), options={"queue": "jobs"})
     assert answer["sent"] is None
     assert SENDER_UNKNOWN in answer["unknown"]
@@ -140,13 +140,13 @@ def test_settings_in_the_question_win(place: LoadedVhost) -> None:
 
 
 @pytest.mark.parametrize("nodes", [[], [Node("a@web-1", None, PAYS)]])
-def test_without_a_told_configuration_celerys_defaults_are_taken(place: LoadedVhost, nodes: list[Node]) -> None:
+def test_without_a_reported_configuration_celerys_defaults_are_assumed(place: LoadedVhost, nodes: list[Node]) -> None:
     answer = explained(place, *nodes)
     assert (answer["queue"], answer["configuration"]["source"], answer["certain"]) == ("celery", "defaults", False)
     assert CONF_UNKNOWN in answer["unknown"]
 
 
-def test_what_differs_from_the_order_people_learn_is_told_by_key(place: LoadedVhost) -> None:
+def test_differences_from_the_expected_precedence_are_listed_by_key(place: LoadedVhost) -> None:
     answer = explained(place, Node("a@web-1", ROUTED, PAYS), options={"queue": "jobs"})
     assert (answer["queue"], answer["differing"]) == ("jobs", ["queue"])
     assert answer["differences"] == [{"key": "queue", "learned_layer": "router", "learned": "mail", "layer": "option", "value": "jobs"}]
@@ -168,14 +168,14 @@ def application(routers: dict[str, Any]) -> Configuration:
     return Configuration("application", "proj.celery:app", None, live, routers=routers)
 
 
-def asked_application(place: LoadedVhost, router: Any, *nodes: Node) -> dict[str, Any]:
+def with_application(place: LoadedVhost, router: Any, *nodes: Node) -> dict[str, Any]:
     known = ReportingWorkers(nodes).known("shop.pay")
-    told = [application({"proj.by_name": router}), *known.configurations]
-    return explain_live_task(place, {"task": "shop.pay", "args": ["eu"]}, msgspec.structs.replace(known, configurations=told))
+    configurations = [application({"proj.by_name": router}), *known.configurations]
+    return explain_live_task(place, {"task": "shop.pay", "args": ["eu"]}, msgspec.structs.replace(known, configurations=configurations))
 
 
-def test_the_application_itself_is_certain_and_its_functions_are_asked(place: LoadedVhost) -> None:
-    answer = asked_application(place, lambda name, args, *_, **__: {"routing_key": "x"} if args == ["eu"] else None, Node("a@web-1", ROUTED, PAYS))
+def test_the_application_itself_is_certain_and_its_functions_are_called(place: LoadedVhost) -> None:
+    answer = with_application(place, lambda name, args, *_, **__: {"routing_key": "x"} if args == ["eu"] else None, Node("a@web-1", ROUTED, PAYS))
     assert (answer["queue"], answer["certain"], answer["configuration"]["source"], answer["configuration"]["name"]) == (
         "feeds",
         False,
@@ -183,20 +183,20 @@ def test_the_application_itself_is_certain_and_its_functions_are_asked(place: Lo
         "proj.celery:app",
     )
     assert answer["unknown"] == ["Worker node a@web-1 has another configuration, by which the task goes to queue 'mail', exchange '', routing_key 'mail'."]
-    assert asked_application(place, lambda *_, **__: None)["certain"] is True
+    assert with_application(place, lambda *_, **__: None)["certain"] is True
 
 
 def test_an_application_that_gives_no_answer_is_replaced_by_what_workers_reported(place: LoadedVhost) -> None:
-    def silent(*_: Any, **__: Any) -> None:
+    def without_opinion(*_: Any, **__: Any) -> None:
         raise RouterUnavailable("The application proj.celery:app gave no answer.")
 
-    answer = asked_application(place, silent, Node("a@web-1", ROUTED, PAYS))
+    answer = with_application(place, without_opinion, Node("a@web-1", ROUTED, PAYS))
     assert (answer["queue"], answer["configuration"]["name"]) == ("mail", "a@web-1")
     assert answer["unknown"][0] == "The application proj.celery:app gave no answer."
-    assert asked_application(place, silent)["configuration"]["source"] == "defaults"
+    assert with_application(place, without_opinion)["configuration"]["source"] == "defaults"
 
 
-def test_a_configuration_that_cannot_be_used_is_no_fault_of_the_asker(place: LoadedVhost) -> None:
+def test_a_configuration_that_cannot_be_used_is_no_error_in_the_question(place: LoadedVhost) -> None:
     odd = Node("a@web-1", {"task_queues": [{"name": "mail", "max_length": "many"}]}, PAYS)
     answer = explained(place, odd)
     assert (answer["queue"], answer["configuration"]["source"]) == ("celery", "defaults")

@@ -15,7 +15,7 @@ from workers.task_filter import TaskFilter
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
 
-def asked(text: str) -> TaskFilter:
+def query(text: str) -> TaskFilter:
     return query_filter(parse(text), None, None, NOON)
 
 
@@ -39,12 +39,12 @@ def asked(text: str) -> TaskFilter:
         ("name!=a", TaskFilter()),
     ],
 )
-def test_a_text_becomes_what_is_asked(text: str, expected: TaskFilter) -> None:
-    assert asked(text) == expected
+def test_a_text_becomes_a_query(text: str, expected: TaskFilter) -> None:
+    assert query(text) == expected
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "words"),
     [
         ("after:soon", "after needs a moment, for example -2h"),
         ("name:a name:b", "name occurs twice"),
@@ -52,13 +52,13 @@ def test_a_text_becomes_what_is_asked(text: str, expected: TaskFilter) -> None:
         ("stat:failure", "did you mean state?"),
     ],
 )
-def test_what_does_not_apply_says_why(text: str, says: str) -> None:
-    assert says in parse(text).problems[0].problem
+def test_what_does_not_apply_has_a_reason(text: str, words: str) -> None:
+    assert words in parse(text).problems[0].problem
 
 
 @given(st.text(max_size=80))
 def test_any_text_is_understood_or_explained(text: str) -> None:
-    asked(text).check()
+    query(text).check()
     assert all(term.problem for term in parse(text).problems)
 
 

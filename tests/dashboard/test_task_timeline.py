@@ -17,7 +17,7 @@ NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 MAIL = Life(("mail",))
 
 
-def told(event: str, seconds: float, detail: str = "", worker: str = "a@web-1") -> Happening:
+def happening(event: str, seconds: float, detail: str = "", worker: str = "a@web-1") -> Happening:
     return Happening(f"task-{event}", NOON + timedelta(seconds=seconds), "gen1@web-2" if event == "sent" else worker, detail)
 
 
@@ -28,13 +28,13 @@ def story(*happenings: Happening, life: Life = MAIL, now: float = 100) -> list[t
 
 def test_a_task_that_retried_once_has_two_tries_and_four_waits() -> None:
     assert story(
-        told("sent", 0),
-        told("received", 6.4),
-        told("started", 11.2),
-        told("retried", 19, "ConnectionError('refused')"),
-        told("received", 19.1),
-        told("started", 29),
-        told("succeeded", 45.1),
+        happening("sent", 0),
+        happening("received", 6.4),
+        happening("started", 11.2),
+        happening("retried", 19, "ConnectionError('refused')"),
+        happening("received", 19.1),
+        happening("started", 29),
+        happening("succeeded", 45.1),
     ) == [
         ("sent by gen1@web-2", "12:00:00.000"),
         ("in queue mail", "6.4 s"),
@@ -47,39 +47,43 @@ def test_a_task_that_retried_once_has_two_tries_and_four_waits() -> None:
 
 def test_a_retry_whose_next_message_came_first_is_still_a_retry() -> None:
     found = story(
-        told("started", 0), told("received", 1), told("retried", 1.001, "Retry(Retry(...), Busy('x'), 3.0)"), told("started", 4), told("succeeded", 5)
+        happening("started", 0),
+        happening("received", 1),
+        happening("retried", 1.001, "Retry(Retry(...), Busy('x'), 3.0)"),
+        happening("started", 4),
+        happening("succeeded", 5),
     )
     assert found == [("attempt 1", "1.0 s, raised Busy"), ("waiting for retry", "3.0 s"), ("attempt 2", "1.0 s, succeeded")]
 
 
 def test_a_running_task_runs_so_far() -> None:
-    assert story(told("received", 0), told("started", 1), now=5)[-1] == ("attempt 1", "4.0 s so far")
+    assert story(happening("received", 0), happening("started", 1), now=5)[-1] == ("attempt 1", "4.0 s so far")
 
 
-def test_a_lost_task_is_not_said_to_run_on() -> None:
-    found = story(told("received", 0), told("started", 1), life=Life(lost=True))
+def test_a_lost_task_is_not_shown_as_running() -> None:
+    found = story(happening("received", 0), happening("started", 1), life=Life(lost=True))
     assert found[-1] == ("attempt 1", "outcome unknown")
 
 
 def test_a_wait_for_an_eta_is_named_so() -> None:
     life = Life(("mail",), eta=NOON + timedelta(seconds=60))
-    found = story(told("sent", 0), told("received", 1), told("started", 60.2), told("succeeded", 61), life=life)
+    found = story(happening("sent", 0), happening("received", 1), happening("started", 60.2), happening("succeeded", 61), life=life)
     assert found[2] == ("waiting for its ETA, a@web-1", "59.2 s, not before 12:01:00")
 
 
 def test_a_redelivered_task_runs_again_and_the_first_end_is_unknown() -> None:
-    found = story(told("started", 0), told("received", 30, worker="b@web-1"), told("started", 31, worker="b@web-1"), told("succeeded", 32))
+    found = story(happening("started", 0), happening("received", 30, worker="b@web-1"), happening("started", 31, worker="b@web-1"), happening("succeeded", 32))
     assert found[0] == ("attempt 1", "30.0 s, end unknown: the message was redelivered")
     assert [label for label, _ in found] == ["attempt 1", "reserved, b@web-1", "attempt 2"]
 
 
 def test_a_task_that_was_taken_twice_before_it_ran_was_delivered_again() -> None:
-    found = story(told("received", 0), told("received", 297), told("started", 298))
+    found = story(happening("received", 0), happening("received", 297), happening("started", 298))
     assert found[0] == ("reserved, a@web-1", "4 min 57 s, then the message was redelivered")
 
 
 def test_an_end_without_a_start_stands_alone() -> None:
-    assert story(told("failed", 3, "ValueError('x')")) == [("raised ValueError, a@web-1", "12:00:03.000")]
+    assert story(happening("failed", 3, "ValueError('x')")) == [("raised ValueError, a@web-1", "12:00:03.000")]
 
 
 def test_without_moments_there_is_nothing_to_draw() -> None:
@@ -88,13 +92,13 @@ def test_without_moments_there_is_nothing_to_draw() -> None:
 
 
 def test_the_sentence_adds_work_and_waits_up() -> None:
-    found = phases([told("sent", 0), told("received", 2), told("started", 3), told("succeeded", 10)], Life(("mail",)))
+    found = phases([happening("sent", 0), happening("received", 2), happening("started", 3), happening("succeeded", 10)], Life(("mail",)))
     assert sentence(found, NOON, True) == "10.0 s from sent to done: 7.0 s running, 3.0 s waiting"
 
 
 @pytest.mark.parametrize("seconds", [0, 0.003, 0.9, 59, 3600, 864_000, 40_000_000])
 def test_the_axis_has_few_ticks_whatever_the_length(seconds: float) -> None:
-    drawing = drawn(phases([told("started", 0), told("succeeded", seconds)], Life()), NOON)
+    drawing = drawn(phases([happening("started", 0), happening("succeeded", seconds)], Life()), NOON)
     assert 1 <= len(drawing.ticks) <= 6
     assert len({tick.words for tick in drawing.ticks}) == len(drawing.ticks)
 
@@ -102,17 +106,17 @@ def test_the_axis_has_few_ticks_whatever_the_length(seconds: float) -> None:
 @pytest.mark.parametrize("detail", ["E('no')", "PaymentDeclined('no')", "ConnectionRefusedError('no')"])
 @pytest.mark.parametrize("started", [0.2, 1, 2.5])
 def test_the_words_beside_a_bar_end_where_the_drawing_does(detail: str, started: float) -> None:
-    course = [told("sent", 0), told("received", 0.1), told("started", started), told("failed", 3, detail)]
+    course = [happening("sent", 0), happening("received", 0.1), happening("started", started), happening("failed", 3, detail)]
     for bar in drawn(phases(course, Life()), NOON).bars:
         needed = 6.4 * len(bar.words) / 400 * 100  # letters of 12 px, in a track of 400 px, as beside the form of Send
         assert float(bar.words_x[:-1]) + needed <= 100.1 if bar.anchor == "start" else float(bar.words_x[:-1]) >= needed
 
 
-MOMENTS = st.builds(told, st.sampled_from([event.removeprefix("task-") for event in EVENTS]), st.floats(0, 1e6), st.text(max_size=20))
+MOMENTS = st.builds(happening, st.sampled_from([event.removeprefix("task-") for event in EVENTS]), st.floats(0, 1e6), st.text(max_size=20))
 
 
 @given(st.lists(MOMENTS, max_size=30))
-def test_any_course_can_be_told_and_drawn(happenings: list[Happening]) -> None:
+def test_any_timeline_can_be_described_and_drawn(happenings: list[Happening]) -> None:
     ordered = sorted(happenings, key=lambda one: one.at)
     found = phases(ordered, Life())
     assert tries_of(found) == sum(one.event == "task-started" for one in ordered)

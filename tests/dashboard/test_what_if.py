@@ -19,7 +19,7 @@ from workers.inspection.live_configuration import LiveConfiguration
 
 TO_MAIL = {"change": "set_route", "name": "shop.*", "route": {"queue": "mail"}}
 TTL = {"change": "set_policy", "name": "short", "pattern": "^celery$", "definition": {"message-ttl": 500}}
-WAY = {"source": "celery", "destination": "celery", "routing_key": "celery"}
+DEFAULT_BINDING = {"source": "celery", "destination": "celery", "routing_key": "celery"}
 
 
 @pytest.fixture
@@ -34,8 +34,8 @@ def place() -> LoadedVhost:
     return LoadedVhost(topology, "4.0.5", {"celery": 1, "mail": 1, "idle": 0}, {})
 
 
-def live(place: LoadedVhost, *changes: dict[str, Any], known: KnownTask | None = None, **asked: Any) -> dict[str, Any]:
-    question = {"task": {"name": "shop.pay"}, "conf": {}, "what_if": list(changes), **asked}
+def live(place: LoadedVhost, *changes: dict[str, Any], known: KnownTask | None = None, **request: Any) -> dict[str, Any]:
+    question = {"task": {"name": "shop.pay"}, "conf": {}, "what_if": list(changes), **request}
     return explain_live_task(place, question, known or KnownTask())
 
 
@@ -57,7 +57,7 @@ def test_a_route_sends_the_task_elsewhere(place: LoadedVhost) -> None:
     assert "what_if" not in found["answer"]
 
 
-def test_a_queue_that_without_consumers_is_said_of_a_route(place: LoadedVhost) -> None:
+def test_a_queue_without_consumers_is_shown_for_a_route(place: LoadedVhost) -> None:
     assert live(place, {**TO_MAIL, "route": "idle"})["what_if"]["text"].endswith("Nobody consumes idle: it would wait there.")
 
 
@@ -80,8 +80,8 @@ def test_an_argument_that_the_sender_declares_otherwise_is_celerys_error(place: 
 
 
 def test_a_live_configuration_is_what_a_route_is_set_in(place: LoadedVhost) -> None:
-    told = Configuration("worker", "a@web-1", None, LiveConfiguration({"task_routes": {"shop.*": {"queue": "idle"}}}, {"shop.pay": {}}, []))
-    answer = live(place, TO_MAIL, known=KnownTask([told]), conf=None, task="shop.pay")
+    worker_configuration = Configuration("worker", "a@web-1", None, LiveConfiguration({"task_routes": {"shop.*": {"queue": "idle"}}}, {"shop.pay": {}}, []))
+    answer = live(place, TO_MAIL, known=KnownTask([worker_configuration]), conf=None, task="shop.pay")
     assert (answer["queue"], answer["what_if"]["answer"]["queue"]) == ("idle", "mail")
     assert answer["what_if"]["answer"]["unknown"] == answer["unknown"]
 
@@ -99,27 +99,27 @@ def test_a_message_shows_consumers_after_the_changes(place: LoadedVhost) -> None
     assert [(one["queue"], one["consumers"]) for one in answer["what_if"]["answer"]["after"]] == [("idle", 0), ("mail", 1)]
 
 
-def test_a_told_broker_changes_too() -> None:
+def test_a_named_broker_changes_too() -> None:
     predeclare = {
         "exchanges": [{"name": "celery", "durable": True}, {"name": "lost", "type": "fanout"}],
         "queues": [{"name": "celery", "durable": True}, {"name": "dead", "durable": False}],
-        "bindings": [{**WAY, "destination_type": "queue"}],
+        "bindings": [{**DEFAULT_BINDING, "destination_type": "queue"}],
     }
-    asked = {"conf": {}, "task": {"name": "shop.pay"}, "predeclare": predeclare}
-    before = copy.deepcopy(asked)
+    request = {"conf": {}, "task": {"name": "shop.pay"}, "predeclare": predeclare}
+    before = copy.deepcopy(request)
     to_dead = {"change": "add_binding", "source": "celery", "destination": "dead", "routing_key": "celery"}
     options = {"exchange": "celery", "routing_key": "celery", "exchange_type": "direct"}
-    found = explain_given_task({**asked, "options": options, "what_if": [to_dead]})["what_if"]
+    found = explain_given_task({**request, "options": options, "what_if": [to_dead]})["what_if"]
     assert (found["gained"], found["lost"]) == (["dead"], [])
-    assert explain_given_task({**asked, "what_if": [TTL]})["what_if"]["answer"]["broker"]["after"][0]["ttl_ms"] == 500
-    assert asked == before
+    assert explain_given_task({**request, "what_if": [TTL]})["what_if"]["answer"]["broker"]["after"][0]["ttl_ms"] == 500
+    assert request == before
 
 
 def test_a_binding_that_the_sender_declares_comes_back() -> None:
-    predeclare = {"exchanges": [{"name": "celery"}], "queues": [{"name": "celery"}], "bindings": [{**WAY, "destination_type": "queue"}]}
+    predeclare = {"exchanges": [{"name": "celery"}], "queues": [{"name": "celery"}], "bindings": [{**DEFAULT_BINDING, "destination_type": "queue"}]}
     options = {"exchange": "celery", "routing_key": "celery", "exchange_type": "direct"}
-    asked = {"conf": {}, "task": {"name": "shop.pay"}, "predeclare": predeclare, "options": options}
-    found = explain_given_task({**asked, "what_if": [{"change": "remove_binding", **WAY}]})["what_if"]
+    request = {"conf": {}, "task": {"name": "shop.pay"}, "predeclare": predeclare, "options": options}
+    found = explain_given_task({**request, "what_if": [{"change": "remove_binding", **DEFAULT_BINDING}]})["what_if"]
     assert found["text"] == "Nothing would change: it would still reach queue celery."
 
 
@@ -175,11 +175,11 @@ def test_a_change_that_does_not_fit_names_its_field(place: LoadedVhost, change: 
     with pytest.raises(InvalidQuestion) as caught:
         live(place, change)
     assert caught.value.field == field
-    asked = {"conf": {}, "task": {"name": "shop.pay"}, "what_if": [change]}
-    assert answer_line(json.dumps(asked).encode())["error"].startswith(f"BadQuestion: {field} ")
+    request = {"conf": {}, "task": {"name": "shop.pay"}, "what_if": [change]}
+    assert answer_line(json.dumps(request).encode())["error"].startswith(f"BadQuestion: {field} ")
 
 
-def test_a_question_that_cannot_be_read_is_told_first(place: LoadedVhost) -> None:
+def test_a_question_that_cannot_be_read_is_reported_first(place: LoadedVhost) -> None:
     answer = live(place, TO_MAIL, conf={"task_routes": 5})
     assert answer["error"].startswith("BadQuestion: conf.task_routes")
     assert "what_if" not in answer

@@ -55,7 +55,7 @@ def test_unknown_slots_are_mentioned_beside_known_ones() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "names"),
+    ("requirement", "names"),
     [
         (Requirement("host", "=", "WEB-1"), ["a@web-1", "b@web-1"]),
         (Requirement("host", "~", "web"), ["a@web-1", "b@web-1", "c@web-2"]),
@@ -69,13 +69,13 @@ def test_unknown_slots_are_mentioned_beside_known_ones() -> None:
         (Requirement("name", "~", "c@"), ["c@web-2"]),
     ],
 )
-def test_qualifiers_choose_nodes(asked: Requirement, names: list[str]) -> None:
+def test_qualifiers_choose_nodes(requirement: Requirement, names: list[str]) -> None:
     workers = [
         worker("a@web-1", pool="prefork", concurrency=4, active=1, queues=[{"name": "mail"}, {"name": "reports"}]),
         worker("b@web-1", pool="threads", concurrency=1, active=1, queues=[{"name": "reports"}]),
         worker("c@web-2"),
     ]
-    assert [each.hostname for each in filtered(workers, [asked])] == names
+    assert [each.hostname for each in filtered(workers, [requirement])] == names
 
 
 def test_what_a_person_types_is_understood() -> None:
@@ -106,7 +106,7 @@ def test_by_queue_a_node_stands_once_and_is_mentioned_under_its_other_queues() -
     ]
 
 
-def test_a_hosts_heading_tells_its_load_software_and_clock() -> None:
+def test_a_hosts_heading_shows_its_load_software_and_clock() -> None:
     known = {"load": [2.1, 2.0, 1.9], "software": {"ident": "py-celery", "version": "5.7.0"}, "clock_skew_seconds": 0.4}
     assert grouped([node("a@web-1", **known), node("b@web-1", **known)], "host")[0].facts == ["load 2.1", "Celery 5.7.0", "clock 0.4 s ahead"]
 
@@ -116,7 +116,7 @@ def test_software_that_is_not_celery_is_named() -> None:
     assert software_text(worker(software={})) == ""
 
 
-def test_what_is_unknown_sorts_last_either_way() -> None:
+def test_what_is_unknown_sorts_last_in_both_orders() -> None:
     workers = [worker("a", active=1), worker("b", active=None), worker("c", active=3)]
     assert [each.hostname for each in in_order(workers, "used", NOON)] == ["a", "c", "b"]
     assert [each.hostname for each in in_order(workers, "-used", NOON)] == ["c", "a", "b"]

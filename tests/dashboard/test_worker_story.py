@@ -21,7 +21,7 @@ def worker(**known: Any) -> Worker:
     ("known", "sentence"),
     [
         ({}, "Unknown, because the node has not been inspected yet."),
-        ({"inspect_reason": "nobody may ask"}, "Unknown, because nobody may ask."),
+        ({"inspect_reason": "inspection is refused"}, "Unknown, because inspection is refused."),
         ({"prefetch": 0}, "No limit: it prefetches every ready message of its queues."),
         (
             {"prefetch": 32, "pool": "prefork", "concurrency": 8},
@@ -56,18 +56,18 @@ def test_the_prefetch_is_explained(known: dict[str, Any], sentence: str) -> None
         ({"processed": 9, "processed_at_first_sight": 4}, "ok", "5 tasks processed since 12:00:00, no events missing"),
     ],
 )
-def test_events_are_reconciled_in_words(known: dict[str, Any], level: str, words: str) -> None:
-    told_level, sentence = events_story(worker(**known), NOON)
-    assert told_level == level
+def test_events_are_reconciled_in_a_sentence(known: dict[str, Any], level: str, words: str) -> None:
+    reported_level, sentence = events_story(worker(**known), NOON)
+    assert reported_level == level
     assert words in sentence
 
 
-def test_what_may_not_be_asked_is_said_with_the_line_that_would_permit_it() -> None:
+def test_missing_permissions_are_shown_with_the_command_that_grants_them() -> None:
     source = EventSource(state=EventSource.RECEIVING, inspect_state="refused")
-    source.inspect_reason, source.inspect_grant = "asking needs rights on the pidbox", "rabbitmqctl set_permissions …"
+    source.inspect_reason, source.inspect_grant = "inspection needs permissions on the pidbox", "rabbitmqctl set_permissions …"
     events, inspect = sources(worker(heartbeat_at=NOON - timedelta(seconds=2), heartbeat_seconds=2.0), source, NOON)
     assert (events.level, events.text) == ("ok", "Last heartbeat 2 s ago, one every 2 s.")
-    assert (inspect.level, inspect.text, inspect.grant) == ("unknown", "Asking needs rights on the pidbox.", "rabbitmqctl set_permissions …")
+    assert (inspect.level, inspect.text, inspect.grant) == ("unknown", "Inspection needs permissions on the pidbox.", "rabbitmqctl set_permissions …")
 
 
 def test_without_a_receiver_events_are_unknown() -> None:
@@ -87,7 +87,7 @@ def test_event_counts_begin_with_the_most_frequent() -> None:
     assert event_counts(worker(event_counts={"task-started": 2, "task-received": 1200})) == [("task-received", "1,200"), ("task-started", "2")]
 
 
-def test_the_pool_is_told_where_there_is_no_list_of_processes() -> None:
+def test_the_pool_is_described_where_there_is_no_list_of_processes() -> None:
     assert processes_story(worker(pool="prefork", concurrency=2, processes=[1, 2])) == ""
     assert processes_story(worker(pool="threads", concurrency=8, pid=4)) == "8 threads in one process (4)."
     assert processes_story(worker(pool="solo", concurrency=1, processes=[9], pid=9)).startswith("The solo pool runs tasks in the worker's own process (9)")

@@ -52,7 +52,7 @@ def test_a_poll_without_news_still_renews_the_age() -> None:
     assert (frame["rows"], frame["age_seconds"], frame["at"]) == ({}, 0.0, "2026-01-01T12:00:05.000Z")
 
 
-def test_parts_are_named_when_their_fact_changed_and_never_at_first_sight() -> None:
+def test_parts_are_named_when_their_fact_changed_and_never_at_first() -> None:
     patches = topic()
     patches.extend(loaded({"bindings": 1, "table": (2, 9)}), NOON)
     assert sent(patches.replace(loaded({"bindings": 1, "table": (3, 10), "consumers": ()}), NOON))["parts"] == ["table"]
@@ -68,8 +68,8 @@ def test_parts_that_change_all_the_time_are_named_together_after_a_pause() -> No
     assert sent(patches.replace(busy(3), NOON + SECOND))["parts"] == []
     assert sent(patches.replace(busy(3, states=1), NOON + SECOND))["parts"] == []
     assert patches.tick(NOON + SECOND) is None
-    told = patches.tick(NOON + 2 * SECOND)
-    assert told is not None and sent(told)["parts"] == ["states", "tasks"]
+    ticked = patches.tick(NOON + 2 * SECOND)
+    assert ticked is not None and sent(ticked)["parts"] == ["states", "tasks"]
     assert patches.tick(NOON + 5 * SECOND) is None
 
 
@@ -98,7 +98,7 @@ def test_the_state_is_whole_and_has_the_number_of_the_last_patch() -> None:
     assert all(set(news) == {"text", "mark", "number", "facts"} for news in frame["rows"].values())
 
 
-def test_a_row_that_is_gone_is_forgotten_and_whole_when_it_comes_back() -> None:
+def test_a_row_that_is_gone_is_dropped_and_whole_when_it_comes_back() -> None:
     patches = topic()
     patches.extend(loaded(q1=1, q2=1), NOON)
     patches.replace(loaded(q2=1), NOON)
@@ -106,7 +106,7 @@ def test_a_row_that_is_gone_is_forgotten_and_whole_when_it_comes_back() -> None:
     assert sent(patches.replace(loaded(q1=1, q2=1), NOON))["rows"] == {"q1": {"text": {"depth": "1"}, "mark": {"level": "ok"}, "number": {"depth": 1}}}
 
 
-def test_a_topic_of_which_nothing_is_known_says_so() -> None:
+def test_a_topic_of_which_nothing_is_known_has_no_age() -> None:
     frame = sent(topic().state(NOON))
     assert (frame["at"], frame["age_seconds"], frame["rows"]) == (None, None, {})
 

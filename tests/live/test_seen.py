@@ -54,7 +54,7 @@ def test_what_a_page_has_seen_is_only_known_within_one_moment() -> None:
 
 
 @pytest.mark.parametrize("path", ["/workers/", "/tasks/", "/queues/", "/exchanges/", "/", "/queues/{queue}/", "/workers/{worker}/", "/tasks/{task}/"])
-def test_every_page_says_what_it_was_rendered_from_as_the_first_state_will(client: Client, path: str) -> None:
+def test_every_page_carries_what_it_was_rendered_from_as_the_first_state_will(client: Client, path: str) -> None:
     client.force_login(person())
     now = timezone.now()
     place: dict[str, Any] = {"broker": broker(), "vhost": "/", "first_seen_at": now, "changed_at": now}

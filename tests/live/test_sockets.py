@@ -1,4 +1,4 @@
-"""The live socket: who gets one, what may be asked, and that what is stored arrives."""
+"""The live socket: who gets one, what may be requested, and that what is stored arrives."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def test_somebody_who_was_disabled_gets_no_socket(world: World) -> None:
     assert not await Page(world.cookie).open()
 
 
-async def test_the_first_frame_is_the_whole_state_of_the_rows_asked_for(page: Page, world: World) -> None:
+async def test_the_first_frame_is_the_whole_state_of_the_requested_rows(page: Page, world: World) -> None:
     await page.request(subscribe=[{"topic": world.topic, "rows": [world.key]}])
     frame = await page.next()
     assert (frame["topic"], frame["full"], list(frame["rows"])) == (world.topic, True, [world.key])

@@ -1,4 +1,4 @@
-"""The tail's thread: it notices what is stored, ends sessions, tells the poller what is looked at, and survives failures."""
+"""The tail's thread: it notices what is stored, ends sessions, notes for the poller what is viewed, and survives failures."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_the_patches_of_a_poll_come_for_the_topics_of_that_broker_only(watches: 
     assert watch.nothing()
 
 
-def test_a_worker_that_grows_is_told_when_its_event_source_stored_it(watches: list[Watch]) -> None:
+def test_a_worker_that_grows_is_sent_when_its_event_source_stored_it(watches: list[Watch]) -> None:
     one, now = broker(), timezone.now()
     source = EventSource.objects.create(broker=one, vhost="/", state=EventSource.RECEIVING)
     grows = Worker.objects.create(
@@ -122,7 +122,7 @@ def test_a_worker_that_grows_is_told_when_its_event_source_stored_it(watches: li
     assert "worker" in frame["rows"][key]["parts"] and "board" in frame["parts"]
 
 
-def test_a_task_that_ends_is_told_and_newer_ones_are_only_mentioned(watches: list[Watch]) -> None:
+def test_a_task_that_ends_is_sent_and_newer_ones_are_only_counted(watches: list[Watch]) -> None:
     one, now = broker(), timezone.now()
     source = EventSource.objects.create(broker=one, vhost="/", state=EventSource.RECEIVING)
     common: dict[str, Any] = {"broker": one, "vhost": "/", "first_seen_at": now, "changed_at": now}
@@ -140,7 +140,7 @@ def test_a_task_that_ends_is_told_and_newer_ones_are_only_mentioned(watches: lis
     assert frame["parts"] == ["tasks"]
 
 
-def test_the_age_of_tasks_is_that_of_the_last_event_where_it_came_after_the_receivers_sign_of_life(watches: list[Watch]) -> None:
+def test_the_age_of_tasks_is_that_of_the_last_event_where_it_came_after_the_receivers_heartbeat(watches: list[Watch]) -> None:
     watch = Watch(QUIET)
     watches.append(watch)
     prod, now = broker(), timezone.now()

@@ -48,7 +48,7 @@ class Page:
                     return frame
 
     async def until_row(self, key: str) -> dict[str, Any]:
-        """What the next frame with news of this row says of it."""
+        """The content of the next frame with news of this row."""
         async with asyncio.timeout(LONG):
             while True:
                 frame = await self.next()

@@ -110,7 +110,7 @@ def test_bindings_lead_to_queues_and_exchanges(person: Client, broker: Broker, n
     assert "from other exchanges, 1" in into and f'href="/exchanges/{orders.pk}/"' in into
 
 
-def test_an_exchange_without_bindings_says_where_its_messages_end(person: Client, broker: Broker) -> None:
+def test_an_exchange_without_bindings_shows_where_its_messages_end(person: Client, broker: Broker) -> None:
     page = text_of(person, f"/exchanges/{exchange(broker).pk}/")
     assert "Nothing is bound to this exchange: every message published here is dropped." in page
     assert "Unmatched messages are dropped" in page
@@ -130,7 +130,7 @@ def test_the_default_exchange_is_named_and_explained(person: Client, broker: Bro
     assert "(default)" in page and "whose name is its routing key" in page and "cannot have an alternate" in page
 
 
-def test_who_publishes_is_asked_then_told(person: Client, broker: Broker, now: datetime) -> None:
+def test_who_publishes_is_requested_then_shown(person: Client, broker: Broker, now: datetime) -> None:
     orders = exchange(broker)
     address = f"/exchanges/{orders.pk}/"
     assert "Loading…" in text_of(person, address, part="publishers")
@@ -138,8 +138,8 @@ def test_who_publishes_is_asked_then_told(person: Client, broker: Broker, now: d
     assert "management.rates_mode = detailed" in text_of(person, address, part="publishers")
     publishers = [{"connection": "c1", "host": "<web-1>", "user": "shop", "per_second": 21.6}]
     Exchange.objects.filter(pk=orders.pk).update(publishers=publishers, publishers_at=now)
-    told = text_of(person, address, part="publishers")
-    assert "c1" in told and "21.6" in told
+    panel = text_of(person, address, part="publishers")
+    assert "c1" in panel and "21.6" in panel
     Exchange.objects.filter(pk=orders.pk).update(publishers=[])
     assert "No publishers" in text_of(person, address, part="publishers")
     Broker.objects.update(state=Broker.UNREACHABLE, polled_at=now - timedelta(hours=1))

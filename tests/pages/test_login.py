@@ -1,4 +1,4 @@
-"""Logging in and out and changing the password; each is noted, and nothing tells a stranger whether a name exists."""
+"""Logging in and out and changing the password; each is recorded, and nothing shows a stranger whether a name exists."""
 
 import pytest
 from django.core.cache import cache
@@ -40,17 +40,17 @@ def text_of(answer):
 @pytest.mark.parametrize(
     "address", ["/", "/queues/", "/queues/1/", "/exchanges/", "/workers/", "/glossary/", "/password/change/", "/signup/", "/no/such/page/"]
 )
-def test_a_stranger_is_sent_to_the_login_page_and_back_afterwards(stranger, address):
+def test_a_stranger_is_sent_to_the_login_page_and_back_after_login(stranger, address):
     answer = stranger.get(address)
     assert (answer.status_code, answer.headers["Location"].split("?")[0]) == (302, "/login/")
 
 
-def test_the_right_password_leads_to_the_page_one_asked_for(stranger, ada):
+def test_the_right_password_leads_to_the_requested_page(stranger, ada):
     assert log_in(stranger).headers["Location"] == "/"
     assert log_in(Client(), next="/queues/?q=mail").headers["Location"] == "/queues/?q=mail"
 
 
-def test_no_other_site_is_a_way_back(stranger, ada):
+def test_no_other_site_is_a_return_address(stranger, ada):
     assert log_in(stranger, next="https://elsewhere.example/").headers["Location"] == "/"
 
 

@@ -33,8 +33,8 @@ class Browser:
         cookie = "; ".join(f"{name}={morsel.value}" for name, morsel in self.cookies.items())
         headers = [(b"host", b"localhost"), (b"cookie", cookie.encode()), (b"content-type", b"application/x-www-form-urlencoded"), *self.headers]
         headers += [(b"content-length", str(len(body)).encode()), (b"origin", b"https://localhost")]
-        asked = {"type": "http", "method": method, "path": "/login/", "query_string": b"", "headers": headers, "client": [self.peer, 1], "scheme": "http"}
-        application = ApplicationCommunicator(proxies.behind_proxies(django_application, proxies.parse(PROXY)), asked)
+        http_scope = {"type": "http", "method": method, "path": "/login/", "query_string": b"", "headers": headers, "client": [self.peer, 1], "scheme": "http"}
+        application = ApplicationCommunicator(proxies.behind_proxies(django_application, proxies.parse(PROXY)), http_scope)
         await application.send_input({"type": "http.request", "body": body.encode()})
         answer = await application.receive_output(10)
         for name, value in answer["headers"]:

@@ -1,4 +1,4 @@
-"""A part of the poll that can't be read is said on the pages that show it, with the moment and the reason, until it can be read again."""
+"""A part of the poll that can't be read is named on the pages that show it, with the moment and the reason, until it can be read again."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def addresses(now: datetime) -> dict[str, str]:
 def test_a_part_is_named_where_it_is_shown(person: Client, addresses: dict[str, str], now: datetime, part: str, pages: str) -> None:
     since = now - timedelta(days=2)
     Broker.objects.update(limits=[{"vhost": None, "what": part, "why": WHY, "grant": "", "part": part, "since": since.isoformat()}])
-    told = {page: person.get(address).content.decode() for page, address in addresses.items()}
-    assert {page for page, text in told.items() if WHY in text and f"have not been read since {since.day} {since:%b}" in text} == set(pages.split())
+    sources = {page: person.get(address).content.decode() for page, address in addresses.items()}
+    assert {page for page, text in sources.items() if WHY in text and f"have not been read since {since.day} {since:%b}" in text} == set(pages.split())
     Broker.objects.update(limits=[])
     assert WHY not in person.get("/").content.decode()

@@ -39,7 +39,7 @@ def page(person, address="/"):
     return answer.content.decode()
 
 
-def test_without_a_broker_it_says_how_to_name_one(person):
+def test_without_a_broker_it_explains_how_to_name_one(person):
     html = page(person)
     assert "No broker to watch yet" in html
     assert "HARELINE_BROKERS=" in html
@@ -52,7 +52,7 @@ def test_a_broker_that_was_never_polled_has_no_numbers(person):
     assert '<span class="figure-value" data-text="ready">–</span>' in html
 
 
-def test_while_all_is_well_the_sentence_says_so(person, prod):
+def test_while_all_is_well_the_sentence_is_all_clear(person, prod):
     queue(prod)
     queue(prod, "orders")
     html = page(person)
@@ -107,7 +107,7 @@ def test_an_unreachable_broker_keeps_its_old_numbers_marked_with_their_age(perso
     assert "No problems" not in html
 
 
-def test_slots_are_the_sum_of_what_worker_nodes_tell(person, prod):
+def test_slots_are_the_sum_of_what_worker_nodes_report(person, prod):
     worker(prod, succeeded_per_second=4.0, failed_per_second=0.5)
     worker(prod, "worker-b@web-1", active=1, concurrency=4, succeeded_per_second=1.0, failed_per_second=0.0)
     worker(prod, "silent@web-1", active=None, concurrency=None)
@@ -116,7 +116,7 @@ def test_slots_are_the_sum_of_what_worker_nodes_tell(person, prod):
     assert "1 node not reporting" in html
 
 
-def test_failed_tasks_of_the_last_hour_are_counted_where_events_tell_them(person, prod, now):
+def test_failed_tasks_of_the_last_hour_are_counted_where_events_report_them(person, prod, now):
     worker(prod, succeeded_per_second=4.0, failed_per_second=0.5)
     worker(prod, "worker-b@web-1", succeeded_per_second=1.0, failed_per_second=0.0)
     source = EventSource.objects.create(broker=prod, vhost="/", state=EventSource.RECEIVING, since=now - timedelta(days=1))
@@ -133,7 +133,7 @@ def test_failed_tasks_of_the_last_hour_are_counted_where_events_tell_them(person
     assert '<span class="figure-unknown">unknown</span>' in page(person, "/?part=figures").split("Failed tasks, last hour")[1]
 
 
-def test_why_worker_nodes_are_unknown_is_said_once_and_not_in_every_row(person, prod):
+def test_why_worker_nodes_are_unknown_is_shown_once_and_not_in_every_row(person, prod):
     reason = "events can't be received: (403) ACCESS_REFUSED in vhost '/'"
     for number in range(3):
         worker(prod, f"w{number}@web-1", state=Worker.UNKNOWN, reason=reason)
@@ -149,7 +149,7 @@ def test_unknown_slots_are_unknown_with_the_reason(person, prod):
     assert "no worker node seen" in html
 
 
-def test_what_we_may_not_see_is_said_with_the_line_that_grants_it(person, prod, now):
+def test_what_we_may_not_see_is_shown_with_the_command_that_grants_it(person, prod, now):
     prod.limits = [{"vhost": "/secret", "what": "queues", "why": "no permission there", "grant": "rabbitmqctl set_permissions -p /secret guest '' '' ''"}]
     prod.save()
     EventSource.objects.create(broker=prod, vhost="/", state=EventSource.REFUSED, reason="may not bind", grant="rabbitmqctl set_permissions -p / guest a b c")
@@ -167,7 +167,7 @@ def test_broker_nodes_stand_against_their_limits(person, prod, now):
     assert "Polled every 1 min · last response 38 ms" in html
 
 
-def test_what_changed_is_told_with_its_time(person, prod, now):
+def test_what_changed_is_shown_with_its_time(person, prod, now):
     Change.objects.create(broker=prod, vhost="/", at=now, kind="binding", what="added", name="order.*", text="Binding added: orders → receipts (key order.*)")
     assert "Binding added: orders → receipts (key order.*)" in page(person, "/?part=changes")
 
@@ -205,7 +205,7 @@ def test_the_page_listens_to_what_it_shows(person, prod):
         assert f"&quot;{topic}&quot;" in html
 
 
-def test_the_virtual_host_narrows_queues_and_says_so_in_the_links(person, prod):
+def test_the_virtual_host_narrows_queues_and_is_kept_in_the_links(person, prod):
     queue(prod)
     queue(prod, "elsewhere", vhost="/other")
     html = page(person, "/?broker=prod&vhost=%2F")

@@ -1,4 +1,4 @@
-"""The page that looks at messages of a queue, without a script: it asks first, says what it changes, shows, and gives back."""
+"""The page that peeks at messages of a queue, without a script: it confirms first, names what it changes, shows, and requeues."""
 
 from __future__ import annotations
 
@@ -159,27 +159,29 @@ def test_an_empty_queue_is_reported(person: Client, jobs: Queue) -> None:
     assert "they cannot be peeked at" in words
 
 
-def test_a_dead_letter_tells_where_it_died(person: Client, jobs: Queue, rabbitmq: TestNode, vhost: str) -> None:
-    deaths = [{"queue": "mail", "reason": "rejected", "count": 1, "exchange": "orders", "routing-keys": ["order.new.eu"]}]
-    publish(rabbitmq, vhost, "x", headers={"x-death": deaths})
+def test_a_dead_letter_shows_where_it_was_dead_lettered(person: Client, jobs: Queue, rabbitmq: TestNode, vhost: str) -> None:
+    dead_letterings = [{"queue": "mail", "reason": "rejected", "count": 1, "exchange": "orders", "routing-keys": ["order.new.eu"]}]
+    publish(rabbitmq, vhost, "x", headers={"x-death": dead_letterings})
     words = text_of(person.post(f"/queues/{jobs.pk}/messages/", {"count": "1"}).content.decode())
     assert "Dead-lettered from mail: a consumer rejected it." in words
     assert "It was first published to exchange orders with the key order.new.eu." in words
 
 
-def test_a_real_dead_letter_is_told_alike_by_a_look_and_by_what_the_management_api_shows(person: Client, jobs: Queue, rabbitmq: TestNode, vhost: str) -> None:
+def test_a_real_dead_letter_is_the_same_from_peek_and_from_the_management_api(person: Client, jobs: Queue, rabbitmq: TestNode, vhost: str) -> None:
     dies = {"x-message-ttl": 1, "x-dead-letter-exchange": "", "x-dead-letter-routing-key": "jobs"}
     rabbitmq.api("PUT", f"queues/{vhost}/short", {"durable": True, "arguments": dies})
     message = {"routing_key": "short", "payload": "x", "payload_encoding": "string", "properties": {"headers": {"level": 1}}}
     rabbitmq.api("POST", f"exchanges/{vhost}/amq.default/publish", message)
     get = {"count": 1, "ackmode": "ack_requeue_true", "encoding": "auto"}
     shown = wait_until(lambda: rabbitmq.api("POST", f"queues/{vhost}/jobs/get", get))
-    told = message_formats.read(json.dumps(shown))
-    assert told.question is not None and (told.question["exchange"], told.question["routing_key"]) == ("", "jobs")
-    assert (told.dead_letters.exchange, told.dead_letters.key) == ("", "short")
+    parsed = message_formats.read(json.dumps(shown))
+    assert parsed.question is not None and (parsed.question["exchange"], parsed.question["routing_key"]) == ("", "jobs")
+    assert (parsed.dead_letters.exchange, parsed.dead_letters.key) == ("", "short")
     words = text_of(person.post(f"/queues/{jobs.pk}/messages/", {"count": "1"}).content.decode())
-    assert told.dead_letters.first == "It was first published to the default exchange with the key short, and was first dead-lettered from short (it expired)."
-    assert told.dead_letters.first in words
+    assert (
+        parsed.dead_letters.first == "It was first published to the default exchange with the key short, and was first dead-lettered from short (it expired)."
+    )
+    assert parsed.dead_letters.first in words
     assert re.search(r"Dead-lettered from short: it expired\. That was \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\.", words)
 
 

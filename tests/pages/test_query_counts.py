@@ -16,7 +16,7 @@ from workers.models import EventSource, Task, Worker
 
 pytestmark = pytest.mark.django_db
 MANY = 12
-# Each with the most questions that it may ask
+# Each with the most queries that it may make
 PAGES = {
     "/": 53,
     "/queues/": 27,
@@ -84,7 +84,7 @@ def shop(now: datetime) -> Shop:
     return Shop(now)
 
 
-def asked(person: Client, address: str) -> list[str]:
+def queries_of(person: Client, address: str) -> list[str]:
     """The questions of a page that was visited before, so that it is known who consumes, but not the topology."""
     person.get(address)
     topologies._kept.clear()
@@ -95,17 +95,17 @@ def asked(person: Client, address: str) -> list[str]:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_dozen_of_everything_asks_no_more_than_one_and_not_more_than_written_down(person: Client, shop: Shop, page: str) -> None:
+def test_a_dozen_of_everything_queries_no_more_than_one_and_not_more_than_written_down(person: Client, shop: Shop, page: str) -> None:
     address = page.format(**shop.keys)
-    one = asked(person, address)
+    one = queries_of(person, address)
     for number in range(MANY):
         shop.add(f"queue-{number}", f"exchange-{number}", f"w{number}@web-2", f"c{number}", "t1")
-    many = asked(person, address)
+    many = queries_of(person, address)
     assert len(many) <= len(one), "\n".join(many)
     assert len(one) <= PAGES[page], "\n".join(one)
 
 
 @pytest.mark.parametrize("page", ["/", "/queues/", "/exchanges/", "/workers/"])
 def test_no_recorded_history_is_read_twice(person: Client, shop: Shop, page: str) -> None:
-    read = [sql for sql in asked(person, page) if "brokers_snapshot" in sql]
+    read = [sql for sql in queries_of(person, page) if "brokers_snapshot" in sql]
     assert read and len(read) == len(set(read)), "\n".join(read)

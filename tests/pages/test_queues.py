@@ -1,4 +1,4 @@
-"""The queues page: which queues it lists, what it says where it can't know, and its fragments."""
+"""The queues page: which queues it lists, what it shows where it can't know, and its fragments."""
 
 from __future__ import annotations
 
@@ -66,20 +66,20 @@ def test_the_deepest_queue_comes_first_and_a_heading_sorts_otherwise(person: Cli
     assert listed(text_of(person, sort="no-such"), small, large, unknown) == ["large", "small", "unknown"]
 
 
-def test_a_hundred_rows_ask_no_more_than_one(person: Client, broker: Broker, django_assert_num_queries: Any) -> None:
+def test_a_hundred_rows_query_no_more_than_one(person: Client, broker: Broker, django_assert_num_queries: Any) -> None:
     queue(broker, "first")
     text_of(person)
     with CaptureQueriesContext(connection) as one:
         text_of(person)
-    asked = len(one)
+    query_count = len(one)
     for number in range(99):
         queue(broker, f"queue-{number}")
     text_of(person)
-    with django_assert_num_queries(asked):
+    with django_assert_num_queries(query_count):
         text_of(person)
 
 
-def test_rows_are_live_and_the_page_says_what_it_listens_to(person: Client, broker: Broker) -> None:
+def test_rows_are_live_and_the_page_names_its_topics(person: Client, broker: Broker) -> None:
     mail = queue(broker, "mail", 5)
     page = text_of(person)
     assert f'id="queue-{mail.pk}" data-live data-level="ok" data-stale="no"' in page
@@ -202,7 +202,7 @@ def test_an_unreachable_broker_without_queues_never_has_zero(person: Client, now
     assert "Queues are unknown" in page and "No queues yet" not in page
 
 
-def test_what_our_user_may_not_see_is_said_with_the_line_that_grants_it(person: Client, broker: Broker) -> None:
+def test_what_our_user_may_not_see_is_listed_with_the_command_that_grants_it(person: Client, broker: Broker) -> None:
     broker.limits = [
         {"vhost": "/shop", "what": "queues", "why": "our user has no permission there", "grant": "rabbitmqctl set_permissions -p /shop u '' '' ''"}
     ]
@@ -212,11 +212,11 @@ def test_what_our_user_may_not_see_is_said_with_the_line_that_grants_it(person: 
     assert "rabbitmqctl set_permissions -p /shop" in page
 
 
-def test_without_a_broker_the_page_says_how_to_watch_one(person: Client) -> None:
+def test_without_a_broker_the_page_explains_how_to_watch_one(person: Client) -> None:
     assert "HARELINE_BROKERS" in text_of(person)
 
 
-def test_an_empty_broker_is_told_as_such(person: Client, broker: Broker) -> None:
+def test_an_empty_broker_is_shown_as_such(person: Client, broker: Broker) -> None:
     assert "No queues yet" in text_of(person)
 
 

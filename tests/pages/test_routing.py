@@ -1,4 +1,4 @@
-"""The page "Why" without a script: five typical questions answered as text, and how it handles bad input."""
+"""The page Routing without a script: five typical questions answered as text, and how it handles bad input."""
 
 from __future__ import annotations
 
@@ -64,11 +64,11 @@ def test_the_order_key_names_the_third_word_as_a_near_miss(person: Client, broke
 
 
 def test_a_user_who_may_not_write_there_sees_why(person: Client, broker: Broker) -> None:
-    asked = {"exchange": "shop.orders", "routing_key": "order.new.eu", "user": "bob"}
-    assert "Whether bob may write there is unknown: needs administrator" in read(person, **asked)
+    question = {"exchange": "shop.orders", "routing_key": "order.new.eu", "user": "bob"}
+    assert "Whether bob may write there is unknown: needs administrator" in read(person, **question)
     Broker.objects.update(permissions_known=True)
     Permission.objects.create(broker=broker, vhost="/", user="bob", write="^other$")
-    source = page(person, **asked)
+    source = page(person, **question)
     assert '<option value="bob">' in source
     assert "bob may not write to exchange shop.orders: the write permission ^other$ does not cover the name." in text_of(source)
 
@@ -83,9 +83,9 @@ def test_why_a_task_went_to_celery_and_not_to_my_queue(person: Client, broker: B
     assert "Certain, based on the given settings." in routed
 
 
-def test_the_settings_that_a_worker_told_are_used_and_their_age_is_said(person: Client, broker: Broker, now: datetime) -> None:
-    told = {"task_routes": {"shop.pay": {"queue": "orders.eu"}}, "CELERY_DEFAULT_QUEUE": "celery"}
-    Worker.objects.update(configuration=told, configuration_at=now - timedelta(seconds=12))
+def test_the_settings_that_a_worker_reported_are_used_and_their_age_is_shown(person: Client, broker: Broker, now: datetime) -> None:
+    routes = {"task_routes": {"shop.pay": {"queue": "orders.eu"}}, "CELERY_DEFAULT_QUEUE": "celery"}
+    Worker.objects.update(configuration=routes, configuration_at=now - timedelta(seconds=12))
     words = read(person, of="task", task="shop.pay")
     assert "shop.pay goes to queue orders.eu." in words
     assert "Not certain. This is the worker’s configuration; the sender’s may differ." in words
@@ -124,7 +124,7 @@ def test_a_moment_of_the_past_has_its_own_last_task_and_the_settings_of_now(pers
     assert (today.sent.uuid, today.troubles) == ("u-2", [])
 
 
-def test_the_application_that_is_named_is_asked_first_and_its_trouble_is_said(
+def test_the_named_application_is_used_first_and_its_error_is_reported(
     person: Client, broker: Broker, now: datetime, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "ourshop.py").write_text(APPLICATION)
@@ -153,7 +153,7 @@ def test_the_order_that_people_learn_stands_beside_what_celery_does(person: Clie
     assert "Celery’s actual precedence" not in read(person, of="task", task="shop.pay", conf=conf)
 
 
-def test_arguments_and_other_options_of_the_call_are_asked_about_too(person: Client, broker: Broker) -> None:
+def test_arguments_and_other_options_of_the_call_are_explained_too(person: Client, broker: Broker) -> None:
     source = page(person, of="task", task="shop.pay", args='["a"]', kwargs='{"b": 1}', options='{"countdown": 60, "queue": "vip"}', conf="{}")
     assert '<details class="why-more" open>' in source
     words = text_of(source)
@@ -182,7 +182,7 @@ def test_why_a_headers_binding_never_matches(person: Client, broker: Broker) -> 
     assert "It reaches queue vip" in read(person, exchange="shop.headers", routing_key="", headers='{"level": 1}')
 
 
-def test_why_a_task_waits_in_a_queue_that_without_consumers(person: Client, broker: Broker) -> None:
+def test_why_a_task_waits_in_a_queue_without_consumers(person: Client, broker: Broker) -> None:
     words = read(person, of="task", task="shop.report", conf="{}")
     assert "shop.report goes to queue reports and waits: nobody consumes reports." in words
     assert "Nobody consumes it: the message waits for a consumer, such as a Celery worker started with -Q reports." in words
@@ -190,7 +190,7 @@ def test_why_a_task_waits_in_a_queue_that_without_consumers(person: Client, brok
     assert "It reaches reports, but nobody consumes reports: it waits there." in message
 
 
-def test_a_queue_that_only_celery_would_make_is_said(person: Client, broker: Broker) -> None:
+def test_a_queue_that_only_celery_would_make_is_reported(person: Client, broker: Broker) -> None:
     words = read(person, of="task", task="shop.pay", queue="new", conf="{}")
     assert "shop.pay goes to queue new and waits: nobody consumes new." in words
     assert "new does not exist in the broker yet: Celery declares it when sending" in words
@@ -203,7 +203,7 @@ def test_who_takes_it_is_linked_to_its_worker_node(person: Client, broker: Broke
     assert f'href="/queues/{Queue.objects.get(name="orders.eu").pk}/"' in source
 
 
-def test_a_broker_out_of_sight_is_said(person: Client, broker: Broker) -> None:
+def test_an_unavailable_broker_is_shown(person: Client, broker: Broker) -> None:
     Broker.objects.update(state=Broker.UNREACHABLE)
     words = read(person, exchange="shop.orders", routing_key="order.new.eu")
     assert "Prod is unreachable" in words
@@ -211,12 +211,12 @@ def test_a_broker_out_of_sight_is_said(person: Client, broker: Broker) -> None:
     assert "Its consumers are unknown." in words
 
 
-def test_a_missing_exchange_is_a_refusal_in_words(person: Client, broker: Broker) -> None:
+def test_a_missing_exchange_is_a_refusal_with_a_reason(person: Client, broker: Broker) -> None:
     assert 'There is no exchange "nope" in this virtual host' in read(person, exchange="nope", routing_key="a")
 
 
 @pytest.mark.parametrize(
-    ("asked", "field", "words"),
+    ("question", "field", "words"),
     [
         ({"headers": "{'a': 1}"}, "headers", "Line 1, column 2: single quotes are Python"),
         ({"headers": "[]"}, "headers", "This is a list; wanted is an object"),
@@ -230,8 +230,8 @@ def test_a_missing_exchange_is_a_refusal_in_words(person: Client, broker: Broker
         ({"of": "task", "task": "a", "conf": '{"task_queues": 5}'}, "conf", "task_queues"),
     ],
 )
-def test_a_mistake_stands_beside_its_field(person: Client, broker: Broker, asked: dict[str, str], field: str, words: str) -> None:
-    source = page(person, 422, **{"exchange": "shop.headers", "routing_key": "", **asked})
+def test_a_mistake_stands_beside_its_field(person: Client, broker: Broker, question: dict[str, str], field: str, words: str) -> None:
+    source = page(person, 422, **{"exchange": "shop.headers", "routing_key": "", **question})
     assert words in html.unescape(source.split(f'id="{field}-says"')[1].split("</div>")[0])
     assert 'id="answer"' not in source
 
@@ -249,11 +249,11 @@ def test_an_exchange_page_links_here(person: Client, broker: Broker) -> None:
     assert "/routing/?broker=prod&amp;vhost=%2F&amp;exchange=shop.orders" in source
 
 
-def test_without_any_broker_it_says_how_to_name_one(person: Client) -> None:
+def test_without_any_broker_it_explains_how_to_name_one(person: Client) -> None:
     assert "HARELINE_BROKERS" in person.get("/routing/").content.decode()
 
 
-def test_the_path_is_drawn_and_told_in_words_for_who_cannot_see_it(person: Client, broker: Broker) -> None:
+def test_the_path_is_drawn_and_described_for_screen_readers(person: Client, broker: Broker) -> None:
     source = page(person, exchange="shop.orders", routing_key="order.new.us", expected="orders.eu")
     drawing = source.split('<svg class="way"')[1].split("</svg>")[0]
     assert 'aria-label="Drawing: from your message by shop.orders to orders.us. Near misses: orders.eu."' in drawing
@@ -280,11 +280,11 @@ def test_the_question_stands_in_one_line_for_phones_with_a_path_to_change_it(per
 
 
 @pytest.mark.parametrize(
-    ("at", "says"), [("soon", "at is not a moment: write -2h"), ("2999-01-01", "at is in the future"), ("-40d", "Nothing is recorded of ")]
+    ("at", "problem"), [("soon", "at is not a moment: write -2h"), ("2999-01-01", "at is in the future"), ("-40d", "Nothing is recorded of ")]
 )
-def test_a_moment_that_is_not_recorded_is_reported_at_its_field(person: Client, broker: Broker, at: str, says: str) -> None:
+def test_a_moment_that_is_not_recorded_is_reported_at_its_field(person: Client, broker: Broker, at: str, problem: str) -> None:
     source = page(person, 422, exchange="shop.orders", routing_key="order.new.us", at=at)
-    assert says in html.unescape(source.split('id="at-says"')[1].split("</div>")[0])
+    assert problem in html.unescape(source.split('id="at-says"')[1].split("</div>")[0])
     assert 'id="answer"' not in source
     assert '<option value="shop.orders">' in source
 
@@ -316,10 +316,10 @@ def test_the_bindings_of_a_past_moment_are_shown(person: Client, broker: Broker,
     VirtualHost.objects.update(first_seen_at=now - timedelta(hours=1))
     at(now - timedelta(minutes=3), ("orders", "a.*", "mail"))
     at(now - timedelta(seconds=30), ("orders", "b.*", "mail"))
-    asked = f"{now - timedelta(minutes=3):%Y-%m-%dT%H:%M:%S.%f}"
-    then = page(person, exchange="orders", routing_key="a.b", at=asked)
+    question = f"{now - timedelta(minutes=3):%Y-%m-%dT%H:%M:%S.%f}"
+    then = page(person, exchange="orders", routing_key="a.b", at=question)
     assert "It reaches queue mail" in text_of(then)
     assert "Certain (bindings as of " in text_of(then)
     assert ", as it was at " in then
-    assert f"at={asked.replace(':', '%3A')}" in then.split("Show all bindings")[0].rsplit('href="', 1)[1]
+    assert f"at={question.replace(':', '%3A')}" in then.split("Show all bindings")[0].rsplit('href="', 1)[1]
     assert "No queue receives it" in read(person, exchange="orders", routing_key="a.b")

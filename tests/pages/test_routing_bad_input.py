@@ -1,4 +1,4 @@
-"""Whatever stands in the address of the page "Why" ends in a page: an answer in words, or what is wrong beside its field."""
+"""Every address of the page Routing ends in a page: an answer as text, or what is wrong beside its field."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def shop() -> Broker:
     return broker
 
 
-def asked(person: Client, of: str, **fields: str) -> tuple[int, str]:
+def answered(person: Client, of: str, **fields: str) -> tuple[int, str]:
     answer = person.get("/routing/", {"broker": "prod", "vhost": "/", "of": of, **fields})
     return answer.status_code, answer.content.decode()
 
@@ -60,7 +60,7 @@ def words(source: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("of", "fields", "says"),
+    ("of", "fields", "expected"),
     [
         ("message", {"exchange": "", "routing_key": "no.such.queue"}, "no queue has that name"),
         ("message", {"exchange": "no.such", "routing_key": ""}, 'There is no exchange "no.such"'),
@@ -76,10 +76,10 @@ def words(source: str) -> str:
         ("reach", {"task": "no.such.task"}, "no.such.task"),
     ],
 )
-def test_what_does_not_exist_is_said(person: Client, shop: Broker, of: str, fields: dict[str, str], says: str) -> None:
-    status, source = asked(person, of, **fields)
+def test_what_does_not_exist_is_reported(person: Client, shop: Broker, of: str, fields: dict[str, str], expected: str) -> None:
+    status, source = answered(person, of, **fields)
     assert status in (200, 422)
-    assert says in words(source)
+    assert expected in words(source)
 
 
 @pytest.mark.parametrize(
@@ -101,14 +101,14 @@ def test_what_does_not_exist_is_said(person: Client, shop: Broker, of: str, fiel
 )
 def test_what_can_not_be_read_is_reported_beside_its_field(person: Client, shop: Broker, of: str, field: str, value: str) -> None:
     fields = {"exchange": "shop", "routing_key": "a"} if of == "message" else {"task": "pay", "conf": "{}"}
-    status, source = asked(person, of, **{**fields, field: value})
+    status, source = answered(person, of, **{**fields, field: value})
     assert status == 422
     beside = source.split(f'id="{field}-says"')[1].split("</div>")[0]
     assert re.sub(r"<[^>]+>|\s", "", beside.partition(">")[2])
 
 
-def test_a_moment_that_is_not_recorded_is_said_beside_whatever_else_is_wrong(person: Client, shop: Broker) -> None:
-    status, source = asked(person, "message", exchange="shop", routing_key="a", headers="{", at="-2h")
+def test_a_moment_that_is_not_recorded_is_reported_beside_whatever_else_is_wrong(person: Client, shop: Broker) -> None:
+    status, source = answered(person, "message", exchange="shop", routing_key="a", headers="{", at="-2h")
     assert status == 422
     assert "Nothing is recorded of queues at" in words(source)
 
@@ -157,7 +157,7 @@ ADDRESSES = st.sampled_from(sorted(FIELDS)).flatmap(
 def test_no_address_is_an_exception(person: Client, shop: Broker, address: tuple[str, dict[str, str]]) -> None:
     of, fields = address
     usual = {"message": {"exchange": "shop", "routing_key": "order.new.us"}, "task": {"task": "pay"}}.get(of, {})
-    status, source = asked(person, of, **{**usual, **fields})
+    status, source = answered(person, of, **{**usual, **fields})
     assert status in (200, 422)
     assert "<i>evil" not in source
 

@@ -1,4 +1,4 @@
-"""The way "Paste, or look up a task id" without a script: a task by its id, a pasted message, a queue to look into; prediction beside fact."""
+"""The form "Paste, or look up a task id" without a script: a task by its id, a pasted message, a queue to look into; prediction beside fact."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ def broker(now: datetime) -> Broker:
     return found
 
 
-def a_task(broker: Broker, vhost: str = "/", **told: Any) -> Task:
+def a_task(broker: Broker, vhost: str = "/", **fields: Any) -> Task:
     now = timezone.now()
     usual: dict[str, Any] = {"uuid": "u-1", "name": "shop.pay", "state": "SUCCESS", "worker": "eu@web-1", "first_seen_at": now, "changed_at": now}
     sent = {"sent_at": now, "sent_queue": "orders.eu", "exchange": "shop.orders", "routing_key": "order.new.eu"}
-    return Task.objects.create(broker=broker, vhost=vhost, **(usual | sent | told))
+    return Task.objects.create(broker=broker, vhost=vhost, **(usual | sent | fields))
 
 
 def text_of(source: str) -> str:
@@ -63,8 +63,8 @@ def text_of(source: str) -> str:
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", main)).split()).replace(" ,", ",").replace(" .", ".").replace(" :", ":")
 
 
-def read(person: Client, status: int = 200, **asked: str) -> str:
-    answer = person.get("/routing/", {"broker": "prod", "vhost": "/", "of": "existing", **asked})
+def read(person: Client, status: int = 200, **fields: str) -> str:
+    answer = person.get("/routing/", {"broker": "prod", "vhost": "/", "of": "existing", **fields})
     assert answer.status_code == status
     return text_of(answer.content.decode())
 
@@ -147,16 +147,16 @@ def test_a_pasted_message_is_recognised_and_explained(person: Client, broker: Br
     assert "It reaches orders.eu" in words
 
 
-def test_a_message_that_lies_where_no_binding_leads(person: Client, broker: Broker) -> None:
+def test_a_message_in_a_queue_to_which_no_binding_leads(person: Client, broker: Broker) -> None:
     words = paste(person, MESSAGE, queue="orders.us")
     assert "Current queue orders.eu orders.us not as predicted A binding has changed since" in words
 
 
-def test_a_message_that_was_looked_at_says_its_queue_itself(person: Client, broker: Broker) -> None:
+def test_a_message_from_peek_has_its_queue_itself(person: Client, broker: Broker) -> None:
     assert "Current queue orders.eu orders.eu as predicted" in paste(person, MESSAGE | {"queue": "orders.eu"})
 
 
-def test_a_dead_letter_shows_its_deaths_and_leads_to_its_first_publishing(person: Client, broker: Broker) -> None:
+def test_a_dead_letter_shows_its_dead_lettering_and_leads_to_its_first_publishing(person: Client, broker: Broker) -> None:
     died = MESSAGE | {"exchange": "", "routing_key": "orders.eu", "properties": {"headers": {"x-death": [DIED]}}}
     answer = person.post("/routing/?broker=prod&vhost=%2F&of=existing", {"pasted": json.dumps(died)}).content.decode()
     assert "Dead-lettered 2 times from orders.us: a consumer rejected it." in text_of(answer)
@@ -164,7 +164,7 @@ def test_a_dead_letter_shows_its_deaths_and_leads_to_its_first_publishing(person
 
 
 def test_a_dead_letter_of_a_task_is_compared_by_what_its_sender_sent(person: Client, broker: Broker) -> None:
-    """The dead letter lies in another queue than the task Intended queue, as it should."""
+    """The dead letter is in another queue than the task's intended queue, as it should be."""
     a_task(broker, sent_queue="orders.us", routing_key="order.new.us", worker="us@web-1", state="REJECTED")
     headers = {"task": "shop.pay", "id": "u-1", "lang": "py", "x-death": [DIED]}
     died = MESSAGE | {"exchange": "", "routing_key": "orders.eu", "properties": {"headers": headers}, "queue": "orders.eu"}
@@ -230,7 +230,7 @@ def test_what_is_not_understood_stands_beside_the_field(person: Client, broker: 
     assert b'id="answer"' not in answer.content
 
 
-def test_ten_megabytes_are_refused_in_words(person: Client, broker: Broker) -> None:
+def test_ten_megabytes_are_refused_with_a_reason(person: Client, broker: Broker) -> None:
     words = paste(person, "x" * 10_000_000, 413)
     assert "The form came with 10.0 MB; at most 2.62 MB are read. Paste the message without its body" in words
 

@@ -15,15 +15,15 @@ from tests.brokers.facts import NOON, a_broker, a_poll, a_queue, a_topology, aft
 pytestmark = pytest.mark.django_db
 
 
-def test_permissions_of_the_past_are_not_judged_by_those_of_today() -> None:
+def test_permissions_of_the_past_are_not_checked_by_those_of_today() -> None:
     broker, memory = a_broker(), BrokerMemory()
     store.save_topology(broker.pk, {"/": a_topology(("orders", "order.#", "mail"))}, None, None, None, NOON, memory)
     store.save_poll(broker.pk, a_poll(NOON, a_queue("mail", ready=0, unacknowledged=0, consumers=0)), NOON, memory)
     store.save_permissions(broker.pk, [WritePermission("/", "bob", "")])
-    asked = {"exchange": "orders", "routing_key": "order.new", "user": "bob"}
-    refused = explanations.explain_message(loaded_vhost.load(EVERYTHING, seen(broker), "/", after(5)), asked)
+    outcome_of = {"exchange": "orders", "routing_key": "order.new", "user": "bob"}
+    refused = explanations.explain_message(loaded_vhost.load(EVERYTHING, seen(broker), "/", after(5)), outcome_of)
     assert refused["refused"] == "ACCESS_REFUSED"
-    then = explanations.explain_message(loaded_vhost.load(EVERYTHING, seen(broker), "/", after(5), NOON), asked)
+    then = explanations.explain_message(loaded_vhost.load(EVERYTHING, seen(broker), "/", after(5), NOON), outcome_of)
     assert (then["queues"], then["certain"]) == (["mail"], False)
     assert "unknown: permissions of the past are not kept" in then["text"]
 
@@ -31,7 +31,7 @@ def test_permissions_of_the_past_are_not_judged_by_those_of_today() -> None:
 def test_a_router_serves_until_the_shape_or_the_rights_change() -> None:
     broker, memory = a_broker(), BrokerMemory()
 
-    def asked(key: str) -> tuple[list[str], object]:
+    def outcome_of(key: str) -> tuple[list[str], object]:
         place = loaded_vhost.load(EVERYTHING, seen(broker), "/", after(5))
         return explanations.explain_message(place, {"exchange": "orders", "routing_key": key, "user": "bob"})["queues"], place.router()
 
@@ -39,13 +39,13 @@ def test_a_router_serves_until_the_shape_or_the_rights_change() -> None:
         store.save_topology(broker.pk, {"/": a_topology(("orders", bound, "mail"))}, None, None, None, at, memory)
         store.save_poll(broker.pk, a_poll(at, a_queue("mail", ready=0, unacknowledged=0, consumers=0)), at, memory)
         if at == NOON:
-            queues, first = asked("order.new")
-            assert (queues, asked("order.new")[1] is first) == (["mail"], True)
-    queues, second = asked("order.new")
+            queues, first = outcome_of("order.new")
+            assert (queues, outcome_of("order.new")[1] is first) == (["mail"], True)
+    queues, second = outcome_of("order.new")
     assert (queues, second is first) == ([], False)
-    assert asked("stock.new") == (["mail"], second)
+    assert outcome_of("stock.new") == (["mail"], second)
     store.save_permissions(broker.pk, [WritePermission("/", "bob", "^other$")])
-    assert asked("stock.new")[0] == []
+    assert outcome_of("stock.new")[0] == []
 
 
 def seen(broker: Broker) -> Broker:

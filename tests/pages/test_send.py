@@ -40,15 +40,15 @@ def form(**changed: str) -> dict[str, str]:
     return {"task": "reports.render", "args": "[1]", "kwargs": "{}", "queue": "mail"} | changed
 
 
-def asked(person: Client, **changed: str) -> tuple[int, str]:
+def checked(person: Client, **changed: str) -> tuple[int, str]:
     answer = person.post(f"/send/{PLACE}", form(**changed))
     return answer.status_code, answer.content.decode()
 
 
 def sent_event(**detail: Any) -> AuditEvent:
-    told = {"uuid": "u-1", "task": "reports.render", "args": "[1]", "kwargs": "{}", "options": {"queue": "reports"}, "outcome": "confirmed", "reason": ""}
-    told |= {"exchange": "", "routing_key": "reports", "sent_at": timezone.now().isoformat()}
-    return store.audit(None, "send task", store.DONE, timezone.now(), broker="prod", vhost="/", name="reports.render", detail=told | detail)
+    usual = {"uuid": "u-1", "task": "reports.render", "args": "[1]", "kwargs": "{}", "options": {"queue": "reports"}, "outcome": "confirmed", "reason": ""}
+    usual |= {"exchange": "", "routing_key": "reports", "sent_at": timezone.now().isoformat()}
+    return store.audit(None, "send task", store.DONE, timezone.now(), broker="prod", vhost="/", name="reports.render", detail=usual | detail)
 
 
 def test_a_stranger_is_sent_to_the_login(client: Client) -> None:
@@ -69,12 +69,12 @@ def test_a_switched_off_broker_names_the_setting_that_allows_it(person: Client, 
     page = person.get("/send/").content.decode()
     assert "HARELINE_CONTROL=prod" in page
     assert "<fieldset disabled>" in page
-    status, page = asked(person)
+    status, page = checked(person)
     assert status == 403
     assert "data-question" not in page
 
 
-def test_somebody_who_may_only_look_is_told_so_and_the_try_is_noted(client: Client, broker: Broker) -> None:
+def test_somebody_who_may_only_view_gets_the_reason_and_the_attempt_is_recorded(client: Client, broker: Broker) -> None:
     client.force_login(User.objects.create_user("eve", password="secret"))
     assert "needs an administrator" in client.get("/send/").content.decode()
     answer = client.post(f"/send/now/{PLACE}", form(uuid="6f1c7a52-9a41-4d5e-8c37-2b60b0e4d9aa"))
@@ -97,28 +97,28 @@ def test_somebody_who_may_only_look_is_told_so_and_the_try_is_noted(client: Clie
     ],
 )
 def test_a_mistake_stands_beside_its_field_and_the_values_stay(person: Client, broker: Broker, field: str, value: str, words: str) -> None:
-    status, page = asked(person, kwargs='{"keep": "me"}') if field == "" else asked(person, **{field: value})
+    status, page = checked(person, kwargs='{"keep": "me"}') if field == "" else checked(person, **{field: value})
     assert status == 422
-    says = page.split(f'id="{field}-says"')[1].split("</div>")[0]
-    assert words in says
+    beside = page.split(f'id="{field}-says"')[1].split("</div>")[0]
+    assert words in beside
     assert "data-question" not in page
     assert f'value="{form()["task"]}"' in page or field == "task"
 
 
 def test_html_in_arguments_is_only_text(person: Client, broker: Broker) -> None:
-    status, page = asked(person, args='["<script>alert(1)</script>"]')
+    status, page = checked(person, args='["<script>alert(1)</script>"]')
     assert status == 200
     assert "<script>alert" not in page
 
 
-def test_ten_megabytes_are_refused_in_words(person: Client, broker: Broker) -> None:
-    status, page = asked(person, args='["' + "x" * 10_000_000 + '"]')
+def test_ten_megabytes_are_refused_with_a_reason(person: Client, broker: Broker) -> None:
+    status, page = checked(person, args='["' + "x" * 10_000_000 + '"]')
     assert status == 413
     assert "The form came with 10.0 MB; at most 2.62 MB are read" in page
 
 
-def test_it_asks_once_in_words_before_it_sends(person: Client, broker: Broker) -> None:
-    status, page = asked(person, args="[1, 2]", countdown="90")
+def test_it_shows_one_confirmation_before_it_sends(person: Client, broker: Broker) -> None:
+    status, page = checked(person, args="[1, 2]", countdown="90")
     assert status == 200
     assert "One message with 2 arguments and 0 keyword arguments goes to the queue mail. It may start after 1 min 30 s." in page
     assert "Send once to prod /" in page
@@ -139,7 +139,7 @@ def test_it_asks_once_in_words_before_it_sends(person: Client, broker: Broker) -
     ],
 )
 def test_what_may_not_go_as_meant_is_a_warning(person: Client, broker: Broker, changed: dict[str, str], words: str) -> None:
-    status, page = asked(person, **changed)
+    status, page = checked(person, **changed)
     assert status == 200
     assert words in page
 
@@ -148,12 +148,12 @@ def test_an_empty_queue_is_the_one_where_the_task_was_last_taken(person: Client,
     usual: dict[str, Any] = {"broker": broker, "vhost": "/", "name": "reports.render", "first_seen_at": now, "changed_at": now, "exchange": ""}
     Task.objects.create(**usual, uuid="1", state="SUCCESS", routing_key="mail", queue="mail", received_at=now)
     Task.objects.create(**usual, uuid="2", state="PENDING", routing_key="reports", queue="reports")
-    _, page = asked(person, queue="")
+    _, page = checked(person, queue="")
     assert "goes to the queue mail (the route reports.render last took)." in page
     assert '<input type="hidden" name="queue" value="mail">' in page
 
 
-def test_a_refused_connection_says_that_nothing_was_sent_and_is_noted(person: Client, broker: Broker) -> None:
+def test_a_refused_connection_reports_that_nothing_was_sent_and_is_recorded(person: Client, broker: Broker) -> None:
     answer = person.post(f"/send/now/{PLACE}", form(uuid="6f1c7a52-9a41-4d5e-8c37-2b60b0e4d9ab"), follow=True)
     page = answer.content.decode()
     assert "Not sent at" in page
@@ -169,7 +169,7 @@ def test_the_same_form_twice_is_sent_once(person: Client, broker: Broker) -> Non
     assert AuditEvent.objects.filter(action="send task").count() == 1
 
 
-def test_a_task_in_a_queue_that_nobody_consumes_waits_in_words(person: Client, broker: Broker) -> None:
+def test_a_task_in_a_queue_without_consumers_waits_with_a_reason(person: Client, broker: Broker) -> None:
     page = person.get(f"/send/{PLACE}&sent={sent_event().pk}").content.decode()
     assert "sent, waiting: reports has no consumers" in page
     assert "confirmed by the broker" in page
@@ -223,7 +223,7 @@ def test_an_odd_address_is_no_error(person: Client, broker: Broker, query: str) 
     assert person.get(f"/send/?broker=prod&{query}").status_code == 200
 
 
-def test_without_any_broker_the_page_says_how_to_name_one(person: Client) -> None:
+def test_without_any_broker_the_page_explains_how_to_name_one(person: Client) -> None:
     assert "HARELINE_BROKERS" in person.get("/send/").content.decode()
 
 

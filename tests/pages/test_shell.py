@@ -74,7 +74,7 @@ def test_every_page_has_its_landmarks_one_heading_and_unique_ids(person, prod, a
 
 
 @pytest.mark.parametrize(("address", "name"), [("/", "Overview"), ("/queues/", "Queues"), ("/exchanges/", "Exchanges"), ("/workers/", "Workers")])
-def test_the_navigation_says_where_one_is(person, prod, address, name):
+def test_the_navigation_shows_the_current_page(person, prod, address, name):
     elements = Elements(page(person, address))
     assert [link["title"] for link in elements.all("a", **{"aria-current": "page"})] == [name]
 
@@ -92,12 +92,12 @@ def test_a_page_about_one_object_shows_its_broker_and_virtual_host_and_switches_
     assert "/queues/?broker=prod&amp;vhost=%2Fshop" in html
 
 
-def test_a_broker_out_of_sight_is_unknown_in_the_switcher(person, staging):
+def test_an_unavailable_broker_is_unknown_in_the_switcher(person, staging):
     switcher = page(person, "/queues/").split('class="menu switcher"')[1].split("</summary>")[0]
     assert 'data-level="unknown"' in switcher and "unknown" in switcher
 
 
-def test_the_badge_says_how_old_the_page_is_before_a_script_takes_over(person, prod, now):
+def test_the_badge_shows_how_old_the_page_is_before_a_script_takes_over(person, prod, now):
     assert 'data-state="paused"' in page(person, "/")
     Broker.objects.update(polled_at=now - timedelta(minutes=4, seconds=12))
     html = page(person, "/")
@@ -136,7 +136,7 @@ def test_a_theme_that_does_not_exist_is_refused(person):
     assert person.post("/theme/", {"theme": "sepia"}).status_code == 400
 
 
-def test_an_address_that_does_not_exist_says_so_in_our_own_words(person):
+def test_an_address_that_does_not_exist_has_a_page_of_our_own(person):
     answer = person.get("/no/such/page/")
     assert answer.status_code == 404
     assert "<h1>Page not found</h1>" in answer.content.decode()

@@ -25,10 +25,10 @@ def broker() -> Broker:
     return broker
 
 
-def moments(*told: tuple[int, float, str]) -> list[list[Any]]:
+def moments(*events: tuple[int, float, str]) -> list[list[Any]]:
     """As `Task.tries` keeps them: (rank, seconds after noon, detail)."""
     start = NOON.timestamp()
-    return [[start + seconds, rank, "gen1@web-2" if rank == SENT else "worker-a@web-1", start + seconds, detail] for rank, seconds, detail in told]
+    return [[start + seconds, rank, "gen1@web-2" if rank == SENT else "worker-a@web-1", start + seconds, detail] for rank, seconds, detail in events]
 
 
 def seen(broker: Broker, uuid: str = "1f0c7a52-9a41-4d5e-8c37-2b60b0e4d9aa", **known: Any) -> Task:
@@ -48,7 +48,7 @@ def test_a_task_that_is_not_kept_any_more_is_not_found(person: Client, broker: B
     assert person.get("/tasks/999/").status_code == 404
 
 
-def test_the_head_says_what_it_is_how_it_ended_and_its_id(person: Client, broker: Broker) -> None:
+def test_the_head_shows_what_it_is_how_it_ended_and_its_id(person: Client, broker: Broker) -> None:
     page = text_of(person, seen(broker))
     assert "<h1><bdi>reports.render</bdi></h1>" in page
     assert "succeeded after 1 retry" in page
@@ -56,8 +56,8 @@ def test_the_head_says_what_it_is_how_it_ended_and_its_id(person: Client, broker
 
 
 def test_the_timeline_names_every_wait_and_each_try(person: Client, broker: Broker) -> None:
-    told = moments((SENT, 0, ""), (RECEIVED, 2, ""), (STARTED, 3, ""), (RETRIED, 5, "ConnectionError('refused')"), (STARTED, 9, ""), (SUCCEEDED, 12, ""))
-    page = text_of(person, seen(broker, tries=told))
+    events = moments((SENT, 0, ""), (RECEIVED, 2, ""), (STARTED, 3, ""), (RETRIED, 5, "ConnectionError('refused')"), (STARTED, 9, ""), (SUCCEEDED, 12, ""))
+    page = text_of(person, seen(broker, tries=events))
     assert "12.0 s from sent to done: 5.0 s running, 7.0 s waiting" in page
     for words in ("In queue reports", "Reserved, worker-a@web-1", "2.0 s, raised ConnectionError", "Waiting for retry", "Attempt 2", "3.0 s, succeeded"):
         assert words in page
@@ -82,7 +82,7 @@ def test_the_queue_is_the_one_that_bindings_and_worker_show_and_the_senders_word
     assert "Sender’s task-sent event named <bdi>search.index</bdi>." in page
 
 
-def test_several_queues_are_named_and_an_unknown_one_says_why(person: Client, broker: Broker) -> None:
+def test_several_queues_are_named_and_an_unknown_one_has_a_reason(person: Client, broker: Broker) -> None:
     page = text_of(person, seen(broker, queue=None, queues='["audit", "us"]', queue_source="routing"))
     assert "audit and us" in page and "a copy in each" in page
     page = text_of(person, seen(broker, "u2", queue=None, queue_source="", queue_reason="hash picks one of several queues"))
@@ -90,7 +90,7 @@ def test_several_queues_are_named_and_an_unknown_one_says_why(person: Client, br
     assert "unknown: it was stored before Hareline worked out queues" in text_of(person, seen(broker, "u3", queue=None, sent_queue="mail"))
 
 
-def test_without_its_senders_word_routing_is_unknown_with_the_setting_that_would_tell_it(person: Client, broker: Broker) -> None:
+def test_without_a_task_sent_event_routing_is_unknown_with_the_setting_that_enables_it(person: Client, broker: Broker) -> None:
     page = text_of(person, seen(broker, sent_at=None, queue=None, exchange=None, routing_key=None, sender=None), part="routing")
     assert "Unknown: no event of its sender arrived" in page
     assert "task_send_sent_event = True" in page
@@ -103,7 +103,7 @@ def test_a_failed_task_shows_exception_and_traceback_as_text(person: Client, bro
     assert 'aria-label="Traceback"' in page
 
 
-def test_an_unknown_task_is_never_said_to_run(person: Client, broker: Broker) -> None:
+def test_an_unknown_task_is_never_shown_as_running(person: Client, broker: Broker) -> None:
     task = seen(broker, state="UNKNOWN", last_seen_state="STARTED", unknown_reason="worker a@h is gone since 12:00:09", tries=moments((STARTED, 1, "")))
     page = text_of(person, task)
     assert "unknown, last seen started" in page
@@ -113,7 +113,7 @@ def test_an_unknown_task_is_never_said_to_run(person: Client, broker: Broker) ->
 
 
 @pytest.mark.parametrize(
-    ("known", "says"),
+    ("known", "expected"),
     [
         ({"received_at": None}, "the task-received event was lost"),
         ({"started_at": None}, "When it started is unknown: that event was lost."),
@@ -122,14 +122,14 @@ def test_an_unknown_task_is_never_said_to_run(person: Client, broker: Broker) ->
         ({"result": None}, "unknown: the event did not contain it"),
     ],
 )
-def test_what_no_event_told_is_said_to_be_unknown(person: Client, broker: Broker, known: dict[str, Any], says: str) -> None:
-    assert says in text_of(person, seen(broker, **known))
+def test_what_no_event_reported_is_shown_as_unknown(person: Client, broker: Broker, known: dict[str, Any], expected: str) -> None:
+    assert expected in text_of(person, seen(broker, **known))
 
 
 def test_relatives_are_a_nested_list_with_their_states(person: Client, broker: Broker) -> None:
     root = seen(broker, "root-1", name="orders.capture", root_id="root-1")
     sibling = seen(broker, "sib-1", name="stock.reserve", root_id="root-1", parent_id="root-1", state="FAILURE")
-    Task.objects.filter(pk=root.pk).update(parent_id="root-1")  # as a retry tells it
+    Task.objects.filter(pk=root.pk).update(parent_id="root-1")  # as a retry reports it
     this = seen(broker, "this-1", root_id="root-1", parent_id="root-1")
     child = seen(broker, "child-1", name="mail.receipt", root_id="root-1", parent_id="this-1", state="STARTED")
     family = text_of(person, this, part="family")

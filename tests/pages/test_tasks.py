@@ -76,7 +76,7 @@ def test_the_newest_task_comes_first_as_a_live_row(person: Client, broker: Broke
         ({"runtime_seconds": 0.0123}, ">12 ms<"),
     ],
 )  # fmt: skip
-def test_a_row_tells_what_is_known_and_claims_nothing_else(person: Client, broker: Broker, source: EventSource, known: dict[str, Any], words: str) -> None:
+def test_a_row_shows_what_is_known_and_claims_nothing_else(person: Client, broker: Broker, source: EventSource, known: dict[str, Any], words: str) -> None:
     seen(broker, **known)
     assert words in text_of(person)
 
@@ -182,14 +182,14 @@ def test_an_empty_list_is_a_checklist_of_facts(person: Client, broker: Broker, s
     assert "task_send_sent_event = True" in page
 
 
-def test_refused_events_are_said_with_the_line_that_would_grant_them(person: Client, broker: Broker, source: EventSource) -> None:
+def test_refused_events_are_shown_with_the_command_that_grants_them(person: Client, broker: Broker, source: EventSource) -> None:
     EventSource.objects.update(state=EventSource.REFUSED, reason="access refused", grant="rabbitmqctl set_permissions …")
     assert "rabbitmqctl set_permissions …" in text_of(person)
     seen(broker)
     assert "Task events are not received from prod, virtual host /" in text_of(person)
 
 
-def test_without_any_broker_the_page_says_how_to_name_one(person: Client) -> None:
+def test_without_any_broker_the_page_explains_how_to_name_one(person: Client) -> None:
     assert "HARELINE_BROKERS" in text_of(person)
 
 
@@ -209,7 +209,7 @@ def test_a_fragment_is_the_same_partial_without_the_frame(person: Client, broker
     assert "<html" not in text_of(person, part=part)
 
 
-def test_a_page_of_a_hundred_asks_no_more_questions_than_one_of_one(
+def test_a_page_of_a_hundred_makes_no_more_queries_than_one_of_one(
     person: Client, broker: Broker, source: EventSource, django_assert_max_num_queries: Any
 ) -> None:
     for number in range(100):

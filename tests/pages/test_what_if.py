@@ -1,4 +1,4 @@
-"""The panel "What if" of the page Why: changes in the address, before and after side by side, and suggestions. Nothing is changed."""
+"""The panel "What if" of the page Routing: changes in the address, before and after side by side, and suggestions. Nothing is changed."""
 
 from __future__ import annotations
 
@@ -68,12 +68,12 @@ def test_the_question_and_its_changes_are_kept_by_the_forms(person: Client, brok
         assert f'<input type="hidden" name="{name}" value="{value}">' in form
 
 
-def test_another_message_is_asked_about_under_the_same_changes(person: Client, broker: Broker) -> None:
+def test_another_message_is_explained_under_the_same_changes(person: Client, broker: Broker) -> None:
     form = page(person, **US_KEY, what_if=json.dumps([WIDER])).split('aria-label="A message"')[1].split("</form>")[0]
     assert '<input type="hidden" name="what_if" value="[{&quot;change&quot;:&quot;replace_binding&quot;' in form
 
 
-def test_the_bindings_that_are_told_can_be_chosen_with_their_key(person: Client, broker: Broker) -> None:
+def test_the_listed_bindings_can_be_chosen_with_their_key(person: Client, broker: Broker) -> None:
     source = page(person, **US_KEY)
     choices = source.split('id="if_binding"')[1].split("</select>")[0]
     assert choices.index("shop.orders → orders.eu: order.*.eu") < choices.index("shop.orders → orders.us: order.*.us")  # the near miss first

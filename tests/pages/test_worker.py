@@ -40,7 +40,7 @@ def test_a_stranger_is_sent_to_the_login(client: Client, broker: Broker) -> None
     assert client.get(f"/workers/{seen(broker).pk}/").headers["Location"].startswith("/login/")
 
 
-def test_a_node_of_which_only_heartbeats_are_known_says_what_is_unknown(person: Client, broker: Broker, now: datetime) -> None:
+def test_a_node_of_which_only_heartbeats_are_known_names_what_is_unknown(person: Client, broker: Broker, now: datetime) -> None:
     source = EventSource(broker=broker, vhost="/", state=EventSource.RECEIVING, inspect_state="refused")
     source.inspect_reason, source.inspect_grant = "needs write on the pidbox", "rabbitmqctl …"
     source.save()
@@ -52,7 +52,7 @@ def test_a_node_of_which_only_heartbeats_are_known_says_what_is_unknown(person: 
     assert "one every 2 s" in page
 
 
-def test_all_that_is_known_is_told(person: Client, broker: Broker, now: datetime) -> None:
+def test_all_that_is_known_is_shown(person: Client, broker: Broker, now: datetime) -> None:
     queue = Queue.objects.create(broker=broker, vhost="/", name="mail", depth=1234, ready=1234, unacknowledged=0, first_seen_at=now, changed_at=now)
     worker = seen(
         broker, pool="prefork", concurrency=2, active=1, reserved=4, scheduled=1, prefetch=9, processes=[4711, 4712], pid=4700, uptime_seconds=187200,
@@ -92,11 +92,11 @@ def test_a_fragment_comes_without_the_frame(person: Client, broker: Broker, part
     assert "<html" not in text_of(person, seen(broker), part=part)
 
 
-def test_lost_events_are_said_as_a_number(person: Client, broker: Broker) -> None:
+def test_lost_events_are_shown_as_a_number(person: Client, broker: Broker) -> None:
     assert "3 task events lost" in text_of(person, seen(broker, lost_events=3), part="story")
 
 
-def test_what_reaches_a_node_is_asked_from_its_queues(person: Client, broker: Broker) -> None:
+def test_what_reaches_a_node_is_found_from_its_queues(person: Client, broker: Broker) -> None:
     address = 'href="/routing/?broker=prod&amp;vhost=%2F&amp;of=reach&amp;worker=worker-a%40web-1"'
     worker = seen(broker, queues=[{"name": "mail"}])
     assert address in text_of(person, worker)

@@ -1,4 +1,4 @@
-"""The workers page: what is known of each node, what isn't and why, in every form a person may ask for."""
+"""The workers page: what is known of each node, what isn't and why, in every view."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_stranger_is_sent_to_the_login(client: Client) -> None:
     assert client.get("/workers/").headers["Location"].startswith("/login/")
 
 
-def test_the_page_opens_with_its_state_in_words(person: Client, broker: Broker, source: EventSource) -> None:
+def test_the_page_opens_with_its_state_in_a_sentence(person: Client, broker: Broker, source: EventSource) -> None:
     seen(broker)
     seen(broker, "worker-b@web-2", concurrency=4, active=4, reserved=0)
     page = text_of(person)
@@ -63,7 +63,7 @@ def test_a_name_from_outside_is_only_text(person: Client, broker: Broker, source
     page = text_of(person)
     assert "<script>@" not in page
     assert "<img>" not in page
-    assert "<b>" not in page.replace("<b>Asked", "")
+    assert "<b>" not in page.replace("<b>Inspection", "")
     assert "&lt;script&gt;@web-1" in page
 
 
@@ -78,7 +78,7 @@ def test_queues_link_to_their_pages_and_a_lost_one_is_struck_through(person: Cli
     assert "alive, not consuming mail" in page
 
 
-def test_a_node_that_is_gone_comes_last_and_says_since_when_and_why(person: Client, broker: Broker, source: EventSource, now: datetime) -> None:
+def test_a_node_that_is_gone_comes_last_with_time_and_reason(person: Client, broker: Broker, source: EventSource, now: datetime) -> None:
     seen(broker)
     seen(broker, "old@web-1", state=Worker.GONE, reason="no heartbeat for 12 s", since=now - timedelta(minutes=4))
     page = text_of(person)
@@ -89,7 +89,7 @@ def test_a_node_that_is_gone_comes_last_and_says_since_when_and_why(person: Clie
 
 
 @pytest.mark.parametrize("view", ["", "table"])
-def test_why_nodes_are_unknown_is_said_once_above_them(person: Client, broker: Broker, source: EventSource, view: str) -> None:
+def test_why_nodes_are_unknown_is_shown_once_above_them(person: Client, broker: Broker, source: EventSource, view: str) -> None:
     source.state, source.reason = EventSource.UNKNOWN, "the AMQP connection was refused"
     source.save()
     for number in range(3):
@@ -100,7 +100,7 @@ def test_why_nodes_are_unknown_is_said_once_above_them(person: Client, broker: B
     assert page.lower().count("the receiver does not run") == 1
 
 
-def test_what_may_not_be_asked_is_said_with_the_line_that_would_grant_it(person: Client, broker: Broker, source: EventSource) -> None:
+def test_workers_that_may_not_be_inspected_are_shown_with_the_command_that_grants_it(person: Client, broker: Broker, source: EventSource) -> None:
     source.inspect_state, source.inspect_reason, source.inspect_grant = "refused", "our user may not write to the pidbox", "rabbitmqctl set_permissions …"
     source.save()
     seen(broker, pool=None, concurrency=None, active=2, reserved=None)
@@ -118,7 +118,7 @@ def test_events_that_are_off_name_the_two_settings(person: Client, broker: Broke
     assert "task_send_sent_event" in page
 
 
-def test_an_unreachable_broker_does_not_hide_what_events_tell(person: Client, broker: Broker, source: EventSource) -> None:
+def test_an_unreachable_broker_does_not_hide_what_events_show(person: Client, broker: Broker, source: EventSource) -> None:
     Broker.objects.update(state=Broker.UNREACHABLE, reason="connection refused")
     seen(broker)
     page = text_of(person)
@@ -126,7 +126,7 @@ def test_an_unreachable_broker_does_not_hide_what_events_tell(person: Client, br
     assert "Worker nodes are shown from their own events" in page
 
 
-def test_without_any_worker_the_page_says_what_is_there_and_what_is_left(person: Client, broker: Broker) -> None:
+def test_without_any_worker_the_page_lists_what_is_done_and_what_is_left(person: Client, broker: Broker) -> None:
     page = text_of(person)
     assert "No workers seen yet" in page
     assert "Broker prod is up" in page
@@ -134,11 +134,11 @@ def test_without_any_worker_the_page_says_what_is_there_and_what_is_left(person:
     assert "Start a worker" in page
 
 
-def test_without_any_broker_the_page_says_how_to_name_one(person: Client) -> None:
+def test_without_any_broker_the_page_explains_how_to_name_one(person: Client) -> None:
     assert "HARELINE_BROKERS" in text_of(person)
 
 
-def test_refused_events_are_said_on_the_empty_page(person: Client, broker: Broker, source: EventSource) -> None:
+def test_refused_events_are_shown_on_the_empty_page(person: Client, broker: Broker, source: EventSource) -> None:
     EventSource.objects.update(state=EventSource.REFUSED, reason="access refused", grant="rabbitmqctl set_permissions …")
     page = text_of(person)
     assert "No events of workers from prod, virtual host /" in page

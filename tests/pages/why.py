@@ -1,4 +1,4 @@
-"""A shop to ask the page "Why" about, and what the page says of it."""
+"""A shop for questions on the page Routing, and what the page answers."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def broker(now: datetime) -> Broker:
     return found
 
 
-def page(person: Client, status: int = 200, **asked: str) -> str:
-    answer = person.get("/routing/", {"broker": "prod", "vhost": "/", **asked})
+def page(person: Client, status: int = 200, **fields: str) -> str:
+    answer = person.get("/routing/", {"broker": "prod", "vhost": "/", **fields})
     assert answer.status_code == status
     return answer.content.decode()
 
@@ -59,5 +59,5 @@ def text_of(source: str) -> str:
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", main)).split()).replace(" ,", ",").replace(" .", ".").replace(" :", ":")
 
 
-def read(person: Client, **asked: str) -> str:
-    return text_of(page(person, **asked))
+def read(person: Client, **fields: str) -> str:
+    return text_of(page(person, **fields))

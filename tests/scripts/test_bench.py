@@ -15,7 +15,7 @@ from script.bench_parts.rows import percentile
 ROOT = Path(__file__).parent.parent.parent
 
 
-def test_a_row_says_beside_its_peer_whether_the_goal_is_met() -> None:
+def test_a_row_shows_beside_its_peer_whether_the_goal_is_met() -> None:
     row = {"what": "a poll", "ours": "2 ms", "peer": "rows: 9 ms", "times": 4.5, "goal": "≤ 1 ms", "met": False}
     assert line(row) == "| a poll | 2 ms | rows: 9 ms | 4.5 | ≤ 1 ms | **no** |\n"
     assert line({**row, "times": None, "goal": "", "met": None}) == "| a poll | 2 ms | rows: 9 ms |  |  |  |\n"
@@ -33,9 +33,9 @@ def test_every_part_is_a_program_and_an_unknown_one_is_named() -> None:
 
 
 @pytest.mark.parametrize(("part", "options"), [("intake", ["--tasks", "600"]), ("history", ["--queues", "50", "--polls", "70"])])
-def test_a_part_tells_rows_with_what_was_measured(part: str, options: list[str]) -> None:
+def test_a_part_prints_rows_with_what_was_measured(part: str, options: list[str]) -> None:
     command = [sys.executable, "-m", f"script.bench_parts.{part}", *options]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=100, check=True)
-    rows = [row for told in done.stdout.splitlines() for row in json.loads(told)["rows"]]
+    rows = [row for row_line in done.stdout.splitlines() for row in json.loads(row_line)["rows"]]
     assert len(rows) >= 4
     assert all(row["what"] and row["ours"] for row in rows)

@@ -1,4 +1,4 @@
-"""A program whose port another one has: it says so at once on the demo's terminal, and ends in a way that is not tried again."""
+"""A program whose port another one has: it reports that at once on the demo's terminal, and ends so that it is not tried again."""
 
 from __future__ import annotations
 

@@ -67,9 +67,9 @@ def status(url: str) -> int:
 
 
 @pytest.mark.timeout(300)
-def test_a_server_answers_says_its_password_once_and_leaves_nothing(rabbitmq: TestNode, tmp_path: Path) -> None:
+def test_a_server_answers_prints_its_password_once_and_leaves_nothing(rabbitmq: TestNode, tmp_path: Path) -> None:
     data, output, port = tmp_path / "a data folder", tmp_path / "output", free_port()
-    user, password = rabbitmq.new_user(permissions={"/": {"configure": ".*", "write": ".*", "read": ".*"}})  # so that no other test's workers are asked
+    user, password = rabbitmq.new_user(permissions={"/": {"configure": ".*", "write": ".*", "read": ".*"}})  # so that no other test's workers are inspected
     brokers = f"demo=http://{user}:{password}@127.0.0.1:{rabbitmq.ports['management']}"
     with started(environment(data, port, HARELINE_BROKERS=brokers), output) as process:
         wait_until(lambda: "Password" in output.read_text() or process.poll() is not None, seconds=200)

@@ -91,7 +91,7 @@ RECEIVER_DOWN = Phase(frozenset({"receiver"}), 100.0, 10.0, 20.0, ended=140.0)
         (0, "timed out", 110.0, "status 0"),
     ],
 )
-def test_readiness_is_true_if_it_says_what_happens(status: int, answered: Any, at: float, problem: str) -> None:
+def test_readiness_is_true_if_it_reports_what_happens(status: int, answered: Any, at: float, problem: str) -> None:
     found = readiness_problem(status, answered, [RECEIVER_DOWN], at, at)
     assert problem in found
     assert bool(found) == bool(problem)

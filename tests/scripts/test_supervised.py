@@ -1,4 +1,4 @@
-"""What the supervisor is told, and what stops a start before it begins."""
+"""The supervisor's configuration, and what stops a start before it begins."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def test_an_acknowledgement_counts_once_the_broker_has_shown_that_it_read_it() -
     assert [found.hand_out(b"a", True, 2), found.hand_out(b"b", True, 2)] == [False, True]
 
 
-def test_what_never_came_again_is_forgotten_in_time_and_beyond_a_number() -> None:
+def test_what_never_came_again_is_dropped_in_time_and_beyond_a_number() -> None:
     found = Redeliveries()
     found.hand_out(b"a", False, 0)
     found.connection_lost(0)

@@ -34,7 +34,7 @@ def declare(node: TestNode, vhost: str, name: str, **arguments: Any) -> None:
     node.api("PUT", f"queues/{vhost}/{name}", {"durable": True, "arguments": arguments})
 
 
-def test_a_confirmed_task_lies_in_its_queue_as_celery_wrote_it(rabbitmq: TestNode, vhost: str) -> None:
+def test_a_confirmed_task_is_in_its_queue_as_celery_wrote_it(rabbitmq: TestNode, vhost: str) -> None:
     declare(rabbitmq, vhost, "reports", **{"x-max-length": 10})
     sent = send(target(rabbitmq, vhost), "reports.render", ("<b>\x00", 1.0), {"k": None}, queue="reports", priority=3, expires=60)
     assert (sent.outcome, sent.confirmed, sent.exchange, sent.routing_key) == ("confirmed", True, "", "reports")
@@ -81,7 +81,7 @@ def test_a_nack_leaves_it_unknown_since_another_queue_may_have_it(rabbitmq: Test
     wait_until(lambda: rabbitmq.api("GET", f"queues/{vhost}/mail").get("messages") == 1)
 
 
-def test_a_user_who_may_not_write_is_refused_in_the_brokers_words(rabbitmq: TestNode, vhost: str) -> None:
+def test_a_user_who_may_not_write_is_refused_with_the_brokers_reason(rabbitmq: TestNode, vhost: str) -> None:
     name, password = rabbitmq.new_user(permissions={vhost: {"configure": "", "write": "", "read": ".*"}})
     declare(rabbitmq, vhost, "mail")
     url = rabbitmq.amqp_url(vhost).replace(f"{rabbitmq.user}:{rabbitmq.password}", f"{name}:{password}")

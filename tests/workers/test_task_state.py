@@ -195,9 +195,9 @@ def test_an_older_event_does_not_restore_an_orphaned_task() -> None:
     assert (record.state, record.last_seen_state) == ("UNKNOWN", "STARTED")
 
 
-def test_a_task_that_its_worker_cancelled_says_so_and_is_not_orphaned() -> None:
+def test_a_task_that_its_worker_cancelled_has_that_reason_and_is_not_orphaned() -> None:
     record = record_of(RECEIVED, STARTED, event("cancelled", 3))
     last = happenings(record.moments)[-1]
     assert (last.event, last.detail[:9]) == ("task-retried", "cancelled")
-    assert not assess(record, WorkerEvidence("w@h", gone_since=datetime.fromtimestamp(NOON + 4, UTC), gone_reason="it shut down and said so"))
+    assert not assess(record, WorkerEvidence("w@h", gone_since=datetime.fromtimestamp(NOON + 4, UTC), gone_reason="it shut down cleanly"))
     assert "'task-cancelled'" in inspect.getsource(request), "this Celery has another event for it"

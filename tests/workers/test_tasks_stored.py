@@ -153,7 +153,7 @@ def test_a_list_can_be_of_an_earlier_moment(receiver: Receiver) -> None:
         queries.tasks(EVERYTHING, filter=TaskFilter(states=("FAILURE",)), at=NOON)
 
 
-def test_what_no_list_has_is_refused_in_words() -> None:
+def test_what_no_list_has_is_refused_with_a_reason() -> None:
     with pytest.raises(ValueError, match="unknown state 'DONE'"):
         queries.tasks(EVERYTHING, filter=TaskFilter(states=("DONE",)))
     with pytest.raises(ValueError, match="unknown sort"):

@@ -102,11 +102,11 @@ def test_a_task_whose_end_was_lost_is_unknown_once_its_worker_no_longer_lists_it
 def test_tasks_whose_class_sends_no_events_do_not_count_as_lost(shared: tuple[Workers, Watching]) -> None:
     workers, watching = shared
     watching.wait_for("w@here", lambda worker: worker.registered and worker.reconciliation.get("has_silent"))
-    (silent,) = [task for task in watching.worker("w@here").registered if task["name"] == f"{APP}.keep_quiet"]  # type: ignore[union-attr]
-    assert silent["attributes"]["send_events"] == "False"
+    (unanswered,) = [task for task in watching.worker("w@here").registered if task["name"] == f"{APP}.keep_quiet"]  # type: ignore[union-attr]
+    assert unanswered["attributes"]["send_events"] == "False"
     before = watching.worker("w@here").processed or 0  # type: ignore[union-attr]
     workers.send("keep_quiet", count=20)
     found = watching.wait_for("w@here", lambda worker: worker.reconciliation["silent"] == 20 and worker.processed >= before + 20)
     assert found.lost_events == 0
-    told = found.reconciliation["timestamp"]
-    assert watching.wait_for("w@here", lambda worker: worker.reconciliation["timestamp"] > told + 9).lost_events == 0
+    expected = found.reconciliation["timestamp"]
+    assert watching.wait_for("w@here", lambda worker: worker.reconciliation["timestamp"] > expected + 9).lost_events == 0

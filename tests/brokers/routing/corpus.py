@@ -44,7 +44,7 @@ def expected(case: dict[str, Any], version: str) -> dict[str, Any]:
 
 
 def agrees(answer: dict[str, Any], wanted: dict[str, Any]) -> bool:
-    """Whether an explanation says what the broker did."""
+    """Whether an explanation predicts what the broker did."""
     if "refused" in wanted:
         return (answer["outcome"], answer["refused"], answer["queues"]) == ("refused", wanted["refused"], [])
     if answer["outcome"] != ("routed" if answer["queues"] else "unroutable"):

@@ -28,10 +28,10 @@ class Fate(msgspec.Struct):
         return ("unroutable" if message in self.returned else "routed"), sorted(self.queues.get(message, []))
 
 
-def different(asked: Mapping[str, Any], answers: Mapping[str, Mapping[str, Any]], fate: Fate) -> dict[str, Any]:
+def different(messages: Mapping[str, Any], answers: Mapping[str, Mapping[str, Any]], fate: Fate) -> dict[str, Any]:
     """Differences by message: question, prediction and what happened."""
-    told = {name: (answer["refused"] or answer["outcome"], answer["queues"]) for name, answer in answers.items()}
-    return {name: (asked[name], told[name], fate.of(name)) for name in asked if told[name] != fate.of(name)}
+    outcomes = {name: (answer["refused"] or answer["outcome"], answer["queues"]) for name, answer in answers.items()}
+    return {name: (messages[name], outcomes[name], fate.of(name)) for name in messages if outcomes[name] != fate.of(name)}
 
 
 def connected(node: TestNode, vhost: str) -> amqp.Connection:
@@ -52,11 +52,11 @@ def declare(node: TestNode, vhost: str, connection: amqp.Connection, made: Mappi
     channel.close()
 
 
-def publish(connection: amqp.Connection, asked: Mapping[str, Mapping[str, Any]], queues: Sequence[str]) -> Fate:
+def publish(connection: amqp.Connection, messages: Mapping[str, Mapping[str, Any]], queues: Sequence[str]) -> Fate:
     """Publishes each {exchange, routing_key, headers} with mandatory and a confirm, then empties the queues. Fails where a queue got one twice."""
     fate = Fate({}, set(), {})
     channel = _channel(connection, fate)
-    for name, one in asked.items():
+    for name, one in messages.items():
         message = amqp.Message(b"", message_id=name, application_headers=dict(one["headers"]))
         try:
             channel.basic_publish(message, one["exchange"], one["routing_key"], mandatory=True)

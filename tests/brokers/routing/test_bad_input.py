@@ -28,12 +28,12 @@ GOOD: dict[str, Any] = {
 }
 
 
-def asked(**changed: Any) -> dict[str, Any]:
+def answer_for(**changed: Any) -> dict[str, Any]:
     return answer_line(json.dumps({**GOOD, **changed}).encode())
 
 
 def defined(**changed: Any) -> dict[str, Any]:
-    return asked(definitions={**GOOD["definitions"], **changed})
+    return answer_for(definitions={**GOOD["definitions"], **changed})
 
 
 def field(answer: dict[str, Any]) -> str:
@@ -81,7 +81,7 @@ def test_a_line_that_is_no_question(line: bytes) -> None:
     ],
 )
 def test_a_wrong_field_is_named(changed: dict[str, Any], named: str) -> None:
-    assert field(asked(**changed)) == named
+    assert field(answer_for(**changed)) == named
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_deep_headers_end_in_an_error() -> None:
     deep: Any = 1
     for _ in range(40):
         deep = {"a": deep}
-    assert field(asked(headers=deep)).startswith("headers.a.a")
+    assert field(answer_for(headers=deep)).startswith("headers.a.a")
 
 
 def test_unknown_fields_missing_objects_and_doubles_are_no_obstacle() -> None:
@@ -134,23 +134,23 @@ def test_one_bad_case_leaves_the_others_answered() -> None:
 def test_an_export_of_several_virtual_hosts_wants_one_named() -> None:
     two = {"exchanges": [], "bindings": [], "queues": [{"name": "q", "vhost": "/"}, {"name": "q", "vhost": "b", "arguments": {"x-message-ttl": 5}}]}
     question = {"definitions": two, "exchange": "", "routing_key": "q"}
-    assert field(asked(**question)) == "vhost"
-    assert field(asked(**question, vhost="c")) == "vhost"
-    assert asked(**question, vhost="b")["after"][0]["ttl_ms"] == 5
+    assert field(answer_for(**question)) == "vhost"
+    assert field(answer_for(**question, vhost="c")) == "vhost"
+    assert answer_for(**question, vhost="b")["after"][0]["ttl_ms"] == 5
 
 
 def test_cycles_of_exchanges_and_alternates_end() -> None:
     exchanges = [{"name": name, "type": "fanout", "arguments": {"alternate-exchange": other}} for name, other in ("ab", "bc", "ca")]
     bindings = [{"source": source, "destination": target, "destination_type": "exchange", "routing_key": ""} for source, target in ("ab", "ba")]
-    found = asked(definitions={"exchanges": exchanges, "queues": [], "bindings": bindings}, exchange="c")
+    found = answer_for(definitions={"exchanges": exchanges, "queues": [], "bindings": bindings}, exchange="c")
     assert (found["outcome"], [step["exchange"] for step in found["steps"]]) == ("unroutable", ["c", "a", "b"])
 
 
 @pytest.mark.parametrize("pattern", ["(a+)+$", "(", "[", "a" * 3000, "(?:a|a?)*b"])
-def test_a_policy_pattern_that_can_not_be_judged_stops_nothing(pattern: str) -> None:
+def test_a_policy_pattern_that_can_not_be_evaluated_stops_nothing(pattern: str) -> None:
     started = time.monotonic()
     long = "a" * 200 + "!"
-    found = asked(
+    found = answer_for(
         definitions={"exchanges": [{"name": long, "type": "fanout"}], "queues": [], "policies": [{"name": "p", "pattern": pattern, "apply-to": "all"}]},
         exchange=long,
     )
@@ -161,7 +161,7 @@ def test_a_policy_pattern_that_can_not_be_judged_stops_nothing(pattern: str) -> 
 def test_a_hundred_evil_patterns_are_given_up_together() -> None:
     policies = [{"name": f"p{number}", "pattern": f"(a+)+{number}$", "apply-to": "all"} for number in range(100)]
     started = time.monotonic()
-    found = asked(definitions={"exchanges": [{"name": "a" * 200, "type": "fanout"}], "queues": [], "policies": policies}, exchange="a" * 200)
+    found = answer_for(definitions={"exchanges": [{"name": "a" * 200, "type": "fanout"}], "queues": [], "policies": policies}, exchange="a" * 200)
     assert found["outcome"] == "unroutable"
     assert time.monotonic() - started < 20
 
@@ -170,7 +170,7 @@ def test_dead_letters_of_very_many_queues_end() -> None:
     queues = [{"name": f"q{number}", "arguments": {"x-message-ttl": 5, "x-dead-letter-exchange": "f"}} for number in range(3000)]
     bindings = [{"source": "f", "destination": queue["name"], "destination_type": "queue", "routing_key": ""} for queue in queues]
     started = time.monotonic()
-    found = asked(definitions={"exchanges": [{"name": "f", "type": "fanout"}], "queues": queues, "bindings": bindings}, exchange="f")
+    found = answer_for(definitions={"exchanges": [{"name": "f", "type": "fanout"}], "queues": queues, "bindings": bindings}, exchange="f")
     assert len(found["after"]) == 3000
     assert time.monotonic() - started < 60
 
@@ -179,7 +179,7 @@ def test_many_hashes_and_words_are_answered_in_bounded_time() -> None:
     pattern = ".".join(["#", "a"] * 60)
     bindings = [{"source": "t", "destination": "q", "destination_type": "queue", "routing_key": f"{pattern}.{number}"} for number in range(200)]
     started = time.monotonic()
-    found = defined(bindings=bindings) | asked(definitions={**GOOD["definitions"], "bindings": bindings}, routing_key=".".join("a" * 127))
+    found = defined(bindings=bindings) | answer_for(definitions={**GOOD["definitions"], "bindings": bindings}, routing_key=".".join("a" * 127))
     assert found["outcome"] == "unroutable"
     assert time.monotonic() - started < 20
 
@@ -193,7 +193,7 @@ def test_very_many_bindings_are_answered(kind: str) -> None:
     ]
     definitions = {"exchanges": [{"name": "x", "type": kind}], "queues": [{"name": f"q{number}"} for number in range(100)], "bindings": bindings}
     started = time.monotonic()
-    found = asked(definitions=definitions, exchange="x", routing_key="order.77.eu", headers={"v": 77})
+    found = answer_for(definitions=definitions, exchange="x", routing_key="order.77.eu", headers={"v": 77})
     assert len(found["queues"]) == (100 if kind in ("fanout", "x-consistent-hash") else 1)
     assert time.monotonic() - started < 60
 

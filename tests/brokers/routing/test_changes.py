@@ -38,8 +38,8 @@ NO_ALTERNATE = {"change": "remove_alternate", "exchange": "orders"}
 
 
 def what_if(*changes: dict[str, Any], exchange: str = "orders", routing_key: str = "order.new.us", **more: Any) -> dict[str, Any]:
-    asked = {"definitions": DEFINITIONS, "exchange": exchange, "routing_key": routing_key, "what_if": list(changes), **more}
-    found: dict[str, Any] = answer(asked)["what_if"]
+    question = {"definitions": DEFINITIONS, "exchange": exchange, "routing_key": routing_key, "what_if": list(changes), **more}
+    found: dict[str, Any] = answer(question)["what_if"]
     return found
 
 
@@ -102,11 +102,11 @@ def test_a_missing_exchange_stays_refused() -> None:
 
 
 def test_a_binding_that_is_not_unique_is_chosen_by_its_arguments() -> None:
-    asked = {"exchange": "heads", "routing_key": "", "headers": {"level": 1}}
-    assert what_if({"change": "remove_binding", **VIP, "arguments": {"level": 1}}, **asked)["lost"] == ["vip"]
-    assert what_if({"change": "remove_binding", **VIP, "arguments": {"level": "gold"}}, **asked)["lost"] == []
+    question = {"exchange": "heads", "routing_key": "", "headers": {"level": 1}}
+    assert what_if({"change": "remove_binding", **VIP, "arguments": {"level": 1}}, **question)["lost"] == ["vip"]
+    assert what_if({"change": "remove_binding", **VIP, "arguments": {"level": "gold"}}, **question)["lost"] == []
     other = {"change": "replace_binding", **VIP, "arguments": {"level": 1}, "with": {"arguments": {"level": 2}}}
-    assert what_if(other, **asked)["lost"] == ["vip"]
+    assert what_if(other, **question)["lost"] == ["vip"]
 
 
 def test_exact_types_count_in_a_changed_binding() -> None:
@@ -173,14 +173,14 @@ def test_every_case_of_a_topology_takes_its_own_changes() -> None:
     ],
 )
 def test_a_change_that_does_not_fit_names_its_field(change: dict[str, Any], field: str) -> None:
-    asked = {"definitions": DEFINITIONS, "exchange": "orders", "routing_key": "a", "what_if": [change]}
-    assert answer_line(json.dumps(asked).encode())["error"]["field"] == field
+    question = {"definitions": DEFINITIONS, "exchange": "orders", "routing_key": "a", "what_if": [change]}
+    assert answer_line(json.dumps(question).encode())["error"]["field"] == field
 
 
 @pytest.mark.parametrize("changes", [5, "x", [5], {"change": "paint"}, [POLICY] * (MOST_CHANGES + 1)])
 def test_what_is_no_list_of_changes_names_the_field(changes: Any) -> None:
-    asked = {"definitions": DEFINITIONS, "exchange": "orders", "routing_key": "a", "what_if": changes}
-    assert answer_line(json.dumps(asked).encode())["error"]["field"].startswith("what_if")
+    question = {"definitions": DEFINITIONS, "exchange": "orders", "routing_key": "a", "what_if": changes}
+    assert answer_line(json.dumps(question).encode())["error"]["field"].startswith("what_if")
 
 
 def test_a_change_in_a_case_names_the_case() -> None:
@@ -206,7 +206,7 @@ def test_a_change_in_a_case_names_the_case() -> None:
         ({"change": "remove_queue_argument", "queue": "dead", "argument": "x-overflow"}, "Queue `dead` has no `x-overflow`."),
     ],
 )
-def test_a_change_is_told_in_words(change: dict[str, Any], sentence: str) -> None:
+def test_a_change_is_described_in_a_sentence(change: dict[str, Any], sentence: str) -> None:
     [(read_change, _)] = read_changes([(change, "what_if[0]")])
     assert change_text(read_change) == sentence
 
@@ -236,11 +236,11 @@ def test_a_replacement_is_a_removal_and_an_addition(bound: list[tuple[str, str]]
     chosen = bindings[place % len(bindings)]
     replaced = [{"change": "replace_binding", **chosen, "with": {"routing_key": key}}]
     other = [{"change": "remove_binding", **chosen}, {"change": "add_binding", **chosen, "routing_key": key}]
-    asked = {"definitions": definitions, "exchange": "orders", "routing_key": "a.b"}
-    assert answer({**asked, "what_if": replaced})["what_if"]["answer"]["queues"] == answer({**asked, "what_if": other})["what_if"]["answer"]["queues"]
+    question = {"definitions": definitions, "exchange": "orders", "routing_key": "a.b"}
+    assert answer({**question, "what_if": replaced})["what_if"]["answer"]["queues"] == answer({**question, "what_if": other})["what_if"]["answer"]["queues"]
     written = [{**one, "routing_key": key} if one is chosen else one for one in bindings]
-    plain = answer({**asked, "definitions": {**definitions, "bindings": written}})
-    assert answer({**asked, "what_if": replaced})["what_if"]["answer"] == plain
+    plain = answer({**question, "definitions": {**definitions, "bindings": written}})
+    assert answer({**question, "what_if": replaced})["what_if"]["answer"] == plain
     assert definitions == before
 
 

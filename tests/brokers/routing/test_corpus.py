@@ -21,7 +21,7 @@ def answers(seen: dict[str, Any], definitions: dict[str, Any], version: str) -> 
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("path", ROUTED, ids=lambda path: path.stem)
-def test_what_the_http_api_exports_is_explained_or_said_to_be_uncertain(path: Path, version: str) -> None:
+def test_what_the_http_api_exports_is_explained_or_marked_as_uncertain(path: Path, version: str) -> None:
     seen = topology(path)
     for case, answer in zip(seen["cases"], answers(seen, seen["definitions"], version), strict=True):
         right = agrees(answer, expected(case, version))

@@ -1,4 +1,4 @@
-"""Where messages end after their deaths, as seen on RabbitMQ 3.10.8 and 4.0.5."""
+"""Where messages end after dead-lettering, as seen on RabbitMQ 3.10.8 and 4.0.5."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def played(seen: dict[str, Any], version: str) -> dict[str, Any]:
     simulation = Simulation(VirtualHostRouter.from_definitions(seen["definitions"], version))
     published = []
     for publish in seen["publishes"]:
-        heard = simulation.publish(message_of(publish), len(publish.get("body", seen["body"])))
-        published.append({"routed": heard.routed} | ({"nacked": True} if heard.nacked else {}))
+        result = simulation.publish(message_of(publish), len(publish.get("body", seen["body"])))
+        published.append({"routed": result.routed} | ({"nacked": True} if result.nacked else {}))
     for action in seen["actions"]:
         if action["do"] == "wait":
             simulation.wait(action["seconds"] * 1000)

@@ -65,12 +65,12 @@ def message(rng: random.Random, made: dict[str, list[dict[str, Any]]]) -> dict[s
 def test_two_hundred_random_messages_arrive_where_they_were_predicted(rabbitmq: TestNode, vhost: str, seed: int) -> None:
     rng = random.Random(seed)
     made = topology(rng)
-    asked = {str(number): message(rng, made) for number in range(PUBLISHES)}
+    messages = {str(number): message(rng, made) for number in range(PUBLISHES)}
     with connected(rabbitmq, vhost) as connection:
         declare(rabbitmq, vhost, connection, made)
-        fate = publish(connection, asked, [queue["name"] for queue in made["queues"]])
+        fate = publish(connection, messages, [queue["name"] for queue in made["queues"]])
     router = VirtualHostRouter.from_definitions(rabbitmq.api("GET", f"definitions/{vhost}"), rabbitmq.version)
-    predicted = {number: answer_in(router, one) for number, one in asked.items()}
-    assert different(asked, predicted, fate) == {}
+    predicted = {number: answer_in(router, one) for number, one in messages.items()}
+    assert different(messages, predicted, fate) == {}
     assert all(answer["certain"] for answer in predicted.values())
     assert 20 < len(fate.returned) < 180

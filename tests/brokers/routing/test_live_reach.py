@@ -44,13 +44,13 @@ def test_every_example_arrives_in_a_real_broker(rabbitmq: TestNode, vhost: str) 
         declare(rabbitmq, vhost, connection, made)
         router = VirtualHostRouter.from_definitions(rabbitmq.api("GET", f"definitions/{vhost}"), rabbitmq.version)
         lasting = [queue["name"] for queue in made["queues"] if queue["name"] not in ("kept", "given")]
-        asked = {name: one for kind in ("ways", "dead_letters") for name, one in examples(router, kind).items() if name.split()[-1] in lasting}
-        fate = publish(connection, asked, [])
-        missing = dict.fromkeys(asked)
+        messages = {name: one for kind in ("ways", "dead_letters") for name, one in examples(router, kind).items() if name.split()[-1] in lasting}
+        fate = publish(connection, messages, [])
+        missing = dict.fromkeys(messages)
         wait_until(lambda: not still_missing(connection.channel(), lasting, missing), seconds=30)
     assert (fate.refused, fate.returned) == ({}, set())
-    assert len(asked) > 30
-    assert {name.split()[-1] for name in asked if name.startswith("dead_letters")} >= {"q1", "q2"}
+    assert len(messages) > 30
+    assert {name.split()[-1] for name in messages if name.startswith("dead_letters")} >= {"q1", "q2"}
 
 
 def still_missing(channel: amqp.Channel, queues: list[str], missing: dict[str, None]) -> dict[str, None]:

@@ -52,7 +52,7 @@ def test_patterns_are_searched_not_anchored_and_apply_to_kinds() -> None:
     assert settings({}, policy(apply_to="quorum_queues", max_length=1), kind="quorum") == {"max-length": 1}
 
 
-def test_equal_priorities_are_said_to_be_undefined() -> None:
+def test_equal_priorities_are_reported_as_undefined() -> None:
     found = effective("mail", {}, [Policy("a", "", "all", 0, {"x": 1}), Policy("b", "", "all", 0, {"x": 2})], [], Patterns())
     assert "which one wins is undefined" in found.uncertainties[0]
 

@@ -75,7 +75,7 @@ def test_counts_by_reason_add_up(patterns: list[str], key: str, data: st.DataObj
 
 
 @given(st.lists(st.text("abA. *#", max_size=6), max_size=10), st.text("abA. *#", max_size=6))
-def test_near_keys_find_every_key_one_sign_apart(keys: list[str], key: str) -> None:
+def test_near_keys_find_every_key_one_character_apart(keys: list[str], key: str) -> None:
     near = NearKeys(keys).near(key, 100, frozenset())
     assert len(key) < 3 or {number for number, other in enumerate(keys) if one_character_apart(key, other)} <= set(near)
 

@@ -18,8 +18,8 @@ def definitions(*queues: tuple[str, dict[str, Any]], **more: Any) -> dict[str, A
     return {"queues": [{"name": name, "arguments": arguments} for name, arguments in queues], **more}
 
 
-def after(version: str, *queues: tuple[str, dict[str, Any]], **asked: Any) -> dict[str, Any]:
-    found = answer({"definitions": definitions(*queues), "broker_version": version, "exchange": "", "routing_key": "q", **asked})
+def after(version: str, *queues: tuple[str, dict[str, Any]], **question: Any) -> dict[str, Any]:
+    found = answer({"definitions": definitions(*queues), "broker_version": version, "exchange": "", "routing_key": "q", **question})
     return found["after"][0]
 
 
@@ -63,7 +63,7 @@ def test_streams_have_no_dead_letters() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "refused", "says"),
+    ("question", "refused", "reason"),
     [
         ({"exchange": "gone", "properties": {"expiration": "x"}}, "NOT_FOUND", "no exchange"),
         ({"exchange": "amq.rabbitmq.trace", "properties": {"user_id": "other"}}, "ACCESS_REFUSED", "internal"),
@@ -73,22 +73,22 @@ def test_streams_have_no_dead_letters() -> None:
         ({"exchange": "amq.fanout", "properties": {"delivery_mode": 9}}, "PRECONDITION_FAILED", "delivery_mode"),
     ],
 )
-def test_the_first_refusal_wins(asked: dict[str, Any], refused: str, says: str) -> None:
-    found = answer({"definitions": definitions(("q", {})), "routing_key": "k", **asked})
+def test_the_first_refusal_wins(question: dict[str, Any], refused: str, reason: str) -> None:
+    found = answer({"definitions": definitions(("q", {})), "routing_key": "k", **question})
     assert (found["outcome"], found["refused"]) == ("refused", refused)
-    assert says in found["reason"]
+    assert reason in found["reason"]
 
 
-def test_permissions_are_judged_where_they_are_known() -> None:
+def test_permissions_are_checked_where_they_are_known() -> None:
     known = definitions(
         ("q", {}),
         permissions=[{"user": "bob", "vhost": "/", "configure": "", "write": "^amq\\.topic$", "read": ""}],
         topic_permissions=[{"user": "bob", "vhost": "/", "exchange": "amq.topic", "write": "^a", "read": ""}],
     )
-    asked = {"definitions": known, "user": "bob", "routing_key": "a", "exchange": "amq.topic", "headers": {"CC": ["b"]}, "vhost": "/"}
-    assert answer({**asked, "exchange": "gone"})["refused"] == "ACCESS_REFUSED"
-    assert answer({**asked, "routing_key": "b"})["refused"] == "ACCESS_REFUSED"
-    assert [answer({**asked, "broker_version": version})["outcome"] for version in ("3.10.8", "4.0.5")] == ["unroutable", "refused"]
+    question = {"definitions": known, "user": "bob", "routing_key": "a", "exchange": "amq.topic", "headers": {"CC": ["b"]}, "vhost": "/"}
+    assert answer({**question, "exchange": "gone"})["refused"] == "ACCESS_REFUSED"
+    assert answer({**question, "routing_key": "b"})["refused"] == "ACCESS_REFUSED"
+    assert [answer({**question, "broker_version": version})["outcome"] for version in ("3.10.8", "4.0.5")] == ["unroutable", "refused"]
     unread = answer({"definitions": definitions(("q", {})), "exchange": "", "routing_key": "q", "user": "bob"})
     assert "unknown: needs administrator" in unread["text"]
     assert (unread["queues"], unread["certain"]) == (["q"], False)

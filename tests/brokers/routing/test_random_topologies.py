@@ -101,12 +101,12 @@ def test_messages_over_any_topology_arrive_where_they_were_predicted(rabbitmq: T
     try:
         with connected(rabbitmq, vhost) as connection:
             declare(rabbitmq, vhost, connection, made)
-            fate = publish(connection, asked := {str(number): one for number, one in enumerate(sent)}, QUEUES)
+            fate = publish(connection, published := {str(number): one for number, one in enumerate(sent)}, QUEUES)
         definitions = rabbitmq.api("GET", f"definitions/{vhost}")
         polled = poll_once(ManagementApi(rabbitmq.address()), NOON, PollMemory()).topologies or {}
     finally:
         rabbitmq.api("DELETE", f"vhosts/{vhost}")
     for router in (VirtualHostRouter.from_definitions(definitions, rabbitmq.version), VirtualHostRouter.from_topology(polled[vhost], rabbitmq.version)):
-        answers = {name: answer_in(router, one) for name, one in asked.items()}
-        assert different(asked, answers, fate) == {}
+        answers = {name: answer_in(router, one) for name, one in published.items()}
+        assert different(published, answers, fate) == {}
         assert all(answer["certain"] for answer in answers.values())

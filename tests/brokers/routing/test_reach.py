@@ -61,8 +61,8 @@ def hosts(draw: st.DrawFn) -> VirtualHostRouter:
     for name in QUEUES:
         letters = draw(maybe | st.just(""))
         key = draw(st.none() | KEYS | st.sampled_from(QUEUES)) if letters is not None else None
-        told = {"dead_letter_exchange": letters, "dead_letter_routing_key": key, "message_ttl": draw(st.none() | st.just(5))}
-        queues.append(queue(name, **{field: value for field, value in told.items() if value is not None}))
+        answer_for = {"dead_letter_exchange": letters, "dead_letter_routing_key": key, "message_ttl": draw(st.none() | st.just(5))}
+        queues.append(queue(name, **{field: value for field, value in answer_for.items() if value is not None}))
     ends = st.sampled_from([("queue", name) for name in QUEUES] + [("exchange", name) for name in NAMES])
     bindings = []
     for source, (kind, end), key, pattern, match in draw(
@@ -106,7 +106,7 @@ def test_every_example_arrives(router: VirtualHostRouter, data: st.DataObject) -
 
 
 @given(hosts(), st.sampled_from([*NAMES, ""]), KEYS | st.sampled_from(QUEUES), HEADERS, st.lists(KEYS, max_size=2))
-def test_whatever_arrives_meets_the_conditions_of_a_told_path(router: VirtualHostRouter, source: str, key: str, headers: JSON, copies: list[str]) -> None:
+def test_whatever_arrives_meets_the_conditions_of_a_listed_path(router: VirtualHostRouter, source: str, key: str, headers: JSON, copies: list[str]) -> None:
     message = Message(source, key, table_from_json(headers | ({"CC": copies} if copies else {}), "headers"))
     for end in route(router, message).queues:
         found = reach(router, end)
@@ -123,15 +123,15 @@ def message_copies(keys: tuple[str, ...]) -> Any:
 
 
 @pytest.mark.parametrize("path", ROUTED, ids=lambda path: path.stem)
-def test_what_arrived_in_a_real_broker_is_told_beforehand(path: Any) -> None:
+def test_what_arrived_in_a_real_broker_is_predicted(path: Any) -> None:
     seen = topology(path)
     router = VirtualHostRouter.from_definitions(declared(seen), "3.10.8")
-    told: dict[str, Reach] = {}
+    answer_for: dict[str, Reach] = {}
     for case in seen["cases"]:
         message = message_of(case)
         outcome = route(router, message)
         for end in outcome.queues if outcome.refusal is None else ():
-            found = told.setdefault(end, reach(router, end))
+            found = answer_for.setdefault(end, reach(router, end))
             mine = [path for path in found.paths if path.legs[0].exchange == message.exchange]
             assert any(taken(router, path.legs, message) for path in mine) or found.paths_left_out
 
@@ -177,58 +177,58 @@ SHOP = host(
 )
 
 
-def told(end: str) -> JSON:
+def answer_for(end: str) -> JSON:
     return reach_answer(SHOP, reach(SHOP, end))
 
 
-def way_from(source: str, end: str) -> JSON:
-    [found] = [path for path in told(end)["ways"] if path["exchange"] == source]
+def path_from(source: str, end: str) -> JSON:
+    [found] = [path for path in answer_for(end)["ways"] if path["exchange"] == source]
     return dict(found)
 
 
 def test_a_queue_is_reached_by_its_name() -> None:
-    path = way_from("", "mail")
+    path = path_from("", "mail")
     assert path["example"] == {"exchange": "", "routing_key": "mail", "headers": None}
     assert path["legs"][0]["condition"] == "with the name of the queue as routing key, `mail`"
 
 
 def test_a_pattern_gets_a_key_that_fits_it() -> None:
-    path = way_from("orders", "mail")
+    path = path_from("orders", "mail")
     assert (path["legs"][0]["condition"], path["example"]["routing_key"], path["certain"]) == ("with a routing key like `order.*.eu`", "order.any.eu", True)
 
 
-def test_headers_are_told_and_given_with_their_types() -> None:
-    path = way_from("marks", "mail")
+def test_headers_are_shown_and_given_with_their_types() -> None:
+    path = path_from("marks", "mail")
     assert path["legs"][0]["condition"] == "with the headers `level` = 1, `source` present"
     assert path["example"]["headers"] == {"level": 1, "source": "any"}
 
 
 def test_a_key_must_fit_every_exchange_on_the_path() -> None:
-    fitting, copied = [path for path in told("mail")["ways"] if path["exchange"] == "shop"]
+    fitting, copied = [path for path in answer_for("mail")["ways"] if path["exchange"] == "shop"]
     assert fitting["example"]["routing_key"] == "order.new.eu"
     assert [leg["condition"] for leg in fitting["legs"]] == ["with the routing key `order.new.eu`", "with a routing key like `order.*.eu`"]
     assert copied["example"] == {"exchange": "shop", "routing_key": "paid", "headers": {"CC": ["order.any.eu"]}}
 
 
 def test_an_alternate_is_taken_by_what_matches_nothing() -> None:
-    path = way_from("orders", "lost")
+    path = path_from("orders", "lost")
     assert [leg["leads"] for leg in path["legs"]] == ["alternate", "binding"]
     assert path["legs"][0]["condition"] == "when none of the bindings of exchange orders matches"
     assert path["example"]["routing_key"] == "unmatched"
 
 
-def test_an_alternate_behind_a_binding_that_takes_everything_is_never_asked() -> None:
-    path = way_from("every", "lost")
+def test_an_alternate_behind_a_binding_that_matches_everything_is_never_used() -> None:
+    path = path_from("every", "lost")
     assert path["example"] is None
     assert path["why"] == "never: the binding from every to queue mail matches every message, so the alternate exchange is never used"
 
 
 def test_no_client_can_publish_to_an_internal_exchange() -> None:
-    assert "unrouted" not in [path["exchange"] for path in told("lost")["ways"]]
+    assert "unrouted" not in [path["exchange"] for path in answer_for("lost")["ways"]]
 
 
 def test_a_pick_by_hash_and_a_type_without_known_rules_are_not_certain() -> None:
-    picked, unknown = way_from("spread", "mail"), way_from("late", "mail")
+    picked, unknown = path_from("spread", "mail"), path_from("late", "mail")
     assert (picked["example"] is not None, picked["certain"]) == (True, False)
     assert "by hash or chance" in picked["why"]
     assert unknown["example"] is None
@@ -236,7 +236,7 @@ def test_a_pick_by_hash_and_a_type_without_known_rules_are_not_certain() -> None
 
 
 def test_dead_letters_show_their_queue_their_reasons_and_their_key() -> None:
-    found = {path["queue"]: path for path in told("mail")["dead_letters"]}
+    found = {path["queue"]: path for path in answer_for("mail")["dead_letters"]}
     assert (found["retry"]["reasons"], found["retry"]["key"]) == (["expired", "rejected"], None)
     assert found["retry"]["example"]["routing_key"] == "order.new.eu"
     assert (found["fixed"]["reasons"], found["fixed"]["key"]) == (["maxlen", "rejected"], "mail")
@@ -244,11 +244,11 @@ def test_dead_letters_show_their_queue_their_reasons_and_their_key() -> None:
     assert found["dead"]["example"]["headers"] == {"CC": ["order.new.eu"]}
 
 
-def test_the_whole_is_said_in_a_sentence() -> None:
-    assert told("mail")["text"] == (
+def test_the_whole_is_summed_up_in_a_sentence() -> None:
+    assert answer_for("mail")["text"] == (
         "orders, every, marks, spread and shop reach mail, as does the default exchange by the name of the queue. Dead letters come from fixed, retry and dead."
     )
-    assert told("dead")["text"] == "Only the default exchange reaches dead, by the name of the queue as routing key."
+    assert answer_for("dead")["text"] == "Only the default exchange reaches dead, by the name of the queue as routing key."
 
 
 def test_a_missing_queue_is_named() -> None:
@@ -256,7 +256,7 @@ def test_a_missing_queue_is_named() -> None:
         reach(SHOP, "nope")
 
 
-def test_of_very_many_bindings_some_are_told_and_the_rest_counted() -> None:
+def test_of_very_many_bindings_some_are_listed_and_the_rest_counted() -> None:
     router = host([exchange("t", "topic")], [queue("q")], [bound("t", "q", f"a.{number}") for number in range(100_000)])
     found = reach_answer(router, reach(router, "q"))
     assert (len(found["ways"]), found["ways_left_out"], found["complete"]) == (101, 99_900, False)

@@ -37,59 +37,59 @@ DEFINITIONS: dict[str, Any] = {
 }
 
 
-def told(exchange: str, key: str, expected: str, headers: dict[str, Any] | None = None) -> list[str]:
+def suggested(exchange: str, key: str, expected: str, headers: dict[str, Any] | None = None) -> list[str]:
     """The sentences; each change is checked as a question's `what_if` and brings the message there."""
     message = Message(exchange, key, table_from_json(headers, "headers") if headers else None)
     found = suggestions(VirtualHostRouter.from_definitions(DEFINITIONS), message, expected)
     for one in found:
-        asked = {"definitions": DEFINITIONS, "exchange": exchange, "routing_key": key, "headers": headers, "what_if": [one.change]}
-        assert expected in answer(asked)["what_if"]["gained"]
+        question = {"definitions": DEFINITIONS, "exchange": exchange, "routing_key": key, "headers": headers, "what_if": [one.change]}
+        assert expected in answer(question)["what_if"]["gained"]
     return [one.text for one in found]
 
 
 def test_a_topic_pattern_is_widened_by_the_word_that_differs() -> None:
-    assert told("orders", "order.new.us", "eu") == [
+    assert suggested("orders", "order.new.us", "eu") == [
         "Changing binding `order.*.eu` to `order.*.*` would also deliver to `eu`.",
         "Adding a binding from `orders` with the key `order.new.us` would also deliver to `eu`.",
     ]
 
 
 def test_a_word_too_many_is_taken_by_a_hash() -> None:
-    assert told("orders", "order.new.big.eu", "eu")[0] == "Changing binding `order.*.eu` to `order.*.#.eu` would deliver to `eu`, but no longer to `lost`."
+    assert suggested("orders", "order.new.big.eu", "eu")[0] == "Changing binding `order.*.eu` to `order.*.#.eu` would deliver to `eu`, but no longer to `lost`."
 
 
 def test_a_direct_key_is_written_as_the_message_has_it() -> None:
-    assert told("direct", "order.new", "eu")[0] == "Changing binding `Order.New` to `order.new` would deliver to `eu`."
+    assert suggested("direct", "order.new", "eu")[0] == "Changing binding `Order.New` to `order.new` would deliver to `eu`."
 
 
 def test_a_header_is_written_in_the_type_that_the_message_has() -> None:
-    [first, second] = told("heads", "", "vip", {"level": "1", "kind": "a"})
+    [first, second] = suggested("heads", "", "vip", {"level": "1", "kind": "a"})
     assert first == 'Changing binding `{"level": 1, "kind": "a"}` to `{"level": "1", "kind": "a"}` would deliver to `vip`.'
     assert second == 'Adding a binding from `heads` with `{"x-match": "all", "level": "1", "kind": "a"}` would deliver to `vip`.'
 
 
 def test_a_header_that_the_message_lacks_is_left_out() -> None:
-    assert told("heads", "", "vip", {"kind": "a"})[0] == 'Changing binding `{"level": 1, "kind": "a"}` to `{"kind": "a"}` would deliver to `vip`.'
+    assert suggested("heads", "", "vip", {"kind": "a"})[0] == 'Changing binding `{"level": 1, "kind": "a"}` to `{"kind": "a"}` would deliver to `vip`.'
 
 
 def test_no_binding_is_suggested_that_would_compare_nothing() -> None:
-    assert told("heads", "", "vip", {"x-other": 1}) == []
+    assert suggested("heads", "", "vip", {"x-other": 1}) == []
 
 
 def test_a_near_binding_to_an_exchange_counts_where_it_leads_there() -> None:
-    assert told("front", "app.order.new.eu", "vip") == ["Adding a binding from `front` with the key `app.order.new.eu` would deliver to `vip`."]
-    assert told("front", "order.new.eu", "eu")[0] == "Changing binding `web.#` to `*.#` would deliver to `eu`."
+    assert suggested("front", "app.order.new.eu", "vip") == ["Adding a binding from `front` with the key `app.order.new.eu` would deliver to `vip`."]
+    assert suggested("front", "order.new.eu", "eu")[0] == "Changing binding `web.#` to `*.#` would deliver to `eu`."
 
 
 def test_a_fanout_needs_no_key() -> None:
-    assert told("lost", "any", "eu") == ["Adding a binding from `lost` would also deliver to `eu`."]
+    assert suggested("lost", "any", "eu") == ["Adding a binding from `lost` would also deliver to `eu`."]
 
 
 def test_nothing_is_suggested_where_nothing_can_be() -> None:
-    assert told("orders", "order.new.eu", "eu") == []  # it arrives already
-    assert told("orders", "order.new.us", "nowhere") == []  # there is no such queue
-    assert told("nowhere", "a", "eu") == []  # the message is refused
-    assert told("", "a", "eu") == []  # nobody can bind to the default exchange
+    assert suggested("orders", "order.new.eu", "eu") == []  # it arrives already
+    assert suggested("orders", "order.new.us", "nowhere") == []  # there is no such queue
+    assert suggested("nowhere", "a", "eu") == []  # the message is refused
+    assert suggested("", "a", "eu") == []  # nobody can bind to the default exchange
 
 
 def test_of_very_many_the_two_nearest_and_one_more_binding_are_shown() -> None:

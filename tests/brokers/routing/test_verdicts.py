@@ -54,7 +54,7 @@ def test_the_third_word_is_named_and_the_miss_is_near() -> None:
         ("order-new", "order.new", "first word is `order`, wanted `order-new`; second word `new` is one too many"),
     ],
 )
-def test_near_topics_say_by_what_they_miss(pattern: str, key: str, why: str) -> None:
+def test_near_topics_show_by_what_they_miss(pattern: str, key: str, why: str) -> None:
     binding = only(explained("topic", [("q", pattern)], key))
     assert binding["near"]
     if pattern != "order-new":
@@ -97,7 +97,7 @@ def test_headers_bindings_that_need_other_headers_are_no_near_misses(pattern: di
         ("order.*", "order.new", "the key is `order.new`, wanted exactly `order.*`; `*` and `#` are ordinary characters in a direct exchange"),
     ],
 )
-def test_near_direct_keys_say_by_what_they_miss(bound: str, key: str, why: str) -> None:
+def test_near_direct_keys_show_by_what_they_miss(bound: str, key: str, why: str) -> None:
     binding = only(explained("direct", [("q", bound)], key))
     assert (binding["near"], binding["why"]) == (True, why)
 
@@ -128,7 +128,7 @@ def test_an_integer_is_a_double_only_before_4_0() -> None:
     assert "since 4.0 an integer does not equal" in only(new)["why"]
 
 
-def test_an_exported_void_is_read_as_any_value_and_that_is_said() -> None:
+def test_an_exported_void_is_read_as_any_value_and_that_is_noted() -> None:
     found = explained("headers", [("q", "", {"v": "undefined"})], headers={"v": 7})
     assert found["queues"] == ["q"]
     assert "read as void" in only(found)["why"]
@@ -156,7 +156,7 @@ def test_texts_inside_tables_are_certain_and_so_are_other_values() -> None:
     assert explained("headers", [("q", "", {"v": {"t": 5}})], headers={"v": {"t": 6}})["certain"]
 
 
-def test_the_nearest_twenty_are_told_and_the_others_counted() -> None:
+def test_the_nearest_twenty_are_listed_and_the_others_counted() -> None:
     found = explained("topic", [(f"q{number}", f"order.{number}.eu") for number in range(50)] + [("far", "stock")], "order.x.eu")
     step = found["steps"][0]
     assert len(step["bindings"]) == 20
@@ -164,14 +164,14 @@ def test_the_nearest_twenty_are_told_and_the_others_counted() -> None:
     assert {other["why"]: other["count"] for other in step["others"]} == {"the second word differs": 30, "the first word differs": 1}
 
 
-def test_every_binding_has_a_verdict_when_all_are_asked() -> None:
+def test_every_binding_has_a_verdict_when_all_are_requested() -> None:
     for kind in ("topic", "direct", "headers", "fanout"):
         found = explained(kind, [("a", "k"), ("b", "other"), ("c", "K", {"v": 1})], "k", verdicts="all")
         assert len(found["steps"][0]["bindings"]) == 3
         assert not found["steps"][0]["others"]
 
 
-def test_a_near_name_of_a_queue_is_told_at_the_default_exchange() -> None:
+def test_a_near_name_of_a_queue_is_listed_at_the_default_exchange() -> None:
     found = answer({"definitions": {"queues": [{"name": "celery"}, {"name": "mail"}]}, "exchange": "", "routing_key": "Celery"})
     assert found["outcome"] == "unroutable"
     assert only(found)["destination"] == "celery"
@@ -201,7 +201,7 @@ def test_examples_in_docstrings_hold(name: str) -> None:
     assert doctest.testmod(importlib.import_module(f"brokers.routing.{name}")).failed == 0
 
 
-def test_a_type_that_picks_by_node_says_what_is_not_known() -> None:
+def test_a_type_that_picks_by_node_names_what_is_not_known() -> None:
     found = explained("x-local-random", [("a", ""), ("b", "")])
     assert found["one_of"] == [["a"], ["b"]]
     assert "publisher's node" in found["reason"]
