@@ -79,16 +79,16 @@ def test_a_consumer_that_is_no_worker_is_marked() -> None:
 
 def test_no_consumers_are_shown_with_their_time() -> None:
     html = queue_row(queue(consumers=0, nobody_consumes_since=NOON - timedelta(hours=9), nobody_since_at_least=False), broker(), (), NOON).html["consumers"]
-    assert "none since 03:00" in html
+    assert "since 03:00" in html
     earlier = queue_row(queue(consumers=0, nobody_consumes_since=NOON - timedelta(days=2), nobody_since_at_least=False), broker(), (), NOON).html["consumers"]
-    assert "none since 22 Nov 12:00" in earlier
+    assert "since 22 Nov 12:00" in earlier
 
 
 def test_a_queue_without_consumers_at_the_first_poll_may_have_had_none_for_longer() -> None:
     seen_at = NOON - timedelta(hours=9)
     row = queue_row(queue(consumers=0, nobody_consumes_since=seen_at, first_seen_at=seen_at), broker(), (), NOON)
     assert row.text["nobody_since"].startswith("since 03:00") and row.text["nobody_since"].endswith("or earlier")
-    assert "none since at least 03:00" in row.html["consumers"]
+    assert "since at least 03:00" in row.html["consumers"]
 
 
 @pytest.mark.parametrize(
