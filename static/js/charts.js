@@ -4,11 +4,29 @@
 
 /* global uPlot */ // a classic script before this one: the module form is twice as long
 import { outdated } from "./live_parts.js";
-import { clock, gapsOf, paintEnds, paintGaps, paintMarks, token } from "./chart_paint.js";
 
+/* global uPlot */ // a classic script before this one: the module form is twice as long
 const charts = new Map(); // figure: LiveChart
 const SHORTEST = 60; // seconds that a chart shows at least
-const ENDS = 124; // pixels right of the plot for the lines' names: the same on every chart, so that axes stand below each other
+
+const token = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--hl-${name}`).trim();
+const clock = (seconds) => new Date(seconds * 1000).toISOString().slice(11, 19);
+
+// The stretches [from, to, words] of the time axis without a value on any line. `longest` is how far apart two records may be; an unknown point
+// between two records is a gap whatever their distance.
+function gapsOf([times, ...lines], longest, [from, to]) {
+  const gaps = [];
+  let last = null;
+  times.forEach((time, index) => {
+    if (!lines.some((line) => line[index] != null)) return;
+    if (last === null && time - from > longest) gaps.push([from, time, `not recorded before ${clock(time)}`]);
+    else if (last !== null && (index - last > 1 || time - times[last] > longest)) gaps.push([times[last], time, "not recorded"]);
+    last = index;
+  });
+  if (last === null) gaps.push([from, to, "nothing recorded"]);
+  else if (to - times[last] > longest) gaps.push([times[last], to, `not recorded since ${clock(times[last])}`]);
+  return gaps;
+}
 
 class LiveChart {
   constructor(figure) {
@@ -65,7 +83,7 @@ class LiveChart {
   // The figure may have been fetched anew around the same elements: one handler each, and no second plot.
   build() {
     const plot = this.part("plot");
-    plot.hidden = false;
+    plot.hidden = this.part("lines").hidden = false;
     this.plot = new uPlot(this.options(plot), this.data, plot);
     this.resized = new ResizeObserver(() => this.plot.setSize({ width: plot.clientWidth, height: plot.clientHeight }));
     this.resized.observe(plot);
@@ -90,7 +108,7 @@ class LiveChart {
     return {
       width: plot.clientWidth,
       height: plot.clientHeight,
-      padding: [10, ENDS, 0, 0],
+      padding: [10, 24, 0, 0],
       legend: { show: false },
       cursor: { sync: { key: "page" }, y: false, drag: { x: true, y: false, setScale: false }, points: { size: 6 } },
       scales: { x: { range: () => this.span() }, y: { range: (_, low, high) => [0, high > 0 ? high * 1.08 : 1] } },
@@ -100,8 +118,7 @@ class LiveChart {
       ],
       series: [{}, ...this.lines.map((line) => this.series(line))],
       hooks: {
-        drawAxes: [(u) => paintGaps(u, this.gaps(), devicePixelRatio)],
-        draw: [(u) => paintMarks(u, this.marks, devicePixelRatio), (u) => paintEnds(u, this.ends(), devicePixelRatio)],
+        draw: [(u) => this.overlay(u), (u) => this.head(u.cursor.idx)],
         setCursor: [(u) => this.head(u.cursor.idx)],
         setSelect: [(u) => this.select(u)],
       },
@@ -115,29 +132,42 @@ class LiveChart {
       fill: line.fill ? () => `color-mix(in srgb, ${this.colour(line)} 11%, transparent)` : undefined,
       width: 1.75,
       dash: line.dash,
-      points: { show: false },
+      points: { show: true, size: 5, fill: () => this.colour(line), filter: (u, at) => [u.data[at].findLastIndex((value) => value != null)].filter((last) => last >= 0) },
     };
   }
 
-  gaps() {
-    return gapsOf(this.data, this.longest, ...this.span());
+  // Gaps and marks are elements below the canvas, which the style sheet draws.
+  overlay(u) {
+    const place = (time) => Math.min(u.over.clientWidth, Math.max(0, u.valToPos(time, "x")));
+    const piece = (kind, words, from, to = from) => {
+      const element = Object.assign(document.createElement("div"), { className: `chart-${kind}` });
+      element.append(Object.assign(document.createElement("span"), { textContent: words }));
+      Object.assign(element.style, { left: `${place(from)}px`, width: `${place(to) - place(from)}px` });
+      return element;
+    };
+    const [from, to] = this.span();
+    const marks = this.marks.filter(({ at }) => at >= from && at <= to).map(({ at, text, colour }) => {
+      const mark = piece(`mark${place(at) > u.over.clientWidth / 2 ? " chart-mark-late" : ""}`, text, at);
+      mark.style.color = token(colour);
+      return mark;
+    });
+    u.under.replaceChildren(...gapsOf(this.data, this.longest, [from, to]).map(([begin, end, words]) => piece("gap", words, begin, end)), ...marks);
   }
 
-  ends() {
-    return this.lines.flatMap((line, at) => {
-      const column = this.data[at + 1];
-      let last = column.length - 1;
-      while (last >= 0 && column[last] == null) last -= 1;
-      return last < 0 ? [] : [{ text: `${line.label} ${this.written(column[last])}`, colour: this.colour(line), dash: line.dash, x: this.times[last], value: column[last] }];
+  // Beside the names of the lines: the values under the cursor, else those of now.
+  head(at) {
+    const isNow = at == null || this.times[at] === undefined;
+    const index = isNow ? this.times.length - 1 : at;
+    const isOld = isNow && this.now() - this.times[index] > this.longest;
+    this.part("cursor").textContent = isNow ? "" : clock(this.times[at]);
+    this.figure.querySelectorAll("[data-chart-line]").forEach((line, number) => {
+      line.querySelector("svg").style.stroke = this.colour(this.lines[number]);
+      line.querySelector("b").textContent = this.written(isOld ? null : this.data[number + 1][index]);
     });
   }
 
   sentence(at) {
     return `${clock(this.times[at])}: ${this.lines.map((line, index) => `${line.label} ${this.written(this.data[index + 1][at])}`).join(", ")}`;
-  }
-
-  head(at) {
-    this.part("cursor").textContent = at == null || this.times[at] === undefined ? "" : this.sentence(at);
   }
 
   select(u) {

@@ -6,6 +6,7 @@ from playwright.sync_api import expect
 
 from script.bench_parts.first_page import GOAL_BYTES, GOAL_BYTES_WITHOUT_FONTS, GZIP, transferred
 from tests.browser.conftest import OpenContext, Stack
+from tests.waiting import wait_until
 
 
 def test_the_overview_transfers_at_most_200_kb_with_its_fonts_and_120_without(stack: Stack, open_context: OpenContext) -> None:
@@ -24,7 +25,8 @@ def test_other_scripts_than_latin_bring_a_font_of_their_own(stack: Stack, open_c
     loaded = page.evaluate("performance.getEntriesByType('resource').map(({ name }) => name).filter((name) => name.includes('woff2'))")
     assert loaded and not any("-ext" in name or "cyrillic" in name for name in loaded)
     page.evaluate("document.querySelector('h1').textContent = 'Очередь'")
-    page.wait_for_function("[...document.fonts].some((font) => font.status === 'loaded' && font.unicodeRange.startsWith('U+301,'))")
+    cyrillic = "[...document.fonts].some((font) => font.status === 'loaded' && font.unicodeRange.startsWith('U+301,'))"
+    wait_until(lambda: page.evaluate(cyrillic), seconds=15)
 
 
 def test_the_first_problem_is_two_tabs_away(stack: Stack, open_context: OpenContext) -> None:
