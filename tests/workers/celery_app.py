@@ -47,7 +47,3 @@ def fail_twice(self: object) -> None:
 @app.task(acks_late=True)
 def refuse() -> None:
     raise Reject("not mine", requeue=False)
-
-
-@app.task(send_events=False)
-def keep_quiet() -> None: ...

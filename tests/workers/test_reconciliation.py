@@ -238,30 +238,45 @@ def _late(events: list[Event], late: int) -> list[Event]:
 def test_tasks_that_send_no_events_are_not_lost_and_others_still_are() -> None:
     sender, receiver = Sender(), Receiver()
     receiver.take(*work(sender, 5, 5, 0, 0))
-    receiver.found.silent_tasks(sender.pid, True, 0)
+    receiver.found.silent_tasks(sender.pid, True, 0, 0)
     for started in (3, 6, 9):
         receiver.take(*silent_work(sender, 3, 0, 0, 0, 0))  # heartbeats come faster than answers
-        receiver.found.silent_tasks(sender.pid, True, started)
+        receiver.found.silent_tasks(sender.pid, True, started, 0)
         assert receiver.found.lost == 0
     receiver.take(*work(sender, 2, 2, 0, 0))
-    receiver.found.silent_tasks(sender.pid, True, 9)
+    receiver.found.silent_tasks(sender.pid, True, 9, 0)
     sender.task()
     sender.task()  # their events never come
     receiver.take(*work(sender, 1, 0, 0, 0, 0))
-    receiver.found.silent_tasks(sender.pid, True, 9)
+    receiver.found.silent_tasks(sender.pid, True, 9, 0)
     assert receiver.found.lost == 2
     receiver.take(*silent_work(sender, 3, 0, 0, 0))
-    receiver.found.silent_tasks(sender.pid, True, 12)
+    receiver.found.silent_tasks(sender.pid, True, 12, 0)
     assert receiver.found.lost == 2
 
 
 def test_a_restart_of_a_worker_with_tasks_that_send_no_events_loses_nothing() -> None:
     sender, receiver = Sender(), Receiver()
     receiver.take(*work(sender, 5, 5, 0, 0))
-    receiver.found.silent_tasks(sender.pid, True, 0)
+    receiver.found.silent_tasks(sender.pid, True, 0, 0)
     receiver.take(*silent_work(sender, 4))
     receiver.begin_anew()
     sender.restart(in_place=False)
     receiver.take(*work(sender, 1, 1, 0, 0))
-    receiver.found.silent_tasks(sender.pid, True, 0)
+    receiver.found.silent_tasks(sender.pid, True, 0, 0)
     assert settled(receiver, sender) == 0
+
+
+def test_a_worker_with_tasks_that_send_no_events_sends_none_at_all_if_those_of_others_do_not_come_either() -> None:
+    sender, receiver = Sender(), Receiver()
+    receiver.found.silent_tasks(sender.pid, True, 0, 0)
+    receiver.take(*silent_work(sender, 0, 3, 3, 3, 3))
+    receiver.found.silent_tasks(sender.pid, True, 12, 0)
+    assert not receiver.found.events_off  # only silent tasks so far
+    for others, off in ((2, None), (2, True)):  # the first answer may have come before their events
+        receiver.take(*silent_work(sender, 1, 0, 0))
+        receiver.found.silent_tasks(sender.pid, True, 12, others)
+        assert receiver.found.events_off is off
+    receiver.take(*work(sender, 1, 0))
+    receiver.found.silent_tasks(sender.pid, True, 12, 3)
+    assert (receiver.found.events_off, receiver.found.unheard, receiver.found.lost) == (False, False, 0)

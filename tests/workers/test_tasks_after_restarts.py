@@ -29,7 +29,7 @@ def test_a_worker_killed_and_started_anew_has_not_what_it_ran(workers: Workers, 
     workers.kill("w@here")
     workers.start("w@here", *THREADS)
     found = wait_for_task(watching, "rest", lambda task: task.state == "UNKNOWN")
-    assert "started anew" in found.unknown_reason or "is gone since" in found.unknown_reason
+    assert "restarted at" in found.unknown_reason or "is gone since" in found.unknown_reason
     watching.wait_for("w@here", lambda worker: worker.state == "online" and worker.pid != old)
     workers.send("add", 1, 2)
     assert wait_for_task(watching, "add", lambda task: task.state == "SUCCESS").worker == "w@here"

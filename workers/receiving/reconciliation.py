@@ -7,7 +7,8 @@ older than the last one, by both clocks of the worker, changes nothing. One whos
 them (no -E): nothing is lost then.
 
 Tasks whose class sets `send_events = False` are in `processed` and send nothing. Where the worker's answers to `stats` show that some were started
-since the answer before, nothing of the time between is compared.
+since the answer before, nothing of the time between is compared. Of a worker with such tasks the answers also decide whether it sends task events at
+all: it does not if others were started before the last answer, and none of them has sent one until the next.
 """
 
 from __future__ import annotations
@@ -49,10 +50,14 @@ class EventReconciliation(msgspec.Struct):
     has_silent: bool = False  # it has registered tasks that send no events
     silent: int | None = None  # how many of these it had started at its last answer; None: not known of this process
     lost_at_answer: int = 0  # `lost` at that answer
+    others: int | None = None  # how many tasks that would send events it had started then
+    unheard: bool = False  # these had grown then, and no task event had come since the answer before
+    events_since_answer: int = 0
 
     def task_event(self, event: Event, new: bool = True) -> None:
         """A worker's event of a task; `new` False if it was received before."""
         self.task_events += 1
+        self.events_since_answer += 1
         if self.pid is not None and event.pid != self.pid:
             if self._is_earlier(event):
                 return
@@ -69,11 +74,17 @@ class EventReconciliation(msgspec.Struct):
         elif event.clock < self.clock and self.started_before is not None:
             self.started_before += 1
 
-    def silent_tasks(self, pid: int | None, has_silent: bool, started: int) -> None:
-        """An answer to `stats`: how many tasks that send no events the process has started."""
+    def silent_tasks(self, pid: int | None, has_silent: bool, started: int, others: int) -> None:
+        """An answer to `stats`: how many tasks that send no events the process has started, and how many others."""
         self.has_silent = has_silent
         if pid != self.pid:
             return
+        if has_silent and not self.events_since_answer:
+            self.events_off = True if self.unheard else self.events_off
+            self.unheard = self.unheard or (self.others is not None and others > self.others)
+        else:
+            self.unheard = False
+        self.others, self.events_since_answer = others, 0
         if started > (self.silent or 0):
             self.lost, self.settling = self.lost_at_answer, SETTLING
         self.silent, self.lost_at_answer = started, self.lost
@@ -132,7 +143,8 @@ class EventReconciliation(msgspec.Struct):
             self.earlier_pid = self.pid
         timestamp = event.timestamp
         self.pid, self.began_timestamp = event.pid, timestamp if timestamp is not None and 0 < timestamp < LATEST_TIMESTAMP else None
-        self.base = self.processed = self.started_before = self.clock = self.timestamp = self.events_off = self.silent = self.ahead_clock = None
+        self.base = self.processed = self.started_before = self.clock = self.timestamp = self.events_off = self.silent = self.ahead_clock = self.others = None
+        self.unheard = False
         self.recent, self.lost_before, self.started, self.quiet, self.settling = [], self.lost, 0, 0, 0
 
     def _assess(self, missing: int) -> None:
