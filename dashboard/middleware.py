@@ -76,7 +76,7 @@ def _person_of_call(request: HttpRequest) -> bool:
 
 @vary_on_htmx
 def _to_login(request: HttpRequest) -> HttpResponse:
-    """To the login page, and back after the login; htmx, which asks for a part of a page, is told to load the whole page from there."""
+    """To the login page, and back after the login; htmx, which requested a part of a page, is redirected to the whole page."""
     login = resolve_url(settings.LOGIN_URL)
     htmx = request.htmx  # type: ignore[attr-defined]  # django_htmx's middleware runs before this one
     if htmx:

@@ -1,4 +1,4 @@
-"""Takes the first messages of a queue by AMQP get and requeues them at once: no other way shows what is in a queue.
+"""Takes the first messages of a queue by AMQP get and requeues them at once: AMQP shows the content of a queue only like this.
 
 Nothing is acknowledged, so nothing can be lost by it but what the queue's own rules take: RabbitMQ marks what came back as redelivered, a quorum queue
 counts the delivery. While they are out, consumers get the messages behind them. They are given back by closing the channel, as they would be if this
@@ -122,14 +122,14 @@ def _taken(channel: Channel, queue: str, count: int) -> Peek:
 
 
 def _read(message: Message) -> Peeked:
-    told, info = message.properties, message.delivery_info
-    headers = told.get("application_headers") or {}
+    properties, info = message.properties, message.delivery_info
+    headers = properties.get("application_headers") or {}
     body = message.body if isinstance(message.body, bytes) else bytes(message.body or b"")
     return Peeked(
         exchange=_text(info["exchange"]),
         routing_key=_text(info["routing_key"]),
         redelivered=bool(info["redelivered"]),
-        properties={name: _plain(told[name]) for name in _SHOWN if told.get(name) is not None},
+        properties={name: _plain(properties[name]) for name in _SHOWN if properties.get(name) is not None},
         headers={_text(name): _plain(value) for name, value in headers.items()},
         exact={_text(name): _pair(value) for name, value in headers.items()} if any(isinstance(one, datetime | Decimal) for one in headers.values()) else None,
         body=body[:KEPT_BYTES],

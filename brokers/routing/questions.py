@@ -146,7 +146,7 @@ def _weight(value: Any) -> int:
 
 def _version(question: Mapping[str, Any]) -> str | None:
     value = question.get("broker_version")
-    if value is not None and (not isinstance(value, str) or not any(sign.isdigit() for sign in value)):
+    if value is not None and (not isinstance(value, str) or not any(character.isdigit() for character in value)):
         raise InvalidQuestion("broker_version", 'must be text like "3.10.8"')
     return value
 

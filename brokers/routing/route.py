@@ -83,7 +83,7 @@ def similar_names(name: str, router: VirtualHostRouter) -> Sequence[str]:
 
 
 def _folded(name: str) -> str:
-    return "".join(sign for sign in name.casefold() if sign.isalnum())
+    return "".join(character for character in name.casefold() if character.isalnum())
 
 
 def deliver(router: VirtualHostRouter, exchange: str, question: Question, via: str = "publish") -> Outcome:

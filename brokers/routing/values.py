@@ -63,7 +63,7 @@ class InvalidValue(ValueError):
 def from_json(value: Any, path: str = "value", depth: int = 0) -> Value:
     """The AMQP value for plain JSON: an integer has 32 bits if they suffice, a number with a decimal point is a double, null void.
 
-    Python's AMQP clients write them this way. Raises InvalidValue.
+    Python's AMQP clients write them like this. Raises InvalidValue.
 
     >>> from_json(1).type, from_json(1.0).type
     ('signedint', 'double')

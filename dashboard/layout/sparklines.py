@@ -1,4 +1,4 @@
-"""A sparkline: SVG path texts from a list of numbers, gaps as gaps, the dot that is now, and the same in words.
+"""A sparkline: SVG path texts from a list of numbers, gaps as gaps, the dot that is now, and the same as text.
 
 Pure. A part of the page that has sparklines is fetched again as often as they have a new point.
 """

@@ -20,7 +20,7 @@ LONGEST_LINE_BYTES = 16 * 1024 * 1024
 
 
 class RoutersUnreadable(Exception):
-    """The file of routers can't be loaded. `str()` says why."""
+    """The file of routers can't be loaded. `str()` is the reason."""
 
 
 def answer_line(line: bytes, routers: Mapping[str, Any] | None = None, live: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None) -> dict[str, Any]:

@@ -172,7 +172,7 @@ def is_sort(sort: str) -> bool:
 
 
 def in_order(workers: Iterable[Worker], sort: str, now: datetime) -> list[Worker]:
-    """Sorted by a column, "-used" downwards; unknown values last either way, names decide among equals."""
+    """Sorted by a column, "-used" downwards; unknown values last in both orders, names decide among equals."""
     value = _SORTS[sort.removeprefix("-")]
     named = sorted(workers, key=lambda worker: worker.hostname)
     known = [worker for worker in named if value(worker, now) is not None]

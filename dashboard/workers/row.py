@@ -169,7 +169,7 @@ def _shown(worker: Worker) -> RunningList:
 
 @lru_cache(maxsize=1024)
 def _level_html(level: levels.Level) -> str:
-    """The level's shape and word; why it is unknown is said once above the nodes, and on the node's own page."""
+    """The level's shape and word; why it is unknown is shown once above the nodes, and on the node's own page."""
     text = level.name if level.word == "unknown" else ""
     return render_to_string("components/_level.html", {"level": level, "text": text, "pill": False}).strip()
 

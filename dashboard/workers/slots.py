@@ -54,7 +54,7 @@ def slots_of(worker: Worker) -> Slots:
     """
     why = unknown_because(worker)
     if why:
-        text = "slots unknown" if worker.state == Worker.UNKNOWN and worker.reason else f"slots unknown, because {why}"  # said once above the nodes
+        text = "slots unknown" if worker.state == Worker.UNKNOWN and worker.reason else f"slots unknown, because {why}"  # shown once above the nodes
         return _drawn([("unknown", worker.concurrency or 1)], 0, text, "unknown")
     used, total = worker.active, worker.concurrency
     reserved = worker.reserved or 0

@@ -25,8 +25,8 @@ def limits(sources: Sequence[EventSource], workers: Sequence[Worker]) -> list[St
     found = []
     for source in sources:
         found += _events_missing(source) + _inspection_missing(source)
-    said = {source.reason for source in sources}
-    found += [step for reason, step in unknown_nodes(workers) if reason not in said]
+    shown = {source.reason for source in sources}
+    found += [step for reason, step in unknown_nodes(workers) if reason not in shown]
     silent = [worker.hostname for worker in workers if worker.events_off and worker.state == Worker.ONLINE]
     if silent:
         verb = "sends" if len(silent) == 1 else "send"
@@ -35,7 +35,7 @@ def limits(sources: Sequence[EventSource], workers: Sequence[Worker]) -> list[St
 
 
 def unknown_nodes(workers: Iterable[Worker]) -> list[tuple[str, Step]]:
-    """(reason, what to say once above the nodes) for each reason that worker nodes of a virtual host are unknown; the nodes' own rows don't repeat it."""
+    """(reason, the line shown once above the nodes) for each reason that worker nodes of a virtual host are unknown; the nodes' own rows don't repeat it."""
     counted = Counter((worker.vhost, worker.reason) for worker in workers if worker.state == Worker.UNKNOWN and worker.reason)
     return [
         (reason, Step("unknown", f"{formatting.count(amount, 'worker node')} in {vhost} {'is' if amount == 1 else 'are'} unknown", _sentence(reason)))

@@ -70,7 +70,7 @@ def main() -> None:
         from script.bench_parts.web import running_web
 
         polled = Polled(node)
-        polled.save(polled.ask(datetime.now(UTC)))
+        polled.save(polled.poll_at(datetime.now(UTC)))
         cookie = session_cookie()
         program = next(found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name)))
         with running_web() as port, sync_playwright() as playwright:

@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 
 from brokers.models import Queue
-from tests.pages.test_query_counts import Shop, asked
+from tests.pages.test_query_counts import Shop, queries_of
 from workers.models import Task
 
 pytestmark = pytest.mark.django_db
@@ -64,4 +64,4 @@ def test_a_stranger_finds_nothing(client: Client) -> None:
 
 
 def test_finding_takes_few_questions(person: Client, shop: Shop) -> None:
-    assert len(asked(person, "/find/?q=mail")) <= 14
+    assert len(queries_of(person, "/find/?q=mail")) <= 14

@@ -1,4 +1,4 @@
-"""The form "What reaches it" of the page Routing: a queue, a worker node or a task, and what ends or waits there."""
+"""The form "What reaches a queue" of the page Routing: a queue, a worker node or a task, and what ends or waits there."""
 
 from __future__ import annotations
 

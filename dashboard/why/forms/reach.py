@@ -1,4 +1,4 @@
-"""The form "What reaches it": everything that reaches a queue or a worker, or the queues where a task would wait."""
+"""The form "What reaches a queue": everything that reaches a queue or a worker, or the queues where a task would wait."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PATHS_SHOWN_OF_EACH = 20
 
 
 class ReachForm(QuestionForm):
-    of, word, icon = "reach", "What reaches it", "stack-2"
+    of, word, icon = "reach", "What reaches a queue", "stack-2"
     form_template, answer_template = "why/_reach_form.html", "why/_reach.html"
     FIELDS = ("queue", "worker", "task")
     FIRST = "queue"

@@ -32,7 +32,7 @@ class LegLine(msgspec.Struct, frozen=True):
 class PathLine(msgspec.Struct, frozen=True):
     """One path. `sign` is certain, maybe or never; `key` and `headers` are those of its example, which is explained at `explained` ("" without one)."""
 
-    sign: str
+    certainty: str
     legs: list[LegLine]
     exchange: str
     key: str
@@ -105,7 +105,7 @@ def _path(one: JSON, address: Address, explained: Explained, queue: str) -> Path
     example = one["example"] or {}
     headers = example.get("headers")
     return PathLine(
-        sign="never" if not example else "certain" if one["certain"] else "maybe",
+        certainty="never" if not example else "certain" if one["certain"] else "maybe",
         legs=[LegLine(leg["exchange"], address("exchange", leg["exchange"]), spans(leg["condition"])) for leg in one["legs"]],
         exchange=example.get("exchange", ""),
         key=example.get("routing_key", ""),

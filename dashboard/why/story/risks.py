@@ -56,11 +56,11 @@ def grouped(found: Iterable[Risk]) -> list[Risk]:
     queues: dict[tuple[str, str], list[str]] = {}
     for risk in found:
         queues.setdefault((risk.level, risk.text), []).append(risk.queue)
-    said = [
+    found_risks = [
         Risk(level, names[0], text) if len(names) == 1 else Risk(level, f"{formatting.listed(names)}:", f"each {text}")
         for (level, text), names in queues.items()
     ]
-    return sorted(said, key=lambda risk: ORDER.index(risk.level))
+    return sorted(found_risks, key=lambda risk: ORDER.index(risk.level))
 
 
 def _ms(milliseconds: int) -> str:
