@@ -109,16 +109,19 @@ class CeleryRun:
         deadline = time.monotonic() + seconds
         while True:
             found = self._compare()
-            if time.monotonic() > deadline or not (found.lost or found.double or found.wrong or self._waiting()):
+            if time.monotonic() > deadline or not (found.lost or found.double or found.wrong or self._waiting() or self._not_online()):
                 break
             time.sleep(2)
         if self._may_be_lost:
             found.lost, found.wrong, found.lost_events = 0, found.wrong - found.unknown, 0
             found.worst_seconds = 0.0  # a worker's main process stamps what its children did only once it has a connection again
-        for worker in read_workers(self.stack.database, "soak").values():
-            if worker.state != "online":
-                self.observer.seen.note("worker state", f"{worker.hostname} is {worker.state} at the end: {worker.reason}")
+        for text in self._not_online():
+            self.observer.seen.note("worker state", text)
         return found
+
+    def _not_online(self) -> list[str]:
+        workers = read_workers(self.stack.database, "soak").values()
+        return [f"{worker.hostname} is {worker.state} at the end: {worker.reason}" for worker in workers if worker.state != "online"]
 
     def _waiting(self) -> int:
         """Messages of tasks that no worker has ended."""

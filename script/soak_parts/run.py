@@ -126,7 +126,7 @@ class Run:
                 break
         while True:
             found = self.compare()
-            clean = not (found.lost or found.double or found.wrong)
+            clean = not (found.lost or found.double or found.wrong or self._not_online())
             if time.monotonic() > deadline or (clean and time.monotonic() > least):
                 return self._with_workers(found)
             time.sleep(0.3 if self.pace is SHORT else 2)
@@ -137,13 +137,19 @@ class Run:
         return compare(self.journal.tasks(), read_tasks(self.stack.database, self.name), read_workers(self.stack.database, self.name), behind)
 
     def _with_workers(self, found: Findings) -> Findings:
-        """Workers that live must be online at the end, and Hareline must not be ready if it stores nothing more."""
+        """Workers that live must be online at the end, once they had the time for a heartbeat, and Hareline must not be ready if it stores nothing more."""
         if found.lost:
             self.observer.expect_not_ready(f"{found.lost} events are not stored long after they were published")
-        for worker in read_workers(self.stack.database, self.name).values():
-            if worker.hostname in self.fleet.hostnames and worker.state != "online":
-                self.observer.seen.note("worker state", f"{worker.hostname} is {worker.state} at the end: {worker.reason}")
+        for text in self._not_online():
+            self.observer.seen.note("worker state", text)
         return found
+
+    def _not_online(self) -> list[str]:
+        workers = read_workers(self.stack.database, self.name).values()
+        alive = self.fleet.hostnames
+        return [
+            f"{worker.hostname} is {worker.state} at the end: {worker.reason}" for worker in workers if worker.hostname in alive and worker.state != "online"
+        ]
 
 
 @contextlib.contextmanager

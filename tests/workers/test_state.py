@@ -155,6 +155,20 @@ def test_a_heartbeat_that_waited_in_the_queue_is_as_old_as_it_is() -> None:
     assert registry.workers["w@h"].heartbeat_at == ago(60)
 
 
+def test_a_worker_that_was_unknown_while_no_receiver_ran_gets_the_reason_that_holds_now() -> None:
+    reason = "Hareline’s receiver does not run, so no events of workers are received"
+    stored = WorkerState(hostname="w@h", first_seen_at=ago(999), state="unknown", reason=reason, since=ago(20), heartbeat_at=ago(20))
+    registry = WorkerRegistry([stored])
+    just_begun = Subscription(ago(1))
+    registry.assess(just_begun, NOON)
+    (worker,) = registry.take_changes()
+    assert (worker.state, worker.since) == ("unknown", ago(20))
+    assert "has just started" in worker.reason
+    registry.apply([heartbeat()], NOON)
+    registry.assess(just_begun, NOON)
+    assert worker.state == "online"
+
+
 def test_one_that_is_gone_stays_gone_while_no_events_are_received() -> None:
     registry = WorkerRegistry(
         [WorkerState(hostname="w@h", first_seen_at=ago(999), state="gone", reason="no heartbeat since 11:00:00 UTC", since=ago(900), heartbeat_at=ago(900))]

@@ -18,6 +18,7 @@ from workers.receiving.throughput import Throughput
 
 OTHER = "other"
 LONGEST_FREQUENCY = 86400.0
+JUST_STARTED = "Hareline’s receiver has just started and has not received a heartbeat of it yet"
 
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 
@@ -104,6 +105,8 @@ def resume(worker: WorkerState) -> None:
     worker.changed = False
     if worker.state == "gone" and worker.reason == SHUT_DOWN:
         worker.offline_at = worker.since
+    elif worker.state == "unknown":  # the stored reason may no longer hold
+        worker.reason, worker.changed = JUST_STARTED, True
 
 
 def started_anew(worker: WorkerState) -> WorkerState:
