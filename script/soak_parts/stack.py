@@ -8,6 +8,7 @@ import os
 import secrets
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -23,6 +24,7 @@ from script.rabbitmq_node import GUARD, RabbitNode
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 90
 STOP_SECONDS = 8
+STOPPED_SECONDS = 0.05  # until a signal has certainly stopped a process
 COMMANDS = {
     "poller": ("manage.py", "pollbrokers"),
     "receiver": ("manage.py", "receiveevents"),
@@ -96,8 +98,13 @@ class Stack:
 
     @contextlib.contextmanager
     def paused(self, name: str) -> Iterator[None]:
-        """The process does nothing inside the block, as one that the machine starves."""
-        os.kill(self.pid(name), signal.SIGSTOP)
+        """The process does nothing inside the block, as one that the machine starves. Not amid a transaction, which would lock all others out too:
+        that fault is `locked`."""
+        with contextlib.closing(sqlite3.connect(self.database, isolation_level=None, timeout=20)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            os.kill(self.pid(name), signal.SIGSTOP)
+            time.sleep(STOPPED_SECONDS)
+            connection.execute("ROLLBACK")
         try:
             yield
         finally:
