@@ -99,9 +99,11 @@ class Chart(msgspec.Struct, frozen=True):
     interval_seconds: int = 5  # how often numbers are recorded: points further apart than three of these are a gap
 
     @property
-    def series(self) -> tuple[dict[str, Any], ...]:
-        """The lines as the script reads them."""
-        return tuple(msgspec.to_builtins(line) for line in self.lines)
+    def data(self) -> dict[str, Any]:
+        """What the script begins with; a dash as canvases take it, moments as seconds."""
+        lines = [msgspec.to_builtins(line) | {"dash": [int(length) for length in line.dash.split()]} for line in self.lines]
+        span = {"range": self.range.seconds, "step": self.range.step_seconds, "interval": self.interval_seconds, "rendered": self.now.timestamp()}
+        return {"lines": lines, **self.points, "marks": self.marks, **span, "decimals": self.decimals}
 
 
 def chart(

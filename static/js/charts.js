@@ -1,11 +1,10 @@
 // Charts of templates/components/_chart.html: uPlot with one time axis and one cursor for the page, live points, gaps, a keyboard, a table.
-// The points it begins with stand in data-points; "hareline:row" and "hareline:tick" append. Where some may be missing, its part of the page
+// What it begins with stands in data-chart; "hareline:row" and "hareline:tick" append. Where some may be missing, its part of the page
 // is fetched again, and the table's rows with it when somebody opens it. Without scripts the page shows its table.
 
 /* global uPlot */ // a classic script before this one: the module form is twice as long
 import { outdated } from "./live_parts.js";
 
-/* global uPlot */ // a classic script before this one: the module form is twice as long
 const charts = new Map(); // figure: LiveChart
 const SHORTEST = 60; // seconds that a chart shows at least
 
@@ -32,19 +31,10 @@ class LiveChart {
   constructor(figure) {
     this.figure = figure;
     this.part = (name) => figure.querySelector(`[data-chart-${name}]`);
-    const { series, points, marks, now, range, step, interval, decimals } = figure.dataset;
-    this.lines = JSON.parse(series).map((line) => ({ ...line, dash: line.dash ? line.dash.split(" ").map(Number) : [] }));
-    this.metrics = [...new Set(this.lines.flatMap((line) => line.metrics))];
-    const { times, values } = JSON.parse(points);
-    this.times = times;
-    this.values = Object.fromEntries(this.metrics.map((metric) => [metric, values[metric] ?? times.map(() => null)]));
+    Object.assign(this, JSON.parse(figure.dataset.chart)); // lines, times, values, marks, rendered, range, step, interval, decimals (dashboard/layout/charts.py)
+    this.metrics = Object.keys(this.values);
     this.latest = Object.fromEntries(this.metrics.map((metric) => [metric, this.values[metric].at(-1) ?? null]));
-    this.marks = JSON.parse(marks);
-    this.ahead = Date.parse(now) / 1000 - performance.now() / 1000;
-    this.range = Number(range);
-    this.step = Number(step);
-    this.decimals = Number(decimals);
-    this.interval = Number(interval);
+    this.ahead = this.rendered - performance.now() / 1000;
     this.longest = 3 * Math.max(this.step, this.interval);
     this.zoomed = null;
     this.data = this.columns();
@@ -91,10 +81,6 @@ class LiveChart {
     plot.ondblclick = this.part("whole").onclick = () => zoom(null);
     plot.onblur = () => this.cursorTo(null);
     this.figure.querySelector("summary").onclick = () => outdated(["charts"]);
-  }
-
-  isGone() {
-    return !this.figure.isConnected || !this.figure.contains(this.plot.root);
   }
 
   destroy() {
@@ -197,13 +183,11 @@ class LiveChart {
 
   append(at, numbers = {}) {
     for (const metric of this.metrics) if (metric in numbers) this.latest[metric] = numbers[metric];
-    let count = this.times.length;
-    if (count && at < this.times[count - 1]) return;
-    if (count && at - this.times[count - 1] > 3 * this.interval) this.push(this.times[count - 1] + this.interval, null); // polls are missing: a gap, not a line
-    count = this.times.length;
+    const last = this.times.at(-1);
+    if (at < last) return;
+    if (at - last > 3 * this.interval) this.push(last + this.interval, null); // polls are missing: a gap, not a line
     // Beyond the newest step a later reading takes the place of the one before, so that the distance of points stays
-    const replace = count > 1 && at - this.times[count - 2] < this.step * 0.9;
-    if (count && (replace || at === this.times[count - 1])) this.drop(-1);
+    if (at === last || at - this.times.at(-2) < this.step * 0.9) this.drop(-1);
     this.push(at, this.latest);
     this.ahead += Math.max(0, at - this.now()); // the page is never older than what it shows
     while (this.times.length && this.times[0] < this.now() - this.range - 2 * this.step) this.drop(0);
@@ -246,7 +230,7 @@ function pointAt(time) {
 
 function find() {
   for (const [figure, chart] of charts) {
-    if (!chart.isGone()) continue;
+    if (figure.isConnected && figure.contains(chart.plot.root)) continue;
     chart.destroy();
     charts.delete(figure);
   }
