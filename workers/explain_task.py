@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 class Answer(msgspec.Struct, frozen=True):
     """One explained call. `existing` is the topology once the sender has declared: what the broker's layer routes in. `differences` are those
-    between Celery and the order people learn."""
+    between Celery and the often expected precedence."""
 
     queue: str | None
     exchange: str | None
@@ -37,7 +37,7 @@ class Answer(msgspec.Struct, frozen=True):
 
     @property
     def differing(self) -> list[str]:
-        """The keys in which Celery differs from the order people learn."""
+        """The keys in which Celery differs from the often expected precedence."""
         return [one.key for one in self.differences]
 
     def as_json(self, broker: Any = None) -> dict[str, Any]:

@@ -241,7 +241,7 @@ def worker_level(worker: WorkerFacts, now: datetime) -> Level:
         return Level("notice", f"has a clock that is {formatting.duration(abs(worker.clock_skew_seconds))} off")
     if worker.events_off:
         return Level("notice", "sends no task events")
-    return Level("ok", "responds")
+    return Level("ok", "online, responding")
 
 
 def worst(levels: Iterable[Level]) -> Level | None:

@@ -103,7 +103,7 @@ def test_a_node(facts, word):
 @pytest.mark.parametrize(
     ("facts", "word", "reason"),
     [
-        ({"state": Worker.ONLINE}, "ok", "responds"),
+        ({"state": Worker.ONLINE}, "ok", "online, responding"),
         ({"state": Worker.UNKNOWN, "reason": "no heartbeat since the receiver started"}, "unknown", "no heartbeat since the receiver started"),
         ({"state": Worker.UNKNOWN, "reason": ""}, "unknown", "no heartbeat received yet"),
         ({"state": Worker.GONE, "active": 3, "reserved": 1}, "critical", "is gone with 4 tasks"),

@@ -17,7 +17,7 @@ from workers.destinations.terms import plain
 LAYERS = ("option", "task", "router", "default")
 LEARNED = ("router", "option", "task", "default")
 KEYS = ("queue", "exchange", "routing_key", "exchange_type", "priority")
-LEARNED_ORDER = "the order people learn (routers, then apply_async, then the task's attributes)"
+EXPECTED_ORDER = "the often expected precedence (routers, then apply_async, then the task's attributes)"
 _NAMES = {"option": "the call's option", "task": "the task's attribute", "router": "the router", "default": "the default"}
 _PUBLISH_OPTIONS = {
     *KEYS,
@@ -69,7 +69,7 @@ def winner(sources: dict[str, dict[str, Any]], key: str, order: tuple[str, ...] 
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """A key for which the order people learn gives another value than Celery: the layers and values of the two."""
+    """A key for which the often expected precedence gives another value than Celery: the layers and values of the two."""
 
     key: str
     learned_layer: str
@@ -79,7 +79,7 @@ class Difference(msgspec.Struct, frozen=True):
 
 
 def differences(sending: Sending) -> list[Difference]:
-    """The keys for which the order people learn would give another value than Celery does."""
+    """The keys for which the often expected precedence would give another value than Celery does."""
     sources = given(sending)
     found = []
     for key in KEYS:
@@ -149,7 +149,9 @@ def _source(sending: Sending, sources: dict[str, dict[str, Any]], layer: str, ke
         beaten_by = "option" if hidden else real or "option"
         why = f"{whose}, which {'an explicit None in the call hides' if hidden else 'loses to ' + _NAMES[beaten_by]}."
         if differs and winner(sources, key, LEARNED) == layer:
-            why = f"{whose}; by {LEARNED_ORDER} it would win, but Celery merges key by key and a router's value comes last, so it loses to {_NAMES[beaten_by]}."
+            why = (
+                f"{whose}; by {EXPECTED_ORDER} it would win, but Celery merges key by key and a router's value comes last, so it loses to {_NAMES[beaten_by]}."
+            )
         return Step(layer, key, value, beaten_by, why)
     lost_to, reason = _fate(sending, sources, key)
     if lost_to:
@@ -202,7 +204,7 @@ def _queue(sending: Sending) -> list[Step]:
         why = f"{queue.alias or queue.name} is a broadcast: every worker has a queue of its own on {out.exchange!r}, and the sender declares none of them."
         found.append(Step("queue", "queue", queue.name, None, why))
     if sending.key_from == "queue":
-        why = f"Nobody gave a routing key, so the queue's own binding key {out.routing_key!r} is used as it stands"
+        why = f"No routing key is set, so the queue's own binding key {out.routing_key!r} is used as it stands"
         pattern = sending.exchange_type == "topic" and any(word in ("*", "#") for word in queue.routing_key.split("."))
         found.append(Step("queue", "routing_key", out.routing_key, None, why + (", pattern and all." if pattern else ".")))
     return found

@@ -26,7 +26,7 @@ def test_a_queue_named_in_the_call_beats_the_router_though_people_learn_otherwis
     found = explained({"task_routes": {"tasks.*": "q_route"}}, {"queue": "q_opt"})
     assert found["queue"] == "q_opt"
     assert step(found, "router", "queue")["lost_to"] == "option"
-    assert "the order people learn" in step(found, "router", "queue")["why"]
+    assert "the often expected precedence" in step(found, "router", "queue")["why"]
     assert step(found, "option", "queue")["lost_to"] is None
 
 
