@@ -59,11 +59,10 @@ def password_text() -> str:
     return "the one that the first start printed; HARELINE_ADMIN_PASSWORD=… sets another"
 
 
-def rabbitmq_lines(state_file: Path) -> list[str]:
-    """Where the demo's RabbitMQ has its own pages, who may log in there, and where the password is: never the password itself, since output is kept."""
+def rabbitmq_line(state_file: Path) -> str:
+    """Where the demo's RabbitMQ has its own pages, who may log in there, and which file has the password: never the password itself, as output is kept."""
     state = json.loads(state_file.read_text(encoding="utf-8"))
-    address = f"http://127.0.0.1:{state['ports']['management']}/"
-    return [f"  RabbitMQ   {address}   (its own management pages)", f"  Login      {state['user']}", f'  Password   the "password" in {state_file}', ""]
+    return f"  RabbitMQ   http://127.0.0.1:{state['ports']['management']}/   its own pages: user {state['user']}, password in {state_file}"
 
 
 def main() -> None:
@@ -76,7 +75,7 @@ def main() -> None:
     lines = ["", f"  Hareline   {pages}/", "  Login      admin", f"  Password   {password_text()}", ""]
     if os.environ.get("HARELINE_DEMO_AMQP_URL"):
         data = os.environ.get("HARELINE_DATA_DIR", "var")
-        lines += rabbitmq_lines(Path(data, "rabbitmq", "node.json"))
+        lines += [rabbitmq_line(Path(data, "rabbitmq", "node.json")), ""]
         lines += [f"  With it run a RabbitMQ node, five Celery worker nodes and their traffic. Logs: {data}/log/", "  Ctrl-C stops everything.", ""]
     if ready != 200:
         lines += [f"  Not everything is ready yet: {reasons_text(ready, reasons)}", ""]

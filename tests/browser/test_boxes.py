@@ -6,10 +6,12 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from kombu import Connection, Queue
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import DESKTOP, PHONE, OpenContext, Stack
 from tests.browser.test_every_page import WATCHED
+from tests.waiting import wait_until
 
 # Pairs of cells' contents in one row that overlap, as text
 OVERLAPS = """(selector) => [...document.querySelectorAll(selector)].flatMap((row) => {
@@ -116,6 +118,28 @@ def test_charts_of_a_page_share_their_axis_and_fill_their_panel(stack: Stack, op
       return chart.closest(".panel").getBoundingClientRect().bottom - chart.querySelector("[data-chart-plot]").getBoundingClientRect().bottom;
     }""")
     assert free < 50
+
+
+def test_the_mark_of_a_consumer_that_left_has_its_words_inside_the_plot(stack: Stack, open_context: OpenContext) -> None:
+    page = open_context().new_page()
+
+    def consumers() -> list[int]:
+        found = page.request.get(f"{stack.url}/api/v1/queues?{stack.here}&page_size=500").json()["items"]
+        return [one["consumers"] for one in found if one["name"] == "left"]
+
+    stack.node.api("PUT", f"queues/{stack.vhost}/left", {"durable": True, "auto_delete": False})
+    try:
+        with Connection(stack.node.amqp_url(stack.vhost)) as connection, connection.Consumer(Queue("left", no_declare=True), callbacks=[print]):
+            wait_until(lambda: consumers() == [1], seconds=20)
+        wait_until(lambda: consumers() == [0], seconds=20)
+        opened(stack, page, f"/queues/{stack.id_of(page, 'queues', 'left')}/?range=15m")
+        words = page.get_by_text("last consumer left").first
+        expect(words).to_be_visible()
+        inner, plot = words.bounding_box(), page.locator(".u-over").first.bounding_box()
+        assert inner and plot
+        assert plot["x"] <= inner["x"] and inner["x"] + inner["width"] <= plot["x"] + plot["width"]
+    finally:
+        stack.node.api("DELETE", f"queues/{stack.vhost}/left")
 
 
 @pytest.mark.parametrize("path", ["/", "/workers/", "/workers/?view=table"])
