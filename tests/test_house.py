@@ -13,6 +13,8 @@ APPS = ("brokers", "workers", "dashboard")
 OF_DJANGO = {"migrations", "commands"}
 MOST_LOOSE_MODULES = 16
 LONGEST_FILE = 300
+MOST_SCRIPT_LINES = 1150
+LONGEST_LINE = 170
 
 
 def _described() -> set[str]:
@@ -52,3 +54,11 @@ def test_no_file_is_long() -> None:
     files = [path for app in (*APPS, "script", "static/js") for pattern in ("*.py", "*.js") for path in (ROOT / app).rglob(pattern)]
     counted = {path.relative_to(ROOT).as_posix(): len(path.read_text().splitlines()) for path in files if "migrations" not in path.parts}
     assert {name: lines for name, lines in counted.items() if lines > LONGEST_FILE} == {}
+
+
+def test_the_scripts_are_few_lines_and_leave_fragments_to_htmx() -> None:
+    scripts = {path.name: path.read_text() for path in (ROOT / "static" / "js").glob("*.js")}
+    assert sum(text.count("\n") for text in scripts.values()) < MOST_SCRIPT_LINES
+    assert [name for name, text in scripts.items() if "hx-request" in text.lower()] == []
+    assert {name: text.count("fetch(") for name, text in scripts.items() if "fetch(" in text} == {"live.js": 1}, "only a refused socket asks by itself"
+    assert {name for name, text in scripts.items() if max(map(len, text.splitlines())) > LONGEST_LINE} == set()

@@ -51,7 +51,7 @@ def queue_row(queue: Queue, broker: Broker, consuming: Sequence[Consuming], now:
             "depth": queue.depth,
             "ready": queue.ready,
             "unacknowledged": queue.unacknowledged,
-            "full": bar_full(queue),
+            **bar(queue),
             "consumers": queue.consumers,
             "publish_per_second": queue.publish_per_second,
             "deliver_per_second": queue.deliver_per_second,
@@ -70,7 +70,6 @@ def queue_row(queue: Queue, broker: Broker, consuming: Sequence[Consuming], now:
             "vhost": queue.vhost,
             "broker": broker,
             "level": level,
-            "bar": bar(queue),
             "stale": stale,
             "as_of": formatting.moment_text(broker.polled_at, now),
             "url": reverse("queue", args=[queue.pk]),
@@ -96,11 +95,13 @@ def bar_full(queue: Queue) -> int | None:
 BAR_WIDTH = 96
 
 
-def bar(queue: Queue) -> dict[str, float]:
-    """The widths of the bar's two parts in px (of 96); a part that is not empty is at least 1 px wide."""
-    full = bar_full(queue) or 1
-    parts = {"ready": queue.ready, "unacknowledged": queue.unacknowledged}
-    return {name: round(max(1.0, BAR_WIDTH * count / full), 1) if count else 0.0 for name, count in parts.items()}
+def bar(queue: Queue) -> dict[str, float | None]:
+    """The widths in px (of 96) of what is ready, and of that with what is unacknowledged; a part that is not empty is at least 1 px wide. None: no bar."""
+    full = bar_full(queue)
+    if full is None:
+        return {"bar_ready": None, "bar_all": None}
+    ready, unacknowledged = (max(1.0, BAR_WIDTH * count / (full or 1)) if count else 0.0 for count in (queue.ready, queue.unacknowledged))
+    return {"bar_ready": round(ready, 1), "bar_all": round(ready + unacknowledged, 1)}
 
 
 def trend(queue: Queue) -> str:

@@ -52,8 +52,8 @@ class LiveChart {
   }
 
   columns() {
-    const line = ({ metrics }) => this.times.map((_, at) => metrics.reduce((sum, metric) => (sum === null || this.values[metric][at] == null ? null : sum + this.values[metric][at]), 0));
-    const lines = this.lines.map(line);
+    const summed = (at) => (sum, metric) => (sum === null || this.values[metric][at] == null ? null : sum + this.values[metric][at]);
+    const lines = this.lines.map(({ metrics }) => this.times.map((_, at) => metrics.reduce(summed(at), 0)));
     this.first = this.times.find((_, at) => lines.some((values) => values[at] != null));
     return [this.times, ...lines];
   }

@@ -1,7 +1,7 @@
 // A list of choices (role=option) under a field: arrow keys choose, and the field names the chosen one to screen readers.
 
 const optionsOf = (list) => [...list.querySelectorAll("[role=option]")];
-
+export const isTyping = (target) => target instanceof HTMLElement && (target.isContentEditable || target.matches("input, textarea, select"));
 export const chosenIn = (list) => list.querySelector("[role=option][aria-selected=true]");
 
 /** Chooses an option, the first if none is named. */

@@ -2,9 +2,7 @@
 
 const COPIED_FOR = 2000;
 
-const show = () => {
-  for (const button of document.querySelectorAll("[data-copy]")) button.hidden = !navigator.clipboard;
-};
+const show = () => document.querySelectorAll("[data-copy]").forEach((button) => button.toggleAttribute("hidden", !navigator.clipboard));
 show();
 document.addEventListener("hareline:parts", show);
 document.addEventListener("click", async ({ target }) => {

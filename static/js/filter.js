@@ -1,29 +1,26 @@
 // The filter of a list: the server completes the word before the cursor, Tab takes, Backspace opens the last chip, "f" leads here.
 // Without scripts it is a form.
 
-import { choose, chosenIn, step } from "./choices.js";
+import { choose, chosenIn, isTyping, step } from "./choices.js";
 
 const WORD = /(?:[^\s"]|"[^"]*"?)*$/;
 const wordIn = (field) => field.value.slice(0, field.selectionStart).match(WORD)[0];
 const isField = (element) => element.id === "filter";
+const complete = (field) => field.dispatchEvent(new Event("input", { bubbles: true }));
 const list = () => document.getElementById("filter-options");
 
-function show(field, open) {
-  const count = open ? list().querySelectorAll("[role=option]").length : 0;
-  list().hidden = !count;
-  field.setAttribute("aria-expanded", String(count > 0));
-  document.getElementById("filter-said").textContent = count ? `${count} completion${count === 1 ? "" : "s"}` : "";
-  choose(field, list(), count ? undefined : null);
+function show(field, options = []) {
+  list().replaceChildren(...options);
+  field.setAttribute("aria-expanded", String(options.length > 0));
+  choose(field, list());
 }
 
 function take(field, { dataset }) {
   const end = field.selectionStart;
   field.setRangeText(dataset.text + ("done" in dataset ? " " : ""), end - wordIn(field).length, end, "end");
-  show(field, false);
+  show(field);
   complete(field);
 }
-
-const complete = (field) => field.dispatchEvent(new Event("input", { bubbles: true }));
 
 // The last chip becomes text again, to be changed.
 function openLast(field, chip) {
@@ -36,12 +33,12 @@ function openLast(field, chip) {
 
 function pressed(event) {
   const { target: field, key } = event;
-  const open = !list().hidden;
+  const open = chosenIn(list());
   const chip = field.closest("form").querySelector("[data-filter-chips] > :last-child");
   if (open && step(event, list())) return;
   if (open && key === "Tab" && !event.shiftKey) {
-    if (list().ariaBusy !== "true") take(field, chosenIn(list())); // else these are the options of another word
-  } else if (open && key === "Escape") show(field, false);
+    if (list().ariaBusy !== "true") take(field, open); // else these are the options of another word
+  } else if (open && key === "Escape") show(field);
   else if (key === "Backspace" && field.selectionEnd === 0 && chip) openLast(field, chip);
   else return;
   event.preventDefault();
@@ -61,23 +58,21 @@ document.addEventListener("htmx:configRequest", (event) => {
   detail.parameters = { typed: wordIn(target) };
   if (wordIn(target)) return;
   event.preventDefault();
-  show(target, false);
+  show(target);
 });
-document.addEventListener("input", ({ target }) => {
-  if (isField(target)) list().ariaBusy = "true";
-});
+document.addEventListener("input", ({ target }) => isField(target) && list().setAttribute("aria-busy", "true"));
 document.addEventListener("htmx:afterSwap", ({ target }) => {
   if (target !== list()) return;
-  list().ariaBusy = "false";
-  show(document.getElementById("filter"), isField(document.activeElement));
+  target.setAttribute("aria-busy", "false");
+  show(document.getElementById("filter"), [...list().children]);
 });
 document.addEventListener("keydown", (event) => {
   if (isField(event.target)) return pressed(event);
-  if (event.key !== "f" || event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.("input, textarea, select, [contenteditable]")) return;
+  if (event.key !== "f" || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
   event.preventDefault();
   document.getElementById("filter")?.focus();
 });
-document.addEventListener("focusout", ({ target }) => isField(target) && show(target, false));
+document.addEventListener("focusout", ({ target }) => isField(target) && show(target));
 document.addEventListener("pointerdown", (event) => {
   if (!event.target.closest?.("#filter-options")) return;
   event.preventDefault(); // the field keeps the focus

@@ -23,12 +23,7 @@ field.addEventListener("keydown", (event) => {
   event.preventDefault();
   chosenIn(results)?.click();
 });
-field.addEventListener("htmx:beforeRequest", () => {
-  note.textContent = "Searching…";
-});
+const say = (text) => () => note.replaceChildren(text);
+field.addEventListener("htmx:beforeRequest", say("Searching…"));
 results.addEventListener("htmx:afterSwap", () => choose(field, results));
-for (const name of ["htmx:responseError", "htmx:sendError"]) {
-  field.addEventListener(name, () => {
-    note.textContent = "Search failed. Try again.";
-  });
-}
+for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) field.addEventListener(name, say("Search failed. Try again."));

@@ -1,7 +1,7 @@
 // The socket of a live page (docs/live.md): subscribes to what the page shows, keeps its place by seq, and drives the badge.
 
-import { clock, mend, named, report } from "./live_notice.js";
-import { allOutdated, goOn, outdated } from "./live_parts.js";
+import { clock, GOES_ON, mend, named, report } from "./live_notice.js";
+import { outdated } from "./live_parts.js";
 import { announce, partsOfRows, place, rowsOnPage } from "./live_rows.js";
 import { duration, put } from "./times.js";
 
@@ -26,28 +26,24 @@ const topics = new Map(); // name: {rows, seq, epoch, at, toldAt, age, interval,
 
 let rendered = 0; // when the content came
 let socket = null;
-let began = 0; // when the socket was opened
-let heard = 0; // when it last brought anything
+let heard = 0; // when it was opened, or last brought anything
 let pinged = null; // when a sign of life was asked for that has not come
 let failures = 0;
 let received = 0;
-let acknowledged = 0;
 let missed = false;
 let complaint = ""; // what the server said last before it closed
 let paused = false; // by the person
-let leaving = false;
 
 const now = () => performance.now();
 
 function connect() {
   const opened = (socket = new WebSocket(address));
   const ours = (act) => (event) => socket === opened && act(event); // not what an abandoned socket still says
-  received = acknowledged = 0;
-  began = now();
+  received = 0;
+  heard = now();
   pinged = null;
   opened.addEventListener("open", ours(() => {
     failures = 0;
-    heard = now();
     mend("socket");
     if (paused || document.hidden) send({ pause: true });
     for (const topic of topics.values()) topic.rows = null;
@@ -61,7 +57,6 @@ function connect() {
 function closed(code) {
   socket = null;
   showBadge();
-  if (leaving) return;
   if (code === LOGGED_OUT) return void location.reload();
   const tooMuch = SENT_TOO_MUCH.includes(code);
   if (tooMuch) report("socket", `The live connection was closed (${complaint}); it opens again in ${REST_AFTER_TOO_MUCH / 1000} s.`);
@@ -73,12 +68,13 @@ function closed(code) {
 // A line can be dead without a word: the process stopped, packets dropped. Closing it properly would wait as long as everything else.
 function checkLine() {
   if (!socket) return;
-  const dead = socket.readyState === WebSocket.OPEN ? pinged !== null && now() - pinged > ANSWER_WAIT : now() - began > ANSWER_WAIT;
-  if (dead) {
+  const open = socket.readyState === WebSocket.OPEN;
+  const waiting = now() - (open ? pinged ?? now() : heard);
+  if (waiting > ANSWER_WAIT) {
     const abandoned = socket;
     closed();
     abandoned.close();
-  } else if (pinged === null && now() - heard > SILENCE && socket.readyState === WebSocket.OPEN) {
+  } else if (open && pinged === null && now() - heard > SILENCE) {
     pinged = now();
     send({ ping: 1 });
   }
@@ -96,12 +92,11 @@ function send(frame) {
 
 // Asks for the topics of the page with the rows that stand on it now; only what changed is asked for.
 function subscribe() {
-  const rows = rowsOnPage();
   const wanted = JSON.parse(content.dataset.topics);
   const news = [];
   let room = MOST_ROWS;
   for (const name of wanted) {
-    const keys = KINDS[name.split("/")[0]].flatMap((kind) => rows[kind] ?? []).sort().slice(0, name.startsWith("broker/") ? MOST_ROWS : room);
+    const keys = rowsOnPage(KINDS[name.split("/")[0]]).slice(0, name.startsWith("broker/") ? MOST_ROWS : room);
     if (!name.startsWith("broker/")) room -= keys.length;
     const topic = topics.get(name) ?? {};
     topics.set(name, topic);
@@ -116,10 +111,7 @@ function subscribe() {
 }
 
 // Until its state comes, patches of a topic mean nothing; `waiting` is since when there was no answer at all.
-function expect(topic) {
-  topic.asked = now();
-  topic.waiting ??= now();
-}
+const expect = (topic) => Object.assign(topic, { asked: now(), waiting: topic.waiting ?? now() });
 
 function receive(frame) {
   heard = now();
@@ -130,7 +122,8 @@ function receive(frame) {
     return void console.warn("live:", complaint);
   }
   if (frame.refused) return frame.refused.forEach(refuse);
-  acknowledge();
+  received += 1;
+  if (received % ACK_EVERY === 0) send({ ack: received });
   const topic = topics.get(frame.topic);
   if (!topic || paused) return; // a frame that was on its way; when the page goes on, the whole state comes
   let polled = frame.at !== topic.at;
@@ -165,35 +158,32 @@ function catchUp(frame, topic) {
   if (topic.epoch !== frame.epoch || topic.seq < frame.seq) missed = true;
   return true;
 }
-
 const changed = (before, after = {}) => Object.keys(after).filter((name) => before[name] !== after[name]);
 
 // When every topic has answered, or will not: one fetch of all parts serves all of them.
 function settle() {
   if (!missed || [...topics.values()].some((topic) => topic.asked && now() - topic.asked < STATE_WAIT)) return;
   missed = false;
-  allOutdated();
+  outdated(["all"]); // something may have been missed
 }
 
 function noteFailure(frame, topic) {
-  if (frame.failing) {
-    const text = `Not refreshed since ${clock(frame.failing.since)} UTC: ${named(frame.topic)} (${frame.failing.reason}). The rest of the page goes on.`;
-    report(frame.topic, text, partsOfRows(topic.rows.split(",")));
-  } else {
-    if (topic.failing) missed = true;
-    mend(frame.topic);
-  }
-  topic.failing = Boolean(frame.failing);
-  topic.refused = false;
+  const { failing } = frame;
+  if (failing) report(frame.topic, `Not refreshed since ${clock(failing.since)} UTC: ${named(frame.topic)} (${failing.reason}). ${GOES_ON}`, placesOf(topic));
+  else mend(frame.topic);
+  if (topic.failing && !failing) missed = true;
+  Object.assign(topic, { failing: Boolean(failing), refused: false });
 }
 
 function refuse({ topic: name, message }) {
   const topic = topics.get(name);
   if (!topic) return;
   Object.assign(topic, { asked: null, waiting: null, refused: true });
-  report(name, `Not live: ${named(name)}; ${message}.`, partsOfRows((topic.rows ?? "").split(",")));
+  report(name, `Not live: ${named(name)}; ${message}.`, placesOf(topic));
   settle();
 }
+
+const placesOf = (topic) => partsOfRows((topic.rows ?? "").split(","));
 
 function tell(frame, topic) {
   const [kind, broker] = frame.topic.split("/");
@@ -208,47 +198,24 @@ function resync(name, topic) {
   send({ resync: name });
 }
 
-function acknowledge() {
-  received += 1;
-  if (received - acknowledged < ACK_EVERY) return;
-  acknowledged = received;
-  send({ ack: received });
-}
-
 // The badge: connection and age, always both. Only its word is a live region: an age that is read out every second is noise.
-const words = { live: "Live", reconnecting: "Reconnecting", paused: "Paused", stale: "Stale" };
-
 const ageText = (seconds) => `${seconds < 1 ? "0 s" : duration(Math.floor(seconds))} ago`;
 
 function showBadge() {
   if (!badge) return;
-  noteUnanswered();
+  for (const [name, topic] of topics) if (unanswered(topic)) report(name, `No answer for ${STATE_WAIT / 1000} s: ${named(name)}.`, placesOf(topic));
   const counted = [...topics.values()].filter((topic) => !topic.failing && !topic.refused);
   const told = counted.filter((topic) => topic.toldAt && topic.age !== null);
   const ages = told.map((topic) => topic.age + (now() - topic.toldAt) / 1000);
   const old = told.some((topic, index) => ages[index] > 3 * (topic.interval ?? 5));
   const stale = old || counted.some(unanswered) || (topics.size && !told.length);
   const state = paused ? "paused" : socket?.readyState !== WebSocket.OPEN ? "reconnecting" : stale ? "stale" : "live";
-  const word = state === "stale" && !told.length ? "No data" : words[state];
+  const word = state === "stale" && !told.length ? "No data" : state[0].toUpperCase() + state.slice(1);
   put(badge.querySelector("[data-text=word]"), word);
   put(badge.querySelector("[data-text=age]"), ages.length ? ageText(Math.max(...ages)) : "");
   if (badge.dataset.state !== state) badge.dataset.state = state;
 }
-
-const unanswered = (topic) => topic.waiting && now() - topic.waiting > STATE_WAIT && !paused && !document.hidden;
-
-function noteUnanswered() {
-  if (socket?.readyState !== WebSocket.OPEN) return;
-  for (const [name, topic] of topics) if (unanswered(topic)) report(name, `No answer for ${Math.round(STATE_WAIT / 1000)} s: ${named(name)}.`, partsOfRows(topic.rows.split(",")));
-}
-
-function setPaused(on) {
-  paused = on;
-  send({ pause: paused || document.hidden });
-  showPaused();
-  rested();
-  showBadge();
-}
+const unanswered = (topic) => socket?.readyState === WebSocket.OPEN && topic.waiting && now() - topic.waiting > STATE_WAIT && !paused && !document.hidden;
 
 function showPaused() {
   document.body.toggleAttribute("data-paused", paused);
@@ -262,32 +229,31 @@ function renewed() {
   showPaused();
 }
 
-// The server sends the whole state of each topic after a rest: waiting begins anew.
-function rested() {
+// The page rests, or goes on: then the server sends the whole state of each topic, and waiting begins anew.
+function rest() {
+  send({ pause: paused || document.hidden });
   for (const topic of topics.values()) if (topic.asked) Object.assign(topic, { asked: now(), waiting: now() });
-  goOn();
+  outdated();
 }
 
 document.addEventListener("click", ({ target }) => {
-  if (target.closest?.("[data-action=pause], #live-badge")) setPaused(!paused);
+  if (!target.closest?.("[data-action=pause], #live-badge")) return;
+  paused = !paused;
+  showPaused();
+  rest();
+  showBadge();
 });
-document.addEventListener("visibilitychange", () => {
-  send({ pause: paused || document.hidden });
-  rested();
-});
+document.addEventListener("visibilitychange", rest);
 document.addEventListener("hareline:parts", ({ detail: { part } }) => {
   if (!part) renewed();
   subscribe();
 });
 addEventListener("pagehide", () => {
-  leaving = true;
-  socket?.close();
+  const open = socket;
+  socket = null; // what it still says is nobody's
+  open?.close();
 });
-addEventListener("pageshow", ({ persisted }) => {
-  if (!persisted) return;
-  leaving = false;
-  connect();
-});
+addEventListener("pageshow", ({ persisted }) => persisted && connect());
 setInterval(() => {
   checkLine();
   showBadge();

@@ -1,11 +1,10 @@
 // The parts of the page that htmx fetches again (docs/live.md): when one is out of date, when it may change under a reader's eyes, and what is
 // said while it can't be fetched.
 
-import { clock, mend, report } from "./live_notice.js";
+import { clock, GOES_ON, mend, report } from "./live_notice.js";
 
 const SPREAD = 300; // everybody's page would send its request in the same instant otherwise
 const PATIENCE = 3000; // how long a part with rows waits for the pointer to leave it
-const ANSWER_WAIT = 15_000;
 const FIRST_RETRY = 2000;
 const LONGEST_RETRY = 30_000;
 
@@ -16,27 +15,19 @@ const patient = new WeakSet(); // parts that have waited for it
 const failed = new Map(); // name of a part that could not be fetched: {since, times}
 let renewal = null;
 
-const partsOnPage = () => [...document.querySelectorAll("[data-part]")];
-
 // A page that is paused or hidden keeps what it shows; what gets out of date meanwhile is renewed when it goes on.
 const rests = () => document.hidden || document.body.hasAttribute("data-paused");
 
-/** Renews the parts that follow these facts, soon. */
-export function outdated(names) {
+/** Renews the parts that follow these facts, soon; "all": every part. Without names: the page goes on after a rest. */
+export function outdated(names = []) {
   for (const name of names) dirty.add(name);
   if (dirty.size && !rests()) renewal ??= setTimeout(renew, Math.random() * SPREAD);
 }
 
-/** The page goes on after a rest. */
-export const goOn = () => outdated([]);
-
-/** Renews every part: something may have been missed. */
-export const allOutdated = () => outdated(partsOnPage().map((part) => part.dataset.part));
-
 function renew() {
   renewal = null;
   if (rests()) return;
-  const stale = partsOnPage().filter(isOutdated);
+  const stale = [...document.querySelectorAll("[data-part]")].filter(isOutdated);
   dirty.clear();
   for (const part of stale) {
     renewed.set(part, performance.now());
@@ -48,16 +39,12 @@ function renew() {
 function isOutdated(part) {
   const age = (performance.now() - (renewed.get(part) ?? 0)) / 1000;
   const inside = [...part.querySelectorAll("[data-follows]")].map(({ dataset }) => dataset.follows);
-  const facts = [part.dataset.part, part.dataset.follows ?? "", ...inside].join(" ").split(" ");
+  const facts = ["all", part.dataset.part, part.dataset.follows ?? "", ...inside].join(" ").split(" ");
   return facts.some((fact) => {
     const [name, rest] = fact.split("/");
     return dirty.has(name) && age >= Number(rest ?? 0);
   });
 }
-
-document.addEventListener("htmx:configRequest", ({ target, detail }) => {
-  if (target.dataset.part) detail.timeout = ANSWER_WAIT;
-});
 
 // Rows must not jump under the pointer: the request waits until it has left, but not for ever. What the clock alone repeats waits for its last answer.
 document.addEventListener("htmx:confirm", async (event) => {
@@ -67,21 +54,17 @@ document.addEventListener("htmx:confirm", async (event) => {
   const repeated = !triggeringEvent && part.classList.contains("htmx-request");
   if (repeated || waiting.has(part)) return;
   waiting.add(part);
-  if (isPointedAt(part)) await pointerAway(part);
+  if (isPointedAt(part)) {
+    patient.add(part);
+    const left = new Promise((resolve) => part.addEventListener("pointerleave", resolve, { once: true }));
+    await Promise.race([left, new Promise((resolve) => setTimeout(resolve, PATIENCE))]);
+  }
   waiting.delete(part);
   if (rests()) outdated([part.dataset.part]);
   else issueRequest(true);
 });
 
 const isPointedAt = (part) => part.querySelector("[data-live]") && part.matches(":hover") && matchMedia("(hover: hover)").matches;
-
-function pointerAway(part) {
-  patient.add(part);
-  return new Promise((resolve) => {
-    part.addEventListener("pointerleave", resolve, { once: true });
-    setTimeout(resolve, PATIENCE);
-  });
-}
 
 // The pointer may have come, or the rest begun, while the request was under way: the answer is dropped and asked for again.
 document.addEventListener("htmx:beforeSwap", ({ target: part, detail }) => {
@@ -112,7 +95,7 @@ function notFetched(part, why, again) {
   const { since, times } = failed.get(name) ?? { since: new Date().toISOString(), times: 0 };
   failed.set(name, { since, times: times + 1 });
   const title = part.querySelector("h1, h2, h3")?.textContent.trim() || name;
-  report(`part ${name}`, `Not refreshed since ${clock(since)} UTC: ${title} (${why}). The rest of the page goes on.`, [part]);
+  report(`part ${name}`, `Not refreshed since ${clock(since)} UTC: ${title} (${why}). ${GOES_ON}`, [part]);
   if (again) setTimeout(outdated, Math.min(LONGEST_RETRY, FIRST_RETRY * 2 ** times), [name]);
 }
 

@@ -4,41 +4,25 @@
 import { outdated } from "./live_parts.js";
 
 const numbers = new Map(); // row key: all numbers known of it
+export const numbersOf = (key) => numbers.get(key) ?? {};
 
-// A row is an element with the row's key as its id (the head of a page, a line of a table), or another place that shows it: data-live="queue-17".
-const KINDS = ["broker", "node", "queue", "exchange", "worker", "task"];
-const KEY = new RegExp(`^(${KINDS.join("|")})-\\d+$`);
-const ROWS = KINDS.map((kind) => `[id^="${kind}-"]`).join(", ") + ", [data-live], [data-row]";
-const keyOf = (element) => element.dataset.live || element.id;
-const isRow = (element) => KEY.test(keyOf(element));
+// A row is an element with data-live: its key, or nothing where the key is its id (the head of a page, a line of a table). A chart has data-row.
+const keyOf = ({ dataset, id }) => dataset.row || dataset.live || id;
 
-/** Keys of the rows that stand on the page now, by their kind: {queue: ["queue-17"], worker: […]}. A chart (data-row) counts too. */
-export function rowsOnPage() {
-  const found = {};
-  const keys = new Set([...document.querySelectorAll(ROWS)].map((element) => element.dataset.row || keyOf(element)));
-  for (const key of keys) {
-    const [, kind] = key.match(KEY) ?? [];
-    if (kind) (found[kind] ??= []).push(key);
-  }
-  return found;
+/** Keys of the rows of these kinds that stand on the page now: ["queue-17", …]. */
+export function rowsOnPage(kinds) {
+  const keys = new Set([...document.querySelectorAll("[data-live], [data-row]")].map(keyOf));
+  return [...keys].filter((key) => kinds.includes(key.split("-")[0])).sort();
 }
 
-function placesOfRow(key) {
-  const named = document.getElementById(key);
-  const others = document.querySelectorAll(`[data-live="${CSS.escape(key)}"]`);
-  return new Set(named ? [named, ...others] : others);
-}
+const placesOfRow = (key) => [...document.querySelectorAll(`#${CSS.escape(key)}, [data-live="${CSS.escape(key)}"]`)];
 
 /** The parts of the page that show these rows; a row outside of any part is its own place. */
-export const partsOfRows = (keys) => keys.filter(Boolean).flatMap((key) => [...placesOfRow(key)].map((element) => element.closest("[data-part]") ?? element));
+export const partsOfRows = (keys) => keys.filter(Boolean).flatMap((key) => placesOfRow(key).map((element) => element.closest("[data-part]") ?? element));
 
 // Cells of a row that stands inside another row belong to the inner one.
 function cellsOf(element, kind, name) {
-  return [...element.querySelectorAll(`[data-${kind}="${CSS.escape(name)}"]`)].filter((cell) => {
-    let row = cell.parentElement;
-    while (row && !isRow(row)) row = row.parentElement;
-    return row === element;
-  });
+  return [...element.querySelectorAll(`[data-${kind}="${CSS.escape(name)}"]`)].filter((cell) => cell.parentElement.closest("[data-live]") === element);
 }
 
 function tint(cell) {
@@ -46,7 +30,6 @@ function tint(cell) {
   void cell.offsetWidth; // begins the animation again
   cell.classList.add("changed");
 }
-
 document.addEventListener("animationend", ({ target }) => target.classList?.remove("changed"));
 
 function morph(cell, html) {
@@ -67,6 +50,7 @@ export function place(key, news, { whole = false } = {}) {
         if (!whole) tint(cell);
       }
     }
+    for (const [name, value] of Object.entries(news.number ?? {})) for (const bar of cellsOf(element, "width", name)) bar.setAttribute("width", value);
     for (const [name, value] of Object.entries(news.html ?? {})) for (const cell of cellsOf(element, "html", name)) morph(cell, value);
   }
 }

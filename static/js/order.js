@@ -1,15 +1,12 @@
 // A list that is sorted by a live number gets out of order: it is fetched again, but only while nobody points at it or stands in it.
 
 import { outdated } from "./live_parts.js";
-
-const numbers = new Map(); // row key: numbers
-
-document.addEventListener("hareline:row", ({ detail: { key, number } }) => numbers.set(key, number));
+import { numbersOf } from "./live_rows.js";
 
 function isOutOfOrder(table) {
   const { sort } = table.dataset;
   const sign = sort.startsWith("-") ? -1 : 1;
-  const values = [...table.querySelectorAll("tbody [data-live]")].map((row) => numbers.get(row.id)?.[sort.replace("-", "")]).filter((value) => value != null);
+  const values = [...table.querySelectorAll("tbody [data-live]")].map((row) => numbersOf(row.id)[sort.replace("-", "")]).filter((value) => value != null);
   return values.some((value, at) => at > 0 && sign * (value - values[at - 1]) < 0);
 }
 

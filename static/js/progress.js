@@ -1,17 +1,13 @@
 // A thin bar while something loads that a person asked for: a page by the browser itself, or the content of this one by htmx.
 
-const show = (loading) => {
-  document.getElementById("progress").hidden = !loading;
-};
+const show = (loading) => document.getElementById("progress").toggleAttribute("hidden", !loading);
 
 addEventListener("beforeunload", () => show(true));
 addEventListener("pageshow", () => show(false));
 addEventListener("keydown", ({ key }) => key === "Escape" && show(false)); // it ends the browser's loading too
 
-const LOADING = { "htmx:beforeRequest": true, "htmx:afterRequest": false };
-for (const name of Object.keys(LOADING)) {
-  document.addEventListener(name, ({ detail }) => detail.boosted && show(LOADING[name]));
-}
+document.addEventListener("htmx:beforeRequest", ({ detail }) => detail.boosted && show(true));
+document.addEventListener("htmx:afterRequest", ({ detail }) => detail.boosted && show(false));
 
 // What htmx can't fetch the browser fetches: it shows what is wrong.
 for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {

@@ -1,7 +1,5 @@
 // The send page: the question as a modal dialog, and focus on the first field that is wrong.
 
-import "./once.js";
-
 const question = document.querySelector("[data-question]");
 if (question?.showModal) {
   question.removeAttribute("open");

@@ -2,10 +2,9 @@
 (() => {
   const root = document.documentElement;
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
-  if (!root.dataset.theme) root.dataset.theme = "auto";
-  root.dataset.themeChoice = root.dataset.theme;
-  const settle = () => { root.dataset.theme = root.dataset.themeChoice === "auto" ? (dark.matches ? "dark" : "light") : root.dataset.themeChoice; };
+  let choice = root.dataset.theme || "auto";
+  const settle = () => { root.dataset.theme = choice === "auto" ? (dark.matches ? "dark" : "light") : choice; };
   dark.addEventListener("change", settle);
-  document.addEventListener("hareline:theme", (event) => { root.dataset.themeChoice = event.detail; settle(); });
+  document.addEventListener("hareline:theme", ({ detail }) => { choice = detail.value; settle(); });
   settle();
 })();

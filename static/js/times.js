@@ -1,29 +1,17 @@
-// Moments as ages and running times: <time data-ago> becomes "4 s ago", <time data-since> the time since then. Without scripts the moment itself stands there.
+// Moments as ages and running times: <time data-ago> becomes "4 s ago", <time data-since> the time since then; and the clock of the frame.
+// Without scripts the moment itself stands there.
 
-// The server's clock, as far as the page knows it: ages must not follow a wrong clock here
-const told = document.querySelector("[data-clock]")?.dateTime;
-const ahead = told ? Date.now() - Date.parse(told) : 0;
+const clock = document.querySelector("[data-clock]");
+const ahead = Date.parse(clock.dateTime) - Date.now(); // the server's clock counts, not the browser's
 const UNITS = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
 
-const secondsSince = (time) => Math.max(0, (Date.now() - ahead - Date.parse(time.dateTime)) / 1000);
-
-function parts(seconds) {
-  const left = Math.round(seconds);
-  const all = UNITS.map(([size, unit], at) => [Math.floor((at ? left % UNITS[at - 1][0] : left) / size), unit]);
-  return all.slice(Math.max(0, all.findIndex(([amount]) => amount > 0)));
-}
-
 /** "4 min 12 s": the two largest units. */
-export function duration(seconds) {
+export function duration(seconds, units = 2) {
   if (seconds < 1) return `${Math.max(seconds, 0.1).toFixed(1)} s`;
-  return parts(seconds).slice(0, 2).filter(([amount]) => amount > 0).map(([amount, unit]) => `${amount} ${unit}`).join(" ");
-}
-
-/** "4 min ago": the largest unit alone. */
-export function ago(seconds) {
-  if (seconds < 1) return "now";
-  const [[amount, unit]] = parts(seconds);
-  return `${amount} ${unit} ago`;
+  const whole = Math.round(seconds);
+  const parts = UNITS.map(([size, unit], at) => [Math.floor((at ? whole % UNITS[at - 1][0] : whole) / size), unit]);
+  const largest = parts.findIndex(([amount]) => amount > 0);
+  return parts.slice(largest, largest + units).filter(([amount]) => amount > 0).map((part) => part.join(" ")).join(" ");
 }
 
 /** Changes a text only where it is another one, so that nothing is drawn or read out again. */
@@ -32,11 +20,16 @@ export function put(element, text) {
 }
 
 function show() {
+  const now = Date.now() + ahead;
+  const secondsSince = (time) => Math.max(0, (now - Date.parse(time.dateTime)) / 1000);
   for (const time of document.querySelectorAll("time[data-ago]")) {
-    if (!time.title) time.title = time.textContent;
-    put(time, ago(secondsSince(time)));
+    const age = secondsSince(time);
+    time.title ||= time.textContent;
+    put(time, age < 1 ? "now" : `${duration(age, 1)} ago`);
   }
   for (const time of document.querySelectorAll("time[data-since]")) put(time, duration(secondsSince(time)));
+  const [weekday, day, month, , at] = new Date(now).toUTCString().replace(",", "").split(" ");
+  put(clock.querySelector("[data-text=clock]"), `${weekday} ${Number(day)} ${month}, ${at}`);
 }
 
 // Fragments come with moments, which must become ages before anybody sees them

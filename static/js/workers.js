@@ -2,11 +2,9 @@
 
 import { put } from "./times.js";
 
-const NODES = ".worker-node, .worker-row";
-
 function showSums() {
   for (const element of document.querySelectorAll("[data-sum]")) {
-    const nodes = [...(element.dataset.sumOf ? document : element.closest("[data-sum-group]")).querySelectorAll(NODES)];
+    const nodes = [...(element.dataset.sumOf ? document : element.closest("[data-sum-group]")).querySelectorAll(".worker-node, .worker-row")];
     const known = nodes.filter(({ dataset }) => dataset.used && dataset.slots);
     put(element, known.reduce((total, { dataset }) => total + Number(dataset[element.dataset.sum]), 0).toLocaleString("en"));
   }
@@ -14,5 +12,4 @@ function showSums() {
 
 // The marks of a node change with each patch
 new MutationObserver(showSums).observe(document.getElementById("content"), { subtree: true, attributeFilter: ["data-used", "data-slots"] });
-
 document.addEventListener("hareline:parts", showSums);

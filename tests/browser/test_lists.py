@@ -79,6 +79,19 @@ def test_the_server_completes_what_is_typed(stack: Stack, page: Page) -> None:
     expect(field).to_have_value("type:classic mail in")
 
 
+def test_a_part_waits_until_the_pointer_has_left_its_rows(stack: Stack, page: Page) -> None:
+    page.goto(f"{stack.url}/queues/?{stack.here}")
+    live(page)
+    fetched: list[str] = []
+    page.on("request", lambda request: fetched.append(request.url) if "part=table" in request.url else None)
+    page.locator("tbody tr").first.hover()
+    outdated = "document.querySelector('[data-part=table]').dispatchEvent(new CustomEvent('hareline:outdated'))"
+    page.evaluate(f"{outdated}; new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert fetched == []
+    with page.expect_request("**/queues/?*part=table"):
+        page.mouse.move(5, 5)
+
+
 def test_a_bar_shows_that_a_page_loads(stack: Stack, page: Page) -> None:
     page.goto(f"{stack.url}/queues/?{stack.here}")
     live(page)

@@ -43,7 +43,7 @@ def test_what_is_unknown_is_never_zero() -> None:
     row = queue_row(queue(ready=None, unacknowledged=None, depth=None, consumers=None, publish_per_second=None), broker(), (), NOON)
     assert {row.text["depth"], row.text["ready"], row.text["consumers"], row.text["in"]} == {"–"}
     assert row.mark["level"] == "unknown"
-    assert row.number["full"] is None
+    assert row.number["bar_ready"] is None
 
 
 def test_of_an_unavailable_broker_the_level_is_unknown_and_the_numbers_are_old() -> None:
@@ -110,9 +110,9 @@ def test_a_trend_is_shown_only_where_the_rates_support_it(changes: dict[str, Any
 
 
 def test_the_bar_is_full_at_the_queues_own_highest_depth() -> None:
-    assert bar(queue()) == {"ready": 47.8, "unacknowledged": 1.0}
-    assert bar(queue(ready=0, unacknowledged=0, depth=0)) == {"ready": 0.0, "unacknowledged": 0.0}
-    assert queue_row(queue(type="stream"), broker(), (), NOON).number["full"] is None
+    assert bar(queue()) == {"bar_ready": 47.8, "bar_all": 48.8}
+    assert bar(queue(ready=0, unacknowledged=0, depth=0)) == {"bar_ready": 0.0, "bar_all": 0.0}
+    assert queue_row(queue(type="stream"), broker(), (), NOON).number["bar_all"] is None
 
 
 def test_an_exchange_explains_its_type() -> None:

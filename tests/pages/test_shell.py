@@ -127,6 +127,12 @@ def test_a_theme_is_chosen_by_post_and_leads_back(person):
     assert person.get("/theme/").status_code == 405
 
 
+def test_htmx_is_told_the_chosen_theme_and_stays_on_the_page(person):
+    answer = person.post("/theme/", {"theme": "light", "next": "/"}, headers={"HX-Request": "true"})
+    assert (answer.status_code, answer.headers["HX-Trigger"]) == (204, '{"hareline:theme": {"value": "light"}}')
+    assert answer.cookies["hareline_theme"].value == "light"
+
+
 @pytest.mark.parametrize("back", ["https://elsewhere.example/", "//elsewhere.example/", "javascript:alert(1)", ""])
 def test_choosing_a_theme_never_leads_to_another_site(person, back):
     assert person.post("/theme/", {"theme": "light", "next": back}).headers["Location"] == "/"
