@@ -24,7 +24,7 @@ STOP_SECONDS = 5
 class Hareline:
     """`url` is its address; `password` that of the user admin."""
 
-    def __init__(self, address: BrokerAddress, directory: Path, poll_seconds: float = 0.5) -> None:
+    def __init__(self, address: BrokerAddress, directory: Path, poll_seconds: float = 1.0) -> None:
         self.password = secrets.token_hex(12)
         self.directory = directory
         self.processes: list[subprocess.Popen[bytes]] = []
