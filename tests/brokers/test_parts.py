@@ -94,7 +94,7 @@ def polled(fault_server: FaultServer, db: None) -> tuple[FakeManagement, PollLoo
     management = FakeManagement(fault_server)
     row = store.ensure_brokers([management.address()], NOON)["prod"]
     clock = SetClock()
-    api = ManagementApi(management.address(), limits=Limits(connect_seconds=1, read_seconds=0.1, total_seconds=0.3))
+    api = ManagementApi(management.address(), limits=Limits(connect_seconds=1, read_seconds=0.5, total_seconds=1.5))
     return management, PollLoop(management.address(), row.pk, "a", 5.0, api=api, clock=clock), clock
 
 
