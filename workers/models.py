@@ -37,7 +37,7 @@ class EventSource(models.Model):
     writer = models.CharField(max_length=32, default="")  # the watch that may store here: that which took it over last
     revision = models.BigIntegerField(default=0)  # grows with every stored batch; the tail watches it
     beat_at = models.DateTimeField(null=True)  # when its thread last stored what it knows; None: nobody watches it
-    fault = models.TextField(default="")  # a sentence while its thread ends again and again by an error of ours
+    fault = models.TextField(default="")  # a sentence while its thread ends again and again by an error in Hareline
     fault_since = models.DateTimeField(null=True)
 
     class Meta:

@@ -225,6 +225,6 @@ def test_any_stored_worker_survives_a_reload_and_one_more_event_of_any_kind(rece
     assert found.pk == key
     assert queries.worker_by_id(EVERYTHING, key) == found
     problems = receiver.source
-    assert "an error of ours" not in problems.refused_example or problems.refused_events == refused, problems.refused_example
+    assert "an error in Hareline" not in problems.refused_example or problems.refused_events == refused, problems.refused_example
     reloaded = remembered({name: getattr(found, name) for name in FIELDS}, key, datetime.now(UTC))
     assert reloaded.clock_skew_seconds is None or abs(reloaded.clock_skew_seconds) <= 86_400

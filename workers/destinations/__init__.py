@@ -1,6 +1,6 @@
 """The story of where a task goes, computed from data alone: per-key merge of options, attributes, routers and defaults, then the queue.
 
-Pure. The outcome of Celery's own code is in `workers.dry_run`; a difference between the two is a bug of ours. What the broker then does with
+Pure. The outcome of Celery's own code is in `workers.dry_run`; a difference between the two is a bug of Hareline. What the broker then does with
 the message is elsewhere.
 """
 

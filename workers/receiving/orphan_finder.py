@@ -91,7 +91,7 @@ class OrphanFinder:
             self._failing.discard(hostname)
         except DatabaseError:
             raise
-        except Exception as error:  # noqa: BLE001  (a fault of ours with one worker must not stop the others)
+        except Exception as error:  # noqa: BLE001  (a fault in our own code with one worker must not stop the others)
             if hostname not in self._failing:
                 self._failing.add(hostname)
                 note_fault(error, f"the tasks of worker {hostname}")

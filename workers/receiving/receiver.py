@@ -1,6 +1,6 @@
 """Receives Celery's events of one virtual host from a durable queue of our own, over AMQP.
 
-The queue outlives a restart of ours, unlike Celery's own event queues, so nothing is lost meanwhile: messages are acknowledged only when
+The queue outlives a restart of the receiver, unlike Celery's own event queues, so nothing is lost meanwhile: messages are acknowledged only when
 their events are stored. What arrived before a connection broke is handed out before the break is reported; what the broker then delivers a
 second time is marked (`workers.receiving.redeliveries`). `celeryev` itself is never declared here, only looked at. Nothing here understands the bodies.
 """

@@ -1,6 +1,6 @@
 """Were all events of a worker received? Its heartbeats report how many tasks it has started (`processed`); we count its task-started events.
 
-Pure. Only events that are new count: one that came again, after a broken connection or a restart of ours, is found in its task. A heartbeat
+Pure. Only events that are new count: one that came again, after a broken connection or a restart of the receiver, is found in its task. A heartbeat
 may overtake events before it, which workers send in bundles: the Lamport clocks show which belong before it, so a heartbeat is compared when
 the next one comes. A difference counts as a loss if it lasts three heartbeats, or if the worker's process ends with it. A heartbeat that is
 older than the last one, by both clocks of the worker, changes nothing. One whose `processed` grows while no task event comes does not send

@@ -10,7 +10,7 @@ EXAMPLE_LENGTH = 1000
 class Refusals(msgspec.Struct):
     count: int = 0
     example: str = ""
-    faults: int = 0  # those of `count` that are errors of ours
+    faults: int = 0  # those of `count` that are errors in our own code
 
     def note(self, count: int, example: str) -> None:
         """The latest example is kept, as text that every database takes."""
@@ -19,6 +19,6 @@ class Refusals(msgspec.Struct):
             self.example = example[:EXAMPLE_LENGTH].encode("utf-8", "replace").decode().replace("\x00", "�")
 
     def note_fault(self, error: Exception, what: str) -> None:
-        """An error of ours with one event, worker or task: `what` names it."""
+        """An error in our own code with one event, worker or task: `what` names it."""
         self.faults += 1
-        self.note(1, f"{what}: an error of ours ({type(error).__name__}: {error})")
+        self.note(1, f"{what}: an error in Hareline ({type(error).__name__}: {error})")

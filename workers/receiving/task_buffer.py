@@ -45,7 +45,7 @@ class TaskBuffer:
         self.most = most
         self.records: dict[str, TaskRecord] = {}  # the longest untouched first
         self.changed: dict[str, TaskRecord] = {}
-        self.faults: list[Exception] = []  # errors of ours in `settle`, for the caller to report
+        self.faults: list[Exception] = []  # errors in our own code in `settle`, for the caller to report
         self.measured: dict[str, Measured] = {}
         self.measured_anew: set[str] = set()  # whose measurements have changed, for the caller to take over and clear
         self._pending: list[tuple[Event, float]] = []
@@ -106,7 +106,7 @@ class TaskBuffer:
                     self._heartbeat(event, received_at)
                 else:
                     self._task_event(event, event.uuid, received_at, loaded)
-            except Exception as error:  # noqa: BLE001  (a fault of ours must not stop the others, nor come again for ever)
+            except Exception as error:  # noqa: BLE001  (a fault in our own code must not stop the others, nor come again for ever)
                 self.faults.append(error)
 
     def _task_event(self, event: Event, uuid: str, received_at: float, loaded: Mapping[str, TaskRecord]) -> None:

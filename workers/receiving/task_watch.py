@@ -79,7 +79,7 @@ class TaskWatch:
             return queries.load_tasks(self._broker_id, self._vhost, uuids)
         except DatabaseError:
             raise
-        except Exception as error:  # noqa: BLE001  (a fault of ours with one row must not stop the others)
+        except Exception as error:  # noqa: BLE001  (a fault in our own code with one row must not stop the others)
             if len(uuids) == 1:
                 note_fault(error, f"the stored row of task {uuids[0]}")
                 return {}
@@ -103,7 +103,7 @@ class TaskWatch:
             return self._queues.place(record)
         except DatabaseError:
             raise
-        except Exception as error:  # noqa: BLE001  (a fault of ours with one task must not stop the others)
+        except Exception as error:  # noqa: BLE001  (a fault in our own code with one task must not stop the others)
             note_fault(error, f"the queue of task {record.uuid}")
             return False
 
@@ -118,7 +118,7 @@ class TaskWatch:
                 continue
             try:
                 _measure(worker, buffer.measured[hostname])
-            except Exception as error:  # noqa: BLE001  (a fault of ours with one worker must not stop the others)
+            except Exception as error:  # noqa: BLE001  (a fault in our own code with one worker must not stop the others)
                 note_fault(error, f"the counts of worker {hostname}")
                 worker.reconciliation, worker.clock_skew_seconds = {}, None
                 del buffer.measured[hostname]  # it is measured afresh

@@ -160,7 +160,7 @@ class VhostWatch:
             for event in parsed.events:
                 try:
                     self._apply_one(event, now)
-                except Exception as error:  # noqa: BLE001  (a fault of ours; the same event again would fail again)
+                except Exception as error:  # noqa: BLE001  (a fault in our own code; the same event again would fail again)
                     self._note_fault(error, f"{event.type} of {event.hostname}")
         batch.received_at = now
 

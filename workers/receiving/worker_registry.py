@@ -33,7 +33,7 @@ class WorkerRegistry:
         self.most_workers = most_workers
         self.forgotten: list[int] = []  # primary keys whose rows are to go
         self.newly_online: list[str] = []
-        self.faults: list[tuple[str, Exception]] = []  # errors of ours with a worker, for the caller to report
+        self.faults: list[tuple[str, Exception]] = []  # errors in our own code with a worker, for the caller to report
         self._turns: deque[str] = deque()  # who is assessed next, where they are not assessed all at once
         self._vacancies = Vacancies()
         for worker in sorted(self.workers.values(), key=lambda worker: worker.since or worker.first_seen_at):
@@ -101,7 +101,7 @@ class WorkerRegistry:
                 _rates(worker, subscription, now)
                 if inspection is not None:
                     _note_answer(worker, inspection, now)
-            except Exception as error:  # noqa: BLE001  (a fault of ours with one worker must not stop the others)
+            except Exception as error:  # noqa: BLE001  (a fault in our own code with one worker must not stop the others)
                 self.faults.append((worker.hostname, error))
                 self.start_anew(worker)
 

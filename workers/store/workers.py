@@ -144,7 +144,7 @@ def _note_stored(workers: Iterable[WorkerState], keys: Mapping[str, int]) -> Non
 
 
 def note_fault(broker_id: int, vhost: str, fault: str, since: datetime | None) -> None:
-    """That the virtual host's thread ends again and again by an error of ours, as a sentence; "" once it does so no longer."""
+    """That the virtual host's thread ends again and again by an error in Hareline, as a sentence; "" once it does so no longer."""
     rows = EventSource.objects.filter(broker_id=broker_id, vhost=vhost).exclude(fault=fault)
     rows.update(fault=fault, fault_since=since if fault else None, revision=F("revision") + 1)
 
