@@ -60,5 +60,5 @@ def test_the_scripts_are_few_lines_and_leave_fragments_to_htmx() -> None:
     scripts = {path.name: path.read_text() for path in (ROOT / "static" / "js").glob("*.js")}
     assert sum(text.count("\n") for text in scripts.values()) < MOST_SCRIPT_LINES
     assert [name for name, text in scripts.items() if "hx-request" in text.lower()] == []
-    assert {name: text.count("fetch(") for name, text in scripts.items() if "fetch(" in text} == {"live.js": 1}, "only a refused socket asks by itself"
+    assert {name: text.count("fetch(") for name, text in scripts.items() if "fetch(" in text} == {"live.js": 1}, "only a refused socket makes a request"
     assert {name for name, text in scripts.items() if max(map(len, text.splitlines())) > LONGEST_LINE} == set()
