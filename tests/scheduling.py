@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from xdist.scheduler import LoadScopeScheduling
 
-# The browser's tests share a stack of programs. (xdist's own groups do nothing with pytest 9.2: pytest-xdist issue 1386.)
-TOGETHER = ("tests/browser/",)
+# The browser's tests share a stack of programs, and are too long for one process: those that watch pages change have a stack, and the others one.
+# (xdist's own groups do nothing with pytest 9.2: pytest-xdist issue 1386.)
+TOGETHER = {
+    "browser, changes": tuple(f"tests/browser/test_{name}.py" for name in ("broker_stopped", "classic_questions", "journeys", "live_faults", "sending")),
+    "browser, pages": ("tests/browser/",),
+}
 # By the time that they take, so that no long one is left for the end; the others follow as they are found
 LONGEST = (
     "tests/browser/",
@@ -21,8 +25,8 @@ LAST = ("tests/browser/test_broker_stopped.py",)
 
 
 def unit(nodeid: str) -> str:
-    """What is never split between processes: a folder of TOGETHER, or a module."""
-    return next((folder for folder in TOGETHER if nodeid.startswith(folder)), nodeid.partition("::")[0])
+    """What is never split between processes: a group of TOGETHER, or a module."""
+    return next((name for name, beginnings in TOGETHER.items() if nodeid.startswith(beginnings)), nodeid.partition("::")[0])
 
 
 def rank(nodeid: str) -> tuple[int, bool]:

@@ -67,6 +67,7 @@ def test_a_web_process_that_stopped_without_a_word_is_noticed_and_comes_back(sta
     page.evaluate("window.notReloaded = true")
     web = stack.hareline.processes[0]
     badge, depth = page.locator("#live-badge"), page.locator(f"#queue-{stack.id_of(page, 'queues', 'mail')} [data-text=depth]")
+    expect(depth).to_have_text("0")
     web.send_signal(signal.SIGSTOP)
     try:
         expect(badge).to_have_attribute("data-state", "reconnecting")
