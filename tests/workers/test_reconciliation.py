@@ -280,3 +280,9 @@ def test_a_worker_with_tasks_that_send_no_events_sends_none_at_all_if_those_of_o
     receiver.take(*work(sender, 1, 0))
     receiver.found.silent_tasks(sender.pid, True, 12, 3)
     assert (receiver.found.events_off, receiver.found.unheard, receiver.found.lost) == (False, False, 0)
+
+
+@pytest.mark.parametrize("timestamp", [1e300, -1.0, 0.0])
+def test_a_stored_beginning_that_no_clock_can_show_is_unknown(timestamp: float) -> None:
+    kept = reconciliation.stored(EventReconciliation(pid=7, began_timestamp=timestamp))
+    assert reconciliation.resumed(kept, 0).began_timestamp is None

@@ -141,8 +141,7 @@ class EventReconciliation(msgspec.Struct):
             self.lost = self.lost_before + max(0, self.processed - self.started - self.base)
         if event.pid != self.pid:
             self.earlier_pid = self.pid
-        timestamp = event.timestamp
-        self.pid, self.began_timestamp = event.pid, timestamp if timestamp is not None and 0 < timestamp < LATEST_TIMESTAMP else None
+        self.pid, self.began_timestamp = event.pid, _possible(event.timestamp)
         self.base = self.processed = self.started_before = self.clock = self.timestamp = self.events_off = self.silent = self.ahead_clock = self.others = None
         self.unheard = False
         self.recent, self.lost_before, self.started, self.quiet, self.settling = [], self.lost, 0, 0, 0
@@ -158,6 +157,10 @@ class EventReconciliation(msgspec.Struct):
             self.lost = self.lost_before + max(0, min(self.recent) - self.base)
 
 
+def _possible(timestamp: float | None) -> float | None:
+    return timestamp if timestamp is not None and 0 < timestamp < LATEST_TIMESTAMP else None
+
+
 def stored(reconciliation: EventReconciliation) -> dict[str, Any]:
     """As it is kept in the worker's row."""
     found: dict[str, Any] = msgspec.to_builtins(reconciliation)
@@ -168,7 +171,9 @@ def resumed(kept: dict[str, Any], lost: int) -> EventReconciliation:
     """As it was stored, so that what was lost while we did not run is noticed; afresh for a row of an earlier version."""
     try:
         if kept:
-            return msgspec.convert(kept, EventReconciliation)
+            found = msgspec.convert(kept, EventReconciliation)
+            found.began_timestamp = _possible(found.began_timestamp)
+            return found
     except msgspec.ValidationError:
         pass
     return EventReconciliation(lost=lost, lost_before=lost)
