@@ -115,6 +115,7 @@ def test_events_that_were_dropped_are_counted_per_worker(sender: Sender, watchin
     watching.stop()
     work(5, 12)
     queue = f"queues/{watching.vhost}/hareline.test.events"
+    wait_until(lambda: rabbitmq.api("GET", queue).get("messages") == 14)  # the broker has them all
     rabbitmq.api("DELETE", f"{queue}/contents")
     watching.start(inspects=False)
     watching.wait_for_source(lambda source: source.state == "receiving")
