@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 import random
 import shutil
-import socket
 from collections.abc import Mapping, Set
 from pathlib import Path
+
+from brokers.port_taken import is_free
 
 SERVERS = (
     "/usr/lib/rabbitmq/bin/rabbitmq-server",
@@ -20,6 +21,7 @@ SERVERS = (
     "/opt/rabbitmq/sbin/rabbitmq-server",
     "/usr/local/sbin/rabbitmq-server",
 )
+LOOPBACK = "127.0.0.1"
 PORTS = ("amqp", "management", "prometheus", "distribution", "epmd")
 
 
@@ -57,23 +59,12 @@ def find_epmd(server: str) -> str:
     raise NodeError("RabbitMQ is installed, but Erlang's epmd was not found.")
 
 
-def is_free(port: int) -> bool:
-    """True if nothing listens on the loopback port."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
-
-
 def free_ports(preferred: Mapping[str, int], taken: Set[int] = frozenset()) -> dict[str, int]:
     """A port for each of PORTS: the preferred one if it is free and not `taken`, else one below the range that outgoing connections use."""
     ports: dict[str, int] = {}
     for name in PORTS:
         port = preferred.get(name, 0)
-        while not port or port in taken or port in ports.values() or not is_free(port):
+        while not port or port in taken or port in ports.values() or not is_free(LOOPBACK, port):
             port = random.randint(20_000, 32_000)  # noqa: S311  (not a secret)
         ports[name] = port
     return ports

@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from brokers.port_taken import is_free
 from script.port_reservations import reservations
-from script.rabbitmq_machine import NodeEnded, NodeError, PortTaken, find_epmd, find_server, free_ports, is_free
+from script.rabbitmq_machine import LOOPBACK, NodeEnded, NodeError, PortTaken, find_epmd, find_server, free_ports
 
 CONFIGURATION = """\
 listeners.tcp.1 = 127.0.0.1:{amqp}
@@ -155,7 +156,7 @@ class RabbitNode:
 
     def _insist_on_ports(self) -> None:
         self._end_leftovers()
-        taken = [f"{port} ({name})" for name, port in self.ports.items() if not is_free(port)]
+        taken = [f"{port} ({name})" for name, port in self.ports.items() if not is_free(LOOPBACK, port)]
         if taken:
             raise PortTaken(
                 f"RabbitMQ did not start: port {', '.join(taken)} of 127.0.0.1 is taken by another program, perhaps another broker or demo "

@@ -11,11 +11,11 @@ ROOT = Path(__file__).parents[1]
 
 INSTEAD = {
     r"tell|tells|told|telling|told_\w+": "report, show, list, return, distinguish",
-    r"hear|hears|heard|hearing|Hearing": "receive",
+    r"hear|hears|heard|hearing": "receive",
     r"ask|asks|asked|asking|Asker|asked_\w+|_ask": "request, query, inspect",
     r"sight|out_of_sight|limits_to_sight": "visibility, unavailable, limits, missing permissions",
-    r"judge|judges|judged|[jJ]udgements?": "assess, check, liveness",
-    r"Signs|WorkerSigns|TaskBook|_book": "Evidence, TaskBuffer, WorkerRegistry",
+    r"judge|judges|judged|judgements?": "assess, check, liveness",
+    r"(?-i:Signs)|WorkerSigns|TaskBook|_book": "Evidence, TaskBuffer, WorkerRegistry",
     r"doubt|doubted|doubt_\w+": "uncertainty, orphaned task",
     r"keephouse|keep_running|culprit|goodbye": "maintenance, process_runner, most restrictive term, worker-offline",
     r"called off|lies? in|put off|of then|gives? way|in vain|the way|its way|under way|half-way": "revoked, is in, postponed, at that time, is dropped, path",
@@ -30,8 +30,8 @@ ALLOWED = (
     ("tests/", "[st]asks.*"),
     ("static/css/", "tritan sight"),
 )
-WORDS = re.compile(rf"(?<![\w-])(?:{'|'.join(INSTEAD)})(?![\w-])")
-SUFFIXES = (".py", ".html", ".md", ".css", ".bash", ".toml")
+WORDS = re.compile(rf"(?<![\w-])(?:{'|'.join(INSTEAD)})(?![\w-])", re.IGNORECASE)
+SUFFIXES = (".py", ".html", ".js", ".md", ".css", ".bash", ".toml")
 
 
 def _files() -> Iterator[str]:
@@ -54,5 +54,8 @@ def test_the_worst_words_stay_out() -> None:
 
 
 def test_only_whole_words_are_found() -> None:
-    assert all(WORDS.search(line) for line in ("what a worker told", "def ask(self)", "limits_to_sight", "it was put off", "bindings of then", "a Hearing"))
-    assert not any(WORDS.search(line) for line in ("tasks", "masked", "halfway", "insight", "foretold", "why-ask-folds", "heartbeat", "undoubted"))
+    assert all(
+        WORDS.search(line)
+        for line in ("what a worker told", "def ask(self)", "limits_to_sight", "it was put off", "bindings of then", "a Hearing", "Tells charts")
+    )
+    assert not any(WORDS.search(line) for line in ("tasks", "masked", "halfway", "insight", "foretold", "why-ask-folds", "heartbeat", "undoubted", "signs in"))

@@ -28,6 +28,7 @@ from brokers.queries.exchanges_and_bindings import (
     exchanges_by_ids,
     permissions,
     policies,
+    policy_names,
 )
 from brokers.queries.pages import EXCHANGE_SORTS, LARGEST_PAGE, QUEUE_SORTS, Page
 from brokers.queries.past_routing import past_routing, routing_state
@@ -38,7 +39,7 @@ from brokers.queries.topologies import queue_consumers, topology
 __all__ = [
     "EXCHANGE_SORTS", "LARGEST_PAGE", "QUEUE_SORTS", "History", "Page", "active_detail_requests", "binding_counts", "bindings", "broker", "broker_by_id",
     "broker_names", "brokers", "changes", "channels", "connections", "consumers", "exchange", "exchange_by_id", "exchanges", "exchanges_by_ids",
-    "history", "installation_id", "nodes", "past_routing", "permissions", "policies", "poll_attempts", "queue", "queue_by_id",
+    "history", "installation_id", "nodes", "past_routing", "permissions", "policies", "policy_names", "poll_attempts", "queue", "queue_by_id",
     "queue_consumers", "queue_names", "queues", "queues_by_ids", "revisions", "routing_state", "sparklines", "topology",
     "virtual_host", "virtual_hosts",
 ]  # fmt: skip

@@ -85,6 +85,11 @@ def policies(scope: Scope, broker: BrokerRef | None = None, vhost: str | None = 
     return list(Policy.objects.filter(in_scope(scope, broker, vhost)).select_related("broker").order_by("vhost", "operator", "-priority", "name"))
 
 
+def policy_names(scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None) -> list[str]:
+    """The names of the policies, each once, without operator policies."""
+    return sorted({policy.name for policy in policies(scope, broker, vhost) if not policy.operator})
+
+
 def permissions(scope: Scope, broker: BrokerRef, vhost: str) -> list[Permission]:
     """What users may write to there, by name; [] also where `Broker.permissions_known` is False. They have no history."""
     return list(Permission.objects.filter(in_scope(scope, broker, vhost)).order_by("user", "exchange", "pk"))

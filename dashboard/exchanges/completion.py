@@ -11,9 +11,5 @@ def exchange_values(listed: ExchangeList) -> Values:
     broker = listed.broker.pk if listed.broker else None
     return {
         "vhost": lambda: [(name, "") for name in sorted({host.name for host in queries.virtual_hosts(listed.scope, broker)})],
-        "policy": lambda: [(name, "") for name in _policies(listed, broker)],
+        "policy": lambda: [(name, "") for name in queries.policy_names(listed.scope, broker, listed.vhost)],
     }
-
-
-def _policies(listed: ExchangeList, broker: int | None) -> list[str]:
-    return sorted({policy.name for policy in queries.policies(listed.scope, broker, listed.vhost) if not policy.operator})

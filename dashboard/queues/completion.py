@@ -16,7 +16,7 @@ def queue_values(listed: QueueList) -> Values:
     return {
         "vhost": lambda: [(name, _queues(count)) for name, count in sorted(_by_vhost(listed, broker).items())],
         "type": lambda: [(name, _queues(count)) for name in QUEUES["type"].choices if (count := _count(listed, f"type:{name}"))],
-        "policy": lambda: [(name, "") for name in _policies(listed, broker)],
+        "policy": lambda: [(name, "") for name in queries.policy_names(listed.scope, broker, listed.vhost)],
         "worker": lambda: [("none", _queues(_count(listed, "worker:none"), "no consumers")), *_workers(listed, broker)],
         "is": lambda: [("growing", _queues(_count(listed, "is:growing")))],
     }
@@ -28,10 +28,6 @@ def _by_vhost(listed: QueueList, broker: int | None) -> Counter[str]:
 
 def _count(listed: QueueList, text: str) -> int:
     return listed.count(parse(text, QUEUES))
-
-
-def _policies(listed: QueueList, broker: int | None) -> list[str]:
-    return sorted({policy.name for policy in queries.policies(listed.scope, broker, listed.vhost) if not policy.operator})
 
 
 def _workers(listed: QueueList, broker: int | None) -> list[tuple[str, str]]:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
@@ -17,7 +16,7 @@ from playwright.sync_api import Page, sync_playwright
 from script.bench_parts import big_broker
 from script.bench_parts.own_database import set_up
 from script.bench_parts.rows import Row, emit
-from script.screenshots import CHROMIUM_FLAGS
+from script.screenshots import CHROMIUM_FLAGS, chromium
 
 QUEUES = 50
 GOAL_BYTES = 200_000
@@ -72,9 +71,8 @@ def main() -> None:
         polled = Polled(node)
         polled.save(polled.poll_at(datetime.now(UTC)))
         cookie = session_cookie()
-        program = next(found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name)))
         with running_web() as port, sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=program, args=CHROMIUM_FLAGS)
+            browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
             context = browser.new_context(viewport={"width": 1440, "height": 900}, extra_http_headers=GZIP)
             context.add_cookies([{**cookie, "url": f"http://127.0.0.1:{port}"}])  # type: ignore[list-item]
             page = context.new_page()

@@ -253,6 +253,6 @@ document.addEventListener("hareline:parts", find);
 new MutationObserver(redraw).observe(document.documentElement, { attributeFilter: ["data-theme"] });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 document.fonts?.ready.then(redraw);
-setInterval(() => charts.forEach((chart) => chart.draw()), 5000); // time goes on where nothing arrives: a gap grows in sight
+setInterval(() => charts.forEach((chart) => chart.draw()), 5000); // time goes on where nothing arrives: a gap grows while it is shown
 
 find();

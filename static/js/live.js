@@ -13,7 +13,7 @@ const LOGGED_OUT = 4401;
 const SENT_TOO_MUCH = [4413, 4429];
 const REST_AFTER_TOO_MUCH = 30_000;
 const MOST_ROWS = 500;
-const SILENCE = 3000; // after so long without a frame the server is asked for a sign of life
+const SILENCE = 3000; // after so long without a frame the server is pinged
 const ANSWER_WAIT = 5000; // and if none comes, nor the handshake of a new socket, the line is given up: it may be open on our side alone
 const YOUNG = 15_000; // a page that was rendered longer ago has missed more than `data-seen` can say
 
@@ -22,12 +22,12 @@ const content = document.getElementById("content"); // its data-topics and data-
 const address = new URL("../../ws/live/", import.meta.url);
 address.protocol = address.protocol.replace("http", "ws");
 
-const topics = new Map(); // name: {rows, seq, epoch, at, toldAt, age, interval, asked, waiting, failing, refused}
+const topics = new Map(); // name: {rows, seq, epoch, at, receivedAt, age, interval, requestedAt, waiting, failing, refused}
 
 let rendered = 0; // when the content came
 let socket = null;
-let heard = 0; // when it was opened, or last brought anything
-let pinged = null; // when a sign of life was asked for that has not come
+let latest = 0; // when it was opened, or last brought anything
+let pinged = null; // when a ping was sent that is not answered yet
 let failures = 0;
 let received = 0;
 let missed = false;
@@ -40,7 +40,7 @@ function connect() {
   const opened = (socket = new WebSocket(address));
   const ours = (act) => (event) => socket === opened && act(event); // not what an abandoned socket still says
   received = 0;
-  heard = now();
+  latest = now();
   pinged = null;
   opened.addEventListener("open", ours(() => {
     failures = 0;
@@ -69,18 +69,18 @@ function closed(code) {
 function checkLine() {
   if (!socket) return;
   const open = socket.readyState === WebSocket.OPEN;
-  const waiting = now() - (open ? pinged ?? now() : heard);
+  const waiting = now() - (open ? pinged ?? now() : latest);
   if (waiting > ANSWER_WAIT) {
     const abandoned = socket;
     closed();
     abandoned.close();
-  } else if (open && pinged === null && now() - heard > SILENCE) {
+  } else if (open && pinged === null && now() - latest > SILENCE) {
     pinged = now();
     send({ ping: 1 });
   }
 }
 
-// A refused handshake looks like a broken line: whether we are still logged in, only a page tells; it leads a stranger to the login.
+// A refused handshake looks like a broken line: whether we are still logged in, only a page shows; it leads a stranger to the login.
 async function checkLogin() {
   const answer = await fetch(location.href, { method: "HEAD", redirect: "manual" }).catch(() => null);
   if (answer?.type === "opaqueredirect") location.reload();
@@ -90,7 +90,7 @@ function send(frame) {
   if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(frame));
 }
 
-// Asks for the topics of the page with the rows that stand on it now; only what changed is asked for.
+// Requests the topics of the page with the rows that stand on it now; of these only what changed.
 function subscribe() {
   const wanted = JSON.parse(content.dataset.topics);
   const news = [];
@@ -111,10 +111,10 @@ function subscribe() {
 }
 
 // Until its state comes, patches of a topic mean nothing; `waiting` is since when there was no answer at all.
-const expect = (topic) => Object.assign(topic, { asked: now(), waiting: topic.waiting ?? now() });
+const expect = (topic) => Object.assign(topic, { requestedAt: now(), waiting: topic.waiting ?? now() });
 
 function receive(frame) {
-  heard = now();
+  latest = now();
   pinged = null;
   if ("pong" in frame) return;
   if (frame.error) {
@@ -125,22 +125,22 @@ function receive(frame) {
   received += 1;
   if (received % ACK_EVERY === 0) send({ ack: received });
   const topic = topics.get(frame.topic);
-  if (!topic || paused) return; // a frame that was on its way; when the page goes on, the whole state comes
+  if (!topic || paused) return; // a late frame; when the page goes on, the whole state comes
   let polled = frame.at !== topic.at;
   if (frame.full) {
     polled = catchUp(frame, topic) && polled;
-    topic.asked = topic.waiting = null;
+    topic.requestedAt = topic.waiting = null;
   } else {
-    if (topic.asked || (topic.epoch === frame.epoch && frame.seq <= topic.seq)) return;
+    if (topic.requestedAt || (topic.epoch === frame.epoch && frame.seq <= topic.seq)) return;
     if (topic.epoch !== frame.epoch || frame.seq !== topic.seq + 1) return void resync(frame.topic, topic);
   }
   noteFailure(frame, topic);
-  Object.assign(topic, { seq: frame.seq, epoch: frame.epoch, at: frame.at, age: frame.age_seconds, interval: frame.interval_seconds, toldAt: now() });
+  Object.assign(topic, { seq: frame.seq, epoch: frame.epoch, at: frame.at, age: frame.age_seconds, interval: frame.interval_seconds, receivedAt: now() });
   for (const [key, news] of Object.entries(frame.rows)) {
     place(key, news, { whole: Boolean(frame.full) });
     outdated(news.parts ?? []);
   }
-  if (polled && frame.at) tell(frame, topic);
+  if (polled && frame.at) announcePoll(frame, topic);
   outdated(frame.parts);
   settle();
   showBadge();
@@ -162,7 +162,7 @@ const changed = (before, after = {}) => Object.keys(after).filter((name) => befo
 
 // When every topic has answered, or will not: one fetch of all parts serves all of them.
 function settle() {
-  if (!missed || [...topics.values()].some((topic) => topic.asked && now() - topic.asked < STATE_WAIT)) return;
+  if (!missed || [...topics.values()].some((topic) => topic.requestedAt && now() - topic.requestedAt < STATE_WAIT)) return;
   missed = false;
   outdated(["all"]); // something may have been missed
 }
@@ -178,14 +178,14 @@ function noteFailure(frame, topic) {
 function refuse({ topic: name, message }) {
   const topic = topics.get(name);
   if (!topic) return;
-  Object.assign(topic, { asked: null, waiting: null, refused: true });
+  Object.assign(topic, { requestedAt: null, waiting: null, refused: true });
   report(name, `Not live: ${named(name)}; ${message}.`, placesOf(topic));
   settle();
 }
 
 const placesOf = (topic) => partsOfRows((topic.rows ?? "").split(","));
 
-function tell(frame, topic) {
+function announcePoll(frame, topic) {
   const [kind, broker] = frame.topic.split("/");
   announce(kind === "broker" ? new Set([...topic.rows.split(","), ...Object.keys(frame.rows), `broker-${broker}`]) : topic.rows.split(","), frame.at);
   if (kind !== "broker") return;
@@ -205,12 +205,12 @@ function showBadge() {
   if (!badge) return;
   for (const [name, topic] of topics) if (unanswered(topic)) report(name, `No answer for ${STATE_WAIT / 1000} s: ${named(name)}.`, placesOf(topic));
   const counted = [...topics.values()].filter((topic) => !topic.failing && !topic.refused);
-  const told = counted.filter((topic) => topic.toldAt && topic.age !== null);
-  const ages = told.map((topic) => topic.age + (now() - topic.toldAt) / 1000);
-  const old = told.some((topic, index) => ages[index] > 3 * (topic.interval ?? 5));
-  const stale = old || counted.some(unanswered) || (topics.size && !told.length);
+  const dated = counted.filter((topic) => topic.receivedAt && topic.age !== null);
+  const ages = dated.map((topic) => topic.age + (now() - topic.receivedAt) / 1000);
+  const old = dated.some((topic, index) => ages[index] > 3 * (topic.interval ?? 5));
+  const stale = old || counted.some(unanswered) || (topics.size && !dated.length);
   const state = paused ? "paused" : socket?.readyState !== WebSocket.OPEN ? "reconnecting" : stale ? "stale" : "live";
-  const word = state === "stale" && !told.length ? "No data" : state[0].toUpperCase() + state.slice(1);
+  const word = state === "stale" && !dated.length ? (counted.some(unanswered) ? "No data" : "Connecting…") : state[0].toUpperCase() + state.slice(1);
   put(badge.querySelector("[data-text=word]"), word);
   put(badge.querySelector("[data-text=age]"), ages.length ? ageText(Math.max(...ages)) : "");
   if (badge.dataset.state !== state) badge.dataset.state = state;
@@ -232,7 +232,7 @@ function renewed() {
 // The page rests, or goes on: then the server sends the whole state of each topic, and waiting begins anew.
 function rest() {
   send({ pause: paused || document.hidden });
-  for (const topic of topics.values()) if (topic.asked) Object.assign(topic, { asked: now(), waiting: now() });
+  for (const topic of topics.values()) if (topic.requestedAt) Object.assign(topic, { requestedAt: now(), waiting: now() });
   outdated();
 }
 
@@ -257,7 +257,7 @@ addEventListener("pageshow", ({ persisted }) => persisted && connect());
 setInterval(() => {
   checkLine();
   showBadge();
-  for (const [name, topic] of topics) if (topic.asked && now() - topic.asked > STATE_WAIT && !paused && !document.hidden) resync(name, topic);
+  for (const [name, topic] of topics) if (topic.requestedAt && now() - topic.requestedAt > STATE_WAIT && !paused && !document.hidden) resync(name, topic);
   settle();
 }, 1000);
 

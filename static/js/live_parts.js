@@ -66,7 +66,7 @@ document.addEventListener("htmx:confirm", async (event) => {
 
 const isPointedAt = (part) => part.querySelector("[data-live]") && part.matches(":hover") && matchMedia("(hover: hover)").matches;
 
-// The pointer may have come, or the rest begun, while the request was under way: the answer is dropped and asked for again.
+// The pointer may have come, or the rest begun, during the request: the answer is dropped and requested again.
 document.addEventListener("htmx:beforeSwap", ({ target: part, detail }) => {
   window.Idiomorph.defaults.ignoreActiveValue = Boolean(part.dataset.part); // what somebody types there stays
   if (!part.dataset.part || detail.isError) return;

@@ -55,7 +55,7 @@ export function place(key, news, { whole = false } = {}) {
   }
 }
 
-/** Tells charts and sparklines the numbers of these rows at a poll. */
+/** Sends charts and sparklines the numbers of these rows at a poll. */
 export function announce(keys, at) {
   for (const key of keys) {
     const number = numbers.get(key);

@@ -1,4 +1,4 @@
-// A thin bar while something loads that a person asked for: a page by the browser itself, or the content of this one by htmx.
+// A thin bar while something loads that a person has opened: a page by the browser itself, or the content of this one by htmx.
 
 const show = (loading) => document.getElementById("progress").toggleAttribute("hidden", !loading);
 

@@ -120,7 +120,7 @@ def test_what_took_too_long_to_begin_is_not_sent_later(rabbitmq: TestNode, vhost
 
 
 def test_a_sending_that_was_given_up_is_stopped_before_its_bytes() -> None:
-    attempt = sender._Attempt()
+    attempt = sender._Attempt(sender._Task("shop.pay", (), {}, {}, "u", sends_event=True))
     producer = sender._Watched.__new__(sender._Watched)
     producer.attempt = attempt
     attempt.abandoned = True

@@ -102,10 +102,22 @@ class _Watched(Producer):
         self.returned = True
 
 
+class _Task(msgspec.Struct, frozen=True):
+    """What is to be sent."""
+
+    name: str
+    args: Sequence[Any]
+    kwargs: Mapping[str, Any]
+    options: Mapping[str, Any]
+    uuid: str
+    sends_event: bool
+
+
 class _Attempt:
     """What the thread that sends and the one that waits for it share."""
 
-    def __init__(self) -> None:
+    def __init__(self, task: _Task) -> None:
+        self.task = task
         self.producer: _Watched | None = None
         self.result: Sent | None = None
         self.abandoned = False  # the caller has been answered that nothing was sent, so nothing may be sent any more
@@ -130,8 +142,8 @@ def send(
 
     `options` are those of `send_task`; the task-sent event follows if `sends_event`, which needs the exchange celeryev.
     """
-    attempt = _Attempt()
-    thread = threading.Thread(target=_run, args=(attempt, targets, task, args, kwargs, options, uuid, sends_event), name=f"send {uuid}", daemon=True)
+    attempt = _Attempt(_Task(task, args, kwargs, options, uuid, sends_event))
+    thread = threading.Thread(target=_run, args=(attempt, targets), name=f"send {uuid}", daemon=True)
     thread.start()
     thread.join(LONGEST_SECONDS)
     with attempt.lock:
@@ -147,20 +159,12 @@ def send(
     return Sent(uuid, "not sent", f"Nothing was sent: {late}.", datetime.now(UTC))
 
 
-def _run(
-    attempt: _Attempt,
-    targets: Sequence[Target],
-    task: str,
-    args: Sequence[Any],
-    kwargs: Mapping[str, Any],
-    options: Mapping[str, Any],
-    uuid: str,
-    sends_event: bool,
-) -> None:
+def _run(attempt: _Attempt, targets: Sequence[Target]) -> None:
+    uuid = attempt.task.uuid
     connection: Connection | None = None
     try:
         connection, target = _connected(targets)
-        result = _publish(attempt, connection, target, task, args, kwargs, options, uuid, sends_event)
+        result = _publish(attempt, connection, target)
     except Exception as error:
         why = f"{error}"
         if not isinstance(error, WatchError):
@@ -232,18 +236,9 @@ def _app(sends_event: bool) -> Celery:
     return app
 
 
-def _publish(
-    attempt: _Attempt,
-    connection: Connection,
-    target: Target,
-    task: str,
-    args: Sequence[Any],
-    kwargs: Mapping[str, Any],
-    options: Mapping[str, Any],
-    uuid: str,
-    sends_event: bool,
-) -> Sent:
-    app = _app(sends_event)
+def _publish(attempt: _Attempt, connection: Connection, target: Target) -> Sent:
+    task, uuid = attempt.task, attempt.task.uuid
+    app = _app(task.sends_event)
     try:
         with explained(target):
             producer = _Watched(connection.channel())
@@ -254,7 +249,7 @@ def _publish(
         quiet = {"declare": [], "mandatory": True, "retry": False, "add_to_parent": False, "confirm_timeout": CONFIRM_SECONDS}
         try:
             with _own_errors():
-                app.send_task(task, list(args), dict(kwargs), task_id=uuid, producer=producer, **quiet, **options)
+                app.send_task(task.name, list(task.args), dict(task.kwargs), task_id=uuid, producer=producer, **quiet, **task.options)
         except _Abandoned:
             return _sent(uuid, producer, "not sent", "Nothing was sent: it took too long to connect.")
         except (AMQPError, KombuError, MessageNacked, OSError) as error:
