@@ -10,15 +10,16 @@ from typing import Literal
 
 import msgspec
 
-Operator = Literal["=", "!=", ">", "<", "~", "in"]
+Operator = Literal["=", "!=", ">", "<", ">=", "<=", "~", "in"]
 Value = str | float | bool
 
 TEXT_OPERATORS: tuple[Operator, ...] = ("=", "!=", "~", "in")
-NUMBER_OPERATORS: tuple[Operator, ...] = ("=", "!=", ">", "<")
+NUMBER_OPERATORS: tuple[Operator, ...] = ("=", "!=", ">", "<", ">=", "<=")
 FLAG_OPERATORS: tuple[Operator, ...] = ("=", "!=")
 
 TEXT_FIELDS = frozenset({"name", "vhost", "type", "state", "policy", "node"})
-NUMBER_FIELDS = frozenset({"depth", "ready", "unacknowledged", "consumers", "publish_per_second", "deliver_per_second", "ack_per_second"})
+COUNT_FIELDS = frozenset({"depth", "ready", "unacknowledged", "consumers"})
+NUMBER_FIELDS = COUNT_FIELDS | {"publish_per_second", "deliver_per_second", "ack_per_second"}
 FLAG_FIELDS = frozenset({"durable", "exclusive", "celery_own", "growing"})
 """The last two are not columns: `celery_own` matches the names of internal queues of Celery and Hareline, `growing` means more in than out."""
 FIELDS = TEXT_FIELDS | NUMBER_FIELDS | FLAG_FIELDS

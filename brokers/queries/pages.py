@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from operator import eq, gt, lt, ne
+from operator import eq, ge, gt, le, lt, ne
 from typing import Any, Generic, TypeVar
 
 import msgspec
 from django.db.models import F, Model, Q, QuerySet
 from django.db.models.functions import Lower
 
-from brokers.conditions import NUMBER_FIELDS, TEXT_FIELDS, Condition
+from brokers.conditions import COUNT_FIELDS, NUMBER_FIELDS, TEXT_FIELDS, Condition
 from brokers.models import Broker
 from brokers.scope import Scope
 
@@ -26,7 +27,7 @@ QUEUE_SORTS = (
     "publish_per_second", "deliver_per_second", "ack_per_second", "memory_bytes",
 )  # fmt: skip
 EXCHANGE_SORTS = ("name", "vhost", "type", "publish_in_per_second", "publish_out_per_second")
-_LOOKUPS = {"=": "", ">": "__gt", "<": "__lt", "~": "__icontains", "in": "__in"}
+_LOOKUPS = {"=": "", ">": "__gt", "<": "__lt", ">=": "__gte", "<=": "__lte", "~": "__icontains", "in": "__in"}
 
 
 class Page(msgspec.Struct, Generic[T]):
@@ -117,6 +118,8 @@ def existing(at: datetime | None) -> Q:
 def condition_filter(condition: Condition) -> Q:
     """A condition as a filter. What is unknown fulfils no condition on a number or a flag, `!=` included."""
     value = condition.typed_value()
+    if condition.field in COUNT_FIELDS and isinstance(value, float) and not value.is_integer():
+        return _between_counts(condition.field, condition.operator, value)
     if condition.field in _DERIVED:
         return _DERIVED[condition.field] if value is (condition.operator == "=") else ~_DERIVED[condition.field]
     if condition.operator != "!=":
@@ -124,6 +127,13 @@ def condition_filter(condition: Condition) -> Q:
     if condition.field in TEXT_FIELDS:
         return ~Q(**{condition.field: value})
     return ~Q(**{condition.field: value}) & Q(**{f"{condition.field}__isnull": False})
+
+
+def _between_counts(field: str, operator: str, value: float) -> Q:
+    """A whole number compared with one that is none: a column of whole numbers would cut it off."""
+    if operator in ("=", "!="):
+        return Q(pk__in=()) if operator == "=" else Q(**{f"{field}__isnull": False})
+    return Q(**{f"{field}__gt" if operator in (">", ">=") else f"{field}__lte": math.floor(value)})
 
 
 _CELERY_OWN = Q(name__endswith=".celery.pidbox") | Q(name__startswith="celeryev.") | Q(name__startswith="hareline.")
@@ -135,7 +145,7 @@ _GROWING = (
 _DERIVED: Mapping[str, Q] = {"celery_own": _CELERY_OWN, "growing": _GROWING}
 """Conditions that are not columns. Growing: at least 100 messages, and at least a tenth more in than out (as `dashboard.layout.levels` has it)."""
 
-_COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {"=": eq, "!=": ne, ">": gt, "<": lt}
+_COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {"=": eq, "!=": ne, ">": gt, "<": lt, ">=": ge, "<=": le}
 
 
 def fulfils(item: object, condition: Condition) -> bool:

@@ -163,7 +163,7 @@ def condition_of(term: Term) -> list[Condition]:
     """The condition that a term stands for; [] where it has a problem or the page resolves it.
 
     >>> condition_of(parse("depth>=10", QUEUES).terms[0])
-    [Condition(field='depth', operator='>', value=9.999999999999998)]
+    [Condition(field='depth', operator='>=', value=10.0)]
     """
     if term.problem:
         return []
@@ -174,10 +174,6 @@ def condition_of(term: Term) -> list[Condition]:
         return []
     if qualifier.kind == NUMBER:
         number = _number(term.value) or 0.0
-        if operator == ">=":
-            return [Condition(qualifier.field, ">", math.nextafter(number, -math.inf))]
-        if operator == "<=":
-            return [Condition(qualifier.field, "<", math.nextafter(number, math.inf))]
         return [Condition(qualifier.field, "=" if operator == ":" else operator, number)]
     if qualifier.kind == CHOICE and qualifier.choices == YES_NO:
         return [Condition(qualifier.field, "!=" if operator == "!=" else "=", term.value.lower())]

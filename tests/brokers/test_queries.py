@@ -77,6 +77,14 @@ class TestQueues:
             (Condition("depth", ">", "5"), ["/reports"]),
             (Condition("depth", "<", 5), ["shopmail"]),
             (Condition("depth", "!=", "5"), ["/reports", "shopmail"]),  # the unknown one is not known to differ
+            (Condition("depth", ">=", "5"), ["/reports", "/mail"]),
+            (Condition("depth", "<=", 5), ["/mail", "shopmail"]),
+            (Condition("consumers", ">=", 0), ["/reports", "/mail", "shopmail"]),  # a count of 0 too, and none that is unknown
+            (Condition("consumers", ">", -0.5), ["/reports", "/mail", "shopmail"]),
+            (Condition("consumers", "<=", -0.5), []),
+            (Condition("depth", "=", 5.5), []),
+            (Condition("depth", "!=", 5.5), ["/reports", "/mail", "shopmail"]),
+            (Condition("depth", ">=", 4.5), ["/reports", "/mail"]),
             (Condition("consumers", "=", "0"), ["/reports"]),
             (Condition("name", "~", "AUD"), ["/Audit"]),
             (Condition("name", "in", "mail, Audit"), ["/mail", "shopmail", "/Audit"]),
