@@ -36,7 +36,7 @@ def heartbeat(kind: str = "worker-heartbeat", at: datetime = NOON, hostname: str
         (Evidence(ago(1)), LISTENING, "online", ""),
         (Evidence(ago(9)), LISTENING, "gone", "it sent one every 2 s"),
         (Evidence(ago(9), control_queue=False), LISTENING, "gone", "control queue is gone"),
-        (Evidence(ago(9), control_queue=True), LISTENING, "unknown", "its connection to the broker is open"),
+        (Evidence(ago(9), control_queue=True), LISTENING, "unknown", "control queue still present at the last poll"),
         (Evidence(ago(9), pool="solo"), LISTENING, "unknown", "solo pool sends none"),
         (Evidence(ago(9), pool="solo", control_queue=False), LISTENING, "gone", "control queue is gone"),
         (Evidence(ago(9), frequency=timedelta(seconds=30)), LISTENING, "online", ""),

@@ -151,7 +151,7 @@ def _without_heartbeat(evidence: Evidence, last_seen_at: datetime | None) -> Liv
     if evidence.control_queue is not False and evidence.pool == "solo":
         return Liveness("unknown", f"{silence}: a solo pool sends none while it runs a task", last_seen_at)
     if evidence.control_queue:
-        return Liveness("unknown", f"{silence}, but its connection to the broker is open", last_seen_at)
+        return Liveness("unknown", f"{silence}; control queue still present at the last poll of the broker", last_seen_at)
     closed = ", and its control queue is gone from the broker" if evidence.control_queue is False else ""
     return Liveness("gone", f"{silence}; it sent one every {evidence.frequency.total_seconds():g} s{closed}", last_seen_at)
 
