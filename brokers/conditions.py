@@ -6,16 +6,18 @@ Pure. `brokers.queries` turns them into database filters; the text syntax is def
 from __future__ import annotations
 
 import math
-from typing import Literal
+from collections.abc import Callable, Mapping
+from operator import eq, ge, gt, le, lt, ne
+from typing import Any
 
 import msgspec
 
-Operator = Literal["=", "!=", ">", "<", ">=", "<=", "~", "in"]
 Value = str | float | bool
 
-TEXT_OPERATORS: tuple[Operator, ...] = ("=", "!=", "~", "in")
-NUMBER_OPERATORS: tuple[Operator, ...] = ("=", "!=", ">", "<", ">=", "<=")
-FLAG_OPERATORS: tuple[Operator, ...] = ("=", "!=")
+TEXT_OPERATORS: tuple[str, ...] = ("=", "!=", "~", "in")
+COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {"=": eq, "!=": ne, ">": gt, "<": lt, ">=": ge, "<=": le}
+NUMBER_OPERATORS: tuple[str, ...] = tuple(COMPARISONS)
+FLAG_OPERATORS: tuple[str, ...] = ("=", "!=")
 
 TEXT_FIELDS = frozenset({"name", "vhost", "type", "state", "policy", "node"})
 COUNT_FIELDS = frozenset({"depth", "ready", "unacknowledged", "consumers"})
@@ -57,7 +59,7 @@ class Condition(msgspec.Struct, frozen=True):
         return str(self.value)
 
 
-def operators(field: str) -> tuple[Operator, ...]:
+def operators(field: str) -> tuple[str, ...]:
     """The operators of a field; () for an unknown field."""
     if field in TEXT_FIELDS:
         return TEXT_OPERATORS

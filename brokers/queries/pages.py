@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from operator import eq, ge, gt, le, lt, ne
 from typing import Any, Generic, TypeVar
 
 import msgspec
 from django.db.models import F, Model, Q, QuerySet
 from django.db.models.functions import Lower
 
-from brokers.conditions import COUNT_FIELDS, NUMBER_FIELDS, TEXT_FIELDS, Condition
+from brokers.conditions import COMPARISONS, COUNT_FIELDS, NUMBER_FIELDS, TEXT_FIELDS, Condition
 from brokers.models import Broker
 from brokers.scope import Scope
 
@@ -145,13 +144,11 @@ _GROWING = (
 _DERIVED: Mapping[str, Q] = {"celery_own": _CELERY_OWN, "growing": _GROWING}
 """Conditions that are not columns. Growing: at least 100 messages, and at least a tenth more in than out (as `dashboard.layout.levels` has it)."""
 
-_COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {"=": eq, "!=": ne, ">": gt, "<": lt, ">=": ge, "<=": le}
-
 
 def fulfils(item: object, condition: Condition) -> bool:
     """The same as `condition_filter` for the numbers of a row that the database doesn't have."""
     value = getattr(item, condition.field)
-    return value is not None and _COMPARISONS[condition.operator](value, condition.typed_value())
+    return value is not None and COMPARISONS[condition.operator](value, condition.typed_value())
 
 
 def split_conditions(conditions: Iterable[Condition]) -> tuple[list[Condition], list[Condition]]:

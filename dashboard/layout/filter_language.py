@@ -9,17 +9,15 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from operator import eq, ge, gt, le, lt, ne
 
 import msgspec
 
-from brokers.conditions import Condition
+from brokers.conditions import COMPARISONS, Condition
 from dashboard.layout import moments
 
 TEXT, NUMBER, CHOICE, MOMENT = "text", "number", "choice", "moment"
-_COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {":": eq, "=": eq, "!=": ne, ">": gt, "<": lt, ">=": ge, "<=": le}
 _SOME_MOMENT = datetime(2026, 1, 1, tzinfo=UTC)  # whether a text is a moment does not depend on the time
 _PART = re.compile(r'(?:[^\s"]|"[^"]*"?)+')
 _QUALIFIED = re.compile(r"([A-Za-z][A-Za-z_-]*)(>=|<=|!=|[:=<>~])(.*)", re.DOTALL)
@@ -238,7 +236,7 @@ def fulfils(item: object, term: Term) -> bool:
     if actual is None:
         return False
     if qualifier.kind == NUMBER:
-        return _COMPARISONS[operator](actual, _number(term.value) or 0.0)
+        return COMPARISONS["=" if operator == ":" else operator](actual, _number(term.value) or 0.0)
     if qualifier.choices == YES_NO:
         return (actual is (term.value.lower() == "yes")) != (operator == "!=")
     if operator == "~" or (qualifier.part and operator == ":"):

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from brokers.conditions import COMPARISONS
 from dashboard.layout import filter_language
 from dashboard.layout.filter_language import Qualifier
 from dashboard.workers.row import free_slots, host_of
@@ -90,9 +91,7 @@ def _wanted(value: Any) -> list[str]:
 
 
 def _number_matches(found: float, requirement: Requirement) -> bool:
-    wanted = float(requirement.value)
-    verdicts = {"=": found == wanted, "!=": found != wanted, ">": found > wanted, "<": found < wanted}
-    return verdicts[requirement.operator]
+    return COMPARISONS[requirement.operator](found, float(requirement.value))
 
 
 def filtered(workers: Iterable[Worker], qualifiers: Collection[Requirement]) -> list[Worker]:

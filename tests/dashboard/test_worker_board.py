@@ -66,6 +66,8 @@ def test_unknown_slots_are_mentioned_beside_known_ones() -> None:
         (Requirement("pool", "=", "unknown"), ["c@web-2"]),
         (Requirement("free", ">", 0.0), ["a@web-1"]),
         (Requirement("free", "=", 0.0), ["b@web-1"]),
+        (Requirement("free", ">=", 0.0), ["a@web-1", "b@web-1"]),
+        (Requirement("slots", "<=", 1.0), ["b@web-1"]),
         (Requirement("name", "~", "c@"), ["c@web-2"]),
     ],
 )
@@ -84,7 +86,7 @@ def test_what_a_person_types_is_understood() -> None:
         Requirement("free", ">", 0.0),
         Requirement("queue", "in", ("mail", "reports")),
         Requirement("name", "~", "worker-a"),
-        Requirement("slots", ">", pytest.approx(8.0)),
+        Requirement("slots", ">=", 8.0),
     ]
 
 

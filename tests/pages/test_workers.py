@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,7 +10,10 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from brokers.conditions import COMPARISONS
 from brokers.models import Broker, Connection, Consumer, Queue
+from dashboard.layout.filter_language import NUMBER, QUEUES, Qualifier
+from dashboard.workers.filter import QUALIFIERS as WORKER_QUALIFIERS
 from workers.models import EventSource, Worker
 
 pytestmark = pytest.mark.django_db
@@ -200,3 +204,14 @@ def test_many_nodes_are_paged(person: Client, broker: Broker, source: EventSourc
         seen(broker, f"w{number:03}@h")
     assert "Page 1 of 2" in text_of(person)
     assert "w100@h" in text_of(person, page="2")
+
+
+@pytest.mark.parametrize("operator", COMPARISONS)
+@pytest.mark.parametrize(("page", "qualifiers"), [("/workers/", WORKER_QUALIFIERS), ("/queues/", QUEUES)])
+def test_every_comparison_of_every_number_is_understood(
+    person: Client, broker: Broker, source: EventSource, page: str, qualifiers: Mapping[str, Qualifier], operator: str
+) -> None:
+    seen(broker, concurrency=4, active=1, reserved=0)
+    Queue.objects.create(broker=broker, vhost="/", name="mail", depth=0, consumers=0, first_seen_at=timezone.now(), changed_at=timezone.now())
+    numbers = [name for name, qualifier in qualifiers.items() if qualifier.kind == NUMBER]
+    assert {name: person.get(page, {"q": f"{name}{operator}0"}).status_code for name in numbers} == dict.fromkeys(numbers, 200)
