@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -79,6 +79,20 @@ def broker_names(variables: Mapping[str, str], name: str, default: str, brokers:
     if named - known:
         raise ImproperlyConfigured(f"{name}: {', '.join(sorted(named - known))} is not a broker of HARELINE_BROKERS ({', '.join(sorted(known)) or 'none'})")
     return frozenset(named)
+
+
+def public_url(variables: Mapping[str, str], name: str) -> str:
+    """The address that people see, without a slash at its end; "" if it is not set."""
+    text = variables.get(name, "").rstrip("/")
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and not (parts.query or parts.fragment or parts.username)
+        _ = parts.port  # raises ValueError where it is none
+    except ValueError:
+        usable = False
+    if text and not usable:
+        raise ImproperlyConfigured(f"{name}: expected an address such as https://ops.example.com/hareline, without user or query")
+    return text
 
 
 def trusted_proxies(variables: Mapping[str, str], name: str) -> proxies.TrustedProxies:

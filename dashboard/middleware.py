@@ -56,8 +56,7 @@ def login_required(answer: Next) -> Next:
 
 
 def _is_open(request: HttpRequest) -> bool:
-    static = "/" + settings.STATIC_URL.removeprefix(settings.FORCE_SCRIPT_NAME or "").lstrip("/")
-    return request.path_info in OPEN or request.path_info.startswith(static)
+    return request.path_info in OPEN or request.path_info.startswith(settings.SERVESTATIC_STATIC_PREFIX)
 
 
 def _person_of_call(request: HttpRequest) -> bool:
@@ -82,5 +81,5 @@ def _to_login(request: HttpRequest) -> HttpResponse:
     if htmx:
         shown = urlsplit(htmx.current_url or "")
         back = shown.path + (f"?{shown.query}" if shown.query else "")
-        return HttpResponse(status=401, headers={"HX-Redirect": f"{login}?{urlencode({'next': back or '/'})}"})
+        return HttpResponse(status=401, headers={"HX-Redirect": f"{login}?{urlencode({'next': back or resolve_url('overview')})}"})
     return HttpResponseRedirect(f"{login}?{urlencode({'next': request.get_full_path()})}")

@@ -30,7 +30,7 @@ def _number(name: str, default: str, low: float, high: float) -> float:
 DATA_DIR = Path(ENVIRONMENT.get("HARELINE_DATA_DIR", BASE_DIR / "var")).resolve()
 HOST = ENVIRONMENT.get("HARELINE_HOST", "127.0.0.1")
 PORT = int(_number("HARELINE_PORT", "8000", 1, 65535))
-PUBLIC_URL = ENVIRONMENT.get("HARELINE_PUBLIC_URL", "").rstrip("/")
+PUBLIC_URL = environment.public_url(ENVIRONMENT, "HARELINE_PUBLIC_URL")
 CA_FILE = environment.existing_file(ENVIRONMENT, "HARELINE_CA_FILE")
 SECRET_KEY = environment.secret_key(DATA_DIR)
 
@@ -60,10 +60,12 @@ USE_TZ, TIME_ZONE, LANGUAGE_CODE, USE_I18N = True, "UTC", "en", False
 _public = urlsplit(PUBLIC_URL)
 ALLOWED_HOSTS = sorted({"localhost", "127.0.0.1", "[::1]", HOST, _public.hostname or "localhost"} - {"0.0.0.0", "::"})  # noqa: S104  (taken out, not bound)
 CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{_public.netloc}"] if PUBLIC_URL else []
-FORCE_SCRIPT_NAME = _public.path or None
+PATH_PREFIX = _public.path
+FORCE_SCRIPT_NAME = PATH_PREFIX or None
 TRUSTED_PROXIES = environment.trusted_proxies(ENVIRONMENT, "HARELINE_TRUSTED_PROXIES")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _public.scheme == "https"
 SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = PATH_PREFIX or "/"  # what else that host serves need not see them
 SESSION_ENGINE = "dashboard.people.sessions"
 SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "hareline_session", "hareline_csrf"
 SECURE_REFERRER_POLICY = "same-origin"
@@ -133,7 +135,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}  # one web process: login limits count here
 
 # Static files
-STATIC_URL = "static/"
+STATIC_URL = f"{PATH_PREFIX}/static/"
+SERVESTATIC_STATIC_PREFIX = "/static/"  # it compares the path inside Hareline
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = DATA_DIR / "static"
 _static_storage = "django.contrib.staticfiles.storage.StaticFilesStorage" if DEBUG else "dashboard.static_files.HashedStorage"
@@ -148,7 +151,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
-LOGIN_URL, LOGIN_REDIRECT_URL, LOGOUT_REDIRECT_URL = "account_login", "/", "account_login"
+LOGIN_URL, LOGIN_REDIRECT_URL, LOGOUT_REDIRECT_URL = "account_login", "overview", "account_login"
 ACCOUNT_ADAPTER = "dashboard.people.accounts.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]

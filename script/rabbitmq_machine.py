@@ -21,6 +21,7 @@ SERVERS = (
     "/opt/rabbitmq/sbin/rabbitmq-server",
     "/usr/local/sbin/rabbitmq-server",
 )
+CHOSEN = "HARELINE_RABBITMQ_SERVER"
 LOOPBACK = "127.0.0.1"
 PORTS = ("amqp", "management", "prometheus", "distribution", "epmd")
 
@@ -38,7 +39,11 @@ class NodeEnded(NodeError):
 
 
 def find_server() -> str:
-    """The path of the real `rabbitmq-server`, not of Debian's wrapper, which needs the packaged service's user."""
+    """The path of the real `rabbitmq-server`, not of Debian's wrapper, which needs the packaged service's user; HARELINE_RABBITMQ_SERVER names another."""
+    if chosen := os.environ.get(CHOSEN):
+        if not os.access(chosen, os.X_OK):
+            raise NodeError(f"{CHOSEN}: {chosen} is no program that can be run.")
+        return chosen
     found = shutil.which("rabbitmq-server")
     wrapper = found is None or Path(found).resolve().name == "rabbitmq-script-wrapper"
     candidates = [*SERVERS, *([] if wrapper or found is None else [found])]

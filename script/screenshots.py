@@ -97,6 +97,8 @@ def main() -> int:
     parser.add_argument("--only", help="just the page of this name")
     parser.add_argument("--directory", type=Path, default=Path(__file__).parent.parent / "docs" / "screenshots")
     arguments = parser.parse_args()
+    if not os.environ.get("HARELINE_ADMIN_PASSWORD"):
+        parser.error("HARELINE_ADMIN_PASSWORD must hold the password of admin")
     root, directory = arguments.root.rstrip("/"), arguments.directory
     directory.mkdir(parents=True, exist_ok=True)
     failures = 0

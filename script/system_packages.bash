@@ -47,3 +47,13 @@ need_chromium() {
   done
   fail "Chromium is missing and can't be installed from here (Debian: sudo apt-get install chromium; macOS: brew install --cask chromium)."
 }
+
+# For the browser's tests behind a proxy
+need_nginx() {
+  if command -v nginx >/dev/null; then return; fi
+  if run apt_install nginx-light && command -v nginx >/dev/null; then
+    if [ -d /run/systemd/system ]; then as_root systemctl disable --quiet nginx >&2 || true; fi
+    return
+  fi
+  fail "nginx is missing and can't be installed from here (Debian: sudo apt-get install nginx-light; macOS: brew install nginx)."
+}

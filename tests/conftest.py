@@ -22,7 +22,8 @@ from pytest_django import DjangoDbBlocker
 
 from brokers.addresses import BrokerAddress
 from script.rabbitmq_node import RabbitNode
-from tests import hypothesis_profiles
+from tests import external_broker, hypothesis_profiles
+from tests.external_broker import ExternalBroker
 from tests.fault_server import FaultServer, running_fault_server
 from tests.scheduling import Units, rank
 from tests.shared_run import STATISTICS_INTERVAL_MS, SharedRun, node_directory, only_one
@@ -64,10 +65,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: rank(item.nodeid))
 
 
-class TestNode(RabbitNode):
-    """A private node with what tests need of it."""
-
-    __test__ = False  # not a class of tests
+class Broker(RabbitNode):
+    """What tests need of a broker beside its life."""
 
     @cached_property
     def version(self) -> str:
@@ -94,6 +93,16 @@ class TestNode(RabbitNode):
         return BrokerAddress(name, (self.management_url,), user or self.user, self.password if password is None else password)
 
 
+class TestNode(Broker):
+    """A private node."""
+
+    __test__ = False  # not a class of tests
+
+
+class SomebodysBroker(ExternalBroker, Broker):
+    """The one of HARELINE_TEST_BROKER_URL."""
+
+
 def running_node() -> Iterator[TestNode]:
     """A node of its own, until the generator is closed."""
     with tempfile.TemporaryDirectory(prefix="hareline-rabbitmq-", ignore_cleanup_errors=True) as directory:
@@ -113,10 +122,12 @@ def shared_run(pytestconfig: pytest.Config) -> Path | None:
 
 
 @pytest.fixture(scope="session")
-def rabbitmq(shared_run: Path | None) -> Iterator[TestNode]:
-    """A RabbitMQ node for all tests of the run. Never stop it: take `own_rabbitmq` for that, and a `vhost` for what you declare. Tests of other processes
-    have virtual hosts of their own in it meanwhile."""
-    if shared_run is None:
+def rabbitmq(shared_run: Path | None) -> Iterator[Broker]:
+    """A RabbitMQ node for all tests of the run, or the broker that HARELINE_TEST_BROKER_URL names. Never stop it: take `own_rabbitmq` for that, and a
+    `vhost` for what you declare. Tests of other processes have virtual hosts of their own in it meanwhile."""
+    if external_broker.url():
+        yield SomebodysBroker(external_broker.url())
+    elif shared_run is None:
         yield from running_node()
     else:
         yield TestNode(node_directory(shared_run))

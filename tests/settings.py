@@ -9,9 +9,10 @@ import shutil
 import tempfile
 from pathlib import Path
 
+_OF_THE_RUN = {"HARELINE_TEST_BROKER_URL", "HARELINE_RABBITMQ_SERVER"}
 _process = os.environ.get("PYTEST_XDIST_WORKER", "main")
 if os.environ.get("HARELINE_TEST_PROCESS") != _process:
-    for _name in [name for name in os.environ if name.startswith("HARELINE_")]:
+    for _name in [name for name in os.environ if name.startswith("HARELINE_") and name not in _OF_THE_RUN]:
         del os.environ[_name]
     _directory = tempfile.mkdtemp(prefix="hareline-tests-")
     atexit.register(shutil.rmtree, _directory, ignore_errors=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from script.rabbitmq_machine import NodeError
 from script.rabbitmq_node import RabbitNode
+from tests import external_broker
 from tests.waiting import wait_until
 
 NODE_SECONDS = 100
@@ -29,6 +30,8 @@ class SharedRun:
         self._starting.start()
 
     def _start_node(self) -> None:
+        if external_broker.url():
+            return
         try:
             self._node.start(NODE_SECONDS, stop_waiting=self._ended.is_set)
         except (NodeError, OSError) as error:
@@ -40,7 +43,7 @@ class SharedRun:
         """Nothing of it is left, whether or not the node had started."""
         self._ended.set()
         self._starting.join()
-        self._node.kill()
+        self._node.kill()  # does nothing where it was never started
         shutil.rmtree(self.directory, ignore_errors=True)
 
 

@@ -6,40 +6,43 @@ import argparse
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from script.rabbitmq_node import RabbitNode
 from script.soak_parts.celery_run import CeleryRun
 from script.soak_parts.faults import CELERY_FAULTS, FAULTS, MAY_LOSE_EVENTS
+from script.soak_parts.kills import kills
 from script.soak_parts.proxy import Proxy
 from script.soak_parts.run import LONG, Outcome, Pace, Run, virtual_host, wait_until_receiving
 from script.soak_parts.stack import Stack
 
-KINDS = ("faults",)
-RUNS = (*FAULTS, *CELERY_FAULTS)
+KINDS: dict[str, tuple[str, ...]] = {"faults": (*FAULTS, *CELERY_FAULTS), "kills": ("kills",)}
+RUNS: dict[str, Callable[[Run, float | None], None]] = {**FAULTS, "kills": kills}
 COLUMNS = ("run", "published", "stored", "lost", "double", "wrong", "lost_events", "threads", "readyz", "times off by", "other", "seconds")
 
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="script/soak", description="Minutes of faults under traffic, compared with an independent log.")
-    parser.add_argument("kind", nargs="?", default="faults", help=", ".join(KINDS))
-    parser.add_argument("--only", action="append", metavar="RUN", help=f"one of {', '.join(RUNS)}; may be repeated")
+    parser.add_argument("kind", nargs="?", help=f"{', '.join(KINDS)}; all of them by default")
+    parser.add_argument("--only", action="append", metavar="RUN", help=f"one of {', '.join(KINDS['faults'])}; may be repeated")
     parser.add_argument("--seconds", type=float, help="how long the fault of each run lasts")
     parser.add_argument("--rate", type=float, default=LONG.events_per_second, help="events a second")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--plain", action="store_true", help="no repeated events and no late sendings among the traffic")
     options = parser.parse_args(arguments)
-    if options.kind not in KINDS:
+    if options.kind not in (None, *KINDS):
         parser.error(f"there is no soak {options.kind}; there is {', '.join(KINDS)}")
-    if unknown := [name for name in options.only or () if name not in RUNS]:
-        parser.error(f"there is no run {unknown[0]}; there are {', '.join(RUNS)}")
+    runs = [run for kind, its_runs in KINDS.items() if options.kind in (None, kind) for run in its_runs]
+    if unknown := [name for name in options.only or () if name not in runs]:
+        parser.error(f"there is no run {unknown[0]}; there are {', '.join(runs)}")
     pace = Pace(**{**vars(LONG), "events_per_second": options.rate, "odd": 0.0 if options.plain else LONG.odd})
     outcomes = []
     with tempfile.TemporaryDirectory(prefix="hareline-soak-", ignore_cleanup_errors=True) as directory:
         node = RabbitNode(Path(directory) / "rabbitmq", statistics_interval_ms=1000)
         node.start()
         try:
-            for name in options.only or RUNS:
+            for name in options.only or runs:
                 print(f"soak: {name}", file=sys.stderr, flush=True)
                 outcomes.append(one_run(name, node, Path(directory) / name, pace, options.seed, options.seconds))
                 print(row(outcomes[-1]), file=sys.stderr, flush=True)
@@ -62,7 +65,7 @@ def one_run(name: str, node: RabbitNode, directory: Path, pace: Pace, seed: int,
                 workers = CeleryRun(name, node, proxy, stack, vhost, directory, seed, name in MAY_LOSE_EVENTS)
                 outcome = workers.go(lambda run: CELERY_FAULTS[name](run, seconds))
             else:
-                outcome = Run(name, node, proxy, stack, vhost, directory, pace, seed).go(lambda run: FAULTS[name](run, seconds))
+                outcome = Run(name, node, proxy, stack, vhost, directory, pace, seed).go(lambda run: RUNS[name](run, seconds))
             if outcome.faults and "SOAK_LOGS" in os.environ:
                 print(stack.logs(), file=sys.stderr)
         finally:

@@ -110,19 +110,23 @@ class Observer:
     def _look_at_workers(self) -> None:
         status, answer = self._stack.get(f"/api/v1/workers?page_size=500&vhost={quote(self._vhost, safe='')}")
         if status != 200:
-            self.seen.note(f"API {status}", str(answer)[:200])
+            self._note_refusal(status, answer)
             return
         alive = set(self._alive())
         for worker in answer["items"]:
             if worker["hostname"] in alive and worker["state"] == "gone":
                 self.seen.note("gone", f"{time.monotonic() - self._began:.1f} s: {worker['hostname']}: {worker['reason']}")
 
+    def _note_refusal(self, status: int, answer: Any) -> None:
+        if status or not unreachable_is_meant(self._phases, time.monotonic(), time.monotonic()):
+            self.seen.note(f"API {status}", str(answer)[:200])
+
     def _look_at_depth(self) -> None:
         self._probe.step()
         path = f"/api/v1/queues?vhost={quote(self._vhost, safe='')}&q={self._probe.queue}"
         status, answer = self._stack.get(path)
         if status != 200:
-            self.seen.note(f"API {status}", str(answer)[:200])
+            self._note_refusal(status, answer)
             return
         for queue in answer["items"]:
             at, depth = queue["at"], queue["depth"]
@@ -132,13 +136,25 @@ class Observer:
                     self.seen.note("depth", f"{depth} stated for {stated:.1f}, in truth {[span.depth for span in self._probe.since(stated)]}")
 
 
+def near(phases: list[Phase], requested_at: float, answered_at: float) -> frozenset[str]:
+    """The parts that may be not ready between the two moments. Pure."""
+    there = [phase for phase in phases if phase.began <= answered_at and (phase.ended is None or requested_at <= phase.ended + phase.grace_seconds)]
+    return frozenset(part for phase in there for part in phase.parts)
+
+
+def unreachable_is_meant(phases: list[Phase], requested_at: float, answered_at: float) -> bool:
+    """True while the web process itself may be gone: `web` is never among the parts that an answer names. Pure."""
+    return "web" in near(phases, requested_at, answered_at)
+
+
 def readiness_problem(status: int, answer: Any, phases: list[Phase], requested_at: float, answered_at: float) -> str:
     """Why the answer is not true, "" if it is. Pure."""
+    if status == 0 and unreachable_is_meant(phases, requested_at, answered_at):
+        return ""
     if status not in (200, 503) or not isinstance(answer, dict):
         return f"status {status}: {str(answer)[:200]}"
     not_ready = {name: part["reason"] for name, part in answer["parts"].items() if not part["ready"]}
-    near = [phase for phase in phases if phase.began <= answered_at and (phase.ended is None or requested_at <= phase.ended + phase.grace_seconds)]
-    allowed = frozenset(part for phase in near for part in phase.parts)
+    allowed = near(phases, requested_at, answered_at)
     required = [
         phase
         for phase in phases

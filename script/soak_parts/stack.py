@@ -75,8 +75,11 @@ class Stack:
         self._run("web", ("-m", "daphne", "-v", "0", "--application-close-timeout", "1", "--fd", str(listening), "dashboard.asgi:application"), (listening,))
 
     def start_process(self, name: str, known_as: str = "") -> None:
-        """`known_as`: the name of a second process of the kind."""
-        self._run(known_as or name, COMMANDS[name])
+        """`web`, or one of COMMANDS. `known_as`: the name of a second process of the kind."""
+        if name == "web":
+            self._start_web()
+        else:
+            self._run(known_as or name, COMMANDS[name])
 
     def _run(self, name: str, arguments: tuple[str, ...], keep: tuple[int, ...] = ()) -> None:
         options: dict[str, Any] = {"cwd": ROOT, "env": self.environment, "stderr": subprocess.STDOUT, "pass_fds": keep, "start_new_session": True}

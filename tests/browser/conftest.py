@@ -17,7 +17,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from script.screenshots import CHROMIUM_FLAGS, chromium
-from tests.browser.stack import Hareline
+from tests.browser.stack import Hareline, Site
 from tests.conftest import TestNode, running_node
 from tests.workers.conftest import Workers
 
@@ -54,9 +54,9 @@ class Stack:
         for queue in ("mail", "reports"):
             self.node.api("DELETE", f"queues/{self.vhost}/{queue}/contents")
 
-    def id_of(self, page: Page, kind: str, name: str) -> int:
-        """The primary key of a queue, exchange or worker, as the API returns it to the logged-in browser."""
-        found = page.request.get(f"{self.url}/api/v1/{kind}?{self.here}&page_size=500").json()["items"]
+    def id_of(self, page: Page, kind: str, name: str, url: str = "") -> int:
+        """The primary key of a queue, exchange or worker, as the API returns it to the logged-in browser; `url`: where its pages are, else here."""
+        found = page.request.get(f"{url or self.url}/api/v1/{kind}?{self.here}&page_size=500").json()["items"]
         return int(next(item["id"] for item in found if item.get("name", item.get("hostname")) == name))
 
 
@@ -143,12 +143,16 @@ def login_cookies(stack: Stack, browser: Browser) -> Any:
     return kept
 
 
-def log_in(page: Page, hareline: Hareline) -> None:
-    page.goto(f"{hareline.url}/login/")
+def log_in(page: Page, site: Site) -> None:
+    page.goto(f"{site.url}/login/")
+    fill_in_login(page, site)
+    page.wait_for_url(f"{site.url}/")
+
+
+def fill_in_login(page: Page, site: Site) -> None:
     page.fill("[name=login]", "admin")
-    page.fill("[name=password]", hareline.password)
+    page.fill("[name=password]", site.password)
     page.press("[name=password]", "Enter")
-    page.wait_for_url(f"{hareline.url}/")
 
 
 OpenContext = Callable[..., BrowserContext]

@@ -21,17 +21,23 @@ START_SECONDS = 90
 STOP_SECONDS = 5
 
 
-class Hareline:
-    """`url` is its address; `password` that of the user admin."""
+class Site:
+    """Where pages are: `url` without a slash at its end; `password` is that of the user admin."""
+
+    def __init__(self, url: str, password: str) -> None:
+        self.url, self.password = url, password
+
+
+class Hareline(Site):
+    """The processes of one data directory."""
 
     def __init__(self, address: BrokerAddress, directory: Path, poll_seconds: float = 1.0) -> None:
-        self.password = secrets.token_hex(12)
         self.directory = directory
         self.processes: list[subprocess.Popen[bytes]] = []
         self._guard: subprocess.Popen[bytes] | None = None
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=64)  # handed to daphne, so that nobody else can take the port
         port = self._socket.getsockname()[1]
-        self.url = f"http://127.0.0.1:{port}"
+        super().__init__(f"http://127.0.0.1:{port}", secrets.token_hex(12))
         management = address.urls[0].replace("://", f"://{address.user}:{address.password}@")
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("HARELINE_")} | {
             "DJANGO_SETTINGS_MODULE": "dashboard.settings",

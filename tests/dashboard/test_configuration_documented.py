@@ -17,7 +17,8 @@ def test_every_variable_that_is_read_is_documented_and_no_other() -> None:
     read = {name for folder in ("brokers", "workers", "dashboard") for path in (ROOT / folder).rglob("*.py") for name in NAME.findall(path.read_text())}
     documented = set(NAME.findall((ROOT / "docs" / "configuration.md").read_text()))
     assert read - documented - OF_SCRIPTS == set()
-    assert documented - read == {"HARELINE_PYTHON", "HARELINE_BROKER_AMQP_PROD"}  # of script/setup, and the example of a broker named prod
+    assert documented - read == {"HARELINE_PYTHON", "HARELINE_RABBITMQ_SERVER", "HARELINE_TEST_BROKER_URL", "HARELINE_BROKER_AMQP_PROD"}
+    # of script/setup, of private nodes, of script/test, and the example of a broker named prod
 
 
 def test_debugging_prints_no_sql(tmp_path: Path) -> None:
