@@ -1,4 +1,4 @@
-"""Conditions that filter a list of queues, such as depth > 1000, checked against a whitelist.
+"""Conditions that filter a list of queues or connections, such as depth > 1000, checked against a whitelist.
 
 Pure. `brokers.queries` turns them into database filters; the text syntax is defined in `dashboard.layout.filter_language`.
 """
@@ -19,10 +19,11 @@ COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {"=": eq, "!=": ne, ">":
 NUMBER_OPERATORS: tuple[str, ...] = tuple(COMPARISONS)
 FLAG_OPERATORS: tuple[str, ...] = ("=", "!=")
 
-TEXT_FIELDS = frozenset({"name", "vhost", "type", "state", "policy", "node"})
-COUNT_FIELDS = frozenset({"depth", "ready", "unacknowledged", "consumers"})
+CLIENT_TEXT_FIELDS = frozenset({"client", "user", "peer_host", "product", "protocol"})
+TEXT_FIELDS = CLIENT_TEXT_FIELDS | {"name", "vhost", "type", "state", "policy", "node"}
+COUNT_FIELDS = frozenset({"depth", "ready", "unacknowledged", "consumers", "channels"})
 NUMBER_FIELDS = COUNT_FIELDS | {"publish_per_second", "deliver_per_second", "ack_per_second"}
-FLAG_FIELDS = frozenset({"durable", "exclusive", "celery_own", "growing"})
+FLAG_FIELDS = frozenset({"durable", "exclusive", "tls", "celery_own", "growing"})
 """The last two are not columns: `celery_own` matches the names of internal queues of Celery and Hareline, `growing` means more in than out."""
 FIELDS = TEXT_FIELDS | NUMBER_FIELDS | FLAG_FIELDS
 
@@ -38,7 +39,7 @@ class Condition(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         if self.field not in FIELDS:
-            raise ValueError(f"queues can't be filtered by {self.field!r}; allowed: {', '.join(sorted(FIELDS))}")
+            raise ValueError(f"nothing can be filtered by {self.field!r}; allowed: {', '.join(sorted(FIELDS))}")
         if self.operator not in operators(self.field):
             raise ValueError(f"{self.field} can't be compared with {self.operator!r}; allowed: {' '.join(operators(self.field))}")
         self.typed_value()
@@ -54,8 +55,7 @@ class Condition(msgspec.Struct, frozen=True):
         if self.field in FLAG_FIELDS:
             return _flag(self.field, self.value)
         if self.operator == "in":
-            parts = self.value if isinstance(self.value, tuple) else str(self.value).split(",")
-            return tuple(str(part).strip() for part in parts)
+            return tuple(map(str, self.value)) if isinstance(self.value, tuple) else tuple(part.strip() for part in str(self.value).split(","))
         return str(self.value)
 
 

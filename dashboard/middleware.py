@@ -1,4 +1,4 @@
-"""Health checks before anything else, and login on everything but the few open addresses."""
+"""Health checks before anything else, login on everything but the few open addresses, and names without invisible characters."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from django.utils import timezone
 from dashboard import queries, store
 from dashboard.api import errors
 from dashboard.layout.fragments import vary_on_htmx
+from dashboard.layout.visible_markup import visible_markup
 
 Next = Callable[[HttpRequest], HttpResponseBase]
 
@@ -51,6 +52,21 @@ def login_required(answer: Next) -> Next:
         if errors.is_call(request):
             return errors.as_json(request, answer(request)) if _person_of_call(request) else errors.unauthorized()
         return answer(request) if request.user.is_authenticated and request.user.is_active else _to_login(request)
+
+    return middleware
+
+
+def visible_names(answer: Next) -> Next:
+    """Pages and fragments show the invisible characters that a name may hold."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        response = answer(request)
+        if isinstance(response, HttpResponse) and response.headers.get("Content-Type", "").startswith("text/html"):
+            html = response.content.decode(response.charset)
+            shown = visible_markup(html)
+            if shown != html:
+                response.content = shown.encode(response.charset)
+        return response
 
     return middleware
 

@@ -112,6 +112,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "dashboard.middleware.login_required",
+    "dashboard.middleware.visible_names",
 ]
 TEMPLATES = [
     {

@@ -6,8 +6,7 @@ for a user of Hareline's own, and the page says so.
 
 from __future__ import annotations
 
-import re
-from shlex import quote
+from brokers.characters import shell_word
 
 OURS = r"hareline\."
 
@@ -26,15 +25,5 @@ def inspection_grant(user: str, vhost: str) -> str:
     return _line(user, vhost, f"^{OURS}", rf"^({OURS}|celery\.pidbox$)", rf"^({OURS}|celeryev$)")
 
 
-def send_grant(user: str, vhost: str, exchange: str = "") -> str:
-    """What sending tasks through an exchange ("" is the default one) and peeking at queues needs, everything above included.
-
-    >>> send_grant("watch", "/", "shop.orders").split()[-2]
-    "'^(hareline\\.|celery\\.pidbox$|celeryev$|amq\\.default$|shop\\.orders$)'"
-    """
-    also = f"|{re.escape(exchange)}$" if exchange else ""
-    return _line(user, vhost, f"^{OURS}", rf"^({OURS}|celery\.pidbox$|celeryev$|amq\.default${also})", ".*")
-
-
 def _line(user: str, vhost: str, configure: str, write: str, read: str) -> str:
-    return " ".join(["rabbitmqctl set_permissions -p", *map(quote, (vhost, user, configure, write, read))])
+    return " ".join(["rabbitmqctl set_permissions -p", *map(shell_word, (vhost, user, configure, write, read))])

@@ -6,9 +6,16 @@ marks become attributes of the element itself (`data-level="critical"`); numbers
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
+
+from brokers.characters import visible
+from dashboard.layout.visible_markup import visible_markup
+
+SEEN: Mapping[str, Callable[[str], str]] = {"text": visible, "html": visible_markup}
+"""How a browser is shown what names may hold; pages are answered so by a middleware."""
 
 
 class LiveRow(msgspec.Struct):
@@ -30,5 +37,5 @@ class LiveRow(msgspec.Struct):
             now, before = getattr(self, part), getattr(earlier, part) if earlier else {}
             news = {name: value for name, value in now.items() if name not in before or before[name] != value}
             if news:
-                changed[part] = news
+                changed[part] = {name: SEEN[part](value) for name, value in news.items()} if part in SEEN else news
         return changed

@@ -16,6 +16,8 @@ from workers.sending import send_options
 from workers.sending.send_options import Problem
 
 TEXTS = ("task", "args", "kwargs", "queue", "exchange", "routing_key", "countdown", "priority", "expires")
+NAMES_AND_KEY = frozenset({"queue", "exchange", "routing_key"})
+"""May begin and end with blanks."""
 EMPTY: Mapping[str, str] = dict.fromkeys(TEXTS, "") | {"args": "[]", "kwargs": "{}"}
 
 
@@ -50,7 +52,7 @@ def read(given: Mapping[str, Any]) -> tuple[Order | None, list[Problem]]:
     except json_fields.JsonProblem as error:
         problems.append(Problem("kwargs", str(error)))
     names = ("queue", "exchange", "routing_key", "countdown", "priority", "expires")
-    options, wrong = send_options.parse({name: values[name].strip() for name in names})
+    options, wrong = send_options.parse({name: values[name] if name in NAMES_AND_KEY else values[name].strip() for name in names})
     problems += wrong
     return (None if problems else Order(task, args, kwargs, options, values["args"], values["kwargs"])), problems
 

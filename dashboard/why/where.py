@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import cached_property
 
@@ -66,6 +66,21 @@ class Where:
     @cached_property
     def loaded(self) -> LoadedVhost:
         return loaded_vhost.load(self.scope, self.broker, self.vhost, self.now)
+
+    def named(self, kind: str, typed: str) -> str:
+        """The name of a queue, exchange, user, worker node or task that somebody typed: as it is where there is such an object, since names may
+        begin and end with blanks; else without them."""
+        return typed if typed == typed.strip() or typed in self._names(kind) else typed.strip()
+
+    def _names(self, kind: str) -> Collection[str]:
+        if kind == "user":
+            return {right.user for right in self.loaded.rights or ()}
+        if kind == "task":
+            return {name for name, _, _ in worker_queries.registered_tasks(self.scope, broker=self.broker.pk, vhost=self.vhost)}
+        if kind == "worker":
+            return set(loaded_vhost.reporting_workers(self.scope, self.broker, self.vhost).hostnames)
+        topology = self.loaded.topology
+        return {one.name for one in (topology.queues if kind == "queue" else topology.exchanges)}
 
     @property
     def exchange_names(self) -> list[str]:

@@ -62,7 +62,7 @@ class ExistingForm(QuestionForm):
 
     @property
     def has_question(self) -> bool:
-        return any(self.values[name].strip() for name in ("uuid", "pasted", "look_in"))
+        return any(self.values[name].strip() for name in ("uuid", "pasted")) or bool(self.values["look_in"])
 
     def address(self, broker: str | None = None, vhost: str | None = None, **changed: str) -> str:
         """The address; without a long message."""
@@ -76,7 +76,11 @@ class ExistingForm(QuestionForm):
         if self.values["pasted"].strip():
             return [Span("A message as JSON")]
         uuid = self.values["uuid"].strip()
-        return [Span("Task "), Span(uuid, code=True)] if uuid else [Span("A message of "), Span(self.values["look_in"].strip(), code=True)]
+        return [Span("Task "), Span(uuid, code=True)] if uuid else [Span("A message of "), Span(self._look_in, code=True)]
+
+    @property
+    def _look_in(self) -> str:
+        return self.where.named("queue", self.values["look_in"])
 
     def explain(self) -> None:
         if self.values["pasted"].strip():
@@ -91,7 +95,7 @@ class ExistingForm(QuestionForm):
             self.problems["pasted"] = [str(error)]
             return
         self.task = self._stored(parsed.uuid) if parsed.uuid else None
-        queue = self.values["queue"].strip() or parsed.queue
+        queue = self.where.named("queue", self.values["queue"]) or parsed.queue
         if parsed.question is not None:
             self._explain_message(parsed.question, queue)
         elif parsed.task_question is not None:
@@ -187,6 +191,6 @@ class ExistingForm(QuestionForm):
     @cached_property
     def look_address(self) -> str:
         """The peek page of the named queue; "" if there is no such queue."""
-        name = self.values["look_in"].strip()
+        name = self._look_in
         found = broker_queries.queue(self.where.scope, self.where.broker.pk, self.where.vhost, name) if name else None
         return reverse("peek", args=[found.pk]) if found else ""

@@ -54,11 +54,11 @@ class MessageForm(QuestionForm):
         if self.problems:
             return
         question: dict[str, Any] = {"exchange": values["exchange"], "routing_key": values["routing_key"], "headers": headers}
-        if values["user"].strip():
-            question["user"] = values["user"].strip()
+        if user := self.where.named("user", values["user"]):
+            question["user"] = user
         if values["expiration"]:
             question["properties"] = {"expiration": values["expiration"].strip()}
-        expected, loaded = values["expected"].strip(), self.where.loaded
+        expected, loaded = self.where.named("queue", values["expected"]), self.where.loaded
         every = {"verdicts": "all"} if self.every or expected else {}
         answer, what_if = self.with_changes(lambda changes: explanations.explain_message(loaded, {**question, **every, **changes}))
         missing = missing_queue(expected, [one.name for one in loaded.topology.queues])

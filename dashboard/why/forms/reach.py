@@ -49,16 +49,23 @@ class ReachForm(QuestionForm):
         return self.reporting_workers.hostnames[:NAMES_OFFERED]
 
     def explain(self) -> None:
-        named = [field for field in self.FIELDS if self.values[field].strip()]
+        named = self._named
         if len(named) != 1:
-            self.problems[named[1] if named else self.FIRST] = ["Enter only one: a queue, a worker or a task."]
+            self.problems[[*named][1] if named else self.FIRST] = ["Enter only one: a queue, a worker or a task."]
             return
-        found = getattr(self, f"_of_{named[0]}")(self.values[named[0]].strip())
+        [(field, name)] = named.items()
+        found = getattr(self, f"_of_{field}")(name)
         if found is None:
             return
         self.found, self.level = found, reach_lines.level(found)
         most = PATHS_SHOWN_OF_ONE if len(found["queues"]) == 1 else PATHS_SHOWN_OF_EACH
         self.queues = [reach_lines.reached_queue(one, self._address_of, self._explained, most) for one in found["queues"]]
+
+    @cached_property
+    def _named(self) -> dict[str, str]:
+        """{field: name} of the fields that are filled in."""
+        names = {field: self.where.named(field, self.values[field]) for field in self.FIELDS}
+        return {field: name for field, name in names.items() if name}
 
     def _of_queue(self, name: str) -> JSON | None:
         return reach.of_queue(self.where.loaded, name, self.reporting_workers)
@@ -77,8 +84,8 @@ class ReachForm(QuestionForm):
     @property
     def summary(self) -> list[Span]:
         words = {"queue": "What reaches queue ", "worker": "What reaches worker ", "task": "Queues without consumers for task "}
-        field = next(name for name in self.FIELDS if self.values[name].strip())
-        return [Span(words[field]), Span(self.values[field].strip(), True)]
+        field, name = next(iter(self._named.items()))
+        return [Span(words[field]), Span(name, True)]
 
     @property
     def text(self) -> list[Span]:

@@ -47,7 +47,11 @@ class TaskForm(QuestionForm):
 
     @property
     def summary(self) -> list[Span]:
-        return [Span("The task "), Span(self.values["task"].strip(), code=True)]
+        return [Span("The task "), Span(self._task, code=True)]
+
+    @property
+    def _task(self) -> str:
+        return self.where.named("task", self.values["task"])
 
     @property
     def plain(self) -> str:
@@ -58,7 +62,7 @@ class TaskForm(QuestionForm):
     @property
     def send_address(self) -> str:
         """The send page with this task filled in."""
-        values = {"task": self.values["task"].strip(), "args": self.values["args"], "kwargs": self.values["kwargs"], **self._options()}
+        values = {"task": self._task, "args": self.values["args"], "kwargs": self.values["kwargs"], **self._options()}
         filled = {name: str(value) for name, value in values.items() if name in send_form.TEXTS and value not in (None, "")}
         return f"{reverse('send')}?{urlencode({'broker': self.where.broker.name, 'vhost': self.where.vhost, **filled})}"
 
@@ -96,13 +100,14 @@ class TaskForm(QuestionForm):
 
     def _question(self) -> dict[str, Any]:
         question = {"conf": self.json("conf"), "args": self.json("args", list), "kwargs": self.json("kwargs"), "options": self._options()}
-        return {"task": self.values["task"].strip(), **question}
+        return {"task": self._task, **question}
 
     def _options(self) -> dict[str, Any]:
         """The options of the call, from their own fields and from JSON."""
         options = self.json("options") or {}
         for option, field in _OWN_FIELDS.items():
-            if value := self.values[field].strip():
+            value = self.values[field]
+            if value := value if option == "routing_key" else self.where.named(option, value):
                 if option in options:
                     self.problems.setdefault("options", []).append(f"{option} is also filled in its own field. Keep one of them.")
                 options[option] = value

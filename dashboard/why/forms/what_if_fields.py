@@ -35,16 +35,16 @@ def change(kind: str, values: Mapping[str, str]) -> JSON:
         priority = values["if_priority"].strip()
         return {
             "change": kind,
-            "name": values["if_name"].strip() or "what-if",
+            "name": values["if_name"] or "what-if",
             "pattern": values["if_pattern"],
             "apply-to": values["if_apply"] or "all",
             "priority": int(priority) if priority.lstrip("-").isdecimal() and len(priority) < 10 else priority or 0,
             "definition": _object(values["if_definition"]),
         }
     if kind == "remove_policy":
-        return {"change": kind, "name": values["if_name"].strip()}
+        return {"change": kind, "name": values["if_name"]}
     if kind in ("set_route", "remove_route"):
-        return {"change": kind, "name": values["if_route"].strip(), **({"route": {"queue": values["if_queue"].strip()}} if kind == "set_route" else {})}
+        return {"change": kind, "name": values["if_route"], **({"route": {"queue": values["if_queue"]}} if kind == "set_route" else {})}
     return {"change": kind}
 
 
