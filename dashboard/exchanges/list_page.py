@@ -14,14 +14,14 @@ from dashboard.exchanges.row import exchange_row
 from dashboard.layout import filter_language, visibility
 from dashboard.layout.addresses import Heading, ListAddress, page_links
 from dashboard.layout.filter_language import Filter
-from dashboard.layout.lists import PAGE_SIZE, RestrictiveTerm, last_hour, most_restrictive
+from dashboard.layout.lists import PAGE_SIZE, Filtered, RestrictiveTerm, last_hour, most_restrictive
 from dashboard.live import topics
 from dashboard.live.rows import LiveRow
 
 DEFAULT_SORT = "-publish_in_per_second"
 
 
-class ExchangeList:
+class ExchangeList(Filtered):
     """The data of one request; `broker` and `vhost` are the selected ones, None for all."""
 
     def __init__(self, scope: Scope, address: ListAddress, brokers: Sequence[Broker], broker: Broker | None, vhost: str | None, now: datetime) -> None:
@@ -31,17 +31,10 @@ class ExchangeList:
         self.filter = filter_language.parse(address.filter_text, filter_language.EXCHANGES)
         self.sort = address.sort(EXCHANGE_SORTS, DEFAULT_SORT)
 
-    @property
-    def filter_chips(self) -> list[dict[str, Any]]:
-        """Each qualifier of the filter, with the address of the list without it."""
-        return [{"term": term, "address": self.address.with_(q=rest)} for term, rest in self.filter.chips]
-
-    @property
-    def clear_address(self) -> str:
-        return self.address.with_(q=None)
-
     def _page(self, page: int) -> queries.Page[Exchange]:
         """One page. The query filters by name only, so qualifiers are applied here: exchanges are few."""
+        if self.filter.problems:
+            return queries.Page(0, [], 1, PAGE_SIZE)
         where: dict[str, Any] = {"broker": self.broker.pk if self.broker else None, "vhost": self.vhost, "sort": self.sort}
         if not self.filter.terms:
             return queries.exchanges(self.scope, **where, page=page, page_size=PAGE_SIZE)

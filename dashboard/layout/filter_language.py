@@ -1,7 +1,8 @@
 """What a person types into a list's filter: words and qualifiers such as `vhost:/shop depth>1000 worker:none`, understood and explained.
 
-Pure. Nothing is ever refused: a part that can't be used is kept, not applied, and carries its problem as text. Blanks inside a value
-need quotes. Which rows fulfil the conditions is decided by `brokers.queries`.
+Pure. Nothing is ever refused: a part that can't be used is kept, not applied, and carries its problem as text. A list whose filter has
+such a part shows no rows (`Filter.mended` leads to what it would show without). Blanks inside a value need quotes. Which rows fulfil the
+conditions is decided by `brokers.queries`.
 """
 
 from __future__ import annotations
@@ -82,6 +83,11 @@ class Filter(msgspec.Struct, frozen=True):
         """The text without these terms."""
         return " ".join(term.text for term in self.terms if term not in removed)
 
+    @property
+    def mended(self) -> Filter:
+        """The filter without the terms that can't be applied."""
+        return Filter(tuple(term for term in self.terms if not term.problem))
+
     def with_text(self, text: str) -> str:
         return f"{self.text} {text}".strip()
 
@@ -117,7 +123,21 @@ def _term(part: str, qualifiers: Mapping[str, Qualifier]) -> Term:
 def _unknown(name: str, part: str, qualifiers: Mapping[str, Qualifier]) -> str:
     near = difflib.get_close_matches(name, qualifiers, n=1)
     hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted({each.name for each in qualifiers.values()}))}."
-    return f'Nothing here is called {name}; {hint} To look for it in names, quote it: "{part.replace(chr(34), "")}".'
+    return f"Nothing here is called {name}; {hint} To search for it as text, quote it: {literal(part)}."
+
+
+def literal(part: str) -> str:
+    """A part as it must be typed to be searched for as it stands.
+
+    >>> literal("customer=17")
+    '"customer=17"'
+    """
+    return f'"{part.replace(chr(34), "")}"'
+
+
+def _near(value: str, choices: Iterable[str]) -> str:
+    near = difflib.get_close_matches(value.lower(), choices, n=1)
+    return f" Did you mean {near[0]}?" if near else ""
 
 
 def _problem(qualifier: Qualifier, operator: str, value: str) -> str:
@@ -131,7 +151,7 @@ def _problem(qualifier: Qualifier, operator: str, value: str) -> str:
     if operator not in (":", "=", "!=", "~"):
         return f"{qualifier.name} is text and can't be compared with {operator}; write {qualifier.example}."
     if qualifier.kind == CHOICE and (unknown := [one for one in value.split(",") if one.lower() not in qualifier.choices]):
-        return f"{qualifier.name} can be {', '.join(qualifier.choices)}, not {unknown[0]}."
+        return f"{qualifier.name} can be {', '.join(qualifier.choices)}, not {unknown[0]}.{_near(unknown[0], qualifier.choices)}"
     if qualifier.kind == MOMENT and moments.moment_of(value, _SOME_MOMENT) is None:
         return f"{qualifier.name} needs a moment, for example {moments.EXAMPLES}, and {value} is none."
     if not qualifier.field and operator in ("!=", "~"):

@@ -1,17 +1,18 @@
-"""What the lists of queues, exchanges, workers and tasks have in common: their lengths, and the text where a filter leaves nothing."""
+"""What the lists of queues, exchanges, workers, tasks and connections have in common: their lengths, their filter, and what a filter leaves out."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from brokers import queries
 from brokers.scope import Scope
-from dashboard.layout.filter_language import Term
+from dashboard.layout.addresses import ListAddress
+from dashboard.layout.filter_language import Filter, Term, literal
 
 PAGE_SIZE = 100
 SPARK_POINTS = 48
@@ -38,6 +39,32 @@ def count_text(count: int, more: bool) -> str:
     ('9,999', '10,000+', '0')
     """
     return f"{count:,}+" if more and count else f"{count:,}"
+
+
+class Filtered:
+    """A list with a filter, and the addresses that change the filter. A filter with a mistake lists nothing: rows would look like its matches."""
+
+    address: ListAddress
+    filter: Filter
+
+    @property
+    def filter_chips(self) -> list[dict[str, Any]]:
+        """Each qualifier of the filter, with the address of the list without it."""
+        return [{"term": term, "address": self.address.with_(q=rest)} for term, rest in self.filter.chips]
+
+    @property
+    def clear_address(self) -> str:
+        return self.address.with_(q=None)
+
+    @property
+    def mended_address(self) -> str:
+        """The list without the terms that can't be applied."""
+        return self.address.with_(q=self.filter.mended.text)
+
+    @property
+    def literal_address(self) -> str:
+        """The list with these terms searched for as text."""
+        return self.address.with_(q=" ".join(literal(term.text) if term.problem else term.text for term in self.filter.terms))
 
 
 class Recorded(Protocol):

@@ -17,7 +17,7 @@ from dashboard.layout import filter_language, visibility
 from dashboard.layout.addresses import Heading, ListAddress, page_links
 from dashboard.layout.consumption import consuming_of_each
 from dashboard.layout.filter_language import Filter
-from dashboard.layout.lists import PAGE_SIZE, RestrictiveTerm, last_hour, most_restrictive
+from dashboard.layout.lists import PAGE_SIZE, Filtered, RestrictiveTerm, last_hour, most_restrictive
 from dashboard.live import topics
 from dashboard.live.rows import LiveRow
 from dashboard.queues import filter as queue_filter
@@ -38,7 +38,7 @@ class View(msgspec.Struct, frozen=True):
     level: str = ""
 
 
-class QueueList:
+class QueueList(Filtered):
     """The data of one request; `broker` and `vhost` are the selected ones, None for all."""
 
     def __init__(self, scope: Scope, address: ListAddress, brokers: Sequence[Broker], broker: Broker | None, vhost: str | None, now: datetime) -> None:
@@ -50,15 +50,6 @@ class QueueList:
         self.shows_internal = address.kept.get("own") == "show"
         self._consumed: dict[str, list[Condition]] = {}
 
-    @property
-    def filter_chips(self) -> list[dict[str, Any]]:
-        """Each qualifier of the filter, with the address of the list without it."""
-        return [{"term": term, "address": self.address.with_(q=rest)} for term, rest in self.filter.chips]
-
-    @property
-    def clear_address(self) -> str:
-        return self.address.with_(q=None)
-
     def conditions(self, wanted: Filter) -> list[Condition]:
         """The filter as conditions; internal queues (Celery, Hareline) are excluded unless shown."""
         own = [] if self.shows_internal else [Condition("celery_own", "=", False)]
@@ -68,6 +59,8 @@ class QueueList:
         return self._page(wanted, 1, 1).total
 
     def _page(self, wanted: Filter, page: int, size: int) -> queries.Page[Queue]:
+        if wanted.problems:
+            return queries.Page(0, [], 1, size)
         return queries.queues(
             self.scope,
             broker=self.broker.pk if self.broker else None,
@@ -84,9 +77,9 @@ class QueueList:
         return queries.queues(self.scope, broker=self.broker.pk if self.broker else None, vhost=self.vhost, conditions=own, page_size=1).total
 
     def views(self) -> list[View]:
-        """The predefined filters; each keeps the other terms of the current filter."""
+        """The predefined filters; each keeps the other terms of the current filter that can be applied."""
         texts = {text for _, text in VIEWS if text}
-        rest = self.filter.without(*(term for term in self.filter.terms if term.text in texts))
+        rest = self.filter.without(*(term for term in self.filter.terms if term.text in texts or term.problem))
         found = []
         known = not self.unavailable()
         for label, text in VIEWS:

@@ -14,7 +14,7 @@ from brokers.models import Broker
 from brokers.scope import Scope
 from dashboard.layout import filter_language
 from dashboard.layout.addresses import Heading, ListAddress, page_links
-from dashboard.layout.lists import PAGE_SIZE, RestrictiveTerm, count_text, most_restrictive
+from dashboard.layout.lists import PAGE_SIZE, Filtered, RestrictiveTerm, count_text, most_restrictive
 from dashboard.layout.moments import moment_of
 from dashboard.layout.visibility import Step
 from dashboard.live import topics
@@ -60,7 +60,7 @@ class View(msgspec.Struct, frozen=True):
     level: str
 
 
-class TaskList:
+class TaskList(Filtered):
     """The questions of one request; `broker` and `vhost` are what the frame's switchers chose, None for all."""
 
     def __init__(self, scope: Scope, address: ListAddress, brokers: Sequence[Broker], broker: Broker | None, vhost: str | None, now: datetime) -> None:
@@ -84,6 +84,8 @@ class TaskList:
 
     @cached_property
     def page(self) -> queries.TaskPage:
+        if self.filter.problems:
+            return queries.TaskPage(0, [], 1, PAGE_SIZE)
         query_filter = self.query_filter(self.filter)
         found = self._tasks(query_filter, self.address.page, PAGE_SIZE, self.sort)
         return self._tasks(query_filter, found.pages, PAGE_SIZE, self.sort) if not found.items and found.total else found
@@ -104,15 +106,6 @@ class TaskList:
         ]
 
     @property
-    def filter_chips(self) -> list[dict[str, Any]]:
-        """What applies, each with the address without it."""
-        return [{"term": term, "address": self.address.with_(q=rest)} for term, rest in self.filter.chips]
-
-    @property
-    def clear_address(self) -> str:
-        return self.address.with_(q=None)
-
-    @property
     def sorts_some(self) -> bool:
         """True if the order is not that of all tasks that fit, but of the newest of them."""
         return self.page.total_is_more and self.sort.removeprefix("-") != "at"
@@ -127,9 +120,9 @@ class TaskList:
 
     @cached_property
     def views(self) -> list[View]:
-        """The states as ready-made filters; each keeps the rest of the filter."""
-        states = [term for term in self.filter.terms if term.qualifier and term.qualifier.name == "state"]
-        rest = filter_language.Filter(tuple(term for term in self.filter.terms if term not in states))
+        """The states as ready-made filters; each keeps the rest of the filter that can be applied."""
+        terms = self.filter.mended.terms
+        rest = filter_language.Filter(tuple(term for term in terms if not (term.qualifier and term.qualifier.name == "state")))
         counts, beyond = queries.counts_by_state(self.scope, self.query_filter(rest))
         query_filter = set(self.query_filter(self.filter).states)
         found = []
@@ -151,7 +144,7 @@ class TaskList:
     def newer(self, newest: str) -> str:
         """How many tasks that fit have come since, "" if none."""
         since = moment_of(newest, self.now)
-        if since is None:
+        if since is None or self.filter.problems:
             return ""
         query_filter = self.query_filter(self.filter)
         start = max(since + timedelta(microseconds=1), query_filter.start or since)

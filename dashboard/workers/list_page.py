@@ -17,7 +17,7 @@ from brokers.scope import Scope
 from dashboard.layout import filter_language, levels
 from dashboard.layout.addresses import Heading, ListAddress
 from dashboard.layout.consumption import consumers_by_queue
-from dashboard.layout.lists import PAGE_SIZE, last_hour
+from dashboard.layout.lists import PAGE_SIZE, Filtered, last_hour
 from dashboard.layout.lost_consumers import lost_queues
 from dashboard.layout.visibility import Step
 from dashboard.live import topics
@@ -45,7 +45,7 @@ COLUMNS = (
 )
 
 
-class WorkerList:
+class WorkerList(Filtered):
     """The questions of one request; `broker` and `vhost` are what the frame's switchers chose, None for all."""
 
     def __init__(self, scope: Scope, address: ListAddress, brokers: Sequence[Broker], broker: Broker | None, vhost: str | None, now: datetime) -> None:
@@ -74,6 +74,8 @@ class WorkerList:
 
     @cached_property
     def chosen(self) -> list[Worker]:
+        if self.filter.problems:
+            return []
         return worker_filter.filtered(self.everyone, worker_filter.requirements(self.filter))
 
     @property
@@ -175,15 +177,6 @@ class WorkerList:
             "previous": self.address.with_(page=self.page - 1) if self.page > 1 else "",
             "next": self.address.with_(page=self.page + 1) if self.page < self.pages else "",
         }
-
-    @property
-    def filter_chips(self) -> list[dict[str, Any]]:
-        """What applies, each with the address without it."""
-        return [{"term": term, "address": self.address.with_(q=rest)} for term, rest in self.filter.chips]
-
-    @property
-    def clear_address(self) -> str:
-        return self.address.with_(q=None)
 
     @property
     def shows_all(self) -> bool:

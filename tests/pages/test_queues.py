@@ -105,13 +105,16 @@ def test_any_name_is_text_and_leads_to_its_page(person: Client, broker: Broker, 
         ("consumers=0", ["mail", "mail.dead"]),
         ("worker:none", ["mail", "mail.dead"]),
         ("is:growing", ["orders"]),
-        ("nothing:here", ["orders", "mail", "mail.dead"]),
-        ("depth>many", ["orders", "mail", "mail.dead"]),
+        ("depth>=0", ["orders", "mail", "mail.dead", "empty"]),
+        ("depth<=0", ["empty"]),
+        ("nothing:here", []),
+        ("depth>many", []),
     ],
 )
 def test_the_filter_chooses(person: Client, broker: Broker, text: str, names: list[str]) -> None:
     rates = {"publish_per_second": 5.0, "ack_per_second": 1.0}
     queues = (queue(broker, "orders", 400, type="quorum", **rates), queue(broker, "mail", 20, consumers=0), queue(broker, "mail.dead", 2, consumers=0))
+    queues += (queue(broker, "empty", 0, type="classic"),)
     assert listed(text_of(person, q=text), *queues) == names
 
 
@@ -121,6 +124,15 @@ def test_what_the_filter_can_not_use_is_kept_and_explained(person: Client, broke
     assert "did you mean depth?" in page
     assert "depth needs a number, for example depth&gt;1000, and many is none." in page
     assert 'value="dept&gt;3"' in page
+
+
+def test_a_filter_with_a_mistake_lists_nothing_and_leads_to_what_may_be_meant(person: Client, broker: Broker) -> None:
+    mail = queue(broker, "mail", 5)
+    page = text_of(person, q="customer=17 mail")
+    assert listed(page, mail) == [] and "This filter has a mistake" in page
+    assert 'href="/queues/?q=mail"' in page and f'href="/queues/?q={quote(chr(34) + "customer=17" + chr(34))}+mail"' in page
+    assert "No queues match" not in page and "0 queues" not in page
+    assert 'All <span class="view-count">1</span>' in page and 'href="/queues/?q=mail+worker%3Anone"' in page
 
 
 def test_chips_can_be_taken_out_one_by_one(person: Client, broker: Broker) -> None:
