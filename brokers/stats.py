@@ -70,14 +70,6 @@ class NodeStats(msgspec.Struct):
     partitions: list[str] = []
 
 
-class Listener(msgspec.Struct, frozen=True):
-    """A port that a node listens at. Protocols as RabbitMQ names them: amqp, amqp/ssl, http, https…"""
-
-    node: str
-    protocol: str
-    port: int
-
-
 class Overview(msgspec.Struct):
     """`GET /api/overview`."""
 
@@ -93,8 +85,10 @@ class Overview(msgspec.Struct):
     delivered: int | None = None
     acknowledged: int | None = None
     unroutable: int | None = None  # drop_unroutable + return_unroutable
-    listeners: tuple[Listener, ...] = ()  # of AMQP and the management API; () also where the broker does not report them to this user
+    amqp_port: int | None = None
+    amqp_tls: bool = False
     metrics_port: int | None = None
+    churn: dict[str, int] = {}  # counters of churn_rates: connection_created, connection_closed, channel_created, channel_closed
 
 
 class ConsumerStats(msgspec.Struct):
@@ -127,6 +121,9 @@ class ConnectionStats(msgspec.Struct):
     channels: int | None = None
     connected_at: datetime | None = None
     tls: bool | None = None
+    protocol: str = ""
+    received_bytes_per_second: float | None = None
+    sent_bytes_per_second: float | None = None
 
 
 class ChannelStats(msgspec.Struct):
@@ -140,6 +137,17 @@ class ChannelStats(msgspec.Struct):
     unacknowledged: int | None = None
     confirms: bool | None = None
     state: str = ""
+    unconfirmed: int | None = None
+    publish_per_second: float | None = None
+    deliver_per_second: float | None = None
+    ack_per_second: float | None = None
+
+
+class PublishedTo(msgspec.Struct):
+    """An exchange that a connection publishes to, with the rate of all its channels; counted only in the broker's rates mode "detailed"."""
+
+    exchange: str
+    per_second: float | None
 
 
 class ExchangeStats(msgspec.Struct):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, path
 
 from dashboard.api.routes import api
+from dashboard.connections import detail_views as connection
+from dashboard.connections import views as connections
 from dashboard.exchanges import detail_views as exchange
 from dashboard.exchanges import views as exchanges
 from dashboard.finder import views as finder
@@ -30,6 +32,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("queues/<int:pk>/messages/", peek_views.page, name="peek"),
     path("exchanges/", exchanges.page, name="exchanges"),
     path("exchanges/<int:pk>/", exchange.page, name="exchange"),
+    path("connections/", connections.page, name="connections"),
+    path("connections/<int:pk>/", connection.page, name="connection"),
     path("workers/", workers.page, name="workers"),
     path("workers/<int:pk>/", worker.page, name="worker"),
     path("tasks/", tasks.page, name="tasks"),

@@ -12,8 +12,7 @@ class Unreachable(WatchError):
 
 
 class Refused(WatchError):
-    """The broker refused the login, the virtual host, or an operation. `action`: "login", "vhost", "permission", or
-    "address" where Hareline itself sends nothing to it."""
+    """The broker refused the login, the virtual host, or an operation. `action`: "login", "vhost" or "permission"."""
 
     def __init__(self, message: str, action: str = "") -> None:
         super().__init__(message)

@@ -17,13 +17,12 @@ import urllib3.exceptions
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from brokers import spoken_protocol, visibility
 from brokers.addresses import BrokerAddress
 from brokers.errors import BrokerAnswerUnusable, BrokerError, BrokerRefused, BrokerUnreachable, ObjectNotFound
 from brokers.management import parse
 from brokers.management.deadlines import Watch, pools
-from brokers.management.failures import Attempt, unreachable
-from brokers.stats import ChannelStats, ConnectionStats, ConsumerStats, NodeStats, Overview, QueueKey, QueueStats
+from brokers.management.failures import unreachable
+from brokers.stats import ChannelStats, ConnectionStats, ConsumerStats, NodeStats, Overview, PublishedTo, QueueKey, QueueStats
 from brokers.topology import PolicyDefinition, WritePermission
 
 Parsed = TypeVar("Parsed")
@@ -38,16 +37,20 @@ _NODE_COLUMNS = (
     "proc_used,proc_total,run_queue,uptime,partitions"
 )
 _EXCHANGE_COLUMNS = "vhost,name,type,durable,auto_delete,internal,arguments,policy,message_stats.publish_in,message_stats.publish_out"
-_CONNECTION_COLUMNS = "vhost,name,user,peer_host,peer_port,node,state,channels,connected_at,ssl,client_properties"
-_CHANNEL_COLUMNS = "vhost,name,number,connection_details.name,consumer_count,prefetch_count,global_prefetch_count,messages_unacknowledged,confirm,state"
+_CONNECTION_COLUMNS = (
+    "vhost,name,user,peer_host,peer_port,node,state,channels,connected_at,ssl,client_properties,protocol,recv_oct_details.rate,send_oct_details.rate"
+)
+_CHANNEL_COLUMNS = (
+    "vhost,name,number,connection_details.name,consumer_count,prefetch_count,global_prefetch_count,messages_unacknowledged,messages_unconfirmed,confirm,"
+    "state,message_stats.publish_details.rate,message_stats.deliver_get_details.rate,message_stats.ack_details.rate"
+)
 _DETAILED = "/metrics/detailed?family=queue_coarse_metrics&family=queue_consumer_count"
 
 
 class Limits:
-    """How long and how much one request may take: `total_seconds` ends even an answer that drips byte by byte. `body_bytes` is the most of an answer,
-    unpacked: 100,000 queues with their columns."""
+    """How long and how much one request may take: `total_seconds` ends even an answer that drips byte by byte."""
 
-    def __init__(self, connect_seconds: float = 3.0, read_seconds: float = 8.0, total_seconds: float = 15.0, body_bytes: int = 64 * 2**20) -> None:
+    def __init__(self, connect_seconds: float = 3.0, read_seconds: float = 8.0, total_seconds: float = 15.0, body_bytes: int = 256 * 2**20) -> None:
         self.connect_seconds, self.read_seconds, self.total_seconds, self.body_bytes = connect_seconds, read_seconds, total_seconds, body_bytes
 
 
@@ -64,7 +67,6 @@ class ManagementApi:
         self.busy_seconds = 0.0  # how long the broker worked for us, ever growing: waiting for answers, less the shortest wait (network latency)
         self._shortest_seconds = math.inf
         self._urls = list(address.urls)  # the one that answered last comes first
-        self._answered: set[str] = set()  # the addresses that have answered by HTTP
         self._watch = Watch()
         self._session = requests.Session()
         self._session.trust_env = False
@@ -132,6 +134,14 @@ class ManagementApi:
     def channels(self) -> list[ChannelStats]:
         return self._parsed("/api/channels", {"columns": _CHANNEL_COLUMNS}, parse.channels)
 
+    def channels_of(self, connection: str) -> list[str]:
+        """The names of a connection's channels."""
+        return self._parsed(f"/api/connections/{_quoted(connection)}/channels", {"columns": "name"}, parse.names)
+
+    def published_to(self, channel: str) -> list[PublishedTo]:
+        """The exchanges that a channel publishes to; [] unless the broker's rates mode is "detailed"."""
+        return self._parsed(f"/api/channels/{_quoted(channel)}", {"columns": "publishes"}, parse.published_to)
+
     def depths_of_node(self, metrics_url: str) -> dict[QueueKey, parse.Depth]:
         """Queues of one node (of every virtual host) by its Prometheus plugin; our login is not sent there."""
         url = urlsplit(metrics_url)
@@ -183,15 +193,13 @@ class ManagementApi:
     def _answer(self, method: str, url: str, auth: Any = None) -> bytes:
         self.before_request()
         place = f"{method} {url.partition('?')[0]}"
-        parts = urlsplit(url)
-        host = parts.netloc
+        host = urlsplit(url).netloc
         began = time.monotonic()
         try:
             with self._watch.limit(self.limits.total_seconds):
                 timeout = (self.limits.connect_seconds, self.limits.read_seconds)
                 headers = {"Accept-Encoding": _encoding(url)}
                 with self._session.request(method, url, headers=headers, timeout=timeout, stream=True, allow_redirects=False, auth=auth) as response:
-                    self._answered.add(f"{parts.scheme}://{host}")
                     body = self._body(response, place)
             if self._watch.expired:  # a response that was shut down may look complete
                 raise TimeoutError
@@ -199,8 +207,7 @@ class ManagementApi:
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             if self._watch.expired:
                 raise BrokerUnreachable(f"no complete answer within {self.limits.total_seconds:g} s from {host} ({place})") from error
-            answered_before = f"{parts.scheme}://{host}" in self._answered
-            raise unreachable(error, Attempt(url, place, self.limits.connect_seconds, self.limits.read_seconds, answered_before)) from error
+            raise unreachable(error, host, place, self.limits.connect_seconds, self.limits.read_seconds) from error
         except ValueError as error:  # requests lets some of the standard library through: a host name that can't be encoded
             raise BrokerUnreachable(f"the address {host} can't be used ({place})") from error
         finally:
@@ -211,16 +218,13 @@ class ManagementApi:
     def _body(self, response: requests.Response, place: str) -> bytes:
         status = response.status_code
         if status in (401, 403):
-            raise BrokerRefused(f"{visibility.refusal(self.address.user, status, parse.reason(self._read(response, place)))} ({place})")
+            raise BrokerRefused(f"the broker refuses the user {self.address.user!r}: {status} {parse.reason(self._read(response, place))} ({place})")
         if status == 404:
             raise ObjectNotFound(f"not found: {place}")
         if 300 <= status < 400:
             raise BrokerAnswerUnusable(f"answered with a redirect ({status}), which is not followed: give the API's own address ({place})")
         if not 200 <= status < 300:
-            text = self._read(response, place)
-            if status == 400 and spoken_protocol.wants_tls(text):
-                raise BrokerUnreachable(f"{spoken_protocol.mistaken('http', 'tls', urlsplit(response.url).netloc)} ({place})")
-            raise BrokerAnswerUnusable(f"answered with status {status} {parse.reason(text)}".rstrip() + f" ({place})")
+            raise BrokerAnswerUnusable(f"answered with status {status} {parse.reason(self._read(response, place))}".rstrip() + f" ({place})")
         return self._read(response, place)
 
     def _read(self, response: requests.Response, place: str) -> bytes:

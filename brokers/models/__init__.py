@@ -7,7 +7,7 @@ recreated is a new row. None always means unknown, never zero. Credentials are n
 
 from __future__ import annotations
 
-from brokers.models.clients import Channel, Connection, Consumer
+from brokers.models.clients import Channel, ClientTrend, Connection, Consumer
 from brokers.models.keys import AutoKey
 from brokers.models.objects import Binding, Exchange, Permission, Policy, Queue
 from brokers.models.past import Change, Snapshot, TopologyVersion
@@ -20,6 +20,7 @@ __all__ = [
     "Broker",
     "Change",
     "Channel",
+    "ClientTrend",
     "Connection",
     "Consumer",
     "DetailRequest",

@@ -9,7 +9,10 @@ from brokers.models.places import Broker
 
 
 class Connection(AutoKey):
-    """An AMQP connection as the broker lists it, replaced at every topology round."""
+    """A connection as the broker last listed it. `client` and what follows it are not the broker's: a name to call it by, and sums of its channels.
+
+    One that is closed keeps its row for an hour, as far as there are not too many.
+    """
 
     broker = models.ForeignKey(Broker, on_delete=models.CASCADE)
     vhost = models.CharField(max_length=255)
@@ -24,6 +27,34 @@ class Connection(AutoKey):
     channels = models.IntegerField(null=True)
     connected_at = models.DateTimeField(null=True)
     tls = models.BooleanField(null=True)
+    protocol = models.CharField(max_length=32, default="")  # "AMQP 0-9-1"
+    received_bytes_per_second = models.FloatField(null=True)
+    sent_bytes_per_second = models.FloatField(null=True)
+    client = models.CharField(max_length=500, default="")  # the name it gave itself, else its library
+    unacknowledged = models.BigIntegerField(null=True)
+    publish_per_second = models.FloatField(null=True)
+    deliver_per_second = models.FloatField(null=True)
+    ack_per_second = models.FloatField(null=True)
+    publishes = models.JSONField(null=True)  # [{"exchange", "per_second"}]; None: not read, or the broker does not count it
+    publishes_at = models.DateTimeField(null=True)
+    gone_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["broker", "gone_at"])]
+
+
+class ClientTrend(AutoKey):
+    """How many connections and channels a client has had: one row for each (virtual host, user, host, library) of those with the most."""
+
+    broker = models.ForeignKey(Broker, on_delete=models.CASCADE)
+    vhost = models.CharField(max_length=255)
+    user = models.CharField(max_length=255)
+    peer_host = models.CharField(max_length=255)
+    product = models.CharField(max_length=255)
+    samples = models.JSONField(default=list)  # [[Unix time, connections, channels]], one a minute for an hour, the latest last
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["broker", "vhost", "user", "peer_host", "product"], name="one_client_trend")]
 
 
 class Channel(AutoKey):
@@ -38,6 +69,10 @@ class Channel(AutoKey):
     unacknowledged = models.IntegerField(null=True)
     confirms = models.BooleanField(null=True)
     state = models.CharField(max_length=32, default="")
+    unconfirmed = models.IntegerField(null=True)
+    publish_per_second = models.FloatField(null=True)
+    deliver_per_second = models.FloatField(null=True)
+    ack_per_second = models.FloatField(null=True)
 
 
 class Consumer(AutoKey):

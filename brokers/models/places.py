@@ -43,9 +43,16 @@ class Broker(AutoKey):
     deliver_per_second = models.FloatField(null=True)
     ack_per_second = models.FloatField(null=True)
     unroutable_per_second = models.FloatField(null=True)  # dropped + returned
+    connections_at = models.DateTimeField(null=True)  # when connections were last listed
+    channels_at = models.DateTimeField(null=True)
+    connections_opened_per_second = models.FloatField(null=True)
+    connections_closed_per_second = models.FloatField(null=True)
+    channels_opened_per_second = models.FloatField(null=True)
+    channels_closed_per_second = models.FloatField(null=True)
     permissions_known = models.BooleanField(default=False)  # False: Hareline's user is not an administrator, or they were not read yet
     object_totals = models.JSONField(default=dict)  # {"queues": n, "exchanges": n, "consumers": n, "connections": n, "channels": n}
-    listeners = models.JSONField(default=list)  # [{"node", "protocol": "amqp"|"amqp/ssl"|"http"|"https", "port"}], of nodes that are down too
+    amqp_port = models.IntegerField(null=True)  # from /api/overview listeners
+    amqp_tls = models.BooleanField(default=False)
     metrics_port = models.IntegerField(null=True)  # the Prometheus plugin, None where absent
     revision = models.BigIntegerField(default=0)  # grows with every stored poll or state change; the tail watches it
 

@@ -47,7 +47,7 @@ class Seen(msgspec.Struct):
 
 
 def read(api: ManagementApi, seen: Seen, memory: PollMemory, parts: Parts, viewed: Iterable[QueueKey], now: datetime) -> Depths:
-    """All visible queues, with the source and, where rates are missing, the reason. Updates the memory's `known`. Raises BrokerError if they cannot be read."""
+    """All visible queues, with the source and, where rates are missing, the reason. Updates the memory's `known`."""
     count = seen.overview.object_totals.get("queues", len(memory.known))
     off = _statistics_off(seen.overview)
     if count <= FEW_QUEUES and seen.overview.rates_mode != "off":
@@ -72,7 +72,7 @@ def read(api: ManagementApi, seen: Seen, memory: PollMemory, parts: Parts, viewe
 
 def _statistics_off(overview: Overview) -> str:
     if overview.rates_mode == "off":
-        return "rates are unknown: the broker's management statistics are off (management.disable_stats or management_agent.disable_metrics_collector)"
+        return "rates are unknown: the broker's management statistics are off (disable_metrics_collector)"
     if overview.rates_mode == "none":
         return "rates are unknown: the broker keeps none (management.rates_mode = none)"
     return ""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 import threading
-import time
 from collections import deque
 from datetime import datetime
 
@@ -53,7 +52,6 @@ class PollLoop:
     ):
         self.address, self.broker_id, self.holder, self.poll_seconds = address, broker_id, holder, poll_seconds
         self.standing_by = False
-        self.due_at = time.monotonic()
         self._clock = clock or Clock()
         self._api = api or ManagementApi(address, ca_file, limits)
         self._api.before_request = self._renew_lease
@@ -62,7 +60,6 @@ class PollLoop:
         self._costs: deque[float] = deque(maxlen=_REMEMBERED_POLLS)
         self._failed_as = ""
         self._leased_at = 0.0
-        self._began_at: datetime | None = None  # the round before
 
     def stop(self) -> None:
         """Ends the current request and the loop. Callable from any thread."""
@@ -73,9 +70,7 @@ class PollLoop:
         """Polls until stopped, then releases the lease."""
         try:
             while not self._stopped.is_set():
-                seconds = self.run_round()
-                self.due_at = time.monotonic() + seconds
-                self._stopped.wait(seconds)
+                self._stopped.wait(self.run_round())
             leases.release(self._lease, self.holder)
         except DatabaseError as error:
             log.warning("lease_not_freed", broker=self.address.name, reason=str(error))
@@ -111,19 +106,14 @@ class PollLoop:
     def _round(self) -> float:
         """Polls and stores; the seconds from its start to that of the next poll. Raises LeaseLost, and then nothing is stored."""
         now = self._clock.now()
-        if self._began_at is not None and now < self._began_at:
-            log.warning("clock_set_back", broker=self.address.name, seconds=round((self._began_at - now).total_seconds(), 1))
-            self._memory = PollMemory()  # its moments are still to come: nothing would be due
-            self._stored.forget()
-        self._began_at = now
         self.standing_by = not self._hold_lease()
         if self.standing_by:
             return self.poll_seconds
         requests = queries.active_detail_requests(self.broker_id, now)
-        viewed = {kind: [(found.vhost, found.name) for found in requests if found.kind == kind] for kind in ("queue", "exchange")}
+        viewed = {kind: [(found.vhost, found.name) for found in requests if found.kind == kind] for kind in ("queue", "exchange", "connection")}
         began, busy = self._clock.monotonic(), self._api.busy_seconds
         try:
-            poll = poll_once(self._api, now, self._memory, viewed["queue"], viewed["exchange"])
+            poll = poll_once(self._api, now, self._memory, viewed["queue"], viewed["exchange"], viewed["connection"])
         except BrokerError as error:
             if not self._stopped.is_set():
                 self._save_failure(error, now, (self._clock.monotonic() - began) * 1000)

@@ -17,21 +17,21 @@ import msgspec
 
 from brokers import parts as parts_of_polls
 from brokers import visibility
-from brokers.errors import BrokerError, BrokerRefused, ObjectNotFound
+from brokers.errors import BrokerRefused, ObjectNotFound
 from brokers.management.management_api import ManagementApi
 from brokers.management.parse import SeenExchange
 from brokers.parts import TOPOLOGY_PARTS, Parts
 from brokers.polling import depth_sources
-from brokers.polling.depth_sources import Depths, Seen
+from brokers.polling.depth_sources import Seen
 from brokers.polling.poll_memory import LastRead, Permissions, PollMemory
 from brokers.polling.polled_topology import assembled, read_topology
+from brokers.polling.viewed_connections import Published, published
 from brokers.stats import BrokerStats, ChannelStats, ConnectionStats, ConsumerStats, NodeStats, Overview, QueueKey, QueueStats, VisibilityLimit
 from brokers.topology import Topology
 
 FEW_OBJECTS = 2000
 MOST_VIEWED_EXCHANGES = 20
 ADMINISTRATOR = "administrator"
-FIGURES = ("ready", "unacknowledged", "published", "delivered", "acknowledged", "unroutable")  # of the overview
 
 Listed = TypeVar("Listed")
 
@@ -47,6 +47,7 @@ class Poll(msgspec.Struct):
     channels: list[ChannelStats] | None = None
     permissions: Permissions | None = None  # None: not read, or unchanged
     publishers: dict[QueueKey, list[dict[str, Any]] | None] = {}  # by (virtual host, exchange) of those on an open page; None: unknown
+    published: Published = {}  # the same by (virtual host, connection)
 
 
 def poll_once(
@@ -55,31 +56,32 @@ def poll_once(
     memory: PollMemory,
     viewed_queues: Iterable[QueueKey] = (),
     viewed_exchanges: Iterable[QueueKey] = (),
+    viewed_connections: Iterable[QueueKey] = (),
 ) -> Poll:
-    """Polls the broker. Raises brokers.errors.BrokerError if it answers neither the overview nor the list of virtual hosts. Any other part that
-    cannot be read is named in `stats.failed`, and its stored rows are kept."""
+    """Polls the broker. Raises brokers.errors.BrokerError if it is unreachable or refuses the overview or the queues. Any other part that cannot
+    be read is named in `stats.failed`, and its stored rows are kept."""
     began = time.monotonic()
     parts = Parts(memory.failures, now, read_at=memory.read_at)
-    overview, listed = _overview_and_vhosts(api, memory, parts)
+    overview = api.overview()
     nodes = _nodes(api, memory, parts)
+    listed = parts.fetch(parts_of_polls.VHOSTS, api.vhosts)
     exchanges = _exchanges(api, memory, parts, now)
     memory.vhosts = listed if listed is not None else memory.vhosts
     if exchanges is not None:
         memory.visible_vhosts = frozenset(exchange.vhost for exchange in exchanges)
     limits = _limits(api, memory, parts, nodes)
     seen = Seen(overview, memory.nodes, memory.vhosts.keys() if memory.visible_vhosts is None else memory.visible_vhosts)
-    read = parts.fetch(parts_of_polls.QUEUES, partial(depth_sources.read, api, seen, memory, parts, viewed_queues, now), always=True)
-    depths = read or Depths({}, "", "the queues can't be read")
+    depths = depth_sources.read(api, seen, memory, parts, viewed_queues, now)
     # A virtual host with a listed queue is visible; the others are unknown until exchanges are listed
     visible = frozenset(vhost for vhost, _ in depths.queues) if memory.visible_vhosts is None else memory.visible_vhosts
     vhosts = memory.vhosts if listed is not None else {**dict.fromkeys(visible), **memory.vhosts}
-    if read and not vhosts.keys() - visible and memory.nodes is not None:
+    if not vhosts.keys() - visible and memory.nodes is not None:
         _count_messages(overview, depths.queues.values())
-    if overview.rates_mode in ("basic", "detailed") and not parts.is_failing(parts_of_polls.OVERVIEW):
+    if overview.rates_mode in ("basic", "detailed"):
         _missing_counters_to_zero(overview, exchanges or [], bool(visible))
     if overview.rates_mode == "off":
         limits.append(visibility.STATISTICS_OFF)
-    changed = read is not None and _has_changed(memory, depths.queues, overview.object_totals)
+    changed = _has_changed(memory, depths.queues, overview.object_totals)
     stats = BrokerStats(
         at=now,
         took_ms=0.0,
@@ -99,35 +101,11 @@ def poll_once(
     poll.permissions = _permissions(api, memory, parts, now)
     _read_clients(api, memory, parts, poll, changed)
     poll.publishers = _publishers(api, parts, overview.rates_mode, viewed_exchanges)
+    poll.published = published(api, parts, overview.rates_mode, viewed_connections)
     stats.visibility_limits = [*limits, *visibility.unread(parts.unread)]
     stats.failed = frozenset(parts.unread)
     stats.took_ms = (time.monotonic() - began) * 1000
     return poll
-
-
-def _overview_and_vhosts(api: ManagementApi, memory: PollMemory, parts: Parts) -> tuple[Overview, dict[str, bool | None] | None]:
-    """The overview, without its figures if it cannot be read; and the virtual hosts, None if they cannot. Raises the overview's error if neither can."""
-    failures: list[BrokerError] = []
-
-    def overview() -> Overview:
-        try:
-            return api.overview()
-        except BrokerError as error:
-            failures.append(error)
-            raise
-
-    found = parts.fetch(parts_of_polls.OVERVIEW, overview, always=True)
-    listed = parts.fetch(parts_of_polls.VHOSTS, api.vhosts, always=found is None)
-    if found is None and listed is None:
-        if failures:
-            raise failures[0]
-        found = api.overview()  # it was not tried, as it lately took long to fail
-        parts.failures.pop(parts_of_polls.OVERVIEW, None)
-    if found is not None:
-        memory.overview = found
-        return msgspec.structs.replace(found), listed
-    known = memory.overview or Overview("", "", "", "", "", {})
-    return msgspec.structs.replace(known, **dict.fromkeys(FIGURES)), listed
 
 
 def _nodes(api: ManagementApi, memory: PollMemory, parts: Parts) -> list[NodeStats] | None:
@@ -196,10 +174,7 @@ def _read_topologies(api: ManagementApi, memory: PollMemory, parts: Parts, poll:
         return  # postponed: an earlier part took too long
     memory.topology = LastRead(now, api.busy_seconds - began)
     visible = poll.stats.visible_vhosts if memory.visible_vhosts is None else memory.visible_vhosts
-    lost = parts.is_failing(parts_of_polls.QUEUES)
-    queues = memory.known if lost else poll.stats.queues
-    topologies, unread = assembled(visible, read, queues), frozenset(part for part, answer in read.items() if answer is None)
-    unread |= {parts_of_polls.QUEUES} if lost and not queues else frozenset()
+    topologies, unread = assembled(visible, read, poll.stats.queues), frozenset(part for part, answer in read.items() if answer is None)
     definitions = {vhost: topology.policies for vhost, topology in topologies.items()}
     if not unread & {parts_of_polls.POLICIES, parts_of_polls.OPERATOR_POLICIES}:
         if memory.policy_definitions not in (None, definitions):
@@ -240,9 +215,9 @@ def _permissions_found(api: ManagementApi) -> Permissions:
 
 def _read_clients(api: ManagementApi, memory: PollMemory, parts: Parts, poll: Poll, changed: bool) -> None:
     """Adds consumers, connections and channels if they are due or could not be read before. A broker without statistics lists connections only (the
-    others return status 400)."""
+    others return status 400). They take at most a tenth of the time: 10,000 connections cost the broker some seconds."""
     now, off = poll.stats.at, poll.stats.overview.rates_mode == "off"
-    began, due = api.busy_seconds, memory.clients.due(now, changed)
+    began, due = api.busy_seconds, memory.clients.due(now, changed) and memory.clients.is_affordable(now)
 
     def fetch(part: str, request: Callable[[], list[Listed]]) -> list[Listed] | None:
         return parts.fetch(part, request) if due or parts.is_failing(part) else None
@@ -252,9 +227,12 @@ def _read_clients(api: ManagementApi, memory: PollMemory, parts: Parts, poll: Po
         poll.consumers, poll.channels = fetch(parts_of_polls.CONSUMERS, api.consumers), fetch(parts_of_polls.CHANNELS, api.channels)
     elif due:
         poll.consumers, poll.channels = [], []
+    if poll.stats.overview.rates_mode == "none":  # counters without rates: those of an idle channel are missing too
+        for channel in poll.channels or ():
+            channel.publish_per_second = channel.deliver_per_second = channel.ack_per_second = None
     if poll.consumers is not None:
         counted = Counter((consumer.vhost, consumer.queue) for consumer in poll.consumers)
-        memory.consumers_listed = {} if off else {key: counted[key] for key in poll.stats.queues or memory.known}
+        memory.consumers_listed = {} if off else {key: counted[key] for key in poll.stats.queues}
     if due and not parts.is_full:
         memory.clients = LastRead(now, api.busy_seconds - began)
 

@@ -18,7 +18,17 @@ from brokers.queries.brokers_and_nodes import (
     virtual_host,
     virtual_hosts,
 )
-from brokers.queries.clients import channels, connections, consumers
+from brokers.queries.clients import (
+    channel_page,
+    channels,
+    client_trends,
+    connection_by_id,
+    connection_page,
+    connection_values,
+    connections,
+    connections_by_ids,
+    consumers,
+)
 from brokers.queries.exchanges_and_bindings import (
     binding_counts,
     bindings,
@@ -30,15 +40,16 @@ from brokers.queries.exchanges_and_bindings import (
     policies,
     policy_names,
 )
-from brokers.queries.pages import EXCHANGE_SORTS, LARGEST_PAGE, QUEUE_SORTS, Page
+from brokers.queries.pages import CHANNEL_SORTS, CONNECTION_SORTS, EXCHANGE_SORTS, LARGEST_PAGE, QUEUE_SORTS, Page
 from brokers.queries.past_routing import past_routing, routing_state
 from brokers.queries.queue_lists import queue, queue_by_id, queue_names, queues, queues_by_ids
 from brokers.queries.time_series import History, history, sparklines
 from brokers.queries.topologies import queue_consumers, topology
 
 __all__ = [
-    "EXCHANGE_SORTS", "LARGEST_PAGE", "QUEUE_SORTS", "History", "Page", "active_detail_requests", "binding_counts", "bindings", "broker", "broker_by_id",
-    "broker_names", "brokers", "changes", "channels", "connections", "consumers", "exchange", "exchange_by_id", "exchanges", "exchanges_by_ids",
+    "CHANNEL_SORTS", "CONNECTION_SORTS", "EXCHANGE_SORTS", "LARGEST_PAGE", "QUEUE_SORTS", "History", "Page", "active_detail_requests", "binding_counts",
+    "bindings", "broker", "broker_by_id", "broker_names", "brokers", "changes", "channel_page", "channels", "client_trends", "connection_by_id",
+    "connection_page", "connection_values", "connections", "connections_by_ids", "consumers", "exchange", "exchange_by_id", "exchanges", "exchanges_by_ids",
     "history", "installation_id", "nodes", "past_routing", "permissions", "policies", "policy_names", "poll_attempts", "queue", "queue_by_id",
     "queue_consumers", "queue_names", "queues", "queues_by_ids", "revisions", "routing_state", "sparklines", "topology",
     "virtual_host", "virtual_hosts",

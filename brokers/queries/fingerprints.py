@@ -32,7 +32,11 @@ def exchanges_fingerprint(broker_id: int, vhost: str) -> Fingerprint:
 
 def clients_fingerprint(broker_id: int, vhost: str) -> Fingerprint:
     """Another value after each round that stored other consumers, connections or channels."""
-    return tuple(_counted(model, broker_id=broker_id, vhost=vhost) for model in (Consumer, Connection, Channel))
+    return (*(_counted(model, broker_id=broker_id, vhost=vhost) for model in (Consumer, Channel)), connections_fingerprint(broker_id, vhost))
+
+
+def connections_fingerprint(broker_id: int, vhost: str) -> Fingerprint:
+    return _live(Connection, broker_id, vhost)
 
 
 def changes_fingerprint(broker_id: int) -> Fingerprint:

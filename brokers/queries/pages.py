@@ -25,6 +25,11 @@ QUEUE_SORTS = (
     "name", "vhost", "type", "state", "depth", "ready", "unacknowledged", "consumers",
     "publish_per_second", "deliver_per_second", "ack_per_second", "memory_bytes",
 )  # fmt: skip
+CONNECTION_SORTS = (
+    "client", "name", "user", "peer_host", "node", "state", "vhost", "channels", "unacknowledged", "publish_per_second", "deliver_per_second", "connected_at",
+    "gone_at",
+)  # fmt: skip
+CHANNEL_SORTS = ("name", "vhost", "state", "unacknowledged", "publish_per_second", "deliver_per_second", "ack_per_second")
 EXCHANGE_SORTS = ("name", "vhost", "type", "publish_in_per_second", "publish_out_per_second")
 _LOOKUPS = {"=": "", ">": "__gt", "<": "__lt", ">=": "__gte", "<=": "__lte", "~": "__icontains", "in": "__in"}
 

@@ -4,7 +4,7 @@ A poller keeps a `BrokerMemory` for each broker and passes it to every save: `sa
 `SnapshotWriter` also writes other kinds of snapshots (workers).
 """
 
-from brokers.store.detail_requests import save_detail_request, save_publishers
+from brokers.store.detail_requests import save_detail_request, save_published, save_publishers
 from brokers.store.installation import ensure_brokers, installation_id
 from brokers.store.memory import BrokerMemory
 from brokers.store.permissions import save_permissions
@@ -16,5 +16,5 @@ from brokers.store.whole_polls import save_whole_poll
 
 __all__ = [
     "BrokerMemory", "SnapshotWriter", "ensure_brokers", "installation_id", "save_detail_request", "save_failure", "save_permissions", "save_poll",
-    "save_publishers", "save_topology", "save_whole_poll", "trim_history",
+    "save_published", "save_publishers", "save_topology", "save_whole_poll", "trim_history",
 ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,12 +12,13 @@ from django.db import transaction
 from django.db.models import F
 
 from brokers.diff import ChangeText, topology_changes
-from brokers.models import Binding, Broker, Channel, Connection, Consumer, Exchange, Policy, TopologyVersion
+from brokers.models import Binding, Broker, Exchange, Policy, TopologyVersion
 from brokers.parts import BINDINGS, EXCHANGES, OPERATOR_POLICIES, POLICIES
 from brokers.stats import ChannelStats, ConnectionStats, ConsumerStats
+from brokers.store.clients import save_clients
 from brokers.store.memory import BrokerMemory
 from brokers.store.polls import save_changes
-from brokers.store.rows import frozen, replace_rows, update_rows
+from brokers.store.rows import frozen, update_rows
 from brokers.topology import BindingDefinition, ExchangeDefinition, Topology, decode, encode
 
 _BINDING = ("source", "destination", "destination_type", "routing_key", "arguments", "properties_key")
@@ -28,8 +29,8 @@ _POLICY = ("name", "operator", "pattern", "apply_to", "priority", "definition")
 def save_topology(
     broker_id: int,
     topologies: Mapping[str, Topology] | None,
-    connections: Iterable[ConnectionStats] | None,
-    channels: Iterable[ChannelStats] | None,
+    connections: Sequence[ConnectionStats] | None,
+    channels: Sequence[ChannelStats] | None,
     consumers: Iterable[ConsumerStats] | None,
     now: datetime,
     memory: BrokerMemory | None = None,
@@ -49,9 +50,7 @@ def save_topology(
             for vhost, topology in (topologies or {}).items():
                 if known.get(vhost) != hashes[vhost]:
                     save_changes(broker_id, _save_virtual_host(broker_id, topology, now, unread), now)
-            for model, wanted, struct in ((Connection, connections, ConnectionStats), (Channel, channels, ChannelStats), (Consumer, consumers, ConsumerStats)):
-                if wanted is not None:
-                    replace_rows(model, broker_id, wanted, struct.__struct_fields__)
+            save_clients(broker_id, connections, channels, consumers, now)
             Broker.objects.filter(pk=broker_id).update(revision=F("revision") + 1)
         stored = True
     finally:
@@ -127,9 +126,7 @@ def _save_version(broker_id: int, topology: Topology, now: datetime) -> list[Cha
     """The changes as sentences (none for the first version), after storing a version if lasting objects changed."""
     lasting = topology.lasting()
     content_hash = lasting.content_hash()
-    versions = TopologyVersion.objects.filter(broker_id=broker_id, vhost=topology.vhost)
-    versions.filter(at__gt=now).delete()  # from before the clock was set back
-    last = versions.order_by("-at", "-pk").first()
+    last = TopologyVersion.objects.filter(broker_id=broker_id, vhost=topology.vhost).order_by("-at", "-pk").first()
     if last is not None and last.content_hash == content_hash:
         return []
     data = zstandard.compress(encode(lasting), 6)

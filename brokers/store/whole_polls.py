@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 
 from brokers.models import Exchange
-from brokers.store.detail_requests import save_publishers
+from brokers.store.detail_requests import save_published, save_publishers
 from brokers.store.memory import BrokerMemory
 from brokers.store.permissions import save_permissions
 from brokers.store.polls import save_poll
@@ -47,3 +47,5 @@ def _save_parts(broker_id: int, poll: Poll, now: datetime, memory: BrokerMemory,
         pk = Exchange.objects.filter(broker_id=broker_id, vhost=vhost, name=name, gone_at=None).values_list("pk", flat=True).first()
         if pk is not None:
             save_publishers(pk, publishers, stats.at)
+    for (vhost, name), published in poll.published.items():
+        save_published(broker_id, vhost, name, published, stats.at)

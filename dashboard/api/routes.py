@@ -6,6 +6,7 @@ from ninja import NinjaAPI
 
 from dashboard.api import errors
 from dashboard.api.auth import Session, Token
+from dashboard.connections import api as connections
 from dashboard.exchanges import api as exchanges
 from dashboard.layout import history_api
 from dashboard.overview import api as brokers
@@ -27,5 +28,5 @@ api = NinjaAPI(
     urls_namespace="api",
 )
 errors.register(api)
-for resource in (brokers, queues, exchanges, workers, tasks, send, peek_api, routing, reach_api, history_api):
+for resource in (brokers, queues, exchanges, connections, workers, tasks, send, peek_api, routing, reach_api, history_api):
     api.add_router("", resource.router)

@@ -28,11 +28,14 @@ PAGES = (
     ("Overview", "overview", "layout-dashboard", ("overview",)),
     ("Queues", "queues", "stack-2", ("queues", "queue", "peek")),
     ("Exchanges", "exchanges", "arrows-split", ("exchanges", "exchange")),
+    ("Connections", "connections", "plug-connected", ("connections", "connection")),
     ("Workers", "workers", "cpu", ("workers", "worker")),
     ("Tasks", "tasks", "checklist", ("tasks", "task")),
     ("Routing", "routing", "route", ("routing",)),
     ("Send", "send", "send", ("send", "send_now")),
 )
+UNDER_MORE = ("Connections", "Send")
+"""On a phone there is room for six words and More."""
 HINTS = {"Routing": "Why a message goes where it goes"}
 
 
@@ -44,6 +47,7 @@ class Link(msgspec.Struct, frozen=True):
     icon: str = ""
     current: bool = False
     hint: str = ""
+    under_more: bool = False
 
 
 class Badge(msgspec.Struct, frozen=True):
@@ -96,7 +100,7 @@ class Shell:
     @property
     def pages(self) -> list[Link]:
         here = self.request.resolver_match.url_name if self.request.resolver_match else ""
-        return [Link(name, reverse(route) + self.query, icon, here in routes, HINTS.get(name, name)) for name, route, icon, routes in PAGES]
+        return [Link(name, reverse(route) + self.query, icon, here in routes, HINTS.get(name, name), name in UNDER_MORE) for name, route, icon, routes in PAGES]
 
     @property
     def list_address(self) -> str:

@@ -118,6 +118,14 @@ CHAPTERS: dict[str, dict[str, Term]] = {
         ),
     },
     "Who takes it": {
+        "connection": Term(
+            "A client’s TCP connection to a node of the broker. What a program publishes and consumes goes over its connections.",
+            "A worker node with the pool prefork has one for its tasks, and others for sending and for events.",
+        ),
+        "channel": Term(
+            "A conversation inside a connection: a client publishes and consumes on its channels, and each has a prefetch of its own.",
+            "A connection with three channels is one TCP connection and three conversations.",
+        ),
         "consumer": Term(
             "A program’s subscription to one queue; the broker pushes messages to it. In Celery, worker nodes are the consumers.",
             "`mail@web-1` consumes `mail` and `default`: two consumers, one program.",

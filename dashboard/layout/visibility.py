@@ -12,8 +12,10 @@ from brokers import parts
 from brokers.models import Broker
 from dashboard.layout import formatting, levels
 
-ON_QUEUES = frozenset({parts.QUEUES, parts.VHOSTS, parts.CONSUMERS, parts.QUEUE_COUNTERS, parts.QUEUE_TOTALS})
+ON_QUEUES = frozenset({parts.VHOSTS, parts.CONSUMERS, parts.QUEUE_COUNTERS, parts.QUEUE_TOTALS})
 ON_QUEUE = ON_QUEUES | {parts.BINDINGS, parts.POLICIES, parts.OPERATOR_POLICIES, parts.CHANNELS, parts.CONNECTIONS, parts.EXCHANGES}
+ON_CONNECTIONS = frozenset({parts.VHOSTS, parts.CONNECTIONS, parts.CHANNELS, parts.CONSUMERS})
+ON_CONNECTION = ON_CONNECTIONS | {parts.PUBLISHED}
 ON_EXCHANGES = frozenset({parts.VHOSTS, parts.EXCHANGES, parts.BINDINGS})
 ON_EXCHANGE = ON_EXCHANGES | {parts.POLICIES, parts.PUBLISHERS}
 
@@ -44,6 +46,11 @@ def limits(brokers: Iterable[Broker], vhost: str | None) -> list[dict[str, Any]]
         for limit in broker.limits
         if not limit.get("part") and (vhost is None or limit.get("vhost") in (None, vhost))
     ]
+
+
+def why_no_channels(broker: Broker) -> str:
+    """Why channels, and with them the rates of connections, are unknown; "" where nothing is known to keep them away."""
+    return next((str(limit["why"]) for limit in broker.limits if not limit.get("part") and "channels" in str(limit.get("what"))), "")
 
 
 def old_parts(brokers: Iterable[Broker], now: datetime, shown: Collection[str] | None = None) -> list[dict[str, str]]:

@@ -14,6 +14,8 @@ from brokers import queries
 from brokers.polling import leases
 from brokers.queries import fingerprints
 from brokers.scope import EVERYTHING
+from dashboard.connections.owners import Owners
+from dashboard.connections.row import connection_row
 from dashboard.exchanges.row import exchange_row
 from dashboard.layout.consumer_workers import Consuming
 from dashboard.layout.consumption import consumers_by_queue
@@ -44,6 +46,7 @@ def load(topic: Topic, keys: Collection[str], closely: Collection[str] = ()) -> 
         topics.EXCHANGES: _exchanges,
         topics.TOPOLOGY: _topology,
         topics.WORKERS: _workers,
+        topics.CONNECTIONS: _connections,
     }
     if topic.kind == topics.TASKS:
         return _tasks(topic, _ids(topic, keys), frozenset(_ids(topic, closely)))
@@ -107,6 +110,24 @@ def _exchanges(topic: Topic, ids: list[int]) -> Loaded:
         broker.polled_at,
         broker.poll_seconds,
         {f"exchange-{exchange.pk}": exchange.name for exchange in found},
+    )
+
+
+def _connections(topic: Topic, ids: list[int]) -> Loaded:
+    broker = queries.broker_by_id(EVERYTHING, topic.broker_id)
+    if broker is None or topic.vhost is None:
+        return Loaded({})
+    found = [one for one in queries.connections_by_ids(EVERYTHING, ids) if (one.broker_id, one.vhost) == (broker.pk, topic.vhost)]
+    owners, read_at = Owners(), (broker.connections_at, broker.channels_at)
+    set_of_connections = fingerprints.connections_fingerprint(broker.pk, topic.vhost)
+    rows: dict[str, Build] = {f"connection-{one.pk}": partial(connection_row, one, broker, owners.of(one)) for one in found}
+    return Loaded(
+        rows,
+        {"connections": set_of_connections, "table": set_of_connections, "clients": read_at},
+        {f"connection-{one.pk}": {"channels": (read_at, one.gone_at), "publishes": repr(one.publishes)} for one in found},
+        broker.polled_at,
+        broker.poll_seconds,
+        {f"connection-{one.pk}": one.name for one in found},
     )
 
 

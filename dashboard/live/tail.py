@@ -276,10 +276,10 @@ class Tail:
             log.exception("detail requests could not be saved; the next round tries again")
 
     def _looked_at(self) -> Iterator[tuple[Topic, str, str]]:
-        """(topic, kind, name) of the queues and exchanges that somebody looks at closely."""
+        """(topic, kind, name) of the queues, exchanges and connections that somebody looks at closely."""
         for topic_name, rows in dict(self._hub.looked_at).items():
             followed = self._followed.get(topic_name)
-            if followed is None or followed.topic.kind not in (topics.QUEUES, topics.EXCHANGES):
+            if followed is None or followed.topic.kind not in (topics.QUEUES, topics.EXCHANGES, topics.CONNECTIONS):
                 continue
             for key in rows:
                 object_name = followed.patches.name_of(key)

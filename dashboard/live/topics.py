@@ -11,10 +11,19 @@ from urllib.parse import quote, unquote
 import msgspec
 
 BROKER, QUEUES, EXCHANGES, TOPOLOGY, WORKERS, TASKS = "broker", "queues", "exchanges", "topology", "workers", "tasks"
-ROW_KINDS = {BROKER: ("broker", "node"), QUEUES: ("queue",), EXCHANGES: ("exchange",), TOPOLOGY: (), WORKERS: ("worker",), TASKS: ("task",)}
+CONNECTIONS = "connections"
+ROW_KINDS = {
+    BROKER: ("broker", "node"),
+    QUEUES: ("queue",),
+    EXCHANGES: ("exchange",),
+    TOPOLOGY: (),
+    WORKERS: ("worker",),
+    TASKS: ("task",),
+    CONNECTIONS: ("connection",),
+}
 """Which kinds of rows ("queue" of "queue-17") each kind of topic has."""
 
-_NAME = re.compile(r"(broker)/([1-9][0-9]{0,17})|(queues|exchanges|topology|workers|tasks)/([1-9][0-9]{0,17})/([^/]{1,2000})")
+_NAME = re.compile(r"(broker)/([1-9][0-9]{0,17})|(queues|exchanges|topology|workers|tasks|connections)/([1-9][0-9]{0,17})/([^/]{1,2000})")
 _KEY = re.compile(r"([a-z]+)-([1-9][0-9]{0,17})")
 
 

@@ -5,7 +5,7 @@ import { outdated } from "./live_parts.js";
 import { announce, partsOfRows, place, rowsOnPage } from "./live_rows.js";
 import { duration, put } from "./times.js";
 
-const KINDS = { broker: ["broker", "node"], queues: ["queue"], exchanges: ["exchange"], workers: ["worker"], tasks: ["task"], topology: [] };
+const KINDS = { broker: ["broker", "node"], queues: ["queue"], exchanges: ["exchange"], workers: ["worker"], tasks: ["task"], connections: ["connection"], topology: [] };
 const ACK_EVERY = 4;
 const LONGEST_WAIT = 5000;
 const STATE_WAIT = 10_000;

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from brokers.models import Binding, Broker, Connection, Consumer, Exchange, Node, Queue
+from brokers.models import Binding, Broker, Channel, Connection, Consumer, Exchange, Node, Queue
 from dashboard import store
 from dashboard.models import User
 from workers.models import EventSource, Worker
@@ -64,6 +64,8 @@ class World:
         )
         Worker.objects.create(**celery, hostname="b@web-2", state=Worker.UNKNOWN)
         Connection.objects.create(broker=self.broker, vhost="/", name="c1", user="guest", peer_host="10.0.0.1")
+        self.connection = Connection.objects.get()
+        Channel.objects.create(broker=self.broker, vhost="/", name="c1 (1)", connection_name="c1", number=1)
         Consumer.objects.create(broker=self.broker, vhost="/", queue="mail", tag="t1", connection_name="c1", channel_name="c1 (1)", peer_host="10.0.0.1")
 
     def client(self) -> Client:

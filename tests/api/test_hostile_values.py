@@ -37,7 +37,7 @@ GETS = [(path, [parameter["name"] for parameter in call.get("parameters", [])]) 
 POSTS = [(path, call) for path, method, call in CALLS if method == "post"]
 GOOD = {"broker": "prod", "vhost": "/", "name": "mail", "queue": "mail", "metric": "depth", "uuid": "x", "exchange": "orders", "routing_key": "a"}
 PAGES = sorted({f"/{pattern.pattern}" for pattern in get_resolver().url_patterns if isinstance(pattern, URLPattern)} - {"/send/now/", "/theme/", "/logout/"})
-NUMBERED = {"queues": "mail", "exchanges": "exchange", "workers": "worker"}
+NUMBERED = {"queues": "mail", "exchanges": "exchange", "connections": "connection", "workers": "worker"}
 PAGE_PARAMETERS = ["page", "q", "sort", "range", "newest", "count", "at", "sent", "exchange", "routing_key", "headers", "queue", "worker", "next"]
 PAGE_PARAMETERS += ["task", "name", "args", "kwargs", "priority", "expiration", "countdown", "eta", "expires", "changes", "undo", "user"]
 

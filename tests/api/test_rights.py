@@ -14,7 +14,7 @@ from tests.api.conftest import World
 
 POSTED = ("tasks/send", "messages/peek", "routing/explain", "routing/explain-task")
 CALLS = ["brokers", "queues", "queue", "exchanges", "exchange", "bindings", "nodes", "workers", "tasks", "task", "history", "openapi.json", "nothing"]
-CALLS += ["routing/reach"]
+CALLS += ["routing/reach", "connections", "channels"]
 
 
 @pytest.mark.parametrize("path", CALLS)

@@ -52,7 +52,7 @@ def yes() -> bool:
 
 SHOWN = (
     "SELECT (SELECT polled_at FROM brokers_broker), (SELECT ready FROM brokers_queue), (SELECT count(*) FROM brokers_binding WHERE gone_at IS NULL),"
-    " (SELECT tag FROM brokers_consumer), (SELECT name FROM brokers_connection), (SELECT user FROM brokers_permission),"
+    " (SELECT tag FROM brokers_consumer), (SELECT name FROM brokers_connection WHERE gone_at IS NULL), (SELECT user FROM brokers_permission),"
     " (SELECT publishers FROM brokers_exchange WHERE name = 'orders')"
 )
 
@@ -101,7 +101,7 @@ def stored() -> tuple[Any, ...]:
     keys = Binding.objects.filter(gone_at=None, source="orders").values_list("routing_key", flat=True)
     names = (
         Consumer.objects.values_list("tag", flat=True),
-        Connection.objects.values_list("name", flat=True),
+        Connection.objects.filter(gone_at=None).values_list("name", flat=True),
         Permission.objects.values_list("user", flat=True),
     )
     return (Broker.objects.get().polled_at, Queue.objects.get().ready, sorted(keys), *map(list, names))

@@ -59,6 +59,10 @@ class Stack:
         found = page.request.get(f"{url or self.url}/api/v1/{kind}?{self.here}&page_size=500").json()["items"]
         return int(next(item["id"] for item in found if item.get("name", item.get("hostname")) == name))
 
+    def any_id(self, page: Page, kind: str) -> int:
+        """The primary key of the first of them, for objects whose names nobody gave."""
+        return int(page.request.get(f"{self.url}/api/v1/{kind}?{self.here}").json()["items"][0]["id"])
+
 
 @pytest.fixture(scope="package")
 def rabbitmq() -> Iterator[TestNode]:

@@ -20,7 +20,7 @@ WHY = (
     "/routing/?of=existing&look_in=mail",
     "/routing/?of=reach&queue=mail",
 )
-WATCHED = ("/", "/queues/", "/exchanges/", "/workers/", "/workers/?view=table", "/workers/?group=queue", "/tasks/")
+WATCHED = ("/", "/queues/", "/exchanges/", "/connections/", "/workers/", "/workers/?view=table", "/workers/?group=queue", "/tasks/")
 LISTS = (*WATCHED, "/send/", "/glossary/", "/keyboard/", "/password/change/", *WHY)
 MISSING = "/queues/4711000/"
 CONTRAST = {"runOnly": ["color-contrast"]}
@@ -32,6 +32,7 @@ def addresses(stack: Stack, page: Page) -> list[str]:
     for kind, name in (("queues", "mail"), ("exchanges", "orders"), ("workers", "a@tests")):
         found.append(f"/{kind}/{stack.id_of(page, kind, name)}/")
     found.append(f"/queues/{stack.id_of(page, 'queues', 'mail')}/messages/")
+    found.append(f"/connections/{stack.any_id(page, 'connections')}/")
     return [*found, MISSING]
 
 

@@ -10,7 +10,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from brokers.models import Binding, Broker, Connection, Consumer, Exchange, Node, Queue, VirtualHost
+from brokers.models import Binding, Broker, Channel, ClientTrend, Connection, Consumer, Exchange, Node, Queue, VirtualHost
 from brokers.queries import topologies
 from workers.models import EventSource, Task, Worker
 
@@ -23,6 +23,8 @@ PAGES = {
     "/queues/?q=a": 27,
     "/queues/?q=worker:w": 33,
     "/exchanges/": 23,
+    "/connections/": 31,
+    "/connections/?q=is:celery": 31,
     "/workers/": 25,
     "/workers/?view=table": 25,
     "/workers/?group=queue": 25,
@@ -35,10 +37,13 @@ PAGES = {
     "/glossary/": 4,
     "/queues/{queue}/": 38,
     "/exchanges/{exchange}/": 25,
+    "/connections/{connection}/": 23,
     "/workers/{worker}/": 34,
     "/tasks/{task}/": 19,
     "/api/v1/queues": 9,
     "/api/v1/exchanges": 4,
+    "/api/v1/connections": 9,
+    "/api/v1/channels": 4,
     "/api/v1/workers": 4,
     "/api/v1/tasks": 4,
 }
@@ -69,9 +74,14 @@ class Shop:
             Binding.objects.create(
                 broker=self.broker, vhost="/", source=source, destination=queue, destination_type="queue", routing_key="a", first_seen_at=self.now
             )
-        Connection.objects.create(broker=self.broker, vhost="/", name=f"c {uuid}", user="guest", peer_host="10.0.0.1")
+        connected: dict[str, Any] = {"broker": self.broker, "vhost": "/"}
+        made["connection"] = Connection.objects.create(**connected, name=f"c {uuid}", user="guest", peer_host="10.0.0.1", client=hostname)
+        ClientTrend.objects.create(**connected, user=uuid, peer_host="10.0.0.1", product="py-amqp", samples=[[1, 2, 3]])
+        for connection_name in {f"c {uuid}", "c t1"}:
+            channel = {"connection_name": connection_name, "number": Channel.objects.count()}
+            Channel.objects.create(**connected, name=f"{connection_name} ({channel['number']})", **channel)
         for consumed in {queue, "mail"}:
-            Consumer.objects.create(broker=self.broker, vhost="/", queue=consumed, tag=uuid, connection_name=f"c {uuid}", channel_name=f"c {uuid} (1)")
+            Consumer.objects.create(**connected, queue=consumed, tag=uuid, connection_name=f"c {uuid}", channel_name=f"c {uuid} (1)")
         lists: dict[str, Any] = {"queues": [{"name": queue}, {"name": "mail"}], "registered": [{"name": "shop.pay", "attributes": {}}]}
         made["worker"] = Worker.objects.create(**self.seen, hostname=hostname, state=Worker.ONLINE, since=self.now, pool="prefork", concurrency=2, **lists)
         ran: dict[str, Any] = {"worker": hostname, "queue": queue, "received_at": self.now, "root_id": "t1", "parent_id": parent or None}

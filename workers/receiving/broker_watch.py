@@ -20,7 +20,6 @@ from brokers.addresses import BrokerAddress
 from brokers.polling import leases
 from brokers.process_runner import END_SECONDS
 from brokers.scope import EVERYTHING
-from brokers.stats import Listener
 from brokers.thread_failures import ThreadFailures
 from workers import queries, store
 from workers.receiving.place import Place
@@ -45,7 +44,6 @@ class BrokerWatch:
     def __init__(self, address: BrokerAddress, broker_id: int, installation: str, allowed: Allowed, holder: str, ca_file: str | None = None) -> None:
         self.address, self.broker_id, self.holder = address, broker_id, holder
         self.standing_by = False
-        self.due_at = time.monotonic()
         self._installation, self._allowed, self._ca_file = installation, allowed, ca_file
         self._stopped = threading.Event()
         self._watches: dict[Place, tuple[VhostWatch, threading.Thread]] = {}
@@ -67,7 +65,6 @@ class BrokerWatch:
     def run(self) -> None:
         """Returns once stopped and its threads have ended, or could not within END_SECONDS; the lease is free then."""
         while not self._stopped.is_set():
-            self.due_at = time.monotonic()
             try:
                 self._round()
             except DatabaseError as error:
@@ -132,7 +129,6 @@ class BrokerWatch:
         if broker is None:
             return []
         found = broker_queries.exchanges(EVERYTHING, broker=self.broker_id, q=EXCHANGE, page_size=broker_queries.LARGEST_PAGE)
-        listeners = tuple(msgspec.convert(broker.listeners, list[Listener]))
         vhosts = sorted({exchange.vhost for exchange in found.items if exchange.name == EXCHANGE})
         return [
             Place(
@@ -142,7 +138,8 @@ class BrokerWatch:
                 self._installation,
                 self._allowed.receives_events,
                 self._allowed.inspects,
-                listeners,
+                broker.amqp_port,
+                broker.amqp_tls,
                 self._ca_file,
             )
             for vhost in vhosts

@@ -5,7 +5,7 @@ Pure. Tolerates what RabbitMQ omits (a queue just declared has no figures, nor h
 """
 
 from brokers.management.parse.brokers import nodes, overview, reason, user_tags, vhosts
-from brokers.management.parse.clients import channels, connections, consumers
+from brokers.management.parse.clients import channels, connections, consumers, names, published_to
 from brokers.management.parse.queues import Depth, depths, queue, queues
 from brokers.management.parse.topology import (
     SeenBinding,
@@ -29,11 +29,13 @@ __all__ = [
     "consumers",
     "depths",
     "exchanges",
+    "names",
     "nodes",
     "operator_policies",
     "overview",
     "permissions",
     "policies",
+    "published_to",
     "publishers",
     "queue",
     "queues",

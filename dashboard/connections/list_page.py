@@ -1,0 +1,166 @@
+"""The connections page: filtered, sorted and paginated connections, how many are opened and closed, and clients that seem to leak."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+import msgspec
+
+from brokers import queries
+from brokers.models import Broker, Connection
+from brokers.queries import CONNECTION_SORTS
+from brokers.scope import Scope
+from dashboard.connections.filter import QUALIFIERS, Chooser
+from dashboard.connections.owners import Owners
+from dashboard.connections.row import connection_row
+from dashboard.connections.text import Leak, churn_text, leak_text
+from dashboard.layout import filter_language, formatting, visibility
+from dashboard.layout.addresses import Heading, ListAddress, page_links
+from dashboard.layout.filter_language import Filter
+from dashboard.layout.lists import PAGE_SIZE, Filtered, RestrictiveTerm, most_restrictive
+from dashboard.live import topics
+
+DEFAULT_SORT = "client"
+VIEWS = (
+    ("All", ""),
+    ("Blocked", "state:blocked,blocking"),
+    ("Flow control", "state:flow"),
+    ("Celery", "is:celery"),
+    ("Growing", "is:growing"),
+    ("Closed", "is:closed"),
+)
+LEVELS_OF_VIEWS = {"state:blocked,blocking": "critical", "is:growing": "warning"}
+LEAKS_SHOWN = 3
+OLD = timedelta(seconds=90)  # three readings of connections
+
+
+class View(msgspec.Struct, frozen=True):
+    """A predefined filter with the number of connections that match it now."""
+
+    label: str
+    address: str
+    count: int
+    current: bool
+    level: str = ""
+
+
+class ConnectionList(Filtered):
+    """The data of one request; `broker` and `vhost` are the selected ones, None for all."""
+
+    def __init__(self, scope: Scope, address: ListAddress, brokers: Sequence[Broker], broker: Broker | None, vhost: str | None, now: datetime) -> None:
+        self.scope, self.address, self.now = scope, address, now
+        self.brokers = [broker] if broker else list(brokers)
+        self.broker, self.vhost = broker, vhost
+        self.filter = filter_language.parse(address.filter_text, QUALIFIERS)
+        self.sort = address.sort(CONNECTION_SORTS, DEFAULT_SORT)
+        self.chooser = Chooser(scope, self.brokers, vhost)
+
+    def _page(self, wanted: Filter, page: int, size: int) -> queries.Page[Connection]:
+        if wanted.problems:
+            return queries.Page(0, [], 1, size)
+        found = self.chooser.chosen(wanted)
+        where: dict[str, Any] = {"broker": self.broker.pk if self.broker else None, "vhost": self.vhost, "sort": self.sort}
+        return queries.connection_page(self.scope, **where, conditions=found.conditions, keys=found.keys, closed=found.closed, page=page, page_size=size)
+
+    def count(self, wanted: Filter) -> int:
+        return self._page(wanted, 1, 1).total
+
+    def views(self) -> list[View]:
+        """The predefined filters; each keeps the other terms of the current filter that can be applied."""
+        texts = {text for _, text in VIEWS if text}
+        rest = self.filter.without(*(term for term in self.filter.terms if term.text in texts or term.problem))
+        known, found = not self.unavailable(), []
+        for label, text in VIEWS:
+            whole = f"{rest} {text}".strip()
+            count = self.count(filter_language.parse(whole, QUALIFIERS))
+            current = any(term.text == text for term in self.filter.terms) if text else rest == self.filter.text
+            found.append(View(label, self.address.with_(q=whole), count, current, LEVELS_OF_VIEWS.get(text, "") if count and known else ""))
+        return found
+
+    def most_restrictive_term(self) -> RestrictiveTerm | None:
+        """The term whose removal shows the most connections; None if removing a single term shows none."""
+        rests = [(term, self.filter.without(term)) for term in self.filter.terms]
+        return most_restrictive(RestrictiveTerm(term, self.count(filter_language.parse(rest, QUALIFIERS)), self.address.with_(q=rest)) for term, rest in rests)
+
+    def table(self) -> dict[str, Any]:
+        """Context of the part "table"."""
+        page = self._page(self.filter, self.address.page, PAGE_SIZE)
+        if not page.items and page.total:
+            page = self._page(self.filter, page.pages, PAGE_SIZE)
+        owners = Owners()
+        return {
+            "rows": [connection_row(one, one.broker, owners.of(one), self.now) for one in page.items],
+            "page": page,
+            "pages": page_links(self.address, page),
+            "headings": self._headings(),
+            "most_restrictive_term": self.most_restrictive_term() if page.total == 0 and self.filter.terms and not self.filter.problems else None,
+            "topics": self.topics(page.items),
+            "several_brokers": len(self.brokers) > 1,
+            "several_vhosts": self.vhost is None and len({one.vhost for one in page.items}) > 1,
+        }
+
+    def topics(self, connections: Sequence[Connection]) -> list[str]:
+        """Live topics of the page: its brokers, and the virtual hosts of its connections (of all, while it shows none)."""
+        places = {(one.broker_id, one.vhost) for one in connections}
+        if not places:
+            places = {(host.broker_id, host.name) for broker in self.brokers for host in queries.virtual_hosts(self.scope, broker.pk)[:20]}
+        names = [topics.Topic(topics.BROKER, broker.pk).name for broker in self.brokers]
+        return names + [topics.Topic(topics.CONNECTIONS, *place).name for place in sorted(places)]
+
+    def _headings(self) -> list[Heading]:
+        address, by = self.address, self.sort
+        numbers = (("Channels", "channels"), ("Unacked", "unacknowledged"), ("In /s", "publish_per_second"), ("Out /s", "deliver_per_second"))
+        return [
+            address.heading("Client", "client", by),
+            address.heading("State", "state", by),
+            address.heading("User", "user", by),
+            address.heading("Host", "peer_host", by),
+            address.heading("Node", "node", by),
+            *(address.heading(label, field, by, "num", descending_first=True) for label, field in numbers),
+            address.heading("Since", "connected_at", by, "num", descending_first=True),
+        ]
+
+    @cached_property
+    def figures(self) -> list[dict[str, Any]]:
+        """What each broker counts: connections and channels, and how many are opened and closed a second."""
+        return [
+            {
+                "broker": broker,
+                "connections": formatting.number((broker.object_totals or {}).get("connections")),
+                "channels": formatting.number((broker.object_totals or {}).get("channels")),
+                "opened": formatting.rate(broker.connections_opened_per_second),
+                "closed": formatting.rate(broker.connections_closed_per_second),
+                "channels_opened": formatting.rate(broker.channels_opened_per_second),
+                "channels_closed": formatting.rate(broker.channels_closed_per_second),
+                "as_of": formatting.moment_text(broker.connections_at, self.now),
+                "is_old": broker.connections_at is not None and self.now - broker.connections_at > OLD,
+            }
+            for broker in self.brokers
+        ]
+
+    def leaks(self) -> list[Leak]:
+        """The clients that seem to leak connections or channels."""
+        return [leak_text(found, self.address) for found in self.chooser.growing[:LEAKS_SHOWN]]
+
+    def churn(self) -> list[str]:
+        """A sentence on each broker whose connections or channels live only for seconds."""
+        return [text for broker in self.brokers for text in churn_text(broker)]
+
+    @property
+    def is_unread(self) -> bool:
+        """True while connections of no broker were listed."""
+        return all(broker.connections_at is None for broker in self.brokers)
+
+    def unavailable(self) -> list[dict[str, Any]]:
+        return visibility.unavailable(self.brokers, self.now)
+
+    def limits(self) -> list[dict[str, Any]]:
+        return visibility.limits(self.brokers, self.vhost)
+
+    @property
+    def old_parts(self) -> list[dict[str, str]]:
+        """The data of this list that cannot be read now, each with its age."""
+        return visibility.old_parts(self.brokers, self.now, visibility.ON_CONNECTIONS)

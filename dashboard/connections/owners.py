@@ -1,0 +1,80 @@
+"""Which program a connection belongs to: a Celery worker node, Hareline itself, or the broker's own shovels and federation links."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+import msgspec
+from django.urls import reverse
+
+from brokers.models import Connection
+from dashboard.layout.consumer_workers import Consuming
+from dashboard.layout.consumption import consumers_by_queue
+
+Kind = Literal["worker", "hareline", "broker", ""]
+WORKER: Kind = "worker"
+HARELINE: Kind = "hareline"
+BROKER: Kind = "broker"
+
+
+class Owner(msgspec.Struct, frozen=True):
+    """`kind` is worker, hareline, broker or "" (another program); `hostname` and `url` of a worker node; `why`, and whether that is certain."""
+
+    kind: Kind = ""
+    hostname: str = ""
+    worker_id: int | None = None
+    exact: bool = True
+    why: str = ""
+
+    @property
+    def text(self) -> str:
+        """What to call it, "" for another program."""
+        return {WORKER: self.hostname, HARELINE: "Hareline", BROKER: "the broker itself"}.get(self.kind, "")
+
+    @property
+    def url(self) -> str:
+        return "" if self.worker_id is None else reverse("worker", args=[self.worker_id])
+
+
+OTHER = Owner()
+
+
+def owner_of(connection: Connection, consuming: Iterable[Consuming]) -> Owner:
+    """The owner; `consuming` are the consumers of this connection."""
+    if connection.product.startswith("Hareline"):
+        return Owner(HARELINE, why="its product is Hareline")
+    workers = sorted((one for one in consuming if one.hostname), key=lambda one: not one.exact)
+    if workers:
+        best = workers[0]
+        return Owner(WORKER, best.hostname or "", best.worker_id, best.exact, best.why)
+    if connection.provided_name.startswith(("Shovel ", "Federation link ")):
+        return Owner(BROKER, why="its name is that of a shovel or a federation link")
+    return OTHER
+
+
+def consumers_by_connection(broker_id: int, vhost: str) -> Mapping[str, list[Consuming]]:
+    """{connection: its consumers} of a virtual host."""
+    found: dict[str, list[Consuming]] = {}
+    for consumers in consumers_by_queue(broker_id, vhost).values():
+        for one in consumers:
+            name = one.consumer.connection_name or one.consumer.channel_name.rpartition(" (")[0]
+            if name:
+                found.setdefault(name, []).append(one)
+    return found
+
+
+class Owners:
+    """Owners and consumers of connections, read once for each virtual host."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, str], Mapping[str, list[Consuming]]] = {}
+
+    def consuming(self, connection: Connection) -> list[Consuming]:
+        place = (connection.broker_id, connection.vhost)
+        if place not in self._known:
+            self._known[place] = consumers_by_connection(*place)
+        return self._known[place].get(connection.name, [])
+
+    def of(self, connection: Connection) -> Owner:
+        return owner_of(connection, () if connection.gone_at else self.consuming(connection))

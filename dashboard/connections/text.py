@@ -1,0 +1,52 @@
+"""Sentences on connections: clients that leak, and connections or channels that live only for seconds."""
+
+from __future__ import annotations
+
+import msgspec
+
+from brokers.models import Broker
+from dashboard.connections.growth import GrowingClient
+from dashboard.layout import formatting
+from dashboard.layout.addresses import ListAddress
+from dashboard.layout.filter_language import quoted
+
+SHORTEST_LIFE_SECONDS = {"connections": 60.0, "channels": 10.0}
+LEAST_PER_SECOND = {"connections": 1.0, "channels": 10.0}
+CHURN_ADVICE = {
+    "connections": "Opening one costs several round trips; a client should keep its connection.",
+    "channels": "A client should keep its channels, and not open one for each message.",
+}
+
+
+class Leak(msgspec.Struct, frozen=True):
+    """A client that seems to leak: the sentence, and the list of its connections."""
+
+    text: str
+    address: str
+
+
+def leak_text(found: GrowingClient, address: ListAddress) -> Leak:
+    """Which client has opened more and more, since when, and what it leads to."""
+    trend, growth = found.trend, found.growth
+    client = f"{trend.product or 'A client of unknown library'} on {trend.peer_host or 'the broker itself'}, user {trend.user or 'unknown'}"
+    since = f"{growth.since:%H:%M}"
+    text = f"{client} in {trend.vhost}: from {growth.first:,} to {growth.last:,} {growth.what} since {since}, and it closes next to none."
+    terms = [f"{name}:{quoted(value)}" for name, value in (("user", trend.user), ("host", trend.peer_host), ("product", trend.product)) if value]
+    return Leak(text, address.with_(q=" ".join(terms), vhost=trend.vhost, broker=trend.broker.name))
+
+
+def churn_text(broker: Broker) -> list[str]:
+    """What is opened and closed so often that it lives only for seconds; [] also while that is unknown."""
+    found = []
+    for what in ("connections", "channels"):
+        opened, closed = getattr(broker, f"{what}_opened_per_second"), getattr(broker, f"{what}_closed_per_second")
+        total = (broker.object_totals or {}).get(what)
+        if opened is None or closed is None or total is None or min(opened, closed) < LEAST_PER_SECOND[what]:
+            continue
+        life = total / opened
+        if life < SHORTEST_LIFE_SECONDS[what]:
+            found.append(
+                f"{broker.name}: {formatting.rate(opened)} {what} a second are opened and {formatting.rate(closed)} closed, "
+                f"so they live for about {formatting.duration(life)}. {CHURN_ADVICE[what]}"
+            )
+    return found
