@@ -16,8 +16,10 @@ from urllib.parse import quote, urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from brokers.addresses import BrokerAddress
+from brokers.addresses import BrokerAddress, variable_suffix
 from dashboard import proxies
+from workers.celery_names import CeleryNames, InvalidNames
+from workers.celery_names import parse as parse_celery_names
 
 _IMPORT_PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 
@@ -93,6 +95,23 @@ def public_url(variables: Mapping[str, str], name: str) -> str:
     if text and not usable:
         raise ImproperlyConfigured(f"{name}: expected an address such as https://ops.example.com/hareline, without user or query")
     return text
+
+
+def celery_names(variables: Mapping[str, str], brokers: tuple[BrokerAddress, ...]) -> dict[str, dict[str, CeleryNames]]:
+    """{broker: {virtual host: the names of Celery's exchanges}} of HARELINE_CELERY_<NAME>; HARELINE_CELERY_APP is another setting."""
+    suffixes = {variable_suffix(broker.name): broker.name for broker in brokers}
+    found = {}
+    for variable, text in variables.items():
+        suffix = variable.removeprefix("HARELINE_CELERY_")
+        if suffix == variable or suffix == "APP":
+            continue
+        if suffix not in suffixes:
+            raise ImproperlyConfigured(f"{variable}: {suffix} is not a broker of HARELINE_BROKERS ({', '.join(sorted(suffixes)) or 'none'})")
+        try:
+            found[suffixes[suffix]] = parse_celery_names(text)
+        except InvalidNames as error:
+            raise ImproperlyConfigured(f"{variable}: {error}") from None
+    return found
 
 
 def trusted_proxies(variables: Mapping[str, str], name: str) -> proxies.TrustedProxies:

@@ -6,23 +6,33 @@ for a user of Hareline's own, and the page says so.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
 from brokers.characters import shell_word
+from workers.celery_names import DEFAULT, CeleryNames
 
 OURS = r"hareline\."
+OURS_PREFIX = "hareline."
 
 
-def events_grant(user: str, vhost: str) -> str:
-    """What receiving events needs: a queue of our own name, and read access to Celery's event exchange.
+def events_grant(user: str, vhost: str, names: CeleryNames = DEFAULT) -> str:
+    """What receiving events needs: a queue of our own name, and read access to Celery's event exchanges.
 
     >>> events_grant("watch", "/")
     "rabbitmqctl set_permissions -p / watch '^hareline\\\\.' '^hareline\\\\.' '^(hareline\\\\.|celeryev$)'"
     """
-    return _line(user, vhost, f"^{OURS}", f"^{OURS}", rf"^({OURS}|celeryev$)")
+    return _line(user, vhost, f"^{OURS}", f"^{OURS}", _ours_and(names.event_exchanges))
 
 
-def inspection_grant(user: str, vhost: str) -> str:
-    """What inspecting workers needs, receiving events included: write access to their control exchange. We declare nothing there."""
-    return _line(user, vhost, f"^{OURS}", rf"^({OURS}|celery\.pidbox$)", rf"^({OURS}|celeryev$)")
+def inspection_grant(user: str, vhost: str, names: CeleryNames = DEFAULT) -> str:
+    """What inspecting workers needs, receiving events included: write access to their control exchanges. We declare nothing there."""
+    return _line(user, vhost, f"^{OURS}", _ours_and(names.pidboxes), _ours_and(names.event_exchanges))
+
+
+def _ours_and(exchanges: Iterable[str]) -> str:
+    others = "".join(f"|{re.escape(exchange)}$" for exchange in exchanges)
+    return f"^({OURS}{others})"
 
 
 def _line(user: str, vhost: str, configure: str, write: str, read: str) -> str:

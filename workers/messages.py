@@ -125,14 +125,15 @@ def _value(body: bytes, content_type: str | None, encoding: str | None) -> Any:
         if tag == "msgpack":
             return msgspec.msgpack.decode(body)
         text = body.decode(encoding if encoding in ("utf-8", "us-ascii", "latin-1", "utf-16") else "utf-8")
-        return json.loads(text, object_hook=_unwrapped) if tag == "json" else _yaml(text)
+        return json.loads(text, object_hook=_unwrapped) if tag == "json" else plain_yaml(text)
     except Undecodable:
         raise
     except (ValueError, RecursionError, msgspec.DecodeError) as error:
         raise Undecodable(f"The body is not the {tag} that it claims to be ({type(error).__name__}).") from None
 
 
-def _yaml(text: str) -> Any:
+def plain_yaml(text: str) -> Any:
+    """The value of a YAML text, by the safe loader, without references. Raises Undecodable."""
     try:
         yaml = importlib.import_module("yaml")
     except ImportError:

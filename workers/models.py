@@ -27,6 +27,8 @@ class EventSource(models.Model):
     inspect_state = models.CharField(max_length=16, default=UNKNOWN)  # inspecting, refused, unreachable, off, unknown
     inspect_reason = models.TextField(default="")
     inspect_grant = models.TextField(default="")
+    names = models.JSONField(default=dict)  # of Celery's exchanges there, as `workers.celery_names.CeleryNames`
+    hint = models.TextField(default="")  # exchanges that look like Celery's and are not watched, in a sentence
     since = models.DateTimeField(null=True)
     received_at = models.DateTimeField(null=True)  # of the last event
     events = models.BigIntegerField(default=0)
@@ -88,6 +90,8 @@ class Worker(models.Model):
     processed_at_first_sight = models.BigIntegerField(null=True)  # base of the reconciliation with `processed`
     lost_events = models.BigIntegerField(default=0)
     reconciliation = models.JSONField(default=dict)  # as `workers.receiving.reconciliation` keeps it
+    pinned = models.BooleanField(default=False, db_default=False)  # a person wants it to stay in lists when it is gone
+    forgotten_at = models.DateTimeField(null=True)  # when a person took it out of lists; it is back once anything of it is received again
     first_seen_at = models.DateTimeField()
     changed_at = models.DateTimeField()
 
@@ -107,6 +111,7 @@ class Task(models.Model):
     state = models.CharField(max_length=16)  # Celery's, or UNKNOWN
     last_seen_state = models.CharField(max_length=16, null=True)  # with UNKNOWN
     unknown_reason = models.TextField(default="")
+    revoked_by = models.CharField(max_length=255, default="")  # a worker that lists it as revoked, while it has not begun
     worker = models.CharField(max_length=255, null=True)
     sender = models.CharField(max_length=255, null=True)  # gen811@web-2
     queue = models.CharField(max_length=255, null=True)  # where it is or was taken from; None: unknown, or `queues`

@@ -13,6 +13,8 @@ from brokers.queries.pages import BrokerRef, Page, existing, in_scope
 from brokers.queries.past import bindings_as_they_were, exchanges_as_they_were, policies_as_they_were
 from brokers.scope import Scope
 
+DELAY_LEVELS = "celery_delayed_"
+
 
 def exchanges(
     scope: Scope,
@@ -24,13 +26,17 @@ def exchanges(
     page: int = 1,
     page_size: int = 100,
     at: datetime | None = None,
+    delay_levels: bool = True,
 ) -> Page[Exchange]:
-    """A page of exchanges with their broker; `q` is text that the name contains. Raises ValueError for an unknown sort or page, NotRecorded."""
+    """A page of exchanges with their broker; `q` is text that the name contains. `delay_levels` False: without those of Celery's native delayed delivery.
+    Raises ValueError for an unknown sort or page, NotRecorded."""
     field, descending = pages.sort_key(sort, pages.EXCHANGE_SORTS)
     pages.check_page(page, page_size)
     rows = _rows(scope, broker, vhost, at)
     if q:
         rows = rows.filter(name__icontains=q)
+    if not delay_levels:
+        rows = rows.exclude(name__startswith=DELAY_LEVELS)
     if at is None:
         return pages.one_page(pages.ordered(rows, field, descending), page, page_size)
     items = pages.ordered_items(exchanges_as_they_were(list(rows), at, pages.broker_ids(scope, broker)), field, descending)
@@ -76,6 +82,11 @@ def binding_counts(scope: Scope, broker: BrokerRef, vhost: str | None = None) ->
     """{(virtual host, exchange): number of bindings out now}; an exchange without bindings is missing."""
     rows = Binding.objects.filter(in_scope(scope, broker, vhost), gone_at=None).values_list("vhost", "source").annotate(amount=Count("pk")).order_by()
     return {(place, source): amount for place, source, amount in rows}
+
+
+def delay_level_count(scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None) -> int:
+    """How many exchanges there are of Celery's native delayed delivery."""
+    return Exchange.objects.filter(in_scope(scope, broker, vhost), existing(None), name__startswith=DELAY_LEVELS).count()
 
 
 def policies(scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None, at: datetime | None = None) -> list[Policy]:

@@ -43,6 +43,11 @@ def changes_fingerprint(broker_id: int) -> Fingerprint:
     return (Change.objects.filter(broker_id=broker_id).aggregate(last=Max("pk"))["last"],)
 
 
+def counted_live(model: type[Model], broker_id: int) -> Fingerprint:
+    """The same of every virtual host of a broker together."""
+    return _counted(model, broker_id=broker_id, gone_at=None)
+
+
 def _live(model: type[Model], broker_id: int, vhost: str) -> Fingerprint:
     return _counted(model, broker_id=broker_id, vhost=vhost, gone_at=None)
 

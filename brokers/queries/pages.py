@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 import msgspec
-from django.db.models import F, Model, Q, QuerySet
+from django.db.models import Exists, F, Model, OuterRef, Q, QuerySet
 from django.db.models.functions import Lower
 
 from brokers.conditions import COMPARISONS, COUNT_FIELDS, NUMBER_FIELDS, TEXT_FIELDS, Condition
-from brokers.models import Broker
+from brokers.models import Binding, Broker
 from brokers.scope import Scope
 
 T = TypeVar("T")
@@ -140,7 +140,12 @@ def _between_counts(field: str, operator: str, value: float) -> Q:
     return Q(**{f"{field}__gt" if operator in (">", ">=") else f"{field}__lte": math.floor(value)})
 
 
-_CELERY_OWN = Q(name__endswith=".celery.pidbox") | Q(name__startswith="celeryev.") | Q(name__startswith="hareline.")
+_GOSSIP = Exists(Binding.objects.filter(broker=OuterRef("broker"), vhost=OuterRef("vhost"), destination=OuterRef("name"), routing_key="worker.#", gone_at=None))
+_CELERY_OWN = (
+    Q(name__endswith=".pidbox") | Q(name__startswith="celeryev.") | Q(name__startswith="hareline.") | Q(name__startswith="celery_delayed_")
+    | (Q(auto_delete=True) & Q(name__regex=r"\.[0-9a-f]{8}-[0-9a-f-]{27}$") & Q(_GOSSIP))
+)  # fmt: skip
+"""Control queues, event queues, native delayed delivery (kombu/transport/native_delayed_delivery.py), and Hareline's own."""
 _GROWING = (
     Q(publish_per_second__gt=0.1, depth__gte=100)
     & (Q(ack_per_second__lt=F("publish_per_second") * 0.9) | Q(ack_per_second=None, deliver_per_second__lt=F("publish_per_second") * 0.9))

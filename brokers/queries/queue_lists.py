@@ -79,6 +79,11 @@ def queue_names(scope: Scope, broker: BrokerRef | None = None, vhost: str | None
     return list(_rows(scope, broker, vhost, at).order_by("name", "vhost").values_list("pk", "vhost", "name"))
 
 
+def queue_names_ending(broker_id: int, vhost: str, ending: str) -> list[str]:
+    """The names of the queues there now that end in this text. No scope: for the receiver."""
+    return list(Queue.objects.filter(broker_id=broker_id, vhost=vhost, gone_at=None, name__endswith=ending).order_by("name").values_list("name", flat=True))
+
+
 def _rows(scope: Scope, broker: BrokerRef | None, vhost: str | None, at: datetime | None) -> QuerySet[Queue]:
     return Queue.objects.filter(in_scope(scope, broker, vhost), existing(at)).select_related("broker")
 

@@ -34,6 +34,15 @@ DELAYED_DELIVERY = "celery_delayed_delivery"
 T = TypeVar("T")
 
 
+def is_delay_level(name: str) -> bool:
+    """Whether a queue or exchange is one of the 28 levels in which Celery's native delayed delivery holds tasks. Nobody consumes such a queue.
+
+    >>> is_delay_level("celery_delayed_27"), is_delay_level("celery_delayed_delivery")
+    (True, False)
+    """
+    return _DELAYED.fullmatch(name) is not None
+
+
 class Span(msgspec.Struct, Generic[T], frozen=True):
     """An object and when it existed: from `first` until before `gone` (None: it still exists), seconds since 1970."""
 

@@ -138,7 +138,7 @@ def _save_broker(broker: Broker, poll: BrokerStats, now: datetime, memory: Broke
         "poll_seconds": memory.poll_seconds,
         "depth_source": poll.depth_source,
         "depth_source_reason": poll.depth_source_reason,
-        "alarms": broker.alarms if NODES in poll.failed else _alarms(poll),
+        "alarms": broker.alarms if NODES in poll.failed else _alarms(broker, poll),
         "limits": _limits(broker, poll),
         "ready": overview.ready,
         "unacknowledged": overview.unacknowledged,
@@ -161,9 +161,11 @@ def _limits(broker: Broker, poll: BrokerStats) -> list[dict[str, Any]]:
     return [{**limit, "since": since.get(limit["part"]) or limit["since"]} if limit["part"] else limit for limit in limits]
 
 
-def _alarms(poll: BrokerStats) -> list[dict[str, str]]:
+def _alarms(broker: Broker, poll: BrokerStats) -> list[dict[str, str]]:
+    """The alarms that are set, each since the first poll that saw it."""
+    since = {(alarm.get("node"), alarm.get("resource")): alarm.get("since") for alarm in broker.alarms}
     return [
-        {"node": node.name, "resource": resource}
+        {"node": node.name, "resource": resource, "since": since.get((node.name, resource)) or poll.at.isoformat()}
         for node in poll.nodes
         for resource, alarm in (("memory", node.memory_alarm), ("disk", node.disk_alarm))
         if alarm

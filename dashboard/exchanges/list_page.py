@@ -30,12 +30,14 @@ class ExchangeList(Filtered):
         self.broker, self.vhost = broker, vhost
         self.filter = filter_language.parse(address.filter_text, filter_language.EXCHANGES)
         self.sort = address.sort(EXCHANGE_SORTS, DEFAULT_SORT)
+        self.shows_internal = address.kept.get("own") == "show"
 
     def _page(self, page: int) -> queries.Page[Exchange]:
         """One page. The query filters by name only, so qualifiers are applied here: exchanges are few."""
         if self.filter.problems:
             return queries.Page(0, [], 1, PAGE_SIZE)
         where: dict[str, Any] = {"broker": self.broker.pk if self.broker else None, "vhost": self.vhost, "sort": self.sort}
+        where["delay_levels"] = self.shows_internal
         if not self.filter.terms:
             return queries.exchanges(self.scope, **where, page=page, page_size=PAGE_SIZE)
         found = [exchange for exchange in self._all(where) if self._matches(exchange, self.filter)]
@@ -73,6 +75,9 @@ class ExchangeList(Filtered):
             "page": page,
             "pages": page_links(self.address, page),
             "headings": self._headings(),
+            "internal_count": queries.delay_level_count(self.scope, self.broker.pk if self.broker else None, self.vhost),
+            "shows_internal": self.shows_internal,
+            "internal_address": self.address.with_(own=None if self.shows_internal else "show"),
             "most_restrictive_term": self.most_restrictive_term() if page.total == 0 and self.filter.terms else None,
             "topics": self.topics(page.items),
             "several_brokers": len(self.brokers) > 1,

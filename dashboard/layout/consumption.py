@@ -27,7 +27,8 @@ def consumers_by_queue(broker_id: int, vhost: str) -> ConsumersByQueue:
     if kept is None or kept[0] != fingerprint:
         consumers = queries.consumers(EVERYTHING, broker_id, vhost)
         connections, channels = queries.connections(EVERYTHING, broker_id, vhost), queries.channels(EVERYTHING, broker_id, vhost)
-        kept = (fingerprint, consumers_of(consumers, connections, channels, worker_queries.all_workers(broker_id, vhost)))
+        names = worker_queries.names_of(broker_id, vhost)
+        kept = (fingerprint, consumers_of(consumers, connections, channels, worker_queries.all_workers(broker_id, vhost), names))
         _kept[broker_id, vhost] = kept
     return kept[1]
 

@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
+from brokers.routing.past import is_delay_level
 from dashboard.layout import formatting
 
 Word = Literal["ok", "notice", "warning", "critical", "unknown"]
@@ -74,6 +75,8 @@ class NodeFacts(Protocol):
 
 
 class QueueFacts(Protocol):
+    @property
+    def name(self) -> str: ...
     @property
     def type(self) -> str: ...
     @property
@@ -169,6 +172,8 @@ def queue_level(queue: QueueFacts, broker: BrokerFacts, now: datetime) -> Level:
         return Level("unknown", f"{broker.name} does not report its depth")
     if queue.type == "stream":
         return Level("ok", "retains published messages")
+    if is_delay_level(queue.name):
+        return Level("ok", "holds tasks until their countdown ends" if queue.depth else "is idle")
     if queue.consumers == 0 and queue.depth:
         return _abandoned(queue, queue.depth, now)
     return _consumed(queue, queue.depth)

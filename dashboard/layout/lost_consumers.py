@@ -10,7 +10,8 @@ from datetime import datetime
 
 from brokers.parts import CONSUMERS
 from dashboard.layout import levels
-from dashboard.layout.consumer_workers import CONTROL_SUFFIX, Consuming
+from dashboard.layout.consumer_workers import Consuming
+from workers.celery_names import PIDBOX
 from workers.models import Worker
 
 
@@ -21,7 +22,7 @@ def lost_queues(worker: Worker, consuming: Mapping[tuple[str, str], Sequence[Con
     (celery/worker/consumer/consumer.py, order of the blueprint), and if every other consumer of the queue certainly is somebody else.
     """
     listed = not levels.unavailable(worker.broker, now) and not any(limit.get("part") == CONSUMERS for limit in worker.broker.limits)
-    if worker.state != Worker.ONLINE or not listed or not consuming.get((worker.vhost, worker.hostname + CONTROL_SUFFIX)):
+    if worker.state != Worker.ONLINE or not listed or not _has_control_queue(worker, consuming):
         return {}
     lost = {}
     for queue in worker.queues or []:
@@ -30,6 +31,11 @@ def lost_queues(worker: Worker, consuming: Mapping[tuple[str, str], Sequence[Con
         if all(other.exact and other.hostname not in (None, worker.hostname) for other in others):
             lost[name] = f"{worker.hostname} reports to consume {name}, but the broker shows {_who(others)}"
     return lost
+
+
+def _has_control_queue(worker: Worker, consuming: Mapping[tuple[str, str], Sequence[Consuming]]) -> bool:
+    beginning = f"{worker.hostname}."
+    return any(consuming[key] for key in consuming if key[0] == worker.vhost and key[1].startswith(beginning) and key[1].endswith(PIDBOX))
 
 
 def _who(others: Sequence[Consuming]) -> str:

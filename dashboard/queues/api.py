@@ -12,6 +12,7 @@ from pydantic import Field
 
 from brokers import queries
 from brokers.models import Queue
+from brokers.routing.past import is_delay_level
 from dashboard.api.errors import ERRORS, invalid, not_found
 from dashboard.api.parameters import Moment, Name, OfBroker, Paged, broker_named, scope
 from dashboard.layout import filter_language
@@ -141,6 +142,7 @@ def _item(queue: Queue, consuming: Any, now: datetime) -> dict[str, Any]:
             name: getattr(queue, name)
             for name in ("deliver_per_second", "ack_per_second", "oldest_estimated", "nobody_consumes_since", "nobody_since_at_least")
         },
+        **({"nobody_consumes_since": None, "nobody_since_at_least": None} if is_delay_level(queue.name) else {}),
     }
 
 

@@ -134,7 +134,7 @@ class QueuePage:
             self.queue,
             policy=policy,
             operator_policy=operator_policy,
-            consumer_names=[name for name, _ in consumer_names(self.consuming)],
+            consumer_names=[one.name for one in consumer_names(self.consuming)],
             no_consumer_since=no_consumer_since_text(self.queue, self.now),
             broker_version=self.broker.version,
             dead_letter_exists=None if target is None else bool(self._exchange_url(target)),

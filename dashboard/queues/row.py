@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
+from typing import NamedTuple
 
 from django.template.loader import render_to_string
 from django.urls import reverse
 
 from brokers.models import Broker, Queue
+from brokers.routing.past import is_delay_level
 from dashboard.layout import formatting, levels
 from dashboard.layout.consumer_workers import Consuming
 from dashboard.live.rows import LiveRow
@@ -77,12 +79,18 @@ def queue_row(queue: Queue, broker: Broker, consuming: Sequence[Consuming], now:
     )
 
 
-def consumer_names(consuming: Iterable[Consuming]) -> tuple[tuple[str, int | None], ...]:
-    """(name, worker's primary key or None) of each distinct consumer, in order. The name is the worker's hostname, or else the client's host."""
-    found: dict[tuple[str, int | None], None] = {}
-    for one in consuming:
-        found[(one.hostname or one.consumer.peer_host or "unknown host", one.worker_id)] = None
-    return tuple(found)
+class ConsumerName(NamedTuple):
+    """One of a queue's consumers: the worker's hostname, or else the client's host. `celery`: it is a Celery worker."""
+
+    name: str
+    worker_id: int | None
+    celery: bool = False
+
+
+def consumer_names(consuming: Iterable[Consuming]) -> tuple[ConsumerName, ...]:
+    """Each distinct consumer, in order."""
+    names = (ConsumerName(one.hostname or one.consumer.peer_host or "unknown host", one.worker_id, one.celery) for one in consuming)
+    return tuple(dict.fromkeys(names))
 
 
 def bar_full(queue: Queue) -> int | None:
@@ -127,7 +135,7 @@ def _reason(level: levels.Level) -> str:
 
 def _no_consumer_since(queue: Queue, level: levels.Level, now: datetime) -> str:
     """Text after the reason in the head of the queue's page; "" while consumed or unknown."""
-    if queue.nobody_consumes_since is None or level.word == "unknown":
+    if queue.nobody_consumes_since is None or level.word == "unknown" or is_delay_level(queue.name):
         return ""
     since = no_consumer_since_text(queue, now)
     return since if "nobody" in level.reason or "no consumer" in level.reason else f"· no consumer {since}"
@@ -144,7 +152,7 @@ def no_consumer_since_text(queue: Queue, now: datetime) -> str:
 def _since(queue: Queue, now: datetime) -> str:
     """The same to the minute, for a narrow column: "03:02", "at least 03:02"."""
     since = queue.nobody_consumes_since
-    if since is None:
+    if since is None or is_delay_level(queue.name):
         return ""
     at_least = "" if queue.nobody_since_at_least is False else "at least "
     return at_least + (f"{since:%H:%M}" if since.date() == now.date() else f"{since.day} {since:%b %H:%M}")
@@ -157,9 +165,9 @@ def level_html(level: levels.Level) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _consumers_html(count: int | None, nobody_since: str, trouble: bool, names: tuple[tuple[str, int | None], ...]) -> str:
+def _consumers_html(count: int | None, nobody_since: str, trouble: bool, names: tuple[ConsumerName, ...]) -> str:
     """The consumers cell: the count and the first name. Cached, since most queues share its text."""
-    first, worker_id = names[0] if names else ("", None)
+    first, worker_id, celery = names[0] if names else ConsumerName("", None)
     return render_to_string(
         "queues/_consumers_cell.html",
         {
@@ -168,8 +176,9 @@ def _consumers_html(count: int | None, nobody_since: str, trouble: bool, names: 
             "nobody_since": nobody_since,
             "trouble": trouble,
             "first": first,
+            "celery": celery,
             "worker_url": reverse("worker", args=[worker_id]) if worker_id is not None else "",
             "more": len(names) - 1,
-            "all": ", ".join(name for name, _ in names),
+            "all": ", ".join(one.name for one in names),
         },
     ).strip()

@@ -66,6 +66,7 @@ class TaskDetail(TaskItem):
     kwargs: str | None
     result: str | None
     traceback: str | None
+    revoked_by: str | None = Field(description="A worker that lists it as revoked while it has not begun: it will be dropped")
     parent_id: str | None
     root_id: str | None
     children: list[Relative] = Field(description="Tasks that it called, at most 200")
@@ -133,7 +134,8 @@ def task(request: HttpRequest, query: Query[TaskQuery]) -> TaskDetail:
         Relative.model_validate({"id": child.pk, "uuid": child.uuid, "name": child.name, "state": child.state})
         for child in queries.family(scope(request), found).children
     ]
-    return TaskDetail(**_item(found), **{name: getattr(found, name) for name in details}, parent_id=parent_id, children=children)
+    shown = {name: getattr(found, name) for name in details} | {"revoked_by": found.revoked_by or None}
+    return TaskDetail(**_item(found), **shown, parent_id=parent_id, children=children)
 
 
 def _item(task: Task) -> dict[str, Any]:

@@ -156,11 +156,20 @@ class TaskPage:
         return [
             Figure("Worker node", task.worker or formatting.UNKNOWN, self.worker_url, "" if task.worker else "no worker has reported receiving it"),
             Figure("Queue", self.queue_text, self.queue_url, self.queue_note),
-            Figure("Attempts", self._tries, "", self._retries),
+            Figure("Attempts", self._tries, "", self._retries) if not self.deliveries else Figure("Deliveries", *self._deliveries),
             Figure("Runtime", runtime_text(ran_seconds(task)), "", self._runtime_note),
             Figure("Waiting in the broker", self._waited_in_queue, "", "" if task.sent_at and task.received_at else "unknown: an event is missing"),
             Figure("Sent by", task.sender or formatting.UNKNOWN, "", "" if task.sender else "unknown: no event of its sender"),
         ]
+
+    @cached_property
+    def deliveries(self) -> list[str]:
+        """The worker nodes that had it at the same time, as of a Broadcast; [] if they did not."""
+        return timeline.deliveries_of(self.phases)
+
+    @property
+    def _deliveries(self) -> tuple[str, str, str]:
+        return formatting.number(len(self.deliveries)), "", f"one each to {formatting.listed(self.deliveries)}"
 
     @property
     def _tries(self) -> str:

@@ -69,6 +69,8 @@ def state_text(task: Task) -> str:
     state = state_of(task)
     if seen := last_seen(task):
         return f"{state.word}, {seen}"
+    if task.revoked_by and task.state in ("PENDING", "RECEIVED", "RETRY"):
+        return f"{state.word}, and revoked"
     if state.ended and task.retries:
         return f"{state.word} after {formatting.count(task.retries, 'retry', 'retries')}"
     return state.word

@@ -6,6 +6,7 @@ Pure. Phases follow from the moments of its events; what no event shows is not g
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -30,6 +31,7 @@ class Phase(msgspec.Struct):
     words: str = ""
     level: str = ""
     open_ended: bool = False
+    worker: str = ""  # of which delivery it is a part, where the message was delivered to several worker nodes at once
 
     def lasted(self, now: datetime) -> timedelta:
         return max(_NOTHING, (self.end or now) - self.start)
@@ -44,13 +46,54 @@ class Life(msgspec.Struct, frozen=True):
 
 
 def phases(happenings: Sequence[Happening], life: Life) -> list[Phase]:
-    """The phases in order; [] without any moment."""
-    story = _Story(life)
+    """The phases in order, those of one delivery after those of another; [] without any moment."""
     if sum(happening.event == "task-sent" for happening in happenings) > 1:
-        story.life = msgspec.structs.replace(life, queues=())  # it is not known in which queue it waited before it was sent again
-    for happening in _as_it_was(happenings):
-        story.add(happening)
-    return story.finished()
+        life = msgspec.structs.replace(life, queues=())  # it is not known in which queue it waited before it was sent again
+    found: list[Phase] = []
+    deliveries = _deliveries(_as_it_was(happenings))
+    for worker, own in deliveries.items():
+        story = _Story(life)
+        for happening in own:
+            story.add(happening)
+        for phase in story.finished():
+            phase.worker = worker if len(deliveries) > 1 else ""
+            if phase.worker and phase.kind == WORK:
+                phase.label = f"{phase.label}, {worker}"
+            found.append(phase)
+    return found
+
+
+def _deliveries(happenings: Sequence[Happening]) -> dict[str, list[Happening]]:
+    """The moments by worker node, its sending with the first, if several had the message at the same time: a Broadcast, or a delivery that was
+    repeated while the first one went on. Else all of them as one."""
+    if not _at_once(happenings):
+        return {"": list(happenings)}
+    found: dict[str, list[Happening]] = {}
+    sent = [happening for happening in happenings if happening.event == "task-sent"]
+    for happening in happenings:
+        if happening.event != "task-sent":
+            found.setdefault(happening.worker, [] if found else sent).append(happening)
+    return found
+
+
+def _at_once(happenings: Sequence[Happening]) -> bool:
+    """Whether a worker node went on with its delivery after another one had received the task."""
+    had: set[str] = set()  # who has received it and not ended
+    others_came: set[str] = set()  # of these, who had it when another one received it
+    for happening in happenings:
+        worker = happening.worker
+        if happening.event == "task-received":
+            others_came |= had - {worker}
+            others_came.discard(worker)
+            had.add(worker)
+        elif happening.event != "task-sent":
+            if worker in others_came:
+                return True
+            if happening.event == "task-started":
+                had.add(worker)
+            else:
+                had.discard(worker)
+    return False
 
 
 def _as_it_was(happenings: Sequence[Happening]) -> list[Happening]:
@@ -66,8 +109,13 @@ def _as_it_was(happenings: Sequence[Happening]) -> list[Happening]:
 
 
 def tries_of(found: Sequence[Phase]) -> int:
-    """How many times it was seen to start."""
-    return sum(phase.kind == WORK for phase in found)
+    """How many times it was seen to start; where it was delivered to several worker nodes at once, on one of them."""
+    return max(Counter(phase.worker for phase in found if phase.kind == WORK).values(), default=0)
+
+
+def deliveries_of(found: Sequence[Phase]) -> list[str]:
+    """The worker nodes to which it was delivered at once; [] if it was not."""
+    return list(dict.fromkeys(phase.worker for phase in found if phase.worker))
 
 
 def sentence(found: Sequence[Phase], now: datetime, ended: bool) -> str:
@@ -118,6 +166,8 @@ class _Story:
             self.open.words, self.open.level, self.open.end = words or self.open.words, level or self.open.level, at
 
     def _sent(self, happening: Happening) -> None:
+        if self.open and self.open.kind == WORK and happening.detail:
+            self._close(happening.at, f"replaced by {happening.detail}", "notice")
         if self.open and self.open.kind != MARK:
             return  # a retry sends itself again, while it waits
         self.found.append(Phase(MARK, f"sent by {happening.worker}", happening.at, happening.at))
@@ -128,7 +178,9 @@ class _Story:
     def _received(self, happening: Happening) -> None:
         if self.open and self.open.label == "waiting for retry":
             return  # the worker holds it until then
-        if self.open and self.open.kind == WORK:
+        if self.open and self.open.kind == WORK and happening.detail:
+            self._close(happening.at, f"replaced by {happening.detail}", "notice")
+        elif self.open and self.open.kind == WORK:
             self._close(happening.at, "end unknown: the message was redelivered", "unknown")
         again = self.open is not None and self.open.label.startswith("reserved")
         self._close(happening.at, "then the message was redelivered" if again else "")

@@ -103,6 +103,8 @@ def gaps(task: Task, worker: Worker | None) -> list[str]:
     found = []
     if task.state == "UNKNOWN":
         found.append(f"Outcome unknown: {task.unknown_reason or 'no event reported its end'}.")
+    if task.revoked_by and task.state in ("PENDING", "RECEIVED", "RETRY"):
+        found.append(_revoked(task))
     if task.sent_at is None:
         found.append(f"Sender, time and route unknown: no task-sent event arrived. {SENT_ON}")
     if task.received_at is None and task.state != "PENDING":
@@ -115,6 +117,13 @@ def gaps(task: Task, worker: Worker | None) -> list[str]:
     if worker is not None and worker.events_off:
         found.append(f"{worker.hostname} sends no task events now. {EVENTS_ON}")
     return found
+
+
+def _revoked(task: Task) -> str:
+    if task.state == "PENDING":
+        return f"It was revoked and will be dropped by the worker node that receives it: {task.revoked_by} lists it as revoked."
+    when = f"when its ETA comes, at {formatting.clock(task.eta)}" if task.eta else "before it starts it"
+    return f"It was revoked and will be dropped: {task.revoked_by} lists it as revoked and drops it {when}."
 
 
 def _where(task: Task) -> str:

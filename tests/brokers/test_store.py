@@ -214,7 +214,7 @@ def test_alarms_and_nodes_that_stop_are_changes() -> None:
     for number, nodes in enumerate(polls):
         store.save_poll(broker.pk, a_poll(after(5 * number), nodes=nodes), after(5 * number), memory)
         if number == 1:
-            assert Broker.objects.get().alarms == [{"node": "rabbit@a", "resource": "memory"}]
+            assert Broker.objects.get().alarms == [{"node": "rabbit@a", "resource": "memory", "since": after(5).isoformat()}]
     assert sorted(texts(broker)) == [
         "Memory alarm on rabbit@a cleared",
         "Memory alarm on rabbit@a: publishers are blocked",

@@ -12,6 +12,7 @@ import pytest
 
 from brokers.stats import ChannelStats, ConnectionStats, ConsumerStats
 from dashboard.layout.consumer_workers import Consuming, consumers_of
+from workers.celery_names import CeleryNames
 
 SAMPLES = Path(__file__).parent.parent / "cases" / "celery"
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -129,3 +130,36 @@ def test_a_consumer_without_its_connection_finds_it_by_its_channel() -> None:
     consumers = [consumer("w@h.celery.pidbox", "a"), ConsumerStats(vhost="workers", queue="mail", tag="t", channel_name="a (2)")]
     found = consumers_of(consumers, [], [ChannelStats("workers", "a (2)", "a", 2)], [SomeWorker(1, "w@h")])
     assert only(found, "mail").worker_id == 1
+
+
+def kombu(queue: str, connection_name: str) -> ConsumerStats:
+    return msgspec.structs.replace(consumer(queue, connection_name), tag="None2")
+
+
+def py_amqp(name: str) -> ConnectionStats:
+    return msgspec.structs.replace(connection(name), product="py-amqp 5.3.1")
+
+
+def test_the_consumer_of_the_only_worker_without_remote_control_is_probably_it() -> None:
+    found = consumers_of([kombu("mail", "a")], [py_amqp("a")], [], [SomeWorker(1, "w@h")])
+    assert (only(found, "mail").worker_id, only(found, "mail").exact, only(found, "mail").celery) == (1, False, True)
+
+
+@pytest.mark.parametrize("gossip", [True, False])
+def test_one_of_several_workers_without_remote_control_is_celery_whichever_it_is(gossip: bool) -> None:
+    events = [kombu("celeryev.0d0c0b0e-0000-4000-8000-000000000001", "a")] if gossip else []
+    found = consumers_of([kombu("mail", "a"), *events], [py_amqp("a")], [], [SomeWorker(1, "w@h"), SomeWorker(2, "v@h")])
+    assert (only(found, "mail").worker_id, only(found, "mail").hostname, only(found, "mail").celery) == (None, None, True)
+
+
+def test_a_program_that_uses_kombu_beside_workers_that_are_known_is_not_taken_for_one() -> None:
+    consumers = [kombu("mail", "a"), kombu("jobs", "b"), kombu("w@h.celery.pidbox", "b")]
+    found = consumers_of(consumers, [py_amqp("a"), py_amqp("b")], [], [SomeWorker(1, "w@h")])
+    assert not only(found, "mail").celery
+
+
+def test_control_queues_of_other_names_are_known_by_them() -> None:
+    names = CeleryNames(("team.event",), ("team.control",), ("faces",))
+    consumers = [consumer("mail", "a"), consumer("w@h.b.team.control.pidbox", "a"), consumer("faces.1", "c")]
+    found = consumers_of(consumers, [], [], [SomeWorker(1, "w@h.b")], names)
+    assert (only(found, "mail").worker_id, only(found, "mail").exact) == (1, True)

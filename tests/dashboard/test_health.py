@@ -69,6 +69,12 @@ def test_a_queue(facts, word, reason):
     assert health.queue_level(a_queue(**facts), a_broker(), NOON) == health.Level(word, reason)
 
 
+@pytest.mark.parametrize(("depth", "reason"), [(0, "is idle"), (7, "holds tasks until their countdown ends")])
+def test_a_level_of_native_delayed_delivery_is_never_abandoned(depth, reason):
+    queue = a_queue(name="celery_delayed_27", consumers=0, depth=depth, publish_per_second=5.0)
+    assert health.queue_level(queue, a_broker(), NOON) == health.Level("ok", reason)
+
+
 def test_a_queue_of_an_unavailable_broker_is_unknown_whatever_its_last_numbers_were():
     broker = a_broker(state=Broker.UNREACHABLE)
     assert health.queue_level(a_queue(consumers=0), broker, NOON) == health.Level("unknown", "prod is unreachable")

@@ -70,7 +70,7 @@ def test_a_consumer_is_named_by_worker_or_host_and_escaped() -> None:
     html = row.html["consumers"]
     assert 'href="/workers/4/"' in html and "+1" in html
     assert "<b>" not in html
-    assert consumer_names((consuming("a@web-1", 4), consuming("a@web-1", 4))) == (("a@web-1", 4),)
+    assert consumer_names((consuming("a@web-1", 4), consuming("a@web-1", 4))) == (("a@web-1", 4, False),)
 
 
 def test_a_consumer_that_is_no_worker_is_marked() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.tasks.drawing import drawn
-from dashboard.tasks.timeline import Life, phases, sentence, tries_of
+from dashboard.tasks.timeline import Life, deliveries_of, phases, sentence, tries_of
 from workers.receiving.task_order import EVENTS
 from workers.receiving.task_state import Happening
 
@@ -72,7 +72,7 @@ def test_a_wait_for_an_eta_is_named_so() -> None:
 
 
 def test_a_redelivered_task_runs_again_and_the_first_end_is_unknown() -> None:
-    found = story(happening("started", 0), happening("received", 30, worker="b@web-1"), happening("started", 31, worker="b@web-1"), happening("succeeded", 32))
+    found = story(happening("started", 0), happening("received", 30, worker="b@web-1"), happening("started", 31, worker="b@web-1"))
     assert found[0] == ("attempt 1", "30.0 s, end unknown: the message was redelivered")
     assert [label for label, _ in found] == ["attempt 1", "reserved, b@web-1", "attempt 2"]
 
@@ -110,6 +110,47 @@ def test_the_words_beside_a_bar_end_where_the_drawing_does(detail: str, started:
     for bar in drawn(phases(course, Life()), NOON).bars:
         needed = 6.4 * len(bar.words) / 400 * 100  # letters of 12 px, in a track of 400 px, as beside the form of Send
         assert float(bar.words_x[:-1]) + needed <= 100.1 if bar.anchor == "start" else float(bar.words_x[:-1]) >= needed
+
+
+def test_a_broadcast_has_a_delivery_for_each_worker_and_one_attempt() -> None:
+    course = [
+        happening("sent", 0),
+        happening("received", 1, worker="a@web-1"),
+        happening("received", 1.1, worker="b@web-2"),
+        happening("started", 1.2, worker="b@web-2"),
+        happening("started", 1.3, worker="a@web-1"),
+        happening("succeeded", 2, worker="a@web-1"),
+        happening("failed", 3, "OSError()", worker="b@web-2"),
+    ]
+    found = phases(course, MAIL)
+    assert [(bar.phase.label, bar.words) for bar in drawn(found, NOON + timedelta(seconds=9)).bars] == [
+        ("sent by gen1@web-2", "12:00:00.000"),
+        ("in queue mail", "1.0 s"),
+        ("reserved, a@web-1", "300 ms"),
+        ("attempt 1, a@web-1", "700 ms, succeeded"),
+        ("reserved, b@web-2", "100 ms"),
+        ("attempt 1, b@web-2", "1.8 s, raised OSError"),
+    ]
+    assert (tries_of(found), deliveries_of(found)) == (1, ["a@web-1", "b@web-2"])
+
+
+def test_a_retry_on_another_worker_is_no_second_delivery() -> None:
+    course = [
+        happening("received", 0),
+        happening("started", 1),
+        happening("received", 2, worker="b@web-2"),  # the retry's message, sent before the event of the retry
+        happening("retried", 2.1, "OSError()"),
+        happening("started", 5, worker="b@web-2"),
+        happening("succeeded", 6, worker="b@web-2"),
+    ]
+    found = phases(course, MAIL)
+    assert (tries_of(found), deliveries_of(found)) == (2, [])
+
+
+def test_a_task_that_replaced_itself_names_the_other() -> None:
+    course = [happening("started", 0), happening("sent", 2, "shop.part"), happening("received", 3, "shop.part"), happening("started", 4)]
+    assert story(*course)[0] == ("attempt 1", "2.0 s, replaced by shop.part")
+    assert story(course[0], *course[2:])[0] == ("attempt 1", "3.0 s, replaced by shop.part")
 
 
 MOMENTS = st.builds(happening, st.sampled_from([event.removeprefix("task-") for event in EVENTS]), st.floats(0, 1e6), st.text(max_size=20))

@@ -23,6 +23,7 @@ from workers.task_filter import TaskFilter
 from workers.task_queue import ROUTING, TaskQueue
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+LATER = NOON + timedelta(seconds=100)
 Receive = Callable[..., None]
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -84,6 +85,19 @@ def test_a_task_is_stored_as_its_events_describe_it_in_however_many_rounds(recei
     assert (task.sent_at, task.started_at, task.ended_at) == (NOON - timedelta(seconds=2), NOON, NOON + timedelta(seconds=0.5))
     assert (task.exception, task.traceback) == ("ValueError('no')", "Traceback")
     assert [found.event for found in happenings(task.tries)] == ["task-sent", "task-received", "task-started", "task-failed"]
+
+
+def test_a_success_keeps_no_exception_of_an_earlier_attempt_nor_a_failure_an_earlier_result(receiver: Receiver) -> None:
+    receiver.round(sent("t1"), event("started"), event("retried", at=1, exception="OSError()", traceback="T"))
+    assert receiver.task("t1").exception == "OSError()"
+    receiver.round(event("received", at=2, retries=1), event("started", at=3), event("succeeded", at=4, result="7", runtime=0.5), at=LATER)
+    task = receiver.task("t1")
+    assert (task.state, task.exception, task.traceback, task.result) == ("SUCCESS", None, None, "7")
+    assert "OSError()" in [found.detail for found in happenings(task.tries)]  # the attempt itself is kept
+    receiver.round(event("received", at=59, hostname="v@h", retries=1), event("started", at=60, hostname="v@h"), at=LATER)
+    receiver.round(event("failed", at=61, hostname="v@h", exception="E()"), at=LATER)
+    task = receiver.task("t1")
+    assert (task.state, task.exception, task.result, task.runtime_seconds) == ("FAILURE", "E()", None, None)
 
 
 @pytest.mark.parametrize("most", [0, 20_000])

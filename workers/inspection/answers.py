@@ -17,7 +17,7 @@ TASK_ATTRIBUTES = ("queue", "exchange", "routing_key", "priority", "serializer",
 ACTIVE_TASKS_KEPT = 50
 TEXT_LENGTH = 500
 MOST_NAMES = 2000
-MOST_UUIDS = 10_000
+MOST_UUIDS, MOST_REVOKED = 10_000, 50_000
 
 _POOLS = {
     "celery.concurrency.prefork:TaskPool": "prefork",
@@ -149,7 +149,10 @@ def _attributes(text: str) -> dict[str, str]:
 
 
 def uuids(command: str, answer: Any) -> tuple[frozenset[str], bool]:
-    """(the tasks that an answer to active, reserved or scheduled lists, at most 10,000; whether these are all). Empty for other commands."""
+    """(the tasks that an answer to active, reserved, scheduled or revoked lists, at most 10,000 (revoked: 50,000, as many as Celery keeps by default);
+    whether these are all). Empty for other commands."""
+    if command == "revoked" and isinstance(answer, list):
+        return frozenset(uuid for uuid in answer[:MOST_REVOKED] if isinstance(uuid, str)), len(answer) <= MOST_REVOKED
     if command not in ("active", "reserved", "scheduled") or not isinstance(answer, list):
         return frozenset(), False
     found: set[str] = set()
@@ -182,6 +185,7 @@ READERS: Mapping[str, Callable[[Any], Fields]] = {
     "active_queues": active_queues,
     "registered": registered,
     "conf": conf,
+    "revoked": lambda _: {},
 }
 
 

@@ -1,7 +1,8 @@
 """Inspects the workers of one virtual host with the commands of `celery inspect`, on a connection and thread of its own.
 
-Commands go to the control exchange. Answers arrive through the default exchange in a queue of our own name: Celery's reply exchange may be
-refused, and newer brokers refuse its kind of queue. We declare nothing but that queue, and no command changes anything on a worker.
+Commands go to the control exchanges, or to single workers where some do not answer (`workers.inspection.audience`). Answers arrive through the
+default exchange in a queue of our own name: Celery's reply exchange may be refused, and newer brokers refuse its kind of queue. We declare nothing
+but that queue, and no command changes anything on a worker.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -21,23 +22,27 @@ import structlog
 from amqp import Connection
 from amqp.basic_message import Message
 from amqp.channel import Channel
-from amqp.exceptions import NotFound
+from amqp.exceptions import AccessRefused, NotFound
 
 from workers.amqp_connection import Target, close_connection, explained, open_connection, raw_channel
+from workers.celery_names import DEFAULT, CeleryNames
 from workers.errors import NothingThere, WatchError
 from workers.inspection import answers as inspection
+from workers.inspection import formats
+from workers.inspection.audience import JSON, MOST_ALONE, Audience
 from workers.receiving.liveness import Subscription
 
 log = structlog.get_logger(__name__)
 
-EXCHANGE = "celery.pidbox"
 OFTEN = ("active", "reserved", "scheduled", "stats")  # stats last: its Lamport clock shows which events came after the lists
-SELDOM = ("active_queues", "registered", "conf")
-OFTEN_SECONDS, SELDOM_SECONDS, PATIENT_SECONDS = 3.0, 30.0, 60.0
+SELDOM = ("active_queues", "registered", "conf", "revoked")
+EVERY = (*OFTEN, *SELDOM)
+OFTEN_SECONDS, SELDOM_SECONDS, PATIENT_SECONDS, REVOKED_SECONDS = 3.0, 30.0, 60.0, 10.0
+PROBE = "stats"
 LARGE_ANSWER_BYTES = 256 * 1024
 LARGEST_ANSWER_BYTES = 16 * 1024 * 1024
 RETRY_SECONDS = (1.0, 2.0, 4.0, 5.0)
-TICKETS_KEPT = 256
+TICKETS_KEPT = 8192
 ROUND_SECONDS = 0.2
 
 
@@ -59,14 +64,14 @@ class Schedule:
     """Which command is due when. A command whose answers are large is sent less often."""
 
     def __init__(self, often: float = OFTEN_SECONDS, seldom: float = SELDOM_SECONDS) -> None:
-        self._every = {**dict.fromkeys(OFTEN, often), **dict.fromkeys(SELDOM, seldom)}
+        self._every = {**dict.fromkeys(OFTEN, often), **dict.fromkeys(SELDOM, seldom), "revoked": min(seldom, REVOKED_SECONDS)}
         self._due = dict.fromkeys(self._every, 0.0)
 
-    def due(self, now: float) -> list[str]:
-        """The commands to send now; each counts as sent."""
+    def due(self, now: float, slowness: float = 1.0) -> list[str]:
+        """The commands to send now; each counts as sent. `slowness`: by how much they are rarer than usual."""
         found = [command for command, at in self._due.items() if now >= at]
         for command in found:
-            self._due[command] = now + self._every[command]
+            self._due[command] = now + self._every[command] * slowness
         return found
 
     def slow_down(self, command: str) -> None:
@@ -76,20 +81,40 @@ class Schedule:
 class Inspector:
     """Inspects until stopped; `run` is the body of a thread. Answers go to `answers`; `subscription` has the reason if workers can't be inspected."""
 
-    def __init__(self, targets: Sequence[Target], reply_prefix: str, answers: SimpleQueue[Answer], schedule: Callable[[], Schedule] = Schedule) -> None:
-        self.targets, self.answers = targets, answers
+    def __init__(
+        self,
+        targets: Sequence[Target],
+        reply_prefix: str,
+        answers: SimpleQueue[Answer],
+        schedule: Callable[[], Schedule] = Schedule,
+        names: CeleryNames = DEFAULT,
+    ) -> None:
+        self.targets, self.answers, self.names = targets, answers, names
         self.subscription = Subscription(datetime.now(UTC), "not tried yet")
         self.error: WatchError | None = None
         self._reply_prefix, self._new_schedule = reply_prefix, schedule
         self._newcomers: SimpleQueue[str] = SimpleQueue()
         self._stopped = threading.Event()
-        self._tickets: OrderedDict[str, tuple[str, datetime]] = OrderedDict()
+        self._tickets: OrderedDict[str, tuple[str, datetime, str]] = OrderedDict()
+        self._audience = Audience(names.content_type)
+        self._expected: Mapping[str, bool] | None = None
+        self._introduced: list[tuple[str, str]] = []  # workers that have just answered for the first time, with the content type
+        self._may_address = False
+        self._pidboxes: tuple[str, ...] = ()
         self._connection: Connection | None = None
         self._failures = 0
 
     def inspect_soon(self, hostname: str) -> None:
-        """Sends this worker every command at once, because it has just come online."""
+        """Inspects this worker at once, because it has just come online."""
         self._newcomers.put(hostname)
+
+    def expect(self, hostnames: Mapping[str, bool]) -> None:
+        """The workers that may answer, from another thread, with whether their heartbeats arrive."""
+        self._expected = hostnames
+
+    def tried_without_answer(self, hostname: str) -> list[str]:
+        """The formats in which a living worker was inspected without ever an answer."""
+        return self._audience.tried(hostname, time.monotonic())
 
     def stop(self) -> None:
         self._stopped.set()
@@ -119,36 +144,80 @@ class Inspector:
 
     def _inspect_until_stopped(self) -> None:
         self._connection = connection = open_connection(self.targets, "inspection")
-        channel = raw_channel(connection)
-        try:
-            channel.exchange_declare(EXCHANGE, "fanout", passive=True)
-        except NotFound:
-            raise NothingThere(f"there is no exchange {EXCHANGE}: no worker with remote control has been started here") from None
+        channel = self._channel(connection)
         queue = f"{self._reply_prefix}.{secrets.token_hex(4)}"
         channel.queue_declare(queue, durable=False, exclusive=True, auto_delete=True, arguments={"x-expires": 60_000})
         schedule = self._new_schedule()
         channel.basic_consume(queue, no_ack=True, callback=lambda message: self._take_answer(message, schedule))
-        self._try_once(channel, queue, schedule)
+        self._may_address = self._can_address(connection, queue)
+        self._probe(channel, queue, [(None, self.names.content_type or JSON)])
+        channel.queue_declare(queue, passive=True)  # if we lack permission, the broker's refusal arrives before the answer to this
+        self.subscription, self.error, self._failures = Subscription(datetime.now(UTC)), None, 0
         next_check = 0.0
         while not self._stopped.is_set():
             now = time.monotonic()
-            for command in schedule.due(now):
-                self._request(channel, queue, command)
-            for hostname in self._take_newcomers():
-                for command in (*OFTEN, *SELDOM):
-                    self._request(channel, queue, command, hostname)
+            self._inspect(channel, queue, schedule, now)
             if now >= next_check:
                 next_check = now + 1.0
                 connection.heartbeat_tick()
             with contextlib.suppress(TimeoutError):
                 connection.drain_events(timeout=ROUND_SECONDS)
 
-    def _try_once(self, channel: Channel, queue: str, schedule: Schedule) -> None:
-        """Sends the first commands, then waits for a reply of the broker itself. If we lack permission, its refusal arrives before that."""
-        for command in schedule.due(time.monotonic()):
-            self._request(channel, queue, command)
-        channel.queue_declare(queue, passive=True)
-        self.subscription, self.error, self._failures = Subscription(datetime.now(UTC)), None, 0
+    def _channel(self, connection: Connection) -> Channel:
+        """A channel, with `_pidboxes` those of the control exchanges that exist. Raises NothingThere if none does."""
+        channel, found = raw_channel(connection), []
+        for pidbox in self.names.pidboxes:
+            try:
+                channel.exchange_declare(pidbox, "fanout", passive=True)
+                found.append(pidbox)
+            except NotFound:
+                channel = raw_channel(connection)
+        if not found:
+            listed = " or ".join(self.names.pidboxes)
+            raise NothingThere(f"there is no exchange {listed}: no worker with remote control has been started here")
+        self._pidboxes = tuple(found)
+        return channel
+
+    def _can_address(self, connection: Connection, queue: str) -> bool:
+        """Whether we may publish to the default exchange, by which single workers are reached. Tried with a message to ourselves, which is ignored."""
+        channel = raw_channel(connection)
+        try:
+            channel.basic_publish(Message(b""), "", queue)
+            channel.queue_declare(queue, passive=True)
+        except AccessRefused:
+            return False
+        channel.close()
+        return True
+
+    def _inspect(self, channel: Channel, queue: str, schedule: Schedule, now: float) -> None:
+        """Sends what is due: to everybody at once where all answer in one format, else to each that answers, and little to those that don't."""
+        audience, expected = self._audience, self._expected
+        if expected is not None:
+            audience.expect(expected, now)
+            self._expected = None
+        for hostname in self._take_newcomers():
+            audience.meet(hostname)
+        self._probe(channel, queue, audience.probes(now))
+        while self._introduced:
+            hostname, content_type = self._introduced.pop()
+            for command in EVERY:
+                self._request(channel, queue, command, content_type, hostname)
+        answering = audience.answering(now)
+        spoken = set(answering.values())
+        if not answering:
+            return
+        if self._may_address and len(answering) <= MOST_ALONE and (len(spoken) > 1 or not audience.all_answer(now)):
+            for command in schedule.due(now):
+                for hostname, content_type in answering.items():
+                    self._request(channel, queue, command, content_type, hostname)
+            return
+        for command in schedule.due(now, audience.slowness(now)):
+            for content_type in spoken:
+                self._request(channel, queue, command, content_type)
+
+    def _probe(self, channel: Channel, queue: str, probes: Iterable[tuple[str | None, str]]) -> None:
+        for hostname, content_type in probes:
+            self._request(channel, queue, PROBE, content_type, hostname)
 
     def _take_newcomers(self) -> list[str]:
         found: dict[str, None] = {}
@@ -157,12 +226,12 @@ class Inspector:
                 found[self._newcomers.get_nowait()] = None
         return list(found)
 
-    def _request(self, channel: Channel, queue: str, command: str, hostname: str | None = None) -> None:
+    def _request(self, channel: Channel, queue: str, command: str, content_type: str, hostname: str | None = None) -> None:
         ticket = secrets.token_hex(8)
-        self._tickets[ticket] = (command, datetime.now(UTC))
+        self._tickets[ticket] = (command, datetime.now(UTC), content_type)
         while len(self._tickets) > TICKETS_KEPT:
             self._tickets.popitem(last=False)
-        body = msgspec.json.encode(
+        body, encoding = formats.write(
             {
                 "method": command,
                 "arguments": _ARGUMENTS.get(command, {}),
@@ -171,33 +240,33 @@ class Inspector:
                 "matcher": None,
                 "ticket": ticket,
                 "reply_to": {"exchange": "", "routing_key": queue},
-            }
+            },
+            content_type,
         )
-        message = Message(
-            body,
-            content_type="application/json",
-            content_encoding="utf-8",
-            delivery_mode=1,
-            expiration=str(int(OFTEN_SECONDS * 1000)),  # a busy worker that did not take it in time gets another anyway
-            application_headers={"clock": 0},
-        )
-        channel.basic_publish(message, EXCHANGE, "")
+        properties = {"content_type": content_type, "content_encoding": encoding, "delivery_mode": 1, "application_headers": {"clock": 0}}
+        expiration = str(int(OFTEN_SECONDS * 1000))  # a busy worker that did not take it in time gets another anyway
+        for pidbox in self._pidboxes:
+            to = ("", f"{hostname}.{pidbox}") if hostname is not None and self._may_address else (pidbox, "")
+            channel.basic_publish(Message(body, expiration=expiration, **properties), *to)
 
     def _take_answer(self, message: Message, schedule: Schedule) -> None:
         """Reads one worker's answer. What can't be read is left out, since the next comes soon."""
         request = self._tickets.get((message.headers or {}).get("ticket", ""))
-        if request is None or message.properties.get("content_type") != "application/json" or len(message.body) > LARGEST_ANSWER_BYTES:
+        if request is None or len(message.body) > LARGEST_ANSWER_BYTES:
             return
-        command, requested_at = request
+        command, requested_at, content_type = request
         if len(message.body) > LARGE_ANSWER_BYTES:
             schedule.slow_down(command)
         try:
-            replies = msgspec.json.decode(message.body)
-        except (msgspec.MsgspecError, RecursionError) as error:
+            body = message.body if isinstance(message.body, bytes) else message.body.encode()
+            replies = formats.read(body, message.properties.get("content_type"))
+        except formats.Unreadable as error:
             log.warning("answer_not_understood", command=command, reason=str(error)[:200])
             return
         for hostname, answer in replies.items() if isinstance(replies, dict) else ():
             if 0 < len(hostname) <= 255:
+                if self._audience.answered(hostname, content_type, time.monotonic()):
+                    self._introduced.append((hostname, content_type))
                 failed = isinstance(answer, dict) and "error" in answer
                 fields = {} if failed else inspection.READERS[command](answer)
                 listed, clock = inspection.uuids(command, answer), inspection.lamport_clock(command, answer)

@@ -15,6 +15,11 @@ import msgspec
 from workers.destinations.question import EXECUTION_OPTIONS
 from workers.destinations.settings import setting_named
 
+OTHER_SETTINGS = (
+    *("event_exchange", "event_queue_prefix", "control_exchange", "accept_content", "task_serializer"),
+    *("worker_detect_quorum_queues", "broker_native_delayed_delivery_queue_type"),
+)
+"""Beside those that decide where tasks go; kept by these names, however they were given."""
 LARGEST_BYTES = 64 * 1024
 _LONGEST_TEXT, _DEEPEST = 500, 8
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
@@ -38,6 +43,8 @@ def kept(conf: Mapping[str, Any]) -> dict[str, Any] | None:
         name = setting_named(given)
         if name is not None and value is not None:
             found[given] = _READERS.get(name, _plain)(value)
+        elif (other := given.lower().removeprefix("celery_")) in OTHER_SETTINGS and value is not None:
+            found[other] = _plain(value)
     return found if len(msgspec.json.encode(found)) <= LARGEST_BYTES else None
 
 

@@ -17,8 +17,8 @@ AT_ONCE = 1000
 PAIRS_AT_ONCE = 200
 _decode = msgspec.json.Decoder(list[Moment]).decode
 _LOADED = (
-    "uuid", "first_seen_at", "state", "last_seen_state", "unknown_reason", "name", "worker", "sender", "sent_queue", "exchange", "routing_key", "sent_at",
-    "received_at", "started_at", "ended_at", "eta", "expires", "runtime_seconds", "retries", "parent_id", "root_id", "tries", "moments_left_out",
+    "uuid", "first_seen_at", "state", "last_seen_state", "unknown_reason", "revoked_by", "name", "worker", "sender", "sent_queue", "exchange", "routing_key",
+    "sent_at", "received_at", "started_at", "ended_at", "eta", "expires", "runtime_seconds", "retries", "parent_id", "root_id", "tries", "moments_left_out",
     "queue", "queues", "queue_source", "queue_reason",
 )  # fmt: skip
 _MOMENTS = ("first_seen_at", "sent_at", "received_at", "started_at", "ended_at", "eta", "expires")

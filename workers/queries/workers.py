@@ -8,11 +8,13 @@ from typing import Any
 
 import msgspec
 from django.db.models import Case, Count, F, OuterRef, Q, QuerySet, Subquery, TextField, Value, When
+from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, Lower
 
 from brokers.models import Broker
 from brokers.queries.pages import BrokerRef, Page, check_page, in_scope, one_page, sort_key
 from brokers.scope import Scope
+from workers.celery_names import DEFAULT, CeleryNames
 from workers.models import EventSource, Worker
 from workers.presence import LATE_AFTER, source_as_of, worker_as_of
 
@@ -127,6 +129,26 @@ def event_sources(scope: Scope, broker_id: int | None = None) -> list[EventSourc
     return [source_as_of(source, now) for source in rows]
 
 
+def celery_names(broker_id: int) -> dict[str, CeleryNames]:
+    """{virtual host: the names of Celery's exchanges there}, where they were found."""
+    rows = EventSource.objects.filter(broker_id=broker_id).values_list("vhost", "names")
+    return {vhost: msgspec.convert(names, CeleryNames) for vhost, names in rows if names}
+
+
+def names_of(broker_id: int, vhost: str) -> CeleryNames:
+    """The names of Celery's exchanges in a virtual host; Celery's defaults where none were found."""
+    names = EventSource.objects.filter(broker_id=broker_id, vhost=vhost).values_list("names", flat=True).first()
+    return msgspec.convert(names, CeleryNames) if names else DEFAULT
+
+
+def reported_names(broker_id: int) -> list[tuple[str, dict[str, str]]]:
+    """[(virtual host, settings)]: what workers online report of event_exchange and event_queue_prefix, each once."""
+    settings = ("event_exchange", "event_queue_prefix")
+    rows = Worker.objects.filter(broker_id=broker_id, state=Worker.ONLINE).exclude(configuration=None)
+    found = rows.annotate(**{name: KeyTextTransform(name, "configuration") for name in settings}).order_by().values_list("vhost", *settings).distinct()
+    return [(vhost, {name: value for name, value in zip(settings, values, strict=True) if value}) for vhost, *values in found]
+
+
 def event_source(broker_id: int, vhost: str) -> EventSource | None:
     found = EventSource.objects.defer("uncertain").filter(broker_id=broker_id, vhost=vhost).first()
     return None if found is None else source_as_of(found, datetime.now(UTC))
@@ -138,9 +160,10 @@ def revisions() -> dict[tuple[int, str], int]:
 
 
 def workers_fingerprint(broker_id: int, vhost: str) -> tuple[tuple[object, ...], ...]:
-    """Another value after a worker came, went, or changed what it consumes and how many slots it has. For the tail."""
-    rows = Worker.objects.filter(broker_id=broker_id, vhost=vhost).order_by("pk")
-    return tuple((*row, repr(queues)) for *row, queues in rows.values_list("pk", "state", "pool", "concurrency", "queues"))
+    """Another value after a worker came, went, or changed what it consumes and how many slots it has, or where they have other names. For the tail."""
+    names = EventSource.objects.filter(broker_id=OuterRef("broker_id"), vhost=OuterRef("vhost")).values("names")[:1]
+    rows = Worker.objects.filter(broker_id=broker_id, vhost=vhost).order_by("pk").annotate(names=Cast(Subquery(names), TextField()))
+    return tuple((*row, repr(queues)) for *row, queues in rows.values_list("pk", "state", "pool", "concurrency", "names", "queues"))
 
 
 def registered_tasks(scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None) -> list[tuple[str, dict[str, str], list[str]]]:

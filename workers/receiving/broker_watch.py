@@ -1,4 +1,4 @@
-"""Watches the workers of one broker: a `VhostWatch` for each virtual host that has Celery's event exchange, and the samples for sparklines.
+"""Watches the workers of one broker: a `VhostWatch` for each virtual host that has exchanges of Celery, and the samples for sparklines.
 
 Of several processes one watches a broker (the lease), the others stand by. A thread that dies is noticed, logged and started again.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -21,9 +21,10 @@ from brokers.polling import leases
 from brokers.process_runner import END_SECONDS
 from brokers.scope import EVERYTHING
 from brokers.thread_failures import ThreadFailures
-from workers import queries, store
+from workers import celery_names, queries, store
+from workers.celery_names import CeleryNames
 from workers.receiving.place import Place
-from workers.receiving.receiver import EXCHANGE
+from workers.receiving.place_finder import PlaceFinder
 from workers.receiving.vhost_watch import VhostWatch
 
 log = structlog.get_logger(__name__)
@@ -41,10 +42,20 @@ class Allowed(msgspec.Struct, frozen=True):
 class BrokerWatch:
     """Runs until stopped. `standing_by` while another process has the lease."""
 
-    def __init__(self, address: BrokerAddress, broker_id: int, installation: str, allowed: Allowed, holder: str, ca_file: str | None = None) -> None:
+    def __init__(
+        self,
+        address: BrokerAddress,
+        broker_id: int,
+        installation: str,
+        allowed: Allowed,
+        holder: str,
+        ca_file: str | None = None,
+        names: Mapping[str, CeleryNames] | None = None,
+    ) -> None:
         self.address, self.broker_id, self.holder = address, broker_id, holder
         self.standing_by = False
         self._installation, self._allowed, self._ca_file = installation, allowed, ca_file
+        self._finder = PlaceFinder(broker_id, address.name, names or {})
         self._stopped = threading.Event()
         self._watches: dict[Place, tuple[VhostWatch, threading.Thread]] = {}
         self._ending: dict[str, threading.Thread] = {}  # by virtual host: stopped, and not ended in time
@@ -90,11 +101,11 @@ class BrokerWatch:
             self._leased_until = 0.0
             return
         self._leased_until = requested_at + LEASE_SECONDS - ROUND_SECONDS
-        wanted = self._places()
+        wanted = self._places(now)
         unwanted = [place for place in self._watches if place not in wanted]
         self._end(unwanted)
         for vhost in {place.vhost for place in unwanted} - {place.vhost for place in wanted}:
-            store.note_unwatched(self.broker_id, vhost, f"the exchange {EXCHANGE} is gone, so nothing of workers can be received", now)
+            store.note_unwatched(self.broker_id, vhost, "Celery’s exchanges are gone, so nothing of workers can be received", now)
         for place in wanted:
             self._keep(place, now)
         self._drop_lost_virtual_hosts(now, {place.vhost for place in wanted})
@@ -123,27 +134,22 @@ class BrokerWatch:
             store.note_fault(self.broker_id, place.vhost, fault, failures.since(now))
             self._faults[place.vhost] = fault
 
-    def _places(self) -> list[Place]:
-        """The virtual hosts with the event exchange, as the last poll saw them. If the broker is down those are the ones before."""
+    def _places(self, now: datetime) -> list[Place]:
+        """The virtual hosts with exchanges of Celery, as the last poll saw them. If the broker is down those are the ones before."""
         broker = broker_queries.broker_by_id(EVERYTHING, self.broker_id)
         if broker is None:
             return []
-        found = broker_queries.exchanges(EVERYTHING, broker=self.broker_id, q=EXCHANGE, page_size=broker_queries.LARGEST_PAGE)
-        vhosts = sorted({exchange.vhost for exchange in found.items if exchange.name == EXCHANGE})
-        return [
-            Place(
-                self.address,
-                self.broker_id,
-                vhost,
-                self._installation,
-                self._allowed.receives_events,
-                self._allowed.inspects,
-                broker.amqp_port,
-                broker.amqp_tls,
-                self._ca_file,
-            )
-            for vhost in vhosts
-        ]
+        places = []
+        for vhost, found in sorted(self._finder.found().items()):
+            hint = celery_names.hint(found.unwatched, self._finder.variable, vhost)
+            if found.names is None:
+                store.note_look_alikes(self.broker_id, vhost, hint, now)
+                continue
+            store.note_names(self.broker_id, vhost, found.names, hint, now)
+            may = self._allowed
+            place = Place(self.address, self.broker_id, vhost, self._installation, may.receives_events, may.inspects, broker.amqp_port, broker.amqp_tls)
+            places.append(msgspec.structs.replace(place, ca_file=self._ca_file, names=found.names, variable=self._finder.variable))
+        return places
 
     def _drop_lost_virtual_hosts(self, now: datetime, watched: set[str]) -> None:
         living = {found.name for found in broker_queries.virtual_hosts(EVERYTHING, self.broker_id)}

@@ -1,7 +1,8 @@
 """Is a worker online, gone, or unknown, and why? Pure: data and time in, state and reason out.
 
 Missing heartbeats alone prove nothing while we receive no events, while a solo pool runs a task (it sends none then), while the broker still
-shows the worker's connection, or shortly after the broker restarted or dropped connections: then the state is unknown, never gone. Nor does a
+shows the worker's connection, while the broker blocks publishers, or shortly after it restarted or dropped connections: then the state is unknown,
+never gone. Nor does a
 worker-offline event prove anything at once: a worker that lost its connection sends one too, as soon as it has another connection (Celery keeps
 the event until then), and worker-online a second or more later. While we are behind ourselves, the missing heartbeats may still wait for us
 (`Reading`): then the worker keeps its last state.
@@ -9,6 +10,7 @@ the event until then), and worker-online a second or more later. While we are be
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -22,6 +24,8 @@ DEFAULT_FREQUENCY = timedelta(seconds=2)
 ANSWER_HOLDS = timedelta(seconds=12)
 MAY_RECONNECT = timedelta(seconds=3)  # within which a worker that only reconnects sends worker-online
 MAY_RECONNECT_AFTER_BREAK = timedelta(seconds=10)  # the same where all workers reconnect at once
+ALARM_NOTICED = timedelta(seconds=60)
+"""Within which a poll shows an alarm: until then, and since the broker began to block, no heartbeat arrives."""
 RECONNECTING = timedelta(seconds=60)  # kombu waits 2, 4, 6 … up to 32 s between its tries to connect
 
 
@@ -50,6 +54,56 @@ class Disturbance(msgspec.Struct, frozen=True):
 
     at: datetime
     what: str
+
+
+class Blocked(msgspec.Struct, frozen=True):
+    """An alarm by which the broker takes nothing from publishers, heartbeats included. `consumers`: by worker, how many of its consumers are attached."""
+
+    since: datetime
+    consumers: Mapping[str, int] = {}
+
+    def of(self, hostname: str) -> BlockedFrom:
+        return BlockedFrom(self.since, self.reason(hostname))
+
+    def reason(self, hostname: str) -> str:
+        """A clause.
+
+        >>> Blocked(datetime(2026, 11, 29, 3, 2, tzinfo=UTC), {"a@h": 2}).reason("a@h")
+        'the broker blocks publishers since 2026-11-29 03:02:00 UTC, 2 consumers attached'
+        """
+        found = self.consumers.get(hostname)
+        attached = "" if found is None else f", {found:,} consumer{'' if found == 1 else 's'} attached"
+        return f"the broker blocks publishers since {_clock(self.since)}{attached}"
+
+
+class BlockedFrom(msgspec.Struct, frozen=True):
+    """That the broker takes nothing from one worker, with the reason as a clause."""
+
+    since: datetime
+    reason: str
+
+    def covers(self, last_seen_at: datetime | None, patience: timedelta) -> bool:
+        """Whether a worker whose last sign is from that moment may be silent for it alone. The alarm is noticed some seconds after it was set."""
+        return last_seen_at is None or last_seen_at >= self.since - patience - ALARM_NOTICED
+
+
+class Visible(msgspec.Struct, frozen=True):
+    """What the broker shows of the workers of a virtual host, at the poll of `polled_at`. `controlled`: those that have a control queue; None if we may
+    not see queues."""
+
+    polled_at: datetime | None = None
+    controlled: frozenset[str] | None = None
+    blocked: Blocked | None = None
+
+    def has_control_queue(self, hostname: str) -> bool | None:
+        """None: not known."""
+        return None if self.controlled is None else hostname in self.controlled
+
+    def blocked_by(self, hostname: str) -> BlockedFrom | None:
+        return None if self.blocked is None else self.blocked.of(hostname)
+
+
+NOTHING_VISIBLE = Visible()
 
 
 class Reading:
@@ -87,8 +141,13 @@ def silent_after(frequency: timedelta) -> timedelta:
     return frequency * MISSED_HEARTBEATS
 
 
-def assess(evidence: Evidence, subscription: Subscription, now: datetime, disturbance: Disturbance | None = None) -> Liveness | None:
-    """The worker's state, or None to keep the last one: we have only just begun to receive events again, or its heartbeats arrive late."""
+def assess(
+    evidence: Evidence, subscription: Subscription, now: datetime, disturbance: Disturbance | None = None, blocked: BlockedFrom | None = None
+) -> Liveness | None:
+    """The worker's state, or None to keep the last one: we have only just begun to receive events again, or its heartbeats arrive late.
+
+    `blocked`: that the broker takes nothing from it.
+    """
     heartbeat_at = evidence.heartbeat_at
     if evidence.offline_at is not None and (heartbeat_at is None or heartbeat_at <= evidence.offline_at):
         reason = _why_it_may_be_back(heartbeat_at, evidence.offline_at, now, disturbance)
@@ -101,7 +160,7 @@ def assess(evidence: Evidence, subscription: Subscription, now: datetime, distur
         return Liveness("online", "", None)
     answers = evidence.answered_at is not None and now - evidence.answered_at <= ANSWER_HOLDS
     if answers:
-        return Liveness("online", "" if subscription.reason else "it responds, but sends no heartbeats", None)
+        return Liveness("online", "" if subscription.reason else _heartbeats_off(evidence), None)
     if not subscription.reason and evidence.arrived_at is not None and now - evidence.arrived_at <= patience:
         return None
     last_seen_at = max((at for at in (heartbeat_at, evidence.answered_at) if at is not None), default=None)
@@ -111,6 +170,8 @@ def assess(evidence: Evidence, subscription: Subscription, now: datetime, distur
         return None
     else:
         found = _without_heartbeat(evidence, heartbeat_at or evidence.answered_at)
+    if blocked is not None and not subscription.reason and blocked.covers(last_seen_at, patience):
+        return Liveness("unknown", blocked.reason, blocked.since)
     if found.state == "gone" and disturbance is not None and _excuses(disturbance, last_seen_at, now):
         return _reconnecting(disturbance, subscription, last_seen_at)
     return found
@@ -143,7 +204,14 @@ def _not_receiving(evidence: Evidence, subscription: Subscription) -> Liveness:
     return Liveness("unknown", subscription.reason, subscription.since)
 
 
+def _heartbeats_off(evidence: Evidence) -> str:
+    return "it responds, but sends no heartbeats" + (": they are off (--without-heartbeat)" if evidence.heartbeat_at is None else "")
+
+
 def _without_heartbeat(evidence: Evidence, last_seen_at: datetime | None) -> Liveness:
+    if last_seen_at is None and evidence.control_queue is False:
+        seen = f"; its last event arrived at {_clock(evidence.last_event_at)}" if evidence.last_event_at else ""
+        return Liveness("unknown", f"its heartbeats (--without-heartbeat) and its remote control are off{seen}", evidence.last_event_at)
     if last_seen_at is None:
         seen = f"; its last event arrived at {_clock(evidence.last_event_at)}" if evidence.last_event_at else ""
         return Liveness("unknown", f"it has sent no heartbeat{seen}", evidence.last_event_at)

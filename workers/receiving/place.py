@@ -6,6 +6,7 @@ import msgspec
 
 from brokers.addresses import BrokerAddress
 from workers.amqp_connection import Target
+from workers.celery_names import DEFAULT, CeleryNames
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -20,6 +21,8 @@ class Place(msgspec.Struct, frozen=True):
     amqp_port: int | None = None
     amqp_tls: bool = False
     ca_file: str | None = None
+    names: CeleryNames = DEFAULT
+    variable: str = "HARELINE_CELERY_…"  # by which the names of this broker are set
 
     @property
     def queue(self) -> str:

@@ -2,7 +2,8 @@
 
 The queue outlives a restart of the receiver, unlike Celery's own event queues, so nothing is lost meanwhile: messages are acknowledged only when
 their events are stored. What arrived before a connection broke is handed out before the break is reported; what the broker then delivers a
-second time is marked (`workers.receiving.redeliveries`). `celeryev` itself is never declared here, only looked at. Nothing here understands the bodies.
+second time is marked (`workers.receiving.redeliveries`). Celery's event exchanges are never declared here, only looked at. Nothing here understands
+the bodies.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ from amqp.channel import Channel
 from amqp.exceptions import NotFound, PreconditionFailed
 
 from workers.amqp_connection import Target, close_connection, explained, open_connection, raw_channel
+from workers.celery_names import EVENT_EXCHANGE
 from workers.errors import NothingThere, Unreachable, WatchError
 from workers.receiving.redeliveries import Redeliveries
 
-EXCHANGE = "celeryev"
 PREFETCH = 20_000
 MOST_BYTES = 1_000_000  # that are received at once, as one message may hold a hundred events: some thousand of them
 REBIND_SECONDS = 30.0
@@ -44,8 +45,9 @@ class Delivery(msgspec.Struct, gc=False):
 class EventFeed:
     """The connection of one virtual host. Every method but `close` raises `workers.errors.WatchError`, after which `connect` is due again."""
 
-    def __init__(self, targets: Sequence[Target], queue: str) -> None:
-        self.targets, self.queue = targets, queue
+    def __init__(self, targets: Sequence[Target], queue: str, exchanges: Sequence[str] = (EVENT_EXCHANGE,)) -> None:
+        self.targets, self.queue, self.exchanges = targets, queue, tuple(exchanges)
+        self._bound: tuple[str, ...] = ()
         self._connection: Connection | None = None
         self._channel: Channel | None = None
         self._broke: WatchError | None = None  # not reported yet, since something had arrived before
@@ -141,17 +143,24 @@ class EventFeed:
 
     def _channel_of(self, connection: Connection) -> Channel:
         """A channel on which our queue exists and is bound. If the queue has other settings (an earlier version's), it is taken as it is."""
-        channel = raw_channel(connection)
-        try:
-            channel.exchange_declare(EXCHANGE, "topic", passive=True)
-        except NotFound:
-            raise NothingThere(f"the exchange {EXCHANGE} is gone: no worker has sent events since the broker lost it") from None
+        channel, found = raw_channel(connection), []
+        for exchange in self.exchanges:
+            try:
+                channel.exchange_declare(exchange, "topic", passive=True)
+                found.append(exchange)
+            except NotFound:
+                channel = raw_channel(connection)
+        if not found:
+            listed = " and ".join(self.exchanges)
+            raise NothingThere(f"the exchange {listed} is gone: no worker has sent events since the broker lost it, or they use another exchange")
+        self._bound = tuple(found)
         try:
             channel.queue_declare(self.queue, durable=True, auto_delete=False, arguments=QUEUE_ARGUMENTS)
         except PreconditionFailed:
             channel = raw_channel(connection)
             channel.queue_declare(self.queue, passive=True)
-        channel.queue_bind(self.queue, EXCHANGE, "#")
+        for exchange in found:
+            channel.queue_bind(self.queue, exchange, "#")
         return channel
 
     def _keep_up(self) -> None:
@@ -167,7 +176,8 @@ class EventFeed:
                 self._channel.send_method(spec.Basic.Qos, "lBb", (0, PREFETCH, False))  # changes nothing; its answer comes in order
         if now >= self._next_rebind:
             self._next_rebind = now + REBIND_SECONDS
-            self._channel.queue_bind(self.queue, EXCHANGE, "#")
+            for exchange in self._bound:
+                self._channel.queue_bind(self.queue, exchange, "#")
 
     def _arrive(self, message: Message) -> None:
         information = message.delivery_info

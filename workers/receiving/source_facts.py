@@ -22,11 +22,11 @@ def facts_of(
         queue=place.queue if place.receives_events else "",
         state=_state(place.receives_events, subscription, problem, EventSource.RECEIVING),
         reason=subscription.reason,
-        grant=events_grant(user, place.vhost) if _lacks_rights(problem) else "",
+        grant=events_grant(user, place.vhost, place.names) if _lacks_rights(problem) else "",
         since=subscription.since,
         inspect_state=_state(place.inspects, inspection, inspection_problem, EventSource.INSPECTING),
         inspect_reason=inspection.reason,
-        inspect_grant=inspection_grant(user, place.vhost) if _lacks_rights(inspection_problem) else "",
+        inspect_grant=inspection_grant(user, place.vhost, place.names) if _lacks_rights(inspection_problem) else "",
     )
 
 

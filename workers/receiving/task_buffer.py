@@ -14,8 +14,9 @@ from workers.receiving.clock_skew import LARGEST_SECONDS, Answered, ClockSkew
 from workers.receiving.events import Event
 from workers.receiving.orphaned_tasks import WorkerEvidence, assess
 from workers.receiving.reconciliation import resumed
+from workers.receiving.task_fields import HEAVY
 from workers.receiving.task_order import ENDED, RANKS
-from workers.receiving.task_state import HEAVY, TaskRecord, apply
+from workers.receiving.task_state import TaskRecord, apply
 
 MOST_RECORDS = 20_000
 LEAST_CLOCK_CHANGE = 0.25  # smaller changes of a worker's measured skew are its noise

@@ -15,31 +15,23 @@ import msgspec
 
 from workers.receiving import task_order
 from workers.receiving.events import Event
+from workers.receiving.task_fields import (
+    CARRIED,
+    DETAIL_LENGTH,
+    EVERY_FIELD,
+    clean_text,
+    kept_by_the_first,
+    left_to_others,
+    name_others,
+    other_name,
+    take,
+)
 from workers.receiving.task_order import FAILED, RANKS, RECEIVED, REJECTED, RETRIED, REVOKED, SENT, STARTED, STATES, UNKNOWN, Course, Moment
+from workers.receiving.wrapped_exceptions import WRAPPERS, unwrapped
 from workers.task_queue import TaskQueue
 
 FIRST_MOMENTS, LAST_MOMENTS = 10, 40
-DETAIL_LENGTH = 200
 WAS_CANCELLED = "cancelled when its worker lost its connection or was shut down; it runs again if it is acknowledged late"
-_END_OF_TIME = 253_402_300_800.0  # the year 10000, which no datetime reaches
-
-TEXT_LENGTHS = {
-    "name": 500, "args": 4000, "kwargs": 4000, "root_id": 255, "parent_id": 255, "queue": 255, "exchange": 255, "routing_key": 255,
-    "result": 4000, "exception": 4000, "traceback": 20_000,
-}  # fmt: skip
-HEAVY = ("args", "kwargs", "result", "exception", "traceback")
-"""Texts that memory drops once they are stored; None then means: as stored."""
-_BY_RECEIPT = ("name", "args", "kwargs", "root_id", "parent_id", "eta", "expires")
-_BY_SENDING = (*_BY_RECEIPT, "queue", "exchange", "routing_key")
-_BY_FAILURE = ("exception", "traceback")
-_BY_SUCCESS = ("result", "runtime")
-_BITS = {name: 1 << place for place, name in enumerate((*_BY_SENDING, *_BY_FAILURE, *_BY_SUCCESS))}
-_CARRIED: tuple[tuple[tuple[str, int, int], ...], ...] = tuple(
-    tuple((name, _BITS[name], TEXT_LENGTHS.get(name, 0)) for name in names)
-    for names in (_BY_SENDING, _BY_RECEIPT, (), _BY_FAILURE, (), (), _BY_FAILURE, _BY_SUCCESS)
-)
-_EVERY_FIELD = -1
-_CARRIED_BITS = tuple(sum(bit for _, bit, _ in fields) for fields in _CARRIED)
 
 
 class TaskRecord(msgspec.Struct, gc=False):
@@ -50,6 +42,7 @@ class TaskRecord(msgspec.Struct, gc=False):
     state: str = "PENDING"
     last_seen_state: str | None = None
     unknown_reason: str = ""
+    revoked_by: str = ""  # a worker that lists it as revoked, while it has not begun
     name: str | None = None
     worker: str | None = None
     sender: str | None = None
@@ -106,6 +99,8 @@ def merge(record: TaskRecord | None, event: Event, received_at: float, ahead: fl
 def apply(record: TaskRecord, event: Event, received_at: float, ahead: float = 0.0) -> bool:
     """Adds the event. False if it was there before."""
     rank, timestamp = RANKS[event.type], event.timestamp
+    if event.exception is not None and event.exception.startswith(WRAPPERS):
+        event = msgspec.structs.replace(event, exception=unwrapped(event.exception, event.traceback))
     if timestamp is not None and 0 < timestamp < task_order.LATEST_TIMESTAMP:
         at = timestamp - ahead
         if at > received_at:  # it can't have been sent after we received it: its clock is ahead by more than we know
@@ -116,14 +111,15 @@ def apply(record: TaskRecord, event: Event, received_at: float, ahead: float = 0
     last = _place(record.moments, event, rank, timestamp, at)
     if last is None:
         return False
-    fields = _take(record, event, rank, 0 if last else _EVERY_FIELD) if _CARRIED[rank] else 0
-    detail = _detail(event, rank) if rank >= RETRIED else ""
+    before = record.name
+    detail = _detail(event, rank) if rank >= RETRIED else other_name(event, before)
+    fields = take(record, event, rank, kept_by_the_first(before, detail) if last else EVERY_FIELD) if CARRIED[rank] else 0
     moment = Moment(at, rank, event.hostname, timestamp, detail, event.clock, event.pid, fields, event.retries)
     moments = record.moments
     moments.append(moment)
     if not last:
         moments[:] = task_order.arranged(moments)
-        _take(record, event, rank, _fields_after(moments, moment))
+        take(record, event, rank, left_to_others(record, moment))
     if event.retries is not None and (record.retries is None or event.retries > record.retries):
         record.retries = event.retries
     if len(moments) > FIRST_MOMENTS + LAST_MOMENTS:
@@ -133,6 +129,8 @@ def apply(record: TaskRecord, event: Event, received_at: float, ahead: float = 0
         _go_on(record, moment)
     else:
         _conclude(record, moment)
+    if rank < RETRIED and detail and before is not None and record.name != before:  # the first name of all came late
+        name_others(moments, moment, before)
     return True
 
 
@@ -175,11 +173,6 @@ def course_of(record: TaskRecord) -> Course | None:
     return task_order.course(record.moments) if record.moments else None
 
 
-def clean_text(text: str, length: int) -> str:
-    """At most `length` characters; of a longer text the beginning."""
-    return text if len(text) <= length else text[: length - 1] + "…"
-
-
 def _detail(event: Event, rank: int) -> str:
     if event.type == task_order.CANCELLED:
         return WAS_CANCELLED
@@ -191,55 +184,6 @@ def _detail(event: Event, rank: int) -> str:
             words.append(f"terminated{f' with signal {event.signum}' if event.signum else ''}")
         return ", ".join(words)
     return "put back into its queue" if rank == REJECTED and event.requeue else ""
-
-
-def _take(record: TaskRecord, event: Event, rank: int, but: int = 0) -> int:
-    """Takes over the fields of an event, but for some. Which fields it carries, as bits."""
-    if rank <= RECEIVED:
-        record.details_changed = True
-    carried = 0
-    for name, bit, length in _CARRIED[rank]:
-        value = getattr(event, name)
-        if value is not None and (not length or len(value) > length):
-            value = _value(event, name)
-        if value is not None or (name == "queue" and event.exchange is not None):  # sent to an exchange, it has no queue, whatever an earlier event reported
-            carried |= bit
-            if not but & bit:
-                setattr(record, name, value)
-    return carried
-
-
-def _value(event: Event, name: str) -> Any:
-    """As it is kept; None if there is none, or none that can be kept."""
-    value = getattr(event, name)
-    if value is None or name == "runtime":
-        return value
-    if name in ("eta", "expires"):
-        return _seconds(value)
-    length = TEXT_LENGTHS[name]
-    if len(value) <= length:
-        return value
-    return "…" + value[1 - length :] if name == "traceback" else clean_text(value, length)  # a traceback's end shows most
-
-
-def _seconds(text: str) -> float | None:
-    """A moment in ISO 8601 as seconds since 1970; None for what is none. Without a zone it is in UTC, Celery's default."""
-    try:
-        moment = datetime.fromisoformat(text)
-        found = round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp(), 6)
-    except (ValueError, OverflowError):
-        return None
-    return found if 0 <= found < _END_OF_TIME else None
-
-
-def _fields_after(moments: list[Moment], moment: Moment) -> int:
-    """The fields that later moments carried, as bits."""
-    found = 0
-    for later in reversed(moments):
-        if later is moment:
-            break
-        found |= later.fields & _CARRIED_BITS[later.rank]
-    return found
 
 
 def _go_on(record: TaskRecord, newest: Moment) -> None:

@@ -18,6 +18,7 @@ from workers.receiving.clock_skew import Answered
 from workers.receiving.events import Event
 from workers.receiving.orphan_finder import NoteFault, OrphanFinder
 from workers.receiving.queue_watch import QueueWatch
+from workers.receiving.revocations import Revocations
 from workers.receiving.task_buffer import Measured, TaskBuffer
 from workers.receiving.task_state import TaskRecord
 from workers.receiving.worker_state import WorkerState
@@ -38,6 +39,7 @@ class TaskWatch:
         self._queues = QueueWatch(broker_id, vhost)
         self._silent: dict[str, frozenset[str]] = {}  # names of tasks that send no events, by worker
         self._orphans = OrphanFinder(broker_id, vhost, self._buffer)
+        self._revocations = Revocations(self._buffer)
 
     def add_events(self, events: Iterable[Event], now: datetime) -> int:
         """Returns how many events were refused because they name no task."""
@@ -49,6 +51,7 @@ class TaskWatch:
         if "registered" in answer.fields:
             self._silent[answer.hostname] = frozenset(task["name"] for task in answer.fields["registered"] if task["attributes"].get("send_events") == "False")
         self._orphans.note_answer(answer)
+        self._revocations.note_answer(answer)
         pid = answer.fields.get("pid")
         if answer.command == "stats" and answer.requested_at is not None and pid is not None and answer.clock is not None:
             silent = self._silent.get(answer.hostname)
@@ -68,6 +71,7 @@ class TaskWatch:
             note_fault(buffer.faults.pop(), "a task's event")
         self._take_measurements(workers, note_fault)
         self._orphans.assess(workers, receiving, note_fault)
+        self._revocations.apply(workers, lambda uuids: self._load(uuids, note_fault))
         self._place(workers, note_fault)
         return list(buffer.changed.values())
 

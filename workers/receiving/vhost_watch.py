@@ -17,17 +17,17 @@ import structlog
 from django.db import DatabaseError, connection
 
 from workers import queries, store
-from workers.errors import Refused, Superseded, WatchError
+from workers.errors import NothingThere, Refused, Superseded, WatchError
 from workers.inspection.inspector import Answer, Inspector
 from workers.receiving import events
 from workers.receiving.broker_look import BrokerLook, Shown
-from workers.receiving.liveness import Disturbance, Reading, Subscription
+from workers.receiving.liveness import NOTHING_VISIBLE, Disturbance, Reading, Subscription
 from workers.receiving.place import Place
 from workers.receiving.receiver import Delivery, EventFeed
 from workers.receiving.source_facts import NOT_INSPECTED, NOT_RECEIVED, facts_of
 from workers.receiving.task_buffer import HEARTBEATS
 from workers.receiving.task_watch import TaskWatch
-from workers.receiving.worker_registry import WorkerRegistry
+from workers.receiving.worker_registry import WorkerRegistry, expected
 from workers.receiving.worker_state import FIELDS, remembered
 
 log = structlog.get_logger(__name__)
@@ -37,6 +37,7 @@ ROUND_SECONDS = 0.1
 MOST_A_ROUND = 2000
 MOST_UNSTORED = 10_000  # events; larger transactions write a task once that is received, started and ended in one
 RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0)
+NOTHING_THERE_SECONDS = 5.0
 BEAT_SECONDS = 5.0  # stored so often even if nothing is new, to show that the thread lives
 INSPECTOR_END_SECONDS = 0.5
 
@@ -48,9 +49,9 @@ class VhostWatch:
         self.place = place
         now = datetime.now(UTC)
         self._stopped = threading.Event()
-        self._feed = EventFeed(place.targets(), place.queue)
+        self._feed = EventFeed(place.targets(), place.queue, place.names.event_exchanges)
         self._answers: SimpleQueue[Answer] = SimpleQueue()
-        self._inspector = Inspector(place.targets(), f"hareline.{place.installation}.replies", self._answers)
+        self._inspector = Inspector(place.targets(), f"hareline.{place.installation}.replies", self._answers, names=place.names)
         self._subscription = Subscription(now, "not connected yet" if place.receives_events else NOT_RECEIVED)
         self._reading = Reading()
         self._problem: WatchError | None = None
@@ -61,7 +62,7 @@ class VhostWatch:
         self._registry = WorkerRegistry()
         self._tasks = TaskWatch(place.broker_id, place.vhost)
         self._facts: store.SourceFacts | None = None
-        self._look = BrokerLook(place.broker_id, place.vhost)
+        self._look = BrokerLook(place.broker_id, place.vhost, place.names)
         self.failure = ""  # what ended `run`, if it was no stop
         self.superseded = False  # another watch of the virtual host ended it
 
@@ -134,7 +135,8 @@ class VhostWatch:
 
     def _lose(self, error: WatchError) -> None:
         now = datetime.now(UTC)
-        self._next_try = time.monotonic() + RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS) - 1)]
+        pause = NOTHING_THERE_SECONDS if isinstance(error, NothingThere) else RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS) - 1)]
+        self._next_try = time.monotonic() + pause
         self._failures += 1
         if self._problem is None or str(self._problem) != str(error):
             log.warning("events_not_received", broker=self.place.address.name, vhost=self.place.vhost, reason=str(error))
@@ -192,16 +194,18 @@ class VhostWatch:
     def _store(self, now: datetime) -> None:
         """Decides how workers are, stores what changed, acknowledges. Raises DatabaseError; then all of it is still to be stored. Raises Superseded."""
         registry, batch = self._registry, self._batch
-        shown = self._look.shown(now) if registry.silent(now) else None
+        shown = self._look.shown(now)
         self._reading.note(time.monotonic(), now)
-        control_queues = None if shown is None else shown.control_queues
-        registry.assess(self._reading.listening(self._subscription), now, control_queues, self._inspection(), self._disturbance(shown, now))
+        visible, inspector = NOTHING_VISIBLE if shown is None else shown.visible, self._inspector
+        listening, disturbance = self._reading.listening(self._subscription), self._disturbance(shown, now)
+        registry.assess(listening, now, visible, self._inspection(), disturbance, inspector.tried_without_answer)
         while registry.faults:
             hostname, error = registry.faults.pop()
             self._note_fault(error, f"worker {hostname}")
         while registry.newly_online:
-            self._inspector.inspect_soon(registry.newly_online.pop())
-        facts = facts_of(self.place, self._subscription, self._problem, self._inspection(), self._inspector.error if self.place.inspects else None)
+            inspector.inspect_soon(registry.newly_online.pop())
+        inspector.expect(expected(registry.workers.values(), now, visible))
+        facts = facts_of(self.place, self._subscription, self._problem, self._inspection(), inspector.error if self.place.inspects else None)
         batch.facts = facts if facts != self._facts else None
         batch.tasks = self._tasks.prepare(registry.workers, not self._subscription.reason, self._note_fault)
         batch.workers, batch.forgotten = registry.take_changes(), list(registry.forgotten)
@@ -234,9 +238,9 @@ class VhostWatch:
             log.error("task_not_storable", vhost=self.place.vhost, task=task.uuid, exc_info=error)
 
     def _disturbance(self, shown: Shown | None, now: datetime) -> Disturbance | None:
-        """What may have cut workers off from the broker last: a break of our own connection, or the start of a node."""
+        """What may have cut workers off from the broker last: a break of our own connection, the start of a node, or an alarm."""
         self._note_break(self._problem if self.place.receives_events else self._inspector.error if self.place.inspects else None, now)
-        restart = None if shown is None else shown.restart
+        restart = None if shown is None else shown.disturbance
         if restart is None or (self._disturbed is not None and self._disturbed.at >= restart.at):
             return self._disturbed
         return restart

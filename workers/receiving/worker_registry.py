@@ -7,21 +7,23 @@ twice changes no state, only the counts: `receiver` makes sure that a redelivere
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from workers.receiving.events import Event
-from workers.receiving.liveness import ANSWER_HOLDS, SHUT_DOWN, Disturbance, Evidence, Subscription, assess, silent_after
+from workers.receiving.liveness import ANSWER_HOLDS, NOTHING_VISIBLE, SHUT_DOWN, Disturbance, Evidence, Subscription, Visible, assess, silent_after
 from workers.receiving.vacancies import Vacancies
 from workers.receiving.worker_state import LONGEST_FREQUENCY, OTHER, WorkerState, resume, started_anew
 
 MOST_WORKERS = 5000
 ASSESSED_AT_ONCE = 1000  # so that a round of the receiver stays short, and no more change at once
-CONTROL_QUEUE_SUFFIX = ".celery.pidbox"
+SETTLED = timedelta(seconds=10)  # within which a worker that has just started has declared its control queue
 COUNTED = frozenset(
     f"task-{word}" for word in ("received", "started", "succeeded", "failed", "retried", "revoked", "rejected", "sent", "progress")
 )  # fmt: skip
+REMOTE_CONTROL_OFF = "its remote control is off (worker_enable_remote_control): the broker has no control queue of it"
+SET_CONTENT_TYPE = "Name it as content_type in HARELINE_CELERY_<NAME>"
 _HEARTBEATS = frozenset(("worker-heartbeat", "worker-online"))
 
 
@@ -85,22 +87,22 @@ class WorkerRegistry:
         self,
         subscription: Subscription,
         now: datetime,
-        control_queues: frozenset[str] | None = None,
+        visible: Visible = NOTHING_VISIBLE,
         inspection: Subscription | None = None,
         disturbance: Disturbance | None = None,
+        tried_without_answer: Callable[[str], Sequence[str]] = lambda _: (),
     ) -> None:
         """Brings state, reason and rates of workers up to `now`: of all, or of the next thousand where there are more.
 
-        `control_queues` are those that the broker shows; None: not known. With `inspection`, each also gets the reason why its pool and slots are
-        unknown or old, "" if it responds.
+        `visible`: what the broker shows of them. With `inspection`, each also gets the reason why its pool and slots are unknown or old, "" if it
+        responds; `tried_without_answer`: the formats in which a worker was inspected without ever an answer.
         """
         for worker in self._next_assessed():
-            known = None if control_queues is None else worker.hostname + CONTROL_QUEUE_SUFFIX in control_queues
             try:
-                self._assess(worker, subscription, now, known, disturbance)
+                self._assess(worker, subscription, now, visible, disturbance)
                 _rates(worker, subscription, now)
                 if inspection is not None:
-                    _note_answer(worker, inspection, now)
+                    _note_answer(worker, inspection, now, visible, tried_without_answer)
             except Exception as error:  # noqa: BLE001  (a fault in our own code with one worker must not stop the others)
                 self.faults.append((worker.hostname, error))
                 self.start_anew(worker)
@@ -118,14 +120,6 @@ class WorkerRegistry:
             self.workers[worker.hostname] = anew = started_anew(worker)
             self._vacancies.note(anew)
 
-    def silent(self, now: datetime) -> list[str]:
-        """Workers whose heartbeat is overdue and that are not known to be gone: for these the broker is checked."""
-        return [
-            worker.hostname
-            for worker in self.workers.values()
-            if worker.state != "gone" and worker.heartbeat_at is not None and now - worker.heartbeat_at > silent_after(worker.frequency)
-        ]
-
     def take_changes(self) -> list[WorkerState]:
         """The workers that changed since the last call, which are clean from now on."""
         found = [worker for worker in self.workers.values() if worker.changed]
@@ -133,12 +127,12 @@ class WorkerRegistry:
             worker.changed = False
         return found
 
-    def _assess(self, worker: WorkerState, subscription: Subscription, now: datetime, control_queue: bool | None, disturbance: Disturbance | None) -> None:
+    def _assess(self, worker: WorkerState, subscription: Subscription, now: datetime, visible: Visible, disturbance: Disturbance | None) -> None:
         evidence = Evidence(
             worker.heartbeat_at, worker.frequency, worker.offline_at, worker.answered_at, worker.last_event_at, worker.arrived_at, worker.pool,
-            control_queue,
+            visible.has_control_queue(worker.hostname),
         )  # fmt: skip
-        verdict = assess(evidence, subscription, now, disturbance)
+        verdict = assess(evidence, subscription, now, disturbance, visible.blocked_by(worker.hostname))
         if verdict is None or (verdict.state, verdict.reason) == (worker.state, worker.reason):
             return
         if worker.state == "gone" and verdict.state == "unknown":
@@ -212,8 +206,10 @@ def _sent_at(worker: WorkerState, timestamp: float | None, now: datetime) -> dat
     return now - timedelta(seconds=age) if silent_after(worker.frequency).total_seconds() < age < LONGEST_FREQUENCY else now
 
 
-def _note_answer(worker: WorkerState, inspection: Subscription, now: datetime) -> None:
+def _note_answer(worker: WorkerState, inspection: Subscription, now: datetime, visible: Visible, tried_without_answer: Callable[[str], Sequence[str]]) -> None:
     reason = "" if worker.state == "gone" else _unanswered(worker, inspection, now)
+    if reason and not inspection.reason:
+        reason = _why_unanswered(worker, now, visible, tried_without_answer(worker.hostname)) or reason
     if reason != worker.inspect_reason:
         worker.inspect_reason, worker.changed = reason, True
 
@@ -229,6 +225,19 @@ def _unanswered(worker: WorkerState, inspection: Subscription, now: datetime) ->
     return f"it has not responded since {worker.inspected_at:%Y-%m-%d %H:%M:%S} UTC"
 
 
+def _why_unanswered(worker: WorkerState, now: datetime, visible: Visible, tried: Sequence[str]) -> str:
+    """The cause, as far as the broker or our own tries show it; else ""."""
+    settled = visible.polled_at is not None and visible.polled_at - max(worker.began_at or worker.first_seen_at, worker.first_seen_at) > SETTLED
+    if visible.has_control_queue(worker.hostname) is False and settled:
+        return REMOTE_CONTROL_OFF
+    if visible.blocked is not None:
+        return visible.blocked.reason(worker.hostname)
+    if tried and worker.inspected_at is None:
+        listed = f"{', '.join(tried[:-1])} and {tried[-1]}"
+        return f"it has never answered remote control, in {listed}: its accept_content may hold another type alone. {SET_CONTENT_TYPE}"
+    return ""
+
+
 def _rates(worker: WorkerState, subscription: Subscription, now: datetime) -> None:
     rates: tuple[float | None, float | None] = (None, None)
     if worker.state == "online" and not subscription.reason and not worker.events_off:
@@ -239,3 +248,12 @@ def _rates(worker: WorkerState, subscription: Subscription, now: datetime) -> No
         worker.throughput.samples.clear()
     if rates != (worker.succeeded_per_second, worker.failed_per_second):
         (worker.succeeded_per_second, worker.failed_per_second), worker.changed = rates, True
+
+
+def expected(workers: Iterable[WorkerState], now: datetime, visible: Visible) -> dict[str, bool]:
+    """{worker: whether its heartbeats arrive} of those that may answer remote control: those with a control queue, as far as that is known."""
+    found = dict.fromkeys(visible.controlled or (), False)
+    for worker in workers:
+        if worker.state != "gone" and visible.has_control_queue(worker.hostname) is not False:
+            found[worker.hostname] = worker.heartbeat_at is not None and now - worker.heartbeat_at <= silent_after(worker.frequency)
+    return found

@@ -17,8 +17,9 @@ from django.db.models import F, Max, Min, Q
 
 from workers.models import Task
 from workers.receiving.orphaned_tasks import OPEN
+from workers.receiving.task_fields import HEAVY
 from workers.receiving.task_order import UNKNOWN
-from workers.receiving.task_state import HEAVY, TaskRecord
+from workers.receiving.task_state import TaskRecord
 
 AT_ONCE = 1000
 WORDS_LENGTH = 2000
@@ -26,7 +27,7 @@ _MOST_DELETED, _DELETED_AT_ONCE = 40_000, 500
 _DETAILS = ("name", "args", "kwargs", "root_id", "parent_id", "sent_queue", "exchange", "routing_key", "eta", "expires", "worker", "sender")
 _FOUND = ("queue", "queues", "queue_source", "queue_reason")
 _LATER = (
-    "state", "last_seen_state", "unknown_reason", "sent_at", "received_at", "started_at", "ended_at", "runtime_seconds",
+    "state", "last_seen_state", "unknown_reason", "revoked_by", "sent_at", "received_at", "started_at", "ended_at", "runtime_seconds",
     "retries", "result", "exception", "traceback", "tries", "moments_left_out", "changed_at",
 )  # fmt: skip
 _KEY = ("broker_id", "vhost", "uuid")
@@ -34,9 +35,9 @@ _TABLE = "workers_task"
 
 
 def _settings(columns: Iterable[str], value: str) -> str:
-    """The columns set to `value`, in which {} is the column's name; long texts stay as they are where there is no new one."""
+    """The columns set to `value`, in which {} is the column's name; long texts stay as they are where there is no new one, and "" removes them."""
     values = {name: value.format(name) for name in columns}
-    return ", ".join(f"{name} = COALESCE({new}, {_TABLE}.{name})" if name in HEAVY else f"{name} = {new}" for name, new in values.items())
+    return ", ".join(f"{name} = NULLIF(COALESCE({new}, {_TABLE}.{name}), '')" if name in HEAVY else f"{name} = {new}" for name, new in values.items())
 
 
 _COLUMNS = (*_LATER, *_DETAILS, *_FOUND, "first_seen_at", *_KEY)
@@ -91,9 +92,12 @@ def _row(record: TaskRecord, broker_id: int, vhost: str, at: str | None) -> tupl
 
 
 def _later(record: TaskRecord, at: str | None) -> tuple[Any, ...]:
+    """A success keeps no exception of an earlier attempt, a failure no result: "" removes what is stored."""
+    exception, traceback = ("", "") if record.state == "SUCCESS" else (record.exception, record.traceback)
+    result, runtime = ("", None) if record.state == "FAILURE" else (record.result, record.runtime)
     return (
-        record.state, record.last_seen_state, record.unknown_reason, _text(record.sent_at), _text(record.received_at),
-        _text(record.started_at), _text(record.ended_at), record.runtime, record.retries, record.result, record.exception, record.traceback,
+        record.state, record.last_seen_state, record.unknown_reason, record.revoked_by, _text(record.sent_at), _text(record.received_at),
+        _text(record.started_at), _text(record.ended_at), runtime, record.retries, result, exception, traceback,
         _encode(record.moments).decode(), record.left_out, at,
     )  # fmt: skip
 

@@ -17,6 +17,7 @@ from brokers.diff import ChangeText
 from brokers.store.polls import save_changes
 from brokers.store.rows import insert_rows, update_rows
 from brokers.store.snapshots import SnapshotWriter
+from workers.celery_names import CeleryNames
 from workers.errors import Superseded
 from workers.models import EventSource, Worker
 from workers.receiving.refusals import Refusals
@@ -153,6 +154,21 @@ def note_unwatched(broker_id: int, vhost: str, reason: str, now: datetime) -> No
     """That nobody watches the virtual host any more, with the reason."""
     rows = EventSource.objects.filter(broker_id=broker_id, vhost=vhost)
     rows.update(state=EventSource.UNKNOWN, reason=reason, since=now, beat_at=None, fault="", fault_since=None, revision=F("revision") + 1)
+
+
+def note_names(broker_id: int, vhost: str, names: CeleryNames, hint: str, now: datetime) -> None:
+    """The names of Celery's exchanges there, and what is said of others that may be; made if it is new."""
+    source = ensure_source(broker_id, vhost, now)
+    if not source.names or source.hint != hint or msgspec.convert(source.names, CeleryNames) != names:
+        EventSource.objects.filter(pk=source.pk).update(names=msgspec.to_builtins(names), hint=hint, revision=F("revision") + 1)
+
+
+def note_look_alikes(broker_id: int, vhost: str, hint: str, now: datetime) -> None:
+    """That nothing is watched there, although exchanges look like Celery's."""
+    source = ensure_source(broker_id, vhost, now)
+    if (source.reason, source.hint, source.beat_at) != (hint, hint, None):
+        values = {"state": EventSource.UNKNOWN, "reason": hint, "hint": hint, "beat_at": None, "inspect_reason": hint}
+        EventSource.objects.filter(pk=source.pk).update(**values, revision=F("revision") + 1)
 
 
 def mark_gone(broker_id: int, vhost: str, reason: str, now: datetime) -> None:

@@ -59,6 +59,7 @@ class Command(BaseCommand):
                 Allowed(address.name in settings.EVENTS, address.name in settings.INSPECT),
                 holder,
                 settings.CA_FILE,
+                settings.CELERY_NAMES.get(address.name),
             )
             for address in settings.BROKERS
         ]

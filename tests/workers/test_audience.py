@@ -1,0 +1,93 @@
+"""Which worker nodes are inspected in which format and how often, and the formats themselves."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import pytest
+
+from workers.inspection import formats
+from workers.inspection.audience import JSON, MSGPACK, PICKLE, YAML, Audience
+
+REQUEST = {"method": "stats", "arguments": {}, "destination": ["ü@h"], "ticket": "1"}
+
+
+def requested(audience: Audience, seconds: range) -> list[tuple[int, str | None, str]]:
+    return [(second, hostname, content_type) for second in seconds for hostname, content_type in audience.probes(second)]
+
+
+def test_a_living_node_gets_one_format_after_another() -> None:
+    audience = Audience()
+    audience.expect({"w@h": True}, 0)
+    assert requested(audience, range(40)) == [(0, "w@h", JSON), (3, "w@h", YAML), (9, "w@h", MSGPACK), (21, "w@h", PICKLE)]
+    assert audience.answered("w@h", YAML, 22)  # however late it comes
+    assert not audience.answered("w@h", YAML, 23)
+    assert (audience.answering(23), audience.all_answer(23), audience.probes(60)) == ({"w@h": YAML}, True, [])
+
+
+def test_a_node_that_never_answers_gets_fewer_and_fewer_requests() -> None:
+    audience = Audience()
+    audience.expect({"w@h": True, "v@h": True}, 0)
+    audience.answered("v@h", JSON, 0)
+    requests = 0
+    for second in range(3600):
+        audience.answered("v@h", JSON, second)
+        requests += len(audience.probes(second))
+    assert requests == 11  # in an hour; every 3 s it would be 1,200
+    assert audience.tried("w@h", 3600) == ["JSON", "YAML", "msgpack", "pickle"]
+    assert (audience.answering(3600), audience.all_answer(3600), audience.slowness(3600)) == ({"v@h": JSON}, False, 64.0)
+
+
+def test_a_busy_node_gets_its_own_format_alone_and_one_that_restarts_at_once() -> None:
+    audience = Audience()
+    audience.expect({"w@h": False}, 0)
+    assert {content_type for _, _, content_type in requested(audience, range(500))} == {JSON}
+    assert audience.tried("w@h", 500) == []
+    audience.meet("w@h")
+    assert audience.probes(500) == [("w@h", JSON)]
+
+
+def test_where_no_node_is_known_everybody_gets_fewer_and_fewer_requests() -> None:
+    audience = Audience("application/x-team-json")
+    assert [second for second, _, _ in requested(audience, range(60))] == [0, 3, 9, 21, 45]
+    assert audience.answered("w@h", "application/x-team-json", 60)
+    assert audience.probes(61) == []
+
+
+def test_nodes_without_a_control_queue_get_no_requests() -> None:
+    audience = Audience()
+    audience.expect({"w@h": True}, 0)
+    audience.expect({"v@h": True}, 1)
+    assert audience.probes(1) == [("v@h", JSON)]
+
+
+@pytest.mark.parametrize("content_type", [JSON, YAML, MSGPACK, PICKLE, "application/x-super-json"])
+def test_a_request_is_read_back_in_each_format(content_type: str) -> None:
+    body, encoding = formats.write(REQUEST, content_type)
+    assert formats.read(body, content_type) == REQUEST
+    assert encoding in ("utf-8", "binary")
+
+
+class Evil:
+    def __reduce__(self) -> Any:
+        return (print, ("run",))
+
+
+LOOP: list[Any] = []
+LOOP.append(LOOP)
+MANY: Any = "x"
+for _ in range(40):
+    MANY = [MANY, MANY]
+
+
+@pytest.mark.parametrize("value", [Evil(), LOOP, MANY], ids=["code", "itself", "a trillion"])
+def test_a_pickled_answer_runs_nothing_and_is_bounded(value: Any) -> None:
+    with pytest.raises(formats.Unreadable):
+        formats.read(pickle.dumps({"w@h": value}), PICKLE)
+
+
+@pytest.mark.parametrize("content_type", [None, "", "text/plain", JSON, YAML, MSGPACK, PICKLE])
+def test_what_can_not_be_read_is_one_error(content_type: str | None) -> None:
+    with pytest.raises(formats.Unreadable):
+        formats.read(b"\xff{[", content_type)
