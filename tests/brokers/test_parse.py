@@ -186,6 +186,25 @@ rabbitmq_detailed_queue_consumers{vhost="v",queue="q"} 2
     assert parse.depths(b"<html>") == {}
 
 
+@pytest.mark.parametrize(
+    ("version", "written", "name"),
+    [
+        ("4.0.5", r"odd\",queue=\"one", 'odd",queue="one'),
+        ("3.13.0", r"a\\b", r"a\b"),
+        ("3.12.7", r"a\"b", 'a"b'),
+        ("3.12.1", r"""a"b\c""", r"""a"b\c"""),
+        ("3.10.8", r"a\\b", r"a\\b"),
+        (None, r"a\"b", 'a"b'),
+        (None, r"""a"\b""", r"""a"\b"""),
+    ],
+)
+def test_depths_of_prometheus_with_names_that_later_versions_escape(version: str | None, written: str, name: str) -> None:
+    text = f'rabbitmq_detailed_queue_messages_ready{{vhost="/",queue="{written}"}} 1\n'
+    if version:
+        text += f'rabbitmq_build_info{{rabbitmq_version="{version}",prometheus_plugin_version="{version}"}} 1\n'
+    assert parse.depths(text.encode()) == {("/", name): (1, None, None)}
+
+
 @pytest.mark.parametrize("body", [b"", b"<html>", b"{", b'"text"', b"null", b"[[1]]", b"\xff\xfe", b'[{"name": "no vhost"}]'])
 def test_what_is_no_list_of_queues_is_unusable(body: bytes) -> None:
     with pytest.raises(BrokerAnswerUnusable):

@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from script.screenshots import CHROMIUM_FLAGS, chromium
 from tests.browser.stack import Hareline, Site
 from tests.conftest import TestNode, running_node
+from tests.prepared_data import prefill
 from tests.workers.conftest import Workers
 
 DESKTOP = {"width": 1440, "height": 900}
@@ -71,13 +72,14 @@ def rabbitmq() -> Iterator[TestNode]:
 
 
 @pytest.fixture(scope="package")
-def stack(rabbitmq: TestNode) -> Iterator[Stack]:
+def stack(rabbitmq: TestNode, shared_run: Path | None) -> Iterator[Stack]:
     vhost = rabbitmq.new_vhost()
     for queue in ("mail", "reports"):
         rabbitmq.api("PUT", f"queues/{vhost}/{queue}", {"durable": True})
     rabbitmq.api("PUT", f"exchanges/{vhost}/orders", {"type": "topic", "durable": True})
     rabbitmq.api("POST", f"bindings/{vhost}/e/orders/q/reports", {"routing_key": "order.*.eu", "arguments": {}})
     with tempfile.TemporaryDirectory(prefix="hareline-browser-", ignore_cleanup_errors=True) as directory:
+        prefill(Path(directory), shared_run)
         hareline = Hareline(rabbitmq.address("test"), Path(directory))
         workers = Workers(rabbitmq, vhost, Path(directory))
         try:

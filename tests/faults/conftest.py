@@ -13,6 +13,7 @@ from script.soak_parts.proxy import Proxy
 from script.soak_parts.run import SHORT, Run, virtual_host, wait_until_receiving
 from script.soak_parts.stack import Stack
 from tests.conftest import TestNode
+from tests.prepared_data import prefill
 
 
 @dataclass
@@ -30,13 +31,14 @@ class Field:
 
 
 @pytest.fixture(scope="session")
-def field() -> Iterator[Field]:
+def field(shared_run: Path | None) -> Iterator[Field]:
     """A node of its own, as one of the faults is its restart; AMQP goes through a proxy that can be cut."""
     with tempfile.TemporaryDirectory(prefix="hareline-faults-", ignore_cleanup_errors=True) as place:
         directory = Path(place)
         node = TestNode(directory / "rabbitmq", statistics_interval_ms=500)
         node.start()
         proxy = Proxy(node.ports["amqp"])
+        prefill(directory / "data", shared_run)
         stack = Stack(node, directory / "data", proxy.port, poll_seconds=0.5)
         try:
             with virtual_host(node, "faults") as vhost:
