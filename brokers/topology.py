@@ -43,7 +43,7 @@ class PolicyDefinition(msgspec.Struct, frozen=True, order=True):
     name: str
     pattern: str
     apply_to: str
-    priority: int
+    priority: int | float  # a fraction only where it is hypothetical: stored ones are whole
     definition: dict[str, Any]
     operator: bool = False
 

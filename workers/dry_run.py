@@ -27,9 +27,9 @@ from kombu.messaging import Producer
 from kombu.transport.base import to_rabbitmq_queue_arguments
 
 from workers.destinations.declarations import Declared, DeclaredBinding, DeclaredExchange, DeclaredQueue
-from workers.destinations.question import EXECUTION_OPTIONS, Question
+from workers.destinations.question import EXECUTION_OPTIONS, SIGNATURE_CALLED, Question
 from workers.destinations.sending import Outcome
-from workers.destinations.terms import BROADCAST_NAME, Pattern, Queue
+from workers.destinations.terms import BROADCAST_NAME, Pattern, Queue, Router
 from workers.kombu_entities import as_terms, entity
 from workers.router_functions import find_router, noting, silent
 
@@ -204,8 +204,8 @@ class _App(Celery):
         return {task: {name: self._built(value) for name, value in own.items() if name in EXECUTION_OPTIONS} for task, own in table.items()}
 
     def _router(self, index: int, router: Any) -> Any:
-        if isinstance(router, Mapping | list):
-            return self._built(router)
+        if not isinstance(router, str | Router):
+            return self._built(router)  # a table, or what Celery itself can't call
         found = find_router(router, self._routers)
         return silent if found is None else noting(found, partial(self.notes.note_answer, index))
 
@@ -270,6 +270,8 @@ def _send_signed(task: Any, question: Question, own: dict[str, Any], options: di
 
     if question.via == "signature.set":
         signed(**own).set(**options).apply_async()
+    elif question.via == SIGNATURE_CALLED:
+        signed(**own).apply_async(**options)
     elif question.via == "signature":
         _ = signed(**own).apply_async(**options) if own else signed(**options).apply_async()
     elif question.via == "group":

@@ -46,13 +46,14 @@ from brokers.queries.pages import CHANNEL_SORTS, CONNECTION_SORTS, EXCHANGE_SORT
 from brokers.queries.past_routing import past_routing, routing_state
 from brokers.queries.queue_lists import queue, queue_by_id, queue_names, queue_names_ending, queues, queues_by_ids
 from brokers.queries.time_series import History, history, sparklines
-from brokers.queries.topologies import queue_consumers, topology
+from brokers.queries.topologies import QueueFacts, queue_facts, topology
 
 __all__ = [
-    "CHANNEL_SORTS", "CONNECTION_SORTS", "EXCHANGE_SORTS", "LARGEST_PAGE", "QUEUE_SORTS", "History", "Page", "active_detail_requests", "binding_counts",
+    "CHANNEL_SORTS", "CONNECTION_SORTS", "EXCHANGE_SORTS", "LARGEST_PAGE", "QUEUE_SORTS", "History", "Page", "QueueFacts", "active_detail_requests",
+    "binding_counts",
     "bindings", "bound_exchanges", "broker", "broker_by_id", "broker_names", "brokers", "changes", "channel_page", "channels", "client_trends",
     "connection_by_id", "connection_page", "connection_values", "connections", "connections_by_ids", "consumers", "delay_level_count", "exchange",
     "exchange_by_id", "exchanges", "exchanges_by_ids", "exchanges_of_types", "history", "installation_id", "nodes", "past_routing", "permissions",
-    "policies", "policy_names", "poll_attempts", "queue", "queue_by_id", "queue_consumers", "queue_names", "queue_names_ending", "queues",
+    "policies", "policy_names", "poll_attempts", "queue", "queue_by_id", "queue_facts", "queue_names", "queue_names_ending", "queues",
     "queues_bound_by", "queues_by_ids", "revisions", "routing_state", "sparklines", "topology", "traces_fingerprint", "virtual_host", "virtual_hosts",
 ]  # fmt: skip

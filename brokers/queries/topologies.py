@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from django.db.models import Count, Q
 
@@ -12,6 +14,8 @@ from brokers.queries.fingerprints import topology_fingerprints
 from brokers.topology import BindingDefinition, ExchangeDefinition, PolicyDefinition, QueueDefinition, Topology
 
 MOST_KEPT = 4
+POLICIES_KNOWN_AFTER = timedelta(minutes=11)
+"""The poller reads the policies of all queues at least every 10 minutes, and a broker knows those of a new queue after seconds."""
 
 _kept: OrderedDict[tuple[int, str], tuple[Hashable, Topology]] = OrderedDict()
 
@@ -30,9 +34,26 @@ def topology(broker_id: int, vhost: str) -> Topology:
     return found
 
 
-def queue_consumers(broker_id: int, vhost: str) -> dict[str, int | None]:
-    """{queue: consumers} of the queues that are there now; None: unknown."""
-    return dict(Queue.objects.filter(broker_id=broker_id, vhost=vhost, gone_at=None).order_by().values_list("name", "consumers"))
+class QueueFacts(NamedTuple):
+    """What the broker last reported. `consumers` by queue, None unknown; `policies` by ("queue" or "exchange", name): the names of policy and operator
+    policy, objects without any left out; `unreported`: queues so new that their policies may not have been read yet."""
+
+    consumers: dict[str, int | None]
+    policies: dict[tuple[str, str], tuple[str, str]]
+    unreported: frozenset[str]
+
+
+def queue_facts(broker_id: int, vhost: str, now: datetime) -> QueueFacts:
+    """Of what is there now."""
+    here = {"broker_id": broker_id, "vhost": vhost, "gone_at": None}
+    queues = list(Queue.objects.filter(**here).order_by().values_list("name", "consumers", "policy", "operator_policy", "first_seen_at"))
+    exchanges = Exchange.objects.filter(~Q(policy=""), **here).order_by().values_list("name", "policy")
+    policies = {("queue", name): (policy, operator) for name, _, policy, operator, _ in queues if policy or operator}
+    return QueueFacts(
+        {name: consumers for name, consumers, _, _, _ in queues},
+        policies | {("exchange", name): (policy, "") for name, policy in exchanges},
+        frozenset(name for name, _, policy, operator, first in queues if not (policy or operator) and now - first < POLICIES_KNOWN_AFTER),
+    )
 
 
 def _learned(broker_id: int, vhost: str) -> tuple[int, ...]:

@@ -1,8 +1,8 @@
 """RabbitMQ's exported definitions, read into what routing needs.
 
 Pure. Takes the export of one virtual host (`/api/definitions/{vhost}`), of a whole broker (one virtual host is selected), with exact types in
-`arguments_amqp`, and operator policies, which RabbitMQ exports among `parameters`. Unknown fields are ignored; anything else that is
-invalid raises InvalidQuestion, which names the field.
+`arguments_amqp`, tables as lists of pairs, and operator policies, which RabbitMQ exports among `parameters`. Bindings that name a missing queue or exchange
+are kept apart: RabbitMQ drops them at import. Unknown fields are ignored; anything else that is invalid raises InvalidQuestion, which names the field.
 """
 
 from __future__ import annotations
@@ -13,13 +13,18 @@ from typing import Any
 import msgspec
 
 from brokers.routing.bindings import Bound
-from brokers.routing.fields import InvalidQuestion, kind_of, rows, short_text, table, truth, whole_number
+from brokers.routing.exported_types import DefaultType, default_type, type_of
+from brokers.routing.fields import InvalidQuestion, any_number, exported_table, kind_of, rows, short_text, table, truth
 from brokers.routing.policies import Policy
+from brokers.routing.predeclared import OWN_EXCHANGES
+from brokers.routing.queue_types import UNKNOWN_TYPE
 from brokers.routing.values import VOID, InvalidValue, from_json, from_pair
+from brokers.routing.versions import version_tuple
 from brokers.topology import ExchangeDefinition, QueueDefinition, Topology
 
 MOST_BINDINGS = 100_000
 MOST_POLICIES = 1_000
+IMPERSONATOR = "impersonator"
 UNDEFINED = "undefined"
 """How the management API shows a void value."""
 
@@ -36,7 +41,11 @@ class Right(msgspec.Struct, frozen=True):
 
 
 class Contents(msgspec.Struct):
-    """One virtual host. `rights` None: they are not known, for the reason in `rights_unknown`."""
+    """One virtual host. `rights` None: they are not known, for the reason in `rights_unknown`.
+
+    `policies_ordered` and `policies_unchecked` as in `policies.PolicySet`. `type_uncertainties`: why the type of a queue is uncertain, by its name. `dropped`:
+    bindings that name a missing queue or exchange. `impersonators`: users who may publish in another's name; None: not known.
+    """
 
     vhost: str
     exchanges: tuple[ExchangeDefinition, ...]
@@ -47,10 +56,16 @@ class Contents(msgspec.Struct):
     rights: tuple[Right, ...] | None = None
     version: str | None = None
     rights_unknown: str = NO_PERMISSIONS
+    policies_ordered: bool = True
+    policies_unchecked: bool = False
+    type_uncertainties: Mapping[str, str] = {}
+    dropped: tuple[Bound, ...] = ()
+    impersonators: frozenset[str] | None = None
 
 
-def read(definitions: Any, vhost: str | None = None, path: str = "definitions") -> Contents:
-    """The contents of the virtual host, or of the only one in the definitions. Raises InvalidQuestion."""
+def read(definitions: Any, vhost: str | None = None, path: str = "definitions", version: str | None = None) -> Contents:
+    """The contents of the virtual host, or of the only one in the definitions; `version`: the broker's, else that of the definitions. Raises
+    InvalidQuestion."""
     if not isinstance(definitions, Mapping):
         raise InvalidQuestion(path, f"must be RabbitMQ's exported definitions (an object), not {kind_of(definitions)}")
     if not {"exchanges", "queues", "bindings"} & definitions.keys():
@@ -58,23 +73,54 @@ def read(definitions: Any, vhost: str | None = None, path: str = "definitions") 
     dot = f"{path}."
     named = _vhost(definitions, vhost, path)
     here = {name: _of_vhost(definitions, name, dot, named) for name in ("exchanges", "queues", "bindings", "policies", "operator_policies", "parameters")}
-    operator = [read_policy(item, where) for item, where in here["operator_policies"]]
-    operator += [
-        read_policy({"name": item.get("name"), **table(item, "value", f"{where}.")}, f"{where}.value")
-        for item, where in here["parameters"]
-        if item.get("component") == "operator_policy"
-    ]
-    version = definitions.get("rabbit_version") or definitions.get("rabbitmq_version")
+    exported = definitions.get("rabbit_version") or definitions.get("rabbitmq_version")
+    exported = exported if isinstance(exported, str) else None
+    default, numbers = default_type(definitions, named), version_tuple(version or exported)
+    queues = [_queue(item, where, default, numbers) for item, where in here["queues"]]
+    exchanges = _once([_exchange(item, where) for item, where in here["exchanges"]], f"{dot}exchanges")
+    bindings, dropped = _imported([read_binding(item, where) for item, where in here["bindings"]], exchanges, [queue for queue, _ in queues])
     return Contents(
         named or "/",
-        _once([_exchange(item, where) for item, where in here["exchanges"]], f"{dot}exchanges"),
-        _once([_queue(item, where) for item, where in here["queues"]], f"{dot}queues"),
-        tuple({identity(bound): bound for bound in (read_binding(item, where) for item, where in here["bindings"]) if bound.source}.values()),
+        exchanges,
+        _once([queue for queue, _ in queues], f"{dot}queues"),
+        bindings,
         tuple(read_policy(item, where) for item, where in here["policies"]),
-        tuple(operator),
+        _operator_policies(here["operator_policies"], here["parameters"]),
         _rights(definitions, dot, named),
-        version if isinstance(version, str) else None,
+        exported,
+        policies_unchecked=True,
+        type_uncertainties={queue.name: uncertainty for queue, uncertainty in queues if uncertainty},
+        dropped=dropped,
+        impersonators=_impersonators(definitions),
     )
+
+
+def _operator_policies(listed: list[tuple[Mapping[str, Any], str]], parameters: list[tuple[Mapping[str, Any], str]]) -> tuple[Policy, ...]:
+    """Those among the parameters, in the broker's order, then those listed beside them; each name once."""
+    found: dict[str, Policy] = {}
+    for item, where in parameters:
+        if item.get("component") == "operator_policy":
+            policy = read_policy({"name": item.get("name"), **exported_table(item, "value", f"{where}.")}, f"{where}.value")
+            found.setdefault(policy.name, policy)
+    for item, where in listed:
+        policy = read_policy(item, where)
+        found.setdefault(policy.name, policy)
+    return tuple(found.values())
+
+
+def _imported(bindings: list[Bound], exchanges: tuple[ExchangeDefinition, ...], queues: list[QueueDefinition]) -> tuple[tuple[Bound, ...], tuple[Bound, ...]]:
+    """(bindings that exist after an import, each once; those that are dropped, as they name what does not exist)."""
+    names = {"exchange": {one.name for one in exchanges} | OWN_EXCHANGES, "queue": {one.name for one in queues}}
+    explicit = {identity(bound): bound for bound in bindings if bound.source}.values()
+    kept = tuple(bound for bound in explicit if bound.source in names["exchange"] and bound.destination in names[bound.destination_type])
+    there = {id(bound) for bound in kept}
+    return kept, tuple(bound for bound in explicit if id(bound) not in there)
+
+
+def _impersonators(definitions: Mapping[str, Any]) -> frozenset[str]:
+    users = definitions.get("users")
+    tagged = [(user.get("name"), user.get("tags")) for user in (users if isinstance(users, list) else ()) if isinstance(user, Mapping)]
+    return frozenset(name for name, tags in tagged if isinstance(name, str) and IMPERSONATOR in (tags if isinstance(tags, list) else str(tags).split(",")))
 
 
 def of_topology(topology: Topology, rights: tuple[Right, ...] | None = None, rights_unknown: str = NEEDS_ADMINISTRATOR) -> Contents:
@@ -86,7 +132,17 @@ def of_topology(topology: Topology, rights: tuple[Right, ...] | None = None, rig
     )
     policies = [(item.operator, Policy(item.name, item.pattern, item.apply_to, item.priority, item.definition)) for item in topology.policies]
     user, operator = (tuple(policy for is_operator, policy in policies if is_operator is wanted) for wanted in (False, True))
-    return Contents(topology.vhost, topology.exchanges, topology.queues, bindings, user, operator, rights, rights_unknown=rights_unknown)
+    return Contents(
+        topology.vhost,
+        topology.exchanges,
+        topology.queues,
+        bindings,
+        user,
+        operator,
+        rights,
+        rights_unknown=rights_unknown,
+        policies_ordered=False,
+    )
 
 
 def _vhost(definitions: Mapping[str, Any], requested: str | None, path: str) -> str | None:
@@ -117,18 +173,20 @@ def _of_vhost(definitions: Mapping[str, Any], name: str, dot: str, vhost: str | 
 
 def _exchange(item: Mapping[str, Any], where: str) -> ExchangeDefinition:
     name, dot = short_text(item, "name", f"{where}."), f"{where}."
-    arguments = table(item, "arguments", dot)
+    arguments = exported_table(item, "arguments", dot)
     alternate = arguments.get("alternate-exchange")
     if alternate is not None and not isinstance(alternate, str):
         raise InvalidQuestion(f"{where}.arguments.alternate-exchange", f"must be text, not {kind_of(alternate)}")
     return ExchangeDefinition(name, short_text(item, "type", dot), internal=truth(item, "internal", dot), arguments=dict(arguments))
 
 
-def _queue(item: Mapping[str, Any], where: str) -> QueueDefinition:
+def _queue(item: Mapping[str, Any], where: str, default: DefaultType, version: tuple[int, ...]) -> tuple[QueueDefinition, str]:
+    """(the queue, why its type is not certain or "")."""
     dot = f"{where}."
-    arguments = dict(table(item, "arguments", dot))
-    kind = arguments.get("x-queue-type") or item.get("type") or "classic"
-    return QueueDefinition(short_text(item, "name", dot), kind if isinstance(kind, str) else "classic", arguments=arguments)
+    arguments = dict(exported_table(item, "arguments", dot))
+    kind, uncertainty = type_of(item, arguments, default, version)
+    durable, auto_delete, exclusive = item.get("durable") is not False, truth(item, "auto_delete", dot), truth(item, "exclusive", dot)
+    return QueueDefinition(short_text(item, "name", dot), kind or UNKNOWN_TYPE, durable, auto_delete, exclusive, arguments), uncertainty
 
 
 def read_policy(item: Mapping[str, Any], where: str) -> Policy:
@@ -140,7 +198,7 @@ def read_policy(item: Mapping[str, Any], where: str) -> Policy:
     apply_to = item.get("apply-to", item.get("apply_to", "all"))
     if not isinstance(apply_to, str):
         raise InvalidQuestion(f"{where}.apply-to", f"must be text, not {kind_of(apply_to)}")
-    return Policy(short_text(item, "name", dot, ""), pattern, apply_to or "all", whole_number(item, "priority", dot), table(item, "definition", dot))
+    return Policy(short_text(item, "name", dot, ""), pattern, apply_to or "all", any_number(item, "priority", dot), exported_table(item, "definition", dot))
 
 
 def read_binding(item: Mapping[str, Any], where: str) -> Bound:
@@ -149,7 +207,7 @@ def read_binding(item: Mapping[str, Any], where: str) -> Bound:
     kind = short_text(item, "destination_type", dot, "queue")
     if kind not in ("queue", "exchange"):
         raise InvalidQuestion(f"{where}.destination_type", f'must be "queue" or "exchange", not "{kind}"')
-    arguments, exact = table(item, "arguments", dot), table(item, "arguments_amqp", dot)
+    arguments, exact = exported_table(item, "arguments", dot), table(item, "arguments_amqp", dot)
     return _bound(
         short_text(item, "source", dot), short_text(item, "destination", dot), kind, short_text(item, "routing_key", dot, ""), arguments, exact, where
     )

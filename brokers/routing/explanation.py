@@ -10,19 +10,24 @@ from typing import Any
 
 from brokers.routing.bindings import Bound, Question
 from brokers.routing.dead_lettering import InFlightMessage, in_flight
+from brokers.routing.delays import delay_text
 from brokers.routing.permissions import unknown_permissions
+from brokers.routing.publisher import publisher_uncertainty
 from brokers.routing.queue_outcome import QueueOutcome, outcome_in_queue
 from brokers.routing.refusals import Message, all_keys
-from brokers.routing.route import Hop, Outcome, route
+from brokers.routing.route import Hop, Outcome, knows, route
 from brokers.routing.text import story, summary
+from brokers.routing.values import Table
 from brokers.routing.verdicts.evaluate import exchange_verdicts
 from brokers.routing.verdicts.verdict import Verdict
-from brokers.routing.virtual_host import VirtualHostRouter
+from brokers.routing.virtual_host import DELAYED, VirtualHostRouter
 
 MOST_DEAD_LETTER_STEPS = 20
 MOST_QUEUE_OUTCOMES = 5_000
 MOST_FOLLOWED = 100_000
 """Total number of queues that dead letters are followed to."""
+
+DROPPED = "names a queue or exchange that does not exist, so RabbitMQ drops it at import"
 
 JSON = dict[str, Any]
 
@@ -33,7 +38,7 @@ def explain(router: VirtualHostRouter, message: Message, every: bool = False) ->
     if outcome.refusal:
         return _answer(router, message, outcome, [], [], [])
     question = Question.of(all_keys(message), message.headers or {}, router.version)
-    steps = [_step(router, hop, question, every) for hop in outcome.hops]
+    steps = [_step(router, hop, question, every, message.headers) for hop in outcome.hops]
     published = in_flight(message, router.version)
     after = _queue_outcomes(router, published, outcome.queues)
     return _answer(router, message, outcome, steps, _dead_letter_steps(router, after, every), after)
@@ -52,35 +57,62 @@ def _queue_outcomes(router: VirtualHostRouter, message: InFlightMessage, queues:
 
 def _answer(router: VirtualHostRouter, message: Message, outcome: Outcome, steps: list[JSON], later: list[JSON], after: list[QueueOutcome]) -> JSON:
     near = [(_destination(binding), binding["why"]) for step in steps for binding in step["bindings"] if binding["near"]]
-    text = story(message, outcome, after, near)
-    rights = unknown_permissions(router, message)
+    delays = [step["delay"] for step in steps if step["delay"] and step["via"] != "dead-letter"]
+    text = story(message, outcome, after, near, delays)
+    uncertainties = [sentence for sentence in (unknown_permissions(router, message), publisher_uncertainty(router, message)) if sentence]
+    uncertain = any(one.uncertainties or (one.letter and one.letter.uncertainties) for one in after)
     return {
-        "outcome": "refused" if outcome.refusal else "routed" if outcome.queues else "unroutable",
+        "outcome": outcome_name(outcome),
         "refused": outcome.refusal.name if outcome.refusal else None,
-        "reason": summary(message, outcome),
+        "reason": summary(message, outcome, delays),
         "queues": outcome.queues,
+        "possible": outcome.possible,
         "one_of": outcome.results if len(outcome.results) > 1 else None,
-        "certain": outcome.certain and not rights,
+        "certain": outcome.certain and not uncertainties and not uncertain,
         "steps": steps + later,
         "after": [_after(one) for one in after],
-        "text": f"{text} {rights}" if rights else text,
+        "text": " ".join([text, *_dropped(steps), *uncertainties]),
     }
+
+
+def _dropped(steps: list[JSON]) -> list[str]:
+    """A sentence on bindings of the definitions that do not exist in a broker."""
+    found = [(step["exchange"], other["count"]) for step in steps for other in step["others"] if other["why"] == DROPPED]
+    return [f"{exchange} has {_bindings(count)} that RabbitMQ drops at import, because what they lead to does not exist." for exchange, count in found]
+
+
+def _bindings(count: int) -> str:
+    return "a binding" if count == 1 else f"{count:,} bindings"
+
+
+def outcome_name(outcome: Outcome) -> str:
+    """refused, unknown (an exchange whose rules are not known is on the path), routed or unroutable."""
+    if outcome.refusal:
+        return "refused"
+    if outcome.unknown:
+        return "unknown"
+    return "routed" if outcome.queues else "unroutable"
 
 
 def _destination(binding: JSON) -> str:
     return f"{binding['destination_type']} {binding['destination']}"
 
 
-def _step(router: VirtualHostRouter, hop: Hop, question: Question, every: bool) -> JSON:
+def _step(router: VirtualHostRouter, hop: Hop, question: Question, every: bool, headers: Table | None) -> JSON:
     verdicts = exchange_verdicts(router, hop, question, every)
+    verdicts.others.update({DROPPED: sum(binding.source == hop.exchange for binding in router.contents.dropped)} if router.contents.dropped else {})
     return {
         "exchange": hop.exchange,
         "type": hop.type,
+        "rules": hop.rules,
         "via": hop.via,
         "keys": list(question.keys),
         "alternate": _alternate(router, hop),
+        "delay": delay_text(headers) if hop.type == DELAYED else None,
+        "unknown": not knows(hop.rules),
+        "perhaps": hop.perhaps,
         "bindings": [_binding(binding, verdict) for binding, verdict in verdicts.listed],
-        "others": [{"why": why, "count": count} for why, count in verdicts.others.most_common()],
+        "others": [{"why": why, "count": count} for why, count in verdicts.others.most_common() if count],
     }
 
 
@@ -118,7 +150,7 @@ def _dead_letter_steps(router: VirtualHostRouter, after: Sequence[QueueOutcome],
             continue
         seen.add((letter.exchange, keys))
         question = Question.of(keys, letter.headers, router.version)
-        steps += [_step(router, hop, question, every) for hop in one.letter.hops]
+        steps += [_step(router, hop, question, every, letter.headers) for hop in one.letter.hops]
     return steps
 
 
@@ -133,6 +165,11 @@ def _after(one: QueueOutcome) -> JSON:
         "delivery_limit": one.delivery_limit,
         "max_priority": one.max_priority,
         "single_active_consumer": one.single_active_consumer,
+        "expires_ms": one.expires_ms,
+        "type": one.type or None,
+        "policy": one.policy,
+        "operator_policy": one.operator_policy,
+        "passed_over": [{"policy": over.name, "operator": over.operator, "keys": list(over.keys)} for over in one.passed_over],
         "dead_letter": dead
         and {
             "exchange": dead.exchange,
@@ -144,4 +181,5 @@ def _after(one: QueueOutcome) -> JSON:
         "consumers": None,
         "workers": None,
         "doubts": [*one.uncertainties, *(one.letter.uncertainties if one.letter else ())],
+        "notes": list(one.notes),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 SHORT_BYTES = 255
@@ -46,6 +46,35 @@ def table(item: Mapping[str, Any], name: str, path: str) -> Mapping[str, Any]:
         return {}
     if not isinstance(value, Mapping):
         raise InvalidQuestion(f"{path}{name}", f"must be an object, not {kind_of(value)}")
+    return value
+
+
+def exported_table(item: Mapping[str, Any], name: str, path: str) -> Mapping[str, Any]:
+    """As `table`; RabbitMQ 4 also exports tables as lists of [name, value].
+
+    >>> exported_table({"definition": [["max-length", 5000]]}, "definition", "")
+    {'max-length': 5000}
+    """
+    value = item.get(name)
+    if isinstance(value, list) and value and all(isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], str) for pair in value):
+        return dict(value)
+    return table(item, name, path)
+
+
+def unknown_field(item: Mapping[str, Any], known: Collection[str], path: str, of: str) -> None:
+    """Raises InvalidQuestion if the object has a field that is not known: a misspelt one would otherwise be ignored."""
+    for name in item:
+        if name not in known:
+            raise InvalidQuestion(f"{path}{str(name)[:100]}", f"is no field of {of}")
+
+
+def any_number(item: Mapping[str, Any], name: str, path: str) -> float:
+    """A number, 0 when it is missing or null."""
+    value = item.get(name)
+    if value is None:
+        return 0
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InvalidQuestion(f"{path}{name}", f"must be a number, not {kind_of(value)}")
     return value
 
 

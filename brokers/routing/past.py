@@ -156,7 +156,7 @@ def _route_of(router: VirtualHostRouter, outcome: Outcome, exchange: str, key: s
     if not exchange:
         reached = frozenset(outcome.queues)
         return Route(reached, "", reached) if reached else undecided(f"no queue {key} was known then", frozenset({key}))
-    by_headers = [hop.exchange for hop in outcome.hops if hop.type == "headers" and not _decided_by_task(router, hop.exchange, task)]
+    by_headers = [hop.exchange for hop in outcome.hops if hop.rules == "headers" and not _decided_by_task(router, hop.exchange, task)]
     if by_headers:
         return undecided(f"{by_headers[0]} routes by headers, which no event holds", _within_reach(router, exchange))
     if outcome.refusal:
@@ -165,7 +165,7 @@ def _route_of(router: VirtualHostRouter, outcome: Outcome, exchange: str, key: s
         return undecided(outcome.uncertainties[0], _within_reach(router, exchange))
     reached = frozenset(outcome.queues)
     if len(outcome.results) > 1:
-        picking = next((hop.exchange for hop in outcome.hops if hop.type in ONE_OF), exchange)
+        picking = next((hop.exchange for hop in outcome.hops if hop.rules in ONE_OF), exchange)
         return undecided(f"{picking} picks one of several queues", reached)
     if not reached:
         return undecided("the bindings of that time led it to no queue", frozenset())

@@ -31,7 +31,7 @@ def with_binding(router: VirtualHostRouter, binding: Bound, number: int | None) 
     exchange = router.exchanges[binding.source]
     at = len(exchange.bindings) if number is None else number
     bindings = (*exchange.bindings[:at], binding, *exchange.bindings[at + 1 :])
-    index = PatchedIndex(exchange.index, index_for(exchange.type, (binding,), router.version), at)
+    index = PatchedIndex(exchange.index, index_for(exchange.rules, (binding,), router.version), at)
     found = copy.copy(router)
     found.exchanges = {**router.exchanges, exchange.name: msgspec.structs.replace(exchange, bindings=bindings, made={"index": index})}
     return found

@@ -1,6 +1,7 @@
 """Reads, checks and answers questions in JSON, one per line.
 
-Pure. Errors are answers too: {"error": {"code", "message", "field"}}; no input raises an exception. Unknown fields are ignored.
+Pure. Errors are answers too: {"error": {"code", "message", "field"}}; no input raises an exception. Unknown fields are errors, since a misspelt one would
+change the answer; those with which cases are recorded (`expect` …) are not.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from typing import Any
 import msgspec
 
 from brokers.routing.explanation import explain
-from brokers.routing.fields import InvalidQuestion, kind_of, rows, short_text, table
-from brokers.routing.refusals import Message
+from brokers.routing.fields import InvalidQuestion, kind_of, rows, short_text, table, unknown_field
+from brokers.routing.refusals import GUEST, Message
 from brokers.routing.values import InvalidValue, Value, table_from_json, table_from_pairs
 from brokers.routing.virtual_host import VirtualHostRouter
 from brokers.routing.what_if.changed import changed_router
@@ -24,6 +25,14 @@ MOST_CASES = 100_000
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 MOST_LINE_BYTES = 256 * 1024 * 1024
 TEXT_PROPERTIES = ("user_id", "reply_to", "correlation_id", "message_id", "content_type", "content_encoding", "app_id", "cluster_id", "type")
+
+PROPERTIES = frozenset({*TEXT_PROPERTIES, "headers", "expiration", "delivery_mode", "priority", "timestamp"})
+_MESSAGE = {"exchange", "routing_key", "headers", "headers_amqp", "properties", "user", "verdicts", "what_if"}
+_RECORDED = {
+    *("id", "title", "note", "tags", "expect", "expect_one_of", "refused", "code", "broker_text", "by_broker", "observed", "needs_exact", "verified_on"),
+    *("declare", "lossy_definitions", "legend", "kind"),
+}
+FIELDS = frozenset({*_MESSAGE, *_RECORDED, "definitions", "broker_version", "vhost", "broker", "at", "cases"})
 
 JSON = dict[str, Any]
 
@@ -69,6 +78,7 @@ def answer(question: Any) -> JSON:
         raise InvalidQuestion("line", f"must be a JSON object, not {kind_of(question)}")
     if "definitions" not in question:
         raise InvalidQuestion("definitions", "is missing: the definitions that RabbitMQ exports")
+    unknown_field(question, FIELDS, "", "a question about a message")
     router = VirtualHostRouter.from_definitions(question["definitions"], _version(question), _vhost(question))
     if "cases" not in question:
         return _answer_with_changes(router, question)
@@ -84,22 +94,25 @@ def _case(router: VirtualHostRouter, case: Mapping[str, Any], number: int) -> JS
 
 def _answer_with_changes(router: VirtualHostRouter, question: Mapping[str, Any], path: str = "") -> JSON:
     """The answer; with `what_if` in the question, also the difference these changes would make."""
-    found = answer_in(router, question, path)
+    found = answer_in(router, question, path, GUEST)
     changes = read_changes(listed(question, path))
-    return {**found, "what_if": compared(found, answer_in(changed_router(router, changes), question, path))} if changes else found
+    return {**found, "what_if": compared(found, answer_in(changed_router(router, changes), question, path, GUEST))} if changes else found
 
 
-def answer_in(router: VirtualHostRouter, question: Mapping[str, Any], path: str = "") -> JSON:
-    """The answer about one message in a virtual host that is already loaded. Raises InvalidQuestion."""
+def answer_in(router: VirtualHostRouter, question: Mapping[str, Any], path: str = "", publisher: str | None = None) -> JSON:
+    """The answer about one message in a virtual host that is already loaded; `publisher`: who publishes if the question names no user. Raises
+    InvalidQuestion."""
+    unknown_field(question, FIELDS, path, "a question about a message")
     verdicts = question.get("verdicts")
     if verdicts not in (None, "all", "near"):
         raise InvalidQuestion(f"{path}verdicts", 'must be "all", or absent')
-    return explain(router, message_of(question, path), verdicts == "all")
+    return explain(router, message_of(question, path, publisher), verdicts == "all")
 
 
-def message_of(question: Mapping[str, Any], path: str = "") -> Message:
+def message_of(question: Mapping[str, Any], path: str = "", publisher: str | None = None) -> Message:
     """The message that a question describes. Raises InvalidQuestion."""
     properties = table(question, "properties", path)
+    unknown_field(properties, PROPERTIES, f"{path}properties.", "a message's properties")
     for name in TEXT_PROPERTIES:
         if properties.get(name) is not None and not isinstance(properties[name], str):
             raise InvalidQuestion(f"{path}properties.{name}", f"must be text, not {kind_of(properties[name])}")
@@ -107,7 +120,8 @@ def message_of(question: Mapping[str, Any], path: str = "") -> Message:
         if properties.get(name) is not None and type(properties[name]) is not int:
             raise InvalidQuestion(f"{path}properties.{name}", f"must be a whole number, not {kind_of(properties[name])}")
     user = short_text(question, "user", path) if question.get("user") is not None else None
-    return Message(short_text(question, "exchange", path), short_text(question, "routing_key", path), _headers(question, properties, path), properties, user)
+    exchange, key = short_text(question, "exchange", path), short_text(question, "routing_key", path)
+    return Message(exchange, key, _headers(question, properties, path), properties, user, user or publisher)
 
 
 def _headers(question: Mapping[str, Any], properties: Mapping[str, Any], path: str) -> dict[str, Value] | None:

@@ -11,6 +11,9 @@ from typing import Any
 import msgspec
 
 from brokers.routing.dead_lettering import DELIVERY_LIMIT, EXPIRED, MAXLEN, REJECTED, DeadLetter, InFlightMessage, dead_letter_of
+from brokers.routing.policies import PassedOver, passed_over_text
+from brokers.routing.queue_notes import argument_notes, duplicate_uncertainty, refusals
+from brokers.routing.queue_types import CLASSIC, QUORUM, STREAM
 from brokers.routing.virtual_host import VirtualHostRouter
 
 MOST_HOPS = 30
@@ -34,7 +37,8 @@ class DeadLetters(msgspec.Struct, frozen=True):
 
 
 class QueueOutcome(msgspec.Struct):
-    """Limits are None if there is none. `uncertainties` are sentences."""
+    """Limits are None if there is none; `expires_ms`: the queue itself is deleted after so long without use. `policy` and `operator_policy` are the names of
+    those that apply. `uncertainties` are sentences on what is not certain, `notes` on what is, and may surprise."""
 
     queue: str
     ttl_ms: int | None
@@ -47,34 +51,72 @@ class QueueOutcome(msgspec.Struct):
     max_priority: int | None
     uncertainties: tuple[str, ...] = ()
     letter: DeadLetter | None = None
+    expires_ms: int | None = None
+    type: str = CLASSIC
+    policy: str | None = None
+    operator_policy: str | None = None
+    passed_over: tuple[PassedOver, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def outcome_in_queue(router: VirtualHostRouter, message: InFlightMessage, queue: str, follow: bool = True) -> QueueOutcome:
     """The outcome of this message in the queue; `follow`: including the path of its dead letter."""
     effective, kind = router.queue_settings(queue), router.queues[queue].type
     settings = effective.settings
-    length, size = whole(settings.get("max-length")), whole(settings.get("max-length-bytes"))
-    overflow = settings.get("overflow")
+    length, size = whole(settings.get("max-length")) if kind != STREAM else None, whole(settings.get("max-length-bytes"))
+    uncertainty = router.contents.type_uncertainties.get(queue)
     found = QueueOutcome(
         queue,
-        None if kind == "stream" else time_to_live(settings, message.expiration),
+        None if kind == STREAM else time_to_live(settings, message.expiration),
         length,
         size,
-        overflow if isinstance(overflow, str) else "drop-head" if (length, size) != (None, None) else None,
+        overflow_of(settings, kind) if (length, size) != (None, None) or (kind != STREAM and isinstance(settings.get("overflow"), str)) else None,
         None,
         delivery_limit(settings, kind, router.version),
         settings.get("single-active-consumer") is True,
-        whole(settings.get("max-priority")) if kind == "classic" else None,
-        effective.uncertainties,
+        whole(settings.get("max-priority")) if kind == CLASSIC else None,
+        (
+            *((f"{queue}: {uncertainty}",) if uncertainty else ()),
+            *effective.uncertainties,
+            *refusals(router.queues[queue], router.version),
+            *duplicate_uncertainty(router.queues[queue], message.headers),
+        ),
+        expires_ms=whole(settings.get("expires")) if kind != STREAM else None,
+        type=kind,
+        policy=effective.policy,
+        operator_policy=effective.operator_policy,
+        passed_over=effective.passed_over,
+        notes=(
+            *(passed_over_text(one, kind) for one in effective.passed_over),
+            *argument_notes(router.queues[queue], settings, router.version),
+        ),
     )
-    if kind != "stream" and isinstance(settings.get("dead-letter-exchange"), str):
-        if not follow:
-            found.uncertainties += ("the path of its dead letters was not followed: too many queues",)
-            return found
-        found.dead_letter, found.letter = _dead_letters(router, message, found)
-        if settings.get("dead-letter-strategy") == "at-least-once" and kind == "quorum" and not found.dead_letter.queues:
-            found.uncertainties += ("with at-least-once dead-lettering, a dead letter that reaches no queue stays in this one, invisible to consumers",)
+    if kind != STREAM and isinstance(settings.get("dead-letter-exchange"), str):
+        _add_dead_letters(router, message, found, settings, follow)
     return found
+
+
+def _add_dead_letters(router: VirtualHostRouter, message: InFlightMessage, found: QueueOutcome, settings: Mapping[str, Any], follow: bool) -> None:
+    if not follow:
+        found.uncertainties += ("the path of its dead letters was not followed: too many queues",)
+        return
+    found.dead_letter, found.letter = _dead_letters(router, message, found)
+    if not found.dead_letter.exchange_exists:
+        found.notes += (f"its dead-letter exchange {found.dead_letter.exchange} does not exist: its dead letters are discarded without an error",)
+    if found.type != QUORUM or settings.get("dead-letter-strategy") != "at-least-once":
+        return
+    if found.overflow != "reject-publish":
+        found.notes += ("at-least-once dead-lettering needs overflow reject-publish: without it RabbitMQ uses at-most-once",)
+    elif not found.dead_letter.queues:
+        found.notes += ("with at-least-once dead-lettering, a dead letter that reaches no queue stays in this one, invisible to consumers",)
+
+
+def overflow_of(settings: Mapping[str, Any], kind: str) -> str | None:
+    """What a full queue does. Quorum queues do not have reject-publish-dlx, and drop the oldest instead."""
+    overflow = settings.get("overflow")
+    if kind == STREAM or not isinstance(overflow, str) or (kind == QUORUM and overflow == "reject-publish-dlx"):
+        return "drop-head"
+    return overflow
 
 
 def whole(value: Any) -> int | None:

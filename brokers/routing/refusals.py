@@ -7,7 +7,7 @@ internal, topic permission, user_id, expiration, direct reply-to, CC and BCC, de
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -15,18 +15,22 @@ import msgspec
 from brokers.routing.values import Table
 
 MOST_EXPIRATION_MS = 315360000000
+GUEST = "guest"
+"""Who publishes, where definitions are given and no user."""
 REPLY_TO = "amq.rabbitmq.reply-to"
 CODES = {"ACCESS_REFUSED": 403, "NOT_FOUND": 404, "PRECONDITION_FAILED": 406}
 
 
 class Message(msgspec.Struct):
-    """A message to publish. `headers` None: no headers table; `user` None: permissions are not checked."""
+    """A message to publish. `headers` None: no headers table; `user` None: permissions are not checked. `publisher`: the user that user_id must name, None
+    if not known."""
 
     exchange: str
     routing_key: str
     headers: Table | None = None
     properties: Mapping[str, Any] = {}
     user: str | None = None
+    publisher: str | None = GUEST
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -66,20 +70,21 @@ def exchange_refusal(name: str, internal: bool | None, similar: Sequence[str] = 
     return None
 
 
-def message_refusal(message: Message, version: tuple[int, ...]) -> Refusal | None:
-    """The first property or header that RabbitMQ would refuse the message for, or None.
+def message_refusal(message: Message, version: tuple[int, ...], impersonators: Collection[str] = ()) -> Refusal | None:
+    """The first property or header that RabbitMQ would refuse the message for, or None. `impersonators` may publish in another user's name.
 
     >>> message_refusal(Message("", "q", properties={"expiration": "1.5"}), (3, 10)).name
     'PRECONDITION_FAILED'
     """
     properties = message.properties
-    why = _user_id(properties.get("user_id"), message.user or "guest") or _expiration(properties.get("expiration")) or _reply_to(properties.get("reply_to"))
+    why = "" if message.publisher in impersonators else _user_id(properties.get("user_id"), message.publisher)
+    why = why or _expiration(properties.get("expiration")) or _reply_to(properties.get("reply_to"))
     why = why or _copies(message.headers or {}) or _delivery_mode(properties.get("delivery_mode"), version)
     return Refusal("PRECONDITION_FAILED", why) if why else None
 
 
-def _user_id(named: Any, user: str) -> str:
-    if named is None or named == user:
+def _user_id(named: Any, user: str | None) -> str:
+    if named is None or user is None or named == user:
         return ""
     return f'The property user_id is "{named}", but the publishing user is "{user}": they must be equal.'
 

@@ -13,7 +13,7 @@ from brokers.routing.bindings import Question
 from brokers.routing.permissions import permission_refusal, topic_refusal
 from brokers.routing.refusals import Message, Refusal, all_keys, exchange_refusal, message_refusal
 from brokers.routing.trie import TooCostly
-from brokers.routing.virtual_host import Exchange, VirtualHostRouter
+from brokers.routing.virtual_host import DELAYED, Exchange, VirtualHostRouter
 
 KNOWN = frozenset({"direct", "fanout", "topic", "headers", "x-recent-history"})
 ONE_OF = frozenset({"x-consistent-hash", "x-random", "x-local-random", "x-modulus-hash"})
@@ -21,26 +21,33 @@ UNVERIFIED_TYPES = {
     "x-local-random": "{} picks only among queues on the publisher's node, which is not known here",
     "x-modulus-hash": "{} is of type x-modulus-hash, whose rules were not verified against a broker",
 }
+DELAYED_ALTERNATE = "{} delays messages and has an alternate exchange; whether that receives them at once was not verified against a broker"
 MOST_RESULTS = 1000
 
 
 class Hop(msgspec.Struct):
-    """One exchange on the path. `matched`: numbers of its bindings; all of them if the broker picks one."""
+    """One exchange on the path. `matched`: numbers of its bindings; all of them if the broker picks one. `rules`: the type by whose rules it routes.
+    `perhaps`: it is on the path only if an exchange whose rules are not known leads there."""
 
     exchange: str
     type: str
     via: str  # publish, binding, alternate, dead-letter
     matched: frozenset[int]
     alternate: str | None = None  # set when nothing matched and the alternate took over
+    rules: str = ""
+    perhaps: bool = False
 
 
 class Outcome(msgspec.Struct):
-    """`results`: every possible set of queues, more than one if the broker picks. `uncertainties`: sentences; none means certain."""
+    """`results`: every possible set of queues, more than one if the broker picks. `uncertainties`: sentences; none means certain. `unknown`: exchanges on
+    the path whose rules are not known, and `possible`: further queues that they may lead to, sorted."""
 
     refusal: Refusal | None
     results: list[list[str]]
     hops: list[Hop] = []
     uncertainties: list[str] = []
+    unknown: list[str] = []
+    possible: list[str] = []
 
     @property
     def queues(self) -> list[str]:
@@ -74,7 +81,7 @@ def refused(router: VirtualHostRouter, message: Message) -> Refusal | None:
         refusal = exchange_refusal(message.exchange, exchange.internal if exchange else None, similar)
     if not refusal and exchange is not None and exchange.type == "topic":
         refusal = topic_refusal(router, message)
-    return refusal or message_refusal(message, router.version)
+    return refusal or message_refusal(message, router.version, router.contents.impersonators or ())
 
 
 def similar_names(name: str, router: VirtualHostRouter) -> Sequence[str]:
@@ -89,7 +96,7 @@ def _folded(name: str) -> str:
 def deliver(router: VirtualHostRouter, exchange: str, question: Question, via: str = "publish") -> Outcome:
     """Routing without refusals, as for dead letters: permissions are not checked, and a missing or internal exchange is no error."""
     if exchange == "":
-        return Outcome(None, [sorted({key for key in question.keys if key in router.queues})], [Hop("", "direct", via, frozenset())])
+        return Outcome(None, [sorted({key for key in question.keys if key in router.queues})], [Hop("", "direct", via, frozenset(), rules="direct")])
     if exchange not in router.exchanges:
         return Outcome(None, [[]])
     return _RoutingRun(router, question, via).outcome(exchange)
@@ -105,6 +112,8 @@ class _RoutingRun:
 
     def outcome(self, start: str) -> Outcome:
         union, hops, pickers = self._follow(start, None)
+        if unknown := [hop.exchange for hop in hops if not knows(hop.rules)]:
+            return self._with_unknown(start, unknown, union, hops)
         if not pickers:
             return Outcome(None, [sorted(union)], hops, self.uncertainties)
         results: set[tuple[str, ...]] = set()
@@ -123,14 +132,23 @@ class _RoutingRun:
             results.add(tuple(sorted(union)))
         return Outcome(None, [list(result) for result in sorted(results)], hops, self.uncertainties)
 
+    def _with_unknown(self, start: str, unknown: list[str], reached: set[str], hops: list[Hop]) -> Outcome:
+        """What is reached in any case, and what would be reached too if every binding of the unknown exchanges matched."""
+        uncertainties = list(self.uncertainties)
+        possible, further, _ = self._follow(start, None, every=True)
+        known = {hop.exchange for hop in hops}
+        hops = hops + [msgspec.structs.replace(hop, perhaps=True) for hop in further if hop.exchange not in known]
+        return Outcome(None, [sorted(reached)], hops, uncertainties, unknown, sorted(possible - reached))
+
     def _different(self, name: str) -> list[int]:
         """One binding for each destination, highest number first so that the lowest is tried first; at most as many as are tried."""
         bindings = self.router.exchanges[name].bindings
         found = {(binding.destination_type, binding.destination): number for number, binding in reversed(list(enumerate(bindings)))}
         return sorted(found.values(), reverse=True)[-MOST_RESULTS - 1 :]
 
-    def _follow(self, start: str, choices: Mapping[str, int] | None) -> tuple[set[str], list[Hop], list[str]]:
-        """(queues, hops, exchanges whose pick is open). Without choices every pick is taken: the union of all results."""
+    def _follow(self, start: str, choices: Mapping[str, int] | None, every: bool = False) -> tuple[set[str], list[Hop], list[str]]:
+        """(queues, hops, exchanges whose pick is open). Without choices every pick is taken: the union of all results. `every`: all bindings of
+        exchanges with unknown rules are followed."""
         router = self.router
         queues: set[str] = set()
         hops: list[Hop] = []
@@ -141,17 +159,20 @@ class _RoutingRun:
             place += 1
             exchange = router.exchanges[name]
             matched = self._matched(exchange)
-            hop = Hop(name, exchange.type, via, matched)
+            hop = Hop(name, exchange.type, via, matched, rules=exchange.rules)
             hops.append(hop)
-            if exchange.type in ONE_OF and matched and len(exchange.bindings) > 1:
+            if exchange.rules in ONE_OF and matched and len(exchange.bindings) > 1:
                 if choices is None or name not in choices:
                     open_picks.append(name)
                     if choices is not None:
                         return queues, hops, open_picks
                 else:
                     matched = frozenset({choices[name]})
-            targets = [(exchange.bindings[number].destination_type, exchange.bindings[number].destination, "binding") for number in sorted(matched)]
-            if not targets and (exchange.type in KNOWN or exchange.type in ONE_OF):
+            followed = range(len(exchange.bindings)) if every and not knows(exchange.rules) else sorted(matched)
+            targets = [(exchange.bindings[number].destination_type, exchange.bindings[number].destination, "binding") for number in followed]
+            if exchange.type == DELAYED and router.alternate(name)[0]:
+                self._note_uncertainty(DELAYED_ALTERNATE.format(name))
+            if not targets and (every or knows(exchange.rules)):
                 targets = self._alternate(hop)
             for kind, target, how in targets:
                 if kind == "queue" and target in router.queues:
@@ -173,12 +194,12 @@ class _RoutingRun:
         return self.known[exchange.name]
 
     def _evaluate(self, exchange: Exchange) -> set[int]:
-        if exchange.type in ONE_OF:
-            if exchange.type in UNVERIFIED_TYPES and exchange.bindings:
-                self._note_uncertainty(UNVERIFIED_TYPES[exchange.type].format(exchange.name))
+        if exchange.rules in ONE_OF:
+            if exchange.rules in UNVERIFIED_TYPES and exchange.bindings:
+                self._note_uncertainty(UNVERIFIED_TYPES[exchange.rules].format(exchange.name))
             return set(range(len(exchange.bindings)))
-        if exchange.type not in KNOWN:
-            self._note_uncertainty(f"{exchange.name} is of type {exchange.type}, whose rules Hareline does not know")
+        if not knows(exchange.rules):
+            self._note_uncertainty(_unknown_rules(exchange))
             return set()
         for number in sorted(exchange.index.undecided(self.question))[:3]:
             binding = exchange.bindings[number]
@@ -195,3 +216,15 @@ class _RoutingRun:
     def _note_uncertainty(self, sentence: str) -> None:
         if sentence not in self.uncertainties:
             self.uncertainties.append(sentence)
+
+
+def knows(rules: str) -> bool:
+    """Whether Hareline knows how an exchange of this type routes."""
+    return rules in KNOWN or rules in ONE_OF
+
+
+def _unknown_rules(exchange: Exchange) -> str:
+    if exchange.type == DELAYED and exchange.rules in ("", DELAYED):
+        return f"{exchange.name} is of type {DELAYED}, and its argument x-delayed-type, by which it routes, is missing or no type that can be delayed"
+    by = f" and routes by the rules of type {exchange.rules}, which" if exchange.rules != exchange.type else ", whose rules"
+    return f"{exchange.name} is of type {exchange.type}{by} Hareline does not know"

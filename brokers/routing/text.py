@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from brokers.routing.durations import lasting
 from brokers.routing.queue_outcome import QueueOutcome
 from brokers.routing.refusals import Message, all_keys
 from brokers.routing.route import Outcome
@@ -30,21 +31,25 @@ def key_name(key: str) -> str:
     return f"`{key}`" if key else "the empty key"
 
 
-def summary(message: Message, outcome: Outcome) -> str:
-    """One sentence: the outcome and what decided it."""
+def summary(message: Message, outcome: Outcome, delays: Sequence[str] = ()) -> str:
+    """One sentence: the outcome and what decided it. `delays`: when exchanges of type x-delayed-message on the path route it."""
     if outcome.refusal:
         return outcome.refusal.reason
     start = f"{exchange_name(message.exchange)} with {_keys(all_keys(message))}"
+    later = f", {' and '.join(dict.fromkeys(delays))}" if delays else ""
     if outcome.uncertainties and not outcome.queues:
         return f"Its destination from {start} is unknown: {outcome.uncertainties[0]}."
     if not outcome.queues:
-        return f"No queue receives it from {start}: {_why_nowhere(outcome)}."
+        return f"No queue receives it from {start}{later}: {_why_nowhere(outcome)}."
     reached = f"It reaches {_queues(outcome.queues)} from {start}"
     if len(outcome.results) > 1:
         reached = f"The broker picks one of {len(outcome.results)} possible results from {start}, among them {_queues(outcome.queues)}"
     through = [hop for hop in outcome.hops if hop.via == "alternate"]
     if through:
         reached += f", through the alternate {exchange_name(through[0].exchange)}"
+    reached += later
+    if outcome.unknown:
+        return f"{reached}; whether it reaches others too is unknown: {outcome.uncertainties[0]}."
     return reached + (f"; but this is not certain: {outcome.uncertainties[0]}." if outcome.uncertainties else ".")
 
 
@@ -70,27 +75,18 @@ def _why_nowhere(outcome: Outcome) -> str:
     return "bindings match, but none of them leads to a queue (and the alternate exchange is used only if no binding matches)"
 
 
-def story(message: Message, outcome: Outcome, after: Sequence[QueueOutcome], near: Sequence[tuple[str, str]]) -> str:
+def story(message: Message, outcome: Outcome, after: Sequence[QueueOutcome], near: Sequence[tuple[str, str]], delays: Sequence[str] = ()) -> str:
     """The outcome, near misses as (destination, why) if no queue was reached, and the outcome in each queue."""
-    sentences = [summary(message, outcome)]
+    sentences = [summary(message, outcome, delays)]
     if outcome.refusal:
         sentences.append("The broker closes the channel, and nothing is routed.")
     elif not outcome.queues and not outcome.uncertainties:
         sentences += [f"Near miss, {destination}: {why}." for destination, why in near[:2]]
         sentences.append("The broker drops it without an error; with the mandatory flag it is returned to its publisher (NO_ROUTE).")
+    if outcome.possible:
+        sentences.append(f"Its bindings may lead it to {_queues(outcome.possible)}.")
     sentences += [sentence for one in after[:3] for sentence in _queue_outcome_sentences(one)]
     return " ".join(sentences)
-
-
-def lasting(milliseconds: int) -> str:
-    """A duration without rounding, in the largest unit that divides it.
-
-    >>> lasting(21_600_000), lasting(90_000), lasting(1500)
-    ('6 h', '90 s', '1,500 ms')
-    """
-    sizes = (("h", 3_600_000), ("min", 60_000), ("s", 1000))
-    unit, size = next(((unit, size) for unit, size in sizes if milliseconds and milliseconds % size == 0), ("ms", 1))
-    return f"{milliseconds // size:,} {unit}"
 
 
 def _queue_outcome_sentences(one: QueueOutcome) -> list[str]:
@@ -99,6 +95,10 @@ def _queue_outcome_sentences(one: QueueOutcome) -> list[str]:
         sentences.append(f"In {one.queue} it expires after {lasting(one.ttl_ms)}.")
     if one.max_length == 0:
         sentences.append(f"{one.queue} holds no message at all: its length limit is 0.")
+    if one.expires_ms is not None:
+        sentences.append(f"{one.queue} itself is deleted, with its messages, after {lasting(one.expires_ms)} without consumers, gets and declarations.")
+    sentences += [f"Not certain: {sentence}." for sentence in one.uncertainties]
+    sentences += [f"In {one.queue}: {note}." for note in one.notes if not note.startswith("its dead-letter exchange")]
     dead = one.dead_letter
     if dead is None:
         if one.ttl_ms is not None:

@@ -6,29 +6,22 @@ virtual host has (`amq.*`) are added if an export lacks them.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
 
 from brokers.routing.bindings import Bound, Index, index_for
 from brokers.routing.definitions import NEEDS_ADMINISTRATOR, Contents, Right, of_topology, read
-from brokers.routing.policies import Effective, Patterns, effective
+from brokers.routing.patterns import Patterns
+from brokers.routing.policies import Effective, PolicySet, Target, effective
+from brokers.routing.predeclared import INTERNAL, OF_PLUGINS, PREDECLARED
+from brokers.routing.queue_types import type_named
+from brokers.routing.versions import version_tuple
 from brokers.topology import Topology
 
-DEFAULT_VERSION = "3.10.8"
-PREDECLARED = {
-    "amq.direct": "direct",
-    "amq.fanout": "fanout",
-    "amq.topic": "topic",
-    "amq.headers": "headers",
-    "amq.match": "headers",
-    "amq.rabbitmq.trace": "topic",
-}
-OF_PLUGINS = frozenset({"amq.rabbitmq.event", "amq.rabbitmq.log"})
-"""Topic and internal, added if something is bound to them; an export doesn't show whether they exist."""
-INTERNAL = OF_PLUGINS | {"amq.rabbitmq.trace"}
+DELAYED = "x-delayed-message"
+"""The type of exchanges that hold a message for its header x-delay, in milliseconds, and then route it by another type's rules."""
 
 
 class Exchange(msgspec.Struct):
@@ -43,32 +36,49 @@ class Exchange(msgspec.Struct):
     made: dict[str, Any]  # cached indexes, by name
 
     @property
+    def rules(self) -> str:
+        """The type by whose rules it routes: its own, or for x-delayed-message the one in its argument x-delayed-type."""
+        named = self.arguments.get("x-delayed-type") if self.type == DELAYED else None
+        return named if isinstance(named, str) else self.type
+
+    @property
     def index(self) -> Index:
         """Of its bindings, by the type's rules."""
         found: Index | None = self.made.get("index")
         if found is None:
-            found = self.made["index"] = index_for(self.type, self.bindings, self.version)
+            found = self.made["index"] = index_for(self.rules, self.bindings, self.version)
         return found
 
 
 class Queue(msgspec.Struct, frozen=True):
     name: str
-    type: str  # classic, quorum, stream
+    type: str  # classic, quorum, stream, one of a plugin; "" unknown
     arguments: Mapping[str, Any]
+    durable: bool = True
+    exclusive: bool = False
+
+
+Reported = Mapping[tuple[str, str], tuple[str, str]]
+"""{("queue" or "exchange", name): (policy, operator policy)} as the management API reports them; objects without any are left out."""
 
 
 class VirtualHostRouter:
-    """A virtual host of one broker version. `rights` None: permissions are unknown, for the reason in `rights_unknown`."""
+    """A virtual host of one broker version. `rights` None: permissions are unknown, for the reason in `rights_unknown`. `reported`: the policies in force,
+    which take precedence over what the rules give; None: not known. `unreported`: queues that only a sender is about to declare."""
 
-    def __init__(self, contents: Contents, version: str | None = None) -> None:
+    def __init__(self, contents: Contents, version: str | None = None, reported: Reported | None = None, unreported: Collection[str] = ()) -> None:
         self.contents = contents
         self.vhost = contents.vhost
-        self.version = version_tuple(version or contents.version or DEFAULT_VERSION)
+        self.version = version_tuple(version or contents.version)
+        self.reported, self.unreported = reported, unreported
         self.rights: tuple[Right, ...] | None = contents.rights
         self.rights_unknown = contents.rights_unknown
         self.patterns = Patterns()
-        self.policies, self.operator_policies = contents.policies, contents.operator_policies
-        self.queues = {item.name: Queue(item.name, _queue_type(item.type, item.arguments), item.arguments) for item in contents.queues}
+        self.policies = PolicySet(contents.policies, contents.operator_policies, contents.policies_ordered, contents.policies_unchecked)
+        self.queues = {
+            item.name: Queue(item.name, type_named(item.arguments.get("x-queue-type")) or item.type, item.arguments, item.durable, item.exclusive)
+            for item in contents.queues
+        }
         self.made: dict[str, Any] = {}  # as Exchange.made, for the default exchange
         bound: dict[str, list[Bound]] = {}
         for binding in contents.bindings:
@@ -84,14 +94,20 @@ class VirtualHostRouter:
     @classmethod
     def from_definitions(cls, definitions: Any, version: str | None = None, vhost: str | None = None) -> VirtualHostRouter:
         """Raises InvalidQuestion, which names the field that is wrong."""
-        return cls(read(definitions, vhost), version)
+        return cls(read(definitions, vhost, version=version), version)
 
     @classmethod
     def from_topology(
-        cls, topology: Topology, version: str | None = None, rights: tuple[Right, ...] | None = None, rights_unknown: str = NEEDS_ADMINISTRATOR
+        cls,
+        topology: Topology,
+        version: str | None = None,
+        rights: tuple[Right, ...] | None = None,
+        rights_unknown: str = NEEDS_ADMINISTRATOR,
+        reported: Reported | None = None,
+        unreported: Collection[str] = (),
     ) -> VirtualHostRouter:
         """From a polled topology: binding arguments came through the management API."""
-        return cls(of_topology(topology, rights, rights_unknown), version)
+        return cls(of_topology(topology, rights, rights_unknown), version, reported, unreported)
 
     def alternate(self, name: str) -> tuple[str | None, Effective]:
         """(the alternate exchange or None, the settings it is from).
@@ -100,33 +116,25 @@ class VirtualHostRouter:
         """
         if name not in self._alternates:
             arguments = self.exchanges[name].arguments
-            found = Effective(arguments) if "alternate-exchange" in arguments else self._exchange_policy(name)
+            found = Effective(arguments) if "alternate-exchange" in arguments else self.exchange_policy(name)
             if found.settings.get("alternate-exchange") == "":
-                found = self._exchange_policy("")
+                found = self.exchange_policy("")
             named = found.settings.get("alternate-exchange")
             self._alternates[name] = (named if isinstance(named, str) and named else None, found)
         return self._alternates[name]
-
-    def _exchange_policy(self, name: str) -> Effective:
-        return effective(name, {}, self.policies, (), self.patterns, "exchange")
 
     def queue_settings(self, name: str) -> Effective:
         """The settings that result from arguments, policy and operator policy, by key without `x-`."""
         if name not in self._queue_settings:
             queue = self.queues[name]
-            self._queue_settings[name] = effective(name, queue.arguments, self.policies, self.operator_policies, self.patterns, "queue", queue.type)
+            self._queue_settings[name] = effective(self._target(name, "queue", queue.type), queue.arguments, self.policies, self.patterns)
         return self._queue_settings[name]
 
+    def exchange_policy(self, name: str) -> Effective:
+        """The policy of an exchange; only `alternate-exchange` of it has a part in routing."""
+        return effective(self._target(name, "exchange"), {}, self.policies, self.patterns)
 
-def version_tuple(version: str) -> tuple[int, ...]:
-    """The numbers of a version; RabbitMQ 3.10.8's for text without any.
-
-    >>> version_tuple("4.0.5")
-    (4, 0, 5)
-    """
-    return tuple(int(part) for part in re.findall(r"\d{1,6}", version)[:3]) or version_tuple(DEFAULT_VERSION)
-
-
-def _queue_type(kind: str, arguments: Mapping[str, Any]) -> str:
-    named = arguments.get("x-queue-type")
-    return named if isinstance(named, str) else kind or "classic"
+    def _target(self, name: str, kind: str, queue_type: str = "") -> Target:
+        known = self.reported is not None and not (kind == "queue" and name in self.unreported)
+        reported, operator = (self.reported or {}).get((kind, name), ("", "")) if known else (None, None)
+        return Target(name, kind, queue_type, self.version, reported, operator)

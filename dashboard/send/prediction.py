@@ -14,6 +14,7 @@ import msgspec
 from dashboard.layout import formatting
 from dashboard.send.order import Order
 from dashboard.why.explanations import JSON, LoadedVhost, explain_message
+from dashboard.why.last_sent import BY_CONFIGURATION
 from dashboard.why.task_configuration import KnownTask
 from dashboard.why.task_explanations import explain_live_task
 from workers.sending import send_options
@@ -31,7 +32,11 @@ def usual_options(answer: JSON) -> dict[str, str] | None:
     what was really sent, or leads to where no option of ours does."""
     if answer["configuration"]["source"] not in ("worker", "application") or answer["error"] or not answer["routing_key"]:
         return None
-    if (answer["sent"] and not answer["sent"]["agrees"]) or any(step["layer"] == "delayed" for step in answer["steps"]):
+    if (
+        answer["decided_by"] != BY_CONFIGURATION
+        or (answer["sent"] and answer["sent"]["agrees"] is False)
+        or any(step["layer"] == "delayed" for step in answer["steps"])
+    ):
         return None
     return {"exchange": answer["exchange"], "routing_key": answer["routing_key"]} if answer["exchange"] else {"queue": answer["routing_key"]}
 
@@ -46,7 +51,7 @@ def prediction(place: LoadedVhost, order: Order, known: KnownTask, application: 
     properties: JSON = {} if order.options.priority is None else {"priority": order.options.priority}
     message = {"exchange": to.exchange, "routing_key": to.routing_key, "headers": {"lang": "py", "task": order.task}, "properties": properties}
     broker = explain_message(place, message)
-    return {**answer, "broker": broker, "certain": broker["certain"], "unknown": list(place.unknown)}
+    return {**answer, "broker": broker, "certain": broker["certain"], "unknown": list(place.unknown), "decided_by": BY_CONFIGURATION}
 
 
 def _question(order: Order) -> JSON:

@@ -57,10 +57,11 @@ class TaskQuestion(Schema):
 
 
 class Explanation(Schema):
-    outcome: str = Field(description="routed, unroutable, refused")
+    outcome: str = Field(description="routed, unroutable, refused, unknown: an exchange whose rules are not known is on the path")
     refused: str | None
     reason: str
     queues: list[str]
+    possible: list[str] = Field(description="With unknown: further queues that the bindings of such an exchange may lead to")
     one_of: list[list[str]] | None
     certain: bool
     steps: list[dict[str, Any]]
@@ -95,7 +96,12 @@ class TaskExplanation(Schema):
         None,
         description="Only with broker: {source: question, application, worker or defaults; name, worker_id, at, same: how many more workers reported it; text}",
     )
-    sent: dict[str, Any] | None = Field(None, description="The last task actually sent: {uuid, id, at, queue, exchange, routing_key, agrees, text}")
+    sent: dict[str, Any] | None = Field(
+        None, description="The last task actually sent: {uuid, id, at, queue, exchange, routing_key, agrees (null: it named its own exchange), text}"
+    )
+    decided_by: str | None = Field(
+        None, description="Only with broker: what the address is from: configuration, last_sent (the last task really sent), or assumption"
+    )
     what_if: dict[str, Any] | None = Field(None, description="Only where the question has what_if: {answer, gained, lost, text}")
 
 

@@ -12,7 +12,7 @@ import msgspec
 
 from brokers.routing.definitions import NEEDS_ADMINISTRATOR, Right
 from brokers.routing.questions import answer_in
-from brokers.routing.virtual_host import VirtualHostRouter
+from brokers.routing.virtual_host import Reported, VirtualHostRouter
 from brokers.routing.what_if.changed import changed_router
 from brokers.routing.what_if.changes import listed, read_changes
 from brokers.routing.what_if.comparison import compared
@@ -48,7 +48,8 @@ UNKNOWN_SLOTS = Slots(None, None, None)
 class LoadedVhost(msgspec.Struct):
     """A virtual host loaded for explanations. `consumers` and `workers` are by queue; missing or None in `consumers`: unknown.
     `unknown`: reasons why answers are not certain, as sentences. `rights` None: write permissions are unknown, for the reason in
-    `rights_unknown`; that matters only for questions that name a user."""
+    `rights_unknown`; that matters only for questions that name a user. `reported`: the policies in force as the broker reports them, None for
+    the past; `unreported`: queues for which it may not have reported them yet."""
 
     topology: Topology
     version: str | None
@@ -57,13 +58,23 @@ class LoadedVhost(msgspec.Struct):
     unknown: Sequence[str] = ()
     rights: tuple[Right, ...] | None = None
     rights_unknown: str = NEEDS_ADMINISTRATOR
+    reported: Reported | None = None
+    unreported: frozenset[str] = frozenset()
 
     made: tuple[Topology, VirtualHostRouter] | None = None
+
+    @property
+    def facts(self) -> tuple[Any, ...]:
+        """What a router is built from besides the topology."""
+        return self.version, self.rights, self.reported, self.unreported
 
     def router(self) -> VirtualHostRouter:
         """The router, reusable for any number of questions; built once."""
         if self.made is None or self.made[0] is not self.topology:
-            self.made = self.topology, VirtualHostRouter.from_topology(self.topology, self.version, self.rights, self.rights_unknown)
+            self.made = (
+                self.topology,
+                VirtualHostRouter.from_topology(self.topology, self.version, self.rights, self.rights_unknown, self.reported, self.unreported),
+            )
         return self.made[1]
 
 

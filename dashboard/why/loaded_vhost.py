@@ -38,13 +38,16 @@ def load(scope: Scope, broker: Broker, vhost: str, now: datetime, at: datetime |
     consuming = consumers_by_queue(broker.pk, vhost)
     slots = {worker.pk: _slots(worker) for worker in worker_queries.worker_slots(broker.pk, vhost)}
     hidden = levels.unavailable(broker, now)
+    facts = queries.queue_facts(broker.pk, vhost, now) if seen else queries.QueueFacts({}, {}, frozenset())
     found = LoadedVhost(
         topology,
         broker.version or None,
-        {} if hidden or not seen else queries.queue_consumers(broker.pk, vhost),
+        {} if hidden else facts.consumers,
         {name: consuming_workers(found, slots) for (its_vhost, name), found in consuming.items() if its_vhost == vhost},
         _unknown(broker, vhost, hidden, now, bool(topology.exchanges)),
         _rights(scope, broker, vhost),
+        reported=facts.policies if seen else None,
+        unreported=facts.unreported,
     )
     _take_router(found, (broker.pk, vhost))
     return found
@@ -54,7 +57,7 @@ def _take_router(found: LoadedVhost, key: tuple[int, str]) -> None:
     """Reuses the router of the last load if nothing has changed: building one for 10,000 queues takes half a second. One that met
     a slow pattern is not reused, since its time limit for patterns is used up."""
     last = _last.pop(key, None)
-    same = last is not None and last.topology is found.topology and (last.version, last.rights) == (found.version, found.rights)
+    same = last is not None and last.topology is found.topology and last.facts == found.facts
     if same and last is not None and last.made is not None and not last.made[1].patterns.seconds:
         found.made = last.made
     _last[key] = found

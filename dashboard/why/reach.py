@@ -16,7 +16,7 @@ from brokers.routing.text import names
 from brokers.routing.virtual_host import VirtualHostRouter
 from dashboard.why.explanations import JSON, LoadedVhost
 from dashboard.why.task_configuration import KnownTask, ReportingWorkers
-from dashboard.why.task_declarations import with_declared
+from dashboard.why.task_declarations import router_with, with_declared
 from dashboard.why.task_explanations import TaskDestination, explain_live_task, message_of, task_destination
 
 MOST_TASKS = 300
@@ -121,7 +121,7 @@ class _SenderDeclarations:
         there = existing.queues.keys() <= self.router.queues.keys() and all(name in self.router.exchanges for name in existing.exchanges if name)
         if there and all((one["source"], one["destination"], one["routing_key"]) in self.bound for one in existing.bindings):
             return self.router
-        return VirtualHostRouter.from_topology(with_declared(self.loaded.topology, existing), self.loaded.version)
+        return router_with(with_declared(self.loaded.topology, existing), self.loaded)
 
 
 def _with_celery(answer: JSON, loaded: LoadedVhost, tasks_found: ReachingTasks) -> JSON:

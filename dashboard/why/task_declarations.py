@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
+from brokers.routing.virtual_host import VirtualHostRouter
 from brokers.topology import BindingDefinition, ExchangeDefinition, QueueDefinition, Topology
 from dashboard.why.explanations import JSON, LoadedVhost
-from workers.destinations.declarations import Predeclared
+from workers.destinations.declarations import DeclaredQueue, Predeclared
 
 
 def predeclared(topology: Topology) -> JSON:
@@ -19,7 +20,11 @@ def with_declared(topology: Topology, existing: Predeclared) -> Topology:
     """The topology once the sender has declared what it declares; the same object if all of that exists."""
     exchanges, queues = {one.name for one in topology.exchanges}, {one.name for one in topology.queues}
     new_exchanges = [ExchangeDefinition(one.name, one.type, arguments=one.arguments) for one in existing.exchanges.values() if one.name not in exchanges]
-    new_queues = [QueueDefinition(one.name, arguments=one.arguments) for one in existing.queues.values() if one.name not in queues]
+    new_queues = [
+        QueueDefinition(one.name, _type(one), one.durable, one.auto_delete, one.exclusive, one.arguments)
+        for one in existing.queues.values()
+        if one.name not in queues
+    ]
     known = {(one.source, one.destination, one.destination_type, one.routing_key) for one in topology.bindings}
     new_bindings = [
         BindingDefinition(one["source"], one["destination"], "queue", one["routing_key"], one.get("arguments") or {})
@@ -34,6 +39,19 @@ def with_declared(topology: Topology, existing: Predeclared) -> Topology:
         queues=(*topology.queues, *new_queues),
         bindings=(*topology.bindings, *new_bindings),
     )
+
+
+def _type(queue: DeclaredQueue) -> str:
+    """The type that the broker gives a new queue. Without one it is the virtual host's default, which is nearly always classic."""
+    named = queue.arguments.get("x-queue-type")
+    return named if isinstance(named, str) else "classic"
+
+
+def router_with(declared: Topology, loaded: LoadedVhost) -> VirtualHostRouter:
+    """A router for the virtual host once the sender has declared; the broker has reported no policies yet for the new queues."""
+    existing = {queue.name for queue in loaded.topology.queues}
+    new = {queue.name for queue in declared.queues} - existing
+    return VirtualHostRouter.from_topology(declared, loaded.version, loaded.rights, loaded.rights_unknown, loaded.reported, new | loaded.unreported)
 
 
 def with_declared_queues(answer: JSON, loaded: LoadedVhost) -> JSON:

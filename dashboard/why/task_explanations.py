@@ -15,26 +15,29 @@ from brokers.routing.explanation import explain
 from brokers.routing.refusals import Message
 from brokers.routing.values import Value
 from brokers.routing.virtual_host import VirtualHostRouter
+from dashboard.why import last_sent
 from dashboard.why.explanations import JSON, LoadedVhost, with_consumers
 from dashboard.why.task_configuration import Configuration, KnownTask
-from dashboard.why.task_declarations import predeclared, with_declared, with_declared_queues
+from dashboard.why.task_declarations import predeclared, router_with, with_declared, with_declared_queues
 from dashboard.why.what_if import compared_task, is_bad, task_changes
 from workers import explain_task
-from workers.inspection.live_configuration import sender_contradiction
+from workers.inspection import live_configuration
 from workers.inspection.shown_settings import Gap
 from workers.router_functions import RouterUnavailable
 
 CONF_UNKNOWN = "The settings of the application that sends (task_queues, task_routes, task_default_queue, …) are unknown, so Celery’s defaults are used."
 TASK_UNKNOWN = "No online worker has registered this task, so the attributes of its class (queue, routing_key, …) are unknown."
 SENDER_UNKNOWN = "This is the worker’s configuration; the sender’s may differ."
-AGREED = "The last task of this name was actually sent there: the sender agrees."
+PATTERNS_UNKNOWN = (
+    "Workers don’t report routes whose key is a compiled pattern (inspect conf leaves them out): if task_routes has any, set HARELINE_CELERY_APP to the "
+    "application."
+)
 _NOT_CELERYS = ("broker", "vhost", "at", "what_if")
-_DECIDING = ("queue", "exchange", "exchange_type", "routing_key", "countdown", "eta")
 
 
 class TaskDestination(msgspec.Struct, frozen=True):
     """Where Celery sends a task. `question`: the final question to Celery's rules; `unknown`: reasons for uncertainty, as sentences; `configuration`
-    and `sent`: as in the API (docs/routing.md); `routers`: the functions that were run."""
+    and `sent`: as in the API (docs/routing.md); `routers`: the functions that were run; `decided_by`: what the address is from (`last_sent`)."""
 
     answer: explain_task.Answer
     question: JSON
@@ -42,6 +45,7 @@ class TaskDestination(msgspec.Struct, frozen=True):
     configuration: JSON
     sent: JSON | None
     routers: Mapping[str, Any] | None = None
+    decided_by: str = last_sent.BY_CONFIGURATION
 
 
 def explain_live_task(loaded: LoadedVhost, request: Mapping[str, Any], known: KnownTask) -> JSON:
@@ -53,10 +57,11 @@ def explain_live_task(loaded: LoadedVhost, request: Mapping[str, Any], known: Kn
     answer = _whole(loaded, found)
     if changes is None or is_bad(answer):
         return answer
-    after = msgspec.structs.replace(loaded, topology=changes.topology(loaded.topology))
+    after = msgspec.structs.replace(loaded, topology=changes.topology(loaded.topology, loaded.version), reported=None)
     question = {**found.question, "conf": changes.conf(found.question["conf"]), "predeclare": predeclared(after.topology)}
     try:
-        otherwise = msgspec.structs.replace(found, answer=explain_task.answer(question, found.routers), question=question, sent=None)
+        answered = explain_task.answer(question, found.routers)
+        otherwise = msgspec.structs.replace(found, answer=answered, question=question, sent=None, decided_by=last_sent.BY_CONFIGURATION)
     except RouterUnavailable as error:
         return explain_live_task(loaded, request, _without_routers(known, error))
     return {**answer, "what_if": compared_task(answer, _whole(after, otherwise))}
@@ -68,11 +73,11 @@ def _whole(loaded: LoadedVhost, found: TaskDestination) -> JSON:
     broker = None
     if answer.error is None and answer.exchange is not None and answer.routing_key is not None:
         declared = with_declared(loaded.topology, answer.existing)
-        router = loaded.router() if declared is loaded.topology else VirtualHostRouter.from_topology(declared, loaded.version)
+        router = loaded.router() if declared is loaded.topology else router_with(declared, loaded)
         broker = with_consumers(with_declared_queues(explain(router, message_of(answer, found.question)), loaded), loaded)
     shown = answer.as_json(broker)
     shown["certain"] = shown["certain"] and not unknown and (broker is None or broker["certain"])
-    return {**shown, "unknown": unknown, **_compared(answer), "configuration": found.configuration, "sent": found.sent}
+    return {**shown, "unknown": unknown, **_compared(answer), "configuration": found.configuration, "sent": found.sent, "decided_by": found.decided_by}
 
 
 def task_destination(loaded: LoadedVhost, request: Mapping[str, Any], known: KnownTask) -> TaskDestination:
@@ -106,8 +111,8 @@ def _by_defaults(celery_question: JSON, known: KnownTask) -> TaskDestination:
     unknown = [*known.troubles, CONF_UNKNOWN]
     question = {**celery_question, "conf": {}, "task": _task(celery_question.get("task"), known.attributes, unknown)}
     answer = explain_task.answer(question)
-    sent = _checked(answer, celery_question, known, unknown)
-    return TaskDestination(answer, question, unknown, _configuration("defaults", CONF_UNKNOWN), sent)
+    destination = TaskDestination(answer, question, unknown, _configuration("defaults", CONF_UNKNOWN), None)
+    return _with_last_sent(destination, celery_question, known, opaque=True)
 
 
 def _by_configuration(celery_question: JSON, known: KnownTask) -> TaskDestination:
@@ -116,14 +121,30 @@ def _by_configuration(celery_question: JSON, known: KnownTask) -> TaskDestinatio
     answer = explain_task.answer(question, used.routers)
     if unread := _unread(answer, celery_question, used):
         return _by_known(celery_question, msgspec.structs.replace(known, configurations=others, troubles=[*known.troubles, unread]))
-    unknown = [*known.troubles, *(gap.text for gap in used.live.gaps if _matters(gap, answer, question))]
+    gaps = [gap.text for gap in used.live.gaps if _matters(gap, answer, question)]
+    unknown = [*known.troubles, *gaps]
     if isinstance(celery_question.get("task"), str) and celery_question["task"] not in used.live.tasks:
         unknown.append(TASK_UNKNOWN)
     unknown += [sentence for other in others if (sentence := _otherwise(answer, celery_question, other))]
-    sent = _checked(answer, celery_question, known, unknown)
-    if used.source == "worker" and sent is None:
-        unknown.append(SENDER_UNKNOWN)
-    return TaskDestination(answer, question, unknown, _configuration(used.source, _source(used), used), sent, used.routers)
+    destination = TaskDestination(answer, question, unknown, _configuration(used.source, _source(used), used), None, used.routers)
+    found = _with_last_sent(destination, celery_question, known, opaque=bool(gaps) or not answer.certain)
+    if used.source == "worker" and (found.sent is None or not found.sent["agrees"]):
+        lacking = live_configuration.may_lack_patterns(used.live.conf, _task_name(question))
+        found.unknown.extend([SENDER_UNKNOWN] * (found.sent is None) + [PATTERNS_UNKNOWN] * lacking)
+    return found
+
+
+def _with_last_sent(found: TaskDestination, celery_question: JSON, known: KnownTask, opaque: bool) -> TaskDestination:
+    """The destination, or that of the last task sent where this decides."""
+    if is_bad({"error": found.answer.error}):
+        return found
+    sent = last_sent.compared(found.answer, celery_question.get("options"), known.sent)
+    if sent is not None and not sent["agrees"]:
+        found.unknown.append(sent["text"])
+    answer, by = last_sent.decided(found.answer, sent, opaque)
+    if found.answer.error and not answer.error and sent is None:
+        found.unknown.append(f"By what is assumed it would fail: {found.answer.error}.")
+    return msgspec.structs.replace(found, answer=answer, sent=sent, decided_by=by)
 
 
 def _unread(answer: explain_task.Answer, celery_question: JSON, configuration: Configuration) -> str:
@@ -182,19 +203,6 @@ def _otherwise(answer: explain_task.Answer, celery_question: JSON, other: Config
         return ""
     does = f"fails with {found.error}" if found.error else f"goes to queue {found.queue!r}, exchange {found.exchange!r}, routing_key {found.routing_key!r}"
     return f"Worker node {other.name} has another configuration, by which the task {does}."
-
-
-def _checked(answer: explain_task.Answer, celery_question: JSON, known: KnownTask, unknown: list[str]) -> JSON | None:
-    """The last task-sent event compared with the answer; None if there is none, or if the call decides, as that one may have differed."""
-    options = celery_question.get("options") or {}
-    sent = known.sent
-    if sent is None or answer.error is not None or not isinstance(options, dict) or any(options.get(name) is not None for name in _DECIDING):
-        return None
-    fields = msgspec.structs.asdict(sent)
-    apart = sender_contradiction({"queue": answer.queue, "exchange": answer.exchange, "routing_key": answer.routing_key}, fields)
-    if apart:
-        unknown.append(apart)
-    return {**fields, "at": sent.at.isoformat(), "agrees": apart is None, "text": apart or AGREED}
 
 
 def _compared(answer: explain_task.Answer) -> JSON:

@@ -37,9 +37,9 @@ class TaskChanges(msgspec.Struct, frozen=True):
         """The question after the changes. Raises InvalidQuestion."""
         return {**question, "conf": self.conf(question.get("conf") or {}), "predeclare": self.predeclared(question.get("predeclare") or {})}
 
-    def topology(self, topology: Topology) -> Topology:
+    def topology(self, topology: Topology, version: str | None = None) -> Topology:
         """The virtual host after the changes. Raises InvalidQuestion."""
-        return changed_topology(topology, self.broker) if self.broker else topology
+        return changed_topology(topology, self.broker, version) if self.broker else topology
 
     def predeclared(self, declared: Mapping[str, Any]) -> JSON:
         """The declared objects of a question after the changes. Raises InvalidQuestion."""

@@ -67,6 +67,7 @@ def test_the_path_is_a_few_boxes(reached: list[dict[str, Any]], boxes: list[tupl
 
 ANSWER: dict[str, Any] = {
     "configuration": {"source": "worker"},
+    "decided_by": "configuration",
     "error": None,
     "exchange": "",
     "routing_key": "mail",

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from brokers.topology import BindingDefinition, ExchangeDefinition, QueueDefinition, Topology
 from dashboard.why.explanations import LoadedVhost
+from dashboard.why.last_sent import AGREED
 from dashboard.why.task_configuration import Configuration, ReportingWorkers, Sent
-from dashboard.why.task_explanations import AGREED, CONF_UNKNOWN, SENDER_UNKNOWN, TASK_UNKNOWN, explain_live_task
+from dashboard.why.task_explanations import CONF_UNKNOWN, PATTERNS_UNKNOWN, SENDER_UNKNOWN, TASK_UNKNOWN, explain_live_task
 from workers.destinations.settings import OLD_NAMES, SETTINGS
 from workers.inspection import routing_settings
 from workers.inspection.live_configuration import LiveConfiguration
@@ -70,7 +71,7 @@ def test_the_configuration_of_a_worker_is_used_and_named(place: LoadedVhost) -> 
     answer = explained(place, Node("a@web-1", ROUTED, PAYS))
     assert (answer["queue"], answer["broker"]["queues"]) == ("mail", ["mail"])
     assert (answer["configuration"]["source"], answer["configuration"]["name"], answer["configuration"]["at"]) == ("worker", "a@web-1", NOON.isoformat())
-    assert (answer["certain"], answer["unknown"], answer["sent"]) == (False, [SENDER_UNKNOWN], None)
+    assert (answer["certain"], answer["unknown"], answer["sent"]) == (False, [SENDER_UNKNOWN, PATTERNS_UNKNOWN], None)
 
 
 def test_a_sent_task_that_agrees_makes_it_certain(place: LoadedVhost) -> None:

@@ -180,8 +180,8 @@ def test_a_change_that_does_not_fit_names_its_field(place: LoadedVhost, change: 
 
 
 def test_a_question_that_cannot_be_read_is_reported_first(place: LoadedVhost) -> None:
-    answer = live(place, TO_MAIL, conf={"task_routes": 5})
-    assert answer["error"].startswith("BadQuestion: conf.task_routes")
+    answer = live(place, TO_MAIL, conf={"task_queues": 5})
+    assert answer["error"].startswith("BadQuestion: conf.task_queues")
     assert "what_if" not in answer
     assert explain_given_task({"conf": 5, "task": "a", "what_if": [TO_MAIL]})["error"].startswith("BadQuestion: conf")
 

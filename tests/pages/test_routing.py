@@ -75,7 +75,7 @@ def test_a_user_who_may_not_write_there_sees_why(person: Client, broker: Broker)
 
 def test_why_a_task_went_to_celery_and_not_to_my_queue(person: Client, broker: Broker) -> None:
     words = read(person, of="task", task="shop.pay")
-    assert "shop.pay goes to queue celery." in words
+    assert "Where shop.pay goes is unknown; by Celery’s defaults it would go to queue celery." in words
     assert "Neither the call nor the task's class nor a route names a queue, so the default counts: task_default_queue gives queue 'celery'" in words
     assert "Not certain. The settings of the application that sends" in words
     routed = read(person, of="task", task="shop.pay", conf=json.dumps({"task_routes": {"shop.*": {"queue": "orders.eu"}}}))
@@ -105,7 +105,8 @@ def test_the_last_task_that_was_sent_is_the_proof_or_the_contradiction(person: C
     Task.objects.create(**seen, uuid="u-2", sent_queue="celery", exchange="", routing_key="celery")
     words = read(person, of="task", task="shop.pay")
     assert "Not certain. The sender used queue 'celery'" in words
-    assert "The last task actually sent went elsewhere: u-2" in words
+    assert "shop.pay goes to queue celery, where the last one was sent." in words
+    assert "The answer is that of the last task actually sent: u-2" in words
 
 
 def test_a_moment_of_the_past_has_its_own_last_task_and_the_settings_of_now(person: Client, broker: Broker, now: datetime) -> None:

@@ -102,7 +102,7 @@ def test_a_route_of_a_task_is_compared(person: Client, broker: Broker) -> None:
     source = page(person, of="task", task="shop.pay", change="set_route", if_route="shop.*", if_queue="orders.eu")
     words = panel(source)
     assert "The route shop.* of task_routes gives queue orders.eu. Remove" in words
-    assert "Now shop.pay goes to queue celery. celery only here" in words
+    assert "Now Where shop.pay goes is unknown; by Celery’s defaults it would go to queue celery. celery only here" in words
     assert "After the changes shop.pay goes to queue orders.eu. orders.eu only here" in words
     assert "This change can’t be applied" in panel(page(person, 422, of="task", task="shop.pay", change="remove_route", if_route="shop.*"))
 
@@ -113,7 +113,7 @@ def test_a_route_of_a_task_is_compared(person: Client, broker: Broker) -> None:
         ({"change": "add_binding", "if_source": "nowhere", "if_destination": "reports"}, 'source: there is no exchange "nowhere".'),
         ({"change": "set_policy", "if_pattern": "(", "if_definition": '{"message-ttl": 1}'}, "pattern: is not a valid pattern"),
         ({"change": "set_policy", "if_pattern": "a", "if_definition": "{"}, "Line 1, column 2:"),
-        ({"change": "set_policy", "if_pattern": "a", "if_priority": "high", "if_definition": '{"a": 1}'}, "priority: must be a whole number, not text."),
+        ({"change": "set_policy", "if_pattern": "a", "if_priority": "high", "if_definition": '{"a": 1}'}, "priority: must be a number, not text."),
         ({"change": "set_policy", "if_pattern": "a"}, "definition: must hold the settings of the policy"),
         ({"change": "remove_binding", "if_binding": ""}, "source: is missing."),
         ({"change": "replace_binding", "if_binding": json.dumps({**EU, "routing_key": "gone"})}, "This change: there is no such binding"),
@@ -143,7 +143,7 @@ def test_a_change_that_fits_stays_where_another_does_not(person: Client, broker:
 
 
 def test_names_from_outside_are_escaped(person: Client, broker: Broker) -> None:
-    nasty: dict[str, Any] = {"change": "set_policy", "name": "<b>x</b>", "pattern": "<i>", "definition": {"<u>": 1}}
+    nasty: dict[str, Any] = {"change": "set_policy", "name": "<b>x</b>", "pattern": "<i>", "definition": {"dead-letter-exchange": "<u>"}}
     source = page(person, **US_KEY, what_if=json.dumps([nasty]))
     assert "<b>x</b>" not in source
     assert "&lt;b&gt;x&lt;/b&gt;" in source

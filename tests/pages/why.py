@@ -21,7 +21,7 @@ def broker(now: datetime) -> Broker:
     VirtualHost.objects.create(broker=found, name="/", first_seen_at=now)
     seen: dict[str, Any] = {"broker": found, "vhost": "/", "first_seen_at": now, "changed_at": now}
     for name, consumers in (("celery", 1), ("orders.eu", 1), ("orders.us", 1), ("reports", 0), ("vip", 1)):
-        Queue.objects.create(**seen, name=name, consumers=consumers, depth=0, ready=0, durable=True, exclusive=False, auto_delete=False)
+        Queue.objects.create(**seen, name=name, type="classic", consumers=consumers, depth=0, ready=0, durable=True, exclusive=False, auto_delete=False)
     for name, kind in (("", "direct"), ("shop.orders", "topic"), ("shop.headers", "headers")):
         Exchange.objects.create(**seen, name=name, type=kind, durable=True, auto_delete=False, internal=False)
     bound: list[tuple[str, str, str, dict[str, Any]]] = [

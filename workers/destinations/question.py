@@ -16,7 +16,9 @@ from workers.destinations.patterns import Matcher
 from workers.destinations.settings import Mapped, Settings, check_address, read_settings
 from workers.destinations.terms import BadQuestion, Decoder, number, table
 
-WAYS = ("apply_async", "delay", "send_task", "send_task+finalize", "signature", "signature.set", "group", "chain")
+SIGNATURE_CALLED = "signature+apply_async"
+WAYS = ("apply_async", "delay", "send_task", "send_task+finalize", "signature", SIGNATURE_CALLED, "signature.set", "group", "chain")
+"""`signature+apply_async`: its own options (`sig_options`) under those of the call, as `signature` too where it has any."""
 EXECUTION_OPTIONS = (
     "queue",
     "routing_key",

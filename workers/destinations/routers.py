@@ -13,7 +13,7 @@ import msgspec
 
 from workers.destinations.patterns import Matcher
 from workers.destinations.queues import CeleryRaises
-from workers.destinations.terms import Hidden, Pattern, Router
+from workers.destinations.terms import Binding, Exchange, Hidden, Pattern, Queue, Router
 
 
 class Raised(msgspec.Struct, frozen=True):
@@ -102,6 +102,8 @@ def find_route(prepared: list[Any], name: str, answers: Mapping[int, Any], match
         if isinstance(router, RouteTable):
             answer, entry, slow = router.find(name, matcher)
             opaque += [Opaque(index, pattern, "took longer than 50 ms and was given up") for pattern in slow]
+        elif not isinstance(router, str | Router):
+            raise CeleryRaises(_not_called(router))
         elif index in answers:
             answer, entry = answers[index], router_name(router)
             if isinstance(answer, Raised):
@@ -112,6 +114,14 @@ def find_route(prepared: list[Any], name: str, answers: Mapping[int, Any], match
         if answer is not None:
             return Route(answer, index, entry, tuple(opaque))
     return Route(None, opaque=tuple(opaque))
+
+
+def _not_called(router: Any) -> str:
+    """The error of Celery that calls as a router what is none: kombu's queues and exchanges are callable, but not like that."""
+    if isinstance(router, Queue | Exchange):
+        return "TypeError: MaybeChannelBound.__call__() got an unexpected keyword argument 'task'"
+    named = "re.Pattern" if isinstance(router, Pattern) else "binding" if isinstance(router, Binding) else type(router).__name__
+    return f"TypeError: '{named}' object is not callable"
 
 
 def with_hidden(route: Route, hidden: Iterable[Hidden], name: str, matcher: Matcher) -> Route:

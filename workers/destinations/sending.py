@@ -14,10 +14,10 @@ import msgspec
 
 from workers.destinations import declarations
 from workers.destinations.declarations import Declared
-from workers.destinations.question import EXECUTION_OPTIONS, Question
+from workers.destinations.question import EXECUTION_OPTIONS, SIGNATURE_CALLED, Question
 from workers.destinations.queues import CeleryRaises, Queues
 from workers.destinations.routers import Route, find_route, prepare, with_hidden
-from workers.destinations.settings import check_address
+from workers.destinations.settings import check_address, hashable
 from workers.destinations.terms import BadQuestion, Exchange, Queue
 
 DELAYED_EXCHANGE = Exchange("celery_delayed_27", "topic")
@@ -84,7 +84,7 @@ def _gather(sending: Sending) -> None:
     sending.call = dict(question.options)
     if question.via == "delay":
         sending.call = {}
-    if question.via in ("signature", "signature.set", "group", "chain"):
+    if question.via in ("signature", SIGNATURE_CALLED, "signature.set", "group", "chain"):
         sending.call = _signed(question)
     if question.registered and question.via != "send_task":
         sending.attributes = _attributes(question)
@@ -148,7 +148,7 @@ def _check_answer(route: Route) -> None:
         return
     if not isinstance(route.answer, Mapping) or not all(isinstance(name, str) for name in route.answer):
         raise BadQuestion(path, "answers with what is neither options nor a queue's name")
-    check_address(route.answer, path)
+    check_address(hashable(route.answer), path)
 
 
 def _expand(given: Any, queues: Queues) -> dict[str, Any]:
@@ -158,6 +158,8 @@ def _expand(given: Any, queues: Queues) -> dict[str, Any]:
     if not queue:
         return options
     if not isinstance(queue, Queue):
+        if isinstance(queue, list | dict):
+            raise CeleryRaises(f"TypeError: unhashable type: '{type(queue).__name__}'")
         try:
             queue = queues.find(queue)
         except KeyError:

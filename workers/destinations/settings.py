@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from workers.destinations.terms import BadQuestion, Exchange, Hidden, Masked, Pattern, Queue, Router, number
+from workers.destinations.terms import BadQuestion, Exchange, Hidden, Masked, Pattern, Queue, number
 
 OLD_NAMES = {
     "CELERY_ALWAYS_EAGER": "task_always_eager",
@@ -145,6 +145,11 @@ def check_address(data: Mapping[str, Any], path: str) -> None:
         raise BadQuestion(f"{path}.declare", "must be a list of $queue and $exchange")
 
 
+def hashable(route: Mapping[str, Any]) -> dict[str, Any]:
+    """Without a queue that is a list or a table: Celery itself raises when it looks that up, which is the answer then."""
+    return {name: value for name, value in route.items() if name != "queue" or not isinstance(value, list | dict)}
+
+
 def setting_named(given: str) -> str | None:
     """The name that Celery has today for a setting given by this one; None if it has no part in routing.
 
@@ -197,13 +202,10 @@ def _queues(value: Any, path: str) -> Any:
 
 
 def _routes(value: Any, path: str) -> Any:
+    """As given: what is no table, list of pairs or function is an error of Celery's own, which is the answer then."""
     for index, entry in enumerate(value if isinstance(value, list) else [value]):
-        if not isinstance(entry, dict | list | str | Router):
-            raise BadQuestion(f"{path}[{index}]" if isinstance(value, list) else path, "must be a table of routes, a list of pairs, or a $router")
         for key, route in _pairs(entry):
-            if not isinstance(key, str | Pattern):
-                raise BadQuestion(f"{path}[{index}]", "has a pair whose first part is neither text nor $regex")
-            if isinstance(route, dict):
+            if isinstance(route, dict) and isinstance(key, str | Pattern):
                 _check_route(route, f"{path}[{index}].{key if isinstance(key, str) else key.text}")
     return value
 
@@ -216,7 +218,7 @@ def _pairs(entry: Any) -> list[Any]:
 
 
 def _check_route(route: dict[str, Any], path: str) -> None:
-    check_address(route, path)
+    check_address(hashable(route), path)
     for name in ("self", "event_dispatcher", "stamped_headers"):
         if name in route:
             raise BadQuestion(f"{path}.{name}", "is no option that a route can hold")

@@ -7,15 +7,20 @@ A masked value is taken from the queues that it consumes where these contain it,
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
+from workers.destinations.settings import setting_named
+from workers.destinations.terms import BROADCAST_NAME
 from workers.inspection import shown_settings
 from workers.inspection.shown_settings import MASK, Gap
 
 _ATTRIBUTES = ("queue", "exchange", "routing_key", "priority")
+AGREES, OWN_EXCHANGE = "", "own exchange"
+_MADE_UP = re.compile(r"(?<=\.)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 NOT_REPORTED = "The worker has not reported its configuration, so Celery’s defaults are assumed."
 
 
@@ -63,18 +68,41 @@ def question(live: LiveConfiguration, task: str, **rest: Any) -> dict[str, Any]:
     return {"conf": live.conf, "task": reported, **rest}
 
 
-def sender_contradiction(answer: Mapping[str, Any], sent: Mapping[str, Any]) -> str | None:
-    """How a task-sent event contradicts the worker's configuration; None if it doesn't.
+def sender_contradiction(answer: Mapping[str, Any], sent: Mapping[str, Any]) -> str:
+    """How a task-sent event contradicts the worker's configuration, as a sentence; AGREES if it doesn't, OWN_EXCHANGE if it can't be compared, since a call
+    that names an exchange only declares the queue.
 
     >>> sender_contradiction({"queue": "mail"}, {"queue": "celery"})
     "The sender used queue 'celery', but this configuration gives queue 'mail': the sender's own configuration or options differ."
     """
-    keys = [key for key in ("queue", "exchange", "routing_key") if (sent.get(key) or "") != (answer.get(key) or "")]
+    keys = [key for key in ("queue", "exchange", "routing_key") if _comparable(key, sent) != _comparable(key, answer)]
     if not keys:
-        return None
+        return AGREES
+    if "exchange" in keys and sent.get("exchange") and "queue" not in keys:
+        return OWN_EXCHANGE
     used = ", ".join(f"{key} {sent.get(key)!r}" for key in keys)
     configured = ", ".join(f"{key} {answer.get(key)!r}" for key in keys)
     return f"The sender used {used}, but this configuration gives {configured}: the sender's own configuration or options differ."
+
+
+def _comparable(key: str, of: Mapping[str, Any]) -> str:
+    """Without the part of a broadcast queue's name that each process makes up anew."""
+    value = str(of.get(key) or "")
+    return _MADE_UP.sub(BROADCAST_NAME.partition(".")[2], value) if key == "queue" else value
+
+
+def may_lack_patterns(conf: Mapping[str, Any], task: str) -> bool:
+    """Whether the reported routes may lack one whose key is a compiled pattern, which could decide: `inspect conf` leaves out keys that are no text, though not
+    those in lists of pairs. Names that are equal are looked up before patterns.
+
+    >>> may_lack_patterns({"task_routes": [{"shop.*": "mail"}]}, "shop.pay"), may_lack_patterns({"task_routes": [{"shop.pay": "mail"}]}, "shop.pay")
+    (True, False)
+    """
+    routes = next((value for name, value in conf.items() if setting_named(name) == "task_routes"), None)
+    for router in routes if isinstance(routes, list) else [routes]:
+        if isinstance(router, dict) and not any(str(name).startswith("$") for name in router):
+            return task not in router
+    return False
 
 
 def _fill_default_key(found: dict[str, Any], active: Mapping[str, Any], gaps: list[Gap]) -> None:

@@ -67,6 +67,15 @@ def kept_queue(reported: Any) -> Any:
     return found
 
 
+def is_queue(reported: Any) -> bool:
+    """Whether it is a queue of kombu and no table of routes: those may stand among routers, where Celery fails on them."""
+    return isinstance(reported, dict) and {"name", "exchange", "routing_key", "no_ack", "durable"} <= reported.keys()
+
+
+def is_exchange(reported: Any) -> bool:
+    return isinstance(reported, dict) and {"name", "type", "durable", "delivery_mode"} <= reported.keys()
+
+
 def _usual(name: str, value: Any) -> bool:
     return value is None or value == [] or (name == "durable" and value is True) or (name in ("exclusive", "auto_delete", "no_declare") and value is False)
 
@@ -102,6 +111,10 @@ def _routes(reported: Any) -> Any:
 
 def _router(reported: Any) -> Any:
     """A table, a list of pairs, or the text of what is code of the application."""
+    if is_queue(reported):
+        return {"$queue": kept_queue(reported)}
+    if is_exchange(reported):
+        return {"$exchange": _exchange(reported)}
     if isinstance(reported, dict):
         return {_text(key): _route(value) for key, value in reported.items()}
     if isinstance(reported, list):

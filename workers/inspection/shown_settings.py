@@ -27,12 +27,20 @@ class Gap(msgspec.Struct, frozen=True):
 
 def queues(reported: Any, active: Mapping[str, Any], gaps: list[Gap]) -> Any:
     """`active` are the declarations of the queues that the worker consumes, by name."""
+    if reported == MASK:
+        return reported
+    if not isinstance(reported, dict | list):
+        gaps.append(Gap("setting", f"task_queues can't be read: {str(reported)[:80]}."))
     if isinstance(reported, dict):
         return {name: _old_queue(name, fields, active, gaps) for name, fields in reported.items() if _is_known(name, fields, active, gaps)}
     found = []
     for one in reported if isinstance(reported, list) else ():
         if isinstance(one, dict) and isinstance(one.get("name"), str):
-            found.append(queue(one))
+            hidden = [field for field, value in one.items() if _hides(value)]
+            if hidden and one["name"] not in active:
+                gaps.append(Gap("queue", f"Queue {one['name']!r} of task_queues hides {', '.join(hidden)}.", one["name"]))
+            whole = active.get(one["name"]) if hidden else None
+            found.append(queue(whole or {field: value for field, value in one.items() if field not in hidden}))
         else:
             gaps.append(Gap("setting", f"An entry of task_queues can't be read: {str(one)[:80]}."))
     return found
@@ -51,12 +59,19 @@ def _old_queue(name: str, fields: Any, active: Mapping[str, Any], gaps: list[Gap
         return queue(active[name])
     if "name" in fields and isinstance(fields.get("exchange"), dict):
         return queue(fields)
-    masked = [field for field, value in fields.items() if value == MASK]
+    masked = [field for field, value in fields.items() if _hides(value)]
     if masked and name in active:
         return queue(active[name])
     if masked:
         gaps.append(Gap("queue", f"Queue {name!r} of task_queues hides {', '.join(masked)}.", name))
-    return {field: value for field, value in fields.items() if value != MASK}
+    return {field: value for field, value in fields.items() if field not in masked}
+
+
+def _hides(value: Any) -> bool:
+    """Whether the value, or one inside it, is masked."""
+    if isinstance(value, dict | list):
+        return any(_hides(inner) for inner in (value.values() if isinstance(value, dict) else value))
+    return bool(value == MASK)
 
 
 def queue(reported: Mapping[str, Any]) -> dict[str, Any]:
@@ -90,8 +105,8 @@ def _router(reported: Any, gaps: list[Gap]) -> Any:
     if isinstance(reported, str):
         gaps.append(Gap("router", f"The router {reported} is code of the application: its answers are unknown."))
         return reported
-    if isinstance(reported, dict) and list(reported) == ["$router"]:
-        return reported
+    if isinstance(reported, dict) and list(reported) in (["$router"], ["$queue"], ["$exchange"]):
+        return queue(reported["$queue"]) if isinstance(reported.get("$queue"), dict) else reported
     pairs: Iterable[Any] = reported.items() if isinstance(reported, dict) else reported if isinstance(reported, list) else ()
     found: list[Any] = []
     for pair in pairs:
@@ -114,9 +129,9 @@ def _route(entry: Any, reported: Any, gaps: list[Gap]) -> Any:
         return {"$masked": True}
     if not isinstance(reported, dict):
         return reported
-    hidden = [field for field, value in reported.items() if value == MASK]
+    hidden = [field for field, value in reported.items() if _hides(value)]
     gaps += [Gap("router", f"The route {entry!r} hides its {field}.") for field in hidden]
-    shown = {field: {"$masked": True} if value == MASK else value for field, value in reported.items()}
+    shown = {field: {"$masked": True} if field in hidden else value for field, value in reported.items()}
     if isinstance(shown.get("queue"), dict) and "name" in shown["queue"]:
         shown["queue"] = queue(shown["queue"])
     if isinstance(shown.get("exchange"), dict) and "name" in shown["exchange"]:
@@ -141,6 +156,8 @@ def _pattern(shown: str) -> Any:
 
 
 def attributes_set(reported: Any, gaps: list[Gap]) -> Any:
+    if reported == MASK:
+        return reported
     entries = reported if isinstance(reported, list) else [reported]
     found: list[Any] = []
     for one in entries:

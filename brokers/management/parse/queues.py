@@ -71,8 +71,8 @@ def _stats(seen: _Queue) -> QueueStats:
         auto_delete=flag(seen.auto_delete),
         exclusive=flag(seen.exclusive),
         arguments=None if seen.arguments is None else table(seen.arguments),
-        policy=None if seen.policy is msgspec.UNSET else text(seen.policy),
-        operator_policy=None if seen.operator_policy is msgspec.UNSET else text(seen.operator_policy),
+        policy=_policy(seen.policy, seen.effective_policy_definition),
+        operator_policy=_policy(seen.operator_policy, seen.effective_policy_definition),
         effective_policy=None if seen.effective_policy_definition is msgspec.UNSET else table(seen.effective_policy_definition),
         node=text(seen.node) or text(seen.leader),
         ready=integer(seen.messages_ready),
@@ -86,6 +86,13 @@ def _stats(seen: _Queue) -> QueueStats:
         acknowledged=integer(counted.ack),
         redelivered=integer(counted.redeliver),
     )
+
+
+def _policy(named: Any, effective: Any) -> str | None:
+    """The name of a policy, "" for none: RabbitMQ 4 leaves it out then, but says what is in effect. None if the policies are not in the answer."""
+    if named is msgspec.UNSET:
+        return None if effective is msgspec.UNSET else ""
+    return text(named)
 
 
 def depths(body: bytes) -> dict[QueueKey, Depth]:

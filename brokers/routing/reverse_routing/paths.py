@@ -29,6 +29,7 @@ class Leg(msgspec.Struct, frozen=True):
     leads: str
     target: str
     numbers: tuple[int, ...] = ()
+    shown_type: str = ""
 
 
 Chain = tuple[Leg, ...]
@@ -53,10 +54,10 @@ class ReverseIndex:
             for number, binding in enumerate(exchange.bindings):
                 numbers[binding.destination_type, binding.destination].append(number)
             for (kind, target), found in numbers.items():
-                self.into[kind, target].append(Leg(exchange.name, exchange.type, BINDING, target, tuple(found)))
+                self.into[kind, target].append(Leg(exchange.name, exchange.rules, BINDING, target, tuple(found), exchange.type))
             alternate, _ = router.alternate(exchange.name)
-            if alternate and (exchange.type in KNOWN or exchange.type in ONE_OF):
-                self.into["exchange", alternate].append(Leg(exchange.name, exchange.type, ALTERNATE, alternate))
+            if alternate and (exchange.rules in KNOWN or exchange.rules in ONE_OF):
+                self.into["exchange", alternate].append(Leg(exchange.name, exchange.rules, ALTERNATE, alternate, (), exchange.type))
         self.dead_lettering: dict[str, list[DeadLettering]] = defaultdict(list)
         for name, queue in router.queues.items():
             if queue.type != "stream":
@@ -117,7 +118,7 @@ class Chains:
 def catch_all_binding(back: ReverseIndex, exchange: str) -> Bound | None:
     """A binding that matches every message, so that the exchange's alternate is never used; None without one."""
     found = back.router.exchanges[exchange]
-    return next((binding for binding in found.bindings if _matches_all(found.type, binding)), None)
+    return next((binding for binding in found.bindings if _matches_all(found.rules, binding)), None)
 
 
 def _matches_all(kind: str, binding: Bound) -> bool:

@@ -84,7 +84,7 @@ def _leg(router: VirtualHostRouter, leg: Leg) -> JSON:
     listed = [held[number] for number in leg.numbers[:MOST_BINDINGS_LISTED]]
     return {
         "exchange": leg.exchange,
-        "type": leg.type,
+        "type": leg.shown_type or leg.type,
         "leads": leg.leads,
         "to": leg.target,
         "condition": condition(leg, listed, len(leg.numbers) - len(listed)),

@@ -37,12 +37,12 @@ def exchange_verdicts(router: VirtualHostRouter, hop: Hop, question: Question, e
     if hop.exchange == "":
         return _default_exchange(router, question, every)
     exchange = router.exchanges[hop.exchange]
-    if exchange.type == "topic":
+    if exchange.rules == "topic":
         return _topic(exchange, hop, question, every)
-    if exchange.type == "direct":
+    if exchange.rules == "direct":
         numbers = _near_keys(exchange, question, hop.matched)
         return _direct(exchange, hop, question.keys, numbers, every)
-    if exchange.type == "headers":
+    if exchange.rules == "headers":
         return _headers(exchange, question, router.version, every)
     return _by_rule(exchange, hop)
 
@@ -131,13 +131,15 @@ def _headers(exchange: Exchange, question: Question, version: tuple[int, ...], e
 
 def _by_rule(exchange: Exchange, hop: Hop) -> ExchangeVerdicts:
     """Types whose rule is the same for every binding."""
-    if exchange.type in KNOWN:
+    if exchange.rules in KNOWN:
         why = "a fanout exchange sends to every binding, whatever the key"
-        if exchange.type == "x-recent-history":
+        if exchange.rules == "x-recent-history":
             why = "it sends to every binding, and replays its latest messages to queues that are bound later"
         return ExchangeVerdicts([(binding, Verdict(True, False, why)) for binding in exchange.bindings], Counter())
-    if exchange.type not in ONE_OF:
-        return ExchangeVerdicts([], +Counter({f"unknown: the rules of type {exchange.type} are not known here": len(exchange.bindings)}))
+    if exchange.rules not in ONE_OF:
+        why = f"unknown: the rules of type {exchange.rules} are not known here"
+        listed = [(binding, Verdict(False, False, why)) for binding in exchange.bindings[:MOST_NEAR]]
+        return ExchangeVerdicts(listed, +Counter({why: len(exchange.bindings) - len(listed)}))
     count = len(exchange.bindings)
     return ExchangeVerdicts([(binding, Verdict(True, False, _picked(exchange, binding, count))) for binding in exchange.bindings], Counter())
 
@@ -145,11 +147,11 @@ def _by_rule(exchange: Exchange, hop: Hop) -> ExchangeVerdicts:
 def _picked(exchange: Exchange, binding: Bound, count: int) -> str:
     if count == 1:
         return "the only binding, so it is always picked"
-    if exchange.type == "x-random":
+    if exchange.rules == "x-random":
         return f"one of {count} that the exchange picks from by chance"
-    if exchange.type == "x-local-random":
+    if exchange.rules == "x-local-random":
         return f"one of {count} that the exchange picks from by chance, among queues on the publisher's node"
     header, named = exchange.arguments.get("hash-header"), exchange.arguments.get("hash-property")
     hashed = f"header {header}" if header else f"property {named}" if named else "the routing key"
-    weight = f", weight {binding.routing_key}" if exchange.type == "x-consistent-hash" else ""
+    weight = f", weight {binding.routing_key}" if exchange.rules == "x-consistent-hash" else ""
     return f"one of {count} that the exchange picks from by the hash of {hashed}{weight}; the same for equal values while its bindings stay"

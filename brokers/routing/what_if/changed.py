@@ -15,7 +15,9 @@ from brokers.routing.bindings import Bound
 from brokers.routing.definitions import Contents, identity, of_topology
 from brokers.routing.fields import InvalidQuestion
 from brokers.routing.policies import Policy
-from brokers.routing.virtual_host import INTERNAL, OF_PLUGINS, PREDECLARED, VirtualHostRouter
+from brokers.routing.predeclared import INTERNAL, OWN_EXCHANGES, PREDECLARED
+from brokers.routing.versions import version_tuple
+from brokers.routing.virtual_host import VirtualHostRouter
 from brokers.routing.what_if.changes import (
     AlternateSet,
     ArgumentSet,
@@ -27,26 +29,30 @@ from brokers.routing.what_if.changes import (
     PolicyRemoved,
     PolicySet,
 )
+from brokers.routing.what_if.refusals import refuse
 from brokers.topology import BindingDefinition, ExchangeDefinition, PolicyDefinition, Topology
 
-_OWN = PREDECLARED.keys() | OF_PLUGINS
 
-
-def changed(contents: Contents, changes: Iterable[tuple[Change, str]]) -> Contents:
-    """The contents after the changes, applied in order; each comes with its path in the question. Raises InvalidQuestion."""
+def changed(contents: Contents, changes: Iterable[tuple[Change, str]], version: str | None = None) -> Contents:
+    """The contents after the changes, applied in order; each comes with its path in the question. Raises InvalidQuestion, also for what a broker of this
+    version refuses."""
+    numbers = version_tuple(version or contents.version)
     for change, path in changes:
+        refuse(contents, change, path, numbers)
         contents = _APPLY[type(change)](contents, change, path)
     return contents
 
 
 def changed_router(router: VirtualHostRouter, changes: Iterable[tuple[Change, str]]) -> VirtualHostRouter:
     """The same virtual host after the changes, with the same broker version and rights."""
-    return VirtualHostRouter(changed(router.contents, changes), ".".join(map(str, router.version)))
+    listed, version = list(changes), ".".join(map(str, router.version))
+    reported = None if any(isinstance(change, PolicySet | PolicyRemoved | ArgumentSet) for change, _ in listed) else router.reported
+    return VirtualHostRouter(changed(router.contents, listed, version), version, reported)
 
 
-def changed_topology(topology: Topology, changes: Iterable[tuple[Change, str]]) -> Topology:
+def changed_topology(topology: Topology, changes: Iterable[tuple[Change, str]], version: str | None = None) -> Topology:
     """A polled topology after the changes; fields that routing does not use are kept."""
-    after = changed(of_topology(topology), changes)
+    after = changed(of_topology(topology), changes, version)
     policies = [(policy, False) for policy in after.policies] + [(policy, True) for policy in after.operator_policies]
     return msgspec.structs.replace(
         topology,
@@ -95,7 +101,7 @@ def _must_exist(contents: Contents, binding: Bound, path: str) -> None:
 
 
 def _exchange_must_exist(contents: Contents, name: str, field: str) -> None:
-    if name not in _OWN and all(exchange.name != name for exchange in contents.exchanges):
+    if name not in OWN_EXCHANGES and all(exchange.name != name for exchange in contents.exchanges):
         raise InvalidQuestion(field, f'there is no exchange "{name}"')
 
 
@@ -130,7 +136,10 @@ def _remove_policy(contents: Contents, change: PolicyRemoved, path: str) -> Cont
 def _with_policies(contents: Contents, operator: bool, name: str, new: tuple[Policy, ...]) -> Contents:
     known = contents.operator_policies if operator else contents.policies
     kept = (*(one for one in known if one.name != name), *new)
-    return msgspec.structs.replace(contents, operator_policies=kept) if operator else msgspec.structs.replace(contents, policies=kept)
+    ordered = contents.policies_ordered and not new  # the broker decides where in its order a new one is
+    if operator:
+        return msgspec.structs.replace(contents, operator_policies=kept, policies_ordered=ordered)
+    return msgspec.structs.replace(contents, policies=kept, policies_ordered=ordered)
 
 
 def _set_alternate(contents: Contents, change: AlternateSet, path: str) -> Contents:
@@ -159,7 +168,8 @@ def _set_argument(contents: Contents, change: ArgumentSet, path: str) -> Content
     arguments = _with(queue.arguments, change.argument, change.value)
     kind = (change.value or "classic") if change.argument == "x-queue-type" else queue.type
     new = msgspec.structs.replace(queue, arguments=arguments, type=kind)
-    return msgspec.structs.replace(contents, queues=tuple(new if one is queue else one for one in contents.queues))
+    uncertainties = {name: uncertainty for name, uncertainty in contents.type_uncertainties.items() if change.argument != "x-queue-type" or name != queue.name}
+    return msgspec.structs.replace(contents, queues=tuple(new if one is queue else one for one in contents.queues), type_uncertainties=uncertainties)
 
 
 def _with(arguments: Mapping[str, Any], name: str, value: Any) -> dict[str, Any]:

@@ -13,8 +13,9 @@ import msgspec
 
 from brokers.routing.bindings import Bound
 from brokers.routing.definitions import read_binding, read_policy
-from brokers.routing.fields import InvalidQuestion, kind_of, rows, short_text, table, truth
-from brokers.routing.policies import Patterns, Policy
+from brokers.routing.fields import InvalidQuestion, kind_of, rows, short_text, table, truth, unknown_field
+from brokers.routing.patterns import Patterns
+from brokers.routing.policies import Policy
 
 MOST_CHANGES = 20
 POLICY_APPLIES_TO = ("all", "exchanges", "queues", "classic_queues", "quorum_queues", "streams")
@@ -102,6 +103,7 @@ def _read(item: Mapping[str, Any], path: str, known: Sequence[str]) -> Change:
     kind = item.get("change")
     if not isinstance(kind, str) or kind not in _READERS:
         raise InvalidQuestion(f"{path}.change", f"must be one of {', '.join(known)}")
+    unknown_field(item, {"change", *_FIELDS[kind]}, f"{path}.", f"the change {kind}")
     return _READERS[kind](item, path)
 
 
@@ -190,3 +192,15 @@ _READERS: dict[str, Callable[[Mapping[str, Any], str], Change]] = {
     "remove_queue_argument": _argument_removed,
 }
 KINDS = tuple(_READERS)
+_BINDING = ("source", "destination", "destination_type", "routing_key", "arguments", "arguments_amqp", "vhost", "properties_key")
+_FIELDS: dict[str, tuple[str, ...]] = {
+    "add_binding": _BINDING,
+    "remove_binding": _BINDING,
+    "replace_binding": (*_BINDING, "with"),
+    "set_policy": ("name", "pattern", "definition", "apply-to", "apply_to", "priority", "operator", "vhost"),
+    "remove_policy": ("name", "operator"),
+    "set_alternate": ("exchange", "alternate"),
+    "remove_alternate": ("exchange",),
+    "set_queue_argument": ("queue", "argument", "value"),
+    "remove_queue_argument": ("queue", "argument"),
+}

@@ -104,12 +104,12 @@ def _rewritten(router: VirtualHostRouter, hop: Hop, number: int, question: Quest
         "routing_key": binding.routing_key,
         "arguments": dict(binding.arguments),
     }
-    if hop.type in ("direct", "topic"):
-        key = question.keys[0] if hop.type == "direct" else generalized(binding.routing_key, question.keys[0])
+    if hop.rules in ("direct", "topic"):
+        key = question.keys[0] if hop.rules == "direct" else generalized(binding.routing_key, question.keys[0])
         if key is not None:
             what = f"Changing binding {key_name(binding.routing_key)} to {key_name(key)}"
             yield Candidate({**change, "with": {"routing_key": key}}, what, msgspec.structs.replace(binding, routing_key=key), number)
-    elif hop.type == "headers":
+    elif hop.rules == "headers":
         arguments = _with_headers(binding, question.headers, router.version)
         if arguments is not None:
             what = f"Changing binding `{_json(binding.arguments)}` to `{_json(arguments)}`"
@@ -152,16 +152,16 @@ def _added_binding(hop: Hop, question: Question, expected: str) -> Iterator[Cand
         return
     change: JSON = {"change": "add_binding", "source": hop.exchange, "destination": expected, "destination_type": "queue", "routing_key": ""}
     what = f"Adding a binding from `{hop.exchange}`"
-    if hop.type in ("direct", "topic"):
+    if hop.rules in ("direct", "topic"):
         key = question.keys[0]
         change, what = {**change, "routing_key": key}, f"{what} with {f'the key {key_name(key)}' if key else key_name(key)}"
-    elif hop.type == "headers":
+    elif hop.rules == "headers":
         given = {name: value.value for name, value in question.headers.items() if value.type in _PLAIN and not name.startswith("x-")}
         if not given:
             return
         arguments = {"x-match": "all", **given}
         change, what = {**change, "arguments": arguments}, f"{what} with `{_json(arguments)}`"
-    elif hop.type != "fanout":
+    elif hop.rules != "fanout":
         return
     yield Candidate(change, what, read_binding(change, "what_if"))
 

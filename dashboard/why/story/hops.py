@@ -72,8 +72,8 @@ def hop(step: JSON, address: Address, passed: Container[str]) -> Hop:
         folds=[
             *_fold(matched[MOST_MATCHED:], "match", step, address),
             *_fold(near[MOST_NEAR:], "are near misses", step, address),
-            *_fold(rest, "do not match", step, address),
-            *_counted(others),
+            *_fold(rest, "are unknown" if step["unknown"] else "do not match", step, address),
+            *_counted(others, "are unknown" if step["unknown"] else "do not match"),
         ],
         alternate=_alternate(step, passed),
     )
@@ -86,7 +86,7 @@ def _heading(step: JSON) -> tuple[str, str]:
     more = f" and {len(keys) - 1} more (CC, BCC)" if len(keys) > 1 else ""
     headings = {
         "publish": (f"Published to {name} with {key}{more}", "arrow-down"),
-        "binding": (f"A binding routes it to {name}", "arrows-split"),
+        "binding": (f"A binding {'may route' if step['perhaps'] else 'routes'} it to {name}", "arrows-split"),
         "alternate": (f"Nothing matched, so it goes to the alternate exchange {name}", "git-merge"),
         "dead-letter": (f"If dead-lettered, it goes to {name} with {key}{more}", "skull"),
     }
@@ -94,10 +94,13 @@ def _heading(step: JSON) -> tuple[str, str]:
 
 
 def _details(step: JSON, matched: int, near: int, others: int) -> str:
+    if step["unknown"]:
+        return f"Its type is {step['type']}, whose rules Hareline does not know: {matched + near + others:,} bindings, of which any may match."
     total = matched + near + others
     counted = f"{matched:,} of {total:,} {'binding' if total == 1 else 'bindings'} {'matches' if matched == 1 else 'match'}" if total else "It has no bindings"
-    rule = TYPES.get(step["type"], f"Its type is {step['type']}.")
+    rule = TYPES.get(step["rules"], f"Its type is {step['type']}.")
     text = rule if step["exchange"] else "The default exchange routes to the queue named by the routing key."
+    text += f" It routes {step['delay']}." if step["delay"] else ""
     return f"{text} {counted}{f'; {near:,} near' + (' miss' if near == 1 else ' misses') if near else ''}."
 
 
@@ -121,8 +124,8 @@ def _fold(found: Sequence[JSON], words: str, step: JSON, address: Address) -> li
     return [Fold(_more(len(found), words), lines, [], len(found) - len(lines))] if found else []
 
 
-def _counted(others: list[tuple[str, int]]) -> list[Fold]:
-    return [Fold(_more(sum(count for _, count in others), "do not match"), [], others, 0)] if others else []
+def _counted(others: list[tuple[str, int]], words: str) -> list[Fold]:
+    return [Fold(_more(sum(count for _, count in others), words), [], others, 0)] if others else []
 
 
 def _more(count: int, words: str) -> str:
@@ -130,13 +133,13 @@ def _more(count: int, words: str) -> str:
     >>> _more(1, "do not match"), _more(2000, "are near misses")
     ('1 more does not match', '2,000 more are near misses')
     """
-    singular = {"match": "matches", "are near misses": "is a near miss", "do not match": "does not match"}
+    singular = {"match": "matches", "are near misses": "is a near miss", "do not match": "does not match", "are unknown": "is unknown"}
     return f"{count:,} more {singular[words] if count == 1 else words}"
 
 
 def _binding(one: JSON, step: JSON, address: Address) -> BindingLine:
     verdict = "matched" if one["matched"] else "near" if one["near"] else "no"
-    words = [] if step["type"] in ("headers", "fanout") else pattern_words(step["type"], one["routing_key"], step["keys"][0], one["matched"])
-    arguments = ", ".join(f"{name}: {written(value)}" for name, value in one["arguments"].items()) if step["type"] == "headers" else ""
+    words = [] if step["rules"] in ("headers", "fanout") else pattern_words(step["rules"], one["routing_key"], step["keys"][0], one["matched"])
+    arguments = ", ".join(f"{name}: {written(value)}" for name, value in one["arguments"].items()) if step["rules"] == "headers" else ""
     kind = one["destination_type"]
     return BindingLine(verdict, words, arguments, one["destination"], kind, address(kind, one["destination"]), spans(one["why"]))

@@ -72,10 +72,14 @@ def _details(answer: JSON, headline: str) -> str:
 
 def _headline(answer: JSON, expected: str, missing: str) -> tuple[str, str]:
     """(level, sentence); the expected queue takes precedence."""
+    if expected and expected in answer["possible"]:
+        return "unknown", f"Whether it reaches `{expected}` is unknown. {answer['reason']}"
     if expected and answer["outcome"] != "refused" and expected not in answer["queues"]:
         return "warning", f"It does not reach `{expected}`: {missing or _why_not(answer, expected)}."
     if answer["outcome"] == "refused":
         return "critical", answer["reason"]
+    if answer["outcome"] == "unknown":
+        return "unknown", answer["reason"]
     if answer["outcome"] == "unroutable":
         return "warning" if answer["certain"] else "unknown", answer["reason"]
     waits = [one["queue"] for one in answer["after"] if one["consumers"] == 0]

@@ -44,6 +44,9 @@ def risks(one: JSON) -> list[Risk]:
         found.append(Risk("warning", queue, "receives its own dead letters, and RabbitMQ discards them there."))
     if one["single_active_consumer"]:
         found.append(Risk("notice", queue, "delivers to one consumer at a time (single active consumer)."))
+    if one["expires_ms"] is not None:
+        found.append(Risk("notice", queue, f"is itself deleted, with its messages, after {_ms(one['expires_ms'])} without use."))
+    found += [Risk("notice", queue, f"{note}.") for note in one["notes"]]
     return found + [Risk("unknown", queue, uncertainty) for uncertainty in one["doubts"]]
 
 

@@ -8,6 +8,7 @@ import msgspec
 
 from dashboard.layout import formatting
 from dashboard.layout.spans import JSON, Span, written
+from dashboard.why.last_sent import BY_ASSUMPTION, BY_LAST_SENT
 
 LAYERS = {
     "option": "the call",
@@ -38,7 +39,9 @@ def task_lines(answer: JSON) -> list[TaskLine]:
 
 
 def task_headline(answer: JSON, task: str) -> tuple[str, list[Span]]:
-    """(level, sentence): where Celery sends the task."""
+    """(level, sentence): where Celery sends the task. What is only assumed is never stated as the outcome."""
+    if answer.get("decided_by") == BY_ASSUMPTION and answer["exchange"] is not None:
+        return _assumed(answer, task)
     if answer["error"]:
         return "critical", [Span(task, True), Span(" is not sent: "), Span(answer["error"])]
     if answer["exchange"] is None:
@@ -58,7 +61,15 @@ def task_headline(answer: JSON, task: str) -> tuple[str, list[Span]]:
             Span(formatting.listed(idle[:5]), True),
             Span("."),
         ]
-    return "ok" if answer["certain"] else "unknown", [Span(task, True), Span(" goes to "), *where, Span(".")]
+    last = ", where the last one was sent" if answer.get("decided_by") == BY_LAST_SENT else ""
+    return "ok" if answer["certain"] else "unknown", [Span(task, True), Span(" goes to "), *where, Span(f"{last}.")]
+
+
+def _assumed(answer: JSON, task: str) -> tuple[str, list[Span]]:
+    what = "Celery’s defaults" if answer["configuration"]["source"] == "defaults" else "what is known of its configuration"
+    reached = answer["broker"]["queues"] if answer["broker"] else []
+    guess = [Span(f"; by {what} it would go to {'queue' if len(reached) == 1 else 'queues'} "), Span(formatting.listed(reached[:5]), True)] if reached else []
+    return "unknown", [Span("Where "), Span(task, True), Span(" goes is unknown"), *guess, Span(".")]
 
 
 def _layer(name: str | None) -> str:

@@ -9,6 +9,7 @@ import msgspec
 
 from dashboard.layout import formatting
 from dashboard.layout.spans import JSON, written
+from dashboard.why.last_sent import BY_LAST_SENT
 from dashboard.why.story.task import LAYERS
 
 
@@ -28,7 +29,8 @@ class LastSent(msgspec.Struct, frozen=True):
     id: int
     uuid: str
     at: datetime
-    agrees: bool
+    agrees: bool | None  # None: that call named an exchange of its own
+    decides: bool = False
 
 
 class Compared(msgspec.Struct, frozen=True):
@@ -62,7 +64,7 @@ def source_of(answer: JSON) -> Source:
 def last_sent(answer: JSON) -> LastSent | None:
     """None if no event of such a task is known, or the call decides."""
     sent = answer["sent"]
-    return LastSent(sent["id"], sent["uuid"], datetime.fromisoformat(sent["at"]), sent["agrees"]) if sent else None
+    return LastSent(sent["id"], sent["uuid"], datetime.fromisoformat(sent["at"]), sent["agrees"], answer.get("decided_by") == BY_LAST_SENT) if sent else None
 
 
 def compared(answer: JSON) -> list[Compared]:

@@ -7,7 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-FILES = sorted(path for path in (Path(__file__).parents[2] / "cases" / "routing").glob("*.json") if not path.name.startswith("celery_"))
+CASES = Path(__file__).parents[2] / "cases"
+FILES = sorted(path for path in (CASES / "routing").glob("*.json") if not path.name.startswith("celery_"))
 VERSIONS = ("3.10.8", "4.0.5")
 
 

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from brokers.routing.policies import Patterns, Policy, effective
+from brokers.routing.patterns import Patterns
+from brokers.routing.policies import Effective, Policy, PolicySet, Target, effective
 from brokers.routing.questions import answer
 
 
 def settings(arguments: dict[str, Any], *policies: Policy, operator: tuple[Policy, ...] = (), name: str = "mail", kind: str = "classic") -> dict[str, Any]:
-    return dict(effective(name, arguments, policies, operator, Patterns(), "queue", kind).settings)
+    return dict(effective(Target(name, "queue", kind), arguments, PolicySet(policies, operator), Patterns()).settings)
 
 
 def policy(priority: int = 0, pattern: str = "^mail", apply_to: str = "queues", **definition: Any) -> Policy:
@@ -52,8 +53,10 @@ def test_patterns_are_searched_not_anchored_and_apply_to_kinds() -> None:
     assert settings({}, policy(apply_to="quorum_queues", max_length=1), kind="quorum") == {"max-length": 1}
 
 
-def test_equal_priorities_are_reported_as_undefined() -> None:
-    found = effective("mail", {}, [Policy("a", "", "all", 0, {"x": 1}), Policy("b", "", "all", 0, {"x": 2})], [], Patterns())
+def test_of_equal_priorities_the_first_in_the_brokers_order_wins_and_else_it_is_undefined() -> None:
+    tied = (Policy("b", "", "all", 0, {"max-length": 1}), Policy("a", "", "all", 0, {"max-length": 2}))
+    assert effective(Target("mail"), {}, PolicySet(tied), Patterns()) == Effective({"max-length": 1}, "b", merged={"max-length": 1})
+    found = effective(Target("mail"), {}, PolicySet(tied, ordered=False), Patterns())
     assert "which one wins is undefined" in found.uncertainties[0]
 
 

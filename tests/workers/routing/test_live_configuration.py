@@ -85,7 +85,7 @@ def test_strange_answers_of_a_worker_are_survived(conf):
 
 def test_a_sender_with_another_configuration_is_noticed():
     answer = {"queue": "mail", "exchange": "", "routing_key": "mail"}
-    assert live_configuration.sender_contradiction(answer, dict(answer)) is None
+    assert live_configuration.sender_contradiction(answer, dict(answer)) == live_configuration.AGREES
     assert "queue 'celery'" in live_configuration.sender_contradiction(answer, {"queue": "celery", "exchange": "", "routing_key": "celery"})
 
 
