@@ -29,19 +29,6 @@ class BrokerAddress(msgspec.Struct, frozen=True):
     def __repr__(self) -> str:  # never the password, not even in a traceback
         return f"BrokerAddress({self.name!r}, {self.urls!r}, user={self.user!r})"
 
-    def amqp(self, port: int | None, tls: bool, vhost: str) -> str:
-        """The AMQP URL of a virtual host: as configured, else derived from the management host, user and the broker's AMQP port.
-
-        >>> BrokerAddress("demo", ("http://h:15672",), "u", "p").amqp(5672, False, "/")
-        'amqp://u:p@h:5672/%2F'
-        """
-        if self.amqp_url:
-            return f"{self.amqp_url.rstrip('/')}/{quote(vhost, safe='')}"
-        host = urlsplit(self.urls[0]).hostname or "localhost"
-        host = f"[{host}]" if ":" in host else host
-        scheme, default = ("amqps", 5671) if tls else ("amqp", 5672)
-        return f"{scheme}://{quote(self.user, safe='')}:{quote(self.password, safe='')}@{host}:{port or default}/{quote(vhost, safe='')}"
-
 
 def variable_suffix(name: str) -> str:
     """The `<NAME>` of a broker in HARELINE_BROKER_AMQP_<NAME>: upper case, other characters `_`.

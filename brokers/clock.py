@@ -3,7 +3,21 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+
+AHEAD = timedelta(seconds=5)
+"""A stored moment may be that much later than now (another process's clock call, another machine's clock); one later than that was stored before the
+clock was set back."""
+
+
+def is_within(at: datetime, now: datetime, longest: timedelta) -> bool:
+    """True if `at` is at most `longest` ago. False for a moment that is still to come: since the clock was set back nothing has been stored.
+
+    >>> noon = datetime(2026, 11, 24, 12, tzinfo=UTC)
+    >>> [is_within(noon + timedelta(seconds=seconds), noon, timedelta(seconds=15)) for seconds in (-16, -15, 5, 6)]
+    [False, True, True, False]
+    """
+    return -AHEAD <= now - at <= longest
 
 
 class Clock:

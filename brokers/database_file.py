@@ -1,13 +1,33 @@
-"""Detects that the database file was deleted or replaced: writes of this process would go to a file that nobody reads."""
+"""The database file: whether it was deleted or replaced (writes would go to a file that nobody reads), and why nothing can be written to it."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import structlog
 from django.db import connection
 
 log = structlog.get_logger(__name__)
+
+
+LEAST_FREE_BYTES = 2**20
+
+
+def not_writable() -> str:
+    """Why nothing can be stored in the database file now, as a sentence; "" if nothing visible prevents it."""
+    path = Path(connection.settings_dict["NAME"])
+    try:
+        system = os.statvfs(path.parent)
+    except OSError as error:
+        return f"The folder of Hareline’s database can’t be read ({error.strerror})."
+    if not path.exists():
+        return f"Hareline’s database file {path} is gone."
+    if system.f_flag & os.ST_RDONLY or not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK):
+        return f"Hareline’s database {path} is read-only, so nothing can be stored."
+    if system.f_bavail * system.f_frsize < LEAST_FREE_BYTES:
+        return f"The disk with Hareline’s database {path} is full, so nothing can be stored."
+    return ""
 
 
 class OpenedFile:

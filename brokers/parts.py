@@ -21,6 +21,8 @@ OPERATOR_POLICIES, USER, PERMISSIONS = "operator policies", "the tags of Harelin
 TOPOLOGY_PARTS = (EXCHANGES, BINDINGS, POLICIES, OPERATOR_POLICIES)
 CONSUMERS, CONNECTIONS, CHANNELS, PUBLISHERS = "consumers", "connections", "channels", "publishers"
 PUBLISHED = "the exchanges that connections publish to"
+OVERVIEW, QUEUES = "totals and listeners", "queues"
+QUEUE_DETAILS = "rates of queues on open pages"
 QUEUE_COUNTERS, QUEUE_TOTALS = "rates, consumers and policies of queues", "the latest depths of queues"
 
 REST_SHARE = 10
@@ -65,6 +67,8 @@ class Parts:
     def unread(self) -> dict[str, Unread]:
         """The parts of which this poll knows only what an earlier one read."""
         found = {part: Unread(self.read_at.get(part, failure.since), failure.reason) for part, failure in self.failures.items()}
+        if QUEUES in found:  # of which these are halves
+            found = {part: unread for part, unread in found.items() if part not in (QUEUE_COUNTERS, QUEUE_TOTALS)}
         return {part: Unread(self.read_at.get(part, self._now), POSTPONED) for part in self.postponed} | found
 
     @property

@@ -21,6 +21,7 @@ log = structlog.get_logger(__name__)
 
 HEARTBEAT_SECONDS = 5.0
 END_SECONDS = 1.5
+STUCK_SECONDS = 120.0  # longer than any round: each wait of one ends by itself
 
 
 class Work(Hashable, Protocol):
@@ -28,6 +29,7 @@ class Work(Hashable, Protocol):
 
     address: BrokerAddress
     standing_by: bool
+    due_at: float  # when its next round is due, by time.monotonic
 
     def run(self) -> None: ...
 
@@ -62,6 +64,9 @@ class _Kept:
     @property
     def problem(self) -> str:
         """Without the broker's name: strangers may read it."""
+        stuck_seconds = time.monotonic() - self.work.due_at
+        if self.thread.is_alive() and stuck_seconds > STUCK_SECONDS:
+            return f"the thread of a broker has been stuck for {stuck_seconds:.0f} s"
         story = self._failures.story(datetime.now(UTC))
         return f"the thread of a broker {story}; the log has the error" if story else ""
 

@@ -70,6 +70,14 @@ class NodeStats(msgspec.Struct):
     partitions: list[str] = []
 
 
+class Listener(msgspec.Struct, frozen=True):
+    """A port that a node listens at. Protocols as RabbitMQ names them: amqp, amqp/ssl, http, https…"""
+
+    node: str
+    protocol: str
+    port: int
+
+
 class Overview(msgspec.Struct):
     """`GET /api/overview`."""
 
@@ -85,8 +93,7 @@ class Overview(msgspec.Struct):
     delivered: int | None = None
     acknowledged: int | None = None
     unroutable: int | None = None  # drop_unroutable + return_unroutable
-    amqp_port: int | None = None
-    amqp_tls: bool = False
+    listeners: tuple[Listener, ...] = ()  # of AMQP and the management API; () also where the broker does not report them to this user
     metrics_port: int | None = None
     churn: dict[str, int] = {}  # counters of churn_rates: connection_created, connection_closed, channel_created, channel_closed
 

@@ -12,12 +12,13 @@ from brokers.characters import shell_word
 from brokers.parts import Unread
 from brokers.stats import VisibilityLimit
 
+NO_TAG = "it has no tag"
 EVERYTHING_IN_IT = "its queues, exchanges and bindings"
 STATISTICS_OFF = VisibilityLimit(
     None,
     "rates, consumers and channels",
-    "the broker's management statistics are off",
-    "management_agent.disable_metrics_collector = false  # in rabbitmq.conf, then restart the node",
+    "the broker's management statistics are off: rabbitmq.conf has management.disable_stats or management_agent.disable_metrics_collector",
+    "management.disable_stats = false and management_agent.disable_metrics_collector = false  # in rabbitmq.conf, then restart the node",
 )
 
 
@@ -43,6 +44,22 @@ def no_monitoring(user: str, tags: Iterable[str] | None) -> VisibilityLimit:
         kept, first = " ".join(shell_word(tag) for tag in (*(tag for tag in tags if tag != "monitoring"), "monitoring")), ""
     what = "nodes, connections and channels of others, and virtual hosts without permissions"
     return VisibilityLimit(None, what, f"the user {user!r} lacks the monitoring tag", f"{first}rabbitmqctl set_user_tags {shell_word(user)} {kept}")
+
+
+def refusal(user: str, status: int, reason: str) -> str:
+    """A clause on a request that the broker refused, with what its reason means. `reason` is in brackets, or "".
+
+    >>> refusal("eve", 401, "(Not management user)")
+    "the broker refuses the user 'eve': 401 (Not management user): it has no tag; rabbitmqctl set_user_tags eve monitoring gives it one"
+    """
+    said, meaning = reason.lower(), ""
+    if "not management user" in said:
+        meaning = f": {NO_TAG}; rabbitmqctl set_user_tags {shell_word(user)} monitoring gives it one"
+    elif "localhost" in said:
+        meaning = ": it may log in on the broker's own machine only, as guest by default; make a user for Hareline"
+    elif "login failed" in said:
+        meaning = ": the password is wrong, or there is no such user"
+    return f"the broker refuses the user {user!r}: {status} {reason}".rstrip() + meaning
 
 
 def refused(what: str, user: str, tags: Iterable[str] | None) -> VisibilityLimit:

@@ -14,6 +14,7 @@ from amqp.channel import Channel
 from amqp.exceptions import AccessRefused, AMQPError, NotAllowed, NotFound, ResourceLocked
 from kombu.utils.url import parse_url
 
+from brokers import spoken_protocol, tls_failures
 from workers.errors import NothingThere, Refused, Unreachable
 
 CONNECT_SECONDS = 3.0
@@ -25,11 +26,12 @@ _PATIENT = {socket.TCP_USER_TIMEOUT: int(ANSWER_SECONDS * 1000)} if hasattr(sock
 
 
 class Target(msgspec.Struct, frozen=True):
-    """Where to connect. `url` holds the password and is in no message."""
+    """Where to connect. `url` holds the password and is in no message. `refusal`: why nothing may be sent there, "" if it may."""
 
     url: str
     vhost: str
     ca_file: str | None = None
+    refusal: str = ""
 
     def __repr__(self) -> str:  # not even in a traceback
         return f"Target({self.place!r}, {self.vhost!r})"
@@ -44,13 +46,19 @@ class Target(msgspec.Struct, frozen=True):
     def user(self) -> str:
         return str(parse_url(self.url)["userid"])
 
+    def refuse(self) -> None:
+        """Raises Refused where nothing may be sent."""
+        if self.refusal:
+            raise Refused(self.refusal, "address")
+
 
 def open_connection(targets: Sequence[Target], purpose: str) -> Connection:
     """A connection to the first target that answers (the nodes of a cluster). `purpose` is in the name that the broker shows of it."""
     for position, target in enumerate(targets, start=1):
+        target.refuse()
         try:
             return _connected(target, purpose)
-        except OSError:
+        except (OSError, Unreachable):
             if position == len(targets):
                 raise
     raise Unreachable("no address is known")
@@ -80,11 +88,21 @@ def _connected(target: Target, purpose: str) -> Connection:
     )
     try:
         connection.connect()
-    except BaseException:
+    except BaseException as error:
         connection.collect()
+        if isinstance(error, Exception) and (wrong := wrong_port(target, error)):
+            raise Unreachable(wrong) from error
         raise
     _read_in_large_pieces(connection)
     return connection
+
+
+def wrong_port(target: Target, error: Exception) -> str:
+    """A sentence where connecting failed because the port speaks something else than the address says; "" if it does not, or nothing suggests it."""
+    if isinstance(error, ConnectionRefusedError | socket.gaierror | AccessRefused | NotAllowed | ssl.SSLCertVerificationError):
+        return ""
+    parts = parse_url(target.url)
+    return spoken_protocol.mistaken(parts["transport"], spoken_protocol.spoken_at(parts["hostname"], parts["port"]), target.place)
 
 
 def _read_in_large_pieces(connection: Connection) -> None:
@@ -130,6 +148,8 @@ def _refused(error: AccessRefused, target: Target) -> Refused:
 
 
 def _reason(error: Exception) -> str:
-    """The error's own words: the broker's text without its code, or the system's."""
+    """The error's own words: the broker's text without its code, or the system's; of OpenSSL's, what they mean."""
+    if tls := tls_failures.tls_text([error]):
+        return f"TLS failed: {tls}"
     text = getattr(error, "message", "") or getattr(error, "strerror", "") or str(error) or type(error).__name__
     return " ".join(str(text).split())[:300]

@@ -12,7 +12,8 @@ class Unreachable(WatchError):
 
 
 class Refused(WatchError):
-    """The broker refused the login, the virtual host, or an operation. `action`: "login", "vhost" or "permission"."""
+    """The broker refused the login, the virtual host, or an operation. `action`: "login", "vhost", "permission", or
+    "address" where Hareline itself sends nothing to it."""
 
     def __init__(self, message: str, action: str = "") -> None:
         super().__init__(message)

@@ -35,5 +35,15 @@ def _ours_and(exchanges: Iterable[str]) -> str:
     return f"^({OURS}{others})"
 
 
+def send_grant(user: str, vhost: str, exchange: str = "") -> str:
+    """What sending tasks through an exchange ("" is the default one) and peeking at queues needs, everything above included.
+
+    >>> send_grant("watch", "/", "shop.orders").split()[-2]
+    "'^(hareline\\.|celery\\.pidbox$|celeryev$|amq\\.default$|shop\\.orders$)'"
+    """
+    also = f"|{re.escape(exchange)}$" if exchange else ""
+    return _line(user, vhost, f"^{OURS}", rf"^({OURS}|celery\.pidbox$|celeryev$|amq\.default${also})", ".*")
+
+
 def _line(user: str, vhost: str, configure: str, write: str, read: str) -> str:
     return " ".join(["rabbitmqctl set_permissions -p", *map(shell_word, (vhost, user, configure, write, read))])

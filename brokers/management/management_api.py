@@ -17,11 +17,12 @@ import urllib3.exceptions
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
+from brokers import spoken_protocol, visibility
 from brokers.addresses import BrokerAddress
 from brokers.errors import BrokerAnswerUnusable, BrokerError, BrokerRefused, BrokerUnreachable, ObjectNotFound
 from brokers.management import parse
 from brokers.management.deadlines import Watch, pools
-from brokers.management.failures import unreachable
+from brokers.management.failures import Attempt, unreachable
 from brokers.stats import ChannelStats, ConnectionStats, ConsumerStats, NodeStats, Overview, PublishedTo, QueueKey, QueueStats
 from brokers.topology import PolicyDefinition, WritePermission
 
@@ -48,9 +49,10 @@ _DETAILED = "/metrics/detailed?family=queue_coarse_metrics&family=queue_consumer
 
 
 class Limits:
-    """How long and how much one request may take: `total_seconds` ends even an answer that drips byte by byte."""
+    """How long and how much one request may take: `total_seconds` ends even an answer that drips byte by byte. `body_bytes` is the most of an answer,
+    unpacked: 100,000 queues with their columns."""
 
-    def __init__(self, connect_seconds: float = 3.0, read_seconds: float = 8.0, total_seconds: float = 15.0, body_bytes: int = 256 * 2**20) -> None:
+    def __init__(self, connect_seconds: float = 3.0, read_seconds: float = 8.0, total_seconds: float = 15.0, body_bytes: int = 64 * 2**20) -> None:
         self.connect_seconds, self.read_seconds, self.total_seconds, self.body_bytes = connect_seconds, read_seconds, total_seconds, body_bytes
 
 
@@ -67,6 +69,7 @@ class ManagementApi:
         self.busy_seconds = 0.0  # how long the broker worked for us, ever growing: waiting for answers, less the shortest wait (network latency)
         self._shortest_seconds = math.inf
         self._urls = list(address.urls)  # the one that answered last comes first
+        self._answered: set[str] = set()  # the addresses that have answered by HTTP
         self._watch = Watch()
         self._session = requests.Session()
         self._session.trust_env = False
@@ -193,13 +196,15 @@ class ManagementApi:
     def _answer(self, method: str, url: str, auth: Any = None) -> bytes:
         self.before_request()
         place = f"{method} {url.partition('?')[0]}"
-        host = urlsplit(url).netloc
+        parts = urlsplit(url)
+        host = parts.netloc
         began = time.monotonic()
         try:
             with self._watch.limit(self.limits.total_seconds):
                 timeout = (self.limits.connect_seconds, self.limits.read_seconds)
                 headers = {"Accept-Encoding": _encoding(url)}
                 with self._session.request(method, url, headers=headers, timeout=timeout, stream=True, allow_redirects=False, auth=auth) as response:
+                    self._answered.add(f"{parts.scheme}://{host}")
                     body = self._body(response, place)
             if self._watch.expired:  # a response that was shut down may look complete
                 raise TimeoutError
@@ -207,7 +212,8 @@ class ManagementApi:
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             if self._watch.expired:
                 raise BrokerUnreachable(f"no complete answer within {self.limits.total_seconds:g} s from {host} ({place})") from error
-            raise unreachable(error, host, place, self.limits.connect_seconds, self.limits.read_seconds) from error
+            answered_before = f"{parts.scheme}://{host}" in self._answered
+            raise unreachable(error, Attempt(url, place, self.limits.connect_seconds, self.limits.read_seconds, answered_before)) from error
         except ValueError as error:  # requests lets some of the standard library through: a host name that can't be encoded
             raise BrokerUnreachable(f"the address {host} can't be used ({place})") from error
         finally:
@@ -218,13 +224,16 @@ class ManagementApi:
     def _body(self, response: requests.Response, place: str) -> bytes:
         status = response.status_code
         if status in (401, 403):
-            raise BrokerRefused(f"the broker refuses the user {self.address.user!r}: {status} {parse.reason(self._read(response, place))} ({place})")
+            raise BrokerRefused(f"{visibility.refusal(self.address.user, status, parse.reason(self._read(response, place)))} ({place})")
         if status == 404:
             raise ObjectNotFound(f"not found: {place}")
         if 300 <= status < 400:
             raise BrokerAnswerUnusable(f"answered with a redirect ({status}), which is not followed: give the API's own address ({place})")
         if not 200 <= status < 300:
-            raise BrokerAnswerUnusable(f"answered with status {status} {parse.reason(self._read(response, place))}".rstrip() + f" ({place})")
+            text = self._read(response, place)
+            if status == 400 and spoken_protocol.wants_tls(text):
+                raise BrokerUnreachable(f"{spoken_protocol.mistaken('http', 'tls', urlsplit(response.url).netloc)} ({place})")
+            raise BrokerAnswerUnusable(f"answered with status {status} {parse.reason(text)}".rstrip() + f" ({place})")
         return self._read(response, place)
 
     def _read(self, response: requests.Response, place: str) -> bytes:

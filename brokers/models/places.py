@@ -51,8 +51,7 @@ class Broker(AutoKey):
     channels_closed_per_second = models.FloatField(null=True)
     permissions_known = models.BooleanField(default=False)  # False: Hareline's user is not an administrator, or they were not read yet
     object_totals = models.JSONField(default=dict)  # {"queues": n, "exchanges": n, "consumers": n, "connections": n, "channels": n}
-    amqp_port = models.IntegerField(null=True)  # from /api/overview listeners
-    amqp_tls = models.BooleanField(default=False)
+    listeners = models.JSONField(default=list)  # [{"node", "protocol": "amqp"|"amqp/ssl"|"http"|"https", "port"}], of nodes that are down too
     metrics_port = models.IntegerField(null=True)  # the Prometheus plugin, None where absent
     revision = models.BigIntegerField(default=0)  # grows with every stored poll or state change; the tail watches it
 

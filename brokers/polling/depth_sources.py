@@ -11,15 +11,16 @@ import copy
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
+from functools import partial
 from urllib.parse import urlsplit
 
 import msgspec
 
 from brokers.addresses import variable_suffix
-from brokers.errors import BrokerError, BrokerUnreachable
+from brokers.errors import BrokerError, ObjectNotFound
 from brokers.management.management_api import ManagementApi
 from brokers.management.parse import Depth
-from brokers.parts import QUEUE_COUNTERS, QUEUE_TOTALS, Parts
+from brokers.parts import QUEUE_COUNTERS, QUEUE_DETAILS, QUEUE_TOTALS, Parts
 from brokers.polling.poll_memory import LastRead, PollMemory
 from brokers.stats import NodeStats, Overview, QueueKey, QueueStats
 
@@ -47,7 +48,7 @@ class Seen(msgspec.Struct):
 
 
 def read(api: ManagementApi, seen: Seen, memory: PollMemory, parts: Parts, viewed: Iterable[QueueKey], now: datetime) -> Depths:
-    """All visible queues, with the source and, where rates are missing, the reason. Updates the memory's `known`."""
+    """All visible queues, with the source and, where rates are missing, the reason. Updates the memory's `known`. Raises BrokerError if they cannot be read."""
     count = seen.overview.object_totals.get("queues", len(memory.known))
     off = _statistics_off(seen.overview)
     if count <= FEW_QUEUES and seen.overview.rates_mode != "off":
@@ -60,10 +61,11 @@ def read(api: ManagementApi, seen: Seen, memory: PollMemory, parts: Parts, viewe
     source = "detailed" if queues is not None else "totals"
     if queues is None:
         queues = _totals(api, memory, parts, now)
-    if not off:
-        for key in list(viewed)[:MOST_VIEWED]:
-            if key in queues and not _add_details(api, queues[key]):
-                break
+    shown = [queues[key] for key in list(viewed)[:MOST_VIEWED] if key in queues and not off]
+    if shown:
+        parts.fetch(QUEUE_DETAILS, partial(_add_details, api, shown))
+    else:
+        parts.failures.pop(QUEUE_DETAILS, None)  # no open page: not requested, so not failing either
     why = off or f"with more than {FEW_QUEUES:,} queues rates are read only for queues on an open page"
     if refusal:
         why += f"; {'consumers are counted every 30 s' if seen.overview.rates_mode != 'off' else 'consumers are unknown'}; {refusal}"
@@ -72,7 +74,7 @@ def read(api: ManagementApi, seen: Seen, memory: PollMemory, parts: Parts, viewe
 
 def _statistics_off(overview: Overview) -> str:
     if overview.rates_mode == "off":
-        return "rates are unknown: the broker's management statistics are off (disable_metrics_collector)"
+        return "rates are unknown: the broker's management statistics are off (management.disable_stats or management_agent.disable_metrics_collector)"
     if overview.rates_mode == "none":
         return "rates are unknown: the broker keeps none (management.rates_mode = none)"
     return ""
@@ -131,19 +133,17 @@ def _learn(memory: PollMemory, queues: dict[QueueKey, QueueStats], now: datetime
     memory.learned = LastRead(now)
 
 
-def _add_details(api: ManagementApi, queue: QueueStats) -> bool:
-    """Adds counters, consumers and sizes of a single queue; its depth stays that of the common source, which is fresher. False if the broker did not
-    respond, since the next queue would wait just as long."""
-    try:
-        details = api.queue(queue.vhost, queue.name)
-    except BrokerUnreachable:
-        return False
-    except BrokerError:  # deleted meanwhile; a detail must not fail the poll
-        return True
-    for name in ("published", "delivered", "acknowledged", "redelivered", "memory_bytes", "message_bytes", "oldest_at"):
-        setattr(queue, name, getattr(details, name))
-    missing_counters_to_zero(queue)
-    queue.consumers = details.consumers if details.consumers is not None else queue.consumers
+def _add_details(api: ManagementApi, queues: Iterable[QueueStats]) -> bool:
+    """Adds counters, consumers and sizes, requested queue by queue; depths stay those of the common source, which is fresher."""
+    for queue in queues:
+        try:
+            details = api.queue(queue.vhost, queue.name)
+        except ObjectNotFound:  # deleted meanwhile
+            continue
+        for name in ("published", "delivered", "acknowledged", "redelivered", "memory_bytes", "message_bytes", "oldest_at"):
+            setattr(queue, name, getattr(details, name))
+        missing_counters_to_zero(queue)
+        queue.consumers = details.consumers if details.consumers is not None else queue.consumers
     return True
 
 

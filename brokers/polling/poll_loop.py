@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections import deque
 from datetime import datetime
 
@@ -52,6 +53,7 @@ class PollLoop:
     ):
         self.address, self.broker_id, self.holder, self.poll_seconds = address, broker_id, holder, poll_seconds
         self.standing_by = False
+        self.due_at = time.monotonic()
         self._clock = clock or Clock()
         self._api = api or ManagementApi(address, ca_file, limits)
         self._api.before_request = self._renew_lease
@@ -60,6 +62,7 @@ class PollLoop:
         self._costs: deque[float] = deque(maxlen=_REMEMBERED_POLLS)
         self._failed_as = ""
         self._leased_at = 0.0
+        self._began_at: datetime | None = None  # the round before
 
     def stop(self) -> None:
         """Ends the current request and the loop. Callable from any thread."""
@@ -70,7 +73,9 @@ class PollLoop:
         """Polls until stopped, then releases the lease."""
         try:
             while not self._stopped.is_set():
-                self._stopped.wait(self.run_round())
+                seconds = self.run_round()
+                self.due_at = time.monotonic() + seconds
+                self._stopped.wait(seconds)
             leases.release(self._lease, self.holder)
         except DatabaseError as error:
             log.warning("lease_not_freed", broker=self.address.name, reason=str(error))
@@ -106,6 +111,11 @@ class PollLoop:
     def _round(self) -> float:
         """Polls and stores; the seconds from its start to that of the next poll. Raises LeaseLost, and then nothing is stored."""
         now = self._clock.now()
+        if self._began_at is not None and now < self._began_at:
+            log.warning("clock_set_back", broker=self.address.name, seconds=round((self._began_at - now).total_seconds(), 1))
+            self._memory = PollMemory()  # its moments are still to come: nothing would be due
+            self._stored.forget()
+        self._began_at = now
         self.standing_by = not self._hold_lease()
         if self.standing_by:
             return self.poll_seconds

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from brokers.parts import Failure
-from brokers.stats import NodeStats, QueueKey, QueueStats
+from brokers.stats import NodeStats, Overview, QueueKey, QueueStats
 from brokers.topology import WritePermission
 
 EVERY = timedelta(seconds=30)
@@ -25,7 +25,7 @@ class LastRead(msgspec.Struct, frozen=True):
 
     def due(self, now: datetime, changed: bool = False) -> bool:
         """True if it should be read again. `changed`: there is reason to expect another response by now."""
-        if self.at is None or now - self.at >= EVERY:
+        if self.at is None or not timedelta(0) <= now - self.at < EVERY:  # or the clock was set back
             return True
         return changed and self.is_affordable(now)
 
@@ -44,6 +44,7 @@ class Permissions(msgspec.Struct, frozen=True):
 class PollMemory(msgspec.Struct):
     """Starts empty, and is reset when a poll could not be stored, so that nothing unstored counts as stored."""
 
+    overview: Overview | None = None  # as last read
     known: dict[QueueKey, QueueStats] = {}  # type, arguments, policy… of queues, without figures
     learned: LastRead = LastRead()  # `known`
     policies_at: datetime | None = None  # when `known` last learned the policies in force
@@ -71,5 +72,5 @@ class PollMemory(msgspec.Struct):
     read_at: dict[str, datetime] = {}  # when each part was read last
 
     def reset(self) -> PollMemory:
-        """An empty memory that keeps only the failed parts and their retry times."""
-        return PollMemory(failures=self.failures)
+        """An empty memory that keeps only the failed parts with their retry times, and the overview."""
+        return PollMemory(failures=self.failures, overview=self.overview)

@@ -17,12 +17,12 @@ import msgspec
 
 from brokers import parts as parts_of_polls
 from brokers import visibility
-from brokers.errors import BrokerRefused, ObjectNotFound
+from brokers.errors import BrokerError, BrokerRefused, ObjectNotFound
 from brokers.management.management_api import ManagementApi
 from brokers.management.parse import SeenExchange
 from brokers.parts import TOPOLOGY_PARTS, Parts
 from brokers.polling import depth_sources
-from brokers.polling.depth_sources import Seen
+from brokers.polling.depth_sources import Depths, Seen
 from brokers.polling.poll_memory import LastRead, Permissions, PollMemory
 from brokers.polling.polled_topology import assembled, read_topology
 from brokers.polling.viewed_connections import Published, published
@@ -32,6 +32,7 @@ from brokers.topology import Topology
 FEW_OBJECTS = 2000
 MOST_VIEWED_EXCHANGES = 20
 ADMINISTRATOR = "administrator"
+FIGURES = ("ready", "unacknowledged", "published", "delivered", "acknowledged", "unroutable")  # of the overview
 
 Listed = TypeVar("Listed")
 
@@ -58,30 +59,30 @@ def poll_once(
     viewed_exchanges: Iterable[QueueKey] = (),
     viewed_connections: Iterable[QueueKey] = (),
 ) -> Poll:
-    """Polls the broker. Raises brokers.errors.BrokerError if it is unreachable or refuses the overview or the queues. Any other part that cannot
-    be read is named in `stats.failed`, and its stored rows are kept."""
+    """Polls the broker. Raises brokers.errors.BrokerError if it answers neither the overview nor the list of virtual hosts. Any other part that
+    cannot be read is named in `stats.failed`, and its stored rows are kept."""
     began = time.monotonic()
     parts = Parts(memory.failures, now, read_at=memory.read_at)
-    overview = api.overview()
+    overview, listed = _overview_and_vhosts(api, memory, parts)
     nodes = _nodes(api, memory, parts)
-    listed = parts.fetch(parts_of_polls.VHOSTS, api.vhosts)
     exchanges = _exchanges(api, memory, parts, now)
     memory.vhosts = listed if listed is not None else memory.vhosts
     if exchanges is not None:
         memory.visible_vhosts = frozenset(exchange.vhost for exchange in exchanges)
     limits = _limits(api, memory, parts, nodes)
     seen = Seen(overview, memory.nodes, memory.vhosts.keys() if memory.visible_vhosts is None else memory.visible_vhosts)
-    depths = depth_sources.read(api, seen, memory, parts, viewed_queues, now)
+    read = parts.fetch(parts_of_polls.QUEUES, partial(depth_sources.read, api, seen, memory, parts, viewed_queues, now), always=True)
+    depths = read or Depths({}, "", "the queues can't be read")
     # A virtual host with a listed queue is visible; the others are unknown until exchanges are listed
     visible = frozenset(vhost for vhost, _ in depths.queues) if memory.visible_vhosts is None else memory.visible_vhosts
     vhosts = memory.vhosts if listed is not None else {**dict.fromkeys(visible), **memory.vhosts}
-    if not vhosts.keys() - visible and memory.nodes is not None:
+    if read and not vhosts.keys() - visible and memory.nodes is not None:
         _count_messages(overview, depths.queues.values())
-    if overview.rates_mode in ("basic", "detailed"):
+    if overview.rates_mode in ("basic", "detailed") and not parts.is_failing(parts_of_polls.OVERVIEW):
         _missing_counters_to_zero(overview, exchanges or [], bool(visible))
     if overview.rates_mode == "off":
         limits.append(visibility.STATISTICS_OFF)
-    changed = _has_changed(memory, depths.queues, overview.object_totals)
+    changed = read is not None and _has_changed(memory, depths.queues, overview.object_totals)
     stats = BrokerStats(
         at=now,
         took_ms=0.0,
@@ -106,6 +107,31 @@ def poll_once(
     stats.failed = frozenset(parts.unread)
     stats.took_ms = (time.monotonic() - began) * 1000
     return poll
+
+
+def _overview_and_vhosts(api: ManagementApi, memory: PollMemory, parts: Parts) -> tuple[Overview, dict[str, bool | None] | None]:
+    """The overview, without its figures if it cannot be read; and the virtual hosts, None if they cannot. Raises the overview's error if neither can."""
+    failures: list[BrokerError] = []
+
+    def overview() -> Overview:
+        try:
+            return api.overview()
+        except BrokerError as error:
+            failures.append(error)
+            raise
+
+    found = parts.fetch(parts_of_polls.OVERVIEW, overview, always=True)
+    listed = parts.fetch(parts_of_polls.VHOSTS, api.vhosts, always=found is None)
+    if found is None and listed is None:
+        if failures:
+            raise failures[0]
+        found = api.overview()  # it was not tried, as it lately took long to fail
+        parts.failures.pop(parts_of_polls.OVERVIEW, None)
+    if found is not None:
+        memory.overview = found
+        return msgspec.structs.replace(found), listed
+    known = memory.overview or Overview("", "", "", "", "", {})
+    return msgspec.structs.replace(known, churn={}, **dict.fromkeys(FIGURES)), listed
 
 
 def _nodes(api: ManagementApi, memory: PollMemory, parts: Parts) -> list[NodeStats] | None:
@@ -174,7 +200,10 @@ def _read_topologies(api: ManagementApi, memory: PollMemory, parts: Parts, poll:
         return  # postponed: an earlier part took too long
     memory.topology = LastRead(now, api.busy_seconds - began)
     visible = poll.stats.visible_vhosts if memory.visible_vhosts is None else memory.visible_vhosts
-    topologies, unread = assembled(visible, read, poll.stats.queues), frozenset(part for part, answer in read.items() if answer is None)
+    lost = parts.is_failing(parts_of_polls.QUEUES)
+    queues = memory.known if lost else poll.stats.queues
+    topologies, unread = assembled(visible, read, queues), frozenset(part for part, answer in read.items() if answer is None)
+    unread |= {parts_of_polls.QUEUES} if lost and not queues else frozenset()
     definitions = {vhost: topology.policies for vhost, topology in topologies.items()}
     if not unread & {parts_of_polls.POLICIES, parts_of_polls.OPERATOR_POLICIES}:
         if memory.policy_definitions not in (None, definitions):
@@ -232,7 +261,7 @@ def _read_clients(api: ManagementApi, memory: PollMemory, parts: Parts, poll: Po
             channel.publish_per_second = channel.deliver_per_second = channel.ack_per_second = None
     if poll.consumers is not None:
         counted = Counter((consumer.vhost, consumer.queue) for consumer in poll.consumers)
-        memory.consumers_listed = {} if off else {key: counted[key] for key in poll.stats.queues}
+        memory.consumers_listed = {} if off else {key: counted[key] for key in poll.stats.queues or memory.known}
     if due and not parts.is_full:
         memory.clients = LastRead(now, api.busy_seconds - began)
 

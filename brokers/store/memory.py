@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from brokers.models import Broker, Queue
+from brokers.parts import QUEUES
 from brokers.rates import STATISTICS_SECONDS, Meter
 from brokers.snapshots import STEPS_TO_A_GAP
 from brokers.stats import BrokerStats, QueueKey
@@ -79,6 +80,8 @@ class BrokerMemory:
         self.statistics_seconds = statistics_seconds
         self.queues: dict[QueueKey, QueueRow] = {}
         self.polled_at: datetime | None = None
+        self.queues_at: datetime | None = None  # when the queues were read last, which may fail alone
+        self.queues_unbroken = False  # the same of the queues: set for each poll that reads them
         self.unbroken = False  # no poll failed since `polled_at`, and the next one comes in time: set for each poll
         self.topologies: dict[str, str] = {}
         self._meters: dict[Hashable, Meter] = {}
@@ -94,6 +97,7 @@ class BrokerMemory:
         split, step = 3 + len(NUMBERS), peak_step(now)
         self.queues = {(row[1], row[2]): QueueRow(row[0], row[3:split], row[split:], step) for row in rows}
         self.polled_at, self._loaded = broker.polled_at, True
+        self.queues_at = None if any(limit.get("part") == QUEUES for limit in broker.limits) else broker.polled_at
         self.unbroken = broker.state == Broker.UP
 
     def follows(self, poll: BrokerStats) -> bool:

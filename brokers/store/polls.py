@@ -9,10 +9,11 @@ from typing import Any
 import msgspec
 from django.db import transaction
 
+from brokers import amqp_address
 from brokers.diff import ChangeText
 from brokers.models import Broker, Change, PollAttempt
-from brokers.parts import NODES, VHOSTS
-from brokers.stats import BrokerStats
+from brokers.parts import NODES, OVERVIEW, VHOSTS
+from brokers.stats import BrokerStats, Listener
 from brokers.store.exchange_rates import save_exchange_rates
 from brokers.store.memory import BrokerMemory
 from brokers.store.nodes import save_nodes, save_virtual_hosts
@@ -108,7 +109,7 @@ def _broker_changes(broker: Broker, poll: BrokerStats) -> list[ChangeText]:
     sentences = []
     if broker.state in (Broker.UNREACHABLE, Broker.REFUSED) and broker.since:
         sentences.append(f"{broker.name} responds again; it was {_word(broker.state)} since {broker.since:%Y-%m-%d %H:%M:%S} UTC")
-    if broker.version and broker.version != poll.overview.version:
+    if broker.version and OVERVIEW not in poll.failed and broker.version != poll.overview.version:
         sentences.append(f"{broker.name} now runs RabbitMQ {poll.overview.version}, previously {broker.version}")
     return [ChangeText("broker", "changed", "", broker.name, text) for text in sentences]
 
@@ -129,9 +130,6 @@ def _save_broker(broker: Broker, poll: BrokerStats, now: datetime, memory: Broke
         "state": Broker.UP,
         "reason": "",
         "since": broker.since if broker.state == Broker.UP and broker.since else poll.at,
-        "cluster_name": overview.cluster_name,
-        "version": overview.version,
-        "erlang_version": overview.erlang_version,
         "polled_at": poll.at,
         "tried_at": now,
         "poll_ms": poll.took_ms,
@@ -144,10 +142,7 @@ def _save_broker(broker: Broker, poll: BrokerStats, now: datetime, memory: Broke
         "unacknowledged": overview.unacknowledged,
         **rates,
         **churn,
-        "object_totals": overview.object_totals,
-        "amqp_port": overview.amqp_port,
-        "amqp_tls": overview.amqp_tls,
-        "metrics_port": overview.metrics_port,
+        **(_described(broker, poll) if OVERVIEW not in poll.failed else {}),
         "revision": Broker.objects.values_list("revision", flat=True).get(pk=broker.pk) + 1,  # within the transaction: others write it too
     }
     Broker.objects.filter(pk=broker.pk).update(**values)
@@ -159,6 +154,26 @@ def _limits(broker: Broker, poll: BrokerStats) -> list[dict[str, Any]]:
     since = {limit.get("part"): limit.get("since") for limit in broker.limits}
     limits = [msgspec.to_builtins(limit) for limit in poll.visibility_limits]
     return [{**limit, "since": since.get(limit["part"]) or limit["since"]} if limit["part"] else limit for limit in limits]
+
+
+def _described(broker: Broker, poll: BrokerStats) -> dict[str, Any]:
+    """What the overview says of the broker beside its figures."""
+    overview = poll.overview
+    return {
+        "cluster_name": overview.cluster_name,
+        "version": overview.version,
+        "erlang_version": overview.erlang_version,
+        "object_totals": overview.object_totals,
+        "listeners": _listeners(broker, poll),
+        "metrics_port": overview.metrics_port,
+    }
+
+
+def _listeners(broker: Broker, poll: BrokerStats) -> list[dict[str, Any]]:
+    """The listeners to store: those of nodes that are down stay."""
+    was = msgspec.convert(broker.listeners, list[Listener])
+    found: list[dict[str, Any]] = msgspec.to_builtins(amqp_address.remembered(was, poll.overview.listeners, {node.name for node in poll.nodes}))
+    return found
 
 
 def _alarms(broker: Broker, poll: BrokerStats) -> list[dict[str, str]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from brokers.diff import ChangeText, queue_changes
 from brokers.models import Queue
-from brokers.parts import VHOSTS
+from brokers.parts import QUEUES, VHOSTS
 from brokers.rates import Meter
 from brokers.stats import BrokerStats, QueueKey, QueueStats
 from brokers.store.memory import DEFINITION, NUMBERS, BrokerMemory, QueueRow, peak_step
@@ -31,9 +31,15 @@ _NOTHING_DEFINED: Values = ("", None, None, None, {}, "", "", {}, "")
 
 
 def save_queues(broker_id: int, poll: BrokerStats, memory: BrokerMemory) -> list[ChangeText]:
-    """The queues added and deleted, after storing all queues of a poll and their snapshot."""
+    """The queues added and deleted, after storing all queues of a poll and their snapshot. While they cannot be read their rows are kept, and history
+    has a gap."""
     at, rows, step = poll.at, memory.queues, peak_step(poll.at)
     writer = memory.writer(broker_id, "queues")
+    if QUEUES in poll.failed:
+        memory.queues_unbroken = False
+        writer.write_gap(at)
+        return []
+    memory.queues_unbroken = memory.unbroken and memory.queues_at == memory.polled_at
     changed: list[tuple[int, Values]] = []
     redefined: list[tuple[int, Values]] = []
     gone, added = _gone(poll, rows), []
@@ -62,6 +68,7 @@ def save_queues(broker_id: int, poll: BrokerStats, memory: BrokerMemory) -> list
     texts = [] if memory.polled_at is None else _texts(rows, gone, added)
     values = {pk: _recorded(numbers) for pk, numbers in changed} | {rows.pop(key).pk: _recorded(_UNKNOWN) for key in gone}
     values |= {row.pk: _recorded(row.numbers) for row in _add(broker_id, added, memory, at)}
+    memory.queues_at = at
     writer.write({row.pk: _recorded(row.numbers) for row in rows.values()} if writer.is_new else values, at)
     return texts
 
@@ -114,10 +121,10 @@ def _reported(queue: QueueStats) -> Values:
 def _renumber(row: QueueRow, queue: QueueStats, memory: BrokerMemory, at: datetime, step: int) -> bool:
     """True if the row's numbers changed."""
     reported = _reported(queue)
-    if row.idle and reported == row.reported and not row.peak_ends(step) and (memory.unbroken or queue.consumers != 0):
+    if row.idle and reported == row.reported and not row.peak_ends(step) and (memory.queues_unbroken or queue.consumers != 0):
         return False
-    if row.reported is not None and row.meters is not None and memory.polled_at is not None:
-        _read(row, row.reported[_COUNTERS], memory, memory.polled_at)  # polls without a change were skipped: the counters stood still until then
+    if row.reported is not None and row.meters is not None and memory.queues_at is not None:
+        _read(row, row.reported[_COUNTERS], memory, memory.queues_at)  # polls without a change were skipped: the counters stood still until then
     row.reported = reported
     numbers = _numbers(queue, row, memory, at, step)
     row.idle = not any(numbers[_RATES]) and _all_known(numbers, reported)
@@ -156,9 +163,9 @@ def _no_consumer_since(queue: QueueStats, row: QueueRow, memory: BrokerMemory, a
     if queue.consumers != 0:
         return None, None
     was, since = row.numbers[_CONSUMERS], row.numbers[_NOBODY_SINCE]
-    if memory.unbroken and since is not None:
+    if memory.queues_unbroken and since is not None:
         return since, row.numbers[_AT_LEAST]
-    return at, not (memory.unbroken and was)
+    return at, not (memory.queues_unbroken and was)
 
 
 def steady_bytes(now: int | None, was: int | None) -> int | None:

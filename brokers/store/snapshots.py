@@ -44,12 +44,18 @@ class SnapshotWriter:
 
     def write(self, changed: Mapping[int, Sequence[float | None]], at: datetime) -> None:
         """Stores a moment: the numbers of the objects that changed, by primary key, in the order of `snapshots.METRICS[kind]`."""
+        if self._last_at is None or at <= self._last_at:
+            self._drop_later(at)
         is_key = self._key_due_at is None or at >= self._key_due_at or self._missed(at)
         data = self._encoder.encode(changed, self.interval_seconds, is_key)
         Snapshot.objects.create(broker_id=self._broker_id, kind=self._kind, step=RAW_STEP, at=at, is_key=is_key, data=data)
         if is_key:
             self._key_due_at = at + KEYFRAME_EVERY
         self._last_at, self._in_gap = at, False
+
+    def _drop_later(self, at: datetime) -> None:
+        """Deletes what was stored for moments still to come, before the clock was set back: its differences would mix with those that follow."""
+        Snapshot.objects.filter(broker_id=self._broker_id, kind=self._kind, step=RAW_STEP, at__gt=at).delete()
 
     def _missed(self, at: datetime) -> bool:
         return self._last_at is None or not timedelta() < at - self._last_at <= STEPS_TO_A_GAP * timedelta(seconds=self.interval_seconds)

@@ -126,7 +126,9 @@ def _save_version(broker_id: int, topology: Topology, now: datetime) -> list[Cha
     """The changes as sentences (none for the first version), after storing a version if lasting objects changed."""
     lasting = topology.lasting()
     content_hash = lasting.content_hash()
-    last = TopologyVersion.objects.filter(broker_id=broker_id, vhost=topology.vhost).order_by("-at", "-pk").first()
+    versions = TopologyVersion.objects.filter(broker_id=broker_id, vhost=topology.vhost)
+    versions.filter(at__gt=now).delete()  # from before the clock was set back
+    last = versions.order_by("-at", "-pk").first()
     if last is not None and last.content_hash == content_hash:
         return []
     data = zstandard.compress(encode(lasting), 6)

@@ -12,6 +12,8 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
+from brokers import parts
+from brokers.clock import is_within
 from brokers.routing.past import is_delay_level
 from dashboard.layout import formatting
 
@@ -57,6 +59,8 @@ class BrokerFacts(Protocol):
     def poll_seconds(self) -> float | None: ...
     @property
     def alarms(self) -> Any: ...
+    @property
+    def limits(self) -> Any: ...
     @property
     def unroutable_per_second(self) -> float | None: ...
 
@@ -117,7 +121,7 @@ class WorkerFacts(Protocol):
 def is_stale(broker: BrokerFacts, now: datetime) -> bool:
     """True once the broker's numbers are older than three intervals, or if there never were any."""
     interval = broker.poll_seconds or DEFAULT_POLL_SECONDS
-    return broker.polled_at is None or now - broker.polled_at > timedelta(seconds=STALE_INTERVALS * interval)
+    return broker.polled_at is None or not is_within(broker.polled_at, now, timedelta(seconds=STALE_INTERVALS * interval))
 
 
 def unavailable(broker: BrokerFacts, now: datetime) -> str:
@@ -129,8 +133,16 @@ def unavailable(broker: BrokerFacts, now: datetime) -> str:
     if broker.polled_at is None:
         return f"{broker.name} has not been polled yet"
     if is_stale(broker, now):
+        if broker.polled_at > now:
+            return f"{broker.name} has not been polled since this machine's clock was set back"
         return f"{broker.name} was last polled {formatting.age(broker.polled_at, now)} ago"
     return ""
+
+
+def unread(broker: BrokerFacts, part: str, now: datetime) -> str:
+    """Since when a part of the poll (see `brokers.parts`) can't be read though the broker responds, as a clause; "" if it can."""
+    since = next((limit["since"] for limit in broker.limits if limit.get("part") == part), None)
+    return f"the {part} of {broker.name} have not been read for {formatting.age(datetime.fromisoformat(since), now)}" if since else ""
 
 
 def broker_level(broker: BrokerFacts, now: datetime) -> Level:
@@ -148,7 +160,7 @@ def broker_level(broker: BrokerFacts, now: datetime) -> Level:
 
 def node_level(node: NodeFacts, broker: BrokerFacts, now: datetime) -> Level:
     """The level of a node of the broker's cluster."""
-    hidden = unavailable(broker, now)
+    hidden = unavailable(broker, now) or unread(broker, parts.NODES, now)
     if hidden:
         return Level("unknown", hidden)
     if not node.running:
@@ -163,7 +175,7 @@ def node_level(node: NodeFacts, broker: BrokerFacts, now: datetime) -> Level:
 
 def queue_level(queue: QueueFacts, broker: BrokerFacts, now: datetime) -> Level:
     """The level of a queue. A stream's depth is what it keeps, so it never counts as a backlog."""
-    hidden = unavailable(broker, now)
+    hidden = unavailable(broker, now) or unread(broker, parts.QUEUES, now)
     if hidden:
         return Level("unknown", hidden)
     if queue.state in BROKEN_STATES:

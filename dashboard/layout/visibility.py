@@ -12,7 +12,7 @@ from brokers import parts
 from brokers.models import Broker
 from dashboard.layout import formatting, levels
 
-ON_QUEUES = frozenset({parts.VHOSTS, parts.CONSUMERS, parts.QUEUE_COUNTERS, parts.QUEUE_TOTALS})
+ON_QUEUES = frozenset({parts.QUEUES, parts.VHOSTS, parts.CONSUMERS, parts.QUEUE_DETAILS, parts.QUEUE_COUNTERS, parts.QUEUE_TOTALS})
 ON_QUEUE = ON_QUEUES | {parts.BINDINGS, parts.POLICIES, parts.OPERATOR_POLICIES, parts.CHANNELS, parts.CONNECTIONS, parts.EXCHANGES}
 ON_CONNECTIONS = frozenset({parts.VHOSTS, parts.CONNECTIONS, parts.CHANNELS, parts.CONSUMERS})
 ON_CONNECTION = ON_CONNECTIONS | {parts.PUBLISHED}

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from django.db import DatabaseError
 
 from brokers import queries as broker_queries
+from brokers.clock import is_within
 from brokers.models import Broker, Heartbeat
 from brokers.polling import leases
 from brokers.scope import EVERYTHING
@@ -53,9 +54,9 @@ def schema(missing: Sequence[str], unknown: Sequence[str]) -> str:
 def processes(beats: Iterable[Heartbeat], now: datetime) -> dict[str, str]:
     """{process: why nobody does its work, "" if somebody does}. Pure."""
     latest: dict[str, Heartbeat] = {}
-    for beat in sorted(beats, key=lambda beat: beat.at):
+    for beat in sorted(beats, key=lambda beat: (is_within(beat.at, now, MISSED * BEATS_EVERY), beat.at)):
         latest[beat.kind] = beat
-    alive = [beat for beat in latest.values() if now - beat.at <= MISSED * BEATS_EVERY]
+    alive = [beat for beat in latest.values() if is_within(beat.at, now, MISSED * BEATS_EVERY)]
     problems = {beat.kind: beat.problem for beat in alive}
     return {kind: problems[kind] if kind in problems else _silence(latest.get(kind), now) for kind in PROCESSES}
 
@@ -93,4 +94,4 @@ def polls(brokers: Sequence[Broker], now: datetime) -> str:
 
 def _is_late(broker: Broker, now: datetime) -> bool:
     last = broker.tried_at or broker.since
-    return last is None or now - last > max(POLL_STORED_WITHIN, POLLS_MISSED * timedelta(seconds=broker.poll_seconds or 0))
+    return last is None or not is_within(last, now, max(POLL_STORED_WITHIN, POLLS_MISSED * timedelta(seconds=broker.poll_seconds or 0)))

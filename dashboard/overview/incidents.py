@@ -6,7 +6,8 @@ cause can't be known, the evidence stands without one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -53,8 +54,11 @@ class Incident(msgspec.Struct, frozen=True):
     since_at_least: bool = False  # it may have begun before `since`
 
 
-def of_broker(broker: Broker, sources: Sequence[EventSource], poller_at: datetime | None, now: datetime) -> Incident | None:
-    """The incident of a broker that is not visible or blocks publishers; None if there is none."""
+def of_broker(
+    broker: Broker, sources: Sequence[EventSource], poller_at: datetime | None, now: datetime, not_writable: Callable[[], str] = str
+) -> Incident | None:
+    """The incident of a broker that is not visible or blocks publishers; None if there is none. `not_writable` returns why nothing can be stored, "" if
+    it can."""
     level = levels.broker_level(broker, now)
     if level.word == "critical":
         return _blocked(broker, level, now)
@@ -69,6 +73,7 @@ def of_broker(broker: Broker, sources: Sequence[EventSource], poller_at: datetim
         return _unseen(broker, level, title, broker.since, f"{_reason(broker.reason)} {known}", _why_unseen(broker), sources, now)
     no_poller = poller_at is None or now - poller_at > POLLER_IS_ALIVE
     why = "Hareline's poller is not running." if no_poller else "The poller is running, but has stored no response of this broker."
+    why = not_writable() or why
     title = f"{broker.name} is not being polled; its queues are unknown"
     return _unseen(broker, level, title, broker.polled_at, known, (why, "Check Hareline's log.", ""), sources, now)
 
@@ -84,16 +89,25 @@ def _why_unseen(broker: Broker) -> tuple[str, str, str]:
     every = formatting.duration(broker.poll_seconds or levels.DEFAULT_POLL_SECONDS)
     again = f"Hareline retries every {every} and recovers automatically."
     if broker.state == Broker.REFUSED:
-        return (
-            "The management API rejects the user: the password is wrong, or the user lacks the tag monitoring.",
-            f"Check the entry {broker.name} in HARELINE_BROKERS, or give its user the tag. {again}",
-            "rabbitmqctl set_user_tags USER monitoring",
-        )
+        return _why_refused(broker, again)
     return (
         "No response on the management port: the node is down, the management plugin is stopped, or the network is cut.",
         f"On the broker's host, check the listeners. {again}",
         "rabbitmq-diagnostics listeners",
     )
+
+
+def _why_refused(broker: Broker, again: str) -> tuple[str, str, str]:
+    """By what the broker gave as its reason, where it did."""
+    check = f"Check the entry {broker.name} in HARELINE_BROKERS."
+    command = re.search(r"rabbitmqctl set_user_tags .+? monitoring(?= gives it one)", broker.reason)
+    if command:
+        why = "The password is right, but the user has no tag, which every user of the management API needs."
+        return why, f"Give the user the tag monitoring. {again}", command[0]
+    if "(Login failed)" in broker.reason:
+        return "The password is wrong, or there is no such user at the broker.", f"{check} {again}", "rabbitmqctl list_users"
+    why = "The management API rejects the user: the password is wrong, or the user lacks the tag monitoring."
+    return why, f"{check} Or give its user the tag. {again}", "rabbitmqctl set_user_tags USER monitoring"
 
 
 def _unseen(

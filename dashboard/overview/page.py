@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import msgspec
 from django.urls import reverse
 
-from brokers import queries
+from brokers import database_file, queries
 from brokers.conditions import Condition
 from brokers.models import Broker, PollAttempt, Queue
 from brokers.polling import leases
@@ -83,7 +83,7 @@ class OneBroker:
     def incidents(self) -> list[Incident]:
         """The incidents, the worst first. While the broker is not visible, none about its queues."""
         heartbeat = next((beat.at for beat in leases.heartbeats() if beat.kind == "poller"), None)
-        found = [incidents.of_broker(self.broker, self.work.sources, heartbeat, self.now)]
+        found = [incidents.of_broker(self.broker, self.work.sources, heartbeat, self.now, database_file.not_writable)]
         if not self.stale:
             found += [incidents.of_node(row.fixed["node"], self.broker, self.now) for row in self.nodes]
             found += [incidents.of_queue(queue, self.broker, self.work.consumers_of(queue), self.now) for queue in self.suspects]

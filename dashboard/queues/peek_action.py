@@ -18,7 +18,8 @@ from dashboard.models import User
 from dashboard.people import access
 from dashboard.queues import peek_text
 from workers import peek
-from workers.errors import WatchError
+from workers.errors import Refused, WatchError
+from workers.grants import send_grant
 from workers.peek import Peek
 
 AUDIT_ACTION = "peek at messages"
@@ -26,7 +27,11 @@ MOST = peek.MOST_MESSAGES
 
 
 class PeekFailed(Exception):
-    """No message could be read; `str()` is a sentence for the page."""
+    """No message could be read; `str()` is a sentence for the page. `grant`: the command that grants what the broker's user lacks, else ""."""
+
+    def __init__(self, message: str, grant: str = "") -> None:
+        super().__init__(message)
+        self.grant = grant
 
 
 def may_not(user: User | AnonymousUser, broker: str, vhost: str, queue: str) -> str:
@@ -42,11 +47,13 @@ def may_not(user: User | AnonymousUser, broker: str, vhost: str, queue: str) -> 
 
 def peek_at(user: User | AnonymousUser, broker: Broker, queue: Queue, count: int, now: datetime) -> Peek:
     """The queue's first messages, which are requeued. Failed attempts are audited too. Raises PeekFailed."""
+    targets = amqp_targets.targets(broker, queue.vhost)
     try:
-        found = peek.peek(amqp_targets.targets(broker, queue.vhost), queue.name, count)
+        found = peek.peek(targets, queue.name, count)
     except WatchError as error:
+        lacks_rights = isinstance(error, Refused) and error.action in ("vhost", "permission")
         _note(user, store.FAILED, broker.name, queue.vhost, queue.name, now, requested=count, reason=str(error))
-        raise PeekFailed(f"Peeking failed: {error}.") from error
+        raise PeekFailed(f"Peeking failed: {error}.", send_grant(targets[0].user, queue.vhost) if lacks_rights else "") from error
     _note(user, store.DONE, broker.name, queue.vhost, queue.name, now, requested=count, shown=len(found.messages))
     return found
 

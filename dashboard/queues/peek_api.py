@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field
 from brokers import queries
 from dashboard.api.errors import ERRORS, ErrorAnswer, Problem, invalid, not_found
 from dashboard.api.parameters import Name, broker_named, scope
+from dashboard.layout import amqp_targets
 from dashboard.queues import peek_action
 from dashboard.why.message_formats import rabbitmq_formats
 from workers.peek import Peeked
@@ -55,7 +56,7 @@ class Seen(Schema):
 def peek(request: HttpRequest, parameters: PeekRequest) -> Seen:
     """Peeks at the first messages of a queue. They are taken and requeued: flagged as redelivered, and a quorum queue counts a delivery. Audited."""
     now, broker = timezone.now(), broker_named(request, parameters.broker)
-    if why := peek_action.may_not(request.user, broker.name, parameters.vhost, parameters.queue):
+    if why := peek_action.may_not(request.user, broker.name, parameters.vhost, parameters.queue) or amqp_targets.refusal(broker):
         peek_action.refused(request.user, broker.name, parameters.vhost, parameters.queue, why, now)
         raise Problem(403, why, "broker")
     queue = queries.queue(scope(request), broker.pk, parameters.vhost, parameters.queue)
@@ -66,7 +67,7 @@ def peek(request: HttpRequest, parameters: PeekRequest) -> Seen:
     try:
         found = peek_action.peek_at(request.user, broker, queue, parameters.count, now)
     except peek_action.PeekFailed as error:
-        raise Problem(503, str(error), "queue") from error
+        raise Problem(403 if error.grant else 503, f"{error} To grant it: {error.grant}" if error.grant else str(error), "queue") from error
     return Seen(queue=queue.name, messages=[_seen(message) for message in found.messages], behind=found.behind, stopped=found.stopped or None)
 
 

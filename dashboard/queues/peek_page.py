@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from brokers.models import Queue
 from brokers.scope import Scope
-from dashboard.layout import json_fields
+from dashboard.layout import amqp_targets, json_fields
 from dashboard.live import topics
 from dashboard.models import User
 from dashboard.queues import peek_action, peek_text
@@ -52,7 +52,7 @@ class PeekPage:
         self.broker = queue.broker
         self.count = int(count) if count and count.isascii() and count.isdigit() and len(count) <= 3 and 1 <= int(count) <= peek_action.MOST else DEFAULT_COUNT
         self.done: Peek | None = None
-        self.problem = ""
+        self.problem = self.grant = ""
 
     @property
     def most(self) -> int:
@@ -60,7 +60,7 @@ class PeekPage:
 
     @cached_property
     def may_not(self) -> str:
-        return peek_action.may_not(self.user, self.broker.name, self.queue.vhost, self.queue.name)
+        return peek_action.may_not(self.user, self.broker.name, self.queue.vhost, self.queue.name) or amqp_targets.refusal(self.broker)
 
     @cached_property
     def cannot(self) -> str:
@@ -80,8 +80,8 @@ class PeekPage:
         try:
             self.done = peek_action.peek_at(self.user, self.broker, self.queue, self.count, self.now)
         except peek_action.PeekFailed as error:
-            self.problem = str(error)
-            return 503
+            self.problem, self.grant = str(error), error.grant
+            return 403 if error.grant else 503
         return 200
 
     @cached_property

@@ -109,6 +109,7 @@ def send(user: User | AnonymousUser, broker: Broker, vhost: str, predicted: Pred
     sent = sender.send(targets, order.task, order.args, order.kwargs, options, uuid, sends_event=sends_event)
     outcome = store.DONE if sent.outcome == "confirmed" else store.FAILED
     detail = _detail(order) | {"uuid": uuid, "outcome": sent.outcome, "reason": sent.reason, "exchange": sent.exchange, "routing_key": sent.routing_key}
+    detail |= {"grant": sent.grant} if sent.grant else {}
     detail |= {"sent_at": sent.at.isoformat(), "predicted": msgspec.to_builtins(prediction.kept(predicted.answer, order))}
     return Done(sent, store.audit(user, ACTION, outcome, now, broker=broker.name, vhost=vhost, name=order.task, detail=detail))
 

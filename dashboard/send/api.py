@@ -16,7 +16,7 @@ from brokers import queries as broker_queries
 from brokers.models import Broker
 from dashboard.api.errors import ERRORS, ErrorAnswer, Problem, invalid, not_found
 from dashboard.api.parameters import broker_named
-from dashboard.layout import formatting, json_fields
+from dashboard.layout import amqp_targets, formatting, json_fields
 from dashboard.people import access
 from dashboard.send import action as sending
 from dashboard.send.order import Order
@@ -95,11 +95,13 @@ def send(request: HttpRequest) -> Status[Any]:
         sending.note_refusal(request.user, broker_name, vhost, order.task, why, now)
         raise Problem(403, why, "broker")
     broker = broker_named(request, broker_name)
-    if why := sending.why_not(request.user, broker.name, vhost, order.task):
+    if why := sending.why_not(request.user, broker.name, vhost, order.task) or amqp_targets.refusal(broker):
         sending.note_refusal(request.user, broker.name, vhost, order.task, why, now)
         raise Problem(403, why, "broker")
     _check_vhost(request, broker, vhost)
     done = sending.send(request.user, broker, vhost, sending.predict(order, broker, vhost, now), str(uuid4()), now)
+    if done is not None and done.sent.grant:
+        raise Problem(403, f"{done.sent.reason} To grant it: {done.sent.grant}", "broker")
     if done is None or done.sent.outcome == "not sent":
         raise Problem(503, done.sent.reason if done else "This was sent before.", "broker")
     sent = done.sent

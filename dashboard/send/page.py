@@ -19,7 +19,7 @@ from brokers import queries as broker_queries
 from brokers.models import Broker
 from brokers.scope import Scope
 from dashboard import queries as own_queries
-from dashboard.layout import levels
+from dashboard.layout import amqp_targets, levels
 from dashboard.live import topics
 from dashboard.models import AuditEvent, User
 from dashboard.send import action as sending
@@ -119,7 +119,7 @@ class SendPage:
 
     @cached_property
     def why_not(self) -> str:
-        return sending.why_not(self.user, self.broker.name, self.vhost) if self.broker else ""
+        return sending.why_not(self.user, self.broker.name, self.vhost) or amqp_targets.refusal(self.broker) if self.broker else ""
 
     @cached_property
     def registered(self) -> dict[str, list[str]]:

@@ -106,7 +106,7 @@ def test_a_broker_that_refuses_the_connection_is_503_and_noted(post: Post) -> No
 
 def test_messages_of_a_real_queue_are_shown_and_stay(world: World, post: Post, rabbitmq: TestNode, vhost: str, settings: LazySettings) -> None:
     settings.BROKERS = (rabbitmq.address("prod"),)
-    type(world.broker).objects.update(amqp_port=rabbitmq.ports["amqp"])
+    type(world.broker).objects.update(listeners=[{"node": "", "protocol": "amqp", "port": rabbitmq.ports["amqp"]}])
     Queue.objects.create(broker=world.broker, vhost=vhost, name="jobs", type="classic", first_seen_at=world.now, changed_at=world.now)
     rabbitmq.api("PUT", f"queues/{vhost}/jobs", {"durable": True})
     headers = {"task": "shop.pay", "id": "u-1", "lang": "py", "level": 1}

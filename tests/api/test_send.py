@@ -155,7 +155,7 @@ def test_without_a_queue_it_goes_where_the_configuration_of_the_worker_nodes_sen
 
 def test_a_real_broker_confirms_or_gives_back(world: World, post: Post, rabbitmq: TestNode, vhost: str, settings: LazySettings) -> None:
     settings.BROKERS = (rabbitmq.address("prod"),)
-    type(world.broker).objects.update(amqp_port=rabbitmq.ports["amqp"])
+    type(world.broker).objects.update(listeners=[{"node": "", "protocol": "amqp", "port": rabbitmq.ports["amqp"]}])
     VirtualHost.objects.create(broker=world.broker, name=vhost, first_seen_at=world.now)
     rabbitmq.api("PUT", f"queues/{vhost}/mail", {"durable": True})
     status, answer = post(vhost=vhost, args=["<b>", "\x00", "😀"])
@@ -167,3 +167,29 @@ def test_a_real_broker_confirms_or_gives_back(world: World, post: Post, rabbitmq
     status, answer = post(vhost=vhost, options={"queue": "nope"})
     assert (status, answer["confirmed"]) == (202, False)
     assert "It reached no queue and is gone" in answer["reason"]
+
+
+def test_missing_write_permission_is_403_with_the_command_that_grants_it(
+    world: World, post: Post, rabbitmq: TestNode, vhost: str, settings: LazySettings
+) -> None:
+    user, password = rabbitmq.new_user(permissions={vhost: {"configure": "", "write": "", "read": ".*"}})
+    settings.BROKERS = (rabbitmq.address("prod", user, password),)
+    type(world.broker).objects.update(listeners=[{"node": "", "protocol": "amqp", "port": rabbitmq.ports["amqp"]}])
+    VirtualHost.objects.create(broker=world.broker, name=vhost, first_seen_at=world.now)
+    rabbitmq.api("PUT", f"queues/{vhost}/mail", {"durable": True})
+    status, answer = post(vhost=vhost)
+    assert (status, answer["error"]["code"]) == (403, "forbidden"), answer
+    assert f"the user {user} may not write to the default exchange (amq.default)" in answer["error"]["message"]
+    assert f"rabbitmqctl set_permissions -p {vhost} {user} " in answer["error"]["message"]
+
+
+def test_a_password_goes_to_no_guessed_port_and_to_none_in_clear_text_beside_https(world: World, post: Post, settings: LazySettings) -> None:
+    settings.BROKERS = (BrokerAddress("prod", ("https://127.0.0.1:1",), "u", "s3cret"),)
+    status, answer = post()
+    assert status == 403
+    assert answer["error"]["message"].startswith("The AMQP port of prod is unknown: the broker reports no listeners")
+    type(world.broker).objects.update(listeners=[{"node": "a", "protocol": "amqp", "port": 5672}])
+    status, answer = post()
+    assert status == 403
+    assert answer["error"]["message"].startswith("AMQP at prod is in clear text only (port 5672)")
+    assert "HARELINE_BROKER_AMQP_PROD=amqp://127.0.0.1:5672 permits it" in answer["error"]["message"]

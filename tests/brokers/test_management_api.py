@@ -7,24 +7,19 @@ import json
 import socket
 import ssl
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 
 from brokers.addresses import BrokerAddress
 from brokers.errors import BrokerAnswerUnusable, BrokerError, BrokerRefused, BrokerUnreachable, ObjectNotFound
 from brokers.management.management_api import Limits, ManagementApi
+from tests.certificates import self_signed
 from tests.conftest import TestNode
 from tests.fault_server import Answer, FaultServer, running_fault_server
 from tests.waiting import wait_until
@@ -88,7 +83,9 @@ def test_an_unknown_host_is_unreachable() -> None:
 @pytest.mark.parametrize(
     ("status", "body", "kind", "words"),
     [
-        (401, b'{"error":"not_authorized","reason":"Login failed"}', BrokerRefused, r"refuses the user 'ann': 401 \(Login failed\)"),
+        (401, b'{"error":"not_authorized","reason":"Login failed"}', BrokerRefused, r"refuses the user 'ann': 401 \(Login failed\): the password is wrong"),
+        (401, b'{"reason":"Not management user"}', BrokerRefused, "it has no tag; rabbitmqctl set_user_tags ann monitoring gives it one"),
+        (401, b'{"reason":"User can only log in via localhost"}', BrokerRefused, "it may log in on the broker's own machine only"),
         (403, b"<html>no</html>", BrokerRefused, "refuses the user 'ann': 403"),
         (404, b"", ObjectNotFound, "not found: GET http://127.0.0.1"),
         (500, b'{"reason":"boom"}', BrokerAnswerUnusable, r"answered with status 500 \(boom\)"),
@@ -162,6 +159,19 @@ def test_an_answer_too_large_is_refused_also_when_it_only_unpacks_large(fault_se
         api_of(fault_server.url, limits=Limits(body_bytes=2**20)).overview()
 
 
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_hundred_megabytes_are_not_taken_into_memory(fault_server: FaultServer, packed: bool) -> None:
+    body = b" " * 100_000_000
+    fault_server.answer("/api/queues", body=gzip.compress(body, 1) if packed else body, headers={"Content-Encoding": "gzip"} if packed else {})
+    tracemalloc.start()
+    try:
+        with pytest.raises(BrokerAnswerUnusable, match="the answer is larger than 64 MiB"):
+            api_of(fault_server.url, limits=Limits()).queues_columns()
+        assert tracemalloc.get_traced_memory()[1] < 80 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
 def test_the_next_address_of_the_cluster_answers_and_is_tried_first_from_then_on(fault_server: FaultServer) -> None:
     with running_fault_server() as broken:
         broken.default = Answer(status=500)
@@ -189,28 +199,6 @@ def test_a_refusal_is_not_tried_elsewhere(fault_server: FaultServer) -> None:
             assert other.requests == []
 
 
-def test_tls_that_is_none_names_the_setting_that_may_help(fault_server: FaultServer) -> None:
-    with pytest.raises(BrokerUnreachable, match=r"TLS with 127\.0\.0\.1:\d+ failed: .*HARELINE_CA_FILE"):
-        api_of(fault_server.url.replace("http:", "https:")).overview()
-
-
-def self_signed(directory: Path) -> tuple[Path, Path]:
-    """A certificate for 127.0.0.1 and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a broker")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now - timedelta(hours=1), now + timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    certificate_file, key_file = directory / "certificate.pem", directory / "key.pem"
-    certificate_file.write_bytes(certificate.public_bytes(Encoding.PEM))
-    key_file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    return certificate_file, key_file
-
-
 def test_a_private_certificate_is_accepted_only_with_its_authority(tmp_path: Path) -> None:
     class Overview(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -231,7 +219,7 @@ def test_a_private_certificate_is_accepted_only_with_its_authority(tmp_path: Pat
         thread.start()
         try:
             url = f"https://127.0.0.1:{server.server_address[1]}"
-            with pytest.raises(BrokerUnreachable, match=r"failed: self.signed certificate; HARELINE_CA_FILE names a private"):
+            with pytest.raises(BrokerUnreachable, match=r"failed: its certificate is self-signed and not trusted; HARELINE_CA_FILE names"):
                 api_of(url).overview()
             trusting = api_of(url, ca_file=str(certificate))
             assert trusting.overview().version == "3.10.8"

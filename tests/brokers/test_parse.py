@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from brokers.errors import BrokerAnswerUnusable
 from brokers.management import parse
+from brokers.stats import Listener
 from brokers.topology import BindingDefinition, ExchangeDefinition, PolicyDefinition, WritePermission
 
 SAMPLES = Path(__file__).parent.parent / "cases" / "management"
@@ -110,24 +111,23 @@ def test_an_overview_with_statistics() -> None:
                 "rabbitmq_version": "3.10.8", "erlang_version": "25.2.3", "rates_mode": "basic", "node": "rabbit@a", "cluster_name": "c",
                 "object_totals": {"queues": 7, "channels": 1.0}, "queue_totals": {"messages_ready": 5, "messages_unacknowledged": 1},
                 "message_stats": {"publish": 4, "deliver_get": 3, "ack": 2, "drop_unroutable": 1, "return_unroutable": 2},
-                "listeners": [{"protocol": "amqp", "port": 5672}, {"protocol": "amqp/ssl", "port": 5671}, {"protocol": "http/prometheus", "port": 15692}],
+                "listeners": [
+                    {"node": "rabbit@a", "protocol": protocol, "ip_address": "::", "port": port}
+                    for protocol, port in (("amqp", 5672), ("amqp/ssl", 5671), ("amqp/ssl", 5671), ("http/prometheus", 15692), ("mqtt", 1883))
+                ],
             }
         )
     )  # fmt: skip
     assert (overview.ready, overview.unacknowledged, overview.published, overview.unroutable) == (5, 1, 4, 3)
-    assert (overview.amqp_port, overview.amqp_tls, overview.metrics_port) == (5672, False, 15692)
+    assert overview.listeners == (Listener("rabbit@a", "amqp", 5672), Listener("rabbit@a", "amqp/ssl", 5671))
+    assert overview.metrics_port == 15692
     assert overview.object_totals == {"queues": 7, "channels": 1}
 
 
 def test_an_overview_without_statistics_knows_no_figures() -> None:
     overview = parse.overview(as_json({"management_version": "3.12.0", "disable_stats": True, "rates_mode": "basic", "listeners": []}))
     assert (overview.version, overview.rates_mode) == ("3.12.0", "off")
-    assert (overview.ready, overview.published, overview.unroutable, overview.amqp_port) == (None, None, None, None)
-
-
-def test_a_broker_with_tls_only_is_reached_by_tls() -> None:
-    overview = parse.overview(as_json({"rabbitmq_version": "4.0.5", "listeners": [{"protocol": "amqp/ssl", "port": 5671}]}))
-    assert (overview.amqp_port, overview.amqp_tls) == (5671, True)
+    assert (overview.ready, overview.published, overview.unroutable, overview.listeners) == (None, None, None, ())
 
 
 def test_a_node_that_is_down_has_a_name_only() -> None:

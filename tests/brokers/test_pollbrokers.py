@@ -114,11 +114,12 @@ def test_a_failure_is_a_fact_with_its_reason_and_passes(management: FakeManageme
     management.set_queues({"mail": 3})
     with polling(management.address()):
         wait_until(is_(3, lambda: depth_of("mail")))
-        management.fail("overview", status)
+        for path in ("overview", "vhosts"):
+            management.fail(path, status)
         wait_until(is_(wanted, state))
         assert words in broker().reason
         assert depth_of("mail") == 3  # the last that is known, never 0
-        management.set_queues({"mail": 4})
+        management.set_queues({"mail": 4})  # and the overview
         wait_until(is_("up", state))
         wait_until(is_(4, lambda: depth_of("mail")))
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from kombu import Connection, Exchange, Queue
 
+from brokers import parts
 from brokers.addresses import BrokerAddress
 from brokers.errors import BrokerAnswerUnusable, BrokerRefused
 from brokers.management.management_api import ManagementApi
@@ -135,6 +136,18 @@ def test_rates_of_a_queue_that_somebody_looks_at_are_read_for_it_alone(broker: F
     assert stats.queues[("/", "q2")].published is None
 
 
+@pytest.mark.parametrize("status", [401, 403, 429, 500])
+def test_details_of_open_pages_that_can_not_be_read_are_named_and_cost_nothing_else(broker: FakeManagement, status: int) -> None:
+    broker.overview["rates_mode"] = "detailed"
+    broker.set_queues(MANY)
+    broker.set_metrics({name: (ready, 0, 0) for name, ready in MANY.items()})
+    for path in ("queues///q1", "exchanges///orders"):
+        broker.fail(path, status)
+    stats = poll_once(broker.api(), NOON, PollMemory(), viewed_queues=[("/", "q1")], viewed_exchanges=[("/", "orders")]).stats
+    assert (stats.depth_source, len(stats.queues), stats.queues[("/", "q1")].ready) == ("detailed", 1001, 1)
+    assert {limit.part for limit in stats.visibility_limits} == {parts.QUEUE_DETAILS, parts.PUBLISHERS}
+
+
 @pytest.mark.parametrize(("mode", "words"), [({"rates_mode": "none"}, "rates_mode = none"), ({"disable_stats": True}, "disable_metrics_collector")])
 def test_statistics_that_are_off_are_reported(broker: FakeManagement, mode: dict[str, object], words: str) -> None:
     broker.overview |= mode
@@ -191,10 +204,12 @@ def test_a_user_without_the_monitoring_tag_sees_queues_and_what_it_lacks(broker:
     assert [limit.grant for limit in stats.visibility_limits] == ["rabbitmqctl set_user_tags ann management monitoring"] * 2
 
 
-@pytest.mark.parametrize(("path", "status", "kind"), [("overview", 401, BrokerRefused), ("queues", 500, BrokerAnswerUnusable)])
-def test_what_a_poll_can_not_do_without_fails_it(broker: FakeManagement, path: str, status: int, kind: type[Exception]) -> None:
-    broker.fail(path, status)
-    with pytest.raises(kind, match=path):
+@pytest.mark.parametrize(("status", "kind"), [(401, BrokerRefused), (500, BrokerAnswerUnusable)])
+def test_a_broker_that_answers_neither_overview_nor_virtual_hosts_is_not_polled(broker: FakeManagement, status: int, kind: type[Exception]) -> None:
+    broker.fail("overview", status)
+    poll_once(broker.api(), NOON, PollMemory())  # alone it is a part as any other
+    broker.fail("vhosts", status)
+    with pytest.raises(kind, match="overview"):
         poll_once(broker.api(), NOON, PollMemory())
 
 

@@ -7,6 +7,7 @@ import pytest
 from django.template.loader import render_to_string
 
 from brokers.models import Broker, Queue
+from brokers.visibility import refusal
 from dashboard.overview import incidents
 from workers.models import EventSource, Worker
 
@@ -58,6 +59,15 @@ def test_numbers_that_stand_still_without_a_poller_are_the_pollers_fault():
 def test_a_refused_login_names_the_setting_to_look_at():
     incident = incidents.of_broker(unreachable(state=Broker.REFUSED, reason="401"), [], NOON, NOON)
     assert "HARELINE_BROKERS" in incident.todo
+
+
+def test_a_user_without_tags_is_not_told_to_check_its_password():
+    reason = f"{refusal('ann', 401, '(Not management user)')} (GET http://b:15672/api/overview)"
+    incident = incidents.of_broker(unreachable(state=Broker.REFUSED, reason=reason), [], NOON, NOON)
+    assert incident.command == "rabbitmqctl set_user_tags ann monitoring"
+    assert incident.why.startswith("The password is right, but the user has no tag")
+    wrong = incidents.of_broker(unreachable(state=Broker.REFUSED, reason=refusal("ann", 401, "(Login failed)")), [], NOON, NOON)
+    assert wrong.why == "The password is wrong, or there is no such user at the broker."
 
 
 def test_an_abandoned_queue_is_shown_with_its_numbers_and_its_page():

@@ -37,6 +37,9 @@ def addresses(now: datetime) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("part", "pages"),
     [
+        (parts.OVERVIEW, "overview"),
+        (parts.QUEUES, "overview queues queue why"),
+        (parts.QUEUE_DETAILS, "overview queues queue why"),
         (parts.NODES, "overview"),
         (parts.VHOSTS, "overview queues queue exchanges exchange connections"),
         (parts.EXCHANGES, "overview queue exchanges exchange why"),

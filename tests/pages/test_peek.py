@@ -114,7 +114,7 @@ def test_an_unreachable_broker_is_reported(person: Client, broker: Broker) -> No
 def jobs(broker: Broker, rabbitmq: TestNode, vhost: str, settings: LazySettings) -> Queue:
     """A real queue."""
     settings.BROKERS = (rabbitmq.address("prod"),)
-    broker.amqp_port = rabbitmq.ports["amqp"]
+    broker.listeners = [{"node": "", "protocol": "amqp", "port": rabbitmq.ports["amqp"]}]
     broker.save()
     rabbitmq.api("PUT", f"queues/{vhost}/jobs", {"durable": True})
     return queue(broker, vhost, "jobs", consumers=0)
@@ -151,6 +151,16 @@ def test_pickled_arguments_are_described_and_never_loaded(person: Client, jobs: 
     words = text_of(person.post(f"/queues/{jobs.pk}/messages/", {"count": "1"}).content.decode())
     assert "(1,) {}" in words
     assert "It is not loaded" in words
+
+
+def test_missing_permission_to_read_is_403_with_the_command_that_grants_it(
+    person: Client, jobs: Queue, rabbitmq: TestNode, vhost: str, settings: LazySettings
+) -> None:
+    user, password = rabbitmq.new_user(permissions={vhost: {"configure": "", "write": "", "read": ""}})
+    settings.BROKERS = (rabbitmq.address("prod", user, password),)
+    answer = person.post(f"/queues/{jobs.pk}/messages/", {"count": "1"})
+    assert answer.status_code == 403
+    assert f"rabbitmqctl set_permissions -p {vhost} {user} " in text_of(answer.content.decode())
 
 
 def test_an_empty_queue_is_reported(person: Client, jobs: Queue) -> None:

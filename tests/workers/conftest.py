@@ -19,6 +19,7 @@ from django.db import connection
 from brokers import store as broker_store
 from brokers.addresses import BrokerAddress
 from brokers.models import Broker
+from brokers.stats import Listener
 from tests.conftest import TestNode
 from tests.waiting import wait_until
 from workers.models import EventSource, Worker
@@ -92,7 +93,7 @@ class Watching:
         self.running: list[tuple[VhostWatch, threading.Thread]] = []
 
     def start(self, receives_events: bool = True, inspects: bool = True, **changed: Any) -> None:
-        facts = {"address": self.address, "amqp_port": self.node.ports["amqp"], **changed}
+        facts = {"address": self.address, "listeners": (Listener("", "amqp", self.node.ports["amqp"]),), **changed}
         watch = VhostWatch(Place(broker_id=self.broker.pk, vhost=self.vhost, installation="test", receives_events=receives_events, inspects=inspects, **facts))
         thread = threading.Thread(target=watch.run)
         self.running.append((watch, thread))

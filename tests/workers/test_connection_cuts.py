@@ -8,6 +8,7 @@ import random
 import time
 from collections import Counter
 
+from brokers.stats import Listener
 from script.soak_parts.proxy import Proxy, proxy_of
 from tests.conftest import TestNode
 from tests.waiting import wait_until
@@ -113,7 +114,7 @@ def test_tasks_and_counts_are_right_after_cuts_amid_the_traffic(rabbitmq: TestNo
         published += count
 
     with proxy_of(rabbitmq.ports["amqp"]) as proxy:
-        watching.start(inspects=False, amqp_port=proxy.port)
+        watching.start(inspects=False, listeners=(Listener("", "amqp", proxy.port),))
         watching.wait_for_source(lambda source: source.state == "receiving")
         for round_ in range(1, 6):
             proxy.cut_after_bytes = 20_000

@@ -11,6 +11,7 @@ import pytest
 
 from brokers import store as broker_store
 from brokers.addresses import BrokerAddress
+from brokers.stats import Listener
 from workers.models import EventSource, Task, Worker
 from workers.receiving.place import Place
 from workers.receiving.receiver import Delivery
@@ -33,7 +34,7 @@ def bodies(case: dict[str, Any]) -> list[dict[str, Any]]:
 def watch() -> VhostWatch:
     """A watch without a broker: what it would receive is given to it, and stored."""
     broker = broker_store.ensure_brokers([ADDRESS], datetime.now(UTC))["prod"]
-    found = VhostWatch(Place(ADDRESS, broker.pk, "/", "test", receives_events=False, inspects=False, amqp_port=1))
+    found = VhostWatch(Place(ADDRESS, broker.pk, "/", "test", receives_events=False, inspects=False, listeners=(Listener("", "amqp", 1),)))
     found._load()
     return found
 

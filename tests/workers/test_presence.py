@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -118,6 +119,7 @@ class Failing:
     standing_by = False
 
     def __init__(self) -> None:
+        self.due_at = time.monotonic()
         self.address = BrokerAddress("secret-name", ("http://127.0.0.1:1",), "user", "password")
 
     def run(self) -> None:
@@ -138,6 +140,33 @@ def test_a_thread_that_ends_again_and_again_is_in_the_heartbeat_and_in_readiness
         thread.join(10)
     assert "has ended by an error" in problem and "TypeError" in problem and "secret-name" not in problem
     assert readiness.processes(leases.heartbeats(), datetime.now(UTC))["poller"].startswith("the thread of a broker has ended by an error")
+
+
+class Stuck(Failing):
+    """Work whose thread lives and does nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.due_at, self.stopped = time.monotonic() - 130, threading.Event()
+
+    def run(self) -> None:
+        self.stopped.wait(30)
+
+    def stop(self) -> None:
+        self.stopped.set()
+
+
+def test_a_thread_that_lives_and_is_stuck_is_in_the_heartbeat_and_in_readiness(transactional_db: None) -> None:
+    stop = threading.Event()
+    thread = threading.Thread(target=run_until_stopped, args=([Stuck()], "receiver", "h", stop, 0.01))
+    thread.start()
+    try:
+        problem = wait_until(lambda: Heartbeat.objects.filter(kind="receiver").values_list("problem", flat=True).first())
+    finally:
+        stop.set()
+        thread.join(10)
+    assert "the thread of a broker has been stuck for 1" in problem and "secret-name" not in problem
+    assert readiness.processes(leases.heartbeats(), datetime.now(UTC))["receiver"] == problem
 
 
 class Dying:

@@ -16,6 +16,7 @@ from brokers import store as broker_store
 from brokers.addresses import BrokerAddress
 from brokers.models import Broker
 from brokers.scope import EVERYTHING
+from brokers.stats import Listener
 from workers import queries, store
 from workers.models import EventSource, Task, Worker
 from workers.receiving.events import Event
@@ -44,7 +45,7 @@ class Receiver:
 
     def __init__(self, broker: Broker) -> None:
         self.broker = broker
-        self.watch = VhostWatch(Place(ADDRESS, broker.pk, "/", "test", receives_events=False, inspects=False, amqp_port=1))
+        self.watch = VhostWatch(Place(ADDRESS, broker.pk, "/", "test", receives_events=False, inspects=False, listeners=(Listener("", "amqp", 1),)))
         self.watch._load()
 
     def receive(self, *events: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import socket
 import threading
 from collections.abc import Iterator, Mapping
@@ -88,7 +89,17 @@ def test_a_user_who_may_not_write_is_refused_with_the_brokers_reason(rabbitmq: T
     sent = send([Target(url, vhost)], queue="mail")
     assert sent.outcome == "not sent"
     assert "refused" in sent.reason
+    assert f"the user {name} may not write to the default exchange (amq.default)" in sent.reason
+    assert sent.grant.startswith(f"rabbitmqctl set_permissions -p {vhost} {name} ")
     assert password not in sent.reason
+    configure, write, read = shlex.split(sent.grant)[-3:]
+    rabbitmq.api("PUT", f"permissions/{vhost}/{name}", {"configure": configure, "write": write, "read": read})
+    assert send([Target(url, vhost)], queue="mail").outcome == "confirmed"
+
+
+def test_nothing_is_sent_to_an_address_that_is_refused() -> None:
+    sent = send([Target("amqp://u@127.0.0.1:1//", "/", refusal="the AMQP port of prod is unknown")], queue="mail")
+    assert (sent.outcome, sent.reason, sent.grant) == ("not sent", "Nothing was sent: the AMQP port of prod is unknown.", "")
 
 
 @pytest.mark.parametrize("url", ["amqp://u:p@127.0.0.1:1//", "amqp://u:secret@127.0.0.1:{port}//"])

@@ -20,6 +20,7 @@ from brokers.addresses import BrokerAddress
 from brokers.polling import leases
 from brokers.process_runner import END_SECONDS
 from brokers.scope import EVERYTHING
+from brokers.stats import Listener
 from brokers.thread_failures import ThreadFailures
 from workers import celery_names, queries, store
 from workers.celery_names import CeleryNames
@@ -54,6 +55,7 @@ class BrokerWatch:
     ) -> None:
         self.address, self.broker_id, self.holder = address, broker_id, holder
         self.standing_by = False
+        self.due_at = time.monotonic()
         self._installation, self._allowed, self._ca_file = installation, allowed, ca_file
         self._finder = PlaceFinder(broker_id, address.name, names or {})
         self._stopped = threading.Event()
@@ -76,6 +78,7 @@ class BrokerWatch:
     def run(self) -> None:
         """Returns once stopped and its threads have ended, or could not within END_SECONDS; the lease is free then."""
         while not self._stopped.is_set():
+            self.due_at = time.monotonic()
             try:
                 self._round()
             except DatabaseError as error:
@@ -139,7 +142,7 @@ class BrokerWatch:
         broker = broker_queries.broker_by_id(EVERYTHING, self.broker_id)
         if broker is None:
             return []
-        places = []
+        places, listeners = [], tuple(msgspec.convert(broker.listeners, list[Listener]))
         for vhost, found in sorted(self._finder.found().items()):
             hint = celery_names.hint(found.unwatched, self._finder.variable, vhost)
             if found.names is None:
@@ -147,7 +150,7 @@ class BrokerWatch:
                 continue
             store.note_names(self.broker_id, vhost, found.names, hint, now)
             may = self._allowed
-            place = Place(self.address, self.broker_id, vhost, self._installation, may.receives_events, may.inspects, broker.amqp_port, broker.amqp_tls)
+            place = Place(self.address, self.broker_id, vhost, self._installation, may.receives_events, may.inspects, listeners)
             places.append(msgspec.structs.replace(place, ca_file=self._ca_file, names=found.names, variable=self._finder.variable))
         return places
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+from brokers import amqp_address
 from brokers.addresses import BrokerAddress
+from brokers.stats import Listener
 from workers.amqp_connection import Target
 from workers.celery_names import DEFAULT, CeleryNames
 
@@ -18,8 +20,7 @@ class Place(msgspec.Struct, frozen=True):
     installation: str
     receives_events: bool  # HARELINE_EVENTS names the broker
     inspects: bool  # HARELINE_INSPECT names it
-    amqp_port: int | None = None
-    amqp_tls: bool = False
+    listeners: tuple[Listener, ...] = ()  # as the broker last reported them
     ca_file: str | None = None
     names: CeleryNames = DEFAULT
     variable: str = "HARELINE_CELERY_…"  # by which the names of this broker are set
@@ -30,5 +31,4 @@ class Place(msgspec.Struct, frozen=True):
 
     def targets(self) -> list[Target]:
         """Each node of the cluster, in the order of HARELINE_BROKERS; the one of HARELINE_BROKER_AMQP_<NAME> if that is set."""
-        urls = [msgspec.structs.replace(self.address, urls=(url,)).amqp(self.amqp_port, self.amqp_tls, self.vhost) for url in self.address.urls]
-        return [Target(url, self.vhost, self.ca_file) for url in dict.fromkeys(urls)]
+        return [Target(one.url, self.vhost, self.ca_file, one.refusal) for one in amqp_address.addresses(self.address, self.listeners, self.vhost)]

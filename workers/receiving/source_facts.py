@@ -41,4 +41,4 @@ def _state(allowed: bool, subscription: Subscription, problem: WatchError | None
 
 
 def _lacks_rights(problem: WatchError | None) -> bool:
-    return isinstance(problem, Refused) and problem.action != "login"
+    return isinstance(problem, Refused) and problem.action not in ("login", "address")

@@ -52,6 +52,7 @@ class VhostWatch:
         self._feed = EventFeed(place.targets(), place.queue, place.names.event_exchanges)
         self._answers: SimpleQueue[Answer] = SimpleQueue()
         self._inspector = Inspector(place.targets(), f"hareline.{place.installation}.replies", self._answers, names=place.names)
+        self._stored_at = now
         self._subscription = Subscription(now, "not connected yet" if place.receives_events else NOT_RECEIVED)
         self._reading = Reading()
         self._problem: WatchError | None = None
@@ -194,6 +195,9 @@ class VhostWatch:
     def _store(self, now: datetime) -> None:
         """Decides how workers are, stores what changed, acknowledges. Raises DatabaseError; then all of it is still to be stored. Raises Superseded."""
         registry, batch = self._registry, self._batch
+        if now < self._stored_at:
+            self._clock_set_back(now)
+        self._stored_at = now
         shown = self._look.shown(now)
         self._reading.note(time.monotonic(), now)
         visible, inspector = NOTHING_VISIBLE if shown is None else shown.visible, self._inspector
@@ -219,6 +223,14 @@ class VhostWatch:
             self._feed.acknowledge()
         except WatchError as error:
             self._lose(error)
+
+    def _clock_set_back(self, now: datetime) -> None:
+        """A moment that is still to come would count as just now until it has come."""
+        log.warning("clock_set_back", vhost=self.place.vhost, seconds=round((self._stored_at - now).total_seconds(), 1))
+        self._registry.clock_set_back(now)
+        self._subscription = Subscription(min(self._subscription.since, now), self._subscription.reason)
+        self._inspector.subscription = Subscription(min(self._inspector.subscription.since, now), self._inspector.subscription.reason)
+        self._reading, self._disturbed = Reading(), None
 
     def _save(self, batch: store.Batch, now: datetime) -> None:
         registry = self._registry

@@ -14,7 +14,7 @@ from typing import Any
 from workers.receiving.events import Event
 from workers.receiving.liveness import ANSWER_HOLDS, NOTHING_VISIBLE, SHUT_DOWN, Disturbance, Evidence, Subscription, Visible, assess, silent_after
 from workers.receiving.vacancies import Vacancies
-from workers.receiving.worker_state import LONGEST_FREQUENCY, OTHER, WorkerState, resume, started_anew
+from workers.receiving.worker_state import LONGEST_FREQUENCY, OTHER, WorkerState, cap_times, resume, started_anew
 
 MOST_WORKERS = 5000
 ASSESSED_AT_ONCE = 1000  # so that a round of the receiver stays short, and no more change at once
@@ -119,6 +119,10 @@ class WorkerRegistry:
         if self.workers.get(worker.hostname) is worker:
             self.workers[worker.hostname] = anew = started_anew(worker)
             self._vacancies.note(anew)
+
+    def clock_set_back(self, now: datetime) -> None:
+        for worker in self.workers.values():
+            cap_times(worker, now)
 
     def take_changes(self) -> list[WorkerState]:
         """The workers that changed since the last call, which are clean from now on."""

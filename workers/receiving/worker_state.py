@@ -100,6 +100,14 @@ def remembered(row: Mapping[str, Any], key: int, now: datetime) -> WorkerState:
     return worker
 
 
+def cap_times(worker: WorkerState, now: datetime) -> None:
+    """After the clock was set back: nothing of the worker was seen later than now."""
+    for name, value in msgspec.structs.asdict(worker).items():
+        if isinstance(value, datetime) and value > now:
+            setattr(worker, name, now)
+            worker.changed = True
+
+
 def resume(worker: WorkerState) -> None:
     """Continues with a worker as it was stored."""
     worker.changed = False

@@ -7,28 +7,27 @@ broker, nothing is ever sent twice. The broker confirms what it took (publisher 
 from __future__ import annotations
 
 import contextlib
-import ssl
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 import msgspec
 import structlog
-from amqp.exceptions import AMQPError, ChannelError, MessageNacked, NotFound
+from amqp.exceptions import AccessRefused, AMQPError, ChannelError, MessageNacked, NotFound
 from celery import Celery
 from celery.loaders.base import BaseLoader
 from kombu.connection import Connection
 from kombu.exceptions import KombuError
 from kombu.messaging import Producer
-from kombu.utils.url import parse_url
 
-from workers.amqp_connection import CONNECT_SECONDS, Target, explained
-from workers.errors import Unreachable, WatchError
+from workers.amqp_connection import Target, explained
+from workers.errors import Refused, WatchError
+from workers.grants import send_grant
+from workers.sending.producer_connection import CONFIRM_SECONDS, connected, own_errors
 
 log = structlog.get_logger(__name__)
 
-CONFIRM_SECONDS = 5.0
 LONGEST_SECONDS = 15.0
 
 NOT_ROUTED = frozenset((311, 403, 404, 406))
@@ -50,6 +49,7 @@ class Sent(msgspec.Struct, frozen=True):
     at: datetime
     exchange: str | None = None  # where Celery published, None if it did not come to that
     routing_key: str | None = None
+    grant: str = ""  # the command that grants the permission which the broker's user lacks, "" where none is missing
 
     @property
     def confirmed(self) -> bool | None:
@@ -163,10 +163,12 @@ def _run(attempt: _Attempt, targets: Sequence[Target]) -> None:
     uuid = attempt.task.uuid
     connection: Connection | None = None
     try:
-        connection, target = _connected(targets)
+        connection, target = connected(targets)
         result = _publish(attempt, connection, target)
     except Exception as error:
-        why = f"{error}"
+        why, grant = f"{error}", ""
+        if isinstance(error, Refused) and error.action in ("vhost", "permission"):
+            grant = send_grant(targets[0].user, targets[0].vhost)
         if not isinstance(error, WatchError):
             log.exception("sending_failed", uuid=uuid)
             why = f"{type(error).__name__}, see the log"
@@ -176,58 +178,12 @@ def _run(attempt: _Attempt, targets: Sequence[Target]) -> None:
         elif producer is not None and producer.began:
             result = _sent(uuid, producer, "unknown", f"It is not known whether it arrived: {why}. It was not sent again.")
         else:
-            result = Sent(uuid, "not sent", f"Nothing was sent: {why}.", datetime.now(UTC))
+            result = Sent(uuid, "not sent", f"Nothing was sent: {why}.", datetime.now(UTC), grant=grant)
     with attempt.lock:
         attempt.result = result
     if connection is not None:
         with contextlib.suppress(OSError, AMQPError, KombuError):  # it may be broken already, and the result is known
             connection.release()
-
-
-def _connected(targets: Sequence[Target]) -> tuple[Connection, Target]:
-    """A connection to the first node that takes one; nothing has been sent by then, so trying another is safe."""
-    problem: WatchError = Unreachable("no address of the broker is known")
-    for target in targets:
-        connection = _connection(target)
-        try:
-            with explained(target), _own_errors():
-                connection.ensure_connection(max_retries=1, interval_start=0, interval_step=0)
-                return connection, target
-        except WatchError as error:
-            problem = error
-            with contextlib.suppress(OSError, AMQPError, KombuError):
-                connection.release()
-    raise problem
-
-
-@contextlib.contextmanager
-def _own_errors() -> Iterator[None]:
-    """Raises the error that kombu wrapped instead of the wrapping."""
-    try:
-        yield
-    except KombuError as error:
-        raise error.__cause__ or error from None
-
-
-def _connection(target: Target) -> Connection:
-    parts = parse_url(target.url)
-    tls = {"cert_reqs": ssl.CERT_REQUIRED, "ca_certs": target.ca_file, "server_hostname": parts["hostname"]} if parts["transport"] == "amqps" else False
-    return Connection(
-        parts["hostname"],
-        userid=parts["userid"],
-        password=parts["password"],
-        virtual_host=target.vhost,
-        port=parts["port"],
-        transport="pyamqp",
-        ssl=tls,
-        connect_timeout=CONNECT_SECONDS,
-        transport_options={
-            "confirm_publish": True,
-            "read_timeout": CONFIRM_SECONDS,
-            "write_timeout": CONFIRM_SECONDS,
-            "client_properties": {"product": "Hareline", "connection_name": "hareline send"},
-        },
-    )
 
 
 def _app(sends_event: bool) -> Celery:
@@ -248,12 +204,12 @@ def _publish(attempt: _Attempt, connection: Connection, target: Target) -> Sent:
             attempt.producer = producer
         quiet = {"declare": [], "mandatory": True, "retry": False, "add_to_parent": False, "confirm_timeout": CONFIRM_SECONDS}
         try:
-            with _own_errors():
+            with own_errors():
                 app.send_task(task.name, list(task.args), dict(task.kwargs), task_id=uuid, producer=producer, **quiet, **task.options)
         except _Abandoned:
             return _sent(uuid, producer, "not sent", "Nothing was sent: it took too long to connect.")
         except (AMQPError, KombuError, MessageNacked, OSError) as error:
-            return _ended(uuid, producer) if producer.done else _failed(uuid, producer, error)
+            return _ended(uuid, producer) if producer.done else _failed(uuid, producer, error, target)
         return _ended(uuid, producer)
     finally:
         app.close()
@@ -269,7 +225,7 @@ def _ended(uuid: str, producer: _Watched) -> Sent:
     return _sent(uuid, producer, "returned", f"It reached no queue and is gone: it was sent to {where}, and {why}.")
 
 
-def _failed(uuid: str, producer: _Watched, error: Exception) -> Sent:
+def _failed(uuid: str, producer: _Watched, error: Exception, target: Target) -> Sent:
     """Before any confirmation: a message that the broker did not accept for routing is not there, any other may be."""
     reason = " ".join(str(getattr(error, "message", "") or getattr(error, "reply_text", "") or error).split())[:300] or type(error).__name__
     if not producer.began:
@@ -279,11 +235,19 @@ def _failed(uuid: str, producer: _Watched, error: Exception) -> Sent:
         return _sent(uuid, producer, "unknown", f"It is not known whether it arrived: {why}. It was not sent again.")
     if isinstance(error, NotFound):
         return _sent(uuid, producer, "not sent", f"The broker refused it: there is no exchange {producer.exchange_used}.")
+    if isinstance(error, AccessRefused):
+        why = f"the user {target.user} may not write to {_exchange_text(producer.exchange_used)} in the virtual host {target.vhost} ({reason})"
+        refused = _sent(uuid, producer, "not sent", f"The broker refused it: {why}.")
+        return msgspec.structs.replace(refused, grant=send_grant(target.user, target.vhost, producer.exchange_used or ""))
     if isinstance(error, ChannelError) and error.code in NOT_ROUTED:
         return _sent(uuid, producer, "not sent", f"The broker refused it: {reason}.")
     if isinstance(error, TimeoutError):
         reason = f"no confirmation came within {CONFIRM_SECONDS:g} seconds (a broker with an alarm blocks publishers, for one)"
     return _sent(uuid, producer, "unknown", f"It is not known whether it arrived: {reason}. It was not sent again.")
+
+
+def _exchange_text(name: str | None) -> str:
+    return f"the exchange {name}" if name else "the default exchange (amq.default)"
 
 
 def _sent(uuid: str, producer: _Watched, outcome: Outcome, reason: str) -> Sent:

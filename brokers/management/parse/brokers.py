@@ -6,9 +6,10 @@ from typing import Any
 
 import msgspec
 
+from brokers.amqp_address import KEPT_PROTOCOLS
 from brokers.errors import BrokerAnswerUnusable
 from brokers.management.parse.values import Loose, counters, decoded, flag, integer, table, text
-from brokers.stats import NodeStats, Overview
+from brokers.stats import Listener, NodeStats, Overview
 
 CHURN = ("connection_created", "connection_closed", "channel_created", "channel_closed")
 
@@ -55,8 +56,7 @@ def overview(body: bytes) -> Overview:
     if not version:
         raise BrokerAnswerUnusable("the answer names no RabbitMQ version, so this is not the management API")
     totals, counted = table(seen.queue_totals), counters(seen.message_stats)
-    ports = _ports(seen.listeners)
-    plain, tls = ports.get("amqp"), ports.get("amqp/ssl")
+    listeners = _listeners(seen.listeners)
     unroutable = [count for value in (counted.drop_unroutable, counted.return_unroutable) if (count := integer(value)) is not None]
     return Overview(
         version=version,
@@ -71,21 +71,20 @@ def overview(body: bytes) -> Overview:
         delivered=integer(counted.deliver_get),
         acknowledged=integer(counted.ack),
         unroutable=sum(unroutable) if unroutable else None,
-        amqp_port=plain or tls,
-        amqp_tls=plain is None and tls is not None,
-        metrics_port=ports.get("http/prometheus"),
+        listeners=tuple(listener for listener in listeners if listener.protocol in KEPT_PROTOCOLS),
+        metrics_port=next((listener.port for listener in listeners if listener.protocol == "http/prometheus"), None),
         churn={name: count for name in CHURN if (count := integer(table(seen.churn_rates).get(name))) is not None},
     )
 
 
-def _ports(listeners: Loose) -> dict[str, int]:
-    """Protocol: the port of its first listener."""
-    ports: dict[str, int] = {}
-    for listener in listeners if isinstance(listeners, list) else []:
+def _listeners(reported: Loose) -> list[Listener]:
+    """Each port once: a node listens at several addresses."""
+    found: dict[Listener, None] = {}
+    for listener in reported if isinstance(reported, list) else []:
         port = integer(table(listener).get("port"))
-        if port is not None:
-            ports.setdefault(text(table(listener).get("protocol")), port)
-    return ports
+        if port is not None and 0 < port < 2**16:
+            found[Listener(text(table(listener).get("node")), text(table(listener).get("protocol")), port)] = None
+    return list(found)
 
 
 def nodes(body: bytes) -> list[NodeStats]:

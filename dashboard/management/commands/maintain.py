@@ -40,7 +40,7 @@ class Job:
     done_at: datetime | None = None
 
     def is_due(self, now: datetime) -> bool:
-        return self.done_at is None or now - self.done_at >= self.every
+        return self.done_at is None or not timedelta(0) <= now - self.done_at < self.every  # or the clock was set back
 
 
 def jobs() -> list[Job]:

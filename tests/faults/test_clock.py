@@ -1,0 +1,84 @@
+"""The machine's clock is set back: what was stored for moments still to come counts as just now for nobody, and everything goes on at once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from brokers import queries, store
+from brokers.clock import Clock
+from brokers.management.management_api import Limits, ManagementApi
+from brokers.models import Binding, Broker, Heartbeat, Queue, Snapshot, TopologyVersion
+from brokers.polling.poll_loop import PollLoop
+from brokers.scope import EVERYTHING
+from dashboard.layout import levels
+from dashboard.operations import readiness
+from tests.brokers.facts import NOON, after
+from tests.brokers.management import FakeManagement, binding
+from tests.fault_server import FaultServer
+from workers.receiving.liveness import Subscription
+from workers.receiving.worker_registry import WorkerRegistry
+from workers.receiving.worker_state import WorkerState
+
+HOUR = 3600.0
+
+
+class SetClock(Clock):
+    seconds = 0.0
+
+    def now(self) -> Any:
+        return after(self.seconds)
+
+
+def test_a_poller_goes_on_at_once_and_its_history_has_no_future(fault_server: FaultServer, db: None) -> None:
+    management, clock = FakeManagement(fault_server), SetClock()
+    pk = store.ensure_brokers([management.address()], NOON)["prod"].pk
+    api = ManagementApi(management.address(), limits=Limits(read_seconds=20, total_seconds=30))
+    loop = PollLoop(management.address(), pk, "a", 5.0, api=api, clock=clock)
+    for number, clock.seconds in enumerate((HOUR, HOUR + 5)):
+        management.set_queues({"mail": number})
+        loop.run_round()
+    management.fail("nodes", 500)
+    clock.seconds = HOUR + 10
+    loop.run_round()
+    management.set("nodes", [{"name": "rabbit@a", "running": True}])
+    management.set_queues({"mail": 7})
+    management.set_bindings([binding("amq.topic", "mail", "new")])
+    clock.seconds = 5.0
+    with capture_logs() as logs:
+        loop.run_round()
+    assert [entry["event"] for entry in logs] == ["clock_set_back"]
+    broker, mail = Broker.objects.get(), Queue.objects.get()
+    assert (broker.state, broker.polled_at, mail.ready, Binding.objects.get().routing_key) == ("up", after(5), 7, "new")
+    assert not any(limit["part"] for limit in broker.limits)
+    assert not Snapshot.objects.filter(at__gt=after(5)).exists()
+    assert not TopologyVersion.objects.filter(at__gt=after(5)).exists()
+    clock.seconds = 10.0
+    management.set_queues({"mail": 8})
+    loop.run_round()
+    found = queries.history(EVERYTHING, pk, "queues", mail.pk, ["ready"], after(5), after(10), 5)
+    assert found.values["ready"] == [7, 8]
+
+
+def test_a_process_that_died_is_not_alive_because_its_heartbeat_is_still_to_come() -> None:
+    dead = Heartbeat(kind="poller", holder="dead", at=NOON + timedelta(hours=1))
+    assert readiness.processes([dead], NOON)["poller"] != ""
+    assert readiness.processes([dead, Heartbeat(kind="poller", holder="alive", at=NOON)], NOON)["poller"] == ""
+
+
+def test_numbers_of_a_moment_still_to_come_are_not_fresh() -> None:
+    broker = Broker(name="prod", state=Broker.UP, polled_at=NOON + timedelta(hours=1), poll_seconds=5)
+    assert levels.unavailable(broker, NOON) == "prod has not been polled since this machine's clock was set back"
+
+
+@pytest.mark.parametrize("set_back", [False, True])
+def test_a_worker_that_dies_after_the_clock_was_set_back_is_not_online_for_another_hour(set_back: bool) -> None:
+    worker = WorkerState(hostname="w@h", first_seen_at=NOON, heartbeat_at=after(HOUR), arrived_at=after(HOUR), state="online")
+    registry = WorkerRegistry([worker])
+    if set_back:
+        registry.clock_set_back(after(1))
+    registry.assess(Subscription(NOON - timedelta(hours=1)), after(60))
+    assert (worker.state == "online") is not set_back

@@ -1,0 +1,82 @@
+"""A database that can't be written or is full while Hareline runs: rounds are lost and said, nothing is made up, and it goes on by itself."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.db import connection
+from structlog.testing import capture_logs
+
+from brokers import database_file, store
+from brokers.management.management_api import Limits
+from brokers.models import Broker, Queue
+from brokers.polling.poll_loop import PollLoop
+from dashboard.overview import incidents
+from tests.brokers.facts import NOON
+from tests.brokers.management import FakeManagement
+from tests.fault_server import FaultServer
+
+
+def pragma(statement: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"PRAGMA {statement}")
+
+
+@contextmanager
+def read_only() -> Iterator[None]:
+    pragma("query_only = 1")
+    yield
+    connection.close()
+
+
+@contextmanager
+def full() -> Iterator[None]:
+    """As on a disk without room: SQLite takes no further page."""
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA page_count")
+        pages = cursor.fetchone()[0]
+    pragma(f"max_page_count = {pages}")
+    yield
+    connection.close()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("fault", "words"), [(read_only, "readonly"), (full, "full")])
+def test_a_round_that_can_not_be_stored_is_lost_and_reported_and_the_next_one_is_whole(
+    fault_server: FaultServer, fault: Callable[[], object], words: str
+) -> None:
+    management = FakeManagement(fault_server)
+    management.set_queues({"mail": 3})
+    pk = store.ensure_brokers([management.address()], NOON)["prod"].pk
+    loop = PollLoop(management.address(), pk, "a", 5.0, limits=Limits(read_seconds=20, total_seconds=30))
+    loop.run_round()
+    management.set_queues({f"q{number}" * 20: number for number in range(500)} | {"mail": 4})
+    with capture_logs() as logs, fault():  # type: ignore[attr-defined]
+        loop.run_round()
+    assert [entry["event"] for entry in logs] == ["round_lost"]
+    assert words in logs[0]["reason"]
+    assert Queue.objects.get().ready == 3
+    loop.run_round()
+    assert (Queue.objects.count(), Queue.objects.get(name="mail").ready, Queue.objects.filter(gone_at=None).count()) == (501, 4, 501)
+    loop.stop()
+
+
+def test_the_page_says_why_nothing_is_stored(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = tmp_path / "hareline.sqlite3"
+    monkeypatch.setitem(connection.settings_dict, "NAME", str(path))
+    assert database_file.not_writable() == f"Hareline’s database file {path} is gone."
+    path.touch()
+    assert database_file.not_writable() == ""
+    monkeypatch.setattr(database_file, "LEAST_FREE_BYTES", 2**62)
+    assert database_file.not_writable() == f"The disk with Hareline’s database {path} is full, so nothing can be stored."
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert database_file.not_writable() == f"Hareline’s database {path} is read-only, so nothing can be stored."
+    stale = Broker(name="prod", state=Broker.UP, polled_at=NOON - timedelta(minutes=2), poll_seconds=5)
+    incident = incidents.of_broker(stale, [], None, NOON, database_file.not_writable)
+    assert incident is not None
+    assert incident.why == f"Hareline’s database {path} is read-only, so nothing can be stored."
