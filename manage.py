@@ -17,10 +17,11 @@ def main() -> None:
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
-    from brokers.supervised_process import end_with_supervisor
+    from brokers.supervised_process import end_with_supervisor, leave
 
+    long_running = sys.argv[1:2] and sys.argv[1] in PROCESSES
     try:
-        if sys.argv[1:2] and sys.argv[1] in PROCESSES:
+        if long_running:
             end_with_supervisor()
             django.setup()
             from dashboard.operations.database_state import refuse_unusable
@@ -29,6 +30,8 @@ def main() -> None:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
         sys.exit(f"hareline: {error}")
+    if long_running:
+        leave()
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from daphne.cli import DEFAULT_HOST, CommandLineInterface
 from django.core.exceptions import ImproperlyConfigured
 
 from brokers.port_taken import end_for_good, is_free
-from brokers.supervised_process import end_with_supervisor
+from brokers.supervised_process import end_with_supervisor, leave
 
 APPLICATION = "dashboard.asgi:application"
 PATIENCE_SECONDS = 1.0  # an earlier web process may just end
@@ -31,6 +31,7 @@ def main(arguments: list[str]) -> None:
     except ImproperlyConfigured as error:
         sys.exit(f"hareline: {error}")
     daphne.run([*arguments, APPLICATION])
+    leave()
 
 
 def refuse_taken_port(options: Namespace) -> None:

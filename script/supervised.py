@@ -31,7 +31,7 @@ class Program:
     name: str
     command: str
     stage: str
-    stop_seconds: int = 4
+    stop_seconds: int = 8  # on a busy machine; a second on an idle one
     restart: bool = True
     listens: bool = False  # ends for good where another program has its port
     to_terminal: bool = False
@@ -51,7 +51,7 @@ DEMO = (
         stop_seconds=12,
         listens=True,
     ),
-    *(Program(name.replace("@", "-at-"), f"{PYTHON} -m workers.demo worker {name}", "demo", stop_seconds=6) for name in NODES),
+    *(Program(name.replace("@", "-at-"), f"{PYTHON} -m workers.demo worker {name}", "demo") for name in NODES),
     Program("audit", f"{PYTHON} -m workers.demo audit", "demo"),
     Program("traffic", f"{PYTHON} -m workers.demo traffic", "demo"),
 )

@@ -82,6 +82,7 @@ def test_a_server_answers_prints_its_password_once_and_leaves_nothing(rabbitmq: 
         assert password not in (data / "supervisor.conf").read_text()
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
+    assert "SIGKILL" not in (data / "log" / "supervisor.log").read_text()
     assert wait_until(lambda: not processes_of(data), seconds=5)
     assert [path.name for path in data.iterdir() if path.stat().st_mode & 0o077] == []
 

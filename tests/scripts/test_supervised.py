@@ -62,7 +62,7 @@ def test_a_demo_takes_the_next_port() -> None:
 
 def test_an_address_of_another_machine_is_refused_by_name() -> None:
     with pytest.raises(SystemExit, match="HARELINE_HOST"):
-        choose_port("192.0.2.1", 8000, ())
+        choose_port("192.0.2.1", 64999, ())
 
 
 def test_a_second_start_with_the_same_data_is_refused(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 import amqp
 
-from brokers.supervised_process import end_with_supervisor
+from brokers.supervised_process import end_with_supervisor, leave
 
 
 def main(arguments: list[str]) -> int:
@@ -31,6 +31,7 @@ def main(arguments: list[str]) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: ended.set())
         repeat(arguments[0], amqp_url, ended)
+        leave()
     else:
         sys.exit(__doc__)
     return 0
