@@ -42,8 +42,8 @@ class Workers:
         self.app = Celery("tests", broker=node.amqp_url(vhost), set_as_current=False)
         self.app.conf.update(task_default_queue="jobs", task_ignore_result=True)
 
-    def start(self, name: str, *options: str, app: str = "celery_app") -> subprocess.Popen[bytes]:
-        """A worker node `name` of an app in this folder, which is consuming when this returns."""
+    def start(self, name: str, *options: str, app: str = "celery_app", queue: str = "") -> subprocess.Popen[bytes]:
+        """A worker node `name` of an app in this folder, which is consuming when this returns. `queue`: one that it declares last; its control queue."""
         command = [sys.executable, "-m", "celery", "-A", f"tests.workers.{app}", "worker", "-n", name, "--loglevel", "WARNING", *options]
         log = (self.directory / f"{name}.log").open("wb")
         environment = {**os.environ, "TEST_CELERY_BROKER": self.node.amqp_url(self.vhost), "PYTHONWARNINGS": "ignore"}
@@ -51,7 +51,7 @@ class Workers:
         log.close()
         self.processes[name] = process
         self._guards[name] = subprocess.Popen(["/bin/sh", "-c", GUARD, "guard", str(process.pid)], stdin=subprocess.PIPE, start_new_session=True)
-        queue = f"{name}.celery.pidbox"
+        queue = queue or f"{name}.celery.pidbox"
         wait_until(lambda: queue in self.queues(), WORKER_SECONDS)
         return process
 

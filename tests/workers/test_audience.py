@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -35,7 +36,7 @@ def test_a_node_that_never_answers_gets_fewer_and_fewer_requests() -> None:
         audience.answered("v@h", JSON, second)
         requests += len(audience.probes(second))
     assert requests == 11  # in an hour; every 3 s it would be 1,200
-    assert audience.tried("w@h", 3600) == ["JSON", "YAML", "msgpack", "pickle"]
+    assert audience.trouble("w@h", 3600).startswith("it has never answered remote control, in JSON, YAML, msgpack and pickle: its accept_content")
     assert (audience.answering(3600), audience.all_answer(3600), audience.slowness(3600)) == ({"v@h": JSON}, False, 64.0)
 
 
@@ -43,9 +44,22 @@ def test_a_busy_node_gets_its_own_format_alone_and_one_that_restarts_at_once() -
     audience = Audience()
     audience.expect({"w@h": False}, 0)
     assert {content_type for _, _, content_type in requested(audience, range(500))} == {JSON}
-    assert audience.tried("w@h", 500) == []
-    audience.meet("w@h")
+    assert audience.trouble("w@h", 500) == ""
+    audience.meet("w@h", 500)
     assert audience.probes(500) == [("w@h", JSON)]
+
+
+def test_a_command_that_a_node_never_answers_is_sent_less_and_less_and_the_others_as_ever() -> None:
+    audience, sent = Audience(), {"stats": 0, "active": 0}
+    for second in range(0, 3600, 3):
+        audience.answered("w@h", YAML, second, "active")
+        for command in sent:
+            sent[command] += audience.wants("w@h", command, second)
+    assert sent == {"stats": 9, "active": 1200}
+    assert (audience.refused("w@h"), audience.all_answer(3600)) == (["stats"], False)
+    assert audience.trouble("w@h", 3600) == "it answers, but not stats: perhaps YAML has no form for that answer"
+    audience.answered("w@h", JSON, 3601, "stats")
+    assert (audience.trouble("w@h", 3602), audience.all_answer(3602)) == ("", True)
 
 
 def test_where_no_node_is_known_everybody_gets_fewer_and_fewer_requests() -> None:
@@ -67,6 +81,10 @@ def test_a_request_is_read_back_in_each_format(content_type: str) -> None:
     body, encoding = formats.write(REQUEST, content_type)
     assert formats.read(body, content_type) == REQUEST
     assert encoding in ("utf-8", "binary")
+
+
+def test_the_counts_in_a_pickled_answer_are_read() -> None:
+    assert formats.read(pickle.dumps({"w@h": {"total": Counter({"t": 2})}}), PICKLE) == {"w@h": {"total": {"t": 2}}}
 
 
 class Evil:

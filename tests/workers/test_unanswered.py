@@ -35,23 +35,23 @@ def registry(**heartbeats: float) -> WorkerRegistry:
 
 
 @pytest.mark.parametrize(
-    ("visible", "tried", "reason"),
+    ("visible", "trouble", "reason"),
     [
-        (Visible(NOON, frozenset()), (), "its remote control is off (worker_enable_remote_control): the broker has no control queue of it"),
-        (Visible(ago(55), frozenset()), (), "it has not responded yet"),  # the poll is too old to show its queue
-        (Visible(NOON, None), (), "it has not responded yet"),
-        (Visible(NOON, frozenset(("w@h",)), BLOCKED), (), "the broker blocks publishers since 2026-11-29 11:59:30 UTC, 3 consumers attached"),
-        (Visible(NOON, frozenset(("w@h",))), ("JSON", "YAML"), "it has never answered remote control, in JSON and YAML"),
+        (Visible(NOON, frozenset()), "", "its remote control is off (worker_enable_remote_control): the broker has no control queue of it"),
+        (Visible(ago(55), frozenset()), "", "it has not responded yet"),  # the poll is too old to show its queue
+        (Visible(NOON, None), "", "it has not responded yet"),
+        (Visible(NOON, frozenset(("w@h",)), BLOCKED), "", "the broker blocks publishers since 2026-11-29 11:59:30 UTC, 3 consumers attached"),
+        (Visible(NOON, frozenset(("w@h",))), "it has never answered", "it has never answered"),
     ],
 )
-def test_why_a_worker_does_not_answer(visible: Visible, tried: tuple[str, ...], reason: str) -> None:
+def test_why_a_worker_does_not_answer(visible: Visible, trouble: str, reason: str) -> None:
     workers = registry(w=1)
-    workers.assess(LISTENING, NOON, visible, LISTENING, None, lambda _: tried)
+    workers.assess(LISTENING, NOON, visible, LISTENING, None, lambda _: trouble)
     worker = workers.workers["w@h"]
     assert worker.state == "online"
     assert worker.inspect_reason.startswith(reason)
     workers.apply_answer("w@h", READERS["reserved"]([]), NOON)
-    workers.assess(LISTENING, NOON, visible, LISTENING, None, lambda _: tried)
+    workers.assess(LISTENING, NOON, visible, LISTENING)
     assert worker.inspect_reason == ""
 
 

@@ -186,6 +186,7 @@ READERS: Mapping[str, Callable[[Any], Fields]] = {
     "registered": registered,
     "conf": conf,
     "revoked": lambda _: {},
+    "ping": lambda _: {},
 }
 
 

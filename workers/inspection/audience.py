@@ -14,8 +14,12 @@ import msgspec
 JSON, YAML, MSGPACK, PICKLE = "application/json", "application/x-yaml", "application/x-msgpack", "application/x-python-serialize"
 FORMATS: Mapping[str, str] = {JSON: "JSON", YAML: "YAML", MSGPACK: "msgpack", PICKLE: "pickle"}
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 3.0, 1800.0
+PROBE = "ping"
+"""Its answer can be written in every format; YAML has none for `stats`."""
+MOST_MISSED = 3
 HOLDS_SECONDS = 60.0
 """A node that has not answered for so long counts as one that never did."""
+SET_CONTENT_TYPE = "Name it as content_type in HARELINE_CELERY_<NAME>"
 MOST_ALONE = 200
 """So many nodes at most are inspected one by one."""
 
@@ -25,6 +29,8 @@ class _Node(msgspec.Struct):
     content_type: str
     answered_at: float | None = None
     tries: int = 0  # since the last answer
+    unanswered: dict[str, int] = msgspec.field(default_factory=dict)  # by command, since it answered that one
+    not_before: dict[str, float] = msgspec.field(default_factory=dict)
     next_try: float = 0.0
     formats_tried: int = 0
 
@@ -45,14 +51,19 @@ class Audience:
             node = self._nodes.setdefault(hostname, _Node(alive, self._formats[0]))
             node.alive = alive
 
-    def meet(self, hostname: str) -> None:
+    def meet(self, hostname: str, now: float) -> None:
         """It has just come online, perhaps with another configuration."""
-        self._nodes[hostname] = _Node(True, self._formats[0])
+        node = self._nodes.get(hostname)
+        if node is None or node.tries != 1 or now >= node.next_try:  # else its first request has just been sent
+            self._nodes[hostname] = _Node(True, self._formats[0])
 
-    def answered(self, hostname: str, content_type: str, now: float) -> bool:
+    def answered(self, hostname: str, content_type: str, now: float, command: str = PROBE) -> bool:
         """Whether it is the first answer in a while."""
         node = self._nodes.setdefault(hostname, _Node(True, content_type))
         first = not self._answers(node, now)
+        if first:
+            node.unanswered.clear()
+        node.unanswered.pop(command, None)
         node.content_type, node.answered_at, node.tries, node.formats_tried = content_type, now, 0, 0
         return first
 
@@ -78,26 +89,52 @@ class Audience:
         """{node: the content type that it answers} of those that answer."""
         return {hostname: node.content_type for hostname, node in self._nodes.items() if self._answers(node, now)}
 
+    def wants(self, hostname: str, command: str, now: float) -> bool:
+        """Whether a node that answers is to get this command now, which then counts as sent. One that it never answers is sent less and less."""
+        node = self._nodes[hostname]
+        missed = node.unanswered.get(command, 0)
+        if missed >= MOST_MISSED and now < node.not_before.get(command, 0.0):
+            return False
+        node.unanswered[command] = missed + 1
+        node.not_before[command] = now + min(HOLDS_SECONDS * 2.0 ** max(missed - MOST_MISSED, 0), LONGEST_PAUSE_SECONDS)
+        return True
+
+    def refused(self, hostname: str) -> list[str]:
+        """The commands that a node which answers others does not answer."""
+        node = self._nodes.get(hostname)
+        return [] if node is None else sorted(command for command, missed in node.unanswered.items() if missed >= MOST_MISSED)
+
     def all_answer(self, now: float) -> bool:
-        return all(self._answers(node, now) for node in self._nodes.values())
+        """Whether all nodes answer all commands."""
+        return all(self._answers(node, now) and not self.refused(hostname) for hostname, node in self._nodes.items())
 
     def slowness(self, now: float) -> float:
         """By how much requests to everybody are to be rarer, where nodes can’t be addressed one by one and some do not answer."""
         tries = max((node.tries for node in self._nodes.values() if not self._answers(node, now)), default=0)
         return float(2 ** min(max(tries - 1, 0), 6))
 
-    def tried(self, hostname: str, now: float) -> list[str]:
-        """The formats in which a living node was inspected without an answer; [] while there is reason to wait."""
+    def trouble(self, hostname: str, now: float) -> str:
+        """Why a living node does not answer at all, or not everything, as a clause; "" if it does, or while there is reason to wait."""
         node = self._nodes.get(hostname)
-        if node is None or self._answers(node, now) or node.formats_tried < len(self._formats):
-            return []
-        if node.formats_tried == len(self._formats) and now < node.next_try - _pause(node.tries - 1) + FIRST_PAUSE_SECONDS:
-            return []  # the last one was tried only now
-        return [FORMATS.get(content_type, content_type) for content_type in self._formats]
+        if node is None:
+            return ""
+        if self._answers(node, now):
+            refused = self.refused(hostname)
+            return f"it answers, but not {' and '.join(refused)}: perhaps {_name(node.content_type)} has no form for that answer" if refused else ""
+        tried = node.formats_tried
+        if tried < len(self._formats) or (tried == len(self._formats) and now < node.next_try - _pause(node.tries - 1) + FIRST_PAUSE_SECONDS):
+            return ""  # not all, or the last one only now
+        names = [_name(content_type) for content_type in self._formats]
+        listed = f"{', '.join(names[:-1])} and {names[-1]}"
+        return f"it has never answered remote control, in {listed}: its accept_content may hold another type alone. {SET_CONTENT_TYPE}"
 
     @staticmethod
     def _answers(node: _Node, now: float) -> bool:
         return node.answered_at is not None and now - node.answered_at <= HOLDS_SECONDS
+
+
+def _name(content_type: str) -> str:
+    return FORMATS.get(content_type, content_type)
 
 
 def _pause(tries: int) -> float:

@@ -29,7 +29,7 @@ from workers.celery_names import DEFAULT, CeleryNames
 from workers.errors import NothingThere, WatchError
 from workers.inspection import answers as inspection
 from workers.inspection import formats
-from workers.inspection.audience import JSON, MOST_ALONE, Audience
+from workers.inspection.audience import JSON, MOST_ALONE, PROBE, Audience
 from workers.receiving.liveness import Subscription
 
 log = structlog.get_logger(__name__)
@@ -38,7 +38,6 @@ OFTEN = ("active", "reserved", "scheduled", "stats")  # stats last: its Lamport 
 SELDOM = ("active_queues", "registered", "conf", "revoked")
 EVERY = (*OFTEN, *SELDOM)
 OFTEN_SECONDS, SELDOM_SECONDS, PATIENT_SECONDS, REVOKED_SECONDS = 3.0, 30.0, 60.0, 10.0
-PROBE = "stats"
 LARGE_ANSWER_BYTES = 256 * 1024
 LARGEST_ANSWER_BYTES = 16 * 1024 * 1024
 RETRY_SECONDS = (1.0, 2.0, 4.0, 5.0)
@@ -112,9 +111,9 @@ class Inspector:
         """The workers that may answer, from another thread, with whether their heartbeats arrive."""
         self._expected = hostnames
 
-    def tried_without_answer(self, hostname: str) -> list[str]:
-        """The formats in which a living worker was inspected without ever an answer."""
-        return self._audience.tried(hostname, time.monotonic())
+    def trouble(self, hostname: str) -> str:
+        """Why a living worker does not answer at all, or not everything, as a clause; "" if it does, or while there is reason to wait."""
+        return self._audience.trouble(hostname, time.monotonic())
 
     def stop(self) -> None:
         self._stopped.set()
@@ -150,7 +149,8 @@ class Inspector:
         schedule = self._new_schedule()
         channel.basic_consume(queue, no_ack=True, callback=lambda message: self._take_answer(message, schedule))
         self._may_address = self._can_address(connection, queue)
-        self._probe(channel, queue, [(None, self.names.content_type or JSON)])
+        self._take_expected(time.monotonic())
+        self._probe(channel, queue, self._audience.probes(time.monotonic()) or [(None, self.names.content_type or JSON)])
         channel.queue_declare(queue, passive=True)  # if we lack permission, the broker's refusal arrives before the answer to this
         self.subscription, self.error, self._failures = Subscription(datetime.now(UTC)), None, 0
         next_check = 0.0
@@ -191,16 +191,15 @@ class Inspector:
 
     def _inspect(self, channel: Channel, queue: str, schedule: Schedule, now: float) -> None:
         """Sends what is due: to everybody at once where all answer in one format, else to each that answers, and little to those that don't."""
-        audience, expected = self._audience, self._expected
-        if expected is not None:
-            audience.expect(expected, now)
-            self._expected = None
+        audience = self._audience
+        self._take_expected(now)
         for hostname in self._take_newcomers():
-            audience.meet(hostname)
+            audience.meet(hostname, now)
         self._probe(channel, queue, audience.probes(now))
         while self._introduced:
             hostname, content_type = self._introduced.pop()
             for command in EVERY:
+                audience.wants(hostname, command, now)
                 self._request(channel, queue, command, content_type, hostname)
         answering = audience.answering(now)
         spoken = set(answering.values())
@@ -209,11 +208,19 @@ class Inspector:
         if self._may_address and len(answering) <= MOST_ALONE and (len(spoken) > 1 or not audience.all_answer(now)):
             for command in schedule.due(now):
                 for hostname, content_type in answering.items():
-                    self._request(channel, queue, command, content_type, hostname)
+                    if audience.wants(hostname, command, now):
+                        self._request(channel, queue, command, content_type, hostname)
             return
         for command in schedule.due(now, audience.slowness(now)):
+            for hostname in answering:
+                audience.wants(hostname, command, now)
             for content_type in spoken:
                 self._request(channel, queue, command, content_type)
+
+    def _take_expected(self, now: float) -> None:
+        expected, self._expected = self._expected, None
+        if expected is not None:
+            self._audience.expect(expected, now)
 
     def _probe(self, channel: Channel, queue: str, probes: Iterable[tuple[str | None, str]]) -> None:
         for hostname, content_type in probes:
@@ -265,7 +272,7 @@ class Inspector:
             return
         for hostname, answer in replies.items() if isinstance(replies, dict) else ():
             if 0 < len(hostname) <= 255:
-                if self._audience.answered(hostname, content_type, time.monotonic()):
+                if self._audience.answered(hostname, content_type, time.monotonic(), command):
                     self._introduced.append((hostname, content_type))
                 failed = isinstance(answer, dict) and "error" in answer
                 fields = {} if failed else inspection.READERS[command](answer)

@@ -202,7 +202,7 @@ class VhostWatch:
         self._reading.note(time.monotonic(), now)
         visible, inspector = NOTHING_VISIBLE if shown is None else shown.visible, self._inspector
         listening, disturbance = self._reading.listening(self._subscription), self._disturbance(shown, now)
-        registry.assess(listening, now, visible, self._inspection(), disturbance, inspector.tried_without_answer)
+        registry.assess(listening, now, visible, self._inspection(), disturbance, inspector.trouble)
         while registry.faults:
             hostname, error = registry.faults.pop()
             self._note_fault(error, f"worker {hostname}")

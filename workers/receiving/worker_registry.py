@@ -7,7 +7,7 @@ twice changes no state, only the counts: `receiver` makes sure that a redelivere
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,7 +23,6 @@ COUNTED = frozenset(
     f"task-{word}" for word in ("received", "started", "succeeded", "failed", "retried", "revoked", "rejected", "sent", "progress")
 )  # fmt: skip
 REMOTE_CONTROL_OFF = "its remote control is off (worker_enable_remote_control): the broker has no control queue of it"
-SET_CONTENT_TYPE = "Name it as content_type in HARELINE_CELERY_<NAME>"
 _HEARTBEATS = frozenset(("worker-heartbeat", "worker-online"))
 
 
@@ -90,19 +89,19 @@ class WorkerRegistry:
         visible: Visible = NOTHING_VISIBLE,
         inspection: Subscription | None = None,
         disturbance: Disturbance | None = None,
-        tried_without_answer: Callable[[str], Sequence[str]] = lambda _: (),
+        trouble: Callable[[str], str] = lambda _: "",
     ) -> None:
         """Brings state, reason and rates of workers up to `now`: of all, or of the next thousand where there are more.
 
         `visible`: what the broker shows of them. With `inspection`, each also gets the reason why its pool and slots are unknown or old, "" if it
-        responds; `tried_without_answer`: the formats in which a worker was inspected without ever an answer.
+        responds; `trouble`: why a worker does not answer everything, as far as our own requests show it.
         """
         for worker in self._next_assessed():
             try:
                 self._assess(worker, subscription, now, visible, disturbance)
                 _rates(worker, subscription, now)
                 if inspection is not None:
-                    _note_answer(worker, inspection, now, visible, tried_without_answer)
+                    _note_answer(worker, inspection, now, visible, trouble)
             except Exception as error:  # noqa: BLE001  (a fault in our own code with one worker must not stop the others)
                 self.faults.append((worker.hostname, error))
                 self.start_anew(worker)
@@ -210,10 +209,10 @@ def _sent_at(worker: WorkerState, timestamp: float | None, now: datetime) -> dat
     return now - timedelta(seconds=age) if silent_after(worker.frequency).total_seconds() < age < LONGEST_FREQUENCY else now
 
 
-def _note_answer(worker: WorkerState, inspection: Subscription, now: datetime, visible: Visible, tried_without_answer: Callable[[str], Sequence[str]]) -> None:
+def _note_answer(worker: WorkerState, inspection: Subscription, now: datetime, visible: Visible, trouble: Callable[[str], str]) -> None:
     reason = "" if worker.state == "gone" else _unanswered(worker, inspection, now)
-    if reason and not inspection.reason:
-        reason = _why_unanswered(worker, now, visible, tried_without_answer(worker.hostname)) or reason
+    if worker.state != "gone" and not inspection.reason:
+        reason = (_why_unanswered(worker, visible) if reason else "") or trouble(worker.hostname) or reason
     if reason != worker.inspect_reason:
         worker.inspect_reason, worker.changed = reason, True
 
@@ -229,17 +228,12 @@ def _unanswered(worker: WorkerState, inspection: Subscription, now: datetime) ->
     return f"it has not responded since {worker.inspected_at:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _why_unanswered(worker: WorkerState, now: datetime, visible: Visible, tried: Sequence[str]) -> str:
-    """The cause, as far as the broker or our own tries show it; else ""."""
+def _why_unanswered(worker: WorkerState, visible: Visible) -> str:
+    """The cause, as far as the broker shows it; else ""."""
     settled = visible.polled_at is not None and visible.polled_at - max(worker.began_at or worker.first_seen_at, worker.first_seen_at) > SETTLED
     if visible.has_control_queue(worker.hostname) is False and settled:
         return REMOTE_CONTROL_OFF
-    if visible.blocked is not None:
-        return visible.blocked.reason(worker.hostname)
-    if tried and worker.inspected_at is None:
-        listed = f"{', '.join(tried[:-1])} and {tried[-1]}"
-        return f"it has never answered remote control, in {listed}: its accept_content may hold another type alone. {SET_CONTENT_TYPE}"
-    return ""
+    return "" if visible.blocked is None else visible.blocked.reason(worker.hostname)
 
 
 def _rates(worker: WorkerState, subscription: Subscription, now: datetime) -> None:
