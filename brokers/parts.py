@@ -20,6 +20,7 @@ VHOSTS, NODES, EXCHANGES, BINDINGS, POLICIES = "virtual hosts", "nodes", "exchan
 OPERATOR_POLICIES, USER, PERMISSIONS = "operator policies", "the tags of Hareline’s user", "permissions"
 TOPOLOGY_PARTS = (EXCHANGES, BINDINGS, POLICIES, OPERATOR_POLICIES)
 CONSUMERS, CONNECTIONS, CHANNELS, PUBLISHERS = "consumers", "connections", "channels", "publishers"
+TRANSFERS = "shovels and federation"
 PUBLISHED = "the exchanges that connections publish to"
 OVERVIEW, QUEUES = "totals and listeners", "queues"
 QUEUE_DETAILS = "rates of queues on open pages"

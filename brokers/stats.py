@@ -157,6 +157,19 @@ class PublishedTo(msgspec.Struct):
     per_second: float | None
 
 
+SHOVEL, SHOVEL_STATUS = "shovel", "shovel status"
+UPSTREAM, UPSTREAM_SET, LINK = "upstream", "upstream set", "federation link"
+
+
+class TransferStats(msgspec.Struct):
+    """What is defined or running of shovels and federation. `kind` is one of the constants above; `facts` hold masked addresses only."""
+
+    vhost: str
+    kind: str
+    name: str
+    facts: dict[str, Any]
+
+
 class ExchangeStats(msgspec.Struct):
     """Counters of an exchange."""
 

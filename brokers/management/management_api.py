@@ -23,7 +23,7 @@ from brokers.errors import BrokerAnswerUnusable, BrokerError, BrokerRefused, Bro
 from brokers.management import parse
 from brokers.management.deadlines import Watch, pools
 from brokers.management.failures import Attempt, unreachable
-from brokers.stats import ChannelStats, ConnectionStats, ConsumerStats, NodeStats, Overview, PublishedTo, QueueKey, QueueStats
+from brokers.stats import ChannelStats, ConnectionStats, ConsumerStats, NodeStats, Overview, PublishedTo, QueueKey, QueueStats, TransferStats
 from brokers.topology import PolicyDefinition, WritePermission
 
 Parsed = TypeVar("Parsed")
@@ -127,6 +127,17 @@ class ManagementApi:
         """What each user may write to, topic permissions included. Requires an administrator; for others RabbitMQ refuses and logs a warning."""
         names = self._parsed("/api/permissions", None, parse.permissions)
         return names + self._parsed("/api/topic-permissions", None, parse.topic_permissions)
+
+    def parameters(self) -> list[TransferStats]:
+        """The definitions of shovels and federation. Requires the tag policymaker."""
+        return self._parsed("/api/parameters", None, parse.parameters)
+
+    def shovels(self) -> list[TransferStats]:
+        """The state of shovels; ObjectNotFound where the plugin is off."""
+        return self._parsed("/api/shovels", None, parse.shovels)
+
+    def federation_links(self) -> list[TransferStats]:
+        return self._parsed("/api/federation-links", None, parse.federation_links)
 
     def consumers(self) -> list[ConsumerStats]:
         return self._parsed("/api/consumers", None, parse.consumers)

@@ -111,3 +111,16 @@ class Permission(AutoKey):
 
     class Meta:
         indexes = [models.Index(fields=["broker", "vhost"])]
+
+
+class Transfer(AutoKey):
+    """A shovel, a federation upstream or a set of them as defined, or the state of a shovel or link: see `brokers.stats.TransferStats`."""
+
+    broker = models.ForeignKey(Broker, on_delete=models.CASCADE)
+    vhost = models.CharField(max_length=255)
+    kind = models.CharField(max_length=32)
+    name = models.CharField(max_length=255)
+    facts = models.JSONField(default=dict)  # addresses are masked: no credentials
+
+    class Meta:
+        indexes = [models.Index(fields=["broker", "vhost"])]

@@ -63,7 +63,10 @@ class PollMemory(msgspec.Struct):
     topologies: object = None  # what was last passed on for storing
     topology: LastRead = LastRead()
     clients: LastRead = LastRead()  # consumers, connections, channels
+    connections_listed: int | None = None  # how many connections had details when they were last listed
     consumers_listed: dict[QueueKey, int] = {}  # of the queues that were known when consumers were last listed
+    transfers_read: LastRead = LastRead()
+    plugins_absent: dict[str, datetime] = {}  # what answered 404, and when
     operator_policies_refused: bool = False
     user_tags: list[str] | None = None
     permissions: Permissions | None = None  # None: not read yet

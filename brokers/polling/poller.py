@@ -25,8 +25,9 @@ from brokers.polling import depth_sources
 from brokers.polling.depth_sources import Depths, Seen
 from brokers.polling.poll_memory import LastRead, Permissions, PollMemory
 from brokers.polling.polled_topology import assembled, read_topology
+from brokers.polling.transfers import transfers
 from brokers.polling.viewed_connections import Published, published
-from brokers.stats import BrokerStats, ChannelStats, ConnectionStats, ConsumerStats, NodeStats, Overview, QueueKey, QueueStats, VisibilityLimit
+from brokers.stats import BrokerStats, ChannelStats, ConnectionStats, ConsumerStats, NodeStats, Overview, QueueKey, QueueStats, TransferStats, VisibilityLimit
 from brokers.topology import Topology
 
 FEW_OBJECTS = 2000
@@ -48,6 +49,7 @@ class Poll(msgspec.Struct):
     channels: list[ChannelStats] | None = None
     permissions: Permissions | None = None  # None: not read, or unchanged
     publishers: dict[QueueKey, list[dict[str, Any]] | None] = {}  # by (virtual host, exchange) of those on an open page; None: unknown
+    transfers: list[TransferStats] | None = None
     published: Published = {}  # the same by (virtual host, connection)
 
 
@@ -102,6 +104,7 @@ def poll_once(
     poll.permissions = _permissions(api, memory, parts, now)
     _read_clients(api, memory, parts, poll, changed)
     poll.publishers = _publishers(api, parts, overview.rates_mode, viewed_exchanges)
+    poll.transfers = transfers(api, memory, parts, now)
     poll.published = published(api, parts, overview.rates_mode, viewed_connections)
     stats.visibility_limits = [*limits, *visibility.unread(parts.unread)]
     stats.failed = frozenset(parts.unread)
@@ -244,14 +247,17 @@ def _permissions_found(api: ManagementApi) -> Permissions:
 
 def _read_clients(api: ManagementApi, memory: PollMemory, parts: Parts, poll: Poll, changed: bool) -> None:
     """Adds consumers, connections and channels if they are due or could not be read before. A broker without statistics lists connections only (the
-    others return status 400). They take at most a tenth of the time: 10,000 connections cost the broker some seconds."""
-    now, off = poll.stats.at, poll.stats.overview.rates_mode == "off"
-    began, due = api.busy_seconds, memory.clients.due(now, changed) and memory.clients.is_affordable(now)
+    others return status 400). They take at most a tenth of the time: 10,000 connections cost the broker some seconds. A connection just opened is
+    counted some seconds before its details are listed, so lists that are shorter than the count are read again soon."""
+    now, off, totals = poll.stats.at, poll.stats.overview.rates_mode == "off", poll.stats.overview.object_totals
+    incomplete = memory.connections_listed is not None and totals.get("connections", 0) > memory.connections_listed
+    began, due = api.busy_seconds, memory.clients.due(now, changed or incomplete) and memory.clients.is_affordable(now)
 
     def fetch(part: str, request: Callable[[], list[Listed]]) -> list[Listed] | None:
         return parts.fetch(part, request) if due or parts.is_failing(part) else None
 
     poll.connections = fetch(parts_of_polls.CONNECTIONS, api.connections)
+    memory.connections_listed = memory.connections_listed if poll.connections is None else len(poll.connections)
     if not off:
         poll.consumers, poll.channels = fetch(parts_of_polls.CONSUMERS, api.consumers), fetch(parts_of_polls.CHANNELS, api.channels)
     elif due:

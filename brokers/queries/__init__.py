@@ -41,6 +41,7 @@ from brokers.queries.exchanges_and_bindings import (
     permissions,
     policies,
     policy_names,
+    transfers,
 )
 from brokers.queries.pages import CHANNEL_SORTS, CONNECTION_SORTS, EXCHANGE_SORTS, LARGEST_PAGE, QUEUE_SORTS, Page
 from brokers.queries.past_routing import past_routing, routing_state
@@ -55,5 +56,6 @@ __all__ = [
     "connection_by_id", "connection_page", "connection_values", "connections", "connections_by_ids", "consumers", "delay_level_count", "exchange",
     "exchange_by_id", "exchanges", "exchanges_by_ids", "exchanges_of_types", "history", "installation_id", "nodes", "past_routing", "permissions",
     "policies", "policy_names", "poll_attempts", "queue", "queue_by_id", "queue_facts", "queue_names", "queue_names_ending", "queues",
-    "queues_bound_by", "queues_by_ids", "revisions", "routing_state", "sparklines", "topology", "traces_fingerprint", "virtual_host", "virtual_hosts",
+    "queues_bound_by", "queues_by_ids", "revisions", "routing_state", "sparklines", "topology", "traces_fingerprint", "transfers", "virtual_host",
+    "virtual_hosts",
 ]  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import Count, QuerySet
 
-from brokers.models import Binding, Exchange, Permission, Policy
+from brokers.models import Binding, Exchange, Permission, Policy, Transfer
 from brokers.queries import pages
 from brokers.queries.pages import BrokerRef, Page, existing, in_scope
 from brokers.queries.past import bindings_as_they_were, exchanges_as_they_were, policies_as_they_were
@@ -99,6 +99,11 @@ def policies(scope: Scope, broker: BrokerRef | None = None, vhost: str | None = 
 def policy_names(scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None) -> list[str]:
     """The names of the policies, each once, without operator policies."""
     return sorted({policy.name for policy in policies(scope, broker, vhost) if not policy.operator})
+
+
+def transfers(scope: Scope, broker: BrokerRef) -> list[Transfer]:
+    """Shovels and federation of a broker, as far as they are visible, in no order. They have no history."""
+    return list(Transfer.objects.filter(in_scope(scope, broker)))
 
 
 def permissions(scope: Scope, broker: BrokerRef, vhost: str) -> list[Permission]:

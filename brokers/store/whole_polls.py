@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
-from brokers.models import Exchange
+from brokers.models import Exchange, Transfer
+from brokers.stats import TransferStats
 from brokers.store.detail_requests import save_published, save_publishers
 from brokers.store.memory import BrokerMemory
 from brokers.store.permissions import save_permissions
 from brokers.store.polls import save_poll
+from brokers.store.rows import replace_rows
 from brokers.store.topologies import content_hashes, save_topology
 
 if TYPE_CHECKING:
@@ -42,6 +44,8 @@ def _save_parts(broker_id: int, poll: Poll, now: datetime, memory: BrokerMemory,
         save_topology(broker_id, poll.topologies, poll.connections, poll.channels, poll.consumers, stats.at, memory, hashes, poll.topology_unread)
     if poll.permissions is not None:
         save_permissions(broker_id, poll.permissions.found if poll.permissions.known else None)
+    if poll.transfers is not None:
+        replace_rows(Transfer, broker_id, poll.transfers, TransferStats.__struct_fields__)
     save_poll(broker_id, stats, now, memory)
     for (vhost, name), publishers in poll.publishers.items():
         pk = Exchange.objects.filter(broker_id=broker_id, vhost=vhost, name=name, gone_at=None).values_list("pk", flat=True).first()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 from django.urls import reverse
@@ -17,6 +19,7 @@ from dashboard.exchanges.row import exchange_row, features, known_publishers, sh
 from dashboard.exchanges.text import BindingText, binding_text
 from dashboard.layout import formatting, levels, visibility
 from dashboard.layout.formatting import shown
+from dashboard.layout.transfers import Place, arrows
 from dashboard.live import topics
 
 BINDINGS_AT_MOST = 500
@@ -112,11 +115,29 @@ class ExchangePage:
         argument = (self.exchange.arguments or {}).get("alternate-exchange")
         if argument is not None:
             return Alternate(shown_name(argument), "the exchange’s argument", self._exchange_url(argument))
-        for policy in queries.policies(self.scope, self.broker.pk, self.exchange.vhost):
-            if not policy.operator and policy.name == self.exchange.policy and "alternate-exchange" in policy.definition:
-                name = str(policy.definition["alternate-exchange"])
-                return Alternate(shown_name(name), f"policy {policy.name}", self._exchange_url(name))
-        return None
+        if "alternate-exchange" not in self._policy_definition:
+            return None
+        name = str(self._policy_definition["alternate-exchange"])
+        return Alternate(shown_name(name), f"policy {self.exchange.policy}", self._exchange_url(name))
+
+    def transfers(self) -> dict[str, Any]:
+        """Context of the part "transfers": what shovels and federation move into the exchange and out of it."""
+        hosts = [host for address in self.broker.addresses if (host := urlsplit(address).hostname)]
+        place = Place("exchange", self.exchange.name, self.exchange.vhost, hosts, self._policy_definition)
+        found = [] if self.exchange.gone_at else arrows(place, queries.transfers(self.scope, self.broker.pk))
+        return {"arrows": [(arrow, self._queue_url(arrow.queue) or (self._exchange_url(arrow.exchange) if arrow.exchange else "")) for arrow in found]}
+
+    def _queue_url(self, name: str) -> str:
+        found = queries.queue(self.scope, self.broker.pk, self.exchange.vhost, name) if name else None
+        return reverse("queue", args=[found.pk]) if found else ""
+
+    @cached_property
+    def _policy_definition(self) -> dict[str, Any]:
+        """The definition of the exchange's policy, {} without one."""
+        if not self.exchange.policy:
+            return {}
+        found = queries.policies(self.scope, self.broker.pk, self.exchange.vhost)
+        return next((dict(policy.definition) for policy in found if not policy.operator and policy.name == self.exchange.policy), {})
 
     def publishers(self) -> dict[str, Any]:
         """Context of the part "publishers", from the broker's last sample; None while unknown."""

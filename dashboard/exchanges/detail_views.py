@@ -14,7 +14,7 @@ from dashboard.layout.rates_and_depth import exchange_charts, range_links
 from dashboard.live.seen import live_page
 from dashboard.people.access import scope_of
 
-PARTS = ("bindings", "publishers", "notice", "what")
+PARTS = ("bindings", "publishers", "notice", "what", "transfers")
 
 
 @one_moment()
@@ -29,7 +29,14 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
     if part == "charts":
         return render(request, "components/_charts.html", {"charts": exchange_charts(scope, exchange, span, now), "range_links": range_links(request, span)})
     if part in PARTS:
-        made = {"bindings": shown.bindings, "publishers": shown.publishers}.get(part, dict)()
-        return render(request, f"exchanges/_{part}.html", {"page": shown, **shown.head(), **made})
-    parts = {**shown.bindings(), **shown.publishers(), "charts": exchange_charts(scope, exchange, span, now), "range_links": range_links(request, span)}
+        made = {"bindings": shown.bindings, "publishers": shown.publishers, "transfers": shown.transfers}.get(part, dict)()
+        template = "components/_transfers.html" if part == "transfers" else f"exchanges/_{part}.html"
+        return render(request, template, {"page": shown, **shown.head(), **made})
+    parts = {
+        **shown.bindings(),
+        **shown.publishers(),
+        **shown.transfers(),
+        "charts": exchange_charts(scope, exchange, span, now),
+        "range_links": range_links(request, span),
+    }
     return render(request, "exchanges/detail.html", {"page": shown, **live_page(shown.topics, [f"exchange-{pk}"]), **shown.head(), **parts})

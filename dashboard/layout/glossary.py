@@ -112,6 +112,12 @@ CHAPTERS: dict[str, dict[str, Term]] = {
             "A message that expired, was rejected or did not fit its queue; it goes to the dead-letter exchange if the queue names one.",
             "A mail that was rejected goes from `mail` by the exchange `dead` to the queue `mail.failed`.",
         ),
+        "shovel": Term(
+            "A part of the broker that moves messages from one queue or exchange to another, perhaps at another broker. "
+            "Federation is similar: a queue or exchange gets what arrives at its upstream.",
+            "The shovel `s1` takes from the queue `work` in Berlin and publishes to the queue `out` in Rome.",
+            ("federation",),
+        ),
         "policy": Term(
             "Settings that the broker applies to all queues or exchanges whose name matches a pattern.",
             "`^tmp\\.` with `message-ttl: 60000`: what waits a minute in `tmp.1` expires.",

@@ -13,11 +13,11 @@ from brokers.models import Broker
 from dashboard.layout import formatting, levels
 
 ON_QUEUES = frozenset({parts.QUEUES, parts.VHOSTS, parts.CONSUMERS, parts.QUEUE_DETAILS, parts.QUEUE_COUNTERS, parts.QUEUE_TOTALS})
-ON_QUEUE = ON_QUEUES | {parts.BINDINGS, parts.POLICIES, parts.OPERATOR_POLICIES, parts.CHANNELS, parts.CONNECTIONS, parts.EXCHANGES}
+ON_QUEUE = ON_QUEUES | {parts.BINDINGS, parts.POLICIES, parts.OPERATOR_POLICIES, parts.CHANNELS, parts.CONNECTIONS, parts.EXCHANGES, parts.TRANSFERS}
 ON_CONNECTIONS = frozenset({parts.VHOSTS, parts.CONNECTIONS, parts.CHANNELS, parts.CONSUMERS})
 ON_CONNECTION = ON_CONNECTIONS | {parts.PUBLISHED}
 ON_EXCHANGES = frozenset({parts.VHOSTS, parts.EXCHANGES, parts.BINDINGS})
-ON_EXCHANGE = ON_EXCHANGES | {parts.POLICIES, parts.PUBLISHERS}
+ON_EXCHANGE = ON_EXCHANGES | {parts.POLICIES, parts.PUBLISHERS, parts.TRANSFERS}
 
 
 class Step(msgspec.Struct, frozen=True):

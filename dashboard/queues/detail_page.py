@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import msgspec
 from django.urls import reverse
@@ -20,6 +20,7 @@ from dashboard.layout.addresses import tasks_address
 from dashboard.layout.consumer_workers import Consuming
 from dashboard.layout.consumption import consuming_of
 from dashboard.layout.filter_language import quoted
+from dashboard.layout.transfers import Place, arrows
 from dashboard.live import topics
 from dashboard.queues.row import consumer_names, no_consumer_since_text, queue_row
 from dashboard.queues.settings_text import settings_with_text
@@ -168,6 +169,13 @@ class QueuePage:
             kind, url = types[binding.source]
             lines.append(BoundFrom(shown_name(binding.source), url, kind, binding_text(kind, binding.source, binding.routing_key, binding.arguments or {})))
         return lines
+
+    def transfers(self) -> dict[str, Any]:
+        """Context of the part "transfers": what shovels and federation move into the queue and out of it."""
+        hosts = [host for address in self.broker.addresses if (host := urlsplit(address).hostname)]
+        place = Place("queue", self.queue.name, self.queue.vhost, hosts, self.queue.effective_policy or {})
+        found = [] if self.queue.gone_at else arrows(place, queries.transfers(self.scope, self.broker.pk))
+        return {"arrows": [(arrow, self._queue_url(arrow.queue or None) or self._exchange_url(arrow.exchange or None)) for arrow in found]}
 
     def consumers(self) -> dict[str, Any]:
         """Context of the part "consumers": consumers and their Celery workers."""

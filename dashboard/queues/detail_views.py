@@ -14,7 +14,7 @@ from dashboard.live.seen import live_page
 from dashboard.people.access import scope_of
 from dashboard.queues.detail_page import QueuePage
 
-PARTS = ("bindings", "consumers", "story", "settings", "notice")
+PARTS = ("bindings", "consumers", "story", "settings", "notice", "transfers")
 
 
 @one_moment()
@@ -29,8 +29,9 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
     if part == "charts":
         return render(request, "components/_charts.html", {"charts": queue_charts(scope, queue, span, now), "range_links": range_links(request, span)})
     if part in PARTS:
-        made = {"bindings": shown.bindings, "consumers": shown.consumers, "story": dict, "notice": dict, "settings": shown.settings}[part]()
-        return render(request, f"queues/_{part}.html", {"page": shown, **shown.head(), **made})
-    parts = {**shown.bindings(), **shown.consumers(), **shown.settings()}
+        makers = {"bindings": shown.bindings, "consumers": shown.consumers, "settings": shown.settings, "transfers": shown.transfers}
+        template = "components/_transfers.html" if part == "transfers" else f"queues/_{part}.html"
+        return render(request, template, {"page": shown, **shown.head(), **makers.get(part, dict)()})
+    parts = {**shown.bindings(), **shown.consumers(), **shown.settings(), **shown.transfers()}
     charts = {"charts": queue_charts(scope, queue, span, now), "range_links": range_links(request, span)}
     return render(request, "queues/detail.html", {"page": shown, **live_page(shown.topics, [f"queue-{pk}"]), **shown.head(), **parts, **charts})

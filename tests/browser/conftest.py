@@ -20,6 +20,7 @@ from script.screenshots import CHROMIUM_FLAGS, chromium
 from tests.browser.stack import Hareline, Site
 from tests.conftest import TestNode, running_node
 from tests.prepared_data import prefill
+from tests.waiting import wait_until
 from tests.workers.conftest import Workers
 
 DESKTOP = {"width": 1440, "height": 900}
@@ -61,8 +62,9 @@ class Stack:
         return int(next(item["id"] for item in found if item.get("name", item.get("hostname")) == name))
 
     def any_id(self, page: Page, kind: str) -> int:
-        """The primary key of the first of them, for objects whose names nobody gave."""
-        return int(page.request.get(f"{self.url}/api/v1/{kind}?{self.here}").json()["items"][0]["id"])
+        """The primary key of the first of them, for objects whose names nobody gave, once the broker lists one."""
+        found = wait_until(lambda: page.request.get(f"{self.url}/api/v1/{kind}?{self.here}").json()["items"], seconds=30)
+        return int(found[0]["id"])
 
 
 @pytest.fixture(scope="package")

@@ -18,6 +18,7 @@ from brokers.management.parse.topology import (
     publishers,
     topic_permissions,
 )
+from brokers.management.parse.transfers import federation_links, parameters, shovels
 
 __all__ = [
     "Depth",
@@ -29,10 +30,12 @@ __all__ = [
     "consumers",
     "depths",
     "exchanges",
+    "federation_links",
     "names",
     "nodes",
     "operator_policies",
     "overview",
+    "parameters",
     "permissions",
     "policies",
     "published_to",
@@ -40,6 +43,7 @@ __all__ = [
     "queue",
     "queues",
     "reason",
+    "shovels",
     "topic_permissions",
     "user_tags",
     "vhosts",

@@ -1,0 +1,57 @@
+"""Shovels and federation of a broker: read each 30 s where Hareline's user may and a plugin is on, else not requested (RabbitMQ logs refusals)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from brokers import parts as parts_of_polls
+from brokers.errors import BrokerRefused, ObjectNotFound
+from brokers.management.management_api import ManagementApi
+from brokers.parts import Parts
+from brokers.polling.poll_memory import LastRead, PollMemory
+from brokers.stats import TransferStats
+
+MAY_LIST = frozenset({"administrator", "policymaker"})
+MAY_SEE_STATUS = frozenset({"administrator", "monitoring"})
+PLUGIN_RETRY = timedelta(minutes=10)
+
+Request = Callable[[], list[TransferStats]]
+
+
+def transfers(api: ManagementApi, memory: PollMemory, parts: Parts, now: datetime) -> list[TransferStats] | None:
+    """All that is visible of them, None if they are not due or cannot be read."""
+    if memory.user_tags is None or not memory.transfers_read.due(now, parts.is_failing(parts_of_polls.TRANSFERS)):
+        return None  # which lists are permitted is unknown, or they are not due
+    began, tags = api.busy_seconds, frozenset(memory.user_tags)
+
+    def read() -> list[TransferStats]:
+        found = _unless_refused(api.parameters) or [] if tags & MAY_LIST else []
+        if tags & MAY_SEE_STATUS:
+            for request in (api.shovels, api.federation_links):
+                found += _of_plugin(memory, request, now)
+        return sorted(found, key=lambda one: (one.vhost, one.kind, one.name, repr(one.facts)))
+
+    found = parts.fetch(parts_of_polls.TRANSFERS, read)
+    if found is not None:
+        memory.transfers_read = LastRead(now, api.busy_seconds - began)
+    return found
+
+
+def _of_plugin(memory: PollMemory, request: Request, now: datetime) -> list[TransferStats]:
+    """[] also while the plugin is off, which is checked every ten minutes."""
+    absent_at = memory.plugins_absent.get(request.__name__)
+    if absent_at is not None and now - absent_at < PLUGIN_RETRY:
+        return []
+    found = _unless_refused(request)
+    if found is None:
+        memory.plugins_absent[request.__name__] = now
+    return found or []
+
+
+def _unless_refused(request: Request) -> list[TransferStats] | None:
+    """None if there is no such list, or another version wants another right for it."""
+    try:
+        return request()
+    except (ObjectNotFound, BrokerRefused):
+        return None
