@@ -74,7 +74,7 @@ def poll_once(
     limits = _limits(api, memory, parts, nodes)
     seen = Seen(overview, memory.nodes, memory.vhosts.keys() if memory.visible_vhosts is None else memory.visible_vhosts)
     read = parts.fetch(parts_of_polls.QUEUES, partial(depth_sources.read, api, seen, memory, parts, viewed_queues, now), always=True)
-    depths = read or Depths({}, "", "the queues can't be read")
+    depths = read or Depths({}, "")
     # A virtual host with a listed queue is visible; the others are unknown until exchanges are listed
     visible = frozenset(vhost for vhost, _ in depths.queues) if memory.visible_vhosts is None else memory.visible_vhosts
     vhosts = memory.vhosts if listed is not None else {**dict.fromkeys(visible), **memory.vhosts}

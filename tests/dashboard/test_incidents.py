@@ -8,7 +8,7 @@ from django.template.loader import render_to_string
 
 from brokers.models import Broker, Queue
 from brokers.visibility import refusal
-from dashboard.overview import incidents
+from dashboard.overview import incidents, unread_queues
 from workers.models import EventSource, Worker
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -68,6 +68,22 @@ def test_a_user_without_tags_is_not_told_to_check_its_password():
     assert incident.why.startswith("The password is right, but the user has no tag")
     wrong = incidents.of_broker(unreachable(state=Broker.REFUSED, reason=refusal("ann", 401, "(Login failed)")), [], NOON, NOON)
     assert wrong.why == "The password is wrong, or there is no such user at the broker."
+
+
+def test_queues_that_cant_be_read_are_an_incident_although_the_broker_responds():
+    limit = {
+        "part": "queues",
+        "what": "queues",
+        "why": "answered with status 500 (GET http://b:15672/api/queues)",
+        "since": (NOON - timedelta(seconds=22)).isoformat(),
+    }
+    broker = Broker(pk=1, name="prod", state=Broker.UP, polled_at=NOON, poll_seconds=5, limits=[limit])
+    incident = unread_queues.incident(broker, NOON)
+    assert incident.title == "The queues of prod can't be read; they are unknown"
+    assert incident.lead == "Answered with status 500 (GET http://b:15672/api/queues). Numbers are from 11:59:38 or earlier."
+    assert (incident.level.word, incident.since) == ("unknown", NOON - timedelta(seconds=22))
+    assert unread_queues.incident(Broker(pk=1, name="prod", state=Broker.UP, polled_at=NOON, poll_seconds=5), NOON) is None
+    assert unread_queues.incident(unreachable(limits=[limit]), NOON) is None
 
 
 def test_an_abandoned_queue_is_shown_with_its_numbers_and_its_page():
