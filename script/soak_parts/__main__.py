@@ -14,11 +14,12 @@ from script.soak_parts.celery_run import CeleryRun
 from script.soak_parts.faults import CELERY_FAULTS, FAULTS, MAY_LOSE_EVENTS
 from script.soak_parts.kills import kills
 from script.soak_parts.proxy import Proxy
+from script.soak_parts.quiet import quiet
 from script.soak_parts.run import LONG, Outcome, Pace, Run, virtual_host, wait_until_receiving
 from script.soak_parts.stack import Stack
 
-KINDS: dict[str, tuple[str, ...]] = {"faults": (*FAULTS, *CELERY_FAULTS), "kills": ("kills",)}
-RUNS: dict[str, Callable[[Run, float | None], None]] = {**FAULTS, "kills": kills}
+KINDS: dict[str, tuple[str, ...]] = {"faults": (*FAULTS, *CELERY_FAULTS), "kills": ("kills",), "quiet": ("quiet",)}
+RUNS: dict[str, Callable[[Run, float | None], None]] = {**FAULTS, "kills": kills, "quiet": quiet}
 COLUMNS = ("run", "published", "stored", "lost", "double", "wrong", "lost_events", "threads", "readyz", "times off by", "other", "seconds")
 
 

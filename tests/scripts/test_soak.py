@@ -15,6 +15,7 @@ from script.soak_parts.fleet import Fleet
 from script.soak_parts.journal import Journal, TrueEvent, TrueTask
 from script.soak_parts.observer import Phase, readiness_problem
 from script.soak_parts.publisher import seeded
+from script.soak_parts.quiet import growing
 
 ROOT = Path(__file__).parent.parent.parent
 RUN = [("task-received", "w@h", 10.0), ("task-started", "w@h", 11.0), ("task-succeeded", "w@h", 12.0)]
@@ -129,3 +130,15 @@ def test_an_unknown_kind_or_run_is_refused_with_a_sentence(arguments: list[str],
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (2, "")
     assert sentence in done.stderr
+
+
+def test_memory_grows_only_if_the_last_quarter_needs_more_than_the_second() -> None:
+    megabyte = 1 << 20
+    started, settled, grown = [50 * megabyte] * 4, [90 * megabyte] * 12, [90 * megabyte] * 8 + [200 * megabyte] * 4
+    assert growing({"poller": started + settled, "web": started + grown}) == ["web: 90 MB in the second quarter, 200 MB in the last"]
+
+
+def test_while_the_web_process_may_be_gone_no_answer_is_no_fault() -> None:
+    phase = Phase(frozenset({"web"}), began=10.0, grace_seconds=5.0, required_after=None, ended=20.0)
+    assert readiness_problem(0, "refused", [phase], 24.0, 24.5) == ""
+    assert "status 0" in readiness_problem(0, "refused", [phase], 26.0, 26.5)
