@@ -123,7 +123,9 @@ def test_a_fleet_s_events_are_read_back_from_the_journal_in_the_order_of_truth(t
     assert any(event.copies == 2 for task in tasks.values() for event in task.events)
 
 
-@pytest.mark.parametrize(("arguments", "sentence"), [(["quiet"], "there is no soak quiet; there is faults"), (["--only", "rain"], "there is no run rain")])
+@pytest.mark.parametrize(
+    ("arguments", "sentence"), [(["loud"], "there is no soak loud; there is faults, kills, quiet"), (["--only", "rain"], "there is no run rain")]
+)
 def test_an_unknown_kind_or_run_is_refused_with_a_sentence(arguments: list[str], sentence: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "script.soak_parts", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
