@@ -16,7 +16,7 @@ DEDUPLICATION_HEADER = "x-deduplication-header"
 def refusals(queue: Queue, version: tuple[int, ...]) -> tuple[str, ...]:
     """Why RabbitMQ refuses to declare or import the queue; () if it doesn't."""
     found = [why for name in queue.arguments if (why := argument_refusal(name, queue.type, version))]
-    if why := property_refusal(queue.type, queue.durable, queue.exclusive):
+    if why := property_refusal(queue.type, queue.durable, queue.exclusive, version):
         found.append(why)
     return tuple(f"{why}: a queue like {queue.name} can't be declared or imported" for why in found)
 

@@ -148,8 +148,14 @@ def argument_refusal(name: str, queue_type: str, version: tuple[int, ...]) -> st
     return f"RabbitMQ refuses the argument {name} for a {'stream' if queue_type == STREAM else f'{queue_type} queue'}"
 
 
-def property_refusal(queue_type: str, durable: bool, exclusive: bool) -> str:
+NO_TRANSIENT = (4, 3)
+"""Since this version transient queues that are not exclusive are refused, unless `deprecated_features.permit.transient_nonexcl_queues = true`."""
+
+
+def property_refusal(queue_type: str, durable: bool, exclusive: bool, version: tuple[int, ...] = ()) -> str:
     """Why RabbitMQ refuses to declare a queue of this type with these properties, "" if it doesn't."""
+    if not durable and not exclusive and version >= NO_TRANSIENT and queue_type not in (QUORUM, STREAM):
+        return "RabbitMQ 4.3 and later refuse a queue that is neither durable nor exclusive"
     if queue_type not in (QUORUM, STREAM) or (durable and not exclusive):
         return ""
     what = "stream" if queue_type == STREAM else f"{queue_type} queue"

@@ -58,8 +58,7 @@ def consumers_by_connection(broker_id: int, vhost: str) -> Mapping[str, list[Con
     found: dict[str, list[Consuming]] = {}
     for consumers in consumers_by_queue(broker_id, vhost).values():
         for one in consumers:
-            name = one.consumer.connection_name or one.consumer.channel_name.rpartition(" (")[0]
-            if name:
+            if name := one.connection_name:
                 found.setdefault(name, []).append(one)
     return found
 

@@ -66,6 +66,11 @@ class Consuming(msgspec.Struct, frozen=True):
     consumer: Any
     celery: bool = False
 
+    @property
+    def connection_name(self) -> str:
+        """The connection that it consumes over, "" where the broker names none (AMQP 1.0)."""
+        return str(self.consumer.connection_name or self.consumer.channel_name.rpartition(" (")[0])
+
 
 _KOMBU_TAG, _KOMBU_PRODUCT = re.compile(r"None\d+"), "py-amqp"
 _Place = tuple[str, str]  # (virtual host, connection name)

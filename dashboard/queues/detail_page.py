@@ -50,6 +50,7 @@ class ConsumerLine(msgspec.Struct, frozen=True):
     prefetch: str
     prefetch_note: str
     connection: str
+    connection_url: str
 
 
 class QueuePage:
@@ -182,10 +183,12 @@ class QueuePage:
         shown = self.consuming[:CONSUMERS_AT_MOST]
         rows = {one.worker_id for one in shown if one.worker_id is not None}
         workers = {worker.pk: worker for worker in worker_queries.workers_by_ids(self.scope, rows)}
-        channels = {channel.name: channel for channel in queries.channels(self.scope, self.broker.pk, self.queue.vhost)} if shown else {}
-        return {"consumers": [self._line(one, workers, channels) for one in shown], "consumers_count": len(self.consuming)}
+        names, where = {name for one in shown if (name := one.connection_name)}, (self.scope, self.broker.pk, self.queue.vhost)
+        channels = {channel.name: channel for channel in queries.channels(*where, connections=names)} if names else {}
+        pages = {one.name: reverse("connection", args=[one.pk]) for one in queries.connections(*where, names=names)} if names else {}
+        return {"consumers": [self._line(one, workers, channels, pages) for one in shown], "consumers_count": len(self.consuming)}
 
-    def _line(self, one: Consuming, workers: dict[int, Any], channels: dict[str, Channel]) -> ConsumerLine:
+    def _line(self, one: Consuming, workers: dict[int, Any], channels: dict[str, Channel], pages: dict[str, str]) -> ConsumerLine:
         worker = workers.get(one.worker_id) if one.worker_id is not None else None
         prefetch, note = _prefetch(one, channels.get(one.consumer.channel_name))
         return ConsumerLine(
@@ -194,12 +197,13 @@ class QueuePage:
             reverse("worker", args=[worker.pk]) if worker else "",
             prefetch,
             note,
-            one.consumer.connection_name,
+            one.connection_name,
+            pages.get(one.connection_name, ""),
         )
 
     def settings(self) -> dict[str, Any]:
         """Context of the part "settings": arguments and policies by key."""
-        return {"settings": settings_with_text(self.queue, *self.policies()), "full_at": limit(self.queue, "max-length")}
+        return {"settings": settings_with_text(self.queue, *self.policies(), self.broker.version), "full_at": limit(self.queue, "max-length")}
 
 
 def _prefetch(one: Consuming, channel: Channel | None) -> tuple[str, str]:

@@ -5,8 +5,10 @@ Pure. What the settings mean together for a message is in `dashboard.queues.text
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from dashboard.layout.formatting import shown
-from dashboard.queues.text import Definitions, QueueFacts, Setting, declared_settings, rules
+from dashboard.queues.text import Definitions, QueueFacts, Rule, Setting, declared_settings, rules
 
 SENTENCES = {
     "message-ttl": "How many milliseconds a message may wait here before it expires.",
@@ -43,14 +45,39 @@ SENTENCES = {
 }
 
 
-def settings_with_text(queue: QueueFacts, policy: Definitions = None, operator_policy: Definitions = None) -> list[Setting]:
+WITHOUT_EFFECT: Mapping[tuple[int, ...], frozenset[str]] = {
+    (3, 10): frozenset({"max-in-memory-length", "max-in-memory-bytes"}),
+    (3, 12): frozenset({"queue-mode"}),
+    (4,): frozenset({"ha-mode", "ha-params", "ha-sync-mode", "ha-sync-batch-size", "ha-promote-on-shutdown", "ha-promote-on-failure"}),
+}
+"""The first version that ignores these keys."""
+
+
+def settings_with_text(queue: QueueFacts, policy: Definitions = None, operator_policy: Definitions = None, broker_version: str = "") -> list[Setting]:
     """Every setting by key, the one in force first where several sources set the same key; [] for a queue without any."""
-    force = rules(queue, policy, operator_policy)
+    force, version = rules(queue, policy, operator_policy), _numbers(broker_version)
     found = [
-        Setting(rule.key, shown(rule.value), _source(rule.source), SENTENCES.get(rule.key, "Unknown to Hareline."), force[rule.key] == rule)
+        Setting(rule.key, shown(rule.value), _source(rule.source), SENTENCES.get(rule.key, "Unknown to Hareline."), _why_not(rule, force, version))
         for rule in declared_settings(queue, policy, operator_policy)
     ]
     return sorted(found, key=lambda entry: (entry.key, not entry.in_force))
+
+
+def _why_not(rule: Rule, force: Mapping[str, Rule], version: tuple[int, ...]) -> str:
+    """Why the setting is not in force, "" if it is."""
+    if force[rule.key] != rule:
+        return "another source takes precedence"
+    if any(version >= first and rule.key in keys for first, keys in WITHOUT_EFFECT.items()):
+        return f"RabbitMQ {'.'.join(map(str, version))} ignores it"
+    return ""
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """
+    >>> _numbers("4.0.5"), _numbers("3.13.0-rc.1"), _numbers("")
+    ((4, 0, 5), (3, 13, 0), ())
+    """
+    return tuple(int(part) for part in version.partition("-")[0].split(".") if part.isdecimal())
 
 
 def _source(source: str) -> str:

@@ -49,13 +49,17 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class Setting(msgspec.Struct, frozen=True):
-    """One argument or policy key as a row of the settings table; `in_force` is False where another source takes precedence."""
+    """One argument or policy key as a row of the settings table; `why_not` is why it is not in force, "" if it is."""
 
     key: str
     value: str
     source: str
     sentence: str
-    in_force: bool
+    why_not: str
+
+    @property
+    def in_force(self) -> bool:
+        return not self.why_not
 
 
 Definitions = Mapping[str, Any] | None
@@ -188,9 +192,13 @@ def _delivery_limit(queue: QueueFacts, force: dict[str, Rule], broker_version: s
     if queue.type != "quorum":
         return []
     removed, rule = "Dead-lettered" if "dead-letter-exchange" in force else "Dropped", force.get("delivery-limit")
+    if rule and isinstance(rule.value, int) and rule.value < 0:
+        return [Step("repeat", "No redelivery limit", f"delivery-limit {rule.value} from {rule.source}")]
     if rule:
         return [Step("repeat", f"{removed} after {number(rule.value)} failed deliveries", f"delivery-limit from {rule.source}")]
-    if broker_version and broker_version.partition(".")[0] != "3":
+    if not broker_version:
+        return [Step("repeat", "Redelivery limit unknown", "the broker’s version is unknown: quorum queues have a limit of 20 since RabbitMQ 4", "unknown")]
+    if broker_version.partition(".")[0] != "3":
         return [Step("repeat", f"{removed} after 20 failed deliveries", "delivery-limit 20, the default of quorum queues since RabbitMQ 4")]
     return [Step("repeat", "No redelivery limit", "no delivery-limit is set, and RabbitMQ 3 has no default")]
 

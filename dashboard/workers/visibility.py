@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from brokers.models import Broker
+from brokers.routing.queue_types import NO_TRANSIENT
 from dashboard.layout import formatting, levels
 from dashboard.layout.visibility import Step
 from workers.models import EventSource, Worker
@@ -75,8 +76,27 @@ def steps_to_see_workers(brokers: Sequence[Broker], sources: Sequence[EventSourc
         )
     for source in sources:
         steps += _source_steps(source, now)
+    steps += [_refused_queues(broker) for broker in brokers if refuses_transient_queues(broker.version)]
     steps.append(Step("notice", "Start a worker", "It appears here with its first heartbeat, within two seconds. For task events, start it with -E."))
     return steps
+
+
+def refuses_transient_queues(version: str) -> bool:
+    """Whether RabbitMQ of this version refuses the queues that Celery before 5.7 declares for remote control and for receiving events.
+
+    >>> refuses_transient_queues("4.3.0"), refuses_transient_queues("4.2.1"), refuses_transient_queues("")
+    (True, False, False)
+    """
+    return tuple(int(part) for part in version.split(".")[:2] if part.isdecimal()) >= NO_TRANSIENT
+
+
+def _refused_queues(broker: Broker) -> Step:
+    return Step(
+        "notice",
+        f"RabbitMQ {broker.version} refuses the transient queues of Celery before 5.7",
+        "Such a worker ends at its start with the AMQP error 541. Upgrade Celery, or set event_queue_exclusive and control_queue_exclusive in its "
+        "configuration; until then, deprecated_features.permit.transient_nonexcl_queues = true in rabbitmq.conf permits them.",
+    )
 
 
 def _broker_step(broker: Broker, now: datetime) -> Step:

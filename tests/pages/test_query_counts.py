@@ -35,7 +35,7 @@ PAGES = {
     "/routing/?broker=prod&vhost=/&of=reach&queue=mail": 26,
     "/routing/?broker=prod&vhost=/&of=task&task=shop.pay": 28,
     "/glossary/": 4,
-    "/queues/{queue}/": 39,
+    "/queues/{queue}/": 40,
     "/exchanges/{exchange}/": 26,
     "/connections/{connection}/": 23,
     "/workers/{worker}/": 34,

@@ -108,6 +108,13 @@ def test_consumers_are_worker_nodes_or_hosts_with_their_prefetch(person: Client,
     assert "1</strong> of 4 used, 3 free" in page
     assert "32<br>" in page and "per channel" in page
     assert "10.0.0.2" in page and "(not Celery)" in page and "no limit" in page
+    assert f'href="/connections/{Connection.objects.get(name="c2").pk}/"' in page
+
+
+def test_a_consumer_without_channel_is_an_amqp_1_0_client(person: Client, broker: Broker) -> None:
+    Consumer.objects.create(broker=broker, vhost="/", queue="mail", tag="0")
+    page = text_of(person, queue(broker, consumers=1), part="consumers")
+    assert "(an AMQP 1.0 client: the broker names no connection of it)" in page and "not Celery" not in page
 
 
 def test_without_consumers_the_configured_workers_are_named(person: Client, broker: Broker, now: datetime) -> None:

@@ -36,7 +36,7 @@ def _refuse_argument(queue: QueueDefinition, change: ArgumentSet, path: str, ver
         return
     kind = _text(change.value) or CLASSIC
     refused = [why for name in queue.arguments if name != TYPE and (why := argument_refusal(name, kind, version))]
-    refused += [why] if (why := property_refusal(kind, queue.durable, queue.exclusive)) else []
+    refused += [why] if (why := property_refusal(kind, queue.durable, queue.exclusive, version)) else []
     if refused:
         raise InvalidQuestion(f"{path}.value", f"can't be set: {refused[0]}")
 
