@@ -23,8 +23,10 @@ CLIENT_TEXT_FIELDS = frozenset({"client", "user", "peer_host", "product", "proto
 TEXT_FIELDS = CLIENT_TEXT_FIELDS | {"name", "vhost", "type", "state", "policy", "node"}
 COUNT_FIELDS = frozenset({"depth", "ready", "unacknowledged", "consumers", "channels"})
 NUMBER_FIELDS = COUNT_FIELDS | {"publish_per_second", "deliver_per_second", "ack_per_second"}
-FLAG_FIELDS = frozenset({"durable", "exclusive", "tls", "celery_own", "growing"})
-"""The last two are not columns: `celery_own` matches the names of internal queues of Celery and Hareline, `growing` means more in than out."""
+DERIVED_FIELDS = frozenset({"celery_own", "growing", "stuck", "broken", "unclear"})
+"""No columns: `celery_own` matches the names of internal queues of Celery and Hareline, `growing` means more in than out, `stuck` nothing acknowledged for a
+while, `broken` a queue or a member of it that can't be used, `unclear` that it is not known how the queue is."""
+FLAG_FIELDS = frozenset({"durable", "exclusive", "tls"}) | DERIVED_FIELDS
 FIELDS = TEXT_FIELDS | NUMBER_FIELDS | FLAG_FIELDS
 
 _FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}

@@ -35,6 +35,7 @@ class Metric(NamedTuple):
 
 
 _RATE = 100
+_TOTALS = (Metric("ready"), Metric("unacknowledged"), *(Metric(f"{name}_per_second", _RATE) for name in ("publish", "deliver", "ack")))
 METRICS: Mapping[str, tuple[Metric, ...]] = {
     "queues": (
         Metric("ready"),
@@ -46,14 +47,8 @@ METRICS: Mapping[str, tuple[Metric, ...]] = {
         Metric("redeliver_per_second", _RATE),
         Metric("memory_bytes"),
     ),
-    "broker": (
-        Metric("ready"),
-        Metric("unacknowledged"),
-        Metric("publish_per_second", _RATE),
-        Metric("deliver_per_second", _RATE),
-        Metric("ack_per_second", _RATE),
-        Metric("unroutable_per_second", _RATE),
-    ),
+    "broker": (*_TOTALS, Metric("unroutable_per_second", _RATE)),
+    "vhosts": _TOTALS,
     "exchanges": (Metric("publish_in_per_second", _RATE), Metric("publish_out_per_second", _RATE)),
     "workers": (
         Metric("active"),

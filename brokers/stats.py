@@ -13,6 +13,9 @@ import msgspec
 QueueKey = tuple[str, str]
 """(virtual host, queue name)."""
 
+COUNTERS = ("published", "delivered", "acknowledged", "redelivered")
+"""The counters of a queue, as fields of QueueStats."""
+
 
 class QueueStats(msgspec.Struct):
     """One queue at the moment of a poll."""
@@ -29,9 +32,14 @@ class QueueStats(msgspec.Struct):
     operator_policy: str | None = None
     effective_policy: dict[str, Any] | None = None
     node: str = ""
+    leader: str | None = None  # of a quorum queue or stream; "": it has none
+    members: list[str] | None = None  # the nodes that have a copy of it
+    online: list[str] | None = None  # those of them that run
     ready: int | None = None
     unacknowledged: int | None = None
+    delayed: int | None = None  # waiting for their next delivery (4.3)
     consumers: int | None = None
+    active_consumers: int | None = None  # of those, as the list of consumers has it
     memory_bytes: int | None = None
     message_bytes: int | None = None
     oldest_at: datetime | None = None
@@ -46,8 +54,8 @@ class QueueStats(msgspec.Struct):
 
     @property
     def depth(self) -> int | None:
-        """Ready + unacknowledged; None while either is unknown."""
-        return None if self.ready is None or self.unacknowledged is None else self.ready + self.unacknowledged
+        """Ready + unacknowledged + delayed; None while either of the first two is unknown."""
+        return None if self.ready is None or self.unacknowledged is None else self.ready + self.unacknowledged + (self.delayed or 0)
 
 
 class NodeStats(msgspec.Struct):
@@ -179,6 +187,16 @@ class ExchangeStats(msgspec.Struct):
     published_out: int | None = None
 
 
+class VhostStats(msgspec.Struct):
+    """A virtual host with its counters."""
+
+    name: str
+    tracing: bool | None = None
+    published: int | None = None
+    delivered: int | None = None
+    acknowledged: int | None = None
+
+
 class VisibilityLimit(msgspec.Struct, frozen=True):
     """Something that is not visible: what, why, and the command that would grant access, "" if there is none.
 
@@ -207,4 +225,6 @@ class BrokerStats(msgspec.Struct):
     depth_source_reason: str = ""
     exchanges: list[ExchangeStats] = []
     visibility_limits: list[VisibilityLimit] = []
+    vhost_counters: dict[str, VhostStats] = {}
+    lists_all: bool = True  # a visible queue that is not in `queues` does not exist
     failed: frozenset[str] = frozenset()  # the parts (see `brokers.parts`) that could not be read: their stored rows are kept

@@ -13,6 +13,7 @@ from brokers.parts import Unread
 from brokers.stats import VisibilityLimit
 
 NO_TAG = "it has no tag"
+WITHOUT_MONITORING = "nodes, connections and channels of others, and virtual hosts without permissions"
 EVERYTHING_IN_IT = "its queues, exchanges and bindings"
 STATISTICS_OFF = VisibilityLimit(
     None,
@@ -42,8 +43,8 @@ def no_monitoring(user: str, tags: Iterable[str] | None) -> VisibilityLimit:
         kept, first = "<its tags> monitoring", "rabbitmqctl list_users  # shows its current tags, to keep them; then: "
     else:
         kept, first = " ".join(shell_word(tag) for tag in (*(tag for tag in tags if tag != "monitoring"), "monitoring")), ""
-    what = "nodes, connections and channels of others, and virtual hosts without permissions"
-    return VisibilityLimit(None, what, f"the user {user!r} lacks the monitoring tag", f"{first}rabbitmqctl set_user_tags {shell_word(user)} {kept}")
+    grant = f"{first}rabbitmqctl set_user_tags {shell_word(user)} {kept}"
+    return VisibilityLimit(None, WITHOUT_MONITORING, f"the user {user!r} lacks the monitoring tag", grant)
 
 
 def refusal(user: str, status: int, reason: str) -> str:

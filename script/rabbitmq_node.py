@@ -136,9 +136,9 @@ class RabbitNode:
         with (self.directory / "log" / "start.log").open("ab") as log:
             options: dict[str, Any] = {"env": environment, "cwd": self.directory, "stdin": subprocess.DEVNULL, "stdout": log, "stderr": subprocess.STDOUT}
             # Sessions of their own: Ctrl-C in the terminal must reach whoever stops the node in its turn, not the node
-            self._epmd = subprocess.Popen([epmd, "-port", str(self.ports["epmd"]), "-address", "127.0.0.1"], start_new_session=True, **options)
+            self._epmd = self._start_epmd([epmd, "-port", str(self.ports["epmd"]), "-address", "127.0.0.1"], options)
             self._server = subprocess.Popen([server], start_new_session=True, **options)
-        pids = [self._server.pid, self._epmd.pid]
+        pids = [process.pid for process in (self._server, self._epmd) if process]
         self._guard = subprocess.Popen(["/bin/sh", "-c", GUARD, "guard", *map(str, pids)], stdin=subprocess.PIPE, start_new_session=True)
         self._save(pids=pids)
         try:
@@ -146,6 +146,10 @@ class RabbitNode:
         except BaseException:
             self.stop(10)
             raise
+
+    def _start_epmd(self, command: list[str], options: Mapping[str, Any]) -> subprocess.Popen[bytes] | None:
+        """None where the nodes of a cluster share one."""
+        return subprocess.Popen(command, start_new_session=True, **options)
 
     def choose_ports(self) -> None:
         """Settles on ports that are free now, those of the last start if possible; a node of ours that was left over is ended first."""

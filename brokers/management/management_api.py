@@ -23,12 +23,12 @@ from brokers.errors import BrokerAnswerUnusable, BrokerError, BrokerRefused, Bro
 from brokers.management import parse
 from brokers.management.deadlines import Watch, pools
 from brokers.management.failures import Attempt, unreachable
-from brokers.stats import ChannelStats, ConnectionStats, ConsumerStats, NodeStats, Overview, PublishedTo, QueueKey, QueueStats, TransferStats
+from brokers.stats import ChannelStats, ConnectionStats, ConsumerStats, NodeStats, Overview, PublishedTo, QueueKey, QueueStats, TransferStats, VhostStats
 from brokers.topology import PolicyDefinition, WritePermission
 
 Parsed = TypeVar("Parsed")
 
-_METADATA = "vhost,name,type,state,durable,auto_delete,exclusive,arguments,node,leader,messages_ready,messages_unacknowledged"
+_METADATA = "vhost,name,type,state,durable,auto_delete,exclusive,arguments,node,leader,members,online,messages_ready,messages_unacknowledged,messages_delayed"
 QUEUE_COLUMNS = (
     f"{_METADATA},consumers,memory,message_bytes,head_message_timestamp,policy,operator_policy,effective_policy_definition,"
     "message_stats.publish,message_stats.deliver_get,message_stats.ack,message_stats.redeliver"
@@ -37,6 +37,7 @@ _NODE_COLUMNS = (
     "name,running,mem_used,mem_limit,mem_alarm,disk_free,disk_free_limit,disk_free_alarm,fd_used,fd_total,sockets_used,sockets_total,"
     "proc_used,proc_total,run_queue,uptime,partitions"
 )
+_VHOST_COLUMNS = "name,tracing,message_stats.publish,message_stats.deliver_get,message_stats.ack"
 _EXCHANGE_COLUMNS = "vhost,name,type,durable,auto_delete,internal,arguments,policy,message_stats.publish_in,message_stats.publish_out"
 _CONNECTION_COLUMNS = (
     "vhost,name,user,peer_host,peer_port,node,state,channels,connected_at,ssl,client_properties,protocol,recv_oct_details.rate,send_oct_details.rate"
@@ -89,9 +90,9 @@ class ManagementApi:
         """The tags of Hareline's user: "monitoring", "management", …"""
         return self._parsed("/api/whoami", None, parse.user_tags)
 
-    def vhosts(self) -> dict[str, bool | None]:
-        """Map each virtual host to its tracing flag. For a user with the monitoring tag this includes hosts it cannot access."""
-        return self._parsed("/api/vhosts", {"columns": "name,tracing"}, parse.vhosts)
+    def vhosts(self) -> list[VhostStats]:
+        """For a user with the monitoring tag this includes virtual hosts it cannot access."""
+        return self._parsed("/api/vhosts", {"columns": _VHOST_COLUMNS}, parse.vhosts)
 
     def queues_columns(self) -> list[QueueStats]:
         """Every queue that the user may view, with depths, counters, consumers, policy. Its figures are 2 to 25 s old."""

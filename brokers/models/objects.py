@@ -23,10 +23,15 @@ class Queue(AutoKey):
     operator_policy = models.CharField(max_length=255, default="")
     effective_policy = models.JSONField(default=dict)
     node = models.CharField(max_length=255, default="")
+    leader = models.CharField(max_length=255, null=True)  # of a quorum queue or stream; "" has none; None: not reported
+    members = models.JSONField(null=True)  # the nodes that have a copy of it
+    online = models.JSONField(null=True)  # those of them that run
     ready = models.BigIntegerField(null=True)
     unacknowledged = models.BigIntegerField(null=True)
-    depth = models.BigIntegerField(null=True)  # ready + unacknowledged, stored for sorting
+    delayed = models.BigIntegerField(null=True)  # waiting for their next delivery; only versions that delay have it
+    depth = models.BigIntegerField(null=True)  # ready + unacknowledged + delayed, stored for sorting
     consumers = models.IntegerField(null=True)
+    active_consumers = models.IntegerField(null=True)  # of those; None: not reported
     publish_per_second = models.FloatField(null=True)
     deliver_per_second = models.FloatField(null=True)
     ack_per_second = models.FloatField(null=True)
@@ -37,6 +42,7 @@ class Queue(AutoKey):
     oldest_estimated = models.BooleanField(default=False)  # oldest_at is estimated from history
     nobody_consumes_since = models.DateTimeField(null=True)  # None while consumed, or while unknown
     nobody_since_at_least = models.BooleanField(null=True)  # False: the last consumer was seen leaving; True or None: there was none at the first poll
+    still_since = models.DateTimeField(null=True)  # since when it has messages and consumers, and nothing is acknowledged; None: something is, or unknown
     highest_depth = models.BigIntegerField(null=True)  # of the last 24 h; the full bar
     first_seen_at = models.DateTimeField()
     changed_at = models.DateTimeField()  # the poll that last changed this row; the numbers hold until the broker's polled_at

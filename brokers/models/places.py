@@ -26,6 +26,8 @@ class Broker(AutoKey):
     state = models.CharField(max_length=16, default=UNKNOWN)
     reason = models.TextField(default="not polled yet")  # a sentence; "" while up
     since = models.DateTimeField(null=True)  # when `state` began
+    cluster_id = models.CharField(max_length=255, default="")  # RabbitMQ's internal cluster id; "" unknown
+    same_as = models.CharField(max_length=200, default="")  # the name under which this cluster is watched, if that is another
     cluster_name = models.CharField(max_length=255, default="")
     version = models.CharField(max_length=64, default="")  # "3.10.8"
     erlang_version = models.CharField(max_length=64, default="")
@@ -75,6 +77,11 @@ class PollAttempt(AutoKey):
 class VirtualHost(AutoKey):
     broker = models.ForeignKey(Broker, on_delete=models.CASCADE)
     name = models.CharField(max_length=255)
+    ready = models.BigIntegerField(null=True)  # the figures are of what waits: streams keep, and are left out
+    unacknowledged = models.BigIntegerField(null=True)
+    publish_per_second = models.FloatField(null=True)
+    deliver_per_second = models.FloatField(null=True)
+    ack_per_second = models.FloatField(null=True)
     visible = models.BooleanField(default=True)  # False: Hareline's user has no permission there, so counts are unknown
     tracing = models.BooleanField(null=True)
     state = models.CharField(max_length=32, default="")

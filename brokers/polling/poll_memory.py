@@ -47,11 +47,13 @@ class PollMemory(msgspec.Struct):
     overview: Overview | None = None  # as last read
     known: dict[QueueKey, QueueStats] = {}  # type, arguments, policy… of queues, without figures
     learned: LastRead = LastRead()  # `known`
+    columns_read: LastRead = LastRead()  # the columns, by a broker with many queues
     policies_at: datetime | None = None  # when `known` last learned the policies in force
     policy_definitions: object = None  # of the last topology round: a difference means that other policies may be in force
     detailed_not_before: datetime | None = None  # the Prometheus plugin failed: when to try it again
     detailed_mismatches: int = 0
     detailed_reason: str = ""
+    left_out: frozenset[QueueKey] = frozenset()  # queues that the last poll's source of depths left out
     queue_keys: frozenset[QueueKey] | None = None  # of the last poll
     consumer_counts: dict[QueueKey, int | None] = {}
     object_totals: dict[str, int] = {}
@@ -65,6 +67,7 @@ class PollMemory(msgspec.Struct):
     clients: LastRead = LastRead()  # consumers, connections, channels
     connections_listed: int | None = None  # how many connections had details when they were last listed
     consumers_listed: dict[QueueKey, int] = {}  # of the queues that were known when consumers were last listed
+    active_listed: dict[QueueKey, int] = {}  # those of them that are active, where any is not
     transfers_read: LastRead = LastRead()
     plugins_absent: dict[str, datetime] = {}  # what answered 404, and when
     operator_policies_refused: bool = False

@@ -27,7 +27,19 @@ from brokers.polling.poll_memory import LastRead, Permissions, PollMemory
 from brokers.polling.polled_topology import assembled, read_topology
 from brokers.polling.transfers import transfers
 from brokers.polling.viewed_connections import Published, published
-from brokers.stats import BrokerStats, ChannelStats, ConnectionStats, ConsumerStats, NodeStats, Overview, QueueKey, QueueStats, TransferStats, VisibilityLimit
+from brokers.stats import (
+    BrokerStats,
+    ChannelStats,
+    ConnectionStats,
+    ConsumerStats,
+    NodeStats,
+    Overview,
+    QueueKey,
+    QueueStats,
+    TransferStats,
+    VhostStats,
+    VisibilityLimit,
+)
 from brokers.topology import Topology
 
 FEW_OBJECTS = 2000
@@ -68,7 +80,7 @@ def poll_once(
     overview, listed = _overview_and_vhosts(api, memory, parts)
     nodes = _nodes(api, memory, parts)
     exchanges = _exchanges(api, memory, parts, now)
-    memory.vhosts = listed if listed is not None else memory.vhosts
+    memory.vhosts = {vhost.name: vhost.tracing for vhost in listed} if listed is not None else memory.vhosts
     if exchanges is not None:
         memory.visible_vhosts = frozenset(exchange.vhost for exchange in exchanges)
     limits = _limits(api, memory, parts, nodes)
@@ -78,10 +90,10 @@ def poll_once(
     # A virtual host with a listed queue is visible; the others are unknown until exchanges are listed
     visible = frozenset(vhost for vhost, _ in depths.queues) if memory.visible_vhosts is None else memory.visible_vhosts
     vhosts = memory.vhosts if listed is not None else {**dict.fromkeys(visible), **memory.vhosts}
-    if read and not vhosts.keys() - visible and memory.nodes is not None:
-        _count_messages(overview, depths.queues.values())
+    if read:
+        _count_messages(overview, depths.queues.values(), sees_all=not vhosts.keys() - visible and memory.nodes is not None)
     if overview.rates_mode in ("basic", "detailed") and not parts.is_failing(parts_of_polls.OVERVIEW):
-        _missing_counters_to_zero(overview, exchanges or [], bool(visible))
+        _missing_counters_to_zero(overview, exchanges or [], bool(visible), [vhost for vhost in listed or () if vhost.name in visible])
     if overview.rates_mode == "off":
         limits.append(visibility.STATISTICS_OFF)
     changed = read is not None and _has_changed(memory, depths.queues, overview.object_totals)
@@ -96,6 +108,8 @@ def poll_once(
         depth_source=depths.source,
         depth_source_reason=depths.reason,
         exchanges=[exchange.stats for exchange in exchanges or []],
+        vhost_counters={vhost.name: vhost for vhost in listed or ()},
+        lists_all=depths.lists_all,
     )
     poll = Poll(stats)
     _read_topologies(api, memory, parts, poll, exchanges, changed)
@@ -103,6 +117,7 @@ def poll_once(
         limits.append(visibility.refused("operator policies", api.address.user, memory.user_tags))
     poll.permissions = _permissions(api, memory, parts, now)
     _read_clients(api, memory, parts, poll, changed)
+    _note_active_consumers(memory, stats.queues)
     poll.publishers = _publishers(api, parts, overview.rates_mode, viewed_exchanges)
     poll.transfers = transfers(api, memory, parts, now)
     poll.published = published(api, parts, overview.rates_mode, viewed_connections)
@@ -112,7 +127,7 @@ def poll_once(
     return poll
 
 
-def _overview_and_vhosts(api: ManagementApi, memory: PollMemory, parts: Parts) -> tuple[Overview, dict[str, bool | None] | None]:
+def _overview_and_vhosts(api: ManagementApi, memory: PollMemory, parts: Parts) -> tuple[Overview, list[VhostStats] | None]:
     """The overview, without its figures if it cannot be read; and the virtual hosts, None if they cannot. Raises the overview's error if neither can."""
     failures: list[BrokerError] = []
 
@@ -163,12 +178,12 @@ def _limits(api: ManagementApi, memory: PollMemory, parts: Parts, nodes: list[No
     return limits
 
 
-def _missing_counters_to_zero(overview: Overview, exchanges: list[SeenExchange], sees_something: bool) -> None:
+def _missing_counters_to_zero(overview: Overview, exchanges: list[SeenExchange], sees_something: bool, vhosts: list[VhostStats]) -> None:
     """Sets missing counters to zero, since the broker omits a counter until it first rises; unless nothing of what is counted is visible."""
-    if sees_something:
+    for counted in (overview, *vhosts) if sees_something else ():
         for name in ("published", "delivered", "acknowledged", "unroutable"):
-            if getattr(overview, name) is None:
-                setattr(overview, name, 0)
+            if getattr(counted, name, 0) is None:
+                setattr(counted, name, 0)
     for exchange in exchanges:
         exchange.stats.published_in, exchange.stats.published_out = exchange.stats.published_in or 0, exchange.stats.published_out or 0
 
@@ -268,15 +283,36 @@ def _read_clients(api: ManagementApi, memory: PollMemory, parts: Parts, poll: Po
     if poll.consumers is not None:
         counted = Counter((consumer.vhost, consumer.queue) for consumer in poll.consumers)
         memory.consumers_listed = {} if off else {key: counted[key] for key in poll.stats.queues or memory.known}
+        inactive = Counter((consumer.vhost, consumer.queue) for consumer in poll.consumers if consumer.active is False)
+        memory.active_listed = {key: counted[key] - count for key, count in inactive.items()}
     if due and not parts.is_full:
         memory.clients = LastRead(now, api.busy_seconds - began)
 
 
-def _count_messages(overview: Overview, queues: Iterable[QueueStats]) -> None:
-    """Fills in the totals where the broker has none yet (no queue has reported its depth since it started) or keeps none."""
-    depths = [(queue.ready, queue.unacknowledged) for queue in queues]
-    if overview.ready is None and all(ready is not None and unacknowledged is not None for ready, unacknowledged in depths):
-        overview.ready, overview.unacknowledged = (sum(depth[place] or 0 for depth in depths) for place in (0, 1))
+def _note_active_consumers(memory: PollMemory, queues: dict[QueueKey, QueueStats]) -> None:
+    """Adds how many consumers are active, while the list of consumers has as many as the queue counts."""
+    for key, queue in queues.items():
+        if queue.consumers and memory.consumers_listed.get(key) == queue.consumers:
+            queue.active_consumers = memory.active_listed.get(key, queue.consumers)
+
+
+def _count_messages(overview: Overview, queues: Iterable[QueueStats], sees_all: bool) -> None:
+    """Sets the totals to what waits: the broker's own contain what streams keep, and are missing where it has no statistics (yet)."""
+    waiting = [(queue.ready, queue.unacknowledged) for queue in queues if queue.type != "stream"]
+    kept = [(queue.ready, queue.unacknowledged) for queue in queues if queue.type == "stream"]
+    for place, name in enumerate(("ready", "unacknowledged")):
+        counted, streams = _sum(depth[place] for depth in waiting), _sum(depth[place] for depth in kept)
+        total = getattr(overview, name)
+        if sees_all and counted is not None:
+            setattr(overview, name, counted)
+        elif total is not None and kept:
+            setattr(overview, name, None if streams is None or streams > total else total - streams)
+
+
+def _sum(counts: Iterable[int | None]) -> int | None:
+    """The sum; None if any is unknown."""
+    found = list(counts)
+    return None if None in found else sum(count for count in found if count is not None)
 
 
 def _publishers(api: ManagementApi, parts: Parts, rates_mode: str, viewed: Iterable[QueueKey]) -> dict[QueueKey, list[dict[str, Any]] | None]:

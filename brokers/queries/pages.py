@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 import msgspec
 from django.db.models import Exists, F, Model, OuterRef, Q, QuerySet
 from django.db.models.functions import Lower
+from django.utils import timezone
 
-from brokers.conditions import COMPARISONS, COUNT_FIELDS, NUMBER_FIELDS, TEXT_FIELDS, Condition
+from brokers.conditions import COMPARISONS, COUNT_FIELDS, DERIVED_FIELDS, NUMBER_FIELDS, TEXT_FIELDS, Condition
 from brokers.models import Binding, Broker
 from brokers.scope import Scope
 
@@ -21,6 +22,7 @@ BrokerRef = str | int
 """A broker by its name or its primary key."""
 
 LARGEST_PAGE = 500
+STILL_AFTER = timedelta(seconds=30)
 QUEUE_SORTS = (
     "name", "vhost", "type", "state", "depth", "ready", "unacknowledged", "consumers",
     "publish_per_second", "deliver_per_second", "ack_per_second", "memory_bytes",
@@ -124,8 +126,9 @@ def condition_filter(condition: Condition) -> Q:
     value = condition.typed_value()
     if condition.field in COUNT_FIELDS and isinstance(value, float) and not value.is_integer():
         return _between_counts(condition.field, condition.operator, value)
-    if condition.field in _DERIVED:
-        return _DERIVED[condition.field] if value is (condition.operator == "=") else ~_DERIVED[condition.field]
+    if condition.field in DERIVED_FIELDS:
+        derived = _stuck() if condition.field == "stuck" else _DERIVED[condition.field]
+        return derived if value is (condition.operator == "=") else ~derived
     if condition.operator != "!=":
         return Q(**{condition.field + _LOOKUPS[condition.operator]: value})
     if condition.field in TEXT_FIELDS:
@@ -151,8 +154,17 @@ _GROWING = (
     & (Q(ack_per_second__lt=F("publish_per_second") * 0.9) | Q(ack_per_second=None, deliver_per_second__lt=F("publish_per_second") * 0.9))
     & ~Q(type="stream")
 )
-_DERIVED: Mapping[str, Q] = {"celery_own": _CELERY_OWN, "growing": _GROWING}
-"""Conditions that are not columns. Growing: at least 100 messages, and at least a tenth more in than out (as `dashboard.layout.levels` has it)."""
+_BROKEN = Q(state__in=("down", "crashed", "stopped", "minority")) | Q(leader="") | (Q(members__isnull=False) & ~Q(online=F("members")))
+_LEAVES = Q(ack_per_second__gt=0) | Q(deliver_per_second__gt=0)
+_LEAVES_UNKNOWN = Q(ack_per_second=None, deliver_per_second=None) & (Q(consumers=None) | Q(consumers__gt=0))
+_UNCLEAR = Q(depth=None) | (Q(depth__gt=0) & ~Q(type="stream") & ~_LEAVES & (_LEAVES_UNKNOWN | Q(consumers=None)))
+_DERIVED: Mapping[str, Q] = {"celery_own": _CELERY_OWN, "growing": _GROWING, "broken": _BROKEN, "unclear": _UNCLEAR}
+"""Conditions that are not columns, as `dashboard.layout.queue_levels` has them. Growing: at least 100 messages, and at least a tenth more in than out."""
+
+
+def _stuck() -> Q:
+    """Messages and consumers, and nothing acknowledged for STILL_AFTER, or no active consumer."""
+    return Q(still_since__lte=timezone.now() - STILL_AFTER) | Q(consumers__gt=0, active_consumers=0)
 
 
 def fulfils(item: object, condition: Condition) -> bool:

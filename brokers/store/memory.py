@@ -20,6 +20,7 @@ from brokers.store.snapshots import SnapshotWriter
 NUMBERS = (
     "state", "ready", "unacknowledged", "depth", "consumers", "publish_per_second", "deliver_per_second", "ack_per_second",
     "redeliver_per_second", "memory_bytes", "message_bytes", "oldest_at", "nobody_consumes_since", "nobody_since_at_least", "highest_depth",
+    "leader", "members", "online", "delayed", "active_consumers", "still_since",
 )  # fmt: skip
 DEFINITION = ("type", "durable", "auto_delete", "exclusive", "arguments", "policy", "operator_policy", "effective_policy", "node")
 _PEAK_STEP_SECONDS = 900
@@ -83,6 +84,7 @@ class BrokerMemory:
         self.queues_at: datetime | None = None  # when the queues were read last, which may fail alone
         self.queues_unbroken = False  # the same of the queues: set for each poll that reads them
         self.unbroken = False  # no poll failed since `polled_at`, and the next one comes in time: set for each poll
+        self.absent: set[QueueKey] = set()  # queues that the last complete list of the broker did not have: missing again, they are deleted
         self.topologies: dict[str, str] = {}
         self._meters: dict[Hashable, Meter] = {}
         self._writers: dict[str, SnapshotWriter] = {}
@@ -112,11 +114,12 @@ class BrokerMemory:
     def forget(self) -> None:
         """Forgets everything, after a save that failed."""
         self.queues, self.topologies, self._meters, self._writers, self._loaded = {}, {}, {}, {}, False
+        self.absent = set()
 
     def write_gap(self, broker_id: int, at: datetime) -> None:
         """Stores, inside the caller's transaction, that a poll failed which began at that moment."""
         self.unbroken = False
-        for kind in ("queues", "broker", "exchanges"):
+        for kind in ("queues", "broker", "exchanges", "vhosts"):
             self.writer(broker_id, kind).write_gap(at)
 
     def rate(self, key: Hashable, at: datetime, count: int | None) -> float | None:

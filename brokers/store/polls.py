@@ -18,6 +18,7 @@ from brokers.store.exchange_rates import save_exchange_rates
 from brokers.store.memory import BrokerMemory
 from brokers.store.nodes import save_nodes, save_virtual_hosts
 from brokers.store.queue_rows import save_queues
+from brokers.store.vhost_figures import save_vhost_figures
 
 CHURN = {
     "connections_opened_per_second": "connection_created",
@@ -44,6 +45,7 @@ def save_poll(broker_id: int, poll: BrokerStats, now: datetime, memory: BrokerMe
                 *save_queues(broker_id, poll, memory),
             ]
             save_exchange_rates(broker_id, poll, memory)
+            save_vhost_figures(broker_id, poll, memory)
             _save_broker(broker, poll, now, memory)
             PollAttempt.objects.create(broker_id=broker_id, at=now, answered=True, ms=poll.took_ms)
             save_changes(broker_id, changes, poll.at)

@@ -23,7 +23,7 @@ _RECORDED = tuple(
     )
 )  # fmt: skip
 _NOBODY_SINCE, _AT_LEAST, _CONSUMERS = NUMBERS.index("nobody_consumes_since"), NUMBERS.index("nobody_since_at_least"), NUMBERS.index("consumers")
-_MEMORY = NUMBERS.index("memory_bytes")
+_MEMORY, _STILL_SINCE = NUMBERS.index("memory_bytes"), NUMBERS.index("still_since")
 _RATES = slice(NUMBERS.index("publish_per_second"), NUMBERS.index("redeliver_per_second") + 1)
 _COUNTERS = slice(4, 8)  # in what `_reported` returns
 _UNKNOWN: Values = ("",) + (None,) * (len(NUMBERS) - 1)
@@ -42,7 +42,7 @@ def save_queues(broker_id: int, poll: BrokerStats, memory: BrokerMemory) -> list
     memory.queues_unbroken = memory.unbroken and memory.queues_at == memory.polled_at
     changed: list[tuple[int, Values]] = []
     redefined: list[tuple[int, Values]] = []
-    gone, added = _gone(poll, rows), []
+    gone, added = _gone(poll, memory), []
     for key, queue in poll.queues.items():
         row = rows.get(key)
         if row is None:
@@ -58,7 +58,7 @@ def save_queues(broker_id: int, poll: BrokerStats, memory: BrokerMemory) -> list
                 redefined.append((row.pk, (*row.definition, at)))
         if _renumber(row, queue, memory, at, step):
             changed.append((row.pk, (*row.numbers, at)))
-    for row in (rows[key] for key in rows.keys() - poll.queues.keys() - gone):  # in virtual hosts that are no longer visible
+    for row in (rows[key] for key in rows.keys() - poll.queues.keys() - gone):  # perhaps deleted, or in a virtual host that is no longer visible
         if row.numbers != _UNKNOWN:
             row.numbers, row.reported, row.meters = _UNKNOWN, None, None
             changed.append((row.pk, (*_UNKNOWN, at)))
@@ -73,10 +73,17 @@ def save_queues(broker_id: int, poll: BrokerStats, memory: BrokerMemory) -> list
     return texts
 
 
-def _gone(poll: BrokerStats, rows: Mapping[QueueKey, QueueRow]) -> set[QueueKey]:
-    """Keys of rows whose queue no longer exists: not listed in a visible virtual host, or in a deleted one."""
+def _gone(poll: BrokerStats, memory: BrokerMemory) -> set[QueueKey]:
+    """Keys of rows whose queue no longer exists: in a deleted virtual host, or twice in a row not in a complete list of a visible one."""
     listed = VHOSTS not in poll.failed
-    return {key for key in rows.keys() - poll.queues.keys() if (listed and key[0] not in poll.vhosts) or key[0] in poll.visible_vhosts}
+    missing = memory.queues.keys() - poll.queues.keys()
+    gone = {key for key in missing if listed and key[0] not in poll.vhosts}
+    if poll.lists_all:
+        absent = {key for key in missing - gone if key[0] in poll.visible_vhosts}
+        gone, memory.absent = gone | (absent & memory.absent), absent - memory.absent
+    else:
+        memory.absent -= poll.queues.keys()
+    return gone
 
 
 def _was_recreated(queue: QueueStats, row: QueueRow) -> bool:
@@ -114,7 +121,7 @@ def _redefine(row: QueueRow, defined: Values) -> bool:
 def _reported(queue: QueueStats) -> Values:
     return (
         queue.state, queue.ready, queue.unacknowledged, queue.consumers, queue.published, queue.delivered, queue.acknowledged, queue.redelivered,
-        queue.memory_bytes, queue.message_bytes, queue.oldest_at,
+        queue.memory_bytes, queue.message_bytes, queue.oldest_at, queue.leader, queue.members, queue.online, queue.delayed, queue.active_consumers,
     )  # fmt: skip
 
 
@@ -150,12 +157,23 @@ def _read(row: QueueRow, counts: Values, memory: BrokerMemory, at: datetime) -> 
 
 
 def _numbers(queue: QueueStats, row: QueueRow, memory: BrokerMemory, at: datetime, step: int) -> Values:
-    depth = queue.depth
+    depth, rates = queue.depth, _read(row, _reported(queue)[_COUNTERS], memory, at)
     return (
-        queue.state, queue.ready, queue.unacknowledged, depth, queue.consumers, *_read(row, _reported(queue)[_COUNTERS], memory, at),
+        queue.state, queue.ready, queue.unacknowledged, depth, queue.consumers, *rates,
         steady_bytes(queue.memory_bytes, row.numbers[_MEMORY]), queue.message_bytes, queue.oldest_at, *_no_consumer_since(queue, row, memory, at),
-        row.highest(depth, step),
+        row.highest(depth, step), queue.leader, queue.members, queue.online, queue.delayed, queue.active_consumers, _still_since(queue, rates, row, memory, at),
     )  # fmt: skip
+
+
+def _still_since(queue: QueueStats, rates: Values, row: QueueRow, memory: BrokerMemory, at: datetime) -> datetime | None:
+    """Since when it has messages and consumers, and nothing was acknowledged, nor delivered to a consumer that acknowledges nothing."""
+    if not queue.depth or not queue.consumers:
+        return None
+    _, delivered, acknowledged, _ = rates
+    was = row.numbers[_STILL_SINCE] if memory.queues_unbroken else None
+    if acknowledged is None or delivered is None:
+        return was  # the first poll after a restart of the poller
+    return (was or at) if acknowledged == 0 and (delivered == 0 or queue.unacknowledged) else None
 
 
 def _no_consumer_since(queue: QueueStats, row: QueueRow, memory: BrokerMemory, at: datetime) -> tuple[datetime | None, bool | None]:

@@ -221,7 +221,7 @@ _QUEUE_ONLY: Sequence[Qualifier] = (
     Qualifier("state", TEXT, "state", "The queue's state in RabbitMQ", "state:running", ("running", "idle", "flow", "down")),
     Qualifier("node", TEXT, "node", "The node that leads it, or a part of its name", "node:rabbit@a", part=True),
     Qualifier("worker", TEXT, "", "A worker node that consumes it, or none", "worker:none", ("none",)),
-    Qualifier("is", CHOICE, "", "growing: more comes in than goes out", "is:growing", ("growing",)),
+    Qualifier("is", CHOICE, "", "growing: more comes in than goes out; stuck: nothing is acknowledged for a while", "is:stuck", ("growing", "stuck")),
     Qualifier("durable", CHOICE, "durable", "Whether it outlives the broker", "durable:yes", YES_NO),
     Qualifier("exclusive", CHOICE, "exclusive", "Whether it belongs to one connection", "exclusive:no", YES_NO),
     Qualifier("depth", NUMBER, "depth", "Ready and unacknowledged together", "depth>1000"),

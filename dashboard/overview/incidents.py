@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from brokers.models import Broker, Node, Queue
-from dashboard.layout import formatting, levels
+from dashboard.layout import formatting, levels, queue_levels
 from dashboard.layout.levels import Level
 from workers.models import EventSource, Worker
 
@@ -161,43 +161,57 @@ def of_node(node: Node, broker: Broker, now: datetime) -> Incident | None:
 
 def of_queue(queue: Queue, broker: Broker, consumed_by: Sequence[str], now: datetime) -> Incident | None:
     """The incident of a queue in trouble; `consumed_by` are worker nodes that are configured to consume it. None if it is not."""
-    level = levels.queue_level(queue, broker, now)
+    level = queue_levels.queue_level(queue, broker, now)
     if not level.is_trouble:
         return None
     abandoned = queue.consumers == 0
-    lead = f"{formatting.count(queue.depth, 'message')} {'waits' if queue.depth == 1 else 'wait'}."
-    if queue.publish_per_second is not None and queue.deliver_per_second is not None:
-        lead += f" In {formatting.rate(queue.publish_per_second)}/s, out {formatting.rate(queue.deliver_per_second)}/s."
-    facts = [Fact("Ready", formatting.number(queue.ready)), Fact("Consumers", formatting.number(queue.consumers))]
-    growth, full_in = levels.growth_per_second(queue), levels.time_to_limit(queue)
-    if growth is not None:
-        facts.insert(1, Fact("Growth", f"+{formatting.rate(growth)}/s" if growth >= 0 else f"-{formatting.rate(-growth)}/s"))
-    if full_in is not None:
-        facts.append(Fact("Reaches max-length in", f"~{formatting.duration(full_in)}"))
-    why, evidence = _why_queue(queue, consumed_by, abandoned)
+    why, evidence = _why_queue(queue, broker, consumed_by)
     return Incident(
         f"queue-{queue.pk}",
         level,
         f"{queue.name} {level.reason}",
-        queue.nobody_consumes_since if abandoned else None,
-        lead,
+        queue.nobody_consumes_since if abandoned else queue.still_since,
+        _lead_queue(queue),
         "What it means",
-        _meaning_queue(queue, abandoned),
+        _meaning_queue(queue),
         why,
-        _todo_queue(queue, consumed_by, abandoned),
+        _todo_queue(queue, consumed_by),
         evidence,
         place=PageLink(f"Open {queue.name}", "queue", queue.pk),
-        facts=tuple(facts),
+        facts=_facts_queue(queue),
         where=f"{broker.name} {queue.vhost}",
         since_at_least=abandoned and queue.nobody_since_at_least is not False,
     )
 
 
-def _meaning_queue(queue: Queue, abandoned: bool) -> str:
-    full_in, limit = levels.time_to_limit(queue), levels.length_limit(queue)
-    effect = "Nothing processes these messages." if abandoned else "Messages wait longer and longer before they are processed."
-    if queue.state in levels.BROKEN_STATES:
+def _lead_queue(queue: Queue) -> str:
+    if queue.depth is None:
+        return "How many messages it holds is unknown."
+    lead = f"{formatting.count(queue.depth, 'message')} {'waits' if queue.depth == 1 else 'wait'}."
+    if queue.publish_per_second is None or queue.deliver_per_second is None:
+        return lead
+    return f"{lead} In {formatting.rate(queue.publish_per_second)}/s, out {formatting.rate(queue.deliver_per_second)}/s."
+
+
+def _facts_queue(queue: Queue) -> tuple[Fact, ...]:
+    facts = [Fact("Ready", formatting.number(queue.ready)), Fact("Consumers", formatting.number(queue.consumers))]
+    growth, full_in = queue_levels.growth_per_second(queue), queue_levels.time_to_limit(queue)
+    if growth is not None:
+        facts.insert(1, Fact("Growth", f"+{formatting.rate(growth)}/s" if growth >= 0 else f"-{formatting.rate(-growth)}/s"))
+    if full_in is not None:
+        facts.append(Fact("Reaches max-length in", f"~{formatting.duration(full_in)}"))
+    return tuple(facts)
+
+
+def _meaning_queue(queue: Queue) -> str:
+    full_in, limit = queue_levels.time_to_limit(queue), queue_levels.length_limit(queue)
+    if queue_levels.is_broken(queue):
         return "Nothing can be published to it or consumed from it."
+    if queue_levels.members_text(queue) and queue.depth is not None:
+        effect = "It works, and its messages are safe while most of its members are online."
+    else:
+        processed = queue.consumers == 0 or queue_levels.stands_still(queue)
+        effect = "Nothing processes these messages." if processed else "Messages wait longer and longer before they are processed."
     if full_in is None or limit is None:
         return effect
     settings = {**(queue.effective_policy or {}), **{name.removeprefix("x-"): value for name, value in (queue.arguments or {}).items()}}
@@ -210,29 +224,43 @@ def _meaning_queue(queue: Queue, abandoned: bool) -> str:
     return f"{effect} At this rate the length limit of {formatting.number(limit)} is reached in ~{formatting.duration(full_in)}; after that, {fate}."
 
 
-def _why_queue(queue: Queue, consumed_by: Sequence[str], abandoned: bool) -> tuple[str, str]:
+def _why_queue(queue: Queue, broker: Broker, consumed_by: Sequence[str]) -> tuple[str, str]:
     """Why, and the evidence."""
-    if queue.state in levels.BROKEN_STATES:
+    if queue.members and queue.online is not None and len(queue.online) < len(queue.members):
+        away = [str(name) for name in queue.members if name not in queue.online]
+        return f"{formatting.listed(away)} {'is' if len(away) == 1 else 'are'} not running, or cut off from the others.", f"members: {', '.join(queue.members)}"
+    if queue_levels.is_broken(queue):
+        if queue.leader == "":
+            return "Its members have elected no leader.", f"members: {', '.join(queue.members or ['not reported'])}"
         return f"The broker reports the queue as {queue.state}; its node is {queue.node or 'not reported'}.", ""
-    if abandoned and consumed_by:
-        is_or_are = "is" if len(consumed_by) == 1 else "are"
-        return f"{formatting.listed(consumed_by)} {is_or_are} configured to consume it, but the broker has no consumer there.", "consumers at the broker: 0"
-    if abandoned:
-        return "No known worker is configured for this queue, and no other client consumes it.", "consumers at the broker: 0"
-    growth = levels.growth_per_second(queue)
-    return (
-        f"{formatting.rate(growth)} messages/s more arrive than are acknowledged.",
-        f"{formatting.count(queue.consumers, 'consumer')}, {formatting.number(queue.unacknowledged)} unacknowledged",
-    )
+    if queue.consumers == 0:
+        return _why_abandoned(consumed_by), "consumers at the broker: 0"
+    if queue.consumers and queue.active_consumers == 0:
+        return "The broker lists consumers, and delivers to none of them.", f"active consumers at the broker: 0 of {queue.consumers:,}"
+    held = f"{formatting.count(queue.consumers, 'consumer')}, {formatting.number(queue.unacknowledged)} unacknowledged"
+    if queue_levels.stands_still(queue):
+        whose = f"{formatting.listed(consumed_by)} {'consumes' if len(consumed_by) == 1 else 'consume'} it" if consumed_by else "Its consumers are attached"
+        return f"{whose}, but acknowledge nothing: stopped, blocked, or busy with tasks that take long.", held
+    growth = queue_levels.growth_per_second(queue)
+    return f"{formatting.rate(growth)} messages/s more arrive than are acknowledged.", held
 
 
-def _todo_queue(queue: Queue, consumed_by: Sequence[str], abandoned: bool) -> str:
-    if queue.state in levels.BROKEN_STATES:
-        return "Bring the queue's node back, or check the broker's log for what stopped it."
-    if abandoned and consumed_by:
+def _why_abandoned(consumed_by: Sequence[str]) -> str:
+    if not consumed_by:
+        return "No known worker is configured for this queue, and no other client consumes it."
+    is_or_are = "is" if len(consumed_by) == 1 else "are"
+    return f"{formatting.listed(consumed_by)} {is_or_are} configured to consume it, but the broker has no consumer there."
+
+
+def _todo_queue(queue: Queue, consumed_by: Sequence[str]) -> str:
+    if queue_levels.is_broken(queue) or queue_levels.members_text(queue):
+        return "Bring the queue's nodes back, or check the broker's log for what stopped it."
+    if queue.consumers == 0 and consumed_by:
         return f"Restart {formatting.listed(consumed_by)}, or have {queue.name} consumed again by {'it' if len(consumed_by) == 1 else 'them'}."
-    if abandoned:
+    if queue.consumers == 0:
         return f"Start a worker for {queue.name}. If the queue is no longer needed, remove the bindings that feed it."
+    if queue_levels.stands_still(queue):
+        return "Look at what its consumers are doing, on the pages of their workers; restart one that does not respond."
     return "Add slots or worker nodes for this queue, or slow down what publishes to it."
 
 
@@ -265,20 +293,3 @@ def worst_first(found: Iterable[Incident | None]) -> list[Incident]:
     """The incidents, the worst first; among equals, the oldest first."""
     real = [incident for incident in found if incident is not None]
     return sorted(real, key=lambda one: (levels.WORST_FIRST.index(one.level.word), one.since.timestamp() if one.since else float("inf")))
-
-
-def sentence(troubles: int, queues: int, resting: int, unavailable: Sequence[str]) -> str:
-    """The heading of the overview; `resting` queues hold messages that nobody consumes.
-
-    >>> sentence(0, 16, 0, ()), sentence(0, 16, 2, ()), sentence(3, 16, 0, ()), sentence(0, 0, 0, ())
-    ('No problems in 16 queues', '2 of 16 queues hold messages without a consumer', '3 problems', 'No queues yet')
-    """
-    if troubles:
-        return f"{formatting.count(troubles, 'problem')}"
-    if unavailable:
-        return f"{formatting.listed(unavailable)} {'is' if len(unavailable) == 1 else 'are'} not visible"
-    if queues == 0:
-        return "No queues yet"
-    if resting:
-        return f"{resting:,} of {formatting.count(queues, 'queue')} {'holds' if resting == 1 else 'hold'} messages without a consumer"
-    return f"No problems in {formatting.count(queues, 'queue')}"

@@ -13,22 +13,24 @@ from django.urls import reverse
 
 from brokers import database_file, queries
 from brokers.conditions import Condition
-from brokers.models import Broker, PollAttempt, Queue
+from brokers.models import Broker, PollAttempt, Queue, VirtualHost
 from brokers.polling import leases
 from brokers.queries import History
 from brokers.scope import Scope
+from brokers.visibility import WITHOUT_MONITORING
 from dashboard.layout import charts as series
-from dashboard.layout import formatting, levels, visibility
+from dashboard.layout import formatting, levels, queue_levels, visibility
 from dashboard.layout.charts import Chart, Line, Range
 from dashboard.layout.consumption import consuming_of_each
 from dashboard.layout.lists import LAST_HOUR, SPARK_POINTS
 from dashboard.live import topics
 from dashboard.live.rows import LiveRow
-from dashboard.overview import incidents, unread_queues
+from dashboard.overview import head, incidents, unread_queues
 from dashboard.overview.celery_panel import Work
 from dashboard.overview.incidents import Incident
-from dashboard.overview.row import broker_row, node_row
+from dashboard.overview.row import broker_row, node_row, vhost_row
 from dashboard.queues.row import queue_row
+from workers.models import Worker
 
 DEEPEST = 6
 SUSPECTS = 50  # queues of each kind that are looked at for trouble
@@ -46,7 +48,7 @@ class ShownAttempt(msgspec.Struct, frozen=True):
 
 
 class OneBroker:
-    """The overview of one broker; `vhost` narrows queues, workers and changes, while a broker's totals are always of all virtual hosts."""
+    """The overview of one broker; `vhost` narrows all of it but the broker's nodes."""
 
     def __init__(self, scope: Scope, broker: Broker, vhost: str | None, shown: Range, now: datetime) -> None:
         self.scope, self.broker, self.vhost, self.range, self.now = scope, broker, vhost, shown, now
@@ -55,6 +57,25 @@ class OneBroker:
     @cached_property
     def row(self) -> LiveRow:
         return broker_row(self.broker, self.now)
+
+    @cached_property
+    def place(self) -> VirtualHost | None:
+        """The chosen virtual host; None for all, or if there is none of that name."""
+        return queries.virtual_host(self.scope, self.broker.pk, self.vhost) if self.vhost is not None else None
+
+    @cached_property
+    def figures(self) -> LiveRow:
+        """The figures of the tiles: of the chosen virtual host, or of the broker."""
+        return self.row if self.vhost is None else vhost_row(self.place, self.broker, self.now)
+
+    @property
+    def figures_follow(self) -> str:
+        """What the tiles follow: those of a broker are live by themselves."""
+        return "workers beat/5 tick/10" if self.vhost is None else "workers tick"
+
+    @property
+    def chart_follows(self) -> str:
+        return "" if self.vhost is None else "tick/10"
 
     @cached_property
     def stale(self) -> bool:
@@ -69,15 +90,29 @@ class OneBroker:
 
     @cached_property
     def suspects(self) -> list[Queue]:
-        """The queues that may be in trouble: deep ones, those that nobody consumes, broken ones; each once."""
-        broken = ",".join(sorted(levels.BROKEN_STATES))
-        kinds = ((), (Condition("consumers", "=", 0), Condition("depth", ">", 0)), (Condition("state", "in", broken),))
+        """The queues that may be in trouble: deep ones, those that nobody consumes, stuck and broken ones; each once."""
+        without_consumers = (Condition("consumers", "=", 0), Condition("depth", ">", 0))
+        kinds = ((), without_consumers, (Condition("stuck", "=", True),), (Condition("broken", "=", True),))
         return list({queue.pk: queue for kind in kinds for queue in self._queues(kind, "-depth", SUSPECTS).items}.values())
 
     @cached_property
     def resting(self) -> int:
         """How many queues hold messages and have no consumer, streams excluded."""
         return self._queues((Condition("consumers", "=", 0), Condition("depth", ">", 0), Condition("type", "!=", "stream")), "-depth", 1).total
+
+    @cached_property
+    def seen(self) -> head.Seen:
+        """What the heading is about."""
+        unclear = 0 if self.stale else self._queues((Condition("unclear", "=", True),), "-depth", 1).total
+        unknown_workers = sum(worker.state == Worker.UNKNOWN for worker in self.work.workers)
+        return head.Seen(self.queue_total, self.resting, unclear, unknown_workers, self.hides_queues)
+
+    @property
+    def hides_queues(self) -> bool:
+        """True if Hareline's user may not see queues that this page is about."""
+        if self.vhost is not None:
+            return self.place is None or not self.place.visible
+        return any(limit.get("vhost") or limit.get("what") == WITHOUT_MONITORING for limit in self.broker.limits)
 
     @cached_property
     def incidents(self) -> list[Incident]:
@@ -92,26 +127,28 @@ class OneBroker:
         return incidents.worst_first(found)
 
     @cached_property
-    def notices(self) -> list[dict[str, Any]]:
-        """The notices: a level, a name, a clause, and a page."""
-        found = []
+    def notices(self) -> list[head.Line]:
+        """What is unknown of workers, and what is worth a look."""
+        found = head.unknown_workers(self.work.workers, reverse("workers") + self.query)
         if self.row.mark["level"] == "notice":
-            found.append({"level": self.row.fixed["level"], "name": self.broker.name, "address": reverse("exchanges") + self.query})
+            found.append(head.Line(self.row.fixed["level"], self.broker.name, reverse("exchanges") + self.query))
         for queue in [] if self.stale else self.suspects:
-            level = levels.queue_level(queue, self.broker, self.now)
+            level = queue_levels.queue_level(queue, self.broker, self.now)
             if level.word == "notice":
-                found.append({"level": level, "name": queue.name, "address": reverse("queue", args=[queue.pk])})
+                found.append(head.Line(level, queue.name, reverse("queue", args=[queue.pk])))
         for worker in self.work.workers:
             level = levels.worker_level(worker, self.now)
             if level.word == "notice":
-                found.append({"level": level, "name": worker.hostname, "address": reverse("worker", args=[worker.pk])})
+                found.append(head.Line(level, worker.hostname, reverse("worker", args=[worker.pk])))
         return found
 
     @property
     def sentence(self) -> str:
-        sentence = incidents.sentence(len(self.incidents), self.queue_total, self.resting, ())
-        hidden = any(limit.get("vhost") for limit in self.broker.limits)
-        return f"{sentence} visible to Hareline" if hidden and self.queue_total and not self.incidents and not self.resting else sentence
+        return head.sentence(len(self.incidents), self.seen)
+
+    @property
+    def summary(self) -> str:
+        return head.summary(len(self.incidents), sum(line.level.word == "notice" for line in self.notices), self.seen)
 
     @property
     def query(self) -> str:
@@ -121,7 +158,8 @@ class OneBroker:
     @cached_property
     def _history(self) -> History:
         start = self.now - timedelta(seconds=self.range.seconds)
-        return queries.history(self.scope, self.broker.pk, "broker", self.broker.pk, BROKER_METRICS, start, self.now, self.range.step_seconds)
+        kind, pk = ("broker", self.broker.pk) if self.vhost is None else ("vhosts", self.place.pk if self.place else 0)
+        return queries.history(self.scope, self.broker.pk, kind, pk, BROKER_METRICS, start, self.now, self.range.step_seconds)
 
     @cached_property
     def sparks(self) -> dict[str, list[float | None]]:
@@ -139,7 +177,7 @@ class OneBroker:
             "per second",
             history=self._history,
             lines=lines,
-            row=self.row.key,
+            row=self.figures.key,
             broker_id=self.broker.pk,
             range=self.range,
             now=self.now,
@@ -164,7 +202,7 @@ class OneBroker:
     def deepest(self) -> list[tuple[LiveRow, list[float | None]]]:
         """The deepest queues with their depth of the last hour; in trouble those first."""
         order = {health_word: place for place, health_word in enumerate(levels.WORST_FIRST)}
-        queues = sorted(self.suspects, key=lambda queue: (order[levels.queue_level(queue, self.broker, self.now).word], -(queue.depth or 0)))[:DEEPEST]
+        queues = sorted(self.suspects, key=lambda queue: (order[queue_levels.queue_level(queue, self.broker, self.now).word], -(queue.depth or 0)))[:DEEPEST]
         ids = [queue.pk for queue in queues]
         sparks = queries.sparklines(self.scope, self.broker.pk, "queues", ids, "depth", self.now - LAST_HOUR, self.now, SPARK_POINTS)
         return [(queue_row(queue, self.broker, consuming, self.now), sparks.get(queue.pk, [])) for queue, consuming in consuming_of_each(queues)]
@@ -221,7 +259,18 @@ class SeveralBrokers:
     @property
     def sentence(self) -> str:
         unavailable = [card.broker.name for card in self.cards if card.stale]
-        return incidents.sentence(len(self.incidents), sum(card.queue_total for card in self.cards), sum(card.resting for card in self.cards), unavailable)
+        return head.sentence(len(self.incidents), self.seen, unavailable)
+
+    @property
+    def summary(self) -> str:
+        return head.summary(len(self.incidents), 0, self.seen)
+
+    @cached_property
+    def seen(self) -> head.Seen:
+        """What all brokers' headings are about."""
+        seen = [card.seen for card in self.cards]
+        queues, resting, unclear, workers = (sum(getattr(one, name) for one in seen) for name in ("queues", "resting", "unclear", "unknown_workers"))
+        return head.Seen(queues, resting, unclear, workers, any(one.hidden for one in seen))
 
     @property
     def topics(self) -> list[str]:

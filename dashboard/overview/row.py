@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from django.template.loader import render_to_string
 
-from brokers.models import Broker, Node
+from brokers.models import Broker, Node, VirtualHost
 from dashboard.layout import formatting, levels
 from dashboard.live.rows import LiveRow
 
@@ -53,6 +53,30 @@ def broker_row(broker: Broker, now: datetime) -> LiveRow:
     )
 
 
+def vhost_row(vhost: VirtualHost | None, broker: Broker, now: datetime) -> LiveRow:
+    """The totals of a virtual host, None for one that is not known; unknown where Hareline's user may not look into it."""
+    level = levels.broker_level(broker, now)
+    stale = bool(levels.unavailable(broker, now))
+    fields = ("ready", "unacknowledged", "publish_per_second", "deliver_per_second", "ack_per_second")
+    number = {name: getattr(vhost, name) if vhost is not None else None for name in fields}
+    note = as_of(broker, now) or ("not visible to Hareline" if vhost is None or not vhost.visible else "")
+    return LiveRow(
+        key=f"vhost-{vhost.pk if vhost is not None else 0}",
+        text={
+            "ready": formatting.number(vhost.ready if vhost is not None else None),
+            "unacknowledged": formatting.number(vhost.unacknowledged if vhost is not None else None),
+            "published": formatting.rate(number["publish_per_second"]),
+            "delivered": formatting.rate(number["deliver_per_second"]),
+            "note": note,
+            "delivered_note": note or _difference(vhost),
+        },
+        mark={"level": level.word, "stale": "yes" if stale else "no"},
+        number=number,
+        html={"level": _level(level)},
+        fixed={"broker": broker, "level": level, "stale": stale},
+    )
+
+
 def as_of(broker: Broker, now: datetime) -> str:
     """The time of old numbers ("as of 14:27:51"), "" while they are fresh."""
     if not levels.unavailable(broker, now):
@@ -60,9 +84,9 @@ def as_of(broker: Broker, now: datetime) -> str:
     return f"as of {formatting.moment_text(broker.polled_at, now)}" if broker.polled_at else "never reported"
 
 
-def _difference(broker: Broker) -> str:
+def _difference(place: Broker | VirtualHost | None) -> str:
     """The difference between the delivery and the publish rate, "" where it is small."""
-    published, delivered = broker.publish_per_second, broker.deliver_per_second
+    published, delivered = (place.publish_per_second, place.deliver_per_second) if place is not None else (None, None)
     if published is None or delivered is None or abs(published - delivered) < max(1.0, 0.1 * published):
         return ""
     return f"{formatting.rate(abs(published - delivered))}/s {'below' if delivered < published else 'above'} published"

@@ -18,7 +18,7 @@ def queue_values(listed: QueueList) -> Values:
         "type": lambda: [(name, _queues(count)) for name in QUEUES["type"].choices if (count := _count(listed, f"type:{name}"))],
         "policy": lambda: [(name, "") for name in queries.policy_names(listed.scope, broker, listed.vhost)],
         "worker": lambda: [("none", _queues(_count(listed, "worker:none"), "no consumers")), *_workers(listed, broker)],
-        "is": lambda: [("growing", _queues(_count(listed, "is:growing")))],
+        "is": lambda: [(name, _queues(_count(listed, f"is:{name}"))) for name in ("growing", "stuck")],
     }
 
 

@@ -1,4 +1,4 @@
-"""The queues' filter as query conditions, including the qualifiers that depend on current data: worker and growing."""
+"""The queues' filter as query conditions, including the qualifiers that depend on current data: worker, growing and stuck."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def conditions(
     """
     consumed = {} if consumed is None else consumed
     found = wanted.conditions()
-    if "growing" in (value.lower() for value in wanted.values("is")):
-        found.append(Condition("growing", "=", True))
+    for name in {part.lower() for value in wanted.values("is") for part in value.split(",")}:
+        found.append(Condition(name, "=", True))
     for value in wanted.values("worker"):
         if value.lower() == "none":
             found.append(Condition("consumers", "=", 0))

@@ -15,18 +15,19 @@ from django.urls import reverse
 
 from brokers.models import Broker, Queue
 from brokers.routing.past import is_delay_level
-from dashboard.layout import formatting, levels
+from dashboard.layout import formatting, levels, queue_levels
 from dashboard.layout.consumer_workers import Consuming
 from dashboard.live.rows import LiveRow
 
 SOON = timedelta(days=1)
 WORTH_SAYING = timedelta(minutes=1)
+UNKNOWN_CLIENT = "unknown client"
 UNKNOWN_TYPE = "type unknown"
 
 
 def queue_row(queue: Queue, broker: Broker, consuming: Sequence[Consuming], now: datetime) -> LiveRow:
     """The queue as the table and its page show it; `consuming` lists its known consumers."""
-    level = levels.queue_level(queue, broker, now)
+    level = queue_levels.queue_level(queue, broker, now)
     stale = bool(levels.unavailable(broker, now))
     return LiveRow(
         key=f"queue-{queue.pk}",
@@ -89,8 +90,12 @@ class ConsumerName(NamedTuple):
 
 def consumer_names(consuming: Iterable[Consuming]) -> tuple[ConsumerName, ...]:
     """Each distinct consumer, in order."""
-    names = (ConsumerName(one.hostname or one.consumer.peer_host or "unknown host", one.worker_id, one.celery) for one in consuming)
-    return tuple(dict.fromkeys(names))
+    return tuple(dict.fromkeys(ConsumerName(one.hostname or _host(one), one.worker_id, one.celery) for one in consuming))
+
+
+def _host(one: Consuming) -> str:
+    """The client's host. Some brokers list consumers, of AMQP 1.0 or inside the broker, about whose client nothing is known."""
+    return one.consumer.peer_host or ("unknown host" if one.consumer.channel_name or one.celery else UNKNOWN_CLIENT)
 
 
 def bar_full(queue: Queue) -> int | None:
@@ -114,16 +119,16 @@ def bar(queue: Queue) -> dict[str, float | None]:
 
 def trend(queue: Queue) -> str:
     """What the current rates lead to within a day: "full in ~26 min", "empty in ~3 min", "+0.7/s"; "" if depth is steady or unknown."""
-    growth = levels.growth_per_second(queue)
+    growth = queue_levels.growth_per_second(queue)
     if growth is None or queue.depth is None or queue.type == "stream":
         return ""
     noise = max(0.1, 0.05 * (queue.publish_per_second or 0))
     if growth >= noise:
-        full_in = levels.time_to_limit(queue)
+        full_in = queue_levels.time_to_limit(queue)
         if full_in is not None and full_in <= SOON:
             return f"full in ~{formatting.duration(full_in)}" if full_in else "full"
-        return f"+{formatting.rate(growth)}/s" if queue.depth >= levels.WORTH_A_LOOK_DEPTH else ""
-    if growth <= -noise and queue.depth >= levels.WORTH_A_LOOK_DEPTH:
+        return f"+{formatting.rate(growth)}/s" if queue.depth >= queue_levels.WORTH_A_LOOK_DEPTH else ""
+    if growth <= -noise and queue.depth >= queue_levels.WORTH_A_LOOK_DEPTH:
         empty_in = timedelta(seconds=queue.depth / -growth)
         return f"empty in ~{formatting.duration(empty_in)}" if WORTH_SAYING <= empty_in <= SOON else ""
     return ""
@@ -178,6 +183,7 @@ def _consumers_html(count: int | None, nobody_since: str, trouble: bool, names: 
             "first": first,
             "celery": celery,
             "worker_url": reverse("worker", args=[worker_id]) if worker_id is not None else "",
+            "is_known": first != UNKNOWN_CLIENT,
             "more": len(names) - 1,
             "all": ", ".join(one.name for one in names),
         },

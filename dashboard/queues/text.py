@@ -27,6 +27,7 @@ class QueueFacts(Protocol):
     auto_delete: Any
     durable: Any
     consumers: Any
+    active_consumers: Any
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -144,6 +145,8 @@ def _delivery(queue: QueueFacts, force: dict[str, Rule], names: Sequence[str], n
         since = f"no consumer {no_consumer_since}" if no_consumer_since else "no consumer is attached"
         return Step("user-off", "Waits: no consumers", f"{since}; it stays until one attaches or a rule below removes it", "warning")
     named = _names(names) or f"{queue.consumers:,} consumers"
+    if queue.active_consumers == 0:
+        return Step("user-off", "Waits: no consumer is active", f"{named}: attached, but the broker delivers to none of them", "critical")
     single = force.get("single-active-consumer")
     if single is not None and single.value is True:
         return Step("user", "Delivered to one consumer at a time", f"{named}: the first to attach is active, the others stand by ({single.source})")

@@ -7,7 +7,7 @@ import pytest
 from brokers import queries, store
 from brokers.models import Broker, Queue, Snapshot
 from brokers.scope import EVERYTHING
-from brokers.stats import ExchangeStats, NodeStats
+from brokers.stats import ExchangeStats, NodeStats, VhostStats
 from brokers.store import BrokerMemory
 from tests.brokers.facts import NOON, a_broker, a_poll, a_queue, a_topology, after
 
@@ -28,7 +28,7 @@ def test_the_first_poll_makes_rows_and_no_rates() -> None:
     queue, broker = the_queue("mail"), Broker.objects.get()
     assert (queue.depth, queue.highest_depth, queue.publish_per_second, queue.nobody_consumes_since) == (5, 5, None, None)
     assert (broker.state, broker.reason, broker.since, broker.polled_at, broker.revision) == ("up", "", NOON, NOON, 1)
-    assert sorted(Snapshot.objects.values_list("kind", "is_key")) == [("broker", True), ("exchanges", True), ("queues", True)]
+    assert sorted(Snapshot.objects.values_list("kind", "is_key")) == [(kind, True) for kind in ("broker", "exchanges", "queues", "vhosts")]
     assert texts(broker) == []
     assert queries.queues(EVERYTHING).items[0].broker.name == "prod"
 
@@ -68,13 +68,64 @@ def test_another_process_may_poll_in_between() -> None:
     assert Snapshot.objects.filter(kind="queues", is_key=True).count() == 3
 
 
-def test_a_deleted_queue_is_gone_and_one_recreated_is_a_new_row() -> None:
+def test_a_queue_that_two_lists_lack_is_gone_and_one_recreated_is_a_new_row() -> None:
     broker, memory = a_broker(), BrokerMemory()
-    for seconds, queues in ((0, [a_queue("mail")]), (5, []), (10, [a_queue("mail")])):
+    for seconds, queues in ((0, [a_queue("mail")]), (5, []), (10, []), (15, [a_queue("mail")])):
         store.save_poll(broker.pk, a_poll(after(seconds), *queues), after(seconds), memory)
     first, second = Queue.objects.order_by("pk")
-    assert (first.gone_at, second.gone_at, second.first_seen_at) == (after(5), None, after(10))
+    assert (first.gone_at, second.gone_at, second.first_seen_at) == (after(10), None, after(15))
     assert texts(broker) == ["Queue mail added", "Queue mail deleted"]
+
+
+def test_a_queue_that_is_missing_once_or_from_a_list_that_is_not_whole_stays_with_unknown_numbers() -> None:
+    broker, memory = a_broker(), BrokerMemory()
+    mail = a_queue("mail", ready=7, unacknowledged=0)
+    lists = ([mail], [], [mail], None, None, None, [mail], [], None, [mail])
+    depths = []
+    for number, queues in enumerate(lists):
+        at = after(5 * number)
+        store.save_poll(broker.pk, a_poll(at, *(queues or []), lists_all=queues is not None), at, memory)
+        depths.append(the_queue("mail").depth)
+    assert depths == [7, None, 7, None, None, None, 7, None, None, 7]
+    assert (Queue.objects.count(), texts(broker)) == (1, [])
+
+
+def test_since_when_a_queue_with_messages_and_consumers_stands_still() -> None:
+    broker, memory, found = a_broker(), BrokerMemory(), []
+    polls = ((3, 0), (3, 0), (3, 0), (3, 0), (4, 1), (4, 1), (4, 1), (4, 1), (4, 1))
+    for number, (delivered, acknowledged) in enumerate(polls):
+        at = after(5 * number)
+        counters = {"published": 9, "delivered": delivered, "acknowledged": acknowledged, "redelivered": 0}
+        consumers = 0 if number == len(polls) - 1 else 1
+        store.save_poll(broker.pk, a_poll(at, a_queue("mail", ready=6, unacknowledged=3, consumers=consumers, **counters)), at, memory)
+        found.append(the_queue("mail").still_since)
+    moves = [None, None]  # the acknowledgement, and while its rate holds
+    assert found == [None, after(5), after(5), after(5), *moves, after(30), after(30), None]
+
+
+def test_a_queue_stands_still_for_longer_than_its_poller_runs() -> None:
+    broker, found = a_broker(), []
+    for memory in (BrokerMemory(), BrokerMemory()):
+        for _ in range(2):
+            at = after(5 * len(found))
+            counters = {"published": 9, "delivered": 3, "acknowledged": 0, "redelivered": 0}
+            store.save_poll(broker.pk, a_poll(at, a_queue("mail", ready=6, unacknowledged=3, consumers=1, **counters)), at, memory)
+            found.append(the_queue("mail").still_since)
+    assert found == [None, after(5), after(5), after(5)]
+
+
+def test_the_figures_of_a_virtual_host_are_of_its_own_queues_without_what_streams_keep() -> None:
+    broker, memory = a_broker(), BrokerMemory()
+    queues = [a_queue("mail", ready=3, unacknowledged=1), a_queue("log", type="stream", ready=9_000, unacknowledged=0), a_queue("x", vhost="shop", ready=50)]
+    for seconds in (0, 5):
+        counters = {"/": VhostStats("/", None, 10 * seconds, 20 * seconds, 20 * seconds)}
+        vhosts = {"vhosts": {"/": False, "shop": False, "hidden": False}, "visible_vhosts": frozenset({"/", "shop"}), "vhost_counters": counters}
+        store.save_poll(broker.pk, a_poll(after(seconds), *queues, **vhosts), after(seconds), memory)
+    found = {vhost.name: (vhost.ready, vhost.unacknowledged, vhost.publish_per_second) for vhost in queries.virtual_hosts(EVERYTHING, broker.pk)}
+    assert found == {"/": (3, 1, 10.0), "shop": (50, None, None), "hidden": (None, None, None)}
+    root = queries.virtual_host(EVERYTHING, broker.pk, "/")
+    assert root is not None
+    assert queries.history(EVERYTHING, broker.pk, "vhosts", root.pk, ["ready"], NOON, after(5), 5).values == {"ready": [3, 3]}
 
 
 def test_a_queue_made_again_with_another_type_between_two_polls_is_a_new_row() -> None:

@@ -58,7 +58,7 @@ def test_a_text_becomes_conditions(text: str, expected: list[Condition]) -> None
         ("vhost>3", "vhost is text"),
         ("durable:perhaps", "durable can be yes, no, not perhaps."),
         ("worker!=a@b", "worker needs a colon"),
-        ("is:slow", "is can be growing, not slow."),
+        ("is:slow", "is can be growing, stuck, not slow."),
     ],
 )
 def test_what_can_not_be_used_is_kept_and_explained_but_hides_nothing(text: str, words: str) -> None:

@@ -28,7 +28,7 @@ def queue(**changes: Any) -> Queue:
 
 
 def consuming(hostname: str | None, worker_id: int | None = None, host: str = "10.0.0.5") -> Consuming:
-    return Consuming(worker_id, hostname, True, "", SimpleNamespace(peer_host=host))
+    return Consuming(worker_id, hostname, True, "", SimpleNamespace(peer_host=host, channel_name="c (1)"))
 
 
 def test_a_row_has_its_numbers_as_text_and_raw() -> None:

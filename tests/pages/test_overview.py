@@ -1,11 +1,13 @@
 """The overview: the sentence first, what needs somebody, figures that are never 0 where they are unknown."""
 
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from django.utils import timezone
 
 from brokers.models import Broker, Change, Node, PollAttempt, Queue, VirtualHost
+from brokers.visibility import WITHOUT_MONITORING
 from workers.models import EventSource, Task, Worker
 
 pytestmark = pytest.mark.django_db
@@ -83,6 +85,74 @@ def test_what_is_only_worth_a_look_is_a_line(person, prod):
     html = page(person)
     assert "<h1>1 of 2 queues holds messages without a consumer</h1>" in html
     assert "holds 10 messages and nobody consumes it." in html
+
+
+def test_nothing_is_clear_while_the_queues_may_not_be_seen(person, prod):
+    prod.limits = [{"vhost": "/", "what": "its queues", "why": "no permission there", "grant": "rabbitmqctl set_permissions …", "part": "", "since": None}]
+    prod.save()
+    html = page(person)
+    assert "<h1>Queues are not visible to Hareline</h1>" in html and "<h2>Queues are not visible</h2>" in html
+    assert "All clear" not in html and "No queues yet" not in html
+
+
+@pytest.mark.parametrize("what", [WITHOUT_MONITORING, "channels"])
+def test_a_user_without_monitoring_may_not_know_of_all_queues(person, prod, what):
+    prod.limits = [{"vhost": None, "what": what, "why": "lacks the monitoring tag", "grant": "", "part": "", "since": None}]
+    prod.save()
+    assert ("All clear" in page(person)) is (what == "channels")
+    queue(prod)
+    assert ("No problems in 1 queue visible to Hareline" in page(person)) is (what == WITHOUT_MONITORING)
+
+
+def test_nothing_is_clear_while_a_queue_is_unknown(person, prod):
+    queue(prod)
+    queue(prod, "quiet", ack_per_second=None, deliver_per_second=None)
+    queue(prod, "empty", ack_per_second=None, deliver_per_second=None, depth=0)
+    queue(prod, "stream", ack_per_second=None, deliver_per_second=None, type="stream")
+    html = page(person)
+    assert "<h1>No problems known; 1 of 4 queues is unknown</h1>" in html
+    assert "What is unknown may need you." in html and "All clear" not in html
+
+
+def test_a_stuck_queue_is_listed_however_short_it_is(person, prod, now):
+    Queue.objects.bulk_create(
+        Queue(broker=prod, name=f"deep-{number}", vhost="/", depth=1000 + number, consumers=1, ack_per_second=9.0, first_seen_at=now, changed_at=now)
+        for number in range(60)
+    )
+    still = {"publish_per_second": 0.0, "deliver_per_second": 0.0, "ack_per_second": 0.0, "still_since": now - timedelta(minutes=9)}
+    queue(prod, "waits", depth=3, ready=3, **still)
+    queue(prod, "inactive", depth=2, ready=2, consumers=2, active_consumers=0)
+    queue(prod, "leaderless", depth=None, ready=None, type="quorum", leader="", members=["a", "b"], online=["a"])
+    queue(prod, "degraded", type="quorum", leader="a", members=["a", "b", "c"], online=["a", "b"])
+    html = page(person, "/?part=state")
+    for title in (
+        "waits is stuck: no acknowledgement since",
+        "inactive stands still",
+        "leaderless has no leader: 1 of 2",
+        "degraded has 2 of 3 members online",
+    ):
+        assert title in html
+    assert "<h1>4 problems</h1>" in html
+
+
+def test_unknown_worker_nodes_are_listed_with_their_reason_once(person, prod):
+    queue(prod)
+    for number in range(3):
+        worker(prod, f"w{number}@web-1", state=Worker.UNKNOWN, reason="events can't be received")
+    html = page(person, "/?part=state")
+    assert "What is unknown may need you." in html and "All clear" not in html
+    assert unescape(html).count("3 worker nodes</a> in / are unknown: events can't be received.") == 1
+
+
+def test_the_tiles_are_those_of_the_chosen_virtual_host(person, prod):
+    VirtualHost.objects.filter(name="/").update(ready=167, unacknowledged=2, publish_per_second=3.5)
+    figures = page(person, "/?broker=prod&vhost=%2F&part=figures")
+    assert 'data-text="ready">167</span>' in figures and "14,028" not in figures
+    assert 'data-text="published">3.5</span>' in figures and 'data-text="delivered">–</span>' in figures
+    assert f'id="broker-{prod.pk}"' not in figures
+    VirtualHost.objects.filter(name="/").update(ready=None, visible=False)
+    hidden = page(person, "/?broker=prod&vhost=%2F&part=figures")
+    assert 'data-text="ready">–</span>' in hidden and "not visible to Hareline" in hidden
 
 
 def test_celerys_own_queues_are_not_counted(person, prod):

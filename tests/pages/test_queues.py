@@ -80,7 +80,7 @@ def test_a_hundred_rows_query_no_more_than_one(person: Client, broker: Broker, d
 
 
 def test_rows_are_live_and_the_page_names_its_topics(person: Client, broker: Broker) -> None:
-    mail = queue(broker, "mail", 5)
+    mail = queue(broker, "mail", 5, ack_per_second=1.0)
     page = text_of(person)
     assert f'id="queue-{mail.pk}" data-live data-level="ok" data-stale="no"' in page
     assert f"queues/{broker.pk}/%2F" in page and f"broker/{broker.pk}" in page

@@ -8,8 +8,8 @@ import msgspec
 
 from brokers.amqp_address import KEPT_PROTOCOLS
 from brokers.errors import BrokerAnswerUnusable
-from brokers.management.parse.values import Loose, counters, decoded, flag, integer, table, text
-from brokers.stats import Listener, NodeStats, Overview
+from brokers.management.parse.values import Loose, count, counters, decoded, flag, integer, table, text
+from brokers.stats import Listener, NodeStats, Overview, VhostStats
 
 CHURN = ("connection_created", "connection_closed", "channel_created", "channel_closed")
 
@@ -57,23 +57,23 @@ def overview(body: bytes) -> Overview:
         raise BrokerAnswerUnusable("the answer names no RabbitMQ version, so this is not the management API")
     totals, counted = table(seen.queue_totals), counters(seen.message_stats)
     listeners = _listeners(seen.listeners)
-    unroutable = [count for value in (counted.drop_unroutable, counted.return_unroutable) if (count := integer(value)) is not None]
+    unroutable = [found for value in (counted.drop_unroutable, counted.return_unroutable) if (found := count(value)) is not None]
     return Overview(
         version=version,
         erlang_version=seen.erlang_version,
         cluster_name=seen.cluster_name,
         node=seen.node,
         rates_mode="off" if seen.disable_stats else seen.rates_mode,
-        object_totals={name: count for name, value in table(seen.object_totals).items() if (count := integer(value)) is not None},
-        ready=integer(totals.get("messages_ready")),
-        unacknowledged=integer(totals.get("messages_unacknowledged")),
-        published=integer(counted.publish),
-        delivered=integer(counted.deliver_get),
-        acknowledged=integer(counted.ack),
+        object_totals={name: found for name, value in table(seen.object_totals).items() if (found := count(value)) is not None},
+        ready=count(totals.get("messages_ready")),
+        unacknowledged=count(totals.get("messages_unacknowledged")),
+        published=count(counted.publish),
+        delivered=count(counted.deliver_get),
+        acknowledged=count(counted.ack),
         unroutable=sum(unroutable) if unroutable else None,
         listeners=tuple(listener for listener in listeners if listener.protocol in KEPT_PROTOCOLS),
         metrics_port=next((listener.port for listener in listeners if listener.protocol == "http/prometheus"), None),
-        churn={name: count for name in CHURN if (count := integer(table(seen.churn_rates).get(name))) is not None},
+        churn={name: found for name in CHURN if (found := count(table(seen.churn_rates).get(name))) is not None},
     )
 
 
@@ -93,29 +93,34 @@ def nodes(body: bytes) -> list[NodeStats]:
         NodeStats(
             name=seen.name,
             running=seen.running,
-            memory_used_bytes=integer(seen.mem_used),
-            memory_limit_bytes=integer(seen.mem_limit),
+            memory_used_bytes=count(seen.mem_used),
+            memory_limit_bytes=count(seen.mem_limit),
             memory_alarm=flag(seen.mem_alarm),
-            disk_free_bytes=integer(seen.disk_free),
-            disk_free_limit_bytes=integer(seen.disk_free_limit),
+            disk_free_bytes=count(seen.disk_free),
+            disk_free_limit_bytes=count(seen.disk_free_limit),
             disk_alarm=flag(seen.disk_free_alarm),
-            file_descriptors_used=integer(seen.fd_used),
-            file_descriptors_total=integer(seen.fd_total),
-            sockets_used=integer(seen.sockets_used),
-            sockets_total=integer(seen.sockets_total),
-            processes_used=integer(seen.proc_used),
-            processes_total=integer(seen.proc_total),
-            run_queue=integer(seen.run_queue),
-            uptime_ms=integer(seen.uptime),
+            file_descriptors_used=count(seen.fd_used),
+            file_descriptors_total=count(seen.fd_total),
+            sockets_used=count(seen.sockets_used),
+            sockets_total=count(seen.sockets_total),
+            processes_used=count(seen.proc_used),
+            processes_total=count(seen.proc_total),
+            run_queue=count(seen.run_queue),
+            uptime_ms=count(seen.uptime),
             partitions=[text(name) for name in seen.partitions] if isinstance(seen.partitions, list) else [],
         )
         for seen in decoded(body, list[_Node])
     ]
 
 
-def vhosts(body: bytes) -> dict[str, bool | None]:
-    """Map each virtual host to its tracing flag."""
-    return {text(seen["name"]): flag(seen.get("tracing")) for seen in decoded(body, list[dict[str, Any]]) if "name" in seen}
+def vhosts(body: bytes) -> list[VhostStats]:
+    found = []
+    for seen in decoded(body, list[dict[str, Any]]):
+        if "name" in seen:
+            counted = counters(seen.get("message_stats"))
+            counts = (count(counted.publish), count(counted.deliver_get), count(counted.ack))
+            found.append(VhostStats(text(seen["name"]), flag(seen.get("tracing")), *counts))
+    return found
 
 
 def user_tags(body: bytes) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from brokers.management.parse.values import Loose, decoded, flag, integer, moment, number, table, text
+from brokers.management.parse.values import Loose, count, decoded, flag, integer, moment, number, table, text
 from brokers.stats import ChannelStats, ConnectionStats, ConsumerStats, PublishedTo
 
 
@@ -78,7 +78,7 @@ def consumers(body: bytes) -> list[ConsumerStats]:
                 exclusive=flag(seen.exclusive),
                 active=flag(seen.active),
                 activity_status=text(seen.activity_status),
-                prefetch=integer(seen.prefetch_count),
+                prefetch=count(seen.prefetch_count),
                 arguments=table(seen.arguments),
             )
         )
@@ -103,7 +103,7 @@ def connections(body: bytes) -> list[ConnectionStats]:
                 node=text(seen.node),
                 state=text(seen.state),
                 product=f"{text(properties.get('product'))} {version}".strip(),
-                channels=integer(seen.channels),
+                channels=count(seen.channels),
                 connected_at=moment(seen.connected_at, per_second=1000),
                 tls=flag(seen.ssl),
                 protocol=text(seen.protocol),
@@ -126,10 +126,10 @@ def channels(body: bytes) -> list[ChannelStats]:
                 name=text(seen.name),
                 connection_name=connection,
                 number=number,
-                consumers=integer(seen.consumer_count),
-                prefetch=integer(seen.prefetch_count),
-                global_prefetch=integer(seen.global_prefetch_count),
-                unacknowledged=integer(seen.messages_unacknowledged),
+                consumers=count(seen.consumer_count),
+                prefetch=count(seen.prefetch_count),
+                global_prefetch=count(seen.global_prefetch_count),
+                unacknowledged=count(seen.messages_unacknowledged),
                 confirms=flag(seen.confirm),
                 state=text(seen.state),
                 unconfirmed=integer(seen.messages_unconfirmed),

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from brokers.errors import BrokerAnswerUnusable
-from brokers.management.parse.values import Loose, counters, decoded, flag, integer, moment, table, text
+from brokers.management.parse.values import Loose, count, counters, decoded, flag, moment, table, text
 from brokers.stats import QueueKey, QueueStats
 
 Depth = tuple[int | None, int | None, int | None]
@@ -21,6 +21,7 @@ _GAUGE = re.compile(rb'^rabbitmq_detailed_queue_(messages_ready|messages_unacked
 _VERSION = re.compile(rb'^rabbitmq_build_info\{rabbitmq_version="(\d+)\.(\d+)', re.MULTILINE)
 _ESCAPED = re.compile(rb'(?:[^"\\]|\\["\\n])*')
 _ESCAPE = re.compile(rb"\\(.)")
+DOWN_STATES = frozenset({"down", "stopped", "crashed", "minority"})
 _PLACES = {b"messages_ready": 0, b"messages_unacked": 1, b"consumers": 2}
 
 
@@ -35,8 +36,11 @@ class _Queue(msgspec.Struct):
     arguments: Loose = None
     node: Loose = None
     leader: Loose = None
+    members: Loose = None
+    online: Loose = None
     messages_ready: Loose = None
     messages_unacknowledged: Loose = None
+    messages_delayed: Loose = None
     consumers: Loose = None
     memory: Loose = None
     message_bytes: Loose = None
@@ -48,8 +52,18 @@ class _Queue(msgspec.Struct):
 
 
 def queues(body: bytes) -> list[QueueStats]:
-    """Every queue of the response. Two names that are not UTF-8 may become equal; both are then listed."""
-    return [_stats(seen) for seen in decoded(body, list[_Queue])]
+    """Every queue of the response, once. A node in a minority lists some twice: what its own side sees, and what it last saw of the other side."""
+    found: dict[QueueKey, QueueStats] = {}
+    for seen in map(_stats, decoded(body, list[_Queue])):
+        other = found.get(seen.key)
+        if other is None or _liveliness(seen) > _liveliness(other):
+            found[seen.key] = seen
+    return list(found.values())
+
+
+def _liveliness(queue: QueueStats) -> tuple[bool, bool]:
+    """Greater for the row to believe of two of the same queue: the running one, with figures."""
+    return queue.state not in DOWN_STATES, queue.depth is not None
 
 
 def queue(body: bytes, vhost: str, name: str) -> QueueStats:
@@ -65,7 +79,7 @@ def _stats(seen: _Queue) -> QueueStats:
     return QueueStats(
         vhost=seen.vhost,
         name=seen.name,
-        type=text(seen.type),
+        type=text(seen.type) or text(table(seen.arguments).get("x-queue-type")),  # some brokers give it nowhere else
         state=text(seen.state),
         durable=flag(seen.durable),
         auto_delete=flag(seen.auto_delete),
@@ -75,16 +89,20 @@ def _stats(seen: _Queue) -> QueueStats:
         operator_policy=_policy(seen.operator_policy, seen.effective_policy_definition),
         effective_policy=None if seen.effective_policy_definition is msgspec.UNSET else table(seen.effective_policy_definition),
         node=text(seen.node) or text(seen.leader),
-        ready=integer(seen.messages_ready),
-        unacknowledged=integer(seen.messages_unacknowledged),
-        consumers=integer(seen.consumers),
-        memory_bytes=integer(seen.memory),
-        message_bytes=integer(seen.message_bytes),
+        leader=None if seen.leader is None else text(seen.leader),
+        members=_names(seen.members),
+        online=_names(seen.online),
+        ready=count(seen.messages_ready),
+        unacknowledged=count(seen.messages_unacknowledged),
+        delayed=count(seen.messages_delayed),
+        consumers=count(seen.consumers),
+        memory_bytes=count(seen.memory),
+        message_bytes=count(seen.message_bytes),
         oldest_at=moment(seen.head_message_timestamp, per_second=1),
-        published=integer(counted.publish),
-        delivered=integer(counted.deliver_get),
-        acknowledged=integer(counted.ack),
-        redelivered=integer(counted.redeliver),
+        published=count(counted.publish),
+        delivered=count(counted.deliver_get),
+        acknowledged=count(counted.ack),
+        redelivered=count(counted.redeliver),
     )
 
 
@@ -93,6 +111,11 @@ def _policy(named: Any, effective: Any) -> str | None:
     if named is msgspec.UNSET:
         return None if effective is msgspec.UNSET else ""
     return text(named)
+
+
+def _names(value: Loose) -> list[str] | None:
+    """The nodes of a list, sorted; None for what is no list."""
+    return sorted(filter(None, map(text, value))) if isinstance(value, list) else None
 
 
 def depths(body: bytes) -> dict[QueueKey, Depth]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from brokers.management.parse.values import Loose, counters, decoded, integer, number, table, text
+from brokers.management.parse.values import Loose, count, counters, decoded, integer, number, table, text
 from brokers.stats import ExchangeStats
 from brokers.topology import BindingDefinition, ExchangeDefinition, PolicyDefinition, WritePermission
 
@@ -69,7 +69,7 @@ def exchanges(body: bytes) -> list[SeenExchange]:
         counted = counters(seen.message_stats)
         arguments = table(seen.arguments)
         definition = ExchangeDefinition(seen.name, seen.type, seen.durable, seen.auto_delete, seen.internal, arguments, text(seen.policy))
-        stats = ExchangeStats(seen.vhost, seen.name, integer(counted.publish_in), integer(counted.publish_out))
+        stats = ExchangeStats(seen.vhost, seen.name, count(counted.publish_in), count(counted.publish_out))
         found.append(SeenExchange(seen.vhost, definition, stats))
     return found
 

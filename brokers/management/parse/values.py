@@ -44,7 +44,7 @@ def decoded(body: bytes, kind: type[Answer]) -> Answer:
 
 
 def integer(value: Loose) -> int | None:
-    """A count; None for what is no number ("" stood for "not known" up to 3.7), and beyond what can be stored.
+    """A whole number; None for what is no number ("" stood for "not known" up to 3.7), and beyond what can be stored.
 
     >>> integer(3), integer(3.0), integer(""), integer(None), integer(True)
     (3, 3, None, None, None)
@@ -52,6 +52,16 @@ def integer(value: Loose) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or abs(value) > _LARGEST:
         return None
     return int(value)
+
+
+def count(value: Loose) -> int | None:
+    """How many there are; None for what is no number, and for a negative one, which some versions report for a while (a race of their counters).
+
+    >>> count(3), count(-4)
+    (3, None)
+    """
+    found = integer(value)
+    return None if found is None or found < 0 else found
 
 
 def number(value: Loose) -> float | None:

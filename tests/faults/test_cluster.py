@@ -1,0 +1,61 @@
+"""The short form of `script/soak cluster`: two nodes, polled here instead of by processes; each is lost and comes back, an alarm is raised and cleared."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from brokers import store
+from brokers.addresses import parse_brokers
+from brokers.errors import BrokerError
+from brokers.management.management_api import Limits, ManagementApi
+from brokers.models import Broker, Queue
+from brokers.polling.poll_memory import PollMemory
+from brokers.polling.poller import poll_once
+from dashboard.layout.queue_levels import queue_level
+from script.soak_parts.cluster import Cluster, Member
+from script.soak_parts.cluster_run import ClusterRun, ShownQueue
+
+pytestmark = [pytest.mark.timeout(300), pytest.mark.django_db]
+
+
+class Polled:
+    """Polls whenever it is looked at, and shows the tables."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        (self.address,) = parse_brokers(f"prod={cluster.brokers_url}", {})
+        self.api = ManagementApi(self.address, limits=Limits(connect_seconds=2, read_seconds=5, total_seconds=8))
+        self.pk = store.ensure_brokers([self.address], datetime.now(UTC))["prod"].pk
+        self.kept, self.stored = PollMemory(), store.BrokerMemory(poll_seconds=60)
+
+    def queues(self) -> list[ShownQueue]:
+        now = datetime.now(UTC)
+        try:
+            store.save_whole_poll(self.pk, poll_once(self.api, now, self.kept), now, self.stored, lambda: True)
+        except BrokerError as error:
+            self.kept = self.kept.reset()
+            store.save_failure(self.pk, Broker.UNREACHABLE, str(error), now, 1.0, self.stored)
+        found = []
+        for queue in Queue.objects.select_related("broker"):
+            level = queue_level(queue, queue.broker, now)
+            found.append(ShownQueue(queue.name, queue.depth, level.word, level.reason, queue.gone_at is not None))
+        return found
+
+    def alarms(self) -> list[str]:
+        self.queues()
+        return [alarm["node"] for alarm in Broker.objects.get(pk=self.pk).alarms]
+
+
+@pytest.mark.nightly  # two nodes; test_recorded_cluster.py replays their answers
+def test_each_queue_is_shown_once_with_its_depth_through_the_loss_of_either_node(tmp_path: Path) -> None:
+    with Cluster(tmp_path, statistics_interval_ms=500).running() as cluster:
+        run = ClusterRun(cluster, Polled(cluster), look_seconds=0.3)
+        run.plant()
+        run.whole("planted")
+        for number in (1, 0):
+            run.lose(number, Member.pause, Member.resume)
+        run.alarm(1)
+    assert run.report.faults == []
+    assert run.report.looks > 6
