@@ -37,7 +37,7 @@ _LASTING = (
     "type", "state", "durable", "auto_delete", "exclusive", "arguments", "policy", "operator_policy", "effective_policy", "node", "leader", "members", "online",
 )  # fmt: skip
 _FIGURES = ("ready", "unacknowledged", "delayed", "consumers", "memory_bytes", "message_bytes", "oldest_at", *COUNTERS)
-NO_LEADER = ""
+NO_LEADER, DOWN = "", "down"
 HAVE_LEADERS = frozenset({"quorum", "stream"})
 
 
@@ -110,6 +110,7 @@ def _columns_and_totals(api: ManagementApi, memory: PollMemory, parts: Parts, no
     for total in totals:  # fresher
         column = listed.pop(total.key, None)
         queue = column or total
+        queue.state = total.state if total.state == DOWN else queue.state or total.state
         if _is_unmeasured(total, column, memory.known.get(total.key)):
             _forget_figures(queue)
         elif total.ready is not None and total.unacknowledged is not None:
@@ -151,7 +152,7 @@ def _left_out(listed: Mapping[QueueKey, QueueStats], found: Mapping[QueueKey, Qu
 def _totals(api: ManagementApi, seen: Seen, memory: PollMemory, parts: Parts, now: datetime) -> tuple[dict[QueueKey, QueueStats], bool]:
     """The queues, and whether these are all. What is left out is looked up in the columns, as often as their cost permits."""
     queues = {queue.key: queue for queue in api.queues_totals()}
-    lists_all = len(queues) == seen.overview.object_totals.get("queues")
+    lists_all = sum(queue.state != DOWN for queue in queues.values()) == seen.overview.object_totals.get("queues")  # which leaves out those on lost nodes
     doubtful = not lists_all and bool(memory.known.keys() - queues.keys()) and memory.columns_read.due(now, changed=True)
     known, listed = memory.known, {}
     left_out = {} if lists_all else _left_out(known, queues, memory)

@@ -74,7 +74,7 @@ class Member(RabbitNode):
         return done.stdout.strip().removeprefix("{ok, ").removesuffix("}")
 
     def list_queues(self, vhost: str = "/") -> dict[str, tuple[str, int | None]]:
-        """{queue: (state, messages)} as `rabbitmqctl list_queues` has it, which asks the same function."""
+        """{queue: (state, messages)} as `rabbitmqctl list_queues` has it, from the same function."""
         rows = [row.split() for row in self.evaluate(LIST_QUEUES % vhost).strip('"[]').split(";") if row]
         return {name: (state, int(messages) if messages.isdigit() else None) for name, state, messages in rows}
 

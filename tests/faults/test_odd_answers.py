@@ -218,7 +218,7 @@ def test_an_amqp_port_given_as_the_management_address_is_an_error_that_names_the
 
 @contextmanager
 def answering(body: bytes) -> Iterator[int]:
-    """The port of a server that answers whatever it is asked with these bytes and closes."""
+    """The port of a server that answers whatever comes with these bytes and closes."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:
