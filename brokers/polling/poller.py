@@ -22,6 +22,7 @@ from brokers.management.management_api import ManagementApi
 from brokers.management.parse import SeenExchange
 from brokers.parts import TOPOLOGY_PARTS, Parts
 from brokers.polling import depth_sources
+from brokers.polling.broker_totals import count_messages, missing_counters_to_zero
 from brokers.polling.depth_sources import Depths, Seen
 from brokers.polling.poll_memory import LastRead, Permissions, PollMemory
 from brokers.polling.polled_topology import assembled, read_topology
@@ -91,9 +92,9 @@ def poll_once(
     visible = frozenset(vhost for vhost, _ in depths.queues) if memory.visible_vhosts is None else memory.visible_vhosts
     vhosts = memory.vhosts if listed is not None else {**dict.fromkeys(visible), **memory.vhosts}
     if read:
-        _count_messages(overview, depths.queues.values(), sees_all=not vhosts.keys() - visible and memory.nodes is not None)
+        count_messages(overview, depths.queues.values(), sees_all=not vhosts.keys() - visible and memory.nodes is not None)
     if overview.rates_mode in ("basic", "detailed") and not parts.is_failing(parts_of_polls.OVERVIEW):
-        _missing_counters_to_zero(overview, exchanges or [], bool(visible), [vhost for vhost in listed or () if vhost.name in visible])
+        missing_counters_to_zero(overview, exchanges or [], bool(visible), [vhost for vhost in listed or () if vhost.name in visible])
     if overview.rates_mode == "off":
         limits.append(visibility.STATISTICS_OFF)
     changed = read is not None and _has_changed(memory, depths.queues, overview.object_totals)
@@ -176,16 +177,6 @@ def _limits(api: ManagementApi, memory: PollMemory, parts: Parts, nodes: list[No
     if memory.visible_vhosts is not None:
         limits += [visibility.hidden_vhost(vhost, api.address.user) for vhost in sorted(memory.vhosts.keys() - memory.visible_vhosts)]
     return limits
-
-
-def _missing_counters_to_zero(overview: Overview, exchanges: list[SeenExchange], sees_something: bool, vhosts: list[VhostStats]) -> None:
-    """Sets missing counters to zero, since the broker omits a counter until it first rises; unless nothing of what is counted is visible."""
-    for counted in (overview, *vhosts) if sees_something else ():
-        for name in ("published", "delivered", "acknowledged", "unroutable"):
-            if getattr(counted, name, 0) is None:
-                setattr(counted, name, 0)
-    for exchange in exchanges:
-        exchange.stats.published_in, exchange.stats.published_out = exchange.stats.published_in or 0, exchange.stats.published_out or 0
 
 
 def _exchanges(api: ManagementApi, memory: PollMemory, parts: Parts, now: datetime) -> list[SeenExchange] | None:
@@ -294,25 +285,6 @@ def _note_active_consumers(memory: PollMemory, queues: dict[QueueKey, QueueStats
     for key, queue in queues.items():
         if queue.consumers and memory.consumers_listed.get(key) == queue.consumers:
             queue.active_consumers = memory.active_listed.get(key, queue.consumers)
-
-
-def _count_messages(overview: Overview, queues: Iterable[QueueStats], sees_all: bool) -> None:
-    """Sets the totals to what waits: the broker's own contain what streams keep, and are missing where it has no statistics (yet)."""
-    waiting = [(queue.ready, queue.unacknowledged) for queue in queues if queue.type != "stream"]
-    kept = [(queue.ready, queue.unacknowledged) for queue in queues if queue.type == "stream"]
-    for place, name in enumerate(("ready", "unacknowledged")):
-        counted, streams = _sum(depth[place] for depth in waiting), _sum(depth[place] for depth in kept)
-        total = getattr(overview, name)
-        if sees_all and counted is not None:
-            setattr(overview, name, counted)
-        elif total is not None and kept:
-            setattr(overview, name, None if streams is None or streams > total else total - streams)
-
-
-def _sum(counts: Iterable[int | None]) -> int | None:
-    """The sum; None if any is unknown."""
-    found = list(counts)
-    return None if None in found else sum(count for count in found if count is not None)
 
 
 def _publishers(api: ManagementApi, parts: Parts, rates_mode: str, viewed: Iterable[QueueKey]) -> dict[QueueKey, list[dict[str, Any]] | None]:

@@ -80,7 +80,7 @@ def test_a_consumer_without_a_channel_is_listed_and_nobody_is_said_to_be_behind_
     (consumer,) = parse.consumers(json.dumps(rows("GET /api/consumers", "AMQP 1.0")).encode())
     assert (consumer.queue, consumer.tag, consumer.prefetch, consumer.channel_name, consumer.peer_host) == ("orders", "0", 0, "", "")
     (found,) = consumers_of([consumer], [], [], [])["/", "orders"]
-    assert consumer_names([found]) == (("unknown client", None),)
+    assert [(name.name, name.worker_id, name.celery) for name in consumer_names([found])] == [("unknown client", None, False)]
 
 
 def test_a_shovels_consumer_has_no_host() -> None:

@@ -51,7 +51,7 @@ OTHERS = [
 def replay(broker: FakeManagement, many: bool) -> dict[str, dict[str, tuple[int | None, str]]]:
     """{phase: {queue: (depth, level's reason)}} after one poll of a moment, or two of what lasted; the depths of every poll are right or unknown."""
     row, memory, polls, shown, api = store.ensure_brokers([broker.address()], NOON)["prod"], store.BrokerMemory(), PollMemory(), {}, broker.api()
-    for number, phase in enumerate(phase for phase in RECORDED for _ in range(1 if "just" in phase else 2)):
+    for number, phase in enumerate(name for name in RECORDED for _ in range(1 if "just" in name else 2)):
         answer(broker, phase, many)
         at = after(5 * number)
         store.save_whole_poll(row.pk, poll_once(api, at, polls), at, memory, lambda: True)
@@ -78,7 +78,7 @@ def test_each_queue_is_one_row_with_its_depth_or_lost_with_the_reason(broker: Fa
 def test_a_lost_node_and_an_alarm_are_said_of_the_node(broker: FakeManagement) -> None:
     replay(broker, many=False)
     last = Broker.objects.get()
-    assert last.alarms == [{"node": "rabbit@n2", "resource": "memory"}]
+    assert [(alarm["node"], alarm["resource"]) for alarm in last.alarms] == [("rabbit@n2", "memory")]
     assert [node_level(node, last, last.polled_at or NOON).reason for node in Node.objects.order_by("name")] == [
         "is running",
         "blocks publishers: memory alarm",
