@@ -17,7 +17,7 @@ import msgspec
 
 from brokers import parts as parts_of_polls
 from brokers import visibility
-from brokers.errors import BrokerError, BrokerRefused, ObjectNotFound
+from brokers.errors import BrokerError, BrokerRefused
 from brokers.management.management_api import ManagementApi
 from brokers.management.parse import SeenExchange
 from brokers.parts import TOPOLOGY_PARTS, Parts
@@ -28,6 +28,7 @@ from brokers.polling.poll_memory import LastRead, Permissions, PollMemory
 from brokers.polling.polled_topology import assembled, read_topology
 from brokers.polling.transfers import transfers
 from brokers.polling.viewed_connections import Published, published
+from brokers.polling.viewed_exchanges import publishers
 from brokers.stats import (
     BrokerStats,
     ChannelStats,
@@ -44,7 +45,6 @@ from brokers.stats import (
 from brokers.topology import Topology
 
 FEW_OBJECTS = 2000
-MOST_VIEWED_EXCHANGES = 20
 ADMINISTRATOR = "administrator"
 FIGURES = ("ready", "unacknowledged", "published", "delivered", "acknowledged", "unroutable")  # of the overview
 
@@ -119,7 +119,7 @@ def poll_once(
     poll.permissions = _permissions(api, memory, parts, now)
     _read_clients(api, memory, parts, poll, changed)
     _note_active_consumers(memory, stats.queues)
-    poll.publishers = _publishers(api, parts, overview.rates_mode, viewed_exchanges)
+    poll.publishers = publishers(api, parts, overview.rates_mode, viewed_exchanges)
     poll.transfers = transfers(api, memory, parts, now)
     poll.published = published(api, parts, overview.rates_mode, viewed_connections)
     stats.visibility_limits = [*limits, *visibility.unread(parts.unread)]
@@ -285,24 +285,3 @@ def _note_active_consumers(memory: PollMemory, queues: dict[QueueKey, QueueStats
     for key, queue in queues.items():
         if queue.consumers and memory.consumers_listed.get(key) == queue.consumers:
             queue.active_consumers = memory.active_listed.get(key, queue.consumers)
-
-
-def _publishers(api: ManagementApi, parts: Parts, rates_mode: str, viewed: Iterable[QueueKey]) -> dict[QueueKey, list[dict[str, Any]] | None]:
-    """The publishers to the exchanges on an open page. Only the rates mode "detailed" counts per publisher; otherwise it is None (unknown).
-    An exchange that cannot be read is missing."""
-    wanted = list(viewed)[:MOST_VIEWED_EXCHANGES]
-    if rates_mode != "detailed":
-        return dict.fromkeys(wanted)
-
-    def of(vhost: str, name: str) -> dict[QueueKey, list[dict[str, Any]] | None]:
-        try:
-            return {(vhost, name): api.exchange_publishers(vhost, name)}
-        except ObjectNotFound:  # deleted meanwhile
-            return {}
-
-    found: dict[QueueKey, list[dict[str, Any]] | None] = {}
-    for vhost, name in wanted:
-        found |= parts.fetch(parts_of_polls.PUBLISHERS, partial(of, vhost, name)) or {}
-    if not wanted:
-        parts.failures.pop(parts_of_polls.PUBLISHERS, None)  # no open page: not requested, so not failing either
-    return found
