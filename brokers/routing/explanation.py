@@ -177,6 +177,7 @@ def _after(one: QueueOutcome) -> JSON:
             "reasons": list(dead.reasons),
             "queues": list(dead.queues),
             "cycle": dead.cycle,
+            "exists": dead.exchange_exists,
         },
         "consumers": None,
         "workers": None,

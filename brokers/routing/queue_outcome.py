@@ -17,6 +17,7 @@ from brokers.routing.queue_types import CLASSIC, QUORUM, STREAM
 from brokers.routing.virtual_host import VirtualHostRouter
 
 MOST_HOPS = 30
+MISSING_EXCHANGE = "its dead-letter exchange"
 DELIVERY_LIMIT_SINCE_4 = 20
 
 
@@ -102,7 +103,7 @@ def _add_dead_letters(router: VirtualHostRouter, message: InFlightMessage, found
         return
     found.dead_letter, found.letter = _dead_letters(router, message, found)
     if not found.dead_letter.exchange_exists:
-        found.notes += (f"its dead-letter exchange {found.dead_letter.exchange} does not exist: its dead letters are discarded without an error",)
+        found.notes += (f"{MISSING_EXCHANGE} {found.dead_letter.exchange} does not exist: its dead letters are discarded without an error",)
     if found.type != QUORUM or settings.get("dead-letter-strategy") != "at-least-once":
         return
     if found.overflow != "reject-publish":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from brokers.routing.durations import lasting
-from brokers.routing.queue_outcome import QueueOutcome
+from brokers.routing.queue_outcome import MISSING_EXCHANGE, QueueOutcome
 from brokers.routing.refusals import Message, all_keys
 from brokers.routing.route import Outcome
 
@@ -98,7 +98,7 @@ def _queue_outcome_sentences(one: QueueOutcome) -> list[str]:
     if one.expires_ms is not None:
         sentences.append(f"{one.queue} itself is deleted, with its messages, after {lasting(one.expires_ms)} without consumers, gets and declarations.")
     sentences += [f"Not certain: {sentence}." for sentence in one.uncertainties]
-    sentences += [f"In {one.queue}: {note}." for note in one.notes if not note.startswith("its dead-letter exchange")]
+    sentences += [f"In {one.queue}: {note}." for note in one.notes if not note.startswith(MISSING_EXCHANGE)]
     dead = one.dead_letter
     if dead is None:
         if one.ttl_ms is not None:

@@ -99,7 +99,7 @@ class Where:
 
     @property
     def policy_names(self) -> list[str]:
-        return [one.name for one in self.loaded.topology.policies if not one.operator][:NAMES_OFFERED]
+        return sorted({one.name for one in self.loaded.topology.policies})[:NAMES_OFFERED]
 
     @property
     def task_names(self) -> list[str]:

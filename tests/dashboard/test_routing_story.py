@@ -115,3 +115,37 @@ def test_a_task_that_is_not_sent_has_only_celerys_part_as_text() -> None:
     assert plain([Span("It is not sent.")], [], None, [TaskLine("a default", "queue", "", "", "Why.")]) == (
         "It is not sent.\n\nCelery: queue (empty) from a default. Why."
     )
+
+
+def test_an_exchange_with_unknown_rules_is_shown_with_its_bindings_and_what_they_may_reach() -> None:
+    bindings = [{"source": "own", "destination": name, "destination_type": kind, "routing_key": "k"} for name, kind in (("mail", "queue"), ("f", "exchange"))]
+    bindings.append({"source": "f", "destination": "far", "destination_type": "queue", "routing_key": ""})
+    exchanges = [{"name": "own", "type": "x-of-our-own"}, {"name": "f", "type": "fanout"}]
+    definitions = {"exchanges": exchanges, "queues": [{"name": "mail"}, {"name": "far"}], "bindings": bindings}
+    found = answer({"definitions": definitions, "exchange": "own", "routing_key": "k"})
+    shown = story(found, lambda kind, name: "", expected="far")
+    assert shown.level == "unknown"
+    assert shown.headline[0].text == "Whether it reaches "
+    assert [hop.heading for hop in shown.hops] == ["Published to own with the key k", "A binding may route it to f"]
+    assert first(shown).text == "Its type is x-of-our-own, whose rules Hareline does not know: 2 bindings, of which any may match."
+    assert [fold.label for fold in first(shown).folds] == ["2 more are unknown"]
+
+
+def test_a_delayed_exchange_is_shown_by_the_rules_of_its_type() -> None:
+    exchange = {"name": "later", "type": "x-delayed-message", "arguments": {"x-delayed-type": "topic"}}
+    bindings = [{"source": "later", "destination": "mail", "destination_type": "queue", "routing_key": "a.*"}]
+    definitions = {"exchanges": [exchange], "queues": [{"name": "mail"}], "bindings": bindings}
+    shown = story(answer({"definitions": definitions, "exchange": "later", "routing_key": "a.b", "headers": {"x-delay": 90000}}), lambda kind, name: "")
+    assert "compares words between dots" in first(shown).text
+    assert "It routes after 90 s (header x-delay)." in first(shown).text
+
+
+def test_a_missing_dead_letter_exchange_and_a_passed_over_policy_are_risks() -> None:
+    queue = {"name": "mail", "arguments": {"x-dead-letter-exchange": "gone", "x-expires": 60000}}
+    definitions = {"queues": [queue], "policies": [{"name": "aged", "pattern": "", "definition": {"max-age": "1D"}}]}
+    shown = story(answer({"definitions": definitions, "exchange": "", "routing_key": "mail"}), lambda kind, name: "")
+    assert [(risk.level, risk.text.partition(":")[0]) for risk in shown.risks] == [
+        ("warning", "dead-letters to gone, which does not exist"),
+        ("notice", "is itself deleted, with its messages, after 1 min without use."),
+        ("notice", "may surprise"),
+    ]

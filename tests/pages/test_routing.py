@@ -73,6 +73,36 @@ def test_a_user_who_may_not_write_there_sees_why(person: Client, broker: Broker)
     assert "bob may not write to exchange shop.orders: the write permission ^other$ does not cover the name." in text_of(source)
 
 
+@pytest.mark.parametrize(
+    ("kind", "value", "reached"),
+    [("signedint", "1", True), ("long", "1", True), ("longstr", "1", False), ("bool", "true", False), ("double", "1", True), ("decimal", "1.5", False)],
+)
+def test_a_header_is_written_with_its_amqp_type(person: Client, broker: Broker, kind: str, value: str, reached: bool) -> None:
+    row = {"header_1": "level", "header_1_type": kind, "header_1_value": value}
+    words = read(person, exchange="shop.headers", routing_key="", headers='{"other": "x"}', **row)
+    assert ("It reaches queue vip" in words) is reached, words
+
+
+@pytest.mark.parametrize(
+    ("row", "problem"),
+    [
+        ({"header_1": "v", "header_1_type": "long", "header_1_value": "many"}, "v: many is no long"),
+        ({"header_1": "v", "header_1_type": "byte", "header_1_value": "999"}, "headers_amqp.v"),
+        ({"header_1": "", "header_1_value": "x"}, "A header with the value x needs a name."),
+        ({"header_1": "other", "header_1_value": "x", "headers": '{"other": 1}'}, "other is there twice."),
+    ],
+)
+def test_a_header_that_does_not_fit_its_type_is_an_error_beside_the_headers(person: Client, broker: Broker, row: dict[str, str], problem: str) -> None:
+    words = text_of(page(person, 422, exchange="shop.headers", routing_key="", **row))
+    assert problem in words
+
+
+def test_a_user_id_without_a_publisher_is_not_certain(person: Client, broker: Broker) -> None:
+    words = read(person, exchange="", routing_key="celery", user_id="shop")
+    assert 'Whether the broker accepts the property user_id "shop" is unknown' in words
+    assert "Not certain" in words
+
+
 def test_why_a_task_went_to_celery_and_not_to_my_queue(person: Client, broker: Broker) -> None:
     words = read(person, of="task", task="shop.pay")
     assert "Where shop.pay goes is unknown; by Celery’s defaults it would go to queue celery." in words

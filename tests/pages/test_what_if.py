@@ -92,6 +92,19 @@ def test_the_listed_bindings_can_be_chosen_with_their_key(person: Client, broker
             {"change": "set_policy", "if_pattern": "^orders", "if_apply": "queues", "if_definition": '{"message-ttl": 500}'},
             "In orders.us it would expire after 500 ms instead of never.",
         ),
+        (
+            {"change": "set_policy", "if_operator": "1", "if_pattern": "^orders", "if_definition": '{"max-length": 5}', "if_priority": "1.5"},
+            "Operator policy what-if applies to queues and exchanges matching ^orders, priority 1.5",
+        ),
+        ({"change": "set_alternate", "if_exchange": "shop.orders", "if_alternate": "shop.headers"}, "The alternate of shop.orders is shop.headers."),
+        (
+            {"change": "set_queue_argument", "if_holder": "orders.us", "if_argument": "x-message-ttl", "if_value": "500"},
+            "In orders.us it would expire after 500 ms instead of never.",
+        ),
+        (
+            {"change": "set_queue_argument", "if_holder": "orders.us", "if_argument": "x-single-active-consumer", "if_value": "true"},
+            "orders.us would deliver to one consumer at a time.",
+        ),
     ],
 )
 def test_each_form_makes_its_change(person: Client, broker: Broker, fields: dict[str, str], text: str) -> None:
@@ -116,6 +129,12 @@ def test_a_route_of_a_task_is_compared(person: Client, broker: Broker) -> None:
         ({"change": "set_policy", "if_pattern": "a", "if_priority": "high", "if_definition": '{"a": 1}'}, "priority: must be a number, not text."),
         ({"change": "set_policy", "if_pattern": "a"}, "definition: must hold the settings of the policy"),
         ({"change": "remove_binding", "if_binding": ""}, "source: is missing."),
+        ({"change": "remove_alternate", "if_exchange": "shop.orders"}, 'exchange: "shop.orders" has no alternate exchange of its own'),
+        ({"change": "remove_policy", "if_name": "none", "if_operator": "1"}, 'name: there is no operator policy "none".'),
+        (
+            {"change": "set_queue_argument", "if_holder": "orders.us", "if_argument": "x-delivery-limit", "if_value": "5"},
+            "argument: can't be set: RabbitMQ refuses the argument x-delivery-limit for a classic queue.",
+        ),
         ({"change": "replace_binding", "if_binding": json.dumps({**EU, "routing_key": "gone"})}, "This change: there is no such binding"),
         ({"change": "paint"}, "change: must be one of add_binding"),
         ({"what_if": "{"}, "The changes in the address can’t be read. Line 1, column 2:"),

@@ -6,7 +6,7 @@ from brokers.scope import EVERYTHING
 from brokers.topology import Topology
 from dashboard.why import loaded_vhost
 from dashboard.why.explanations import LoadedVhost
-from dashboard.why.task_explanations import SENDER_UNKNOWN, TaskDestination, task_destination
+from dashboard.why.task_explanations import PATTERNS_UNKNOWN, SENDER_UNKNOWN, TaskDestination, task_destination
 from tests.waiting import wait_until
 from tests.workers.conftest import Watching, Workers
 from tests.workers.routed_queues import routed_queues
@@ -116,7 +116,7 @@ def test_a_worker_reports_how_its_application_routes_and_no_secret(workers: Work
 
     before = destination("feed.load")
     assert (before.answer.queue, before.answer.exchange, before.answer.routing_key) == ("feeds", "media", "feed.new")
-    assert (before.configuration["name"], before.unknown, before.sent) == ("r@here", [SENDER_UNKNOWN], None)
+    assert (before.configuration["name"], before.unknown, before.sent) == ("r@here", [SENDER_UNKNOWN, PATTERNS_UNKNOWN], None)
     with sender.connection_for_write() as link:
         sender.send_task("feed.load", connection=link)
         sender.send_task("late.load", connection=link, queue="feeds")

@@ -19,7 +19,7 @@ from brokers.routing.policies import Policy
 
 MOST_CHANGES = 20
 POLICY_APPLIES_TO = ("all", "exchanges", "queues", "classic_queues", "quorum_queues", "streams")
-_NUMBERS = ("x-message-ttl", "x-max-length", "x-max-length-bytes", "x-delivery-limit", "x-max-priority")
+_NUMBERS = ("x-message-ttl", "x-expires", "x-max-length", "x-max-length-bytes", "x-delivery-limit", "x-max-priority")
 _TEXTS = ("x-dead-letter-exchange", "x-dead-letter-routing-key", "x-dead-letter-strategy", "x-overflow", "x-queue-type")
 _CHOICES = {
     "x-dead-letter-strategy": ("at-most-once", "at-least-once"),

@@ -10,6 +10,8 @@ from brokers.routing.questions import message_of
 from brokers.routing.what_if.suggestions import suggestions
 from dashboard.layout.spans import Span
 from dashboard.why import explanations
+from dashboard.why.forms import header_rows
+from dashboard.why.forms.header_rows import HeaderProblem, HeaderRow
 from dashboard.why.forms.question_form import QuestionForm
 from dashboard.why.story.message import Story, missing_queue, story
 from dashboard.why.story.plain import plain
@@ -18,9 +20,10 @@ from dashboard.why.story.plain import plain
 class MessageForm(QuestionForm):
     of, word, icon = "message", "A message", "inbox"
     form_template, answer_template = "why/_message_form.html", "why/_message.html"
-    FIELDS = ("exchange", "routing_key", "headers", "expiration", "user", "expected", "what_if")
+    FIELDS = ("exchange", "routing_key", "headers", "expiration", "user", "user_id", "expected", "what_if", *header_rows.FIELDS)
     FIRST = "routing_key"
-    BESIDE = {"properties.expiration": "expiration"}
+    BESIDE = {"properties.expiration": "expiration", "properties.user_id": "user_id", "headers_amqp": "headers"}
+    HEADER_TYPES = header_rows.TYPES
     HAS_MOMENT = True
     story: Story
 
@@ -32,7 +35,12 @@ class MessageForm(QuestionForm):
     @property
     def more(self) -> bool:
         """Whether one of the collapsed fields is filled in."""
-        return any(self.values[name] or name in self.problems for name in ("user", "expiration"))
+        return any(self.values[name] or name in self.problems for name in ("user", "user_id", "expiration"))
+
+    @property
+    def header_rows(self) -> list[HeaderRow]:
+        """Headers with their AMQP types, and blank rows for more."""
+        return header_rows.rows(self.values)
 
     @property
     def has_question(self) -> bool:
@@ -50,14 +58,14 @@ class MessageForm(QuestionForm):
 
     def explain(self) -> None:
         values = self.values
-        headers = self.json("headers")
+        headers = self._headers()
         if self.problems:
             return
-        question: dict[str, Any] = {"exchange": values["exchange"], "routing_key": values["routing_key"], "headers": headers}
+        question: dict[str, Any] = {"exchange": values["exchange"], "routing_key": values["routing_key"], **headers}
         if user := self.where.named("user", values["user"]):
             question["user"] = user
-        if values["expiration"]:
-            question["properties"] = {"expiration": values["expiration"].strip()}
+        if named := {name: values[name].strip() for name in ("expiration", "user_id") if values[name].strip()}:
+            question["properties"] = named
         expected, loaded = self.where.named("queue", values["expected"]), self.where.loaded
         every = {"verdicts": "all"} if self.every or expected else {}
         answer, what_if = self.with_changes(lambda changes: explanations.explain_message(loaded, {**question, **every, **changes}))
@@ -70,6 +78,16 @@ class MessageForm(QuestionForm):
             full_story = self.story
             shown = story(explanations.explain_message(loaded, question), self.where.page_of, expected)
             self.story = msgspec.structs.replace(shown, level=full_story.level, headline=full_story.headline, text=full_story.text)
+
+    def _headers(self) -> dict[str, Any]:
+        """The headers as a field of the question: as JSON, or with exact types where rows are filled in."""
+        plain = self.json("headers")
+        try:
+            exact = header_rows.headers_amqp(self.values, plain)
+        except HeaderProblem as error:
+            self.problems.setdefault("headers", []).append(str(error))
+            return {}
+        return {"headers": plain} if exact is None else {"headers_amqp": exact}
 
     @property
     def plain(self) -> str:

@@ -121,5 +121,6 @@ class QuestionForm:
 
     def wrong(self, field: str, why: str) -> None:
         """Adds a problem to the form field it belongs to, with its path."""
-        beside = self.BESIDE.get(field) or field.partition(".")[0].partition("[")[0]
+        first = field.partition(".")[0].partition("[")[0]
+        beside = self.BESIDE.get(field) or self.BESIDE.get(first, first)
         self.problems.setdefault(beside if beside in self.values else self.FIRST, []).append(f"{field} {why}")

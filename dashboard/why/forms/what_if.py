@@ -11,7 +11,7 @@ import msgspec
 
 from brokers.routing.fields import InvalidQuestion
 from brokers.routing.what_if import change_text
-from brokers.routing.what_if.changes import MOST_CHANGES, POLICY_APPLIES_TO, read_changes
+from brokers.routing.what_if.changes import MOST_CHANGES, POLICY_APPLIES_TO, QUEUE_ARGUMENTS, read_changes
 from brokers.routing.what_if.suggestions import Suggestion
 from dashboard.layout import json_fields
 from dashboard.layout.spans import Address, Span, spans
@@ -46,7 +46,8 @@ class WhatIf:
     def __init__(self, query: Mapping[str, str], address: Callable[[str], str]) -> None:
         self.address = address
         self.values = {name: query.get(name, "")[: what_if_fields.LONGEST] for name in what_if_fields.NAMES}
-        self._starts = {"if_source": query.get("exchange", ""), "if_destination": query.get("expected", ""), "if_route": query.get("task", "")}
+        exchange, expected = query.get("exchange", ""), query.get("expected", "")
+        self._starts = {"if_source": exchange, "if_destination": expected, "if_route": query.get("task", ""), "if_exchange": exchange, "if_holder": expected}
         self.problems: list[str] = []
         self.changes = self._from_address(query.get("what_if", ""))
         self.requested_change = query.get("change", "")
@@ -131,6 +132,11 @@ class WhatIf:
     def applies_to(self) -> list[tuple[str, str]]:
         """[(value, words)] of what a policy can apply to."""
         return [(value, "queues and exchanges" if value == "all" else value.replace("_", " ")) for value in POLICY_APPLIES_TO]
+
+    @property
+    def arguments(self) -> Sequence[str]:
+        """The arguments of a queue that can be changed."""
+        return QUEUE_ARGUMENTS
 
     @property
     def open(self) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from brokers.routing.queue_outcome import MISSING_EXCHANGE
 from dashboard.layout import formatting
 from dashboard.layout.spans import JSON
 
@@ -36,7 +37,9 @@ def risks(one: JSON) -> list[Risk]:
         found.append(Risk("notice", queue, f"{overflow} beyond {' or '.join(limits)}."))
     if one["delivery_limit"] is not None:
         found.append(Risk("notice", queue, f"dead-letters or discards a message after {one['delivery_limit']:,} redeliveries."))
-    if dead and not dead["queues"]:
+    if dead and not dead["exists"]:
+        found.append(Risk("warning", queue, f"dead-letters to {dead['exchange']}, which does not exist: they are discarded without an error."))
+    elif dead and not dead["queues"]:
         found.append(Risk("warning", queue, f"dead-letters to {dead['exchange'] or 'the default exchange'}, which routes to no queue: they are discarded."))
     elif dead:
         found.append(Risk("notice", queue, f"dead-letters to {formatting.listed(dead['queues'][:5])}."))
@@ -46,7 +49,7 @@ def risks(one: JSON) -> list[Risk]:
         found.append(Risk("notice", queue, "delivers to one consumer at a time (single active consumer)."))
     if one["expires_ms"] is not None:
         found.append(Risk("notice", queue, f"is itself deleted, with its messages, after {_ms(one['expires_ms'])} without use."))
-    found += [Risk("notice", queue, f"{note}.") for note in one["notes"]]
+    found += [Risk("notice", queue, f"may surprise: {note}.") for note in one["notes"] if not note.startswith(MISSING_EXCHANGE)]
     return found + [Risk("unknown", queue, uncertainty) for uncertainty in one["doubts"]]
 
 

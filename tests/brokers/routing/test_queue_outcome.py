@@ -37,7 +37,7 @@ def test_the_smaller_time_counts_and_a_full_queue_drops_its_head() -> None:
 
 def test_a_dead_letter_is_followed_and_its_reasons_are_shown() -> None:
     dead = after("3.10.8", ("q", {"x-message-ttl": 9, "x-dead-letter-exchange": "", "x-dead-letter-routing-key": "dl"}), ("dl", {}))["dead_letter"]
-    assert dead == {"exchange": "", "keys": ["dl"], "reasons": ["expired", "rejected"], "queues": ["dl"], "cycle": False}
+    assert dead == {"exchange": "", "keys": ["dl"], "reasons": ["expired", "rejected"], "queues": ["dl"], "cycle": False, "exists": True}
 
 
 def test_a_queue_that_dead_letters_to_itself_is_a_cycle() -> None:
