@@ -54,6 +54,7 @@ _REASONS = {
     "CA_KEY_TOO_SMALL": _WEAK,
     "CA_MD_TOO_WEAK": _WEAK,
     "UNEXPECTED_EOF_WHILE_READING": _CLOSED,
+    "NO_CERTIFICATE_OR_CRL_FOUND": "HARELINE_CA_FILE holds no certificate in PEM form",
 }
 
 

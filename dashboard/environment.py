@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -56,10 +57,17 @@ def flag(variables: Mapping[str, str], name: str) -> bool:
         raise ImproperlyConfigured(f"{name}: expected true or false") from None
 
 
-def existing_file(variables: Mapping[str, str], name: str) -> str | None:
+def certificates(variables: Mapping[str, str], name: str) -> str | None:
+    """The path of a PEM file with certificates of authorities."""
     path = variables.get(name)
-    if path and not Path(path).is_file():
+    if not path:
+        return path
+    if not Path(path).is_file():
         raise ImproperlyConfigured(f"{name}: there is no file {path}")
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except OSError:  # ssl.SSLError is one
+        raise ImproperlyConfigured(f"{name}: {path} holds no certificate in PEM form, or can't be read") from None
     return path
 
 

@@ -31,7 +31,7 @@ DATA_DIR = Path(ENVIRONMENT.get("HARELINE_DATA_DIR", BASE_DIR / "var")).resolve(
 HOST = ENVIRONMENT.get("HARELINE_HOST", "127.0.0.1")
 PORT = int(_number("HARELINE_PORT", "8000", 1, 65535))
 PUBLIC_URL = environment.public_url(ENVIRONMENT, "HARELINE_PUBLIC_URL")
-CA_FILE = environment.existing_file(ENVIRONMENT, "HARELINE_CA_FILE")
+CA_FILE = environment.certificates(ENVIRONMENT, "HARELINE_CA_FILE")
 SECRET_KEY = environment.secret_key(DATA_DIR)
 
 # What is watched

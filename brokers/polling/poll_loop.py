@@ -28,6 +28,7 @@ from brokers.polling.poller import Poll, poll_once
 log = structlog.get_logger(__name__)
 
 _REMEMBERED_POLLS = 5
+CLOCK_SET_SECONDS = 5.0
 LEASE_SECONDS = 30.0
 RENEWED_EVERY = LEASE_SECONDS / 3  # with a request of at most 15 s (Limits.total_seconds) in between, the lease never runs out during a poll
 
@@ -62,7 +63,7 @@ class PollLoop:
         self._costs: deque[float] = deque(maxlen=_REMEMBERED_POLLS)
         self._failed_as = ""
         self._leased_at = 0.0
-        self._began_at: datetime | None = None  # the round before
+        self._began: tuple[datetime, float] | None = None  # when the round before began, by the clock and by one that nobody sets
 
     def stop(self) -> None:
         """Ends the current request and the loop. Callable from any thread."""
@@ -111,11 +112,7 @@ class PollLoop:
     def _round(self) -> float:
         """Polls and stores; the seconds from its start to that of the next poll. Raises LeaseLost, and then nothing is stored."""
         now = self._clock.now()
-        if self._began_at is not None and now < self._began_at:
-            log.warning("clock_set_back", broker=self.address.name, seconds=round((self._began_at - now).total_seconds(), 1))
-            self._memory = PollMemory()  # its moments are still to come: nothing would be due
-            self._stored.forget()
-        self._began_at = now
+        self._note_clock(now)
         self.standing_by = not self._hold_lease()
         if self.standing_by:
             return self.poll_seconds
@@ -132,6 +129,19 @@ class PollLoop:
             self._costs.append(self._api.busy_seconds - busy)
             self._save(poll)
         return self._stored.poll_seconds
+
+    def _note_clock(self, now: datetime) -> None:
+        """Begins anew where the clock was set: moments that are still to come are never due, and rates over an hour that did not pass are wrong."""
+        monotonic = self._clock.monotonic()
+        if self._began is not None:
+            was, was_monotonic = self._began
+            ahead_seconds = (now - was).total_seconds() - (monotonic - was_monotonic)
+            if now < was:
+                self._memory = PollMemory()
+            if now < was or ahead_seconds > max(CLOCK_SET_SECONDS, 2 * self._stored.poll_seconds):
+                log.warning("clock_set", broker=self.address.name, by_seconds=round(ahead_seconds, 1))
+                self._stored.forget()
+        self._began = (now, monotonic)
 
     def _hold_lease(self) -> bool:
         held = leases.take(self._lease, self.holder, self._clock.now(), max(LEASE_SECONDS, 3 * self._stored.poll_seconds))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from dashboard import environment
+from tests.certificates import self_signed
 
 NAME = "HARELINE_CELERY_APP"
 
@@ -23,3 +26,21 @@ def test_an_import_path_that_can_be_none_is_refused_by_one_sentence(path: str) -
 
 def test_without_an_import_path_there_is_none() -> None:
     assert environment.import_path({}, NAME) == ""
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(None, "there is no file"), (b"", "holds no certificate in PEM form"), (b"-----BEGIN CERTIFICATE-----", "holds no certificate")],
+)
+def test_a_file_without_certificates_is_refused_by_one_sentence(tmp_path: Path, content: bytes | None, words: str) -> None:
+    path = tmp_path / "ca.pem"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ImproperlyConfigured, match=f"HARELINE_CA_FILE: .*{words}"):
+        environment.certificates({"HARELINE_CA_FILE": str(path)}, "HARELINE_CA_FILE")
+
+
+def test_a_file_with_a_certificate_is_taken(tmp_path: Path) -> None:
+    certificate, _ = self_signed(tmp_path)
+    assert environment.certificates({"HARELINE_CA_FILE": str(certificate)}, "HARELINE_CA_FILE") == str(certificate)
+    assert environment.certificates({}, "HARELINE_CA_FILE") is None

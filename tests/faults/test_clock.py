@@ -1,4 +1,4 @@
-"""The machine's clock is set back: what was stored for moments still to come counts as just now for nobody, and everything goes on at once."""
+"""The machine's clock is set: what was stored for moments still to come counts as just now for nobody, and everything goes on at once."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from brokers.scope import EVERYTHING
 from dashboard.layout import levels
 from dashboard.operations import readiness
 from tests.brokers.facts import NOON, after
-from tests.brokers.management import FakeManagement, binding
+from tests.brokers.management import FakeManagement, binding, queue
 from tests.fault_server import FaultServer
-from workers.receiving.liveness import Subscription
+from workers.receiving.liveness import Reading, Subscription
 from workers.receiving.worker_registry import WorkerRegistry
 from workers.receiving.worker_state import WorkerState
 
@@ -50,7 +50,7 @@ def test_a_poller_goes_on_at_once_and_its_history_has_no_future(fault_server: Fa
     clock.seconds = 5.0
     with capture_logs() as logs:
         loop.run_round()
-    assert [entry["event"] for entry in logs] == ["clock_set_back"]
+    assert [entry["event"] for entry in logs] == ["clock_set"]
     broker, mail = Broker.objects.get(), Queue.objects.get()
     assert (broker.state, broker.polled_at, mail.ready, Binding.objects.get().routing_key) == ("up", after(5), 7, "new")
     assert not any(limit["part"] for limit in broker.limits)
@@ -61,6 +61,38 @@ def test_a_poller_goes_on_at_once_and_its_history_has_no_future(fault_server: Fa
     loop.run_round()
     found = queries.history(EVERYTHING, pk, "queues", mail.pk, ["ready"], after(5), after(10), 5)
     assert found.values["ready"] == [7, 8]
+
+
+def test_a_clock_set_forward_makes_no_rate_of_an_hour_that_did_not_pass(fault_server: FaultServer, db: None) -> None:
+    management, clock = FakeManagement(fault_server), SetClock()
+    pk = store.ensure_brokers([management.address()], NOON)["prod"].pk
+    api = ManagementApi(management.address(), limits=Limits(read_seconds=20, total_seconds=30))
+    loop = PollLoop(management.address(), pk, "a", 5.0, api=api, clock=clock)
+
+    def poll_at(seconds: float, published: int) -> float | None:
+        counted = queue("mail", messages_ready=3, memory=1, message_stats={"publish": published})
+        management.set("queues", [counted])
+        clock.seconds = seconds
+        loop.run_round()
+        return Queue.objects.get().publish_per_second
+
+    for step in range(4):
+        rate = poll_at(5 * step, 1000 + 50 * step)
+    assert rate == 10.0
+    assert poll_at(HOUR, 1200) is None
+    assert [poll_at(HOUR + 5 * step, 1200 + 50 * step) for step in range(1, 4)][-1] == 10.0
+
+
+def test_workers_are_not_silent_for_an_hour_that_did_not_pass() -> None:
+    worker = WorkerState(hostname="w@h", first_seen_at=NOON, heartbeat_at=after(0), arrived_at=after(0), state="online")
+    registry, reading, subscription = WorkerRegistry([worker]), Reading(), Subscription(NOON - timedelta(hours=1))
+    for monotonic, now in ((0.0, after(0)), (0.5, after(0.5)), (1.0, after(HOUR))):
+        reading.note(monotonic, now)
+        registry.assess(reading.listening(subscription), now)
+    assert worker.state == "online"
+    reading.note(1.5, after(HOUR + 0.5))
+    registry.assess(reading.listening(subscription), after(HOUR + 60))
+    assert worker.state != "online"
 
 
 def test_a_process_that_died_is_not_alive_because_its_heartbeat_is_still_to_come() -> None:

@@ -107,19 +107,21 @@ NOTHING_VISIBLE = Visible()
 
 
 class Reading:
-    """Since when we read events without a standstill of our own: a locked database, a machine that gives us no time. Pure."""
+    """Since when we read events without a standstill of our own: a locked database, a machine that gives us no time or sleeps, a clock set forward. Pure."""
 
     STANDSTILL_SECONDS = 2.0
 
     def __init__(self) -> None:
         self._read_at: float | None = None
+        self._noted_at: datetime | None = None
         self._stood_until: datetime | None = None
 
     def note(self, at: float, now: datetime) -> None:
         """We are about to read, or to assess workers. `at`: seconds of a monotonic clock."""
-        if self._read_at is not None and at - self._read_at > self.STANDSTILL_SECONDS:
-            self._stood_until = now
-        self._read_at = at
+        if self._read_at is not None and self._noted_at is not None:
+            passed = max(at - self._read_at, (now - self._noted_at).total_seconds())  # by the clock too: it stops in no sleep, and may be set
+            self._stood_until = now if passed > self.STANDSTILL_SECONDS else self._stood_until
+        self._read_at, self._noted_at = at, now
 
     def listening(self, subscription: Subscription) -> Subscription:
         """`subscription`, beginning no earlier than the end of the last standstill."""
