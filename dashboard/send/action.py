@@ -6,7 +6,7 @@ Used by the page and by the API alike. Celery itself is in `workers.sending.send
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,7 +19,7 @@ from brokers import queries as broker_queries
 from brokers.models import Broker
 from brokers.scope import EVERYTHING
 from dashboard import queries, store
-from dashboard.layout import amqp_targets
+from dashboard.layout import amqp_targets, formatting, queue_levels
 from dashboard.models import AuditEvent, User
 from dashboard.people import access
 from dashboard.send import prediction
@@ -31,6 +31,7 @@ from workers.sending import send_options, sender
 from workers.task_filter import TaskFilter
 
 ACTION = "send task"
+MOST_LOOKED_AT = 20
 KEPT_CHARACTERS = 20_000
 ROW_SECONDS = 1.5
 EVENT_EXCHANGE = "celeryev"
@@ -107,11 +108,24 @@ def send(user: User | AnonymousUser, broker: Broker, vhost: str, predicted: Pred
     sends_event = broker_queries.exchange(EVERYTHING, broker.pk, vhost, EVENT_EXCHANGE) is not None
     targets, options = amqp_targets.targets(broker, vhost), send_options.celery_options(order.options)
     sent = sender.send(targets, order.task, order.args, order.kwargs, options, uuid, sends_event=sends_event)
+    sent = with_down_queues(sent, broker, vhost, predicted.answer["broker"]["queues"])
     outcome = store.DONE if sent.outcome == "confirmed" else store.FAILED
     detail = _detail(order) | {"uuid": uuid, "outcome": sent.outcome, "reason": sent.reason, "exchange": sent.exchange, "routing_key": sent.routing_key}
     detail |= {"grant": sent.grant} if sent.grant else {}
     detail |= {"sent_at": sent.at.isoformat(), "predicted": msgspec.to_builtins(prediction.kept(predicted.answer, order))}
     return Done(sent, store.audit(user, ACTION, outcome, now, broker=broker.name, vhost=vhost, name=order.task, detail=detail))
+
+
+def with_down_queues(sent: sender.Sent, broker: Broker, vhost: str, queues: Sequence[str]) -> sender.Sent:
+    """The same, with the better reason where an exchange led to queues that are down: RabbitMQ takes their bindings away until their node is back."""
+    if sent.outcome != "returned" or not sent.exchange:
+        return sent
+    rows = [broker_queries.queue(EVERYTHING, broker.pk, vhost, name) for name in queues[:MOST_LOOKED_AT]]
+    down = [f"{row.name} (on {row.node})" if row.node else row.name for row in rows if row is not None and row.state in queue_levels.BROKEN_STATES]
+    if not down:
+        return sent
+    where = f"{place_text(sent.exchange, sent.routing_key)} leads to {formatting.listed(down)}, {'which is' if len(down) == 1 else 'which are'} down"
+    return msgspec.structs.replace(sent, reason=f"It reached no queue and is gone: {where}.")
 
 
 def event_of(uuid: str, now: datetime) -> AuditEvent | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import pytest
 from django.conf import LazySettings
 from django.test import Client
@@ -14,7 +15,9 @@ from brokers.addresses import BrokerAddress
 from brokers.models import Broker, Exchange, Queue, VirtualHost
 from dashboard import store
 from dashboard.models import AuditEvent, User
+from dashboard.send.action import with_down_queues
 from workers.models import EventSource, Task, Worker
+from workers.sending.sender import Sent
 
 pytestmark = pytest.mark.django_db
 PLACE = "?broker=prod&vhost=%2F"
@@ -272,3 +275,13 @@ def test_a_sending_of_before_predictions_were_kept_shows_none(person: Client, br
     for old in (None, "x", {"exchange": 5}):
         page = person.get(f"/send/{PLACE}&sent={sent_event(predicted=old).pk}&part=follow").content.decode()
         assert "compared-table" not in page
+
+
+def test_a_task_that_bindings_lead_to_a_queue_on_a_lost_node_says_so(broker: Broker) -> None:
+    Queue.objects.filter(name="reports").update(state="down", node="rabbit@n1")
+    returned = Sent("u-1", "returned", "no binding of it matches", timezone.now(), "orders", "order.new")
+    found = with_down_queues(returned, broker, "/", ["reports", "mail", "unknown"])
+    assert found.reason == "It reached no queue and is gone: the exchange orders with the key order.new leads to reports (on rabbit@n1), which is down."
+    for other in (msgspec.structs.replace(returned, exchange=""), msgspec.structs.replace(returned, outcome="confirmed")):
+        assert with_down_queues(other, broker, "/", ["reports"]) == other
+    assert with_down_queues(returned, broker, "/", ["mail"]) == returned

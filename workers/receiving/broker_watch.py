@@ -142,6 +142,7 @@ class BrokerWatch:
         broker = broker_queries.broker_by_id(EVERYTHING, self.broker_id)
         if broker is None:
             return []
+        nodes = max(1, len(broker_queries.nodes(EVERYTHING, self.broker_id)))
         places, listeners = [], tuple(msgspec.convert(broker.listeners, list[Listener]))
         for vhost, found in sorted(self._finder.found().items()):
             hint = celery_names.hint(found.unwatched, self._finder.variable, vhost)
@@ -151,7 +152,7 @@ class BrokerWatch:
             store.note_names(self.broker_id, vhost, found.names, hint, now)
             may = self._allowed
             place = Place(self.address, self.broker_id, vhost, self._installation, may.receives_events, may.inspects, listeners)
-            places.append(msgspec.structs.replace(place, ca_file=self._ca_file, names=found.names, variable=self._finder.variable))
+            places.append(msgspec.structs.replace(place, ca_file=self._ca_file, names=found.names, nodes=nodes, variable=self._finder.variable))
         return places
 
     def _drop_lost_virtual_hosts(self, now: datetime, watched: set[str]) -> None:

@@ -23,10 +23,12 @@ class Place(msgspec.Struct, frozen=True):
     listeners: tuple[Listener, ...] = ()  # as the broker last reported them
     ca_file: str | None = None
     names: CeleryNames = DEFAULT
+    nodes: int = 1  # of the broker, those that are down included
     variable: str = "HARELINE_CELERY_…"  # by which the names of this broker are set
 
     @property
     def queue(self) -> str:
+        """The name of our own queue; in a cluster others may take its place (`workers.receiving.event_queues`)."""
         return f"hareline.{self.installation}.events"
 
     def targets(self) -> list[Target]:

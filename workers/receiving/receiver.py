@@ -16,23 +16,18 @@ import msgspec
 from amqp import Connection, spec
 from amqp.basic_message import Message
 from amqp.channel import Channel
-from amqp.exceptions import NotFound, PreconditionFailed
+from amqp.exceptions import NotFound
 
 from workers.amqp_connection import Target, close_connection, explained, open_connection, raw_channel
 from workers.celery_names import EVENT_EXCHANGE
 from workers.errors import NothingThere, Unreachable, WatchError
+from workers.receiving.event_queues import Compared, candidates, exists, is_emptied, prepare
 from workers.receiving.redeliveries import Redeliveries
 
 PREFETCH = 20_000
 MOST_BYTES = 1_000_000  # that are received at once, as one message may hold a hundred events: some thousand of them
 REBIND_SECONDS = 30.0
 HEARTBEAT_CHECK_SECONDS = 1.0
-QUEUE_ARGUMENTS = {
-    "x-expires": 60 * 60 * 1000,
-    "x-message-ttl": 30 * 60 * 1000,
-    "x-max-length-bytes": 64 * 1024 * 1024,
-    "x-overflow": "drop-head",
-}
 
 
 class Delivery(msgspec.Struct, gc=False):
@@ -45,8 +40,13 @@ class Delivery(msgspec.Struct, gc=False):
 class EventFeed:
     """The connection of one virtual host. Every method but `close` raises `workers.errors.WatchError`, after which `connect` is due again."""
 
-    def __init__(self, targets: Sequence[Target], queue: str, exchanges: Sequence[str] = (EVENT_EXCHANGE,)) -> None:
-        self.targets, self.queue, self.exchanges = targets, queue, tuple(exchanges)
+    def __init__(self, targets: Sequence[Target], queue: str, exchanges: Sequence[str] = (EVENT_EXCHANGE,), nodes: int = 1) -> None:
+        """`queue`: the name of the classic one; `nodes`: how many the broker has (see `event_queues`)."""
+        self.targets, self.exchanges = targets, tuple(exchanges)
+        self._candidates = candidates(queue, nodes)
+        self.queue = self._candidates[0].name
+        self._leftovers: list[str] = []
+        self._compared = Compared()
         self._bound: tuple[str, ...] = ()
         self._connection: Connection | None = None
         self._channel: Channel | None = None
@@ -73,7 +73,8 @@ class EventFeed:
             self._channel._callbacks[spec.Basic.QosOk] = self._redeliveries.prove
             self._channel.basic_qos(0, PREFETCH, False)
             self._cancelled = False
-            self._channel.basic_consume(self.queue, callback=self._arrive, on_cancel=self._note_cancel)
+            for name in (self.queue, *self._leftovers):
+                self._channel.basic_consume(name, consumer_tag=name, callback=self._arrive, on_cancel=self._note_cancel)
         self._next_rebind = time.monotonic() + REBIND_SECONDS
 
     def receive(self, seconds: float, most: int) -> list[Delivery]:
@@ -91,11 +92,18 @@ class EventFeed:
         now = time.monotonic()
         for delivery in arrived:
             delivery.again = self._redeliveries.hand_out(delivery.body, delivery.redelivered, now)
+            if self._uses_two:
+                delivery.again |= self._compared.is_second(delivery.body, now)
         if self._connection is None:
             self._redeliveries.connection_lost(now)
         elif arrived:
             self._last_tag = self._arrived_tag
         return arrived
+
+    @property
+    def _uses_two(self) -> bool:
+        """True while an event may be in two queues: one is still emptied, or the best one can't be used and comes back with its bindings."""
+        return bool(self._leftovers) or self.queue != self._candidates[0].name
 
     def _read(self, seconds: float, most: int) -> None:
         connection = self._connection
@@ -142,7 +150,7 @@ class EventFeed:
         self._redeliveries.connection_lost(time.monotonic())
 
     def _channel_of(self, connection: Connection) -> Channel:
-        """A channel on which our queue exists and is bound. If the queue has other settings (an earlier version's), it is taken as it is."""
+        """A channel on which our queue exists and is bound."""
         channel, found = raw_channel(connection), []
         for exchange in self.exchanges:
             try:
@@ -154,14 +162,9 @@ class EventFeed:
             listed = " and ".join(self.exchanges)
             raise NothingThere(f"the exchange {listed} is gone: no worker has sent events since the broker lost it, or they use another exchange")
         self._bound = tuple(found)
-        try:
-            channel.queue_declare(self.queue, durable=True, auto_delete=False, arguments=QUEUE_ARGUMENTS)
-        except PreconditionFailed:
-            channel = raw_channel(connection)
-            channel.queue_declare(self.queue, passive=True)
-        for exchange in found:
-            channel.queue_bind(self.queue, exchange, "#")
-        return channel
+        in_use = prepare(connection, self._candidates, found)
+        self.queue, self._leftovers = in_use.queue.name, list(in_use.leftovers)
+        return in_use.channel
 
     def _keep_up(self) -> None:
         """Heartbeats; proof that acknowledgements were read; and now and then the binding again, which goes when somebody deletes and remakes the exchange."""
@@ -178,6 +181,14 @@ class EventFeed:
             self._next_rebind = now + REBIND_SECONDS
             for exchange in self._bound:
                 self._channel.queue_bind(self.queue, exchange, "#")
+            self._tidy(self._connection)
+
+    def _tidy(self, connection: Connection) -> None:
+        """Deletes what was used before once it is empty, and goes back to the best queue once it can be used again."""
+        self._leftovers = [name for name in self._leftovers if not is_emptied(connection, name)]
+        best = self._candidates[0]
+        if not best.is_quorum and self.queue != best.name and exists(connection, best.name):
+            raise Unreachable(f"the queue {best.name} is back, whose node was down")
 
     def _arrive(self, message: Message) -> None:
         information = message.delivery_info
@@ -186,8 +197,9 @@ class EventFeed:
         self._arrived_bytes += len(body)
         self._arrived.append(Delivery(body, message.properties.get("content_type"), information["redelivered"]))
 
-    def _note_cancel(self, _tag: str) -> None:
-        self._cancelled = True
+    def _note_cancel(self, tag: str) -> None:
+        """The broker cancels what it deletes; the consumers are named after their queues."""
+        self._cancelled = self._cancelled or tag == self.queue
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:

@@ -49,7 +49,7 @@ class VhostWatch:
         self.place = place
         now = datetime.now(UTC)
         self._stopped = threading.Event()
-        self._feed = EventFeed(place.targets(), place.queue, place.names.event_exchanges)
+        self._feed = EventFeed(place.targets(), place.queue, place.names.event_exchanges, place.nodes)
         self._answers: SimpleQueue[Answer] = SimpleQueue()
         self._inspector = Inspector(place.targets(), f"hareline.{place.installation}.replies", self._answers, names=place.names)
         self._stored_at = now

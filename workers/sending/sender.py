@@ -7,6 +7,7 @@ broker, nothing is ever sent twice. The broker confirms what it took (publisher 
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -69,6 +70,7 @@ class _Watched(Producer):
 
     attempt: _Attempt
     began = done = returned = False
+    absence = ""  # why a queue that exists was not there for the message, as a clause
     began_at: datetime | None = None
     exchange_used: str | None = None
     routing_key_used: str | None = None
@@ -206,6 +208,8 @@ def _publish(attempt: _Attempt, connection: Connection, target: Target) -> Sent:
         try:
             with own_errors():
                 app.send_task(task.name, list(task.args), dict(task.kwargs), task_id=uuid, producer=producer, **quiet, **task.options)
+            if producer.returned and not producer.exchange_used:
+                producer.absence = _why_absent(connection, producer.routing_key_used or "")
         except _Abandoned:
             return _sent(uuid, producer, "not sent", "Nothing was sent: it took too long to connect.")
         except (AMQPError, KombuError, MessageNacked, OSError) as error:
@@ -221,8 +225,33 @@ def _ended(uuid: str, producer: _Watched) -> Sent:
         return _sent(uuid, producer, "confirmed", "")
     exchange, key = producer.exchange_used, producer.routing_key_used
     where = f"the exchange {exchange} with the key {key}" if exchange else f"the queue {key}"
-    why = "no binding of it matches" if exchange else "there is none of that name"
+    why = "no binding of it matches" if exchange else producer.absence or "there is none of that name"
     return _sent(uuid, producer, "returned", f"It reached no queue and is gone: it was sent to {where}, and {why}.")
+
+
+def _why_absent(connection: Connection, queue: str) -> str:
+    """Why a queue that exists takes nothing, as a clause: RabbitMQ routes past one whose node is down, and gives the reason only to a declaration. "" if
+    there is no such queue, or that can't be found out."""
+    try:
+        connection.channel().queue_declare(queue, passive=True)
+    except NotFound as error:
+        return absence_text(str(error.reply_text))
+    except (AMQPError, KombuError, OSError):
+        return ""
+    return ""
+
+
+def absence_text(reply: str) -> str:
+    """The broker's reason why it can't find a queue, as a clause; "" if there is none of that name.
+
+    >>> absence_text("NOT_FOUND - home node 'rabbit@n1' of durable queue 'mail' in vhost '/' is down or inaccessible")
+    'its node rabbit@n1 is down'
+    """
+    text = " ".join(reply.split()).removeprefix("NOT_FOUND - ")
+    node = re.match(r"home node '([^']+)'", text)
+    if node:
+        return f"its node {node[1]} is down"
+    return "" if text.startswith("no queue") else f"the broker can't use it now: {text}"
 
 
 def _failed(uuid: str, producer: _Watched, error: Exception, target: Target) -> Sent:
