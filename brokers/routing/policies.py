@@ -175,6 +175,9 @@ def effective(target: Target, arguments: Mapping[str, Any], found: PolicySet, pa
             key = argument.removeprefix("x-")
             settings[key] = _of_argument(key, value, settings[key], target) if key in settings else value
     uncertain = [*user.uncertainties, *above.uncertainties, *_refused((user.policy,), False, found, target), *_refused((above.policy,), True, found, target)]
+    size = "max-length-bytes"
+    if target.queue_type == STREAM and size in merged and arguments.get(f"x-{size}", merged[size]) != merged[size]:
+        uncertain.append(f"both an argument and a policy set {size}; which of them counts for a stream was not verified against a broker")
     both = "queue-master-locator"
     if user.policy and above.policy and both in user.policy.definition and both in above.policy.definition:
         uncertain.append(f"both its policy and its operator policy set {both}: RabbitMQ 4.0 then keeps the settings that the queue had before")

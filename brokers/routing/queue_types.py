@@ -67,8 +67,8 @@ _QUORUM_ARGUMENTS = _COMMON_ARGUMENTS | {
     *("x-queue-leader-locator",),
 }
 _STREAM_ARGUMENTS = _COMMON_ARGUMENTS | {"x-max-age", "x-stream-max-segment-size-bytes", "x-initial-cluster-size", "x-queue-leader-locator"}
-_CLASSIC_BEFORE_311 = frozenset({"x-queue-leader-locator", "x-max-in-memory-length", "x-max-in-memory-bytes"})
-"""Refused for classic queues by 3.10; what versions after it do with them was not seen."""
+_LEADER_LOCATOR = "x-queue-leader-locator"
+"""Refused for classic queues by 3.10, accepted by 4.0; what versions between them do was not seen."""
 _SUPPORTED = {CLASSIC: _CLASSIC_ARGUMENTS, QUORUM: _QUORUM_ARGUMENTS, STREAM: _STREAM_ARGUMENTS}
 _ARGUMENTS = _CLASSIC_ARGUMENTS | _QUORUM_ARGUMENTS | _STREAM_ARGUMENTS
 
@@ -143,7 +143,7 @@ def argument_refusal(name: str, queue_type: str, version: tuple[int, ...]) -> st
     supported = _SUPPORTED.get(queue_type)
     if supported is None or name not in _ARGUMENTS - supported:
         return ""
-    if queue_type == CLASSIC and name in _CLASSIC_BEFORE_311 and version >= (3, 11):
+    if queue_type == CLASSIC and name == _LEADER_LOCATOR and version >= (3, 11):
         return ""
     return f"RabbitMQ refuses the argument {name} for a {'stream' if queue_type == STREAM else f'{queue_type} queue'}"
 

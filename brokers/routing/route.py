@@ -172,8 +172,10 @@ class _RoutingRun:
             targets = [(exchange.bindings[number].destination_type, exchange.bindings[number].destination, "binding") for number in followed]
             if exchange.type == DELAYED and router.alternate(name)[0]:
                 self._note_uncertainty(DELAYED_ALTERNATE.format(name))
-            if not targets and (every or knows(exchange.rules)):
+            if not targets and knows(exchange.rules):
                 targets = self._alternate(hop)
+            elif every and not knows(exchange.rules) and (alternate := router.alternate(name)[0]):
+                targets.append(("exchange", alternate, "alternate"))
             for kind, target, how in targets:
                 if kind == "queue" and target in router.queues:
                     queues.add(target)

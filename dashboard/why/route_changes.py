@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from brokers.routing.fields import InvalidQuestion, kind_of
+from brokers.routing.fields import InvalidQuestion, kind_of, unknown_field
 from workers.destinations.settings import setting_named
 
 SET, REMOVE = "set_route", "remove_route"
@@ -28,6 +28,7 @@ def changed_routes(conf: Mapping[str, Any], items: Iterable[tuple[Mapping[str, A
     """
     changed = dict(conf)
     for item, path in items:
+        unknown_field(item, ("change", "name", "route"), f"{path}.", f"the change {item['change']}")
         name = _name(item, path)
         key = next((given for given in changed if setting_named(given) == "task_routes" and changed[given] is not None), "task_routes")
         apply = _with if item["change"] == SET else _without

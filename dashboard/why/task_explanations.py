@@ -28,6 +28,7 @@ from workers.router_functions import RouterUnavailable
 CONF_UNKNOWN = "The settings of the application that sends (task_queues, task_routes, task_default_queue, …) are unknown, so Celery’s defaults are used."
 TASK_UNKNOWN = "No online worker has registered this task, so the attributes of its class (queue, routing_key, …) are unknown."
 SENDER_UNKNOWN = "This is the worker’s configuration; the sender’s may differ."
+DEFAULT_TYPE_UNKNOWN = "The default queue type of the virtual host is not known here: if it is the type of the existing queue, the declaration does not fail."
 PATTERNS_UNKNOWN = (
     "Workers don’t report routes whose key is a compiled pattern (inspect conf leaves them out): if task_routes has any, set HARELINE_CELERY_APP to the "
     "application."
@@ -141,6 +142,8 @@ def _with_last_sent(found: TaskDestination, celery_question: JSON, known: KnownT
     sent = last_sent.compared(found.answer, celery_question.get("options"), known.sent)
     if sent is not None and not sent["agrees"]:
         found.unknown.append(sent["text"])
+    if "inequivalent arg 'x-queue-type'" in (found.answer.error or ""):
+        found.unknown.append(DEFAULT_TYPE_UNKNOWN)
     answer, by = last_sent.decided(found.answer, sent, opaque)
     if found.answer.error and not answer.error and sent is None:
         found.unknown.append(f"By what is assumed it would fail: {found.answer.error}.")

@@ -12,7 +12,7 @@ from brokers.topology import BindingDefinition, ExchangeDefinition, QueueDefinit
 from dashboard.why.explanations import LoadedVhost
 from dashboard.why.story.task import task_headline
 from dashboard.why.task_configuration import ReportingWorkers, Sent
-from dashboard.why.task_explanations import PATTERNS_UNKNOWN, explain_live_task
+from dashboard.why.task_explanations import DEFAULT_TYPE_UNKNOWN, PATTERNS_UNKNOWN, explain_live_task
 from workers.inspection import routing_settings
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -77,6 +77,7 @@ def test_an_error_that_follows_from_an_assumption_is_only_a_reason() -> None:
     assert headline(answer).startswith("Where shop.pay goes is unknown")
     known = explained({"task_default_queue": "celery"}, options={"queue": "jobs"})
     assert known["error"].startswith("PreconditionFailed")
+    assert DEFAULT_TYPE_UNKNOWN in known["unknown"]
 
 
 def test_an_error_that_a_sent_task_disproves_is_no_headline() -> None:

@@ -158,6 +158,7 @@ def test_a_route_is_taken_out_of_a_table_and_of_pairs() -> None:
         ({**TO_MAIL, "name": "x" * 1001}, "what_if[0].name"),
         ({**TO_MAIL, "name": "$router"}, "what_if[0].name"),
         ({"change": "set_route", "name": "a"}, "what_if[0].route"),
+        ({"change": "set_route", "name": "a", "route": "b", "queue": "c"}, "what_if[0].queue"),
         ({**TO_MAIL, "route": {}}, "what_if[0].route"),
         ({**TO_MAIL, "route": []}, "what_if[0].route"),
         ({**TO_MAIL, "route": {"queue": ""}}, "what_if[0].route.queue"),

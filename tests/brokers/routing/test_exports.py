@@ -91,7 +91,7 @@ def test_a_binding_to_a_missing_queue_keeps_no_alternate_away() -> None:
 
 @pytest.mark.parametrize("kind", ["x-message-deduplication", "x-jms-topic", "x-rtopic", "x-lvc", "x-event-stream", "x-of-our-own"])
 def test_an_unknown_exchange_is_never_unroutable(kind: str) -> None:
-    exchanges = [{"name": "t", "type": "topic"}, {"name": "u", "type": kind}, {"name": "f", "type": "fanout"}]
+    exchanges: list[dict[str, Any]] = [{"name": "t", "type": "topic"}, {"name": "u", "type": kind}, {"name": "f", "type": "fanout"}]
     bound = (("t", "u", "exchange", "#"), ("t", "jobs", "queue", "a"), ("u", "f", "exchange", "z"), ("f", "far", "queue", ""))
     bindings = [{"source": source, "destination": target, "destination_type": what, "routing_key": key} for source, target, what, key in bound]
     definitions = {"queues": [JOBS, JOBS | {"name": "far"}], "exchanges": exchanges, "bindings": bindings}
@@ -101,6 +101,8 @@ def test_an_unknown_exchange_is_never_unroutable(kind: str) -> None:
         assert kind in answer["reason"]
         assert [step["exchange"] for step in answer["steps"] if step["perhaps"]] == ["f"]
     assert answered(definitions | {"bindings": []}, "a", "u")["outcome"] == "unknown"
+    exchanges[1]["arguments"] = {"alternate-exchange": "f"}
+    assert answered(definitions | {"bindings": bindings[3:]}, "a", "u")["possible"] == ["far"]
 
 
 @pytest.mark.parametrize(
@@ -183,6 +185,12 @@ def test_the_expiry_of_a_queue_is_the_smaller_but_for_quorum_queues_before_4() -
 def test_overflow_is_the_arguments_or_of_quorum_queues_the_policys(kind: str, argument: Any, policy: Any, version: str, expected: str) -> None:
     queue = JOBS | {"arguments": {"x-queue-type": kind, **argument}}
     assert in_queue(answered({"queues": [queue], "policies": [POLICY | {"definition": policy}]}, broker_version=version), "overflow") == expected
+
+
+def test_which_limit_of_a_stream_counts_is_not_certain() -> None:
+    queue = JOBS | {"arguments": {"x-queue-type": "stream", "x-max-length-bytes": 5000}}
+    for limit, certain in ((5000, True), (4000, False)):
+        assert answered({"queues": [queue], "policies": [POLICY | {"definition": {"max-length-bytes": limit}}]})["certain"] is certain
 
 
 def test_an_unlimited_delivery_limit_loses_to_any_number() -> None:
