@@ -31,6 +31,11 @@ class DepthProbe:
         self._node, self._vhost = node, quote(vhost, safe="")
         self._spans = [Span(0.0, None)]  # nobody knows what it held before
         self._next = 0.0
+        self._uncertain = False
+
+    def set_uncertain(self) -> None:
+        """The broker was killed: it may have lost what it took last, as publishing here waits for no confirm. From any thread."""
+        self._uncertain = True
 
     def declare(self) -> None:
         self._node.api("PUT", f"queues/{self._vhost}/{self.queue}", {"durable": True})
@@ -40,7 +45,8 @@ class DepthProbe:
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + STEP_SECONDS
-        began, depth = time.time(), self._spans[-1].depth
+        began, depth = time.time(), None if self._uncertain else self._spans[-1].depth
+        self._uncertain = False
         self._begin(began, None)
         try:
             if depth is None:

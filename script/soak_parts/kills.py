@@ -39,7 +39,9 @@ def seconds_left(ends: float) -> float:
 def kill(run: Run, target: str) -> None:
     if target == "broker":
         run.node.kill()
+        run.probe.set_uncertain()
         run.node.start(keep_ports=True)
+        run.probe.set_uncertain()
     else:
         run.stack.kill(target)
         run.stack.start_process(target)
