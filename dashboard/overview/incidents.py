@@ -178,7 +178,7 @@ def of_queue(queue: Queue, broker: Broker, consumed_by: Sequence[str], now: date
         _todo_queue(queue, consumed_by),
         evidence,
         place=PageLink(f"Open {queue.name}", "queue", queue.pk),
-        facts=_facts_queue(queue),
+        facts=_facts_queue(queue, consumed_by, now),
         where=f"{broker.name} {queue.vhost}",
         since_at_least=abandoned and queue.nobody_since_at_least is not False,
     )
@@ -193,13 +193,15 @@ def _lead_queue(queue: Queue) -> str:
     return f"{lead} In {formatting.rate(queue.publish_per_second)}/s, out {formatting.rate(queue.deliver_per_second)}/s."
 
 
-def _facts_queue(queue: Queue) -> tuple[Fact, ...]:
+def _facts_queue(queue: Queue, consumed_by: Sequence[str], now: datetime) -> tuple[Fact, ...]:
     facts = [Fact("Ready", formatting.number(queue.ready)), Fact("Consumers", formatting.number(queue.consumers))]
     growth, full_in = queue_levels.growth_per_second(queue), queue_levels.time_to_limit(queue)
     if growth is not None:
         facts.insert(1, Fact("Growth", f"+{formatting.rate(growth)}/s" if growth >= 0 else f"-{formatting.rate(-growth)}/s"))
     if full_in is not None:
         facts.append(Fact("Reaches max-length in", f"~{formatting.duration(full_in)}"))
+    facts += [Fact("Oldest message", f"{'~' * queue.oldest_estimated}{formatting.age(queue.oldest_at, now)}")] if queue.oldest_at else []
+    facts += [Fact("Configured on", formatting.listed(consumed_by, 1))] if queue.consumers == 0 and consumed_by else []
     return tuple(facts)
 
 
