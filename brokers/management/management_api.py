@@ -158,12 +158,16 @@ class ManagementApi:
         return self._parsed(f"/api/channels/{_quoted(channel)}", {"columns": "publishes"}, parse.published_to)
 
     def depths_of_node(self, metrics_url: str) -> dict[QueueKey, parse.Depth]:
-        """Queues of one node (of every virtual host) by its Prometheus plugin; our login is not sent there."""
+        """Queues of one node (of every virtual host) by its Prometheus plugin."""
+        return parse.depths(self.metrics_of_node(metrics_url, _DETAILED))
+
+    def metrics_of_node(self, metrics_url: str, path: str) -> bytes:
+        """What a node's Prometheus plugin answers; our login is not sent there."""
         url = urlsplit(metrics_url)
         host = url.netloc.rpartition("@")[2]
         base = urlunsplit((url.scheme, host, url.path.rstrip("/").removesuffix("/detailed").removesuffix("/metrics"), "", ""))
         login = (url.username or "", url.password or "") if "@" in url.netloc else None
-        return parse.depths(self._answer("GET", f"{base}{_DETAILED}", auth=login or _no_login))
+        return self._answer("GET", f"{base}{path}", auth=login or _no_login)
 
     def delete_queue(self, vhost: str, name: str) -> None:
         """Returns once the queue is gone; ObjectNotFound if it was not there."""

@@ -22,6 +22,7 @@ from brokers.errors import BrokerError, BrokerRefused, BrokerUnreachable
 from brokers.management.management_api import Limits, ManagementApi
 from brokers.models import Broker
 from brokers.polling import leases, pace
+from brokers.polling.cluster_identity import IDENTIFIED_EVERY_SECONDS, cluster_id
 from brokers.polling.poll_memory import PollMemory
 from brokers.polling.poller import Poll, poll_once
 
@@ -51,6 +52,7 @@ class PollLoop:
         *,
         api: ManagementApi | None = None,
         clock: Clock | None = None,
+        one_of_several: bool = False,
     ):
         self.address, self.broker_id, self.holder, self.poll_seconds = address, broker_id, holder, poll_seconds
         self.standing_by = False
@@ -63,6 +65,8 @@ class PollLoop:
         self._costs: deque[float] = deque(maxlen=_REMEMBERED_POLLS)
         self._failed_as = ""
         self._leased_at = 0.0
+        self._one_of_several = one_of_several
+        self._identified_at: float | None = None
         self._began: tuple[datetime, float] | None = None  # when the round before began, by the clock and by one that nobody sets
 
     def stop(self) -> None:
@@ -116,6 +120,8 @@ class PollLoop:
         self.standing_by = not self._hold_lease()
         if self.standing_by:
             return self.poll_seconds
+        if self._is_watched_already(now):
+            return self.poll_seconds
         requests = queries.active_detail_requests(self.broker_id, now)
         viewed = {kind: [(found.vhost, found.name) for found in requests if found.kind == kind] for kind in ("queue", "exchange", "connection")}
         began, busy = self._clock.monotonic(), self._api.busy_seconds
@@ -142,6 +148,19 @@ class PollLoop:
                 log.warning("clock_set", broker=self.address.name, by_seconds=round(ahead_seconds, 1))
                 self._stored.forget()
         self._began = (now, monotonic)
+
+    def _is_watched_already(self, now: datetime) -> bool:
+        """True if another broker of HARELINE_BROKERS is the same cluster, and responds."""
+        if not self._one_of_several:
+            return False
+        if self._identified_at is None or self._clock.monotonic() - self._identified_at >= IDENTIFIED_EVERY_SECONDS:
+            store.save_cluster_id(self.broker_id, cluster_id(self._api))
+            self._identified_at = self._clock.monotonic()
+        name = queries.watched_as(self.broker_id, now)
+        if name:
+            store.save_same_cluster(self.broker_id, name, now)
+            self._memory = self._memory.reset()
+        return bool(name)
 
     def _hold_lease(self) -> bool:
         held = leases.take(self._lease, self.holder, self._clock.now(), max(LEASE_SECONDS, 3 * self._stored.poll_seconds))

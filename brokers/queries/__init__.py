@@ -17,6 +17,7 @@ from brokers.queries.brokers_and_nodes import (
     revisions,
     virtual_host,
     virtual_hosts,
+    watched_as,
 )
 from brokers.queries.clients import (
     channel_page,
@@ -57,5 +58,5 @@ __all__ = [
     "exchange_by_id", "exchanges", "exchanges_by_ids", "exchanges_of_types", "history", "installation_id", "nodes", "past_routing", "permissions",
     "policies", "policy_names", "poll_attempts", "queue", "queue_by_id", "queue_facts", "queue_names", "queue_names_ending", "queues",
     "queues_bound_by", "queues_by_ids", "revisions", "routing_state", "sparklines", "topology", "traces_fingerprint", "transfers", "virtual_host",
-    "virtual_hosts",
+    "virtual_hosts", "watched_as",
 ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db.models import Q
 
@@ -11,6 +11,8 @@ from brokers.models import Broker, Change, DetailRequest, Installation, Node, Po
 from brokers.queries.pages import BrokerRef, existing, in_scope, visible_brokers
 from brokers.queries.past import broker_as_it_was
 from brokers.scope import Scope
+
+RESPONDS_WITHIN = timedelta(minutes=1)
 
 
 def brokers(scope: Scope, at: datetime | None = None) -> list[Broker]:
@@ -34,6 +36,15 @@ def broker(scope: Scope, name: str, at: datetime | None = None) -> Broker | None
 
 def broker_by_id(scope: Scope, broker_id: int, at: datetime | None = None) -> Broker | None:
     return _then(Broker.objects.filter(visible_brokers(scope), pk=broker_id).first(), at)
+
+
+def watched_as(broker_id: int, now: datetime) -> str:
+    """The name under which the same cluster is watched already: that of an earlier broker of HARELINE_BROKERS, while it responds. "" if there is none."""
+    cluster_id = Broker.objects.filter(pk=broker_id).values_list("cluster_id", flat=True).first()
+    if not cluster_id:
+        return ""
+    others = Broker.objects.filter(cluster_id=cluster_id, configured=True, same_as="", state=Broker.UP, pk__lt=broker_id)
+    return others.filter(polled_at__gte=now - RESPONDS_WITHIN).order_by("pk").values_list("name", flat=True).first() or ""
 
 
 def broker_names(scope: Scope) -> dict[int, str]:

@@ -96,9 +96,12 @@ def ordered_items(items: list[T], field: str, descending: bool) -> list[T]:
 
 
 def in_scope(scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None) -> Q:
-    """The filter of rows that belong to a broker: within the scope, of one broker and virtual host where given."""
+    """The filter of rows that belong to a broker: within the scope, of one broker and virtual host where given. Of a cluster that is watched under another
+    name only where it is the given one: else its rows would be there twice."""
     found = Q() if scope.brokers is None else Q(broker__name__in=scope.brokers)
-    if broker is not None:
+    if broker is None:
+        found &= Q(broker__same_as="")
+    else:
         found &= Q(broker__name=broker) if isinstance(broker, str) else Q(broker_id=broker)
     return found if vhost is None else found & Q(vhost=vhost)
 

@@ -5,7 +5,7 @@ A poller keeps a `BrokerMemory` for each broker and passes it to every save: `sa
 """
 
 from brokers.store.detail_requests import save_detail_request, save_published, save_publishers
-from brokers.store.installation import ensure_brokers, installation_id
+from brokers.store.installation import ensure_brokers, installation_id, save_cluster_id, save_same_cluster
 from brokers.store.memory import BrokerMemory
 from brokers.store.permissions import save_permissions
 from brokers.store.polls import save_failure, save_poll
@@ -15,6 +15,7 @@ from brokers.store.topologies import save_topology
 from brokers.store.whole_polls import save_whole_poll
 
 __all__ = [
-    "BrokerMemory", "SnapshotWriter", "ensure_brokers", "installation_id", "save_detail_request", "save_failure", "save_permissions", "save_poll",
-    "save_published", "save_publishers", "save_topology", "save_whole_poll", "trim_history",
+    "BrokerMemory", "SnapshotWriter", "ensure_brokers", "installation_id", "save_cluster_id", "save_detail_request", "save_failure",
+    "save_permissions", "save_poll",
+    "save_published", "save_publishers", "save_same_cluster", "save_topology", "save_whole_poll", "trim_history",
 ]  # fmt: skip

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import F
 
 from brokers.addresses import BrokerAddress
 from brokers.models import Broker, Installation
@@ -17,6 +18,20 @@ def installation_id(now: datetime) -> str:
     with transaction.atomic():
         found = Installation.objects.first()
         return (found or Installation.objects.create(identifier=secrets.token_hex(4), created_at=now)).identifier
+
+
+def save_cluster_id(broker_id: int, cluster_id: str) -> None:
+    """A broker that does not respond keeps the id that it had."""
+    if cluster_id:
+        Broker.objects.filter(pk=broker_id).exclude(cluster_id=cluster_id).update(cluster_id=cluster_id)
+
+
+def save_same_cluster(broker_id: int, name: str, now: datetime) -> None:
+    """Notes that this broker is the cluster of that name, under which it is watched. The rows of before stay, with their age."""
+    rows = Broker.objects.filter(pk=broker_id)
+    if not rows.filter(same_as=name).exists():
+        reason = f"it is the same cluster as {name}, which is watched under that name"
+        rows.update(same_as=name, state=Broker.UNKNOWN, reason=reason, since=now, revision=F("revision") + 1)
 
 
 def ensure_brokers(addresses: Iterable[BrokerAddress], now: datetime) -> dict[str, Broker]:

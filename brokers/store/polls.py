@@ -131,6 +131,7 @@ def _save_broker(broker: Broker, poll: BrokerStats, now: datetime, memory: Broke
     values: dict[str, Any] = {
         "state": Broker.UP,
         "reason": "",
+        "same_as": "",
         "since": broker.since if broker.state == Broker.UP and broker.since else poll.at,
         "polled_at": poll.at,
         "tried_at": now,

@@ -50,6 +50,8 @@ class BrokerFacts(Protocol):
     @property
     def reason(self) -> str: ...
     @property
+    def same_as(self) -> str: ...
+    @property
     def polled_at(self) -> datetime | None: ...
     @property
     def poll_seconds(self) -> float | None: ...
@@ -97,6 +99,8 @@ def is_stale(broker: BrokerFacts, now: datetime) -> bool:
 
 def unavailable(broker: BrokerFacts, now: datetime) -> str:
     """Why the state of the broker's queues is unknown, as a clause ("prod is unreachable"); "" while the broker responds."""
+    if broker.same_as:
+        return f"{broker.name} is the same cluster as {broker.same_as}, which is watched under that name"
     if broker.state == "unreachable":
         return f"{broker.name} is unreachable"
     if broker.state == "refused":
@@ -117,6 +121,8 @@ def unread(broker: BrokerFacts, part: str, now: datetime) -> str:
 
 
 def broker_level(broker: BrokerFacts, now: datetime) -> Level:
+    if broker.same_as:
+        return Level("notice", f"is the same cluster as {broker.same_as}, and is watched under that name alone", "watched once")
     hidden = unavailable(broker, now)
     if hidden:
         return Level("unknown", hidden)

@@ -108,7 +108,7 @@ class BrokerWatch:
         unwanted = [place for place in self._watches if place not in wanted]
         self._end(unwanted)
         for vhost in {place.vhost for place in unwanted} - {place.vhost for place in wanted}:
-            store.note_unwatched(self.broker_id, vhost, "Celery’s exchanges are gone, so nothing of workers can be received", now)
+            store.note_unwatched(self.broker_id, vhost, self._why_unwatched(), now)
         for place in wanted:
             self._keep(place, now)
         self._drop_lost_virtual_hosts(now, {place.vhost for place in wanted})
@@ -140,7 +140,7 @@ class BrokerWatch:
     def _places(self, now: datetime) -> list[Place]:
         """The virtual hosts with exchanges of Celery, as the last poll saw them. If the broker is down those are the ones before."""
         broker = broker_queries.broker_by_id(EVERYTHING, self.broker_id)
-        if broker is None:
+        if broker is None or broker.same_as:
             return []
         nodes = max(1, len(broker_queries.nodes(EVERYTHING, self.broker_id)))
         places, listeners = [], tuple(msgspec.convert(broker.listeners, list[Listener]))
@@ -154,6 +154,12 @@ class BrokerWatch:
             place = Place(self.address, self.broker_id, vhost, self._installation, may.receives_events, may.inspects, listeners)
             places.append(msgspec.structs.replace(place, ca_file=self._ca_file, names=found.names, nodes=nodes, variable=self._finder.variable))
         return places
+
+    def _why_unwatched(self) -> str:
+        broker = broker_queries.broker_by_id(EVERYTHING, self.broker_id)
+        if broker is not None and broker.same_as:
+            return f"its broker is the same cluster as {broker.same_as}, where its events are received"
+        return "Celery’s exchanges are gone, so nothing of workers can be received"
 
     def _drop_lost_virtual_hosts(self, now: datetime, watched: set[str]) -> None:
         living = {found.name for found in broker_queries.virtual_hosts(EVERYTHING, self.broker_id)}

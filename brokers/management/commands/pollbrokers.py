@@ -28,7 +28,12 @@ class Command(BaseCommand):
         stop = set_on_signals()
         holder = holders.this_process()
         rows = self._rows(stop)
-        loops = [PollLoop(address, rows[address.name].pk, holder, settings.POLL_SECONDS, settings.CA_FILE) for address in settings.BROKERS if rows]
+        several = len(settings.BROKERS) > 1
+        loops = [
+            PollLoop(address, rows[address.name].pk, holder, settings.POLL_SECONDS, settings.CA_FILE, one_of_several=several)
+            for address in settings.BROKERS
+            if rows
+        ]
         log.info("polling", brokers=len(loops), every_seconds=settings.POLL_SECONDS)
         if not loops:
             log.warning("no_broker", hint="HARELINE_BROKERS names none")

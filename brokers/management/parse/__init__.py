@@ -4,7 +4,7 @@ Pure. Tolerates what RabbitMQ omits (a queue just declared has no figures, nor h
 `[]`, null and floats in place of numbers and tables, and of bytes that are not UTF-8. Anything else raises BrokerAnswerUnusable.
 """
 
-from brokers.management.parse.brokers import nodes, overview, reason, user_tags, vhosts
+from brokers.management.parse.brokers import cluster_id, cluster_id_in_metrics, nodes, overview, reason, user_tags, vhosts
 from brokers.management.parse.clients import channels, connections, consumers, names, published_to
 from brokers.management.parse.queues import Depth, depths, queue, queues
 from brokers.management.parse.topology import (
@@ -26,6 +26,8 @@ __all__ = [
     "SeenExchange",
     "bindings",
     "channels",
+    "cluster_id",
+    "cluster_id_in_metrics",
     "connections",
     "consumers",
     "depths",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -121,6 +122,18 @@ def vhosts(body: bytes) -> list[VhostStats]:
             counts = (count(counted.publish), count(counted.deliver_get), count(counted.ack))
             found.append(VhostStats(text(seen["name"]), flag(seen.get("tracing")), *counts))
     return found
+
+
+def cluster_id(body: bytes) -> str:
+    """The internal id of the cluster in its global parameters; "" if they have none."""
+    parameters = decoded(body, list[dict[str, Any]])
+    return next((text(seen.get("value")) for seen in parameters if seen.get("name") == "internal_cluster_id"), "")
+
+
+def cluster_id_in_metrics(body: bytes) -> str:
+    """The same in the text of `/metrics`."""
+    found = re.search(rb'^rabbitmq_identity_info\{.*?rabbitmq_cluster_permanent_id="([^"]+)"', body, re.MULTILINE)
+    return found[1].decode(errors="replace") if found else ""
 
 
 def user_tags(body: bytes) -> list[str]:
