@@ -10,6 +10,7 @@ from typing import Any
 
 import regex
 
+_QUOTED = regex.compile(r"\\Q(.*?)(?:\\E|$)", regex.DOTALL)
 SEARCH_SECONDS = 0.05
 MOST_PATTERN = 2000
 MOST_SECONDS = 1.0
@@ -41,7 +42,7 @@ class Patterns:
             if pattern not in self.compiled:
                 if len(pattern) > MOST_PATTERN:
                     raise ValueError(f"is longer than {MOST_PATTERN} characters")
-                self.compiled[pattern] = regex.compile(_bytes(pattern))
+                self.compiled[pattern] = regex.compile(_bytes(_without_quotes(pattern)))
             return self.compiled[pattern].search(_bytes(name), timeout=SEARCH_SECONDS) is not None
         except TimeoutError:
             self.unknown[pattern] = "takes too long to search"
@@ -51,6 +52,15 @@ class Patterns:
             took = time.thread_time() - started
             self.seconds += took if took > SLOW_SECONDS else 0.0
         return False
+
+
+def _without_quotes(pattern: str) -> str:
+    r"""PCRE takes what is between \Q and \E literally, which the library does not know.
+
+    >>> print(_without_quotes(r"^\Qa.b\E$"))
+    ^a\.b$
+    """
+    return _QUOTED.sub(lambda found: regex.escape(found[1]), pattern)
 
 
 def _bytes(text: str) -> bytes:

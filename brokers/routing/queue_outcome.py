@@ -77,7 +77,7 @@ def outcome_in_queue(router: VirtualHostRouter, message: InFlightMessage, queue:
         settings.get("single-active-consumer") is True,
         whole(settings.get("max-priority")) if kind == CLASSIC else None,
         (
-            *((f"{queue}: {uncertainty}",) if uncertainty else ()),
+            *((_about(queue, uncertainty),) if uncertainty else ()),
             *effective.uncertainties,
             *refusals(router.queues[queue], router.version),
             *duplicate_uncertainty(router.queues[queue], message.headers),
@@ -95,6 +95,14 @@ def outcome_in_queue(router: VirtualHostRouter, message: InFlightMessage, queue:
     if kind != STREAM and isinstance(settings.get("dead-letter-exchange"), str):
         _add_dead_letters(router, message, found, settings, follow)
     return found
+
+
+def _about(queue: str, uncertainty: str) -> str:
+    """
+    >>> _about("jobs", "it has no type of its own"), _about("jobs", "the definitions give it two types")
+    ('jobs has no type of its own', 'jobs: the definitions give it two types')
+    """
+    return f"{queue} {uncertainty[3:]}" if uncertainty.startswith("it ") else f"{queue}: {uncertainty}"
 
 
 def _add_dead_letters(router: VirtualHostRouter, message: InFlightMessage, found: QueueOutcome, settings: Mapping[str, Any], follow: bool) -> None:

@@ -25,25 +25,36 @@ OWN_EXCHANGE_TEXT = (
     "The last task of this name was sent to exchange {exchange!r} with the key {routing_key!r} and declared the same queue: that call, or its sender, named an "
     "exchange of its own."
 )
-_DECIDING = ("queue", "exchange", "exchange_type", "routing_key", "countdown", "eta")
+NOT_COMPARED = "No settings are known to compare it with."
+_NAMED = ("queue", "exchange", "routing_key")
+_DECIDING = ("exchange_type", "countdown", "eta")
 
 
-def compared(answer: explain_task.Answer, options: Any, sent: Sent | None) -> JSON | None:
-    """The last task-sent event beside the answer: `agrees` None where it can't contradict, since that call named its own exchange. None if there is no such
-    event, or if the call decides, as that one may have differed."""
-    if sent is None or not isinstance(options, Mapping | None) or any((options or {}).get(name) is not None for name in _DECIDING):
+def compared(answer: explain_task.Answer, options: Any, sent: Sent | None, assumed: bool = False) -> JSON | None:
+    """The last task-sent event beside the answer: `agrees` None where it can't contradict, since that call named its own exchange, or the settings are only
+    `assumed`. None if there is no such event, or if the call decides otherwise than that one went."""
+    if sent is None or not isinstance(options, Mapping | None):
         return None
     fields = msgspec.structs.asdict(sent)
+    if any(value is not None and (name in _DECIDING or (name in _NAMED and value != fields[name])) for name, value in (options or {}).items()):
+        return None
     found = {**fields, "at": sent.at.isoformat()}
-    if answer.error is not None or answer.exchange is None:
-        text = f"By these settings it would fail ({answer.error})" if answer.error else "By these settings it would not be sent"
-        return {**found, "agrees": False, "text": f"{text}, but the last task of this name was sent: the sender's own configuration or options differ."}
-    apart = sender_contradiction({"queue": answer.queue, "exchange": answer.exchange, "routing_key": answer.routing_key}, fields)
+    apart = _difference(answer, fields)
     if apart == AGREES:
         return {**found, "agrees": True, "text": AGREED}
+    if assumed:
+        return {**found, "agrees": None, "text": NOT_COMPARED}
     if apart == OWN_EXCHANGE:
         return {**found, "agrees": None, "text": OWN_EXCHANGE_TEXT.format(**fields)}
     return {**found, "agrees": False, "text": apart}
+
+
+def _difference(answer: explain_task.Answer, fields: JSON) -> str:
+    """As `sender_contradiction`, also where the answer is an error."""
+    if answer.error is not None or answer.exchange is None:
+        text = f"By these settings it would fail ({answer.error})" if answer.error else "By these settings it would not be sent"
+        return f"{text}, but the last task of this name was sent: the sender's own configuration or options differ."
+    return sender_contradiction({"queue": answer.queue, "exchange": answer.exchange, "routing_key": answer.routing_key}, fields)
 
 
 def decided(answer: explain_task.Answer, sent: JSON | None, opaque: bool) -> tuple[explain_task.Answer, str]:

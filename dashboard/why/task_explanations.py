@@ -139,8 +139,8 @@ def _with_last_sent(found: TaskDestination, celery_question: JSON, known: KnownT
     """The destination, or that of the last task sent where this decides."""
     if is_bad({"error": found.answer.error}):
         return found
-    sent = last_sent.compared(found.answer, celery_question.get("options"), known.sent)
-    if sent is not None and not sent["agrees"]:
+    sent = last_sent.compared(found.answer, celery_question.get("options"), known.sent, found.configuration["source"] == "defaults")
+    if sent is not None and not sent["agrees"] and sent["text"] != last_sent.NOT_COMPARED:
         found.unknown.append(sent["text"])
     if "inequivalent arg 'x-queue-type'" in (found.answer.error or ""):
         found.unknown.append(DEFAULT_TYPE_UNKNOWN)

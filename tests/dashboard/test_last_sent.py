@@ -93,6 +93,17 @@ def test_a_contradiction_is_answered_by_what_was_sent() -> None:
     assert "this configuration gives queue 'mail'" in answer["unknown"][0]
 
 
+def test_a_queue_that_the_sender_declared_and_no_poll_has_read_yet_is_named() -> None:
+    answer = explained(None, sent("fresh"))
+    assert headline(answer) == "The last shop.pay was sent to queue fresh, which leads to no queue that is known now."
+
+
+def test_options_of_the_call_that_equal_those_of_the_last_one_are_answered_by_it() -> None:
+    assert explained(None, sent("mail"), options={"queue": "mail"})["decided_by"] == "last_sent"
+    assert explained(None, sent("mail"), options={"queue": "mail", "countdown": 5})["sent"] is None
+    assert explained(None, sent("mail"), options={"queue": "celery"})["sent"] is None
+
+
 def test_a_call_with_an_exchange_of_its_own_contradicts_nothing() -> None:
     answer = explained({"task_routes": {"shop.pay": "mail"}}, sent("mail", "media", "feed.x"))
     assert (answer["queue"], answer["exchange"], answer["sent"]["agrees"], answer["decided_by"]) == ("mail", "", None, "configuration")

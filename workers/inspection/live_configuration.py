@@ -7,7 +7,6 @@ A masked value is taken from the queues that it consumes where these contain it,
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -16,11 +15,10 @@ import msgspec
 from workers.destinations.settings import setting_named
 from workers.destinations.terms import BROADCAST_NAME
 from workers.inspection import shown_settings
-from workers.inspection.shown_settings import MASK, Gap
+from workers.inspection.shown_settings import MADE_UP, MASK, Gap
 
 _ATTRIBUTES = ("queue", "exchange", "routing_key", "priority")
 AGREES, OWN_EXCHANGE = "", "own exchange"
-_MADE_UP = re.compile(r"(?<=\.)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 NOT_REPORTED = "The worker has not reported its configuration, so Celery’s defaults are assumed."
 
 
@@ -88,7 +86,7 @@ def sender_contradiction(answer: Mapping[str, Any], sent: Mapping[str, Any]) -> 
 def _comparable(key: str, of: Mapping[str, Any]) -> str:
     """Without the part of a broadcast queue's name that each process makes up anew."""
     value = str(of.get(key) or "")
-    return _MADE_UP.sub(BROADCAST_NAME.partition(".")[2], value) if key == "queue" else value
+    return MADE_UP.sub(BROADCAST_NAME.partition(".")[2], value) if key == "queue" else value
 
 
 def may_lack_patterns(conf: Mapping[str, Any], task: str) -> bool:

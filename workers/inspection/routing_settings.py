@@ -26,7 +26,7 @@ _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _ROUTE_FIELDS = ("queue", "exchange", "exchange_type", "routing_key", "priority", "countdown", "eta", "expires", "delivery_mode", "mandatory", "immediate")
 _EXCHANGE_FIELDS = ("name", "type", "durable", "auto_delete", "arguments", "delivery_mode", "no_declare", "passive")
 _QUEUE_FIELDS = (
-    *("name", "exchange", "exchange_type", "routing_key", "binding_key", "alias", "durable", "exclusive", "auto_delete", "no_declare", "bindings"),
+    *("name", "queue", "exchange", "exchange_type", "routing_key", "binding_key", "alias", "durable", "exclusive", "auto_delete", "no_declare", "bindings"),
     *("queue_arguments", "binding_arguments", "expires", "message_ttl", "max_length", "max_length_bytes", "max_priority"),
     *("exchange_durable", "exchange_auto_delete", "exchange_arguments", "queue_durable", "queue_auto_delete", "delivery_mode"),
 )

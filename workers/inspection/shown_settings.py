@@ -13,6 +13,8 @@ from typing import Any
 import msgspec
 
 MASK = "********"
+MADE_UP = re.compile(r"(?<=\.)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
+"""The end of a broadcast queue's name that is new in each process."""
 _SHOWN_PATTERN = re.compile(r"re\.compile\((?P<text>.*?)(?:, (?P<flags>re\.[A-Z]+(?:\|re\.[A-Z]+)*))?\)\Z", re.DOTALL)
 
 
@@ -74,7 +76,19 @@ def _hides(value: Any) -> bool:
     return bool(value == MASK)
 
 
+def _broadcast(reported: Mapping[str, Any]) -> dict[str, Any]:
+    """kombu reports a broadcast with the name of its queue once more; that of a unique one ends in what each process makes up anew."""
+    own = str(reported["queue"])
+    unique = MADE_UP.search(own)
+    fields = {name: value for name, value in reported.items() if value is not None and name not in ("name", "exchange", "bindings")}
+    named = {"name": reported.get("alias") or "", "queue": own[: unique.start() - 1] if unique else own, "unique": unique is not None}
+    exchange = reported.get("exchange")
+    return {"$broadcast": {**fields, **named, **({"exchange": _exchange(exchange)} if exchange is not None else {})}}
+
+
 def queue(reported: Mapping[str, Any]) -> dict[str, Any]:
+    if isinstance(reported.get("queue"), str):
+        return _broadcast(reported)
     fields = {name: value for name, value in reported.items() if value is not None and name not in ("exchange", "bindings")}
     bindings = [_binding(one) for one in reported.get("bindings") or () if isinstance(one, dict)]
     exchange = reported.get("exchange")

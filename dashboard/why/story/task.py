@@ -49,6 +49,9 @@ def task_headline(answer: JSON, task: str) -> tuple[str, list[Span]]:
     broker = answer["broker"]
     reached = broker["queues"] if broker else []
     where = [Span(f"{'queue' if len(reached) == 1 else 'queues'} "), Span(formatting.listed(reached[:5]), True)] if reached else [Span("no queue")]
+    if not reached and answer.get("decided_by") == BY_LAST_SENT:
+        named = [Span("queue "), Span(answer["queue"], True)] if answer["queue"] else [Span(answer["exchange"] or "the default exchange", True)]
+        return "unknown", [Span("The last "), Span(task, True), Span(" was sent to "), *named, Span(", which leads to no queue that is known now.")]
     if not reached:
         return "warning", [Span(task, True), Span(" reaches "), *where, Span(".")]
     idle = [one["queue"] for one in broker["after"] if one["consumers"] == 0]

@@ -6,6 +6,7 @@ import importlib.util
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from kombu import Exchange, Queue
@@ -19,12 +20,16 @@ _QUEUE = ("alias", "queue_arguments", "binding_arguments", "durable", "exclusive
 
 def configuration(path: Path) -> dict[str, Any]:
     """The settings of a module that decide where tasks go."""
+    return {name: encoded(value) for name, value in vars(loaded(path)).items() if name in SETTINGS}
+
+
+def loaded(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return {name: encoded(value) for name, value in vars(module).items() if name in SETTINGS}
+    return module
 
 
 def encoded(value: Any) -> Any:
