@@ -15,18 +15,18 @@ LEAST_FREE_BYTES = 2**20
 
 
 def not_writable() -> str:
-    """Why nothing can be stored in the database file now, as a sentence; "" if nothing visible prevents it."""
+    """Why nothing can be stored in the database file now, as a sentence; "" if nothing visible prevents it. Without its path: strangers may read it."""
     path = Path(connection.settings_dict["NAME"])
     try:
         system = os.statvfs(path.parent)
     except OSError as error:
         return f"The folder of Hareline’s database can’t be read ({error.strerror})."
     if not path.exists():
-        return f"Hareline’s database file {path} is gone."
+        return "Hareline’s database file is gone."
     if system.f_flag & os.ST_RDONLY or not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK):
-        return f"Hareline’s database {path} is read-only, so nothing can be stored."
+        return "Hareline’s database is read-only, so nothing can be stored."
     if system.f_bavail * system.f_frsize < LEAST_FREE_BYTES:
-        return f"The disk with Hareline’s database {path} is full, so nothing can be stored."
+        return "The disk with Hareline’s database is full, so nothing can be stored."
     return ""
 
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from django.db import DatabaseError
 
+from brokers import database_file
 from brokers import queries as broker_queries
 from brokers.clock import is_within
 from brokers.models import Broker, Heartbeat
@@ -31,7 +32,7 @@ def parts(now: datetime) -> dict[str, str]:
         reason = schema(*queries.migration_differences())
         if reason:
             return {"database": "", "migrations": reason}
-        found = {"database": "", "migrations": "", **processes(leases.heartbeats(), now)}
+        found = {"database": database_file.not_writable(), "migrations": "", **processes(leases.heartbeats(), now)}
         brokers = broker_queries.brokers(EVERYTHING)
         found["poller"] = found["poller"] or polls(brokers, now)
         found["receiver"] = found["receiver"] or events(worker_queries.event_sources(EVERYTHING), now)

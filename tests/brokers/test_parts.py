@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
@@ -23,21 +22,12 @@ from tests.fault_server import Answer, FaultServer
 STEP_SECONDS = 70  # after that everything is requested again, what failed before too
 FAULTS = {
     "401": Answer(status=401, body=b'{"error":"not_authorized","reason":"Not management user"}'),
-    "429": Answer(status=429, body=b"slow down"),
-    "500": Answer(status=500, body=b'{"reason":"crashed"}'),
-    "502 as HTML": Answer(status=502, body=b"<html>Bad gateway</html>", headers={"Content-Type": "text/html"}),
     "404": Answer(status=404, body=b'{"error":"not_found"}'),
-    "403": Answer(status=403, body=b'{"reason":"no"}'),
-    "JSON that breaks off": Answer(body=b'[{"vhost": "/", "na'),
-    "an answer cut short": Answer(body=b'[{"vhost": "/"}]', cut_after=5),
+    "502 as HTML": Answer(status=502, body=b"<html>Bad gateway</html>", headers={"Content-Type": "text/html"}),
     "no answer in time": Answer(delay_seconds=5),
-    "bytes one by one": Answer(body=b" " * 1000, seconds_per_byte=0.05),
-    "a reset": Answer(reset=True),
-    "nothing": Answer(body=b""),
-    "a redirect": Answer(status=302, body=b"", headers={"Location": "http://127.0.0.1:1/login"}),
-    "more than is read": Answer(body=b" " * 3_000_000),
-    "a bomb of gzip": Answer(body=gzip.compress(b" " * 3_000_000), headers={"Content-Encoding": "gzip"}),
 }
+"""Each of another kind of error; that every endpoint makes one of every fault is in tests/faults/test_endpoints.py."""
+
 PATHS = {
     "overview": parts.OVERVIEW,
     "queues": parts.QUEUES,
@@ -56,7 +46,7 @@ PATHS = {
     "parameters": parts.TRANSFERS,
 }
 MAY_BE_REFUSED = (parts.NODES, parts.OPERATOR_POLICIES, parts.PERMISSIONS, parts.TRANSFERS)
-REFUSED = {(status, part) for status in ("401", "403") for part in MAY_BE_REFUSED} | {("404", parts.OPERATOR_POLICIES), ("404", parts.TRANSFERS)}
+REFUSED = {("401", part) for part in MAY_BE_REFUSED} | {("404", parts.OPERATOR_POLICIES), ("404", parts.TRANSFERS)}
 """Not failures: what our user may not see, or an older version has not."""
 
 STORED: dict[str, Callable[[], Any]] = {
