@@ -103,6 +103,7 @@ class Overview(msgspec.Struct):
     unroutable: int | None = None  # drop_unroutable + return_unroutable
     listeners: tuple[Listener, ...] = ()  # of AMQP and the management API; () also where the broker does not report them to this user
     metrics_port: int | None = None
+    is_rabbitmq: bool = True  # False: LavinMQ, whose API is alike
     churn: dict[str, int] = {}  # counters of churn_rates: connection_created, connection_closed, channel_created, channel_closed
 
 

@@ -20,7 +20,7 @@ from urllib3.util import Retry
 from brokers import spoken_protocol, visibility
 from brokers.addresses import BrokerAddress
 from brokers.errors import BrokerAnswerUnusable, BrokerError, BrokerRefused, BrokerUnreachable, ObjectNotFound
-from brokers.management import parse
+from brokers.management import columns, parse
 from brokers.management.deadlines import Watch, pools
 from brokers.management.failures import Attempt, unreachable
 from brokers.stats import ChannelStats, ConnectionStats, ConsumerStats, NodeStats, Overview, PublishedTo, QueueKey, QueueStats, TransferStats, VhostStats
@@ -28,24 +28,6 @@ from brokers.topology import PolicyDefinition, WritePermission
 
 Parsed = TypeVar("Parsed")
 
-_METADATA = "vhost,name,type,state,durable,auto_delete,exclusive,arguments,node,leader,members,online,messages_ready,messages_unacknowledged,messages_delayed"
-QUEUE_COLUMNS = (
-    f"{_METADATA},consumers,memory,message_bytes,head_message_timestamp,policy,operator_policy,effective_policy_definition,"
-    "message_stats.publish,message_stats.deliver_get,message_stats.ack,message_stats.redeliver"
-)
-_NODE_COLUMNS = (
-    "name,running,mem_used,mem_limit,mem_alarm,disk_free,disk_free_limit,disk_free_alarm,fd_used,fd_total,sockets_used,sockets_total,"
-    "proc_used,proc_total,run_queue,uptime,partitions"
-)
-_VHOST_COLUMNS = "name,tracing,message_stats.publish,message_stats.deliver_get,message_stats.ack"
-_EXCHANGE_COLUMNS = "vhost,name,type,durable,auto_delete,internal,arguments,policy,message_stats.publish_in,message_stats.publish_out"
-_CONNECTION_COLUMNS = (
-    "vhost,name,user,peer_host,peer_port,node,state,channels,connected_at,ssl,client_properties,protocol,recv_oct_details.rate,send_oct_details.rate"
-)
-_CHANNEL_COLUMNS = (
-    "vhost,name,number,connection_details.name,consumer_count,prefetch_count,global_prefetch_count,messages_unacknowledged,messages_unconfirmed,confirm,"
-    "state,message_stats.publish_details.rate,message_stats.deliver_get_details.rate,message_stats.ack_details.rate"
-)
 _DETAILED = "/metrics/detailed?family=queue_coarse_metrics&family=queue_consumer_count"
 
 
@@ -71,6 +53,7 @@ class ManagementApi:
         self._shortest_seconds = math.inf
         self._urls = list(address.urls)  # the one that answered last comes first
         self._answered: set[str] = set()  # the addresses that have answered by HTTP
+        self._whole_columns = False
         self._watch = Watch()
         self._session = requests.Session()
         self._session.trust_env = False
@@ -81,10 +64,12 @@ class ManagementApi:
             self._session.mount(scheme, _Adapter(self._watch, retry))
 
     def overview(self) -> Overview:
-        return self._parsed("/api/overview", None, parse.overview)
+        found = self._parsed("/api/overview", None, parse.overview)
+        self._whole_columns = not found.is_rabbitmq
+        return found
 
     def nodes(self) -> list[NodeStats]:
-        return self._parsed("/api/nodes", {"columns": _NODE_COLUMNS}, parse.nodes)
+        return self._parsed("/api/nodes", {"columns": columns.NODE_COLUMNS}, parse.nodes)
 
     def user_tags(self) -> list[str]:
         """The tags of Hareline's user: "monitoring", "management", …"""
@@ -92,23 +77,23 @@ class ManagementApi:
 
     def vhosts(self) -> list[VhostStats]:
         """For a user with the monitoring tag this includes virtual hosts it cannot access."""
-        return self._parsed("/api/vhosts", {"columns": _VHOST_COLUMNS}, parse.vhosts)
+        return self._parsed("/api/vhosts", {"columns": columns.VHOST_COLUMNS}, parse.vhosts)
 
     def queues_columns(self) -> list[QueueStats]:
         """Every queue that the user may view, with depths, counters, consumers, policy. Its figures are 2 to 25 s old."""
-        return self._parsed("/api/queues", {"columns": QUEUE_COLUMNS}, parse.queues)
+        return self._parsed("/api/queues", {"columns": columns.QUEUE_COLUMNS}, parse.queues)
 
     def queues_totals(self) -> list[QueueStats]:
         """The same queues with fresh depths (0 to 3 s old), without counters, consumers and policies. Versions without these options
         return the depths of `queues_columns`."""
-        return self._parsed("/api/queues", {"disable_stats": "true", "enable_queue_totals": "true", "columns": _METADATA}, parse.queues)
+        return self._parsed("/api/queues", {"disable_stats": "true", "enable_queue_totals": "true", "columns": columns.METADATA}, parse.queues)
 
     def queue(self, vhost: str, name: str) -> QueueStats:
         path = f"/api/queues/{_quoted(vhost)}/{_quoted(name)}"
-        return self._parsed(path, {"columns": QUEUE_COLUMNS}, lambda body: parse.queue(body, vhost, name))
+        return self._parsed(path, {"columns": columns.QUEUE_COLUMNS}, lambda body: parse.queue(body, vhost, name))
 
     def exchanges(self) -> list[parse.SeenExchange]:
-        return self._parsed("/api/exchanges", {"columns": _EXCHANGE_COLUMNS}, parse.exchanges)
+        return self._parsed("/api/exchanges", {"columns": columns.EXCHANGE_COLUMNS}, parse.exchanges)
 
     def exchange_publishers(self, vhost: str, name: str) -> list[dict[str, Any]]:
         """The current publishers to an exchange: `{"connection", "host", "user", "per_second"}`; known while the broker keeps rates."""
@@ -144,10 +129,10 @@ class ManagementApi:
         return self._parsed("/api/consumers", None, parse.consumers)
 
     def connections(self) -> list[ConnectionStats]:
-        return self._parsed("/api/connections", {"columns": _CONNECTION_COLUMNS}, parse.connections)
+        return self._parsed("/api/connections", {"columns": columns.CONNECTION_COLUMNS}, parse.connections)
 
     def channels(self) -> list[ChannelStats]:
-        return self._parsed("/api/channels", {"columns": _CHANNEL_COLUMNS}, parse.channels)
+        return self._parsed("/api/channels", {"columns": columns.CHANNEL_COLUMNS}, parse.channels)
 
     def channels_of(self, connection: str) -> list[str]:
         """The names of a connection's channels."""
@@ -190,6 +175,8 @@ class ManagementApi:
         self._session.close()
 
     def _parsed(self, path: str, params: Mapping[str, str] | None, parser: Callable[[bytes], Parsed]) -> Parsed:
+        if self._whole_columns and params and "columns" in params:
+            params = {**params, "columns": columns.whole(params["columns"])}
         body = self.get(path, params)
         try:
             return parser(body)

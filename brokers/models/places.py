@@ -29,7 +29,7 @@ class Broker(AutoKey):
     cluster_id = models.CharField(max_length=255, default="")  # RabbitMQ's internal cluster id; "" unknown
     same_as = models.CharField(max_length=200, default="")  # the name under which this cluster is watched, if that is another
     cluster_name = models.CharField(max_length=255, default="")
-    version = models.CharField(max_length=64, default="")  # "3.10.8"
+    version = models.CharField(max_length=64, default="")  # "3.10.8", or "LavinMQ-2.1.0"
     erlang_version = models.CharField(max_length=64, default="")
     polled_at = models.DateTimeField(null=True)  # last stored response; the age of every number below
     tried_at = models.DateTimeField(null=True)  # last attempt, answered or not
@@ -59,6 +59,19 @@ class Broker(AutoKey):
 
     class Meta:
         ordering = ["name"]
+
+    @property
+    def software(self) -> str:
+        """ "RabbitMQ 3.10.8", or "LavinMQ 2.1.0"; "" while unknown."""
+        return software(self.version)
+
+
+def software(version: str) -> str:
+    """
+    >>> software("4.0.5"), software("LavinMQ-2.1.0"), software("")
+    ('RabbitMQ 4.0.5', 'LavinMQ 2.1.0', '')
+    """
+    return version.replace("-", " ", 1) if version.startswith("LavinMQ-") else f"RabbitMQ {version}" if version else ""
 
 
 class PollAttempt(AutoKey):

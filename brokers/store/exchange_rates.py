@@ -20,7 +20,9 @@ def save_exchange_rates(broker_id: int, poll: BrokerStats, memory: BrokerMemory)
         writer.write_gap(at)
         return
     fields = ("publish_in_per_second", "publish_out_per_second")
+    live = set()
     for pk, vhost, name, *was in Exchange.objects.filter(broker_id=broker_id, gone_at=None).values_list("pk", "vhost", "name", *fields):
+        live.add(pk)
         exchange = reported.get((vhost, name))
         counts = (exchange.published_in, exchange.published_out) if exchange else (None, None)
         rates = was
@@ -30,5 +32,6 @@ def save_exchange_rates(broker_id: int, poll: BrokerStats, memory: BrokerMemory)
             changed.append((pk, (*rates, at)))
         if writer.is_new or rates != was:
             values[pk] = tuple(rates)
+    memory.forget_meters("exchange", live)
     update_rows(Exchange, (*fields, "changed_at"), changed)
     writer.write(values, at)

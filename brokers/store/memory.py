@@ -5,7 +5,7 @@ Lost at a restart: the rows are reloaded, rates are None for one poll, and the n
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -86,7 +86,7 @@ class BrokerMemory:
         self.unbroken = False  # no poll failed since `polled_at`, and the next one comes in time: set for each poll
         self.absent: set[QueueKey] = set()  # queues that the last complete list of the broker did not have: missing again, they are deleted
         self.topologies: dict[str, str] = {}
-        self._meters: dict[Hashable, Meter] = {}
+        self._meters: dict[tuple[Any, ...], Meter] = {}
         self._writers: dict[str, SnapshotWriter] = {}
         self._loaded = False
 
@@ -122,7 +122,7 @@ class BrokerMemory:
         for kind in ("queues", "broker", "exchanges", "vhosts"):
             self.writer(broker_id, kind).write_gap(at)
 
-    def rate(self, key: Hashable, at: datetime, count: int | None) -> float | None:
+    def rate(self, key: tuple[Any, ...], at: datetime, count: int | None) -> float | None:
         """The rate of a counter after this reading."""
         if count is None:
             self._meters.pop(key, None)
@@ -131,6 +131,11 @@ class BrokerMemory:
         if meter is None:
             meter = self._meters[key] = Meter(self.statistics_seconds)
         return meter.read(at.timestamp(), count)
+
+    def forget_meters(self, kind: str, live: Collection[int]) -> None:
+        """Drops the meters of a kind of objects but of those that exist, once they are many more."""
+        if sum(key[0] == kind for key in self._meters) > 4 * len(live) + 1000:
+            self._meters = {key: meter for key, meter in self._meters.items() if key[0] != kind or key[1] in live}
 
     def writer(self, broker_id: int, kind: str) -> SnapshotWriter:
         if kind not in self._writers:

@@ -12,6 +12,7 @@ from django.db import transaction
 from brokers import amqp_address
 from brokers.diff import ChangeText
 from brokers.models import Broker, Change, PollAttempt
+from brokers.models.places import software
 from brokers.parts import NODES, OVERVIEW, VHOSTS
 from brokers.stats import BrokerStats, Listener
 from brokers.store.exchange_rates import save_exchange_rates
@@ -112,7 +113,7 @@ def _broker_changes(broker: Broker, poll: BrokerStats) -> list[ChangeText]:
     if broker.state in (Broker.UNREACHABLE, Broker.REFUSED) and broker.since:
         sentences.append(f"{broker.name} responds again; it was {_word(broker.state)} since {broker.since:%Y-%m-%d %H:%M:%S} UTC")
     if broker.version and OVERVIEW not in poll.failed and broker.version != poll.overview.version:
-        sentences.append(f"{broker.name} now runs RabbitMQ {poll.overview.version}, previously {broker.version}")
+        sentences.append(f"{broker.name} now runs {software(poll.overview.version)}, previously {broker.version}")
     return [ChangeText("broker", "changed", "", broker.name, text) for text in sentences]
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import msgspec
 from django.db.models import Model, Q
 
-from brokers.models import Binding, Change, DetailRequest, Exchange, Node, PollAttempt, Queue, Snapshot, TopologyVersion, VirtualHost
+from brokers.models import Binding, Broker, Change, DetailRequest, Exchange, Node, PollAttempt, Queue, Snapshot, TopologyVersion, VirtualHost
 
 ATTEMPTS_KEPT = timedelta(days=1)
 CHANGES_KEPT = timedelta(days=30)
@@ -14,7 +15,15 @@ _AT_ONCE = 500
 _MOST = 20_000
 
 
-def trim_history(now: datetime, raw_hours: float) -> int:
+class Most(msgspec.Struct, frozen=True):
+    """How much is kept of what a broker whose objects come and go would make without end: deleted objects of a kind, changes, versions of a topology."""
+
+    gone: int = 10_000
+    changes: int = 50_000
+    versions: int = 2_000
+
+
+def trim_history(now: datetime, raw_hours: float, most: Most = Most()) -> int:  # noqa: B008  (frozen)
     """How many rows were deleted: at most 20,000 of each kind, the rest at the next call.
 
     Snapshots older than `raw_hours` are deleted, except those since the last keyframe before that moment, which later ones need. Deleted queues
@@ -24,6 +33,7 @@ def trim_history(now: datetime, raw_hours: float) -> int:
     deleted = _trim_snapshots(oldest) + _trim_versions(oldest)
     for model in (Queue, Exchange, Binding, Node, VirtualHost):
         deleted += _delete(model, Q(gone_at__lt=oldest))
+    deleted += _trim_surplus(most)
     deleted += _delete(PollAttempt, Q(at__lt=now - ATTEMPTS_KEPT))
     deleted += _delete(Change, Q(at__lt=now - CHANGES_KEPT))
     return deleted + _delete(DetailRequest, Q(until__lt=now - timedelta(hours=1)))
@@ -47,6 +57,26 @@ def _trim_versions(oldest: datetime) -> int:
         if in_force is not None:
             deleted += _delete(TopologyVersion, series & Q(at__lt=in_force))
     return deleted
+
+
+def _trim_surplus(most: Most) -> int:
+    """Deletes the oldest of more than `most`, however young they are."""
+    deleted = 0
+    for broker_id in Broker.objects.order_by().values_list("pk", flat=True):
+        own = Q(broker_id=broker_id)
+        for model in (Queue, Exchange, Binding):
+            deleted += _delete_before(model, own & Q(gone_at__isnull=False), "gone_at", most.gone)
+        deleted += _delete_before(Change, own, "at", most.changes)
+    for broker_id, vhost in TopologyVersion.objects.order_by().values_list("broker_id", "vhost").distinct():
+        deleted += _delete_before(TopologyVersion, Q(broker_id=broker_id, vhost=vhost), "at", most.versions)
+    return deleted
+
+
+def _delete_before(model: type[Model], where: Q, field: str, kept: int) -> int:
+    """Deletes all but the last `kept` of these rows, and those of the same moment as the first of them."""
+    newest = model._default_manager.filter(where).order_by(f"-{field}").values_list(field, flat=True)
+    first = newest[kept - 1 : kept].first()
+    return 0 if first is None else _delete(model, where & Q(**{f"{field}__lt": first}))
 
 
 def _delete(model: type[Model], where: Q) -> int:

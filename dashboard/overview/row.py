@@ -35,7 +35,7 @@ def broker_row(broker: Broker, now: datetime) -> LiveRow:
             "note": as_of(broker, now),
             "delivered_note": as_of(broker, now) or _difference(broker),
             "state": broker.state,
-            "version": broker.version or "unknown",
+            "version": broker.software or "version unknown",
             **{name: formatting.number(totals.get(name)) for name in ("queues", "exchanges", "consumers", "connections", "channels")},
         },
         mark={"level": level.word, "stale": "yes" if stale else "no"},

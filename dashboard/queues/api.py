@@ -18,6 +18,7 @@ from dashboard.api.parameters import Moment, Name, OfBroker, Paged, broker_named
 from dashboard.layout import filter_language
 from dashboard.layout.consumer_workers import Consuming
 from dashboard.layout.consumption import consuming_of, consuming_of_each
+from dashboard.layout.queue_levels import queue_level
 from dashboard.queues import filter as queue_filter
 
 router = Router(tags=["queues"])
@@ -30,8 +31,11 @@ class QueueItem(Schema):
     name: str
     type: str | None
     state: str | None
+    level: str = Field(description="How it is: ok, notice, warning, critical or unknown, as the pages show it")
+    level_reason: str = Field(description="Why, as a clause: is stuck: no acknowledgement since 03:02:12 (16 ready, 1 consumer)")
     ready: int | None
     unacknowledged: int | None
+    delayed: int | None = Field(description="Waiting for their next delivery; null where the broker delays none")
     depth: int | None
     consumers: int | None
     publish_per_second: float | None
@@ -41,6 +45,7 @@ class QueueItem(Schema):
     oldest_estimated: bool
     nobody_consumes_since: Moment | None
     nobody_since_at_least: bool | None
+    still_since: Moment | None = Field(description="Since when nothing was acknowledged although it has messages and consumers")
     workers: list[str]
     at: Moment | None = Field(description="When the broker last reported these numbers")
 
@@ -67,6 +72,10 @@ class QueueDetail(QueueItem):
     operator_policy: str | None
     effective_policy: dict[str, Any]
     node: str | None
+    leader: str | None = Field(description="Of a quorum queue or stream; empty while it has none")
+    members: list[str] | None
+    online: list[str] | None
+    active_consumers: int | None
     redeliver_per_second: float | None
     memory_bytes: int | None
     message_bytes: int | None
@@ -124,12 +133,16 @@ def queue(request: HttpRequest, query: Query[QueueRequest]) -> QueueDetail:
         policy=found.policy or None,
         operator_policy=found.operator_policy or None,
         node=found.node or None,
+        **{name: getattr(found, name) for name in ("leader", "members", "online", "active_consumers")},
         consumed_by=[_consumer(one) for one in consuming],
     )
 
 
 def _item(queue: Queue, consuming: Any, now: datetime) -> dict[str, Any]:
+    level = queue_level(queue, queue.broker, now)
     return {
+        "level": level.word,
+        "level_reason": level.reason,
         "id": queue.pk,
         "broker": queue.broker.name,
         "type": queue.type or None,
@@ -137,11 +150,9 @@ def _item(queue: Queue, consuming: Any, now: datetime) -> dict[str, Any]:
         "oldest_seconds": None if queue.oldest_at is None else max(0.0, (now - queue.oldest_at).total_seconds()),
         "workers": sorted({one.hostname for one in consuming if one.hostname}),
         "at": queue.broker.polled_at,
-        **{name: getattr(queue, name) for name in ("vhost", "name", "ready", "unacknowledged", "depth", "consumers", "publish_per_second")},
-        **{
-            name: getattr(queue, name)
-            for name in ("deliver_per_second", "ack_per_second", "oldest_estimated", "nobody_consumes_since", "nobody_since_at_least")
-        },
+        **{name: getattr(queue, name) for name in ("vhost", "name", "ready", "unacknowledged", "delayed", "depth", "consumers")},
+        **{name: getattr(queue, name) for name in ("publish_per_second", "deliver_per_second", "ack_per_second", "oldest_estimated")},
+        **{name: getattr(queue, name) for name in ("nobody_consumes_since", "nobody_since_at_least", "still_since")},
         **({"nobody_consumes_since": None, "nobody_since_at_least": None} if is_delay_level(queue.name) else {}),
     }
 

@@ -74,7 +74,7 @@ def _broker_step(broker: Broker, vhost: str | None, now: datetime) -> Step:
     place = f", virtual host {vhost}" if vhost else ""
     if level.word == "unknown":
         return Step("unknown", f"Broker {broker.name} is not available{place}", f"Because {broker.reason or level.reason}.")
-    version = f"RabbitMQ {broker.version}, " if broker.version else ""
+    version = f"{broker.software}, " if broker.version else ""
     return Step("ok", f"Broker {broker.name} is up{place}", f"{version}polled {formatting.age(broker.polled_at, now)} ago")
 
 

@@ -103,7 +103,7 @@ def _broker_step(broker: Broker, now: datetime) -> Step:
     level = levels.broker_level(broker, now)
     if level.word == "unknown":
         return Step("unknown", f"Broker {broker.name} is not available", _sentence(broker.reason or level.reason))
-    version = f"RabbitMQ {broker.version}, " if broker.version else ""
+    version = f"{broker.software}, " if broker.version else ""
     return Step("ok", f"Broker {broker.name} is up", f"{version}polled {formatting.age(broker.polled_at, now)} ago")
 
 

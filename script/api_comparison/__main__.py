@@ -26,6 +26,7 @@ from typing import Any
 
 EXPECTED = {
     r"/queues? .*\.nobody_since_at_least": "new: whether nobody has consumed the queue for at least that long",
+    r"/queues? .*\.(level|level_reason|delayed|still_since|leader|members|online|active_consumers)": "new: how a queue is, with the evidence",
     r"/tasks? .*\.(queue|queues|queue_source|queue_reason|sent_queue)": "a task's queue follows from the bindings of its time, not from its sender",
     r"/routing/explain .*\.steps\[\]\.(bindings|others|others\[\]\.count)": "only a binding that shares a word with the key is a near miss",
 }

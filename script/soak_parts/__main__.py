@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from script.rabbitmq_node import RabbitNode
+from script.soak_parts import cluster_soak
 from script.soak_parts.celery_run import CeleryRun
 from script.soak_parts.faults import CELERY_FAULTS, FAULTS, MAY_LOSE_EVENTS
 from script.soak_parts.kills import kills
@@ -20,20 +21,28 @@ from script.soak_parts.stack import Stack
 
 KINDS: dict[str, tuple[str, ...]] = {"faults": (*FAULTS, *CELERY_FAULTS), "kills": ("kills",), "quiet": ("quiet",)}
 RUNS: dict[str, Callable[[Run, float | None], None]] = {**FAULTS, "kills": kills, "quiet": quiet}
+CLUSTER = "cluster"
 COLUMNS = ("run", "published", "stored", "lost", "double", "wrong", "lost_events", "threads", "readyz", "times off by", "other", "seconds")
 
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="script/soak", description="Minutes of faults under traffic, compared with an independent log.")
-    parser.add_argument("kind", nargs="?", help=f"{', '.join(KINDS)}; all of them by default")
+    parser.add_argument("kind", nargs="?", help=f"{', '.join([*KINDS, CLUSTER])}; all of them by default")
     parser.add_argument("--only", action="append", metavar="RUN", help=f"one of {', '.join(KINDS['faults'])}; may be repeated")
     parser.add_argument("--seconds", type=float, help="how long the fault of each run lasts")
     parser.add_argument("--rate", type=float, default=LONG.events_per_second, help="events a second")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--plain", action="store_true", help="no repeated events and no late sendings among the traffic")
     options = parser.parse_args(arguments)
-    if options.kind not in (None, *KINDS):
-        parser.error(f"there is no soak {options.kind}; there is {', '.join(KINDS)}")
+    if options.kind not in (None, CLUSTER, *KINDS):
+        parser.error(f"there is no soak {options.kind}; there is {', '.join([*KINDS, CLUSTER])}")
+    with tempfile.TemporaryDirectory(prefix="hareline-soak-", ignore_cleanup_errors=True) as directory:
+        failed = cluster_soak.main(Path(directory), options.seconds) if options.kind in (None, CLUSTER) and not options.only else 0
+    return failed if options.kind == CLUSTER else max(failed, one_node(parser, options))
+
+
+def one_node(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
+    """The runs against a single node."""
     runs = [run for kind, its_runs in KINDS.items() if options.kind in (None, kind) for run in its_runs]
     if unknown := [name for name in options.only or () if name not in runs]:
         parser.error(f"there is no run {unknown[0]}; there are {', '.join(runs)}")

@@ -12,12 +12,14 @@ from brokers.errors import BrokerAnswerUnusable
 from brokers.management.parse.values import Loose, count, counters, decoded, flag, integer, table, text
 from brokers.stats import Listener, NodeStats, Overview, VhostStats
 
+LAVINMQ = "LavinMQ-"
 CHURN = ("connection_created", "connection_closed", "channel_created", "channel_closed")
 
 
 class _Overview(msgspec.Struct):
     rabbitmq_version: str = ""
     management_version: str = ""
+    lavinmq_version: str = ""
     erlang_version: str = ""
     cluster_name: str = ""
     node: str = ""
@@ -51,9 +53,10 @@ class _Node(msgspec.Struct):
 
 
 def overview(body: bytes) -> Overview:
-    """`rates_mode` is "off" where the broker keeps no statistics at all. Raises BrokerAnswerUnusable also for JSON of something else."""
+    """`rates_mode` is "off" where the broker keeps no statistics at all. Raises BrokerAnswerUnusable also for JSON of
+    something else. LavinMQ answers alike, with a version of its own."""
     seen = decoded(body, _Overview)
-    version = seen.rabbitmq_version or seen.management_version
+    version = seen.rabbitmq_version or seen.management_version or (f"{LAVINMQ}{seen.lavinmq_version}" if seen.lavinmq_version else "")
     if not version:
         raise BrokerAnswerUnusable("the answer names no RabbitMQ version, so this is not the management API")
     totals, counted = table(seen.queue_totals), counters(seen.message_stats)
@@ -63,6 +66,7 @@ def overview(body: bytes) -> Overview:
         version=version,
         erlang_version=seen.erlang_version,
         cluster_name=seen.cluster_name,
+        is_rabbitmq=not version.startswith(LAVINMQ),
         node=seen.node,
         rates_mode="off" if seen.disable_stats else seen.rates_mode,
         object_totals={name: found for name, value in table(seen.object_totals).items() if (found := count(value)) is not None},
