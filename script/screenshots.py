@@ -28,8 +28,9 @@ CHROMIUM_FLAGS = [
 ]
 CHROMIUM_PROGRAMS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 SIZES = {"desktop": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
-LISTS = {"queue": "queues/", "exchange": "exchanges/", "worker": "workers/", "task": "tasks/"}
-BUSIEST = {"queue": "?sort=-deliver_per_second", "exchange": "?sort=-publish_in_per_second", "worker": "", "task": "?state=SUCCESS&sort=-retries"}
+LISTS = {"queue": "queues/", "exchange": "exchanges/", "connection": "connections/", "worker": "workers/", "task": "tasks/"}
+_BY_OUT = "?sort=-deliver_per_second"
+BUSIEST = {"queue": _BY_OUT, "exchange": "?sort=-publish_in_per_second", "connection": _BY_OUT, "worker": "", "task": "?state=SUCCESS&sort=-retries"}
 
 
 def chromium() -> str | None:
@@ -48,7 +49,7 @@ def log_in(context: BrowserContext, root: str) -> None:
 
 
 def addresses(context: BrowserContext, root: str) -> dict[str, str]:
-    """Each page's name and path; of queues, exchanges and workers the busiest one's page, of tasks one that was tried several times and one that failed."""
+    """Each page's name and path; of each list the busiest one's page, of tasks one that was tried several times and one that failed."""
     found = {"overview": "", **{name + "s": path for name, path in LISTS.items()}}
     for name, path in LISTS.items():
         items = context.request.get(f"{root}/api/v1/{path.rstrip('/')}{BUSIEST[name]}").json()["items"]

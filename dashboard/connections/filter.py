@@ -5,19 +5,20 @@ Those that depend on other data (worker, queue, is) become the primary keys of t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from functools import cached_property, partial
+from collections.abc import Callable, Sequence
+from functools import cached_property
 
 import msgspec
 
 from brokers import queries
 from brokers.conditions import Condition
-from brokers.models import Broker, Connection
+from brokers.models import Broker
 from brokers.scope import Scope
 from dashboard.connections.growth import GrowingClient, growing
-from dashboard.connections.owners import HARELINE, WORKER, Owners
+from dashboard.connections.owners import HARELINE_PRODUCT, WORKER, Owners
 from dashboard.connections.state import CHOICES
 from dashboard.layout import filter_language
+from dashboard.layout.consumer_workers import Consuming
 from dashboard.layout.filter_language import CHOICE, NUMBER, TEXT, YES_NO, Filter, Qualifier
 
 KINDS = ("celery", "hareline", "growing", "closed")
@@ -43,9 +44,6 @@ QUALIFIERS = filter_language.named(
 )
 
 
-Test = Callable[[Connection], bool]
-
-
 class Chosen(msgspec.Struct, frozen=True):
     """What a filter chooses: the conditions, `keys` (None: any) and whether it is about closed connections."""
 
@@ -55,45 +53,54 @@ class Chosen(msgspec.Struct, frozen=True):
 
 
 class Chooser:
-    """What filters choose of the connections of some brokers; what several of them need is read once."""
+    """What filters choose of the connections of some brokers; what several of them need is read once, and only rows that may fit are."""
 
     def __init__(self, scope: Scope, brokers: Sequence[Broker], vhost: str | None) -> None:
         self._scope, self._brokers, self._vhost = scope, brokers, vhost
         self._owners = Owners()
 
     @cached_property
-    def _connections(self) -> list[Connection]:
-        return [one for broker in self._brokers for one in queries.connections(self._scope, broker.pk, self._vhost)]
-
-    @cached_property
     def growing(self) -> list[GrowingClient]:
         """The clients that seem to leak."""
         return growing(trend for broker in self._brokers for trend in queries.client_trends(self._scope, broker.pk, self._vhost))
 
+    @cached_property
+    def _places(self) -> list[tuple[int, str]]:
+        hosts = [(broker, host.name) for broker in self._brokers for host in queries.virtual_hosts(self._scope, broker.pk)]
+        return [(broker.pk, vhost) for broker, vhost in hosts if self._vhost in (None, vhost)]
+
     def chosen(self, wanted: Filter) -> Chosen:
         """What the filter chooses; its terms must be free of problems."""
         kinds = {kind for value in wanted.values("is") for kind in value.lower().split(",")}
-        tests: list[Test] = [partial(self._is_of_worker, hostname) for hostname in wanted.values("worker")]
-        tests += [partial(self._consumes, queue) for queue in wanted.values("queue")]
-        tests += [partial(self._is_of, owner) for kind, owner in (("celery", WORKER), ("hareline", HARELINE)) if kind in kinds]
-        if "growing" in kinds:
-            tests.append(partial(_is_of_client, {_client(found.trend) for found in self.growing}))
-        keys = frozenset(one.pk for one in self._connections if all(test(one) for test in tests)) if tests else None
-        return Chosen(wanted.conditions(), keys, "closed" in kinds)
+        keys = [self._of_workers(hostname.casefold()) for hostname in wanted.values("worker")]
+        keys += [self._consuming(lambda one, name=queue: one.consumer.queue == name) for queue in wanted.values("queue")]  # type: ignore[misc]
+        keys += [self._workers] if "celery" in kinds else []
+        keys += [self._of_growing_clients()] if "growing" in kinds else []
+        own = [Condition("product", "~", HARELINE_PRODUCT)] if "hareline" in kinds else []
+        return Chosen([*wanted.conditions(), *own], frozenset.intersection(*keys) if keys else None, "closed" in kinds)
 
-    def _is_of_worker(self, hostname: str, connection: Connection) -> bool:
-        owner = self._owners.of(connection)
-        return owner.kind == WORKER and hostname.casefold() in owner.hostname.casefold()
+    @cached_property
+    def _workers(self) -> frozenset[int]:
+        return self._of_workers("")
 
-    def _is_of(self, kind: str, connection: Connection) -> bool:
-        return self._owners.of(connection).kind == kind
+    def _of_workers(self, hostname: str) -> frozenset[int]:
+        """The connections of the worker nodes whose hostname contains this text."""
+        return self._consuming(lambda one: one.hostname is not None and hostname in one.hostname.casefold(), of_workers=True)
 
-    def _consumes(self, queue: str, connection: Connection) -> bool:
-        return any(one.consumer.queue == queue for one in self._owners.consuming(connection))
+    def _consuming(self, fits: Callable[[Consuming], bool], of_workers: bool = False) -> frozenset[int]:
+        """The open connections with a consumer that fits; `of_workers`: only those that belong to a worker node."""
+        found: set[int] = set()
+        for place in self._places:
+            names = [name for name, consuming in self._owners.consumers_of(*place).items() if any(map(fits, consuming))]
+            rows = queries.connections(self._scope, *place, names=names) if names else []
+            found.update(row.pk for row in rows if not of_workers or self._owners.of(row).kind == WORKER)
+        return frozenset(found)
 
-
-def _is_of_client(clients: Collection[tuple[object, ...]], connection: Connection) -> bool:
-    return _client(connection) in clients
+    def _of_growing_clients(self) -> frozenset[int]:
+        clients = {_client(found.trend) for found in self.growing}
+        places = {(found.trend.broker_id, found.trend.vhost) for found in self.growing}
+        rows = (row for place in places for row in queries.connections(self._scope, *place))
+        return frozenset(row.pk for row in rows if _client(row) in clients)
 
 
 def _client(one: object) -> tuple[object, ...]:

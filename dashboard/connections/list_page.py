@@ -23,7 +23,7 @@ from dashboard.layout.filter_language import Filter
 from dashboard.layout.lists import PAGE_SIZE, Filtered, RestrictiveTerm, most_restrictive
 from dashboard.live import topics
 
-DEFAULT_SORT = "client"
+DEFAULT_SORT, CLOSED_SORT = "client", "-gone_at"
 VIEWS = (
     ("All", ""),
     ("Blocked", "state:blocked,blocking"),
@@ -55,7 +55,7 @@ class ConnectionList(Filtered):
         self.brokers = [broker] if broker else list(brokers)
         self.broker, self.vhost = broker, vhost
         self.filter = filter_language.parse(address.filter_text, QUALIFIERS)
-        self.sort = address.sort(CONNECTION_SORTS, DEFAULT_SORT)
+        self.sort = address.sort(CONNECTION_SORTS, CLOSED_SORT if "closed" in ",".join(self.filter.values("is")).lower() else DEFAULT_SORT)
         self.chooser = Chooser(scope, self.brokers, vhost)
 
     def _page(self, wanted: Filter, page: int, size: int) -> queries.Page[Connection]:
@@ -120,7 +120,7 @@ class ConnectionList(Filtered):
             address.heading("Host", "peer_host", by),
             address.heading("Node", "node", by),
             *(address.heading(label, field, by, "num", descending_first=True) for label, field in numbers),
-            address.heading("Since", "connected_at", by, "num", descending_first=True),
+            address.heading("Since", "gone_at" if by.endswith("gone_at") else "connected_at", by, "num", descending_first=True),
         ]
 
     @cached_property

@@ -17,6 +17,8 @@ WORKER: Kind = "worker"
 HARELINE: Kind = "hareline"
 BROKER: Kind = "broker"
 
+HARELINE_PRODUCT = "Hareline"
+
 
 class Owner(msgspec.Struct, frozen=True):
     """`kind` is worker, hareline, broker or "" (another program); `hostname` and `url` of a worker node; `why`, and whether that is certain."""
@@ -42,7 +44,7 @@ OTHER = Owner()
 
 def owner_of(connection: Connection, consuming: Iterable[Consuming]) -> Owner:
     """The owner; `consuming` are the consumers of this connection."""
-    if connection.product.startswith("Hareline"):
+    if connection.product.startswith(HARELINE_PRODUCT):
         return Owner(HARELINE, why="its product is Hareline")
     workers = sorted((one for one in consuming if one.hostname), key=lambda one: not one.exact)
     if workers:
@@ -69,11 +71,14 @@ class Owners:
     def __init__(self) -> None:
         self._known: dict[tuple[int, str], Mapping[str, list[Consuming]]] = {}
 
+    def consumers_of(self, broker_id: int, vhost: str) -> Mapping[str, list[Consuming]]:
+        """{connection: its consumers} of a virtual host."""
+        if (broker_id, vhost) not in self._known:
+            self._known[broker_id, vhost] = consumers_by_connection(broker_id, vhost)
+        return self._known[broker_id, vhost]
+
     def consuming(self, connection: Connection) -> list[Consuming]:
-        place = (connection.broker_id, connection.vhost)
-        if place not in self._known:
-            self._known[place] = consumers_by_connection(*place)
-        return self._known[place].get(connection.name, [])
+        return self.consumers_of(connection.broker_id, connection.vhost).get(connection.name, [])
 
     def of(self, connection: Connection) -> Owner:
         return owner_of(connection, () if connection.gone_at else self.consuming(connection))

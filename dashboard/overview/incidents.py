@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from brokers.characters import shell_word
 from brokers.models import Broker, Node, Queue
 from dashboard.layout import formatting, levels, queue_levels
 from dashboard.layout.levels import Level
@@ -155,7 +156,7 @@ def of_node(node: Node, broker: Broker, now: datetime) -> Incident | None:
         "Classic queues that live only on this node can't be used; quorum queues keep working while most of their members run.",
         "The other nodes list it, but it does not respond to them.",
         "Check the node.",
-        command=f"rabbitmq-diagnostics -n {node.name} status",
+        command=f"rabbitmq-diagnostics -n {shell_word(node.name)} status",
     )
 
 

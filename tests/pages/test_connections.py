@@ -239,6 +239,12 @@ def test_the_completion_knows_what_exists(person: Client, broker: Broker) -> Non
     assert 'data-text="state:blocked" data-done' in text_of(person, part="completion", typed="state:bl")
 
 
+def test_those_closed_last_come_first(person: Client, broker: Broker, now: datetime) -> None:
+    early, late = (connection(broker, client, gone_at=now - timedelta(minutes=minutes)) for client, minutes in (("a", 9), ("b", 1)))
+    assert listed(text_of(person, q="is:closed"), early, late) == ["b", "a"]
+    assert listed(text_of(person, q="is:closed", sort="client"), early, late) == ["a", "b"]
+
+
 def test_every_part_is_rendered_alone(person: Client, broker: Broker) -> None:
     for part in ("table", "views", "notices", "figures"):
         assert "<html" not in text_of(person, part=part)
