@@ -43,8 +43,9 @@ class Right(msgspec.Struct, frozen=True):
 class Contents(msgspec.Struct):
     """One virtual host. `rights` None: they are not known, for the reason in `rights_unknown`.
 
-    `policies_ordered` and `policies_unchecked` as in `policies.PolicySet`. `type_uncertainties`: why the type of a queue is uncertain, by its name. `dropped`:
-    bindings that name a missing queue or exchange. `impersonators`: users who may publish in another's name; None: not known.
+    `policies_ordered` as in `policies.PolicySet`; `unchecked`: objects may be such as a broker would refuse. `type_uncertainties`: why the type of a queue
+    is uncertain, by its name. `dropped`: bindings that name a missing queue or exchange. `impersonators`: users who may publish in another's name; None:
+    not known.
     """
 
     vhost: str
@@ -57,7 +58,7 @@ class Contents(msgspec.Struct):
     version: str | None = None
     rights_unknown: str = NO_PERMISSIONS
     policies_ordered: bool = True
-    policies_unchecked: bool = False
+    unchecked: bool = False
     type_uncertainties: Mapping[str, str] = {}
     dropped: tuple[Bound, ...] = ()
     impersonators: frozenset[str] | None = None
@@ -73,8 +74,8 @@ def read(definitions: Any, vhost: str | None = None, path: str = "definitions", 
     dot = f"{path}."
     named = _vhost(definitions, vhost, path)
     here = {name: _of_vhost(definitions, name, dot, named) for name in ("exchanges", "queues", "bindings", "policies", "operator_policies", "parameters")}
-    exported = definitions.get("rabbit_version") or definitions.get("rabbitmq_version")
-    exported = exported if isinstance(exported, str) else None
+    versions = (definitions.get(name) for name in ("rabbit_version", "rabbitmq_version", "product_version"))
+    exported = next((version for version in versions if isinstance(version, str) and version), None)
     default, numbers = default_type(definitions, named), version_tuple(version or exported)
     queues = [_queue(item, where, default, numbers) for item, where in here["queues"]]
     exchanges = _once([_exchange(item, where) for item, where in here["exchanges"]], f"{dot}exchanges")
@@ -88,7 +89,7 @@ def read(definitions: Any, vhost: str | None = None, path: str = "definitions", 
         _operator_policies(here["operator_policies"], here["parameters"]),
         _rights(definitions, dot, named),
         exported,
-        policies_unchecked=True,
+        unchecked=True,
         type_uncertainties={queue.name: uncertainty for queue, uncertainty in queues if uncertainty},
         dropped=dropped,
         impersonators=_impersonators(definitions),

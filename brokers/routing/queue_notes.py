@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from brokers.routing.argument_values import value_refusals
 from brokers.routing.queue_types import CLASSIC, QUORUM, argument_refusal, property_refusal
 from brokers.routing.values import Table
 from brokers.routing.virtual_host import Queue
@@ -16,6 +17,7 @@ DEDUPLICATION_HEADER = "x-deduplication-header"
 def refusals(queue: Queue, version: tuple[int, ...]) -> tuple[str, ...]:
     """Why RabbitMQ refuses to declare or import the queue; () if it doesn't."""
     found = [why for name in queue.arguments if (why := argument_refusal(name, queue.type, version))]
+    found += value_refusals(queue.arguments, version)
     if why := property_refusal(queue.type, queue.durable, queue.exclusive, version):
         found.append(why)
     return tuple(f"{why}: a queue like {queue.name} can't be declared or imported" for why in found)

@@ -79,7 +79,7 @@ def outcome_in_queue(router: VirtualHostRouter, message: InFlightMessage, queue:
         (
             *((_about(queue, uncertainty),) if uncertainty else ()),
             *effective.uncertainties,
-            *refusals(router.queues[queue], router.version),
+            *(refusals(router.queues[queue], router.version) if router.contents.unchecked else ()),
             *duplicate_uncertainty(router.queues[queue], message.headers),
         ),
         expires_ms=whole(settings.get("expires")) if kind != STREAM else None,

@@ -17,8 +17,9 @@ from brokers.routing.virtual_host import DELAYED, Exchange, VirtualHostRouter
 
 KNOWN = frozenset({"direct", "fanout", "topic", "headers", "x-recent-history"})
 ONE_OF = frozenset({"x-consistent-hash", "x-random", "x-local-random", "x-modulus-hash"})
+LOCAL = "x-local-random"
 UNVERIFIED_TYPES = {
-    "x-local-random": "{} picks only among queues on the publisher's node, which is not known here",
+    LOCAL: "{} picks only among queues on the publisher's node, which is not known here",
     "x-modulus-hash": "{} is of type x-modulus-hash, whose rules were not verified against a broker",
 }
 DELAYED_ALTERNATE = "{} delays messages and has an alternate exchange; whether that receives them at once was not verified against a broker"
@@ -127,6 +128,8 @@ class _RoutingRun:
                 open_choices += [{**choices, undecided[0]: number} for number in self._different(undecided[0])]
             else:
                 results.add(tuple(sorted(queues)))
+        if any(hop.rules == LOCAL for hop in hops):
+            results.add(())  # none of the queues may be on the publisher's node
         if open_choices:
             self._note_uncertainty("there are more possible results than are listed")
             results.add(tuple(sorted(union)))

@@ -74,7 +74,7 @@ class VirtualHostRouter:
         self.rights: tuple[Right, ...] | None = contents.rights
         self.rights_unknown = contents.rights_unknown
         self.patterns = Patterns()
-        self.policies = PolicySet(contents.policies, contents.operator_policies, contents.policies_ordered, contents.policies_unchecked)
+        self.policies = PolicySet(contents.policies, contents.operator_policies, contents.policies_ordered, contents.unchecked)
         self.queues = {
             item.name: Queue(item.name, type_named(item.arguments.get("x-queue-type")) or item.type, item.arguments, item.durable, item.exclusive)
             for item in contents.queues

@@ -32,7 +32,7 @@ class Queues:
             arguments = {"x-queue-type": "quorum"} if settings.task_default_queue_type == "quorum" else None
             given = [Queue(settings.task_default_queue, self.default_exchange, settings.default_routing_key, queue_arguments=arguments)]
         if isinstance(given, list):
-            given = {(queue.name, queue.serial): queue for queue in given}
+            given = {(queue.name, queue.serial): queue for queue in map(_queue_in_list, given)}
         for key, queue in given.items():
             self._add(queue if isinstance(queue, Queue) else _from_table(key, queue))
 
@@ -77,9 +77,20 @@ class Queues:
         return Queue(name, exchange, name, queue_arguments=arguments)
 
 
-def _from_table(name: str, data: dict[str, Any]) -> Queue:
+def _queue_in_list(entry: Any) -> Queue:
+    """Celery takes the name of each entry of a list, so only queues may be in it."""
+    if isinstance(entry, Exchange):
+        raise CeleryRaises("TypeError: celery.app.amqp.Queues.add_compat() argument after ** must be a mapping, not Exchange")
+    if not isinstance(entry, Queue):
+        raise CeleryRaises(f"AttributeError: '{type(entry).__name__}' object has no attribute 'name'")
+    return entry
+
+
+def _from_table(name: str, data: Any) -> Queue:
     """The old form {"name": {"exchange": …, "exchange_type": …, "binding_key": …}}: Queues.add_compat and kombu Queue.from_dict."""
     path = f"conf.task_queues.{name}"
+    if not isinstance(data, dict):
+        raise CeleryRaises(f"TypeError: celery.app.amqp.Queues.add_compat() argument after ** must be a mapping, not {type(data).__name__}")
     if "name" in data:
         raise CeleryRaises("TypeError: Queues.add_compat() got multiple values for argument 'name'")
     key = data.get("routing_key", data.get("binding_key"))

@@ -192,12 +192,9 @@ def _protocol(value: Any, path: str) -> int:
 
 
 def _queues(value: Any, path: str) -> Any:
-    """A list of $queue, or a table of name: $queue or keywords."""
+    """A list of $queue, or a table of name: $queue or keywords; other entries are errors of Celery's own."""
     if isinstance(value, Queue) or not isinstance(value, list | dict):
         raise BadQuestion(path, "must be a list of $queue or $broadcast, or a table")
-    for index, entry in enumerate(value) if isinstance(value, list) else value.items():
-        if not isinstance(entry, Queue) and (isinstance(value, list) or not isinstance(entry, dict)):
-            raise BadQuestion(f"{path}[{index}]", "must be a $queue" if isinstance(value, list) else "must be a $queue or a table of its keywords")
     return value
 
 

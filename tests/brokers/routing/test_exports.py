@@ -139,6 +139,8 @@ def test_a_delayed_exchange_with_an_alternate_is_not_certain() -> None:
         ({"arguments": {"x-queue-type": "quorum", "x-max-priority": 5}}, "4.0.5", "the argument x-max-priority for a quorum queue"),
         ({"arguments": {"x-queue-type": "stream", "x-message-ttl": 5}}, "3.10.8", "the argument x-message-ttl for a stream"),
         ({"arguments": {"x-delivery-limit": 5}}, "4.0.5", "the argument x-delivery-limit for a classic queue"),
+        ({"arguments": {"x-message-ttl": "60000"}}, "4.0.5", "x-message-ttl: it must be a whole number from 0"),
+        ({"arguments": {"x-dead-letter-routing-key": "k"}}, "3.10.8", "x-dead-letter-routing-key without x-dead-letter-exchange"),
         ({"arguments": {"x-queue-type": "quorum"}, "durable": False}, "4.0.5", "a quorum queue that is not durable"),
     ],
 )

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from amqp.exceptions import AMQPError
 
+from brokers.routing.argument_values import value_refusals
 from brokers.routing.queue_types import KNOWN_TYPES, argument_refusal, policy_refusal, property_refusal
 from brokers.routing.versions import version_tuple
 from brokers.routing.virtual_host import VirtualHostRouter
@@ -68,6 +69,23 @@ def test_the_refused_arguments_are_those_that_the_broker_refuses(rabbitmq: TestN
     assert refused == {name for name in ARGUMENTS if argument_refusal(name, kind, version)}
     for durable, exclusive in ((False, False), (True, True)):
         assert declared(rabbitmq, module_vhost, kind, durable, exclusive) is not bool(property_refusal(kind, durable, exclusive))
+
+
+ODD_VALUES: tuple[tuple[str, Any], ...] = (
+    *((name, value) for name in ("x-message-ttl", "x-expires", "x-max-length", "x-max-priority", "x-max-length-bytes") for value in ("5", -1, 0, True, 1.5)),
+    *(("x-overflow", value) for value in ("drop-tail", 1, "reject-publish-dlx")),
+    *(("x-queue-mode", value) for value in ("default", "eager")),
+    *(("x-single-active-consumer", value) for value in ("true", 1, False)),
+    *(("x-dead-letter-exchange", value) for value in (5, "")),
+    ("x-dead-letter-routing-key", "k"),
+    ("x-max-priority", 256),
+)
+
+
+def test_the_refused_values_are_those_that_the_broker_refuses(rabbitmq: TestNode, module_vhost: str) -> None:
+    version = version_tuple(rabbitmq.version)
+    found = {(name, str(value)): declared(rabbitmq, module_vhost, "classic", **{name: value}) for name, value in ODD_VALUES}
+    assert found == {(name, str(value)): not value_refusals({name: value}, version) for name, value in ODD_VALUES}
 
 
 def accepted(node: TestNode, path: str, definition: dict[str, Any], **fields: Any) -> bool:

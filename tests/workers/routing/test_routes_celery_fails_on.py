@@ -40,6 +40,22 @@ def test_the_error_is_celerys_own(routes: Any, error: str) -> None:
     assert found.steps[-1].why.startswith("Celery raises this in the sender, so nothing is sent: ")
 
 
+@pytest.mark.parametrize(
+    ("queues", "error"),
+    [
+        (["mail"], "AttributeError: 'str' object has no attribute 'name'"),
+        ([QUEUE, None], "AttributeError: 'NoneType' object has no attribute 'name'"),
+        ({"mail": "post"}, "TypeError: "),
+        ([{"$exchange": {"name": "x"}}], "TypeError: "),
+    ],
+)
+def test_the_same_for_what_is_no_queue_in_task_queues(queues: Any, error: str) -> None:
+    found = answer({"conf": {"task_queues": queues}, "task": {"name": "t"}})
+    assert found.error is not None
+    assert found.error.startswith(error)
+    assert found.certain
+
+
 def test_a_router_before_it_that_answers_keeps_the_error_away() -> None:
     assert answer({"conf": {"task_routes": [{"t": "mail"}, QUEUE]}, "task": {"name": "t"}}).queue == "mail"
 
