@@ -25,7 +25,7 @@ from dashboard.layout.consumption import consuming_of_each
 from dashboard.layout.lists import LAST_HOUR, SPARK_POINTS
 from dashboard.live import topics
 from dashboard.live.rows import LiveRow
-from dashboard.overview import head, incidents, unread_queues
+from dashboard.overview import flapping, head, incidents, unread_queues
 from dashboard.overview.celery_panel import Work
 from dashboard.overview.incidents import Incident
 from dashboard.overview.row import broker_row, node_row, vhost_row
@@ -120,6 +120,7 @@ class OneBroker:
         heartbeat = next((beat.at for beat in leases.heartbeats() if beat.kind == "poller"), None)
         found = [incidents.of_broker(self.broker, self.work.sources, heartbeat, self.now, database_file.not_writable)]
         found.append(unread_queues.incident(self.broker, self.now))
+        found.append(flapping.incident(self.broker, lambda most: queries.poll_attempts(self.scope, self.broker.pk, most), self.now))
         if not self.stale:
             found += [incidents.of_node(row.fixed["node"], self.broker, self.now) for row in self.nodes]
             found += [incidents.of_queue(queue, self.broker, self.work.consumers_of(queue), self.now) for queue in self.suspects]

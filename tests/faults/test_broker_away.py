@@ -8,15 +8,16 @@ from typing import Any
 
 import pytest
 
-from brokers import store
+from brokers import queries, store
 from brokers.clock import Clock
 from brokers.errors import BrokerUnreachable
 from brokers.management.management_api import Limits, ManagementApi
 from brokers.models import Broker, Change, PollAttempt, Queue, Snapshot
 from brokers.polling.poll_loop import PollLoop
 from brokers.queries import frames
-from dashboard.layout import levels
-from dashboard.overview import incidents
+from brokers.scope import EVERYTHING
+from dashboard.layout import queue_levels
+from dashboard.overview import flapping, incidents
 from tests.brokers.facts import NOON, after
 from tests.brokers.management import FakeManagement
 from tests.fault_server import FaultServer
@@ -78,7 +79,7 @@ def test_ten_minutes_away_are_one_outage_since_its_first_failure(watched: Watche
     assert incident is not None
     assert incident.title == "prod is unreachable; its queues are unknown"
     assert incident.lead == "Connection refused at b:15672 (GET http://b:15672/api/overview). Numbers are from 12:00:05."
-    assert levels.queue_level(Queue.objects.get(), broker, now).word == "unknown"
+    assert queue_levels.queue_level(Queue.objects.get(), broker, now).word == "unknown"
     assert Change.objects.filter(kind="broker").count() == 1
     assert PollAttempt.objects.filter(answered=False).count() == 10 * MINUTE / 5
     assert Snapshot.objects.filter(kind="queues", at__gte=after(10)).count() == 1  # the gap
@@ -102,6 +103,12 @@ def test_a_broker_that_flaps_is_what_it_was_at_the_last_poll_and_loses_no_row(wa
         broker = watched.broker
         assert (broker.state, broker.since) == ("unreachable" if number % 2 else "up", after(5 * number))
         assert (Queue.objects.get().pk, Queue.objects.get().ready) == (key, (number - 1 or 3) if number % 2 else number)
+    found = flapping.incident(watched.broker, lambda most: queries.poll_attempts(EVERYTHING, limit=most), after(101))
+    assert found is not None
+    assert (found.title, found.since) == ("prod comes and goes", after(5))
+    reason = "connection refused at b:15672 (GET http://b:15672/api/overview)"
+    assert found.lead == f"It stopped responding 10 times in the last 10 min, last at 12:01:35: {reason}."
+    assert flapping.incident(watched.broker, lambda most: queries.poll_attempts(EVERYTHING, limit=most), after(12 * MINUTE)) is None
     assert Change.objects.filter(kind="broker").count() == 20
     assert not Change.objects.filter(what="gone").exists()
 
