@@ -60,8 +60,10 @@ def _watch(supervisor: int) -> None:
 def _note_running() -> None:
     directory = Path(os.environ.get("HARELINE_DATA_DIR", "var")) / "run"
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(directory / f"{os.getpid()}.pid", os.O_RDWR | os.O_CREAT, 0o600)
-    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    fresh = directory / f"{os.getpid()}.new"
+    descriptor = os.open(fresh, os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    fresh.rename(directory / f"{os.getpid()}.pid")  # locked before anybody looks: whoever finds one that is not would remove it
     _held.append(descriptor)
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from xdist.scheduler import LoadScopeScheduling
 
-# The browser's tests share a stack of programs, and are too long for one process: those that watch pages change have a stack, and the others one.
+# The browser's tests share a stack of programs, and are too long for one process: those that watch pages change have a stack, and the others one. Runs
+# of faults share one too.
 # (xdist's own groups do nothing with pytest 9.2: pytest-xdist issue 1386.)
 TOGETHER = {
     "browser, changes": tuple(f"tests/browser/test_{name}.py" for name in ("broker_stopped", "classic_questions", "journeys", "live_faults", "sending")),
     "browser, pages": ("tests/browser/",),
+    "faults": ("tests/faults/test_faults.py", "tests/faults/test_kills.py"),
 }
 # By the time that they take, so that no long one is left for the end; the others follow as they are found
 LONGEST = (

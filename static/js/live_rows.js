@@ -50,7 +50,7 @@ export function place(key, news, { whole = false } = {}) {
         if (!whole) tint(cell);
       }
     }
-    for (const [name, value] of Object.entries(news.number ?? {})) for (const bar of cellsOf(element, "width", name)) bar.setAttribute("width", value);
+    for (const [name, value] of Object.entries(news.number ?? {})) for (const bar of cellsOf(element, "width", name)) bar.setAttribute("width", value ?? 0);
     for (const [name, value] of Object.entries(news.html ?? {})) for (const cell of cellsOf(element, "html", name)) morph(cell, value);
   }
 }

@@ -17,7 +17,16 @@ from dashboard.workers.visibility import steps_to_see_workers
 
 
 def queue(kind: str = "classic", **facts: Any) -> Any:
-    known = {"name": "mail", "type": kind, "arguments": {}, "policy": "", "operator_policy": "", "effective_policy": {}, "consumers": 1}
+    known = {
+        "name": "mail",
+        "type": kind,
+        "arguments": {},
+        "policy": "",
+        "operator_policy": "",
+        "effective_policy": {},
+        "consumers": 1,
+        "active_consumers": None,
+    }
     return SimpleNamespace(**{**known, "exclusive": False, "auto_delete": False, "durable": True, **facts})
 
 

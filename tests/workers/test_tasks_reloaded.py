@@ -75,6 +75,19 @@ class Reloading(TestCase):
         assert at_once.row() == kept.row() == started_anew.row()
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize("kind", ["task-failed", "task-succeeded"])
+def test_a_text_that_is_not_there_is_null_however_many_rounds_it_took(kind: str) -> None:
+    end = Event(type=kind, hostname="w@h", uuid="t1", timestamp=NOON.timestamp(), exception="" if kind == "task-failed" else None)
+    sent = Event(type="task-sent", hostname="w@h", uuid="t1", timestamp=NOON.timestamp() - 1, args="")
+    at_once, twice = Receiver("a", False), Receiver("b", True)
+    at_once.round([end, sent], 0.0)
+    for event in (end, sent):
+        twice.round([event], 0.0)
+    assert at_once.row() == twice.row()
+    assert at_once.row()["result"] is None and at_once.row()["exception"] is None
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_late_sending_of_a_task_with_eta_and_expiry_changes_neither() -> None:
     receiver = Receiver("/", forgets=True)

@@ -41,6 +41,7 @@ def _settings(columns: Iterable[str], value: str) -> str:
 
 
 _COLUMNS = (*_LATER, *_DETAILS, *_FOUND, "first_seen_at", *_KEY)
+_HEAVY_PLACES = tuple(_COLUMNS.index(name) for name in HEAVY)
 _UPSERT = (
     f"INSERT INTO {_TABLE} ({', '.join(_COLUMNS)}) VALUES ({', '.join(['%s'] * len(_COLUMNS))}) "  # noqa: S608  (names of our own model, here and below)
     f"ON CONFLICT (broker_id, vhost, uuid) DO UPDATE SET {_settings(_LATER + _DETAILS + _FOUND, 'excluded.{}')}"
@@ -88,7 +89,11 @@ def _row(record: TaskRecord, broker_id: int, vhost: str, at: str | None) -> tupl
     )  # fmt: skip
     found = record.found
     queue = (None,) * len(_FOUND) if found is None else (found.only, found.several, found.source, found.reason)
-    return (*_later(record, at), *details, *queue, _text(record.first_seen_at), broker_id, vhost, record.uuid)
+    row = [*_later(record, at), *details, *queue, _text(record.first_seen_at), broker_id, vhost, record.uuid]
+    if not record.stored:  # nothing to remove: an update would leave NULL
+        for place in _HEAVY_PLACES:
+            row[place] = row[place] or None
+    return tuple(row)
 
 
 def _later(record: TaskRecord, at: str | None) -> tuple[Any, ...]:
