@@ -65,6 +65,7 @@ class PollMemory(msgspec.Struct):
     topologies: object = None  # what was last passed on for storing
     topology: LastRead = LastRead()
     clients: LastRead = LastRead()  # consumers, connections, channels
+    connections_blocked: bool = False  # whether one of them was blocked then, or about to be
     connections_listed: int | None = None  # how many connections had details when they were last listed
     consumers_listed: dict[QueueKey, int] = {}  # of the queues that were known when consumers were last listed
     active_listed: dict[QueueKey, int] = {}  # those of them that are active, where any is not

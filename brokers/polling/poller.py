@@ -253,17 +253,17 @@ def _permissions_found(api: ManagementApi) -> Permissions:
 
 def _read_clients(api: ManagementApi, memory: PollMemory, parts: Parts, poll: Poll, changed: bool) -> None:
     """Adds consumers, connections and channels if they are due or could not be read before. A broker without statistics lists connections only (the
-    others return status 400). They take at most a tenth of the time: 10,000 connections cost the broker some seconds. A connection just opened is
-    counted some seconds before its details are listed, so lists that are shorter than the count are read again soon."""
-    now, off, totals = poll.stats.at, poll.stats.overview.rates_mode == "off", poll.stats.overview.object_totals
-    incomplete = memory.connections_listed is not None and totals.get("connections", 0) > memory.connections_listed
-    began, due = api.busy_seconds, memory.clients.due(now, changed or incomplete) and memory.clients.is_affordable(now)
+    others return status 400). They take at most a tenth of the time: 10,000 connections cost the broker some seconds."""
+    now, off = poll.stats.at, poll.stats.overview.rates_mode == "off"
+    began, due = api.busy_seconds, memory.clients.due(now, changed or _connections_differ(memory, poll.stats)) and memory.clients.is_affordable(now)
 
     def fetch(part: str, request: Callable[[], list[Listed]]) -> list[Listed] | None:
         return parts.fetch(part, request) if due or parts.is_failing(part) else None
 
     poll.connections = fetch(parts_of_polls.CONNECTIONS, api.connections)
-    memory.connections_listed = memory.connections_listed if poll.connections is None else len(poll.connections)
+    if poll.connections is not None:
+        memory.connections_listed = len(poll.connections)
+        memory.connections_blocked = any(one.state in ("blocked", "blocking") for one in poll.connections)
     if not off:
         poll.consumers, poll.channels = fetch(parts_of_polls.CONSUMERS, api.consumers), fetch(parts_of_polls.CHANNELS, api.channels)
     elif due:
@@ -278,6 +278,14 @@ def _read_clients(api: ManagementApi, memory: PollMemory, parts: Parts, poll: Po
         memory.active_listed = {key: counted[key] - count for key, count in inactive.items()}
     if due and not parts.is_full:
         memory.clients = LastRead(now, api.busy_seconds - began)
+
+
+def _connections_differ(memory: PollMemory, stats: BrokerStats) -> bool:
+    """True while connections are likely others than those last listed: RabbitMQ counts one some seconds before it lists its details, and an alarm blocks
+    them, and frees them, some seconds after it is reported."""
+    alarmed = any(node.memory_alarm or node.disk_alarm for node in stats.nodes)
+    incomplete = memory.connections_listed is not None and stats.overview.object_totals.get("connections", 0) > memory.connections_listed
+    return incomplete or alarmed or memory.connections_blocked
 
 
 def _note_active_consumers(memory: PollMemory, queues: dict[QueueKey, QueueStats]) -> None:

@@ -5,7 +5,7 @@ Ten thousand connections cost about half a second of a poll that reads them, and
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,8 +26,8 @@ _CHANNEL_IDENTITY = ("vhost", "connection_name", "number")
 _CHANNEL_OWN = tuple(field for field in ChannelStats.__struct_fields__ if field not in _CHANNEL_IDENTITY)
 _NO_SUMS = (None,) * len(_SUMS)
 
-Sums = dict[tuple[str, str], tuple[Any, ...]]
-"""{(virtual host, connection): `_SUMS`}."""
+Sums = dict[tuple[str, str], tuple[int, tuple[Any, ...]]]
+"""{(virtual host, connection): (number of its channels, `_SUMS`)}."""
 
 
 def save_clients(
@@ -64,11 +64,14 @@ def client_name(connection: ConnectionStats) -> str:
 def _sums(channels: Iterable[ChannelStats]) -> Sums:
     """What the channels of each connection have together; None where nothing of it is known."""
     values: dict[tuple[str, str], list[list[Any]]] = defaultdict(lambda: [[] for _ in _SUMS])
+    counts: Counter[tuple[str, str]] = Counter()
     for channel in channels:
-        for known, field in zip(values[channel.vhost, channel.connection_name], _SUMS, strict=True):
+        key = (channel.vhost, channel.connection_name)
+        counts[key] += 1
+        for known, field in zip(values[key], _SUMS, strict=True):
             if (value := getattr(channel, field)) is not None:
                 known.append(value)
-    return {key: tuple(sum(known) if known else None for known in lists) for key, lists in values.items()}
+    return {key: (counts[key], tuple(sum(known) if known else None for known in lists)) for key, lists in values.items()}
 
 
 def _save_connections(broker_id: int, connections: Iterable[ConnectionStats], sums: Sums | None, at: datetime) -> None:
@@ -77,7 +80,9 @@ def _save_connections(broker_id: int, connections: Iterable[ConnectionStats], su
     rows, gone = _by_identity(_open(broker_id).values_list("pk", *_IDENTITY, *fields), split)
     changed, added = [], []
     for identity, one in {tuple(getattr(one, field) for field in _IDENTITY): one for one in connections}.items():
-        of_channels = _NO_SUMS if sums is None else sums.get((one.vhost, one.name), _none_open(one))
+        listed, of_channels = (0, _NO_SUMS) if sums is None else sums.get((one.vhost, one.name), (0, _none_open(one)))
+        if listed > (one.channels or 0):  # the broker's count of a connection is up to 5 s older than the list of its channels
+            one.channels = listed
         values = (*(getattr(one, field) for field in _OWN), client_name(one), *(of_channels if sums is not None else ()))
         row = rows.pop(identity, None)
         if row is None:
@@ -97,7 +102,7 @@ def _none_open(connection: ConnectionStats) -> tuple[Any, ...]:
 
 def _save_sums(broker_id: int, sums: Sums) -> None:
     rows = _open(broker_id).values_list("pk", "vhost", "name", *_SUMS)
-    wanted = [(pk, tuple(was), sums.get((vhost, name), tuple(was))) for pk, vhost, name, *was in rows]
+    wanted = [(pk, tuple(was), sums.get((vhost, name), (0, tuple(was)))[1]) for pk, vhost, name, *was in rows]
     update_rows(Connection, _SUMS, [(pk, now) for pk, was, now in wanted if was != now])
 
 

@@ -86,6 +86,11 @@ class TestStored:
         assert (again.state, again.unacknowledged) == ("flow", 5)
         assert Channel.objects.count() == 1
 
+    def test_a_channel_just_opened_counts_although_the_connection_does_not_count_it_yet(self) -> None:
+        one = a_connection(1, channels=0)
+        self.save([one], [a_channel(one)], 0)
+        assert Connection.objects.get().channels == 1
+
     def test_parts_that_could_not_be_read_stay(self) -> None:
         one = a_connection(1)
         self.save([one], [a_channel(one, unacknowledged=3)], 0)
@@ -193,6 +198,19 @@ def test_a_list_that_costs_the_broker_much_is_read_less_often(management: FakeMa
         poll = poll_once(api, after(seconds), memory)
         read += [seconds] if poll.connections is not None else []
     assert read == [0, 120, 240], "at most a tenth of the time"
+
+
+def test_connections_are_read_at_each_poll_while_an_alarm_may_block_them(management: FakeManagement) -> None:
+    api, memory = management.api(), PollMemory()
+
+    def read(seconds: float, alarm: bool, state: str) -> bool:
+        management.set("nodes", [{"name": "rabbit@a", "running": True, "mem_alarm": alarm}])
+        management.set("connections", [{"vhost": "/", "name": "c", "state": state}])
+        return poll_once(api, after(seconds), memory).connections is not None
+
+    assert read(0, False, "running") and not read(5, False, "running")
+    assert read(10, True, "running") and read(15, True, "blocking") and read(20, False, "blocked"), "the state follows the alarm by some seconds"
+    assert read(25, False, "running") and not read(30, False, "running")
 
 
 @pytest.mark.parametrize(("rates_mode", "published"), [("detailed", [PublishedTo("orders", 3.0)]), ("basic", None)])
