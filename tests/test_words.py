@@ -17,6 +17,7 @@ INSTEAD = {
     r"judge|judges|judged|judgements?": "assess, check, liveness",
     r"(?-i:Signs)|WorkerSigns|TaskBook|_book": "Evidence, TaskBuffer, WorkerRegistry",
     r"doubt|doubted|doubt_\w+": "uncertainty, orphaned task",
+    r"bindings?(?: of \S+)? wants?": "requires, matches",
     r"keephouse|keep_running|culprit|goodbye": "maintenance, process_runner, most restrictive term, worker-offline",
     r"called off|lies? in|put off|of then|gives? way|in vain|the way|its way|under way|half-way": "revoked, is in, postponed, at that time, is dropped, path",
 }
@@ -56,6 +57,15 @@ def test_the_worst_words_stay_out() -> None:
 def test_only_whole_words_are_found() -> None:
     assert all(
         WORDS.search(line)
-        for line in ("what a worker told", "def ask(self)", "limits_to_sight", "it was put off", "bindings of then", "a Hearing", "Tells charts")
+        for line in (
+            "what a worker told",
+            "def ask(self)",
+            "limits_to_sight",
+            "it was put off",
+            "no binding of `x` wants it",
+            "bindings of then",
+            "a Hearing",
+            "Tells charts",
+        )
     )
     assert not any(WORDS.search(line) for line in ("tasks", "masked", "halfway", "insight", "foretold", "why-ask-folds", "heartbeat", "undoubted", "signs in"))

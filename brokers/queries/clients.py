@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 
 from brokers.conditions import Condition
 from brokers.errors import NotRecorded
@@ -50,10 +50,14 @@ def connection_page(
     keys: Collection[int] | None = None,
     closed: bool = False,
     sort: str = "client",
+    titles: Mapping[int, str] | None = None,
     page: int = 1,
     page_size: int = 100,
 ) -> Page[Connection]:
-    """A page of open connections with their broker, or of those closed lately; `keys`: only these. Raises ValueError for an unknown sort or page."""
+    """A page of open connections with their broker, or of those closed lately; `keys`: only these. Raises ValueError for an unknown sort or page.
+
+    `titles` are what some are called instead of their client, by key: the order by client follows them.
+    """
     field, descending = pages.sort_key(sort, pages.CONNECTION_SORTS)
     pages.check_page(page, page_size)
     rows = Connection.objects.filter(in_scope(scope, broker, vhost), gone_at__isnull=not closed).select_related("broker")
@@ -61,7 +65,18 @@ def connection_page(
         rows = rows.filter(_connection_filter(condition))
     if keys is not None:
         rows = rows.filter(pk__in=keys)
+    if titles and field == "client":
+        return _by_title(rows, titles, descending, page, page_size)
     return pages.one_page(pages.ordered(rows, field, descending), page, page_size)
+
+
+def _by_title(rows: QuerySet[Connection], titles: Mapping[int, str], descending: bool, page: int, page_size: int) -> Page[Connection]:
+    found = [((titles.get(pk) or client or name).casefold(), name, vhost, pk) for pk, client, name, vhost in rows.values_list("pk", "client", "name", "vhost")]
+    found.sort(key=lambda one: one[1:])
+    found.sort(key=lambda one: one[0], reverse=descending)
+    keys = [one[3] for one in found[(page - 1) * page_size : page * page_size]]
+    by_key = rows.in_bulk(keys)
+    return Page(len(found), [by_key[key] for key in keys if key in by_key], page, page_size)
 
 
 def connection_by_id(scope: Scope, connection_id: int) -> Connection | None:

@@ -20,7 +20,7 @@ from brokers.store.snapshots import SnapshotWriter
 NUMBERS = (
     "state", "ready", "unacknowledged", "depth", "consumers", "publish_per_second", "deliver_per_second", "ack_per_second",
     "redeliver_per_second", "memory_bytes", "message_bytes", "oldest_at", "nobody_consumes_since", "nobody_since_at_least", "highest_depth",
-    "leader", "members", "online", "delayed", "active_consumers", "still_since",
+    "leader", "members", "online", "delayed", "active_consumers", "still_since", "last_publish_at",
 )  # fmt: skip
 DEFINITION = ("type", "durable", "auto_delete", "exclusive", "arguments", "policy", "operator_policy", "effective_policy", "node")
 _PEAK_STEP_SECONDS = 900

@@ -23,7 +23,7 @@ _RECORDED = tuple(
     )
 )  # fmt: skip
 _NOBODY_SINCE, _AT_LEAST, _CONSUMERS = NUMBERS.index("nobody_consumes_since"), NUMBERS.index("nobody_since_at_least"), NUMBERS.index("consumers")
-_MEMORY, _STILL_SINCE = NUMBERS.index("memory_bytes"), NUMBERS.index("still_since")
+_MEMORY, _STILL_SINCE, _LAST_PUBLISH = NUMBERS.index("memory_bytes"), NUMBERS.index("still_since"), NUMBERS.index("last_publish_at")
 _RATES = slice(NUMBERS.index("publish_per_second"), NUMBERS.index("redeliver_per_second") + 1)
 _COUNTERS = slice(4, 8)  # in what `_reported` returns
 _UNKNOWN: Values = ("",) + (None,) * (len(NUMBERS) - 1)
@@ -162,6 +162,7 @@ def _numbers(queue: QueueStats, row: QueueRow, memory: BrokerMemory, at: datetim
         queue.state, queue.ready, queue.unacknowledged, depth, queue.consumers, *rates,
         steady_bytes(queue.memory_bytes, row.numbers[_MEMORY]), queue.message_bytes, queue.oldest_at, *_no_consumer_since(queue, row, memory, at),
         row.highest(depth, step), queue.leader, queue.members, queue.online, queue.delayed, queue.active_consumers, _still_since(queue, rates, row, memory, at),
+        None if queue.consumers != 0 else at if rates[0] else row.numbers[_LAST_PUBLISH],
     )  # fmt: skip
 
 

@@ -58,6 +58,11 @@ class Chooser:
     def __init__(self, scope: Scope, brokers: Sequence[Broker], vhost: str | None) -> None:
         self._scope, self._brokers, self._vhost = scope, brokers, vhost
         self._owners = Owners()
+        self._titles: dict[int, str] = {}
+
+    def titles(self) -> dict[int, str]:
+        """{key: worker node} of the connections that are called by their worker node."""
+        return self._titles if self._workers else {}
 
     @cached_property
     def growing(self) -> list[GrowingClient]:
@@ -93,7 +98,9 @@ class Chooser:
         for place in self._places:
             names = [name for name, consuming in self._owners.consumers_of(*place).items() if any(map(fits, consuming))]
             rows = queries.connections(self._scope, *place, names=names) if names else []
-            found.update(row.pk for row in rows if not of_workers or self._owners.of(row).kind == WORKER)
+            owners = {row.pk: self._owners.of(row) for row in rows} if of_workers else {}
+            self._titles |= {pk: owner.hostname for pk, owner in owners.items() if owner.hostname and owner.exact}
+            found.update(row.pk for row in rows if not of_workers or owners[row.pk].kind == WORKER)
         return frozenset(found)
 
     def _of_growing_clients(self) -> frozenset[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -58,11 +58,11 @@ class ConnectionList(Filtered):
         self.sort = address.sort(CONNECTION_SORTS, CLOSED_SORT if "closed" in ",".join(self.filter.values("is")).lower() else DEFAULT_SORT)
         self.chooser = Chooser(scope, self.brokers, vhost)
 
-    def _page(self, wanted: Filter, page: int, size: int) -> queries.Page[Connection]:
+    def _page(self, wanted: Filter, page: int, size: int, titles: Mapping[int, str] | None = None) -> queries.Page[Connection]:
         if wanted.problems:
             return queries.Page(0, [], 1, size)
         found = self.chooser.chosen(wanted)
-        where: dict[str, Any] = {"broker": self.broker.pk if self.broker else None, "vhost": self.vhost, "sort": self.sort}
+        where: dict[str, Any] = {"broker": self.broker.pk if self.broker else None, "vhost": self.vhost, "sort": self.sort, "titles": titles}
         return queries.connection_page(self.scope, **where, conditions=found.conditions, keys=found.keys, closed=found.closed, page=page, page_size=size)
 
     def count(self, wanted: Filter) -> int:
@@ -87,9 +87,10 @@ class ConnectionList(Filtered):
 
     def table(self) -> dict[str, Any]:
         """Context of the part "table"."""
-        page = self._page(self.filter, self.address.page, PAGE_SIZE)
+        titles = self.chooser.titles() if self.sort.lstrip("-") == "client" else None
+        page = self._page(self.filter, self.address.page, PAGE_SIZE, titles)
         if not page.items and page.total:
-            page = self._page(self.filter, page.pages, PAGE_SIZE)
+            page = self._page(self.filter, page.pages, PAGE_SIZE, titles)
         owners = Owners()
         return {
             "rows": [connection_row(one, one.broker, owners.of(one), self.now) for one in page.items],

@@ -76,11 +76,14 @@ class ExchangePage:
         where: dict[str, Any] = {"broker": self.broker.pk, "vhost": self.exchange.vhost}
         out = queries.bindings(self.scope, **where, source=self.exchange.name)
         into = queries.bindings(self.scope, **where, destination=self.exchange.name, destination_type="exchange") if self.exchange.name else []
+        lines_out, lines_in = self._out(out[:BINDINGS_AT_MOST]), self._into(into[:BINDINGS_AT_MOST])
         return {
-            "bindings_out": self._out(out[:BINDINGS_AT_MOST]),
+            "bindings_out": lines_out,
             "bindings_out_count": len(out),
-            "bindings_in": self._into(into[:BINDINGS_AT_MOST]),
+            "bindings_out_arguments": any(line.arguments for line in lines_out),
+            "bindings_in": lines_in,
             "bindings_in_count": len(into),
+            "bindings_in_arguments": any(line.arguments for line in lines_in),
         }
 
     def _out(self, bindings: Sequence[Binding]) -> list[BoundTo]:

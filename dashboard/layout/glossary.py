@@ -43,7 +43,7 @@ CHAPTERS: dict[str, dict[str, Term]] = {
             "Fields of a message that AMQP itself defines and the broker understands, such as priority, expiration and delivery mode. "
             "AMQP calls them properties. "
             "In Celery, the attributes of a task are what its class sets, such as `queue` or `priority`.",
-            "`expiration: 60000` lets the message die after a minute in a queue.",
+            "`expiration: 60000` removes the message after a minute in a queue.",
             ("properties",),
         ),
         "headers": Term(
@@ -52,7 +52,7 @@ CHAPTERS: dict[str, dict[str, Term]] = {
             '`level: 1` and `level: "1"` are not the same: one is a number, the other text.',
         ),
         "payload": Term(
-            "The content of a message: bytes that the broker hands on and never looks into. A Celery task’s payload holds its arguments.",
+            "The content of a message: bytes that the broker passes on unread. A Celery task’s payload holds its arguments.",
             "`[[11], {}, …]`: the arguments of `reports.render(11)` as JSON",
             ("body",),
         ),
@@ -95,7 +95,7 @@ CHAPTERS: dict[str, dict[str, Term]] = {
             "“What has the key `order.*.eu` goes from `shop.orders` to `orders.eu`.”",
         ),
         "binding key": Term(
-            "What a binding wants a message’s routing key to be. "
+            "What a binding compares a message’s routing key with. "
             "In a topic exchange `*` stands for exactly one word and `#` for any number of words, also none.",
             "`order.*.eu` takes `order.new.eu`, but not `order.new.us` and not `order.eu`.",
             ("pattern",),
@@ -106,7 +106,7 @@ CHAPTERS: dict[str, dict[str, Term]] = {
         ),
         "alternate exchange": Term(
             "The exchange that gets what another exchange could route nowhere.",
-            "What no binding of `shop.orders` wants goes to `shop.unrouted` instead of being dropped.",
+            "A message that matches no binding of `shop.orders` goes to `shop.unrouted` instead of being dropped.",
         ),
         "dead letter": Term(
             "A message that expired, was rejected or did not fit its queue; it goes to the dead-letter exchange if the queue names one.",

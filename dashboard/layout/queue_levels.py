@@ -15,6 +15,7 @@ from dashboard.layout import formatting
 from dashboard.layout.levels import BrokerFacts, Level, unavailable, unread
 
 LEFT_ALONE = timedelta(seconds=30)  # a consumer that restarts is back by then
+FED_LATELY = timedelta(minutes=2)  # a message every minute is growth too, although most polls see none
 STUCK_AFTER = timedelta(minutes=2)
 WORTH_A_LOOK_DEPTH = 100  # a shorter queue may grow for a moment without meaning anything
 SOON = timedelta(hours=1)
@@ -47,6 +48,8 @@ class QueueFacts(Protocol):
     def active_consumers(self) -> int | None: ...
     @property
     def still_since(self) -> datetime | None: ...
+    @property
+    def last_publish_at(self) -> datetime | None: ...
     @property
     def publish_per_second(self) -> float | None: ...
     @property
@@ -129,7 +132,8 @@ def _abandoned(queue: QueueFacts, depth: int, now: datetime) -> Level:
     backlog = f"holds {formatting.count(depth, 'message')}"
     if queue.publish_per_second is None:
         return Level("warning", f"{backlog} and nobody consumes it")
-    if not queue.publish_per_second:
+    last = queue.last_publish_at
+    if not queue.publish_per_second and (last is None or now - last > FED_LATELY):
         return Level("notice", f"{backlog} and nobody consumes it")  # dead letters are no publishes: the broker counts them nowhere
     since = queue.nobody_consumes_since
     if since is not None and now - since < LEFT_ALONE:

@@ -95,6 +95,7 @@ class Tail:
         self._sessions_checked: dict[str, float] = {}
         self._next_tick = time.monotonic() + rhythm.tick
         self._next_detail_requests = 0.0
+        self._detailed: frozenset[tuple[str, str]] = frozenset()  # (topic, object) whose details were requested lately
         self._stopping = False
 
     def start(self) -> None:
@@ -143,8 +144,9 @@ class Tail:
             if readable:
                 self._check_sessions()
             self._next_tick = time.monotonic() + max(self._rhythm.tick, self._rhythm.tick_share * (time.monotonic() - now))
-        if now >= self._next_detail_requests and readable:
-            self._save_detail_requests(timezone.now())
+        if readable:
+            self._save_detail_requests(timezone.now(), again=now >= self._next_detail_requests)
+        if readable and now >= self._next_detail_requests:
             self._next_detail_requests = now + self._rhythm.detail_request
 
     def _look(self) -> bool:
@@ -262,9 +264,11 @@ class Tail:
             if people.user_of_session(key) is None:
                 self._out(SessionEnded(key))
 
-    def _save_detail_requests(self, now: datetime) -> None:
-        """Requests from the poller the details of the few objects that viewers look at closely."""
-        objects = list(self._looked_at())
+    def _save_detail_requests(self, now: datetime, again: bool) -> None:
+        """Requests from the poller the details of the few objects that viewers look at closely: of newly opened ones at once, of all `again` and again."""
+        objects = [found for found in self._looked_at() if again or (found[0].name, found[2]) not in self._detailed]
+        requested = frozenset((topic.name, name) for topic, _, name in objects)
+        self._detailed = requested if again else self._detailed | requested
         if not objects:
             return
         with connection.cursor() as cursor:

@@ -143,7 +143,7 @@ def _no_consumer_since(queue: Queue, level: levels.Level, now: datetime) -> str:
     if queue.nobody_consumes_since is None or level.word == "unknown" or is_delay_level(queue.name):
         return ""
     since = no_consumer_since_text(queue, now)
-    return since if "nobody" in level.reason or "no consumer" in level.reason else f"· no consumer {since}"
+    return f"· {since}" if "nobody" in level.reason or "no consumer" in level.reason else f"· no consumer {since}"
 
 
 def no_consumer_since_text(queue: Queue, now: datetime) -> str:

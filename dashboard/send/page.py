@@ -220,6 +220,11 @@ class SendPage:
             self.predicted = sending.predict(order, self.broker, self.vhost, self.now)
         return None if self.predicted is None or self.broker is None else ShownPrediction(self.predicted, self.user.get_username(), self.broker, self.vhost)
 
+    @property
+    def prediction_warnings(self) -> list[str]:
+        """What to know about the task before it is sent; [] beside the confirmation, where its field shows it."""
+        return [] if self.question or not self.predicted else [one.text for one in send_form.warnings(self.predicted.order, self.place) if one.field == "task"]
+
     def follow(self, event_id: str | None) -> Follow | None:
         """The task that was sent by this audit event; None if there is no such event, or it may not be seen."""
         number = _number(event_id)

@@ -158,7 +158,7 @@ class TaskPage:
             Figure("Queue", self.queue_text, self.queue_url, self.queue_note),
             Figure("Attempts", self._tries, "", self._retries) if not self.deliveries else Figure("Deliveries", *self._deliveries),
             Figure("Runtime", runtime_text(ran_seconds(task)), "", self._runtime_note),
-            Figure("Waiting in the broker", self._waited_in_queue, "", "" if task.sent_at and task.received_at else "unknown: an event is missing"),
+            Figure("Waiting in the broker", self._waited_in_queue, "", self._waited_note),
             Figure("Sent by", task.sender or formatting.UNKNOWN, "", "" if task.sender else "unknown: no event of its sender"),
         ]
 
@@ -193,6 +193,13 @@ class TaskPage:
     def _waited_in_queue(self) -> str:
         first = next((phase for phase in self.phases if phase.kind == timeline.WAIT and phase.label.startswith("in ")), None)
         return timeline.long(first.lasted(self.now)) if first else formatting.UNKNOWN
+
+    @property
+    def _waited_note(self) -> str:
+        sent, received = self.task.sent_at, self.task.received_at
+        if not sent or not received:
+            return "unknown: an event is missing"
+        return "unknown: it was received before its task-sent event" if self._waited_in_queue == formatting.UNKNOWN and sent > received else ""
 
     @property
     def gaps(self) -> list[str]:

@@ -82,7 +82,7 @@ def _bar(phase: Phase, left: float, right: float, before: bool, now: datetime) -
 def words_of(phase: Phase, now: datetime) -> str:
     """What stands beside the bar: its length and how it ended, or the moment of what has no length."""
     if phase.kind == MARK:
-        return f"{phase.start:%H:%M:%S}.{phase.start.microsecond // 1000:03}"
+        return phase.words or f"{phase.start:%H:%M:%S}.{phase.start.microsecond // 1000:03}"
     if phase.open_ended:
         return phase.words
     length = long(phase.lasted(now))

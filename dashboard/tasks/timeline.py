@@ -50,7 +50,13 @@ def phases(happenings: Sequence[Happening], life: Life) -> list[Phase]:
     if sum(happening.event == "task-sent" for happening in happenings) > 1:
         life = msgspec.structs.replace(life, queues=())  # it is not known in which queue it waited before it was sent again
     found: list[Phase] = []
-    deliveries = _deliveries(_as_it_was(happenings))
+    ordered = _as_it_was(happenings)
+    late = _sent_late(ordered)
+    if late:
+        ordered.remove(late)
+        words = f"stamped {long(late.at - ordered[0].at)} after it was received"
+        found.append(Phase(MARK, f"sent by {late.worker}", ordered[0].at, ordered[0].at, words))
+    deliveries = _deliveries(ordered)
     for worker, own in deliveries.items():
         story = _Story(life)
         for happening in own:
@@ -106,6 +112,15 @@ def _as_it_was(happenings: Sequence[Happening]) -> list[Happening]:
         if first and ordered[first - 1].event == "task-started":
             ordered.insert(first, ordered.pop(at))
     return ordered
+
+
+def _sent_late(ordered: Sequence[Happening]) -> Happening | None:
+    """The sending, if its event is stamped after the first one of a worker: Celery sends it once the message is published, and a busy sender is late."""
+    sent = [happening for happening in ordered if happening.event == "task-sent"]
+    if len(sent) != 1 or sent[0].detail or ordered[0] is sent[0]:
+        return None
+    before = {happening.event for happening in ordered[: ordered.index(sent[0])]}
+    return sent[0] if before <= {"task-received", "task-started", "task-succeeded", "task-failed"} else None
 
 
 def tries_of(found: Sequence[Phase]) -> int:

@@ -14,12 +14,13 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import slugify
 
-from brokers.models import Exchange, Queue
+from brokers.models import Connection, Exchange, Queue
 from dashboard.layout import formatting, glossary, levels, sparklines
 from dashboard.layout.spans import spans
 from workers.models import Task, Worker
 
 register = template.Library()
+LOCATED = (Queue, Exchange, Connection, Worker, Task)  # they belong to one virtual host of one broker
 
 register.filter("number", formatting.number)
 register.filter("rate", formatting.rate)
@@ -97,7 +98,7 @@ def sparkline(values: Sequence[float | None], width: int = 96, height: int = 24,
 def switchers(context: template.Context) -> dict[str, Any]:
     """The broker and virtual-host menus; a page about one object shows where that object is."""
     shell = context["shell"]
-    shown = next((context[name] for name in ("queue", "exchange", "worker", "task") if isinstance(context.get(name), (Queue, Exchange, Worker, Task))), None)
+    shown = next((context[name] for name in ("queue", "exchange", "connection", "worker", "task") if isinstance(context.get(name), LOCATED)), None)
     broker = shown.broker if shown else shell.broker
     vhost = shown.vhost if shown else shell.vhost
     return {"shell": shell, "broker": broker, "broker_level": shell.level_of(broker), "vhost": vhost, "vhosts": shell.vhosts_of(broker)}

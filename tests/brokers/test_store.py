@@ -103,6 +103,15 @@ def test_since_when_a_queue_with_messages_and_consumers_stands_still() -> None:
     assert found == [None, after(5), after(5), after(5), *moves, after(30), after(30), None]
 
 
+def test_when_something_was_last_published_to_a_queue_that_nobody_consumes() -> None:
+    broker, memory, found = a_broker(), BrokerMemory(), []
+    for number, (published, consumers) in enumerate(((3, 0), (4, 0), (4, 0), (4, 0), (4, 0), (5, 1))):
+        at = after(5 * number)
+        store.save_poll(broker.pk, a_poll(at, a_queue("mail", ready=6, unacknowledged=0, consumers=consumers, published=published)), at, memory)
+        found.append(the_queue("mail").last_publish_at)
+    assert (found[0], found[-1], found[1] is not None, found[-2] == found[-3]) == (None, None, True, True)
+
+
 def test_a_queue_stands_still_for_longer_than_its_poller_runs() -> None:
     broker, found = a_broker(), []
     for memory in (BrokerMemory(), BrokerMemory()):

@@ -35,6 +35,8 @@ def ago(seconds):
         ({"consumers": 0, "nobody_consumes_since": ago(29)}, "warning", "has no consumer at the moment"),
         ({"consumers": 0, "nobody_consumes_since": ago(30)}, "critical", "is growing and nobody consumes it"),
         ({"consumers": 0, "publish_per_second": 0.0}, "notice", "holds 10 messages and nobody consumes it"),
+        ({"consumers": 0, "publish_per_second": 0.0, "last_publish_at": ago(119)}, "critical", "is growing and nobody consumes it"),
+        ({"consumers": 0, "publish_per_second": 0.0, "last_publish_at": ago(121)}, "notice", "holds 10 messages and nobody consumes it"),
         ({"consumers": 0, "publish_per_second": None}, "warning", "holds 10 messages and nobody consumes it"),
         ({"consumers": 0, "depth": 1, "publish_per_second": None}, "warning", "holds 1 message and nobody consumes it"),
         ({"consumers": 0, "depth": 0}, "ok", "is active"),

@@ -87,7 +87,7 @@ def test_no_consumers_are_shown_with_their_time() -> None:
 def test_a_queue_without_consumers_at_the_first_poll_may_have_had_none_for_longer() -> None:
     seen_at = NOON - timedelta(hours=9)
     row = queue_row(queue(consumers=0, nobody_consumes_since=seen_at, first_seen_at=seen_at), broker(), (), NOON)
-    assert row.text["nobody_since"].startswith("since 03:00") and row.text["nobody_since"].endswith("or earlier")
+    assert row.text["nobody_since"].startswith("· since 03:00") and row.text["nobody_since"].endswith("or earlier")
     assert "since at least 03:00" in row.html["consumers"]
 
 

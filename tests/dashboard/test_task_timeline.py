@@ -56,6 +56,16 @@ def test_a_retry_whose_next_message_came_first_is_still_a_retry() -> None:
     assert found == [("attempt 1", "1.0 s, raised Busy"), ("waiting for retry", "3.0 s"), ("attempt 2", "1.0 s, succeeded")]
 
 
+def test_a_sending_that_is_stamped_after_its_receipt_still_begins_the_timeline() -> None:
+    came = (happening("received", 0), happening("started", 0.009), happening("sent", 0.045), happening("succeeded", 0.175))
+    assert story(*came) == [
+        ("sent by gen1@web-2", "stamped 45 ms after it was received"),
+        ("reserved, a@web-1", "9 ms"),
+        ("attempt 1", "166 ms, succeeded"),
+    ]
+    assert sentence(phases(came, MAIL), NOON, ended=True) == "175 ms from sent to done: 166 ms running, 9 ms waiting"
+
+
 def test_a_running_task_runs_so_far() -> None:
     assert story(happening("received", 0), happening("started", 1), now=5)[-1] == ("attempt 1", "4.0 s so far")
 

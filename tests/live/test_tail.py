@@ -184,6 +184,15 @@ def test_viewing_one_queue_requests_its_details_from_the_poller(watches: list[Wa
     assert [(request.kind, request.vhost, request.name, request.until > timezone.now()) for request in found] == [("queue", "/", "mail", True)]
 
 
+def test_details_of_a_newly_opened_page_are_requested_at_once(watches: list[Watch]) -> None:
+    one = broker()
+    first, second = queue(one, "mail"), queue(one, "late")
+    watches.append(watch := Watch(msgspec.structs.replace(QUICK, detail_request=3600)))
+    for number, opened in enumerate((first, second), start=1):
+        watch.show(f"queues/{one.pk}/%2F", f"queue-{opened.pk}", viewer=Viewer("nobody"))
+        assert len(wait_until(lambda count=number: found if len(found := list(DetailRequest.objects.all())) == count else [])) == number
+
+
 @pytest.mark.parametrize("list_is_first", [True, False])
 def test_a_tasks_own_page_follows_its_relatives_beside_an_open_list(watches: list[Watch], list_is_first: bool) -> None:
     one = broker()

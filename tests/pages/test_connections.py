@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from html import escape
 from typing import Any
@@ -84,7 +85,7 @@ def test_the_list_shows_what_each_client_does_and_where_it_is(person: Client, br
 @pytest.mark.parametrize(
     ("text", "names"),
     [
-        ("", ["a", "b", "w"]),
+        ("", ["a", "w", "b"]),  # w is shown, and sorted, as a@web-1
         ("state:blocked", ["b"]),
         ("user:ann", ["a"]),
         ("10.0.0.7", ["a"]),
@@ -110,6 +111,23 @@ def test_the_filter_chooses(person: Client, broker: Broker, now: datetime, text:
     for queue in ("mail", "a@web-1.celery.pidbox"):
         consume(found[2], queue)
     assert listed(text_of(person, q=text), *found) == names
+
+
+def test_the_order_by_client_is_that_of_the_names_shown(person: Client, broker: Broker) -> None:
+    worker, other, last = connection(broker, "py-amqp 5.3.1"), connection(broker, "py-amqp 5.3.1"), connection(broker, "Zebra")
+    for queue in ("mail", "orders", "reports", "a@web-1.celery.pidbox"):
+        consume(worker, queue)
+    for sort, order in (("client", [worker, other, last]), ("-client", [last, other, worker])):
+        page = text_of(person, sort=sort)
+        found = re.findall(r'id="connection-(\d+)"', page)
+        assert (sort, found) == (sort, [str(one.pk) for one in order])
+
+
+def test_its_page_shows_the_virtual_host_and_both_directions(person: Client, broker: Broker) -> None:
+    one = connection(broker, "orders-api", received_bytes_per_second=49.0, sent_bytes_per_second=20_200.0)
+    page = text_of(person, f"/connections/{one.pk}/")
+    assert '<dt>From client</dt><dd data-text="received">49 B/s</dd>' in page and '<dt>To client</dt><dd data-text="sent">20.2 kB/s</dd>' in page
+    assert '<code class="switcher-name">/</code>' in page
 
 
 def test_a_celery_worker_and_hareline_itself_are_named(person: Client, broker: Broker, now: datetime) -> None:

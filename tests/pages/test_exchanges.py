@@ -110,6 +110,14 @@ def test_bindings_lead_to_queues_and_exchanges(person: Client, broker: Broker, n
     assert "from other exchanges, 1" in into and f'href="/exchanges/{orders.pk}/"' in into
 
 
+def test_a_column_of_arguments_is_there_only_where_a_binding_has_some(person: Client, broker: Broker) -> None:
+    orders, heading = exchange(broker), '<th scope="col">Arguments</th>'
+    bind(broker, "shop.orders", "a", "order.#")
+    assert heading not in text_of(person, f"/exchanges/{orders.pk}/")
+    bind(broker, "shop.orders", "b", "order.#", note="x")
+    assert heading in text_of(person, f"/exchanges/{orders.pk}/")
+
+
 def test_an_exchange_without_bindings_shows_where_its_messages_end(person: Client, broker: Broker) -> None:
     page = text_of(person, f"/exchanges/{exchange(broker).pk}/")
     assert "Nothing is bound to this exchange: every message published here is dropped." in page

@@ -66,6 +66,14 @@ def test_the_deepest_queue_comes_first_and_a_heading_sorts_otherwise(person: Cli
     assert listed(text_of(person, sort="no-such"), small, large, unknown) == ["large", "small", "unknown"]
 
 
+@pytest.mark.parametrize("address", ["/queues/", "/exchanges/", "/connections/", "/tasks/", "/workers/?view=table"])
+def test_a_phone_that_shows_no_headings_has_a_menu_of_the_orders(person: Client, broker: Broker, address: str) -> None:
+    page = person.get(address).content.decode()
+    menu = page[page.index('<details class="menu phone-sort">') :]
+    menu = menu[: menu.index("</details>")]
+    assert menu.count("sort=") >= 4 and menu.count('aria-current="true"') == 1 and "Sorted by " in menu
+
+
 def test_a_hundred_rows_query_no_more_than_one(person: Client, broker: Broker, django_assert_num_queries: Any) -> None:
     queue(broker, "first")
     text_of(person)

@@ -242,6 +242,13 @@ def test_where_it_will_go_stands_beside_the_form(person: Client, broker: Broker)
     assert "exchange=&amp;routing_key=reports" in panel
 
 
+def test_a_task_that_no_worker_knows_is_a_warning_beside_its_route_before_it_is_sent(person: Client, broker: Broker) -> None:
+    words = "No live worker has registered no.such"
+    assert words in person.post(f"/send/{PLACE}&part=prediction", form(task="no.such")).content.decode()
+    assert words not in person.post(f"/send/{PLACE}&part=prediction", form()).content.decode()
+    assert checked(person, task="no.such")[1].count(words) == 2  # in the confirmation and beside its field
+
+
 def test_it_follows_what_is_typed_and_sends_nothing(person: Client, broker: Broker) -> None:
     answer = person.post(f"/send/{PLACE}&part=prediction", form(queue="nope"))
     panel = answer.content.decode()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -94,6 +94,17 @@ def test_without_a_task_sent_event_routing_is_unknown_with_the_setting_that_enab
     page = text_of(person, seen(broker, sent_at=None, queue=None, exchange=None, routing_key=None, sender=None), part="routing")
     assert "Unknown: no event of its sender arrived" in page
     assert "task_send_sent_event = True" in page
+
+
+def test_a_failed_task_has_no_empty_box_as_its_result(person: Client, broker: Broker) -> None:
+    page = text_of(person, seen(broker, state="FAILURE", result="", exception="ValueError()"))
+    assert 'aria-label="Result"' not in page and "none (task failed)" in page
+
+
+def test_a_sending_stamped_after_its_receipt_leaves_the_wait_unknown_with_its_reason(person: Client, broker: Broker) -> None:
+    events = moments((RECEIVED, 0, ""), (STARTED, 0.01, ""), (SENT, 0.05, ""), (SUCCEEDED, 0.2, ""))
+    page = text_of(person, seen(broker, tries=events, sent_at=NOON + timedelta(seconds=0.05)))
+    assert "stamped 50 ms after it was received" in page and "unknown: it was received before its task-sent event" in page
 
 
 def test_a_failed_task_shows_exception_and_traceback_as_text(person: Client, broker: Broker) -> None:
