@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brokers.routing.questions import answer
-from dashboard.why.drawing.layout import BOX_HEIGHT, BOX_WIDTH, SAYS_CELLS, Drawing, drawn, shortened
+from dashboard.why.drawing.layout import BOX_HEIGHT, BOX_WIDTH, SAYS_CELLS, Drawing, drawing_text, drawn, shortened
 from dashboard.why.drawing.path import MOST_BOXES, DrawnPath, drawn_path
 from dashboard.why.story.message import story
 
@@ -21,6 +21,7 @@ EXCHANGES: list[dict[str, Any]] = [
     {"name": "unrouted", "type": "fanout"},
     {"name": "copies", "type": "fanout"},
     {"name": "hash", "type": "x-consistent-hash"},
+    {"name": "own", "type": "x-of-our-own"},
 ]
 
 
@@ -90,6 +91,18 @@ def test_a_message_that_no_queue_gets_ends_nowhere() -> None:
 def test_what_the_broker_decides_by_hash_is_only_maybe() -> None:
     explanation = explained("hash", "x", [bound("hash", "a", "1"), bound("hash", "b", "1")])
     assert [kind for (source, _), kind in arrows(explanation).items() if source == "exchange hash"] == ["maybe", "maybe"]
+
+
+def test_what_an_exchange_with_unknown_rules_may_reach_is_only_maybe() -> None:
+    assert arrows(explained("own", "k", [bound("own", "us", "k"), bound("own", "copies", "", "exchange"), bound("copies", "eu")])) == {
+        ("message", "exchange own"): "way",
+        ("exchange own", "queue us"): "maybe",
+        ("exchange own", "exchange copies"): "maybe",
+        ("exchange copies", "queue eu"): "maybe",
+    }
+    alone = taken(explained("own", "k", []))
+    assert [(box.name, box.text) for box in alone.stages[0].beside] == [("unknown", "rules not known")]
+    assert drawing_text(alone) == "Drawing: from your message by own to where is unknown."
 
 
 def test_a_refused_message_has_no_path() -> None:

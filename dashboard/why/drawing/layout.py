@@ -157,5 +157,7 @@ def drawing_text(path: DrawnPath) -> str:
     passed = formatting.listed([stage.exchange.name for stage in path.stages])
     reached = [box.name for stage in path.stages for box in stage.beside if box.look != "missed" and box.id != NOWHERE]
     missed = [box.name for stage in path.stages for box in stage.beside if box.look == "missed"]
-    ends = f"to {formatting.listed(reached)}" if reached else "to no queue"
+    maybe = any(arrow.kind == "maybe" for arrow in path.arrows)
+    unknown = any(box.id == NOWHERE and box.look == "unknown" for stage in path.stages for box in stage.beside)
+    ends = f"{'perhaps ' if maybe else ''}to {formatting.listed(reached)}" if reached else "to where is unknown" if unknown else "to no queue"
     return f"Drawing: from {path.message.name} by {passed} {ends}.{f' Near misses: {formatting.listed(missed)}.' if missed else ''}"

@@ -75,11 +75,11 @@ def drawn_path(answer: JSON, expected: str = "", sender: str = "your message") -
 
 def _columns(answer: JSON, steps: list[JSON], expected: str) -> list[list[Box]]:
     """The queues beside each exchange: each queue once, where it is reached first."""
-    reached, after = set(answer["queues"]), {one["queue"]: one for one in answer["after"]}
+    reached, after = {*answer["queues"], *answer["possible"]}, {one["queue"]: one for one in answer["after"]}
     placed: set[str] = set()
     columns: list[list[Box]] = []
     for step in steps:
-        names = dict.fromkeys(one["destination"] for one in step["bindings"] if one["matched"] and one["destination_type"] == "queue")
+        names = dict.fromkeys(one["destination"] for one in step["bindings"] if _may_take(one, step) and one["destination_type"] == "queue")
         columns.append([_queue(name, after.get(name)) for name in names if name in reached and name not in placed])
         placed |= names.keys()
     for step, column in zip(steps, columns, strict=True):
@@ -88,9 +88,16 @@ def _columns(answer: JSON, steps: list[JSON], expected: str) -> list[list[Box]]:
         placed |= {name for name, kind in near.items() if kind == "queue"}
     if expected and expected not in reached | placed:
         columns[0].append(_missed(expected, "queue", expected))
-    if not reached:
+    if not reached and answer["outcome"] == "unknown":
+        columns[-1].insert(0, Box(NOWHERE, "unknown", "rules not known", "unknown"))
+    elif not reached:
         columns[-1].insert(0, Box(NOWHERE, "no queue", "discarded", "critical" if answer["certain"] else "unknown"))
     return columns
+
+
+def _may_take(binding: JSON, step: JSON) -> bool:
+    """Whether the binding takes the message, as far as the rules of its exchange are known."""
+    return bool(binding["matched"] or step["unknown"])
 
 
 def _queue(name: str, after: JSON | None) -> Box:
@@ -157,8 +164,8 @@ def _arrows(answer: JSON, step: JSON) -> Iterable[Arrow]:
     for one in step["bindings"]:
         queue = one["destination_type"] == "queue"
         target = _queue_id(one["destination"]) if queue else _exchange_id(one["destination"])
-        if one["matched"] and found.get(target, NO_ARROW).kind not in ("way", "maybe"):
-            maybe = queue and sure is not None and one["destination"] not in sure
+        if _may_take(one, step) and found.get(target, NO_ARROW).kind not in ("way", "maybe"):
+            maybe = step["unknown"] or step["perhaps"] or (queue and sure is not None and one["destination"] not in sure)
             label = "" if queue or step["type"] in ("fanout", "headers") else one["routing_key"]
             found[target] = Arrow(source, target, "maybe" if maybe else "way", label)
         elif one["near"] and not one["matched"]:
@@ -167,7 +174,7 @@ def _arrows(answer: JSON, step: JSON) -> Iterable[Arrow]:
     alternate = step["alternate"]
     if alternate and alternate["used"]:
         found[_exchange_id(alternate["exchange"])] = Arrow(source, _exchange_id(alternate["exchange"]), "way", "nothing matched")
-    if not answer["queues"] and all(arrow.kind == "near" for arrow in found.values()):
+    if not answer["queues"] and not answer["possible"] and all(arrow.kind == "near" for arrow in found.values()):
         found[NOWHERE] = Arrow(source, NOWHERE, "near")
     return found.values()
 
