@@ -120,6 +120,21 @@ def unread(broker: BrokerFacts, part: str, now: datetime) -> str:
     return f"the {part} of {broker.name} have not been read for {formatting.age(datetime.fromisoformat(since), now)}" if since else ""
 
 
+def blocked_text(broker: BrokerFacts, now: datetime) -> str:
+    """Why nothing can be published to the broker now, as a sentence; "" if it takes messages, or where that is not known."""
+    if not broker.alarms or unavailable(broker, now):
+        return ""
+    listed = formatting.listed(sorted({f"{alarm.get('resource')} alarm on {alarm.get('node')}" for alarm in broker.alarms}))
+    since = blocked_since(broker.alarms)
+    when = f" since {formatting.moment_text(since, now)}" if since else ""
+    return f"{broker.name} blocks publishers{when} ({listed}): nothing can be sent until it clears."
+
+
+def blocked_since(alarms: Sequence[Mapping[str, Any]]) -> datetime | None:
+    """When the first of these alarms was seen."""
+    return min((datetime.fromisoformat(str(alarm["since"])) for alarm in alarms if alarm.get("since")), default=None)
+
+
 def broker_level(broker: BrokerFacts, now: datetime) -> Level:
     if broker.same_as:
         return Level("notice", f"is the same cluster as {broker.same_as}, and is watched under that name alone", "watched once")

@@ -36,6 +36,7 @@ DEEPEST = 6
 SUSPECTS = 50  # queues of each kind that are looked at for trouble
 CHANGES = 5
 ATTEMPTS = 200
+BLOCKED_STATES = ("blocked", "blocking")
 NOT_OWN = Condition("celery_own", "=", False)
 BROKER_METRICS = ("ready", "unacknowledged", "publish_per_second", "deliver_per_second", "ack_per_second")
 
@@ -118,7 +119,7 @@ class OneBroker:
     def incidents(self) -> list[Incident]:
         """The incidents, the worst first. While the broker is not visible, none about its queues."""
         heartbeat = next((beat.at for beat in leases.heartbeats() if beat.kind == "poller"), None)
-        found = [incidents.of_broker(self.broker, self.work.sources, heartbeat, self.now, database_file.not_writable)]
+        found = [incidents.of_broker(self.broker, self.work.sources, heartbeat, self.now, database_file.not_writable, self._blocked)]
         found.append(unread_queues.incident(self.broker, self.now))
         found.append(flapping.incident(self.broker, lambda most: queries.poll_attempts(self.scope, self.broker.pk, most), self.now))
         if not self.stale:
@@ -126,6 +127,11 @@ class OneBroker:
             found += [incidents.of_queue(queue, self.broker, self.work.consumers_of(queue), self.now) for queue in self.suspects]
         found += [incidents.of_worker(worker, self.now) for worker in self.work.workers]
         return incidents.worst_first(found)
+
+    def _blocked(self) -> list[str]:
+        """The connections that the broker takes nothing from, by the name that their program gave, else by the broker's."""
+        blocked = (connection for connection in queries.connections(self.scope, self.broker.pk, self.vhost) if connection.state in BLOCKED_STATES)
+        return [connection.provided_name or connection.name for connection in blocked]
 
     @cached_property
     def notices(self) -> list[head.Line]:

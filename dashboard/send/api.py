@@ -16,7 +16,7 @@ from brokers import queries as broker_queries
 from brokers.models import Broker
 from dashboard.api.errors import ERRORS, ErrorAnswer, Problem, invalid, not_found
 from dashboard.api.parameters import broker_named
-from dashboard.layout import amqp_targets, formatting, json_fields
+from dashboard.layout import amqp_targets, formatting, json_fields, levels
 from dashboard.people import access
 from dashboard.send import action as sending
 from dashboard.send.order import Order
@@ -99,6 +99,9 @@ def send(request: HttpRequest) -> Status[Any]:
         sending.note_refusal(request.user, broker.name, vhost, order.task, why, now)
         raise Problem(403, why, "broker")
     _check_vhost(request, broker, vhost)
+    if blocked := levels.blocked_text(broker, now):
+        sending.note_refusal(request.user, broker.name, vhost, order.task, blocked, now)
+        raise Problem(503, blocked, "broker")
     done = sending.send(request.user, broker, vhost, sending.predict(order, broker, vhost, now), str(uuid4()), now)
     if done is not None and done.sent.grant:
         raise Problem(403, f"{done.sent.reason} To grant it: {done.sent.grant}", "broker")

@@ -30,7 +30,6 @@ class Place(msgspec.Struct, frozen=True):
     registered: Mapping[str, Sequence[str]]  # {task name: host names of live workers}
     queues: Mapping[str, tuple[int | None, int | None]] | None
     exchanges: Collection[str] | None
-    blocked: str = ""  # why the broker takes no messages now
     silent: str = ""  # why no events of workers are received there
 
 
@@ -70,8 +69,6 @@ def warnings(order: Order, place: Place) -> list[Problem]:
     elif place.exchanges is not None and target.exchange not in place.exchanges:
         words = f"Hareline knows no exchange {target.exchange} in {place.vhost}. If it does not exist, the broker refuses the message."
         found.append(Problem("exchange", words))
-    if place.blocked:
-        found.append(Problem("", f"{place.broker} {place.blocked}: the message may not be confirmed in time."))
     if place.silent:
         found.append(Problem("", f"It can’t be followed once the broker has it: {place.silent}."))
     return found

@@ -119,7 +119,20 @@ class SendPage:
 
     @cached_property
     def why_not(self) -> str:
-        return sending.why_not(self.user, self.broker.name, self.vhost) or amqp_targets.refusal(self.broker) if self.broker else ""
+        if self.broker is None:
+            return ""
+        refused = sending.why_not(self.user, self.broker.name, self.vhost) or amqp_targets.refusal(self.broker)
+        return refused or self.blocked
+
+    @property
+    def blocked(self) -> str:
+        """Why the broker takes nothing now, as a sentence; "" if it does."""
+        return levels.blocked_text(self.broker, self.now) if self.broker else ""
+
+    @property
+    def refusal_status(self) -> int:
+        """The status of an answer with `why_not`: 503 for what passes by itself."""
+        return 503 if self.why_not == self.blocked else 403
 
     @cached_property
     def registered(self) -> dict[str, list[str]]:
@@ -142,7 +155,6 @@ class SendPage:
         assert self.broker is not None  # noqa: S101  (callers have a broker)
         broker, vhost = self.broker, self.vhost
         hidden = levels.unavailable(broker, self.now)
-        level = levels.broker_level(broker, self.now)
         exchanges = broker_queries.exchanges(self.scope, broker=broker.pk, vhost=vhost, page_size=broker_queries.LARGEST_PAGE)
         return Place(
             broker=broker.name,
@@ -151,7 +163,6 @@ class SendPage:
             registered=self.registered,
             queues=None if hidden else self._queues,
             exchanges=None if hidden or exchanges.total > broker_queries.LARGEST_PAGE else {exchange.name for exchange in exchanges.items},
-            blocked=level.reason if level.word == "critical" else "",
             silent=silent(queries.event_source(broker.pk, vhost)),
         )
 

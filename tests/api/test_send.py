@@ -55,6 +55,14 @@ def test_who_may_only_look_gets_403_and_the_try_is_noted(world: World, post: Pos
     assert AuditEvent.objects.get(action="send task").outcome == store.REFUSED
 
 
+def test_a_broker_that_blocks_publishers_answers_503_with_the_reason(world: World, post: Post) -> None:
+    type(world.broker).objects.update(alarms=[{"node": "rabbit@a", "resource": "disk", "since": world.now.isoformat()}], polled_at=world.now)
+    status, answer = post()
+    assert status == 503
+    assert "blocks publishers since" in answer["error"]["message"] and "disk alarm on rabbit@a" in answer["error"]["message"]
+    assert post(dry_run=True)[0] == 200
+
+
 def test_where_control_is_off_the_answer_names_the_setting(post: Post, settings: LazySettings) -> None:
     settings.CONTROL = frozenset()
     status, answer = post()

@@ -26,6 +26,14 @@ def abandoned(**facts):
     return Queue(**(known | rates | facts))
 
 
+def test_a_broker_that_blocks_publishers_says_since_when_and_which_connections_are_blocked():
+    alarms = [{"node": "rabbit@a", "resource": "memory", "since": NOON.isoformat()}, {"node": "rabbit@b", "resource": "disk"}]
+    broker = Broker(name="prod", state=Broker.UP, polled_at=NOON, poll_seconds=5, alarms=alarms)
+    incident = incidents.of_broker(broker, [], NOON, NOON, blocked=lambda: ["orders@web-1", "10.0.0.1:5000 -> 10.0.0.2:5672"])
+    assert (incident.title, incident.since) == ("prod blocks publishers", NOON)
+    assert incident.evidence == "blocked connections: orders@web-1 and 10.0.0.1:5000 -> 10.0.0.2:5672"
+
+
 def test_a_broker_that_answers_needs_nobody():
     assert incidents.of_broker(PROD, [], NOON, NOON) is None
 

@@ -67,6 +67,17 @@ def test_the_form_offers_registered_tasks_and_queues(person: Client, broker: Bro
     assert 'aria-current="page" title="Send"' in page
 
 
+def test_a_broker_that_blocks_publishers_is_sent_nothing_since_when_and_why(person: Client, broker: Broker, now: datetime) -> None:
+    Broker.objects.update(alarms=[{"node": "rabbit@a", "resource": "memory", "since": now.replace(microsecond=0).isoformat()}])
+    status, page = checked(person)
+    assert status == 503
+    assert f"prod blocks publishers since {now:%H:%M:%S} (memory alarm on rabbit@a): nothing can be sent until it clears." in page
+    assert person.post(f"/send/now/{PLACE}", form(uuid="00000000-0000-4000-8000-000000000001")).status_code == 503
+    assert AuditEvent.objects.get(action="send task").outcome == store.REFUSED
+    Broker.objects.update(alarms=[])
+    assert checked(person)[0] == 200
+
+
 def test_a_switched_off_broker_names_the_setting_that_allows_it(person: Client, broker: Broker, settings: LazySettings) -> None:
     settings.CONTROL = frozenset()
     page = person.get("/send/").content.decode()
