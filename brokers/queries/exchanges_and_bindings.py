@@ -36,7 +36,7 @@ def exchanges(
     if q:
         rows = rows.filter(name__icontains=q)
     if not delay_levels:
-        rows = rows.exclude(name__startswith=DELAY_LEVELS)
+        rows = rows.exclude(name__contains=DELAY_LEVELS)
     if at is None:
         return pages.one_page(pages.ordered(rows, field, descending), page, page_size)
     items = pages.ordered_items(exchanges_as_they_were(list(rows), at, pages.broker_ids(scope, broker)), field, descending)
@@ -86,7 +86,7 @@ def binding_counts(scope: Scope, broker: BrokerRef, vhost: str | None = None) ->
 
 def delay_level_count(scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None) -> int:
     """How many exchanges there are of Celery's native delayed delivery."""
-    return Exchange.objects.filter(in_scope(scope, broker, vhost), existing(None), name__startswith=DELAY_LEVELS).count()
+    return Exchange.objects.filter(in_scope(scope, broker, vhost), existing(None), name__contains=DELAY_LEVELS).count()
 
 
 def policies(scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None, at: datetime | None = None) -> list[Policy]:

@@ -148,7 +148,7 @@ def _between_counts(field: str, operator: str, value: float) -> Q:
 
 _GOSSIP = Exists(Binding.objects.filter(broker=OuterRef("broker"), vhost=OuterRef("vhost"), destination=OuterRef("name"), routing_key="worker.#", gone_at=None))
 _CELERY_OWN = (
-    Q(name__endswith=".pidbox") | Q(name__startswith="celeryev.") | Q(name__startswith="hareline.") | Q(name__startswith="celery_delayed_")
+    Q(name__endswith=".pidbox") | Q(name__startswith="celeryev.") | Q(name__startswith="hareline.") | Q(name__contains="celery_delayed_")
     | (Q(auto_delete=True) & Q(name__regex=r"\.[0-9a-f]{8}-[0-9a-f-]{27}$") & Q(_GOSSIP))
 )  # fmt: skip
 """Control queues, event queues, native delayed delivery (kombu/transport/native_delayed_delivery.py), and Hareline's own."""

@@ -27,7 +27,7 @@ MOST_MOMENTS = 3
 MOST_ROUTERS = 8
 MOST_QUEUES = 100
 TASK_HEADER = "task"
-_DELAYED = re.compile(r"celery_delayed_\d+")
+_DELAYED = re.compile(r"(?:.+_)?celery_delayed_\d+")
 DELAYED_DELIVERY = "celery_delayed_delivery"
 """The exchange after the levels of Celery's native delayed delivery: its bindings match the end of the same routing key."""
 
@@ -35,7 +35,8 @@ T = TypeVar("T")
 
 
 def is_delay_level(name: str) -> bool:
-    """Whether a queue or exchange is one of the 28 levels in which Celery's native delayed delivery holds tasks. Nobody consumes such a queue.
+    """Whether a queue or exchange is one of the 28 levels in which Celery's native delayed delivery holds tasks, with kombu's prefix or without.
+    Nobody consumes such a queue.
 
     >>> is_delay_level("celery_delayed_27"), is_delay_level("celery_delayed_delivery")
     (True, False)

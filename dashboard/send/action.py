@@ -17,6 +17,7 @@ from django.core.cache import cache
 
 from brokers import queries as broker_queries
 from brokers.models import Broker
+from brokers.routing.past import is_delay_level
 from brokers.scope import EVERYTHING
 from dashboard import queries, store
 from dashboard.layout import amqp_targets, formatting, queue_levels
@@ -34,7 +35,6 @@ ACTION = "send task"
 MOST_LOOKED_AT = 20
 KEPT_CHARACTERS = 20_000
 ROW_SECONDS = 1.5
-EVENT_EXCHANGE = "celeryev"
 ONCE_SECONDS = 3600
 TAKEN = ("RECEIVED", "STARTED", "RETRY", "SUCCESS", "FAILURE")
 
@@ -44,6 +44,7 @@ class Prediction(msgspec.Struct, frozen=True):
 
     order: Order
     answer: dict[str, Any]
+    default_queue: str = send_options.DEFAULT_QUEUE  # of the application
 
 
 class Done(msgspec.Struct, frozen=True):
@@ -68,7 +69,7 @@ def predict(order: Order, broker: Broker, vhost: str, now: datetime) -> Predicti
     known = loaded_vhost.known_task(EVERYTHING, broker, vhost, order.task)
     application = prediction.as_application(place, order, known)
     resolved = _with_usual_route(order, broker, vhost, application)
-    return Prediction(resolved, prediction.prediction(place, resolved, known, application))
+    return Prediction(resolved, prediction.prediction(place, resolved, known, application), prediction.default_queue(known))
 
 
 def _with_usual_route(order: Order, broker: Broker, vhost: str, application: dict[str, Any]) -> Order:
@@ -76,15 +77,20 @@ def _with_usual_route(order: Order, broker: Broker, vhost: str, application: dic
     task of this name that a worker took, else what its workers registered. Without any trace Celery's default queue stays.
     """
     options = order.options
-    if options.queue or (options.exchange and options.routing_key) or "*" in order.task:
+    if (options.exchange and options.routing_key) or "*" in order.task:
         return order
-    if usual := prediction.usual_options(application):
-        source = application["configuration"]
-        whose = f"the application {source['name']}" if source["source"] == "application" else f"worker node {source['name']}"
+    usual, source = prediction.usual_options(application), application["configuration"]
+    whose = f"the application {source['name']}" if source["source"] == "application" else f"worker node {source['name']}"
+    if usual and prediction.is_delayed(usual):
+        why = f"native delayed delivery, as configured by {whose}"
+        return msgspec.structs.replace(order, options=msgspec.structs.replace(options, queue=None, **usual), usual=why)
+    if options.queue:
+        return order
+    if usual:
         return msgspec.structs.replace(order, options=msgspec.structs.replace(options, **usual), usual=f"the route configured by {whose}")
     taken = TaskFilter(broker=broker.pk, vhost=vhost, name=order.task, states=TAKEN)
     for task in worker_queries.tasks(EVERYTHING, filter=taken, page_size=20).items:
-        if task.received_at is None or task.routing_key is None:
+        if task.received_at is None or task.routing_key is None or is_delay_level(task.exchange or ""):
             continue
         if not task.exchange:
             why = f"the route {order.task} last took"
@@ -105,9 +111,9 @@ def send(user: User | AnonymousUser, broker: Broker, vhost: str, predicted: Pred
     sent_before = any(event.detail.get("uuid") == uuid for event in queries.audit_events_of(ACTION, now - timedelta(days=1), 200))
     if sent_before or not cache.add(f"send-{uuid}", True, ONCE_SECONDS):
         return None
-    sends_event = broker_queries.exchange(EVERYTHING, broker.pk, vhost, EVENT_EXCHANGE) is not None
     targets, options = amqp_targets.targets(broker, vhost), send_options.celery_options(order.options)
-    sent = sender.send(targets, order.task, order.args, order.kwargs, options, uuid, sends_event=sends_event)
+    sends_as = sender.SendsAs(_event_exchange(broker, vhost), predicted.default_queue if "exchange" in options else send_options.DEFAULT_QUEUE)
+    sent = sender.send(targets, order.task, order.args, order.kwargs, options, uuid, sends_as)
     sent = with_down_queues(sent, broker, vhost, predicted.answer["broker"]["queues"])
     outcome = store.DONE if sent.outcome == "confirmed" else store.FAILED
     detail = _detail(order) | {"uuid": uuid, "outcome": sent.outcome, "reason": sent.reason, "exchange": sent.exchange, "routing_key": sent.routing_key}
@@ -126,6 +132,12 @@ def with_down_queues(sent: sender.Sent, broker: Broker, vhost: str, queues: Sequ
         return sent
     where = f"{place_text(sent.exchange, sent.routing_key)} leads to {formatting.listed(down)}, {'which is' if len(down) == 1 else 'which are'} down"
     return msgspec.structs.replace(sent, reason=f"It reached no queue and is gone: {where}.")
+
+
+def _event_exchange(broker: Broker, vhost: str) -> str:
+    """The exchange for the task-sent event, "" where there is none."""
+    names = worker_queries.names_of(broker.pk, vhost).event_exchanges
+    return next((name for name in names if broker_queries.exchange(EVERYTHING, broker.pk, vhost, name) is not None), "")
 
 
 def event_of(uuid: str, now: datetime) -> AuditEvent | None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from brokers.routing.past import DELAYED_DELIVERY, is_delay_level
 from dashboard.layout import formatting
 from dashboard.send.order import Order
 from dashboard.why.explanations import JSON, LoadedVhost, explain_message
@@ -30,15 +31,24 @@ def as_application(place: LoadedVhost, order: Order, known: KnownTask) -> JSON:
 def usual_options(answer: JSON) -> dict[str, str] | None:
     """The options by which a sending from here goes where the application's own would go; None where its configuration is not known, is contradicted by
     what was really sent, or leads to where no option of ours does."""
-    if answer["configuration"]["source"] not in ("worker", "application") or answer["error"] or not answer["routing_key"]:
+    undeclared = is_delay_level(answer["exchange"] or "") and str(answer["error"]).startswith("NotFound")  # the application would fail in the same way
+    if answer["configuration"]["source"] not in ("worker", "application") or (answer["error"] and not undeclared) or not answer["routing_key"]:
         return None
-    if (
-        answer["decided_by"] != BY_CONFIGURATION
-        or (answer["sent"] and answer["sent"]["agrees"] is False)
-        or any(step["layer"] == "delayed" for step in answer["steps"])
-    ):
+    if answer["decided_by"] != BY_CONFIGURATION or (answer["sent"] and answer["sent"]["agrees"] is False):
         return None
     return {"exchange": answer["exchange"], "routing_key": answer["routing_key"]} if answer["exchange"] else {"queue": answer["routing_key"]}
+
+
+def is_delayed(usual: Mapping[str, str] | None) -> bool:
+    """Whether these options lead to the delay exchanges, as a countdown does where the application has a quorum queue (native delayed delivery)."""
+    return usual is not None and is_delay_level(usual.get("exchange", ""))
+
+
+def default_queue(known: KnownTask) -> str:
+    """The default queue of the application, as far as its configuration is known, else Celery's: task-sent events name it for a task sent to an exchange."""
+    conf = known.configurations[0].live.conf if known.configurations else {}
+    named = (conf.get(name) for name in ("task_default_queue", "CELERY_DEFAULT_QUEUE", "CELERY_TASK_DEFAULT_QUEUE"))
+    return next((name for name in named if name and isinstance(name, str)), send_options.DEFAULT_QUEUE)
 
 
 def prediction(place: LoadedVhost, order: Order, known: KnownTask, application: JSON) -> JSON:
@@ -49,9 +59,20 @@ def prediction(place: LoadedVhost, order: Order, known: KnownTask, application: 
         bare = _question(order) | {"conf": {}, "task": {"name": order.task, "unregistered": True}}
         answer = explain_live_task(place, bare, known)
     properties: JSON = {} if order.options.priority is None else {"priority": order.options.priority}
-    message = {"exchange": to.exchange, "routing_key": to.routing_key, "headers": {"lang": "py", "task": order.task}, "properties": properties}
+    message = {
+        "exchange": _delivered_by(place, to.exchange),
+        "routing_key": to.routing_key,
+        "headers": {"lang": "py", "task": order.task},
+        "properties": properties,
+    }
     broker = explain_message(place, message)
     return {**answer, "broker": broker, "certain": broker["certain"], "unknown": list(place.unknown), "decided_by": BY_CONFIGURATION}
+
+
+def _delivered_by(place: LoadedVhost, exchange: str) -> str:
+    """The exchange that a message ends up at: after the levels of native delayed delivery, if they are there, the one that they lead to."""
+    names = {found.name for found in place.topology.exchanges}
+    return DELAYED_DELIVERY if is_delay_level(exchange) and {exchange, DELAYED_DELIVERY} <= names else exchange
 
 
 def _question(order: Order) -> JSON:

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from brokers.routing.past import is_delay_level
 from dashboard.why.task_configuration import Sent
 from workers import explain_task
 from workers.destinations.declarations import Predeclared
@@ -32,8 +33,9 @@ _DECIDING = ("exchange_type", "countdown", "eta")
 
 def compared(answer: explain_task.Answer, options: Any, sent: Sent | None, assumed: bool = False) -> JSON | None:
     """The last task-sent event beside the answer: `agrees` None where it can't contradict, since that call named its own exchange, or the settings are only
-    `assumed`. None if there is no such event, or if the call decides otherwise than that one went."""
-    if sent is None or not isinstance(options, Mapping | None):
+    `assumed`. None if there is no such event, or if the call decides otherwise than that one went, or that one had a countdown and went to the delay
+    exchanges."""
+    if sent is None or is_delay_level(sent.exchange or "") or not isinstance(options, Mapping | None):
         return None
     fields = msgspec.structs.asdict(sent)
     if any(value is not None and (name in _DECIDING or (name in _NAMED and value != fields[name])) for name, value in (options or {}).items()):

@@ -25,7 +25,7 @@ def limits(sources: Sequence[EventSource], workers: Sequence[Worker]) -> list[St
     """What is missing where workers are shown; [] if everything may be seen."""
     found = []
     for source in sources:
-        found += _events_missing(source) + _inspection_missing(source)
+        found += _events_missing(source) + _inspection_missing(source) + _unwatched(source)
     shown = {source.reason for source in sources}
     found += [step for reason, step in unknown_nodes(workers) if reason not in shown]
     silent = [worker.hostname for worker in workers if worker.events_off and worker.state == Worker.ONLINE]
@@ -42,6 +42,13 @@ def unknown_nodes(workers: Iterable[Worker]) -> list[tuple[str, Step]]:
         (reason, Step("unknown", f"{formatting.count(amount, 'worker node')} in {vhost} {'is' if amount == 1 else 'are'} unknown", _sentence(reason)))
         for (vhost, reason), amount in sorted(counted.items())
     ]
+
+
+def _unwatched(source: EventSource) -> list[Step]:
+    """Exchanges that look like Celery's; not a second time where that is why no events are received."""
+    if not source.hint or source.hint == source.reason:
+        return []
+    return [Step("notice", f"Perhaps more of Celery in {_place(source)}", _sentence(source.hint))]
 
 
 def _place(source: EventSource) -> str:
@@ -71,7 +78,8 @@ def steps_to_see_workers(brokers: Sequence[Broker], sources: Sequence[EventSourc
             Step(
                 "notice",
                 "No virtual host with Celery has been found",
-                "Hareline watches every virtual host with an exchange named celeryev. A worker creates it when it starts.",
+                "Hareline watches every virtual host with Celery’s exchanges, celeryev and celery.pidbox or what the workers call theirs. "
+                "A worker creates them when it starts.",
             )
         )
     for source in sources:

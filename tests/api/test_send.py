@@ -11,7 +11,7 @@ from django.conf import LazySettings
 from django.test import Client
 
 from brokers.addresses import BrokerAddress
-from brokers.models import VirtualHost
+from brokers.models import Binding, Exchange, Queue, VirtualHost
 from dashboard import store
 from dashboard.models import AuditEvent, User
 from tests.api.conftest import World
@@ -159,6 +159,27 @@ def test_without_a_queue_it_goes_where_the_configuration_of_the_worker_nodes_sen
     assert [step["layer"] for step in answer["prediction"]["steps"] if step["key"] == "queue" and not step["lost_to"]] == ["router"]
     _, answer = post(dry_run=True, options={"queue": "mail"})
     assert answer["queues"] == ["mail"]
+
+
+def test_a_countdown_to_a_quorum_queue_goes_by_native_delayed_delivery(world: World, post: Post) -> None:
+    queue = {"name": "jobs", "exchange": {"name": "orders", "type": "topic"}, "routing_key": "order.new", "queue_arguments": {"x-queue-type": "quorum"}}
+    conf = {"task_default_queue": "jobs", "task_queues": [queue]}
+    registered = [{"name": "reports.render", "attributes": {}}]
+    Worker.objects.filter(pk=world.worker.pk).update(configuration=conf, configuration_at=world.now, registered=registered)
+    for options in ({"countdown": 5}, {"countdown": 5, "queue": "jobs"}):
+        _, answer = post(dry_run=True, options=options)
+        assert (answer["exchange"], answer["routing_key"]) == ("celery_delayed_27", ".".join(f"{5:028b}") + ".order.new")
+        assert answer["prediction"]["broker"]["refused"] == "NOT_FOUND"  # no worker has declared the levels
+    facts = {"durable": True, "auto_delete": False, "first_seen_at": world.now, "changed_at": world.now}
+    Queue.objects.create(broker=world.broker, vhost="/", name="jobs", type="quorum", arguments={"x-queue-type": "quorum"}, **facts)
+    for name in ("celery_delayed_27", "celery_delayed_delivery"):
+        Exchange.objects.create(broker=world.broker, vhost="/", name=name, type="topic", internal=False, **facts)
+    bound = {"destination": "jobs", "destination_type": "queue", "routing_key": "#.order.new", "first_seen_at": world.now}
+    Binding.objects.create(broker=world.broker, vhost="/", source="celery_delayed_delivery", **bound)
+    _, answer = post(dry_run=True, options={"countdown": 5})
+    assert (answer["exchange"], answer["queues"]) == ("celery_delayed_27", ["jobs"])  # where it arrives after the countdown
+    _, answer = post(dry_run=True, options={})
+    assert answer["exchange"] == "orders"
 
 
 def test_a_real_broker_confirms_or_gives_back(world: World, post: Post, rabbitmq: TestNode, vhost: str, settings: LazySettings) -> None:

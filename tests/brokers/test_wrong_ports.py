@@ -98,7 +98,7 @@ def test_a_port_that_speaks_something_else_is_recognised(context: ssl.SSLContext
         assert f"127.0.0.1:{port} {words}" in failure
         assert "s3cret" not in failure
         if scheme.startswith("amqp"):
-            sent = sender.send([Target(f"{scheme}://ann:s3cret@127.0.0.1:{port}", "/")], "t", (), {}, {"queue": "q"}, "u", sends_event=False)
+            sent = sender.send([Target(f"{scheme}://ann:s3cret@127.0.0.1:{port}", "/")], "t", (), {}, {"queue": "q"}, "u", sender.SendsAs(""))
             assert (sent.outcome, words in sent.reason) == ("not sent", True), sent.reason
 
 

@@ -86,7 +86,8 @@ ANSWER: dict[str, Any] = {
         ({"error": "QueueNotFound: x"}, None),
         ({"sent": {"agrees": False}}, None),
         ({"sent": {"agrees": True}}, {"queue": "mail"}),
-        ({"steps": [{"layer": "delayed"}]}, None),
+        ({"steps": [{"layer": "delayed"}]}, {"queue": "mail"}),  # a direct exchange: sent at once, and the worker holds it
+        ({"exchange": "celery_delayed_27", "routing_key": "0.1.mail"}, {"exchange": "celery_delayed_27", "routing_key": "0.1.mail"}),
     ],
 )
 def test_a_configuration_is_followed_only_where_it_surely_leads_there(changed: dict[str, Any], options: dict[str, str] | None) -> None:

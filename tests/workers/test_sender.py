@@ -28,7 +28,7 @@ def target(node: TestNode, vhost: str) -> list[Target]:
 
 
 def send(targets: list[Target], task: str = "a.b", args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None, **options: Any) -> Sent:
-    return sender.send(targets, task, args, kwargs or {}, options, str(uuid4()), sends_event=False)
+    return sender.send(targets, task, args, kwargs or {}, options, str(uuid4()), sender.SendsAs(""))
 
 
 def declare(node: TestNode, vhost: str, name: str, **arguments: Any) -> None:
@@ -44,6 +44,20 @@ def test_a_confirmed_task_is_in_its_queue_as_celery_wrote_it(rabbitmq: TestNode,
     assert found[0]["properties"]["headers"]["task"] == "reports.render"
     assert found[0]["properties"]["priority"] == 3
     assert json.loads(found[0]["payload"])[:2] == [["<b>\x00", 1.0], {"k": None}]
+
+
+def test_its_event_goes_to_the_applications_exchange_and_names_its_default_queue(rabbitmq: TestNode, vhost: str) -> None:
+    for name in ("team.event", "orders"):
+        rabbitmq.api("PUT", f"exchanges/{vhost}/{name}", {"type": "topic", "durable": True})
+    for exchange, queue in (("team.event", "seen"), ("orders", "mail")):
+        declare(rabbitmq, vhost, queue)
+        rabbitmq.api("POST", f"bindings/{vhost}/e/{exchange}/q/{queue}", {"routing_key": "#"})
+    options = {"exchange": "orders", "routing_key": "order.new"}
+    assert sender.send(target(rabbitmq, vhost), "a.b", (), {}, options, "u1", sender.SendsAs("team.event", "jobs")).confirmed
+    got = {"count": 2, "ackmode": "ack_requeue_true", "encoding": "auto"}
+    (event,) = wait_until(lambda: rabbitmq.api("POST", f"queues/{vhost}/seen/get", got))  # it is sent without a confirmation
+    sent = json.loads(event["payload"])
+    assert (sent["type"], sent["queue"], sent["exchange"], sent["routing_key"]) == ("task-sent", "jobs", "orders", "order.new")
 
 
 def test_nothing_is_declared_and_the_connection_is_closed(rabbitmq: TestNode, vhost: str) -> None:
@@ -204,7 +218,7 @@ def test_a_real_worker_runs_it_and_its_events_show_how_it_ended(watched: Workers
     targets = target(rabbitmq, vhost)
 
     def ordered(task: str, args: tuple[Any, ...], **options: Any) -> Sent:
-        return sender.send(targets, f"{APP}.{task}", args, {}, {"queue": "jobs", **options}, str(uuid4()), sends_event=True)
+        return sender.send(targets, f"{APP}.{task}", args, {}, {"queue": "jobs", **options}, str(uuid4()))
 
     added = ended(watching, ordered("add", (1, 2)), "SUCCESS")
     assert (added.sent_queue, added.exchange, added.routing_key, added.result) == ("jobs", "", "jobs", "3")

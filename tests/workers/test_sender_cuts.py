@@ -73,7 +73,7 @@ def proxy(node: TestNode, **limits: int | bool | None) -> Iterator[CutProxy]:
 
 def sent_over(found: CutProxy, node: TestNode, vhost: str) -> Sent:
     url = node.amqp_url(vhost).replace(f":{node.ports['amqp']}", f":{found.address}")
-    return sender.send([Target(url, vhost)], "mail.cut", (), {}, {"queue": "mail"}, str(uuid4()), sends_event=False)
+    return sender.send([Target(url, vhost)], "mail.cut", (), {}, {"queue": "mail"}, str(uuid4()), sender.SendsAs(""))
 
 
 def taken(node: TestNode, vhost: str) -> set[str]:
@@ -120,7 +120,7 @@ def test_what_took_too_long_to_begin_is_not_sent_later(rabbitmq: TestNode, vhost
 
 
 def test_a_sending_that_was_given_up_is_stopped_before_its_bytes() -> None:
-    attempt = sender._Attempt(sender._Task("shop.pay", (), {}, {}, "u", sends_event=True))
+    attempt = sender._Attempt(sender._Task("shop.pay", (), {}, {}, "u", sender.SendsAs()))
     producer = sender._Watched.__new__(sender._Watched)
     producer.attempt = attempt
     attempt.abandoned = True

@@ -23,9 +23,11 @@ from kombu.exceptions import KombuError
 from kombu.messaging import Producer
 
 from workers.amqp_connection import Target, explained
+from workers.celery_names import EVENT_EXCHANGE
 from workers.errors import Refused, WatchError
 from workers.grants import send_grant
 from workers.sending.producer_connection import CONFIRM_SECONDS, connected, own_errors
+from workers.sending.send_options import DEFAULT_QUEUE
 
 log = structlog.get_logger(__name__)
 
@@ -104,6 +106,14 @@ class _Watched(Producer):
         self.returned = True
 
 
+class SendsAs(msgspec.Struct, frozen=True):
+    """What the application that a task is sent for has of its own. `event_exchange`: where its events go; "": no task-sent event. `default_queue`: what that
+    event names for a task sent to an exchange."""
+
+    event_exchange: str = EVENT_EXCHANGE
+    default_queue: str = DEFAULT_QUEUE
+
+
 class _Task(msgspec.Struct, frozen=True):
     """What is to be sent."""
 
@@ -112,7 +122,7 @@ class _Task(msgspec.Struct, frozen=True):
     kwargs: Mapping[str, Any]
     options: Mapping[str, Any]
     uuid: str
-    sends_event: bool
+    sends_as: SendsAs
 
 
 class _Attempt:
@@ -138,13 +148,19 @@ class _Abandoned(Exception):
 
 
 def send(
-    targets: Sequence[Target], task: str, args: Sequence[Any], kwargs: Mapping[str, Any], options: Mapping[str, Any], uuid: str, *, sends_event: bool = True
+    targets: Sequence[Target],
+    task: str,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    options: Mapping[str, Any],
+    uuid: str,
+    sends_as: SendsAs | None = None,
 ) -> Sent:
     """How it ended, at the latest after LONGEST_SECONDS. Never raises for what the broker or the network does.
 
-    `options` are those of `send_task`; the task-sent event follows if `sends_event`, which needs the exchange celeryev.
+    `options` are those of `send_task`; the task-sent event follows, by Celery's names unless `sends_as` has others.
     """
-    attempt = _Attempt(_Task(task, args, kwargs, options, uuid, sends_event))
+    attempt = _Attempt(_Task(task, args, kwargs, options, uuid, sends_as or SendsAs()))
     thread = threading.Thread(target=_run, args=(attempt, targets), name=f"send {uuid}", daemon=True)
     thread.start()
     thread.join(LONGEST_SECONDS)
@@ -188,15 +204,16 @@ def _run(attempt: _Attempt, targets: Sequence[Target]) -> None:
             connection.release()
 
 
-def _app(sends_event: bool) -> Celery:
+def _app(sends_as: SendsAs) -> Celery:
     app = Celery("hareline", broker="pyamqp://", backend="disabled://", loader=_NoSettings, fixups=(), set_as_current=False)
-    app.conf.update(task_send_sent_event=sends_event, task_publish_retry=False, task_ignore_result=False)
+    app.conf.update(task_publish_retry=False, task_ignore_result=False, task_send_sent_event=bool(sends_as.event_exchange))
+    app.conf.update(event_exchange=sends_as.event_exchange or EVENT_EXCHANGE, task_default_queue=sends_as.default_queue)
     return app
 
 
 def _publish(attempt: _Attempt, connection: Connection, target: Target) -> Sent:
     task, uuid = attempt.task, attempt.task.uuid
-    app = _app(task.sends_event)
+    app = _app(task.sends_as)
     try:
         with explained(target):
             producer = _Watched(connection.channel())
