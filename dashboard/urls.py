@@ -22,6 +22,7 @@ from dashboard.tasks import detail_views as task
 from dashboard.tasks import views as tasks
 from dashboard.why import views as routing
 from dashboard.workers import detail_views as worker
+from dashboard.workers import listing_views as worker_listing
 from dashboard.workers import views as workers
 
 handler500 = "dashboard.operations.problems.server_error"
@@ -36,6 +37,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("connections/<int:pk>/", connection.page, name="connection"),
     path("workers/", workers.page, name="workers"),
     path("workers/<int:pk>/", worker.page, name="worker"),
+    path("workers/<int:pk>/<slug:action>/", worker_listing.change, name="worker_listing"),
     path("tasks/", tasks.page, name="tasks"),
     path("tasks/<int:pk>/", task.page, name="task"),
     path("routing/", routing.page, name="routing"),

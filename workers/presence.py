@@ -9,6 +9,8 @@ from __future__ import annotations
 import copy
 from datetime import datetime, timedelta
 
+from django.db.models import F, Q
+
 from workers.models import EventSource, Worker
 
 LATE_AFTER = timedelta(seconds=15)  # it stores at least every 5 s
@@ -27,6 +29,22 @@ def worker_as_of(worker: Worker, now: datetime) -> Worker:
     found = copy.copy(worker)
     found.state, found.since, found.reason = Worker.UNKNOWN, beat_at, _nothing_since(beat_at)
     return found
+
+
+def has_left(worker: Worker, now: datetime, gone_for: timedelta) -> bool:
+    """Whether it is no longer listed: gone for so long and not pinned, or forgotten by a person and not received anything of since."""
+    if worker.state == Worker.ONLINE:
+        return False
+    if worker.forgotten_at is not None and all(at is None or at <= worker.forgotten_at for at in (worker.heartbeat_at, worker.inspected_at)):
+        return True
+    return worker.state == Worker.GONE and not worker.pinned and worker.since is not None and now - worker.since > gone_for
+
+
+def left(now: datetime, gone_for: timedelta) -> Q:
+    """The same as a condition on rows."""
+    silent = [Q(**{f"{field}__isnull": True}) | Q(**{f"{field}__lte": F("forgotten_at")}) for field in ("heartbeat_at", "inspected_at")]
+    forgotten = Q(forgotten_at__isnull=False) & ~Q(state=Worker.ONLINE) & silent[0] & silent[1]
+    return forgotten | Q(state=Worker.GONE, pinned=False, since__isnull=False, since__lt=now - gone_for)
 
 
 def source_as_of(source: EventSource, now: datetime) -> EventSource:

@@ -55,7 +55,7 @@ def find(scope: Scope, text: str) -> Finding:
     words = [Condition("name", "~", word) for word in text.split()]
     queues = queries.queues(scope, conditions=words, sort="name", page_size=EACH)
     exchanges = queries.exchanges(scope, q=text, page_size=EACH)
-    workers = worker_queries.workers(scope, text=text, page_size=EACH)
+    workers = worker_queries.workers(scope, text=text, page_size=EACH, with_left=True)
     lines = [
         *(_line("queue", "stack-2", queue, queue.name) for queue in queues.items),
         *(_line("exchange", "arrows-split", exchange, shown_name(exchange.name)) for exchange in exchanges.items),

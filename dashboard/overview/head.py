@@ -6,13 +6,16 @@ Pure.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from typing import Protocol
 
 import msgspec
 
 from dashboard.layout import formatting
-from dashboard.layout.levels import Level
+from dashboard.layout.levels import Level, worker_level
+from workers.models import Worker
+from workers.name_patterns import folded
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -88,3 +91,14 @@ def unknown_workers(workers: Iterable[WorkerFacts], address: str) -> list[Line]:
         )
         for (vhost, reason), amount in sorted(counted.items())
     ]
+
+
+def noticed_workers(workers: Iterable[Worker], now: datetime, address: str, page_of: Callable[[Worker], str]) -> list[Line]:
+    """The worker nodes that are worth a notice; those that are gone and whose names only differ in what a machine made up (pods) in one line."""
+    noticed = [(worker, level) for worker in workers if (level := worker_level(worker, now)).word == "notice"]
+    folds, alone = folded([one for one in noticed if one[0].state == "gone"], lambda one: one[0].hostname)
+    found = [
+        Line(Level("notice", "are gone; they held no known task"), f"{formatting.count(len(members), 'node')} {pattern}", address) for pattern, members in folds
+    ]
+    living = [one for one in noticed if one[0].state != "gone"]
+    return found + [Line(level, worker.hostname, page_of(worker)) for worker, level in living + alone]

@@ -143,11 +143,7 @@ class OneBroker:
             level = queue_levels.queue_level(queue, self.broker, self.now)
             if level.word == "notice":
                 found.append(head.Line(level, queue.name, reverse("queue", args=[queue.pk])))
-        for worker in self.work.workers:
-            level = levels.worker_level(worker, self.now)
-            if level.word == "notice":
-                found.append(head.Line(level, worker.hostname, reverse("worker", args=[worker.pk])))
-        return found
+        return found + head.noticed_workers(self.work.workers, self.now, reverse("workers") + self.query, lambda worker: reverse("worker", args=[worker.pk]))
 
     @property
     def sentence(self) -> str:

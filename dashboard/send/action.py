@@ -20,7 +20,7 @@ from brokers.models import Broker
 from brokers.routing.past import is_delay_level
 from brokers.scope import EVERYTHING
 from dashboard import queries, store
-from dashboard.layout import amqp_targets, formatting, queue_levels
+from dashboard.layout import amqp_targets, formatting, levels, queue_levels
 from dashboard.models import AuditEvent, User
 from dashboard.people import access
 from dashboard.send import prediction
@@ -61,6 +61,13 @@ def why_not(user: User | AnonymousUser, broker: str, vhost: str | None = None, t
     if amqp_targets.address(broker) is None:
         return f"HARELINE_BROKERS no longer names {broker}, so it cannot be reached."
     return ""
+
+
+def refusal(user: User | AnonymousUser, broker: Broker, vhost: str, now: datetime) -> tuple[str, int]:
+    """(why nothing can be sent there by this person now, "" if it can; the status of the answer: 503 for what passes by itself)."""
+    if refused := why_not(user, broker.name, vhost) or amqp_targets.refusal(broker):
+        return refused, 403
+    return levels.blocked_text(broker, now), 503
 
 
 def predict(order: Order, broker: Broker, vhost: str, now: datetime) -> Prediction:

@@ -19,7 +19,7 @@ from brokers import queries as broker_queries
 from brokers.models import Broker
 from brokers.scope import Scope
 from dashboard import queries as own_queries
-from dashboard.layout import amqp_targets, levels
+from dashboard.layout import levels
 from dashboard.live import topics
 from dashboard.models import AuditEvent, User
 from dashboard.send import action as sending
@@ -119,20 +119,11 @@ class SendPage:
 
     @cached_property
     def why_not(self) -> str:
-        if self.broker is None:
-            return ""
-        refused = sending.why_not(self.user, self.broker.name, self.vhost) or amqp_targets.refusal(self.broker)
-        return refused or self.blocked
+        return self.refusal[0]
 
-    @property
-    def blocked(self) -> str:
-        """Why the broker takes nothing now, as a sentence; "" if it does."""
-        return levels.blocked_text(self.broker, self.now) if self.broker else ""
-
-    @property
-    def refusal_status(self) -> int:
-        """The status of an answer with `why_not`: 503 for what passes by itself."""
-        return 503 if self.why_not == self.blocked else 403
+    @cached_property
+    def refusal(self) -> tuple[str, int]:
+        return sending.refusal(self.user, self.broker, self.vhost, self.now) if self.broker else ("", 200)
 
     @cached_property
     def registered(self) -> dict[str, list[str]]:

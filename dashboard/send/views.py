@@ -34,7 +34,7 @@ def _answered(request: HttpRequest) -> HttpResponse:
         shown.fill(request.POST.dict())
         return render(request, "send/_prediction.html", {"page": shown, "now": shown.now})
     if request.method == "POST":
-        status = shown.refusal_status if shown.why_not else 200 if shown.check(request.POST.dict()) else 422
+        status = shown.refusal[1] if shown.why_not else 200 if shown.check(request.POST.dict()) else 422
     else:
         shown.prefill(request.GET.dict())
     followed = shown.follow(request.GET.get("sent")) if request.method == "GET" else None
@@ -59,9 +59,7 @@ def _sent(request: HttpRequest) -> HttpResponse:
     if shown.why_not or shown.broker is None or uuid is None or not shown.check(given) or shown.predicted is None:
         if shown.why_not and shown.broker:
             sending.note_refusal(shown.user, shown.broker.name, shown.vhost, given.get("task", ""), shown.why_not, shown.now)
-        return render(
-            request, "send/index.html", {"page": shown, "now": shown.now, "topics": shown.topics}, status=shown.refusal_status if shown.why_not else 422
-        )
+        return render(request, "send/index.html", {"page": shown, "now": shown.now, "topics": shown.topics}, status=shown.refusal[1] if shown.why_not else 422)
     done = sending.send(shown.user, shown.broker, shown.vhost, shown.predicted, uuid, shown.now)
     event = done.event if done else sending.event_of(uuid, shown.now)
     if done and done.sent.outcome in ("confirmed", "unknown"):

@@ -46,6 +46,7 @@ class WorkerItem(Schema):
     lost_events: int
     heartbeat_at: Moment | None
     inspected_at: Moment | None
+    pinned: bool = Field(description="It stays in the lists when it is gone")
 
 
 class Workers(Schema):
@@ -56,12 +57,13 @@ class Workers(Schema):
 class WorkersQuery(OfBroker, Paged):
     q: str = Field("", max_length=255, description="A part of the host name")
     state: Literal["online", "gone", "unknown"] | None = None
+    all: bool = Field(False, description="Those too that left the lists: gone for longer than HARELINE_RETENTION_GONE_WORKER_HOURS, or forgotten")
     sort: str = Field("hostname", max_length=50, description=f"One of {', '.join(queries.WORKER_SORTS)}; a leading - is descending")
 
 
 @router.get("/workers", response={200: Workers, **ERRORS}, operation_id="workers")
 def workers(request: HttpRequest, query: Query[WorkersQuery]) -> dict[str, Any]:
-    """A page of Celery worker nodes, those that are gone included."""
+    """A page of Celery worker nodes, those that are gone included until they leave the lists."""
     check_broker(request, query.broker)
     try:
         page = queries.workers(
@@ -73,6 +75,7 @@ def workers(request: HttpRequest, query: Query[WorkersQuery]) -> dict[str, Any]:
             sort=query.sort,
             page=query.page,
             page_size=query.page_size,
+            with_left=query.all,
         )
     except ValueError as error:
         raise invalid("sort", error) from error

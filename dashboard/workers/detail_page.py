@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from urllib.parse import urlencode
 
+from django.contrib.auth.models import AnonymousUser
 from django.http import QueryDict
 from django.urls import reverse
 
@@ -21,8 +22,10 @@ from dashboard.layout.consumption import consuming_of_each
 from dashboard.layout.filter_language import quoted
 from dashboard.live import topics
 from dashboard.live.rows import LiveRow
+from dashboard.models import User
 from dashboard.queues.row import queue_row
 from dashboard.workers import filter as worker_filter
+from dashboard.workers import listing
 from dashboard.workers import text as worker_story
 from dashboard.workers.board import software_text
 from dashboard.workers.list_page import lost_of
@@ -45,8 +48,8 @@ class ConsumedQueue:
 class WorkerDetail:
     """The questions of one request about one worker node."""
 
-    def __init__(self, scope: Scope, worker: Worker, path: str, query: QueryDict, now: datetime) -> None:
-        self.scope, self.worker, self.now = scope, worker, now
+    def __init__(self, scope: Scope, worker: Worker, path: str, query: QueryDict, now: datetime, user: User | AnonymousUser) -> None:
+        self.scope, self.worker, self.now, self.user = scope, worker, now, user
         self.address = ListAddress(path, query)
         self.range = series.chosen_range(query.get("range"))
         self.wanted_task = query.get("task", "").strip()
@@ -58,6 +61,19 @@ class WorkerDetail:
     @cached_property
     def row(self) -> LiveRow:
         return worker_row(self.worker, self.now, tuple(self.lost))
+
+    @property
+    def listing_text(self) -> str:
+        return listing.text(self.worker, worker_queries.gone_for(), self.now)
+
+    @property
+    def may_change(self) -> bool:
+        """Whether this person may pin and forget it."""
+        return listing.may_change(self.user, self.worker)
+
+    @property
+    def pin_action(self) -> str:
+        return listing.UNPIN if self.worker.pinned else listing.PIN
 
     @property
     def alive(self) -> bool:
@@ -116,7 +132,8 @@ class WorkerDetail:
 
     @property
     def loads(self) -> str:
-        return " · ".join(f"{value:.2f}" for value in self.worker.load or []) or "unknown"
+        unknown = "unknown: its heartbeats are off" if worker_story.heartbeats_off(self.worker) else "unknown"
+        return " · ".join(f"{value:.2f}" for value in self.worker.load or []) or unknown
 
     @property
     def registered(self) -> list[worker_story.Registered]:

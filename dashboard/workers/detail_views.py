@@ -12,7 +12,7 @@ from dashboard.people.access import scope_of
 from dashboard.workers.detail_page import WorkerDetail
 from workers import queries
 
-PARTS = ("running", "charts", "queues", "pool", "registered", "story")
+PARTS = ("listing", "running", "charts", "queues", "pool", "registered", "story")
 
 
 @one_moment()
@@ -22,7 +22,7 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
     worker = queries.worker_by_id(scope, pk)
     if worker is None:
         raise Http404("There is no such worker node, or you may not see it.")
-    detail = WorkerDetail(scope, worker, request.path, request.GET, timezone.now())
+    detail = WorkerDetail(scope, worker, request.path, request.GET, timezone.now(), request.user)
     part = request.GET.get("part")
     context = {"detail": detail, "worker": worker, "row": detail.row, "now": detail.now}
     if part in PARTS:

@@ -14,7 +14,7 @@ from brokers import queries
 from brokers.conditions import Condition
 from brokers.models import Broker
 from brokers.scope import Scope
-from dashboard.layout import filter_language, levels
+from dashboard.layout import filter_language, formatting, levels
 from dashboard.layout.addresses import Heading, ListAddress
 from dashboard.layout.consumption import consumers_by_queue
 from dashboard.layout.lists import PAGE_SIZE, Filtered, last_hour
@@ -28,6 +28,8 @@ from dashboard.workers.row import worker_row
 from dashboard.workers.visibility import limits, steps_to_see_workers
 from workers import queries as worker_queries
 from workers.models import EventSource, Worker
+from workers.name_patterns import folded
+from workers.presence import has_left
 
 VIEWS: Mapping[str, str] = {"": "Board", "table": "Table"}
 COLUMNS = (
@@ -59,12 +61,37 @@ class WorkerList(Filtered):
         self.sort = sort if worker_board.is_sort(sort) else "name"
 
     @cached_property
-    def everyone(self) -> list[Worker]:
-        """All nodes that may be seen there, the filter not applied."""
-        found: list[Worker] = []
+    def _all(self) -> tuple[list[Worker], list[Worker]]:
+        """The nodes that are listed, and those that left the lists."""
+        listed: list[Worker] = []
+        left: list[Worker] = []
         for broker in self.brokers:
-            found += worker_queries.workers_for_list(self.scope, broker, self.vhost)
-        return found
+            for worker in worker_queries.workers_for_list(self.scope, broker, self.vhost):
+                (left if has_left(worker, self.now, worker_queries.gone_for()) else listed).append(worker)
+        return listed, left
+
+    @property
+    def shows_left(self) -> bool:
+        return self.address.kept.get("own") == "show"
+
+    @cached_property
+    def everyone(self) -> list[Worker]:
+        """All nodes that may be seen there, the filter not applied; those that left the lists only on demand."""
+        listed, left = self._all
+        return listed + left if self.shows_left else listed
+
+    @property
+    def left_count(self) -> int:
+        return len(self._all[1])
+
+    @property
+    def left_text(self) -> str:
+        """ "3 nodes gone for over 24 h or forgotten"."""
+        return f"{formatting.count(self.left_count, 'node')} gone for over {formatting.duration(worker_queries.gone_for())} or forgotten"
+
+    @property
+    def left_address(self) -> str:
+        return self.address.with_(own=None if self.shows_left else "show")
 
     @cached_property
     def event_sources(self) -> list[EventSource]:
@@ -122,8 +149,21 @@ class WorkerList(Filtered):
         """Nodes that are gone, the latest first, on the last page of the board."""
         if self.page != self.pages or self.view == "table":
             return []
-        left = [worker for worker in self.chosen if worker.state == Worker.GONE]
-        return self._nodes(sorted(left, key=lambda worker: (worker.since or worker.first_seen_at, worker.hostname), reverse=True)[:PAGE_SIZE])
+        gone = [worker for worker in self.chosen if worker.state == Worker.GONE]
+        return self._nodes(sorted(gone, key=lambda worker: (worker.since or worker.first_seen_at, worker.hostname), reverse=True)[:PAGE_SIZE])
+
+    @cached_property
+    def _folds(self) -> tuple[list[tuple[str, list[BoardNode]]], list[BoardNode]]:
+        return folded(self.gone, lambda node: node.worker.hostname)
+
+    @property
+    def gone_folds(self) -> list[tuple[str, list[BoardNode]]]:
+        """Nodes that are gone and whose names only differ in what a machine made up: (pattern, the nodes)."""
+        return self._folds[0]
+
+    @property
+    def gone_alone(self) -> list[BoardNode]:
+        return self._folds[1]
 
     def _nodes(self, workers: Sequence[Worker]) -> list[BoardNode]:
         activity, addresses = last_hour(self.scope, "workers", workers, "active", self.now), queue_addresses(self.scope, workers)

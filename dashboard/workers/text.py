@@ -66,6 +66,8 @@ def events_story(worker: Worker, now: datetime) -> tuple[str, str]:
     since = formatting.moment_text(worker.first_seen_at, now)
     if worker.lost_events:
         return "warning", f"{formatting.count(worker.lost_events, 'task event')} lost since {since}, by its own count of started tasks."
+    if worker.processed is None and heartbeats_off(worker):
+        return "unknown", "Its heartbeats are off (--without-heartbeat), so it reports no count of processed tasks to compare the events with."
     if worker.processed is None:
         return "unknown", "Its heartbeats have not reported a count of processed tasks yet."
     base = worker.processed if worker.processed_at_first_sight is None else worker.processed_at_first_sight
@@ -73,6 +75,11 @@ def events_story(worker: Worker, now: datetime) -> tuple[str, str]:
     if seen <= 0:
         return "ok", f"No tasks processed since {since}."
     return "ok", f"{formatting.count(seen, 'task')} processed since {since}, no events missing."
+
+
+def heartbeats_off(worker: Worker) -> bool:
+    """Whether it answers, and never sent a heartbeat."""
+    return worker.heartbeat_at is None and worker.inspected_at is not None and not worker.inspect_reason
 
 
 def sources(worker: Worker, source: EventSource | None, now: datetime) -> list[Source]:
@@ -87,7 +94,8 @@ def _events(worker: Worker, source: EventSource | None, now: datetime) -> Source
         level = "notice" if source.state == EventSource.OFF else "unknown"
         return Source(level, "Events", _sentence(source.reason) or f"Events are {source.state}.", source.grant)
     if worker.heartbeat_at is None:
-        return Source("ok", "Events", "Received; no heartbeat of this node yet.")
+        off = "its heartbeats are off (--without-heartbeat)" if heartbeats_off(worker) else "no heartbeat of this node yet"
+        return Source("ok", "Events", f"Received; {off}.")
     every = f", one every {formatting.duration(worker.heartbeat_seconds)}" if worker.heartbeat_seconds else ""
     return Source("ok", "Events", f"Last heartbeat {formatting.age(worker.heartbeat_at, now)} ago{every}.")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
+from brokers.addresses import parse_brokers
 from dashboard import environment
 from tests.certificates import self_signed
 
@@ -44,3 +45,23 @@ def test_a_file_with_a_certificate_is_taken(tmp_path: Path) -> None:
     certificate, _ = self_signed(tmp_path)
     assert environment.certificates({"HARELINE_CA_FILE": str(certificate)}, "HARELINE_CA_FILE") == str(certificate)
     assert environment.certificates({}, "HARELINE_CA_FILE") is None
+
+
+BROKERS = parse_brokers("prod=http://a:1,http://rabbit-1:2", {})
+
+
+def test_names_of_celerys_exchanges_are_read_by_broker() -> None:
+    variables = {
+        "HARELINE_CELERY_PROD": "/shop?event_exchange=team.event",
+        "HARELINE_CELERY_APP": "proj:app",
+        "HARELINE_CELERY_RABBIT_1_2": "*?control_exchange=c",
+    }
+    found = environment.celery_names(variables, BROKERS)
+    assert {broker: list(names) for broker, names in found.items()} == {"prod": ["/shop"], "rabbit-1:2": ["*"]}
+    assert found["prod"]["/shop"].event_exchanges == ("team.event",)
+
+
+@pytest.mark.parametrize(("variable", "text"), [("HARELINE_CELERY_PRD", "/?event_exchange=e"), ("HARELINE_CELERY_PROD", "/?event_exchnge=e")])
+def test_a_name_that_can_not_be_used_stops_the_start_with_its_variable(variable: str, text: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=variable):
+        environment.celery_names({variable: text}, BROKERS)

@@ -71,6 +71,12 @@ def test_silence_while_the_broker_blocks_publishers_is_unknown(heartbeat_at: dat
     assert verdict.reason.startswith(reason)
 
 
+def test_our_own_blocked_connection_shows_an_alarm_that_our_user_may_not_see() -> None:
+    assert Visible(NOON).blocked_too(ago(5)).blocked == Blocked(ago(5))
+    assert Visible(NOON, None, BLOCKED).blocked_too(ago(5)).blocked == BLOCKED
+    assert Visible(NOON).blocked_too(None).blocked is None
+
+
 def test_who_may_answer_are_those_with_a_control_queue_as_far_as_known() -> None:
     workers = registry(w=1, v=50).workers
     assert expected(workers.values(), NOON, Visible()) == {"w@h": True, "v@h": False}

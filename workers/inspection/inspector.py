@@ -30,14 +30,11 @@ from workers.errors import NothingThere, WatchError
 from workers.inspection import answers as inspection
 from workers.inspection import formats
 from workers.inspection.audience import JSON, MOST_ALONE, PROBE, Audience
+from workers.inspection.schedule import EVERY, OFTEN_SECONDS, Schedule
 from workers.receiving.liveness import Subscription
 
 log = structlog.get_logger(__name__)
 
-OFTEN = ("active", "reserved", "scheduled", "stats")  # stats last: its Lamport clock shows which events came after the lists
-SELDOM = ("active_queues", "registered", "conf", "revoked")
-EVERY = (*OFTEN, *SELDOM)
-OFTEN_SECONDS, SELDOM_SECONDS, PATIENT_SECONDS, REVOKED_SECONDS = 3.0, 30.0, 60.0, 10.0
 LARGE_ANSWER_BYTES = 256 * 1024
 LARGEST_ANSWER_BYTES = 16 * 1024 * 1024
 RETRY_SECONDS = (1.0, 2.0, 4.0, 5.0)
@@ -57,24 +54,6 @@ class Answer(msgspec.Struct, frozen=True):
     lists_all: bool = False
     clock: int | None = None  # the worker's Lamport clock, with `stats`
     totals: dict[str, int] = {}  # how many tasks of each name it has started, with `stats`
-
-
-class Schedule:
-    """Which command is due when. A command whose answers are large is sent less often."""
-
-    def __init__(self, often: float = OFTEN_SECONDS, seldom: float = SELDOM_SECONDS) -> None:
-        self._every = {**dict.fromkeys(OFTEN, often), **dict.fromkeys(SELDOM, seldom), "revoked": min(seldom, REVOKED_SECONDS)}
-        self._due = dict.fromkeys(self._every, 0.0)
-
-    def due(self, now: float, slowness: float = 1.0) -> list[str]:
-        """The commands to send now; each counts as sent. `slowness`: by how much they are rarer than usual."""
-        found = [command for command, at in self._due.items() if now >= at]
-        for command in found:
-            self._due[command] = now + self._every[command] * slowness
-        return found
-
-    def slow_down(self, command: str) -> None:
-        self._every[command] = max(self._every[command], PATIENT_SECONDS)
 
 
 class Inspector:
@@ -100,6 +79,7 @@ class Inspector:
         self._introduced: list[tuple[str, str]] = []  # workers that have just answered for the first time, with the content type
         self._may_address = False
         self._pidboxes: tuple[str, ...] = ()
+        self.blocked_since: datetime | None = None  # the broker takes nothing from us: what is sent meanwhile would all arrive at once afterwards
         self._connection: Connection | None = None
         self._failures = 0
 
@@ -143,6 +123,8 @@ class Inspector:
 
     def _inspect_until_stopped(self) -> None:
         self._connection = connection = open_connection(self.targets, "inspection")
+        self.blocked_since = None
+        connection.on_blocked, connection.on_unblocked = self._note_blocked, self._note_unblocked
         channel = self._channel(connection)
         queue = f"{self._reply_prefix}.{secrets.token_hex(4)}"
         channel.queue_declare(queue, durable=False, exclusive=True, auto_delete=True, arguments={"x-expires": 60_000})
@@ -191,6 +173,8 @@ class Inspector:
 
     def _inspect(self, channel: Channel, queue: str, schedule: Schedule, now: float) -> None:
         """Sends what is due: to everybody at once where all answer in one format, else to each that answers, and little to those that don't."""
+        if self.blocked_since is not None:
+            return
         audience = self._audience
         self._take_expected(now)
         for hostname in self._take_newcomers():
@@ -216,6 +200,12 @@ class Inspector:
                 audience.wants(hostname, command, now)
             for content_type in spoken:
                 self._request(channel, queue, command, content_type)
+
+    def _note_blocked(self, _reason: str) -> None:
+        self.blocked_since = self.blocked_since or datetime.now(UTC)
+
+    def _note_unblocked(self) -> None:
+        self.blocked_since = None
 
     def _take_expected(self, now: float) -> None:
         expected, self._expected = self._expected, None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
+from django.conf import settings
 from django.db.models import Case, Count, F, OuterRef, Q, QuerySet, Subquery, TextField, Value, When
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, Lower
@@ -16,7 +17,7 @@ from brokers.queries.pages import BrokerRef, Page, check_page, in_scope, one_pag
 from brokers.scope import Scope
 from workers.celery_names import DEFAULT, CeleryNames
 from workers.models import EventSource, Worker
-from workers.presence import LATE_AFTER, source_as_of, worker_as_of
+from workers.presence import LATE_AFTER, left, source_as_of, worker_as_of
 
 WORKER_SORTS = (
     "hostname", "vhost", "state", "pool", "concurrency", "active", "reserved", "processed",
@@ -36,8 +37,10 @@ def workers(
     page: int = 1,
     page_size: int = 100,
     at: datetime | None = None,
+    with_left: bool = False,
 ) -> Page[Worker]:
-    """Workers of every state, those gone included, unknown values last. `text` is a part of the host name. ValueError for a sort or page that can't be.
+    """Workers of every state, unknown values last; of those that left the lists (`workers.presence.has_left`) none unless `with_left`. `text` is a part of
+    the host name. ValueError for a sort or page that can't be.
 
     With `at`: those first seen by then; what is not kept of the past is unknown in them, their state too.
     """
@@ -50,7 +53,7 @@ def workers(
         rows = rows.filter(first_seen_at__lte=at)
     now = datetime.now(UTC)
     if at is None:
-        rows = _with_beats(rows)
+        rows = _with_beats(rows if with_left else rows.exclude(left(now, gone_for())))
     if state is not None:
         rows = _in_state(rows, state, now) if at is None else rows.none() if state != Worker.UNKNOWN else rows
     found = one_page(_ordered(rows.defer("configuration"), field if at is None else "hostname", descending), page, page_size)
@@ -58,8 +61,13 @@ def workers(
     return found
 
 
+def gone_for() -> timedelta:
+    """After how long a worker that is gone leaves the lists."""
+    return timedelta(hours=settings.RETENTION_GONE_WORKER_HOURS)
+
+
 def workers_for_list(scope: Scope, broker: Broker, vhost: str | None = None) -> list[Worker]:
-    """Every worker of the broker by host name, without what only its own page shows: that is put to the database again where it is used."""
+    """Every worker of the broker by host name, those that left the lists too, without what only its own page shows: that is another query where it is used."""
     rows = Worker.objects.filter(in_scope(scope, broker.pk, vhost)).defer("configuration", "registered", "event_counts", "reconciliation", "processes")
     found = list(_with_beats(rows).order_by("hostname", "vhost", "id"))
     for worker in found:
@@ -68,9 +76,10 @@ def workers_for_list(scope: Scope, broker: Broker, vhost: str | None = None) -> 
 
 
 def worker_counts(scope: Scope) -> list[tuple[str, str, str, int]]:
-    """[(broker's name, virtual host, state as of now, how many workers)], every worker counted."""
+    """[(broker's name, virtual host, state as of now, how many workers)] of the workers that are listed."""
     late = Q(state=Worker.ONLINE, beat_at__lt=datetime.now(UTC) - LATE_AFTER)
-    rows = _with_beats(Worker.objects.filter(in_scope(scope))).annotate(state_now=Case(When(late, then=Value(Worker.UNKNOWN)), default=F("state")))
+    listed = Worker.objects.filter(in_scope(scope)).exclude(left(datetime.now(UTC), gone_for()))
+    rows = _with_beats(listed).annotate(state_now=Case(When(late, then=Value(Worker.UNKNOWN)), default=F("state")))
     return list(rows.order_by("broker__name", "vhost", "state_now").values_list("broker__name", "vhost", "state_now").annotate(count=Count("pk")))
 
 

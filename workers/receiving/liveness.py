@@ -99,6 +99,10 @@ class Visible(msgspec.Struct, frozen=True):
         """None: not known."""
         return None if self.controlled is None else hostname in self.controlled
 
+    def blocked_too(self, since: datetime | None) -> Visible:
+        """The same with what our own connection shows: the broker blocks it since then. It may do so for a user who can't see its alarms."""
+        return self if since is None or self.blocked is not None else msgspec.structs.replace(self, blocked=Blocked(since))
+
     def blocked_by(self, hostname: str) -> BlockedFrom | None:
         return None if self.blocked is None else self.blocked.of(hostname)
 

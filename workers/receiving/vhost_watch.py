@@ -200,7 +200,8 @@ class VhostWatch:
         self._stored_at = now
         shown = self._look.shown(now)
         self._reading.note(time.monotonic(), now)
-        visible, inspector = NOTHING_VISIBLE if shown is None else shown.visible, self._inspector
+        inspector = self._inspector
+        visible = (NOTHING_VISIBLE if shown is None else shown.visible).blocked_too(inspector.blocked_since)
         listening, disturbance = self._reading.listening(self._subscription), self._disturbance(shown, now)
         registry.assess(listening, now, visible, self._inspection(), disturbance, inspector.trouble)
         while registry.faults:

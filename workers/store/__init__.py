@@ -1,5 +1,6 @@
 """The only writer of what is stored about workers, event sources and tasks. A receiver's round is one transaction: `save_batch`."""
 
+from workers.store.listing import forget_worker, pin_worker
 from workers.store.silence import mark_workers_unknown
 from workers.store.tasks import trim_tasks
 from workers.store.workers import (
@@ -26,12 +27,14 @@ __all__ = [
     "Unstorable",
     "Writer",
     "ensure_source",
+    "forget_worker",
     "mark_gone",
     "mark_workers_unknown",
     "note_fault",
     "note_look_alikes",
     "note_names",
     "note_unwatched",
+    "pin_worker",
     "remove_source",
     "save_batch",
     "take_over",

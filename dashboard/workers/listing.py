@@ -1,0 +1,54 @@
+"""Whether a worker node is listed, in a sentence, and what a person may do about it: pin it, or forget it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.contrib.auth.models import AnonymousUser
+
+from dashboard import store as dashboard_store
+from dashboard.layout import formatting
+from dashboard.models import User
+from dashboard.people import access
+from workers import store
+from workers.models import Worker
+from workers.presence import has_left
+
+PIN, UNPIN, FORGET = "pin", "unpin", "forget"
+ACTIONS = {PIN: "pin worker", UNPIN: "unpin worker", FORGET: "forget worker"}
+
+
+def text(worker: Worker, gone_for: timedelta, now: datetime) -> str:
+    """What its place in the lists is; "" for a worker that is online and not pinned.
+
+    >>> text(Worker(state="gone", since=datetime(2026, 1, 1, 3)), timedelta(hours=24), datetime(2026, 1, 1, 4))
+    'It leaves the lists 1 d after it went, at 2 Jan 03:00:00, unless it is pinned.'
+    """
+    if worker.pinned:
+        return "It is pinned: it stays in the lists when it is gone."
+    if worker.state == Worker.ONLINE:
+        return ""
+    if has_left(worker, now, gone_for):
+        if worker.state == Worker.GONE and worker.since and now - worker.since > gone_for:
+            return f"It is no longer listed: it has been gone for over {formatting.duration(gone_for)}."
+        return "It was forgotten, and is listed again once anything of it is received."
+    if worker.state == Worker.GONE and worker.since:
+        leaves = formatting.moment_text(worker.since + gone_for, now)
+        return f"It leaves the lists {formatting.duration(gone_for)} after it went, at {leaves}, unless it is pinned."
+    return "It stays in the lists while its state is unknown."
+
+
+def may_change(user: User | AnonymousUser, worker: Worker) -> bool:
+    return access.may(user, "control", worker.broker.name, worker.vhost, worker.hostname)
+
+
+def change(user: User | AnonymousUser, worker: Worker, action: str, now: datetime) -> bool:
+    """Does one of ACTIONS and records it. False if this person may not."""
+    allowed = may_change(user, worker)
+    if allowed and action == FORGET:
+        store.forget_worker(worker, now)
+    elif allowed:
+        store.pin_worker(worker, action == PIN)
+    outcome = dashboard_store.DONE if allowed else dashboard_store.REFUSED
+    dashboard_store.audit(user, ACTIONS[action], outcome, now, broker=worker.broker.name, vhost=worker.vhost, name=worker.hostname)
+    return allowed
