@@ -86,8 +86,9 @@ class WorkerList(Filtered):
 
     @property
     def left_text(self) -> str:
-        """ "3 nodes gone for over 24 h or forgotten"."""
-        return f"{formatting.count(self.left_count, 'node')} gone for over {formatting.duration(worker_queries.gone_for())} or forgotten"
+        """ "3 nodes hidden: gone for over 1 d, or forgotten"."""
+        shown = "shown that left" if self.shows_left else "hidden"
+        return f"{formatting.count(self.left_count, 'node')} {shown}: gone for over {formatting.duration(worker_queries.gone_for())}, or forgotten"
 
     @property
     def left_address(self) -> str:

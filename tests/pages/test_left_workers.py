@@ -35,7 +35,7 @@ def test_the_page_folds_dead_pods_and_shows_who_left_on_demand(person: Client, b
     page = person.get("/workers/").content.decode()
     assert page.count('<details class="gone-fold">') == 1
     assert "celery@worker-*</span>" in page and "4 nodes, the last" in page
-    assert "1 node gone for over 24 h or forgotten hidden." in page and ">old@web<" not in page
+    assert "1 node hidden: gone for over 1 d, or forgotten." in page and ">old@web<" not in page
     assert ">old@web<" in person.get("/workers/?own=show").content.decode()
     assert ">old@web<" not in person.get("/workers/?view=table").content.decode()
 
