@@ -56,18 +56,11 @@ class Incident(msgspec.Struct, frozen=True):
 
 
 def of_broker(
-    broker: Broker,
-    sources: Sequence[EventSource],
-    poller_at: datetime | None,
-    now: datetime,
-    not_writable: Callable[[], str] = str,
-    blocked: Callable[[], Sequence[str]] = tuple,
+    broker: Broker, sources: Sequence[EventSource], poller_at: datetime | None, now: datetime, not_writable: Callable[[], str] = str
 ) -> Incident | None:
-    """The incident of a broker that is not visible or blocks publishers; None if there is none. `not_writable` returns why nothing can be stored, "" if
-    it can; `blocked` the names of the connections that are blocked."""
+    """The incident of a broker that is not visible; None if it is. `not_writable` returns why nothing can be stored, "" if it can. An alarm is in
+    `blocked_publishers`."""
     level = levels.broker_level(broker, now)
-    if level.word == "critical":
-        return _blocked(broker, level, blocked())
     if level.word != "unknown":
         return None
     known = "It has never responded, so there are no numbers."
@@ -126,25 +119,6 @@ def _unseen(
         still = "Celery events still arrive over AMQP, so worker nodes are live."
     reason, todo, command = why
     return Incident(f"broker-{broker.pk}", level, title, since, lead, "What still works", still, reason, todo, command=command)
-
-
-def _blocked(broker: Broker, level: Level, connections: Sequence[str]) -> Incident:
-    resources = sorted({str(alarm.get("resource")) for alarm in broker.alarms})
-    nodes = sorted({str(alarm.get("node")) for alarm in broker.alarms})
-    freed = "Let consumers drain the deepest queues, or raise the limit." if "memory" in resources else "Free disk space on the node, or lower the limit."
-    return Incident(
-        f"broker-{broker.pk}",
-        level,
-        f"{broker.name} blocks publishers",
-        levels.blocked_since(broker.alarms),
-        f"The {formatting.listed(resources)} alarm is set on {formatting.listed(nodes)}.",
-        "What it means",
-        "Every publishing connection is blocked until the alarm clears, and Celery’s heartbeats with it. Consumers keep working.",
-        f"{formatting.listed(nodes)} reached its limit of {formatting.listed(resources)}; the bars under Broker nodes show by how much.",
-        freed,
-        evidence=f"blocked connections: {formatting.listed(connections)}" if connections else "",
-        command="rabbitmq-diagnostics memory_breakdown" if "memory" in resources else "",
-    )
 
 
 def of_node(node: Node, broker: Broker, now: datetime) -> Incident | None:

@@ -25,7 +25,7 @@ from dashboard.layout.consumption import consuming_of_each
 from dashboard.layout.lists import LAST_HOUR, SPARK_POINTS
 from dashboard.live import topics
 from dashboard.live.rows import LiveRow
-from dashboard.overview import flapping, head, incidents, unread_queues
+from dashboard.overview import blocked_publishers, flapping, head, incidents, unread_queues
 from dashboard.overview.celery_panel import Work
 from dashboard.overview.incidents import Incident
 from dashboard.overview.row import broker_row, node_row, vhost_row
@@ -119,7 +119,8 @@ class OneBroker:
     def incidents(self) -> list[Incident]:
         """The incidents, the worst first. While the broker is not visible, none about its queues."""
         heartbeat = next((beat.at for beat in leases.heartbeats() if beat.kind == "poller"), None)
-        found = [incidents.of_broker(self.broker, self.work.sources, heartbeat, self.now, database_file.not_writable, self._blocked)]
+        found = [incidents.of_broker(self.broker, self.work.sources, heartbeat, self.now, database_file.not_writable)]
+        found.append(blocked_publishers.incident(self.broker, self.now, self._blocked))
         found.append(unread_queues.incident(self.broker, self.now))
         found.append(flapping.incident(self.broker, lambda most: queries.poll_attempts(self.scope, self.broker.pk, most), self.now))
         if not self.stale:

@@ -175,18 +175,15 @@ class SendPage:
         """Queues to choose from, without those of Celery's own machinery."""
         if self.broker is None:
             return []
-        return [name for name in self._queues if not name.endswith(".celery.pidbox") and not name.startswith(("celeryev.", "hareline."))][:NAMES_OFFERED]
+        return [name for name in self._queues if not name.endswith(".pidbox") and not name.startswith(("celeryev.", "hareline."))][:NAMES_OFFERED]
 
     def prefill(self, query: Mapping[str, str]) -> None:
         """The form's first values: of one sent before (`again`; `sent`, which is shown beside it), of a task that was seen (`like`), or the address's."""
         values = {name: query[name][:2000] for name in send_form.TEXTS if query.get(name)}
-        if (
-            (number := _number(query.get("again") or query.get("sent")))
-            and (event := own_queries.audit_event(number, sending.ACTION))
-            and self.scope.includes(event.broker)
-        ):
+        sent, number = _number(query.get("again") or query.get("sent")), _number(query.get("like"))
+        if sent and (event := own_queries.audit_event(sent, sending.ACTION)) and self.scope.includes(event.broker):
             values = _values_of(event.detail)
-        elif (number := _number(query.get("like"))) and (task := queries.task_by_id(self.scope, number)):
+        elif number and (task := queries.task_by_id(self.scope, number)):
             where = {"exchange": task.exchange, "routing_key": task.routing_key} if task.exchange else {"queue": task.routing_key or task.queue}
             known = {"task": task.name, **where, "args": _as_json(task.args, "[]"), "kwargs": _as_json(task.kwargs, "{}")}
             values = {name: value for name, value in known.items() if value}

@@ -90,7 +90,7 @@ class Where:
     def queue_names(self) -> list[str]:
         """Without internal queues of Celery workers and of Hareline."""
         names = [one.name for one in self.loaded.topology.queues]
-        return [name for name in names if not name.startswith(NOT_OFFERED) and not name.endswith(".celery.pidbox")][:NAMES_OFFERED]
+        return [name for name in names if not name.startswith(NOT_OFFERED) and not name.endswith(".pidbox")][:NAMES_OFFERED]
 
     @property
     def user_names(self) -> list[str]:

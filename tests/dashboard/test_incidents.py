@@ -8,7 +8,7 @@ from django.template.loader import render_to_string
 
 from brokers.models import Broker, Queue
 from brokers.visibility import refusal
-from dashboard.overview import incidents, unread_queues
+from dashboard.overview import blocked_publishers, incidents, unread_queues
 from workers.models import EventSource, Worker
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -29,7 +29,7 @@ def abandoned(**facts):
 def test_a_broker_that_blocks_publishers_says_since_when_and_which_connections_are_blocked():
     alarms = [{"node": "rabbit@a", "resource": "memory", "since": NOON.isoformat()}, {"node": "rabbit@b", "resource": "disk"}]
     broker = Broker(name="prod", state=Broker.UP, polled_at=NOON, poll_seconds=5, alarms=alarms)
-    incident = incidents.of_broker(broker, [], NOON, NOON, blocked=lambda: ["orders@web-1", "10.0.0.1:5000 -> 10.0.0.2:5672"])
+    incident = blocked_publishers.incident(broker, NOON, lambda: ["orders@web-1", "10.0.0.1:5000 -> 10.0.0.2:5672"])
     assert (incident.title, incident.since) == ("prod blocks publishers", NOON)
     assert incident.evidence == "blocked connections: orders@web-1 and 10.0.0.1:5000 -> 10.0.0.2:5672"
 
