@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.live.topics import BROKER, EXCHANGES, QUEUES, TASKS, WORKERS, Topic, parse, row_id
+from dashboard.live.topics import BROKER, CONNECTIONS, EXCHANGES, QUEUES, TASKS, WORKERS, Topic, parse, row_id
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,11 @@ def test_nothing_else_is_a_topic(name: str) -> None:
     assert parse(name) is None
 
 
-@given(st.sampled_from([QUEUES, EXCHANGES, WORKERS, TASKS]), st.integers(1, 10**17), st.text(min_size=1, max_size=200).filter(lambda text: text.isprintable()))
+@given(
+    st.sampled_from([QUEUES, EXCHANGES, WORKERS, TASKS, CONNECTIONS]),
+    st.integers(1, 10**17),
+    st.text(min_size=1, max_size=200).filter(lambda text: text.isprintable()),
+)
 def test_any_virtual_host_comes_back_from_its_name(kind: str, broker_id: int, vhost: str) -> None:
     topic = Topic(kind, broker_id, vhost)
     assert parse(topic.name) == topic

@@ -16,6 +16,8 @@ from brokers.models import Broker, Channel, ClientTrend, Connection, Consumer, E
 from brokers.visibility import STATISTICS_OFF, no_monitoring
 from dashboard.connections.growth import growth
 from dashboard.connections.text import churn_text
+from dashboard.live.sources import load
+from dashboard.live.topics import CONNECTIONS, Topic
 from workers.models import Worker
 
 pytestmark = pytest.mark.django_db
@@ -261,6 +263,21 @@ def test_those_closed_last_come_first(person: Client, broker: Broker, now: datet
     early, late = (connection(broker, client, gone_at=now - timedelta(minutes=minutes)) for client, minutes in (("a", 9), ("b", 1)))
     assert listed(text_of(person, q="is:closed"), early, late) == ["b", "a"]
     assert listed(text_of(person, q="is:closed", sort="client"), early, late) == ["a", "b"]
+
+
+def test_a_page_is_sent_what_changes_of_its_connections(broker: Broker) -> None:
+    one, other = connection(broker, "api", state="blocked"), connection(broker, "elsewhere", vhost="/other")
+    topic = Topic(CONNECTIONS, broker.pk, "/")
+    loaded = load(topic, [f"connection-{one.pk}", f"connection-{other.pk}", "queue-1"])
+    assert (loaded.names, list(loaded.rows)) == ({f"connection-{one.pk}": one.name}, [f"connection-{one.pk}"]), (
+        "by this name the poller reads what it publishes to"
+    )
+    assert loaded.rows[f"connection-{one.pk}"](broker.polled_at or one.connected_at).text["state"] == "blocked"
+    before = loaded.facts
+    Broker.objects.update(connections_at=broker.connections_at + timedelta(seconds=30))  # type: ignore[operator]
+    assert {name for name, value in load(topic, []).facts.items() if value != before[name]} == {"clients"}
+    one.delete()
+    assert {name for name, value in load(topic, []).facts.items() if value != before[name]} == {"clients", "connections", "table"}
 
 
 def test_every_part_is_rendered_alone(person: Client, broker: Broker) -> None:
