@@ -1,4 +1,4 @@
-"""Sentences on connections: clients that leak, and connections or channels that live only for seconds."""
+"""Sentences on connections: clients that leak, and connections or channels that are opened and closed all the time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from dashboard.layout import formatting
 from dashboard.layout.addresses import ListAddress
 from dashboard.layout.filter_language import quoted
 
-SHORTEST_LIFE_SECONDS = {"connections": 60.0, "channels": 10.0}
+SHORTEST_LIFE_SECONDS = {"connections": 600.0, "channels": 60.0}
+"""On average; where some last, the others are much shorter."""
 LEAST_PER_SECOND = {"connections": 1.0, "channels": 10.0}
 CHURN_ADVICE = {
     "connections": "Opening one costs several round trips; a client should keep its connection.",
@@ -36,7 +37,7 @@ def leak_text(found: GrowingClient, address: ListAddress) -> Leak:
 
 
 def churn_text(broker: Broker) -> list[str]:
-    """What is opened and closed so often that it lives only for seconds; [] also while that is unknown."""
+    """What is opened and closed so often that it does not live long; [] also while that is unknown."""
     found = []
     for what in ("connections", "channels"):
         opened, closed = getattr(broker, f"{what}_opened_per_second"), getattr(broker, f"{what}_closed_per_second")
@@ -47,6 +48,6 @@ def churn_text(broker: Broker) -> list[str]:
         if life < SHORTEST_LIFE_SECONDS[what]:
             found.append(
                 f"{broker.name}: {formatting.rate(opened)} {what} a second are opened and {formatting.rate(closed)} closed, "
-                f"so they live for about {formatting.duration(life)}. {CHURN_ADVICE[what]}"
+                f"so on average they live for about {formatting.duration(life)}. {CHURN_ADVICE[what]}"
             )
     return found

@@ -243,10 +243,11 @@ def test_a_leak_rises_again_and_again(counts: list[int], leaks: bool) -> None:
 def test_connections_that_live_only_for_seconds_are_named(person: Client, broker: Broker) -> None:
     Broker.objects.update(connections_opened_per_second=12.0, connections_closed_per_second=11.9, object_totals={"connections": 36, "channels": 40})
     page = text_of(person)
-    assert "prod: 12.0 connections a second are opened and 11.9 closed, so they live for about 3 s." in page
+    assert "prod: 12.0 connections a second are opened and 11.9 closed, so on average they live for about 3 s." in page
     assert "Opened and closed all the time." in page
     for calm in (
         {"connections_opened_per_second": 0.1, "connections_closed_per_second": 0.1},
+        {"connections_opened_per_second": 0.9, "connections_closed_per_second": 5.0},
         {"connections_opened_per_second": 12.0, "connections_closed_per_second": 0.0},
         {"connections_opened_per_second": None, "connections_closed_per_second": 12.0},
     ):
