@@ -9,11 +9,12 @@ from django.utils import timezone
 from ninja import Query, Router, Schema
 from pydantic import Field
 
-from brokers import queries
+from brokers import parts, queries
 from brokers.models import Exchange
 from dashboard.api.errors import ERRORS, invalid, not_found
 from dashboard.api.parameters import Moment, Name, OfBroker, Paged, broker_named, check_broker, one_page, scope
 from dashboard.exchanges.row import known_publishers
+from dashboard.layout import levels
 
 router = Router(tags=["exchanges"])
 
@@ -119,5 +120,5 @@ def _item(exchange: Exchange) -> dict[str, Any]:
         **{name: getattr(exchange, name) for name in own},
         "broker": exchange.broker.name,
         "policy": exchange.policy or None,
-        "at": exchange.broker.polled_at,
+        "at": levels.read_at(exchange.broker, parts.EXCHANGES),
     }

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.urls import reverse
 
+from brokers import parts
 from brokers.models import Broker, Exchange
 from dashboard.layout import formatting, levels
 from dashboard.live.rows import LiveRow
@@ -33,10 +34,11 @@ DEFAULT_EXPLAINED = "A message goes to the queue whose name is its routing key. 
 def exchange_row(exchange: Exchange, broker: Broker, now: datetime) -> LiveRow:
     """The exchange as both the table and its own page show it."""
     hidden = levels.unavailable(broker, now)
+    stale = bool(hidden or levels.unread(broker, parts.EXCHANGES, now))
     return LiveRow(
         key=f"exchange-{exchange.pk}",
         text={"in": formatting.rate(exchange.publish_in_per_second), "out": formatting.rate(exchange.publish_out_per_second)},
-        mark={"stale": "yes" if hidden else "no"},
+        mark={"stale": "yes" if stale else "no"},
         number={"publish_in_per_second": exchange.publish_in_per_second, "publish_out_per_second": exchange.publish_out_per_second},
         fixed={
             "exchange": exchange,
@@ -46,9 +48,9 @@ def exchange_row(exchange: Exchange, broker: Broker, now: datetime) -> LiveRow:
             "features": features(exchange),
             "vhost": exchange.vhost,
             "broker": broker,
-            "stale": bool(hidden),
+            "stale": stale,
             "hidden": hidden,
-            "as_of": formatting.moment_text(broker.polled_at, now),
+            "as_of": formatting.moment_text(levels.read_at(broker, parts.EXCHANGES), now),
             "url": reverse("exchange", args=[exchange.pk]),
         },
     )

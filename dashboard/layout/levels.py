@@ -114,10 +114,17 @@ def unavailable(broker: BrokerFacts, now: datetime) -> str:
     return ""
 
 
-def unread(broker: BrokerFacts, part: str, now: datetime) -> str:
-    """Since when a part of the poll (see `brokers.parts`) can't be read though the broker responds, as a clause; "" if it can."""
+def read_at(broker: BrokerFacts, part: str) -> datetime | None:
+    """The moment of what is shown of a part of the poll (see `brokers.parts`): of the last poll, or of the one before the part could not be read any more."""
     since = next((limit["since"] for limit in broker.limits if limit.get("part") == part), None)
-    return f"the {part} of {broker.name} have not been read for {formatting.age(datetime.fromisoformat(since), now)}" if since else ""
+    return datetime.fromisoformat(since) if since else broker.polled_at
+
+
+def unread(broker: BrokerFacts, part: str, now: datetime) -> str:
+    """Since when a part of the poll can't be read though the broker responds, as a clause; "" if it can."""
+    if not any(limit.get("part") == part for limit in broker.limits):
+        return ""
+    return f"the {part} of {broker.name} have not been read for {formatting.age(read_at(broker, part), now)}"
 
 
 def blocked_text(broker: BrokerFacts, now: datetime) -> str:

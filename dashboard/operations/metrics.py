@@ -9,10 +9,11 @@ from prometheus_client import CollectorRegistry, ProcessCollector, generate_late
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from brokers import queries
+from brokers import parts, queries
 from brokers.models import Broker
 from brokers.polling import leases
 from brokers.scope import Scope
+from dashboard.layout import levels
 from dashboard.live.process import LiveProcess
 from workers import queries as worker_queries
 from workers.models import Worker
@@ -79,6 +80,8 @@ class _Stored(Collector):
         }
         page = queries.queues(self.scope, sort="-depth", page_size=MOST_QUEUES)
         for queue in page.items:
+            if levels.unread(queue.broker, parts.QUEUES, self.now):
+                continue  # the age of the broker's data is not theirs
             for field, family in families.items():
                 value = getattr(queue, field)
                 if value is not None:

@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from django.template.loader import render_to_string
 
+from brokers import parts
 from brokers.models import Broker, Node, VirtualHost
 from dashboard.layout import formatting, levels
 from dashboard.live.rows import LiveRow
@@ -95,7 +96,7 @@ def _difference(place: Broker | VirtualHost | None) -> str:
 def node_row(node: Node, now: datetime) -> LiveRow:
     """A node of the broker's cluster; its bars end at the alarm threshold, where RabbitMQ starts to block publishers, or mark it."""
     level = levels.node_level(node, node.broker, now)
-    stale = bool(levels.unavailable(node.broker, now))
+    stale = bool(levels.unavailable(node.broker, now) or levels.unread(node.broker, parts.NODES, now))
     disk_whole = max(node.disk_free_bytes or 0, DISK_BAR_LIMITS * (node.disk_free_limit_bytes or 0)) or None
     return LiveRow(
         key=f"node-{node.pk}",

@@ -10,12 +10,12 @@ from django.utils import timezone
 from ninja import Query, Router, Schema
 from pydantic import Field
 
-from brokers import queries
+from brokers import parts, queries
 from brokers.models import Queue
 from brokers.routing.past import is_delay_level
 from dashboard.api.errors import ERRORS, invalid, not_found
 from dashboard.api.parameters import Moment, Name, OfBroker, Paged, broker_named, scope
-from dashboard.layout import filter_language
+from dashboard.layout import filter_language, levels
 from dashboard.layout.consumer_workers import Consuming
 from dashboard.layout.consumption import consuming_of, consuming_of_each
 from dashboard.layout.queue_levels import queue_level
@@ -149,7 +149,7 @@ def _item(queue: Queue, consuming: Any, now: datetime) -> dict[str, Any]:
         "state": queue.state or None,
         "oldest_seconds": None if queue.oldest_at is None else max(0.0, (now - queue.oldest_at).total_seconds()),
         "workers": sorted({one.hostname for one in consuming if one.hostname}),
-        "at": queue.broker.polled_at,
+        "at": levels.read_at(queue.broker, parts.QUEUES),
         **{name: getattr(queue, name) for name in ("vhost", "name", "ready", "unacknowledged", "delayed", "depth", "consumers")},
         **{name: getattr(queue, name) for name in ("publish_per_second", "deliver_per_second", "ack_per_second", "oldest_estimated")},
         **{name: getattr(queue, name) for name in ("nobody_consumes_since", "nobody_since_at_least", "still_since")},

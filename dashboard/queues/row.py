@@ -13,6 +13,7 @@ from typing import NamedTuple
 from django.template.loader import render_to_string
 from django.urls import reverse
 
+from brokers import parts
 from brokers.models import Broker, Queue
 from brokers.routing.past import is_delay_level
 from dashboard.layout import formatting, levels, queue_levels
@@ -28,7 +29,7 @@ UNKNOWN_TYPE = "type unknown"
 def queue_row(queue: Queue, broker: Broker, consuming: Sequence[Consuming], now: datetime) -> LiveRow:
     """The queue as the table and its page show it; `consuming` lists its known consumers."""
     level = queue_levels.queue_level(queue, broker, now)
-    stale = bool(levels.unavailable(broker, now))
+    stale = bool(levels.unavailable(broker, now) or levels.unread(broker, parts.QUEUES, now))
     return LiveRow(
         key=f"queue-{queue.pk}",
         text={
@@ -74,7 +75,7 @@ def queue_row(queue: Queue, broker: Broker, consuming: Sequence[Consuming], now:
             "broker": broker,
             "level": level,
             "stale": stale,
-            "as_of": formatting.moment_text(broker.polled_at, now),
+            "as_of": formatting.moment_text(levels.read_at(broker, parts.QUEUES), now),
             "url": reverse("queue", args=[queue.pk]),
         },
     )

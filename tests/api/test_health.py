@@ -123,6 +123,17 @@ def test_metrics_are_prometheus_text_for_a_token(world: World) -> None:
     assert 'queue="unknown"' not in text  # what is unknown has no sample
 
 
+def test_queues_that_cant_be_read_have_no_sample_and_their_own_moment(world: World) -> None:
+    since = timezone.now() - timedelta(seconds=90)
+    limit = {"vhost": None, "what": "queues", "why": "answered with status 500", "grant": "", "part": "queues", "since": since.isoformat()}
+    type(world.broker).objects.update(limits=[limit])
+    token = {"Authorization": f"Bearer {world.token}"}
+    assert "hareline_queue_ready{" not in Client().get("/metrics", headers=token).content.decode()
+    (mail,) = [item for item in Client().get("/api/v1/queues", headers=token).json()["items"] if item["name"] == "mail"]
+    assert (mail["level"], mail["level_reason"]) == ("unknown", "the queues of prod have not been read for 1 min 30 s")
+    assert mail["at"][:19] == since.isoformat()[:19]
+
+
 def test_metrics_count_every_worker_though_not_each_has_a_series(world: World) -> None:
     now = timezone.now()
     Worker.objects.all().delete()
