@@ -160,15 +160,18 @@ def _problem(qualifier: Qualifier, operator: str, value: str) -> str:
 
 
 _THOUSANDS = {"k": 1e3, "m": 1e6}
+_GROUPED = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?![\d,])")  # a comma elsewhere may be meant as a decimal one
 
 
 def _number(text: str) -> float | None:
     """A number as people write it, None if it is none.
 
-    >>> _number("1,000"), _number("12k"), _number("many")
-    (1000.0, 12000.0, None)
+    >>> _number("1,000"), _number("12k"), _number("many"), _number("1,5")
+    (1000.0, 12000.0, None, None)
     """
-    text = text.strip().lower().replace(",", "")
+    text = text.strip().lower()
+    if _GROUPED.match(text):
+        text = text.replace(",", "")
     factor = _THOUSANDS.get(text[-1:], 1)
     try:
         value = float(text[:-1] if factor != 1 else text) * factor

@@ -53,6 +53,7 @@ class Before(msgspec.Struct, frozen=True):
     words: str
     open_address: str
     again_address: str
+    goes_on: bool
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -245,13 +246,12 @@ class SendPage:
         level, words = follow.summary if follow else ("unknown", "unknown")
         address = _address(event.broker, event.vhost)
         short = "waiting" if words.startswith("sent, waiting") else words
-        return Before(event, level, short, f"{address}&sent={event.pk}", f"{address}&again={event.pk}")
+        return Before(event, level, short, f"{address}&sent={event.pk}", f"{address}&again={event.pk}", follow is not None and follow.goes_on)
 
     @property
     def topics(self) -> list[str]:
-        if self.broker is None:
-            return []
-        return [topics.Topic(topics.BROKER, self.broker.pk).name, topics.Topic(topics.TASKS, self.broker.pk, self.vhost).name]
+        broker = self.broker
+        return [topics.Topic(topics.BROKER, broker.pk).name, topics.Topic(topics.TASKS, broker.pk, self.vhost).name] if broker else []
 
 
 def sent_uuid(text: str | None) -> str | None:

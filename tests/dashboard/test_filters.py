@@ -53,6 +53,8 @@ def test_a_text_becomes_conditions(text: str, expected: list[Condition]) -> None
         ("foo:bar", "Nothing here is called foo"),
         ("dept>3", "did you mean depth?"),
         ("depth>many", "depth needs a number, for example depth>1000, and many is none."),
+        ("in>1,5", "in needs a number, for example in>10, and 1,5 is none."),
+        ("depth>10,00", "depth needs a number"),
         ("depth>", "depth needs a value"),
         ("depth:nan", "depth needs a number"),
         ("vhost>3", "vhost is text"),

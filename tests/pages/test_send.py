@@ -189,6 +189,14 @@ def test_a_task_in_a_queue_without_consumers_waits_with_a_reason(person: Client,
     assert "confirmed by the broker" in page
 
 
+def test_what_was_sent_before_is_looked_at_again_until_it_ends(person: Client, broker: Broker, now: datetime) -> None:
+    sent_event()
+    task = Task.objects.create(broker=broker, vhost="/", uuid="u-1", name="reports.render", state="STARTED", first_seen_at=now, changed_at=now)
+    assert 'data-follows="tick/5"' in person.get(f"/send/{PLACE}&part=before").content.decode()
+    Task.objects.filter(pk=task.pk).update(state="SUCCESS", ended_at=now)
+    assert "data-follows" not in person.get(f"/send/{PLACE}&part=before").content.decode()
+
+
 def test_a_failure_shows_its_exception_and_traceback(person: Client, broker: Broker, now: datetime) -> None:
     seen: dict[str, Any] = {"broker": broker, "vhost": "/", "first_seen_at": now, "changed_at": now, "sent_at": now, "received_at": now, "started_at": now}
     Task.objects.create(**seen, uuid="u-1", state="FAILURE", worker="a@web-1", ended_at=now, exception="ValueError('<b>')", traceback="File <x>\nValueError")
