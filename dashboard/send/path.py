@@ -36,6 +36,8 @@ def hops(answer: JSON, order: Order, user: str) -> list[Hop]:
     """The path in at most four boxes, one after the other."""
     to, after = send_options.destination(order.options), answer["broker"]["after"]
     began = [Hop("checklist", order.task, f"you, {user}"), Hop("arrows-split", to.exchange or "(default)", f"key {to.routing_key}")]
+    if not after and answer["broker"].get("outcome") == "unknown":
+        return [*began, Hop("help", "unknown", "an exchange whose rules are not known")]
     if not after:
         return [*began, Hop("trash", "no queue", "unroutable, lost")]
     nodes = {node["hostname"]: node for one in after for node in one["workers"] or ()}

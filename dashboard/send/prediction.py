@@ -149,6 +149,8 @@ def _queue(predicted: Predicted, happened: Happened) -> Row:
     if happened.taken_from:
         right = set(happened.taken_from) <= set(predicted.queues)
         return Row("queue", wanted, " or ".join(happened.taken_from), "ok" if right else "warning", "as predicted" if right else "different")
+    if not predicted.queues and not predicted.certain:
+        return Row("queue", "unknown", "not reported (broker confirmed routing)", "", "was not predicted")
     right = bool(predicted.queues)
     return Row("queue", wanted, "not reported (broker confirmed routing)", "ok" if right else "warning", "confirmed" if right else "different")
 

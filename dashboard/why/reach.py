@@ -166,6 +166,8 @@ def _waiting(queue: str, dead_letters_of: str | None) -> JSON:
 def _task_text(task: str, answer: JSON, reached: Sequence[str], waiting: Sequence[JSON], unseen: Sequence[str]) -> str:
     if answer["error"]:
         return f"{task} is not sent: {answer['error']}"
+    if answer["broker"] and answer["broker"]["outcome"] == "unknown":
+        return f"Where {task} goes is unknown. {answer['broker']['reason']}"
     if not reached:
         return f"{task} reaches no queue."
     if unseen:

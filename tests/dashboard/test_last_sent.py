@@ -153,3 +153,13 @@ def test_a_queue_among_the_routers_of_a_worker_is_celerys_error() -> None:
     assert explained({"task_routes": [{"name": "x", "type": "direct", "durable": True, "delivery_mode": 2}]})["error"].startswith(
         "TypeError: MaybeChannelBound"
     )
+
+
+def test_a_task_that_meets_an_exchange_with_unknown_rules_goes_nobody_knows_where() -> None:
+    exchanges = (*EXCHANGES, ExchangeDefinition("own", "x-of-our-own"))
+    place = LoadedVhost(msgspec.structs.replace(TOPOLOGY, exchanges=exchanges), "4.0.5", {}, {})
+    answer = explain_live_task(
+        place, {"task": "shop.pay", "conf": {}, "options": {"exchange": "own", "routing_key": "k"}}, ReportingWorkers([]).known("shop.pay")
+    )
+    assert (answer["broker"]["outcome"], answer["certain"]) == ("unknown", False)
+    assert headline(answer).startswith("Where shop.pay goes is unknown. Its destination from exchange own with `k` is unknown: own is of type x-of-our-own")

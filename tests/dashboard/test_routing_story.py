@@ -129,6 +129,9 @@ def test_an_exchange_with_unknown_rules_is_shown_with_its_bindings_and_what_they
     assert [hop.heading for hop in shown.hops] == ["Published to own with the key k", "A binding may route it to f"]
     assert first(shown).text == "Its type is x-of-our-own, whose rules Hareline does not know: 2 bindings, of which any may match."
     assert [fold.label for fold in first(shown).folds] == ["2 more are unknown"]
+    assert (shown.is_unknown, shown.end, shown.end_text) == (True, "Where it is delivered is unknown", "It may reach far and mail, or not.")
+    assert "Where it is delivered is unknown." in plain(shown.headline, shown.text, shown)
+    assert "no queue" not in plain(shown.headline, shown.text, shown)
 
 
 def test_a_delayed_exchange_is_shown_by_the_rules_of_its_type() -> None:

@@ -19,7 +19,9 @@ MOST_QUEUES = 50
 
 
 class Story(msgspec.Struct, frozen=True):
-    """`risks`: what could still go wrong; `drawing`: None if the message enters no exchange."""
+    """`risks`: what could still go wrong; `drawing`: None if the message enters no exchange. `end` and `end_text`: where it ends if it surely reaches no
+    queue, and what then becomes of it; with destinations `end_text` is what it may reach besides, or "". `is_unknown`: an exchange whose rules are not
+    known is on the path."""
 
     level: str
     headline: list[Span]
@@ -29,7 +31,10 @@ class Story(msgspec.Struct, frozen=True):
     destinations: list[Destination]
     more_destinations: int
     risks: list[Risk]
+    end: str
+    end_text: str
     drawing: Drawing | None
+    is_unknown: bool = False
 
 
 def missing_queue(expected: str, queues: Sequence[str]) -> str:
@@ -59,9 +64,28 @@ def story(answer: JSON, address: Address, expected: str = "", missing: str = "",
         hops=[hop(step, address, passed) for step in answer["steps"]],
         destinations=[destination(one, address) for one in queues],
         more_destinations=len(answer["after"]) - len(queues),
+        end=_end(answer),
+        end_text=_end_text(answer),
         risks=grouped([risk for one in queues for risk in risks(one)]),
         drawing=drawn(taken) if taken else None,
+        is_unknown=answer["outcome"] == "unknown",
     )
+
+
+def _end(answer: JSON) -> str:
+    return "Where it is delivered is unknown" if answer["outcome"] == "unknown" else "Delivered to no queue"
+
+
+def _end_text(answer: JSON) -> str:
+    """What becomes of a message that surely reaches no queue; of one with unknown rules on its path, what it may reach."""
+    if answer["outcome"] == "unknown":
+        possible = formatting.listed(answer["possible"][:MOST_QUEUES])
+        return f"It may reach {possible}, or not." if possible else "Hareline does not know the rules of an exchange on its path."
+    if answer["queues"]:
+        return ""
+    if answer["outcome"] == "refused":
+        return "The broker refuses it and closes the producer’s channel."
+    return "The broker drops it without an error. With the mandatory flag it is returned to its publisher."
 
 
 def _details(answer: JSON, headline: str) -> str:

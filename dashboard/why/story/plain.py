@@ -21,7 +21,8 @@ def plain(headline: Sequence[Span], text: Sequence[Span], story: Story | None, l
     ]
     if story:
         lines_of_text += [line for hop in story.hops for line in _hop(hop)]
-        lines_of_text += [f"Delivered to {_destination(destination)}" for destination in story.destinations] or ["Delivered to no queue."]
+        lines_of_text += [f"Delivered to {_destination(destination)}" for destination in story.destinations] or [f"{story.end}."]
+        lines_of_text += [story.end_text] if story.destinations and story.end_text else []
         lines_of_text += [f"and {story.more_destinations:,} more queues."] if story.more_destinations else []
         lines_of_text += [f"Could go wrong: {risk.queue} {risk.text}" for risk in story.risks]
     return "\n".join(lines_of_text).replace("\n\n\n", "\n\n").strip()

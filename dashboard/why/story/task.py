@@ -52,6 +52,8 @@ def task_headline(answer: JSON, task: str) -> tuple[str, list[Span]]:
     if not reached and answer.get("decided_by") == BY_LAST_SENT:
         named = [Span("queue "), Span(answer["queue"], True)] if answer["queue"] else [Span(answer["exchange"] or "the default exchange", True)]
         return "unknown", [Span("The last "), Span(task, True), Span(" was sent to "), *named, Span(", which leads to no queue that is known now.")]
+    if broker and broker["outcome"] == "unknown":
+        return "unknown", [Span("Where "), Span(task, True), Span(f" goes is unknown. {broker['reason']}")]
     if not reached:
         return "warning", [Span(task, True), Span(" reaches "), *where, Span(".")]
     idle = [one["queue"] for one in broker["after"] if one["consumers"] == 0]
