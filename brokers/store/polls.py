@@ -174,9 +174,10 @@ def _described(broker: Broker, poll: BrokerStats) -> dict[str, Any]:
 
 
 def _listeners(broker: Broker, poll: BrokerStats) -> list[dict[str, Any]]:
-    """The listeners to store: those of nodes that are down stay."""
+    """The listeners to store: those of nodes that are down stay, and of all while the nodes can't be read."""
     was = msgspec.convert(broker.listeners, list[Listener])
-    found: list[dict[str, Any]] = msgspec.to_builtins(amqp_address.remembered(was, poll.overview.listeners, {node.name for node in poll.nodes}))
+    nodes = {listener.node for listener in was} if NODES in poll.failed else {node.name for node in poll.nodes}
+    found: list[dict[str, Any]] = msgspec.to_builtins(amqp_address.remembered(was, poll.overview.listeners, nodes))
     return found
 
 

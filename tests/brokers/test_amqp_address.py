@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import msgspec
 import pytest
 
+from brokers import store
 from brokers.addresses import BrokerAddress
 from brokers.amqp_address import addresses, remembered
-from brokers.stats import Listener
+from brokers.models import Broker
+from brokers.parts import NODES, OVERVIEW
+from brokers.stats import Listener, NodeStats
+from tests.brokers.facts import a_broker, a_poll, after
 
 PLAIN, TLS = Listener("rabbit@a", "amqp", 5672), Listener("rabbit@a", "amqp/ssl", 5671)
 HTTP, HTTPS = Listener("rabbit@a", "http", 15672), Listener("rabbit@a", "https", 15671)
@@ -72,3 +79,19 @@ def test_the_listeners_of_a_node_that_is_down_are_remembered_until_it_leaves_the
     assert remembered([PLAIN, other], [PLAIN], {"rabbit@a", "rabbit@b"}) == [PLAIN, other]
     assert remembered([PLAIN, other], [PLAIN], {"rabbit@a"}) == [PLAIN]
     assert remembered([PLAIN, other], [TLS, other], {"rabbit@a", "rabbit@b"}) == [TLS, other]
+
+
+@pytest.mark.django_db
+def test_listeners_are_stored_and_stay_while_their_node_is_down_or_the_nodes_cant_be_read() -> None:
+    pk, other = a_broker().pk, Listener("rabbit@b", "amqp", 5673)
+    nodes = [NodeStats("rabbit@a", True), NodeStats("rabbit@b", True)]
+    polls: list[tuple[dict[str, Any], list[Listener]]] = [
+        ({"nodes": nodes, "overview": {"listeners": (PLAIN, other)}}, [PLAIN, other]),
+        ({"nodes": [nodes[0], NodeStats("rabbit@b", False)], "overview": {"listeners": (PLAIN,)}}, [PLAIN, other]),
+        ({"nodes": [], "failed": frozenset({NODES}), "overview": {"listeners": (PLAIN,)}}, [PLAIN, other]),
+        ({"nodes": nodes, "failed": frozenset({OVERVIEW}), "overview": {"listeners": ()}}, [PLAIN, other]),
+        ({"nodes": nodes[:1], "overview": {"listeners": (PLAIN,)}}, [PLAIN]),
+    ]
+    for number, (fields, expected) in enumerate(polls):
+        store.save_poll(pk, a_poll(after(5 * number), **fields), after(5 * number))
+        assert msgspec.convert(Broker.objects.get().listeners, list[Listener]) == expected
