@@ -12,6 +12,7 @@ from typing import Protocol
 
 import msgspec
 
+from dashboard.connections.growth import GrowingClient
 from dashboard.layout import formatting
 from dashboard.layout.levels import Level, worker_level
 from workers.models import Worker
@@ -102,3 +103,15 @@ def noticed_workers(workers: Iterable[Worker], now: datetime, address: str, page
     ]
     living = [one for one in noticed if one[0].state != "gone"]
     return found + [Line(level, worker.hostname, page_of(worker)) for worker, level in living + alone]
+
+
+def leaking_clients(found: Iterable[GrowingClient], address: str) -> list[Line]:
+    """The clients that open more and more connections or channels; `address` is the list of connections, which has each of them."""
+    return [
+        Line(
+            Level("notice", f"opens more and more {one.growth.what}: {one.growth.first:,} at {one.growth.since:%H:%M}, {one.growth.last:,} now"),
+            f"{one.trend.product or 'A client'} on {one.trend.peer_host or 'the broker itself'}",
+            f"{address}{'&' if '?' in address else '?'}q=is%3Agrowing",
+        )
+        for one in found
+    ]

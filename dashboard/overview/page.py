@@ -18,6 +18,7 @@ from brokers.polling import leases
 from brokers.queries import History
 from brokers.scope import Scope
 from brokers.visibility import WITHOUT_MONITORING
+from dashboard.connections.growth import growing
 from dashboard.layout import charts as series
 from dashboard.layout import formatting, levels, queue_levels, visibility
 from dashboard.layout.charts import Chart, Line, Range
@@ -140,6 +141,8 @@ class OneBroker:
         found = head.unknown_workers(self.work.workers, reverse("workers") + self.query)
         if self.row.mark["level"] == "notice":
             found.append(head.Line(self.row.fixed["level"], self.broker.name, reverse("exchanges") + self.query))
+        if not self.stale:
+            found += head.leaking_clients(growing(queries.client_trends(self.scope, self.broker.pk, self.vhost)), reverse("connections") + self.query)
         for queue in [] if self.stale else self.suspects:
             level = queue_levels.queue_level(queue, self.broker, self.now)
             if level.word == "notice":

@@ -217,6 +217,8 @@ def test_a_client_that_leaks_is_named_with_its_connections(person: Client, broke
     assert f"q=user%3Ashop+host%3A10.0.0.1+{quote('product:')}%22py-amqp+5.3.1%22" in page
     assert listed(text_of(person, q="is:growing"), leaking, other) == ["leaking"]
     assert 'Growing <span class="view-count">1</span>' in page
+    overview = text_of(person, "/", broker="prod")
+    assert f"opens more and more connections: 40 at {began:%H:%M}, 340 now." in overview and 'href="/connections/?broker=prod&amp;q=is%3Agrowing"' in overview
 
 
 @pytest.mark.parametrize(
