@@ -46,6 +46,7 @@ _NOT_DATA = {
     *("callbacks", "errbacks", "create_sent_event", "event_dispatcher"),
 }
 _UNTOUCHABLE = {"name", "app", "run", "request", "backend", "bind", "typing", "strategy", "abstract", "registered"}
+_TASK = ("name", "attributes", "unregistered")
 _KNOWN = {"conf", "task", "options", "args", "kwargs", "via", "sig_options", "predeclare", "id", "note", "expect", "broker", "vhost"}
 
 
@@ -115,6 +116,9 @@ def _task(data: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     task = {"name": task} if isinstance(task, str) else task
     if not isinstance(task, dict):
         raise BadQuestion("task", "must be a table with a name")
+    for field in task:
+        if field not in _TASK:
+            raise BadQuestion(f"task.{str(field)[:100]}", "is no field of a task")
     name = task.get("name")
     if not isinstance(name, str) or not 0 < len(name) <= 1000:
         raise BadQuestion("task.name", "must be the task's name, at most 1000 characters")
