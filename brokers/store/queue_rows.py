@@ -167,8 +167,9 @@ def _numbers(queue: QueueStats, row: QueueRow, memory: BrokerMemory, at: datetim
 
 
 def _still_since(queue: QueueStats, rates: Values, row: QueueRow, memory: BrokerMemory, at: datetime) -> datetime | None:
-    """Since when it has messages and consumers, and nothing was acknowledged, nor delivered to a consumer that acknowledges nothing."""
-    if not queue.depth or not queue.consumers:
+    """Since when it has ready messages and consumers, and nothing was acknowledged, nor delivered to a consumer that acknowledges nothing. Where all are
+    delivered, consumers may rightly keep them: tasks that are not due yet."""
+    if not queue.ready or not queue.consumers:
         return None
     _, delivered, acknowledged, _ = rates
     was = row.numbers[_STILL_SINCE] if memory.queues_unbroken else None

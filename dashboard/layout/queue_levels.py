@@ -160,6 +160,8 @@ def _consumed(queue: QueueFacts, depth: int, now: datetime) -> Level:
         return Level("unknown", f"{_holds(depth)}; its consumers are unknown")
     if leaving is None:
         return Level("unknown", f"{_holds(depth)}; how fast they leave is unknown")
+    if not queue.ready:
+        return Level("ok", f"{_holds(depth)}, all of them delivered", "waiting")
     return Level("ok", f"{_holds(depth)}; nothing was acknowledged in the last seconds", "waiting")
 
 

@@ -92,15 +92,15 @@ def test_a_queue_that_is_missing_once_or_from_a_list_that_is_not_whole_stays_wit
 
 def test_since_when_a_queue_with_messages_and_consumers_stands_still() -> None:
     broker, memory, found = a_broker(), BrokerMemory(), []
-    polls = ((3, 0), (3, 0), (3, 0), (3, 0), (4, 1), (4, 1), (4, 1), (4, 1), (4, 1))
+    polls = ((3, 0), (3, 0), (3, 0), (3, 0), (4, 1), (4, 1), (4, 1), (4, 1), (4, 1), (4, 1))
     for number, (delivered, acknowledged) in enumerate(polls):
         at = after(5 * number)
         counters = {"published": 9, "delivered": delivered, "acknowledged": acknowledged, "redelivered": 0}
-        consumers = 0 if number == len(polls) - 1 else 1
-        store.save_poll(broker.pk, a_poll(at, a_queue("mail", ready=6, unacknowledged=3, consumers=consumers, **counters)), at, memory)
+        ready, consumers = 0 if number == 8 else 6, 0 if number == 9 else 1
+        store.save_poll(broker.pk, a_poll(at, a_queue("mail", ready=ready, unacknowledged=3, consumers=consumers, **counters)), at, memory)
         found.append(the_queue("mail").still_since)
     moves = [None, None]  # the acknowledgement, and while its rate holds
-    assert found == [None, after(5), after(5), after(5), *moves, after(30), after(30), None]
+    assert found == [None, after(5), after(5), after(5), *moves, after(30), after(30), None, None]
 
 
 def test_when_something_was_last_published_to_a_queue_that_nobody_consumes() -> None:

@@ -61,6 +61,7 @@ def test_a_queue(facts, word, reason):
         ({**UNKNOWN_RATES, "consumers": None}, "unknown", "holds 10 messages; its consumers are unknown", "unknown"),
         ({"consumers": None}, "ok", "is active", "healthy"),  # messages leave it, whoever takes them
         ({**STILL, "still_since": ago(5)}, "ok", "holds 20 messages; nothing was acknowledged in the last seconds", "waiting"),
+        ({**STILL, "ready": 0, "depth": 4}, "ok", "holds 4 messages, all of them delivered", "waiting"),  # tasks with a countdown, for one
         ({**STILL, "still_since": ago(30)}, "notice", "stands still: no acknowledgement since 11:59:30 (16 ready, 4 unacknowledged, 1 consumer)", "notice"),
         ({**STILL, "still_since": ago(120)}, "warning", "is stuck: no acknowledgement since 11:58:00 (16 ready, 4 unacknowledged, 1 consumer)", "warning"),
         ({**STILL, "deliver_per_second": 90.0, "still_since": ago(120), "consumers": 2}, "warning",

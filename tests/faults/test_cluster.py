@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+import amqp
 import pytest
+from amqp.basic_message import Message
 
 from brokers import store
 from brokers.addresses import parse_brokers
@@ -17,6 +19,10 @@ from brokers.polling.poller import poll_once
 from dashboard.layout.queue_levels import queue_level
 from script.soak_parts.cluster import Cluster, Member
 from script.soak_parts.cluster_run import ClusterRun, ShownQueue
+from tests.waiting import wait_until
+from workers.amqp_connection import Target
+from workers.errors import WatchError
+from workers.receiving.receiver import EventFeed
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.django_db]
 
@@ -57,5 +63,51 @@ def test_each_queue_is_shown_once_with_its_depth_through_the_loss_of_either_node
         for number in (1, 0):
             run.lose(number, Member.pause, Member.resume)
         run.alarm(1)
+        received = events_through_the_loss_of(*cluster.nodes)
     assert run.report.faults == []
     assert run.report.looks > 6
+    assert received == [b"before", b"while it is away", b"after"]
+
+
+def events_through_the_loss_of(first: Member, second: Member) -> list[bytes]:
+    """What our event queue, which is on the first node, hands out of events that are published through the second one."""
+    feed = EventFeed([Target(node.amqp_url(), "/") for node in (first, second)], "hareline.test.events", nodes=2)
+    sender = amqp.Connection(host=f"127.0.0.1:{second.ports['amqp']}", userid=second.user, password=second.password)
+    sender.connect()
+    channel = sender.channel()
+    channel.exchange_declare("celeryev", "topic", durable=True, auto_delete=False)
+    received: list[bytes] = []
+
+    def take() -> bool:
+        """True if something new came; connects again where the connection broke."""
+        try:
+            if not feed.connected:
+                feed.connect()
+            found = [delivery.body for delivery in feed.receive(0.3, 100) if not delivery.again]
+            feed.acknowledge()
+        except WatchError:
+            return False
+        received.extend(found)
+        return bool(found)
+
+    def send(body: bytes) -> None:
+        channel.basic_publish(Message(body), "celeryev", "worker.heartbeat")
+        wait_until(take, seconds=60)
+
+    feed.connect()
+    send(b"before")
+    first.pause()
+    wait_until(lambda: take() or feed.queue.endswith(".spare"), seconds=60)
+    send(b"while it is away")
+    first.resume()
+
+    def is_back() -> bool:
+        feed._next_rebind = 0.0
+        take()
+        return feed.connected and feed.queue == "hareline.test.events"
+
+    wait_until(is_back, seconds=60)
+    send(b"after")
+    feed.close()
+    sender.close()
+    return received
