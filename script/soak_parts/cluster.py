@@ -11,7 +11,12 @@ from typing import Any
 
 from script.rabbitmq_node import GUARD, RabbitNode
 
-ERL_CALL_SECONDS = 20
+ERL_CALL_SECONDS = 60
+JOIN = (
+    "rabbit:stop(), case code:ensure_loaded(rabbit_db_cluster) of {module, _} -> rabbit_db:reset(), rabbit_db_cluster:join(OTHER, disc);"
+    " _ -> rabbit_mnesia:reset(), rabbit_mnesia:join_cluster(OTHER, disc) end, rabbit:start()."
+)
+"""As `rabbitmqctl stop_app`, `reset`, `join_cluster` and `start_app`; in RabbitMQ 4, and before."""
 LIST_QUEUES = (
     'lists:flatten([io_lib:format("~s ~w ~w;", [Name, State, Messages]) || [{name, {resource, _, queue, Name}}, {state, State}, {messages, Messages}]'
     ' <- rabbit_amqqueue:info_all(<<"%s">>, [name, state, messages])]).'
@@ -19,7 +24,7 @@ LIST_QUEUES = (
 
 
 class Member(RabbitNode):
-    """A node of the cluster: it shares epmd, cookie and user with the first one, and joins it at its first start."""
+    """A node of the cluster: it shares epmd, cookie and user with the first one."""
 
     def __init__(self, directory: Path, first: Member | None, statistics_interval_ms: int) -> None:
         super().__init__(directory, statistics_interval_ms=statistics_interval_ms)
@@ -57,10 +62,13 @@ class Member(RabbitNode):
             cookie.write_text(self.cookie)
             cookie.chmod(0o400)
         super()._write_files()
-        if self._first:
-            with (self.directory / "rabbitmq.conf").open("a") as configuration:
-                configuration.write("cluster_formation.peer_discovery_backend = classic_config\n")
-                configuration.write(f"cluster_formation.classic_config.nodes.1 = {self._first.name}\n")
+
+    def join(self, other: Member) -> None:
+        """Gives up what it has and becomes a node of the other's cluster. Raises RuntimeError."""
+        self.evaluate(JOIN.replace("OTHER", f"'{other.name}'"))
+        running = [node["name"] for node in other.api("GET", "nodes") if node["running"]]
+        if self.name not in running:
+            raise RuntimeError(f"{self.name} did not join {other.name}: {running} run")
 
     def evaluate(self, expression: str) -> str:
         """The value of an Erlang expression on the node, as text. Raises RuntimeError if the node does not answer."""
@@ -100,6 +108,7 @@ class Cluster:
         try:
             for node in self.nodes:
                 node.start()
+            self.nodes[1].join(self.nodes[0])
             yield self
         finally:
             for node in self.nodes:

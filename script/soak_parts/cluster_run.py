@@ -61,8 +61,9 @@ class Report:
 
 
 class ClusterRun:
-    def __init__(self, cluster: Cluster, shown: Shown, look_seconds: float) -> None:
-        self.cluster, self.shown, self.look_seconds = cluster, shown, look_seconds
+    def __init__(self, cluster: Cluster, shown: Shown, look_seconds: float, note: Callable[[str], object] = str) -> None:
+        """`note` is given each step that was seen."""
+        self.cluster, self.shown, self.look_seconds, self._note = cluster, shown, look_seconds, note
         self.report = Report()
 
     def plant(self) -> None:
@@ -103,6 +104,7 @@ class ClusterRun:
                 break
             time.sleep(self.look_seconds)
         self.report.steps[step] = round(time.monotonic() - began, 1)
+        self._note(f"{step} after {self.report.steps[step]:g} s, {self.report.looks} comparisons, {len(self.report.faults)} faults")
 
     def for_a_while(self, seconds: float, living: Member) -> None:
         deadline = time.monotonic() + seconds

@@ -40,7 +40,7 @@ def run(directory: Path, away_seconds: float) -> Report:
         stack.environment["HARELINE_BROKERS"] = f"soak={cluster.brokers_url}"
         try:
             stack.start()
-            soak = ClusterRun(cluster, FromApi(stack), LOOK_SECONDS)
+            soak = ClusterRun(cluster, FromApi(stack), LOOK_SECONDS, note=lambda text: print(f"soak: cluster: {text}", file=sys.stderr, flush=True))
             soak.plant()
             soak.whole("planted")
             for _ in range(ROUNDS):
