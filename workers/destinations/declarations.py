@@ -23,7 +23,6 @@ COMPARED_ARGUMENTS = (
 )
 _NOT_FOR_QUORUM = ("x-max-priority", "x-queue-mode")
 LONGEST_NAME_BYTES = 255
-_PREDECLARED = ("exchanges", "queues", "bindings", "policies", "operator_policies")
 MOST_PREDECLARED = 100_000
 """Exchanges, queues, bindings: of each so many, as many as a virtual host may have that is explained."""
 
@@ -65,9 +64,6 @@ class Predeclared(msgspec.Struct, frozen=True):
 
 def read_predeclared(data: dict[str, Any]) -> Predeclared:
     """Raises BadQuestion."""
-    for name in data:
-        if name not in _PREDECLARED:
-            raise BadQuestion(f"predeclare.{str(name)[:100]}", f"is none of {', '.join(_PREDECLARED)}")
     exchanges = _objects(data, "exchanges", DeclaredExchange)
     queues = _objects(data, "queues", DeclaredQueue)
     return Predeclared(exchanges, queues, _entries(data, "bindings"))

@@ -142,7 +142,6 @@ def test_without_its_file_a_router_is_opaque_and_nothing_is_imported():
         ({"conf": {}, "task": {"name": 7}}, "task.name"),
         ({"conf": {"task_queues": [{"$queue": {"name": 7}}]}, "task": "x"}, "conf.task_queues[0].$queue.name"),
         ({"conf": {}, "task": {"name": "x", "attribute": {}}}, "task.attribute"),
-        ({"conf": {}, "task": "x", "predeclare": {"queue": []}}, "predeclare.queue"),
         ({"conf": {"task_routes": {"a": {"queue": 7}}}, "task": "x"}, "conf.task_routes[0].a.queue"),
         ({"conf": {"task_routes": [[[{"$regex": "("}, "q"]]]}, "task": "x"}, "conf.task_routes[0][0][0].$regex"),
         ({"conf": {}, "task": "x", "options": {"producer": 1}}, "options.producer"),
