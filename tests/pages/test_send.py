@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from html import unescape
 from typing import Any
 
 import msgspec
@@ -16,6 +17,7 @@ from brokers.models import Broker, Exchange, Queue, VirtualHost
 from dashboard import store
 from dashboard.models import AuditEvent, User
 from dashboard.send.action import with_down_queues
+from workers.grants import send_grant
 from workers.models import EventSource, Task, Worker
 from workers.sending.sender import Sent
 
@@ -174,6 +176,22 @@ def test_a_refused_connection_reports_that_nothing_was_sent_and_is_recorded(pers
     assert "Nothing was sent: no AMQP connection to 127.0.0.1:1" in page
     event = AuditEvent.objects.get(action="send task")
     assert (event.outcome, event.name, event.detail["outcome"], event.user_name) == (store.FAILED, "reports.render", "not sent", "ada")
+
+
+def test_a_missing_permission_is_shown_with_the_command_that_grants_it(person: Client, broker: Broker) -> None:
+    reason = "The broker refused it: the user hareline may not write to the default exchange (amq.default) in the virtual host / (ACCESS_REFUSED)."
+    event = sent_event(outcome="not sent", reason=reason, grant=send_grant("hareline", "/"))
+    page = unescape(person.get(f"/send/{PLACE}&sent={event.pk}").content.decode())
+    assert reason in page
+    assert f'<code class="command">{send_grant("hareline", "/")}</code>' in page
+
+
+def test_nothing_is_sent_where_the_password_would_go_to_a_guessed_port(person: Client, broker: Broker, settings: LazySettings) -> None:
+    settings.BROKERS = (BrokerAddress("prod", ("http://127.0.0.1:1",), "u", "p"),)
+    page = person.get(f"/send/{PLACE}").content.decode()
+    assert "The AMQP port of prod is unknown: the broker reports no listeners" in page
+    assert person.post(f"/send/now/{PLACE}", form(uuid="6f1c7a52-9a41-4d5e-8c37-2b60b0e4d9ad")).status_code == 403
+    assert AuditEvent.objects.get(action="send task").outcome == store.REFUSED
 
 
 def test_the_same_form_twice_is_sent_once(person: Client, broker: Broker) -> None:
