@@ -27,6 +27,11 @@ def test_every_row_has_four_cells_and_names_a_test() -> None:
         assert NAMED.search(row), row
 
 
+def test_no_fault_stands_there_twice() -> None:
+    faults = [row.split("|")[1].strip() for row in rows()]
+    assert sorted(faults) == sorted(set(faults))
+
+
 def test_every_test_that_is_named_is_there() -> None:
     missing = [
         f"{path}::{name}"
