@@ -17,6 +17,7 @@ FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 3.0, 1800.0
 PROBE = "ping"
 """Its answer can be written in every format; YAML has none for `stats`."""
 MOST_MISSED = 3
+MOST_SLOWNESS = 3.0
 HOLDS_SECONDS = 60.0
 """A node that has not answered for so long counts as one that never did."""
 SET_CONTENT_TYPE = "Name it as content_type in HARELINE_CELERY_<NAME>"
@@ -109,9 +110,10 @@ class Audience:
         return all(self._answers(node, now) and not self.refused(hostname) for hostname, node in self._nodes.items())
 
     def slowness(self, now: float) -> float:
-        """By how much requests to everybody are to be rarer, where nodes can’t be addressed one by one and some do not answer."""
-        tries = max((node.tries for node in self._nodes.values() if not self._answers(node, now)), default=0)
-        return float(2 ** min(max(tries - 1, 0), 6))
+        """By how much requests to everybody are to be rarer, where nodes can’t be addressed one by one and living ones do not answer. Not by more than
+        answers hold: those of all others would be old."""
+        mute = any(node.alive and node.tries > 1 and not self._answers(node, now) for node in self._nodes.values())
+        return MOST_SLOWNESS if mute else 1.0
 
     def trouble(self, hostname: str, now: float) -> str:
         """Why a living node does not answer at all, or not everything, as a clause; "" if it does, or while there is reason to wait."""

@@ -179,7 +179,9 @@ class Inspector:
         self._take_expected(now)
         for hostname in self._take_newcomers():
             audience.meet(hostname, now)
-        self._probe(channel, queue, audience.probes(now))
+        probes = audience.probes(now)
+        if self._may_address or not audience.answering(now):  # else they would reach those that answer too, in formats that these do not take
+            self._probe(channel, queue, probes)
         while self._introduced:
             hostname, content_type = self._introduced.pop()
             for command in EVERY:

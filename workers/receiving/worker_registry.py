@@ -212,7 +212,11 @@ def _sent_at(worker: WorkerState, timestamp: float | None, now: datetime) -> dat
 def _note_answer(worker: WorkerState, inspection: Subscription, now: datetime, visible: Visible, trouble: Callable[[str], str]) -> None:
     reason = "" if worker.state == "gone" else _unanswered(worker, inspection, now)
     if worker.state != "gone" and not inspection.reason:
-        reason = (_why_unanswered(worker, visible) if reason else "") or trouble(worker.hostname) or reason
+        if reason:
+            never = trouble(worker.hostname) if worker.inspected_at is None else ""
+            reason = _why_unanswered(worker, visible) or never or reason
+        else:
+            reason = trouble(worker.hostname)
     if reason != worker.inspect_reason:
         worker.inspect_reason, worker.changed = reason, True
 
