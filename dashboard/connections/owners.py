@@ -17,7 +17,7 @@ WORKER: Kind = "worker"
 HARELINE: Kind = "hareline"
 BROKER: Kind = "broker"
 
-HARELINE_PRODUCT = "Hareline"
+OWN_PRODUCT = "Hareline"
 
 
 class Owner(msgspec.Struct, frozen=True):
@@ -44,7 +44,7 @@ OTHER = Owner()
 
 def owner_of(connection: Connection, consuming: Iterable[Consuming]) -> Owner:
     """The owner; `consuming` are the consumers of this connection."""
-    if connection.product.startswith(HARELINE_PRODUCT):
+    if connection.product.startswith(OWN_PRODUCT):
         return Owner(HARELINE, why="its product is Hareline")
     workers = sorted((one for one in consuming if one.hostname), key=lambda one: not one.exact)
     if workers:
