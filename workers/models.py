@@ -5,11 +5,16 @@ Written only by `workers.store`, read only by `workers.queries`. None means unkn
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import Any, Self
+
 from django.db import models
 from django.db.models import Q, UniqueConstraint
 
 from brokers.models import Broker
 from workers.task_queue import TaskQueue, stored_queue
+
+_OF_OTHER_ATTEMPTS = {"SUCCESS": ("exception", "traceback"), "FAILURE": ("result", "runtime_seconds")}
 
 
 class EventSource(models.Model):
@@ -140,6 +145,16 @@ class Task(models.Model):
     moments_left_out = models.IntegerField(default=0)  # of a task with more moments than are kept
     first_seen_at = models.DateTimeField()
     changed_at = models.DateTimeField()
+
+    @classmethod
+    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any], **options: Any) -> Self:
+        """The row as its state has it: a success without the exception of an earlier attempt, a failure without a result. The row keeps both, since a
+        later event may change the state."""
+        task = super().from_db(db, field_names, values, **options)
+        for name in _OF_OTHER_ATTEMPTS.get(task.__dict__.get("state", ""), ()):
+            if name in task.__dict__:
+                setattr(task, name, None)
+        return task
 
     @property
     def found(self) -> TaskQueue | None:

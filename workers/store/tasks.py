@@ -97,12 +97,9 @@ def _row(record: TaskRecord, broker_id: int, vhost: str, at: str | None) -> tupl
 
 
 def _later(record: TaskRecord, at: str | None) -> tuple[Any, ...]:
-    """A success keeps no exception of an earlier attempt, a failure no result: "" removes what is stored."""
-    exception, traceback = ("", "") if record.state == "SUCCESS" else (record.exception, record.traceback)
-    result, runtime = ("", None) if record.state == "FAILURE" else (record.result, record.runtime)
     return (
         record.state, record.last_seen_state, record.unknown_reason, record.revoked_by, _text(record.sent_at), _text(record.received_at),
-        _text(record.started_at), _text(record.ended_at), runtime, record.retries, result, exception, traceback,
+        _text(record.started_at), _text(record.ended_at), record.runtime, record.retries, record.result, record.exception, record.traceback,
         _encode(record.moments).decode(), record.left_out, at,
     )  # fmt: skip
 
