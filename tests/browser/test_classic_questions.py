@@ -93,7 +93,7 @@ def shop(stack: Stack, login_cookies: Any, browser: Browser) -> Iterator[Shop]:
 
 
 def _wait_until_known(stack: Stack, browser: Browser, login_cookies: Any, vhost: str) -> None:
-    """Until Hareline has read the bindings and the worker node's configuration."""
+    """Until Hareline has read the bindings, the worker node's configuration and the consumers."""
     context = browser.new_context(storage_state=login_cookies)
 
     def answered(question: str, words: str) -> bool:
@@ -103,6 +103,7 @@ def _wait_until_known(stack: Stack, browser: Browser, login_cookies: Any, vhost:
     try:
         wait_until(lambda: answered("of=message&exchange=notices&routing_key=", "header level is missing"), KNOWN_SECONDS)
         wait_until(lambda: answered("of=task&task=shop.tasks.pay", "Based on the settings of worker shop@tests"), KNOWN_SECONDS)
+        wait_until(lambda: not answered("of=task&task=shop.tasks.pay", "Nobody consumes it"), KNOWN_SECONDS)  # counted by a later poll than the worker is known
     finally:
         context.close()
 
