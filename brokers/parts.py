@@ -97,5 +97,9 @@ class Parts:
         self.read_at[part] = self._now
         return answer
 
+    def not_requested(self, part: str) -> None:
+        """Nothing needs the part now (no open page shows it), so it does not fail either."""
+        self.failures.pop(part, None)
+
     def is_failing(self, part: str) -> bool:
         return part in self.failures

@@ -69,6 +69,16 @@ def total(rates: Iterable[float | None]) -> float | None:
     return sum(rate for rate in found if rate is not None) if found and None not in found else None
 
 
+def known_total(values: Iterable[float | None]) -> float | None:
+    """The sum of what is known; None where nothing is.
+
+    >>> known_total([1.0, None]), known_total([None])
+    (1.0, None)
+    """
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
+
+
 class Meter:
     """The rate of one counter from its readings, by the rules of this module."""
 

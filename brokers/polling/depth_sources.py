@@ -83,7 +83,7 @@ def _read(api: ManagementApi, seen: Seen, memory: PollMemory, parts: Parts, view
     if shown:
         parts.fetch(QUEUE_DETAILS, partial(_add_details, api, shown))
     else:
-        parts.failures.pop(QUEUE_DETAILS, None)  # no open page: not requested, so not failing either
+        parts.not_requested(QUEUE_DETAILS)
     why = off or f"with more than {FEW_QUEUES:,} queues rates are read only for queues on an open page"
     if refusal:
         why += f"; {'consumers are counted every 30 s' if seen.overview.rates_mode != 'off' else 'consumers are unknown'}; {refusal}"

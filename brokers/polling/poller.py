@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -27,8 +27,7 @@ from brokers.polling.depth_sources import Depths, Seen
 from brokers.polling.poll_memory import LastRead, Permissions, PollMemory
 from brokers.polling.polled_topology import assembled, read_topology
 from brokers.polling.transfers import transfers
-from brokers.polling.viewed_connections import Published, published
-from brokers.polling.viewed_exchanges import publishers
+from brokers.polling.viewed_objects import Published, Publishers, published, publishers
 from brokers.stats import (
     BrokerStats,
     ChannelStats,
@@ -61,9 +60,9 @@ class Poll(msgspec.Struct):
     connections: list[ConnectionStats] | None = None
     channels: list[ChannelStats] | None = None
     permissions: Permissions | None = None  # None: not read, or unchanged
-    publishers: dict[QueueKey, list[dict[str, Any]] | None] = {}  # by (virtual host, exchange) of those on an open page; None: unknown
+    publishers: Publishers = {}  # of the exchanges on an open page; None: unknown
+    published: Published = {}  # of the connections on an open page; None: unknown
     transfers: list[TransferStats] | None = None
-    published: Published = {}  # the same by (virtual host, connection)
 
 
 def poll_once(
@@ -145,7 +144,7 @@ def _overview_and_vhosts(api: ManagementApi, memory: PollMemory, parts: Parts) -
         if failures:
             raise failures[0]
         found = api.overview()  # it was not tried, as it lately took long to fail
-        parts.failures.pop(parts_of_polls.OVERVIEW, None)
+        parts.not_requested(parts_of_polls.OVERVIEW)
     if found is not None:
         memory.overview = found
         return msgspec.structs.replace(found), listed

@@ -42,8 +42,11 @@ def as_json(*rows: dict[str, Any]) -> bytes:
 def test_a_channel_has_its_rates_and_a_quiet_one_publishes_nothing() -> None:
     base = {"vhost": "/", "name": "c (1)", "number": 1, "connection_details": {"name": "c"}}
     stats = {"publish_details": {"rate": 2.5}, "deliver_get_details": {"rate": -1.0}}
-    busy, quiet, new = parse.channels(as_json({**base, "consumer_count": 0, "message_stats": stats}, {**base, "consumer_count": 1}, base))
+    busy, quiet, new = parse.channels(
+        as_json({**base, "consumer_count": 0, "message_stats": stats, "messages_unconfirmed": -1}, {**base, "consumer_count": 1}, base)
+    )
     assert (busy.publish_per_second, busy.deliver_per_second, busy.ack_per_second) == (2.5, None, 0.0), "a negative rate is unknown"
+    assert busy.unconfirmed is None, "so is a negative count"
     assert (quiet.publish_per_second, quiet.deliver_per_second) == (0.0, 0.0)
     assert (new.publish_per_second, new.deliver_per_second) == (None, None), "it has no statistics yet"
 

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from brokers.management.parse.values import Loose, count, decoded, flag, integer, moment, number, table, text
+from brokers.rates import known_total
 from brokers.stats import ChannelStats, ConnectionStats, ConsumerStats, PublishedTo
 
 
@@ -132,7 +133,7 @@ def channels(body: bytes) -> list[ChannelStats]:
                 unacknowledged=count(seen.messages_unacknowledged),
                 confirms=flag(seen.confirm),
                 state=text(seen.state),
-                unconfirmed=integer(seen.messages_unconfirmed),
+                unconfirmed=count(seen.messages_unconfirmed),
                 **_rates(seen),
             )
         )
@@ -151,17 +152,7 @@ def published_to(body: bytes) -> list[PublishedTo]:
     for seen in listed if isinstance(listed, list) else ():
         stats = table(table(seen).get("stats"))
         found[text(table(table(seen).get("exchange")).get("name"))].append(_rate(table(stats.get("publish_details"))))
-    return [PublishedTo(name, total(rates)) for name, rates in found.items()]
-
-
-def total(values: list[float | None]) -> float | None:
-    """The sum of what is known; None where nothing is.
-
-    >>> total([1.0, None]), total([None])
-    (1.0, None)
-    """
-    known = [value for value in values if value is not None]
-    return sum(known) if known else None
+    return [PublishedTo(name, known_total(rates)) for name, rates in found.items()]
 
 
 def _rates(seen: _Channel) -> dict[str, float | None]:
