@@ -5,12 +5,13 @@ Ten thousand connections cost about half a second of a poll that reads them, and
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from brokers.models import Broker, Channel, Connection, Consumer
+from brokers.rates import known_total
 from brokers.stats import ChannelStats, ConnectionStats, ConsumerStats
 from brokers.store.client_trends import save_trends
 from brokers.store.rows import insert_rows, replace_rows, update_rows
@@ -24,10 +25,18 @@ _OWN = tuple(field for field in ConnectionStats.__struct_fields__ if field not i
 _SUMS = ("unacknowledged", "publish_per_second", "deliver_per_second", "ack_per_second")
 _CHANNEL_IDENTITY = ("vhost", "connection_name", "number")
 _CHANNEL_OWN = tuple(field for field in ChannelStats.__struct_fields__ if field not in _CHANNEL_IDENTITY)
-_NO_SUMS = (None,) * len(_SUMS)
 
-Sums = dict[tuple[str, str], tuple[int, tuple[Any, ...]]]
+Values = tuple[Any, ...]
+Sums = dict[tuple[str, str], tuple[int, Values]]
 """{(virtual host, connection): (number of its channels, `_SUMS`)}."""
+
+
+class _Differences(NamedTuple):
+    """What turns the stored rows into those listed now. `gone`: the primary keys of rows that are not listed, or repeat another."""
+
+    changed: list[tuple[int, Values]]
+    added: list[Values]
+    gone: list[int]
 
 
 def save_clients(
@@ -63,76 +72,66 @@ def client_name(connection: ConnectionStats) -> str:
 
 def _sums(channels: Iterable[ChannelStats]) -> Sums:
     """What the channels of each connection have together; None where nothing of it is known."""
-    values: dict[tuple[str, str], list[list[Any]]] = defaultdict(lambda: [[] for _ in _SUMS])
-    counts: Counter[tuple[str, str]] = Counter()
+    values: dict[tuple[str, str], list[Values]] = defaultdict(list)
     for channel in channels:
-        key = (channel.vhost, channel.connection_name)
-        counts[key] += 1
-        for known, field in zip(values[key], _SUMS, strict=True):
-            if (value := getattr(channel, field)) is not None:
-                known.append(value)
-    return {key: (counts[key], tuple(sum(known) if known else None for known in lists)) for key, lists in values.items()}
+        values[channel.vhost, channel.connection_name].append(tuple(getattr(channel, field) for field in _SUMS))
+    return {key: (len(found), tuple(map(known_total, zip(*found, strict=True)))) for key, found in values.items()}
 
 
 def _save_connections(broker_id: int, connections: Iterable[ConnectionStats], sums: Sums | None, at: datetime) -> None:
     fields = (*_OWN, "client", *(_SUMS if sums is not None else ()))
-    split = len(_IDENTITY) + 1
-    rows, gone = _by_identity(_open(broker_id).values_list("pk", *_IDENTITY, *fields), split)
-    changed, added = [], []
-    for identity, one in {tuple(getattr(one, field) for field in _IDENTITY): one for one in connections}.items():
-        listed, of_channels = (0, _NO_SUMS) if sums is None else sums.get((one.vhost, one.name), (0, _none_open(one)))
-        if listed > (one.channels or 0):  # the broker's count of a connection is up to 5 s older than the list of its channels
-            one.channels = listed
-        values = (*(getattr(one, field) for field in _OWN), client_name(one), *(of_channels if sums is not None else ()))
-        row = rows.pop(identity, None)
-        if row is None:
-            added.append((broker_id, *identity, *values, *(() if sums is not None else of_channels), None, None, None))
-        elif row[1] != values:
-            changed.append((row[0], values))
-    update_rows(Connection, fields, changed)
-    update_rows(Connection, ("gone_at",), [(pk, (at,)) for pk in (*gone, *(pk for pk, _ in rows.values()))])
-    insert_rows(Connection, ("broker", *_IDENTITY, *_OWN, "client", *_SUMS, "publishes", "publishes_at", "gone_at"), added)
+    current: dict[Values, Values] = {}
+    for one in connections:
+        of_channels: Values = ()
+        if sums is not None:
+            listed, of_channels = sums.get((one.vhost, one.name), (0, _none_open(one)))
+            if listed > (one.channels or 0):  # the broker's count of a connection is up to 5 s older than the list of its channels
+                one.channels = listed
+        current[tuple(getattr(one, field) for field in _IDENTITY)] = (*(getattr(one, field) for field in _OWN), client_name(one), *of_channels)
+    found = _differences(_open(broker_id).values_list("pk", *_IDENTITY, *fields), len(_IDENTITY), current)
+    update_rows(Connection, fields, found.changed)
+    update_rows(Connection, ("gone_at",), [(pk, (at,)) for pk in found.gone])
+    insert_rows(Connection, ("broker", *_IDENTITY, *fields), [(broker_id, *row) for row in found.added])
     _trim(broker_id, at)
 
 
-def _none_open(connection: ConnectionStats) -> tuple[Any, ...]:
+def _none_open(connection: ConnectionStats) -> Values:
     """The sums of a connection without a listed channel: nothing if it has none, else unknown."""
-    return (0, 0.0, 0.0, 0.0) if connection.channels == 0 else _NO_SUMS
+    return (0, 0.0, 0.0, 0.0) if connection.channels == 0 else (None,) * len(_SUMS)
 
 
 def _save_sums(broker_id: int, sums: Sums) -> None:
     rows = _open(broker_id).values_list("pk", "vhost", "name", *_SUMS)
-    wanted = [(pk, tuple(was), sums.get((vhost, name), (0, tuple(was)))[1]) for pk, vhost, name, *was in rows]
-    update_rows(Connection, _SUMS, [(pk, now) for pk, was, now in wanted if was != now])
+    current = [(pk, tuple(was), sums.get((vhost, name), (0, tuple(was)))[1]) for pk, vhost, name, *was in rows]
+    update_rows(Connection, _SUMS, [(pk, now) for pk, was, now in current if was != now])
 
 
 def _save_channels(broker_id: int, channels: Iterable[ChannelStats]) -> None:
-    split = len(_CHANNEL_IDENTITY) + 1
-    known = Channel.objects.filter(broker_id=broker_id).order_by("pk").values_list("pk", *_CHANNEL_IDENTITY, *_CHANNEL_OWN)
-    rows, gone = _by_identity(known, split)
+    rows = Channel.objects.filter(broker_id=broker_id).order_by("pk").values_list("pk", *_CHANNEL_IDENTITY, *_CHANNEL_OWN)
+    current = {tuple(getattr(one, field) for field in _CHANNEL_IDENTITY): tuple(getattr(one, field) for field in _CHANNEL_OWN) for one in channels}
+    found = _differences(rows, len(_CHANNEL_IDENTITY), current)
+    update_rows(Channel, _CHANNEL_OWN, found.changed)
+    _delete(Channel, found.gone)
+    insert_rows(Channel, ("broker", *_CHANNEL_IDENTITY, *_CHANNEL_OWN), [(broker_id, *row) for row in found.added])
+
+
+def _differences(rows: Iterable[Sequence[Any]], length: int, current: Mapping[Values, Values]) -> _Differences:
+    """The differences of rows (primary key, the `length` values of the identity, the other values) from `current`, {identity: other values}."""
+    known: dict[Values, tuple[int, Values]] = {}
+    gone = []
+    for pk, *row in rows:
+        identity = tuple(row[:length])
+        if identity in known:
+            gone.append(known[identity][0])
+        known[identity] = (pk, tuple(row[length:]))
     changed, added = [], []
-    for identity, one in {tuple(getattr(one, field) for field in _CHANNEL_IDENTITY): one for one in channels}.items():
-        values = tuple(getattr(one, field) for field in _CHANNEL_OWN)
-        row = rows.pop(identity, None)
-        if row is None:
-            added.append((broker_id, *identity, *values))
-        elif row[1] != values:
-            changed.append((row[0], values))
-    update_rows(Channel, _CHANNEL_OWN, changed)
-    _delete(Channel, [*gone, *(pk for pk, _ in rows.values())])
-    insert_rows(Channel, ("broker", *_CHANNEL_IDENTITY, *_CHANNEL_OWN), added)
-
-
-def _by_identity(rows: Iterable[Sequence[Any]], split: int) -> tuple[dict[tuple[Any, ...], tuple[int, tuple[Any, ...]]], list[int]]:
-    """({identity: (primary key, the other values)}, the primary keys of rows whose identity another one has)."""
-    found: dict[tuple[Any, ...], tuple[int, tuple[Any, ...]]] = {}
-    surplus = []
-    for row in rows:
-        identity = tuple(row[1:split])
-        if identity in found:
-            surplus.append(found[identity][0])
-        found[identity] = (row[0], tuple(row[split:]))
-    return found, surplus
+    for identity, values in current.items():
+        stored = known.pop(identity, None)
+        if stored is None:
+            added.append((*identity, *values))
+        elif stored[1] != values:
+            changed.append((stored[0], values))
+    return _Differences(changed, added, [*gone, *(pk for pk, _ in known.values())])
 
 
 def _open(broker_id: int) -> Any:

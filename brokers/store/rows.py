@@ -27,7 +27,7 @@ def update_rows(model: type[Model], fields: Sequence[str], rows: Sequence[tuple[
 
 
 def insert_rows(model: type[Model], fields: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """New rows, each with its values in the order of `fields`, which are all columns but the primary key."""
+    """New rows, each with its values in the order of `fields`; columns that are not among them are NULL."""
     if not rows:
         return
     quote = connection.ops.quote_name
