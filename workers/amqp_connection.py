@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -26,7 +26,7 @@ _PATIENT = {socket.TCP_USER_TIMEOUT: int(ANSWER_SECONDS * 1000)} if hasattr(sock
 
 
 class Target(msgspec.Struct, frozen=True):
-    """Where to connect. `url` holds the password and is in no message. `refusal`: why nothing may be sent there, "" if it may."""
+    """Where to connect. `url` holds the password and is in no message. `refusal`: why nothing may be sent there, "" if something may."""
 
     url: str
     vhost: str
@@ -69,6 +69,19 @@ def raw_channel(connection: Connection) -> Channel:
     channel = connection.channel()
     channel.auto_decode = False
     return channel
+
+
+def existing_exchanges(connection: Connection, names: Iterable[str], kind: str) -> tuple[str, ...]:
+    """Which of these exchanges exist. The broker closes a channel that names one that does not."""
+    channel, found = raw_channel(connection), []
+    for name in names:
+        try:
+            channel.exchange_declare(name, kind, passive=True)
+            found.append(name)
+        except NotFound:
+            channel = raw_channel(connection)
+    channel.close()
+    return tuple(found)
 
 
 def _connected(target: Target, purpose: str) -> Connection:

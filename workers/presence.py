@@ -42,8 +42,9 @@ def has_left(worker: Worker, now: datetime, gone_for: timedelta) -> bool:
 
 def left(now: datetime, gone_for: timedelta) -> Q:
     """The same as a condition on rows."""
-    silent = [Q(**{f"{field}__isnull": True}) | Q(**{f"{field}__lte": F("forgotten_at")}) for field in ("heartbeat_at", "inspected_at")]
-    forgotten = Q(forgotten_at__isnull=False) & ~Q(state=Worker.ONLINE) & silent[0] & silent[1]
+    forgotten = Q(forgotten_at__isnull=False) & ~Q(state=Worker.ONLINE)
+    for field in ("heartbeat_at", "inspected_at"):
+        forgotten &= Q(**{f"{field}__isnull": True}) | Q(**{f"{field}__lte": F("forgotten_at")})
     return forgotten | Q(state=Worker.GONE, pinned=False, since__isnull=False, since__lt=now - gone_for)
 
 

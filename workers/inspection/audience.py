@@ -37,7 +37,7 @@ class _Node(msgspec.Struct):
 
 
 class Audience:
-    """Of one virtual host. `content_type`: what the user says that the workers accept; it is tried first."""
+    """Of one virtual host. `content_type`: the type that the user configured for its workers; it is tried first."""
 
     def __init__(self, content_type: str = "") -> None:
         self._formats = tuple(dict.fromkeys((content_type or JSON, *FORMATS)))
@@ -90,20 +90,23 @@ class Audience:
         """{node: the content type that it answers} of those that answer."""
         return {hostname: node.content_type for hostname, node in self._nodes.items() if self._answers(node, now)}
 
-    def wants(self, hostname: str, command: str, now: float) -> bool:
-        """Whether a node that answers is to get this command now, which then counts as sent. One that it never answers is sent less and less."""
+    def is_due(self, hostname: str, command: str, now: float) -> bool:
+        """Whether a node that answers may get this command now. One that it never answers is due less and less often."""
+        node = self._nodes[hostname]
+        return node.unanswered.get(command, 0) < MOST_MISSED or now >= node.not_before.get(command, 0.0)
+
+    def note_sent(self, hostname: str, command: str, now: float) -> None:
+        """A node that answers was sent this command."""
         node = self._nodes[hostname]
         missed = node.unanswered.get(command, 0)
-        if missed >= MOST_MISSED and now < node.not_before.get(command, 0.0):
-            return False
         node.unanswered[command] = missed + 1
-        node.not_before[command] = now + min(HOLDS_SECONDS * 2.0 ** max(missed - MOST_MISSED, 0), LONGEST_PAUSE_SECONDS)
-        return True
+        node.not_before[command] = now + min(HOLDS_SECONDS * 2.0 ** min(max(missed - MOST_MISSED, 0), 12), LONGEST_PAUSE_SECONDS)
 
     def refused(self, hostname: str) -> list[str]:
         """The commands that a node which answers others does not answer."""
         node = self._nodes.get(hostname)
-        return [] if node is None else sorted(command for command, missed in node.unanswered.items() if missed >= MOST_MISSED)
+        unanswered = {} if node is None else node.unanswered.copy()  # whole at once: `trouble` is called from another thread
+        return sorted(command for command, missed in unanswered.items() if missed >= MOST_MISSED)
 
     def all_answer(self, now: float) -> bool:
         """Whether all nodes answer all commands."""

@@ -15,12 +15,13 @@ import msgspec
 from workers.inspection.audience import JSON, MSGPACK, PICKLE, YAML
 from workers.messages import Undecodable, plain_yaml
 
+_WORDS = {"json": JSON, "yaml": YAML, "msgpack": MSGPACK, "python-serialize": PICKLE, "pickle": PICKLE}
 MOST_VALUES = 1_000_000
 _DEEPEST = 60
 
 
 class Unreadable(ValueError):
-    """An answer in a form that is not read; `str()` says which."""
+    """An answer in a form that is not read; `str()` names it."""
 
 
 def write(request: dict[str, Any], content_type: str) -> tuple[bytes, str]:
@@ -43,11 +44,13 @@ def read(body: bytes, content_type: str | None) -> Any:
             return plain_yaml(body.decode())
         if kind == PICKLE:
             return _bounded(_Plain(io.BytesIO(body)).load())
-        return msgspec.json.decode(body) if kind == JSON else _other(content_type)
+        if kind == JSON:
+            return msgspec.json.decode(body)
     except (ValueError, RecursionError, msgspec.MsgspecError, Undecodable) as error:
         raise Unreadable(f"{content_type}: {str(error)[:200]}") from None
     except Exception as error:  # noqa: BLE001  (pickle documents none of the many errors that hostile bytes cause)
         raise Unreadable(f"{content_type}: {type(error).__name__}") from None
+    raise Unreadable(f"{content_type or 'no content type'} is not read here")
 
 
 def kind_of(content_type: str) -> str:
@@ -58,13 +61,6 @@ def kind_of(content_type: str) -> str:
     """
     name = content_type.partition(";")[0].strip().lower()
     return next((kind for word, kind in _WORDS.items() if word in name), "")
-
-
-_WORDS = {"json": JSON, "yaml": YAML, "msgpack": MSGPACK, "python-serialize": PICKLE, "pickle": PICKLE}
-
-
-def _other(content_type: str | None) -> Any:
-    raise ValueError(f"{content_type or 'no content type'} is not read here")
 
 
 class _Plain(pickle.Unpickler):

@@ -22,9 +22,9 @@ import structlog
 from amqp import Connection
 from amqp.basic_message import Message
 from amqp.channel import Channel
-from amqp.exceptions import AccessRefused, NotFound
+from amqp.exceptions import AccessRefused
 
-from workers.amqp_connection import Target, close_connection, explained, open_connection, raw_channel
+from workers.amqp_connection import Target, close_connection, existing_exchanges, explained, open_connection, raw_channel
 from workers.celery_names import DEFAULT, CeleryNames
 from workers.errors import NothingThere, WatchError
 from workers.inspection import answers as inspection
@@ -125,7 +125,8 @@ class Inspector:
         self._connection = connection = open_connection(self.targets, "inspection")
         self.blocked_since = None
         connection.on_blocked, connection.on_unblocked = self._note_blocked, self._note_unblocked
-        channel = self._channel(connection)
+        self._find_pidboxes(connection)
+        channel = raw_channel(connection)
         queue = f"{self._reply_prefix}.{secrets.token_hex(4)}"
         channel.queue_declare(queue, durable=False, exclusive=True, auto_delete=True, arguments={"x-expires": 60_000})
         schedule = self._new_schedule()
@@ -145,20 +146,12 @@ class Inspector:
             with contextlib.suppress(TimeoutError):
                 connection.drain_events(timeout=ROUND_SECONDS)
 
-    def _channel(self, connection: Connection) -> Channel:
-        """A channel, with `_pidboxes` those of the control exchanges that exist. Raises NothingThere if none does."""
-        channel, found = raw_channel(connection), []
-        for pidbox in self.names.pidboxes:
-            try:
-                channel.exchange_declare(pidbox, "fanout", passive=True)
-                found.append(pidbox)
-            except NotFound:
-                channel = raw_channel(connection)
-        if not found:
+    def _find_pidboxes(self, connection: Connection) -> None:
+        """Notes which of the control exchanges exist. Raises NothingThere if none does."""
+        self._pidboxes = existing_exchanges(connection, self.names.pidboxes, "fanout")
+        if not self._pidboxes:
             listed = " or ".join(self.names.pidboxes)
             raise NothingThere(f"there is no exchange {listed}: no worker with remote control has been started here")
-        self._pidboxes = tuple(found)
-        return channel
 
     def _can_address(self, connection: Connection, queue: str) -> bool:
         """Whether we may publish to the default exchange, by which single workers are reached. Tried with a message to ourselves, which is ignored."""
@@ -185,7 +178,7 @@ class Inspector:
         while self._introduced:
             hostname, content_type = self._introduced.pop()
             for command in EVERY:
-                audience.wants(hostname, command, now)
+                audience.note_sent(hostname, command, now)
                 self._request(channel, queue, command, content_type, hostname)
         answering = audience.answering(now)
         spoken = set(answering.values())
@@ -194,12 +187,13 @@ class Inspector:
         if self._may_address and len(answering) <= MOST_ALONE and (len(spoken) > 1 or not audience.all_answer(now)):
             for command in schedule.due(now):
                 for hostname, content_type in answering.items():
-                    if audience.wants(hostname, command, now):
+                    if audience.is_due(hostname, command, now):
+                        audience.note_sent(hostname, command, now)
                         self._request(channel, queue, command, content_type, hostname)
             return
         for command in schedule.due(now, audience.slowness(now)):
             for hostname in answering:
-                audience.wants(hostname, command, now)
+                audience.note_sent(hostname, command, now)
             for content_type in spoken:
                 self._request(channel, queue, command, content_type)
 

@@ -152,10 +152,10 @@ def names_of(broker_id: int, vhost: str) -> CeleryNames:
 
 def reported_names(broker_id: int) -> list[tuple[str, dict[str, str]]]:
     """[(virtual host, settings)]: what workers online report of event_exchange and event_queue_prefix, each once."""
-    settings = ("event_exchange", "event_queue_prefix")
+    reported = ("event_exchange", "event_queue_prefix")
     rows = Worker.objects.filter(broker_id=broker_id, state=Worker.ONLINE).exclude(configuration=None)
-    found = rows.annotate(**{name: KeyTextTransform(name, "configuration") for name in settings}).order_by().values_list("vhost", *settings).distinct()
-    return [(vhost, {name: value for name, value in zip(settings, values, strict=True) if value}) for vhost, *values in found]
+    found = rows.annotate(**{name: KeyTextTransform(name, "configuration") for name in reported}).order_by().values_list("vhost", *reported).distinct()
+    return [(vhost, {name: value for name, value in zip(reported, values, strict=True) if value}) for vhost, *values in found]
 
 
 def event_source(broker_id: int, vhost: str) -> EventSource | None:

@@ -150,9 +150,8 @@ class BrokerWatch:
                 store.note_look_alikes(self.broker_id, vhost, hint, now)
                 continue
             store.note_names(self.broker_id, vhost, found.names, hint, now)
-            may = self._allowed
-            place = Place(self.address, self.broker_id, vhost, self._installation, may.receives_events, may.inspects, listeners)
-            places.append(msgspec.structs.replace(place, ca_file=self._ca_file, names=found.names, nodes=nodes, variable=self._finder.variable))
+            may = (self._allowed.receives_events, self._allowed.inspects)
+            places.append(Place(self.address, self.broker_id, vhost, self._installation, *may, listeners, self._ca_file, found.names, nodes))
         return places
 
     def _why_unwatched(self) -> str:

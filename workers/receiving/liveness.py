@@ -2,10 +2,9 @@
 
 Missing heartbeats alone prove nothing while we receive no events, while a solo pool runs a task (it sends none then), while the broker still
 shows the worker's connection, while the broker blocks publishers, or shortly after it restarted or dropped connections: then the state is unknown,
-never gone. Nor does a
-worker-offline event prove anything at once: a worker that lost its connection sends one too, as soon as it has another connection (Celery keeps
-the event until then), and worker-online a second or more later. While we are behind ourselves, the missing heartbeats may still wait for us
-(`Reading`): then the worker keeps its last state.
+never gone. Nor does a worker-offline event prove anything at once: a worker that lost its connection sends one too, as soon as it has another
+connection (Celery keeps the event until then), and worker-online a second or more later. While we are behind ourselves, the missing heartbeats may
+still wait for us (`Reading`): then the worker keeps its last state.
 """
 
 from __future__ import annotations
@@ -215,12 +214,11 @@ def _heartbeats_off(evidence: Evidence) -> str:
 
 
 def _without_heartbeat(evidence: Evidence, last_seen_at: datetime | None) -> Liveness:
-    if last_seen_at is None and evidence.control_queue is False:
-        seen = f"; its last event arrived at {_clock(evidence.last_event_at)}" if evidence.last_event_at else ""
-        return Liveness("unknown", f"its heartbeats (--without-heartbeat) and its remote control are off{seen}", evidence.last_event_at)
     if last_seen_at is None:
+        are_off = evidence.control_queue is False
+        why = "its heartbeats (--without-heartbeat) and its remote control are off" if are_off else "it has sent no heartbeat"
         seen = f"; its last event arrived at {_clock(evidence.last_event_at)}" if evidence.last_event_at else ""
-        return Liveness("unknown", f"it has sent no heartbeat{seen}", evidence.last_event_at)
+        return Liveness("unknown", f"{why}{seen}", evidence.last_event_at)
     silence = f"no heartbeat since {_clock(last_seen_at)}"
     if evidence.control_queue is not False and evidence.pool == "solo":
         return Liveness("unknown", f"{silence}: a solo pool sends none while it runs a task", last_seen_at)

@@ -24,7 +24,6 @@ class Place(msgspec.Struct, frozen=True):
     ca_file: str | None = None
     names: CeleryNames = DEFAULT
     nodes: int = 1  # of the broker, those that are down included
-    variable: str = "HARELINE_CELERY_…"  # by which the names of this broker are set
 
     @property
     def queue(self) -> str:

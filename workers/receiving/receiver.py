@@ -16,9 +16,8 @@ import msgspec
 from amqp import Connection, spec
 from amqp.basic_message import Message
 from amqp.channel import Channel
-from amqp.exceptions import NotFound
 
-from workers.amqp_connection import Target, close_connection, explained, open_connection, raw_channel
+from workers.amqp_connection import Target, close_connection, existing_exchanges, explained, open_connection
 from workers.celery_names import EVENT_EXCHANGE
 from workers.errors import NothingThere, Unreachable, WatchError
 from workers.receiving.event_queues import Compared, candidates, exists, is_emptied, prepare
@@ -151,18 +150,11 @@ class EventFeed:
 
     def _channel_of(self, connection: Connection) -> Channel:
         """A channel on which our queue exists and is bound."""
-        channel, found = raw_channel(connection), []
-        for exchange in self.exchanges:
-            try:
-                channel.exchange_declare(exchange, "topic", passive=True)
-                found.append(exchange)
-            except NotFound:
-                channel = raw_channel(connection)
-        if not found:
+        self._bound = existing_exchanges(connection, self.exchanges, "topic")
+        if not self._bound:
             listed = " and ".join(self.exchanges)
             raise NothingThere(f"the exchange {listed} is gone: no worker has sent events since the broker lost it, or they use another exchange")
-        self._bound = tuple(found)
-        in_use = prepare(connection, self._candidates, found)
+        in_use = prepare(connection, self._candidates, self._bound)
         self.queue, self._leftovers = in_use.queue.name, list(in_use.leftovers)
         return in_use.channel
 
