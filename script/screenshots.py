@@ -49,11 +49,12 @@ def log_in(context: BrowserContext, root: str) -> None:
 
 
 def addresses(context: BrowserContext, root: str) -> dict[str, str]:
-    """Each page's name and path; of each list the busiest one's page, of tasks one that was tried several times and one that failed."""
+    """Each page's name and path; of each list the busiest one's page that is not our own, of tasks one that was tried several times and one that failed."""
     found = {"overview": "", **{name + "s": path for name, path in LISTS.items()}}
     for name, path in LISTS.items():
         items = context.request.get(f"{root}/api/v1/{path.rstrip('/')}{BUSIEST[name]}").json()["items"]
-        named = [item for item in items if item.get("name", item.get("hostname"))]
+        names = [(item, item.get("name", item.get("hostname"))) for item in items]
+        named = [item for item, text in names if text and not text.startswith("hareline.")]
         if named:
             found[name] = f"{path}{named[0]['id']}/"
     failed = context.request.get(f"{root}/api/v1/tasks?state=FAILURE").json()["items"]

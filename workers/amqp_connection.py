@@ -12,6 +12,7 @@ import msgspec
 from amqp import Connection
 from amqp.channel import Channel
 from amqp.exceptions import AccessRefused, AMQPError, NotAllowed, NotFound, ResourceLocked
+from django.conf import settings
 from kombu.utils.url import parse_url
 
 from brokers import spoken_protocol, tls_failures
@@ -97,7 +98,7 @@ def _connected(target: Target, purpose: str) -> Connection:
         write_timeout=ANSWER_SECONDS,
         heartbeat=HEARTBEAT_SECONDS,
         socket_settings=_PATIENT,
-        client_properties={"product": "Hareline", "connection_name": f"hareline {purpose}"},
+        client_properties={"product": "Hareline", "product_version": settings.VERSION, "connection_name": f"hareline {purpose}"},
     )
     try:
         connection.connect()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -11,13 +11,14 @@ import msgspec
 
 from brokers import queries
 from brokers.models import Broker, Connection
+from brokers.parts import OVERVIEW
 from brokers.queries import CONNECTION_SORTS
 from brokers.scope import Scope
 from dashboard.connections.filter import QUALIFIERS, Chooser
 from dashboard.connections.owners import Owners
 from dashboard.connections.row import connection_row
 from dashboard.connections.text import Leak, churn_text, leak_text
-from dashboard.layout import filter_language, formatting, visibility
+from dashboard.layout import filter_language, formatting, levels, visibility
 from dashboard.layout.addresses import Heading, ListAddress, page_links
 from dashboard.layout.filter_language import Filter
 from dashboard.layout.lists import PAGE_SIZE, Filtered, RestrictiveTerm, most_restrictive
@@ -34,7 +35,6 @@ VIEWS = (
 )
 LEVELS_OF_VIEWS = {"state:blocked,blocking": "critical", "is:growing": "warning"}
 LEAKS_SHOWN = 3
-OLD = timedelta(seconds=90)  # three readings of connections
 
 
 class View(msgspec.Struct, frozen=True):
@@ -136,8 +136,8 @@ class ConnectionList(Filtered):
                 "closed": formatting.rate(broker.connections_closed_per_second),
                 "channels_opened": formatting.rate(broker.channels_opened_per_second),
                 "channels_closed": formatting.rate(broker.channels_closed_per_second),
-                "as_of": formatting.moment_text(broker.connections_at, self.now),
-                "is_old": broker.connections_at is not None and self.now - broker.connections_at > OLD,
+                "as_of": formatting.moment_text(levels.read_at(broker, OVERVIEW), self.now),
+                "is_old": bool(levels.unavailable(broker, self.now) or levels.unread(broker, OVERVIEW, self.now)),
             }
             for broker in self.brokers
         ]

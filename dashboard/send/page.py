@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -24,6 +22,7 @@ from dashboard.live import topics
 from dashboard.models import AuditEvent, User
 from dashboard.send import action as sending
 from dashboard.send import form as send_form
+from dashboard.send import prefilled
 from dashboard.send.action import Prediction
 from dashboard.send.follow import Follow
 from dashboard.send.form import Place
@@ -87,14 +86,12 @@ class SendPage:
 
     @cached_property
     def places(self) -> list[tuple[Broker, str]]:
-        """Where one could send: those with most live workers first."""
+        """Where one could send: those with most workers first."""
         found = [(broker, vhost.name) for broker in self.brokers for vhost in broker_queries.virtual_hosts(self.scope, broker.pk)]
         if self._chosen_vhost is not None:
             found = [place for place in found if place[1] == self._chosen_vhost] or [(broker, self._chosen_vhost) for broker in self.brokers[:1]]
-        return sorted(found, key=lambda place: (-self._alive(*place), place[0].name, place[1]))
-
-    def _alive(self, broker: Broker, vhost: str) -> int:
-        return queries.workers(self.scope, broker=broker.pk, vhost=vhost, state=Worker.ONLINE, page_size=1).total
+        by_workers = queries.liveliest(self.scope)
+        return sorted(found, key=lambda place: (*by_workers(place), place[0].name, place[1]))
 
     @property
     def broker(self) -> Broker | None:
@@ -117,6 +114,11 @@ class SendPage:
     @property
     def confirm_address(self) -> str:
         return f"{reverse('send_now')}?{self.address.partition('?')[2]}"
+
+    @property
+    def unreachable(self) -> str:
+        """Why sending will probably fail, as a clause; "" while the broker responds."""
+        return levels.unavailable(self.broker, self.now) if self.broker else ""
 
     @cached_property
     def why_not(self) -> str:
@@ -151,7 +153,7 @@ class SendPage:
         return Place(
             broker=broker.name,
             vhost=vhost,
-            workers=self._alive(broker, vhost),
+            workers=queries.workers(self.scope, broker=broker.pk, vhost=vhost, state=Worker.ONLINE, page_size=1).total,
             registered=self.registered,
             queues=None if hidden else self._queues,
             exchanges=None if hidden or exchanges.total > broker_queries.LARGEST_PAGE else {exchange.name for exchange in exchanges.items},
@@ -179,16 +181,8 @@ class SendPage:
         return [name for name in self._queues if not name.endswith(".pidbox") and not name.startswith(("celeryev.", "hareline."))][:NAMES_OFFERED]
 
     def prefill(self, query: Mapping[str, str]) -> None:
-        """The form's first values: of one sent before (`again`; `sent`, which is shown beside it), of a task that was seen (`like`), or the address's."""
-        values = {name: query[name][:2000] for name in send_form.TEXTS if query.get(name)}
-        sent, number = _number(query.get("again") or query.get("sent")), _number(query.get("like"))
-        if sent and (event := own_queries.audit_event(sent, sending.ACTION)) and self.scope.includes(event.broker):
-            values = _values_of(event.detail)
-        elif number and (task := queries.task_by_id(self.scope, number)):
-            where = {"exchange": task.exchange, "routing_key": task.routing_key} if task.exchange else {"queue": task.routing_key or task.queue}
-            known = {"task": task.name, **where, "args": _as_json(task.args, "[]"), "kwargs": _as_json(task.kwargs, "{}")}
-            values = {name: value for name, value in known.items() if value}
-        self.values = {**send_form.EMPTY, **values}
+        """Fills the form from the page's address."""
+        self.values = prefilled.values(self.scope, query)
 
     def fill(self, given: Mapping[str, str]) -> None:
         """Takes what was typed into the form."""
@@ -227,7 +221,7 @@ class SendPage:
 
     def follow(self, event_id: str | None) -> Follow | None:
         """The task that was sent by this audit event; None if there is no such event, or it may not be seen."""
-        number = _number(event_id)
+        number = prefilled.number(event_id)
         event = own_queries.audit_event(number, sending.ACTION) if number else None
         if event is None or not event.detail.get("uuid") or not self.scope.includes(event.broker):
             return None
@@ -273,27 +267,6 @@ def _address(broker: str, vhost: str) -> str:
     return f"{reverse('send')}?{urlencode({'broker': broker, 'vhost': vhost})}"
 
 
-def _number(text: str | None) -> int | None:
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 19 else None
-
-
 def _highest_priority(arguments: Any) -> int | None:
     value = arguments.get("x-max-priority") if isinstance(arguments, Mapping) else None
     return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _values_of(detail: Mapping[str, Any]) -> dict[str, str]:
-    options = sending.options_of(detail)
-    if detail.get("usual"):
-        options = {name: value for name, value in options.items() if name not in ("queue", "exchange", "routing_key")}
-    values = {"task": detail.get("task"), "args": detail.get("args"), "kwargs": detail.get("kwargs"), **options}
-    return {name: str(value) for name, value in values.items() if value not in (None, "") and name in send_form.TEXTS}
-
-
-def _as_json(text: str | None, empty: str) -> str:
-    """The arguments of an event, which are Python's repr, as JSON; `empty` where they can't be read back whole."""
-    try:
-        value = ast.literal_eval(text or "")
-        return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        return empty

@@ -34,14 +34,12 @@ class Where:
 
     @cached_property
     def chosen(self) -> tuple[Broker, str] | None:
-        """The selected virtual host, else the one with most online workers, then `/`, then the first."""
+        """The selected virtual host, else the one with most workers, those online first, then `/`, then the first."""
         named = [loaded for loaded in self.vhosts if loaded[1] == self._requested_vhost]
         if self._requested_vhost is not None:
             return named[0] if named else None
-        return min(self.vhosts, key=lambda loaded: (-self._alive(*loaded), loaded[1] != "/"), default=None)
-
-    def _alive(self, broker: Broker, vhost: str) -> int:
-        return worker_queries.workers(self.scope, broker=broker.pk, vhost=vhost, state="online", page_size=1).total
+        by_workers = worker_queries.liveliest(self.scope)
+        return min(self.vhosts, key=lambda loaded: (*by_workers(loaded), loaded[1] != "/"), default=None)
 
     @property
     def is_known(self) -> bool:

@@ -286,3 +286,10 @@ def test_a_page_is_sent_what_changes_of_its_connections(broker: Broker) -> None:
 def test_every_part_is_rendered_alone(person: Client, broker: Broker) -> None:
     for part in ("table", "views", "notices", "figures"):
         assert "<html" not in text_of(person, part=part)
+
+
+def test_figures_have_the_age_of_their_poll_and_are_marked_once_the_broker_is_gone(person: Client, broker: Broker) -> None:
+    figures = text_of(person, part="figures")
+    assert f"as of {broker.polled_at:%H:%M:%S}" in figures and "data-old" not in figures  # they come with each poll, the list of connections rarer
+    Broker.objects.update(state=Broker.UNREACHABLE)
+    assert "data-old" in text_of(person, part="figures")

@@ -142,6 +142,7 @@ def test_unknown_worker_nodes_are_listed_with_their_reason_once(person, prod):
     html = page(person, "/?part=state")
     assert "What is unknown may need you." in html and "All clear" not in html
     assert unescape(html).count("3 worker nodes</a> in / are unknown: events can't be received.") == 1
+    assert "because in / are unknown" not in html  # the reason is the line itself
 
 
 def test_the_tiles_are_those_of_the_chosen_virtual_host(person, prod):

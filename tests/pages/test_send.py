@@ -80,6 +80,16 @@ def test_a_broker_that_blocks_publishers_is_sent_nothing_since_when_and_why(pers
     assert checked(person)[0] == 200
 
 
+def test_while_the_broker_is_unreachable_the_page_says_so_and_stays_where_the_workers_are(person: Client, broker: Broker, now: datetime) -> None:
+    VirtualHost.objects.create(broker=broker, name="/shop", first_seen_at=now)
+    Worker.objects.update(vhost="/shop", state=Worker.UNKNOWN)
+    assert "is unreachable" not in person.get("/send/").content.decode()
+    Broker.objects.update(state=Broker.UNREACHABLE)
+    page = person.get("/send/").content.decode()
+    assert "<b>prod is unreachable.</b>" in page
+    assert 'aria-current="true"><b>prod</b> <code>/shop</code>' in page
+
+
 def test_a_switched_off_broker_names_the_setting_that_allows_it(person: Client, broker: Broker, settings: LazySettings) -> None:
     settings.CONTROL = frozenset()
     page = person.get("/send/").content.decode()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -94,6 +95,16 @@ def worker_by_id(scope: Scope, worker_id: int) -> Worker | None:
 
 
 _BEAT = EventSource.objects.filter(broker_id=OuterRef("broker_id"), vhost=OuterRef("vhost")).values("beat_at")[:1]
+
+
+def liveliest(scope: Scope) -> Callable[[tuple[Broker, str]], tuple[int, int]]:
+    """A sort key of (broker, virtual host): those with most workers online first, then those with most workers at all, as while nothing of them is received."""
+    online: Counter[tuple[str, str]] = Counter()
+    known: Counter[tuple[str, str]] = Counter()
+    for broker, vhost, state, count in worker_counts(scope):
+        known[broker, vhost] += count
+        online[broker, vhost] += count if state == Worker.ONLINE else 0
+    return lambda place: (-online[place[0].name, place[1]], -known[place[0].name, place[1]])
 
 
 def _with_beats(rows: QuerySet[Worker]) -> QuerySet[Worker]:

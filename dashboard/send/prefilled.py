@@ -1,0 +1,49 @@
+"""The first values of the form of Send: those of a task that was sent or seen before, else the address's."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from brokers.scope import Scope
+from dashboard import queries as own_queries
+from dashboard.send import action as sending
+from dashboard.send import form as send_form
+from workers import queries
+
+
+def values(scope: Scope, query: Mapping[str, str]) -> dict[str, str]:
+    """{field: text} of all fields. `again` and `sent` number an audit event, `like` a task that was seen; else each field has its own parameter."""
+    found = {name: query[name][:2000] for name in send_form.TEXTS if query.get(name)}
+    sent, seen = number(query.get("again") or query.get("sent")), number(query.get("like"))
+    if sent and (event := own_queries.audit_event(sent, sending.ACTION)) and scope.includes(event.broker):
+        found = _values_of(event.detail)
+    elif seen and (task := queries.task_by_id(scope, seen)):
+        where = {"exchange": task.exchange, "routing_key": task.routing_key} if task.exchange else {"queue": task.routing_key or task.queue}
+        known = {"task": task.name, **where, "args": _as_json(task.args, "[]"), "kwargs": _as_json(task.kwargs, "{}")}
+        found = {name: value for name, value in known.items() if value}
+    return {**send_form.EMPTY, **found}
+
+
+def number(text: str | None) -> int | None:
+    """The row's number in a parameter, None for anything else."""
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
+def _values_of(detail: Mapping[str, Any]) -> dict[str, str]:
+    options = sending.options_of(detail)
+    if detail.get("usual"):
+        options = {name: value for name, value in options.items() if name not in ("queue", "exchange", "routing_key")}
+    given = {"task": detail.get("task"), "args": detail.get("args"), "kwargs": detail.get("kwargs"), **options}
+    return {name: str(value) for name, value in given.items() if value not in (None, "") and name in send_form.TEXTS}
+
+
+def _as_json(text: str | None, empty: str) -> str:
+    """The arguments of an event, which are Python's repr, as JSON; `empty` where they can't be read back whole."""
+    try:
+        value = ast.literal_eval(text or "")
+        return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return empty
