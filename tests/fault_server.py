@@ -1,4 +1,4 @@
-"""A loopback HTTP server that answers as a test wants: errors, slow bytes, answers that break off, connections that close."""
+"""A loopback HTTP server that answers as a test sets it up: errors, slow bytes, answers that break off, connections that close."""
 
 from __future__ import annotations
 

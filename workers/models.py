@@ -95,7 +95,7 @@ class Worker(models.Model):
     processed_at_first_sight = models.BigIntegerField(null=True)  # base of the reconciliation with `processed`
     lost_events = models.BigIntegerField(default=0)
     reconciliation = models.JSONField(default=dict)  # as `workers.receiving.reconciliation` keeps it
-    pinned = models.BooleanField(default=False, db_default=False)  # a person wants it to stay in lists when it is gone
+    pinned = models.BooleanField(default=False, db_default=False)  # kept in lists by a person when it is gone
     forgotten_at = models.DateTimeField(null=True)  # when a person took it out of lists; it is back once anything of it is received again
     first_seen_at = models.DateTimeField()
     changed_at = models.DateTimeField()

@@ -1,1 +1,1 @@
-"""RabbitMQ's management HTTP API: requests, answers as typed facts, failures. Beside it, as Django wants them, the commands."""
+"""RabbitMQ's management HTTP API: requests, answers as typed facts, failures. Beside it, where Django looks for them, the commands."""

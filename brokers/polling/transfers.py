@@ -50,7 +50,7 @@ def _of_plugin(memory: PollMemory, request: Request, now: datetime) -> list[Tran
 
 
 def _unless_refused(request: Request) -> list[TransferStats] | None:
-    """None if there is no such list, or another version wants another right for it."""
+    """None if there is no such list, or this version grants it by another right."""
     try:
         return request()
     except (ObjectNotFound, BrokerRefused):

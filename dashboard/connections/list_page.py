@@ -7,8 +7,6 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-import msgspec
-
 from brokers import queries
 from brokers.models import Broker, Connection
 from brokers.parts import OVERVIEW
@@ -18,10 +16,11 @@ from dashboard.connections.filter import QUALIFIERS, Chooser
 from dashboard.connections.owners import Owners
 from dashboard.connections.row import connection_row
 from dashboard.connections.text import Leak, churn_text, leak_text
-from dashboard.layout import filter_language, formatting, levels, visibility
+from dashboard.layout import formatting, levels, visibility
 from dashboard.layout.addresses import Heading, ListAddress, page_links
 from dashboard.layout.filter_language import Filter
-from dashboard.layout.lists import PAGE_SIZE, Filtered, RestrictiveTerm, most_restrictive
+from dashboard.layout.lists import PAGE_SIZE
+from dashboard.layout.object_lists import ObjectList, View
 from dashboard.live import topics
 
 DEFAULT_SORT, CLOSED_SORT = "client", "-gone_at"
@@ -37,24 +36,14 @@ LEVELS_OF_VIEWS = {"state:blocked,blocking": "critical", "is:growing": "warning"
 LEAKS_SHOWN = 3
 
 
-class View(msgspec.Struct, frozen=True):
-    """A predefined filter with the number of connections that match it now."""
-
-    label: str
-    address: str
-    count: int
-    current: bool
-    level: str = ""
-
-
-class ConnectionList(Filtered):
+class ConnectionList(ObjectList):
     """The data of one request; `broker` and `vhost` are the selected ones, None for all."""
 
+    qualifiers = QUALIFIERS
+    parts = visibility.ON_CONNECTIONS
+
     def __init__(self, scope: Scope, address: ListAddress, brokers: Sequence[Broker], broker: Broker | None, vhost: str | None, now: datetime) -> None:
-        self.scope, self.address, self.now = scope, address, now
-        self.brokers = [broker] if broker else list(brokers)
-        self.broker, self.vhost = broker, vhost
-        self.filter = filter_language.parse(address.filter_text, QUALIFIERS)
+        super().__init__(scope, address, brokers, broker, vhost, now)
         self.sort = address.sort(CONNECTION_SORTS, CLOSED_SORT if "closed" in ",".join(self.filter.values("is")).lower() else DEFAULT_SORT)
         self.chooser = Chooser(scope, self.brokers, vhost)
 
@@ -69,21 +58,7 @@ class ConnectionList(Filtered):
         return self._page(wanted, 1, 1).total
 
     def views(self) -> list[View]:
-        """The predefined filters; each keeps the other terms of the current filter that can be applied."""
-        texts = {text for _, text in VIEWS if text}
-        rest = self.filter.without(*(term for term in self.filter.terms if term.text in texts or term.problem))
-        known, found = not self.unavailable(), []
-        for label, text in VIEWS:
-            whole = f"{rest} {text}".strip()
-            count = self.count(filter_language.parse(whole, QUALIFIERS))
-            current = any(term.text == text for term in self.filter.terms) if text else rest == self.filter.text
-            found.append(View(label, self.address.with_(q=whole), count, current, LEVELS_OF_VIEWS.get(text, "") if count and known else ""))
-        return found
-
-    def most_restrictive_term(self) -> RestrictiveTerm | None:
-        """The term whose removal shows the most connections; None if removing a single term shows none."""
-        rests = [(term, self.filter.without(term)) for term in self.filter.terms]
-        return most_restrictive(RestrictiveTerm(term, self.count(filter_language.parse(rest, QUALIFIERS)), self.address.with_(q=rest)) for term, rest in rests)
+        return self.predefined(VIEWS, LEVELS_OF_VIEWS)
 
     def table(self) -> dict[str, Any]:
         """Context of the part "table"."""
@@ -98,18 +73,10 @@ class ConnectionList(Filtered):
             "pages": page_links(self.address, page),
             "headings": self._headings(),
             "most_restrictive_term": self.most_restrictive_term() if page.total == 0 and self.filter.terms and not self.filter.problems else None,
-            "topics": self.topics(page.items),
+            "topics": self.live_topics(page.items, topics.CONNECTIONS),
             "several_brokers": len(self.brokers) > 1,
             "several_vhosts": self.vhost is None and len({one.vhost for one in page.items}) > 1,
         }
-
-    def topics(self, connections: Sequence[Connection]) -> list[str]:
-        """Live topics of the page: its brokers, and the virtual hosts of its connections (of all, while it shows none)."""
-        places = {(one.broker_id, one.vhost) for one in connections}
-        if not places:
-            places = {(host.broker_id, host.name) for broker in self.brokers for host in queries.virtual_hosts(self.scope, broker.pk)[:20]}
-        names = [topics.Topic(topics.BROKER, broker.pk).name for broker in self.brokers]
-        return names + [topics.Topic(topics.CONNECTIONS, *place).name for place in sorted(places)]
 
     def _headings(self) -> list[Heading]:
         address, by = self.address, self.sort
@@ -154,14 +121,3 @@ class ConnectionList(Filtered):
     def is_unread(self) -> bool:
         """True while connections of no broker were listed."""
         return all(broker.connections_at is None for broker in self.brokers)
-
-    def unavailable(self) -> list[dict[str, Any]]:
-        return visibility.unavailable(self.brokers, self.now)
-
-    def limits(self) -> list[dict[str, Any]]:
-        return visibility.limits(self.brokers, self.vhost)
-
-    @property
-    def old_parts(self) -> list[dict[str, str]]:
-        """The data of this list that cannot be read now, each with its age."""
-        return visibility.old_parts(self.brokers, self.now, visibility.ON_CONNECTIONS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from brokers import queries
@@ -14,21 +15,22 @@ from dashboard.exchanges.row import exchange_row
 from dashboard.layout import filter_language, visibility
 from dashboard.layout.addresses import Heading, ListAddress, page_links
 from dashboard.layout.filter_language import Filter
-from dashboard.layout.lists import PAGE_SIZE, Filtered, RestrictiveTerm, last_hour, most_restrictive
+from dashboard.layout.lists import PAGE_SIZE, last_hour
+from dashboard.layout.object_lists import ObjectList
 from dashboard.live import topics
 from dashboard.live.rows import LiveRow
 
 DEFAULT_SORT = "-publish_in_per_second"
 
 
-class ExchangeList(Filtered):
+class ExchangeList(ObjectList):
     """The data of one request; `broker` and `vhost` are the selected ones, None for all."""
 
+    qualifiers = filter_language.EXCHANGES
+    parts = visibility.ON_EXCHANGES
+
     def __init__(self, scope: Scope, address: ListAddress, brokers: Sequence[Broker], broker: Broker | None, vhost: str | None, now: datetime) -> None:
-        self.scope, self.address, self.now = scope, address, now
-        self.brokers = [broker] if broker else list(brokers)
-        self.broker, self.vhost = broker, vhost
-        self.filter = filter_language.parse(address.filter_text, filter_language.EXCHANGES)
+        super().__init__(scope, address, brokers, broker, vhost, now)
         self.sort = address.sort(EXCHANGE_SORTS, DEFAULT_SORT)
         self.shows_internal = address.kept.get("own") == "show"
 
@@ -56,14 +58,12 @@ class ExchangeList(Filtered):
     def _matches(exchange: Exchange, wanted: Filter) -> bool:
         return all(filter_language.fulfils(exchange, term) for term in wanted.terms)
 
-    def most_restrictive_term(self) -> RestrictiveTerm | None:
-        """The term whose removal shows the most exchanges; None if removing a single term shows none."""
-        everything = self._all({"broker": self.broker.pk if self.broker else None, "vhost": self.vhost})
-        tried = []
-        for term in self.filter.terms:
-            rest = filter_language.parse(self.filter.without(term), filter_language.EXCHANGES)
-            tried.append(RestrictiveTerm(term, sum(self._matches(exchange, rest) for exchange in everything), self.address.with_(q=rest.text)))
-        return most_restrictive(tried)
+    def count(self, wanted: Filter) -> int:
+        return sum(self._matches(exchange, wanted) for exchange in self._everything)
+
+    @cached_property
+    def _everything(self) -> list[Exchange]:
+        return self._all({"broker": self.broker.pk if self.broker else None, "vhost": self.vhost})
 
     def table(self) -> dict[str, Any]:
         """Context of the part "table"."""
@@ -79,7 +79,7 @@ class ExchangeList(Filtered):
             "shows_internal": self.shows_internal,
             "internal_address": self.address.with_(own=None if self.shows_internal else "show"),
             "most_restrictive_term": self.most_restrictive_term() if page.total == 0 and self.filter.terms else None,
-            "topics": self.topics(page.items),
+            "topics": self.live_topics(page.items, topics.EXCHANGES, topics.TOPOLOGY),
             "several_brokers": len(self.brokers) > 1,
             "several_vhosts": self.vhost is None and len({exchange.vhost for exchange in page.items}) > 1,
         }
@@ -96,14 +96,6 @@ class ExchangeList(Filtered):
             for exchange in exchanges
         ]
 
-    def topics(self, exchanges: Sequence[Exchange]) -> list[str]:
-        """Live topics of the page: its brokers, and the virtual hosts of its exchanges (of all, while it shows none)."""
-        places = {(exchange.broker_id, exchange.vhost) for exchange in exchanges}
-        if not places:
-            places = {(host.broker_id, host.name) for broker in self.brokers for host in queries.virtual_hosts(self.scope, broker.pk)[:20]}
-        names = [topics.Topic(topics.BROKER, broker.pk).name for broker in self.brokers]
-        return names + [topics.Topic(kind, *place).name for place in sorted(places) for kind in (topics.EXCHANGES, topics.TOPOLOGY)]
-
     def _headings(self) -> list[Heading]:
         return [
             self.address.heading("Exchange", "name", self.sort),
@@ -114,14 +106,3 @@ class ExchangeList(Filtered):
             self.address.heading("In /s", "publish_in_per_second", self.sort, "num", descending_first=True),
             self.address.heading("Out /s", "publish_out_per_second", self.sort, "num", descending_first=True),
         ]
-
-    def unavailable(self) -> list[dict[str, Any]]:
-        return visibility.unavailable(self.brokers, self.now)
-
-    def limits(self) -> list[dict[str, Any]]:
-        return visibility.limits(self.brokers, self.vhost)
-
-    @property
-    def old_parts(self) -> list[dict[str, str]]:
-        """The data of this list that cannot be read now, each with its age."""
-        return visibility.old_parts(self.brokers, self.now, visibility.ON_EXCHANGES)

@@ -140,7 +140,7 @@ def _explained(text: str, error: json.JSONDecodeError) -> str:
     if message.startswith("Extra data"):
         return f"the JSON is complete before {_short(at)}; nothing may follow it."
     if at.startswith("'"):
-        return "single quotes are Python's; JSON wants double quotes."
+        return "single quotes are Python's; JSON requires double quotes."
     if message.startswith("Expecting property name") or message.startswith("Illegal trailing comma"):
         return _wanted_key(at)
     if message.startswith("Expecting ':'"):

@@ -55,7 +55,7 @@ USUAL = Rhythm()
 
 
 class StateRequest(msgspec.Struct):
-    """A viewer wants the whole present state of a topic."""
+    """A viewer needs the whole present state of a topic."""
 
     topic: Topic
     viewer: Viewer

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-import msgspec
-
 from brokers import queries
 from brokers.conditions import Condition
 from brokers.models import Broker, Queue
@@ -17,7 +15,8 @@ from dashboard.layout import filter_language, visibility
 from dashboard.layout.addresses import Heading, ListAddress, page_links
 from dashboard.layout.consumption import consuming_of_each
 from dashboard.layout.filter_language import Filter
-from dashboard.layout.lists import PAGE_SIZE, Filtered, RestrictiveTerm, last_hour, most_restrictive
+from dashboard.layout.lists import PAGE_SIZE, last_hour
+from dashboard.layout.object_lists import ObjectList, View
 from dashboard.live import topics
 from dashboard.live.rows import LiveRow
 from dashboard.queues import filter as queue_filter
@@ -28,24 +27,14 @@ VIEWS = (("All", ""), ("No consumers", "worker:none"), ("Growing", "is:growing")
 LEVELS_OF_VIEWS = {"worker:none": "critical", "is:growing": "warning"}
 
 
-class View(msgspec.Struct, frozen=True):
-    """A predefined filter with the number of queues that match it now."""
-
-    label: str
-    address: str
-    count: int
-    current: bool
-    level: str = ""
-
-
-class QueueList(Filtered):
+class QueueList(ObjectList):
     """The data of one request; `broker` and `vhost` are the selected ones, None for all."""
 
+    qualifiers = filter_language.QUEUES
+    parts = visibility.ON_QUEUES
+
     def __init__(self, scope: Scope, address: ListAddress, brokers: Sequence[Broker], broker: Broker | None, vhost: str | None, now: datetime) -> None:
-        self.scope, self.address, self.now = scope, address, now
-        self.brokers = [broker] if broker else list(brokers)
-        self.broker, self.vhost = broker, vhost
-        self.filter = filter_language.parse(address.filter_text, filter_language.QUEUES)
+        super().__init__(scope, address, brokers, broker, vhost, now)
         self.sort = address.sort(QUEUE_SORTS, DEFAULT_SORT)
         self.shows_internal = address.kept.get("own") == "show"
         self._consumed: dict[str, list[Condition]] = {}
@@ -77,25 +66,7 @@ class QueueList(Filtered):
         return queries.queues(self.scope, broker=self.broker.pk if self.broker else None, vhost=self.vhost, conditions=own, page_size=1).total
 
     def views(self) -> list[View]:
-        """The predefined filters; each keeps the other terms of the current filter that can be applied."""
-        texts = {text for _, text in VIEWS if text}
-        rest = self.filter.without(*(term for term in self.filter.terms if term.text in texts or term.problem))
-        found = []
-        known = not self.unavailable()
-        for label, text in VIEWS:
-            whole = f"{rest} {text}".strip()
-            count = self.count(filter_language.parse(whole, filter_language.QUEUES))
-            current = any(term.text == text for term in self.filter.terms) if text else rest == self.filter.text
-            found.append(View(label, self.address.with_(q=whole), count, current, LEVELS_OF_VIEWS.get(text, "") if count and known else ""))
-        return found
-
-    def most_restrictive_term(self) -> RestrictiveTerm | None:
-        """The term whose removal shows the most queues; None if removing a single term shows none."""
-        tried = []
-        for term in self.filter.terms:
-            rest = self.filter.without(term)
-            tried.append(RestrictiveTerm(term, self.count(filter_language.parse(rest, filter_language.QUEUES)), self.address.with_(q=rest)))
-        return most_restrictive(tried)
+        return self.predefined(VIEWS, LEVELS_OF_VIEWS)
 
     def table(self) -> dict[str, Any]:
         """Context of the part "table": rows, pages, hidden queues."""
@@ -111,7 +82,7 @@ class QueueList(Filtered):
             "shows_internal": self.shows_internal,
             "internal_address": self.address.with_(own=None if self.shows_internal else "show"),
             "most_restrictive_term": self.most_restrictive_term() if page.total == 0 and self.filter.terms else None,
-            "topics": self.topics(page.items),
+            "topics": self.live_topics(page.items, topics.QUEUES),
             "several_brokers": len(self.brokers) > 1,
             "several_vhosts": self.vhost is None and len({queue.vhost for queue in page.items}) > 1,
         }
@@ -119,15 +90,6 @@ class QueueList(Filtered):
     def _rows(self, queues: Sequence[Queue]) -> list[tuple[LiveRow, list[float | None]]]:
         sparks = last_hour(self.scope, "queues", queues, "depth", self.now)
         return [(queue_row(queue, queue.broker, consuming, self.now), sparks.get(queue.pk, [])) for queue, consuming in consuming_of_each(queues)]
-
-    def topics(self, queues: Sequence[Queue]) -> list[str]:
-        """Live topics of the page: its brokers, and the virtual hosts of its queues (of all, while it shows none)."""
-        places = {(queue.broker_id, queue.vhost) for queue in queues}
-        if not places:
-            places = {(host.broker_id, host.name) for broker in self.brokers for host in queries.virtual_hosts(self.scope, broker.pk)[:20]}
-        return [topics.Topic(topics.BROKER, broker.pk).name for broker in self.brokers] + [
-            topics.Topic(topics.QUEUES, broker_id, vhost).name for broker_id, vhost in sorted(places)
-        ]
 
     def _headings(self) -> list[Heading]:
         sorted_by = self.sort
@@ -147,14 +109,3 @@ class QueueList(Filtered):
             self.address.heading("Consumers and worker nodes", "consumers", sorted_by),
             Heading("Trend"),
         ]
-
-    def unavailable(self) -> list[dict[str, Any]]:
-        return visibility.unavailable(self.brokers, self.now)
-
-    def limits(self) -> list[dict[str, Any]]:
-        return visibility.limits(self.brokers, self.vhost)
-
-    @property
-    def old_parts(self) -> list[dict[str, str]]:
-        """The data of this list that cannot be read now, each with its age."""
-        return visibility.old_parts(self.brokers, self.now, visibility.ON_QUEUES)

@@ -33,7 +33,7 @@ class SetClock(Clock):
 
 
 class Leaving(ManagementApi):
-    """Answers while the test wants it."""
+    """Answers while the test lets it."""
 
     away = False
 

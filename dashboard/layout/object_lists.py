@@ -1,0 +1,91 @@
+"""What the lists of a broker's objects (queues, exchanges, connections) share: the brokers they show, predefined filters, topics, and what can't be read."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, ClassVar, Protocol
+
+import msgspec
+
+from brokers import queries
+from brokers.models import Broker
+from brokers.scope import Scope
+from dashboard.layout import filter_language, visibility
+from dashboard.layout.addresses import ListAddress
+from dashboard.layout.filter_language import Filter, Qualifier
+from dashboard.layout.lists import Filtered, RestrictiveTerm, most_restrictive
+from dashboard.live import topics
+
+VHOSTS_FOLLOWED = 20  # of each broker, while the list is empty
+
+
+class View(msgspec.Struct, frozen=True):
+    """A predefined filter with the number of objects that match it now."""
+
+    label: str
+    address: str
+    count: int
+    current: bool
+    level: str = ""
+
+
+class InVirtualHost(Protocol):
+    broker_id: int
+    vhost: str
+
+
+class ObjectList(Filtered):
+    """The data of one request; `broker` and `vhost` are the selected ones, None for all."""
+
+    qualifiers: ClassVar[Mapping[str, Qualifier]]
+    parts: ClassVar[Collection[str]]  # of a poll, that the list shows
+
+    def __init__(self, scope: Scope, address: ListAddress, brokers: Sequence[Broker], broker: Broker | None, vhost: str | None, now: datetime) -> None:
+        self.scope, self.address, self.now = scope, address, now
+        self.brokers = [broker] if broker else list(brokers)
+        self.broker, self.vhost = broker, vhost
+        self.filter = filter_language.parse(address.filter_text, self.qualifiers)
+
+    def count(self, wanted: Filter) -> int:
+        """How many objects match a filter."""
+        raise NotImplementedError
+
+    def predefined(self, filters: Sequence[tuple[str, str]], levels: Mapping[str, str]) -> list[View]:
+        """The views of [(label, filter)]; each keeps the other terms of the current filter that can be applied. `levels`: of a filter that has matches."""
+        texts = {text for _, text in filters if text}
+        rest = self.filter.without(*(term for term in self.filter.terms if term.text in texts or term.problem))
+        known, found = not self.unavailable(), []
+        for label, text in filters:
+            whole = f"{rest} {text}".strip()
+            count = self.count(filter_language.parse(whole, self.qualifiers))
+            current = any(term.text == text for term in self.filter.terms) if text else rest == self.filter.text
+            found.append(View(label, self.address.with_(q=whole), count, current, levels.get(text, "") if count and known else ""))
+        return found
+
+    def most_restrictive_term(self) -> RestrictiveTerm | None:
+        """The term whose removal shows the most objects; None if removing a single term shows none."""
+        tried = []
+        for term in self.filter.terms:
+            rest = self.filter.without(term)
+            tried.append(RestrictiveTerm(term, self.count(filter_language.parse(rest, self.qualifiers)), self.address.with_(q=rest)))
+        return most_restrictive(tried)
+
+    def live_topics(self, objects: Iterable[InVirtualHost], *kinds: str) -> list[str]:
+        """Live topics of the page: its brokers, and the virtual hosts of its objects (of all, while it shows none)."""
+        places = {(one.broker_id, one.vhost) for one in objects}
+        if not places:
+            places = {(host.broker_id, host.name) for broker in self.brokers for host in queries.virtual_hosts(self.scope, broker.pk)[:VHOSTS_FOLLOWED]}
+        names = [topics.Topic(topics.BROKER, broker.pk).name for broker in self.brokers]
+        return names + [topics.Topic(kind, *place).name for place in sorted(places) for kind in kinds]
+
+    def unavailable(self) -> list[dict[str, Any]]:
+        return visibility.unavailable(self.brokers, self.now)
+
+    def limits(self) -> list[dict[str, Any]]:
+        return visibility.limits(self.brokers, self.vhost)
+
+    @property
+    def old_parts(self) -> list[dict[str, str]]:
+        """The data of this list that cannot be read now, each with its age."""
+        return visibility.old_parts(self.brokers, self.now, self.parts)
