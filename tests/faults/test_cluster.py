@@ -54,60 +54,66 @@ class Polled:
         return [alarm["node"] for alarm in Broker.objects.get(pk=self.pk).alarms]
 
 
-@pytest.mark.nightly  # two nodes; test_recorded_cluster.py replays their answers
-def test_each_queue_is_shown_once_with_its_depth_through_the_loss_of_either_node(tmp_path: Path) -> None:
-    with Cluster(tmp_path, statistics_interval_ms=500).running() as cluster:
-        run = ClusterRun(cluster, Polled(cluster), look_seconds=0.3)
-        run.plant()
-        run.whole("planted")
-        for number in (1, 0):
-            run.lose(number, Member.pause, Member.resume)
-        run.alarm(1)
-        received = events_through_the_loss_of(*cluster.nodes)
-    assert run.report.faults == []
-    assert run.report.looks > 6
-    assert received == [b"before", b"while it is away", b"after"]
+class Watched:
+    """The events queue of Hareline, which is on the first node; what it hands out of events that are published through the second one."""
 
+    def __init__(self, cluster: Cluster) -> None:
+        first, second = cluster.nodes
+        self.feed = EventFeed([Target(node.amqp_url(), "/") for node in (first, second)], "hareline.test.events", nodes=2)
+        self.received: list[bytes] = []
+        self._sender = amqp.Connection(host=f"127.0.0.1:{second.ports['amqp']}", userid=second.user, password=second.password)
+        self._sender.connect()
+        self._channel = self._sender.channel()
+        self._channel.exchange_declare("celeryev", "topic", durable=True, auto_delete=False)
+        self.feed.connect()
 
-def events_through_the_loss_of(first: Member, second: Member) -> list[bytes]:
-    """What our event queue, which is on the first node, hands out of events that are published through the second one."""
-    feed = EventFeed([Target(node.amqp_url(), "/") for node in (first, second)], "hareline.test.events", nodes=2)
-    sender = amqp.Connection(host=f"127.0.0.1:{second.ports['amqp']}", userid=second.user, password=second.password)
-    sender.connect()
-    channel = sender.channel()
-    channel.exchange_declare("celeryev", "topic", durable=True, auto_delete=False)
-    received: list[bytes] = []
+    def close(self) -> None:
+        self.feed.close()
+        self._sender.close()
 
-    def take() -> bool:
+    def send(self, body: bytes) -> None:
+        """Publishes an event and waits until something new came."""
+        self._channel.basic_publish(Message(body), "celeryev", "worker.heartbeat")
+        wait_until(self._take, seconds=60)
+
+    def lose(self, first: Member) -> None:
+        first.pause()
+        wait_until(lambda: self._take() or self.feed.queue.endswith(".spare"), seconds=60)
+        self.send(b"while it is away")
+
+    def bring_back(self, first: Member) -> None:
+        first.resume()
+        wait_until(self._is_back, seconds=60)
+        self.send(b"after")
+
+    def _is_back(self) -> bool:
+        self.feed._next_rebind = 0.0
+        self._take()
+        return self.feed.connected and self.feed.queue == "hareline.test.events"
+
+    def _take(self) -> bool:
         """True if something new came; connects again where the connection broke."""
         try:
-            if not feed.connected:
-                feed.connect()
-            found = [delivery.body for delivery in feed.receive(0.3, 100) if not delivery.again]
-            feed.acknowledge()
+            if not self.feed.connected:
+                self.feed.connect()
+            found = [delivery.body for delivery in self.feed.receive(0.3, 100) if not delivery.again]
+            self.feed.acknowledge()
         except WatchError:
             return False
-        received.extend(found)
+        self.received.extend(found)
         return bool(found)
 
-    def send(body: bytes) -> None:
-        channel.basic_publish(Message(body), "celeryev", "worker.heartbeat")
-        wait_until(take, seconds=60)
 
-    feed.connect()
-    send(b"before")
-    first.pause()
-    wait_until(lambda: take() or feed.queue.endswith(".spare"), seconds=60)
-    send(b"while it is away")
-    first.resume()
-
-    def is_back() -> bool:
-        feed._next_rebind = 0.0
-        take()
-        return feed.connected and feed.queue == "hareline.test.events"
-
-    wait_until(is_back, seconds=60)
-    send(b"after")
-    feed.close()
-    sender.close()
-    return received
+def test_each_queue_is_shown_once_and_no_event_is_lost_through_the_loss_of_either_node(tmp_path: Path) -> None:
+    with Cluster(tmp_path, statistics_interval_ms=500).running() as cluster:
+        run, watched = ClusterRun(cluster, Polled(cluster), look_seconds=0.3), Watched(cluster)
+        run.plant()
+        run.whole("planted")
+        watched.send(b"before")
+        run.lose(0, watched.lose, watched.bring_back)
+        watched.close()
+        run.lose(1, Member.pause, Member.resume)
+        run.alarm(1)
+    assert run.report.faults == []
+    assert run.report.looks > 6
+    assert watched.received == [b"before", b"while it is away", b"after"]
