@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any
 
 import msgspec
 
 Value = str | float | bool
+
+STILL_AFTER = timedelta(seconds=30)
+FED_LATELY = timedelta(minutes=2)  # a message every minute is growth too, although most polls see none
 
 TEXT_OPERATORS: tuple[str, ...] = ("=", "!=", "~", "in")
 COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {"=": eq, "!=": ne, ">": gt, "<": lt, ">=": ge, "<=": le}
@@ -24,8 +28,9 @@ TEXT_FIELDS = CLIENT_TEXT_FIELDS | {"name", "vhost", "type", "state", "policy", 
 COUNT_FIELDS = frozenset({"depth", "ready", "unacknowledged", "consumers", "channels"})
 NUMBER_FIELDS = COUNT_FIELDS | {"publish_per_second", "deliver_per_second", "ack_per_second"}
 DERIVED_FIELDS = frozenset({"celery_own", "growing", "stuck", "broken", "unclear"})
-"""No columns: `celery_own` matches the names of internal queues of Celery and Hareline, `growing` means more in than out, `stuck` nothing acknowledged for a
-while, `broken` a queue or a member of it that can't be used, `unclear` that it is not known how the queue is."""
+"""No columns: `celery_own` matches the names of internal queues of Celery and Hareline, `growing` means more in than out, or messages that come while nobody
+consumes them, `stuck` nothing acknowledged for a while, `broken` a queue or a member of it that can't be used, `unclear` that it is not known how the queue
+is."""
 FLAG_FIELDS = frozenset({"durable", "exclusive", "tls"}) | DERIVED_FIELDS
 FIELDS = TEXT_FIELDS | NUMBER_FIELDS | FLAG_FIELDS
 

@@ -42,7 +42,7 @@ def find_server() -> str:
     """The path of the real `rabbitmq-server`, not of Debian's wrapper, which needs the packaged service's user; HARELINE_RABBITMQ_SERVER names another."""
     if chosen := os.environ.get(CHOSEN):
         if not os.access(chosen, os.X_OK):
-            raise NodeError(f"{CHOSEN}: {chosen} is no program that can be run.")
+            raise NodeError(f"{CHOSEN}: {chosen} is not a program that can be run.")
         return chosen
     found = shutil.which("rabbitmq-server")
     wrapper = found is None or Path(found).resolve().name == "rabbitmq-script-wrapper"

@@ -7,7 +7,7 @@ database is locked; nobody who could write it down would notice, so it is decide
 from __future__ import annotations
 
 import copy
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.db.models import F, Q
 
@@ -29,6 +29,12 @@ def worker_as_of(worker: Worker, now: datetime) -> Worker:
     found = copy.copy(worker)
     found.state, found.since, found.reason = Worker.UNKNOWN, beat_at, _nothing_since(beat_at)
     return found
+
+
+def process_began_at(worker: Worker) -> datetime | None:
+    """When its present process was first seen, by our clock; None if it did not take the place of one that was known."""
+    began = worker.reconciliation.get("began_timestamp")
+    return None if began is None else datetime.fromtimestamp(began - (worker.clock_skew_seconds or 0.0), UTC)
 
 
 def has_left(worker: Worker, now: datetime, gone_for: timedelta) -> bool:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from brokers.errors import NotRecorded
-from brokers.models import Broker, Change, DetailRequest, Installation, Node, PollAttempt, VirtualHost
+from brokers.models import Broker, Change, Connection, DetailRequest, Installation, Node, PollAttempt, VirtualHost
 from brokers.queries.pages import BrokerRef, existing, in_scope, visible_brokers
 from brokers.queries.past import broker_as_it_was
 from brokers.scope import Scope
@@ -85,8 +85,9 @@ def poll_attempts(scope: Scope, broker: BrokerRef | None = None, limit: int = 50
 
 
 def active_detail_requests(broker_id: int, now: datetime) -> list[DetailRequest]:
-    """The objects of a broker whose details the poller fetches now, because a page shows them."""
-    return list(DetailRequest.objects.filter(broker_id=broker_id, until__gt=now))
+    """The objects of a broker whose details the poller fetches now, because a page shows them; connections only while they are open."""
+    is_open = Exists(Connection.objects.filter(broker_id=broker_id, vhost=OuterRef("vhost"), name=OuterRef("name"), gone_at=None))
+    return list(DetailRequest.objects.filter(~Q(kind="connection") | is_open, broker_id=broker_id, until__gt=now))
 
 
 def revisions() -> dict[int, int]:

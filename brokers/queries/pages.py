@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -12,7 +12,7 @@ from django.db.models import Exists, F, Model, OuterRef, Q, QuerySet
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from brokers.conditions import COMPARISONS, COUNT_FIELDS, DERIVED_FIELDS, NUMBER_FIELDS, TEXT_FIELDS, Condition
+from brokers.conditions import COMPARISONS, COUNT_FIELDS, DERIVED_FIELDS, FED_LATELY, NUMBER_FIELDS, STILL_AFTER, TEXT_FIELDS, Condition
 from brokers.models import Binding, Broker
 from brokers.scope import Scope
 
@@ -22,7 +22,6 @@ BrokerRef = str | int
 """A broker by its name or its primary key."""
 
 LARGEST_PAGE = 500
-STILL_AFTER = timedelta(seconds=30)
 QUEUE_SORTS = (
     "name", "vhost", "type", "state", "depth", "ready", "unacknowledged", "consumers",
     "publish_per_second", "deliver_per_second", "ack_per_second", "memory_bytes",
@@ -130,7 +129,7 @@ def condition_filter(condition: Condition) -> Q:
     if condition.field in COUNT_FIELDS and isinstance(value, float) and not value.is_integer():
         return _between_counts(condition.field, condition.operator, value)
     if condition.field in DERIVED_FIELDS:
-        derived = _stuck() if condition.field == "stuck" else _DERIVED[condition.field]
+        derived = _DERIVED[condition.field]()
         return derived if value is (condition.operator == "=") else ~derived
     if condition.operator != "!=":
         return Q(**{condition.field + _LOOKUPS[condition.operator]: value})
@@ -152,22 +151,33 @@ _CELERY_OWN = (
     | (Q(auto_delete=True) & Q(name__regex=r"\.[0-9a-f]{8}-[0-9a-f-]{27}$") & Q(_GOSSIP))
 )  # fmt: skip
 """Control queues, event queues, native delayed delivery (kombu/transport/native_delayed_delivery.py), and Hareline's own."""
-_GROWING = (
-    Q(publish_per_second__gt=0.1, depth__gte=100)
-    & (Q(ack_per_second__lt=F("publish_per_second") * 0.9) | Q(ack_per_second=None, deliver_per_second__lt=F("publish_per_second") * 0.9))
-    & ~Q(type="stream")
-)
 _BROKEN = Q(state__in=("down", "crashed", "stopped", "minority")) | Q(leader="") | (Q(members__isnull=False) & ~Q(online=F("members")))
 _LEAVES = Q(ack_per_second__gt=0) | Q(deliver_per_second__gt=0)
 _LEAVES_UNKNOWN = Q(ack_per_second=None, deliver_per_second=None) & (Q(consumers=None) | Q(consumers__gt=0))
 _UNCLEAR = Q(depth=None) | (Q(depth__gt=0) & ~Q(type="stream") & ~_LEAVES & (_LEAVES_UNKNOWN | Q(consumers=None)))
-_DERIVED: Mapping[str, Q] = {"celery_own": _CELERY_OWN, "growing": _GROWING, "broken": _BROKEN, "unclear": _UNCLEAR}
-"""Conditions that are not columns, as `dashboard.layout.queue_levels` has them. Growing: at least 100 messages, and at least a tenth more in than out."""
+
+
+def _growing() -> Q:
+    """At least 100 messages, and at least a tenth more in than out; or messages that nobody consumes, and more that come."""
+    enough = F("publish_per_second") * 0.9
+    consumed = Q(depth__gte=100, publish_per_second__gt=0.1) & (Q(ack_per_second__lt=enough) | Q(ack_per_second=None, deliver_per_second__lt=enough))
+    fed = Q(publish_per_second__gt=0) | Q(publish_per_second=0, last_publish_at__gte=timezone.now() - FED_LATELY)
+    return (consumed | (Q(consumers=0, depth__gt=0) & fed)) & ~Q(type="stream") & ~Q(name__contains="celery_delayed_")
 
 
 def _stuck() -> Q:
     """Messages and consumers, and nothing acknowledged for STILL_AFTER, or no active consumer."""
     return Q(still_since__lte=timezone.now() - STILL_AFTER) | Q(consumers__gt=0, active_consumers=0)
+
+
+_DERIVED: Mapping[str, Callable[[], Q]] = {
+    "celery_own": lambda: _CELERY_OWN,
+    "broken": lambda: _BROKEN,
+    "unclear": lambda: _UNCLEAR,
+    "growing": _growing,
+    "stuck": _stuck,
+}
+"""Conditions that are not columns, as `dashboard.layout.queue_levels` has them."""
 
 
 def fulfils(item: object, condition: Condition) -> bool:

@@ -20,6 +20,6 @@ def delay_text(headers: Table | None) -> str:
     if value is None:
         return "at once, as it has no header x-delay"
     if value.type == "longstr" and not value.value.lstrip("-").isdecimal():
-        return "after the delay in its header x-delay, which is no number"
+        return "after the delay in its header x-delay, which is not a number"
     milliseconds = int(value.value)
     return f"after {lasting(milliseconds)} (header x-delay)" if milliseconds > 0 else "at once, as its header x-delay is not above 0"

@@ -63,7 +63,7 @@ def _decoded(line: bytes) -> Any:
     try:
         return msgspec.json.decode(line.removeprefix(BYTE_ORDER_MARK))
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InvalidQuestion("line", f"is no JSON: {error}") from None
+        raise InvalidQuestion("line", f"is not JSON: {error}") from None
     except RecursionError:
         raise InvalidQuestion("line", "is nested too deeply") from None
 

@@ -147,13 +147,15 @@ def _problem(qualifier: Qualifier, operator: str, value: str) -> str:
     if qualifier.kind == NUMBER:
         if operator == "~":
             return f"{qualifier.name} is a number: compare it with = != > >= < or <=."
-        return "" if _number(value) is not None else f"{qualifier.name} needs a number, for example {qualifier.example}, and {value} is none."
+        return "" if _number(value) is not None else f"{qualifier.name} needs a number, for example {qualifier.example}, not {value}."
     if operator not in (":", "=", "!=", "~"):
         return f"{qualifier.name} is text and can't be compared with {operator}; write {qualifier.example}."
     if qualifier.kind == CHOICE and (unknown := [one for one in value.split(",") if one.lower() not in qualifier.choices]):
-        return f"{qualifier.name} can be {', '.join(qualifier.choices)}, not {unknown[0]}.{_near(unknown[0], qualifier.choices)}"
+        return (
+            f"{qualifier.name} must be {', '.join(qualifier.choices[:-1])} or {qualifier.choices[-1]}, not {unknown[0]}.{_near(unknown[0], qualifier.choices)}"
+        )
     if qualifier.kind == MOMENT and moments.moment_of(value, _SOME_MOMENT) is None:
-        return f"{qualifier.name} needs a moment, for example {moments.EXAMPLES}, and {value} is none."
+        return f"{qualifier.name} needs a moment, for example {moments.EXAMPLES}, not {value}."
     if not qualifier.field and operator in ("!=", "~"):
         return f"{qualifier.name} needs a colon, for example {qualifier.example}."
     return ""

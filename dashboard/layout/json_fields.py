@@ -95,7 +95,7 @@ def _check_text(text: str, token: _Token, keys: set[str] | None) -> None:
     except ValueError:
         return  # the parser reports what is wrong with it
     if any("\ud800" <= character <= "\udfff" for character in value):
-        raise _at(text, token.start, "this text holds half of a surrogate pair (\\ud800 to \\udfff alone), which is no character.")
+        raise _at(text, token.start, "this text holds half of a surrogate pair (\\ud800 to \\udfff alone), which is not a character.")
     if keys is not None:
         if value in keys:
             raise _at(text, token.start, f"the key {_short(token.text)} stands twice in this object; only one of them would arrive.")
@@ -182,7 +182,7 @@ def _wanted_value(at: str) -> str:
         return f"{word[0]} is not JSON; write {_WORDS[word[0]]}."
     if at[0] in "]},":
         return f"a value must stand before {at[0]}"
-    return f'{_bare(word[0])} is no JSON value. A text needs double quotes: "{_bare(word[0])}".' if word else f"a value must stand here, not {_short(at)}."
+    return f'{_bare(word[0])} is not a JSON value. A text needs double quotes: "{_bare(word[0])}".' if word else f"a value must stand here, not {_short(at)}."
 
 
 def _open_bracket(text: str, position: int) -> str:

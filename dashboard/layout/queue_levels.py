@@ -10,12 +10,12 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from brokers import parts
+from brokers.conditions import FED_LATELY
 from brokers.routing.past import is_delay_level
 from dashboard.layout import formatting
 from dashboard.layout.levels import BrokerFacts, Level, unavailable, unread
 
 LEFT_ALONE = timedelta(seconds=30)  # a consumer that restarts is back by then
-FED_LATELY = timedelta(minutes=2)  # a message every minute is growth too, although most polls see none
 STUCK_AFTER = timedelta(minutes=2)
 WORTH_A_LOOK_DEPTH = 100  # a shorter queue may grow for a moment without meaning anything
 SOON = timedelta(hours=1)

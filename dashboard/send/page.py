@@ -215,6 +215,12 @@ class SendPage:
         return None if self.predicted is None or self.broker is None else ShownPrediction(self.predicted, self.user.get_username(), self.broker, self.vhost)
 
     @property
+    def unreadable(self) -> str:
+        """Why what is in the form can't be read, as sentences."""
+        beside = {"args": "Arguments: ", "kwargs": "Keyword arguments: "}
+        return " ".join(f"{beside.get(problem.field, '')}{problem.text}" for problem in send_form.read(self.values)[1])
+
+    @property
     def prediction_warnings(self) -> list[str]:
         """What to know about the task before it is sent; [] beside the confirmation, where its field shows it."""
         return [] if self.question or not self.predicted else [one.text for one in send_form.warnings(self.predicted.order, self.place) if one.field == "task"]

@@ -170,7 +170,7 @@ def _started(task: TaskFacts, now: datetime) -> Step:
 def _ended(task: TaskFacts) -> Step:
     if task.state not in ENDED:
         return Step("Ended", "later", "")
-    ran = f" after {formatting.duration(task.runtime_seconds)} of running" if task.runtime_seconds is not None else ""
+    ran = f" after {runtime_text(task.runtime_seconds)} of running" if task.runtime_seconds is not None else ""
     if task.state == "SUCCESS":
         return Step("Ended", "done", f"Succeeded{ran}.", task.ended_at)
     if task.state == "FAILURE":

@@ -13,6 +13,7 @@ import msgspec
 
 from dashboard.layout import formatting
 from workers.models import EventSource, Worker
+from workers.presence import process_began_at
 
 SLOT_NOUNS: Mapping[str | None, str] = {"prefork": "process", "threads": "thread", "gevent": "greenlet", "eventlet": "greenlet", "solo": "slot"}
 SLOT_NOUNS_MANY: Mapping[str, str] = {"process": "processes"}
@@ -71,7 +72,8 @@ def events_story(worker: Worker, now: datetime) -> tuple[str, str]:
     if worker.processed is None:
         return "unknown", "Its heartbeats have not reported a count of processed tasks yet."
     base = worker.processed if worker.processed_at_first_sight is None else worker.processed_at_first_sight
-    seen = worker.processed - base
+    seen, began = worker.processed - base, process_began_at(worker)
+    since = formatting.moment_text(max(worker.first_seen_at, began or worker.first_seen_at), now)  # each process counts from zero
     if seen <= 0:
         return "ok", f"No tasks processed since {since}."
     return "ok", f"{formatting.count(seen, 'task')} processed since {since}, no events missing."

@@ -15,6 +15,7 @@ from brokers.conditions import Condition
 from brokers.management import parse
 from brokers.management.management_api import ManagementApi
 from brokers.models import Broker, Channel, ClientTrend, Connection
+from brokers.parts import PUBLISHED
 from brokers.polling.poll_memory import PollMemory
 from brokers.polling.poller import poll_once
 from brokers.scope import EVERYTHING
@@ -227,3 +228,25 @@ def test_what_an_open_page_of_a_connection_needs_is_read_for_it_alone(management
     poll = poll_once(management.api(), NOON, PollMemory(), viewed_connections=[("/", "c")])
     assert poll.published == {("/", "c"): published}
     assert poll_once(management.api(), NOON + timedelta(seconds=5), PollMemory()).published == {}
+
+
+def test_a_connection_that_was_closed_meanwhile_is_no_failure_of_those_that_are_open(management: FakeManagement) -> None:
+    management.overview["rates_mode"] = "detailed"
+    management.set_queues({})
+    management.set("connections/open/channels", [])
+    management.fail("connections/closed/channels", 500)
+    management.fail("connections/closed", 404)
+    poll = poll_once(management.api(), NOON, PollMemory(), viewed_connections=[("/", "closed"), ("/", "open")])
+    assert (poll.published, PUBLISHED in poll.stats.failed) == ({("/", "open"): []}, False)
+    management.set("connections/closed", {"name": "closed"})
+    assert PUBLISHED in poll_once(management.api(), NOON, PollMemory(), viewed_connections=[("/", "closed")]).stats.failed
+
+
+@pytest.mark.django_db
+def test_nothing_is_requested_of_a_connection_that_was_closed() -> None:
+    broker, one = a_broker(), a_connection(1)
+    save_clients(broker.pk, [one], [], None, after(0))
+    store.save_detail_request(broker.pk, "connection", one.vhost, one.name, after(600))
+    assert [found.name for found in queries.active_detail_requests(broker.pk, after(1))] == [one.name]
+    save_clients(broker.pk, [], [], None, after(5))
+    assert queries.active_detail_requests(broker.pk, after(6)) == []

@@ -52,15 +52,15 @@ def test_a_text_becomes_conditions(text: str, expected: list[Condition]) -> None
     [
         ("foo:bar", "Nothing here is called foo"),
         ("dept>3", "did you mean depth?"),
-        ("depth>many", "depth needs a number, for example depth>1000, and many is none."),
-        ("in>1,5", "in needs a number, for example in>10, and 1,5 is none."),
+        ("depth>many", "depth needs a number, for example depth>1000, not many."),
+        ("in>1,5", "in needs a number, for example in>10, not 1,5."),
         ("depth>10,00", "depth needs a number"),
         ("depth>", "depth needs a value"),
         ("depth:nan", "depth needs a number"),
         ("vhost>3", "vhost is text"),
-        ("durable:perhaps", "durable can be yes, no, not perhaps."),
+        ("durable:perhaps", "durable must be yes or no, not perhaps."),
         ("worker!=a@b", "worker needs a colon"),
-        ("is:slow", "is can be growing, stuck, not slow."),
+        ("is:slow", "is must be growing or stuck, not slow."),
     ],
 )
 def test_what_can_not_be_used_is_kept_and_explained_but_hides_nothing(text: str, words: str) -> None:

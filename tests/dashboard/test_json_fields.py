@@ -39,7 +39,7 @@ def test_any_text_ends_in_a_value_or_a_sentence(text: str) -> None:
         ('["sales", 2026-11]', 1, 15, 'A text needs double quotes: "2026-11"'),
         ("['a']", 1, 2, "single quotes"),
         ("[True]", 1, 2, "write true"),
-        ("[\n  1,\n  foo\n]", 3, 3, "foo is no JSON value"),
+        ("[\n  1,\n  foo\n]", 3, 3, "foo is not a JSON value"),
         ("[1", 1, 3, "the text ends here"),
         ("[1 2]", 1, 4, "a comma or ] must follow"),
         ("[1,]", 1, 4, "a value must stand before ]"),

@@ -146,7 +146,7 @@ def test_a_body_that_is_not_its_encoding_is_a_note() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ('{"exchange": "a",\n "routing_key": b}', "Line 2, column 17: b is no JSON value."),
+        ('{"exchange": "a",\n "routing_key": b}', "Line 2, column 17: b is not a JSON value."),
         ("{'exchange': 1}", "Line 1, column 2: single quotes are Python's"),
         ("", "nothing stands here"),
         ("[]", "This list is empty: it holds no message."),

@@ -11,6 +11,8 @@ from dashboard.workers.text import event_counts, events_story, prefetch_story, p
 from workers.models import EventSource, Worker
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+REPLACED = {"began_timestamp": NOON.timestamp() + 30}
+"""Of a worker whose present process took the place of one that was known."""
 
 
 def worker(**known: Any) -> Worker:
@@ -54,6 +56,9 @@ def test_the_prefetch_is_explained(known: dict[str, Any], sentence: str) -> None
         ({}, "unknown", "have not reported a count"),
         ({"processed": 4, "processed_at_first_sight": 4}, "ok", "No tasks processed since 12:00:00"),
         ({"processed": 9, "processed_at_first_sight": 4}, "ok", "5 tasks processed since 12:00:00, no events missing"),
+        ({"processed": 9, "processed_at_first_sight": 0, "reconciliation": REPLACED}, "ok", "9 tasks processed since 12:00:30, no events missing"),
+        ({"processed": 0, "processed_at_first_sight": 0, "reconciliation": REPLACED}, "ok", "No tasks processed since 12:00:30"),
+        ({"lost_events": 3, "reconciliation": REPLACED}, "warning", "3 task events lost since 12:00:00"),
     ],
 )
 def test_events_are_reconciled_in_a_sentence(known: dict[str, Any], level: str, words: str) -> None:

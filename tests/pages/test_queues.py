@@ -15,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from brokers.models import Broker, Channel, Connection, Consumer, Queue, VirtualHost
+from dashboard.layout.queue_levels import queue_level
 from workers.models import Worker
 
 pytestmark = pytest.mark.django_db
@@ -103,6 +104,23 @@ def test_any_name_is_text_and_leads_to_its_page(person: Client, broker: Broker, 
     assert text_of(person, f"/queues/{odd.pk}/")
 
 
+def test_the_view_growing_counts_the_queues_that_are_said_to_grow(person: Client, broker: Broker, now: datetime) -> None:
+    rates: dict[str, Any] = {"publish_per_second": 0.0, "ack_per_second": 0.0}
+    facts: dict[str, dict[str, Any]] = {
+        "fed": {"depth": 7, "consumers": 0, **rates, "publish_per_second": 0.2},
+        "fed lately": {"depth": 7, "consumers": 0, **rates, "last_publish_at": now - timedelta(seconds=100)},
+        "left alone": {"depth": 7, "consumers": 0, **rates, "last_publish_at": now - timedelta(seconds=140)},
+        "empty": {"depth": 0, "consumers": 0, **rates, "publish_per_second": 0.2},
+        "consumed": {"depth": 400, "publish_per_second": 5.0, "ack_per_second": 1.0},
+        "small": {"depth": 7, "publish_per_second": 5.0, "ack_per_second": 1.0},
+        "kept": {"depth": 7, "consumers": 0, "type": "stream", **rates, "publish_per_second": 0.2},
+    }
+    rows = [queue(broker, name, **known) for name, known in facts.items()]
+    growing = {one.name for one in rows if "is growing" in queue_level(one, broker, now).reason}
+    assert growing == {"fed", "fed lately", "consumed"}
+    assert set(listed(text_of(person, q="is:growing"), *rows)) == growing
+
+
 @pytest.mark.parametrize(
     ("text", "names"),
     [
@@ -130,7 +148,7 @@ def test_what_the_filter_can_not_use_is_kept_and_explained(person: Client, broke
     queue(broker, "mail")
     page = text_of(person, q="dept>3 depth>many")
     assert "did you mean depth?" in page
-    assert "depth needs a number, for example depth&gt;1000, and many is none." in page
+    assert "depth needs a number, for example depth&gt;1000, not many." in page
     assert 'value="dept&gt;3"' in page
 
 

@@ -215,7 +215,7 @@ def test_a_question_about_a_task_is_answered_by_its_own_settings(person: Client,
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ('{"exchange": "a",\n "routing_key": b}', "Line 2, column 17: b is no JSON value."),
+        ('{"exchange": "a",\n "routing_key": b}', "Line 2, column 17: b is not a JSON value."),
         ('{"colour": "red"}', "The format of this JSON is not known. Supported formats: a message as the management API"),
         (json.dumps(MESSAGE | {"properties": {"headers": {"a": 10**30}}}), "headers.a"),
         (json.dumps(MESSAGE | {"properties": {"priority": "high"}}), "properties.priority must be a whole number"),

@@ -117,7 +117,7 @@ def test_somebody_who_may_only_view_gets_the_reason_and_the_attempt_is_recorded(
         ("args", '["\x00"]', "a NUL may not stand in a text"),
         ("task", " ", "Task: enter the name"),
         ("queue", "a\x00", "Queue: it holds a control character"),
-        ("countdown", "soon", "Countdown: &quot;soon&quot; is no number; allowed are"),
+        ("countdown", "soon", "Countdown: &quot;soon&quot; is not a number; allowed are"),
         ("priority", "300", "Priority: 300 is too large; allowed are 0 to 255."),
         ("expires", "0", "Expires: 0 is too small"),
     ],
@@ -302,7 +302,8 @@ def test_it_follows_what_is_typed_and_sends_nothing(person: Client, broker: Brok
     assert answer.status_code == 200
     assert "unroutable, lost" in panel
     assert "<form" not in panel
-    assert "Enter a task name" in person.post(f"/send/{PLACE}&part=prediction", form(args="[")).content.decode()
+    unreadable = person.post(f"/send/{PLACE}&part=prediction", form(args="[")).content.decode()
+    assert "Not predicted" in unreadable and "Arguments" in unreadable and "Enter a task name" not in unreadable
     assert "&lt;script&gt;" in person.post(f"/send/{PLACE}&part=prediction", form(queue="<script>")).content.decode()
     assert not AuditEvent.objects.filter(action="send task").exists()
 

@@ -16,7 +16,7 @@ from workers.receiving.task_state import TaskRecord, course_of
 OPEN = frozenset(("RECEIVED", "STARTED"))
 """States in which a worker has the task."""
 COMMANDS = ("active", "reserved", "scheduled")
-IS_GONE = "is gone since"
+IS_GONE = ", which had it, "  # in every reason of a task whose worker can’t be reached
 
 
 class Held(msgspec.Struct, frozen=True):
@@ -106,20 +106,26 @@ def assess(record: TaskRecord, evidence: WorkerEvidence) -> bool:
         if reason:
             record.last_seen_state, record.state, record.unknown_reason = record.state, UNKNOWN, reason
             return True
-    elif record.state == UNKNOWN and IS_GONE in record.unknown_reason and evidence.known and not _why_orphaned(record, moment, evidence):
-        return _set(record, record.last_seen_state or state)  # its worker was only out of reach
+    elif record.state == UNKNOWN and IS_GONE in record.unknown_reason and evidence.known and evidence.gone_since is None:
+        reason = _why_orphaned(record, moment, evidence)
+        if not reason:
+            return _set(record, record.last_seen_state or state)  # its worker was only out of reach
+        record.unknown_reason = reason
+        return True
     return _restore(record, moment, evidence)
 
 
 def _why_orphaned(record: TaskRecord, moment: Moment, evidence: WorkerEvidence) -> str:
     name, held = evidence.hostname, evidence.held
     if not evidence.known:
-        return f"worker {name}, which had it, is no longer known"
+        return f"worker {name}{IS_GONE}is no longer known"
     if _was_replaced(moment, evidence):
         began = "" if evidence.began_at is None else f" at {_clock(evidence.began_at)}"
         return f"worker {name} restarted{began} and has not received it again"
     if evidence.gone_since is not None:
-        return f"worker {name}, which had it, {IS_GONE} {evidence.gone_since:%Y-%m-%d %H:%M:%S} UTC: {evidence.gone_reason}"
+        since = f"{evidence.gone_since:%Y-%m-%d %H:%M:%S} UTC"
+        gone = "is gone" if since in evidence.gone_reason else f"has been gone since {since}"
+        return f"worker {name}{IS_GONE}{gone}: {evidence.gone_reason}"
     if held is None or not held.complete or record.uuid in held.listed or not held.covers(moment):
         return ""
     if record.state == "RECEIVED" and record.name in evidence.limited:

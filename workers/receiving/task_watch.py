@@ -21,7 +21,7 @@ from workers.receiving.queue_watch import QueueWatch
 from workers.receiving.revocations import Revocations
 from workers.receiving.task_buffer import Measured, TaskBuffer
 from workers.receiving.task_state import TaskRecord
-from workers.receiving.worker_state import WorkerState
+from workers.receiving.worker_state import WorkerState, note_restart
 
 log = structlog.get_logger(__name__)
 
@@ -141,6 +141,7 @@ class TaskWatch:
 def _measure(worker: WorkerState, measured: Measured) -> None:
     """Takes over what was measured of the worker."""
     found = measured.reconciliation
+    known_timestamp = worker.reconciliation.get("began_timestamp")
     worker.reconciliation, worker.lost_events = reconciliation.stored(found), found.lost
     if found.processed is not None:
         worker.processed = found.processed
@@ -148,4 +149,7 @@ def _measure(worker: WorkerState, measured: Measured) -> None:
     seconds = measured.skew.seconds
     worker.clock_skew_seconds = None if seconds is None else round(seconds, 2)
     if found.began_timestamp is not None:
-        worker.began_at = datetime.fromtimestamp(round(found.began_timestamp - (seconds or 0.0), 6), UTC)
+        began_at = datetime.fromtimestamp(round(found.began_timestamp - (seconds or 0.0), 6), UTC)
+        if found.began_timestamp != known_timestamp:
+            note_restart(worker, began_at, found.earlier_pid, found.pid)
+        worker.began_at = began_at

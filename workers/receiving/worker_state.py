@@ -18,6 +18,7 @@ from workers.receiving.throughput import Throughput
 
 OTHER = "other"
 LONGEST_FREQUENCY = 86400.0
+RESTARTS_APART = timedelta(seconds=10)  # of one worker, that are named: several nodes of one name take turns
 JUST_STARTED = "Hareline’s receiver has just started and has not received a heartbeat of it yet"
 
 Count = Annotated[int, Meta(ge=0, le=2**53)]
@@ -75,6 +76,7 @@ class WorkerState(msgspec.Struct):
     stored_state: str | None = None  # None: never stored
     answered_at: datetime | None = None
     began_at: datetime | None = None  # when its present process was first seen, if it replaced one that we knew
+    restarted: str = ""  # a clause on its new process, until it is stored
     offline_at: datetime | None = None
     offline_timestamp: float | None = None  # by its clock, not later than we received it
     offline_clock: int | None = None
@@ -115,6 +117,14 @@ def resume(worker: WorkerState) -> None:
         worker.offline_at = worker.since
     elif worker.state == "unknown":  # the stored reason may no longer hold
         worker.reason, worker.changed = JUST_STARTED, True
+
+
+def note_restart(worker: WorkerState, began_at: datetime, earlier_pid: int | None, pid: int | None) -> None:
+    """A new process took the worker's place. One that was online all the time, since it was back before its heartbeats were missed, is so from then on."""
+    if worker.began_at is None or began_at - worker.began_at > RESTARTS_APART:
+        worker.restarted = "restarted" if earlier_pid is None or earlier_pid == pid else f"restarted: process {pid} took the place of {earlier_pid}"
+    if worker.state == "online" and worker.since is not None and worker.arrived_at is not None:
+        worker.since = max(worker.since, min(began_at, worker.arrived_at))
 
 
 def started_anew(worker: WorkerState) -> WorkerState:

@@ -63,7 +63,7 @@ def parse(given: Mapping[str, Any]) -> tuple[Options, list[Problem]]:
     """The options, and what is wrong with them by field. Texts of a form are converted to their types; "" and None mean not given.
 
     >>> parse({"countdown": "5", "priority": "12e3"})[1]
-    [Problem(field='priority', text='Priority: "12e3" is no whole number; allowed are 0 to 255.')]
+    [Problem(field='priority', text='Priority: "12e3" is not a whole number; allowed are 0 to 255.')]
     """
     problems: list[Problem] = []
     known: dict[str, Any] = {}
@@ -140,13 +140,13 @@ def _value(field: str, value: Any) -> Any:
 
 def _name(value: Any, longest: int) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"{_shown(value)} is no text; allowed is a name of up to {longest} bytes.")
+        raise ValueError(f"{_shown(value)} is not text; allowed is a name of up to {longest} bytes.")
     if re.search(r"[\x00-\x1f\x7f]", value):
         raise ValueError("it holds a control character (NUL, a tab or a line break), which no name may have.")
     try:
         size = len(value.encode())
     except UnicodeEncodeError:
-        raise ValueError("it holds half of a surrogate pair, which is no character.") from None
+        raise ValueError("it holds half of a surrogate pair, which is not a character.") from None
     if size > longest:
         raise ValueError(f"it is {size:,} bytes long; allowed are {longest}.")
     return value
@@ -157,11 +157,11 @@ def _number(value: Any, words: str) -> float:
         try:
             value = float(value.strip())
         except ValueError:
-            raise ValueError(f"{_shown(value)} is no number; {words}") from None
+            raise ValueError(f"{_shown(value)} is not a number; {words}") from None
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{_shown(value)} is no number; {words}")
+        raise ValueError(f"{_shown(value)} is not a number; {words}")
     if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(f"{value} is no number; {words}")
+        raise ValueError(f"{value} is not a number; {words}")
     return value
 
 
@@ -178,10 +178,10 @@ def _priority(value: Any) -> int:
     words = f"allowed are 0 to {LARGEST_PRIORITY}."
     if isinstance(value, str):
         if not re.fullmatch(r"\s*-?[0-9]{1,9}\s*", value):
-            raise ValueError(f"{_shown(value)} is no whole number; {words}")
+            raise ValueError(f"{_shown(value)} is not a whole number; {words}")
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError(f"{_shown(value)} is no whole number; {words}")
+        raise ValueError(f"{_shown(value)} is not a whole number; {words}")
     if not 0 <= value <= LARGEST_PRIORITY:
         raise ValueError(f"{_shown(value)} is too {'small' if value < 0 else 'large'}; {words}")
     return value
@@ -190,11 +190,11 @@ def _priority(value: Any) -> int:
 def _moment(value: Any) -> datetime:
     words = "allowed is a time like 2026-11-24T14:30:00Z."
     if not isinstance(value, str) or len(value) > 40:
-        raise ValueError(f"{_shown(value)} is no time; {words}")
+        raise ValueError(f"{_shown(value)} is not a time; {words}")
     try:
         moment = datetime.fromisoformat(value.strip())
     except ValueError:
-        raise ValueError(f"{_shown(value)} is no time; {words}") from None
+        raise ValueError(f"{_shown(value)} is not a time; {words}") from None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 

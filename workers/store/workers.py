@@ -142,6 +142,7 @@ def _note_stored(workers: Iterable[WorkerState], keys: Mapping[str, int]) -> Non
         key = worker.id or keys.get(worker.hostname)
         if key is not None:
             worker.id, worker.stored_state = key, worker.state
+            worker.restarted = "" if worker.state == Worker.ONLINE else worker.restarted
 
 
 def note_fault(broker_id: int, vhost: str, fault: str, since: datetime | None) -> None:
@@ -249,7 +250,7 @@ def _save_source(source_id: int, batch: Batch, unstorable: Unstorable, now: date
 
 
 def _changes(vhost: str, workers: Iterable[WorkerState]) -> list[ChangeText]:
-    """Sentences for workers that came or went, at most 100; one that was only unknown for a time did neither."""
+    """Sentences for workers that came, went or restarted, at most 100; one that was only unknown for a time did neither."""
     found = []
     for worker in workers:
         was, name = worker.stored_state, worker.hostname
@@ -257,7 +258,9 @@ def _changes(vhost: str, workers: Iterable[WorkerState]) -> list[ChangeText]:
             found.append(ChangeText("worker", "added", vhost, name, f"Worker {name} is online"))
         elif worker.state == Worker.GONE and was in (Worker.ONLINE, Worker.UNKNOWN):
             found.append(ChangeText("worker", "gone", vhost, name, f"Worker {name} is gone: {worker.reason}"))
+        elif worker.restarted and worker.state == Worker.ONLINE:
+            found.append(ChangeText("worker", "changed", vhost, name, f"Worker {name} {worker.restarted}"))
     more = len(found) - MOST_CHANGES
     if more > 0:
-        found[MOST_CHANGES:] = [ChangeText("worker", "changed", vhost, "", f"{more:,} more workers came or went")]
+        found[MOST_CHANGES:] = [ChangeText("worker", "changed", vhost, "", f"{more:,} more workers came, went or restarted")]
     return found
