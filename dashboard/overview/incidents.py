@@ -177,7 +177,9 @@ def _lead_queue(queue: Queue) -> str:
 def _facts_queue(queue: Queue, consumed_by: Sequence[str], now: datetime) -> tuple[Fact, ...]:
     facts = [Fact("Ready", formatting.number(queue.ready)), Fact("Consumers", formatting.number(queue.consumers))]
     growth, full_in = queue_levels.growth_per_second(queue), queue_levels.time_to_limit(queue)
-    if growth is not None:
+    if growth == 0 and queue.last_publish_at is not None:
+        facts.insert(1, Fact("Last published", f"{formatting.age(queue.last_publish_at, now)} ago"))
+    elif growth is not None:
         facts.insert(1, Fact("Growth", f"+{formatting.rate(growth)}/s" if growth >= 0 else f"-{formatting.rate(-growth)}/s"))
     if full_in is not None:
         facts.append(Fact("Reaches max-length in", f"~{formatting.duration(full_in)}"))

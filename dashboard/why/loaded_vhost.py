@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from brokers import queries
+from brokers import parts, queries
 from brokers.models import Broker
 from brokers.queries import Page
 from brokers.routing.definitions import Right
@@ -85,6 +85,10 @@ def known_task(scope: Scope, broker: Broker, vhost: str, task: str, at: datetime
     return with_application(msgspec.structs.replace(reporting_workers(scope, broker, vhost).known(task), sent=sent, troubles=troubles), task)
 
 
+DECIDING_PARTS = frozenset({*parts.TOPOLOGY_PARTS, parts.QUEUES, parts.QUEUE_COUNTERS, parts.PERMISSIONS})
+"""Parts of a poll that decide where a message goes."""
+
+
 def _rights(scope: Scope, broker: Broker, vhost: str) -> tuple[Right, ...] | None:
     if not broker.permissions_known:
         return None
@@ -106,12 +110,12 @@ def _unknown(broker: Broker, vhost: str, hidden: str, now: datetime, seen: bool)
     if not seen:
         found.append(f"No exchange of virtual host {vhost} is known: it was not read yet, or Hareline’s user has no permission.")
     for limit in broker.limits:
-        lists = any(word in str(limit.get("what")) for word in ("bindings", "exchanges", "queues", "policies", "permissions"))
         if limit.get("part"):
-            if lists and not hidden:
+            if limit["part"] in DECIDING_PARTS and not hidden:
                 since_text = formatting.moment_text(datetime.fromisoformat(limit["since"]), now)
                 found.append(f"The broker's {limit['what']} have not been read since {since_text}: {limit['why']}.")
             continue
+        lists = any(word in str(limit.get("what")) for word in ("bindings", "exchanges", "queues", "policies", "permissions"))
         if limit.get("vhost") == vhost or (limit.get("vhost") is None and lists):
             found.append(f"Hareline’s user can’t access everything there ({limit.get('what')}: {limit.get('why')}).")
     return found

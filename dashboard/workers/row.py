@@ -139,11 +139,9 @@ def trouble_text(worker: Worker, level: levels.Level, now: datetime) -> str:
 
 
 def pulse_text(worker: Worker, now: datetime) -> str:
-    """How the node's heart beats: "heartbeat 1 s ago"; why it is gone; of an unknown one the last heartbeat, as the reason stands above all of them."""
-    if worker.state == Worker.UNKNOWN and worker.heartbeat_at:
-        return f"last heartbeat {formatting.moment_text(worker.heartbeat_at, now)}"
+    """How the node's heart beats: "heartbeat 1 s ago"; of one that is gone or unknown the last heartbeat: why stands beside its slots, or above all of them."""
     if worker.state != Worker.ONLINE:
-        return worker.reason if worker.state == Worker.GONE else ""
+        return f"last heartbeat {formatting.moment_text(worker.heartbeat_at, now)}" if worker.heartbeat_at else ""
     if worker.heartbeat_at is None:
         return "responds, no heartbeat yet"
     silent_seconds = (now - worker.heartbeat_at).total_seconds()

@@ -102,6 +102,13 @@ def test_an_abandoned_queue_is_shown_with_its_numbers_and_its_page():
     assert [(fact.name, fact.value) for fact in incident.facts][:3] == [("Ready", "12,480"), ("Growth", "+24.0/s"), ("Consumers", "0")]
 
 
+def test_a_queue_that_is_fed_now_and_then_shows_its_last_message_in_place_of_no_growth():
+    fed = abandoned(publish_per_second=0.0, last_publish_at=NOON - timedelta(seconds=40))
+    incident = incidents.of_queue(fed, PROD, [], NOON)
+    assert incident.title == "mail is growing and nobody consumes it"
+    assert [(fact.name, fact.value) for fact in incident.facts][1] == ("Last published", "40 s ago")
+
+
 def test_workers_that_report_to_consume_it_are_the_evidence():
     assert "worker-b@web-1 is configured to consume it" in incidents.of_queue(abandoned(), PROD, ["worker-b@web-1"], NOON).why
 

@@ -41,6 +41,18 @@ def test_a_failing_job_does_not_stop_the_others() -> None:
     assert run_due(work, NOON + timedelta(seconds=5)) == []
 
 
+def test_a_rare_job_that_found_the_database_locked_runs_a_minute_later() -> None:
+    found: list[datetime] = []
+
+    def work(at: datetime) -> None:
+        found.append(at)
+        if len(found) == 1:
+            raise OperationalError("database is locked")
+
+    rare = [Job("optimize", timedelta(hours=1), work)]
+    assert [run_due(rare, NOON + timedelta(seconds=seconds)) for seconds in (0, 59, 60, 3659, 3660)] == [[], [], ["optimize"], [], ["optimize"]]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_every_job_works_on_a_real_database() -> None:
     assert run_due(jobs(), NOON) == [job.name for job in jobs()]

@@ -51,12 +51,13 @@ def test_the_row_of_a_busy_worker() -> None:
 
 def test_a_worker_that_is_gone_has_no_used_or_free_slots() -> None:
     worker = Worker(pk=3, hostname="b@web-1", state=Worker.GONE, reason="no heartbeat for 12 s", since=NOON, concurrency=4, active=2, reserved=1, software={})
+    worker.heartbeat_at = NOON - timedelta(seconds=12)
     row = worker_row(worker, NOON)
     assert (row.text["used"], row.text["free"], row.number["active"]) == ("–", "–", None)
     assert row.mark["level"] == "critical"
     assert "slots unknown, because no heartbeat for 12 s" in row.html["slots"]
     assert "3 tasks at last contact" in row.html["tasks"]
-    assert (row.text["trouble"], row.text["pulse"]) == ("gone since 12:00:00", "no heartbeat for 12 s")
+    assert (row.text["trouble"], row.text["pulse"]) == ("gone since 12:00:00", "last heartbeat 11:59:48")
 
 
 def test_a_worker_that_lost_a_queue_is_alive_and_critical() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from brokers import queries, store
+from brokers import parts, queries, store
 from brokers.models import Broker
 from brokers.scope import EVERYTHING
 from brokers.store import BrokerMemory
@@ -46,6 +46,13 @@ def test_a_router_serves_until_the_shape_or_the_rights_change() -> None:
     assert outcome_of("stock.new") == (["mail"], second)
     store.save_permissions(broker.pk, [WritePermission("/", "bob", "^other$")])
     assert outcome_of("stock.new")[0] == []
+
+
+@pytest.mark.parametrize(("part", "certain"), [(parts.BINDINGS, False), (parts.QUEUE_COUNTERS, False), (parts.PUBLISHED, True), (parts.QUEUE_DETAILS, True)])
+def test_only_parts_that_decide_where_a_message_goes_make_an_answer_uncertain(part: str, certain: bool) -> None:
+    limit = {"part": part, "what": part, "why": "answered with status 500", "since": NOON.isoformat()}
+    broker = Broker(name="prod", state=Broker.UP, polled_at=NOON, limits=[limit])
+    assert (loaded_vhost._unknown(broker, "/", "", NOON, seen=True) == []) is certain
 
 
 def seen(broker: Broker) -> Broker:

@@ -43,7 +43,7 @@ def url(amqp_url: str, vhost: str = VHOST) -> str:
     return f"{amqp_url.rsplit('/', 1)[0]}/{quote(vhost, safe='')}"
 
 
-def connection(amqp_url: str, vhost: str, name: str) -> Connection:
-    """A connection to a virtual host, not opened yet, that the broker lists under `name`."""
+def connection(amqp_url: str, vhost: str, name: str, heartbeat_seconds: int = 10) -> Connection:
+    """A connection to a virtual host, not opened yet, that the broker lists under `name`. Heartbeats (0: none) need a reader of the connection."""
     options = {"client_properties": {"connection_name": name}}
-    return Connection(url(amqp_url, vhost), heartbeat=10, connect_timeout=5, transport_options=options)
+    return Connection(url(amqp_url, vhost), heartbeat=heartbeat_seconds, connect_timeout=5, transport_options=options)

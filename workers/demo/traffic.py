@@ -65,7 +65,7 @@ class Publisher:
 
     def publish(self, exchange: str, routing_key: str, body: Any, vhost: str = shop.VHOST, **options: Any) -> None:
         if vhost not in self._links:
-            self._links[vhost] = shop.connection(self._amqp_url, vhost, "shop-api@web-1")
+            self._links[vhost] = shop.connection(self._amqp_url, vhost, "shop-api@web-1", heartbeat_seconds=0)  # it only writes, and rarely
         producer = self._links[vhost].Producer()
         producer.publish(body, exchange=exchange, routing_key=routing_key, serializer="json", **options)
         producer.close()

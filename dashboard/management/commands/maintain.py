@@ -26,6 +26,7 @@ from workers.store import mark_workers_unknown, trim_tasks
 
 KIND = "maintenance"  # of its lease and heartbeat
 ROUND_SECONDS = 5.0
+RETRY = timedelta(minutes=1)
 LEASE_SECONDS = 20.0
 log = structlog.get_logger(__name__)
 
@@ -58,7 +59,7 @@ def jobs() -> list[Job]:
 
 
 def run_due(work: list[Job], now: datetime) -> list[str]:
-    """The names of the jobs that were due and succeeded. One that fails is logged and runs again when it is next due."""
+    """The names of the jobs that were due and succeeded. One that fails is logged and runs again when it is next due, or a minute later if that is rare."""
     done = []
     for job in work:
         if not job.is_due(now):
@@ -66,8 +67,12 @@ def run_due(work: list[Job], now: datetime) -> list[str]:
         job.done_at = now
         try:
             job.work(now)
-        except DatabaseError:
-            log.exception("maintenance_job_failed", job=job.name)
+        except DatabaseError as error:
+            job.done_at = now - max(job.every - RETRY, timedelta(0))
+            if "locked" in str(error):
+                log.warning("maintenance_job_postponed", job=job.name, reason=str(error))
+            else:
+                log.exception("maintenance_job_failed", job=job.name)
         else:
             done.append(job.name)
     return done
