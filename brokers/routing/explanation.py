@@ -1,13 +1,14 @@
-"""The complete explanation of one message in one virtual host, in the JSON of docs/routing.md.
+"""The complete explanation of one message in one virtual host.
 
-Pure. The consumers and workers of queues are null here; the dashboard fills them in.
+Pure. The consumers and workers of queues are None here; the dashboard fills them in.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
+from brokers.routing.answer import AfterQueue, Alternate, Brief, Explanation, ListedBinding, Other, Step
 from brokers.routing.bindings import Bound, Question
 from brokers.routing.dead_lettering import InFlightMessage, in_flight
 from brokers.routing.delays import delay_text
@@ -29,10 +30,8 @@ MOST_FOLLOWED = 100_000
 
 DROPPED = "names a queue or exchange that does not exist, so RabbitMQ drops it at import"
 
-JSON = dict[str, Any]
 
-
-def explain(router: VirtualHostRouter, message: Message, every: bool = False) -> JSON:
+def explain(router: VirtualHostRouter, message: Message, every: bool = False) -> Explanation:
     """The explanation; `every`: with the verdict on each binding, not only on matches and near misses."""
     outcome = route(router, message)
     if outcome.refusal:
@@ -55,29 +54,29 @@ def _queue_outcomes(router: VirtualHostRouter, message: InFlightMessage, queues:
     return found
 
 
-def _answer(router: VirtualHostRouter, message: Message, outcome: Outcome, steps: list[JSON], later: list[JSON], after: list[QueueOutcome]) -> JSON:
-    near = [(_destination(binding), binding["why"]) for step in steps for binding in step["bindings"] if binding["near"]]
-    delays = [step["delay"] for step in steps if step["delay"] and step["via"] != "dead-letter"]
+def _answer(router: VirtualHostRouter, message: Message, outcome: Outcome, steps: list[Step], later: list[Step], after: list[QueueOutcome]) -> Explanation:
+    near = [(_destination(binding), binding.why) for step in steps for binding in step.bindings if binding.near]
+    delays = [step.delay for step in steps if step.delay and step.via != "dead-letter"]
     text = story(message, outcome, after, near, delays)
     uncertainties = [sentence for sentence in (unknown_permissions(router, message), publisher_uncertainty(router, message)) if sentence]
     uncertain = any(one.uncertainties or (one.letter and one.letter.uncertainties) for one in after)
-    return {
-        "outcome": outcome_name(outcome),
-        "refused": outcome.refusal.name if outcome.refusal else None,
-        "reason": summary(message, outcome, delays),
-        "queues": outcome.queues,
-        "possible": outcome.possible,
-        "one_of": outcome.results if len(outcome.results) > 1 else None,
-        "certain": outcome.certain and not uncertainties and not uncertain,
-        "steps": steps + later,
-        "after": [_after(one) for one in after],
-        "text": " ".join([text, *_dropped(steps), *uncertainties]),
-    }
+    return Explanation(
+        outcome=outcome_name(outcome),
+        refused=outcome.refusal.name if outcome.refusal else None,
+        reason=summary(message, outcome, delays),
+        queues=outcome.queues,
+        possible=outcome.possible,
+        one_of=outcome.results if len(outcome.results) > 1 else None,
+        certain=outcome.certain and not uncertainties and not uncertain,
+        steps=steps + later,
+        after=[_after(one) for one in after],
+        text=" ".join([text, *_dropped(steps), *uncertainties]),
+    )
 
 
-def _dropped(steps: list[JSON]) -> list[str]:
+def _dropped(steps: list[Step]) -> list[str]:
     """A sentence on bindings of the definitions that do not exist in a broker."""
-    found = [(step["exchange"], other["count"]) for step in steps for other in step["others"] if other["why"] == DROPPED]
+    found = [(step.exchange, other.count) for step in steps for other in step.others if other.why == DROPPED]
     return [f"{exchange} has {_bindings(count)} that RabbitMQ drops at import, because what they lead to does not exist." for exchange, count in found]
 
 
@@ -94,52 +93,59 @@ def outcome_name(outcome: Outcome) -> str:
     return "routed" if outcome.queues else "unroutable"
 
 
-def _destination(binding: JSON) -> str:
-    return f"{binding['destination_type']} {binding['destination']}"
+def _destination(binding: ListedBinding) -> str:
+    return f"{binding.destination_type} {binding.destination}"
 
 
-def _step(router: VirtualHostRouter, hop: Hop, question: Question, every: bool, headers: Table | None) -> JSON:
+def _step(router: VirtualHostRouter, hop: Hop, question: Question, every: bool, headers: Table | None) -> Step:
     verdicts = exchange_verdicts(router, hop, question, every)
-    verdicts.others.update({DROPPED: sum(binding.source == hop.exchange for binding in router.contents.dropped)} if router.contents.dropped else {})
-    return {
-        "exchange": hop.exchange,
-        "type": hop.type,
-        "rules": hop.rules,
-        "via": hop.via,
-        "keys": list(question.keys),
-        "alternate": _alternate(router, hop),
-        "delay": delay_text(headers) if hop.type == DELAYED else None,
-        "unknown": not knows(hop.rules),
-        "perhaps": hop.perhaps,
-        "bindings": [_binding(binding, verdict) for binding, verdict in verdicts.listed],
-        "others": [{"why": why, "count": count} for why, count in verdicts.others.most_common() if count],
-    }
+    dropped = sum(binding.source == hop.exchange for binding in router.contents.dropped)
+    others = _others(verdicts.others, dropped)
+    return Step(
+        exchange=hop.exchange,
+        type=hop.type,
+        rules=hop.rules,
+        via=hop.via,
+        keys=list(question.keys),
+        alternate=_alternate(router, hop),
+        delay=delay_text(headers) if hop.type == DELAYED else None,
+        unknown=not knows(hop.rules),
+        perhaps=hop.perhaps,
+        bindings=[_binding(binding, verdict) for binding, verdict in (*verdicts.listed, *(verdicts.rest or ()))],
+        others=others if verdicts.rest is None else _others(Counter(), dropped),
+        brief=None if verdicts.rest is None else Brief(len(verdicts.listed), others),
+    )
 
 
-def _alternate(router: VirtualHostRouter, hop: Hop) -> JSON | None:
+def _others(counts: Counter[str], dropped: int) -> list[Other]:
+    """The most frequent reason first."""
+    return [Other(why, count) for why, count in (counts + Counter({DROPPED: dropped})).most_common()]
+
+
+def _alternate(router: VirtualHostRouter, hop: Hop) -> Alternate | None:
     """The alternate exchange, where it is configured, and whether it was used; None without one."""
     if hop.exchange == "":
         return None
     named, effective = router.alternate(hop.exchange)
-    return {"exchange": named, "from": f"policy {effective.policy}" if effective.policy else "argument", "used": hop.alternate is not None} if named else None
+    return Alternate(named, f"policy {effective.policy}" if effective.policy else "argument", hop.alternate is not None) if named else None
 
 
-def _binding(binding: Bound, verdict: Verdict) -> JSON:
-    return {
-        "source": binding.source,
-        "destination": binding.destination,
-        "destination_type": binding.destination_type,
-        "routing_key": binding.routing_key,
-        "arguments": dict(binding.arguments),
-        "matched": verdict.matched,
-        "near": verdict.near,
-        "why": verdict.why,
-    }
+def _binding(binding: Bound, verdict: Verdict) -> ListedBinding:
+    return ListedBinding(
+        binding.source,
+        binding.destination,
+        binding.destination_type,
+        binding.routing_key,
+        dict(binding.arguments),
+        verdict.matched,
+        verdict.near,
+        verdict.why,
+    )
 
 
-def _dead_letter_steps(router: VirtualHostRouter, after: Sequence[QueueOutcome], every: bool) -> list[JSON]:
+def _dead_letter_steps(router: VirtualHostRouter, after: Sequence[QueueOutcome], every: bool) -> list[Step]:
     """The exchanges that dead letters of these queues pass through, once for each set of keys."""
-    steps: list[JSON] = []
+    steps: list[Step] = []
     seen: set[tuple[str, tuple[str, ...]]] = set()
     for one in after:
         if one.letter is None:
@@ -154,33 +160,22 @@ def _dead_letter_steps(router: VirtualHostRouter, after: Sequence[QueueOutcome],
     return steps
 
 
-def _after(one: QueueOutcome) -> JSON:
-    dead = one.dead_letter
-    return {
-        "queue": one.queue,
-        "ttl_ms": one.ttl_ms,
-        "max_length": one.max_length,
-        "max_length_bytes": one.max_length_bytes,
-        "overflow": one.overflow,
-        "delivery_limit": one.delivery_limit,
-        "max_priority": one.max_priority,
-        "single_active_consumer": one.single_active_consumer,
-        "expires_ms": one.expires_ms,
-        "type": one.type or None,
-        "policy": one.policy,
-        "operator_policy": one.operator_policy,
-        "passed_over": [{"policy": over.name, "operator": over.operator, "keys": list(over.keys)} for over in one.passed_over],
-        "dead_letter": dead
-        and {
-            "exchange": dead.exchange,
-            "keys": list(dead.keys),
-            "reasons": list(dead.reasons),
-            "queues": list(dead.queues),
-            "cycle": dead.cycle,
-            "exists": dead.exchange_exists,
-        },
-        "consumers": None,
-        "workers": None,
-        "doubts": [*one.uncertainties, *(one.letter.uncertainties if one.letter else ())],
-        "notes": list(one.notes),
-    }
+def _after(one: QueueOutcome) -> AfterQueue:
+    return AfterQueue(
+        queue=one.queue,
+        ttl_ms=one.ttl_ms,
+        max_length=one.max_length,
+        max_length_bytes=one.max_length_bytes,
+        overflow=one.overflow,
+        delivery_limit=one.delivery_limit,
+        max_priority=one.max_priority,
+        single_active_consumer=one.single_active_consumer,
+        expires_ms=one.expires_ms,
+        type=one.type or None,
+        policy=one.policy,
+        operator_policy=one.operator_policy,
+        passed_over=one.passed_over,
+        dead_letter=one.dead_letter,
+        uncertainties=(*one.uncertainties, *(one.letter.uncertainties if one.letter else ())),
+        notes=one.notes,
+    )

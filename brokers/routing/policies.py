@@ -53,7 +53,7 @@ class Target(msgspec.Struct, frozen=True):
     reported_operator: str | None = None
 
 
-class PassedOver(msgspec.Struct, frozen=True):
+class PassedOver(msgspec.Struct, frozen=True, rename={"name": "policy"}):
     """A policy that would apply, were it not for these keys."""
 
     name: str

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from brokers.routing.answer import Explanation, as_json
 from brokers.routing.explanation import explain
 from brokers.routing.fields import InvalidQuestion, kind_of, rows, short_text, table, unknown_field
 from brokers.routing.refusals import GUEST, Message
@@ -95,11 +96,19 @@ def _case(router: VirtualHostRouter, case: Mapping[str, Any], number: int) -> JS
 def _answer_with_changes(router: VirtualHostRouter, question: Mapping[str, Any], path: str = "") -> JSON:
     """The answer; with `what_if` in the question, also the difference these changes would make."""
     found = answer_in(router, question, path, GUEST)
-    changes = read_changes(listed(question, path))
-    return {**found, "what_if": compared(found, answer_in(changed_router(router, changes), question, path, GUEST))} if changes else found
+    if changes := read_changes(listed(question, path)):
+        what_if = compared(found, answer_in(changed_router(router, changes), question, path, GUEST))
+        found = msgspec.structs.replace(found, what_if=what_if)
+    return as_answer(found)
 
 
-def answer_in(router: VirtualHostRouter, question: Mapping[str, Any], path: str = "", publisher: str | None = None) -> JSON:
+def as_answer(found: Explanation) -> JSON:
+    """The explanation in the JSON of docs/routing.md."""
+    shown: JSON = as_json(found)
+    return shown
+
+
+def answer_in(router: VirtualHostRouter, question: Mapping[str, Any], path: str = "", publisher: str | None = None) -> Explanation:
     """The answer about one message in a virtual host that is already loaded; `publisher`: who publishes if the question names no user. Raises
     InvalidQuestion."""
     unknown_field(question, FIELDS, path, "a question about a message")

@@ -21,11 +21,11 @@ MISSING_EXCHANGE = "its dead-letter exchange"
 DELIVERY_LIMIT_SINCE_4 = 20
 
 
-class DeadLetters(msgspec.Struct, frozen=True):
+class DeadLetters(msgspec.Struct, frozen=True, rename={"exchange_exists": "exists"}):
     """Where dead letters of the queue go.
 
     `queues`: for a reason that needs no consumer (expired, maxlen, delivery limit) if there is one, else for a rejection.
-    `cycle`: the path returns to a queue that dead-lettered the message before. `rejected_queues`: those entered only after a rejection.
+    `cycle`: the path returns to a queue that dead-lettered the message before.
     """
 
     exchange: str
@@ -33,7 +33,6 @@ class DeadLetters(msgspec.Struct, frozen=True):
     reasons: tuple[str, ...]
     queues: tuple[str, ...]
     cycle: bool
-    rejected_queues: tuple[str, ...] = ()
     exchange_exists: bool = True
 
 
@@ -163,8 +162,7 @@ def reasons(found: QueueOutcome) -> tuple[str, ...]:
 def _dead_letters(router: VirtualHostRouter, message: InFlightMessage, found: QueueOutcome) -> tuple[DeadLetters, DeadLetter]:
     why = reasons(found)
     letter = dead_letter_of(router, message, found.queue, why[0])
-    rejected = dead_letter_of(router, message, found.queue, REJECTED)
-    assert letter is not None and rejected is not None  # noqa: S101  (there is a dead-letter exchange)
+    assert letter is not None  # noqa: S101  (there is a dead-letter exchange)
     exchange = letter.message.exchange
     dead_letters = DeadLetters(
         exchange,
@@ -172,7 +170,6 @@ def _dead_letters(router: VirtualHostRouter, message: InFlightMessage, found: Qu
         why,
         tuple(letter.queues),
         _comes_back(router, found.queue, letter),
-        tuple(queue for queue in rejected.queues if queue not in letter.queues),
         exchange == "" or exchange in router.exchanges,
     )
     return dead_letters, letter

@@ -26,6 +26,7 @@ from dashboard.people import access
 from dashboard.send import prediction
 from dashboard.send.order import Order
 from dashboard.why import loaded_vhost
+from dashboard.why.task_answer import TaskExplanation
 from workers import queries as worker_queries
 from workers.models import Task
 from workers.sending import send_options, sender
@@ -43,7 +44,7 @@ class Prediction(msgspec.Struct, frozen=True):
     """An order as it would be sent, and the answer of `dashboard.send.prediction` about it."""
 
     order: Order
-    answer: dict[str, Any]
+    answer: TaskExplanation
     default_queue: str = send_options.DEFAULT_QUEUE  # of the application
 
 
@@ -79,15 +80,15 @@ def predict(order: Order, broker: Broker, vhost: str, now: datetime) -> Predicti
     return Prediction(resolved, prediction.prediction(place, resolved, known, application), prediction.default_queue(known))
 
 
-def _with_usual_route(order: Order, broker: Broker, vhost: str, application: dict[str, Any]) -> Order:
+def _with_usual_route(order: Order, broker: Broker, vhost: str, application: TaskExplanation) -> Order:
     """The order with a queue where none was set: where the application's own configuration sends it, as far as it is known; else that of the last
     task of this name that a worker took, else what its workers registered. Without any trace Celery's default queue stays.
     """
     options = order.options
     if (options.exchange and options.routing_key) or "*" in order.task:
         return order
-    usual, source = prediction.usual_options(application), application["configuration"]
-    whose = f"the application {source['name']}" if source["source"] == "application" else f"worker node {source['name']}"
+    usual, source = prediction.usual_options(application), application.configuration
+    whose = f"the application {source.name}" if source.source == "application" else f"worker node {source.name}"
     if usual and prediction.is_delayed(usual):
         why = f"native delayed delivery, as configured by {whose}"
         return msgspec.structs.replace(order, options=msgspec.structs.replace(options, queue=None, **usual), usual=why)
@@ -121,7 +122,7 @@ def send(user: User | AnonymousUser, broker: Broker, vhost: str, predicted: Pred
     targets, options = amqp_targets.targets(broker, vhost), send_options.celery_options(order.options)
     sends_as = sender.SendsAs(_event_exchange(broker, vhost), predicted.default_queue if "exchange" in options else send_options.DEFAULT_QUEUE)
     sent = sender.send(targets, order.task, order.args, order.kwargs, options, uuid, sends_as)
-    sent = with_down_queues(sent, broker, vhost, predicted.answer["broker"]["queues"])
+    sent = with_down_queues(sent, broker, vhost, predicted.answer.queues)
     outcome = store.DONE if sent.outcome == "confirmed" else store.FAILED
     detail = _detail(order) | {"uuid": uuid, "outcome": sent.outcome, "reason": sent.reason, "exchange": sent.exchange, "routing_key": sent.routing_key}
     detail |= {"grant": sent.grant} if sent.grant else {}

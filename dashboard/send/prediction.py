@@ -14,29 +14,32 @@ import msgspec
 from brokers.routing.past import DELAYED_DELIVERY, is_delay_level
 from dashboard.layout import formatting
 from dashboard.send.order import Order
-from dashboard.why.explanations import JSON, LoadedVhost, explain_message
+from dashboard.why.explanations import LoadedVhost, explain_message
 from dashboard.why.last_sent import BY_CONFIGURATION
+from dashboard.why.task_answer import TaskExplanation
 from dashboard.why.task_configuration import KnownTask
 from dashboard.why.task_explanations import explain_live_task
 from workers.sending import send_options
 
+JSON = dict[str, Any]
 MOST_NAMES = 20
 
 
-def as_application(place: LoadedVhost, order: Order, known: KnownTask) -> JSON:
+def as_application(place: LoadedVhost, order: Order, known: KnownTask) -> TaskExplanation:
     """What the application itself would do with this call, as far as its configuration is known. Raises InvalidQuestion."""
     return explain_live_task(place, _question(order), known)
 
 
-def usual_options(answer: JSON) -> dict[str, str] | None:
+def usual_options(answer: TaskExplanation) -> dict[str, str] | None:
     """The options by which a sending from here goes where the application's own would go; None where its configuration is not known, is contradicted by
     what was really sent, or leads to where no option of ours does."""
-    undeclared = is_delay_level(answer["exchange"] or "") and str(answer["error"]).startswith("NotFound")  # the application would fail in the same way
-    if answer["configuration"]["source"] not in ("worker", "application") or (answer["error"] and not undeclared) or not answer["routing_key"]:
+    celery = answer.celery
+    undeclared = is_delay_level(celery.exchange or "") and str(celery.error).startswith("NotFound")  # the application would fail in the same way
+    if answer.configuration.source not in ("worker", "application") or (celery.error and not undeclared) or not celery.routing_key:
         return None
-    if answer["decided_by"] != BY_CONFIGURATION or (answer["sent"] and answer["sent"]["agrees"] is False):
+    if answer.decided_by != BY_CONFIGURATION or (answer.sent and answer.sent.agrees is False):
         return None
-    return {"exchange": answer["exchange"], "routing_key": answer["routing_key"]} if answer["exchange"] else {"queue": answer["routing_key"]}
+    return {"exchange": celery.exchange, "routing_key": celery.routing_key} if celery.exchange else {"queue": celery.routing_key}
 
 
 def is_delayed(usual: Mapping[str, str] | None) -> bool:
@@ -51,11 +54,11 @@ def default_queue(known: KnownTask) -> str:
     return next((name for name in named if name and isinstance(name, str)), send_options.DEFAULT_QUEUE)
 
 
-def prediction(place: LoadedVhost, order: Order, known: KnownTask, application: JSON) -> JSON:
+def prediction(place: LoadedVhost, order: Order, known: KnownTask, application: TaskExplanation) -> TaskExplanation:
     """The answer of `explain_live_task` for the sending of this very order; `certain` and `unknown` are about where it arrives."""
     to = send_options.destination(order.options)
     answer = application
-    if (application["exchange"], application["routing_key"]) != (to.exchange, to.routing_key):
+    if (application.celery.exchange, application.celery.routing_key) != (to.exchange, to.routing_key):
         bare = _question(order) | {"conf": {}, "task": {"name": order.task, "unregistered": True}}
         answer = explain_live_task(place, bare, known)
     properties: JSON = {} if order.options.priority is None else {"priority": order.options.priority}
@@ -66,7 +69,7 @@ def prediction(place: LoadedVhost, order: Order, known: KnownTask, application: 
         "properties": properties,
     }
     broker = explain_message(place, message)
-    return {**answer, "broker": broker, "certain": broker["certain"], "unknown": list(place.unknown), "decided_by": BY_CONFIGURATION}
+    return msgspec.structs.replace(answer, broker=broker, certain=broker.certain, unknown=list(place.unknown), decided_by=BY_CONFIGURATION)
 
 
 def _delivered_by(place: LoadedVhost, exchange: str) -> str:
@@ -89,12 +92,13 @@ class Predicted(msgspec.Struct, frozen=True):
     certain: bool
 
 
-def kept(answer: JSON, order: Order) -> Predicted:
+def kept(answer: TaskExplanation, order: Order) -> Predicted:
     """The prediction as it is kept in the audit log; of many names the first 20."""
-    to, broker = send_options.destination(order.options), answer["broker"]
-    nodes = None if any(one["workers"] is None for one in broker["after"]) else sorted({node["hostname"] for one in broker["after"] for node in one["workers"]})
-    queues = [name[:255] for name in broker["queues"][:MOST_NAMES]]
-    return Predicted(to.exchange, to.routing_key, queues, None if nodes is None else nodes[:MOST_NAMES], broker["certain"])
+    to = send_options.destination(order.options)
+    workers = [one.workers for one in answer.after]
+    nodes = None if None in workers else sorted({node.hostname for found in workers for node in found or ()})
+    queues = [name[:255] for name in answer.queues[:MOST_NAMES]]
+    return Predicted(to.exchange, to.routing_key, queues, None if nodes is None else nodes[:MOST_NAMES], answer.certain)
 
 
 class Happened(msgspec.Struct, frozen=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
+import msgspec
 from django.urls import reverse
 
 from brokers.models import Broker
@@ -12,6 +13,7 @@ from dashboard.send import path as send_path
 from dashboard.send.action import Prediction
 from dashboard.send.path import Hop, Reason
 from dashboard.why.story.task import task_headline
+from dashboard.why.task_answer import TaskExplanation
 from workers.sending import send_options
 
 
@@ -21,15 +23,15 @@ class ShownPrediction:
     def __init__(self, found: Prediction, user: str, broker: Broker, vhost: str) -> None:
         self._order, self._answer, self._user = found.order, found.answer, user
         self._place = {"broker": broker.name, "vhost": vhost}
-        refused = self._answer["broker"]["outcome"] == "refused"
-        level, headline = ("critical", [Span(self._answer["broker"]["reason"])]) if refused else task_headline(self._sent, self._order.task)
+        routed = self._answer.broker
+        level, headline = ("critical", [Span(routed.reason)]) if routed and routed.outcome == "refused" else task_headline(self._sent, self._order.task)
         self.level: str = level
         self.headline: list[Span] = headline
 
     @property
-    def _sent(self) -> dict[str, object]:
+    def _sent(self) -> TaskExplanation:
         """It is sent in any case, whatever the application itself would do."""
-        return {**self._answer, "error": None, "exchange": ""}
+        return msgspec.structs.replace(self._answer, celery=msgspec.structs.replace(self._answer.celery, error=None, exchange=""))
 
     @property
     def hops(self) -> list[Hop]:
@@ -41,7 +43,7 @@ class ShownPrediction:
 
     @property
     def unknown(self) -> list[str]:
-        return list(self._answer["unknown"])
+        return self._answer.unknown
 
     @property
     def address(self) -> str:

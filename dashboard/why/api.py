@@ -20,6 +20,7 @@ from dashboard.layout import formatting
 from dashboard.why import explanations, loaded_vhost, task_explanations
 from dashboard.why.explanations import LoadedVhost
 from dashboard.why.question_vhost import VhostUnavailable, load_question_vhost, moment_in, name_in
+from dashboard.why.task_answer import TaskExplanation as TaskAnswer
 
 router = Router(tags=["routing"])
 
@@ -121,7 +122,7 @@ def explain(request: HttpRequest) -> Any:
     try:
         if question.get("definitions") is not None:
             return questions.answer(question)
-        return explanations.explain_message(_load_vhost(request, question)[1], question)
+        return questions.as_answer(explanations.explain_message(_load_vhost(request, question)[1], question))
     except InvalidQuestion as error:
         raise invalid(error.field, error) from error
 
@@ -147,18 +148,17 @@ def explain_task(request: HttpRequest) -> Any:
         raise invalid(error.field, error) from error
 
 
-def _checked_answer(answer: dict[str, Any]) -> dict[str, Any]:
+def _checked_answer(found: TaskAnswer) -> dict[str, Any]:
     """The answer; an invalid question becomes an API error."""
-    name, _, why = str(answer["error"] or "").partition(": ")
-    if name == "BadQuestion":
-        raise invalid(why.partition(" ")[0], why)
-    return plain(answer)
+    if found.problem:
+        raise invalid(found.problem[0], " ".join(found.problem))
+    return plain(found)
 
 
-def plain(answer: dict[str, Any]) -> dict[str, Any]:
-    """The answer with values that JSON can't represent as text."""
-    found: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(answer, enc_hook=repr))
-    return found
+def plain(found: TaskAnswer) -> dict[str, Any]:
+    """The answer as JSON, with values that JSON can't represent as text."""
+    shown: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(found.as_json(), enc_hook=repr))
+    return shown
 
 
 def _load_vhost(request: HttpRequest, question: Mapping[str, Any]) -> tuple[Broker, LoadedVhost]:

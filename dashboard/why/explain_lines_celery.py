@@ -11,10 +11,12 @@ from typing import Any
 
 import msgspec
 
+from brokers.routing.answer import as_json
 from brokers.routing.fields import InvalidQuestion
 from brokers.routing.questions import names_broker
-from dashboard.why.what_if import compared_task, is_bad, task_changes
-from workers.explain_task import explain
+from dashboard.why.task_answer import TaskExplanation
+from dashboard.why.what_if import compared_task, task_changes
+from workers.explain_task import answer, explain
 
 LONGEST_LINE_BYTES = 16 * 1024 * 1024
 
@@ -42,10 +44,18 @@ def _answer(given: Any, routers: Mapping[str, Any] | None) -> dict[str, Any]:
     if not isinstance(given, dict) or "what_if" not in given:
         return explain(given, routers)
     question, changes = {name: value for name, value in given.items() if name != "what_if"}, task_changes(given)
-    answer = explain(question, routers)
-    if changes is None or is_bad(answer):
-        return answer
-    return {**answer, "what_if": compared_task(answer, explain(changes.question(question), routers))}
+    found = _explained(question, routers)
+    shown = found.celery.as_json()
+    if changes is None or found.problem:
+        return shown
+    what_if = compared_task(found, _explained(changes.question(question), routers))
+    return {**shown, "what_if": as_json(msgspec.structs.replace(what_if, answer=what_if.answer.celery.as_json()))}
+
+
+def _explained(question: Any, routers: Mapping[str, Any] | None) -> TaskExplanation:
+    """Celery's part alone."""
+    found = answer(question, routers)
+    return TaskExplanation(found, found.certain)
 
 
 def load_routers(path: Path) -> dict[str, Any]:

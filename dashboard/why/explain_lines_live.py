@@ -14,6 +14,7 @@ from django.db import DatabaseError
 
 from brokers.models import Broker
 from brokers.routing.fields import InvalidQuestion
+from brokers.routing.questions import as_answer
 from brokers.scope import EVERYTHING
 from dashboard.why import explanations, loaded_vhost, task_explanations
 from dashboard.why.question_vhost import VhostUnavailable, load_question_vhost, moment_in
@@ -26,7 +27,7 @@ def explain_message(question: Mapping[str, Any]) -> dict[str, Any]:
     if "cases" in question:
         raise InvalidQuestion("cases", "need definitions; for a broker, use one question per line")
     try:
-        return explanations.explain_message(_load(question)[1], question)
+        return as_answer(explanations.explain_message(_load(question)[1], question))
     except VhostUnavailable as error:
         return {"error": {"code": error.code, "message": str(error), "field": error.field}}
 
@@ -39,7 +40,7 @@ def explain_task(question: Mapping[str, Any]) -> dict[str, Any]:
         raise InvalidQuestion(error.field, f"can't be used: {error}") from error
     task = question.get("task")
     known = loaded_vhost.known_task(EVERYTHING, broker, loaded.topology.vhost, task if isinstance(task, str) else "", moment_in(question, "at"))
-    return task_explanations.explain_live_task(loaded, question, known)
+    return task_explanations.explain_live_task(loaded, question, known).as_json()
 
 
 def _load(question: Mapping[str, Any]) -> tuple[Broker, explanations.LoadedVhost]:

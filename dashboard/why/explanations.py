@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from brokers.routing.answer import AfterQueue, ConsumingWorker, Explanation
 from brokers.routing.definitions import NEEDS_ADMINISTRATOR, Right
 from brokers.routing.questions import answer_in
 from brokers.routing.virtual_host import Reported, VirtualHostRouter
@@ -18,20 +19,6 @@ from brokers.routing.what_if.changes import listed, read_changes
 from brokers.routing.what_if.comparison import compared
 from brokers.topology import BindingDefinition, ExchangeDefinition, PolicyDefinition, QueueDefinition, Topology
 from dashboard.layout.consumer_workers import Consuming
-
-JSON = dict[str, Any]
-
-
-class ConsumingWorker(msgspec.Struct, frozen=True):
-    """A worker node that consumes a queue. `id` None: it is not in the database; `exact` False: probably this one. Numbers are None if unknown, such as
-    those of an offline worker; `free_slots` are the idle slots."""
-
-    id: int | None
-    hostname: str
-    exact: bool
-    concurrency: int | None = None
-    free_slots: int | None = None
-    prefetch: int | None = None
 
 
 class Slots(msgspec.Struct, frozen=True):
@@ -105,25 +92,29 @@ def consuming_workers(consuming: Iterable[Consuming], slots: Mapping[int, Slots]
     return [found[name] for name in sorted(found)]
 
 
-def explain_message(loaded: LoadedVhost, question: Mapping[str, Any]) -> JSON:
+def explain_message(loaded: LoadedVhost, question: Mapping[str, Any]) -> Explanation:
     """The answer, with consumers and workers; with `what_if` in the question, also after these changes. Raises InvalidQuestion."""
     router = loaded.router()
     answer = with_consumers(answer_in(router, question), loaded)
     changes = read_changes(listed(question))
-    return {**answer, "what_if": compared(answer, with_consumers(answer_in(changed_router(router, changes), question), loaded))} if changes else answer
+    if not changes:
+        return answer
+    after = with_consumers(answer_in(changed_router(router, changes), question), loaded)
+    return msgspec.structs.replace(answer, what_if=compared(answer, after))
 
 
-def with_consumers(answer: JSON, loaded: LoadedVhost) -> JSON:
+def with_consumers(answer: Explanation, loaded: LoadedVhost) -> Explanation:
     """The answer with the consumers of its queues and the reasons why it is not certain."""
-    for one in answer["after"]:
-        one["consumers"] = loaded.consumers.get(one["queue"], one["consumers"])
-        consuming = loaded.workers.get(one["queue"])
-        if one["consumers"] is not None:
-            one["workers"] = [msgspec.structs.asdict(worker) for worker in consuming or ()]
-    waits = [one["queue"] for one in answer["after"] if one["consumers"] == 0]
+    found = msgspec.structs.replace(answer, after=[_with_consumers(one, loaded) for one in answer.after])
+    text, waits = found.text, found.idle
     if waits:
-        answer["text"] += f" Nobody consumes {', '.join(waits[:5])}{' and others' if len(waits) > 5 else ''}: it waits there."
+        text += f" Nobody consumes {', '.join(waits[:5])}{' and others' if len(waits) > 5 else ''}: it waits there."
     if loaded.unknown:
-        answer["certain"] = False
-        answer["text"] += f" This is not certain: {' '.join(loaded.unknown)}"
-    return answer
+        text += f" This is not certain: {' '.join(loaded.unknown)}"
+    return msgspec.structs.replace(found, text=text, certain=found.certain and not loaded.unknown)
+
+
+def _with_consumers(one: AfterQueue, loaded: LoadedVhost) -> AfterQueue:
+    consumers = loaded.consumers.get(one.queue, one.consumers)
+    workers = None if consumers is None else list(loaded.workers.get(one.queue, ()))
+    return msgspec.structs.replace(one, consumers=consumers, workers=workers)

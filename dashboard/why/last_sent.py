@@ -17,7 +17,6 @@ from workers import explain_task
 from workers.destinations.declarations import Predeclared
 from workers.inspection.live_configuration import AGREES, OWN_EXCHANGE, sender_contradiction
 
-JSON = dict[str, Any]
 BY_CONFIGURATION, BY_LAST_SENT, BY_ASSUMPTION = "configuration", "last_sent", "assumption"
 """What the queue, exchange and routing key of an answer are from."""
 
@@ -31,7 +30,14 @@ _NAMED = ("queue", "exchange", "routing_key")
 _DECIDING = ("exchange_type", "countdown", "eta")
 
 
-def compared(answer: explain_task.Answer, options: Any, sent: Sent | None, assumed: bool = False) -> JSON | None:
+class LastTaskSent(Sent, frozen=True):
+    """The last task of a name that was really sent, compared with an answer. `agrees` None: it can't contradict; `text`: a sentence."""
+
+    agrees: bool | None
+    text: str
+
+
+def compared(answer: explain_task.Answer, options: Any, sent: Sent | None, assumed: bool = False) -> LastTaskSent | None:
     """The last task-sent event beside the answer: `agrees` None where it can't contradict, since that call named its own exchange, or the settings are only
     `assumed`. None if there is no such event, or if the call decides otherwise than that one went, or that one had a countdown and went to the delay
     exchanges."""
@@ -40,18 +46,17 @@ def compared(answer: explain_task.Answer, options: Any, sent: Sent | None, assum
     fields = msgspec.structs.asdict(sent)
     if any(value is not None and (name in _DECIDING or (name in _NAMED and value != fields[name])) for name, value in (options or {}).items()):
         return None
-    found = {**fields, "at": sent.at.isoformat()}
     apart = _difference(answer, fields)
     if apart == AGREES:
-        return {**found, "agrees": True, "text": AGREED}
+        return LastTaskSent(**fields, agrees=True, text=AGREED)
     if assumed:
-        return {**found, "agrees": None, "text": NOT_COMPARED}
+        return LastTaskSent(**fields, agrees=None, text=NOT_COMPARED)
     if apart == OWN_EXCHANGE:
-        return {**found, "agrees": None, "text": OWN_EXCHANGE_TEXT.format(**fields)}
-    return {**found, "agrees": False, "text": apart}
+        return LastTaskSent(**fields, agrees=None, text=OWN_EXCHANGE_TEXT.format(**fields))
+    return LastTaskSent(**fields, agrees=False, text=apart)
 
 
-def _difference(answer: explain_task.Answer, fields: JSON) -> str:
+def _difference(answer: explain_task.Answer, fields: dict[str, Any]) -> str:
     """As `sender_contradiction`, also where the answer is an error."""
     if answer.error is not None or answer.exchange is None:
         text = f"By these settings it would fail ({answer.error})" if answer.error else "By these settings it would not be sent"
@@ -59,11 +64,11 @@ def _difference(answer: explain_task.Answer, fields: JSON) -> str:
     return sender_contradiction({"queue": answer.queue, "exchange": answer.exchange, "routing_key": answer.routing_key}, fields)
 
 
-def decided(answer: explain_task.Answer, sent: JSON | None, opaque: bool) -> tuple[explain_task.Answer, str]:
+def decided(answer: explain_task.Answer, sent: LastTaskSent | None, opaque: bool) -> tuple[explain_task.Answer, str]:
     """(the answer, what it is from). `opaque`: the configuration that it was computed from is unknown, or hides what could change it.
 
     An error that follows only from what is assumed is no error: it becomes a step."""
-    if sent is not None and (opaque or sent["agrees"] is False):
+    if sent is not None and (opaque or sent.agrees is False):
         return _as_sent(answer, sent), BY_LAST_SENT
     if not opaque or answer.error is None:
         return answer, BY_ASSUMPTION if opaque else BY_CONFIGURATION
@@ -71,16 +76,16 @@ def decided(answer: explain_task.Answer, sent: JSON | None, opaque: bool) -> tup
     return msgspec.structs.replace(answer, error=None, certain=False, steps=steps), BY_ASSUMPTION
 
 
-def _as_sent(answer: explain_task.Answer, sent: JSON) -> explain_task.Answer:
-    exchange = sent["exchange"] or ""
+def _as_sent(answer: explain_task.Answer, sent: LastTaskSent) -> explain_task.Answer:
+    exchange = sent.exchange or ""
     return msgspec.structs.replace(
         answer,
-        queue=sent["queue"],
+        queue=sent.queue,
         exchange=exchange,
         exchange_type=answer.exchange_type if exchange == answer.exchange else None,
-        routing_key=sent["routing_key"] or "",
+        routing_key=sent.routing_key or "",
         error=None,
-        certain=answer.certain and sent["agrees"] is True,
+        certain=answer.certain and sent.agrees is True,
         existing=Predeclared(),
         steps=[step for step in answer.steps if step.key != "error"],
     )

@@ -6,6 +6,7 @@ Pure. The broker's part is in `brokers.routing.reverse_routing.reach`; here the 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
@@ -14,11 +15,13 @@ from brokers.routing.reverse_routing import reach, reach_text
 from brokers.routing.route import route
 from brokers.routing.text import names
 from brokers.routing.virtual_host import VirtualHostRouter
-from dashboard.why.explanations import JSON, LoadedVhost
+from dashboard.why.explanations import LoadedVhost
+from dashboard.why.task_answer import TaskExplanation
 from dashboard.why.task_configuration import KnownTask, ReportingWorkers
 from dashboard.why.task_declarations import router_with, with_declared
 from dashboard.why.task_explanations import TaskDestination, explain_live_task, message_of, task_destination
 
+JSON = dict[str, Any]
 MOST_TASKS = 300
 FEWEST_TASKS = 20
 MOST_TASKS_BY_EXCHANGES = 300_000
@@ -67,16 +70,14 @@ def of_worker(loaded: LoadedVhost, hostname: str, consumed: Sequence[str], repor
 def of_task(loaded: LoadedVhost, task: str, known: KnownTask) -> JSON:
     """The queues without consumers on a task's path, including its dead letters. Raises InvalidQuestion if the task's name is invalid."""
     answer = explain_live_task(loaded, {"task": task}, known)
-    kind, _, why = str(answer["error"] or "").partition(": ")
-    if kind == "BadQuestion":
-        raise InvalidQuestion("task", why.partition(" ")[2])
-    after = answer["broker"]["after"] if answer["broker"] else []
-    waiting = [_waiting(one["queue"], None) for one in after if one["consumers"] == 0]
-    letters = {(target, one["queue"]) for one in after for target in (one["dead_letter"] or {}).get("queues", ())}
+    if answer.problem:
+        raise InvalidQuestion("task", answer.problem[1])
+    waiting = [_waiting(one.queue, None) for one in answer.after if one.consumers == 0]
+    letters = {(target, one.queue) for one in answer.after if one.dead_letter for target in one.dead_letter.queues}
     waiting += [_waiting(target, source) for target, source in sorted(letters) if loaded.consumers.get(target) == 0]
-    unseen = [one["queue"] for one in after if one["consumers"] is None]
-    text = _task_text(task, answer, [one["queue"] for one in after], waiting, unseen)
-    return {**_answer("task", task, loaded, [], text), "waiting": waiting, "certain": answer["certain"] and not unseen, "unknown": answer["unknown"]}
+    unseen = [one.queue for one in answer.after if one.consumers is None]
+    text = _task_text(task, answer, [one.queue for one in answer.after], waiting, unseen)
+    return {**_answer("task", task, loaded, [], text), "waiting": waiting, "certain": answer.certain and not unseen, "unknown": answer.unknown}
 
 
 def reaching_tasks(loaded: LoadedVhost, router: VirtualHostRouter, reporting_workers: ReportingWorkers) -> ReachingTasks:
@@ -163,11 +164,11 @@ def _waiting(queue: str, dead_letters_of: str | None) -> JSON:
     return {"queue": queue, "dead_letters_of": dead_letters_of}
 
 
-def _task_text(task: str, answer: JSON, reached: Sequence[str], waiting: Sequence[JSON], unseen: Sequence[str]) -> str:
-    if answer["error"]:
-        return f"{task} is not sent: {answer['error']}"
-    if answer["broker"] and answer["broker"]["outcome"] == "unknown":
-        return f"Where {task} goes is unknown. {answer['broker']['reason']}"
+def _task_text(task: str, answer: TaskExplanation, reached: Sequence[str], waiting: Sequence[JSON], unseen: Sequence[str]) -> str:
+    if answer.celery.error:
+        return f"{task} is not sent: {answer.celery.error}"
+    if answer.broker and answer.broker.outcome == "unknown":
+        return f"Where {task} goes is unknown. {answer.broker.reason}"
     if not reached:
         return f"{task} reaches no queue."
     if unseen:

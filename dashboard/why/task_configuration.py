@@ -44,6 +44,18 @@ class Configuration(msgspec.Struct, frozen=True):
     routers: Mapping[str, Any] | None = None
 
 
+class UsedConfiguration(msgspec.Struct, frozen=True):
+    """What an answer is based on. `source`: question, application, worker or defaults; `name`, `worker_id` and `at` (when it was reported) only where a
+    `Configuration` has them; `same`: further workers that reported the same; `text`: a sentence."""
+
+    source: str
+    name: str | None
+    worker_id: int | None
+    at: datetime | None
+    same: int
+    text: str
+
+
 class Sent(msgspec.Struct, frozen=True):
     """Where the last task of a name was actually sent, by its task-sent event. `id` is that of its row."""
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
+from brokers.routing.answer import AfterQueue, Explanation
 from brokers.routing.virtual_host import VirtualHostRouter
 from brokers.topology import BindingDefinition, ExchangeDefinition, QueueDefinition, Topology
-from dashboard.why.explanations import JSON, LoadedVhost
+from dashboard.why.explanations import LoadedVhost
 from workers.destinations.declarations import DeclaredQueue, Predeclared
 
 
-def predeclared(topology: Topology) -> JSON:
+def predeclared(topology: Topology) -> dict[str, Any]:
     """The existing objects, in the form of a question about a task."""
     exchanges = [msgspec.structs.asdict(one) for one in topology.exchanges if one.name and not one.name.startswith("amq.")]
     return {"exchanges": exchanges, "queues": [msgspec.structs.asdict(one) for one in topology.queues]}
@@ -54,11 +57,12 @@ def router_with(declared: Topology, loaded: LoadedVhost) -> VirtualHostRouter:
     return VirtualHostRouter.from_topology(declared, loaded.version, loaded.rights, loaded.rights_unknown, loaded.reported, new | loaded.unreported)
 
 
-def with_declared_queues(answer: JSON, loaded: LoadedVhost) -> JSON:
+def with_declared_queues(answer: Explanation, loaded: LoadedVhost) -> Explanation:
     """The answer with a note on queues that exist only after the sender has declared them; those have no consumers yet."""
     existing = {queue.name for queue in loaded.topology.queues}
-    for one in answer["after"]:
-        if one["queue"] not in existing:
-            one["doubts"] = [*one["doubts"], "does not exist in the broker yet: Celery declares it when sending, unless the sender’s settings prevent it."]
-            one["consumers"] = None if loaded.unknown else 0
-    return answer
+    return msgspec.structs.replace(answer, after=[one if one.queue in existing else _declared(one, loaded) for one in answer.after])
+
+
+def _declared(one: AfterQueue, loaded: LoadedVhost) -> AfterQueue:
+    note = "does not exist in the broker yet: Celery declares it when sending, unless the sender’s settings prevent it."
+    return msgspec.structs.replace(one, uncertainties=(*one.uncertainties, note), consumers=None if loaded.unknown else 0)

@@ -16,10 +16,12 @@ from brokers.routing.refusals import Message
 from brokers.routing.values import Value
 from brokers.routing.virtual_host import VirtualHostRouter
 from dashboard.why import last_sent
-from dashboard.why.explanations import JSON, LoadedVhost, with_consumers
-from dashboard.why.task_configuration import Configuration, KnownTask
+from dashboard.why.explanations import LoadedVhost, with_consumers
+from dashboard.why.last_sent import LastTaskSent
+from dashboard.why.task_answer import GIVEN, TaskExplanation
+from dashboard.why.task_configuration import Configuration, KnownTask, UsedConfiguration
 from dashboard.why.task_declarations import predeclared, router_with, with_declared, with_declared_queues
-from dashboard.why.what_if import compared_task, is_bad, task_changes
+from dashboard.why.what_if import compared_task, task_changes
 from workers import explain_task
 from workers.inspection import live_configuration
 from workers.inspection.shown_settings import Gap
@@ -33,30 +35,31 @@ PATTERNS_UNKNOWN = (
     "Workers don’t report routes whose key is a compiled pattern (inspect conf leaves them out): if task_routes has any, set HARELINE_CELERY_APP to the "
     "application."
 )
+JSON = dict[str, Any]
 _NOT_CELERYS = ("broker", "vhost", "at", "what_if")
 
 
 class TaskDestination(msgspec.Struct, frozen=True):
-    """Where Celery sends a task. `question`: the final question to Celery's rules; `unknown`: reasons for uncertainty, as sentences; `configuration`
-    and `sent`: as in the API (docs/routing.md); `routers`: the functions that were run; `decided_by`: what the address is from (`last_sent`)."""
+    """Where Celery sends a task. `question`: the final question to Celery's rules; `unknown`: reasons for uncertainty, as sentences; `sent`: None if no
+    such event is known, or if the call decides; `routers`: the functions that were run; `decided_by`: what the address is from (`last_sent`)."""
 
     answer: explain_task.Answer
     question: JSON
     unknown: list[str]
-    configuration: JSON
-    sent: JSON | None
+    configuration: UsedConfiguration
+    sent: LastTaskSent | None
     routers: Mapping[str, Any] | None = None
     decided_by: str = last_sent.BY_CONFIGURATION
 
 
-def explain_live_task(loaded: LoadedVhost, request: Mapping[str, Any], known: KnownTask) -> JSON:
+def explain_live_task(loaded: LoadedVhost, request: Mapping[str, Any], known: KnownTask) -> TaskExplanation:
     """Where a task goes in a loaded virtual host. `request` is a question of the API; without `conf` the known configuration of the task
     is used, else Celery's defaults. With `what_if` in the question, also the answer after these changes. Raises InvalidQuestion if a
     change can't be applied."""
     changes = task_changes(request)
     found = task_destination(loaded, request, known)
     answer = _whole(loaded, found)
-    if changes is None or is_bad(answer):
+    if changes is None or answer.problem:
         return answer
     after = msgspec.structs.replace(loaded, topology=changes.topology(loaded.topology, loaded.version), reported=None)
     question = {**found.question, "conf": changes.conf(found.question["conf"]), "predeclare": predeclared(after.topology)}
@@ -65,10 +68,10 @@ def explain_live_task(loaded: LoadedVhost, request: Mapping[str, Any], known: Kn
         otherwise = msgspec.structs.replace(found, answer=answered, question=question, sent=None, decided_by=last_sent.BY_CONFIGURATION)
     except RouterUnavailable as error:
         return explain_live_task(loaded, request, _without_routers(known, error))
-    return {**answer, "what_if": compared_task(answer, _whole(after, otherwise))}
+    return msgspec.structs.replace(answer, what_if=compared_task(answer, _whole(after, otherwise)))
 
 
-def _whole(loaded: LoadedVhost, found: TaskDestination) -> JSON:
+def _whole(loaded: LoadedVhost, found: TaskDestination) -> TaskExplanation:
     """Celery's part with the broker's."""
     answer, unknown = found.answer, [*loaded.unknown, *found.unknown]
     broker = None
@@ -76,9 +79,8 @@ def _whole(loaded: LoadedVhost, found: TaskDestination) -> JSON:
         declared = with_declared(loaded.topology, answer.existing)
         router = loaded.router() if declared is loaded.topology else router_with(declared, loaded)
         broker = with_consumers(with_declared_queues(explain(router, message_of(answer, found.question)), loaded), loaded)
-    shown = answer.as_json(broker)
-    shown["certain"] = shown["certain"] and not unknown and (broker is None or broker["certain"])
-    return {**shown, "unknown": unknown, **_compared(answer), "configuration": found.configuration, "sent": found.sent, "decided_by": found.decided_by}
+    certain = answer.certain and not unknown and (broker is None or broker.certain)
+    return TaskExplanation(answer, certain, broker, unknown, found.configuration, found.sent, found.decided_by)
 
 
 def task_destination(loaded: LoadedVhost, request: Mapping[str, Any], known: KnownTask) -> TaskDestination:
@@ -104,15 +106,14 @@ def _without_routers(known: KnownTask, error: RouterUnavailable) -> KnownTask:
 def _by_given(celery_question: JSON, known: KnownTask) -> TaskDestination:
     unknown: list[str] = []
     question = {**celery_question, "task": _task(celery_question.get("task"), known.attributes, unknown)}
-    text = "Taken from the given settings."
-    return TaskDestination(explain_task.answer(question), question, unknown, _configuration("question", text), None)
+    return TaskDestination(explain_task.answer(question), question, unknown, GIVEN, None)
 
 
 def _by_defaults(celery_question: JSON, known: KnownTask) -> TaskDestination:
     unknown = [*known.troubles, CONF_UNKNOWN]
     question = {**celery_question, "conf": {}, "task": _task(celery_question.get("task"), known.attributes, unknown)}
     answer = explain_task.answer(question)
-    destination = TaskDestination(answer, question, unknown, _configuration("defaults", CONF_UNKNOWN), None)
+    destination = TaskDestination(answer, question, unknown, UsedConfiguration("defaults", None, None, None, 0, CONF_UNKNOWN), None)
     return _with_last_sent(destination, celery_question, known, opaque=True)
 
 
@@ -127,9 +128,10 @@ def _by_configuration(celery_question: JSON, known: KnownTask) -> TaskDestinatio
     if isinstance(celery_question.get("task"), str) and celery_question["task"] not in used.live.tasks:
         unknown.append(TASK_UNKNOWN)
     unknown += [sentence for other in others if (sentence := _otherwise(answer, celery_question, other))]
-    destination = TaskDestination(answer, question, unknown, _configuration(used.source, _source(used), used), None, used.routers)
+    configuration = UsedConfiguration(used.source, used.name, used.worker_id, used.at, used.same, _source(used))
+    destination = TaskDestination(answer, question, unknown, configuration, None, used.routers)
     found = _with_last_sent(destination, celery_question, known, opaque=bool(gaps) or not answer.certain)
-    if used.source == "worker" and (found.sent is None or not found.sent["agrees"]):
+    if used.source == "worker" and (found.sent is None or not found.sent.agrees):
         lacking = live_configuration.may_lack_patterns(used.live.conf, _task_name(question))
         found.unknown.extend([SENDER_UNKNOWN] * (found.sent is None) + [PATTERNS_UNKNOWN] * lacking)
     return found
@@ -137,11 +139,11 @@ def _by_configuration(celery_question: JSON, known: KnownTask) -> TaskDestinatio
 
 def _with_last_sent(found: TaskDestination, celery_question: JSON, known: KnownTask, opaque: bool) -> TaskDestination:
     """The destination, or that of the last task sent where this decides."""
-    if is_bad({"error": found.answer.error}):
+    if (found.answer.error or "").startswith("BadQuestion"):
         return found
-    sent = last_sent.compared(found.answer, celery_question.get("options"), known.sent, found.configuration["source"] == "defaults")
-    if sent is not None and not sent["agrees"] and sent["text"] != last_sent.NOT_COMPARED:
-        found.unknown.append(sent["text"])
+    sent = last_sent.compared(found.answer, celery_question.get("options"), known.sent, found.configuration.source == "defaults")
+    if sent is not None and not sent.agrees and sent.text != last_sent.NOT_COMPARED:
+        found.unknown.append(sent.text)
     if "inequivalent arg 'x-queue-type'" in (found.answer.error or ""):
         found.unknown.append(DEFAULT_TYPE_UNKNOWN)
     answer, by = last_sent.decided(found.answer, sent, opaque)
@@ -157,14 +159,6 @@ def _unread(answer: explain_task.Answer, celery_question: JSON, configuration: C
         return ""
     whose = "application" if configuration.source == "application" else "worker node"
     return f"The configuration reported by {whose} {configuration.name} can’t be used: {why}."
-
-
-def _configuration(source: str, text: str, configuration: Configuration | None = None) -> JSON:
-    """The configuration that the answer is based on, as in the API."""
-    if configuration is None:
-        return {"source": source, "name": None, "worker_id": None, "at": None, "same": 0, "text": text}
-    at = None if configuration.at is None else configuration.at.isoformat()
-    return {"source": source, "name": configuration.name, "worker_id": configuration.worker_id, "at": at, "same": configuration.same, "text": text}
 
 
 def _under(celery_question: JSON, configuration: Configuration) -> JSON:
@@ -208,26 +202,21 @@ def _otherwise(answer: explain_task.Answer, celery_question: JSON, other: Config
     return f"Worker node {other.name} has another configuration, by which the task {does}."
 
 
-def _compared(answer: explain_task.Answer) -> JSON:
-    """The keys for which Celery differs from the often expected precedence, with both values."""
-    return {"differing": answer.differing, "differences": [msgspec.structs.asdict(one) for one in answer.differences]}
-
-
-def explain_given_task(request: Mapping[str, Any]) -> JSON:
+def explain_given_task(request: Mapping[str, Any]) -> TaskExplanation:
     """Where a task goes by the configuration in the question, in a broker with the objects of `predeclare`; with `what_if`, also after these
     changes. Raises InvalidQuestion."""
     changes = task_changes(request)
     question = {name: value for name, value in request.items() if name != "what_if"}
     answer = _answer_from_question(question)
-    if changes is None or is_bad(answer):
+    if changes is None or answer.problem:
         return answer
-    return {**answer, "what_if": compared_task(answer, _answer_from_question(changes.question(question)))}
+    return msgspec.structs.replace(answer, what_if=compared_task(answer, _answer_from_question(changes.question(question))))
 
 
-def _answer_from_question(question: Mapping[str, Any]) -> JSON:
+def _answer_from_question(question: Mapping[str, Any]) -> TaskExplanation:
     answer = explain_task.answer(question)
     if answer.error is not None or answer.exchange is None or answer.routing_key is None:
-        return {**answer.as_json(), "unknown": [], **_compared(answer)}
+        return TaskExplanation(answer, answer.certain)
     existing, predeclare = answer.existing, question.get("predeclare") or {}
     definitions = {
         "exchanges": [msgspec.structs.asdict(one) for one in existing.exchanges.values()],
@@ -237,7 +226,7 @@ def _answer_from_question(question: Mapping[str, Any]) -> JSON:
         "operator_policies": predeclare.get("operator_policies"),
     }
     broker = explain(VirtualHostRouter(read(definitions, path="predeclare")), message_of(answer, question))
-    return {**answer.as_json(broker), "unknown": [], **_compared(answer)}
+    return TaskExplanation(answer, answer.certain, broker)
 
 
 def _task(task: Any, attributes: Mapping[str, str] | None, unknown: list[str]) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from brokers.routing.answer import Compared
 from brokers.routing.definitions import read
 from brokers.routing.fields import InvalidQuestion
 from brokers.routing.policies import Policy
@@ -19,6 +20,8 @@ from brokers.routing.what_if.comparison import compared
 from brokers.topology import Topology
 from dashboard.layout import formatting
 from dashboard.why import route_changes
+from dashboard.why.task_answer import TaskExplanation
+from workers import explain_task
 
 JSON = dict[str, Any]
 
@@ -68,59 +71,53 @@ def task_changes(question: Mapping[str, Any]) -> TaskChanges | None:
     return TaskChanges(read_changes(others, (*KINDS, *route_changes.KINDS)), routes) if items else None
 
 
-def is_bad(answer: Mapping[str, Any]) -> bool:
-    """Whether the question was invalid."""
-    return str(answer["error"] or "").startswith("BadQuestion")
-
-
 def _policy(policy: Policy) -> JSON:
     return {"name": policy.name, "pattern": policy.pattern, "apply-to": policy.apply_to, "priority": policy.priority, "definition": policy.definition}
 
 
-def compared_task(before: Mapping[str, Any], after: JSON) -> JSON:
+def compared_task(before: TaskExplanation, after: TaskExplanation) -> Compared[TaskExplanation]:
     """As `brokers.routing.what_if.comparison.compared`, for two answers about a task: the difference in Celery comes first.
 
     If the broker's part is unknown, the queue that Celery names counts as reached. Raises InvalidQuestion if the changes lead to
     invalid settings."""
-    if is_bad(after):
-        raise InvalidQuestion("what_if", f"leads to invalid settings: {after['error'].partition(': ')[2]}")
-    celery = _celery(before, after)
-    if before["broker"] and after["broker"]:
-        broker = compared(before["broker"], after["broker"])
-        gained, lost, text = broker["gained"], broker["lost"], broker["text"]
+    if after.problem:
+        raise InvalidQuestion("what_if", f"leads to invalid settings: {' '.join(after.problem)}")
+    celery = _celery(before.celery, after.celery)
+    if before.broker and after.broker:
+        broker = compared(before.broker, after.broker)
+        gained, lost, text = broker.gained, broker.lost, broker.text
     else:
         old, new = _reached(before), _reached(after)
         gained, lost = [name for name in new if name not in old], [name for name in old if name not in new]
         text = "" if celery else _the_same(new)
     same = celery and not gained and not lost
-    return {"answer": after, "gained": gained, "lost": lost, "text": f"{celery} {'' if same else text}".strip()}
+    return Compared(after, gained, lost, f"{celery} {'' if same else text}".strip())
 
 
-def _reached(answer: Mapping[str, Any]) -> list[str]:
-    if answer["broker"]:
-        return list(answer["broker"]["queues"])
-    return [answer["queue"]] if answer["queue"] and not answer["error"] else []
+def _reached(answer: TaskExplanation) -> list[str]:
+    if answer.broker:
+        return answer.broker.queues
+    return [answer.celery.queue] if answer.celery.queue and not answer.celery.error else []
 
 
 def _the_same(reached: list[str]) -> str:
     return f"Nothing would change: it would still go to {formatting.listed(reached)}." if reached else "Nothing would change."
 
 
-def _celery(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+def _celery(before: explain_task.Answer, after: explain_task.Answer) -> str:
     """The difference before the broker; "" if there is none."""
-    if after["error"]:
-        return "" if before["error"] == after["error"] else f"It would not be sent: {after['error']}."
-    again = "It would then be sent. " if before["error"] else ""
-    names = ("queue", "exchange", "routing_key")
-    if all(before[name] == after[name] for name in names):
+    if after.error:
+        return "" if before.error == after.error else f"It would not be sent: {after.error}."
+    again = "It would then be sent. " if before.error else ""
+    if (before.queue, before.exchange, before.routing_key) == (after.queue, after.exchange, after.routing_key):
         return again.strip()
-    if after["exchange"] is None:
+    if after.exchange is None:
         return "It would not be sent: it would run in the process that calls it."
-    instead = f" instead of {_address(before)}" if before["exchange"] is not None else ""
+    instead = f" instead of {_address(before)}" if before.exchange is not None else ""
     return f"{again}Celery would send it to {_address(after)}{instead}".removesuffix(",") + "."
 
 
-def _address(answer: Mapping[str, Any]) -> str:
-    exchange = f"exchange `{answer['exchange']}`" if answer["exchange"] else "the default exchange"
-    where = f"{exchange} with the key `{answer['routing_key']}`" if answer["routing_key"] else f"{exchange} with an empty key"
-    return f"queue `{answer['queue']}`, through {where}," if answer["queue"] else where
+def _address(answer: explain_task.Answer) -> str:
+    exchange = f"exchange `{answer.exchange}`" if answer.exchange else "the default exchange"
+    where = f"{exchange} with the key `{answer.routing_key}`" if answer.routing_key else f"{exchange} with an empty key"
+    return f"queue `{answer.queue}`, through {where}," if answer.queue else where

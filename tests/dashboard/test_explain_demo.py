@@ -14,6 +14,7 @@ from brokers import store
 from brokers.management.management_api import ManagementApi
 from brokers.polling.poll_memory import PollMemory
 from brokers.polling.poller import poll_once
+from brokers.routing.answer import as_json
 from brokers.scope import EVERYTHING
 from dashboard.why import loaded_vhost
 from dashboard.why.explanations import explain_message
@@ -73,7 +74,7 @@ def test_two_hundred_random_messages_of_the_shop_arrive_where_the_page_predicts(
     loaded = loaded_vhost.load(EVERYTHING, polled(rabbitmq), vhost, datetime.now(UTC))
     rng = random.Random(4)
     messages = {str(number): message(rng) for number in range(PUBLISHES)}
-    answers = {name: explain_message(loaded, one) for name, one in messages.items()}
+    answers = {name: as_json(explain_message(loaded, one)) for name, one in messages.items()}
     with connected(rabbitmq, vhost) as connection:
         fate = publish(connection, messages, QUEUES)
     assert different(messages, answers, fate) == {}

@@ -78,20 +78,20 @@ def test_the_headline_does_not_contradict_what_was_sent(name: str, case: dict[st
     known = msgspec.structs.replace(ReportingWorkers([node_of(app, case["task"])] if is_known else []).known(case["task"]), sent=sent)
     answer = explain_live_task(place, {"task": case["task"], "options": case["options"]}, known)
     headline = "".join(span.text for span in task_headline(answer, case["task"])[1])
-    if answer["decided_by"] == "assumption":  # the call decides, in a way that the last one did not
+    if answer.decided_by == "assumption":  # the call decides, in a way that the last one did not
         assert headline.startswith(f"Where {case['task']} goes is unknown")
         return
-    assert answer["error"] is None
-    assert (answer["exchange"], answer["routing_key"]) == (wanted["exchange"], wanted["routing_key"] or "")
+    assert answer.celery.error is None
+    assert (answer.celery.exchange, answer.celery.routing_key) == (wanted["exchange"], wanted["routing_key"] or "")
     assert headline.startswith(f"{case['task']} goes to queue")
-    assert not any("would fail" in sentence for sentence in answer["unknown"])
+    assert not any("would fail" in sentence for sentence in answer.unknown)
 
 
 def test_a_configuration_on_which_celery_fails_is_its_error() -> None:
     app = application("c12_queues_put_into_routes")
     node = msgspec.structs.replace(node_of(application("c10_own_serializer"), "t"), configuration=node_conf(app))
     answer = explain_live_task(LoadedVhost(Topology("/"), "4.0.5", {}, {}), {"task": "t"}, ReportingWorkers([node]).known("t"))
-    assert answer["error"] == EXPECTED["c12_queues_put_into_routes"][0]["expect"]["error"]
+    assert answer.celery.error == EXPECTED["c12_queues_put_into_routes"][0]["expect"]["error"]
 
 
 def node_conf(app: Celery) -> Any:

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from brokers.routing.answer import ConsumingWorker
 from brokers.routing.fields import InvalidQuestion
 from brokers.topology import BindingDefinition, ExchangeDefinition, PolicyDefinition, QueueDefinition, Topology
 from dashboard.why import reach
-from dashboard.why.explanations import ConsumingWorker, LoadedVhost
+from dashboard.why.explanations import LoadedVhost
 from dashboard.why.task_configuration import KnownTask, ReportingWorkers
 
 QUEUES = ("celery", "orders", "reports", "dead", "slow")

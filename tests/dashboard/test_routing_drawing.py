@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from brokers.routing.questions import answer
+from brokers.routing.answer import ConsumingWorker, Explanation
 from dashboard.why.drawing.layout import BOX_HEIGHT, BOX_WIDTH, SAYS_CELLS, Drawing, drawing_text, drawn, shortened
 from dashboard.why.drawing.path import MOST_BOXES, DrawnPath, drawn_path
 from dashboard.why.story.message import story
+from tests.dashboard.explained import explained as explained_in
 
 EXCHANGES: list[dict[str, Any]] = [
     {"name": "orders", "type": "topic", "arguments": {"alternate-exchange": "unrouted"}},
@@ -29,10 +31,10 @@ def bound(source: str, destination: str, key: str = "", kind: str = "queue") -> 
     return {"source": source, "destination": destination, "destination_type": kind, "routing_key": key, "arguments": {}}
 
 
-def explained(exchange: str, key: str, bindings: list[dict[str, Any]], **question: Any) -> dict[str, Any]:
+def explained(exchange: str, key: str, bindings: list[dict[str, Any]], **question: Any) -> Explanation:
     queues = {one["destination"] for one in bindings if one["destination_type"] == "queue"} | {"mail"}
     definitions = {"exchanges": EXCHANGES, "queues": [{"name": name} for name in sorted(queues)], "bindings": bindings}
-    return answer({"definitions": definitions, "exchange": exchange, "routing_key": key, **question})
+    return explained_in(definitions, exchange, key, **question)
 
 
 ORDERS = [
@@ -44,13 +46,13 @@ ORDERS = [
 ]
 
 
-def taken(explanation: dict[str, Any], expected: str = "") -> DrawnPath:
+def taken(explanation: Explanation, expected: str = "") -> DrawnPath:
     found = drawn_path(explanation, expected)
     assert found is not None
     return found
 
 
-def arrows(explanation: dict[str, Any], expected: str = "") -> dict[tuple[str, str], str]:
+def arrows(explanation: Explanation, expected: str = "") -> dict[tuple[str, str], str]:
     return {(arrow.source, arrow.target): arrow.kind for arrow in taken(explanation, expected).arrows}
 
 
@@ -116,22 +118,21 @@ def test_a_refused_message_has_no_path() -> None:
         ({"consumers": None, "workers": None}, "consumers unknown", "unknown"),
         ({"consumers": 0, "workers": []}, "no consumers", "critical"),
         ({"consumers": 1, "workers": []}, "1 consumer", ""),
-        ({"consumers": 1, "workers": [{"hostname": "a", "free_slots": None}]}, "1 node", ""),
-        ({"consumers": 3, "workers": [{"hostname": "a", "free_slots": 0}, {"hostname": "b", "free_slots": 5}]}, "2 nodes, 5 free", ""),
+        ({"consumers": 1, "workers": [ConsumingWorker(1, "a", True)]}, "1 node", ""),
+        ({"consumers": 3, "workers": [ConsumingWorker(1, "a", True, 4, 0), ConsumingWorker(2, "b", True, 8, 5)]}, "2 nodes, 5 free", ""),
     ],
 )
 def test_a_queue_shows_its_consumers(after: Any, text: str, look: str) -> None:
     explanation = explained("", "mail", [])
-    explanation["after"] = [] if after is None else [explanation["after"][0] | after]
+    explanation = replace(explanation, after=[] if after is None else [replace(explanation.after[0], **after)])
     box = taken(explanation).stages[0].beside[0]
     assert (box.text, box.look) == (text, look)
 
 
 def test_of_many_queues_those_that_without_consumers_are_drawn_and_the_rest_is_counted() -> None:
     explanation = explained("copies", "x", [bound("copies", f"copy.{number:03}") for number in range(500)])
-    for number, one in enumerate(explanation["after"]):
-        one |= {"consumers": 0 if number == 499 else 1, "workers": []}
-    (stage,) = taken(explanation).stages
+    after = [replace(one, consumers=0 if number == 499 else 1, workers=[]) for number, one in enumerate(explanation.after)]
+    (stage,) = taken(replace(explanation, after=after)).stages
     assert len(stage.beside) == MOST_BOXES - 2
     assert stage.beside[-1].look == "critical"
     assert stage.more == "462 more queues"
@@ -139,8 +140,7 @@ def test_of_many_queues_those_that_without_consumers_are_drawn_and_the_rest_is_c
 
 def test_a_chain_of_exchanges_is_cut_and_counted() -> None:
     explanation = explained("copies", "x", [bound("copies", "mail")])
-    explanation["steps"] = [explanation["steps"][0] | {"exchange": f"e{number}"} for number in range(30)]
-    found = taken(explanation)
+    found = taken(replace(explanation, steps=[replace(explanation.steps[0], exchange=f"e{number}") for number in range(30)]))
     assert (len(found.stages), found.more) == (12, 18)
     assert "18 more exchanges" in {label.text for label in drawn(found).labels}
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from brokers.routing.questions import answer
+from brokers.routing.answer import AfterQueue, ConsumingWorker
 from dashboard.layout.spans import Span
 from dashboard.why.story.destinations import Destination, destination
 from dashboard.why.story.hops import MOST_BINDINGS, Hop
@@ -14,6 +14,7 @@ from dashboard.why.story.message import Story, story
 from dashboard.why.story.plain import plain
 from dashboard.why.story.risks import Risk, grouped
 from dashboard.why.story.task import TaskLine
+from tests.dashboard.explained import explained
 
 
 def story_of(exchange: str, key: str, bindings: list[tuple[str, str, str]], alternate: str | None = None, **question: Any) -> Story:
@@ -25,9 +26,7 @@ def story_of(exchange: str, key: str, bindings: list[tuple[str, str, str]], alte
             {"source": source, "destination": destination, "destination_type": "queue", "routing_key": words} for source, destination, words in bindings
         ],
     }
-    return story(
-        answer({"definitions": definitions, "exchange": exchange, "routing_key": key, **question}), lambda kind, name: f"/{kind}/{name}" if name else ""
-    )
+    return story(explained(definitions, exchange, key, **question), lambda kind, name: f"/{kind}/{name}" if name else "")
 
 
 def first(shown: Story) -> Hop:
@@ -68,12 +67,12 @@ def test_what_happens_at_the_alternate_is_shown(key: str, alternate: str | None,
     assert first(story_of("orders", key, [("orders", "q", "a"), ("unrouted", "lost", "")], alternate)).alternate == text
 
 
-def ended(consumers: int | None, workers: list[dict[str, Any]] | None) -> Destination:
-    return destination({"queue": "mail", "consumers": consumers, "workers": workers}, lambda kind, name: "")
+def ended(consumers: int | None, workers: list[ConsumingWorker] | None) -> Destination:
+    return destination(AfterQueue("mail", consumers=consumers, workers=workers), lambda kind, name: "")
 
 
-def worker(name: str, concurrency: int | None = 8, free: int | None = 3, prefetch: int | None = 32) -> dict[str, Any]:
-    return {"hostname": name, "id": 1, "exact": True, "concurrency": concurrency, "free_slots": free, "prefetch": prefetch}
+def worker(name: str, concurrency: int | None = 8, free: int | None = 3, prefetch: int | None = 32) -> ConsumingWorker:
+    return ConsumingWorker(1, name, True, concurrency, free, prefetch)
 
 
 def test_who_receives_it_is_shown_with_free_slots() -> None:
@@ -122,7 +121,7 @@ def test_an_exchange_with_unknown_rules_is_shown_with_its_bindings_and_what_they
     bindings.append({"source": "f", "destination": "far", "destination_type": "queue", "routing_key": ""})
     exchanges = [{"name": "own", "type": "x-of-our-own"}, {"name": "f", "type": "fanout"}]
     definitions = {"exchanges": exchanges, "queues": [{"name": "mail"}, {"name": "far"}], "bindings": bindings}
-    found = answer({"definitions": definitions, "exchange": "own", "routing_key": "k"})
+    found = explained(definitions, "own", "k")
     shown = story(found, lambda kind, name: "", expected="far")
     assert shown.level == "unknown"
     assert shown.headline[0].text == "Whether it reaches "
@@ -138,7 +137,7 @@ def test_a_delayed_exchange_is_shown_by_the_rules_of_its_type() -> None:
     exchange = {"name": "later", "type": "x-delayed-message", "arguments": {"x-delayed-type": "topic"}}
     bindings = [{"source": "later", "destination": "mail", "destination_type": "queue", "routing_key": "a.*"}]
     definitions = {"exchanges": [exchange], "queues": [{"name": "mail"}], "bindings": bindings}
-    shown = story(answer({"definitions": definitions, "exchange": "later", "routing_key": "a.b", "headers": {"x-delay": 90000}}), lambda kind, name: "")
+    shown = story(explained(definitions, "later", "a.b", headers={"x-delay": 90000}), lambda kind, name: "")
     assert "compares words between dots" in first(shown).text
     assert "It routes after 90 s (header x-delay)." in first(shown).text
 
@@ -146,7 +145,7 @@ def test_a_delayed_exchange_is_shown_by_the_rules_of_its_type() -> None:
 def test_a_missing_dead_letter_exchange_and_a_passed_over_policy_are_risks() -> None:
     queue = {"name": "mail", "arguments": {"x-dead-letter-exchange": "gone", "x-expires": 60000}}
     definitions = {"queues": [queue], "policies": [{"name": "aged", "pattern": "", "definition": {"max-age": "1D"}}]}
-    shown = story(answer({"definitions": definitions, "exchange": "", "routing_key": "mail"}), lambda kind, name: "")
+    shown = story(explained(definitions, "", "mail"), lambda kind, name: "")
     assert [(risk.level, risk.text.partition(":")[0]) for risk in shown.risks] == [
         ("warning", "dead-letters to gone, which does not exist"),
         ("notice", "is itself deleted, with its messages, after 1 min without use."),

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 
+from brokers.routing.answer import AfterQueue, ConsumingWorker, Explanation
 from dashboard.send import path as send_path
 from dashboard.send.order import Order
 from dashboard.send.prediction import Happened, Predicted, rows, usual_options
+from dashboard.why.last_sent import LastTaskSent
+from dashboard.why.task_answer import TaskExplanation
+from dashboard.why.task_configuration import UsedConfiguration
+from workers.destinations import Step
+from workers.explain_task import Answer
 from workers.sending.send_options import Options
 
 MAIL = Predicted("", "mail", ["mail"], ["a@x", "b@x"], True)
@@ -40,12 +48,12 @@ def order(**options: Any) -> Order:
     return Order("mail.send", [], {}, Options(**options), "[]", "{}")
 
 
-def node(hostname: str, free: int | None = 1) -> dict[str, Any]:
-    return {"hostname": hostname, "concurrency": 4, "free_slots": free}
+def node(hostname: str, free: int | None = 1) -> ConsumingWorker:
+    return ConsumingWorker(1, hostname, True, 4, free)
 
 
-def after(queue: str, *nodes: dict[str, Any], consumers: int | None = 1) -> dict[str, Any]:
-    return {"queue": queue, "consumers": consumers, "workers": None if consumers is None else list(nodes)}
+def after(queue: str, *nodes: ConsumingWorker, consumers: int | None = 1) -> AfterQueue:
+    return AfterQueue(queue, consumers=consumers, workers=None if consumers is None else list(nodes))
 
 
 @pytest.mark.parametrize(
@@ -60,35 +68,34 @@ def after(queue: str, *nodes: dict[str, Any], consumers: int | None = 1) -> dict
         ([after("a", node("a@x"), node("b@x", None))], [("a", "1 consumer"), ("2 worker nodes", "one of them")]),
     ],
 )
-def test_the_path_is_a_few_boxes(reached: list[dict[str, Any]], boxes: list[tuple[str, str]]) -> None:
-    found = send_path.hops({"broker": {"after": reached}}, order(queue="mail"), "ada")
+def test_the_path_is_a_few_boxes(reached: list[AfterQueue], boxes: list[tuple[str, str]]) -> None:
+    broker = Explanation("routed", None, "", [one.queue for one in reached], [], None, True, [], reached, "")
+    found = send_path.hops(msgspec.structs.replace(ANSWER, broker=broker), order(queue="mail"), "ada")
     assert [(hop.title, hop.note) for hop in found] == [("mail.send", "you, ada"), ("(default)", "key mail"), *boxes]
 
 
-ANSWER: dict[str, Any] = {
-    "configuration": {"source": "worker"},
-    "decided_by": "configuration",
-    "error": None,
-    "exchange": "",
-    "routing_key": "mail",
-    "sent": None,
-    "steps": [{"layer": "router"}],
-}
+CELERY = Answer("mail", "", "direct", "mail", None, True, [])
+ANSWER = TaskExplanation(CELERY, True, configuration=UsedConfiguration("worker", "a@x", 1, None, 0, ""), decided_by="configuration")
+
+
+def last_task(agrees: bool) -> LastTaskSent:
+    return LastTaskSent(7, "u-1", datetime(2026, 11, 23, 12, tzinfo=UTC), "mail", "", "mail", agrees, "")
 
 
 @pytest.mark.parametrize(
-    ("changed", "options"),
+    ("celery", "changed", "options"),
     [
-        ({}, {"queue": "mail"}),
-        ({"exchange": "orders", "routing_key": "a.b"}, {"exchange": "orders", "routing_key": "a.b"}),
-        ({"exchange": "orders", "routing_key": ""}, None),
-        ({"configuration": {"source": "defaults"}}, None),
-        ({"error": "QueueNotFound: x"}, None),
-        ({"sent": {"agrees": False}}, None),
-        ({"sent": {"agrees": True}}, {"queue": "mail"}),
-        ({"steps": [{"layer": "delayed"}]}, {"queue": "mail"}),  # a direct exchange: sent at once, and the worker holds it
-        ({"exchange": "celery_delayed_27", "routing_key": "0.1.mail"}, {"exchange": "celery_delayed_27", "routing_key": "0.1.mail"}),
+        ({}, {}, {"queue": "mail"}),
+        ({"exchange": "orders", "routing_key": "a.b"}, {}, {"exchange": "orders", "routing_key": "a.b"}),
+        ({"exchange": "orders", "routing_key": ""}, {}, None),
+        ({}, {"configuration": UsedConfiguration("defaults", None, None, None, 0, "")}, None),
+        ({"error": "QueueNotFound: x"}, {}, None),
+        ({}, {"sent": last_task(False)}, None),
+        ({}, {"sent": last_task(True)}, {"queue": "mail"}),
+        ({"steps": [Step("delayed", "queue", "mail", None, "")]}, {}, {"queue": "mail"}),  # a direct exchange: sent at once, and the worker holds it
+        ({"exchange": "celery_delayed_27", "routing_key": "0.1.mail"}, {}, {"exchange": "celery_delayed_27", "routing_key": "0.1.mail"}),
     ],
 )
-def test_a_configuration_is_followed_only_where_it_surely_leads_there(changed: dict[str, Any], options: dict[str, str] | None) -> None:
-    assert usual_options(ANSWER | changed) == options
+def test_a_configuration_is_followed_only_where_it_surely_leads_there(celery: dict[str, Any], changed: dict[str, Any], options: dict[str, str] | None) -> None:
+    answer = msgspec.structs.replace(ANSWER, celery=msgspec.structs.replace(CELERY, **celery), **changed)
+    assert usual_options(answer) == options

@@ -56,7 +56,7 @@ def place() -> LoadedVhost:
 def explained(place: LoadedVhost, *nodes: Node, sent: Sent | None = None, **request: Any) -> dict[str, Any]:
     task = request.get("task", "shop.pay")
     known = msgspec.structs.replace(ReportingWorkers(nodes).known(task if isinstance(task, str) else ""), sent=sent)
-    return explain_live_task(place, {"task": "shop.pay", **request}, known)
+    return explain_live_task(place, {"task": "shop.pay", **request}, known).as_json()
 
 
 def sent(queue: str) -> Sent:
@@ -172,7 +172,7 @@ def application(routers: dict[str, Any]) -> Configuration:
 def with_application(place: LoadedVhost, router: Any, *nodes: Node) -> dict[str, Any]:
     known = ReportingWorkers(nodes).known("shop.pay")
     configurations = [application({"proj.by_name": router}), *known.configurations]
-    return explain_live_task(place, {"task": "shop.pay", "args": ["eu"]}, msgspec.structs.replace(known, configurations=configurations))
+    return explain_live_task(place, {"task": "shop.pay", "args": ["eu"]}, msgspec.structs.replace(known, configurations=configurations)).as_json()
 
 
 def test_the_application_itself_is_certain_and_its_functions_are_called(place: LoadedVhost) -> None:

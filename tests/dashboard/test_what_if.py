@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from brokers.routing.answer import as_json
 from brokers.routing.fields import InvalidQuestion
 from brokers.topology import BindingDefinition, ExchangeDefinition, QueueDefinition, Topology
 from dashboard.why.explain_lines_celery import answer_line
@@ -36,7 +37,7 @@ def place() -> LoadedVhost:
 
 def live(place: LoadedVhost, *changes: dict[str, Any], known: KnownTask | None = None, **request: Any) -> dict[str, Any]:
     question = {"task": {"name": "shop.pay"}, "conf": {}, "what_if": list(changes), **request}
-    return explain_live_task(place, question, known or KnownTask())
+    return explain_live_task(place, question, known or KnownTask()).as_json()
 
 
 def routes(conf: dict[str, Any], *changes: dict[str, Any]) -> Any:
@@ -94,7 +95,7 @@ def test_what_is_unknown_stays_unknown_after_the_changes(place: LoadedVhost) -> 
 
 def test_a_message_shows_consumers_after_the_changes(place: LoadedVhost) -> None:
     change = {"change": "add_binding", "source": "mail", "destination": "idle", "routing_key": "mail"}
-    answer = explain_message(place, {"exchange": "mail", "routing_key": "mail", "what_if": [change]})
+    answer = as_json(explain_message(place, {"exchange": "mail", "routing_key": "mail", "what_if": [change]}))
     assert answer["what_if"]["text"] == "It would also reach queue idle; mail still gets it. Nobody consumes idle: it would wait there."
     assert [(one["queue"], one["consumers"]) for one in answer["what_if"]["answer"]["after"]] == [("idle", 0), ("mail", 1)]
 
@@ -109,9 +110,9 @@ def test_a_named_broker_changes_too() -> None:
     before = copy.deepcopy(request)
     to_dead = {"change": "add_binding", "source": "celery", "destination": "dead", "routing_key": "celery"}
     options = {"exchange": "celery", "routing_key": "celery", "exchange_type": "direct"}
-    found = explain_given_task({**request, "options": options, "what_if": [to_dead]})["what_if"]
+    found = explain_given_task({**request, "options": options, "what_if": [to_dead]}).as_json()["what_if"]
     assert (found["gained"], found["lost"]) == (["dead"], [])
-    assert explain_given_task({**request, "what_if": [TTL]})["what_if"]["answer"]["broker"]["after"][0]["ttl_ms"] == 500
+    assert explain_given_task({**request, "what_if": [TTL]}).as_json()["what_if"]["answer"]["broker"]["after"][0]["ttl_ms"] == 500
     assert request == before
 
 
@@ -119,7 +120,7 @@ def test_a_binding_that_the_sender_declares_comes_back() -> None:
     predeclare = {"exchanges": [{"name": "celery"}], "queues": [{"name": "celery"}], "bindings": [{**DEFAULT_BINDING, "destination_type": "queue"}]}
     options = {"exchange": "celery", "routing_key": "celery", "exchange_type": "direct"}
     request = {"conf": {}, "task": {"name": "shop.pay"}, "predeclare": predeclare, "options": options}
-    found = explain_given_task({**request, "what_if": [{"change": "remove_binding", **DEFAULT_BINDING}]})["what_if"]
+    found = explain_given_task({**request, "what_if": [{"change": "remove_binding", **DEFAULT_BINDING}]}).as_json()["what_if"]
     assert found["text"] == "Nothing would change: it would still reach queue celery."
 
 
@@ -184,7 +185,7 @@ def test_a_question_that_cannot_be_read_is_reported_first(place: LoadedVhost) ->
     answer = live(place, TO_MAIL, conf={"task_queues": 5})
     assert answer["error"].startswith("BadQuestion: conf.task_queues")
     assert "what_if" not in answer
-    assert explain_given_task({"conf": 5, "task": "a", "what_if": [TO_MAIL]})["error"].startswith("BadQuestion: conf")
+    assert explain_given_task({"conf": 5, "task": "a", "what_if": [TO_MAIL]}).as_json()["error"].startswith("BadQuestion: conf")
 
 
 def test_a_line_of_the_command_is_compared_by_the_queue_that_celery_names() -> None:

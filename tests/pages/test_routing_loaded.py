@@ -22,10 +22,10 @@ def test_permissions_of_the_past_are_not_checked_by_those_of_today() -> None:
     store.save_permissions(broker.pk, [WritePermission("/", "bob", "")])
     outcome_of = {"exchange": "orders", "routing_key": "order.new", "user": "bob"}
     refused = explanations.explain_message(loaded_vhost.load(EVERYTHING, seen(broker), "/", after(5)), outcome_of)
-    assert refused["refused"] == "ACCESS_REFUSED"
+    assert refused.refused == "ACCESS_REFUSED"
     then = explanations.explain_message(loaded_vhost.load(EVERYTHING, seen(broker), "/", after(5), NOON), outcome_of)
-    assert (then["queues"], then["certain"]) == (["mail"], False)
-    assert "unknown: permissions of the past are not kept" in then["text"]
+    assert (then.queues, then.certain) == (["mail"], False)
+    assert "unknown: permissions of the past are not kept" in then.text
 
 
 def test_a_router_serves_until_the_shape_or_the_rights_change() -> None:
@@ -33,7 +33,7 @@ def test_a_router_serves_until_the_shape_or_the_rights_change() -> None:
 
     def outcome_of(key: str) -> tuple[list[str], object]:
         place = loaded_vhost.load(EVERYTHING, seen(broker), "/", after(5))
-        return explanations.explain_message(place, {"exchange": "orders", "routing_key": key, "user": "bob"})["queues"], place.router()
+        return explanations.explain_message(place, {"exchange": "orders", "routing_key": key, "user": "bob"}).queues, place.router()
 
     for bound, at in (("order.#", NOON), ("stock.#", after(1))):
         store.save_topology(broker.pk, {"/": a_topology(("orders", bound, "mail"))}, None, None, None, at, memory)

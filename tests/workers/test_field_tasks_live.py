@@ -48,9 +48,9 @@ def test_the_headline_is_where_it_was_really_sent(name: str, workers: Workers, w
     for case in cases:
         known = loaded_vhost.known_task(EVERYTHING, watching.broker, watching.vhost, case["task"])
         answer = explain_live_task(place, {"task": case["task"]}, known)
-        assert (answer["exchange"], answer["routing_key"]) == (case["expect"]["exchange"], case["expect"]["routing_key"] or ""), answer["unknown"]
+        assert (answer.celery.exchange, answer.celery.routing_key) == (case["expect"]["exchange"], case["expect"]["routing_key"] or ""), answer.unknown
         headline = "".join(span.text for span in task_headline(answer, case["task"])[1])
-        (reached,) = answer["broker"]["queues"]
+        (reached,) = answer.queues
         assert reached == (case["expect"]["declare"] or [f"Queue {reached}"])[0].removeprefix("Queue ")
         assert case["expect"]["declare"] or reached.startswith("bcast.")
         assert headline.startswith(f"{case['task']} goes to queue {reached}"), headline

@@ -26,10 +26,11 @@ MOST_KEYS = 20
 
 
 class ExchangeVerdicts(msgspec.Struct):
-    """`listed`: matched bindings, then near misses, nearest first, then (if requested) the others. `others`: counts by reason."""
+    """`listed`: matched bindings, then near misses, nearest first. `others`: counts by reason. `rest`: the verdicts on the others, if requested."""
 
     listed: list[tuple[Bound, Verdict]]
     others: Counter[str]
+    rest: list[tuple[Bound, Verdict]] | None = None
 
 
 def exchange_verdicts(router: VirtualHostRouter, hop: Hop, question: Question, every: bool = False) -> ExchangeVerdicts:
@@ -60,10 +61,11 @@ def _topic(exchange: Exchange, hop: Hop, question: Question, every: bool) -> Exc
     bindings = exchange.bindings
     listed = [(bindings[number], Verdict(True, False, _matched_topic(bindings[number], question.keys))) for number in sorted(hop.matched)]
     listed += [(bindings[number], Verdict(False, True, topic_verdict_text(bindings[number].routing_key, by_number[number]))) for number in shown]
-    if every:
-        rest = [binding for number, binding in enumerate(exchange.bindings) if number not in hop.matched and number not in by_number]
-        return ExchangeVerdicts(listed + [(binding, Verdict(False, False, topic_verdict_text(binding.routing_key, keys[0]))) for binding in rest], Counter())
-    return ExchangeVerdicts(listed, counted(index.root, keys[0], (binding.routing_key for binding, _ in listed)))
+    others = counted(index.root, keys[0], (binding.routing_key for binding, _ in listed))
+    if not every:
+        return ExchangeVerdicts(listed, others)
+    rest = [binding for number, binding in enumerate(exchange.bindings) if number not in hop.matched and number not in by_number]
+    return ExchangeVerdicts(listed, others, [(binding, Verdict(False, False, topic_verdict_text(binding.routing_key, keys[0]))) for binding in rest])
 
 
 def _matched_topic(binding: Bound, keys: Sequence[str]) -> str:
@@ -90,10 +92,12 @@ def _near_keys(exchange: Exchange, question: Question, matched: frozenset[int]) 
 def _direct(exchange: Exchange, hop: Hop, keys: Sequence[str], near: list[int], every: bool) -> ExchangeVerdicts:
     listed = [(exchange.bindings[number], direct(exchange.bindings[number].routing_key, keys)) for number in sorted(hop.matched)]
     listed += [(exchange.bindings[number], direct(exchange.bindings[number].routing_key, keys, near=True)) for number in near]
-    if every:
-        apart = hop.matched | set(near)
-        listed += [(binding, direct(binding.routing_key, keys)) for number, binding in enumerate(exchange.bindings) if number not in apart]
-    return ExchangeVerdicts(listed, +Counter({"requires another key": len(exchange.bindings) - len(listed)}))
+    others = +Counter({"requires another key": len(exchange.bindings) - len(listed)})
+    if not every:
+        return ExchangeVerdicts(listed, others)
+    apart = hop.matched | set(near)
+    rest = [(binding, direct(binding.routing_key, keys)) for number, binding in enumerate(exchange.bindings) if number not in apart]
+    return ExchangeVerdicts(listed, others, rest)
 
 
 def _default_exchange(router: VirtualHostRouter, question: Question, every: bool) -> ExchangeVerdicts:
@@ -108,10 +112,11 @@ def _default_exchange(router: VirtualHostRouter, question: Question, every: bool
     near = [name for name in near if name not in matched][:MOST_NEAR]
     listed = [(_implicit(name), direct(name, question.keys, what="queue")) for name in matched]
     listed += [(_implicit(name), direct(name, question.keys, near=True, what="queue")) for name in near]
-    if every:
-        apart = {*matched, *near}
-        listed += [(_implicit(name), direct(name, question.keys, what="queue")) for name in names if name not in apart]
-    return ExchangeVerdicts(listed, +Counter({"the queue has another name": len(names) - len(listed)}))
+    others = +Counter({"the queue has another name": len(names) - len(listed)})
+    if not every:
+        return ExchangeVerdicts(listed, others)
+    apart = {*matched, *near}
+    return ExchangeVerdicts(listed, others, [(_implicit(name), direct(name, question.keys, what="queue")) for name in names if name not in apart])
 
 
 def _implicit(queue: str) -> Bound:
@@ -123,10 +128,7 @@ def _headers(exchange: Exchange, question: Question, version: tuple[int, ...], e
     matched = [pair for pair in found if pair[1].matched]
     near = sorted((pair for pair in found if pair[1].near), key=lambda pair: "RabbitMQ never converts" not in pair[1].why)
     rest = near[MOST_NEAR:] + [pair for pair in found if not pair[1].matched and not pair[1].near]
-    listed = matched + near[:MOST_NEAR]
-    if every:
-        return ExchangeVerdicts(listed + rest, Counter())
-    return ExchangeVerdicts(listed, Counter(verdict.group for _, verdict in rest))
+    return ExchangeVerdicts(matched + near[:MOST_NEAR], Counter(verdict.group for _, verdict in rest), rest if every else None)
 
 
 def _by_rule(exchange: Exchange, hop: Hop) -> ExchangeVerdicts:

@@ -128,7 +128,7 @@ class ExistingForm(QuestionForm):
         answer = explanations.explain_message(self.where.loaded, question)
         parsed, real = self.parsed, prediction_and_fact
         self.story = story(answer, self.where.page_of, queue)
-        predicted: list[str] = answer["queues"]
+        predicted = answer.queues
         if queue:
             self.facts.append(real.current_queue(predicted, queue))
         if parsed is not None and parsed.routed is not None:

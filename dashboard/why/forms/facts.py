@@ -25,7 +25,7 @@ def facts_of(where: Where, task: Task, message: Mapping[str, Any] | None) -> tup
     question = message_formats.sent_task(task.exchange or "", task.routing_key or "", task.name or "", task.uuid) if known else message
     if question is None:
         return [], ""
-    now: list[str] = explanations.explain_message(where.loaded, question)["queues"]
+    now = explanations.explain_message(where.loaded, question).queues
     predicted, changed = _then(where, task, question, now)
     rows = [] if task.sent_queue is None else [prediction_and_fact.sent_for(predicted, task.sent_queue)]
     if task.queue is not None and task.queue_source in (WORKER, BOTH):
@@ -43,7 +43,7 @@ def _then(where: Where, task: Task, question: Mapping[str, Any], now: list[str])
         loaded = loaded_vhost.load(where.scope, where.broker, where.vhost, where.now, task.sent_at) if task.sent_at else None
     except NotRecorded:
         loaded = None
-    predicted: list[str] = explanations.explain_message(loaded, question)["queues"] if loaded else []
+    predicted = explanations.explain_message(loaded, question).queues if loaded else []
     if not predicted or predicted == now:
         return now, ""
     at, named = formatting.moment_text(task.sent_at, where.now), prediction_and_fact.named

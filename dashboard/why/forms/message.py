@@ -13,7 +13,7 @@ from dashboard.why import explanations
 from dashboard.why.forms import header_rows
 from dashboard.why.forms.header_rows import HeaderProblem, HeaderRow
 from dashboard.why.forms.question_form import QuestionForm
-from dashboard.why.story.message import Story, missing_queue, story
+from dashboard.why.story.message import Story, headline, missing_queue, story
 from dashboard.why.story.plain import plain
 
 
@@ -70,13 +70,13 @@ class MessageForm(QuestionForm):
         every = {"verdicts": "all"} if self.every or expected else {}
         answer, what_if = self.with_changes(lambda changes: explanations.explain_message(loaded, {**question, **every, **changes}))
         missing = missing_queue(expected, [one.name for one in loaded.topology.queues])
-        self.story = story(answer, self.where.page_of, expected, missing)
-        what_if.compare(answer, lambda one: self._headline(one, expected, missing), self.where.page_of)
-        if expected and expected not in answer["queues"] and not what_if.changes:
+        full_story = story(answer, self.where.page_of, expected, missing)
+        what_if.compare(answer, lambda one: headline(one, expected, missing), self.where.page_of)
+        if expected and expected not in answer.queues and not what_if.changes:
             what_if.suggest(suggestions(loaded.router(), message_of(question), expected))
+        self.story = full_story
         if expected and not self.every:  # all verdicts were needed for the headline only
-            full_story = self.story
-            shown = story(explanations.explain_message(loaded, question), self.where.page_of, expected)
+            shown = story(answer.shortened(), self.where.page_of, expected, missing)
             self.story = msgspec.structs.replace(shown, level=full_story.level, headline=full_story.headline, text=full_story.text)
 
     def _headers(self) -> dict[str, Any]:
@@ -93,7 +93,3 @@ class MessageForm(QuestionForm):
     def plain(self) -> str:
         """The answer as text, to copy."""
         return plain(self.story.headline, self.story.text, self.story)
-
-    def _headline(self, answer: dict[str, Any], expected: str, missing: str) -> tuple[str, list[Span]]:
-        full_story = story(answer, self.where.page_of, expected, missing)
-        return full_story.level, full_story.headline

@@ -14,7 +14,7 @@ from brokers.routing.fields import InvalidQuestion
 from dashboard.layout import json_fields
 from dashboard.layout.moments import EXAMPLES, moment_of
 from dashboard.layout.spans import Span
-from dashboard.why.forms.what_if import WhatIf
+from dashboard.why.forms.what_if import Answer, WhatIf
 from dashboard.why.where import Where
 
 LONGEST = 100_000
@@ -101,7 +101,7 @@ class QuestionForm:
         fields = {name: value for name, value in self.values.items() if value or name == self.FIRST}
         return [("broker", self.where.broker.name), ("vhost", self.where.vhost), ("of", self.of), *fields.items()]
 
-    def with_changes(self, explain: Callable[[dict[str, Any]], dict[str, Any]]) -> tuple[dict[str, Any], WhatIf]:
+    def with_changes(self, explain: Callable[[dict[str, Any]], Answer]) -> tuple[Answer, WhatIf]:
         """The answer of `explain`, which takes fields of a question, also under the changes in the address; and the panel that compares them."""
         self.what_if = WhatIf(self.query, lambda written: self.address(what_if=written))
         answer = self.what_if.explained(explain)

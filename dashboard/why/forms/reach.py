@@ -12,13 +12,13 @@ from django.urls import reverse
 
 from dashboard.layout.spans import Span, spans
 from dashboard.why import loaded_vhost, reach
-from dashboard.why.explanations import JSON
 from dashboard.why.forms.question_form import QuestionForm
 from dashboard.why.story import reach as reach_lines
 from dashboard.why.story.reach import ReachedQueue
 from dashboard.why.task_configuration import ReportingWorkers
 from dashboard.why.where import NAMES_OFFERED, Where
 
+JSON = dict[str, Any]
 PATHS_SHOWN_OF_ONE = 200
 PATHS_SHOWN_OF_EACH = 20
 

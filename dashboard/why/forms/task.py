@@ -78,25 +78,23 @@ class TaskForm(QuestionForm):
         where = self.where
         known = loaded_vhost.known_task(where.scope, where.broker, where.vhost, question["task"], where.at)
         answer, what_if = self.with_changes(lambda changes: task_explanations.explain_live_task(where.loaded, {**question, **changes}, known))
-        kind, _, why = str(answer["error"] or "").partition(": ")
-        if kind == "BadQuestion":
-            field, _, rest = why.partition(" ")
-            self.wrong(field, rest)
+        if answer.problem:
+            self.wrong(*answer.problem)
             return
         level, headline = task_headline(answer, question["task"])
         self.task = TaskStory(
             level,
             headline,
             task_lines(answer),
-            answer["unknown"],
-            answer["certain"],
-            task_sources.source_of(answer),
+            answer.unknown,
+            answer.certain,
+            task_sources.source_of(answer.configuration),
             task_sources.last_sent(answer),
             task_sources.compared(answer),
         )
         what_if.compare(answer, lambda one: task_headline(one, question["task"]), where.page_of)
-        if answer["broker"]:
-            self.story = story(answer["broker"], where.page_of, sender="your task")
+        if answer.broker:
+            self.story = story(answer.broker, where.page_of, sender="your task")
 
     def _question(self) -> dict[str, Any]:
         question = {"conf": self.json("conf"), "args": self.json("args", list), "kwargs": self.json("kwargs"), "options": self._options()}

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
+from brokers.routing.answer import Explanation, ListedBinding
 from brokers.routing.fields import InvalidQuestion
 from brokers.routing.what_if import change_text
 from brokers.routing.what_if.changes import MOST_CHANGES, POLICY_APPLIES_TO, QUEUE_ARGUMENTS, read_changes
@@ -18,8 +19,10 @@ from dashboard.layout.spans import Address, Span, spans
 from dashboard.why import route_changes
 from dashboard.why.forms import what_if_fields
 from dashboard.why.story.before_after import AnswerSummary, answer_summary
+from dashboard.why.task_answer import TaskExplanation
 
 JSON = dict[str, Any]
+Answer = TypeVar("Answer", Explanation, TaskExplanation)
 MOST_BINDINGS = 100
 
 
@@ -86,7 +89,7 @@ class WhatIf:
         """The changes as encoded in the address, "" for none."""
         return _written(self.changes)
 
-    def explained(self, explain: Callable[[JSON], JSON]) -> JSON:
+    def explained(self, explain: Callable[[JSON], Answer]) -> Answer:
         """The answer of `explain`, which takes fields of a question, under all changes that can be applied."""
         while True:
             try:
@@ -101,18 +104,18 @@ class WhatIf:
         self.problems.append(f"{number[2] if number and number[2] else 'This change'}: {error.why}.")
         del self.changes[int(number[1]) if number else -1]
 
-    def compare(self, answer: JSON, headline: Callable[[JSON], tuple[str, list[Span]]], page_of: Address) -> None:
+    def compare(self, answer: Answer, headline: Callable[[Answer], tuple[str, list[Span]]], page_of: Address) -> None:
         """Takes the comparison from the answer, and the bindings that can be chosen, near misses first. `headline` is (level, sentence) of an answer."""
-        broker, found = _broker(answer), answer.get("what_if")
-        if found:
-            after = found["answer"]
-            self.text = spans(found["text"])
+        broker = _broker(answer)
+        if found := answer.what_if:
+            after: Answer = found.answer
+            self.text = spans(found.text)
             self.before_and_after = [
-                answer_summary("Now", *headline(answer), broker, set(found["lost"]), page_of),
-                answer_summary("After the changes", *headline(after), _broker(after), set(found["gained"]), page_of),
+                answer_summary("Now", *headline(answer), broker, set(found.lost), page_of),
+                answer_summary("After the changes", *headline(after), _broker(after), set(found.gained), page_of),
             ]
-        bound = [one for step in (broker["steps"] if broker else ()) for one in step["bindings"] if one["source"]]
-        self.choices = list(dict.fromkeys(_choice(one) for one in sorted(bound, key=lambda one: not one["near"])[:MOST_BINDINGS]))
+        bound = [one for step in (broker.steps if broker else ()) for one in step.bindings if one.source]
+        self.choices = list(dict.fromkeys(_choice(one) for one in sorted(bound, key=lambda one: not one.near)[:MOST_BINDINGS]))
 
     def suggest(self, found: Sequence[Suggestion]) -> None:
         """Takes suggested changes, each with the page that compares it."""
@@ -144,10 +147,9 @@ class WhatIf:
         return what_if_fields.FORMS.get(self.requested_change, "") if self.problems else ""
 
 
-def _broker(answer: JSON) -> JSON | None:
+def _broker(answer: Explanation | TaskExplanation) -> Explanation | None:
     """The broker's part of an answer; an answer about a message is that part."""
-    found: JSON | None = answer.get("broker", answer)
-    return found
+    return answer.broker if isinstance(answer, TaskExplanation) else answer
 
 
 def _written(changes: list[JSON]) -> str:
@@ -160,9 +162,9 @@ def _change_text(change: JSON) -> str:
     return change_text.change_text(read_changes([(change, "what_if")])[0][0])
 
 
-def _choice(binding: JSON) -> Choice:
-    named = {name: binding[name] for name in what_if_fields.BINDING}
-    arguments = json.dumps(binding["arguments"], ensure_ascii=False) if binding["arguments"] else ""
-    shown = f"{binding['routing_key'] or '(empty key)'} {arguments}".strip()
-    label = f"{binding['source']} → {binding['destination']}: {shown}"
-    return Choice(json.dumps(named, ensure_ascii=False), label, binding["routing_key"], arguments)
+def _choice(binding: ListedBinding) -> Choice:
+    named = {name: getattr(binding, name) for name in what_if_fields.BINDING}
+    arguments = json.dumps(binding.arguments, ensure_ascii=False) if binding.arguments else ""
+    shown = f"{binding.routing_key or '(empty key)'} {arguments}".strip()
+    label = f"{binding.source} → {binding.destination}: {shown}"
+    return Choice(json.dumps(named, ensure_ascii=False), label, binding.routing_key, arguments)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
-from dashboard.layout.spans import JSON, Address
+from brokers.routing.answer import AfterQueue, ConsumingWorker
+from dashboard.layout.spans import Address
 
 MOST_NODES = 8
 MOST_CELLS = 16
@@ -33,32 +36,35 @@ class Destination(msgspec.Struct, frozen=True):
     more: int
 
 
-def destination(one: JSON, address: Address) -> Destination:
+def destination(one: AfterQueue, address: Address) -> Destination:
     """One item of an explanation’s `after`."""
-    behind = one["workers"] or []
+    behind = one.workers or ()
     nodes = [_node(each, address) for each in behind[:MOST_NODES]]
-    count = one["consumers"]
+    count = one.consumers
     if count is None:
         level, word, text = "unknown", "unknown", "Its consumers are unknown."
     elif count == 0:
         level, word = "critical", "waits"
-        text = f"Nobody consumes it: the message waits for a consumer, such as a Celery worker started with -Q {one['queue']}."
+        text = f"Nobody consumes it: the message waits for a consumer, such as a Celery worker started with -Q {one.queue}."
     else:
         consumers = f"{count:,} {'consumer' if count == 1 else 'consumers'}"
         other = " (not a known Celery worker)" if count == 1 else " (no known Celery workers)"
         level, word, text = "ok", "consumed", f"{consumers}{f' of Celery{_prefetch(behind)}' if nodes else other}."
-    return Destination(one["queue"], address("queue", one["queue"]), level, word, text, nodes, len(behind) - len(nodes))
+    return Destination(one.queue, address("queue", one.queue), level, word, text, nodes, len(behind) - len(nodes))
 
 
-def _node(worker: JSON, address: Address) -> Node:
-    total, free = worker["concurrency"], worker["free_slots"]
-    known = total is not None and free is not None
-    cells = ["used"] * (total - free) + ["free"] * free if known and total <= MOST_CELLS else []
-    return Node(worker["hostname"], address("worker", worker["hostname"]), worker["exact"], cells, f"{free:,} of {total:,} free" if known else "")
+def _node(worker: ConsumingWorker, address: Address) -> Node:
+    total, free = worker.concurrency, worker.free_slots
+    page = address("worker", worker.hostname)
+    if total is None or free is None:
+        return Node(worker.hostname, page, worker.exact, [], "")
+    cells = ["used"] * (total - free) + ["free"] * free if total <= MOST_CELLS else []
+    return Node(worker.hostname, page, worker.exact, cells, f"{free:,} of {total:,} free")
 
 
-def _prefetch(behind: list[JSON]) -> str:
+def _prefetch(behind: Sequence[ConsumingWorker]) -> str:
     """The prefetch limit of each worker, if all have the same."""
-    found = {worker["prefetch"] for worker in behind}
+    found = {worker.prefetch for worker in behind}
     each = " each" if len(behind) > 1 else ""
-    return f", prefetch {found.pop():,}{each}" if len(found) == 1 and None not in found else ""
+    [limit] = found if len(found) == 1 else [None]
+    return "" if limit is None else f", prefetch {limit:,}{each}"

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import msgspec
 
+from brokers.routing.answer import Explanation
 from brokers.routing.verdicts.verdict import folded, one_character_apart
 from dashboard.layout import formatting
-from dashboard.layout.spans import JSON, Address, Span, spans
+from dashboard.layout.spans import Address, Span, spans
 from dashboard.why.drawing.layout import Drawing, drawn
 from dashboard.why.drawing.path import drawn_path
 from dashboard.why.story.destinations import Destination, destination
@@ -50,77 +51,82 @@ def missing_queue(expected: str, queues: Sequence[str]) -> str:
     return f"there is no queue of that name{f'; there is `{likest}`' if likest else ''}"
 
 
-def story(answer: JSON, address: Address, expected: str = "", missing: str = "", sender: str = "your message") -> Story:
+def story(answer: Explanation, address: Address, expected: str = "", missing: str = "", sender: str = "your message") -> Story:
     """The story of a message; `expected`: the queue it should reach, `missing`: the problem with that name. `sender`: the first box of the
     drawing."""
-    level, headline = _headline(answer, expected, missing)
-    queues = sorted(answer["after"], key=lambda one: one["consumers"] != 0)[:MOST_QUEUES]  # those without consumers first
-    taken, passed = drawn_path(answer, expected, sender), {step["exchange"] for step in answer["steps"]}
+    level, sentence = _headline(answer, expected, missing)
+    queues = sorted(answer.after, key=lambda one: one.consumers != 0)[:MOST_QUEUES]  # those without consumers first
+    taken, passed = drawn_path(answer, expected, sender), {step.exchange for step in answer.steps}
     return Story(
         level=level,
-        headline=spans(headline),
-        text=spans(_details(answer, headline)),
-        certain=answer["certain"],
-        hops=[hop(step, address, passed) for step in answer["steps"]],
+        headline=spans(sentence),
+        text=spans(_details(answer, sentence)),
+        certain=answer.certain,
+        hops=[hop(step, address, passed) for step in answer.steps],
         destinations=[destination(one, address) for one in queues],
-        more_destinations=len(answer["after"]) - len(queues),
+        more_destinations=len(answer.after) - len(queues),
         end=_end(answer),
         end_text=_end_text(answer),
         risks=grouped([risk for one in queues for risk in risks(one)]),
         drawing=drawn(taken) if taken else None,
-        is_unknown=answer["outcome"] == "unknown",
+        is_unknown=answer.outcome == "unknown",
     )
 
 
-def _end(answer: JSON) -> str:
-    return "Where it is delivered is unknown" if answer["outcome"] == "unknown" else "Delivered to no queue"
+def headline(answer: Explanation, expected: str, missing: str) -> tuple[str, list[Span]]:
+    """(level, sentence) of the story alone."""
+    level, sentence = _headline(answer, expected, missing)
+    return level, spans(sentence)
 
 
-def _end_text(answer: JSON) -> str:
+def _end(answer: Explanation) -> str:
+    return "Where it is delivered is unknown" if answer.outcome == "unknown" else "Delivered to no queue"
+
+
+def _end_text(answer: Explanation) -> str:
     """What becomes of a message that surely reaches no queue; of one with unknown rules on its path, what it may reach."""
-    if answer["outcome"] == "unknown":
-        possible = formatting.listed(answer["possible"][:MOST_QUEUES])
+    if answer.outcome == "unknown":
+        possible = formatting.listed(answer.possible[:MOST_QUEUES])
         return f"It may reach {possible}, or not." if possible else "Hareline does not know the rules of an exchange on its path."
-    if answer["queues"]:
+    if answer.queues:
         return ""
-    if answer["outcome"] == "refused":
+    if answer.outcome == "refused":
         return "The broker refuses it and closes the producer’s channel."
     return "The broker drops it without an error. With the mandatory flag it is returned to its publisher."
 
 
-def _details(answer: JSON, headline: str) -> str:
+def _details(answer: Explanation, headline: str) -> str:
     """The rest of the answer, without what is in the headline."""
-    rest = answer["text"].removeprefix(answer["reason"]).strip()
-    return rest if headline == answer["reason"] else f"{answer['reason']} {rest}".strip()
+    rest = answer.text.removeprefix(answer.reason).strip()
+    return rest if headline == answer.reason else f"{answer.reason} {rest}".strip()
 
 
-def _headline(answer: JSON, expected: str, missing: str) -> tuple[str, str]:
+def _headline(answer: Explanation, expected: str, missing: str) -> tuple[str, str]:
     """(level, sentence); the expected queue takes precedence."""
-    if expected and expected in answer["possible"]:
-        return "unknown", f"Whether it reaches `{expected}` is unknown. {answer['reason']}"
-    if expected and answer["outcome"] != "refused" and expected not in answer["queues"]:
+    if expected and expected in answer.possible:
+        return "unknown", f"Whether it reaches `{expected}` is unknown. {answer.reason}"
+    if expected and answer.outcome != "refused" and expected not in answer.queues:
         return "warning", f"It does not reach `{expected}`: {missing or _why_not(answer, expected)}."
-    if answer["outcome"] == "refused":
-        return "critical", answer["reason"]
-    if answer["outcome"] == "unknown":
-        return "unknown", answer["reason"]
-    if answer["outcome"] == "unroutable":
-        return "warning" if answer["certain"] else "unknown", answer["reason"]
-    waits = [one["queue"] for one in answer["after"] if one["consumers"] == 0]
-    if waits:
-        count = len(answer["queues"])
-        reached = f"`{answer['queues'][0]}`" if count == 1 else f"{count} queues"
+    if answer.outcome == "refused":
+        return "critical", answer.reason
+    if answer.outcome == "unknown":
+        return "unknown", answer.reason
+    if answer.outcome == "unroutable":
+        return "warning" if answer.certain else "unknown", answer.reason
+    if waits := answer.idle:
+        count = len(answer.queues)
+        reached = f"`{answer.queues[0]}`" if count == 1 else f"{count} queues"
         return "warning", f"It reaches {reached}, but nobody consumes {formatting.listed([f'`{name}`' for name in waits[:5]])}: it waits there."
     if expected:
-        return "ok" if answer["certain"] else "unknown", f"It reaches `{expected}`."
-    return "ok" if answer["certain"] else "unknown", answer["reason"]
+        return "ok" if answer.certain else "unknown", f"It reaches `{expected}`."
+    return "ok" if answer.certain else "unknown", answer.reason
 
 
-def _why_not(answer: JSON, expected: str) -> str:
-    bound = [one for step in answer["steps"] if step["via"] != "dead-letter" for one in step["bindings"] if one["destination"] == expected]
-    bound = [one for one in bound if one["destination_type"] == "queue"]
-    missed = sorted((one for one in bound if not one["matched"]), key=lambda one: not one["near"])
+def _why_not(answer: Explanation, expected: str) -> str:
+    bound = [one for step in answer.steps if step.via != "dead-letter" for one in step.bindings if one.destination == expected]
+    bound = [one for one in bound if one.destination_type == "queue"]
+    missed = sorted((one for one in bound if not one.matched), key=lambda one: not one.near)
     if missed:
         more = f" (the closest of {len(missed)} bindings)" if len(missed) > 1 else ""
-        return f"{missed[0]['why']}{more}"
+        return f"{missed[0].why}{more}"
     return "no exchange on its path has a binding to that queue"

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from brokers.routing.answer import AfterQueue, ConsumingWorker
 from dashboard.layout.spans import JSON, Address, Span, spans
 from dashboard.why.story.destinations import Destination, destination
 
@@ -97,8 +98,8 @@ def level(answer: JSON) -> str:
     return "warning" if answer["waiting"] else "ok" if answer["certain"] else "unknown"
 
 
-def _as_after(answer: JSON) -> JSON:
-    return {"queue": answer["queue"], "consumers": answer["consumers"], "workers": answer["workers"]}
+def _as_after(answer: JSON) -> AfterQueue:
+    return AfterQueue(answer["queue"], consumers=answer["consumers"], workers=msgspec.convert(answer["workers"], list[ConsumingWorker] | None))
 
 
 def _path(one: JSON, address: Address, explained: Explained, queue: str) -> PathLine:

@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 
 from dashboard.layout import formatting
-from dashboard.layout.spans import JSON, Span, written
+from dashboard.layout.spans import Span, written
 from dashboard.why.last_sent import BY_ASSUMPTION, BY_LAST_SENT
+from dashboard.why.task_answer import TaskExplanation
 
 LAYERS = {
     "option": "the call",
@@ -30,34 +31,30 @@ class TaskLine(msgspec.Struct, frozen=True):
     why: str
 
 
-def task_lines(answer: JSON) -> list[TaskLine]:
+def task_lines(answer: TaskExplanation) -> list[TaskLine]:
     """In the order of the answer’s steps."""
-    return [
-        TaskLine(LAYERS.get(step["layer"], step["layer"]), str(step["key"]), _shown(step["value"]), _layer(step["lost_to"]), step["why"])
-        for step in answer["steps"]
-    ]
+    return [TaskLine(LAYERS.get(step.layer, step.layer), str(step.key), _shown(step.value), _layer(step.lost_to), step.why) for step in answer.celery.steps]
 
 
-def task_headline(answer: JSON, task: str) -> tuple[str, list[Span]]:
+def task_headline(answer: TaskExplanation, task: str) -> tuple[str, list[Span]]:
     """(level, sentence): where Celery sends the task. What is only assumed is never stated as the outcome."""
-    if answer.get("decided_by") == BY_ASSUMPTION and answer["exchange"] is not None:
+    if answer.decided_by == BY_ASSUMPTION and answer.celery.exchange is not None:
         return _assumed(answer, task)
-    if answer["error"]:
-        return "critical", [Span(task, True), Span(" is not sent: "), Span(answer["error"])]
-    if answer["exchange"] is None:
+    if answer.celery.error:
+        return "critical", [Span(task, True), Span(" is not sent: "), Span(answer.celery.error)]
+    if answer.celery.exchange is None:
         return "notice", [Span(task, True), Span(" is not sent: it runs in the process that calls it.")]
-    broker = answer["broker"]
-    reached = broker["queues"] if broker else []
+    broker = answer.broker
+    reached = answer.queues
     where = [Span(f"{'queue' if len(reached) == 1 else 'queues'} "), Span(formatting.listed(reached[:5]), True)] if reached else [Span("no queue")]
-    if not reached and answer.get("decided_by") == BY_LAST_SENT:
-        named = [Span("queue "), Span(answer["queue"], True)] if answer["queue"] else [Span(answer["exchange"] or "the default exchange", True)]
+    if not reached and answer.decided_by == BY_LAST_SENT:
+        named = [Span("queue "), Span(answer.celery.queue, True)] if answer.celery.queue else [Span(answer.celery.exchange or "the default exchange", True)]
         return "unknown", [Span("The last "), Span(task, True), Span(" was sent to "), *named, Span(", which leads to no queue that is known now.")]
-    if broker and broker["outcome"] == "unknown":
-        return "unknown", [Span("Where "), Span(task, True), Span(f" goes is unknown. {broker['reason']}")]
+    if broker and broker.outcome == "unknown":
+        return "unknown", [Span("Where "), Span(task, True), Span(f" goes is unknown. {broker.reason}")]
     if not reached:
         return "warning", [Span(task, True), Span(" reaches "), *where, Span(".")]
-    idle = [one["queue"] for one in broker["after"] if one["consumers"] == 0]
-    if idle:
+    if broker and (idle := broker.idle):
         return "warning", [
             Span(task, True),
             Span(" goes to "),
@@ -66,13 +63,13 @@ def task_headline(answer: JSON, task: str) -> tuple[str, list[Span]]:
             Span(formatting.listed(idle[:5]), True),
             Span("."),
         ]
-    last = ", where the last one was sent" if answer.get("decided_by") == BY_LAST_SENT else ""
-    return "ok" if answer["certain"] else "unknown", [Span(task, True), Span(" goes to "), *where, Span(f"{last}.")]
+    last = ", where the last one was sent" if answer.decided_by == BY_LAST_SENT else ""
+    return "ok" if answer.certain else "unknown", [Span(task, True), Span(" goes to "), *where, Span(f"{last}.")]
 
 
-def _assumed(answer: JSON, task: str) -> tuple[str, list[Span]]:
-    what = "Celery’s defaults" if answer["configuration"]["source"] == "defaults" else "what is known of its configuration"
-    reached = answer["broker"]["queues"] if answer["broker"] else []
+def _assumed(answer: TaskExplanation, task: str) -> tuple[str, list[Span]]:
+    what = "Celery’s defaults" if answer.configuration.source == "defaults" else "what is known of its configuration"
+    reached = answer.queues
     guess = [Span(f"; by {what} it would go to {'queue' if len(reached) == 1 else 'queues'} "), Span(formatting.listed(reached[:5]), True)] if reached else []
     return "unknown", [Span("Where "), Span(task, True), Span(" goes is unknown"), *guess, Span(".")]
 

@@ -8,9 +8,11 @@ from datetime import datetime
 import msgspec
 
 from dashboard.layout import formatting
-from dashboard.layout.spans import JSON, written
+from dashboard.layout.spans import written
 from dashboard.why.last_sent import BY_LAST_SENT
 from dashboard.why.story.task import LAYERS
+from dashboard.why.task_answer import TaskExplanation
+from dashboard.why.task_configuration import UsedConfiguration
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -43,35 +45,31 @@ class Compared(msgspec.Struct, frozen=True):
     taken: str
 
 
-def source_of(answer: JSON) -> Source:
+def source_of(configuration: UsedConfiguration) -> Source:
     """The configuration that the answer is based on.
 
-    >>> source_of({"configuration": {"source": "question", "name": None, "worker_id": None, "at": None, "same": 0}}).text
+    >>> source_of(UsedConfiguration("question", None, None, None, 0, "")).text
     'Based on the given settings.'
     """
-    configuration = answer["configuration"]
-    at = datetime.fromisoformat(configuration["at"]) if configuration["at"] else None
     text = {
         "question": "Based on the given settings.",
         "defaults": "Based on Celery’s defaults: no settings are known.",
         "application": "Based on the application’s own settings, from",
         "worker": "Based on the settings of worker",
-    }[configuration["source"]]
-    more = f"; {formatting.count(configuration['same'], 'other worker node')} reported the same" if configuration["same"] else ""
-    return Source(text, configuration["name"] or "", configuration["worker_id"], at, more)
+    }[configuration.source]
+    more = f"; {formatting.count(configuration.same, 'other worker node')} reported the same" if configuration.same else ""
+    return Source(text, configuration.name or "", configuration.worker_id, configuration.at, more)
 
 
-def last_sent(answer: JSON) -> LastSent | None:
+def last_sent(answer: TaskExplanation) -> LastSent | None:
     """None if no event of such a task is known, or the call decides."""
-    sent = answer["sent"]
-    return LastSent(sent["id"], sent["uuid"], datetime.fromisoformat(sent["at"]), sent["agrees"], answer.get("decided_by") == BY_LAST_SENT) if sent else None
+    sent = answer.sent
+    return LastSent(sent.id, sent.uuid, sent.at, sent.agrees, answer.decided_by == BY_LAST_SENT) if sent else None
 
 
-def compared(answer: JSON) -> list[Compared]:
+def compared(answer: TaskExplanation) -> list[Compared]:
     """Key by key: the value by the expected precedence, and the value that Celery uses."""
-    return [
-        Compared(one["key"], LAYERS[one["learned_layer"]], _shown(one["learned"]), LAYERS[one["layer"]], _shown(one["value"])) for one in answer["differences"]
-    ]
+    return [Compared(one.key, LAYERS[one.learned_layer], _shown(one.learned), LAYERS[one.layer], _shown(one.value)) for one in answer.celery.differences]
 
 
 def _shown(value: object) -> str:

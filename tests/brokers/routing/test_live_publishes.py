@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from brokers.routing.answer import as_json
 from brokers.routing.questions import answer_in
 from brokers.routing.virtual_host import VirtualHostRouter
 from tests.brokers.routing.publishing import connected, declare, different, publish
@@ -70,7 +71,7 @@ def test_two_hundred_random_messages_arrive_where_they_were_predicted(rabbitmq: 
         declare(rabbitmq, vhost, connection, made)
         fate = publish(connection, messages, [queue["name"] for queue in made["queues"]])
     router = VirtualHostRouter.from_definitions(rabbitmq.api("GET", f"definitions/{vhost}"), rabbitmq.version)
-    predicted = {number: answer_in(router, one) for number, one in messages.items()}
+    predicted = {number: as_json(answer_in(router, one)) for number, one in messages.items()}
     assert different(messages, predicted, fate) == {}
     assert all(answer["certain"] for answer in predicted.values())
     assert 20 < len(fate.returned) < 180

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from brokers.management.management_api import ManagementApi
 from brokers.polling.poll_memory import PollMemory
 from brokers.polling.poller import poll_once
+from brokers.routing.answer import as_json
 from brokers.routing.questions import answer_in
 from brokers.routing.virtual_host import VirtualHostRouter
 from tests.brokers.facts import NOON
@@ -107,6 +108,6 @@ def test_messages_over_any_topology_arrive_where_they_were_predicted(rabbitmq: T
     finally:
         rabbitmq.api("DELETE", f"vhosts/{vhost}")
     for router in (VirtualHostRouter.from_definitions(definitions, rabbitmq.version), VirtualHostRouter.from_topology(polled[vhost], rabbitmq.version)):
-        answers = {name: answer_in(router, one) for name, one in published.items()}
+        answers = {name: as_json(answer_in(router, one)) for name, one in published.items()}
         assert different(published, answers, fate) == {}
         assert all(answer["certain"] for answer in answers.values())

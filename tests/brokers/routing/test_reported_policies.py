@@ -16,7 +16,7 @@ def explained(reported: Reported | None, unreported: tuple[str, ...] = ()) -> tu
     topology = Topology("/", queues=(QueueDefinition("q", "classic"),), policies=(*TIED, LOW))
     router = VirtualHostRouter.from_topology(topology, "4.0.5", reported=reported, unreported=unreported)
     answer = answer_in(router, {"exchange": "", "routing_key": "q"})
-    return answer["after"][0]["policy"], answer["after"][0]["max_length"], answer["certain"], answer["text"]
+    return answer.after[0].policy, answer.after[0].max_length, answer.certain, answer.text
 
 
 @pytest.mark.parametrize(("name", "length"), [("a", 1), ("b", 2)])
