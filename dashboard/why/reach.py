@@ -6,12 +6,13 @@ Pure. The broker's part is in `brokers.routing.reverse_routing.reach`; here the 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 
+from brokers.routing.answer import ConsumingWorker
 from brokers.routing.fields import InvalidQuestion
 from brokers.routing.reverse_routing import reach, reach_text
+from brokers.routing.reverse_routing.answer import QueueReach
 from brokers.routing.route import route
 from brokers.routing.text import names
 from brokers.routing.virtual_host import VirtualHostRouter
@@ -21,7 +22,6 @@ from dashboard.why.task_configuration import KnownTask, ReportingWorkers
 from dashboard.why.task_declarations import router_with, with_declared
 from dashboard.why.task_explanations import TaskDestination, explain_live_task, message_of, task_destination
 
-JSON = dict[str, Any]
 MOST_TASKS = 300
 FEWEST_TASKS = 20
 MOST_TASKS_BY_EXCHANGES = 300_000
@@ -39,6 +39,8 @@ class ReachingTask(msgspec.Struct, frozen=True):
     queues: frozenset[str]
     certain: bool
 
+    not_in_json = frozenset({"queues"})
+
 
 class ReachingTasks(msgspec.Struct, frozen=True):
     """The registered tasks of online workers with the queues they reach; `left_out`: tasks not examined, `unknown`: reasons for uncertainty."""
@@ -48,16 +50,48 @@ class ReachingTasks(msgspec.Struct, frozen=True):
     unknown: Sequence[str]
 
 
-def of_queue(loaded: LoadedVhost, queue: str, reporting_workers: ReportingWorkers) -> JSON:
+class QueueAnswer(QueueReach, frozen=True):
+    """What reaches one queue, with Celery's tasks and its consumers; None: unknown. `tasks_left_out`: registered tasks that were not examined."""
+
+    tasks: list[ReachingTask]
+    tasks_left_out: int
+    consumers: int | None
+    workers: list[ConsumingWorker] | None
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """A queue without consumers. `dead_letters_of`: the queue whose dead letters it receives, None if it is reached directly."""
+
+    queue: str
+    dead_letters_of: str | None
+
+
+class ReachAnswer(msgspec.Struct, frozen=True):
+    """The answer about a queue, a worker node or a task (`of`), in the order of the JSON of docs/routing.md. `queues`: none for a task; `waiting`: those
+    without consumers, or on the task's path; `certain`: whether these are all paths, or whether the task takes this path. `unknown` and `tasks_unknown`:
+    reasons for uncertainty, as sentences."""
+
+    of: str
+    name: str
+    queues: list[QueueAnswer]
+    queues_left_out: int
+    waiting: list[Waiting]
+    certain: bool
+    unknown: list[str]
+    tasks_unknown: list[str]
+    text: str
+
+
+def of_queue(loaded: LoadedVhost, queue: str, reporting_workers: ReportingWorkers) -> ReachAnswer:
     """Everything that reaches the queue. Raises InvalidQuestion if there is none of that name."""
     router = loaded.router()
     answer = reach_text.reach_answer(router, reach.reach(router, queue))
     tasks_found = reaching_tasks(loaded, router, reporting_workers)
     one = _with_celery(answer, loaded, tasks_found)
-    return _answer("queue", queue, loaded, [one], one["text"], tasks_unknown=tasks_found.unknown)
+    return _answer("queue", queue, loaded, [one], one.text, tasks_unknown=tasks_found.unknown)
 
 
-def of_worker(loaded: LoadedVhost, hostname: str, consumed: Sequence[str], reporting_workers: ReportingWorkers) -> JSON:
+def of_worker(loaded: LoadedVhost, hostname: str, consumed: Sequence[str], reporting_workers: ReportingWorkers) -> ReachAnswer:
     """Everything that reaches a worker node, by the queues that it consumes."""
     router, known = loaded.router(), {queue.name for queue in loaded.topology.queues}
     here = [name for name in consumed if name in known]
@@ -67,17 +101,18 @@ def of_worker(loaded: LoadedVhost, hostname: str, consumed: Sequence[str], repor
     return _answer("worker", hostname, loaded, found, text, left_out=len(here) - len(found), tasks_unknown=tasks_found.unknown)
 
 
-def of_task(loaded: LoadedVhost, task: str, known: KnownTask) -> JSON:
+def of_task(loaded: LoadedVhost, task: str, known: KnownTask) -> ReachAnswer:
     """The queues without consumers on a task's path, including its dead letters. Raises InvalidQuestion if the task's name is invalid."""
     answer = explain_live_task(loaded, {"task": task}, known)
     if answer.problem:
         raise InvalidQuestion("task", answer.problem[1])
-    waiting = [_waiting(one.queue, None) for one in answer.after if one.consumers == 0]
+    waiting = [Waiting(one.queue, None) for one in answer.after if one.consumers == 0]
     letters = {(target, one.queue) for one in answer.after if one.dead_letter for target in one.dead_letter.queues}
-    waiting += [_waiting(target, source) for target, source in sorted(letters) if loaded.consumers.get(target) == 0]
+    waiting += [Waiting(target, source) for target, source in sorted(letters) if loaded.consumers.get(target) == 0]
     unseen = [one.queue for one in answer.after if one.consumers is None]
     text = _task_text(task, answer, [one.queue for one in answer.after], waiting, unseen)
-    return {**_answer("task", task, loaded, [], text), "waiting": waiting, "certain": answer.certain and not unseen, "unknown": answer.unknown}
+    certain = answer.certain and not unseen
+    return ReachAnswer("task", task, [], 0, waiting, certain, answer.unknown, [], text)
 
 
 def reaching_tasks(loaded: LoadedVhost, router: VirtualHostRouter, reporting_workers: ReportingWorkers) -> ReachingTasks:
@@ -125,46 +160,35 @@ class _SenderDeclarations:
         return router_with(with_declared(self.loaded.topology, existing), self.loaded)
 
 
-def _with_celery(answer: JSON, loaded: LoadedVhost, tasks_found: ReachingTasks) -> JSON:
+def _with_celery(answer: QueueReach, loaded: LoadedVhost, tasks_found: ReachingTasks) -> QueueAnswer:
     """The broker's answer on one queue, with the tasks that reach it and its consumers."""
-    queue = answer["queue"]
-    tasks = [one for one in tasks_found.found if queue in one.queues]
-    consumers = loaded.consumers.get(queue)
-    text = answer["text"]
+    tasks = [one for one in tasks_found.found if answer.queue in one.queues]
+    consumers = loaded.consumers.get(answer.queue)
+    text = answer.text
     if tasks:
         text += f" Celery sends {names([one.task for one in tasks])} there."
     if consumers == 0:
         text += " Nobody consumes it: messages wait there."
-    return {
-        **answer,
-        "text": text,
-        "tasks": [{"task": one.task, "exchange": one.exchange, "routing_key": one.routing_key, "certain": one.certain} for one in tasks],
-        "tasks_left_out": tasks_found.left_out,
-        "consumers": consumers,
-        "workers": [msgspec.structs.asdict(one) for one in loaded.workers.get(queue, ())] if consumers is not None else None,
-    }
+    workers = list(loaded.workers.get(answer.queue, ())) if consumers is not None else None
+    reached = {name: getattr(answer, name) for name in answer.__struct_fields__} | {"text": text}
+    return QueueAnswer(**reached, tasks=tasks, tasks_left_out=tasks_found.left_out, consumers=consumers, workers=workers)
 
 
-def _answer(of: str, name: str, loaded: LoadedVhost, queues: list[JSON], text: str, left_out: int = 0, tasks_unknown: Sequence[str] = ()) -> JSON:
-    complete = all(one["complete"] for one in queues) and not left_out
-    return {
-        "of": of,
-        "name": name,
-        "queues": queues,
-        "queues_left_out": left_out,
-        "waiting": [_waiting(one["queue"], None) for one in queues if one["consumers"] == 0],
-        "certain": complete and not loaded.unknown,
-        "unknown": list(loaded.unknown),
-        "tasks_unknown": list(tasks_unknown),
-        "text": text,
-    }
+def _answer(of: str, name: str, loaded: LoadedVhost, queues: list[QueueAnswer], text: str, left_out: int = 0, tasks_unknown: Sequence[str] = ()) -> ReachAnswer:
+    return ReachAnswer(
+        of=of,
+        name=name,
+        queues=queues,
+        queues_left_out=left_out,
+        waiting=[Waiting(one.queue, None) for one in queues if one.consumers == 0],
+        certain=all(one.complete for one in queues) and not left_out and not loaded.unknown,
+        unknown=list(loaded.unknown),
+        tasks_unknown=list(tasks_unknown),
+        text=text,
+    )
 
 
-def _waiting(queue: str, dead_letters_of: str | None) -> JSON:
-    return {"queue": queue, "dead_letters_of": dead_letters_of}
-
-
-def _task_text(task: str, answer: TaskExplanation, reached: Sequence[str], waiting: Sequence[JSON], unseen: Sequence[str]) -> str:
+def _task_text(task: str, answer: TaskExplanation, reached: Sequence[str], waiting: Sequence[Waiting], unseen: Sequence[str]) -> str:
     if answer.celery.error:
         return f"{task} is not sent: {answer.celery.error}"
     if answer.broker and answer.broker.outcome == "unknown":
@@ -175,4 +199,4 @@ def _task_text(task: str, answer: TaskExplanation, reached: Sequence[str], waiti
         return f"{task} reaches {names(reached)}. The consumers of {names(unseen)} are unknown."
     if not waiting:
         return f"{task} reaches {names(reached)}, and every queue on its path is consumed."
-    return f"{task} reaches {names(reached)}. Nobody consumes {names([one['queue'] for one in waiting])}."
+    return f"{task} reaches {names(reached)}. Nobody consumes {names([one.queue for one in waiting])}."

@@ -11,6 +11,7 @@ from ninja import Query, Router, Schema
 from pydantic import Field
 
 from brokers.models import Broker
+from brokers.routing.answer import as_json
 from brokers.routing.fields import InvalidQuestion
 from brokers.scope import Scope
 from dashboard.api.errors import ERRORS, invalid, not_found
@@ -118,7 +119,7 @@ def reached(request: HttpRequest, query: Query[ReachQuery]) -> Any:
         raise invalid(error.field, error) from error
 
 
-def _answer(seen: Scope, broker: Broker, query: ReachQuery) -> dict[str, Any]:
+def _answer(seen: Scope, broker: Broker, query: ReachQuery) -> reach.ReachAnswer:
     loaded, reporting_workers = loaded_vhost.load(seen, broker, query.vhost, timezone.now()), loaded_vhost.reporting_workers(seen, broker, query.vhost)
     if query.task is not None:
         return reach.of_task(loaded, query.task, loaded_vhost.known_task(seen, broker, query.vhost, query.task))
@@ -138,7 +139,7 @@ def _consumed(hostname: str, reporting_workers: ReportingWorkers) -> list[str]:
     return consumed
 
 
-def _plain(answer: dict[str, Any]) -> dict[str, Any]:
-    """The answer with values that JSON can't represent as text."""
-    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(answer, enc_hook=repr))
+def _plain(answer: reach.ReachAnswer) -> dict[str, Any]:
+    """The answer as JSON, with values that JSON can't represent as text."""
+    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(as_json(answer), enc_hook=repr))
     return plain

@@ -1,12 +1,12 @@
-"""What reaches a queue, in the JSON of docs/routing.md: each condition as text, each example as a question for `explain`. Pure."""
+"""What reaches a queue, described: each condition as text, each example as a question for `explain`. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from brokers.routing.bindings import Bound, compared_headers, x_match
 from brokers.routing.refusals import Message
+from brokers.routing.reverse_routing.answer import DescribedDeadLetters, DescribedLeg, DescribedPath, Example, LegBinding, QueueReach
 from brokers.routing.reverse_routing.paths import ALTERNATE, NAME, Leg
 from brokers.routing.reverse_routing.reach import DeadLetterPath, Path, Reach
 from brokers.routing.route import ONE_OF
@@ -16,20 +16,20 @@ from brokers.routing.virtual_host import VirtualHostRouter
 
 MOST_BINDINGS_LISTED = 10
 
-JSON = dict[str, Any]
 
-
-def reach_answer(router: VirtualHostRouter, found: Reach) -> JSON:
+def reach_answer(router: VirtualHostRouter, found: Reach) -> QueueReach:
     """The broker's part of the answer of `routing/reach`."""
-    return {
-        "queue": found.queue,
-        "ways": [_path(router, path) for path in found.paths],
-        "ways_left_out": found.paths_left_out,
-        "dead_letters": [_dead_letter_path(router, path) for path in found.dead_letters],
-        "dead_letters_left_out": found.dead_letters_left_out,
-        "complete": not (found.paths_left_out or found.dead_letters_left_out or found.truncated),
-        "text": summary(found),
-    }
+    return QueueReach(
+        queue=found.queue,
+        ways=[DescribedPath(path.legs[0].exchange, *_described(router, path)) for path in found.paths],
+        ways_left_out=found.paths_left_out,
+        dead_letters=[
+            DescribedDeadLetters(path.source.queue, list(path.source.reasons), path.source.key, *_described(router, path)) for path in found.dead_letters
+        ],
+        dead_letters_left_out=found.dead_letters_left_out,
+        complete=not (found.paths_left_out or found.dead_letters_left_out or found.truncated),
+        text=summary(found),
+    )
 
 
 def summary(found: Reach) -> str:
@@ -55,42 +55,31 @@ def summary(found: Reach) -> str:
     return text + (" There may be more: not every chain of exchanges was followed." if found.truncated else "")
 
 
-def _path(router: VirtualHostRouter, path: Path) -> JSON:
-    return {"exchange": path.legs[0].exchange, **_path_fields(router, path)}
+def _described(router: VirtualHostRouter, path: Path | DeadLetterPath) -> tuple[list[DescribedLeg], Example | None, bool, str | None]:
+    """(legs, example, whether its arrival is certain, why not)"""
+    return [_leg(router, leg) for leg in path.legs], _example(path.example), path.example is not None and not path.why, path.why or None
 
 
-def _dead_letter_path(router: VirtualHostRouter, path: DeadLetterPath) -> JSON:
-    return {"queue": path.source.queue, "reasons": list(path.source.reasons), "key": path.source.key, **_path_fields(router, path)}
-
-
-def _path_fields(router: VirtualHostRouter, path: Path | DeadLetterPath) -> JSON:
-    return {
-        "legs": [_leg(router, leg) for leg in path.legs],
-        "example": _example(path.example),
-        "certain": path.example is not None and not path.why,
-        "why": path.why or None,
-    }
-
-
-def _example(message: Message | None) -> JSON | None:
+def _example(message: Message | None) -> Example | None:
     if message is None:
         return None
     headers = {name: as_json(value) for name, value in (message.headers or {}).items()}
-    return {"exchange": message.exchange, "routing_key": message.routing_key, "headers": headers or None}
+    return Example(message.exchange, message.routing_key, headers or None)
 
 
-def _leg(router: VirtualHostRouter, leg: Leg) -> JSON:
+def _leg(router: VirtualHostRouter, leg: Leg) -> DescribedLeg:
     held = router.exchanges[leg.exchange].bindings if leg.numbers else ()
     listed = [held[number] for number in leg.numbers[:MOST_BINDINGS_LISTED]]
-    return {
-        "exchange": leg.exchange,
-        "type": leg.shown_type or leg.type,
-        "leads": leg.leads,
-        "to": leg.target,
-        "condition": condition(leg, listed, len(leg.numbers) - len(listed)),
-        "bindings": [{"routing_key": one.routing_key, "arguments": dict(one.arguments)} for one in listed],
-        "bindings_left_out": len(leg.numbers) - len(listed),
-    }
+    left_out = len(leg.numbers) - len(listed)
+    return DescribedLeg(
+        exchange=leg.exchange,
+        type=leg.shown_type or leg.type,
+        leads=leg.leads,
+        to=leg.target,
+        condition=condition(leg, listed, left_out),
+        bindings=[LegBinding(one.routing_key, dict(one.arguments)) for one in listed],
+        bindings_left_out=left_out,
+    )
 
 
 def condition(leg: Leg, listed: Sequence[Bound], more: int = 0) -> str:

@@ -5,20 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
 from urllib.parse import urlencode
 
 from django.urls import reverse
 
+from brokers.routing.reverse_routing.answer import Example
 from dashboard.layout.spans import Span, spans
 from dashboard.why import loaded_vhost, reach
 from dashboard.why.forms.question_form import QuestionForm
+from dashboard.why.reach import ReachAnswer
 from dashboard.why.story import reach as reach_lines
 from dashboard.why.story.reach import ReachedQueue
 from dashboard.why.task_configuration import ReportingWorkers
 from dashboard.why.where import NAMES_OFFERED, Where
 
-JSON = dict[str, Any]
 PATHS_SHOWN_OF_ONE = 200
 PATHS_SHOWN_OF_EACH = 20
 
@@ -28,7 +28,7 @@ class ReachForm(QuestionForm):
     form_template, answer_template = "why/_reach_form.html", "why/_reach.html"
     FIELDS = ("queue", "worker", "task")
     FIRST = "queue"
-    found: JSON
+    found: ReachAnswer
     level: str
     queues: list[ReachedQueue]
 
@@ -58,8 +58,8 @@ class ReachForm(QuestionForm):
         if found is None:
             return
         self.found, self.level = found, reach_lines.level(found)
-        most = PATHS_SHOWN_OF_ONE if len(found["queues"]) == 1 else PATHS_SHOWN_OF_EACH
-        self.queues = [reach_lines.reached_queue(one, self._address_of, self._explained, most) for one in found["queues"]]
+        most = PATHS_SHOWN_OF_ONE if len(found.queues) == 1 else PATHS_SHOWN_OF_EACH
+        self.queues = [reach_lines.reached_queue(one, self._address_of, self._explained, most) for one in found.queues]
 
     @cached_property
     def _named(self) -> dict[str, str]:
@@ -67,10 +67,10 @@ class ReachForm(QuestionForm):
         names = {field: self.where.named(field, self.values[field]) for field in self.FIELDS}
         return {field: name for field, name in names.items() if name}
 
-    def _of_queue(self, name: str) -> JSON | None:
+    def _of_queue(self, name: str) -> ReachAnswer | None:
         return reach.of_queue(self.where.loaded, name, self.reporting_workers)
 
-    def _of_worker(self, name: str) -> JSON | None:
+    def _of_worker(self, name: str) -> ReachAnswer | None:
         consumed = self.reporting_workers.queues_of(name)
         if consumed is None:
             online = name in self.reporting_workers.hostnames
@@ -78,7 +78,7 @@ class ReachForm(QuestionForm):
             return None
         return reach.of_worker(self.where.loaded, name, consumed, self.reporting_workers)
 
-    def _of_task(self, name: str) -> JSON | None:
+    def _of_task(self, name: str) -> ReachAnswer | None:
         return reach.of_task(self.where.loaded, name, loaded_vhost.known_task(self.where.scope, self.where.broker, self.where.vhost, name))
 
     @property
@@ -90,12 +90,12 @@ class ReachForm(QuestionForm):
     @property
     def text(self) -> list[Span]:
         """The answer as a few sentences."""
-        return spans(self.found["text"])
+        return spans(self.found.text)
 
     @property
     def waiting(self) -> list[tuple[str, str, str]]:
         """[(queue, its page, the queue whose dead letters it receives)] of those on a task’s path without consumers."""
-        return [(one["queue"], self.where.page_of("queue", one["queue"]), one["dead_letters_of"] or "") for one in self.found["waiting"]]
+        return [(one.queue, self.where.page_of("queue", one.queue), one.dead_letters_of or "") for one in self.found.waiting]
 
     def _address_of(self, kind: str, name: str) -> str:
         if (kind, name) not in self._addresses:
@@ -103,9 +103,9 @@ class ReachForm(QuestionForm):
             self._addresses[kind, name] = self._address_with(**query) if query else self.where.page_of(kind, name)
         return self._addresses[kind, name]
 
-    def _explained(self, example: Mapping[str, Any], queue: str) -> str:
-        headers = {"headers": json.dumps(example["headers"], ensure_ascii=False)} if example["headers"] else {}
-        return self._address_with(of="message", exchange=example["exchange"], routing_key=example["routing_key"], expected=queue, **headers)
+    def _explained(self, example: Example, queue: str) -> str:
+        headers = {"headers": json.dumps(example.headers, ensure_ascii=False)} if example.headers else {}
+        return self._address_with(of="message", exchange=example.exchange, routing_key=example.routing_key, expected=queue, **headers)
 
     def _address_with(self, **fields: str) -> str:
         return f"{reverse('routing')}?{urlencode({'broker': self.where.broker.name, 'vhost': self.where.vhost, **fields})}"

@@ -7,6 +7,7 @@ from typing import Any
 
 import amqp
 
+from brokers.routing.answer import as_json
 from brokers.routing.reverse_routing.reach import reach
 from brokers.routing.reverse_routing.reach_text import reach_answer
 from brokers.routing.virtual_host import VirtualHostRouter
@@ -22,7 +23,7 @@ def examples(router: VirtualHostRouter, kind: str) -> dict[str, dict[str, Any]]:
     """By a name that ends in the queue where it should arrive."""
     found = {}
     for end in router.queues:
-        for number, path in enumerate(reach_answer(router, reach(router, end))[kind]):
+        for number, path in enumerate(as_json(reach_answer(router, reach(router, end)))[kind]):
             if path["example"]:
                 found[f"{kind} {number} {end}"] = {**path["example"], "headers": path["example"]["headers"] or {}}
     return found

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from brokers.routing.answer import as_json
 from brokers.routing.bindings import Question
 from brokers.routing.dead_lettering import dead_letter_of, in_flight
 from brokers.routing.fields import InvalidQuestion
@@ -178,7 +179,7 @@ SHOP = host(
 
 
 def answer_for(end: str) -> JSON:
-    return reach_answer(SHOP, reach(SHOP, end))
+    return as_json(reach_answer(SHOP, reach(SHOP, end)))
 
 
 def path_from(source: str, end: str) -> JSON:
@@ -258,7 +259,7 @@ def test_a_missing_queue_is_named() -> None:
 
 def test_of_very_many_bindings_some_are_listed_and_the_rest_counted() -> None:
     router = host([exchange("t", "topic")], [queue("q")], [bound("t", "q", f"a.{number}") for number in range(100_000)])
-    found = reach_answer(router, reach(router, "q"))
+    found = as_json(reach_answer(router, reach(router, "q")))
     assert (len(found["ways"]), found["ways_left_out"], found["complete"]) == (101, 99_900, False)
     assert "99,900 more are not listed." in found["text"]
 
