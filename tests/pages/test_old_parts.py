@@ -39,7 +39,7 @@ def addresses(now: datetime) -> dict[str, str]:
     [
         (parts.OVERVIEW, "overview"),
         (parts.QUEUES, "overview queues queue why"),
-        (parts.QUEUE_DETAILS, "overview queues queue why"),
+        (parts.QUEUE_DETAILS, "overview queues queue"),
         (parts.NODES, "overview"),
         (parts.VHOSTS, "overview queues queue exchanges exchange connections"),
         (parts.EXCHANGES, "overview queue exchanges exchange why"),
@@ -53,7 +53,7 @@ def addresses(now: datetime) -> dict[str, str]:
         (parts.CHANNELS, "overview queue connections"),
         (parts.PUBLISHERS, "overview exchange"),
         (parts.QUEUE_COUNTERS, "overview queues queue why"),
-        (parts.QUEUE_TOTALS, "overview queues queue why"),
+        (parts.QUEUE_TOTALS, "overview queues queue"),
     ],
 )
 def test_a_part_is_named_where_it_is_shown(person: Client, addresses: dict[str, str], now: datetime, part: str, pages: str) -> None:
