@@ -80,7 +80,7 @@ def save_failure(
         broker = Broker.objects.get(pk=broker_id)
         if broker.state != state:
             save_changes(broker_id, [ChangeText("broker", "changed", "", broker.name, f"{broker.name} is {_word(state)}: {reason}")], now)
-            broker.state, broker.since = state, now
+            broker.state, broker.since = state, began_at or now
         broker.reason, broker.tried_at, broker.revision = reason, now, broker.revision + 1
         broker.save(update_fields=["state", "since", "reason", "tried_at", "revision"])
         PollAttempt.objects.create(broker_id=broker_id, at=now, answered=False, ms=took_ms, reason=reason)

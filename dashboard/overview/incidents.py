@@ -18,7 +18,7 @@ from dashboard.layout import formatting, levels, queue_levels
 from dashboard.layout.levels import Level
 from workers.models import EventSource, Worker
 
-EVENTS_ARE_FRESH = timedelta(seconds=15)
+EVENTS_ARE_FRESH = timedelta(seconds=6)  # a worker sends a heartbeat every 2 s
 POLLER_IS_ALIVE = timedelta(seconds=30)
 
 
@@ -70,11 +70,15 @@ def of_broker(
         how = "is unreachable" if broker.state == Broker.UNREACHABLE else "refuses Hareline's user"
         title = f"{broker.name} {how}; its queues are unknown"
         return _unseen(broker, level, title, broker.since, f"{_reason(broker.reason)} {known}", _why_unseen(broker), sources, now)
-    no_poller = poller_at is None or now - poller_at > POLLER_IS_ALIVE
-    why = "Hareline's poller is not running." if no_poller else "The poller is running, but has stored no response of this broker."
-    why = not_writable() or why
-    title = f"{broker.name} is not being polled; its queues are unknown"
-    return _unseen(broker, level, title, broker.polled_at, known, (why, "Check Hareline's log.", ""), sources, now)
+    not_stored = not_writable()
+    if not_stored or poller_at is None or now - poller_at > POLLER_IS_ALIVE:
+        title, cause = f"{broker.name} is not being polled", not_stored or "Hareline's poller is not running."
+        why = (cause, "Check Hareline's log.", "")
+    else:
+        since = f" since {formatting.moment_text(broker.polled_at, now)}" if broker.polled_at else " yet"
+        title = f"{broker.name} has not answered{since}"
+        why = ("The poller is waiting for an answer of this broker, which is slow or stands still.", "If it lasts, check the broker's node and its load.", "")
+    return _unseen(broker, level, f"{title}; its queues are unknown", broker.polled_at, known, why, sources, now)
 
 
 def _reason(reason: str) -> str:

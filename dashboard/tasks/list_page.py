@@ -163,7 +163,7 @@ class TaskList(Filtered):
 
     @property
     def limits(self) -> list[Step]:
-        return task_limits.limits(self.sources, self.workers)
+        return task_limits.limits(self.brokers, self.sources, self.workers, self.now)
 
     @cached_property
     def steps(self) -> list[Step]:

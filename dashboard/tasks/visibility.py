@@ -18,9 +18,11 @@ EVENTS_ON = "Start them with -E, or set worker_send_task_events = True in the ap
 SENT_ON = "Set task_send_sent_event = True in the app that sends them to see waits in queues, senders and routes."
 
 
-def limits(sources: Sequence[EventSource], workers: Sequence[Worker]) -> list[Step]:
+def limits(brokers: Sequence[Broker], sources: Sequence[EventSource], workers: Sequence[Worker], now: datetime) -> list[Step]:
     """What is missing where tasks are shown; [] if everything may be seen."""
     found = [_not_received(source) for source in sources if source.state != EventSource.RECEIVING]
+    named = {source.broker_id for source in sources if source.state != EventSource.RECEIVING}
+    found += [_standing_still(broker, sources, now) for broker in brokers if broker.polled_at and broker.pk not in named and levels.unavailable(broker, now)]
     silent = silent_workers(workers)
     if silent:
         nodes = formatting.count(len(silent), "worker node")
@@ -28,6 +30,13 @@ def limits(sources: Sequence[EventSource], workers: Sequence[Worker]) -> list[St
         names = formatting.listed(sorted(worker.hostname for worker in silent))
         found.append(Step("notice", f"{nodes} {verb} no task events: {names}", f"What they run is missing here. {EVENTS_ON}"))
     return found
+
+
+def _standing_still(broker: Broker, sources: Sequence[EventSource], now: datetime) -> Step:
+    """A broker that does not respond: what its workers do meanwhile is not known here."""
+    last = max((source.received_at for source in sources if source.broker_id == broker.pk and source.received_at), default=None)
+    text = f"The last event of its workers arrived at {formatting.moment_text(last, now)}: tasks are shown as they were then." if last else ""
+    return Step("unknown", levels.unavailable(broker, now), text)
 
 
 def silent_workers(workers: Sequence[Worker]) -> list[Worker]:

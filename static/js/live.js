@@ -213,7 +213,9 @@ function showBadge() {
   const word = state === "stale" && !dated.length ? (counted.some(unanswered) ? "No data" : "Connecting…") : state[0].toUpperCase() + state.slice(1);
   put(badge.querySelector("[data-text=word]"), word);
   put(badge.querySelector("[data-text=age]"), ages.length ? ageText(Math.max(...ages)) : "");
+  const grewOld = badge.dataset.state === "live" && state === "stale";
   if (badge.dataset.state !== state) badge.dataset.state = state;
+  if (grewOld) outdated(["all"]); // nothing comes that would say so: the page itself names what is unknown now
 }
 const unanswered = (topic) => socket?.readyState === WebSocket.OPEN && topic.waiting && now() - topic.waiting > STATE_WAIT && !paused && !document.hidden;
 

@@ -61,7 +61,10 @@ def test_a_broker_that_never_answered_has_no_numbers():
 def test_numbers_that_stand_still_without_a_poller_are_the_pollers_fault():
     stalled = Broker(pk=1, name="prod", state=Broker.UP, polled_at=NOON - timedelta(minutes=2), poll_seconds=5)
     assert incidents.of_broker(stalled, [], None, NOON).why == "Hareline's poller is not running."
-    assert "The poller is running" in incidents.of_broker(stalled, [], NOON, NOON).why
+    waiting = incidents.of_broker(stalled, [], NOON, NOON)
+    assert waiting.title == "prod has not answered since 11:58:00; its queues are unknown"
+    assert "waiting for an answer" in waiting.why and "Hareline's log" not in waiting.todo
+    assert incidents.of_broker(stalled, [], NOON, NOON, lambda: "The database is read-only.").why == "The database is read-only."
 
 
 def test_a_refused_login_names_the_setting_to_look_at():

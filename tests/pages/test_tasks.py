@@ -190,6 +190,15 @@ def test_refused_events_are_shown_with_the_command_that_grants_them(person: Clie
     assert "Task events are not received from prod, virtual host /" in text_of(person)
 
 
+def test_while_the_broker_stands_still_the_list_says_as_of_when_its_tasks_are(person: Client, broker: Broker, now: datetime) -> None:
+    seen(broker)
+    at = now - timedelta(seconds=40)
+    EventSource.objects.update_or_create(broker=broker, vhost="/", defaults={"state": EventSource.RECEIVING, "received_at": at})
+    assert "is unreachable" not in text_of(person)
+    Broker.objects.update(state=Broker.UNREACHABLE)
+    assert f"<b>prod is unreachable.</b> The last event of its workers arrived at {at:%H:%M:%S}: tasks are shown as they were then." in text_of(person)
+
+
 def test_without_any_broker_the_page_explains_how_to_name_one(person: Client) -> None:
     assert "HARELINE_BROKERS" in text_of(person)
 

@@ -69,13 +69,18 @@ def run_due(work: list[Job], now: datetime) -> list[str]:
             job.work(now)
         except DatabaseError as error:
             job.done_at = now - max(job.every - RETRY, timedelta(0))
-            if "locked" in str(error):
-                log.warning("maintenance_job_postponed", job=job.name, reason=str(error))
-            else:
-                log.exception("maintenance_job_failed", job=job.name)
+            _log_failure("maintenance_job_failed", error, job=job.name)
         else:
             done.append(job.name)
     return done
+
+
+def _log_failure(event: str, error: DatabaseError, **facts: str) -> None:
+    """One line where another process held the database, which passes; else with the traceback."""
+    if "locked" in str(error):
+        log.warning(event, reason=str(error), **facts)
+    else:
+        log.exception(event, **facts)
 
 
 def _pragma(statement: str) -> None:
@@ -105,5 +110,5 @@ class Command(BaseCommand):
             leases.beat(KIND, holder, now, standby=not working)
             if working:
                 run_due(work, now)
-        except DatabaseError:
-            log.exception("maintenance_round_failed")
+        except DatabaseError as error:
+            _log_failure("maintenance_round_failed", error)
