@@ -158,11 +158,14 @@ _UNCLEAR = Q(depth=None) | (Q(depth__gt=0) & ~Q(type="stream") & ~_LEAVES & (_LE
 
 
 def _growing() -> Q:
-    """At least 100 messages, and at least a tenth more in than out; or messages that nobody consumes, and more that come."""
-    enough = F("publish_per_second") * 0.9
-    consumed = Q(depth__gte=100, publish_per_second__gt=0.1) & (Q(ack_per_second__lt=enough) | Q(ack_per_second=None, deliver_per_second__lt=enough))
+    """A depth that grows: of a queue that is consumed only from 100 messages on, and by a tenth of what comes in. Rates stand in for one not measured yet."""
+    enough, rising = F("publish_per_second") * 0.9, Q(growth_per_second__gt=0)
+    rates = Q(publish_per_second__gt=0.1) & (Q(ack_per_second__lt=enough) | Q(ack_per_second=None, deliver_per_second__lt=enough))
+    measured = Q(growth_per_second__gte=0.1) & (Q(publish_per_second=None) | Q(growth_per_second__gte=F("publish_per_second") * 0.1))
+    consumed = Q(depth__gte=100) & ~Q(consumers=0) & (measured | (Q(growth_per_second=None) & rates))
     fed = Q(publish_per_second__gt=0) | Q(publish_per_second=0, last_publish_at__gte=timezone.now() - FED_LATELY)
-    return (consumed | (Q(consumers=0, depth__gt=0) & fed)) & ~Q(type="stream") & ~Q(name__contains="celery_delayed_")
+    abandoned = Q(consumers=0, depth__gt=0) & (rising | (Q(growth_per_second=None) & fed))
+    return (consumed | abandoned) & ~Q(type="stream") & ~Q(name__contains="celery_delayed_")
 
 
 def _stuck() -> Q:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from brokers.depth_growth import DepthGrowth
 from brokers.models import Broker, Queue
 from brokers.parts import QUEUES
 from brokers.rates import STATISTICS_SECONDS, Meter
@@ -20,7 +21,7 @@ from brokers.store.snapshots import SnapshotWriter
 NUMBERS = (
     "state", "ready", "unacknowledged", "depth", "consumers", "publish_per_second", "deliver_per_second", "ack_per_second",
     "redeliver_per_second", "memory_bytes", "message_bytes", "oldest_at", "nobody_consumes_since", "nobody_since_at_least", "highest_depth",
-    "leader", "members", "online", "delayed", "active_consumers", "still_since", "last_publish_at",
+    "leader", "members", "online", "delayed", "active_consumers", "still_since", "growth_per_second", "last_publish_at",
 )  # fmt: skip
 DEFINITION = ("type", "durable", "auto_delete", "exclusive", "arguments", "policy", "operator_policy", "effective_policy", "node")
 _PEAK_STEP_SECONDS = 900
@@ -33,7 +34,7 @@ class QueueRow:
     `reported` and `defined` are the values of the last poll, so that a queue whose values do not change costs next to nothing.
     """
 
-    __slots__ = ("defined", "definition", "idle", "meters", "numbers", "peaks", "pk", "reported")
+    __slots__ = ("defined", "definition", "growth", "idle", "meters", "numbers", "peaks", "pk", "reported")
 
     def __init__(self, pk: int, numbers: Sequence[Any], definition: Sequence[Any], step: int) -> None:
         self.pk = pk
@@ -43,6 +44,7 @@ class QueueRow:
         self.defined: tuple[Any, ...] | None = None
         self.idle = False  # nothing flows: while the broker reports the same, the numbers stay
         self.meters: list[Meter] | None = None
+        self.growth: DepthGrowth | None = None
         self.peaks: list[tuple[int, int]] = []
         # the time of the stored peak is not stored: it counts from now, so after a restart it may last up to a day longer
         self.highest(self.numbers[NUMBERS.index("highest_depth")], step)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from brokers.depth_growth import DepthGrowth
 from brokers.diff import ChangeText, queue_changes
 from brokers.models import Queue
 from brokers.parts import QUEUES, VHOSTS
@@ -24,6 +25,7 @@ _RECORDED = tuple(
 )  # fmt: skip
 _NOBODY_SINCE, _AT_LEAST, _CONSUMERS = NUMBERS.index("nobody_consumes_since"), NUMBERS.index("nobody_since_at_least"), NUMBERS.index("consumers")
 _MEMORY, _STILL_SINCE, _LAST_PUBLISH = NUMBERS.index("memory_bytes"), NUMBERS.index("still_since"), NUMBERS.index("last_publish_at")
+_DEPTH, _GROWTH = NUMBERS.index("depth"), NUMBERS.index("growth_per_second")
 _RATES = slice(NUMBERS.index("publish_per_second"), NUMBERS.index("redeliver_per_second") + 1)
 _COUNTERS = slice(4, 8)  # in what `_reported` returns
 _UNKNOWN: Values = ("",) + (None,) * (len(NUMBERS) - 1)
@@ -60,7 +62,7 @@ def save_queues(broker_id: int, poll: BrokerStats, memory: BrokerMemory) -> list
             changed.append((row.pk, (*row.numbers, at)))
     for row in (rows[key] for key in rows.keys() - poll.queues.keys() - gone):  # perhaps deleted, or in a virtual host that is no longer visible
         if row.numbers != _UNKNOWN:
-            row.numbers, row.reported, row.meters = _UNKNOWN, None, None
+            row.numbers, row.reported, row.meters, row.growth = _UNKNOWN, None, None, None
             changed.append((row.pk, (*_UNKNOWN, at)))
     update_rows(Queue, (*NUMBERS, "changed_at"), changed)
     update_rows(Queue, (*DEFINITION, "changed_at"), redefined)
@@ -132,9 +134,11 @@ def _renumber(row: QueueRow, queue: QueueStats, memory: BrokerMemory, at: dateti
         return False
     if row.reported is not None and row.meters is not None and memory.queues_at is not None:
         _read(row, row.reported[_COUNTERS], memory, memory.queues_at)  # polls without a change were skipped: the counters stood still until then
+    if row.idle and row.growth is not None and memory.queues_at is not None:
+        row.growth.stood_still(memory.queues_at.timestamp(), row.numbers[_DEPTH])
     row.reported = reported
     numbers = _numbers(queue, row, memory, at, step)
-    row.idle = not any(numbers[_RATES]) and _all_known(numbers, reported)
+    row.idle = not any(numbers[_RATES]) and not numbers[_GROWTH] and _all_known(numbers, reported)
     if numbers == row.numbers:
         return False
     row.numbers = numbers
@@ -158,12 +162,21 @@ def _read(row: QueueRow, counts: Values, memory: BrokerMemory, at: datetime) -> 
 
 def _numbers(queue: QueueStats, row: QueueRow, memory: BrokerMemory, at: datetime, step: int) -> Values:
     depth, rates = queue.depth, _read(row, _reported(queue)[_COUNTERS], memory, at)
+    growth = _growth(row, depth, rates[0], memory, at)
     return (
         queue.state, queue.ready, queue.unacknowledged, depth, queue.consumers, *rates,
         steady_bytes(queue.memory_bytes, row.numbers[_MEMORY]), queue.message_bytes, queue.oldest_at, *_no_consumer_since(queue, row, memory, at),
         row.highest(depth, step), queue.leader, queue.members, queue.online, queue.delayed, queue.active_consumers, _still_since(queue, rates, row, memory, at),
-        None if queue.consumers != 0 else at if rates[0] else row.numbers[_LAST_PUBLISH],
+        growth, None if queue.consumers != 0 else at if rates[0] or (growth or 0) > 0 else row.numbers[_LAST_PUBLISH],
     )  # fmt: skip
+
+
+def _growth(row: QueueRow, depth: int | None, published_per_second: float | None, memory: BrokerMemory, at: datetime) -> float | None:
+    """How fast the depth changes a second; measured anew after a gap in the polls."""
+    if depth is None or not memory.queues_unbroken or row.growth is None:
+        row.growth = None if depth is None else DepthGrowth(at.timestamp(), depth)
+        return None
+    return row.growth.read(at.timestamp(), depth, published_per_second)
 
 
 def _still_since(queue: QueueStats, rates: Values, row: QueueRow, memory: BrokerMemory, at: datetime) -> datetime | None:

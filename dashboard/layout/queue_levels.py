@@ -49,6 +49,8 @@ class QueueFacts(Protocol):
     @property
     def still_since(self) -> datetime | None: ...
     @property
+    def growth_per_second(self) -> float | None: ...
+    @property
     def last_publish_at(self) -> datetime | None: ...
     @property
     def publish_per_second(self) -> float | None: ...
@@ -130,15 +132,16 @@ def _inactive(queue: QueueFacts, consumers: int, depth: int) -> Level:
 
 def _abandoned(queue: QueueFacts, depth: int, now: datetime) -> Level:
     backlog = f"holds {formatting.count(depth, 'message')}"
-    if queue.publish_per_second is None:
+    growth, last = queue.growth_per_second, queue.last_publish_at
+    if queue.publish_per_second is None and not growth:
         return Level("warning", f"{backlog} and nobody consumes it")
-    last = queue.last_publish_at
-    if not queue.publish_per_second and (last is None or now - last > FED_LATELY):
-        return Level("notice", f"{backlog} and nobody consumes it")  # dead letters are no publishes: the broker counts them nowhere
+    rises = growth is not None and growth > 0
+    if not rises and not queue.publish_per_second and (last is None or now - last > FED_LATELY):
+        return Level("notice", f"{backlog} and nobody consumes it")
     since = queue.nobody_consumes_since
     if since is not None and now - since < LEFT_ALONE:
         return Level("warning", "has no consumer at the moment")
-    return Level("critical", "is growing and nobody consumes it")
+    return Level("critical", "is growing and nobody consumes it" if rises or growth is None else "receives messages that nobody consumes")
 
 
 def _consumed(queue: QueueFacts, depth: int, now: datetime) -> Level:
@@ -183,7 +186,10 @@ def leaving_per_second(queue: QueueFacts) -> float | None:
 
 
 def growth_per_second(queue: QueueFacts) -> float | None:
-    """Publish rate minus acknowledge rate (deliver rate, where acknowledgements are not reported); None if unknown."""
+    """How fast its depth changes; while that is not measured yet, the publish rate minus the acknowledge rate (deliver rate, where acknowledgements are
+    not reported). None if unknown."""
+    if queue.growth_per_second is not None:
+        return queue.growth_per_second
     out = queue.ack_per_second if queue.ack_per_second is not None else queue.deliver_per_second
     if queue.publish_per_second is None or out is None:
         return None

@@ -182,7 +182,7 @@ def _facts_queue(queue: Queue, consumed_by: Sequence[str], now: datetime) -> tup
     facts = [Fact("Ready", formatting.number(queue.ready)), Fact("Consumers", formatting.number(queue.consumers))]
     growth, full_in = queue_levels.growth_per_second(queue), queue_levels.time_to_limit(queue)
     if growth == 0 and queue.last_publish_at is not None:
-        facts.insert(1, Fact("Last published", f"{formatting.age(queue.last_publish_at, now)} ago"))
+        facts.insert(1, Fact("Last message", f"{formatting.age(queue.last_publish_at, now)} ago"))
     elif growth is not None:
         facts.insert(1, Fact("Growth", f"+{formatting.rate(growth)}/s" if growth >= 0 else f"-{formatting.rate(-growth)}/s"))
     if full_in is not None:
@@ -231,7 +231,7 @@ def _why_queue(queue: Queue, broker: Broker, consumed_by: Sequence[str]) -> tupl
         whose = f"{formatting.listed(consumed_by)} {'consumes' if len(consumed_by) == 1 else 'consume'} it" if consumed_by else "Its consumers are attached"
         return f"{whose}, but acknowledge nothing: stopped, blocked, or busy with tasks that take long.", held
     growth = queue_levels.growth_per_second(queue)
-    return f"{formatting.rate(growth)} messages/s more arrive than are acknowledged.", held
+    return f"{formatting.rate(growth)} messages/s more arrive than leave.", held
 
 
 def _why_abandoned(consumed_by: Sequence[str]) -> str:

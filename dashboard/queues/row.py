@@ -36,7 +36,7 @@ def queue_row(queue: Queue, broker: Broker, consuming: Sequence[Consuming], now:
             "depth": formatting.number(queue.depth),
             "ready": formatting.number(queue.ready),
             "unacknowledged": formatting.number(queue.unacknowledged),
-            "in": formatting.rate(queue.publish_per_second),
+            "in": in_text(queue),
             "out": formatting.rate(queue.deliver_per_second),
             "ack": formatting.rate(queue.ack_per_second),
             "redelivered": formatting.rate(queue.redeliver_per_second),
@@ -104,6 +104,13 @@ def bar_full(queue: Queue) -> int | None:
     if queue.type == "stream" or queue.depth is None:
         return None
     return max(queue.highest_depth or 0, queue.depth)
+
+
+def in_text(queue: Queue) -> str:
+    """What comes in a second; estimated from the depth where nothing is published: RabbitMQ does not count dead letters."""
+    if not queue.publish_per_second and (queue.growth_per_second or 0) > 0:
+        return f"~{formatting.rate((queue.growth_per_second or 0) + (queue_levels.leaving_per_second(queue) or 0))}"
+    return formatting.rate(queue.publish_per_second)
 
 
 BAR_WIDTH = 96

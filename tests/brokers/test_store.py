@@ -112,6 +112,19 @@ def test_when_something_was_last_published_to_a_queue_that_nobody_consumes() -> 
     assert (found[0], found[-1], found[1] is not None, found[-2] == found[-3]) == (None, None, True, True)
 
 
+def test_a_queue_of_dead_letters_grows_though_nothing_is_published_to_it() -> None:
+    broker, memory, found = a_broker(), BrokerMemory(), []
+    for number in range(20):
+        at = after(5 * number)
+        depth = 2 * min(number, 8)
+        store.save_poll(broker.pk, a_poll(at, a_queue("dead", ready=depth, unacknowledged=0, consumers=0)), at, memory)
+        found.append((the_queue("dead").growth_per_second, the_queue("dead").last_publish_at))
+    assert [growth for growth, _ in found[:2]] == [None, None]
+    assert [growth for growth, _ in found[3:9]] == pytest.approx([0.4] * 6)
+    assert found[-1] == (0.0, found[-2][1])
+    assert found[8][1] == after(40)
+
+
 def test_a_queue_stands_still_for_longer_than_its_poller_runs() -> None:
     broker, found = a_broker(), []
     for memory in (BrokerMemory(), BrokerMemory()):

@@ -109,7 +109,7 @@ def test_a_queue_that_is_fed_now_and_then_shows_its_last_message_in_place_of_no_
     fed = abandoned(publish_per_second=0.0, last_publish_at=NOON - timedelta(seconds=40))
     incident = incidents.of_queue(fed, PROD, [], NOON)
     assert incident.title == "mail is growing and nobody consumes it"
-    assert [(fact.name, fact.value) for fact in incident.facts][1] == ("Last published", "40 s ago")
+    assert [(fact.name, fact.value) for fact in incident.facts][1] == ("Last message", "40 s ago")
 
 
 def test_workers_that_report_to_consume_it_are_the_evidence():

@@ -48,7 +48,7 @@ def test_a_text_becomes_a_query(text: str, expected: TaskFilter) -> None:
     [
         ("after:soon", "after needs a moment, for example -2h"),
         ("name:a name:b", "name occurs twice"),
-        ("state:broken", "state can be pending"),
+        ("state:broken", "state must be pending"),
         ("state:failed", "not failed. Did you mean failure?"),
         ("customer=17", 'To search for it as text, quote it: "customer=17".'),
         ("stat:failure", "did you mean state?"),

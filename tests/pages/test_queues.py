@@ -113,11 +113,15 @@ def test_the_view_growing_counts_the_queues_that_are_said_to_grow(person: Client
         "empty": {"depth": 0, "consumers": 0, **rates, "publish_per_second": 0.2},
         "consumed": {"depth": 400, "publish_per_second": 5.0, "ack_per_second": 1.0},
         "small": {"depth": 7, "publish_per_second": 5.0, "ack_per_second": 1.0},
+        "expiring": {"depth": 7, "consumers": 0, **rates, "publish_per_second": 0.2, "growth_per_second": 0.0},
+        "dead letters": {"depth": 7, "consumers": 0, "growth_per_second": 0.4, **rates},
+        "expiring faster": {"depth": 400, "publish_per_second": 5.0, "ack_per_second": 1.0, "growth_per_second": 0.0},
         "kept": {"depth": 7, "consumers": 0, "type": "stream", **rates, "publish_per_second": 0.2},
     }
     rows = [queue(broker, name, **known) for name, known in facts.items()]
     growing = {one.name for one in rows if "is growing" in queue_level(one, broker, now).reason}
-    assert growing == {"fed", "fed lately", "consumed"}
+    assert growing == {"fed", "fed lately", "consumed", "dead letters"}
+    assert 'data-text="in">~0.4<' in text_of(person, q="dead")
     assert set(listed(text_of(person, q="is:growing"), *rows)) == growing
 
 
