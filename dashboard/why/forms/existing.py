@@ -136,7 +136,8 @@ class ExistingForm(QuestionForm):
         if parsed is not None and parsed.sent_for and self.task is None:
             self.facts.append(real.sent_for(predicted, parsed.sent_for))
         if self.task is not None:
-            rows, self.changed_since = facts_of(self.where, self.task, None if parsed and parsed.dead_letters.entries else question)
+            is_dead_letter = parsed is not None and bool(parsed.dead_letters.entries)
+            rows, self.changed_since = facts_of(self.where, self.task, question, predicted, is_dead_letter)
             self.facts += rows
 
     def _explain_by_celery(self, name: str, question: JSON) -> None:

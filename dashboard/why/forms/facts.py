@@ -15,17 +15,17 @@ from workers.models import Task
 from workers.task_queue import BOTH, WORKER
 
 
-def facts_of(where: Where, task: Task, message: Mapping[str, Any] | None) -> tuple[list[Row], str]:
+def facts_of(where: Where, task: Task, message: Mapping[str, Any], queues: list[str], is_dead_letter: bool) -> tuple[list[Row], str]:
     """(predicted and actual route, a sentence if the bindings have changed since it was sent, else "").
 
-    The prediction is for the message described by the task-sent event, else for `message` (None: it is a dead letter, not the message that was sent).
-    Without either there is nothing to compare.
+    The prediction is for the message described by the task-sent event, else for `message`, which reaches `queues`, unless that is a dead letter and not the
+    message that was sent. Without either there is nothing to compare.
     """
     known = task.exchange is not None and task.routing_key is not None
     question = message_formats.sent_task(task.exchange or "", task.routing_key or "", task.name or "", task.uuid) if known else message
-    if question is None:
+    if is_dead_letter and not known:
         return [], ""
-    now = explanations.explain_message(where.loaded, question).queues
+    now = queues if question == message else explanations.explain_message(where.loaded, question).queues
     predicted, changed = _then(where, task, question, now)
     rows = [] if task.sent_queue is None else [prediction_and_fact.sent_for(predicted, task.sent_queue)]
     if task.queue is not None and task.queue_source in (WORKER, BOTH):

@@ -13,7 +13,7 @@ from dashboard.why import explanations
 from dashboard.why.forms import header_rows
 from dashboard.why.forms.header_rows import HeaderProblem, HeaderRow
 from dashboard.why.forms.question_form import QuestionForm
-from dashboard.why.story.message import Story, headline, missing_queue, story
+from dashboard.why.story.message import Story, missing_queue, opening, story
 from dashboard.why.story.plain import plain
 
 
@@ -70,14 +70,12 @@ class MessageForm(QuestionForm):
         every = {"verdicts": "all"} if self.every or expected else {}
         answer, what_if = self.with_changes(lambda changes: explanations.explain_message(loaded, {**question, **every, **changes}))
         missing = missing_queue(expected, [one.name for one in loaded.topology.queues])
-        full_story = story(answer, self.where.page_of, expected, missing)
-        what_if.compare(answer, lambda one: headline(one, expected, missing), self.where.page_of)
+        what_if.compare(answer, lambda one: opening(one, expected, missing)[:2], self.where.page_of)
         if expected and expected not in answer.queues and not what_if.changes:
             what_if.suggest(suggestions(loaded.router(), message_of(question), expected))
-        self.story = full_story
-        if expected and not self.every:  # all verdicts were needed for the headline only
-            shown = story(answer.shortened(), self.where.page_of, expected, missing)
-            self.story = msgspec.structs.replace(shown, level=full_story.level, headline=full_story.headline, text=full_story.text)
+        shown = answer if self.every else answer.shortened()  # the headline needs all verdicts on bindings to an expected queue
+        level, sentence, text = opening(answer, expected, missing)
+        self.story = msgspec.structs.replace(story(shown, self.where.page_of, expected, missing), level=level, headline=sentence, text=text)
 
     def _headers(self) -> dict[str, Any]:
         """The headers as a field of the question: as JSON, or with exact types where rows are filled in."""

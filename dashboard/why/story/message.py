@@ -54,13 +54,13 @@ def missing_queue(expected: str, queues: Sequence[str]) -> str:
 def story(answer: Explanation, address: Address, expected: str = "", missing: str = "", sender: str = "your message") -> Story:
     """The story of a message; `expected`: the queue it should reach, `missing`: the problem with that name. `sender`: the first box of the
     drawing."""
-    level, sentence = _headline(answer, expected, missing)
+    level, headline, text = opening(answer, expected, missing)
     queues = sorted(answer.after, key=lambda one: one.consumers != 0)[:MOST_QUEUES]  # those without consumers first
     taken, passed = drawn_path(answer, expected, sender), {step.exchange for step in answer.steps}
     return Story(
         level=level,
-        headline=spans(sentence),
-        text=spans(_details(answer, sentence)),
+        headline=headline,
+        text=text,
         certain=answer.certain,
         hops=[hop(step, address, passed) for step in answer.steps],
         destinations=[destination(one, address) for one in queues],
@@ -73,10 +73,10 @@ def story(answer: Explanation, address: Address, expected: str = "", missing: st
     )
 
 
-def headline(answer: Explanation, expected: str, missing: str) -> tuple[str, list[Span]]:
-    """(level, sentence) of the story alone."""
-    level, sentence = _headline(answer, expected, missing)
-    return level, spans(sentence)
+def opening(answer: Explanation, expected: str, missing: str) -> tuple[str, list[Span], list[Span]]:
+    """(level, headline, text) of the story."""
+    level, headline = _headline(answer, expected, missing)
+    return level, spans(headline), spans(_details(answer, headline))
 
 
 def _end(answer: Explanation) -> str:
