@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
-JSON = Mapping[str, Any]
 Address = Callable[[str, str], str]
 """(kind, name) to the page of a queue, an exchange or a worker node; "" where there is none."""
 

@@ -130,8 +130,8 @@ def _check_vhost(request: HttpRequest, broker: Broker, vhost: str) -> None:
 def _predicted(request: HttpRequest, order: Order, broker: Broker, vhost: str, now: datetime) -> dict[str, Any]:
     _check_vhost(request, broker, vhost)
     found = sending.predict(order, broker, vhost, now)
-    to, answer = send_options.destination(found.order.options), plain(found.answer)
-    return {"exchange": to.exchange, "routing_key": to.routing_key, "queues": answer["broker"]["queues"], "prediction": answer}
+    to = send_options.destination(found.order.options)
+    return {"exchange": to.exchange, "routing_key": to.routing_key, "queues": found.answer.queues, "prediction": plain(found.answer)}
 
 
 def _body(request: HttpRequest) -> dict[str, Any]:

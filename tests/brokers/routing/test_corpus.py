@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from brokers.routing.questions import answer_line
+from brokers.routing.answer import as_json
+from brokers.routing.questions import answer_in, answer_line
+from brokers.routing.virtual_host import VirtualHostRouter
 from tests.brokers.routing.corpus import ROUTED, VERSIONS, agrees, declared, expected, topology
 
 
@@ -35,6 +37,15 @@ def test_what_was_declared_with_exact_types_is_explained(path: Path, version: st
     for case, answer in zip(seen["cases"], answers(seen, declared(seen), version), strict=True):
         assert agrees(answer, expected(case, version)), (case, answer)
         assert answer["certain"] or answer["one_of"] or "expect_one_of" in case or isinstance(next(iter(case["headers"].values())), dict | list), case
+
+
+@pytest.mark.parametrize("path", ROUTED, ids=lambda path: path.stem)
+def test_without_the_verdicts_on_all_bindings_an_explanation_is_as_if_they_were_not_requested(path: Path) -> None:
+    router = VirtualHostRouter.from_definitions(topology(path)["definitions"])
+    for case in topology(path)["cases"]:
+        brief = answer_in(router, case)
+        assert answer_in(router, case | {"verdicts": "all"}).shortened() == brief
+        assert all("brief" not in step for step in as_json(brief)["steps"])
 
 
 def test_nothing_of_the_corpus_is_left_out() -> None:
