@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -49,7 +49,7 @@ def save_poll(broker_id: int, poll: BrokerStats, now: datetime, memory: BrokerMe
             save_vhost_figures(broker_id, poll, memory)
             _save_broker(broker, poll, now, memory)
             PollAttempt.objects.create(broker_id=broker_id, at=now, answered=True, ms=poll.took_ms)
-            save_changes(broker_id, changes, poll.at)
+            save_changes(broker_id, changes, poll.at + timedelta(milliseconds=poll.took_ms))
         stored = True
     finally:
         if not stored:

@@ -201,10 +201,12 @@ def gaps(times: Sequence[datetime], columns: Sequence[Sequence[float | None]]) -
     [15]
     """
     known = [any(column[index] is not None for column in columns) for index, _ in enumerate(times)]
-    found, last = [], None
+    found: list[tuple[datetime, datetime]] = []
+    last = None
     for index, is_known in enumerate(known):
         if is_known:
             if last is not None and index - last > 1:
-                found.append((times[last], times[index]))
+                start = found.pop()[0] if found and found[-1][1] == times[last] else times[last]  # a single record between two gaps
+                found.append((start, times[index]))
             last = index
     return found

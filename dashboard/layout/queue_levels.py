@@ -61,6 +61,8 @@ class QueueFacts(Protocol):
     @property
     def nobody_consumes_since(self) -> datetime | None: ...
     @property
+    def nobody_since_at_least(self) -> bool | None: ...
+    @property
     def arguments(self) -> Any: ...
     @property
     def effective_policy(self) -> Any: ...
@@ -119,7 +121,7 @@ def _working(queue: QueueFacts, broker: BrokerFacts, now: datetime) -> Level:
     if is_delay_level(queue.name):
         return Level("ok", "holds tasks until their countdown ends") if queue.depth else Level("ok", "is idle", "idle")
     if queue.consumers == 0 and queue.depth:
-        return _abandoned(queue, queue.depth, now)
+        return _abandoned(queue, queue.depth, broker, now)
     return _consumed(queue, queue.depth, now)
 
 
@@ -130,7 +132,7 @@ def _inactive(queue: QueueFacts, consumers: int, depth: int) -> Level:
     return Level("critical", f"stands still: {which}")
 
 
-def _abandoned(queue: QueueFacts, depth: int, now: datetime) -> Level:
+def _abandoned(queue: QueueFacts, depth: int, broker: BrokerFacts, now: datetime) -> Level:
     backlog = f"holds {formatting.count(depth, 'message')}"
     growth, last = queue.growth_per_second, queue.last_publish_at
     if queue.publish_per_second is None and not growth:
@@ -139,6 +141,8 @@ def _abandoned(queue: QueueFacts, depth: int, now: datetime) -> Level:
     if not rises and not queue.publish_per_second and (last is None or now - last > FED_LATELY):
         return Level("notice", f"{backlog} and nobody consumes it")
     since = queue.nobody_consumes_since
+    if since is not None and broker.since is not None and queue.nobody_since_at_least is not False:
+        since = min(since, broker.since)  # not seen leaving: they may be coming back with the broker, not after a pause of ours
     if since is not None and now - since < LEFT_ALONE:
         return Level("warning", "has no consumer at the moment")
     return Level("critical", "is growing and nobody consumes it" if rises or growth is None else "receives messages that nobody consumes")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
+from autobahn.exception import Disconnected
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
@@ -183,6 +185,11 @@ class LiveConsumer(AsyncWebsocketConsumer):
         if self._missed and self._sent - self._acknowledged < WINDOW:
             for topic in list(self._missed):
                 self._request_state(topic)
+
+    async def send(self, text_data: str | None = None, bytes_data: bytes | None = None, close: bool = False) -> None:
+        """Nothing to a page that has just gone away: that it has is handed to `disconnect` next."""
+        with contextlib.suppress(Disconnected):
+            await super().send(text_data, bytes_data, close)
 
     async def deliver(self, topic: str, frame: str) -> None:
         """A patch. Not for a page that pauses, or still waits for the state that patches build on."""

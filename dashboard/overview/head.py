@@ -46,8 +46,8 @@ class WorkerFacts(Protocol):
     def reason(self) -> str: ...
 
 
-def sentence(troubles: int, seen: Seen, unavailable: Sequence[str] = ()) -> str:
-    """The heading of the overview.
+def sentence(troubles: int, seen: Seen, unavailable: Sequence[str] = (), more: bool = False) -> str:
+    """The heading of the overview; `more`: not all that may be in trouble were looked at.
 
     >>> sentence(0, Seen(16)), sentence(0, Seen(16, 2)), sentence(3, Seen(16)), sentence(0, Seen(0)), sentence(0, Seen(0, hidden=True))
     ('No problems in 16 queues', '2 of 16 queues hold messages without a consumer', '3 problems', 'No queues yet', 'Queues are not visible to Hareline')
@@ -55,7 +55,7 @@ def sentence(troubles: int, seen: Seen, unavailable: Sequence[str] = ()) -> str:
     ('No problems known; 3 of 16 queues are unknown', 'No problems in 16 queues visible to Hareline')
     """
     if troubles:
-        return f"{formatting.count(troubles, 'problem')}"
+        return f"{troubles:,}+ problems" if more else formatting.count(troubles, "problem")
     if unavailable:
         return f"{formatting.listed(unavailable)} {'is' if len(unavailable) == 1 else 'are'} not visible"
     if seen.queues == 0:

@@ -20,21 +20,22 @@ from brokers.scope import Scope
 from brokers.visibility import WITHOUT_MONITORING
 from dashboard.connections.growth import growing
 from dashboard.layout import charts as series
-from dashboard.layout import formatting, levels, queue_levels, visibility
+from dashboard.layout import formatting, levels, visibility
 from dashboard.layout.charts import Chart, Line, Range
 from dashboard.layout.consumption import consuming_of_each
 from dashboard.layout.lists import LAST_HOUR, SPARK_POINTS
+from dashboard.layout.queue_levels import queue_level
 from dashboard.live import topics
 from dashboard.live.rows import LiveRow
 from dashboard.overview import blocked_publishers, flapping, head, incidents, unread_queues
 from dashboard.overview.celery_panel import Work
 from dashboard.overview.incidents import Incident
 from dashboard.overview.row import broker_row, node_row, vhost_row
+from dashboard.overview.suspects import MOST_OF_A_KIND, Suspects
 from dashboard.queues.row import queue_row
 from workers.models import Worker
 
 DEEPEST = 6
-SUSPECTS = 50  # queues of each kind that are looked at for trouble
 CHANGES = 5
 ATTEMPTS = 200
 BLOCKED_STATES = ("blocked", "blocking")
@@ -91,11 +92,12 @@ class OneBroker:
         return queries.queues(self.scope, broker=self.broker.pk, vhost=self.vhost, conditions=(*conditions, NOT_OWN), sort=sort, page_size=size)
 
     @cached_property
-    def suspects(self) -> list[Queue]:
-        """The queues that may be in trouble: deep ones, those that nobody consumes, stuck and broken ones; each once."""
-        without_consumers = (Condition("consumers", "=", 0), Condition("depth", ">", 0))
-        kinds = ((), without_consumers, (Condition("stuck", "=", True),), (Condition("broken", "=", True),))
-        return list({queue.pk: queue for kind in kinds for queue in self._queues(kind, "-depth", SUSPECTS).items}.values())
+    def suspects(self) -> Suspects:
+        return Suspects(lambda kind: self._queues(kind, "-depth", MOST_OF_A_KIND), lambda queue: queue_level(queue, self.broker, self.now).is_trouble)
+
+    @property
+    def has_more_incidents(self) -> bool:
+        return not self.stale and self.suspects.has_more
 
     @cached_property
     def resting(self) -> int:
@@ -126,7 +128,7 @@ class OneBroker:
         found.append(flapping.incident(self.broker, lambda most: queries.poll_attempts(self.scope, self.broker.pk, most), self.now))
         if not self.stale:
             found += [incidents.of_node(row.fixed["node"], self.broker, self.now) for row in self.nodes]
-            found += [incidents.of_queue(queue, self.broker, self.work.consumers_of(queue), self.now) for queue in self.suspects]
+            found += [incidents.of_queue(queue, self.broker, self.work.consumers_of(queue), self.now) for queue in self.suspects.queues]
         found += [incidents.of_worker(worker, self.now) for worker in self.work.workers]
         return incidents.worst_first(found)
 
@@ -143,15 +145,15 @@ class OneBroker:
             found.append(head.Line(self.row.fixed["level"], self.broker.name, reverse("exchanges") + self.query))
         if not self.stale:
             found += head.leaking_clients(growing(queries.client_trends(self.scope, self.broker.pk, self.vhost)), reverse("connections") + self.query)
-        for queue in [] if self.stale else self.suspects:
-            level = queue_levels.queue_level(queue, self.broker, self.now)
+        for queue in [] if self.stale else self.suspects.queues:
+            level = queue_level(queue, self.broker, self.now)
             if level.word == "notice":
                 found.append(head.Line(level, queue.name, reverse("queue", args=[queue.pk])))
         return found + head.noticed_workers(self.work.workers, self.now, reverse("workers") + self.query, lambda worker: reverse("worker", args=[worker.pk]))
 
     @property
     def sentence(self) -> str:
-        return head.sentence(len(self.incidents), self.seen)
+        return head.sentence(len(self.incidents), self.seen, more=self.has_more_incidents)
 
     @property
     def summary(self) -> str:
@@ -209,7 +211,7 @@ class OneBroker:
     def deepest(self) -> list[tuple[LiveRow, list[float | None]]]:
         """The deepest queues with their depth of the last hour; in trouble those first."""
         order = {health_word: place for place, health_word in enumerate(levels.WORST_FIRST)}
-        queues = sorted(self.suspects, key=lambda queue: (order[queue_levels.queue_level(queue, self.broker, self.now).word], -(queue.depth or 0)))[:DEEPEST]
+        queues = sorted(self.suspects.queues, key=lambda queue: (order[queue_level(queue, self.broker, self.now).word], -(queue.depth or 0)))[:DEEPEST]
         ids = [queue.pk for queue in queues]
         sparks = queries.sparklines(self.scope, self.broker.pk, "queues", ids, "depth", self.now - LAST_HOUR, self.now, SPARK_POINTS)
         return [(queue_row(queue, self.broker, consuming, self.now), sparks.get(queue.pk, [])) for queue, consuming in consuming_of_each(queues)]
@@ -266,7 +268,11 @@ class SeveralBrokers:
     @property
     def sentence(self) -> str:
         unavailable = [card.broker.name for card in self.cards if card.stale]
-        return head.sentence(len(self.incidents), self.seen, unavailable)
+        return head.sentence(len(self.incidents), self.seen, unavailable, self.has_more_incidents)
+
+    @property
+    def has_more_incidents(self) -> bool:
+        return any(card.has_more_incidents for card in self.cards)
 
     @property
     def summary(self) -> str:

@@ -27,7 +27,8 @@ class Place(msgspec.Struct, frozen=True):
     broker: str
     vhost: str
     workers: int  # live ones
-    registered: Mapping[str, Sequence[str]]  # {task name: host names of live workers}
+    unknown: int  # those of unknown state
+    registered: Mapping[str, Sequence[str]]  # {task name: host names of live workers}; while none is live, of those of unknown state
     queues: Mapping[str, tuple[int | None, int | None]] | None
     exchanges: Collection[str] | None
     silent: str = ""  # why no events of workers are received there
@@ -59,7 +60,10 @@ def read(given: Mapping[str, Any]) -> tuple[Order | None, list[Problem]]:
 def warnings(order: Order, place: Place) -> list[Problem]:
     """What will probably not work as intended, by field; nothing of it prevents sending."""
     found: list[Problem] = []
-    if order.task not in place.registered:
+    if order.task not in place.registered and place.unknown and not place.workers:
+        nodes = formatting.count(place.unknown, "worker node")
+        found.append(Problem("task", f"Whether a live worker has registered {order.task} is unknown: none of {nodes} had when their state was last known."))
+    elif order.task not in place.registered:
         known = f"not one of {formatting.count(place.workers, 'live worker node')} there" if place.workers else "none is known there"
         found.append(Problem("task", f"No live worker has registered {order.task} ({known}). A worker that receives it will reject it as unregistered."))
     found += send_options.ignored_text(order.options)

@@ -90,7 +90,7 @@ class SendPage:
         found = [(broker, vhost.name) for broker in self.brokers for vhost in broker_queries.virtual_hosts(self.scope, broker.pk)]
         if self._chosen_vhost is not None:
             found = [place for place in found if place[1] == self._chosen_vhost] or [(broker, self._chosen_vhost) for broker in self.brokers[:1]]
-        by_workers = queries.liveliest(self.scope)
+        by_workers = queries.liveliest(self._worker_counts)
         return sorted(found, key=lambda place: (*by_workers(place), place[0].name, place[1]))
 
     @property
@@ -136,6 +136,19 @@ class SendPage:
         return dict(sorted(found.items(), key=lambda item: (item[0].startswith("celery."), item[0])))
 
     @property
+    def live_workers(self) -> int:
+        return self._workers(Worker.ONLINE)
+
+    def _workers(self, state: str) -> int:
+        """How many workers of the chosen place are in a state."""
+        here = (self.broker.name if self.broker else "", self.vhost, state)
+        return sum(count for *where, count in self._worker_counts if tuple(where) == here)
+
+    @cached_property
+    def _worker_counts(self) -> list[tuple[str, str, str, int]]:
+        return queries.worker_counts(self.scope)
+
+    @property
     def registered_count(self) -> int:
         return sum(not name.startswith("celery.") for name in self.registered)
 
@@ -153,7 +166,8 @@ class SendPage:
         return Place(
             broker=broker.name,
             vhost=vhost,
-            workers=queries.workers(self.scope, broker=broker.pk, vhost=vhost, state=Worker.ONLINE, page_size=1).total,
+            workers=self._workers(Worker.ONLINE),
+            unknown=self._workers(Worker.UNKNOWN),
             registered=self.registered,
             queues=None if hidden else self._queues,
             exchanges=None if hidden or exchanges.total > broker_queries.LARGEST_PAGE else {exchange.name for exchange in exchanges.items},

@@ -38,7 +38,7 @@ class Where:
         named = [loaded for loaded in self.vhosts if loaded[1] == self._requested_vhost]
         if self._requested_vhost is not None:
             return named[0] if named else None
-        by_workers = worker_queries.liveliest(self.scope)
+        by_workers = worker_queries.liveliest(worker_queries.worker_counts(self.scope))
         return min(self.vhosts, key=lambda loaded: (*by_workers(loaded), loaded[1] != "/"), default=None)
 
     @property

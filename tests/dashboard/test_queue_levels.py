@@ -9,7 +9,7 @@ from dashboard.layout import queue_levels
 from dashboard.layout.levels import Level
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
-BROKER = Broker(name="prod", state=Broker.UP, reason="", polled_at=NOON, poll_seconds=5)
+BROKER = Broker(name="prod", state=Broker.UP, reason="", since=NOON - timedelta(hours=1), polled_at=NOON, poll_seconds=5)
 QUORUM = {"type": "quorum", "leader": "rabbit@a", "members": ["rabbit@a", "rabbit@b", "rabbit@c"], "online": ["rabbit@a", "rabbit@b", "rabbit@c"]}
 STILL = {"ready": 16, "unacknowledged": 4, "depth": 20, "publish_per_second": 0.0, "deliver_per_second": 0.0, "ack_per_second": 0.0}
 UNKNOWN_RATES = dict.fromkeys(("publish_per_second", "deliver_per_second", "ack_per_second"))
@@ -32,7 +32,8 @@ def ago(seconds):
         ({"state": "down", "depth": None}, "critical", "is down"),
         ({"type": "stream", "consumers": 0, "depth": 90_000}, "ok", "retains published messages"),
         ({"consumers": 0}, "critical", "is growing and nobody consumes it"),
-        ({"consumers": 0, "nobody_consumes_since": ago(29)}, "warning", "has no consumer at the moment"),
+        ({"consumers": 0, "nobody_consumes_since": ago(29), "nobody_since_at_least": False}, "warning", "has no consumer at the moment"),
+        ({"consumers": 0, "nobody_consumes_since": ago(29), "nobody_since_at_least": True}, "critical", "is growing and nobody consumes it"),
         ({"consumers": 0, "nobody_consumes_since": ago(30)}, "critical", "is growing and nobody consumes it"),
         ({"consumers": 0, "publish_per_second": 0.0}, "notice", "holds 10 messages and nobody consumes it"),
         ({"consumers": 0, "publish_per_second": 0.0, "last_publish_at": ago(119)}, "critical", "is growing and nobody consumes it"),
@@ -53,6 +54,12 @@ def ago(seconds):
 )
 def test_a_queue(facts, word, reason):
     assert queue_levels.queue_level(a_queue(**facts), BROKER, NOON) == Level(word, reason)
+
+
+def test_while_the_broker_has_just_come_back_a_queue_without_consumers_is_no_alarm_yet():
+    back = Broker(name="prod", state=Broker.UP, reason="", since=ago(10), polled_at=NOON, poll_seconds=5)
+    queue = a_queue(consumers=0, nobody_consumes_since=ago(10), nobody_since_at_least=True)
+    assert queue_levels.queue_level(queue, back, NOON) == Level("warning", "has no consumer at the moment")
 
 
 @pytest.mark.parametrize(

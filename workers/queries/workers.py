@@ -97,11 +97,12 @@ def worker_by_id(scope: Scope, worker_id: int) -> Worker | None:
 _BEAT = EventSource.objects.filter(broker_id=OuterRef("broker_id"), vhost=OuterRef("vhost")).values("beat_at")[:1]
 
 
-def liveliest(scope: Scope) -> Callable[[tuple[Broker, str]], tuple[int, int]]:
-    """A sort key of (broker, virtual host): those with most workers online first, then those with most workers at all, as while nothing of them is received."""
+def liveliest(counts: Iterable[tuple[str, str, str, int]]) -> Callable[[tuple[Broker, str]], tuple[int, int]]:
+    """A sort key of (broker, virtual host), by `worker_counts`: those with most workers online first, then those with most workers at all, as while nothing
+    of them is received."""
     online: Counter[tuple[str, str]] = Counter()
     known: Counter[tuple[str, str]] = Counter()
-    for broker, vhost, state, count in worker_counts(scope):
+    for broker, vhost, state, count in counts:
         known[broker, vhost] += count
         online[broker, vhost] += count if state == Worker.ONLINE else 0
     return lambda place: (-online[place[0].name, place[1]], -known[place[0].name, place[1]])
@@ -187,14 +188,24 @@ def workers_fingerprint(broker_id: int, vhost: str) -> tuple[tuple[object, ...],
 
 
 def registered_tasks(scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None) -> list[tuple[str, dict[str, str], list[str]]]:
-    """[(task name, attributes, host names)] of the workers that are online, by name. Where workers differ in the attributes, those of the first."""
+    """[(task name, attributes, host names)] of the workers that are online (while none is, of those of unknown state), by name. Where workers differ in
+    the attributes, those of the first."""
     found: dict[str, tuple[str, dict[str, str], list[str]]] = {}
-    rows = Worker.objects.filter(in_scope(scope, broker, vhost), state=Worker.ONLINE).exclude(registered=None).order_by("hostname")
+    rows = Worker.objects.filter(in_scope(scope, broker, vhost), state__in=_REPORTING).exclude(registered=None).order_by("hostname")
     read = _Once()
-    for hostname, registered in rows.annotate(text=Cast("registered", TextField())).values_list("hostname", "text"):
+    for _, hostname, registered in _best(rows.annotate(text=Cast("registered", TextField())).values_list("state", "hostname", "text")):
         for task in read(registered) or ():
             found.setdefault(task["name"], (task["name"], task["attributes"], []))[2].append(hostname)
     return sorted(found.values())
+
+
+_REPORTING = (Worker.ONLINE, Worker.UNKNOWN)
+
+
+def _best(rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Those of workers online; all, while none is. Each row begins with the worker's state."""
+    found = list(rows)
+    return [row for row in found if row[0] == Worker.ONLINE] or found
 
 
 class ReportedApplication(msgspec.Struct, frozen=True):
@@ -209,12 +220,12 @@ class ReportedApplication(msgspec.Struct, frozen=True):
 
 
 def reported_applications(scope: Scope, broker: BrokerRef, vhost: str) -> list[ReportedApplication]:
-    """The workers online of a virtual host, by host name."""
-    rows = Worker.objects.filter(in_scope(scope, broker, vhost), state=Worker.ONLINE).order_by("hostname")
+    """The workers online of a virtual host, by host name; while none is, those of unknown state with what they reported last."""
+    rows = Worker.objects.filter(in_scope(scope, broker, vhost), state__in=_REPORTING).order_by("hostname")
     texts = {f"{name}_text": Cast(name, TextField()) for name in ("configuration", "queues", "registered")}
     read = _Once()
-    found = rows.annotate(**texts).values_list("pk", "hostname", "configuration_at", *texts)
-    return [ReportedApplication(pk, hostname, read(conf), at, read(queues), read(registered)) for pk, hostname, at, conf, queues, registered in found]
+    found = _best(rows.annotate(**texts).values_list("state", "pk", "hostname", "configuration_at", *texts))
+    return [ReportedApplication(pk, hostname, read(conf), at, read(queues), read(registered)) for _, pk, hostname, at, conf, queues, registered in found]
 
 
 class _Once:

@@ -174,6 +174,7 @@ def _heartbeat(worker: WorkerState, event: Event, now: datetime) -> None:
     if event.pid is not None:
         if worker.pid not in (None, event.pid):
             worker.active = worker.reserved = worker.scheduled = worker.active_tasks = worker.active_tasks_at = None  # of the process before
+            worker.uptime_seconds = None
         worker.pid = event.pid
     worker.heartbeat_at = at if worker.heartbeat_at is None else max(worker.heartbeat_at, at)
     if event.freq and 0 < event.freq <= LONGEST_FREQUENCY:
