@@ -32,7 +32,13 @@ def confirm(page: Page) -> None:
     question.get_by_role("button", name="Send once to").click()
 
 
+def wait_for_the_consumer(stack: Stack, page: Page) -> None:
+    """The worker has just begun to consume, and the broker's list of consumers and its count may be of two moments."""
+    wait_until(lambda: "a@tests" in page.request.get(f"{stack.url}/send/?{stack.here}&task={TASKS}.add&queue=jobs").text(), seconds=40)
+
+
 def test_a_task_that_succeeds_is_followed_to_its_result(stack: Stack, page: Page) -> None:
+    wait_for_the_consumer(stack, page)
     fill(stack, page, "add", "[2, 3]", queue="jobs")
     expect(page.locator("[data-prediction]")).to_contain_text("a@tests")
     confirm(page)
@@ -43,6 +49,7 @@ def test_a_task_that_succeeds_is_followed_to_its_result(stack: Stack, page: Page
 
 
 def test_where_it_will_go_follows_what_is_typed(stack: Stack, page: Page) -> None:
+    wait_for_the_consumer(stack, page)
     page.goto(f"{stack.url}/send/?{stack.here}")
     panel = page.locator("[data-prediction]")
     expect(panel).to_contain_text("Enter a task name")
