@@ -13,8 +13,10 @@ from django.urls import reverse
 from brokers import queries
 from brokers.models import Channel, Connection
 from brokers.scope import Scope
+from dashboard.connections.growth import client_of, growing
 from dashboard.connections.owners import Owners
 from dashboard.connections.row import connection_row
+from dashboard.connections.text import leak_sentence
 from dashboard.exchanges.row import shown_name
 from dashboard.layout import formatting, levels, visibility
 from dashboard.live import topics
@@ -56,7 +58,14 @@ class ConnectionPage:
             "hidden": levels.unavailable(self.broker, self.now),
             "old_parts": visibility.old_parts([self.broker], self.now, visibility.ON_CONNECTION),
             "as_of": formatting.moment_text(self.broker.connections_at, self.now),
+            "leak": self._leak(),
         }
+
+    def _leak(self) -> str:
+        """That its client opens more and more, in a sentence; "" if it does not."""
+        one = self.connection
+        found = growing(trend for trend in queries.client_trends(self.scope, self.broker.pk, one.vhost) if client_of(trend) == client_of(one))
+        return leak_sentence(found[0], one) if found and not one.gone_at else ""
 
     @property
     def topics(self) -> list[str]:

@@ -12,9 +12,9 @@ import msgspec
 
 from brokers import queries
 from brokers.conditions import Condition
-from brokers.models import Broker
+from brokers.models import Broker, Connection
 from brokers.scope import Scope
-from dashboard.connections.growth import GrowingClient, growing
+from dashboard.connections.growth import GrowingClient, client_of, growing
 from dashboard.connections.owners import OWN_PRODUCT, WORKER, Owners
 from dashboard.connections.state import CHOICES
 from dashboard.layout import filter_language
@@ -103,12 +103,13 @@ class Chooser:
             found.update(row.pk for row in rows if not of_workers or owners[row.pk].kind == WORKER)
         return frozenset(found)
 
+    def busiest(self, found: GrowingClient) -> Connection | None:
+        """The connection of a client that has most channels."""
+        rows = (row for row in queries.connections(self._scope, found.trend.broker_id, found.trend.vhost) if client_of(row) == client_of(found.trend))
+        return max(rows, key=lambda row: row.channels or 0, default=None)
+
     def _of_growing_clients(self) -> frozenset[int]:
-        clients = {_client(found.trend) for found in self.growing}
+        clients = {client_of(found.trend) for found in self.growing}
         places = {(found.trend.broker_id, found.trend.vhost) for found in self.growing}
         rows = (row for place in places for row in queries.connections(self._scope, *place))
-        return frozenset(row.pk for row in rows if _client(row) in clients)
-
-
-def _client(one: object) -> tuple[object, ...]:
-    return tuple(getattr(one, field) for field in ("broker_id", "vhost", "user", "peer_host", "product"))
+        return frozenset(row.pk for row in rows if client_of(row) in clients)

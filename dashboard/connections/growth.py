@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import msgspec
 
-from brokers.models import ClientTrend
+from brokers.models import ClientTrend, Connection
 
 LEAST_RISE = 10
 LEAST_FACTOR = 1.5
@@ -58,6 +58,11 @@ def growth(samples: Sequence[Sequence[int]], what: str = "connections") -> Growt
     if not lasting or last - first < LEAST_RISE or last < LEAST_FACTOR * first:
         return None
     return Growth(what, first, last, datetime.fromtimestamp(since, UTC))
+
+
+def client_of(one: ClientTrend | Connection) -> tuple[object, ...]:
+    """What the connections of one client have in common."""
+    return one.broker_id, one.vhost, one.user, one.peer_host, one.product
 
 
 def growing(trends: Iterable[ClientTrend]) -> list[GrowingClient]:

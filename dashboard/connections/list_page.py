@@ -111,7 +111,7 @@ class ConnectionList(ObjectList):
 
     def leaks(self) -> list[Leak]:
         """The clients that seem to leak connections or channels."""
-        return [leak_text(found, self.address) for found in self.chooser.growing[:LEAKS_SHOWN]]
+        return [leak_text(found, self.address, self.chooser.busiest(found)) for found in self.chooser.growing[:LEAKS_SHOWN]]
 
     def churn(self) -> list[str]:
         """A sentence on each broker whose connections or channels live only for seconds."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from brokers.models import Broker
+from brokers.models import Broker, Connection
 from dashboard.connections.growth import GrowingClient
 from dashboard.layout import formatting
 from dashboard.layout.addresses import ListAddress
@@ -26,14 +26,22 @@ class Leak(msgspec.Struct, frozen=True):
     address: str
 
 
-def leak_text(found: GrowingClient, address: ListAddress) -> Leak:
-    """Which client has opened more and more, since when, and what it leads to."""
+def leak_sentence(found: GrowingClient, busiest: Connection | None) -> str:
+    """Which client has opened more and more, and since when; `busiest`: a connection of it, named where it has most of the channels."""
     trend, growth = found.trend, found.growth
     client = f"{trend.product or 'A client of unknown library'} on {trend.peer_host or 'the broker itself'}, user {trend.user or 'unknown'}"
     since = f"{growth.since:%H:%M}"
     text = f"{client} in {trend.vhost}: from {growth.first:,} to {growth.last:,} {growth.what} since {since}, and it closes next to none."
+    if growth.what == "channels" and busiest is not None and (busiest.channels or 0) > growth.last / 2:
+        text += f" {busiest.channels:,} of them are on the connection {busiest.provided_name or busiest.name}."
+    return text
+
+
+def leak_text(found: GrowingClient, address: ListAddress, busiest: Connection | None) -> Leak:
+    """The sentence, and the list of the client's connections."""
+    trend = found.trend
     terms = [f"{name}:{quoted(value)}" for name, value in (("user", trend.user), ("host", trend.peer_host), ("product", trend.product)) if value]
-    return Leak(text, address.with_(q=" ".join(terms), vhost=trend.vhost, broker=trend.broker.name))
+    return Leak(leak_sentence(found, busiest), address.with_(q=" ".join(terms), vhost=trend.vhost, broker=trend.broker.name))
 
 
 def churn_text(broker: Broker) -> list[str]:

@@ -98,7 +98,9 @@ class TaskExplanation(Schema):
         description="Only with broker: {source: question, application, worker or defaults; name, worker_id, at, same: how many more workers reported it; text}",
     )
     sent: dict[str, Any] | None = Field(
-        None, description="The last task actually sent: {uuid, id, at, queue, exchange, routing_key, agrees (null: it named its own exchange), text}"
+        None,
+        description="The last task actually sent: {uuid, id, at, queue, exchange, routing_key, arrived (the queues it went to), agrees (null: it named its own "
+        "exchange), text}",
     )
     decided_by: str | None = Field(
         None, description="Only with broker: what the address is from: configuration, last_sent (the last task really sent), or assumption"

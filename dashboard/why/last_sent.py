@@ -22,8 +22,8 @@ BY_CONFIGURATION, BY_LAST_SENT, BY_ASSUMPTION = "configuration", "last_sent", "a
 
 AGREED = "The last task of this name was actually sent there: the sender agrees."
 OWN_EXCHANGE_TEXT = (
-    "The last task of this name was sent to exchange {exchange!r} with the key {routing_key!r} and declared the same queue: that call, or its sender, named an "
-    "exchange of its own."
+    "The last task of this name was sent to exchange {exchange!r} with the key {routing_key!r}{arrived}: that call, or its sender, named an exchange of its "
+    "own."
 )
 NOT_COMPARED = "No settings are known to compare it with."
 _NAMED = ("queue", "exchange", "routing_key")
@@ -52,8 +52,13 @@ def compared(answer: explain_task.Answer, options: Any, sent: Sent | None, assum
     if assumed:
         return LastTaskSent(**fields, agrees=None, text=NOT_COMPARED)
     if apart == OWN_EXCHANGE:
-        return LastTaskSent(**fields, agrees=None, text=OWN_EXCHANGE_TEXT.format(**fields))
+        return LastTaskSent(**fields, agrees=None, text=OWN_EXCHANGE_TEXT.format(**fields | {"arrived": _arrived(sent)}))
     return LastTaskSent(**fields, agrees=False, text=apart)
+
+
+def _arrived(sent: Sent) -> str:
+    queues = ", ".join(sent.arrived[:5])
+    return f", and went to {'queue' if len(sent.arrived) == 1 else 'queues'} {queues}" if queues else ""
 
 
 def _difference(answer: explain_task.Answer, fields: dict[str, Any]) -> str:

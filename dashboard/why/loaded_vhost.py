@@ -80,7 +80,9 @@ def reporting_workers(scope: Scope, broker: Broker, vhost: str) -> ReportingWork
 def known_task(scope: Scope, broker: Broker, vhost: str, task: str, at: datetime | None = None) -> KnownTask:
     """What is known of a task: configurations, its attributes, where the last one (until `at`) was actually sent. Settings are always the current ones."""
     last = worker_queries.last_sent(scope, broker.pk, vhost, task, at)
-    sent = Sent(last.pk, last.uuid, last.sent_at, last.sent_queue, last.exchange, last.routing_key) if last and last.sent_at else None
+    sent = None
+    if last is not None and last.sent_at is not None:
+        sent = Sent(last.pk, last.uuid, last.sent_at, last.sent_queue, last.exchange, last.routing_key, list(last.found.names) if last.found else [])
     troubles = [] if at is None else [SETTINGS_OF_NOW]
     return with_application(msgspec.structs.replace(reporting_workers(scope, broker, vhost).known(task), sent=sent, troubles=troubles), task)
 
@@ -106,7 +108,7 @@ def _unknown(broker: Broker, vhost: str, hidden: str, now: datetime, seen: bool)
     found = []
     if hidden:
         since = f"; what is shown is from {formatting.moment_text(broker.polled_at, now)}" if broker.polled_at else ""
-        found.append(f"{hidden[:1].upper()}{hidden[1:]}{since}.")
+        found.append(f"{hidden}{since}.")  # it begins with the broker's name, as it is written
     if not seen:
         found.append(f"No exchange of virtual host {vhost} is known: it was not read yet, or Hareline’s user has no permission.")
     for limit in broker.limits:

@@ -57,7 +57,8 @@ class UsedConfiguration(msgspec.Struct, frozen=True):
 
 
 class Sent(msgspec.Struct, frozen=True):
-    """Where the last task of a name was actually sent, by its task-sent event. `id` is that of its row."""
+    """Where the last task of a name was actually sent, by its task-sent event. `id` is that of its row; `arrived` are the queues that it went to, as
+    bindings and workers show; [] if unknown."""
 
     id: int
     uuid: str
@@ -65,6 +66,7 @@ class Sent(msgspec.Struct, frozen=True):
     queue: str | None
     exchange: str | None
     routing_key: str | None
+    arrived: list[str]
 
 
 class KnownTask(msgspec.Struct, frozen=True):

@@ -69,7 +69,7 @@ def test_an_unavailable_broker_makes_the_answer_uncertain_and_consumers_unknown(
     Broker.objects.update(state=Broker.UNREACHABLE, reason="refused")
     _, answer = post("explain", LIVE)
     assert (answer["queues"], answer["certain"], answer["after"][0]["consumers"]) == (["mail"], False, None)
-    assert "Prod is unreachable" in answer["text"]
+    assert "prod is unreachable" in answer["text"]
 
 
 def test_who_may_write_is_checked_where_an_administrator_reads_permissions(world: World, post: Post) -> None:

@@ -74,7 +74,7 @@ def test_the_headline_does_not_contradict_what_was_sent(name: str, case: dict[st
     declared = [one.partition(" ")[2] for one in wanted["declare"]]
     queue = declared[0] if declared else f"bcast.{OTHER_UUID}"  # a sender of a broadcast makes up a name of its own
     place = place_of(app, *declared)
-    sent = Sent(7, "u-1", datetime(2026, 11, 23, 12, tzinfo=UTC), queue, wanted["exchange"], wanted["routing_key"])
+    sent = Sent(7, "u-1", datetime(2026, 11, 23, 12, tzinfo=UTC), queue, wanted["exchange"], wanted["routing_key"], [])
     known = msgspec.structs.replace(ReportingWorkers([node_of(app, case["task"])] if is_known else []).known(case["task"]), sent=sent)
     answer = explain_live_task(place, {"task": case["task"], "options": case["options"]}, known)
     headline = "".join(span.text for span in task_headline(answer, case["task"])[1])

@@ -35,7 +35,7 @@ class Node(msgspec.Struct):
 
 
 def sent(queue: str | None, exchange: str = "", key: str | None = None) -> Sent:
-    return Sent(7, "u-1", NOON, queue, exchange, queue if key is None else key)
+    return Sent(7, "u-1", NOON, queue, exchange, queue if key is None else key, [])
 
 
 def explained(conf: Any, last: Sent | None = None, queues: Any = None, **request: Any) -> TaskExplanation:
@@ -113,10 +113,19 @@ def test_a_call_with_an_exchange_of_its_own_contradicts_nothing() -> None:
     assert explained({"task_routes": ["<function f>"]}, sent("mail", "media", "feed.x")).celery.exchange == "media"
 
 
+def test_where_a_call_with_an_exchange_of_its_own_arrived_stands_beside_where_one_without_goes() -> None:
+    last = msgspec.structs.replace(sent("mail", "media", "feed.x"), arrived=["feeds"])
+    answer = explained({"task_routes": {"shop.pay": "mail"}}, last)
+    assert headline(answer) == "Called without an exchange, shop.pay goes to queue mail; the last one named one, and went to queue feeds."
+    assert "and went to queue feeds: that call" in answer.unknown[0]
+    same = explained({"task_routes": {"shop.pay": "mail"}}, msgspec.structs.replace(last, arrived=["mail"]))
+    assert headline(same) == "shop.pay goes to queue mail."
+
+
 def test_random_names_of_broadcast_queues_are_no_contradiction() -> None:
     queue = {"name": f"bcast.{UUIDS[0]}", "alias": "everyone", "exchange": {"name": "everyone", "type": "fanout"}, "auto_delete": True}
     conf = {"task_queues": [queue], "task_routes": {"shop.pay": {"queue": "everyone"}}, "task_default_queue": "celery"}
-    answer = explained(conf, Sent(7, "u-1", NOON, f"bcast.{UUIDS[1]}", "everyone", "celery"))
+    answer = explained(conf, Sent(7, "u-1", NOON, f"bcast.{UUIDS[1]}", "everyone", "celery", []))
     assert (answer.sent.agrees, answer.celery.exchange, answer.decided_by) == (True, "everyone", "configuration")
 
 

@@ -79,7 +79,7 @@ ANSWER = TaskExplanation(CELERY, True, configuration=UsedConfiguration("worker",
 
 
 def last_task(agrees: bool) -> LastTaskSent:
-    return LastTaskSent(7, "u-1", datetime(2026, 11, 23, 12, tzinfo=UTC), "mail", "", "mail", agrees, "")
+    return LastTaskSent(7, "u-1", datetime(2026, 11, 23, 12, tzinfo=UTC), "mail", "", "mail", [], agrees, "")
 
 
 @pytest.mark.parametrize(

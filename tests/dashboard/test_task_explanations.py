@@ -60,7 +60,7 @@ def explained(place: LoadedVhost, *nodes: Node, sent: Sent | None = None, **requ
 
 
 def sent(queue: str) -> Sent:
-    return Sent(7, "u-1", NOON, queue, "", queue)
+    return Sent(7, "u-1", NOON, queue, "", queue, [])
 
 
 ROUTED = {"task_routes": {"shop.*": {"queue": "mail"}}}

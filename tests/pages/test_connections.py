@@ -213,12 +213,22 @@ def test_a_client_that_leaks_is_named_with_its_connections(person: Client, broke
     ClientTrend.objects.create(broker=broker, vhost="/", user="shop", peer_host="10.0.0.1", product="py-amqp 5.3.1", samples=samples)
     leaking, other = connection(broker, "leaking"), connection(broker, "other", peer_host="10.0.0.2")
     page = text_of(person)
+    assert "of them are on the connection" not in page
     assert f"py-amqp 5.3.1 on 10.0.0.1, user shop in /: from 40 to 340 connections since {began:%H:%M}" in page
     assert f"q=user%3Ashop+host%3A10.0.0.1+{quote('product:')}%22py-amqp+5.3.1%22" in page
     assert listed(text_of(person, q="is:growing"), leaking, other) == ["leaking"]
     assert 'Growing <span class="view-count">1</span>' in page
     overview = text_of(person, "/", broker="prod")
     assert f"opens more and more connections: 40 at {began:%H:%M}, 340 now." in overview and 'href="/connections/?broker=prod&amp;q=is%3Agrowing"' in overview
+
+
+def test_the_connection_with_most_channels_of_a_client_that_leaks_them_is_named(person: Client, broker: Broker, now: datetime) -> None:
+    samples = [[round((now - timedelta(minutes=20 - minute)).timestamp()), 2, 20 + 4 * minute] for minute in range(21)]
+    ClientTrend.objects.create(broker=broker, vhost="/", user="shop", peer_host="10.0.0.1", product="py-amqp 5.3.1", samples=samples)
+    connection(broker, "quiet", channels=20)
+    leaky = connection(broker, "10.0.0.1:5 -> 10.0.0.9:5672", provided_name="leaky-client", channels=80)
+    assert "from 20 to 100 channels" in text_of(person) and "80 of them are on the connection leaky-client." in text_of(person)
+    assert "Its client seems to leak" in text_of(person, f"/connections/{leaky.pk}/")
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ PAGES = {
     "/glossary/": 4,
     "/queues/{queue}/": 40,
     "/exchanges/{exchange}/": 26,
-    "/connections/{connection}/": 23,
+    "/connections/{connection}/": 24,
     "/workers/{worker}/": 34,
     "/tasks/{task}/": 19,
     "/api/v1/queues": 9,

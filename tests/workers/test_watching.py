@@ -116,7 +116,7 @@ def test_a_worker_reports_how_its_application_routes_and_no_secret(workers: Work
 
     before = destination("feed.load")
     assert (before.answer.queue, before.answer.exchange, before.answer.routing_key) == ("feeds", "media", "feed.new")
-    assert (before.configuration["name"], before.unknown, before.sent) == ("r@here", [SENDER_UNKNOWN, PATTERNS_UNKNOWN], None)
+    assert (before.configuration.name, before.unknown, before.sent) == ("r@here", [SENDER_UNKNOWN, PATTERNS_UNKNOWN], None)
     with sender.connection_for_write() as link:
         sender.send_task("feed.load", connection=link)
         sender.send_task("late.load", connection=link, queue="feeds")

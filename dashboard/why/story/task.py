@@ -63,6 +63,18 @@ def task_headline(answer: TaskExplanation, task: str) -> tuple[str, list[Span]]:
             Span(formatting.listed(idle[:5]), True),
             Span("."),
         ]
+    sent = answer.sent
+    if sent is not None and sent.agrees is None and sent.exchange and sent.arrived and set(sent.arrived) != set(reached):
+        arrived = [Span("queue " if len(sent.arrived) == 1 else "queues "), Span(formatting.listed(sent.arrived[:5]), True)]
+        return "unknown", [
+            Span("Called without an exchange, "),
+            Span(task, True),
+            Span(" goes to "),
+            *where,
+            Span("; the last one named one, and went to "),
+            *arrived,
+            Span("."),
+        ]
     last = ", where the last one was sent" if answer.decided_by == BY_LAST_SENT else ""
     return "ok" if answer.certain else "unknown", [Span(task, True), Span(" goes to "), *where, Span(f"{last}.")]
 
