@@ -24,6 +24,15 @@ def number(value: float | None) -> str:
     return UNKNOWN if value is None else f"{round(value):,}"
 
 
+def slow_rate(value: float) -> str:
+    """A rate that means something also below a tenth: a measured growth.
+
+    >>> slow_rate(0.054), slow_rate(12.4)
+    ('0.05', '12.4')
+    """
+    return f"{value:.2f}" if 0.005 <= abs(value) < 0.095 else rate(value)
+
+
 def rate(value: float | None) -> str:
     """A rate with one decimal; what is there but too small to show is "<0.1".
 

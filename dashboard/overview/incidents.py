@@ -184,7 +184,7 @@ def _facts_queue(queue: Queue, consumed_by: Sequence[str], now: datetime) -> tup
     if growth == 0 and queue.last_publish_at is not None:
         facts.insert(1, Fact("Last message", f"{formatting.age(queue.last_publish_at, now)} ago"))
     elif growth is not None:
-        facts.insert(1, Fact("Growth", f"+{formatting.rate(growth)}/s" if growth >= 0 else f"-{formatting.rate(-growth)}/s"))
+        facts.insert(1, Fact("Growth", f"+{formatting.slow_rate(growth)}/s" if growth >= 0 else f"-{formatting.slow_rate(-growth)}/s"))
     if full_in is not None:
         facts.append(Fact("Reaches max-length in", f"~{formatting.duration(full_in)}"))
     facts += [Fact("Oldest message", f"{'~' * queue.oldest_estimated}{formatting.age(queue.oldest_at, now)}")] if queue.oldest_at else []

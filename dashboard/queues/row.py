@@ -109,7 +109,7 @@ def bar_full(queue: Queue) -> int | None:
 def in_text(queue: Queue) -> str:
     """What comes in a second; estimated from the depth where nothing is published: RabbitMQ does not count dead letters."""
     if not queue.publish_per_second and (queue.growth_per_second or 0) > 0:
-        return f"~{formatting.rate((queue.growth_per_second or 0) + (queue_levels.leaving_per_second(queue) or 0))}"
+        return f"~{formatting.slow_rate((queue.growth_per_second or 0) + (queue_levels.leaving_per_second(queue) or 0))}"
     return formatting.rate(queue.publish_per_second)
 
 
