@@ -1,4 +1,4 @@
-"""What the finder found, as lines of its list."""
+"""What the finder found: as lines of its list, or as a page where no script runs."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from django.shortcuts import render
 
 from brokers.queries.one_moment import one_moment
 from dashboard.finder.found import find
+from dashboard.layout.fragments import vary_on_htmx
 from dashboard.people.access import scope_of
 
 LONGEST_TEXT = 255
 
 
+@vary_on_htmx
 @one_moment()
-def lines(request: HttpRequest) -> HttpResponse:
-    """The lines for `q`, and how many there are."""
-    return render(request, "finder/_lines.html", {"finding": find(scope_of(request.user), request.GET.get("q", "")[:LONGEST_TEXT])})
+def found(request: HttpRequest) -> HttpResponse:
+    """What matches `q`, and how much there is."""
+    template = "finder/_lines.html" if request.htmx else "finder/page.html"  # type: ignore[attr-defined]  # set by django_htmx's middleware
+    return render(request, template, {"finding": find(scope_of(request.user), request.GET.get("q", "")[:LONGEST_TEXT])})

@@ -14,6 +14,7 @@ from tests.pages.test_query_counts import Shop, queries_of
 from workers.models import Task
 
 pytestmark = pytest.mark.django_db
+HTMX = {"HX-Request": "true"}
 UUID = "0f4cf4ae-7d8a-4c2e-9b1d-3a5f6e7d8c9b"
 
 
@@ -24,7 +25,7 @@ def shop(now: datetime) -> Shop:
 
 def found(person: Client, text: str) -> tuple[list[tuple[str, str]], str]:
     """(address, name) of each line, and the note."""
-    answer = person.get("/find/", {"q": text})
+    answer = person.get("/find/", {"q": text}, headers=HTMX)
     assert answer.status_code == 200
     html = unescape(answer.content.decode())
     return re.findall(r'href="(/[^"]*)".*?class="name">([^<]*)<', html), html.split('hx-swap-oob="innerHTML">')[1].split("</p>")[0]
@@ -59,9 +60,16 @@ def test_nothing_is_said_of_nothing_and_what_was_typed_is_text(person: Client, s
     assert found(person, "x" * 3000)[0] == []
 
 
+def test_without_scripts_the_search_is_a_page_of_its_own(person: Client, shop: Shop) -> None:
+    task = Task.objects.create(**shop.seen, uuid=UUID, name="shop.ship", state="SUCCESS")
+    page = person.get("/find/", {"q": UUID}).content.decode()
+    assert "<h1>Search</h1>" in page and "1 found." in page and f'href="/tasks/{task.pk}/"' in page
+    assert "No queue, exchange, worker or task id matches “&lt;b&gt;”." in person.get("/find/", {"q": "<b>"}).content.decode()
+
+
 def test_a_stranger_finds_nothing(client: Client) -> None:
     assert client.get("/find/", {"q": "mail"}).status_code == 302
 
 
 def test_finding_takes_few_questions(person: Client, shop: Shop) -> None:
-    assert len(queries_of(person, "/find/?q=mail")) <= 14
+    assert len(queries_of(person, "/find/?q=mail", **HTMX)) <= 14

@@ -94,12 +94,12 @@ def shop(now: datetime) -> Shop:
     return Shop(now)
 
 
-def queries_of(person: Client, address: str) -> list[str]:
+def queries_of(person: Client, address: str, **headers: str) -> list[str]:
     """The questions of a page that was visited before, so that it is known who consumes, but not the topology."""
-    person.get(address)
+    person.get(address, headers=headers)
     topologies._kept.clear()
     with CaptureQueriesContext(connection) as queries:
-        answer = person.get(address)
+        answer = person.get(address, headers=headers)
     assert answer.status_code == 200
     return [query["sql"] for query in queries]
 

@@ -12,7 +12,7 @@ from dashboard.layout import levels
 from dashboard.models import User
 
 pytestmark = pytest.mark.django_db
-PAGES = ["/", "/queues/", "/exchanges/", "/workers/", "/glossary/", "/keyboard/", "/password/change/"]
+PAGES = ["/", "/queues/", "/exchanges/", "/workers/", "/find/?q=a", "/glossary/", "/keyboard/", "/password/change/"]
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_the_frame_listens_to_its_broker_even_where_the_page_has_nothing_live(pe
 
 def test_the_search_works_without_scripts_as_a_plain_form(person, prod):
     form = Elements(page(person, "/")).all("form", role="search")[0]
-    assert (form["action"], form.get("method", "get")) == ("/queues/", "get")
+    assert (form["action"], form.get("method", "get")) == ("/find/", "get")
 
 
 @pytest.mark.parametrize(("cookie", "theme"), [(None, "auto"), ("dark", "dark"), ("light", "light"), ("'><script>", "auto")])
