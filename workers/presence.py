@@ -14,11 +14,17 @@ from django.db.models import F, Q
 from workers.models import EventSource, Worker
 
 LATE_AFTER = timedelta(seconds=15)  # it stores at least every 5 s
+EVENTS_ARE_FRESH = timedelta(seconds=10)  # a worker sends a heartbeat every 2 s
 
 
 def is_late(beat_at: datetime | None, now: datetime) -> bool:
     """False also where nobody watches (None)."""
     return beat_at is not None and now - beat_at > LATE_AFTER
+
+
+def events_arrive(source: EventSource, now: datetime) -> bool:
+    """Whether events have arrived there in the last seconds."""
+    return source.state == EventSource.RECEIVING and source.received_at is not None and now - source.received_at < EVENTS_ARE_FRESH
 
 
 def worker_as_of(worker: Worker, now: datetime) -> Worker:

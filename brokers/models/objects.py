@@ -43,9 +43,7 @@ class Queue(AutoKey):
     oldest_estimated = models.BooleanField(default=False)  # oldest_at is estimated from history
     nobody_consumes_since = models.DateTimeField(null=True)  # None while consumed, or while unknown
     nobody_since_at_least = models.BooleanField(null=True)  # False: the last consumer was seen leaving; True or None: there was none at the first poll
-    last_publish_at = models.DateTimeField(
-        null=True
-    )  # while nobody consumes it: the last poll that saw something published to it, or its depth grow; else None
+    last_publish_at = models.DateTimeField(null=True)  # while nobody consumes it: the last poll that saw a publish, or its depth grow; else None
     still_since = models.DateTimeField(null=True)  # since when it has messages and consumers, and nothing is acknowledged; None: something is, or unknown
     highest_depth = models.BigIntegerField(null=True)  # of the last 24 h; the full bar
     first_seen_at = models.DateTimeField()

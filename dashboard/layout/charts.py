@@ -199,6 +199,8 @@ def gaps(times: Sequence[datetime], columns: Sequence[Sequence[float | None]]) -
     >>> noon = datetime(2026, 11, 24, 12)
     >>> [(b - a).seconds for a, b in gaps([noon + timedelta(seconds=5 * n) for n in range(4)], [[1, None, None, 2]])]
     [15]
+    >>> [(b - a).seconds for a, b in gaps([noon + timedelta(seconds=5 * n) for n in range(5)], [[1, None, 2, None, 3]])]
+    [20]
     """
     known = [any(column[index] is not None for column in columns) for index, _ in enumerate(times)]
     found: list[tuple[datetime, datetime]] = []

@@ -17,8 +17,8 @@ from brokers.models import Broker, Node, Queue
 from dashboard.layout import formatting, levels, queue_levels
 from dashboard.layout.levels import Level
 from workers.models import EventSource, Worker
+from workers.presence import events_arrive
 
-EVENTS_ARE_FRESH = timedelta(seconds=6)  # a worker sends a heartbeat every 2 s
 POLLER_IS_ALIVE = timedelta(seconds=30)
 
 
@@ -116,10 +116,8 @@ def _why_refused(broker: Broker, again: str) -> tuple[str, str, str]:
 def _unseen(
     broker: Broker, level: Level, title: str, since: datetime | None, lead: str, why: tuple[str, str, str], sources: Sequence[EventSource], now: datetime
 ) -> Incident:
-    receiving = [source for source in sources if source.state == EventSource.RECEIVING and source.received_at is not None]
-    fresh = [source for source in receiving if source.received_at and now - source.received_at < EVENTS_ARE_FRESH]
     still = "Nothing is live. Last known values are kept and marked with their age."
-    if fresh:
+    if any(events_arrive(source, now) for source in sources):
         still = "Celery events still arrive over AMQP, so worker nodes are live."
     reason, todo, command = why
     return Incident(f"broker-{broker.pk}", level, title, since, lead, "What still works", still, reason, todo, command=command)

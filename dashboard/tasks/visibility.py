@@ -13,6 +13,7 @@ from brokers.models import Broker
 from dashboard.layout import formatting, levels
 from dashboard.layout.visibility import Step
 from workers.models import EventSource, Task, Worker
+from workers.presence import events_arrive
 
 EVENTS_ON = "Start them with -E, or set worker_send_task_events = True in the app; they restart with it."
 SENT_ON = "Set task_send_sent_event = True in the app that sends them to see waits in queues, senders and routes."
@@ -21,8 +22,8 @@ SENT_ON = "Set task_send_sent_event = True in the app that sends them to see wai
 def limits(brokers: Sequence[Broker], sources: Sequence[EventSource], workers: Sequence[Worker], now: datetime) -> list[Step]:
     """What is missing where tasks are shown; [] if everything may be seen."""
     found = [_not_received(source) for source in sources if source.state != EventSource.RECEIVING]
-    named = {source.broker_id for source in sources if source.state != EventSource.RECEIVING}
-    found += [_standing_still(broker, sources, now) for broker in brokers if broker.polled_at and broker.pk not in named and levels.unavailable(broker, now)]
+    known = {source.broker_id for source in sources if source.state != EventSource.RECEIVING or events_arrive(source, now)}
+    found += [_standing_still(broker, sources, now) for broker in brokers if broker.polled_at and broker.pk not in known and levels.unavailable(broker, now)]
     silent = silent_workers(workers)
     if silent:
         nodes = formatting.count(len(silent), "worker node")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from brokers import queries, store
-from brokers.models import Broker, Queue, Snapshot
+from brokers.models import Broker, Change, Queue, Snapshot
 from brokers.scope import EVERYTHING
 from brokers.stats import ExchangeStats, NodeStats, VhostStats
 from brokers.store import BrokerMemory
@@ -246,6 +246,17 @@ def test_a_failure_is_shown_with_its_beginning_and_no_number_becomes_zero() -> N
     assert (up.state, up.since, up.reason) == ("up", after(15), "")
     assert texts(broker) == ["prod responds again; it was unreachable since 2026-05-04 12:00:05 UTC", "prod is unreachable: connection refused at prod:15672"]
     assert list(Snapshot.objects.filter(kind="queues").values_list("is_key", flat=True)) == [True, True, True]
+
+
+def test_an_outage_begins_with_the_poll_that_failed_and_ends_with_the_answer() -> None:
+    broker, memory = a_broker(), BrokerMemory()
+    store.save_poll(broker.pk, a_poll(NOON), NOON, memory)
+    store.save_failure(broker.pk, "unreachable", "no answer", after(35), 30_000, memory, began_at=after(5))
+    assert Broker.objects.get().since == after(5)
+    late = a_poll(after(40))
+    late.took_ms = 25_000
+    store.save_poll(broker.pk, late, after(65), memory)
+    assert Change.objects.latest("at").at == after(65)
 
 
 def test_a_poll_that_can_not_be_stored_leaves_nothing_behind_and_the_next_one_works() -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from autobahn.exception import Disconnected
+from channels.generic.websocket import AsyncWebsocketConsumer
 
 from dashboard.live import pace, sockets
 from tests.live.watching import Page, World, broker, in_database
@@ -26,6 +28,14 @@ async def page(world: World) -> AsyncIterator[Page]:
     assert await page.open()
     yield page
     await page.close()
+
+
+async def test_a_frame_to_a_page_that_has_just_gone_away_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def gone(*_: object, **__: object) -> None:
+        raise Disconnected("Attempt to send on a closed protocol")
+
+    monkeypatch.setattr(AsyncWebsocketConsumer, "send", gone)
+    await sockets.LiveConsumer().send(text_data="{}")
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from brokers.models import Broker, Change, Node, PollAttempt, Queue, VirtualHost
 from brokers.visibility import WITHOUT_MONITORING
+from dashboard.overview.suspects import MOST_OF_A_KIND
 from workers.models import EventSource, Task, Worker
 
 pytestmark = pytest.mark.django_db
@@ -69,6 +70,17 @@ def test_what_needs_somebody_comes_first_and_whole(person, prod):
     assert "<h1>mail is growing and nobody consumes it</h1>" in html
     assert "8 min 4" in html
     assert f'href="/queues/{mail.pk}/">Open mail</a>' in html
+
+
+def test_problems_beyond_those_that_are_looked_at_are_not_left_out_of_the_count(person, prod):
+    since = timezone.now() - timedelta(minutes=9)
+    abandoned = {"consumers": 0, "nobody_consumes_since": since, "nobody_since_at_least": False}
+    for number in range(MOST_OF_A_KIND):
+        queue(prod, f"q{number}", **abandoned)
+    assert f"<h1>{MOST_OF_A_KIND} problems</h1>" in page(person)
+    queue(prod, "one more", **abandoned)
+    html = page(person)
+    assert f"<h1>{MOST_OF_A_KIND}+ problems</h1>" in html and f"{MOST_OF_A_KIND - 6}+ more problems" in html
 
 
 def test_several_problems_are_counted_and_the_others_are_lines(person, prod):

@@ -197,6 +197,8 @@ def test_while_the_broker_stands_still_the_list_says_as_of_when_its_tasks_are(pe
     assert "is unreachable" not in text_of(person)
     Broker.objects.update(state=Broker.UNREACHABLE)
     assert f"<b>prod is unreachable.</b> The last event of its workers arrived at {at:%H:%M:%S}: tasks are shown as they were then." in text_of(person)
+    EventSource.objects.update(received_at=now)  # only the management API is away: events still arrive
+    assert "<b>prod is unreachable.</b>" not in text_of(person)
 
 
 def test_without_any_broker_the_page_explains_how_to_name_one(person: Client) -> None:

@@ -132,6 +132,14 @@ def test_a_heartbeat_sent_before_worker_offline_does_not_bring_a_worker_back_and
     assert (registry.workers["w@h"].state, registry.workers["w@h"].pid) == ("online", 8)
 
 
+def test_of_the_process_before_nothing_is_said_of_the_one_that_took_its_place() -> None:
+    registry = WorkerRegistry()
+    registry.apply([heartbeat(at=ago(9), pid=7, active=2)], ago(9))
+    registry.workers["w@h"].uptime_seconds = 2315
+    registry.apply([heartbeat("worker-online", NOON, pid=8)], NOON)
+    assert (registry.workers["w@h"].pid, registry.workers["w@h"].uptime_seconds) == (8, None)
+
+
 def test_a_worker_that_connects_again_is_never_gone_and_keeps_its_tasks() -> None:
     registry = WorkerRegistry()
     registry.apply([heartbeat(at=ago(9), active=2)], ago(9))

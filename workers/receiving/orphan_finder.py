@@ -15,7 +15,7 @@ from django.db import DatabaseError
 
 from workers import queries
 from workers.inspection.inspector import Answer
-from workers.receiving.orphaned_tasks import IS_GONE, Held, Listing, WorkerEvidence
+from workers.receiving.orphaned_tasks import OUT_OF_REACH, Held, Listing, WorkerEvidence
 from workers.receiving.task_buffer import TaskBuffer
 from workers.receiving.task_state import TaskRecord
 from workers.receiving.worker_state import WorkerState
@@ -78,7 +78,7 @@ class OrphanFinder:
     def _orphaned(self, hostnames: Sequence[str]) -> Mapping[str, TaskRecord] | None:
         """The tasks that are UNKNOWN since these workers were gone. None: each worker's must be loaded alone, since they are many or one can't be read."""
         try:
-            found = queries.load_orphaned_tasks(self._broker_id, self._vhost, hostnames, IS_GONE, MOST_ASSESSED)
+            found = queries.load_orphaned_tasks(self._broker_id, self._vhost, hostnames, OUT_OF_REACH, MOST_ASSESSED)
         except DatabaseError:
             raise
         except Exception:  # noqa: BLE001  (it is reported with the worker that it is of)
@@ -103,7 +103,7 @@ class OrphanFinder:
         loaded = queries.load_open_tasks(self._broker_id, self._vhost, hostname, MOST_ASSESSED)
         if evidence.known and evidence.gone_since is None and (before is None or before.gone_since is not None):
             if orphaned is None:
-                orphaned = queries.load_orphaned_tasks(self._broker_id, self._vhost, [hostname], IS_GONE, MOST_ASSESSED)
+                orphaned = queries.load_orphaned_tasks(self._broker_id, self._vhost, [hostname], OUT_OF_REACH, MOST_ASSESSED)
             loaded |= {uuid: record for uuid, record in orphaned.items() if record.worker == hostname}
         if evidence.held is not None:
             listed = [uuid for uuid in evidence.held.listed if uuid not in loaded][:MOST_RESTORED]

@@ -16,7 +16,7 @@ from workers.receiving.task_state import TaskRecord, course_of
 OPEN = frozenset(("RECEIVED", "STARTED"))
 """States in which a worker has the task."""
 COMMANDS = ("active", "reserved", "scheduled")
-IS_GONE = ", which had it, "  # in every reason of a task whose worker can’t be reached
+OUT_OF_REACH = ", which had it, "  # in every reason of a task whose worker can’t be reached
 
 
 class Held(msgspec.Struct, frozen=True):
@@ -106,7 +106,7 @@ def assess(record: TaskRecord, evidence: WorkerEvidence) -> bool:
         if reason:
             record.last_seen_state, record.state, record.unknown_reason = record.state, UNKNOWN, reason
             return True
-    elif record.state == UNKNOWN and IS_GONE in record.unknown_reason and evidence.known and evidence.gone_since is None:
+    elif record.state == UNKNOWN and OUT_OF_REACH in record.unknown_reason and evidence.known and evidence.gone_since is None:
         reason = _why_orphaned(record, moment, evidence)
         if not reason:
             return _set(record, record.last_seen_state or state)  # its worker was only out of reach
@@ -118,14 +118,14 @@ def assess(record: TaskRecord, evidence: WorkerEvidence) -> bool:
 def _why_orphaned(record: TaskRecord, moment: Moment, evidence: WorkerEvidence) -> str:
     name, held = evidence.hostname, evidence.held
     if not evidence.known:
-        return f"worker {name}{IS_GONE}is no longer known"
+        return f"worker {name}{OUT_OF_REACH}is no longer known"
     if _was_replaced(moment, evidence):
         began = "" if evidence.began_at is None else f" at {_clock(evidence.began_at)}"
         return f"worker {name} restarted{began} and has not received it again"
     if evidence.gone_since is not None:
         since = f"{evidence.gone_since:%Y-%m-%d %H:%M:%S} UTC"
         gone = "is gone" if since in evidence.gone_reason else f"has been gone since {since}"
-        return f"worker {name}{IS_GONE}{gone}: {evidence.gone_reason}"
+        return f"worker {name}{OUT_OF_REACH}{gone}: {evidence.gone_reason}"
     if held is None or not held.complete or record.uuid in held.listed or not held.covers(moment):
         return ""
     if record.state == "RECEIVED" and record.name in evidence.limited:
