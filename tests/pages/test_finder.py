@@ -63,7 +63,7 @@ def test_nothing_is_said_of_nothing_and_what_was_typed_is_text(person: Client, s
 def test_without_scripts_the_search_is_a_page_of_its_own(person: Client, shop: Shop) -> None:
     task = Task.objects.create(**shop.seen, uuid=UUID, name="shop.ship", state="SUCCESS")
     page = person.get("/find/", {"q": UUID}).content.decode()
-    assert "<h1>Search</h1>" in page and "1 found." in page and f'href="/tasks/{task.pk}/"' in page
+    assert f"<h1>Search for “<bdi>{UUID}</bdi>”</h1>" in page and "1 found." in page and f'href="/tasks/{task.pk}/"' in page
     assert "No queue, exchange, worker or task id matches “&lt;b&gt;”." in person.get("/find/", {"q": "<b>"}).content.decode()
 
 
