@@ -165,5 +165,6 @@ def _reason(error: Exception) -> str:
     """The error's own words: the broker's text without its code, or the system's; of OpenSSL's, what they mean."""
     if tls := tls_failures.tls_text([error]):
         return f"TLS failed: {tls}"
-    text = getattr(error, "message", "") or getattr(error, "strerror", "") or str(error) or type(error).__name__
+    unnamed = "timed out" if isinstance(error, TimeoutError) else type(error).__name__
+    text = getattr(error, "message", "") or getattr(error, "strerror", "") or str(error) or unnamed
     return " ".join(str(text).split())[:300]
