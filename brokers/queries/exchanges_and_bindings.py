@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet, TextField
+from django.db.models.functions import Cast
 
 from brokers.models import Binding, Exchange, Permission, Policy, Transfer
 from brokers.queries import pages
@@ -53,6 +55,12 @@ def exchange(scope: Scope, broker: BrokerRef, vhost: str, name: str, at: datetim
     return _one(_rows(scope, broker, vhost, at).filter(name=name), at)
 
 
+def exchanges_named(scope: Scope, broker: BrokerRef, vhost: str, names: Iterable[str]) -> dict[str, tuple[int, str]]:
+    """{name: (id, type)} of those of the names that are exchanges there now."""
+    rows = Exchange.objects.filter(in_scope(scope, broker, vhost), gone_at=None, name__in=set(names)).order_by()
+    return {name: (pk, kind) for pk, name, kind in rows.values_list("pk", "name", "type")}
+
+
 def exchange_by_id(scope: Scope, exchange_id: int, at: datetime | None = None) -> Exchange | None:
     """The exchange of that id, also if it is deleted (`gone_at`)."""
     rows = Exchange.objects.filter(in_scope(scope), pk=exchange_id).select_related("broker")
@@ -76,6 +84,31 @@ def bindings(
         return [row for row in bindings_as_they_were(scope, broker, vhost, at) if all(getattr(row, name) == value for name, value in wanted.items())]
     rows = Binding.objects.filter(in_scope(scope, broker, vhost), gone_at=None, **wanted)
     return list(rows.select_related("broker").order_by("vhost", "source", "destination_type", "destination", "routing_key", "properties_key"))
+
+
+def binding_page(
+    scope: Scope,
+    broker: BrokerRef,
+    vhost: str,
+    *,
+    source: str | None = None,
+    destination: str | None = None,
+    destination_type: str | None = None,
+    text: str = "",
+    page: int = 1,
+    page_size: int = 50,
+) -> Page[Binding]:
+    """A page of the bindings there now, in the order of `bindings`; `text` is part of the name at the other end, of the key or of the arguments.
+    Raises ValueError for an invalid page."""
+    pages.check_page(page, page_size)
+    wanted: dict[str, Any] = {"source": source, "destination": destination, "destination_type": destination_type}
+    rows = Binding.objects.filter(in_scope(scope, broker, vhost), gone_at=None, **{name: value for name, value in wanted.items() if value is not None})
+    if text:
+        other = "source" if source is None else "destination"
+        rows = rows.annotate(arguments_text=Cast("arguments", TextField())).filter(
+            Q(**{f"{other}__icontains": text}) | Q(routing_key__icontains=text) | Q(arguments_text__icontains=text)
+        )
+    return pages.one_page(rows.order_by("source", "destination_type", "destination", "routing_key", "pk"), page, page_size)
 
 
 def binding_counts(scope: Scope, broker: BrokerRef, vhost: str | None = None) -> dict[tuple[str, str], int]:

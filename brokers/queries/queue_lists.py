@@ -79,6 +79,12 @@ def queue_names(scope: Scope, broker: BrokerRef | None = None, vhost: str | None
     return list(_rows(scope, broker, vhost, at).order_by("name", "vhost").values_list("pk", "vhost", "name"))
 
 
+def queues_named(scope: Scope, broker: BrokerRef, vhost: str, names: Iterable[str]) -> dict[str, int]:
+    """{name: id} of those of the names that are queues there now."""
+    rows = Queue.objects.filter(in_scope(scope, broker, vhost), gone_at=None, name__in=set(names)).order_by()
+    return dict(rows.values_list("name", "pk"))
+
+
 def queue_names_ending(broker_id: int, vhost: str, ending: str) -> list[str]:
     """The names of the queues there now that end in this text. No scope: for the receiver."""
     return list(Queue.objects.filter(broker_id=broker_id, vhost=vhost, gone_at=None, name__endswith=ending).order_by("name").values_list("name", flat=True))

@@ -12,27 +12,14 @@ import msgspec
 from django.urls import reverse
 
 from brokers import queries
-from brokers.models import Binding, Exchange
+from brokers.models import Exchange
 from brokers.scope import Scope
 from dashboard.exchanges.publishers import Publisher, publishers_of
 from dashboard.exchanges.row import exchange_row, features, known_publishers, shown_name, type_explained
-from dashboard.exchanges.text import BindingText, binding_text
 from dashboard.layout import formatting, levels, visibility
 from dashboard.layout.formatting import shown
 from dashboard.layout.transfers import Place, arrows
 from dashboard.live import topics
-
-BINDINGS_AT_MOST = 500
-
-
-class BoundTo(msgspec.Struct, frozen=True):
-    """One binding out of (or into) the exchange; `name` is the object at the other end, `url` its page or ""."""
-
-    name: str
-    kind: str  # queue, exchange
-    url: str
-    text: BindingText
-    arguments: str
 
 
 class Alternate(msgspec.Struct, frozen=True):
@@ -70,41 +57,6 @@ class ExchangePage:
         if not self.exchange.gone_at:
             found += [topics.Topic(kind, self.broker.pk, self.exchange.vhost) for kind in (topics.EXCHANGES, topics.TOPOLOGY)]
         return [topic.name for topic in found]
-
-    def bindings(self) -> dict[str, Any]:
-        """Context of the part "bindings": bindings out, and bindings in from other exchanges."""
-        where: dict[str, Any] = {"broker": self.broker.pk, "vhost": self.exchange.vhost}
-        out = queries.bindings(self.scope, **where, source=self.exchange.name)
-        into = queries.bindings(self.scope, **where, destination=self.exchange.name, destination_type="exchange") if self.exchange.name else []
-        lines_out, lines_in = self._out(out[:BINDINGS_AT_MOST]), self._into(into[:BINDINGS_AT_MOST])
-        return {
-            "bindings_out": lines_out,
-            "bindings_out_count": len(out),
-            "bindings_out_arguments": any(line.arguments for line in lines_out),
-            "bindings_in": lines_in,
-            "bindings_in_count": len(into),
-            "bindings_in_arguments": any(line.arguments for line in lines_in),
-        }
-
-    def _out(self, bindings: Sequence[Binding]) -> list[BoundTo]:
-        ids = {name: pk for pk, _, name in queries.queue_names(self.scope, self.broker.pk, self.exchange.vhost)} if bindings else {}
-        lines = []
-        for binding in bindings:
-            text = binding_text(self.exchange.type, self.exchange.name, binding.routing_key, binding.arguments or {})
-            if binding.destination_type == "exchange":
-                url = self._exchange_url(binding.destination)
-            else:
-                url = reverse("queue", args=[ids[binding.destination]]) if binding.destination in ids else ""
-            lines.append(BoundTo(shown_name(binding.destination), binding.destination_type, url, text, _arguments(binding)))
-        return lines
-
-    def _into(self, bindings: Sequence[Binding]) -> list[BoundTo]:
-        lines = []
-        for binding in bindings:
-            source = queries.exchange(self.scope, self.broker.pk, self.exchange.vhost, binding.source)
-            text = binding_text(source.type if source else "", binding.source, binding.routing_key, binding.arguments or {})
-            lines.append(BoundTo(shown_name(binding.source), "exchange", self._exchange_url(binding.source), text, _arguments(binding)))
-        return lines
 
     def _exchange_url(self, name: str) -> str:
         found = queries.exchange(self.scope, self.broker.pk, self.exchange.vhost, name)
@@ -156,8 +108,3 @@ class ExchangePage:
     @property
     def settings(self) -> list[tuple[str, str]]:
         return [(key, shown(value)) for key, value in sorted((self.exchange.arguments or {}).items())]
-
-
-def _arguments(binding: Binding) -> str:
-    """The binding's arguments as text; "" if it has none."""
-    return ", ".join(f"{key}: {shown(value)}" for key, value in sorted((binding.arguments or {}).items()))

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from brokers import queries
 from brokers.queries.one_moment import one_moment
+from dashboard.exchanges.bindings import Bindings
 from dashboard.exchanges.detail_page import ExchangePage
 from dashboard.layout.charts import chosen_range
 from dashboard.layout.rates_and_depth import exchange_charts, range_links
@@ -24,16 +25,16 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
     exchange = queries.exchange_by_id(scope, pk)
     if exchange is None:
         raise Http404("No exchange has this id.")
-    shown = ExchangePage(scope, exchange, now)
+    shown, bindings = ExchangePage(scope, exchange, now), Bindings(scope, exchange, request.path, request.GET)
     part, span = request.GET.get("part"), chosen_range(request.GET.get("range"))
     if part == "charts":
         return render(request, "components/_charts.html", {"charts": exchange_charts(scope, exchange, span, now), "range_links": range_links(request, span)})
     if part in PARTS:
-        made = {"bindings": shown.bindings, "publishers": shown.publishers, "transfers": shown.transfers}.get(part, dict)()
+        made = {"bindings": bindings.context, "publishers": shown.publishers, "transfers": shown.transfers}.get(part, dict)()
         template = "components/_transfers.html" if part == "transfers" else f"exchanges/_{part}.html"
         return render(request, template, {"page": shown, **shown.head(), **made})
     parts = {
-        **shown.bindings(),
+        **bindings.context(),
         **shown.publishers(),
         **shown.transfers(),
         "charts": exchange_charts(scope, exchange, span, now),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlencode
 
 import msgspec
@@ -32,7 +32,7 @@ class ListAddress:
         self.kept.pop("q", None)
         if filter_text := " ".join(part.strip() for part in query.getlist("q") if part.strip()):
             self.kept["q"] = filter_text
-        self.page = _positive(query.get("page"))
+        self.page = page_number(query.get("page"))
 
     @property
     def filter_text(self) -> str:
@@ -67,12 +67,18 @@ def tasks_address(broker: str, vhost: str, filter_text: str) -> str:
     return f"{reverse('tasks')}?{urlencode({'broker': broker, 'vhost': vhost, 'q': filter_text})}"
 
 
-def _positive(text: str | None) -> int:
-    """A page's number; 1 for anything else, also for more digits than there can be pages."""
+def page_number(text: str | None) -> int:
+    """The number of a page in an address; 1 for anything else, also for more digits than there can be pages."""
     return max(1, int(text)) if text and text.isascii() and text.isdigit() and len(text) <= 9 else 1
 
 
-def page_links(address: ListAddress, page: Any) -> dict[str, Any]:
+class Paged(Protocol):
+    """What can link to another page of a list."""
+
+    def with_(self, **changes: str | int | None) -> str: ...
+
+
+def page_links(address: Paged, page: Any) -> dict[str, Any]:
     """Which rows of all a page (of `brokers.queries`) shows, and the addresses before and after it, "" at an end."""
     first = (page.page - 1) * page.page_size + 1
     return {

@@ -14,7 +14,7 @@ from brokers.scope import Scope
 from dashboard.layout.addresses import ListAddress
 from dashboard.layout.filter_language import Filter, Term, literal
 
-PAGE_SIZE = 100
+PAGE_SIZE = 50
 SPARK_POINTS = 48
 LAST_HOUR = timedelta(hours=1)
 

@@ -6,10 +6,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from brokers import queries
 from brokers.models import Binding, Broker, Exchange, Policy, Queue
+from brokers.scope import EVERYTHING
+from dashboard.layout.lists import PAGE_SIZE
 
 pytestmark = pytest.mark.django_db
 
@@ -158,3 +163,43 @@ def test_who_publishes_is_requested_then_shown(person: Client, broker: Broker, n
 def test_an_exchange_that_is_gone_keeps_its_page(person: Client, broker: Broker, now: datetime) -> None:
     page = text_of(person, f"/exchanges/{exchange(broker, gone_at=now).pk}/")
     assert "This exchange no longer exists." in page
+
+
+@pytest.fixture
+def many(broker: Broker) -> Exchange:
+    """An exchange with more bindings out than fit on a page, of which one has arguments."""
+    here: dict[str, Any] = {"broker": broker, "vhost": "/", "source": "shop.orders", "destination_type": "queue", "first_seen_at": timezone.now()}
+    Binding.objects.bulk_create(Binding(**here, destination=f"q{number:03}", routing_key=f"order.{number}") for number in range(2 * PAGE_SIZE))
+    Binding.objects.create(**here, destination="<last>", routing_key="50%", arguments={"team": "Blau"})
+    return exchange(broker)
+
+
+def test_bindings_come_a_page_at_a_time(person: Client, many: Exchange) -> None:
+    address = f"/exchanges/{many.pk}/"
+    first, last = text_of(person, address), text_of(person, address, page="9", range="6h")
+    assert f"1–{PAGE_SIZE} of {2 * PAGE_SIZE + 1}." in first and "q000" in first and "q099" not in first
+    assert f'href="{address}?page=2"' in first and 'rel="prev"' not in first
+    assert f'href="{address}?range=6h&amp;page=2"' in last and "q099" in last and "q000" not in last
+
+
+@pytest.mark.parametrize(("find", "found"), [("Q00", 10), ("order.7", 11), ("50%", 1), ("blau", 1), ("<LAST>", 1), ("_", 0)])
+def test_bindings_are_searched_by_destination_key_and_arguments(person: Client, many: Exchange, find: str, found: int) -> None:
+    panel = text_of(person, f"/exchanges/{many.pk}/", part="bindings", find=find, page="3")
+    assert f"{found} of {2 * PAGE_SIZE + 1} match" in panel
+    assert panel.count('<tr><th scope="row">') == found and "<last>" not in panel and "<LAST>" not in panel
+
+
+def test_bindings_in_have_pages_of_their_own(person: Client, broker: Broker) -> None:
+    sink = exchange(broker, "sink")
+    for number in range(PAGE_SIZE + 1):
+        bind(broker, f"source-{number:02}", "sink", kind="exchange")
+    panel = text_of(person, f"/exchanges/{sink.pk}/", part="bindings", page_in="2")
+    assert f"source-{PAGE_SIZE}" in panel and "source-00" not in panel and f'href="/exchanges/{sink.pk}/?page_in=1"' in panel
+
+
+def test_ten_thousand_bindings_are_read_in_the_order_of_their_index(many: Exchange) -> None:
+    with CaptureQueriesContext(connection) as queried:
+        queries.binding_page(EVERYTHING, many.broker_id, "/", source="shop.orders", page=2, page_size=PAGE_SIZE)
+    with connection.cursor() as cursor:
+        plans = [cursor.execute(f"EXPLAIN QUERY PLAN {query['sql']}").fetchall() for query in queried]
+    assert all("live_binding_out" in str(plan) and "TEMP B-TREE FOR ORDER BY" not in str(plan) for plan in plans), plans
