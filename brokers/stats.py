@@ -196,6 +196,7 @@ class VhostStats(msgspec.Struct):
     published: int | None = None
     delivered: int | None = None
     acknowledged: int | None = None
+    default_queue_type: str = ""  # "undefined": it has none of its own; "": not reported
 
 
 class VisibilityLimit(msgspec.Struct, frozen=True):

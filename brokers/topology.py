@@ -43,9 +43,18 @@ class PolicyDefinition(msgspec.Struct, frozen=True, order=True):
     name: str
     pattern: str
     apply_to: str
-    priority: int | float  # a fraction only where it is hypothetical: stored ones are whole
+    priority: int | float  # as `whole_if_possible` has it
     definition: dict[str, Any]
     operator: bool = False
+
+
+def whole_if_possible(priority: float) -> int | float:
+    """The priority of a policy, which RabbitMQ also takes as a fraction; whole ones as int, as the broker reports them.
+
+    >>> whole_if_possible(1.5), whole_if_possible(2.0)
+    (1.5, 2)
+    """
+    return int(priority) if float(priority).is_integer() else priority
 
 
 class WritePermission(msgspec.Struct, frozen=True, order=True):

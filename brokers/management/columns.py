@@ -11,7 +11,7 @@ NODE_COLUMNS = (
     "name,running,mem_used,mem_limit,mem_alarm,disk_free,disk_free_limit,disk_free_alarm,fd_used,fd_total,sockets_used,sockets_total,"
     "proc_used,proc_total,run_queue,uptime,partitions"
 )
-VHOST_COLUMNS = "name,tracing,message_stats.publish,message_stats.deliver_get,message_stats.ack"
+VHOST_COLUMNS = "name,tracing,default_queue_type,metadata,message_stats.publish,message_stats.deliver_get,message_stats.ack"
 EXCHANGE_COLUMNS = "vhost,name,type,durable,auto_delete,internal,arguments,policy,message_stats.publish_in,message_stats.publish_out"
 CONNECTION_COLUMNS = (
     "vhost,name,user,peer_host,peer_port,node,state,channels,connected_at,ssl,client_properties,protocol,recv_oct_details.rate,send_oct_details.rate"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q, UniqueConstraint
 
-from brokers.models.keys import AutoKey
+from brokers.models.keys import AutoKey, PriorityField
 from brokers.models.places import Broker
 
 
@@ -106,7 +106,7 @@ class Policy(AutoKey):
     operator = models.BooleanField(default=False)
     pattern = models.TextField()
     apply_to = models.CharField(max_length=32)
-    priority = models.IntegerField()
+    priority = PriorityField()
     definition = models.JSONField()
 
 

@@ -97,6 +97,7 @@ class VirtualHost(AutoKey):
     ack_per_second = models.FloatField(null=True)
     visible = models.BooleanField(default=True)  # False: Hareline's user has no permission there, so counts are unknown
     tracing = models.BooleanField(null=True)
+    default_queue_type = models.CharField(max_length=255, default="")  # as `brokers.stats.VhostStats` has it
     state = models.CharField(max_length=32, default="")
     first_seen_at = models.DateTimeField()
     gone_at = models.DateTimeField(null=True)
@@ -104,6 +105,11 @@ class VirtualHost(AutoKey):
     class Meta:
         ordering = ["name"]
         constraints = [UniqueConstraint(fields=["broker", "name"], condition=Q(gone_at=None), name="one_live_virtual_host")]
+
+    @property
+    def own_default_type(self) -> str:
+        """The default type of its queues; "" if it has none of its own, or the broker does not report it."""
+        return "" if self.default_queue_type == "undefined" else self.default_queue_type
 
 
 class Node(AutoKey):

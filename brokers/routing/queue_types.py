@@ -148,6 +148,17 @@ def argument_refusal(name: str, queue_type: str, version: tuple[int, ...]) -> st
     return f"RabbitMQ refuses the argument {name} for a {'stream' if queue_type == STREAM else f'{queue_type} queue'}"
 
 
+def compared_arguments(queue_type: str) -> frozenset[str]:
+    """The arguments that must be the same when a queue of this type is declared again; others are ignored then, also refused ones. All that are known
+    for a type that is not. For classic queues as of 4.0: 3.10 ignores a leader locator.
+
+    >>> "x-max-priority" in compared_arguments("quorum")
+    False
+    """
+    found = _SUPPORTED.get(queue_type, _ARGUMENTS)
+    return found | {_LEADER_LOCATOR} if queue_type == CLASSIC else found
+
+
 NO_TRANSIENT = (4, 3)
 """Since this version transient queues that are not exclusive are refused, unless `deprecated_features.permit.transient_nonexcl_queues = true`."""
 

@@ -57,16 +57,25 @@ def save_virtual_hosts(broker: Broker, poll: BrokerStats) -> list[ChangeText]:
     for name, tracing in poll.vhosts.items():
         row, visible = rows.pop(name, None), name in poll.visible_vhosts
         if row is None:
-            VirtualHost.objects.create(broker=broker, name=name, tracing=tracing, visible=visible, first_seen_at=poll.at)
+            default = _default_queue_type(poll, name)
+            VirtualHost.objects.create(broker=broker, name=name, tracing=tracing, default_queue_type=default, visible=visible, first_seen_at=poll.at)
             changes.append(ChangeText("vhost", "added", name, name, f"Virtual host {name} added"))
         else:
-            tracing, visible = tracing if seen_whole else row.tracing, visible if EXCHANGES not in poll.failed else row.visible
-            if (row.tracing, row.visible) == (tracing, visible):
-                continue
-            VirtualHost.objects.filter(pk=row.pk).update(tracing=tracing, visible=visible)
+            now = {
+                "tracing": tracing if seen_whole else row.tracing,
+                "default_queue_type": _default_queue_type(poll, name) if seen_whole else row.default_queue_type,
+                "visible": visible if EXCHANGES not in poll.failed else row.visible,
+            }
+            if any(getattr(row, field) != value for field, value in now.items()):
+                VirtualHost.objects.filter(pk=row.pk).update(**now)
     for row in rows.values() if seen_whole else ():
         VirtualHost.objects.filter(pk=row.pk).update(gone_at=poll.at)
         Exchange.objects.filter(broker=broker, vhost=row.name, gone_at=None).update(gone_at=poll.at, changed_at=poll.at)
         Binding.objects.filter(broker=broker, vhost=row.name, gone_at=None).update(gone_at=poll.at)
         changes.append(ChangeText("vhost", "gone", row.name, row.name, f"Virtual host {row.name} deleted"))
     return [] if broker.polled_at is None else changes
+
+
+def _default_queue_type(poll: BrokerStats, vhost: str) -> str:
+    stats = poll.vhost_counters.get(vhost)
+    return stats.default_queue_type if stats is not None else ""

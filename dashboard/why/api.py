@@ -53,7 +53,7 @@ class TaskQuestion(Schema):
     kwargs: dict[str, Any] | None = None
     via: str | None = None
     sig_options: dict[str, Any] | None = None
-    predeclare: dict[str, Any] | None = Field(None, description="What exists in the broker; only without broker")
+    predeclare: dict[str, Any] | None = Field(None, description="What exists in the broker, and its default_queue_type; only without broker")
     what_if: list[dict[str, Any]] | None = Field(None, description="Hypothetical changes in the broker or in task_routes; nothing is changed")
 
 

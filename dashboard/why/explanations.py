@@ -36,7 +36,8 @@ class LoadedVhost(msgspec.Struct):
     """A virtual host loaded for explanations. `consumers` and `workers` are by queue; missing or None in `consumers`: unknown.
     `unknown`: reasons why answers are not certain, as sentences. `rights` None: write permissions are unknown, for the reason in
     `rights_unknown`; that matters only for questions that name a user. `reported`: the policies in force as the broker reports them, None for
-    the past; `unreported`: queues for which it may not have reported them yet."""
+    the past; `unreported`: queues for which it may not have reported them yet. `default_type`: of durable, shared queues that are declared without a
+    type, "" unknown."""
 
     topology: Topology
     version: str | None
@@ -47,6 +48,7 @@ class LoadedVhost(msgspec.Struct):
     rights_unknown: str = NEEDS_ADMINISTRATOR
     reported: Reported | None = None
     unreported: frozenset[str] = frozenset()
+    default_type: str = ""
 
     made: tuple[Topology, VirtualHostRouter] | None = None
 

@@ -11,6 +11,7 @@ import msgspec
 from brokers import parts, queries
 from brokers.models import Broker
 from brokers.queries import Page
+from brokers.routing.default_types import declared_default
 from brokers.routing.definitions import Right
 from brokers.scope import Scope
 from brokers.topology import Topology
@@ -48,6 +49,7 @@ def load(scope: Scope, broker: Broker, vhost: str, now: datetime, at: datetime |
         _rights(scope, broker, vhost),
         reported=facts.policies if seen else None,
         unreported=facts.unreported,
+        default_type=_default_type(scope, broker, vhost),
     )
     _take_router(found, (broker.pk, vhost))
     return found
@@ -95,6 +97,11 @@ def _rights(scope: Scope, broker: Broker, vhost: str) -> tuple[Right, ...] | Non
     if not broker.permissions_known:
         return None
     return tuple(Right(one.user, one.write, one.exchange) for one in queries.permissions(scope, broker.pk, vhost))
+
+
+def _default_type(scope: Scope, broker: Broker, vhost: str) -> str:
+    place = queries.virtual_host(scope, broker.pk, vhost)
+    return declared_default(place.default_queue_type, broker.version) if place is not None else ""
 
 
 def _slots(worker: Worker) -> Slots:

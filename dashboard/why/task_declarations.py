@@ -13,10 +13,10 @@ from dashboard.why.explanations import LoadedVhost
 from workers.destinations.declarations import DeclaredQueue, Predeclared
 
 
-def predeclared(topology: Topology) -> dict[str, Any]:
-    """The existing objects, in the form of a question about a task."""
+def predeclared(topology: Topology, default_type: str = "") -> dict[str, Any]:
+    """The existing objects, in the form of a question about a task. `default_type`: of new queues without one, "" unknown."""
     exchanges = [msgspec.structs.asdict(one) for one in topology.exchanges if one.name and not one.name.startswith("amq.")]
-    return {"exchanges": exchanges, "queues": [msgspec.structs.asdict(one) for one in topology.queues]}
+    return {"exchanges": exchanges, "queues": [msgspec.structs.asdict(one) for one in topology.queues], "default_queue_type": default_type}
 
 
 def with_declared(topology: Topology, existing: Predeclared) -> Topology:
@@ -45,7 +45,7 @@ def with_declared(topology: Topology, existing: Predeclared) -> Topology:
 
 
 def _type(queue: DeclaredQueue) -> str:
-    """The type that the broker gives a new queue. Without one it is the virtual host's default, which is nearly always classic."""
+    """The type that the broker gives a new queue: its arguments have the virtual host's default where that is known; else it is nearly always classic."""
     named = queue.arguments.get("x-queue-type")
     return named if isinstance(named, str) else "classic"
 

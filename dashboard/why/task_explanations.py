@@ -62,7 +62,7 @@ def explain_live_task(loaded: LoadedVhost, request: Mapping[str, Any], known: Kn
     if changes is None or answer.problem:
         return answer
     after = msgspec.structs.replace(loaded, topology=changes.topology(loaded.topology, loaded.version), reported=None)
-    question = {**found.question, "conf": changes.conf(found.question["conf"]), "predeclare": predeclared(after.topology)}
+    question = {**found.question, "conf": changes.conf(found.question["conf"]), "predeclare": predeclared(after.topology, after.default_type)}
     try:
         answered = explain_task.answer(question, found.routers)
         otherwise = msgspec.structs.replace(found, answer=answered, question=question, sent=None, decided_by=last_sent.BY_CONFIGURATION)
@@ -85,7 +85,9 @@ def _whole(loaded: LoadedVhost, found: TaskDestination) -> TaskExplanation:
 
 def task_destination(loaded: LoadedVhost, request: Mapping[str, Any], known: KnownTask) -> TaskDestination:
     """Celery's part alone, to resolve many tasks."""
-    celery_question = {name: value for name, value in request.items() if name not in _NOT_CELERYS} | {"predeclare": predeclared(loaded.topology)}
+    celery_question = {name: value for name, value in request.items() if name not in _NOT_CELERYS} | {
+        "predeclare": predeclared(loaded.topology, loaded.default_type)
+    }
     if celery_question.get("conf") is not None:
         return _by_given(celery_question, known)
     try:
@@ -106,7 +108,8 @@ def _without_routers(known: KnownTask, error: RouterUnavailable) -> KnownTask:
 def _by_given(celery_question: JSON, known: KnownTask) -> TaskDestination:
     unknown: list[str] = []
     question = {**celery_question, "task": _task(celery_question.get("task"), known.attributes, unknown)}
-    return TaskDestination(explain_task.answer(question), question, unknown, GIVEN, None)
+    answer = explain_task.answer(question)
+    return TaskDestination(answer, question, unknown + _default_type_unknown(answer, question), GIVEN, None)
 
 
 def _by_defaults(celery_question: JSON, known: KnownTask) -> TaskDestination:
@@ -144,12 +147,17 @@ def _with_last_sent(found: TaskDestination, celery_question: JSON, known: KnownT
     sent = last_sent.compared(found.answer, celery_question.get("options"), known.sent, found.configuration.source == "defaults")
     if sent is not None and not sent.agrees and sent.text != last_sent.NOT_COMPARED:
         found.unknown.append(sent.text)
-    if "inequivalent arg 'x-queue-type'" in (found.answer.error or ""):
-        found.unknown.append(DEFAULT_TYPE_UNKNOWN)
+    found.unknown.extend(_default_type_unknown(found.answer, celery_question))
     answer, by = last_sent.decided(found.answer, sent, opaque)
     if found.answer.error and not answer.error and sent is None:
         found.unknown.append(f"By what is assumed it would fail: {found.answer.error}.")
     return msgspec.structs.replace(found, answer=answer, sent=sent, decided_by=by)
+
+
+def _default_type_unknown(answer: explain_task.Answer, question: JSON) -> list[str]:
+    """The sentence about the default queue type if it decides about the error and is not known."""
+    decides = "inequivalent arg 'x-queue-type'" in (answer.error or "") and "received 'classic'" in (answer.error or "")
+    return [DEFAULT_TYPE_UNKNOWN] if decides and not question["predeclare"].get("default_queue_type") else []
 
 
 def _unread(answer: explain_task.Answer, celery_question: JSON, configuration: Configuration) -> str:

@@ -234,3 +234,27 @@ def test_no_value_of_a_queue_hides_the_queue(values: dict[str, Any]) -> None:
     except BrokerAnswerUnusable:  # NaN, infinities and lone surrogates are no JSON
         with pytest.raises((ValueError, UnicodeError)):
             json.dumps(values, allow_nan=False, ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize(
+    ("reported", "default"),
+    [
+        ({}, ""),
+        ({"default_queue_type": "undefined"}, "undefined"),
+        ({"default_queue_type": "undefined", "metadata": {"tags": []}}, "undefined"),
+        ({"default_queue_type": "quorum", "metadata": {"default_queue_type": "quorum"}}, "quorum"),
+        ({"default_queue_type": "undefined", "metadata": {"default_queue_type": "stream"}}, "stream"),
+        ({"metadata": {"default_queue_type": "rabbit_quorum_queue"}}, "quorum"),
+        ({"default_queue_type": None, "metadata": []}, ""),
+        ({"default_queue_type": ["quorum"], "metadata": "x"}, ""),
+    ],
+)
+def test_the_default_queue_type_of_a_virtual_host_is_read_from_both_places(reported: dict[str, Any], default: str) -> None:
+    (vhost,) = parse.vhosts(as_json([{"name": "/", "tracing": True, **reported}]))
+    assert (vhost.tracing, vhost.default_queue_type) == (True, default)
+
+
+@pytest.mark.parametrize(("reported", "priority"), [(1, 1), (1.5, 1.5), (2.0, 2), (-0.25, -0.25), (None, 0), ("", 0), (True, 0), (1e300, 1e300)])
+def test_the_priority_of_a_policy_may_be_a_fraction(reported: Any, priority: float) -> None:
+    ((_, policy),) = parse.policies(as_json([{"vhost": "/", "name": "p", "pattern": "", "apply-to": "all", "definition": {}, "priority": reported}]))
+    assert (policy.priority, type(policy.priority)) == (priority, float if isinstance(priority, float) and priority != 1e300 else int)

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from brokers import queries, store
-from brokers.models import Queue
+from brokers.models import Change, Queue
+from brokers.routing.virtual_host import VirtualHostRouter
+from brokers.scope import EVERYTHING
 from brokers.store import BrokerMemory
 from brokers.topology import PolicyDefinition, Topology
 from tests.brokers.facts import NOON, a_broker, a_poll, a_queue, a_topology, after
@@ -45,6 +47,20 @@ def test_a_change_of_any_kind_is_seen_at_once(memory: BrokerMemory) -> None:
     stored(memory, ("orders", "stock.#", "mail"), policies=(PolicyDefinition("p", "", "all", 0, {"max-length": 6}),), seconds=15)
     assert [one.definition for one in queries.topology(broker, "/").policies] == [{"max-length": 6}]
     assert before.policies == ()
+
+
+def test_the_priorities_of_policies_are_kept_as_the_broker_has_them_fractions_too(memory: BrokerMemory) -> None:
+    policies = tuple(PolicyDefinition(name, "^mail$", "queues", priority, {"max-length": 5}) for name, priority in (("high", 1.5), ("low", 1), ("none", -0.25)))
+    store.save_poll(a_broker().pk, a_poll(NOON, a_queue("mail")), NOON, memory)
+    broker = stored(memory, ("orders", "order.#", "mail"), policies=policies)
+    found = queries.topology(broker, "/").policies
+    assert found == policies and [type(one.priority) for one in found] == [float, int, float]
+    assert [repr(one.priority) for one in queries.policies(EVERYTHING, broker)] == ["1.5", "1", "-0.25"]
+    router = VirtualHostRouter.from_topology(queries.topology(broker, "/"), "3.10.8")
+    assert router.queue_settings("mail").policy == "high"
+    changes = Change.objects.count()
+    stored(BrokerMemory(), ("orders", "order.#", "mail"), policies=policies, seconds=5)
+    assert Change.objects.count() == changes
 
 
 def test_what_is_learned_of_a_queue_later_counts_too(memory: BrokerMemory) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from brokers import queries, store
+from brokers import parts, queries, store
 from brokers.models import Broker, Change, Queue, Snapshot
 from brokers.scope import EVERYTHING
 from brokers.stats import ExchangeStats, NodeStats, VhostStats
@@ -350,3 +350,14 @@ def test_history_is_trimmed_but_what_is_kept_stays_readable() -> None:
     assert store.trim_history(after(3600), raw_hours=0.5) == 0
     store.trim_history(after(40 * 86400), raw_hours=0.5)
     assert texts(broker) == [] == queries.poll_attempts(EVERYTHING)
+
+
+def test_the_default_queue_type_of_a_virtual_host_follows_the_broker_and_is_kept_while_the_list_cant_be_read() -> None:
+    broker, memory = a_broker(), BrokerMemory()
+    found = []
+    for seconds, reported in enumerate(("", "undefined", "quorum", None, "classic")):
+        listed = {} if reported is None else {"/": VhostStats("/", False, default_queue_type=reported)}
+        failed = frozenset({parts.VHOSTS} if reported is None else ())
+        store.save_poll(broker.pk, a_poll(after(seconds), vhost_counters=listed, failed=failed), after(seconds), memory)
+        found.append(queries.virtual_hosts(EVERYTHING, broker.pk)[0].default_queue_type)
+    assert found == ["", "undefined", "quorum", "quorum", "classic"]

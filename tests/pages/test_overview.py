@@ -168,6 +168,15 @@ def test_the_tiles_are_those_of_the_chosen_virtual_host(person, prod):
     assert 'data-text="ready">–</span>' in hidden and "not visible to Hareline" in hidden
 
 
+def test_the_default_queue_type_of_the_chosen_virtual_host_is_shown_where_it_has_one(person, prod):
+    shown = []
+    for default in ("", "undefined", "quorum"):
+        VirtualHost.objects.filter(name="/").update(default_queue_type=default)
+        shown.append("Default queue type of <code>/</code>: quorum." in page(person, "/?broker=prod&vhost=%2F&part=queues"))
+    assert shown == [False, False, True]
+    assert "Default queue type" not in page(person, "/?broker=prod&part=queues")
+
+
 def test_celerys_own_queues_are_not_counted(person, prod):
     queue(prod)
     queue(prod, "celery@web-1.celery.pidbox", consumers=0)

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from brokers.routing.queue_types import compared_arguments
 from workers.destinations.terms import BadQuestion, Exchange, Queue, table
 
 OWN_EXCHANGES = {
@@ -17,10 +18,6 @@ OWN_EXCHANGES = {
     **{"amq.headers": "headers", "amq.match": "headers", "amq.rabbitmq.trace": "topic"},
 }
 TYPES = {"direct", "fanout", "topic", "headers"}
-COMPARED_ARGUMENTS = (
-    *("x-expires", "x-message-ttl", "x-dead-letter-exchange", "x-dead-letter-routing-key", "x-max-length", "x-max-length-bytes", "x-max-priority"),
-    *("x-overflow", "x-queue-mode", "x-single-active-consumer", "x-queue-type", "x-delivery-limit", "x-dead-letter-strategy"),
-)
 _NOT_FOR_QUORUM = ("x-max-priority", "x-queue-mode")
 LONGEST_NAME_BYTES = 255
 MOST_PREDECLARED = 100_000
@@ -55,18 +52,23 @@ Declared = DeclaredExchange | DeclaredQueue | DeclaredBinding
 
 
 class Predeclared(msgspec.Struct, frozen=True):
-    """What exists in the virtual host. `bindings` as RabbitMQ exports them, unread: only the broker's layer looks at them."""
+    """What exists in the virtual host. `bindings` as RabbitMQ exports them, unread: only the broker's layer looks at them. `default_queue_type`: of
+    durable, shared queues that are declared without a type; "" where it is unknown, and then taken as classic, which it nearly always is."""
 
     exchanges: dict[str, DeclaredExchange] = {}
     queues: dict[str, DeclaredQueue] = {}
     bindings: list[Any] = []
+    default_queue_type: str = ""
 
 
 def read_predeclared(data: dict[str, Any]) -> Predeclared:
     """Raises BadQuestion."""
     exchanges = _objects(data, "exchanges", DeclaredExchange)
     queues = _objects(data, "queues", DeclaredQueue)
-    return Predeclared(exchanges, queues, _entries(data, "bindings"))
+    default = data.get("default_queue_type") or ""
+    if not isinstance(default, str):
+        raise BadQuestion("predeclare.default_queue_type", "must be the name of a type, such as quorum")
+    return Predeclared(exchanges, queues, _entries(data, "bindings"), default)
 
 
 def _entries(data: dict[str, Any], kind: str) -> list[Any]:
@@ -148,14 +150,30 @@ def publish(predeclared: Predeclared, declared: list[Declared], exchange: str, r
     error = next(filter(None, (_too_long(name) for name in (exchange, routing_key))), None)
     for each in declared:
         if error is None:
-            error = _declare(each, exchanges, queues, bindings)
+            error = _declare(typed(each, predeclared.default_queue_type), exchanges, queues, bindings)
     found = exchanges.get(exchange)
     exchange_type = found.type if found is not None else OWN_EXCHANGES.get(exchange)
     if error is None and exchange_type is None:
         error = f"NotFound: Basic.publish: (404) NOT_FOUND - no exchange '{exchange}'"
     if error is None and (exchange == "amq.rabbitmq.trace" or (found is not None and found.internal)):
         error = f"AccessRefused: Basic.publish: (403) ACCESS_REFUSED - cannot publish to internal exchange '{exchange}'"
-    return Broker(error, exchange_type, Predeclared(exchanges, queues, bindings))
+    return Broker(error, exchange_type, Predeclared(exchanges, queues, bindings, predeclared.default_queue_type))
+
+
+def typed(one: Declared, default: str) -> Declared:
+    """What the broker makes of a declaration: a durable, shared queue without a type gets the default one as an argument, before anything is compared
+    (RabbitMQ 3.10.8 and 4.0.5, read off both).
+
+    >>> typed(DeclaredQueue("jobs"), "quorum").arguments, typed(DeclaredQueue("jobs", auto_delete=True), "quorum").arguments
+    ({'x-queue-type': 'quorum'}, {})
+    """
+    if not default or not isinstance(one, DeclaredQueue) or not takes_default_type(one):
+        return one
+    return msgspec.structs.replace(one, arguments={**one.arguments, "x-queue-type": default})
+
+
+def takes_default_type(queue: DeclaredQueue) -> bool:
+    return "x-queue-type" not in queue.arguments and queue.durable and not queue.exclusive and not queue.auto_delete
 
 
 def _declare(one: Declared, exchanges: dict[str, DeclaredExchange], queues: dict[str, DeclaredQueue], bindings: list[Any]) -> str | None:
@@ -188,8 +206,10 @@ def _exchange_refused(new: DeclaredExchange, old: DeclaredExchange | None) -> st
 
 
 def _queue_refused(new: DeclaredQueue, old: DeclaredQueue | None) -> str | None:
+    if old is not None:
+        return _redeclaration_refused(new, old)
     quorum = new.arguments.get("x-queue-type") == "quorum"
-    if old is None and new.name.startswith("amq."):
+    if new.name.startswith("amq."):
         return f"AccessRefused: Queue.declare: (403) ACCESS_REFUSED - queue name '{new.name}' contains reserved prefix 'amq.*'"
     for bad in (*_NOT_FOR_QUORUM,) if quorum else ():
         if bad in new.arguments:
@@ -199,14 +219,17 @@ def _queue_refused(new: DeclaredQueue, old: DeclaredQueue | None) -> str | None:
         return f"PreconditionFailed: Queue.declare: (406) PRECONDITION_FAILED - invalid property '{which}' for queue '{new.name}'"
     if "x-dead-letter-routing-key" in new.arguments and "x-dead-letter-exchange" not in new.arguments:
         return f"PreconditionFailed: Queue.declare: (406) PRECONDITION_FAILED - routing_key but no exchange for dead letters in queue '{new.name}'"
-    if old is None:
-        return None
+    return None
+
+
+def _redeclaration_refused(new: DeclaredQueue, old: DeclaredQueue) -> str | None:
+    """Only what the type of the existing queue has is compared (rabbit_amqqueue:assert_args_equivalence)."""
     if old.exclusive:
         return f"ResourceLocked: Queue.declare: (405) RESOURCE_LOCKED - cannot obtain exclusive access to locked queue '{new.name}'"
     for name in ("durable", "exclusive", "auto_delete"):
         if getattr(new, name) != getattr(old, name):
             return _inequivalent("Queue", name, new.name, getattr(new, name), getattr(old, name))
-    for name in COMPARED_ARGUMENTS:
+    for name in sorted(compared_arguments(str(old.arguments.get("x-queue-type", "classic")))):
         default = "classic" if name == "x-queue-type" else None
         wanted, found = new.arguments.get(name, default), old.arguments.get(name, default)
         if wanted != found:

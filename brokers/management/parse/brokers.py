@@ -10,9 +10,11 @@ import msgspec
 from brokers.amqp_address import KEPT_PROTOCOLS
 from brokers.errors import BrokerAnswerUnusable
 from brokers.management.parse.values import Loose, count, counters, decoded, flag, integer, table, text
+from brokers.routing.queue_types import UNDEFINED, type_named
 from brokers.stats import Listener, NodeStats, Overview, VhostStats
 
 LAVINMQ = "LavinMQ-"
+LONGEST_TYPE = 255
 CHURN = ("connection_created", "connection_closed", "channel_created", "channel_closed")
 
 
@@ -124,8 +126,14 @@ def vhosts(body: bytes) -> list[VhostStats]:
         if "name" in seen:
             counted = counters(seen.get("message_stats"))
             counts = (count(counted.publish), count(counted.deliver_get), count(counted.ack))
-            found.append(VhostStats(text(seen["name"]), flag(seen.get("tracing")), *counts))
+            found.append(VhostStats(text(seen["name"]), flag(seen.get("tracing")), *counts, _default_queue_type(seen)))
     return found
+
+
+def _default_queue_type(vhost: dict[str, Any]) -> str:
+    """The type by its short name, from the virtual host's entry or its metadata; "undefined" where the broker reports that there is none."""
+    named = [text(holder.get("default_queue_type"))[:LONGEST_TYPE] for holder in (vhost, table(vhost.get("metadata")))]
+    return next(filter(None, map(type_named, named)), UNDEFINED if UNDEFINED in named else "")
 
 
 def cluster_id(body: bytes) -> str:

@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from brokers.management.parse.values import Loose, count, counters, decoded, integer, number, table, text
+from brokers.management.parse.values import Loose, count, counters, decoded, number, table, text
 from brokers.stats import ExchangeStats
-from brokers.topology import BindingDefinition, ExchangeDefinition, PolicyDefinition, WritePermission
+from brokers.topology import BindingDefinition, ExchangeDefinition, PolicyDefinition, WritePermission, whole_if_possible
 
 
 class SeenExchange(msgspec.Struct):
@@ -115,7 +115,7 @@ def _policies(body: bytes, operator: bool) -> list[tuple[str, PolicyDefinition]]
     return [
         (
             seen.vhost,
-            PolicyDefinition(seen.name, seen.pattern, seen.apply_to, integer(seen.priority) or 0, table(seen.definition), operator),
+            PolicyDefinition(seen.name, seen.pattern, seen.apply_to, whole_if_possible(number(seen.priority) or 0), table(seen.definition), operator),
         )
         for seen in decoded(body, list[_Policy])
     ]

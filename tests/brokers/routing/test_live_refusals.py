@@ -119,7 +119,7 @@ def test_random_policies_apply_to_the_queues_that_the_broker_applies_them_to(rab
     names = [name for name in POLICY_VALUES if not name.startswith("ha-") and policy_refusal("all", {name: POLICY_VALUES[name]}, False, version) is None]
     for number in range(12):
         definition = {name: POLICY_VALUES[name] for name in rng.sample(names, rng.randint(1, 3))}
-        policy = {"pattern": rng.choice(["^q", "um$", "", "c"]), "apply-to": rng.choice(["all", "queues"]), "priority": number}
+        policy = {"pattern": rng.choice(["^q", "um$", "", "c"]), "apply-to": rng.choice(["all", "queues"]), "priority": number / 2}
         rabbitmq.api("PUT", f"policies/{vhost}/p{number}", {**policy, "definition": definition})
     router = VirtualHostRouter.from_definitions(rabbitmq.api("GET", f"definitions/{vhost}"), rabbitmq.version)
     predicted = {name: router.queue_settings(name).policy for name in router.queues}
