@@ -1,4 +1,4 @@
-"""The overview: incidents, the figures behind them, and the deepest queues. Queries run when a part is drawn."""
+"""The overview of one broker: incidents, the figures behind them, and the deepest queues. Queries run when a part is drawn."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from brokers import database_file, queries
 from brokers.conditions import Condition
-from brokers.models import Broker, PollAttempt, Queue, VirtualHost
+from brokers.models import Broker, Heartbeat, PollAttempt, Queue, VirtualHost
 from brokers.polling import leases
 from brokers.queries import History
 from brokers.scope import Scope
@@ -27,7 +27,7 @@ from dashboard.layout.lists import LAST_HOUR, SPARK_POINTS
 from dashboard.layout.queue_levels import queue_level
 from dashboard.live import topics
 from dashboard.live.rows import LiveRow
-from dashboard.overview import blocked_publishers, flapping, head, incidents, unread_queues
+from dashboard.overview import blocked_publishers, flapping, head, incidents, maintenance, unread_queues
 from dashboard.overview.celery_panel import Work
 from dashboard.overview.incidents import Incident
 from dashboard.overview.row import broker_row, node_row, vhost_row
@@ -121,7 +121,7 @@ class OneBroker:
     @cached_property
     def incidents(self) -> list[Incident]:
         """The incidents, the worst first. While the broker is not visible, none about its queues."""
-        heartbeat = next((beat.at for beat in leases.heartbeats() if beat.kind == "poller"), None)
+        heartbeat = next((beat.at for beat in self._heartbeats if beat.kind == "poller"), None)
         found = [incidents.of_broker(self.broker, self.work.sources, heartbeat, self.now, database_file.not_writable)]
         found.append(blocked_publishers.incident(self.broker, self.now, self._blocked))
         found.append(unread_queues.incident(self.broker, self.now))
@@ -132,6 +132,10 @@ class OneBroker:
         found += [incidents.of_worker(worker, self.now) for worker in self.work.workers]
         return incidents.worst_first(found)
 
+    @cached_property
+    def _heartbeats(self) -> list[Heartbeat]:
+        return leases.heartbeats()
+
     def _blocked(self) -> list[str]:
         """The connections that the broker takes nothing from, by the name that their program gave, else by the broker's."""
         blocked = (connection for connection in queries.connections(self.scope, self.broker.pk, self.vhost) if connection.state in BLOCKED_STATES)
@@ -140,7 +144,7 @@ class OneBroker:
     @cached_property
     def notices(self) -> list[head.Line]:
         """What is unknown of workers, and what is worth a look."""
-        found = head.unknown_workers(self.work.workers, reverse("workers") + self.query)
+        found = head.unknown_workers(self.work.workers, reverse("workers") + self.query) + maintenance.notices(self._heartbeats, self.now, reverse("readyz"))
         if self.row.mark["level"] == "notice":
             found.append(head.Line(self.row.fixed["level"], self.broker.name, reverse("exchanges") + self.query))
         if not self.stale:
@@ -252,42 +256,6 @@ class OneBroker:
             *(topics.Topic(topics.QUEUES, self.broker.pk, vhost).name for vhost in sorted(queues)),
             *(topics.Topic(topics.WORKERS, self.broker.pk, vhost).name for vhost in self.work.vhosts),
         ]
-
-
-class SeveralBrokers:
-    """The overview of all brokers: a card each, and the incidents of all."""
-
-    def __init__(self, scope: Scope, brokers: Sequence[Broker], shown: Range, now: datetime) -> None:
-        self.now = now
-        self.cards = [OneBroker(scope, broker, None, shown, now) for broker in brokers]
-
-    @cached_property
-    def incidents(self) -> list[Incident]:
-        return incidents.worst_first(incident for card in self.cards for incident in card.incidents)
-
-    @property
-    def sentence(self) -> str:
-        unavailable = [card.broker.name for card in self.cards if card.stale]
-        return head.sentence(len(self.incidents), self.seen, unavailable, self.has_more_incidents)
-
-    @property
-    def has_more_incidents(self) -> bool:
-        return any(card.has_more_incidents for card in self.cards)
-
-    @property
-    def summary(self) -> str:
-        return head.summary(len(self.incidents), 0, self.seen)
-
-    @cached_property
-    def seen(self) -> head.Seen:
-        """What all brokers' headings are about."""
-        seen = [card.seen for card in self.cards]
-        queues, resting, unclear, workers = (sum(getattr(one, name) for one in seen) for name in ("queues", "resting", "unclear", "unknown_workers"))
-        return head.Seen(queues, resting, unclear, workers, any(one.hidden for one in seen))
-
-    @property
-    def topics(self) -> list[str]:
-        return [topics.Topic(topics.BROKER, card.broker.pk).name for card in self.cards]
 
 
 def thinned(values: Sequence[float | None], points: int) -> list[float | None]:

@@ -10,7 +10,8 @@ from brokers.queries.one_moment import one_moment
 from dashboard.layout.charts import chosen_range
 from dashboard.layout.frame import Shell
 from dashboard.live.seen import live_page
-from dashboard.overview.page import OneBroker, SeveralBrokers
+from dashboard.overview.page import OneBroker
+from dashboard.overview.several import SeveralBrokers
 
 PARTS = ("state", "figures", "charts", "changes", "queues", "workers", "nodes", "limits")
 

@@ -6,7 +6,7 @@ from html import unescape
 import pytest
 from django.utils import timezone
 
-from brokers.models import Broker, Change, Node, PollAttempt, Queue, VirtualHost
+from brokers.models import Broker, Change, Heartbeat, Node, PollAttempt, Queue, VirtualHost
 from brokers.visibility import WITHOUT_MONITORING
 from dashboard.overview.suspects import MOST_OF_A_KIND
 from workers.models import EventSource, Task, Worker
@@ -166,6 +166,18 @@ def test_the_tiles_are_those_of_the_chosen_virtual_host(person, prod):
     VirtualHost.objects.filter(name="/").update(ready=None, visible=False)
     hidden = page(person, "/?broker=prod&vhost=%2F&part=figures")
     assert 'data-text="ready">–</span>' in hidden and "not visible to Hareline" in hidden
+
+
+def test_a_maintenance_process_that_is_silent_is_named_with_its_last_heartbeat(person, prod):
+    queue(prod)
+    beat = Heartbeat.objects.create(kind="maintenance", holder="a", at=timezone.now() - timedelta(seconds=12))
+    assert "maintenance" not in page(person, "/?part=state")
+    Heartbeat.objects.filter(pk=beat.pk).update(at=timezone.now() - timedelta(seconds=20))
+    html = unescape(page(person, "/?part=state"))
+    assert '<a class="name" href="/readyz">Hareline’s maintenance process</a> last stored a heartbeat at ' in html
+    assert "old data is not deleted meanwhile." in html and "All clear. 1 notice." in html
+    Heartbeat.objects.create(kind="maintenance", holder="b", at=timezone.now())
+    assert "maintenance" not in page(person, "/?part=state")
 
 
 def test_the_default_queue_type_of_the_chosen_virtual_host_is_shown_where_it_has_one(person, prod):
