@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('brokers', '0012_depth_growth'),
+        ('brokers', '0013_bindings_in_order'),
     ]
 
     operations = [
