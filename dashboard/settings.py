@@ -129,7 +129,13 @@ TEMPLATES = [
                 "dashboard.layout.frame.context",
             ],
         },
-    }
+    },
+    {
+        "BACKEND": "django.template.backends.jinja2.Jinja2",
+        "NAME": "rows",
+        "DIRS": [BASE_DIR / "templates" / "rows"],
+        "OPTIONS": {"environment": "dashboard.layout.compiled.environment"},
+    },
 ]
 
 # Storage: architecture.md, "Storage"; IMMEDIATE transactions wait for each other instead of failing with "database is locked"

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from django import template
 from django.http import HttpRequest
-from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import slugify
 
 from brokers.models import Connection, Exchange, Queue
-from dashboard.layout import formatting, glossary, levels, sparklines
+from dashboard.layout import compiled, formatting, glossary, symbols
 from dashboard.layout.spans import spans
 from workers.models import Task, Worker
 
@@ -28,6 +26,12 @@ register.filter("data_size", formatting.data_size)
 register.filter("duration", formatting.duration)
 register.filter("clock", formatting.clock)
 register.filter("listed", formatting.listed)
+register.filter("json_text", compiled.json_text)
+register.simple_tag(symbols.icon, name="icon")
+register.simple_tag(symbols.shape, name="shape")
+register.simple_tag(symbols.level, name="level")
+register.simple_tag(symbols.sparkline, name="sparkline")
+register.simple_tag(symbols.depth_bar, name="depth_bar")
 
 
 @register.filter
@@ -48,32 +52,10 @@ def iso(value: datetime | None) -> str:
     return "" if value is None else value.isoformat()
 
 
-@register.filter
-def json_text(value: Any) -> str:
-    """JSON for an attribute; the template escapes it."""
-    return json.dumps(value, separators=(",", ":"), default=str)
-
-
 @register.simple_tag
-def icon(name: str, label: str = "") -> SafeString:
-    """An icon of static/icons.txt. Without a label it only decorates the word beside it and is hidden from screen readers."""
-    address = f"{static('vendor/icons.svg')}#{name}"
-    if label:
-        return format_html('<svg class="icon" width="18" height="18" role="img" aria-label="{}"><use href="{}"></use></svg>', label, address)
-    return format_html('<svg class="icon" width="18" height="18" aria-hidden="true" focusable="false"><use href="{}"></use></svg>', address)
-
-
-@register.inclusion_tag("components/_shape.html")
-def shape(word: str) -> dict[str, Any]:
-    """The shape of a level alone, hidden from screen readers: a word must stand beside it."""
-    return {"word": word}
-
-
-@register.inclusion_tag("components/_level.html")
-def level(value: levels.Level | str, text: str = "", pill: bool = True) -> dict[str, Any]:
-    """A level's badge: shape, word and, for unknown, the reason. `text` replaces the word ("nobody"); `pill=False` has no background."""
-    known = value if isinstance(value, levels.Level) else levels.Level(value, "")  # type: ignore[arg-type]
-    return {"level": known, "text": text, "pill": pill}
+def rows(name: str, rows: Iterable[Any], **context: Any) -> SafeString:
+    """The rows of a list, by a compiled template of `templates/rows/`."""
+    return compiled.render_rows(name, rows, **context)
 
 
 @register.inclusion_tag("components/_term.html", takes_context=True)
@@ -85,13 +67,6 @@ def term(context: template.Context, name: str) -> dict[str, Any]:
     first = name not in seen
     seen.add(name)
     return {"term": name, "slug": slugify(name), "spans": spans(glossary.TERMS[name].text), "first": first}
-
-
-@register.inclusion_tag("components/_sparkline.html")
-def sparkline(values: Sequence[float | None], width: int = 96, height: int = 24, kind: str = "") -> dict[str, Any]:
-    """A sparkline that begins with the first record and ends in a dot. `kind` colours it (in, out, a level)."""
-    known = sparklines.recorded(values)
-    return {"spark": sparklines.drawn(known, width, height), "text": sparklines.text(known), "width": width, "height": height, "kind": kind}
 
 
 @register.inclusion_tag("components/_switchers.html", takes_context=True)
