@@ -212,6 +212,7 @@ def module_database(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
 @pytest.fixture(autouse=True)
 def _nothing_kept_of_other_tests() -> None:
     """A test's rows are taken back with their keys, which in life are never used twice: what is kept by key would be another test's."""
-    from brokers.queries import topologies
+    from brokers.queries import kept, topologies
 
     topologies._kept.clear()
+    kept.forget()

@@ -76,10 +76,19 @@ def ordered(rows: QuerySet[M], field: str, descending: bool) -> QuerySet[M]:
     return rows.order_by(first, "name", "vhost", "id")
 
 
-def one_page(rows: QuerySet[M], page: int, page_size: int) -> Page[M]:
+def one_page(rows: QuerySet[M], page: int, page_size: int, total: int | None = None) -> Page[M]:
+    """The page of the rows; `total` is how many there are, where that is known."""
     start = (page - 1) * page_size
-    total = rows.count()
+    total = rows.count() if total is None else total
     return Page(total, list(rows[start : start + page_size]) if start < total else [], page, page_size)
+
+
+def share_brokers(items: Iterable[Any], brokers: Iterable[Broker]) -> None:
+    """Gives rows that were read without their broker the one that they all share: a join would make, and decode, one for each row."""
+    known = {broker.pk: broker for broker in brokers}
+    for item in items:
+        if item.broker_id in known:
+            item.broker = known[item.broker_id]
 
 
 def ordered_items(items: list[T], field: str, descending: bool) -> list[T]:

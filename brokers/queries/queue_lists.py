@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
-from django.db.models import QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from brokers.conditions import Condition
-from brokers.models import Queue
+from brokers.models import Broker, Queue
 from brokers.queries import pages
 from brokers.queries.pages import BrokerRef, Page, existing, in_scope
 from brokers.queries.past import NOT_KEPT, PastQueue, fill_queues, queues_as_they_were
@@ -25,8 +25,13 @@ def queues(
     page: int = 1,
     page_size: int = 100,
     at: datetime | None = None,
+    leave_out: Collection[int] = (),
+    total: int | None = None,
+    brokers: Sequence[Broker] = (),
 ) -> Page[Queue]:
     """A page of queues with their broker. Raises ValueError for an unknown sort or page, NotRecorded if nothing is known of that moment.
+
+    `leave_out` are ids, `total` is the number of matches where it is known, `brokers` those that the queues are of, where they were read already.
 
     With `at` the numbers are those of that moment, and what history does not keep (state, policies, message bytes, age) is None or "".
     """
@@ -34,10 +39,34 @@ def queues(
     pages.check_page(page, page_size)
     rows = _rows(scope, broker, vhost, at)
     if at is None:
-        for condition in conditions:
-            rows = rows.filter(pages.condition_filter(condition))
-        return pages.one_page(pages.ordered(rows, field, descending), page, page_size)
+        rows = (rows.select_related(None) if brokers else rows).filter(_all_of(conditions), ~Q(pk__in=leave_out) if leave_out else Q())
+        found = pages.one_page(pages.ordered(rows, field, descending), page, page_size, total)
+        pages.share_brokers(found.items, brokers)
+        return found
     return _past_page(rows, conditions, (field, descending), (page, page_size), at, pages.broker_ids(scope, broker))
+
+
+def queue_counts(
+    scope: Scope, filters: Sequence[Sequence[Condition]], *, broker: BrokerRef | None = None, vhost: str | None = None, leave_out: Collection[int] = ()
+) -> list[int]:  # fmt: skip
+    """How many queues fulfil all conditions of each of these filters now; one query. `leave_out` are ids."""
+    rows = _rows(scope, broker, vhost, None).select_related(None).order_by()
+    counts = {f"count_{number}": Count("pk", filter=_all_of(conditions)) if conditions else Count("pk") for number, conditions in enumerate(filters)}
+    found = rows.filter(~Q(pk__in=leave_out) if leave_out else Q()).aggregate(**counts)
+    return [found[name] for name in counts]
+
+
+def internal_queues(scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None) -> list[int]:
+    """The ids of the queues that Celery or Hareline declared for themselves."""
+    own = pages.condition_filter(Condition("celery_own", "=", True))
+    return list(_rows(scope, broker, vhost, None).select_related(None).filter(own).order_by().values_list("pk", flat=True))
+
+
+def _all_of(conditions: Iterable[Condition]) -> Q:
+    found = Q()
+    for condition in conditions:
+        found &= pages.condition_filter(condition)
+    return found
 
 
 def _past_page(

@@ -51,17 +51,27 @@ class ObjectList(Filtered):
         """How many objects match a filter."""
         raise NotImplementedError
 
+    def counts(self, wanted: Sequence[Filter]) -> list[int]:
+        """How many objects match each of these filters."""
+        return [self.count(one) for one in wanted]
+
     def predefined(self, filters: Sequence[tuple[str, str]], levels: Mapping[str, str]) -> list[View]:
         """The views of [(label, filter)]; each keeps the other terms of the current filter that can be applied. `levels`: of a filter that has matches."""
-        texts = {text for _, text in filters if text}
-        rest = self.filter.without(*(term for term in self.filter.terms if term.text in texts or term.problem))
-        known, found = not self.unavailable(), []
-        for label, text in filters:
-            whole = f"{rest} {text}".strip()
-            count = self.count(filter_language.parse(whole, self.qualifiers))
+        known, found, rest = not self.unavailable(), [], self._rest(filters)
+        wholes = self.view_filters(filters)
+        for (label, text), whole, count in zip(filters, wholes, self.counts(wholes), strict=True):
             current = any(term.text == text for term in self.filter.terms) if text else rest == self.filter.text
-            found.append(View(label, self.address.with_(q=whole), count, current, levels.get(text, "") if count and known else ""))
+            found.append(View(label, self.address.with_(q=whole.text), count, current, levels.get(text, "") if count and known else ""))
         return found
+
+    def view_filters(self, filters: Sequence[tuple[str, str]]) -> list[Filter]:
+        """What the views of [(label, filter)] show: each with the other terms of the current filter that can be applied."""
+        rest = self._rest(filters)
+        return [filter_language.parse(f"{rest} {text}".strip(), self.qualifiers) for _, text in filters]
+
+    def _rest(self, filters: Sequence[tuple[str, str]]) -> str:
+        texts = {text for _, text in filters if text}
+        return self.filter.without(*(term for term in self.filter.terms if term.text in texts or term.problem))
 
     def most_restrictive_term(self) -> RestrictiveTerm | None:
         """The term whose removal shows the most objects; None if removing a single term shows none."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from brokers import queries
 from brokers.conditions import Condition
 from brokers.models import Broker, Queue
-from brokers.queries import QUEUE_SORTS
+from brokers.queries import QUEUE_SORTS, kept
 from brokers.scope import Scope
 from dashboard.layout import filter_language, visibility
 from dashboard.layout.addresses import Heading, ListAddress, page_links
@@ -25,6 +26,9 @@ from dashboard.queues.row import queue_row
 DEFAULT_SORT = "-depth"
 VIEWS = (("All", ""), ("No consumers", "worker:none"), ("Growing", "is:growing"), ("Over 1,000", "depth>1000"))
 LEVELS_OF_VIEWS = {"worker:none": "critical", "is:growing": "warning"}
+MOST_LEFT_OUT = 500
+_internal: kept.Kept[list[int]] = kept.Kept()
+_counts: kept.Kept[list[int]] = kept.Kept()
 
 
 class QueueList(ObjectList):
@@ -38,47 +42,83 @@ class QueueList(ObjectList):
         self.sort = address.sort(QUEUE_SORTS, DEFAULT_SORT)
         self.shows_internal = address.kept.get("own") == "show"
         self._consumed: dict[str, list[Condition]] = {}
+        self._counted: dict[str, int] = {}
+
+    @property
+    def _place(self) -> dict[str, Any]:
+        return {"broker": self.broker.pk if self.broker else None, "vhost": self.vhost}
+
+    @property
+    def _question(self) -> tuple[Any, ...]:
+        """Whose queues of where this is about: viewers with the same share what was counted since the last poll."""
+        return (self.scope, self.broker and self.broker.pk, self.vhost, self.shows_internal)
+
+    @cached_property
+    def internal(self) -> list[int]:
+        """The ids of internal queues: declared by Celery or Hareline for themselves."""
+        question = (*self._question[:3], "internal")
+        return _internal.get(question, kept.state_of(self.brokers), lambda: queries.internal_queues(self.scope, **self._place))
+
+    @property
+    def _left_out(self) -> list[int]:
+        return [] if self.shows_internal or len(self.internal) > MOST_LEFT_OUT else self.internal
 
     def conditions(self, wanted: Filter) -> list[Condition]:
-        """The filter as conditions; internal queues (Celery, Hareline) are excluded unless shown."""
-        own = [] if self.shows_internal else [Condition("celery_own", "=", False)]
+        """The filter as conditions; internal queues are left out by their ids, or by a condition where they are many."""
+        own = [] if self.shows_internal or self._left_out == self.internal else [Condition("celery_own", "=", False)]
         return queue_filter.conditions(wanted, self.scope, self.brokers, self.vhost, self._consumed) + own
 
     def count(self, wanted: Filter) -> int:
-        return self._page(wanted, 1, 1).total
+        return self.counts([wanted])[0]
 
-    def _page(self, wanted: Filter, page: int, size: int) -> queries.Page[Queue]:
-        if wanted.problems:
-            return queries.Page(0, [], 1, size)
+    def counts(self, wanted: Sequence[Filter]) -> list[int]:
+        """How many queues match each filter; internal ones are left out unless they are shown. Filters with a problem match nothing."""
+        usable = [one for one in wanted if not one.problems and one.text not in self._counted]
+        by_worker = any(value.lower() != "none" for one in usable for value in one.values("worker"))  # who consumes is no part of a poll
+
+        def counted() -> list[int]:
+            return queries.queue_counts(self.scope, [self.conditions(one) for one in usable], **self._place, leave_out=self._left_out)
+
+        question = (*self._question, tuple(one.text for one in usable))
+        if usable:
+            found = _counts.get(question, None if by_worker else kept.state_of(self.brokers), counted)
+            self._counted |= zip((one.text for one in usable), found, strict=True)
+        return [0 if one.problems else self._counted[one.text] for one in wanted]
+
+    def _page(self, page: int) -> queries.Page[Queue]:
+        if self.filter.problems:
+            return queries.Page(0, [], 1, PAGE_SIZE)
         return queries.queues(
             self.scope,
-            broker=self.broker.pk if self.broker else None,
-            vhost=self.vhost,
-            conditions=self.conditions(wanted),
+            **self._place,
+            conditions=self.conditions(self.filter),
             sort=self.sort,
             page=page,
-            page_size=size,
+            page_size=PAGE_SIZE,
+            leave_out=self._left_out,
+            total=self._total,
+            brokers=self.brokers,
         )
 
-    def internal_count(self) -> int:
-        """How many queues are internal: declared by Celery or Hareline for themselves."""
-        own = (Condition("celery_own", "=", True),)
-        return queries.queues(self.scope, broker=self.broker.pk if self.broker else None, vhost=self.vhost, conditions=own, page_size=1).total
+    @cached_property
+    def _total(self) -> int:
+        """How many match the filter; counted together with the views."""
+        return self.counts([self.filter, *self.view_filters(VIEWS)])[0]
 
     def views(self) -> list[View]:
         return self.predefined(VIEWS, LEVELS_OF_VIEWS)
 
     def table(self) -> dict[str, Any]:
         """Context of the part "table": rows, pages, hidden queues."""
-        page = self._page(self.filter, self.address.page, PAGE_SIZE)
+        page = self._page(self.address.page)
         if not page.items and page.total:
-            page = self._page(self.filter, page.pages, PAGE_SIZE)
+            page = self._page(page.pages)
         return {
             "rows": self._rows(page.items),
             "page": page,
             "pages": page_links(self.address, page),
             "headings": self._headings(),
-            "internal_count": self.internal_count(),
+            "internal_count": len(self.internal),
             "shows_internal": self.shows_internal,
             "internal_address": self.address.with_(own=None if self.shows_internal else "show"),
             "most_restrictive_term": self.most_restrictive_term() if page.total == 0 and self.filter.terms else None,

@@ -11,7 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from brokers.models import Binding, Broker, Channel, ClientTrend, Connection, Consumer, Exchange, Node, Queue, VirtualHost
-from brokers.queries import topologies
+from brokers.queries import kept, topologies
 from workers.models import EventSource, Task, Worker
 
 pytestmark = pytest.mark.django_db
@@ -98,6 +98,7 @@ def queries_of(person: Client, address: str, **headers: str) -> list[str]:
     """The questions of a page that was visited before, so that it is known who consumes, but not the topology."""
     person.get(address, headers=headers)
     topologies._kept.clear()
+    kept.forget()
     with CaptureQueriesContext(connection) as queries:
         answer = person.get(address, headers=headers)
     assert answer.status_code == 200
