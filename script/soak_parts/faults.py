@@ -11,6 +11,7 @@ from typing import Protocol
 
 from script.rabbitmq_node import RabbitNode
 from script.soak_parts import poison
+from script.soak_parts.kills import run_problems, until_quiet
 from script.soak_parts.observer import Observer
 from script.soak_parts.proxy import Proxy
 from script.soak_parts.run import Run
@@ -45,6 +46,19 @@ def cut(run: Amid, seconds: float | None = None) -> None:
 def stopped(run: Amid, seconds: float | None = None) -> None:
     """The receiver gets no time from the machine (SIGSTOP); the broker keeps its events."""
     with run.observer.phase("receiver", grace_seconds=RETURN_SECONDS, required_after=NOTICE_SECONDS), run.stack.paused("receiver"):
+        time.sleep(40.0 if seconds is None else seconds)
+
+
+def web_stopped(run: Run, seconds: float | None = None) -> None:
+    """The web process gets no time: no page answers, and nothing of that reaches the other processes. All pages are back by themselves."""
+    with run.observer.phase("web", grace_seconds=RETURN_SECONDS), run.stack.paused("web"):
+        time.sleep(40.0 if seconds is None else seconds)
+    until_quiet(lambda: run_problems(run), run)
+
+
+def maintenance_stopped(run: Amid, seconds: float | None = None) -> None:
+    """The maintenance process gets no time; nothing else waits for it."""
+    with run.observer.phase("maintenance", grace_seconds=RETURN_SECONDS, required_after=NOTICE_SECONDS), run.stack.paused("maintenance"):
         time.sleep(40.0 if seconds is None else seconds)
 
 
@@ -129,6 +143,8 @@ def crowd(run: Run, seconds: float | None = None) -> None:
 FAULTS: dict[str, Callable[[Run, float | None], None]] = {
     "cut": cut,
     "stopped": stopped,
+    "web-stopped": web_stopped,
+    "maintenance-stopped": maintenance_stopped,
     "killed": killed,
     "killed-often": killed_often,
     "two-receivers": two_receivers,

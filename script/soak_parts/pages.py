@@ -7,6 +7,7 @@ import re
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Callable
 
 from script.soak_parts.stack import Stack
 
@@ -14,24 +15,29 @@ PAGES = ("/", "/queues/", "/exchanges/", "/workers/", "/tasks/", "/send/", "/rou
 TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 
 
+def opened(stack: Stack, seconds: float = 20) -> Callable[[str], str]:
+    """Logs in as admin; returns what gives the text of a page by its path. Raises OSError where either fails."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
+    form = opener.open(f"{stack.url}/login/", timeout=seconds).read().decode()
+    found = TOKEN.search(form)
+    fields = {"login": "admin", "password": stack.environment["HARELINE_ADMIN_PASSWORD"], "csrfmiddlewaretoken": found[1] if found else ""}
+    if "/login/" in opener.open(f"{stack.url}/login/", urllib.parse.urlencode(fields).encode(), timeout=seconds).geturl():
+        raise OSError("the login fails")
+    return lambda path: opener.open(stack.url + path, timeout=seconds).read().decode()
+
+
 def page_problems(stack: Stack, seconds: float = 20) -> list[str]:
     """One sentence for each of PAGES that doesn't answer 200 with a whole page, or for a login that fails."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
     try:
-        form = opener.open(f"{stack.url}/login/", timeout=seconds).read().decode()
-        found = TOKEN.search(form)
-        fields = {"login": "admin", "password": stack.environment["HARELINE_ADMIN_PASSWORD"], "csrfmiddlewaretoken": found[1] if found else ""}
-        landed = opener.open(f"{stack.url}/login/", urllib.parse.urlencode(fields).encode(), timeout=seconds).geturl()
-        if "/login/" in landed:
-            return ["the login fails"]
+        look = opened(stack, seconds)
     except OSError as error:
         return [f"the login fails: {error}"]
-    return [problem for path in PAGES if (problem := _problem(opener, stack.url + path, seconds))]
+    return [problem for path in PAGES if (problem := _problem(look, path))]
 
 
-def _problem(opener: urllib.request.OpenerDirector, address: str, seconds: float) -> str:
+def _problem(look: Callable[[str], str], path: str) -> str:
     try:
-        text = opener.open(address, timeout=seconds).read().decode()
+        text = look(path)
     except OSError as error:
-        return f"{address}: {error}"
-    return "" if text.rstrip().endswith("</html>") else f"{address}: not a whole page"
+        return f"{path}: {error}"
+    return "" if text.rstrip().endswith("</html>") else f"{path}: not a whole page"

@@ -60,8 +60,11 @@ def test_a_topic_that_cant_be_loaded_is_named_and_everything_else_goes_on(stack:
     expect(page.locator("[data-unrefreshed]")).to_have_count(0)
 
 
-@pytest.mark.timeout(60)
-def test_a_web_process_that_stopped_without_a_word_is_noticed_and_comes_back(stack: Stack, page: Page) -> None:
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("seconds", [0, pytest.param(40, marks=pytest.mark.nightly)])
+def test_a_web_process_that_stopped_without_a_word_is_noticed_and_comes_back(stack: Stack, page: Page, watch: Any, seconds: int) -> None:
+    for complaint in ("WebSocket", "htmx:timeout", "htmx:sendError", "ERR_TIMED_OUT"):  # tries to connect and to fetch again
+        watch.expect(complaint)
     page.goto(f"{stack.url}/queues/?{stack.here}")
     live(page)
     page.evaluate("window.notReloaded = true")
@@ -76,6 +79,7 @@ def test_a_web_process_that_stopped_without_a_word_is_noticed_and_comes_back(sta
         expect(old).to_have_text(f"{first + 2} s ago")  # the age goes on by the page's own clock
         assert depth.inner_text() == "0", "what was known stays"
         stack.publish("mail", 6)
+        page.wait_for_timeout(1000 * seconds)
     finally:
         web.send_signal(signal.SIGCONT)
     live(page)

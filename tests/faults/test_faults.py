@@ -9,12 +9,13 @@ from script.soak_parts.run import Run
 from tests.faults.conftest import Field
 
 pytestmark = pytest.mark.timeout(300)  # the first one starts the node and the processes, on a machine that may be busy
-SECONDS = {"cut": 3.0, "stopped": 3.5, "killed": 3.5, "locked": 2.0, "broker": 0.5, "poison": 1.5, "crowd": 1.0}
-TOGETHER = {"poison": ("poison", "crowd")}
+SECONDS = {"cut": 3.0, "stopped": 3.5, "web-stopped": 1.5, "maintenance-stopped": 0.5, "killed": 3.5, "locked": 2.0, "broker": 0.5, "poison": 1.5, "crowd": 1.0}
+TOGETHER = {"poison": ("poison", "crowd"), "stopped": ("stopped", "web-stopped", "maintenance-stopped")}
+FIRST = [name for name in SECONDS if not any(name in together[1:] for together in TOGETHER.values())]
 LEFT_TO_THE_LONG_RUN = {"killed-often", "two-receivers"}  # `killed` with more of it; it lasts longer than a lease (workers/test_two_receivers.py)
 
 
-@pytest.mark.parametrize("name", [name for name in SECONDS if name != "crowd"])
+@pytest.mark.parametrize("name", FIRST)
 def test_nothing_is_lost_double_or_wrong_through(name: str, field: Field) -> None:
     def fault(run: Run) -> None:
         for each in TOGETHER.get(name, (name,)):

@@ -1,0 +1,29 @@
+"""A process that stands still is named with the age of its last heartbeat, where people and machines look, until it goes on."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from script.soak_parts.pages import opened
+from tests.faults.conftest import Field
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.timeout(300)  # the first one starts the node and the processes, on a machine that may be busy
+NOTICE = "Hareline’s maintenance process"
+
+
+def test_a_stopped_maintenance_process_is_named_with_its_age_until_it_goes_on(field: Field) -> None:
+    look = opened(field.stack)
+    assert NOTICE not in look("/")
+    with field.stack.paused("maintenance"):
+        with closing(sqlite3.connect(field.stack.database, timeout=20)) as database, database:  # as if it had stood still for longer
+            database.execute("UPDATE brokers_heartbeat SET at = datetime(at, '-40 seconds') WHERE kind = 'maintenance'")
+        status, answer = field.stack.get("/readyz")
+        assert status == 503 and re.fullmatch(r"last stored a heartbeat (4\d|5\d) s ago", answer["parts"]["maintenance"]["reason"]), answer
+        assert f"{NOTICE}</a> last stored a heartbeat at " in look("/")
+    wait_until(lambda: field.stack.get("/readyz")[0] == 200, seconds=30)
+    assert NOTICE not in look("/")
