@@ -12,7 +12,7 @@ from dashboard.connections.filter import QUALIFIERS
 from dashboard.connections.list_page import ConnectionList
 from dashboard.layout.addresses import ListAddress
 from dashboard.layout.fragments import completions
-from dashboard.layout.frame import Shell
+from dashboard.layout.frame import shell_of
 from dashboard.live.seen import live_page
 from dashboard.people.access import scope_of
 
@@ -22,7 +22,7 @@ PARTS = ("table", "views", "notices", "figures")
 @one_moment()
 def page(request: HttpRequest) -> HttpResponse:
     """The whole page, or with `?part=` only table, views, notices, figures or completion."""
-    shell = Shell(request)
+    shell = shell_of(request)
     listed = ConnectionList(scope_of(request.user), ListAddress(request.path, request.GET), shell.brokers, shell.broker, shell.vhost, timezone.now())
     part = request.GET.get("part")
     if part == "completion":
@@ -30,4 +30,4 @@ def page(request: HttpRequest) -> HttpResponse:
     if part in PARTS:
         return render(request, f"connections/_{part}.html", {"list": listed, "now": listed.now, **(listed.table() if part == "table" else {})})
     table = listed.table()
-    return render(request, "connections/index.html", {"list": listed, "now": listed.now, **table, **live_page(table["topics"])})
+    return render(request, "connections/index.html", {"list": listed, "now": listed.now, **table, **live_page(table["topics"], brokers=shell.brokers)})

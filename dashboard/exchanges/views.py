@@ -12,7 +12,7 @@ from dashboard.exchanges.list_page import ExchangeList
 from dashboard.layout.addresses import ListAddress
 from dashboard.layout.filter_language import EXCHANGES
 from dashboard.layout.fragments import completions
-from dashboard.layout.frame import Shell
+from dashboard.layout.frame import shell_of
 from dashboard.live.seen import live_page
 from dashboard.people.access import scope_of
 
@@ -20,7 +20,7 @@ from dashboard.people.access import scope_of
 @one_moment()
 def page(request: HttpRequest) -> HttpResponse:
     """The whole page, or with `?part=` only table, notices or completion."""
-    shell = Shell(request)
+    shell = shell_of(request)
     listed = ExchangeList(scope_of(request.user), ListAddress(request.path, request.GET), shell.brokers, shell.broker, shell.vhost, timezone.now())
     part = request.GET.get("part")
     if part == "completion":
@@ -29,4 +29,4 @@ def page(request: HttpRequest) -> HttpResponse:
         template = "exchanges/_table.html" if part == "table" else "queues/_notices.html"
         return render(request, template, {"list": listed, **(listed.table() if part == "table" else {})})
     table = listed.table()
-    return render(request, "exchanges/index.html", {"list": listed, **table, **live_page(table["topics"])})
+    return render(request, "exchanges/index.html", {"list": listed, **table, **live_page(table["topics"], brokers=shell.brokers)})

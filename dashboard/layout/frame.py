@@ -66,7 +66,7 @@ class Shell:
         self.scope = scope_of(getattr(request, "user", None))
         self.now: datetime = timezone.now()
 
-    @property
+    @cached_property
     def theme(self) -> str:
         return theme_of(self.request)
 
@@ -92,28 +92,28 @@ class Shell:
         """The broker's level; of all brokers the worst. None without any broker."""
         return levels.broker_level(broker, self.now) if broker else levels.worst(levels.broker_level(each, self.now) for each in self.brokers)
 
-    @property
+    @cached_property
     def query(self) -> str:
         """What keeps the chosen broker and virtual host in a link to another page: "?broker=prod&vhost=%2F" or ""."""
         return _query(self.request.GET.get("broker"), self.vhost)
 
-    @property
+    @cached_property
     def pages(self) -> list[Link]:
         here = self.request.resolver_match.url_name if self.request.resolver_match else ""
         return [Link(name, reverse(route) + self.query, icon, here in routes, HINTS.get(name, name), name in UNDER_MORE) for name, route, icon, routes in PAGES]
 
-    @property
+    @cached_property
     def list_address(self) -> str:
         """The list that a switch of broker or virtual host leads to: this page, or the one above the object it shows."""
         here = self.request.resolver_match.url_name if self.request.resolver_match else ""
         return next((reverse(route) for _, route, _, routes in PAGES if here in routes), reverse("overview"))
 
-    @property
+    @cached_property
     def topics(self) -> list[str]:
         """The live topics of the frame itself, for the age on the badge."""
         return [f"broker/{broker.pk}" for broker in ([self.broker] if self.broker else self.brokers)]
 
-    @property
+    @cached_property
     def badge(self) -> Badge:
         broker = self.broker or min(self.brokers, key=lambda each: each.polled_at or datetime.min.replace(tzinfo=self.now.tzinfo), default=None)
         if broker is None or broker.polled_at is None:
@@ -129,11 +129,19 @@ class Shell:
     def clock(self) -> str:
         return formatting.date_and_clock(self.now)
 
-    @property
+    @cached_property
     def initials(self) -> str:
         name = self.request.user.get_username()
         parts = [part for part in name.replace(".", " ").replace("_", " ").replace("-", " ").split() if part]
         return "".join(part[0] for part in parts[:2]).upper() if len(parts) > 1 else name[:2].upper()
+
+
+def shell_of(request: HttpRequest) -> Shell:
+    """The frame of this request: the view and the templates share what it has read."""
+    known = getattr(request, "shell", None)
+    if known is None:
+        known = request.shell = Shell(request)  # type: ignore[attr-defined]
+    return known
 
 
 def theme_of(request: HttpRequest) -> str:
@@ -149,4 +157,4 @@ def _query(broker: str | None, vhost: str | None) -> str:
 
 def context(request: HttpRequest) -> dict[str, Any]:
     """The frame's part of each template's context."""
-    return {"shell": Shell(request)}
+    return {"shell": shell_of(request)}

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from brokers.queries.one_moment import one_moment
 from dashboard.layout.charts import chosen_range
-from dashboard.layout.frame import Shell
+from dashboard.layout.frame import shell_of
 from dashboard.live.seen import live_page
 from dashboard.overview.page import OneBroker
 from dashboard.overview.several import SeveralBrokers
@@ -19,15 +19,15 @@ PARTS = ("state", "figures", "charts", "changes", "queues", "workers", "nodes", 
 @one_moment()
 def page(request: HttpRequest) -> HttpResponse:
     """The whole page, or with `?part=` one of its parts."""
-    shell, now, shown = Shell(request), timezone.now(), chosen_range(request.GET.get("range"))
+    shell, now, shown = shell_of(request), timezone.now(), chosen_range(request.GET.get("range"))
     part = request.GET.get("part")
     if not shell.brokers:
         return render(request, "overview/empty.html")
     if shell.broker is None:
         several = SeveralBrokers(shell.scope, shell.brokers, shown, now)
         template = "overview/_several.html" if part == "several" else "overview/several.html"
-        return render(request, template, {"overview": several, "now": now, **live_page(several.topics)})
+        return render(request, template, {"overview": several, "now": now, **live_page(several.topics, brokers=shell.brokers)})
     one = OneBroker(shell.scope, shell.broker, shell.vhost, shown, now)
     if part in PARTS:
         return render(request, f"overview/_{part}.html", {"overview": one, "now": now})
-    return render(request, "overview/index.html", {"overview": one, "now": now, **live_page(one.topics)})
+    return render(request, "overview/index.html", {"overview": one, "now": now, **live_page(one.topics, brokers=shell.brokers)})

@@ -10,7 +10,7 @@ from brokers.queries.one_moment import one_moment
 from dashboard.layout.addresses import ListAddress
 from dashboard.layout.filter_language import QUEUES
 from dashboard.layout.fragments import completions
-from dashboard.layout.frame import Shell
+from dashboard.layout.frame import shell_of
 from dashboard.live.seen import live_page
 from dashboard.people.access import scope_of
 from dashboard.queues.completion import queue_values
@@ -20,7 +20,7 @@ from dashboard.queues.list_page import QueueList
 @one_moment()
 def page(request: HttpRequest) -> HttpResponse:
     """The whole page, or with `?part=` only table, views, notices or completion."""
-    shell = Shell(request)
+    shell = shell_of(request)
     listed = QueueList(scope_of(request.user), ListAddress(request.path, request.GET), shell.brokers, shell.broker, shell.vhost, timezone.now())
     part = request.GET.get("part")
     if part == "completion":
@@ -28,4 +28,4 @@ def page(request: HttpRequest) -> HttpResponse:
     if part in ("table", "views", "notices"):
         return render(request, f"queues/_{part}.html", {"list": listed, **(listed.table() if part == "table" else {})})
     table = listed.table()
-    return render(request, "queues/index.html", {"list": listed, **table, **live_page(table["topics"])})
+    return render(request, "queues/index.html", {"list": listed, **table, **live_page(table["topics"], brokers=shell.brokers)})

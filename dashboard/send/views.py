@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST
 from brokers.queries.one_moment import one_moment
 from dashboard.layout import json_fields, posted
 from dashboard.layout.fragments import polled, vary_on_htmx
-from dashboard.layout.frame import Shell
+from dashboard.layout.frame import shell_of
 from dashboard.live.seen import live_page
 from dashboard.people.access import scope_of
 from dashboard.send import action as sending
@@ -68,7 +68,7 @@ def _sent(request: HttpRequest) -> HttpResponse:
 
 
 def _page(request: HttpRequest) -> SendPage:
-    shell = Shell(request)
+    shell = shell_of(request)
     return SendPage(scope_of(request.user), request.user, shell.brokers, shell.broker, shell.vhost, timezone.now())
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from django import template
 from django.http import HttpRequest
+from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import slugify
@@ -50,6 +52,13 @@ def moment(value: datetime | None, now: datetime) -> str:
 def iso(value: datetime | None) -> str:
     """For `<time datetime>`; "" for None."""
     return "" if value is None else value.isoformat()
+
+
+@register.simple_tag
+@lru_cache(maxsize=64)
+def constant(name: str) -> SafeString:
+    """A template that is the same on every page, for everybody: it is rendered once."""
+    return render_to_string(name)
 
 
 @register.simple_tag

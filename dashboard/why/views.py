@@ -9,7 +9,7 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods
 
 from dashboard.layout import posted
-from dashboard.layout.frame import Shell
+from dashboard.layout.frame import shell_of
 from dashboard.people.access import scope_of
 from dashboard.why.page import RoutingPage
 
@@ -33,7 +33,7 @@ def _answered(request: HttpRequest) -> HttpResponse:
 
 
 def _page(request: HttpRequest, query: dict[str, str]) -> RoutingPage:
-    shell = Shell(request)
+    shell = shell_of(request)
     return RoutingPage(scope_of(request.user), shell.brokers, shell.broker, shell.vhost, query, timezone.now())
 
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 from brokers.queries.one_moment import one_moment
 from dashboard.layout.addresses import ListAddress
 from dashboard.layout.fragments import completions
-from dashboard.layout.frame import Shell
+from dashboard.layout.frame import shell_of
 from dashboard.live.seen import live_page
 from dashboard.people.access import scope_of
 from dashboard.workers.completion import worker_values
@@ -22,11 +22,11 @@ PARTS = ("head", "limits", "board", "table")
 @one_moment()
 def page(request: HttpRequest) -> HttpResponse:
     """The whole page, or with `?part=` only its head, what is missing, the board or the table."""
-    shell = Shell(request)
+    shell = shell_of(request)
     listed = WorkerList(scope_of(request.user), ListAddress(request.path, request.GET), shell.brokers, shell.broker, shell.vhost, timezone.now())
     part = request.GET.get("part")
     if part == "completion":
         return completions(request, QUALIFIERS, worker_values(listed))
     if part in PARTS:
         return render(request, f"workers/_{part}.html", {"list": listed})
-    return render(request, "workers/index.html", {"list": listed, **live_page(listed.topics)})
+    return render(request, "workers/index.html", {"list": listed, **live_page(listed.topics, brokers=shell.brokers)})
