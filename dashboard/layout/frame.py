@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from brokers import queries
 from brokers.models import Broker
+from brokers.queries import kept
 from dashboard.layout import formatting, levels
 from dashboard.people.access import scope_of
 
@@ -36,6 +37,7 @@ PAGES = (
 )
 UNDER_MORE = ("Connections", "Send")
 """On a phone there is room for six words and More."""
+_vhosts: kept.Kept[list[str]] = kept.Kept()
 HINTS = {"Routing": "Why a message goes where it goes"}
 
 
@@ -86,7 +88,10 @@ class Shell:
         return self.request.GET.get("vhost") or None
 
     def vhosts_of(self, broker: Broker | None) -> list[str]:
-        return [] if broker is None else [vhost.name for vhost in queries.virtual_hosts(self.scope, broker.pk)]
+        if broker is None:
+            return []
+        question, state = (self.scope, broker.pk), kept.state_of([broker])
+        return _vhosts.get(question, state, lambda: [vhost.name for vhost in queries.virtual_hosts(self.scope, broker.pk)])
 
     def level_of(self, broker: Broker | None) -> levels.Level | None:
         """The broker's level; of all brokers the worst. None without any broker."""

@@ -12,8 +12,7 @@ import msgspec
 from django.urls import reverse
 
 from brokers import database_file, queries
-from brokers.conditions import Condition
-from brokers.models import Broker, Heartbeat, PollAttempt, Queue, VirtualHost
+from brokers.models import Broker, Heartbeat, PollAttempt, VirtualHost
 from brokers.polling import leases
 from brokers.queries import History
 from brokers.scope import Scope
@@ -30,8 +29,9 @@ from dashboard.live.rows import LiveRow
 from dashboard.overview import blocked_publishers, flapping, head, incidents, maintenance, unread_queues
 from dashboard.overview.celery_panel import Work
 from dashboard.overview.incidents import Incident
+from dashboard.overview.queue_summary import QueueSummary, queue_summary
 from dashboard.overview.row import broker_row, node_row, vhost_row
-from dashboard.overview.suspects import MOST_OF_A_KIND, Suspects
+from dashboard.overview.suspects import Suspects
 from dashboard.queues.row import queue_row
 from workers.models import Worker
 
@@ -39,7 +39,6 @@ DEEPEST = 6
 CHANGES = 5
 ATTEMPTS = 200
 BLOCKED_STATES = ("blocked", "blocking")
-NOT_OWN = Condition("celery_own", "=", False)
 BROKER_METRICS = ("ready", "unacknowledged", "publish_per_second", "deliver_per_second", "ack_per_second")
 
 
@@ -85,29 +84,30 @@ class OneBroker:
         return bool(levels.unavailable(self.broker, self.now))
 
     @cached_property
-    def queue_total(self) -> int:
-        return self._queues((), "-depth", 1).total
+    def queues(self) -> QueueSummary:
+        return queue_summary(self.scope, self.broker, self.vhost)
 
-    def _queues(self, conditions: Sequence[Condition], sort: str, size: int) -> queries.Page[Queue]:
-        return queries.queues(self.scope, broker=self.broker.pk, vhost=self.vhost, conditions=(*conditions, NOT_OWN), sort=sort, page_size=size)
+    @property
+    def queue_total(self) -> int:
+        return self.queues.total
 
     @cached_property
     def suspects(self) -> Suspects:
-        return Suspects(lambda kind: self._queues(kind, "-depth", MOST_OF_A_KIND), lambda queue: queue_level(queue, self.broker, self.now).is_trouble)
+        return Suspects(self.queues.pages, lambda queue: queue_level(queue, self.broker, self.now).is_trouble)
 
     @property
     def has_more_incidents(self) -> bool:
         return not self.stale and self.suspects.has_more
 
-    @cached_property
+    @property
     def resting(self) -> int:
         """How many queues hold messages and have no consumer, streams excluded."""
-        return self._queues((Condition("consumers", "=", 0), Condition("depth", ">", 0), Condition("type", "!=", "stream")), "-depth", 1).total
+        return self.queues.resting
 
     @cached_property
     def seen(self) -> head.Seen:
         """What the heading is about."""
-        unclear = 0 if self.stale else self._queues((Condition("unclear", "=", True),), "-depth", 1).total
+        unclear = 0 if self.stale else self.queues.unclear
         unknown_workers = sum(worker.state == Worker.UNKNOWN for worker in self.work.workers)
         return head.Seen(self.queue_total, self.resting, unclear, unknown_workers, self.hides_queues)
 

@@ -19,14 +19,10 @@ KINDS: Sequence[Sequence[Condition]] = (
 
 
 class Suspects:
-    """`load`: the first MOST_OF_A_KIND queues of a kind, the deepest first; `is_trouble`: whether a queue's level needs somebody."""
+    """`pages`: the first MOST_OF_A_KIND queues of each of KINDS, the deepest first; `is_trouble`: whether a queue's level needs somebody."""
 
-    def __init__(self, load: Callable[[Sequence[Condition]], Page[Queue]], is_trouble: Callable[[Queue], bool]) -> None:
-        self._load, self._is_trouble = load, is_trouble
-
-    @cached_property
-    def _pages(self) -> list[Page[Queue]]:
-        return [self._load(kind) for kind in KINDS]
+    def __init__(self, pages: Sequence[Page[Queue]], is_trouble: Callable[[Queue], bool]) -> None:
+        self._pages, self._is_trouble = pages, is_trouble
 
     @cached_property
     def queues(self) -> list[Queue]:

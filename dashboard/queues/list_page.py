@@ -16,6 +16,7 @@ from dashboard.layout import filter_language, visibility
 from dashboard.layout.addresses import Heading, ListAddress, page_links
 from dashboard.layout.consumption import consuming_of_each
 from dashboard.layout.filter_language import Filter
+from dashboard.layout.internal_queues import internal_queues, without
 from dashboard.layout.lists import PAGE_SIZE, last_hour
 from dashboard.layout.object_lists import ObjectList, View
 from dashboard.live import topics
@@ -26,8 +27,6 @@ from dashboard.queues.row import queue_row
 DEFAULT_SORT = "-depth"
 VIEWS = (("All", ""), ("No consumers", "worker:none"), ("Growing", "is:growing"), ("Over 1,000", "depth>1000"))
 LEVELS_OF_VIEWS = {"worker:none": "critical", "is:growing": "warning"}
-MOST_LEFT_OUT = 500
-_internal: kept.Kept[list[int]] = kept.Kept()
 _counts: kept.Kept[list[int]] = kept.Kept()
 
 
@@ -56,17 +55,15 @@ class QueueList(ObjectList):
     @cached_property
     def internal(self) -> list[int]:
         """The ids of internal queues: declared by Celery or Hareline for themselves."""
-        question = (*self._question[:3], "internal")
-        return _internal.get(question, kept.state_of(self.brokers), lambda: queries.internal_queues(self.scope, **self._place))
+        return internal_queues(self.scope, self.brokers, self._place["broker"], self.vhost)
 
-    @property
-    def _left_out(self) -> list[int]:
-        return [] if self.shows_internal or len(self.internal) > MOST_LEFT_OUT else self.internal
+    @cached_property
+    def _without(self) -> tuple[Sequence[int], list[Condition]]:
+        return ((), []) if self.shows_internal else without(self.internal)
 
     def conditions(self, wanted: Filter) -> list[Condition]:
         """The filter as conditions; internal queues are left out by their ids, or by a condition where they are many."""
-        own = [] if self.shows_internal or self._left_out == self.internal else [Condition("celery_own", "=", False)]
-        return queue_filter.conditions(wanted, self.scope, self.brokers, self.vhost, self._consumed) + own
+        return queue_filter.conditions(wanted, self.scope, self.brokers, self.vhost, self._consumed) + self._without[1]
 
     def count(self, wanted: Filter) -> int:
         return self.counts([wanted])[0]
@@ -77,7 +74,7 @@ class QueueList(ObjectList):
         by_worker = any(value.lower() != "none" for one in usable for value in one.values("worker"))  # who consumes is no part of a poll
 
         def counted() -> list[int]:
-            return queries.queue_counts(self.scope, [self.conditions(one) for one in usable], **self._place, leave_out=self._left_out)
+            return queries.queue_counts(self.scope, [self.conditions(one) for one in usable], **self._place, leave_out=self._without[0])
 
         question = (*self._question, tuple(one.text for one in usable))
         if usable:
@@ -95,7 +92,7 @@ class QueueList(ObjectList):
             sort=self.sort,
             page=page,
             page_size=PAGE_SIZE,
-            leave_out=self._left_out,
+            leave_out=self._without[0],
             total=self._total,
             brokers=self.brokers,
         )
