@@ -8,6 +8,8 @@ from pathlib import Path
 import structlog
 from django.db import connection
 
+from brokers import database_damage
+
 log = structlog.get_logger(__name__)
 
 
@@ -15,7 +17,7 @@ LEAST_FREE_BYTES = 2**20
 
 
 def not_writable() -> str:
-    """Why nothing can be stored in the database file now, as a sentence; "" if nothing visible prevents it. Without its path: strangers may read it."""
+    """Why nothing can be stored in the database file now, as a sentence; "" if nothing visible prevents it. Without its folder: strangers may read it."""
     path = Path(connection.settings_dict["NAME"])
     try:
         system = os.statvfs(path.parent)
@@ -27,7 +29,7 @@ def not_writable() -> str:
         return "Hareline’s database is read-only, so nothing can be stored."
     if system.f_bavail * system.f_frsize < LEAST_FREE_BYTES:
         return "The disk with Hareline’s database is full, so nothing can be stored."
-    return ""
+    return database_damage.sentence()
 
 
 class OpenedFile:

@@ -12,6 +12,7 @@ from typing import Protocol
 import structlog
 from django.db import DatabaseError, connection
 
+from brokers import database_damage
 from brokers.addresses import BrokerAddress
 from brokers.database_file import OpenedFile
 from brokers.polling import leases
@@ -95,7 +96,8 @@ def run_until_stopped(work: Sequence[Work], kind: str, holder: str, stop: thread
     while not stop.is_set() and not opened.is_gone():
         for each in kept:
             each.keep()
-        _beat(kind, holder, bool(work) and all(each.standing_by for each in work), "; ".join(each.problem for each in kept if each.problem))
+        problems = [*(each.problem for each in kept), database_damage.sentence()]
+        _beat(kind, holder, bool(work) and all(each.standing_by for each in work), "; ".join(filter(None, problems)))
         stop.wait(every_seconds)
     for one in work:
         one.stop()
@@ -108,6 +110,8 @@ def run_until_stopped(work: Sequence[Work], kind: str, holder: str, stop: thread
 def _beat(kind: str, holder: str, standing_by: bool, problem: str) -> None:
     try:
         leases.beat(kind, holder, datetime.now(UTC), standing_by, problem)
+        database_damage.passed("heartbeat")
     except DatabaseError as error:
+        database_damage.note(error, "heartbeat")
         log.error("heartbeat_lost", kind=kind, reason=str(error))
         connection.close()

@@ -10,7 +10,7 @@ from xdist.scheduler import LoadScopeScheduling
 TOGETHER = {
     "browser, changes": tuple(f"tests/browser/test_{name}.py" for name in ("broker_stopped", "classic_questions", "journeys", "live_faults", "sending")),
     "browser, pages": ("tests/browser/",),
-    "faults": ("tests/faults/test_faults.py", "tests/faults/test_kills.py"),
+    "faults": tuple(f"tests/faults/test_{name}.py" for name in ("faults", "kills", "stopped", "damaged")),
 }
 # By the time that they take, so that no long one is left for the end; the others follow as they are found
 LONGEST = (

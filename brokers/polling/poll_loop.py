@@ -15,7 +15,7 @@ from datetime import datetime
 import structlog
 from django.db import DatabaseError, connection
 
-from brokers import queries, store
+from brokers import database_damage, queries, store
 from brokers.addresses import BrokerAddress
 from brokers.clock import Clock
 from brokers.errors import BrokerError, BrokerRefused, BrokerUnreachable
@@ -97,11 +97,13 @@ class PollLoop:
         interval = self.poll_seconds
         try:
             interval = self._round()
+            database_damage.passed(self._lease)
         except LeaseLost:
             log.warning("lease_lost", broker=self.address.name)
             self.standing_by = True
             self._memory = self._memory.reset()  # nothing read since counts as stored
         except DatabaseError as error:
+            database_damage.note(error, self._lease)
             self._drop_round(str(error))
         except Exception:
             log.exception("poll_failed", broker=self.address.name)

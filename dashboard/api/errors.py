@@ -14,6 +14,7 @@ from django.http.response import HttpResponseBase
 from ninja import NinjaAPI, Schema
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
+from brokers import database_damage
 from dashboard.layout import formatting
 
 log = structlog.get_logger(__name__)
@@ -116,7 +117,8 @@ def register(api: NinjaAPI) -> None:
 
     @api.exception_handler(DatabaseError)
     def database(request: HttpRequest, error: DatabaseError) -> HttpResponse:
-        log.error("a call of the API failed", path=request.path, exc_info=error)
+        database_damage.note(error, "pages", database_damage.A_WHILE_SECONDS)
+        database_damage.log_failure(log, "a call of the API failed", error, path=request.path)
         return answer(503, NO_DATABASE)
 
     @api.exception_handler(Exception)

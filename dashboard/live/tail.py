@@ -22,7 +22,7 @@ import structlog
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from brokers import queries
+from brokers import database_damage, queries
 from brokers import store as broker_store
 from brokers.database_file import OpenedFile
 from dashboard import queries as people
@@ -156,8 +156,8 @@ class Tail:
         try:
             if self._database_changed():
                 self._revisions = Revisions(queries.revisions(), worker_queries.revisions())
-        except Exception as error:
-            log.exception("the live tail can't read the database")
+        except Exception as error:  # noqa: BLE001  (logged with its traceback)
+            database_damage.log_failure(log, "the live tail can't read the database", error)
             connection.close()
             self._version = None
             self._look_again_at = time.monotonic() + AFTER_A_FAILURE_SECONDS
@@ -196,8 +196,8 @@ class Tail:
             closely = self._hub.looked_at.get(name, frozenset())
             loaded = sources.load(followed.topic, self._hub.watched.get(name, frozenset()), closely)
             patch = followed.patches.replace(loaded, timezone.now())
-        except Exception as error:
-            log.exception("a live topic could not be loaded", topic=followed.topic.name)
+        except Exception as error:  # noqa: BLE001  (logged with its traceback)
+            database_damage.log_failure(log, "a live topic could not be loaded", error, topic=followed.topic.name)
             self._fail(followed, error)
             return
         followed.closely = closely
@@ -207,7 +207,8 @@ class Tail:
     def _fail(self, followed: Followed, error: Exception) -> None:
         """Reports it to the topic's viewers; the topic is tried again after a while."""
         followed.failed(time.monotonic())
-        patch = followed.patches.fail(type(error).__name__, timezone.now())
+        damaged = database_damage.note(error, "live pages", database_damage.A_WHILE_SECONDS)
+        patch = followed.patches.fail("the database file is damaged" if damaged else type(error).__name__, timezone.now())
         if patch is not None:
             self._out(patch)
         if isinstance(error, DatabaseError):
@@ -234,8 +235,8 @@ class Tail:
             revision = followed.seen or self._revisions.of(request.topic)
             try:
                 patches.extend(sources.load(request.topic, missing, closely), timezone.now())
-            except Exception as error:
-                log.exception("a live topic could not be loaded", topic=name)
+            except Exception as error:  # noqa: BLE001  (logged with its traceback)
+                database_damage.log_failure(log, "a live topic could not be loaded", error, topic=name)
                 self._fail(followed, error)
             else:
                 followed.seen, followed.closely = revision, followed.closely | closely

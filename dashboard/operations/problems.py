@@ -8,12 +8,15 @@ from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
+from brokers import database_damage
 from dashboard.api import errors
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler500, called while the exception is being handled. Nothing here looks into the database."""
-    status = 503 if isinstance(sys.exc_info()[1], DatabaseError) else 500
+    error = sys.exc_info()[1]
+    status = 503 if isinstance(error, DatabaseError) else 500
+    damaged = error is not None and database_damage.note(error, "pages", database_damage.A_WHILE_SECONDS)
     if errors.is_call(request):
         return errors.answer(status, errors.NO_DATABASE if status == 503 else errors.FAILED)
-    return HttpResponse(render_to_string(f"{status}.html"), status=status)
+    return HttpResponse(render_to_string(f"{status}.html", {"damage": database_damage.sentence() if damaged else ""}), status=status)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from django.db import DatabaseError
 
-from brokers import database_file
+from brokers import database_damage, database_file
 from brokers import queries as broker_queries
 from brokers.clock import is_within
 from brokers.models import Broker, Heartbeat
@@ -32,13 +32,15 @@ def parts(now: datetime) -> dict[str, str]:
         reason = schema(*queries.migration_differences())
         if reason:
             return {"database": "", "migrations": reason}
+        database_damage.passed("readiness")
         found = {"database": database_file.not_writable(), "migrations": "", **processes(leases.heartbeats(), now)}
         brokers = broker_queries.brokers(EVERYTHING)
         found["poller"] = found["poller"] or polls(brokers, now)
         found["receiver"] = found["receiver"] or events(worker_queries.event_sources(EVERYTHING), now)
         return found
     except DatabaseError as error:
-        return {"database": f"the database does not answer ({type(error).__name__})"}
+        damaged = database_damage.note(error, "readiness", database_damage.A_WHILE_SECONDS)
+        return {"database": database_damage.sentence() if damaged else f"the database does not answer ({type(error).__name__})"}
 
 
 def schema(missing: Sequence[str], unknown: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import msgspec
 from django.urls import reverse
 
-from brokers import database_file, queries
+from brokers import database_damage, database_file, queries
 from brokers.models import Broker, Heartbeat, PollAttempt, VirtualHost
 from brokers.polling import leases
 from brokers.queries import History
@@ -121,8 +121,9 @@ class OneBroker:
     @cached_property
     def incidents(self) -> list[Incident]:
         """The incidents, the worst first. While the broker is not visible, none about its queues."""
-        heartbeat = next((beat.at for beat in self._heartbeats if beat.kind == "poller"), None)
-        found = [incidents.of_broker(self.broker, self.work.sources, heartbeat, self.now, database_file.not_writable)]
+        poller = next((beat for beat in self._heartbeats if beat.kind == "poller"), None)
+        at, damage = (poller.at, database_damage.reported(poller.problem)) if poller else (None, "")
+        found = [incidents.of_broker(self.broker, self.work.sources, at, self.now, lambda: database_file.not_writable() or damage)]
         found.append(blocked_publishers.incident(self.broker, self.now, self._blocked))
         found.append(unread_queues.incident(self.broker, self.now))
         found.append(flapping.incident(self.broker, lambda most: queries.poll_attempts(self.scope, self.broker.pk, most), self.now))

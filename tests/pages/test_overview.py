@@ -6,6 +6,7 @@ from html import unescape
 import pytest
 from django.utils import timezone
 
+from brokers import database_damage
 from brokers.models import Broker, Change, Heartbeat, Node, PollAttempt, Queue, VirtualHost
 from brokers.visibility import WITHOUT_MONITORING
 from dashboard.overview.suspects import MOST_OF_A_KIND
@@ -166,6 +167,15 @@ def test_the_tiles_are_those_of_the_chosen_virtual_host(person, prod):
     VirtualHost.objects.filter(name="/").update(ready=None, visible=False)
     hidden = page(person, "/?broker=prod&vhost=%2F&part=figures")
     assert 'data-text="ready">–</span>' in hidden and "not visible to Hareline" in hidden
+
+
+def test_a_damaged_database_that_only_the_poller_meets_is_the_reason(person, prod):
+    Broker.objects.update(polled_at=timezone.now() - timedelta(minutes=9))
+    beat = {"kind": "poller", "holder": "a", "at": timezone.now()}
+    Heartbeat.objects.create(**beat, problem=f"the thread of a broker ended; {database_damage.text()}")
+    html = unescape(page(person, "/?part=state"))
+    assert "prod is not being polled; its queues are unknown" in html
+    assert "Hareline’s database file" in html and "put a copy that is whole in its place by `manage.py restore COPY`" in html
 
 
 def test_a_maintenance_process_that_is_silent_is_named_with_its_last_heartbeat(person, prod):

@@ -15,6 +15,7 @@ import msgspec
 import structlog
 from django.db import DatabaseError, connection
 
+from brokers import database_damage
 from brokers import queries as broker_queries
 from brokers.addresses import BrokerAddress
 from brokers.polling import leases
@@ -81,7 +82,9 @@ class BrokerWatch:
             self.due_at = time.monotonic()
             try:
                 self._round()
+                database_damage.passed(self._lease)
             except DatabaseError as error:
+                database_damage.note(error, self._lease)
                 log.error("watch_round_lost", broker=self.address.name, reason=str(error))
                 connection.close()
             except Exception:

@@ -16,6 +16,7 @@ from queue import Empty, SimpleQueue
 import structlog
 from django.db import DatabaseError, connection
 
+from brokers import database_damage
 from workers import queries, store
 from workers.errors import NothingThere, Refused, Superseded, WatchError
 from workers.inspection.inspector import Answer, Inspector
@@ -112,7 +113,9 @@ class VhostWatch:
             self._next_store = time.monotonic() + STORE_SECONDS
             try:
                 self._store(datetime.now(UTC))
+                database_damage.passed(f"events {self.place.address.name} {self.place.vhost}")
             except DatabaseError as error:
+                database_damage.note(error, f"events {self.place.address.name} {self.place.vhost}")
                 log.error("events_not_stored", broker=self.place.address.name, vhost=self.place.vhost, reason=str(error))
                 connection.close()
 

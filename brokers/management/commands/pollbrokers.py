@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError, connection
 
-from brokers import store
+from brokers import database_damage, store
 from brokers.models import Broker
 from brokers.polling import holders
 from brokers.polling.poll_loop import PollLoop
@@ -46,6 +46,7 @@ class Command(BaseCommand):
             try:
                 return store.ensure_brokers(settings.BROKERS, datetime.now(UTC))
             except DatabaseError as error:
+                database_damage.note(error, "start", database_damage.A_WHILE_SECONDS)
                 log.error("database_not_ready", reason=str(error), next_try_seconds=settings.POLL_SECONDS)
                 connection.close()
                 stop.wait(settings.POLL_SECONDS)

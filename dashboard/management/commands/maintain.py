@@ -17,6 +17,7 @@ from django.core.management import BaseCommand
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
+from brokers import database_damage
 from brokers.database_file import OpenedFile
 from brokers.polling import holders, leases
 from brokers.process_runner import set_on_signals
@@ -69,18 +70,20 @@ def run_due(work: list[Job], now: datetime) -> list[str]:
             job.work(now)
         except DatabaseError as error:
             job.done_at = now - max(job.every - RETRY, timedelta(0))
-            _log_failure("maintenance_job_failed", error, job=job.name)
+            _log_failure("maintenance_job_failed", error, job.name, job=job.name)
         else:
+            database_damage.passed(job.name)
             done.append(job.name)
     return done
 
 
-def _log_failure(event: str, error: DatabaseError, **facts: str) -> None:
+def _log_failure(event: str, error: DatabaseError, where: str, **facts: str) -> None:
     """One line where another process held the database, which passes; else with the traceback."""
+    database_damage.note(error, where)
     if "locked" in str(error):
         log.warning(event, reason=str(error), **facts)
     else:
-        log.exception(event, **facts)
+        database_damage.log_failure(log, event, error, **facts)
 
 
 def _pragma(statement: str) -> None:
@@ -107,8 +110,9 @@ class Command(BaseCommand):
         now = timezone.now()
         try:
             working = leases.take(KIND, holder, now, LEASE_SECONDS)
-            leases.beat(KIND, holder, now, standby=not working)
+            database_damage.passed(KIND)
+            leases.beat(KIND, holder, now, standby=not working, problem=database_damage.sentence())
             if working:
                 run_due(work, now)
         except DatabaseError as error:
-            _log_failure("maintenance_round_failed", error)
+            _log_failure("maintenance_round_failed", error, KIND)

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError, connection
 
-from brokers import store
+from brokers import database_damage, store
 from brokers.polling import holders
 from brokers.process_runner import run_until_stopped, set_on_signals
 from workers.receiving.broker_watch import Allowed, BrokerWatch
@@ -46,6 +46,7 @@ class Command(BaseCommand):
                 rows, installation = store.ensure_brokers(settings.BROKERS, now), store.installation_id(now)
                 break
             except DatabaseError as error:
+                database_damage.note(error, "start", database_damage.A_WHILE_SECONDS)
                 log.error("database_not_ready", reason=str(error), next_try_seconds=DATABASE_RETRY_SECONDS)
                 connection.close()
                 stop.wait(DATABASE_RETRY_SECONDS)

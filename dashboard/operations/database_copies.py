@@ -1,0 +1,58 @@
+"""Copies of the database, made and put back while Hareline runs: by SQLite's own backup, which reads and writes as one transaction.
+
+A file that is copied or replaced by other means lacks what SQLite keeps beside it (`-wal`), or takes over what belongs to another one.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+WAIT_SECONDS = 30.0  # for a process that is writing
+
+
+class CopyFailed(Exception):
+    """With a sentence that says what is wrong, and what to do."""
+
+
+def back_up(source: Path, copy: Path) -> None:
+    """Writes a copy of the database file into a new file that only its owner may read. Raises CopyFailed."""
+    try:
+        os.close(os.open(copy, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        with closing(_opened(source)) as read, closing(sqlite3.connect(copy)) as written:
+            read.backup(written)
+            written.execute("PRAGMA journal_mode=DELETE")  # one file, which can be read from a folder that can't be written
+    except FileExistsError:
+        raise CopyFailed(f"{copy} exists already; name a new file") from None
+    except (OSError, sqlite3.Error) as error:
+        raise CopyFailed(f"{source} can't be copied to {copy} ({error})") from None
+
+
+def restore(path: Path, copy: Path) -> None:
+    """Puts what a copy holds into the database file, also into one that is damaged in the middle. Raises CopyFailed; then nothing was changed."""
+    _check(copy)
+    try:
+        path.touch(0o600)
+        with closing(_opened(copy)) as read, closing(sqlite3.connect(path, timeout=WAIT_SECONDS)) as written:
+            read.backup(written)
+    except (OSError, sqlite3.Error) as error:
+        hint = f"stop Hareline, move {path.name}, {path.name}-wal and {path.name}-shm away, and run this again"
+        raise CopyFailed(f"{path} can't be written ({error}): {hint}") from None
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    """Without making a file that is not there."""
+    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=WAIT_SECONDS)
+
+
+def _check(copy: Path) -> None:
+    try:
+        with closing(_opened(copy)) as database:
+            (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
+            if found != "ok":
+                raise CopyFailed(f"{copy} is damaged too ({found}); name another copy")
+            database.execute("SELECT count(*) FROM django_migrations")
+    except sqlite3.Error as error:
+        raise CopyFailed(f"{copy} is no copy of Hareline's database ({error}); name another one") from None
