@@ -167,8 +167,8 @@ class Task(models.Model):
             models.Index(fields=["changed_at"]),
             models.Index(fields=["first_seen_at"]),
             models.Index(fields=["state"]),
-            models.Index(fields=["name"]),
-            models.Index(fields=["worker"]),
+            models.Index(fields=["name", "id", "state"], name="workers_task_of_name"),  # with the state, which is counted beside a filter
+            models.Index(fields=["worker", "id", "state"], name="workers_task_of_worker"),
             models.Index(fields=["queue"], name="workers_task_in_queue"),
             models.Index(fields=["queues"], name="workers_task_in_queues", condition=Q(queues__isnull=False)),
             models.Index(fields=["root_id"], name="workers_task_of_root", condition=Q(parent_id__isnull=False)),

@@ -80,7 +80,13 @@ class TaskList(Filtered):
         return self.query_filter(filter_language.Filter(()))
 
     def _tasks(self, wanted: TaskFilter, page: int, size: int, sort: str = NEWEST_FIRST) -> queries.TaskPage:
-        return queries.tasks(self.scope, filter=wanted, sort=sort, page=page, page_size=size)
+        found = self._found if wanted.text == self.query_filter(self.filter).text else None
+        return queries.tasks(self.scope, filter=wanted, sort=sort, page=page, page_size=size, found=found)
+
+    @cached_property
+    def _found(self) -> list[int] | None:
+        """The tasks with the text of the filter, searched for once."""
+        return queries.tasks_with_text(self.scope, self.query_filter(self.filter))
 
     @cached_property
     def page(self) -> queries.TaskPage:
@@ -123,7 +129,7 @@ class TaskList(Filtered):
         """The states as ready-made filters; each keeps the rest of the filter that can be applied."""
         terms = self.filter.mended.terms
         rest = filter_language.Filter(tuple(term for term in terms if not (term.qualifier and term.qualifier.name == "state")))
-        counts, beyond = queries.counts_by_state(self.scope, self.query_filter(rest))
+        counts, beyond = queries.counts_by_state(self.scope, self.query_filter(rest), self._found)
         query_filter = set(self.query_filter(self.filter).states)
         found = []
         for words, wanted, level in VIEWS:
@@ -163,7 +169,8 @@ class TaskList(Filtered):
 
     @property
     def limits(self) -> list[Step]:
-        return task_limits.limits(self.brokers, self.sources, self.workers, self.now)
+        broker = self.broker.pk if self.broker else None
+        return task_limits.limits(self.brokers, self.sources, queries.silent_workers(self.scope, broker, self.vhost), self.now)
 
     @cached_property
     def steps(self) -> list[Step]:

@@ -4,9 +4,9 @@
 """
 
 from workers.queries.task_news import counts_by_state, family_fingerprint, kept_since, newest_task
+from workers.queries.task_parts import COUNTED
 from workers.queries.task_records import load_open_tasks, load_orphaned_tasks, load_tasks, load_tasks_received, load_tasks_sent, workers_with_open_tasks
 from workers.queries.tasks import (
-    COUNTED,
     TASK_SORTS,
     Family,
     TaskPage,
@@ -19,6 +19,7 @@ from workers.queries.tasks import (
     tasks,
     tasks_by_ids,
     tasks_by_uuid,
+    tasks_with_text,
 )
 from workers.queries.workers import (
     WORKER_SORTS,
@@ -33,6 +34,7 @@ from workers.queries.workers import (
     reported_applications,
     reported_names,
     revisions,
+    silent_workers,
     worker,
     worker_by_id,
     worker_counts,
@@ -71,6 +73,7 @@ __all__ = [
     "reported_applications",
     "reported_names",
     "revisions",
+    "silent_workers",
     "state_counts",
     "task",
     "task_by_id",
@@ -78,6 +81,7 @@ __all__ = [
     "tasks",
     "tasks_by_ids",
     "tasks_by_uuid",
+    "tasks_with_text",
     "worker",
     "worker_by_id",
     "worker_counts",

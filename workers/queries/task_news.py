@@ -5,11 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import msgspec
-from django.db.models import Count, Q
+from django.core.exceptions import EmptyResultSet
+from django.db import connection
+from django.db.models import Q
 
 from brokers.scope import Scope
 from workers.models import Task
-from workers.queries.tasks import COUNTED, FAMILY_KEPT, matching, state_counts
+from workers.queries.task_parts import COUNTED
+from workers.queries.tasks import FAMILY_KEPT, matching, state_counts
 from workers.task_filter import ALL_STATES, TaskFilter
 
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -32,15 +35,20 @@ def in_place_of(task: Task) -> Q:
     return Q(broker_id=task.broker_id, vhost=task.vhost)
 
 
-def counts_by_state(scope: Scope, filter: TaskFilter) -> tuple[dict[str, int], frozenset[str]]:
-    """({state: tasks that fit, whatever states the filter names}, the states of which there are more than counted)."""
+def counts_by_state(scope: Scope, filter: TaskFilter, found: list[int] | None = None) -> tuple[dict[str, int], frozenset[str]]:
+    """({state: tasks that fit, whatever states the filter names}, the states of which there are more than counted).
+    `found`: as in `tasks`."""
     anything = msgspec.structs.replace(filter, states=())
     if anything == TaskFilter(broker=filter.broker, vhost=filter.vhost):
         counts = state_counts(scope, _EVER, filter.broker, filter.vhost)
         return counts, frozenset(state for state, count in counts.items() if count >= COUNTED)
-    # Read first: as a subquery the place's raw condition would be taken for one on the outer rows, and worked out again for each of them
-    newest = list(matching(scope, anything).order_by("-id").values_list("pk", flat=True)[: COUNTED + 1])
-    counted = dict(Task.objects.filter(pk__in=newest).order_by().values_list("state").annotate(Count("pk")))
+    try:
+        newest, params = matching(scope, anything, found=found).order_by("-id").values("state")[: COUNTED + 1].query.sql_with_params()
+    except EmptyResultSet:
+        return {}, frozenset()
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT state, COUNT(*) FROM ({newest}) AS newest GROUP BY state", params)  # noqa: S608
+        counted = dict(cursor.fetchall())
     return counted, frozenset(ALL_STATES) if sum(counted.values()) > COUNTED else frozenset()
 
 

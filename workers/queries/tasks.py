@@ -7,24 +7,22 @@ import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import reduce
-from heapq import merge
-from itertools import islice
 from operator import or_
 
 import msgspec
 from django.db import connection
-from django.db.models import F, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from brokers.models import Broker
-from brokers.queries.pages import BrokerRef, Page, check_page, in_scope, sort_key, visible_brokers
+from brokers.queries.pages import BrokerRef, Page, check_page, in_scope, share_brokers, sort_key, visible_brokers
 from brokers.scope import EVERYTHING, Scope
 from workers.errors import AmbiguousTask
 from workers.models import EventSource, Task
+from workers.queries.task_parts import COUNTED, counted, counts_of, first_ids, sorted_ids
 from workers.task_filter import ALL_STATES, EVERY_TASK, TaskFilter, search_text
 from workers.task_past import as_then
 
 TASK_SORTS = ("at", "name", "state", "worker", "queue", "runtime_seconds", "retries")
-COUNTED = 10_000
 SEARCHED = 2_000
 FAMILY_KEPT = 200
 NAMES_LOOKED_AT = 2000
@@ -58,11 +56,13 @@ class Family(msgspec.Struct):
 
 
 def tasks(
-    scope: Scope, *, filter: TaskFilter = EVERY_TASK, sort: str = "-at", page: int = 1, page_size: int = 100, at: datetime | None = None
+    scope: Scope, *, filter: TaskFilter = EVERY_TASK, sort: str = "-at", page: int = 1, page_size: int = 100, at: datetime | None = None,
+    found: list[int] | None = None,
 ) -> TaskPage:  # fmt: skip
     """Tasks, the last first seen first. A list reaches 10,000 tasks: those beyond are found by narrowing it, by time for one.
 
     Sorted by anything else than `at`: the newest 10,000 of those that match, unknown values last. With `at`: as they were then.
+    `found` is what `tasks_with_text` returned for the filter's text, where it was searched for already.
     ValueError for a sort, page or state that can't be, and for states with `at`, by which the past can't be searched.
     """
     check_page(page, page_size)
@@ -70,31 +70,34 @@ def tasks(
     field, descending = sort_key(sort, TASK_SORTS)
     if at is not None and filter.states:
         raise ValueError("tasks of the past can't be searched by state")
-    searched = _with_text(scope, filter.text.strip()) if filter.text.strip() else None
-    ids = _ids(scope, filter, at, field != "at" or descending, searched)
-    more = len(ids) > COUNTED or len(searched or ()) >= SEARCHED
-    start = (page - 1) * page_size
+    searched = tasks_with_text(scope, filter) if found is None else found
+    parts, start = _parts(scope, filter, at, searched), (page - 1) * page_size
+    total = counted(parts)
+    more = total > COUNTED or len(searched or ()) >= SEARCHED
     if field == "at":
-        rows = Task.objects.filter(pk__in=ids[:COUNTED][start : start + page_size]).order_by("-id" if descending else "id")
+        ids = first_ids(parts, descending, min(start + page_size, COUNTED))[start:]
     else:
-        value = F(field).desc(nulls_last=True) if descending else F(field).asc(nulls_last=True)
-        rows = Task.objects.filter(pk__in=ids[:COUNTED]).order_by(value, "-id")[start : start + page_size]
-    items = [as_then(task, at) for task in rows.select_related("broker")] if at is not None else list(_light(rows))
-    return TaskPage(min(len(ids), COUNTED), items, page, page_size, more)
+        ids = sorted_ids(parts, field, descending, start, page_size)
+    rows, place = Task.objects.filter(pk__in=ids), {pk: number for number, pk in enumerate(ids)}
+    items = [as_then(task, at) for task in rows.select_related("broker")] if at is not None else _light(rows)
+    return TaskPage(min(total, COUNTED), sorted(items, key=lambda task: place[task.pk]), page, page_size, more)
 
 
-def _ids(scope: Scope, filter: TaskFilter, at: datetime | None, newest_first: bool, found: list[int] | None) -> list[int]:
-    """The first 10,001 of those that match. Each state and each set of queues by itself, since an index has its tasks in order."""
+def _parts(scope: Scope, filter: TaskFilter, at: datetime | None, found: list[int] | None) -> list[QuerySet[Task]]:
+    """Those that match: each state and each set of queues by itself, since an index has its tasks in order."""
     rows = _whatever_state(scope, filter, at, found)
     parts = [rows.filter(state=state) for state in dict.fromkeys(filter.states)] or [rows]
-    parts = parts if filter.queue is None else [one.filter(where) for one in parts for where in _in_queue(filter.queue)]
-    lists = [list(one.order_by("-id" if newest_first else "id").values_list("pk", flat=True)[: COUNTED + 1]) for one in parts]
-    return lists[0] if len(lists) == 1 else list(islice(merge(*lists, reverse=newest_first), COUNTED + 1))
+    return parts if filter.queue is None else [one.filter(where) for one in parts for where in _in_queue(filter.queue)]
 
 
-def matching(scope: Scope, filter: TaskFilter, at: datetime | None = None) -> QuerySet[Task]:
+def tasks_with_text(scope: Scope, filter: TaskFilter) -> list[int] | None:
+    """The ids of the newest 2,000 with the text of the filter; None for a filter without any."""
+    return _with_text(scope, filter.text.strip()) if filter.text.strip() else None
+
+
+def matching(scope: Scope, filter: TaskFilter, at: datetime | None = None, found: list[int] | None = None) -> QuerySet[Task]:
     """The rows that fit, in no order."""
-    rows = _whatever_state(scope, filter, at)
+    rows = _whatever_state(scope, filter, at, found)
     if filter.queue is not None:
         rows = rows.filter(reduce(or_, _in_queue(filter.queue)))
     return rows.filter(state__in=filter.states) if filter.states else rows
@@ -112,9 +115,11 @@ def _whatever_state(scope: Scope, filter: TaskFilter, at: datetime | None, found
     ends = [moment for moment in (filter.end, at) if moment is not None]
     if ends:
         where, end = where & Q(first_seen_at__lt=min(ends)), _first_id(min(ends) + _DISORDER)
+    rows = Task.objects.filter(where).order_by()
     if filter.text.strip():
-        where &= Q(pk__in=_with_text(scope, filter.text.strip()) if found is None else found)
-    return _in_place(Task.objects.filter(where).order_by(), scope, filter.broker, filter.vhost, range(first, end))
+        found = _with_text(scope, filter.text.strip()) if found is None else found
+        rows = rows.extra(where=[f"workers_task.id IN ({', '.join(map(str, found))})"]) if found else rows.none()  # noqa: S610  (whole numbers)
+    return _in_place(rows, scope, filter.broker, filter.vhost, range(first, end))
 
 
 _AFTER_ALL = 2**63 - 1
@@ -231,7 +236,7 @@ def state_counts(scope: Scope, since: datetime, broker: BrokerRef | None = None,
     """{state: how many tasks first seen since then are in it now}, every state, each counted to 10,000 at most."""
     first = _first_id(since)
     rows = _in_place(Task.objects.order_by(), scope, broker, vhost, range(first, _AFTER_ALL))
-    return {state: rows.filter(state=state)[:COUNTED].count() for state in ALL_STATES}
+    return dict(zip(ALL_STATES, counts_of(rows, ALL_STATES), strict=True))
 
 
 def family(scope: Scope, task: Task) -> Family:
@@ -249,12 +254,15 @@ def family(scope: Scope, task: Task) -> Family:
 
 
 def _some(rows: QuerySet[Task]) -> tuple[list[Task], int]:
-    found = list(_light(rows.order_by("id"))[:FAMILY_KEPT])
+    found = _light(rows.order_by("id")[:FAMILY_KEPT])
     return found, max(0, rows.count() - FAMILY_KEPT) if len(found) == FAMILY_KEPT else 0
 
 
-def _light(rows: QuerySet[Task]) -> QuerySet[Task]:
-    return rows.select_related("broker").defer(*_LONG, "tries")
+def _light(rows: QuerySet[Task]) -> list[Task]:
+    """Without their long texts; tasks of one broker share its row, which a join would read for each."""
+    found = list(rows.defer(*_LONG, "tries"))
+    share_brokers(found, Broker.objects.filter(pk__in={task.broker_id for task in found}) if found else ())
+    return found
 
 
 def task_names(scope: Scope, prefix: str = "", limit: int = 20) -> list[str]:

@@ -67,6 +67,13 @@ def gone_for() -> timedelta:
     return timedelta(hours=settings.RETENTION_GONE_WORKER_HOURS)
 
 
+def silent_workers(scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None) -> list[Worker]:
+    """The online workers whose own count of tasks grows while no task event arrives, by host name; without their configuration."""
+    now = datetime.now(UTC)
+    rows = Worker.objects.filter(in_scope(scope, broker, vhost), events_off=True).exclude(left(now, gone_for())).defer("configuration", "registered")
+    return _as_of(_in_state(_with_beats(rows), Worker.ONLINE, now).order_by("hostname"), now)
+
+
 def workers_for_list(scope: Scope, broker: Broker, vhost: str | None = None) -> list[Worker]:
     """Every worker of the broker by host name, those that left the lists too, without what only its own page shows: that is another query where it is used."""
     rows = Worker.objects.filter(in_scope(scope, broker.pk, vhost)).defer("configuration", "registered", "event_counts", "reconciliation", "processes")
