@@ -1,4 +1,4 @@
-"""The parts of a poll beside overview and queues. A part that fails does not affect the others, and its last known values are kept.
+"""The parts of a poll and of the inventory. A part that fails does not affect the others, and its last known values are kept.
 
 Pure but for the requests it is given. A part that fails slowly is retried later, so that it cannot keep a poller waiting.
 """
@@ -25,6 +25,9 @@ PUBLISHED = "the exchanges that connections publish to"
 OVERVIEW, QUEUES = "totals and listeners", "queues"
 QUEUE_DETAILS = "rates of queues on open pages"
 QUEUE_COUNTERS, QUEUE_TOTALS = "rates, consumers and policies of queues", "the latest depths of queues"
+
+INVENTORY_PARTS = frozenset({BINDINGS, POLICIES, OPERATOR_POLICIES, USER, PERMISSIONS, CONSUMERS, CONNECTIONS, CHANNELS, PUBLISHERS, PUBLISHED, TRANSFERS})
+"""Those that no poll of the depths reads."""
 
 REST_SHARE = 10
 """A failed part is retried after ten times the time it took to fail, so it uses at most a tenth of the time."""

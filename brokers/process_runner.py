@@ -29,8 +29,10 @@ class Work(Hashable, Protocol):
     """Work for one broker, run in a thread of its own. `run` returns once any thread has called `stop`."""
 
     address: BrokerAddress
-    standing_by: bool
     due_at: float  # when its next round is due, by time.monotonic
+
+    @property
+    def standing_by(self) -> bool: ...
 
     def run(self) -> None: ...
 

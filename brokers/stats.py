@@ -76,6 +76,7 @@ class NodeStats(msgspec.Struct):
     run_queue: int | None = None
     uptime_ms: int | None = None
     partitions: list[str] = []
+    transactions: int | None = None  # of Mnesia: grows with each queue, exchange, binding or policy that is made or deleted. None: kept elsewhere (Khepri)
 
 
 class Listener(msgspec.Struct, frozen=True):
@@ -226,7 +227,10 @@ class BrokerStats(msgspec.Struct):
     depth_source: str  # columns, totals, detailed
     depth_source_reason: str = ""
     exchanges: list[ExchangeStats] = []
+    exchanges_at: datetime | None = None  # when these were read; None: with the rest
     visibility_limits: list[VisibilityLimit] = []
+    inventory_known: bool = True  # False: what cannot be read of the inventory is not among these limits yet
     vhost_counters: dict[str, VhostStats] = {}
     lists_all: bool = True  # a visible queue that is not in `queues` does not exist
+    busy_seconds: float | None = None  # how long the broker worked for this poll
     failed: frozenset[str] = frozenset()  # the parts (see `brokers.parts`) that could not be read: their stored rows are kept

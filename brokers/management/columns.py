@@ -9,7 +9,7 @@ QUEUE_COLUMNS = (
 )
 NODE_COLUMNS = (
     "name,running,mem_used,mem_limit,mem_alarm,disk_free,disk_free_limit,disk_free_alarm,fd_used,fd_total,sockets_used,sockets_total,"
-    "proc_used,proc_total,run_queue,uptime,partitions"
+    "proc_used,proc_total,run_queue,uptime,partitions,mnesia_ram_tx_count,mnesia_disk_tx_count"
 )
 VHOST_COLUMNS = "name,tracing,default_queue_type,metadata,message_stats.publish,message_stats.deliver_get,message_stats.ack"
 EXCHANGE_COLUMNS = "vhost,name,type,durable,auto_delete,internal,arguments,policy,message_stats.publish_in,message_stats.publish_out"

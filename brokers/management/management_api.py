@@ -1,6 +1,6 @@
 """RabbitMQ's management HTTP API and Prometheus plugin: one session a broker, and the only importer of requests.
 
-The JSON is parsed in `brokers.management.parse`; which requests a poll makes is decided in `brokers.polling.poller`. Every failure is raised as one
+The JSON is parsed in `brokers.management.parse`; which requests are made when is decided in `brokers.polling`. Every failure is raised as one
 of `brokers.errors`, with a sentence that names the request. The environment's proxies and .netrc are not used.
 """
 
@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
-from urllib.parse import quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import urlencode, urlsplit
 
 import requests
 import urllib3.exceptions
@@ -20,7 +20,7 @@ from urllib3.util import Retry
 from brokers import spoken_protocol, visibility
 from brokers.addresses import BrokerAddress
 from brokers.errors import BrokerAnswerUnusable, BrokerError, BrokerRefused, BrokerUnreachable, ObjectNotFound
-from brokers.management import columns, parse
+from brokers.management import columns, parse, urls
 from brokers.management.deadlines import Watch, pools
 from brokers.management.failures import Attempt, unreachable
 from brokers.stats import ChannelStats, ConnectionStats, ConsumerStats, NodeStats, Overview, PublishedTo, QueueKey, QueueStats, TransferStats, VhostStats
@@ -28,7 +28,9 @@ from brokers.topology import PolicyDefinition, WritePermission
 
 Parsed = TypeVar("Parsed")
 
-_DETAILED = "/metrics/detailed?family=queue_coarse_metrics&family=queue_consumer_count"
+_DEPTHS = "/metrics/detailed?family=queue_coarse_metrics"
+_AND_CONSUMERS = "&family=queue_consumer_count"
+_PAGE_SIZE = 500  # RabbitMQ allows no more
 
 
 class Limits:
@@ -53,7 +55,7 @@ class ManagementApi:
         self._shortest_seconds = math.inf
         self._urls = list(address.urls)  # the one that answered last comes first
         self._answered: set[str] = set()  # the addresses that have answered by HTTP
-        self._whole_columns = False
+        self.is_rabbitmq = True  # False: LavinMQ, as the last overview has it
         self._watch = Watch()
         self._session = requests.Session()
         self._session.trust_env = False
@@ -65,7 +67,7 @@ class ManagementApi:
 
     def overview(self) -> Overview:
         found = self._parsed("/api/overview", None, parse.overview)
-        self._whole_columns = not found.is_rabbitmq
+        self.is_rabbitmq = found.is_rabbitmq
         return found
 
     def nodes(self) -> list[NodeStats]:
@@ -89,7 +91,7 @@ class ManagementApi:
         return self._parsed("/api/queues", {"disable_stats": "true", "enable_queue_totals": "true", "columns": columns.METADATA}, parse.queues)
 
     def queue(self, vhost: str, name: str) -> QueueStats:
-        path = f"/api/queues/{_quoted(vhost)}/{_quoted(name)}"
+        path = f"/api/queues/{urls.quoted(vhost)}/{urls.quoted(name)}"
         return self._parsed(path, {"columns": columns.QUEUE_COLUMNS}, lambda body: parse.queue(body, vhost, name))
 
     def exchanges(self) -> list[parse.SeenExchange]:
@@ -97,10 +99,11 @@ class ManagementApi:
 
     def exchange_publishers(self, vhost: str, name: str) -> list[dict[str, Any]]:
         """The current publishers to an exchange: `{"connection", "host", "user", "per_second"}`; known while the broker keeps rates."""
-        return self._parsed(f"/api/exchanges/{_quoted(vhost)}/{_quoted(name) or 'amq.default'}", None, parse.publishers)
+        return self._parsed(f"/api/exchanges/{urls.quoted(vhost)}/{urls.quoted(name) or 'amq.default'}", None, parse.publishers)
 
-    def bindings(self) -> list[parse.SeenBinding]:
-        return self._parsed("/api/bindings", None, parse.bindings)
+    def bindings(self, vhost: str | None = None) -> list[parse.SeenBinding]:
+        """The bindings of a virtual host, or of all. RabbitMQ has no pages of them."""
+        return self._parsed("/api/bindings" if vhost is None else f"/api/bindings/{urls.quoted(vhost)}", None, parse.bindings)
 
     def policies(self) -> list[tuple[str, PolicyDefinition]]:
         """(virtual host, policy)."""
@@ -134,9 +137,19 @@ class ManagementApi:
     def channels(self) -> list[ChannelStats]:
         return self._parsed("/api/channels", {"columns": columns.CHANNEL_COLUMNS}, parse.channels)
 
+    def queues_page(self, number: int) -> parse.Page[QueueStats]:
+        """500 queues as of `queues_columns`; the first page is 1."""
+        return self._page("/api/queues", columns.QUEUE_COLUMNS, parse.queues, number)
+
+    def connections_page(self, number: int) -> parse.Page[ConnectionStats]:
+        return self._page("/api/connections", columns.CONNECTION_COLUMNS, parse.connections, number)
+
+    def channels_page(self, number: int) -> parse.Page[ChannelStats]:
+        return self._page("/api/channels", columns.CHANNEL_COLUMNS, parse.channels, number)
+
     def channels_of(self, connection: str) -> list[str]:
         """The names of a connection's channels. Of one that was closed RabbitMQ answers 500, and 404 where the connection itself is read."""
-        path = f"/api/connections/{_quoted(connection)}"
+        path = f"/api/connections/{urls.quoted(connection)}"
         try:
             return self._parsed(f"{path}/channels", {"columns": "name"}, parse.names)
         except BrokerAnswerUnusable:
@@ -145,26 +158,23 @@ class ManagementApi:
 
     def published_to(self, channel: str) -> list[PublishedTo]:
         """The exchanges that a channel publishes to; [] unless the broker's rates mode is "detailed"."""
-        return self._parsed(f"/api/channels/{_quoted(channel)}", {"columns": "publishes"}, parse.published_to)
+        return self._parsed(f"/api/channels/{urls.quoted(channel)}", {"columns": "publishes"}, parse.published_to)
 
-    def depths_of_node(self, metrics_url: str) -> dict[QueueKey, parse.Depth]:
-        """Queues of one node (of every virtual host) by its Prometheus plugin."""
-        return parse.depths(self.metrics_of_node(metrics_url, _DETAILED))
+    def depths_of_node(self, metrics_url: str, with_consumers: bool = True) -> dict[QueueKey, parse.Depth]:
+        """Queues of one node (of every virtual host) by its Prometheus plugin. Without consumers it costs the broker a third."""
+        return parse.depths(self.metrics_of_node(metrics_url, _DEPTHS + (_AND_CONSUMERS if with_consumers else "")))
 
     def metrics_of_node(self, metrics_url: str, path: str) -> bytes:
         """What a node's Prometheus plugin answers; our login is not sent there."""
-        url = urlsplit(metrics_url)
-        host = url.netloc.rpartition("@")[2]
-        base = urlunsplit((url.scheme, host, url.path.rstrip("/").removesuffix("/detailed").removesuffix("/metrics"), "", ""))
-        login = (url.username or "", url.password or "") if "@" in url.netloc else None
+        base, login = urls.metrics_base(metrics_url)
         return self._answer("GET", f"{base}{path}", auth=login or _no_login)
 
     def delete_queue(self, vhost: str, name: str) -> None:
         """Returns once the queue is gone; ObjectNotFound if it was not there."""
-        self._first_that_answers("DELETE", f"/api/queues/{_quoted(vhost)}/{_quoted(name)}")
+        self._first_that_answers("DELETE", f"/api/queues/{urls.quoted(vhost)}/{urls.quoted(name)}")
 
     def delete_exchange(self, vhost: str, name: str) -> None:
-        self._first_that_answers("DELETE", f"/api/exchanges/{_quoted(vhost)}/{_quoted(name)}")
+        self._first_that_answers("DELETE", f"/api/exchanges/{urls.quoted(vhost)}/{urls.quoted(name)}")
 
     def get(self, path: str, params: Mapping[str, str] | None = None) -> bytes:
         """The body of a path ("/api/overview"), from the first address of the cluster that answers."""
@@ -180,13 +190,17 @@ class ManagementApi:
         self._session.close()
 
     def _parsed(self, path: str, params: Mapping[str, str] | None, parser: Callable[[bytes], Parsed]) -> Parsed:
-        if self._whole_columns and params and "columns" in params:
+        if not self.is_rabbitmq and params and "columns" in params:
             params = {**params, "columns": columns.whole(params["columns"])}
         body = self.get(path, params)
         try:
             return parser(body)
         except BrokerAnswerUnusable as error:
             raise BrokerAnswerUnusable(f"{error} (GET {self._urls[0]}{path})") from error
+
+    def _page(self, path: str, names: str, parser: Callable[[bytes], list[Parsed]], number: int) -> parse.Page[Parsed]:
+        options = {"columns": names, "page": str(number), "page_size": str(_PAGE_SIZE)}
+        return self._parsed(path, options, lambda body: parse.page(body, parser, number))
 
     def _first_that_answers(self, method: str, path: str) -> bytes:
         failures: list[BrokerError] = []
@@ -210,7 +224,7 @@ class ManagementApi:
         try:
             with self._watch.limit(self.limits.total_seconds):
                 timeout = (self.limits.connect_seconds, self.limits.read_seconds)
-                headers = {"Accept-Encoding": _encoding(url)}
+                headers = {"Accept-Encoding": urls.encoding(url)}
                 with self._session.request(method, url, headers=headers, timeout=timeout, stream=True, allow_redirects=False, auth=auth) as response:
                     self._answered.add(f"{parts.scheme}://{host}")
                     body = self._body(response, place)
@@ -268,15 +282,6 @@ class _Adapter(HTTPAdapter):
 
 def _nothing() -> None:
     pass
-
-
-def _quoted(name: str) -> str:
-    return quote(name, safe="")
-
-
-def _encoding(url: str) -> str:
-    """gzip, which makes lists 20 times smaller; but not on this very machine, where it only costs the broker a half more CPU."""
-    return "identity" if urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1") else "gzip"
 
 
 def _no_login(request: requests.PreparedRequest) -> requests.PreparedRequest:

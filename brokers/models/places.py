@@ -34,6 +34,11 @@ class Broker(AutoKey):
     polled_at = models.DateTimeField(null=True)  # last stored response; the age of every number below
     tried_at = models.DateTimeField(null=True)  # last attempt, answered or not
     poll_ms = models.FloatField(null=True)
+    poll_busy_seconds = models.FloatField(null=True)  # how long the broker worked for the last poll of its depths
+    inventory_at = models.DateTimeField(null=True)  # when topology or clients were last stored
+    topology_at = models.DateTimeField(null=True)  # when exchanges, bindings and policies were last read
+    topology_busy_seconds = models.FloatField(null=True)  # how long the broker worked for that
+    topology_every_seconds = models.FloatField(null=True)  # how often they are read while nothing shows a change
     poll_seconds = models.FloatField(null=True)  # the interval in force
     depth_source = models.CharField(max_length=32, default="")  # columns, totals, detailed
     depth_source_reason = models.TextField(default="")  # why rates are null or the interval is longer; "" if there is no reason

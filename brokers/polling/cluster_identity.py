@@ -8,7 +8,7 @@ from __future__ import annotations
 from brokers.errors import BrokerError
 from brokers.management import parse
 from brokers.management.management_api import ManagementApi
-from brokers.polling.depth_sources import Seen, metrics_urls
+from brokers.polling.node_metrics import Seen, metrics_urls
 
 MAY_READ_PARAMETERS = frozenset({"administrator", "policymaker"})
 IDENTIFIED_EVERY_SECONDS = 300.0

@@ -1,7 +1,7 @@
-"""The poll loop: one thread for each broker, so that none waits for another's timeouts.
+"""The poll loop of a broker: its depths, again and again, in a thread of its own, so that no broker waits for another's timeouts.
 
-Failures are stored as data; if the database cannot be written, the poll is dropped and the process continues. Of several processes one polls a broker
-(the lease, renewed also during a long poll), the others stand by.
+The rest is read in another thread (`brokers.polling.inventory_loop`). Failures are stored as data; if the database cannot be written, the poll is dropped
+and the process continues. Of several processes one polls a broker (`brokers.polling.broker_lease`), the others stand by.
 """
 
 from __future__ import annotations
@@ -21,25 +21,23 @@ from brokers.clock import Clock
 from brokers.errors import BrokerError, BrokerRefused, BrokerUnreachable
 from brokers.management.management_api import Limits, ManagementApi
 from brokers.models import Broker
-from brokers.polling import leases, pace
+from brokers.polling import pace
+from brokers.polling.broker_lease import LEASE_SECONDS, BrokerLease, LeaseLost
 from brokers.polling.cluster_identity import IDENTIFIED_EVERY_SECONDS, cluster_id
-from brokers.polling.poll_memory import PollMemory
-from brokers.polling.poller import Poll, poll_once
+from brokers.polling.depth_poll import poll_depths
+from brokers.polling.inventory_loop import InventoryLoop
+from brokers.polling.poll_memory import DepthMemory, PollMemory
+from brokers.stats import BrokerStats
 
 log = structlog.get_logger(__name__)
 
 _REMEMBERED_POLLS = 5
 CLOCK_SET_SECONDS = 5.0
-LEASE_SECONDS = 30.0
-RENEWED_EVERY = LEASE_SECONDS / 3  # with a request of at most 15 s (Limits.total_seconds) in between, the lease never runs out during a poll
-
-
-class LeaseLost(Exception):
-    """Another process polls this broker now."""
 
 
 class PollLoop:
-    """Polls one broker, `run()` until `stop`. `standing_by` while another process has the lease."""
+    """Polls the depths of one broker, `run()` until `stop`; `inventory` reads the rest, in a thread of its own. `standing_by` while another process has the
+    lease."""
 
     def __init__(
         self,
@@ -51,6 +49,7 @@ class PollLoop:
         limits: Limits | None = None,
         *,
         api: ManagementApi | None = None,
+        inventory_api: ManagementApi | None = None,
         clock: Clock | None = None,
         one_of_several: bool = False,
     ):
@@ -58,13 +57,15 @@ class PollLoop:
         self.standing_by = False
         self.due_at = time.monotonic()
         self._clock = clock or Clock()
+        self._lease = BrokerLease(address.name, holder, self._clock)
         self._api = api or ManagementApi(address, ca_file, limits)
-        self._api.before_request = self._renew_lease
+        self._api.before_request = self._lease.renew
         self._stopped = threading.Event()
         self._memory, self._stored = PollMemory(), store.BrokerMemory(poll_seconds)
+        inventory_api = inventory_api or api or ManagementApi(address, ca_file, limits)
+        self.inventory = InventoryLoop(address, broker_id, inventory_api, self._lease, self._memory, self._stored, self._clock)
         self._costs: deque[float] = deque(maxlen=_REMEMBERED_POLLS)
         self._failed_as = ""
-        self._leased_at = 0.0
         self._one_of_several = one_of_several
         self._identified_at: float | None = None
         self._began: tuple[datetime, float] | None = None  # when the round before began, by the clock and by one that nobody sets
@@ -73,6 +74,7 @@ class PollLoop:
         """Ends the current request and the loop. Callable from any thread."""
         self._stopped.set()
         self._api.close()
+        self.inventory.stop()
 
     def run(self) -> None:
         """Polls until stopped, then releases the lease."""
@@ -81,15 +83,11 @@ class PollLoop:
                 seconds = self.run_round()
                 self.due_at = time.monotonic() + seconds
                 self._stopped.wait(seconds)
-            leases.release(self._lease, self.holder)
+            self._lease.release()
         except DatabaseError as error:
             log.warning("lease_not_freed", broker=self.address.name, reason=str(error))
         finally:
             connection.close()
-
-    @property
-    def _lease(self) -> str:
-        return f"poll {self.address.name}"
 
     def run_round(self) -> float:
         """Seconds to wait until the next round, however this one ended."""
@@ -97,13 +95,13 @@ class PollLoop:
         interval = self.poll_seconds
         try:
             interval = self._round()
-            database_damage.passed(self._lease)
+            database_damage.passed(self._lease.name)
         except LeaseLost:
             log.warning("lease_lost", broker=self.address.name)
             self.standing_by = True
-            self._memory = self._memory.reset()  # nothing read since counts as stored
+            self._begin_anew()
         except DatabaseError as error:
-            database_damage.note(error, self._lease)
+            database_damage.note(error, self._lease.name)
             self._drop_round(str(error))
         except Exception:
             log.exception("poll_failed", broker=self.address.name)
@@ -112,30 +110,36 @@ class PollLoop:
 
     def _drop_round(self, reason: str) -> None:
         log.error("round_lost", broker=self.address.name, reason=reason, next_try_seconds=self.poll_seconds)
-        self._memory = self._memory.reset()  # nothing read since counts as stored
+        self._begin_anew()
         connection.close()
+
+    def _begin_anew(self) -> None:
+        """Nothing read since counts as stored."""
+        self._memory.depths = self._memory.depths.reset()
+        self.inventory.begin_anew()
 
     def _round(self) -> float:
         """Polls and stores; the seconds from its start to that of the next poll. Raises LeaseLost, and then nothing is stored."""
         now = self._clock.now()
         self._note_clock(now)
-        self.standing_by = not self._hold_lease()
+        self._lease.seconds = max(LEASE_SECONDS, 3 * self._stored.poll_seconds)
+        self.standing_by = not self._lease.hold()
         if self.standing_by:
+            self._begin_anew()
             return self.poll_seconds
         if self._is_watched_already(now):
             return self.poll_seconds
-        requests = queries.active_detail_requests(self.broker_id, now)
-        viewed = {kind: [(found.vhost, found.name) for found in requests if found.kind == kind] for kind in ("queue", "exchange", "connection")}
+        viewed = [(found.vhost, found.name) for found in queries.active_detail_requests(self.broker_id, now) if found.kind == "queue"]
         began, busy = self._clock.monotonic(), self._api.busy_seconds
         try:
-            poll = poll_once(self._api, now, self._memory, viewed["queue"], viewed["exchange"], viewed["connection"])
+            stats = poll_depths(self._api, now, self._memory, viewed)
         except BrokerError as error:
             if not self._stopped.is_set():
                 self._save_failure(error, now, (self._clock.monotonic() - began) * 1000)
             return self.poll_seconds * random.uniform(0.8, 1.0)  # noqa: S311  (so that many pollers do not hit a recovering broker at once)
         if not self._stopped.is_set():  # else the last parts failed because the session is closed
             self._costs.append(self._api.busy_seconds - busy)
-            self._save(poll)
+            self._save(stats)
         return self._stored.poll_seconds
 
     def _note_clock(self, now: datetime) -> None:
@@ -145,7 +149,8 @@ class PollLoop:
             was, was_monotonic = self._began
             ahead_seconds = (now - was).total_seconds() - (monotonic - was_monotonic)
             if now < was:
-                self._memory = PollMemory()
+                self._memory.depths = DepthMemory()
+                self.inventory.begin_anew(with_failures=False)
             if now < was or ahead_seconds > max(CLOCK_SET_SECONDS, 2 * self._stored.poll_seconds):
                 log.warning("clock_set", broker=self.address.name, by_seconds=round(ahead_seconds, 1))
                 self._stored.forget()
@@ -161,42 +166,24 @@ class PollLoop:
         name = queries.watched_as(self.broker_id, now)
         if name:
             store.save_same_cluster(self.broker_id, name, now)
-            self._memory = self._memory.reset()
+            self._begin_anew()
         return bool(name)
 
-    def _hold_lease(self) -> bool:
-        held = leases.take(self._lease, self.holder, self._clock.now(), max(LEASE_SECONDS, 3 * self._stored.poll_seconds))
-        self._leased_at = self._clock.monotonic()
-        return held
-
-    def _renew_lease(self) -> None:
-        """Before each request of a poll. Raises LeaseLost if another process has the lease by now."""
-        if self._clock.monotonic() - self._leased_at < RENEWED_EVERY:
-            return
-        try:
-            held = self._hold_lease()
-        except DatabaseError as error:  # storing takes the lease again, or loses the round
-            log.warning("lease_not_renewed", broker=self.address.name, reason=str(error))
-            connection.close()
-            return
-        if not held:
-            raise LeaseLost
-
-    def _save(self, poll: Poll) -> None:
-        stats = poll.stats
+    def _save(self, stats: BrokerStats) -> None:
         self._stored.poll_seconds = pace.interval_seconds(self.poll_seconds, self._costs)
         stats.depth_source_reason = "; ".join(filter(None, (stats.depth_source_reason, pace.longer_because(self.poll_seconds, self._costs))))
-        if not store.save_whole_poll(self.broker_id, poll, self._clock.now(), self._stored, self._hold_lease):
+        if not store.save_depths(self.broker_id, stats, self._clock.now(), self._stored, self._lease.hold):
             raise LeaseLost
         if self._failed_as:
             log.info("broker_answers_again", broker=self.address.name)
             self._failed_as = ""
+        self.inventory.depths_were_stored()
 
     def _save_failure(self, error: BrokerError, began_at: datetime, took_ms: float) -> None:
         state = Broker.UNREACHABLE if isinstance(error, BrokerUnreachable) else Broker.REFUSED if isinstance(error, BrokerRefused) else Broker.UNKNOWN
         if self._failed_as != state:
             log.warning("broker_not_polled", broker=self.address.name, state=state, reason=str(error))
             self._failed_as = state
-        self._memory = self._memory.reset()
-        if not store.save_failure(self.broker_id, state, str(error), self._clock.now(), took_ms, self._stored, self._hold_lease, began_at):
+        self._begin_anew()
+        if not store.save_failure(self.broker_id, state, str(error), self._clock.now(), took_ms, self._stored, self._lease.hold, began_at):
             raise LeaseLost

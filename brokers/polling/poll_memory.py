@@ -1,33 +1,51 @@
-"""What one poll of a broker keeps for the next: data that changes rarely, and when it was last read."""
+"""What polls of a broker keep for the next ones: what changes rarely, and when it was last read.
+
+Depths and the inventory (everything else) are read by two threads. Each has a memory of its own that it alone writes; the other reads it. What they share is
+replaced as a whole, never changed in place.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
 
 import msgspec
 
-from brokers.parts import Failure
+from brokers.management.parse import SeenExchange
+from brokers.parts import Failure, Unread
+from brokers.polling.budget import Budget
 from brokers.stats import NodeStats, Overview, QueueKey, QueueStats
 from brokers.topology import WritePermission
 
 EVERY = timedelta(seconds=30)
-"""How often data that is not read at every poll is read."""
+"""How often data that is not read at every poll is read, where it costs the broker little."""
+
+FEW_EXCHANGES = 500
+
+RARE_SHARE = 0.002
+LONGEST = timedelta(minutes=10)
+"""Without a sign of change each list takes at most this fraction of the broker's time, so one that costs more is read more rarely, at least this often."""
 
 SHARE = 10
-"""Data that seems to have changed is read at once, using at most a tenth of the time."""
+"""What is needed at once, to know whether queues still exist, is read using at most a tenth of the time."""
 
 
 class LastRead(msgspec.Struct, frozen=True):
-    """When something was last read, and how long the broker took to respond."""
+    """When something was last read, how long the broker took to respond, and the sign of change at that time."""
 
     at: datetime | None = None
     seconds: float = 0.0
+    sign: object = None
 
-    def due(self, now: datetime, changed: bool = False) -> bool:
-        """True if it should be read again. `changed`: there is reason to expect another response by now."""
-        if self.at is None or not timedelta(0) <= now - self.at < EVERY:  # or the clock was set back
-            return True
-        return changed and self.is_affordable(now)
+    def due(self, now: datetime, sign: object = None, every: timedelta = EVERY) -> bool:
+        """True if it should be read again: it is older than `every`, or another sign gives reason to expect another response."""
+        return self.at is None or not timedelta(0) <= now - self.at < every or sign != self.sign  # or the clock was set back
+
+    @property
+    def rarely(self) -> timedelta:
+        """How often to read it again where every change has a sign, or nothing depends on noticing one soon."""
+        return min(max(EVERY, timedelta(seconds=self.seconds / RARE_SHARE)), LONGEST)
 
     def is_affordable(self, now: datetime) -> bool:
         """True once ten times as long has passed as the last reading took the broker."""
@@ -41,26 +59,61 @@ class Permissions(msgspec.Struct, frozen=True):
     found: tuple[WritePermission, ...] = ()
 
 
-class PollMemory(msgspec.Struct):
-    """Starts empty, and is reset when a poll could not be stored, so that nothing unstored counts as stored."""
+class ReadExchanges(msgspec.Struct, frozen=True, dict=True):
+    """All exchanges that Hareline's user may view, and the virtual hosts that were known then: every visible one has an exchange."""
+
+    at: datetime
+    listed: list[SeenExchange]
+    vhosts: frozenset[str]
+
+    @cached_property
+    def visible_vhosts(self) -> frozenset[str]:
+        return frozenset(exchange.vhost for exchange in self.listed)
+
+
+class DepthMemory(msgspec.Struct):
+    """Written by the thread that reads depths."""
 
     overview: Overview | None = None  # as last read
     known: dict[QueueKey, QueueStats] = {}  # type, arguments, policy… of queues, without figures
-    learned: LastRead = LastRead()  # `known`
+    properties_at: datetime | None = None  # the latest `InventoryMemory.properties` that `known` has
     columns_read: LastRead = LastRead()  # the columns, by a broker with many queues
-    policies_at: datetime | None = None  # when `known` last learned the policies in force
-    policy_definitions: object = None  # of the last topology round: a difference means that other policies may be in force
     detailed_not_before: datetime | None = None  # the Prometheus plugin failed: when to try it again
     detailed_mismatches: int = 0
     detailed_reason: str = ""
+    consumers: dict[QueueKey, int | None] = {}  # as the plugin last counted them
+    consumers_read: LastRead = LastRead()
+    totals_read: LastRead = LastRead()
     left_out: frozenset[QueueKey] = frozenset()  # queues that the last poll's source of depths left out
+    source: str = ""  # of the last depths: columns, totals, detailed
     queue_keys: frozenset[QueueKey] | None = None  # of the last poll
     consumer_counts: dict[QueueKey, int | None] = {}
     object_totals: dict[str, int] = {}
+    definitions_changed: int = 0  # how often queues or the number of exchanges changed
+    definitions_sign: object = None  # another one: something may have been declared or deleted
+    definitions_are_counted: bool = False  # the broker counts what changes definitions, so that sign is complete
+    changes: int = 0  # how often queues, their consumers, or the broker's object totals changed
     vhosts: dict[str, bool | None] = {}  # as last listed
-    visible_vhosts: frozenset[str] | None = None  # None: not known yet
+    exchanges: ReadExchanges | None = None  # None: not read by this thread
+    rates_at: datetime | None = None  # the exchanges whose counters were last passed on
     nodes: list[NodeStats] | None = None  # as last listed; None: not listed yet, or not permitted
-    exchange_count: int = 0
+    nodes_refused: bool = False
+    uptimes: tuple[int | None, ...] = ()  # of the nodes, by which the age of their statistics is known
+    uptimes_at: datetime | None = None  # when these were others last
+    failures: dict[str, Failure] = {}  # parts that can't be read
+    read_at: dict[str, datetime] = {}  # when each part was read last
+    unread: dict[str, Unread] = {}  # the parts that the last poll did not read
+
+    def reset(self) -> DepthMemory:
+        """An empty memory that keeps only the failed parts with their retry times, and the overview."""
+        return DepthMemory(failures=self.failures, overview=self.overview)
+
+
+class InventoryMemory(msgspec.Struct):
+    """Written by the thread that reads the inventory."""
+
+    budget: Budget = msgspec.field(default_factory=Budget)
+    exchanges: ReadExchanges | None = None  # None: not read by this thread
     binding_count: int | None = None  # None: not read yet
     topologies: object = None  # what was last passed on for storing
     topology: LastRead = LastRead()
@@ -69,15 +122,56 @@ class PollMemory(msgspec.Struct):
     connections_listed: int | None = None  # how many connections had details when they were last listed
     consumers_listed: dict[QueueKey, int] = {}  # of the queues that were known when consumers were last listed
     active_listed: dict[QueueKey, int] = {}  # those of them that are active, where any is not
+    properties: dict[QueueKey, QueueStats] = {}  # type, arguments, policy… of queues, where depths come from a source without them
+    properties_at: datetime | None = None
+    states_read: LastRead = LastRead()  # state, leader, members: `properties` without the policies
+    policies_read: LastRead = LastRead(sign=0)  # the policies in force, in `properties`
+    policy_definitions: object = None  # of the last topology: a difference means that other policies may be in force
+    policy_changes: int = 0  # how often they differed
+    progress: dict[str, Any] = {}  # lists that are read page by page, as far as they were read
+    clients_begun: frozenset[str] = frozenset()  # the lists of clients that were read already of a reading that goes on
+    clients_seconds: float = 0.0  # what it has cost so far
+    turn: int = 0  # which step begins the next round
     transfers_read: LastRead = LastRead()
     plugins_absent: dict[str, datetime] = {}  # what answered 404, and when
     operator_policies_refused: bool = False
     user_tags: list[str] | None = None
     permissions: Permissions | None = None  # None: not read yet
     permissions_read: LastRead = LastRead()
-    failures: dict[str, Failure] = {}  # parts that can't be read
-    read_at: dict[str, datetime] = {}  # when each part was read last
+    failures: dict[str, Failure] = {}
+    read_at: dict[str, datetime] = {}
+    unread: dict[str, Unread] | None = None  # None: no round has ended yet
 
-    def reset(self) -> PollMemory:
-        """An empty memory that keeps only the failed parts with their retry times, and the overview."""
-        return PollMemory(failures=self.failures, overview=self.overview)
+    def reset(self) -> InventoryMemory:
+        """An empty memory that keeps only the failed parts with their retry times, and what was spent."""
+        return InventoryMemory(failures=self.failures, budget=self.budget)
+
+
+class PollMemory:
+    """Starts empty. A half is reset when it could not be stored, so that nothing unstored counts as stored."""
+
+    def __init__(self) -> None:
+        self.depths, self.inventory = DepthMemory(), InventoryMemory()
+
+    @property
+    def exchanges(self) -> ReadExchanges | None:
+        """The exchanges as last read by either thread."""
+        read = [one for one in (self.depths.exchanges, self.inventory.exchanges) if one is not None]
+        return max(read, key=lambda one: one.at, default=None)
+
+    @property
+    def few_exchanges(self) -> bool:
+        """True while every poll of the depths reads the exchanges, for the rates; else the inventory does."""
+        exchanges = self.exchanges
+        return exchanges is None or len(exchanges.listed) <= FEW_EXCHANGES
+
+    @property
+    def visible_vhosts(self) -> frozenset[str] | None:
+        """None: not known yet."""
+        exchanges = self.exchanges
+        return None if exchanges is None else exchanges.visible_vhosts
+
+    @property
+    def unread(self) -> dict[str, Unread]:
+        """The parts of which only what an earlier poll read is known."""
+        return {**(self.inventory.unread or {}), **self.depths.unread}

@@ -1,6 +1,8 @@
 """The topology of virtual hosts from the lists of the management API: exchanges, queues, bindings, policies.
 
-A list that cannot be read is None and missing from the topologies; the others are complete.
+A list that cannot be read is None and missing from the topologies; the others are complete. While bindings are few they are read at every round. Else every
+30 s, since a new binding changes no number that the broker lists; more rarely where it counts the transactions on definitions, which is then the sign to
+read them.
 """
 
 from __future__ import annotations
@@ -8,41 +10,132 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import msgspec
+
 from brokers.errors import BrokerRefused, ObjectNotFound
-from brokers.management.management_api import ManagementApi
-from brokers.management.parse import SeenExchange
-from brokers.parts import BINDINGS, EXCHANGES, OPERATOR_POLICIES, POLICIES, Parts
-from brokers.polling.poll_memory import PollMemory
+from brokers.management.parse import Page, SeenBinding
+from brokers.parts import BINDINGS, EXCHANGES, OPERATOR_POLICIES, POLICIES, QUEUES, TOPOLOGY_PARTS
+from brokers.polling.inventory_round import Round
+from brokers.polling.poll_memory import EVERY, LastRead, ReadExchanges
 from brokers.stats import QueueKey, QueueStats
 from brokers.topology import BindingDefinition, ExchangeDefinition, PolicyDefinition, QueueDefinition, Topology
+
+FEW_BINDINGS = 2000
+MANY_BINDINGS = 10_000
+"""More are read virtual host by virtual host."""
 
 Read = Mapping[str, list[Any] | None]
 """{part: the broker's list, None if it cannot be read}."""
 
 
-def read_topology(api: ManagementApi, memory: PollMemory, parts: Parts, exchanges: list[SeenExchange] | None) -> Read:
-    """The lists of TOPOLOGY_PARTS; `exchanges` where they were read already."""
+class ReadTopologies(msgspec.Struct):
+    """The topologies of every visible virtual host, and the parts that they lack because they can't be read. `changed` False: they are as last read."""
+
+    topologies: dict[str, Topology]
+    unread: frozenset[str]
+    changed: bool
+    busy_seconds: float = 0.0  # how long the broker worked for them
+    every_seconds: float | None = None  # how often they are read while nothing shows a change; None: at every round
+
+
+def read(one: Round, is_viewed: bool = False) -> ReadTopologies | None:
+    """The topologies if they are due, which they are every 30 s while a page shows bindings (`is_viewed`). None also while they are read in slices, or if an
+    earlier part took so long to fail that they are postponed."""
+    kept, depths = one.kept, one.memory.depths
+    failing = any(map(one.parts.is_failing, TOPOLOGY_PARTS)) or EXCHANGES in depths.unread
+    few = (kept.binding_count or 0) <= FEW_BINDINGS
+    every = kept.topology.rarely if depths.definitions_are_counted and not is_viewed else EVERY
+    due = few or failing or one.is_partly_read(BINDINGS) or kept.topology.due(one.now, depths.definitions_sign, every)
+    if not due or not one.may_read(kept.topology):
+        return None
+    before, sign = one.busy_seconds, depths.definitions_sign
+    lists = _lists(one)
+    if any(answer is None and not _is_failing(one, part) for part, answer in lists.items()):
+        return None
+    kept.topology = LastRead(one.now, one.busy_seconds - before, sign)
+    found = _assembled(one, lists)
+    found.busy_seconds = kept.topology.seconds
+    if (kept.binding_count or 0) > FEW_BINDINGS:
+        found.every_seconds = every.total_seconds()
+    return found
+
+
+def _is_failing(one: Round, part: str) -> bool:
+    return one.parts.is_failing(part) or part in one.memory.depths.unread
+
+
+def _assembled(one: Round, lists: Read) -> ReadTopologies:
+    kept, depths = one.kept, one.memory.depths
+    visible = one.memory.visible_vhosts
+    if visible is None:
+        visible = frozenset(vhost for vhost, _ in depths.known)
+    topologies, unread = assembled(visible, lists, depths.known), frozenset(part for part, answer in lists.items() if answer is None)
+    unread |= {QUEUES} if QUEUES in depths.unread and not depths.known else frozenset()
+    definitions = {vhost: topology.policies for vhost, topology in topologies.items()}
+    if not unread & {POLICIES, OPERATOR_POLICIES}:
+        if kept.policy_definitions not in (None, definitions):
+            kept.policy_changes += 1  # other policies may be in force
+        kept.policy_definitions = definitions
+    changed = (topologies, unread) != kept.topologies
+    kept.topologies = (topologies, unread)
+    return ReadTopologies(topologies, unread, changed)
+
+
+def _lists(one: Round) -> Read:
+    """The lists of TOPOLOGY_PARTS."""
 
     def operator_policies() -> list[tuple[str, PolicyDefinition]]:
-        memory.operator_policies_refused = False
+        one.kept.operator_policies_refused = False
         try:
-            return api.operator_policies()
+            return one.api.operator_policies()
         except BrokerRefused:
-            memory.operator_policies_refused = True
+            one.kept.operator_policies_refused = True
         except ObjectNotFound:  # older versions have none
             pass
         return []
 
-    read = {
-        EXCHANGES: parts.fetch(EXCHANGES, api.exchanges) if exchanges is None else exchanges,
-        BINDINGS: parts.fetch(BINDINGS, api.bindings),
-        POLICIES: parts.fetch(POLICIES, api.policies),
-        OPERATOR_POLICIES: parts.fetch(OPERATOR_POLICIES, operator_policies),
+    bindings = _bindings(one)
+    if bindings is None and not one.parts.is_failing(BINDINGS):
+        return {BINDINGS: None}  # the others are read with the last slice
+    return {
+        EXCHANGES: _exchanges(one),
+        BINDINGS: bindings,
+        POLICIES: one.fetch(POLICIES, one.api.policies),
+        OPERATOR_POLICIES: one.fetch(OPERATOR_POLICIES, operator_policies),
     }
-    bindings = read[BINDINGS]
-    if bindings is not None:
-        memory.binding_count = len(bindings)
-    return read
+
+
+def _exchanges(one: Round) -> list[Any] | None:
+    """All exchanges; those that the last poll of the depths has read while they are few."""
+    exchanges = one.memory.exchanges
+    if EXCHANGES in one.memory.depths.unread:
+        return None
+    if exchanges is not None and one.memory.few_exchanges:
+        return exchanges.listed
+    listed = one.fetch(EXCHANGES, one.api.exchanges)
+    if listed is not None:
+        one.kept.exchanges = ReadExchanges(one.now, listed, frozenset(one.memory.depths.vhosts))
+    return listed
+
+
+def _bindings(one: Round) -> list[SeenBinding] | None:
+    """All bindings; None if they cannot be read, or not all of them yet."""
+    kept, vhosts = one.kept, sorted(one.memory.visible_vhosts or ())
+    if (kept.binding_count or 0) <= MANY_BINDINGS or len(vhosts) < 2:
+        found = one.fetch(BINDINGS, one.api.bindings)
+    else:
+
+        def of_vhost(number: int) -> Page[SeenBinding]:
+            try:
+                listed = one.api.bindings(vhosts[number - 1])
+            except ObjectNotFound:  # deleted meanwhile
+                listed = []
+            return Page(listed, number == len(vhosts))
+
+        found = one.fetch_pages(BINDINGS, of_vhost, kept.topology, vhosts)
+    if found is not None:
+        kept.binding_count = len(found)
+    return found
 
 
 def assembled(visible: Iterable[str], read: Read, queues: dict[QueueKey, QueueStats]) -> dict[str, Topology]:

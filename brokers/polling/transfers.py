@@ -9,7 +9,7 @@ from brokers import parts as parts_of_polls
 from brokers.errors import BrokerRefused, ObjectNotFound
 from brokers.management.management_api import ManagementApi
 from brokers.parts import Parts
-from brokers.polling.poll_memory import LastRead, PollMemory
+from brokers.polling.poll_memory import InventoryMemory, LastRead
 from brokers.stats import TransferStats
 
 MAY_LIST = frozenset({"administrator", "policymaker"})
@@ -19,9 +19,9 @@ PLUGIN_RETRY = timedelta(minutes=10)
 Request = Callable[[], list[TransferStats]]
 
 
-def transfers(api: ManagementApi, memory: PollMemory, parts: Parts, now: datetime) -> list[TransferStats] | None:
+def transfers(api: ManagementApi, memory: InventoryMemory, parts: Parts, now: datetime) -> list[TransferStats] | None:
     """All that is visible of them, None if they are not due or cannot be read."""
-    if memory.user_tags is None or not memory.transfers_read.due(now, parts.is_failing(parts_of_polls.TRANSFERS)):
+    if memory.user_tags is None or not (memory.transfers_read.due(now) or parts.is_failing(parts_of_polls.TRANSFERS)):
         return None  # which lists are permitted is unknown, or they are not due
     began, tags = api.busy_seconds, frozenset(memory.user_tags)
 
@@ -38,7 +38,7 @@ def transfers(api: ManagementApi, memory: PollMemory, parts: Parts, now: datetim
     return found
 
 
-def _of_plugin(memory: PollMemory, request: Request, now: datetime) -> list[TransferStats]:
+def _of_plugin(memory: InventoryMemory, request: Request, now: datetime) -> list[TransferStats]:
     """[] also while the plugin is off, which is checked every ten minutes."""
     absent_at = memory.plugins_absent.get(request.__name__)
     if absent_at is not None and now - absent_at < PLUGIN_RETRY:

@@ -21,8 +21,8 @@ from brokers.routing.values import Value
 from brokers.routing.virtual_host import VirtualHostRouter
 from brokers.topology import BindingDefinition, ExchangeDefinition, PolicyDefinition, QueueDefinition, Topology
 
-NOTICED_WITHIN_SECONDS = 40.0
-"""A change is noticed by the next poll that reads the topology: at least every 30 s, plus the time a poll takes."""
+NOTICED_WITHIN_SECONDS = 60.0
+"""A change is noticed when the topology is read next: after 30 s, or by a sign of change within two polls; and after a costly list, once its budget allows."""
 MOST_MOMENTS = 3
 MOST_ROUTERS = 8
 MOST_QUEUES = 100

@@ -1,6 +1,6 @@
 """The only writer of what is stored about brokers. Every save is one short transaction that increments `Broker.revision`, which the tail watches.
 
-A poller keeps a `BrokerMemory` for each broker and passes it to every save: `save_whole_poll(broker_id, poll, now, memory, may_store)`.
+A poller keeps a `BrokerMemory` for each broker and passes it to every save: `save_depths(broker_id, stats, now, memory, may_store)`.
 `SnapshotWriter` also writes other kinds of snapshots (workers).
 """
 
@@ -10,12 +10,11 @@ from brokers.store.memory import BrokerMemory
 from brokers.store.permissions import save_permissions
 from brokers.store.polls import save_failure, save_poll
 from brokers.store.retention import trim_history
+from brokers.store.rounds import save_depths, save_inventory
 from brokers.store.snapshots import SnapshotWriter
 from brokers.store.topologies import save_topology
-from brokers.store.whole_polls import save_whole_poll
 
 __all__ = [
-    "BrokerMemory", "SnapshotWriter", "ensure_brokers", "installation_id", "save_cluster_id", "save_detail_request", "save_failure",
-    "save_permissions", "save_poll",
-    "save_published", "save_publishers", "save_same_cluster", "save_topology", "save_whole_poll", "trim_history",
+    "BrokerMemory", "SnapshotWriter", "ensure_brokers", "installation_id", "save_cluster_id", "save_depths", "save_detail_request", "save_failure",
+    "save_inventory", "save_permissions", "save_poll", "save_published", "save_publishers", "save_same_cluster", "save_topology", "trim_history",
 ]  # fmt: skip

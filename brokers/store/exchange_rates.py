@@ -27,7 +27,7 @@ def save_exchange_rates(broker_id: int, poll: BrokerStats, memory: BrokerMemory)
         counts = (exchange.published_in, exchange.published_out) if exchange else (None, None)
         rates = was
         if poll.exchanges:
-            rates = [memory.rate(("exchange", pk, field), at, count) for field, count in zip(fields, counts, strict=True)]
+            rates = [memory.rate(("exchange", pk, field), poll.exchanges_at or at, count) for field, count in zip(fields, counts, strict=True)]
         if rates != was:
             changed.append((pk, (*rates, at)))
         if writer.is_new or rates != was:

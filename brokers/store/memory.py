@@ -87,7 +87,10 @@ class BrokerMemory:
         self.queues_unbroken = False  # the same of the queues: set for each poll that reads them
         self.unbroken = False  # no poll failed since `polled_at`, and the next one comes in time: set for each poll
         self.absent: set[QueueKey] = set()  # queues that the last complete list of the broker did not have: missing again, they are deleted
-        self.topologies: dict[str, str] = {}
+        # Of the inventory, which another thread stores
+        self.topologies: dict[str, str] = {}  # {virtual host: the hash of its content as stored}
+        self.inventory_at: datetime | None = None
+        self.vhosts_gone = 0  # how often virtual hosts were deleted
         self._meters: dict[tuple[Any, ...], Meter] = {}
         self._writers: dict[str, SnapshotWriter] = {}
         self._loaded = False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from brokers.diff import ChangeText
@@ -19,11 +21,11 @@ def save_nodes(broker: Broker, poll: BrokerStats) -> list[ChangeText]:
     for stats in poll.nodes:
         row = rows.pop(stats.name, None)
         if row is None:
-            Node.objects.create(broker=broker, at=poll.at, **msgspec.structs.asdict(stats))
+            Node.objects.create(broker=broker, at=poll.at, **_stored(stats))
             sentences.append((stats.name, "added", f"Node {stats.name} joined"))
             continue
         sentences += [(stats.name, "changed", text) for text in _node_sentences(row, stats)]
-        for name, value in msgspec.structs.asdict(stats).items():
+        for name, value in _stored(stats).items():
             setattr(row, name, value)
         row.at = poll.at
         row.save()
@@ -31,6 +33,10 @@ def save_nodes(broker: Broker, poll: BrokerStats) -> list[ChangeText]:
         Node.objects.filter(pk=row.pk).update(gone_at=poll.at)
         sentences.append((row.name, "gone", f"Node {row.name} left the cluster"))
     return [] if broker.polled_at is None else [ChangeText("node", what, "", name, text) for name, what, text in sentences]
+
+
+def _stored(stats: NodeStats) -> dict[str, Any]:
+    return {name: value for name, value in msgspec.structs.asdict(stats).items() if name != "transactions"}
 
 
 def _node_sentences(was: Node, now: NodeStats) -> list[str]:

@@ -8,13 +8,14 @@ from typing import Any
 
 import msgspec
 from django.db import transaction
+from django.db.models import F
 
 from brokers import amqp_address
 from brokers.diff import ChangeText
 from brokers.models import Broker, Change, PollAttempt
 from brokers.models.places import software
-from brokers.parts import NODES, OVERVIEW, VHOSTS
-from brokers.stats import BrokerStats, Listener
+from brokers.parts import INVENTORY_PARTS, NODES, OVERVIEW
+from brokers.stats import BrokerStats, Listener, VisibilityLimit
 from brokers.store.exchange_rates import save_exchange_rates
 from brokers.store.memory import BrokerMemory
 from brokers.store.nodes import save_nodes, save_virtual_hosts
@@ -55,8 +56,9 @@ def save_poll(broker_id: int, poll: BrokerStats, now: datetime, memory: BrokerMe
         if not stored:
             memory.forget()
     memory.polled_at, memory.unbroken = poll.at, True
-    for vhost in memory.topologies.keys() - poll.vhosts.keys() if VHOSTS not in poll.failed else ():  # one recreated with this name must be read again
-        del memory.topologies[vhost]
+    if any(found.kind == "vhost" and found.what == "gone" for found in changes):  # one recreated with this name must be stored anew
+        memory.vhosts_gone += 1
+        memory.topologies = {}
 
 
 def save_failure(
@@ -87,6 +89,14 @@ def save_failure(
         if memory is not None:
             _write_gap(broker_id, began_at or now, memory)
     return True
+
+
+def save_limits(broker_id: int, limits: Iterable[VisibilityLimit]) -> None:
+    """Stores what is not visible or could not be read, if that has changed; inside the caller's transaction."""
+    broker = Broker.objects.get(pk=broker_id)
+    found = _limits(broker, limits)
+    if found != broker.limits:
+        Broker.objects.filter(pk=broker_id).update(limits=found, revision=F("revision") + 1)
 
 
 def _write_gap(broker_id: int, at: datetime, memory: BrokerMemory) -> None:
@@ -137,11 +147,12 @@ def _save_broker(broker: Broker, poll: BrokerStats, now: datetime, memory: Broke
         "polled_at": poll.at,
         "tried_at": now,
         "poll_ms": poll.took_ms,
+        "poll_busy_seconds": poll.busy_seconds,
         "poll_seconds": memory.poll_seconds,
         "depth_source": poll.depth_source,
         "depth_source_reason": poll.depth_source_reason,
         "alarms": broker.alarms if NODES in poll.failed else _alarms(broker, poll),
-        "limits": _limits(broker, poll),
+        "limits": _limits(broker, poll.visibility_limits) + _kept_limits(broker, poll),
         "ready": overview.ready,
         "unacknowledged": overview.unacknowledged,
         **rates,
@@ -153,11 +164,16 @@ def _save_broker(broker: Broker, poll: BrokerStats, now: datetime, memory: Broke
     memory.writer(broker.pk, "broker").write({broker.pk: (overview.ready, overview.unacknowledged, *rates.values())}, poll.at)
 
 
-def _limits(broker: Broker, poll: BrokerStats) -> list[dict[str, Any]]:
-    """The limits to store. A part that already failed at the previous poll keeps its start time, whichever process polled then."""
+def _limits(broker: Broker, found: Iterable[VisibilityLimit]) -> list[dict[str, Any]]:
+    """The limits to store. A part that already failed before keeps its start time, whichever process polled then."""
     since = {limit.get("part"): limit.get("since") for limit in broker.limits}
-    limits = [msgspec.to_builtins(limit) for limit in poll.visibility_limits]
+    limits = [msgspec.to_builtins(limit) for limit in found]
     return [{**limit, "since": since.get(limit["part"]) or limit["since"]} if limit["part"] else limit for limit in limits]
+
+
+def _kept_limits(broker: Broker, poll: BrokerStats) -> list[dict[str, Any]]:
+    """Those of the inventory that a process before stored, until this one has tried to read it."""
+    return [] if poll.inventory_known else [limit for limit in broker.limits if limit.get("part") in INVENTORY_PARTS]
 
 
 def _described(broker: Broker, poll: BrokerStats) -> dict[str, Any]:

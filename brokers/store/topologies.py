@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import F
 
 from brokers.diff import ChangeText, topology_changes
-from brokers.models import Binding, Broker, Exchange, Policy, TopologyVersion
+from brokers.models import Binding, Broker, Exchange, Policy, TopologyVersion, VirtualHost
 from brokers.parts import BINDINGS, EXCHANGES, OPERATOR_POLICIES, POLICIES
 from brokers.stats import ChannelStats, ConnectionStats, ConsumerStats
 from brokers.store.clients import save_clients
@@ -40,23 +40,34 @@ def save_topology(
     """Stores what differs from the rows; None was not read and is kept. With a memory, an unchanged virtual host costs nothing.
     `hashes`: the `content_hashes` of the topologies, where the caller has them.
     `unread`: parts (see `brokers.parts`) that the topologies lack because they could not be read: their stored rows are kept."""
-    known = memory.topologies if memory else {}
-    if memory and memory.polled_at != Broker.objects.values_list("polled_at", flat=True).get(pk=broker_id):
-        known.clear()  # another process polled in between
+    known, vhosts_gone = (memory.topologies, memory.vhosts_gone) if memory else ({}, 0)
+    if memory and memory.inventory_at != Broker.objects.values_list("inventory_at", flat=True).get(pk=broker_id):
+        known.clear()  # another process stored in between
     hashes = content_hashes(topologies) if hashes is None else hashes
-    stored = False
+    stored: dict[str, str] | None = None
     try:
         with transaction.atomic():
+            deleted = _deleted_vhosts(broker_id) if topologies else ()
             for vhost, topology in (topologies or {}).items():
-                if known.get(vhost) != hashes[vhost]:
+                if known.get(vhost) != hashes[vhost] and vhost not in deleted:
                     save_changes(broker_id, _save_virtual_host(broker_id, topology, now, unread), now)
             save_clients(broker_id, connections, channels, consumers, now)
-            Broker.objects.filter(pk=broker_id).update(revision=F("revision") + 1)
-        stored = True
+            Broker.objects.filter(pk=broker_id).update(revision=F("revision") + 1, inventory_at=now)
+        stored = {vhost: "" if unread else content for vhost, content in hashes.items() if vhost not in deleted}
     finally:
-        if not stored:
+        if stored is None:
             known.clear()
-    known.update(dict.fromkeys(hashes, "") if unread else hashes)
+    known.update(stored)
+    if memory:
+        memory.inventory_at = now
+        if memory.vhosts_gone != vhosts_gone:
+            known.clear()
+
+
+def _deleted_vhosts(broker_id: int) -> Collection[str]:
+    """Virtual hosts that a poll found deleted after their topology was read."""
+    rows = list(VirtualHost.objects.filter(broker_id=broker_id).values_list("name", "gone_at"))
+    return {name for name, gone_at in rows if gone_at is not None} - {name for name, gone_at in rows if gone_at is None}
 
 
 def content_hashes(topologies: Mapping[str, Topology] | None) -> dict[str, str]:

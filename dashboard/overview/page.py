@@ -237,11 +237,19 @@ class OneBroker:
 
     @property
     def polling(self) -> str:
-        """The poll interval and the time of the last response, as text."""
-        if self.broker.poll_ms is None:
+        """The poll interval, the time of the last response, and what reading costs the broker, as text."""
+        broker = self.broker
+        if broker.poll_ms is None:
             return ""
-        every = formatting.duration(self.broker.poll_seconds or levels.DEFAULT_POLL_SECONDS)
-        return f"Polled every {every} · last response {self.broker.poll_ms:,.0f} ms"
+        every = formatting.duration(broker.poll_seconds or levels.DEFAULT_POLL_SECONDS)
+        parts = [f"Polled every {every}", f"last response {broker.poll_ms:,.0f} ms"]
+        if broker.poll_busy_seconds is not None:
+            parts.append(f"a poll takes the broker {broker.poll_busy_seconds:.2f} s")
+        if broker.topology_every_seconds is not None:
+            rarely = formatting.duration(broker.topology_every_seconds)
+            cost = f", which takes it {broker.topology_busy_seconds:.1f} s" if broker.topology_busy_seconds is not None else ""
+            parts.append(f"bindings and policies read at {formatting.clock(broker.topology_at)}, again after a change or {rarely}{cost}")
+        return " · ".join(parts)
 
     @property
     def ranges(self) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from script.rabbitmq_node import RabbitNode
 
 EXCHANGE = "orders"
 IDLE_SECONDS = 3.0
+AT_ONCE = 500
 PAGE = "queues?page=1&page_size=100&name=&use_regex=false&pagination=true"  # as RabbitMQ's own page requests it
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -25,20 +26,27 @@ def running(queues: int) -> Iterator[RabbitNode]:
         node = RabbitNode(Path(directory))
         node.start()
         try:
-            names = [f"shop.{number % 40}.{number}" for number in range(queues)]
-            kept = {"vhost": "/", "durable": True, "auto_delete": False, "arguments": {}}
-            made = {
-                "exchanges": [{**kept, "name": EXCHANGE, "type": "topic", "internal": False}],
-                "queues": [{**kept, "name": name} for name in names],
-                "bindings": [
-                    {"vhost": "/", "source": EXCHANGE, "destination": name, "destination_type": "queue", "routing_key": f"order.{name}.*", "arguments": {}}
-                    for name in names
-                ],
-            }
-            node.api("POST", "definitions", made, timeout_seconds=180)
+            _declare(node, [queue_name(number) for number in range(queues)])
             yield node
         finally:
             node.kill()
+
+
+def queue_name(number: int) -> str:
+    return f"shop.{number % 40}.{number}"
+
+
+def _declare(node: RabbitNode, names: list[str]) -> None:
+    kept = {"vhost": "/", "durable": True, "auto_delete": False, "arguments": {}}
+    node.api("POST", "definitions", {"exchanges": [{**kept, "name": EXCHANGE, "type": "topic", "internal": False}]}, timeout_seconds=90)
+    for start in range(0, len(names), AT_ONCE):
+        some = names[start : start + AT_ONCE]
+        binding = {"vhost": "/", "source": EXCHANGE, "destination_type": "queue", "arguments": {}}
+        made = {
+            "queues": [{**kept, "name": name} for name in some],
+            "bindings": [{**binding, "destination": name, "routing_key": f"order.{name}.*"} for name in some],
+        }
+        node.api("POST", "definitions", made, timeout_seconds=180)
 
 
 class Cost:

@@ -13,17 +13,16 @@ from django.test.utils import CaptureQueriesContext
 from brokers import queries, store
 from brokers.conditions import Condition
 from brokers.management import parse
-from brokers.management.management_api import ManagementApi
 from brokers.models import Broker, Channel, ClientTrend, Connection
 from brokers.parts import PUBLISHED
 from brokers.polling.poll_memory import PollMemory
-from brokers.polling.poller import poll_once
 from brokers.scope import EVERYTHING
 from brokers.stats import ChannelStats, ConnectionStats, PublishedTo
 from brokers.store.client_trends import MOST_CLIENTS, SAMPLES
 from brokers.store.clients import MOST_CLOSED_KEPT, save_clients
 from tests.brokers.facts import NOON, a_broker, a_poll, after
-from tests.brokers.management import FakeManagement
+from tests.brokers.management import FakeManagement, InstantApi
+from tests.brokers.polled import poll_once
 from tests.fault_server import FaultServer
 
 
@@ -186,22 +185,23 @@ def test_without_rates_those_of_idle_channels_are_unknown(management: FakeManage
     assert channel.publish_per_second is None
 
 
-class SlowClients(ManagementApi):
+class SlowClients(InstantApi):
     """Its broker takes 11 seconds for connections, as one with very many does; nobody waits for them here."""
 
     def connections(self) -> list[ConnectionStats]:
-        found = super().connections()
-        self.busy_seconds += 11.0
-        return found
+        self.said_seconds += 11.0
+        return super().connections()
 
 
-def test_a_list_that_costs_the_broker_much_is_read_less_often(management: FakeManagement) -> None:
+@pytest.mark.parametrize(("changes", "wanted"), [(False, [0, 600]), (True, [0, 240, 480])])
+def test_a_list_that_costs_the_broker_much_is_read_less_often(management: FakeManagement, changes: bool, wanted: list[int]) -> None:
     api, memory = SlowClients(management.address()), PollMemory()
     read = []
-    for seconds in range(0, 300, 30):
+    for seconds in range(0, 660, 30):
+        management.set_queues({"mail": 0}, consumers=seconds * changes)
         poll = poll_once(api, after(seconds), memory)
         read += [seconds] if poll.connections is not None else []
-    assert read == [0, 120, 240], "at most a tenth of the time"
+    assert read == wanted, "at most a twentieth of the time, and every ten minutes while nothing changes"
 
 
 def test_connections_are_read_at_each_poll_while_an_alarm_may_block_them(management: FakeManagement) -> None:

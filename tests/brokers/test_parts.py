@@ -11,12 +11,13 @@ import pytest
 from brokers import parts, store, visibility
 from brokers.clock import Clock
 from brokers.errors import BrokerAnswerUnusable, BrokerUnreachable
-from brokers.management.management_api import Limits, ManagementApi
+from brokers.management.management_api import Limits
 from brokers.models import Binding, Broker, Change, Channel, Connection, Consumer, Exchange, Node, Permission, Policy, Queue, Transfer, VirtualHost
 from brokers.parts import Parts
 from brokers.polling.poll_loop import PollLoop
 from tests.brokers.facts import NOON, after
-from tests.brokers.management import FakeManagement, binding
+from tests.brokers.management import FakeManagement, InstantApi, binding
+from tests.brokers.polled import run_rounds
 from tests.fault_server import Answer, FaultServer
 
 STEP_SECONDS = 70  # after that everything is requested again, what failed before too
@@ -96,7 +97,7 @@ def answer(management: FakeManagement, number: int) -> None:
     management.set_bindings([binding("amq.topic", "mail", str(number))])
 
 
-class Impatient(ManagementApi):
+class Impatient(InstantApi):
     """Waits a moment only for the path that fails, and long for the others, so that a busy machine makes none of them late."""
 
     failing = ""
@@ -119,14 +120,14 @@ def polled(fault_server: FaultServer, db: None) -> tuple[FakeManagement, PollLoo
 def test_a_part_that_fails_keeps_what_was_known_and_costs_the_others_nothing(polled: tuple[FakeManagement, PollLoop, SetClock], fault: str) -> None:
     management, loop, clock = polled
     answer(management, 0)
-    loop.run_round()
+    run_rounds(loop)
     expected, read_at = dict.fromkeys(STORED, 0), dict.fromkeys((*STORED, parts.USER), 0.0)
     for number, (path, part) in enumerate(PATHS.items(), start=1):
         clock.seconds = number * STEP_SECONDS
         answer(management, number)
         management.set(path, FAULTS[fault])
         loop._api.failing = path  # type: ignore[attr-defined]
-        loop.run_round()
+        run_rounds(loop)
         broker = Broker.objects.get()
         assert (broker.state, broker.polled_at) == ("up", after(clock.seconds)), path
         kept = KEPT_TOGETHER.get(part, {part})
@@ -147,7 +148,7 @@ def test_a_part_that_fails_keeps_what_was_known_and_costs_the_others_nothing(pol
         assert not Change.objects.filter(kind__in=("vhost", "exchange"), what="gone", at=after(clock.seconds), name__in=("/", "")).exists()
     clock.seconds += STEP_SECONDS
     answer(management, len(PATHS) + 1)
-    loop.run_round()
+    run_rounds(loop)
     assert [limit for limit in Broker.objects.get().limits if limit["part"]] == []
     assert {stored() for stored in STORED.values()} == {len(PATHS) + 1}
 
@@ -156,14 +157,14 @@ def test_a_part_that_fails_keeps_what_was_known_and_costs_the_others_nothing(pol
 def test_a_poller_that_starts_while_a_part_fails_stores_the_rest_and_drops_nothing(polled: tuple[FakeManagement, PollLoop, SetClock], path: str) -> None:
     management, loop, clock = polled
     answer(management, 0)
-    loop.run_round()
+    run_rounds(loop)
     before = {name: stored() for name, stored in STORED.items()}
     answer(management, 1)
     management.fail(path, 500)
     since = []
     for seconds in (STEP_SECONDS, 2 * STEP_SECONDS):
         clock.seconds = seconds
-        PollLoop(management.address(), loop.broker_id, "a", 5.0, clock=clock).run_round()
+        run_rounds(PollLoop(management.address(), loop.broker_id, "a", 5.0, clock=clock))
         since += [limit["since"] for limit in Broker.objects.get().limits if limit["part"]]
     kept = KEPT_TOGETHER.get(PATHS[path], {PATHS[path]}) | ({parts.TRANSFERS} if path == "whoami" else set())  # what is permitted is not known yet
     assert {name: stored() for name, stored in STORED.items()} == {name: value if name in kept else 1 for name, value in before.items()}
@@ -178,12 +179,12 @@ def test_without_the_columns_of_queues_depths_come_from_the_totals_and_the_rever
     for number, answers in enumerate(((Answer(status=500), listed), (listed, Answer(status=500)))):
         clock.seconds = number * STEP_SECONDS
         management.set("queues", *answers)
-        loop.run_round()
+        run_rounds(loop)
         assert (Broker.objects.get().state, Queue.objects.get().ready) == ("up", 3)
         assert [limit["part"] for limit in Broker.objects.get().limits if limit["part"]] == [(parts.QUEUE_COUNTERS, parts.QUEUE_TOTALS)[number]]
     clock.seconds = 2 * STEP_SECONDS
     management.fail("queues", 500)
-    loop.run_round()
+    run_rounds(loop)
     assert (Broker.objects.get().state, Queue.objects.get().ready) == ("up", 3)
     (limit,) = [limit for limit in Broker.objects.get().limits if limit["part"]]
     assert (limit["part"], limit["since"][:19]) == (parts.QUEUES, after(STEP_SECONDS).isoformat()[:19])
@@ -194,25 +195,25 @@ def test_parts_that_are_only_postponed_are_as_old_as_they_are_and_nothing_of_the
 ) -> None:
     management, loop, clock = polled
     answer(management, 0)
-    loop.run_round()
+    run_rounds(loop)
     before = {name: stored() for name, stored in STORED.items()}
     monkeypatch.setattr(parts, "MOST_LOST_SECONDS", 0.01)
     clock.seconds = STEP_SECONDS
     answer(management, 1)
-    management.set("nodes", FAULTS["no answer in time"])
-    loop._api.failing = "nodes"  # type: ignore[attr-defined]
-    loop.run_round()
+    management.set("bindings", FAULTS["no answer in time"])
+    loop._api.failing = "bindings"  # type: ignore[attr-defined]
+    run_rounds(loop)
     broker = Broker.objects.get()
-    assert {name: stored() for name, stored in STORED.items()} == before | {parts.OVERVIEW: 1, parts.VHOSTS: 1, parts.QUEUES: 1}
+    assert {name: stored() for name, stored in STORED.items()} == before | dict.fromkeys((parts.OVERVIEW, parts.VHOSTS, parts.QUEUES, parts.NODES), 1)
     assert (broker.state, Queue.objects.get().ready, bool(broker.alarms)) == ("up", 1, True)
     assert not Change.objects.filter(what="gone").exclude(kind="vhost").exists()
     unread = {limit["part"]: limit for limit in broker.limits if limit["part"]}
-    assert unread.keys() >= {parts.NODES, parts.EXCHANGES, parts.BINDINGS, parts.CONSUMERS, parts.CHANNELS}
+    assert unread.keys() >= {parts.BINDINGS, parts.POLICIES, parts.CONSUMERS, parts.CHANNELS}
     assert {limit["since"][:19] for limit in unread.values()} == {NOON.isoformat()[:19]}
-    assert unread[parts.BINDINGS]["why"] == parts.POSTPONED
+    assert unread[parts.POLICIES]["why"] == parts.POSTPONED
     clock.seconds = 3 * STEP_SECONDS
     answer(management, 2)
-    loop.run_round()
+    run_rounds(loop)
     assert [limit for limit in Broker.objects.get().limits if limit["part"]] == []
     assert {stored() for stored in STORED.values()} == {2}
 

@@ -19,6 +19,7 @@ from structlog.testing import capture_logs
 
 from brokers import queries, store
 from brokers.addresses import BrokerAddress
+from brokers.management.management_api import Limits
 from brokers.models import Broker
 from brokers.polling import leases
 from brokers.polling.poll_loop import PollLoop
@@ -40,14 +41,14 @@ def management(fault_server: FaultServer) -> FakeManagement:
 
 
 @contextmanager
-def polling(*addresses: BrokerAddress, holder: str = "a", poll_seconds: float = POLL_SECONDS) -> Iterator[list[PollLoop]]:
+def polling(*addresses: BrokerAddress, holder: str = "a", poll_seconds: float = POLL_SECONDS, limits: Limits = QUICK) -> Iterator[list[PollLoop]]:
     rows = store.ensure_brokers(addresses, datetime.now(UTC))
-    loops = [PollLoop(address, rows[address.name].pk, holder, poll_seconds, limits=QUICK) for address in addresses]
+    loops = [PollLoop(address, rows[address.name].pk, holder, poll_seconds, limits=limits) for address in addresses]
     stop = threading.Event()
 
     def run() -> None:
         try:
-            run_until_stopped(loops, "poller", holder, stop)
+            run_until_stopped([work for loop in loops for work in (loop, loop.inventory)], "poller", holder, stop)
         finally:
             connection.close()
 

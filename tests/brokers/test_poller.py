@@ -12,12 +12,12 @@ from brokers.addresses import BrokerAddress
 from brokers.errors import BrokerAnswerUnusable, BrokerRefused
 from brokers.management.management_api import ManagementApi
 from brokers.polling.pace import interval_seconds, longer_because
-from brokers.polling.poll_memory import Permissions, PollMemory
-from brokers.polling.poller import Poll, poll_once
+from brokers.polling.poll_memory import LastRead, Permissions, PollMemory
 from brokers.stats import BrokerStats
 from brokers.topology import WritePermission
 from tests.brokers.facts import NOON, after
 from tests.brokers.management import FakeManagement, binding, queue
+from tests.brokers.polled import Poll, poll_once
 from tests.conftest import TestNode
 from tests.fault_server import FaultServer
 from tests.waiting import wait_until
@@ -332,13 +332,8 @@ def test_without_the_administrator_tag_permissions_are_not_requested_and_unknown
     assert poll_once(api, after(105), memory).permissions == Permissions(True)
 
 
-def test_times_between_questions_are_thirty_seconds() -> None:
-    memory = PollMemory()
-    assert memory.topology.due(NOON)
-    requested = type(memory.topology)(NOON, seconds=2.0)
-    assert [requested.due(NOON + timedelta(seconds=seconds), changed) for seconds, changed in ((5, False), (5, True), (21, True), (30, False))] == [
-        False,
-        False,
-        True,
-        True,
-    ]
+def test_what_is_not_read_at_every_poll_is_read_after_thirty_seconds_and_after_a_sign_of_change() -> None:
+    assert LastRead().due(NOON)
+    read = LastRead(NOON, seconds=0.2, sign=1)
+    assert [read.due(after(seconds), sign) for seconds, sign in ((5, 1), (5, 2), (30, 1), (-1, 1))] == [False, True, True, True]
+    assert [LastRead(NOON, seconds).rarely for seconds in (0.01, 0.2, 9.0)] == [timedelta(seconds=30), timedelta(seconds=100), timedelta(minutes=10)]

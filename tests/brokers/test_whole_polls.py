@@ -1,4 +1,4 @@
-"""A poll is stored as a whole or not at all, by whoever has the lease, however long it takes."""
+"""A poll, and the inventory, is stored as a whole or not at all, by whoever has the lease, however long it takes."""
 
 from __future__ import annotations
 
@@ -15,14 +15,18 @@ from brokers import queries, store
 from brokers.management.management_api import ManagementApi
 from brokers.models import Binding, Broker, Connection, Consumer, Permission, PollAttempt, Queue
 from brokers.polling import leases
-from brokers.polling.poll_loop import LEASE_SECONDS, PollLoop
+from brokers.polling.broker_lease import LEASE_SECONDS
+from brokers.polling.clients import Clients
+from brokers.polling.inventory import Inventory
+from brokers.polling.poll_loop import PollLoop
 from brokers.polling.poll_memory import Permissions
-from brokers.polling.poller import Poll
+from brokers.polling.polled_topology import ReadTopologies
 from brokers.scope import EVERYTHING
 from brokers.stats import ConnectionStats, ConsumerStats
 from brokers.topology import WritePermission
 from tests.brokers.facts import NOON, a_broker, a_poll, a_queue, a_topology, after
 from tests.brokers.management import QUICK, FakeManagement
+from tests.brokers.polled import Poll, run_rounds, save_whole_poll
 from tests.brokers.simulated_time import SimulatedTime
 from tests.fault_server import FaultServer
 
@@ -35,15 +39,14 @@ def management(fault_server: FaultServer) -> FakeManagement:
 def whole_poll(seconds: float, keys: tuple[str, ...], publishers: Any = None) -> Poll:
     bindings = [("orders", key, "mail") for key in keys]
     consumer, client = ConsumerStats("/", "mail", f"tag {seconds}"), ConnectionStats("/", f"client {seconds}", "ann", "host")
-    return Poll(
-        a_poll(after(seconds), a_queue("mail", ready=len(keys), unacknowledged=0, consumers=len(keys))),
-        {"/": a_topology(*bindings)},
-        consumers=[consumer],
-        connections=[client],
-        channels=[],
-        permissions=Permissions(True, (WritePermission("/", f"user {seconds}", ".*"),)),
-        publishers={("/", "orders"): publishers},
+    inventory = Inventory(
+        after(seconds),
+        ReadTopologies({"/": a_topology(*bindings)}, frozenset(), changed=True),
+        Clients([consumer], [client], []),
+        Permissions(True, (WritePermission("/", f"user {seconds}", ".*"),)),
+        {("/", "orders"): publishers},
     )
+    return Poll(a_poll(after(seconds), a_queue("mail", ready=len(keys), unacknowledged=0, consumers=len(keys))), inventory)
 
 
 def yes() -> bool:
@@ -58,40 +61,48 @@ SHOWN = (
 
 
 @pytest.mark.django_db(transaction=True)
-def test_no_reader_sees_a_part_of_a_poll() -> None:
-    broker, memory = a_broker(), store.BrokerMemory()
-    store.save_whole_poll(broker.pk, whole_poll(0, ("a",), []), NOON, memory, yes)
+def test_no_reader_sees_a_part_of_a_poll_or_of_an_inventory() -> None:
+    broker, memory, poll = a_broker(), store.BrokerMemory(), whole_poll(5, ("a", "b"), [{"host": "web"}])
+    save_whole_poll(broker.pk, whole_poll(0, ("a",), []), NOON, memory, yes)
     with closing(sqlite3.connect(connection.settings_dict["NAME"])) as reader:
-        seen = [reader.execute(SHOWN).fetchone()]
+        first = reader.execute(SHOWN).fetchone()
+        seen: list[Any] = []
 
         def look(execute: Any, sql: str, parameters: Any, many: bool, context: Any) -> Any:
             seen.append(reader.execute(SHOWN).fetchone())
             return execute(sql, parameters, many, context)
 
         with connection.execute_wrapper(look):
-            store.save_whole_poll(broker.pk, whole_poll(5, ("a", "b"), [{"host": "web"}]), after(5), memory, yes)
-        assert len(seen) > 20
-        assert set(seen) == {seen[0]}
+            store.save_depths(broker.pk, poll.stats, after(5), memory, yes)
+        assert len(seen) > 10
+        assert set(seen) == {first}
+        polled = reader.execute(SHOWN).fetchone()
+        assert [was != is_now for was, is_now in zip(first, polled, strict=True)] == [True, True, False, False, False, False, False]
+        seen.clear()
+        with connection.execute_wrapper(look):
+            store.save_inventory(broker.pk, poll.inventory, memory, yes)
+        assert len(seen) > 10
+        assert set(seen) == {polled}
         now = reader.execute(SHOWN).fetchone()
-    assert all(was != is_now for was, is_now in zip(seen[0], now, strict=True))
+    assert all(was != is_now for was, is_now in zip(first, now, strict=True))
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_failure_in_the_last_step_leaves_nothing_of_the_poll_and_the_next_one_stores_all() -> None:
+def test_a_failure_in_the_last_step_leaves_nothing_of_the_inventory_and_the_next_one_stores_all() -> None:
     broker, memory = a_broker(), store.BrokerMemory()
-    store.save_whole_poll(broker.pk, whole_poll(0, ("a",)), NOON, memory, yes)
+    save_whole_poll(broker.pk, whole_poll(0, ("a",)), NOON, memory, yes)
     with pytest.raises(TypeError):
-        store.save_whole_poll(broker.pk, whole_poll(5, ("a", "b"), [{"host": object()}]), after(5), memory, yes)
-    assert stored() == (NOON, 1, ["a"], ["tag 0"], ["client 0"], ["user 0"])
-    store.save_whole_poll(broker.pk, whole_poll(10, ("a", "b")), after(10), memory, yes)
+        save_whole_poll(broker.pk, whole_poll(5, ("a", "b"), [{"host": object()}]), after(5), memory, yes)
+    assert stored() == (after(5), 2, ["a"], ["tag 0"], ["client 0"], ["user 0"])
+    save_whole_poll(broker.pk, whole_poll(10, ("a", "b")), after(10), memory, yes)
     assert stored() == (after(10), 2, ["a", "b"], ["tag 10"], ["client 10"], ["user 10"])
 
 
 @pytest.mark.django_db(transaction=True)
 def test_whoever_may_no_longer_store_stores_nothing() -> None:
     broker, memory = a_broker(), store.BrokerMemory()
-    store.save_whole_poll(broker.pk, whole_poll(0, ("a",)), NOON, memory, yes)
-    assert not store.save_whole_poll(broker.pk, whole_poll(5, ("a", "b")), after(5), memory, lambda: False)
+    save_whole_poll(broker.pk, whole_poll(0, ("a",)), NOON, memory, yes)
+    assert not save_whole_poll(broker.pk, whole_poll(5, ("a", "b")), after(5), memory, lambda: False)
     assert not store.save_failure(broker.pk, Broker.UNREACHABLE, "refused", after(5), 1.0, memory, lambda: False)
     assert stored() == (NOON, 1, ["a"], ["tag 0"], ["client 0"], ["user 0"])
     assert Broker.objects.get().state == Broker.UP
@@ -108,14 +119,14 @@ def stored() -> tuple[Any, ...]:
 
 
 class SlowApi(ManagementApi):
-    """Every answer takes its time, and the thirteen of a first poll about 40 s."""
+    """Every answer takes its time, and the thirteen of a first poll and inventory about 50 s."""
 
     def __init__(self, management: FakeManagement, time: SimulatedTime) -> None:
         super().__init__(management.address(), limits=QUICK)
         self._time = time
 
     def get(self, path: str, params: Mapping[str, str] | None = None) -> bytes:
-        self._time.sleep(3.2)
+        self._time.sleep(4.0)
         return super().get(path, params)
 
 
@@ -129,7 +140,7 @@ def test_of_two_pollers_whose_polls_take_longer_than_the_lease_one_stores_every_
     def poll(loop: PollLoop) -> None:
         try:
             while time.monotonic() < 20 * 60:
-                wait = loop.run_round()
+                wait = run_rounds(loop)
                 rounds[loop.holder].append(loop.standing_by)
                 time.sleep(wait)
         finally:

@@ -13,12 +13,12 @@ from kombu import Connection
 from brokers import store
 from brokers.management.management_api import ManagementApi
 from brokers.polling.poll_memory import PollMemory
-from brokers.polling.poller import poll_once
 from brokers.routing.answer import as_json
 from brokers.scope import EVERYTHING
 from dashboard.why import loaded_vhost
 from dashboard.why.explanations import explain_message
 from script.rabbitmq_program import declare
+from tests.brokers.polled import poll_once, save_whole_poll
 from tests.brokers.routing.publishing import connected, different, publish
 from tests.conftest import TestNode
 from workers.demo import shop
@@ -64,7 +64,7 @@ def polled(node: TestNode) -> Any:
     address = node.address("shop")
     row = store.ensure_brokers([address], now)["shop"]
     poll = poll_once(ManagementApi(address), now, PollMemory())
-    store.save_whole_poll(row.pk, poll, now, store.BrokerMemory(5), lambda: True)
+    save_whole_poll(row.pk, poll, now, store.BrokerMemory(5), lambda: True)
     row.refresh_from_db()
     return row
 

@@ -16,12 +16,12 @@ from brokers.management import parse
 from brokers.masked_addresses import HIDDEN, masked
 from brokers.models import Broker, Exchange, Policy, Queue, Transfer
 from brokers.polling.poll_memory import Permissions, PollMemory
-from brokers.polling.poller import poll_once
 from brokers.stats import TransferStats
 from dashboard.layout.transfers import NEEDS_POLICYMAKER, Arrow, Place, arrows
 from dashboard.models import User
 from tests.brokers.facts import NOON, after
 from tests.brokers.management import FakeManagement
+from tests.brokers.polled import poll_once
 from tests.fault_server import FaultServer
 
 PARAMETERS: list[dict[str, Any]] = [
@@ -203,7 +203,8 @@ def management(fault_server: FaultServer) -> FakeManagement:
 def test_only_what_the_user_may_see_is_requested_and_a_plugin_that_is_off_rarely(management: FakeManagement, tags: list[str], requested: set[str]) -> None:
     management.set("whoami", {"name": "ann", "tags": tags})
     management.set("parameters", PARAMETERS)
-    api, memory = management.api(), PollMemory(permissions=Permissions(False))
+    api, memory = management.api(), PollMemory()
+    memory.inventory.permissions = Permissions(False)
     paths = {"parameters", "shovels", "federation-links"}
     assert poll_once(api, NOON, memory).transfers == (
         sorted(parse.parameters(body(PARAMETERS)), key=lambda one: (one.vhost, one.kind, one.name)) if "parameters" in requested else []

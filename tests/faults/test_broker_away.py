@@ -20,6 +20,7 @@ from dashboard.layout import queue_levels
 from dashboard.overview import flapping, incidents
 from tests.brokers.facts import NOON, after
 from tests.brokers.management import FakeManagement
+from tests.brokers.polled import run_rounds
 from tests.fault_server import FaultServer
 
 MINUTE = 60
@@ -55,7 +56,7 @@ class Watched:
 
     def poll_until(self, seconds: float) -> None:
         while self.clock.seconds < seconds:
-            self.loop.run_round()
+            run_rounds(self.loop)
             self.clock.seconds += 5
 
     @property

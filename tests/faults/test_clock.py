@@ -18,6 +18,7 @@ from dashboard.layout import levels
 from dashboard.operations import readiness
 from tests.brokers.facts import NOON, after
 from tests.brokers.management import FakeManagement, binding, queue
+from tests.brokers.polled import run_rounds
 from tests.fault_server import FaultServer
 from workers.receiving.liveness import Reading, Subscription
 from workers.receiving.worker_registry import WorkerRegistry
@@ -40,16 +41,16 @@ def test_a_poller_goes_on_at_once_and_its_history_has_no_future(fault_server: Fa
     loop = PollLoop(management.address(), pk, "a", 5.0, api=api, clock=clock)
     for number, clock.seconds in enumerate((HOUR, HOUR + 5)):
         management.set_queues({"mail": number})
-        loop.run_round()
+        run_rounds(loop)
     management.fail("nodes", 500)
     clock.seconds = HOUR + 10
-    loop.run_round()
+    run_rounds(loop)
     management.set("nodes", [{"name": "rabbit@a", "running": True}])
     management.set_queues({"mail": 7})
     management.set_bindings([binding("amq.topic", "mail", "new")])
     clock.seconds = 5.0
     with capture_logs() as logs:
-        loop.run_round()
+        run_rounds(loop)
     assert [entry["event"] for entry in logs] == ["clock_set"]
     broker, mail = Broker.objects.get(), Queue.objects.get()
     assert (broker.state, broker.polled_at, mail.ready, Binding.objects.get().routing_key) == ("up", after(5), 7, "new")
@@ -58,7 +59,7 @@ def test_a_poller_goes_on_at_once_and_its_history_has_no_future(fault_server: Fa
     assert not TopologyVersion.objects.filter(at__gt=after(5)).exists()
     clock.seconds = 10.0
     management.set_queues({"mail": 8})
-    loop.run_round()
+    run_rounds(loop)
     found = queries.history(EVERYTHING, pk, "queues", mail.pk, ["ready"], after(5), after(10), 5)
     assert found.values["ready"] == [7, 8]
 
@@ -73,7 +74,7 @@ def test_a_clock_set_forward_makes_no_rate_of_an_hour_that_did_not_pass(fault_se
         counted = queue("mail", messages_ready=3, memory=1, message_stats={"publish": published})
         management.set("queues", [counted])
         clock.seconds = seconds
-        loop.run_round()
+        run_rounds(loop)
         return Queue.objects.get().publish_per_second
 
     for step in range(4):

@@ -15,10 +15,10 @@ from brokers.errors import BrokerError
 from brokers.management.management_api import Limits, ManagementApi
 from brokers.models import Broker, Queue
 from brokers.polling.poll_memory import PollMemory
-from brokers.polling.poller import poll_once
 from dashboard.layout.queue_levels import queue_level
 from script.soak_parts.cluster import Cluster, Member
 from script.soak_parts.cluster_run import ClusterRun, ShownQueue
+from tests.brokers.polled import poll_once, save_whole_poll
 from tests.waiting import wait_until
 from workers.amqp_connection import Target
 from workers.errors import WatchError
@@ -39,9 +39,9 @@ class Polled:
     def queues(self) -> list[ShownQueue]:
         now = datetime.now(UTC)
         try:
-            store.save_whole_poll(self.pk, poll_once(self.api, now, self.kept), now, self.stored, lambda: True)
+            save_whole_poll(self.pk, poll_once(self.api, now, self.kept), now, self.stored, lambda: True)
         except BrokerError as error:
-            self.kept = self.kept.reset()
+            self.kept.depths, self.kept.inventory = self.kept.depths.reset(), self.kept.inventory.reset()
             store.save_failure(self.pk, Broker.UNREACHABLE, str(error), now, 1.0, self.stored)
         found = []
         for queue in Queue.objects.select_related("broker"):

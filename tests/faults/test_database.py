@@ -19,6 +19,7 @@ from brokers.polling.poll_loop import PollLoop
 from dashboard.overview import incidents
 from tests.brokers.facts import NOON
 from tests.brokers.management import FakeManagement
+from tests.brokers.polled import run_rounds
 from tests.fault_server import FaultServer
 
 
@@ -55,14 +56,14 @@ def test_a_round_that_can_not_be_stored_is_lost_and_reported_and_the_next_one_is
     management.set_queues({"mail": 3})
     pk = store.ensure_brokers([management.address()], NOON)["prod"].pk
     loop = PollLoop(management.address(), pk, "a", 5.0, limits=Limits(read_seconds=20, total_seconds=30))
-    loop.run_round()
+    run_rounds(loop)
     management.set_queues({f"q{number}" * 20: number for number in range(500)} | {"mail": 4})
     with capture_logs() as logs, fault():  # type: ignore[attr-defined]
-        loop.run_round()
+        run_rounds(loop)
     assert [entry["event"] for entry in logs] == ["round_lost"]
     assert words in logs[0]["reason"]
     assert Queue.objects.get().ready == 3
-    loop.run_round()
+    run_rounds(loop)
     assert (Queue.objects.count(), Queue.objects.get(name="mail").ready, Queue.objects.filter(gone_at=None).count()) == (501, 4, 501)
     loop.stop()
 

@@ -11,11 +11,11 @@ import pytest
 from brokers import store
 from brokers.models import Broker, Queue
 from brokers.polling.poll_memory import PollMemory
-from brokers.polling.poller import poll_once
 from dashboard.layout.queue_levels import queue_level
 from dashboard.overview.row import broker_row
 from tests.brokers.facts import NOON, after
 from tests.brokers.management import FakeManagement
+from tests.brokers.polled import poll_once, save_whole_poll
 from tests.fault_server import FaultServer
 
 pytestmark = pytest.mark.django_db
@@ -70,7 +70,7 @@ def test_it_is_polled_and_named_and_its_queues_have_rates_and_types(broker: Fake
     for number in range(3):
         stats = {**STATS, "ack": 7 + 10 * number, "deliver_get": 7 + 10 * number}
         broker.set("queues", [MAIL | {"message_stats": stats}, LOG])
-        store.save_whole_poll(row.pk, poll_once(api, after(5 * number), polls), after(5 * number), memory, lambda: True)
+        save_whole_poll(row.pk, poll_once(api, after(5 * number), polls), after(5 * number), memory, lambda: True)
     mail, log = Queue.objects.order_by("-name")
     assert (mail.depth, mail.ack_per_second, mail.type, log.type) == (5, 2.0, "", "stream")
     assert queue_level(mail, mail.broker, after(10)).reason == "is active"

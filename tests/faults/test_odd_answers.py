@@ -21,7 +21,6 @@ from brokers.management import parse
 from brokers.management.management_api import ManagementApi
 from brokers.models import Queue
 from brokers.polling.poll_memory import PollMemory
-from brokers.polling.poller import Poll, poll_once
 from brokers.scope import EVERYTHING
 from brokers.stats import QueueStats
 from dashboard.layout.consumer_workers import consumers_of
@@ -31,6 +30,7 @@ from dashboard.layout.queue_levels import queue_level
 from dashboard.queues.row import consumer_names, queue_row
 from tests.brokers.facts import NOON, after
 from tests.brokers.management import QUICK, FakeManagement, queue
+from tests.brokers.polled import Poll, poll_once, save_whole_poll
 from tests.fault_server import Answer, FaultServer
 
 CASES: dict[str, Any] = json.loads((Path(__file__).parents[1] / "cases" / "field" / "odd-answers.json").read_text())
@@ -65,7 +65,7 @@ def stored(broker: FakeManagement, *found: dict[str, Any], consumers: list[dict[
     broker.set("consumers", consumers or [])
     row, memory, polls = store.ensure_brokers([broker.address()], NOON)["prod"], store.BrokerMemory(), PollMemory()
     for seconds in (0, 5):
-        store.save_whole_poll(row.pk, poll(broker, seconds, polls), after(seconds), memory, lambda: True)
+        save_whole_poll(row.pk, poll(broker, seconds, polls), after(seconds), memory, lambda: True)
     return {queue.name: queue for queue in queries.queues(EVERYTHING, page_size=500).items}
 
 

@@ -9,11 +9,11 @@ import pytest
 from brokers import store
 from brokers.models import Queue
 from brokers.polling.poll_memory import LastRead, PollMemory
-from brokers.polling.poller import poll_once
 from brokers.stats import BrokerStats
 from dashboard.layout.queue_levels import queue_level
 from tests.brokers.facts import NOON, after
 from tests.brokers.management import FakeManagement, queue
+from tests.brokers.polled import poll_once
 from tests.fault_server import Answer, FaultServer
 
 MEMBERS = ["rabbit@a", "rabbit@b", "rabbit@c"]
@@ -71,7 +71,7 @@ def test_with_many_queues_the_columns_show_what_the_totals_lack_as_often_as_thei
     api, memory, found = broker.api(), PollMemory(), []
     for seconds in (0, 40, 45):
         if seconds == 45:
-            memory.columns_read = LastRead(after(40), 9.0)
+            memory.depths.columns_read = LastRead(after(40), 9.0)
         broker.set("queues", rows, [*rows, quorum()])  # totals, columns
         broker.requested()
         stats = poll_once(api, after(seconds), memory).stats

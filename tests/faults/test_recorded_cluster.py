@@ -11,11 +11,11 @@ import pytest
 from brokers import store
 from brokers.models import Broker, Node, Queue
 from brokers.polling.poll_memory import PollMemory
-from brokers.polling.poller import poll_once
 from dashboard.layout.levels import node_level
 from dashboard.layout.queue_levels import queue_level
 from tests.brokers.facts import NOON, after
 from tests.brokers.management import FakeManagement
+from tests.brokers.polled import poll_once, save_whole_poll
 from tests.fault_server import FaultServer
 
 RECORDED: dict[str, Any] = json.loads((Path(__file__).parents[1] / "cases" / "cluster" / "two_nodes_3.10.8.json").read_text())
@@ -54,7 +54,7 @@ def replay(broker: FakeManagement, many: bool) -> dict[str, dict[str, tuple[int 
     for number, phase in enumerate(name for name in RECORDED for _ in range(1 if "just" in name else 2)):
         answer(broker, phase, many)
         at = after(5 * number)
-        store.save_whole_poll(row.pk, poll_once(api, at, polls), at, memory, lambda: True)
+        save_whole_poll(row.pk, poll_once(api, at, polls), at, memory, lambda: True)
         found = list(Queue.objects.filter(name__in=TRUE).select_related("broker"))
         assert sorted(queue.name for queue in found) == sorted(TRUE), phase
         assert [(queue.name, queue.depth) for queue in found if queue.gone_at or queue.depth not in (None, TRUE[queue.name])] == [], phase

@@ -19,6 +19,7 @@ from dashboard.layout.levels import Level, broker_level
 from dashboard.overview import incidents
 from tests.brokers.facts import NOON, after
 from tests.brokers.management import QUICK, FakeManagement
+from tests.brokers.polled import run_rounds
 from tests.conftest import TestNode
 from tests.fault_server import FaultServer
 
@@ -64,7 +65,7 @@ class Two:
     def poll(self, rounds: int = 2) -> None:
         for _ in range(rounds):
             for loop in self.loops:
-                loop.run_round()
+                run_rounds(loop)
             self.time.pass_by(5)
 
     @property
@@ -94,7 +95,7 @@ def test_it_is_polled_once_and_its_queues_are_listed_once(two: Two) -> None:
 def test_the_other_name_is_watched_while_the_first_does_not_respond(two: Two) -> None:
     two.poll()
     Broker.objects.filter(name="prod").update(state=Broker.UNREACHABLE)
-    two.loops[1].run_round()
+    run_rounds(two.loops[1])
     assert (two.other.same_as, two.other.state) == ("", Broker.UP)
     two.poll()
     assert two.other.same_as == "prod"
@@ -104,7 +105,7 @@ def test_a_name_that_leads_elsewhere_by_now_is_watched_again(two: Two) -> None:
     two.poll()
     two.set_id("rabbitmq-cluster-id-2")
     two.time.pass_by(IDENTIFIED_EVERY_SECONDS)
-    two.loops[1].run_round()
+    run_rounds(two.loops[1])
     assert (two.other.same_as, two.other.cluster_id) == ("", "rabbitmq-cluster-id-2")
 
 

@@ -10,11 +10,11 @@ import pytest
 from brokers import store
 from brokers.management.management_api import ManagementApi
 from brokers.polling.poll_memory import PollMemory
-from brokers.polling.poller import poll_once
 from brokers.scope import EVERYTHING
 from dashboard.why import loaded_vhost
 from dashboard.why.story.task import task_headline
 from dashboard.why.task_explanations import explain_live_task
+from tests.brokers.polled import poll_once, save_whole_poll
 from tests.waiting import wait_until
 from tests.workers.conftest import Watching, Workers
 from tests.workers.field_app import configured
@@ -42,7 +42,7 @@ def test_the_headline_is_where_it_was_really_sent(name: str, workers: Workers, w
             sender.send_task(task, connection=link)
     wait_until(lambda: Task.objects.exclude(sent_at=None).filter(state="SUCCESS").count() == len(tasks), 30)
     now, address = datetime.now(UTC), watching.node.address()
-    store.save_whole_poll(watching.broker.pk, poll_once(ManagementApi(address), now, PollMemory()), now, store.BrokerMemory(5), lambda: True)
+    save_whole_poll(watching.broker.pk, poll_once(ManagementApi(address), now, PollMemory()), now, store.BrokerMemory(5), lambda: True)
     watching.broker.refresh_from_db()
     place = loaded_vhost.load(EVERYTHING, watching.broker, watching.vhost, now)
     for case in cases:

@@ -13,6 +13,7 @@ from brokers.conditions import Condition
 from brokers.polling.poll_loop import PollLoop
 from brokers.scope import EVERYTHING
 from dashboard.layout.consumption import consumers_by_queue
+from tests.brokers.polled import run_rounds
 from tests.waiting import wait_until
 from tests.workers.conftest import Watching, Workers
 from tests.workers.stored_tasks import wait_for_uuid
@@ -40,7 +41,7 @@ def shared(module_workers: Workers, module_watching: Watching) -> Shared:
     finder = PlaceFinder(watching.broker.pk, watching.broker.name, {})
 
     def found() -> CeleryNames | None:
-        poll.run_round()
+        run_rounds(poll)
         place = finder.found().get(watching.vhost)
         return place.names if place and place.names == NAMES else None
 
@@ -92,14 +93,14 @@ def test_a_worker_without_remote_control_says_so_and_its_consumer_is_celery(shar
     watching.wait_for("quiet@here", lambda worker: worker.state == "online")
 
     def reason() -> str:
-        poll.run_round()
+        run_rounds(poll)
         found = watching.worker("quiet@here")
         return found.inspect_reason if found and found.inspect_reason == REMOTE_CONTROL_OFF else ""
 
     assert wait_until(reason, 40)
 
     def consuming() -> object:
-        poll.run_round()
+        run_rounds(poll)
         return consumers_by_queue(watching.broker.pk, watching.vhost).get((watching.vhost, "quiet"))
 
     assert wait_until(consuming, 20)

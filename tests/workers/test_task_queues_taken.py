@@ -11,6 +11,7 @@ import pytest
 from brokers.polling.poll_loop import PollLoop
 from brokers.scope import EVERYTHING
 from script.soak_parts.task_queues import latest
+from tests.brokers.polled import run_rounds
 from tests.waiting import wait_until
 from tests.workers.conftest import Watching, Workers
 from workers import queries
@@ -64,7 +65,7 @@ def test_a_hundred_tasks_are_shown_in_the_queues_they_were_taken_from(
     monkeypatch.setenv("HARELINE_DEMO_TAKEN_LOG", str(log))
     shaped.start("a@web-1", "--pool=solo", "-E", "-Q", "us,eu,receipts")
     shaped.start("b@web-1", "--pool=solo", "-E", "-Q", "mail,index")
-    PollLoop(watching.address, watching.broker.pk, "test", 60.0).run_round()
+    run_rounds(PollLoop(watching.address, watching.broker.pk, "test", 60.0))
     watching.start()
     for name in ("a@web-1", "b@web-1"):
         watching.wait_for(name, lambda worker: worker.state == "online" and worker.queues)

@@ -37,7 +37,7 @@ class Command(BaseCommand):
         log.info("polling", brokers=len(loops), every_seconds=settings.POLL_SECONDS)
         if not loops:
             log.warning("no_broker", hint="HARELINE_BROKERS names none")
-        run_until_stopped(loops, "poller", holder, stop)
+        run_until_stopped([work for loop in loops for work in (loop, loop.inventory)], "poller", holder, stop)
         log.info("ended")
 
     def _rows(self, stop: threading.Event) -> dict[str, Broker]:

@@ -19,9 +19,11 @@ from brokers.management.parse.topology import (
     topic_permissions,
 )
 from brokers.management.parse.transfers import federation_links, parameters, shovels
+from brokers.management.parse.values import Page, page
 
 __all__ = [
     "Depth",
+    "Page",
     "SeenBinding",
     "SeenExchange",
     "bindings",
@@ -37,6 +39,7 @@ __all__ = [
     "nodes",
     "operator_policies",
     "overview",
+    "page",
     "parameters",
     "permissions",
     "policies",

@@ -52,6 +52,8 @@ class _Node(msgspec.Struct):
     run_queue: Loose = None
     uptime: Loose = None
     partitions: Loose = None
+    mnesia_ram_tx_count: Loose = None
+    mnesia_disk_tx_count: Loose = None
 
 
 def overview(body: bytes) -> Overview:
@@ -115,9 +117,14 @@ def nodes(body: bytes) -> list[NodeStats]:
             run_queue=count(seen.run_queue),
             uptime_ms=count(seen.uptime),
             partitions=[text(name) for name in seen.partitions] if isinstance(seen.partitions, list) else [],
+            transactions=_sum(count(seen.mnesia_ram_tx_count), count(seen.mnesia_disk_tx_count)),
         )
         for seen in decoded(body, list[_Node])
     ]
+
+
+def _sum(one: int | None, other: int | None) -> int | None:
+    return None if one is None or other is None else one + other
 
 
 def vhosts(body: bytes) -> list[VhostStats]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from brokers.errors import BrokerAnswerUnusable
 
 Answer = TypeVar("Answer")
+Row = TypeVar("Row")
 Loose = Any
 """A number, text or table, or what RabbitMQ sends in its place."""
 
@@ -41,6 +43,26 @@ def decoded(body: bytes, kind: type[Answer]) -> Answer:
     except (msgspec.DecodeError, RecursionError) as error:
         raise BrokerAnswerUnusable(f"the answer is not JSON: {error}") from error
     return decoded(body, kind)
+
+
+class Page(msgspec.Struct, Generic[Row], frozen=True):
+    """A part of a list."""
+
+    rows: list[Row]
+    is_last: bool
+
+
+class _Page(msgspec.Struct):
+    items: msgspec.Raw
+    page_count: Loose = 1
+
+
+def page(body: bytes, parser: Callable[[bytes], list[Row]], number: int) -> Page[Row]:
+    """A page of a list. A broker that knows no pages answers the first one with all, as a plain list; one beyond the last is empty."""
+    if body.lstrip()[:1] == b"[":
+        return Page(parser(body), True)
+    found = decoded(body, _Page)
+    return Page(parser(bytes(found.items)), number >= (integer(found.page_count) or 1))
 
 
 def integer(value: Loose) -> int | None:

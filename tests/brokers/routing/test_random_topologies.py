@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from brokers.management.management_api import ManagementApi
 from brokers.polling.poll_memory import PollMemory
-from brokers.polling.poller import poll_once
 from brokers.routing.answer import as_json
 from brokers.routing.questions import answer_in
 from brokers.routing.virtual_host import VirtualHostRouter
 from tests.brokers.facts import NOON
+from tests.brokers.polled import poll_once
 from tests.brokers.routing.publishing import connected, declare, different, publish
 from tests.conftest import TestNode
 from tests.hypothesis_profiles import examples

@@ -1,0 +1,73 @@
+"""One round of reading the inventory of a broker: which request may still be made, what it costs, and lists that are read page by page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, TypeVar
+
+import msgspec
+
+from brokers.management.management_api import ManagementApi
+from brokers.management.parse import Page
+from brokers.parts import Parts
+from brokers.polling.poll_memory import InventoryMemory, LastRead, PollMemory
+
+Answer = TypeVar("Answer")
+Row = TypeVar("Row")
+
+
+class Progress(msgspec.Struct):
+    """How far a list was read. `of`: what it is a list of, where that may change meanwhile."""
+
+    of: object
+    rows: list[Any] = []
+    next_page: int = 1
+    seconds: float = 0.0
+
+
+class Round:
+    """The requests of one round, their parts and their cost. `kept` is the inventory's own memory."""
+
+    def __init__(self, api: ManagementApi, memory: PollMemory, now: datetime) -> None:
+        self.api, self.memory, self.now = api, memory, now
+        self.kept: InventoryMemory = memory.inventory
+        self.parts = Parts(self.kept.failures, now, read_at=self.kept.read_at)
+        self.busy_seconds = 0.0
+
+    def may_read(self, last: LastRead | None = None) -> bool:
+        """True if the budget allows another request. With `last`: what was never read is read in any case."""
+        return (last is not None and last.at is None) or self.kept.budget.allows(self.now)
+
+    def fetch(self, part: str, request: Callable[[], Answer]) -> Answer | None:
+        """As `Parts.fetch`; what it costs the broker is taken from the budget."""
+        return self.paid(lambda: self.parts.fetch(part, request))
+
+    def paid(self, requests: Callable[[], Answer]) -> Answer:
+        began = self.api.busy_seconds
+        try:
+            return requests()
+        finally:
+            seconds = self.api.busy_seconds - began
+            self.busy_seconds += seconds
+            self.kept.budget.spend(self.now, seconds)
+
+    def fetch_pages(self, part: str, page: Callable[[int], Page[Row]], last: LastRead | None = None, of: object = None) -> list[Row] | None:
+        """The whole list, read page by page; None if it cannot be read, or the budget allows no further page now: a later round goes on."""
+        progress = self.kept.progress.get(part)
+        if progress is None or progress.of != of:
+            progress = self.kept.progress[part] = Progress(of)
+        while self.may_read(last):
+            found = self.fetch(part, lambda: page(progress.next_page))
+            if found is None:
+                del self.kept.progress[part]
+                return None
+            progress.rows += found.rows
+            progress.next_page += 1
+            if found.is_last:
+                del self.kept.progress[part]
+                return progress.rows
+        return None
+
+    def is_partly_read(self, part: str) -> bool:
+        return part in self.kept.progress

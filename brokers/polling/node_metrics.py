@@ -1,0 +1,126 @@
+"""The depths of all queues from the Prometheus plugins of the running nodes: fifty times cheaper for the broker than its list of queues.
+
+Accepted only if they list as many queues as the broker counts, since each node lists only its own. Depths are read at every poll; consumers, which cost
+the broker twice as much again, when a total of the broker changes, and every 30 s.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+import msgspec
+
+from brokers.addresses import variable_suffix
+from brokers.errors import BrokerError, ObjectNotFound
+from brokers.management.management_api import ManagementApi
+from brokers.management.parse import Depth
+from brokers.polling.poll_memory import DepthMemory, LastRead
+from brokers.stats import NodeStats, Overview, QueueKey, QueueStats
+
+RETRY_AFTER = timedelta(minutes=1)
+MISMATCHES_TOLERATED = 3
+FEW_NEW = 20
+"""So many new queues are looked up one by one; more by a list of all, which costs the broker half a second for 10,000."""
+
+
+class Seen(msgspec.Struct):
+    """What this poll knows already. `nodes` is None if Hareline's user may not list them."""
+
+    overview: Overview
+    nodes: list[NodeStats] | None
+    visible_vhosts: AbstractSet[str]
+
+
+def read(api: ManagementApi, seen: Seen, memory: DepthMemory, now: datetime, learn_all: Callable[[], object]) -> tuple[dict[QueueKey, QueueStats] | None, str]:
+    """The visible queues; or None and the reason. `learn_all` makes `memory.known` have the properties of all queues."""
+    if memory.detailed_not_before is not None and now < memory.detailed_not_before:
+        return None, memory.detailed_reason
+    urls = metrics_urls(api, seen)
+    if not urls:
+        return None, _postpone(memory, now, "the port of the broker's Prometheus plugin is unknown")
+    totals = seen.overview.object_totals
+    sign = tuple(totals.get(name) for name in ("queues", "consumers", "channels", "connections"))
+    with_consumers = memory.consumers_read.due(now, sign)
+    found: dict[QueueKey, Depth] = {}
+    try:
+        for url in urls:
+            found |= api.depths_of_node(url, with_consumers)
+    except BrokerError as error:
+        variable = f"HARELINE_BROKER_METRICS_{variable_suffix(api.address.name)}"
+        return None, _postpone(memory, now, f"the Prometheus plugin can't be read: {error}; {variable} may name its addresses")
+    if with_consumers:
+        memory.consumers = {key: consumers for key, (_, _, consumers) in found.items()}
+        memory.consumers_read = LastRead(now, sign=sign)
+    visible = {key: depth for key, depth in found.items() if key[0] in seen.visible_vhosts}
+    # With the monitoring tag the broker's total covers all virtual hosts, as the plugin's does; without it, only visible ones
+    listed, expected = len(visible if seen.nodes is None else found), totals.get("queues")
+    if listed != expected:
+        return None, _mismatch(memory, now, f"the nodes' Prometheus plugins list {listed:,} queues of {expected or 0:,}")
+    _learn_new(api, visible.keys(), memory, learn_all)
+    if not visible.keys() <= memory.known.keys():
+        return None, _mismatch(memory, now, "the nodes' Prometheus plugins list other queues than the management API")
+    if len(memory.known) != len(visible):
+        memory.known = {key: memory.known[key] for key in visible}
+    memory.detailed_mismatches = 0
+    return _with_depths(memory, visible), ""
+
+
+def _learn_new(api: ManagementApi, listed: AbstractSet[QueueKey], memory: DepthMemory, learn_all: Callable[[], object]) -> None:
+    new = listed - memory.known.keys()
+    if len(new) > FEW_NEW:
+        learn_all()
+    elif new:
+        found = {}
+        for key in new:
+            try:
+                found[key] = without_figures(api.queue(*key))
+            except ObjectNotFound:  # deleted meanwhile
+                continue
+        memory.known = memory.known | found
+
+
+def without_figures(queue: QueueStats) -> QueueStats:
+    """What lasts of a queue: its declaration, policies and replicas."""
+    return QueueStats(*queue.key, *(getattr(queue, name) for name in LASTING))
+
+
+LASTING = (
+    "type", "state", "durable", "auto_delete", "exclusive", "arguments", "policy", "operator_policy", "effective_policy", "node", "leader", "members", "online",
+)  # fmt: skip
+
+
+def _with_depths(memory: DepthMemory, depths: dict[QueueKey, Depth]) -> dict[QueueKey, QueueStats]:
+    queues = {}
+    for key, (ready, unacknowledged, _) in depths.items():
+        queue = queues[key] = copy.copy(memory.known[key])
+        queue.ready, queue.unacknowledged, queue.consumers = ready, unacknowledged, memory.consumers.get(key)
+    return queues
+
+
+def _mismatch(memory: DepthMemory, now: datetime, reason: str) -> str:
+    """The reason. A queue may just have been declared; if the mismatch lasts, the plugin is not used for a while."""
+    memory.detailed_mismatches += 1
+    return _postpone(memory, now, reason) if memory.detailed_mismatches >= MISMATCHES_TOLERATED else reason
+
+
+def _postpone(memory: DepthMemory, now: datetime, reason: str) -> str:
+    memory.detailed_not_before, memory.detailed_reason = now + RETRY_AFTER, reason
+    return reason
+
+
+def metrics_urls(api: ManagementApi, seen: Seen) -> list[str]:
+    """The Prometheus plugin of each running node: as configured, else each node's host at the port of the overview. [] if unknown."""
+    if api.address.metrics_urls:
+        return list(api.address.metrics_urls)
+    port, running = seen.overview.metrics_port, [node.name for node in seen.nodes or [] if node.running]
+    if port is None or not running:
+        return []
+    if len(running) == 1:  # its node name may not be reachable
+        hosts = [urlsplit(api.current_url()).hostname or "localhost"]
+    else:
+        hosts = [name.partition("@")[2] for name in running]
+    return [f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}" for host in hosts]

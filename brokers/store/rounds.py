@@ -1,0 +1,75 @@
+"""Stores what a round has read, in one transaction, so that no reader sees a part of it: a poll of the depths, or the inventory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+
+from brokers.models import Broker, Exchange, Transfer
+from brokers.stats import BrokerStats, TransferStats
+from brokers.store.detail_requests import save_published, save_publishers
+from brokers.store.memory import BrokerMemory
+from brokers.store.permissions import save_permissions
+from brokers.store.polls import save_limits, save_poll
+from brokers.store.rows import replace_rows
+from brokers.store.topologies import content_hashes, save_topology
+
+if TYPE_CHECKING:
+    from brokers.polling.inventory import Inventory
+
+
+def save_depths(broker_id: int, stats: BrokerStats, now: datetime, memory: BrokerMemory, may_store: Callable[[], bool]) -> bool:
+    """True if all of it is stored; False, and nothing is, if `may_store`, called inside the transaction, returns False. If it raises, nothing is stored
+    either, and the memory is cleared."""
+    stored = False
+    try:
+        with transaction.atomic():
+            if not may_store():
+                return False
+            save_poll(broker_id, stats, now, memory)
+        stored = True
+    finally:
+        if not stored:
+            memory.forget()
+    return True
+
+
+def save_inventory(broker_id: int, inventory: Inventory, memory: BrokerMemory, may_store: Callable[[], bool]) -> bool:
+    """The same for the inventory."""
+    topologies = inventory.topologies.topologies if inventory.topologies and inventory.topologies.changed else None
+    hashes = content_hashes(topologies)  # slow with many queues, so not while others wait to write
+    stored = False
+    try:
+        with transaction.atomic():
+            if not may_store():
+                return False
+            _save_parts(broker_id, inventory, memory, hashes)
+        stored = True
+    finally:
+        if not stored:
+            memory.topologies.clear()
+    return True
+
+
+def _save_parts(broker_id: int, inventory: Inventory, memory: BrokerMemory, hashes: dict[str, str]) -> None:
+    read, clients, at = inventory.topologies, inventory.clients, inventory.at
+    changed = read.topologies if read and read.changed else None
+    if changed is not None or clients.were_read:
+        unread = read.unread if read else ()
+        save_topology(broker_id, changed, clients.connections, clients.channels, clients.consumers, at, memory, hashes, unread)
+    if read is not None:
+        Broker.objects.filter(pk=broker_id).update(topology_at=at, topology_busy_seconds=read.busy_seconds, topology_every_seconds=read.every_seconds)
+    if inventory.permissions is not None:
+        save_permissions(broker_id, inventory.permissions.found if inventory.permissions.known else None)
+    if inventory.transfers is not None:
+        replace_rows(Transfer, broker_id, inventory.transfers, TransferStats.__struct_fields__)
+    for (vhost, name), publishers in inventory.publishers.items():
+        pk = Exchange.objects.filter(broker_id=broker_id, vhost=vhost, name=name, gone_at=None).values_list("pk", flat=True).first()
+        if pk is not None:
+            save_publishers(pk, publishers, at)
+    for (vhost, name), published in inventory.published.items():
+        save_published(broker_id, vhost, name, published, at)
+    save_limits(broker_id, inventory.limits)

@@ -1,0 +1,54 @@
+"""A poller of a broker whose depth of one queue is replaced by the number of the answer, so that it is known when a page has it.
+
+`python -m script.bench_parts.marked_poller QUEUE SECONDS`, over the data that the environment names. For each answer it prints a line of JSON: its number,
+when it was requested and when it came, by the machine's monotonic clock. Ends with its standard input.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+from typing import Any
+
+from script.bench_parts.own_database import attach
+
+
+def main() -> None:
+    attach()
+    from django.conf import settings
+
+    from brokers.management.management_api import Limits, ManagementApi
+    from brokers.models import Broker
+    from brokers.polling.poll_loop import PollLoop
+
+    key, poll_seconds = ("/", sys.argv[1]), float(sys.argv[2])
+
+    class Marked(ManagementApi):
+        number = 0
+
+        def depths_of_node(self, metrics_url: str, with_consumers: bool = True) -> dict[Any, Any]:
+            requested_at = time.monotonic()
+            found = super().depths_of_node(metrics_url, with_consumers)
+            answered_at = time.monotonic()
+            self.number += 1
+            found[key] = (self.number, 0, None)
+            print(json.dumps({"number": self.number, "requested_at": requested_at, "answered_at": answered_at}), flush=True)
+            return found
+
+    (address,) = settings.BROKERS
+    limits = Limits(read_seconds=90, total_seconds=90)
+    apis = {"api": Marked(address, None, limits), "inventory_api": ManagementApi(address, None, limits)}
+    loop = PollLoop(address, Broker.objects.get().pk, "bench", poll_seconds, **apis)
+    threads = [threading.Thread(target=work.run, daemon=True) for work in (loop, loop.inventory)]
+    for thread in threads:
+        thread.start()
+    sys.stdin.read()
+    loop.stop()
+    for thread in threads:
+        thread.join(5)
+
+
+if __name__ == "__main__":
+    main()
