@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 import pytest
@@ -11,8 +12,15 @@ from django.utils import timezone
 
 from brokers.models import Binding, Broker, Channel, Connection, Consumer, Exchange, Node, Queue
 from dashboard import store
+from dashboard.api.routes import api
 from dashboard.models import User
 from workers.models import EventSource, Worker
+
+
+@cache
+def described() -> dict[str, Any]:
+    """The API's own description, made once for all modules whose tests it lists."""
+    return dict(api.get_openapi_schema())
 
 
 class World:

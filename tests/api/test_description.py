@@ -11,11 +11,10 @@ import pytest
 from ninja import Schema
 
 from brokers.models import VirtualHost
-from dashboard.api.routes import api
-from tests.api.conftest import World
+from tests.api.conftest import World, described
 from workers.models import Task
 
-SCHEMA = api.get_openapi_schema()
+SCHEMA = described()
 QUERIES = {
     "/api/v1/task": {"uuid": "a"},
     "/api/v1/history": {"broker": "prod", "vhost": "/", "queue": "mail", "metric": "depth"},

@@ -9,8 +9,7 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern, get_resolver
 
-from dashboard.api.routes import api
-from tests.api.conftest import World
+from tests.api.conftest import World, described
 from tests.hypothesis_profiles import examples
 
 ALL_VALUES = [
@@ -31,7 +30,7 @@ ALL_VALUES = [
 VALUES = ALL_VALUES[: examples(4, len(ALL_VALUES))]  # one of each kind; all with --nightly
 SAFE = [value for value in VALUES if value != "\ud800"]
 BROKEN = "%ED%A0%80"  # a lone surrogate as bytes, which are no UTF-8
-SCHEMA = api.get_openapi_schema()
+SCHEMA = described()
 CALLS = [(path, method, call) for path, methods in SCHEMA["paths"].items() for method, call in methods.items()]
 GETS = [(path, [parameter["name"] for parameter in call.get("parameters", [])]) for path, method, call in CALLS if method == "get"]
 POSTS = [(path, call) for path, method, call in CALLS if method == "post"]

@@ -30,7 +30,7 @@ class Field:
         return Run(name, self.node, self.proxy, self.stack, self.vhost, self.directory, SHORT, seed)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # so that it does not run on beside all that follows
 def field(shared_run: Path | None) -> Iterator[Field]:
     """A node of its own, as one of the faults is its restart; AMQP goes through a proxy that can be cut."""
     with tempfile.TemporaryDirectory(prefix="hareline-faults-", ignore_cleanup_errors=True) as place:
