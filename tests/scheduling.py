@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from xdist.scheduler import LoadScopeScheduling
 
-# The browser's tests share a stack of programs, and are too long for one process: those that watch pages change have a stack, and the others one. Runs
-# of faults share one too.
+# What shares a stack of programs, which takes seconds to start and goes on working until the last of its tests.
 # (xdist's own groups do nothing with pytest 9.2: pytest-xdist issue 1386.)
 TOGETHER = {
-    "browser, changes": tuple(f"tests/browser/test_{name}.py" for name in ("broker_stopped", "classic_questions", "journeys", "live_faults", "sending")),
-    "browser, pages": ("tests/browser/",),
+    "browser": ("tests/browser/",),
     "faults": tuple(f"tests/faults/test_{name}.py" for name in ("faults", "kills", "stopped", "damaged")),
 }
 # By the time that they take, so that no long one is left for the end; the others follow as they are found

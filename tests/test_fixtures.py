@@ -47,6 +47,7 @@ def test_a_flush_empties_the_search_index_of_tasks_too() -> None:
         assert cursor.execute("SELECT count(*) FROM workers_task_words").fetchone() == (0,)
 
 
+@pytest.mark.nightly  # test_rabbitmq_program.py and the runs of faults stop nodes and start them
 def test_a_node_that_was_killed_starts_again_with_its_data_and_ports_and_one_that_stopped_leaves_no_process(own_rabbitmq: TestNode) -> None:
     own_rabbitmq.api("PUT", "queues/%2F/mail", {"durable": True})
     ports = own_rabbitmq.ports
