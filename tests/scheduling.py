@@ -19,6 +19,15 @@ LONGEST = (
     "tests/workers/test_watching.py",
     "tests/workers/test_watching_faults.py",
     "tests/brokers/routing/test_random_topologies.py",
+    "tests/api/test_hostile_values.py",
+    "tests/api/test_without_database.py",
+    "tests/brokers/test_parts.py",
+    "tests/brokers/test_gaps.py",
+    "tests/pages/test_old_parts.py",
+    "tests/pages/test_query_counts.py",
+    "tests/api/test_schema.py",
+    "tests/api/test_routing_bad_input.py",
+    "tests/dashboard/test_explain_bad_input.py",
 )
 # Of those that share something: what leaves it as the others would not want to find it
 LAST = ("tests/browser/test_broker_stopped.py",)
