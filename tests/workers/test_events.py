@@ -39,6 +39,12 @@ def test_what_is_no_event_is_refused_with_an_example(body: bytes) -> None:
     assert 0 < len(parsed.example) < 1000
 
 
+@pytest.mark.parametrize("content_type", ["application/json", "application/x-team-json", "application/json; charset=utf-8"])
+def test_a_content_type_of_the_users_own_is_taken_by_its_name(content_type: str) -> None:
+    assert [event.hostname for event in parse(json.dumps(HEARTBEAT).encode(), content_type).events] == [HEARTBEAT["hostname"]]
+    assert parse(b"\x81\xa4", content_type).refused == 1
+
+
 @pytest.mark.parametrize("content_type", [None, "", "application/x-python-serialize", "application/x-yaml", "text/plain"])
 def test_only_json_is_read(content_type: str | None) -> None:
     assert parse(json.dumps(HEARTBEAT).encode(), content_type).refused == 1

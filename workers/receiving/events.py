@@ -88,8 +88,8 @@ def parse(body: bytes, content_type: str | None = "application/json", received_a
     >>> parse(b'{"type": "worker-online", "hostname": "w@h", "new_field": 1}').events[0].hostname
     'w@h'
     """
-    if content_type != "application/json":
-        return Parsed(refused=1, example=_example(f"content type {content_type or 'missing'}, only application/json is read", body))
+    if content_type != "application/json" and "json" not in (content_type or "").lower():  # a type of the user's own is taken by its name
+        return Parsed(refused=1, example=_example(f"content type {content_type or 'missing'}, only JSON is read", body))
     if len(body) > LARGEST_BODY_BYTES:
         return Parsed(refused=1, example=_example(f"{len(body)} bytes are too many", body))
     parsed = _parsed(body)
