@@ -79,6 +79,20 @@ def known_total(values: Iterable[float | None]) -> float | None:
     return sum(known) if known else None
 
 
+def complete_total(values: Iterable[int | None]) -> int | None:
+    """The sum; None if any is unknown.
+
+    >>> complete_total([1, 2]), complete_total([1, None]), complete_total([])
+    (3, None, 0)
+    """
+    total = 0
+    for value in values:
+        if value is None:
+            return None
+        total += value
+    return total
+
+
 class Meter:
     """The rate of one counter from its readings, by the rules of this module."""
 

@@ -17,7 +17,7 @@ COUNTERS = ("published", "delivered", "acknowledged", "redelivered")
 """The counters of a queue, as fields of QueueStats."""
 
 
-class QueueStats(msgspec.Struct):
+class QueueStats(msgspec.Struct, gc=False):
     """One queue at the moment of a poll."""
 
     vhost: str

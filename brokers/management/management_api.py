@@ -23,7 +23,7 @@ from brokers.errors import BrokerAnswerUnusable, BrokerError, BrokerRefused, Bro
 from brokers.management import columns, parse, urls
 from brokers.management.deadlines import Watch, pools
 from brokers.management.failures import Attempt, unreachable
-from brokers.stats import ChannelStats, ConnectionStats, ConsumerStats, NodeStats, Overview, PublishedTo, QueueKey, QueueStats, TransferStats, VhostStats
+from brokers.stats import ChannelStats, ConnectionStats, ConsumerStats, NodeStats, Overview, PublishedTo, QueueStats, TransferStats, VhostStats
 from brokers.topology import PolicyDefinition, WritePermission
 
 Parsed = TypeVar("Parsed")
@@ -160,9 +160,9 @@ class ManagementApi:
         """The exchanges that a channel publishes to; [] unless the broker's rates mode is "detailed"."""
         return self._parsed(f"/api/channels/{urls.quoted(channel)}", {"columns": "publishes"}, parse.published_to)
 
-    def depths_of_node(self, metrics_url: str, with_consumers: bool = True) -> dict[QueueKey, parse.Depth]:
-        """Queues of one node (of every virtual host) by its Prometheus plugin. Without consumers it costs the broker a third."""
-        return parse.depths(self.metrics_of_node(metrics_url, _DEPTHS + (_AND_CONSUMERS if with_consumers else "")))
+    def depths_of_node(self, metrics_url: str, with_consumers: bool = True) -> bytes:
+        """What a node's Prometheus plugin lists of its queues, of every virtual host (`parse.DepthsReader`). Without consumers it costs a third."""
+        return self.metrics_of_node(metrics_url, _DEPTHS + (_AND_CONSUMERS if with_consumers else ""))
 
     def metrics_of_node(self, metrics_url: str, path: str) -> bytes:
         """What a node's Prometheus plugin answers; our login is not sent there."""

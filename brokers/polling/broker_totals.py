@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from brokers.management.parse import SeenExchange
+from brokers.rates import complete_total
 from brokers.stats import Overview, QueueStats, VhostStats
 
 
@@ -20,18 +21,12 @@ def missing_counters_to_zero(overview: Overview, exchanges: list[SeenExchange], 
 
 def count_messages(overview: Overview, queues: Iterable[QueueStats], sees_all: bool) -> None:
     """Sets the totals to what waits: the broker's own contain what streams keep, and are missing where it has no statistics (yet)."""
-    waiting = [(queue.ready, queue.unacknowledged) for queue in queues if queue.type != "stream"]
-    kept = [(queue.ready, queue.unacknowledged) for queue in queues if queue.type == "stream"]
-    for place, name in enumerate(("ready", "unacknowledged")):
-        counted, streams = _sum(depth[place] for depth in waiting), _sum(depth[place] for depth in kept)
+    queues = list(queues)
+    for name in ("ready", "unacknowledged"):
+        waiting = complete_total(getattr(queue, name) for queue in queues if queue.type != "stream")
         total = getattr(overview, name)
-        if sees_all and counted is not None:
-            setattr(overview, name, counted)
-        elif total is not None and kept:
+        if sees_all and waiting is not None:
+            setattr(overview, name, waiting)
+        elif total is not None and any(queue.type == "stream" for queue in queues):
+            streams = complete_total(getattr(queue, name) for queue in queues if queue.type == "stream")
             setattr(overview, name, None if streams is None or streams > total else total - streams)
-
-
-def _sum(counts: Iterable[int | None]) -> int | None:
-    """The sum; None if any is unknown."""
-    found = list(counts)
-    return None if None in found else sum(count for count in found if count is not None)

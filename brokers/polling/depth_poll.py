@@ -5,6 +5,7 @@ Everything else is read by `brokers.polling.inventory`, in a thread and an HTTP 
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -144,8 +145,9 @@ def _new_rates(memory: PollMemory) -> ReadExchanges | None:
 def _note_changes(memory: DepthMemory, queues: Mapping[QueueKey, QueueStats], overview: Overview, nodes: Iterable[NodeStats], now: datetime) -> None:
     """Notes the signs of change by which the inventory is read sooner: queues that were added or deleted, their consumers, what the broker counts of
     objects, and of transactions on definitions."""
-    keys, counts, totals = frozenset(queues), {key: queue.consumers for key, queue in queues.items()}, overview.object_totals
-    definitions_changed = keys != memory.queue_keys or totals.get("exchanges") != memory.object_totals.get("exchanges")
+    keys = memory.queue_keys if memory.queue_keys is not None and queues.keys() == memory.queue_keys else frozenset(queues)
+    counts, totals = {key: queue.consumers for key, queue in queues.items()}, overview.object_totals
+    definitions_changed = keys is not memory.queue_keys or totals.get("exchanges") != memory.object_totals.get("exchanges")
     if definitions_changed or counts != memory.consumer_counts or totals != memory.object_totals:
         memory.changes += 1
     if definitions_changed:
@@ -160,9 +162,10 @@ def _note_changes(memory: DepthMemory, queues: Mapping[QueueKey, QueueStats], ov
     memory.definitions_sign = (memory.definitions_changed, transactions)
 
 
-def _note_active_consumers(memory: PollMemory, queues: Mapping[QueueKey, QueueStats]) -> None:
+def _note_active_consumers(memory: PollMemory, queues: dict[QueueKey, QueueStats]) -> None:
     """Adds how many consumers are active, while the list of consumers has as many as the queue counts."""
     listed, active = memory.inventory.consumers_listed, memory.inventory.active_listed
     for key, queue in queues.items():
         if queue.consumers and listed.get(key) == queue.consumers:
-            queue.active_consumers = active.get(key, queue.consumers)
+            queues[key] = copy.copy(queue)
+            queues[key].active_consumers = active.get(key, queue.consumers)

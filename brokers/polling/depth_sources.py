@@ -49,7 +49,7 @@ def read(api: ManagementApi, seen: Seen, memory: PollMemory, parts: Parts, viewe
     _take_properties(memory)
     found = _read(api, seen, memory, parts, viewed, now)
     memory.depths.source = found.source
-    _check_replicas(found.queues.values(), seen.nodes)
+    _check_replicas(found.queues, seen.nodes)
     return found
 
 
@@ -70,7 +70,7 @@ def _read(api: ManagementApi, seen: Seen, memory: PollMemory, parts: Parts, view
         source = "totals"
         queues, lists_all = _totals(api, seen, memory, parts, now)
     for key in details.keys() & queues.keys():
-        _add_details(queues[key], details[key])
+        queues[key] = _with_details(queues[key], details[key])
     why = off or f"with more than {FEW_QUEUES:,} queues rates are read only for queues on an open page"
     if refusal:
         why += f"; {'consumers are counted every 30 s' if seen.overview.rates_mode != 'off' else 'consumers are unknown'}; {refusal}"
@@ -171,16 +171,17 @@ def _totals(api: ManagementApi, seen: Seen, memory: PollMemory, parts: Parts, no
     return queues, lists_all
 
 
-def _check_replicas(queues: Iterable[QueueStats], nodes: Sequence[NodeStats] | None) -> None:
+def _check_replicas(queues: dict[QueueKey, QueueStats], nodes: Sequence[NodeStats] | None) -> None:
     """Leaves only those members online whose node runs. The statistics are the leader's: after its end they stay as it last sent them."""
     running = frozenset(node.name for node in nodes or () if node.running)
     if nodes is None or len(running) == len(nodes):
         return
-    for queue in queues:
+    for key, queue in queues.items():
         if queue.members is not None:
-            queue.online = [member for member in (queue.members if queue.online is None else queue.online) if member in running]
+            changed = queues[key] = copy.copy(queue)
+            changed.online = [member for member in (queue.members if queue.online is None else queue.online) if member in running]
             if queue.leader and queue.leader not in running:
-                queue.leader = None  # another may have been elected since
+                changed.leader = None  # another may have been elected since
 
 
 def _with_known_properties(queue: QueueStats, known: QueueStats | None) -> QueueStats:
@@ -214,12 +215,14 @@ def _details(api: ManagementApi, memory: DepthMemory, parts: Parts, viewed: Sequ
     return found
 
 
-def _add_details(queue: QueueStats, details: QueueStats) -> None:
+def _with_details(queue: QueueStats, details: QueueStats) -> QueueStats:
     """Depths stay those of the common source, which is fresher."""
+    queue = copy.copy(queue)
     for name in (*COUNTERS, "memory_bytes", "message_bytes", "oldest_at"):
         setattr(queue, name, getattr(details, name))
     missing_counters_to_zero(queue)
     queue.consumers = details.consumers if details.consumers is not None else queue.consumers
+    return queue
 
 
 def missing_counters_to_zero(queue: QueueStats) -> None:

@@ -7,7 +7,7 @@ the broker twice as much again, when a total of the broker changes, and every 30
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
@@ -17,7 +17,7 @@ import msgspec
 from brokers.addresses import variable_suffix
 from brokers.errors import BrokerError, ObjectNotFound
 from brokers.management.management_api import ManagementApi
-from brokers.management.parse import Depth
+from brokers.management.parse import Depth, DepthsReader
 from brokers.polling.poll_memory import DepthMemory, LastRead
 from brokers.stats import NodeStats, Overview, QueueKey, QueueStats
 
@@ -45,15 +45,12 @@ def read(api: ManagementApi, seen: Seen, memory: DepthMemory, now: datetime, lea
     totals = seen.overview.object_totals
     sign = tuple(totals.get(name) for name in ("queues", "consumers", "channels", "connections"))
     with_consumers = memory.consumers_read.due(now, sign)
-    found: dict[QueueKey, Depth] = {}
     try:
-        for url in urls:
-            found |= api.depths_of_node(url, with_consumers)
+        found, changed = _read_nodes(api, urls, memory, with_consumers)
     except BrokerError as error:
         variable = f"HARELINE_BROKER_METRICS_{variable_suffix(api.address.name)}"
         return None, _postpone(memory, now, f"the Prometheus plugin can't be read: {error}; {variable} may name its addresses")
     if with_consumers:
-        memory.consumers = {key: consumers for key, (_, _, consumers) in found.items()}
         memory.consumers_read = LastRead(now, sign=sign)
     visible = {key: depth for key, depth in found.items() if key[0] in seen.visible_vhosts}
     # With the monitoring tag the broker's total covers all virtual hosts, as the plugin's does; without it, only visible ones
@@ -66,7 +63,21 @@ def read(api: ManagementApi, seen: Seen, memory: DepthMemory, now: datetime, lea
     if len(memory.known) != len(visible):
         memory.known = {key: memory.known[key] for key in visible}
     memory.detailed_mismatches = 0
-    return _with_depths(memory, visible), ""
+    return _with_depths(memory, visible, changed), ""
+
+
+def _read_nodes(
+    api: ManagementApi, urls: list[str], memory: DepthMemory, with_consumers: bool
+) -> tuple[Mapping[QueueKey, Depth], AbstractSet[QueueKey] | None]:
+    """The queues of all nodes, and those that changed since they were last read; None: perhaps all."""
+    if memory.readers.keys() != set(urls):
+        memory.readers = {url: DepthsReader() for url in urls}
+    read = [reader.read(api.depths_of_node(url, with_consumers)) for url, reader in memory.readers.items()]
+    if len(read) == 1:
+        return read[0]
+    found = {key: depth for listed, _ in read for key, depth in listed.items()}
+    unchanged = all(changed is not None for _, changed in read)
+    return found, {key for _, changed in read for key in changed or ()} if unchanged else None
 
 
 def _learn_new(api: ManagementApi, listed: AbstractSet[QueueKey], memory: DepthMemory, learn_all: Callable[[], object]) -> None:
@@ -93,11 +104,15 @@ LASTING = (
 )  # fmt: skip
 
 
-def _with_depths(memory: DepthMemory, depths: dict[QueueKey, Depth]) -> dict[QueueKey, QueueStats]:
-    queues = {}
-    for key, (ready, unacknowledged, _) in depths.items():
-        queue = queues[key] = copy.copy(memory.known[key])
-        queue.ready, queue.unacknowledged, queue.consumers = ready, unacknowledged, memory.consumers.get(key)
+def _with_depths(memory: DepthMemory, depths: Mapping[QueueKey, Depth], changed: AbstractSet[QueueKey] | None) -> dict[QueueKey, QueueStats]:
+    """The queues with what is known of them. One of which nothing changed is the very object of the poll before, so that storing it costs nothing."""
+    was, known = memory.queues, memory.known
+    reusable = changed is not None and memory.queues_known is known and was.keys() == depths.keys()
+    queues = was.copy() if reusable else {}
+    for key in changed if reusable and changed is not None else depths:
+        queue = queues[key] = copy.copy(known[key])
+        queue.ready, queue.unacknowledged, queue.consumers = depths[key]
+    memory.queues, memory.queues_known = queues.copy(), known
     return queues
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from brokers.management.parse import SeenExchange
+from brokers.management.parse import DepthsReader, SeenExchange
 from brokers.parts import Failure, Unread
 from brokers.polling.budget import Budget
 from brokers.stats import NodeStats, Overview, QueueKey, QueueStats
@@ -81,8 +81,10 @@ class DepthMemory(msgspec.Struct):
     detailed_not_before: datetime | None = None  # the Prometheus plugin failed: when to try it again
     detailed_mismatches: int = 0
     detailed_reason: str = ""
-    consumers: dict[QueueKey, int | None] = {}  # as the plugin last counted them
-    consumers_read: LastRead = LastRead()
+    readers: dict[str, DepthsReader] = {}  # of the nodes' Prometheus plugins, by URL
+    consumers_read: LastRead = LastRead()  # by these
+    queues: dict[QueueKey, QueueStats] = {}  # as the plugins last listed them: never changed, but replaced by changed copies
+    queues_known: object = None  # the `known` that these were made with
     totals_read: LastRead = LastRead()
     left_out: frozenset[QueueKey] = frozenset()  # queues that the last poll's source of depths left out
     source: str = ""  # of the last depths: columns, totals, detailed

@@ -14,7 +14,7 @@ from brokers.models import Broker, Queue
 from brokers.parts import QUEUES
 from brokers.rates import STATISTICS_SECONDS, Meter
 from brokers.snapshots import STEPS_TO_A_GAP
-from brokers.stats import BrokerStats, QueueKey
+from brokers.stats import BrokerStats, QueueKey, QueueStats
 from brokers.store.rows import frozen
 from brokers.store.snapshots import SnapshotWriter
 
@@ -34,7 +34,7 @@ class QueueRow:
     `reported` and `defined` are the values of the last poll, so that a queue whose values do not change costs next to nothing.
     """
 
-    __slots__ = ("defined", "definition", "growth", "idle", "meters", "numbers", "peaks", "pk", "reported")
+    __slots__ = ("defined", "definition", "growth", "idle", "meters", "numbers", "peaks", "pk", "reported", "seen")
 
     def __init__(self, pk: int, numbers: Sequence[Any], definition: Sequence[Any], step: int) -> None:
         self.pk = pk
@@ -42,6 +42,7 @@ class QueueRow:
         self.definition = tuple(definition)
         self.reported: tuple[Any, ...] | None = None
         self.defined: tuple[Any, ...] | None = None
+        self.seen: QueueStats | None = None  # the very object of the last poll
         self.idle = False  # nothing flows: while the broker reports the same, the numbers stay
         self.meters: list[Meter] | None = None
         self.growth: DepthGrowth | None = None

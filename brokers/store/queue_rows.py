@@ -50,6 +50,9 @@ def save_queues(broker_id: int, poll: BrokerStats, memory: BrokerMemory) -> list
         if row is None:
             added.append(queue)
             continue
+        if queue is row.seen and row.idle and not row.peak_ends(step) and (memory.queues_unbroken or queue.consumers != 0):
+            continue
+        row.seen = queue
         defined = _defined(queue)
         if defined != row.defined:
             if _was_recreated(queue, row):
@@ -62,7 +65,7 @@ def save_queues(broker_id: int, poll: BrokerStats, memory: BrokerMemory) -> list
             changed.append((row.pk, (*row.numbers, at)))
     for row in (rows[key] for key in rows.keys() - poll.queues.keys() - gone):  # perhaps deleted, or in a virtual host that is no longer visible
         if row.numbers != _UNKNOWN:
-            row.numbers, row.reported, row.meters, row.growth = _UNKNOWN, None, None, None
+            row.numbers, row.reported, row.meters, row.growth, row.seen = _UNKNOWN, None, None, None, None
             changed.append((row.pk, (*_UNKNOWN, at)))
     update_rows(Queue, (*NUMBERS, "changed_at"), changed)
     update_rows(Queue, (*DEFINITION, "changed_at"), redefined)

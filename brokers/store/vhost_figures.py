@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 from brokers.models import VirtualHost
 from brokers.parts import QUEUES, VHOSTS
-from brokers.stats import BrokerStats
+from brokers.rates import complete_total
+from brokers.stats import BrokerStats, QueueStats
 from brokers.store.memory import BrokerMemory
 from brokers.store.rows import update_rows
 
@@ -36,13 +39,11 @@ def save_vhost_figures(broker_id: int, poll: BrokerStats, memory: BrokerMemory) 
 
 def _waiting(poll: BrokerStats) -> dict[str, Depth]:
     """{virtual host: (ready, unacknowledged)} of its queues; streams keep what was read, so it does not wait. None once one queue's is unknown."""
-    found: dict[str, Depth] = {}
+    of_vhosts: dict[str, list[QueueStats]] = defaultdict(list)
     for queue in poll.queues.values():
         if queue.type != "stream":
-            ready, unacknowledged = found.get(queue.vhost, (0, 0))
-            found[queue.vhost] = (_plus(ready, queue.ready), _plus(unacknowledged, queue.unacknowledged))
-    return found
-
-
-def _plus(total: int | None, amount: int | None) -> int | None:
-    return None if total is None or amount is None else total + amount
+            of_vhosts[queue.vhost].append(queue)
+    return {
+        vhost: (complete_total(queue.ready for queue in queues), complete_total(queue.unacknowledged for queue in queues))
+        for vhost, queues in of_vhosts.items()
+    }

@@ -21,7 +21,9 @@ BURSTS_A_SECOND = 20
 
 def _connection(address: str) -> amqp.Connection:
     url = urlsplit(address)
-    connection = amqp.Connection(f"{url.hostname}:{url.port}", unquote(url.username or ""), unquote(url.password or ""), unquote(url.path[1:]) or "/")
+    connection = amqp.Connection(
+        f"{url.hostname}:{url.port}", unquote(url.username or ""), unquote(url.password or ""), virtual_host=unquote(url.path[1:]) or "/"
+    )
     connection.connect()
     return connection
 

@@ -237,3 +237,17 @@ def test_no_list_waits_for_ever_behind_a_costly_one(broker: FakeManagement) -> N
     assert 10 <= read["bindings"] <= 300 / 20 + 1
     assert read["consumers"] >= 10
     assert parts.BINDINGS not in memory.unread
+
+
+def test_a_queue_that_did_not_change_is_the_very_object_of_the_poll_before_and_one_on_an_open_page_is_not(broker: FakeManagement) -> None:
+    broker.set_queues(MANY)
+    broker.set("queues///q3", queue("q3", messages_ready=1, memory=9, message_stats={"publish": 4}))
+    api, memory, found = broker.api(), PollMemory(), []
+    for seconds, ready, viewed in ((0, 1, []), (5, 1, []), (10, 1, [("/", "q3")]), (15, 2, [])):  # the first poll learns what they are
+        broker.set_metrics({name: (ready if name == "q1" else 1, 0, 0) for name in MANY})
+        found.append(poll_once(api, after(seconds), memory, viewed_queues=viewed).stats.queues)
+    first, second, third = found[1:]
+    assert [second["/", name] is first["/", name] for name in ("q1", "q2", "q3")] == [True, True, False]
+    assert [third["/", name] is second["/", name] for name in ("q1", "q2")] == [False, True]
+    assert [queues["/", "q3"].published for queues in found[1:]] == [None, 4, None]
+    assert [queues["/", "q1"].ready for queues in found] == [1, 1, 1, 2]

@@ -18,6 +18,7 @@ import pytest
 
 from brokers.addresses import BrokerAddress
 from brokers.errors import BrokerAnswerUnusable, BrokerError, BrokerRefused, BrokerUnreachable, ObjectNotFound
+from brokers.management import parse
 from brokers.management.management_api import Limits, ManagementApi
 from tests.certificates import self_signed
 from tests.conftest import TestNode
@@ -242,7 +243,7 @@ def test_the_login_is_sent_to_the_management_api_but_not_to_the_metrics(fault_se
     api = api_of(fault_server.url)
     api.overview()
     for url in (fault_server.url, f"{fault_server.url}/metrics", f"{fault_server.url}/metrics/detailed"):
-        assert api.depths_of_node(url) == {("/", "mail"): (3, None, None)}
+        assert parse.depths(api.depths_of_node(url)) == {("/", "mail"): (3, None, None)}
     assert ["Authorization" in requests.headers for requests in fault_server.requests] == [True, False, False, False]
 
 

@@ -258,3 +258,35 @@ def test_the_default_queue_type_of_a_virtual_host_is_read_from_both_places(repor
 def test_the_priority_of_a_policy_may_be_a_fraction(reported: Any, priority: float) -> None:
     ((_, policy),) = parse.policies(as_json([{"vhost": "/", "name": "p", "pattern": "", "apply-to": "all", "definition": {}, "priority": reported}]))
     assert (policy.priority, type(policy.priority)) == (priority, float if isinstance(priority, float) and priority != 1e300 else int)
+
+
+def lines_of(gauges: dict[str, dict[str, int]]) -> bytes:
+    """As the plugin writes them: a comment before each gauge."""
+    found = []
+    for gauge, values in gauges.items():
+        found.append(f"# TYPE rabbitmq_detailed_queue_{gauge} gauge")
+        found += [f'rabbitmq_detailed_queue_{gauge}{{vhost="/",queue="{name}"}} {value}' for name, value in values.items()]
+    return ("\n".join(found) + "\n").encode()
+
+
+def test_of_a_further_answer_of_a_node_only_the_lines_that_changed_are_read_and_the_depths_are_those_of_the_whole() -> None:
+    reader, ready, unacked, consumers = parse.DepthsReader(), {"a": 1, "b": 2}, {"a": 0, "b": 0}, {"a": 1, "b": 0}
+    everything = {"messages_ready": ready, "messages_unacked": unacked, "consumers": consumers}
+    assert reader.read(lines_of(everything)) == ({("/", "a"): (1, 0, 1), ("/", "b"): (2, 0, 0)}, None)
+    assert reader.read(lines_of(everything))[1] == set()
+    without = {"messages_ready": {"a": 1, "b": 7}, "messages_unacked": {"a": 3, "b": 0}}
+    assert reader.read(lines_of(without)) == ({("/", "a"): (1, 3, 1), ("/", "b"): (7, 0, 0)}, {("/", "a"), ("/", "b")})
+    assert reader.read(lines_of({**without, "consumers": {"a": 1, "b": 4}})) == ({("/", "a"): (1, 3, 1), ("/", "b"): (7, 0, 4)}, {("/", "b")})
+    assert reader.read(lines_of({"messages_ready": {"a": 1, "c": 7}, "messages_unacked": {"a": 3, "c": 0}})) == (
+        {("/", "a"): (1, 3, 1), ("/", "c"): (7, 0, None)},
+        None,
+    )
+    assert reader.read(b"") == ({}, None)
+
+
+@given(st.lists(st.dictionaries(st.sampled_from(["a", 'b"', "c\\", "d,queue="]), st.integers(0, 3)), max_size=6))
+def test_answers_read_one_after_the_other_are_those_read_by_themselves(answers: list[dict[str, int]]) -> None:
+    reader = parse.DepthsReader()
+    for answer in answers:
+        body = lines_of({"messages_ready": answer, "messages_unacked": answer, "consumers": answer})
+        assert reader.read(body)[0] == parse.depths(body)

@@ -10,6 +10,7 @@ from kombu import Connection, Exchange, Queue
 from brokers import parts
 from brokers.addresses import BrokerAddress
 from brokers.errors import BrokerAnswerUnusable, BrokerRefused
+from brokers.management import parse
 from brokers.management.management_api import ManagementApi
 from brokers.polling.pace import interval_seconds, longer_because
 from brokers.polling.poll_memory import LastRead, Permissions, PollMemory
@@ -292,7 +293,7 @@ def test_the_prometheus_plugin_of_a_real_broker_reports_the_same_depths(rabbitmq
     rabbitmq.api("PUT", f"queues/{vhost}/odd%22%2Cqueue%3D%22one", {"durable": True})
     api = ManagementApi(rabbitmq.address())
     key = (vhost, 'odd",queue="one')
-    found_poll = wait_until(lambda: api.depths_of_node(rabbitmq.metrics_url).get(key))
+    found_poll = wait_until(lambda: parse.depths(api.depths_of_node(rabbitmq.metrics_url)).get(key))
     assert found_poll == (0, 0, 0)
     assert api.overview().metrics_port == rabbitmq.ports["prometheus"]
 

@@ -6,7 +6,8 @@ Pure. Tolerates what RabbitMQ omits (a queue just declared has no figures, nor h
 
 from brokers.management.parse.brokers import cluster_id, cluster_id_in_metrics, nodes, overview, reason, user_tags, vhosts
 from brokers.management.parse.clients import channels, connections, consumers, names, published_to
-from brokers.management.parse.queues import Depth, depths, queue, queues
+from brokers.management.parse.depths import Depth, DepthsReader, depths
+from brokers.management.parse.queues import queue, queues
 from brokers.management.parse.topology import (
     SeenBinding,
     SeenExchange,
@@ -23,6 +24,7 @@ from brokers.management.parse.values import Page, page
 
 __all__ = [
     "Depth",
+    "DepthsReader",
     "Page",
     "SeenBinding",
     "SeenExchange",

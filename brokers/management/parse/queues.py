@@ -1,9 +1,7 @@
-"""Queues, from the management API and from the Prometheus plugin's detailed families."""
+"""Queues, from the management API."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -12,17 +10,7 @@ from brokers.errors import BrokerAnswerUnusable
 from brokers.management.parse.values import Loose, count, counters, decoded, flag, moment, table, text
 from brokers.stats import QueueKey, QueueStats
 
-Depth = tuple[int | None, int | None, int | None]
-"""(ready, unacknowledged, consumers)."""
-
-# A queue's name may hold anything but line ends (RabbitMQ takes those out). Up to 3.11.23 and 3.12.6 it is written as it is, quotes included; later
-# with backslashes before quotes and backslashes (RabbitMQ's pull request 9656)
-_GAUGE = re.compile(rb'^rabbitmq_detailed_queue_(messages_ready|messages_unacked|consumers)\{vhost="(.*?)",queue="(.*)"\} (\d+)(?:\.0)?$', re.MULTILINE)
-_VERSION = re.compile(rb'^rabbitmq_build_info\{rabbitmq_version="(\d+)\.(\d+)', re.MULTILINE)
-_ESCAPED = re.compile(rb'(?:[^"\\]|\\["\\n])*')
-_ESCAPE = re.compile(rb"\\(.)")
 DOWN_STATES = frozenset({"down", "stopped", "crashed", "minority"})
-_PLACES = {b"messages_ready": 0, b"messages_unacked": 1, b"consumers": 2}
 
 
 class _Queue(msgspec.Struct):
@@ -116,33 +104,3 @@ def _policy(named: Any, effective: Any) -> str | None:
 def _names(value: Loose) -> list[str] | None:
     """The nodes of a list, sorted; None for what is no list."""
     return sorted(filter(None, map(text, value))) if isinstance(value, list) else None
-
-
-def depths(body: bytes) -> dict[QueueKey, Depth]:
-    """Queues in the text of `/metrics/detailed` (one node's, of all virtual hosts). {} if it holds none."""
-    found: dict[tuple[bytes, bytes], list[int | None]] = {}
-    for gauge, vhost, name, value in _GAUGE.findall(body):
-        key = (vhost, name)
-        row = found.get(key)
-        if row is None:
-            row = found[key] = [None, None, None]
-        row[_PLACES[gauge]] = int(value)
-    label = _unescaped if b"\\" in body and _is_escaped(body, found) else _plain
-    return {(label(vhost), label(name)): (ready, unacknowledged, consumers) for (vhost, name), (ready, unacknowledged, consumers) in found.items()}
-
-
-def _is_escaped(body: bytes, found: Iterable[tuple[bytes, bytes]]) -> bool:
-    """True if names are written with backslashes before what needs them: by the version, and by the names where that leaves it open."""
-    version = _VERSION.search(body)
-    known = (int(version[1]), int(version[2])) if version else None
-    if known is not None and not (3, 11) <= known < (3, 13):
-        return known >= (3, 13)
-    return all(_ESCAPED.fullmatch(part) for key in found for part in key)
-
-
-def _plain(label: bytes) -> str:
-    return label.decode(errors="replace")
-
-
-def _unescaped(label: bytes) -> str:
-    return _plain(_ESCAPE.sub(lambda escape: b"\n" if escape[1] == b"n" else escape[1], label))
