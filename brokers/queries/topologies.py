@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Hashable
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from django.db.models import Count, Q
+import msgspec
+from django.db.models import Count, Q, TextField
+from django.db.models.functions import Cast
 
 from brokers.models import Binding, Exchange, Policy, Queue
 from brokers.queries.fingerprints import topology_fingerprints
+from brokers.queries.kept import Kept
 from brokers.topology import BindingDefinition, ExchangeDefinition, PolicyDefinition, QueueDefinition, Topology
 
 MOST_KEPT = 4
@@ -18,12 +21,15 @@ POLICIES_KNOWN_AFTER = timedelta(minutes=11)
 """The poller reads the policies of all queues at least every 10 minutes, and a broker knows those of a new queue after seconds."""
 
 _kept: OrderedDict[tuple[int, str], tuple[Hashable, Topology]] = OrderedDict()
+_fingerprints: Kept[Hashable] = Kept()
+_facts: Kept[QueueFacts] = Kept(MOST_KEPT)
 
 
-def topology(broker_id: int, vhost: str) -> Topology:
-    """The current topology, sorted by name. No scope: callers check access to the broker first. Thread-safe."""
+def topology(broker_id: int, vhost: str, state: Hashable = None) -> Topology:
+    """The current topology, sorted by name. No scope: callers check access to the broker first. Thread-safe.
+    `state`: that of the broker (`kept.state_of`), where it was read in this transaction: while it is the same, the topology is."""
     place = (broker_id, vhost)
-    fingerprint = (*topology_fingerprints(broker_id, vhost).values(), _learned(broker_id, vhost))
+    fingerprint = _fingerprints.get(place, state, lambda: (*topology_fingerprints(broker_id, vhost).values(), _learned(broker_id, vhost)))
     known = _kept.get(place)
     if known is not None and known[0] == fingerprint:
         return known[1]
@@ -43,16 +49,21 @@ class QueueFacts(NamedTuple):
     unreported: frozenset[str]
 
 
-def queue_facts(broker_id: int, vhost: str, now: datetime) -> QueueFacts:
-    """Of what is there now."""
+def queue_facts(broker_id: int, vhost: str, now: datetime, state: Hashable = None) -> QueueFacts:
+    """Of what is there now; `state` as in `topology`."""
+    return _facts.get((broker_id, vhost), state, lambda: _read_facts(broker_id, vhost, now))
+
+
+def _read_facts(broker_id: int, vhost: str, now: datetime) -> QueueFacts:
     here = {"broker_id": broker_id, "vhost": vhost, "gone_at": None}
-    queues = list(Queue.objects.filter(**here).order_by().values_list("name", "consumers", "policy", "operator_policy", "first_seen_at"))
+    queues = list(Queue.objects.filter(**here).order_by().values_list("name", "consumers", "policy", "operator_policy"))
+    young = Queue.objects.filter(**here, policy="", operator_policy="", first_seen_at__gt=now - POLICIES_KNOWN_AFTER).order_by()
     exchanges = Exchange.objects.filter(~Q(policy=""), **here).order_by().values_list("name", "policy")
-    policies = {("queue", name): (policy, operator) for name, _, policy, operator, _ in queues if policy or operator}
+    policies = {("queue", name): (policy, operator) for name, _, policy, operator in queues if policy or operator}
     return QueueFacts(
-        {name: consumers for name, consumers, _, _, _ in queues},
+        {name: consumers for name, consumers, _, _ in queues},
         policies | {("exchange", name): (policy, "") for name, policy in exchanges},
-        frozenset(name for name, _, policy, operator, first in queues if not (policy or operator) and now - first < POLICIES_KNOWN_AFTER),
+        frozenset(young.values_list("name", flat=True)),
     )
 
 
@@ -63,23 +74,37 @@ def _learned(broker_id: int, vhost: str) -> tuple[int, ...]:
     return tuple(Queue.objects.filter(broker_id=broker_id, vhost=vhost, gone_at=None).aggregate(**counts).values())
 
 
+class _Arguments:
+    """Reads the JSON of arguments, the same text once: nearly all of ten thousand have none."""
+
+    def __init__(self) -> None:
+        self._read: dict[str, dict[str, Any]] = {}
+
+    def __call__(self, text: str) -> dict[str, Any]:
+        found = self._read.get(text)
+        if found is None:
+            found = self._read[text] = msgspec.json.decode(text) or {}
+        return found
+
+
 def _read(broker_id: int, vhost: str) -> Topology:
     here = {"broker_id": broker_id, "vhost": vhost}
     live = {**here, "gone_at": None}
-    exchanges = Exchange.objects.filter(**live).order_by("name", "pk").values_list("name", "type", "internal", "arguments")
-    queues = Queue.objects.filter(**live).order_by("name", "pk").values_list("name", "type", "durable", "auto_delete", "exclusive", "arguments")
+    text, read = Cast("arguments", TextField()), _Arguments()
+    exchanges = Exchange.objects.filter(**live).order_by("name", "pk").values_list("name", "type", "internal", text)
+    queues = Queue.objects.filter(**live).order_by("name", "pk").values_list("name", "type", "durable", "auto_delete", "exclusive", text)
     bindings = Binding.objects.filter(**live).order_by("source", "destination", "destination_type", "routing_key", "properties_key")
-    bound = bindings.values_list("source", "destination", "destination_type", "routing_key", "arguments")
+    bound = bindings.values_list("source", "destination", "destination_type", "routing_key", text)
     policies = Policy.objects.filter(**here).order_by("operator", "-priority", "name")
     rows = policies.values_list("name", "pattern", "apply_to", "priority", "definition", "operator")
     return Topology(
         vhost,
-        tuple(ExchangeDefinition(name, kind, internal=internal, arguments=arguments or {}) for name, kind, internal, arguments in exchanges),
+        tuple(ExchangeDefinition(name, kind, internal=internal, arguments=read(arguments)) for name, kind, internal, arguments in exchanges),
         tuple(
-            QueueDefinition(name, kind, durable is not False, bool(auto_delete), bool(exclusive), arguments or {})
+            QueueDefinition(name, kind, durable is not False, bool(auto_delete), bool(exclusive), read(arguments))
             for name, kind, durable, auto_delete, exclusive, arguments in queues
         ),
-        tuple(BindingDefinition(source, destination, kind, key, arguments or {}) for source, destination, kind, key, arguments in bound),
+        tuple(BindingDefinition(source, destination, kind, key, read(arguments)) for source, destination, kind, key, arguments in bound),
         tuple(
             PolicyDefinition(name, pattern, apply_to, priority, definition or {}, operator) for name, pattern, apply_to, priority, definition, operator in rows
         ),

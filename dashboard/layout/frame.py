@@ -19,8 +19,8 @@ from django.utils import timezone
 
 from brokers import queries
 from brokers.models import Broker
-from brokers.queries import kept
 from dashboard.layout import formatting, levels
+from dashboard.layout.virtual_hosts import virtual_hosts
 from dashboard.people.access import scope_of
 
 THEMES = ("auto", "light", "dark")
@@ -37,7 +37,6 @@ PAGES = (
 )
 UNDER_MORE = ("Connections", "Send")
 """On a phone there is room for six words and More."""
-_vhosts: kept.Kept[list[str]] = kept.Kept()
 HINTS = {"Routing": "Why a message goes where it goes"}
 
 
@@ -88,10 +87,7 @@ class Shell:
         return self.request.GET.get("vhost") or None
 
     def vhosts_of(self, broker: Broker | None) -> list[str]:
-        if broker is None:
-            return []
-        question, state = (self.scope, broker.pk), kept.state_of([broker])
-        return _vhosts.get(question, state, lambda: [vhost.name for vhost in queries.virtual_hosts(self.scope, broker.pk)])
+        return [] if broker is None else [vhost.name for vhost in virtual_hosts(self.scope, broker)]
 
     def level_of(self, broker: Broker | None) -> levels.Level | None:
         """The broker's level; of all brokers the worst. None without any broker."""

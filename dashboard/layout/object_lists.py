@@ -8,13 +8,13 @@ from typing import Any, ClassVar, Protocol
 
 import msgspec
 
-from brokers import queries
 from brokers.models import Broker
 from brokers.scope import Scope
 from dashboard.layout import filter_language, visibility
 from dashboard.layout.addresses import ListAddress
 from dashboard.layout.filter_language import Filter, Qualifier
 from dashboard.layout.lists import Filtered, RestrictiveTerm, most_restrictive
+from dashboard.layout.virtual_hosts import virtual_hosts
 from dashboard.live import topics
 
 VHOSTS_FOLLOWED = 20  # of each broker, while the list is empty
@@ -85,7 +85,7 @@ class ObjectList(Filtered):
         """Live topics of the page: its brokers, and the virtual hosts of its objects (of all, while it shows none)."""
         places = {(one.broker_id, one.vhost) for one in objects}
         if not places:
-            places = {(host.broker_id, host.name) for broker in self.brokers for host in queries.virtual_hosts(self.scope, broker.pk)[:VHOSTS_FOLLOWED]}
+            places = {(host.broker_id, host.name) for broker in self.brokers for host in virtual_hosts(self.scope, broker)[:VHOSTS_FOLLOWED]}
         names = [topics.Topic(topics.BROKER, broker.pk).name for broker in self.brokers]
         return names + [topics.Topic(kind, *place).name for place in sorted(places) for kind in kinds]
 

@@ -81,7 +81,7 @@ class TaskList(Filtered):
 
     def _tasks(self, wanted: TaskFilter, page: int, size: int, sort: str = NEWEST_FIRST) -> queries.TaskPage:
         found = self._found if wanted.text == self.query_filter(self.filter).text else None
-        return queries.tasks(self.scope, filter=wanted, sort=sort, page=page, page_size=size, found=found)
+        return queries.tasks(self.scope, filter=wanted, sort=sort, page=page, page_size=size, found=found, brokers=self.brokers)
 
     @cached_property
     def _found(self) -> list[int] | None:

@@ -10,13 +10,14 @@ import msgspec
 
 from brokers import parts, queries
 from brokers.models import Broker
-from brokers.queries import Page
+from brokers.queries import Page, kept
 from brokers.routing.default_types import declared_default
 from brokers.routing.definitions import Right
 from brokers.scope import Scope
 from brokers.topology import Topology
 from dashboard.layout import formatting, levels
 from dashboard.layout.consumption import consumers_by_queue
+from dashboard.layout.virtual_hosts import virtual_hosts
 from dashboard.why.celery_app import with_application
 from dashboard.why.explanations import UNKNOWN_SLOTS, LoadedVhost, Slots, consuming_workers, topology_of
 from dashboard.why.task_configuration import KnownTask, ReportingWorkers, Sent
@@ -34,12 +35,12 @@ def load(scope: Scope, broker: Broker, vhost: str, now: datetime, at: datetime |
     """The virtual host now, or `at` a moment; then consumers are unknown. Raises NotRecorded."""
     if at is not None:
         return _then(scope, broker, vhost, at)
-    seen = scope.includes(broker.name)
-    topology = queries.topology(broker.pk, vhost) if seen else Topology(vhost)
-    consuming = consumers_by_queue(broker.pk, vhost)
+    seen, state = scope.includes(broker.name), kept.state_of([broker])
+    topology = queries.topology(broker.pk, vhost, state) if seen else Topology(vhost)
+    consuming = consumers_by_queue(broker.pk, vhost, broker)
     slots = {worker.pk: _slots(worker) for worker in worker_queries.worker_slots(broker.pk, vhost)}
     hidden = levels.unavailable(broker, now)
-    facts = queries.queue_facts(broker.pk, vhost, now) if seen else queries.QueueFacts({}, {}, frozenset())
+    facts = queries.queue_facts(broker.pk, vhost, now, state) if seen else queries.QueueFacts({}, {}, frozenset())
     found = LoadedVhost(
         topology,
         broker.version or None,
@@ -100,7 +101,7 @@ def _rights(scope: Scope, broker: Broker, vhost: str) -> tuple[Right, ...] | Non
 
 
 def _default_type(scope: Scope, broker: Broker, vhost: str) -> str:
-    place = queries.virtual_host(scope, broker.pk, vhost)
+    place = next((one for one in virtual_hosts(scope, broker) if one.name == vhost), None)
     return declared_default(place.default_queue_type, broker.version) if place is not None else ""
 
 
@@ -142,4 +143,4 @@ def _all(load: Callable[[int], Page[Any]]) -> list[Any]:
 
 
 def vhost_names(scope: Scope, broker: Broker) -> list[str]:
-    return [vhost.name for vhost in queries.virtual_hosts(scope, broker.pk)]
+    return [vhost.name for vhost in virtual_hosts(scope, broker)]

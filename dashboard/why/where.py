@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from datetime import datetime
 from functools import cached_property
 
@@ -10,12 +10,15 @@ from django.urls import reverse
 
 from brokers import queries
 from brokers.models import Broker
+from brokers.queries import fingerprints, kept
 from brokers.scope import Scope
 from dashboard.why import loaded_vhost
 from dashboard.why.explanations import LoadedVhost
 from workers import queries as worker_queries
 
 NAMES_OFFERED = 500
+_queues_there: kept.Kept[Hashable] = kept.Kept()
+_queue_ids: kept.Kept[dict[str, int]] = kept.Kept(most=8, most_seconds=3600)
 NOT_OFFERED = ("celeryev.", "hareline.")
 
 
@@ -110,11 +113,14 @@ class Where:
         if kind == "exchange":
             found = queries.exchange(self.scope, self.broker.pk, self.vhost, name) if name else None
             return reverse("exchange", args=[found.pk]) if found else ""
-        return reverse("queue", args=[self._queue_ids[name]]) if name in self._queue_ids else ""
+        found_queue = self._queue_ids.get(name)
+        return reverse("queue", args=[found_queue]) if found_queue is not None else ""
 
-    @cached_property
+    @property
     def _queue_ids(self) -> dict[str, int]:
-        return {name: pk for pk, _, name in queries.queue_names(self.scope, self.broker.pk, self.vhost)}
+        place = (self.broker.pk, self.vhost)
+        there = _queues_there.get(place, kept.state_of([self.broker]), lambda: fingerprints.queues_fingerprint(*place))
+        return _queue_ids.get((self.scope, *place), there, lambda: {name: pk for pk, _, name in queries.queue_names(self.scope, *place)})
 
     @cached_property
     def _worker_pages(self) -> dict[str, str]:

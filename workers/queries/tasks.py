@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import reduce
 from operator import or_
@@ -57,12 +57,12 @@ class Family(msgspec.Struct):
 
 def tasks(
     scope: Scope, *, filter: TaskFilter = EVERY_TASK, sort: str = "-at", page: int = 1, page_size: int = 100, at: datetime | None = None,
-    found: list[int] | None = None,
+    found: list[int] | None = None, brokers: Sequence[Broker] = (),
 ) -> TaskPage:  # fmt: skip
     """Tasks, the last first seen first. A list reaches 10,000 tasks: those beyond are found by narrowing it, by time for one.
 
     Sorted by anything else than `at`: the newest 10,000 of those that match, unknown values last. With `at`: as they were then.
-    `found` is what `tasks_with_text` returned for the filter's text, where it was searched for already.
+    `found` is what `tasks_with_text` returned for the filter's text, where it was searched for already; `brokers` are those of the tasks, where they were read.
     ValueError for a sort, page or state that can't be, and for states with `at`, by which the past can't be searched.
     """
     check_page(page, page_size)
@@ -74,13 +74,13 @@ def tasks(
     parts, start = _parts(scope, filter, at, searched), (page - 1) * page_size
     total = counted(parts)
     more = total > COUNTED or len(searched or ()) >= SEARCHED
-    if field == "at":
-        ids = first_ids(parts, descending, min(start + page_size, COUNTED))[start:]
+    if field == "at" and len(parts) == 1:
+        rows, place = parts[0].order_by("-id" if descending else "id")[start : min(start + page_size, max(COUNTED, start))], None
     else:
-        ids = sorted_ids(parts, field, descending, start, page_size)
-    rows, place = Task.objects.filter(pk__in=ids), {pk: number for number, pk in enumerate(ids)}
-    items = [as_then(task, at) for task in rows.select_related("broker")] if at is not None else _light(rows)
-    return TaskPage(min(total, COUNTED), sorted(items, key=lambda task: place[task.pk]), page, page_size, more)
+        ids = first_ids(parts, descending, min(start + page_size, COUNTED))[start:] if field == "at" else sorted_ids(parts, field, descending, start, page_size)
+        rows, place = Task.objects.filter(pk__in=ids), {pk: number for number, pk in enumerate(ids)}
+    items = [as_then(task, at) for task in rows.select_related("broker")] if at is not None else _light(rows, brokers)
+    return TaskPage(min(total, COUNTED), items if place is None else sorted(items, key=lambda task: place[task.pk]), page, page_size, more)
 
 
 def _parts(scope: Scope, filter: TaskFilter, at: datetime | None, found: list[int] | None) -> list[QuerySet[Task]]:
@@ -242,26 +242,27 @@ def state_counts(scope: Scope, since: datetime, broker: BrokerRef | None = None,
 def family(scope: Scope, task: Task) -> Family:
     """The task's root, parent, children and siblings that may be seen. A retry names the task itself as its parent: it is no relative of its own."""
     kin = {uuid for uuid in (task.root_id, task.parent_id) if uuid and uuid != task.uuid}
-    known = {one.uuid: one for one in _light(_by_uuid(scope, Q(uuid__in=kin), task.broker_id))} if kin else {}
+    known = {one.uuid: one for one in _light(_by_uuid(scope, Q(uuid__in=kin), task.broker_id), [task.broker])} if kin else {}
     found = Family(root=task if task.root_id == task.uuid else known.get(task.root_id or ""), parent=known.get(task.parent_id or ""))
     if not scope.includes(task.broker.name):
         return found
     rows = Task.objects.extra(where=["+workers_task.broker_id = %s"], params=[task.broker_id])  # few have the parent; its index leads to them
-    found.children, found.more_children = _some(rows.filter(parent_id=task.uuid).exclude(uuid=task.uuid))
+    found.children, found.more_children = _some(rows.filter(parent_id=task.uuid).exclude(uuid=task.uuid), task.broker)
     if task.parent_id and task.parent_id != task.uuid:
-        found.siblings, found.more_siblings = _some(rows.filter(parent_id=task.parent_id).exclude(uuid__in=(task.uuid, task.parent_id)))
+        found.siblings, found.more_siblings = _some(rows.filter(parent_id=task.parent_id).exclude(uuid__in=(task.uuid, task.parent_id)), task.broker)
     return found
 
 
-def _some(rows: QuerySet[Task]) -> tuple[list[Task], int]:
-    found = _light(rows.order_by("id")[:FAMILY_KEPT])
+def _some(rows: QuerySet[Task], broker: Broker) -> tuple[list[Task], int]:
+    found = _light(rows.order_by("id")[:FAMILY_KEPT], [broker])
     return found, max(0, rows.count() - FAMILY_KEPT) if len(found) == FAMILY_KEPT else 0
 
 
-def _light(rows: QuerySet[Task]) -> list[Task]:
+def _light(rows: QuerySet[Task], brokers: Sequence[Broker] = ()) -> list[Task]:
     """Without their long texts; tasks of one broker share its row, which a join would read for each."""
     found = list(rows.defer(*_LONG, "tries"))
-    share_brokers(found, Broker.objects.filter(pk__in={task.broker_id for task in found}) if found else ())
+    missing = {task.broker_id for task in found} - {broker.pk for broker in brokers}
+    share_brokers(found, [*brokers, *Broker.objects.filter(pk__in=missing)] if missing else brokers)
     return found
 
 
