@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from brokers.models import Broker
 from dashboard.live.frames import encode
 from dashboard.tasks.row import task_row
 from workers.models import Task
@@ -16,7 +17,7 @@ NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
 
 def task(**known: Any) -> Task:
-    return Task(**{"pk": 7, "uuid": "u", "state": "SUCCESS", **known})
+    return Task(**{"broker": Broker(name="shop"), "pk": 7, "uuid": "u", "state": "SUCCESS", **known})
 
 
 def test_a_row_can_be_sent_and_comes_back_as_it_was() -> None:
