@@ -16,7 +16,12 @@ from django.conf import settings  # noqa: E402
 from django.urls import path  # noqa: E402
 
 from dashboard import path_prefix, proxies  # noqa: E402
+from dashboard.live.process import LiveProcess  # noqa: E402
 from dashboard.live.sockets import LiveConsumer  # noqa: E402
+from dashboard.why.warm import WARMER  # noqa: E402
+
+WARMER.start()
+LiveProcess.noticed = WARMER.notice
 
 application = proxies.behind_proxies(
     path_prefix.under_prefix(

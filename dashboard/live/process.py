@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import ClassVar
 
 import structlog
@@ -19,6 +20,8 @@ class LiveProcess:
     """Made by the first socket on an event loop, dissolved by the last."""
 
     _current: ClassVar[LiveProcess | None] = None
+    noticed: ClassVar[Callable[[], object]] = staticmethod(lambda: None)
+    """Called in the tail's thread after something was stored; it must return at once."""
 
     def __init__(self) -> None:
         self.hub = Hub()
@@ -61,6 +64,7 @@ class LiveProcess:
 
     def _take(self, outcome: Outcome) -> None:
         """Called in the tail's thread. The loop may have ended meanwhile (the process stops): then nobody is left to send it to."""
+        LiveProcess.noticed()
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._outcomes.put_nowait, outcome)
 

@@ -56,6 +56,11 @@ def load(scope: Scope, broker: Broker, vhost: str, now: datetime, at: datetime |
     return found
 
 
+def recent() -> list[tuple[int, str]]:
+    """(broker id, virtual host) of those that are kept: the few whose messages were explained last."""
+    return list(_last)
+
+
 def _take_router(found: LoadedVhost, key: tuple[int, str]) -> None:
     """Reuses the router of the last load if nothing has changed: building one for 10,000 queues takes half a second. One that met
     a slow pattern is not reused, since its time limit for patterns is used up."""

@@ -12,6 +12,7 @@ from dashboard.layout import posted
 from dashboard.layout.frame import shell_of
 from dashboard.people.access import scope_of
 from dashboard.why.page import RoutingPage
+from dashboard.why.warm import WARMER
 
 
 @csrf_exempt  # checked by _answered, once the body is known to be small enough
@@ -38,4 +39,5 @@ def _page(request: HttpRequest, query: dict[str, str]) -> RoutingPage:
 
 
 def _rendered(request: HttpRequest, shown: RoutingPage, status: int) -> HttpResponse:
+    WARMER.notice()  # a first question may follow the form
     return render(request, "why/index.html", {"page": shown, "now": shown.now, "topics": shown.topics}, status=status)

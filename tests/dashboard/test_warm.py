@@ -1,0 +1,72 @@
+"""Routers made in the background: after a topology change the first explanation finds one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+from django.db.models import F
+from django.utils import timezone
+
+from brokers.models import Binding, Broker, Exchange, VirtualHost
+from brokers.scope import EVERYTHING
+from dashboard.why import loaded_vhost
+from dashboard.why.explanations import LoadedVhost, explain_message
+from dashboard.why.warm import MANY_BINDINGS, Warmer
+
+pytestmark = pytest.mark.django_db
+QUESTION = {"exchange": "orders", "routing_key": "order.7"}
+
+
+@pytest.fixture
+def now() -> datetime:
+    return timezone.now()
+
+
+@pytest.fixture
+def broker(now: datetime) -> Broker:
+    broker = Broker.objects.create(name="prod", state=Broker.UP, reason="", since=now, polled_at=now, poll_seconds=600, version="3.10.8", revision=1)
+    VirtualHost.objects.create(broker=broker, name="/", first_seen_at=now)
+    facts: dict[str, Any] = {"durable": True, "auto_delete": False, "internal": False, "first_seen_at": now, "changed_at": now}
+    Exchange.objects.create(broker=broker, vhost="/", name="orders", type="topic", **facts)
+    bind(broker, *range(MANY_BINDINGS))
+    return broker
+
+
+def bind(broker: Broker, *numbers: int) -> None:
+    """As a poll stores bindings."""
+    here: dict[str, Any] = {"broker": broker, "vhost": "/", "source": "orders", "destination": "mail", "destination_type": "queue"}
+    Binding.objects.bulk_create(Binding(**here, routing_key=f"order.{number}", first_seen_at=broker.since) for number in numbers)
+    Broker.objects.update(revision=F("revision") + 1)
+    broker.refresh_from_db()
+
+
+def loaded(broker: Broker) -> LoadedVhost:
+    return loaded_vhost.load(EVERYTHING, broker, "/", timezone.now())
+
+
+def test_after_a_change_the_router_is_made_before_anybody_needs_it(broker: Broker) -> None:
+    explain_message(loaded(broker), QUESTION)
+    bind(broker, 7000)
+    warmer = Warmer()
+    assert (warmer.warm(), warmer.warm()) == (1, 0)
+    found = loaded(broker)
+    assert found.made is not None and "index" in found.router().exchanges["orders"].made
+    assert any(one.routing_key == "order.7000" for one in found.topology.bindings)
+    anew = LoadedVhost(found.topology, found.version, {}, {}, reported=found.reported)
+    assert explain_message(found, QUESTION) == explain_message(anew, QUESTION)
+
+
+def test_nothing_is_made_without_a_change_or_for_what_nobody_looks_at(broker: Broker) -> None:
+    assert Warmer().warm() == 0
+    explain_message(loaded(broker), QUESTION)
+    assert Warmer().warm() == 0
+    Broker.objects.all().delete()
+    assert Warmer().warm() == 0
+
+
+def test_a_notice_before_the_start_does_nothing() -> None:
+    warmer = Warmer()
+    warmer.notice()
+    assert not warmer._noticed.is_set()
