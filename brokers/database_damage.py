@@ -10,6 +10,8 @@ from typing import Any
 import structlog
 from django.db import connection
 
+from brokers.database import engine
+
 log = structlog.get_logger(__name__)
 
 REPORTED = ("malformed", "is not a database", "could not decode to utf-8")
@@ -28,7 +30,7 @@ def is_damage(error: BaseException) -> bool:
     >>> is_damage(Exception("database disk image is malformed")), is_damage(Exception("database is locked"))
     (True, False)
     """
-    return any(words in str(error).lower() for words in REPORTED)
+    return not engine.is_postgresql() and any(words in str(error).lower() for words in REPORTED)
 
 
 def note(error: BaseException, where: str, seconds: float = math.inf) -> bool:

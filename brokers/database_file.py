@@ -1,4 +1,7 @@
-"""The database file: whether it was deleted or replaced (writes would go to a file that nobody reads), and why nothing can be written to it."""
+"""The database file: whether it was deleted or replaced (writes would go to a file that nobody reads), and why nothing can be written to it.
+
+PostgreSQL has no file of ours: it is never replaced, and says itself whether it takes writes.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import structlog
 from django.db import connection
 
 from brokers import database_damage
+from brokers.database import engine
 
 log = structlog.get_logger(__name__)
 
@@ -18,6 +22,8 @@ LEAST_FREE_BYTES = 2**20
 
 def not_writable() -> str:
     """Why nothing can be stored in the database file now, as a sentence; "" if nothing visible prevents it. Without its folder: strangers may read it."""
+    if engine.is_postgresql():
+        return _postgresql_not_writable()
     path = Path(connection.settings_dict["NAME"])
     try:
         system = os.statvfs(path.parent)
@@ -32,11 +38,20 @@ def not_writable() -> str:
     return database_damage.sentence()
 
 
+def _postgresql_not_writable() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_is_in_recovery(), current_setting('default_transaction_read_only')")
+        is_standby, read_only = cursor.fetchone()
+    if is_standby:
+        return "Hareline’s database is a standby server, which can only be read, so nothing can be stored."
+    return "Hareline’s database is read-only, so nothing can be stored." if read_only == "on" else ""
+
+
 class OpenedFile:
     """The database file at the time of construction."""
 
     def __init__(self) -> None:
-        self._path = Path(connection.settings_dict["NAME"])
+        self._path = None if engine.is_postgresql() else Path(connection.settings_dict["NAME"])
         self._identity = self._now()
 
     @property
@@ -52,6 +67,8 @@ class OpenedFile:
         return gone
 
     def _now(self) -> tuple[int, int] | None:
+        if self._path is None:
+            return None
         try:
             found = self._path.stat()
         except OSError:

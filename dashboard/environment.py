@@ -10,6 +10,7 @@ import re
 import secrets
 import ssl
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -18,6 +19,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from brokers.addresses import BrokerAddress, variable_suffix
+from brokers.database import url as url_of_database
 from dashboard import proxies
 from workers.celery_names import CeleryNames, InvalidNames
 from workers.celery_names import parse as parse_celery_names
@@ -155,10 +157,10 @@ def _existing_secret(path: Path) -> str:
 
 
 def database(variables: Mapping[str, str], data_dir: Path) -> dict[str, Any]:
-    """Django's DATABASES entry. SQLite in WAL mode; `postgres://` is refused until it is supported."""
+    """Django's DATABASES entry: SQLite in WAL mode, or PostgreSQL."""
     url = variables.get("HARELINE_DATABASE_URL", f"sqlite:///{data_dir / 'hareline.sqlite3'}")
     if not url.startswith("sqlite:///"):
-        raise ImproperlyConfigured("HARELINE_DATABASE_URL: only sqlite:///path is supported; other databases are not yet")
+        return _postgresql(url)
     path = Path(url.removeprefix("sqlite:///")).absolute()
     return {
         "ENGINE": "django.db.backends.sqlite3",
@@ -174,3 +176,13 @@ def database(variables: Mapping[str, str], data_dir: Path) -> dict[str, Any]:
             ),
         },
     }
+
+
+def _postgresql(url: str) -> dict[str, Any]:
+    try:
+        entry = url_of_database.parse(url)
+    except url_of_database.InvalidUrl as error:
+        raise ImproperlyConfigured(f"HARELINE_DATABASE_URL: {error}") from None
+    if find_spec("psycopg") is None:
+        raise ImproperlyConfigured("HARELINE_DATABASE_URL: PostgreSQL needs psycopg, which is not installed; script/setup installs it while this is set")
+    return entry

@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, transaction
 
+from brokers.database import engine
 from dashboard.models import ApiToken, AuditEvent, User
 from dashboard.people.tokens import digest, fresh
 
@@ -76,14 +76,11 @@ def touch_token(token: ApiToken, now: datetime) -> None:
     because of it. The next call tries again."""
     if token.last_used_at is not None and now - token.last_used_at < TOUCH_AT_MOST_EVERY:
         return
-    with connection.cursor() as cursor:
-        cursor.execute("PRAGMA busy_timeout=0")
-        try:
+    try:
+        with engine.waiting_at_most(0):
             ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
-        except DatabaseError as error:
-            log.debug("the use of a token was not noted", reason=str(error))
-        finally:
-            cursor.execute(f"PRAGMA busy_timeout={settings.DATABASES['default']['OPTIONS']['timeout'] * 1000}")
+    except DatabaseError as error:
+        log.debug("the use of a token was not noted", reason=str(error))
 
 
 def ensure_admin(password: str) -> str | None:

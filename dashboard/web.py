@@ -25,8 +25,10 @@ def main(arguments: list[str]) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
     try:
         django.setup()
+        from brokers.database.engine import share_connections
         from dashboard.operations.database_state import refuse_unusable
 
+        share_connections()
         refuse_unusable(waiting=True)
     except ImproperlyConfigured as error:
         sys.exit(f"hareline: {error}")

@@ -57,3 +57,14 @@ need_nginx() {
   fi
   fail "nginx is missing and can't be installed from here (Debian: sudo apt-get install nginx-light; macOS: brew install nginx)."
 }
+
+find_postgresql() { .venv/bin/python -c 'from script.postgresql_server import find_programs; find_programs()' 2>/dev/null; }
+
+need_postgresql() {
+  if find_postgresql; then return; fi
+  if run apt_install postgresql && find_postgresql; then
+    if [ -d /run/systemd/system ]; then as_root systemctl disable --quiet postgresql >&2 || true; fi
+    return
+  fi
+  fail "PostgreSQL is missing and can't be installed from here (Debian: sudo apt-get install postgresql; macOS: brew install postgresql@15)."
+}

@@ -23,7 +23,7 @@ from pytest_django import DjangoDbBlocker
 
 from brokers.addresses import BrokerAddress
 from script.rabbitmq_node import RabbitNode
-from tests import external_broker, hypothesis_profiles
+from tests import external_broker, hypothesis_profiles, postgres
 from tests.external_broker import ExternalBroker
 from tests.fault_server import FaultServer, running_fault_server
 from tests.scheduling import Units, rank
@@ -179,9 +179,11 @@ def fault_server() -> Iterator[FaultServer]:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_test_environment: None, django_db_blocker: DjangoDbBlocker, shared_run: Path | None) -> None:
-    """The database file of this process (tests/settings.py names it). The first process of a run migrates one, the others copy it."""
+    """The database of this process (tests/settings.py names it). The first process of a run migrates one, the others copy it."""
     file = Path(settings.DATABASES["default"]["NAME"])
-    if shared_run is None:
+    if postgres.SERVER:
+        _copy_database(file.name, django_db_blocker, shared_run)
+    elif shared_run is None:
         _migrate(django_db_blocker)
     else:
         template = shared_run / "migrated.sqlite3"
@@ -195,6 +197,21 @@ def django_db_setup(django_test_environment: None, django_db_blocker: DjangoDbBl
     post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
     post_migrate.disconnect(create_contenttypes)
     post_migrate.connect(_delete_task_search_index, sender=apps.get_app_config("workers"), dispatch_uid="forget_task_words", weak=False)
+
+
+def _copy_database(name: str, blocker: DjangoDbBlocker, shared_run: Path | None) -> None:
+    template = "hareline_migrated"
+    if shared_run is None:
+        postgres.execute(f"CREATE DATABASE {name}")
+        _migrate(blocker)
+        return
+    with only_one(shared_run / "migrated.lock"):
+        if (template,) in postgres.execute("SELECT datname FROM pg_database"):
+            postgres.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        else:
+            postgres.execute(f"CREATE DATABASE {name}")
+            _migrate(blocker)
+            postgres.execute(f"CREATE DATABASE {template} TEMPLATE {name}")
 
 
 def _delete_task_search_index(using: str, **_: Any) -> None:

@@ -21,7 +21,7 @@ def take(name: str, holder: str, now: datetime, seconds: float) -> bool:
     renewed)."""
     expires_at = now + timedelta(seconds=seconds)
     with transaction.atomic():
-        lease, created = Lease.objects.get_or_create(name=name, defaults={"holder": holder, "expires_at": expires_at})
+        lease, created = Lease.objects.select_for_update().get_or_create(name=name, defaults={"holder": holder, "expires_at": expires_at})
         if created:
             return True
         if lease.holder != holder and lease.expires_at > now and not holders.has_ended(lease.holder):

@@ -10,12 +10,16 @@ from django.db import transaction
 from django.db.models import F
 
 from brokers.addresses import BrokerAddress
+from brokers.database import engine
 from brokers.models import Broker, Installation
+
+_INSTALLATION = 0x68617269
 
 
 def installation_id(now: datetime) -> str:
     """The id in the names of Hareline's objects in brokers, `hareline.<id>.…`; generated once."""
     with transaction.atomic():
+        engine.lock_until_committed(_INSTALLATION)
         found = Installation.objects.first()
         return (found or Installation.objects.create(identifier=secrets.token_hex(4), created_at=now)).identifier
 

@@ -158,7 +158,7 @@ def _save_broker(broker: Broker, poll: BrokerStats, now: datetime, memory: Broke
         **rates,
         **churn,
         **(_described(broker, poll) if OVERVIEW not in poll.failed else {}),
-        "revision": Broker.objects.values_list("revision", flat=True).get(pk=broker.pk) + 1,  # within the transaction: others write it too
+        "revision": Broker.objects.select_for_update().values_list("revision", flat=True).get(pk=broker.pk) + 1,  # within the transaction: others write it too
     }
     Broker.objects.filter(pk=broker.pk).update(**values)
     memory.writer(broker.pk, "broker").write({broker.pk: (overview.ready, overview.unacknowledged, *rates.values())}, poll.at)

@@ -15,7 +15,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from typing import Any
 
 import msgspec
 import structlog
@@ -24,9 +23,11 @@ from django.utils import timezone
 
 from brokers import database_damage, queries
 from brokers import store as broker_store
+from brokers.database import engine
 from brokers.database_file import OpenedFile
 from dashboard import queries as people
 from dashboard.live import sources, topics
+from dashboard.live.commits import Commits
 from dashboard.live.followed import Followed, Revision, Revisions
 from dashboard.live.frames import Patch
 from dashboard.live.hub import LOOK_CLOSELY, Hub, Rows, Viewer
@@ -89,7 +90,7 @@ class Tail:
         self._thread = threading.Thread(target=self._run, name="live-tail", daemon=True)
         self._followed: dict[str, Followed] = {}
         self._file = OpenedFile()
-        self._version: Any = None
+        self._commits = Commits()
         self._revisions = Revisions()
         self._look_again_at = 0.0
         self._sessions_checked: dict[str, float] = {}
@@ -120,9 +121,10 @@ class Tail:
                 except Exception:
                     log.exception("the live tail failed; it goes on with a new connection")
                     connection.close()
-                    self._version = None
+                    self._commits.forget()
                     time.sleep(AFTER_A_FAILURE_SECONDS)
         finally:
+            self._commits.close()
             connection.close()
 
     def _round(self) -> None:
@@ -159,7 +161,7 @@ class Tail:
         except Exception as error:  # noqa: BLE001  (logged with its traceback)
             database_damage.log_failure(log, "the live tail can't read the database", error)
             connection.close()
-            self._version = None
+            self._commits.forget()
             self._look_again_at = time.monotonic() + AFTER_A_FAILURE_SECONDS
             for followed in self._current():
                 self._fail(followed, error)
@@ -170,16 +172,14 @@ class Tail:
         """True if another connection committed since the last look, or the file is another one: some 10 us, whatever the size."""
         if not self._file.is_current:
             self._open_anew()
-        with connection.cursor() as cursor:
-            version = cursor.execute("PRAGMA data_version").fetchone()
-        changed, self._version = version != self._version, version
-        return changed
+        return self._commits.changed()
 
     def _open_anew(self) -> None:
         """Leaves a file that was deleted or replaced: every topic is loaded anew from the one in its place."""
         log.warning("the database file was removed or replaced; live pages go on with the one that is there")
         connection.close()
-        self._file, self._version = OpenedFile(), None
+        self._file = OpenedFile()
+        self._commits.forget()
         for followed in self._current():
             followed.seen = None
 
@@ -213,7 +213,7 @@ class Tail:
             self._out(patch)
         if isinstance(error, DatabaseError):
             connection.close()
-            self._version = None
+            self._commits.forget()
 
     def _current(self) -> list[Followed]:
         """The topics that somebody watches; the others are forgotten."""
@@ -270,13 +270,10 @@ class Tail:
         objects = [found for found in self._looked_at() if again or (found[0].name, found[2]) not in self._detailed]
         requested = frozenset((topic.name, name) for topic, _, name in objects)
         self._detailed = requested if again else self._detailed | requested
-        if not objects:
-            return
-        with connection.cursor() as cursor:
-            cursor.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
         try:
             for topic, kind, name in objects:
-                broker_store.save_detail_request(topic.broker_id, kind, topic.vhost or "", name, now + DETAIL_REQUEST_LASTS)
+                with engine.waiting_at_most(BUSY_MILLISECONDS):
+                    broker_store.save_detail_request(topic.broker_id, kind, topic.vhost or "", name, now + DETAIL_REQUEST_LASTS)
         except DatabaseError:
             log.exception("detail requests could not be saved; the next round tries again")
 

@@ -19,9 +19,10 @@ from django.urls import URLPattern, get_resolver
 
 from dashboard.models import ApiToken
 from tests.api.conftest import World
+from tests.postgres import on_sqlite
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.django_db(transaction=True)  # other connections lock and change the file
+pytestmark = [pytest.mark.django_db(transaction=True), on_sqlite]  # other connections lock and change the file
 ROOT = Path(__file__).parent.parent.parent
 PAGES = [f"/{pattern.pattern}" for pattern in get_resolver().url_patterns if isinstance(pattern, URLPattern)]
 NOT_READ = ("/send/now/", "/theme/")  # only posted to

@@ -29,6 +29,7 @@ from tests.brokers.management import QUICK, FakeManagement
 from tests.brokers.polled import Poll, run_rounds, save_whole_poll
 from tests.brokers.simulated_time import SimulatedTime
 from tests.fault_server import FaultServer
+from tests.postgres import on_sqlite
 
 
 @pytest.fixture
@@ -60,6 +61,7 @@ SHOWN = (
 )
 
 
+@on_sqlite
 @pytest.mark.django_db(transaction=True)
 def test_no_reader_sees_a_part_of_a_poll_or_of_an_inventory() -> None:
     broker, memory, poll = a_broker(), store.BrokerMemory(), whole_poll(5, ("a", "b"), [{"host": "web"}])

@@ -18,6 +18,7 @@ from django.db import OperationalError, connection
 
 from brokers.polling import leases
 from dashboard.management.commands.maintain import Command, Job, jobs, run_due
+from tests.postgres import on_sqlite
 from tests.waiting import wait_until
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -58,6 +59,7 @@ def test_every_job_works_on_a_real_database() -> None:
     assert run_due(jobs(), NOON) == [job.name for job in jobs()]
 
 
+@on_sqlite
 @pytest.mark.django_db(transaction=True)
 def test_writing_back_the_log_holds_up_no_writer_while_somebody_reads() -> None:
     (write_back,) = [job for job in jobs() if job.name == "write back the log"]

@@ -34,7 +34,7 @@ def test_the_receiver_finds_its_virtual_hosts_samples_for_sparklines_and_ends_wi
         **os.environ,
         "HARELINE_BROKERS": f"test={url}",
         "HARELINE_BROKER_AMQP_TEST": f"amqp://{rabbitmq.user}:{rabbitmq.password}@127.0.0.1:{rabbitmq.ports['amqp']}",
-        "HARELINE_DATABASE_URL": f"sqlite:///{settings.DATABASES['default']['NAME']}",
+        "HARELINE_DATABASE_URL": os.environ.get("HARELINE_DATABASE_URL", f"sqlite:///{settings.DATABASES['default']['NAME']}"),
     }
     process = subprocess.Popen([sys.executable, "manage.py", "receiveevents"], cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
     try:

@@ -13,11 +13,12 @@ from django.utils import timezone
 
 from brokers.models import Broker
 from brokers.scope import EVERYTHING, Scope
+from tests.postgres import on_sqlite
 from workers import queries
 from workers.models import Task
 from workers.task_filter import TaskFilter
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, on_sqlite]
 YESTERDAY = timezone.now() - timedelta(days=1)
 
 

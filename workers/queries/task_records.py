@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from django.db import connection
 
+from brokers.database.engine import contains, unindexed
 from workers.receiving.task_order import Moment
 from workers.receiving.task_state import TaskRecord
 from workers.task_queue import stored_queue
@@ -45,7 +46,8 @@ def load_orphaned_tasks(broker_id: int, vhost: str, workers: Sequence[str], reas
     if not workers:
         return {}
     names = ", ".join(["%s"] * len(workers))
-    where = f"state = 'UNKNOWN' AND +worker IN ({names}) AND +broker_id = %s AND +vhost = %s AND instr(unknown_reason, %s) ORDER BY id DESC"
+    there = f"{unindexed('worker')} IN ({names}) AND {unindexed('broker_id')} = %s AND {unindexed('vhost')} = %s"
+    where = f"state = 'UNKNOWN' AND {there} AND {contains('unknown_reason')} ORDER BY id DESC"
     return _load(f"{where} LIMIT {most:d}", (*workers, broker_id, vhost, reason))
 
 
@@ -56,13 +58,13 @@ def load_tasks_sent(broker_id: int, vhost: str, since: float, pairs: Sequence[tu
         chunk = pairs[start : start + PAIRS_AT_ONCE]
         where = f" AND ({' OR '.join(['(exchange = %s AND routing_key = %s)'] * len(chunk))})" if chunk else ""
         parameters = (broker_id, vhost, datetime.fromtimestamp(max(since, 0.0), UTC), *(text for pair in chunk for text in pair))
-        found |= _load(f"+broker_id = %s AND +vhost = %s AND first_seen_at >= %s{where} ORDER BY first_seen_at DESC LIMIT {most - len(found):d}", parameters)
+        found |= _load(f"{_there()} AND first_seen_at >= %s{where} ORDER BY first_seen_at DESC LIMIT {most - len(found):d}", parameters)
     return found
 
 
 def load_tasks_received(broker_id: int, vhost: str, worker: str, since: float, most: int) -> dict[str, TaskRecord]:
     """The tasks that the worker received since then, as far as they are the newest it had; at most `most`."""
-    found = _load(f"+broker_id = %s AND +vhost = %s AND worker = %s ORDER BY id DESC LIMIT {most:d}", (broker_id, vhost, worker))
+    found = _load(f"{_there()} AND worker = %s ORDER BY id DESC LIMIT {most:d}", (broker_id, vhost, worker))
     return {uuid: record for uuid, record in found.items() if record.received_at is not None and record.received_at >= since}
 
 
@@ -70,6 +72,10 @@ def workers_with_open_tasks(broker_id: int, vhost: str) -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT DISTINCT worker FROM workers_task WHERE {_OPEN} AND worker IS NOT NULL", (broker_id, vhost))  # noqa: S608  (constants)
         return [worker for (worker,) in cursor.fetchall()]
+
+
+def _there() -> str:
+    return f"{unindexed('broker_id')} = %s AND {unindexed('vhost')} = %s"
 
 
 _OPEN = "broker_id = %s AND vhost = %s AND state IN ('RECEIVED', 'STARTED')"

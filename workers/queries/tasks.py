@@ -13,9 +13,11 @@ import msgspec
 from django.db import connection
 from django.db.models import Q, QuerySet
 
+from brokers.database.engine import is_postgresql, unindexed
 from brokers.models import Broker
 from brokers.queries.pages import BrokerRef, Page, check_page, in_scope, share_brokers, sort_key, visible_brokers
 from brokers.scope import EVERYTHING, Scope
+from workers import task_words
 from workers.errors import AmbiguousTask
 from workers.models import EventSource, Task
 from workers.queries.task_parts import COUNTED, counted, counts_of, first_ids, sorted_ids
@@ -131,7 +133,7 @@ def _in_place(
     """Those with these ids that may be seen, of one broker and virtual host where given.
 
     A small place is read by its own index and sorted: by the indexes of what else is filtered, the tasks of all places would be gone through.
-    A large one is left to those indexes; the + keeps SQLite from reading all of it.
+    A large one is left to those indexes; `unindexed` keeps SQLite from reading all of it.
     """
     between = {name: value for name, value, default in (("pk__gte", ids.start, 0), ("pk__lt", ids.stop, _AFTER_ALL)) if value != default}
     if scope.brokers is None and broker is None and vhost is None:
@@ -139,15 +141,15 @@ def _in_place(
     brokers = list(Broker.objects.filter(visible_brokers(scope, broker)).values_list("pk", flat=True))
     if not brokers:
         return rows.none()
-    where, params = f"broker_id IN ({', '.join(map(str, brokers))})", []  # whole numbers
-    if vhost is not None:
-        where, params = f"{where} AND {{}}vhost = %s", [vhost]
-    there = f"SELECT id FROM workers_task WHERE {where.format('')}"  # noqa: S608
+    among = f"IN ({', '.join(map(str, brokers))})"  # whole numbers
+    params = [] if vhost is None else [vhost]
+    there = f"SELECT id FROM workers_task WHERE broker_id {among}{'' if vhost is None else ' AND vhost = %s'}"  # noqa: S608
     with connection.cursor() as cursor:
         few = len(cursor.execute(f"{there} LIMIT {COUNTED + 1}", params).fetchall()) <= COUNTED
     if few:  # their ids in between: as a condition beside, SQLite would read that stretch of another index
         return rows.extra(where=[f"workers_task.id IN ({there} AND id >= {ids.start} AND id < {ids.stop})"], params=params)  # noqa: S610
-    return rows.filter(**between).extra(where=[f"+workers_task.{where.format('+workers_task.')}"], params=params)  # noqa: S610
+    where = [f"{unindexed('workers_task.broker_id')} {among}", *([] if vhost is None else [f"{unindexed('workers_task.vhost')} = %s"])]
+    return rows.filter(**between).extra(where=where, params=params)  # noqa: S610
 
 
 def _names_like(pattern: str) -> list[str]:
@@ -164,20 +166,21 @@ def _in_queue(name: str) -> list[Q]:
 
 def _first_id(moment: datetime) -> int:
     """The id of the first task seen from a moment on; larger than any if there is none."""
-    found = Task.objects.filter(first_seen_at__gte=moment).order_by("first_seen_at").values_list("pk", flat=True).first()
+    found = Task.objects.filter(first_seen_at__gte=moment).order_by("first_seen_at", "pk").values_list("pk", flat=True).first()
     return _AFTER_ALL if found is None else found
 
 
 _SEARCH = "SELECT rowid FROM workers_task_words WHERE workers_task_words MATCH %s ORDER BY rowid DESC LIMIT %s"
+_SEARCH_VECTORS = "SELECT task_id FROM workers_task_words WHERE words @@ %s::tsquery ORDER BY task_id DESC LIMIT %s"
 
 
 def _with_text(scope: Scope, text: str) -> list[int]:
     """Tasks with these words, the newest 2,000 of them; for a single word also those whose uuid begins with it."""
-    words = search_text(text)
+    search, words = (_SEARCH_VECTORS, task_words.query(text)) if is_postgresql() else (_SEARCH, search_text(text))
     found: list[int] = []
     if words:
         with connection.cursor() as cursor:
-            cursor.execute(_SEARCH, (words, SEARCHED))
+            cursor.execute(search, (words, SEARCHED))
             found = [key for (key,) in cursor.fetchall()]
     if " " not in text:
         found += _by_uuid(scope, Q(uuid__gte=text, uuid__lt=text + "\U0010ffff")).values_list("pk", flat=True)[:SEARCHED]
@@ -246,7 +249,8 @@ def family(scope: Scope, task: Task) -> Family:
     found = Family(root=task if task.root_id == task.uuid else known.get(task.root_id or ""), parent=known.get(task.parent_id or ""))
     if not scope.includes(task.broker.name):
         return found
-    rows = Task.objects.extra(where=["+workers_task.broker_id = %s"], params=[task.broker_id])  # few have the parent; its index leads to them
+    there = f"{unindexed('workers_task.broker_id')} = %s"  # few have the parent; its index leads to them
+    rows = Task.objects.extra(where=[there], params=[task.broker_id])  # noqa: S610
     found.children, found.more_children = _some(rows.filter(parent_id=task.uuid).exclude(uuid=task.uuid), task.broker)
     if task.parent_id and task.parent_id != task.uuid:
         found.siblings, found.more_siblings = _some(rows.filter(parent_id=task.parent_id).exclude(uuid__in=(task.uuid, task.parent_id)), task.broker)
@@ -275,7 +279,7 @@ def _names(scope: Scope, prefix: str, limit: int) -> list[str]:
     if scope.brokers is None:
         return _distinct("name", prefix, limit)
     brokers = Broker.objects.filter(visible_brokers(scope)).values_list("pk", flat=True)
-    return _distinct("name", prefix, limit, f"+broker_id IN ({', '.join(map(str, brokers))})")
+    return _distinct("name", prefix, limit, f"{unindexed('broker_id')} IN ({', '.join(map(str, brokers))})")
 
 
 def _distinct(column: str, prefix: str, limit: int, where: str = "TRUE") -> list[str]:

@@ -7,6 +7,8 @@ from typing import TypeVar
 
 from django.db import DatabaseError, OperationalError, connection, transaction
 
+from brokers.database import engine
+
 Row = TypeVar("Row")
 
 
@@ -22,7 +24,9 @@ def save_each(rows: Sequence[Row], save: Callable[[Sequence[Row]], object]) -> l
             save(rows)
     except OperationalError:
         raise
-    except Exception as error:  # noqa: BLE001  (whatever is wrong with a row must not stop the others)
+    except Exception as error:
+        if isinstance(error, DatabaseError) and engine.is_of_database(error):
+            raise OperationalError(str(error)) from error
         if len(rows) > 1:
             middle = len(rows) // 2
             return save_each(rows[:middle], save) + save_each(rows[middle:], save)

@@ -132,7 +132,8 @@ def _save_part(writer: Writer, broker_id: int, vhost: str, workers: Sequence[Wor
 def _writing(writer: Writer) -> Iterator[None]:
     """A transaction in which nobody else becomes the writer. Raises Superseded if somebody has."""
     with transaction.atomic():
-        if not EventSource.objects.filter(pk=writer.source_id, writer=writer.token).exists():
+        mine = EventSource.objects.select_for_update().filter(pk=writer.source_id, writer=writer.token)
+        if mine.values_list("pk", flat=True).first() is None:
             raise Superseded
         yield
 

@@ -18,6 +18,7 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from brokers import database_damage
+from brokers.database import engine
 from brokers.database_file import OpenedFile
 from brokers.polling import holders, leases
 from brokers.process_runner import set_on_signals
@@ -53,6 +54,13 @@ def jobs() -> list[Job]:
         Job("trim tasks", timedelta(seconds=15), lambda now: trim_tasks(now, settings.RETENTION_TASK_DAYS, settings.RETENTION_TASKS)),
         Job("trim audit", timedelta(hours=6), lambda now: trim_audit(now, settings.RETENTION_AUDIT_DAYS)),
         Job("clear sessions", timedelta(hours=6), lambda _: SessionStore.clear_expired()),
+        *(() if engine.is_postgresql() else _jobs_of_sqlite()),
+    ]
+
+
+def _jobs_of_sqlite() -> list[Job]:
+    """What PostgreSQL does by itself."""
+    return [
         # passive: the other modes block writers for as long as a reader is open
         Job("write back the log", timedelta(minutes=5), lambda _: _pragma("wal_checkpoint(PASSIVE)")),
         Job("optimize", timedelta(hours=1), lambda _: _pragma("optimize")),
@@ -78,10 +86,10 @@ def run_due(work: list[Job], now: datetime) -> list[str]:
 
 
 def _log_failure(event: str, error: DatabaseError, where: str, **facts: str) -> None:
-    """One line where another process held the database, which passes; else with the traceback."""
+    """One line where another process held the database or it is away, which passes; else with the traceback."""
     database_damage.note(error, where)
-    if "locked" in str(error):
-        log.warning(event, reason=str(error), **facts)
+    if engine.is_of_others(error):
+        log.warning(event, reason=str(error).strip(), **facts)
     else:
         database_damage.log_failure(log, event, error, **facts)
 

@@ -23,8 +23,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         refuse_unsafe_start()
         database_state.make_file()
-        database_state.refuse_unusable(waiting=False)
-        call_command("migrate", interactive=False, verbosity=0)
+        database_state.migrate()
         made_up = store.ensure_admin(settings.ADMIN_PASSWORD)
         store.set_environment_token(settings.API_TOKEN, timezone.now())
         collect_static_files(Path(settings.STATIC_ROOT))

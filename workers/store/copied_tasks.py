@@ -1,0 +1,69 @@
+"""Tasks written to PostgreSQL: a COPY into a staging table of the connection, and from there one statement for the new ones and one for the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.db import connection
+
+from workers import task_words
+from workers.receiving.task_state import TaskRecord
+from workers.store.task_columns import COLUMNS, DETAILS, FOUND, KEY, LATER, TABLE, later_values, row_values, settings
+
+_STAGING = "workers_task_incoming"
+_LATER, _CHANGED, _ADDED = 0, 1, 2
+_MAKE = (
+    f"CREATE TEMP TABLE IF NOT EXISTS {_STAGING} ON COMMIT DELETE ROWS AS "  # noqa: S608  (names of our own model, here and below)
+    f"SELECT {', '.join(COLUMNS)}, NULL::tsvector AS words, 0 AS kind FROM {TABLE} WITH NO DATA"
+)
+_SAME = " AND ".join(f"{TABLE}.{name} = {_STAGING}.{name}" for name in KEY)
+_UPSERT = (
+    f"INSERT INTO {TABLE} ({', '.join(COLUMNS)}) SELECT {', '.join(COLUMNS)} FROM {_STAGING} WHERE kind = {_ADDED} "  # noqa: S608
+    f"ON CONFLICT (broker_id, vhost, uuid) DO UPDATE SET {settings(LATER + DETAILS + FOUND, 'excluded.{}')}"
+)
+# No upsert, which takes a number for each row that it only updates: retention counts by numbers
+_UPDATE = f"UPDATE {TABLE} SET {settings(LATER, f'{_STAGING}.{{}}')} FROM {_STAGING} WHERE kind = {_LATER} AND {_SAME}"  # noqa: S608
+_UPDATE_ALL = f"UPDATE {TABLE} SET {settings(LATER + DETAILS + FOUND, f'{_STAGING}.{{}}')} FROM {_STAGING} WHERE kind = {_CHANGED} AND {_SAME}"  # noqa: S608
+_WORDS_OF_NEW = (
+    f"INSERT INTO workers_task_words (task_id, words) SELECT {TABLE}.id, {_STAGING}.words FROM {_STAGING} JOIN {TABLE} ON {_SAME} "  # noqa: S608
+    f"WHERE {_STAGING}.words IS NOT NULL ON CONFLICT (task_id) DO NOTHING"
+)
+_TEXTS = f"SELECT id, name, exception, args, kwargs FROM {TABLE} WHERE broker_id = %s AND vhost = %s AND uuid = ANY(%s) AND name IS NOT NULL"  # noqa: S608
+_WORDS_AGAIN = "INSERT INTO workers_task_words (task_id, words) VALUES (%s, %s) ON CONFLICT (task_id) DO UPDATE SET words = excluded.words"
+_WHOLE = (*COLUMNS, "words", "kind")
+_PART = (*LATER, *KEY, "kind")
+
+
+def save(broker_id: int, vhost: str, added: Sequence[TaskRecord], later: Sequence[TaskRecord], again: Sequence[str], at: str | None) -> None:
+    """Upserts the `added`, updates what later events change of the others, and writes the words of those with the uuids `again` from their rows.
+
+    Within the caller's transaction. No uuid may be there twice.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_MAKE)
+        if added:
+            kinds = {record.stored for record in added}
+            _copy(cursor, _WHOLE, ((*row_values(one, broker_id, vhost, at), _words(one), _CHANGED if one.stored else _ADDED) for one in added))
+            if False in kinds:
+                cursor.execute(_UPSERT)
+                cursor.execute(_WORDS_OF_NEW)
+            if True in kinds:
+                cursor.execute(_UPDATE_ALL)
+        if later:
+            _copy(cursor, _PART, ((*later_values(record, at), broker_id, vhost, record.uuid, _LATER) for record in later))
+            cursor.execute(_UPDATE)
+        cursor.execute(f"DELETE FROM {_STAGING}")  # noqa: S608  (a part of a batch may follow in the same transaction)
+        if again:
+            cursor.execute(_TEXTS, (broker_id, vhost, list(again)))
+            cursor.executemany(_WORDS_AGAIN, [(key, task_words.vector(*texts)) for key, *texts in cursor.fetchall()])
+
+
+def _copy(cursor: Any, columns: Iterable[str], rows: Iterable[Sequence[Any]]) -> None:
+    with cursor.copy(f"COPY {_STAGING} ({', '.join(columns)}) FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+def _words(record: TaskRecord) -> str | None:
+    return task_words.vector(record.name, record.exception, record.args, record.kwargs) if record.name and not record.stored else None

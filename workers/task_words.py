@@ -1,0 +1,59 @@
+"""The words by which tasks are found: FTS5 of SQLite finds them itself, for PostgreSQL they are cut here by the same rules. Pure.
+
+A word is a run of letters and digits, without accents, whatever its case.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+WORDS_LENGTH = 2000
+"""So many characters of a task are searched."""
+LONGEST_WORD = 400
+_ASCII_WORDS = re.compile(r"[0-9a-z]+")
+
+
+def words_of(text: str) -> list[str]:
+    """
+    >>> words_of("orders.capture(20, 'Café')")
+    ['orders', 'capture', '20', 'cafe']
+    """
+    if text.isascii():
+        return _ASCII_WORDS.findall(text.lower())
+    plain = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(_kept(character) for character in plain).split()
+
+
+def _kept(character: str) -> str:
+    category = unicodedata.category(character)
+    if category[0] in "LN" or category == "Co":
+        return character
+    return "" if category == "Mn" else " "
+
+
+def vector(*texts: str | None) -> str:
+    """The words of a task with their places, as PostgreSQL reads a tsvector.
+
+    >>> vector("orders.capture", None, "(20,)")
+    'orders:1 capture:2 20:3'
+    """
+    found = words_of(" ".join(text or "" for text in texts)[:WORDS_LENGTH])
+    return " ".join(f"{word[:LONGEST_WORD]}:{place}" for place, word in enumerate(found, 1))
+
+
+def query(text: str) -> str:
+    """What finds the tasks with all these words, as PostgreSQL reads a tsquery; "" if there is no word in it. Parts of a word follow each other, and the
+    last may be the beginning of a word.
+
+    >>> query("orders.capture 20"), query("orders.capture 200"), query("--")
+    ('(orders <-> capture) & 20', '(orders <-> capture) & 200:*', '')
+    """
+    phrases = [(part, words_of(part)) for part in text.split()]
+    phrases = [(part, words) for part, words in phrases if words]
+    if not phrases:
+        return ""
+    found = [" <-> ".join(word[:LONGEST_WORD] for word in words) for _, words in phrases]
+    if len(phrases[-1][0]) >= 3:
+        found[-1] += ":*"
+    return " & ".join(f"({one})" if " " in one else one for one in found)
