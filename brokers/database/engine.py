@@ -16,7 +16,7 @@ def is_postgresql() -> bool:
 
 
 def unindexed(column: str) -> str:
-    """The column in a condition for which no index of its own is to be taken: + tells SQLite so, PostgreSQL decides by what it has counted."""
+    """The column in a condition for which no index of its own is to be taken: + keeps SQLite from it, PostgreSQL decides by its statistics."""
     return column if is_postgresql() else f"+{column}"
 
 
@@ -26,12 +26,12 @@ def contains(column: str) -> str:
 
 
 def is_of_database(error: DatabaseError) -> bool:
-    """True if PostgreSQL itself says that no value is to blame: it is read-only, full, without a table. SQLite's errors do not tell."""
+    """True if PostgreSQL itself says that no value is to blame: it is read-only, full, without a table. SQLite's errors do not distinguish that."""
     return is_postgresql() and not isinstance(error, (DataError, IntegrityError))
 
 
 def is_of_others(error: DatabaseError) -> bool:
-    """True if another process held what was needed, or the server is away: it passes, and no traceback tells more."""
+    """True if another process held what was needed, or the server is away: it passes, and a traceback adds nothing."""
     return "locked" in str(error) or (is_postgresql() and isinstance(error, OperationalError))
 
 
@@ -53,7 +53,7 @@ def waiting_at_most(milliseconds: int) -> Iterator[None]:
 
 @contextmanager
 def one_process(key: int) -> Iterator[None]:
-    """Other processes that ask for the same key wait, however long, until this one is done. SQLite: does nothing, one writes at a time anyway."""
+    """Other processes that want the same key wait, however long, until this one is done. SQLite: does nothing, one writes at a time anyway."""
     if not is_postgresql():
         yield
         return
@@ -69,7 +69,7 @@ def one_process(key: int) -> Iterator[None]:
 
 
 def lock_until_committed(key: int) -> None:
-    """Within a transaction: others that ask for the same key wait for its end. SQLite: a transaction that writes is alone anyway."""
+    """Within a transaction: others that want the same key wait for its end. SQLite: a transaction that writes is alone anyway."""
     if is_postgresql():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [key])

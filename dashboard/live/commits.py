@@ -22,7 +22,7 @@ LISTEN_AGAIN_SECONDS = 10.0
 
 
 class Commits:
-    """For one thread. `changed` may raise DatabaseError, or tell of a commit that changed nothing."""
+    """For one thread. `changed` may raise DatabaseError, or be True for a commit that changed nothing."""
 
     def __init__(self) -> None:
         self._version: Any = None

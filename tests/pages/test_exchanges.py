@@ -15,6 +15,7 @@ from brokers import queries
 from brokers.models import Binding, Broker, Exchange, Policy, Queue
 from brokers.scope import EVERYTHING
 from dashboard.layout.lists import PAGE_SIZE
+from tests.postgres import on_sqlite
 
 pytestmark = pytest.mark.django_db
 
@@ -197,6 +198,7 @@ def test_bindings_in_have_pages_of_their_own(person: Client, broker: Broker) -> 
     assert f"source-{PAGE_SIZE}" in panel and "source-00" not in panel and f'href="/exchanges/{sink.pk}/?page_in=1"' in panel
 
 
+@on_sqlite
 def test_ten_thousand_bindings_are_read_in_the_order_of_their_index(many: Exchange) -> None:
     with CaptureQueriesContext(connection) as queried:
         queries.binding_page(EVERYTHING, many.broker_id, "/", source="shop.orders", page=2, page_size=PAGE_SIZE)

@@ -51,7 +51,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     features_class = DatabaseFeatures
 
     def ensure_connection(self) -> None:
-        """A connection that the server ended is replaced by the next statement, so that no loop has to ask whether it still has one."""
+        """A connection that the server ended is replaced by the next statement, so that no loop has to check whether it still has one."""
         if self.connection is not None and self.connection.closed and not self.in_atomic_block:
             self.close()
         super().ensure_connection()

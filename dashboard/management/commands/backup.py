@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 
+from brokers.database import engine
 from dashboard.operations.database_copies import CopyFailed, back_up
 
 
@@ -19,6 +20,8 @@ class Command(BaseCommand):
         parser.add_argument("file", type=Path)
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if engine.is_postgresql():
+            raise CommandError("PostgreSQL is backed up by its own tools, pg_dump and pg_restore (docs/postgresql.md).")
         try:
             back_up(Path(connection.settings_dict["NAME"]), options["file"])
         except CopyFailed as error:

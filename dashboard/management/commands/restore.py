@@ -9,6 +9,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 
+from brokers.database import engine
 from dashboard.operations.database_copies import CopyFailed, restore
 from dashboard.operations.database_state import refuse_unusable
 
@@ -21,6 +22,8 @@ class Command(BaseCommand):
         parser.add_argument("file", type=Path)
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if engine.is_postgresql():
+            raise CommandError("PostgreSQL is backed up by its own tools, pg_dump and pg_restore (docs/postgresql.md).")
         try:
             connection.close()
             restore(Path(connection.settings_dict["NAME"]), options["file"])
