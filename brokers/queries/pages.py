@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 import msgspec
+from django.core.exceptions import EmptyResultSet, FullResultSet
+from django.db import connection
 from django.db.models import Exists, F, Model, OuterRef, Q, QuerySet
 from django.db.models.functions import Lower
 from django.utils import timezone
@@ -81,6 +83,28 @@ def one_page(rows: QuerySet[M], page: int, page_size: int, total: int | None = N
     start = (page - 1) * page_size
     total = rows.count() if total is None else total
     return Page(total, list(rows[start : start + page_size]) if start < total else [], page, page_size)
+
+
+def counts_of(rows: QuerySet[M], filters: Sequence[Q]) -> list[int]:
+    """How many of the rows fulfil each filter, by one pass. Written out: Django's aggregates with filters take four times as long to build as to run."""
+    counts, params = [], []
+    for wanted in filters:
+        query = rows.model._default_manager.filter(wanted).query
+        try:
+            sql, values = query.get_compiler(connection=connection).compile(query.where)
+        except FullResultSet:
+            sql, values = "1 = 1", ()
+        except EmptyResultSet:
+            sql, values = "1 = 0", ()
+        counts.append(f"COUNT(*) FILTER (WHERE {sql})")
+        params += values
+    try:
+        table, of_rows = rows.order_by().values("pk").query.sql_with_params()
+    except EmptyResultSet:
+        return [0] * len(filters)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {', '.join(counts)} FROM {table.partition(' FROM ')[2]}", [*params, *of_rows])  # noqa: S608  (both made by Django)
+        return list(cursor.fetchone())
 
 
 def share_brokers(items: Iterable[Any], brokers: Iterable[Broker]) -> None:

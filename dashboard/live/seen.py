@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from django.db import connection
@@ -27,17 +27,17 @@ def live_page(names: Iterable[str], keys: Collection[str] = (), brokers: Iterabl
     """
     if not connection.in_atomic_block:
         raise RuntimeError("what a page was rendered from can only be known within one_moment")
-    names, states = list(names), {broker.pk: kept.state_of([broker]) for broker in brokers}
-    return {"topics": names, "seen": {name: _seen(topic, keys, states.get(topic.broker_id)) for name in names[:MOST_TOPICS] if (topic := topics.parse(name))}}
+    names, known = list(names), {broker.pk: broker for broker in brokers}
+    return {"topics": names, "seen": {name: _seen(topic, keys, known.get(topic.broker_id)) for name in names[:MOST_TOPICS] if (topic := topics.parse(name))}}
 
 
-def _seen(topic: topics.Topic, keys: Collection[str], state: Hashable) -> dict[str, Any]:
+def _seen(topic: topics.Topic, keys: Collection[str], broker: Broker | None) -> dict[str, Any]:
     if topic.kind not in OF_A_POLL or any(topics.row_id(topic, key) for key in keys):
-        return _loaded(topic, keys)
-    return _known.get(topic.name, state, lambda: _loaded(topic, ()))
+        return _loaded(topic, keys, broker)
+    return _known.get(topic.name, broker and kept.state_of([broker]), lambda: _loaded(topic, (), broker))
 
 
-def _loaded(topic: topics.Topic, keys: Collection[str]) -> dict[str, Any]:
-    loaded = sources.load(topic, keys, closely=keys)
+def _loaded(topic: topics.Topic, keys: Collection[str], broker: Broker | None) -> dict[str, Any]:
+    loaded = sources.load(topic, keys, closely=keys, broker=broker)
     rows = {key: tokens(facts) for key, facts in loaded.row_facts.items()}
     return {"at": loaded.at and iso(loaded.at), "facts": tokens(loaded.facts), "rows": rows}

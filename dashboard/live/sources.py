@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from brokers import queries
+from brokers.models import Broker
 from brokers.polling import leases
 from brokers.queries import fingerprints
 from brokers.scope import EVERYTHING
@@ -35,8 +36,9 @@ RECEIVER_BEATS_EVERY_SECONDS = 5.0
 TASK_PARTS_EVERY_SECONDS = 2.0  # tasks come all the time: pages learn of new ones no more often
 
 
-def load(topic: Topic, keys: Collection[str], closely: Collection[str] = ()) -> Loaded:
-    """The rows of these keys that exist, and what else is known of the topic. A broker's own topic always has all of its rows.
+def load(topic: Topic, keys: Collection[str], closely: Collection[str] = (), broker: Broker | None = None) -> Loaded:
+    """The rows of these keys that exist, and what else is known of the topic. A broker's own topic always has all of its rows. `broker`: its row, where it
+    was read in this transaction.
 
     `closely` are those of the keys that have a page of their own open: facts that cost a question for each row are theirs alone.
     """
@@ -45,12 +47,14 @@ def load(topic: Topic, keys: Collection[str], closely: Collection[str] = ()) -> 
         topics.QUEUES: _queues,
         topics.EXCHANGES: _exchanges,
         topics.TOPOLOGY: _topology,
-        topics.WORKERS: _workers,
         topics.CONNECTIONS: _connections,
     }
     if topic.kind == topics.TASKS:
         return _tasks(topic, _ids(topic, keys), frozenset(_ids(topic, closely)))
-    return loaders[topic.kind](topic, _ids(topic, keys))
+    if topic.kind == topics.WORKERS:
+        return _workers(topic, _ids(topic, keys))
+    broker = broker or queries.broker_by_id(EVERYTHING, topic.broker_id)
+    return Loaded({}) if broker is None else loaders[topic.kind](topic, _ids(topic, keys), broker)
 
 
 def _ids(topic: Topic, keys: Collection[str]) -> list[int]:
@@ -58,10 +62,7 @@ def _ids(topic: Topic, keys: Collection[str]) -> list[int]:
     return [row[1] for row in found if row]
 
 
-def _broker(topic: Topic, _: list[int]) -> Loaded:
-    broker = queries.broker_by_id(EVERYTHING, topic.broker_id)
-    if broker is None:
-        return Loaded({})
+def _broker(topic: Topic, _: list[int], broker: Broker) -> Loaded:
     nodes = queries.nodes(EVERYTHING, broker.pk)
     rows: dict[str, Build] = {f"broker-{broker.pk}": partial(broker_row, broker)}
     rows |= {f"node-{node.pk}": partial(node_row, node) for node in nodes}
@@ -74,9 +75,8 @@ def _broker(topic: Topic, _: list[int]) -> Loaded:
     return Loaded(rows, facts, {}, broker.polled_at, broker.poll_seconds)
 
 
-def _queues(topic: Topic, ids: list[int]) -> Loaded:
-    broker = queries.broker_by_id(EVERYTHING, topic.broker_id)
-    if broker is None or topic.vhost is None:
+def _queues(topic: Topic, ids: list[int], broker: Broker) -> Loaded:
+    if topic.vhost is None:
         return Loaded({})
     queues = [queue for queue in queries.queues_by_ids(EVERYTHING, ids) if (queue.broker_id, queue.vhost) == (broker.pk, topic.vhost)]
     consuming = consumers_by_queue(broker.pk, topic.vhost) if queues else {}
@@ -96,9 +96,8 @@ def _queues(topic: Topic, ids: list[int]) -> Loaded:
     )
 
 
-def _exchanges(topic: Topic, ids: list[int]) -> Loaded:
-    broker = queries.broker_by_id(EVERYTHING, topic.broker_id)
-    if broker is None or topic.vhost is None:
+def _exchanges(topic: Topic, ids: list[int], broker: Broker) -> Loaded:
+    if topic.vhost is None:
         return Loaded({})
     found = [exchange for exchange in queries.exchanges_by_ids(EVERYTHING, ids) if (exchange.broker_id, exchange.vhost) == (broker.pk, topic.vhost)]
     set_of_exchanges = fingerprints.exchanges_fingerprint(broker.pk, topic.vhost)
@@ -113,9 +112,8 @@ def _exchanges(topic: Topic, ids: list[int]) -> Loaded:
     )
 
 
-def _connections(topic: Topic, ids: list[int]) -> Loaded:
-    broker = queries.broker_by_id(EVERYTHING, topic.broker_id)
-    if broker is None or topic.vhost is None:
+def _connections(topic: Topic, ids: list[int], broker: Broker) -> Loaded:
+    if topic.vhost is None:
         return Loaded({})
     found = [one for one in queries.connections_by_ids(EVERYTHING, ids) if (one.broker_id, one.vhost) == (broker.pk, topic.vhost)]
     owners, read_at = Owners(), (broker.connections_at, broker.channels_at)
@@ -131,9 +129,8 @@ def _connections(topic: Topic, ids: list[int]) -> Loaded:
     )
 
 
-def _topology(topic: Topic, _: list[int]) -> Loaded:
-    broker = queries.broker_by_id(EVERYTHING, topic.broker_id)
-    if broker is None or topic.vhost is None:
+def _topology(topic: Topic, _: list[int], broker: Broker) -> Loaded:
+    if topic.vhost is None:
         return Loaded({})
     return Loaded({}, fingerprints.topology_fingerprints(broker.pk, topic.vhost), {}, broker.polled_at, broker.poll_seconds)
 
