@@ -6,7 +6,7 @@ Ten thousand connections cost about half a second of a poll that reads them, and
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -14,11 +14,10 @@ from brokers.models import Broker, Channel, Connection, Consumer
 from brokers.rates import known_total
 from brokers.stats import ChannelStats, ConnectionStats, ConsumerStats
 from brokers.store.client_trends import save_trends
-from brokers.store.rows import insert_rows, replace_rows, update_rows
+from brokers.store.rows import Write, delete_rows, insert_rows, replacing_rows, update_rows
 
 CLOSED_KEPT = timedelta(hours=1)
 MOST_CLOSED_KEPT = 1_000
-_AT_ONCE = 500
 
 _IDENTITY = ("vhost", "name", "connected_at")  # a port that is used again makes the name of an earlier connection
 _OWN = tuple(field for field in ConnectionStats.__struct_fields__ if field not in _IDENTITY)
@@ -47,18 +46,31 @@ def save_clients(
     at: datetime,
 ) -> None:
     """Stores what was read, inside the caller's transaction; None was not read and is kept."""
+    for write in prepared_clients(broker_id, connections, channels, consumers, at):
+        write()
+
+
+def prepared_clients(
+    broker_id: int,
+    connections: Sequence[ConnectionStats] | None,
+    channels: Sequence[ChannelStats] | None,
+    consumers: Iterable[ConsumerStats] | None,
+    at: datetime,
+) -> Iterator[Write]:
+    """What `save_clients` writes, with the differences worked out before."""
     sums = None if channels is None else _sums(channels)
     if connections is not None:
-        _save_connections(broker_id, connections, sums, at)
-        save_trends(broker_id, connections, at)
-        Broker.objects.filter(pk=broker_id).update(connections_at=at)
+        yield from _connections(broker_id, connections, sums, at)
+        yield lambda: save_trends(broker_id, connections, at)
+        yield lambda: Broker.objects.filter(pk=broker_id).update(connections_at=at)
     elif sums is not None:
-        _save_sums(broker_id, sums)
+        changed = _changed_sums(broker_id, sums)
+        yield lambda: update_rows(Connection, _SUMS, changed)
     if channels is not None:
-        _save_channels(broker_id, channels)
-        Broker.objects.filter(pk=broker_id).update(channels_at=at)
+        yield from _channels(broker_id, channels)
+        yield lambda: Broker.objects.filter(pk=broker_id).update(channels_at=at)
     if consumers is not None:
-        replace_rows(Consumer, broker_id, consumers, ConsumerStats.__struct_fields__)
+        yield from replacing_rows(Consumer, broker_id, consumers, ConsumerStats.__struct_fields__)
 
 
 def client_name(connection: ConnectionStats) -> str:
@@ -78,7 +90,7 @@ def _sums(channels: Iterable[ChannelStats]) -> Sums:
     return {key: (len(found), tuple(map(known_total, zip(*found, strict=True)))) for key, found in values.items()}
 
 
-def _save_connections(broker_id: int, connections: Iterable[ConnectionStats], sums: Sums | None, at: datetime) -> None:
+def _connections(broker_id: int, connections: Iterable[ConnectionStats], sums: Sums | None, at: datetime) -> Iterator[Write]:
     fields = (*_OWN, "client", *(_SUMS if sums is not None else ()))
     current: dict[Values, Values] = {}
     for one in connections:
@@ -89,10 +101,10 @@ def _save_connections(broker_id: int, connections: Iterable[ConnectionStats], su
                 one.channels = listed
         current[tuple(getattr(one, field) for field in _IDENTITY)] = (*(getattr(one, field) for field in _OWN), client_name(one), *of_channels)
     found = _differences(_open(broker_id).values_list("pk", *_IDENTITY, *fields), len(_IDENTITY), current)
-    update_rows(Connection, fields, found.changed)
-    update_rows(Connection, ("gone_at",), [(pk, (at,)) for pk in found.gone])
-    insert_rows(Connection, ("broker", *_IDENTITY, *fields), [(broker_id, *row) for row in found.added])
-    _trim(broker_id, at)
+    yield lambda: update_rows(Connection, fields, found.changed)
+    yield lambda: update_rows(Connection, ("gone_at",), [(pk, (at,)) for pk in found.gone])
+    yield lambda: insert_rows(Connection, ("broker", *_IDENTITY, *fields), [(broker_id, *row) for row in found.added])
+    yield lambda: _trim(broker_id, at)
 
 
 def _none_open(connection: ConnectionStats) -> Values:
@@ -100,19 +112,19 @@ def _none_open(connection: ConnectionStats) -> Values:
     return (0, 0.0, 0.0, 0.0) if connection.channels == 0 else (None,) * len(_SUMS)
 
 
-def _save_sums(broker_id: int, sums: Sums) -> None:
+def _changed_sums(broker_id: int, sums: Sums) -> list[tuple[int, Values]]:
     rows = _open(broker_id).values_list("pk", "vhost", "name", *_SUMS)
     current = [(pk, tuple(was), sums.get((vhost, name), (0, tuple(was)))[1]) for pk, vhost, name, *was in rows]
-    update_rows(Connection, _SUMS, [(pk, now) for pk, was, now in current if was != now])
+    return [(pk, now) for pk, was, now in current if was != now]
 
 
-def _save_channels(broker_id: int, channels: Iterable[ChannelStats]) -> None:
+def _channels(broker_id: int, channels: Iterable[ChannelStats]) -> Iterator[Write]:
     rows = Channel.objects.filter(broker_id=broker_id).order_by("pk").values_list("pk", *_CHANNEL_IDENTITY, *_CHANNEL_OWN)
     current = {tuple(getattr(one, field) for field in _CHANNEL_IDENTITY): tuple(getattr(one, field) for field in _CHANNEL_OWN) for one in channels}
     found = _differences(rows, len(_CHANNEL_IDENTITY), current)
-    update_rows(Channel, _CHANNEL_OWN, found.changed)
-    _delete(Channel, found.gone)
-    insert_rows(Channel, ("broker", *_CHANNEL_IDENTITY, *_CHANNEL_OWN), [(broker_id, *row) for row in found.added])
+    yield lambda: update_rows(Channel, _CHANNEL_OWN, found.changed)
+    yield lambda: delete_rows(Channel, found.gone)
+    yield lambda: insert_rows(Channel, ("broker", *_CHANNEL_IDENTITY, *_CHANNEL_OWN), [(broker_id, *row) for row in found.added])
 
 
 def _differences(rows: Iterable[Sequence[Any]], length: int, current: Mapping[Values, Values]) -> _Differences:
@@ -142,10 +154,4 @@ def _trim(broker_id: int, at: datetime) -> None:
     """Forgets closed connections: an hour after they closed, and all but the latest thousand."""
     closed = Connection.objects.filter(broker_id=broker_id, gone_at__isnull=False)
     beyond = closed.order_by("-gone_at", "-pk").values_list("pk", flat=True)[MOST_CLOSED_KEPT:]
-    _delete(Connection, [*closed.filter(gone_at__lt=at - CLOSED_KEPT).values_list("pk", flat=True), *beyond])
-
-
-def _delete(model: type[Connection] | type[Channel], keys: Collection[int]) -> None:
-    ordered = sorted(set(keys))
-    for start in range(0, len(ordered), _AT_ONCE):
-        model._default_manager.filter(pk__in=ordered[start : start + _AT_ONCE]).delete()
+    delete_rows(Connection, [*closed.filter(gone_at__lt=at - CLOSED_KEPT).values_list("pk", flat=True), *beyond])

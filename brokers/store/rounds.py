@@ -15,7 +15,7 @@ from brokers.store.memory import BrokerMemory
 from brokers.store.permissions import save_permissions
 from brokers.store.polls import save_limits, save_poll
 from brokers.store.rows import replace_rows
-from brokers.store.topologies import content_hashes, save_topology
+from brokers.store.topologies import PreparedTopology
 
 if TYPE_CHECKING:
     from brokers.polling.inventory import Inventory
@@ -39,27 +39,30 @@ def save_depths(broker_id: int, stats: BrokerStats, now: datetime, memory: Broke
 
 def save_inventory(broker_id: int, inventory: Inventory, memory: BrokerMemory, may_store: Callable[[], bool]) -> bool:
     """The same for the inventory."""
-    topologies = inventory.topologies.topologies if inventory.topologies and inventory.topologies.changed else None
-    hashes = content_hashes(topologies)  # slow with many queues, so not while others wait to write
-    stored = False
+    read, clients = inventory.topologies, inventory.clients
+    changed = read.topologies if read and read.changed else None
+    prepared, stored = None, False
+    if changed is not None or clients.were_read:
+        unread = read.unread if read else ()
+        prepared = PreparedTopology(broker_id, changed, clients.connections, clients.channels, clients.consumers, inventory.at, memory, unread)
     try:
         with transaction.atomic():
             if not may_store():
                 return False
-            _save_parts(broker_id, inventory, memory, hashes)
+            if prepared:
+                prepared.write()
+            _save_rest(broker_id, inventory)
         stored = True
     finally:
         if not stored:
             memory.topologies.clear()
+    if prepared:
+        prepared.note_stored()
     return True
 
 
-def _save_parts(broker_id: int, inventory: Inventory, memory: BrokerMemory, hashes: dict[str, str]) -> None:
-    read, clients, at = inventory.topologies, inventory.clients, inventory.at
-    changed = read.topologies if read and read.changed else None
-    if changed is not None or clients.were_read:
-        unread = read.unread if read else ()
-        save_topology(broker_id, changed, clients.connections, clients.channels, clients.consumers, at, memory, hashes, unread)
+def _save_rest(broker_id: int, inventory: Inventory) -> None:
+    read, at = inventory.topologies, inventory.at
     if read is not None:
         Broker.objects.filter(pk=broker_id).update(topology_at=at, topology_busy_seconds=read.busy_seconds, topology_every_seconds=read.every_seconds)
     if inventory.permissions is not None:

@@ -11,6 +11,8 @@ from django.db import connection
 from django.db.models import DateTimeField, JSONField, Model
 
 M = TypeVar("M", bound=Model)
+Write = Callable[[], object]
+"""What is to be written inside a transaction, worked out before."""
 _canonical = msgspec.json.Encoder(order="deterministic")
 
 
@@ -68,6 +70,14 @@ def frozen(value: Any) -> Any:
 
 def replace_rows(model: type[M], broker_id: int, wanted: Iterable[msgspec.Struct], fields: Sequence[str]) -> bool:
     """Makes the broker's rows those of `wanted`, touching only what differs (equal rows keep their primary key). True if anything did."""
+    writes = list(replacing_rows(model, broker_id, wanted, fields))
+    for write in writes:
+        write()
+    return bool(writes)
+
+
+def replacing_rows(model: type[M], broker_id: int, wanted: Iterable[msgspec.Struct], fields: Sequence[str]) -> Iterator[Write]:
+    """What `replace_rows` writes; nothing if nothing differs."""
     existing: dict[tuple[Any, ...], list[int]] = {}
     for key, *values in model._default_manager.filter(broker_id=broker_id).order_by("pk").values_list("pk", *fields):
         existing.setdefault(tuple(frozen(value) for value in values), []).append(key)
@@ -80,7 +90,13 @@ def replace_rows(model: type[M], broker_id: int, wanted: Iterable[msgspec.Struct
         else:
             added.append(model(broker_id=broker_id, **dict(zip(fields, values, strict=True))))
     surplus = [key for keys in existing.values() for key in keys]
-    for start in range(0, len(surplus), 500):
-        model._default_manager.filter(pk__in=surplus[start : start + 500]).delete()
-    model._default_manager.bulk_create(added, batch_size=500)
-    return bool(surplus or added)
+    if surplus:
+        yield lambda: delete_rows(model, surplus)
+    if added:
+        yield lambda: model._default_manager.bulk_create(added, batch_size=500)
+
+
+def delete_rows(model: type[Model], keys: Iterable[int], at_once: int = 500) -> None:
+    ordered = sorted(set(keys))
+    for start in range(0, len(ordered), at_once):
+        model._default_manager.filter(pk__in=ordered[start : start + at_once]).delete()

@@ -20,7 +20,7 @@ from script.bench_parts.rows import Row, percentile
 from script.rabbitmq_node import RabbitNode
 
 CONSUMERS, MESSAGES_A_SECOND = 500, 200
-POLL_SECONDS, RUN_SECONDS = 2.0, 150.0
+POLL_SECONDS, RUN_SECONDS = 5.0, 240.0
 CHANGE_EVERY_SECONDS = 10.0
 GOAL_TIMES = 2.0
 

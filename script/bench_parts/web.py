@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import websockets
 
-START_SECONDS = 30
+START_SECONDS = 60
 
 
 @contextlib.contextmanager
@@ -38,7 +38,8 @@ def running_web() -> Iterator[int]:
 async def frames_of(port: int, session: str, topic: str, key: str) -> AsyncIterator[Callable[[], Awaitable[int]]]:
     """A socket that shows one queue; awaits the next depth of it that arrives."""
     headers = {"Cookie": f"hareline_session={session}"}
-    async with websockets.connect(f"ws://127.0.0.1:{port}/ws/live/", origin=f"http://127.0.0.1:{port}", additional_headers=headers) as link:  # type: ignore[arg-type]
+    address, origin = f"ws://127.0.0.1:{port}/ws/live/", f"http://127.0.0.1:{port}"
+    async with websockets.connect(address, origin=origin, additional_headers=headers, open_timeout=START_SECONDS) as link:  # type: ignore[arg-type]
         await link.send(json.dumps({"subscribe": [{"topic": topic, "rows": [key]}]}))
 
         received = 0

@@ -178,3 +178,19 @@ def test_a_poller_that_lost_its_lease_during_a_poll_stores_nothing_and_stands_by
     assert loop.standing_by
     assert time.monotonic() <= 15  # noticed at the next request, not after all of them
     assert (queries.poll_attempts(EVERYTHING), Queue.objects.count()) == ([], 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_differs_of_an_inventory_is_worked_out_before_others_have_to_wait_for_it() -> None:
+    broker, memory, within = a_broker(), store.BrokerMemory(), []
+    save_whole_poll(broker.pk, whole_poll(0, ("a",), []), NOON, memory, yes)
+
+    def note(execute: Any, sql: str, parameters: Any, many: bool, context: Any) -> Any:
+        within.append((sql.partition(" ")[0], connection.in_atomic_block, "brokers_binding" in sql))
+        return execute(sql, parameters, many, context)
+
+    with connection.execute_wrapper(note):
+        store.save_inventory(broker.pk, whole_poll(5, ("a", "b"), []).inventory, memory, yes)
+    assert ("SELECT", False, True) in within
+    assert ("INSERT", True, True) in within
+    assert ("SELECT", True, True) not in within
