@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Count, Q, QuerySet, TextField
 from django.db.models.functions import Cast
 
-from brokers.models import Binding, Exchange, Permission, Policy, Transfer
+from brokers.models import Binding, Broker, Exchange, Permission, Policy, Transfer
 from brokers.queries import pages
 from brokers.queries.pages import BrokerRef, Page, existing, in_scope
 from brokers.queries.past import bindings_as_they_were, exchanges_as_they_were, policies_as_they_were
@@ -83,7 +83,9 @@ def bindings(
     if at is not None:
         return [row for row in bindings_as_they_were(scope, broker, vhost, at) if all(getattr(row, name) == value for name, value in wanted.items())]
     rows = Binding.objects.filter(in_scope(scope, broker, vhost), gone_at=None, **wanted)
-    return list(rows.select_related("broker").order_by("vhost", "source", "destination_type", "destination", "routing_key", "properties_key"))
+    found = list(rows.order_by("vhost", "source", "destination_type", "destination", "routing_key", "properties_key"))
+    pages.share_brokers(found, Broker.objects.filter(pk__in={row.broker_id for row in found}) if found else ())
+    return found
 
 
 def binding_page(

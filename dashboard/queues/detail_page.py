@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -123,6 +124,7 @@ class QueuePage:
         mine = [worker for worker in workers if any(one.get("name") == self.queue.name for one in worker.queues or ())]
         return [{"hostname": worker.hostname, "url": reverse("worker", args=[worker.pk])} for worker in mine[:5]]
 
+    @cached_property
     def policies(self) -> tuple[Definitions, Definitions]:
         """The definitions of the queue's policy and operator policy; None where it has none or it is not visible."""
         known = {(policy.operator, policy.name): policy.definition for policy in queries.policies(self.scope, self.broker.pk, self.queue.vhost)}
@@ -130,7 +132,7 @@ class QueuePage:
 
     def story(self) -> list[tuple[Step, str, str]]:
         """(step, URL of its exchange, URL of its queue); a URL is "" where there is no such page."""
-        policy, operator_policy = self.policies()
+        policy, operator_policy = self.policies
         target = self._dead_letter_exchange()
         steps = story(
             self.queue,
@@ -157,17 +159,17 @@ class QueuePage:
 
     def bindings(self) -> dict[str, Any]:
         """Context of the part "bindings": bindings to this queue."""
-        found = queries.bindings(self.scope, broker=self.broker.pk, vhost=self.queue.vhost, destination=self.queue.name, destination_type="queue")
-        return {"bindings": self._bound_from(found[:BINDINGS_AT_MOST]), "bindings_count": len(found)}
+        where: dict[str, Any] = {"destination": self.queue.name, "destination_type": "queue", "page_size": BINDINGS_AT_MOST}
+        found = queries.binding_page(self.scope, self.broker.pk, self.queue.vhost, **where)
+        return {"bindings": self._bound_from(found.items), "bindings_count": found.total}
 
     def _bound_from(self, bindings: Sequence[Binding]) -> list[BoundFrom]:
-        types: dict[str, tuple[str, str]] = {}
-        for name in {binding.source for binding in bindings}:
-            exchange = queries.exchange(self.scope, self.broker.pk, self.queue.vhost, name)
-            types[name] = (exchange.type, reverse("exchange", args=[exchange.pk])) if exchange else ("", "")
+        sources = {binding.source for binding in bindings}
+        exchanges = queries.exchanges_named(self.scope, self.broker.pk, self.queue.vhost, sources) if sources else {}
+        types = {name: (kind, reverse("exchange", args=[pk])) for name, (pk, kind) in exchanges.items()}
         lines = []
         for binding in sorted(bindings, key=lambda one: (not one.source, one.source, one.routing_key)):
-            kind, url = types[binding.source]
+            kind, url = types.get(binding.source, ("", ""))
             lines.append(BoundFrom(shown_name(binding.source), url, kind, binding_text(kind, binding.source, binding.routing_key, binding.arguments or {})))
         return lines
 
@@ -203,7 +205,7 @@ class QueuePage:
 
     def settings(self) -> dict[str, Any]:
         """Context of the part "settings": arguments and policies by key."""
-        return {"settings": settings_with_text(self.queue, *self.policies(), self.broker.version), "full_at": limit(self.queue, "max-length")}
+        return {"settings": settings_with_text(self.queue, *self.policies, self.broker.version), "full_at": limit(self.queue, "max-length")}
 
 
 def _prefetch(one: Consuming, channel: Channel | None) -> tuple[str, str]:
