@@ -28,7 +28,7 @@ _QUEUE_NOT_KEPT: dict[str, Any] = {
 }  # fmt: skip
 _BROKER_NOT_KEPT: dict[str, Any] = {
     "version": "", "erlang_version": "", "poll_ms": None, "depth_source": "", "depth_source_reason": "", "alarms": [], "limits": [],
-    "object_totals": {}, "since": None,
+    "object_totals": {}, "since": None, "poll_busy_seconds": None, "topology_at": None, "topology_busy_seconds": None, "topology_every_seconds": None,
 }  # fmt: skip
 
 

@@ -87,7 +87,7 @@ class ConnectionPage:
         """Why channels that the connection may have are not listed; "" if it has none."""
         if self.channels or self.connection.channels == 0:
             return ""
-        return visibility.why_no_channels(self.broker) or "they are read every 30 s"
+        return visibility.why_no_channels(self.broker) or "they are read every 30 s, more rarely where clients are many"
 
     @cached_property
     def consumes(self) -> list[ConsumedQueue]:

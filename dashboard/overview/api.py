@@ -29,6 +29,10 @@ class BrokerItem(Schema):
     polled_at: Moment | None
     poll_ms: float | None
     poll_seconds: float | None
+    poll_busy_seconds: float | None = Field(description="How long the broker worked for the last poll of its depths")
+    topology_at: Moment | None = Field(description="When exchanges, bindings and policies were last read")
+    topology_busy_seconds: float | None
+    topology_every_seconds: float | None = Field(description="How often they are read while nothing shows a change; null: at every poll")
     depth_source: str | None
     depth_source_reason: str | None
     alarms: list[dict[str, Any]]

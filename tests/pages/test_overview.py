@@ -279,6 +279,11 @@ def test_broker_nodes_stand_against_their_limits(person, prod, now):
     assert "1.21 GB" in html
     assert 'width="37.9%"' in html
     assert "Polled every 1 min · last response 38 ms" in html
+    read_at = now - timedelta(seconds=70)
+    Broker.objects.update(poll_busy_seconds=0.09, topology_at=read_at, topology_busy_seconds=0.6, topology_every_seconds=300)
+    html = page(person, "/?part=nodes")
+    cost = f"a poll takes the broker 0.09 s · bindings and policies read at {read_at:%H:%M:%S}, again after a change or 5 min, which takes it 0.6 s"
+    assert cost in html
 
 
 def test_what_changed_is_shown_with_its_time(person, prod, now):
