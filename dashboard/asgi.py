@@ -1,4 +1,4 @@
-"""Where daphne enters: HTTP to Django, web sockets of logged-in people from our own origin to LiveConsumer."""
+"""Where daphne enters: HTTP to Django, web sockets from our own origin to LiveConsumer."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from django.core.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
 django_application = get_asgi_application()
 
-from channels.auth import AuthMiddlewareStack  # noqa: E402  (Django's apps must be ready)
-from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
+from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402  (Django's apps must be ready)
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
+from channels.sessions import SessionMiddlewareStack  # noqa: E402
 from django.conf import settings  # noqa: E402
 from django.urls import path  # noqa: E402
 
@@ -28,7 +28,7 @@ application = proxies.behind_proxies(
         ProtocolTypeRouter(
             {
                 "http": django_application,
-                "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter([path("ws/live/", LiveConsumer.as_asgi())]))),
+                "websocket": AllowedHostsOriginValidator(SessionMiddlewareStack(URLRouter([path("ws/live/", LiveConsumer.as_asgi())]))),
             }
         ),
         settings.PATH_PREFIX,

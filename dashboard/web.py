@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 import time
-from argparse import Namespace
 
 import django
 from daphne.cli import DEFAULT_HOST, CommandLineInterface
@@ -15,6 +15,7 @@ from brokers.port_taken import end_for_good, is_free
 from brokers.supervised_process import end_with_supervisor, leave
 
 APPLICATION = "dashboard.asgi:application"
+BACKLOG = 1024
 PATIENCE_SECONDS = 1.0  # an earlier web process may just end
 
 
@@ -32,11 +33,28 @@ def main(arguments: list[str]) -> None:
         refuse_unusable(waiting=True)
     except ImproperlyConfigured as error:
         sys.exit(f"hareline: {error}")
-    daphne.run([*arguments, APPLICATION])
+    daphne.run([*with_backlog(arguments), APPLICATION])
     leave()
 
 
-def refuse_taken_port(options: Namespace) -> None:
+def with_backlog(arguments: list[str]) -> list[str]:
+    """The address as one of Twisted's descriptions of endpoints, which can hold a longer queue of connections than the 50 of `-b` and `-p`: after a
+    restart all open pages come at the same time.
+
+    >>> with_backlog(["-v", "0", "-b", "::1", "-p", "8000"])
+    ['-e', 'tcp:port=8000:interface=\\\\:\\\\:1:backlog=1024', '-v', '0']
+    """
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("-b", "--bind", default=DEFAULT_HOST)
+    parser.add_argument("-p", "--port", type=int)
+    address, others = parser.parse_known_args(arguments)
+    if address.port is None:
+        return arguments
+    host = address.bind.strip("[]").replace(":", r"\:")
+    return ["-e", f"tcp:port={address.port}:interface={host}:backlog={BACKLOG}", *others]
+
+
+def refuse_taken_port(options: argparse.Namespace) -> None:
     """Ends the process with one sentence if another program listens on the port that it is to serve pages on."""
     if options.port is None:
         return

@@ -8,10 +8,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
+import structlog
 from autobahn.exception import Disconnected
+from channels.auth import get_user
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
+from django.db import DatabaseError
 
 from brokers import queries
 from dashboard.live import topics
@@ -21,13 +24,15 @@ from dashboard.live.pace import FRAMES_PER_SECOND, Allowance
 from dashboard.live.process import LiveProcess
 from dashboard.people import access
 
+log = structlog.get_logger(__name__)
+
 MOST_TOPICS = 100
 MOST_ROWS = 500
 LONGEST_FRAME = 65_536
 NAMED = 200  # characters of a name that an answer repeats
 WINDOW = 8
 """Frames sent to a browser that has not acknowledged them; beyond, it gets the latest state when it catches up, not a backlog."""
-LOGGED_OUT, TOO_LONG, TOO_FAST = 4401, 4413, 4429
+LOGGED_OUT, TOO_LONG, TOO_FAST, UNAVAILABLE = 4401, 4413, 4429, 4503
 """Why we close; a server may not use the protocol's own 1009 (RFC 6455, 7.4.2: 4000 to 4999 are for applications)."""
 
 
@@ -63,12 +68,23 @@ class LiveConsumer(AsyncWebsocketConsumer):
     """Relays to a page what changed of the topics that it subscribed to."""
 
     process: LiveProcess | None = None
+    _ending = True  # until it is known who is there, and again once we close
 
     async def connect(self) -> None:
-        """Accepts logged-in people from our own pages; everybody else gets 403 and no socket."""
-        self.user = self.scope.get("user")
-        if not access.may(self.user, "view") or not is_own_origin(self.scope):
+        """Accepts pages of ours that bring a session's cookie, and only then looks for whose it is: after a restart all pages come at the same time, and
+        a handshake may take five seconds (daphne). Who is not logged in is closed with LOGGED_OUT; everybody else gets 403 and no socket."""
+        if not is_own_origin(self.scope) or not self.scope["cookies"].get(settings.SESSION_COOKIE_NAME):
             await self.close()
+            return
+        await self.accept()
+        try:
+            self.user = await get_user(self.scope)
+        except DatabaseError as error:
+            log.warning("live_page_refused", reason=str(error))
+            await self.close(UNAVAILABLE)
+            return
+        if not access.may(self.user, "view"):
+            await self.close(LOGGED_OUT)
             return
         self.session_key: str = self.scope["session"].session_key
         self._shown: dict[str, Rows] = {}
@@ -78,7 +94,6 @@ class LiveConsumer(AsyncWebsocketConsumer):
         self._allowance = Allowance(at=monotonic())
         self._sent = self._acknowledged = 0
         self._paused = self._ending = False
-        await self.accept()
         self.process = LiveProcess.enter(self)
 
     async def disconnect(self, code: int) -> None:

@@ -27,6 +27,7 @@ PARTS = {
     "tasks": "Tasks, a million of them",
     "history": "History",
     "fanout": "Many viewers",
+    "reconnect": "Many viewers who come back at once",
     "queues": "A broker with 10,000 queues",
     "first_page": "The first page of a visit",
 }
@@ -45,6 +46,8 @@ METHOD = """
 - **tasks**: pages as Django makes them, while another process stores 2,000 events a second into the same database.
 - **history**: an hour of polls every 5 seconds; the peer is a row for each queue that changed, in SQLite.
 - **fanout**: one daphne, one patch to 1,000 sockets, against the in-memory channel layer. The browsers' program shares the machine.
+- **reconnect**: the web process is killed and started anew while 300 and 1,000 pages are open; the time begins when it listens, and ends when the last
+  page has the state of its 50 rows. The pages' program shares the machine.
 - **queues**: a RabbitMQ node of its own. Broker CPU is that of its process less what it needs without requests; what is read more rarely than depths
   counts by its share of a poll, while nothing changes. The time to the cell begins with the broker's answer, and holds reading, storing and the socket of
   a real web process, with a poller of its own; a binding is added every 10 s, so that bindings are read as often as their budget allows.

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 import pytest_asyncio
+from django.db import OperationalError
 
 from dashboard.live import sockets
 from dashboard.live.process import LiveProcess
 from dashboard.models import User
-from tests.live.watching import Page, World, in_database, poll, queue
+from tests.live.watching import LONG, Page, World, in_database, poll, queue
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -25,13 +27,22 @@ async def world() -> World:
 async def page(world: World) -> AsyncIterator[Page]:
     page = Page(world.cookie)
     assert await page.open()
+    assert await page.is_known()
     yield page
     await page.close()
 
 
 async def test_a_stranger_gets_no_socket(world: World) -> None:
     assert not await Page().open()
-    assert not await Page("0123456789abcdef0123456789abcdef").open()
+
+
+async def test_a_session_that_is_not_one_is_closed_before_anything_is_sent(world: World) -> None:
+    page = Page("0123456789abcdef0123456789abcdef")
+    assert await page.open()
+    await page.request(subscribe=[{"topic": world.topic, "rows": [world.key]}])
+    assert await page.socket.receive_output(timeout=LONG) == {"type": "websocket.close", "code": sockets.LOGGED_OUT}
+    assert await page.socket.receive_nothing()
+    assert LiveProcess.counts() == (0, 0)
 
 
 async def test_a_page_of_another_site_gets_no_socket(world: World) -> None:
@@ -41,7 +52,16 @@ async def test_a_page_of_another_site_gets_no_socket(world: World) -> None:
 
 async def test_somebody_who_was_disabled_gets_no_socket(world: World) -> None:
     await in_database(User.objects.filter(pk=world.user.pk).update, is_active=False)
-    assert not await Page(world.cookie).open()
+    page = Page(world.cookie)
+    assert await page.open()
+    assert await page.socket.receive_output(timeout=LONG) == {"type": "websocket.close", "code": sockets.LOGGED_OUT}
+
+
+async def test_while_the_database_is_away_a_page_is_closed_and_may_try_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sockets, "get_user", AsyncMock(side_effect=OperationalError("database is locked")))
+    page = Page(world.cookie)
+    assert await page.open()
+    assert await page.socket.receive_output(timeout=LONG) == {"type": "websocket.close", "code": sockets.UNAVAILABLE}
 
 
 async def test_the_first_frame_is_the_whole_state_of_the_requested_rows(page: Page, world: World) -> None:
@@ -137,6 +157,7 @@ async def test_a_session_that_ended_takes_the_socket_with_it(page: Page, world: 
 
 async def test_the_last_socket_ends_the_tail(world: World) -> None:
     page = Page(world.cookie)
-    assert await page.open() and LiveProcess.current()
+    assert await page.open()
+    assert await page.is_known() and LiveProcess.current()
     await page.close()
     assert LiveProcess.current() is None

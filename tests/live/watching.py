@@ -33,6 +33,11 @@ class Page:
         """True if the socket was accepted."""
         return (await self.socket.connect(timeout=LONG))[0]
 
+    async def is_known(self) -> bool:
+        """True once the server has found out whose page it is: it accepts before."""
+        await self.request(ping=1)
+        return await self.next() == {"pong": 1}
+
     async def request(self, **frame: Any) -> None:
         await self.socket.send_to(text_data=msgspec.json.encode(frame).decode())
 
