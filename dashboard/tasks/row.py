@@ -70,7 +70,7 @@ def time_html(moment: datetime | None, now: datetime) -> str:
     """The moment, which the page's script shows as an age ("4 s ago"); "–" for None."""
     if moment is None:
         return formatting.UNKNOWN
-    return format_html('<time datetime="{}" data-ago>{}</time>', moment.isoformat(), formatting.moment_text(moment, now)).strip()
+    return f'<time datetime="{moment.isoformat()}" data-ago>{formatting.moment_text(moment, now)}</time>'  # nothing of it is from outside
 
 
 def runtime_html(task: Task, now: datetime) -> str:

@@ -41,16 +41,18 @@ absolute figures drift with the machine and what else it does. "CPU" is the time
 METHOD = """
 ## How it is measured
 - **routing**: 10,000 (and 100,000) topic bindings of a shop; the peer is a compiled regular expression for each binding, tried one after the other.
-- **intake**: messages as Celery's workers send them (3 events a task, 1 to 5 a message), without the broker's part. Ours are assessed and stored in SQLite and
-  searchable; Celery's `State` and Flower's `EventsState` keep theirs in memory only (10,000 and 100,000 tasks at most).
-- **tasks**: pages as Django makes them, while another process stores 2,000 events a second into the same database.
+- **intake**: messages as Celery's workers send them (3 events a task, 1 to 5 a message), without the broker's part. Ours are assessed and stored in SQLite
+  and searchable; Celery's `State` and Flower's `EventsState` keep theirs in memory only (10,000 and 100,000 tasks at most).
+- **tasks**: pages as Django makes them, each against Flower's table of tasks (its search), while another process stores 2,000 events a second into the same
+  database.
 - **history**: an hour of polls every 5 seconds; the peer is a row for each queue that changed, in SQLite.
 - **fanout**: one daphne, one patch to 1,000 sockets, against the in-memory channel layer. The browsers' program shares the machine.
 - **reconnect**: the web process is killed and started anew while 300 and 1,000 pages are open; the time begins when it listens, and ends when the last
   page has the state of its 50 rows. The pages' program shares the machine.
-- **queues**: a RabbitMQ node of its own. Broker CPU is that of its process less what it needs without requests; what is read more rarely than depths
-  counts by its share of a poll, while nothing changes. The time to the cell begins with the broker's answer, and holds reading, storing and the socket of
-  a real web process, with a poller of its own; a binding is added every 10 s, so that bindings are read as often as their budget allows.
+- **queues**: a RabbitMQ node of its own. Pages: each against RabbitMQ's list by depth, with a save of the broker before every fifth read, as polls do.
+  Broker CPU is that of its process less what it needs without requests; what is read more rarely than depths counts by its share of a poll, while nothing
+  changes. The time to the cell begins with the broker's answer, and holds reading, storing and the socket of a real web process, with a poller of its own;
+  a binding is added every 10 s, so that bindings are read as often as their budget allows.
 - **first_page**: Chromium's own count of the bytes that an empty cache has to load, as the web process compresses them.
 """
 

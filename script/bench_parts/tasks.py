@@ -22,7 +22,7 @@ from script.bench_parts.task_events import EVENTS_A_TASK, bodies
 FIRST_TASKS = 20_000
 READS = 60
 EVENTS_PER_SECOND, ROUND_SECONDS = 2_000, 0.5
-GOAL_MS = 50
+GOAL_TIMES = 4
 
 
 def fill(tasks: int) -> None:
@@ -63,9 +63,11 @@ def feed() -> None:
 def measured(tasks: int) -> Iterator[Row]:
     from django.test import Client
 
+    from brokers.models import Broker
     from dashboard.models import User
     from workers.models import Task
 
+    Broker.objects.filter(revision=0).update(revision=1)  # as if it had been polled: what viewers share is kept only then
     person = Client(headers={"host": "localhost"})
     person.force_login(User.objects.create_superuser("bench", password="bench"))  # noqa: S106
     rng = random.Random(5)  # noqa: S311
@@ -90,10 +92,11 @@ def measured(tasks: int) -> Iterator[Row]:
             if answer.status_code != 200:
                 raise SystemExit(f"{target} answered {answer.status_code}")
         worst = percentile(took, 99)
-        text = f"Flower’s at {PEER_TASKS:,} tasks, at rest: {flower['table_ms']:.0f} ms" if flower and name == "newest first" else ""
-        text = f"Flower’s at {PEER_TASKS:,} tasks, at rest: {flower['search_ms']:.0f} ms" if flower and name.startswith("words") else text
+        peer_ms = flower["search_ms" if name.startswith("words") else "table_ms"] if flower else None
         shown = f"{worst:.0f} ms (half: {percentile(took, 50):.0f}; CPU {percentile(spent, 50):.0f})"
-        yield Row(f"tasks, {tasks:,} stored, {EVENTS_PER_SECOND:,} events/s, 99 %: {name}", shown, text, None, f"≤ {GOAL_MS} ms", worst <= GOAL_MS)
+        text, times = (f"Flower’s at {PEER_TASKS:,} tasks, at rest: {peer_ms:.0f} ms", peer_ms / worst) if peer_ms else ("", None)
+        met = times >= GOAL_TIMES if times else None
+        yield Row(f"tasks, {tasks:,} stored, {EVENTS_PER_SECOND:,} events/s, 99 %: {name}", shown, text, times, f"≥ {GOAL_TIMES}x", met)
 
 
 def main() -> None:

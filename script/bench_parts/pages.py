@@ -1,0 +1,104 @@
+"""How long pages take over a broker with 10,000 queues and as many bindings of one exchange; the peer is RabbitMQ's own list of queues by depth.
+
+`.venv/bin/python -m script.bench_parts.pages [--queues 10000]` measures this alone; it is a part of `script.bench_parts.queues`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from script.bench_parts import big_broker
+from script.bench_parts.rows import Row, emit, percentile
+from script.rabbitmq_node import RabbitNode
+
+PEER_READS, PAGE_READS, READS_A_POLL = 4, 25, 5
+GOAL_TIMES, GOAL_FIRST_MS = 20, 100
+
+
+def page_rows(node: RabbitNode, queues: int) -> Iterator[Row]:
+    """Pages as Django makes them, without the network. A save of the broker precedes every fifth read, as polls do: what viewers share is worked out anew."""
+    from django.test import Client
+    from django.utils import timezone
+
+    from brokers.models import Broker, Exchange, Queue
+    from dashboard.models import User
+
+    Broker.objects.update(polled_at=timezone.now())
+    person = Client(headers={"host": "localhost"})
+    person.force_login(User.objects.create_superuser("bench", password="bench"))  # noqa: S106
+    one, exchange = Queue.objects.order_by("pk")[queues // 2], Exchange.objects.get(name=big_broker.EXCHANGE)
+    explanation = f"/routing/?broker=bench&vhost=/&of=message&exchange={big_broker.EXCHANGE}&routing_key=order.{one.name}.eu"
+    pages = {
+        "overview": "/",
+        "queues": "/queues/",
+        "queues, by depth": "/queues/?sort=-depth",
+        "queues, searched": "/queues/?q=shop.7",
+        "a queue": f"/queues/{one.pk}/",
+        "exchanges": "/exchanges/",
+        f"an exchange with {queues:,} bindings": f"/exchanges/{exchange.pk}/",
+        "why": explanation,
+    }
+    peer_ms = percentile([_timed(lambda: node.api("GET", f"{big_broker.PAGE}&sort=messages&sort_reverse=true")) for _ in range(PEER_READS)], 50)
+    for name, address in pages.items():
+        if (status := person.get(address).status_code) != 200:
+            raise SystemExit(f"{address} answered {status}")
+        took, busy = [], time.process_time()
+        for number in range(PAGE_READS):
+            if number % READS_A_POLL == 0:
+                _saved()
+            took.append(_timed(lambda address=address: person.get(address)))  # type: ignore[misc]
+        spent, worst = (time.process_time() - busy) * 1000 / PAGE_READS, percentile(took, 95)
+        what = f"server time of a page, {queues:,} queues, 95 %: {name}"
+        shown = f"{worst:.0f} ms (half: {percentile(took, 50):.0f}; CPU {spent:.0f})"
+        times = peer_ms / worst
+        yield Row(what, shown, f"RabbitMQ’s list by depth: {peer_ms:,.0f} ms", times, f"≥ {GOAL_TIMES}x", times >= GOAL_TIMES)
+    yield first_explanation(lambda: person.get(explanation), queues)
+
+
+def first_explanation(explain: Callable[[], Any], queues: int) -> Row:
+    """An explanation after a binding went, once the router is made, which the web process does in the background."""
+    from django.utils import timezone
+
+    from brokers.models import Binding
+    from dashboard.why.warm import Warmer
+
+    Binding.objects.filter(pk=Binding.objects.exclude(source="").latest("pk").pk).update(gone_at=timezone.now())
+    _saved()
+    made, took = _timed(Warmer().warm), _timed(explain)
+    what = f"the first explanation after a topology change, {queues:,} queues"
+    return Row(what, f"{took:.0f} ms (after {made:,.0f} in the background)", "", None, f"≤ {GOAL_FIRST_MS} ms", took <= GOAL_FIRST_MS)
+
+
+def _saved() -> None:
+    from django.db.models import F
+
+    from brokers.models import Broker
+
+    Broker.objects.update(revision=F("revision") + 1)
+
+
+def _timed(work: Callable[[], Any]) -> float:
+    began = time.perf_counter()
+    work()
+    return (time.perf_counter() - began) * 1000
+
+
+def main() -> None:
+    from script.bench_parts.own_database import set_up
+    from script.bench_parts.queues import polled
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--queues", type=int, default=10_000)
+    queues = parser.parse_args().queues
+    with big_broker.running(queues) as node:
+        set_up(f"bench=http://{node.user}:{node.password}@127.0.0.1:{node.ports['management']}", pages=True)
+        polled(node)
+        for row in page_rows(node, queues):
+            emit(row)
+
+
+if __name__ == "__main__":
+    main()
