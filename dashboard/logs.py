@@ -42,6 +42,7 @@ def logging_configuration(level: str) -> None:
                 "django.db.backends": {"level": "INFO"},  # with HARELINE_DEBUG each query would be a line
                 "django.channels.server": {"level": "WARNING"},
                 "urllib3": {"level": "ERROR"},
+                "psycopg.pool": {"level": "ERROR"},  # each attempt to connect again; the request that waits for it says so
                 "amqp": {"level": "WARNING"},
                 "kombu": {"level": "WARNING"},
             },

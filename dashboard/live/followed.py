@@ -50,5 +50,9 @@ class Followed:
         self._retry_at = at + min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** min(self._failures, 10))
         self._failures += 1
 
+    def retry(self) -> None:
+        """What it failed for is over: the database could not be read at all."""
+        self._retry_at = 0.0
+
     def took_in(self, revision: Revision) -> None:
         self.seen, self._failures = revision, 0

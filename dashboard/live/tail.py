@@ -97,7 +97,7 @@ class Tail:
         self._next_tick = time.monotonic() + rhythm.tick
         self._next_detail_requests = 0.0
         self._detailed: frozenset[tuple[str, str]] = frozenset()  # (topic, object) whose details were requested lately
-        self._stopping = False
+        self._stopping, self._readable = False, True
 
     def start(self) -> None:
         self._thread.start()
@@ -165,7 +165,12 @@ class Tail:
             self._look_again_at = time.monotonic() + AFTER_A_FAILURE_SECONDS
             for followed in self._current():
                 self._fail(followed, error)
+            self._readable = False
             return False
+        if not self._readable:
+            self._readable = True
+            for followed in self._current():
+                followed.retry()
         return True
 
     def _database_changed(self) -> bool:

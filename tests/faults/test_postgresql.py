@@ -146,6 +146,7 @@ def prepare(url: str, directory: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "manage.py", "prepare"], cwd=ROOT, env=kept | more, capture_output=True, text=True, timeout=110, check=False)
 
 
+@pytest.mark.nightly
 def test_what_a_start_can_not_use_is_refused_by_one_sentence(tmp_path: Path) -> None:
     done = prepare(postgres.url("nowhere"), tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
