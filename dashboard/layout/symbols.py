@@ -1,4 +1,4 @@
-"""Icons, shapes of levels, levels' badges and sparklines as HTML, for templates of both kinds; each is made once for the same arguments."""
+"""Icons, shapes of levels, levels' badges, sparklines and options as HTML, for templates of both kinds; each is made once for the same arguments."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from django.template.loader import render_to_string
 from django.templatetags.static import static
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from dashboard.layout import sparklines
@@ -55,6 +55,16 @@ def _sparkline(values: tuple[float | None, ...], width: int, height: int, kind: 
         '<path class="spark-area" d="{}"/><path class="spark-line" d="{}"/>{}</svg>',
         f" spark-{kind}" if kind else "", width, height, width, height, sparklines.text(known), spark.area, spark.line, dot,
     )  # fmt: skip
+
+
+def options(names: Sequence[str]) -> SafeString:
+    """The options of a datalist."""
+    return _options(tuple(names))
+
+
+@lru_cache(maxsize=64)
+def _options(names: tuple[str, ...]) -> SafeString:
+    return format_html_join("", '<option value="{}"></option>', ((name,) for name in names))
 
 
 _DEPTH_BAR = (

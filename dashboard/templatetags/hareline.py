@@ -34,6 +34,7 @@ register.simple_tag(symbols.shape, name="shape")
 register.simple_tag(symbols.level, name="level")
 register.simple_tag(symbols.sparkline, name="sparkline")
 register.simple_tag(symbols.depth_bar, name="depth_bar")
+register.simple_tag(symbols.options, name="options")
 
 
 @register.filter

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Hashable, Sequence
 from datetime import datetime
 from functools import cached_property
+from itertools import islice
 
 from django.urls import reverse
 
@@ -85,13 +86,13 @@ class Where:
 
     @property
     def exchange_names(self) -> list[str]:
-        return [one.name for one in self.loaded.topology.exchanges if one.name][:NAMES_OFFERED]
+        return list(islice((one.name for one in self.loaded.topology.exchanges if one.name), NAMES_OFFERED))
 
     @property
     def queue_names(self) -> list[str]:
         """Without internal queues of Celery workers and of Hareline."""
-        names = [one.name for one in self.loaded.topology.queues]
-        return [name for name in names if not name.startswith(NOT_OFFERED) and not name.endswith(".pidbox")][:NAMES_OFFERED]
+        names = (one.name for one in self.loaded.topology.queues)
+        return list(islice((name for name in names if not name.startswith(NOT_OFFERED) and not name.endswith(".pidbox")), NAMES_OFFERED))
 
     @property
     def user_names(self) -> list[str]:
@@ -116,7 +117,7 @@ class Where:
         found_queue = self._queue_ids.get(name)
         return reverse("queue", args=[found_queue]) if found_queue is not None else ""
 
-    @property
+    @cached_property
     def _queue_ids(self) -> dict[str, int]:
         place = (self.broker.pk, self.vhost)
         there = _queues_there.get(place, kept.state_of([self.broker]), lambda: fingerprints.queues_fingerprint(*place))
