@@ -102,6 +102,7 @@ class InventoryLoop:
         anew, self._anew = self._anew, None
         if anew is not None:
             self._memory.inventory = anew
+        self._check_stored()
         now, gone = self._clock.now(), self._stored.vhosts_gone
         if gone != self._vhosts_gone:  # one that was made anew since is not the one that was stored
             self._vhosts_gone = gone
@@ -113,3 +114,11 @@ class InventoryLoop:
             return
         if not store.save_inventory(self.broker_id, found, self._stored, self._lease.hold):
             raise LeaseLost
+
+    def _check_stored(self) -> None:
+        """Reads and stores everything anew where another process stored meanwhile, or a copy of the database was put back: what this one takes for stored
+        is not there, even if the broker's lists are the same as before."""
+        stored_at = queries.inventory_stored_at(self.broker_id)
+        if stored_at != self._stored.inventory_at:
+            self._stored.inventory_at, self._stored.topologies = stored_at, {}
+            self._memory.inventory = self._memory.inventory.reset()

@@ -12,6 +12,7 @@ from brokers.queries.brokers_and_nodes import (
     brokers,
     changes,
     installation_id,
+    inventory_stored_at,
     nodes,
     poll_attempts,
     revisions,
@@ -56,8 +57,8 @@ __all__ = [
     "CHANNEL_SORTS", "CONNECTION_SORTS", "EXCHANGE_SORTS", "LARGEST_PAGE", "QUEUE_SORTS", "History", "Page", "QueueFacts", "active_detail_requests",
     "binding_counts", "binding_page", "bindings", "bound_exchanges", "broker", "broker_by_id", "broker_names", "brokers", "changes", "channel_page",
     "channels", "client_trends", "connection_by_id", "connection_page", "connection_values", "connections", "connections_by_ids", "consumers",
-    "delay_level_count", "exchange", "exchange_by_id", "exchanges", "exchanges_by_ids", "exchanges_named", "exchanges_of_types", "history",
-    "installation_id", "internal_queues", "nodes", "past_routing", "permissions", "policies", "policy_names", "poll_attempts", "queue", "queue_by_id",
+    "delay_level_count", "exchange", "exchange_by_id", "exchanges", "exchanges_by_ids", "exchanges_named", "exchanges_of_types", "history", "installation_id",
+    "internal_queues", "inventory_stored_at", "nodes", "past_routing", "permissions", "policies", "policy_names", "poll_attempts", "queue", "queue_by_id",
     "queue_counts", "queue_facts", "queue_names", "queue_names_ending", "queues", "queues_bound_by", "queues_by_ids", "queues_named", "revisions",
     "routing_state", "sparklines", "topology", "traces_fingerprint", "transfers", "virtual_host", "virtual_hosts", "watched_as",
 ]  # fmt: skip

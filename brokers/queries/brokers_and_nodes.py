@@ -47,6 +47,11 @@ def watched_as(broker_id: int, now: datetime) -> str:
     return others.filter(polled_at__gte=now - RESPONDS_WITHIN).order_by("pk").values_list("name", flat=True).first() or ""
 
 
+def inventory_stored_at(broker_id: int) -> datetime | None:
+    """When topology or clients were last stored; None: never."""
+    return Broker.objects.filter(pk=broker_id).values_list("inventory_at", flat=True).first()
+
+
 def broker_names(scope: Scope) -> dict[int, str]:
     """{id: name} of the brokers in scope, those no longer named by HARELINE_BROKERS included."""
     return dict(Broker.objects.filter(visible_brokers(scope)).order_by().values_list("pk", "name"))

@@ -9,6 +9,7 @@ import pytest
 from brokers import parts, store
 from brokers.management.management_api import Limits, ManagementApi
 from brokers.models import Binding, Broker, Queue, VirtualHost
+from brokers.polling import leases
 from brokers.polling.inventory import read_inventory
 from brokers.polling.poll_loop import PollLoop
 from brokers.polling.poll_memory import FEW_EXCHANGES, PollMemory
@@ -251,3 +252,18 @@ def test_a_queue_that_did_not_change_is_the_very_object_of_the_poll_before_and_o
     assert [third["/", name] is second["/", name] for name in ("q1", "q2")] == [False, True]
     assert [queues["/", "q3"].published for queues in found[1:]] == [None, 4, None]
     assert [queues["/", "q1"].ready for queues in found] == [1, 1, 1, 2]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_another_process_stored_meanwhile_is_stored_anew_though_the_lists_are_as_before(broker: FakeManagement) -> None:
+    broker.set_queues({"mail": 0})
+    loops = {name: PollLoop(broker.address(), store.ensure_brokers([broker.address()], NOON)["prod"].pk, name, 5.0, api=broker.api()) for name in "ab"}
+    run_rounds(loops["a"])
+    leases.release("poll prod", "a")  # stopped for longer than its lease lasts, without noticing
+    broker.set_bindings([binding("orders", "mail", "added")])
+    run_rounds(loops["b"])
+    assert Binding.objects.filter(gone_at=None).count() == 1
+    leases.release("poll prod", "b")
+    broker.set_bindings([])
+    run_rounds(loops["a"])
+    assert not Binding.objects.filter(gone_at=None).exists()
