@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Count, Max, Model
+from django.db import connection
+from django.db.models import Max, Model
 
 from brokers.models import Binding, Change, Channel, Connection, Consumer, Exchange, Policy, Queue
 
@@ -53,6 +54,12 @@ def _live(model: type[Model], broker_id: int, vhost: str) -> Fingerprint:
 
 
 def _counted(model: type[Model], **where: Any) -> Fingerprint:
-    """Count and highest key: keys are never reused, so adding raises one, and removing alone lowers the other."""
-    found = model._default_manager.filter(**where).order_by().aggregate(count=Count("pk"), last=Max("pk"))
-    return (found["count"], found["last"])
+    """Count and highest key: keys are never reused, so adding raises one, and removing alone lowers the other. Written out, since each page and the tail
+    query it for several tables: Django takes longer to build it than the database to answer."""
+    conditions = " AND ".join(f"{name} IS NULL" if value is None else f"{name} = %s" for name, value in where.items())
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT COUNT(*), MAX(id) FROM {model._meta.db_table} WHERE {conditions}",  # noqa: S608  (names of our own models)
+            [value for value in where.values() if value is not None],
+        )
+        return tuple(cursor.fetchone())
