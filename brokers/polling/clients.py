@@ -36,9 +36,10 @@ def read(one: Round) -> Clients:
     """Those that are due or could not be read before. A broker without statistics lists connections only (the others return status 400)."""
     kept, depths, found = one.kept, one.memory.depths, Clients()
     mode = depths.overview.rates_mode if depths.overview else ""
-    before, sign = one.busy_seconds, depths.changes
-    due = kept.clients.due(one.now, sign, kept.clients.rarely) or _connections_differ(one.memory) or bool(kept.clients_begun)
-    due = due and one.may_read(kept.clients)
+    before, goes_on = one.busy_seconds, bool(kept.clients_begun) or _is_partly_read(one)
+    sign = kept.clients_sign if goes_on else depths.changes  # what changed since it began may be missing from the first pages
+    wanted = kept.clients.due(one.now, sign, kept.clients.rarely) or _connections_differ(one.memory) or goes_on
+    due = wanted and one.may_read(kept.clients)
 
     def fetch(part: str, whole: Callable[[], list[Listed]], page: Callable[[int], Page[Listed]] | None = None) -> list[Listed] | None:
         if part in kept.clients_begun or not (due or one.parts.is_failing(part)):
@@ -54,14 +55,21 @@ def read(one: Round) -> Clients:
     elif due:
         found.consumers, found.channels = [], []
     _note(one, found, mode)
-    if not due or one.parts.is_full:
-        return found
-    kept.clients_seconds += one.busy_seconds - before
-    if any(map(one.is_partly_read, (parts_of_polls.CONNECTIONS, parts_of_polls.CHANNELS))):  # goes on in a later round, without what was read already
-        kept.clients_begun |= {name for name in ("consumers", "connections", "channels") if getattr(found, name) is not None}
-    else:
-        kept.clients, kept.clients_begun, kept.clients_seconds = LastRead(one.now, kept.clients_seconds, sign), frozenset(), 0.0
+    if due and not one.parts.is_full:
+        kept.clients_seconds += one.busy_seconds - before
+        if _is_partly_read(one):  # goes on in a later round, without what was read already
+            kept.clients_begun |= {name for name in ("consumers", "connections", "channels") if getattr(found, name) is not None}
+            kept.clients_sign = sign
+        else:
+            kept.clients, kept.clients_begun, kept.clients_seconds = LastRead(one.now, kept.clients_seconds, sign), frozenset(), 0.0
+            wanted = False
+    for part in (parts_of_polls.CONNECTIONS, parts_of_polls.CHANNELS, parts_of_polls.CONSUMERS):
+        one.note_waiting(part, kept.clients, wanted and depths.changes != kept.clients.sign)
     return found
+
+
+def _is_partly_read(one: Round) -> bool:
+    return any(map(one.is_partly_read, (parts_of_polls.CONNECTIONS, parts_of_polls.CHANNELS)))
 
 
 def _note(one: Round, found: Clients, mode: str) -> None:

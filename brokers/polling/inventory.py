@@ -72,7 +72,7 @@ def read_inventory(
         steps[number % len(steps)]()
         if one.busy_seconds > spent and not one.kept.budget.allows(now):
             one.kept.turn = (number + 1) % len(steps)  # so that none waits for ever behind a costly one
-    one.kept.unread = one.parts.unread
+    one.kept.unread = one.unread
     found.busy_seconds = one.busy_seconds
     found.limits = all_limits(memory, api.address.user)
     return found
@@ -96,7 +96,9 @@ def _permissions(one: Round) -> Permissions | None:
     broker's log each time."""
     kept = one.kept
     failing = any(map(one.parts.is_failing, (parts_of_polls.USER, parts_of_polls.PERMISSIONS)))
-    if not failing and not (kept.permissions_read.due(one.now) and one.may_read(kept.permissions_read)):
+    due, allowed = kept.permissions_read.due(one.now), one.may_read(kept.permissions_read)
+    one.note_waiting(parts_of_polls.PERMISSIONS, kept.permissions_read, due and not allowed)
+    if not failing and not (due and allowed):
         return None
     before = one.busy_seconds
     tags = one.fetch(parts_of_polls.USER, one.api.user_tags)

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import msgspec
 
 from brokers.management.management_api import ManagementApi
 from brokers.management.parse import Page
-from brokers.parts import Parts
+from brokers.parts import Parts, Unread
+from brokers.polling.budget import SHARE
 from brokers.polling.poll_memory import InventoryMemory, LastRead, PollMemory
 
 Answer = TypeVar("Answer")
 Row = TypeVar("Row")
 
+PATIENCE = timedelta(seconds=20)
+"""How long a list may wait for the budget, and what is stored of it be old, before pages say so."""
+
 
 class Progress(msgspec.Struct):
-    """How far a list was read. `of`: what it is a list of, where that may change meanwhile."""
+    """How far a list was read. `of`: what it is a list of, where that may change meanwhile. `sign`: that of change when it was begun."""
 
     of: object
+    sign: object = None
     rows: list[Any] = []
     next_page: int = 1
     seconds: float = 0.0
@@ -52,11 +57,13 @@ class Round:
             self.busy_seconds += seconds
             self.kept.budget.spend(self.now, seconds)
 
-    def fetch_pages(self, part: str, page: Callable[[int], Page[Row]], last: LastRead | None = None, of: object = None) -> list[Row] | None:
+    def fetch_pages(
+        self, part: str, page: Callable[[int], Page[Row]], last: LastRead | None = None, of: object = None, sign: object = None
+    ) -> list[Row] | None:
         """The whole list, read page by page; None if it cannot be read, or the budget allows no further page now: a later round goes on."""
         progress = self.kept.progress.get(part)
         if progress is None or progress.of != of:
-            progress = self.kept.progress[part] = Progress(of)
+            progress = self.kept.progress[part] = Progress(of, sign)
         while self.may_read(last):
             found = self.fetch(part, lambda: page(progress.next_page))
             if found is None:
@@ -71,3 +78,25 @@ class Round:
 
     def is_partly_read(self, part: str) -> bool:
         return part in self.kept.progress
+
+    def begun_with(self, part: str, sign: object) -> object:
+        """The sign of change when the reading of a list began that goes on; else the one now. What changed since may be missing from its first pages."""
+        progress = self.kept.progress.get(part)
+        return sign if progress is None else progress.sign
+
+    def note_waiting(self, part: str, last: LastRead, waits: bool) -> None:
+        """Notes whether what is stored of a part is, or may be, older than a change, since the budget has not allowed to read it. `last`: when it was."""
+        if waits and last.at is not None:  # what was never read waits for nothing
+            self.kept.waiting.setdefault(part, (self.now, last))
+        else:
+            self.kept.waiting.pop(part, None)
+
+    @property
+    def unread(self) -> dict[str, Unread]:
+        """The parts of which only what an earlier round read is known: they cannot be read, or have waited for long."""
+        found = {
+            part: Unread(last.at or since, f"reading them took the broker {last.seconds:.1f} s, and Hareline takes at most {SHARE:.0%} of its time")
+            for part, (since, last) in self.kept.waiting.items()
+            if self.now - since >= PATIENCE
+        }
+        return found | self.parts.unread

@@ -133,6 +133,8 @@ class InventoryMemory(msgspec.Struct):
     progress: dict[str, Any] = {}  # lists that are read page by page, as far as they were read
     clients_begun: frozenset[str] = frozenset()  # the lists of clients that were read already of a reading that goes on
     clients_seconds: float = 0.0  # what it has cost so far
+    clients_sign: object = None  # that of change when it was begun
+    waiting: dict[str, tuple[datetime, LastRead]] = {}  # parts that the budget has not allowed to read after a change: since when, and when they were read
     turn: int = 0  # which step begins the next round
     transfers_read: LastRead = LastRead()
     plugins_absent: dict[str, datetime] = {}  # what answered 404, and when

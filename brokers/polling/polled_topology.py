@@ -46,13 +46,14 @@ def read(one: Round, is_viewed: bool = False) -> ReadTopologies | None:
     few = (kept.binding_count or 0) <= FEW_BINDINGS
     every = kept.topology.rarely if depths.definitions_are_counted and not is_viewed else EVERY
     due = few or failing or one.is_partly_read(BINDINGS) or kept.topology.due(one.now, depths.definitions_sign, every)
-    if not due or not one.may_read(kept.topology):
-        return None
-    before, sign = one.busy_seconds, depths.definitions_sign
-    lists = _lists(one)
-    if any(answer is None and not _is_failing(one, part) for part, answer in lists.items()):
+    before, sign = one.busy_seconds, one.begun_with(BINDINGS, depths.definitions_sign)
+    lists = _lists(one) if due and one.may_read(kept.topology) else None
+    if lists is None or any(answer is None and not _is_failing(one, part) for part, answer in lists.items()):
+        may_differ = few or not depths.definitions_are_counted or depths.definitions_sign != kept.topology.sign
+        one.note_waiting(BINDINGS, kept.topology, due and may_differ)
         return None
     kept.topology = LastRead(one.now, one.busy_seconds - before, sign)
+    one.note_waiting(BINDINGS, kept.topology, waits=False)
     found = _assembled(one, lists)
     found.busy_seconds = kept.topology.seconds
     if (kept.binding_count or 0) > FEW_BINDINGS:
@@ -132,7 +133,7 @@ def _bindings(one: Round) -> list[SeenBinding] | None:
                 listed = []
             return Page(listed, number == len(vhosts))
 
-        found = one.fetch_pages(BINDINGS, of_vhost, kept.topology, vhosts)
+        found = one.fetch_pages(BINDINGS, of_vhost, kept.topology, vhosts, one.memory.depths.definitions_sign)
     if found is not None:
         kept.binding_count = len(found)
     return found

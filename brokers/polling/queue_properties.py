@@ -59,13 +59,13 @@ def _read_policies(one: Round) -> None:
     going_on = one.parts.is_failing(QUEUE_COUNTERS) or one.is_partly_read(QUEUE_COUNTERS)
     if not (going_on or last.due(one.now, kept.policy_changes, POLICIES_EVERY)):
         return
-    before = one.busy_seconds
+    before, sign = one.busy_seconds, one.begun_with(QUEUE_COUNTERS, kept.policy_changes)
     if len(one.memory.depths.known) > MANY_QUEUES or one.is_partly_read(QUEUE_COUNTERS):
-        found = one.fetch_pages(QUEUE_COUNTERS, one.api.queues_page)
+        found = one.fetch_pages(QUEUE_COUNTERS, one.api.queues_page, sign=kept.policy_changes)
     else:
         found = one.fetch(QUEUE_COUNTERS, one.api.queues_columns) if one.may_read() else None
     if found is not None:
-        kept.policies_read = LastRead(one.now, one.busy_seconds - before, kept.policy_changes)
+        kept.policies_read = LastRead(one.now, one.busy_seconds - before, sign)
         _hand_over(one, found)
 
 
