@@ -1,0 +1,42 @@
+"""`manage.py movedatabase URL`: copies everything from SQLite into an empty database of PostgreSQL, while Hareline is stopped."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connection
+
+from brokers.clock import is_within
+from brokers.database import engine
+from brokers.polling import leases
+from dashboard import queries
+from dashboard.operations.database_move import Move, MoveFailed
+from dashboard.operations.readiness import BEATS_EVERY, MISSED
+
+
+class Command(BaseCommand):
+    help = "Copies everything from SQLite into an empty database of PostgreSQL, and compares both; run it again to go on after it was interrupted."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("url", help="as HARELINE_DATABASE_URL would have it")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if engine.is_postgresql():
+            raise CommandError("HARELINE_DATABASE_URL names PostgreSQL; start this with the one of the SQLite file to copy from.")
+        missing, _ = queries.migration_differences()
+        if missing:
+            raise CommandError(f"the tables are of another version ({missing[0]} is not applied); run `manage.py prepare` first")
+        running = sorted({beat.kind for beat in leases.heartbeats() if is_within(beat.at, datetime.now(UTC), MISSED * BEATS_EVERY)})
+        if running:
+            raise CommandError(f"Hareline is running or was until a moment ago ({', '.join(running)}); stop it, and run this again after 15 s")
+        path = Path(connection.settings_dict["NAME"])
+        connection.close()
+        try:
+            Move(path, options["url"]).run(self.stdout.write)
+        except MoveFailed as error:
+            raise CommandError(f"movedatabase: {error}") from None
+        self.stdout.write("Everything is there, by counts and hashes. Set HARELINE_DATABASE_URL to it and start Hareline; the SQLite file stays as it is.")
