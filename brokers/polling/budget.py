@@ -39,7 +39,3 @@ class Budget:
     def wait_seconds(self, now: datetime) -> float:
         """How long the next request has to wait; 0.0 if it may be made now."""
         return 0.0 if self._paid_at is None else max((self._paid_at - now).total_seconds() - BURST_SECONDS, 0.0)
-
-    def forget(self) -> None:
-        """Counts anew: the clock was set."""
-        self._paid_at = None

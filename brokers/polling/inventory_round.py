@@ -41,8 +41,9 @@ class Round:
         self.busy_seconds = 0.0
 
     def may_read(self, last: LastRead | None = None) -> bool:
-        """True if the budget allows another request. With `last`: what was never read is read in any case."""
-        return (last is not None and last.at is None) or self.kept.budget.allows(self.now)
+        """True if the budget allows another request. With `last`: what was never read since this process began is read in any case."""
+        is_new = last is not None and last.at is None and self.kept.is_first
+        return is_new or self.kept.budget.allows(self.now)
 
     def fetch(self, part: str, request: Callable[[], Answer]) -> Answer | None:
         """As `Parts.fetch`; what it costs the broker is taken from the budget."""

@@ -130,7 +130,7 @@ class PollLoop:
         if self._is_watched_already(now):
             return self.poll_seconds
         viewed = [(found.vhost, found.name) for found in queries.active_detail_requests(self.broker_id, now) if found.kind == "queue"]
-        began, busy = self._clock.monotonic(), self._api.busy_seconds
+        began, is_first = self._clock.monotonic(), self._memory.depths.queue_keys is None
         try:
             stats = poll_depths(self._api, now, self._memory, viewed)
         except BrokerError as error:
@@ -138,7 +138,8 @@ class PollLoop:
                 self._save_failure(error, now, (self._clock.monotonic() - began) * 1000)
             return self.poll_seconds * random.uniform(0.8, 1.0)  # noqa: S311  (so that many pollers do not hit a recovering broker at once)
         if not self._stopped.is_set():  # else the last parts failed because the session is closed
-            self._costs.append(self._api.busy_seconds - busy)
+            if not is_first and stats.busy_seconds is not None:  # the first poll reads more than those that follow
+                self._costs.append(stats.busy_seconds)
             self._save(stats)
         return self._stored.poll_seconds
 

@@ -115,6 +115,7 @@ class InventoryMemory(msgspec.Struct):
     """Written by the thread that reads the inventory."""
 
     budget: Budget = msgspec.field(default_factory=Budget)
+    is_first: bool = True  # this process reads it for the first time, which waits for no budget
     exchanges: ReadExchanges | None = None  # None: not read by this thread
     binding_count: int | None = None  # None: not read yet
     topologies: object = None  # what was last passed on for storing
@@ -148,7 +149,7 @@ class InventoryMemory(msgspec.Struct):
 
     def reset(self) -> InventoryMemory:
         """An empty memory that keeps only the failed parts with their retry times, and what was spent."""
-        return InventoryMemory(failures=self.failures, budget=self.budget)
+        return InventoryMemory(failures=self.failures, budget=self.budget, is_first=False)
 
 
 class PollMemory:

@@ -1,7 +1,7 @@
 """A poller of a broker whose depth of one queue is replaced by the number of the answer, so that it is known when a page has it.
 
 `python -m script.bench_parts.marked_poller QUEUE SECONDS`, over the data that the environment names. For each answer it prints a line of JSON: its number,
-when it was requested and when it came, by the machine's monotonic clock. Ends with its standard input.
+when it was requested and when it came, and then when it was stored, by the machine's monotonic clock. Ends with its standard input.
 """
 
 from __future__ import annotations
@@ -39,8 +39,15 @@ def main() -> None:
 
     (address,) = settings.BROKERS
     limits = Limits(read_seconds=90, total_seconds=90)
-    apis = {"api": Marked(address, None, limits), "inventory_api": ManagementApi(address, None, limits)}
-    loop = PollLoop(address, Broker.objects.get().pk, "bench", poll_seconds, **apis)
+    api = Marked(address, None, limits)
+    loop = PollLoop(address, Broker.objects.get().pk, "bench", poll_seconds, api=api, inventory_api=ManagementApi(address, None, limits))
+    were_stored = loop.inventory.depths_were_stored
+
+    def stored() -> None:
+        print(json.dumps({"number": api.number, "stored_at": time.monotonic()}), flush=True)
+        were_stored()
+
+    loop.inventory.depths_were_stored = stored  # type: ignore[method-assign]
     threads = [threading.Thread(target=work.run, daemon=True) for work in (loop, loop.inventory)]
     for thread in threads:
         thread.start()

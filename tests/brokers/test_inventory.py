@@ -267,3 +267,20 @@ def test_what_another_process_stored_meanwhile_is_stored_anew_though_the_lists_a
     broker.set_bindings([])
     run_rounds(loops["a"])
     assert not Binding.objects.filter(gone_at=None).exists()
+
+
+def test_what_could_not_be_stored_is_read_again_within_the_budget(broker: FakeManagement) -> None:
+    class Slow(InstantApi):
+        def get(self, path: str, params: Any = None) -> bytes:
+            self.said_seconds += 1.0 if path == "/api/bindings" else 0.0
+            return ManagementApi.get(self, path, params)
+
+    broker.set_bindings(many_bindings())
+    broker.set_queues({"mail": 0})
+    api, memory, read = Slow(broker.address()), PollMemory(), []
+    for seconds in range(0, 40, 5):
+        broker.requested()
+        poll_once(api, after(seconds), memory)
+        read += [seconds] * broker.requested().count("bindings")
+        memory.inventory = memory.inventory.reset()  # as after each round of a database that can't be written
+    assert read == [0, 15, 35]

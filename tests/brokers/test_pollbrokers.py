@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,7 +26,7 @@ from brokers.polling.poll_loop import PollLoop
 from brokers.process_runner import run_until_stopped
 from brokers.scope import EVERYTHING
 from tests import postgres, waiting
-from tests.brokers.management import QUICK, FakeManagement, binding
+from tests.brokers.management import QUICK, FakeManagement, InstantApi, binding
 from tests.conftest import TestNode
 from tests.fault_server import Answer, FaultServer
 
@@ -217,3 +217,19 @@ def test_a_real_broker_that_is_killed_becomes_unreachable_and_recovers_by_itself
         wait_until(is_("up", state))
         own_rabbitmq.api("POST", "bindings/%2F/e/amq.topic/q/mail", {"routing_key": "new.#"})
         wait_until(lambda: "new.#" in [found.routing_key for found in queries.bindings(EVERYTHING, broker="prod")])
+
+
+def test_what_the_first_poll_costs_more_does_not_slow_down_the_next_ones(management: FakeManagement) -> None:
+    class SlowAtFirst(InstantApi):
+        def get(self, path: str, params: Mapping[str, str] | None = None) -> bytes:
+            self.said_seconds += 0.05 if broker().polled_at else 9.0
+            return super().get(path, params)
+
+    management.set_queues({"mail": 3})
+    address = management.address()
+    row = store.ensure_brokers([address], datetime.now(UTC))["prod"]
+    loop = PollLoop(address, row.pk, "a", 5.0, api=SlowAtFirst(address))
+    for _ in range(2):
+        loop.run_round()
+        assert (broker().poll_seconds, broker().depth_source_reason) == (5.0, "")
+    assert (broker().poll_busy_seconds or 9.0) < 1.0
