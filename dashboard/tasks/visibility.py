@@ -19,16 +19,15 @@ EVENTS_ON = "Start them with -E, or set worker_send_task_events = True in the ap
 SENT_ON = "Set task_send_sent_event = True in the app that sends them to see waits in queues, senders and routes."
 
 
-def limits(brokers: Sequence[Broker], sources: Sequence[EventSource], workers: Sequence[Worker], now: datetime) -> list[Step]:
-    """What is missing where tasks are shown; [] if everything may be seen."""
+def limits(brokers: Sequence[Broker], sources: Sequence[EventSource], silent: Sequence[str], now: datetime) -> list[Step]:
+    """What is missing where tasks are shown; [] if everything may be seen. `silent`: the host names of workers that send no task events."""
     found = [_not_received(source) for source in sources if source.state != EventSource.RECEIVING]
     known = {source.broker_id for source in sources if source.state != EventSource.RECEIVING or events_arrive(source, now)}
     found += [_standing_still(broker, sources, now) for broker in brokers if broker.polled_at and broker.pk not in known and levels.unavailable(broker, now)]
-    silent = silent_workers(workers)
     if silent:
         nodes = formatting.count(len(silent), "worker node")
         verb = "sends" if len(silent) == 1 else "send"
-        names = formatting.listed(sorted(worker.hostname for worker in silent))
+        names = formatting.listed(silent)
         found.append(Step("notice", f"{nodes} {verb} no task events: {names}", f"What they run is missing here. {EVENTS_ON}"))
     return found
 

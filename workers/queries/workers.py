@@ -67,11 +67,11 @@ def gone_for() -> timedelta:
     return timedelta(hours=settings.RETENTION_GONE_WORKER_HOURS)
 
 
-def silent_workers(scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None) -> list[Worker]:
-    """The online workers whose own count of tasks grows while no task event arrives, by host name; without their configuration."""
+def silent_workers(scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None) -> list[str]:
+    """The host names of the online workers whose own count of tasks grows while no task event arrives; in order."""
     now = datetime.now(UTC)
-    rows = Worker.objects.filter(in_scope(scope, broker, vhost), events_off=True).exclude(left(now, gone_for())).defer("configuration", "registered")
-    return _as_of(_in_state(_with_beats(rows), Worker.ONLINE, now).order_by("hostname"), now)
+    rows = Worker.objects.filter(in_scope(scope, broker, vhost), events_off=True).exclude(left(now, gone_for()))
+    return list(_in_state(_with_beats(rows), Worker.ONLINE, now).order_by("hostname").values_list("hostname", flat=True))
 
 
 def workers_for_list(scope: Scope, broker: Broker, vhost: str | None = None) -> list[Worker]:
@@ -180,6 +180,11 @@ def reported_names(broker_id: int) -> list[tuple[str, dict[str, str]]]:
 def event_source(broker_id: int, vhost: str) -> EventSource | None:
     found = EventSource.objects.defer("uncertain").filter(broker_id=broker_id, vhost=vhost).first()
     return None if found is None else source_as_of(found, datetime.now(UTC))
+
+
+def received_at(broker_id: int, vhost: str) -> datetime | None:
+    """When the last event of the virtual host arrived. For the tail."""
+    return EventSource.objects.filter(broker_id=broker_id, vhost=vhost).order_by().values_list("received_at", flat=True).first()
 
 
 def revisions() -> dict[tuple[int, str], int]:
