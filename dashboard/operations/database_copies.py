@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import closing
+from collections.abc import Mapping
+from contextlib import closing, suppress
 from pathlib import Path
 
 WAIT_SECONDS = 30.0  # for a process that is writing
@@ -31,15 +32,36 @@ def back_up(source: Path, copy: Path) -> None:
 
 
 def restore(path: Path, copy: Path) -> None:
-    """Puts what a copy holds into the database file, also into one that is damaged in the middle. Raises CopyFailed; then nothing was changed."""
+    """Puts what a copy holds into the database file, also into one that is damaged in the middle. Keys that were given since the copy was made are not
+    given again. Raises CopyFailed; then nothing was changed."""
     _check(copy)
+    given = _last_keys(path)
     try:
         path.touch(0o600)
         with closing(_opened(copy)) as read, closing(sqlite3.connect(path, timeout=WAIT_SECONDS)) as written:
             read.backup(written)
+            _go_on_after(given, written)
     except (OSError, sqlite3.Error) as error:
         hint = f"stop Hareline, move {path.name}, {path.name}-wal and {path.name}-shm away, and run this again"
         raise CopyFailed(f"{path} can't be written ({error}): {hint}") from None
+
+
+def _last_keys(path: Path) -> dict[str, int]:
+    """{table: the last key that it gave to a row}; {} where that can't be read."""
+    try:
+        with closing(_opened(path)) as database:
+            return dict(database.execute("SELECT name, seq FROM sqlite_sequence"))
+    except sqlite3.Error:  # there is no such file, or it is damaged
+        return {}
+
+
+def _go_on_after(given: Mapping[str, int], database: sqlite3.Connection) -> None:
+    """An address with a key, an open page and what processes keep of a list (by count and last key) would else mean another row."""
+    with suppress(sqlite3.Error), database:  # the copy is in its place already
+        for table, key in given.items():
+            found = database.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?", (key, table))
+            if not found.rowcount and database.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (table,)).fetchone():
+                database.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, key))
 
 
 def _opened(path: Path) -> sqlite3.Connection:

@@ -47,6 +47,15 @@ def test_the_commands_put_back_what_was_there(tmp_path: Path) -> None:
         call_command("backup", str(copy))
 
 
+@pytest.mark.django_db(transaction=True)
+def test_keys_that_were_given_since_the_copy_was_made_are_not_given_again(tmp_path: Path) -> None:
+    copy = tmp_path / "copy.sqlite3"
+    call_command("backup", str(copy))
+    since = Broker.objects.create(name="since")
+    call_command("restore", str(copy))
+    assert Broker.objects.create(name="later").pk > since.pk
+
+
 def test_a_file_that_is_damaged_in_the_middle_is_whole_again_while_others_have_it_open(tmp_path: Path) -> None:
     path, copy = filled(tmp_path / "hareline.sqlite3"), tmp_path / "copy.sqlite3"
     back_up(path, copy)
