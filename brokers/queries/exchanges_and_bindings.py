@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet, TextField
+from django.db.models import Count, F, Q, QuerySet, TextField
 from django.db.models.functions import Cast
 
 from brokers.models import Binding, Broker, Exchange, Permission, Policy, Transfer
@@ -143,7 +143,7 @@ def transfers(scope: Scope, broker: BrokerRef) -> list[Transfer]:
 
 def permissions(scope: Scope, broker: BrokerRef, vhost: str) -> list[Permission]:
     """What users may write to there, by name; [] also where `Broker.permissions_known` is False. They have no history."""
-    return list(Permission.objects.filter(in_scope(scope, broker, vhost)).order_by("user", "exchange", "pk"))
+    return list(Permission.objects.filter(in_scope(scope, broker, vhost)).order_by("user", F("exchange").asc(nulls_first=True), "pk"))
 
 
 def _rows(scope: Scope, broker: BrokerRef | None, vhost: str | None, at: datetime | None) -> QuerySet[Exchange]:

@@ -21,6 +21,7 @@ from brokers.queries import topologies
 from dashboard.layout.visible_markup import visible_markup
 from dashboard.live.rows import LiveRow
 from dashboard.models import User
+from tests import postgres
 from workers.grants import events_grant
 
 NAMES = {
@@ -114,6 +115,9 @@ def broker(db: None) -> Broker:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_links_of_a_queue_lead_to_its_answers(person: Client, broker: Broker, name: str) -> None:
+    if postgres.SERVER and "\x00" in name:
+        pytest.skip("no text of PostgreSQL can hold a NUL: its name is the picture there, and the broker's another")
+
     def status(**query: str) -> int:
         return person.get(f"/routing/?{urlencode({'broker': 'prod', 'vhost': '/', **query})}").status_code
 

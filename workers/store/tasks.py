@@ -91,5 +91,9 @@ def _delete_tasks(ids: Sequence[int]) -> None:
     """With what is searched for of them."""
     keys = [(key,) for key in ids]
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.executemany(f"DELETE FROM workers_task_words WHERE {'task_id' if engine.is_postgresql() else 'rowid'} = %s", keys)  # noqa: S608
+        if engine.is_postgresql():
+            cursor.execute("DELETE FROM workers_task_words WHERE task_id = ANY(%s)", [list(ids)])
+            cursor.execute("DELETE FROM workers_task WHERE id = ANY(%s)", [list(ids)])
+            return
+        cursor.executemany("DELETE FROM workers_task_words WHERE rowid = %s", keys)
         cursor.executemany("DELETE FROM workers_task WHERE id = %s", keys)
