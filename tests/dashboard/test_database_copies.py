@@ -9,9 +9,14 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from brokers.models import Broker
 from dashboard.operations.database_copies import CopyFailed, back_up, restore
+from workers import store
+from workers.errors import Superseded
+from workers.models import Worker
+from workers.receiving.worker_state import WorkerState
 
 
 def filled(path: Path, rows: int = 400) -> Path:
@@ -54,6 +59,19 @@ def test_keys_that_were_given_since_the_copy_was_made_are_not_given_again(tmp_pa
     since = Broker.objects.create(name="since")
     call_command("restore", str(copy))
     assert Broker.objects.create(name="later").pk > since.pk
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_that_was_stored_since_the_copy_was_made_is_stored_anew(tmp_path: Path) -> None:
+    now, copy, broker = timezone.now(), tmp_path / "copy.sqlite3", Broker.objects.create(name="prod")
+    writer, _ = store.take_over(broker.pk, "/", now)
+    call_command("backup", str(copy))
+    since = WorkerState(hostname="since@h", first_seen_at=now)
+    store.save_batch(writer, broker.pk, "/", store.Batch(workers=[since]), now)
+    call_command("restore", str(copy))
+    assert not Worker.objects.exists()
+    with pytest.raises(Superseded):  # so that the watch reads what is stored, and the broker delivers its events to it again
+        store.save_batch(writer, broker.pk, "/", store.Batch(workers=[since]), now)
 
 
 def test_a_file_that_is_damaged_in_the_middle_is_whole_again_while_others_have_it_open(tmp_path: Path) -> None:

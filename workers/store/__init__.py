@@ -17,6 +17,7 @@ from workers.store.workers import (
     note_unwatched,
     remove_source,
     save_batch,
+    supersede_all,
     take_over,
 )  # fmt: skip
 
@@ -37,6 +38,7 @@ __all__ = [
     "pin_worker",
     "remove_source",
     "save_batch",
+    "supersede_all",
     "take_over",
     "trim_tasks",
 ]  # fmt: skip

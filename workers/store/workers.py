@@ -90,6 +90,12 @@ def take_over(broker_id: int, vhost: str, now: datetime) -> tuple[Writer, bytes]
     return writer, bytes(source.uncertain)
 
 
+def supersede_all() -> None:
+    """Every watch begins anew from what is stored, and the broker delivers its unstored events again: a copy of the database was put back, which lacks
+    workers that a watch believes stored."""
+    EventSource.objects.update(writer="")
+
+
 def remove_source(broker_id: int, vhost: str) -> None:
     """For a virtual host that is gone from the broker: nothing can be received or inspected there. Its workers stay, as gone with it."""
     EventSource.objects.filter(broker_id=broker_id, vhost=vhost).delete()

@@ -12,6 +12,7 @@ from django.db import connection
 from brokers.database import engine
 from dashboard.operations.database_copies import CopyFailed, restore
 from dashboard.operations.database_state import refuse_unusable
+from workers import store as worker_store
 
 
 class Command(BaseCommand):
@@ -31,3 +32,4 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from None
         refuse_unusable(waiting=False)
         call_command("migrate", interactive=False, verbosity=0)  # the copy may be older
+        worker_store.supersede_all()  # a poller notices by itself that what it stored is not there
