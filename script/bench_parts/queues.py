@@ -51,7 +51,9 @@ def main() -> None:
     queues = parser.parse_args().queues
     with big_broker.running(queues) as node:
         set_up(f"bench=http://{node.user}:{node.password}@127.0.0.1:{node.ports['management']}", pages=True)
-        emit(*poll_costs.rows(node, queues))
+        with cells.program("traffic", node.amqp_url(), str(cells.CONSUMERS), "0") as consumers:
+            consumers.readline()
+            emit(*poll_costs.rows(node, queues))
         broker = polled(node)
         emit(*pages.page_rows(node, queues))
         emit(cells.row(node, broker, session(), queues))
