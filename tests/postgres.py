@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 from contextlib import closing
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -42,6 +41,6 @@ def execute(statement: str, database: str = "postgres") -> list[tuple[object, ..
         return cursor.fetchall() if cursor.description else []
 
 
-def new_database_url(shared_run: Path | None) -> dict[str, str]:
-    """What a Hareline with a data directory of its own has beside it in its environment: a database of its own."""
+def own_database() -> dict[str, str]:
+    """What a Hareline with a data directory of its own has beside that in its environment: a database of its own."""
     return {"HARELINE_DATABASE_URL": url(make_database())} if SERVER else {}

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from brokers.addresses import BrokerAddress
 from script.rabbitmq_node import GUARD
+from tests import postgres
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).parent.parent.parent
@@ -49,6 +50,7 @@ class Hareline(Site):
             "HARELINE_PORT": str(port),
             "HARELINE_LOG_LEVEL": "WARNING",
             "PYTHONWARNINGS": "ignore",
+            **postgres.own_database(),
         }
 
     def start(self) -> None:

@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import OpenContext, Stack
+from tests.postgres import on_sqlite
 
 TICKS = """count => new Promise(done => document.addEventListener("hareline:tick", () => { count -= 1; if (count <= 0) done(); }))"""
 
@@ -34,6 +35,7 @@ def unreadable_queue(stack: Stack, queue_id: int) -> Iterator[None]:
             database.execute("UPDATE brokers_queue SET first_seen_at = ? WHERE id = ?", (before, queue_id))
 
 
+@on_sqlite  # PostgreSQL takes no such moment
 def test_a_topic_that_cant_be_loaded_is_named_and_everything_else_goes_on(stack: Stack, page: Page, watch: Any) -> None:
     watch.expect("status of 500")  # parts that list the queue can't be fetched either
     watch.expect("Status Error Code 500")  # the same in htmx's words
