@@ -9,7 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.db import DatabaseError, NotSupportedError, OperationalError, connection
 
-from brokers import database_damage
+from brokers import database_damage, database_file
 from brokers.database import engine
 from brokers.database import url as url_of_database
 from dashboard import queries
@@ -73,6 +73,9 @@ _MIGRATING = 0x6861726C  # "harl": the key of the advisory lock
 
 
 def _refuse_unfit() -> None:
+    not_writable = database_file.not_writable()
+    if not_writable:
+        raise ImproperlyConfigured(f"HARELINE_DATABASE_URL: {not_writable}")
     with connection.cursor() as cursor:
         cursor.execute("SHOW server_encoding")
         encoding = cursor.fetchone()[0]

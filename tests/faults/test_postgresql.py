@@ -163,6 +163,8 @@ def test_refusals_of_the_server_are_told_apart(tmp_path: Path) -> None:
     postgres.execute("CREATE USER stranger PASSWORD 'x'")
     stranger = ours.replace(ours.split("//")[1].split("@")[0], "stranger:x")
     assert f"the user 'stranger' may not make tables in schema public of the database '{name}'" in prepare(stranger, tmp_path).stderr
+    postgres.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    assert prepare(ours, tmp_path).stderr == "hareline: HARELINE_DATABASE_URL: Hareline’s database is read-only, so nothing can be stored.\n"
     latin = postgres.make_database("template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'")
     assert f"the database '{latin}' has the encoding SQL_ASCII" in prepare(postgres.url(latin), tmp_path).stderr
 
