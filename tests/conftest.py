@@ -59,10 +59,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Units:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if not config.getoption("--nightly"):
-        later = [item for item in items if item.get_closest_marker("nightly")]
-        config.hook.pytest_deselected(items=later)
-        items[:] = [item for item in items if item not in set(later)]
+    elsewhere = [name for name, here in (("nightly", config.getoption("--nightly")), ("postgres", postgres.SERVER)) if not here]
+    later = {item for item in items if any(item.get_closest_marker(name) for name in elsewhere)}
+    if later:
+        config.hook.pytest_deselected(items=list(later))
+        items[:] = [item for item in items if item not in later]
     items.sort(key=lambda item: rank(item.nodeid))
 
 

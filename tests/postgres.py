@@ -11,7 +11,7 @@ import pytest
 
 SERVER = os.environ.get("HARELINE_TEST_POSTGRES", "")
 on_sqlite = pytest.mark.skipif(bool(SERVER), reason="of SQLite alone")
-on_postgres = pytest.mark.skipif(not SERVER, reason="of PostgreSQL alone: script/test --postgres")
+on_postgres = pytest.mark.postgres  # run by test_on_postgresql.py in the usual run, which deselects them on SQLite
 READ_ONLY = "SET default_transaction_read_only = on" if SERVER else "PRAGMA query_only = 1"
 """Makes the connection refuse each write until it is closed."""
 

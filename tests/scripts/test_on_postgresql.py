@@ -21,12 +21,18 @@ SELECTION = (
     "tests/brokers/test_store.py::test_a_queue_that_two_lists_lack_is_gone_and_one_recreated_is_a_new_row",
     "tests/brokers/test_store.py::test_a_policy_that_applies_is_stored_when_it_changes",
     "tests/brokers/test_store.py::test_alarms_and_nodes_that_stop_are_changes",
+    "tests/dashboard/test_movedatabase.py",
     "tests/faults/test_database.py",
     "tests/faults/test_postgresql.py",
     "tests/live/test_tail.py",
     "tests/live/test_tail_faults.py::test_while_the_database_cant_be_read_topics_fail_questions_are_answered_and_all_recover",
     "tests/workers/test_tasks_stored.py",
 )
+
+
+def test_what_only_postgresql_can_run_is_in_the_selection() -> None:
+    marked = {path.relative_to(ROOT).as_posix() for path in (ROOT / "tests").rglob("test_*.py") if "postgres.on_postgres" in path.read_text()}
+    assert marked - {Path(__file__).relative_to(ROOT).as_posix()} <= set(SELECTION)
 
 
 @postgres.on_sqlite
