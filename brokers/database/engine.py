@@ -58,14 +58,15 @@ def one_process(key: int) -> Iterator[None]:
         yield
         return
     with connection.cursor() as cursor:
-        cursor.execute("SET lock_timeout = 0")
+        cursor.execute("SELECT current_setting('lock_timeout'), set_config('lock_timeout', '0', false)")
+        usual = cursor.fetchone()[0]
         cursor.execute("SELECT pg_advisory_lock(%s)", [key])
         try:
             yield
         finally:
             if connection.is_usable():  # else the lock went with the connection
                 cursor.execute("SELECT pg_advisory_unlock(%s)", [key])
-                cursor.execute("RESET lock_timeout")
+                cursor.execute("SELECT set_config('lock_timeout', %s, false)", [usual])
 
 
 def lock_until_committed(key: int) -> None:

@@ -1,12 +1,8 @@
-"""Primary keys, which are never used twice; and the priorities of policies, which may be fractions."""
+"""Primary keys, which are never used twice."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.db import models
-
-from brokers.topology import whole_if_possible
 
 
 class AutoKey(models.Model):
@@ -16,10 +12,3 @@ class AutoKey(models.Model):
 
     class Meta:
         abstract = True
-
-
-class PriorityField(models.FloatField):
-    """The priority of a policy: an int wherever it is whole."""
-
-    def from_db_value(self, value: float | None, *_: Any) -> int | float | None:
-        return None if value is None else whole_if_possible(value)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q, UniqueConstraint
 
-from brokers.models.keys import AutoKey, PriorityField
+from brokers.models.fields import PriorityField
+from brokers.models.keys import AutoKey
 from brokers.models.places import Broker
 
 

@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q, UniqueConstraint
 
 from brokers.models.keys import AutoKey
+from brokers.routing.queue_types import UNDEFINED
 
 
 class Installation(AutoKey):
@@ -114,7 +115,7 @@ class VirtualHost(AutoKey):
     @property
     def own_default_type(self) -> str:
         """The default type of its queues; "" if it has none of its own, or the broker does not report it."""
-        return "" if self.default_queue_type == "undefined" else self.default_queue_type
+        return "" if self.default_queue_type == UNDEFINED else self.default_queue_type
 
 
 class Node(AutoKey):

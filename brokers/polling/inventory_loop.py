@@ -36,7 +36,7 @@ class InventoryLoop:
         if api.before_request != lease.renew:
             self._api.before_request = self._before_request
         self._stopped, self._news = threading.Event(), threading.Event()
-        self._anew: InventoryMemory | None = None  # what to go on with, as another thread wants it
+        self._anew: InventoryMemory | None = None  # what to go on with instead, set by any thread
         self._may_read = False
         self._damage = f"inventory of {address.name}"
         self._vhosts_gone = stored.vhosts_gone

@@ -16,7 +16,9 @@ from brokers.polling.poll_memory import LastRead
 from brokers.stats import QueueStats
 
 POLICIES_EVERY = timedelta(hours=1)
-"""How often the policies in force are read while no policy has changed; those of a new queue are read with it."""
+"""How often the policies in force are read while no policy has changed."""
+NEW_POLICIES_EVERY = timedelta(minutes=10)
+"""The same while those of a queue are not known: a few new queues are looked up with theirs, many are found in a list without them."""
 MANY_QUEUES = 10_000
 """Of more the policies in force are read by pages, which cost the broker twice as much as one list, and never much at once."""
 
@@ -56,8 +58,9 @@ def _read_policies(one: Round) -> None:
     last = kept.policies_read
     if columns.at is not None and (last.at is None or columns.at > last.at):  # a poll of the depths has read them
         last = LastRead(columns.at, columns.seconds, last.sign)
+    every = NEW_POLICIES_EVERY if any(queue.policy is None for queue in one.memory.depths.known.values()) else POLICIES_EVERY
     going_on = one.parts.is_failing(QUEUE_COUNTERS) or one.is_partly_read(QUEUE_COUNTERS)
-    if not (going_on or last.due(one.now, kept.policy_changes, POLICIES_EVERY)):
+    if not (going_on or last.due(one.now, kept.policy_changes, every)):
         return
     before, sign = one.busy_seconds, one.begun_with(QUEUE_COUNTERS, kept.policy_changes)
     if len(one.memory.depths.known) > MANY_QUEUES or one.is_partly_read(QUEUE_COUNTERS):

@@ -17,8 +17,9 @@ from brokers.queries.kept import Kept
 from brokers.topology import BindingDefinition, ExchangeDefinition, PolicyDefinition, QueueDefinition, Topology
 
 MOST_KEPT = 4
-POLICIES_KNOWN_AFTER = timedelta(minutes=11)
-"""The poller reads the policies of all queues at least every 10 minutes, and a broker knows those of a new queue after seconds."""
+POLICIES_KNOWN_AFTER = timedelta(minutes=30)
+"""The poller reads the policies of new queues after ten minutes at the latest, of very many by pages that wait for its budget; the broker knows them after
+seconds."""
 
 _kept: OrderedDict[tuple[int, str], tuple[Hashable, Topology]] = OrderedDict()
 _fingerprints: Kept[Hashable] = Kept()

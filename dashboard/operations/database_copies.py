@@ -11,11 +11,22 @@ from collections.abc import Mapping
 from contextlib import closing, suppress
 from pathlib import Path
 
+from django.db import connection
+
+from brokers.database import engine
+
 WAIT_SECONDS = 30.0  # for a process that is writing
 
 
 class CopyFailed(Exception):
     """With a sentence that says what is wrong, and what to do."""
+
+
+def database_file() -> Path:
+    """The file of this installation. Raises CopyFailed where there is none."""
+    if engine.is_postgresql():
+        raise CopyFailed("PostgreSQL is backed up by its own tools, pg_dump and pg_restore (docs/postgresql.md).")
+    return Path(connection.settings_dict["NAME"])
 
 
 def back_up(source: Path, copy: Path) -> None:

@@ -47,7 +47,7 @@ def task_row(task: Task, now: datetime) -> LiveRow:
             "runtime": runtime_html(task, now),
             "eta": eta_html(task, now),
         },
-        fixed={"task": task, "url": reverse("task", args=[task.pk]), "uuid": task.uuid, "vhost": task.vhost, "broker": task.broker.name},
+        fixed={"url": reverse("task", args=[task.pk]), "uuid": task.uuid, "vhost": task.vhost, "broker": task.broker.name},
     )
 
 

@@ -284,3 +284,22 @@ def test_what_could_not_be_stored_is_read_again_within_the_budget(broker: FakeMa
         read += [seconds] * broker.requested().count("bindings")
         memory.inventory = memory.inventory.reset()  # as after each round of a database that can't be written
     assert read == [0, 15, 35]
+
+
+@pytest.mark.parametrize(("policy_of_new", "read_at"), [(None, [0, 605]), ("p", [0])])
+def test_policies_of_many_new_queues_are_read_within_ten_minutes_and_known_ones_are_not_read_again(
+    broker: FakeManagement, policy_of_new: str | None, read_at: list[int]
+) -> None:
+    api, memory, found = broker.api(), PollMemory(), []
+    new = {f"new{number}": 0 for number in range(30)}
+    for seconds, names in ((0, MANY), (5, MANY | new), (300, MANY | new), (605, MANY | new), (610, MANY | new)):
+        broker.set_queues(names)
+        broker.set_metrics(dict.fromkeys(names, (1, 0, 0)))
+        unknown = {} if policy_of_new else {"policy": None}
+        listed = [{name: value for name, value in queue(each, **(unknown if each in new else {})).items() if value is not None} for each in names]
+        broker.set("queues", listed)
+        broker.requested()
+        poll_once(api, after(seconds), memory)
+        if any("effective_policy_definition" in request.query for request in broker.server.requests if request.path == "/api/queues"):
+            found.append(seconds)
+    assert found == read_at

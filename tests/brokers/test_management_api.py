@@ -243,7 +243,7 @@ def test_the_login_is_sent_to_the_management_api_but_not_to_the_metrics(fault_se
     api = api_of(fault_server.url)
     api.overview()
     for url in (fault_server.url, f"{fault_server.url}/metrics", f"{fault_server.url}/metrics/detailed"):
-        assert parse.depths(api.depths_of_node(url)) == {("/", "mail"): (3, None, None)}
+        assert parse.DepthsReader().read(api.depths_of_node(url))[0] == {("/", "mail"): (3, None, None)}
     assert ["Authorization" in requests.headers for requests in fault_server.requests] == [True, False, False, False]
 
 

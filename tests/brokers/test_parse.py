@@ -178,12 +178,12 @@ rabbitmq_detailed_queue_messages{vhost="/",queue="é"} 2"} 7
 rabbitmq_detailed_queue_process_reductions_total{vhost="/",queue="r"} 7
 rabbitmq_detailed_queue_consumers{vhost="v",queue="q"} 2
 """
-    assert parse.depths(text.encode()) == {
+    assert parse.DepthsReader().read(text.encode())[0] == {
         ("/", 'a",queue="b'): (1, None, None),
         ("/", 'é"} 2'): (3, 4, None),
         ("v", "q"): (None, None, 2),
     }
-    assert parse.depths(b"<html>") == {}
+    assert parse.DepthsReader().read(b"<html>")[0] == {}
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_depths_of_prometheus_with_names_that_later_versions_escape(version: str
     text = f'rabbitmq_detailed_queue_messages_ready{{vhost="/",queue="{written}"}} 1\n'
     if version:
         text += f'rabbitmq_build_info{{rabbitmq_version="{version}",prometheus_plugin_version="{version}"}} 1\n'
-    assert parse.depths(text.encode()) == {("/", name): (1, None, None)}
+    assert parse.DepthsReader().read(text.encode())[0] == {("/", name): (1, None, None)}
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"{", b'"text"', b"null", b"[[1]]", b"\xff\xfe", b'[{"name": "no vhost"}]'])
@@ -289,4 +289,4 @@ def test_answers_read_one_after_the_other_are_those_read_by_themselves(answers: 
     reader = parse.DepthsReader()
     for answer in answers:
         body = lines_of({"messages_ready": answer, "messages_unacked": answer, "consumers": answer})
-        assert reader.read(body)[0] == parse.depths(body)
+        assert reader.read(body)[0] == parse.DepthsReader().read(body)[0]

@@ -293,7 +293,7 @@ def test_the_prometheus_plugin_of_a_real_broker_reports_the_same_depths(rabbitmq
     rabbitmq.api("PUT", f"queues/{vhost}/odd%22%2Cqueue%3D%22one", {"durable": True})
     api = ManagementApi(rabbitmq.address())
     key = (vhost, 'odd",queue="one')
-    found_poll = wait_until(lambda: parse.depths(api.depths_of_node(rabbitmq.metrics_url)).get(key))
+    found_poll = wait_until(lambda: parse.DepthsReader().read(api.depths_of_node(rabbitmq.metrics_url))[0].get(key))
     assert found_poll == (0, 0, 0)
     assert api.overview().metrics_port == rabbitmq.ports["prometheus"]
 

@@ -88,7 +88,7 @@ def parse(body: bytes, content_type: str | None = "application/json", received_a
     >>> parse(b'{"type": "worker-online", "hostname": "w@h", "new_field": 1}').events[0].hostname
     'w@h'
     """
-    if content_type != "application/json" and "json" not in (content_type or "").lower():  # a type of the user's own is taken by its name
+    if "json" not in (content_type or "").lower():  # application/json, or a type of the user's own, which is taken by its name
         return Parsed(refused=1, example=_example(f"content type {content_type or 'missing'}, only JSON is read", body))
     if len(body) > LARGEST_BODY_BYTES:
         return Parsed(refused=1, example=_example(f"{len(body)} bytes are too many", body))

@@ -6,7 +6,7 @@ Pure. Tolerates what RabbitMQ omits (a queue just declared has no figures, nor h
 
 from brokers.management.parse.brokers import cluster_id, cluster_id_in_metrics, nodes, overview, reason, user_tags, vhosts
 from brokers.management.parse.clients import channels, connections, consumers, names, published_to
-from brokers.management.parse.depths import Depth, DepthsReader, depths
+from brokers.management.parse.depths import Depth, DepthsReader
 from brokers.management.parse.queues import queue, queues
 from brokers.management.parse.topology import (
     SeenBinding,
@@ -34,7 +34,6 @@ __all__ = [
     "cluster_id_in_metrics",
     "connections",
     "consumers",
-    "depths",
     "exchanges",
     "federation_links",
     "names",

@@ -10,6 +10,7 @@ import msgspec
 from brokers.amqp_address import KEPT_PROTOCOLS
 from brokers.errors import BrokerAnswerUnusable
 from brokers.management.parse.values import Loose, count, counters, decoded, flag, integer, table, text
+from brokers.rates import complete_total
 from brokers.routing.queue_types import UNDEFINED, type_named
 from brokers.stats import Listener, NodeStats, Overview, VhostStats
 
@@ -117,14 +118,10 @@ def nodes(body: bytes) -> list[NodeStats]:
             run_queue=count(seen.run_queue),
             uptime_ms=count(seen.uptime),
             partitions=[text(name) for name in seen.partitions] if isinstance(seen.partitions, list) else [],
-            transactions=_sum(count(seen.mnesia_ram_tx_count), count(seen.mnesia_disk_tx_count)),
+            transactions=complete_total((count(seen.mnesia_ram_tx_count), count(seen.mnesia_disk_tx_count))),
         )
         for seen in decoded(body, list[_Node])
     ]
-
-
-def _sum(one: int | None, other: int | None) -> int | None:
-    return None if one is None or other is None else one + other
 
 
 def vhosts(body: bytes) -> list[VhostStats]:

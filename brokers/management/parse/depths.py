@@ -23,11 +23,6 @@ CONSUMERS = b"consumers"
 _PLACES = {b"messages_ready": 0, b"messages_unacked": 1, CONSUMERS: 2}
 
 
-def depths(body: bytes) -> dict[QueueKey, Depth]:
-    """Queues in the text of `/metrics/detailed` (one node's, of all virtual hosts). {} if it holds none."""
-    return _parsed(body)[1]
-
-
 class DepthsReader:
     """Reads the answers of one node one after the other: after the first only the lines that are others than in the one before."""
 
@@ -37,8 +32,8 @@ class DepthsReader:
         self._depths: dict[QueueKey, Depth] = {}
 
     def read(self, body: bytes) -> tuple[Mapping[QueueKey, Depth], set[QueueKey] | None]:
-        """As `depths`, and the queues whose numbers are others than in the answer before; None: perhaps all. Consumers that the answer leaves out stay as the
-        last one had them. The mapping is changed by the next reading."""
+        """The queues in the text, {} if it holds none, and those whose numbers are others than in the answer before; None: perhaps all. Consumers that the
+        answer leaves out stay as the last one had them. The mapping is changed by the next reading."""
         blocks = {gauge: lines for gauge in _PLACES if (lines := _block(body, gauge))}
         changed = self._changes(blocks)
         if changed is None:

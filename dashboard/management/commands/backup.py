@@ -6,10 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import connection
 
-from brokers.database import engine
-from dashboard.operations.database_copies import CopyFailed, back_up
+from dashboard.operations.database_copies import CopyFailed, back_up, database_file
 
 
 class Command(BaseCommand):
@@ -20,9 +18,7 @@ class Command(BaseCommand):
         parser.add_argument("file", type=Path)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if engine.is_postgresql():
-            raise CommandError("PostgreSQL is backed up by its own tools, pg_dump and pg_restore (docs/postgresql.md).")
         try:
-            back_up(Path(connection.settings_dict["NAME"]), options["file"])
+            back_up(database_file(), options["file"])
         except CopyFailed as error:
             raise CommandError(str(error)) from None

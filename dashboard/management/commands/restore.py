@@ -9,8 +9,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 
-from brokers.database import engine
-from dashboard.operations.database_copies import CopyFailed, restore
+from dashboard.operations.database_copies import CopyFailed, database_file, restore
 from dashboard.operations.database_state import refuse_unusable
 from workers import store as worker_store
 
@@ -23,11 +22,9 @@ class Command(BaseCommand):
         parser.add_argument("file", type=Path)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if engine.is_postgresql():
-            raise CommandError("PostgreSQL is backed up by its own tools, pg_dump and pg_restore (docs/postgresql.md).")
         try:
             connection.close()
-            restore(Path(connection.settings_dict["NAME"]), options["file"])
+            restore(database_file(), options["file"])
         except CopyFailed as error:
             raise CommandError(str(error)) from None
         refuse_unusable(waiting=False)
