@@ -114,8 +114,13 @@ class PastRouting:
             return found[-1][0]
         if all(one == existing[0] for one in existing):
             return existing[0]
-        possible = None if any(one.possible is None for one in existing) else frozenset().union(*(one.possible or () for one in existing))
+        possible = None if any(one.possible is None for one in existing) else self._ever_bound.union(*(one.possible or () for one in existing))
         return undecided("the bindings changed at about the time it was sent", possible)
+
+    @property
+    def _ever_bound(self) -> frozenset[str]:
+        """The queues that any binding led to. Between two readings bindings may have changed more than once, so that neither shows where they led."""
+        return frozenset(span.item.destination for span in self.bindings if span.item.destination_type == "queue")
 
     def _route(self, number: int, exchange: str, key: str, task: str | None) -> tuple[Route, bool]:
         """(route, whether the exchange existed)."""

@@ -94,6 +94,15 @@ def test_the_bindings_of_the_time_decide_and_not_those_before_or_after() -> None
     assert found.route("jobs", "k", None, -1.0).reason == "the bindings of that time are not known"
 
 
+def test_a_binding_that_existed_only_between_two_readings_is_ruled_out_by_neither() -> None:
+    """The key may have led to `a`, as another key does, between a reading without it and one that leads to `b`."""
+    found = past(("jobs", "fixed", "a"), Span(bound("jobs", "k", "b"), T), kinds={"jobs": "direct"})
+    near = found.route("jobs", "k", None, T - 1)
+    assert (near.queues, near.possible) == (frozenset(), {"a", "b"})
+    assert resolved(near, frozenset({"a", "b"})).names == ()
+    assert resolved(near, frozenset({"b", "elsewhere"})).names == ("b",)
+
+
 def test_a_change_elsewhere_near_the_time_leaves_it_decided() -> None:
     found = past(("jobs", "k", "q"), Span(bound("jobs", "other", "p"), T), kinds={"jobs": "direct"})
     assert found.route("jobs", "k", None, T - 1).queues == {"q"}
