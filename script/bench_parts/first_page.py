@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -65,16 +64,15 @@ def session_cookie() -> dict[str, Any]:
 def main() -> None:
     with big_broker.running(QUEUES) as node:
         set_up(f"bench=http://{node.user}:{node.password}@127.0.0.1:{node.ports['management']}", pages=True)
-        from script.bench_parts.queues import Polled
+        from script.bench_parts.queues import polled
         from script.bench_parts.web import running_web
 
-        polled = Polled(node)
-        polled.save(polled.poll_at(datetime.now(UTC)))
+        polled(node)
         cookie = session_cookie()
         with running_web() as port, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
             context = browser.new_context(viewport={"width": 1440, "height": 900}, extra_http_headers=GZIP)
-            context.add_cookies([{**cookie, "url": f"http://127.0.0.1:{port}"}])  # type: ignore[list-item]
+            context.add_cookies([{**cookie, "url": f"http://127.0.0.1:{port}"}])  # type: ignore[typeddict-item]
             page = context.new_page()
             page.goto(f"http://127.0.0.1:{port}/", wait_until="load")
             sizes = transferred(page)

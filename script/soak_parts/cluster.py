@@ -29,7 +29,7 @@ class Member(RabbitNode):
     def __init__(self, directory: Path, first: Member | None, statistics_interval_ms: int) -> None:
         super().__init__(directory, statistics_interval_ms=statistics_interval_ms)
         self._first = first
-        self.cookie = first.cookie if first else secrets.token_hex(20).upper()
+        self.cookie: str = first.cookie if first else secrets.token_hex(20).upper()
         self.shared_epmd: subprocess.Popen[bytes] | None = None
         if first:
             self._state |= {"user": first.user, "password": first.password}

@@ -44,7 +44,8 @@ def names(prefix: str, first: int, count: int, now: float) -> Iterator[Message]:
 
 def _events(prefix: str, now: float, live: list[str], rng: random.Random) -> Iterator[Any]:
     key = f"odd-{prefix}-{rng.getrandbits(64):x}"
-    for number, stamp in enumerate((now * 1000, now * 1e6, FAR_BEFORE, -1.0, 0.0, 1e308, -1e308, 4e9, None, "soon", [], True)):
+    stamps: tuple[Any, ...] = (now * 1000, now * 1e6, FAR_BEFORE, -1.0, 0.0, 1e308, -1e308, 4e9, None, "soon", [], True)
+    for number, stamp in enumerate(stamps):
         host = f"p{number}@{prefix}-stamps"
         same = {"hostname": host, "pid": 1, "utcoffset": 0, "clock": 1}
         yield {**same, "type": "worker-heartbeat", "timestamp": stamp, "freq": 2.0, "active": 0, "processed": 1}
@@ -61,7 +62,20 @@ def _events(prefix: str, now: float, live: list[str], rng: random.Random) -> Ite
 def _texts(key: str, host: str, now: float) -> Iterator[Any]:
     same = {"hostname": host, "timestamp": now, "pid": 1, "utcoffset": 0, "clock": 1}
     long = "x" * MEGABYTE
-    odd = ("a\x00b", "\ud83d", long, "\u202e\u05de", 2**70, -1, 1e308, {"a": [{"b": None}]}, [[]], True, "9999-12-31T23:59:59+14:00", "0001-01-01")
+    odd: tuple[Any, ...] = (
+        "a\x00b",
+        "\ud83d",
+        long,
+        "\u202e\u05de",
+        2**70,
+        -1,
+        1e308,
+        {"a": [{"b": None}]},
+        [[]],
+        True,
+        "9999-12-31T23:59:59+14:00",
+        "0001-01-01",
+    )
     for number, value in enumerate(odd):
         task = {**same, "uuid": f"{key}-text-{number}"}
         texts = dict.fromkeys(("name", "args", "kwargs", "root_id", "parent_id", "eta", "expires", "queue", "exchange", "routing_key", "retries"), value)
