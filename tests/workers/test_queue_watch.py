@@ -133,12 +133,12 @@ def test_a_queue_that_a_poll_sees_after_its_first_tasks_is_found_for_them_too(ho
     host.shape(ORDERS, host.now - LONG)
     host.round(host.sent("", "new", "a", ago=5), host.sent("orders", "order.new.us", "b", ago=300), host.sent("orders", "order.new.us", "c", ago=5))
     assert host.task("a").queue_reason == "no queue new was known then"
-    host.shape([*ORDERS, ("orders", "order.new.us", "us.new"), ("orders", "new", "new")], host.now - timedelta(seconds=1))
+    host.shape([*ORDERS, ("orders", "order.new.us", "us.new"), ("elsewhere", "new", "new")], host.now - timedelta(seconds=1))
     host.worker("w@h", "new", "us.new")
     host.round(host.event("received", "a"), host.event("received", "c"))
     assert host.shown("a") == (("new",), "both")
     assert host.shown("b") == (("audit", "us"), "routing")  # long before
-    assert host.shown("c") == (("us.new",), "both")  # a binding that may have been there, and its node consumes no other of them
+    assert host.shown("c") == (("us.new",), "both")  # a binding that may have been there, and orders never led to another queue of its node
 
 
 def test_what_was_decided_before_a_change_was_noticed_is_decided_again(host: Host) -> None:
