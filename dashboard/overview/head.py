@@ -5,16 +5,15 @@ Pure.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Protocol
 
 import msgspec
 
 from dashboard.connections.growth import GrowingClient
 from dashboard.layout import formatting
 from dashboard.layout.levels import Level, worker_level
+from dashboard.workers.visibility import unknown_by_reason
 from workers.models import Worker
 from workers.name_patterns import folded
 
@@ -35,15 +34,6 @@ class Line(msgspec.Struct, frozen=True):
     level: Level
     name: str
     address: str
-
-
-class WorkerFacts(Protocol):
-    @property
-    def vhost(self) -> str: ...
-    @property
-    def state(self) -> str: ...
-    @property
-    def reason(self) -> str: ...
 
 
 def sentence(troubles: int, seen: Seen, unavailable: Sequence[str] = (), more: bool = False) -> str:
@@ -81,16 +71,15 @@ def summary(troubles: int, notices: int, seen: Seen) -> str:
     return " ".join(parts + [f"{formatting.count(notices, 'notice')}."] * bool(notices))
 
 
-def unknown_workers(workers: Iterable[WorkerFacts], address: str) -> list[Line]:
+def unknown_workers(workers: Iterable[Worker], address: str) -> list[Line]:
     """The worker nodes whose state is unknown, one line for each reason of a virtual host."""
-    counted = Counter((worker.vhost, worker.reason) for worker in workers if worker.state == "unknown")
     return [
         Line(
             Level("unknown", f"in {vhost} {'is' if amount == 1 else 'are'} unknown: {reason.rstrip('.') or 'no heartbeat received yet'}"),
             formatting.count(amount, "worker node"),
             address,
         )
-        for (vhost, reason), amount in sorted(counted.items())
+        for vhost, reason, amount in unknown_by_reason(workers)
     ]
 
 

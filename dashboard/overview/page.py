@@ -80,8 +80,13 @@ class OneBroker:
         return "" if self.vhost is None else "tick/10"
 
     @cached_property
+    def unavailable(self) -> str:
+        """Why what is shown is not of now, as a clause; "" while the broker responds."""
+        return levels.unavailable(self.broker, self.now)
+
+    @property
     def stale(self) -> bool:
-        return bool(levels.unavailable(self.broker, self.now))
+        return bool(self.unavailable)
 
     @cached_property
     def queues(self) -> QueueSummary:

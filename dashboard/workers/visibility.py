@@ -5,7 +5,8 @@ Pure.
 
 from __future__ import annotations
 
-from collections import Counter
+import re
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
@@ -15,6 +16,7 @@ from dashboard.layout import formatting, levels
 from dashboard.layout.visibility import Step
 from workers.models import EventSource, Worker
 
+TIME = re.compile(r"\b(\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d UTC")
 EVENTS_SETTINGS = (
     "Start the workers with -E, or set worker_send_task_events = True in the app; they restart with it. "
     "With task_send_sent_event = True in the producers, sent tasks are seen too."
@@ -37,11 +39,28 @@ def limits(sources: Sequence[EventSource], workers: Sequence[Worker]) -> list[St
 
 def unknown_nodes(workers: Iterable[Worker]) -> list[tuple[str, Step]]:
     """(reason, the line shown once above the nodes) for each reason that worker nodes of a virtual host are unknown; the nodes' own rows don't repeat it."""
-    counted = Counter((worker.vhost, worker.reason) for worker in workers if worker.state == Worker.UNKNOWN and worker.reason)
     return [
         (reason, Step("unknown", f"{formatting.count(amount, 'worker node')} in {vhost} {'is' if amount == 1 else 'are'} unknown", _sentence(reason)))
-        for (vhost, reason), amount in sorted(counted.items())
+        for vhost, reason, amount in unknown_by_reason(worker for worker in workers if worker.reason)
     ]
+
+
+def unknown_by_reason(workers: Iterable[Worker]) -> list[tuple[str, str, int]]:
+    """(virtual host, reason, how many worker nodes) of those that are unknown. Reasons that differ only in their time are one, of the earliest time: a broker
+    that stands still silences all nodes within some seconds."""
+    alike: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for worker in workers:
+        if worker.state == Worker.UNKNOWN:
+            alike[worker.vhost, TIME.sub("", worker.reason)].append(worker.reason)
+    return sorted((vhost, _earliest(reasons), len(reasons)) for (vhost, _), reasons in alike.items())
+
+
+def _earliest(reasons: Sequence[str]) -> str:
+    """
+    >>> _earliest(["silent since 2026-11-29 14:16:59 UTC; it ran", "silent since 2026-11-29 14:17:01 UTC; it ran"])
+    'silent since 2026-11-29 14:16:59 UTC or later; it ran'
+    """
+    return min(reasons) if len(set(reasons)) == 1 else TIME.sub(r"\g<0> or later", min(reasons))
 
 
 def _unwatched(source: EventSource) -> list[Step]:

@@ -210,7 +210,8 @@ function showBadge() {
   const old = dated.some((topic, index) => ages[index] > 3 * (topic.interval ?? 5));
   const stale = old || counted.some(unanswered) || (topics.size && !dated.length);
   const state = paused ? "paused" : socket?.readyState !== WebSocket.OPEN ? "reconnecting" : stale ? "stale" : "live";
-  const word = state === "stale" && !dated.length ? (counted.some(unanswered) ? "No data" : "Connecting…") : state[0].toUpperCase() + state.slice(1);
+  const empty = counted.some((topic) => topic.receivedAt || unanswered(topic)); // it answered without any number, or not in time
+  const word = state === "stale" && !dated.length ? (empty ? "No data" : "Connecting…") : state[0].toUpperCase() + state.slice(1);
   put(badge.querySelector("[data-text=word]"), word);
   put(badge.querySelector("[data-text=age]"), ages.length ? ageText(Math.max(...ages)) : "");
   const grewOld = badge.dataset.state === "live" && state === "stale";

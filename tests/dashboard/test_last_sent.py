@@ -116,7 +116,7 @@ def test_a_call_with_an_exchange_of_its_own_contradicts_nothing() -> None:
 def test_where_a_call_with_an_exchange_of_its_own_arrived_stands_beside_where_one_without_goes() -> None:
     last = msgspec.structs.replace(sent("mail", "media", "feed.x"), arrived=["feeds"])
     answer = explained({"task_routes": {"shop.pay": "mail"}}, last)
-    assert headline(answer) == "Called without an exchange, shop.pay goes to queue mail; the last one named one, and went to queue feeds."
+    assert headline(answer) == "Called without an exchange, shop.pay goes to queue mail; the last call named one, and its task went to queue feeds."
     assert "and went to queue feeds: that call" in answer.unknown[0]
     same = explained({"task_routes": {"shop.pay": "mail"}}, msgspec.structs.replace(last, arrived=["mail"]))
     assert headline(same) == "shop.pay goes to queue mail."

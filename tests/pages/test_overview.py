@@ -56,6 +56,14 @@ def test_a_broker_that_was_never_polled_has_no_numbers(person):
     assert '<span class="figure-value" data-text="ready">–</span>' in html
 
 
+def test_a_broker_that_has_never_responded_is_not_said_to_have_no_queues_and_no_celery(person, now):
+    Broker.objects.create(name="prod", state=Broker.UNREACHABLE, reason="connection refused", since=now)
+    html = page(person)
+    assert "<h2>Queues are unknown</h2><p>Hareline has no record of any queue: prod is unreachable.</p>" in html
+    assert "Whether a virtual host has Celery's exchanges is unknown: prod is unreachable." in html
+    assert "No queues yet" not in html and "All 0 queues" not in html and "the first worker creates it" not in html
+
+
 def test_while_all_is_well_the_sentence_is_all_clear(person, prod):
     queue(prod)
     queue(prod, "orders")
@@ -156,6 +164,14 @@ def test_unknown_worker_nodes_are_listed_with_their_reason_once(person, prod):
     assert "What is unknown may need you." in html and "All clear" not in html
     assert unescape(html).count("3 worker nodes</a> in / are unknown: events can't be received.") == 1
     assert "because in / are unknown" not in html  # the reason is the line itself
+
+
+def test_worker_nodes_that_fell_silent_within_seconds_are_one_line(person, prod):
+    for second in (59, 57, 58):
+        worker(prod, f"w{second}@web-1", state=Worker.UNKNOWN, reason=f"no heartbeat since 2026-11-29 14:16:{second} UTC; control queue still present")
+    html = unescape(page(person))
+    assert "3 worker nodes</a> in / are unknown: no heartbeat since 2026-11-29 14:16:57 UTC or later; control queue still present." in html
+    assert html.count("14:16:57 UTC or later") == 2 and "14:16:58" not in html  # once among the notices, once above the nodes
 
 
 def test_the_tiles_are_those_of_the_chosen_virtual_host(person, prod):

@@ -277,6 +277,13 @@ def test_without_any_broker_the_page_explains_how_to_name_one(person: Client) ->
     assert "HARELINE_BROKERS" in person.get("/send/").content.decode()
 
 
+def test_a_broker_that_has_never_responded_is_not_said_to_be_unwatched(person: Client, now: datetime) -> None:
+    Broker.objects.create(name="prod", state=Broker.UNREACHABLE, reason="connection refused", since=now)
+    for address in ("/send/", "/routing/"):
+        html = person.get(address).content.decode()
+        assert 'No virtual host of prod is known; the <a href="/">overview</a> shows why.' in html and "HARELINE_BROKERS" not in html
+
+
 def prediction_of(page: str) -> str:
     return page.split("data-prediction")[1].split("</section>")[0]
 

@@ -71,7 +71,7 @@ def task_headline(answer: TaskExplanation, task: str) -> tuple[str, list[Span]]:
             Span(task, True),
             Span(" goes to "),
             *where,
-            Span("; the last one named one, and went to "),
+            Span("; the last call named one, and its task went to "),
             *arrived,
             Span("."),
         ]
