@@ -10,7 +10,7 @@ import msgspec
 
 from brokers.management.management_api import ManagementApi
 from brokers.management.parse import Page
-from brokers.parts import Parts, Unread
+from brokers.parts import LONGEST_REST, Parts, Unread
 from brokers.polling.budget import SHARE
 from brokers.polling.poll_memory import InventoryMemory, LastRead, PollMemory
 
@@ -47,16 +47,19 @@ class Round:
 
     def fetch(self, part: str, request: Callable[[], Answer]) -> Answer | None:
         """As `Parts.fetch`; what it costs the broker is taken from the budget."""
-        return self.paid(lambda: self.parts.fetch(part, request))
+        return self.paid(lambda: self.parts.fetch(part, request), part)
 
-    def paid(self, requests: Callable[[], Answer]) -> Answer:
+    def paid(self, requests: Callable[[], Answer], part: str | None = None) -> Answer:
+        """What `requests` return, their time taken from the budget. A `part` that failed costs at most what is paid for when it may be tried again: during a
+        hang the broker need not have worked, and the other lists must not wait for it."""
         began = self.api.busy_seconds
         try:
             return requests()
         finally:
             seconds = self.api.busy_seconds - began
             self.busy_seconds += seconds
-            self.kept.budget.spend(self.now, seconds)
+            failed = part is not None and self.parts.is_failing(part)
+            self.kept.budget.spend(self.now, min(seconds, LONGEST_REST.total_seconds() * SHARE) if failed else seconds)
 
     def fetch_pages(
         self, part: str, page: Callable[[int], Page[Row]], last: LastRead | None = None, of: object = None, sign: object = None

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from brokers import parts
+from brokers.errors import BrokerUnreachable
 from brokers.polling.poll_memory import LastRead, PollMemory
 from brokers.polling.polled_topology import MANY_BINDINGS
 from tests.brokers.facts import NOON, after
@@ -76,3 +77,28 @@ def test_a_change_while_bindings_are_read_in_parts_has_them_read_again(broker: F
         memory.inventory.binding_count = MANY_BINDINGS + 1
         requested[seconds] = [path for path in broker.requested() if path.startswith("bindings/")]
     assert requested == {0: ["bindings//"], 5: [], 35: ["bindings/shop"], 75: ["bindings//"]}
+
+
+class Hanging(InstantApi):
+    """The list of bindings fails after fifteen seconds."""
+
+    hangs = False
+
+    def bindings(self, vhost: str | None = None) -> Any:
+        if self.hangs:
+            self.said_seconds += 15.0
+            raise BrokerUnreachable("no complete answer within 15 s")
+        return super().bindings(vhost)
+
+
+def test_a_list_that_hung_once_is_read_again_within_a_minute_and_holds_up_no_other(broker: FakeManagement) -> None:
+    broker.set_queues({"mail": 0})
+    broker.set_bindings(many_bindings(1))
+    api, memory = Hanging(broker.address()), PollMemory()
+    poll_once(api, NOON, memory)
+    api.hangs = True
+    poll_once(api, after(5), memory)
+    api.hangs = False
+    failing = [bool(memory.unread.keys() & {parts.BINDINGS}) for seconds in range(10, 70, 5) if poll_once(api, after(seconds), memory)]
+    assert failing == [True] * 10 + [False] * 2
+    assert memory.inventory.budget.allows(after(65))
