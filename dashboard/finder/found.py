@@ -17,6 +17,7 @@ from workers import queries as worker_queries
 from workers.models import Task, Worker
 
 EACH = 6
+EACH_OF_A_PAGE = 50
 SHORTEST_ID = 4
 _HEXADECIMAL = re.compile(r"[0-9A-Fa-f-]+")
 
@@ -47,22 +48,22 @@ class Finding(msgspec.Struct, frozen=True):
         return f"{len(self.lines)} shown, {self.more:,} more" if self.more else f"{len(self.lines)} found"
 
 
-def find(scope: Scope, text: str) -> Finding:
+def find(scope: Scope, text: str, each: int = EACH) -> Finding:
     """The first few of each kind. Several words must all stand in the name of a queue."""
     text = text.strip()
     if not text:
         return Finding("", (), 0)
     words = [Condition("name", "~", word) for word in text.split()]
-    queues = queries.queues(scope, conditions=words, sort="name", page_size=EACH)
-    exchanges = queries.exchanges(scope, q=text, page_size=EACH)
-    workers = worker_queries.workers(scope, text=text, page_size=EACH, with_left=True)
+    queues = queries.queues(scope, conditions=words, sort="name", page_size=each)
+    exchanges = queries.exchanges(scope, q=text, page_size=each)
+    workers = worker_queries.workers(scope, text=text, page_size=each, with_left=True)
     lines = [
         *(_line("queue", "stack-2", queue, queue.name) for queue in queues.items),
         *(_line("exchange", "arrows-split", exchange, shown_name(exchange.name)) for exchange in exchanges.items),
         *(_line("worker", "cpu", worker, worker.hostname) for worker in workers.items),
     ]
     total = queues.total + exchanges.total + workers.total
-    tasks = _tasks(scope, text)
+    tasks = _tasks(scope, text, each)
     return Finding(text, [*lines, *tasks], total - len(lines))
 
 
@@ -71,12 +72,12 @@ def _line(route: str, icon: str, one: Queue | Exchange | Worker, name: str) -> F
     return Found(f"{route}-{one.pk}", reverse(route, args=[one.pk]), icon, name, f"{kind} · {one.broker.name} {one.vhost}")
 
 
-def _tasks(scope: Scope, text: str) -> list[Found]:
+def _tasks(scope: Scope, text: str, each: int) -> list[Found]:
     """Tasks whose id begins with the text; the ids that Celery gives have small letters."""
     if len(text) < SHORTEST_ID or " " in text:
         return []
     beginning = text.lower() if _HEXADECIMAL.fullmatch(text) else text
-    return [_task(task) for task in worker_queries.tasks_by_uuid(scope, beginning, EACH)]
+    return [_task(task) for task in worker_queries.tasks_by_uuid(scope, beginning, each)]
 
 
 def _task(task: Task) -> Found:

@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from brokers.queries.one_moment import one_moment
-from dashboard.finder.found import find
+from dashboard.finder.found import EACH, EACH_OF_A_PAGE, find
 from dashboard.layout.fragments import vary_on_htmx
 from dashboard.people.access import scope_of
 
@@ -17,5 +17,5 @@ LONGEST_TEXT = 255
 @one_moment()
 def found(request: HttpRequest) -> HttpResponse:
     """What matches `q`, and how much there is."""
-    template = "finder/_lines.html" if request.htmx else "finder/page.html"  # type: ignore[attr-defined]  # set by django_htmx's middleware
-    return render(request, template, {"finding": find(scope_of(request.user), request.GET.get("q", "")[:LONGEST_TEXT])})
+    template, each = ("finder/_lines.html", EACH) if request.htmx else ("finder/page.html", EACH_OF_A_PAGE)  # type: ignore[attr-defined]  # set by django_htmx's middleware
+    return render(request, template, {"finding": find(scope_of(request.user), request.GET.get("q", "")[:LONGEST_TEXT], each)})

@@ -43,6 +43,7 @@ def queue_row(queue: Queue, broker: Broker, consuming: Sequence[Consuming], now:
             "consumers": formatting.number(queue.consumers),
             "memory": formatting.data_size(queue.memory_bytes),
             "message_bytes": formatting.data_size(queue.message_bytes),
+            "peak": formatting.number(peak(queue)),
             "state": queue.state or "unknown",
             "node": queue.node or "unknown",
             "outlook": "" if stale else trend(queue),
@@ -101,9 +102,12 @@ def _host(one: Consuming) -> str:
 
 def bar_full(queue: Queue) -> int | None:
     """The depth that fills the bar: the queue's 24 h peak. None if unknown, and for a stream, whose depth is not a backlog."""
-    if queue.type == "stream" or queue.depth is None:
-        return None
-    return max(queue.highest_depth or 0, queue.depth)
+    return None if queue.type == "stream" or queue.depth is None else peak(queue)
+
+
+def peak(queue: Queue) -> int | None:
+    """The highest depth of the last 24 h, which is stored with the snapshots only: what is there now counts too. None if none is known."""
+    return max((depth for depth in (queue.highest_depth, queue.depth) if depth is not None), default=None)
 
 
 def in_text(queue: Queue) -> str:

@@ -123,3 +123,9 @@ def test_an_exchange_explains_its_type() -> None:
     odd = Exchange(pk=4, broker_id=1, vhost="/", name="odd", type="x-odd", durable=False, auto_delete=True, internal=True, policy="p")
     assert exchange_row(odd, broker(), NOON).fixed["features"] == ["transient", "auto-delete", "internal", "policy p"]
     assert "type x-odd is unknown to Hareline" in exchange_row(odd, broker(), NOON).fixed["type_explained"]
+
+
+def test_the_peak_is_never_below_the_depth_beside_it() -> None:
+    assert queue_row(queue(depth=81, highest_depth=79), broker(), [], NOON).text["peak"] == "81"
+    assert queue_row(queue(depth=5, highest_depth=79), broker(), [], NOON).text["peak"] == "79"
+    assert queue_row(queue(depth=None, highest_depth=None), broker(), [], NOON).text["peak"] == "–"

@@ -73,3 +73,9 @@ def test_a_stranger_finds_nothing(client: Client) -> None:
 
 def test_finding_takes_few_questions(person: Client, shop: Shop) -> None:
     assert len(queries_of(person, "/find/?q=mail", **HTMX)) <= 14
+
+
+def test_the_search_as_a_page_of_its_own_shows_what_the_menu_leaves_out(person: Client, shop: Shop) -> None:
+    Queue.objects.bulk_create(Queue(**shop.seen, name=f"feed.{number}") for number in range(8))
+    assert found(person, "feed")[1] == "6 shown, 2 more"
+    assert "8 found." in person.get("/find/", {"q": "feed"}).content.decode()

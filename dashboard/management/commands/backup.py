@@ -22,3 +22,4 @@ class Command(BaseCommand):
             back_up(database_file(), options["file"])
         except CopyFailed as error:
             raise CommandError(str(error)) from None
+        self.stdout.write(f"The copy is in {options['file']}. `manage.py restore` puts it back.")

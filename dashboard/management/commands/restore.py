@@ -30,3 +30,4 @@ class Command(BaseCommand):
         refuse_unusable(waiting=False)
         call_command("migrate", interactive=False, verbosity=0)  # the copy may be older
         worker_store.supersede_all()  # a poller notices by itself that what it stored is not there
+        self.stdout.write(f"The database holds what {options['file']} holds. Running processes go on with it within some seconds.")
