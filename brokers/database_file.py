@@ -6,6 +6,9 @@ PostgreSQL has no file of ours: it is never replaced, and says itself whether it
 from __future__ import annotations
 
 import os
+import sqlite3
+import time
+from functools import lru_cache
 from pathlib import Path
 
 import structlog
@@ -18,6 +21,11 @@ log = structlog.get_logger(__name__)
 
 
 LEAST_FREE_BYTES = 2**20
+LOCK_SECONDS = 0.25
+"""How long somebody must hold the lock on the database to be noticed; ours hold it for milliseconds."""
+
+FULL = "The disk with Hareline’s database is full, so nothing can be stored."
+LOCKED = "Hareline’s database is locked by some program, so nothing can be stored."
 
 
 def not_writable() -> str:
@@ -34,8 +42,36 @@ def not_writable() -> str:
     if system.f_flag & os.ST_RDONLY or not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK):
         return "Hareline’s database is read-only, so nothing can be stored."
     if system.f_bavail * system.f_frsize < LEAST_FREE_BYTES:
-        return "The disk with Hareline’s database is full, so nothing can be stored."
+        return FULL
     return database_damage.sentence()
+
+
+def why_nothing_is_stored() -> str:
+    """For where nothing was stored for some time: as `not_writable`, or that the file is locked. Looks once a second at most."""
+    return _why_nothing_is_stored(str(connection.settings_dict["NAME"]), int(time.monotonic()))
+
+
+@lru_cache(maxsize=1)
+def _why_nothing_is_stored(path: str, second: int) -> str:
+    del second  # distinguishes the entries of the cache
+    return not_writable() or (LOCKED if not engine.is_postgresql() and _is_locked(path) else "")
+
+
+def _is_locked(path: str) -> bool:
+    if connection.in_atomic_block:
+        return False  # the lock may be our own
+    try:
+        found = sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=rw", uri=True, timeout=LOCK_SECONDS, isolation_level=None)
+        try:
+            found.execute("BEGIN IMMEDIATE")
+            found.execute("ROLLBACK")
+        finally:
+            found.close()
+    except sqlite3.OperationalError as error:
+        return "locked" in str(error)
+    except sqlite3.Error:
+        pass
+    return False
 
 
 def _postgresql_not_writable() -> str:

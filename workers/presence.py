@@ -1,7 +1,7 @@
 """The state of stored workers and event sources when they are read: unknown once their writer has stopped.
 
-Pure. The receiver's thread of a virtual host stores when it last did so (`beat_at`). If that is long ago, it does not run, is stuck, or the
-database is locked; nobody who could write it down would notice, so it is decided at each reading.
+The receiver's thread of a virtual host stores when it last did so (`beat_at`). If that is long ago, it does not run, is stuck, or nothing can be stored;
+nobody who could write it down would notice, so it is decided at each reading. Pure, but for a look at the database file then.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.db.models import F, Q
 
+from brokers import database_file
 from workers.models import EventSource, Worker
 
 LATE_AFTER = timedelta(seconds=15)  # it stores at least every 5 s
@@ -77,4 +78,6 @@ def _unknown(source: EventSource, reason: str, since: datetime | None) -> EventS
 
 
 def _nothing_since(beat_at: datetime) -> str:
-    return f"nothing of it was stored since {beat_at:%Y-%m-%d %H:%M:%S} UTC: the receiver does not run or is stuck, or the database is locked"
+    why = database_file.why_nothing_is_stored().removesuffix(".")
+    why = why.replace("The ", "the ", 1) if why.startswith("The ") else why
+    return f"nothing of it was stored since {beat_at:%Y-%m-%d %H:%M:%S} UTC: {why or 'the receiver does not run or is stuck'}"

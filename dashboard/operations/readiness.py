@@ -33,7 +33,9 @@ def parts(now: datetime) -> dict[str, str]:
         if reason:
             return {"database": "", "migrations": reason}
         database_damage.passed("readiness")
-        found = {"database": database_file.not_writable(), "migrations": "", **processes(leases.heartbeats(), now)}
+        silent = processes(leases.heartbeats(), now)
+        not_stored = database_file.why_nothing_is_stored if any(silent.values()) else database_file.not_writable
+        found = {"database": not_stored(), "migrations": "", **silent}
         brokers = broker_queries.brokers(EVERYTHING)
         found["poller"] = found["poller"] or polls(brokers, now)
         found["receiver"] = found["receiver"] or events(worker_queries.event_sources(EVERYTHING), now)

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from brokers import database_file
 from brokers.characters import shell_word
 from brokers.models import Broker, Node, Queue
 from dashboard.layout import formatting, levels, queue_levels
@@ -55,6 +56,13 @@ class Incident(msgspec.Struct, frozen=True):
     since_at_least: bool = False  # it may have begun before `since`
 
 
+WHAT_TO_DO = {
+    database_file.FULL: "Free space on that disk. Hareline continues by itself then.",
+    database_file.LOCKED: "End what holds the lock, such as a shell or a copy of another program. Hareline continues by itself then.",
+}
+"""By why nothing can be stored."""
+
+
 def of_broker(
     broker: Broker, sources: Sequence[EventSource], poller_at: datetime | None, now: datetime, not_writable: Callable[[], str] = str
 ) -> Incident | None:
@@ -73,7 +81,7 @@ def of_broker(
     not_stored = not_writable()
     if not_stored or poller_at is None or now - poller_at > POLLER_IS_ALIVE:
         title, cause = f"{broker.name} is not being polled", not_stored or "Hareline's poller is not running."
-        why = (cause, "Check Hareline's log.", "")
+        why = (cause, WHAT_TO_DO.get(cause, "Check Hareline's log."), "")
     else:
         since = f" since {formatting.moment_text(broker.polled_at, now)}" if broker.polled_at else " yet"
         title = f"{broker.name} has not answered{since}"

@@ -128,7 +128,7 @@ class OneBroker:
         """The incidents, the worst first. While the broker is not visible, none about its queues."""
         poller = next((beat for beat in self._heartbeats if beat.kind == "poller"), None)
         at, damage = (poller.at, database_damage.reported(poller.problem)) if poller else (None, "")
-        found = [incidents.of_broker(self.broker, self.work.sources, at, self.now, lambda: database_file.not_writable() or damage)]
+        found = [incidents.of_broker(self.broker, self.work.sources, at, self.now, lambda: database_file.why_nothing_is_stored() or damage)]
         found.append(blocked_publishers.incident(self.broker, self.now, self._blocked))
         found.append(unread_queues.incident(self.broker, self.now))
         found.append(flapping.incident(self.broker, lambda most: queries.poll_attempts(self.scope, self.broker.pk, most), self.now))

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ from django.db import connection
 from django.test import Client
 from django.urls import URLPattern, get_resolver
 
+from brokers import database_file
 from dashboard.models import ApiToken
+from dashboard.operations import readiness
 from tests.api.conftest import World
 from tests.postgres import on_sqlite
 from tests.waiting import wait_until
@@ -53,6 +56,14 @@ def nothing_waits() -> Iterator[None]:
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA busy_timeout=0")
     yield
+
+
+def test_a_lock_on_the_database_is_named_where_nothing_was_stored_for_long(world: World) -> None:
+    wait_until(lambda: database_file.why_nothing_is_stored() == "")
+    with write_locked():
+        wait_until(lambda: database_file.why_nothing_is_stored() == database_file.LOCKED)
+        assert readiness.parts(datetime.now(UTC))["database"] == database_file.LOCKED
+    wait_until(lambda: readiness.parts(datetime.now(UTC))["database"] == "")
 
 
 def test_every_page_and_call_that_reads_works_while_the_database_is_locked(world: World) -> None:

@@ -22,6 +22,8 @@ from tests.brokers.facts import NOON
 from tests.brokers.management import FakeManagement
 from tests.brokers.polled import run_rounds
 from tests.fault_server import FaultServer
+from workers.models import EventSource
+from workers.presence import source_as_of
 
 NO_ROOM = """CREATE OR REPLACE FUNCTION no_room(bigint) RETURNS boolean LANGUAGE plpgsql AS
 $$ BEGIN RAISE 'could not extend file: the disk is full' USING ERRCODE = 'disk_full'; END $$"""
@@ -92,6 +94,11 @@ def test_the_page_says_why_nothing_is_stored(monkeypatch: pytest.MonkeyPatch, tm
     monkeypatch.setattr(os, "access", lambda *_: False)
     assert database_file.not_writable() == "Hareline’s database is read-only, so nothing can be stored."
     stale = Broker(name="prod", state=Broker.UP, polled_at=NOON - timedelta(minutes=2), poll_seconds=5)
-    incident = incidents.of_broker(stale, [], None, NOON, database_file.not_writable)
+    incident = incidents.of_broker(stale, [], None, NOON, database_file.why_nothing_is_stored)
     assert incident is not None
     assert incident.why == "Hareline’s database is read-only, so nothing can be stored."
+    incident = incidents.of_broker(stale, [], None, NOON, lambda: database_file.FULL)
+    assert incident is not None
+    assert incident.todo == "Free space on that disk. Hareline continues by itself then."
+    source = source_as_of(EventSource(state="receiving", beat_at=NOON - timedelta(minutes=1)), NOON)
+    assert source.reason.endswith("UTC: Hareline’s database is read-only, so nothing can be stored")
