@@ -17,6 +17,7 @@ from brokers.characters import shell_word
 from brokers.models import Broker, Node, Queue
 from dashboard.layout import formatting, levels, queue_levels
 from dashboard.layout.levels import Level
+from dashboard.queues.row import in_text
 from workers.models import EventSource, Worker
 from workers.presence import events_arrive
 
@@ -181,7 +182,7 @@ def _lead_queue(queue: Queue) -> str:
     lead = f"{formatting.count(queue.depth, 'message')} {'waits' if queue.depth == 1 else 'wait'}."
     if queue.publish_per_second is None or queue.deliver_per_second is None:
         return lead
-    return f"{lead} In {formatting.rate(queue.publish_per_second)}/s, out {formatting.rate(queue.deliver_per_second)}/s."
+    return f"{lead} In {in_text(queue)}/s, out {formatting.rate(queue.deliver_per_second)}/s."
 
 
 def _facts_queue(queue: Queue, consumed_by: Sequence[str], now: datetime) -> tuple[Fact, ...]:

@@ -112,6 +112,11 @@ def test_a_queue_that_is_fed_now_and_then_shows_its_last_message_in_place_of_no_
     assert [(fact.name, fact.value) for fact in incident.facts][1] == ("Last message", "40 s ago")
 
 
+def test_dead_letters_which_the_broker_does_not_count_as_published_are_estimated_in_the_lead_too():
+    fed = abandoned(publish_per_second=0.0, growth_per_second=0.2)
+    assert incidents.of_queue(fed, PROD, [], NOON).lead == "12,480 messages wait. In ~0.2/s, out 0.0/s."
+
+
 def test_workers_that_report_to_consume_it_are_the_evidence():
     assert "worker-b@web-1 is configured to consume it" in incidents.of_queue(abandoned(), PROD, ["worker-b@web-1"], NOON).why
 
