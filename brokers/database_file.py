@@ -58,8 +58,8 @@ def _why_nothing_is_stored(path: str, second: int) -> str:
 
 
 def _is_locked(path: str) -> bool:
-    if connection.in_atomic_block:
-        return False  # the lock may be our own
+    if connection.in_atomic_block and (connection.savepoint_ids or connection.transaction_mode != "DEFERRED"):  # type: ignore[attr-defined]
+        return False  # not within `one_moment` alone, which takes no lock: it may be our own
     try:
         found = sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=rw", uri=True, timeout=LOCK_SECONDS, isolation_level=None)
         try:

@@ -8,7 +8,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from django.test import Client
 from django.urls import URLPattern, get_resolver
 
 from brokers import database_file
+from brokers.models import Broker
 from dashboard.models import ApiToken
 from dashboard.operations import readiness
 from tests.api.conftest import World
@@ -64,6 +66,15 @@ def test_a_lock_on_the_database_is_named_where_nothing_was_stored_for_long(world
         wait_until(lambda: database_file.why_nothing_is_stored() == database_file.LOCKED)
         assert readiness.parts(datetime.now(UTC))["database"] == database_file.LOCKED
     wait_until(lambda: readiness.parts(datetime.now(UTC))["database"] == "")
+
+
+def test_the_overview_names_a_lock_as_why_nothing_is_polled(world: World) -> None:
+    Broker.objects.update(polled_at=datetime.now(UTC) - timedelta(minutes=2))
+    client = world.client()
+    with write_locked():
+        wait_until(lambda: database_file.LOCKED in unescape(client.get("/").content.decode()))
+        assert "End what holds the lock" in client.get("/").content.decode()
+    wait_until(lambda: database_file.LOCKED not in unescape(client.get("/").content.decode()))
 
 
 def test_every_page_and_call_that_reads_works_while_the_database_is_locked(world: World) -> None:
