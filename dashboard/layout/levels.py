@@ -58,6 +58,8 @@ class BrokerFacts(Protocol):
     @property
     def poll_seconds(self) -> float | None: ...
     @property
+    def poll_ms(self) -> float | None: ...
+    @property
     def alarms(self) -> Any: ...
     @property
     def limits(self) -> Any: ...
@@ -93,10 +95,16 @@ class WorkerFacts(Protocol):
     def clock_skew_seconds(self) -> float | None: ...
 
 
-def is_stale(broker: BrokerFacts, now: datetime) -> bool:
-    """True once the broker's numbers are older than three intervals, or if there never were any."""
+def holds_for(broker: BrokerFacts) -> timedelta:
+    """How old the broker's numbers are before they count as old: three intervals, and twice what a poll takes. They are as old as its start, so those of a
+    broker that answers slowly are two polls old when the next are stored."""
     interval = broker.poll_seconds or DEFAULT_POLL_SECONDS
-    return broker.polled_at is None or not is_within(broker.polled_at, now, timedelta(seconds=STALE_INTERVALS * interval))
+    return timedelta(seconds=STALE_INTERVALS * interval, milliseconds=2 * (broker.poll_ms or 0.0))
+
+
+def is_stale(broker: BrokerFacts, now: datetime) -> bool:
+    """True once the broker's numbers are older than they hold, or if there never were any."""
+    return broker.polled_at is None or not is_within(broker.polled_at, now, holds_for(broker))
 
 
 def unavailable(broker: BrokerFacts, now: datetime) -> str:

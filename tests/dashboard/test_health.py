@@ -25,6 +25,8 @@ def a_broker(**facts):
         ({"polled_at": NOON - timedelta(seconds=15)}, "ok", "responds"),
         ({"polled_at": NOON - timedelta(seconds=16)}, "unknown", "prod was last polled 16 s ago"),
         ({"polled_at": NOON - timedelta(seconds=16), "poll_seconds": 10}, "ok", "responds"),
+        ({"polled_at": NOON - timedelta(seconds=44), "poll_ms": 15_000.0}, "ok", "responds"),  # a poll takes 15 s: the next is not stored yet
+        ({"polled_at": NOON - timedelta(seconds=46), "poll_ms": 15_000.0}, "unknown", "prod was last polled 46 s ago"),
         ({"polled_at": NOON - timedelta(seconds=16), "poll_seconds": None}, "unknown", "prod was last polled 16 s ago"),
         ({"alarms": [{"node": "rabbit@a", "resource": "memory"}]}, "critical", "blocks publishers: memory alarm on rabbit@a"),
         ({"unroutable_per_second": 1.5}, "notice", "has 1.5 unroutable messages/s (no binding matched)"),
