@@ -131,6 +131,8 @@ class PollLoop:
             return self.poll_seconds
         viewed = [(found.vhost, found.name) for found in queries.active_detail_requests(self.broker_id, now) if found.kind == "queue"]
         began, is_first = self._clock.monotonic(), self._memory.depths.queue_keys is None
+        if is_first:
+            self._memory.depths.stored_vhosts = queries.vhost_names(self.broker_id)
         try:
             stats = poll_depths(self._api, now, self._memory, viewed)
         except BrokerError as error:

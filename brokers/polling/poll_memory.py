@@ -95,7 +95,9 @@ class DepthMemory(msgspec.Struct):
     definitions_sign: object = None  # another one: something may have been declared or deleted
     definitions_are_counted: bool = False  # the broker counts what changes definitions, so that sign is complete
     changes: int = 0  # how often queues, their consumers, or the broker's object totals changed
-    vhosts: dict[str, bool | None] = {}  # as last listed
+    vhosts: dict[str, bool | None] = {}  # as last listed, with those that are hidden
+    stored_vhosts: frozenset[str] = frozenset()  # as an earlier process stored them
+    hidden_vhosts: dict[str, datetime] = {}  # left out of the list though they exist: when that was last checked
     exchanges: ReadExchanges | None = None  # None: not read by this thread
     rates_at: datetime | None = None  # the exchanges whose counters were last passed on
     nodes: list[NodeStats] | None = None  # as last listed; None: not listed yet, or not permitted

@@ -16,6 +16,7 @@ from brokers.queries.brokers_and_nodes import (
     nodes,
     poll_attempts,
     revisions,
+    vhost_names,
     virtual_host,
     virtual_hosts,
     watched_as,
@@ -60,5 +61,5 @@ __all__ = [
     "delay_level_count", "exchange", "exchange_by_id", "exchanges", "exchanges_by_ids", "exchanges_named", "exchanges_of_types", "history", "installation_id",
     "internal_queues", "inventory_stored_at", "nodes", "past_routing", "permissions", "policies", "policy_names", "poll_attempts", "queue", "queue_by_id",
     "queue_counts", "queue_facts", "queue_names", "queue_names_ending", "queues", "queues_bound_by", "queues_by_ids", "queues_named", "revisions",
-    "routing_state", "sparklines", "topology", "traces_fingerprint", "transfers", "virtual_host", "virtual_hosts", "watched_as",
+    "routing_state", "sparklines", "topology", "traces_fingerprint", "transfers", "vhost_names", "virtual_host", "virtual_hosts", "watched_as",
 ]  # fmt: skip

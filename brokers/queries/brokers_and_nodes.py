@@ -62,6 +62,11 @@ def virtual_hosts(scope: Scope, broker: BrokerRef | None = None, at: datetime | 
     return list(VirtualHost.objects.filter(in_scope(scope, broker), existing(at)).select_related("broker").order_by("name", "broker__name"))
 
 
+def vhost_names(broker_id: int) -> frozenset[str]:
+    """The names of the virtual hosts that are not known to be deleted."""
+    return frozenset(VirtualHost.objects.filter(broker_id=broker_id, gone_at=None).values_list("name", flat=True))
+
+
 def virtual_host(scope: Scope, broker: BrokerRef, name: str) -> VirtualHost | None:
     return VirtualHost.objects.filter(in_scope(scope, broker), name=name, gone_at=None).select_related("broker").first()
 
