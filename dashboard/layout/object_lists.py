@@ -21,11 +21,11 @@ VHOSTS_FOLLOWED = 20  # of each broker, while the list is empty
 
 
 class View(msgspec.Struct, frozen=True):
-    """A predefined filter with the number of objects that match it now."""
+    """A predefined filter with the number of objects that match it now; None while no broker has ever answered."""
 
     label: str
     address: str
-    count: int
+    count: int | None
     current: bool
     level: str = ""
 
@@ -58,10 +58,12 @@ class ObjectList(Filtered):
     def predefined(self, filters: Sequence[tuple[str, str]], levels: Mapping[str, str]) -> list[View]:
         """The views of [(label, filter)]; each keeps the other terms of the current filter that can be applied. `levels`: of a filter that has matches."""
         known, found, rest = not self.unavailable(), [], self._rest(filters)
+        answered = any(broker.polled_at for broker in self.brokers)
         wholes = self.view_filters(filters)
         for (label, text), whole, count in zip(filters, wholes, self.counts(wholes), strict=True):
             current = any(term.text == text for term in self.filter.terms) if text else rest == self.filter.text
-            found.append(View(label, self.address.with_(q=whole.text), count, current, levels.get(text, "") if count and known else ""))
+            shown = count if answered else None
+            found.append(View(label, self.address.with_(q=whole.text), shown, current, levels.get(text, "") if count and known else ""))
         return found
 
     def view_filters(self, filters: Sequence[tuple[str, str]]) -> list[Filter]:

@@ -238,6 +238,14 @@ def test_of_an_unreachable_broker_old_numbers_stay_with_their_age(person: Client
     assert "connection refused at rabbit-1:15671" in page and "as of " in page
 
 
+@pytest.mark.parametrize("path", ["/queues/", "/connections/"])
+def test_the_views_of_a_broker_that_never_answered_count_nothing(person: Client, now: datetime, path: str) -> None:
+    Broker.objects.create(name="prod", state="unreachable", reason="nothing listens", since=now)
+    page = person.get(path).content.decode()
+    assert '<span class="view-count">–</span>' in page
+    assert '<span class="view-count">0</span>' not in page
+
+
 def test_an_unreachable_broker_without_queues_never_has_zero(person: Client, now: datetime) -> None:
     Broker.objects.create(name="prod", state=Broker.UNREACHABLE, reason="connection refused", since=now)
     page = text_of(person)
