@@ -164,7 +164,7 @@ def test_a_poller_that_starts_while_a_part_fails_stores_the_rest_and_drops_nothi
     since = []
     for seconds in (STEP_SECONDS, 2 * STEP_SECONDS):
         clock.seconds = seconds
-        run_rounds(PollLoop(management.address(), loop.broker_id, "a", 5.0, clock=clock))
+        run_rounds(PollLoop(management.address(), loop.broker_id, "a", 5.0, api=Impatient(management.address()), clock=clock))  # another process
         since += [limit["since"] for limit in Broker.objects.get().limits if limit["part"]]
     kept = KEPT_TOGETHER.get(PATHS[path], {PATHS[path]}) | ({parts.TRANSFERS} if path == "whoami" else set())  # what is permitted is not known yet
     assert {name: stored() for name, stored in STORED.items()} == {name: value if name in kept else 1 for name, value in before.items()}
