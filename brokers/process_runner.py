@@ -15,12 +15,12 @@ from django.db import DatabaseError, connection
 from brokers import database_damage
 from brokers.addresses import BrokerAddress
 from brokers.database_file import OpenedFile
-from brokers.polling import leases
+from brokers.polling.presence import HEARTBEAT_SECONDS, Presence
+from brokers.polling.share import LOOK_SECONDS, Share
 from brokers.thread_failures import ThreadFailures
 
 log = structlog.get_logger(__name__)
 
-HEARTBEAT_SECONDS = 5.0
 END_SECONDS = 1.5
 STUCK_SECONDS = 120.0  # longer than any round: each wait of one ends by itself
 
@@ -87,33 +87,40 @@ class _Kept:
             log.exception("thread_failed", kind=self._kind, broker=self.work.address.name)
 
 
-def run_until_stopped(work: Sequence[Work], kind: str, holder: str, stop: threading.Event, every_seconds: float = HEARTBEAT_SECONDS) -> None:
-    """Runs each piece of work in a thread of its own and records the heartbeat of the process (`kind`: poller, receiver).
+def run_until_stopped(
+    work: Sequence[Work], kind: str, holder: str, stop: threading.Event, every_seconds: float = HEARTBEAT_SECONDS, share: Share | None = None
+) -> None:
+    """Runs each piece of work in a thread of its own, records the heartbeat of the process (`kind`: poller, receiver), and its end.
 
     Returns within END_SECONDS of `stop`, or when the database file has been replaced. A thread that died is restarted; one that keeps dying is
-    reported in the heartbeat.
+    reported in the heartbeat. `share`: which work it may do, where there are several processes of the kind; looked at before the work begins.
     """
-    kept = [_Kept(each, kind) for each in work]
-    opened = OpenedFile()
+    presence, opened = Presence(kind, holder, sorted({each.address.name for each in work})), OpenedFile()
+    kept: list[_Kept] = []
+    beats_at = 0.0
     while not stop.is_set() and not opened.is_gone():
         for each in kept:
             each.keep()
-        problems = [*(each.problem for each in kept), database_damage.sentence()]
-        _beat(kind, holder, bool(work) and all(each.standing_by for each in work), "; ".join(filter(None, problems)))
-        stop.wait(every_seconds)
+        if time.monotonic() >= beats_at:
+            beats_at = time.monotonic() + every_seconds
+            problems = [*(each.problem for each in kept), database_damage.sentence()]
+            presence.beat(bool(work) and all(each.standing_by for each in work), "; ".join(filter(None, problems)))
+        _look(share)
+        kept = kept or [_Kept(each, kind) for each in work]
+        stop.wait(min(every_seconds, LOOK_SECONDS) if share else every_seconds)
     for one in work:
         one.stop()
     deadline = time.monotonic() + END_SECONDS
     for each in kept:
         each.thread.join(max(deadline - time.monotonic(), 0))
-    connection.close()
+    presence.leave()
 
 
-def _beat(kind: str, holder: str, standing_by: bool, problem: str) -> None:
+def _look(share: Share | None) -> None:
+    """One that fails is lost: what was permitted stays so, and each piece of work holds its own lease."""
     try:
-        leases.beat(kind, holder, datetime.now(UTC), standing_by, problem)
-        database_damage.passed("heartbeat")
+        if share is not None:
+            share.look(datetime.now(UTC))
     except DatabaseError as error:
-        database_damage.note(error, "heartbeat")
-        log.error("heartbeat_lost", kind=kind, reason=str(error))
+        log.warning("share_not_read", reason=str(error))
         connection.close()

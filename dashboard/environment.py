@@ -5,6 +5,7 @@ Every function raises ImproperlyConfigured with one sentence that names the vari
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import secrets
@@ -25,6 +26,12 @@ from workers.celery_names import CeleryNames, InvalidNames
 from workers.celery_names import parse as parse_celery_names
 
 _IMPORT_PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
+
+
+LEAST_SECRET = 32
+SHARED_BY_ALL = re.compile(r"HARELINE_(BROKERS|BROKER_(AMQP|METRICS)_.+|CELERY_(?!APP$).+|EVENTS|INSPECT|CONTROL|POLL_SECONDS|RETENTION_.+)")
+SHARED_BY_WEB = re.compile(r"HARELINE_(PUBLIC_URL|ADMIN_PASSWORD|API_TOKEN|CELERY_APP)")
+"""What must be the same for all processes of an installation, or for all web processes."""
 
 
 def read(variables: Mapping[str, str]) -> dict[str, str]:
@@ -132,8 +139,13 @@ def trusted_proxies(variables: Mapping[str, str], name: str) -> proxies.TrustedP
         raise ImproperlyConfigured(f"{name}: expected addresses, networks such as 10.0.0.0/8, or unix, got {str(error)!r}") from None
 
 
-def secret_key(data_dir: Path) -> str:
-    """Django's secret, made once and kept in the data directory, readable by its owner only."""
+def secret_key(variables: Mapping[str, str], data_dir: Path) -> str:
+    """Django's secret: HARELINE_SECRET_KEY, else one that is made once and kept in the data directory, readable by its owner only."""
+    given = variables.get("HARELINE_SECRET_KEY", "")
+    if given:
+        if len(given) < LEAST_SECRET:
+            raise ImproperlyConfigured(f"HARELINE_SECRET_KEY: expected at least {LEAST_SECRET} characters that nobody can guess")
+        return given
     path = data_dir / "secret_key"
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
@@ -149,9 +161,21 @@ def secret_key(data_dir: Path) -> str:
         raise ImproperlyConfigured(f"HARELINE_DATA_DIR: {data_dir} can't be written ({error.strerror})") from None
 
 
+def secret_fingerprint(secret: str) -> str:
+    """What shows whether two processes have the same secret, and nothing else of it."""
+    return hashlib.blake2b(secret.encode(), person=b"hareline-secret", digest_size=8).hexdigest()
+
+
+def shared_fingerprints(variables: Mapping[str, str], secret: str) -> dict[str, str]:
+    """{variable: fingerprint} of the settings that processes must share. Keyed with the secret, so that no password can be guessed by them."""
+    shared = [name for name in variables if SHARED_BY_ALL.fullmatch(name) or SHARED_BY_WEB.fullmatch(name)]
+    key = hashlib.sha256(secret.encode()).digest()
+    return {name: hashlib.blake2b(f"{name}={variables[name]}".encode(), key=key, digest_size=8).hexdigest() for name in sorted(shared)}
+
+
 def _existing_secret(path: Path) -> str:
     key = path.read_text().strip()
-    if len(key) < 32:
+    if len(key) < LEAST_SECRET:
         raise ImproperlyConfigured(f"HARELINE_DATA_DIR: {path} is not a secret of ours; remove it and start again")
     return key
 

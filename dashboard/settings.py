@@ -32,7 +32,9 @@ HOST = ENVIRONMENT.get("HARELINE_HOST", "127.0.0.1")
 PORT = int(_number("HARELINE_PORT", "8000", 1, 65535))
 PUBLIC_URL = environment.public_url(ENVIRONMENT, "HARELINE_PUBLIC_URL")
 CA_FILE = environment.certificates(ENVIRONMENT, "HARELINE_CA_FILE")
-SECRET_KEY = environment.secret_key(DATA_DIR)
+SECRET_KEY = environment.secret_key(ENVIRONMENT, DATA_DIR)
+SECRET_FINGERPRINT = environment.secret_fingerprint(SECRET_KEY)
+SHARED_FINGERPRINTS = environment.shared_fingerprints(ENVIRONMENT, SECRET_KEY)
 
 # What is watched
 try:

@@ -28,16 +28,23 @@ class Lease(AutoKey):
     name = models.CharField(max_length=255, unique=True)  # "poll demo", "receive demo"
     holder = models.CharField(max_length=255)  # "host:pid:start"
     expires_at = models.DateTimeField()
+    taken_at = models.DateTimeField(null=True)  # since when this holder has had it; None: taken by an older version
 
 
 class Heartbeat(AutoKey):
-    """When a process of Hareline last reported that it runs; `kind` is poller, receiver or maintenance."""
+    """When a process of Hareline last reported that it runs; `kind` is web, poller, receiver or maintenance. What is null is unknown: of an older version."""
 
     kind = models.CharField(max_length=16)
     holder = models.CharField(max_length=255)
     at = models.DateTimeField()
     standby = models.BooleanField(default=False)
     problem = models.TextField(default="")  # a clause: why it lives but does not do its work
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)  # when it stopped in good order; None while it runs, and for good where it was killed
+    version = models.CharField(max_length=64, null=True)  # Hareline's
+    brokers = models.JSONField(null=True)  # the names of those that it can work for
+    facts = models.JSONField(null=True)  # {"software": {name: version}, "secret": fingerprint, "configuration": {variable: fingerprint}}
+    measured = models.JSONField(null=True)  # at this heartbeat, as `brokers.polling.presence` has it
 
     class Meta:
         constraints = [UniqueConstraint(fields=["kind", "holder"], name="one_heartbeat")]

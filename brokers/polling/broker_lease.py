@@ -26,16 +26,27 @@ class BrokerLease:
         self.name, self._broker, self._holder, self._clock = f"poll {broker}", broker, holder, clock
         self._held_at = 0.0
         self._released = False
+        self._held = False
 
     def hold(self) -> bool:
-        """True if it is ours from now on. False, too, once one of the threads has released it."""
+        """True if it is ours from now on. False, too, after `release`."""
         if self._released:
             return False
         held = leases.take(self.name, self._holder, self._clock.now(), self.seconds)
         self._held_at = self._clock.monotonic()
         if self._released:  # meanwhile
             leases.release(self.name, self._holder)
+        self._note(held)
         return held
+
+    def resume(self) -> None:
+        """It may be held again, after `release`. Only for the thread that released it."""
+        self._released = False
+
+    def _note(self, held: bool) -> None:
+        if held != self._held:
+            self._held = held
+            log.info("lease_taken" if held else "lease_not_ours", lease=self.name)
 
     def renew(self) -> None:
         """Before each request. Raises LeaseLost if another process has the lease by now."""
@@ -51,6 +62,7 @@ class BrokerLease:
             raise LeaseLost
 
     def release(self) -> None:
-        """For good."""
+        """Until `resume`."""
         self._released = True
         leases.release(self.name, self._holder)
+        self._note(False)

@@ -27,6 +27,7 @@ from brokers.polling.cluster_identity import IDENTIFIED_EVERY_SECONDS, cluster_i
 from brokers.polling.depth_poll import poll_depths
 from brokers.polling.inventory_loop import InventoryLoop
 from brokers.polling.poll_memory import DepthMemory, PollMemory
+from brokers.polling.share import LOOK_SECONDS, Share
 from brokers.stats import BrokerStats
 
 log = structlog.get_logger(__name__)
@@ -52,6 +53,7 @@ class PollLoop:
         inventory_api: ManagementApi | None = None,
         clock: Clock | None = None,
         one_of_several: bool = False,
+        share: Share | None = None,
     ):
         self.address, self.broker_id, self.holder, self.poll_seconds = address, broker_id, holder, poll_seconds
         self.standing_by = False
@@ -60,7 +62,10 @@ class PollLoop:
         self._lease = BrokerLease(address.name, holder, self._clock)
         self._api = api or ManagementApi(address, ca_file, limits)
         self._api.before_request = self._lease.renew
-        self._stopped = threading.Event()
+        self._stopped, self._due = threading.Event(), threading.Event()
+        self._share = share
+        if share is not None:
+            share.offer(address.name, [self._lease.name], self._due.set)
         self._memory, self._stored = PollMemory(), store.BrokerMemory(poll_seconds)
         inventory_api = inventory_api or api or ManagementApi(address, ca_file, limits)
         self.inventory = InventoryLoop(address, broker_id, inventory_api, self._lease, self._memory, self._stored, self._clock)
@@ -73,6 +78,7 @@ class PollLoop:
     def stop(self) -> None:
         """Ends the current request and the loop. Callable from any thread."""
         self._stopped.set()
+        self._due.set()
         self._api.close()
         self.inventory.stop()
 
@@ -82,7 +88,8 @@ class PollLoop:
             while not self._stopped.is_set():
                 seconds = self.run_round()
                 self.due_at = time.monotonic() + seconds
-                self._stopped.wait(seconds)
+                self._due.wait(seconds)
+                self._due.clear()
             self._lease.release()
         except DatabaseError as error:
             log.warning("lease_not_freed", broker=self.address.name, reason=str(error))
@@ -123,10 +130,11 @@ class PollLoop:
         now = self._clock.now()
         self._note_clock(now)
         self._lease.seconds = max(LEASE_SECONDS, 3 * self._stored.poll_seconds)
-        self.standing_by = not self._lease.hold()
+        permitted = self._may_hold()
+        self.standing_by = not (permitted and self._lease.hold())
         if self.standing_by:
             self._begin_anew()
-            return self.poll_seconds
+            return min(LOOK_SECONDS, self.poll_seconds) if permitted and self._share else self.poll_seconds
         if self._is_watched_already(now):
             return self.poll_seconds
         viewed = [(found.vhost, found.name) for found in queries.active_detail_requests(self.broker_id, now) if found.kind == "queue"]
@@ -144,6 +152,15 @@ class PollLoop:
                 self._costs.append(stats.busy_seconds)
             self._save(stats)
         return self._stored.poll_seconds
+
+    def _may_hold(self) -> bool:
+        """True if the broker is this process's to poll. What is another one's share is given up at once, after the round in which it was noticed."""
+        if self._share is None or self._share.permits(self._lease.name):
+            self._lease.resume()
+            return True
+        if not self.standing_by:
+            self._lease.release()
+        return False
 
     def _note_clock(self, now: datetime) -> None:
         """Begins anew where the clock was set: moments that are still to come are never due, and rates over an hour that did not pass are wrong."""

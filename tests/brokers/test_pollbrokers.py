@@ -7,9 +7,10 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,7 +24,8 @@ from brokers.management.management_api import Limits
 from brokers.models import Broker
 from brokers.polling import leases
 from brokers.polling.poll_loop import PollLoop
-from brokers.process_runner import run_until_stopped
+from brokers.polling.share import Share
+from brokers.process_runner import Work, run_until_stopped
 from brokers.scope import EVERYTHING
 from tests import postgres, waiting
 from tests.brokers.management import QUICK, FakeManagement, InstantApi, binding
@@ -44,18 +46,24 @@ def management(fault_server: FaultServer) -> FakeManagement:
 def polling(*addresses: BrokerAddress, holder: str = "a", poll_seconds: float = POLL_SECONDS, limits: Limits = QUICK) -> Iterator[list[PollLoop]]:
     rows = store.ensure_brokers(addresses, datetime.now(UTC))
     loops = [PollLoop(address, rows[address.name].pk, holder, poll_seconds, limits=limits) for address in addresses]
+    with running([work for loop in loops for work in (loop, loop.inventory)], holder):
+        yield loops
+
+
+@contextmanager
+def running(work: Sequence[Work], holder: str, share: Share | None = None) -> Iterator[None]:
     stop = threading.Event()
 
     def run() -> None:
         try:
-            run_until_stopped([work for loop in loops for work in (loop, loop.inventory)], "poller", holder, stop)
+            run_until_stopped(work, "poller", holder, stop, share=share)
         finally:
             connection.close()
 
     thread = threading.Thread(target=run)
     thread.start()
     try:
-        yield loops
+        yield
     finally:
         stop.set()
         thread.join(10)
@@ -166,9 +174,36 @@ def test_an_error_of_ours_is_logged_with_its_traceback_and_polling_goes_on(manag
     loop = PollLoop(address, 4711, "a", POLL_SECONDS, limits=QUICK)  # no such row
     with capture_logs() as logs:
         assert loop.run_round() > 0
-    assert [entry["event"] for entry in logs] == ["poll_failed", "round_lost"]
-    assert logs[0]["exc_info"] is True
+    assert [entry["event"] for entry in logs] == ["lease_taken", "poll_failed", "round_lost"]
+    assert logs[1]["exc_info"] is True
     loop.stop()
+
+
+def test_brokers_are_spread_over_pollers_and_move_when_one_joins_or_goes(management: FakeManagement) -> None:
+    """One at a time polls each, also while they move."""
+    addresses = [management.address(name) for name in ("a", "b", "c", "d")]
+
+    def shares() -> dict[str, int]:
+        return Counter(row.holder for row in leases.all_leases("poll ") if row.expires_at > datetime.now(UTC))
+
+    with spreading(*addresses, holder="first"):
+        wait_until(is_({"first": 4}, shares))
+        with spreading(*addresses, holder="second"):
+            wait_until(is_({"first": 2, "second": 2}, shares))
+            polled = broker("a").revision
+            wait_until(lambda: all(broker(address.name).revision > polled + 2 for address in addresses))
+            assert shares() == {"first": 2, "second": 2}
+        wait_until(is_({"first": 4}, shares))
+
+
+@contextmanager
+def spreading(*addresses: BrokerAddress, holder: str) -> Iterator[None]:
+    """A process of which several share the brokers, and which counts as soon as it has joined."""
+    rows = store.ensure_brokers(addresses, datetime.now(UTC))
+    share = Share("poller", "poll ", holder, settled_after=timedelta(0))
+    loops = [PollLoop(address, rows[address.name].pk, holder, POLL_SECONDS, limits=QUICK, share=share) for address in addresses]
+    with running([work for loop in loops for work in (loop, loop.inventory)], holder, share):
+        yield
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Watches the workers of one broker: a `VhostWatch` for each virtual host that has exchanges of Celery, and the samples for sparklines.
 
-Of several processes one watches a broker (the lease), the others stand by. A thread that dies is noticed, logged and started again.
+Of several processes one leads at a broker (the lease): it notes what is found there and samples. The virtual hosts are spread over all of them
+(`brokers.polling.share`), each by a lease of its own. A thread that dies is noticed, logged and started again.
 """
 
 from __future__ import annotations
@@ -8,8 +9,9 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
+from urllib.parse import quote
 
 import msgspec
 import structlog
@@ -19,6 +21,7 @@ from brokers import database_damage
 from brokers import queries as broker_queries
 from brokers.addresses import BrokerAddress
 from brokers.polling import leases
+from brokers.polling.share import LOOK_SECONDS, Share
 from brokers.process_runner import END_SECONDS
 from brokers.scope import EVERYTHING
 from brokers.stats import Listener
@@ -34,6 +37,7 @@ log = structlog.get_logger(__name__)
 ROUND_SECONDS = 2.0
 SAMPLE_SECONDS = 5.0
 LEASE_SECONDS = 15.0
+SHARED = "events "  # how the names of the leases of virtual hosts begin
 
 
 class Allowed(msgspec.Struct, frozen=True):
@@ -42,7 +46,7 @@ class Allowed(msgspec.Struct, frozen=True):
 
 
 class BrokerWatch:
-    """Runs until stopped. `standing_by` while another process has the lease."""
+    """Runs until stopped. `standing_by` while it has no lease of the broker. Without a `share` whoever leads watches every virtual host."""
 
     def __init__(
         self,
@@ -53,13 +57,17 @@ class BrokerWatch:
         holder: str,
         ca_file: str | None = None,
         names: Mapping[str, CeleryNames] | None = None,
+        share: Share | None = None,
     ) -> None:
         self.address, self.broker_id, self.holder = address, broker_id, holder
         self.standing_by = False
         self.due_at = time.monotonic()
         self._installation, self._allowed, self._ca_file = installation, allowed, ca_file
         self._finder = PlaceFinder(broker_id, address.name, names or {})
-        self._stopped = threading.Event()
+        self._stopped, self._due = threading.Event(), threading.Event()
+        self._share = share
+        self._held: set[str] = set()  # leases of virtual hosts, as of the last round
+        self._waits = False  # for one that is another process's still
         self._watches: dict[Place, tuple[VhostWatch, threading.Thread]] = {}
         self._ending: dict[str, threading.Thread] = {}  # by virtual host: stopped, and not ended in time
         self._failures: dict[str, ThreadFailures] = defaultdict(ThreadFailures)  # by virtual host
@@ -75,6 +83,7 @@ class BrokerWatch:
     def stop(self) -> None:
         """From any thread."""
         self._stopped.set()
+        self._due.set()
 
     def run(self) -> None:
         """Returns once stopped and its threads have ended, or could not within END_SECONDS; the lease is free then."""
@@ -91,10 +100,13 @@ class BrokerWatch:
                 log.exception("watch_round_failed", broker=self.address.name)
             if time.monotonic() > self._leased_until:
                 self._end(list(self._watches))  # another process may have begun
-            self._stopped.wait(ROUND_SECONDS)
+            self._due.wait(LOOK_SECONDS if self._waits else ROUND_SECONDS)
+            self._due.clear()
         try:
             self._end(list(self._watches))
-            leases.release(self._lease, self.holder)
+            for name in (*self._held, self._lease):
+                leases.release(name, self.holder)
+            self._note_held(set())
         except DatabaseError as error:
             log.warning("lease_not_freed", broker=self.address.name, reason=str(error))
         finally:
@@ -102,19 +114,55 @@ class BrokerWatch:
 
     def _round(self) -> None:
         now, requested_at = datetime.now(UTC), time.monotonic()
-        self.standing_by = not leases.take(self._lease, self.holder, now, LEASE_SECONDS)
-        if self.standing_by:
-            self._leased_until = 0.0
-            return
+        leads = leases.take(self._lease, self.holder, now, LEASE_SECONDS)
+        yields = self._yields(leads)
+        places = [] if yields else self._places(now, leads)
+        held = self._hold(places, now)
+        self.standing_by = not (leads or held)
         self._leased_until = requested_at + LEASE_SECONDS - ROUND_SECONDS
-        wanted = self._places(now)
+        wanted = [place for place in places if self._share is None or self._name(place.vhost) in held]
         unwanted = [place for place in self._watches if place not in wanted]
         self._end(unwanted)
-        for vhost in {place.vhost for place in unwanted} - {place.vhost for place in wanted}:
+        self._give_up(held)
+        for vhost in set() if yields else {place.vhost for place in unwanted} - {place.vhost for place in places}:
             store.note_unwatched(self.broker_id, vhost, self._why_unwatched(), now)
         for place in wanted:
             self._keep(place, now)
-        self._drop_lost_virtual_hosts(now, {place.vhost for place in wanted})
+        if leads:
+            self._lead(now, {place.vhost for place in places})
+
+    def _yields(self, leads: bool) -> bool:
+        """True if another process does all of the work here: without a share whoever leads, and one of an older version, which spreads nothing."""
+        return not leads and (self._share is None or self._share.is_older(self._lease))
+
+    def _hold(self, places: Sequence[Place], now: datetime) -> set[str]:
+        """The leases of virtual hosts that are ours, and stay so for LEASE_SECONDS."""
+        if self._share is None:
+            return set()
+        names = {self._name(place.vhost) for place in places}
+        self._share.offer(self.address.name, names, self._due.set)
+        permitted = {name for name in names if self._share.permits(name)}
+        held = leases.take_all(permitted, self.holder, now, LEASE_SECONDS)
+        self._waits = held != permitted
+        return held
+
+    def _give_up(self, held: set[str]) -> None:
+        """Frees what is another one's share now, once what its thread has received is stored: the next one begins with what is stored."""
+        ending = {self._name(vhost) for vhost, thread in self._ending.items() if thread.is_alive()}
+        for name in self._held - held - ending:
+            leases.release(name, self.holder)
+        self._note_held(held | (self._held & ending))
+
+    def _note_held(self, held: set[str]) -> None:
+        for name in sorted(held ^ self._held):
+            log.info("lease_taken" if name in held else "lease_not_ours", lease=name)
+        self._held = held
+
+    def _name(self, vhost: str) -> str:
+        return f"{SHARED}{quote(self.address.name)} {vhost}"
+
+    def _lead(self, now: datetime, watched: Collection[str]) -> None:
+        self._drop_lost_virtual_hosts(now, watched)
         if time.monotonic() >= self._next_sample:
             self._next_sample = max(self._next_sample + SAMPLE_SECONDS, time.monotonic() + SAMPLE_SECONDS / 2)
             self._sampler.save(queries.all_workers(self.broker_id), now)
@@ -140,8 +188,9 @@ class BrokerWatch:
             store.note_fault(self.broker_id, place.vhost, fault, failures.since(now))
             self._faults[place.vhost] = fault
 
-    def _places(self, now: datetime) -> list[Place]:
-        """The virtual hosts with exchanges of Celery, as the last poll saw them. If the broker is down those are the ones before."""
+    def _places(self, now: datetime, leads: bool = True) -> list[Place]:
+        """The virtual hosts with exchanges of Celery, as the last poll saw them. If the broker is down those are the ones before. Whoever leads notes
+        them."""
         broker = broker_queries.broker_by_id(EVERYTHING, self.broker_id)
         if broker is None or broker.same_as:
             return []
@@ -150,9 +199,11 @@ class BrokerWatch:
         for vhost, found in sorted(self._finder.found().items()):
             hint = celery_names.hint(found.unwatched, self._finder.variable, vhost)
             if found.names is None:
-                store.note_look_alikes(self.broker_id, vhost, hint, now)
+                if leads:
+                    store.note_look_alikes(self.broker_id, vhost, hint, now)
                 continue
-            store.note_names(self.broker_id, vhost, found.names, hint, now)
+            if leads:
+                store.note_names(self.broker_id, vhost, found.names, hint, now)
             may = (self._allowed.receives_events, self._allowed.inspects)
             places.append(Place(self.address, self.broker_id, vhost, self._installation, *may, listeners, self._ca_file, found.names, nodes))
         return places
@@ -163,9 +214,11 @@ class BrokerWatch:
             return f"its broker is the same cluster as {broker.same_as}, where its events are received"
         return "Celery’s exchanges are gone, so nothing of workers can be received"
 
-    def _drop_lost_virtual_hosts(self, now: datetime, watched: set[str]) -> None:
+    def _drop_lost_virtual_hosts(self, now: datetime, watched: Collection[str]) -> None:
         living = {found.name for found in broker_queries.virtual_hosts(EVERYTHING, self.broker_id)}
         for source in queries.event_sources(EVERYTHING, self.broker_id):
+            if self._share is not None and self._share.holder_of(self._name(source.vhost)) not in (None, self.holder):
+                continue  # its watch is about to end
             if source.vhost not in watched and living and source.vhost not in living:
                 store.mark_gone(self.broker_id, source.vhost, "its virtual host is gone from the broker", now)
                 store.remove_source(self.broker_id, source.vhost)

@@ -15,6 +15,7 @@ from brokers import database_damage, store
 from brokers.models import Broker
 from brokers.polling import holders
 from brokers.polling.poll_loop import PollLoop
+from brokers.polling.share import Share
 from brokers.process_runner import run_until_stopped, set_on_signals
 
 log = structlog.get_logger(__name__)
@@ -28,16 +29,16 @@ class Command(BaseCommand):
         stop = set_on_signals()
         holder = holders.this_process()
         rows = self._rows(stop)
-        several = len(settings.BROKERS) > 1
+        several, share = len(settings.BROKERS) > 1, Share("poller", "poll ", holder)
         loops = [
-            PollLoop(address, rows[address.name].pk, holder, settings.POLL_SECONDS, settings.CA_FILE, one_of_several=several)
+            PollLoop(address, rows[address.name].pk, holder, settings.POLL_SECONDS, settings.CA_FILE, one_of_several=several, share=share)
             for address in settings.BROKERS
             if rows
         ]
         log.info("polling", brokers=len(loops), every_seconds=settings.POLL_SECONDS)
         if not loops:
             log.warning("no_broker", hint="HARELINE_BROKERS names none")
-        run_until_stopped([work for loop in loops for work in (loop, loop.inventory)], "poller", holder, stop)
+        run_until_stopped([work for loop in loops for work in (loop, loop.inventory)], "poller", holder, stop, share=share)
         log.info("ended")
 
     def _rows(self, stop: threading.Event) -> dict[str, Broker]:

@@ -14,8 +14,9 @@ from django.db import DatabaseError, connection
 
 from brokers import database_damage, store
 from brokers.polling import holders
+from brokers.polling.share import Share
 from brokers.process_runner import run_until_stopped, set_on_signals
-from workers.receiving.broker_watch import Allowed, BrokerWatch
+from workers.receiving.broker_watch import SHARED, Allowed, BrokerWatch
 
 log = structlog.get_logger(__name__)
 
@@ -29,16 +30,17 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         stop = set_on_signals()
         holder = holders.this_process()
-        watches = self._watches(holder, stop)
+        share = Share("receiver", SHARED, holder)
+        watches = self._watches(holder, share, stop)
         gc.freeze()
         gc.set_threshold(20_000, 20, 50)  # thousands of events a second make no cycles, and looking for them cost a fifth of the time
         log.info("receiving", brokers=len(watches))
         if not watches:
             log.warning("no_broker", hint="HARELINE_BROKERS names none")
-        run_until_stopped(watches, "receiver", holder, stop)
+        run_until_stopped(watches, "receiver", holder, stop, share=share)
         log.info("ended")
 
-    def _watches(self, holder: str, stop: threading.Event) -> list[BrokerWatch]:
+    def _watches(self, holder: str, share: Share, stop: threading.Event) -> list[BrokerWatch]:
         """One a broker; waits for a database that is locked or not there yet. [] if stopped before."""
         while not stop.is_set():
             try:
@@ -61,6 +63,7 @@ class Command(BaseCommand):
                 holder,
                 settings.CA_FILE,
                 settings.CELERY_NAMES.get(address.name),
+                share,
             )
             for address in settings.BROKERS
         ]
