@@ -13,6 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from brokers.port_taken import end_for_good, is_free
 from brokers.supervised_process import end_with_supervisor, leave
+from dashboard.live.web_server import LiveServer
 
 APPLICATION = "dashboard.asgi:application"
 BACKLOG = 1024
@@ -33,6 +34,7 @@ def main(arguments: list[str]) -> None:
         refuse_unusable(waiting=True)
     except ImproperlyConfigured as error:
         sys.exit(f"hareline: {error}")
+    daphne.server_class = LiveServer
     daphne.run([*with_backlog(arguments), APPLICATION])
     leave()
 

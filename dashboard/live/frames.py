@@ -16,6 +16,12 @@ def encode(value: Any) -> str:
     return _encoder.encode(value).decode()
 
 
+class SharedText(str):
+    """A text that many sockets get. `frame` is what the server writes to each of them, once it has made it."""
+
+    frame: bytes | None = None
+
+
 class Moment(msgspec.Struct, frozen=True):
     """How old a topic's data is: `at` is when the source last reported, None if it never did."""
 

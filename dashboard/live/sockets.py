@@ -226,7 +226,8 @@ class LiveConsumer(AsyncWebsocketConsumer):
             self._missed.add(topic)
         elif self.process:
             self._sent += 1
-            await self.send(text_data=frame)
+            with contextlib.suppress(Disconnected):
+                await self.base_send({"type": "websocket.send", "text": frame})
 
     async def _end(self, close_code: int, code: str, message: str) -> None:
         """Closes with the reason stated in a frame before, and in the close itself, where daphne leaves it out."""

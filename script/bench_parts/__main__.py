@@ -46,7 +46,8 @@ METHOD = """
 - **tasks**: pages as Django makes them, each against Flower's table of tasks (its search), while another process stores 2,000 events a second into the same
   database.
 - **history**: an hour of polls every 5 seconds; the peer is a row for each queue that changed, in SQLite.
-- **fanout**: one daphne, one patch to 1,000 sockets, against the in-memory channel layer. The browsers' program shares the machine.
+- **fanout**: one web server, one patch to 1,000 sockets, against the in-memory channel layer. The program of the sockets shares the machine; it does no more
+  for a frame than to find its end and its time.
 - **reconnect**: the web process is killed and started anew while 300 and 1,000 pages are open; the time begins when it listens, and ends when the last
   page has the state of its 50 rows. The pages' program shares the machine.
 - **queues**: a RabbitMQ node of its own. Pages: each against RabbitMQ's list by depth, with a save of the broker before every fifth read, as polls do.

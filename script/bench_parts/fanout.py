@@ -14,20 +14,20 @@ import statistics
 import time
 from typing import Any
 
-import websockets
-
+from script.bench_parts.browsers import Browsers
 from script.bench_parts.rows import Row, emit, percentile, private_kilobytes
 
 ROWS = 20
-GOAL_MICROSECONDS, GOAL_MS, GOAL_KILOBYTES = 35, 60, 40
+GOAL_CPU_TIMES, GOAL_LATE_TIMES, GOAL_KILOBYTES = 12, 8, 40
 PORT_WAIT_SECONDS = 20
+NEVER_SECONDS = 86_400
 
 
 def serve(port: int, pipe: Any) -> None:
     """A daphne whose sockets join the hub or a group; (path, round) from the pipe starts a round, the seconds it took go back."""
-    from daphne.server import Server  # installs Twisted's reactor, hence here
+    from dashboard.live.web_server import LiveServer  # installs Twisted's reactor, hence here
 
-    server = Server(Fanout(pipe), endpoints=[f"tcp:port={port}:interface=127.0.0.1"], signal_handlers=False, verbosity=0)
+    server = LiveServer(Fanout(pipe), endpoints=[f"tcp:port={port}:interface=127.0.0.1"], signal_handlers=False, verbosity=0, ping_interval=NEVER_SECONDS)
     server.run()
 
 
@@ -75,7 +75,7 @@ class Fanout:
             await self.hub.publish(patch)
         else:
             await self.layer.group_send("queues", {"type": "patch", "text": patch.frame(None)})
-            await asyncio.sleep(0.8)  # its receivers run as tasks of their own; the clock counts CPU only
+        await asyncio.sleep(0.8)  # what is written later counts too: receivers of the layer are tasks of their own; the clock counts CPU only
         self.pipe.send(time.process_time() - started)
 
 
@@ -105,25 +105,18 @@ class _Viewer:
         raise RuntimeError("a viewer failed")
 
 
-async def measure(port: int, path: str, viewers: int, rounds: int, pipe: Any, pid: int) -> dict[str, float]:
+def measure(port: int, path: str, viewers: int, rounds: int, pipe: Any, pid: int) -> dict[str, float]:
     """Microseconds of the server's CPU a delivery, its memory a viewer, and when the frames arrived after they were sent."""
     before = private_kilobytes(pid)
-    sockets = [await websockets.connect(f"ws://127.0.0.1:{port}/{path}", compression=None) for _ in range(viewers)]
+    browsers = Browsers(port, path, viewers)
     delays: list[float] = []
     seconds: list[float] = []
-
-    async def read(one: Any) -> None:
-        text = await one.recv()
-        delays.append(time.time() - json.loads(text)["rows"]["queue-0"]["sent"])
-
     for number in range(rounds):
-        waiting = [asyncio.create_task(read(one)) for one in sockets]
         pipe.send((path, number))
-        await asyncio.gather(*waiting)
-        seconds.append(await asyncio.to_thread(pipe.recv))
+        delays += browsers.next_frames()
+        seconds.append(pipe.recv())
     grown = private_kilobytes(pid) - before
-    for one in sockets:
-        await one.close()
+    browsers.close()
     delays_ms = [delay * 1000 for delay in delays]
     return {
         "us": 1e6 * statistics.median(seconds) / viewers,
@@ -136,11 +129,11 @@ async def measure(port: int, path: str, viewers: int, rounds: int, pipe: Any, pi
 
 def rows(viewers: int, hub: dict[str, float], layer: dict[str, float]) -> list[Row]:
     to = f"one patch to {viewers:,} viewers"
+    cpu, late = layer["us"] / hub["us"], layer["p99"] / hub["p99"]
     return [
-        Row(f"{to}: CPU a delivery", f"{hub['us']:.0f} µs", f"channel layer’s group_send: {layer['us']:.0f} µs", layer["us"] / hub["us"],
-            f"≤ {GOAL_MICROSECONDS} µs", hub["us"] <= GOAL_MICROSECONDS),
-        Row(f"{to}: 99 % have it after", f"{hub['p99']:.0f} ms", f"group_send: {layer['p99']:.0f} ms", layer["p99"] / hub["p99"],
-            f"≤ {GOAL_MS} ms", hub["p99"] <= GOAL_MS),
+        Row(f"{to}: CPU a delivery", f"{hub['us']:.1f} µs", f"channel layer’s group_send: {layer['us']:.0f} µs",
+            cpu, f"≥ {GOAL_CPU_TIMES}x", cpu >= GOAL_CPU_TIMES),
+        Row(f"{to}: 99 % have it after", f"{hub['p99']:.0f} ms", f"group_send: {layer['p99']:.0f} ms", late, f"≥ {GOAL_LATE_TIMES}x", late >= GOAL_LATE_TIMES),
         Row("memory a viewer in the web process", f"{hub['kilobytes']:.0f} kB", f"group_send: {layer['kilobytes']:.0f} kB", None,
             f"≤ {GOAL_KILOBYTES} kB", hub["kilobytes"] <= GOAL_KILOBYTES),
     ]  # fmt: skip
@@ -160,7 +153,7 @@ def main() -> None:
     try:
         _wait_for(port)
         pid = server.pid or 0
-        hub, layer = (asyncio.run(measure(port, path, options.viewers, options.rounds, ours, pid)) for path in ("hub", "layer"))
+        hub, layer = (measure(port, path, options.viewers, options.rounds, ours, pid) for path in ("hub", "layer"))
         emit(*rows(options.viewers, hub, layer))
     finally:
         server.terminate()

@@ -21,7 +21,7 @@ def running_web() -> Iterator[int]:
     """daphne as Hareline starts it; the port."""
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listening:
         port = listening.getsockname()[1]
-        command = [sys.executable, "-m", "daphne", "-v", "0", "--fd", str(listening.fileno()), "dashboard.asgi:application"]
+        command = [sys.executable, "-m", "dashboard.web", "-v", "0", "--fd", str(listening.fileno())]
         environment = os.environ | {"HARELINE_PORT": str(port)}
         process = subprocess.Popen(command, pass_fds=[listening.fileno()], env=environment, stdout=subprocess.DEVNULL)
     try:

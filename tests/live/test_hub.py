@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
 import pytest
 
 from dashboard.live.frames import Moment, Patch
@@ -37,7 +37,7 @@ class Page:
 
     @property
     def rows(self) -> list[set[str]]:
-        return [set(msgspec.json.decode(frame)["rows"]) for frame in self.frames]
+        return [set(json.loads(frame)["rows"]) for frame in self.frames]
 
 
 def patch(*keys: str) -> Patch:
@@ -103,7 +103,7 @@ async def test_a_session_that_ended_closes_its_sockets_only() -> None:
 def test_a_frame_is_json_with_its_age(shown: frozenset[str] | None, rows: dict[str, Any]) -> None:
     later = Moment(datetime(2026, 1, 1, 12, 0, 2, tzinfo=UTC), NOON, 5)
     frame = Patch(TOPIC, "e", 7, later, {"queue-1": '{"text":{}}'}, ["table", "bindings"], True, {"table": "1f"}).frame(shown)
-    assert msgspec.json.decode(frame) == {
+    assert json.loads(frame) == {
         "topic": TOPIC,
         "epoch": "e",
         "seq": 7,

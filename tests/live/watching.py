@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -42,7 +43,7 @@ class Page:
         await self.socket.send_to(text_data=msgspec.json.encode(frame).decode())
 
     async def next(self) -> dict[str, Any]:
-        return msgspec.json.decode(await self.socket.receive_from(timeout=LONG))
+        return dict(json.loads(await self.socket.receive_from(timeout=LONG)))
 
     async def until(self, **wanted: Any) -> dict[str, Any]:
         """The next frame that has these values; those before it are passed over."""

@@ -1,0 +1,43 @@
+"""Daphne with a short path for texts that many sockets get: made into bytes once, and written to each socket at once.
+
+For each message autobahn builds a frame anew and formats what a debug log might want, and Twisted adds the socket to its selector and removes it again
+after the write: three quarters of what a delivery costs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autobahn.websocket.protocol import PreparedMessage
+from daphne.server import Server
+from twisted.internet.tcp import Connection
+
+from dashboard.live.frames import SharedText
+
+
+class LiveServer(Server):
+    """What it does not know how to shorten goes daphne's usual way."""
+
+    async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
+        text = message.get("text")
+        if type(text) is SharedText and protocol.state == protocol.STATE_OPEN and not protocol.send_queue:
+            write_now(protocol.transport, text.frame or _framed(text))
+        else:
+            await super().handle_reply(protocol, message)
+
+
+def _framed(text: SharedText) -> bytes:
+    """The frame as a server sends it (RFC 6455, 5.2), not masked; daphne negotiates no compression."""
+    text.frame = PreparedMessage(text.encode(), isBinary=False, applyMask=False, doNotCompress=True).payloadHybi
+    return text.frame
+
+
+def write_now(transport: Any, data: bytes) -> None:
+    """Writes to a plain connection without waiting for the reactor, unless something waits there already. What the system's buffer does not take waits for
+    the reactor; so does everything where the connection is lost, which the reactor then finds as usual."""
+    waits = not isinstance(transport, Connection) or transport.dataBuffer or transport._tempDataLen or transport.disconnecting or not transport.connected
+    sent = 0 if waits else transport.writeSomeData(data)
+    if not isinstance(sent, int):
+        sent = 0
+    if sent < len(data):
+        transport.write(data[sent:])
