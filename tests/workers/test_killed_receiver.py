@@ -12,7 +12,8 @@ from tests.waiting import wait_until
 from tests.workers.test_watching_faults import Sender
 from workers import queries, store
 from workers.amqp_connection import Target
-from workers.receiving.receiver import Delivery, EventFeed
+from workers.receiving.deliveries import Delivery
+from workers.receiving.receiver import EventFeed
 
 
 def feed_of(node: TestNode, vhost: str) -> EventFeed:

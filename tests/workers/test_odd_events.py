@@ -13,8 +13,8 @@ from brokers import store as broker_store
 from brokers.addresses import BrokerAddress
 from brokers.stats import Listener
 from workers.models import EventSource, Task, Worker
+from workers.receiving.deliveries import Delivery
 from workers.receiving.place import Place
-from workers.receiving.receiver import Delivery
 from workers.receiving.task_state import happenings
 from workers.receiving.vhost_watch import VhostWatch
 

@@ -19,10 +19,10 @@ from brokers.scope import EVERYTHING
 from brokers.stats import Listener
 from workers import queries, store
 from workers.models import EventSource, Task, Worker
+from workers.receiving.deliveries import Delivery
 from workers.receiving.events import Event
 from workers.receiving.liveness import Subscription
 from workers.receiving.place import Place
-from workers.receiving.receiver import Delivery
 from workers.receiving.reconciliation import EventReconciliation
 from workers.receiving.refusals import Refusals
 from workers.receiving.task_state import TaskRecord

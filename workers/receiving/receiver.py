@@ -12,14 +12,13 @@ import contextlib
 import time
 from collections.abc import Iterator, Sequence
 
-import msgspec
 from amqp import Connection, spec
-from amqp.basic_message import Message
 from amqp.channel import Channel
 
 from workers.amqp_connection import Target, close_connection, existing_exchanges, explained, open_connection
 from workers.celery_names import EVENT_EXCHANGE
 from workers.errors import NothingThere, Unreachable, WatchError
+from workers.receiving.deliveries import Delivery, DeliveryReader
 from workers.receiving.event_queues import Compared, candidates, exists, is_emptied, prepare
 from workers.receiving.redeliveries import Redeliveries
 
@@ -27,13 +26,6 @@ PREFETCH = 20_000
 MOST_BYTES = 1_000_000  # that are received at once, as one message may hold a hundred events: some thousand of them
 REBIND_SECONDS = 30.0
 HEARTBEAT_CHECK_SECONDS = 1.0
-
-
-class Delivery(msgspec.Struct, gc=False):
-    body: bytes
-    content_type: str | None
-    redelivered: bool
-    again: bool = False  # handed out before, on a connection that broke before its acknowledgement was certain
 
 
 class EventFeed:
@@ -49,11 +41,9 @@ class EventFeed:
         self._bound: tuple[str, ...] = ()
         self._connection: Connection | None = None
         self._channel: Channel | None = None
+        self._reader: DeliveryReader | None = None
         self._broke: WatchError | None = None  # not reported yet, since something had arrived before
-        self._arrived: list[Delivery] = []
-        self._arrived_bytes = 0
         self._last_tag = 0  # of what was handed out
-        self._arrived_tag = 0
         self._redeliveries = Redeliveries()
         self._next_check = self._next_rebind = 0.0
         self._cancelled = False
@@ -72,8 +62,9 @@ class EventFeed:
             self._channel._callbacks[spec.Basic.QosOk] = self._redeliveries.prove
             self._channel.basic_qos(0, PREFETCH, False)
             self._cancelled = False
+            reader = self._reader = DeliveryReader(self._connection, self._channel.channel_id)
             for name in (self.queue, *self._leftovers):
-                self._channel.basic_consume(name, consumer_tag=name, callback=self._arrive, on_cancel=self._note_cancel)
+                self._channel.basic_consume(name, consumer_tag=name, callback=reader.arrive, on_cancel=self._note_cancel)
         self._next_rebind = time.monotonic() + REBIND_SECONDS
 
     def receive(self, seconds: float, most: int) -> list[Delivery]:
@@ -81,13 +72,16 @@ class EventFeed:
         if self._broke is not None:
             error, self._broke = self._broke, None
             raise error
+        reader = self._reader
+        if self._connection is None or reader is None:
+            raise Unreachable("not connected")
         try:
-            self._read(seconds, most)
+            self._read(self._connection, reader, seconds, most)
         except WatchError as error:
-            if not self._arrived:
+            if not reader.arrived:
                 raise
             self._broke = error
-        arrived, self._arrived, self._arrived_bytes = self._arrived, [], 0
+        arrived = reader.take()
         now = time.monotonic()
         for delivery in arrived:
             delivery.again = self._redeliveries.hand_out(delivery.body, delivery.redelivered, now)
@@ -96,7 +90,7 @@ class EventFeed:
         if self._connection is None:
             self._redeliveries.connection_lost(now)
         elif arrived:
-            self._last_tag = self._arrived_tag
+            self._last_tag = reader.tag
         return arrived
 
     @property
@@ -104,17 +98,14 @@ class EventFeed:
         """True while an event may be in two queues: one is still emptied, or the best one can't be used and comes back with its bindings."""
         return bool(self._leftovers) or self.queue != self._candidates[0].name
 
-    def _read(self, seconds: float, most: int) -> None:
-        connection = self._connection
-        if connection is None:
-            raise Unreachable("not connected")
+    def _read(self, connection: Connection, reader: DeliveryReader, seconds: float, most: int) -> None:
         deadline = time.monotonic() + seconds
         with self._explained():
             self._keep_up()
             # one time-out for all reads: setting it for each frame halves the speed
             with contextlib.suppress(TimeoutError), connection.transport.having_timeout(max(seconds, 0.001)):
-                while len(self._arrived) < most and self._arrived_bytes < MOST_BYTES and time.monotonic() < deadline:
-                    connection.drain_events()
+                while len(reader.arrived) < most and reader.arrived_bytes < MOST_BYTES and time.monotonic() < deadline:
+                    reader.read(most, MOST_BYTES)
             if self._cancelled:
                 raise Unreachable(f"the queue {self.queue} was deleted")
 
@@ -138,14 +129,13 @@ class EventFeed:
     def close(self) -> None:
         """What arrived and was not handed out is dropped: the broker delivers it again."""
         self._disconnect()
-        self._arrived, self._arrived_bytes = [], 0
-        self._broke = None
+        self._reader = self._broke = None
 
     def _disconnect(self) -> None:
         connection, self._connection, self._channel = self._connection, None, None
         if connection is not None:
             close_connection(connection)  # messages may arrive while it closes
-        self._last_tag = self._arrived_tag = 0
+        self._last_tag = 0
         self._redeliveries.connection_lost(time.monotonic())
 
     def _channel_of(self, connection: Connection) -> Channel:
@@ -181,13 +171,6 @@ class EventFeed:
         best = self._candidates[0]
         if not best.is_quorum and self.queue != best.name and exists(connection, best.name):
             raise Unreachable(f"the queue {best.name} is back, whose node was down")
-
-    def _arrive(self, message: Message) -> None:
-        information = message.delivery_info
-        self._arrived_tag = information["delivery_tag"]
-        body = message.body or b""  # py-amqp gives "" for an empty one
-        self._arrived_bytes += len(body)
-        self._arrived.append(Delivery(body, message.properties.get("content_type"), information["redelivered"]))
 
     def _note_cancel(self, tag: str) -> None:
         """The broker cancels what it deletes; the consumers are named after their queues."""

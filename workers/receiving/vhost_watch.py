@@ -22,9 +22,10 @@ from workers.errors import NothingThere, Refused, Superseded, WatchError
 from workers.inspection.inspector import Answer, Inspector
 from workers.receiving import events
 from workers.receiving.broker_look import BrokerLook, Shown
+from workers.receiving.deliveries import Delivery
 from workers.receiving.liveness import NOTHING_VISIBLE, Disturbance, Reading, Subscription
 from workers.receiving.place import Place
-from workers.receiving.receiver import Delivery, EventFeed
+from workers.receiving.receiver import EventFeed
 from workers.receiving.source_facts import NOT_INSPECTED, NOT_RECEIVED, facts_of
 from workers.receiving.task_buffer import HEARTBEATS
 from workers.receiving.task_watch import TaskWatch
