@@ -175,3 +175,17 @@ class Task(models.Model):
             models.Index(fields=["parent_id"], name="workers_task_of_parent", condition=Q(parent_id__isnull=False)),
             models.Index(fields=["broker", "vhost", "worker"], name="workers_task_open", condition=Q(state__in=["RECEIVED", "STARTED"])),
         ]
+
+
+class TaskCount(models.Model):
+    """How many of a virtual host's tasks that were first seen on a day are in a state; sums over it are what lists show as their length. Kept by the store."""
+
+    id = models.BigAutoField(primary_key=True)
+    broker = models.ForeignKey(Broker, on_delete=models.CASCADE, db_index=False)
+    vhost = models.CharField(max_length=255)
+    day = models.IntegerField()  # in UTC, from 1970 on
+    state = models.CharField(max_length=16)
+    tasks = models.BigIntegerField()
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["broker", "vhost", "day", "state"], name="one_task_count")]

@@ -3,6 +3,7 @@
 `scope` is what the person may see; `at` is a moment, None means now. Rows are models, to be read only.
 """
 
+from workers.queries.task_counts import kept_counts
 from workers.queries.task_news import counts_by_state, family_fingerprint, kept_since, newest_task
 from workers.queries.task_parts import COUNTED
 from workers.queries.task_records import load_open_tasks, load_orphaned_tasks, load_tasks, load_tasks_received, load_tasks_sent, workers_with_open_tasks
@@ -60,6 +61,7 @@ __all__ = [
     "family",
     "family_fingerprint",
     "gone_for",
+    "kept_counts",
     "kept_since",
     "last_sent",
     "liveliest",

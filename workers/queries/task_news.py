@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 from django.core.exceptions import EmptyResultSet
@@ -11,11 +11,10 @@ from django.db.models import Q
 
 from brokers.scope import Scope
 from workers.models import Task
+from workers.queries.task_counts import kept_counts
 from workers.queries.task_parts import COUNTED
-from workers.queries.tasks import FAMILY_KEPT, matching, state_counts
+from workers.queries.tasks import FAMILY_KEPT, matching
 from workers.task_filter import ALL_STATES, TaskFilter
-
-_EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def newest_task() -> int:
@@ -40,8 +39,7 @@ def counts_by_state(scope: Scope, filter: TaskFilter, found: list[int] | None = 
     `found`: as in `tasks`."""
     anything = msgspec.structs.replace(filter, states=())
     if anything == TaskFilter(broker=filter.broker, vhost=filter.vhost):
-        counts = state_counts(scope, _EVER, filter.broker, filter.vhost)
-        return counts, frozenset(state for state, count in counts.items() if count >= COUNTED)
+        return kept_counts(scope, filter.broker, filter.vhost), frozenset()
     try:
         newest, params = matching(scope, anything, found=found).order_by("-id").values("state")[: COUNTED + 1].query.sql_with_params()
     except EmptyResultSet:

@@ -97,7 +97,7 @@ def _record(row: Sequence[Any]) -> TaskRecord:
         values[name] = _seconds(values[name])
     return TaskRecord(
         left_out=values.pop("moments_left_out"), moments=_decode(values.pop("tries")), found=found, stored=True,
-        indexed=values["name"] is not None, **values,
+        stored_state=values["state"], indexed=values["name"] is not None, **values,
     )  # fmt: skip
 
 

@@ -149,6 +149,7 @@ class TaskBuffer:
         """They are committed: memory drops their long texts, and the records longest untouched."""
         for record in stored:
             record.stored, record.details_changed, record.indexed = True, False, record.name is not None
+            record.stored_state = record.state
             for name in HEAVY:
                 setattr(record, name, None)
             self.changed.pop(record.uuid, None)

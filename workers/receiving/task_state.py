@@ -68,6 +68,7 @@ class TaskRecord(msgspec.Struct, gc=False):
     moments: list[Moment] = []  # in order
     left_out: int = 0  # moments beyond those kept
     stored: bool = False
+    stored_state: str | None = None  # of its row, where it is stored
     details_changed: bool = False  # what is stored of its sending, receipt or worker has changed
     indexed: bool = False  # it can be searched for by its name
 

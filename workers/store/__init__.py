@@ -2,6 +2,7 @@
 
 from workers.store.listing import forget_worker, pin_worker
 from workers.store.silence import mark_workers_unknown
+from workers.store.task_counts import repair_counts
 from workers.store.tasks import trim_tasks
 from workers.store.workers import (
     Batch,
@@ -37,6 +38,7 @@ __all__ = [
     "note_unwatched",
     "pin_worker",
     "remove_source",
+    "repair_counts",
     "save_batch",
     "supersede_all",
     "take_over",

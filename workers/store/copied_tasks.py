@@ -9,6 +9,7 @@ from django.db import connection
 
 from workers import task_words
 from workers.receiving.task_state import TaskRecord
+from workers.store import task_counts
 from workers.store.task_columns import COLUMNS, DETAILS, FOUND, KEY, LATER, TABLE, later_values, row_values, settings
 
 _STAGING = "workers_task_incoming"
@@ -18,11 +19,11 @@ _MAKE = (
     f"SELECT {', '.join(COLUMNS)}, NULL::tsvector AS words, 0 AS kind FROM {TABLE} WITH NO DATA"
 )
 _SAME = " AND ".join(f"{TABLE}.{name} = {_STAGING}.{name}" for name in KEY)
-_UPSERT = (
-    f"INSERT INTO {TABLE} ({', '.join(COLUMNS)}) SELECT {', '.join(COLUMNS)} FROM {_STAGING} WHERE kind = {_ADDED} "  # noqa: S608
-    f"ON CONFLICT (broker_id, vhost, uuid) DO UPDATE SET {settings(LATER + DETAILS + FOUND, 'excluded.{}')}"
-)
 # No upsert, which takes a number for each row that it only updates: retention counts by numbers
+_INSERT = f"INSERT INTO {TABLE} ({', '.join(COLUMNS)}) SELECT {', '.join(COLUMNS)} FROM {_STAGING} WHERE kind = {_ADDED}"  # noqa: S608
+_THERE = f"SELECT {_STAGING}.uuid, {TABLE}.state FROM {_STAGING} JOIN {TABLE} ON {_SAME} WHERE kind = {_ADDED}"  # noqa: S608
+_NOT_THERE = f"SELECT uuid FROM {_STAGING} WHERE kind = %s AND NOT EXISTS (SELECT 1 FROM {TABLE} WHERE {_SAME})"  # noqa: S608
+_TURN = f"UPDATE {_STAGING} SET kind = %s WHERE uuid = ANY(%s)"  # noqa: S608
 _UPDATE = f"UPDATE {TABLE} SET {settings(LATER, f'{_STAGING}.{{}}')} FROM {_STAGING} WHERE kind = {_LATER} AND {_SAME}"  # noqa: S608
 _UPDATE_ALL = f"UPDATE {TABLE} SET {settings(LATER + DETAILS + FOUND, f'{_STAGING}.{{}}')} FROM {_STAGING} WHERE kind = {_CHANGED} AND {_SAME}"  # noqa: S608
 _WORDS_OF_NEW = (
@@ -40,23 +41,49 @@ def save(broker_id: int, vhost: str, added: Sequence[TaskRecord], later: Sequenc
 
     Within the caller's transaction. No uuid may be there twice.
     """
+    before: dict[str, str | None] = {}
+    untouched: set[str] = set()
     with connection.cursor() as cursor:
         cursor.execute(_MAKE)
         if added:
-            kinds = {record.stored for record in added}
             _copy(cursor, _WHOLE, ((*row_values(one, broker_id, vhost, at), _words(one), _CHANGED if one.stored else _ADDED) for one in added))
-            if False in kinds:
-                cursor.execute(_UPSERT)
-                cursor.execute(_WORDS_OF_NEW)
-            if True in kinds:
-                cursor.execute(_UPDATE_ALL)
+            before = _put(cursor, added)
         if later:
             _copy(cursor, _PART, ((*later_values(record, at), broker_id, vhost, record.uuid, _LATER) for record in later))
             cursor.execute(_UPDATE)
+            if cursor.rowcount < len(later):
+                untouched = _uuids(cursor, _NOT_THERE, [_LATER])
         cursor.execute(f"DELETE FROM {_STAGING}")  # noqa: S608  (a part of a batch may follow in the same transaction)
         if again:
             cursor.execute(_TEXTS, (broker_id, vhost, list(again)))
             cursor.executemany(_WORDS_AGAIN, [(key, task_words.vector(*texts)) for key, *texts in cursor.fetchall()])
+    task_counts.add(broker_id, vhost, task_counts.differences((*added, *later), before, untouched))
+
+
+def _put(cursor: Any, added: Sequence[TaskRecord]) -> dict[str, str | None]:
+    """Inserts the staged rows, or updates those that are there; the states that rows had where memory expected another."""
+    before: dict[str, str | None] = {}
+    stored = sum(record.stored for record in added)
+    if stored < len(added):
+        cursor.execute(_THERE)
+        before = dict(cursor.fetchall())
+        if before:
+            cursor.execute(_TURN, [_CHANGED, list(before)])
+    if stored or before:
+        cursor.execute(_UPDATE_ALL)
+        if cursor.rowcount < stored + len(before):  # retention deleted them meanwhile
+            gone = _uuids(cursor, _NOT_THERE, [_CHANGED])
+            cursor.execute(_TURN, [_ADDED, list(gone)])
+            before |= dict.fromkeys(gone)
+    cursor.execute(_INSERT)
+    if cursor.rowcount:
+        cursor.execute(_WORDS_OF_NEW)
+    return before
+
+
+def _uuids(cursor: Any, query: str, parameters: Sequence[Any]) -> set[str]:
+    cursor.execute(query, parameters)
+    return {uuid for (uuid,) in cursor.fetchall()}
 
 
 def _copy(cursor: Any, columns: Iterable[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -6,8 +6,10 @@ UPDATE of what events after its receipt change, which leaves the other indexes o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import F, Max, Min, Q
@@ -17,7 +19,7 @@ from workers.models import Task
 from workers.receiving.orphaned_tasks import OPEN
 from workers.receiving.task_order import UNKNOWN
 from workers.receiving.task_state import TaskRecord
-from workers.store import copied_tasks
+from workers.store import copied_tasks, task_counts
 from workers.store.task_columns import COLUMNS, DETAILS, FOUND, LATER, TABLE, later_values, moment_text, row_values, settings
 from workers.task_words import WORDS_LENGTH
 
@@ -52,18 +54,63 @@ def save_tasks(broker_id: int, vhost: str, records: Sequence[TaskRecord], now: d
         last_id = cursor.fetchone()[0]
         for start in range(0, len(added), AT_ONCE):
             cursor.executemany(_UPSERT, [row_values(record, broker_id, vhost, at) for record in added[start : start + AT_ONCE]])
+        updated = 0
         for start in range(0, len(later), AT_ONCE):
             cursor.executemany(_UPDATE, [(*later_values(record, at), broker_id, vhost, record.uuid) for record in later[start : start + AT_ONCE]])
+            updated += cursor.rowcount
+        inserted = _inserted(cursor, last_id, sum(not record.stored for record in added))
+        missing = _missing(cursor, broker_id, vhost, later) if updated < len(later) else ()
         cursor.execute(_INDEX_NEW, (WORDS_LENGTH, last_id))
         for start in range(0, len(again), AT_ONCE):
             uuids = again[start : start + AT_ONCE]
             cursor.execute(_INDEX_AGAIN.format(", ".join(["%s"] * len(uuids))), (WORDS_LENGTH, broker_id, vhost, *uuids))
+    _count(broker_id, vhost, added, later, inserted, missing)
+
+
+def _inserted(cursor: Any, last_id: int, expected: int) -> Collection[str] | None:
+    """The uuids of the rows that are new; None if these are as many as memory expected."""
+    cursor.execute("SELECT count(*) FROM workers_task WHERE id > %s", [last_id])
+    if cursor.fetchone()[0] == expected:
+        return None
+    cursor.execute("SELECT uuid FROM workers_task WHERE id > %s", [last_id])
+    return {uuid for (uuid,) in cursor.fetchall()}
+
+
+def _missing(cursor: Any, broker_id: int, vhost: str, records: Sequence[TaskRecord]) -> Collection[str]:
+    """The uuids of those without a row."""
+    found = {record.uuid for record in records}
+    for start in range(0, len(records), AT_ONCE):
+        uuids = [record.uuid for record in records[start : start + AT_ONCE]]
+        among = ", ".join(["%s"] * len(uuids))
+        cursor.execute(f"SELECT uuid FROM {TABLE} WHERE broker_id = %s AND vhost = %s AND uuid IN ({among})", (broker_id, vhost, *uuids))  # noqa: S608
+        found.difference_update(uuid for (uuid,) in cursor.fetchall())
+    return found
+
+
+def _count(
+    broker_id: int, vhost: str, added: Sequence[TaskRecord], later: Sequence[TaskRecord], inserted: Collection[str] | None, missing: Collection[str]
+) -> None:  # fmt: skip
+    """Memory knows what the rows were, but for those that retention deleted meanwhile, and for rows that it could not read: their states are counted again
+    by maintenance."""
+    before, untouched = {}, set(missing)
+    if inserted is not None:
+        before = {record.uuid: None for record in added if record.stored and record.uuid in inserted}
+        untouched |= {record.uuid for record in added if not record.stored and record.uuid not in inserted}
+    task_counts.add(broker_id, vhost, task_counts.differences((*added, *later), before, untouched))
 
 
 def mark_tasks_unknown(broker_id: int, vhost: str, reason: str, now: datetime) -> None:
     """Mark every open task of a virtual host as UNKNOWN, because the virtual host is gone from the broker."""
-    rows = Task.objects.filter(broker_id=broker_id, vhost=vhost, state__in=OPEN)
-    rows.update(last_seen_state=F("state"), state=UNKNOWN, unknown_reason=reason, changed_at=now)
+    where = f"broker_id = %s AND vhost = %s AND state IN ({', '.join(['%s'] * len(OPEN))})"
+    with transaction.atomic():
+        changes: Counter[tuple[int, str]] = task_counts.of_rows(where, (broker_id, vhost, *OPEN), locked=True).get((broker_id, vhost), Counter())
+        rows = Task.objects.filter(broker_id=broker_id, vhost=vhost, state__in=OPEN)
+        rows.update(last_seen_state=F("state"), state=UNKNOWN, unknown_reason=reason, changed_at=now)
+        marked: Counter[tuple[int, str]] = Counter()
+        for (day, state), count in changes.items():
+            marked[day, state] -= count
+            marked[day, UNKNOWN] += count
+        task_counts.add(broker_id, vhost, marked)
 
 
 def trim_tasks(now: datetime, days: float, most: int) -> int:
@@ -91,9 +138,12 @@ def _delete_tasks(ids: Sequence[int]) -> None:
     """With what is searched for of them."""
     keys = [(key,) for key in ids]
     with transaction.atomic(), connection.cursor() as cursor:
+        gone = task_counts.of_rows(f"id IN ({', '.join(map(str, ids))})", (), locked=True)
         if engine.is_postgresql():
             cursor.execute("DELETE FROM workers_task_words WHERE task_id = ANY(%s)", [list(ids)])
             cursor.execute("DELETE FROM workers_task WHERE id = ANY(%s)", [list(ids)])
-            return
-        cursor.executemany("DELETE FROM workers_task_words WHERE rowid = %s", keys)
-        cursor.executemany("DELETE FROM workers_task WHERE id = %s", keys)
+        else:
+            cursor.executemany("DELETE FROM workers_task_words WHERE rowid = %s", keys)
+            cursor.executemany("DELETE FROM workers_task WHERE id = %s", keys)
+        for (broker_id, vhost), counts in gone.items():
+            task_counts.add(broker_id, vhost, {cell: -count for cell, count in counts.items()})

@@ -24,7 +24,7 @@ from brokers.polling import holders, leases
 from brokers.process_runner import set_on_signals
 from brokers.store import trim_history
 from dashboard.store import trim_audit
-from workers.store import mark_workers_unknown, trim_tasks
+from workers.store import mark_workers_unknown, repair_counts, trim_tasks
 
 KIND = "maintenance"  # of its lease and heartbeat
 ROUND_SECONDS = 5.0
@@ -52,6 +52,7 @@ def jobs() -> list[Job]:
         Job("mark workers unknown while no receiver runs", timedelta(seconds=5), mark_workers_unknown),
         Job("trim history", timedelta(minutes=1), lambda now: trim_history(now, settings.RETENTION_RAW_HOURS)),
         Job("trim tasks", timedelta(seconds=15), lambda now: trim_tasks(now, settings.RETENTION_TASK_DAYS, settings.RETENTION_TASKS)),
+        Job("compare the counts of tasks", timedelta(hours=1), lambda _: repair_counts()),
         Job("trim audit", timedelta(hours=6), lambda now: trim_audit(now, settings.RETENTION_AUDIT_DAYS)),
         Job("clear sessions", timedelta(hours=6), lambda _: SessionStore.clear_expired()),
         *(() if engine.is_postgresql() else _jobs_of_sqlite()),
