@@ -39,3 +39,14 @@ class AuditEvent(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["at"])]
+
+
+class CacheEntry(models.Model):
+    """A row of Django's cache in the database, through which all web processes count together: tries to log in, test tasks sent. Without any secret."""
+
+    cache_key = models.CharField(max_length=255, primary_key=True)
+    value = models.TextField()
+    expires = models.DateTimeField(db_index=True)
+
+    class Meta:
+        db_table = "hareline_cache"

@@ -143,7 +143,14 @@ TEMPLATES = [
 # Storage: architecture.md, "Storage"; IMMEDIATE transactions wait for each other instead of failing with "database is locked"
 DATABASES = {"default": environment.database(ENVIRONMENT, DATA_DIR)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}  # one web process: login limits count here
+# Limits on login count across all web processes; with too few entries, many names that are tried would drop the counts of others
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "hareline_cache",
+        "OPTIONS": {"MAX_ENTRIES": 100_000, "CULL_FREQUENCY": 4},
+    }
+}
 
 # Static files
 STATIC_URL = f"{PATH_PREFIX}/static/"

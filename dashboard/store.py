@@ -11,10 +11,11 @@ from typing import Any
 
 import structlog
 from django.contrib.auth.models import AnonymousUser
-from django.db import DatabaseError, transaction
+from django.core.cache import cache
+from django.db import DatabaseError, OperationalError, transaction
 
 from brokers.database import engine
-from dashboard.models import ApiToken, AuditEvent, User
+from dashboard.models import ApiToken, AuditEvent, CacheEntry, User
 from dashboard.people.tokens import digest, fresh
 
 log = structlog.get_logger(__name__)
@@ -54,6 +55,20 @@ def audit(
 def trim_audit(now: datetime, days: float) -> int:
     """How many audit events older than `days` were deleted."""
     return AuditEvent.objects.filter(at__lt=now - timedelta(days=days)).delete()[0]
+
+
+def trim_cache(now: datetime) -> int:
+    """How many expired entries of the cache were deleted; Django itself does so only once there are too many."""
+    return CacheEntry.objects.filter(expires__lt=now).delete()[0]
+
+
+def once(key: str, seconds: float) -> bool:
+    """True the first time within so many seconds, counted across all web processes. Raises DatabaseError if that can't be stored."""
+    if cache.add(key, True, seconds):
+        return True
+    if cache.get(key) is None:  # the cache reports an error of the database as a key that is there
+        raise OperationalError("the cache can't be written")
+    return False
 
 
 def make_token(user: User, name: str, now: datetime, token: str | None = None) -> str:

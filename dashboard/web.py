@@ -29,13 +29,17 @@ def main(arguments: list[str]) -> None:
         django.setup()
         from brokers.database.engine import share_connections
         from dashboard.operations.database_state import refuse_unusable
+        from dashboard.operations.web_presence import WebPresence
 
         share_connections()
         refuse_unusable(waiting=True)
+        presence = WebPresence()
     except ImproperlyConfigured as error:
         sys.exit(f"hareline: {error}")
     daphne.server_class = LiveServer
+    presence.start()
     daphne.run([*with_backlog(arguments), APPLICATION])
+    presence.end()
     leave()
 
 

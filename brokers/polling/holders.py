@@ -23,6 +23,23 @@ def name_of(pid: int) -> str:
     return f"{socket.gethostname()}:{pid}:{_start(pid) or ''}"
 
 
+def number_of(holder: str) -> str:
+    """Its process number; the whole name where it has none.
+
+    >>> number_of("web-1:4711:12-ab.40"), number_of("a")
+    ('4711', 'a')
+    """
+    return holder.split(":")[-2] if holder.count(":") >= 2 else holder
+
+
+def host_of(holder: str) -> str:
+    """
+    >>> host_of("web-1:4711:12-ab.40"), host_of("a")
+    ('web-1', '')
+    """
+    return ":".join(holder.split(":")[:-2])
+
+
 def has_ended(holder: str) -> bool:
     """True only if the holder was a process of this machine and certainly has ended; False if that is unknown."""
     host, _, rest = holder.rpartition(":")[0].rpartition(":") if holder.count(":") >= 2 else ("", "", "")

@@ -31,7 +31,7 @@ class Presence:
 
     def __init__(self, kind: str, holder: str = "", brokers: Sequence[str] = ()) -> None:
         self.kind, self.holder = kind, holder or holders.this_process()
-        self._facts = leases.Facts(
+        self.reported = leases.Facts(
             started_at=datetime.now(UTC),
             version=settings.VERSION,
             brokers=list(brokers),
@@ -41,7 +41,7 @@ class Presence:
     def beat(self, standby: bool = False, problem: str = "", measured: Mapping[str, Any] | None = None) -> None:
         """A heartbeat. One that can't be stored is logged and lost."""
         try:
-            leases.beat(self.kind, self.holder, datetime.now(UTC), standby, problem, self._facts, {**of_this_process(), **(measured or {})})
+            leases.beat(self.kind, self.holder, datetime.now(UTC), standby, problem, self.reported, {**of_this_process(), **(measured or {})})
             database_damage.passed("heartbeat")
         except DatabaseError as error:
             database_damage.note(error, "heartbeat")

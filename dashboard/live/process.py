@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -51,6 +52,12 @@ class LiveProcess:
         """(sockets, topics) of this web process now; from any thread."""
         process = cls._current
         return (0, 0) if process is None else (sum(len(viewers) for viewers in list(process.hub.sessions.values())), len(process.hub.watched))
+
+    @classmethod
+    def tail_seconds(cls) -> float | None:
+        """How long ago the tail of this web process last looked for changes; None without a socket. From any thread."""
+        process = cls._current
+        return None if process is None else round(time.monotonic() - process._tail.last_look, 3)
 
     def exit(self, viewer: Viewer) -> None:
         if self.hub.exit(viewer) and LiveProcess._current is self:

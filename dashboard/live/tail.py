@@ -98,6 +98,7 @@ class Tail:
         self._next_detail_requests = 0.0
         self._detailed: frozenset[tuple[str, str]] = frozenset()  # (topic, object) whose details were requested lately
         self._stopping, self._readable = False, True
+        self.last_look = time.monotonic()
 
     def start(self) -> None:
         self._thread.start()
@@ -137,6 +138,7 @@ class Tail:
             return
         readable = self._look()
         if readable:
+            self.last_look = time.monotonic()
             self._follow()
         if request is not None:
             self._answer(request)

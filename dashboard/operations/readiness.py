@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import DatabaseError
 
 from brokers import database_damage, database_file
 from brokers import queries as broker_queries
 from brokers.clock import is_within
 from brokers.models import Broker, Heartbeat
-from brokers.polling import leases
+from brokers.polling import holders, leases
 from brokers.scope import EVERYTHING
 from dashboard import queries
 from dashboard.layout import formatting
+from dashboard.operations import processes as of_all
 from workers import presence
 from workers import queries as worker_queries
 from workers.models import EventSource
@@ -33,9 +35,12 @@ def parts(now: datetime) -> dict[str, str]:
         if reason:
             return {"database": "", "migrations": reason}
         database_damage.passed("readiness")
-        silent = processes(leases.heartbeats(), now)
+        beats = leases.heartbeats()
+        silent = processes(beats, now)
         not_stored = database_file.why_nothing_is_stored if any(silent.values()) else database_file.not_writable
-        found = {"database": not_stored(), "migrations": "", **silent}
+        missing = {kind: of_all.gone_text(kind, beats, now, holders.this_process()) for kind in ("web", *PROCESSES)}
+        found = {"database": not_stored(), "migrations": "", "configuration": "; ".join(of_all.conflicts(beats, now)), **missing}
+        found |= {kind: silent[kind] or missing[kind] for kind in PROCESSES}
         brokers = broker_queries.brokers(EVERYTHING)
         found["poller"] = found["poller"] or polls(brokers, now)
         found["receiver"] = found["receiver"] or events(worker_queries.event_sources(EVERYTHING), now)
@@ -43,6 +48,15 @@ def parts(now: datetime) -> dict[str, str]:
     except DatabaseError as error:
         damaged = database_damage.note(error, "readiness", database_damage.A_WHILE_SECONDS)
         return {"database": database_damage.sentence() if damaged else f"the database does not answer ({type(error).__name__})"}
+
+
+def notes(now: datetime) -> list[str]:
+    """What is no reason to be not ready, and somebody should know: an upgrade that is not through. [] also without a database."""
+    try:
+        text = of_all.versions_text(leases.heartbeats(), now, settings.VERSION)
+        return [text] if text else []
+    except DatabaseError:
+        return []
 
 
 def schema(missing: Sequence[str], unknown: Sequence[str]) -> str:
@@ -56,18 +70,25 @@ def schema(missing: Sequence[str], unknown: Sequence[str]) -> str:
     return f"not applied: {', '.join(missing[:5])}" if missing else ""
 
 
-def processes(beats: Iterable[Heartbeat], now: datetime) -> dict[str, str]:
+def processes(beats: Sequence[Heartbeat], now: datetime) -> dict[str, str]:
     """{process: why nobody does its work, "" if somebody does}. Pure."""
-    latest: dict[str, Heartbeat] = {}
-    for beat in sorted(beats, key=lambda beat: (is_within(beat.at, now, MISSED * BEATS_EVERY), beat.at)):
-        latest[beat.kind] = beat
-    alive = [beat for beat in latest.values() if is_within(beat.at, now, MISSED * BEATS_EVERY)]
-    problems = {beat.kind: beat.problem for beat in alive}
+    latest = {beat.kind: beat for beat in sorted(beats, key=lambda beat: (_is_fresh(beat, now), beat.at))}
+    problems = of_all.problems(latest_first(beats), lambda beat: _is_fresh(beat, now))
     return {kind: problems[kind] if kind in problems else _silence(latest.get(kind), now) for kind in PROCESSES}
 
 
+def _is_fresh(beat: Heartbeat, now: datetime) -> bool:
+    return is_within(beat.at, now, MISSED * BEATS_EVERY)
+
+
+def latest_first(beats: Iterable[Heartbeat]) -> list[Heartbeat]:
+    return sorted(beats, key=lambda beat: beat.at, reverse=True)
+
+
 def _silence(beat: Heartbeat | None, now: datetime) -> str:
-    return "has never stored a heartbeat; is it started?" if beat is None else f"last stored a heartbeat {formatting.age(beat.at, now)} ago"
+    if beat is None:
+        return "has never stored a heartbeat; is it started?"
+    return f"was stopped {formatting.age(beat.ended_at, now)} ago" if beat.ended_at else f"last stored a heartbeat {formatting.age(beat.at, now)} ago"
 
 
 def events(sources: Sequence[EventSource], now: datetime) -> str:

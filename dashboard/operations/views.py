@@ -22,10 +22,11 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
     """200, or 503 with a reason for each part that is not ready. Needs no login."""
-    parts = readiness.parts(timezone.now())
+    now = timezone.now()
+    parts = readiness.parts(now)
     ready = not any(parts.values())
     states = {name: {"ready": not reason, "reason": reason or None} for name, reason in parts.items()}
-    return JsonResponse({"ready": ready, "parts": states}, status=200 if ready else 503)
+    return JsonResponse({"ready": ready, "parts": states, "notes": readiness.notes(now)}, status=200 if ready else 503)
 
 
 @never_cache

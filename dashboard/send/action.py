@@ -13,7 +13,6 @@ from typing import Any
 import msgspec
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
-from django.core.cache import cache
 
 from brokers import queries as broker_queries
 from brokers.models import Broker
@@ -117,7 +116,7 @@ def send(user: User | AnonymousUser, broker: Broker, vhost: str, predicted: Pred
     """Sends its order once and notes it beside what was predicted. None if this uuid was sent before or is being sent: a form that came twice."""
     order = predicted.order
     sent_before = any(event.detail.get("uuid") == uuid for event in queries.audit_events_of(ACTION, now - timedelta(days=1), 200))
-    if sent_before or not cache.add(f"send-{uuid}", True, ONCE_SECONDS):
+    if sent_before or not store.once(f"send-{uuid}", ONCE_SECONDS):
         return None
     targets, options = amqp_targets.targets(broker, vhost), send_options.celery_options(order.options)
     sends_as = sender.SendsAs(_event_exchange(broker, vhost), predicted.default_queue if "exchange" in options else send_options.DEFAULT_QUEUE)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from http.cookies import SimpleCookie
 from urllib.parse import urlencode
 
 import pytest
 import pytest_asyncio
 from asgiref.testing import ApplicationCommunicator
-from django.core.cache import cache
 
 from dashboard import proxies
 from dashboard.asgi import django_application
@@ -50,11 +48,8 @@ class Browser:
 
 
 @pytest_asyncio.fixture(autouse=True)
-async def ada() -> AsyncIterator[None]:
-    cache.clear()
+async def ada() -> None:
     await in_database(User.objects.create_superuser, "ada", password=PASSWORD)
-    yield
-    cache.clear()
 
 
 async def wrong_tries(*browsers: Browser, times: int) -> list[int]:

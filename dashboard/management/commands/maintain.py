@@ -5,6 +5,7 @@ One process holds the lease and works; a second one stands by.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,9 +22,10 @@ from brokers import database_damage
 from brokers.database import engine
 from brokers.database_file import OpenedFile
 from brokers.polling import holders, leases
+from brokers.polling.presence import Presence, of_this_process
 from brokers.process_runner import set_on_signals
 from brokers.store import trim_history
-from dashboard.store import trim_audit
+from dashboard.store import trim_audit, trim_cache
 from workers.store import mark_workers_unknown, repair_counts, trim_tasks
 
 KIND = "maintenance"  # of its lease and heartbeat
@@ -41,6 +43,8 @@ class Job:
     every: timedelta
     work: Callable[[datetime], object]
     done_at: datetime | None = None
+    succeeded_at: datetime | None = None
+    took_seconds: float = 0.0
 
     def is_due(self, now: datetime) -> bool:
         return self.done_at is None or not timedelta(0) <= now - self.done_at < self.every  # or the clock was set back
@@ -54,6 +58,7 @@ def jobs() -> list[Job]:
         Job("trim tasks", timedelta(seconds=15), lambda now: trim_tasks(now, settings.RETENTION_TASK_DAYS, settings.RETENTION_TASKS)),
         Job("compare the counts of tasks", timedelta(hours=1), lambda _: repair_counts()),
         Job("trim audit", timedelta(hours=6), lambda now: trim_audit(now, settings.RETENTION_AUDIT_DAYS)),
+        Job("trim cache", timedelta(hours=1), trim_cache),
         Job("clear sessions", timedelta(hours=6), lambda _: SessionStore.clear_expired()),
         *(() if engine.is_postgresql() else _jobs_of_sqlite()),
     ]
@@ -74,7 +79,7 @@ def run_due(work: list[Job], now: datetime) -> list[str]:
     for job in work:
         if not job.is_due(now):
             continue
-        job.done_at = now
+        job.done_at, began = now, time.monotonic()
         try:
             job.work(now)
         except DatabaseError as error:
@@ -82,6 +87,7 @@ def run_due(work: list[Job], now: datetime) -> list[str]:
             _log_failure("maintenance_job_failed", error, job.name, job=job.name)
         else:
             database_damage.passed(job.name)
+            job.succeeded_at, job.took_seconds = now, time.monotonic() - began
             done.append(job.name)
     return done
 
@@ -101,18 +107,27 @@ def _pragma(statement: str) -> None:
         cursor.fetchall()
 
 
+def measured(work: list[Job]) -> dict[str, dict[str, object]]:
+    """{job: {"at": when it last succeeded, "seconds": how long it took}} of those that this process has run."""
+    return {job.name: {"at": job.succeeded_at.isoformat(), "seconds": round(job.took_seconds, 3)} for job in work if job.succeeded_at is not None}
+
+
 class Command(BaseCommand):
+    reported = leases.NOTHING_REPORTED
     help = "Trims history, tasks and the audit log and keeps the database in shape, until SIGTERM."
 
     def handle(self, *args: Any, **options: Any) -> None:
         ended = set_on_signals()
         holder = holders.this_process()
         work, opened = jobs(), OpenedFile()
+        presence = Presence(KIND, holder)
+        self.reported = presence.reported
         while not opened.is_gone():
             self.round(holder, work)
             if ended.wait(ROUND_SECONDS):
                 leases.release(KIND, holder)
                 break
+        presence.leave()
 
     def round(self, holder: str, work: list[Job]) -> None:
         """Records a heartbeat, and runs the due jobs if this process holds the lease. A database error is logged; the next round tries again."""
@@ -120,7 +135,7 @@ class Command(BaseCommand):
         try:
             working = leases.take(KIND, holder, now, LEASE_SECONDS)
             database_damage.passed(KIND)
-            leases.beat(KIND, holder, now, standby=not working, problem=database_damage.sentence())
+            leases.beat(KIND, holder, now, not working, database_damage.sentence(), self.reported, {**of_this_process(), "jobs": measured(work)})
             if working:
                 run_due(work, now)
         except DatabaseError as error:

@@ -33,7 +33,7 @@ class Command(BaseCommand):
         missing, _ = queries.migration_differences()
         if missing:
             raise CommandError(f"the tables are of another version ({missing[0]} is not applied); run `manage.py prepare` first")
-        running = sorted({beat.kind for beat in leases.heartbeats() if is_within(beat.at, datetime.now(UTC), MISSED * BEATS_EVERY)})
+        running = sorted({beat.kind for beat in leases.heartbeats() if beat.ended_at is None and is_within(beat.at, datetime.now(UTC), MISSED * BEATS_EVERY)})
         if running:
             raise CommandError(f"Hareline is running or was until a moment ago ({', '.join(running)}); stop it, and run this again after 15 s")
         url = options["url"] or _address()

@@ -12,8 +12,10 @@ from django.core.checks import run_checks
 from django.core.management import BaseCommand, CommandError, call_command
 from django.utils import timezone
 
+from brokers.polling import leases
+from brokers.polling.presence import Presence
 from dashboard import store
-from dashboard.operations import database_state
+from dashboard.operations import database_state, processes
 
 
 class Command(BaseCommand):
@@ -24,6 +26,9 @@ class Command(BaseCommand):
         refuse_unsafe_start()
         database_state.make_file()
         database_state.migrate()
+        differs = processes.start_text(Presence("web").reported, leases.heartbeats(), timezone.now())
+        if differs:
+            self.stderr.write(f"hareline: {differs}; processes of other machines use this database too.")
         made_up = store.ensure_admin(settings.ADMIN_PASSWORD)
         store.set_environment_token(settings.API_TOKEN, timezone.now())
         collect_static_files(Path(settings.STATIC_ROOT))
