@@ -29,22 +29,23 @@ def settings(columns: Iterable[str], value: str) -> str:
 
 
 COLUMNS = (*LATER, *DETAILS, *FOUND, "first_seen_at", *KEY)
+_NO_QUEUE = (None,) * len(FOUND)
 _HEAVY_PLACES = tuple(COLUMNS.index(name) for name in HEAVY)
 
 
 def row_values(record: TaskRecord, broker_id: int, vhost: str, at: str | None) -> tuple[Any, ...]:
     """The values of COLUMNS."""
-    details = (
+    found = record.found
+    values = (
+        *later_values(record, at),
         record.name, record.args, record.kwargs, record.root_id, record.parent_id, record.queue, record.exchange, record.routing_key,
         moment_text(record.eta), moment_text(record.expires), record.worker, record.sender,
+        *(_NO_QUEUE if found is None else (found.only, found.several, found.source, found.reason)),
+        _round_text(record.first_seen_at), broker_id, vhost, record.uuid,
     )  # fmt: skip
-    found = record.found
-    queue = (None,) * len(FOUND) if found is None else (found.only, found.several, found.source, found.reason)
-    values = [*later_values(record, at), *details, *queue, moment_text(record.first_seen_at), broker_id, vhost, record.uuid]
-    if not record.stored:  # nothing to remove: an update would leave NULL
-        for place in _HEAVY_PLACES:
-            values[place] = values[place] or None
-    return tuple(values)
+    if not record.stored and "" in (record.args, record.kwargs, record.result, record.exception, record.traceback):
+        return tuple(None if value == "" and place in _HEAVY_PLACES else value for place, value in enumerate(values))  # there is nothing to remove
+    return values
 
 
 def later_values(record: TaskRecord, at: str | None) -> tuple[Any, ...]:
@@ -60,13 +61,23 @@ _encode = msgspec.json.Encoder().encode
 
 
 @functools.lru_cache(maxsize=4096)
-def _second(second: int) -> str:
-    return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%d %H:%M:%S}"
+def _second(second: str) -> str:
+    return f"{datetime.fromtimestamp(int(second), UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def moment_text(at: float | None) -> str | None:
-    """A moment as Django stores it in SQLite, which PostgreSQL reads as UTC, written without a datetime, since millions are."""
+    """A moment as Django stores it in SQLite, which PostgreSQL reads as UTC, written without a datetime, since millions are.
+
+    >>> moment_text(1.5)
+    '1970-01-01 00:00:01.500000'
+    """
     if at is None:
         return None
-    microseconds = round(at * 1_000_000)
-    return f"{_second(microseconds // 1_000_000)}.{microseconds % 1_000_000:06d}"
+    if at < 0:
+        return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S.%f}"
+    text = f"{at:.6f}"
+    return _second(text[:-7]) + text[-7:]
+
+
+_round_text = functools.lru_cache(maxsize=64)(moment_text)
+"""For the moments of receipt, which are the same for all that came at once."""

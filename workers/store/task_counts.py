@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import structlog
@@ -26,6 +27,7 @@ _NONE: Mapping[str, str | None] = {}
 log = structlog.get_logger(__name__)
 
 
+@lru_cache(maxsize=64)
 def day_of(first_seen_at: float) -> int:
     """The day in UTC, counted from 1970; of a moment as it is stored, to the microsecond."""
     return round(first_seen_at * 1_000_000) // _DAY_MICROSECONDS
