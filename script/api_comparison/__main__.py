@@ -43,14 +43,7 @@ def main(arguments: list[str]) -> int:
     other, database = Path(arguments[0]).resolve(), Path(arguments[1]).resolve()
     moment = recorded_at(database)
     before, after = (answers(checkout, database, moment) for checkout in (other, ROOT))
-    found: dict[str, list[str]] = collections.defaultdict(list)
-    words = 0
-    for call in before.keys() | after.keys():
-        for path, one, two in differences(before.get(call), after.get(call)):
-            if is_sentence(one) and is_sentence(two):
-                words += 1
-            else:
-                found[f"{re.split('[? ]', call)[0]} {path}"].append(f"{call}: {json.dumps(one)[:150]} -> {json.dumps(two)[:150]}")
+    found, words = compared(before, after)
     meant = {place: reason for place in found for pattern, reason in EXPECTED.items() if re.search(f"{pattern}$", place)}
     print(f"{len(before)} calls before, {len(after)} after, as at {moment:%Y-%m-%d %H:%M:%S} UTC: {words} sentences, {len(found)} other places differ")
     for place, examples in sorted(found.items()):
@@ -68,18 +61,36 @@ def recorded_at(database: Path) -> datetime:
 
 
 def answers(checkout: Path, database: Path, moment: datetime) -> dict[str, Any]:
-    """{call: [status, answer]} of a checkout. Raises CalledProcessError."""
+    """{call: [status, answer]} of a checkout on a copy of the database. Raises CalledProcessError."""
     with tempfile.TemporaryDirectory() as directory:
         with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(Path(directory) / "hareline.sqlite3")) as copy:
             source.backup(copy)
         for secret in database.parent.glob("*.key"):
             shutil.copy(secret, directory)
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("HARELINE_", "DJANGO_"))}
-        environment = kept | {"HARELINE_DATA_DIR": directory, "DJANGO_SETTINGS_MODULE": "dashboard.settings", "HARELINE_LOG_LEVEL": "ERROR"}
-        command = [str(checkout / ".venv" / "bin" / "python"), str(ANSWERS), moment.isoformat()]
-        done = subprocess.run(command, cwd=checkout, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+        return answers_of(checkout, kept | {"HARELINE_DATA_DIR": directory, "HARELINE_LOG_LEVEL": "ERROR"}, moment)
+
+
+def answers_of(checkout: Path, environment: dict[str, str], moment: datetime, *options: str) -> dict[str, Any]:
+    """{call: [status, answer]} of a checkout on the database that the environment names. Raises CalledProcessError."""
+    command = [str(checkout / ".venv" / "bin" / "python"), str(ANSWERS), moment.isoformat(), *options]
+    environment = environment | {"DJANGO_SETTINGS_MODULE": "dashboard.settings"}
+    done = subprocess.run(command, cwd=checkout, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     found: dict[str, Any] = json.loads(done.stdout)
     return found
+
+
+def compared(before: dict[str, Any], after: dict[str, Any]) -> tuple[dict[str, list[str]], int]:
+    """(examples of each place that differs, how many sentences do)."""
+    found: dict[str, list[str]] = collections.defaultdict(list)
+    words = 0
+    for call in before.keys() | after.keys():
+        for path, one, two in differences(before.get(call), after.get(call)):
+            if is_sentence(one) and is_sentence(two):
+                words += 1
+            else:
+                found[f"{re.split('[? ]', call)[0]} {path}"].append(f"{call}: {json.dumps(one)[:150]} -> {json.dumps(two)[:150]}")
+    return found, words
 
 
 def differences(one: Any, two: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:

@@ -7,12 +7,23 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 MOST_OF_A_KIND = 25
+METRICS = (
+    "depth",
+    "ready",
+    "unacknowledged",
+    "consumers",
+    "publish_per_second",
+    "deliver_per_second",
+    "ack_per_second",
+    "redeliver_per_second",
+    "memory_bytes",
+)
 EXPLAINED = ("order.created.eu", "", "orders.us")
 
 
@@ -32,8 +43,13 @@ def main() -> None:
     settings.ALLOWED_HOSTS = ["testserver"]
     call_command("migrate", verbosity=0)
     client = Client(raise_request_exception=False)
-    client.force_login(get_user_model().objects.create_superuser("api-comparison"), backend="django.contrib.auth.backends.ModelBackend")
-    json.dump(Calls(client).made(), sys.stdout)
+    person, _ = get_user_model().objects.get_or_create(username="api-comparison", is_superuser=True)
+    client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
+    calls = Calls(client)
+    calls.made()
+    if "--more" in sys.argv[2:]:  # what versions before PostgreSQL need not know
+        calls.make_more(moment)
+    json.dump(calls.answers, sys.stdout)
 
 
 class Calls:
@@ -43,7 +59,7 @@ class Calls:
         self.client = client
         self.answers: dict[str, tuple[int, Any]] = {}
 
-    def made(self) -> dict[str, tuple[int, Any]]:
+    def made(self) -> None:
         lists = {name: self.get(name, page_size=MOST_OF_A_KIND) for name in ("brokers", "nodes", "queues", "exchanges", "bindings", "workers", "tasks")}
         for name, sort in (("queues", "-depth"), ("exchanges", "name"), ("workers", "hostname"), ("tasks", "at")):
             self.get(name, sort=sort, page=2, page_size=5)
@@ -51,7 +67,7 @@ class Calls:
             place = {"broker": queue["broker"], "vhost": queue["vhost"]}
             self.get("queue", **place, name=queue["name"])
             self.get("routing/reach", **place, queue=queue["name"])
-            for metric in ("depth", "publish"):
+            for metric in ("depth", "publish_per_second"):
                 self.get("history", **place, queue=queue["name"], metric=metric)
         for exchange in lists["exchanges"]:
             place = {"broker": exchange["broker"], "vhost": exchange["vhost"]}
@@ -63,7 +79,30 @@ class Calls:
         for task in lists["tasks"]:
             self.get("task", uuid=task["uuid"])
             self.post("routing/explain-task", broker=task["broker"], vhost=task["vhost"], task=task["name"] or "")
-        return self.answers
+
+    def make_more(self, moment: datetime) -> None:
+        """Each filter and order of the tasks, pages far back, every metric and a day of history."""
+        queues, tasks = (self.get(name, page_size=MOST_OF_A_KIND) for name in ("queues", "tasks"))
+        for task in tasks[:5]:
+            for name in ("name", "worker", "queue", "state"):
+                if task[name]:
+                    self.get("tasks", **{name: task[name]}, page_size=MOST_OF_A_KIND)
+                    self.get("tasks", **{"state": "FAILURE", name: task[name]}, page_size=MOST_OF_A_KIND)
+        for text in ("customer-17", "customer-17 state:failure", "ValueError", "EUR name:shop.mail.send", "order", "cust*", "no-such-word"):
+            self.get("tasks", q=text, page_size=MOST_OF_A_KIND)
+        for sort in ("at", "-at", "name", "-name", "runtime", "-runtime", "state", "-started_at", "ended_at"):
+            self.get("tasks", sort=sort, page_size=MOST_OF_A_KIND)
+        for page in (2, 40, 400):
+            self.get("tasks", page=page, page_size=MOST_OF_A_KIND)
+        for minutes in (1, 30, 60 * 24):
+            self.get("tasks", **{"from": (moment - timedelta(minutes=minutes)).isoformat(), "to": moment.isoformat()}, page_size=MOST_OF_A_KIND)
+        for queue in queues[:5]:
+            place = {"broker": queue["broker"], "vhost": queue["vhost"], "queue": queue["name"]}
+            for metric in METRICS:
+                for hours in (1, 6, 24):
+                    self.get("history", **place, metric=metric, **{"from": (moment - timedelta(hours=hours)).isoformat(), "to": moment.isoformat()})
+        for name in ("connections", "channels"):
+            self.get(name)
 
     def get(self, call: str, **query: Any) -> list[dict[str, Any]]:
         address = f"/api/v1/{call}?{urlencode(query)}"
@@ -76,7 +115,7 @@ class Calls:
     def _note(self, call: str, answer: Any) -> list[dict[str, Any]]:
         body = answer.json()
         self.answers[call] = (answer.status_code, body)
-        items: list[dict[str, Any]] = body.get("items", [])
+        items: list[dict[str, Any]] = body.get("items", []) if isinstance(body, dict) else []
         return items
 
 

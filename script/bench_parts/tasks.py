@@ -38,7 +38,7 @@ def fill(tasks: int) -> None:
         for back in range(1, tasks // FIRST_TASKS):
             cursor.execute(
                 f"INSERT INTO workers_task ({columns}, uuid, first_seen_at) SELECT {columns}, lower(hex(randomblob(16))), "  # noqa: S608
-                f"strftime('%Y-%m-%d %H:%M:%f', first_seen_at, '-{back} minutes') FROM workers_task WHERE id <= {FIRST_TASKS}"
+                f"strftime('%Y-%m-%d %H:%M:%f', first_seen_at, '-{back} minutes') || '000' FROM workers_task WHERE id <= {FIRST_TASKS}"
             )
         cursor.execute(
             "INSERT INTO workers_task_words (rowid, words) SELECT id, name || ' ' || coalesce(exception, '') || ' ' || args || ' ' || kwargs "

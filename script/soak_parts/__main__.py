@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from script.rabbitmq_node import RabbitNode
-from script.soak_parts import cluster_soak
+from script.soak_parts import cluster_soak, moved
 from script.soak_parts.celery_run import CeleryRun
 from script.soak_parts.faults import CELERY_FAULTS, FAULTS, MAY_LOSE_EVENTS
 from script.soak_parts.kills import kills
@@ -21,24 +21,26 @@ from script.soak_parts.stack import Stack
 
 KINDS: dict[str, tuple[str, ...]] = {"faults": (*FAULTS, *CELERY_FAULTS), "kills": ("kills",), "quiet": ("quiet",)}
 RUNS: dict[str, Callable[[Run, float | None], None]] = {**FAULTS, "kills": kills, "quiet": quiet}
-CLUSTER = "cluster"
+CLUSTER, MOVED = "cluster", "moved"
 COLUMNS = ("run", "published", "stored", "lost", "double", "wrong", "lost_events", "threads", "readyz", "times off by", "other", "seconds")
 
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="script/soak", description="Minutes of faults under traffic, compared with an independent log.")
-    parser.add_argument("kind", nargs="?", help=f"{', '.join([*KINDS, CLUSTER])}; all of them by default")
+    parser.add_argument("kind", nargs="?", help=f"{', '.join([*KINDS, CLUSTER, MOVED])}; all of them by default")
     parser.add_argument("--only", action="append", metavar="RUN", help=f"one of {', '.join(KINDS['faults'])}; may be repeated")
     parser.add_argument("--seconds", type=float, help="how long the fault of each run lasts")
     parser.add_argument("--rate", type=float, default=LONG.events_per_second, help="events a second")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--plain", action="store_true", help="no repeated events and no late sendings among the traffic")
     options = parser.parse_args(arguments)
-    if options.kind not in (None, CLUSTER, *KINDS):
-        parser.error(f"there is no soak {options.kind}; there is {', '.join([*KINDS, CLUSTER])}")
+    if options.kind not in (None, CLUSTER, MOVED, *KINDS):
+        parser.error(f"there is no soak {options.kind}; there is {', '.join([*KINDS, CLUSTER, MOVED])}")
     with tempfile.TemporaryDirectory(prefix="hareline-soak-", ignore_cleanup_errors=True) as directory:
         failed = cluster_soak.main(Path(directory), options.seconds) if options.kind in (None, CLUSTER) and not options.only else 0
-    return failed if options.kind == CLUSTER else max(failed, one_node(parser, options))
+        if options.kind in (None, MOVED) and not options.only:
+            failed = max(failed, moved.main(Path(directory) / "moved"))
+    return failed if options.kind in (CLUSTER, MOVED) else max(failed, one_node(parser, options))
 
 
 def one_node(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
