@@ -64,5 +64,5 @@ class BrokerLease:
     def release(self) -> None:
         """Until `resume`."""
         self._released = True
-        leases.release(self.name, self._holder)
         self._note(False)
+        leases.release(self.name, self._holder)

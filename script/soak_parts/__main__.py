@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from script.rabbitmq_node import RabbitNode
-from script.soak_parts import cluster_soak, moved
+from script.soak_parts import cluster_soak, many, moved
 from script.soak_parts.celery_run import CeleryRun
 from script.soak_parts.faults import CELERY_FAULTS, FAULTS, MAY_LOSE_EVENTS
 from script.soak_parts.kills import kills
@@ -21,26 +21,29 @@ from script.soak_parts.stack import Stack
 
 KINDS: dict[str, tuple[str, ...]] = {"faults": (*FAULTS, *CELERY_FAULTS), "kills": ("kills",), "quiet": ("quiet",)}
 RUNS: dict[str, Callable[[Run, float | None], None]] = {**FAULTS, "kills": kills, "quiet": quiet}
-CLUSTER, MOVED = "cluster", "moved"
+CLUSTER, MOVED, MANY = "cluster", "moved", "many"
+ALONE = (CLUSTER, MOVED, MANY)
 COLUMNS = ("run", "published", "stored", "lost", "double", "wrong", "lost_events", "threads", "readyz", "times off by", "other", "seconds")
 
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="script/soak", description="Minutes of faults under traffic, compared with an independent log.")
-    parser.add_argument("kind", nargs="?", help=f"{', '.join([*KINDS, CLUSTER, MOVED])}; all of them by default")
+    parser.add_argument("kind", nargs="?", help=f"{', '.join([*KINDS, *ALONE])}; all of them by default")
     parser.add_argument("--only", action="append", metavar="RUN", help=f"one of {', '.join(KINDS['faults'])}; may be repeated")
     parser.add_argument("--seconds", type=float, help="how long the fault of each run lasts")
-    parser.add_argument("--rate", type=float, default=LONG.events_per_second, help="events a second")
+    parser.add_argument("--rate", type=float, help=f"events a second; {LONG.events_per_second:g}, many: {many.EVENTS_PER_SECOND:g}")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--plain", action="store_true", help="no repeated events and no late sendings among the traffic")
     options = parser.parse_args(arguments)
-    if options.kind not in (None, CLUSTER, MOVED, *KINDS):
-        parser.error(f"there is no soak {options.kind}; there is {', '.join([*KINDS, CLUSTER, MOVED])}")
+    if options.kind not in (None, *ALONE, *KINDS):
+        parser.error(f"there is no soak {options.kind}; there is {', '.join([*KINDS, *ALONE])}")
     with tempfile.TemporaryDirectory(prefix="hareline-soak-", ignore_cleanup_errors=True) as directory:
         failed = cluster_soak.main(Path(directory), options.seconds) if options.kind in (None, CLUSTER) and not options.only else 0
         if options.kind in (None, MOVED) and not options.only:
             failed = max(failed, moved.main(Path(directory) / "moved"))
-    return failed if options.kind in (CLUSTER, MOVED) else max(failed, one_node(parser, options))
+        if options.kind in (None, MANY) and not options.only:
+            failed = max(failed, many.main(Path(directory) / "many", options.seconds, options.rate, options.seed))
+    return failed if options.kind in ALONE else max(failed, one_node(parser, options))
 
 
 def one_node(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
@@ -48,7 +51,7 @@ def one_node(parser: argparse.ArgumentParser, options: argparse.Namespace) -> in
     runs = [run for kind, its_runs in KINDS.items() if options.kind in (None, kind) for run in its_runs]
     if unknown := [name for name in options.only or () if name not in runs]:
         parser.error(f"there is no run {unknown[0]}; there are {', '.join(runs)}")
-    pace = Pace(**{**vars(LONG), "events_per_second": options.rate, "odd": 0.0 if options.plain else LONG.odd})
+    pace = Pace(**{**vars(LONG), "events_per_second": options.rate or LONG.events_per_second, "odd": 0.0 if options.plain else LONG.odd})
     outcomes = []
     with tempfile.TemporaryDirectory(prefix="hareline-soak-", ignore_cleanup_errors=True) as directory:
         node = RabbitNode(Path(directory) / "rabbitmq", statistics_interval_ms=1000)

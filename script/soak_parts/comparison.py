@@ -1,21 +1,18 @@
 """Compares what Hareline stored with the journal: every task, every moment of it, and the counts of every worker.
 
-Reads the database file directly and read-only; nothing of Hareline's own reading is involved but the meaning of a stored timeline.
+Reads the database directly (`script.soak_parts.rows_read`); nothing of Hareline's own reading is involved but the meaning of a stored timeline.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
-import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from pathlib import Path
 from types import MappingProxyType
 
 from script.soak_parts.journal import TrueTask, counts_by_worker
+from script.soak_parts.rows_read import Database, moment_of, rows
 from workers.receiving.task_state import happenings
 
 EXAMPLES = 6
@@ -142,36 +139,23 @@ def _shown(stored: StoredTask) -> str:
     return " ".join(f"{kind.removeprefix('task-')}@{at:.2f}" for kind, _, at in stored.timeline)
 
 
-def read_tasks(database: Path, prefix: str) -> dict[str, StoredTask]:
+def read_tasks(database: Database, prefix: str) -> dict[str, StoredTask]:
     """{uuid: task} of those whose uuid begins with `prefix`."""
     found = {}
-    with _reading(database) as connection:
-        rows = connection.execute("SELECT uuid, state, unknown_reason, tries FROM workers_task WHERE uuid >= ? AND uuid < ?", (prefix, prefix + "\x7f"))
-        for uuid, state, reason, tries in rows:
-            timeline = tuple((moment.event, moment.worker, moment.at.timestamp()) for moment in happenings(json.loads(tries)))
-            found[uuid] = StoredTask(uuid, state, reason, timeline)
+    statement = "SELECT uuid, state, unknown_reason, CAST(tries AS text) FROM workers_task WHERE uuid >= ? AND uuid < ?"
+    for uuid, state, reason, tries in rows(database, statement, prefix, prefix + "\x7f"):
+        timeline = tuple((moment.event, moment.worker, moment.at.timestamp()) for moment in happenings(json.loads(tries)))
+        found[uuid] = StoredTask(uuid, state, reason, timeline)
     return found
 
 
-def read_workers(database: Path, prefix: str) -> dict[str, StoredWorker]:
-    with _reading(database) as connection:
-        rows = connection.execute(
-            "SELECT hostname, state, event_counts, lost_events, reason FROM workers_worker WHERE hostname >= ? AND hostname < ?", (prefix, prefix + "\x7f")
-        )
-        return {hostname: StoredWorker(hostname, state, json.loads(counts), *rest) for hostname, state, counts, *rest in rows}
+def read_workers(database: Database, prefix: str) -> dict[str, StoredWorker]:
+    statement = "SELECT hostname, state, CAST(event_counts AS text), lost_events, reason FROM workers_worker WHERE hostname >= ? AND hostname < ?"
+    found = rows(database, statement, prefix, prefix + "\x7f")
+    return {hostname: StoredWorker(hostname, state, json.loads(counts), *rest) for hostname, state, counts, *rest in found}
 
 
-def newest_change(database: Path) -> float | None:
+def newest_change(database: Database) -> float | None:
     """When a task was stored last, seconds since 1970."""
-    with _reading(database) as connection:
-        newest = connection.execute("SELECT max(changed_at) FROM workers_task").fetchone()[0]
-    return None if newest is None else datetime.fromisoformat(f"{newest}+00:00").timestamp()
-
-
-@contextlib.contextmanager
-def _reading(database: Path):  # type: ignore[no-untyped-def]
-    connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=20)
-    try:
-        yield connection
-    finally:
-        connection.close()
+    ((newest,),) = rows(database, "SELECT max(changed_at) FROM workers_task")
+    return None if newest is None else moment_of(newest).timestamp()

@@ -15,14 +15,20 @@ PAGES = ("/", "/queues/", "/exchanges/", "/workers/", "/tasks/", "/send/", "/rou
 TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 
 
-def opened(stack: Stack, seconds: float = 20) -> Callable[[str], str]:
-    """Logs in as admin; returns what gives the text of a page by its path. Raises OSError where either fails."""
+def logged_in(stack: Stack, seconds: float = 20) -> urllib.request.OpenerDirector:
+    """What opens addresses with the session of admin. Raises OSError where the login fails."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
     form = opener.open(f"{stack.url}/login/", timeout=seconds).read().decode()
     found = TOKEN.search(form)
     fields = {"login": "admin", "password": stack.environment["HARELINE_ADMIN_PASSWORD"], "csrfmiddlewaretoken": found[1] if found else ""}
     if "/login/" in opener.open(f"{stack.url}/login/", urllib.parse.urlencode(fields).encode(), timeout=seconds).geturl():
         raise OSError("the login fails")
+    return opener
+
+
+def opened(stack: Stack, seconds: float = 20) -> Callable[[str], str]:
+    """Logs in as admin; returns what gives the text of a page by its path. Raises OSError where either fails."""
+    opener = logged_in(stack, seconds)
     return lambda path: opener.open(stack.url + path, timeout=seconds).read().decode()
 
 

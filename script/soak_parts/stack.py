@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import os
 import secrets
@@ -14,7 +15,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -123,14 +124,7 @@ class Stack:
 
     def get(self, path: str, seconds: float = 10) -> tuple[int, Any]:
         """(status, decoded JSON or text). Status 0: no answer, with the reason as text."""
-        request = urllib.request.Request(f"{self.url}{path}", headers={"Authorization": f"Bearer {self.token}"})  # noqa: S310  (http only)
-        try:
-            with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=seconds) as answer:
-                return answer.status, _decoded(answer.read())
-        except urllib.error.HTTPError as error:
-            return error.code, _decoded(error.read())
-        except OSError as error:
-            return 0, str(error)
+        return answer_of(f"{self.url}{path}", {"Authorization": f"Bearer {self.token}"}, seconds)
 
     def logs(self) -> str:
         """The last lines of each process."""
@@ -151,6 +145,18 @@ class Stack:
                 guard.stdin.close()
             guard.wait(STOP_SECONDS)
         self._socket.close()
+
+
+def answer_of(url: str, headers: Mapping[str, str], seconds: float) -> tuple[int, Any]:
+    """(status, decoded JSON or text). Status 0: no answer, with the reason as text."""
+    request = urllib.request.Request(url, headers=dict(headers))  # noqa: S310  (http only)
+    try:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=seconds) as answer:
+            return answer.status, _decoded(answer.read())
+    except urllib.error.HTTPError as error:
+        return error.code, _decoded(error.read())
+    except (OSError, http.client.HTTPException) as error:
+        return 0, str(error)
 
 
 def _decoded(content: bytes) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from script.soak_parts.comparison import StoredTask, StoredWorker, compare
 from script.soak_parts.depth_probe import DepthProbe, Span
 from script.soak_parts.fleet import Fleet
+from script.soak_parts.holdings import Holding, Life, held_by_two, holdings, longest_pause
 from script.soak_parts.journal import Journal, TrueEvent, TrueTask
 from script.soak_parts.observer import Phase, readiness_problem
 from script.soak_parts.publisher import seeded
@@ -144,3 +146,19 @@ def test_while_the_web_process_may_be_gone_no_answer_is_no_fault() -> None:
     phase = Phase(frozenset({"web"}), began=10.0, grace_seconds=5.0, required_after=None, ended=20.0)
     assert readiness_problem(0, "refused", [phase], 24.0, 24.5) == ""
     assert "status 0" in readiness_problem(0, "refused", [phase], 26.0, 26.5)
+
+
+def test_the_journal_of_holders_is_read_from_the_logs_of_the_processes() -> None:
+    lines = [
+        "timestamp=2026-11-29T12:00:00.000000Z level=info logger=a event=polling brokers=2",
+        'timestamp=2026-11-29T12:00:01.000000Z level=info logger=a event=lease_taken lease="poll one"',
+        'timestamp=2026-11-29T12:00:02.500000Z level=info logger=a event=lease_taken lease="events one /"',
+        'timestamp=2026-11-29T12:00:04.000000Z level=info logger=a event=lease_not_ours lease="poll one"',
+    ]
+    noon = datetime(2026, 11, 29, 12, tzinfo=UTC).timestamp()
+    found = holdings(Life("poller-a", Path("log"), noon + 9), lines)
+    assert [(holding.lease, holding.began - noon, holding.ended - noon) for holding in found] == [("poll one", 1, 4), ("events one /", 2.5, 9)]
+    later = Holding("poll one", "poller-b", noon + 6, noon + 8)
+    assert held_by_two([*found, later]) == []
+    assert longest_pause([*found, later], noon + 9) == {"poll one": 2.0, "events one /": 0.0}
+    assert held_by_two([*found, Holding("poll one", "poller-c", noon + 3.75, noon + 8)]) == ["poll one was held by poller-a and poller-c for 0.250 s"]

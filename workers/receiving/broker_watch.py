@@ -66,7 +66,7 @@ class BrokerWatch:
         self._finder = PlaceFinder(broker_id, address.name, names or {})
         self._stopped, self._due = threading.Event(), threading.Event()
         self._share = share
-        self._held: set[str] = set()  # leases of virtual hosts, as of the last round
+        self._held: set[str] = set()  # leases, as of the last round
         self._waits = False  # for one that is another process's still
         self._watches: dict[Place, tuple[VhostWatch, threading.Thread]] = {}
         self._ending: dict[str, threading.Thread] = {}  # by virtual host: stopped, and not ended in time
@@ -104,9 +104,10 @@ class BrokerWatch:
             self._due.clear()
         try:
             self._end(list(self._watches))
-            for name in (*self._held, self._lease):
-                leases.release(name, self.holder)
+            held = self._held
             self._note_held(set())
+            for name in {*held, self._lease}:
+                leases.release(name, self.holder)
         except DatabaseError as error:
             log.warning("lease_not_freed", broker=self.address.name, reason=str(error))
         finally:
@@ -123,7 +124,7 @@ class BrokerWatch:
         wanted = [place for place in places if self._share is None or self._name(place.vhost) in held]
         unwanted = [place for place in self._watches if place not in wanted]
         self._end(unwanted)
-        self._give_up(held)
+        self._give_up(held | ({self._lease} if leads else set()))
         for vhost in set() if yields else {place.vhost for place in unwanted} - {place.vhost for place in places}:
             store.note_unwatched(self.broker_id, vhost, self._why_unwatched(), now)
         for place in wanted:
@@ -149,9 +150,10 @@ class BrokerWatch:
     def _give_up(self, held: set[str]) -> None:
         """Frees what is another one's share now, once what its thread has received is stored: the next one begins with what is stored."""
         ending = {self._name(vhost) for vhost, thread in self._ending.items() if thread.is_alive()}
-        for name in self._held - held - ending:
-            leases.release(name, self.holder)
+        given_up = self._held - held - ending
         self._note_held(held | (self._held & ending))
+        for name in given_up:
+            leases.release(name, self.holder)
 
     def _note_held(self, held: set[str]) -> None:
         for name in sorted(held ^ self._held):

@@ -114,6 +114,7 @@ def measured(work: list[Job]) -> dict[str, dict[str, object]]:
 
 class Command(BaseCommand):
     reported = leases.NOTHING_REPORTED
+    working = False
     help = "Trims history, tasks and the audit log and keeps the database in shape, until SIGTERM."
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -125,6 +126,7 @@ class Command(BaseCommand):
         while not opened.is_gone():
             self.round(holder, work)
             if ended.wait(ROUND_SECONDS):
+                self._note(False)
                 leases.release(KIND, holder)
                 break
         presence.leave()
@@ -134,9 +136,15 @@ class Command(BaseCommand):
         now = timezone.now()
         try:
             working = leases.take(KIND, holder, now, LEASE_SECONDS)
+            self._note(working)
             database_damage.passed(KIND)
             leases.beat(KIND, holder, now, not working, database_damage.sentence(), self.reported, {**of_this_process(), "jobs": measured(work)})
             if working:
                 run_due(work, now)
         except DatabaseError as error:
             _log_failure("maintenance_round_failed", error, KIND)
+
+    def _note(self, working: bool) -> None:
+        if working != self.working:
+            self.working = working
+            log.info("lease_taken" if working else "lease_not_ours", lease=KIND)
