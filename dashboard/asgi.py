@@ -17,11 +17,22 @@ from django.urls import path  # noqa: E402
 
 from dashboard import path_prefix, proxies  # noqa: E402
 from dashboard.live.process import LiveProcess  # noqa: E402
+from dashboard.live.renewal import RENEWAL  # noqa: E402
 from dashboard.live.sockets import LiveConsumer  # noqa: E402
 from dashboard.why.warm import WARMER  # noqa: E402
 
-WARMER.start()
-LiveProcess.noticed = WARMER.notice
+BACKGROUND = (RENEWAL, WARMER)
+for background in BACKGROUND:
+    background.start()
+
+
+def noticed() -> None:
+    """Something was stored."""
+    for background in BACKGROUND:
+        background.notice()
+
+
+LiveProcess.noticed = noticed
 
 application = proxies.behind_proxies(
     path_prefix.under_prefix(

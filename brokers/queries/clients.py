@@ -85,7 +85,7 @@ def connection_by_id(scope: Scope, connection_id: int) -> Connection | None:
 
 
 def connections_by_ids(scope: Scope, ids: Collection[int]) -> list[Connection]:
-    return list(Connection.objects.filter(in_scope(scope), pk__in=list(ids)).select_related("broker").order_by("pk"))
+    return list(Connection.objects.filter(in_scope(scope), pk__in=list(ids)).select_related("broker").order_by("pk")) if ids else []
 
 
 def channels(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -45,9 +45,9 @@ def exchanges(
     return Page(len(items), items[(page - 1) * page_size : page * page_size], page, page_size)
 
 
-def exchanges_by_ids(scope: Scope, ids: list[int]) -> list[Exchange]:
+def exchanges_by_ids(scope: Scope, ids: Sequence[int]) -> list[Exchange]:
     """Those of the ids in scope, also where the exchange is gone, by id."""
-    return list(Exchange.objects.filter(in_scope(scope), pk__in=ids).select_related("broker").order_by("pk"))
+    return list(Exchange.objects.filter(in_scope(scope), pk__in=ids).select_related("broker").order_by("pk")) if ids else []
 
 
 def exchange(scope: Scope, broker: BrokerRef, vhost: str, name: str, at: datetime | None = None) -> Exchange | None:

@@ -1,7 +1,8 @@
-"""What is worked out once a stored change and shared by all viewers of this process: counts, summaries, what a page was rendered from.
+"""What is worked out once a stored change and shared by all viewers of this process: rows, counts, summaries, courses.
 
 Every save increments the revision of its broker in its own transaction, so an answer is good until the revision is another one. Thread-safe; an answer
-is worked out twice where two threads need it at once.
+is worked out twice where two threads need it at once. What was requested lately is worked out again as soon as something was stored (`renew`, called by
+a thread of the web process), so that nobody waits for it.
 """
 
 from __future__ import annotations
@@ -9,13 +10,20 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable
+from datetime import datetime
+from functools import partial
 from threading import Lock
-from typing import Generic, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 from weakref import WeakSet
+
+import msgspec
 
 from brokers.models import Broker
 
 V = TypeVar("V")
+P = ParamSpec("P")
+State = tuple[tuple[int, int, datetime | None, datetime | None], ...] | None
+"""What is stored of some brokers, the first of each their key; None while nothing is kept of them."""
 MOST_SECONDS = 10.0
 """What depends on the clock too (a queue is stuck after two minutes) is at most so old."""
 
@@ -49,7 +57,68 @@ class Kept(Generic[V]):
         return answer
 
 
-def state_of(brokers: Iterable[Broker]) -> Hashable:
+class Answer(msgspec.Struct):
+    """What a function returned for a state, when by a clock that nobody sets, and when it was requested last."""
+
+    state: State
+    made: float
+    requested: float
+    value: Any
+    again: Callable[[], Any]
+
+
+_MOST_ANSWERS = 256
+REQUESTED_LATELY_SECONDS = 60.0
+"""What nobody requested for so long is no longer worked out ahead."""
+_answers: OrderedDict[Hashable, Answer] = OrderedDict()
+_lock = Lock()
+
+
+def shared(state: State, function: Callable[P, V], *arguments: P.args, **keywords: P.kwargs) -> V:
+    """What the function returns for these arguments, which depends on nothing but them and what polls stored of the brokers of `state` (and, a little, on the
+    clock). Whoever gets it may only read it. For functions of modules with arguments that can be hashed: they are called again by `renew`."""
+    if state is None:
+        return function(*arguments, **keywords)
+    question = (function, arguments, *keywords.items())
+    now = time.monotonic()
+    with _lock:
+        known = _answers.get(question)
+        if known is not None and known.state == state and now - known.made < MOST_SECONDS:
+            known.requested = now
+            _answers.move_to_end(question)
+            found: V = known.value
+            return found
+    found = function(*arguments, **keywords)
+    _keep(question, Answer(state, now, now, found, partial(function, *arguments, **keywords)))
+    return found
+
+
+def renew(brokers: Iterable[Broker]) -> int:
+    """Works out again what was requested lately of these brokers and is out of date, in the transaction in which they were read; how much that was."""
+    states, now = {broker.pk: state_of([broker]) for broker in brokers}, time.monotonic()
+    with _lock:
+        lately = [(question, known) for question, known in _answers.items() if now - known.requested < REQUESTED_LATELY_SECONDS]
+    renewed = 0
+    for question, known in lately:
+        each = [states.get(one[0]) for one in known.state or ()]
+        state = tuple(one[0] for one in each if one)
+        if len(state) == len(each) and state != known.state:
+            with _lock:
+                _answers.pop(question, None)  # so that one that fails is not tried again
+            _keep(question, Answer(state, time.monotonic(), known.requested, known.again(), known.again))
+            renewed += 1
+    return renewed
+
+
+def _keep(question: Hashable, answer: Answer) -> None:
+    with _lock:
+        _answers[question] = answer
+        _answers.move_to_end(question)
+        while len(_answers) > _MOST_ANSWERS:
+            _answers.popitem(last=False)
+
+
+def state_of(brokers: Iterable[Broker]) -> State:
     """What is stored of these brokers, another value after each save; None while nothing was polled. To be read in the transaction that answers."""
     brokers = list(brokers)
     if not all(broker.revision for broker in brokers):
@@ -61,3 +130,4 @@ def forget() -> None:
     """Nothing is kept any more: for tests, whose databases begin anew."""
     for kept in list(_all):
         kept._answers.clear()
+    _answers.clear()

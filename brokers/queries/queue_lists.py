@@ -27,11 +27,12 @@ def queues(
     at: datetime | None = None,
     leave_out: Collection[int] = (),
     total: int | None = None,
-    brokers: Sequence[Broker] = (),
+    brokers: Sequence[Broker] | None = None,
 ) -> Page[Queue]:
     """A page of queues with their broker. Raises ValueError for an unknown sort or page, NotRecorded if nothing is known of that moment.
 
-    `leave_out` are ids, `total` is the number of matches where it is known, `brokers` those that the queues are of, where they were read already.
+    `leave_out` are ids, `total` is the number of matches where it is known, `brokers` those that the queues are of, where they were read already; () leaves
+    the rows without one.
 
     With `at` the numbers are those of that moment, and what history does not keep (state, policies, message bytes, age) is None or "".
     """
@@ -39,9 +40,9 @@ def queues(
     pages.check_page(page, page_size)
     rows = _rows(scope, broker, vhost, at)
     if at is None:
-        rows = (rows.select_related(None) if brokers else rows).filter(_all_of(conditions), ~Q(pk__in=leave_out) if leave_out else Q())
+        rows = (rows if brokers is None else rows.select_related(None)).filter(_all_of(conditions), ~Q(pk__in=leave_out) if leave_out else Q())
         found = pages.one_page(pages.ordered(rows, field, descending), page, page_size, total)
-        pages.share_brokers(found.items, brokers)
+        pages.share_brokers(found.items, brokers or ())
         return found
     return _past_page(rows, conditions, (field, descending), (page, page_size), at, pages.broker_ids(scope, broker))
 
@@ -86,7 +87,10 @@ def _past_page(
 
 def queues_by_ids(scope: Scope, ids: Iterable[int], at: datetime | None = None) -> list[Queue]:
     """Those of the ids in scope, also where the queue is gone (`gone_at`), by id."""
-    rows = Queue.objects.filter(in_scope(scope), pk__in=list(ids)).select_related("broker").order_by("pk")
+    ids = list(ids)
+    if not ids:
+        return []
+    rows = Queue.objects.filter(in_scope(scope), pk__in=ids).select_related("broker").order_by("pk")
     return list(rows) if at is None else _then(list(rows.filter(existing(at))), at)
 
 

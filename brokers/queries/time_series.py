@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 import msgspec
 import numpy as np
 import numpy.typing as npt
+from django.utils import timezone
 
 from brokers.models import Broker
 from brokers.queries.frames import frames
@@ -60,6 +61,20 @@ def sparklines(
         raise ValueError(f"a sparkline has from 2 to {MOST_POINTS:,} points, and takes time")
     times = [start + (end - start) * index / (points - 1) for index in range(points)]
     return _sampled(scope, broker_id, kind, ids, [metric], times)[0][metric]
+
+
+def history_until_now(scope: Scope, broker_id: int, kind: str, object_id: int | None, metrics: Sequence[str], seconds: float, step: float) -> History:
+    """The history of the last so many seconds, for what viewers share (`queries.kept`): without a moment among the arguments."""
+    now = timezone.now()
+    return history(scope, broker_id, kind, object_id, metrics, now - timedelta(seconds=seconds), now, step)
+
+
+def sparklines_until_now(
+    scope: Scope, broker_id: int, kind: str, ids: tuple[int, ...], metric: str, seconds: float, points: int
+) -> dict[int, list[float | None]]:  # fmt: skip
+    """The sparklines of the last so many seconds, likewise."""
+    now = timezone.now()
+    return sparklines(scope, broker_id, kind, ids, metric, now - timedelta(seconds=seconds), now, points)
 
 
 def _check(kind: str, metrics: Sequence[str]) -> None:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 import msgspec
 from django.db.models import Count, Q, TextField
 from django.db.models.functions import Cast
+from django.utils import timezone
 
 from brokers.models import Binding, Exchange, Policy, Queue
+from brokers.queries import kept
 from brokers.queries.fingerprints import topology_fingerprints
-from brokers.queries.kept import Kept
 from brokers.topology import BindingDefinition, ExchangeDefinition, PolicyDefinition, QueueDefinition, Topology
 
 MOST_KEPT = 4
@@ -22,15 +23,13 @@ POLICIES_KNOWN_AFTER = timedelta(minutes=30)
 seconds."""
 
 _kept: OrderedDict[tuple[int, str], tuple[Hashable, Topology]] = OrderedDict()
-_fingerprints: Kept[Hashable] = Kept()
-_facts: Kept[QueueFacts] = Kept(MOST_KEPT)
 
 
-def topology(broker_id: int, vhost: str, state: Hashable = None) -> Topology:
+def topology(broker_id: int, vhost: str, state: kept.State = None) -> Topology:
     """The current topology, sorted by name. No scope: callers check access to the broker first. Thread-safe.
     `state`: that of the broker (`kept.state_of`), where it was read in this transaction: while it is the same, the topology is."""
     place = (broker_id, vhost)
-    fingerprint = _fingerprints.get(place, state, lambda: (*topology_fingerprints(broker_id, vhost).values(), _learned(broker_id, vhost)))
+    fingerprint = kept.shared(state, _fingerprint, *place)
     known = _kept.get(place)
     if known is not None and known[0] == fingerprint:
         return known[1]
@@ -39,6 +38,10 @@ def topology(broker_id: int, vhost: str, state: Hashable = None) -> Topology:
     while len(_kept) > MOST_KEPT:
         _kept.popitem(last=False)
     return found
+
+
+def _fingerprint(broker_id: int, vhost: str) -> Hashable:
+    return (*topology_fingerprints(broker_id, vhost).values(), _learned(broker_id, vhost))
 
 
 class QueueFacts(NamedTuple):
@@ -50,12 +53,13 @@ class QueueFacts(NamedTuple):
     unreported: frozenset[str]
 
 
-def queue_facts(broker_id: int, vhost: str, now: datetime, state: Hashable = None) -> QueueFacts:
+def queue_facts(broker_id: int, vhost: str, state: kept.State = None) -> QueueFacts:
     """Of what is there now; `state` as in `topology`."""
-    return _facts.get((broker_id, vhost), state, lambda: _read_facts(broker_id, vhost, now))
+    return kept.shared(state, _read_facts, broker_id, vhost)
 
 
-def _read_facts(broker_id: int, vhost: str, now: datetime) -> QueueFacts:
+def _read_facts(broker_id: int, vhost: str) -> QueueFacts:
+    now = timezone.now()
     here = {"broker_id": broker_id, "vhost": vhost, "gone_at": None}
     queues = list(Queue.objects.filter(**here).order_by().values_list("name", "consumers", "policy", "operator_policy"))
     young = Queue.objects.filter(**here, policy="", operator_policy="", first_seen_at__gt=now - POLICIES_KNOWN_AFTER).order_by()

@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from brokers import queries
 from brokers.models import Binding, Exchange
+from brokers.queries import kept
 from brokers.scope import Scope
 from dashboard.exchanges.row import shown_name
 from dashboard.exchanges.text import BindingText, binding_text
@@ -55,6 +56,7 @@ class Bindings:
 
     def __init__(self, scope: Scope, exchange: Exchange, path: str = "", query: Mapping[str, str] | None = None) -> None:
         self._scope, self._exchange, self._path = scope, exchange, path
+        self._state = kept.state_of([exchange.broker])
         self._kept = {name: query[name] for name in KEPT if query and query.get(name)}
         self.find = self._kept.get("find", "").strip()[:LONGEST_SEARCH]
 
@@ -84,11 +86,14 @@ class Bindings:
 
     def _queried(self, text: str, page: int, page_size: int, **where: str) -> queries.Page[Binding]:
         exchange = self._exchange
-        return queries.binding_page(self._scope, exchange.broker_id, exchange.vhost, **where, text=text, page=page, page_size=page_size)
+        return kept.shared(
+            self._state, queries.binding_page, self._scope, exchange.broker_id, exchange.vhost, **where, text=text, page=page, page_size=page_size
+        )
 
     def _out(self, bindings: Iterable[Binding]) -> list[BoundTo]:
         bindings, here = list(bindings), (self._scope, self._exchange.broker_id, self._exchange.vhost)
-        queues = queries.queues_named(*here, {one.destination for one in bindings if one.destination_type == "queue"}) if bindings else {}
+        names = frozenset(one.destination for one in bindings if one.destination_type == "queue")
+        queues = kept.shared(self._state, queries.queues_named, *here, names) if names else {}
         exchanges = self._exchanges(one.destination for one in bindings if one.destination_type == "exchange")
         lines = []
         for one in bindings:
@@ -112,7 +117,8 @@ class Bindings:
 
     def _exchanges(self, names: Iterable[str]) -> dict[str, tuple[int, str]]:
         wanted = set(names)
-        return queries.exchanges_named(self._scope, self._exchange.broker_id, self._exchange.vhost, wanted) if wanted else {}
+        where = (self._scope, self._exchange.broker_id, self._exchange.vhost)
+        return kept.shared(self._state, queries.exchanges_named, *where, frozenset(wanted)) if wanted else {}
 
     def _with(self, **changes: str | int | None) -> str:
         query = urlencode({name: value for name, value in {**self._kept, **changes}.items() if value not in (None, "")})

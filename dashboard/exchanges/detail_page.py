@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from brokers import queries
 from brokers.models import Exchange
+from brokers.queries import kept
 from brokers.scope import Scope
 from dashboard.exchanges.publishers import Publisher, publishers_of
 from dashboard.exchanges.row import exchange_row, features, known_publishers, shown_name, type_explained
@@ -36,6 +37,7 @@ class ExchangePage:
     def __init__(self, scope: Scope, exchange: Exchange, now: datetime) -> None:
         self.scope, self.exchange, self.now = scope, exchange, now
         self.broker = exchange.broker
+        self._state, self._place = kept.state_of([exchange.broker]), (scope, exchange.broker_id, exchange.vhost)
 
     def head(self) -> dict[str, Any]:
         exchange = self.exchange
@@ -59,7 +61,7 @@ class ExchangePage:
         return [topic.name for topic in found]
 
     def _exchange_url(self, name: str) -> str:
-        found = queries.exchange(self.scope, self.broker.pk, self.exchange.vhost, name)
+        found = kept.shared(self._state, queries.exchange, *self._place, name)
         return reverse("exchange", args=[found.pk]) if found else ""
 
     @property
@@ -79,7 +81,7 @@ class ExchangePage:
         """Context of the part "transfers": what shovels and federation move into the exchange and out of it."""
         hosts = [host for address in self.broker.addresses if (host := urlsplit(address).hostname)]
         place = Place("exchange", self.exchange.name, self.exchange.vhost, hosts, self._policy_definition)
-        found = [] if self.exchange.gone_at else arrows(place, queries.transfers(self.scope, self.broker.pk))
+        found = [] if self.exchange.gone_at else arrows(place, kept.shared(self._state, queries.transfers, self.scope, self.broker.pk))
         return {"arrows": [(arrow, self._queue_url(arrow.queue) or (self._exchange_url(arrow.exchange) if arrow.exchange else "")) for arrow in found]}
 
     def _queue_url(self, name: str) -> str:
@@ -91,7 +93,7 @@ class ExchangePage:
         """The definition of the exchange's policy, {} without one."""
         if not self.exchange.policy:
             return {}
-        found = queries.policies(self.scope, self.broker.pk, self.exchange.vhost)
+        found = kept.shared(self._state, queries.policies, *self._place)
         return next((dict(policy.definition) for policy in found if not policy.operator and policy.name == self.exchange.policy), {})
 
     def publishers(self) -> dict[str, Any]:

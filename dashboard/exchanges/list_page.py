@@ -9,7 +9,7 @@ from typing import Any
 
 from brokers import queries
 from brokers.models import Broker, Exchange
-from brokers.queries import EXCHANGE_SORTS
+from brokers.queries import EXCHANGE_SORTS, kept
 from brokers.scope import Scope
 from dashboard.exchanges.row import exchange_row
 from dashboard.layout import filter_language, visibility
@@ -32,6 +32,7 @@ class ExchangeList(ObjectList):
     def __init__(self, scope: Scope, address: ListAddress, brokers: Sequence[Broker], broker: Broker | None, vhost: str | None, now: datetime) -> None:
         super().__init__(scope, address, brokers, broker, vhost, now)
         self.sort = address.sort(EXCHANGE_SORTS, DEFAULT_SORT)
+        self._state = kept.state_of(self.brokers)
         self.shows_internal = address.kept.get("own") == "show"
 
     def _page(self, page: int) -> queries.Page[Exchange]:
@@ -41,7 +42,7 @@ class ExchangeList(ObjectList):
         where: dict[str, Any] = {"broker": self.broker.pk if self.broker else None, "vhost": self.vhost, "sort": self.sort}
         where["delay_levels"] = self.shows_internal
         if not self.filter.terms:
-            return queries.exchanges(self.scope, **where, page=page, page_size=PAGE_SIZE)
+            return kept.shared(self._state, queries.exchanges, self.scope, **where, page=page, page_size=PAGE_SIZE)
         found = [exchange for exchange in self._all(where) if self._matches(exchange, self.filter)]
         return queries.Page(len(found), found[(page - 1) * PAGE_SIZE : page * PAGE_SIZE], page, PAGE_SIZE)
 
@@ -75,7 +76,7 @@ class ExchangeList(ObjectList):
             "page": page,
             "pages": page_links(self.address, page),
             "headings": self._headings(),
-            "internal_count": queries.delay_level_count(self.scope, self.broker.pk if self.broker else None, self.vhost),
+            "internal_count": kept.shared(self._state, queries.delay_level_count, self.scope, self.broker.pk if self.broker else None, self.vhost),
             "shows_internal": self.shows_internal,
             "internal_address": self.address.with_(own=None if self.shows_internal else "show"),
             "most_restrictive_term": self.most_restrictive_term() if page.total == 0 and self.filter.terms else None,
@@ -86,10 +87,10 @@ class ExchangeList(ObjectList):
 
     def _rows(self, exchanges: Sequence[Exchange]) -> list[tuple[LiveRow, list[float | None], int]]:
         """(row, incoming rate over the last hour, number of bindings out)."""
-        sparks = last_hour(self.scope, "exchanges", exchanges, "publish_in_per_second", self.now)
+        sparks = last_hour(self.scope, "exchanges", exchanges, "publish_in_per_second", self._state)
         bound: dict[tuple[int, str, str], int] = {}
         for broker_id in {exchange.broker_id for exchange in exchanges}:
-            counts = queries.binding_counts(self.scope, broker_id, self.vhost)
+            counts = kept.shared(self._state, queries.binding_counts, self.scope, broker_id, self.vhost)
             bound |= {(broker_id, *place): count for place, count in counts.items()}
         return [
             (exchange_row(exchange, exchange.broker, self.now), sparks.get(exchange.pk, []), bound.get((exchange.broker_id, exchange.vhost, exchange.name), 0))

@@ -14,7 +14,6 @@ from workers import queries as worker_queries
 ConsumersByQueue = Mapping[tuple[str, str], list[Consuming]]
 """By (virtual host, queue name)."""
 
-_clients: kept.Kept[Hashable] = kept.Kept()
 _kept: dict[tuple[int, str], tuple[Hashable, ConsumersByQueue]] = {}
 
 
@@ -24,7 +23,7 @@ def consumers_by_queue(broker_id: int, vhost: str, broker: Broker | None = None)
 
     Without a scope: whoever shows it loads the queue first, within the person's scope.
     """
-    clients = _clients.get((broker_id, vhost), broker and kept.state_of([broker]), lambda: fingerprints.clients_fingerprint(broker_id, vhost))
+    clients = kept.shared(kept.state_of([broker]) if broker else None, fingerprints.clients_fingerprint, broker_id, vhost)
     fingerprint = (clients, worker_queries.workers_fingerprint(broker_id, vhost))
     known = _kept.get((broker_id, vhost))
     if known is None or known[0] != fingerprint:

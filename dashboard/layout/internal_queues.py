@@ -11,12 +11,11 @@ from brokers.queries import kept
 from brokers.scope import Scope
 
 MOST_LEFT_OUT = 500  # by their ids; where there are more, a condition on names is cheaper
-_known: kept.Kept[list[int]] = kept.Kept()
 
 
 def internal_queues(scope: Scope, brokers: Iterable[Broker], broker_id: int | None, vhost: str | None) -> list[int]:
     """Their ids, of one of these brokers or of all."""
-    return _known.get((scope, broker_id, vhost), kept.state_of(brokers), lambda: queries.internal_queues(scope, broker_id, vhost))
+    return kept.shared(kept.state_of(brokers), queries.internal_queues, scope, broker_id, vhost)
 
 
 def without(internal: Sequence[int]) -> tuple[Sequence[int], list[Condition]]:

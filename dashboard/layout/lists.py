@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Protocol
 
 import msgspec
 
 from brokers import queries
+from brokers.queries import kept
 from brokers.scope import Scope
 from dashboard.layout.addresses import ListAddress
 from dashboard.layout.filter_language import Filter, Term, literal
@@ -80,12 +81,13 @@ def most_restrictive(tried: Iterable[RestrictiveTerm]) -> RestrictiveTerm | None
     return best if best and best.count else None
 
 
-def last_hour(scope: Scope, kind: str, objects: Iterable[Recorded], metric: str, now: datetime) -> dict[int, list[float | None]]:
-    """{primary key: SPARK_POINTS values} of the metric over the last hour; `kind` as in `brokers.queries.sparklines`."""
+def last_hour(scope: Scope, kind: str, objects: Iterable[Recorded], metric: str, state: kept.State = None) -> dict[int, list[float | None]]:
+    """{primary key: SPARK_POINTS values} of the metric over the last hour; `kind` as in `brokers.queries.sparklines`. `state`: that of the brokers, where
+    their polls record it."""
     by_broker: dict[int, list[int]] = defaultdict(list)
     for one in objects:
         by_broker[one.broker_id].append(one.pk)
     found: dict[int, list[float | None]] = {}
     for broker_id, keys in by_broker.items():
-        found |= queries.sparklines(scope, broker_id, kind, keys, metric, now - LAST_HOUR, now, SPARK_POINTS)
+        found |= kept.shared(state, queries.sparklines_until_now, scope, broker_id, kind, tuple(keys), metric, LAST_HOUR.total_seconds(), SPARK_POINTS)
     return found

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 
 from brokers import queries
 from brokers.models import Exchange, Queue
+from brokers.queries import kept
 from brokers.scope import Scope
 from dashboard.layout.charts import RANGES, Chart, Line, Mark, Range, chart
 
@@ -25,9 +26,9 @@ EXCHANGE_RATES = (Line("in", ("publish_in_per_second",), "s1", "", True), Line("
 
 def queue_charts(scope: Scope, queue: Queue, shown: Range, now: datetime) -> list[Chart]:
     """Depth and rates. A rate that was never anything but 0 or unknown (redelivered, mostly) is left out."""
-    metrics = ["ready", "unacknowledged", *(line.metrics[0] for line in QUEUE_RATES)]
+    metrics = ("ready", "unacknowledged", *(line.metrics[0] for line in QUEUE_RATES))
     end = queue.gone_at or now
-    history = queries.history(scope, queue.broker_id, "queues", queue.pk, metrics, end - timedelta(seconds=shown.seconds), end, shown.step_seconds)
+    history = _history(scope, "queues", queue, metrics, shown)
     common: dict[str, Any] = {
         "history": history,
         "row": f"queue-{queue.pk}",
@@ -44,11 +45,18 @@ def queue_charts(scope: Scope, queue: Queue, shown: Range, now: datetime) -> lis
     ]
 
 
+def _history(scope: Scope, kind: str, one: Queue | Exchange, metrics: tuple[str, ...], shown: Range) -> queries.History:
+    """Up to now, or to when it was deleted."""
+    where = (scope, one.broker_id, kind, one.pk, metrics)
+    if one.gone_at:
+        return queries.history(*where, one.gone_at - timedelta(seconds=shown.seconds), one.gone_at, shown.step_seconds)
+    return kept.shared(kept.state_of([one.broker]), queries.history_until_now, *where, shown.seconds, shown.step_seconds)
+
+
 def exchange_charts(scope: Scope, exchange: Exchange, shown: Range, now: datetime) -> list[Chart]:
-    metrics = [line.metrics[0] for line in EXCHANGE_RATES]
+    metrics = tuple(line.metrics[0] for line in EXCHANGE_RATES)
     end = exchange.gone_at or now
-    start = end - timedelta(seconds=shown.seconds)
-    history = queries.history(scope, exchange.broker_id, "exchanges", exchange.pk, metrics, start, end, shown.step_seconds)
+    history = _history(scope, "exchanges", exchange, metrics, shown)
     row = f"exchange-{exchange.pk}"
     rates = chart(
         "rates",

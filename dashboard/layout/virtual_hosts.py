@@ -7,9 +7,7 @@ from brokers.models import Broker, VirtualHost
 from brokers.queries import kept
 from brokers.scope import Scope
 
-_known: kept.Kept[list[VirtualHost]] = kept.Kept()
-
 
 def virtual_hosts(scope: Scope, broker: Broker) -> list[VirtualHost]:
     """By name, including those that are not visible; to be read only. `broker` is its row, as it was read in this transaction."""
-    return _known.get((scope, broker.pk), kept.state_of([broker]), lambda: queries.virtual_hosts(scope, broker.pk))
+    return kept.shared(kept.state_of([broker]), queries.virtual_hosts, scope, broker.pk)

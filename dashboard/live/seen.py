@@ -8,14 +8,10 @@ from typing import Any
 from django.db import connection
 
 from brokers.models import Broker
-from brokers.queries import kept
 from dashboard.live import sources, topics
 from dashboard.live.frames import iso
 from dashboard.live.patches import tokens
 
-OF_A_POLL = frozenset({topics.BROKER, topics.QUEUES, topics.EXCHANGES, topics.CONNECTIONS, topics.TOPOLOGY})
-"""Kinds of topics of which nothing changes but by a save of their broker."""
-_known: kept.Kept[dict[str, Any]] = kept.Kept()
 MOST_TOPICS = 20
 """Of a page with more, the others' parts are fetched once after it has connected."""
 
@@ -32,12 +28,6 @@ def live_page(names: Iterable[str], keys: Collection[str] = (), brokers: Iterabl
 
 
 def _seen(topic: topics.Topic, keys: Collection[str], broker: Broker | None) -> dict[str, Any]:
-    if topic.kind not in OF_A_POLL or any(topics.row_id(topic, key) for key in keys):
-        return _loaded(topic, keys, broker)
-    return _known.get(topic.name, broker and kept.state_of([broker]), lambda: _loaded(topic, (), broker))
-
-
-def _loaded(topic: topics.Topic, keys: Collection[str], broker: Broker | None) -> dict[str, Any]:
     loaded = sources.load(topic, keys, closely=keys, broker=broker)
     rows = {key: tokens(facts) for key, facts in loaded.row_facts.items()}
     return {"at": loaded.at and iso(loaded.at), "facts": tokens(loaded.facts), "rows": rows}

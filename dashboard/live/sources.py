@@ -5,7 +5,7 @@ Runs in the tail's thread. Rows are read without a scope: their content is the s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -33,7 +33,6 @@ from workers import queries as worker_queries
 from workers.models import Task, Worker
 
 RECEIVER_BEATS_EVERY_SECONDS = 5.0
-_fingerprints: kept.Kept[Hashable] = kept.Kept()
 TASK_PARTS_EVERY_SECONDS = 2.0  # tasks come all the time: pages learn of new ones no more often
 
 
@@ -50,11 +49,12 @@ def load(topic: Topic, keys: Collection[str], closely: Collection[str] = (), bro
         topics.TOPOLOGY: _topology,
         topics.CONNECTIONS: _connections,
     }
+    # What is kept is of a state that was read in this transaction. The tail reads none: what it reads may be of a later state
     if topic.kind == topics.TASKS:
         return _tasks(topic, _ids(topic, keys), frozenset(_ids(topic, closely)))
     if topic.kind == topics.WORKERS:
         return _workers(topic, _ids(topic, keys))
-    state = broker and kept.state_of([broker])
+    state = kept.state_of([broker]) if broker else None
     broker = broker or queries.broker_by_id(EVERYTHING, topic.broker_id)
     return Loaded({}) if broker is None else loaders[topic.kind](topic, _ids(topic, keys), broker, state)
 
@@ -64,34 +64,31 @@ def _ids(topic: Topic, keys: Collection[str]) -> list[int]:
     return [row[1] for row in found if row]
 
 
-def _there(fingerprint: Callable[[int, str], Hashable], broker_id: int, vhost: str, state: Hashable) -> Hashable:
-    """The fingerprint; the same for a state of the broker that was read in this transaction. The tail has none: what it reads may be of a later state."""
-    return _fingerprints.get((fingerprint.__name__, broker_id, vhost), state, lambda: fingerprint(broker_id, vhost))
-
-
-def _broker(topic: Topic, _: list[int], broker: Broker, state: Hashable) -> Loaded:
-    nodes = queries.nodes(EVERYTHING, broker.pk)
+def _broker(topic: Topic, _: list[int], broker: Broker, state: kept.State) -> Loaded:
+    nodes = kept.shared(state, queries.nodes, EVERYTHING, broker.pk)
     rows: dict[str, Build] = {f"broker-{broker.pk}": partial(broker_row, broker)}
     rows |= {f"node-{node.pk}": partial(node_row, node) for node in nodes}
     facts = {
         "brokers": (broker.state, broker.reason, repr(broker.alarms), repr(broker.limits)),
         "depth_source": broker.depth_source_reason,  # by itself: under load the costs measured in it are others at each poll
         "nodes": tuple((node.pk, node.running, repr(node.partitions)) for node in nodes),
-        "changes": fingerprints.changes_fingerprint(broker.pk),
+        "changes": kept.shared(state, fingerprints.changes_fingerprint, broker.pk),
     }
     return Loaded(rows, facts, {}, broker.polled_at, broker.poll_seconds)
 
 
-def _queues(topic: Topic, ids: list[int], broker: Broker, state: Hashable) -> Loaded:
+def _queues(topic: Topic, ids: list[int], broker: Broker, state: kept.State) -> Loaded:
     if topic.vhost is None:
         return Loaded({})
-    queues = [queue for queue in queries.queues_by_ids(EVERYTHING, ids) if (queue.broker_id, queue.vhost) == (broker.pk, topic.vhost)]
+    queues = [
+        queue for queue in kept.shared(state, queries.queues_by_ids, EVERYTHING, tuple(ids)) if (queue.broker_id, queue.vhost) == (broker.pk, topic.vhost)
+    ]
     consuming = consumers_by_queue(broker.pk, topic.vhost, broker if state else None) if queues else {}
 
     def row(queue: Any) -> Any:
         return lambda now: queue_row(queue, broker, consuming.get((queue.vhost, queue.name), ()), now)
 
-    set_of_queues = _there(fingerprints.queues_fingerprint, broker.pk, topic.vhost, state)
+    set_of_queues = kept.shared(state, fingerprints.queues_fingerprint, broker.pk, topic.vhost)
     row_facts = {f"queue-{queue.pk}": {"consumers": (queue.consumers, _who(consuming.get((queue.vhost, queue.name), ())))} for queue in queues}
     return Loaded(
         {f"queue-{queue.pk}": row(queue) for queue in queues},
@@ -103,11 +100,15 @@ def _queues(topic: Topic, ids: list[int], broker: Broker, state: Hashable) -> Lo
     )
 
 
-def _exchanges(topic: Topic, ids: list[int], broker: Broker, state: Hashable) -> Loaded:
+def _exchanges(topic: Topic, ids: list[int], broker: Broker, state: kept.State) -> Loaded:
     if topic.vhost is None:
         return Loaded({})
-    found = [exchange for exchange in queries.exchanges_by_ids(EVERYTHING, ids) if (exchange.broker_id, exchange.vhost) == (broker.pk, topic.vhost)]
-    set_of_exchanges = _there(fingerprints.exchanges_fingerprint, broker.pk, topic.vhost, state)
+    found = [
+        exchange
+        for exchange in kept.shared(state, queries.exchanges_by_ids, EVERYTHING, tuple(ids))
+        if (exchange.broker_id, exchange.vhost) == (broker.pk, topic.vhost)
+    ]
+    set_of_exchanges = kept.shared(state, fingerprints.exchanges_fingerprint, broker.pk, topic.vhost)
     rows: dict[str, Build] = {f"exchange-{exchange.pk}": partial(exchange_row, exchange, broker) for exchange in found}
     return Loaded(
         rows,
@@ -119,12 +120,12 @@ def _exchanges(topic: Topic, ids: list[int], broker: Broker, state: Hashable) ->
     )
 
 
-def _connections(topic: Topic, ids: list[int], broker: Broker, state: Hashable) -> Loaded:
+def _connections(topic: Topic, ids: list[int], broker: Broker, state: kept.State) -> Loaded:
     if topic.vhost is None:
         return Loaded({})
-    found = [one for one in queries.connections_by_ids(EVERYTHING, ids) if (one.broker_id, one.vhost) == (broker.pk, topic.vhost)]
+    found = [one for one in kept.shared(state, queries.connections_by_ids, EVERYTHING, tuple(ids)) if (one.broker_id, one.vhost) == (broker.pk, topic.vhost)]
     owners, read_at = Owners(), (broker.connections_at, broker.channels_at)
-    set_of_connections = _there(fingerprints.connections_fingerprint, broker.pk, topic.vhost, state)
+    set_of_connections = kept.shared(state, fingerprints.connections_fingerprint, broker.pk, topic.vhost)
     rows: dict[str, Build] = {f"connection-{one.pk}": partial(connection_row, one, broker, owners.of(one)) for one in found}
     return Loaded(
         rows,
@@ -136,10 +137,10 @@ def _connections(topic: Topic, ids: list[int], broker: Broker, state: Hashable) 
     )
 
 
-def _topology(topic: Topic, _: list[int], broker: Broker, state: Hashable) -> Loaded:
+def _topology(topic: Topic, _: list[int], broker: Broker, state: kept.State) -> Loaded:
     if topic.vhost is None:
         return Loaded({})
-    return Loaded({}, fingerprints.topology_fingerprints(broker.pk, topic.vhost), {}, broker.polled_at, broker.poll_seconds)
+    return Loaded({}, kept.shared(state, fingerprints.topology_fingerprints, broker.pk, topic.vhost), {}, broker.polled_at, broker.poll_seconds)
 
 
 def _workers(topic: Topic, ids: list[int]) -> Loaded:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
@@ -14,7 +14,7 @@ from django.urls import reverse
 from brokers import database_damage, database_file, queries
 from brokers.models import Broker, Heartbeat, PollAttempt, VirtualHost
 from brokers.polling import leases
-from brokers.queries import History
+from brokers.queries import History, kept
 from brokers.scope import Scope
 from brokers.visibility import WITHOUT_MONITORING
 from dashboard.connections.growth import growing
@@ -22,7 +22,7 @@ from dashboard.layout import charts as series
 from dashboard.layout import formatting, levels, visibility
 from dashboard.layout.charts import Chart, Line, Range
 from dashboard.layout.consumption import consuming_of_each
-from dashboard.layout.lists import LAST_HOUR, SPARK_POINTS
+from dashboard.layout.lists import SPARK_POINTS, last_hour
 from dashboard.layout.queue_levels import queue_level
 from dashboard.live import topics
 from dashboard.live.rows import LiveRow
@@ -55,6 +55,7 @@ class OneBroker:
     def __init__(self, scope: Scope, broker: Broker, vhost: str | None, shown: Range, now: datetime) -> None:
         self.scope, self.broker, self.vhost, self.range, self.now = scope, broker, vhost, shown, now
         self.work = Work(scope, broker, vhost, now)
+        self._state = kept.state_of([broker])
 
     @cached_property
     def row(self) -> LiveRow:
@@ -63,7 +64,7 @@ class OneBroker:
     @cached_property
     def place(self) -> VirtualHost | None:
         """The chosen virtual host; None for all, or if there is none of that name."""
-        return queries.virtual_host(self.scope, self.broker.pk, self.vhost) if self.vhost is not None else None
+        return kept.shared(self._state, queries.virtual_host, self.scope, self.broker.pk, self.vhost) if self.vhost is not None else None
 
     @cached_property
     def figures(self) -> LiveRow:
@@ -131,7 +132,7 @@ class OneBroker:
         found = [incidents.of_broker(self.broker, self.work.sources, at, self.now, lambda: database_file.why_nothing_is_stored() or damage)]
         found.append(blocked_publishers.incident(self.broker, self.now, self._blocked))
         found.append(unread_queues.incident(self.broker, self.now))
-        found.append(flapping.incident(self.broker, lambda most: queries.poll_attempts(self.scope, self.broker.pk, most), self.now))
+        found.append(flapping.incident(self.broker, self._attempts, self.now))
         if not self.stale:
             found += [incidents.of_node(row.fixed["node"], self.broker, self.now) for row in self.nodes]
             found += [incidents.of_queue(queue, self.broker, self.work.consumers_of(queue), self.now) for queue in self.suspects.queues]
@@ -154,7 +155,8 @@ class OneBroker:
         if self.row.mark["level"] == "notice":
             found.append(head.Line(self.row.fixed["level"], self.broker.name, reverse("exchanges") + self.query))
         if not self.stale:
-            found += head.leaking_clients(growing(queries.client_trends(self.scope, self.broker.pk, self.vhost)), reverse("connections") + self.query)
+            trends = kept.shared(self._state, queries.client_trends, self.scope, self.broker.pk, self.vhost)
+            found += head.leaking_clients(growing(trends), reverse("connections") + self.query)
         for queue in [] if self.stale else self.suspects.queues:
             level = queue_level(queue, self.broker, self.now)
             if level.word == "notice":
@@ -176,9 +178,9 @@ class OneBroker:
 
     @cached_property
     def _history(self) -> History:
-        start = self.now - timedelta(seconds=self.range.seconds)
         kind, pk = ("broker", self.broker.pk) if self.vhost is None else ("vhosts", self.place.pk if self.place else 0)
-        return queries.history(self.scope, self.broker.pk, kind, pk, BROKER_METRICS, start, self.now, self.range.step_seconds)
+        where = (self.scope, self.broker.pk, kind, pk, BROKER_METRICS)
+        return kept.shared(self._state, queries.history_until_now, *where, self.range.seconds, self.range.step_seconds)
 
     @cached_property
     def sparks(self) -> dict[str, list[float | None]]:
@@ -205,12 +207,15 @@ class OneBroker:
 
     @cached_property
     def changes(self) -> list[Any]:
-        return queries.changes(self.scope, self.broker.pk, CHANGES, vhost=self.vhost)
+        return kept.shared(self._state, queries.changes, self.scope, self.broker.pk, CHANGES, vhost=self.vhost)
+
+    def _attempts(self, most: int) -> list[PollAttempt]:
+        return kept.shared(self._state, queries.poll_attempts, self.scope, self.broker.pk, most)
 
     @cached_property
     def attempts(self) -> list[ShownAttempt]:
         """The latest failed attempts (at most two), the first of that series, and the last attempt that succeeded."""
-        found = queries.poll_attempts(self.scope, self.broker.pk, ATTEMPTS)
+        found = self._attempts(ATTEMPTS)
         failed = next((index for index, attempt in enumerate(found) if attempt.answered), len(found))
         shown = [ShownAttempt(attempt) for attempt in found[: min(2, failed)]]
         if failed > len(shown):
@@ -222,13 +227,12 @@ class OneBroker:
         """The deepest queues with their depth of the last hour; in trouble those first."""
         order = {health_word: place for place, health_word in enumerate(levels.WORST_FIRST)}
         queues = sorted(self.suspects.queues, key=lambda queue: (order[queue_level(queue, self.broker, self.now).word], -(queue.depth or 0)))[:DEEPEST]
-        ids = [queue.pk for queue in queues]
-        sparks = queries.sparklines(self.scope, self.broker.pk, "queues", ids, "depth", self.now - LAST_HOUR, self.now, SPARK_POINTS)
+        sparks = last_hour(self.scope, "queues", queues, "depth", self._state)
         return [(queue_row(queue, self.broker, consuming, self.now), sparks.get(queue.pk, [])) for queue, consuming in consuming_of_each(queues)]
 
     @cached_property
     def nodes(self) -> list[LiveRow]:
-        return [node_row(node, self.now) for node in queries.nodes(self.scope, self.broker.pk)]
+        return [node_row(node, self.now) for node in kept.shared(self._state, queries.nodes, self.scope, self.broker.pk)]
 
     @cached_property
     def limits(self) -> list[dict[str, Any]]:

@@ -26,16 +26,16 @@ class QueueSummary(msgspec.Struct, frozen=True):
     pages: list[queries.Page[Queue]]
 
 
-_known: kept.Kept[QueueSummary] = kept.Kept()
-
-
 def queue_summary(scope: Scope, broker: Broker, vhost: str | None) -> QueueSummary:
     """Of one broker, or of one of its virtual hosts."""
-    return _known.get((scope, broker.pk, vhost), kept.state_of([broker]), lambda: _made(scope, broker, vhost))
+    return kept.shared(kept.state_of([broker]), _made, scope, broker.pk, vhost, tuple(internal_queues(scope, [broker], broker.pk, vhost)))
 
 
-def _made(scope: Scope, broker: Broker, vhost: str | None) -> QueueSummary:
-    leave_out, own = without(internal_queues(scope, [broker], broker.pk, vhost))
+def _made(scope: Scope, broker_id: int, vhost: str | None, internal: tuple[int, ...]) -> QueueSummary:
+    broker = queries.broker_by_id(scope, broker_id)
+    if broker is None:
+        return QueueSummary(0, 0, 0, [])
+    leave_out, own = without(internal)
     filters = [[*conditions, *own] for conditions in (RESTING, UNCLEAR, *KINDS)]
     resting, unclear, *totals = queries.queue_counts(scope, filters, broker=broker.pk, vhost=vhost, leave_out=leave_out)
     pages = [

@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from brokers import queries
 from brokers.models import Binding, Channel, Queue
+from brokers.queries import kept
 from brokers.scope import Scope
 from dashboard.exchanges.row import shown_name
 from dashboard.exchanges.text import BindingText, binding_text
@@ -60,6 +61,7 @@ class QueuePage:
     def __init__(self, scope: Scope, queue: Queue, now: datetime) -> None:
         self.scope, self.queue, self.now = scope, queue, now
         self.broker = queue.broker
+        self._state, self._place = kept.state_of([queue.broker]), (scope, queue.broker_id, queue.vhost)
         self.consuming: Sequence[Consuming] = () if queue.gone_at else consuming_of(queue)
 
     def head(self) -> dict[str, Any]:
@@ -127,7 +129,7 @@ class QueuePage:
     @cached_property
     def policies(self) -> tuple[Definitions, Definitions]:
         """The definitions of the queue's policy and operator policy; None where it has none or it is not visible."""
-        known = {(policy.operator, policy.name): policy.definition for policy in queries.policies(self.scope, self.broker.pk, self.queue.vhost)}
+        known = {(policy.operator, policy.name): policy.definition for policy in kept.shared(self._state, queries.policies, *self._place)}
         return known.get((False, self.queue.policy)), known.get((True, self.queue.operator_policy))
 
     def story(self) -> list[tuple[Step, str, str]]:
@@ -150,22 +152,22 @@ class QueuePage:
         return arguments.get("x-dead-letter-exchange", policy.get("dead-letter-exchange"))
 
     def _exchange_url(self, name: str | None) -> str:
-        found = None if name is None else queries.exchange(self.scope, self.broker.pk, self.queue.vhost, name)
+        found = None if name is None else kept.shared(self._state, queries.exchange, *self._place, name)
         return reverse("exchange", args=[found.pk]) if found else ""
 
     def _queue_url(self, name: str | None) -> str:
-        found = None if name is None else queries.queue(self.scope, self.broker.pk, self.queue.vhost, name)
+        found = None if name is None else kept.shared(self._state, queries.queue, *self._place, name)
         return reverse("queue", args=[found.pk]) if found else ""
 
     def bindings(self) -> dict[str, Any]:
         """Context of the part "bindings": bindings to this queue."""
         where: dict[str, Any] = {"destination": self.queue.name, "destination_type": "queue", "page_size": BINDINGS_AT_MOST}
-        found = queries.binding_page(self.scope, self.broker.pk, self.queue.vhost, **where)
+        found = kept.shared(self._state, queries.binding_page, *self._place, **where)
         return {"bindings": self._bound_from(found.items), "bindings_count": found.total}
 
     def _bound_from(self, bindings: Sequence[Binding]) -> list[BoundFrom]:
-        sources = {binding.source for binding in bindings}
-        exchanges = queries.exchanges_named(self.scope, self.broker.pk, self.queue.vhost, sources) if sources else {}
+        sources = frozenset(binding.source for binding in bindings)
+        exchanges = kept.shared(self._state, queries.exchanges_named, *self._place, sources) if sources else {}
         types = {name: (kind, reverse("exchange", args=[pk])) for name, (pk, kind) in exchanges.items()}
         lines = []
         for binding in sorted(bindings, key=lambda one: (not one.source, one.source, one.routing_key)):
@@ -177,7 +179,7 @@ class QueuePage:
         """Context of the part "transfers": what shovels and federation move into the queue and out of it."""
         hosts = [host for address in self.broker.addresses if (host := urlsplit(address).hostname)]
         place = Place("queue", self.queue.name, self.queue.vhost, hosts, self.queue.effective_policy or {})
-        found = [] if self.queue.gone_at else arrows(place, queries.transfers(self.scope, self.broker.pk))
+        found = [] if self.queue.gone_at else arrows(place, kept.shared(self._state, queries.transfers, self.scope, self.broker.pk))
         return {"arrows": [(arrow, self._queue_url(arrow.queue or None) or self._exchange_url(arrow.exchange or None)) for arrow in found]}
 
     def consumers(self) -> dict[str, Any]:

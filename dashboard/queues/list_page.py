@@ -7,10 +7,13 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+import msgspec
+
 from brokers import queries
 from brokers.conditions import Condition
 from brokers.models import Broker, Queue
 from brokers.queries import QUEUE_SORTS, kept
+from brokers.queries.pages import share_brokers
 from brokers.scope import Scope
 from dashboard.layout import filter_language, visibility
 from dashboard.layout.addresses import Heading, ListAddress, page_links
@@ -27,7 +30,21 @@ from dashboard.queues.row import queue_row
 DEFAULT_SORT = "-depth"
 VIEWS = (("All", ""), ("No consumers", "worker:none"), ("Growing", "is:growing"), ("Over 1,000", "depth>1000"))
 LEVELS_OF_VIEWS = {"worker:none": "critical", "is:growing": "warning"}
-_counts: kept.Kept[list[int]] = kept.Kept()
+ANY_NUMBER = 2**62
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """Whose queues of where a list is about; `internal` are the ids of those to leave out, None if they are shown."""
+
+    scope: Scope
+    broker_id: int | None
+    vhost: str | None
+    internal: tuple[int, ...] | None
+
+    @property
+    def without(self) -> tuple[Sequence[int], list[Condition]]:
+        """What leaves the internal ones out of a query: ids, or a condition where they are many."""
+        return ((), []) if self.internal is None else without(self.internal)
 
 
 class QueueList(ObjectList):
@@ -47,10 +64,13 @@ class QueueList(ObjectList):
     def _place(self) -> dict[str, Any]:
         return {"broker": self.broker.pk if self.broker else None, "vhost": self.vhost}
 
-    @property
-    def _question(self) -> tuple[Any, ...]:
-        """Whose queues of where this is about: viewers with the same share what was counted since the last poll."""
-        return (self.scope, self.broker and self.broker.pk, self.vhost, self.shows_internal)
+    @cached_property
+    def _state(self) -> kept.State:
+        return kept.state_of(self.brokers)
+
+    @cached_property
+    def _listed(self) -> Listed:
+        return Listed(self.scope, self._place["broker"], self.vhost, None if self.shows_internal else tuple(self.internal))
 
     @cached_property
     def internal(self) -> list[int]:
@@ -59,7 +79,7 @@ class QueueList(ObjectList):
 
     @cached_property
     def _without(self) -> tuple[Sequence[int], list[Condition]]:
-        return ((), []) if self.shows_internal else without(self.internal)
+        return self._listed.without
 
     def conditions(self, wanted: Filter) -> list[Condition]:
         """The filter as conditions; internal queues are left out by their ids, or by a condition where they are many."""
@@ -71,31 +91,23 @@ class QueueList(ObjectList):
     def counts(self, wanted: Sequence[Filter]) -> list[int]:
         """How many queues match each filter; internal ones are left out unless they are shown. Filters with a problem match nothing."""
         usable = [one for one in wanted if not one.problems and one.text not in self._counted]
-        by_worker = any(value.lower() != "none" for one in usable for value in one.values("worker"))  # who consumes is no part of a poll
-
-        def counted() -> list[int]:
-            return queries.queue_counts(self.scope, [self.conditions(one) for one in usable], **self._place, leave_out=self._without[0])
-
-        question = (*self._question, tuple(one.text for one in usable))
         if usable:
-            found = _counts.get(question, None if by_worker else kept.state_of(self.brokers), counted)
+            if any(_is_by_worker(one) for one in usable):
+                found = queries.queue_counts(self.scope, [self.conditions(one) for one in usable], **self._place, leave_out=self._without[0])
+            else:
+                found = kept.shared(self._state, _count, self._listed, tuple(one.text for one in usable))
             self._counted |= zip((one.text for one in usable), found, strict=True)
         return [0 if one.problems else self._counted[one.text] for one in wanted]
 
     def _page(self, page: int) -> queries.Page[Queue]:
         if self.filter.problems:
             return queries.Page(0, [], 1, PAGE_SIZE)
-        return queries.queues(
-            self.scope,
-            **self._place,
-            conditions=self.conditions(self.filter),
-            sort=self.sort,
-            page=page,
-            page_size=PAGE_SIZE,
-            leave_out=self._without[0],
-            total=self._total,
-            brokers=self.brokers,
-        )
+        if _is_by_worker(self.filter):
+            items = _items(self._listed, self.conditions(self.filter), self.sort, page)
+        else:
+            items = kept.shared(self._state, _read, self._listed, self.filter.text, self.sort, page)
+        share_brokers(items, self.brokers)  # rows of the same state, whoever read them
+        return queries.Page(self._total, items, page, PAGE_SIZE)
 
     @cached_property
     def _total(self) -> int:
@@ -125,7 +137,7 @@ class QueueList(ObjectList):
         }
 
     def _rows(self, queues: Sequence[Queue]) -> list[tuple[LiveRow, list[float | None]]]:
-        sparks = last_hour(self.scope, "queues", queues, "depth", self.now)
+        sparks = last_hour(self.scope, "queues", queues, "depth", self._state)
         return [(queue_row(queue, queue.broker, consuming, self.now), sparks.get(queue.pk, [])) for queue, consuming in consuming_of_each(queues)]
 
     def _headings(self) -> list[Heading]:
@@ -146,3 +158,30 @@ class QueueList(ObjectList):
             self.address.heading("Consumers and worker nodes", "consumers", sorted_by),
             Heading("Trend"),
         ]
+
+
+def _is_by_worker(wanted: Filter) -> bool:
+    """True if it depends on who consumes, which is no part of a poll."""
+    return any(value.lower() != "none" for value in wanted.values("worker"))
+
+
+def _conditions(listed: Listed, text: str) -> list[Condition]:
+    wanted = filter_language.parse(text, QueueList.qualifiers)
+    return queue_filter.conditions(wanted, listed.scope, (), listed.vhost) + listed.without[1]
+
+
+def _count(listed: Listed, texts: Sequence[str]) -> list[int]:
+    """How many queues match each of these filters, of which none is by worker."""
+    filters = [_conditions(listed, text) for text in texts]
+    return queries.queue_counts(listed.scope, filters, broker=listed.broker_id, vhost=listed.vhost, leave_out=listed.without[0])
+
+
+def _read(listed: Listed, text: str, sort: str, page: int) -> list[Queue]:
+    """A page of the queues that match the filter, which is not by worker."""
+    return _items(listed, _conditions(listed, text), sort, page)
+
+
+def _items(listed: Listed, conditions: list[Condition], sort: str, page: int) -> list[Queue]:
+    """Without their broker."""
+    where: dict[str, Any] = {"broker": listed.broker_id, "vhost": listed.vhost, "conditions": conditions, "leave_out": listed.without[0]}
+    return queries.queues(listed.scope, **where, sort=sort, page=page, page_size=PAGE_SIZE, total=ANY_NUMBER, brokers=()).items

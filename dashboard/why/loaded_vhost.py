@@ -40,7 +40,7 @@ def load(scope: Scope, broker: Broker, vhost: str, now: datetime, at: datetime |
     consuming = consumers_by_queue(broker.pk, vhost, broker)
     slots = {worker.pk: _slots(worker) for worker in worker_queries.worker_slots(broker.pk, vhost)}
     hidden = levels.unavailable(broker, now)
-    facts = queries.queue_facts(broker.pk, vhost, now, state) if seen else queries.QueueFacts({}, {}, frozenset())
+    facts = queries.queue_facts(broker.pk, vhost, state) if seen else queries.QueueFacts({}, {}, frozenset())
     found = LoadedVhost(
         topology,
         broker.version or None,
@@ -102,7 +102,7 @@ DECIDING_PARTS = frozenset({*parts.TOPOLOGY_PARTS, parts.QUEUES, parts.QUEUE_COU
 def _rights(scope: Scope, broker: Broker, vhost: str) -> tuple[Right, ...] | None:
     if not broker.permissions_known:
         return None
-    return tuple(Right(one.user, one.write, one.exchange) for one in queries.permissions(scope, broker.pk, vhost))
+    return tuple(Right(one.user, one.write, one.exchange) for one in kept.shared(kept.state_of([broker]), queries.permissions, scope, broker.pk, vhost))
 
 
 def _default_type(scope: Scope, broker: Broker, vhost: str) -> str:

@@ -6,11 +6,6 @@ as soon as its live pages notice that something was stored.
 
 from __future__ import annotations
 
-import threading
-import time
-
-import structlog
-from django.db import connection
 from django.utils import timezone
 
 from brokers import queries
@@ -18,9 +13,8 @@ from brokers.queries.one_moment import one_moment
 from brokers.routing.questions import answer_in
 from brokers.routing.virtual_host import VirtualHostRouter
 from brokers.scope import EVERYTHING
+from dashboard.live.background import Background
 from dashboard.why import loaded_vhost
-
-log = structlog.get_logger(__name__)
 
 MANY_BINDINGS = 100  # fewer are indexed by the first question in a moment
 SHARE = 20  # what took long is followed by a rest of so many times its length: never more than a twentieth of a core
@@ -28,34 +22,10 @@ NO_KEY = "hareline.no.such.key"
 
 
 class Warmer:
-    """One thread, which works only after `notice`; before `start` that does nothing."""
+    """Remembers for which revisions the routers were made."""
 
-    def __init__(self, share: int = SHARE) -> None:
-        self._share = share
-        self._noticed, self._started = threading.Event(), False
+    def __init__(self) -> None:
         self._revisions: dict[tuple[int, str], int] = {}
-
-    def start(self) -> None:
-        self._started = True
-        threading.Thread(target=self._run, name="why-warmer", daemon=True).start()
-
-    def notice(self) -> None:
-        """Something may have been stored. Returns at once."""
-        if self._started:
-            self._noticed.set()
-
-    def _run(self) -> None:
-        while True:
-            self._noticed.wait()
-            self._noticed.clear()
-            began = time.monotonic()
-            try:
-                self.warm()
-            except Exception:
-                log.exception("a router could not be made ahead; the first question makes it")
-            finally:
-                connection.close()
-            time.sleep(1 + self._share * (time.monotonic() - began))
 
     def warm(self) -> int:
         """Makes the routers that are out of date of the virtual hosts explained last; how many."""
@@ -90,5 +60,5 @@ def index(router: VirtualHostRouter) -> None:
             answer_in(router, {"exchange": name, "routing_key": NO_KEY})
 
 
-WARMER = Warmer()
+WARMER = Background("why-warmer", Warmer().warm, SHARE)
 """That of this process; `dashboard.asgi` starts it."""

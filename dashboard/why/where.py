@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import cached_property
 from itertools import islice
@@ -18,7 +18,6 @@ from dashboard.why.explanations import LoadedVhost
 from workers import queries as worker_queries
 
 NAMES_OFFERED = 500
-_queues_there: kept.Kept[Hashable] = kept.Kept()
 _queue_ids: kept.Kept[dict[str, int]] = kept.Kept(most=8, most_seconds=3600)
 NOT_OFFERED = ("celeryev.", "hareline.")
 
@@ -112,7 +111,7 @@ class Where:
         if kind == "worker":
             return self._worker_pages.get(name, "")
         if kind == "exchange":
-            found = queries.exchange(self.scope, self.broker.pk, self.vhost, name) if name else None
+            found = kept.shared(kept.state_of([self.broker]), queries.exchange, self.scope, self.broker.pk, self.vhost, name) if name else None
             return reverse("exchange", args=[found.pk]) if found else ""
         found_queue = self._queue_ids.get(name)
         return reverse("queue", args=[found_queue]) if found_queue is not None else ""
@@ -120,7 +119,7 @@ class Where:
     @cached_property
     def _queue_ids(self) -> dict[str, int]:
         place = (self.broker.pk, self.vhost)
-        there = _queues_there.get(place, kept.state_of([self.broker]), lambda: fingerprints.queues_fingerprint(*place))
+        there = kept.shared(kept.state_of([self.broker]), fingerprints.queues_fingerprint, *place)
         return _queue_ids.get((self.scope, *place), there, lambda: {name: pk for pk, _, name in queries.queue_names(self.scope, *place)})
 
     @cached_property

@@ -167,7 +167,7 @@ class WorkerList(Filtered):
         return self._folds[1]
 
     def _nodes(self, workers: Sequence[Worker]) -> list[BoardNode]:
-        activity, addresses = last_hour(self.scope, "workers", workers, "active", self.now), queue_addresses(self.scope, workers)
+        activity, addresses = last_hour(self.scope, "workers", workers, "active"), queue_addresses(self.scope, workers)
         consuming = {place: consumers_by_queue(*place) for place in {(worker.broker_id, worker.vhost) for worker in workers if worker.queues}}
         found = []
         for worker in workers:

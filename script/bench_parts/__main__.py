@@ -50,7 +50,8 @@ METHOD = """
   for a frame than to find its end and its time.
 - **reconnect**: the web process is killed and started anew while 300 and 1,000 pages are open; the time begins when it listens, and ends when the last
   page has the state of its 50 rows. The pages' program shares the machine.
-- **queues**: a RabbitMQ node of its own. Pages: each against RabbitMQ's list by depth, with a save of the broker before every fifth read, as polls do.
+- **queues**: a RabbitMQ node of its own. Pages: each against RabbitMQ's list by depth, with a save of the broker before every fifth read, as polls do,
+  after which the web process works out in the background what the pages share, as it does while anybody's page is live.
   Broker CPU is that of its process less what it needs without requests; what is read more rarely than depths counts by its share of a poll, while nothing
   changes. The time to the cell begins with the broker's answer, and holds reading, storing and the socket of a real web process, with a poller of its own;
   a binding is added every 10 s, so that bindings are read as often as their budget allows.

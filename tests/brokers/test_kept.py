@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
+
+import pytest
 
 from brokers.models import Broker
 from brokers.queries import kept
@@ -35,3 +38,59 @@ def test_what_was_used_last_stays() -> None:
 def test_an_answer_that_depends_on_the_clock_is_not_old() -> None:
     few: kept.Kept[str] = kept.Kept(most_seconds=0)
     assert [few.get("a", 1, lambda text=text: text) for text in "bc"] == ["b", "c"]  # type: ignore[misc]
+
+
+_called: list[tuple[str, str]] = []
+
+
+def answer(question: str, *, vhost: str = "/") -> str:
+    _called.append((question, vhost))
+    if question == "breaks" and len(_called) > 1:
+        raise ValueError(question)
+    return f"{question}{len(_called)}"
+
+
+def polled(revision: int, pk: int = 1) -> Broker:
+    return Broker(pk=pk, revision=revision, polled_at=NOON)
+
+
+@pytest.fixture
+def called() -> Iterator[list[tuple[str, str]]]:
+    _called.clear()
+    kept.forget()
+    yield _called
+    kept.forget()
+
+
+def test_what_was_requested_lately_is_worked_out_again_once_something_was_stored(called: list[tuple[str, str]]) -> None:
+    one, both = kept.state_of([polled(1)]), kept.state_of([polled(1), polled(7, pk=2)])
+    assert [kept.shared(one, answer, "a"), kept.shared(one, answer, "a"), kept.shared(both, answer, "b", vhost="shop")] == ["a1", "a1", "b2"]
+    assert kept.renew([polled(1), polled(7, pk=2)]) == 0
+    assert kept.renew([polled(1), polled(8, pk=2)]) == 1
+    assert kept.shared(kept.state_of([polled(1), polled(8, pk=2)]), answer, "b", vhost="shop") == "b3"
+    assert kept.shared(one, answer, "a") == "a1"
+    assert called == [("a", "/"), ("b", "shop"), ("b", "shop")]
+
+
+def test_a_state_that_was_not_renewed_is_worked_out_by_who_needs_it(called: list[tuple[str, str]]) -> None:
+    assert [kept.shared(kept.state_of([polled(number)]), answer, "a") for number in (1, 2, 2, 1)] == ["a1", "a2", "a2", "a3"]
+
+
+def test_of_a_broker_that_was_never_polled_or_went_nothing_is_worked_out_ahead(called: list[tuple[str, str]]) -> None:
+    never = kept.state_of([Broker(pk=1)])
+    assert [kept.shared(never, answer, "a") for _ in range(2)] == ["a1", "a2"]
+    kept.shared(kept.state_of([polled(1)]), answer, "b")
+    assert (kept.renew([]), kept.renew([Broker(pk=1)])) == (0, 0)
+
+
+def test_what_fails_is_not_tried_again_until_somebody_needs_it(called: list[tuple[str, str]]) -> None:
+    kept.shared(kept.state_of([polled(1)]), answer, "breaks")
+    with pytest.raises(ValueError, match="breaks"):
+        kept.renew([polled(2)])
+    assert kept.renew([polled(3)]) == 0
+
+
+def test_what_nobody_requested_lately_is_left(called: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    kept.shared(kept.state_of([polled(1)]), answer, "a")
+    monkeypatch.setattr(kept, "REQUESTED_LATELY_SECONDS", 0.0)
+    assert kept.renew([polled(2)]) == 0

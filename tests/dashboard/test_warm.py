@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ from django.utils import timezone
 
 from brokers.models import Binding, Broker, Exchange, VirtualHost
 from brokers.scope import EVERYTHING
+from dashboard.live.background import Background
 from dashboard.why import loaded_vhost
 from dashboard.why.explanations import LoadedVhost, explain_message
 from dashboard.why.warm import MANY_BINDINGS, Warmer
@@ -67,6 +69,21 @@ def test_nothing_is_made_without_a_change_or_for_what_nobody_looks_at(broker: Br
 
 
 def test_a_notice_before_the_start_does_nothing() -> None:
-    warmer = Warmer()
-    warmer.notice()
-    assert not warmer._noticed.is_set()
+    background = Background("idle", Warmer().warm, share=1)
+    background.notice()
+    assert not background._noticed.is_set()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_works_once_started_and_goes_on_after_a_failure() -> None:
+    worked = threading.Semaphore(0)
+
+    def work() -> None:
+        worked.release()
+        raise ValueError("not now")
+
+    background = Background("failing", work, share=0, rest_seconds=0.0)
+    background.start()
+    for _ in range(2):
+        background.notice()
+        assert worked.acquire(timeout=30)

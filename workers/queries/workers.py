@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 from django.conf import settings
+from django.db import connection
 from django.db.models import Case, Count, F, OuterRef, Q, QuerySet, Subquery, TextField, Value, When
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, Lower
@@ -134,7 +135,10 @@ def _as_of(rows: Iterable[Worker], now: datetime) -> list[Worker]:
 
 def workers_by_ids(scope: Scope, ids: Iterable[int]) -> list[Worker]:
     """In no particular order, without those that do not exist or may not be seen."""
-    rows = Worker.objects.select_related("broker").filter(in_scope(scope), pk__in=list(ids)).defer("configuration")
+    ids = list(ids)
+    if not ids:
+        return []
+    rows = Worker.objects.select_related("broker").filter(in_scope(scope), pk__in=ids).defer("configuration")
     return _as_of(_with_beats(rows), datetime.now(UTC))
 
 
@@ -194,9 +198,15 @@ def revisions() -> dict[tuple[int, str], int]:
 
 def workers_fingerprint(broker_id: int, vhost: str) -> tuple[tuple[object, ...], ...]:
     """Another value after a worker came, went, or changed what it consumes and how many slots it has, or where they have other names. For the tail."""
-    names = EventSource.objects.filter(broker_id=OuterRef("broker_id"), vhost=OuterRef("vhost")).values("names")[:1]
-    rows = Worker.objects.filter(broker_id=broker_id, vhost=vhost).order_by("pk").annotate(names=Cast(Subquery(names), TextField()))
-    return tuple((*row, repr(queues)) for *row, queues in rows.values_list("pk", "state", "pool", "concurrency", "names", "queues"))
+    with connection.cursor() as cursor:  # written out, since each page and the tail query it: Django takes ten times as long to build it as to run it
+        cursor.execute(_FINGERPRINT, [broker_id, vhost])
+        return tuple(cursor.fetchall())
+
+
+_FINGERPRINT = """
+    SELECT worker.id, worker.state, worker.pool, worker.concurrency, CAST(worker.queues AS text), CAST(source.names AS text)
+    FROM workers_worker worker LEFT JOIN workers_eventsource source ON source.broker_id = worker.broker_id AND source.vhost = worker.vhost
+    WHERE worker.broker_id = %s AND worker.vhost = %s ORDER BY worker.id"""
 
 
 def registered_tasks(scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None) -> list[tuple[str, dict[str, str], list[str]]]:
