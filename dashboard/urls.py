@@ -11,6 +11,7 @@ from dashboard.exchanges import detail_views as exchange
 from dashboard.exchanges import views as exchanges
 from dashboard.finder import views as finder
 from dashboard.layout import glossary_views, keyboard_views, theme_views
+from dashboard.operations import about_views
 from dashboard.operations import views as health
 from dashboard.overview import views as overview
 from dashboard.people import views as account
@@ -45,6 +46,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("send/now/", send.now, name="send_now"),
     path("find/", finder.found, name="find"),
     path("glossary/", glossary_views.page, name="glossary"),
+    path("about/", about_views.page, name="about"),
     path("keyboard/", keyboard_views.page, name="keyboard"),
     path("theme/", theme_views.choose, name="theme"),
     path("login/", account.login, name="account_login"),

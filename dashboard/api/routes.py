@@ -9,6 +9,7 @@ from dashboard.api.auth import Session, Token
 from dashboard.connections import api as connections
 from dashboard.exchanges import api as exchanges
 from dashboard.layout import history_api
+from dashboard.operations import about_api
 from dashboard.overview import api as brokers
 from dashboard.queues import api as queues
 from dashboard.queues import peek_api
@@ -28,5 +29,5 @@ api = NinjaAPI(
     urls_namespace="api",
 )
 errors.register(api)
-for resource in (brokers, queues, exchanges, connections, workers, tasks, send, peek_api, routing, reach_api, history_api):
+for resource in (brokers, queues, exchanges, connections, workers, tasks, send, peek_api, routing, reach_api, history_api, about_api):
     api.add_router("", resource.router)

@@ -134,7 +134,7 @@ class ManyStack:
 
     def _start_nginx(self) -> None:
         program = shutil.which("nginx") or "/usr/sbin/nginx"
-        servers = "\n".join(f"    server 127.0.0.1:{port} max_fails=1 fail_timeout=1s;" for port in self.ports.values())
+        servers = "\n".join(f"    server 127.0.0.1:{port} max_fails=0;" for port in self.ports.values())
         user = "root" if os.geteuid() == 0 else "nobody"
         path = self.directory / "nginx.conf"
         path.write_text(NGINX.format(directory=self.directory, servers=servers, port=self._front, user=user))

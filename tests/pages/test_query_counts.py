@@ -36,6 +36,7 @@ PAGES = {
     "/routing/?broker=prod&vhost=/&of=reach&queue=mail": 26,
     "/routing/?broker=prod&vhost=/&of=task&task=shop.pay": 28,
     "/glossary/": 4,
+    "/about/": 12,
     "/queues/{queue}/": 32,
     "/exchanges/{exchange}/": 21,
     "/connections/{connection}/": 20,
@@ -47,6 +48,7 @@ PAGES = {
     "/api/v1/channels": 4,
     "/api/v1/workers": 4,
     "/api/v1/tasks": 5,
+    "/api/v1/about": 9,
 }
 
 

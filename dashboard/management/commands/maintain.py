@@ -24,6 +24,7 @@ from brokers.database_file import OpenedFile
 from brokers.polling import holders, leases
 from brokers.polling.presence import Presence, of_this_process
 from brokers.process_runner import set_on_signals
+from brokers.queries.database_sizes import table_sizes
 from brokers.store import trim_history
 from dashboard.store import trim_audit, trim_cache
 from workers.store import mark_workers_unknown, repair_counts, trim_tasks
@@ -57,6 +58,7 @@ def jobs() -> list[Job]:
         Job("trim history", timedelta(minutes=1), lambda now: trim_history(now, settings.RETENTION_RAW_HOURS)),
         Job("trim tasks", timedelta(seconds=15), lambda now: trim_tasks(now, settings.RETENTION_TASK_DAYS, settings.RETENTION_TASKS)),
         Job("compare the counts of tasks", timedelta(hours=1), lambda _: repair_counts()),
+        Job("measure tables", timedelta(hours=1), measure_tables),
         Job("trim audit", timedelta(hours=6), lambda now: trim_audit(now, settings.RETENTION_AUDIT_DAYS)),
         Job("trim cache", timedelta(hours=1), trim_cache),
         Job("clear sessions", timedelta(hours=6), lambda _: SessionStore.clear_expired()),
@@ -71,6 +73,15 @@ def _jobs_of_sqlite() -> list[Job]:
         Job("write back the log", timedelta(minutes=5), lambda _: _pragma("wal_checkpoint(PASSIVE)")),
         Job("optimize", timedelta(hours=1), lambda _: _pragma("optimize")),
     ]
+
+
+TABLES: dict[str, object] = {}
+"""As measured last: {"at", "sizes": [[table, partition, bytes], …]}; {} before that, and on PostgreSQL, which measures at once."""
+
+
+def measure_tables(now: datetime) -> None:
+    if not engine.is_postgresql():
+        TABLES.update(at=now.isoformat(), sizes=[[size.table, size.partition, size.size_bytes] for size in table_sizes()])
 
 
 def run_due(work: list[Job], now: datetime) -> list[str]:
@@ -108,8 +119,12 @@ def _pragma(statement: str) -> None:
 
 
 def measured(work: list[Job]) -> dict[str, dict[str, object]]:
-    """{job: {"at": when it last succeeded, "seconds": how long it took}} of those that this process has run."""
-    return {job.name: {"at": job.succeeded_at.isoformat(), "seconds": round(job.took_seconds, 3)} for job in work if job.succeeded_at is not None}
+    """{job: {"at": when it last succeeded, "seconds": how long it took, "every_seconds": how often it is due}} of those that this process has run."""
+    return {
+        job.name: {"at": job.succeeded_at.isoformat(), "seconds": round(job.took_seconds, 3), "every_seconds": job.every.total_seconds()}
+        for job in work
+        if job.succeeded_at is not None
+    }
 
 
 class Command(BaseCommand):
@@ -138,7 +153,9 @@ class Command(BaseCommand):
             working = leases.take(KIND, holder, now, LEASE_SECONDS)
             self._note(working)
             database_damage.passed(KIND)
-            leases.beat(KIND, holder, now, not working, database_damage.sentence(), self.reported, {**of_this_process(), "jobs": measured(work)})
+            leases.beat(
+                KIND, holder, now, not working, database_damage.sentence(), self.reported, {**of_this_process(), "jobs": measured(work), "tables": TABLES}
+            )
             if working:
                 run_due(work, now)
         except DatabaseError as error:
