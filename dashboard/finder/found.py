@@ -33,19 +33,24 @@ class Found(msgspec.Struct, frozen=True):
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """What was found, and how much more there is."""
+    """What was found, how much more there is, and the brokers of which nothing is known yet."""
 
     text: str
     lines: Sequence[Found]
     more: int
+    unknown: Sequence[str] = ()
 
     @property
     def note(self) -> str:
         if not self.text:
             return ""
+        found = f"{len(self.lines)} shown, {self.more:,} more" if self.more else f"{len(self.lines)} found"
         if not self.lines:
-            return f"No queue, exchange, worker or task id matches “{self.text}”"
-        return f"{len(self.lines)} shown, {self.more:,} more" if self.more else f"{len(self.lines)} found"
+            found = f"No queue, exchange, worker or task id matches “{self.text}”"
+        if not self.unknown:
+            return found
+        whose = f"{len(self.unknown)} brokers have" if len(self.unknown) > 1 else f"{self.unknown[0]} has"
+        return f"{found}; {whose} never answered, so the names there are unknown"
 
 
 def find(scope: Scope, text: str, each: int = EACH) -> Finding:
@@ -64,7 +69,8 @@ def find(scope: Scope, text: str, each: int = EACH) -> Finding:
     ]
     total = queues.total + exchanges.total + workers.total
     tasks = _tasks(scope, text, each)
-    return Finding(text, [*lines, *tasks], total - len(lines))
+    unknown = [broker.name for broker in queries.brokers(scope) if broker.polled_at is None]
+    return Finding(text, [*lines, *tasks], total - len(lines), unknown)
 
 
 def _line(route: str, icon: str, one: Queue | Exchange | Worker, name: str) -> Found:

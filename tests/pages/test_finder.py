@@ -9,7 +9,7 @@ from html import unescape
 import pytest
 from django.test import Client
 
-from brokers.models import Queue
+from brokers.models import Broker, Queue
 from tests.pages.test_query_counts import Shop, queries_of
 from workers.models import Task
 
@@ -65,6 +65,14 @@ def test_without_scripts_the_search_is_a_page_of_its_own(person: Client, shop: S
     page = person.get("/find/", {"q": UUID}).content.decode()
     assert f"<h1>Search for “<bdi>{UUID}</bdi>”</h1>" in page and "1 found." in page and f'href="/tasks/{task.pk}/"' in page
     assert "No queue, exchange, worker or task id matches “&lt;b&gt;”." in person.get("/find/", {"q": "<b>"}).content.decode()
+
+
+def test_brokers_that_never_answered_are_named_since_what_they_have_is_unknown(person: Client, shop: Shop) -> None:
+    other = Broker.objects.create(name="staging", state=Broker.UNREACHABLE)
+    assert found(person, "mai")[1] == "1 found; staging has never answered, so the names there are unknown"
+    assert found(person, "zzz")[1].endswith("matches “zzz”; staging has never answered, so the names there are unknown")
+    other.delete()
+    assert found(person, "mai")[1] == "1 found"
 
 
 def test_a_stranger_finds_nothing(client: Client) -> None:
