@@ -26,10 +26,14 @@ def open_connection(amqp_url: str, **options: Any) -> Connection:
 class RawPublisher:
     """One connection to a virtual host, with publisher confirms. `confirmed`: how many messages the broker has taken."""
 
-    def __init__(self, amqp_url: str, routing_key: str = "task.multi") -> None:
+    def __init__(self, amqp_url: str, routing_key: str = "task.multi", queue: str = "", arguments: dict[str, object] | None = None) -> None:
+        """`queue`: a durable one to which all goes, made with these arguments if it is not there."""
         self._connection = open_connection(amqp_url, read_timeout=30, write_timeout=30)
         self._channel = self._connection.channel()
         self._channel.exchange_declare(EXCHANGE, "topic", durable=True, auto_delete=False)
+        if queue:
+            self._channel.queue_declare(queue, durable=True, auto_delete=False, arguments=arguments)
+            self._channel.queue_bind(queue, EXCHANGE, "#")
         self._channel.confirm_select()
         self._channel.events["basic_ack"].add(self._note)
         self._arguments = _frame(1, self._channel.channel_id, pack(">HHH", 60, 40, 0) + _short(EXCHANGE) + _short(routing_key) + b"\0")

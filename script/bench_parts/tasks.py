@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from script.bench_parts.intake import FLOWER_PYTHON, PEER_TASKS, Intake, peer
+from script.bench_parts.intake import FLOWER_PYTHON, PEER_TASKS, peer
+from script.bench_parts.intake_run import Intake
 from script.bench_parts.own_database import attach, set_up
 from script.bench_parts.rows import Row, emit, percentile
 from script.bench_parts.task_events import EVENTS_A_TASK, bodies
@@ -72,7 +73,7 @@ def measured(tasks: int) -> Iterator[Row]:
     person.force_login(User.objects.create_superuser("bench", password="bench"))  # noqa: S106
     rng = random.Random(5)  # noqa: S311
     last = Task.objects.latest("pk").pk
-    flower = peer(str(FLOWER_PYTHON), "flower")
+    flower = peer(str(FLOWER_PYTHON), "flower", PEER_TASKS)
     pages: dict[str, Any] = {
         "newest first": lambda: "/tasks/",
         "by state": lambda: "/tasks/?q=state:failure",

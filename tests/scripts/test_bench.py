@@ -32,7 +32,9 @@ def test_every_part_is_a_program_and_an_unknown_one_is_named() -> None:
     assert "there is no part colour; there are routing, " in done.stderr
 
 
-@pytest.mark.parametrize(("part", "options"), [("intake", ["--tasks", "600"]), ("history", ["--queues", "50", "--polls", "70"])])
+@pytest.mark.parametrize(
+    ("part", "options"), [("intake", ["--tasks", "600", "--long", "600", "--rounds", "1", "--alone"]), ("history", ["--queues", "50", "--polls", "70"])]
+)
 def test_a_part_prints_rows_with_what_was_measured(part: str, options: list[str]) -> None:
     command = [sys.executable, "-m", f"script.bench_parts.{part}", *options]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=100, check=True)

@@ -110,9 +110,10 @@ class QueueWatch:
         return True
 
     def _found(self, record: TaskRecord) -> TaskQueue:
-        sent_at = max((moment.at for moment in record.moments if moment.rank in (SENT, RETRIED)), default=record.first_seen_at)
-        known = record.exchange is not None and record.routing_key is not None
-        route = self._route((record.exchange or "", record.routing_key or "", record.name), sent_at, record.found) if known else NOT_SENT
+        known, route = record.exchange is not None and record.routing_key is not None, NOT_SENT
+        if known:
+            sent_at = max((moment.at for moment in record.moments if moment.rank in (SENT, RETRIED)), default=record.first_seen_at)
+            route = self._route((record.exchange or "", record.routing_key or "", record.name), sent_at, record.found)
         consumed = None
         if record.worker is not None and record.state != "PENDING" and not (known and record.state == "RETRY"):
             node = self._consumed.get(record.worker)

@@ -6,6 +6,7 @@ Pure and bounded: at most `most` records that are stored already, none of them e
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -14,12 +15,12 @@ from workers.receiving.clock_skew import LARGEST_SECONDS, Answered, ClockSkew
 from workers.receiving.events import Event
 from workers.receiving.orphaned_tasks import WorkerEvidence, assess
 from workers.receiving.reconciliation import resumed
-from workers.receiving.task_fields import HEAVY
 from workers.receiving.task_order import ENDED, RANKS
 from workers.receiving.task_state import TaskRecord, apply
 
 MOST_RECORDS = 20_000
 LEAST_CLOCK_CHANGE = 0.25  # smaller changes of a worker's measured skew are its noise
+MOST_SENDERS = 10_000
 HEARTBEATS = frozenset(("worker-heartbeat", "worker-online", "worker-offline"))
 
 
@@ -52,19 +53,21 @@ class TaskBuffer:
         self._pending: list[tuple[Event, float]] = []
         self._ahead: dict[str, float] = {}
         self._ahead_by_host: dict[str, float] = {}
+        self._ahead_of: dict[str, float] = {}  # what the two come to, by host name
 
     def add_events(self, events: Iterable[Event], received_at: float) -> int:
         """Keeps task events and heartbeats until `settle`. Returns how many were refused because they name no task."""
-        refused = 0
-        for event in events:
-            if event.type in RANKS:
-                if event.uuid:
-                    self._pending.append((event, received_at))
-                else:
-                    refused += 1
-            elif event.type in HEARTBEATS:
-                self._pending.append((event, received_at))
-        return refused
+        return sum(not self.add_event(event, received_at) for event in events)
+
+    def add_event(self, event: Event, received_at: float) -> bool:
+        """As `add_events`, of one event; False if it is refused."""
+        if event.type in RANKS:
+            if not event.uuid:
+                return False
+            self._pending.append((event, received_at))
+        elif event.type in HEARTBEATS:
+            self._pending.append((event, received_at))
+        return True
 
     def resume(self, hostname: str, kept: dict[str, Any], lost: int, skew_seconds: float | None) -> None:
         """Continues a worker's measurements from what is stored of them."""
@@ -91,6 +94,7 @@ class TaskBuffer:
         known = self._ahead.get(hostname)
         if ahead is not None and (known is None or abs(ahead - known) >= LEAST_CLOCK_CHANGE):
             self._ahead[hostname] = self._ahead_by_host[_host(hostname)] = ahead
+            self._ahead_of.clear()
 
     def missing(self) -> list[str]:
         """The uuids of pending events that are not in memory; they may be stored."""
@@ -103,22 +107,21 @@ class TaskBuffer:
         pending, self._pending = self._pending, []
         for event, received_at in pending:
             try:
-                if event.uuid is None or event.type in HEARTBEATS:
+                uuid = event.uuid
+                if uuid is None or event.type in HEARTBEATS:
                     self._heartbeat(event, received_at)
                 else:
-                    self._task_event(event, event.uuid, received_at, loaded)
+                    self._task_event(event, uuid, received_at, loaded)
             except Exception as error:  # noqa: BLE001  (a fault in our own code must not stop the others, nor come again for ever)
                 self.faults.append(error)
 
     def _task_event(self, event: Event, uuid: str, received_at: float, loaded: Mapping[str, TaskRecord]) -> None:
         records, hostname = self.records, event.hostname
-        record = records.pop(uuid, None) or loaded.get(uuid)
-        if record is None:
-            record = TaskRecord(uuid, received_at)
+        record = records.pop(uuid, None) or loaded.get(uuid) or TaskRecord(uuid, received_at)
         records[uuid] = record
-        ahead = self._ahead.get(hostname)
+        ahead = self._ahead_of.get(hostname)
         if ahead is None:
-            ahead = self._ahead_by_host.get(_host(hostname), 0.0)
+            ahead = self._clock_ahead(hostname)
         new = apply(record, event, received_at, ahead)
         if new:
             self.changed[uuid] = record
@@ -128,6 +131,16 @@ class TaskBuffer:
                 measured = self.measured[hostname] = Measured({}, 0, None)
             measured.reconciliation.task_event(event, new or event.timestamp is None)
             self.measured_anew.add(hostname)
+
+    def _clock_ahead(self, hostname: str) -> float:
+        """By how many seconds a sender's clock is ahead of ours, or else that of another on its machine."""
+        ahead = self._ahead.get(hostname)
+        if ahead is None:
+            ahead = self._ahead_by_host.get(_host(hostname), 0.0)
+        if len(self._ahead_of) >= MOST_SENDERS:
+            self._ahead_of.clear()
+        self._ahead_of[hostname] = ahead
+        return ahead
 
     def _heartbeat(self, event: Event, received_at: float) -> None:
         hostname = event.hostname
@@ -150,12 +163,11 @@ class TaskBuffer:
         for record in stored:
             record.stored, record.details_changed, record.indexed = True, False, record.name is not None
             record.stored_state = record.state
-            for name in HEAVY:
-                setattr(record, name, None)
+            record.args = record.kwargs = record.result = record.exception = record.traceback = None  # HEAVY
             self.changed.pop(record.uuid, None)
             if record.state in ENDED:  # few events follow; if one does, the task is loaded
                 self.records.pop(record.uuid, None)
-        for uuid in list(self.records)[: max(0, len(self.records) - self.most)]:
+        for uuid in list(islice(self.records, max(0, len(self.records) - self.most))):
             if uuid not in self.changed:
                 del self.records[uuid]
 

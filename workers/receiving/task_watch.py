@@ -45,6 +45,10 @@ class TaskWatch:
         """Returns how many events were refused because they name no task."""
         return self._buffer.add_events(events, now.timestamp())
 
+    def add_event(self, event: Event, received_at: float) -> bool:
+        """As `add_events`, of one event received so many seconds after 1970; False if it is refused."""
+        return self._buffer.add_event(event, received_at)
+
     def note_answer(self, answer: Answer) -> None:
         if "queues" in answer.fields:
             self._queues.note_queues(answer.hostname, answer.fields["queues"], answer.at)

@@ -37,7 +37,8 @@ log = structlog.get_logger(__name__)
 STORE_SECONDS = 0.5
 ROUND_SECONDS = 0.1
 MOST_A_ROUND = 2000
-MOST_UNSTORED = 10_000  # events; larger transactions write a task once that is received, started and ended in one
+MOST_UNSTORED = 20_000  # events; larger transactions write a task once that is received, started and ended in one
+BEHIND_SECONDS = 1.5  # so much longer between two transactions while more waits than is taken
 RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0)
 NOTHING_THERE_SECONDS = 5.0
 BEAT_SECONDS = 5.0  # stored so often even if nothing is new, to show that the thread lives
@@ -60,6 +61,7 @@ class VhostWatch:
         self._problem: WatchError | None = None
         self._disturbed: Disturbance | None = None
         self._failures, self._next_try, self._next_store, self._next_beat, self._unstored = 0, 0.0, 0.0, 0.0, 0
+        self._behind = False  # the last round took as much as it may
         self._batch = store.Batch()
         self._writer = store.Writer(0, "")
         self._registry = WorkerRegistry()
@@ -110,7 +112,7 @@ class VhostWatch:
         else:
             self._stopped.wait(ROUND_SECONDS)
         self._take_answers()
-        if time.monotonic() >= self._next_store or self._unstored >= MOST_UNSTORED:
+        if time.monotonic() >= self._next_store + (BEHIND_SECONDS if self._behind else 0.0) or self._unstored >= MOST_UNSTORED:
             self._next_store = time.monotonic() + STORE_SECONDS
             try:
                 self._store(datetime.now(UTC))
@@ -130,7 +132,9 @@ class VhostWatch:
                 self._failures, self._problem, self._subscription = 0, None, Subscription(datetime.now(UTC))
                 log.info("receiving_events", broker=self.place.address.name, vhost=self.place.vhost)
             self._reading.note(time.monotonic(), datetime.now(UTC))
-            self._apply(self._feed.receive(ROUND_SECONDS, MOST_A_ROUND))
+            deliveries = self._feed.receive(ROUND_SECONDS, MOST_A_ROUND)
+            self._behind = len(deliveries) >= MOST_A_ROUND
+            self._apply(deliveries)
         except WatchError as error:
             self._lose(error)
         except Exception as error:
@@ -139,7 +143,7 @@ class VhostWatch:
             self._lose(WatchError(f"receiving events failed because of an error in Hareline ({type(error).__name__}); see the log"))
 
     def _lose(self, error: WatchError) -> None:
-        now = datetime.now(UTC)
+        now, self._behind = datetime.now(UTC), False
         pause = NOTHING_THERE_SECONDS if isinstance(error, NothingThere) else RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS) - 1)]
         self._next_try = time.monotonic() + pause
         self._failures += 1
@@ -157,26 +161,28 @@ class VhostWatch:
         if not deliveries:
             return
         now, batch = datetime.now(UTC), self._batch
+        received_at = now.timestamp()
         for delivery in deliveries:
             if delivery.again:
                 continue
-            parsed = events.parse(delivery.body, delivery.content_type, now.timestamp())
-            batch.refused.note(parsed.refused, parsed.example)
+            parsed = events.parse(delivery.body, delivery.content_type, received_at)
+            if parsed.refused:
+                batch.refused.note(parsed.refused, parsed.example)
             batch.events += len(parsed.events)
             self._unstored += max(len(parsed.events), 1)
             for event in parsed.events:
                 try:
-                    self._apply_one(event, now)
+                    self._apply_one(event, now, received_at)
                 except Exception as error:  # noqa: BLE001  (a fault in our own code; the same event again would fail again)
                     self._note_fault(error, f"{event.type} of {event.hostname}")
         batch.received_at = now
 
-    def _apply_one(self, event: events.Event, now: datetime) -> None:
-        if self._registry.apply((event,), now):
+    def _apply_one(self, event: events.Event, now: datetime, received_at: float) -> None:
+        if not self._registry.apply_event(event, now):
             self._batch.refused.note(1, f"more than {self._registry.most_workers} worker names: {event.type} of {event.hostname}")
             if event.type in HEARTBEATS:
                 return  # nothing is measured of a worker that is not kept
-        if self._tasks.add_events((event,), now):
+        if not self._tasks.add_event(event, received_at):
             self._batch.refused.note(1, f"a task's event without its uuid: {event.type} of {event.hostname}")
 
     def _note_fault(self, error: Exception, what: str) -> None:

@@ -43,30 +43,31 @@ class WorkerRegistry:
 
     def apply(self, events: Iterable[Event], now: datetime) -> int:
         """How many events were refused because there are too many names. `now`: when they were received."""
-        refused = 0
-        workers = self.workers
-        for event in events:
-            kind = event.type
-            worker = workers.get(event.hostname)
+        return sum(not self.apply_event(event, now) for event in events)
+
+    def apply_event(self, event: Event, now: datetime) -> bool:
+        """As `apply`, of one event; False if it is refused."""
+        kind = event.type
+        worker = self.workers.get(event.hostname)
+        if worker is None:
+            if kind == "task-sent":  # from a producer, gen<pid>@host, which is no worker
+                return True
+            worker = self._meet(event.hostname, now, kind in _HEARTBEATS)
             if worker is None:
-                if kind == "task-sent":  # from a producer, gen<pid>@host, which is no worker
-                    continue
-                worker = self._meet(event.hostname, now, kind in _HEARTBEATS)
-                if worker is None:
-                    refused += 1
-                    continue
-            if kind in COUNTED:
-                worker.event_counts[kind] = worker.event_counts.get(kind, 0) + 1
-                worker.changed = True
-                worker.last_event_at = now
-            elif kind in _HEARTBEATS:
-                _heartbeat(worker, event, now)
-            elif kind == "worker-offline":
-                _offline(worker, event, now)
-            else:
-                worker.event_counts[OTHER] = worker.event_counts.get(OTHER, 0) + 1
-                worker.changed = True
-        return refused
+                return False
+        if kind in COUNTED:
+            counts = worker.event_counts
+            counts[kind] = counts.get(kind, 0) + 1
+            worker.changed = True
+            worker.last_event_at = now
+        elif kind in _HEARTBEATS:
+            _heartbeat(worker, event, now)
+        elif kind == "worker-offline":
+            _offline(worker, event, now)
+        else:
+            worker.event_counts[OTHER] = worker.event_counts.get(OTHER, 0) + 1
+            worker.changed = True
+        return True
 
     def apply_answer(self, hostname: str, fields: Mapping[str, Any], now: datetime) -> bool:
         """What a worker answered, as fields of its row. False: there are too many names to keep it."""

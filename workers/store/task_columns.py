@@ -61,8 +61,11 @@ _encode = msgspec.json.Encoder().encode
 
 
 @functools.lru_cache(maxsize=4096)
-def _second(second: str) -> str:
-    return f"{datetime.fromtimestamp(int(second), UTC):%Y-%m-%d %H:%M:%S}"
+def _second(second: int) -> str:
+    return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%d %H:%M:%S}."
+
+
+_THREE_DIGITS = [f"{number:03d}" for number in range(1000)]
 
 
 def moment_text(at: float | None) -> str | None:
@@ -73,10 +76,10 @@ def moment_text(at: float | None) -> str | None:
     """
     if at is None:
         return None
-    if at < 0:
-        return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S.%f}"
-    text = f"{at:.6f}"
-    return _second(text[:-7]) + text[-7:]
+    microseconds = round(at * 1_000_000)
+    second = microseconds // 1_000_000
+    milliseconds, rest = divmod(microseconds - second * 1_000_000, 1000)
+    return _second(second) + _THREE_DIGITS[milliseconds] + _THREE_DIGITS[rest]
 
 
 _round_text = functools.lru_cache(maxsize=64)(moment_text)
