@@ -9,12 +9,13 @@ from brokers.store.installation import ensure_brokers, installation_id, save_clu
 from brokers.store.memory import BrokerMemory
 from brokers.store.permissions import save_permissions
 from brokers.store.polls import save_failure, save_poll
-from brokers.store.retention import trim_history
+from brokers.store.retention import make_snapshot_days, trim_history
 from brokers.store.rounds import save_depths, save_inventory
 from brokers.store.snapshots import SnapshotWriter
 from brokers.store.topologies import save_topology
 
 __all__ = [
-    "BrokerMemory", "SnapshotWriter", "ensure_brokers", "installation_id", "save_cluster_id", "save_depths", "save_detail_request", "save_failure",
-    "save_inventory", "save_permissions", "save_poll", "save_published", "save_publishers", "save_same_cluster", "save_topology", "trim_history",
+    "BrokerMemory", "SnapshotWriter", "ensure_brokers", "installation_id", "make_snapshot_days", "save_cluster_id", "save_depths", "save_detail_request",
+    "save_failure", "save_inventory", "save_permissions", "save_poll", "save_published", "save_publishers", "save_same_cluster", "save_topology",
+    "trim_history",
 ]  # fmt: skip

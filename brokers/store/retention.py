@@ -7,8 +7,11 @@ from datetime import datetime, timedelta
 import msgspec
 from django.db.models import Model, Q
 
+from brokers.database import engine, partitions
 from brokers.models import Binding, Broker, Change, DetailRequest, Exchange, Node, PollAttempt, Queue, Snapshot, TopologyVersion, VirtualHost
+from brokers.store.snapshots import KEYFRAME_EVERY
 
+SNAPSHOTS = partitions.by_time("brokers_snapshot", "at")
 ATTEMPTS_KEPT = timedelta(days=1)
 CHANGES_KEPT = timedelta(days=30)
 _AT_ONCE = 500
@@ -40,13 +43,23 @@ def trim_history(now: datetime, raw_hours: float, most: Most = Most()) -> int:  
 
 
 def _trim_snapshots(oldest: datetime) -> int:
-    deleted = 0
-    for broker_id, kind, step in Snapshot.objects.order_by().values_list("broker_id", "kind", "step").distinct():
+    deleted, rows = 0, Q()
+    if engine.is_postgresql():  # whole days at once; row by row only those from before there were partitions
+        days = partitions.days(SNAPSHOTS)
+        end = partitions.day_of(oldest - 2 * KEYFRAME_EVERY)  # a moment is read from its last keyframe on
+        deleted += len(partitions.drop_days((SNAPSHOTS,), [day for day in days if day < end]))
+        rows = Q(at__lt=partitions.beginning(days[0])) if days else Q()
+    for broker_id, kind, step in Snapshot.objects.filter(rows).order_by().values_list("broker_id", "kind", "step").distinct():
         series = Q(broker_id=broker_id, kind=kind, step=step)
         key_at = Snapshot.objects.filter(series, is_key=True, at__lte=oldest).order_by("-at").values_list("at", flat=True).first()
         if key_at is not None:
-            deleted += _delete(Snapshot, series & Q(at__lt=key_at))
+            deleted += _delete(Snapshot, series & rows & Q(at__lt=key_at))
     return deleted
+
+
+def make_snapshot_days(now: datetime) -> tuple[int, int]:
+    """As `partitions.add_days`; SQLite has none."""
+    return partitions.add_days((SNAPSHOTS,), now) if engine.is_postgresql() else (0, 0)
 
 
 def _trim_versions(oldest: datetime) -> int:

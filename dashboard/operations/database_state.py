@@ -8,12 +8,15 @@ from typing import NoReturn
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.db import DatabaseError, NotSupportedError, OperationalError, connection
+from django.utils import timezone
 
 from brokers import database_damage, database_file
 from brokers.database import engine
 from brokers.database import url as url_of_database
+from brokers.store import make_snapshot_days
 from dashboard import queries
 from dashboard.operations import readiness
+from workers.store import make_task_days
 
 
 def make_file() -> None:
@@ -67,6 +70,9 @@ def migrate() -> None:
         if engine.is_postgresql():
             _refuse_unfit()
         call_command("migrate", interactive=False, verbosity=0)
+        now = timezone.now()
+        make_snapshot_days(now)
+        make_task_days(now)
 
 
 _MIGRATING = 0x6861726C  # "harl": the key of the advisory lock

@@ -131,7 +131,7 @@ def _page_ms(address: str) -> float:
 def of_tasks(tasks: int) -> dict[str, float]:
     """What so many stored tasks cost at rest."""
     data = set_up(pages=True)
-    from script.bench_parts.tasks import fill
+    from script.bench_parts.task_fill import fill
 
     fill(tasks)
     pages = {"newest_ms": "/tasks/", "named_ms": "/tasks/?q=name:shop.mail.send", "searched_ms": "/tasks/?q=customer-17"}

@@ -1,6 +1,7 @@
 """The pages of tasks with a million of them stored, while 2,000 events a second come in; against Flower's table in memory.
 
-`.venv/bin/python -m script.bench_parts.tasks [--tasks 1000000]`. A process of its own takes the events in and stores them.
+`.venv/bin/python -m script.bench_parts.tasks [--engine sqlite|postgresql] [--tasks 1000000]`; on both engines where none is named. A process of its own
+takes the events in and stores them. PostgreSQL is a private server, whose processor time is not in that of the page.
 """
 
 from __future__ import annotations
@@ -19,35 +20,14 @@ from script.bench_parts.intake_run import Intake
 from script.bench_parts.own_database import attach, set_up
 from script.bench_parts.rows import Row, emit, percentile
 from script.bench_parts.task_events import EVENTS_A_TASK, bodies
+from script.bench_parts.task_fill import fill
+from script.postgresql_server import PostgresServer
 
-FIRST_TASKS = 20_000
+ENGINES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
+SERVER = ("shared_buffers=256MB", "max_wal_size=2GB", "maintenance_work_mem=256MB")
 READS = 60
 EVENTS_PER_SECOND, ROUND_SECONDS = 2_000, 0.5
 GOAL_TIMES = 4
-
-
-def fill(tasks: int) -> None:
-    """So many rows: some taken in as events are, then copied under new names with the words that are searched for."""
-    from django.db import connection
-
-    intake, rng = Intake(), random.Random(2)  # noqa: S311  (the same in every run)
-    intake.take(bodies(FIRST_TASKS, rng))
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT name FROM pragma_table_info('workers_task') WHERE name NOT IN ('id', 'uuid', 'first_seen_at')")
-        columns = ", ".join(f'"{row[0]}"' for row in cursor.fetchall())
-        cursor.execute("PRAGMA synchronous = OFF")
-        for back in range(1, tasks // FIRST_TASKS):
-            cursor.execute(
-                f"INSERT INTO workers_task ({columns}, uuid, first_seen_at) SELECT {columns}, lower(hex(randomblob(16))), "  # noqa: S608
-                f"strftime('%Y-%m-%d %H:%M:%f', first_seen_at, '-{back} minutes') || '000' FROM workers_task WHERE id <= {FIRST_TASKS}"
-            )
-        cursor.execute(
-            "INSERT INTO workers_task_words (rowid, words) SELECT id, name || ' ' || coalesce(exception, '') || ' ' || args || ' ' || kwargs "
-            "FROM workers_task WHERE id > %s",
-            [FIRST_TASKS],
-        )
-        cursor.execute("PRAGMA synchronous = NORMAL")
-        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def feed() -> None:
@@ -61,7 +41,7 @@ def feed() -> None:
         time.sleep(max(0.0, due - time.monotonic()))
 
 
-def measured(tasks: int) -> Iterator[Row]:
+def measured(tasks: int, engine: str) -> Iterator[Row]:
     from django.test import Client
 
     from brokers.models import Broker
@@ -72,7 +52,7 @@ def measured(tasks: int) -> Iterator[Row]:
     person = Client(headers={"host": "localhost"})
     person.force_login(User.objects.create_superuser("bench", password="bench"))  # noqa: S106
     rng = random.Random(5)  # noqa: S311
-    last = Task.objects.latest("pk").pk
+    keys = list(Task.objects.order_by("-pk").values_list("pk", flat=True)[:20_000:100])
     flower = peer(str(FLOWER_PYTHON), "flower", PEER_TASKS)
     pages: dict[str, Any] = {
         "newest first": lambda: "/tasks/",
@@ -81,7 +61,7 @@ def measured(tasks: int) -> Iterator[Row]:
         "by state and worker node": lambda: f"/tasks/?q=state:failure+worker:w{rng.randrange(0, 20, 5)}@node0",
         "by name": lambda: "/tasks/?q=name:shop.mail.send",
         "words of the arguments": lambda: f"/tasks/?q=customer-{rng.randrange(5000)}",
-        "one task": lambda: f"/tasks/{rng.randrange(1, last)}/",
+        "one task": lambda: f"/tasks/{rng.choice(keys)}/",
     }
     for name, address in pages.items():
         took, spent = [], []
@@ -97,23 +77,40 @@ def measured(tasks: int) -> Iterator[Row]:
         shown = f"{worst:.0f} ms (half: {percentile(took, 50):.0f}; CPU {percentile(spent, 50):.0f})"
         text, times = (f"Flower’s at {PEER_TASKS:,} tasks, at rest: {peer_ms:.0f} ms", peer_ms / worst) if peer_ms else ("", None)
         met = times >= GOAL_TIMES if times else None
-        yield Row(f"tasks, {tasks:,} stored, {EVENTS_PER_SECOND:,} events/s, 99 %: {name}", shown, text, times, f"≥ {GOAL_TIMES}x", met)
+        yield Row(f"tasks, {tasks:,} in {ENGINES[engine]}, {EVENTS_PER_SECOND:,} events/s, 99 %: {name}", shown, text, times, f"≥ {GOAL_TIMES}x", met)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tasks", type=int, default=1_000_000)
     parser.add_argument("--feed", action="store_true", help="only take events in, into the database of the environment")
+    parser.add_argument("--engine", choices=ENGINES)
     options = parser.parse_args()
     if options.feed:
         feed()
-    set_up(pages=True)
+    if options.engine is None:
+        for engine in ENGINES:
+            subprocess.run([sys.executable, "-m", "script.bench_parts.tasks", "--engine", engine, "--tasks", str(options.tasks)], check=True)
+        return
+    server = PostgresServer(SERVER) if options.engine == "postgresql" else None
+    try:
+        if server:
+            server.start()
+        bench(options.tasks, options.engine, server.url() if server else "")
+    finally:
+        if server:
+            server.remove()
+
+
+def bench(tasks: int, engine: str, url: str) -> None:
+    """Fills a database and measures."""
+    set_up(pages=True, database_url=url)
     began = datetime.now(UTC)
-    fill(options.tasks)
-    print(f"filled in {(datetime.now(UTC) - began).total_seconds():.0f} s", file=sys.stderr)
+    fill(tasks)
+    print(f"{ENGINES[engine]} filled in {(datetime.now(UTC) - began).total_seconds():.0f} s", file=sys.stderr)
     feeder = subprocess.Popen([sys.executable, "-m", "script.bench_parts.tasks", "--feed"])
     try:
-        for row in measured(options.tasks):
+        for row in measured(tasks, engine):
             emit(row)
         if feeder.poll() is not None:
             raise SystemExit("the events stopped coming in")

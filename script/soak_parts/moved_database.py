@@ -32,7 +32,7 @@ def main(tasks: int, queues: int, hours: float) -> None:
         broker = store.ensure_brokers(list(settings.BROKERS), began)["bench"].pk
         history(broker, queues, hours, began)
         if tasks:
-            from script.bench_parts.tasks import fill
+            from script.bench_parts.task_fill import fill
 
             fill(tasks)
         loop = PollLoop(settings.BROKERS[0], broker, "soak", POLL_SECONDS)

@@ -26,6 +26,9 @@ SELECTION = (
     "tests/faults/test_postgresql.py",
     "tests/live/test_tail.py",
     "tests/live/test_tail_faults.py::test_while_the_database_cant_be_read_topics_fail_questions_are_answered_and_all_recover",
+    "tests/brokers/test_snapshot_days.py",
+    "tests/workers/test_task_counts.py",
+    "tests/workers/test_task_days.py",
     "tests/workers/test_tasks_stored.py",
 )
 

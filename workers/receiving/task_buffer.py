@@ -47,6 +47,7 @@ class TaskBuffer:
         self.most = most
         self.records: dict[str, TaskRecord] = {}  # the longest untouched first
         self.changed: dict[str, TaskRecord] = {}
+        self.unread: set[str] = set()  # uuids of which a row could not be read
         self.faults: list[Exception] = []  # errors in our own code in `settle`, for the caller to report
         self.measured: dict[str, Measured] = {}
         self.measured_anew: set[str] = set()  # whose measurements have changed, for the caller to take over and clear
@@ -117,7 +118,7 @@ class TaskBuffer:
 
     def _task_event(self, event: Event, uuid: str, received_at: float, loaded: Mapping[str, TaskRecord]) -> None:
         records, hostname = self.records, event.hostname
-        record = records.pop(uuid, None) or loaded.get(uuid) or TaskRecord(uuid, received_at)
+        record = records.pop(uuid, None) or loaded.get(uuid) or TaskRecord(uuid, received_at, unread=uuid in self.unread)
         records[uuid] = record
         ahead = self._ahead_of.get(hostname)
         if ahead is None:
@@ -162,7 +163,7 @@ class TaskBuffer:
         """They are committed: memory drops their long texts, and the records longest untouched."""
         for record in stored:
             record.stored, record.details_changed, record.indexed = True, False, record.name is not None
-            record.stored_state = record.state
+            record.stored_state, record.unread = record.state, False
             record.args = record.kwargs = record.result = record.exception = record.traceback = None  # HEAVY
             self.changed.pop(record.uuid, None)
             if record.state in ENDED:  # few events follow; if one does, the task is loaded

@@ -70,6 +70,7 @@ class TaskRecord(msgspec.Struct, gc=False):
     left_out: int = 0  # moments beyond those kept
     stored: bool = False
     stored_state: str | None = None  # of its row, where it is stored
+    unread: bool = False  # it may have a row, which could not be read
     details_changed: bool = False  # what is stored of its sending, receipt or worker has changed
     indexed: bool = False  # it can be searched for by its name
 

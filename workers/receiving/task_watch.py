@@ -89,6 +89,7 @@ class TaskWatch:
             raise
         except Exception as error:  # noqa: BLE001  (a fault in our own code with one row must not stop the others)
             if len(uuids) == 1:
+                self._buffer.unread.add(uuids[0])
                 note_fault(error, f"the stored row of task {uuids[0]}")
                 return {}
         middle = len(uuids) // 2

@@ -3,6 +3,7 @@
 from workers.store.listing import forget_worker, pin_worker
 from workers.store.silence import mark_workers_unknown
 from workers.store.task_counts import repair_counts
+from workers.store.task_days import make_task_days
 from workers.store.tasks import trim_tasks
 from workers.store.workers import (
     Batch,
@@ -30,6 +31,7 @@ __all__ = [
     "Writer",
     "ensure_source",
     "forget_worker",
+    "make_task_days",
     "mark_gone",
     "mark_workers_unknown",
     "note_fault",

@@ -11,6 +11,7 @@ from workers import task_words
 from workers.receiving.task_state import TaskRecord
 from workers.store import task_counts
 from workers.store.task_columns import COLUMNS, DETAILS, FOUND, KEY, LATER, TABLE, later_values, row_values, settings
+from workers.store.task_days import ids_of
 
 _STAGING = "workers_task_incoming"
 _LATER, _CHANGED, _ADDED = 0, 1, 2
@@ -19,8 +20,11 @@ _MAKE = (
     f"SELECT {', '.join(COLUMNS)}, NULL::tsvector AS words, 0 AS kind FROM {TABLE} WITH NO DATA"
 )
 _SAME = " AND ".join(f"{TABLE}.{name} = {_STAGING}.{name}" for name in KEY)
-# No upsert, which takes a number for each row that it only updates: retention counts by numbers
-_INSERT = f"INSERT INTO {TABLE} ({', '.join(COLUMNS)}) SELECT {', '.join(COLUMNS)} FROM {_STAGING} WHERE kind = {_ADDED}"  # noqa: S608
+_IN_DAYS = f"{TABLE}.id >= %s AND {TABLE}.id < %s"  # only the partitions of the batch's tasks are looked into
+_INSERT = (
+    f"INSERT INTO {TABLE} (id, {', '.join(COLUMNS)}) SELECT hareline_task_id(first_seen_at), {', '.join(COLUMNS)} FROM {_STAGING} "  # noqa: S608
+    f"WHERE kind = {_ADDED}"
+)
 _THERE = f"SELECT {_STAGING}.uuid, {TABLE}.state FROM {_STAGING} JOIN {TABLE} ON {_SAME} WHERE kind = {_ADDED}"  # noqa: S608
 _NOT_THERE = f"SELECT uuid FROM {_STAGING} WHERE kind = %s AND NOT EXISTS (SELECT 1 FROM {TABLE} WHERE {_SAME})"  # noqa: S608
 _TURN = f"UPDATE {_STAGING} SET kind = %s WHERE uuid = ANY(%s)"  # noqa: S608
@@ -28,7 +32,7 @@ _UPDATE = f"UPDATE {TABLE} SET {settings(LATER, f'{_STAGING}.{{}}')} FROM {_STAG
 _UPDATE_ALL = f"UPDATE {TABLE} SET {settings(LATER + DETAILS + FOUND, f'{_STAGING}.{{}}')} FROM {_STAGING} WHERE kind = {_CHANGED} AND {_SAME}"  # noqa: S608
 _WORDS_OF_NEW = (
     f"INSERT INTO workers_task_words (task_id, words) SELECT {TABLE}.id, {_STAGING}.words FROM {_STAGING} JOIN {TABLE} ON {_SAME} "  # noqa: S608
-    f"WHERE {_STAGING}.words IS NOT NULL ON CONFLICT (task_id) DO NOTHING"
+    f"WHERE {_STAGING}.words IS NOT NULL AND {_IN_DAYS} ON CONFLICT (task_id) DO NOTHING"
 )
 _TEXTS = f"SELECT id, name, exception, args, kwargs FROM {TABLE} WHERE broker_id = %s AND vhost = %s AND uuid = ANY(%s) AND name IS NOT NULL"  # noqa: S608
 _WORDS_AGAIN = "INSERT INTO workers_task_words (task_id, words) VALUES (%s, %s) ON CONFLICT (task_id) DO UPDATE SET words = excluded.words"
@@ -47,11 +51,10 @@ def save(broker_id: int, vhost: str, added: Sequence[TaskRecord], later: Sequenc
         cursor.execute(_MAKE)
         if added:
             _copy(cursor, _WHOLE, ((*row_values(one, broker_id, vhost, at), _words(one), _CHANGED if one.stored else _ADDED) for one in added))
-            before = _put(cursor, added)
+            before = _put(cursor, added, ids_of(added))
         if later:
             _copy(cursor, _PART, ((*later_values(record, at), broker_id, vhost, record.uuid, _LATER) for record in later))
-            cursor.execute(_UPDATE)
-            if cursor.rowcount < len(later):
+            if _update(cursor, _UPDATE, ids_of(later), len(later)) < len(later):
                 untouched = _uuids(cursor, _NOT_THERE, [_LATER])
         cursor.execute(f"DELETE FROM {_STAGING}")  # noqa: S608  (a part of a batch may follow in the same transaction)
         if again:
@@ -60,24 +63,31 @@ def save(broker_id: int, vhost: str, added: Sequence[TaskRecord], later: Sequenc
     task_counts.add(broker_id, vhost, task_counts.differences((*added, *later), before, untouched))
 
 
-def _put(cursor: Any, added: Sequence[TaskRecord]) -> dict[str, str | None]:
+def _update(cursor: Any, statement: str, ids: tuple[int, int], expected: int) -> int:
+    """How many rows were updated: those in the partitions of the tasks' days, or, where these are not all, wherever they are."""
+    cursor.execute(f"{statement} AND {_IN_DAYS}", ids)
+    if cursor.rowcount < expected:
+        cursor.execute(statement)
+    return int(cursor.rowcount)
+
+
+def _put(cursor: Any, added: Sequence[TaskRecord], ids: tuple[int, int]) -> dict[str, str | None]:
     """Inserts the staged rows, or updates those that are there; the states that rows had where memory expected another."""
     before: dict[str, str | None] = {}
     stored = sum(record.stored for record in added)
     if stored < len(added):
-        cursor.execute(_THERE)
+        unread = any(record.unread for record in added)  # its row may be of any day; else memory has looked for it a moment ago
+        cursor.execute(_THERE if unread else f"{_THERE} AND {_IN_DAYS}", () if unread else ids)
         before = dict(cursor.fetchall())
         if before:
             cursor.execute(_TURN, [_CHANGED, list(before)])
-    if stored or before:
-        cursor.execute(_UPDATE_ALL)
-        if cursor.rowcount < stored + len(before):  # retention deleted them meanwhile
-            gone = _uuids(cursor, _NOT_THERE, [_CHANGED])
-            cursor.execute(_TURN, [_ADDED, list(gone)])
-            before |= dict.fromkeys(gone)
+    if (stored or before) and _update(cursor, _UPDATE_ALL, ids, stored + len(before)) < stored + len(before):  # retention deleted them meanwhile
+        gone = _uuids(cursor, _NOT_THERE, [_CHANGED])
+        cursor.execute(_TURN, [_ADDED, list(gone)])
+        before |= dict.fromkeys(gone)
     cursor.execute(_INSERT)
     if cursor.rowcount:
-        cursor.execute(_WORDS_OF_NEW)
+        cursor.execute(_WORDS_OF_NEW, ids)
     return before
 
 

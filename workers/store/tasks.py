@@ -15,14 +15,14 @@ from operator import is_not
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import F, Max, Min, Q
+from django.db.models import F, Max, Min, QuerySet
 
 from brokers.database import engine
 from workers.models import Task
 from workers.receiving.orphaned_tasks import OPEN
 from workers.receiving.task_order import UNKNOWN
 from workers.receiving.task_state import TaskRecord
-from workers.store import copied_tasks, task_counts
+from workers.store import copied_tasks, task_counts, task_days
 from workers.store.task_columns import COLUMNS, DETAILS, FOUND, KEY, LATER, TABLE, later_values, moment_text, row_values, settings
 from workers.task_words import WORDS_LENGTH
 
@@ -140,14 +140,26 @@ def mark_tasks_unknown(broker_id: int, vhost: str, reason: str, now: datetime) -
 
 
 def trim_tasks(now: datetime, days: float, most: int) -> int:
-    """How many tasks were deleted: those first seen more than `days` ago, and beyond the newest `most`. At most 40,000 a call, in short transactions."""
+    """How many tasks were deleted: those first seen more than `days` ago, and beyond the newest `most`. At most 40,000 a call, in short transactions.
+
+    PostgreSQL drops whole days, once all of a day is old: what is left is deleted so only from before there were partitions, and beyond `most`.
+    """
     oldest = now - timedelta(days=days)
+    if engine.is_postgresql():
+        dropped = task_days.drop_old(oldest, most)
+        deleted = _delete_first(Task.objects.filter(first_seen_at__lt=oldest, pk__lt=task_days.first_in_days()).order_by("first_seen_at"), _MOST_DELETED)
+        return dropped + deleted + _delete_first(Task.objects.order_by("pk"), min(task_days.total() - most, _MOST_DELETED - deleted))
     first, last = _ends()
     surplus_to = last - most if last - first >= most else 0  # ids have gaps, so this keeps `most` at the most
+    deleted = _delete_first(Task.objects.filter(first_seen_at__lt=oldest).order_by("first_seen_at"), _MOST_DELETED)
+    return deleted + _delete_first(Task.objects.filter(pk__lte=surplus_to).order_by("pk"), _MOST_DELETED - deleted)
+
+
+def _delete_first(rows: QuerySet[Task], most: int) -> int:
+    """How many of the rows were deleted, in their order: all, or `most`."""
     deleted = 0
-    while deleted < _MOST_DELETED:
-        keys = list(Task.objects.filter(Q(first_seen_at__lt=oldest)).order_by("first_seen_at").values_list("pk", flat=True)[:_DELETED_AT_ONCE])
-        keys = keys or list(Task.objects.filter(pk__lte=surplus_to).order_by("pk").values_list("pk", flat=True)[:_DELETED_AT_ONCE])
+    while deleted < most:
+        keys = list(rows.values_list("pk", flat=True)[: min(_DELETED_AT_ONCE, most - deleted)])
         if not keys:
             break
         _delete_tasks(keys)

@@ -25,9 +25,9 @@ from brokers.polling import holders, leases
 from brokers.polling.presence import Presence, of_this_process
 from brokers.process_runner import set_on_signals
 from brokers.queries.database_sizes import table_sizes
-from brokers.store import trim_history
+from brokers.store import make_snapshot_days, trim_history
 from dashboard.store import trim_audit, trim_cache
-from workers.store import mark_workers_unknown, repair_counts, trim_tasks
+from workers.store import make_task_days, mark_workers_unknown, repair_counts, trim_tasks
 
 KIND = "maintenance"  # of its lease and heartbeat
 ROUND_SECONDS = 5.0
@@ -62,7 +62,14 @@ def jobs() -> list[Job]:
         Job("trim audit", timedelta(hours=6), lambda now: trim_audit(now, settings.RETENTION_AUDIT_DAYS)),
         Job("trim cache", timedelta(hours=1), trim_cache),
         Job("clear sessions", timedelta(hours=6), lambda _: SessionStore.clear_expired()),
-        *(() if engine.is_postgresql() else _jobs_of_sqlite()),
+        *(_jobs_of_postgresql() if engine.is_postgresql() else _jobs_of_sqlite()),
+    ]
+
+
+def _jobs_of_postgresql() -> list[Job]:
+    return [
+        Job("make the days of tasks", timedelta(hours=1), make_task_days),
+        Job("make the days of snapshots", timedelta(hours=1), make_snapshot_days),
     ]
 
 
