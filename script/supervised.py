@@ -12,8 +12,8 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from brokers.port_taken import EXIT_STATUS, START_SECONDS, is_free
@@ -55,6 +55,30 @@ DEMO = (
     Program("audit", f"{PYTHON} -m workers.demo audit", "demo"),
     Program("traffic", f"{PYTHON} -m workers.demo traffic", "demo"),
 )
+
+
+MOST_PROCESSES = 64
+NUMBERS = {kind: f"HARELINE_{kind.upper()}_PROCESSES" for kind in ("web", "poller", "receiver", "maintenance")}
+
+
+def number_of(kind: str) -> int:
+    """How many processes of the kind this machine runs; ends the start with one sentence where that is no number."""
+    text = os.environ.get(NUMBERS[kind]) or "1"
+    if not text.isdecimal() or int(text) > MOST_PROCESSES:
+        sys.exit(f"hareline: {NUMBERS[kind]}: expected a number from 0 to {MOST_PROCESSES}, got {text!r}.")
+    return int(text)
+
+
+def several(program: Program, number: int) -> list[Program]:
+    """The program so many times; the first keeps its name."""
+    return [program if position == 1 else replace(program, name=f"{program.name}-{position}") for position in range(1, number + 1)]
+
+
+def hareline(host: str, ports: Sequence[int]) -> list[Program]:
+    """Hareline's own processes on this machine, a web process for each of the ports."""
+    found = [each for program in HARELINE if program.name in NUMBERS for each in several(program, number_of(program.name))]
+    pages = [replace(web(host, port), name="web" if position == 0 else f"web-{position + 1}") for position, port in enumerate(ports)]
+    return [*found, *pages, *(program for program in HARELINE if program.name not in NUMBERS and ports)]
 
 
 def web(host: str, port: int) -> Program:
@@ -144,8 +168,9 @@ def main(kind: str) -> None:
         return
     (data / "log").mkdir(parents=True, exist_ok=True)
     demo = kind == "demo"
-    port = choose_port(host, int(wanted or 8000), range(8001, 8050) if demo and not wanted else ())
-    programs = (*HARELINE, web(host, port), *(DEMO if demo else ()))
+    port, pages = choose_port(host, int(wanted or 8000), range(8001, 8050) if demo and not wanted else ()), number_of("web")
+    ports = [port, *(choose_port(host, port + position, ()) for position in range(1, pages))][:pages]
+    programs = (*hareline(host, ports), *(DEMO if demo else ()))
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(configuration(programs, data, quiet=demo))
     print(port)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
@@ -12,9 +13,11 @@ from prometheus_client.registry import Collector
 from brokers import parts, queries
 from brokers.models import Broker
 from brokers.polling import leases
+from brokers.polling.share import lives
 from brokers.scope import Scope
 from dashboard.layout import levels
 from dashboard.live.process import LiveProcess
+from dashboard.operations.processes import gone
 from workers import queries as worker_queries
 from workers.models import Worker
 
@@ -112,10 +115,15 @@ class _Stored(Collector):
             received.add_metric([source.broker.name, source.vhost], source.events)
             lost.add_metric([source.broker.name, source.vhost], source.lost_events)
         beats = GaugeMetricFamily("hareline_heartbeat_age_seconds", "since a process last stored its heartbeat", labels=["process"])
-        latest = {beat.kind: beat.at for beat in reversed(leases.heartbeats())}
+        stored = leases.heartbeats()
+        latest = {beat.kind: beat.at for beat in reversed(stored)}
         for kind, at in latest.items():
             beats.add_metric([kind], (self.now - at).total_seconds())
+        counted = GaugeMetricFamily("hareline_processes", "Hareline's processes that run, or died without a successor", labels=["process", "state"])
+        for state, processes in (("running", [beat for beat in stored if lives(beat, self.now)]), ("gone", gone(stored, self.now))):
+            for kind, count in Counter(beat.kind for beat in processes).items():
+                counted.add_metric([kind, state], count)
         sockets, topics = LiveProcess.counts()
-        yield from (received, lost, beats)
+        yield from (received, lost, beats, counted)
         yield GaugeMetricFamily("hareline_live_sockets", "pages that are connected to this web process", value=sockets)
         yield GaugeMetricFamily("hareline_live_topics", "topics that these pages follow", value=topics)

@@ -44,6 +44,6 @@ def test_what_a_call_answers_is_what_is_described(call: Any, world: World, path:
     single = OF_EXCHANGE if path.endswith("/exchange") else OF_QUEUE if path.endswith("/queue") else {}
     status, answer = call(path.removeprefix("/api/v1/"), **QUERIES.get(path, single))
     assert status == 200, answer
-    described = SCHEMA["paths"][path]["get"]["responses"][200]["content"]["application/json"]["schema"]
+    described = SCHEMA["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
     jsonschema_rs.validator_for({**described, "components": SCHEMA["components"]}).validate(answer)
     assert "items" not in answer or answer["items"]

@@ -13,7 +13,7 @@ from dashboard.models import ApiToken, User
 from tests.api.conftest import World
 
 POSTED = ("tasks/send", "messages/peek", "routing/explain", "routing/explain-task")
-CALLS = ["brokers", "queues", "queue", "exchanges", "exchange", "bindings", "nodes", "workers", "tasks", "task", "history", "openapi.json", "nothing"]
+CALLS = ["about", "brokers", "queues", "queue", "exchanges", "exchange", "bindings", "nodes", "workers", "tasks", "task", "history", "openapi.json", "nothing"]
 CALLS += ["routing/reach", "connections", "channels"]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from script.supervised import DEMO, HARELINE, choose_port, configuration, refuse_second_start, web
+from script.supervised import DEMO, HARELINE, choose_port, configuration, hareline, number_of, refuse_second_start, web
 
 
 def read(text: str) -> configparser.ConfigParser:
@@ -35,6 +35,24 @@ def test_who_ends_since_its_port_is_taken_is_not_started_again_and_all_others_ar
     given_up = {section for section, program in programs.items() if (program["autorestart"], program.get("exitcodes")) == ("unexpected", "98")}
     assert given_up == {"program:broker", "program:web"}
     assert {section for section, program in programs.items() if program["autorestart"] == "false"} == {"program:announcement"}
+
+
+def test_several_processes_of_a_kind_have_names_logs_and_ports_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HARELINE_POLLER_PROCESSES", "3")
+    monkeypatch.setenv("HARELINE_RECEIVER_PROCESSES", "0")
+    parsed = read(configuration(hareline("127.0.0.1", [8000, 8001]), Path("/data"), quiet=True))
+    assert parsed["group:hareline"]["programs"] == "poller,poller-2,poller-3,maintenance,web,web-2"
+    assert parsed["program:poller-3"]["stdout_logfile"] == "/data/log/poller-3.log"
+    assert parsed["program:web-2"]["command"].endswith("-p 8001")
+    assert "program:announcement" in parsed
+    assert "program:announcement" not in read(configuration(hareline("127.0.0.1", []), Path("/data"), quiet=True))  # no pages here
+
+
+@pytest.mark.parametrize("text", ["-1", "many", "65", "1.5"])
+def test_a_number_of_processes_that_is_none_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("HARELINE_WEB_PROCESSES", text)
+    with pytest.raises(SystemExit, match="HARELINE_WEB_PROCESSES: expected a number from 0 to 64"):
+        number_of("web")
 
 
 def test_a_data_directory_may_have_a_percent_sign_and_spaces() -> None:
