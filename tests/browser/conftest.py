@@ -106,7 +106,7 @@ def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         if before is None:
             del os.environ["NODE_OPTIONS"]
-        started = playwright.chromium.launch(executable_path=program, args=CHROMIUM_FLAGS)
+        started = playwright.chromium.launch(executable_path=program, args=[*CHROMIUM_FLAGS, "--process-per-site"])
         yield started
         started.close()
 
@@ -124,9 +124,25 @@ class Watch:
         self.expected.append(part)
 
     def attach(self, context: BrowserContext) -> None:
-        context.on("console", lambda message: self._note("console", message.text) if message.type == "error" else None)
-        context.on("weberror", lambda error: self._note("script", str(error.error)))
-        context.on("request", lambda request: self._note_foreign(request.url))
+        for event, note in self._listeners():
+            context.on(event, note)  # type: ignore[call-overload]
+
+    def detach(self, context: BrowserContext) -> None:
+        for event, note in self._listeners():
+            context.remove_listener(event, note)
+
+    def _listeners(self) -> list[tuple[str, Callable[[Any], None]]]:
+        return [("console", self._note_message), ("weberror", self._note_error), ("request", self._note_request)]
+
+    def _note_message(self, message: Any) -> None:
+        if message.type == "error":
+            self._note("console", message.text)
+
+    def _note_error(self, error: Any) -> None:
+        self._note("script", str(error.error))
+
+    def _note_request(self, request: Any) -> None:
+        self._note_foreign(request.url)
 
     def _note_foreign(self, url: str) -> None:
         parts = urlsplit(url)
@@ -171,24 +187,68 @@ def watch(stack: Stack) -> Watch:
     return Watch(stack.url)
 
 
+class Windows:
+    """Windows of the person who is logged in, by theme and size, which tests use one after the other: a new one has to fetch every file and to start a process
+    for its pages, as much processor time as a page costs."""
+
+    def __init__(self, browser: Browser, site: Site, login_cookies: Any) -> None:
+        self.browser, self.site, self.login_cookies = browser, site, login_cookies
+        self._kept: dict[tuple[str, int, int], BrowserContext] = {}
+
+    def new(self, theme: str, viewport: Any, stranger: bool, **options: Any) -> BrowserContext:
+        cookies = None if stranger else self.login_cookies
+        context = self.browser.new_context(viewport=viewport, storage_state=cookies, reduced_motion="reduce", **options)
+        context.set_default_timeout(PATIENCE_MS)
+        self._add_theme(context, theme)
+        return context
+
+    def kept(self, theme: str, viewport: Any) -> BrowserContext:
+        """With the cookies of a new one, and no page but one that keeps the process."""
+        key = (theme, viewport["width"], viewport["height"])
+        if key not in self._kept:
+            self._kept[key] = self.new(theme, viewport, stranger=False)
+            self._kept[key].new_page().goto(f"{self.site.url}/healthz")
+            return self._kept[key]
+        context = self._kept[key]
+        context.clear_cookies()
+        context.add_cookies(self.login_cookies["cookies"])
+        self._add_theme(context, theme)
+        return context
+
+    def _add_theme(self, context: BrowserContext, theme: str) -> None:
+        context.add_cookies([{"name": "hareline_theme", "value": theme, "url": self.site.url}])
+
+
+@pytest.fixture(scope="package")
+def windows(stack: Stack, browser: Browser, login_cookies: Any) -> Windows:
+    return Windows(browser, stack.hareline, login_cookies)
+
+
 @pytest.fixture
-def open_context(stack: Stack, browser: Browser, watch: Watch, login_cookies: Any) -> Iterator[OpenContext]:
+def open_context(stack: Stack, windows: Windows, watch: Watch) -> Iterator[OpenContext]:
     """Opens windows of a person who is logged in (`stranger=True`: who is not); the test fails if anything goes wrong in one of them."""
-    opened: list[BrowserContext] = []
+    kept: list[BrowserContext] = []
+    own: list[BrowserContext] = []
     stack.tidy()
 
     def open_one(theme: str = "light", viewport: Any = DESKTOP, stranger: bool = False, **options: Any) -> BrowserContext:
-        context = browser.new_context(viewport=viewport, storage_state=None if stranger else login_cookies, **options)
-        context.set_default_timeout(PATIENCE_MS)
-        context.add_cookies([{"name": "hareline_theme", "value": theme, "url": stack.url}])
-        watch.attach(context)
-        opened.append(context)
-        return context
+        shareable = windows.kept(theme, viewport) if not (stranger or options) else None
+        if shareable and shareable not in kept:
+            kept.append(shareable)
+            watch.attach(shareable)
+            return shareable
+        own.append(windows.new(theme, viewport, stranger, **options))
+        watch.attach(own[-1])
+        return own[-1]
 
     yield open_one
     wrong = watch.verdict()  # before open requests are cut off
-    for context in opened:
+    for context in own:
         context.close()
+    for context in kept:
+        watch.detach(context)
+        for page in context.pages[1:]:
+            page.close()
     assert wrong == []
 
 

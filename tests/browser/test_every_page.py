@@ -39,7 +39,7 @@ def addresses(stack: Stack, page: Page) -> list[str]:
 @pytest.mark.timeout(300)
 def test_axe_finds_nothing_serious_and_nothing_scrolls_sideways(stack: Stack, open_context: OpenContext, watch: Watch) -> None:
     watch.expect("404")  # the page that is missing
-    page = open_context("light", reduced_motion="reduce").new_page()
+    page = open_context("light").new_page()
     wrong = {}
     for address in addresses(stack, page):
         page.set_viewport_size(WIDTHS[0])
