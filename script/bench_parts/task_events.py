@@ -12,6 +12,7 @@ from typing import Any
 EVENTS_A_TASK = 3
 NAMES = [f"shop.{part}.{verb}" for part in ("orders", "mail", "reports", "stock") for verb in ("pay", "send", "render", "check", "sync")]
 _MARK, _KEY = b"ffffffff-", re.compile(rb'"[0-9a-f]{8}-(?=[0-9a-f]{4}-4)')
+_ID = re.compile(rb'"uuid": "([0-9a-f-]{36})"')
 HOSTS = [f"w{number}@node{number % 5}" for number in range(20)]
 
 
@@ -36,6 +37,11 @@ def numbered(made: list[bytes], number: int) -> list[bytes]:
     """Messages of other tasks for each number, in which everything but the ids is the same."""
     mark = b"%08x-" % number
     return [body.replace(_MARK, mark) for body in made]
+
+
+def task_ids(made: list[bytes]) -> set[str]:
+    """Of all tasks in messages of `bodies` or `numbered`."""
+    return {found.decode() for body in made for found in _ID.findall(body)}
 
 
 def _life(rng: random.Random, at: float) -> list[dict[str, Any]]:

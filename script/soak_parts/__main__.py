@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from script.rabbitmq_node import RabbitNode
-from script.soak_parts import cluster_soak, many, moved
+from script.soak_parts import cluster_soak, flood, many, moved
 from script.soak_parts.celery_run import CeleryRun
 from script.soak_parts.faults import CELERY_FAULTS, FAULTS, MAY_LOSE_EVENTS
 from script.soak_parts.kills import kills
@@ -21,8 +21,8 @@ from script.soak_parts.stack import Stack
 
 KINDS: dict[str, tuple[str, ...]] = {"faults": (*FAULTS, *CELERY_FAULTS), "kills": ("kills",), "quiet": ("quiet",)}
 RUNS: dict[str, Callable[[Run, float | None], None]] = {**FAULTS, "kills": kills, "quiet": quiet}
-CLUSTER, MOVED, MANY = "cluster", "moved", "many"
-ALONE = (CLUSTER, MOVED, MANY)
+CLUSTER, MOVED, MANY, FLOOD = "cluster", "moved", "many", "flood"
+ALONE = (CLUSTER, MOVED, MANY, FLOOD)
 COLUMNS = ("run", "published", "stored", "lost", "double", "wrong", "lost_events", "threads", "readyz", "times off by", "other", "seconds")
 
 
@@ -31,7 +31,10 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("kind", nargs="?", help=f"{', '.join([*KINDS, *ALONE])}; all of them by default")
     parser.add_argument("--only", action="append", metavar="RUN", help=f"one of {', '.join(KINDS['faults'])}; may be repeated")
     parser.add_argument("--seconds", type=float, help="how long the fault of each run lasts")
-    parser.add_argument("--rate", type=float, help=f"events a second; {LONG.events_per_second:g}, many: {many.EVENTS_PER_SECOND:g}")
+    parser.add_argument(
+        "--rate", type=float, help=f"events a second; {LONG.events_per_second:g}, many: {many.EVENTS_PER_SECOND:g}, flood: {flood.EVENTS_PER_SECOND:g}"
+    )
+    parser.add_argument("--engine", choices=flood.ENGINES, help="of flood; both by default")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--plain", action="store_true", help="no repeated events and no late sendings among the traffic")
     options = parser.parse_args(arguments)
@@ -43,6 +46,8 @@ def main(arguments: list[str]) -> int:
             failed = max(failed, moved.main(Path(directory) / "moved"))
         if options.kind in (None, MANY) and not options.only:
             failed = max(failed, many.main(Path(directory) / "many", options.seconds, options.rate, options.seed))
+        if options.kind in (None, FLOOD) and not options.only:
+            failed = max(failed, flood.main(Path(directory), options.engine, options.seconds, options.rate if options.kind == FLOOD else None))
     return failed if options.kind in ALONE else max(failed, one_node(parser, options))
 
 

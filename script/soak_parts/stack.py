@@ -96,6 +96,11 @@ class Stack:
     def pid(self, name: str) -> int:
         return self._processes[name].pid
 
+    def cpu_seconds(self, name: str) -> float:
+        """What the process has used of the processors."""
+        fields = Path(f"/proc/{self.pid(name)}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def kill(self, name: str) -> None:
         self._processes[name].kill()
         self._processes[name].wait()
