@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 from collections.abc import Iterable
 from struct import pack
 from typing import Any
@@ -12,6 +13,9 @@ from amqp import Connection
 
 EXCHANGE = "celeryev"
 SENT_AT_ONCE = 256
+PATIENCE_SECONDS = 60
+_PATIENT = {socket.TCP_USER_TIMEOUT: PATIENCE_SECONDS * 1000} if hasattr(socket, "TCP_USER_TIMEOUT") else {}
+"""py-amqp would give a connection up when a busy broker takes nothing for one second."""
 
 
 def open_connection(amqp_url: str, **options: Any) -> Connection:
@@ -28,7 +32,7 @@ class RawPublisher:
 
     def __init__(self, amqp_url: str, routing_key: str = "task.multi", queue: str = "", arguments: dict[str, object] | None = None) -> None:
         """`queue`: a durable one to which all goes, made with these arguments if it is not there."""
-        self._connection = open_connection(amqp_url, read_timeout=30, write_timeout=30)
+        self._connection = open_connection(amqp_url, read_timeout=PATIENCE_SECONDS, write_timeout=PATIENCE_SECONDS, socket_settings=_PATIENT)
         self._channel = self._connection.channel()
         self._channel.exchange_declare(EXCHANGE, "topic", durable=True, auto_delete=False)
         if queue:
@@ -51,9 +55,9 @@ class RawPublisher:
         self._send(waiting)
 
     def wait_for_confirms(self) -> None:
-        """Returns once everything is confirmed. Raises TimeoutError after half a minute without an answer."""
+        """Returns once everything is confirmed. Raises TimeoutError after a minute without an answer."""
         while self.confirmed < self.published:
-            self._connection.drain_events(timeout=30)
+            self._connection.drain_events(timeout=PATIENCE_SECONDS)
 
     def close(self) -> None:
         self._connection.close()

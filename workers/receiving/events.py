@@ -94,6 +94,13 @@ def parse(body: bytes, content_type: str | None = "application/json", received_a
         return Parsed(refused=1, example=_example(f"{len(body)} bytes are too many", body))
     parsed = _parsed(body)
     for event in parsed.events:
+        timestamp = event.timestamp
+        if (
+            event.eta is None
+            and event.expires is None
+            and (timestamp is None or received_at is None or -FARTHEST_SECONDS <= timestamp - received_at <= FARTHEST_SECONDS)
+        ):
+            continue
         for problem in _leave_out_times(event, received_at):
             parsed.refused += 1
             parsed.example = parsed.example or _example(problem, body)
@@ -104,7 +111,7 @@ def _parsed(body: bytes) -> Parsed:
     if _NUL in body:
         return _parse_leniently(body)
     try:
-        return Parsed(_many.decode(body) if body[:1] == b"[" else [_one.decode(body)])
+        return Parsed(_many.decode(body) if body.startswith(b"[") else [_one.decode(body)])
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return _parse_leniently(body)
 

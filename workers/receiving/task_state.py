@@ -133,8 +133,16 @@ def apply(record: TaskRecord, event: Event, received_at: float, ahead: float = 0
     if len(moments) > FIRST_MOMENTS + LAST_MOMENTS:
         del moments[FIRST_MOMENTS]
         record.left_out += 1
-    if last and SENT < rank != RETRIED and record.ended_at is None and record.state != UNKNOWN:
-        _go_on(record, moment)
+    if last and SENT < rank != RETRIED and record.ended_at is None and record.state != UNKNOWN:  # as nearly all: the next of a task that has not ended
+        if rank == RECEIVED:
+            record.received_at = at
+        elif rank == STARTED:
+            record.started_at = at
+        else:
+            record.ended_at = at
+        if event.hostname != record.worker:
+            record.worker, record.details_changed = event.hostname, True
+        record.state, record.last_seen_state = STATES[rank], None
     else:
         _conclude(record, moment)
     if rank < RETRIED and detail and before is not None and record.name != before:  # the first name of all came late
@@ -192,20 +200,6 @@ def _detail(event: Event, rank: int) -> str:
             words.append(f"terminated{f' with signal {event.signum}' if event.signum else ''}")
         return ", ".join(words)
     return "put back into its queue" if rank == REJECTED and event.requeue else ""
-
-
-def _go_on(record: TaskRecord, newest: Moment) -> None:
-    """As `_conclude`, for what nearly all events are: the next of a task that has not ended."""
-    rank, at = newest.rank, newest.at
-    if rank == RECEIVED:
-        record.received_at = at
-    elif rank == STARTED:
-        record.started_at = at
-    else:
-        record.ended_at = at
-    if newest.worker != record.worker:
-        record.worker, record.details_changed = newest.worker, True
-    record.state, record.last_seen_state = STATES[rank], None
 
 
 def _conclude(record: TaskRecord, newest: Moment) -> None:
