@@ -27,7 +27,14 @@ SHOWN_FOR = timedelta(hours=1)
 """So long a process that has ended, in whatever way, stays on the page."""
 KINDS = ("web", "poller", "receiver", "maintenance")
 MOST_TABLES = 15
-RETENTION = ("RAW_HOURS", "TASK_DAYS", "TASKS", "GONE_WORKER_HOURS", "AUDIT_DAYS")
+RETENTION = {
+    "RAW_HOURS": ("Numbers of each poll kept", " h"),
+    "TASK_DAYS": ("Tasks kept", " d"),
+    "TASKS": ("Tasks kept at most", ""),
+    "GONE_WORKER_HOURS": ("Gone worker nodes listed", " h"),
+    "AUDIT_DAYS": ("Audit log kept", " d"),
+}
+"""Of each variable what it bounds, and its unit."""
 
 
 class Process(msgspec.Struct, frozen=True):
@@ -77,6 +84,15 @@ class Held(msgspec.Struct, frozen=True):
     expires_at: datetime
 
 
+class Bound(msgspec.Struct, frozen=True):
+    """How much or how long something is kept, by which variable."""
+
+    variable: str
+    what: str
+    value: float
+    unit: str
+
+
 class About(msgspec.Struct, frozen=True):
     now: datetime
     installation: str
@@ -89,7 +105,7 @@ class About(msgspec.Struct, frozen=True):
     database: DatabaseSize
     tables: list[Size]
     tables_at: datetime | None
-    retention: list[tuple[str, float]]
+    retention: list[Bound]
 
 
 def gathered(scope: Scope, now: datetime) -> About:
@@ -110,7 +126,7 @@ def gathered(scope: Scope, now: datetime) -> About:
         database=size,
         tables=tables,
         tables_at=tables_at,
-        retention=[(f"HARELINE_RETENTION_{name}", getattr(settings, f"RETENTION_{name}")) for name in RETENTION],
+        retention=[Bound(f"HARELINE_RETENTION_{name}", what, getattr(settings, f"RETENTION_{name}"), unit) for name, (what, unit) in RETENTION.items()],
     )
 
 

@@ -95,5 +95,4 @@ class AboutItem(Schema):
 @one_moment()
 def about(request: HttpRequest) -> Any:
     found = gathered(scope(request), timezone.now())
-    fields = {name: getattr(found, name) for name in AboutItem.model_fields if name not in ("at", "retention")}
-    return {"at": found.now, "retention": [{"variable": name, "value": value} for name, value in found.retention], **fields}
+    return {"at": found.now, **{name: getattr(found, name) for name in AboutItem.model_fields if name != "at"}}

@@ -18,7 +18,7 @@ from script.soak_parts.stack import Stack
 
 SAMPLE_SECONDS = 0.5
 STILL_SECONDS = 12.0
-EVERY_PART = frozenset({"database", "migrations", "poller", "receiver", "maintenance", "events"})
+EVERY_PART = frozenset({"database", "migrations", "poller", "receiver", "maintenance", "web", "configuration", "events"})
 
 
 @dataclass

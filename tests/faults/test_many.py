@@ -1,0 +1,24 @@
+"""Two of each process on PostgreSQL, killed at random: the short form of `script/soak many`."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from script.postgresql_server import ServerError, find_programs
+from script.soak_parts.many import many
+
+
+@pytest.mark.nightly  # what it repeats on one machine: tests/brokers/test_share.py, test_pollbrokers.py, tests/workers/test_spread_receivers.py
+@pytest.mark.timeout(600)
+def test_nothing_is_lost_or_held_by_two_while_two_of_each_process_are_killed(tmp_path: Path) -> None:
+    try:
+        find_programs()
+    except ServerError as error:
+        pytest.skip(str(error))
+    if not (shutil.which("nginx") or Path("/usr/sbin/nginx").exists()):
+        pytest.skip("nginx is not installed")
+    report = many(tmp_path / "many", seconds=15, rate=200, seed=2)
+    assert report.faults == [], report.figures
