@@ -146,7 +146,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Limits on login count across all web processes; with too few entries, many names that are tried would drop the counts of others
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "BACKEND": "dashboard.people.shared_cache.SharedCache",
         "LOCATION": "hareline_cache",
         "OPTIONS": {"MAX_ENTRIES": 100_000, "CULL_FREQUENCY": 4},
     }

@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 from django.contrib.auth.models import AnonymousUser
 from django.core.cache import cache
-from django.db import DatabaseError, OperationalError, transaction
+from django.db import DatabaseError, transaction
 
 from brokers.database import engine
 from dashboard.models import ApiToken, AuditEvent, CacheEntry, User
@@ -64,11 +64,7 @@ def trim_cache(now: datetime) -> int:
 
 def once(key: str, seconds: float) -> bool:
     """True the first time within so many seconds, counted across all web processes. Raises DatabaseError if that can't be stored."""
-    if cache.add(key, True, seconds):
-        return True
-    if cache.get(key) is None:  # the cache reports an error of the database as a key that is there
-        raise OperationalError("the cache can't be written")
-    return False
+    return cache.add(key, True, seconds)
 
 
 def make_token(user: User, name: str, now: datetime, token: str | None = None) -> str:

@@ -16,7 +16,7 @@ from django.db import transaction
 from brokers.models import Heartbeat, Lease
 from brokers.polling import holders
 
-FORGOTTEN_AFTER = timedelta(days=1)
+FORGOTTEN_AFTER = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def beat(
     reported: Facts = NOTHING_REPORTED,
     measured: Mapping[str, Any] | None = None,
 ) -> None:
-    """Records that a process runs, and why it cannot do its work, "" if it can. Processes silent for a day are removed."""
+    """Records that a process runs, and why it cannot do its work, "" if it can. Others of its kind that were silent for an hour are removed."""
     stored = {"at": now, "standby": standby, "problem": problem, "ended_at": None, "measured": measured, **vars(reported)}
     with transaction.atomic():
         Heartbeat.objects.update_or_create(kind=kind, holder=holder, defaults=stored)

@@ -7,7 +7,7 @@ without machines and brokers, which are not for strangers: the page "About this 
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,27 +26,22 @@ MISSED_FOR = timedelta(minutes=30)
 
 def gone(beats: Iterable[Heartbeat], now: datetime) -> list[Heartbeat]:
     """The processes that went away without an orderly end and in whose place none of their kind was started, latest first."""
-    known = sorted((beat for beat in beats if is_within(beat.at, now, MISSED_FOR)), key=lambda beat: (beat.at, beat.pk or 0))
-    places_taken: set[int] = set()
+    known = [beat for beat in beats if is_within(beat.at, now, MISSED_FOR)]
+    starts: dict[str, deque[datetime]] = defaultdict(deque)  # by kind, the earliest first
+    for started_at, kind in sorted((beat.started_at, beat.kind) for beat in known if beat.started_at is not None):
+        starts[kind].append(started_at)
     missing = []
-    for beat in known:
+    for beat in sorted(known, key=lambda beat: (beat.at, beat.pk or 0)):
         if beat.ended_at is not None or is_within(beat.at, now, SILENT_AFTER):
             continue
-        follower = next((number for number, other in _by_start(known) if number not in places_taken and _follows(other, beat)), None)
-        if follower is None:
-            missing.append(beat)
+        later = starts[beat.kind]
+        while later and later[0] < beat.at:  # they ran beside it
+            later.popleft()
+        if later:
+            later.popleft()
         else:
-            places_taken.add(follower)
+            missing.append(beat)
     return missing[::-1]
-
-
-def _by_start(known: Sequence[Heartbeat]) -> list[tuple[int, Heartbeat]]:
-    started = [(number, beat) for number, beat in enumerate(known) if beat.started_at is not None]
-    return sorted(started, key=lambda numbered: numbered[1].started_at or numbered[1].at)
-
-
-def _follows(other: Heartbeat, beat: Heartbeat) -> bool:
-    return other.kind == beat.kind and other.started_at is not None and other.started_at >= beat.at
 
 
 def gone_text(kind: str, beats: Sequence[Heartbeat], now: datetime, own_holder: str) -> str:

@@ -60,6 +60,17 @@ def test_nothing_counts_as_sent_before_because_the_database_cant_be_written() ->
         connection.close()
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_login_while_the_database_cant_be_written_is_no_try_too_many() -> None:
+    client = Client(raise_request_exception=False)
+    with connection.cursor() as cursor:
+        cursor.execute(postgres.READ_ONLY)
+    try:
+        assert client.post("/login/", {"login": "ann", "password": "wrong"}).status_code == 503
+    finally:
+        connection.close()
+
+
 @pytest.mark.django_db
 def test_expired_entries_are_deleted() -> None:
     fresh().set("a", 1, 60)
