@@ -70,7 +70,7 @@ class Share:
         self._older = frozenset(beat.holder for beat in beats if beat.brokers is None and lives(beat, now))
         self._leases = {row.name: row.holder for row in rows if row.expires_at > now}
         for name in sorted(changed):
-            log.info("share_changed", kind=self._kind, lease=name, mine=name in mine)
+            log.debug("share_changed", kind=self._kind, lease=name, mine=name in mine)
         for wake in {wakes[name] for name in changed if name in wakes}:
             wake()
 

@@ -17,13 +17,13 @@ from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 
-from script.postgresql_server import PostgresServer
+from script.postgresql_server import PostgresServer, ServerError, find_programs
 from script.rabbitmq_node import RabbitNode
 from script.soak_parts import holdings
 from script.soak_parts.comparison import Findings, compare, read_tasks, read_workers
 from script.soak_parts.fleet import Fleet
 from script.soak_parts.journal import Journal
-from script.soak_parts.many_stack import MACHINES, ManyStack
+from script.soak_parts.many_stack import MACHINES, ManyStack, nginx
 from script.soak_parts.pages import page_problems
 from script.soak_parts.publisher import Publisher, Traffic, seeded
 from script.soak_parts.rows_read import moment_of, rows
@@ -264,7 +264,13 @@ def _wait(condition: Callable[[], bool], seconds: float, what: str, otherwise: C
 
 
 def main(directory: Path, seconds: float | None, rate: float | None, seed: int) -> int:
-    """Prints the figures; 1 if anything was not as it must be."""
+    """Prints the figures; 1 if anything was not as it must be, or PostgreSQL or nginx is missing."""
+    try:
+        nginx()
+        find_programs()
+    except (RuntimeError, ServerError) as error:
+        print(f"soak: many: {error}", file=sys.stderr)
+        return 1
     report = many(directory, seconds, rate, seed)
     print("\n".join(["| many processes | |", "|---|---|", *(f"| {name} | {figure} |" for name, figure in report.figures.items())]))
     for fault in report.faults:

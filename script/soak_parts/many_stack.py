@@ -67,6 +67,14 @@ def free_ports(count: int) -> list[int]:
     return found
 
 
+def nginx() -> str:
+    """The program. Raises RuntimeError, with one sentence, where there is none."""
+    found = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+    if found is None:
+        raise RuntimeError("nginx is not installed (Debian: apt-get install nginx-light).")
+    return found
+
+
 class ManyStack:
     """`names` of processes: "web-a", "poller-b". Each start has a log of its own; `lives` has all of them."""
 
@@ -133,7 +141,7 @@ class ManyStack:
         self._guards.append(subprocess.Popen(["/bin/sh", "-c", GUARD, "guard", str(process.pid)], stdin=subprocess.PIPE, start_new_session=True))
 
     def _start_nginx(self) -> None:
-        program = shutil.which("nginx") or "/usr/sbin/nginx"
+        program = nginx()
         servers = "\n".join(f"    server 127.0.0.1:{port} max_fails=0;" for port in self.ports.values())
         user = "root" if os.geteuid() == 0 else "nobody"
         path = self.directory / "nginx.conf"

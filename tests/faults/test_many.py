@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
 
 from script.postgresql_server import ServerError, find_programs
 from script.soak_parts.many import many
+from script.soak_parts.many_stack import nginx
 
 
 @pytest.mark.nightly  # what it repeats on one machine: tests/brokers/test_share.py, test_pollbrokers.py, tests/workers/test_spread_receivers.py
@@ -16,9 +16,8 @@ from script.soak_parts.many import many
 def test_nothing_is_lost_or_held_by_two_while_two_of_each_process_are_killed(tmp_path: Path) -> None:
     try:
         find_programs()
-    except ServerError as error:
+        nginx()
+    except (ServerError, RuntimeError) as error:
         pytest.skip(str(error))
-    if not (shutil.which("nginx") or Path("/usr/sbin/nginx").exists()):
-        pytest.skip("nginx is not installed")
     report = many(tmp_path / "many", seconds=15, rate=200, seed=2)
     assert report.faults == [], report.figures
