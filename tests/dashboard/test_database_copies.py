@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from brokers.models import Broker
 from dashboard.operations.database_copies import CopyFailed, back_up, restore
+from tests.postgres import on_sqlite
 from workers import store
 from workers.errors import Superseded
 from workers.models import Worker
@@ -39,6 +40,7 @@ def overwrite(path: Path, page: int) -> None:
         file.write(os.urandom(4096))
 
 
+@on_sqlite
 @pytest.mark.django_db(transaction=True)
 def test_the_commands_put_back_what_was_there(tmp_path: Path) -> None:
     Broker.objects.create(name="prod")
@@ -52,6 +54,7 @@ def test_the_commands_put_back_what_was_there(tmp_path: Path) -> None:
         call_command("backup", str(copy))
 
 
+@on_sqlite
 @pytest.mark.django_db(transaction=True)
 def test_keys_that_were_given_since_the_copy_was_made_are_not_given_again(tmp_path: Path) -> None:
     copy = tmp_path / "copy.sqlite3"
@@ -61,6 +64,7 @@ def test_keys_that_were_given_since_the_copy_was_made_are_not_given_again(tmp_pa
     assert Broker.objects.create(name="later").pk > since.pk
 
 
+@on_sqlite
 @pytest.mark.django_db(transaction=True)
 def test_a_worker_that_was_stored_since_the_copy_was_made_is_stored_anew(tmp_path: Path) -> None:
     now, copy, broker = timezone.now(), tmp_path / "copy.sqlite3", Broker.objects.create(name="prod")

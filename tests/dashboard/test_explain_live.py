@@ -13,6 +13,7 @@ import pytest
 
 from brokers.models import Broker, VirtualHost
 from tests.api.conftest import World
+from tests.postgres import on_sqlite
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROOT = Path(__file__).parents[2]
@@ -82,6 +83,7 @@ def test_a_task_is_explained_in_a_broker_that_is_watched(world: World) -> None:
     assert (given["queue"], given["broker"]) == ("celery", None)
 
 
+@on_sqlite
 def test_without_a_database_the_line_names_the_setting_for_it(tmp_path: Path) -> None:
     status, (live, defined), _ = explain(LIVE, DEFINED, HARELINE_DATA_DIR=str(tmp_path), DJANGO_SETTINGS_MODULE="dashboard.settings")
     assert (status, live["error"]["code"], live["error"]["field"]) == (1, "unavailable", "broker")

@@ -25,6 +25,7 @@ COUNT = 250
 @pytest.fixture(autouse=True)
 def enough_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(orphan_finder, "TURN_SECONDS", 60.0)
+    monkeypatch.setattr(orphan_finder, "ASSESS_SECONDS", 3600.0)  # `Receiver.turn` begins the next assessment
 
 
 class Receiver:
