@@ -38,6 +38,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(trylast=True)  # after hypothesis, which loads a profile of its own
 def pytest_configure(config: pytest.Config) -> None:
+    gc.disable()  # until everything is collected (below)
     hypothesis_profiles.load(nightly=config.getoption("--nightly"))
     if config.getoption("numprocesses", None):
         config.stash[SHARED_RUN] = SharedRun()
@@ -64,7 +65,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if later:
         config.hook.pytest_deselected(items=list(later))
         items[:] = [item for item in items if item not in later]
-    items.sort(key=lambda item: rank(item.nodeid))
+    items.sort(key=lambda item: rank(item.nodeid.partition("::")[0]))
 
 
 @pytest.hookimpl(trylast=True)
@@ -72,6 +73,7 @@ def pytest_collection_finish() -> None:
     """What was collected stays until the end, so the garbage collector need not walk it again and again: an eighth of the suite's processor time."""
     gc.collect()
     gc.freeze()
+    gc.enable()
     gc.set_threshold(50_000, 20, 50)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from xdist.scheduler import LoadScopeScheduling
 
 # What shares a stack of programs, which takes seconds to start and goes on working until the last of its tests.
@@ -42,9 +44,11 @@ def unit(nodeid: str) -> str:
     return next((name for name, beginnings in TOGETHER.items() if nodeid.startswith(beginnings)), nodeid.partition("::")[0])
 
 
-def rank(nodeid: str) -> tuple[int, bool]:
-    place = next((number for number, beginning in enumerate(LONGEST) if nodeid.startswith(beginning)), len(LONGEST))
-    return place, nodeid.startswith(LAST)
+@cache
+def rank(module: str) -> tuple[int, bool]:
+    """`module`: a node id up to its first "::"."""
+    place = next((number for number, beginning in enumerate(LONGEST) if module.startswith(beginning)), len(LONGEST))
+    return place, module.startswith(LAST)
 
 
 class Units(LoadScopeScheduling):
