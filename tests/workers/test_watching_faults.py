@@ -169,7 +169,7 @@ def test_a_broker_that_goes_makes_its_workers_unknown_and_comes_back_by_itself(o
         early.heartbeat(freq=600.0)
         watching.wait_for("w@h", lambda worker: worker.state == "online")
         early.link.close()
-        own_rabbitmq.kill()
+        own_rabbitmq.stop()  # in good order; faults/test_kills.py kills one
         assert "no AMQP connection" in watching.wait_for("w@h", lambda worker: worker.state == "unknown").reason
         watching.wait_for_source(lambda source: (source.state, source.inspect_state) == ("unreachable", "unreachable"))
         own_rabbitmq.start()
