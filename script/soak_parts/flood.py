@@ -147,7 +147,8 @@ def _run(report: Report, node: RabbitNode, stack: Stack, database: Database, tra
 def _waiting(node: RabbitNode) -> int:
     """Messages in our queue that were not delivered yet, as the broker last counted."""
     with contextlib.suppress(OSError):
-        return max((queue.get("messages_ready", 0) for queue in node.api("GET", f"queues/{quote(VHOST)}?columns=messages_ready")), default=0)
+        queues = node.api("GET", f"queues/{quote(VHOST)}?columns=name,messages_ready")
+        return max((queue.get("messages_ready", 0) for queue in queues if queue), default=0)
     return 0
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import random
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from script.bench_parts.__main__ import PARTS, line
 from script.bench_parts.rows import percentile
+from script.bench_parts.task_events import EVENTS_A_TASK, numbered, task_ids, templates
+from workers.receiving.events import parse
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -30,6 +34,16 @@ def test_every_part_is_a_program_and_an_unknown_one_is_named() -> None:
     done = subprocess.run([sys.executable, "-m", "script.bench_parts", "colour"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert "there is no part colour; there are routing, " in done.stderr
+
+
+def test_messages_with_other_numbers_are_of_other_tasks() -> None:
+    made = templates(20, random.Random(1))
+    found = [task_ids(numbered(made, number)) for number in (0, 1, 255)]
+    assert [len(ids) for ids in found] == [20, 20, 20]
+    assert len(set().union(*found)) == 60
+    events = [event for body in numbered(made, 3) for event in parse(body).events]
+    assert Counter(event.uuid for event in events) == dict.fromkeys(task_ids(numbered(made, 3)), EVENTS_A_TASK)
+    assert all(event.root_id in (None, event.uuid) for event in events)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from workers.receiving.deliveries import Delivery, DeliveryReader
 from workers.receiving.event_queues import Compared, candidates, exists, is_emptied, prepare
 from workers.receiving.redeliveries import Redeliveries
 
-PREFETCH = 20_000
+PREFETCH = 40_000  # with what waits in the queue, some ten seconds of 20,000 events a second
 MOST_BYTES = 1_000_000  # that are received at once, as one message may hold a hundred events: some thousand of them
 REBIND_SECONDS = 30.0
 HEARTBEAT_CHECK_SECONDS = 1.0
