@@ -33,6 +33,7 @@ class ListAddress:
         if filter_text := " ".join(part.strip() for part in query.getlist("q") if part.strip()):
             self.kept["q"] = filter_text
         self.page = page_number(query.get("page"))
+        self.after, self.before = str(query.get("after") or ""), str(query.get("before") or "")  # cursors, of lists that have them
 
     @property
     def filter_text(self) -> str:

@@ -75,6 +75,7 @@ class TaskDetail(TaskItem):
 class Tasks(Schema):
     total: int = Field(description=f"Counted up to {queries.COUNTED:,}; there may be more")
     items: list[TaskItem]
+    next: str | None = Field(description="What `after` takes for the page that follows, however many tasks come meanwhile; null on the last one")
 
 
 class TasksQuery(OfBroker, Paged):
@@ -85,6 +86,7 @@ class TasksQuery(OfBroker, Paged):
     q: str = Field("", max_length=255, description="Words of its name, arguments or exception, or the beginning of its uuid")
     start: Moment | None = Field(None, alias="from", description="First seen at this time or later")
     end: Moment | None = Field(None, alias="to", description="First seen before this time")
+    after: str = Field("", max_length=600, description="`next` of the page before, of the same filter and sort; `page` is then left out of account")
     sort: str = Field("-at", max_length=50, description=f"One of {', '.join(queries.TASK_SORTS)}; a leading - is descending")
 
 
@@ -112,10 +114,10 @@ def tasks(request: HttpRequest, query: Query[TasksQuery]) -> dict[str, Any]:
     except ValueError as error:
         raise invalid("state", error) from error
     try:
-        page = queries.tasks(scope(request), filter=wanted, sort=query.sort, page=query.page, page_size=query.page_size)
+        page = queries.tasks(scope(request), filter=wanted, sort=query.sort, page=query.page, page_size=query.page_size, after=query.after)
     except ValueError as error:
-        raise invalid("sort", error) from error
-    return {"total": page.total, "items": [TaskItem(**_item(task)) for task in page.items]}
+        raise invalid("after" if "cursor" in str(error) else "sort", error) from error
+    return {"total": min(page.total, queries.COUNTED), "items": [TaskItem(**_item(task)) for task in page.items], "next": page.next or None}
 
 
 @router.get("/task", response={200: TaskDetail, **ERRORS}, operation_id="task")

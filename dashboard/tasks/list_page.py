@@ -13,7 +13,7 @@ from brokers import queries as broker_queries
 from brokers.models import Broker
 from brokers.scope import Scope
 from dashboard.layout import filter_language
-from dashboard.layout.addresses import Heading, ListAddress, page_links
+from dashboard.layout.addresses import Heading, ListAddress
 from dashboard.layout.lists import PAGE_SIZE, Filtered, RestrictiveTerm, count_text, most_restrictive
 from dashboard.layout.moments import moment_of
 from dashboard.layout.visibility import Step
@@ -79,9 +79,12 @@ class TaskList(Filtered):
         """Without the filter: what the switchers chose."""
         return self.query_filter(filter_language.Filter(()))
 
-    def _tasks(self, wanted: TaskFilter, page: int, size: int, sort: str = NEWEST_FIRST) -> queries.TaskPage:
+    def _tasks(self, wanted: TaskFilter, page: int, size: int, sort: str = NEWEST_FIRST, after: str = "", before: str = "") -> queries.TaskPage:
         found = self._found if wanted.text == self.query_filter(self.filter).text else None
-        return queries.tasks(self.scope, filter=wanted, sort=sort, page=page, page_size=size, found=found, brokers=self.brokers)
+        counts = (lambda: self._counts) if size == PAGE_SIZE else None  # of the page itself, whose views show them too
+        return queries.tasks(
+            self.scope, filter=wanted, sort=sort, page=page, page_size=size, after=after, before=before, found=found, brokers=self.brokers, counts=counts
+        )  # fmt: skip
 
     @cached_property
     def _found(self) -> list[int] | None:
@@ -93,8 +96,20 @@ class TaskList(Filtered):
         if self.filter.problems:
             return queries.TaskPage(0, [], 1, PAGE_SIZE)
         query_filter = self.query_filter(self.filter)
+        if self.address.after or self.address.before:
+            found = self._beside(query_filter)
+            if found is not None:
+                return found
         found = self._tasks(query_filter, self.address.page, PAGE_SIZE, self.sort)
         return self._tasks(query_filter, found.pages, PAGE_SIZE, self.sort) if not found.items and found.total else found
+
+    def _beside(self, query_filter: TaskFilter) -> queries.TaskPage | None:
+        """The page after or before the address's cursor; None where the first page is to be shown: there is nothing, or the first rows would not fill it."""
+        try:
+            found = self._tasks(query_filter, 1, PAGE_SIZE, self.sort, self.address.after, self.address.before)
+        except ValueError:  # no cursor of this list
+            return None
+        return found if found.items and (self.address.after or found.previous) else None
 
     @cached_property
     def rows(self) -> list[LiveRow]:
@@ -102,7 +117,15 @@ class TaskList(Filtered):
 
     @property
     def page_links(self) -> dict[str, Any]:
-        return page_links(self.address, self.page)
+        """The addresses of the pages before and after, "" at an end, and of the first one where this is another; which rows these are, as far as known."""
+        page, first = self.page, (self.page.page - 1) * PAGE_SIZE + 1
+        by_number = not (self.address.after or self.address.before) or not page.previous
+        return {
+            "rows": f"{first:,}–{first + len(page.items) - 1:,}" if by_number and (page.previous or page.next) else "",
+            "first": self.address.with_() if page.previous else "",
+            "previous": self.address.with_(before=page.previous) if page.previous else "",
+            "next": self.address.with_(after=page.next) if page.next else "",
+        }
 
     @property
     def headings(self) -> list[Heading]:
@@ -114,7 +137,8 @@ class TaskList(Filtered):
     @property
     def sorts_some(self) -> bool:
         """True if the order is not that of all tasks that fit, but of the newest of them."""
-        return self.page.total_is_more and self.sort.removeprefix("-") != "at"
+        more = self.page.total_is_more or self.page.total > queries.COUNTED
+        return more and self.sort.removeprefix("-") != "at"
 
     @property
     def newest_first_address(self) -> str:
@@ -125,11 +149,19 @@ class TaskList(Filtered):
         return self.address.with_()
 
     @cached_property
+    def _of_any_state(self) -> filter_language.Filter:
+        terms = self.filter.mended.terms
+        return filter_language.Filter(tuple(term for term in terms if not (term.qualifier and term.qualifier.name == "state")))
+
+    @cached_property
+    def _counts(self) -> tuple[dict[str, int], frozenset[str]]:
+        return queries.counts_by_state(self.scope, self.query_filter(self._of_any_state), self._found)
+
+    @cached_property
     def views(self) -> list[View]:
         """The states as ready-made filters; each keeps the rest of the filter that can be applied."""
-        terms = self.filter.mended.terms
-        rest = filter_language.Filter(tuple(term for term in terms if not (term.qualifier and term.qualifier.name == "state")))
-        counts, beyond = queries.counts_by_state(self.scope, self.query_filter(rest), self._found)
+        rest = self._of_any_state
+        counts, beyond = self._counts
         query_filter = set(self.query_filter(self.filter).states)
         found = []
         for words, wanted, level in VIEWS:
@@ -143,7 +175,7 @@ class TaskList(Filtered):
     @property
     def newest(self) -> str:
         """The moment of the newest row of a page that lists the newest first; "" elsewhere, where newer ones are not counted."""
-        if self.sort != NEWEST_FIRST or self.page.page != 1 or not self.page.items:
+        if self.sort != NEWEST_FIRST or self.page.previous or not self.page.items:
             return ""
         return self.page.items[0].first_seen_at.isoformat()
 

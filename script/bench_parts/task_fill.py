@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import random
 from datetime import UTC, datetime
+from typing import Any
 
 from script.bench_parts.intake_run import Intake
 from script.bench_parts.task_events import bodies
@@ -70,7 +71,7 @@ def _fill_postgresql(tasks: int) -> None:
             cursor.execute(f"ALTER TABLE {parts.table} ATTACH PARTITION {before} FOR VALUES FROM (MINVALUE) TO ({parts.start(today - DAYS)})")
             for day in range(today - DAYS, today):
                 partitions.add_day(parts, day)
-        cursor.execute("DROP INDEX workers_task_words_words")
+        indexes = _drop_indexes(cursor)
         cursor.execute("CREATE TEMP TABLE source AS SELECT * FROM workers_task")
         for back in range(copies, 0, -1):
             at = f"first_seen_at - {back / copies * (DAYS - 0.5)} * interval '1 day'"
@@ -82,5 +83,20 @@ def _fill_postgresql(tasks: int) -> None:
             "INSERT INTO workers_task_words (task_id, words) SELECT id, to_tsvector('simple', regexp_replace(lower("
             "concat_ws(' ', name, exception, args, kwargs)), '[^a-z0-9]+', ' ', 'g')) FROM workers_task ON CONFLICT DO NOTHING"
         )
-        cursor.execute("CREATE INDEX workers_task_words_words ON workers_task_words USING gin (words)")
+        for definition in indexes:
+            cursor.execute(definition)
         cursor.execute("VACUUM (ANALYZE) workers_task, workers_task_words")
+
+
+def _drop_indexes(cursor: Any) -> list[str]:
+    """All but those of the keys, since each costs more a row than the row does; what makes them again."""
+    tables = "(SELECT 'workers_task' UNION SELECT 'workers_task_words' UNION SELECT inhrelid::regclass::text FROM pg_inherits)"
+    cursor.execute(
+        f"SELECT indexname, indexdef FROM pg_indexes WHERE tablename IN {tables} AND tablename LIKE 'workers_task%%' "
+        "AND (tablename IN ('workers_task', 'workers_task_words') OR indexname LIKE '%%_unique') AND indexname NOT LIKE '%%_pkey'",
+        [],
+    )
+    found = cursor.fetchall()
+    for name, _ in found:
+        cursor.execute(f"DROP INDEX {name}")
+    return [definition.replace(" ON ONLY ", " ON ") for _, definition in found]

@@ -126,3 +126,17 @@ def test_a_uuid_seen_in_two_places_needs_broker_and_virtual_host(call: Any, worl
 def test_a_broker_that_does_not_exist_is_not_found(call: Any) -> None:
     assert call("tasks", broker="nobody")[0] == 404
     assert call("task", uuid="a", broker="nobody")[0] == 404
+
+
+def test_a_list_goes_on_after_the_task_that_its_next_names(call: Any, world: World) -> None:
+    for number in range(3):
+        seen(world, f"t{number}", seconds_ago=number, name=f"n{number}")
+    status, answer = call("tasks", page_size=2)
+    assert (status, answer["total"], uuids((status, answer))) == (200, 3, ["t2", "t1"])
+    assert answer["next"] and answer["next"] != "null"
+    status, rest = call("tasks", page_size=2, after=answer["next"])
+    assert (status, rest["total"], uuids((status, rest)), rest["next"]) == (200, 3, ["t0"], None)
+    by_name = call("tasks", page_size=2, sort="name")[1]["next"]
+    assert uuids(call("tasks", page_size=2, sort="name", after=by_name)) == ["t2"]
+    status, answer = call("tasks", after="nonsense")
+    assert (status, answer["error"]["field"]) == (400, "after")

@@ -163,6 +163,43 @@ def test_many_tasks_are_paged(person: Client, broker: Broker, source: EventSourc
     assert listed(text_of(person, page="99"), "t000", "t001") == ["t000"]
 
 
+def test_the_links_beside_a_page_lead_to_the_same_tasks_however_many_come(person: Client, broker: Broker, source: EventSource) -> None:
+    for number in range(120):
+        seen(broker, f"t{number:03}", 200 - number)
+    links = re.compile(r'href="(/tasks/\?[^"]*)" rel="(prev|next)"')
+
+    def beside(page: str) -> dict[str, str]:
+        return {which: address.replace("&amp;", "&") for address, which in links.findall(page)}
+
+    first = text_of(person)
+    assert "1–50 of 120 tasks" in first and set(beside(first)) == {"next"}
+    seen(broker, "newer", 1)
+    second = person.get(beside(first)["next"]).content.decode()
+    assert listed(second, "t119", "t070", "t069", "t020", "t019") == ["t069", "t020"] and "First page" in second and "121 tasks" in second
+    third = person.get(beside(second)["next"]).content.decode()
+    assert set(beside(third)) == {"prev"} and listed(third, "t020", "t019", "t000") == ["t019", "t000"]
+    assert listed(person.get(beside(third)["prev"]).content.decode(), "t070", "t069", "t020", "t019") == ["t069", "t020"]
+    back = person.get(beside(second)["prev"]).content.decode()
+    assert listed(back, "newer", "t119", "t070", "t069") == ["t119", "t070"] and set(beside(back)) == {"prev", "next"}
+    assert listed(person.get(beside(back)["prev"]).content.decode(), "newer", "t119", "t071") == ["newer", "t119", "t071"]  # not one alone
+
+
+@pytest.mark.parametrize(
+    "query", [{"after": "nonsense"}, {"before": "17~x"}, {"after": "1"}, {"sort": "runtime_seconds", "after": "9~nan"}, {"after": "9" * 30}]
+)
+def test_a_cursor_that_leads_nowhere_shows_the_first_page(person: Client, broker: Broker, source: EventSource, query: dict[str, str]) -> None:
+    seen(broker, "there")
+    assert listed(text_of(person, **query), "there") == ["there"]
+
+
+def test_a_sorted_list_goes_on_from_a_value(person: Client, broker: Broker, source: EventSource) -> None:
+    for number in range(60):
+        seen(broker, f"t{number:03}", 200 - number, name=f"job & {number:02}~", state="FAILURE")
+    page = text_of(person, sort="name", q="state:failure")
+    [address] = re.findall(r'href="(/tasks/\?[^"]*)" rel="next"', page)
+    assert listed(person.get(address.replace("&amp;", "&")).content.decode(), "t049", "t050", "t059") == ["t050", "t059"]
+
+
 def test_workers_without_events_are_counted_with_what_would_change_it(person: Client, broker: Broker, source: EventSource) -> None:
     seen(broker)
     worker(broker, events_off=True)

@@ -87,9 +87,11 @@ def test_a_large_virtual_host_is_read_in_the_order_of_the_index_of_what_else_is_
     broker: Broker, monkeypatch: pytest.MonkeyPatch, narrowed: dict[str, Any], index: str
 ) -> None:
     monkeypatch.setattr(sys.modules["workers.queries.tasks"], "COUNTED", 1)
-    Task.objects.create(broker=broker, vhost="small", uuid="another", state="SUCCESS", first_seen_at=YESTERDAY, changed_at=YESTERDAY)
+    facts: dict[str, Any] = {"name": "pay", "worker": "a@web-1", "queue": "mail", "first_seen_at": YESTERDAY, "changed_at": YESTERDAY}
+    for uuid in ("another", "third"):
+        Task.objects.create(broker=broker, vhost="small", uuid=uuid, state="SUCCESS", **facts)
     with CaptureQueriesContext(connection) as captured:
-        queries.tasks(EVERYTHING, filter=TaskFilter(broker=broker.pk, vhost="small", **narrowed))
+        queries.tasks(EVERYTHING, filter=TaskFilter(broker=broker.pk, vhost="small", **narrowed), page_size=1)
     reading = [query["sql"] for query in captured.captured_queries if "+workers_task.vhost" in query["sql"]]
     found = {line for sql in reading for line in plan(sql) if "subquery" not in line}
     assert len(reading) == 2 and len(found) == 1 and index in found.pop()
@@ -120,9 +122,13 @@ def test_names_and_sets_of_queues_are_found_by_one_query_each_however_many_there
     ],
 )
 def test_a_million_tasks_are_counted_in_an_index_alone_and_listed_in_its_order(broker: Broker, narrowed: dict[str, Any], index: str) -> None:
+    now = timezone.now()
+    facts: dict[str, Any] = {"name": "pay", "worker": "a@web-1", "state": "FAILURE", "first_seen_at": now, "changed_at": now}
+    Task.objects.bulk_create(Task(broker=broker, vhost="big", uuid=f"n{n}", **facts) for n in range(3))
     filter = TaskFilter(**narrowed)
     with CaptureQueriesContext(connection) as captured:
-        queries.tasks(EVERYTHING, filter=filter, page_size=50)
+        queries.tasks(EVERYTHING, filter=filter, page_size=1)
+        queries.tasks(EVERYTHING, filter=filter, page_size=1, after="2")
         queries.counts_by_state(EVERYTHING, filter)
     counting = [query["sql"] for query in captured.captured_queries if "COUNT(" in query["sql"]]
     found = {line for sql in counting for line in plan(sql) if " workers_task " in f"{line} "}

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from heapq import merge
 from itertools import islice
+from typing import Any
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import QuerySet
 
 from workers.models import Task
+from workers.queries.task_cursors import Cursor
 
 COUNTED = 10_000
 
@@ -32,8 +34,9 @@ def first_ids(parts: Iterable[QuerySet[Task]], newest_first: bool, most: int) ->
     return lists[0] if len(lists) == 1 else list(islice(merge(*lists, reverse=newest_first), most))
 
 
-def sorted_ids(parts: Iterable[QuerySet[Task]], field: str, descending: bool, start: int, size: int) -> list[int]:
-    """The ids from `start` on of the newest 10,000, sorted by a field, unknown values last and equal ones by age, the newest first."""
+def sorted_ids(parts: Iterable[QuerySet[Task]], field: str, descending: bool, start: int, size: int, cursor: Cursor | None = None) -> dict[int, Any]:
+    """{id: value} from `start` on of the newest 10,000, sorted by a field, unknown values last and equal ones by age, the newest first.
+    With a cursor: of those after it, or before it, the nearest first."""
     newest, params = [], []
     for number, part in enumerate(parts):
         try:
@@ -43,14 +46,31 @@ def sorted_ids(parts: Iterable[QuerySet[Task]], field: str, descending: bool, st
         newest.append(f"SELECT pk, {field} AS value FROM ({one}) AS part_{number}")  # noqa: S608
         params += values
     if not newest:
-        return []
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT pk FROM ({' UNION ALL '.join(newest)} ORDER BY pk DESC LIMIT {COUNTED}) AS newest "  # noqa: S608  (names of our own model)
-            f"ORDER BY value {'DESC' if descending else 'ASC'} NULLS LAST, pk DESC LIMIT {size:d} OFFSET {start:d}",
-            params,
+        return {}
+    where, more, order = ("", [], _order(descending, False)) if cursor is None else _beyond(cursor, descending)
+    with connection.cursor() as database:
+        database.execute(
+            f"SELECT pk, value FROM ({' UNION ALL '.join(newest)} ORDER BY pk DESC LIMIT {COUNTED}) AS newest {where} "  # noqa: S608  (names of our own model)
+            f"ORDER BY {order} LIMIT {size:d} OFFSET {start:d}",
+            [*params, *more],
         )
-        return [pk for (pk,) in cursor.fetchall()]
+        return dict(database.fetchall())
+
+
+def _order(descending: bool, backwards: bool) -> str:
+    if backwards:
+        return f"value {'ASC' if descending else 'DESC'} NULLS FIRST, pk ASC"
+    return f"value {'DESC' if descending else 'ASC'} NULLS LAST, pk DESC"
+
+
+def _beyond(cursor: Cursor, descending: bool) -> tuple[str, list[Any], str]:
+    """The condition of the rows beyond the cursor's, its parameters, and the order from there on."""
+    order, before = _order(descending, cursor.backwards), cursor.backwards
+    if cursor.value is None:
+        return f"WHERE {'value IS NOT NULL OR pk > %s' if before else 'value IS NULL AND pk < %s'}", [cursor.pk], order
+    further = ">" if descending is before else "<"
+    unknown = "" if before else " OR value IS NULL"
+    return f"WHERE value {further} %s OR (value = %s AND pk {'>' if before else '<'} %s){unknown}", [cursor.value, cursor.value, cursor.pk], order
 
 
 def counts_of(rows: QuerySet[Task], states: Sequence[str]) -> list[int]:

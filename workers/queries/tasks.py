@@ -1,4 +1,4 @@
-"""Questions about tasks. Lists are bounded in what they read, so that a million tasks answer as quickly as a thousand."""
+"""Questions about tasks; the pages of their lists are in `task_pages`. Bounded in what they read, so that a million tasks answer as quickly as a thousand."""
 
 from __future__ import annotations
 
@@ -15,32 +15,24 @@ from django.db.models import Q, QuerySet
 
 from brokers.database.engine import is_postgresql, unindexed
 from brokers.models import Broker
-from brokers.queries.pages import BrokerRef, Page, check_page, in_scope, share_brokers, sort_key, visible_brokers
+from brokers.queries.pages import BrokerRef, in_scope, share_brokers, visible_brokers
 from brokers.scope import EVERYTHING, Scope
 from workers import task_words
 from workers.errors import AmbiguousTask
 from workers.models import EventSource, Task
-from workers.queries.task_parts import COUNTED, counted, counts_of, first_ids, sorted_ids
-from workers.task_filter import ALL_STATES, EVERY_TASK, TaskFilter, search_text
+from workers.queries.task_parts import COUNTED, counts_of
+from workers.task_filter import ALL_STATES, TaskFilter, search_text
 from workers.task_past import as_then
 
-TASK_SORTS = ("at", "name", "state", "worker", "queue", "runtime_seconds", "retries")
 SEARCHED = 2_000
 FAMILY_KEPT = 200
 NAMES_LOOKED_AT = 2000
 QUEUE_SETS_LOOKED_AT = 1000
 LAST_LOOKED_AT = 200
 _LONG = ("result", "traceback")
+_AFTER_ALL = 2**63 - 1
+ALL_IDS = range(_AFTER_ALL)
 _DISORDER = timedelta(seconds=30)  # ids grow with `first_seen_at`, but for what several threads store at the same time
-
-
-class TaskPage(Page[Task]):
-    """`total` stops at 10,000, and a search for text looks at the newest 2,000 that have it: with `total_is_more` there may be more.
-
-    The long texts of the tasks are deferred.
-    """
-
-    total_is_more: bool = False
 
 
 class Family(msgspec.Struct):
@@ -57,37 +49,9 @@ class Family(msgspec.Struct):
     more_siblings: int = 0
 
 
-def tasks(
-    scope: Scope, *, filter: TaskFilter = EVERY_TASK, sort: str = "-at", page: int = 1, page_size: int = 100, at: datetime | None = None,
-    found: list[int] | None = None, brokers: Sequence[Broker] = (),
-) -> TaskPage:  # fmt: skip
-    """Tasks, the last first seen first. A list reaches 10,000 tasks: those beyond are found by narrowing it, by time for one.
-
-    Sorted by anything else than `at`: the newest 10,000 of those that match, unknown values last. With `at`: as they were then.
-    `found` is what `tasks_with_text` returned for the filter's text, where it was searched for already; `brokers` are those of the tasks, where they were read.
-    ValueError for a sort, page or state that can't be, and for states with `at`, by which the past can't be searched.
-    """
-    check_page(page, page_size)
-    filter.check()
-    field, descending = sort_key(sort, TASK_SORTS)
-    if at is not None and filter.states:
-        raise ValueError("tasks of the past can't be searched by state")
-    searched = tasks_with_text(scope, filter) if found is None else found
-    parts, start = _parts(scope, filter, at, searched), (page - 1) * page_size
-    total = counted(parts)
-    more = total > COUNTED or len(searched or ()) >= SEARCHED
-    if field == "at" and len(parts) == 1:
-        rows, place = parts[0].order_by("-id" if descending else "id")[start : min(start + page_size, max(COUNTED, start))], None
-    else:
-        ids = first_ids(parts, descending, min(start + page_size, COUNTED))[start:] if field == "at" else sorted_ids(parts, field, descending, start, page_size)
-        rows, place = Task.objects.filter(pk__in=ids), {pk: number for number, pk in enumerate(ids)}
-    items = [as_then(task, at) for task in rows.select_related("broker")] if at is not None else _light(rows, brokers)
-    return TaskPage(min(total, COUNTED), items if place is None else sorted(items, key=lambda task: place[task.pk]), page, page_size, more)
-
-
-def _parts(scope: Scope, filter: TaskFilter, at: datetime | None, found: list[int] | None) -> list[QuerySet[Task]]:
-    """Those that match: each state and each set of queues by itself, since an index has its tasks in order."""
-    rows = _whatever_state(scope, filter, at, found)
+def parts_of(scope: Scope, filter: TaskFilter, at: datetime | None, found: list[int] | None, ids: range = ALL_IDS) -> list[QuerySet[Task]]:
+    """Those that match, with these ids: each state and each set of queues by itself, since an index has its tasks in order."""
+    rows = _whatever_state(scope, filter, at, found, ids)
     parts = [rows.filter(state=state) for state in dict.fromkeys(filter.states)] or [rows]
     return parts if filter.queue is None else [one.filter(where) for one in parts for where in _in_queue(filter.queue)]
 
@@ -105,18 +69,20 @@ def matching(scope: Scope, filter: TaskFilter, at: datetime | None = None, found
     return rows.filter(state__in=filter.states) if filter.states else rows
 
 
-def _whatever_state(scope: Scope, filter: TaskFilter, at: datetime | None, found: list[int] | None = None) -> QuerySet[Task]:
+def _whatever_state(
+    scope: Scope, filter: TaskFilter, at: datetime | None, found: list[int] | None = None, ids: range = ALL_IDS
+) -> QuerySet[Task]:  # fmt: skip
     where = Q()
     if filter.name is not None:
         where &= Q(name__in=_names_like(filter.name)) if "*" in filter.name else Q(name=filter.name)
     if filter.worker is not None:
         where &= Q(worker=filter.worker)
-    first, end = 0, _AFTER_ALL
+    first, end = ids.start, ids.stop
     if filter.start is not None:
-        where, first = where & Q(first_seen_at__gte=filter.start), _first_id(filter.start - _DISORDER)
+        where, first = where & Q(first_seen_at__gte=filter.start), max(first, _first_id(filter.start - _DISORDER))
     ends = [moment for moment in (filter.end, at) if moment is not None]
     if ends:
-        where, end = where & Q(first_seen_at__lt=min(ends)), _first_id(min(ends) + _DISORDER)
+        where, end = where & Q(first_seen_at__lt=min(ends)), min(end, _first_id(min(ends) + _DISORDER))
     rows = Task.objects.filter(where).order_by()
     if filter.text.strip():
         found = _with_text(scope, filter.text.strip()) if found is None else found
@@ -124,11 +90,8 @@ def _whatever_state(scope: Scope, filter: TaskFilter, at: datetime | None, found
     return _in_place(rows, scope, filter.broker, filter.vhost, range(first, end))
 
 
-_AFTER_ALL = 2**63 - 1
-
-
 def _in_place(
-    rows: QuerySet[Task], scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None, ids: range = range(_AFTER_ALL)
+    rows: QuerySet[Task], scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None, ids: range = ALL_IDS
 ) -> QuerySet[Task]:  # fmt: skip
     """Those with these ids that may be seen, of one broker and virtual host where given.
 
@@ -245,7 +208,7 @@ def state_counts(scope: Scope, since: datetime, broker: BrokerRef | None = None,
 def family(scope: Scope, task: Task) -> Family:
     """The task's root, parent, children and siblings that may be seen. A retry names the task itself as its parent: it is no relative of its own."""
     kin = {uuid for uuid in (task.root_id, task.parent_id) if uuid and uuid != task.uuid}
-    known = {one.uuid: one for one in _light(_by_uuid(scope, Q(uuid__in=kin), task.broker_id), [task.broker])} if kin else {}
+    known = {one.uuid: one for one in light(_by_uuid(scope, Q(uuid__in=kin), task.broker_id), [task.broker])} if kin else {}
     found = Family(root=task if task.root_id == task.uuid else known.get(task.root_id or ""), parent=known.get(task.parent_id or ""))
     if not scope.includes(task.broker.name):
         return found
@@ -258,11 +221,11 @@ def family(scope: Scope, task: Task) -> Family:
 
 
 def _some(rows: QuerySet[Task], broker: Broker) -> tuple[list[Task], int]:
-    found = _light(rows.order_by("id")[:FAMILY_KEPT], [broker])
+    found = light(rows.order_by("id")[:FAMILY_KEPT], [broker])
     return found, max(0, rows.count() - FAMILY_KEPT) if len(found) == FAMILY_KEPT else 0
 
 
-def _light(rows: QuerySet[Task], brokers: Sequence[Broker] = ()) -> list[Task]:
+def light(rows: QuerySet[Task], brokers: Sequence[Broker] = ()) -> list[Task]:
     """Without their long texts; tasks of one broker share its row, which a join would read for each."""
     found = list(rows.defer(*_LONG, "tries"))
     missing = {task.broker_id for task in found} - {broker.pk for broker in brokers}

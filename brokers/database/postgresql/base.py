@@ -16,7 +16,7 @@ from psycopg.types.string import StrDumper, StrDumperUnknown, TextLoader
 
 TEXTS = ("CharField", "TextField", "SlugField", "FileField", "FilePathField")
 # A process that stands still must not keep the others from writing for ever; as long as writers of SQLite wait for each other
-LIMITS = "SET lock_timeout = '20s'; SET idle_in_transaction_session_timeout = '60s'"
+LIMITS = "SET lock_timeout = '20s'; SET idle_in_transaction_session_timeout = '60s'; SET jit = off"  # our queries end before compiling them would
 
 
 class _WithoutNul(StrDumperUnknown):

@@ -1,0 +1,90 @@
+"""Pages of lists of tasks from a cursor on: together they are the list, in both directions, whatever it is sorted and narrowed by."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from brokers.models import Broker
+from brokers.scope import EVERYTHING
+from workers import queries, store
+from workers.models import Task
+from workers.queries import TASK_SORTS, task_cursors
+from workers.task_filter import TaskFilter
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+pytestmark = pytest.mark.django_db
+
+
+def stored(tasks: int, **known: Any) -> Broker:
+    """In two virtual hosts, with few values of each column and unknown ones."""
+    rng, broker = random.Random(7), Broker.objects.create(name="prod", since=NOON)
+    for number in range(tasks):
+        facts = {
+            "name": rng.choice((None, "", "a~b", "é", "b")),
+            "state": rng.choice(("FAILURE", "SUCCESS", "RETRY")),
+            "worker": rng.choice((None, "w@h", "v@h")),
+            "queue": rng.choice((None, "q")),
+            "runtime_seconds": rng.choice((None, 0.1, 1 / 3, 2e9)),
+            "retries": rng.choice((None, 0, 3)),
+        }
+        at = NOON + timedelta(seconds=number)
+        Task.objects.create(broker=broker, vhost="/" if number % 3 else "b", uuid=f"t{number}", first_seen_at=at, changed_at=at, **facts | known)
+    return broker
+
+
+def uuids(page: queries.TaskPage) -> list[str]:
+    return [task.uuid for task in page.items]
+
+
+@pytest.mark.parametrize("sort", [order + field for field in TASK_SORTS for order in ("", "-")])
+@pytest.mark.parametrize("narrowed", [{}, {"states": ("FAILURE", "RETRY")}, {"vhost": "/", "worker": "w@h"}])
+def test_the_pages_from_one_end_to_the_other_are_the_list(sort: str, narrowed: dict[str, Any]) -> None:
+    stored(17)
+    wanted: dict[str, Any] = {"filter": TaskFilter(**narrowed), "sort": sort}
+    whole = queries.tasks(EVERYTHING, **wanted)
+    assert whole.next == whole.previous == ""
+    pages = [queries.tasks(EVERYTHING, page_size=4, **wanted)]
+    while pages[-1].next and len(pages) < 9:
+        pages.append(queries.tasks(EVERYTHING, page_size=4, after=pages[-1].next, **wanted))
+    assert [uuid for page in pages for uuid in uuids(page)] == uuids(whole)
+    assert {page.total for page in pages} == {len(whole.items)}
+    back = [pages[-1]]
+    while back[-1].previous and len(back) < 9:
+        back.append(queries.tasks(EVERYTHING, page_size=4, before=back[-1].previous, **wanted))
+    assert [uuids(page) for page in reversed(back)] == [uuids(page) for page in pages]
+    assert [uuids(queries.tasks(EVERYTHING, page=n + 1, page_size=4, **wanted)) for n in range(len(pages))] == [uuids(page) for page in pages]
+
+
+def test_a_page_stays_what_it_is_while_tasks_come_and_go() -> None:
+    broker = stored(9)
+    first = queries.tasks(EVERYTHING, page_size=3)
+    Task.objects.create(broker=broker, vhost="/", uuid="new", state="PENDING", first_seen_at=NOON, changed_at=NOON)
+    Task.objects.filter(uuid=first.items[-1].uuid).delete()  # the cursor's own row
+    assert uuids(queries.tasks(EVERYTHING, page_size=3, after=first.next)) == ["t5", "t4", "t3"]
+
+
+def test_totals_are_kept_where_many_are_in_the_states(monkeypatch: pytest.MonkeyPatch) -> None:
+    stored(9, state="FAILURE")
+    store.repair_counts()
+    monkeypatch.setattr("workers.queries.task_pages.COUNTED", 3)
+    page = queries.tasks(EVERYTHING, filter=TaskFilter(states=("FAILURE",)), page_size=2)
+    assert (page.total, page.total_is_more) == (9, False)
+    page = queries.tasks(EVERYTHING, filter=TaskFilter(worker="w@h"), page_size=1)
+    assert page.total <= 4  # counted, as far as that goes
+
+
+NO_CURSORS = {
+    "at": ("", "x", "-1", "1~2", "9" * 20, "²"),
+    "retries": ("1~x", f"1~{2**63}"),
+    "runtime_seconds": ("1~nan", "1~9e999"),
+}
+
+
+@pytest.mark.parametrize(("field", "text"), [(field, text) for field, texts in NO_CURSORS.items() for text in texts])
+def test_what_is_no_cursor_is_refused(field: str, text: str) -> None:
+    with pytest.raises(ValueError, match="no cursor"):
+        task_cursors.read(text, field)

@@ -1,0 +1,69 @@
+"""How PostgreSQL answers questions about tasks: each partition in the order of an index, and counted in indexes alone. Where rows are few it reads them all, so
+that costs less: that is switched off here."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from brokers.models import Broker
+from brokers.scope import EVERYTHING
+from tests import postgres
+from workers import queries
+from workers.models import Task
+from workers.task_filter import TaskFilter
+
+pytestmark = [postgres.on_postgres, pytest.mark.django_db]
+
+
+@pytest.fixture(autouse=True)
+def rows() -> None:
+    now = timezone.now()
+    broker = Broker.objects.create(name="prod", since=now)
+    facts: dict[str, Any] = {"name": "pay", "worker": "a@web-1", "queue": "mail", "state": "FAILURE", "first_seen_at": now, "changed_at": now}
+    Task.objects.bulk_create(Task(broker=broker, vhost="/", uuid=f"n{n}", **facts) for n in range(5))
+
+
+def plans(narrowed: dict[str, Any], counting: bool) -> list[str]:
+    """Of what a page of the list reads, or of what it counts."""
+    filter = TaskFilter(**narrowed)
+    with CaptureQueriesContext(connection) as captured:
+        first = queries.tasks(EVERYTHING, filter=filter, page_size=2)
+        queries.tasks(EVERYTHING, filter=filter, page_size=2, after=first.next)
+        queries.counts_by_state(EVERYTHING, filter)
+    found = []
+    with connection.cursor() as cursor:
+        for setting in ("enable_seqscan", "enable_sort", "enable_bitmapscan", "enable_hashagg"):
+            cursor.execute(f"SET LOCAL {setting} = off")
+        for query in captured.captured_queries:
+            if re.search(r"workers_task\b", query["sql"]) and ("COUNT(" in query["sql"]) is counting and "RECURSIVE" not in query["sql"]:
+                cursor.execute(f"EXPLAIN {query['sql']}")
+                found.append("\n".join(line for (line,) in cursor.fetchall()))
+    return found
+
+
+NARROWED: list[dict[str, Any]] = [{"states": ("FAILURE",)}, {"name": "pay"}, {"worker": "a@web-1"}, {"queue": "mail"}]
+
+
+@pytest.mark.parametrize("narrowed", [{}, *NARROWED, {"worker": "a@web-1", "states": ("FAILURE",)}, {"name": "p*"}])
+def test_a_page_is_read_in_the_order_of_an_index_of_each_partition(narrowed: dict[str, Any]) -> None:
+    found = plans(narrowed, counting=False)
+    assert len(found) >= 2
+    for plan in found:
+        scans = re.findall(r"(\S.* Scan[^\n]*) on workers_task_\d", plan)
+        assert scans and not any("Seq Scan" in scan for scan in scans), plan
+        assert narrowed.get("name") == "p*" or "Sort  (" not in plan, plan
+
+
+@pytest.mark.parametrize("narrowed", [one for one in NARROWED if "queue" not in one])
+def test_counts_are_read_from_indexes_alone(narrowed: dict[str, Any]) -> None:
+    found = plans(narrowed, counting=True)
+    assert found
+    for plan in found:
+        scans = re.findall(r"(\w[\w ]* Scan)[^\n]* on workers_task_\d", plan)
+        assert scans and set(scans) <= {"Index Only Scan", "Index Only Scan Backward"}, plan

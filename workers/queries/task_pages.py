@@ -1,0 +1,116 @@
+"""Pages of lists of tasks: from a cursor on, or by their number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet
+
+from brokers.models import Broker
+from brokers.queries.pages import Page, check_page, sort_key
+from brokers.scope import Scope
+from workers.models import Task
+from workers.queries import task_cursors
+from workers.queries.task_counts import kept_counts
+from workers.queries.task_cursors import TASK_SORTS, Cursor
+from workers.queries.task_parts import COUNTED, counted, first_ids, sorted_ids
+from workers.queries.tasks import ALL_IDS, SEARCHED, light, parts_of, tasks_with_text
+from workers.task_filter import EVERY_TASK, TaskFilter
+from workers.task_past import as_then
+
+Counts = Callable[[], tuple[dict[str, int], frozenset[str]]]
+
+
+class TaskPage(Page[Task]):
+    """`total` is exact where the store keeps it: of a broker, a virtual host and states. Else it stops at 10,000, and a search for text looks at the newest
+    2,000 that have it: with `total_is_more` there may be more. `previous` and `next` are the cursors from which the pages beside it go on, "" at an end.
+
+    The long texts of the tasks are deferred.
+    """
+
+    total_is_more: bool = False
+    previous: str = ""
+    next: str = ""
+
+
+def tasks(
+    scope: Scope, *, filter: TaskFilter = EVERY_TASK, sort: str = "-at", page: int = 1, page_size: int = 100, after: str = "", before: str = "",
+    at: datetime | None = None, found: list[int] | None = None, brokers: Sequence[Broker] = (), counts: Counts | None = None,
+) -> TaskPage:  # fmt: skip
+    """Tasks, the last first seen first: the page after a cursor or before one, else that of a number. By number a list reaches 10,000 tasks.
+
+    Sorted by anything else than `at`: the newest 10,000 of those that match, unknown values last. With `at`: as they were then.
+    `found` is what `tasks_with_text` returned for the filter's text, where it was searched for already; `brokers` are those of the tasks, where they were read;
+    `counts` gives what `counts_by_state` returns for the filter, so that they are not counted twice.
+    ValueError for a sort, page, cursor or state that can't be, and for states with `at`, by which the past can't be searched.
+    """
+    check_page(page, page_size)
+    filter.check()
+    field, descending = sort_key(sort, TASK_SORTS)
+    if at is not None and filter.states:
+        raise ValueError("tasks of the past can't be searched by state")
+    cursor = task_cursors.read(after or before, field, backwards=not after) if after or before else None
+    searched = tasks_with_text(scope, filter) if found is None else found
+    parts = parts_of(scope, filter, at, searched)
+    listed = parts if cursor is None or field != "at" else parts_of(scope, filter, at, searched, _beyond(cursor, descending))
+    start = 0 if cursor else (page - 1) * page_size
+    rows, values = _rows(listed, field, descending, start, page_size + 1, cursor)
+    items = [as_then(task, at) for task in rows.select_related("broker")] if at is not None else light(rows, brokers)
+    if values is not None:
+        place = {pk: number for number, pk in enumerate(values)}
+        items.sort(key=lambda task: place[task.pk])
+    more = len(items) > page_size
+    items = items[:page_size]
+    if cursor and cursor.backwards:
+        items.reverse()
+    total, is_more = _total(scope, filter, at, parts, searched, start + len(items) if cursor is None and not more and items else None, counts)
+    found_page = TaskPage(total, items, page, page_size, is_more)
+    if items:
+        backwards = cursor is not None and cursor.backwards
+        first, last = (task_cursors.write(task.pk, (values or {}).get(task.pk)) for task in (items[0], items[-1]))
+        found_page.next = last if more or backwards else ""
+        found_page.previous = first if (more if backwards else cursor is not None or start) else ""
+    return found_page
+
+
+def _beyond(cursor: Cursor, descending: bool) -> range:
+    """The ids of the rows beyond a cursor of a list by age."""
+    return range(cursor.pk) if descending is not cursor.backwards else range(cursor.pk + 1, ALL_IDS.stop)
+
+
+def _rows(
+    parts: list[QuerySet[Task]], field: str, descending: bool, start: int, size: int, cursor: Cursor | None
+) -> tuple[QuerySet[Task], dict[int, Any] | None]:  # fmt: skip
+    """The rows of a page; where they are not in its order, their ids are, with the values that it is sorted by."""
+    if field != "at":
+        values = sorted_ids(parts, field, descending, start, size, cursor)
+        return Task.objects.filter(pk__in=list(values)), values
+    newest_first = descending is not (cursor is not None and cursor.backwards)
+    end = start + size if cursor else min(start + size, max(COUNTED, start))
+    if len(parts) == 1:
+        return parts[0].order_by("-id" if newest_first else "id")[start:end], None
+    ids = first_ids(parts, newest_first, end)[start:]
+    return Task.objects.filter(pk__in=ids), dict.fromkeys(ids)
+
+
+def _total(
+    scope: Scope, filter: TaskFilter, at: datetime | None, parts: list[QuerySet[Task]], searched: list[int] | None, all_seen: int | None, counts: Counts | None
+) -> tuple[int, bool]:  # fmt: skip
+    """(how many match, True if there are more). `all_seen`: how many there are, where the page shows the last."""
+    some_found = len(searched or ()) >= SEARCHED
+    if all_seen is not None:
+        return all_seen, some_found
+    if at is None and filter == TaskFilter(broker=filter.broker, vhost=filter.vhost, states=filter.states):
+        by_state = kept_counts(scope, filter.broker, filter.vhost) if counts is None else counts()[0]
+        kept = sum(by_state.get(state, 0) for state in filter.states or by_state)
+        if kept > COUNTED:
+            return kept, False
+    elif at is None and counts is not None:
+        by_state, beyond = counts()
+        if not beyond or not filter.states:
+            matching = sum(by_state.get(state, 0) for state in filter.states or by_state)
+            return min(matching, COUNTED), bool(beyond) or some_found
+    total = counted(parts)
+    return min(total, COUNTED), total > COUNTED or some_found
