@@ -37,6 +37,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--engine", choices=flood.ENGINES, help="of flood; both by default")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--plain", action="store_true", help="no repeated events and no late sendings among the traffic")
+    parser.add_argument("--sqlite", action="store_true", help="many: on SQLite, as on one machine")
     options = parser.parse_args(arguments)
     if options.kind not in (None, *ALONE, *KINDS):
         parser.error(f"there is no soak {options.kind}; there is {', '.join([*KINDS, *ALONE])}")
@@ -45,7 +46,7 @@ def main(arguments: list[str]) -> int:
         if options.kind in (None, MOVED) and not options.only:
             failed = max(failed, moved.main(Path(directory) / "moved"))
         if options.kind in (None, MANY) and not options.only:
-            failed = max(failed, many.main(Path(directory) / "many", options.seconds, options.rate, options.seed))
+            failed = max(failed, many.main(Path(directory) / "many", options.seconds, options.rate, options.seed, options.sqlite))
         if options.kind in (None, FLOOD) and not options.only:
             failed = max(failed, flood.main(Path(directory), options.engine, options.seconds, options.rate if options.kind == FLOOD else None))
     return failed if options.kind in ALONE else max(failed, one_node(parser, options))

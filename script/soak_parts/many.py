@@ -26,7 +26,7 @@ from script.soak_parts.journal import Journal
 from script.soak_parts.many_stack import MACHINES, ManyStack, nginx
 from script.soak_parts.pages import page_problems
 from script.soak_parts.publisher import Publisher, Traffic, seeded
-from script.soak_parts.rows_read import moment_of, rows
+from script.soak_parts.rows_read import Database, moment_of, rows
 from script.soak_parts.run import virtual_host
 from script.soak_parts.visitors import PageVisitor, Sockets
 
@@ -64,7 +64,7 @@ class Source:
         self.publisher = Publisher(node.amqp_url(vhost), self.journal)
         self.traffic = Traffic(self.fleet, self.publisher, rate)
 
-    def findings(self, database: str) -> Findings:
+    def findings(self, database: Database) -> Findings:
         behind = {worker.hostname: max(0.0, -worker.clock_error) for worker in self.fleet.workers}
         return compare(self.journal.tasks(), read_tasks(database, self.vhost), read_workers(database, self.vhost), behind)
 
@@ -94,20 +94,22 @@ class Consumers:
                             self.most[f"{name} in {vhost}"] = max(self.most[f"{name} in {vhost}"], count)
 
 
-def many(directory: Path, seconds: float | None, rate: float | None, seed: int) -> Report:
+def many(directory: Path, seconds: float | None, rate: float | None, seed: int, sqlite: bool = False) -> Report:
+    """`sqlite`: on a file, as several processes of one machine may share it."""
     report, seconds = Report(), LONG_SECONDS if seconds is None else seconds
     directory.mkdir()
     server = PostgresServer()
     nodes = {name: RabbitNode(directory / f"rabbitmq-{name}", statistics_interval_ms=1000) for name in BROKERS}
     with contextlib.ExitStack() as ends:
         ends.callback(server.remove)
-        server.start()
+        if not sqlite:
+            server.start()
         for name, node in nodes.items():
             ends.callback(node.kill)
             node.start()
             for vhost in BROKERS[name]:
                 ends.enter_context(virtual_host(node, vhost))
-        stack = ManyStack(nodes, directory / "hareline", server.url())
+        stack = ManyStack(nodes, directory / "hareline", directory / "hareline.sqlite3" if sqlite else server.url())
         ends.callback(stack.stop)
         stack.start()
         share = (rate or EVENTS_PER_SECOND) / sum(map(len, BROKERS.values()))
@@ -143,9 +145,7 @@ def _run(report: Report, stack: ManyStack, sources: list[Source], seconds: float
     _one_of_two_is_missed(report, stack)
     killed = _kill_at_random(stack, seconds, seed)
     report.figures["kills"] = f"{sum(killed.values())} ({', '.join(f'{kind} {count}' for kind, count in sorted(killed.items()))})"
-    back = time.monotonic()
-    _wait(lambda: not _not_back(stack, sockets), BACK_SECONDS, "all is back", lambda: report.faults.extend(_not_back(stack, sockets)))
-    report.figures["all back after the last kill"] = f"{time.monotonic() - back:.1f} s"
+    _until_back(report, stack, sockets)
     visitor.stop()
     report.hold("pages that failed twice in a row", len(visitor.twice), not visitor.twice)
     report.faults += visitor.twice[:3]
@@ -204,9 +204,24 @@ def _kill_at_random(stack: ManyStack, seconds: float, seed: int) -> Counter[str]
     return killed
 
 
+def _until_back(report: Report, stack: ManyStack, sockets: Sockets) -> None:
+    began = time.monotonic()
+    waited: dict[str, str] = {}
+    while missing := _not_back(stack, sockets):
+        waited |= {text[:120]: f"{time.monotonic() - began:.0f} s" for text in missing}
+        if time.monotonic() - began > BACK_SECONDS:
+            report.faults += missing
+            break
+        time.sleep(0.5)
+    report.figures["all back after the last kill"] = f"{time.monotonic() - began:.1f} s"
+    report.figures["what was waited for, until"] = "; ".join(f"{text}: {seconds}" for text, seconds in waited.items()).replace("|", "/")
+
+
 def _not_back(stack: ManyStack, sockets: Sockets) -> list[str]:
     status, answer = stack.get("/readyz")
-    found = [] if status == 200 else [f"/readyz is {status}: {answer}"]
+    parts = answer["parts"] if isinstance(answer, dict) else {}
+    reasons = "; ".join(f"{name} {part['reason']}" for name, part in parts.items() if not part["ready"])
+    found = [] if status == 200 else [f"/readyz is {status}: {reasons or answer}"]
     found += [] if _is_spread(stack) else ["the work is not spread"]
     found += [f"{sockets.behind(10)} sockets have no frame"] if sockets.behind(10) else []
     return found or page_problems(stack)  # type: ignore[arg-type]
@@ -248,22 +263,19 @@ def _polls(report: Report, stack: ManyStack) -> None:
         report.hold(f"longest gap between polls of {name} (interval 1 s)", f"{gap:.1f} s of {len(at)} polls", gap <= LONGEST_POLL_GAP)
 
 
-def _wait(condition: Callable[[], bool], seconds: float, what: str, otherwise: Callable[[], object] | None = None) -> None:
-    """Raises RuntimeError where it does not come true, unless `otherwise` notes it."""
+def _wait(condition: Callable[[], bool], seconds: float, what: str) -> None:
+    """Raises RuntimeError where it does not come true."""
     deadline = time.monotonic() + seconds
     while True:
         with contextlib.suppress(KeyError, TypeError):  # no answer
             if condition():
                 return
         if time.monotonic() > deadline:
-            if otherwise is None:
-                raise RuntimeError(f"not within {seconds:.0f} s: {what}")
-            otherwise()
-            return
+            raise RuntimeError(f"not within {seconds:.0f} s: {what}")
         time.sleep(0.5)
 
 
-def main(directory: Path, seconds: float | None, rate: float | None, seed: int) -> int:
+def main(directory: Path, seconds: float | None, rate: float | None, seed: int, sqlite: bool = False) -> int:
     """Prints the figures; 1 if anything was not as it must be, or PostgreSQL or nginx is missing."""
     try:
         nginx()
@@ -271,7 +283,7 @@ def main(directory: Path, seconds: float | None, rate: float | None, seed: int) 
     except (RuntimeError, ServerError) as error:
         print(f"soak: many: {error}", file=sys.stderr)
         return 1
-    report = many(directory, seconds, rate, seed)
+    report = many(directory, seconds, rate, seed, sqlite)
     print("\n".join(["| many processes | |", "|---|---|", *(f"| {name} | {figure} |" for name, figure in report.figures.items())]))
     for fault in report.faults:
         print(f"  {fault}")

@@ -1,4 +1,4 @@
-"""Two of each of Hareline's processes, as on two machines: a data directory each, one PostgreSQL, and nginx in front of the two web processes."""
+"""Two of each of Hareline's processes, as on two machines: a data directory each, one database, and nginx in front of the two web processes."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from brokers.port_taken import is_free
 from script.rabbitmq_node import GUARD, RabbitNode
 from script.soak_parts.holdings import Life
+from script.soak_parts.rows_read import Database
 from script.soak_parts.stack import COMMANDS, DIED, ROOT, START_SECONDS, STOP_SECONDS, answer_of
 
 MACHINES = ("a", "b")
@@ -78,8 +79,8 @@ def nginx() -> str:
 class ManyStack:
     """`names` of processes: "web-a", "poller-b". Each start has a log of its own; `lives` has all of them."""
 
-    def __init__(self, nodes: dict[str, RabbitNode], directory: Path, database_url: str, poll_seconds: float = 1.0) -> None:
-        self.directory, self.database = directory, database_url
+    def __init__(self, nodes: dict[str, RabbitNode], directory: Path, database: Database, poll_seconds: float = 1.0) -> None:
+        self.directory, self.database = directory, database
         front, *web = free_ports(1 + len(MACHINES))
         self.ports, self.url, self._front = dict(zip(MACHINES, web, strict=True)), f"http://127.0.0.1:{front}", front
         self.token = secrets.token_hex(16)
@@ -93,7 +94,7 @@ class ManyStack:
         named = (f"{name}={url.replace('://', f'://{login.username}:{login.password}@')}" for name, (url, login) in brokers.items())
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("HARELINE_")} | {
             "DJANGO_SETTINGS_MODULE": "dashboard.settings",
-            "HARELINE_DATABASE_URL": database_url,
+            "HARELINE_DATABASE_URL": f"sqlite:///{database}" if isinstance(database, Path) else database,
             "HARELINE_SECRET_KEY": secrets.token_hex(24),
             "HARELINE_BROKERS": ",".join(named),
             "HARELINE_INSPECT": "none",
