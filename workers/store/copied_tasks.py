@@ -22,18 +22,16 @@ _MAKE = (
 _SAME = " AND ".join(f"{TABLE}.{name} = {_STAGING}.{name}" for name in KEY)
 _IN_DAYS = f"{TABLE}.id >= %s AND {TABLE}.id < %s"  # only the partitions of the batch's tasks are looked into
 _INSERT = (
-    f"INSERT INTO {TABLE} (id, {', '.join(COLUMNS)}) SELECT hareline_task_id(first_seen_at), {', '.join(COLUMNS)} FROM {_STAGING} "  # noqa: S608
-    f"WHERE kind = {_ADDED}"
+    f"WITH added AS (INSERT INTO {TABLE} (id, {', '.join(COLUMNS)}) SELECT hareline_task_id(first_seen_at), {', '.join(COLUMNS)} FROM {_STAGING} "  # noqa: S608
+    f"WHERE kind = {_ADDED} RETURNING id, uuid) INSERT INTO workers_task_words (task_id, words) "
+    f"SELECT added.id, {_STAGING}.words FROM added JOIN {_STAGING} ON {_STAGING}.uuid = added.uuid "
+    f"WHERE {_STAGING}.words IS NOT NULL ON CONFLICT (task_id) DO NOTHING"
 )
 _THERE = f"SELECT {_STAGING}.uuid, {TABLE}.state FROM {_STAGING} JOIN {TABLE} ON {_SAME} WHERE kind = {_ADDED}"  # noqa: S608
 _NOT_THERE = f"SELECT uuid FROM {_STAGING} WHERE kind = %s AND NOT EXISTS (SELECT 1 FROM {TABLE} WHERE {_SAME})"  # noqa: S608
 _TURN = f"UPDATE {_STAGING} SET kind = %s WHERE uuid = ANY(%s)"  # noqa: S608
 _UPDATE = f"UPDATE {TABLE} SET {settings(LATER, f'{_STAGING}.{{}}')} FROM {_STAGING} WHERE kind = {_LATER} AND {_SAME}"  # noqa: S608
 _UPDATE_ALL = f"UPDATE {TABLE} SET {settings(LATER + DETAILS + FOUND, f'{_STAGING}.{{}}')} FROM {_STAGING} WHERE kind = {_CHANGED} AND {_SAME}"  # noqa: S608
-_WORDS_OF_NEW = (
-    f"INSERT INTO workers_task_words (task_id, words) SELECT {TABLE}.id, {_STAGING}.words FROM {_STAGING} JOIN {TABLE} ON {_SAME} "  # noqa: S608
-    f"WHERE {_STAGING}.words IS NOT NULL AND {_IN_DAYS} ON CONFLICT (task_id) DO NOTHING"
-)
 _TEXTS = f"SELECT id, name, exception, args, kwargs FROM {TABLE} WHERE broker_id = %s AND vhost = %s AND uuid = ANY(%s) AND name IS NOT NULL"  # noqa: S608
 _WORDS_AGAIN = "INSERT INTO workers_task_words (task_id, words) VALUES (%s, %s) ON CONFLICT (task_id) DO UPDATE SET words = excluded.words"
 _WHOLE = (*COLUMNS, "words", "kind")
@@ -86,8 +84,6 @@ def _put(cursor: Any, added: Sequence[TaskRecord], ids: tuple[int, int]) -> dict
         cursor.execute(_TURN, [_ADDED, list(gone)])
         before |= dict.fromkeys(gone)
     cursor.execute(_INSERT)
-    if cursor.rowcount:
-        cursor.execute(_WORDS_OF_NEW, ids)
     return before
 
 
