@@ -85,12 +85,8 @@ def complete_total(values: Iterable[int | None]) -> int | None:
     >>> complete_total([1, 2]), complete_total([1, None]), complete_total([])
     (3, None, 0)
     """
-    total = 0
-    for value in values:
-        if value is None:
-            return None
-        total += value
-    return total
+    known = list(values)
+    return None if None in known else sum(known)  # type: ignore[arg-type]
 
 
 class Meter:

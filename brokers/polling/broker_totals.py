@@ -22,11 +22,12 @@ def missing_counters_to_zero(overview: Overview, exchanges: list[SeenExchange], 
 def count_messages(overview: Overview, queues: Iterable[QueueStats], sees_all: bool) -> None:
     """Sets the totals to what waits: the broker's own contain what streams keep, and are missing where it has no statistics (yet)."""
     queues = list(queues)
-    for name in ("ready", "unacknowledged"):
-        waiting = complete_total(getattr(queue, name) for queue in queues if queue.type != "stream")
+    waits = [queue for queue in queues if queue.type != "stream"]
+    totals = {"ready": complete_total([queue.ready for queue in waits]), "unacknowledged": complete_total([queue.unacknowledged for queue in waits])}
+    for name, waiting in totals.items():
         total = getattr(overview, name)
         if sees_all and waiting is not None:
             setattr(overview, name, waiting)
-        elif total is not None and any(queue.type == "stream" for queue in queues):
+        elif total is not None and len(waits) < len(queues):
             streams = complete_total(getattr(queue, name) for queue in queues if queue.type == "stream")
             setattr(overview, name, None if streams is None or streams > total else total - streams)

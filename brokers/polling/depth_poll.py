@@ -10,6 +10,8 @@ import time
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import compress
+from operator import is_not
 
 import msgspec
 
@@ -147,14 +149,20 @@ def _new_rates(memory: PollMemory) -> ReadExchanges | None:
 def _note_changes(memory: DepthMemory, queues: Mapping[QueueKey, QueueStats], overview: Overview, nodes: Iterable[NodeStats], now: datetime) -> None:
     """Notes the signs of change by which the inventory is read sooner: queues that were added or deleted, their consumers, what the broker counts of
     objects, and of transactions on definitions."""
-    keys = memory.queue_keys if memory.queue_keys is not None and queues.keys() == memory.queue_keys else frozenset(queues)
-    counts, totals = {key: queue.consumers for key, queue in queues.items()}, overview.object_totals
+    was, now_listed, totals = memory.listed, list(queues.values()), overview.object_totals
+    others = list(compress(zip(was, now_listed, strict=False), map(is_not, was, now_listed)))
+    if memory.queue_keys is not None and len(was) == len(now_listed) and all(one.key == other.key for one, other in others):
+        keys, same_consumers = memory.queue_keys, all(one.consumers == other.consumers for one, other in others)
+    else:  # other queues, or another order
+        listed = frozenset(queues)
+        keys = memory.queue_keys if memory.queue_keys == listed else listed
+        same_consumers = {queue.key: queue.consumers for queue in was} == {queue.key: queue.consumers for queue in now_listed}
     definitions_changed = keys is not memory.queue_keys or totals.get("exchanges") != memory.object_totals.get("exchanges")
-    if definitions_changed or counts != memory.consumer_counts or totals != memory.object_totals:
+    if definitions_changed or not same_consumers or totals != memory.object_totals:
         memory.changes += 1
     if definitions_changed:
         memory.definitions_changed += 1
-    memory.queue_keys, memory.consumer_counts, memory.object_totals = keys, counts, totals
+    memory.queue_keys, memory.listed, memory.object_totals = keys, now_listed, totals
     running = [node for node in nodes if node.running]
     transactions, uptimes = tuple(node.transactions for node in running), tuple(node.uptime_ms for node in running)
     if uptimes != memory.uptimes:
@@ -167,7 +175,13 @@ def _note_changes(memory: DepthMemory, queues: Mapping[QueueKey, QueueStats], ov
 def _note_active_consumers(memory: PollMemory, queues: dict[QueueKey, QueueStats]) -> None:
     """Adds how many consumers are active, while the list of consumers has as many as the queue counts."""
     listed, active = memory.inventory.consumers_listed, memory.inventory.active_listed
+    before, completed = memory.depths.completed, {}
     for key, queue in queues.items():
         if queue.consumers and listed.get(key) == queue.consumers:
-            queues[key] = copy.copy(queue)
-            queues[key].active_consumers = active.get(key, queue.consumers)
+            count, (was, found) = active.get(key, queue.consumers), before.get(key, (None, queue))
+            if was is not queue or found.active_consumers != count:
+                found = copy.copy(queue)
+                found.active_consumers = count
+            completed[key] = (queue, found)
+    memory.depths.completed = completed
+    queues.update((key, found) for key, (_, found) in completed.items())

@@ -82,7 +82,13 @@ def _take_properties(memory: PollMemory) -> None:
     depths, inventory = memory.depths, memory.inventory
     if inventory.properties_at is not None and inventory.properties_at != depths.properties_at:
         depths.properties_at, read = inventory.properties_at, inventory.properties
-        depths.known = {key: _with_known_properties(copy.copy(read[key]), queue) if key in read else queue for key, queue in depths.known.items()}
+        depths.known = {key: _taken_over(read[key], queue) if key in read else queue for key, queue in depths.known.items()}
+
+
+def _taken_over(read: QueueStats, known: QueueStats) -> QueueStats:
+    """What is known of a queue once its properties were read; the very object that is known where nothing is new, so that storing it costs nothing."""
+    found = _with_known_properties(copy.copy(read), known)
+    return known if found == known else found
 
 
 def _statistics_off(overview: Overview) -> str:

@@ -52,7 +52,12 @@ def read(api: ManagementApi, seen: Seen, memory: DepthMemory, now: datetime, lea
         return None, _postpone(memory, now, f"the Prometheus plugin can't be read: {error}; {variable} may name its addresses")
     if with_consumers:
         memory.consumers_read = LastRead(now, sign=sign)
-    visible = {key: depth for key, depth in found.items() if key[0] in seen.visible_vhosts}
+    same = changed is not None and found is memory.accepted and memory.queues_known is memory.known and seen.visible_vhosts == memory.accepted_vhosts
+    if same and totals.get("queues") == len(memory.queues):  # as in the poll before: only figures are others
+        memory.detailed_mismatches = 0
+        return _with_depths(memory, found, changed, same=True), ""
+    everything = seen.visible_vhosts >= {vhost for vhost, _ in found}
+    visible = found if everything else {key: depth for key, depth in found.items() if key[0] in seen.visible_vhosts}
     # With the monitoring tag the broker's total covers all virtual hosts, as the plugin's does; without it, only visible ones
     listed, expected = len(visible if seen.nodes is None else found), totals.get("queues")
     if listed != expected:
@@ -63,6 +68,7 @@ def read(api: ManagementApi, seen: Seen, memory: DepthMemory, now: datetime, lea
     if len(memory.known) != len(visible):
         memory.known = {key: memory.known[key] for key in visible}
     memory.detailed_mismatches = 0
+    memory.accepted, memory.accepted_vhosts = (found, frozenset(seen.visible_vhosts)) if visible is found else (None, frozenset())
     return _with_depths(memory, visible, changed), ""
 
 
@@ -104,26 +110,44 @@ LASTING = (
 )  # fmt: skip
 
 
-def _with_depths(memory: DepthMemory, depths: Mapping[QueueKey, Depth], changed: AbstractSet[QueueKey] | None) -> dict[QueueKey, QueueStats]:
+def _with_depths(
+    memory: DepthMemory, depths: Mapping[QueueKey, Depth], changed: AbstractSet[QueueKey] | None, same: bool = False
+) -> dict[QueueKey, QueueStats]:  # fmt: skip
     """The queues with what is known of them. One of which nothing changed is the very object of the poll before, so that storing it costs nothing."""
-    was, known = memory.queues, memory.known
-    reusable = changed is not None and memory.queues_known is known and was.keys() == depths.keys()
-    queues = was.copy() if reusable else {}
-    for key in changed if reusable and changed is not None else depths:
+    was, known, was_known = memory.queues, memory.known, memory.queues_known
+    if changed is not None and (same or was.keys() == depths.keys()):
+        queues = was.copy()
+        if was_known is not known:
+            changed = changed | {key for key, queue in known.items() if was_known.get(key) is not queue}
+    else:
+        queues = {key: queue for key, queue in was.items() if was_known.get(key) is known.get(key) and depths.get(key) == _depth(queue)}
+        changed = depths.keys() - queues.keys()
+    for key in changed:
         queue = queues[key] = copy.copy(known[key])
         queue.ready, queue.unacknowledged, queue.consumers = depths[key]
     memory.queues, memory.queues_known = queues.copy(), known
     return queues
 
 
+def _depth(queue: QueueStats) -> Depth:
+    return queue.ready, queue.unacknowledged, queue.consumers
+
+
 def _mismatch(memory: DepthMemory, now: datetime, reason: str) -> str:
     """The reason. A queue may just have been declared; if the mismatch lasts, the plugin is not used for a while."""
     memory.detailed_mismatches += 1
+    _forget_queues(memory)
     return _postpone(memory, now, reason) if memory.detailed_mismatches >= MISMATCHES_TOLERATED else reason
+
+
+def _forget_queues(memory: DepthMemory) -> None:
+    """After an answer that was not accepted: what changed in it is not in `queues`, and the next answer does not repeat it."""
+    memory.queues, memory.queues_known, memory.accepted = {}, {}, None
 
 
 def _postpone(memory: DepthMemory, now: datetime, reason: str) -> str:
     memory.detailed_not_before, memory.detailed_reason = now + RETRY_AFTER, reason
+    _forget_queues(memory)
     return reason
 
 

@@ -15,7 +15,7 @@ from datetime import datetime
 import structlog
 from django.db import DatabaseError, connection
 
-from brokers import database_damage, queries, store
+from brokers import database_damage, queries, store, wake
 from brokers.addresses import BrokerAddress
 from brokers.clock import Clock
 from brokers.errors import BrokerError, BrokerRefused, BrokerUnreachable
@@ -194,6 +194,7 @@ class PollLoop:
         stats.depth_source_reason = "; ".join(filter(None, (stats.depth_source_reason, pace.longer_because(self.poll_seconds, self._costs))))
         if not store.save_depths(self.broker_id, stats, self._clock.now(), self._stored, self._lease.hold):
             raise LeaseLost
+        wake.others()
         if self._failed_as:
             log.info("broker_answers_again", broker=self.address.name)
             self._failed_as = ""

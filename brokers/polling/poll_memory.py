@@ -84,12 +84,15 @@ class DepthMemory(msgspec.Struct):
     readers: dict[str, DepthsReader] = {}  # of the nodes' Prometheus plugins, by URL
     consumers_read: LastRead = LastRead()  # by these
     queues: dict[QueueKey, QueueStats] = {}  # as the plugins last listed them: never changed, but replaced by changed copies
-    queues_known: object = None  # the `known` that these were made with
+    queues_known: dict[QueueKey, QueueStats] = {}  # the `known` that these were made with
+    accepted: object = None  # the very mapping that the last accepted answer was read into, and the virtual hosts that were visible then
+    accepted_vhosts: frozenset[str] = frozenset()
+    completed: dict[QueueKey, tuple[QueueStats, QueueStats]] = {}  # those with active consumers, as they were listed and as the last poll stored them
     totals_read: LastRead = LastRead()
     left_out: frozenset[QueueKey] = frozenset()  # queues that the last poll's source of depths left out
     source: str = ""  # of the last depths: columns, totals, detailed
     queue_keys: frozenset[QueueKey] | None = None  # of the last poll
-    consumer_counts: dict[QueueKey, int | None] = {}
+    listed: list[QueueStats] = []  # likewise, in its order
     object_totals: dict[str, int] = {}
     definitions_changed: int = 0  # how often queues or the number of exchanges changed
     definitions_sign: object = None  # another one: something may have been declared or deleted

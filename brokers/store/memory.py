@@ -67,7 +67,7 @@ class QueueRow:
         return bool(self.peaks) and self.peaks[0][0] < step - _PEAK_STEPS
 
     def same_definition(self, definition: Sequence[Any]) -> bool:
-        return tuple(map(frozen, self.definition)) == tuple(map(frozen, definition))
+        return all(one is other or frozen(one) == frozen(other) for one, other in zip(self.definition, definition, strict=True))
 
 
 def peak_step(at: datetime) -> int:
@@ -85,6 +85,9 @@ class BrokerMemory:
         self.queues: dict[QueueKey, QueueRow] = {}
         self.polled_at: datetime | None = None
         self.queues_at: datetime | None = None  # when the queues were read last, which may fail alone
+        self.peak_step = 0  # of the queues' last poll: within it no peak ends
+        self.last_queues: list[QueueStats] = []  # as that poll had them, in its order
+        self.busy: list[QueueKey] = []  # those of them where something flows
         self.queues_unbroken = False  # the same of the queues: set for each poll that reads them
         self.unbroken = False  # no poll failed since `polled_at`, and the next one comes in time: set for each poll
         self.absent: set[QueueKey] = set()  # queues that the last complete list of the broker did not have: missing again, they are deleted
@@ -120,7 +123,8 @@ class BrokerMemory:
     def forget(self) -> None:
         """Forgets everything, after a save that failed."""
         self.queues, self.topologies, self._meters, self._writers, self._loaded = {}, {}, {}, {}, False
-        self.absent = set()
+        self.absent, self.last_queues, self.busy = set(), [], []
+        self.peak_step = 0
 
     def write_gap(self, broker_id: int, at: datetime) -> None:
         """Stores, inside the caller's transaction, that a poll failed which began at that moment."""

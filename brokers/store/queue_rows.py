@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from itertools import compress
+from operator import is_not
 from typing import Any
 
 from brokers.depth_growth import DepthGrowth
@@ -36,6 +38,7 @@ def save_queues(broker_id: int, poll: BrokerStats, memory: BrokerMemory) -> list
     """The queues added and deleted, after storing all queues of a poll and their snapshot. While they cannot be read their rows are kept, and history
     has a gap."""
     at, rows, step = poll.at, memory.queues, peak_step(poll.at)
+    peaks_end = memory.peak_step != step
     writer = memory.writer(broker_id, "queues")
     if QUEUES in poll.failed:
         memory.queues_unbroken = False
@@ -44,13 +47,14 @@ def save_queues(broker_id: int, poll: BrokerStats, memory: BrokerMemory) -> list
     memory.queues_unbroken = memory.unbroken and memory.queues_at == memory.polled_at
     changed: list[tuple[int, Values]] = []
     redefined: list[tuple[int, Values]] = []
-    gone, added = _gone(poll, memory), []
-    for key, queue in poll.queues.items():
+    news = None if peaks_end or not memory.queues_unbroken else _news(poll, memory)
+    gone, added = _gone(poll, memory) if news is None else set(), []
+    for key, queue in poll.queues.items() if news is None else news:
         row = rows.get(key)
         if row is None:
             added.append(queue)
             continue
-        if queue is row.seen and row.idle and not row.peak_ends(step) and (memory.queues_unbroken or queue.consumers != 0):
+        if queue is row.seen and row.idle and not (peaks_end and row.peak_ends(step)) and (memory.queues_unbroken or queue.consumers != 0):
             continue
         row.seen = queue
         defined = _defined(queue)
@@ -63,7 +67,8 @@ def save_queues(broker_id: int, poll: BrokerStats, memory: BrokerMemory) -> list
                 redefined.append((row.pk, (*row.definition, at)))
         if _renumber(row, queue, memory, at, step):
             changed.append((row.pk, (*row.numbers, at)))
-    for row in (rows[key] for key in rows.keys() - poll.queues.keys() - gone):  # perhaps deleted, or in a virtual host that is no longer visible
+    missing = rows.keys() - poll.queues.keys() - gone if news is None else ()
+    for row in [rows[key] for key in missing]:  # perhaps deleted, or in a virtual host that is no longer visible
         if row.numbers != _UNKNOWN:
             row.numbers, row.reported, row.meters, row.growth, row.seen = _UNKNOWN, None, None, None, None
             changed.append((row.pk, (*_UNKNOWN, at)))
@@ -73,9 +78,26 @@ def save_queues(broker_id: int, poll: BrokerStats, memory: BrokerMemory) -> list
     texts = [] if memory.polled_at is None else _texts(rows, gone, added)
     values = {pk: _recorded(numbers) for pk, numbers in changed} | {rows.pop(key).pk: _recorded(_UNKNOWN) for key in gone}
     values |= {row.pk: _recorded(row.numbers) for row in _add(broker_id, added, memory, at)}
-    memory.queues_at = at
+    memory.queues_at, memory.peak_step, memory.last_queues = at, step, list(poll.queues.values())
+    memory.busy = [key for key in (poll.queues if news is None else [key for key, _ in news]) if not rows[key].idle]
     writer.write({row.pk: _recorded(row.numbers) for row in rows.values()} if writer.is_new else values, at)
     return texts
+
+
+def _news(poll: BrokerStats, memory: BrokerMemory) -> list[tuple[QueueKey, QueueStats]] | None:
+    """The queues that are other objects than in the poll before, and those where something flows: the others have nothing new to store. None where queues
+    were added or are missing: then all are looked at. Compared by identity, since hashing ten thousand keys takes longer than all else."""
+    was, queues = memory.last_queues, poll.queues
+    if len(was) != len(queues) or len(memory.queues) != len(queues) or memory.absent:
+        return None
+    found = {}
+    for before, queue in compress(zip(was, queues.values(), strict=True), map(is_not, was, queues.values())):
+        if before.vhost != queue.vhost or before.name != queue.name:
+            return None
+        found[queue.key] = queue
+    for key in memory.busy:
+        found[key] = queues[key]
+    return list(found.items())
 
 
 def _gone(poll: BrokerStats, memory: BrokerMemory) -> set[QueueKey]:

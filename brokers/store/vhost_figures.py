@@ -44,6 +44,6 @@ def _waiting(poll: BrokerStats) -> dict[str, Depth]:
         if queue.type != "stream":
             of_vhosts[queue.vhost].append(queue)
     return {
-        vhost: (complete_total(queue.ready for queue in queues), complete_total(queue.unacknowledged for queue in queues))
+        vhost: (complete_total([queue.ready for queue in queues]), complete_total([queue.unacknowledged for queue in queues]))
         for vhost, queues in of_vhosts.items()
     }

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import structlog
 
+from brokers import wake
 from dashboard.live.frames import Patch
 from dashboard.live.hub import Hub, Rows, Viewer
 from dashboard.live.tail import Outcome, SessionEnded, StateRequest, Tail
@@ -31,6 +32,7 @@ class LiveProcess:
         self._tail = Tail(self.hub, self._take)
         self._carrying = self._loop.create_task(self._carry(), name="live-carry")
         self._tail.start()
+        self._hints = wake.Listener(lambda: self._tail.request(None))
 
     @classmethod
     def current(cls) -> LiveProcess | None:
@@ -62,6 +64,7 @@ class LiveProcess:
     def exit(self, viewer: Viewer) -> None:
         if self.hub.exit(viewer) and LiveProcess._current is self:
             LiveProcess._current = None
+            self._hints.close()
             self._tail.stop()
             self._carrying.cancel()
 

@@ -111,7 +111,7 @@ class Tail:
     def join(self, timeout_seconds: float) -> None:
         self._thread.join(timeout_seconds)
 
-    def request(self, request: StateRequest) -> None:
+    def request(self, request: StateRequest | None) -> None:  # None: to look at once, since something may have been stored
         self._requests.put(request)
 
     def _run(self) -> None:
@@ -129,7 +129,7 @@ class Tail:
             connection.close()
 
     def _round(self) -> None:
-        """Waits for a question or the next look at the database, and does what is due."""
+        """Waits for a question, a hint or the next look at the database, and does what is due."""
         try:
             request = self._requests.get(timeout=self._rhythm.look)
         except queue.Empty:

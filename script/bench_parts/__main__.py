@@ -1,6 +1,7 @@
-"""Runs the parts, each in a process of its own, and prints their rows as a table: `.venv/bin/python -m script.bench_parts [PART …]`.
+"""Runs the parts, each in a process of its own, and prints their rows as a table: `.venv/bin/python -m script.bench_parts [--quick] [PART …]`.
 
-Without a part all of them run, and docs/benchmarks.md is written. `script/bench` does this after setting everything up.
+Without a part all of them run three times, and docs/benchmarks.md is written with the medians. `--quick` runs each once and small, and only prints.
+`script/bench` does this after setting everything up.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ import platform
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from script.bench_parts.rounds import middle
 from script.rabbitmq_machine import find_server
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,12 +36,25 @@ PARTS = {
 }
 ON_REQUEST = {"scaling": "How costs grow"}
 """Not among those that run without a name: docs/scaling.md is written from it."""
+QUICK = {
+    "routing": ("--bindings", "2000", "--seconds", "0.3"),
+    "intake": ("--tasks", "12000"),
+    "tasks": ("--tasks", "40000"),
+    "history": ("--queues", "2000", "--polls", "180"),
+    "fanout": ("--viewers", "300", "--rounds", "5"),
+    "reconnect": ("--viewers", "100"),
+    "queues": ("--queues", "1500", "--polls", "6", "--cell-seconds", "30"),
+    "first_page": (),
+}
+"""Options of each part that make all of them take some two minutes: figures to compare two versions by, not those of the goals, which are for other sizes."""
+ROUNDS = 3
 PART_SECONDS = 900
 TABLE_HEAD = "| what | Hareline | the peer, in the same run | times better | goal | met |\n|---|---|---|---|---|---|\n"
 INTRODUCTION = """# Benchmarks
 
 Written by `script/bench`, which runs everything here on one machine, each row beside its peer; `script/bench PART` runs one part alone. Compare by ratio:
 absolute figures drift with the machine and what else it does. "CPU" is the time of the process alone. Where no peer does the same, its column is empty.
+Of several rounds each row is the median, with the least and the most times that it was better in brackets.
 """
 METHOD = """
 ## How it is measured
@@ -67,32 +83,38 @@ METHOD = """
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS | ON_REQUEST))
-    wanted = parser.parse_args().parts
+    parser.add_argument("--quick", action="store_true", help="once and small, in some two minutes; written nowhere")
+    parser.add_argument("--rounds", type=int, help=f"of each part; the middle one counts ({ROUNDS} where all parts run, else 1)")
+    options = parser.parse_args()
+    wanted, rounds = options.parts, options.rounds or (ROUNDS if not options.parts and not options.quick else 1)
     if unknown := [part for part in wanted if part not in PARTS | ON_REQUEST]:
         parser.error(f"there is no part {unknown[0]}; there are {', '.join(PARTS | ON_REQUEST)}")
     started, load = datetime.now(UTC), os.getloadavg()[0]
     text = ""
     for part in wanted or PARTS:
-        rows, seconds = run(part)
-        section = f"\n## {(PARTS | ON_REQUEST)[part]}\n`script/bench {part}` ({seconds:.0f} s)\n\n{TABLE_HEAD}{''.join(map(line, rows))}"
+        began, small = time.monotonic(), QUICK.get(part, ()) if options.quick else ()
+        rows = middle([run(part, small) for _ in range(rounds)])
+        how = f"quick, so other sizes than the goals’: `{' '.join(small)}`, " if options.quick else f"median of {rounds} rounds, " if rounds > 1 else ""
+        seconds = time.monotonic() - began
+        section = f"\n## {(PARTS | ON_REQUEST)[part]}\n`script/bench {part}` ({how}{seconds:.0f} s)\n\n{TABLE_HEAD}{''.join(map(line, rows))}"
         print(section, flush=True)
         text += section
-    if not wanted:
+    if not wanted and not options.quick:
         PAGE.write_text(INTRODUCTION + machine(started, load) + text + METHOD, encoding="utf-8")
         print(f"written: {PAGE.relative_to(ROOT)}", file=sys.stderr)
 
 
-def run(part: str) -> tuple[list[dict[str, Any]], float]:
-    """The part's rows, and how long it took. A part that fails ends everything."""
+def run(part: str, options: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """The part's rows. A part that fails ends everything."""
     print(f"bench: {part}", file=sys.stderr, flush=True)
-    began = time.monotonic()
-    done = subprocess.run([sys.executable, "-m", f"script.bench_parts.{part}"], cwd=ROOT, stdout=subprocess.PIPE, check=True, timeout=PART_SECONDS)
-    rows = [row for line in done.stdout.splitlines() for row in json.loads(line)["rows"]]
-    return rows, time.monotonic() - began
+    done = subprocess.run([sys.executable, "-m", f"script.bench_parts.{part}", *options], cwd=ROOT, stdout=subprocess.PIPE, check=True, timeout=PART_SECONDS)
+    return [row for line in done.stdout.splitlines() for row in json.loads(line)["rows"]]
 
 
 def line(row: dict[str, Any]) -> str:
     times = f"{row['times']:.1f}" if row["times"] else ""
+    if spread := row.get("spread"):
+        times += f" ({spread[0]:.1f}–{spread[1]:.1f})"
     met = {True: "yes", False: "**no**", None: ""}[row["met"]]
     return f"| {row['what']} | {row['ours']} | {row['peer']} | {times} | {row['goal']} | {met} |\n"
 

@@ -69,7 +69,7 @@ class Run:
         self._node.api("POST", where, {"routing_key": f"changed.{number}"}, timeout_seconds=90)
         self.topologies.add(Broker.objects.get().topology_at)
 
-    async def watch(self, port: int, session: str, topic: str, key: str) -> None:
+    async def watch(self, port: int, session: str, topic: str, key: str, seconds: float) -> None:
         from script.bench_parts.web import frames_of
 
         async def change() -> None:
@@ -78,7 +78,7 @@ class Run:
                 await asyncio.to_thread(self.change, number)
 
         async with frames_of(port, session, topic, key) as next_depth:
-            changing, ends_at = asyncio.create_task(change()), time.monotonic() + RUN_SECONDS
+            changing, ends_at = asyncio.create_task(change()), time.monotonic() + seconds
             while time.monotonic() < ends_at:
                 with contextlib.suppress(TimeoutError):
                     number = await asyncio.wait_for(next_depth(), 5)
@@ -86,7 +86,7 @@ class Run:
             changing.cancel()
 
 
-def row(node: RabbitNode, broker_id: int, session: str, queues: int) -> Row:
+def row(node: RabbitNode, broker_id: int, session: str, queues: int, seconds: float = RUN_SECONDS) -> Row:
     """The 99th percentile, against the broker's median time for an answer."""
     from brokers.models import Queue
     from script.bench_parts.web import running_web
@@ -96,7 +96,7 @@ def row(node: RabbitNode, broker_id: int, session: str, queues: int) -> Row:
         traffic.readline()
         with running_web() as port, program("marked_poller", watched.name, str(POLL_SECONDS)) as lines:
             run = Run(node, lines)
-            asyncio.run(run.watch(port, session, f"queues/{broker_id}/%2F", f"queue-{watched.pk}"))
+            asyncio.run(run.watch(port, session, f"queues/{broker_id}/%2F", f"queue-{watched.pk}", seconds))
     both = sorted(run.answers.keys() & run.shown.keys())[2:]  # the first ones start everything
     if not both:
         raise SystemExit(f"only {len(run.answers)} answers came, and {len(run.shown)} of them were shown: this machine is too busy")

@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from script.bench_parts import big_broker
@@ -18,7 +20,7 @@ PEER_READS, PAGE_READS, READS_A_POLL = 4, 25, 5
 GOAL_TIMES, GOAL_FIRST_MS = 20, 100
 
 
-def page_rows(node: RabbitNode, queues: int) -> Iterator[Row]:
+def page_rows(node: RabbitNode, queues: int, on: str = "") -> Iterator[Row]:
     """Pages as Django makes them, without the network. A save of the broker precedes every fifth read, as polls do, and what the web process then works out
     in the background, as it does while anybody's page is live."""
     from django.test import Client
@@ -59,12 +61,12 @@ def page_rows(node: RabbitNode, queues: int) -> Iterator[Row]:
             spent += (time.process_time() - busy) * 1000 / PAGE_READS
         worst = percentile(took, 95)
         in_background += renewed
-        what = f"server time of a page, {queues:,} queues, 95 %: {name}"
+        what = f"server time of a page{on}, {queues:,} queues, 95 %: {name}"
         shown = f"{worst:.0f} ms (half: {percentile(took, 50):.0f}; CPU {spent:.0f}; where nothing was made ahead {cold:.0f})"
         times = peer_ms / worst
         yield Row(what, shown, f"RabbitMQ’s list by depth: {peer_ms:,.0f} ms", times, f"≥ {GOAL_TIMES}x", times >= GOAL_TIMES)
     made = f"{percentile(in_background, 50):.0f} ms (95 %: {percentile(in_background, 95):.0f})"
-    yield Row(f"what all these pages share, worked out in the background after a poll, {queues:,} queues", made)
+    yield Row(f"what all these pages share, worked out in the background after a poll{on}, {queues:,} queues", made)
     yield first_explanation(lambda: person.get(explanation), queues)
 
 
@@ -102,11 +104,13 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--queues", type=int, default=10_000)
-    queues = parser.parse_args().queues
-    with big_broker.running(queues) as node:
-        set_up(f"bench=http://{node.user}:{node.password}@127.0.0.1:{node.ports['management']}", pages=True)
+    parser.add_argument("--node", type=Path, help="the directory of a node that runs already")
+    parser.add_argument("--database", default="", help="the address of an empty database of PostgreSQL")
+    options = parser.parse_args()
+    with contextlib.nullcontext(RabbitNode(options.node)) if options.node else big_broker.running(options.queues) as node:
+        set_up(f"bench=http://{node.user}:{node.password}@127.0.0.1:{node.ports['management']}", pages=True, database_url=options.database)
         polled(node)
-        for row in page_rows(node, queues):
+        for row in page_rows(node, options.queues, " on PostgreSQL" if options.database else ""):
             emit(row)
 
 

@@ -16,7 +16,7 @@ ANSWER_SECONDS = 90.0  # of a node that has just made all these queues
 GOAL_SHARE = 0.5
 
 
-def rows(node: RabbitNode, queues: int) -> Iterator[Row]:
+def rows(node: RabbitNode, queues: int, polls: int = POLLS) -> Iterator[Row]:
     """Two minutes of polls of the depths, one after the other, and each list of the inventory by itself, shared out over the polls between two readings."""
     from brokers.addresses import BrokerAddress
     from brokers.management.management_api import Limits, ManagementApi
@@ -28,10 +28,10 @@ def rows(node: RabbitNode, queues: int) -> Iterator[Row]:
         BrokerAddress("bench", (node.management_url,), node.user, node.password), None, Limits(read_seconds=ANSWER_SECONDS, total_seconds=ANSWER_SECONDS)
     )
     memory = PollMemory()
-    moments = iter([datetime.now(UTC) + timedelta(seconds=POLL_SECONDS * number) for number in range(POLLS + 1)])
+    moments = iter([datetime.now(UTC) + timedelta(seconds=POLL_SECONDS * number) for number in range(polls + 1)])
     poll_depths(api, next(moments), memory)  # the first reads more
     cost = big_broker.Cost(node)
-    depths_cpu, took = cost.of(lambda: poll_depths(api, next(moments), memory), POLLS)
+    depths_cpu, took = cost.of(lambda: poll_depths(api, next(moments), memory), polls)
 
     lists: dict[str, tuple[Callable[[], Any], timedelta | None]] = {
         "exchanges, bindings, policies": (lambda: [read() for read in (api.bindings, api.policies, api.operator_policies)], None),

@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import argparse
+import subprocess
+import sys
 from datetime import UTC, datetime
 
 from script.bench_parts import big_broker, cells, pages, poll_costs
 from script.bench_parts.own_database import set_up
 from script.bench_parts.rows import emit
+from script.postgresql_server import PostgresServer, ServerError
 from script.rabbitmq_node import RabbitNode
 
 FIRST_ANSWER_SECONDS = 90  # of a node that has just made all these queues
@@ -33,6 +36,19 @@ def polled(node: RabbitNode) -> int:
     return broker
 
 
+def pages_on_postgresql(node: RabbitNode, queues: int) -> None:
+    """The rows of the pages over a private server, by a program of its own, since Django has one database."""
+    server = PostgresServer()
+    try:
+        server.start()
+        command = [sys.executable, "-m", "script.bench_parts.pages", "--queues", str(queues), "--node", str(node.directory), "--database", server.url()]
+        subprocess.run(command, check=True)
+    except ServerError as error:
+        print(f"bench: no rows of pages on PostgreSQL: {error}", file=sys.stderr)
+    finally:
+        server.remove()
+
+
 def session() -> str:
     """The cookie of somebody who is logged in."""
     from django.conf import settings
@@ -48,15 +64,19 @@ def session() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--queues", type=int, default=10_000)
-    queues = parser.parse_args().queues
+    parser.add_argument("--polls", type=int, default=poll_costs.POLLS)
+    parser.add_argument("--cell-seconds", type=float, default=cells.RUN_SECONDS)
+    options = parser.parse_args()
+    queues = options.queues
     with big_broker.running(queues) as node:
         set_up(f"bench=http://{node.user}:{node.password}@127.0.0.1:{node.ports['management']}", pages=True)
         with cells.program("traffic", node.amqp_url(), str(cells.CONSUMERS), "0") as consumers:
             consumers.readline()
-            emit(*poll_costs.rows(node, queues))
+            emit(*poll_costs.rows(node, queues, options.polls))
         broker = polled(node)
         emit(*pages.page_rows(node, queues))
-        emit(cells.row(node, broker, session(), queues))
+        emit(cells.row(node, broker, session(), queues, options.cell_seconds))
+        pages_on_postgresql(node, queues)
 
 
 if __name__ == "__main__":

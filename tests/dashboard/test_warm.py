@@ -10,9 +10,12 @@ import pytest
 from django.db.models import F
 from django.utils import timezone
 
+from brokers import queries
 from brokers.models import Binding, Broker, Exchange, VirtualHost
+from brokers.queries import kept
 from brokers.scope import EVERYTHING
 from dashboard.live.background import Background
+from dashboard.live.renewal import renew
 from dashboard.why import loaded_vhost
 from dashboard.why.explanations import LoadedVhost, explain_message
 from dashboard.why.warm import MANY_BINDINGS, Warmer
@@ -72,6 +75,26 @@ def test_a_notice_before_the_start_does_nothing() -> None:
     background = Background("idle", Warmer().warm, share=1)
     background.notice()
     assert not background._noticed.is_set()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_pages_share_is_renewed_in_a_thread_whose_connection_is_new(now: datetime) -> None:
+    broker = Broker.objects.create(name="prod", state=Broker.UP, since=now, polled_at=now, revision=1)
+    kept.shared(kept.state_of([broker]), queries.nodes, EVERYTHING, broker.pk)
+    Broker.objects.update(revision=2)
+    renewed, done = [], threading.Event()
+
+    def work() -> None:
+        try:
+            renewed.append(renew())
+        finally:
+            done.set()
+
+    background = Background("renewal", work, share=0)
+    background.start()
+    background.notice()
+    assert done.wait(30)
+    assert renewed == [1]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -8,10 +8,12 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from script.bench_parts.__main__ import PARTS, line
+from script.bench_parts.__main__ import PARTS, QUICK, line
+from script.bench_parts.rounds import middle
 from script.bench_parts.rows import percentile
 from script.bench_parts.task_events import EVENTS_A_TASK, numbered, task_ids, templates
 from workers.receiving.events import parse
@@ -23,6 +25,24 @@ def test_a_row_shows_beside_its_peer_whether_the_goal_is_met() -> None:
     row = {"what": "a poll", "ours": "2 ms", "peer": "rows: 9 ms", "times": 4.5, "goal": "≤ 1 ms", "met": False}
     assert line(row) == "| a poll | 2 ms | rows: 9 ms | 4.5 | ≤ 1 ms | **no** |\n"
     assert line({**row, "times": None, "goal": "", "met": None}) == "| a poll | 2 ms | rows: 9 ms |  |  |  |\n"
+
+
+def test_of_several_rounds_each_row_is_the_middle_one() -> None:
+    def row(ours: str, times: float | None, what: str = "a poll", peer: str = "rows: 9 ms") -> dict[str, Any]:
+        return {"what": what, "ours": ours, "peer": peer, "times": times, "goal": "", "met": None}
+
+    alone = row("1,200 ms (half: 7)", None, "a page")
+    rounds = [[row("2 ms", 4.5), alone], [row("9 ms", 1.0), row("90 ms", None, "a page")], [row("3 ms", 3.0), row("2,000 ms", None, "a page")]]
+    assert middle(rounds) == [row("3 ms", 3.0) | {"spread": (1.0, 4.5)}, alone | {"spread": None}]
+    assert middle([[row("1 ms", 2.0), row("1 ms", 3.0, peer="logs: 3 ms")]]) == [
+        row("1 ms", 2.0) | {"spread": None},
+        row("1 ms", 3.0, peer="logs: 3 ms") | {"spread": None},
+    ]
+    assert line(middle(rounds)[0]) == "| a poll | 3 ms | rows: 9 ms | 3.0 (1.0–4.5) |  |  |\n"
+
+
+def test_quick_has_options_for_every_part() -> None:
+    assert QUICK.keys() == PARTS.keys()
 
 
 def test_a_percentile_is_a_value_that_was_measured() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from itertools import compress
+from operator import ne
 
 from brokers.stats import QueueKey
 
@@ -59,15 +61,14 @@ class DepthsReader:
             before = self._blocks.get(gauge, [])
             if len(lines) != len(before):
                 return None
-            for was, line in zip(before, lines, strict=True):
-                if line != was:
-                    old, new = _GAUGE.fullmatch(was), _GAUGE.fullmatch(line)
-                    if old is None or new is None or old.groups()[:3] != new.groups()[:3]:
-                        return None
-                    key = self._names.get((new[2], new[3]))
-                    if key is None:
-                        return None
-                    found[key, _PLACES[new[1]]] = int(new[4])
+            for was, line in compress(zip(before, lines, strict=True), map(ne, before, lines)):
+                old, new = _GAUGE.fullmatch(was), _GAUGE.fullmatch(line)
+                if old is None or new is None or old.groups()[:3] != new.groups()[:3]:
+                    return None
+                key = self._names.get((new[2], new[3]))
+                if key is None:
+                    return None
+                found[key, _PLACES[new[1]]] = int(new[4])
         return found
 
 
