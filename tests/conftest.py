@@ -19,6 +19,7 @@ from django.contrib.contenttypes.management import create_contenttypes
 from django.core.management import call_command
 from django.db import connection, connections
 from django.db.models.signals import post_migrate
+from hypothesis import strategies
 from pytest_django import DjangoDbBlocker
 
 from brokers.addresses import BrokerAddress
@@ -69,11 +70,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_finish() -> None:
+def pytest_collection_finish(session: pytest.Session) -> None:
     """What was collected stays until the end, so the garbage collector need not walk it again and again: an eighth of the suite's processor time."""
     gc.collect()
     gc.freeze()
     gc.enable()
+    if session.config.option.collectonly:  # script/test, before the processes begin: each would work out for itself which characters UTF-8 can encode
+        strategies.text().validate()
     gc.set_threshold(50_000, 20, 50)
 
 
