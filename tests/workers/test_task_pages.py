@@ -22,6 +22,7 @@ pytestmark = pytest.mark.django_db
 def stored(tasks: int, **known: Any) -> Broker:
     """In two virtual hosts, with few values of each column and unknown ones."""
     rng, broker = random.Random(7), Broker.objects.create(name="prod", since=NOON)
+    made: list[Task] = []
     for number in range(tasks):
         facts = {
             "name": rng.choice((None, "", "a~b", "é", "b")),
@@ -32,7 +33,8 @@ def stored(tasks: int, **known: Any) -> Broker:
             "retries": rng.choice((None, 0, 3)),
         }
         at = NOON + timedelta(seconds=number)
-        Task.objects.create(broker=broker, vhost="/" if number % 3 else "b", uuid=f"t{number}", first_seen_at=at, changed_at=at, **facts | known)
+        made.append(Task(broker=broker, vhost="/" if number % 3 else "b", uuid=f"t{number}", first_seen_at=at, changed_at=at, **facts | known))
+    Task.objects.bulk_create(made)
     return broker
 
 
@@ -40,10 +42,14 @@ def uuids(page: queries.TaskPage) -> list[str]:
     return [task.uuid for task in page.items]
 
 
-@pytest.mark.parametrize("sort", [order + field for field in TASK_SORTS for order in ("", "-")])
 @pytest.mark.parametrize("narrowed", [{}, {"states": ("FAILURE", "RETRY")}, {"vhost": "/", "worker": "w@h"}])
-def test_the_pages_from_one_end_to_the_other_are_the_list(sort: str, narrowed: dict[str, Any]) -> None:
+def test_the_pages_from_one_end_to_the_other_are_the_list(narrowed: dict[str, Any]) -> None:
     stored(17)
+    for sort in (order + field for field in TASK_SORTS for order in ("", "-")):
+        check_pages(sort, narrowed)
+
+
+def check_pages(sort: str, narrowed: dict[str, Any]) -> None:
     wanted: dict[str, Any] = {"filter": TaskFilter(**narrowed), "sort": sort}
     whole = queries.tasks(EVERYTHING, **wanted)
     assert whole.next == whole.previous == ""
