@@ -83,7 +83,8 @@ class EventFeed:
             self._broke = error
         arrived = reader.take()
         now = time.monotonic()
-        for delivery in arrived:
+        every = () if not self._uses_two and self._redeliveries.hand_out_all(delivery.body for delivery in arrived) else arrived
+        for delivery in every:
             delivery.again = self._redeliveries.hand_out(delivery.body, delivery.redelivered, now)
             if self._uses_two:
                 delivery.again |= self._compared.is_second(delivery.body, now)
