@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import random
 import threading
@@ -81,30 +80,33 @@ class Sockets:
         self.longest_gap_seconds = 0.0
         self.refused: Counter[str] = Counter()
         self._url, self._session, self._topics = url, session, topics
-        self._loop = asyncio.new_event_loop()
+        self._loop, self._ended = asyncio.new_event_loop(), asyncio.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
     def stop(self) -> None:
-        def cancel() -> None:
-            for task in asyncio.all_tasks(self._loop):
-                task.cancel()
-
-        self._loop.call_soon_threadsafe(cancel)
-        self._thread.join(10)
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._ended.set)
+            self._thread.join(20)
 
     def behind(self, seconds: float) -> int:
         """How many have got no frame for so long."""
         return sum(time.monotonic() - at > seconds for at in self.frame_at.values())
 
     def _run(self) -> None:
-        async def all_of_them() -> None:
-            await asyncio.gather(*(self._watch(number) for number in range(self.count)))
+        try:
+            self._loop.run_until_complete(self._watch_all())
+        finally:
+            self._loop.close()
 
-        with contextlib.suppress(asyncio.CancelledError):
-            self._loop.run_until_complete(all_of_them())
+    async def _watch_all(self) -> None:
+        watches = [asyncio.create_task(self._watch(number)) for number in range(self.count)]
+        await self._ended.wait()
+        for watch in watches:
+            watch.cancel()
+        await asyncio.gather(*watches, return_exceptions=True)
 
     async def _watch(self, number: int) -> None:
         address = self._url.replace("http", "ws", 1) + "/ws/live/"

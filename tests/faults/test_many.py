@@ -20,4 +20,4 @@ def test_nothing_is_lost_or_held_by_two_while_two_of_each_process_are_killed(tmp
     except (ServerError, RuntimeError) as error:
         pytest.skip(str(error))
     report = many(tmp_path / "many", seconds=15, rate=200, seed=2)
-    assert report.faults == [], report.figures
+    assert report.faults == [], "\n".join([*report.faults, str(report.figures)])
