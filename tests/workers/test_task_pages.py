@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -81,6 +82,20 @@ def test_totals_are_kept_where_many_are_in_the_states(monkeypatch: pytest.Monkey
     assert (page.total, page.total_is_more) == (9, False)
     page = queries.tasks(EVERYTHING, filter=TaskFilter(worker="w@h"), page_size=1)
     assert page.total <= 4  # counted, as far as that goes
+
+
+def test_several_columns_are_counted_among_the_newest_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    stored(30, name="b", worker="w@h", state="FAILURE")
+    filter = TaskFilter(name="b", worker="w@h")
+    assert queries.tasks(EVERYTHING, filter=filter, page_size=2).total == 30
+    monkeypatch.setattr(sys.modules["workers.queries.tasks"], "COUNTED_AMONG", 10)
+    page = queries.tasks(EVERYTHING, filter=filter, page_size=2)
+    assert (page.total, page.total_is_more) == (10, True)
+    counts, beyond = queries.counts_by_state(EVERYTHING, filter)
+    assert (counts, "FAILURE" in beyond) == ({"FAILURE": 10}, True)
+    assert queries.counts_by_state(EVERYTHING, TaskFilter(worker="w@h")) == ({"FAILURE": 30}, frozenset())
+    last = queries.tasks(EVERYTHING, filter=filter, page_size=25, after=queries.tasks(EVERYTHING, filter=filter, page_size=25).next)
+    assert len(last.items) == 5  # listed to the end
 
 
 NO_CURSORS = {

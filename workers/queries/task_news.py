@@ -13,7 +13,7 @@ from brokers.scope import Scope
 from workers.models import Task
 from workers.queries.task_counts import kept_counts
 from workers.queries.task_parts import COUNTED
-from workers.queries.tasks import FAMILY_KEPT, matching
+from workers.queries.tasks import FAMILY_KEPT, counted_ids, matching
 from workers.task_filter import ALL_STATES, TaskFilter
 
 
@@ -41,13 +41,14 @@ def counts_by_state(scope: Scope, filter: TaskFilter, found: list[int] | None = 
     if anything == TaskFilter(broker=filter.broker, vhost=filter.vhost):
         return kept_counts(scope, filter.broker, filter.vhost), frozenset()
     try:
-        newest, params = matching(scope, anything, found=found).order_by("-id").values("state")[: COUNTED + 1].query.sql_with_params()
+        ids = counted_ids(anything)
+        newest, params = matching(scope, anything, found=found, ids=ids).order_by("-id").values("state")[: COUNTED + 1].query.sql_with_params()
     except EmptyResultSet:
         return {}, frozenset()
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT state, COUNT(*) FROM ({newest}) AS newest GROUP BY state", params)  # noqa: S608
         counted = dict(cursor.fetchall())
-    return counted, frozenset(ALL_STATES) if sum(counted.values()) > COUNTED else frozenset()
+    return counted, frozenset(ALL_STATES) if sum(counted.values()) > COUNTED or ids.start else frozenset()
 
 
 def kept_since() -> datetime | None:

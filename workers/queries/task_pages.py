@@ -16,7 +16,7 @@ from workers.queries import task_cursors
 from workers.queries.task_counts import kept_counts
 from workers.queries.task_cursors import TASK_SORTS, Cursor
 from workers.queries.task_parts import COUNTED, counted, first_ids, sorted_ids
-from workers.queries.tasks import ALL_IDS, SEARCHED, light, parts_of, tasks_with_text
+from workers.queries.tasks import ALL_IDS, SEARCHED, counted_ids, light, parts_of, tasks_with_text
 from workers.task_filter import EVERY_TASK, TaskFilter
 from workers.task_past import as_then
 
@@ -112,5 +112,6 @@ def _total(
         if not beyond or not filter.states:
             matching = sum(by_state.get(state, 0) for state in filter.states or by_state)
             return min(matching, COUNTED), bool(beyond) or some_found
-    total = counted(parts)
-    return min(total, COUNTED), total > COUNTED or some_found
+    ids = counted_ids(filter)
+    total = counted(parts_of(scope, filter, at, searched, ids) if ids.start else parts)
+    return min(total, COUNTED), total > COUNTED or some_found or ids.start > 0
