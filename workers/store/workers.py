@@ -86,8 +86,9 @@ def take_over(broker_id: int, vhost: str, now: datetime) -> tuple[Writer, bytes]
     with transaction.atomic():
         source = ensure_source(broker_id, vhost, now)
         writer = Writer(source.pk, secrets.token_hex(8))
-        EventSource.objects.filter(pk=source.pk).update(writer=writer.token)
-    return writer, bytes(source.uncertain)
+        EventSource.objects.filter(pk=source.pk).update(writer=writer.token)  # waits for a last batch that PostgreSQL commits for a process that was killed
+        uncertain = EventSource.objects.values_list("uncertain", flat=True).get(pk=source.pk)
+    return writer, bytes(uncertain)
 
 
 def supersede_all() -> None:
