@@ -104,7 +104,7 @@ def ensure_admin(password: str) -> str | None:
         admin, created = User.objects.get_or_create(username=ADMIN, defaults={"is_superuser": True, "is_staff": True})
         made_up = secrets.token_urlsafe(12) if created and not password else None
         wanted = password or made_up
-        if wanted and not (admin.has_usable_password() and admin.check_password(wanted)):
+        if wanted and (created or not (admin.has_usable_password() and admin.check_password(wanted))):
             admin.set_password(wanted)
             admin.save(update_fields=["password"])
         if password:
