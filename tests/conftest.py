@@ -39,10 +39,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(trylast=True)  # after hypothesis, which loads a profile of its own
 def pytest_configure(config: pytest.Config) -> None:
-    gc.disable()  # until everything is collected (below)
     hypothesis_profiles.load(nightly=config.getoption("--nightly"))
     if config.getoption("numprocesses", None):
         config.stash[SHARED_RUN] = SharedRun()
+    else:
+        gc.disable()  # until everything is collected (below)
 
 
 def pytest_configure_node(node: Any) -> None:
