@@ -77,6 +77,8 @@ def test_large_messages_are_received_a_few_at_a_time_so_that_what_they_hold_is_s
     while sum(counts) < 30:
         counts.append(len(feed.receive(10, 2000 if len(counts) < 2 else 10)))
         feed.acknowledge()
+    assert feed.receive(0.05, 1) == []
+    assert not feed.is_behind
     feed.close()
     sender.link.close()
     assert counts == [10, 10, 10]

@@ -6,6 +6,7 @@ that has not come whole, goes to py-amqp one by one, which keeps its own buffer,
 
 from __future__ import annotations
 
+import select
 from struct import Struct
 from typing import Any
 
@@ -65,6 +66,12 @@ class DeliveryReader:
             raise OSError("the broker closed the connection")
         transport._read_buffer += received
         self._take_frames(transport, most, most_bytes)
+
+    def more_waits(self) -> bool:
+        """Whether bytes have come that are not read yet."""
+        poll = select.poll()
+        poll.register(self._connection.transport.sock, select.POLLIN)
+        return bool(poll.poll(0))
 
     def arrive(self, message: Message) -> None:
         """The callback for what py-amqp has read."""

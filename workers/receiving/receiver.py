@@ -47,6 +47,7 @@ class EventFeed:
         self._redeliveries = Redeliveries()
         self._next_check = self._next_rebind = 0.0
         self._cancelled = False
+        self.is_behind = False  # more had come by the end of the last `receive` than it took
 
     @property
     def connected(self) -> bool:
@@ -101,12 +102,14 @@ class EventFeed:
 
     def _read(self, connection: Connection, reader: DeliveryReader, seconds: float, most: int) -> None:
         deadline = time.monotonic() + seconds
+        self.is_behind = False
         with self._explained():
             self._keep_up()
             # one time-out for all reads: setting it for each frame halves the speed
             with contextlib.suppress(TimeoutError), connection.transport.having_timeout(max(seconds, 0.001)):
                 while len(reader.arrived) < most and reader.arrived_bytes < MOST_BYTES and time.monotonic() < deadline:
                     reader.read(most, MOST_BYTES)
+                self.is_behind = reader.more_waits()
             if self._cancelled:
                 raise Unreachable(f"the queue {self.queue} was deleted")
 

@@ -61,7 +61,7 @@ class VhostWatch:
         self._problem: WatchError | None = None
         self._disturbed: Disturbance | None = None
         self._failures, self._next_try, self._next_store, self._next_beat, self._unstored = 0, 0.0, 0.0, 0.0, 0
-        self._behind = False  # the last round took as much as it may
+        self._behind = False  # the last round could not take all that had come
         self._batch = store.Batch()
         self._writer = store.Writer(0, "")
         self._registry = WorkerRegistry()
@@ -133,7 +133,7 @@ class VhostWatch:
                 log.info("receiving_events", broker=self.place.address.name, vhost=self.place.vhost)
             self._reading.note(time.monotonic(), datetime.now(UTC))
             deliveries = self._feed.receive(ROUND_SECONDS, MOST_A_ROUND)
-            self._behind = len(deliveries) >= MOST_A_ROUND
+            self._behind = self._feed.is_behind
             self._apply(deliveries)
         except WatchError as error:
             self._lose(error)
