@@ -133,6 +133,8 @@ def many(directory: Path, seconds: float | None, rate: float | None, seed: int, 
 
 
 def _run(report: Report, stack: ManyStack, sources: list[Source], seconds: float, seed: int) -> None:
+    vhosts = {source.vhost for source in sources}
+    _wait(lambda: vhosts <= _receiving(stack), BACK_SECONDS, "the events of every virtual host are received")  # before, no queue may be bound to take them
     for source in sources:
         source.traffic.start()
     _wait(lambda: all(len(read_workers(stack.database, source.vhost)) == len(source.fleet.workers) for source in sources), BACK_SECONDS, "events are stored")
@@ -160,6 +162,10 @@ def _run(report: Report, stack: ManyStack, sources: list[Source], seconds: float
     _polls(report, stack)
     report.hold("threads that died", stack.deaths(), stack.deaths() == 0)
     report.hold("processes that ended by themselves", stack.ended(), not stack.ended())
+
+
+def _receiving(stack: ManyStack) -> set[str]:
+    return {vhost for (vhost,) in rows(stack.database, "SELECT vhost FROM workers_eventsource WHERE state = 'receiving'")}
 
 
 def _is_spread(stack: ManyStack) -> bool:
