@@ -16,6 +16,7 @@ from brokers.scope import EVERYTHING
 from tests import postgres
 from workers import queries
 from workers.models import Task
+from workers.queries import task_search
 from workers.task_filter import TaskFilter
 
 pytestmark = [postgres.on_postgres, pytest.mark.django_db]
@@ -67,3 +68,22 @@ def test_counts_are_read_from_indexes_alone(narrowed: dict[str, Any]) -> None:
     for plan in found:
         scans = re.findall(r"(\w[\w ]* Scan)[^\n]* on workers_task_\d", plan)
         assert scans and set(scans) <= {"Index Only Scan", "Index Only Scan Backward"}, plan
+
+
+def test_rare_words_are_found_by_their_index_and_frequent_ones_from_the_newest_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO workers_task_words (task_id, words) SELECT id, 'pay:1'::tsvector FROM workers_task")
+    found = {}
+    for frequent in (1, 6):
+        monkeypatch.setattr(task_search, "FREQUENT", frequent)
+        with CaptureQueriesContext(connection) as captured:
+            assert len(queries.tasks_with_text(EVERYTHING, TaskFilter(text="pay now")) or []) == 0
+            assert len(queries.tasks_with_text(EVERYTHING, TaskFilter(text="pay")) or []) == 5
+        search = next(query["sql"] for query in reversed(captured.captured_queries) if "SELECT task_id" in query["sql"])
+        with connection.cursor() as cursor:
+            for setting in ("enable_seqscan", "enable_sort", "enable_incremental_sort"):
+                cursor.execute(f"SET LOCAL {setting} = off")
+            cursor.execute(f"EXPLAIN {search}")
+            found[frequent] = "\n".join(line for (line,) in cursor.fetchall())
+    assert "Bitmap Index Scan" in found[6] and "Sort  (" in found[6], found[6]
+    assert "Bitmap Index Scan" not in found[1] and "Sort  (" not in found[1], found[1]

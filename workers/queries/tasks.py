@@ -13,15 +13,15 @@ import msgspec
 from django.db import connection
 from django.db.models import Q, QuerySet
 
-from brokers.database.engine import is_postgresql, unindexed
+from brokers.database.engine import unindexed
 from brokers.models import Broker
 from brokers.queries.pages import BrokerRef, in_scope, share_brokers, visible_brokers
 from brokers.scope import EVERYTHING, Scope
-from workers import task_words
 from workers.errors import AmbiguousTask
 from workers.models import EventSource, Task
 from workers.queries.task_parts import COUNTED, counts_of
-from workers.task_filter import ALL_STATES, TaskFilter, search_text
+from workers.queries.task_search import with_words
+from workers.task_filter import ALL_STATES, TaskFilter
 from workers.task_past import as_then
 
 SEARCHED = 2_000
@@ -148,18 +148,9 @@ def _first_id(moment: datetime) -> int:
     return _AFTER_ALL if found is None else found
 
 
-_SEARCH = "SELECT rowid FROM workers_task_words WHERE workers_task_words MATCH %s ORDER BY rowid DESC LIMIT %s"
-_SEARCH_VECTORS = "SELECT task_id FROM workers_task_words WHERE words @@ %s::tsquery ORDER BY task_id DESC LIMIT %s"
-
-
 def _with_text(scope: Scope, text: str) -> list[int]:
     """Tasks with these words, the newest 2,000 of them; for a single word also those whose uuid begins with it."""
-    search, words = (_SEARCH_VECTORS, task_words.query(text)) if is_postgresql() else (_SEARCH, search_text(text))
-    found: list[int] = []
-    if words:
-        with connection.cursor() as cursor:
-            cursor.execute(search, (words, SEARCHED))
-            found = [key for (key,) in cursor.fetchall()]
+    found = with_words(text, SEARCHED)
     if " " not in text:
         found += _by_uuid(scope, Q(uuid__gte=text, uuid__lt=text + "\U0010ffff")).values_list("pk", flat=True)[:SEARCHED]
     return found
