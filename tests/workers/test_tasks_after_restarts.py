@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+import pytest
 from django.utils import timezone
 
 from brokers.models import Change
 from tests.waiting import wait_until
 from tests.workers.conftest import Watching, Workers
 from tests.workers.stored_tasks import THREADS, listening, tasks, wait_for_task
+from workers.receiving import liveness
 
 
 def test_a_worker_killed_while_it_runs_a_task_leaves_it_unknown(workers: Workers, watching: Watching) -> None:
@@ -23,7 +27,8 @@ def test_a_worker_killed_while_it_runs_a_task_leaves_it_unknown(workers: Workers
     assert watching.worker("w@here").state == "gone"
 
 
-def test_a_worker_killed_and_started_anew_has_not_what_it_ran(workers: Workers, watching: Watching) -> None:
+def test_a_worker_killed_and_started_anew_has_not_what_it_ran(workers: Workers, watching: Watching, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(liveness, "silent_after", lambda _: timedelta(minutes=5))  # so that it is back before it counts as gone, on a busy machine too
     workers.start("w@here", *THREADS)
     listening(watching, "w@here")
     workers.send("rest", 600)
