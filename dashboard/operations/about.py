@@ -241,7 +241,8 @@ def _of_processes(beats: Sequence[Heartbeat], now: datetime) -> list[Lag]:
             found.append(Lag(f"tail of {_label(beat.holder, beats)}", measured["tail_seconds"], beat.at, 0.05, source))
         for name, done in measured.get("jobs", {}).items():
             at = datetime.fromisoformat(done["at"])
-            found.append(Lag(name, _since(at, now), at, done.get("every_seconds"), f"maintenance; it took {formatting.duration(done['seconds'])}"))
+            source = f"maintenance’s heartbeat {formatting.age(beat.at, now)} ago; it took {formatting.duration(done['seconds'])}"
+            found.append(Lag(name, _since(at, now), at, done.get("every_seconds"), source))
     return found
 
 
