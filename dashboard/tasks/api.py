@@ -73,9 +73,13 @@ class TaskDetail(TaskItem):
 
 
 class Tasks(Schema):
-    total: int = Field(description=f"Counted up to {queries.COUNTED:,}; there may be more")
+    total: int = Field(description=f"Counted up to {queries.COUNTED:,}, of a search for words among the newest 2,000 that have them")
+    total_is_more: bool = Field(description="There may be more than `total`")
     items: list[TaskItem]
-    next: str | None = Field(description="What `after` takes for the page that follows, however many tasks come meanwhile; null on the last one")
+    next: str | None = Field(
+        description="What `after` takes for the page that follows, however many tasks come meanwhile; null on the last one. "
+        "A page of a search for words may be empty and still have it: 2,000 tasks with these words are looked at for each page"
+    )
 
 
 class TasksQuery(OfBroker, Paged):
@@ -117,7 +121,13 @@ def tasks(request: HttpRequest, query: Query[TasksQuery]) -> dict[str, Any]:
         page = queries.tasks(scope(request), filter=wanted, sort=query.sort, page=query.page, page_size=query.page_size, after=query.after)
     except ValueError as error:
         raise invalid("after" if "cursor" in str(error) else "sort", error) from error
-    return {"total": min(page.total, queries.COUNTED), "items": [TaskItem(**_item(task)) for task in page.items], "next": page.next or None}
+    more = page.total_is_more or page.total > queries.COUNTED
+    return {
+        "total": min(page.total, queries.COUNTED),
+        "total_is_more": more,
+        "items": [TaskItem(**_item(task)) for task in page.items],
+        "next": page.next or None,
+    }
 
 
 @router.get("/task", response={200: TaskDetail, **ERRORS}, operation_id="task")

@@ -109,7 +109,9 @@ class TaskList(Filtered):
             found = self._tasks(query_filter, 1, PAGE_SIZE, self.sort, self.address.after, self.address.before)
         except ValueError:  # no cursor of this list
             return None
-        return found if found.items and (self.address.after or found.previous) else None
+        if not found.items:
+            return found if found.next else None  # a search for words goes on
+        return found if self.address.after or found.previous else None
 
     @cached_property
     def rows(self) -> list[LiveRow]:
@@ -126,6 +128,11 @@ class TaskList(Filtered):
             "previous": self.address.with_(before=page.previous) if page.previous else "",
             "next": self.address.with_(after=page.next) if page.next else "",
         }
+
+    @property
+    def further_address(self) -> str:
+        """Where a search for words goes on that found none here of those that it looked at; "" if it looked at all."""
+        return self.address.with_(after=self.page.next) if self.page.next and not self.page.items else ""
 
     @property
     def headings(self) -> list[Heading]:
@@ -168,6 +175,7 @@ class TaskList(Filtered):
             text = f"state:{','.join(wanted).lower()}" if wanted else ""
             count = sum(counts.get(state, 0) for state in wanted or counts)
             more = bool(beyond & set(wanted or counts))
+            count = min(count, queries.COUNTED) if more else count
             address = self.address.with_(q=rest.with_text(text) or None)
             found.append(View(words, address, count_text(count, more), query_filter == set(wanted), level if count else ""))
         return found

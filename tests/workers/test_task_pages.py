@@ -12,7 +12,7 @@ import pytest
 from brokers.models import Broker
 from brokers.scope import EVERYTHING
 from workers import queries, store
-from workers.models import Task
+from workers.models import EventSource, Task
 from workers.queries import TASK_SORTS, task_cursors
 from workers.task_filter import TaskFilter
 
@@ -109,3 +109,24 @@ NO_CURSORS = {
 def test_what_is_no_cursor_is_refused(field: str, text: str) -> None:
     with pytest.raises(ValueError, match="no cursor"):
         task_cursors.read(text, field)
+
+
+@pytest.mark.parametrize("sort", ["-at", "at"])
+@pytest.mark.parametrize("narrowed", [{}, {"states": ("FAILURE",)}, {"worker": "w@h"}, {"end": NOON + timedelta(seconds=9)}])
+def test_the_pages_of_a_search_reach_every_task_with_its_words_however_many_have_them(
+    narrowed: dict[str, Any], sort: str, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    for module in ("tasks", "task_pages", "task_news"):
+        monkeypatch.setattr(sys.modules[f"workers.queries.{module}"], "SEARCHED", 4)
+    broker = stored(23)
+    EventSource.objects.bulk_create(EventSource(broker=broker, vhost=vhost) for vhost in ("/", "b"))
+    wanted: dict[str, Any] = {"filter": TaskFilter(text="t", **narrowed), "sort": sort, "page_size": 3}
+    rows = Task.objects.filter(**{"state__in": narrowed["states"]} if "states" in narrowed else {"worker": "w@h"} if "worker" in narrowed else {})
+    expected = [task.uuid for task in rows.order_by("-pk" if sort == "-at" else "pk") if "end" not in narrowed or task.first_seen_at < narrowed["end"]]
+    pages = [queries.tasks(EVERYTHING, **wanted)]
+    while pages[-1].next and len(pages) < 20:
+        pages.append(queries.tasks(EVERYTHING, after=pages[-1].next, **wanted))
+    assert [uuid for page in pages for uuid in uuids(page)] == expected
+    assert pages[0].total_is_more or pages[0].total == len(expected)
+    counts, beyond = queries.counts_by_state(EVERYTHING, wanted["filter"], queries.tasks_with_text(EVERYTHING, wanted["filter"]))
+    assert beyond or sum(counts.values()) == len(expected)

@@ -13,7 +13,7 @@ from brokers.scope import Scope
 from workers.models import Task
 from workers.queries.task_counts import kept_counts
 from workers.queries.task_parts import COUNTED
-from workers.queries.tasks import FAMILY_KEPT, counted_ids, matching
+from workers.queries.tasks import FAMILY_KEPT, SEARCHED, counted_ids, matching
 from workers.task_filter import ALL_STATES, TaskFilter
 
 
@@ -48,7 +48,8 @@ def counts_by_state(scope: Scope, filter: TaskFilter, found: list[int] | None = 
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT state, COUNT(*) FROM ({newest}) AS newest GROUP BY state", params)  # noqa: S608
         counted = dict(cursor.fetchall())
-    return counted, frozenset(ALL_STATES) if sum(counted.values()) > COUNTED or ids.start else frozenset()
+    some_found = len(found or ()) > SEARCHED
+    return counted, frozenset(ALL_STATES) if sum(counted.values()) > COUNTED or ids.start or some_found else frozenset()
 
 
 def kept_since() -> datetime | None:

@@ -24,8 +24,8 @@ Counts = Callable[[], tuple[dict[str, int], frozenset[str]]]
 
 
 class TaskPage(Page[Task]):
-    """`total` is exact where the store keeps it: of a broker, a virtual host and states. Else it stops at 10,000, and a search for text looks at the newest
-    2,000 that have it: with `total_is_more` there may be more. `previous` and `next` are the cursors from which the pages beside it go on, "" at an end.
+    """`total` is exact where the store keeps it: of a broker, a virtual host and states. Else it stops at 10,000, and a search for text counts among the
+    newest 2,000 that have it: with `total_is_more` there may be more. `previous` and `next` are the cursors from which the pages beside it go on, "" at an end.
 
     The long texts of the tasks are deferred.
     """
@@ -52,15 +52,21 @@ def tasks(
     if at is not None and filter.states:
         raise ValueError("tasks of the past can't be searched by state")
     cursor = task_cursors.read(after or before, field, backwards=not after) if after or before else None
-    searched = tasks_with_text(scope, filter) if found is None else found
-    parts = parts_of(scope, filter, at, searched)
-    listed = parts if cursor is None or field != "at" else parts_of(scope, filter, at, searched, _beyond(cursor, descending))
+    by_age = field == "at"
+    searched = tasks_with_text(scope, filter, newest_first=descending or not by_age, at=at) if found is None or (by_age and not descending) else found
+    parts, listed_text = parts_of(scope, filter, at, searched), searched
+    listed = parts
+    if cursor is not None and by_age:
+        beyond = _beyond(cursor, descending)
+        listed_text = searched and tasks_with_text(scope, filter, beyond, descending is not cursor.backwards, at)
+        listed = parts_of(scope, filter, at, listed_text, beyond)
     start = 0 if cursor else (page - 1) * page_size
     rows, values = _rows(listed, field, descending, start, page_size + 1, cursor)
     items = [as_then(task, at) for task in rows.select_related("broker")] if at is not None else light(rows, brokers)
     if values is not None:
         place = {pk: number for number, pk in enumerate(values)}
         items.sort(key=lambda task: place[task.pk])
+    further = _further(listed_text) if by_age else ""  # words were looked for so far only
     more = len(items) > page_size
     items = items[:page_size]
     if cursor and cursor.backwards:
@@ -70,9 +76,16 @@ def tasks(
     if items:
         backwards = cursor is not None and cursor.backwards
         first, last = (task_cursors.write(task.pk, (values or {}).get(task.pk)) for task in (items[0], items[-1]))
-        found_page.next = last if more or backwards else ""
-        found_page.previous = first if (more if backwards else cursor is not None or start) else ""
+        found_page.next = last if more or backwards else further
+        found_page.previous = first if (more if backwards else cursor is not None or start) else further if backwards else ""
+    elif cursor is None or not cursor.backwards:
+        found_page.next = further
     return found_page
+
+
+def _further(searched: list[int] | None) -> str:
+    """The cursor from which a search for words goes on; "" if it has found all that it looked for."""
+    return task_cursors.write(searched[SEARCHED - 1]) if searched is not None and len(searched) > SEARCHED else ""
 
 
 def _beyond(cursor: Cursor, descending: bool) -> range:
@@ -99,7 +112,7 @@ def _total(
     scope: Scope, filter: TaskFilter, at: datetime | None, parts: list[QuerySet[Task]], searched: list[int] | None, all_seen: int | None, counts: Counts | None
 ) -> tuple[int, bool]:  # fmt: skip
     """(how many match, True if there are more). `all_seen`: how many there are, where the page shows the last."""
-    some_found = len(searched or ()) >= SEARCHED
+    some_found = len(searched or ()) > SEARCHED
     if all_seen is not None:
         return all_seen, some_found
     if at is None and filter == TaskFilter(broker=filter.broker, vhost=filter.vhost, states=filter.states):

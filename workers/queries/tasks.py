@@ -11,7 +11,7 @@ from operator import or_
 
 import msgspec
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from brokers.database.engine import unindexed
 from brokers.models import Broker
@@ -57,9 +57,19 @@ def parts_of(scope: Scope, filter: TaskFilter, at: datetime | None, found: list[
     return parts if filter.queue is None else [one.filter(where) for one in parts for where in _in_queue(filter.queue)]
 
 
-def tasks_with_text(scope: Scope, filter: TaskFilter) -> list[int] | None:
-    """The ids of the newest 2,000 with the text of the filter; None for a filter without any."""
-    return _with_text(scope, filter.text.strip()) if filter.text.strip() else None
+def tasks_with_text(scope: Scope, filter: TaskFilter, ids: range = ALL_IDS, newest_first: bool = True, at: datetime | None = None) -> list[int] | None:
+    """The ids of the newest 2,000 (or of the oldest) with the text of the filter, among these ids and in its time; a further one if there are more; None for a
+    filter without any text."""
+    text = filter.text.strip()
+    if not text:
+        return None
+    between = _ids_between(filter, at, ids)
+    found = with_words(text, SEARCHED + 1, between, newest_first)
+    if " " not in text:  # or the uuid begins with it
+        rows = _by_uuid(scope, Q(uuid__gte=text, uuid__lt=text + "\U0010ffff")).annotate(place=F("pk") + 0)  # in an order that no index but the uuid's has
+        rows = rows.filter(place__gte=between.start, place__lt=between.stop).order_by("-place" if newest_first else "place")
+        found += rows.values_list("pk", flat=True)[: SEARCHED + 1]
+    return sorted(dict.fromkeys(found), reverse=newest_first)[: SEARCHED + 1]
 
 
 def counted_ids(filter: TaskFilter) -> range:
@@ -92,17 +102,26 @@ def _whatever_state(
         where &= Q(name__in=_names_like(filter.name)) if "*" in filter.name else Q(name=filter.name)
     if filter.worker is not None:
         where &= Q(worker=filter.worker)
-    first, end = ids.start, ids.stop
     if filter.start is not None:
-        where, first = where & Q(first_seen_at__gte=filter.start), max(first, _first_id(filter.start - _DISORDER))
-    ends = [moment for moment in (filter.end, at) if moment is not None]
-    if ends:
-        where, end = where & Q(first_seen_at__lt=min(ends)), min(end, _first_id(min(ends) + _DISORDER))
+        where &= Q(first_seen_at__gte=filter.start)
+    if ends := [moment for moment in (filter.end, at) if moment is not None]:
+        where &= Q(first_seen_at__lt=min(ends))
     rows = Task.objects.filter(where).order_by()
     if filter.text.strip():
-        found = _with_text(scope, filter.text.strip()) if found is None else found
-        rows = rows.extra(where=[f"workers_task.id IN ({', '.join(map(str, found))})"]) if found else rows.none()  # noqa: S610  (whole numbers)
-    return _in_place(rows, scope, filter.broker, filter.vhost, range(first, end))
+        found = tasks_with_text(scope, filter, at=at) if found is None else found
+        among = ", ".join(map(str, (found or [])[:SEARCHED]))
+        rows = rows.extra(where=[f"workers_task.id IN ({among})"]) if found else rows.none()  # noqa: S610  (whole numbers)
+    return _in_place(rows, scope, filter.broker, filter.vhost, _ids_between(filter, at, ids))
+
+
+def _ids_between(filter: TaskFilter, at: datetime | None, ids: range) -> range:
+    """Those of these ids that tasks first seen in the filter's time can have."""
+    first, end = ids.start, ids.stop
+    if filter.start is not None:
+        first = max(first, _first_id(filter.start - _DISORDER))
+    if ends := [moment for moment in (filter.end, at) if moment is not None]:
+        end = min(end, _first_id(min(ends) + _DISORDER))
+    return range(first, max(first, end))
 
 
 def _in_place(
@@ -146,14 +165,6 @@ def _first_id(moment: datetime) -> int:
     """The id of the first task seen from a moment on; larger than any if there is none."""
     found = Task.objects.filter(first_seen_at__gte=moment).order_by("first_seen_at", "pk").values_list("pk", flat=True).first()
     return _AFTER_ALL if found is None else found
-
-
-def _with_text(scope: Scope, text: str) -> list[int]:
-    """Tasks with these words, the newest 2,000 of them; for a single word also those whose uuid begins with it."""
-    found = with_words(text, SEARCHED)
-    if " " not in text:
-        found += _by_uuid(scope, Q(uuid__gte=text, uuid__lt=text + "\U0010ffff")).values_list("pk", flat=True)[:SEARCHED]
-    return found
 
 
 def _by_uuid(scope: Scope, where: Q, broker: BrokerRef | None = None) -> QuerySet[Task]:
