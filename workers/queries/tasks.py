@@ -11,7 +11,7 @@ from operator import or_
 
 import msgspec
 from django.db import connection
-from django.db.models import F, Q, QuerySet
+from django.db.models import BigIntegerField, ExpressionWrapper, F, Q, QuerySet
 
 from brokers.database.engine import unindexed
 from brokers.models import Broker
@@ -66,7 +66,8 @@ def tasks_with_text(scope: Scope, filter: TaskFilter, ids: range = ALL_IDS, newe
     between = _ids_between(filter, at, ids)
     found = with_words(text, SEARCHED + 1, between, newest_first)
     if " " not in text:  # or the uuid begins with it
-        rows = _by_uuid(scope, Q(uuid__gte=text, uuid__lt=text + "\U0010ffff")).annotate(place=F("pk") + 0)  # in an order that no index but the uuid's has
+        place = ExpressionWrapper(F("pk") + 0, BigIntegerField())  # in an order that no index has, so that the uuid's is used
+        rows = _by_uuid(scope, Q(uuid__gte=text, uuid__lt=text + "\U0010ffff")).annotate(place=place)
         rows = rows.filter(place__gte=between.start, place__lt=between.stop).order_by("-place" if newest_first else "place")
         found += rows.values_list("pk", flat=True)[: SEARCHED + 1]
     return sorted(dict.fromkeys(found), reverse=newest_first)[: SEARCHED + 1]
