@@ -120,7 +120,7 @@ def unavailable(broker: BrokerFacts, now: datetime) -> str:
     if is_stale(broker, now):
         if broker.polled_at > now:
             return f"{broker.name} has not been polled since this machine's clock was set back"
-        return f"{broker.name} was last polled {formatting.age(broker.polled_at, now)} ago"
+        return f"{broker.name} was last polled at {formatting.moment_text(broker.polled_at, now)}"  # an age would stand still on open pages
     return ""
 
 
