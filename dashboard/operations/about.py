@@ -221,15 +221,19 @@ def _of_brokers(brokers: Sequence[Broker], now: datetime) -> list[Lag]:
 def _of_sources(sources: Sequence[EventSource], now: datetime) -> list[Lag]:
     return [
         Lag(
-            f"events of {source.vhost} at {source.broker.name}",
+            f"receiver’s round in {source.vhost} at {source.broker.name}",
             _since(source.beat_at, now),
             source.beat_at,
             5.0,
-            f"the receiver’s thread; {source.events:,} events",
+            f"the receiver’s thread; {source.events:,} events, the last {_ago(source.received_at, now)}",
         )
         for source in sources
         if source.broker.configured
     ]
+
+
+def _ago(at: datetime | None, now: datetime) -> str:
+    return "never" if at is None else f"{formatting.age(at, now)} ago"
 
 
 def _of_processes(beats: Sequence[Heartbeat], now: datetime) -> list[Lag]:

@@ -50,8 +50,10 @@ def gone_text(kind: str, beats: Sequence[Heartbeat], now: datetime, own_holder: 
     if not missing:
         return ""
     listed = ", ".join(f"process {holders.number_of(beat.holder)} last stored a heartbeat {formatting.age(beat.at, now)} ago" for beat in missing)
-    alive = sum(beat.kind == kind and lives(beat, now) for beat in beats)
-    return f"{listed}: killed, stuck or cut off, and none was started in its place; {formatting.count(alive, 'other')} of its kind at work"
+    alive = [beat for beat in beats if beat.kind == kind and lives(beat, now)]
+    standby = sum(beat.standby for beat in alive)
+    others = f"{formatting.count(len(alive), 'other')} of its kind {'runs' if len(alive) == 1 else 'run'}{f', {standby} on standby' if standby else ''}"
+    return f"{listed}: killed, stuck or cut off, and none was started in its place; {others}"
 
 
 def conflicts(beats: Iterable[Heartbeat], now: datetime) -> list[str]:

@@ -55,7 +55,7 @@ def test_a_process_is_missed_until_one_was_started_in_its_place(beats: list[Hear
 def test_two_of_a_kind_and_one_that_died_are_named() -> None:
     beats = [beat("poller", 1), beat("poller", 2, ago=40), beat("receiver", 3)]
     assert processes.gone_text("poller", beats, NOON, "") == (
-        "process 2 last stored a heartbeat 40 s ago: killed, stuck or cut off, and none was started in its place; 1 other of its kind at work"
+        "process 2 last stored a heartbeat 40 s ago: killed, stuck or cut off, and none was started in its place; 1 other of its kind runs"
     )
     assert processes.gone_text("receiver", beats, NOON, "") == ""
     assert processes.gone_text("poller", beats, NOON, beats[1].holder) == ""  # which answers, so it lives

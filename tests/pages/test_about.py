@@ -125,7 +125,10 @@ def test_the_call_answers_the_same_as_the_page(person: Client, now: datetime) ->
         ("poller", "web-1", "11", "working", ["poll prod"])
     ]
     assert found["leases"][0]["holder"] == "poller 11 on web-1"
-    assert {lag["what"]: round(lag["seconds"]) for lag in found["lags"] if lag["seconds"] is not None} == {"depths of prod": 0, "events of / at prod": 4}
+    assert {lag["what"]: round(lag["seconds"]) for lag in found["lags"] if lag["seconds"] is not None} == {
+        "depths of prod": 0,
+        "receiver’s round in / at prod": 4,
+    }
     assert found["database"]["size_bytes"] > 0
     assert {item["variable"] for item in found["retention"]} >= {"HARELINE_RETENTION_TASKS"}
     assert found["at"].endswith("Z")

@@ -58,7 +58,7 @@ def jobs() -> list[Job]:
         Job("trim history", timedelta(minutes=1), lambda now: trim_history(now, settings.RETENTION_RAW_HOURS)),
         Job("trim tasks", timedelta(seconds=15), lambda now: trim_tasks(now, settings.RETENTION_TASK_DAYS, settings.RETENTION_TASKS)),
         Job("compare the counts of tasks", timedelta(hours=1), lambda _: repair_counts()),
-        Job("measure tables", timedelta(hours=1), measure_tables),
+        Job("measure tables", timedelta(minutes=5), measure_tables),
         Job("trim audit", timedelta(hours=6), lambda now: trim_audit(now, settings.RETENTION_AUDIT_DAYS)),
         Job("trim cache", timedelta(hours=1), trim_cache),
         Job("clear sessions", timedelta(hours=6), lambda _: SessionStore.clear_expired()),
@@ -83,12 +83,21 @@ def _jobs_of_sqlite() -> list[Job]:
 
 
 TABLES: dict[str, object] = {}
-"""As measured last: {"at", "sizes": [[table, partition, bytes], …]}; {} before that, and on PostgreSQL, which measures at once."""
+"""As measured last: {"at", "seconds" that it took, "sizes": [[table, partition, bytes], …]}; {} before that, and on PostgreSQL, which measures at once."""
+
+
+_CHEAP_SECONDS = 0.2
 
 
 def measure_tables(now: datetime) -> None:
-    if not engine.is_postgresql():
-        TABLES.update(at=now.isoformat(), sizes=[[size.table, size.partition, size.size_bytes] for size in table_sizes()])
+    """Reads the whole file, so once an hour where that takes long."""
+    took, at = TABLES.get("seconds", 0.0), TABLES.get("at")
+    is_dear = isinstance(took, float) and took > _CHEAP_SECONDS
+    if engine.is_postgresql() or (is_dear and isinstance(at, str) and now - datetime.fromisoformat(at) < timedelta(hours=1)):
+        return
+    began = time.monotonic()
+    sizes = [[size.table, size.partition, size.size_bytes] for size in table_sizes()]
+    TABLES.update(at=now.isoformat(), sizes=sizes, seconds=time.monotonic() - began)
 
 
 def run_due(work: list[Job], now: datetime) -> list[str]:
