@@ -28,7 +28,7 @@ from script.bench_parts.rows import Row, emit, percentile, private_kilobytes
 from script.rabbitmq_node import RabbitNode
 
 CONSUMERS, MESSAGES_A_SECOND = 50, 100
-SETTLES_SECONDS, WATCHED_SECONDS = 20.0, 90.0
+SETTLES_SECONDS, WATCHED_SECONDS = 15.0, 60.0
 HISTORY_POLLS, PAGE_READS = 720, 12
 BEYOND_QUEUES, BEYOND_TASKS = 100_000, 10_000_000
 QUEUE_COSTS = {
@@ -47,7 +47,7 @@ TASK_COSTS = {
 
 
 def of_queues(queues: int) -> dict[str, float]:
-    """Costs of a broker with so many queues, 50 consumers and 100 messages a second, polled for a minute and a half."""
+    """Costs of a broker with so many queues, 50 consumers and 100 messages a second, polled for a minute."""
     with big_broker.running(queues) as node:
         set_up(f"bench=http://{node.user}:{node.password}@127.0.0.1:{node.ports['management']}", pages=True)
         with cells.program("traffic", node.amqp_url(), str(min(CONSUMERS, queues)), str(MESSAGES_A_SECOND)) as consumers:

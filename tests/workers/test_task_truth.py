@@ -94,3 +94,19 @@ def test_with_any_loss_the_state_is_true_or_unknown_once_the_workers_were_inspec
     if record.state in ENDED:
         assert any(life.events[number].type in ends for number in left)
     assert record.state != "PENDING" or all(life.events[number].type == "task-sent" for number in left)
+
+
+def test_the_exception_is_that_of_the_last_try_though_its_receipt_came_last() -> None:
+    """Until then, the try seems to be one of before another worker's."""
+    events = []
+    for number, (worker, clock) in enumerate([("a@h", 2), ("a@h", 5), ("a@h", 8), ("b@h", 2)]):
+        same = {"hostname": worker, "timestamp": NOON + number + 1, "pid": 1, "uuid": "t1"}
+        events.append(Event("task-sent", f"gen{number}@web", NOON + number, pid=7, clock=2, uuid="t1", retries=number))
+        events.append(Event("task-received", **same, clock=clock, name="shop.pay", retries=number))  # type: ignore[arg-type]
+        events.append(Event("task-started", **same, clock=clock + 1))  # type: ignore[arg-type]
+        events.append(Event("task-retried", **same, clock=clock + 2, exception=f"error {number}"))  # type: ignore[arg-type]
+    *before, receipt, started, retried = events
+    record = TaskRecord("t1", NOON)
+    for event in (*before, started, retried, receipt):
+        apply(record, event, NOON + 10)
+    assert (record.state, record.worker, record.exception) == ("RETRY", "b@h", "error 3")

@@ -35,7 +35,7 @@ EVERY_FIELD = -1
 SHORT, LONG = 255, 4000  # characters that every field has room for, and that those of the arguments have
 _RECEIPT = sum(_BITS[name] for name in ("name", "args", "kwargs", "root_id"))
 _RECEIPT_OF_CHILD = _RECEIPT | _BITS["parent_id"]
-_NAME, _ARGUMENTS = _BITS["name"], _BITS["args"] | _BITS["kwargs"]
+_NAME, _ARGUMENTS, _EXCEPTION = _BITS["name"], _BITS["args"] | _BITS["kwargs"], _BITS["exception"]
 CARRIED_BITS = tuple(sum(bit for _, bit, _ in fields) for fields in CARRIED)
 
 
@@ -120,6 +120,11 @@ def left_to_others(record: TaskRecord, moment: Moment) -> int:
     if any(earlier.fields & CARRIED_BITS[earlier.rank] & _NAME for earlier in moments[:place]):
         return found | kept_by_the_first(record.name, moment.detail)
     return found & ~(_NAME | _ARGUMENTS if moment.detail else _NAME)
+
+
+def last_failure(moments: list[Moment]) -> Moment | None:
+    """The last of the moments whose event carried an exception."""
+    return next((moment for moment in reversed(moments) if moment.fields & CARRIED_BITS[moment.rank] & _EXCEPTION), None)
 
 
 def name_others(moments: list[Moment], first: Moment, name: str) -> None:

@@ -21,6 +21,7 @@ from workers.receiving.task_fields import (
     EVERY_FIELD,
     clean_text,
     kept_by_the_first,
+    last_failure,
     left_to_others,
     name_others,
     other_name,
@@ -124,10 +125,14 @@ def apply(record: TaskRecord, event: Event, received_at: float, ahead: float = 0
     else:
         fields = take(record, event, rank, kept_by_the_first(before, detail) if last else EVERY_FIELD)
     moment = Moment(at, rank, event.hostname, timestamp, detail, event.clock, event.pid, fields, event.retries)
+    failure = None if last else last_failure(moments)
     moments.append(moment)
     if not last:
         moments[:] = task_order.arranged(moments)
         take(record, event, rank, left_to_others(record, moment))
+        found = last_failure(moments)
+        if found is not None and found is not failure and found is not moment:  # a receipt that came late moved its try behind another worker's
+            record.exception, record.traceback = found.detail, ""  # what is kept of it
     if event.retries is not None and (record.retries is None or event.retries > record.retries):
         record.retries = event.retries
     if len(moments) > FIRST_MOMENTS + LAST_MOMENTS:
