@@ -36,6 +36,7 @@ SHORT, LONG = 255, 4000  # characters that every field has room for, and that th
 _RECEIPT = sum(_BITS[name] for name in ("name", "args", "kwargs", "root_id"))
 _RECEIPT_OF_CHILD = _RECEIPT | _BITS["parent_id"]
 _NAME, _ARGUMENTS, _EXCEPTION = _BITS["name"], _BITS["args"] | _BITS["kwargs"], _BITS["exception"]
+TRACEBACK = _BITS["traceback"]
 CARRIED_BITS = tuple(sum(bit for _, bit, _ in fields) for fields in CARRIED)
 
 

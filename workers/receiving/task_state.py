@@ -19,6 +19,7 @@ from workers.receiving.task_fields import (
     CARRIED,
     DETAIL_LENGTH,
     EVERY_FIELD,
+    TRACEBACK,
     clean_text,
     kept_by_the_first,
     last_failure,
@@ -132,7 +133,9 @@ def apply(record: TaskRecord, event: Event, received_at: float, ahead: float = 0
         take(record, event, rank, left_to_others(record, moment))
         found = last_failure(moments)
         if found is not None and found is not failure and found is not moment:  # a receipt that came late moved its try behind another worker's
-            record.exception, record.traceback = found.detail, ""  # what is kept of it
+            record.exception = found.detail  # what is kept of it
+            if failure is not None and failure.fields & TRACEBACK:
+                record.traceback = ""
     if event.retries is not None and (record.retries is None or event.retries > record.retries):
         record.retries = event.retries
     if len(moments) > FIRST_MOMENTS + LAST_MOMENTS:
