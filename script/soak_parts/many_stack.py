@@ -6,7 +6,6 @@ import os
 import random
 import secrets
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -19,7 +18,7 @@ from brokers.port_taken import is_free
 from script.rabbitmq_node import GUARD, RabbitNode
 from script.soak_parts.holdings import Life
 from script.soak_parts.rows_read import Database
-from script.soak_parts.stack import COMMANDS, DIED, ROOT, START_SECONDS, STOP_SECONDS, answer_of
+from script.soak_parts.stack import COMMANDS, DIED, ROOT, START_SECONDS, answer_of, end_all
 
 MACHINES = ("a", "b")
 KINDS = ("web", *COMMANDS)
@@ -184,16 +183,4 @@ class ManyStack:
         return "\n".join(f"{log.name}: {log.read_text(errors='replace')[-2000:]}" for log in sorted(self.directory.glob("*.log")))
 
     def stop(self) -> None:
-        for process in self._processes.values():
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
-        for process in self._processes.values():
-            try:
-                process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        for guard in self._guards:
-            if guard.stdin:
-                guard.stdin.close()
-            guard.wait(STOP_SECONDS)
+        end_all(self._processes.values(), self._guards)

@@ -15,7 +15,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -136,20 +136,26 @@ class Stack:
         return "\n".join(f"{log.name}: {log.read_text(errors='replace')[-2500:]}" for log in sorted(self.directory.glob("*.log")))
 
     def stop(self) -> None:
-        for process in self._processes.values():
-            if process.poll() is None:
-                process.terminate()
-        for process in self._processes.values():
-            try:
-                process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        for guard in self._guards:
-            if guard.stdin:
-                guard.stdin.close()
-            guard.wait(STOP_SECONDS)
+        end_all(self._processes.values(), self._guards)
         self._socket.close()
+
+
+def end_all(processes: Iterable[subprocess.Popen[bytes]], guards: Iterable[subprocess.Popen[bytes]]) -> None:
+    """Ends the processes in good order, those that take too long at once, and then the guards that would have ended them."""
+    processes = list(processes)
+    for process in processes:
+        if process.poll() is None:
+            process.terminate()
+    for process in processes:
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    for guard in guards:
+        if guard.stdin:
+            guard.stdin.close()
+        guard.wait(STOP_SECONDS)
 
 
 def answer_of(url: str, headers: Mapping[str, str], seconds: float) -> tuple[int, Any]:
