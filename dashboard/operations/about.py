@@ -33,6 +33,7 @@ RETENTION = {
     "TASKS": ("Tasks kept at most", ""),
     "GONE_WORKER_HOURS": ("Gone worker nodes listed", " h"),
     "AUDIT_DAYS": ("Audit log kept", " d"),
+    "FINDING_DAYS": ("Closed findings kept", " d"),
 }
 """Of each variable what it bounds, and its unit."""
 

@@ -1,4 +1,4 @@
-"""`manage.py maintain`: the maintenance process. Deletes what is past its retention and keeps the database in shape, until SIGTERM.
+"""`manage.py maintain`: the maintenance process. Looks for what is wrong, deletes what is past its retention and keeps the database in shape, until SIGTERM.
 
 One process holds the lease and works; a second one stands by.
 """
@@ -26,7 +26,8 @@ from brokers.polling.presence import Presence, of_this_process
 from brokers.process_runner import set_on_signals
 from brokers.queries.database_sizes import table_sizes
 from brokers.store import make_snapshot_days, trim_history
-from dashboard.store import trim_audit, trim_cache
+from dashboard.findings.loop import FindingsLoop
+from dashboard.store import delete_old_findings, trim_audit, trim_cache
 from workers.store import make_task_days, mark_workers_unknown, repair_counts, trim_tasks
 
 KIND = "maintenance"  # of its lease and heartbeat
@@ -60,6 +61,7 @@ def jobs() -> list[Job]:
         Job("compare the counts of tasks", timedelta(hours=1), lambda _: repair_counts()),
         Job("measure tables", timedelta(minutes=5), measure_tables),
         Job("trim audit", timedelta(hours=6), lambda now: trim_audit(now, settings.RETENTION_AUDIT_DAYS)),
+        Job("trim findings", timedelta(hours=1), lambda now: delete_old_findings(now, settings.RETENTION_FINDING_DAYS)),
         Job("trim cache", timedelta(hours=1), trim_cache),
         Job("clear sessions", timedelta(hours=6), lambda _: SessionStore.clear_expired()),
         *(_jobs_of_postgresql() if engine.is_postgresql() else _jobs_of_sqlite()),
@@ -146,7 +148,8 @@ def measured(work: list[Job]) -> dict[str, dict[str, object]]:
 class Command(BaseCommand):
     reported = leases.NOTHING_REPORTED
     working = False
-    help = "Trims history, tasks and the audit log and keeps the database in shape, until SIGTERM."
+    taken_at = 0.0  # by a clock that nobody sets
+    help = "Looks for what is wrong, trims history, tasks and the audit log and keeps the database in shape, until SIGTERM."
 
     def handle(self, *args: Any, **options: Any) -> None:
         ended = set_on_signals()
@@ -154,19 +157,25 @@ class Command(BaseCommand):
         work, opened = jobs(), OpenedFile()
         presence = Presence(KIND, holder)
         self.reported = presence.reported
+        findings = FindingsLoop(self.may_work)
+        findings.start()
         while not opened.is_gone():
             self.round(holder, work)
             if ended.wait(ROUND_SECONDS):
                 self._note(False)
+                findings.stop()
                 leases.release(KIND, holder)
                 break
+        findings.stop()
         presence.leave()
 
     def round(self, holder: str, work: list[Job]) -> None:
         """Records a heartbeat, and runs the due jobs if this process holds the lease. A database error is logged; the next round tries again."""
         now = timezone.now()
         try:
+            tried_at = time.monotonic()
             working = leases.take(KIND, holder, now, LEASE_SECONDS)
+            self.taken_at = tried_at if working else self.taken_at
             self._note(working)
             database_damage.passed(KIND)
             leases.beat(
@@ -176,6 +185,10 @@ class Command(BaseCommand):
                 run_due(work, now)
         except DatabaseError as error:
             _log_failure("maintenance_round_failed", error, KIND)
+
+    def may_work(self) -> bool:
+        """True while this process certainly holds the lease: a job that takes longer than the lease lets another process begin."""
+        return self.working and time.monotonic() - self.taken_at < LEASE_SECONDS
 
     def _note(self, working: bool) -> None:
         if working != self.working:

@@ -1,0 +1,32 @@
+"""The queues of a broker that may be in trouble: of thousands, those few that rules must look at."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from django.db.models import Q
+
+from brokers.conditions import Condition
+from brokers.models import Broker, Queue
+from brokers.queries import pages
+
+MOST = 2000
+_NEARLY_FULL_DEPTH = 100
+
+
+def troubled_queues(broker: Broker, also: Collection[int] = ()) -> list[Queue]:
+    """With their broker, the deepest first, at most MOST of them; `also` are ids of queues to return in any case, if they are there. Internal queues of
+    Celery and Hareline are left out, unless they are broken.
+
+    In trouble may be what holds messages without a consumer, or with none active, what stands still, what grows, and what is broken.
+    """
+    suspect = (
+        (Q(depth__gt=0) & (Q(consumers=0) | Q(active_consumers=0) | Q(still_since__isnull=False)))
+        | Q(depth__gte=_NEARLY_FULL_DEPTH, growth_per_second__gt=0)
+        | pages.condition_filter(Condition("broken", "=", True))
+        | Q(pk__in=list(also))
+    )
+    rows = Queue.objects.filter(suspect, broker_id=broker.pk, gone_at=None).exclude(pages.condition_filter(Condition("celery_own", "=", True)))
+    found = list(rows.order_by("-depth", "pk")[:MOST])
+    pages.share_brokers(found, [broker])
+    return found

@@ -1,0 +1,57 @@
+"""A round from the facts as stored to the findings as stored, of one broker or of Hareline itself."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+
+import structlog
+
+from brokers.models import Broker
+from brokers.scope import EVERYTHING
+from dashboard import queries, store
+from dashboard.findings import gathering, lifecycle, round
+from dashboard.findings.lifecycle import Pending
+from dashboard.findings.rules import OWN_RULES, RULES
+from dashboard.findings.thresholds import Thresholds
+from dashboard.models import FindingEvent
+
+log = structlog.get_logger(__name__)
+
+
+class Evaluation:
+    """Keeps from round to round what was seen, but not yet for long enough to be opened."""
+
+    def __init__(self) -> None:
+        self._pending: dict[int | None, dict[str, Pending]] = {}
+
+    def look_at(self, broker: Broker | None, now: datetime) -> list[FindingEvent]:
+        """What changed. `broker` None: Hareline itself. Raises DatabaseError; then nothing was stored, and the next round does the same work."""
+        began = time.thread_time()
+        rules = OWN_RULES if broker is None else RULES
+        known = queries.own_open_findings() if broker is None else queries.open_findings(EVERYTHING, broker.pk)
+        thresholds = Thresholds(rules, queries.rule_settings(), broker.name if broker else "")
+        facts = gathering.own_facts(known, now) if broker is None else gathering.facts_of(broker, known, now)
+        looked = round.look(rules, facts, thresholds, self._log)
+        open_now = {one.identity: one for one in known}
+        new = [key for key in looked.round.found if key not in open_now]
+        lately = queries.latest_closed(new, now - lifecycle.RETURNS_WITHIN) if new else {}
+        pending = dict(self._pending.get(broker.pk if broker else None, {}))
+        steps = lifecycle.advance(open_now, lately, looked.round, pending, now, round.times)
+        events = store.save_round(
+            broker,
+            steps,
+            open_now,
+            lately,
+            now,
+            took_ms=1000 * (time.thread_time() - began),
+            rules=len(rules),
+            failed=looked.failed,
+            unsure={rule: found[0].why for rule, found in looked.round.unsure.items()},
+        )
+        self._pending[broker.pk if broker else None] = pending
+        return events
+
+    @staticmethod
+    def _log(rule: str, error: Exception) -> None:
+        log.error("a rule failed; the others go on", rule=rule, exc_info=error)

@@ -1,0 +1,62 @@
+"""What rules look at: one broker as it is stored now, and what Hareline's processes report. `facts_of` reads it; tests make it by hand.
+
+Rows are models, to be read only. Of ten thousand queues only those are here that may be in trouble or have an open finding (`candidate_queues`), so that a
+round costs little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from dashboard.findings.rule import Found, Object, identity
+
+if TYPE_CHECKING:
+    from brokers.models import Broker, Change, ClientTrend, Consumer, Heartbeat, Node, PollAttempt, Queue, Transfer, VirtualHost
+    from workers.models import EventSource, Worker
+
+RECENTLY = timedelta(hours=1)
+
+
+@dataclass
+class Facts:
+    """`broker` is None in the round that looks at Hareline itself. `queues` are candidates, each with its `broker`; `consumers` are those of the candidates
+    only. `open_objects` are the objects of open findings, by rule. `found` are the findings of this round of the rules that looked before."""
+
+    now: datetime
+    broker: Broker | None = None
+    vhosts: Sequence[VirtualHost] = ()
+    nodes: Sequence[Node] = ()
+    queues: Sequence[Queue] = ()
+    workers: Sequence[Worker] = ()
+    sources: Sequence[EventSource] = ()
+    consumers: Sequence[Consumer] = ()
+    transfers: Sequence[Transfer] = ()
+    trends: Sequence[ClientTrend] = ()
+    attempts: Sequence[PollAttempt] = ()
+    changes: Sequence[Change] = ()
+    beats: Sequence[Heartbeat] = ()
+    open_objects: Mapping[str, Sequence[Object]] = field(default_factory=dict)
+    found: list[Found] = field(default_factory=list)
+
+    @property
+    def its_broker(self) -> Broker:
+        """The broker, in a rule of RULES. Raises ValueError in the round about Hareline itself."""
+        if self.broker is None:
+            raise ValueError("this round is about no broker")
+        return self.broker
+
+    def identity(self, rule: str, object: Object, detail: str = "") -> str:
+        return identity(rule, self.broker.name if self.broker else "", object, detail)
+
+    @cached_property
+    def workers_by_queue(self) -> dict[tuple[str, str], list[Worker]]:
+        """The worker nodes, of every state, that are configured to consume a queue: by (virtual host, name)."""
+        found: dict[tuple[str, str], list[Worker]] = {}
+        for worker in self.workers:
+            for queue in worker.queues or ():
+                found.setdefault((worker.vhost, str(queue.get("name"))), []).append(worker)
+        return found

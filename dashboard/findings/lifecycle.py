@@ -1,0 +1,125 @@
+"""From what rules report in a round to what happens to findings: opened, changed, closed, back again.
+
+Pure. A finding opens once it was seen for as long as its rule wants, rises at once, and falls or closes only when it was lower or gone for a while, so that
+numbers that go up and down make no noise. What can't be assessed (the broker is away, the rule failed) changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Literal, Protocol
+
+import msgspec
+
+from dashboard.findings.rule import Found, Unsure
+from dashboard.layout.levels import WORST_FIRST, Word
+
+RETURNS_WITHIN = timedelta(minutes=10)
+"""What is back so soon after it closed is the same finding: it is opened again, and nobody is notified of another one."""
+FALLS_AFTER = timedelta(minutes=1)
+"""So long it must be seen at a lower level before its level falls."""
+
+
+class Known(Protocol):
+    """A stored finding: a row of `dashboard.models.Finding`."""
+
+    identity: str
+    rule: str
+    level: str
+    kind: str
+    vhost: str
+    name: str
+    opened_at: datetime
+    absent_since: datetime | None
+    lower_since: datetime | None
+    closed_at: datetime | None
+
+
+class Pending(msgspec.Struct, frozen=True):
+    """Seen, but not yet for long enough to be opened."""
+
+    since: datetime
+    seen_at: datetime
+
+
+class Step(msgspec.Struct, frozen=True):
+    """What to store of one finding. `found` is None where it was not seen: then `what` is absent, unsure or closed.
+
+    opened: a new row. returned: the row that closed lately is open again. seen: what was found is stored anew, at `level`. absent: not seen, not yet for
+    long enough. unsure: `why` it can't be assessed.
+    """
+
+    what: Literal["opened", "returned", "seen", "absent", "unsure", "closed"]
+    identity: str
+    found: Found | None
+    level: Word = "ok"
+    lower_since: datetime | None = None
+    absent_since: datetime | None = None
+    why: str = ""
+    under: str = ""
+
+
+class Round(msgspec.Struct, frozen=True):
+    """What the rules reported: findings by identity; by rule why some of its objects, or (a rule that failed) all of them, can't be assessed."""
+
+    found: Mapping[str, Found]
+    unsure: Mapping[str, Sequence[Unsure]]
+
+
+def advance(
+    open_now: Mapping[str, Known],
+    closed_lately: Mapping[str, Known],
+    round: Round,
+    pending: dict[str, Pending],
+    now: datetime,
+    times: Callable[[str], tuple[timedelta, timedelta]],
+) -> list[Step]:
+    """What to store after a round. `times` returns (opens after, clears after) of a rule. `pending` is kept by the caller from round to round, and changed
+    here: when it is lost, as with a restart, findings open that much later."""
+    steps = []
+    for key, found in round.found.items():
+        known = open_now.get(key)
+        if known is not None:
+            steps.append(_seen(known, found, now))
+        elif _may_open(key, found, pending, now, times(found.rule)[0]):
+            pending.pop(key, None)
+            steps.append(Step("returned" if key in closed_lately else "opened", key, found, found.level))
+    for key in [key for key in pending if key not in round.found]:
+        del pending[key]
+    for key, known in open_now.items():
+        if key not in round.found:
+            steps.append(_missing(known, round.unsure.get(known.rule, ()), now, times(known.rule)[1]))
+    return steps
+
+
+def _may_open(key: str, found: Found, pending: dict[str, Pending], now: datetime, opens_after: timedelta) -> bool:
+    first = pending.get(key, Pending(now, now)).since
+    pending[key] = Pending(min(first, now), now)  # the clock may have been set back
+    return now - pending[key].since >= opens_after
+
+
+def _seen(known: Known, found: Found, now: datetime) -> Step:
+    if _rank(found.level) <= _rank(known.level):  # worse or the same
+        return Step("seen", known.identity, found, found.level)
+    lower_since = now if known.lower_since is None else min(known.lower_since, now)
+    if now - lower_since >= FALLS_AFTER:
+        return Step("seen", known.identity, found, found.level)
+    return Step("seen", known.identity, found, _word(known.level), lower_since)
+
+
+def _missing(known: Known, unsure: Iterable[Unsure], now: datetime, clears_after: timedelta) -> Step:
+    reason = next((one for one in unsure if one.covers(known.kind, known.vhost, known.name)), None)
+    if reason is not None:
+        return Step("unsure", known.identity, None, why=reason.why, under=reason.under)
+    absent_since = now if known.absent_since is None else min(known.absent_since, now)
+    what: Literal["closed", "absent"] = "closed" if now - absent_since >= clears_after else "absent"
+    return Step(what, known.identity, None, absent_since=absent_since)
+
+
+def _word(level: str) -> Word:
+    return next(word for word in WORST_FIRST if word == level)
+
+
+def _rank(level: str) -> int:
+    return WORST_FIRST.index(_word(level))

@@ -1,0 +1,86 @@
+"""The thread of the maintenance process in which the rules look: after every poll and every batch of events, and every few seconds where nothing comes.
+
+It works while its process holds the lease of maintenance. Several rounds in a row never take more than a tenth of a core.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Hashable
+
+import structlog
+from django.db import DatabaseError, connection
+from django.utils import timezone
+
+from brokers import database_damage, queries
+from brokers.database import engine
+from brokers.scope import EVERYTHING
+from dashboard.findings.evaluation import Evaluation
+from workers import queries as worker_queries
+
+log = structlog.get_logger(__name__)
+
+LOOK_SECONDS = 0.5
+AT_LEAST_EVERY_SECONDS = 5.0
+REST = 9.0
+"""After a round that took so long, no other for so many times its length."""
+
+
+class FindingsLoop:
+    """`works` returns whether this process may work now."""
+
+    def __init__(self, works: Callable[[], bool]) -> None:
+        self._works = works
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="findings", daemon=True)
+        self._evaluation = Evaluation()
+        self._seen: dict[int | None, tuple[Hashable, float]] = {}  # what was stored at the last round, and when that was
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, timeout_seconds: float = 5.0) -> None:
+        self._ended.set()
+        self._thread.join(timeout_seconds)
+
+    def _run(self) -> None:
+        pause = LOOK_SECONDS
+        while not self._ended.wait(pause):
+            began = time.thread_time()
+            if self._works():
+                self.round()
+            else:
+                self._evaluation, self._seen = Evaluation(), {}
+            pause = max(LOOK_SECONDS, REST * (time.thread_time() - began))
+        connection.close()
+
+    def round(self) -> None:
+        """Looks at each broker of which something was stored since. What fails is logged, and done again with the next look."""
+        try:
+            sources: dict[int, list[Hashable]] = {}
+            for source in worker_queries.event_sources(EVERYTHING):
+                sources.setdefault(source.broker_id, []).append((source.pk, source.revision, source.state))
+            for broker in queries.brokers(EVERYTHING):
+                state = (broker.state, broker.polled_at, broker.tried_at, broker.inventory_at, tuple(sources.get(broker.pk, ())))
+                if self._is_due(broker.pk, state):
+                    self._evaluation.look_at(broker, timezone.now())
+            if self._is_due(None, None):
+                self._evaluation.look_at(None, timezone.now())
+        except DatabaseError as error:
+            database_damage.note(error, "findings")
+            if engine.is_of_others(error):
+                log.warning("the rules could not look", reason=str(error).strip())
+            else:
+                database_damage.log_failure(log, "the rules could not look", error)
+            connection.close()
+        except Exception:
+            log.exception("the rules could not look; they do again")
+            connection.close()
+
+    def _is_due(self, key: int | None, state: Hashable) -> bool:
+        known, now = self._seen.get(key), time.monotonic()
+        if known is not None and known[0] == state and now - known[1] < AT_LEAST_EVERY_SECONDS:
+            return False
+        self._seen[key] = (state, now)
+        return True

@@ -1,0 +1,19 @@
+"""The only reader of what `dashboard.models` has. Writers are in `dashboard.store`."""
+
+from dashboard.queries.findings import latest_closed, matches, open_findings, own_open_findings, rounds, rule_settings, silences
+from dashboard.queries.people import audit_event, audit_events_of, migration_differences, token, user_of_session
+
+__all__ = [
+    "audit_event",
+    "audit_events_of",
+    "latest_closed",
+    "matches",
+    "migration_differences",
+    "open_findings",
+    "own_open_findings",
+    "rounds",
+    "rule_settings",
+    "silences",
+    "token",
+    "user_of_session",
+]

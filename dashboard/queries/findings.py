@@ -1,0 +1,55 @@
+"""Findings, silences and settings of rules, as they are stored."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from fnmatch import fnmatchcase
+
+from django.db.models import Q
+
+from brokers.scope import Scope
+from dashboard.models import Finding, FindingRound, RuleSetting, Silence
+
+
+def _in_scope(scope: Scope) -> Q:
+    """Findings about Hareline itself are for everybody."""
+    return Q() if scope.brokers is None else Q(broker=None) | Q(broker__name__in=scope.brokers)
+
+
+def open_findings(scope: Scope, broker_id: int | None = None) -> list[Finding]:
+    """Every open one with its broker, the oldest first; with `broker_id` those of one broker."""
+    rows = Finding.objects.filter(_in_scope(scope), closed_at=None).select_related("broker")
+    return list((rows if broker_id is None else rows.filter(broker_id=broker_id)).order_by("pk"))
+
+
+def own_open_findings() -> list[Finding]:
+    """Those about Hareline itself."""
+    return list(Finding.objects.filter(closed_at=None, broker=None).order_by("pk"))
+
+
+def latest_closed(identities: list[str], since: datetime) -> dict[str, Finding]:
+    """{identity: the one of it that closed last} of those that closed since then."""
+    rows = Finding.objects.filter(identity__in=identities, closed_at__gte=since).order_by("closed_at")
+    return {one.identity: one for one in rows}
+
+
+def rounds(scope: Scope) -> list[FindingRound]:
+    """When the rules last looked, by broker; that about Hareline itself has none."""
+    return list(FindingRound.objects.filter(_in_scope(scope)).select_related("broker"))
+
+
+def silences(now: datetime) -> list[Silence]:
+    """Those that hold now."""
+    return list(Silence.objects.filter(until__gt=now, begun_at__lte=now, ended_at=None).order_by("until"))
+
+
+def rule_settings() -> list[RuleSetting]:
+    """The oldest first."""
+    return list(RuleSetting.objects.order_by("at", "pk"))
+
+
+def matches(silence: Silence, finding: Finding) -> bool:
+    """Whether a silence is about a finding. What has no broker or virtual host has "" there."""
+    broker = finding.broker.name if finding.broker else ""
+    pairs = ((finding.rule, silence.rule), (broker, silence.broker), (finding.vhost, silence.vhost), (finding.name, silence.name))
+    return all(fnmatchcase(value, pattern) for value, pattern in pairs)

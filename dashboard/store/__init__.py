@@ -1,0 +1,36 @@
+"""The only writer of what `dashboard.models` has: people and what they did, findings. Every function is one short transaction."""
+
+from dashboard.store.findings import delete_old_findings, save_round
+from dashboard.store.people import (
+    ADMIN,
+    DONE,
+    ENVIRONMENT_TOKEN,
+    FAILED,
+    REFUSED,
+    audit,
+    ensure_admin,
+    make_token,
+    once,
+    set_environment_token,
+    touch_token,
+    trim_audit,
+    trim_cache,
+)
+
+__all__ = [
+    "ADMIN",
+    "DONE",
+    "ENVIRONMENT_TOKEN",
+    "FAILED",
+    "REFUSED",
+    "audit",
+    "delete_old_findings",
+    "ensure_admin",
+    "make_token",
+    "once",
+    "save_round",
+    "set_environment_token",
+    "touch_token",
+    "trim_audit",
+    "trim_cache",
+]

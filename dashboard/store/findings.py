@@ -1,0 +1,129 @@
+"""The only writer of findings: what a round makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+
+from brokers.models import Broker
+from dashboard.findings.lifecycle import Step
+from dashboard.findings.rule import Found, body_of
+from dashboard.layout.levels import WORST_FIRST
+from dashboard.models import Finding, FindingEvent, FindingRound
+
+_SEEN_FIELDS = (
+    "level", "worst_level", "title", "short", "since", "since_at_least", "seen_at", "absent_since", "lower_since", "unsure", "closed_at", "close_reason",
+    "returned", "object_id", "body", "under",
+)  # fmt: skip
+
+
+def save_round(
+    broker: Broker | None,
+    steps: Sequence[Step],
+    open_now: Mapping[str, Finding],
+    closed_lately: Mapping[str, Finding],
+    now: datetime,
+    *,
+    took_ms: float,
+    rules: int,
+    failed: Sequence[str],
+    unsure: Mapping[str, str],
+) -> list[FindingEvent]:
+    """What changed, as it was stored. In one transaction; raises IntegrityError where another process opened the same finding meanwhile: the next round
+    goes on from what that one stored."""
+    with transaction.atomic():
+        rows, events = dict(open_now), []
+        changed: list[Finding] = []
+        for step in steps:
+            row = closed_lately[step.identity] if step.what == "returned" else rows.get(step.identity)
+            if row is None:
+                if step.found is None:
+                    continue
+                row = _opened(step.found, step, broker, now)
+            else:
+                changed.append(row)
+            rows[step.identity] = row
+            events += _applied(row, step, now)
+        _explain(steps, rows, changed)
+        Finding.objects.bulk_update(changed, _SEEN_FIELDS, batch_size=100)
+        FindingEvent.objects.bulk_create(events)
+        FindingRound.objects.update_or_create(
+            broker=broker, defaults={"at": now, "took_ms": took_ms, "rules": rules, "failed": list(failed), "unsure": dict(unsure)}
+        )
+        if events:  # pages learn of it with the next look of the tail; what is wrong with Hareline itself is on the pages of all brokers
+            (Broker.objects.all() if broker is None else Broker.objects.filter(pk=broker.pk)).update(revision=F("revision") + 1)
+    return events
+
+
+def _opened(found: Found, step: Step, broker: Broker | None, now: datetime) -> Finding:
+    return Finding.objects.create(
+        identity=step.identity,
+        rule=found.rule,
+        level=found.level,
+        worst_level=found.level,
+        broker=broker,
+        vhost=found.object.vhost,
+        kind=found.object.kind,
+        name=found.object.name,
+        opened_at=now,
+        seen_at=now,
+        **_seen(found),
+    )
+
+
+def _seen(found: Found) -> dict[str, Any]:
+    return {
+        "object_id": found.object.pk,
+        "title": found.whole_title,
+        "short": found.short,
+        "since": found.since,
+        "since_at_least": found.since_at_least,
+        "body": body_of(found),
+    }
+
+
+def _applied(row: Finding, step: Step, now: datetime) -> list[FindingEvent]:
+    """Changes the row, and returns what is worth keeping of that."""
+    if step.found is not None:
+        for name, value in _seen(step.found).items():
+            setattr(row, name, value)
+        row.seen_at, row.absent_since, row.unsure, row.lower_since = now, None, "", step.lower_since
+        before, row.level = row.level, step.level
+        row.worst_level = min(row.worst_level, step.level, key=lambda word: [str(one) for one in WORST_FIRST].index(word))
+        if step.what == "returned":
+            row.closed_at, row.close_reason, row.returned = None, "", row.returned + 1
+        if step.what in ("opened", "returned"):
+            return [FindingEvent(finding=row, at=now, kind=step.what, level=step.level, text=row.title)]
+        return [FindingEvent(finding=row, at=now, kind="level", level=step.level, text=row.title)] if before != step.level else []
+    if step.what == "unsure":
+        row.unsure = step.why
+        return []
+    row.absent_since, row.unsure = step.absent_since, ""
+    if step.what != "closed":
+        return []
+    row.closed_at, row.close_reason, row.under = now, "cleared", None
+    return [FindingEvent(finding=row, at=now, kind="closed", level=row.level)]
+
+
+def _explain(steps: Iterable[Step], rows: Mapping[str, Finding], changed: list[Finding]) -> None:
+    """Puts each finding under the open one that explains it."""
+    for step in steps:
+        row = rows.get(step.identity)
+        if row is None or row.closed_at is not None:
+            continue
+        wanted = step.found.under if step.found is not None else step.under
+        above = rows.get(wanted) if wanted and wanted != step.identity else None
+        above_id = above.pk if above is not None and above.closed_at is None else None
+        if row.under_id != above_id:
+            row.under_id = above_id
+            if row not in changed:
+                changed.append(row)
+
+
+def delete_old_findings(now: datetime, days: float) -> int:
+    """How many findings that closed more than `days` ago were deleted, with what happened to them."""
+    return Finding.objects.filter(closed_at__lt=now - timedelta(days=days)).delete()[1].get("dashboard.Finding", 0)

@@ -1,0 +1,1 @@
+"""What is wrong: rules, rounds, and what becomes of findings."""

@@ -1,0 +1,98 @@
+"""From what rules report to what happens to findings: nothing flaps, nothing that is unknown clears."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+
+from dashboard.findings.lifecycle import FALLS_AFTER, Pending, Round, Step, advance
+from dashboard.findings.rule import Found, Object, Unsure
+from dashboard.layout.levels import Word
+from tests.findings.objects import NOON
+
+OPENS, CLEARS = timedelta(seconds=10), timedelta(seconds=30)
+
+
+class Row(msgspec.Struct):
+    identity: str = "k"
+    rule: str = "growing"
+    level: str = "warning"
+    kind: str = "queue"
+    vhost: str = "/"
+    name: str = "mail"
+    opened_at: datetime = NOON
+    absent_since: datetime | None = None
+    lower_since: datetime | None = None
+    closed_at: datetime | None = None
+
+
+def seen(level: Word = "warning") -> Mapping[str, Found]:
+    return {"k": Found("growing", Object("queue", "mail", "/", 7), level, "is growing")}
+
+
+def step(
+    found: Mapping[str, Found],
+    seconds: float,
+    rows: Sequence[Row] = (),
+    pending: dict[str, Pending] | None = None,
+    unsure: Sequence[Unsure] = (),
+    lately: Sequence[Row] = (),
+) -> list[Step]:
+    return advance(
+        {row.identity: row for row in rows},
+        {row.identity: row for row in lately},
+        Round(found, {"growing": unsure} if unsure else {}),
+        {} if pending is None else pending,
+        NOON + timedelta(seconds=seconds),
+        lambda _: (OPENS, CLEARS),
+    )
+
+
+def test_it_opens_once_it_was_seen_for_long_enough() -> None:
+    pending: dict[str, Pending] = {}
+    assert step(seen(), 0, pending=pending) == []
+    assert step(seen(), 9, pending=pending) == []
+    assert [one.what for one in step(seen(), 10, pending=pending)] == ["opened"]
+    assert pending == {}
+
+
+def test_what_was_gone_in_between_begins_anew() -> None:
+    pending: dict[str, Pending] = {}
+    step(seen(), 0, pending=pending)
+    assert step({}, 5, pending=pending) == []
+    assert step(seen(), 10, pending=pending) == []
+
+
+def test_a_clock_that_was_set_back_does_not_keep_it_from_opening() -> None:
+    pending: dict[str, Pending] = {}
+    step(seen(), 3600, pending=pending)
+    assert step(seen(), 0, pending=pending) == []
+    assert [one.what for one in step(seen(), 10, pending=pending)] == ["opened"]
+
+
+def test_it_rises_at_once_and_falls_only_after_a_while() -> None:
+    assert [(one.what, one.level) for one in step(seen("critical"), 0, [Row()])] == [("seen", "critical")]
+    (first,) = step(seen("notice"), 0, [Row()])
+    assert (first.level, first.lower_since) == ("warning", NOON)
+    (later,) = step(seen("notice"), FALLS_AFTER.total_seconds(), [Row(lower_since=NOON)])
+    assert (later.level, later.lower_since) == ("notice", None)
+
+
+def test_it_closes_once_it_was_gone_for_long_enough() -> None:
+    assert [(one.what, one.absent_since) for one in step({}, 0, [Row()])] == [("absent", NOON)]
+    assert [one.what for one in step({}, 29, [Row(absent_since=NOON)])] == ["absent"]
+    assert [one.what for one in step({}, 30, [Row(absent_since=NOON)])] == ["closed"]
+
+
+def test_what_cant_be_assessed_is_neither_confirmed_nor_cleared() -> None:
+    why = Unsure("prod is unreachable", under="away")
+    assert [(one.what, one.why, one.under) for one in step({}, 3600, [Row(absent_since=NOON)], unsure=[why])] == [("unsure", "prod is unreachable", "away")]
+    elsewhere = [Unsure("not polled", vhost="/shop"), Unsure("not polled", kind="worker"), Unsure("not polled", name="orders")]
+    assert [one.what for one in step({}, 3600, [Row(absent_since=NOON)], unsure=elsewhere)] == ["closed"]
+
+
+def test_what_is_back_soon_is_the_same_finding() -> None:
+    pending = {"k": Pending(NOON, NOON)}
+    assert [one.what for one in step(seen(), 60, pending=pending, lately=[Row(closed_at=NOON)])] == ["returned"]
