@@ -13,6 +13,7 @@ from typing import Any
 
 from django.db import transaction
 
+from brokers.database.rows import RowsOf
 from brokers.models import Heartbeat, Lease
 from brokers.polling import holders
 
@@ -95,4 +96,7 @@ def note_end(kind: str, holder: str, now: datetime) -> None:
 
 def heartbeats(kind: str = "") -> list[Heartbeat]:
     """The last heartbeat of each process, of one kind if that is given, latest first."""
-    return list(Heartbeat.objects.filter(**({"kind": kind} if kind else {})).order_by("-at"))
+    return _HEARTBEATS.read("WHERE kind = %s ORDER BY at DESC" if kind else "ORDER BY at DESC", [kind] if kind else [])
+
+
+_HEARTBEATS = RowsOf(Heartbeat)

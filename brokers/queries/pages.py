@@ -138,6 +138,18 @@ def in_scope(scope: Scope, broker: BrokerRef | None = None, vhost: str | None = 
     return found if vhost is None else found & Q(vhost=vhost)
 
 
+def place_where(scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None) -> tuple[str, list[Any]]:
+    """`in_scope` as a condition with its parameters, for statements that are written out; the table has `broker_id` and `vhost`."""
+    of_vhost, vhosts = ("", []) if vhost is None else (" AND vhost = %s", [vhost])
+    if isinstance(broker, int) and scope.brokers is None:
+        return f"broker_id = %s{of_vhost}", [broker, *vhosts]
+    where, parameters = ("same_as = ''", []) if broker is None else ("name = %s" if isinstance(broker, str) else "id = %s", [broker])
+    if scope.brokers is not None:
+        where += f" AND name IN ({', '.join(['%s'] * len(scope.brokers))})" if scope.brokers else " AND 1 = 0"
+        parameters = [*parameters, *scope.brokers]
+    return f"broker_id IN (SELECT id FROM brokers_broker WHERE {where}){of_vhost}", [*parameters, *vhosts]  # noqa: S608  (constants)
+
+
 def visible_brokers(scope: Scope, broker: BrokerRef | None = None) -> Q:
     """The same for rows of brokers themselves."""
     found = Q() if scope.brokers is None else Q(name__in=scope.brokers)

@@ -166,7 +166,7 @@ def _tasks(topic: Topic, ids: list[int], closely: frozenset[int]) -> Loaded:
 
 def _received_at(topic: Topic) -> datetime | None:
     """When the receiver last stored a heartbeat of its own, or an event of this virtual host: a page rendered before then may lack what that stored."""
-    beats = [beat.at for beat in leases.heartbeats() if beat.kind == "receiver" and not beat.standby]
+    beats = [beat.at for beat in leases.heartbeats("receiver") if not beat.standby]
     received_at = worker_queries.received_at(topic.broker_id, topic.vhost or "")
     return max((at for at in (*beats[:1], received_at) if at is not None), default=None)
 

@@ -112,7 +112,8 @@ class About(msgspec.Struct, frozen=True):
 def gathered(scope: Scope, now: datetime) -> About:
     """As of now. Brokers and virtual hosts are those that the person may see. Raises DatabaseError."""
     beats, held = leases.heartbeats(), leases.all_leases()
-    brokers, sources = list(broker_queries.brokers(scope)), worker_queries.event_sources(scope)
+    brokers = list(broker_queries.brokers(scope))
+    sources = worker_queries.event_sources(scope, brokers=brokers)
     size = database_size()
     tables, tables_at = _tables(size, beats, now)
     return About(

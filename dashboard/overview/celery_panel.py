@@ -43,7 +43,7 @@ class Work:
 
     @cached_property
     def sources(self) -> list[EventSource]:
-        found = worker_queries.event_sources(self.scope, self.broker.pk)
+        found = worker_queries.event_sources(self.scope, self.broker.pk, [self.broker])
         return [source for source in found if self.vhost in (None, source.vhost)]
 
     @cached_property

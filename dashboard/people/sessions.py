@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 from django.contrib.sessions.backends.db import SessionStore as DatabaseSessions
+from django.contrib.sessions.models import Session
+from django.utils import timezone
+
+from brokers.database.rows import RowsOf, moment
+
+_SESSIONS = RowsOf(Session)
 
 
 class SessionStore(DatabaseSessions):
@@ -20,6 +26,12 @@ class SessionStore(DatabaseSessions):
     @modified.setter
     def modified(self, changed: bool) -> None:
         self._changed = changed
+
+    def _get_session_from_db(self) -> Session | None:
+        found = _SESSIONS.read("WHERE session_key = %s AND expire_date > %s", [self.session_key, moment(timezone.now())])
+        if not found:
+            self._session_key = None
+        return found[0] if found else None
 
     def flush(self) -> None:
         if not self.reading:

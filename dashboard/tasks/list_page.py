@@ -162,7 +162,8 @@ class TaskList(Filtered):
 
     @cached_property
     def _counts(self) -> tuple[dict[str, int], frozenset[str]]:
-        return queries.counts_by_state(self.scope, self.query_filter(self._of_any_state), self._found)
+        wanted = self.query_filter(self._of_any_state)
+        return (self._kept_counts, frozenset()) if wanted == self.everywhere else queries.counts_by_state(self.scope, wanted, self._found)
 
     @cached_property
     def views(self) -> list[View]:
@@ -205,7 +206,9 @@ class TaskList(Filtered):
     @cached_property
     def sources(self) -> list[EventSource]:
         shown = {broker.pk for broker in self.brokers}
-        return [source for source in queries.event_sources(self.scope) if source.broker_id in shown and self.vhost in (None, source.vhost)]
+        return [
+            source for source in queries.event_sources(self.scope, brokers=self.brokers) if source.broker_id in shown and self.vhost in (None, source.vhost)
+        ]
 
     @property
     def limits(self) -> list[Step]:
@@ -228,8 +231,15 @@ class TaskList(Filtered):
     @property
     def kept(self) -> str:
         """How many tasks are kept in all."""
+        kept = sum(self._kept_counts.values())
+        if kept > queries.COUNTED:
+            return count_text(kept, more=False)
         found = self._tasks(self.everywhere, 1, 1)
         return count_text(found.total, found.total_is_more)
+
+    @cached_property
+    def _kept_counts(self) -> dict[str, int]:
+        return queries.kept_counts(self.scope, self.everywhere.broker, self.everywhere.vhost)
 
     @property
     def total_text(self) -> str:

@@ -96,7 +96,7 @@ class WorkerDetail:
 
     @cached_property
     def source(self) -> EventSource | None:
-        found = worker_queries.event_sources(self.scope, self.worker.broker_id)
+        found = worker_queries.event_sources(self.scope, self.worker.broker_id, [self.worker.broker])
         return next((source for source in found if source.vhost == self.worker.vhost), None)
 
     @property

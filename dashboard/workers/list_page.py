@@ -96,7 +96,7 @@ class WorkerList(Filtered):
 
     @cached_property
     def event_sources(self) -> list[EventSource]:
-        found = worker_queries.event_sources(self.scope)
+        found = worker_queries.event_sources(self.scope, brokers=self.brokers)
         shown = {broker.pk for broker in self.brokers}
         return [source for source in found if source.broker_id in shown and self.vhost in (None, source.vhost)]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 
 import msgspec
-from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import Q
 
@@ -40,13 +39,10 @@ def counts_by_state(scope: Scope, filter: TaskFilter, found: list[int] | None = 
     anything = msgspec.structs.replace(filter, states=())
     if anything == TaskFilter(broker=filter.broker, vhost=filter.vhost):
         return kept_counts(scope, filter.broker, filter.vhost), frozenset()
-    try:
-        ids = counted_ids(anything)
-        newest, params = matching(scope, anything, found=found, ids=ids).order_by("-id").values("state")[: COUNTED + 1].query.sql_with_params()
-    except EmptyResultSet:
-        return {}, frozenset()
+    ids = counted_ids(anything)
+    rows = matching(scope, anything, found=found, ids=ids)
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT state, COUNT(*) FROM ({newest}) AS newest GROUP BY state", params)  # noqa: S608
+        cursor.execute(f"SELECT state, COUNT(*) FROM ({rows.select('state', 'id DESC', COUNTED + 1)}) AS newest GROUP BY state", rows.parameters)  # noqa: S608
         counted = dict(cursor.fetchall())
     some_found = len(found or ()) > SEARCHED
     return counted, frozenset(ALL_STATES) if sum(counted.values()) > COUNTED or ids.start or some_found else frozenset()

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
-
-from django.db.models import QuerySet
 
 from brokers.models import Broker
 from brokers.queries.pages import Page, check_page, sort_key
@@ -16,7 +15,8 @@ from workers.queries import task_cursors
 from workers.queries.task_counts import kept_counts
 from workers.queries.task_cursors import TASK_SORTS, Cursor
 from workers.queries.task_parts import COUNTED, counted, first_ids, sorted_ids
-from workers.queries.tasks import ALL_IDS, SEARCHED, counted_ids, light, parts_of, tasks_with_text
+from workers.queries.task_rows import TaskRows, with_ids
+from workers.queries.tasks import ALL_IDS, SEARCHED, counted_ids, parts_of, tasks_with_text
 from workers.task_filter import EVERY_TASK, TaskFilter
 from workers.task_past import as_then
 
@@ -61,8 +61,9 @@ def tasks(
         listed_text = searched and tasks_with_text(scope, filter, beyond, descending is not cursor.backwards, at)
         listed = parts_of(scope, filter, at, listed_text, beyond)
     start = 0 if cursor else (page - 1) * page_size
-    rows, values = _rows(listed, field, descending, start, page_size + 1, cursor)
-    items = [as_then(task, at) for task in rows.select_related("broker")] if at is not None else light(rows, brokers)
+    items, values = _rows(listed, field, descending, start, page_size + 1, cursor, partial(TaskRows.read, brokers=brokers, whole=at is not None))
+    if at is not None:
+        items = [as_then(task, at) for task in items]
     if values is not None:
         place = {pk: number for number, pk in enumerate(values)}
         items.sort(key=lambda task: place[task.pk])
@@ -94,22 +95,22 @@ def _beyond(cursor: Cursor, descending: bool) -> range:
 
 
 def _rows(
-    parts: list[QuerySet[Task]], field: str, descending: bool, start: int, size: int, cursor: Cursor | None
-) -> tuple[QuerySet[Task], dict[int, Any] | None]:  # fmt: skip
+    parts: list[TaskRows], field: str, descending: bool, start: int, size: int, cursor: Cursor | None, read: Callable[..., list[Task]]
+) -> tuple[list[Task], dict[int, Any] | None]:  # fmt: skip
     """The rows of a page; where they are not in its order, their ids are, with the values that it is sorted by."""
     if field != "at":
         values = sorted_ids(parts, field, descending, start, size, cursor)
-        return Task.objects.filter(pk__in=list(values)), values
+        return read(with_ids(values)), values
     newest_first = descending is not (cursor is not None and cursor.backwards)
     end = start + size if cursor else min(start + size, max(COUNTED, start))
     if len(parts) == 1:
-        return parts[0].order_by("-id" if newest_first else "id")[start:end], None
+        return read(parts[0], "id DESC" if newest_first else "id", end - start, start), None
     ids = first_ids(parts, newest_first, end)[start:]
-    return Task.objects.filter(pk__in=ids), dict.fromkeys(ids)
+    return read(with_ids(ids)), dict.fromkeys(ids)
 
 
 def _total(
-    scope: Scope, filter: TaskFilter, at: datetime | None, parts: list[QuerySet[Task]], searched: list[int] | None, all_seen: int | None, counts: Counts | None
+    scope: Scope, filter: TaskFilter, at: datetime | None, parts: list[TaskRows], searched: list[int] | None, all_seen: int | None, counts: Counts | None
 ) -> tuple[int, bool]:  # fmt: skip
     """(how many match, True if there are more). `all_seen`: how many there are, where the page shows the last."""
     some_found = len(searched or ()) > SEARCHED

@@ -7,50 +7,49 @@ from heapq import merge
 from itertools import islice
 from typing import Any
 
-from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from django.db.models import QuerySet
 
-from workers.models import Task
 from workers.queries.task_cursors import Cursor
+from workers.queries.task_rows import TaskRows
 
 COUNTED = 10_000
 
 
-def counted(parts: Iterable[QuerySet[Task]]) -> int:
+def counted(parts: Iterable[TaskRows]) -> int:
     """How many there are, 10,001 if more. The newest first, since those of a place may all be new; of all tasks in no order, in the narrowest index."""
     total = 0
-    for part in parts:
-        rows = part.order_by("-id") if part.query.where else part.order_by()
-        total += rows.values("pk")[: COUNTED + 1 - total].count()
-        if total > COUNTED:
-            break
+    with connection.cursor() as cursor:
+        for part in parts:
+            newest = part.select("id AS pk", "id DESC" if part.conditions else "", COUNTED + 1 - total)
+            cursor.execute(f"SELECT COUNT(*) FROM ({newest}) AS subquery", part.parameters)  # noqa: S608  (names of our own model, here and below)
+            total += cursor.fetchone()[0]
+            if total > COUNTED:
+                break
     return total
 
 
-def first_ids(parts: Iterable[QuerySet[Task]], newest_first: bool, most: int) -> list[int]:
+def first_ids(parts: Iterable[TaskRows], newest_first: bool, most: int) -> list[int]:
     """The ids of the first of all parts together, at most `most`."""
-    lists = [list(one.order_by("-id" if newest_first else "id").values_list("pk", flat=True)[:most]) for one in parts]
+    lists = []
+    with connection.cursor() as cursor:
+        for part in parts:
+            cursor.execute(part.select("id", "id DESC" if newest_first else "id", most), part.parameters)
+            lists.append([key for (key,) in cursor.fetchall()])
     return lists[0] if len(lists) == 1 else list(islice(merge(*lists, reverse=newest_first), most))
 
 
-def sorted_ids(parts: Iterable[QuerySet[Task]], field: str, descending: bool, start: int, size: int, cursor: Cursor | None = None) -> dict[int, Any]:
+def sorted_ids(parts: Iterable[TaskRows], field: str, descending: bool, start: int, size: int, cursor: Cursor | None = None) -> dict[int, Any]:
     """{id: value} from `start` on of the newest 10,000, sorted by a field, unknown values last and equal ones by age, the newest first.
     With a cursor: of those after it, or before it, the nearest first."""
-    newest, params = [], []
+    newest: list[str] = []
+    params: list[Any] = []
     for number, part in enumerate(parts):
-        try:
-            one, values = part.order_by("-id").values("pk", field)[:COUNTED].query.sql_with_params()
-        except EmptyResultSet:
-            continue
-        newest.append(f"SELECT pk, {field} AS value FROM ({one}) AS part_{number}")  # noqa: S608
-        params += values
-    if not newest:
-        return {}
+        newest.append(f"SELECT pk, value FROM ({part.select(f'id AS pk, {field} AS value', 'id DESC', COUNTED)}) AS part_{number}")  # noqa: S608
+        params += part.parameters
     where, more, order = ("", [], _order(descending, False)) if cursor is None else _beyond(cursor, descending)
     with connection.cursor() as database:
         database.execute(
-            f"SELECT pk, value FROM ({' UNION ALL '.join(newest)} ORDER BY pk DESC LIMIT {COUNTED}) AS newest {where} "  # noqa: S608  (names of our own model)
+            f"SELECT pk, value FROM ({' UNION ALL '.join(newest)} ORDER BY pk DESC LIMIT {COUNTED}) AS newest {where} "  # noqa: S608
             f"ORDER BY {order} LIMIT {size:d} OFFSET {start:d}",
             [*params, *more],
         )
@@ -73,17 +72,10 @@ def _beyond(cursor: Cursor, descending: bool) -> tuple[str, list[Any], str]:
     return f"WHERE value {further} %s OR (value = %s AND pk {'>' if before else '<'} %s){unknown}", [cursor.value, cursor.value, cursor.pk], order
 
 
-def counts_of(rows: QuerySet[Task], states: Sequence[str]) -> list[int]:
+def counts_of(rows: TaskRows, states: Sequence[str]) -> list[int]:
     """How many of the rows are in each state, each counted to 10,000 at most, by one statement."""
-    try:
-        one, params = rows.filter(state=_ANY_STATE).values("pk")[:COUNTED].query.sql_with_params()
-    except EmptyResultSet:
-        return [0] * len(states)
-    place = params.index(_ANY_STATE)
+    one = rows.which("state = %s").select("id", most=COUNTED)
     query = " UNION ALL ".join(f"SELECT {number} AS place, COUNT(*) FROM ({one}) AS tasks_{number}" for number in range(len(states)))  # noqa: S608
     with connection.cursor() as cursor:
-        cursor.execute(f"{query} ORDER BY place", [value for state in states for value in (*params[:place], state, *params[place + 1 :])])
+        cursor.execute(f"{query} ORDER BY place", [value for state in states for value in (*rows.parameters, state)])
         return [count for _, count in cursor.fetchall()]
-
-
-_ANY_STATE = "any state"  # stands for each of them

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime, timedelta
-from functools import reduce
-from operator import or_
 
 import msgspec
 from django.db import connection
-from django.db.models import BigIntegerField, ExpressionWrapper, F, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from brokers.database.engine import unindexed
+from brokers.database.rows import RowsOf, moment
 from brokers.models import Broker
-from brokers.queries.pages import BrokerRef, in_scope, share_brokers, visible_brokers
+from brokers.queries.pages import BrokerRef, in_scope, place_where, visible_brokers
 from brokers.scope import EVERYTHING, Scope
 from workers.errors import AmbiguousTask
 from workers.models import EventSource, Task
 from workers.queries.task_parts import COUNTED, counts_of
+from workers.queries.task_rows import EVERY_ROW, LONG, TaskRows, with_ids
 from workers.queries.task_search import with_words
 from workers.task_filter import ALL_STATES, TaskFilter
 from workers.task_past import as_then
@@ -30,8 +30,8 @@ FAMILY_KEPT = 200
 NAMES_LOOKED_AT = 2000
 QUEUE_SETS_LOOKED_AT = 1000
 LAST_LOOKED_AT = 200
-_LONG = ("result", "traceback")
 _AFTER_ALL = 2**63 - 1
+_SENT = RowsOf(Task, only=("id", "sent_at"))
 ALL_IDS = range(_AFTER_ALL)
 _DISORDER = timedelta(seconds=30)  # ids grow with `first_seen_at`, but for what several threads store at the same time
 
@@ -50,11 +50,11 @@ class Family(msgspec.Struct):
     more_siblings: int = 0
 
 
-def parts_of(scope: Scope, filter: TaskFilter, at: datetime | None, found: list[int] | None, ids: range = ALL_IDS) -> list[QuerySet[Task]]:
+def parts_of(scope: Scope, filter: TaskFilter, at: datetime | None, found: list[int] | None, ids: range = ALL_IDS) -> list[TaskRows]:
     """Those that match, with these ids: each state and each set of queues by itself, since an index has its tasks in order."""
     rows = _whatever_state(scope, filter, at, found, ids)
-    parts = [rows.filter(state=state) for state in dict.fromkeys(filter.states)] or [rows]
-    return parts if filter.queue is None else [one.filter(where) for one in parts for where in _in_queue(filter.queue)]
+    parts = [rows.which("state = %s", state) for state in dict.fromkeys(filter.states)] or [rows]
+    return parts if filter.queue is None else [one.which(*where) for one in parts for where in _in_queue(filter.queue)]
 
 
 def tasks_with_text(scope: Scope, filter: TaskFilter, ids: range = ALL_IDS, newest_first: bool = True, at: datetime | None = None) -> list[int] | None:
@@ -66,10 +66,11 @@ def tasks_with_text(scope: Scope, filter: TaskFilter, ids: range = ALL_IDS, newe
     between = _ids_between(filter, at, ids)
     found = with_words(text, SEARCHED + 1, between, newest_first)
     if " " not in text:  # or the uuid begins with it
-        place = ExpressionWrapper(F("pk") + 0, BigIntegerField())  # in an order that no index has, so that the uuid's is used
-        rows = _by_uuid(scope, Q(uuid__gte=text, uuid__lt=text + "\U0010ffff")).annotate(place=place)
-        rows = rows.filter(place__gte=between.start, place__lt=between.stop).order_by("-place" if newest_first else "place")
-        found += rows.values_list("pk", flat=True)[: SEARCHED + 1]
+        rows = _where_seen(scope).which("uuid >= %s AND uuid < %s", text, text + "\U0010ffff")
+        rows = rows.which(f"id + 0 >= {between.start} AND id + 0 < {between.stop}")  # in an order that no index has, so that the uuid's is used
+        with connection.cursor() as cursor:
+            cursor.execute(rows.select("id", f"id + 0 {'DESC' if newest_first else 'ASC'}", SEARCHED + 1), rows.parameters)
+            found += [key for (key,) in cursor.fetchall()]
     return sorted(dict.fromkeys(found), reverse=newest_first)[: SEARCHED + 1]
 
 
@@ -85,33 +86,28 @@ def counted_ids(filter: TaskFilter) -> range:
     return range(next(iter(first), 0), ALL_IDS.stop)
 
 
-def matching(
-    scope: Scope, filter: TaskFilter, at: datetime | None = None, found: list[int] | None = None, ids: range = ALL_IDS
-) -> QuerySet[Task]:  # fmt: skip
-    """The rows that fit, with these ids, in no order."""
+def matching(scope: Scope, filter: TaskFilter, at: datetime | None = None, found: list[int] | None = None, ids: range = ALL_IDS) -> TaskRows:
+    """The rows that fit, with these ids."""
     rows = _whatever_state(scope, filter, at, found, ids)
     if filter.queue is not None:
-        rows = rows.filter(reduce(or_, _in_queue(filter.queue)))
-    return rows.filter(state__in=filter.states) if filter.states else rows
+        conditions, values = zip(*_in_queue(filter.queue), strict=True)
+        rows = rows.which(f"({' OR '.join(conditions)})", *values)
+    return rows.among("state", filter.states) if filter.states else rows
 
 
-def _whatever_state(
-    scope: Scope, filter: TaskFilter, at: datetime | None, found: list[int] | None = None, ids: range = ALL_IDS
-) -> QuerySet[Task]:  # fmt: skip
-    where = Q()
+def _whatever_state(scope: Scope, filter: TaskFilter, at: datetime | None, found: list[int] | None = None, ids: range = ALL_IDS) -> TaskRows:
+    rows = EVERY_ROW
     if filter.name is not None:
-        where &= Q(name__in=_names_like(filter.name)) if "*" in filter.name else Q(name=filter.name)
+        rows = rows.among("name", _names_like(filter.name)) if "*" in filter.name else rows.which("name = %s", filter.name)
     if filter.worker is not None:
-        where &= Q(worker=filter.worker)
+        rows = rows.which("worker = %s", filter.worker)
     if filter.start is not None:
-        where &= Q(first_seen_at__gte=filter.start)
-    if ends := [moment for moment in (filter.end, at) if moment is not None]:
-        where &= Q(first_seen_at__lt=min(ends))
-    rows = Task.objects.filter(where).order_by()
+        rows = rows.which("first_seen_at >= %s", moment(filter.start))
+    if ends := [end for end in (filter.end, at) if end is not None]:
+        rows = rows.which("first_seen_at < %s", moment(min(ends)))
     if filter.text.strip():
         found = tasks_with_text(scope, filter, at=at) if found is None else found
-        among = ", ".join(map(str, (found or [])[:SEARCHED]))
-        rows = rows.extra(where=[f"workers_task.id IN ({among})"]) if found else rows.none()  # noqa: S610  (whole numbers)
+        rows = rows.which(*with_ids((found or [])[:SEARCHED]).conditions)
     return _in_place(rows, scope, filter.broker, filter.vhost, _ids_between(filter, at, ids))
 
 
@@ -125,17 +121,16 @@ def _ids_between(filter: TaskFilter, at: datetime | None, ids: range) -> range:
     return range(first, max(first, end))
 
 
-def _in_place(
-    rows: QuerySet[Task], scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None, ids: range = ALL_IDS
-) -> QuerySet[Task]:  # fmt: skip
+def _in_place(rows: TaskRows, scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None, ids: range = ALL_IDS) -> TaskRows:
     """Those with these ids that may be seen, of one broker and virtual host where given.
 
     A small place is read by its own index and sorted: by the indexes of what else is filtered, the tasks of all places would be gone through.
     A large one is left to those indexes; `unindexed` keeps SQLite from reading all of it.
     """
-    between = {name: value for name, value, default in (("pk__gte", ids.start, 0), ("pk__lt", ids.stop, _AFTER_ALL)) if value != default}
+    between = (*([f"id >= {ids.start}"] if ids.start else []), *([f"id < {ids.stop}"] if ids.stop != _AFTER_ALL else []))  # whole numbers
+    beyond = TaskRows((*rows.conditions, *between), rows.parameters)
     if scope.brokers is None and broker is None and vhost is None:
-        return rows.filter(**between)
+        return beyond
     brokers = list(Broker.objects.filter(visible_brokers(scope, broker)).values_list("pk", flat=True))
     if not brokers:
         return rows.none()
@@ -145,9 +140,9 @@ def _in_place(
     with connection.cursor() as cursor:
         few = len(cursor.execute(f"{there} LIMIT {COUNTED + 1}", params).fetchall()) <= COUNTED
     if few:  # their ids in between: as a condition beside, SQLite would read that stretch of another index
-        return rows.extra(where=[f"workers_task.id IN ({there} AND id >= {ids.start} AND id < {ids.stop})"], params=params)  # noqa: S610
-    where = [f"{unindexed('workers_task.broker_id')} {among}", *([] if vhost is None else [f"{unindexed('workers_task.vhost')} = %s"])]
-    return rows.filter(**between).extra(where=where, params=params)  # noqa: S610
+        return rows.which(f"workers_task.id IN ({there} AND id >= {ids.start} AND id < {ids.stop})", *params)
+    beyond = beyond.which(f"{unindexed('workers_task.broker_id')} {among}")
+    return beyond if vhost is None else beyond.which(f"{unindexed('workers_task.vhost')} = %s", vhost)
 
 
 def _names_like(pattern: str) -> list[str]:
@@ -156,16 +151,26 @@ def _names_like(pattern: str) -> list[str]:
     return [name for name in _names(EVERYTHING, pattern.split("*")[0], NAMES_LOOKED_AT) if fits.fullmatch(name)]
 
 
-def _in_queue(name: str) -> list[Q]:
-    """The filters of the tasks that are in the queue, no task by two of them. The sets of queues that copies are in are few beside tasks, as names are."""
+def _in_queue(name: str) -> list[tuple[str, str]]:
+    """The conditions, each with its value, of the tasks that are in the queue, no task by two of them. The sets of queues that copies are in are few beside
+    tasks, as names are."""
     sets = [each for each in _distinct("queues", "", QUEUE_SETS_LOOKED_AT) if name in json.loads(each)]
-    return [Q(queue=name), *(Q(queues=each) for each in sets)]
+    return [("queue = %s", name), *(("queues = %s", each) for each in sets)]
 
 
 def _first_id(moment: datetime) -> int:
     """The id of the first task seen from a moment on; larger than any if there is none."""
     found = Task.objects.filter(first_seen_at__gte=moment).order_by("first_seen_at", "pk").values_list("pk", flat=True).first()
     return _AFTER_ALL if found is None else found
+
+
+def _where_seen(scope: Scope, broker: int | None = None) -> TaskRows:
+    """Those of the virtual hosts with events: the index of uuids begins with broker and virtual host, hence they are named."""
+    where, parameters = place_where(scope, broker)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT broker_id, vhost FROM workers_eventsource WHERE {where}", parameters)  # noqa: S608
+        sources = cursor.fetchall()
+    return EVERY_ROW.among("broker_id", {broker_id for broker_id, _ in sources}).among("vhost", {vhost for _, vhost in sources})
 
 
 def _by_uuid(scope: Scope, where: Q, broker: BrokerRef | None = None) -> QuerySet[Task]:
@@ -191,7 +196,7 @@ def task(scope: Scope, uuid: str, broker: BrokerRef | None = None, vhost: str | 
 def tasks_by_uuid(scope: Scope, beginning: str, most: int) -> list[Task]:
     """The first tasks whose uuid begins so, by uuid. Their long texts are deferred."""
     rows = _by_uuid(scope, Q(uuid__gte=beginning, uuid__lt=beginning + "\U0010ffff")).order_by("uuid", "pk")
-    return list(rows.select_related("broker").defer(*_LONG, "tries")[:most])
+    return list(rows.select_related("broker").defer(*LONG)[:most])
 
 
 def task_by_id(scope: Scope, task_id: int, at: datetime | None = None) -> Task | None:
@@ -204,51 +209,50 @@ def task_by_id(scope: Scope, task_id: int, at: datetime | None = None) -> Task |
 
 def tasks_by_ids(scope: Scope, ids: Iterable[int]) -> list[Task]:
     """In no particular order, without those that do not exist or may not be seen. Their long texts are deferred."""
-    return list(Task.objects.select_related("broker").filter(in_scope(scope), pk__in=list(ids)).defer(*_LONG, "tries"))
+    return list(Task.objects.select_related("broker").filter(in_scope(scope), pk__in=list(ids)).defer(*LONG))
 
 
 def last_sent(scope: Scope, broker: BrokerRef, vhost: str, name: str, at: datetime | None = None) -> Task | None:
     """The task of this name that was last sent there (by then), as far as its task-sent event is among the last 200 tasks of the name."""
-    rows = Task.objects.filter(name=name).order_by("-id")
-    rows = rows if at is None else rows.filter(pk__lt=_first_id(at + _DISORDER))
-    newest = _in_place(rows, scope, broker, vhost).values_list("pk", "sent_at")[:LAST_LOOKED_AT]
-    found = next((pk for pk, sent_at in newest if sent_at is not None and (at is None or sent_at <= at)), None)
+    rows = EVERY_ROW.which("name = %s", name)
+    rows = rows if at is None else rows.which(f"id < {_first_id(at + _DISORDER)}")
+    rows = _in_place(rows, scope, broker, vhost)
+    newest = _SENT.read(rows.rest("id DESC", LAST_LOOKED_AT), rows.parameters)
+    found = next((task.pk for task in newest if task.sent_at is not None and (at is None or task.sent_at <= at)), None)
     return None if found is None else task_by_id(scope, found)
 
 
 def state_counts(scope: Scope, since: datetime, broker: BrokerRef | None = None, vhost: str | None = None) -> dict[str, int]:
     """{state: how many tasks first seen since then are in it now}, every state, each counted to 10,000 at most."""
     first = _first_id(since)
-    rows = _in_place(Task.objects.order_by(), scope, broker, vhost, range(first, _AFTER_ALL))
+    rows = _in_place(EVERY_ROW, scope, broker, vhost, range(first, _AFTER_ALL))
     return dict(zip(ALL_STATES, counts_of(rows, ALL_STATES), strict=True))
 
 
 def family(scope: Scope, task: Task) -> Family:
     """The task's root, parent, children and siblings that may be seen. A retry names the task itself as its parent: it is no relative of its own."""
     kin = {uuid for uuid in (task.root_id, task.parent_id) if uuid and uuid != task.uuid}
-    known = {one.uuid: one for one in light(_by_uuid(scope, Q(uuid__in=kin), task.broker_id), [task.broker])} if kin else {}
+    known = {}
+    if kin:
+        known = {one.uuid: one for one in _where_seen(scope, task.broker_id).among("uuid", kin).read(brokers=[task.broker])}
     found = Family(root=task if task.root_id == task.uuid else known.get(task.root_id or ""), parent=known.get(task.parent_id or ""))
     if not scope.includes(task.broker.name):
         return found
-    there = f"{unindexed('workers_task.broker_id')} = %s"  # few have the parent; its index leads to them
-    rows = Task.objects.extra(where=[there], params=[task.broker_id])  # noqa: S610
-    found.children, found.more_children = _some(rows.filter(parent_id=task.uuid).exclude(uuid=task.uuid), task.broker)
+    rows = EVERY_ROW.which(f"{unindexed('workers_task.broker_id')} = %s", task.broker_id)  # few have the parent; its index leads to them
+    found.children, found.more_children = _some(rows.which("parent_id = %s AND uuid <> %s", task.uuid, task.uuid), task.broker)
     if task.parent_id and task.parent_id != task.uuid:
-        found.siblings, found.more_siblings = _some(rows.filter(parent_id=task.parent_id).exclude(uuid__in=(task.uuid, task.parent_id)), task.broker)
+        siblings = rows.which("parent_id = %s AND uuid NOT IN (%s, %s)", task.parent_id, task.uuid, task.parent_id)
+        found.siblings, found.more_siblings = _some(siblings, task.broker)
     return found
 
 
-def _some(rows: QuerySet[Task], broker: Broker) -> tuple[list[Task], int]:
-    found = light(rows.order_by("id")[:FAMILY_KEPT], [broker])
-    return found, max(0, rows.count() - FAMILY_KEPT) if len(found) == FAMILY_KEPT else 0
-
-
-def light(rows: QuerySet[Task], brokers: Sequence[Broker] = ()) -> list[Task]:
-    """Without their long texts; tasks of one broker share its row, which a join would read for each."""
-    found = list(rows.defer(*_LONG, "tries"))
-    missing = {task.broker_id for task in found} - {broker.pk for broker in brokers}
-    share_brokers(found, [*brokers, *Broker.objects.filter(pk__in=missing)] if missing else brokers)
-    return found
+def _some(rows: TaskRows, broker: Broker) -> tuple[list[Task], int]:
+    found = rows.read("id", FAMILY_KEPT, brokers=[broker])
+    if len(found) < FAMILY_KEPT:
+        return found, 0
+    with connection.cursor() as cursor:
+        cursor.execute(rows.select("COUNT(*)"), rows.parameters)
+        return found, max(0, cursor.fetchone()[0] - FAMILY_KEPT)
 
 
 def task_names(scope: Scope, prefix: str = "", limit: int = 20) -> list[str]:

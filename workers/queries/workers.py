@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,8 +14,9 @@ from django.db.models import Case, Count, F, OuterRef, Q, QuerySet, Subquery, Te
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, Lower
 
+from brokers.database.rows import RowsOf, moment
 from brokers.models import Broker
-from brokers.queries.pages import BrokerRef, Page, check_page, in_scope, one_page, sort_key
+from brokers.queries.pages import BrokerRef, Page, check_page, in_scope, one_page, place_where, share_brokers, sort_key
 from brokers.scope import Scope
 from workers.celery_names import DEFAULT, CeleryNames
 from workers.models import EventSource, Worker
@@ -26,6 +27,7 @@ WORKER_SORTS = (
     "succeeded_per_second", "failed_per_second", "lost_events", "heartbeat_at",
 )  # fmt: skip
 _TEXTS = ("hostname", "vhost", "state", "pool")
+_SOURCES, _RECEIVED = RowsOf(EventSource, left_out=("uncertain",)), RowsOf(EventSource, only=("id", "received_at"))
 
 
 def workers(
@@ -70,9 +72,15 @@ def gone_for() -> timedelta:
 
 def silent_workers(scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None) -> list[str]:
     """The host names of the online workers whose own count of tasks grows while no task event arrives; in order."""
-    now = datetime.now(UTC)
-    rows = Worker.objects.filter(in_scope(scope, broker, vhost), events_off=True).exclude(left(now, gone_for()))
-    return list(_in_state(_with_beats(rows), Worker.ONLINE, now).order_by("hostname").values_list("hostname", flat=True))
+    where, parameters = place_where(scope, broker, vhost)
+    with connection.cursor() as cursor:
+        cursor.execute(_SILENT.format(where), [*parameters, moment(datetime.now(UTC) - LATE_AFTER)])
+        return [hostname for (hostname,) in cursor.fetchall()]
+
+
+_SILENT = """
+    SELECT hostname FROM workers_worker WHERE events_off AND state = 'online' AND {} AND NOT EXISTS (SELECT 1 FROM workers_eventsource source
+    WHERE source.broker_id = workers_worker.broker_id AND source.vhost = workers_worker.vhost AND source.beat_at < %s) ORDER BY hostname"""
 
 
 def workers_for_list(scope: Scope, broker: Broker, vhost: str | None = None) -> list[Worker]:
@@ -154,11 +162,15 @@ def worker_slots(broker_id: int, vhost: str) -> list[Worker]:
     return _as_of(_with_beats(rows), datetime.now(UTC))
 
 
-def event_sources(scope: Scope, broker_id: int | None = None) -> list[EventSource]:
-    """Where events are received, or why not, by broker and virtual host. An empty list: no virtual host with Celery's event exchange was seen."""
+def event_sources(scope: Scope, broker_id: int | None = None, brokers: Sequence[Broker] = ()) -> list[EventSource]:
+    """Where events are received, or why not, by broker and virtual host. An empty list: no virtual host with Celery's event exchange was seen.
+    `brokers`: those that were read already."""
     now = datetime.now(UTC)
-    rows = EventSource.objects.select_related("broker").defer("uncertain").filter(in_scope(scope, broker_id)).order_by("broker__name", "vhost")
-    return [source_as_of(source, now) for source in rows]
+    where, parameters = place_where(scope, broker_id)
+    found = _SOURCES.read(f"WHERE {where}", parameters)
+    missing = {source.broker_id for source in found} - {broker.pk for broker in brokers}
+    share_brokers(found, [*brokers, *Broker.objects.filter(pk__in=missing)] if missing else brokers)
+    return [source_as_of(source, now) for source in sorted(found, key=lambda source: (source.broker.name, source.vhost))]
 
 
 def celery_names(broker_id: int) -> dict[str, CeleryNames]:
@@ -188,7 +200,8 @@ def event_source(broker_id: int, vhost: str) -> EventSource | None:
 
 def received_at(broker_id: int, vhost: str) -> datetime | None:
     """When the last event of the virtual host arrived. For the tail."""
-    return EventSource.objects.filter(broker_id=broker_id, vhost=vhost).order_by().values_list("received_at", flat=True).first()
+    found = _RECEIVED.read("WHERE broker_id = %s AND vhost = %s", [broker_id, vhost])
+    return found[0].received_at if found else None
 
 
 def revisions() -> dict[tuple[int, str], int]:

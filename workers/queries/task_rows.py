@@ -1,0 +1,60 @@
+"""Tasks that fulfil conditions, read by statements that are written out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from brokers.database.rows import RowsOf
+from brokers.models import Broker
+from brokers.queries.pages import share_brokers
+from workers.models import Task
+
+LONG = ("result", "traceback", "tries")
+_WHOLE, _LIGHT = RowsOf(Task), RowsOf(Task, left_out=LONG)
+
+
+class TaskRows(msgspec.Struct, frozen=True):
+    """The tasks that fulfil all of the conditions; of none, all tasks."""
+
+    conditions: tuple[str, ...] = ()
+    parameters: tuple[Any, ...] = ()
+
+    def which(self, condition: str, *parameters: Any) -> TaskRows:
+        """Those of them that fulfil another one too."""
+        return TaskRows((*self.conditions, condition), (*self.parameters, *parameters))
+
+    def among(self, column: str, values: Iterable[Any]) -> TaskRows:
+        """Those with one of the values."""
+        values = tuple(values)
+        return self.which(f"{column} IN ({', '.join(['%s'] * len(values))})", *values) if values else self.none()
+
+    def none(self) -> TaskRows:
+        return self.which("1 = 0")
+
+    def rest(self, order: str = "", most: int | None = None, start: int = 0) -> str:
+        """The statement from its conditions on: `most` rows from `start` on, in an order."""
+        where = f" WHERE {' AND '.join(self.conditions)}" if self.conditions else ""
+        limit = "" if most is None else f" LIMIT {most:d}"
+        return f"{where}{f' ORDER BY {order}' if order else ''}{limit}{f' OFFSET {start:d}' if start else ''}"
+
+    def select(self, columns: str, order: str = "", most: int | None = None) -> str:
+        return f"SELECT {columns} FROM workers_task{self.rest(order, most)}"  # noqa: S608  (names of our own model)
+
+    def read(self, order: str = "", most: int | None = None, start: int = 0, brokers: Sequence[Broker] = (), whole: bool = False) -> list[Task]:
+        """The rows, each with its broker, of which one row is shared: of `brokers`, where it was read already. Without their long texts unless `whole`."""
+        found = (_WHOLE if whole else _LIGHT).read(self.rest(order, most, start), self.parameters)
+        missing = {task.broker_id for task in found} - {broker.pk for broker in brokers}
+        share_brokers(found, [*brokers, *Broker.objects.filter(pk__in=missing)] if missing else brokers)
+        return found
+
+
+EVERY_ROW = TaskRows()
+
+
+def with_ids(ids: Iterable[int]) -> TaskRows:
+    """The tasks of these ids."""
+    listed = ", ".join(map(str, ids))  # whole numbers
+    return EVERY_ROW.which(f"workers_task.id IN ({listed})") if listed else EVERY_ROW.none()
