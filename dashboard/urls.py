@@ -10,6 +10,8 @@ from dashboard.connections import views as connections
 from dashboard.exchanges import detail_views as exchange
 from dashboard.exchanges import views as exchanges
 from dashboard.finder import views as finder
+from dashboard.findings import act_views as finding_acts
+from dashboard.findings import views as findings
 from dashboard.layout import glossary_views, keyboard_views, theme_views
 from dashboard.operations import about_views
 from dashboard.operations import views as health
@@ -44,6 +46,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("routing/", routing.page, name="routing"),
     path("send/", send.page, name="send"),
     path("send/now/", send.now, name="send_now"),
+    path("findings/", findings.page, name="findings"),
+    path("findings/<int:pk>/", findings.detail, name="finding"),
+    path("findings/<int:pk>/<slug:action>/", finding_acts.act, name="finding_act"),
+    path("findings/silence/", finding_acts.silence, name="silence"),
+    path("findings/silences/", finding_acts.all_silences, name="silences"),
+    path("findings/silences/<int:pk>/end/", finding_acts.end_silence, name="end_silence"),
     path("find/", finder.found, name="find"),
     path("glossary/", glossary_views.page, name="glossary"),
     path("about/", about_views.page, name="about"),

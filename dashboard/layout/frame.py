@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from brokers import queries
 from brokers.models import Broker
+from dashboard.findings.open_now import open_now
 from dashboard.layout import formatting, levels
 from dashboard.layout.virtual_hosts import virtual_hosts
 from dashboard.people.access import scope_of
@@ -34,8 +35,9 @@ PAGES = (
     ("Tasks", "tasks", "checklist", ("tasks", "task")),
     ("Routing", "routing", "route", ("routing",)),
     ("Send", "send", "send", ("send", "send_now")),
+    ("Findings", "findings", "alert-octagon", ("findings", "finding", "finding_act", "silence", "silences")),
 )
-UNDER_MORE = ("Connections", "Send")
+UNDER_MORE = ("Connections", "Send", "Findings")
 """On a phone there is room for six words and More."""
 HINTS = {"Routing": "Why a message goes where it goes"}
 
@@ -49,6 +51,8 @@ class Link(msgspec.Struct, frozen=True):
     current: bool = False
     hint: str = ""
     under_more: bool = False
+    count: int = 0  # of open findings
+    level: str = ""  # the worst of them
 
 
 class Badge(msgspec.Struct, frozen=True):
@@ -101,7 +105,15 @@ class Shell:
     @cached_property
     def pages(self) -> list[Link]:
         here = self.request.resolver_match.url_name if self.request.resolver_match else ""
-        return [Link(name, reverse(route) + self.query, icon, here in routes, HINTS.get(name, name), name in UNDER_MORE) for name, route, icon, routes in PAGES]
+        links = [
+            Link(name, reverse(route) + self.query, icon, here in routes, HINTS.get(name, name), name in UNDER_MORE) for name, route, icon, routes in PAGES
+        ]
+        return [self._counted(link) if link.name == "Findings" else link for link in links]
+
+    def _counted(self, link: Link) -> Link:
+        found = open_now(self.scope, self.brokers).causes
+        here = [one for one in found if self.broker is None or one.broker_id in (None, self.broker.pk)]
+        return msgspec.structs.replace(link, count=len(here), level=here[0].level) if here else link
 
     @cached_property
     def list_address(self) -> str:

@@ -15,6 +15,7 @@ from brokers.models import Broker
 from brokers.polling import leases
 from brokers.queries import fingerprints, kept
 from brokers.scope import EVERYTHING
+from dashboard import queries as dashboard_queries
 from dashboard.connections.owners import Owners
 from dashboard.connections.row import connection_row
 from dashboard.exchanges.row import exchange_row
@@ -73,6 +74,7 @@ def _broker(topic: Topic, _: list[int], broker: Broker, state: kept.State) -> Lo
         "depth_source": broker.depth_source_reason,  # by itself: under load the costs measured in it are others at each poll
         "nodes": tuple((node.pk, node.running, repr(node.partitions)) for node in nodes),
         "changes": kept.shared(state, fingerprints.changes_fingerprint, broker.pk),
+        "findings": kept.shared(state, dashboard_queries.latest_change),
     }
     return Loaded(rows, facts, {}, broker.polled_at, broker.poll_seconds)
 

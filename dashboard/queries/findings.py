@@ -11,14 +11,15 @@ from brokers.scope import Scope
 from dashboard.models import Finding, FindingRound, RuleSetting, Silence
 
 
-def _in_scope(scope: Scope) -> Q:
+def in_scope(scope: Scope) -> Q:
     """Findings about Hareline itself are for everybody."""
     return Q() if scope.brokers is None else Q(broker=None) | Q(broker__name__in=scope.brokers)
 
 
-def open_findings(scope: Scope, broker_id: int | None = None) -> list[Finding]:
-    """Every open one with its broker, the oldest first; with `broker_id` those of one broker."""
-    rows = Finding.objects.filter(_in_scope(scope), closed_at=None).select_related("broker")
+def open_findings(scope: Scope, broker_id: int | None = None, bodies: bool = True) -> list[Finding]:
+    """Every open one with its broker, the oldest first; with `broker_id` those of one broker. `bodies` False: without them, which are most of it."""
+    rows = Finding.objects.filter(in_scope(scope), closed_at=None).select_related("broker")
+    rows = rows if bodies else rows.defer("body")
     return list((rows if broker_id is None else rows.filter(broker_id=broker_id)).order_by("pk"))
 
 
@@ -35,7 +36,7 @@ def latest_closed(identities: list[str], since: datetime) -> dict[str, Finding]:
 
 def rounds(scope: Scope) -> list[FindingRound]:
     """When the rules last looked, by broker; that about Hareline itself has none."""
-    return list(FindingRound.objects.filter(_in_scope(scope)).select_related("broker"))
+    return list(FindingRound.objects.filter(in_scope(scope)).select_related("broker"))
 
 
 def silences(now: datetime) -> list[Silence]:

@@ -97,16 +97,17 @@ def renews_content(show: str = "") -> SafeString:
 
 
 @register.simple_tag(takes_context=True)
-def part(context: template.Context, name: str, follows: str = "", every: str = "") -> SafeString:
+def part(context: template.Context, name: str, follows: str = "", every: str = "", path: str = "") -> SafeString:
     """The attributes of an element whose content htmx fetches again from the page's own address with `?part=name` (docs/live.md).
 
     `follows`: facts after which it is out of date, besides its own name; "tick/10" at most every 10 s. `every`: "3s" repeats it until the answer is 286.
+    `path`: of the page that has the part, where that is another one.
     """
     request: HttpRequest = context["request"]
     query = request.GET.copy()
     query["part"] = name
     trigger = f"hareline:outdated, every {every}" if every else "hareline:outdated"
-    address = f"{request.path}?{query.urlencode()}"
+    address = f"{path or request.path}?{query.urlencode()}"
     return format_html(
         'data-part="{}" data-follows="{}" hx-get="{}" hx-trigger="{}" hx-sync="this:replace" hx-swap="morph:innerHTML"', name, follows, address, trigger
     )

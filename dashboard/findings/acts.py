@@ -1,0 +1,50 @@
+"""What a person may do with a finding: take it on, release it, comment; each is recorded in the audit log."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.contrib.auth.models import AnonymousUser
+
+from dashboard import store
+from dashboard.models import Finding, User
+from dashboard.people import access
+
+TAKE, RELEASE, COMMENT = "take", "release", "comment"
+ACTIONS = {TAKE: "take on finding", RELEASE: "release finding", COMMENT: "comment on finding"}
+LONGEST_COMMENT = 4000
+
+
+def why_not(user: User | AnonymousUser, finding: Finding | None = None) -> str:
+    """Why this person can't act on it (None: on findings of any place), as a sentence; "" if they can."""
+    place = (finding.broker.name if finding.broker else None, finding.vhost or None, finding.name) if finding else ()
+    return "" if access.may(user, "control", *place) else "You can view findings, but not act on them: that needs an administrator's account."
+
+
+def comment_problem(text: str) -> str:
+    """What is wrong with a comment; "" if it may be stored."""
+    if not text.strip():
+        return "Write what you see or did."
+    if "\0" in text:
+        return "It holds a character that can't be stored."
+    return f"At most {LONGEST_COMMENT:,} characters; these are {len(text):,}." if len(text) > LONGEST_COMMENT else ""
+
+
+def act(user: User | AnonymousUser, finding: Finding, action: str, now: datetime, text: str = "") -> str:
+    """Does one of ACTIONS and records it; why not, if this person may not. What was done already is not done again."""
+    place = {"broker": finding.broker.name if finding.broker else "", "vhost": finding.vhost, "name": finding.name}
+    detail = {"finding": finding.pk, "rule": finding.rule, "title": finding.title[:500]}
+    refused = why_not(user, finding)
+    if refused:
+        store.audit(user, ACTIONS[action], store.REFUSED, now, **place, detail=detail)
+        return refused
+    name = user.get_username()
+    if action == COMMENT:
+        store.comment_on_finding(finding, name, text.strip(), now)
+        detail["text"] = text.strip()
+        done = True
+    else:
+        done = (store.take_finding if action == TAKE else store.release_finding)(finding, name, now)
+    if done:
+        store.audit(user, ACTIONS[action], store.DONE, now, **place, detail=detail)
+    return ""

@@ -1,0 +1,213 @@
+"""One finding's page: what is wrong, since when, how that shows, why, what to do; its chart, and what happened to it before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+import msgspec
+from django.contrib.auth.models import AnonymousUser
+from django.urls import reverse
+from django.utils import timezone
+
+from brokers import queries as broker_queries
+from brokers.queries import Page, kept
+from brokers.scope import Scope
+from dashboard import queries
+from dashboard.findings import acts, links
+from dashboard.findings.checked import rule_name
+from dashboard.findings.rule import Body, read_body
+from dashboard.layout import charts as series
+from dashboard.layout import formatting
+from dashboard.layout.charts import RANGES, Chart, Line, Mark, Range
+from dashboard.models import Finding, FindingEvent, Silence, User
+
+LOOKED_BACK = timedelta(days=30)
+EVENTS = {
+    "opened": "Found",
+    "returned": "Back again",
+    "closed": "Cleared",
+    "level": "Level",
+    "taken": "Taken on",
+    "released": "Released",
+    "silenced": "Silenced",
+    "unsilenced": "Silence ended",
+    "notified": "Notified",
+    "not notified": "Not notified",
+}
+
+
+class ShownLink(msgspec.Struct, frozen=True):
+    text: str
+    url: str
+
+
+class Happened(msgspec.Struct, frozen=True):
+    """An event as a line: `words` say what, `text` is what a person wrote, or where a message went."""
+
+    at: datetime
+    words: str
+    text: str
+    user_name: str
+    is_comment: bool
+
+
+class Before(msgspec.Struct, frozen=True):
+    """An earlier finding of the same rule and object."""
+
+    finding: Finding
+    url: str
+    length: str
+    comments: list[FindingEvent]
+
+
+class FindingPage:
+    """The data of one request about a finding, which may be over."""
+
+    def __init__(self, scope: Scope, user: User | AnonymousUser, finding: Finding, now: datetime) -> None:
+        self.scope, self.user, self.finding, self.now = scope, user, finding, now
+        self.broker = finding.broker
+        self.why_not = acts.why_not(user, finding)
+        self.comment, self.comment_problem = "", ""
+
+    @cached_property
+    def body(self) -> Body:
+        return read_body(self.finding.body)
+
+    @property
+    def url(self) -> str:
+        return reverse("finding", args=[self.finding.pk])
+
+    @property
+    def began(self) -> datetime:
+        return self.finding.since or self.finding.opened_at
+
+    @property
+    def is_over(self) -> bool:
+        return self.finding.closed_at is not None
+
+    @property
+    def level(self) -> str:
+        """That of one that is over is no longer trouble."""
+        return "ok" if self.is_over else self.finding.level
+
+    @property
+    def length(self) -> str:
+        """How long it lasted, of one that is over."""
+        return formatting.duration(max(timedelta(0), (self.finding.closed_at or self.now) - self.began))
+
+    @property
+    def rule(self) -> str:
+        return rule_name(self.finding.rule)
+
+    @property
+    def place(self) -> str:
+        """Broker and virtual host: "prod /shop"; what is about Hareline itself has neither."""
+        return " ".join(part for part in (self.broker.name if self.broker else "Hareline", self.finding.vhost) if part)
+
+    @property
+    def object_url(self) -> str:
+        return links.address_of_object(self.finding)
+
+    @cached_property
+    def links(self) -> list[ShownLink]:
+        found = [ShownLink(link.text, links.address_of(link, self.finding)) for link in self.body.links]
+        return [link for link in found if link.url]
+
+    @cached_property
+    def effects(self) -> list[Finding]:
+        return queries.effects_of(self.finding)
+
+    @cached_property
+    def silences(self) -> list[Silence]:
+        """Those that silence it now, the one that ends last first."""
+        if self.is_over:
+            return []
+        return sorted((one for one in queries.silences(timezone.now()) if queries.matches(one, self.finding)), key=lambda one: one.until, reverse=True)
+
+    @property
+    def may_end_silences(self) -> bool:
+        return not self.why_not
+
+    @property
+    def silence_url(self) -> str:
+        return f"{reverse('silence')}?finding={self.finding.pk}"
+
+    @cached_property
+    def _earlier(self) -> Page[Finding]:
+        return queries.findings_like(self.finding, self.now - LOOKED_BACK)
+
+    @property
+    def times(self) -> str:
+        """How often there was such a finding: "3 times in 30 days"."""
+        total = self._earlier.total + 1
+        words = {1: "once", 2: "twice"}.get(total, f"{total:,} times")
+        return f"{words} in {LOOKED_BACK.days} days"
+
+    @cached_property
+    def before(self) -> list[Before]:
+        comments: dict[int, list[FindingEvent]] = {}
+        for event in queries.events_of(self._earlier.items) if self._earlier.items else ():
+            if event.kind == "comment":
+                comments.setdefault(event.finding_id, []).append(event)
+        return [
+            Before(one, reverse("finding", args=[one.pk]), _length(one, self.now), comments.get(one.pk, []))
+            for one in self._earlier.items
+            if one.opened_at <= self.finding.opened_at
+        ]
+
+    @cached_property
+    def events(self) -> list[Happened]:
+        """The latest first."""
+        return [
+            Happened(one.at, _words(one), "" if one.kind in ("opened", "level", "returned") else one.text, one.user_name, one.kind == "comment")
+            for one in reversed(queries.events_of([self.finding]))
+        ]
+
+    @property
+    def range(self) -> Range | None:
+        """The shortest range in which the beginning is well inside; None where it is beyond all."""
+        ago = (self.now - self.began).total_seconds()
+        return next((one for one in RANGES if ago < 0.85 * one.seconds), RANGES[-1] if not self.is_over else None)
+
+    @cached_property
+    def chart(self) -> Chart | None:
+        """The course of what it is about; None where nothing of that is recorded, or it is too long ago."""
+        shown, drawn = self.range, _drawn(self.finding)
+        if shown is None or drawn is None or self.broker is None:
+            return None
+        title, unit, kind, pk, line = drawn
+        where = (self.scope, self.broker.pk, kind, pk, line.metrics, shown.seconds, shown.step_seconds)
+        history = kept.shared(kept.state_of([self.broker]), broker_queries.history_until_now, *where)
+        marks = [Mark(self.began, "at least since" if self.finding.since_at_least else "began", self.finding.level)]
+        marks += [Mark(self.finding.closed_at, "cleared", "ok")] if self.finding.closed_at else []
+        return series.chart(
+            "finding", title, unit, history=history, lines=[line], row="", broker_id=self.broker.pk, range=shown, now=self.now, marks=marks, decimals=0
+        )
+
+
+def _drawn(finding: Finding) -> tuple[str, str, str, int | None, Line] | None:
+    """(title, unit, kind and key of the history, line) of what a chart of it shows."""
+    if finding.kind == "queue" and finding.object_id:
+        return f"Depth of {finding.name}", "messages", "queues", finding.object_id, Line("depth", ("ready", "unacknowledged"), "level", fill=True)
+    if finding.kind == "worker" and finding.object_id:
+        return f"Tasks running on {finding.name}", "tasks", "workers", finding.object_id, Line("running", ("active",), "level", fill=True)
+    if finding.kind in ("broker", "node") and finding.broker:
+        return f"Messages on {finding.broker.name}", "messages", "broker", None, Line("depth", ("ready", "unacknowledged"), "level", fill=True)
+    return None
+
+
+def _words(event: FindingEvent) -> str:
+    words = EVENTS.get(event.kind, event.kind.capitalize())
+    return f"{words}: {event.level}" if event.kind == "level" else words
+
+
+def _length(one: Finding, now: datetime) -> str:
+    return formatting.duration(max(timedelta(0), (one.closed_at or now) - (one.since or one.opened_at)))
+
+
+def context_of(pages: Sequence[FindingPage]) -> dict[str, Any]:
+    """What templates print a finding from; none of it without one."""
+    return {"page": pages[0], "finding": pages[0].finding} if pages else {"page": None, "finding": None}

@@ -1,0 +1,155 @@
+"""Silences: which findings, why, until when; checked, counted before they are made, and recorded in the audit log."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+from django.contrib.auth.models import AnonymousUser
+
+from brokers.scope import EVERYTHING, Scope
+from dashboard import queries, store
+from dashboard.findings.checked import rule_name
+from dashboard.layout import moments
+from dashboard.models import Finding, Silence, User
+from dashboard.people import access
+
+ACTION, END_ACTION = "silence findings", "end silence"
+LONGEST = timedelta(days=366)
+LONGEST_REASON = 1000
+PATTERNS = {"rule": 40, "broker": 200, "vhost": 255, "name": 500}
+"""The fields of a silence that are patterns, and how long each may be."""
+ENDS = (("1h", "1 hour"), ("4h", "4 hours"), ("1d", "1 day"), ("7d", "7 days"), ("at", "At a time, UTC"))
+FINDING, OBJECT, RULE, FREE = "finding", "object", "rule", "patterns"
+
+
+class SilenceForm(msgspec.Struct):
+    """The form as it was filled in. `about` is FINDING, OBJECT, RULE or FREE; the patterns count for FREE only."""
+
+    about: str = FINDING
+    rule: str = "*"
+    broker: str = "*"
+    vhost: str = "*"
+    name: str = "*"
+    reason: str = ""
+    end: str = "4h"
+    at: str = ""
+
+
+def filled_in(given: Mapping[str, str], finding: Finding | None) -> SilenceForm:
+    usual = SilenceForm(about=FINDING if finding else FREE)
+    values = {name: str(given.get(name, getattr(usual, name))) for name in SilenceForm.__struct_fields__}
+    if values["about"] not in (FINDING, OBJECT, RULE, FREE) or finding is None:
+        values["about"] = FREE
+    return SilenceForm(**values)
+
+
+def patterns(wanted: SilenceForm, finding: Finding | None) -> dict[str, str]:
+    """{field: pattern} of what is to be silenced."""
+    if wanted.about == FREE or finding is None:
+        return {field: getattr(wanted, field).strip() or "*" for field in PATTERNS}
+    exact = {"rule": finding.rule, "broker": finding.broker.name if finding.broker else "", "vhost": finding.vhost, "name": finding.name}
+    found = {field: glob.escape(value) for field, value in exact.items()}
+    if wanted.about == OBJECT:
+        found["rule"] = "*"
+    if wanted.about == RULE:
+        found["name"] = "*"
+    return found
+
+
+def end_of(wanted: SilenceForm, now: datetime) -> datetime | None:
+    """When it ends; None where that is no time."""
+    lengths = {"1h": timedelta(hours=1), "4h": timedelta(hours=4), "1d": timedelta(days=1), "7d": timedelta(days=7)}
+    if wanted.end in lengths:
+        return now + lengths[wanted.end]
+    return moments.moment_of(wanted.at, now) if wanted.end == "at" else None
+
+
+def problems(silenced: Mapping[str, str], reason: str, until: datetime | None, now: datetime) -> dict[str, str]:
+    """{field: what is wrong with it}, {} if it may be stored."""
+    found = {}
+    for field, most in PATTERNS.items():
+        if len(silenced[field]) > most:
+            found[field] = f"At most {most} characters."
+        elif "\0" in silenced[field]:
+            found[field] = "It holds a character that can't be stored."
+    if not reason.strip():
+        found["reason"] = "A reason is needed: others see it beside the findings."
+    elif len(reason) > LONGEST_REASON or "\0" in reason:
+        found["reason"] = f"At most {LONGEST_REASON:,} characters of text."
+    if until is None:
+        found["until"] = "A time is needed, as 2026-11-24 14:20."
+    elif until <= now:
+        found["until"] = "That is over already."
+    elif until - now > LONGEST:
+        found["until"] = "At most a year."
+    return found
+
+
+def unsaved(silenced: Mapping[str, str], reason: str, until: datetime, user_name: str, now: datetime) -> Silence:
+    return Silence(**silenced, reason=reason.strip(), until=until, user_name=user_name[:200], begun_at=now)
+
+
+def matching(silence: Silence) -> list[Finding]:
+    """The open findings that it is about, of all brokers: a silence holds for everybody."""
+    return [one for one in queries.open_findings(EVERYTHING, bodies=False) if queries.matches(silence, one)]
+
+
+def preview(silenced: Mapping[str, str], scope: Scope, now: datetime) -> Sequence[Finding]:
+    """The open findings that such a silence would be about, of those that may be seen."""
+    silence = unsaved(silenced, "", now, "", now)
+    return [one for one in queries.open_findings(scope, bodies=False) if queries.matches(silence, one)]
+
+
+def why_not(user: User | AnonymousUser, silenced: Mapping[str, str]) -> str:
+    """Why this person can't silence what matches; a pattern of several places needs the right in all of them."""
+    exact = {field: value if value and not set("*?[") & set(value) else None for field, value in silenced.items()}
+    if access.may(user, "control", exact["broker"], exact["vhost"], exact["name"]):
+        return ""
+    return "You can view findings, but not silence them: that needs an administrator's account."
+
+
+def add(user: User | AnonymousUser, silence: Silence, now: datetime) -> Silence:
+    """Stores what was checked."""
+    found = matching(silence)
+    store.add_silence(silence, found)
+    _audit(user, ACTION, silence, store.DONE, now, len(found))
+    return silence
+
+
+def end(user: User | AnonymousUser, silence: Silence, now: datetime) -> str:
+    """Ends it before its time; why not, if this person may not."""
+    refused = why_not(user, {field: getattr(silence, field) for field in PATTERNS})
+    if refused:
+        _audit(user, END_ACTION, silence, store.REFUSED, now)
+        return refused
+    found = matching(silence)
+    if store.end_silence(silence, found, user.get_username(), now):
+        _audit(user, END_ACTION, silence, store.DONE, now, len(found))
+    return ""
+
+
+def note_refusal(user: User | AnonymousUser, silenced: Mapping[str, str], why: str, now: datetime) -> None:
+    place = {field: silenced[field][: PATTERNS[field]] for field in ("broker", "vhost", "name")}
+    store.audit(user, ACTION, store.REFUSED, now, **place, detail={"rule": silenced["rule"][:40], "reason": why})
+
+
+def _audit(user: User | AnonymousUser, action: str, silence: Silence, outcome: str, now: datetime, count: int = 0) -> None:
+    detail = {"rule": silence.rule, "reason": silence.reason, "until": silence.until.isoformat(), "silence": silence.pk, "findings": count}
+    store.audit(user, action, outcome, now, broker=silence.broker, vhost=silence.vhost, name=silence.name, detail=detail)
+
+
+def text(silence: Silence) -> str:
+    """What it is about, in words.
+
+    >>> text(Silence(rule="no_consumer", broker="prod", vhost="*", name="mail.*"))
+    'Nobody consumes, of mail.* on prod'
+    """
+    rule = "Everything" if silence.rule == "*" else rule_name(silence.rule)
+    parts = [rule + ("," if (silence.name, silence.vhost, silence.broker) != ("*", "*", "*") else "")]
+    parts += [f"of {silence.name}"] if silence.name not in ("*", "") else []
+    parts += [f"in {silence.vhost}"] if silence.vhost not in ("*", "") else []
+    parts += [f"on {silence.broker}"] if silence.broker not in ("*", "") else []
+    return " ".join(parts).rstrip(",") if len(parts) > 1 else parts[0].rstrip(",")

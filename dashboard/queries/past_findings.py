@@ -1,0 +1,84 @@
+"""One finding with what happened to it, and those that are over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.db.models import Max, Q
+
+from brokers.queries.pages import Page, check_page, one_page
+from brokers.scope import Scope
+from dashboard.models import Finding, FindingEvent, Silence
+from dashboard.queries.findings import in_scope
+
+if TYPE_CHECKING:
+    from dashboard.findings.filter import Wanted
+
+
+def finding(scope: Scope, pk: int) -> Finding | None:
+    """With its broker, and the finding that explains it; None if there is none that may be seen."""
+    return Finding.objects.filter(in_scope(scope), pk=pk).select_related("broker", "under").first()
+
+
+def findings_by_ids(ids: Iterable[int]) -> dict[int, Finding]:
+    """With their bodies, by primary key."""
+    return {one.pk: one for one in Finding.objects.filter(pk__in=list(ids)).select_related("broker")}
+
+
+def closed_findings(scope: Scope, wanted: Wanted, broker_id: int | None, vhost: str | None, page: int, page_size: int) -> Page[Finding]:
+    """Those that closed, the latest first, without their bodies; with `broker_id` also those about Hareline itself."""
+    check_page(page, page_size)
+    where = in_scope(scope) & Q(closed_at__isnull=False) & _chosen(wanted)
+    if broker_id is not None:
+        where &= Q(broker=None) | Q(broker_id=broker_id)
+    if vhost is not None:
+        where &= Q(vhost__in=("", vhost))
+    return one_page(Finding.objects.filter(where).select_related("broker").defer("body").order_by("-closed_at", "-pk"), page, page_size)
+
+
+def _chosen(wanted: Wanted) -> Q:
+    where = Q()
+    for field, values in (("worst_level", wanted.levels), ("rule", wanted.rules), ("broker__name", wanted.brokers), ("vhost", wanted.vhosts)):
+        if values:
+            where &= Q(**{f"{field}__in": values})
+    for name in wanted.names:
+        where &= Q(name__icontains=name)
+    for word in wanted.words:
+        where &= Q(title__icontains=word)
+    if wanted.start is not None:
+        where &= Q(closed_at__gte=wanted.start)
+    if wanted.end is not None:
+        where &= Q(opened_at__lt=wanted.end)
+    return where
+
+
+def effects_of(finding: Finding) -> list[Finding]:
+    """The open findings under it, the oldest first."""
+    return list(Finding.objects.filter(under=finding, closed_at=None).select_related("broker").defer("body").order_by("pk"))
+
+
+def events_of(findings: Sequence[Finding], limit: int = 200) -> list[FindingEvent]:
+    """What happened to them, the oldest first; of very many the latest ones."""
+    return list(FindingEvent.objects.filter(finding__in=findings).order_by("-pk")[:limit])[::-1]
+
+
+def findings_like(finding: Finding, since: datetime, limit: int = 20) -> Page[Finding]:
+    """The others of the same rule and object that opened since then, the latest first."""
+    rows = Finding.objects.filter(identity=finding.identity, opened_at__gte=since).exclude(pk=finding.pk).defer("body")
+    return one_page(rows.order_by("-opened_at", "-pk"), 1, limit)
+
+
+def latest_opened(scope: Scope, limit: int) -> list[Finding]:
+    """Open or closed, the one that opened last first."""
+    return list(Finding.objects.filter(in_scope(scope)).select_related("broker").order_by("-opened_at", "-pk")[:limit])
+
+
+def latest_change() -> int | None:
+    """Another value after each change of a finding, by a round or by a person: the key of the latest event."""
+    return FindingEvent.objects.aggregate(latest=Max("pk"))["latest"]
+
+
+def silence(pk: int) -> Silence | None:
+    return Silence.objects.filter(pk=pk).first()
