@@ -6,11 +6,13 @@ import argparse
 import os
 import sys
 import time
+from importlib import import_module
 
 import django
 from daphne.cli import DEFAULT_HOST, CommandLineInterface
 from django.core.exceptions import ImproperlyConfigured
 
+from brokers import interpreter
 from brokers.port_taken import end_for_good, is_free
 from brokers.supervised_process import end_with_supervisor, leave
 from dashboard.live.web_server import LiveServer
@@ -34,10 +36,13 @@ def main(arguments: list[str]) -> None:
         share_connections()
         refuse_unusable(waiting=True)
         presence = WebPresence()
+        import_module(APPLICATION.partition(":")[0])
     except ImproperlyConfigured as error:
         sys.exit(f"hareline: {error}")
     daphne.server_class = LiveServer
     presence.start()
+    interpreter.look_for_garbage_rarely()
+    interpreter.shorten_turns()
     daphne.run([*with_backlog(arguments), APPLICATION])
     presence.end()
     leave()

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from brokers.management.parse import SeenExchange
-from brokers.rates import complete_total
-from brokers.stats import Overview, QueueStats, VhostStats
+from brokers.stats import Overview, VhostStats
+from brokers.waiting_messages import Sums
 
 
 def missing_counters_to_zero(overview: Overview, exchanges: list[SeenExchange], sees_something: bool, vhosts: list[VhostStats]) -> None:
@@ -19,15 +17,11 @@ def missing_counters_to_zero(overview: Overview, exchanges: list[SeenExchange], 
         exchange.stats.published_in, exchange.stats.published_out = exchange.stats.published_in or 0, exchange.stats.published_out or 0
 
 
-def count_messages(overview: Overview, queues: Iterable[QueueStats], sees_all: bool) -> None:
+def count_messages(overview: Overview, sums: Sums, sees_all: bool) -> None:
     """Sets the totals to what waits: the broker's own contain what streams keep, and are missing where it has no statistics (yet)."""
-    queues = list(queues)
-    waits = [queue for queue in queues if queue.type != "stream"]
-    totals = {"ready": complete_total([queue.ready for queue in waits]), "unacknowledged": complete_total([queue.unacknowledged for queue in waits])}
-    for name, waiting in totals.items():
+    for name, waiting, in_streams in zip(("ready", "unacknowledged"), sums.all_waiting, sums.in_streams or (0, 0), strict=True):
         total = getattr(overview, name)
         if sees_all and waiting is not None:
             setattr(overview, name, waiting)
-        elif total is not None and len(waits) < len(queues):
-            streams = complete_total(getattr(queue, name) for queue in queues if queue.type == "stream")
-            setattr(overview, name, None if streams is None or streams > total else total - streams)
+        elif total is not None and sums.in_streams is not None:
+            setattr(overview, name, None if in_streams is None or in_streams > total else total - in_streams)

@@ -60,7 +60,7 @@ def poll_depths(api: ManagementApi, now: datetime, memory: PollMemory, viewed_qu
         visible = frozenset(vhost for vhost, _ in depths.queues)
     vhosts = vhosts if listed is not None else {**dict.fromkeys(visible), **vhosts}
     if read:
-        count_messages(overview, depths.queues.values(), sees_all=not vhosts.keys() - visible and kept.nodes is not None)
+        count_messages(overview, memory.waiting.count(depths.queues.values()), sees_all=not vhosts.keys() - visible and kept.nodes is not None)
         _note_changes(kept, depths.queues, overview, [] if parts.is_failing(parts_of_polls.NODES) else kept.nodes or [], now)
         _note_active_consumers(memory, depths.queues)
     exchanges = _new_rates(memory)

@@ -28,6 +28,8 @@ from brokers.stats import COUNTERS, NodeStats, Overview, QueueKey, QueueStats
 
 FEW_QUEUES = 1000
 MOST_VIEWED = 100
+CHANGED_AT_ONCE, CHANGED_IN_POLLS = 1000, 20
+"""So many queues get properties that changed at one poll, or a twentieth of all: storing 1,000 of them takes some 10 ms."""
 
 _FIGURES = ("ready", "unacknowledged", "delayed", "consumers", "memory_bytes", "message_bytes", "oldest_at", *COUNTERS)
 NO_LEADER, DOWN = "", "down"
@@ -78,11 +80,19 @@ def _read(api: ManagementApi, seen: Seen, memory: PollMemory, parts: Parts, view
 
 
 def _take_properties(memory: PollMemory) -> None:
-    """Takes over what the inventory has read since of the queues that are known."""
+    """Takes over what the inventory has read since of the queues that are known; of many that changed a part at each poll, so that no depth waits for them."""
     depths, inventory = memory.depths, memory.inventory
     if inventory.properties_at is not None and inventory.properties_at != depths.properties_at:
-        depths.properties_at, read = inventory.properties_at, inventory.properties
-        depths.known = {key: _taken_over(read[key], queue) if key in read else queue for key, queue in depths.known.items()}
+        depths.properties_at, depths.properties_left = inventory.properties_at, iter(inventory.properties.values())
+    changed, most = {}, max(CHANGED_AT_ONCE, len(depths.known) // CHANGED_IN_POLLS)
+    for read in depths.properties_left:
+        known = depths.known.get(read.key)
+        if known is not None and (found := _taken_over(read, known)) is not known:
+            changed[read.key] = found
+            if len(changed) == most:
+                break
+    if changed:
+        depths.known = depths.known | changed
 
 
 def _taken_over(read: QueueStats, known: QueueStats) -> QueueStats:
@@ -200,7 +210,8 @@ def _with_known_properties(queue: QueueStats, known: QueueStats | None) -> Queue
 
 
 def _learn(memory: DepthMemory, queues: dict[QueueKey, QueueStats]) -> None:
-    memory.known = {key: without_figures(queue) for key, queue in queues.items()}
+    was, known = memory.known, {key: without_figures(queue) for key, queue in queues.items()}
+    memory.known = {key: same if (same := was.get(key)) == queue else queue for key, queue in known.items()}
 
 
 def _details(api: ManagementApi, memory: DepthMemory, parts: Parts, viewed: Sequence[QueueKey]) -> dict[QueueKey, QueueStats]:

@@ -18,6 +18,7 @@ from django.db import DatabaseError, connection
 from brokers import database_damage, queries, store, wake
 from brokers.addresses import BrokerAddress
 from brokers.clock import Clock
+from brokers.database.engine import written_back_later
 from brokers.errors import BrokerError, BrokerRefused, BrokerUnreachable
 from brokers.management.management_api import Limits, ManagementApi
 from brokers.models import Broker
@@ -192,7 +193,9 @@ class PollLoop:
     def _save(self, stats: BrokerStats) -> None:
         self._stored.poll_seconds = pace.interval_seconds(self.poll_seconds, self._costs)
         stats.depth_source_reason = "; ".join(filter(None, (stats.depth_source_reason, pace.longer_because(self.poll_seconds, self._costs))))
-        if not store.save_depths(self.broker_id, stats, self._clock.now(), self._stored, self._lease.hold):
+        with written_back_later():
+            stored = store.save_depths(self.broker_id, stats, self._clock.now(), self._stored, self._lease.hold)
+        if not stored:
             raise LeaseLost
         wake.others()
         if self._failed_as:

@@ -6,6 +6,7 @@ replaced as a whole, never changed in place.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -17,6 +18,7 @@ from brokers.parts import Failure, Unread
 from brokers.polling.budget import Budget
 from brokers.stats import NodeStats, Overview, QueueKey, QueueStats
 from brokers.topology import WritePermission
+from brokers.waiting_messages import WaitingMessages
 
 EVERY = timedelta(seconds=30)
 """How often data that is not read at every poll is read, where it costs the broker little."""
@@ -76,7 +78,8 @@ class DepthMemory(msgspec.Struct):
 
     overview: Overview | None = None  # as last read
     known: dict[QueueKey, QueueStats] = {}  # type, arguments, policy… of queues, without figures
-    properties_at: datetime | None = None  # the latest `InventoryMemory.properties` that `known` has
+    properties_at: datetime | None = None  # the latest `InventoryMemory.properties` that `known` has, but for those that are left
+    properties_left: Iterator[QueueStats] = iter(())
     columns_read: LastRead = LastRead()  # the columns, by a broker with many queues
     detailed_not_before: datetime | None = None  # the Prometheus plugin failed: when to try it again
     detailed_mismatches: int = 0
@@ -162,6 +165,7 @@ class PollMemory:
 
     def __init__(self) -> None:
         self.depths, self.inventory = DepthMemory(), InventoryMemory()
+        self.waiting = WaitingMessages()  # for the thread that reads depths
 
     @property
     def exchanges(self) -> ReadExchanges | None:

@@ -17,6 +17,7 @@ from brokers.snapshots import STEPS_TO_A_GAP
 from brokers.stats import BrokerStats, QueueKey, QueueStats
 from brokers.store.rows import frozen
 from brokers.store.snapshots import SnapshotWriter
+from brokers.waiting_messages import WaitingMessages
 
 NUMBERS = (
     "state", "ready", "unacknowledged", "depth", "consumers", "publish_per_second", "deliver_per_second", "ack_per_second",
@@ -88,6 +89,7 @@ class BrokerMemory:
         self.peak_step = 0  # of the queues' last poll: within it no peak ends
         self.last_queues: list[QueueStats] = []  # as that poll had them, in its order
         self.busy: list[QueueKey] = []  # those of them where something flows
+        self.waiting = WaitingMessages()
         self.queues_unbroken = False  # the same of the queues: set for each poll that reads them
         self.unbroken = False  # no poll failed since `polled_at`, and the next one comes in time: set for each poll
         self.absent: set[QueueKey] = set()  # queues that the last complete list of the broker did not have: missing again, they are deleted

@@ -7,8 +7,10 @@ from datetime import datetime, timedelta
 
 from brokers.models import Snapshot
 from brokers.snapshots import RAW_STEP, STEPS_TO_A_GAP, Encoder, gap_frame
+from brokers.store.rows import insert_rows
 
 KEYFRAME_EVERY = timedelta(minutes=5)
+_FIELDS = ("broker", "kind", "step", "at", "is_key", "data")
 
 
 class SnapshotWriter:
@@ -38,7 +40,7 @@ class SnapshotWriter:
         """Stores that from this moment on nothing is known, until the next `write`; repeated calls store it once."""
         if not self._in_gap and (self._last_at is None or at > self._last_at):
             data = gap_frame(self._kind, self.interval_seconds)
-            Snapshot.objects.create(broker_id=self._broker_id, kind=self._kind, step=RAW_STEP, at=at, is_key=True, data=data)
+            self._insert(at, True, data)
             self._in_gap = True
         self.start_anew()
 
@@ -48,10 +50,13 @@ class SnapshotWriter:
             self._drop_later(at)
         is_key = self._key_due_at is None or at >= self._key_due_at or self._missed(at)
         data = self._encoder.encode(changed, self.interval_seconds, is_key)
-        Snapshot.objects.create(broker_id=self._broker_id, kind=self._kind, step=RAW_STEP, at=at, is_key=is_key, data=data)
+        self._insert(at, is_key, data)
         if is_key:
             self._key_due_at = at + KEYFRAME_EVERY
         self._last_at, self._in_gap = at, False
+
+    def _insert(self, at: datetime, is_key: bool, data: bytes) -> None:
+        insert_rows(Snapshot, _FIELDS, [(self._broker_id, self._kind, RAW_STEP, at, is_key, data)])
 
     def _drop_later(self, at: datetime) -> None:
         """Deletes what was stored for moments still to come, before the clock was set back: its differences would mix with those that follow."""

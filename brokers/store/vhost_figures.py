@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-
 from brokers.models import VirtualHost
 from brokers.parts import QUEUES, VHOSTS
-from brokers.rates import complete_total
-from brokers.stats import BrokerStats, QueueStats
+from brokers.stats import BrokerStats
 from brokers.store.memory import BrokerMemory
 from brokers.store.rows import update_rows
 
 _FIELDS = ("ready", "unacknowledged", "publish_per_second", "deliver_per_second", "ack_per_second")
 _COUNTERS = ("published", "delivered", "acknowledged")
-Depth = tuple[int | None, int | None]
 
 
 def save_vhost_figures(broker_id: int, poll: BrokerStats, memory: BrokerMemory) -> None:
@@ -23,7 +19,7 @@ def save_vhost_figures(broker_id: int, poll: BrokerStats, memory: BrokerMemory) 
     if QUEUES in poll.failed or VHOSTS in poll.failed:
         writer.write_gap(poll.at)
         return
-    waiting = _waiting(poll)
+    waiting = memory.waiting.count(poll.queues.values()).waiting
     changed, values = [], {}
     for pk, name, visible, *was in VirtualHost.objects.filter(broker_id=broker_id, gone_at=None).values_list("pk", "name", "visible", *_FIELDS):
         counted = poll.vhost_counters.get(name)
@@ -35,15 +31,3 @@ def save_vhost_figures(broker_id: int, poll: BrokerStats, memory: BrokerMemory) 
             values[pk] = figures
     update_rows(VirtualHost, _FIELDS, changed)
     writer.write(values, poll.at)
-
-
-def _waiting(poll: BrokerStats) -> dict[str, Depth]:
-    """{virtual host: (ready, unacknowledged)} of its queues; streams keep what was read, so it does not wait. None once one queue's is unknown."""
-    of_vhosts: dict[str, list[QueueStats]] = defaultdict(list)
-    for queue in poll.queues.values():
-        if queue.type != "stream":
-            of_vhosts[queue.vhost].append(queue)
-    return {
-        vhost: (complete_total([queue.ready for queue in queues]), complete_total([queue.unacknowledged for queue in queues]))
-        for vhost, queues in of_vhosts.items()
-    }

@@ -27,10 +27,10 @@ class Intake:
     """The watch of a virtual host, which stores as it does under load. Django must be set up."""
 
     def __init__(self, amqp_url: str = "amqp://guest@127.0.0.1:1") -> None:
+        from brokers import interpreter
         from brokers import store as broker_store
         from brokers.addresses import BrokerAddress
         from workers.amqp_connection import Target
-        from workers.management.commands.receiveevents import look_for_cycles_rarely
         from workers.receiving.place import Place
         from workers.receiving.receiver import EventFeed
         from workers.receiving.vhost_watch import VhostWatch
@@ -40,7 +40,7 @@ class Intake:
         self._watch = VhostWatch(Place(address, broker, "/", INSTALLATION, receives_events=True, inspects=False))
         self._watch._feed = EventFeed([Target(amqp_url, "/")], QUEUE)
         self._watch._load()
-        look_for_cycles_rarely()
+        interpreter.look_for_garbage_rarely()
 
     def take(self, messages: Sequence[bytes]) -> None:
         """All of them are stored."""

@@ -7,7 +7,6 @@ when it was requested and when it came, and then when it was stored, by the mach
 from __future__ import annotations
 
 import json
-import re
 import sys
 import threading
 import time
@@ -19,12 +18,13 @@ def main() -> None:
     attach()
     from django.conf import settings
 
+    from brokers import interpreter
     from brokers.management.management_api import Limits, ManagementApi
     from brokers.models import Broker
     from brokers.polling.poll_loop import PollLoop
 
     name, poll_seconds = sys.argv[1], float(sys.argv[2])
-    line = re.compile(rb'^(rabbitmq_detailed_queue_messages_ready\{vhost="/",queue="%s"\}) \d+$' % re.escape(name.encode()), re.MULTILINE)
+    line = b'\nrabbitmq_detailed_queue_messages_ready{vhost="/",queue="%s"} ' % name.encode()
 
     class Marked(ManagementApi):
         number = 0
@@ -35,7 +35,8 @@ def main() -> None:
             answered_at = time.monotonic()
             self.number += 1
             print(json.dumps({"number": self.number, "requested_at": requested_at, "answered_at": answered_at}), flush=True)
-            return line.sub(rb"\1 %d" % self.number, body)
+            begin = body.index(line) + len(line)
+            return b"%s%d%s" % (body[:begin], self.number, body[body.index(b"\n", begin) :])  # by a regular expression it took 17 ms of what is measured
 
     (address,) = settings.BROKERS
     limits = Limits(read_seconds=90, total_seconds=90)
@@ -49,6 +50,8 @@ def main() -> None:
 
     loop.inventory.depths_were_stored = stored  # type: ignore[method-assign]
     threads = [threading.Thread(target=work.run, daemon=True) for work in (loop, loop.inventory)]
+    interpreter.look_for_garbage_rarely()
+    interpreter.shorten_turns()
     for thread in threads:
         thread.start()
     sys.stdin.read()

@@ -118,3 +118,23 @@ def test_properties_that_are_read_again_and_are_the_same_leave_the_objects() -> 
     depth_sources._take_properties(memory)
     assert memory.depths.known["/", "a"] is before["/", "a"]
     assert memory.depths.known["/", "b"].policy == "limits"
+
+
+def test_properties_of_many_queues_that_changed_are_taken_over_a_part_at_each_poll() -> None:
+    memory, names = PollMemory(), [str(number) for number in range(2 * depth_sources.CHANGED_AT_ONCE + 1)]
+    memory.depths.known = {("/", name): QueueStats("/", name, type="classic") for name in names}
+    memory.inventory.properties = {("/", name): QueueStats("/", name, type="classic", policy="limits") for name in names}
+    memory.inventory.properties_at = NOON
+    taken = []
+    for _ in range(4):
+        depth_sources._take_properties(memory)
+        taken.append(sum(queue.policy == "limits" for queue in memory.depths.known.values()))
+    assert taken == [depth_sources.CHANGED_AT_ONCE, 2 * depth_sources.CHANGED_AT_ONCE, len(names), len(names)]
+
+
+def test_queues_that_are_listed_again_and_are_the_same_stay_the_same_objects() -> None:
+    memory = DepthMemory()
+    depth_sources._learn(memory, {("/", "a"): QueueStats("/", "a", type="classic", ready=1), ("/", "b"): QueueStats("/", "b", type="classic")})
+    before = dict(memory.known)
+    depth_sources._learn(memory, {("/", "a"): QueueStats("/", "a", type="classic", ready=2), ("/", "b"): QueueStats("/", "b", type="quorum")})
+    assert memory.known["/", "a"] is before["/", "a"] and memory.known["/", "b"].type == "quorum"

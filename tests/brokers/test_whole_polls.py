@@ -12,6 +12,7 @@ import pytest
 from django.db import connection
 
 from brokers import queries, store
+from brokers.database import engine
 from brokers.management.management_api import ManagementApi
 from brokers.models import Binding, Broker, Connection, Consumer, Permission, PollAttempt, Queue
 from brokers.polling import leases
@@ -194,3 +195,15 @@ def test_what_differs_of_an_inventory_is_worked_out_before_others_have_to_wait_f
     assert ("SELECT", False, True) in within
     assert ("INSERT", True, True) in within
     assert ("SELECT", True, True) not in within
+
+
+@on_sqlite
+@pytest.mark.django_db
+def test_sqlite_does_not_write_its_log_back_while_somebody_waits_for_a_poll() -> None:
+    def pages() -> int:
+        with connection.cursor() as cursor:
+            return int(cursor.execute("PRAGMA wal_autocheckpoint").fetchone()[0])
+
+    with engine.written_back_later():
+        assert pages() == 0
+    assert pages() == engine.PAGES_TO_WRITE_BACK

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError, connection
 
-from brokers import database_damage, store
+from brokers import database_damage, interpreter, store
 from brokers.models import Broker
 from brokers.polling import holders
 from brokers.polling.poll_loop import PollLoop
@@ -38,6 +38,8 @@ class Command(BaseCommand):
         log.info("polling", brokers=len(loops), every_seconds=settings.POLL_SECONDS)
         if not loops:
             log.warning("no_broker", hint="HARELINE_BROKERS names none")
+        interpreter.look_for_garbage_rarely()
+        interpreter.shorten_turns()
         run_until_stopped([work for loop in loops for work in (loop, loop.inventory)], "poller", holder, stop, share=share)
         log.info("ended")
 

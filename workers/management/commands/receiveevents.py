@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import threading
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +11,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError, connection
 
-from brokers import database_damage, store
+from brokers import database_damage, interpreter, store
 from brokers.polling import holders
 from brokers.polling.share import Share
 from brokers.process_runner import run_until_stopped, set_on_signals
@@ -21,12 +20,6 @@ from workers.receiving.broker_watch import SHARED, Allowed, BrokerWatch
 log = structlog.get_logger(__name__)
 
 DATABASE_RETRY_SECONDS = 2.0
-
-
-def look_for_cycles_rarely() -> None:
-    """Thousands of events a second make no cycles, and looking for them cost a fifth of the time."""
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
 
 
 class Command(BaseCommand):
@@ -38,7 +31,7 @@ class Command(BaseCommand):
         holder = holders.this_process()
         share = Share("receiver", SHARED, holder)
         watches = self._watches(holder, share, stop)
-        look_for_cycles_rarely()
+        interpreter.look_for_garbage_rarely()
         log.info("receiving", brokers=len(watches))
         if not watches:
             log.warning("no_broker", hint="HARELINE_BROKERS names none")
