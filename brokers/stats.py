@@ -105,7 +105,7 @@ class Overview(msgspec.Struct):
     listeners: tuple[Listener, ...] = ()  # of AMQP and the management API; () also where the broker does not report them to this user
     metrics_port: int | None = None
     is_rabbitmq: bool = True  # False: LavinMQ, whose API is alike
-    churn: dict[str, int] = {}  # counters of churn_rates: connection_created, connection_closed, channel_created, channel_closed
+    churn: dict[str, int] = {}  # counters of churn_rates: connection_created, connection_closed, channel_…, queue_created, queue_deleted
 
 
 class ConsumerStats(msgspec.Struct):

@@ -57,6 +57,8 @@ class Broker(AutoKey):
     connections_closed_per_second = models.FloatField(null=True)
     channels_opened_per_second = models.FloatField(null=True)
     channels_closed_per_second = models.FloatField(null=True)
+    queues_created_per_second = models.FloatField(null=True)
+    queues_deleted_per_second = models.FloatField(null=True)
     permissions_known = models.BooleanField(default=False)  # False: Hareline's user is not an administrator, or they were not read yet
     object_totals = models.JSONField(default=dict)  # {"queues": n, "exchanges": n, "consumers": n, "connections": n, "channels": n}
     listeners = models.JSONField(default=list)  # [{"node", "protocol": "amqp"|"amqp/ssl"|"http"|"https", "port"}], of nodes that are down too

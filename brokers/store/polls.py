@@ -27,6 +27,8 @@ CHURN = {
     "connections_closed_per_second": "connection_closed",
     "channels_opened_per_second": "channel_created",
     "channels_closed_per_second": "channel_closed",
+    "queues_created_per_second": "queue_created",
+    "queues_deleted_per_second": "queue_deleted",
 }
 
 

@@ -11,6 +11,7 @@ from brokers.models import Broker
 from brokers.scope import EVERYTHING
 from dashboard import queries, store
 from dashboard.findings import gathering, lifecycle, round
+from dashboard.findings.kept import Kept
 from dashboard.findings.lifecycle import Pending
 from dashboard.findings.rules import OWN_RULES, RULES
 from dashboard.findings.thresholds import Thresholds
@@ -24,6 +25,7 @@ class Evaluation:
 
     def __init__(self) -> None:
         self._pending: dict[int | None, dict[str, Pending]] = {}
+        self._kept: dict[int, Kept] = {}
 
     def look_at(self, broker: Broker | None, now: datetime) -> list[FindingEvent]:
         """What changed. `broker` None: Hareline itself. Raises DatabaseError; then nothing was stored, and the next round does the same work."""
@@ -31,7 +33,7 @@ class Evaluation:
         rules = OWN_RULES if broker is None else RULES
         known = queries.own_open_findings() if broker is None else queries.open_findings(EVERYTHING, broker.pk)
         thresholds = Thresholds(rules, queries.rule_settings(), broker.name if broker else "")
-        facts = gathering.own_facts(known, now) if broker is None else gathering.facts_of(broker, known, now)
+        facts = gathering.own_facts(known, now) if broker is None else gathering.facts_of(broker, known, now, self._kept.setdefault(broker.pk, Kept()))
         looked = round.look(rules, facts, thresholds, self._log)
         open_now = {one.identity: one for one in known}
         new = [key for key in looked.round.found if key not in open_now]

@@ -6,17 +6,23 @@ round costs little.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from dashboard.findings.counters import Risen
+from dashboard.findings.drift import Drift
+from dashboard.findings.installation import Installation
+from dashboard.findings.outcomes import TaskOutcomes
 from dashboard.findings.rule import Found, Object, identity
 
 if TYPE_CHECKING:
-    from brokers.models import Broker, Change, ClientTrend, Consumer, Heartbeat, Node, PollAttempt, Queue, Transfer, VirtualHost
+    from brokers.models import Broker, Change, ClientTrend, Connection, Consumer, Heartbeat, Node, PollAttempt, Queue, Transfer, VirtualHost
+    from brokers.queries.for_findings import ClosedClient
     from workers.models import EventSource, Worker
+    from workers.queries.held_tasks import HeldTasks
 
 RECENTLY = timedelta(hours=1)
 
@@ -41,6 +47,21 @@ class Facts:
     beats: Sequence[Heartbeat] = ()
     open_objects: Mapping[str, Sequence[Object]] = field(default_factory=dict)
     found: list[Found] = field(default_factory=list)
+    gone_for: timedelta = timedelta(hours=24)
+    """After so long a worker that is gone is no longer listed."""
+    outcomes: Sequence[TaskOutcomes] = ()
+    risen: Mapping[tuple[str, int], Risen] = field(default_factory=dict)
+    """By how much a counter has risen lately: ("lost of worker", primary key), ("refused", primary key of an event source)."""
+    drift: Sequence[Drift] | None = None  # None: not known yet
+    installation: Installation | None = None  # in the round about Hareline itself
+    blocked: Callable[[], Sequence[Connection]] = tuple
+    """Read only where there is an alarm: the connections of the broker that are blocked."""
+    closed_lately: Callable[[], Sequence[ClosedClient]] = tuple
+    """Read only where there is churn: whose connections were closed lately."""
+    held: Callable[[Worker], HeldTasks | None] = lambda _: None
+    """The tasks that a worker has according to their rows; None where that was not read."""
+    explained: dict[tuple[str, int], str] = field(default_factory=dict)
+    """{(kind, primary key): identity of the finding of this round that says the object is out of order}, for rules that look later."""
 
     @property
     def its_broker(self) -> Broker:

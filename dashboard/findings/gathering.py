@@ -3,47 +3,84 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from brokers import queries
+from django.conf import settings
+
+from brokers import database_file, queries
 from brokers.models import Broker
 from brokers.polling import leases
+from brokers.queries import for_findings
+from brokers.queries.database_sizes import database_size
 from brokers.queries.troubled_queues import troubled_queues
 from brokers.scope import EVERYTHING
 from dashboard.findings.facts import RECENTLY, Facts
+from dashboard.findings.installation import Installation
+from dashboard.findings.kept import Kept
 from dashboard.findings.rule import Object
 from dashboard.models import Finding
 from workers import queries as worker_queries
+from workers.models import EventSource, Worker
 
 MOST_ATTEMPTS = 600
 MOST_CHANGES = 50
+CLOSED_WITHIN = timedelta(minutes=5)
+FAILURES = "task_failures"
+"""The rule of `dashboard.findings.rules.task_failures`, by its key: rules look at facts, and facts know no rules."""
 
 
-def facts_of(broker: Broker, open_now: Iterable[Finding], now: datetime) -> Facts:
+def facts_of(broker: Broker, open_now: Iterable[Finding], now: datetime, kept: Kept) -> Facts:
     """Everything about one broker, as of the transaction in which this is called."""
     objects = _objects(open_now)
     queue_ids = [one.pk for found in objects.values() for one in found if one.kind == "queue" and one.pk is not None]
     queues = troubled_queues(broker, queue_ids)
+    workers, sources = worker_queries.workers_for_list(EVERYTHING, broker), worker_queries.event_sources(EVERYTHING, broker.pk)
+    failing = {(one.vhost, one.name) for one in objects.get(FAILURES, ())}
     return Facts(
         now=now,
         broker=broker,
         vhosts=queries.virtual_hosts(EVERYTHING, broker.pk),
         nodes=queries.nodes(EVERYTHING, broker.pk),
         queues=queues,
-        workers=worker_queries.workers_for_list(EVERYTHING, broker),
-        sources=worker_queries.event_sources(EVERYTHING, broker.pk),
+        workers=workers,
+        sources=sources,
         transfers=queries.transfers(EVERYTHING, broker.pk),
         trends=queries.client_trends(EVERYTHING, broker.pk),
         attempts=queries.poll_attempts(EVERYTHING, broker.pk, MOST_ATTEMPTS) if broker.since and now - broker.since < RECENTLY else [],
         changes=queries.changes(EVERYTHING, broker.pk, MOST_CHANGES),
         beats=leases.heartbeats(),
         open_objects=objects,
+        gone_for=worker_queries.gone_for(),
+        outcomes=kept.outcomes(broker, now, failing),
+        risen=kept.counters.note(_counters(workers, sources), now),
+        drift=kept.drift(broker, workers, now),
+        blocked=lambda: for_findings.blocked_connections(broker),
+        closed_lately=lambda: for_findings.closed_clients(broker, now - CLOSED_WITHIN),
+        held=kept.held_by(now),
     )
+
+
+def _counters(workers: Iterable[Worker], sources: Iterable[EventSource]) -> dict[tuple[str, int], int]:
+    found = {("lost of worker", worker.pk): worker.lost_events for worker in workers if worker.state == Worker.ONLINE}
+    return found | {("refused", source.pk): source.refused_events for source in sources}
 
 
 def own_facts(open_now: Iterable[Finding], now: datetime) -> Facts:
     """What the rules about Hareline itself look at."""
-    return Facts(now=now, beats=leases.heartbeats(), open_objects=_objects(open_now))
+    brokers = [broker for broker in queries.brokers(EVERYTHING) if broker.configured]
+    sources = [source for source in worker_queries.event_sources(EVERYTHING) if source.broker.configured]
+    installation = Installation(
+        brokers=brokers,
+        sources=sources,
+        waiting=for_findings.depths_of((source.pk, source.broker_id, source.vhost, source.queue) for source in sources),
+        database_bytes=database_size().size_bytes,
+        tasks=sum(worker_queries.kept_counts(EVERYTHING).values()),
+        tasks_most=settings.RETENTION_TASKS or None,
+        task_days=settings.RETENTION_TASK_DAYS,
+        oldest_task_at=worker_queries.kept_since(),
+        not_stored=database_file.not_writable(),
+    )
+    return Facts(now=now, beats=leases.heartbeats(), open_objects=_objects(open_now), installation=installation)
 
 
 def _objects(open_now: Iterable[Finding]) -> Mapping[str, Sequence[Object]]:

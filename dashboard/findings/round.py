@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from dashboard.findings import grouping
 from dashboard.findings.facts import Facts
 from dashboard.findings.lifecycle import Round
 from dashboard.findings.rule import Evidence, Found, Object, Rule, Unsure
@@ -53,6 +54,7 @@ def look(rules: Sequence[Rule], facts: Facts, thresholds: Thresholds, failed: Ca
             failures.append(rule.KEY)
             unsure[rule.KEY] = [Unsure("the rule failed")]
             mine = [_failed(rule, error)]
+        mine = grouping.grouped(mine, facts)
         facts.found += mine
         found |= {facts.identity(one.rule, one.object, one.detail): one for one in mine}
     return Looked(Round(found, unsure), failures)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dashboard.findings.facts import Facts
     from dashboard.findings.thresholds import Thresholds
 
-Kind = Literal["broker", "node", "vhost", "queue", "exchange", "worker", "connection", "client", "source", "transfer", "process", "rule", "hareline"]
+Kind = Literal["broker", "node", "vhost", "queue", "exchange", "worker", "task", "connection", "client", "source", "transfer", "process", "rule", "hareline"]
 LinkKind = Literal["queue", "exchange", "worker", "connection", "queues", "exchanges", "connections", "workers", "tasks", "overview", "about", "why"]
 
 

@@ -72,7 +72,7 @@ def _shovels(place: Place, defined: Mapping[tuple[str, str], TransferFacts], run
                 vhost = _local_vhost(place, there, home)
                 where = str(there.get("address") or "") if vhost is None else "" if vhost == place.vhost else f"virtual host {vhost}"
                 linked = {kind: str(there.get(kind) or "") for kind in ("queue", "exchange")} if vhost == place.vhost else {}
-                yield Arrow(direction, f"shovel {name}", _end_text(there, where), state or "state unknown", LEVELS.get(state, "unknown"), **linked)
+                yield Arrow(direction, f"shovel {name}", end_text(there, where), state or "state unknown", LEVELS.get(state, "unknown"), **linked)
 
 
 def _local_vhost(place: Place, end: Mapping[str, Any], home: str) -> str | None:
@@ -81,7 +81,7 @@ def _local_vhost(place: Place, end: Mapping[str, Any], home: str) -> str | None:
     return (vhost_of(address) or home) if host_of(address) in LOCAL_HOSTS | set(place.hosts) else None
 
 
-def _end_text(end: Mapping[str, Any], where: str) -> str:
+def end_text(end: Mapping[str, Any], where: str) -> str:
     """The other end; `where` it is, "" for the same virtual host."""
     if end.get("queue"):
         text = f"queue {end['queue']}"

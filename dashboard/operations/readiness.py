@@ -110,7 +110,7 @@ def polls(brokers: Sequence[Broker], now: datetime) -> str:
 
     Without the brokers' names, which are not for strangers.
     """
-    late = [broker for broker in brokers if _is_late(broker, now)]
+    late = [broker for broker in brokers if is_late(broker, now)]
     if not late:
         return ""
     attempts = [broker.tried_at for broker in late if broker.tried_at is not None]
@@ -118,6 +118,6 @@ def polls(brokers: Sequence[Broker], now: datetime) -> str:
     return f"has stored no poll of {len(late):,} of {formatting.count(len(brokers), 'broker')} {since}"
 
 
-def _is_late(broker: Broker, now: datetime) -> bool:
+def is_late(broker: Broker, now: datetime) -> bool:
     last = broker.tried_at or broker.since
     return last is None or not is_within(last, now, max(POLL_STORED_WITHIN, POLLS_MISSED * timedelta(seconds=broker.poll_seconds or 0)))

@@ -76,6 +76,7 @@ def active(answer: Any) -> Fields:
             "args": _text(task.get("args")),
             "kwargs": _text(task.get("kwargs")),
             "started_at": _moment(task.get("time_start")),
+            "acknowledged": acknowledged if isinstance(acknowledged := task.get("acknowledged"), bool) else None,
         }
         for task in answer[:ACTIVE_TASKS_KEPT]
         if isinstance(task, dict)

@@ -3,6 +3,7 @@
 `scope` is what the person may see; `at` is a moment, None means now. Rows are models, to be read only.
 """
 
+from workers.queries.reports import reports
 from workers.queries.task_counts import kept_counts
 from workers.queries.task_cursors import TASK_SORTS
 from workers.queries.task_news import counts_by_state, family_fingerprint, kept_since, newest_task
@@ -75,6 +76,7 @@ __all__ = [
     "registered_tasks",
     "reported_applications",
     "reported_names",
+    "reports",
     "revisions",
     "silent_workers",
     "state_counts",

@@ -19,6 +19,9 @@ State = Literal["online", "gone", "unknown"]
 
 MISSED_HEARTBEATS = 4
 SHUT_DOWN = "it shut down cleanly"
+STILL_CONNECTED = "control queue still present at the last poll of the broker"
+CONTROL_QUEUE_GONE = "its control queue is gone from the broker"
+"""By these parts of a reason findings distinguish how a worker went away."""
 DEFAULT_FREQUENCY = timedelta(seconds=2)
 ANSWER_HOLDS = timedelta(seconds=12)
 MAY_RECONNECT = timedelta(seconds=3)  # within which a worker that only reconnects sends worker-online
@@ -205,7 +208,7 @@ def _reconnecting(disturbance: Disturbance, subscription: Subscription, last_see
 
 def _not_receiving(evidence: Evidence, subscription: Subscription) -> Liveness:
     if evidence.control_queue is False and evidence.answered_at is not None:
-        return Liveness("gone", "it stopped responding and its control queue is gone from the broker", evidence.answered_at)
+        return Liveness("gone", f"it stopped responding and {CONTROL_QUEUE_GONE}", evidence.answered_at)
     return Liveness("unknown", subscription.reason, subscription.since)
 
 
@@ -223,8 +226,8 @@ def _without_heartbeat(evidence: Evidence, last_seen_at: datetime | None) -> Liv
     if evidence.control_queue is not False and evidence.pool == "solo":
         return Liveness("unknown", f"{silence}: a solo pool sends none while it runs a task", last_seen_at)
     if evidence.control_queue:
-        return Liveness("unknown", f"{silence}; control queue still present at the last poll of the broker", last_seen_at)
-    closed = ", and its control queue is gone from the broker" if evidence.control_queue is False else ""
+        return Liveness("unknown", f"{silence}; {STILL_CONNECTED}", last_seen_at)
+    closed = f", and {CONTROL_QUEUE_GONE}" if evidence.control_queue is False else ""
     return Liveness("gone", f"{silence}; it sent one every {evidence.frequency.total_seconds():g} s{closed}", last_seen_at)
 
 

@@ -16,7 +16,7 @@ from brokers.stats import Listener, NodeStats, Overview, VhostStats
 
 LAVINMQ = "LavinMQ-"
 LONGEST_TYPE = 255
-CHURN = ("connection_created", "connection_closed", "channel_created", "channel_closed")
+CHURN = ("connection_created", "connection_closed", "channel_created", "channel_closed", "queue_created", "queue_deleted")
 
 
 class _Overview(msgspec.Struct):

@@ -4,15 +4,63 @@ Adding one: a module with the names of `dashboard.findings.rule.Rule`, a line he
 """
 
 from dashboard.findings.rule import Rule
-from dashboard.findings.rules import broker_away, no_consumer
+from dashboard.findings.rules import (
+    broker_away,
+    broker_flapping,
+    churn,
+    client_leak,
+    clock_skew,
+    events_lost,
+    events_off,
+    events_unavailable,
+    no_consumer,
+    node_down,
+    own_process,
+    own_storage,
+    own_work,
+    partition,
+    publishers_blocked,
+    queue_named_twice,
+    queue_unavailable,
+    queues_unread,
+    route_undeclared,
+    route_unmatched,
+    settings_differ,
+    stale_binding,
+    task_failures,
+    transfer_down,
+    watched_twice,
+    worker_gone,
+)
 
 RULES: tuple[Rule, ...] = (
     broker_away,
+    watched_twice,
+    broker_flapping,
+    publishers_blocked,
+    node_down,
+    partition,
+    queues_unread,
+    queue_unavailable,
+    events_unavailable,
+    worker_gone,
     no_consumer,
+    task_failures,
+    events_off,
+    events_lost,
+    clock_skew,
+    transfer_down,
+    client_leak,
+    churn,
+    stale_binding,
+    queue_named_twice,
+    route_unmatched,
+    route_undeclared,
+    settings_differ,
 )
 """Those that look at one broker."""
 
-OWN_RULES: tuple[Rule, ...] = ()
+OWN_RULES: tuple[Rule, ...] = (own_process, own_work, own_storage)
 """Those that look at Hareline itself."""
 
 ALL: dict[str, Rule] = {rule.KEY: rule for rule in (*RULES, *OWN_RULES)}

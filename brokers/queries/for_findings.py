@@ -1,0 +1,79 @@
+"""What only the rules of findings read: few rows, each by an index."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from datetime import datetime
+from typing import TypeVar
+
+import msgspec
+from django.db.models import Count, Q
+
+from brokers.models import Binding, Broker, Connection, Queue
+
+AT_ONCE = 500
+T = TypeVar("T")
+
+
+class ClosedClient(msgspec.Struct, frozen=True):
+    """How many connections of one client were seen and closed since some moment."""
+
+    vhost: str
+    user: str
+    peer_host: str
+    product: str
+    closed: int
+
+
+def blocked_connections(broker: Broker) -> list[Connection]:
+    """Those that the broker takes nothing from."""
+    return list(Connection.objects.filter(broker_id=broker.pk, gone_at=None, state__in=("blocked", "blocking")).order_by("pk")[:AT_ONCE])
+
+
+def closed_clients(broker: Broker, since: datetime, most: int = 5) -> list[ClosedClient]:
+    """Those with the most closed connections first. One that is opened and closed between two lists of connections is never seen."""
+    rows = Connection.objects.filter(broker_id=broker.pk, gone_at__gte=since).order_by()
+    fields = ("vhost", "user", "peer_host", "product")
+    return [ClosedClient(*row) for row in rows.values_list(*fields).annotate(closed=Count("pk")).order_by("-closed", *fields)[:most]]
+
+
+def bindings_of_queues(broker_id: int, queues: Collection[tuple[str, str]]) -> list[tuple[str, str, str, str, datetime]]:
+    """[(virtual host, exchange, queue, key, first seen at)] of the bindings to queues, given by (virtual host, name), without those of the default exchange.
+    Bindings with arguments are left out: they are not of Celery's making."""
+    found: list[tuple[str, str, str, str, datetime]] = []
+    for vhost, names in _by_vhost(queues).items():
+        for some in _parts(sorted(names)):
+            rows = Binding.objects.filter(broker_id=broker_id, vhost=vhost, destination__in=some, destination_type="queue", gone_at=None).exclude(source="")
+            found += rows.filter(arguments={}).order_by("pk").values_list("vhost", "source", "destination", "routing_key", "first_seen_at")
+    return found
+
+
+def queues_there(broker_id: int, vhost: str, names: Collection[str]) -> set[str]:
+    """Which of these names queues have."""
+    rows = (Queue.objects.filter(broker_id=broker_id, vhost=vhost, name__in=some, gone_at=None) for some in _parts(sorted(names)))
+    return {name for some in rows for name in some.values_list("name", flat=True)}
+
+
+def depths_of(places: Iterable[tuple[int, int, str, str]]) -> dict[int, int]:
+    """{key: depth} of queues given by (key, broker, virtual host, name), where it is known."""
+    wanted = {(broker_id, vhost, name): key for key, broker_id, vhost, name in places if name}
+    found: dict[int, int] = {}
+    for some in _parts(sorted(wanted), 50):
+        where = Q()
+        for broker_id, vhost, name in some:
+            where |= Q(broker_id=broker_id, vhost=vhost, name=name)
+        for broker_id, vhost, name, depth in Queue.objects.filter(where, gone_at=None).values_list("broker_id", "vhost", "name", "depth"):
+            if depth is not None:
+                found[wanted[broker_id, vhost, name]] = depth
+    return found
+
+
+def _by_vhost(queues: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for vhost, name in queues:
+        found.setdefault(vhost, set()).add(name)
+    return found
+
+
+def _parts(values: list[T], size: int = AT_ONCE) -> Iterator[list[T]]:
+    return (values[start : start + size] for start in range(0, len(values), size))

@@ -1,0 +1,231 @@
+"""Where a broker and the configurations of its workers have drifted apart. Pure.
+
+Workers report the settings that decide where tasks go, the queues they consume, and the tasks they know (`celery inspect`). What is masked or code of the
+application is left out: of that nothing is concluded. Nothing is concluded either while a worker of the virtual host has not reported yet.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from fnmatch import fnmatchcase
+from typing import Any, Literal
+
+import msgspec
+
+from workers.destinations.near_routes import near_routes
+from workers.destinations.settings import setting_named
+
+What = Literal["binding", "queue twice", "route unmatched", "route undeclared", "settings"]
+MASK = "********"
+_MOST_ROUTES = 1000
+
+
+class Reported(msgspec.Struct, frozen=True):
+    """What one worker reported: None where it did not."""
+
+    vhost: str
+    hostname: str
+    configuration: Mapping[str, Any] | None
+    queues: Sequence[Mapping[str, Any]] | None
+    registered: Sequence[Mapping[str, Any]] | None
+    at: datetime | None = None
+
+
+class Bound(msgspec.Struct, frozen=True):
+    """A binding in the broker to a queue."""
+
+    vhost: str
+    source: str
+    queue: str
+    key: str
+    since: datetime
+
+
+class Drift(msgspec.Struct, frozen=True):
+    """`name` of a queue, or of an entry of task_routes, or of a setting; `detail` what else makes it one; `workers` those whose configuration has it."""
+
+    what: What
+    vhost: str
+    name: str
+    detail: str = ""
+    workers: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+    since: datetime | None = None
+    at: datetime | None = None
+    near: str = ""
+    may_create: bool = True
+    values: tuple[str, ...] = ()
+
+
+There = Callable[[str, Collection[str]], Collection[str]]
+"""Of a virtual host and names of queues, which of them exist."""
+
+
+def found(reported: Iterable[Reported], bound: Iterable[Bound], there: There) -> list[Drift]:
+    """Everything that drifted in a broker. `reported`: of the workers that are online; `bound`: its bindings of exchanges other than the default one to
+    queues that they consume."""
+    by_vhost: dict[str, list[Reported]] = defaultdict(list)
+    for one in reported:
+        by_vhost[one.vhost].append(one)
+    bindings: dict[str, list[Bound]] = defaultdict(list)
+    for binding in bound:
+        bindings[binding.vhost].append(binding)
+    drifts: list[Drift] = []
+    for vhost, workers in by_vhost.items():
+        if any(one.configuration is None or one.queues is None or one.registered is None for one in workers):
+            continue
+        drifts += [*_named_twice(workers), *_routes(workers, there), *_settings(workers), *_bindings(workers, bindings[vhost])]
+    return drifts
+
+
+def setting(configuration: Mapping[str, Any] | None, name: str) -> Any:
+    """The value of a setting, by whatever name it was given; None if it is not set."""
+    for given, value in (configuration or {}).items():
+        if given == name or setting_named(given) == name:
+            return value
+    return None
+
+
+def _named_twice(workers: Sequence[Reported]) -> Iterable[Drift]:
+    """Celery keeps the last of them: the others' exchanges and keys are never bound."""
+    twice: dict[str, list[str]] = defaultdict(list)
+    for one in workers:
+        listed = setting(one.configuration, "task_queues")
+        names = Counter(str(queue.get("name")) for queue in listed if isinstance(queue, Mapping)) if isinstance(listed, list) else Counter[str]()
+        for name, amount in names.items():
+            if amount > 1 and name != MASK:
+                twice[name].append(one.hostname)
+    for name, hostnames in twice.items():
+        yield Drift("queue twice", workers[0].vhost, name, workers=tuple(sorted(hostnames)), at=_at(workers))
+
+
+def _routes(workers: Sequence[Reported], there: There) -> Iterable[Drift]:
+    """Entries of task_routes that no known task matches, and those that lead to a queue that is nowhere."""
+    vhost = workers[0].vhost
+    tasks = {str(task.get("name")) for one in workers for task in one.registered or ()}
+    declared = {str(queue.get("name")) for one in workers for queue in one.queues or ()}
+    unmatched: dict[str, list[str]] = defaultdict(list)
+    undeclared: dict[tuple[str, str, bool], list[str]] = defaultdict(list)
+    for one in workers:
+        own = declared | set(_declared(one.configuration))
+        may_create = setting(one.configuration, "task_create_missing_queues") is not False
+        for entry, route in _entries(setting(one.configuration, "task_routes")):
+            if entry.startswith("celery.") or entry == MASK or "\0" in entry:  # Celery's own tasks are registered without being listed
+                continue
+            if not any(fnmatchcase(task, entry) if "*" in entry else task == entry for task in tasks):
+                unmatched[entry].append(one.hostname)
+            queue = route if isinstance(route, str) else route.get("queue") if isinstance(route, Mapping) else None
+            queue = queue.get("name") if isinstance(queue, Mapping) else queue
+            if isinstance(queue, str) and queue and queue != MASK and queue not in own:
+                undeclared[entry, queue, may_create].append(one.hostname)
+    for entry, hostnames in unmatched.items():
+        near = next((task for task in sorted(tasks) if any(one.entry == entry for one in near_routes([entry], task))), "")
+        yield Drift("route unmatched", vhost, entry, workers=tuple(sorted(hostnames)), at=_at(workers), near=near)
+    exist = there(vhost, {queue for _, queue, _ in undeclared}) if undeclared else ()
+    for (entry, queue, may_create), hostnames in undeclared.items():
+        if queue in exist:
+            continue
+        yield Drift("route undeclared", vhost, queue, entry, tuple(sorted(hostnames)), at=_at(workers), may_create=may_create)
+
+
+def _entries(routes: Any) -> list[tuple[str, Any]]:
+    """(name or glob, route) of every table among the routers; what is code or a regular expression is left out."""
+    entries: list[tuple[str, Any]] = []
+    for table in routes if isinstance(routes, list) else [routes]:
+        if isinstance(table, Mapping):
+            entries += [(str(key), route) for key, route in table.items() if not key.startswith("$")]
+        elif isinstance(table, list):
+            entries += [(pair[0], pair[1]) for pair in table if isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], str)]
+    return entries[:_MOST_ROUTES]
+
+
+def _declared(configuration: Mapping[str, Any] | None) -> Iterable[str]:
+    listed = setting(configuration, "task_queues")
+    if isinstance(listed, Mapping):
+        yield from map(str, listed)
+    elif isinstance(listed, list):
+        yield from (str(queue.get("name")) for queue in listed if isinstance(queue, Mapping))
+    default = setting(configuration, "task_default_queue")
+    if isinstance(default, str):
+        yield default
+
+
+def _settings(workers: Sequence[Reported]) -> Iterable[Drift]:
+    """Workers that know the same tasks are of one application: its settings should be the same."""
+    applications: dict[frozenset[str], list[Reported]] = defaultdict(list)
+    for one in workers:
+        applications[frozenset(str(task.get("name")) for task in one.registered or ())].append(one)
+    for tasks, members in applications.items():
+        if len(members) < 2 or not tasks:
+            continue
+        names = sorted({setting_named(given) or given for one in members for given in one.configuration or {}})
+        for name in names:
+            by_value: dict[str, list[str]] = defaultdict(list)
+            for one in members:
+                by_value[_text(setting(one.configuration, name))].append(one.hostname)
+            if len(by_value) > 1:
+                ordered = sorted(by_value.items(), key=lambda item: (-len(item[1]), item[1]))
+                others = tuple(sorted(hostname for _, hostnames in ordered[1:] for hostname in hostnames))
+                application = min(members, key=lambda one: one.hostname).hostname
+                values = tuple(f"{_short(value)} ({len(hostnames):,})" for value, hostnames in ordered[:3])
+                yield Drift("settings", members[0].vhost, name, application, tuple(sorted(ordered[0][1])), others, at=_at(members), values=values)
+
+
+def _text(value: Any) -> str:
+    return "not set" if value is None else value if isinstance(value, str) else msgspec.json.encode(value, order="deterministic").decode()
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def _bindings(workers: Sequence[Reported], bound: Iterable[Bound]) -> Iterable[Drift]:
+    """Bindings to a queue that workers consume, of an exchange that some configuration names, with a key that none has for it: Celery adds bindings and
+    never removes one, so what was configured before stays and goes on delivering."""
+    wanted: set[tuple[str, str, str]] = set()  # (exchange, queue, key)
+    exchanges: set[str] = set()
+    consumers: dict[str, list[str]] = defaultdict(list)
+    opaque: set[str] = set()
+    for one in workers:
+        for queue in one.queues or ():
+            name, exchange, key = str(queue.get("name")), str(queue.get("exchange") or ""), str(queue.get("routing_key") or "")
+            consumers[name].append(one.hostname)
+            declared = queue.get("declared")
+            if not isinstance(declared, Mapping) or MASK in (exchange, key):
+                opaque.add(name)
+                continue
+            wanted.add((exchange, name, key))
+            exchanges.add(exchange)
+            for binding in declared.get("bindings") or ():
+                source = binding.get("exchange") or {}
+                source = str(source.get("name") if isinstance(source, Mapping) else source)
+                wanted.add((source, name, str(binding.get("routing_key") or "")))
+                exchanges.add(source)
+        for name, exchange, key in _configured(one.configuration):
+            wanted.add((exchange, name, key))
+            exchanges.add(exchange)
+    for binding in bound:
+        known = binding.queue in consumers and binding.queue not in opaque and binding.source in exchanges | {binding.queue}
+        if known and binding.source and (binding.source, binding.queue, binding.key) not in wanted:
+            yield Drift(
+                "binding", binding.vhost, binding.queue, f"{binding.source}\0{binding.key}", tuple(sorted(consumers[binding.queue])), since=binding.since,
+                at=_at(workers), values=tuple(sorted({f"{exchange} {key}" for exchange, queue, key in wanted if queue == binding.queue})),
+            )  # fmt: skip
+
+
+def _configured(configuration: Mapping[str, Any] | None) -> Iterable[tuple[str, str, str]]:
+    """(queue, exchange, key) of task_queues."""
+    listed = setting(configuration, "task_queues")
+    pairs = listed.items() if isinstance(listed, Mapping) else [(None, queue) for queue in listed] if isinstance(listed, list) else []
+    for name, queue in pairs:
+        if isinstance(queue, Mapping):
+            exchange = queue.get("exchange") or ""
+            exchange = exchange.get("name") if isinstance(exchange, Mapping) else exchange
+            key = queue.get("routing_key") or queue.get("binding_key") or ""
+            yield str(name or queue.get("name")), str(exchange or ""), str(key)
+
+
+def _at(workers: Iterable[Reported]) -> datetime | None:
+    return max((one.at for one in workers if one.at is not None), default=None)

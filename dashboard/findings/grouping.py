@@ -1,0 +1,53 @@
+"""Which finding explains another, where the rule itself did not say so. Pure.
+
+A worker that is gone or stands still carries the findings about the queues that it alone consumes; a broker that blocks publishers, those about queues and
+failing tasks that began after it did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from brokers.models import Queue
+from dashboard.findings.facts import Facts
+from dashboard.findings.rule import Found
+
+BLOCKED = "publishers_blocked"
+"""The rule of `dashboard.findings.rules.publishers_blocked`."""
+
+
+def grouped(found: Iterable[Found], facts: Facts) -> list[Found]:
+    """The findings of a rule, each under what explains it."""
+    return [one if one.under else msgspec.structs.replace(one, under=_above(one, facts)) for one in found]
+
+
+def _above(one: Found, facts: Facts) -> str:
+    if one.object.kind == "queue":
+        return _worker(one, facts) or _alarm(one, facts)
+    return _alarm(one, facts) if one.object.kind == "task" else ""
+
+
+def _worker(one: Found, facts: Facts) -> str:
+    """Of the workers that consume the queue, if all of them are out of order and nobody else consumes it: the first."""
+    consuming = facts.workers_by_queue.get((one.object.vhost, one.object.name), ())
+    known = [
+        facts.explained.get(("worker", worker.pk), "") for worker in consuming if worker.state != worker.ONLINE or ("worker", worker.pk) in facts.explained
+    ]
+    alive = [worker for worker in consuming if worker.state == worker.ONLINE and ("worker", worker.pk) not in facts.explained]
+    explaining = [identity for identity in known if identity]
+    queue = _queue(one, facts)
+    others = queue is not None and queue.consumers is not None and queue.consumers > len(explaining)
+    return "" if alive or others or not explaining else explaining[0]
+
+
+def _queue(one: Found, facts: Facts) -> Queue | None:
+    return next((queue for queue in facts.queues if queue.pk == one.object.pk), None)
+
+
+def _alarm(one: Found, facts: Facts) -> str:
+    alarm = next((other for other in facts.found if other.rule == BLOCKED), None)
+    if alarm is None or (one.since is not None and alarm.since is not None and one.since < alarm.since):
+        return ""
+    return facts.identity(alarm.rule, alarm.object, alarm.detail)

@@ -1,0 +1,102 @@
+"""What is kept in memory from round to round of a broker, so that each reads only what is new. Lost with the process; then it fills again."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from brokers.models import Broker
+from brokers.queries import for_findings
+from dashboard.findings import drift
+from dashboard.findings.counters import Counters
+from dashboard.findings.drift import Drift, Reported
+from dashboard.findings.outcomes import Ended, Key, Outcomes, TaskOutcomes
+from workers import queries as worker_queries
+from workers.models import Worker
+from workers.queries.held_tasks import EndedRow, HeldTasks, ended_tasks, held_tasks
+
+FIRST_LOOK = timedelta(hours=1)
+MOST_AT_FIRST, MOST_LATER = 5000, 1000
+"""So many ended tasks are read at most: of more, the latest."""
+OVERLAP = timedelta(seconds=2)
+"""Rows that another transaction stored a moment earlier may be seen later."""
+REMEMBERED_KEYS = 5000
+DRIFT_EVERY = timedelta(seconds=60)
+HELD_EVERY = timedelta(seconds=30)
+MOST_HELD = 20
+"""Of so many workers the tasks are read in one round."""
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+class Kept:
+    """Of one broker."""
+
+    def __init__(self) -> None:
+        self.counters = Counters()
+        self._outcomes, self._changed_at = Outcomes(), _NEVER
+        self._counted: OrderedDict[int, None] = OrderedDict()
+        self._held: dict[int, tuple[datetime | None, datetime, HeldTasks]] = {}
+        self._drift: list[Drift] | None = None
+        self._drift_at = _NEVER
+        self._reported: dict[int, tuple[datetime | None, Reported]] = {}
+
+    def outcomes(self, broker: Broker, now: datetime, in_trouble: Collection[Key]) -> list[TaskOutcomes]:
+        """How the latest executions of tasks ended; reads those that ended since the last round."""
+        is_first = self._changed_at == _NEVER
+        rows = ended_tasks(broker, max(self._changed_at, now - FIRST_LOOK) - OVERLAP, MOST_AT_FIRST if is_first else MOST_LATER)
+        new = [row for row in rows if row[0] not in self._counted]
+        self._changed_at = max((row[-1] for row in rows), default=now if is_first else self._changed_at)
+        for row in new:
+            self._counted[row[0]] = None
+        while len(self._counted) > REMEMBERED_KEYS:
+            self._counted.popitem(last=False)
+        self._outcomes.add(sorted((_ended(row) for row in new), key=lambda one: one.at))
+        return self._outcomes.of_each(now, in_trouble)
+
+    def held_by(self, now: datetime) -> Callable[[Worker], HeldTasks | None]:
+        """Reads the tasks that a worker held, for a few workers a round, each again after half a minute."""
+        read = 0
+
+        def held(worker: Worker) -> HeldTasks | None:
+            nonlocal read
+            known = self._held.get(worker.pk)
+            if known is not None and known[0] == worker.since and timedelta(0) <= now - known[1] < HELD_EVERY:
+                return known[2]
+            if read >= MOST_HELD:
+                return known[2] if known is not None and known[0] == worker.since else None
+            read += 1
+            found = held_tasks(worker)
+            self._held[worker.pk] = (worker.since, now, found)
+            return found
+
+        return held
+
+    def drift(self, broker: Broker, workers: Sequence[Worker], now: datetime) -> list[Drift] | None:
+        """Where configurations and the broker differ, looked for once a minute; None while that is not known."""
+        if timedelta(0) <= now - self._drift_at < DRIFT_EVERY:
+            return self._drift
+        self._drift_at = now
+        online = [worker for worker in workers if worker.state == Worker.ONLINE]
+        self._read_reports(online)
+        consumed = {(worker.vhost, str(queue.get("name"))) for worker in online for queue in worker.queues or ()}
+        bound = for_findings.bindings_of_queues(broker.pk, consumed)
+        reported = [self._reported[worker.pk][1] for worker in online if worker.pk in self._reported]
+        if len(reported) < len(online):
+            return self._drift
+        self._drift = drift.found(reported, [drift.Bound(*row) for row in bound], partial(for_findings.queues_there, broker.pk))
+        return self._drift
+
+    def _read_reports(self, online: Sequence[Worker]) -> None:
+        """Of those whose configuration was received anew; equal texts are read once."""
+        self._reported = {worker.pk: self._reported[worker.pk] for worker in online if worker.pk in self._reported}
+        changed = [worker.pk for worker in online if self._reported.get(worker.pk, (_NEVER,))[0] != worker.configuration_at]
+        for pk, vhost, hostname, at, configuration, queues, registered in worker_queries.reports(changed):
+            self._reported[pk] = (at, Reported(vhost, hostname, configuration, queues, registered, at))
+
+
+def _ended(row: EndedRow) -> Ended:
+    _, vhost, name, state, worker, exception, ended_at, changed_at = row
+    failed = state == "FAILURE"
+    return Ended(vhost, name, ended_at or changed_at, failed, worker, exception if failed else "")

@@ -1,0 +1,84 @@
+"""A worker node whose clock is off: times of its tasks, ETAs and expiry are off by as much."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+
+from dashboard.findings import folding
+from dashboard.findings.facts import Facts
+from dashboard.findings.rule import Cause, Evidence, Found, Link, Object, Report, Threshold, Unsure
+from dashboard.findings.thresholds import Thresholds
+from dashboard.layout import formatting, levels
+from workers.models import Worker
+
+KEY = "clock_skew"
+NAME = "Clock off"
+ABOUT = "The clock of a worker node differs from Hareline's."
+NEEDS = ()
+THRESHOLDS = (Threshold("seconds", "Difference", levels.CLOCK_SKEW_SECONDS, "s", least=1, most=3600),)
+OPENS_AFTER = timedelta(seconds=30)
+CLEARS_AFTER = timedelta(seconds=30)
+
+BADLY = 60.0
+"""From so many seconds on it is a warning: ETAs and expiry are then plainly wrong."""
+
+
+def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
+    off = []
+    for worker in facts.workers:
+        if worker.state == Worker.UNKNOWN or (worker.state == Worker.ONLINE and worker.clock_skew_seconds is None):
+            yield Unsure(worker.reason or "its clock was not compared yet", worker.vhost, "worker", worker.hostname)
+        elif worker.state == Worker.ONLINE and _is_off(worker, thresholds):
+            off.append(worker)
+    everybody = [worker for worker in facts.workers if worker.state == Worker.ONLINE and worker.clock_skew_seconds is not None]
+    own = len(off) == len(everybody) and len({worker.hostname.partition("@")[2] for worker in off}) > 1
+    yield from folding.findings(KEY, off, facts, lambda worker: _found(worker, own), lambda one, workers: _many(one, workers, facts))
+
+
+def _is_off(worker: Worker, thresholds: Thresholds) -> bool:
+    where = worker.vhost, worker.hostname
+    return abs(worker.clock_skew_seconds or 0.0) > thresholds.of(KEY, "seconds", *where) and not thresholds.is_off(KEY, *where)
+
+
+def _found(worker: Worker, own: bool) -> Found:
+    skew = worker.clock_skew_seconds or 0.0
+    by, which = formatting.duration(abs(skew)), "fast" if skew > 0 else "slow"
+    host = worker.hostname.partition("@")[2] or worker.hostname
+    theirs = Cause(f"The clock of {host} is not synchronized (NTP).")
+    ours = Cause("Hareline's own clock is off.", "every worker node that reports its time differs, on several hosts")
+    return Found(
+        KEY,
+        folding.object_of(worker),
+        "warning" if abs(skew) >= BADLY else "notice",
+        f"has a clock that is {by} {which}",
+        meaning="Tasks with an ETA or an expiry run too early, too late or not at all there, and the times it reports are off by as much. "
+        "Hareline puts events in order by its own clock.",
+        evidence=[Evidence("Difference", f"{'+' if skew > 0 else '-'}{by}", worker.heartbeat_at, "from its heartbeats and answers")],
+        causes=[ours, theirs] if own else [theirs],
+        to_do=["Synchronize the clock."],
+        command="timedatectl status",
+        links=[Link(f"Open {worker.hostname}", "worker", worker.pk)],
+        clears="when its clock agrees for half a minute",
+    )
+
+
+def _many(one: Object, workers: Sequence[Worker], facts: Facts) -> Found:
+    largest = max((worker.clock_skew_seconds or 0.0 for worker in workers), key=abs)
+    return Found(
+        KEY,
+        one,
+        "warning" if abs(largest) >= BADLY else "notice",
+        f"have clocks that are off, {len(workers):,} nodes",
+        title=f"{len(workers):,} nodes {one.name} have clocks that are off",
+        meaning="Tasks with an ETA or an expiry run too early, too late or not at all there.",
+        evidence=[
+            Evidence("Nodes", f"{len(workers):,}", facts.now, formatting.listed([worker.hostname for worker in workers])),
+            Evidence("Largest difference", f"{'+' if largest > 0 else '-'}{formatting.duration(abs(largest))}", facts.now),
+        ],
+        causes=[Cause("The clocks of their machines are not synchronized (NTP), or Hareline's is not.")],
+        to_do=["Synchronize the clocks."],
+        command="timedatectl status",
+        links=[Link("Worker nodes", "workers")],
+        clears="when their clocks agree for half a minute",
+    )

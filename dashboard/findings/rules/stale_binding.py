@@ -1,0 +1,67 @@
+"""A binding in the broker that the configuration of no worker has: Celery adds bindings and never removes one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from brokers import parts
+from brokers.characters import shell_word
+from dashboard.findings.drift import Drift
+from dashboard.findings.facts import Facts
+from dashboard.findings.rule import Cause, Evidence, Found, Link, Object, Report, Unsure
+from dashboard.findings.thresholds import Thresholds
+from dashboard.layout import formatting
+
+KEY = "stale_binding"
+NAME = "Binding that nobody configures"
+ABOUT = "A queue that workers consume has a binding that the configuration of none of them has."
+NEEDS = ("broker", parts.BINDINGS)
+THRESHOLDS = ()
+OPENS_AFTER = timedelta(minutes=2)  # a deployment is through by then
+CLEARS_AFTER = timedelta(0)
+
+
+def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
+    if facts.drift is None:
+        yield Unsure("the configurations of workers are not known yet")
+        return
+    by_queue: dict[tuple[str, str], list[Drift]] = {}
+    for one in facts.drift:
+        if one.what == "binding" and not thresholds.is_off(KEY, one.vhost, one.name):
+            by_queue.setdefault((one.vhost, one.name), []).append(one)
+    for (vhost, queue), drifts in by_queue.items():
+        yield _found(vhost, queue, drifts, facts)
+
+
+def _found(vhost: str, queue: str, drifts: list[Drift], facts: Facts) -> Found:
+    first = drifts[0]
+    exchange, _, key = first.detail.partition("\0")
+    many = len(drifts) > 1
+    listed = [
+        Evidence(f"From {one.detail.partition(chr(0))[0]}", one.detail.partition("\0")[2] or "no key", facts.now, f"there since {one.since:%Y-%m-%d %H:%M} UTC")
+        for one in drifts[:5]
+        if one.since
+    ]
+    pk = next((one.pk for one in facts.queues if (one.vhost, one.name) == (vhost, queue)), None)
+    return Found(
+        KEY,
+        Object("queue", queue, vhost, pk),
+        "notice",
+        f"has {formatting.count(len(drifts), 'binding')} that no worker’s configuration has",
+        summary=f"From {exchange} with {key or 'no key'}{f', and {len(drifts) - 1:,} more' if many else ''}.",
+        meaning="Messages that match it still reach this queue, whose workers may not expect them, and may reach it besides another one.",
+        evidence=[
+            *listed,
+            Evidence("Configured", formatting.listed(list(first.values), 5) or "nothing", first.at, f"by {formatting.listed(list(first.workers))}"),
+        ],
+        causes=[
+            Cause("The exchange or the routing key of the queue was changed in the configuration: Celery declares the new binding and leaves the old one."),
+            Cause("Somebody or another program made it on purpose; then switch this rule off for the queue."),
+        ],
+        to_do=["If nobody needs it, delete the binding."],
+        command=f"rabbitmqadmin -V {shell_word(vhost)} delete binding source={shell_word(exchange)} destination_type=queue "
+        f"destination={shell_word(queue)} properties_key={shell_word(key or '~')}",
+        links=[Link(f"Bindings of {queue}", "queues", query=queue)],
+        clears="when the binding is deleted, or configured again",
+    )
