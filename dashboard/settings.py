@@ -28,6 +28,7 @@ def _number(name: str, default: str, low: float, high: float) -> float:
 
 # Where things are
 DATA_DIR = Path(ENVIRONMENT.get("HARELINE_DATA_DIR", BASE_DIR / "var")).resolve()
+PLANTS_DIR = DATA_DIR / "plants" if "HARELINE_DEMO_AMQP_URL" in ENVIRONMENT else None  # only the demo has problems to plant
 HOST = ENVIRONMENT.get("HARELINE_HOST", "127.0.0.1")
 PORT = int(_number("HARELINE_PORT", "8000", 1, 65535))
 PUBLIC_URL = environment.public_url(ENVIRONMENT, "HARELINE_PUBLIC_URL")

@@ -7,6 +7,7 @@ from django.urls import URLPattern, URLResolver, path
 from dashboard.api.routes import api
 from dashboard.connections import detail_views as connection
 from dashboard.connections import views as connections
+from dashboard.demo import views as demo
 from dashboard.exchanges import detail_views as exchange
 from dashboard.exchanges import views as exchanges
 from dashboard.finder import views as finder
@@ -55,6 +56,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("find/", finder.found, name="find"),
     path("glossary/", glossary_views.page, name="glossary"),
     path("about/", about_views.page, name="about"),
+    path("demo/plants/", demo.page, name="plants"),
+    path("demo/plants/<slug:key>/<slug:action>/", demo.change, name="plant"),
     path("keyboard/", keyboard_views.page, name="keyboard"),
     path("theme/", theme_views.choose, name="theme"),
     path("login/", account.login, name="account_login"),

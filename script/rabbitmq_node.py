@@ -47,6 +47,8 @@ GUARD = 'cat >/dev/null; kill -TERM "$@" 2>/dev/null; true'
 class RabbitNode:
     """A node whose data stays in `directory`; a second start uses the same name, user, data and, where free, ports."""
 
+    plugins: tuple[str, ...] = ("rabbitmq_management", "rabbitmq_prometheus")
+
     def __init__(self, directory: Path, preferred_ports: Mapping[str, int] | None = None, statistics_interval_ms: int = 5000) -> None:
         self.directory = Path(directory).resolve()
         self._preferred_ports = preferred_ports or {}
@@ -132,7 +134,7 @@ class RabbitNode:
         server = find_server()
         epmd = find_epmd(server)
         self._write_files()
-        environment = self._environment()
+        environment = self.environment()
         with (self.directory / "log" / "start.log").open("ab") as log:
             options: dict[str, Any] = {"env": environment, "cwd": self.directory, "stdin": subprocess.DEVNULL, "stdout": log, "stderr": subprocess.STDOUT}
             # Sessions of their own: Ctrl-C in the terminal must reach whoever stops the node in its turn, not the node
@@ -194,8 +196,6 @@ class RabbitNode:
             return False
         return True
 
-    # How it is done
-
     def _load(self) -> dict[str, Any]:
         if self._state_file.is_file():
             state: dict[str, Any] = json.loads(self._state_file.read_text())
@@ -215,9 +215,9 @@ class RabbitNode:
             _write_private(cookie, secrets.token_hex(20).upper())
             cookie.chmod(0o400)
         _write_private(self.directory / "rabbitmq.config", CONFIGURATION.format(**self.ports, interval=self._interval, user=self.user, password=self.password))
-        (self.directory / "enabled_plugins").write_text("[rabbitmq_management,rabbitmq_prometheus].\n")
+        (self.directory / "enabled_plugins").write_text(f"[{','.join(self.plugins)}].\n")
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("RABBITMQ_", "ERL_", "HARELINE_", "NOTIFY_SOCKET"))}
         at = self.directory
         return kept | {

@@ -27,6 +27,12 @@ PORTS = {"amqp": 17672, "management": 17673, "prometheus": 17674, "distribution"
 PAUSE_SECONDS = 20.0
 
 
+class DemoNode(RabbitNode):
+    """With shovels, of which a person may plant one that leads nowhere."""
+
+    plugins = (*RabbitNode.plugins, "rabbitmq_shovel", "rabbitmq_shovel_management")
+
+
 def hold_file(directory: Path) -> Path:
     """While this file exists, the node stays down."""
     return directory / "stopped"
@@ -34,7 +40,7 @@ def hold_file(directory: Path) -> Path:
 
 def prepare(directory: Path) -> None:
     """Prints two lines: the management URL and the AMQP URL, each with its credentials."""
-    node = RabbitNode(directory, PORTS)
+    node = DemoNode(directory, PORTS)
     node.choose_ports()
     management = node.management_url.replace("://", f"://{quote(node.user)}:{quote(node.password)}@")
     print(management, node.amqp_url(), sep="\n")
@@ -45,7 +51,7 @@ def run(directory: Path, definitions: Path | None) -> None:
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
-    node = RabbitNode(directory, PORTS)
+    node = DemoNode(directory, PORTS)
     hold_file(directory).unlink(missing_ok=True)
     try:
         while not ended.is_set():

@@ -54,6 +54,7 @@ DEMO = (
     *(Program(name.replace("@", "-at-"), f"{PYTHON} -m workers.demo worker {name}", "demo") for name in NODES),
     Program("audit", f"{PYTHON} -m workers.demo audit", "demo"),
     Program("traffic", f"{PYTHON} -m workers.demo traffic", "demo"),
+    Program("plants", f"{PYTHON} -m workers.demo plants", "demo"),
 )
 
 

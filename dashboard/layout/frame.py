@@ -135,6 +135,10 @@ class Shell:
         return Badge("stale", "Stale", formatting.age(broker.polled_at, self.now)) if old else Badge("paused", "As of", formatting.clock(broker.polled_at))
 
     @property
+    def is_demo(self) -> bool:
+        return settings.PLANTS_DIR is not None
+
+    @property
     def version(self) -> str:
         return settings.VERSION
 

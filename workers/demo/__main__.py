@@ -1,4 +1,4 @@
-"""Runs one part of the demo shop until SIGTERM: `worker NAME@HOST`, `traffic` or `audit`. HARELINE_DEMO_AMQP_URL is the broker's address.
+"""Runs one part of the demo shop until SIGTERM: `worker NAME@HOST`, `traffic`, `audit` or `plants`. HARELINE_DEMO_AMQP_URL is the broker's address.
 
 python -m workers.demo worker worker-a@web-1
 """
@@ -10,11 +10,14 @@ import os
 import signal
 import sys
 import threading
+import time
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import amqp
 
 from brokers.supervised_process import end_with_supervisor, leave
+from workers.demo.plants import protocol
 
 
 def main(arguments: list[str]) -> int:
@@ -25,12 +28,16 @@ def main(arguments: list[str]) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     ended = threading.Event()
     if arguments[0] == "worker" and len(arguments) == 2:
+        wait_while_held(arguments[1])
         wait_for_broker(amqp_url, ended)  # before Celery is imported: what people wait for starts first
         work(arguments[1])
-    elif arguments in (["traffic"], ["audit"]):
+    elif arguments in (["traffic"], ["audit"], ["plants"]):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: ended.set())
-        repeat(arguments[0], amqp_url, ended)
+        if arguments[0] == "plants":
+            plant(amqp_url, ended)
+        else:
+            repeat(arguments[0], amqp_url, ended)
         leave()
     else:
         sys.exit(__doc__)
@@ -52,8 +59,21 @@ def wait_for_broker(amqp_url: str, ended: threading.Event) -> None:
             return
 
 
+def wait_while_held(name: str) -> None:
+    """Returns once no plant holds the worker node down."""
+    files = protocol.of_environment()
+    while files.flag(f"held-{name}") is not None:
+        time.sleep(0.2)
+
+
 def work(name: str) -> None:
     """Becomes the worker node; returns once stopped."""
+    files = protocol.of_environment()
+    skew = files.flag(f"clock-{name}")
+    if skew:  # before Celery is imported, parts of which take the function by its name
+        true_time, seconds = time.time, float(skew)
+        time.time = lambda: true_time() + seconds
+    files.note_process(name)
     from workers.demo.app import app
     from workers.demo.nodes import NODES
 
@@ -63,12 +83,20 @@ def work(name: str) -> None:
     app.worker_main(["worker", "--hostname", name, "--loglevel", "WARNING", "--without-mingle", *NODES[name]])
 
 
+def plant(amqp_url: str, ended: threading.Event) -> None:
+    """Does what persons plant until `ended`."""
+    from workers.demo.plants import process
+    from workers.demo.plants.site import Site
+
+    wait_for_broker(amqp_url, ended)
+    process.run(Site(amqp_url, Path(os.environ.get("HARELINE_DATA_DIR", "var")).resolve()), ended)
+
+
 def repeat(part: str, amqp_url: str, ended: threading.Event) -> None:
     """Runs the part again whenever the broker comes back."""
     from kombu.exceptions import OperationalError
 
-    from workers.demo import shop, traffic
-    from workers.demo.audit import Audit
+    from workers.demo import audit, shop, traffic
 
     while not ended.is_set():
         wait_for_broker(amqp_url, ended)
@@ -76,7 +104,7 @@ def repeat(part: str, amqp_url: str, ended: threading.Event) -> None:
             if part == "traffic":
                 traffic.run(amqp_url, ended)
             else:
-                Audit(shop.connection(amqp_url, shop.VHOST, "audit@batch-1"), ended).run()
+                audit.run(amqp_url, ended)
         except (OSError, OperationalError, *shop.connection(amqp_url, "/", "").connection_errors) as error:
             logging.getLogger("demo").warning("lost the broker (%s); waiting for it", error)
             ended.wait(2)

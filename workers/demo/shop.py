@@ -34,6 +34,11 @@ def queue(name: str) -> Queue:
     )
 
 
+def declare_job_queue(link: Connection, name: str) -> None:
+    """A queue beside the definitions, bound to shop.jobs by its name."""
+    Queue(name, exchange=exchange("shop.jobs"), routing_key=name)(link.default_channel).declare()
+
+
 def _named(kind: str, name: str) -> dict[str, Any]:
     return next(item for item in DEFINITIONS[kind] if item["vhost"] == VHOST and item["name"] == name)
 

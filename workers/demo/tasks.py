@@ -10,6 +10,7 @@ from celery import Task
 from celery.exceptions import Reject
 
 from workers.demo.app import app
+from workers.demo.plants import protocol
 
 
 class PaymentDeclined(Exception):
@@ -22,7 +23,9 @@ class WarehouseBusy(Exception):
 
 @app.task(name="orders.capture")
 def capture(order: int, currency: str = "EUR") -> None:
-    """Takes the money of an order; one in thirty is declined."""
+    """Takes the money of an order; one in thirty is declined, and at once each one in a currency that is no longer valid."""
+    if currency == "DM":
+        charge(order, currency)
     time.sleep(random.uniform(0.1, 0.8))
     if random.random() < 0.03:
         charge(order, currency)
@@ -60,12 +63,30 @@ def reindex(sku: str) -> None:
 
 @app.task(name="stock.sync", bind=True, max_retries=3, acks_late=True)
 def sync_stock(self: Task, warehouse: str) -> None:
-    """Retries when the warehouse is busy; a warehouse that does not exist is rejected and dead-lettered."""
+    """Retries when the warehouse is busy; number 13 does not exist, and its tasks are rejected and dead-lettered."""
     time.sleep(random.uniform(0.1, 0.5))
     if warehouse == "warehouse-13":
         raise Reject(f"{warehouse} does not exist", requeue=False)
     if random.random() < 0.3:
         raise self.retry(exc=WarehouseBusy(f"{warehouse} did not answer"), countdown=random.uniform(1, 4))
+
+
+@app.task(name="stock.count")
+def count_stock(warehouse: str) -> None:
+    time.sleep(0.3)
+
+
+@app.task(name="returns.refund")
+def refund(order: int) -> None:
+    """Its queue is there only while it is planted, and no worker consumes it."""
+    time.sleep(0.1)
+
+
+@app.task(name="reports.lock")
+def lock_report() -> None:
+    """Waits for a lock that nobody releases, while that is planted."""
+    while protocol.of_environment().flag("lock") is not None:
+        time.sleep(0.5)
 
 
 @app.task(name="reports.render", ignore_result=False)

@@ -1,0 +1,1 @@
+"""Pages that are only there in the demo."""
