@@ -5,11 +5,14 @@ Every function raises ImproperlyConfigured with one sentence that names the vari
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import hashlib
 import os
 import re
 import secrets
 import ssl
+import time
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -29,7 +32,7 @@ _IMPORT_PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*"
 
 
 LEAST_SECRET = 32
-SHARED_BY_ALL = re.compile(r"HARELINE_(BROKERS|BROKER_(AMQP|METRICS)_.+|CELERY_(?!APP$).+|EVENTS|INSPECT|CONTROL|POLL_SECONDS|RETENTION_.+)")
+SHARED_BY_ALL = re.compile(r"HARELINE_(BROKERS|SECRETS_KEY|BROKER_(AMQP|METRICS)_.+|CELERY_(?!APP$).+|EVENTS|INSPECT|CONTROL|POLL_SECONDS|RETENTION_.+)")
 SHARED_BY_WEB = re.compile(r"HARELINE_(PUBLIC_URL|ADMIN_PASSWORD|API_TOKEN|CELERY_APP)")
 """What must be the same for all processes of an installation, or for all web processes."""
 
@@ -159,6 +162,50 @@ def secret_key(variables: Mapping[str, str], data_dir: Path) -> str:
         return key
     except OSError as error:
         raise ImproperlyConfigured(f"HARELINE_DATA_DIR: {data_dir} can't be written ({error.strerror})") from None
+
+
+def secrets_keys(variables: Mapping[str, str], data_dir: Path) -> tuple[str, ...]:
+    """The keys that encrypt what is secret in the database, the newest first: HARELINE_SECRETS_KEY, else one that is made once and kept in the data directory,
+    readable by its owner only."""
+    given = tuple(re.split(r"[\s,]+", variables.get("HARELINE_SECRETS_KEY", "").strip(", \t\r\n")))
+    if given == ("",):
+        return _kept_secrets_key(data_dir / "secrets_key")
+    if not all(_is_fernet_key(key) for key in given):
+        raise ImproperlyConfigured("HARELINE_SECRETS_KEY: expected keys of 32 bytes in URL-safe Base64, separated by commas, the newest first")
+    return given
+
+
+def _kept_secrets_key(path: Path) -> tuple[str, ...]:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError), os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())
+        for _ in range(50):
+            if path.stat().st_size:
+                break
+            time.sleep(0.02)  # another process that started at the same moment is writing it
+        key = path.read_text().strip()
+    except OSError as error:
+        raise ImproperlyConfigured(f"HARELINE_DATA_DIR: {path} can't be read or written ({error.strerror})") from None
+    if not _is_fernet_key(key):
+        raise ImproperlyConfigured(f"HARELINE_DATA_DIR: {path} is not a key of ours; remove it, start again, and enter the addresses of targets anew")
+    return (key,)
+
+
+def _is_fernet_key(text: str) -> bool:
+    try:
+        return len(base64.b64decode(text, altchars=b"-_", validate=True)) == 32
+    except ValueError:
+        return False
+
+
+def web_address(variables: Mapping[str, str], name: str) -> str:
+    """An address that is requested, a secret in it or not; "" if it is not set. It is not repeated in an error."""
+    text = variables.get(name, "")
+    parts = urlsplit(text)
+    if text and not (parts.scheme in ("http", "https") and parts.hostname and parts.username is None):
+        raise ImproperlyConfigured(f"{name}: expected an address that begins with https:// or http://, without user and password")
+    return text
 
 
 def secret_fingerprint(secret: str) -> str:

@@ -21,6 +21,7 @@ from dashboard.findings.rule import Found, Object, identity
 if TYPE_CHECKING:
     from brokers.models import Broker, Change, ClientTrend, Connection, Consumer, Heartbeat, Node, PollAttempt, Queue, Transfer, VirtualHost
     from brokers.queries.for_findings import ClosedClient
+    from dashboard.models import Target
     from workers.models import EventSource, Worker
     from workers.queries.held_tasks import HeldTasks
 
@@ -45,6 +46,7 @@ class Facts:
     attempts: Sequence[PollAttempt] = ()
     changes: Sequence[Change] = ()
     beats: Sequence[Heartbeat] = ()
+    failing_targets: Sequence[Target] = ()  # of notifications
     open_objects: Mapping[str, Sequence[Object]] = field(default_factory=dict)
     found: list[Found] = field(default_factory=list)
     gone_for: timedelta = timedelta(hours=24)

@@ -14,6 +14,7 @@ from brokers.queries import for_findings
 from brokers.queries.database_sizes import database_size
 from brokers.queries.troubled_queues import troubled_queues
 from brokers.scope import EVERYTHING
+from dashboard import queries as own_queries
 from dashboard.findings.facts import RECENTLY, Facts
 from dashboard.findings.installation import Installation
 from dashboard.findings.kept import Kept
@@ -80,7 +81,8 @@ def own_facts(open_now: Iterable[Finding], now: datetime) -> Facts:
         oldest_task_at=worker_queries.kept_since(),
         not_stored=database_file.not_writable(),
     )
-    return Facts(now=now, beats=leases.heartbeats(), open_objects=_objects(open_now), installation=installation)
+    failing = own_queries.failing_targets()
+    return Facts(now=now, beats=leases.heartbeats(), failing_targets=failing, open_objects=_objects(open_now), installation=installation)
 
 
 def _objects(open_now: Iterable[Finding]) -> Mapping[str, Sequence[Object]]:

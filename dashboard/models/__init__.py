@@ -1,9 +1,24 @@
-"""People, what they did and what they keep; findings, and who looks after them.
+"""People, what they did and what they keep; findings, who looks after them, and who is notified.
 
 Written only by `dashboard.store`, read only by `dashboard.queries`.
 """
 
 from dashboard.models.findings import Finding, FindingEvent, FindingRound, RuleSetting, Silence
+from dashboard.models.notifications import Delivery, DeliveryItem, Notice, Target
 from dashboard.models.people import ApiToken, AuditEvent, CacheEntry, User
 
-__all__ = ["ApiToken", "AuditEvent", "CacheEntry", "Finding", "FindingEvent", "FindingRound", "RuleSetting", "Silence", "User"]
+__all__ = [
+    "ApiToken",
+    "AuditEvent",
+    "CacheEntry",
+    "Delivery",
+    "DeliveryItem",
+    "Finding",
+    "FindingEvent",
+    "FindingRound",
+    "Notice",
+    "RuleSetting",
+    "Silence",
+    "Target",
+    "User",
+]

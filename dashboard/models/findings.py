@@ -61,9 +61,13 @@ class FindingEvent(models.Model):
     level = models.CharField(max_length=16, default="")
     user_name = models.CharField(max_length=200, default="")
     text = models.TextField(default="")
+    planned = models.BooleanField(default=False)  # whoever is to be notified of it has a message waiting
 
     class Meta:
-        indexes = [models.Index(fields=["at"])]
+        indexes = [
+            models.Index(fields=["at"]),
+            models.Index(fields=["id"], condition=Q(planned=False), name="unplanned_events"),
+        ]
 
 
 class Silence(models.Model):

@@ -1,7 +1,20 @@
-"""The only writer of what `dashboard.models` has: people and what they did, findings. Every function is one short transaction."""
+"""The only writer of what `dashboard.models` has: people and what they did, findings, who is notified. Every function is one short transaction."""
 
 from dashboard.store.finding_acts import add_silence, comment_on_finding, end_silence, release_finding, take_finding
 from dashboard.store.findings import delete_old_findings, save_round
+from dashboard.store.notifications import (
+    begin_attempt,
+    missed,
+    pause_target,
+    plan_digest,
+    reached,
+    remove_target,
+    save_decisions,
+    save_failure,
+    save_sent,
+    save_target,
+    trim_deliveries,
+)
 from dashboard.store.people import (
     ADMIN,
     DONE,
@@ -26,17 +39,28 @@ __all__ = [
     "REFUSED",
     "add_silence",
     "audit",
+    "begin_attempt",
     "comment_on_finding",
     "delete_old_findings",
     "end_silence",
     "ensure_admin",
     "make_token",
+    "missed",
     "once",
+    "pause_target",
+    "plan_digest",
+    "reached",
     "release_finding",
+    "remove_target",
+    "save_decisions",
+    "save_failure",
     "save_round",
+    "save_sent",
+    "save_target",
     "set_environment_token",
     "take_finding",
     "touch_token",
     "trim_audit",
     "trim_cache",
+    "trim_deliveries",
 ]

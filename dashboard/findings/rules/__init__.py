@@ -15,6 +15,7 @@ from dashboard.findings.rules import (
     events_unavailable,
     no_consumer,
     node_down,
+    notification_failing,
     own_process,
     own_storage,
     own_work,
@@ -60,7 +61,7 @@ RULES: tuple[Rule, ...] = (
 )
 """Those that look at one broker."""
 
-OWN_RULES: tuple[Rule, ...] = (own_process, own_work, own_storage)
+OWN_RULES: tuple[Rule, ...] = (own_process, own_work, own_storage, notification_failing)
 """Those that look at Hareline itself."""
 
 ALL: dict[str, Rule] = {rule.KEY: rule for rule in (*RULES, *OWN_RULES)}

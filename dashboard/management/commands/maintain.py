@@ -1,4 +1,5 @@
-"""`manage.py maintain`: the maintenance process. Looks for what is wrong, deletes what is past its retention and keeps the database in shape, until SIGTERM.
+"""`manage.py maintain`: the maintenance process. Looks for what is wrong, notifies people, deletes what is past its retention and keeps the database in
+shape, until SIGTERM.
 
 One process holds the lease and works; a second one stands by.
 """
@@ -27,7 +28,8 @@ from brokers.process_runner import set_on_signals
 from brokers.queries.database_sizes import table_sizes
 from brokers.store import make_snapshot_days, trim_history
 from dashboard.findings.loop import FindingsLoop
-from dashboard.store import delete_old_findings, trim_audit, trim_cache
+from dashboard.notifications.loop import NotificationsLoop
+from dashboard.store import delete_old_findings, trim_audit, trim_cache, trim_deliveries
 from workers.store import make_task_days, mark_workers_unknown, repair_counts, trim_tasks
 
 KIND = "maintenance"  # of its lease and heartbeat
@@ -62,6 +64,7 @@ def jobs() -> list[Job]:
         Job("measure tables", timedelta(minutes=5), measure_tables),
         Job("trim audit", timedelta(hours=6), lambda now: trim_audit(now, settings.RETENTION_AUDIT_DAYS)),
         Job("trim findings", timedelta(hours=1), lambda now: delete_old_findings(now, settings.RETENTION_FINDING_DAYS)),
+        Job("trim messages", timedelta(hours=1), lambda now: trim_deliveries(now, settings.RETENTION_DELIVERY_DAYS)),
         Job("trim cache", timedelta(hours=1), trim_cache),
         Job("clear sessions", timedelta(hours=6), lambda _: SessionStore.clear_expired()),
         *(_jobs_of_postgresql() if engine.is_postgresql() else _jobs_of_sqlite()),
@@ -149,7 +152,7 @@ class Command(BaseCommand):
     reported = leases.NOTHING_REPORTED
     working = False
     taken_at = 0.0  # by a clock that nobody sets
-    help = "Looks for what is wrong, trims history, tasks and the audit log and keeps the database in shape, until SIGTERM."
+    help = "Looks for what is wrong, notifies people, trims history, tasks and the audit log and keeps the database in shape, until SIGTERM."
 
     def handle(self, *args: Any, **options: Any) -> None:
         ended = set_on_signals()
@@ -157,16 +160,19 @@ class Command(BaseCommand):
         work, opened = jobs(), OpenedFile()
         presence = Presence(KIND, holder)
         self.reported = presence.reported
-        findings = FindingsLoop(self.may_work)
-        findings.start()
+        loops = FindingsLoop(self.may_work), NotificationsLoop(self.may_work)
+        for loop in loops:
+            loop.start()
         while not opened.is_gone():
             self.round(holder, work)
             if ended.wait(ROUND_SECONDS):
                 self._note(False)
-                findings.stop()
+                for loop in loops:
+                    loop.stop()
                 leases.release(KIND, holder)
                 break
-        findings.stop()
+        for loop in loops:
+            loop.stop()
         presence.leave()
 
     def round(self, holder: str, work: list[Job]) -> None:

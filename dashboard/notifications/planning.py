@@ -1,0 +1,57 @@
+"""A round that decides who is to be notified of what, and stores the messages to send: one transaction, nothing is sent here."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+
+import structlog
+from django.db import IntegrityError
+
+from dashboard import queries, store
+from dashboard.findings.open_now import silenced_until, worst_first
+from dashboard.models import Target
+from dashboard.notifications.choosing import digest_is_due
+from dashboard.notifications.decisions import decide
+from dashboard.notifications.targets import recipient, schedule_of, selection_of
+
+log = structlog.get_logger(__name__)
+AT_LEAST_EVERY_SECONDS = 5.0
+_OPENINGS = ("opened", "returned")
+
+
+class Planner:
+    """Looks at once when something happened to a finding, and every few seconds for what only time brings: hours that begin, silences that end, repeats."""
+
+    def __init__(self) -> None:
+        self._looked = float("-inf")  # by a clock that nobody sets
+
+    def round(self, now: datetime) -> int:
+        """How many findings were put into messages. Raises DatabaseError; then nothing was stored."""
+        events = queries.unplanned_events()
+        if not events and time.monotonic() - self._looked < AT_LEAST_EVERY_SECONDS:
+            return 0
+        targets = [one for one in queries.targets() if one.kind != Target.HEARTBEAT and not one.paused]
+        recipients = [recipient(one) for one in targets]
+        new = {one.finding_id for one in events if one.kind in _OPENINGS}
+        findings = queries.findings_to_decide(new) if recipients else []
+        silences = queries.silences(now) if findings else []
+        decisions, why_not = decide(recipients, findings, queries.notices(findings), new, lambda one: silenced_until(one, silences), now)
+        planned = 0
+        if decisions or events:
+            groups = {one.pk: one.group_seconds for one in targets}
+            try:
+                planned = store.save_decisions(decisions, events, why_not, groups, now)
+            except IntegrityError:  # a target or finding was removed meanwhile, or another process decided the same
+                log.info("what to notify of changed meanwhile; it is decided anew")
+                return 0
+        self._digests(targets, now)
+        self._looked = time.monotonic()
+        return planned
+
+    def _digests(self, targets: list[Target], now: datetime) -> None:
+        for target in targets:
+            if digest_is_due(target.digest_hour, schedule_of(target).zone, target.digest_at, now):
+                silences, selection = queries.silences(now), selection_of(target)
+                found = [one for one in queries.unexplained_open() if selection.matches(one, one.broker.name if one.broker else "")]
+                store.plan_digest(target, worst_first([one for one in found if silenced_until(one, silences) is None]), now)

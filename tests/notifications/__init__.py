@@ -1,0 +1,1 @@
+"""Who is notified of findings: which, when, and that each message arrives."""
