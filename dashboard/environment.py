@@ -32,7 +32,9 @@ _IMPORT_PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*"
 
 
 LEAST_SECRET = 32
-SHARED_BY_ALL = re.compile(r"HARELINE_(BROKERS|SECRETS_KEY|BROKER_(AMQP|METRICS)_.+|CELERY_(?!APP$).+|EVENTS|INSPECT|CONTROL|POLL_SECONDS|RETENTION_.+)")
+SHARED_BY_ALL = re.compile(
+    r"HARELINE_(BROKERS|SECRETS_KEY|BROKER_(AMQP|METRICS)_.+|CONSUMER_TIMEOUT(_.+)?|CELERY_(?!APP$).+|EVENTS|INSPECT|CONTROL|POLL_SECONDS|RETENTION_.+)"
+)
 SHARED_BY_WEB = re.compile(r"HARELINE_(PUBLIC_URL|ADMIN_PASSWORD|API_TOKEN|CELERY_APP)")
 """What must be the same for all processes of an installation, or for all web processes."""
 
@@ -101,6 +103,12 @@ def broker_names(variables: Mapping[str, str], name: str, default: str, brokers:
     if named - known:
         raise ImproperlyConfigured(f"{name}: {', '.join(sorted(named - known))} is not a broker of HARELINE_BROKERS ({', '.join(sorted(known)) or 'none'})")
     return frozenset(named)
+
+
+def consumer_timeouts(variables: Mapping[str, str], brokers: tuple[BrokerAddress, ...]) -> dict[str, float]:
+    """By broker after how many seconds it requeues what is not acknowledged: HARELINE_CONSUMER_TIMEOUT_<NAME>, or else that of all; 0 is never."""
+    usual = number(variables, "HARELINE_CONSUMER_TIMEOUT", "1800", 0, 366 * 86400)
+    return {broker.name: number(variables, f"HARELINE_CONSUMER_TIMEOUT_{variable_suffix(broker.name)}", f"{usual:g}", 0, 366 * 86400) for broker in brokers}
 
 
 def public_url(variables: Mapping[str, str], name: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from brokers.models.clients import Channel, ClientTrend, Connection, Consumer
 from brokers.models.keys import AutoKey
 from brokers.models.objects import Binding, Exchange, Permission, Policy, Queue, Transfer
-from brokers.models.past import Change, Snapshot, TopologyVersion
+from brokers.models.past import Change, Snapshot, TopologyVersion, UsualHour, Usuals
 from brokers.models.places import Broker, Installation, Node, PollAttempt, VirtualHost
 from brokers.models.running import DetailRequest, Heartbeat, Lease
 
@@ -36,5 +36,7 @@ __all__ = [
     "Snapshot",
     "TopologyVersion",
     "Transfer",
+    "UsualHour",
+    "Usuals",
     "VirtualHost",
 ]

@@ -47,6 +47,8 @@ class Queue(AutoKey):
     last_publish_at = models.DateTimeField(null=True)  # while nobody consumes it: the last poll that saw a publish, or its depth grow; else None
     still_since = models.DateTimeField(null=True)  # since when it has messages and consumers, and nothing is acknowledged; None: something is, or unknown
     highest_depth = models.BigIntegerField(null=True)  # of the last 24 h; the full bar
+    last_consumers = models.JSONField(null=True)  # when its last consumer left, as `brokers.store.last_consumers` has them
+    last_consumed_at = models.DateTimeField(null=True)  # when that was seen
     first_seen_at = models.DateTimeField()
     changed_at = models.DateTimeField()  # the poll that last changed this row; the numbers hold until the broker's polled_at
     gone_at = models.DateTimeField(null=True)

@@ -54,3 +54,24 @@ class Change(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["broker", "at"])]
+
+
+class UsualHour(models.Model):
+    """What the numbers of a broker's queues were in an hour, as `brokers.usual_hours` keeps it; for five weeks."""
+
+    id = models.BigAutoField(primary_key=True)
+    broker = models.ForeignKey(Broker, on_delete=models.CASCADE)
+    at = models.DateTimeField()  # its beginning
+    data = models.BinaryField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["broker", "at"], name="one_usual_hour")]
+
+
+class Usuals(models.Model):
+    """What is usual of each of a broker's queues in this hour of the week, as learned from the rows of `UsualHour`."""
+
+    id = models.BigAutoField(primary_key=True)
+    broker = models.OneToOneField(Broker, on_delete=models.CASCADE)
+    at = models.DateTimeField()  # the beginning of the hour that it is for
+    data = models.BinaryField()

@@ -24,7 +24,7 @@ _QUEUE_NOT_KEPT: dict[str, Any] = {
     "state": "", "policy": "", "operator_policy": "", "effective_policy": {}, "node": "", "message_bytes": None, "oldest_at": None,
     "oldest_estimated": False, "nobody_consumes_since": None, "nobody_since_at_least": None, "highest_depth": None,
     "leader": None, "members": None, "online": None, "delayed": None, "active_consumers": None, "still_since": None, "last_publish_at": None,
-    "growth_per_second": None,
+    "growth_per_second": None, "last_consumers": None, "last_consumed_at": None,
 }  # fmt: skip
 _BROKER_NOT_KEPT: dict[str, Any] = {
     "version": "", "erlang_version": "", "poll_ms": None, "depth_source": "", "depth_source_reason": "", "alarms": [], "limits": [],

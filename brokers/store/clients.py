@@ -14,6 +14,7 @@ from brokers.models import Broker, Channel, Connection, Consumer
 from brokers.rates import known_total
 from brokers.stats import ChannelStats, ConnectionStats, ConsumerStats
 from brokers.store.client_trends import save_trends
+from brokers.store.last_consumers import noting_last_consumers
 from brokers.store.rows import Write, delete_rows, insert_rows, replacing_rows, update_rows
 
 CLOSED_KEPT = timedelta(hours=1)
@@ -70,6 +71,8 @@ def prepared_clients(
         yield from _channels(broker_id, channels)
         yield lambda: Broker.objects.filter(pk=broker_id).update(channels_at=at)
     if consumers is not None:
+        consumers = list(consumers)
+        yield from noting_last_consumers(broker_id, consumers, at)
         yield from replacing_rows(Consumer, broker_id, consumers, ConsumerStats.__struct_fields__)
 
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from brokers.depth_growth import DepthGrowth
+from brokers.head_age import HeadAge
 from brokers.models import Broker, Queue
 from brokers.parts import QUEUES
 from brokers.rates import STATISTICS_SECONDS, Meter
@@ -23,6 +24,7 @@ NUMBERS = (
     "state", "ready", "unacknowledged", "depth", "consumers", "publish_per_second", "deliver_per_second", "ack_per_second",
     "redeliver_per_second", "memory_bytes", "message_bytes", "oldest_at", "nobody_consumes_since", "nobody_since_at_least", "highest_depth",
     "leader", "members", "online", "delayed", "active_consumers", "still_since", "growth_per_second", "last_publish_at",
+    "oldest_estimated",
 )  # fmt: skip
 DEFINITION = ("type", "durable", "auto_delete", "exclusive", "arguments", "policy", "operator_policy", "effective_policy", "node")
 _PEAK_STEP_SECONDS = 900
@@ -35,7 +37,7 @@ class QueueRow:
     `reported` and `defined` are the values of the last poll, so that a queue whose values do not change costs next to nothing.
     """
 
-    __slots__ = ("defined", "definition", "growth", "idle", "meters", "numbers", "peaks", "pk", "reported", "seen")
+    __slots__ = ("defined", "definition", "growth", "head", "idle", "meters", "numbers", "peaks", "pk", "reported", "seen")
 
     def __init__(self, pk: int, numbers: Sequence[Any], definition: Sequence[Any], step: int) -> None:
         self.pk = pk
@@ -47,6 +49,7 @@ class QueueRow:
         self.idle = False  # nothing flows: while the broker reports the same, the numbers stay
         self.meters: list[Meter] | None = None
         self.growth: DepthGrowth | None = None
+        self.head: HeadAge | None = None
         self.peaks: list[tuple[int, int]] = []
         # the time of the stored peak is not stored: it counts from now, so after a restart it may last up to a day longer
         self.highest(self.numbers[NUMBERS.index("highest_depth")], step)

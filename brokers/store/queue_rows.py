@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import compress
 from operator import is_not
 from typing import Any
 
 from brokers.depth_growth import DepthGrowth
 from brokers.diff import ChangeText, queue_changes
+from brokers.head_age import HeadAge
 from brokers.models import Queue
 from brokers.parts import QUEUES, VHOSTS
 from brokers.rates import Meter
@@ -30,7 +31,7 @@ _MEMORY, _STILL_SINCE, _LAST_PUBLISH = NUMBERS.index("memory_bytes"), NUMBERS.in
 _DEPTH, _GROWTH = NUMBERS.index("depth"), NUMBERS.index("growth_per_second")
 _RATES = slice(NUMBERS.index("publish_per_second"), NUMBERS.index("redeliver_per_second") + 1)
 _COUNTERS = slice(4, 8)  # in what `_reported` returns
-_UNKNOWN: Values = ("",) + (None,) * (len(NUMBERS) - 1)
+_UNKNOWN: Values = tuple({"state": "", "oldest_estimated": False}.get(name) for name in NUMBERS)
 _NOTHING_DEFINED: Values = ("", None, None, None, {}, "", "", {}, "")
 
 
@@ -70,7 +71,7 @@ def save_queues(broker_id: int, poll: BrokerStats, memory: BrokerMemory) -> list
     missing = rows.keys() - poll.queues.keys() - gone if news is None else ()
     for row in [rows[key] for key in missing]:  # perhaps deleted, or in a virtual host that is no longer visible
         if row.numbers != _UNKNOWN:
-            row.numbers, row.reported, row.meters, row.growth, row.seen = _UNKNOWN, None, None, None, None
+            row.numbers, row.reported, row.meters, row.growth, row.head, row.seen = _UNKNOWN, None, None, None, None, None
             changed.append((row.pk, (*_UNKNOWN, at)))
     update_rows(Queue, (*NUMBERS, "changed_at"), changed)
     update_rows(Queue, (*DEFINITION, "changed_at"), redefined)
@@ -161,6 +162,8 @@ def _renumber(row: QueueRow, queue: QueueStats, memory: BrokerMemory, at: dateti
         _read(row, row.reported[_COUNTERS], memory, memory.queues_at)  # polls without a change were skipped: the counters stood still until then
     if row.idle and row.growth is not None and memory.queues_at is not None:
         row.growth.stood_still(memory.queues_at.timestamp(), row.numbers[_DEPTH])
+        if row.head is not None:
+            row.head.stood_still(memory.queues_at.timestamp())
     row.reported = reported
     numbers = _numbers(queue, row, memory, at, step)
     row.idle = not any(numbers[_RATES]) and not numbers[_GROWTH] and _all_known(numbers, reported)
@@ -188,12 +191,27 @@ def _read(row: QueueRow, counts: Values, memory: BrokerMemory, at: datetime) -> 
 def _numbers(queue: QueueStats, row: QueueRow, memory: BrokerMemory, at: datetime, step: int) -> Values:
     depth, rates = queue.depth, _read(row, _reported(queue)[_COUNTERS], memory, at)
     growth = _growth(row, depth, rates[0], memory, at)
+    oldest_at = queue.oldest_at or _head_at(row, queue, depth, at)
     return (
         queue.state, queue.ready, queue.unacknowledged, depth, queue.consumers, *rates,
-        steady_bytes(queue.memory_bytes, row.numbers[_MEMORY]), queue.message_bytes, queue.oldest_at, *_no_consumer_since(queue, row, memory, at),
+        steady_bytes(queue.memory_bytes, row.numbers[_MEMORY]), queue.message_bytes, oldest_at, *_no_consumer_since(queue, row, memory, at),
         row.highest(depth, step), queue.leader, queue.members, queue.online, queue.delayed, queue.active_consumers, _still_since(queue, rates, row, memory, at),
         growth, None if queue.consumers != 0 else at if rates[0] or (growth or 0) > 0 else row.numbers[_LAST_PUBLISH],
+        oldest_at is not None and queue.oldest_at is None,
     )  # fmt: skip
+
+
+def _head_at(row: QueueRow, queue: QueueStats, depth: int | None, at: datetime) -> datetime | None:
+    """When the message at its head arrived, estimated; None where there is none, while that is unknown, and of what is not first in, first out."""
+    uncounted = queue.published is None and queue.acknowledged is None and queue.consumers != 0
+    if depth is None or queue.ready is None or uncounted or queue.type == "stream" or "x-max-priority" in (queue.arguments or ()):
+        row.head = None
+        return None
+    published, acknowledged = queue.published or 0, queue.acknowledged or 0
+    if row.head is None:
+        row.head = HeadAge(at.timestamp(), depth, published, acknowledged)
+    head = row.head.read(at.timestamp(), queue.ready, depth, published, acknowledged)
+    return None if head is None else datetime.fromtimestamp(head, UTC)
 
 
 def _growth(row: QueueRow, depth: int | None, published_per_second: float | None, memory: BrokerMemory, at: datetime) -> float | None:

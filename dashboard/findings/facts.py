@@ -16,6 +16,7 @@ from dashboard.findings.counters import Risen
 from dashboard.findings.drift import Drift
 from dashboard.findings.installation import Installation
 from dashboard.findings.outcomes import TaskOutcomes
+from dashboard.findings.queue_context import QueueContext
 from dashboard.findings.rule import Found, Object, identity
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Facts:
     changes: Sequence[Change] = ()
     beats: Sequence[Heartbeat] = ()
     failing_targets: Sequence[Target] = ()  # of notifications
+    context: QueueContext = field(default_factory=QueueContext)
     open_objects: Mapping[str, Sequence[Object]] = field(default_factory=dict)
     found: list[Found] = field(default_factory=list)
     gone_for: timedelta = timedelta(hours=24)

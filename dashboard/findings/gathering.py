@@ -12,7 +12,6 @@ from brokers.models import Broker
 from brokers.polling import leases
 from brokers.queries import for_findings
 from brokers.queries.database_sizes import database_size
-from brokers.queries.troubled_queues import troubled_queues
 from brokers.scope import EVERYTHING
 from dashboard import queries as own_queries
 from dashboard.findings.facts import RECENTLY, Facts
@@ -34,7 +33,7 @@ def facts_of(broker: Broker, open_now: Iterable[Finding], now: datetime, kept: K
     """Everything about one broker, as of the transaction in which this is called."""
     objects = _objects(open_now)
     queue_ids = [one.pk for found in objects.values() for one in found if one.kind == "queue" and one.pk is not None]
-    queues = troubled_queues(broker, queue_ids)
+    queues = kept.queues.candidates(broker, queue_ids, now)
     workers, sources = worker_queries.workers_for_list(EVERYTHING, broker), worker_queries.event_sources(EVERYTHING, broker.pk)
     failing = {(one.vhost, one.name) for one in objects.get(FAILURES, ())}
     return Facts(
@@ -50,6 +49,7 @@ def facts_of(broker: Broker, open_now: Iterable[Finding], now: datetime, kept: K
         attempts=queries.poll_attempts(EVERYTHING, broker.pk, MOST_ATTEMPTS) if broker.since and now - broker.since < RECENTLY else [],
         changes=queries.changes(EVERYTHING, broker.pk, MOST_CHANGES),
         beats=leases.heartbeats(),
+        context=kept.queues.context(broker, queues, workers, objects, now),
         open_objects=objects,
         gone_for=worker_queries.gone_for(),
         outcomes=kept.outcomes(broker, now, failing),

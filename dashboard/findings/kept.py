@@ -12,6 +12,7 @@ from brokers.queries import for_findings
 from dashboard.findings import drift
 from dashboard.findings.counters import Counters
 from dashboard.findings.drift import Drift, Reported
+from dashboard.findings.gathered_queues import QueueReader
 from dashboard.findings.outcomes import Ended, Key, Outcomes, TaskOutcomes
 from workers import queries as worker_queries
 from workers.models import Worker
@@ -34,7 +35,7 @@ class Kept:
     """Of one broker."""
 
     def __init__(self) -> None:
-        self.counters = Counters()
+        self.counters, self.queues = Counters(), QueueReader()
         self._outcomes, self._changed_at = Outcomes(), _NEVER
         self._counted: OrderedDict[int, None] = OrderedDict()
         self._held: dict[int, tuple[datetime | None, datetime, HeldTasks]] = {}

@@ -37,13 +37,14 @@ class Thresholds:
 
     def of(self, rule: str, threshold: str, vhost: str = "", name: str = "") -> float:
         """Raises KeyError for a threshold that the rule does not have."""
-        found = self._of(rule, threshold, vhost, name)
+        found = self.explicit(rule, threshold, vhost, name)
         return self._defaults[rule, threshold] if found is None else found
 
     def is_off(self, rule: str, vhost: str = "", name: str = "") -> bool:
-        return bool(self._of(rule, OFF, vhost, name))
+        return bool(self.explicit(rule, OFF, vhost, name))
 
-    def _of(self, rule: str, threshold: str, vhost: str, name: str) -> float | None:
+    def explicit(self, rule: str, threshold: str, vhost: str = "", name: str = "") -> float | None:
+        """What people set; None if nobody did: then what was learned of the object may count before the default."""
         matching = (one.value for one in reversed(self._settings.get((rule, threshold), ())) if fnmatchcase(vhost, one.vhost) and fnmatchcase(name, one.name))
         return next(matching, None)
 

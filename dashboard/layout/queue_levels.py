@@ -115,24 +115,26 @@ def _working(queue: QueueFacts, broker: BrokerFacts, now: datetime) -> Level:
     if queue.depth is None:
         return Level("unknown", f"{broker.name} does not report its depth")
     if queue.consumers and queue.active_consumers == 0:
-        return _inactive(queue, queue.consumers, queue.depth)
+        return inactive_level(queue, queue.consumers, queue.depth)
     if queue.type == "stream":
         return Level("ok", "retains published messages")
     if is_delay_level(queue.name):
         return Level("ok", "holds tasks until their countdown ends") if queue.depth else Level("ok", "is idle", "idle")
     if queue.consumers == 0 and queue.depth:
-        return _abandoned(queue, queue.depth, broker, now)
+        return abandoned_level(queue, queue.depth, broker, now)
     return _consumed(queue, queue.depth, now)
 
 
-def _inactive(queue: QueueFacts, consumers: int, depth: int) -> Level:
+def inactive_level(queue: QueueFacts, consumers: int, depth: int) -> Level:
+    """Of a queue whose consumers are all inactive, as with a single active consumer that is not there."""
     which = "its consumer is not active" if consumers == 1 else f"none of its {consumers:,} consumers is active"
     if queue.type == "stream" or not depth:
         return Level("warning", f"has no active consumer: {which}")
     return Level("critical", f"stands still: {which}")
 
 
-def _abandoned(queue: QueueFacts, depth: int, broker: BrokerFacts, now: datetime) -> Level:
+def abandoned_level(queue: QueueFacts, depth: int, broker: BrokerFacts, now: datetime) -> Level:
+    """Of a queue that holds messages while nobody consumes it."""
     backlog = f"holds {formatting.count(depth, 'message')}"
     growth, last = queue.growth_per_second, queue.last_publish_at
     if queue.publish_per_second is None and not growth:
@@ -144,7 +146,7 @@ def _abandoned(queue: QueueFacts, depth: int, broker: BrokerFacts, now: datetime
     if since is not None and broker.since is not None and queue.nobody_since_at_least is not False:
         since = min(since, broker.since)  # not seen leaving: they may be coming back with the broker, not after a pause of ours
     if since is not None and now - since < LEFT_ALONE:
-        return Level("warning", "has no consumer at the moment")
+        return Level("notice", "has no consumer at the moment")
     return Level("critical", "is growing and nobody consumes it" if rises or growth is None else "receives messages that nobody consumes")
 
 
@@ -156,7 +158,7 @@ def _consumed(queue: QueueFacts, depth: int, now: datetime) -> Level:
         return Level("warning", f"reaches its length limit of {formatting.number(limit)} in {formatting.duration(full_in)}")
     still = None if queue.still_since is None else max(now - queue.still_since, timedelta())
     if still is not None and still >= LEFT_ALONE:
-        return _still(queue, still, now)
+        return still_level(queue, still, now)
     if growth is not None and depth >= WORTH_A_LOOK_DEPTH and growth >= max(0.1, 0.1 * (queue.publish_per_second or 0)):
         return Level("notice", f"is growing by {formatting.rate(growth)}/s")
     if leaving or (not depth and queue.publish_per_second):
@@ -172,8 +174,8 @@ def _consumed(queue: QueueFacts, depth: int, now: datetime) -> Level:
     return Level("ok", f"{_holds(depth)}; nothing was acknowledged in the last seconds", "waiting")
 
 
-def _still(queue: QueueFacts, still: timedelta, now: datetime) -> Level:
-    """A queue with messages and consumers, of which nothing was acknowledged for a while."""
+def still_level(queue: QueueFacts, still: timedelta, now: datetime) -> Level:
+    """Of a queue with messages and consumers, of which nothing was acknowledged for a while."""
     held = [f"{amount:,} {word}" for amount, word in ((queue.ready, "ready"), (queue.unacknowledged, "unacknowledged")) if amount]
     facts = f"no acknowledgement since {formatting.moment_text(queue.still_since, now)} ({', '.join([*held, formatting.count(queue.consumers, 'consumer')])})"
     return Level("warning", f"is stuck: {facts}") if still >= STUCK_AFTER else Level("notice", f"stands still: {facts}")
@@ -202,10 +204,10 @@ def growth_per_second(queue: QueueFacts) -> float | None:
 
 def length_limit(queue: QueueFacts) -> int | None:
     """The queue's max-length, by argument or policy: the smaller one counts (rabbitmq.com, "Queue Length Limit"). None: no limit."""
-    return _smaller(queue, "max-length")
+    return smaller(queue, "max-length")
 
 
-def _smaller(queue: QueueFacts, key: str) -> int | None:
+def smaller(queue: QueueFacts, key: str) -> int | None:
     """A number that argument and policy may both set, where RabbitMQ takes the smaller one; None if neither does."""
     found = [(queue.arguments or {}).get(f"x-{key}"), (queue.effective_policy or {}).get(key)]
     return min((int(number) for number in found if isinstance(number, int) and not isinstance(number, bool)), default=None)
@@ -214,7 +216,7 @@ def _smaller(queue: QueueFacts, key: str) -> int | None:
 def time_to_limit(queue: QueueFacts) -> timedelta | None:
     """When the length limit is reached at the present growth; None without a limit or growth, beyond a year, or if messages
     expire before the limit is reached."""
-    limit, growth, ttl_ms = length_limit(queue), growth_per_second(queue), _smaller(queue, "message-ttl")
+    limit, growth, ttl_ms = length_limit(queue), growth_per_second(queue), smaller(queue, "message-ttl")
     if limit is None or growth is None or growth <= 0 or queue.depth is None:
         return None
     if ttl_ms is not None and max(queue.depth, (queue.publish_per_second or 0) * ttl_ms / 1000) < limit:

@@ -141,7 +141,7 @@ def test_a_worker_that_went_with_tasks_is_an_incident_and_one_without_is_not():
 def test_the_worst_comes_first_and_of_equals_the_older_one():
     old = incidents.of_queue(abandoned(name="old"), PROD, [], NOON)
     new = incidents.of_queue(abandoned(name="new", nobody_consumes_since=NOON - timedelta(minutes=1)), PROD, [], NOON)
-    lost = incidents.of_queue(abandoned(name="lost", nobody_consumes_since=NOON), PROD, [], NOON)
+    lost = incidents.of_queue(abandoned(name="lost", nobody_consumes_since=NOON, publish_per_second=None), PROD, [], NOON)
     assert incidents.worst_first([None, lost, new, old]) == [old, new, lost]
 
 

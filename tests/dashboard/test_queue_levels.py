@@ -32,7 +32,7 @@ def ago(seconds):
         ({"state": "down", "depth": None}, "critical", "is down"),
         ({"type": "stream", "consumers": 0, "depth": 90_000}, "ok", "retains published messages"),
         ({"consumers": 0}, "critical", "is growing and nobody consumes it"),
-        ({"consumers": 0, "nobody_consumes_since": ago(29), "nobody_since_at_least": False}, "warning", "has no consumer at the moment"),
+        ({"consumers": 0, "nobody_consumes_since": ago(29), "nobody_since_at_least": False}, "notice", "has no consumer at the moment"),
         ({"consumers": 0, "nobody_consumes_since": ago(29), "nobody_since_at_least": True}, "critical", "is growing and nobody consumes it"),
         ({"consumers": 0, "nobody_consumes_since": ago(30)}, "critical", "is growing and nobody consumes it"),
         ({"consumers": 0, "publish_per_second": 0.0}, "notice", "holds 10 messages and nobody consumes it"),
@@ -59,7 +59,7 @@ def test_a_queue(facts, word, reason):
 def test_while_the_broker_has_just_come_back_a_queue_without_consumers_is_no_alarm_yet():
     back = Broker(name="prod", state=Broker.UP, reason="", since=ago(10), polled_at=NOON, poll_seconds=5)
     queue = a_queue(consumers=0, nobody_consumes_since=ago(10), nobody_since_at_least=True)
-    assert queue_levels.queue_level(queue, back, NOON) == Level("warning", "has no consumer at the moment")
+    assert queue_levels.queue_level(queue, back, NOON) == Level("notice", "has no consumer at the moment")
 
 
 @pytest.mark.parametrize(

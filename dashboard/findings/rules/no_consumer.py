@@ -2,66 +2,132 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from brokers import parts
 from brokers.models import Broker, Queue
-from brokers.routing.past import is_delay_level
+from dashboard.findings import queues
 from dashboard.findings.facts import Facts
-from dashboard.findings.rule import Cause, Evidence, Found, Link, Object, Report
+from dashboard.findings.rule import Cause, Evidence, Found, Report
 from dashboard.findings.thresholds import Thresholds
 from dashboard.layout import formatting, queue_levels
+from workers.celery_names import DEFAULT
+from workers.models import Worker
 
 KEY = "no_consumer"
 NAME = "Nobody consumes"
 ABOUT = "Messages wait in a queue that no client consumes."
 NEEDS = ("broker", parts.QUEUES)
 THRESHOLDS = ()
-OPENS_AFTER = timedelta(0)  # queue_levels.LEFT_ALONE already waits for a consumer that restarts
+OPENS_AFTER = timedelta(0)  # a consumer that restarts is only a notice: queue_levels.LEFT_ALONE
 CLEARS_AFTER = timedelta(seconds=20)
+
+EXPLAINED_BY = ("unconsumed_route", "dead_letters")
 
 
 def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
     broker = facts.its_broker
+    yield from queues.unsure(facts, KEY, lambda one: one.depth is not None and one.consumers is not None, "its messages or consumers are unknown")
+    causes = queues.found_by(facts, *EXPLAINED_BY)
     for queue in facts.queues:
-        waits = queue.consumers == 0 and queue.depth and queue.type != "stream" and not is_delay_level(queue.name)
-        if waits and not thresholds.is_off(KEY, queue.vhost, queue.name):
-            yield _found(queue, broker, facts)
+        waits = queue.consumers == 0 and queue.depth and queues.waits_for_consumers(queue) and not queue_levels.is_broken(queue)
+        if not waits or thresholds.is_off(KEY, queue.vhost, queue.name):
+            continue
+        cause = causes.get(("queue", queue.vhost, queue.name))
+        if cause is None and _only_keeps_dead_letters(queue, facts):
+            continue
+        yield _found(queue, broker, facts, queues.identity_of(facts, cause) if cause else "")
 
 
-def _found(queue: Queue, broker: Broker, facts: Facts) -> Found:
-    now = facts.now
-    level = queue_levels.queue_level(queue, broker, now)
-    workers = [worker.hostname for worker in facts.workers_by_queue.get((queue.vhost, queue.name), ())]
-    growth = queue_levels.growth_per_second(queue)
-    evidence = [Evidence("Ready", formatting.number(queue.ready), broker.polled_at), Evidence("Consumers", "0", broker.polled_at)]
-    if growth:
-        evidence.append(Evidence("Growth", f"{'+' if growth > 0 else '-'}{formatting.slow_rate(abs(growth))}/s", broker.polled_at))
+def _only_keeps_dead_letters(queue: Queue, facts: Facts) -> bool:
+    """Nobody consumes a queue in which dead letters are kept to be looked at: what matters is that new ones arrive, which is a rule of its own."""
+    return bool(facts.context.dead_letters_of(queue.vhost, queue.name)) and not queue.publish_per_second
+
+
+def _found(queue: Queue, broker: Broker, facts: Facts, under: str) -> Found:
+    level = queue_levels.abandoned_level(queue, queue.depth or 0, broker, facts.now)
+    workers = queues.configured(facts, queue)
     return Found(
         KEY,
-        Object("queue", queue.name, queue.vhost, queue.pk),
+        queues.object_of(queue),
         level.word,
         level.reason,
         since=queue.nobody_consumes_since,
         since_at_least=queue.nobody_since_at_least is not False,
-        summary=f"{formatting.count(queue.depth, 'message')} {'waits' if queue.depth == 1 else 'wait'}.",
-        meaning="Nothing processes these messages.",
-        evidence=evidence,
-        causes=[Cause(_why(workers), "consumers at the broker: 0")],
+        summary=queues.waiting_text(queue),
+        meaning=" ".join(["Nothing processes these messages.", queues.limit_sentence(queue)]).strip(),
+        evidence=[*queues.numbers(queue, broker, facts.now, queues.usual_consumers(facts, queue)), *_last(queue)],
+        causes=_causes(queue, workers, facts),
         to_do=[_to_do(queue, workers)],
-        links=[Link(f"Open {queue.name}", "queue", queue.pk)],
+        links=[queues.link_to(queue)],
         clears="when a client consumes it, or it is empty",
+        under=under,
     )
 
 
-def _why(workers: list[str]) -> str:
-    if not workers:
-        return "No known worker is configured for this queue, and no other client consumes it."
-    return f"{formatting.listed(workers)} {'is' if len(workers) == 1 else 'are'} configured to consume it, but the broker has no consumer there."
+def _last(queue: Queue) -> list[Evidence]:
+    """Who consumed it last, and who is configured to."""
+    names = last_consumers(queue)
+    if not names:
+        return []
+    return [Evidence("Last consumed by", formatting.listed(names), queue.last_consumed_at, "when its last consumer left")]
 
 
-def _to_do(queue: Queue, workers: list[str]) -> str:
+def last_consumers(queue: Queue) -> list[str]:
+    """Those that consumed it when it was consumed last: worker nodes by host name, other clients by name and host."""
+    found = []
+    for one in queue.last_consumers or ():
+        control, client, host = (str(one.get(name) or "") for name in ("control", "client", "host"))
+        found.append(hostname_of(control) or (f"{client} at {host}" if client and host else client or host or "a client without a name"))
+    return sorted(set(found))
+
+
+def hostname_of(control_queue: str) -> str:
+    """The host name of the worker node with this control queue, whatever its exchange for remote control is called; "" of none.
+
+    >>> hostname_of("a@web-1.celery.pidbox"), hostname_of("")
+    ('a@web-1', '')
+    """
+    return control_queue and (DEFAULT.hostname_of(control_queue) or control_queue.removesuffix(".pidbox"))
+
+
+def _causes(queue: Queue, workers: Sequence[Worker], facts: Facts) -> list[Cause]:
+    nobody = "consumers at the broker: 0"
+    gone = [worker for worker in workers if worker.state == Worker.GONE]
+    alive = [worker for worker in workers if worker.state == Worker.ONLINE]
+    causes = []
+    if alive:
+        beats = [worker.heartbeat_at for worker in alive if worker.heartbeat_at]
+        beat = f"last heartbeat {formatting.age(max(beats), facts.now)} ago; {nobody}" if beats else nobody
+        names = queues.hostnames(alive)
+        causes.append(Cause(f"{formatting.listed(names)} {_is(names)} online and configured to consume it, but lost the consumer or had it cancelled.", beat))
+    if gone:
+        names = queues.hostnames(gone)
+        reasons = "; ".join(sorted({worker.reason for worker in gone if worker.reason})[:2])
+        causes.append(
+            Cause(f"{formatting.listed(names)} {_is(names)} gone, and {'was' if len(names) == 1 else 'were'} configured to consume it.", reasons or nobody)
+        )
+    others = [worker for worker in workers if worker.state not in (Worker.GONE, Worker.ONLINE)]
+    if others:
+        names = queues.hostnames(others)
+        causes.append(Cause(f"{formatting.listed(names)} {_is(names)} configured to consume it, but the broker has no consumer there.", nobody))
+    names = [name for name in last_consumers(queue) if name not in {worker.hostname for worker in workers}]
+    if names:
+        causes.append(
+            Cause(f"{formatting.listed(names)} consumed it, and ended or disconnected.", f"left at {formatting.moment_text(queue.last_consumed_at, facts.now)}")
+        )
+    return causes or [Cause("No known worker is configured for this queue, and no other client consumes it.", nobody)]
+
+
+def _is(names: Sequence[str]) -> str:
+    return "is" if len(names) == 1 else "are"
+
+
+def _to_do(queue: Queue, workers: Sequence[Worker]) -> str:
     if workers:
-        return f"Restart {formatting.listed(workers)}, or have {queue.name} consumed again by {'it' if len(workers) == 1 else 'them'}."
+        names = queues.hostnames(workers)
+        return f"Restart {formatting.listed(names)}, or have {queue.name} consumed again by {'it' if len(names) == 1 else 'them'}."
+    if last_consumers(queue):
+        return f"Start again what consumed {queue.name}: {formatting.listed(last_consumers(queue))}."
     return f"Start a worker for {queue.name}. If the queue is no longer needed, remove the bindings that feed it."

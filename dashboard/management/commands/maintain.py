@@ -27,6 +27,7 @@ from brokers.polling.presence import Presence, of_this_process
 from brokers.process_runner import set_on_signals
 from brokers.queries.database_sizes import table_sizes
 from brokers.store import make_snapshot_days, trim_history
+from brokers.usual_learning import learn_usuals
 from dashboard.findings.loop import FindingsLoop
 from dashboard.notifications.loop import NotificationsLoop
 from dashboard.store import delete_old_findings, trim_audit, trim_cache, trim_deliveries
@@ -62,6 +63,7 @@ def jobs() -> list[Job]:
         Job("trim tasks", timedelta(seconds=15), lambda now: trim_tasks(now, settings.RETENTION_TASK_DAYS, settings.RETENTION_TASKS)),
         Job("compare the counts of tasks", timedelta(hours=1), lambda _: repair_counts()),
         Job("measure tables", timedelta(minutes=5), measure_tables),
+        Job("learn what is usual of queues", timedelta(minutes=5), learn_usuals),
         Job("trim audit", timedelta(hours=6), lambda now: trim_audit(now, settings.RETENTION_AUDIT_DAYS)),
         Job("trim findings", timedelta(hours=1), lambda now: delete_old_findings(now, settings.RETENTION_FINDING_DAYS)),
         Job("trim messages", timedelta(hours=1), lambda now: trim_deliveries(now, settings.RETENTION_DELIVERY_DAYS)),

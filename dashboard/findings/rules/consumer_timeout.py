@@ -1,0 +1,143 @@
+"""Messages stay unacknowledged for longer than RabbitMQ waits: it closes the channel, and delivers them again.
+
+RabbitMQ's `consumer_timeout` is 30 minutes by default. No API gives it, so it is a setting of Hareline (HARELINE_CONSUMER_TIMEOUT), but for queues that
+have one of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from brokers import parts
+from brokers.models import Queue
+from brokers.routing.versions import version_tuple
+from dashboard.findings import queues
+from dashboard.findings.facts import Facts
+from dashboard.findings.queue_context import HeldTask
+from dashboard.findings.rule import Cause, Evidence, Found, Link, Object, Report, Threshold
+from dashboard.findings.thresholds import Thresholds
+from dashboard.layout import formatting, queue_levels
+from workers.models import Worker
+
+KEY = "consumer_timeout"
+NAME = "Held beyond the consumer timeout"
+ABOUT = "Messages that stay unacknowledged for longer than RabbitMQ's consumer timeout, as tasks with a late ETA do: it requeues them."
+NEEDS = ("broker", parts.QUEUES)
+THRESHOLDS = (Threshold("share", "Share of the consumer timeout from which it counts", 80, "%", least=1, most=100),)
+OPENS_AFTER = timedelta(seconds=5)
+CLEARS_AFTER = timedelta(seconds=30)
+
+SINCE = (3, 8, 15)
+"""Earlier versions of RabbitMQ wait for ever."""
+
+
+def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
+    timeout = facts.context.consumer_timeout
+    if timeout is None or version_tuple(facts.its_broker.version) < SINCE:
+        return
+    held: dict[tuple[str, str], list[HeldTask]] = {}
+    queues_of = {(queue.vhost, queue.name): queue for queue in facts.queues}
+    for task in facts.context.held:
+        queue = queues_of.get((task.vhost, task.queue))
+        if _is_beyond(task, of_queue(queue, timeout), thresholds.of(KEY, "share", task.vhost, task.queue) / 100, facts.now):
+            held.setdefault((task.vhost, task.worker), []).append(task)
+    workers = {(worker.vhost, worker.hostname): worker for worker in facts.workers}
+    explained: dict[tuple[str, str], str] = {}
+    for (vhost, hostname), tasks in held.items():
+        if thresholds.is_off(KEY, vhost, hostname):
+            continue
+        found = _of_worker(vhost, hostname, workers.get((vhost, hostname)), tasks, timeout, facts)
+        explained |= {(vhost, task.queue): facts.identity(KEY, found.object) for task in tasks}
+        yield found
+    for queue in facts.queues:
+        waits = of_queue(queue, timeout) * thresholds.of(KEY, "share", queue.vhost, queue.name) / 100
+        if _keeps(queue, facts, waits) and not thresholds.is_off(KEY, queue.vhost, queue.name):
+            yield _of_queue(queue, of_queue(queue, timeout), facts, explained.get((queue.vhost, queue.name), ""))
+
+
+def of_queue(queue: Queue | None, timeout: timedelta) -> timedelta:
+    """The timeout of a queue: its own, by argument or policy (since RabbitMQ 3.12), or else the broker's."""
+    own = queue_levels.smaller(queue, "consumer-timeout") if queue is not None else None
+    return timeout if own is None else timedelta(milliseconds=own)
+
+
+def _is_beyond(task: HeldTask, timeout: timedelta, share: float, now: datetime) -> bool:
+    """Whether it is held for nearly as long, or will be, as its ETA is later."""
+    if task.eta is not None and task.eta - task.received_at > timeout:
+        return True
+    return now - task.received_at >= share * timeout
+
+
+def _keeps(queue: Queue, facts: Facts, waits: timedelta) -> bool:
+    """Whether the same messages are unacknowledged for so long: nothing of the queue has changed since."""
+    polled_at = facts.its_broker.polled_at
+    return bool(queue.unacknowledged and queue.consumers and polled_at and polled_at - queue.changed_at >= waits)
+
+
+def _of_worker(vhost: str, hostname: str, worker: Worker | None, tasks: Sequence[HeldTask], timeout: timedelta, facts: Facts) -> Found:
+    first = min(task.received_at for task in tasks)
+    names = sorted({task.name for task in tasks if task.name})
+    etas = [task.eta for task in tasks if task.eta is not None and task.eta > facts.now]
+    evidence = [
+        Evidence("Tasks", f"{len(tasks):,}: {formatting.listed(names)}" if names else f"{len(tasks):,}", source="events of the worker"),
+        Evidence("Held for", formatting.age(first, facts.now), facts.now, "the one received first"),
+        Evidence("Consumer timeout", formatting.duration(timeout), source="HARELINE_CONSUMER_TIMEOUT"),
+    ]
+    if etas:
+        evidence.append(Evidence("Latest ETA", formatting.moment_text(max(etas), facts.now)))
+    cause = Cause("It holds tasks with a countdown or an ETA in memory until they are due, unacknowledged.", f"{len(etas):,} not due yet")
+    return Found(
+        KEY,
+        Object("worker", hostname, vhost, worker.pk if worker else None),
+        "warning",
+        f"holds {formatting.count(len(tasks), 'task')} beyond the consumer timeout",
+        since=first,
+        summary=f"It received {formatting.count(len(tasks), 'task')} and does not run them within {formatting.duration(timeout)}. "
+        + _when(first, timeout, facts),
+        meaning="RabbitMQ then closes the channel (PRECONDITION_FAILED): all that it holds is delivered again, and tasks may run twice.",
+        evidence=evidence,
+        causes=[cause]
+        if etas
+        else [Cause("It took more tasks than it runs in that time: its prefetch is high, or its tasks take long.", "received, not started")],
+        to_do=[
+            "Use shorter countdowns, Celery's native delayed delivery with quorum queues, or a longer consumer_timeout.",
+            "Where tasks take long, lower worker_prefetch_multiplier.",
+        ],
+        links=[Link(f"Open {hostname}", "worker", worker.pk)] if worker else [],
+        clears="when it started or returned these tasks",
+    )
+
+
+def _when(first: datetime, timeout: timedelta, facts: Facts) -> str:
+    left = first + timeout - facts.now
+    if left > timedelta():
+        return f"RabbitMQ requeues the first in ~{formatting.duration(left)}."
+    return f"RabbitMQ requeues the first since {formatting.moment_text(first + timeout, facts.now)}, when it next checks."
+
+
+def _of_queue(queue: Queue, timeout: timedelta, facts: Facts, under: str) -> Found:
+    many = queue.unacknowledged or 0
+    return Found(
+        KEY,
+        queues.object_of(queue),
+        "warning",
+        f"has {formatting.count(many, 'message')} unacknowledged for {formatting.age(queue.changed_at, facts.now)}",
+        since=queue.changed_at,
+        since_at_least=True,
+        summary=f"{formatting.count(many, 'message')} {'was' if many == 1 else 'were'} delivered and not acknowledged since. "
+        + _when(queue.changed_at, timeout, facts),
+        meaning="RabbitMQ then closes the channel (PRECONDITION_FAILED) and delivers them again: what runs may run twice.",
+        evidence=[
+            *queues.numbers(queue, facts.its_broker, facts.now),
+            Evidence("Unchanged since", formatting.moment_text(queue.changed_at, facts.now), queue.changed_at),
+            Evidence("Consumer timeout", formatting.duration(timeout), source=queues.source_of(queue, "consumer-timeout") or "HARELINE_CONSUMER_TIMEOUT"),
+        ],
+        causes=[
+            Cause("Its consumers run tasks that take long and acknowledge late, or hold tasks with a late ETA.", formatting.count(queue.consumers, "consumer"))
+        ],
+        to_do=["Look at what its consumers run. Acknowledge earlier, or set a longer consumer_timeout."],
+        links=[queues.link_to(queue)],
+        clears="when its messages are acknowledged or returned",
+        under=under,
+    )

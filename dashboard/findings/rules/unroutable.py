@@ -1,0 +1,151 @@
+"""Published messages reach no queue, or a full queue drops or refuses them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from brokers.models import Queue
+from dashboard.findings import queues
+from dashboard.findings.facts import Facts
+from dashboard.findings.queue_context import SilentExchange
+from dashboard.findings.rule import Cause, Evidence, Found, Link, Object, Report, Threshold, Unsure
+from dashboard.findings.thresholds import Thresholds
+from dashboard.layout import formatting, queue_levels
+
+KEY = "unroutable"
+NAME = "Messages unroutable or dropped"
+ABOUT = "Messages that match no binding and reach no queue, or that a queue at its length limit drops or refuses."
+NEEDS = ("broker",)
+THRESHOLDS = (Threshold("rate", "Unroutable messages from which it counts", 0.005, "/s"),)
+OPENS_AFTER = timedelta(0)
+CLEARS_AFTER = timedelta(minutes=2)  # a message now and then is one finding
+
+CHANCE = 0.1
+DEFAULT_EXCHANGE = "the default exchange"
+
+
+def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
+    broker = facts.its_broker
+    if broker.unroutable_per_second is None:
+        yield from _unknown(facts)
+    elif broker.unroutable_per_second >= thresholds.of(KEY, "rate") and not thresholds.is_off(KEY):
+        yield from _unroutable(broker.unroutable_per_second, facts, thresholds)
+    for queue in facts.queues:
+        lost = dropped_per_second(queue)
+        if lost > 0 and not thresholds.is_off(KEY, queue.vhost, queue.name):
+            yield _dropped(queue, lost, facts)
+
+
+def _unknown(facts: Facts) -> Iterable[Report]:
+    for one in facts.open_objects.get(KEY, ()):
+        if one.kind != "queue":
+            yield Unsure("how many messages are unroutable is unknown", vhost=one.vhost, kind=one.kind, name=one.name)
+
+
+def _unroutable(rate: float, facts: Facts, thresholds: Thresholds) -> Iterable[Found]:
+    """One finding an exchange that passes nothing on; one about the broker where none is known."""
+    silent = [one for one in facts.context.silent_exchanges if not thresholds.is_off(KEY, one.vhost, one.name)]
+    for exchange in silent:
+        yield _at_exchange(exchange, rate, facts)
+    if not silent:
+        yield _at_broker(rate, facts)
+
+
+def _at_exchange(exchange: SilentExchange, rate: float, facts: Facts) -> Found:
+    broker = facts.its_broker
+    name = exchange.name or DEFAULT_EXCHANGE
+    passes = exchange.out_per_second
+    evidence = [
+        Evidence("Published", f"{formatting.slow_rate(exchange.in_per_second)}/s", broker.polled_at),
+        Evidence("Passed on", f"{formatting.slow_rate(passes)}/s", broker.polled_at),
+        Evidence("Unroutable, all exchanges", f"{formatting.slow_rate(rate)}/s", broker.polled_at, "dropped or returned"),
+    ]
+    if exchange.keys:
+        evidence.append(Evidence("Routing keys", formatting.listed(exchange.keys, 5), source="events of senders of tasks"))
+    if exchange.tasks:
+        evidence.append(Evidence("Tasks", formatting.listed(exchange.tasks, 5), source="events of their senders"))
+    missing = f"No binding of {name} matches {_keys(exchange)}."
+    if not exchange.name:
+        missing = (
+            f"There is no queue of the name {formatting.listed(exchange.keys)}." if exchange.keys else "There is no queue with the name that they were sent to."
+        )
+    return Found(
+        KEY,
+        Object("exchange", exchange.name or "(default)", exchange.vhost, exchange.pk),
+        "notice",
+        f"passes {'no' if not passes else 'not every'} message on",
+        title=f"{name[:1].upper() + name[1:] if not exchange.name else name} passes {'no' if not passes else 'not every'} message on",
+        summary=f"In {formatting.slow_rate(exchange.in_per_second)}/s, out {formatting.slow_rate(passes)}/s. They match no binding and reach no queue.",
+        meaning="These messages are lost, unless their publishers are notified of them (mandatory) and send them again.",
+        evidence=evidence,
+        causes=[Cause(missing, "published, but not passed on"), Cause("A publisher uses a wrong exchange or routing key.")],
+        to_do=["Add the binding that is missing, or correct the publisher. An alternate exchange keeps what matches nothing."],
+        links=[Link(f"Open {name}", "exchange", exchange.pk)],
+        clears="when no message was unroutable for 2 min",
+    )
+
+
+def _keys(exchange: SilentExchange) -> str:
+    return f"the routing key {exchange.keys[0]}" if len(exchange.keys) == 1 else "these routing keys" if exchange.keys else "their routing keys"
+
+
+def _at_broker(rate: float, facts: Facts) -> Found:
+    broker = facts.its_broker
+    return Found(
+        KEY,
+        Object("broker", broker.name, pk=broker.pk),
+        "notice",
+        "has messages that reach no queue",
+        summary=f"{formatting.slow_rate(rate)} unroutable messages/s: published, but no binding matched.",
+        meaning="These messages are lost, unless their publishers are notified of them (mandatory) and send them again.",
+        evidence=[Evidence("Unroutable", f"{formatting.slow_rate(rate)}/s", broker.polled_at, "dropped or returned")],
+        causes=[
+            Cause("A publisher uses a wrong exchange or routing key, or a binding is missing.", "which exchange is not known: RabbitMQ counts them per channel")
+        ],
+        to_do=["Compare what goes in with what goes out on the page of exchanges."],
+        links=[Link("Show exchanges", "exchanges")],
+        clears="when no message was unroutable for 2 min",
+    )
+
+
+def dropped_per_second(queue: Queue) -> float:
+    """How many messages a full queue without dead-lettering drops: what is published and neither stays nor leaves. 0.0 where it does not, or it is unknown."""
+    limit = queue_levels.length_limit(queue)
+    if limit is None or not queue.publish_per_second or queue.ready is None or queue.ready < limit:
+        return 0.0
+    if isinstance(queues.settings(queue).get("dead-letter-exchange"), str) or queue_levels.smaller(queue, "message-ttl") is not None:
+        return 0.0
+    lost = queue.publish_per_second - (queue_levels.leaving_per_second(queue) or 0.0) - max(0.0, queue.growth_per_second or 0.0)
+    return lost if lost > CHANCE * queue.publish_per_second else 0.0
+
+
+def _dropped(queue: Queue, lost: float, facts: Facts) -> Found:
+    limit = queue_levels.length_limit(queue)
+    refuses = str(queues.settings(queue).get("overflow", "drop-head")).startswith("reject")
+    verb = "refuses" if refuses else "drops"
+    return Found(
+        KEY,
+        queues.object_of(queue),
+        "warning",
+        f"is full and {verb} messages",
+        summary=f"It holds {formatting.number(queue.ready)} ready messages, its length limit is {formatting.number(limit)}. {queues.waiting_text(queue)}",
+        meaning="Publishers with confirms are refused; those without lose their messages."
+        if refuses
+        else "Its oldest messages are lost: it has no dead-letter exchange.",
+        evidence=[
+            Evidence(
+                "Refused" if refuses else "Dropped", f"~{formatting.slow_rate(lost)}/s", facts.its_broker.polled_at, "published, and neither kept nor taken"
+            ),
+            *queues.numbers(queue, facts.its_broker, facts.now),
+        ],
+        causes=[
+            Cause(
+                "More is published than its consumers take.",
+                f"published {formatting.rate(queue.publish_per_second)}/s, {formatting.count(queue.consumers, 'consumer')}",
+            )
+        ],
+        to_do=["Add consumers, slow down what publishes to it, or raise the limit."],
+        links=[queues.link_to(queue)],
+        clears="when it is below its limit for 2 min",
+    )

@@ -1,0 +1,98 @@
+"""Messages wait in a queue that nobody consumes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from brokers.models import Queue
+from brokers.usuals import Usual
+from dashboard.findings.queue_context import DeadLetterSource, QueueContext
+from dashboard.findings.rule import Found, Object
+from dashboard.findings.rules import no_consumer
+from dashboard.models import RuleSetting
+from tests.findings.objects import NOON, broker, facts, found, queue, unsure, worker
+
+LAST = [{"client": "py-amqp 5.4.2", "host": "10.0.0.1", "user": "shop", "control": "a@web-1.celery.pidbox"}]
+
+
+def abandoned(name: str = "mail", **values: Any) -> Queue:
+    usual = {
+        "consumers": 0, "active_consumers": 0, "ready": 12480, "unacknowledged": 0, "depth": 12480, "publish_per_second": 24.0, "deliver_per_second": 0.0,
+        "ack_per_second": 0.0, "growth_per_second": 24.0, "nobody_consumes_since": NOON - timedelta(minutes=8), "nobody_since_at_least": False,
+    }  # fmt: skip
+    return queue(name, **(usual | values))
+
+
+def test_it_shows_since_when_who_consumed_it_last_and_how_many_usually_do() -> None:
+    usual = QueueContext(usuals={7: {"consumers": Usual(2.0, 0.0, 5, weeks=5)}})
+    mail = abandoned(last_consumers=LAST, last_consumed_at=NOON - timedelta(minutes=8), arguments={"x-max-length": 50_000})
+    (one,) = found(no_consumer, facts(queues=[mail], context=usual))
+    assert (one.level, one.whole_title) == ("critical", "mail is growing and nobody consumes it")
+    assert (one.since, one.since_at_least) == (NOON - timedelta(minutes=8), False)
+    assert one.summary == "12,480 messages wait. In 24.0/s, out 0.0/s."
+    shown = {evidence.name: evidence.value for evidence in one.evidence}
+    assert shown == {
+        "Ready": "12,480", "Growth": "+24.0/s", "Consumers": "0, usually 2", "Length limit": "50,000, in ~26 min 3 s", "Last consumed by": "a@web-1",
+    }  # fmt: skip
+    assert "is reached in ~26 min 3 s; after that, the oldest are dropped" in one.meaning
+    assert one.causes[0].text == "a@web-1 consumed it, and ended or disconnected."
+
+
+def test_its_workers_are_the_cause_by_what_is_known_of_them() -> None:
+    alive = worker("a@web-1", heartbeat_at=NOON - timedelta(seconds=2))
+    gone = worker("b@web-1", pk=6, state="gone", reason="no heartbeat since 11:58:00")
+    (one,) = found(no_consumer, facts(queues=[abandoned()], workers=[alive, gone]))
+    assert [cause.text for cause in one.causes] == [
+        "a@web-1 is online and configured to consume it, but lost the consumer or had it cancelled.",
+        "b@web-1 is gone, and was configured to consume it.",
+    ]
+    assert one.to_do == ["Restart a@web-1 and b@web-1, or have mail consumed again by them."]
+
+
+@pytest.mark.parametrize(
+    ("values", "level"),
+    [
+        ({"nobody_consumes_since": NOON - timedelta(seconds=29)}, "notice"),  # a consumer that restarts
+        ({"nobody_consumes_since": NOON - timedelta(seconds=30)}, "critical"),
+        ({"growth_per_second": 0.0, "publish_per_second": 0.0}, "notice"),
+        ({"consumers": 1}, None),
+        ({"depth": 0, "ready": 0}, None),
+        ({"type": "stream"}, None),
+        ({"name": "celery_delayed_3"}, None),
+        ({"state": "down"}, None),  # a rule of its own
+    ],
+)
+def test_what_counts(values: dict[str, Any], level: str | None) -> None:
+    assert [one.level for one in found(no_consumer, facts(queues=[abandoned(**values)]))] == ([level] if level else [])
+
+
+def test_what_is_unknown_is_neither_confirmed_nor_cleared() -> None:
+    unknown = abandoned(consumers=None)
+    assert found(no_consumer, facts(queues=[unknown])) == []
+    assert unsure(no_consumer, facts(queues=[unknown])) == []
+    (one,) = unsure(no_consumer, facts(queues=[unknown], open_objects={"no_consumer": [Object("queue", "mail", "/", 7)]}))
+    assert one.covers("queue", "/", "mail") and not one.covers("queue", "/", "orders")
+
+
+def test_a_queue_that_only_keeps_dead_letters_is_not_meant_to_be_consumed() -> None:
+    kept = QueueContext(dead_letters={("/", "mail"): [DeadLetterSource(8, "orders", "dead", True)]})
+    assert found(no_consumer, facts(queues=[abandoned(publish_per_second=0.0)], context=kept)) == []
+    assert len(found(no_consumer, facts(queues=[abandoned()], context=kept))) == 1  # messages are published to it as well
+
+
+def test_a_route_that_leads_there_explains_it() -> None:
+    seen = facts(queues=[abandoned()], found=[Found("unconsumed_route", Object("queue", "mail", "/", 7), "critical", "gets tasks that no worker node takes")])
+    (one,) = found(no_consumer, seen)
+    assert one.under == seen.identity("unconsumed_route", Object("queue", "mail", "/", 7))
+
+
+def test_names_of_any_kind_and_a_rule_that_is_off() -> None:
+    odd = abandoned("<b>\u202e\n' OR 1=1 --", last_consumers=[{"client": "", "host": "", "control": None}, {}])
+    (one,) = found(no_consumer, facts(queues=[odd], broker=broker()))
+    assert one.object.name == odd.name
+    assert one.causes[0].text.startswith("a client without a name consumed it")
+    off = RuleSetting(rule="no_consumer", threshold="off", value=1, broker="*", vhost="*", name="ma*")
+    assert found(no_consumer, facts(queues=[abandoned()]), off) == []
