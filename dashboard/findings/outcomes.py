@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
+from itertools import islice
 from statistics import median
 
 import msgspec
 
-LATEST = 50
+LATEST, NEWEST = 50, 10
 RECENT = timedelta(minutes=10)
 KEPT = timedelta(hours=24)
 LEAST_IN_BLOCK = 20
@@ -35,9 +36,11 @@ class Ended(msgspec.Struct, frozen=True, gc=False):
 
 
 class TaskOutcomes(msgspec.Struct, frozen=True):
-    """Of the latest executions of a task `failed` of `ended` failed, the first of them since `since`. `usual`: the share that usually fails, of
-    `usual_of` executions before; None: too few. `spread`: by how much that share usually differs. `workers`: (host name, failed, ended) and `exceptions`:
-    (text, how often), the most frequent first."""
+    """Of the latest executions of a task `failed` of `ended` failed, of the newest ten `newest_failed`; the first since `since`.
+
+    `usual`: the share that usually fails, of `usual_of` executions before; None: too few. `spread`: by how much that share usually differs. `workers`:
+    (host name, failed, ended) and `exceptions`: (text, how often), the most frequent first.
+    """
 
     vhost: str
     name: str
@@ -51,6 +54,7 @@ class TaskOutcomes(msgspec.Struct, frozen=True):
     usual_of: int = 0
     workers: tuple[tuple[str, int, int], ...] = ()
     exceptions: tuple[tuple[str, int], ...] = ()
+    newest_failed: int = 0
 
     @property
     def share(self) -> float:
@@ -134,6 +138,7 @@ def _of(key: Key, task: _Task) -> TaskOutcomes:
         amount,
         tuple((worker, failed, ended_by[worker]) for worker, failed in failed_by.most_common(5)),
         tuple(Counter(one.exception for one in failures).most_common(3)),
+        sum(one.failed for one in islice(reversed(latest), NEWEST)),
     )
 
 

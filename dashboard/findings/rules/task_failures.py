@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from dashboard.findings.facts import Facts
-from dashboard.findings.outcomes import TaskOutcomes
+from dashboard.findings.outcomes import NEWEST, TaskOutcomes
 from dashboard.findings.rule import Cause, Evidence, Found, Link, Object, Report, Threshold, Unsure
 from dashboard.findings.thresholds import Thresholds
 from dashboard.layout import formatting
@@ -26,7 +26,7 @@ CLEARS_AFTER = timedelta(seconds=30)
 
 WITHOUT_PAST = 20
 """So many executions must there be of a task of which nothing is known from before, and half of them have failed."""
-FAILS_MOSTLY = 0.5
+FAILS_MOSTLY, ALMOST_ALL = 0.5, 0.8
 LEAST_USUAL = 0.01
 DEVIATIONS = 3.0
 _ROBUST = 1.4826
@@ -54,6 +54,8 @@ def _jumped(one: TaskOutcomes, thresholds: Thresholds, is_open: bool) -> bool:
     usual = max(one.usual or 0.0, LEAST_USUAL)
     chance = usual + DEVIATIONS * math.sqrt(usual * (1 - usual) / one.ended)
     varies = usual + DEVIATIONS * _ROBUST * one.spread
+    if one.newest_failed >= NEWEST * max(usual + FAILS_MOSTLY, ALMOST_ALL):
+        return True  # of fifty they are few yet
     return one.share >= max(usual + thresholds.of(KEY, "rise", *where) / 100, chance, min(varies, 1.0))
 
 
@@ -67,13 +69,13 @@ def _found(one: TaskOutcomes, facts: Facts) -> Found:
     ]
     evidence += [Evidence("Exception", text or "not reported", one.last_at, f"{amount:,} of {one.failed:,}") for text, amount in one.exceptions]
     evidence += [Evidence(worker or "unknown worker", f"{failed:,} of {ended:,} failed", one.last_at) for worker, failed, ended in one.workers]
+    fails_now = one.newest_failed >= NEWEST * ALMOST_ALL
+    short = f"fails in {one.newest_failed} of the {NEWEST} newest executions" if fails_now else f"fails in {_percent(one.share)} of its executions"
     return Found(
         KEY,
         Object("task", one.name, one.vhost),
-        "critical" if one.share >= FAILS_MOSTLY else "warning",
-        f"fails in {_percent(one.share)} of its executions, usually in {usual}"
-        if one.usual is not None
-        else f"fails in {_percent(one.share)} of its executions",
+        "critical" if fails_now or one.share >= FAILS_MOSTLY else "warning",
+        f"{short}, usually in {usual}" if one.usual is not None else short,
         since=one.since,
         summary=f"{one.failed:,} of its latest {one.ended:,} executions failed.",
         meaning="What these tasks should have done is not done, unless somebody runs them again.",
