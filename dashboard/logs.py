@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging.config
+import re
 
 import structlog
 from django.core.exceptions import ImproperlyConfigured
 
+TOKEN_OF_A_FEED = re.compile(r"(\btoken=)[^&\s\"']+")
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -30,6 +32,7 @@ def logging_configuration(level: str) -> None:
                     "processors": [
                         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                         structlog.processors.format_exc_info,
+                        masked,
                         structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "logger", "event"], bool_as_flag=False),
                     ],
                     "foreign_pre_chain": shared,
@@ -54,3 +57,15 @@ def logging_configuration(level: str) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+
+
+def masked(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """The event without the token that the address of a feed holds.
+
+    >>> masked(None, "", {"event": "GET /findings/feed.atom?token=abc&x=1"})
+    {'event': 'GET /findings/feed.atom?token=***&x=1'}
+    """
+    for name, value in event.items():
+        if isinstance(value, str) and "token=" in value:
+            event[name] = TOKEN_OF_A_FEED.sub(r"\1***", value)
+    return event

@@ -18,8 +18,9 @@ from dashboard.layout.visible_markup import visible_markup
 
 Next = Callable[[HttpRequest], HttpResponseBase]
 
-OPEN = frozenset({"/healthz", "/readyz", "/favicon.ico", "/login/", "/logout/", "/2fa/authenticate/"})
-"""What a stranger may request, besides static files. The second factor's page comes before the login is complete."""
+OPEN = frozenset({"/healthz", "/readyz", "/favicon.ico", "/login/", "/logout/", "/2fa/authenticate/", "/findings/feed.atom"})
+"""What a stranger may request, besides static files. The second factor's page comes before the login is complete; the feed
+has a token of its own."""
 
 
 def health_check(answer: Next) -> Next:

@@ -12,6 +12,7 @@ from dashboard.exchanges import detail_views as exchange
 from dashboard.exchanges import views as exchanges
 from dashboard.finder import views as finder
 from dashboard.findings import act_views as finding_acts
+from dashboard.findings import feed_views as feeds
 from dashboard.findings import views as findings
 from dashboard.layout import glossary_views, keyboard_views, theme_views
 from dashboard.operations import about_views
@@ -50,6 +51,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("findings/", findings.page, name="findings"),
     path("findings/<int:pk>/", findings.detail, name="finding"),
     path("findings/<int:pk>/<slug:action>/", finding_acts.act, name="finding_act"),
+    path("findings/feed.atom", feeds.atom, name="feed"),
+    path("findings/feeds/", feeds.page, name="feeds"),
+    path("findings/feeds/<int:pk>/revoke/", feeds.revoke, name="revoke_feed"),
     path("findings/silence/", finding_acts.silence, name="silence"),
     path("findings/silences/", finding_acts.all_silences, name="silences"),
     path("findings/silences/<int:pk>/end/", finding_acts.end_silence, name="end_silence"),

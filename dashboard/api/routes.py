@@ -8,6 +8,7 @@ from dashboard.api import errors
 from dashboard.api.auth import Session, Token
 from dashboard.connections import api as connections
 from dashboard.exchanges import api as exchanges
+from dashboard.findings import api as findings
 from dashboard.layout import history_api
 from dashboard.operations import about_api
 from dashboard.overview import api as brokers
@@ -29,5 +30,5 @@ api = NinjaAPI(
     urls_namespace="api",
 )
 errors.register(api)
-for resource in (brokers, queues, exchanges, connections, workers, tasks, send, peek_api, routing, reach_api, history_api, about_api):
+for resource in (brokers, queues, exchanges, connections, workers, tasks, findings, send, peek_api, routing, reach_api, history_api, about_api):
     api.add_router("", resource.router)

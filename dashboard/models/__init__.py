@@ -3,7 +3,7 @@
 Written only by `dashboard.store`, read only by `dashboard.queries`.
 """
 
-from dashboard.models.findings import Finding, FindingEvent, FindingRound, RuleSetting, Silence
+from dashboard.models.findings import FeedToken, Finding, FindingEvent, FindingRound, RuleSetting, Silence
 from dashboard.models.notifications import Delivery, DeliveryItem, Notice, Target
 from dashboard.models.people import ApiToken, AuditEvent, CacheEntry, User
 
@@ -13,6 +13,7 @@ __all__ = [
     "CacheEntry",
     "Delivery",
     "DeliveryItem",
+    "FeedToken",
     "Finding",
     "FindingEvent",
     "FindingRound",

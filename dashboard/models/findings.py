@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q, UniqueConstraint
 
 from brokers.models import Broker
+from dashboard.models.people import User
 
 
 class Finding(models.Model):
@@ -109,3 +110,14 @@ class RuleSetting(models.Model):
     value = models.FloatField()
     user_name = models.CharField(max_length=200)
     at = models.DateTimeField()
+
+
+class FeedToken(models.Model):
+    """A token in the address of the feed of findings, good for nothing else. Only its SHA-256 is stored; the token itself is shown once."""
+
+    id = models.BigAutoField(primary_key=True)
+    user = models.ForeignKey(User, on_delete=models.CASCADE)
+    name = models.CharField(max_length=100)
+    sha256 = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField()
+    last_used_at = models.DateTimeField(null=True)

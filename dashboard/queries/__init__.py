@@ -25,7 +25,7 @@ from dashboard.queries.past_findings import (
     latest_opened,
     silence,
 )
-from dashboard.queries.people import audit_event, audit_events_of, migration_differences, token, user_of_session
+from dashboard.queries.people import audit_event, audit_events_of, feed_token, feed_tokens, migration_differences, token, user_of_session
 
 __all__ = [
     "audit_event",
@@ -35,6 +35,8 @@ __all__ = [
     "effects_of",
     "events_of",
     "failing_targets",
+    "feed_token",
+    "feed_tokens",
     "finding",
     "findings_by_ids",
     "findings_like",

@@ -14,13 +14,23 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest
 
-from dashboard.models import ApiToken, AuditEvent, User
+from dashboard.models import ApiToken, AuditEvent, FeedToken, User
 from dashboard.people.tokens import digest
 
 
 def token(plain: str) -> ApiToken | None:
     """The stored token with its user; None if nobody has it or the user is no longer active."""
     return ApiToken.objects.select_related("user").filter(sha256=digest(plain), user__is_active=True).first()
+
+
+def feed_token(plain: str) -> FeedToken | None:
+    """The token of a feed with its user; None if nobody has it or the user is no longer active."""
+    return FeedToken.objects.select_related("user").filter(sha256=digest(plain), user__is_active=True).first()
+
+
+def feed_tokens(user_id: int) -> list[FeedToken]:
+    """A person's own, the newest first."""
+    return list(FeedToken.objects.filter(user_id=user_id).order_by("-pk"))
 
 
 def audit_event(event_id: int, action: str) -> AuditEvent | None:

@@ -1,5 +1,6 @@
 """The only writer of what `dashboard.models` has: people and what they did, findings, who is notified. Every function is one short transaction."""
 
+from dashboard.store.feeds import make_feed_token, revoke_feed_token, touch_feed_token
 from dashboard.store.finding_acts import add_silence, comment_on_finding, end_silence, release_finding, take_finding
 from dashboard.store.findings import delete_old_findings, save_round
 from dashboard.store.notifications import (
@@ -44,6 +45,7 @@ __all__ = [
     "delete_old_findings",
     "end_silence",
     "ensure_admin",
+    "make_feed_token",
     "make_token",
     "missed",
     "once",
@@ -52,6 +54,7 @@ __all__ = [
     "reached",
     "release_finding",
     "remove_target",
+    "revoke_feed_token",
     "save_decisions",
     "save_failure",
     "save_round",
@@ -59,6 +62,7 @@ __all__ = [
     "save_target",
     "set_environment_token",
     "take_finding",
+    "touch_feed_token",
     "touch_token",
     "trim_audit",
     "trim_cache",

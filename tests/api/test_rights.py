@@ -12,9 +12,9 @@ from dashboard import store
 from dashboard.models import ApiToken, User
 from tests.api.conftest import World
 
-POSTED = ("tasks/send", "messages/peek", "routing/explain", "routing/explain-task")
+POSTED = ("findings/silence", "tasks/send", "messages/peek", "routing/explain", "routing/explain-task")
 CALLS = ["about", "brokers", "queues", "queue", "exchanges", "exchange", "bindings", "nodes", "workers", "tasks", "task", "history", "openapi.json", "nothing"]
-CALLS += ["routing/reach", "connections", "channels"]
+CALLS += ["routing/reach", "connections", "channels", "findings"]
 
 
 @pytest.mark.parametrize("path", CALLS)
@@ -35,7 +35,22 @@ def test_a_stranger_gets_no_metrics(world: World) -> None:
     assert Client().get("/metrics").status_code == 401
 
 
-PAGES = ("/", "/queues/", "/queues/1/?range=1h", "/exchanges/", "/workers/", "/tasks/", "/send/", "/routing/", "/nothing-here", "/password/change/")
+PAGES = (
+    "/",
+    "/findings/",
+    "/findings/1/",
+    "/findings/silences/",
+    "/findings/feeds/",
+    "/queues/",
+    "/queues/1/?range=1h",
+    "/exchanges/",
+    "/workers/",
+    "/tasks/",
+    "/send/",
+    "/routing/",
+    "/nothing-here",
+    "/password/change/",
+)
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -1,0 +1,49 @@
+"""The Atom feed: the findings that opened last, open or over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from django.urls import reverse
+from django.utils.feedgenerator import Atom1Feed
+
+from brokers.scope import Scope
+from dashboard import queries
+from dashboard.findings.rule import read_body
+from dashboard.layout import formatting
+from dashboard.models import Finding
+
+ENTRIES = 50
+
+
+def feed(scope: Scope, absolute: Callable[[str], str], now: datetime) -> str:
+    """The feed as text. `absolute` makes an address of the site a whole one. An entry keeps its id when its finding is over, and is updated then."""
+    address = absolute(reverse("findings"))
+    made = Atom1Feed("Hareline: findings", address, "What is wrong, and what was", feed_guid=address)
+    for one in queries.latest_opened(scope, ENTRIES):
+        page = absolute(reverse("finding", args=[one.pk]))
+        made.add_item(
+            title=f"{'Cleared' if one.closed_at else one.level.capitalize()}: {one.title}",
+            link=page,
+            description=text(one, now),
+            pubdate=one.opened_at,
+            updateddate=one.closed_at or one.opened_at,
+            unique_id=page,
+            categories=[one.rule, one.worst_level, *([one.broker.name] if one.broker else [])],
+        )
+    return made.writeString("utf-8")
+
+
+def text(one: Finding, now: datetime) -> str:
+    """What a reader shows of an entry."""
+    body = read_body(one.body)
+    where = " ".join(part for part in (one.broker.name if one.broker else "Hareline", one.vhost) if part)
+    since = one.since or one.opened_at
+    when = f"Since {formatting.moment_text(since, now)} UTC."
+    if one.closed_at:
+        lasted = formatting.duration(max(one.closed_at - since, one.closed_at - one.closed_at))
+        when = f"From {formatting.moment_text(since, now)} to {formatting.moment_text(one.closed_at, now)} UTC, {lasted}."
+    evidence = "; ".join(f"{each.name}: {each.value}" for each in body.evidence)
+    causes = f"Probable cause: {body.causes[0].text}" if body.causes else ""
+    return "\n".join(part for part in (f"On {where}. {when}", body.summary, evidence, causes, *body.to_do) if part)
