@@ -38,7 +38,11 @@ def _learn(broker: Broker, hour: datetime) -> None:
     missing = [at for back in range(int(LOOKS_BACK / usual_hours.HOUR), 0, -1) if (at := hour - back * usual_hours.HOUR) not in known]
     found = []
     for at in missing:
-        keyframes = [(moment, data) for moment, data in frames(broker.pk, "queues", at, at + usual_hours.HOUR, only_keyframes=True) if moment >= at]
+        keyframes = [
+            (moment, data)
+            for moment, data in frames(broker.pk, "queues", at, at + usual_hours.HOUR, only_keyframes=True)
+            if at <= moment < at + usual_hours.HOUR
+        ]
         if not keyframes:
             continue
         try:

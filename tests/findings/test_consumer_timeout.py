@@ -1,0 +1,85 @@
+"""Messages that are held beyond the consumer timeout of the broker."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from brokers.models import Queue
+from dashboard.findings.queue_context import HeldTask, QueueContext
+from dashboard.findings.rule import Object
+from dashboard.findings.rules import consumer_timeout
+from tests.findings.objects import NOON, broker, facts, found, queue, worker
+
+HALF_AN_HOUR = timedelta(minutes=30)
+ALIVE = {"broker": broker(version="3.10.8")}
+
+
+def task(received: float, eta: float | None = None, name: str = "mail.later", queue: str = "mail") -> HeldTask:
+    """Received so many minutes ago, due in so many."""
+    return HeldTask("/", "a@web-1", name, name, queue, NOON - timedelta(minutes=received), None if eta is None else NOON + timedelta(minutes=eta))
+
+
+def held(*tasks: HeldTask, timeout: timedelta | None = HALF_AN_HOUR) -> QueueContext:
+    return QueueContext(held=tasks, consumer_timeout=timeout)
+
+
+def unacknowledged(minutes: float, **values: Any) -> Queue:
+    return queue(**({"ready": 0, "unacknowledged": 3, "depth": 3, "changed_at": NOON - timedelta(minutes=minutes)} | values))
+
+
+@pytest.mark.parametrize(
+    ("one", "counts"),
+    [
+        (task(1, eta=28), False),
+        (task(1, eta=29.5), True),  # at once: it is known to be too late
+        (task(23.9), False),
+        (task(24), True),  # four fifths
+        (task(24, eta=3), True),
+        (task(40, eta=-20), True),
+    ],
+)
+def test_a_task_counts_by_its_eta_at_once_and_else_when_the_time_is_nearly_over(one: HeldTask, counts: bool) -> None:
+    assert len(found(consumer_timeout, facts(workers=[worker()], context=held(one), **ALIVE))) == counts
+
+
+def test_it_is_one_finding_a_worker_with_when_rabbitmq_requeues() -> None:
+    (one,) = found(consumer_timeout, facts(workers=[worker()], context=held(task(10, 60), task(2, 90, "report.build")), **ALIVE))
+    assert (one.object.pk, one.whole_title) == (5, "a@web-1 holds 2 tasks beyond the consumer timeout")
+    assert one.summary.endswith("RabbitMQ requeues the first in ~20 min.")
+    shown = {evidence.name: evidence.value for evidence in one.evidence}
+    assert (shown["Tasks"], shown["Held for"], shown["Consumer timeout"], shown["Latest ETA"]) == (
+        "2: mail.later and report.build",
+        "10 min",
+        "30 min",
+        "13:30:00",
+    )
+
+
+@pytest.mark.parametrize(
+    ("seen", "counts"),
+    [
+        (unacknowledged(23), 0),
+        (unacknowledged(24), 1),
+        (unacknowledged(24, unacknowledged=0), 0),
+        (unacknowledged(24, consumers=0), 0),
+        (unacknowledged(5, arguments={"x-consumer-timeout": 300_000}), 1),  # a queue's own
+        (unacknowledged(24, effective_policy={"consumer-timeout": 7_200_000}), 0),
+    ],
+)
+def test_messages_of_any_consumer_count_while_nothing_of_the_queue_changes(seen: Queue, counts: int) -> None:
+    assert len(found(consumer_timeout, facts(queues=[seen], context=held(), **ALIVE))) == counts
+
+
+def test_the_queue_of_a_worker_that_holds_its_tasks_is_under_it() -> None:
+    seen = facts(queues=[unacknowledged(25)], workers=[worker()], context=held(task(25, 60)), **ALIVE)
+    node, mail = found(consumer_timeout, seen)
+    assert mail.under == seen.identity("consumer_timeout", Object("worker", "a@web-1", "/", 5))
+    assert (node.under, mail.whole_title) == ("", "mail has 3 messages unacknowledged for 25 min")
+
+
+def test_a_broker_that_waits_for_ever_requeues_nothing() -> None:
+    assert found(consumer_timeout, facts(queues=[unacknowledged(90)], context=held(task(90), timeout=None), **ALIVE)) == []
+    assert found(consumer_timeout, facts(queues=[unacknowledged(90)], context=held(task(90)), broker=broker(version="3.8.9"))) == []
