@@ -55,7 +55,7 @@ GROUPS: tuple[tuple[str, tuple[Plant, ...]], ...] = (
                 "A client takes three messages of accounting.export and acknowledges none of them.",
                 "The client and its queue are removed.",
                 "accounting.export: messages are unacknowledged for too long",
-                ("held_too_long",),
+                ("consumer_timeout",),
                 "when they are held for longer than the rule's threshold, which is 30 min unless it is set lower",
             ),
             Plant(
@@ -81,7 +81,7 @@ GROUPS: tuple[tuple[str, tuple[Plant, ...]], ...] = (
                 "order.*.uk of shop.orders is bound to orders.us, as by hand; no worker's task_queues has it.",
                 "The binding is removed.",
                 "orders.us has a binding that no worker is configured with",
-                ("configuration_drift",),
+                ("stale_binding",),
                 "within two readings of the bindings, 1 min",
             ),
         ),
@@ -113,7 +113,7 @@ GROUPS: tuple[tuple[str, tuple[Plant, ...]], ...] = (
                 "Four orders a second come in DM, a currency that the bank refuses at once.",
                 "No more come.",
                 "orders.capture fails more often",
-                ("failure_rate",),
+                ("task_failures",),
                 "within a minute: so many tasks must have ended",
             ),
             Plant(
@@ -122,7 +122,7 @@ GROUPS: tuple[tuple[str, tuple[Plant, ...]], ...] = (
                 "A task returns.refund comes every two seconds for the queue returns, which no worker consumes.",
                 "No more come, and the queue is removed.",
                 "returns: no worker consumes it",
-                ("no_worker", "no_consumer"),
+                ("unconsumed_route", "no_consumer"),
             ),
             Plant(
                 "events_off",
@@ -153,7 +153,7 @@ GROUPS: tuple[tuple[str, tuple[Plant, ...]], ...] = (
                 "rabbitmqctl lowers the memory mark of the demo's own node to 1 MB, so that it blocks every publisher.",
                 "The mark is at 40 % again.",
                 "the node has a memory alarm",
-                ("resource_alarm",),
+                ("publishers_blocked",),
             ),
             Plant(
                 "broker_stopped",
@@ -161,7 +161,7 @@ GROUPS: tuple[tuple[str, tuple[Plant, ...]], ...] = (
                 "The demo's RabbitMQ node is stopped.",
                 "It is started again, which takes some 10 s.",
                 "demo is unreachable",
-                ("broker_away",),
+                ("broker_away", "node_down"),
             ),
             Plant(
                 "shovel",
@@ -178,7 +178,7 @@ GROUPS: tuple[tuple[str, tuple[Plant, ...]], ...] = (
                 "A client opens a channel every two seconds and closes none.",
                 "Its connection is closed.",
                 "leaky@web-2 opens more and more channels",
-                ("leak",),
+                ("client_leak",),
                 "after 5 min of rise",
             ),
             Plant(
@@ -201,7 +201,7 @@ GROUPS: tuple[tuple[str, tuple[Plant, ...]], ...] = (
                 "The process that receives events gets SIGSTOP.",
                 "It gets SIGCONT, and takes in what waited.",
                 "Hareline's receiver is behind",
-                ("hareline_behind",),
+                ("own_process", "own_work"),
                 "within 30 s, by its missed heartbeats",
             ),
         ),
