@@ -13,6 +13,7 @@ from dashboard.exchanges import views as exchanges
 from dashboard.finder import views as finder
 from dashboard.findings import act_views as finding_acts
 from dashboard.findings import feed_views as feeds
+from dashboard.findings import rule_views as finding_rules
 from dashboard.findings import views as findings
 from dashboard.layout import glossary_views, keyboard_views, theme_views
 from dashboard.operations import about_views
@@ -54,6 +55,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("findings/feed.atom", feeds.atom, name="feed"),
     path("findings/feeds/", feeds.page, name="feeds"),
     path("findings/feeds/<int:pk>/revoke/", feeds.revoke, name="revoke_feed"),
+    path("findings/rules/", finding_rules.rules, name="rules"),
+    path("findings/rules/<slug:key>/", finding_rules.rule, name="rule"),
+    path("findings/rules/<int:pk>/remove/", finding_rules.unset, name="rule_unset"),
     path("findings/silence/", finding_acts.silence, name="silence"),
     path("findings/silences/", finding_acts.all_silences, name="silences"),
     path("findings/silences/<int:pk>/end/", finding_acts.end_silence, name="end_silence"),

@@ -52,6 +52,18 @@ def history(scope: Scope, broker_id: int, kind: str, object_id: int | None, metr
     return History(times, {metric: sampled[metric][identifier] for metric in metrics}, resolution_seconds)
 
 
+def histories(
+    scope: Scope, broker_id: int, kind: str, ids: Sequence[int], metrics: Sequence[str], start: datetime, end: datetime, step: float
+) -> tuple[list[datetime], dict[str, dict[int, list[float | None]]]]:
+    """(times, {metric: {id: a number for each time}}) of many objects at once, as `history` has them of one. Raises ValueError likewise."""
+    _check(kind, metrics)
+    count = int((end - start).total_seconds() / step) + 1 if step > 0 else 0
+    if not 0 < count <= MOST_POINTS:
+        raise ValueError(f"from 1 to {MOST_POINTS:,} points can be read")
+    times = [start + timedelta(seconds=step * index) for index in range(count)]
+    return times, _sampled(scope, broker_id, kind, ids, metrics, times)[0]
+
+
 def sparklines(
     scope: Scope, broker_id: int, kind: str, ids: Sequence[int], metric: str, start: datetime, end: datetime, points: int
 ) -> dict[int, list[float | None]]:

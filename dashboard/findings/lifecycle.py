@@ -117,6 +117,14 @@ def _missing(known: Known, unsure: Iterable[Unsure], now: datetime, clears_after
     return Step(what, known.identity, None, absent_since=absent_since)
 
 
+def worse(one: str, other: str) -> str:
+    """
+    >>> worse("notice", "critical")
+    'critical'
+    """
+    return min(one, other, key=_rank)
+
+
 def _word(level: str) -> Word:
     return next(word for word in WORST_FIRST if word == level)
 

@@ -54,6 +54,7 @@ def look(rules: Sequence[Rule], facts: Facts, thresholds: Thresholds, failed: Ca
             failures.append(rule.KEY)
             unsure[rule.KEY] = [Unsure("the rule failed")]
             mine = [_failed(rule, error)]
+        mine = [one for one in mine if not thresholds.is_off(rule.KEY, one.object.vhost, one.object.name)]
         mine = grouping.grouped(mine, facts)
         facts.found += mine
         found |= {facts.identity(one.rule, one.object, one.detail): one for one in mine}

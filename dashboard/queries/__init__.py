@@ -1,6 +1,6 @@
 """The only reader of what `dashboard.models` has. Writers are in `dashboard.store`."""
 
-from dashboard.queries.findings import latest_closed, matches, open_findings, own_open_findings, rounds, rule_settings, silences
+from dashboard.queries.findings import latest_closed, matches, open_findings, own_open_findings, rounds, rule_setting, rule_settings, silences
 from dashboard.queries.notifications import (
     delivery_queues,
     failing_targets,
@@ -21,6 +21,7 @@ from dashboard.queries.past_findings import (
     finding,
     findings_by_ids,
     findings_like,
+    findings_of_rule,
     latest_change,
     latest_opened,
     silence,
@@ -40,6 +41,7 @@ __all__ = [
     "finding",
     "findings_by_ids",
     "findings_like",
+    "findings_of_rule",
     "findings_to_decide",
     "head_deliveries",
     "items_of",
@@ -53,6 +55,7 @@ __all__ = [
     "open_findings",
     "own_open_findings",
     "rounds",
+    "rule_setting",
     "rule_settings",
     "silence",
     "silences",

@@ -49,6 +49,10 @@ def rule_settings() -> list[RuleSetting]:
     return list(RuleSetting.objects.order_by("at", "pk"))
 
 
+def rule_setting(pk: int) -> RuleSetting | None:
+    return RuleSetting.objects.filter(pk=pk).first()
+
+
 def matches(silence: Silence, finding: Finding) -> bool:
     """Whether a silence is about a finding. What has no broker or virtual host has "" there."""
     broker = finding.broker.name if finding.broker else ""

@@ -54,6 +54,12 @@ def _chosen(wanted: Wanted) -> Q:
     return where
 
 
+def findings_of_rule(scope: Scope, rule: str, since: datetime) -> list[Finding]:
+    """Those of a rule that were open at some time since then, the newest first, without their bodies."""
+    rows = Finding.objects.filter(in_scope(scope), Q(closed_at=None) | Q(closed_at__gte=since), rule=rule)
+    return list(rows.select_related("broker").defer("body").order_by("-opened_at", "-pk")[:1000])
+
+
 def effects_of(finding: Finding) -> list[Finding]:
     """The open findings under it, the oldest first."""
     return list(Finding.objects.filter(under=finding, closed_at=None).select_related("broker").defer("body").order_by("pk"))

@@ -31,6 +31,7 @@ from dashboard.store.people import (
     trim_audit,
     trim_cache,
 )
+from dashboard.store.rule_settings import set_rule, unset_rule
 
 __all__ = [
     "ADMIN",
@@ -61,10 +62,12 @@ __all__ = [
     "save_sent",
     "save_target",
     "set_environment_token",
+    "set_rule",
     "take_finding",
     "touch_feed_token",
     "touch_token",
     "trim_audit",
     "trim_cache",
     "trim_deliveries",
+    "unset_rule",
 ]

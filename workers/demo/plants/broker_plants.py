@@ -99,6 +99,15 @@ def remove_left_shovel(site: Site) -> None:
     remove_shovel(site)
 
 
+def remove_old_bindings(site: Site) -> None:
+    """Those of demos before: Celery put its default routing key in place of their empty one, so that these queues had two."""
+    receipt = {"x-match": "all", "kind": "receipt", "paid": True}
+    with site.connected("demo-plants") as link:
+        for key in ("", "search"):
+            link.default_channel.queue_unbind("mail", "shop.notify", key)
+            link.default_channel.queue_unbind("receipts", "shop.documents", key, arguments=receipt)
+
+
 def unbind(site: Site) -> None:
     with site.connected("demo-plants") as link:
         link.default_channel.queue_unbind(**BINDING)

@@ -48,6 +48,7 @@ AT_START = (
     message_plants.delete_unserved,
     message_plants.delete_held,
     broker_plants.unbind,
+    broker_plants.remove_old_bindings,
     broker_plants.remove_left_shovel,
 )
 """What may have stayed in the broker where an earlier demo was killed."""
