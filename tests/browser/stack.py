@@ -43,6 +43,7 @@ class Hareline(Site):
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("HARELINE_")} | {
             "DJANGO_SETTINGS_MODULE": "dashboard.settings",
             "HARELINE_DATA_DIR": str(directory),
+            "HARELINE_DEMO_AMQP_URL": "amqp://127.0.0.1:1",  # so that pages of the demo are there; nothing carries out what is planted
             "HARELINE_BROKERS": f"{address.name}={management}",
             "HARELINE_CONTROL": address.name,
             "HARELINE_ADMIN_PASSWORD": self.password,

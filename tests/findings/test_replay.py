@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-import pytest
-
 from dashboard.findings.replay import NUMBERS, REPLAYED, Span, as_it_was, replay, total_seconds
 from dashboard.findings.rules import ALL
 from dashboard.findings.thresholds import OFF, Thresholds
@@ -17,7 +15,8 @@ from tests.findings.objects import NOON
 
 MINUTE = timedelta(minutes=1)
 HEALTHY: dict[str, float | None] = {
-    "ready": 5, "unacknowledged": 1, "consumers": 2, "publish_per_second": 5, "deliver_per_second": 5, "ack_per_second": 5, "redeliver_per_second": 0, "memory_bytes": 9000,
+    "ready": 5, "unacknowledged": 1, "consumers": 2, "publish_per_second": 5, "deliver_per_second": 5, "ack_per_second": 5, "redeliver_per_second": 0,
+    "memory_bytes": 9000,
 }  # fmt: skip
 UNKNOWN: dict[str, float | None] = dict.fromkeys(HEALTHY)
 ALONE = HEALTHY | {"consumers": 0, "deliver_per_second": 0, "ack_per_second": 0}

@@ -38,6 +38,8 @@ PAGES = {
     "/findings/": 20,
     "/findings/?q=state:closed": 20,
     "/glossary/": 7,
+    "/findings/rules/": 8,
+    "/findings/rules/growing/": 8,
     "/about/": 15,
     "/queues/{queue}/": 35,
     "/exchanges/{exchange}/": 24,

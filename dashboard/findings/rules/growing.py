@@ -26,6 +26,7 @@ THRESHOLDS = (
     Threshold("rate", "Growth from which it counts", 0.1, "/s"),
     Threshold("soon", "Time to its limit or the memory mark that is a warning", queue_levels.SOON.total_seconds(), "s", least=60),
 )
+LEARNED = {"depth": "the queue's own usual depth counts where it is known and higher; a value that a person set counts alone"}
 OPENS_AFTER = timedelta(seconds=5)
 CLEARS_AFTER = timedelta(minutes=1)
 

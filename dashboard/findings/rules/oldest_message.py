@@ -23,6 +23,7 @@ THRESHOLDS = (
     Threshold("least", "Age below which it never counts", 300, "s"),
     Threshold("times", "So many times what is usual", 2, ""),
 )
+LEARNED = {"age": "so many times the queue's usual age counts where that is known; a value that a person set counts alone"}
 OPENS_AFTER = timedelta(seconds=5)
 CLEARS_AFTER = timedelta(minutes=1)
 
