@@ -16,6 +16,7 @@ from dashboard.findings import feed_views as feeds
 from dashboard.findings import rule_views as finding_rules
 from dashboard.findings import views as findings
 from dashboard.layout import glossary_views, keyboard_views, theme_views
+from dashboard.notifications import views as targets
 from dashboard.operations import about_views
 from dashboard.operations import views as health
 from dashboard.overview import views as overview
@@ -58,6 +59,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("findings/rules/", finding_rules.rules, name="rules"),
     path("findings/rules/<slug:key>/", finding_rules.rule, name="rule"),
     path("findings/rules/<int:pk>/remove/", finding_rules.unset, name="rule_unset"),
+    path("findings/targets/", targets.page, name="targets"),
+    path("findings/targets/new/", targets.new, name="target_new"),
+    path("findings/targets/<int:pk>/", targets.one, name="target"),
+    path("findings/targets/<int:pk>/<slug:action>/", targets.act, name="target_act"),
     path("findings/silence/", finding_acts.silence, name="silence"),
     path("findings/silences/", finding_acts.all_silences, name="silences"),
     path("findings/silences/<int:pk>/end/", finding_acts.end_silence, name="end_silence"),

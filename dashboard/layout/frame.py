@@ -35,7 +35,12 @@ PAGES = (
     ("Tasks", "tasks", "checklist", ("tasks", "task")),
     ("Routing", "routing", "route", ("routing",)),
     ("Send", "send", "send", ("send", "send_now")),
-    ("Findings", "findings", "alert-octagon", ("findings", "finding", "finding_act", "silence", "silences", "feeds", "rules", "rule")),
+    (
+        "Findings",
+        "findings",
+        "alert-octagon",
+        ("findings", "finding", "finding_act", "silence", "silences", "feeds", "rules", "rule", "targets", "target", "target_new"),
+    ),
 )
 UNDER_MORE = ("Connections", "Send", "Findings")
 """On a phone there is room for six words and More."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from fnmatch import fnmatchcase
 from typing import Protocol
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
@@ -60,7 +60,7 @@ class Schedule(msgspec.Struct, frozen=True):
         >>> [night.is_open(datetime(2026, 11, day, hour, tzinfo=UTC)) for day, hour in ((27, 20), (27, 21), (28, 4), (28, 5), (28, 21))]
         [False, True, True, False, False]
         """
-        local = now.astimezone(ZoneInfo(self.zone))
+        local = now.astimezone(zone_of(self.zone))
         minute, begins, ends = local.hour * 60 + local.minute, minutes(self.begins), minutes(self.ends)
         if begins < ends:
             return local.weekday() in self.days and begins <= minute < ends
@@ -75,6 +75,14 @@ class Schedule(msgspec.Struct, frozen=True):
         if self.days == ALL_DAYS and not hours:
             return "at any time"
         return f"{_days_text(self.days)}{hours} {self.zone}"
+
+
+def zone_of(name: str) -> tzinfo:
+    """A time zone; UTC for one that this machine no longer knows, so that people are notified all the same."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return UTC
 
 
 def minutes(text: str) -> int:
@@ -105,6 +113,6 @@ def digest_is_due(hour: int | None, zone: str, last: datetime | None, now: datet
     """Whether today's digest is due: its hour has come, and none was planned since."""
     if hour is None:
         return False
-    local = now.astimezone(ZoneInfo(zone))
+    local = now.astimezone(zone_of(zone))
     today = local.replace(hour=hour, minute=0, second=0, microsecond=0)
     return timedelta(0) <= local - today < _CAUGHT_UP and (last is None or not today <= last.astimezone(local.tzinfo) <= local)

@@ -2,6 +2,7 @@
 
 from dashboard.queries.findings import latest_closed, matches, open_findings, own_open_findings, rounds, rule_setting, rule_settings, silences
 from dashboard.queries.notifications import (
+    Queue,
     delivery_queues,
     failing_targets,
     findings_to_decide,
@@ -29,6 +30,7 @@ from dashboard.queries.past_findings import (
 from dashboard.queries.people import audit_event, audit_events_of, feed_token, feed_tokens, migration_differences, token, user_of_session
 
 __all__ = [
+    "Queue",
     "audit_event",
     "audit_events_of",
     "closed_findings",

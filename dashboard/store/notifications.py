@@ -23,8 +23,14 @@ _KINDS = {"opened": Delivery.OPENED, "returned": Delivery.OPENED, "level": Deliv
 def save_target(target: Target) -> Target:
     """A new one, or the changed one; it is tried at once. Raises IntegrityError where another has its name."""
     target.next_try_at = None
-    target.save()
+    with transaction.atomic():
+        target.save()
     return target
+
+
+def replace_secret(target: Target, secret: str) -> int:
+    """How many were replaced: none where the target was changed meanwhile."""
+    return Target.objects.filter(pk=target.pk, secret=target.secret).update(secret=secret)
 
 
 def pause_target(pk: int, paused: bool, now: datetime) -> int:

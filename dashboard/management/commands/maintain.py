@@ -30,6 +30,7 @@ from brokers.store import make_snapshot_days, trim_history
 from brokers.usual_learning import learn_usuals
 from dashboard.findings.loop import FindingsLoop
 from dashboard.notifications.loop import NotificationsLoop
+from dashboard.notifications.targets import rotate_secrets
 from dashboard.store import delete_old_findings, trim_audit, trim_cache, trim_deliveries
 from workers.store import make_task_days, mark_workers_unknown, repair_counts, trim_tasks
 
@@ -67,6 +68,7 @@ def jobs() -> list[Job]:
         Job("trim audit", timedelta(hours=6), lambda now: trim_audit(now, settings.RETENTION_AUDIT_DAYS)),
         Job("trim findings", timedelta(hours=1), lambda now: delete_old_findings(now, settings.RETENTION_FINDING_DAYS)),
         Job("trim messages", timedelta(hours=1), lambda now: trim_deliveries(now, settings.RETENTION_DELIVERY_DAYS)),
+        Job("encrypt by the newest key", timedelta(hours=6), lambda _: rotate_secrets()),
         Job("trim cache", timedelta(hours=1), trim_cache),
         Job("clear sessions", timedelta(hours=6), lambda _: SessionStore.clear_expired()),
         *(_jobs_of_postgresql() if engine.is_postgresql() else _jobs_of_sqlite()),

@@ -1,0 +1,98 @@
+"""What administrators do with targets: each is checked here and recorded in the audit log, without anything secret."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.db import IntegrityError
+
+from dashboard import store
+from dashboard.models import Target, User
+from dashboard.notifications import messages, sending, vault
+from dashboard.notifications.form import Entered
+from dashboard.notifications.sending import Outcome
+from dashboard.notifications.targets import address_of
+from dashboard.people import access
+
+ACTIONS = {"test": "test target", "pause": "pause target", "resume": "resume target", "remove": "remove target"}
+TEST_SECONDS = 10.0
+
+
+def may(user: User | AnonymousUser) -> bool:
+    return access.may(user, "administer")
+
+
+def check_service(kind: str, entered: Entered) -> str:
+    """What is wrong with an address of apprise, "" if nothing; the other kinds were checked by the form."""
+    if kind != Target.APPRISE or entered.address.secret is None:
+        return ""
+    error = sending.check(entered.address.secret["url"]).error
+    return f"{error[:1].upper()}{error[1:]}." if error else ""
+
+
+def save(user: User | AnonymousUser, kind: str, target: Target | None, entered: Entered, now: datetime) -> Target | None:
+    """The stored target; None where another has that name."""
+    row = target or Target(kind=kind, created_at=now)
+    for name, value in entered.changes.items():
+        setattr(row, name, value)
+    if entered.address.secret is not None:
+        row.secret, row.failures, row.failing_since = vault.encrypted(entered.address.secret), 0, None
+    if entered.address.secret is not None or kind == Target.MAIL:
+        row.options, row.shown = entered.address.options, entered.address.shown
+    row.changed_at = now
+    try:
+        store.save_target(row)
+    except IntegrityError:
+        return None
+    detail = {"kind": kind, "address": row.shown, "new_address": entered.address.secret is not None}
+    _audit(user, "change target" if target else "add target", store.DONE, row, now, detail)
+    return row
+
+
+def act(user: User | AnonymousUser, target: Target, action: str, now: datetime) -> str:
+    """Does one of ACTIONS, and returns a sentence for the page."""
+    if action == "test":
+        return test(user, target, now)
+    if action == "remove":
+        store.remove_target(target.pk)
+    else:
+        store.pause_target(target.pk, action == "pause", now)
+    _audit(user, ACTIONS[action], store.DONE, target, now, {"kind": target.kind})
+    done = {"remove": "is removed", "pause": "is paused: nothing is sent there", "resume": "goes on: it gets what is still open"}[action]
+    return f"{target.name} {done}."
+
+
+def test(user: User | AnonymousUser, target: Target, now: datetime) -> str:
+    """Sends a message that is marked as a test, from this process, and reports what came of it."""
+    outcome = _sent(user, target, now)
+    if outcome.error:
+        store.missed(target.pk, outcome.error, 0.0, now)
+    else:
+        store.reached(target.pk, now)
+    _audit(user, ACTIONS["test"], store.FAILED if outcome.error else store.DONE, target, now, {"kind": target.kind, "error": outcome.error})
+    if outcome.error:
+        return f"The test failed: {outcome.error}."
+    return f"The test was sent to {target.name}{f'; {outcome.note}' if outcome.note else ''}."
+
+
+def _sent(user: User | AnonymousUser, target: Target, now: datetime) -> Outcome:
+    try:
+        address = address_of(target)
+    except vault.Unreadable as error:
+        return Outcome(str(error))
+    if target.kind == Target.HEARTBEAT:
+        return sending.ping(address["url"], TEST_SECONDS)
+    message = messages.of_a_test(secrets.token_hex(16), target.name, user.get_username(), settings.PUBLIC_URL, now)
+    return sending.send(target.kind, address, message, TEST_SECONDS)
+
+
+def note_refusal(user: User | AnonymousUser, action: str, target: Target, now: datetime) -> None:
+    _audit(user, action, store.REFUSED, target, now, {"kind": target.kind})
+
+
+def _audit(user: User | AnonymousUser, action: str, outcome: str, target: Target, now: datetime, detail: dict[str, Any]) -> None:
+    store.audit(user, action, outcome, now, name=target.name, detail=detail)

@@ -1,0 +1,221 @@
+"""Who is notified: only administrators see it, mistakes stand beside their fields, and nothing secret is ever shown, logged or stored in the clear."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+from html import unescape
+from typing import Any
+
+import pytest
+from django.conf import LazySettings
+from django.db import connection
+from django.test import Client
+
+from dashboard.models import AuditEvent, Delivery, Target, User
+from dashboard.notifications import vault
+from dashboard.notifications.targets import address_of, rotate_secrets
+from tests.fault_server import FaultServer
+from tests.notifications.objects import stored_finding, target
+
+pytestmark = pytest.mark.django_db
+SECRET, SIGNING, PASSWORD = "T0psecret-path", "k3y-of-a-signature", "pa55-of-mail"
+
+
+def form(**changed: Any) -> dict[str, Any]:
+    """As a browser posts a webhook's."""
+    usual = {
+        "name": "ops", "url": f"https://hooks.example.com/{SECRET}", "key": SIGNING, "levels": ["critical", "warning"], "rules": "", "brokers": "",
+        "vhosts": "", "names": "", "days": ["0", "1", "2", "3", "4", "5", "6"], "begins": "00:00", "ends": "24:00", "zone": "UTC", "at_once": "on",
+        "group_seconds": "15", "repeat_minutes": "", "recovery": "on", "digest_hour": "",
+    }  # fmt: skip
+    return {name: value for name, value in (usual | changed).items() if value is not None}
+
+
+def posted(person: Client, address: str, **changed: Any) -> tuple[int, str]:
+    answer = person.post(address, form(**changed), follow=True)
+    return answer.status_code, unescape(answer.content.decode())
+
+
+NEW = "/findings/targets/new/?kind=webhook"
+
+
+def test_only_administrators_see_targets(client: Client, now: datetime) -> None:
+    row = target()
+    assert client.get("/findings/targets/").headers["Location"].startswith("/login/")
+    client.force_login(User.objects.create_user("bo", password="secret"))
+    for address in ("/findings/targets/", NEW, f"/findings/targets/{row.pk}/"):
+        assert client.get(address).status_code == 403
+    assert client.post(NEW, form()).status_code == 403
+    assert client.post(f"/findings/targets/{row.pk}/remove/").status_code == 403
+    assert [(event.action, event.outcome) for event in AuditEvent.objects.filter(user_name="bo").exclude(action="log in")] == [("remove target", "refused")]
+    assert Target.objects.count() == 1
+
+
+def test_a_target_is_added_and_its_secrets_are_nowhere(person: Client, caplog: pytest.LogCaptureFixture, settings: LazySettings) -> None:
+    with caplog.at_level(logging.DEBUG):
+        status, html = posted(person, NEW)
+        listed = person.get("/findings/targets/").content.decode()
+        wrong = posted(person, NEW, name="")[1]
+    row = Target.objects.get()
+    assert address_of(row) == {"url": f"https://hooks.example.com/{SECRET}", "key": SIGNING, "signed": True}
+    assert "https://hooks.example.com/…" in html
+    assert (status, row.name, row.group_seconds, row.selection["levels"]) == (200, "ops", 15.0, ["critical", "warning"])
+    assert [(event.action, event.outcome, event.name) for event in AuditEvent.objects.exclude(action="log in")] == [("add target", "done", "ops")]
+    for text in (html, listed, wrong, caplog.text, _database_text()):
+        assert SECRET not in text
+        assert SIGNING not in text
+
+
+def _database_text() -> str:
+    with connection.cursor() as cursor:
+        found = []
+        for table in connection.introspection.table_names(cursor):
+            if table.startswith("dashboard_"):
+                cursor.execute(f'SELECT * FROM "{table}"')  # noqa: S608
+                found.append(repr(cursor.fetchall()))
+    return "".join(found)
+
+
+@pytest.mark.parametrize(
+    ("kind", "changed", "problem"),
+    [
+        ("webhook", {"name": ""}, "Enter a name of at most 100 characters."),
+        ("webhook", {"url": ""}, "Enter the address."),
+        ("webhook", {"url": "ftp://x"}, "Expected an address that begins with https:// or http://"),
+        ("webhook", {"url": "https://u:p@x.example.com/"}, "with a user or password is not supported"),
+        ("webhook", {"url": "http://169.254.169.254/"}, "This address is not permitted: it is link-local."),
+        ("webhook", {"url": "http://metadata.google.internal/"}, "it is the metadata service of a cloud."),
+        ("webhook", {"url": "http://localhost/"}, "it is this machine (HARELINE_NOTIFY_LOOPBACK permits it)."),
+        ("webhook", {"key": "short"}, "Expected at least 16 characters that nobody can guess."),
+        ("webhook", {"levels": None}, "Choose at least one level."),
+        ("webhook", {"days": None}, "Choose at least one day."),
+        ("webhook", {"begins": "25:00"}, "Expected a time such as 08:00."),
+        ("webhook", {"ends": "00:00"}, "The hours are empty; 00:00 to 24:00 is all day."),
+        ("webhook", {"zone": "Mars/Olympus"}, "Expected a time zone such as UTC or Europe/Berlin."),
+        ("webhook", {"group_seconds": "nan"}, "Expected a number from 0 to 600."),
+        ("webhook", {"repeat_minutes": "0"}, "Expected a number from 1 to 10,080."),
+        ("webhook", {"digest_hour": "24"}, "Expected an hour from 0 to 23, or nothing."),
+        ("webhook", {"at_once": None}, "Without this and without a digest nothing would be sent."),
+        ("apprise", {"url": "hello"}, "Expected an address of apprise, such as slack://… or tgram://…."),
+        ("mail", {}, "Expected the name of an SMTP server"),
+        ("mail", {"host": "localhost"}, "This server is not permitted: it is this machine"),
+        ("mail", {"host": "smtp.example.com", "port": "0"}, "Expected a port from 1 to 65535"),
+        ("heartbeat", {"url": "x"}, "Expected an address that begins with https:// or http://"),
+    ],
+)
+def test_what_is_wrong_stands_beside_its_field(person: Client, kind: str, changed: dict[str, Any], problem: str) -> None:
+    status, html = posted(person, f"/findings/targets/new/?kind={kind}", **changed)
+    assert status == 422
+    assert problem in html
+    assert Target.objects.count() == 0
+
+
+MAIL = {
+    "host": "smtp.example.com",
+    "port": "587",
+    "security": "starttls",
+    "user": "u",
+    "password": PASSWORD,
+    "sender": "h@example.com",
+    "url": None,
+    "key": None,
+}
+
+
+def test_mail_keeps_its_password_until_another_is_typed_or_the_server_changes(person: Client) -> None:
+    new = "/findings/targets/new/?kind=mail"
+    mail = MAIL | {"recipients": "ops@example.com, ada@example.com"}
+    assert "x is no address." in posted(person, new, **mail | {"recipients": "x"})[1]
+    assert "only over TLS" in posted(person, new, **mail | {"security": "none"})[1]
+    status, html = posted(person, new, **mail)
+    assert (status, PASSWORD in html) == (200, False)
+    row = Target.objects.get()
+    address = f"/findings/targets/{row.pk}/"
+    assert posted(person, address, **mail | {"password": "", "recipients": "bo@example.com"})[0] == 200
+    kept = address_of(Target.objects.get())
+    assert (kept["password"], kept["recipients"]) == (PASSWORD, ["bo@example.com"])
+    status, html = posted(person, address, **mail | {"password": "", "host": "smtp.evil.example"})
+    assert (status, "Enter the password of this user." in html) == (422, True)
+
+
+def test_an_address_that_is_left_empty_stays(person: Client) -> None:
+    posted(person, NEW)
+    row = Target.objects.get()
+    status, html = posted(person, f"/findings/targets/{row.pk}/", url="", key="", name="night shift", repeat_minutes="60")
+    changed = Target.objects.get()
+    assert (status, changed.name, changed.repeat_seconds, changed.secret) == (200, "night shift", 3600.0, row.secret)
+    assert 'value="60"' in html
+    assert SECRET not in html
+
+
+def test_two_targets_cant_have_one_name(person: Client) -> None:
+    posted(person, NEW)
+    status, html = posted(person, NEW)
+    assert (status, "Another target has this name." in html) == (422, True)
+
+
+def test_the_test_button_sends_a_marked_message_and_shows_what_came_of_it(person: Client, fault_server: FaultServer, settings: LazySettings) -> None:
+    settings.NOTIFY_LOOPBACK = True
+    row = target(f"{fault_server.url}/{SECRET}")
+    html = unescape(person.post(f"/findings/targets/{row.pk}/test/", follow=True).content.decode())
+    assert "The test failed: it answered with status 404." in html
+    assert SECRET not in html + _database_text()
+    fault_server.answer(f"/{SECRET}", {})
+    assert "The test was sent to ops." in unescape(person.post(f"/findings/targets/{row.pk}/test/", follow=True).content.decode())
+    assert b'"kind": "test"' in fault_server.requests[-1].body
+    assert Target.objects.get().failures == 0
+    outcomes = [event.outcome for event in AuditEvent.objects.filter(action="test target").order_by("pk")]
+    assert outcomes == ["failed", "done"]
+
+
+def test_a_target_is_paused_goes_on_and_is_removed(person: Client) -> None:
+    row = target()
+    address = f"/findings/targets/{row.pk}/"
+    assert person.get(f"{address}pause/").status_code == 405
+    assert "Go on" in person.post(f"{address}pause/", follow=True).content.decode()
+    assert Target.objects.get().paused
+    person.post(f"{address}resume/")
+    assert not Target.objects.get().paused
+    assert "Nobody is notified" in person.post(f"{address}remove/", follow=True).content.decode()
+    assert person.get(address).status_code == 404
+
+
+def test_the_list_says_how_each_target_goes_and_what_waits(person: Client, now: datetime) -> None:
+    row = target(last_success_at=now - timedelta(hours=2))
+    Target.objects.filter(pk=row.pk).update(failures=3, failing_since=now, last_failure_at=now, last_error="it refused the connection", next_try_at=now)
+    Delivery.objects.create(key="a" * 32, target=row, kind="opened", planned_at=now - timedelta(minutes=5), due_at=now, attempts=3)
+    Delivery.objects.create(key="b" * 32, target=row, kind="opened", planned_at=now, due_at=now, state="failed", ended_at=now, error="it refused")
+    html = unescape(person.get("/findings/targets/").content.decode())
+    for text in ("It refused the connection.", "3 times in a row", "2 h ago", "1 message, the oldest for 5 min", "1 message could not be delivered", "failing"):
+        assert text in html
+    page = unescape(person.get(f"/findings/targets/{row.pk}/").content.decode())
+    assert "could not be delivered" in page and "tried again" in page
+    assert "<html" not in person.get("/findings/targets/?part=list").content.decode()
+
+
+def test_names_are_text_whatever_they_hold(person: Client) -> None:
+    row = target(name="<script>x</script>")
+    stored_finding()
+    for address in ("/findings/targets/", f"/findings/targets/{row.pk}/"):
+        assert "<script>x</script>" not in person.get(address).content.decode()
+
+
+def test_the_findings_page_leads_there_for_those_who_may(person: Client, client: Client) -> None:
+    assert "Who is notified" in person.get("/findings/").content.decode()
+
+
+def test_keys_can_be_rotated(settings: LazySettings) -> None:
+    first = settings.SECRETS_KEYS[0]
+    stored = vault.encrypted({"url": "u"})
+    settings.SECRETS_KEYS = ("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", first)
+    assert vault.decrypted(stored) == {"url": "u"}
+    again = vault.rotated(stored)
+    assert vault.rotated(again) == again
+    row = target()
+    Target.objects.update(secret=stored)
+    assert (rotate_secrets(), rotate_secrets()) == (1, 0)
+    settings.SECRETS_KEYS = settings.SECRETS_KEYS[:1]
+    assert vault.decrypted(again) == address_of(Target.objects.get(pk=row.pk)) == {"url": "u"}
+    with pytest.raises(vault.Unreadable):
+        vault.decrypted(stored)
