@@ -26,6 +26,7 @@ from dashboard.people.access import scope_of
 
 THEMES = ("auto", "light", "dark")
 THEME_COOKIE = "hareline_theme"
+_OF_FINDINGS = ("findings", "finding", "finding_act", "silence", "silences", "feeds", "rules", "rule", "targets", "target", "target_new")
 PAGES = (
     ("Overview", "overview", "layout-dashboard", ("overview",)),
     ("Queues", "queues", "stack-2", ("queues", "queue", "peek")),
@@ -39,7 +40,7 @@ PAGES = (
         "Findings",
         "findings",
         "alert-octagon",
-        ("findings", "finding", "finding_act", "silence", "silences", "feeds", "rules", "rule", "targets", "target", "target_new"),
+        _OF_FINDINGS,
     ),
 )
 UNDER_MORE = ("Connections", "Send", "Findings")

@@ -39,6 +39,7 @@ class Row(msgspec.Struct, frozen=True):
     gets: str
     waiting: str
     given_up: str
+    not_since: bool  # no message was delivered since the last one that could not be
     address: str
 
 
@@ -63,7 +64,9 @@ def _row(target: Target, queue: queries.Queue, now: datetime) -> Row:
     waiting = f"{formatting.count(queue.waiting, 'message')}, the oldest for {formatting.age(queue.oldest_at, now)}" if queue.waiting else ""
     last = f", last {formatting.age(queue.last_given_up_at, now)} ago" if queue.given_up else ""
     given_up = f"{formatting.count(queue.given_up, 'message')} could not be delivered{last}" if queue.given_up else ""
-    return Row(target, kind_name(target.kind), _level(target), _gets(target), waiting, given_up, reverse("target", args=[target.pk]))
+    lost, reached = queue.last_given_up_at, target.last_success_at
+    not_since = lost is not None and (reached is None or reached < lost)
+    return Row(target, kind_name(target.kind), _level(target), _gets(target), waiting, given_up, not_since, reverse("target", args=[target.pk]))
 
 
 def _level(target: Target) -> Level:

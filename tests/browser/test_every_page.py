@@ -21,7 +21,9 @@ WHY = (
     "/routing/?of=reach&queue=mail",
 )
 WATCHED = ("/", "/queues/", "/exchanges/", "/connections/", "/workers/", "/workers/?view=table", "/workers/?group=queue", "/tasks/")
-LISTS = (*WATCHED, "/send/", "/glossary/", "/about/", "/findings/rules/", "/findings/rules/growing/", "/demo/plants/", "/keyboard/", "/password/change/", *WHY)
+TARGETS = ("/findings/targets/", "/findings/targets/new/?kind=mail")
+RULES = ("/findings/rules/", "/findings/rules/growing/")
+LISTS = (*WATCHED, *TARGETS, *RULES, "/send/", "/glossary/", "/about/", "/demo/plants/", "/keyboard/", "/password/change/", *WHY)
 MISSING = "/queues/4711000/"
 CONTRAST = {"runOnly": ["color-contrast"]}
 WIDTHS = (DESKTOP, {"width": 720, "height": 450}, PHONE)  # the second is a desktop's at 200 percent

@@ -173,7 +173,7 @@ def test_a_target_is_paused_goes_on_and_is_removed(person: Client) -> None:
     row = target()
     address = f"/findings/targets/{row.pk}/"
     assert person.get(f"{address}pause/").status_code == 405
-    assert "Go on" in person.post(f"{address}pause/", follow=True).content.decode()
+    assert "Resume" in person.post(f"{address}pause/", follow=True).content.decode()
     assert Target.objects.get().paused
     person.post(f"{address}resume/")
     assert not Target.objects.get().paused
