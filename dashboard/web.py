@@ -41,7 +41,6 @@ def main(arguments: list[str]) -> None:
         sys.exit(f"hareline: {error}")
     daphne.server_class = LiveServer
     presence.start()
-    interpreter.look_for_garbage_rarely()
     interpreter.shorten_turns()
     daphne.run([*with_backlog(arguments), APPLICATION])
     presence.end()

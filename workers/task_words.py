@@ -57,3 +57,16 @@ def query(text: str) -> str:
     if len(phrases[-1][0]) >= 3:
         found[-1] += ":*"
     return " & ".join(f"({one})" if " " in one else one for one in found)
+
+
+def terms(text: str) -> list[str]:
+    """The words of `query`, each by itself as PostgreSQL reads a tsquery; every task that it finds has all of them.
+
+    >>> terms("orders.capture 200"), terms("orders.capture 20")
+    (['orders', 'capture', '200:*'], ['orders', 'capture', '20'])
+    """
+    parts = [part for part in text.split() if words_of(part)]
+    found = [word[:LONGEST_WORD] for part in parts for word in words_of(part)]
+    if parts and len(parts[-1]) >= 3:
+        found[-1] += ":*"
+    return found

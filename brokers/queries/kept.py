@@ -38,8 +38,8 @@ class Kept(Generic[V]):
         self._answers: OrderedDict[Hashable, tuple[Hashable, float, V]] = OrderedDict()
         _all.add(self)  # type: ignore[arg-type]
 
-    def get(self, question: Hashable, state: Hashable, make: Callable[[], V]) -> V:
-        """The answer for this state of what is stored; `make` works it out where it is not kept. `state` None: it is not kept either."""
+    def get(self, question: Hashable, state: Hashable, make: Callable[[], V], worth: Callable[[V], bool] = lambda _: True) -> V:
+        """The answer for this state of what is stored; `make` works it out where it is not kept. `state` None, or not `worth` it: it is not kept either."""
         if state is None:
             return make()
         now = time.monotonic()
@@ -49,6 +49,8 @@ class Kept(Generic[V]):
                 self._answers.move_to_end(question)
                 return known[2]
         answer = make()
+        if not worth(answer):
+            return answer
         with self._lock:
             self._answers[question] = (state, now, answer)
             self._answers.move_to_end(question)

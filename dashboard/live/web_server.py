@@ -10,13 +10,20 @@ from typing import Any
 
 from autobahn.websocket.protocol import PreparedMessage
 from daphne.server import Server
+from django.urls import get_resolver
 from twisted.internet.tcp import Connection
 
+from brokers import interpreter
 from dashboard.live.frames import SharedText
 
 
 class LiveServer(Server):
     """What it does not know how to shorten goes daphne's usual way."""
+
+    def run(self) -> None:
+        _ = get_resolver().url_patterns  # every page is imported now
+        interpreter.look_for_garbage_rarely()
+        super().run()
 
     async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
         text = message.get("text")

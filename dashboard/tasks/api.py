@@ -73,12 +73,12 @@ class TaskDetail(TaskItem):
 
 
 class Tasks(Schema):
-    total: int = Field(description=f"Counted up to {queries.COUNTED:,}, of a search for words among the newest 2,000 that have them")
+    total: int = Field(description=f"Counted up to {queries.COUNTED:,}, of a search for words among the newest 1,000 that have them")
     total_is_more: bool = Field(description="There may be more than `total`")
     items: list[TaskItem]
     next: str | None = Field(
         description="What `after` takes for the page that follows, however many tasks come meanwhile; null on the last one. "
-        "A page of a search for words may be empty and still have it: 2,000 tasks with these words are looked at for each page"
+        "A page of a search for words may be empty and still have it: 1,000 tasks with these words are looked at for each page"
     )
 
 

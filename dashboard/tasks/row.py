@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import lru_cache
 
 from django.template.loader import render_to_string
-from django.urls import reverse
+from django.urls import get_script_prefix, reverse
 from django.utils.html import format_html
 
 from dashboard.layout import formatting
@@ -47,8 +47,14 @@ def task_row(task: Task, now: datetime) -> LiveRow:
             "runtime": runtime_html(task, now),
             "eta": eta_html(task, now),
         },
-        fixed={"url": reverse("task", args=[task.pk]), "uuid": task.uuid, "vhost": task.vhost, "broker": task.broker.name},
+        fixed={"url": f"{_before_key(get_script_prefix())}{task.pk}/", "uuid": task.uuid, "vhost": task.vhost, "broker": task.broker.name},
     )
+
+
+@lru_cache(maxsize=4)
+def _before_key(_: str) -> str:
+    """The beginning of the address of each task's page: looking it up for each row costs as much as all of its texts."""
+    return reverse("task", args=[0]).removesuffix("0/")
 
 
 def queue_text(task: Task) -> str:
@@ -70,7 +76,9 @@ def time_html(moment: datetime | None, now: datetime) -> str:
     """The moment, which the page's script shows as an age ("4 s ago"); "–" for None."""
     if moment is None:
         return formatting.UNKNOWN
-    return f'<time datetime="{moment.isoformat()}" data-ago>{formatting.moment_text(moment, now)}</time>'  # nothing of it is from outside
+    text = moment.isoformat()
+    clock = text[11:19] if moment.date() == now.date() else formatting.moment_text(moment, now)
+    return f'<time datetime="{text}" data-ago>{clock}</time>'  # nothing of it is from outside
 
 
 def runtime_html(task: Task, now: datetime) -> str:

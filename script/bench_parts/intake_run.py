@@ -27,6 +27,7 @@ class Intake:
     """The watch of a virtual host, which stores as it does under load. Django must be set up."""
 
     def __init__(self, amqp_url: str = "amqp://guest@127.0.0.1:1") -> None:
+
         from brokers import interpreter
         from brokers import store as broker_store
         from brokers.addresses import BrokerAddress

@@ -130,3 +130,25 @@ def test_the_pages_of_a_search_reach_every_task_with_its_words_however_many_have
     assert pages[0].total_is_more or pages[0].total == len(expected)
     counts, beyond = queries.counts_by_state(EVERYTHING, wanted["filter"], queries.tasks_with_text(EVERYTHING, wanted["filter"]))
     assert beyond or sum(counts.values()) == len(expected)
+
+
+def test_of_many_tasks_with_the_words_the_states_of_the_newest_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    broker = stored(23)
+    EventSource.objects.create(broker=broker, vhost="/")
+    for module, name, value in (("tasks", "SEARCHED", 8), ("task_pages", "SEARCHED", 8), ("task_news", "SEARCHED", 8), ("task_news", "LOOKED_AT", 3)):
+        monkeypatch.setattr(sys.modules[f"workers.queries.{module}"], name, value)
+    wanted = TaskFilter(text="t")
+    counts, beyond = queries.counts_by_state(EVERYTHING, wanted, queries.tasks_with_text(EVERYTHING, wanted))
+    assert (sum(counts.values()), counts[""], "FAILURE" in beyond) == (8, 5, True)
+    page = queries.tasks(EVERYTHING, filter=wanted, counts=lambda: (counts, beyond), page_size=2)
+    assert (page.total, page.total_is_more, len(page.items)) == (8, True, 2)
+
+
+def test_large_counts_are_not_counted_again_within_ten_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["workers.queries.task_counts"], "LARGE", 10)
+    stored(11, worker="large", name="a")
+    Task.objects.filter(uuid__in=("t1", "t2")).update(name="small")
+    filters = [TaskFilter(name="small"), TaskFilter(worker="large")]
+    assert [sum(queries.counts_by_state(EVERYTHING, filter)[0].values()) for filter in filters] == [2, 11]
+    Task.objects.all().delete()
+    assert [sum(queries.counts_by_state(EVERYTHING, filter)[0].values()) for filter in filters] == [0, 11]

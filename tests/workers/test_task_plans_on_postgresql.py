@@ -11,6 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from brokers.database import partitions
 from brokers.models import Broker
 from brokers.scope import EVERYTHING
 from tests import postgres
@@ -87,3 +88,24 @@ def test_rare_words_are_found_by_their_index_and_frequent_ones_from_the_newest_b
             found[frequent] = "\n".join(line for (line,) in cursor.fetchall())
     assert "Bitmap Index Scan" in found[6] and "Sort  (" in found[6], found[6]
     assert "Bitmap Index Scan" not in found[1] and "Sort  (" not in found[1], found[1]
+
+
+def test_words_are_found_by_the_index_of_the_rarest_of_them_in_the_newest_days_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = list(Task.objects.order_by("pk").values_list("pk", flat=True))
+    days = [partitions.day_of(timezone.now()) - back for back in (30, 5, 2, 0)]
+    with connection.cursor() as cursor:
+        for key, number in zip(keys, (7, 7, 8, 7, 8), strict=True):
+            cursor.execute("INSERT INTO workers_task_words (task_id, words) VALUES (%s, %s::tsvector)", (key, f"customer:1 {number}:2"))
+        for day in days[:3]:
+            cursor.execute("INSERT INTO workers_task_words (task_id, words) VALUES (%s, 'customer:1 7:2')", (partitions.first_id(day) + 1,))
+        cursor.execute("INSERT INTO workers_task_words (task_id, words) VALUES (%s, '7:1 customer:2')", (partitions.first_id(days[3]) + 1,))
+    every = [keys[3], keys[1], keys[0], *(partitions.first_id(day) + 1 for day in reversed(days[:3]))]
+    with CaptureQueriesContext(connection) as captured:
+        assert task_search.with_words("customer-7", 10, range(2**63 - 1)) == every
+        assert task_search.with_words("customer-7", 10, range(2**63 - 1), newest_first=False) == every[::-1]
+        assert task_search.with_words("customer-7", 4, range(keys[3])) == every[1:5]
+        assert task_search.with_words("customer-9", 10, range(2**63 - 1)) == []
+    searches = [query["sql"] for query in captured.captured_queries if "SELECT task_id" in query["sql"]]
+    assert len(searches) == 4 + 1 + 3 + 1 and all("words @@ '7:*'::tsquery AND (words" in sql for sql in searches[:8]), searches
+    monkeypatch.setattr(task_search, "RARE", 0)
+    assert task_search.with_words("customer-7", 10, range(2**63 - 1)) == every

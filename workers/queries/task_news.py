@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 
 import msgspec
 from django.db import connection
 from django.db.models import Q
 
+from brokers.database.rows import RowsOf
+from brokers.queries.kept import Kept
 from brokers.scope import Scope
 from workers.models import Task
-from workers.queries.task_counts import kept_counts
+from workers.queries.task_counts import kept_counts, lately
 from workers.queries.task_parts import COUNTED
-from workers.queries.tasks import FAMILY_KEPT, SEARCHED, counted_ids, matching
+from workers.queries.tasks import ALL_IDS, FAMILY_KEPT, SEARCHED, counted_ids, matching
 from workers.task_filter import ALL_STATES, TaskFilter
+
+LOOKED_AT = 500
 
 
 def newest_task() -> int:
     """The primary key of the task first seen last, anywhere; 0 if there is none. The tail then need not query each virtual host."""
-    return Task.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id FROM workers_task ORDER BY id DESC LIMIT 1")
+        found = cursor.fetchone()
+    return found[0] if found else 0
 
 
 def family_fingerprint(task: Task) -> tuple[tuple[str, str], ...]:
@@ -34,20 +42,36 @@ def in_place_of(task: Task) -> Q:
 
 
 def counts_by_state(scope: Scope, filter: TaskFilter, found: list[int] | None = None) -> tuple[dict[str, int], frozenset[str]]:
-    """({state: tasks that fit, whatever states the filter names}, the states of which there are more than counted).
-    `found`: as in `tasks`."""
+    """({state: tasks that fit, whatever states the filter names}, the states of which there are more than counted). Of more tasks with the text of the
+    filter than are searched for, the states of the newest only; how many the others are is under "". `found`: as in `tasks`."""
     anything = msgspec.structs.replace(filter, states=())
     if anything == TaskFilter(broker=filter.broker, vhost=filter.vhost):
         return kept_counts(scope, filter.broker, filter.vhost), frozenset()
-    ids = counted_ids(anything)
-    rows = matching(scope, anything, found=found, ids=ids)
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT state, COUNT(*) FROM ({rows.select('state', 'id DESC', COUNTED + 1)}) AS newest GROUP BY state", rows.parameters)  # noqa: S608
-        counted = dict(cursor.fetchall())
     some_found = len(found or ()) > SEARCHED
+    if some_found and scope.brokers is None and anything == TaskFilter(text=filter.text):
+        looked_at = (found or [])[: min(LOOKED_AT, SEARCHED)]
+        return _counted(scope, anything, looked_at) | {"": SEARCHED - len(looked_at)}, frozenset(ALL_STATES)
+    ids = counted_ids(anything)
+    counted = lately(("states", scope, anything), partial(_counted, scope, anything, found, ids), lambda counts: sum(counts.values()))
     return counted, frozenset(ALL_STATES) if sum(counted.values()) > COUNTED or ids.start or some_found else frozenset()
 
 
+def _counted(scope: Scope, filter: TaskFilter, found: list[int] | None, ids: range = ALL_IDS) -> dict[str, int]:
+    rows = matching(scope, filter, found=found, ids=ids)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT state, COUNT(*) FROM ({rows.select('state', 'id DESC', COUNTED + 1)}) AS newest GROUP BY state", rows.parameters)  # noqa: S608
+        return dict(cursor.fetchall())
+
+
 def kept_since() -> datetime | None:
-    """When the oldest task that is kept was first seen."""
-    return Task.objects.order_by("first_seen_at").values_list("first_seen_at", flat=True).first()
+    """When the oldest task that is kept was first seen, as of the last ten seconds: retention is slower."""
+    return _kept_since.get("oldest", "kept", _oldest)
+
+
+def _oldest() -> datetime | None:
+    found = _SEEN.read("ORDER BY first_seen_at LIMIT 1")
+    return found[0].first_seen_at if found else None
+
+
+_SEEN = RowsOf(Task, only=("id", "first_seen_at"))
+_kept_since: Kept[datetime | None] = Kept()

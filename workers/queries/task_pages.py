@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+from brokers.database.engine import is_postgresql
+from brokers.database.partitions import day_of, first_id
 from brokers.models import Broker
 from brokers.queries.pages import Page, check_page, sort_key
 from brokers.scope import Scope
 from workers.models import Task
 from workers.queries import task_cursors
-from workers.queries.task_counts import kept_counts
+from workers.queries.task_counts import kept_counts, lately
 from workers.queries.task_cursors import TASK_SORTS, Cursor
 from workers.queries.task_parts import COUNTED, counted, first_ids, sorted_ids
 from workers.queries.task_rows import TaskRows, with_ids
@@ -25,7 +27,7 @@ Counts = Callable[[], tuple[dict[str, int], frozenset[str]]]
 
 class TaskPage(Page[Task]):
     """`total` is exact where the store keeps it: of a broker, a virtual host and states. Else it stops at 10,000, and a search for text counts among the
-    newest 2,000 that have it: with `total_is_more` there may be more. `previous` and `next` are the cursors from which the pages beside it go on, "" at an end.
+    newest 1,000 that have it: with `total_is_more` there may be more. `previous` and `next` are the cursors from which the pages beside it go on, "" at an end.
 
     The long texts of the tasks are deferred.
     """
@@ -61,7 +63,13 @@ def tasks(
         listed_text = searched and tasks_with_text(scope, filter, beyond, descending is not cursor.backwards, at)
         listed = parts_of(scope, filter, at, listed_text, beyond)
     start = 0 if cursor else (page - 1) * page_size
-    items, values = _rows(listed, field, descending, start, page_size + 1, cursor, partial(TaskRows.read, brokers=brokers, whole=at is not None))
+    read = partial(TaskRows.read, brokers=brokers, whole=at is not None)
+    items: list[Task] | None = None
+    values: dict[int, Any] | None = None
+    if by_age and listed_text and at is None and scope.brokers is None and filter == TaskFilter(text=filter.text):
+        items = _found(listed_text[:SEARCHED][start : start + page_size + 1], read)
+    if items is None:
+        items, values = _rows(listed, field, descending, start, page_size + 1, cursor, read)
     if at is not None:
         items = [as_then(task, at) for task in items]
     if values is not None:
@@ -84,6 +92,12 @@ def tasks(
     return found_page
 
 
+def _found(ids: list[int], read: Callable[..., list[Task]]) -> list[Task] | None:
+    """The tasks of these ids, in their order; None if one of them is gone."""
+    rows = {task.pk: task for task in read(with_ids(ids))}
+    return [rows[key] for key in ids] if len(rows) == len(ids) else None
+
+
 def _further(searched: list[int] | None) -> str:
     """The cursor from which a search for words goes on; "" if it has found all that it looked for."""
     return task_cursors.write(searched[SEARCHED - 1]) if searched is not None and len(searched) > SEARCHED else ""
@@ -104,6 +118,10 @@ def _rows(
     newest_first = descending is not (cursor is not None and cursor.backwards)
     end = start + size if cursor else min(start + size, max(COUNTED, start))
     if len(parts) == 1:
+        if newest_first and cursor is None and not start and is_postgresql():  # partitions that are not looked into need not be planned for
+            recent = read(parts[0].which(f"id >= {first_id(day_of(datetime.now(UTC)))}"), "id DESC", size)
+            if len(recent) == size:
+                return recent, None
         return read(parts[0], "id DESC" if newest_first else "id", end - start, start), None
     ids = first_ids(parts, newest_first, end)[start:]
     return read(with_ids(ids)), dict.fromkeys(ids)
@@ -127,5 +145,5 @@ def _total(
             matching = sum(by_state.get(state, 0) for state in filter.states or by_state)
             return min(matching, COUNTED), bool(beyond) or some_found
     ids = counted_ids(filter)
-    total = counted(parts_of(scope, filter, at, searched, ids) if ids.start else parts)
+    total = lately(("total", scope, filter, at), lambda: counted(parts_of(scope, filter, at, searched, ids) if ids.start else parts), int)
     return min(total, COUNTED), total > COUNTED or some_found or ids.start > 0

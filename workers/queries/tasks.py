@@ -24,7 +24,7 @@ from workers.queries.task_search import with_words
 from workers.task_filter import ALL_STATES, TaskFilter
 from workers.task_past import as_then
 
-SEARCHED = 2_000
+SEARCHED = 1_000
 COUNTED_AMONG = 20_000
 FAMILY_KEPT = 200
 NAMES_LOOKED_AT = 2000
@@ -58,7 +58,7 @@ def parts_of(scope: Scope, filter: TaskFilter, at: datetime | None, found: list[
 
 
 def tasks_with_text(scope: Scope, filter: TaskFilter, ids: range = ALL_IDS, newest_first: bool = True, at: datetime | None = None) -> list[int] | None:
-    """The ids of the newest 2,000 (or of the oldest) with the text of the filter, among these ids and in its time; a further one if there are more; None for a
+    """The ids of the newest 1,000 (or of the oldest) with the text of the filter, among these ids and in its time; a further one if there are more; None for a
     filter without any text."""
     text = filter.text.strip()
     if not text:
