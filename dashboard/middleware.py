@@ -12,7 +12,7 @@ from django.shortcuts import resolve_url
 from django.utils import timezone
 
 from dashboard import queries, store
-from dashboard.api import errors
+from dashboard.api import error_answers
 from dashboard.layout.fragments import vary_on_htmx
 from dashboard.layout.visible_markup import visible_markup
 
@@ -50,8 +50,8 @@ def login_required(answer: Next) -> Next:
     def middleware(request: HttpRequest) -> HttpResponseBase:
         if _is_open(request):
             return answer(request)
-        if errors.is_call(request):
-            return errors.as_json(request, answer(request)) if _person_of_call(request) else errors.unauthorized()
+        if error_answers.is_call(request):
+            return error_answers.as_json(request, answer(request)) if _person_of_call(request) else error_answers.unauthorized()
         return answer(request) if request.user.is_authenticated and request.user.is_active else _to_login(request)
 
     return middleware

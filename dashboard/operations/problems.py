@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
 from brokers import database_damage
-from dashboard.api import errors
+from dashboard.api import error_answers
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
@@ -17,6 +17,6 @@ def server_error(request: HttpRequest) -> HttpResponse:
     error = sys.exc_info()[1]
     status = 503 if isinstance(error, DatabaseError) else 500
     damaged = error is not None and database_damage.note(error, "pages", database_damage.A_WHILE_SECONDS)
-    if errors.is_call(request):
-        return errors.answer(status, errors.NO_DATABASE if status == 503 else errors.FAILED)
+    if error_answers.is_call(request):
+        return error_answers.answer(status, error_answers.NO_DATABASE if status == 503 else error_answers.FAILED)
     return HttpResponse(render_to_string(f"{status}.html", {"damage": database_damage.sentence() if damaged else ""}), status=status)

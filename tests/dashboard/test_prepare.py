@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import LazySettings
+from django.core.checks import Tags, run_checks
 from django.core.management import CommandError, call_command
 
 from dashboard.management.commands.prepare import collect_static_files
@@ -74,3 +75,7 @@ def test_static_files_are_collected_again_only_when_something_changed(tmp_path: 
     (root / ".collected").write_text("another state")
     collect_static_files(root)
     assert (root / "css" / "tokens.css").exists()
+
+
+def test_what_a_start_leaves_unchecked_is_right() -> None:
+    assert run_checks(tags=[Tags.urls]) == []
