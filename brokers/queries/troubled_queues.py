@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
 from django.db.models import F, Q
@@ -17,13 +17,13 @@ _WAITS_LONG = timedelta(minutes=1)
 
 
 def troubled_queues(
-    broker: Broker, also: Collection[int] = (), limited: Collection[int] = (), waits: timedelta | None = None, now: datetime | None = None
+    broker: Broker, also: Collection[int] = (), limited: Mapping[int, int] | None = None, waits: timedelta | None = None, now: datetime | None = None
 ) -> list[Queue]:
     """With their broker, the deepest first, at most MOST of them; `also` are ids of queues to return in any case, if they are there. Internal queues of
     Celery and Hareline are left out, unless they are broken.
 
     In trouble may be what holds messages without a consumer, or with none active, what stands still, what grows, what is broken, whose oldest message waits,
-    of those `limited` what gets messages, and what holds the same messages unacknowledged for as long as `waits`.
+    of those `limited` (key: its length limit) what is full and gets messages, and what holds the same messages unacknowledged for as long as `waits`.
     """
     now = now or broker.polled_at
     suspect = (
@@ -33,7 +33,7 @@ def troubled_queues(
         | Q(pk__in=list(also))
     )
     if limited:
-        suspect |= Q(pk__in=list(limited), publish_per_second__gt=0)
+        suspect |= Q(pk__in=list(limited), publish_per_second__gt=0, ready__gte=min(limited.values()))
     if now is not None:
         suspect |= Q(ready__gt=0, oldest_at__lt=now - _WAITS_LONG)
         if waits is not None:

@@ -8,7 +8,6 @@ from datetime import datetime
 import structlog
 
 from brokers.models import Broker
-from brokers.scope import EVERYTHING
 from dashboard import queries, store
 from dashboard.findings import gathering, lifecycle, round
 from dashboard.findings.kept import Kept
@@ -31,7 +30,7 @@ class Evaluation:
         """What changed. `broker` None: Hareline itself. Raises DatabaseError; then nothing was stored, and the next round does the same work."""
         began = time.thread_time()
         rules = OWN_RULES if broker is None else RULES
-        known = queries.own_open_findings() if broker is None else queries.open_findings(EVERYTHING, broker.pk)
+        known = queries.own_open_findings() if broker is None else queries.open_of(broker)
         thresholds = Thresholds(rules, queries.rule_settings(), broker.name if broker else "")
         facts = gathering.own_facts(known, now) if broker is None else gathering.facts_of(broker, known, now, self._kept.setdefault(broker.pk, Kept()))
         looked = round.look(rules, facts, thresholds, self._log)

@@ -78,6 +78,17 @@ class Facts:
         return identity(rule, self.broker.name if self.broker else "", object, detail)
 
     @cached_property
+    def workers_by_host(self) -> dict[str, list[Worker]]:
+        found: dict[str, list[Worker]] = {}
+        for worker in self.workers:
+            found.setdefault(worker.hostname.partition("@")[2], []).append(worker)
+        return found
+
+    @cached_property
+    def queues_by_key(self) -> dict[int | None, Queue]:
+        return {queue.pk: queue for queue in self.queues}
+
+    @cached_property
     def workers_by_queue(self) -> dict[tuple[str, str], list[Worker]]:
         """The worker nodes, of every state, that are configured to consume a queue: by (virtual host, name)."""
         found: dict[tuple[str, str], list[Worker]] = {}

@@ -27,6 +27,7 @@ log = structlog.get_logger(__name__)
 READ_AGAIN = timedelta(minutes=1)
 TASKS_READ_AGAIN = timedelta(seconds=10)
 MOST_NAMED, MOST_WAITING, MOST_TARGETS, MOST_SOURCES = 5, 20, 500, 200
+MOST_READ_AGAIN = 2
 UNROUTED_WITHIN = timedelta(minutes=10)
 UNROUTABLE, WAITS_FROM = "unroutable", 0.5
 """A rule's key; and from which share of the consumer timeout on the tasks that are held are read: rules decide."""
@@ -40,12 +41,13 @@ class QueueReader:
         self._topology_at: datetime | None = None
         self._dead_letters: Mapping[Name, Sequence[DeadLetterSource]] = {}
         self._targets: Collection[int] = ()
-        self._limited: Collection[int] = ()
+        self._limited: Mapping[int, int] = {}
         self._versions: Sequence[VersionFacts] = ()
         self._quorum: frozenset[Name] = frozenset()
         self._usuals: tuple[datetime, usual_hours.Numbers] | None = None
         self._usuals_read_at: datetime | None = None
         self._held: tuple[datetime, Sequence[HeldTask]] | None = None
+        self._waiting_names: Mapping[Name, tuple[datetime, Sequence[str]]] = {}
 
     def candidates(self, broker: Broker, also: Collection[int], now: datetime) -> list[Queue]:
         """The queues that may be in trouble, and those of `also`, by primary key."""
@@ -68,7 +70,7 @@ class QueueReader:
             sources=standing.queues_by_keys(broker, set(sources)),
             versions=self._versions,
             quorum_queues=self._quorum_queues(broker, workers),
-            waiting=_waiting(broker, queues, workers),
+            waiting=self._waiting(broker, queues, workers, now),
             silent_exchanges=_silent(broker, open_objects, now),
             held=self._held_tasks(broker, timeout, now) if timeout is not None else (),
             consumer_timeout=timeout,
@@ -82,7 +84,8 @@ class QueueReader:
         self._dead_letters = _dead_letters(broker, found)
         keys = standing.queue_keys(broker, sorted({name for _, name in self._dead_letters})) if self._dead_letters else {}
         self._targets = [pk for name, pk in keys.items() if name in self._dead_letters][:MOST_TARGETS]
-        self._limited = [one.pk for one in found if "max-length" in one.settings][:MOST_TARGETS]
+        limits = {one.pk: limit for one in found if isinstance(limit := one.settings.get("max-length"), int)}
+        self._limited = dict(list(limits.items())[:MOST_TARGETS])
         self._versions = _versions(broker)
         self._read_at, self._topology_at = now, broker.topology_at
 
@@ -109,6 +112,22 @@ class QueueReader:
             for one in worker.queues or ()
         }
         return standing.quorum_queues(broker, names) if names else ()
+
+    def _waiting(self, broker: Broker, queues: Sequence[Queue], workers: Sequence[Worker], now: datetime) -> Mapping[Name, Sequence[str]]:
+        """Only of queues that nobody consumes, consumed or is configured to; the tasks of each are read anew after a while, of some in each round."""
+        nobody = [queue for queue in queues if queue.consumers == 0 and queue.depth and not queue.last_consumers and not is_delay_level(queue.name)]
+        if not nobody:
+            return {}
+        configured = {(worker.vhost, str(one.get("name"))) for worker in workers for one in worker.queues or ()}
+        names = [name for queue in nobody[:MOST_WAITING] if (name := (queue.vhost, queue.name)) not in configured]
+        kept = {name: self._waiting_names[name] for name in names if name in self._waiting_names}
+        old = [name for name in names if name not in kept or not timedelta(0) <= now - kept[name][0] < READ_AGAIN]
+        old.sort(key=lambda name: name in kept)  # those of which nothing is known yet first
+        for place, name in enumerate(old):
+            if name not in kept or place < MOST_READ_AGAIN:
+                kept[name] = (now, stranded_tasks.waiting_names(broker.pk, *name))
+        self._waiting_names = kept
+        return {name: found for name, (_, found) in kept.items() if found}
 
     def _held_tasks(self, broker: Broker, timeout: timedelta, now: datetime) -> Sequence[HeldTask]:
         if self._held is None or not timedelta(0) <= now - self._held[0] < TASKS_READ_AGAIN:
@@ -157,21 +176,6 @@ def _consuming(broker: Broker, queues: Sequence[Queue]) -> Mapping[Name, Collect
         return {}
     found = standing.control_queues_beside(broker, still)
     return {name: {hostname for one in control if (hostname := DEFAULT.hostname_of(one))} for name, control in found.items()}
-
-
-def _waiting(broker: Broker, queues: Sequence[Queue], workers: Sequence[Worker]) -> Mapping[Name, Sequence[str]]:
-    """Only of queues that nobody consumes, consumed or is configured to."""
-    configured = {(worker.vhost, str(one.get("name"))) for worker in workers for one in worker.queues or ()}
-    found = {}
-    for queue in queues:
-        name = (queue.vhost, queue.name)
-        if queue.consumers == 0 and queue.depth and not queue.last_consumers and name not in configured and not is_delay_level(queue.name):
-            names = stranded_tasks.waiting_names(broker.pk, queue.vhost, queue.name)
-            if names:
-                found[name] = names
-            if len(found) == MOST_WAITING:
-                break
-    return found
 
 
 def _silent(broker: Broker, open_objects: Mapping[str, Sequence[Object]], now: datetime) -> Sequence[SilentExchange]:

@@ -21,6 +21,7 @@ from dashboard.findings.rule import Object
 from dashboard.models import Finding
 from workers import queries as worker_queries
 from workers.models import EventSource, Worker
+from workers.queries.for_rules import beats_of
 
 MOST_ATTEMPTS = 600
 MOST_CHANGES = 50
@@ -34,7 +35,8 @@ def facts_of(broker: Broker, open_now: Iterable[Finding], now: datetime, kept: K
     objects = _objects(open_now)
     queue_ids = [one.pk for found in objects.values() for one in found if one.kind == "queue" and one.pk is not None]
     queues = kept.queues.candidates(broker, queue_ids, now)
-    workers, sources = worker_queries.workers_for_list(EVERYTHING, broker), worker_queries.event_sources(EVERYTHING, broker.pk)
+    sources = worker_queries.event_sources(EVERYTHING, broker.pk)
+    workers = kept.workers.workers(broker, beats_of(sources), now)
     failing = {(one.vhost, one.name) for one in objects.get(FAILURES, ())}
     return Facts(
         now=now,
@@ -45,7 +47,7 @@ def facts_of(broker: Broker, open_now: Iterable[Finding], now: datetime, kept: K
         workers=workers,
         sources=sources,
         transfers=queries.transfers(EVERYTHING, broker.pk),
-        trends=queries.client_trends(EVERYTHING, broker.pk),
+        trends=kept.trends(broker, now),
         attempts=queries.poll_attempts(EVERYTHING, broker.pk, MOST_ATTEMPTS) if broker.since and now - broker.since < RECENTLY else [],
         changes=queries.changes(EVERYTHING, broker.pk, MOST_CHANGES),
         beats=leases.heartbeats(),

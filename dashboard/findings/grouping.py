@@ -10,7 +10,6 @@ from collections.abc import Iterable
 
 import msgspec
 
-from brokers.models import Queue
 from dashboard.findings.facts import Facts
 from dashboard.findings.rule import Found
 
@@ -37,13 +36,9 @@ def _worker(one: Found, facts: Facts) -> str:
     ]
     alive = [worker for worker in consuming if worker.state == worker.ONLINE and ("worker", worker.pk) not in facts.explained]
     explaining = [identity for identity in known if identity]
-    queue = _queue(one, facts)
+    queue = facts.queues_by_key.get(one.object.pk)
     others = queue is not None and queue.consumers is not None and queue.consumers > len(explaining)
     return "" if alive or others or not explaining else explaining[0]
-
-
-def _queue(one: Found, facts: Facts) -> Queue | None:
-    return next((queue for queue in facts.queues if queue.pk == one.object.pk), None)
 
 
 def _alarm(one: Found, facts: Facts) -> str:

@@ -7,8 +7,10 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from brokers.models import Broker
+from brokers import queries
+from brokers.models import Broker, ClientTrend
 from brokers.queries import for_findings
+from brokers.scope import EVERYTHING
 from dashboard.findings import drift
 from dashboard.findings.counters import Counters
 from dashboard.findings.drift import Drift, Reported
@@ -16,15 +18,17 @@ from dashboard.findings.gathered_queues import QueueReader
 from dashboard.findings.outcomes import Ended, Key, Outcomes, TaskOutcomes
 from workers import queries as worker_queries
 from workers.models import Worker
+from workers.queries.for_rules import WorkerReader
 from workers.queries.held_tasks import EndedRow, HeldTasks, ended_tasks, held_tasks
 
 FIRST_LOOK = timedelta(hours=1)
-MOST_AT_FIRST, MOST_LATER = 5000, 1000
+MOST_AT_FIRST, MOST_LATER = 5000, 500
 """So many ended tasks are read at most: of more, the latest."""
 OVERLAP = timedelta(seconds=2)
 """Rows that another transaction stored a moment earlier may be seen later."""
 REMEMBERED_KEYS = 5000
 DRIFT_EVERY = timedelta(seconds=60)
+TRENDS_EVERY = timedelta(seconds=15)
 HELD_EVERY = timedelta(seconds=30)
 MOST_HELD = 20
 """Of so many workers the tasks are read in one round."""
@@ -36,6 +40,9 @@ class Kept:
 
     def __init__(self) -> None:
         self.counters, self.queues = Counters(), QueueReader()
+        self.workers = WorkerReader()
+        self._trends: Sequence[ClientTrend] = ()
+        self._trends_at = _NEVER
         self._outcomes, self._changed_at = Outcomes(), _NEVER
         self._counted: OrderedDict[int, None] = OrderedDict()
         self._held: dict[int, tuple[datetime | None, datetime, HeldTasks]] = {}
@@ -55,6 +62,12 @@ class Kept:
             self._counted.popitem(last=False)
         self._outcomes.add(sorted((_ended(row) for row in new), key=lambda one: one.at))
         return self._outcomes.of_each(now, in_trouble)
+
+    def trends(self, broker: Broker, now: datetime) -> Sequence[ClientTrend]:
+        """How many connections clients have had: a sample a minute."""
+        if not timedelta(0) <= now - self._trends_at < TRENDS_EVERY:
+            self._trends, self._trends_at = queries.client_trends(EVERYTHING, broker.pk), now
+        return self._trends
 
     def held_by(self, now: datetime) -> Callable[[Worker], HeldTasks | None]:
         """Reads the tasks that a worker held, for a few workers a round, each again after half a minute."""

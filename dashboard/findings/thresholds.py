@@ -45,6 +45,8 @@ class Thresholds:
 
     def explicit(self, rule: str, threshold: str, vhost: str = "", name: str = "") -> float | None:
         """What people set; None if nobody did: then what was learned of the object may count before the default."""
+        if (rule, threshold) not in self._settings:
+            return None
         matching = (one.value for one in reversed(self._settings.get((rule, threshold), ())) if fnmatchcase(vhost, one.vhost) and fnmatchcase(name, one.name))
         return next(matching, None)
 

@@ -1,6 +1,6 @@
 """The only reader of what `dashboard.models` has. Writers are in `dashboard.store`."""
 
-from dashboard.queries.findings import latest_closed, matches, open_findings, own_open_findings, rounds, rule_setting, rule_settings, silences
+from dashboard.queries.findings import latest_closed, matches, open_findings, open_of, own_open_findings, rounds, rule_setting, rule_settings, silences
 from dashboard.queries.notifications import (
     Queue,
     delivery_queues,
@@ -55,6 +55,7 @@ __all__ = [
     "migration_differences",
     "notices",
     "open_findings",
+    "open_of",
     "own_open_findings",
     "rounds",
     "rule_setting",

@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 
 from django.db.models import Q
 
+from brokers.models import Broker
 from brokers.scope import Scope
 from dashboard.models import Finding, FindingRound, RuleSetting, Silence
 
@@ -21,6 +22,14 @@ def open_findings(scope: Scope, broker_id: int | None = None, bodies: bool = Tru
     rows = Finding.objects.filter(in_scope(scope), closed_at=None).select_related("broker")
     rows = rows if bodies else rows.defer("body")
     return list((rows if broker_id is None else rows.filter(broker_id=broker_id)).order_by("pk"))
+
+
+def open_of(broker: Broker) -> list[Finding]:
+    """The open ones of a broker, the oldest first."""
+    found = list(Finding.objects.filter(closed_at=None, broker_id=broker.pk).order_by("pk"))
+    for one in found:
+        one.broker = broker
+    return found
 
 
 def own_open_findings() -> list[Finding]:

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import F
 
 from brokers.models import Broker
+from brokers.store.rows import update_rows
 from dashboard.findings.lifecycle import Step
 from dashboard.findings.rule import Found, body_of
 from dashboard.layout.levels import WORST_FIRST
@@ -17,7 +18,7 @@ from dashboard.models import Finding, FindingEvent, FindingRound
 
 _SEEN_FIELDS = (
     "level", "worst_level", "title", "short", "since", "since_at_least", "seen_at", "absent_since", "lower_since", "unsure", "closed_at", "close_reason",
-    "returned", "object_id", "body", "under",
+    "returned", "object_id", "body", "under_id",
 )  # fmt: skip
 
 
@@ -49,7 +50,7 @@ def save_round(
             rows[step.identity] = row
             events += _applied(row, step, now)
         _explain(steps, rows, changed)
-        Finding.objects.bulk_update(changed, _SEEN_FIELDS, batch_size=100)
+        update_rows(Finding, _SEEN_FIELDS, [(row.pk, [getattr(row, name) for name in _SEEN_FIELDS]) for row in changed])
         FindingEvent.objects.bulk_create(events)
         FindingRound.objects.update_or_create(
             broker=broker, defaults={"at": now, "took_ms": took_ms, "rules": rules, "failed": list(failed), "unsure": dict(unsure)}

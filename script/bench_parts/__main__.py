@@ -33,6 +33,7 @@ PARTS = {
     "reconnect": "Many viewers who come back at once",
     "queues": "A broker with 10,000 queues",
     "first_page": "The first page of a visit",
+    "findings": "Looking for what is wrong",
 }
 ON_REQUEST = {"scaling": "How costs grow"}
 """Not among those that run without a name: docs/scaling.md is written from it."""
@@ -45,6 +46,7 @@ QUICK = {
     "reconnect": ("--viewers", "100"),
     "queues": ("--queues", "1500", "--polls", "6", "--cell-seconds", "30"),
     "first_page": (),
+    "findings": ("--queues", "1500", "--workers", "80", "--tasks", "20000", "--rounds", "8"),
 }
 """Options of each part that make all of them take some two minutes: figures to compare two versions by, not those of the goals, which are for other sizes."""
 ROUNDS = 3
@@ -77,6 +79,8 @@ METHOD = """
   Broker CPU is that of its process less what it needs without requests; what is read more rarely than depths counts by its share of a poll, while nothing
   changes. The time to the cell begins with the broker's answer, and holds reading, storing and the socket of a real web process, with a poller of its own;
   a binding is added every 10 s, so that bindings are read as often as their budget allows.
+- **findings**: all rules look at one broker after a poll: a tenth of the queues changed, every worker sent a heartbeat, a thousand tasks ended; twenty queues
+  hold messages that nobody consumes, twenty workers were killed. Processor time of the thread, reading and storing included; the median of rounds.
 - **first_page**: Chromium's own count of the bytes that an empty cache has to load, as the web process compresses them.
 """
 

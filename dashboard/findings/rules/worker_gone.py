@@ -176,7 +176,7 @@ def _evidence(worker: Worker, tasks: _Tasks, facts: Facts) -> list[Evidence]:
 
 def _causes(worker: Worker, facts: Facts) -> list[Cause]:
     host = worker.hostname.partition("@")[2]
-    there = [one for one in facts.workers if one.pk != worker.pk and host and one.hostname.partition("@")[2] == host]
+    there = [one for one in facts.workers_by_host.get(host, ()) if host and one.pk != worker.pk]
     silent = [one.hostname for one in there if stands_still(one) or was_killed(one)]
     alive = [one.hostname for one in there if one.state == Worker.ONLINE]
     if stands_still(worker):

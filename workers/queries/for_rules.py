@@ -1,0 +1,114 @@
+"""The workers of a broker as the rules of findings look at them in every round: hundreds of them, so their rows are read by hand.
+
+What rules hardly ever need is left out, and is another query where it is used; so are lists of running tasks, but of workers that are not online.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from django.db import connection
+from django.db.models import BooleanField, DateTimeField, JSONField
+
+from brokers.database.engine import is_postgresql
+from brokers.models import Broker
+from workers.models import EventSource, Worker
+from workers.presence import worker_as_of
+
+_LEFT_OUT = frozenset(
+    (
+        "autoscale_min", "autoscale_max", "processes", "active_tasks", "registered", "configuration", "load", "uptime_seconds", "event_counts",
+        "succeeded_per_second", "failed_per_second", "processed_at_first_sight", "reconciliation", "first_seen_at", "changed_at",
+    )
+)  # fmt: skip
+_FIELDS = [field for field in Worker._meta.concrete_fields if field.name not in _LEFT_OUT]  # in the order in which a model takes them
+_NAMES = [field.attname for field in _FIELDS]
+_KINDS = [
+    "boolean" if isinstance(field, BooleanField) else "moment" if isinstance(field, DateTimeField) else "json" if isinstance(field, JSONField) else ""
+    for field in _FIELDS
+]
+MOST_TEXTS = 5000
+
+
+@functools.cache
+def _statement(is_postgresql: bool) -> str:
+    """SQLite's module would make each moment by a function of Python: as texts they are read in a tenth of the time."""
+    as_text = (JSONField,) if is_postgresql else (JSONField, DateTimeField)
+    columns = ", ".join(f"CAST({field.column} AS text)" if isinstance(field, as_text) else str(field.column) for field in _FIELDS)
+    return f"SELECT {columns} FROM workers_worker WHERE broker_id = %s ORDER BY hostname, vhost, id"  # noqa: S608  (names of our own model)
+
+
+class WorkerReader:
+    """Of one broker, for one thread. Between rounds it keeps the workers, of which few columns change, and what texts of JSON mean."""
+
+    def __init__(self) -> None:
+        self._read: dict[str, Any] = {}
+        self._kept: dict[int, tuple[tuple[Any, ...], Worker]] = {}
+
+    def workers(self, broker: Broker, beats: Mapping[str, datetime | None], now: datetime) -> list[Worker]:
+        """Every worker of the broker by host name, as of now. `beats`: of each virtual host, when its event source last stored something."""
+        with connection.cursor() as cursor:
+            cursor.execute(_statement(is_postgresql()), [broker.pk])
+            rows = cursor.fetchall()
+        kept = {}
+        for row in rows:
+            known = self._kept.get(row[0])
+            kept[row[0]] = (row, self._worker(row) if known is None else self._changed(row, *known))
+        self._kept = kept
+        found = [worker for _, worker in kept.values()]
+        self._add_tasks(found)
+        for worker in found:
+            worker.__dict__["beat_at"] = beats.get(worker.vhost)  # as `workers.queries.workers` annotates it
+            worker._state.fields_cache["broker"] = broker
+        return [worker_as_of(worker, now) for worker in found]
+
+    def _worker(self, row: tuple[Any, ...]) -> Worker:
+        return Worker.from_db("default", _NAMES, [self._value(place, value) for place, value in enumerate(row)])
+
+    def _changed(self, row: tuple[Any, ...], before: tuple[Any, ...], worker: Worker) -> Worker:
+        """The worker with what differs from its row before."""
+        if row != before:
+            for place, value in enumerate(row):
+                if value != before[place]:
+                    worker.__dict__[_NAMES[place]] = self._value(place, value)
+            for name in _LEFT_OUT:
+                worker.__dict__.pop(name, None)  # read again where it is used
+        return worker
+
+    def _value(self, place: int, value: Any) -> Any:
+        kind = _KINDS[place]
+        if value is None or kind == "":
+            return value
+        return bool(value) if kind == "boolean" else _moment(value) if kind == "moment" else self._json(value)
+
+    def _json(self, text: str) -> Any:
+        if text not in self._read:
+            if len(self._read) >= MOST_TEXTS:
+                self._read.clear()
+            self._read[text] = msgspec.json.decode(text)
+        return self._read[text]
+
+    @staticmethod
+    def _add_tasks(workers: list[Worker]) -> None:
+        away = {worker.pk: worker for worker in workers if worker.state != Worker.ONLINE}
+        if away:
+            rows = Worker.objects.filter(pk__in=list(away)[:500]).values_list("pk", "active_tasks")
+            for pk, tasks in rows:
+                away[pk].__dict__["active_tasks"] = tasks
+
+
+def beats_of(sources: list[EventSource]) -> dict[str, datetime | None]:
+    """{virtual host: when its event source last stored something}."""
+    return {source.vhost: source.beat_at for source in sources}
+
+
+def _moment(value: Any) -> datetime | None:
+    """SQLite keeps moments as text in UTC."""
+    if not isinstance(value, str):
+        return value
+    found = datetime.fromisoformat(value)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
