@@ -1,7 +1,8 @@
 """What a rule about queues would have found in the past: the rule itself and the life of findings, over the recorded numbers of one queue.
 
 Pure. What no history is kept of is as it is now (limits, what is usual) or unknown (worker nodes). Steps are a minute or more, so that what came and went
-between two of them is not seen, and what the poller follows at every poll (growth, since when nothing is acknowledged) is made from the steps.
+between two of them is not seen, and what the poller follows at every poll (growth, the age of the oldest message, since when nothing is acknowledged) is
+made from the steps.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 
 from brokers.depth_growth import DepthGrowth
+from brokers.head_age import HeadAge
 from brokers.models import Broker, Queue
 from dashboard.findings import lifecycle
 from dashboard.findings.facts import Facts
@@ -21,7 +23,7 @@ from dashboard.findings.rule import Found, Object, Rule, Unsure, identity
 from dashboard.findings.thresholds import Thresholds
 
 NUMBERS = ("ready", "unacknowledged", "consumers", "publish_per_second", "deliver_per_second", "ack_per_second", "redeliver_per_second", "memory_bytes")
-REPLAYED = ("no_consumer", "growing", "stuck")
+REPLAYED = ("no_consumer", "growing", "stuck", "oldest_message")
 """The rules whose facts are all among these numbers."""
 
 
@@ -55,6 +57,8 @@ def as_it_was(queue: Queue, times: Sequence[datetime], values: dict[str, Sequenc
     """The queue at each of the times; None where its numbers are unknown. `values` by name of NUMBERS."""
     found: list[Queue | None] = []
     growth: DepthGrowth | None = None
+    head: HeadAge | None = None
+    came = left = 0.0
     nobody_since = still_since = published_at = None
     was_consumed = False
     before: Queue | None = None
@@ -62,13 +66,18 @@ def as_it_was(queue: Queue, times: Sequence[datetime], values: dict[str, Sequenc
         numbers = {name: values[name][place] for name in NUMBERS}
         if numbers["ready"] is None or numbers["unacknowledged"] is None:
             found.append(None)
-            growth = before = nobody_since = still_since = None
+            growth = head = before = nobody_since = still_since = None
             continue
         one = copy.copy(queue)
         for name, value in numbers.items():
             setattr(one, name, value if value is None or name.endswith("_per_second") else int(value))
         one.depth = (one.ready or 0) + (one.unacknowledged or 0)
-        one.active_consumers, one.delayed, one.oldest_at = None, None, None
+        one.active_consumers, one.delayed = None, None
+        seconds = (at - times[place - 1]).total_seconds() if place else 0.0
+        came, left = came + seconds * (one.publish_per_second or 0.0), left + seconds * (one.ack_per_second or 0.0)
+        head = head or HeadAge(at.timestamp(), one.depth, int(came), int(left))
+        arrived = head.read(at.timestamp(), one.ready or 0, one.depth, int(came), int(left))
+        one.oldest_at, one.oldest_estimated = (None if arrived is None else datetime.fromtimestamp(arrived, UTC)), True
         if growth is None:
             growth = DepthGrowth(at.timestamp(), one.depth)
             one.growth_per_second = None
@@ -78,7 +87,7 @@ def as_it_was(queue: Queue, times: Sequence[datetime], values: dict[str, Sequenc
         nobody_since = (nobody_since or at) if one.consumers == 0 else None
         was_consumed = was_consumed or bool(one.consumers)
         published_at = (at if is_fed else published_at) if one.consumers == 0 else None
-        still = bool(one.depth and one.consumers) and one.ack_per_second == 0
+        still = bool(one.ready and one.consumers) and one.ack_per_second == 0 and (one.deliver_per_second == 0 or bool(one.unacknowledged))
         still_since = (still_since or at) if still else None
         one.nobody_consumes_since, one.nobody_since_at_least = nobody_since, not was_consumed
         one.last_publish_at, one.still_since = published_at, still_since
