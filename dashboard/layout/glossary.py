@@ -178,6 +178,13 @@ CHAPTERS: dict[str, dict[str, Term]] = {
             "A node with a prefetch of 16 holds at most 16 of them.",
         ),
     },
+    "What is wrong": {
+        "finding": Term(
+            "Something wrong, from when a rule first saw it until it was gone: with a level, since when, evidence, probable causes and what to do. "
+            "What another finding explains stands under it.",
+            "`mail` is growing and nobody consumes it: critical since 03:02:12, cleared at 03:19 when both nodes consumed again.",
+        ),
+    },
 }
 
 TERMS: dict[str, Term] = {name: term for chapter in CHAPTERS.values() for name, term in chapter.items()}
