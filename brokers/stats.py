@@ -234,3 +234,11 @@ class BrokerStats(msgspec.Struct):
     lists_all: bool = True  # a visible queue that is not in `queues` does not exist
     busy_seconds: float | None = None  # how long the broker worked for this poll
     failed: frozenset[str] = frozenset()  # the parts (see `brokers.parts`) that could not be read: their stored rows are kept
+
+
+class NamedChanges(msgspec.Struct, frozen=True):
+    """What the broker's event exchange named as changed. `counts`: how many events named each virtual host; `everything`: how often anything may have
+    changed. Both only grow."""
+
+    counts: dict[str, int]
+    everything: int

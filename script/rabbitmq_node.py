@@ -51,8 +51,7 @@ class RabbitNode:
 
     def __init__(self, directory: Path, preferred_ports: Mapping[str, int] | None = None, statistics_interval_ms: int = 5000) -> None:
         self.directory = Path(directory).resolve()
-        self._preferred_ports = preferred_ports or {}
-        self._interval = statistics_interval_ms
+        self._preferred_ports, self._interval = preferred_ports or {}, statistics_interval_ms
         self._server: subprocess.Popen[bytes] | None = None
         self._epmd: subprocess.Popen[bytes] | None = None
         self._guard: subprocess.Popen[bytes] | None = None

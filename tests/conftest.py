@@ -28,7 +28,7 @@ from tests import external_broker, hypothesis_profiles, postgres
 from tests.external_broker import ExternalBroker
 from tests.fault_server import FaultServer, running_fault_server
 from tests.scheduling import Units, rank
-from tests.shared_run import STATISTICS_INTERVAL_MS, SharedRun, node_directory, only_one
+from tests.shared_run import PLUGINS, STATISTICS_INTERVAL_MS, SharedRun, node_directory, only_one
 
 SHARED_RUN = pytest.StashKey[SharedRun]()
 
@@ -113,6 +113,7 @@ class TestNode(Broker):
     """A private node."""
 
     __test__ = False  # not a class of tests
+    plugins = (*RabbitNode.plugins, *PLUGINS)
 
 
 class SomebodysBroker(ExternalBroker, Broker):

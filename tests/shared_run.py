@@ -17,6 +17,7 @@ from tests.waiting import wait_until
 
 NODE_SECONDS = 100
 STATISTICS_INTERVAL_MS = 500
+PLUGINS = ("rabbitmq_event_exchange",)
 
 
 class SharedRun:
@@ -25,6 +26,7 @@ class SharedRun:
     def __init__(self) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="hareline-run-"))
         self._node = RabbitNode(self.directory / "rabbitmq", statistics_interval_ms=STATISTICS_INTERVAL_MS)
+        self._node.plugins += PLUGINS
         self._ended = threading.Event()
         self._starting = threading.Thread(target=self._start_node)
         self._starting.start()

@@ -39,7 +39,9 @@ def test_every_folder_is_described_and_every_described_folder_exists() -> None:
     assert _described() == _packages()
 
 
-@pytest.mark.parametrize("route", re.findall(r"\*\*A[^*]+\*\*(.+?)(?:\n\n|$)", DOCUMENT, re.DOTALL), ids=["poll", "event", "notice", "question"])
+@pytest.mark.parametrize(
+    "route", re.findall(r"\*\*A[^*]+\*\*(.+?)(?:\n\n|$)", DOCUMENT, re.DOTALL), ids=["poll", "named change", "event", "notice", "question"]
+)
 def test_the_routes_pass_files_that_exist_and_at_most_fifteen_modules(route: str) -> None:
     files = re.findall(r"`([\w/]+\.(?:py|js))`", route)
     assert [name for name in files if not (ROOT / name).is_file()] == []

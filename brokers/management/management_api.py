@@ -94,8 +94,9 @@ class ManagementApi:
         path = f"/api/queues/{urls.quoted(vhost)}/{urls.quoted(name)}"
         return self._parsed(path, {"columns": columns.QUEUE_COLUMNS}, lambda body: parse.queue(body, vhost, name))
 
-    def exchanges(self) -> list[parse.SeenExchange]:
-        return self._parsed("/api/exchanges", {"columns": columns.EXCHANGE_COLUMNS}, parse.exchanges)
+    def exchanges(self, vhost: str | None = None) -> list[parse.SeenExchange]:
+        """The exchanges of a virtual host, or all."""
+        return self._parsed(urls.of_vhost("exchanges", vhost), {"columns": columns.EXCHANGE_COLUMNS}, parse.exchanges)
 
     def exchange_publishers(self, vhost: str, name: str) -> list[dict[str, Any]]:
         """The current publishers to an exchange: `{"connection", "host", "user", "per_second"}`; known while the broker keeps rates."""
@@ -103,14 +104,14 @@ class ManagementApi:
 
     def bindings(self, vhost: str | None = None) -> list[parse.SeenBinding]:
         """The bindings of a virtual host, or of all. RabbitMQ has no pages of them."""
-        return self._parsed("/api/bindings" if vhost is None else f"/api/bindings/{urls.quoted(vhost)}", None, parse.bindings)
+        return self._parsed(urls.of_vhost("bindings", vhost), None, parse.bindings)
 
-    def policies(self) -> list[tuple[str, PolicyDefinition]]:
+    def policies(self, vhost: str | None = None) -> list[tuple[str, PolicyDefinition]]:
         """(virtual host, policy)."""
-        return self._parsed("/api/policies", None, parse.policies)
+        return self._parsed(urls.of_vhost("policies", vhost), None, parse.policies)
 
-    def operator_policies(self) -> list[tuple[str, PolicyDefinition]]:
-        return self._parsed("/api/operator-policies", None, parse.operator_policies)
+    def operator_policies(self, vhost: str | None = None) -> list[tuple[str, PolicyDefinition]]:
+        return self._parsed(urls.of_vhost("operator-policies", vhost), None, parse.operator_policies)
 
     def permissions(self) -> list[WritePermission]:
         """What each user may write to, topic permissions included. Requires an administrator; for others RabbitMQ refuses and logs a warning."""

@@ -25,3 +25,12 @@ def metrics_base(metrics_url: str) -> tuple[str, tuple[str, str] | None]:
     path = url.path.rstrip("/").removesuffix("/detailed").removesuffix("/metrics")
     base = urlunsplit((url.scheme, url.netloc.rpartition("@")[2], path, "", ""))
     return base, (url.username or "", url.password or "") if "@" in url.netloc else None
+
+
+def of_vhost(kind: str, vhost: str | None) -> str:
+    """The path of a list, of a virtual host or of all.
+
+    >>> of_vhost("bindings", "/"), of_vhost("bindings", None)
+    ('/api/bindings/%2F', '/api/bindings')
+    """
+    return f"/api/{kind}" if vhost is None else f"/api/{kind}/{quoted(vhost)}"

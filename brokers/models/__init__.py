@@ -12,7 +12,7 @@ from brokers.models.keys import AutoKey
 from brokers.models.objects import Binding, Exchange, Permission, Policy, Queue, Transfer
 from brokers.models.past import Change, Snapshot, TopologyVersion, UsualHour, Usuals
 from brokers.models.places import Broker, Installation, Node, PollAttempt, VirtualHost
-from brokers.models.running import DetailRequest, Heartbeat, Lease
+from brokers.models.running import DefinitionEvents, DetailRequest, Heartbeat, Lease
 
 __all__ = [
     "AutoKey",
@@ -23,6 +23,7 @@ __all__ = [
     "ClientTrend",
     "Connection",
     "Consumer",
+    "DefinitionEvents",
     "DetailRequest",
     "Exchange",
     "Heartbeat",

@@ -22,6 +22,19 @@ class DetailRequest(AutoKey):
         constraints = [UniqueConstraint(fields=["broker", "kind", "vhost", "name"], name="one_detail_request")]
 
 
+class DefinitionEvents(AutoKey):
+    """What the receiver learns from a broker's event exchange, for the poller: which virtual hosts changed. No row: the exchange is not there, or may not be
+    bound."""
+
+    broker = models.OneToOneField(Broker, on_delete=models.CASCADE)
+    vhost = models.CharField(max_length=255)  # of the exchange
+    problem = models.TextField(default="")  # a sentence while they can't be received
+    since = models.DateTimeField()  # when that began, or receiving them
+    heard_at = models.DateTimeField(null=True)  # when the receiver was connected last
+    everything = models.BigIntegerField(default=0)  # how often something changed that no virtual host was named for, or may have changed unnoticed
+    counts = models.JSONField(default=dict)  # {virtual host: how many events named it}
+
+
 class Lease(AutoKey):
     """The right to do a piece of work: of several processes of a kind, only the holder works, until `expires_at`."""
 

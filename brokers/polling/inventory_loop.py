@@ -18,10 +18,12 @@ from brokers.management.management_api import ManagementApi
 from brokers.polling.broker_lease import BrokerLease, LeaseLost
 from brokers.polling.inventory import read_inventory
 from brokers.polling.poll_memory import InventoryMemory, LastRead, PollMemory
+from brokers.stats import NamedChanges
 
 log = structlog.get_logger(__name__)
 
-IDLE_SECONDS = 5.0
+IDLE_SECONDS, LOOK_SECONDS = 5.0, 1.0
+"""How long it waits for a poll; and how often it looks whether the broker's event exchange has named a change, while its events are received."""
 
 
 class InventoryLoop:
@@ -62,8 +64,11 @@ class InventoryLoop:
         try:
             while not self._stopped.is_set():
                 self.due_at = time.monotonic()
-                if self._news.wait(IDLE_SECONDS):
+                named = self._memory.inventory.named
+                if self._news.wait(IDLE_SECONDS if named is None else LOOK_SECONDS):
                     self._news.clear()
+                    self.run_round()
+                elif named is not None and self._named_since(named):
                     self.run_round()
         finally:
             connection.close()
@@ -84,6 +89,14 @@ class InventoryLoop:
         except Exception:
             log.exception("inventory_failed", broker=self.address.name)
             self._lost()
+
+    def _named_since(self, named: NamedChanges) -> bool:
+        """True if a change was named since the last round."""
+        try:
+            return self._may_read and queries.named_changes(self.broker_id, self._clock.now()) not in (None, named)
+        except DatabaseError:  # the next round reports it
+            connection.close()
+            return False
 
     @property
     def standing_by(self) -> bool:
@@ -107,6 +120,7 @@ class InventoryLoop:
         if gone != self._vhosts_gone:  # one that was made anew since is not the one that was stored
             self._vhosts_gone = gone
             self._memory.inventory.topologies, self._memory.inventory.topology = None, LastRead()
+        self._memory.inventory.named = queries.named_changes(self.broker_id, now)
         requests = queries.active_detail_requests(self.broker_id, now)
         viewed = {kind: [(found.vhost, found.name) for found in requests if found.kind == kind] for kind in ("exchange", "connection")}
         found = read_inventory(self._api, now, self._memory, viewed["exchange"], viewed["connection"])

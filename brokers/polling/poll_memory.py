@@ -16,8 +16,8 @@ import msgspec
 from brokers.management.parse import DepthsReader, SeenExchange
 from brokers.parts import Failure, Unread
 from brokers.polling.budget import Budget
-from brokers.stats import NodeStats, Overview, QueueKey, QueueStats
-from brokers.topology import WritePermission
+from brokers.stats import NamedChanges, NodeStats, Overview, QueueKey, QueueStats
+from brokers.topology import Topology, WritePermission
 from brokers.waiting_messages import WaitingMessages
 
 EVERY = timedelta(seconds=30)
@@ -59,6 +59,13 @@ class Permissions(msgspec.Struct, frozen=True):
 
     known: bool
     found: tuple[WritePermission, ...] = ()
+
+
+class NamedRead(msgspec.Struct, frozen=True):
+    """What the topologies that were read contain: `counts` of the events that had named each virtual host, and the queues that were known."""
+
+    counts: dict[str, int] = {}
+    queue_keys: frozenset[QueueKey] = frozenset()
 
 
 class ReadExchanges(msgspec.Struct, frozen=True, dict=True):
@@ -126,7 +133,10 @@ class InventoryMemory(msgspec.Struct):
     is_first: bool = True  # this process reads it for the first time, which waits for no budget
     exchanges: ReadExchanges | None = None  # None: not read by this thread
     binding_count: int | None = None  # None: not read yet
-    topologies: object = None  # what was last passed on for storing
+    named: NamedChanges | None = None  # what the broker's event exchange has named as changed; None: its events are not received
+    named_read: NamedRead = NamedRead()
+    named_begun: NamedRead = NamedRead()  # the same of a reading that goes on
+    topologies: tuple[dict[str, Topology], frozenset[str]] | None = None  # what was last passed on for storing
     topology: LastRead = LastRead()
     clients: LastRead = LastRead()  # consumers, connections, channels
     connections_blocked: bool = False  # whether one of them was blocked then, or about to be
@@ -157,7 +167,7 @@ class InventoryMemory(msgspec.Struct):
 
     def reset(self) -> InventoryMemory:
         """An empty memory that keeps only the failed parts with their retry times, and what was spent."""
-        return InventoryMemory(failures=self.failures, budget=self.budget, is_first=False)
+        return InventoryMemory(failures=self.failures, budget=self.budget, is_first=False, named=self.named)
 
 
 class PollMemory:

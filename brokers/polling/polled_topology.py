@@ -8,6 +8,7 @@ read them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ import msgspec
 from brokers.errors import BrokerRefused, ObjectNotFound
 from brokers.management.parse import Page, SeenBinding
 from brokers.parts import BINDINGS, EXCHANGES, OPERATOR_POLICIES, POLICIES, QUEUES, TOPOLOGY_PARTS
+from brokers.polling import named_vhosts
 from brokers.polling.inventory_round import Round
 from brokers.polling.poll_memory import EVERY, LastRead, ReadExchanges
 from brokers.stats import QueueKey, QueueStats
@@ -44,21 +46,53 @@ def read(one: Round, is_viewed: bool = False) -> ReadTopologies | None:
     kept, depths = one.kept, one.memory.depths
     failing = any(map(one.parts.is_failing, TOPOLOGY_PARTS)) or EXCHANGES in depths.unread
     few = (kept.binding_count or 0) <= FEW_BINDINGS
-    every = kept.topology.rarely if depths.definitions_are_counted and not is_viewed else EVERY
-    due = few or failing or one.is_partly_read(BINDINGS) or kept.topology.due(one.now, depths.definitions_sign, every)
-    before, sign = one.busy_seconds, one.begun_with(BINDINGS, depths.definitions_sign)
+    now_sign = depths.definitions_sign if kept.named is None else named_vhosts.sign(kept.named)
+    has_signs = kept.named is not None or depths.definitions_are_counted
+    every = kept.topology.rarely if kept.named is not None or (has_signs and not is_viewed) else EVERY
+    named = named_vhosts.changed(one)
+    due = few or failing or one.is_partly_read(BINDINGS) or len(named) > named_vhosts.FEW or kept.topology.due(one.now, now_sign, every)
+    if not due and named and kept.topologies and not kept.topologies[1]:
+        found = _read_named(one, named)
+        return None if found is None else _described(one, found, every)
+    before, sign = one.busy_seconds, one.begun_with(BINDINGS, now_sign)
+    if not one.is_partly_read(BINDINGS):
+        kept.named_begun = named_vhosts.seen(one)  # what is named later may be missing from the first parts
     lists = _lists(one) if due and one.may_read(kept.topology) else None
     if lists is None or any(answer is None and not _is_failing(one, part) for part, answer in lists.items()):
-        may_differ = few or not depths.definitions_are_counted or depths.definitions_sign != kept.topology.sign
+        may_differ = few or not has_signs or now_sign != kept.topology.sign or bool(named)
         one.note_waiting(BINDINGS, kept.topology, due and may_differ)
         return None
     kept.topology = LastRead(one.now, one.busy_seconds - before, sign)
     one.note_waiting(BINDINGS, kept.topology, waits=False)
-    found = _assembled(one, lists)
-    found.busy_seconds = kept.topology.seconds
-    if (kept.binding_count or 0) > FEW_BINDINGS:
+    kept.named_read = kept.named_begun
+    return _described(one, _assembled(one, lists), every)
+
+
+def _described(one: Round, found: ReadTopologies, every: timedelta) -> ReadTopologies:
+    found.busy_seconds = one.kept.topology.seconds
+    if (one.kept.binding_count or 0) > FEW_BINDINGS:
         found.every_seconds = every.total_seconds()
     return found
+
+
+def _read_named(one: Round, vhosts: Iterable[str]) -> ReadTopologies | None:
+    """All topologies, those of these virtual hosts read anew; None if they can't be read, or the budget does not allow it now."""
+    kept, known = one.kept, one.memory.depths.known
+    if not one.may_read(kept.topology):
+        one.note_waiting(BINDINGS, kept.topology, waits=True)
+        return None
+    found: dict[str, Topology] = {}
+    for vhost in vhosts:
+        lists = named_vhosts.lists(one, vhost)
+        if None in lists.values():
+            return None
+        found |= assembled([vhost], lists, {key: queue for key, queue in known.items() if key[0] == vhost})
+    one.note_waiting(BINDINGS, kept.topology, waits=False)
+    kept.named_read = named_vhosts.seen(one)
+    was = kept.topologies[0] if kept.topologies else {}
+    topologies = {vhost: topology for vhost, topology in {**was, **found}.items() if vhost in (one.memory.visible_vhosts or was)}
+    kept.binding_count = sum(len(topology.bindings) for topology in topologies.values())
+    return _compared(one, topologies, frozenset())
 
 
 def _is_failing(one: Round, part: str) -> bool:
@@ -66,12 +100,17 @@ def _is_failing(one: Round, part: str) -> bool:
 
 
 def _assembled(one: Round, lists: Read) -> ReadTopologies:
-    kept, depths = one.kept, one.memory.depths
-    visible = one.memory.visible_vhosts
+    depths, visible = one.memory.depths, one.memory.visible_vhosts
     if visible is None:
         visible = frozenset(vhost for vhost, _ in depths.known)
     topologies, unread = assembled(visible, lists, depths.known), frozenset(part for part, answer in lists.items() if answer is None)
     unread |= {QUEUES} if QUEUES in depths.unread and not depths.known else frozenset()
+    return _compared(one, topologies, unread)
+
+
+def _compared(one: Round, topologies: dict[str, Topology], unread: frozenset[str]) -> ReadTopologies:
+    """With whether they are others than were read before."""
+    kept = one.kept
     definitions = {vhost: topology.policies for vhost, topology in topologies.items()}
     if not unread & {POLICIES, OPERATOR_POLICIES}:
         if kept.policy_definitions not in (None, definitions):

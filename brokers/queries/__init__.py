@@ -33,6 +33,7 @@ from brokers.queries.clients import (
     consumers,
 )
 from brokers.queries.deep_queues import deep_queues, number_of_queues
+from brokers.queries.definition_events import EVENT_EXCHANGE, definition_events, named_changes, vhost_of_event_exchange
 from brokers.queries.exchange_traces import bound_exchanges, exchanges_of_types, queues_bound_by, traces_fingerprint
 from brokers.queries.exchanges_and_bindings import (
     binding_counts,
@@ -58,6 +59,7 @@ from brokers.queries.topologies import QueueFacts, queue_facts, topology
 __all__ = [
     "CHANNEL_SORTS",
     "CONNECTION_SORTS",
+    "EVENT_EXCHANGE",
     "EXCHANGE_SORTS",
     "LARGEST_PAGE",
     "QUEUE_SORTS",
@@ -84,6 +86,7 @@ __all__ = [
     "connections_by_ids",
     "consumers",
     "deep_queues",
+    "definition_events",
     "delay_level_count",
     "exchange",
     "exchange_by_id",
@@ -97,6 +100,7 @@ __all__ = [
     "installation_id",
     "internal_queues",
     "inventory_stored_at",
+    "named_changes",
     "nodes",
     "number_of_queues",
     "past_routing",
@@ -122,6 +126,7 @@ __all__ = [
     "traces_fingerprint",
     "transfers",
     "vhost_names",
+    "vhost_of_event_exchange",
     "virtual_host",
     "virtual_hosts",
     "watched_as",

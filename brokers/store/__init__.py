@@ -4,6 +4,7 @@ A poller keeps a `BrokerMemory` for each broker and passes it to every save: `sa
 `SnapshotWriter` also writes other kinds of snapshots (workers).
 """
 
+from brokers.store.definition_events import forget_definition_events, note_definition_events
 from brokers.store.detail_requests import save_detail_request, save_published, save_publishers
 from brokers.store.installation import ensure_brokers, installation_id, save_cluster_id, save_same_cluster
 from brokers.store.memory import BrokerMemory
@@ -15,7 +16,23 @@ from brokers.store.snapshots import SnapshotWriter
 from brokers.store.topologies import save_topology
 
 __all__ = [
-    "BrokerMemory", "SnapshotWriter", "ensure_brokers", "installation_id", "make_snapshot_days", "save_cluster_id", "save_depths", "save_detail_request",
-    "save_failure", "save_inventory", "save_permissions", "save_poll", "save_published", "save_publishers", "save_same_cluster", "save_topology",
+    "BrokerMemory",
+    "SnapshotWriter",
+    "ensure_brokers",
+    "forget_definition_events",
+    "installation_id",
+    "make_snapshot_days",
+    "note_definition_events",
+    "save_cluster_id",
+    "save_depths",
+    "save_detail_request",
+    "save_failure",
+    "save_inventory",
+    "save_permissions",
+    "save_poll",
+    "save_published",
+    "save_publishers",
+    "save_same_cluster",
+    "save_topology",
     "trim_history",
 ]  # fmt: skip

@@ -258,6 +258,8 @@ class OneBroker:
             rarely = formatting.duration(broker.topology_every_seconds)
             cost = f", which takes it {broker.topology_busy_seconds:.1f} s" if broker.topology_busy_seconds is not None else ""
             parts.append(f"bindings and policies read at {formatting.clock(broker.topology_at)}, again after a change or {rarely}{cost}")
+        if events := kept.shared(self._state, queries.definition_events, broker.pk):
+            parts.append(f"the broker’s event exchange can’t be used: {events.problem}" if events.problem else "changes named by the broker’s event exchange")
         return " · ".join(parts)
 
     @property

@@ -6,7 +6,7 @@ from html import unescape
 import pytest
 from django.utils import timezone
 
-from brokers import database_damage
+from brokers import database_damage, store
 from brokers.models import Broker, Change, Heartbeat, Node, PollAttempt, Queue, VirtualHost
 from brokers.visibility import WITHOUT_MONITORING
 from dashboard.overview.suspects import MOST_OF_A_KIND
@@ -300,6 +300,15 @@ def test_broker_nodes_stand_against_their_limits(person, prod, now):
     html = page(person, "/?part=nodes")
     cost = f"a poll takes the broker 0.09 s · bindings and policies read at {read_at:%H:%M:%S}, again after a change or 5 min, which takes it 0.6 s"
     assert cost in html
+
+
+def test_the_source_of_changes_of_definitions_is_named(person, prod, now):
+    Broker.objects.update(poll_ms=38)
+    assert "event exchange" not in page(person, "/?part=nodes")
+    store.note_definition_events(prod.pk, "/", now, everything=1)
+    assert "changes named by the broker’s event exchange" in page(person, "/?part=nodes")
+    store.note_definition_events(prod.pk, "/", now, problem="the broker refused it")
+    assert "the broker’s event exchange can’t be used: the broker refused it" in unescape(page(person, "/?part=nodes"))
 
 
 def test_what_changed_is_shown_with_its_time(person, prod, now):

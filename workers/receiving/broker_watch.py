@@ -28,6 +28,7 @@ from brokers.stats import Listener
 from brokers.thread_failures import ThreadFailures
 from workers import celery_names, queries, store
 from workers.celery_names import CeleryNames
+from workers.receiving.definition_watches import DefinitionWatches
 from workers.receiving.place import Place
 from workers.receiving.place_finder import PlaceFinder
 from workers.receiving.vhost_watch import VhostWatch
@@ -74,6 +75,7 @@ class BrokerWatch:
         self._faults: dict[str, str] = {}  # as stored
         self._sampler = store.Sampler(broker_id, SAMPLE_SECONDS)
         self._next_sample = 0.0
+        self._definitions = DefinitionWatches(address, broker_id, installation, allowed.receives_events, ca_file)
         self._leased_until = 0.0
 
     @property
@@ -100,8 +102,10 @@ class BrokerWatch:
                 log.exception("watch_round_failed", broker=self.address.name)
             if time.monotonic() > self._leased_until:
                 self._end(list(self._watches))  # another process may have begun
+                self._definitions.end()
             self._due.wait(LOOK_SECONDS if self._waits else ROUND_SECONDS)
             self._due.clear()
+        self._definitions.end()
         try:
             self._end(list(self._watches))
             held = self._held
@@ -131,6 +135,8 @@ class BrokerWatch:
             self._keep(place, now)
         if leads:
             self._lead(now, {place.vhost for place in places})
+        else:
+            self._definitions.end()
 
     def _yields(self, leads: bool) -> bool:
         """True if another process does all of the work here: without a share whoever leads, and one of an older version, which spreads nothing."""
@@ -165,6 +171,11 @@ class BrokerWatch:
 
     def _lead(self, now: datetime, watched: Collection[str]) -> None:
         self._drop_lost_virtual_hosts(now, watched)
+        broker = broker_queries.broker_by_id(EVERYTHING, self.broker_id)
+        if broker is not None and not broker.same_as:
+            self._definitions.keep(tuple(msgspec.convert(broker.listeners, list[Listener])))
+        else:
+            self._definitions.end()
         if time.monotonic() >= self._next_sample:
             self._next_sample = max(self._next_sample + SAMPLE_SECONDS, time.monotonic() + SAMPLE_SECONDS / 2)
             self._sampler.save(queries.all_workers(self.broker_id), now)
