@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import inspect
 import os
 import signal
 import socket
@@ -17,6 +18,7 @@ from django.db import connection
 
 from dashboard.models import User
 from tests.conftest import TestNode
+from tests.every_case import every_case
 from tests.fault_server import Answer, FaultServer
 from tests.waiting import wait_until
 from tests.workers.conftest import GUARD
@@ -107,3 +109,16 @@ def test_another_thread_sees_the_database_of_the_test() -> None:
 def test_waiting_without_success_reports_the_last_answer() -> None:
     with pytest.raises(AssertionError, match="the last answer was 0"):
         wait_until(lambda: 0, seconds=0.05)
+
+
+def test_every_case_that_is_wrong_is_reported_by_its_name() -> None:
+    tried: list[int] = []
+
+    @every_case("number", [1, 2, 3, 4], "case {}".format)
+    def even(number: int, fixture: str) -> None:
+        tried.append(number)
+        assert number % 2 == 0, fixture
+
+    with pytest.raises(AssertionError, match=r"(?s)2 of 4 cases.*case 1.*of a fixture.*case 3"):
+        even(fixture="of a fixture")
+    assert (tried, list(inspect.signature(even).parameters)) == ([1, 2, 3, 4], ["fixture"])

@@ -11,13 +11,14 @@ from django.utils import timezone
 from dashboard import store
 from dashboard.models import ApiToken, User
 from tests.api.conftest import World
+from tests.every_case import every_case
 
 POSTED = ("findings/silence", "tasks/send", "messages/peek", "routing/explain", "routing/explain-task")
 CALLS = ["about", "brokers", "queues", "queue", "exchanges", "exchange", "bindings", "nodes", "workers", "tasks", "task", "history", "openapi.json", "nothing"]
 CALLS += ["routing/reach", "connections", "channels", "findings"]
 
 
-@pytest.mark.parametrize("path", CALLS)
+@every_case("path", CALLS, str)
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic YTpi"}, {"Authorization": "Bearer"}])
 def test_a_stranger_gets_401_from_every_call(world: World, path: str, headers: dict[str, str]) -> None:
     response = Client().get(f"/api/v1/{path}", headers=headers)
@@ -25,7 +26,7 @@ def test_a_stranger_gets_401_from_every_call(world: World, path: str, headers: d
     assert response.headers["WWW-Authenticate"] == "Bearer"
 
 
-@pytest.mark.parametrize("path", POSTED)
+@every_case("path", POSTED, str)
 def test_a_stranger_gets_401_from_every_call_that_is_posted(world: World, path: str) -> None:
     response = Client().post(f"/api/v1/{path}", data={}, content_type="application/json")
     assert (response.status_code, response.json()["error"]["code"]) == (401, "unauthorized")
@@ -53,7 +54,7 @@ PAGES = (
 )
 
 
-@pytest.mark.parametrize("path", PAGES)
+@every_case("path", PAGES, str)
 def test_a_stranger_is_sent_to_the_login_from_every_page(world: World, path: str) -> None:
     response = Client().get(path)
     assert response.status_code == 302

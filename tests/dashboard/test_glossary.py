@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from pathlib import Path
 
-import pytest
-
 from dashboard.layout.glossary import CHAPTERS, TERMS, Term
+from tests.every_case import every_case
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "glossary.md"
 NEEDED = (
@@ -15,7 +15,7 @@ NEEDED = (
 )
 
 
-@pytest.mark.parametrize("word", NEEDED)
+@every_case("word", NEEDED, str)
 def test_every_word_of_the_model_is_there(word: str) -> None:
     assert word in TERMS or any(word in term.also for term in TERMS.values())
 
@@ -26,8 +26,8 @@ def test_each_word_stands_once() -> None:
     assert len(words) == len(set(words))
 
 
-@pytest.mark.parametrize(("name", "term"), TERMS.items())
-def test_each_is_one_or_two_plain_sentences_with_an_example(name: str, term: Term) -> None:
+@every_case("term", list(TERMS.values()), str)
+def test_each_is_one_or_two_plain_sentences_with_an_example(term: Term) -> None:
     assert term.text.endswith(".")
     assert 1 <= term.text.count(". ") + 1 <= 3
     assert len(term.text) <= 300
@@ -36,7 +36,8 @@ def test_each_is_one_or_two_plain_sentences_with_an_example(name: str, term: Ter
     assert term.text.count("`") % 2 == term.example.count("`") % 2 == 0
 
 
-@pytest.mark.parametrize(("name", "term"), TERMS.items())
-def test_the_document_has_the_same_terms(name: str, term: Term) -> None:
+@every_case("named", list(TERMS.items()), itemgetter(0))
+def test_the_document_has_the_same_terms(named: tuple[str, Term]) -> None:
+    name, term = named
     also = f" (also {' and '.join(term.also)})" if term.also else ""
     assert f"| {name}{also} | {term.text} | {term.example} |\n" in DOCUMENT.read_text(encoding="utf-8")

@@ -12,6 +12,7 @@ from brokers.routing.answer import as_json
 from brokers.routing.questions import answer_in, answer_line
 from brokers.routing.virtual_host import VirtualHostRouter
 from tests.brokers.routing.corpus import ROUTED, VERSIONS, agrees, declared, expected, topology
+from tests.every_case import every_case
 
 
 def answers(seen: dict[str, Any], definitions: dict[str, Any], version: str) -> list[dict[str, Any]]:
@@ -22,7 +23,7 @@ def answers(seen: dict[str, Any], definitions: dict[str, Any], version: str) -> 
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("path", ROUTED, ids=lambda path: path.stem)
+@every_case("path", ROUTED, lambda path: path.stem)
 def test_what_the_http_api_exports_is_explained_or_marked_as_uncertain(path: Path, version: str) -> None:
     seen = topology(path)
     for case, answer in zip(seen["cases"], answers(seen, seen["definitions"], version), strict=True):
@@ -31,7 +32,7 @@ def test_what_the_http_api_exports_is_explained_or_marked_as_uncertain(path: Pat
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("path", ROUTED, ids=lambda path: path.stem)
+@every_case("path", ROUTED, lambda path: path.stem)
 def test_what_was_declared_with_exact_types_is_explained(path: Path, version: str) -> None:
     seen = topology(path)
     for case, answer in zip(seen["cases"], answers(seen, declared(seen), version), strict=True):
@@ -39,7 +40,7 @@ def test_what_was_declared_with_exact_types_is_explained(path: Path, version: st
         assert answer["certain"] or answer["one_of"] or "expect_one_of" in case or isinstance(next(iter(case["headers"].values())), dict | list), case
 
 
-@pytest.mark.parametrize("path", ROUTED, ids=lambda path: path.stem)
+@every_case("path", ROUTED, lambda path: path.stem)
 def test_without_the_verdicts_on_all_bindings_an_explanation_is_as_if_they_were_not_requested(path: Path) -> None:
     router = VirtualHostRouter.from_definitions(topology(path)["definitions"])
     for case in topology(path)["cases"]:

@@ -12,6 +12,7 @@ from brokers.routing.questions import message_of
 from brokers.routing.virtual_host import VirtualHostRouter
 from tests.brokers.routing.corpus import FLOWS, VERSIONS, topology
 from tests.brokers.routing.simulation import Simulation
+from tests.every_case import every_case
 
 
 def played(seen: dict[str, Any], version: str) -> dict[str, Any]:
@@ -51,7 +52,7 @@ def by_queue(messages: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("path", FLOWS, ids=lambda path: path.stem)
+@every_case("path", FLOWS, lambda path: path.stem)
 def test_messages_end_where_the_broker_left_them(path: Path, version: str) -> None:
     seen = topology(path)
     wanted = seen.get("result_by_broker", {}).get(version) or seen["result"]

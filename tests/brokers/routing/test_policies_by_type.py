@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+from operator import itemgetter
 from typing import Any
-
-import pytest
 
 from brokers.routing.questions import answer_line
 from brokers.routing.virtual_host import VirtualHostRouter
 from tests.brokers.routing.corpus import CASES
+from tests.every_case import every_case
 
 TOPOLOGIES: list[dict[str, Any]] = json.loads((CASES / "policies.json").read_text(encoding="utf-8"))
 
@@ -18,7 +18,7 @@ def exported(seen: dict[str, Any]) -> dict[str, Any]:
     return {**seen["definitions"], "operator_policies": seen["operator_policies"]}
 
 
-@pytest.mark.parametrize("seen", TOPOLOGIES, ids=lambda seen: seen["id"])
+@every_case("seen", TOPOLOGIES, itemgetter("id"))
 def test_the_policy_of_each_queue_and_exchange_is_the_brokers(seen: dict[str, Any]) -> None:
     router = VirtualHostRouter.from_definitions(exported(seen), seen["broker_version"])
     expected = seen["expect"]

@@ -25,6 +25,7 @@ from brokers.routing.values import table_from_json
 from brokers.routing.virtual_host import VirtualHostRouter
 from tests.brokers.routing.corpus import ROUTED, VERSIONS, declared, topology
 from tests.brokers.routing.test_properties import fits
+from tests.every_case import every_case
 
 JSON = dict[str, Any]
 PATTERNS = st.lists(st.sampled_from(["a", "b", "any", "", "*", "#"]), max_size=4).map(".".join)
@@ -123,7 +124,7 @@ def message_copies(keys: tuple[str, ...]) -> Any:
     return table_from_json({"CC": list(keys[1:])}, "headers")["CC"]
 
 
-@pytest.mark.parametrize("path", ROUTED, ids=lambda path: path.stem)
+@every_case("path", ROUTED, lambda path: path.stem)
 def test_what_arrived_in_a_real_broker_is_predicted(path: Any) -> None:
     seen = topology(path)
     router = VirtualHostRouter.from_definitions(declared(seen), "3.10.8")

@@ -2,9 +2,9 @@
 
 import json
 from datetime import UTC, datetime
+from operator import itemgetter
 
-import pytest
-
+from tests.every_case import every_case
 from tests.workers.routing.conftest import CASES
 from workers import dry_run
 from workers.destinations import describe, read_question, send
@@ -19,7 +19,7 @@ def shown(queue):
     return f"{queue.name} {json.dumps(queue.arguments)}" if queue.arguments else queue.name
 
 
-@pytest.mark.parametrize("case", ALL, ids=[case["id"] for case in ALL])
+@every_case("case", ALL, itemgetter("id"))
 def test_the_task_goes_where_it_really_went(case, routers):
     expected, found = case["expect"], answer(case, routers, NOW)
     assert found.certain
@@ -33,7 +33,7 @@ def test_the_task_goes_where_it_really_went(case, routers):
     assert sorted(map(shown, found.existing.queues.values())) == sorted(expected["declared"]["queues"])
 
 
-@pytest.mark.parametrize("case", ALL, ids=[case["id"] for case in ALL])
+@every_case("case", ALL, itemgetter("id"))
 def test_our_story_is_celerys(case, routers):
     question = read_question(case)
     ran = dry_run.run(question, routers, NOW)
