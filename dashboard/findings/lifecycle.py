@@ -16,7 +16,7 @@ from dashboard.findings.rule import Found, Unsure
 from dashboard.layout.levels import WORST_FIRST, Word
 
 RETURNS_WITHIN = timedelta(minutes=10)
-"""What is back so soon after it closed is the same finding: it is opened again, and nobody is notified of another one."""
+"""What is back so soon after it closed is the same finding: it is opened again, and only who was notified that it is over is notified."""
 FALLS_AFTER = timedelta(minutes=1)
 """So long it must be seen at a lower level before its level falls."""
 

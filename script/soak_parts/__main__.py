@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from script.rabbitmq_node import RabbitNode
-from script.soak_parts import cluster_soak, flood, many, moved, noise, quiet_demo
+from script.soak_parts import cluster_soak, flood, many, moved, noise, notified, quiet_demo
 from script.soak_parts.celery_run import CeleryRun
 from script.soak_parts.faults import CELERY_FAULTS, FAULTS, MAY_LOSE_EVENTS
 from script.soak_parts.kills import kills
@@ -21,8 +21,8 @@ from script.soak_parts.stack import Stack
 
 KINDS: dict[str, tuple[str, ...]] = {"faults": (*FAULTS, *CELERY_FAULTS), "kills": ("kills",), "quiet": ("quiet",)}
 RUNS: dict[str, Callable[[Run, float | None], None]] = {**FAULTS, "kills": kills, "quiet": quiet}
-CLUSTER, MOVED, MANY, FLOOD, NOISE, DEMO = "cluster", "moved", "many", "flood", "noise", "demo"
-ALONE = (CLUSTER, MOVED, MANY, FLOOD, NOISE, DEMO)
+CLUSTER, MOVED, MANY, FLOOD, NOISE, DEMO, NOTIFICATIONS = "cluster", "moved", "many", "flood", "noise", "demo", "notifications"
+ALONE = (CLUSTER, MOVED, MANY, FLOOD, NOISE, DEMO, NOTIFICATIONS)
 COLUMNS = ("run", "published", "stored", "lost", "double", "wrong", "lost_events", "threads", "readyz", "times off by", "other", "seconds")
 
 
@@ -47,6 +47,8 @@ def main(arguments: list[str]) -> int:
             failed = max(failed, moved.main(Path(directory) / "moved"))
         if options.kind in (None, MANY) and not options.only:
             failed = max(failed, many.main(Path(directory) / "many", options.seconds, options.rate, options.seed, options.sqlite))
+        if options.kind in (None, NOTIFICATIONS) and not options.only:
+            failed = max(failed, notified.main(Path(directory) / "notifications", options.seconds, options.seed))
         if options.kind in (None, FLOOD) and not options.only:
             failed = max(failed, flood.main(Path(directory), options.engine, options.seconds, options.rate if options.kind == FLOOD else None))
         if options.kind in (None, NOISE) and not options.only:
