@@ -127,6 +127,18 @@ class FindingPage:
             return []
         return sorted((one for one in queries.silences(timezone.now()) if queries.matches(one, self.finding)), key=lambda one: one.until, reverse=True)
 
+    @cached_property
+    def notified(self) -> str:
+        """Who was notified of it first and when, or why nobody was; "" where nobody is set up."""
+        happened = queries.notified_of(self.finding) if not self.is_over else []
+        at: dict[str, datetime] = {}
+        for one in happened:
+            if one.kind == "notified":
+                at.setdefault(one.text, one.at)
+        if at:
+            return f"{formatting.listed(list(at), 5)} {'was' if len(at) == 1 else 'were'} notified at {formatting.moment_text(min(at.values()), self.now)}."
+        return f"Nobody was notified: {happened[-1].text}." if happened else ""
+
     @property
     def may_end_silences(self) -> bool:
         return not self.why_not

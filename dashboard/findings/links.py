@@ -18,8 +18,8 @@ def address_of(link: Link, finding: Finding) -> str:
     """The address of a link; "" where it leads nowhere (a page of an object without a key)."""
     if link.kind in OBJECTS:
         return reverse(link.kind, args=[link.pk]) if link.pk is not None else ""
-    if link.kind == "about":
-        return reverse("about")
+    if link.kind in ("about", "targets"):
+        return reverse(link.kind)
     place = place_of(finding)
     if link.kind == "why":
         return f"{reverse('routing')}?{'&'.join(part for part in (urlencode(place), link.query) if part)}"

@@ -91,3 +91,8 @@ def delivery_queues() -> dict[int, Queue]:
 def latest_deliveries(target_pk: int, most: int) -> list[Delivery]:
     """The newest first, each with `findings`, the number of its items."""
     return list(Delivery.objects.filter(target_id=target_pk).annotate(findings=Count("items")).order_by("-id")[:most])
+
+
+def notified_of(finding: Finding) -> list[FindingEvent]:
+    """Who was notified of it, and why somebody was not, the oldest first."""
+    return list(FindingEvent.objects.filter(finding=finding, kind__in=("notified", "not notified")).order_by("pk")[:200])

@@ -222,3 +222,12 @@ def test_the_navigation_counts_what_is_open_with_the_worst_level(person: Client,
     html = page(person, "/glossary/")
     assert 'class="side-count" data-level="warning"' in html
     assert "warning, </span>2<" in html
+
+
+def test_a_finding_says_who_was_notified_of_it_or_why_nobody_was(person: Client, prod: Broker, now: datetime) -> None:
+    one = finding(prod, now)
+    FindingEvent.objects.create(finding=one, at=now, kind="not notified", text="silenced until 12:00 UTC")
+    assert "Nobody was notified: silenced until 12:00 UTC." in page(person, f"/findings/{one.pk}/")
+    for name in ("#shop-ops", "on-call phone", "#shop-ops"):
+        FindingEvent.objects.create(finding=one, at=now, kind="notified", text=name)
+    assert "#shop-ops and on-call phone were notified at" in page(person, f"/findings/{one.pk}/")

@@ -41,6 +41,6 @@ def look(facts: Facts, _: Thresholds) -> Iterable[Report]:
             ],
             causes=[Cause("The service is away or refuses what Hareline sends, or its address or key is no longer valid.", target.last_error)],
             to_do=["Open Who is notified, correct the address, and send a test. What waits is sent once the target is reached."],
-            links=[Link("About this installation", "about")],
+            links=[Link("Who is notified", "targets")],
             clears="with the next message that is delivered",
         )
