@@ -11,39 +11,35 @@ from amqp.basic_message import Message
 
 from brokers import store
 from brokers.addresses import parse_brokers
-from brokers.errors import BrokerError
-from brokers.management.management_api import Limits, ManagementApi
 from brokers.models import Broker, Queue
-from brokers.polling.poll_memory import PollMemory
 from dashboard.layout.queue_levels import queue_level
 from script.soak_parts.cluster import Cluster, Member
 from script.soak_parts.cluster_run import ClusterRun, ShownQueue
-from tests.brokers.polled import poll_once, save_whole_poll
+from tests.findings.looking import Looking
 from tests.waiting import wait_until
 from workers.amqp_connection import Target
 from workers.errors import WatchError
 from workers.receiving.receiver import EventFeed
 
+AWAY = ("broker_away prod", "broker_flapping prod")
+"""Until the poller has turned to the other node, the broker does not respond."""
 pytestmark = [pytest.mark.timeout(300), pytest.mark.django_db]
 
 
 class Polled:
-    """Polls whenever it is looked at, and shows the tables."""
+    """Polls whenever it is looked at, shows the tables, and lets the rules look; `explained`: {rule and object: what its finding was under} of all found."""
 
     def __init__(self, cluster: Cluster) -> None:
         (self.address,) = parse_brokers(f"prod={cluster.brokers_url}", {})
-        self.api = ManagementApi(self.address, limits=Limits(connect_seconds=2, read_seconds=5, total_seconds=8))
         self.pk = store.ensure_brokers([self.address], datetime.now(UTC))["prod"].pk
-        self.kept, self.stored = PollMemory(), store.BrokerMemory(poll_seconds=60)
+        self.looking = Looking(self.address, Broker.objects.get(pk=self.pk))
+        self.explained: dict[str, set[str]] = {}
 
     def queues(self) -> list[ShownQueue]:
         now = datetime.now(UTC)
-        try:
-            save_whole_poll(self.pk, poll_once(self.api, now, self.kept), now, self.stored, lambda: True)
-        except BrokerError as error:
-            self.kept.depths, self.kept.inventory = self.kept.depths.reset(), self.kept.inventory.reset()
-            store.save_failure(self.pk, Broker.UNREACHABLE, str(error), now, 1.0, self.stored)
         found = []
+        for name, one in self.looking.look(now=now).items():
+            self.explained.setdefault(name, set()).add(f"{one.under.rule} {one.under.name}" if one.under else "")
         for queue in Queue.objects.select_related("broker"):
             level = queue_level(queue, queue.broker, now)
             found.append(ShownQueue(queue.name, queue.depth, level.word, level.reason, queue.gone_at is not None))
@@ -106,7 +102,8 @@ class Watched:
 
 def test_each_queue_is_shown_once_and_no_event_is_lost_through_the_loss_of_either_node(tmp_path: Path) -> None:
     with Cluster(tmp_path, statistics_interval_ms=500).running() as cluster:
-        run, watched = ClusterRun(cluster, Polled(cluster), look_seconds=0.3), Watched(cluster)
+        polled, watched = Polled(cluster), Watched(cluster)
+        run = ClusterRun(cluster, polled, look_seconds=0.3)
         run.plant()
         run.whole("planted")
         watched.send(b"before")
@@ -114,6 +111,14 @@ def test_each_queue_is_shown_once_and_no_event_is_lost_through_the_loss_of_eithe
         watched.close()
         run.lose(1, Member.pause, Member.resume)
         run.alarm(1)
+        cured = [set(polled.looking.look(ahead=seconds)) for seconds in (60, 120)][1]
     assert run.report.faults == []
+    assert polled.explained.keys() >= {f"node_down {node.name}" for node in cluster.nodes} | {"publishers_blocked prod"}
+    down = {f"node_down {node.name}" for node in cluster.nodes}
+    assert polled.explained["queue_unavailable both"] & down
+    waiting = {f"no_consumer {name}" for name in ("first", "second", "both")}
+    expected = down | waiting | {name.replace("no_consumer", "queue_unavailable") for name in waiting} | {"publishers_blocked prod", *AWAY}
+    assert polled.explained.keys() <= expected
+    assert cured == waiting
     assert run.report.looks > 6
     assert watched.received == [b"before", b"while it is away", b"after"]

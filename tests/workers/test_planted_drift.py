@@ -1,0 +1,106 @@
+"""A worker whose configuration has drifted for real, a client with too many channels, and one that connects again and again."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import amqp
+import pytest
+
+from brokers import store
+from brokers.models import Broker
+from dashboard.findings.rules import queue_named_twice, route_undeclared, route_unmatched, settings_differ, stale_binding
+from dashboard.layout import formatting
+from dashboard.models import Finding
+from tests.conftest import TestNode
+from tests.findings.looking import Looking, values
+from tests.waiting import wait_until
+from tests.workers.conftest import Watching, Workers
+
+CHANNELS, CONNECTIONS, STEP = 201, 80, 6
+
+
+DRIFT: tuple[Any, ...] = (stale_binding, queue_named_twice, route_unmatched, route_undeclared, settings_differ)
+TITLES = {
+    "stale_binding letters": "letters has 1 binding that no worker’s configuration has",
+    "queue_named_twice letters": "letters is named twice in task_queues",
+    "route_unmatched Tests.write": "The route Tests.write matches no known task",
+    "route_unmatched gone.*": "The route gone.* matches no known task",
+    "route_undeclared nowhere": "The route tests.write leads to the queue nowhere, which does not exist",
+}
+
+
+def test_a_configuration_that_disagrees_with_the_broker_and_with_itself(
+    workers: Workers, watching: Watching, rabbitmq: TestNode, vhost: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dashboard.findings.kept.DRIFT_EVERY", timedelta(0))
+    for rule in DRIFT:
+        monkeypatch.setattr(rule, "OPENS_AFTER", timedelta(0))
+    workers.start("post@here", "-E", "--pool", "solo", app="drift_app")
+    watching.start()
+    watching.wait_for("post@here", lambda worker: worker.configuration and worker.queues and worker.registered and worker.state == "online")
+    rabbitmq.api("POST", f"bindings/{vhost}/e/post/q/letters", {"routing_key": "before"})
+    looking = Looking(watching.address, watching.broker, vhost)
+
+    def drift() -> dict[str, Finding]:
+        return {name: one for name, one in looking.look().items() if one.rule in {rule.KEY for rule in DRIFT}}
+
+    seen = wait_until(lambda: (found := drift()) and len(found) == len(TITLES) and found, seconds=40)
+    assert {name: one.title for name, one in seen.items()} == TITLES
+    bound = {one["routing_key"] for one in rabbitmq.api("GET", f"bindings/{vhost}/e/post/q/letters")}
+    assert values(seen["stale_binding letters"])["From post"] in bound - {"letters"}
+    rabbitmq.api("DELETE", f"bindings/{vhost}/e/post/q/letters/before")
+    wait_until(lambda: "stale_binding letters" not in drift(), seconds=40)
+
+
+@pytest.mark.django_db
+def test_a_client_with_too_many_channels_and_one_that_connects_again_and_again(rabbitmq: TestNode, vhost: str) -> None:
+    address = rabbitmq.address()
+    looking = Looking(address, store.ensure_brokers([address], datetime.now(UTC))[address.name], vhost)
+    now = datetime.now(UTC)
+    looking.look(now=now)
+    before = _churned(rabbitmq)
+
+    with closing(_connect(rabbitmq, vhost)) as held:
+        for _ in range(CHANNELS):
+            held.channel()
+        for _ in range(CONNECTIONS):
+            _connect(rabbitmq, vhost).close()
+        wait_until(lambda: _churned(rabbitmq) >= before + CONNECTIONS and _channels(rabbitmq, vhost) >= CHANNELS, seconds=20)
+
+        looking.look(now=now + timedelta(seconds=STEP))
+        assert min(_rates()) >= CONNECTIONS / STEP * 0.9
+        churn = looking.look(now=now + timedelta(seconds=STEP), ahead=12.0)[f"churn {address.name}"]
+        assert values(churn)["Connections closed"] == f"{formatting.rate(_rates()[1])}/s"
+        seen = looking.look(now=now + timedelta(seconds=64))
+        (leak,) = [one for one in seen.values() if one.rule == "client_leak"]
+        assert leak.short == f"has ~{CHANNELS} channels for each connection"
+        assert values(leak)["Channels"] == f"{_channels(rabbitmq, vhost):,}"
+
+    wait_until(lambda: _channels(rabbitmq, vhost) == 0, seconds=20)
+    for seconds in (130, 200, 270):
+        after = looking.look(now=now + timedelta(seconds=seconds))
+    assert not [one for one in after.values() if one.rule in ("client_leak", "churn")]
+
+
+def _connect(rabbitmq: TestNode, vhost: str) -> amqp.Connection:
+    connection = amqp.Connection(host=f"127.0.0.1:{rabbitmq.ports['amqp']}", userid=rabbitmq.user, password=rabbitmq.password, virtual_host=vhost)
+    connection.connect()
+    return connection
+
+
+def _churned(rabbitmq: TestNode) -> int:
+    """How many connections the node has closed, and so opened too."""
+    return int(rabbitmq.api("GET", "overview")["churn_rates"]["connection_closed"])
+
+
+def _rates() -> tuple[float, float]:
+    broker = Broker.objects.get()
+    return broker.connections_opened_per_second or 0.0, broker.connections_closed_per_second or 0.0
+
+
+def _channels(rabbitmq: TestNode, vhost: str) -> int:
+    """How many the broker lists."""
+    return sum(one.get("channels") or 0 for one in rabbitmq.api("GET", "connections") if one.get("vhost") == vhost)
