@@ -25,12 +25,19 @@ from script.rabbitmq_node import RabbitNode
 
 PORTS = {"amqp": 17672, "management": 17673, "prometheus": 17674, "distribution": 17675, "epmd": 17676}
 PAUSE_SECONDS = 20.0
+CONSUMER_TIMEOUT_SECONDS = 300  # as HARELINE_CONSUMER_TIMEOUT in script/demo
 
 
 class DemoNode(RabbitNode):
-    """With shovels, of which a person may plant one that leads nowhere."""
+    """With shovels, of which a person may plant one that leads nowhere, and a consumer timeout that a visitor may wait for."""
 
     plugins = (*RabbitNode.plugins, "rabbitmq_shovel", "rabbitmq_shovel_management")
+
+    def _write_files(self) -> None:
+        super()._write_files()
+        path = self.directory / "rabbitmq.config"
+        usual = "{disk_free_limit, 50000000}"
+        path.write_text(path.read_text().replace(usual, f"{usual},\n    {{consumer_timeout, {CONSUMER_TIMEOUT_SECONDS * 1000}}}"))
 
 
 def hold_file(directory: Path) -> Path:

@@ -15,7 +15,7 @@ from kombu.connection import Connection
 
 from script.rabbitmq_machine import NodeError
 from script.rabbitmq_node import RabbitNode
-from script.rabbitmq_program import declare, hold_file
+from script.rabbitmq_program import CONSUMER_TIMEOUT_SECONDS, declare, hold_file
 from tests.conftest import TestNode
 from tests.waiting import wait_until
 from workers.demo import shop
@@ -41,6 +41,7 @@ def test_it_runs_until_sigterm_can_be_held_and_leaves_nothing(tmp_path: Path) ->
     program = subprocess.Popen(command, cwd=Path(__file__).resolve().parent.parent.parent)
     try:
         wait_until(lambda: "/shop" in vhosts(tmp_path), seconds=60)
+        assert f"{{consumer_timeout, {CONSUMER_TIMEOUT_SECONDS * 1000}}}" in (tmp_path / "rabbitmq.config").read_text()
         pids = [int(pid) for pid in state(tmp_path)["pids"]]  # type: ignore[attr-defined]
         hold_file(tmp_path).touch()
         wait_until(lambda: not any(is_alive(pid) for pid in pids), seconds=30)

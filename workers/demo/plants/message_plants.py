@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import time
 from collections.abc import Callable, Generator
@@ -69,21 +68,29 @@ def no_node(site: Site) -> Generator[None]:
 
 
 def held(site: Site) -> Generator[None]:
-    """Its connection's channel takes messages and acknowledges none."""
+    """Its channel takes messages and acknowledges none; once the broker closes it for that, another one does."""
     try:
         with site.connected("accounting@batch-3") as link:
             shop.declare_job_queue(link, HELD_QUEUE)
-            channel = link.default_channel
-            channel.basic_qos(0, 10, False)
-            channel.basic_consume(HELD_QUEUE, no_ack=False, consumer_tag="export", callback=lambda message: None)
+            _take_and_keep(link)
             for _ in range(3):
                 _publish(link, "shop.jobs", HELD_QUEUE)
             while True:
-                with contextlib.suppress(TimeoutError):
+                try:
                     link.drain_events(timeout=0.05)
+                except TimeoutError:
+                    pass
+                except link.channel_errors:  # the broker closed it, since nothing was acknowledged in time
+                    _take_and_keep(link)
                 yield
     finally:
         delete_held(site)
+
+
+def _take_and_keep(link: Connection) -> None:
+    channel = link.channel()
+    channel.basic_qos(0, 10, False)
+    channel.basic_consume(HELD_QUEUE, no_ack=False, consumer_tag="export", callback=lambda message: None)
 
 
 def empty_stock(site: Site) -> None:

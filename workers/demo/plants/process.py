@@ -94,6 +94,8 @@ class Plants:
         for key, plant in list(self._started.items()):
             if key not in wanted:
                 plant.end()
+            if plant.state.state in ("off", "failed"):  # the last thing that its thread sets
+                plant.join(1.0)
             self._states[key] = plant.state
             if plant.is_over:
                 self._states[key] = plant.state
