@@ -13,12 +13,12 @@ RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close at once with RST, dropping w
 
 
 class Proxy:
-    """Listens on a free port of 127.0.0.1 (`port`) and forwards to `target`, a port of the same machine. Each connection that is opened while
+    """Listens on `port` of 127.0.0.1, a free one if it is 0, and forwards to `target`, a port of the same machine. Each connection that is opened while
     `cut_after_bytes` is set is cut once so many bytes came from the target. `cuts`: how many connections were cut."""
 
-    def __init__(self, target: int) -> None:
+    def __init__(self, target: int, port: int = 0) -> None:
         self._target = target
-        self._listening = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self._listening = socket.create_server(("127.0.0.1", port), backlog=64)
         self.port: int = self._listening.getsockname()[1]
         self.cut_after_bytes: int | None = None
         self.cuts = 0
@@ -53,10 +53,14 @@ class Proxy:
         finally:
             self._upstream_open.set()
 
-    def close(self) -> None:
+    def refuse(self) -> None:
+        """Takes no further connections; those that are open stay."""
         with contextlib.suppress(OSError):
             self._listening.shutdown(socket.SHUT_RDWR)  # so that nobody waits in `accept`
         self._listening.close()
+
+    def close(self) -> None:
+        self.refuse()
         self.cut()
 
     def _accept(self) -> None:
@@ -100,9 +104,9 @@ class Proxy:
 
 
 @contextlib.contextmanager
-def proxy_of(target: int) -> Iterator[Proxy]:
+def proxy_of(target: int, port: int = 0) -> Iterator[Proxy]:
     """A proxy for the time of the block."""
-    proxy = Proxy(target)
+    proxy = Proxy(target, port)
     try:
         yield proxy
     finally:

@@ -27,6 +27,11 @@ def state(directory: Path) -> dict[str, object]:
     return dict(json.loads((directory / "node.json").read_text()))
 
 
+def started(directory: Path) -> bool:
+    """Whether the node's process, its epmd and their guard run."""
+    return (directory / "node.json").exists() and bool(state(directory)["pids"])
+
+
 def is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
@@ -77,10 +82,19 @@ def vhosts(directory: Path) -> list[str]:
         return []
 
 
-def test_the_node_goes_when_its_starter_is_killed(tmp_path: Path) -> None:
-    program = subprocess.Popen([sys.executable, "-m", "script.rabbitmq_program", "run", str(tmp_path)], cwd=Path(__file__).resolve().parent.parent.parent)
+@pytest.mark.parametrize("node", ["a stand-in", pytest.param("a real one", marks=pytest.mark.nightly)])
+def test_the_node_goes_when_its_starter_is_killed(tmp_path: Path, node: str) -> None:
+    """Also one that never answers."""
+    environment = dict(os.environ)
+    if node == "a stand-in":
+        server = tmp_path / "rabbitmq-server"
+        server.write_text("#!/bin/sh\nexec sleep 600\n")
+        server.chmod(0o700)
+        environment["HARELINE_RABBITMQ_SERVER"] = str(server)
+    command = [sys.executable, "-m", "script.rabbitmq_program", "run", str(tmp_path)]
+    program = subprocess.Popen(command, cwd=Path(__file__).resolve().parent.parent.parent, env=environment)
     try:
-        wait_until(lambda: "/" in vhosts(tmp_path), seconds=60)
+        wait_until(lambda: "/" in vhosts(tmp_path) or (node == "a stand-in" and started(tmp_path)), seconds=60)
         pids = [int(pid) for pid in state(tmp_path)["pids"]]  # type: ignore[attr-defined]
     finally:
         program.kill()

@@ -15,6 +15,8 @@ from amqp.basic_message import Message
 from django.db import connection
 
 from brokers import store as broker_store
+from brokers.stats import Listener
+from script.soak_parts.proxy import proxy_of
 from tests.conftest import TestNode
 from tests.waiting import wait_until
 from tests.workers.conftest import Watching, Workers
@@ -157,27 +159,60 @@ def counts(watching: Watching, queue: str) -> tuple[int, int]:
     return found.get("messages_ready", -1), found.get("messages_unacknowledged", -1)
 
 
-def test_a_broker_that_goes_makes_its_workers_unknown_and_comes_back_by_itself(own_rabbitmq: TestNode, transactional_db: None) -> None:
-    vhost = own_rabbitmq.new_vhost()
-    address = own_rabbitmq.address("own")
+def test_a_broker_that_goes_makes_its_workers_unknown_and_comes_back_by_itself(rabbitmq: TestNode, watching: Watching) -> None:
+    """As it looks from here when a broker stops in good order: it closes the connections, takes no new ones, and is there again."""
+    with proxy_of(rabbitmq.ports["amqp"]) as before:
+        watching.start(listeners=(Listener("", "amqp", before.port),))
+        is_there_before(watching)
+        before.refuse()
+        end_connections(rabbitmq, watching.vhost)
+        is_away(watching)
+    with proxy_of(rabbitmq.ports["amqp"], before.port):
+        is_there_again(watching)
+        watching.stop()
+
+
+@pytest.mark.nightly  # the same with a node that really stops and starts
+def test_a_real_broker_that_stops_makes_its_workers_unknown_and_comes_back_by_itself(own_rabbitmq: TestNode, transactional_db: None) -> None:
+    vhost, address = own_rabbitmq.new_vhost(), own_rabbitmq.address("own")
     broker = broker_store.ensure_brokers([address], datetime.now(UTC))["own"]
     watching = Watching(own_rabbitmq, address, broker, vhost)
     watching.start()
     try:
-        early = Sender(own_rabbitmq, vhost)
-        watching.wait_for_source(lambda source: source.state == "receiving")
-        early.heartbeat(freq=600.0)
-        watching.wait_for("w@h", lambda worker: worker.state == "online")
-        early.link.close()
+        is_there_before(watching)
         own_rabbitmq.stop()  # in good order; faults/test_kills.py kills one
-        assert "no AMQP connection" in watching.wait_for("w@h", lambda worker: worker.state == "unknown").reason
-        watching.wait_for_source(lambda source: (source.state, source.inspect_state) == ("unreachable", "unreachable"))
+        is_away(watching)
         own_rabbitmq.start()
-        watching.wait_for_source(lambda source: source.state in ("receiving", "unknown"))
-        late = Sender(own_rabbitmq, vhost)
-        watching.wait_for_source(lambda source: source.state == "receiving")
-        late.heartbeat()
-        watching.wait_for("w@h", lambda worker: worker.state == "online")
-        late.link.close()
+        is_there_again(watching)
     finally:
         watching.stop()
+
+
+def end_connections(node: TestNode, vhost: str) -> None:
+    """Closes those of a virtual host as a broker does that stops: with the AMQP error CONNECTION_FORCED."""
+    path = f"vhosts/{vhost}/connections"
+    for link in wait_until(lambda: node.api("GET", path)):
+        node.api("DELETE", f"connections/{quote(link['name'], safe='')}")
+    wait_until(lambda: not node.api("GET", path))
+
+
+def is_there_before(watching: Watching) -> None:
+    early = Sender(watching.node, watching.vhost)
+    watching.wait_for_source(lambda source: source.state == "receiving")
+    early.heartbeat(freq=600.0)
+    watching.wait_for("w@h", lambda worker: worker.state == "online")
+    early.link.close()
+
+
+def is_away(watching: Watching) -> None:
+    assert "no AMQP connection" in watching.wait_for("w@h", lambda worker: worker.state == "unknown").reason
+    watching.wait_for_source(lambda source: (source.state, source.inspect_state) == ("unreachable", "unreachable"))
+
+
+def is_there_again(watching: Watching) -> None:
+    watching.wait_for_source(lambda source: source.state in ("receiving", "unknown"))
+    late = Sender(watching.node, watching.vhost)
+    watching.wait_for_source(lambda source: source.state == "receiving")
+    late.heartbeat()
+    watching.wait_for("w@h", lambda worker: worker.state == "online")
+    late.link.close()
