@@ -8,7 +8,7 @@ from datetime import datetime
 import msgspec
 
 from brokers.models import Broker
-from dashboard.findings.open_now import OpenNow
+from dashboard.findings.open_now import OpenNow, why_rules_stand_still
 from dashboard.findings.round import RULE_FAILED
 from dashboard.findings.rules import ALL
 
@@ -39,6 +39,10 @@ class Checked(msgspec.Struct, frozen=True):
     standing: list[Standing]
     not_assessed: list[NotAssessed]
     failed: list[str]
+
+    @property
+    def why_standing(self) -> str:
+        return why_rules_stand_still()
 
     @property
     def is_complete(self) -> bool:

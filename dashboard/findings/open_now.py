@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.utils import timezone
 
+from brokers import database_file
 from brokers.clock import is_within
 from brokers.models import Broker
 from brokers.queries import kept
-from brokers.scope import Scope
+from brokers.scope import EVERYTHING, Scope
 from dashboard import queries
+from dashboard.layout import formatting
 from dashboard.layout.levels import WORST_FIRST, Level, Word
 from dashboard.models import Finding, FindingRound, Silence
 
@@ -55,6 +57,7 @@ class OpenNow:
         self.silenced = {one.pk: until for one in self.findings if (until := silenced_until(one, silences))} if silences else {}
         self._worst = by_object(one for one in self.findings if one.pk not in self.silenced)
         self._silenced = by_object(one for one in self.findings if one.pk in self.silenced)
+        self._of_many = {_about_many(one) for one in self.findings if one.pk not in self.silenced}
 
     @property
     def causes(self) -> list[Finding]:
@@ -70,9 +73,11 @@ class OpenNow:
         return not is_of_now(self.rounds.get(broker_id), self.at)
 
     def level(self, kind: str, pk: int, broker_id: int, otherwise: Level) -> Level:
-        """The level of an object: of the worst finding about it. `otherwise` is what its numbers alone say: it holds while the rules stand still, and for
-        what is unknown. Trouble in numbers that is no finding (yet, or for good, as a person set it) is watched."""
+        """The level of an object: of the worst finding about it. `otherwise` is what its numbers alone say: it holds while the rules stand still, for what is
+        unknown, and where one finding is about many such objects. Trouble in numbers that is no finding (yet, or for good, as a person set it) is watched."""
         if self.stands_still(broker_id):
+            return otherwise
+        if kind == "queue" and otherwise.word == "unknown":
             return otherwise
         found = self._worst.get((kind, pk))
         if found is not None and not found.unsure:
@@ -80,7 +85,32 @@ class OpenNow:
         if otherwise.word in ("ok", "unknown"):
             return otherwise
         silenced = self._silenced.get((kind, pk))
-        return Level("notice", silenced.short or silenced.title, "silenced") if silenced else Level("ok", otherwise.reason, "watched")
+        if silenced is not None:
+            return Level("notice", silenced.short or silenced.title, "silenced")
+        return otherwise if (broker_id, kind) in self._of_many else Level("ok", otherwise.reason, "watched")
+
+    def level_by_name(self, kind: str, broker_id: int, vhost: str, names: Iterable[str]) -> Word | None:
+        """The level of the worst finding about any object of these names; None where there is none."""
+        keys = {(kind, broker_id, vhost, name) for name in names}
+        return next((_word(one.level) for one in self.findings if (one.kind, one.broker_id, one.vhost, one.name) in keys and one.pk not in self.silenced), None)
+
+    def broker_level(self, broker_id: int, otherwise: Level) -> Level:
+        """A broker's level: of the worst finding about anything of it, unless its state is unknown or the rules stand still."""
+        if otherwise.word == "unknown" or otherwise.label or self.stands_still(broker_id):
+            return otherwise
+        here = [one for one in self.causes if one.broker_id == broker_id]
+        return Level(_word(here[0].level), f"has {formatting.count(len(here), 'finding')}") if here else Level("ok", "responds")
+
+
+def _about_many(one: Finding) -> tuple[int | None, str]:
+    """(broker, kind) of the objects that a finding is about without being about each of them."""
+    if one.kind == "worker" and one.object_id is None:
+        return one.broker_id, "worker"
+    return one.broker_id, {"queue_unavailable": "queue", "publishers_blocked": "node", "partition": "node"}.get(one.rule, "") if one.kind == "broker" else ""
+
+
+NOTHING_KNOWN = OpenNow((), (), (), datetime.min.replace(tzinfo=UTC))
+"""As if the rules had never looked: levels are what numbers alone say."""
 
 
 def open_now(scope: Scope, brokers: Sequence[Broker]) -> OpenNow:
@@ -88,9 +118,28 @@ def open_now(scope: Scope, brokers: Sequence[Broker]) -> OpenNow:
     return kept.shared(kept.state_of(brokers) or None, _read, scope, tuple(broker.pk for broker in brokers))
 
 
-def open_of(broker: Broker, state: kept.State) -> OpenNow:
-    """The same of one broker for everybody. `state`: None where it was not read in this transaction."""
-    return kept.shared(state, _read, Scope(), (broker.pk,))
+WHAT_TO_DO = {
+    database_file.FULL: "Free space on that disk. Hareline continues by itself then.",
+    database_file.LOCKED: "End what holds the lock, such as a shell or a copy of another program. Hareline continues by itself then.",
+}
+"""By why nothing can be stored."""
+
+
+def why_rules_stand_still() -> str:
+    """In sentences, why no round can be stored, and what to do; "" where the reason is not the database."""
+    reason = database_file.why_nothing_is_stored()
+    return f"{reason} {WHAT_TO_DO.get(reason, '')}".strip()
+
+
+_lately: kept.Kept[OpenNow] = kept.Kept(64)
+
+
+def open_lately(broker_id: int, state: kept.State = None) -> OpenNow:
+    """The same of one broker for everybody. `state`: of the broker as it was read in this transaction; where it was not, it is worked out once an event of a
+    finding, for what is loaded more often than polls are stored."""
+    if state is not None:
+        return kept.shared(state, _read, EVERYTHING, (broker_id,))
+    return _lately.get(broker_id, queries.latest_change() or 0, lambda: _read(EVERYTHING, (broker_id,)))
 
 
 def _read(scope: Scope, brokers: tuple[int, ...]) -> OpenNow:

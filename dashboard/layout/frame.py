@@ -101,7 +101,9 @@ class Shell:
 
     def level_of(self, broker: Broker | None) -> levels.Level | None:
         """The broker's level; of all brokers the worst. None without any broker."""
-        return levels.broker_level(broker, self.now) if broker else levels.worst(levels.broker_level(each, self.now) for each in self.brokers)
+        opened = open_now(self.scope, self.brokers)
+        found = [opened.broker_level(each.pk, levels.broker_level(each, self.now)) for each in ([broker] if broker else self.brokers)]
+        return levels.worst(found)
 
     @cached_property
     def query(self) -> str:

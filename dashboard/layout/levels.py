@@ -1,7 +1,7 @@
 """Levels: how well a broker, its nodes or a worker node is, with the reason as text. Those of queues are in `dashboard.layout.queue_levels`.
 
 Pure: functions of the stored numbers and the time. What is not visible is "unknown" with its reason; never "down", never 0.
-`dashboard.overview.incidents` adds what to do about a level.
+While the rules look, pages show the levels of findings instead (`dashboard.findings.open_now`).
 """
 
 from __future__ import annotations

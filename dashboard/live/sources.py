@@ -19,6 +19,7 @@ from dashboard import queries as dashboard_queries
 from dashboard.connections.owners import Owners
 from dashboard.connections.row import connection_row
 from dashboard.exchanges.row import exchange_row
+from dashboard.findings.open_now import NOTHING_KNOWN, open_lately
 from dashboard.layout.consumer_workers import Consuming
 from dashboard.layout.consumption import consumers_by_queue
 from dashboard.layout.lost_consumers import lost_queues
@@ -53,9 +54,9 @@ def load(topic: Topic, keys: Collection[str], closely: Collection[str] = (), bro
     # What is kept is of a state that was read in this transaction. The tail reads none: what it reads may be of a later state
     if topic.kind == topics.TASKS:
         return _tasks(topic, _ids(topic, keys), frozenset(_ids(topic, closely)))
-    if topic.kind == topics.WORKERS:
-        return _workers(topic, _ids(topic, keys))
     state = kept.state_of([broker]) if broker else None
+    if topic.kind == topics.WORKERS:
+        return _workers(topic, _ids(topic, keys), state)
     broker = broker or queries.broker_by_id(EVERYTHING, topic.broker_id)
     return Loaded({}) if broker is None else loaders[topic.kind](topic, _ids(topic, keys), broker, state)
 
@@ -67,8 +68,9 @@ def _ids(topic: Topic, keys: Collection[str]) -> list[int]:
 
 def _broker(topic: Topic, _: list[int], broker: Broker, state: kept.State) -> Loaded:
     nodes = kept.shared(state, queries.nodes, EVERYTHING, broker.pk)
-    rows: dict[str, Build] = {f"broker-{broker.pk}": partial(broker_row, broker)}
-    rows |= {f"node-{node.pk}": partial(node_row, node) for node in nodes}
+    opened = open_lately(broker.pk, state)
+    rows: dict[str, Build] = {f"broker-{broker.pk}": partial(broker_row, broker, opened=opened)}
+    rows |= {f"node-{node.pk}": partial(node_row, node, opened=opened) for node in nodes}
     facts = {
         "brokers": (broker.state, broker.reason, repr(broker.alarms), repr(broker.limits)),
         "depth_source": broker.depth_source_reason,  # by itself: under load the costs measured in it are others at each poll
@@ -86,9 +88,10 @@ def _queues(topic: Topic, ids: list[int], broker: Broker, state: kept.State) -> 
         queue for queue in kept.shared(state, queries.queues_by_ids, EVERYTHING, tuple(ids)) if (queue.broker_id, queue.vhost) == (broker.pk, topic.vhost)
     ]
     consuming = consumers_by_queue(broker.pk, topic.vhost, broker if state else None) if queues else {}
+    opened = open_lately(broker.pk, state) if queues else NOTHING_KNOWN
 
     def row(queue: Any) -> Any:
-        return lambda now: queue_row(queue, broker, consuming.get((queue.vhost, queue.name), ()), now)
+        return lambda now: queue_row(queue, broker, consuming.get((queue.vhost, queue.name), ()), now, opened)
 
     set_of_queues = kept.shared(state, fingerprints.queues_fingerprint, broker.pk, topic.vhost)
     row_facts = {f"queue-{queue.pk}": {"consumers": (queue.consumers, _who(consuming.get((queue.vhost, queue.name), ())))} for queue in queues}
@@ -145,14 +148,15 @@ def _topology(topic: Topic, _: list[int], broker: Broker, state: kept.State) -> 
     return Loaded({}, kept.shared(state, fingerprints.topology_fingerprints, broker.pk, topic.vhost), {}, broker.polled_at, broker.poll_seconds)
 
 
-def _workers(topic: Topic, ids: list[int]) -> Loaded:
+def _workers(topic: Topic, ids: list[int], state: kept.State) -> Loaded:
     found = [worker for worker in worker_queries.workers_by_ids(EVERYTHING, ids) if (worker.broker_id, worker.vhost) == (topic.broker_id, topic.vhost)]
     row_facts = {f"worker-{worker.pk}": _facts_of_worker(worker) for worker in found}
     everyone = worker_queries.workers_fingerprint(topic.broker_id, topic.vhost or "")
     consuming = consumers_by_queue(topic.broker_id, topic.vhost or "") if found else {}
+    opened = open_lately(topic.broker_id, state) if found else NOTHING_KNOWN
 
     def row_of(worker: Worker) -> Build:
-        return lambda now: worker_row(worker, now, lost_queues(worker, consuming, now))
+        return lambda now: worker_row(worker, now, lost_queues(worker, consuming, now), opened)
 
     rows = {f"worker-{worker.pk}": row_of(worker) for worker in found}
     return Loaded(rows, {"workers": everyone, "table": everyone, "board": everyone}, row_facts, _received_at(topic), RECEIVER_BEATS_EVERY_SECONDS)

@@ -12,11 +12,12 @@ import msgspec
 from brokers import queries
 from brokers.models import Broker, Queue
 from brokers.scope import Scope
+from dashboard.findings.open_now import NOTHING_KNOWN, OpenNow
 from dashboard.layout import formatting, levels
 from dashboard.layout.lists import LAST_HOUR, SPARK_POINTS
 from dashboard.layout.visibility import Step
 from dashboard.live.rows import LiveRow
-from dashboard.workers.row import worker_row
+from dashboard.workers.row import level_of, worker_row
 from dashboard.workers.visibility import unknown_nodes
 from workers import queries as worker_queries
 from workers.models import EventSource, Worker
@@ -38,8 +39,8 @@ class Figure(msgspec.Struct, frozen=True):
 class Work:
     """What is known of Celery at one broker, in one virtual host or (None) in all."""
 
-    def __init__(self, scope: Scope, broker: Broker, vhost: str | None, now: datetime) -> None:
-        self.scope, self.broker, self.vhost, self.now = scope, broker, vhost, now
+    def __init__(self, scope: Scope, broker: Broker, vhost: str | None, now: datetime, opened: OpenNow = NOTHING_KNOWN) -> None:
+        self.scope, self.broker, self.vhost, self.now, self.opened = scope, broker, vhost, now, opened
 
     @cached_property
     def sources(self) -> list[EventSource]:
@@ -58,8 +59,8 @@ class Work:
     def rows(self) -> list[LiveRow]:
         """The worker nodes shown, those in trouble first, then by name."""
         order = {word: place for place, word in enumerate(levels.WORST_FIRST)}
-        chosen = sorted(self.workers, key=lambda worker: (order[levels.worker_level(worker, self.now).word], worker.hostname))[:SHOWN_WORKERS]
-        return [worker_row(worker, self.now) for worker in chosen]
+        chosen = sorted(self.workers, key=lambda worker: (order[level_of(worker, self.now, opened=self.opened).word], worker.hostname))[:SHOWN_WORKERS]
+        return [worker_row(worker, self.now, opened=self.opened) for worker in chosen]
 
     @property
     def unknown(self) -> list[Step]:

@@ -1,21 +1,20 @@
-"""The head of the overview: its sentence, what is all clear, and the lines of notices. Nothing is all clear while anything is unknown.
+"""The head of the overview: its sentence, what is all clear, and the lines of notices. Nothing is all clear while anything is unknown, or the rules do not
+look.
 
-Pure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Sequence
 
 import msgspec
+from django.urls import reverse
 
-from dashboard.connections.growth import GrowingClient
 from dashboard.layout import formatting
-from dashboard.layout.levels import Level, worker_level
+from dashboard.layout.levels import Level
+from dashboard.models import Finding
 from dashboard.workers.visibility import unknown_by_reason
 from workers.models import Worker
-from workers.name_patterns import folded
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -29,28 +28,30 @@ class Seen(msgspec.Struct, frozen=True):
 
 
 class Line(msgspec.Struct, frozen=True):
-    """A line below the incidents: a level, a name, and the address of its page."""
+    """A line below the problems: a level, a name, and the address of its page; the level's reason follows the name."""
 
     level: Level
     name: str
     address: str
 
 
-def sentence(troubles: int, seen: Seen, unavailable: Sequence[str] = (), more: bool = False) -> str:
-    """The heading of the overview; `more`: not all that may be in trouble were looked at.
+def sentence(troubles: int, seen: Seen, unavailable: Sequence[str] = (), knows: bool = True) -> str:
+    """The heading of the overview; `knows` False: the rules have not looked lately.
 
     >>> sentence(0, Seen(16)), sentence(0, Seen(16, 2)), sentence(3, Seen(16)), sentence(0, Seen(0)), sentence(0, Seen(0, hidden=True))
     ('No problems in 16 queues', '2 of 16 queues hold messages without a consumer', '3 problems', 'No queues yet', 'Queues are not visible to Hareline')
-    >>> sentence(0, Seen(16, unclear=3)), sentence(0, Seen(16, hidden=True))
-    ('No problems known; 3 of 16 queues are unknown', 'No problems in 16 queues visible to Hareline')
+    >>> sentence(0, Seen(16, unclear=3)), sentence(0, Seen(16, hidden=True)), sentence(0, Seen(16), knows=False)
+    ('No problems known; 3 of 16 queues are unknown', 'No problems in 16 queues visible to Hareline', 'Problems in 16 queues are unknown')
     """
     if troubles:
-        return f"{troubles:,}+ problems" if more else formatting.count(troubles, "problem")
+        return formatting.count(troubles, "problem")
     if unavailable:
         return f"{formatting.listed(unavailable)} {'is' if len(unavailable) == 1 else 'are'} not visible"
     if seen.queues == 0:
         return "Queues are not visible to Hareline" if seen.hidden else "No queues yet"
     queues = formatting.count(seen.queues, "queue")
+    if not knows:
+        return f"Problems in {queues} are unknown"
     if seen.unclear:
         return f"No problems known; {seen.unclear:,} of {queues} {'is' if seen.unclear == 1 else 'are'} unknown"
     if seen.resting:
@@ -58,7 +59,7 @@ def sentence(troubles: int, seen: Seen, unavailable: Sequence[str] = (), more: b
     return f"No problems in {queues}{' visible to Hareline' if seen.hidden else ''}"
 
 
-def summary(troubles: int, notices: int, seen: Seen) -> str:
+def summary(troubles: int, notices: int, seen: Seen, knows: bool = True) -> str:
     """The line under the heading: whether all is clear, and how many notices follow; "" with incidents, which speak for themselves.
 
     >>> summary(0, 2, Seen(16)), summary(0, 0, Seen(16, unclear=1))
@@ -66,7 +67,7 @@ def summary(troubles: int, notices: int, seen: Seen) -> str:
     """
     if troubles:
         return ""
-    unknown = seen.unclear or seen.unknown_workers or seen.hidden
+    unknown = not knows or seen.unclear or seen.unknown_workers or seen.hidden
     parts = ["What is unknown may need you." if unknown else "All clear."]
     return " ".join(parts + [f"{formatting.count(notices, 'notice')}."] * bool(notices))
 
@@ -83,24 +84,6 @@ def unknown_workers(workers: Iterable[Worker], address: str) -> list[Line]:
     ]
 
 
-def noticed_workers(workers: Iterable[Worker], now: datetime, address: str, page_of: Callable[[Worker], str]) -> list[Line]:
-    """The worker nodes that are worth a notice; those that are gone and whose names only differ in what a machine made up (pods) in one line."""
-    noticed = [(worker, level) for worker in workers if (level := worker_level(worker, now)).word == "notice"]
-    folds, alone = folded([one for one in noticed if one[0].state == "gone"], lambda one: one[0].hostname)
-    found = [
-        Line(Level("notice", "are gone; they held no known task"), f"{formatting.count(len(members), 'node')} {pattern}", address) for pattern, members in folds
-    ]
-    living = [one for one in noticed if one[0].state != "gone"]
-    return found + [Line(level, worker.hostname, page_of(worker)) for worker, level in living + alone]
-
-
-def leaking_clients(found: Iterable[GrowingClient], address: str) -> list[Line]:
-    """The clients that open more and more connections or channels; `address` is the list of connections, which has each of them."""
-    return [
-        Line(
-            Level("notice", f"opens more and more {one.growth.what}: {one.growth.first:,} at {one.growth.since:%H:%M}, {one.growth.last:,} now"),
-            f"{one.trend.product or 'A client'} on {one.trend.peer_host or 'the broker itself'}",
-            f"{address}{'&' if '?' in address else '?'}q=is%3Agrowing",
-        )
-        for one in found
-    ]
+def noticed(found: Iterable[Finding]) -> list[Line]:
+    """The findings that are only worth a look, each leading to its page."""
+    return [Line(Level("notice", ""), one.title, reverse("finding", args=[one.pk])) for one in found]

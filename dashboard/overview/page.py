@@ -1,4 +1,4 @@
-"""The overview of one broker: incidents, the figures behind them, and the deepest queues. Queries run when a part is drawn."""
+"""The overview of one broker: what is wrong, the figures behind it, and the deepest queues. Queries run when a part is drawn."""
 
 from __future__ import annotations
 
@@ -11,34 +11,33 @@ from urllib.parse import urlencode
 import msgspec
 from django.urls import reverse
 
-from brokers import database_damage, database_file, queries
-from brokers.models import Broker, Heartbeat, PollAttempt, VirtualHost
-from brokers.polling import leases
+from brokers import queries
+from brokers.models import Broker, PollAttempt, VirtualHost
 from brokers.queries import History, kept
 from brokers.scope import Scope
 from brokers.visibility import WITHOUT_MONITORING
-from dashboard.connections.growth import growing
+from dashboard.findings.cards import Card, cards
+from dashboard.findings.open_now import OpenNow, open_now, why_rules_stand_still
 from dashboard.layout import charts as series
 from dashboard.layout import formatting, levels, visibility
 from dashboard.layout.charts import Chart, Line, Range
 from dashboard.layout.consumption import consuming_of_each
 from dashboard.layout.lists import SPARK_POINTS, last_hour
-from dashboard.layout.queue_levels import queue_level
 from dashboard.live import topics
 from dashboard.live.rows import LiveRow
-from dashboard.overview import blocked_publishers, flapping, head, incidents, maintenance, unread_queues
+from dashboard.models import Finding
+from dashboard.overview import head
 from dashboard.overview.celery_panel import Work
-from dashboard.overview.incidents import Incident
 from dashboard.overview.queue_summary import QueueSummary, queue_summary
 from dashboard.overview.row import broker_row, node_row, vhost_row
-from dashboard.overview.suspects import Suspects
 from dashboard.queues.row import queue_row
 from workers.models import Worker
 
 DEEPEST = 6
 CHANGES = 5
 ATTEMPTS = 200
-BLOCKED_STATES = ("blocked", "blocking")
+CARDS = 6
+TROUBLE = ("critical", "warning", "unknown")
 BROKER_METRICS = ("ready", "unacknowledged", "publish_per_second", "deliver_per_second", "ack_per_second")
 
 
@@ -50,16 +49,17 @@ class ShownAttempt(msgspec.Struct, frozen=True):
 
 
 class OneBroker:
-    """The overview of one broker; `vhost` narrows all of it but the broker's nodes."""
+    """The overview of one broker; `vhost` narrows all of it but the broker's nodes. `opened`: the findings that are open, where they were read already."""
 
-    def __init__(self, scope: Scope, broker: Broker, vhost: str | None, shown: Range, now: datetime) -> None:
+    def __init__(self, scope: Scope, broker: Broker, vhost: str | None, shown: Range, now: datetime, opened: OpenNow | None = None) -> None:
         self.scope, self.broker, self.vhost, self.range, self.now = scope, broker, vhost, shown, now
-        self.work = Work(scope, broker, vhost, now)
+        self.opened = open_now(scope, [broker]) if opened is None else opened
+        self.work = Work(scope, broker, vhost, now, self.opened)
         self._state = kept.state_of([broker])
 
     @cached_property
     def row(self) -> LiveRow:
-        return broker_row(self.broker, self.now)
+        return broker_row(self.broker, self.now, self.opened)
 
     @cached_property
     def place(self) -> VirtualHost | None:
@@ -97,14 +97,6 @@ class OneBroker:
     def queue_total(self) -> int:
         return self.queues.total
 
-    @cached_property
-    def suspects(self) -> Suspects:
-        return Suspects(self.queues.pages, lambda queue: queue_level(queue, self.broker, self.now).is_trouble)
-
-    @property
-    def has_more_incidents(self) -> bool:
-        return not self.stale and self.suspects.has_more
-
     @property
     def resting(self) -> int:
         """How many queues hold messages and have no consumer, streams excluded."""
@@ -125,51 +117,53 @@ class OneBroker:
         return any(limit.get("vhost") or limit.get("what") == WITHOUT_MONITORING for limit in self.broker.limits)
 
     @cached_property
-    def incidents(self) -> list[Incident]:
-        """The incidents, the worst first. While the broker is not visible, none about its queues."""
-        poller = next((beat for beat in self._heartbeats if beat.kind == "poller"), None)
-        at, damage = (poller.at, database_damage.reported(poller.problem)) if poller else (None, "")
-        found = [incidents.of_broker(self.broker, self.work.sources, at, self.now, lambda: database_file.why_nothing_is_stored() or damage)]
-        found.append(blocked_publishers.incident(self.broker, self.now, self._blocked))
-        found.append(unread_queues.incident(self.broker, self.now))
-        found.append(flapping.incident(self.broker, self._attempts, self.now))
-        if not self.stale:
-            found += [incidents.of_node(row.fixed["node"], self.broker, self.now) for row in self.nodes]
-            found += [incidents.of_queue(queue, self.broker, self.work.consumers_of(queue), self.now) for queue in self.suspects.queues]
-        found += [incidents.of_worker(worker, self.now) for worker in self.work.workers]
-        return incidents.worst_first(found)
+    def found(self) -> list[Finding]:
+        """What is open here and neither silenced nor explained by another finding, the worst first."""
+        return self.opened.of(self.broker.pk, self.vhost)
+
+    @property
+    def problems(self) -> list[Finding]:
+        return [one for one in self.found if one.level in TROUBLE]
 
     @cached_property
-    def _heartbeats(self) -> list[Heartbeat]:
-        return leases.heartbeats()
+    def incidents(self) -> list[Card]:
+        """The worst problems, with all that is known of them."""
+        return cards(self.problems[:CARDS], self.opened.findings)
 
-    def _blocked(self) -> list[str]:
-        """The connections that the broker takes nothing from, by the name that their program gave, else by the broker's."""
-        blocked = (connection for connection in queries.connections(self.scope, self.broker.pk, self.vhost) if connection.state in BLOCKED_STATES)
-        return [connection.provided_name or connection.name for connection in blocked]
+    @property
+    def more_problems(self) -> int:
+        return max(0, len(self.problems) - CARDS)
+
+    @property
+    def silenced(self) -> int:
+        return sum(one.broker_id in (None, self.broker.pk) and one.pk in self.opened.silenced for one in self.opened.findings)
+
+    @property
+    def rules_stand_still(self) -> bool:
+        """True if what is found is not of now, since the rules have not looked at the broker lately."""
+        return self.opened.stands_still(self.broker.pk)
+
+    @property
+    def why_rules_stand_still(self) -> str:
+        return why_rules_stand_still()
+
+    @property
+    def rules_looked_at(self) -> datetime | None:
+        looked = self.opened.rounds.get(self.broker.pk)
+        return looked.at if looked else None
 
     @cached_property
     def notices(self) -> list[head.Line]:
         """What is unknown of workers, and what is worth a look."""
-        found = head.unknown_workers(self.work.workers, reverse("workers") + self.query) + maintenance.notices(self._heartbeats, self.now, reverse("readyz"))
-        if self.row.mark["level"] == "notice":
-            found.append(head.Line(self.row.fixed["level"], self.broker.name, reverse("exchanges") + self.query))
-        if not self.stale:
-            trends = kept.shared(self._state, queries.client_trends, self.scope, self.broker.pk, self.vhost)
-            found += head.leaking_clients(growing(trends), reverse("connections") + self.query)
-        for queue in [] if self.stale else self.suspects.queues:
-            level = queue_level(queue, self.broker, self.now)
-            if level.word == "notice":
-                found.append(head.Line(level, queue.name, reverse("queue", args=[queue.pk])))
-        return found + head.noticed_workers(self.work.workers, self.now, reverse("workers") + self.query, lambda worker: reverse("worker", args=[worker.pk]))
+        return head.unknown_workers(self.work.workers, reverse("workers") + self.query) + head.noticed(one for one in self.found if one.level == "notice")
 
     @property
     def sentence(self) -> str:
-        return head.sentence(len(self.incidents), self.seen, more=self.has_more_incidents)
+        return head.sentence(len(self.problems), self.seen, knows=not self.rules_stand_still)
 
     @property
     def summary(self) -> str:
-        return head.summary(len(self.incidents), sum(line.level.word == "notice" for line in self.notices), self.seen)
+        return head.summary(len(self.problems), sum(line.level.word == "notice" for line in self.notices), self.seen, knows=not self.rules_stand_still)
 
     @property
     def query(self) -> str:
@@ -224,15 +218,22 @@ class OneBroker:
 
     @cached_property
     def deepest(self) -> list[tuple[LiveRow, list[float | None]]]:
-        """The deepest queues with their depth of the last hour; in trouble those first."""
-        order = {health_word: place for place, health_word in enumerate(levels.WORST_FIRST)}
-        queues = sorted(self.suspects.queues, key=lambda queue: (order[queue_level(queue, self.broker, self.now).word], -(queue.depth or 0)))[:DEEPEST]
+        """The queues that findings are about, the worst first, then the deepest, with their depth of the last hour."""
+        keys = (one.object_id for one in self.opened.findings if self._is_of_a_queue_here(one))
+        about = tuple(dict.fromkeys(key for key in keys if key is not None))[:DEEPEST]
+        in_trouble = {queue.pk: queue for queue in kept.shared(self._state, queries.queues_by_ids, self.scope, about)} if about else {}
+        found = [in_trouble[pk] for pk in about if pk in in_trouble and in_trouble[pk].gone_at is None]
+        queues = [*found, *(queue for queue in self.queues.deepest if queue.pk not in in_trouble)][:DEEPEST]
         sparks = last_hour(self.scope, "queues", queues, "depth", self._state)
-        return [(queue_row(queue, self.broker, consuming, self.now), sparks.get(queue.pk, [])) for queue, consuming in consuming_of_each(queues)]
+        return [(queue_row(queue, self.broker, consuming, self.now, self.opened), sparks.get(queue.pk, [])) for queue, consuming in consuming_of_each(queues)]
+
+    def _is_of_a_queue_here(self, one: Finding) -> bool:
+        here = one.broker_id == self.broker.pk and self.vhost in (None, one.vhost)
+        return here and one.kind == "queue" and one.level in TROUBLE and one.pk not in self.opened.silenced
 
     @cached_property
     def nodes(self) -> list[LiveRow]:
-        return [node_row(node, self.now) for node in kept.shared(self._state, queries.nodes, self.scope, self.broker.pk)]
+        return [node_row(node, self.now, self.opened) for node in kept.shared(self._state, queries.nodes, self.scope, self.broker.pk)]
 
     @cached_property
     def limits(self) -> list[dict[str, Any]]:

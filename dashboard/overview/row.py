@@ -12,15 +12,16 @@ from django.template.loader import render_to_string
 
 from brokers import parts
 from brokers.models import Broker, Node, VirtualHost
+from dashboard.findings.open_now import NOTHING_KNOWN, OpenNow
 from dashboard.layout import formatting, levels
 from dashboard.live.rows import LiveRow
 
 DISK_BAR_LIMITS = 4  # the disk's size is not reported, so the bar ends at what is free, or at so many times the limit
 
 
-def broker_row(broker: Broker, now: datetime) -> LiveRow:
-    """The broker's totals over all virtual hosts that Hareline's user may access."""
-    level = levels.broker_level(broker, now)
+def broker_row(broker: Broker, now: datetime, opened: OpenNow = NOTHING_KNOWN) -> LiveRow:
+    """The broker's totals over all virtual hosts that Hareline's user may access. `opened`: the findings that are open."""
+    level = opened.broker_level(broker.pk, levels.broker_level(broker, now))
     stale = bool(levels.unavailable(broker, now))
     totals = broker.object_totals or {}
     return LiveRow(
@@ -93,9 +94,9 @@ def _difference(place: Broker | VirtualHost | None) -> str:
     return f"{formatting.rate(abs(published - delivered))}/s {'below' if delivered < published else 'above'} published"
 
 
-def node_row(node: Node, now: datetime) -> LiveRow:
+def node_row(node: Node, now: datetime, opened: OpenNow = NOTHING_KNOWN) -> LiveRow:
     """A node of the broker's cluster; its bars end at the alarm threshold, where RabbitMQ starts to block publishers, or mark it."""
-    level = levels.node_level(node, node.broker, now)
+    level = opened.level("node", node.pk, node.broker_id, levels.node_level(node, node.broker, now))
     stale = bool(levels.unavailable(node.broker, now) or levels.unread(node.broker, parts.NODES, now))
     disk_whole = max(node.disk_free_bytes or 0, DISK_BAR_LIMITS * (node.disk_free_limit_bytes or 0)) or None
     return LiveRow(

@@ -1,4 +1,4 @@
-"""The overview of several brokers: a card each, and the incidents of all."""
+"""The overview of several brokers: a card each, and what is wrong with any of them."""
 
 from __future__ import annotations
 
@@ -8,36 +8,48 @@ from functools import cached_property
 
 from brokers.models import Broker
 from brokers.scope import Scope
+from dashboard.findings.cards import Card, cards
+from dashboard.findings.open_now import open_now
 from dashboard.layout.charts import Range
 from dashboard.live import topics
-from dashboard.overview import head, incidents
-from dashboard.overview.incidents import Incident
-from dashboard.overview.page import OneBroker
+from dashboard.models import Finding
+from dashboard.overview import head
+from dashboard.overview.page import CARDS, TROUBLE, OneBroker
 
 
 class SeveralBrokers:
-    """The overview of all brokers: a card each, and the incidents of all."""
+    """The overview of all brokers: a card each, and what is wrong with any of them, or with Hareline itself."""
 
     def __init__(self, scope: Scope, brokers: Sequence[Broker], shown: Range, now: datetime) -> None:
         self.now = now
-        self.cards = [OneBroker(scope, broker, None, shown, now) for broker in brokers]
+        self.opened = open_now(scope, brokers)
+        self.cards = [OneBroker(scope, broker, None, shown, now, self.opened) for broker in brokers]
+
+    @property
+    def problems(self) -> list[Finding]:
+        return [one for one in self.opened.causes if one.level in TROUBLE]
 
     @cached_property
-    def incidents(self) -> list[Incident]:
-        return incidents.worst_first(incident for card in self.cards for incident in card.incidents)
+    def incidents(self) -> list[Card]:
+        return cards(self.problems[:CARDS], self.opened.findings)
+
+    @property
+    def more_problems(self) -> int:
+        return max(0, len(self.problems) - CARDS)
+
+    @property
+    def standing(self) -> list[OneBroker]:
+        """The brokers that the rules have not looked at lately."""
+        return [card for card in self.cards if card.rules_stand_still]
 
     @property
     def sentence(self) -> str:
         unavailable = [card.broker.name for card in self.cards if card.stale]
-        return head.sentence(len(self.incidents), self.seen, unavailable, self.has_more_incidents)
-
-    @property
-    def has_more_incidents(self) -> bool:
-        return any(card.has_more_incidents for card in self.cards)
+        return head.sentence(len(self.problems), self.seen, unavailable, knows=not self.standing)
 
     @property
     def summary(self) -> str:
-        return head.summary(len(self.incidents), 0, self.seen)
+        return head.summary(len(self.problems), sum(one.level == "notice" for one in self.opened.causes), self.seen, knows=not self.standing)
 
     @cached_property
     def seen(self) -> head.Seen:

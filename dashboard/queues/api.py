@@ -15,6 +15,7 @@ from brokers.models import Queue
 from brokers.routing.past import is_delay_level
 from dashboard.api.errors import ERRORS, invalid, not_found
 from dashboard.api.parameters import Moment, Name, OfBroker, Paged, broker_named, scope
+from dashboard.findings.open_now import OpenNow, open_now
 from dashboard.layout import filter_language, levels
 from dashboard.layout.consumer_workers import Consuming
 from dashboard.layout.consumption import consuming_of, consuming_of_each
@@ -115,7 +116,8 @@ def queues(request: HttpRequest, query: Query[QueuesRequest]) -> dict[str, Any]:
     except ValueError as error:
         raise invalid("sort", error) from error
     now = timezone.now()
-    return {"total": page.total, "items": [QueueItem(**_item(queue, consuming, now)) for queue, consuming in consuming_of_each(page.items)]}
+    opened = open_now(scope(request), brokers)
+    return {"total": page.total, "items": [QueueItem(**_item(queue, consuming, now, opened)) for queue, consuming in consuming_of_each(page.items)]}
 
 
 @router.get("/queue", response={200: QueueDetail, **ERRORS}, operation_id="queue")
@@ -127,7 +129,7 @@ def queue(request: HttpRequest, query: Query[QueueRequest]) -> QueueDetail:
         raise not_found(f"Broker {query.broker} has no queue {query.name} in virtual host {query.vhost}.", "name")
     consuming = consuming_of(found)
     return QueueDetail(
-        **_item(found, consuming, timezone.now()),
+        **_item(found, consuming, timezone.now(), open_now(scope(request), [found.broker])),
         **{name: getattr(found, name) for name in ("durable", "auto_delete", "exclusive", "arguments", "effective_policy", "redeliver_per_second")},
         **{name: getattr(found, name) for name in ("memory_bytes", "message_bytes", "highest_depth", "first_seen_at")},
         policy=found.policy or None,
@@ -138,8 +140,8 @@ def queue(request: HttpRequest, query: Query[QueueRequest]) -> QueueDetail:
     )
 
 
-def _item(queue: Queue, consuming: Any, now: datetime) -> dict[str, Any]:
-    level = queue_level(queue, queue.broker, now)
+def _item(queue: Queue, consuming: Any, now: datetime, opened: OpenNow) -> dict[str, Any]:
+    level = opened.level("queue", queue.pk, queue.broker_id, queue_level(queue, queue.broker, now))
     return {
         "level": level.word,
         "level_reason": level.reason,

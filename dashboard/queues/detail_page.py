@@ -17,6 +17,7 @@ from brokers.queries import kept
 from brokers.scope import Scope
 from dashboard.exchanges.row import shown_name
 from dashboard.exchanges.text import BindingText, binding_text
+from dashboard.findings.open_now import OpenNow, open_now
 from dashboard.layout import formatting, levels, visibility
 from dashboard.layout.addresses import tasks_address
 from dashboard.layout.consumer_workers import Consuming
@@ -66,7 +67,12 @@ class QueuePage:
 
     def head(self) -> dict[str, Any]:
         """Context that the page and each of its parts share."""
-        return {"queue": self.queue, "broker": self.broker, "row": queue_row(self.queue, self.broker, self.consuming, self.now), "now": self.now}
+        row = queue_row(self.queue, self.broker, self.consuming, self.now, self.opened)
+        return {"queue": self.queue, "broker": self.broker, "row": row, "now": self.now}
+
+    @cached_property
+    def opened(self) -> OpenNow:
+        return open_now(self.scope, [self.broker])
 
     @property
     def topics(self) -> list[str]:
@@ -197,7 +203,7 @@ class QueuePage:
         prefetch, note = _prefetch(one, channels.get(one.consumer.channel_name))
         return ConsumerLine(
             one,
-            worker_row(worker, self.now) if worker else None,
+            worker_row(worker, self.now, opened=self.opened) if worker else None,
             reverse("worker", args=[worker.pk]) if worker else "",
             prefetch,
             note,

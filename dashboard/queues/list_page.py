@@ -15,6 +15,7 @@ from brokers.models import Broker, Queue
 from brokers.queries import QUEUE_SORTS, kept
 from brokers.queries.pages import share_brokers
 from brokers.scope import Scope
+from dashboard.findings.open_now import NOTHING_KNOWN, open_now
 from dashboard.layout import filter_language, visibility
 from dashboard.layout.addresses import Heading, ListAddress, page_links
 from dashboard.layout.consumption import consuming_of_each
@@ -138,7 +139,8 @@ class QueueList(ObjectList):
 
     def _rows(self, queues: Sequence[Queue]) -> list[tuple[LiveRow, list[float | None]]]:
         sparks = last_hour(self.scope, "queues", queues, "depth", self._state)
-        return [(queue_row(queue, queue.broker, consuming, self.now), sparks.get(queue.pk, [])) for queue, consuming in consuming_of_each(queues)]
+        opened = open_now(self.scope, self.brokers) if queues else NOTHING_KNOWN
+        return [(queue_row(queue, queue.broker, consuming, self.now, opened), sparks.get(queue.pk, [])) for queue, consuming in consuming_of_each(queues)]
 
     def _headings(self) -> list[Heading]:
         sorted_by = self.sort

@@ -16,6 +16,7 @@ from django.urls import reverse
 from brokers import parts
 from brokers.models import Broker, Queue
 from brokers.routing.past import is_delay_level
+from dashboard.findings.open_now import NOTHING_KNOWN, OpenNow
 from dashboard.layout import formatting, levels, queue_levels
 from dashboard.layout.consumer_workers import Consuming
 from dashboard.live.rows import LiveRow
@@ -26,9 +27,9 @@ UNKNOWN_CLIENT = "unknown client"
 UNKNOWN_TYPE = "type unknown"
 
 
-def queue_row(queue: Queue, broker: Broker, consuming: Sequence[Consuming], now: datetime) -> LiveRow:
-    """The queue as the table and its page show it; `consuming` lists its known consumers."""
-    level = queue_levels.queue_level(queue, broker, now)
+def queue_row(queue: Queue, broker: Broker, consuming: Sequence[Consuming], now: datetime, opened: OpenNow = NOTHING_KNOWN) -> LiveRow:
+    """The queue as the table and its page show it; `consuming` lists its known consumers. `opened`: the findings that are open."""
+    level = opened.level("queue", queue.pk, broker.pk, queue_levels.queue_level(queue, broker, now))
     stale = bool(levels.unavailable(broker, now) or levels.unread(broker, parts.QUEUES, now))
     return LiveRow(
         key=f"queue-{queue.pk}",

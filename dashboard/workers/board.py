@@ -11,9 +11,10 @@ from typing import Any
 
 import msgspec
 
+from dashboard.findings.open_now import NOTHING_KNOWN, OpenNow
 from dashboard.layout import formatting, levels
 from dashboard.live.rows import LiveRow
-from dashboard.workers.row import free_slots, host_of, load_text, skew_text
+from dashboard.workers.row import free_slots, host_of, level_of, load_text, skew_text
 from workers.models import Worker
 
 GROUPINGS: Mapping[str, str] = {"host": "By host", "queue": "By queue", "pool": "By pool"}
@@ -155,7 +156,7 @@ def subtitle(total: Sums, gone: int) -> str:
 
 _SORTS: Mapping[str, Callable[[Worker, datetime], Any]] = {
     "name": lambda worker, now: worker.hostname,
-    "level": lambda worker, now: levels.WORST_FIRST.index(levels.worker_level(worker, now).word),
+    "level": lambda worker, now: 0,  # by the findings, below
     "pool": lambda worker, now: worker.pool,
     "used": lambda worker, now: worker.active,
     "free": lambda worker, now: free_slots(worker),
@@ -171,9 +172,11 @@ def is_sort(sort: str) -> bool:
     return sort.removeprefix("-") in _SORTS
 
 
-def in_order(workers: Iterable[Worker], sort: str, now: datetime) -> list[Worker]:
-    """Sorted by a column, "-used" downwards; unknown values last in both orders, names decide among equals."""
+def in_order(workers: Iterable[Worker], sort: str, now: datetime, opened: OpenNow = NOTHING_KNOWN) -> list[Worker]:
+    """Sorted by a column, "-used" downwards; unknown values last in both orders, names decide among equals. `opened`: the findings that decide levels."""
     value = _SORTS[sort.removeprefix("-")]
+    if sort.removeprefix("-") == "level":
+        value = lambda worker, now: levels.WORST_FIRST.index(level_of(worker, now, opened=opened).word)  # noqa: E731
     named = sorted(workers, key=lambda worker: worker.hostname)
     known = [worker for worker in named if value(worker, now) is not None]
     unknown = [worker for worker in named if value(worker, now) is None]

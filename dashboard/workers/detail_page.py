@@ -15,6 +15,7 @@ from brokers import queries
 from brokers.conditions import Condition
 from brokers.models import Queue
 from brokers.scope import Scope
+from dashboard.findings.open_now import OpenNow, open_now
 from dashboard.layout import charts as series
 from dashboard.layout.addresses import ListAddress, tasks_address
 from dashboard.layout.charts import Chart, Line
@@ -60,7 +61,11 @@ class WorkerDetail:
 
     @cached_property
     def row(self) -> LiveRow:
-        return worker_row(self.worker, self.now, tuple(self.lost))
+        return worker_row(self.worker, self.now, tuple(self.lost), self.opened)
+
+    @cached_property
+    def opened(self) -> OpenNow:
+        return open_now(self.scope, [self.worker.broker])
 
     @property
     def listing_text(self) -> str:
@@ -142,7 +147,7 @@ class WorkerDetail:
     @cached_property
     def queues(self) -> list[ConsumedQueue]:
         """By name, as the node names them."""
-        rows = {queue.name: queue_row(queue, queue.broker, consuming, self.now) for queue, consuming in consuming_of_each(self._queue_rows())}
+        rows = {queue.name: queue_row(queue, queue.broker, consuming, self.now, self.opened) for queue, consuming in consuming_of_each(self._queue_rows())}
         found = []
         for consumed in sorted(self.worker.queues or [], key=lambda queue: str(queue.get("name", ""))):
             name = str(consumed.get("name", ""))

@@ -14,6 +14,7 @@ from brokers import queries
 from brokers.conditions import Condition
 from brokers.models import Broker
 from brokers.scope import Scope
+from dashboard.findings.open_now import NOTHING_KNOWN, open_now
 from dashboard.layout import filter_language, formatting, levels
 from dashboard.layout.addresses import Heading, ListAddress
 from dashboard.layout.consumption import consumers_by_queue
@@ -127,7 +128,7 @@ class WorkerList(Filtered):
         """The nodes of this page that are not gone; on the board by name, so that a host's nodes stay together."""
         sort = self.sort if self.view == "table" else "name"
         rows = [worker for worker in self.chosen if self.view == "table" or worker.state != Worker.GONE]
-        return worker_board.in_order(rows, sort, self.now)
+        return worker_board.in_order(rows, sort, self.now, open_now(self.scope, self.brokers))
 
     @property
     def page(self) -> int:
@@ -169,13 +170,13 @@ class WorkerList(Filtered):
     def _nodes(self, workers: Sequence[Worker]) -> list[BoardNode]:
         activity, addresses = last_hour(self.scope, "workers", workers, "active"), queue_addresses(self.scope, workers)
         consuming = {place: consumers_by_queue(*place) for place in {(worker.broker_id, worker.vhost) for worker in workers if worker.queues}}
-        found = []
+        opened, found = open_now(self.scope, self.brokers) if workers else NOTHING_KNOWN, []
         for worker in workers:
             lost = lost_queues(worker, consuming[worker.broker_id, worker.vhost], self.now) if worker.queues else {}
             places = ((name, addresses.get((worker.broker_id, worker.vhost, name), "")) for name in worker_filter.queue_names(worker))
             chips = [Chip(name, url, lost.get(name, "")) for name, url in places]
             url = reverse("worker", args=[worker.pk])
-            found.append(BoardNode(worker_row(worker, self.now, tuple(lost)), worker, url, chips, activity.get(worker.pk, [])))
+            found.append(BoardNode(worker_row(worker, self.now, tuple(lost), opened), worker, url, chips, activity.get(worker.pk, [])))
         return found
 
     @property

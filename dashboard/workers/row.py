@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from django.template.loader import render_to_string
 
+from dashboard.findings.open_now import NOTHING_KNOWN, OpenNow
 from dashboard.layout import formatting, levels
 from dashboard.live.rows import LiveRow
 from dashboard.workers.running import RunningList, running_list
@@ -25,13 +26,13 @@ DEFAULT_HEARTBEAT_SECONDS = 2.0
 NOTICEABLE_SKEW_SECONDS = 0.3  # below it is the network's delay
 
 
-def worker_row(worker: Worker, now: datetime, lost: Collection[str] = ()) -> LiveRow:
-    """The worker as a row; `lost` are queues that it reports to consume while the broker shows no consumer of it there.
+def worker_row(worker: Worker, now: datetime, lost: Collection[str] = (), opened: OpenNow = NOTHING_KNOWN) -> LiveRow:
+    """The worker as a row; `lost` are queues that it reports to consume while the broker shows no consumer of it there. `opened`: the findings that are open.
 
     It follows the clock: a row that is built again once nothing was stored for long is unknown then.
     """
     worker = worker_as_of(worker, now)
-    level = _level(worker, now, lost)
+    level = level_of(worker, now, lost, opened)
     slots = slots_of(worker)
     alive = worker.state == Worker.ONLINE
     key = f"worker-{worker.pk}"
@@ -88,10 +89,14 @@ def _figure(value: int | None, free: int | None) -> str:
     return "" if free is None else str(value)
 
 
-def _level(worker: Worker, now: datetime, lost: Collection[str]) -> levels.Level:
-    if lost and worker.state == Worker.ONLINE:
-        return levels.Level("critical", f"alive, not consuming {formatting.listed(sorted(lost))}")
-    return levels.worker_level(worker, now)
+def level_of(worker: Worker, now: datetime, lost: Collection[str] = (), opened: OpenNow = NOTHING_KNOWN) -> levels.Level:
+    """Its level: of the worst finding about it; where it lost queues at least that of the worst finding about one of those."""
+    broker_id = worker.broker_id
+    found = opened.level("worker", worker.pk, broker_id, levels.worker_level(worker, now))
+    if not lost or worker.state != Worker.ONLINE:
+        return found
+    word = "critical" if opened.stands_still(broker_id) else opened.level_by_name("queue", broker_id, worker.vhost, lost) or "notice"
+    return levels.worst([levels.Level(word, f"alive, not consuming {formatting.listed(sorted(lost))}"), found]) or found
 
 
 def host_of(hostname: str) -> str:

@@ -11,10 +11,12 @@ from typing import Any
 
 from django.template.loader import render_to_string
 
-from brokers.models import Broker, Queue
-from dashboard.overview import incidents
+from brokers.models import Broker
+from dashboard.findings.cards import Card, card
+from dashboard.findings.rule import Evidence, Found, Object, body_of
+from dashboard.layout.levels import Word
+from dashboard.models import Finding
 from tests.browser.conftest import PHONE, OpenContext, Stack
-from workers.models import Worker
 
 NOW = datetime(2026, 11, 24, 3, 10, 52, tzinfo=UTC)
 PLACES = """(html) => {
@@ -29,44 +31,29 @@ PLACES = """(html) => {
 }"""
 
 
-def three_problems() -> list[Any]:
-    broker = Broker(pk=1, name="prod", state=Broker.UP, reason="", polled_at=NOW, poll_seconds=5, version="3.10.8")
-    mail: dict[str, Any] = {
-        "pk": 7,
-        "ready": 12480,
-        "depth": 12480,
-        "consumers": 0,
-        "publish_per_second": 24.0,
-        "ack_per_second": 0.0,
-        "deliver_per_second": 0.0,
-    }
-    mail |= {
-        "arguments": {"x-max-length": 50_000},
-        "nobody_consumes_since": NOW - timedelta(seconds=520),
-        "nobody_since_at_least": False,
-        "oldest_at": NOW - timedelta(seconds=520),
-    }
-    reports: dict[str, Any] = {
-        "arguments": {"x-max-length": 3_000},
-        "pk": 8,
-        "ready": 900,
-        "depth": 900,
-        "consumers": 1,
-        "publish_per_second": 5.0,
-        "ack_per_second": 1.3,
-        "deliver_per_second": 1.3,
-    }
-    known = {"vhost": "/shop", "type": "classic", "state": "running", "unacknowledged": 0, "oldest_estimated": True}
-    queues = [Queue(**known, **facts, name=name, broker=broker) for name, facts in (("mail", mail), ("reports.nightly", reports))]
-    gone = {"state": Worker.GONE, "since": NOW - timedelta(seconds=261), "heartbeat_at": NOW - timedelta(seconds=261), "active": 4, "reserved": 2}
-    worker = Worker(pk=3, hostname="thumbs@media-1", broker=broker, vhost="/shop", concurrency=4, **gone)
-    found = [incidents.of_queue(queue, broker, ["worker-b@web-1"], NOW) for queue in queues]
-    return incidents.worst_first([*found, incidents.of_worker(worker, NOW)])
+def three_problems() -> list[Card]:
+    broker = Broker(pk=1, name="prod")
+    mail = [("Oldest message", "~8 min 40 s"), ("Growth", "+1,440/min"), ("Ready", "12,480")]
+    mail += [("Consumers", "0, usually 2"), ("Last consumed by", "worker-b@web-1"), ("Length limit", "50,000, in ~26 min 3 s")]
+    gone = [("Last heartbeat", "03:06:31"), ("Held", "4 tasks"), ("Waiting", "2 tasks")]
+    reports = [("Oldest message", "~14 min"), ("Growth", "+42/min"), ("Consumers", "1")]
+    problems: list[tuple[str, str, float, Word, list[tuple[str, str]]]] = [
+        ("mail", "is growing and nobody consumes it", 520, "critical", mail),
+        ("thumbs@media-1", "is gone with 4 tasks", 261, "critical", gone),
+        ("reports.nightly", "is growing", 1600, "warning", reports),
+    ]
+    shown = []
+    for pk, (name, short, seconds, level, facts) in enumerate(problems, 1):
+        found = Found("growing", Object("queue", name, "/shop"), level, short, evidence=[Evidence(*fact) for fact in facts])
+        began = NOW - timedelta(seconds=seconds)
+        kept: dict[str, Any] = {"title": found.whole_title, "short": short, "opened_at": began, "since": began, "body": body_of(found)}
+        shown.append(card(Finding(pk=pk, broker=broker, level=level, vhost="/shop", name=name, kind="queue", **kept)))
+    return shown
 
 
 def test_the_first_screen_of_a_phone_has_three_problems_whole(stack: Stack, open_context: OpenContext) -> None:
-    overview = SimpleNamespace(incidents=three_problems(), notices=[], sentence="3 problems", query="")
-    assert len(overview.incidents) == 3
+    found = three_problems()
+    overview = SimpleNamespace(incidents=found, problems=found, notices=[], sentence="3 problems", query="", more_problems=0, silenced=0)
     html = render_to_string("overview/_state.html", {"overview": overview, "now": NOW, "several": False})
     page = open_context("light", PHONE).new_page()
     page.goto(f"{stack.url}/?{stack.here}")
@@ -85,7 +72,7 @@ def test_the_first_screen_of_a_phone_has_three_problems_whole(stack: Stack, open
         "Oldest message",
         "~8 min 40 s",
         "worker-b@web-1",
-        "Reaches max-length in",
-        "Open mail",
+        "Length limit",
+        "Why, and what to do",
     ):
         assert words in first

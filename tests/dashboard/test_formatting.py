@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from dashboard.layout import formatting, sparklines
-from dashboard.overview import incidents
+from dashboard.overview import head
 from dashboard.overview import page as overview
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("module", [formatting, incidents, sparklines, overview])
+@pytest.mark.parametrize("module", [formatting, head, sparklines, overview])
 def test_the_examples_in_docstrings_hold(module):
     assert doctest.testmod(module).failed == 0
 

@@ -16,12 +16,15 @@ from brokers.models import Broker, Change, PollAttempt, Queue, Snapshot
 from brokers.polling.poll_loop import PollLoop
 from brokers.queries import frames
 from brokers.scope import EVERYTHING
+from dashboard.findings.rule import Found
+from dashboard.findings.rules import broker_away, broker_flapping
 from dashboard.layout import queue_levels
-from dashboard.overview import flapping, incidents
 from tests.brokers.facts import NOON, after
 from tests.brokers.management import FakeManagement
 from tests.brokers.polled import run_rounds
 from tests.fault_server import FaultServer
+from tests.findings import objects
+from tests.findings.objects import found
 
 MINUTE = 60
 
@@ -76,10 +79,9 @@ def test_ten_minutes_away_are_one_outage_since_its_first_failure(watched: Watche
     broker, now = watched.broker, after(watched.clock.seconds)
     assert (broker.state, broker.since, broker.polled_at) == ("unreachable", after(10), after(5))
     assert Queue.objects.get().ready == 3
-    incident = incidents.of_broker(broker, [], now, now)
-    assert incident is not None
-    assert incident.title == "prod is unreachable; its queues are unknown"
-    assert incident.lead == "Connection refused at b:15672 (GET http://b:15672/api/overview). Numbers are from 12:00:05."
+    (one,) = found(broker_away, objects.facts(broker=broker, now=now))
+    assert (one.whole_title, one.since) == ("prod is unreachable; its queues are unknown", after(10))
+    assert one.summary == "Connection refused at b:15672 (GET http://b:15672/api/overview). Numbers are from 12:00:05."
     assert queue_levels.queue_level(Queue.objects.get(), broker, now).word == "unknown"
     assert Change.objects.filter(kind="broker").count() == 1
     assert PollAttempt.objects.filter(answered=False).count() == 10 * MINUTE / 5
@@ -94,6 +96,11 @@ def test_ten_minutes_away_are_one_outage_since_its_first_failure(watched: Watche
     assert frames.moment(broker.pk, "queues", after(15 + 10 * MINUTE)) is not None
 
 
+def flaps(broker: Broker, seconds: float) -> list[Found]:
+    attempts = queries.poll_attempts(EVERYTHING, limit=600)
+    return found(broker_flapping, objects.facts(broker=broker, now=after(seconds), attempts=attempts))
+
+
 def test_a_broker_that_flaps_is_what_it_was_at_the_last_poll_and_loses_no_row(watched: Watched) -> None:
     watched.poll_until(5)
     key = Queue.objects.get().pk
@@ -104,12 +111,11 @@ def test_a_broker_that_flaps_is_what_it_was_at_the_last_poll_and_loses_no_row(wa
         broker = watched.broker
         assert (broker.state, broker.since) == ("unreachable" if number % 2 else "up", after(5 * number))
         assert (Queue.objects.get().pk, Queue.objects.get().ready) == (key, (number - 1 or 3) if number % 2 else number)
-    found = flapping.incident(watched.broker, lambda most: queries.poll_attempts(EVERYTHING, limit=most), after(101))
-    assert found is not None
-    assert (found.title, found.since) == ("prod comes and goes", after(5))
+    (one,) = flaps(watched.broker, 101)
+    assert (one.whole_title, one.since) == ("prod comes and goes", after(5))
     reason = "connection refused at b:15672 (GET http://b:15672/api/overview)"
-    assert found.lead == f"It stopped responding 10 times in the last 10 min, last at 12:01:35: {reason}."
-    assert flapping.incident(watched.broker, lambda most: queries.poll_attempts(EVERYTHING, limit=most), after(12 * MINUTE)) is None
+    assert one.summary == f"It stopped responding 10 times in the last 10 min, last at 12:01:35: {reason}."
+    assert flaps(watched.broker, 12 * MINUTE) == []
     assert Change.objects.filter(kind="broker").count() == 20
     assert not Change.objects.filter(what="gone").exists()
 

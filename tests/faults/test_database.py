@@ -14,9 +14,9 @@ from structlog.testing import capture_logs
 
 from brokers import database_file, store
 from brokers.management.management_api import Limits
-from brokers.models import Broker, Queue
+from brokers.models import Queue
 from brokers.polling.poll_loop import PollLoop
-from dashboard.overview import incidents
+from dashboard.findings import open_now
 from tests import postgres
 from tests.brokers.facts import NOON
 from tests.brokers.management import FakeManagement
@@ -93,12 +93,11 @@ def test_the_page_says_why_nothing_is_stored(monkeypatch: pytest.MonkeyPatch, tm
     assert database_file.not_writable() == "The disk with Hareline’s database is full, so nothing can be stored."
     monkeypatch.setattr(os, "access", lambda *_: False)
     assert database_file.not_writable() == "Hareline’s database is read-only, so nothing can be stored."
-    stale = Broker(name="prod", state=Broker.UP, polled_at=NOON - timedelta(minutes=2), poll_seconds=5)
-    incident = incidents.of_broker(stale, [], None, NOON, database_file.why_nothing_is_stored)
-    assert incident is not None
-    assert incident.why == "Hareline’s database is read-only, so nothing can be stored."
-    incident = incidents.of_broker(stale, [], None, NOON, lambda: database_file.FULL)
-    assert incident is not None
-    assert incident.todo == "Free space on that disk. Hareline continues by itself then."
+    assert open_now.why_rules_stand_still() == "Hareline’s database is read-only, so nothing can be stored."
+    monkeypatch.setattr(database_file, "why_nothing_is_stored", lambda: database_file.FULL)
+    assert open_now.why_rules_stand_still() == f"{database_file.FULL} Free space on that disk. Hareline continues by itself then."
+    monkeypatch.undo()
+    monkeypatch.setitem(connection.settings_dict, "NAME", str(path))
+    monkeypatch.setattr(os, "access", lambda *_: False)
     source = source_as_of(EventSource(state="receiving", beat_at=NOON - timedelta(minutes=1)), NOON)
     assert source.reason.endswith("UTC: Hareline’s database is read-only, so nothing can be stored")

@@ -15,13 +15,15 @@ from brokers.models import Broker
 from brokers.polling.cluster_identity import IDENTIFIED_EVERY_SECONDS, cluster_id
 from brokers.polling.poll_loop import PollLoop
 from brokers.scope import EVERYTHING
+from dashboard.findings.rules import broker_away
 from dashboard.layout.levels import Level, broker_level
-from dashboard.overview import incidents
 from tests.brokers.facts import NOON, after
 from tests.brokers.management import QUICK, FakeManagement
 from tests.brokers.polled import run_rounds
 from tests.conftest import TestNode
 from tests.fault_server import FaultServer
+from tests.findings import objects
+from tests.findings.objects import found
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -89,7 +91,7 @@ def test_it_is_polled_once_and_its_queues_are_listed_once(two: Two) -> None:
     assert two.listed() == [("prod", "mail")]
     now = two.time.now()
     assert broker_level(two.other, now) == Level("notice", "is the same cluster as prod, and is watched under that name alone", "watched once")
-    assert incidents.of_broker(two.other, [], now, now) is None
+    assert found(broker_away, objects.facts(broker=two.other, now=now)) == []
 
 
 def test_the_other_name_is_watched_while_the_first_does_not_respond(two: Two) -> None:

@@ -9,7 +9,10 @@ from django.utils import timezone
 from brokers import database_damage, store
 from brokers.models import Broker, Change, Heartbeat, Node, PollAttempt, Queue, VirtualHost
 from brokers.visibility import WITHOUT_MONITORING
-from dashboard.overview.suspects import MOST_OF_A_KIND
+from dashboard.models import Finding, FindingRound, Silence
+from dashboard.overview.page import CARDS
+from tests.findings.evaluated import evaluate
+from tests.findings.stored import finding, looked
 from workers.models import EventSource, Task, Worker
 
 pytestmark = pytest.mark.django_db
@@ -37,7 +40,10 @@ def worker(broker, hostname="worker-a@web-1", **facts):
     return Worker.objects.create(broker=broker, hostname=hostname, first_seen_at=now, changed_at=now, **(known | facts))
 
 
-def page(person, address="/"):
+def page(person, address="/", rules=True):
+    """The page, after the rules looked at what is stored."""
+    if rules:
+        evaluate(timezone.now())
     answer = person.get(address)
     assert answer.status_code == 200
     return answer.content.decode()
@@ -81,15 +87,12 @@ def test_what_needs_somebody_comes_first_and_whole(person, prod):
     assert f'href="/queues/{mail.pk}/">Open mail</a>' in html
 
 
-def test_problems_beyond_those_that_are_looked_at_are_not_left_out_of_the_count(person, prod):
+def test_problems_beyond_those_that_are_shown_are_counted(person, prod):
     since = timezone.now() - timedelta(minutes=9)
-    abandoned = {"consumers": 0, "nobody_consumes_since": since, "nobody_since_at_least": False}
-    for number in range(MOST_OF_A_KIND):
-        queue(prod, f"q{number}", **abandoned)
-    assert f"<h1>{MOST_OF_A_KIND} problems</h1>" in page(person)
-    queue(prod, "one more", **abandoned)
+    for number in range(60):
+        queue(prod, f"q{number}", consumers=0, nobody_consumes_since=since, nobody_since_at_least=False)
     html = page(person)
-    assert f"<h1>{MOST_OF_A_KIND}+ problems</h1>" in html and f"{MOST_OF_A_KIND - 6}+ more problems" in html
+    assert "<h1>60 problems</h1>" in html and f"{60 - CARDS} more problems" in html
 
 
 def test_several_problems_are_counted_and_the_others_are_lines(person, prod):
@@ -105,7 +108,7 @@ def test_what_is_only_worth_a_look_is_a_line(person, prod):
     queue(prod, "mail.dead", consumers=0, publish_per_second=0.0)
     html = page(person)
     assert "<h1>1 of 2 queues holds messages without a consumer</h1>" in html
-    assert "holds 10 messages and nobody consumes it." in html
+    assert "mail.dead holds 10 messages and nobody consumes it</a>." in html
 
 
 def test_nothing_is_clear_while_the_queues_may_not_be_seen(person, prod):
@@ -194,16 +197,39 @@ def test_a_damaged_database_that_only_the_poller_meets_is_the_reason(person, pro
     assert "Hareline’s database file" in html and "put a copy that is whole in its place by `manage.py restore COPY`" in html
 
 
-def test_a_maintenance_process_that_is_silent_is_named_with_its_last_heartbeat(person, prod):
-    queue(prod)
-    beat = Heartbeat.objects.create(kind="maintenance", holder="a", at=timezone.now() - timedelta(seconds=12))
-    assert "maintenance" not in page(person, "/?part=state")
-    Heartbeat.objects.filter(pk=beat.pk).update(at=timezone.now() - timedelta(seconds=20))
-    html = unescape(page(person, "/?part=state"))
-    assert '<a class="name" href="/readyz">Hareline’s maintenance process</a> last stored a heartbeat at ' in html
-    assert "old data is not deleted meanwhile." in html and "All clear. 1 notice." in html
-    Heartbeat.objects.create(kind="maintenance", holder="b", at=timezone.now())
-    assert "maintenance" not in page(person, "/?part=state")
+def test_it_is_plain_when_the_rules_do_not_look_and_levels_are_then_what_numbers_say(person, prod, now):
+    queue(prod, consumers=0, nobody_consumes_since=now - timedelta(minutes=9), nobody_since_at_least=False)
+    html = unescape(page(person, rules=False))
+    assert "Hareline’s rules do not look at prod.</b> Nothing is known to be wrong or right" in html
+    assert "<h1>Problems in 1 queue are unknown</h1>" in html and "All clear" not in html
+    assert 'data-level="critical" data-stale="no"' in html
+    evaluate(now)
+    FindingRound.objects.update(at=now - timedelta(minutes=8))
+    html = unescape(page(person, rules=False))
+    assert f"Hareline’s rules do not look at prod since {now - timedelta(minutes=8):%H:%M:%S}." in html
+    assert "<h1>mail is growing and nobody consumes it</h1>" in html
+
+
+def test_cards_and_table_have_the_same_level(person, prod, now):
+    mail = queue(prod, consumers=0, nobody_consumes_since=now - timedelta(minutes=9), nobody_since_at_least=False)
+    quiet = queue(prod, "quiet", consumers=0, nobody_consumes_since=now - timedelta(minutes=9), nobody_since_at_least=False)
+    evaluate(now)
+    Finding.objects.filter(name="mail").update(level="warning")  # as hysteresis may have it
+    Silence.objects.create(name="quiet", reason="known", user_name="ada", begun_at=now, until=now + timedelta(hours=1))
+    html = page(person, rules=False)
+    assert '<section class="incident" data-level="warning"' in html
+    assert f'<tr id="queue-{mail.pk}" data-live data-level="warning"' in html
+    assert f'<tr id="queue-{quiet.pk}" data-live data-level="notice"' in html
+    assert "1 silenced" in html and "quiet is growing" not in html
+
+
+def test_who_is_on_it_and_what_follows_from_it_are_shown(person, prod, now):
+    cause = finding(prod, now, "thumbs@media-1", taken_by="MK", rule="worker_gone", kind="worker", title="thumbs@media-1 is gone with 4 tasks")
+    finding(prod, now, "thumbnails", under=cause)
+    looked(prod, at=now)
+    html = page(person, rules=False)
+    assert "<h1>thumbs@media-1 is gone with 4 tasks</h1>" in html
+    assert "MK is on it." in html and ">1 other finding</a> follows, from it." in html.replace("follows from", "follows, from")
 
 
 def test_the_default_queue_type_of_the_chosen_virtual_host_is_shown_where_it_has_one(person, prod):

@@ -1,0 +1,62 @@
+"""A broker that is not visible: why, what still works, what to do; nothing is claimed about what it hides."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from brokers.models import Broker, Heartbeat
+from brokers.visibility import refusal
+from dashboard.findings.rule import Found
+from dashboard.findings.rules import broker_away
+from tests.findings import objects
+from tests.findings.objects import NOON, found
+from workers.models import EventSource
+
+
+def away(facts: dict[str, Any] | None = None, **broker: Any) -> Found:
+    usual = {"state": Broker.UNREACHABLE, "reason": "connection refused at rabbit-1:15671", "since": NOON - timedelta(minutes=3)}
+    stood = objects.broker(**({"polled_at": NOON - timedelta(minutes=4)} | usual | broker))
+    (one,) = found(broker_away, objects.facts(broker=stood, **(facts or {})))
+    return one
+
+
+def test_it_shows_since_when_and_why_and_the_time_of_its_numbers() -> None:
+    one = away()
+    assert one.whole_title == "prod is unreachable; its queues are unknown"
+    assert one.summary == "Connection refused at rabbit-1:15671. Numbers are from 11:56:00."
+    assert one.since == NOON - timedelta(minutes=3)
+
+
+def test_what_still_works_is_shown_only_while_events_arrive() -> None:
+    fresh, old = (objects.source(received_at=NOON - timedelta(seconds=seconds)) for seconds in (2, 60))
+    cut = objects.source(state=EventSource.UNREACHABLE, received_at=NOON - timedelta(seconds=2))
+    assert "worker nodes are live" in away({"sources": [fresh]}).meaning
+    for silent in (old, cut):
+        assert "worker nodes are live" not in away({"sources": [silent]}).meaning
+
+
+def test_one_that_never_answered_has_no_numbers() -> None:
+    assert away(polled_at=None).summary.endswith("It has never responded, so there are no numbers.")
+
+
+def test_numbers_that_stand_still_without_a_poller_are_the_pollers_fault() -> None:
+    stalled: dict[str, Any] = {"state": Broker.UP, "polled_at": NOON - timedelta(minutes=2)}
+    assert away(**stalled).causes[0].text == "Hareline's poller is not running."
+    beat = Heartbeat(kind="poller", holder="a", at=NOON)
+    waiting = away({"beats": [beat]}, **stalled)
+    assert "waiting for an answer" in waiting.causes[0].text and "Hareline's log" not in " ".join(waiting.to_do)
+    beat.problem = "the database is read-only"
+    assert away({"beats": [beat]}, **stalled).causes[0].text == "The database is read-only."
+
+
+def test_a_refused_login_names_the_setting_to_look_at() -> None:
+    assert "HARELINE_BROKERS" in away(state=Broker.REFUSED, reason="401").to_do[0]
+
+
+def test_a_user_without_tags_needs_no_other_password() -> None:
+    one = away(state=Broker.REFUSED, reason=f"{refusal('ann', 401, '(Not management user)')} (GET http://b:15672/api/overview)")
+    assert one.command == "rabbitmqctl set_user_tags ann monitoring"
+    assert one.causes[0].text.startswith("The password is right, but the user has no tag")
+    wrong = away(state=Broker.REFUSED, reason=refusal("ann", 401, "(Login failed)"))
+    assert wrong.causes[0].text == "The password is wrong, or there is no such user at the broker."
