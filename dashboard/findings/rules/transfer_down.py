@@ -36,6 +36,7 @@ LEVELS: Mapping[str, Word] = {
 
 def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
     statuses = {(one.vhost, one.name): one for one in facts.transfers if one.kind == SHOVEL_STATUS}
+    defined = {(one.vhost, one.name): one for one in facts.transfers if one.kind == SHOVEL}
     can_see = bool(statuses) or any(one.kind == LINK for one in facts.transfers)
     for one in facts.transfers:
         if thresholds.is_off(KEY, one.vhost, one.name):
@@ -45,7 +46,8 @@ def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
         elif one.kind == SHOVEL_STATUS:
             state = _state(one.facts)
             if state in LEVELS:
-                yield _found(one, state, LEVELS[state], f"shovel {one.name}", _ends(one.facts), facts)
+                ends = defined.get((one.vhost, one.name), one).facts  # a shovel that is not connected reports none
+                yield _found(one, state, LEVELS[state], f"shovel {one.name}", _ends(ends), facts)
         elif one.kind == LINK:
             state = _state(one.facts)
             if state in LEVELS:
