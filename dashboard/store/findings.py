@@ -111,14 +111,19 @@ def _applied(row: Finding, step: Step, now: datetime) -> list[FindingEvent]:
 
 
 def _explain(steps: Iterable[Step], rows: Mapping[str, Finding], changed: list[Finding]) -> None:
-    """Puts each finding under the open one that explains it."""
+    """Puts each finding under the open one that explains it, which may be one about Hareline itself. One that is just not seen stays where it is."""
+    wanted = {step.identity: step.found.under if step.found is not None else step.under for step in steps}
+    known = {key: row for key, row in rows.items() if row.closed_at is None}
+    elsewhere = {key for key in wanted.values() if key and key not in rows}
+    if elsewhere:
+        known |= {row.identity: row for row in Finding.objects.filter(identity__in=elsewhere, broker=None, closed_at=None)}
+    open_ids = {row.pk for row in known.values()}
     for step in steps:
-        row = rows.get(step.identity)
-        if row is None or row.closed_at is not None:
+        row = known.get(step.identity)
+        if row is None:
             continue
-        wanted = step.found.under if step.found is not None else step.under
-        above = rows.get(wanted) if wanted and wanted != step.identity else None
-        above_id = above.pk if above is not None and above.closed_at is None else None
+        above = known.get(wanted[step.identity]) if wanted[step.identity] != step.identity else None
+        above_id = above.pk if above is not None else row.under_id if step.what == "absent" and row.under_id in open_ids else None
         if row.under_id != above_id:
             row.under_id = above_id
             if row not in changed:

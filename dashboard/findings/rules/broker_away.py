@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from brokers.clock import is_within
 from brokers.models import Broker
 from dashboard.findings.facts import Facts
-from dashboard.findings.rule import Cause, Evidence, Found, Link, Object, Report
+from dashboard.findings.rule import Cause, Evidence, Found, Link, Object, Report, identity
 from dashboard.findings.thresholds import Thresholds
 from dashboard.layout import formatting, levels
 from workers.presence import events_arrive
@@ -22,6 +22,8 @@ THRESHOLDS = ()
 OPENS_AFTER = timedelta(0)  # two polls in a row have failed already when a broker counts as away
 CLEARS_AFTER = timedelta(seconds=10)
 
+OWN_PROCESS, NOT_POLLED = "own_process", "is not being polled"
+"""The rule of `dashboard.findings.rules.own_process`, whose finding about the poller explains every broker that is not polled."""
 POLLER_IS_ALIVE = timedelta(seconds=30)
 
 
@@ -31,6 +33,7 @@ def look(facts: Facts, _: Thresholds) -> Iterable[Report]:
     if level.word != "unknown":
         return
     short, since, summary, causes, to_do, command = _explained(facts, broker)
+    poller = identity(OWN_PROCESS, "", Object("process", "poller")) if short == NOT_POLLED else ""
     still = "Nothing is live. Last known values are kept and marked with their age."
     if any(events_arrive(source, now) for source in facts.sources):
         still = "Celery events still arrive over AMQP, so worker nodes are live."
@@ -51,6 +54,7 @@ def look(facts: Facts, _: Thresholds) -> Iterable[Report]:
         command=command,
         links=[Link(f"Open {broker.name}", "overview")],
         clears="with the next poll that is answered",
+        under=poller,
     )
 
 
@@ -78,7 +82,7 @@ def _explained(facts: Facts, broker: Broker) -> tuple[str, datetime | None, str,
     poller = max((beat for beat in facts.beats if beat.kind == "poller"), key=lambda beat: beat.at, default=None)
     if poller is None or not is_within(poller.at, now, POLLER_IS_ALIVE) or poller.problem:
         why = _sentence(poller.problem) if poller and poller.problem else "Hareline's poller is not running."
-        return "is not being polled", broker.polled_at, known, [Cause(why)], ["Check Hareline's log, and the page About this installation."], ""
+        return NOT_POLLED, broker.polled_at, known, [Cause(why)], ["Check Hareline's log, and the page About this installation."], ""
     cause = Cause("The poller is waiting for an answer of this broker, which is slow or stands still.")
     return "has not answered", broker.polled_at, known, [cause], ["If it lasts, check the broker's node and its load."], ""
 
