@@ -48,7 +48,8 @@ def poll_depths(api: ManagementApi, now: datetime, memory: PollMemory, viewed_qu
         _read_exchanges(api, memory, parts, now)
     with_queues = frozenset(vhost for vhost, _ in kept.queue_keys or ())
     visible = memory.visible_vhosts
-    seen = Seen(overview, kept.nodes, vhosts.keys() if visible is None else visible)
+    listed_consumers = (memory.inventory.consumers_changes, memory.consumers_every)
+    seen = Seen(overview, kept.nodes, vhosts.keys() if visible is None else visible, *listed_consumers)
     read = parts.fetch(parts_of_polls.QUEUES, partial(depth_sources.read, api, seen, memory, parts, viewed_queues, now), always=True)
     depths = read or Depths({}, "")
     lost = with_queues & vhosts.keys() - {vhost for vhost, _ in depths.queues}

@@ -1,7 +1,7 @@
 """The depths of all queues from the Prometheus plugins of the running nodes: fifty times cheaper for the broker than its list of queues.
 
 Accepted only if they list as many queues as the broker counts, since each node lists only its own. Depths are read at every poll; consumers, which cost
-the broker twice as much again, when a total of the broker changes, and every 30 s.
+the broker twice as much again, when a total of the broker or the list of consumers changes, and every 30 s where that list is not read as often.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from brokers.addresses import variable_suffix
 from brokers.errors import BrokerError, ObjectNotFound
 from brokers.management.management_api import ManagementApi
 from brokers.management.parse import Depth, DepthsReader
-from brokers.polling.poll_memory import DepthMemory, LastRead
+from brokers.polling.poll_memory import EVERY, DepthMemory, LastRead
 from brokers.stats import NodeStats, Overview, QueueKey, QueueStats
 
 RETRY_AFTER = timedelta(minutes=1)
@@ -33,6 +33,8 @@ class Seen(msgspec.Struct):
     overview: Overview
     nodes: list[NodeStats] | None
     visible_vhosts: AbstractSet[str]
+    consumers_sign: int = 0  # that the list of consumers has other numbers
+    consumers_every: timedelta = EVERY  # how often they are counted without a sign
 
 
 def read(api: ManagementApi, seen: Seen, memory: DepthMemory, now: datetime, learn_all: Callable[[], object]) -> tuple[dict[QueueKey, QueueStats] | None, str]:
@@ -43,8 +45,8 @@ def read(api: ManagementApi, seen: Seen, memory: DepthMemory, now: datetime, lea
     if not urls:
         return None, _postpone(memory, now, "the port of the broker's Prometheus plugin is unknown")
     totals = seen.overview.object_totals
-    sign = tuple(totals.get(name) for name in ("queues", "consumers", "channels", "connections"))
-    with_consumers = memory.consumers_read.due(now, sign)
+    sign = (seen.consumers_sign, *(totals.get(name) for name in ("queues", "consumers", "channels", "connections")))
+    with_consumers = memory.consumers_read.due(now, sign, seen.consumers_every)
     try:
         found, changed = _read_nodes(api, urls, memory, with_consumers)
     except BrokerError as error:

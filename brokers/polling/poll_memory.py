@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from brokers.management.parse import DepthsReader, SeenExchange
-from brokers.parts import Failure, Unread
+from brokers.parts import CONSUMERS, Failure, Unread
 from brokers.polling.budget import Budget
 from brokers.stats import NamedChanges, NodeStats, Overview, QueueKey, QueueStats
 from brokers.topology import Topology, WritePermission
@@ -26,6 +26,7 @@ EVERY = timedelta(seconds=30)
 FEW_EXCHANGES = 500
 
 RARE_SHARE = 0.002
+SIGNED_SHARE = 0.0005  # where every change has a sign: only in case one was missed
 LONGEST = timedelta(minutes=10)
 """Without a sign of change each list takes at most this fraction of the broker's time, so one that costs more is read more rarely, at least this often."""
 
@@ -46,8 +47,16 @@ class LastRead(msgspec.Struct, frozen=True):
 
     @property
     def rarely(self) -> timedelta:
-        """How often to read it again where every change has a sign, or nothing depends on noticing one soon."""
-        return min(max(EVERY, timedelta(seconds=self.seconds / RARE_SHARE)), LONGEST)
+        """How often to read it again where nothing depends on noticing a change soon."""
+        return self._at_a_share(RARE_SHARE)
+
+    @property
+    def in_case(self) -> timedelta:
+        """How often to read it again where every change has a sign."""
+        return self._at_a_share(SIGNED_SHARE)
+
+    def _at_a_share(self, share: float) -> timedelta:
+        return min(max(EVERY, timedelta(seconds=self.seconds / share)), LONGEST)
 
     def is_affordable(self, now: datetime) -> bool:
         """True once ten times as long has passed as the last reading took the broker."""
@@ -141,6 +150,7 @@ class InventoryMemory(msgspec.Struct):
     clients: LastRead = LastRead()  # consumers, connections, channels
     connections_blocked: bool = False  # whether one of them was blocked then, or about to be
     connections_listed: int | None = None  # how many connections had details when they were last listed
+    consumers_changes: int = 0  # how often the list of consumers had other numbers for some queue
     consumers_listed: dict[QueueKey, int] = {}  # of the queues that were known when consumers were last listed
     active_listed: dict[QueueKey, int] = {}  # those of them that are active, where any is not
     properties: dict[QueueKey, QueueStats] = {}  # type, arguments, policy… of queues, where depths come from a source without them
@@ -194,6 +204,13 @@ class PollMemory:
         """None: not known yet."""
         exchanges = self.exchanges
         return None if exchanges is None else exchanges.visible_vhosts
+
+    @property
+    def consumers_every(self) -> timedelta:
+        """How often the consumers of many queues are counted without a sign of change. The list of consumers is that sign, as long as it is read often."""
+        inventory = self.inventory
+        is_listed = bool(inventory.consumers_listed) and CONSUMERS not in (inventory.unread or {}) and inventory.clients.rarely <= 2 * EVERY
+        return LONGEST if is_listed else EVERY
 
     @property
     def unread(self) -> dict[str, Unread]:

@@ -48,7 +48,7 @@ def read(one: Round, is_viewed: bool = False) -> ReadTopologies | None:
     few = (kept.binding_count or 0) <= FEW_BINDINGS
     now_sign = depths.definitions_sign if kept.named is None else named_vhosts.sign(kept.named)
     has_signs = kept.named is not None or depths.definitions_are_counted
-    every = kept.topology.rarely if kept.named is not None or (has_signs and not is_viewed) else EVERY
+    every = kept.topology.in_case if kept.named is not None or (has_signs and not is_viewed) else EVERY
     named = named_vhosts.changed(one)
     due = few or failing or one.is_partly_read(BINDINGS) or len(named) > named_vhosts.FEW or kept.topology.due(one.now, now_sign, every)
     if not due and named and kept.topologies and not kept.topologies[1]:

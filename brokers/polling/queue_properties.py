@@ -22,6 +22,8 @@ NEW_POLICIES_EVERY = timedelta(minutes=10)
 MANY_QUEUES = 10_000
 """Of more the policies in force are read by pages, which cost the broker twice as much as one list, and never much at once."""
 
+REPLICATED = frozenset({"quorum", "stream"})
+
 SECOND_HAND = ("detailed", "totals")
 """The sources of depths without policies."""
 
@@ -44,7 +46,8 @@ def _read_states(one: Round) -> None:
     last = kept.states_read
     if last.at is None:  # the first poll of the depths has read them
         last = kept.states_read = LastRead(depths.totals_read.at, depths.totals_read.seconds, running)
-    if not (last.due(one.now, running, last.rarely) or one.parts.is_failing(QUEUE_TOTALS)) or not one.may_read():
+    every = last.rarely if any(queue.type in REPLICATED for queue in depths.known.values()) else last.in_case  # without replicas all change with a node
+    if not (last.due(one.now, running, every) or one.parts.is_failing(QUEUE_TOTALS)) or not one.may_read():
         return
     before = one.busy_seconds
     found = one.fetch(QUEUE_TOTALS, one.api.queues_totals)

@@ -14,6 +14,8 @@ POLLS, PEER_READS, LIST_READS = 24, 6, 3
 POLL_SECONDS = 5.0
 ANSWER_SECONDS = 90.0  # of a node that has just made all these queues
 GOAL_SHARE = 0.5
+TOPOLOGY, STATES = "exchanges, bindings, policies", "states of queues"
+SIGNED = (TOPOLOGY, STATES)  # the node counts transactions, and its queues are classic ones, so that every change has a sign
 
 
 def rows(node: RabbitNode, queues: int, polls: int = POLLS) -> Iterator[Row]:
@@ -21,6 +23,7 @@ def rows(node: RabbitNode, queues: int, polls: int = POLLS) -> Iterator[Row]:
     from brokers.addresses import BrokerAddress
     from brokers.management.management_api import Limits, ManagementApi
     from brokers.polling.depth_poll import poll_depths
+    from brokers.polling.inventory import read_inventory
     from brokers.polling.poll_memory import EVERY, LastRead, PollMemory
     from brokers.polling.queue_properties import POLICIES_EVERY
 
@@ -29,14 +32,15 @@ def rows(node: RabbitNode, queues: int, polls: int = POLLS) -> Iterator[Row]:
     )
     memory = PollMemory()
     moments = iter([datetime.now(UTC) + timedelta(seconds=POLL_SECONDS * number) for number in range(polls + 1)])
-    poll_depths(api, next(moments), memory)  # the first reads more
+    poll_depths(api, first := next(moments), memory)  # the first reads more
+    read_inventory(api, first, memory)  # so that the list of consumers is known, whose changes are a sign
     cost = big_broker.Cost(node)
     depths_cpu, took = cost.of(lambda: poll_depths(api, next(moments), memory), polls)
 
     lists: dict[str, tuple[Callable[[], Any], timedelta | None]] = {
-        "exchanges, bindings, policies": (lambda: [read() for read in (api.bindings, api.policies, api.operator_policies)], None),
+        TOPOLOGY: (lambda: [read() for read in (api.bindings, api.policies, api.operator_policies)], None),
         "consumers, connections, channels": (lambda: [read() for read in (api.consumers, api.connections, api.channels)], None),
-        "states of queues": (api.queues_totals, None),
+        STATES: (api.queues_totals, None),
         "policies in force": (api.queues_columns, POLICIES_EVERY),
         "permissions": (api.permissions, EVERY),
     }
@@ -44,7 +48,8 @@ def rows(node: RabbitNode, queues: int, polls: int = POLLS) -> Iterator[Row]:
     for name, (read, every) in lists.items():
         read()
         cpu, _ = cost.of(read, LIST_READS)
-        seconds = (every or LastRead(seconds=cpu).rarely).total_seconds()
+        last = LastRead(seconds=cpu)
+        seconds = (every or (last.in_case if name in SIGNED else last.rarely)).total_seconds()
         inventory_cpu += cpu * POLL_SECONDS / seconds
         texts.append(f"{name} {cpu:.2f} s every {seconds:.0f} s")
     peer_cpu, peer_took = cost.of(lambda: node.api("GET", big_broker.PAGE, timeout_seconds=ANSWER_SECONDS), PEER_READS)

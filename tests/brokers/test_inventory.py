@@ -156,9 +156,14 @@ def test_a_queue_that_was_just_declared_is_shown_at_once_and_its_list_is_not_rea
     assert (("/", "new") in stats.queues, stats.lists_all, stats.depth_source) == (False, True, "detailed")
 
 
-def test_consumers_of_many_queues_are_counted_when_a_total_changes_and_every_half_minute(broker: FakeManagement) -> None:
+@pytest.mark.parametrize("listed", [True, False])
+def test_consumers_of_many_queues_are_counted_when_a_total_changes_and_every_half_minute_where_they_are_not_listed(
+    broker: FakeManagement, listed: bool
+) -> None:  # fmt: skip
     broker.set_queues(MANY)
-    api, memory = broker.api(), PollMemory()
+    if not listed:
+        broker.fail("consumers", 500)
+    api, memory = InstantApi(broker.address()), PollMemory()
     counted, consumers = [], []
     for seconds, total in ((0, 0), (5, 0), (10, 1), (15, 1), (40, 1)):
         broker.set("overview", {**broker.overview, "object_totals": {"queues": len(MANY), "consumers": total}})
@@ -168,7 +173,19 @@ def test_consumers_of_many_queues_are_counted_when_a_total_changes_and_every_hal
         counted.append(any("queue_consumer_count" in request.query for request in broker.server.requests))
         consumers.append(stats.queues["/", "q1"].consumers)
     assert consumers == [0, 0, 1, 1, 1]
-    assert counted == [True, False, True, False, True]
+    assert counted == [True, False, True, False, not listed]
+
+
+def test_consumers_of_many_queues_are_counted_when_their_list_changes_though_totals_do_not(broker: FakeManagement) -> None:
+    broker.set_queues(MANY)
+    broker.set_metrics(dict.fromkeys(MANY, (1, 0, 0)))
+    api, memory, counted = InstantApi(broker.address()), PollMemory(), []
+    for seconds, name in ((0, "q1"), (5, "q1"), (40, "q2"), (45, "q2"), (50, "q2"), (80, "q2"), (85, "q2")):
+        broker.set("consumers", [{"queue": {"vhost": "/", "name": name}, "consumer_tag": "t", "channel_details": {}}])
+        broker.requested()
+        poll_once(api, after(seconds), memory)
+        counted.append((seconds, any("queue_consumer_count" in request.query for request in broker.server.requests)))
+    assert [seconds for seconds, was in counted if was] == [0, 5, 45]  # after the lists of 0 and of 40 s
 
 
 @pytest.mark.django_db
