@@ -48,14 +48,14 @@ def test_a_rate_that_is_unknown_clears_nothing() -> None:
     assert one.covers("exchange", "/", "shop.orders") and not one.covers("queue", "/", "mail")
 
 
-FULL: dict[str, Any] = {"arguments": {"x-max-length": 10}, "ready": 10, "publish_per_second": 5.0, "ack_per_second": 1.0, "deliver_per_second": 1.0}
+FULL: dict[str, Any] = {"arguments": {"x-max-length": 10}, "ready": 9, "depth": 10, "publish_per_second": 5.0, "ack_per_second": 1.0, "deliver_per_second": 1.0}
 
 
 @pytest.mark.parametrize(
     ("values", "lost"),
     [
         ({}, 4.0),
-        ({"ready": 9}, 0.0),
+        ({"depth": 9}, 0.0),
         ({"ack_per_second": 5.0}, 0.0),
         ({"publish_per_second": 0.0}, 0.0),
         ({"publish_per_second": None}, 0.0),

@@ -34,14 +34,14 @@ def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
         waits = queue.consumers == 0 and queue.depth and queues.waits_for_consumers(queue) and not queue_levels.is_broken(queue)
         if not waits or thresholds.is_off(KEY, queue.vhost, queue.name):
             continue
-        cause = causes.get(("queue", queue.vhost, queue.name))
-        if cause is None and _only_keeps_dead_letters(queue, facts):
+        if _only_keeps_dead_letters(queue, facts):
             continue
+        cause = causes.get(("queue", queue.vhost, queue.name))
         yield _found(queue, broker, facts, queues.identity_of(facts, cause) if cause else "")
 
 
 def _only_keeps_dead_letters(queue: Queue, facts: Facts) -> bool:
-    """Nobody consumes a queue in which dead letters are kept to be looked at: what matters is that new ones arrive, which is a rule of its own."""
+    """Nobody consumes a queue in which dead letters are kept to be looked at: that new ones arrive is a rule of its own, that they are there is none."""
     return bool(facts.context.dead_letters_of(queue.vhost, queue.name)) and not queue.publish_per_second
 
 

@@ -99,7 +99,7 @@ def _object(worker: Worker) -> Object:
 
 
 def _of_worker(worker: Worker, its_queues: Sequence[tuple[Queue, Level]], facts: Facts) -> Found:
-    names = [queue.name for queue, _ in its_queues]
+    names = sorted(queue.name for queue, _ in its_queues)
     since = min((queue.still_since for queue, _ in its_queues if queue.still_since), default=None)
     waiting = sum(queue.ready or 0 for queue, _ in its_queues)
     return Found(

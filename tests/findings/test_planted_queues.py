@@ -1,0 +1,141 @@
+"""Problems of queues planted for real: each is found with the broker's own numbers, nothing else is, and the cure clears it."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from dashboard.findings.rule import Evidence, read_body
+from dashboard.models import Finding, RuleSetting
+from tests.conftest import TestNode
+from tests.findings.planted import Planted
+from tests.waiting import wait_until
+from tests.workers.conftest import Watching, Workers
+from workers.models import Task
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
+
+
+@pytest.fixture
+def planted(rabbitmq: TestNode, vhost: str) -> Iterator[Planted]:
+    found = Planted(rabbitmq, vhost, step_seconds=10.0)
+    yield found
+    found.end()
+
+
+def evidence(finding: Finding) -> dict[str, Evidence]:
+    return {one.name: one for one in read_body(finding.body).evidence}
+
+
+def value(finding: Finding, name: str) -> str:
+    return evidence(finding)[name].value
+
+
+def test_queues_in_trouble_are_found_for_what_they_are_and_healthy_ones_are_not(planted: Planted) -> None:
+    planted.channel.exchange_declare("void", "topic", durable=True, auto_delete=False)
+    planted.channel.exchange_declare("dead", "fanout", durable=True, auto_delete=False)
+    for queue in ("left", "grows", "still", "waits", "healthy", "letters"):
+        planted.declare(queue)
+    planted.declare("flat", message_ttl=1, dead_letter_exchange="dead")
+    planted.declare("full", max_length=5)
+    planted.channel.queue_bind("letters", "dead")
+    RuleSetting.objects.create(rule="oldest_message", threshold="age", value=60, name="waits", user_name="ann", at=planted.at)
+    consumers = {queue: planted.consumer(queue, prefetch) for queue, prefetch in (("grows", 10), ("still", 4), ("waits", 10), ("healthy", 0), ("full", 1))}
+    leaving = planted.consumer("left")
+    planted.publish("left", 3)
+    planted.publish("waits", 110)
+    planted.settle()
+    planted.poll(2)
+    assert planted.open() == {}
+
+    leaving.leave()
+    for _ in range(9):
+        for queue, count in (("left", 5), ("grows", 60), ("still", 2), ("waits", 10), ("healthy", 20), ("full", 30), ("flat", 8)):
+            planted.publish(queue, count)
+        planted.publish("order.new.uk", 3, "void")
+        for queue, count in (("grows", 10), ("waits", 10), ("healthy", 20), ("full", 1)):
+            consumers[queue].acknowledge(count)
+        planted.settle()
+        planted.poll()
+    found = planted.open()
+    expected = {
+        ("no_consumer", "left"), ("growing", "grows"), ("stuck", "still"), ("oldest_message", "waits"), ("dead_letters", "letters"), ("unroutable", "void"),
+        ("unroutable", "full"),
+    }  # fmt: skip
+    assert found.keys() == expected
+    assert {one.unsure for one in found.values()} == {""}
+
+    left, reported = found["no_consumer", "left"], planted.reported("left")
+    assert (left.level, reported["consumers"]) == ("critical", 0)
+    assert value(left, "Ready") == str(reported["messages_ready"])
+    assert "py-amqp" in value(left, "Last consumed by")
+    assert left.since_at_least is False
+    assert value(found["growing", "grows"], "Growth") == "+5.0/s"
+    still, reported = found["stuck", "still"], planted.reported("still")
+    assert (value(still, "Ready"), value(still, "Unacknowledged")) == (str(reported["messages_ready"]), str(reported["messages_unacknowledged"])) == ("14", "4")
+    assert value(found["oldest_message", "waits"], "Oldest message").startswith("~1 min")  # 100 ready, 1/s
+    letters = found["dead_letters", "letters"]
+    assert value(letters, "Ready") == str(planted.reported("letters")["messages_ready"]) == "72"
+    assert read_body(letters.body).causes[0].text.startswith("flat: its messages expire after")
+    assert value(found["unroutable", "void"], "Published") == "0.3/s"
+    assert value(found["unroutable", "full"], "Dropped") == "~2.9/s"
+
+    planted.channel.queue_bind("healthy", "void", "#")
+    for queue in ("left", "letters", "full", "waits", "grows"):
+        planted.channel.queue_purge(queue)
+    consumers["still"].acknowledge(18)
+    planted.consumer("left")
+    planted.settle()
+    planted.step *= 3
+    planted.poll(13)
+    assert planted.open() == {}
+
+
+def test_a_frozen_worker_tasks_for_no_node_and_late_etas_are_found_by_what_celery_reports(
+    rabbitmq: TestNode, vhost: str, workers: Workers, watching: Watching
+) -> None:
+    workers.app.conf.update(task_send_sent_event=True)
+    frozen = workers.start("w@here", "-E", "--pool", "threads", "--concurrency", "2", "-Q", "jobs,mail")
+    watching.start()
+    watching.wait_for("w@here", lambda worker: worker.state == "online" and worker.queues and worker.prefetch and worker.heartbeat_at)
+    planted = Planted(rabbitmq, vhost, began=datetime.now(UTC) - timedelta(minutes=1))  # so that bindings were known when tasks are sent
+    planted.poll()
+    assert planted.open() == {}
+
+    workers.send("add", 1, 2, count=3, queue="reports")
+    workers.send("add", 1, 2, countdown=7200, queue="mail")
+    watching.wait_for("w@here", lambda worker: worker.scheduled == 1 and worker.event_counts.get("task-received") == 1)
+    watching.wait_for_source(lambda source: source.events >= 4)
+    wait_until(lambda: planted.reported("reports").get("messages_ready") == 3, 20)
+    planted.poll()
+    wait_until(lambda: Task.objects.filter(queue="reports").count() == 3, 30)  # by the bindings that this poll read
+    planted.poll(2)
+    found = planted.open()
+    assert found.keys() == {("unconsumed_route", "reports"), ("no_consumer", "reports"), ("consumer_timeout", "w@here")}
+    route = found["unconsumed_route", "reports"]
+    assert (route.level, value(route, "Tasks"), value(route, "Ready")) == ("critical", "tests.workers.celery_app.add", "3")
+    assert found["no_consumer", "reports"].under_id == route.pk
+    assert value(found["consumer_timeout", "w@here"], "Consumer timeout") == "30 min"
+
+    os.killpg(frozen.pid, signal.SIGSTOP)
+    try:
+        workers.send("add", 1, 2, count=8, queue="jobs")
+        workers.send("add", 1, 2, count=8, queue="mail")
+        wait_until(lambda: all((planted.reported(queue).get("messages") or 0) >= 8 for queue in ("jobs", "mail")), 20)
+        planted.poll(9)
+        found = planted.open()
+        assert {("stuck", "w@here"), ("stuck", "jobs"), ("stuck", "mail")} <= found.keys()
+        frozen_finding = found["stuck", "w@here"]
+        assert {found["stuck", queue].under_id for queue in ("jobs", "mail")} == {frozen_finding.pk}
+        assert value(frozen_finding, "Queues") == "jobs and mail"
+    finally:
+        os.killpg(frozen.pid, signal.SIGCONT)
+    workers.start("r@here", "-E", "--pool", "threads", "--concurrency", "2", "-Q", "reports")
+    wait_until(lambda: all(planted.reported(queue).get("messages_ready") == 0 for queue in ("jobs", "mail", "reports")), 30)
+    planted.poll(8)
+    assert not {rule for rule, _ in planted.open()} & {"stuck", "unconsumed_route", "no_consumer"}
+    planted.end()
