@@ -10,6 +10,8 @@ from math import sqrt
 
 SHORT_SECONDS, LONG_SECONDS = 30.0, 150.0
 """A change is that since a depth seen one to two of these ago: the short one for what is fast, the long one for what is slow and still goes on."""
+GOES_ON = 0.3
+"""What is slow goes on if the short change is so much of what the long one lets expect: else it came with a burst, and the depth has been steady since."""
 FIRST_SECONDS = 10.0
 FEWEST = 2
 
@@ -41,7 +43,7 @@ class DepthGrowth:
         least = _least(flow * seconds)
         if abs(change) >= least:
             return round(change / seconds, 3)
-        if change * long_change <= 0 or abs(long_change) < _least(flow * long_seconds):
+        if abs(long_change) < _least(flow * long_seconds) or change / long_change < GOES_ON * seconds / long_seconds:
             return 0.0
         slow = min(abs(long_change) / long_seconds, least / seconds)
         return round(slow if change > 0 else -slow, 3)

@@ -33,7 +33,7 @@ def troubled_queues(
         | Q(pk__in=list(also))
     )
     if limited:
-        suspect |= Q(pk__in=list(limited), publish_per_second__gt=0, ready__gte=min(limited.values()))
+        suspect |= Q(pk__in=list(limited), publish_per_second__gt=0, depth__gte=min(limited.values()))
     if now is not None:
         suspect |= Q(ready__gt=0, oldest_at__lt=now - _WAITS_LONG)
         if waits is not None:

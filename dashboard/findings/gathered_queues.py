@@ -25,7 +25,7 @@ from workers.queries import stranded_tasks
 log = structlog.get_logger(__name__)
 
 READ_AGAIN = timedelta(minutes=1)
-TASKS_READ_AGAIN = timedelta(seconds=10)
+TASKS_READ_AGAIN = timedelta(seconds=5)
 MOST_NAMED, MOST_WAITING, MOST_TARGETS, MOST_SOURCES = 5, 20, 500, 200
 MOST_READ_AGAIN = 2
 UNROUTED_WITHIN = timedelta(minutes=10)
@@ -121,8 +121,8 @@ class QueueReader:
         configured = {(worker.vhost, str(one.get("name"))) for worker in workers for one in worker.queues or ()}
         names = [name for queue in nobody[:MOST_WAITING] if (name := (queue.vhost, queue.name)) not in configured]
         kept = {name: self._waiting_names[name] for name in names if name in self._waiting_names}
-        old = [name for name in names if name not in kept or not timedelta(0) <= now - kept[name][0] < READ_AGAIN]
-        old.sort(key=lambda name: name in kept)  # those of which nothing is known yet first
+        old = [name for name in names if name not in kept or not timedelta(0) <= now - kept[name][0] < (READ_AGAIN if kept[name][1] else TASKS_READ_AGAIN)]
+        old.sort(key=lambda name: (name in kept, kept[name][0] if name in kept else now))  # those of which nothing is known yet first
         for place, name in enumerate(old):
             if name not in kept or place < MOST_READ_AGAIN:
                 kept[name] = (now, stranded_tasks.waiting_names(broker.pk, *name))

@@ -58,9 +58,12 @@ def test_dead_letters_count_although_more_is_acknowledged_than_published() -> No
 
 
 def test_an_open_one_stays_until_it_is_well_below_what_opened_it() -> None:
-    assert len(found(growing, facts(queues=[full(depth=50, growth_per_second=0.25)], open_objects=OPEN))) == 1
+    assert len(found(growing, facts(queues=[full(depth=50, growth_per_second=0.01)], open_objects=OPEN))) == 1
     assert found(growing, facts(queues=[full(depth=49)], open_objects=OPEN)) == []
-    assert found(growing, facts(queues=[full(growth_per_second=0.24)], open_objects=OPEN)) == []
+    (holds,) = found(growing, facts(queues=[full(growth_per_second=0.0, ack_per_second=5.0)], open_objects=OPEN))
+    assert holds.short == "has grown to 400 messages and does not shrink"
+    assert found(growing, facts(queues=[full(growth_per_second=-0.01)], open_objects=OPEN)) == []
+    assert found(growing, facts(queues=[full(growth_per_second=0.0, arguments={"x-message-ttl": 5000})], open_objects=OPEN)) == []  # held flat by its TTL
 
 
 def test_its_usual_depth_counts_unless_a_person_set_one() -> None:

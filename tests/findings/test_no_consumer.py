@@ -55,7 +55,7 @@ def test_its_workers_are_the_cause_by_what_is_known_of_them() -> None:
 @pytest.mark.parametrize(
     ("values", "level"),
     [
-        ({"nobody_consumes_since": NOON - timedelta(seconds=29)}, "notice"),  # a consumer that restarts
+        ({"nobody_consumes_since": NOON - timedelta(seconds=29)}, None),  # a consumer that restarts
         ({"nobody_consumes_since": NOON - timedelta(seconds=30)}, "critical"),
         ({"growth_per_second": 0.0, "publish_per_second": 0.0}, "notice"),
         ({"consumers": 1}, None),
@@ -96,3 +96,9 @@ def test_names_of_any_kind_and_a_rule_that_is_off() -> None:
     assert one.causes[0].text.startswith("a client without a name consumed it")
     off = RuleSetting(rule="no_consumer", threshold="off", value=1, broker="*", vhost="*", name="ma*")
     assert found(no_consumer, facts(queues=[abandoned()]), off) == []
+
+
+def test_an_open_one_stays_while_a_consumer_comes_and_goes() -> None:
+    opened = {"no_consumer": [Object("queue", "mail", "/", 7)]}
+    lately = abandoned(nobody_consumes_since=NOON - timedelta(seconds=3))
+    assert [one.level for one in found(no_consumer, facts(queues=[lately], open_objects=opened))] == ["notice"]

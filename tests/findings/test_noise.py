@@ -10,7 +10,7 @@ from script.soak_parts.noise import Score, score, scores_of, table
 from script.soak_parts.noise_courses import HOUR, Course, Planted, courses, recorded_courses
 
 COURSES = {course.name: course for course in courses(5 * HOUR)}
-KNOWN_NOISE = ("consumers restart every hour, 15 s", "batches of 600 messages every 30 min")
+KNOWN_NOISE = ("batches of 600 messages every 30 min",)
 """What rules report though it is none, counted in docs/findings.md."""
 
 

@@ -38,17 +38,17 @@ def _minutes(spans: Sequence[Span]) -> list[tuple[int, int | None]]:
 
 def test_a_consumer_that_left_and_came_back_is_one_finding_with_its_time() -> None:
     spans = _replayed("no_consumer", [HEALTHY] * 3 + [ALONE | {"ready": 50 * n} for n in range(1, 6)] + [HEALTHY] * 4)
-    assert _minutes(spans) == [(3, 9)]  # gone at minute 8, and closed with the next one
-    assert spans[0].title.startswith("mail ") and total_seconds(spans, NOON + 12 * MINUTE) == 360
+    assert _minutes(spans) == [(4, 9)]  # gone at minute 8, and closed with the next one
+    assert spans[0].title.startswith("mail ") and total_seconds(spans, NOON + 12 * MINUTE) == 300
 
 
 def test_what_is_unknown_neither_opens_nor_closes() -> None:
-    assert _minutes(_replayed("no_consumer", [HEALTHY, ALONE, *[UNKNOWN] * 30, ALONE, HEALTHY, HEALTHY])) == [(1, 34)]
+    assert _minutes(_replayed("no_consumer", [HEALTHY, ALONE, ALONE, *[UNKNOWN] * 30, ALONE, HEALTHY, HEALTHY])) == [(2, 35)]
     assert _replayed("no_consumer", [UNKNOWN] * 5) == []
 
 
 def test_what_is_still_so_at_the_end_is_open() -> None:
-    assert _minutes(_replayed("no_consumer", [HEALTHY, ALONE, ALONE])) == [(1, None)]
+    assert _minutes(_replayed("no_consumer", [HEALTHY, ALONE, ALONE])) == [(2, None)]
 
 
 def test_what_is_back_soon_is_the_same_finding() -> None:

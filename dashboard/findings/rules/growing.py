@@ -33,7 +33,7 @@ CLEARS_AFTER = timedelta(minutes=1)
 SHARE_OF_PUBLISHED = 0.1
 """A smaller share of what comes in may be by chance."""
 STAYS = 0.5
-"""An open finding stays until depth or growth is below this share of what opened it."""
+"""An open finding stays, however slowly the queue grows now, unless it shrinks, until its depth is below this share of what opened it."""
 ENOUGH_FOR_MEMORY = 1000
 """The memory of a queue with fewer messages does not show how much each takes."""
 
@@ -45,17 +45,28 @@ def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
         if queue.consumers == 0 or not queue.depth or not queues.waits_for_consumers(queue) or queue_levels.is_broken(queue):
             continue
         growth = queue_levels.growth_per_second(queue)
-        if growth is None or growth <= 0 or thresholds.is_off(KEY, queue.vhost, queue.name) or _only_drains(queue, facts):
+        opened = is_open(queue)
+        if (
+            growth is None
+            or growth < 0
+            or (not growth and not (opened and _has_no_bound(queue)))
+            or thresholds.is_off(KEY, queue.vhost, queue.name)
+            or _only_drains(queue, facts)
+        ):
             continue
         soon = timedelta(seconds=thresholds.of(KEY, "soon", queue.vhost, queue.name))
         memory = memory_in(queue, growth, facts)
         full_in = queue_levels.time_to_limit(queue)
         ends = [left for left in (full_in, memory) if left is not None and left <= soon]
-        factor = STAYS if is_open(queue) else 1.0
         enough = max(thresholds.of(KEY, "rate", queue.vhost, queue.name), SHARE_OF_PUBLISHED * (queue.publish_per_second or 0.0))
-        if ends or (queue.depth >= factor * least_depth(queue, facts, thresholds) and growth >= factor * enough):
+        if ends or (queue.depth >= least_depth(queue, facts, thresholds) * (STAYS if opened else 1.0) and (opened or growth >= enough)):
             cause = causes.get(("queue", queue.vhost, queue.name))
             yield _found(queue, growth, memory, bool(ends), facts, queues.identity_of(facts, cause) if cause else "")
+
+
+def _has_no_bound(queue: Queue) -> bool:
+    """Whether only its consumers keep it from growing: one that stands at its limit, or whose messages expire, does not grow on."""
+    return queue_levels.length_limit(queue) is None and queue_levels.smaller(queue, "message-ttl") is None
 
 
 def least_depth(queue: Queue, facts: Facts, thresholds: Thresholds) -> float:
@@ -98,6 +109,8 @@ def _found(queue: Queue, growth: float, memory: timedelta | None, is_soon: bool,
         short = f"reaches its length limit of {formatting.number(limit)} {when}"
     elif is_soon:
         short = f"fills the memory of its node up to the mark in ~{formatting.duration(memory)}"
+    elif not growth:
+        short = f"has grown to {formatting.count(queue.depth, 'message')} and does not shrink"
     else:
         short = f"is growing by {formatting.slow_rate(growth)}/s"
     return Found(
@@ -111,7 +124,7 @@ def _found(queue: Queue, growth: float, memory: timedelta | None, is_soon: bool,
         causes=_causes(queue, growth, broker, facts),
         to_do=["Add slots or worker nodes for this queue, or slow down what publishes to it."],
         links=[queues.link_to(queue)],
-        clears="when it stopped growing for a minute",
+        clears="when it shrinks for a minute",
         under=under,
     )
 
@@ -139,6 +152,8 @@ def _causes(queue: Queue, growth: float, broker: Broker, facts: Facts) -> list[C
         found.append(Cause("All slots of the workers that consume it are busy.", f"{slots:,} of {slots:,} on {formatting.listed(queues.hostnames(full))}"))
     if facts.context.dead_letters_of(queue.vhost, queue.name) and not queue.publish_per_second:
         found.append(Cause("Dead letters of other queues arrive in it.", "nothing is published to it"))
+    if not growth:
+        return [*found, Cause("Its consumers take as much as arrives, but not the backlog.", _rates(queue))]
     return [*found, Cause(f"{formatting.slow_rate(growth)} messages/s more arrive than leave.", _rates(queue))]
 
 

@@ -20,7 +20,7 @@ NAME = "Nobody consumes"
 ABOUT = "Messages wait in a queue that no client consumes."
 NEEDS = ("broker", parts.QUEUES)
 THRESHOLDS = ()
-OPENS_AFTER = timedelta(0)  # a consumer that restarts is only a notice: queue_levels.LEFT_ALONE
+OPENS_AFTER = timedelta(0)  # a consumer that restarts is left alone already
 CLEARS_AFTER = timedelta(seconds=20)
 
 EXPLAINED_BY = ("unconsumed_route", "dead_letters")
@@ -29,12 +29,12 @@ EXPLAINED_BY = ("unconsumed_route", "dead_letters")
 def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
     broker = facts.its_broker
     yield from queues.unsure(facts, KEY, lambda one: one.depth is not None and one.consumers is not None, "its messages or consumers are unknown")
-    causes = queues.found_by(facts, *EXPLAINED_BY)
+    causes, is_open = queues.found_by(facts, *EXPLAINED_BY), queues.is_open(facts, KEY)
     for queue in facts.queues:
         waits = queue.consumers == 0 and queue.depth and queues.waits_for_consumers(queue) and not queue_levels.is_broken(queue)
         if not waits or thresholds.is_off(KEY, queue.vhost, queue.name):
             continue
-        if _only_keeps_dead_letters(queue, facts):
+        if _only_keeps_dead_letters(queue, facts) or (_restarts(queue, facts) and not is_open(queue)):
             continue
         cause = causes.get(("queue", queue.vhost, queue.name))
         yield _found(queue, broker, facts, queues.identity_of(facts, cause) if cause else "")
@@ -43,6 +43,12 @@ def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
 def _only_keeps_dead_letters(queue: Queue, facts: Facts) -> bool:
     """Nobody consumes a queue in which dead letters are kept to be looked at: that new ones arrive is a rule of its own, that they are there is none."""
     return bool(facts.context.dead_letters_of(queue.vhost, queue.name)) and not queue.publish_per_second
+
+
+def _restarts(queue: Queue, facts: Facts) -> bool:
+    """Whether its last consumer was seen leaving a moment ago: one that restarts is back soon."""
+    since = queue.nobody_consumes_since
+    return queue.nobody_since_at_least is False and since is not None and facts.now - since < queue_levels.LEFT_ALONE
 
 
 def _found(queue: Queue, broker: Broker, facts: Facts, under: str) -> Found:
