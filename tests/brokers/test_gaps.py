@@ -13,6 +13,7 @@ from brokers.scope import EVERYTHING
 from brokers.snapshots import Encoder, Frame, gap_frame, moment_of
 from brokers.stats import ExchangeStats
 from tests.brokers.facts import a_broker, a_poll, a_queue, a_topology, after
+from tests.every_case import every_case
 
 pytestmark = pytest.mark.django_db
 OUTAGE = (62, 112)
@@ -43,14 +44,14 @@ def course(broker: Broker, step: float, start: float = 0, end: float = 295, kind
     return {(time - after(0)).total_seconds(): value for time, value in zip(found.times, found.values["ready"], strict=True)}
 
 
-@pytest.mark.parametrize("kind", ["queues", "broker"])
+@every_case("kind", ["queues", "broker"], str)
 def test_the_gap_begins_with_the_first_poll_that_failed_and_ends_with_the_next_answer(broker: Broker, kind: str) -> None:
     values = course(broker, 5, start=2, kind=kind)
     assert {seconds for seconds, value in values.items() if value is None} == set(range(62, 112, 5))
     assert {value for value in values.values() if value is not None} == {5}
 
 
-@pytest.mark.parametrize("step", [5, 15, 60, 75, 95])
+@every_case("step", [5, 15, 60, 75, 95], str)
 def test_no_step_of_a_chart_is_so_long_that_a_gap_of_half_of_it_is_drawn_as_a_line(broker: Broker, step: int) -> None:
     for start in range(2, step + 2, max(1, step // 5)):
         values = course(broker, step, start)
