@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from workers.models import EventSource, Worker
     from workers.queries.held_tasks import HeldTasks
 
-RECENTLY = timedelta(hours=1)
-
 
 @dataclass
 class Facts:

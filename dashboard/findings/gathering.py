@@ -14,7 +14,7 @@ from brokers.queries import for_findings
 from brokers.queries.database_sizes import database_size
 from brokers.scope import EVERYTHING
 from dashboard import queries as own_queries
-from dashboard.findings.facts import RECENTLY, Facts
+from dashboard.findings.facts import Facts
 from dashboard.findings.installation import Installation
 from dashboard.findings.kept import Kept
 from dashboard.findings.rule import Object
@@ -23,8 +23,6 @@ from workers import queries as worker_queries
 from workers.models import EventSource, Worker
 from workers.queries.for_rules import beats_of
 
-MOST_ATTEMPTS = 600
-MOST_CHANGES = 50
 CLOSED_WITHIN = timedelta(minutes=5)
 FAILURES = "task_failures"
 """The rule of `dashboard.findings.rules.task_failures`, by its key: rules look at facts, and facts know no rules."""
@@ -34,24 +32,24 @@ def facts_of(broker: Broker, open_now: Iterable[Finding], now: datetime, kept: K
     """Everything about one broker, as of the transaction in which this is called."""
     objects = _objects(open_now)
     queue_ids = [one.pk for found in objects.values() for one in found if one.kind == "queue" and one.pk is not None]
-    queues = kept.queues.candidates(broker, queue_ids, now)
+    polled = kept.polled.polled(broker, queue_ids, now)
     sources = worker_queries.event_sources(EVERYTHING, broker.pk)
     workers = kept.workers.workers(broker, beats_of(sources), now)
     failing = {(one.vhost, one.name) for one in objects.get(FAILURES, ())}
     return Facts(
         now=now,
         broker=broker,
-        vhosts=queries.virtual_hosts(EVERYTHING, broker.pk),
-        nodes=queries.nodes(EVERYTHING, broker.pk),
-        queues=queues,
+        vhosts=polled.vhosts,
+        nodes=polled.nodes,
+        queues=polled.queues,
         workers=workers,
         sources=sources,
-        transfers=queries.transfers(EVERYTHING, broker.pk),
-        trends=kept.trends(broker, now),
-        attempts=queries.poll_attempts(EVERYTHING, broker.pk, MOST_ATTEMPTS) if broker.since and now - broker.since < RECENTLY else [],
-        changes=queries.changes(EVERYTHING, broker.pk, MOST_CHANGES),
+        transfers=polled.transfers,
+        trends=kept.polled.trends(broker, now),
+        attempts=polled.attempts,
+        changes=polled.changes,
         beats=leases.heartbeats(),
-        context=kept.queues.context(broker, queues, workers, objects, now),
+        context=kept.queues.context(broker, polled.queues, workers, objects, now),
         open_objects=objects,
         gone_for=worker_queries.gone_for(),
         outcomes=kept.outcomes(broker, now, failing),

@@ -7,15 +7,14 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from brokers import queries
-from brokers.models import Broker, ClientTrend
+from brokers.models import Broker
 from brokers.queries import for_findings
-from brokers.scope import EVERYTHING
 from dashboard.findings import drift
 from dashboard.findings.counters import Counters
 from dashboard.findings.drift import Drift, Reported
 from dashboard.findings.gathered_queues import QueueReader
 from dashboard.findings.outcomes import Ended, Key, Outcomes, TaskOutcomes
+from dashboard.findings.polled import PolledReader
 from workers import queries as worker_queries
 from workers.models import Worker
 from workers.queries.for_rules import WorkerReader
@@ -28,7 +27,6 @@ OVERLAP = timedelta(seconds=2)
 """Rows that another transaction stored a moment earlier may be seen later."""
 REMEMBERED_KEYS = 5000
 DRIFT_EVERY = timedelta(seconds=60)
-TRENDS_EVERY = timedelta(seconds=15)
 HELD_EVERY = timedelta(seconds=30)
 MOST_HELD = 20
 """Of so many workers the tasks are read in one round."""
@@ -41,8 +39,7 @@ class Kept:
     def __init__(self) -> None:
         self.counters, self.queues = Counters(), QueueReader()
         self.workers = WorkerReader()
-        self._trends: Sequence[ClientTrend] = ()
-        self._trends_at = _NEVER
+        self.polled = PolledReader(self.queues)
         self._outcomes, self._changed_at = Outcomes(), _NEVER
         self._counted: OrderedDict[int, None] = OrderedDict()
         self._held: dict[int, tuple[datetime | None, datetime, HeldTasks]] = {}
@@ -62,12 +59,6 @@ class Kept:
             self._counted.popitem(last=False)
         self._outcomes.add(sorted((_ended(row) for row in new), key=lambda one: one.at))
         return self._outcomes.of_each(now, in_trouble)
-
-    def trends(self, broker: Broker, now: datetime) -> Sequence[ClientTrend]:
-        """How many connections clients have had: a sample a minute."""
-        if not timedelta(0) <= now - self._trends_at < TRENDS_EVERY:
-            self._trends, self._trends_at = queries.client_trends(EVERYTHING, broker.pk), now
-        return self._trends
 
     def held_by(self, now: datetime) -> Callable[[Worker], HeldTasks | None]:
         """Reads the tasks that a worker held, for a few workers a round, each again after half a minute."""
