@@ -20,6 +20,8 @@ from dashboard.notifications.messages import Message
 SECONDS = 20.0
 _TO_END_SECONDS = 5.0
 _TYPES = {"critical": "failure", "warning": "warning", "unknown": "warning", "notice": "warning"}
+_PASSED_ON = ("PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
+"""Whom the machine trusts; nothing else of our environment."""
 _COMMAND = (sys.executable, "-m", "dashboard.notifications.outside")
 
 
@@ -72,7 +74,8 @@ def in_background(work: Callable[..., Outcome], *arguments: Any) -> Future[Outco
 def _outcome(question: dict[str, Any], seconds: float) -> Outcome:
     text = json.dumps({**question, "seconds": seconds, "loopback": settings.NOTIFY_LOOPBACK, "ca_file": settings.CA_FILE})
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-    environment = {"PATH": os.environ.get("PATH", ""), "LANG": "C.UTF-8", "PYTHONWARNINGS": "ignore", "HOME": "/nonexistent"}
+    environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    environment |= {"LANG": "C.UTF-8", "PYTHONWARNINGS": "ignore", "HOME": "/nonexistent"}
     process = subprocess.Popen(_COMMAND, **pipes, env=environment, cwd=settings.BASE_DIR, start_new_session=True)  # noqa: S603
     try:
         answer, _ = process.communicate(text.encode(), seconds + _TO_END_SECONDS)

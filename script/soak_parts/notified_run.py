@@ -27,6 +27,7 @@ from script.soak_parts import webhook_receiver as modes  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 END_SECONDS = 240.0
+LONGEST_LIFE_SECONDS = 60.0
 MOST_OPEN = 40
 
 
@@ -34,15 +35,17 @@ def main(seconds: float, seed: int) -> int:
     rng, receiver = random.Random(seed), modes.Receiver()  # noqa: S311  (a soak, repeated by its seed)
     rounds = Rounds(rng)
     target = rounds.make_target(receiver.url)
-    process, kills = start(), 0
-    ends, kill_at, mode_until = time.monotonic() + seconds, time.monotonic() + 15, 0.0
+    process, kills, seen = start(), 0, 0
+    ends, kill_at, mode_until = time.monotonic() + seconds, time.monotonic() + LONGEST_LIFE_SECONDS, 0.0
     while time.monotonic() < ends:
         now = time.monotonic()
+        if receiver.requests.total() > seen:  # it works: it is killed within some seconds, often in the middle of a request
+            seen, kill_at = 1 << 30, now + rng.uniform(0.0, 8.0)
         if now >= kill_at:
             process.kill()
             process.wait()
-            process, kills = start(), kills + 1
-            kill_at = now + rng.uniform(5.0, 30.0)
+            process, kills, seen = start(), kills + 1, receiver.requests.total()
+            kill_at = now + LONGEST_LIFE_SECONDS
         if now >= mode_until:
             receiver.mode = rng.choice((modes.TAKES, modes.TAKES, modes.FAILS, modes.HANGS, modes.CLOSES))
             mode_until = now + rng.uniform(1.0, 20.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -65,3 +66,43 @@ def test_names_of_celerys_exchanges_are_read_by_broker() -> None:
 def test_a_name_that_can_not_be_used_stops_the_start_with_its_variable(variable: str, text: str) -> None:
     with pytest.raises(ImproperlyConfigured, match=variable):
         environment.celery_names({variable: text}, BROKERS)
+
+
+FERNET = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+
+
+def test_the_key_of_secrets_is_made_once_and_is_readable_by_its_owner_only(tmp_path: Path) -> None:
+    first = environment.secrets_keys({}, tmp_path / "new")
+    assert environment.secrets_keys({}, tmp_path / "new") == first
+    assert (tmp_path / "new" / "secrets_key").stat().st_mode & 0o777 == 0o600
+
+
+def test_processes_that_start_together_have_the_same_key(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(lambda _: environment.secrets_keys({}, tmp_path), range(8)))) == 1
+
+
+def test_several_keys_are_read_the_newest_first(tmp_path: Path) -> None:
+    newer = FERNET.replace("MDEy", "OTEy")
+    assert environment.secrets_keys({"HARELINE_SECRETS_KEY": f"{newer}, {FERNET}\n"}, tmp_path) == (newer, FERNET)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_key_that_is_none_is_refused_and_not_repeated(tmp_path: Path) -> None:
+    for text in ("short", f"{FERNET},x", FERNET[:-2]):
+        with pytest.raises(ImproperlyConfigured, match=r"^HARELINE_SECRETS_KEY: expected keys of 32 bytes") as refused:
+            environment.secrets_keys({"HARELINE_SECRETS_KEY": text}, tmp_path)
+        assert text not in str(refused.value)
+    (tmp_path / "secrets_key").write_text("no key")
+    with pytest.raises(ImproperlyConfigured, match="secrets_key is not a key of ours"):
+        environment.secrets_keys({}, tmp_path)
+
+
+def test_the_address_of_the_heartbeat_is_checked_and_not_repeated() -> None:
+    name = "HARELINE_HEARTBEAT_URL"
+    assert environment.web_address({name: "https://hc.example/x"}, name) == "https://hc.example/x"
+    assert environment.web_address({}, name) == ""
+    for text in ("hc.example", "ftp://hc.example/s3cret", "https://u:s3cret@hc.example"):
+        with pytest.raises(ImproperlyConfigured, match=r"^HARELINE_HEARTBEAT_URL: expected an address") as refused:
+            environment.web_address({name: text}, name)
+        assert "s3cret" not in str(refused.value)

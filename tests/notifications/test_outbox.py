@@ -180,7 +180,7 @@ def test_a_kill_before_planning_or_sending_loses_nothing(receiver: Receiver) -> 
     assert receiver.received == [("opened", "mail is growing")]
 
 
-def test_a_database_that_fails_while_planning_stores_nothing(receiver: Receiver, maintenance: Maintenance, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_that_fails_while_planning_stores_nothing(receiver: Receiver, maintenance: Maintenance) -> None:
     target()
     stored_finding()
 
@@ -194,6 +194,25 @@ def test_a_database_that_fails_while_planning_stores_nothing(receiver: Receiver,
     assert (Delivery.objects.count(), DeliveryItem.objects.count(), Notice.objects.count()) == (0, 0, 0)
     maintenance.work(2)
     assert len(receiver.messages) == 1
+
+
+def test_what_was_sent_while_the_database_failed_is_stored_later_and_not_sent_again(receiver: Receiver, maintenance: Maintenance) -> None:
+    target()
+    stored_finding()
+    maintenance.plan(at(1))
+    maintenance.deliverer.round(at(1))
+    wait_until(lambda: receiver.messages)
+
+    def fails(execute: Any, sql: str, *rest: Any) -> Any:
+        if "UPDATE" in sql:
+            raise OperationalError("database is locked")
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(fails), pytest.raises(OperationalError):
+        wait_until(lambda: maintenance.deliverer.round(at(2)) == 0)
+    maintenance.work(60)
+    assert len(receiver.tried) == 1
+    assert Delivery.objects.get().state == Delivery.SENT
 
 
 def test_a_target_that_hangs_holds_up_no_other(receiver: Receiver) -> None:

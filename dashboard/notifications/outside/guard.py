@@ -114,10 +114,10 @@ _OWN: Sequence[str] = (
     *{str(Path(sysconfig.get_path(name)).resolve()) for name in ("stdlib", "platstdlib", "purelib", "platlib")},
     *{str(Path(sysconfig.get_path(name))) for name in ("stdlib", "platstdlib", "purelib", "platlib")},
     str(Path(__file__).resolve().parent),
-    "/etc/ssl/", "/etc/pki/", "/usr/share/ca-certificates/", "/usr/share/zoneinfo/", "/etc/mime.types", "/dev/null", "/dev/urandom",
+    "/etc/ssl/", "/etc/pki/", "/usr/share/ca-certificates/", "/usr/share/zoneinfo/", "/dev/null", "/dev/urandom",
 )  # fmt: skip
 
 
 def _is_own(path: str | bytes) -> bool:
     text = path.decode(errors="replace") if isinstance(path, bytes) else path
-    return ".." not in text and text.startswith(tuple(_OWN))
+    return ".." not in text and (text.startswith(tuple(_OWN)) or text.endswith("/mime.types"))
