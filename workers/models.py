@@ -164,12 +164,11 @@ class Task(models.Model):
     class Meta:
         constraints = [UniqueConstraint(fields=["broker", "vhost", "uuid"], name="one_task")]
         indexes = [  # each also sorts by id, which grows as tasks are first seen; few and narrow, since every event writes them
-            models.Index(fields=["changed_at"]),
             models.Index(fields=["first_seen_at"]),
             models.Index(fields=["state"]),
             models.Index(fields=["name", "id", "state"], name="workers_task_of_name"),  # with the state, which is counted beside a filter
             models.Index(fields=["worker", "id", "state"], name="workers_task_of_worker"),
-            models.Index(fields=["queue"], name="workers_task_in_queue"),
+            models.Index(fields=["queue"], name="workers_task_in_queue", condition=Q(queue__isnull=False)),
             models.Index(fields=["queues"], name="workers_task_in_queues", condition=Q(queues__isnull=False)),
             models.Index(fields=["root_id"], name="workers_task_of_root", condition=Q(parent_id__isnull=False)),
             models.Index(fields=["parent_id"], name="workers_task_of_parent", condition=Q(parent_id__isnull=False)),
