@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -102,22 +104,23 @@ def test_a_consumer_is_cancelled_and_consumes_again(planted_shop: PlantedShop, r
         thread.join(20)
 
 
-def test_a_worker_is_frozen_and_goes_on_and_one_that_is_killed_may_start_again(
+def test_a_worker_stands_still_until_it_is_started_again_and_one_that_is_killed_is_held_down(
     planted_shop: PlantedShop, workers: Workers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(node_plants, "FROZEN", "a@tests")
-    monkeypatch.setattr(node_plants, "KILLED", "a@tests")
-    process = workers.start("a@tests", "-P", "solo", "--without-mingle", "--without-gossip", "--without-heartbeat")
-    note = planted_shop.site.data / "plants" / "pids" / "a@tests"
-    note.parent.mkdir(parents=True)
-    note.write_text(str(process.pid))
-    with planted_shop.planted("worker_frozen"):
-        wait_until(lambda: _state_of(process.pid) == "T")
-    wait_until(lambda: _state_of(process.pid) != "T")
-    with planted_shop.planted("worker_killed"):
-        assert process.wait(20) == -signal.SIGKILL
-        assert planted_shop.site.files.flag("held-a@tests") is not None
-    assert planted_shop.site.files.flag("held-a@tests") is None
+    monkeypatch.setattr(node_plants, "KILLED", "b@tests")
+    frozen = workers.start("a@tests", "-P", "solo", "--without-mingle", "--without-gossip", "--without-heartbeat")
+    killed = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", "b@tests"], start_new_session=True)
+    pids = planted_shop.site.data / "plants" / "pids"
+    pids.mkdir(parents=True)
+    for name, process in (("a@tests", frozen), ("b@tests", killed)):
+        (pids / name).write_text(str(process.pid))
+    with planted_shop.planted("worker_frozen", "worker_killed"):
+        wait_until(lambda: _state_of(frozen.pid) == "T")
+        assert killed.wait(20) == -signal.SIGKILL
+        assert planted_shop.site.files.flag("held-b@tests") is not None
+    assert planted_shop.site.files.flag("held-b@tests") is None
+    assert frozen.wait(20) == -signal.SIGKILL
 
 
 def _state_of(pid: int) -> str:

@@ -102,7 +102,7 @@ GROUPS: tuple[tuple[str, tuple[Plant, ...]], ...] = (
                 "worker_frozen",
                 "A worker stands still",
                 "worker-a@web-1 gets SIGSTOP: its process is there, and does nothing.",
-                "It gets SIGCONT, finds its connection closed, and connects again.",
+                "It is killed and started again: with SIGCONT alone, Celery 5.7 does not find back to its broker.",
                 "worker-a@web-1 is gone",
                 ("worker_gone", "stuck", "no_consumer"),
                 "after its heartbeats are missed, up to 30 s",

@@ -9,7 +9,6 @@ from collections.abc import Generator
 from workers.demo.plants.site import CLOCK, HELD, LOCK, PlantFailed, Site
 
 KILLED, FROZEN, SILENT, SKEWED = "thumbs@media-1", "worker-a@web-1", "worker-b@web-1", "stock@batch-1"
-"""The frozen one has a prefork pool: Celery 5.7 with threads connects 300 times a second once it goes on, and does not work again."""
 SKEW_SECONDS = 300
 START_SECONDS = 60
 
@@ -31,7 +30,7 @@ def worker_frozen(site: Site) -> Generator[None]:
         while True:
             yield
     finally:
-        site.wake_node(FROZEN)
+        site.restart_node(FROZEN)
 
 
 def stuck(site: Site) -> Generator[None]:

@@ -40,10 +40,6 @@ class Growing:
     def join(self, seconds: float) -> None:
         self._thread.join(max(0.0, seconds))
 
-    @property
-    def is_over(self) -> bool:
-        return not self._thread.is_alive()
-
     def _run(self) -> None:
         doing = self._work(self._site)
         try:
@@ -94,18 +90,15 @@ class Plants:
         for key, plant in list(self._started.items()):
             if key not in wanted:
                 plant.end()
-            if plant.state.state in ("off", "failed"):  # the last thing that its thread sets
-                plant.join(1.0)
             self._states[key] = plant.state
-            if plant.is_over:
-                self._states[key] = plant.state
+            if self._states[key].state in ("off", "failed"):  # the last thing that its thread sets
                 del self._started[key]
-                if plant.state.state == "failed":
+                if self._states[key].state == "failed":
                     self._site.files.end(key)
         for key in wanted:
             if key in self._work and key not in self._started and self._states[key].state in ("off", "failed"):
                 self._started[key] = Growing(key, self._work[key], self._site)
-                self._states[key] = self._started[key].state
+                self._states[key] = PlantState("starting", time.time())
         self._write()
 
     def stop(self) -> None:

@@ -83,10 +83,11 @@ class Site:
             raise PlantFailed(f"{node} does not run.")
         self._signal_group(pid, number)
 
-    def wake_node(self, node: str) -> None:
+    def restart_node(self, node: str) -> None:
+        """Ends a worker node at once, even one that stands still; the supervisor starts it again."""
         pid = self.files.process(node)
         if pid is not None:
-            self._signal_group(pid, signal.SIGCONT)
+            self._signal_group(pid, signal.SIGKILL)
 
     @staticmethod
     def _signal_group(pid: int, number: signal.Signals) -> None:
