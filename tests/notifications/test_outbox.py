@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connection
 
+from brokers.models import Broker, Queue
 from dashboard import store
+from dashboard.findings.evaluation import Evaluation
 from dashboard.models import Delivery, DeliveryItem, Finding, FindingEvent, Notice, Silence, Target
 from dashboard.notifications.delivering import Deliverer
 from dashboard.notifications.messages import Message
@@ -288,3 +290,27 @@ def test_old_messages_are_deleted(receiver: Receiver, maintenance: Maintenance) 
     assert store.trim_deliveries(at(86400 * 29), 30) == 0
     assert store.trim_deliveries(at(86400 * 31), 30) == 1
     assert Notice.objects.count() == 1, "so that it is not sent again"
+
+
+def test_from_a_queue_that_nobody_consumes_to_a_message_and_its_recovery(receiver: Receiver, maintenance: Maintenance) -> None:
+    target()
+    broker = Broker.objects.create(name="prod", state=Broker.UP, reason="", since=NOON, polled_at=NOON, tried_at=NOON, poll_seconds=5.0)
+    Queue.objects.create(
+        broker=broker, vhost="/", name="mail", type="classic", state="running", ready=12, unacknowledged=0, depth=12, consumers=0, active_consumers=0,
+        growth_per_second=2.0, publish_per_second=2.0, nobody_consumes_since=at(-300), nobody_since_at_least=False, first_seen_at=NOON, changed_at=NOON,
+    )  # fmt: skip
+    evaluation = Evaluation()
+    for seconds in (0, 60):
+        Broker.objects.update(polled_at=at(seconds), tried_at=at(seconds))
+        evaluation.look_at(Broker.objects.get(), at(seconds))
+        maintenance.work(seconds)
+    assert receiver.received == [("opened", "mail is growing and nobody consumes it")]
+    text = receiver.messages[0].text
+    for words in ("[critical] mail is growing and nobody consumes it", "prod /, queue mail", "since 2026-11-24 11:55:00 UTC", "What to do: "):
+        assert words in text
+    Queue.objects.update(consumers=1, active_consumers=1, growth_per_second=-2.0)
+    for seconds in (120, 240):
+        Broker.objects.update(polled_at=at(seconds), tried_at=at(seconds))
+        evaluation.look_at(Broker.objects.get(), at(seconds))
+        maintenance.work(seconds)
+    assert [event for event, _ in receiver.received] == ["opened", "recovered"]
