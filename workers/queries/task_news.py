@@ -7,7 +7,6 @@ from functools import partial
 
 import msgspec
 from django.db import connection
-from django.db.models import Q
 
 from brokers.database.rows import RowsOf
 from brokers.queries.kept import Kept
@@ -15,6 +14,7 @@ from brokers.scope import Scope
 from workers.models import Task
 from workers.queries.task_counts import kept_counts, lately
 from workers.queries.task_parts import COUNTED
+from workers.queries.task_rows import EVERY_ROW
 from workers.queries.tasks import ALL_IDS, FAMILY_KEPT, SEARCHED, counted_ids, matching
 from workers.task_filter import ALL_STATES, TaskFilter
 
@@ -31,14 +31,15 @@ def newest_task() -> int:
 
 def family_fingerprint(task: Task) -> tuple[tuple[str, str], ...]:
     """Another value after one of the task's relatives came or changed its state. For the tail."""
-    near = Task.objects.filter(in_place_of(task)).order_by("pk").values_list("uuid", "state")
-    above = {uuid for uuid in (task.root_id, task.parent_id) if uuid and uuid != task.uuid}
-    parents = [uuid for uuid in (task.uuid, task.parent_id) if uuid]
-    return (*near.filter(uuid__in=above), *near.filter(parent_id__in=parents)[: 2 * FAMILY_KEPT])
-
-
-def in_place_of(task: Task) -> Q:
-    return Q(broker_id=task.broker_id, vhost=task.vhost)
+    there = EVERY_ROW.which("broker_id = %s AND vhost = %s", task.broker_id, task.vhost)
+    above = there.among("uuid", {uuid for uuid in (task.root_id, task.parent_id) if uuid and uuid != task.uuid})
+    near = there.among("parent_id", [uuid for uuid in (task.uuid, task.parent_id) if uuid])
+    found: list[tuple[str, str]] = []
+    with connection.cursor() as cursor:
+        for rows, most in ((above, None), (near, 2 * FAMILY_KEPT)):
+            cursor.execute(rows.select("uuid, state", "id", most), rows.parameters)
+            found += cursor.fetchall()
+    return tuple(found)
 
 
 def counts_by_state(scope: Scope, filter: TaskFilter, found: list[int] | None = None) -> tuple[dict[str, int], frozenset[str]]:
