@@ -42,7 +42,7 @@ class Command(BaseCommand):
 def refuse_unsafe_start() -> None:
     """Raises CommandError with each problem and what to do about it.
 
-    Not of addresses: these depend on no deployment, so the suite checks them, and they would import every page and call: half the time that this command takes.
+    Not of addresses: these depend on no deployment, so the suite checks them, and they would import every page and call, a third of this command's time.
     """
     checks = [check for check in registry.get_checks(include_deployment_checks=True) if not NOT_HERE.intersection(check.tags)]
     problems = [problem for check in checks for problem in check(app_configs=None, databases=None) if problem.is_serious()]
