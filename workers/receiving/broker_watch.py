@@ -105,9 +105,10 @@ class BrokerWatch:
                 self._definitions.end()
             self._due.wait(LOOK_SECONDS if self._waits else ROUND_SECONDS)
             self._due.clear()
-        self._definitions.end()
+        self._definitions.stop()
         try:
             self._end(list(self._watches))
+            self._definitions.end()
             held = self._held
             self._note_held(set())
             for name in {*held, self._lease}:

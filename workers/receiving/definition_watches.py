@@ -40,9 +40,14 @@ class DefinitionWatches:
             self._running = (watch, thread)
             thread.start()
 
-    def end(self) -> None:
-        """Its queue goes with its connection, even if the thread does not end in time."""
+    def stop(self) -> None:
+        """Returns at once; `end` waits."""
         if self._running is not None:
             self._running[0].stop()
+
+    def end(self) -> None:
+        """Its queue goes with its connection, even if the thread does not end in time."""
+        self.stop()
+        if self._running is not None:
             self._running[1].join(END_SECONDS)
             self._running = None
