@@ -18,6 +18,7 @@ LONGEST = (
     "tests/faults/",
     "tests/scripts/",
     "tests/workers/test_watching.py",
+    "tests/findings/test_planted_queues.py",
     "tests/workers/test_watching_faults.py",
     "tests/api/test_without_database.py",
     "tests/workers/test_tasks_watched.py",

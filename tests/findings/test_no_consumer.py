@@ -81,6 +81,11 @@ def test_a_queue_that_only_keeps_dead_letters_is_not_meant_to_be_consumed() -> N
     kept = QueueContext(dead_letters={("/", "mail"): [DeadLetterSource(8, "orders", "dead", True)]})
     assert found(no_consumer, facts(queues=[abandoned(publish_per_second=0.0)], context=kept)) == []
     assert len(found(no_consumer, facts(queues=[abandoned()], context=kept))) == 1  # messages are published to it as well
+    quiet = abandoned(publish_per_second=0.0)
+    assert len(found(no_consumer, facts(queues=[quiet], context=kept, workers=[worker()]))) == 1  # a worker is configured for it
+    assert len(found(no_consumer, facts(queues=[abandoned(publish_per_second=0.0, last_consumers=LAST)], context=kept))) == 1
+    perhaps = QueueContext(dead_letters={("/", "mail"): [DeadLetterSource(8, "orders", "dead", False)]})
+    assert len(found(no_consumer, facts(queues=[quiet], context=perhaps))) == 1
 
 
 def test_a_route_that_leads_there_explains_it() -> None:

@@ -42,7 +42,9 @@ def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
 
 def _only_keeps_dead_letters(queue: Queue, facts: Facts) -> bool:
     """Nobody consumes a queue in which dead letters are kept to be looked at: that new ones arrive is a rule of its own, that they are there is none."""
-    return bool(facts.context.dead_letters_of(queue.vhost, queue.name)) and not queue.publish_per_second
+    if queue.publish_per_second or queue.last_consumers or queues.configured(facts, queue):
+        return False
+    return any(source.certain for source in facts.context.dead_letters_of(queue.vhost, queue.name))
 
 
 def _restarts(queue: Queue, facts: Facts) -> bool:
