@@ -1,4 +1,4 @@
-"""Hareline's own processes as people run them: daphne, the poller and the receiver, over a data directory of their own."""
+"""Hareline's own processes as people run them: daphne, the poller, the receiver and maintenance, over a data directory of their own."""
 
 from __future__ import annotations
 
@@ -61,6 +61,7 @@ class Hareline(Site):
         self._run("web", "-m", "daphne", "-v", "0", "--application-close-timeout", "1", "--fd", str(listening), "dashboard.asgi:application", keep=listening)
         self._run("poller", "manage.py", "pollbrokers")
         self._run("receiver", "manage.py", "receiveevents")
+        self._run("maintenance", "manage.py", "maintain")
         self._socket.close()
         pids = [str(process.pid) for process in self.processes]
         # Ends them when the pipe closes, however this process ends
