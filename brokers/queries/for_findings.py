@@ -9,7 +9,7 @@ from typing import TypeVar
 import msgspec
 from django.db.models import Count, Q
 
-from brokers.models import Binding, Broker, Connection, Queue
+from brokers.models import Binding, Broker, Connection, Node, Queue, VirtualHost
 
 AT_ONCE = 500
 T = TypeVar("T")
@@ -23,6 +23,14 @@ class ClosedClient(msgspec.Struct, frozen=True):
     peer_host: str
     product: str
     closed: int
+
+
+def nodes_of(broker: Broker) -> list[Node]:
+    return list(Node.objects.filter(broker_id=broker.pk, gone_at=None).order_by("name"))
+
+
+def vhosts_of(broker: Broker) -> list[VirtualHost]:
+    return list(VirtualHost.objects.filter(broker_id=broker.pk, gone_at=None).order_by("name"))
 
 
 def blocked_connections(broker: Broker) -> list[Connection]:

@@ -21,7 +21,7 @@ from workers.queries.for_rules import WorkerReader
 from workers.queries.held_tasks import EndedRow, HeldTasks, ended_tasks, held_tasks
 
 FIRST_LOOK = timedelta(hours=1)
-MOST_AT_FIRST, MOST_LATER = 5000, 500
+MOST_AT_FIRST, MOST_LATER = 5000, 300
 """So many ended tasks are read at most: of more, the latest."""
 OVERLAP = timedelta(seconds=2)
 """Rows that another transaction stored a moment earlier may be seen later."""

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from brokers import queries
 from brokers.models import Broker, Change, ClientTrend, Node, PollAttempt, Queue, Transfer, VirtualHost
+from brokers.queries import for_findings
 from brokers.scope import EVERYTHING
 from dashboard.findings.gathered_queues import QueueReader
 
@@ -46,10 +47,10 @@ class PolledReader:
         return self._read[2]
 
     def _polled(self, broker: Broker, also: Collection[int], now: datetime) -> Polled:
-        nodes = queries.nodes(EVERYTHING, broker.pk)
+        nodes = for_findings.nodes_of(broker)
         is_new = broker.since is not None and now - broker.since < ATTEMPTS_OF
         return Polled(
-            vhosts=queries.virtual_hosts(EVERYTHING, broker.pk),
+            vhosts=for_findings.vhosts_of(broker),
             nodes=nodes,
             queues=self._queues.candidates(broker, also, now),
             transfers=queries.transfers(EVERYTHING, broker.pk),

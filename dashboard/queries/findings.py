@@ -25,8 +25,8 @@ def open_findings(scope: Scope, broker_id: int | None = None, bodies: bool = Tru
 
 
 def open_of(broker: Broker) -> list[Finding]:
-    """The open ones of a broker, the oldest first."""
-    found = list(Finding.objects.filter(closed_at=None, broker_id=broker.pk).order_by("pk"))
+    """The open ones of a broker, the oldest first; their bodies are another query where they are used."""
+    found = list(Finding.objects.filter(closed_at=None, broker_id=broker.pk).defer("body").order_by("pk"))
     for one in found:
         one.broker = broker
     return found

@@ -50,7 +50,7 @@ def save_round(
             rows[step.identity] = row
             events += _applied(row, step, now)
         _explain(steps, rows, changed)
-        update_rows(Finding, _SEEN_FIELDS, [(row.pk, [getattr(row, name) for name in _SEEN_FIELDS]) for row in changed])
+        _update(changed)
         FindingEvent.objects.bulk_create(events)
         FindingRound.objects.update_or_create(
             broker=broker, defaults={"at": now, "took_ms": took_ms, "rules": rules, "failed": list(failed), "unsure": dict(unsure)}
@@ -58,6 +58,13 @@ def save_round(
         if events:  # pages learn of it with the next look of the tail; what is wrong with Hareline itself is on the pages of all brokers
             (Broker.objects.all() if broker is None else Broker.objects.filter(pk=broker.pk)).update(revision=F("revision") + 1)
     return events
+
+
+def _update(rows: Iterable[Finding]) -> None:
+    """A body that was not read has not changed."""
+    seen, other = _SEEN_FIELDS, tuple(name for name in _SEEN_FIELDS if name != "body")
+    for fields, are_seen in ((seen, True), (other, False)):
+        update_rows(Finding, fields, [(row.pk, [getattr(row, name) for name in fields]) for row in rows if ("body" in row.__dict__) is are_seen])
 
 
 def _opened(found: Found, step: Step, broker: Broker | None, now: datetime) -> Finding:

@@ -17,7 +17,7 @@ from django.db.models import BooleanField, DateTimeField, JSONField
 from brokers.database.engine import is_postgresql
 from brokers.models import Broker
 from workers.models import EventSource, Worker
-from workers.presence import worker_as_of
+from workers.presence import is_late, worker_as_of
 
 _LEFT_OUT = frozenset(
     (
@@ -31,6 +31,7 @@ _KINDS = [
     "boolean" if isinstance(field, BooleanField) else "moment" if isinstance(field, DateTimeField) else "json" if isinstance(field, JSONField) else ""
     for field in _FIELDS
 ]
+_KNOWN = len(_NAMES) + 2  # with the state that Django keeps, and `beat_at`
 MOST_TEXTS = 5000
 
 
@@ -61,10 +62,11 @@ class WorkerReader:
         self._kept = kept
         found = [worker for _, worker in kept.values()]
         self._add_tasks(found)
+        late = {vhost for vhost, beat_at in beats.items() if is_late(beat_at, now)}
         for worker in found:
             worker.__dict__["beat_at"] = beats.get(worker.vhost)  # as `workers.queries.workers` annotates it
             worker._state.fields_cache["broker"] = broker
-        return [worker_as_of(worker, now) for worker in found]
+        return [worker_as_of(worker, now) if worker.vhost in late else worker for worker in found] if late else found
 
     def _worker(self, row: tuple[Any, ...]) -> Worker:
         return Worker.from_db("default", _NAMES, [self._value(place, value) for place, value in enumerate(row)])
@@ -72,11 +74,13 @@ class WorkerReader:
     def _changed(self, row: tuple[Any, ...], before: tuple[Any, ...], worker: Worker) -> Worker:
         """The worker with what differs from its row before."""
         if row != before:
-            for place, value in enumerate(row):
-                if value != before[place]:
-                    worker.__dict__[_NAMES[place]] = self._value(place, value)
-            for name in _LEFT_OUT:
-                worker.__dict__.pop(name, None)  # read again where it is used
+            known = worker.__dict__
+            for place, (value, old) in enumerate(zip(row, before, strict=True)):
+                if value is not old and value != old:
+                    known[_NAMES[place]] = self._value(place, value)
+            if len(known) > _KNOWN:
+                for name in _LEFT_OUT:
+                    known.pop(name, None)  # read again where it is used
         return worker
 
     def _value(self, place: int, value: Any) -> Any:
