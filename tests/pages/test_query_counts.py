@@ -45,7 +45,7 @@ PAGES = {
     "/exchanges/{exchange}/": 24,
     "/connections/{connection}/": 23,
     "/workers/{worker}/": 39,
-    "/tasks/{task}/": 22,
+    "/tasks/{task}/": 23,
     "/api/v1/queues": 11,
     "/api/v1/exchanges": 4,
     "/api/v1/connections": 9,
