@@ -57,9 +57,9 @@ class Host:
         self.workers.setdefault(hostname, WorkerState(hostname, at, state="online"))
         self.watch.note_answer(Answer(hostname, {"queues": [{"name": name} for name in queues]}, at, "active_queues", at))
 
-    def round(self, *events: Event, polled_at: datetime | None = None, unread: tuple[str, datetime] | None = None) -> None:
+    def round(self, *events: Event, polled_at: datetime | None = None, unread: tuple[str, datetime] | None = None, never_polled: bool = False) -> None:
         limits = [{"vhost": None, "what": unread[0], "why": "no answer", "grant": "", "part": unread[0], "since": unread[1].isoformat()}] if unread else []
-        Broker.objects.update(polled_at=polled_at or datetime.now(UTC), limits=limits)
+        Broker.objects.update(polled_at=None if never_polled else polled_at or datetime.now(UTC), limits=limits)
         self.watch._queues._next_check = 0.0
         self.watch.add_events(events, datetime.now(UTC))
         tasks = self.watch.prepare(self.workers, True)
@@ -186,6 +186,14 @@ def test_while_the_broker_is_not_polled_the_bindings_count_only_with_the_node_th
     assert host.shown("a") == ((), "")
     assert str(host.task("a").queue_reason).startswith("the bindings were last read at ")
     assert host.shown("b") == (("us",), "both")
+    host.round()
+    assert host.shown("a") == (("audit", "us"), "routing")
+
+
+def test_tasks_that_came_before_the_first_poll_are_placed_after_it(host: Host) -> None:
+    host.shape(ORDERS, host.now - LONG)
+    host.round(host.sent("orders", "order.new.us", "a", ago=5), never_polled=True)
+    assert (host.shown("a"), host.task("a").queue_reason) == (((), ""), "the bindings have not been read yet")
     host.round()
     assert host.shown("a") == (("audit", "us"), "routing")
 

@@ -46,7 +46,8 @@ class QueueWatch:
         self._pasts: OrderedDict[tuple[str, str], PastRouting] = OrderedDict()
         self._routes: dict[tuple[Pair, tuple[int, int]], Route] = {}
         self._consumed: dict[str, ConsumedQueues] = {}
-        self._read_at = 0.0
+        self._read_at = 0.0  # when the topology was last read; 0: never yet
+        self._placed_unread = False  # whether tasks were placed while it had never been read
         self._state: object = None
         self._next_check = 0.0
         self._spent = 0.0
@@ -79,7 +80,8 @@ class QueueWatch:
     def _look(self) -> None:
         read_at, state = broker_queries.routing_state(self._broker_id, self._vhost)
         before, self._read_at = self._read_at, read_at.timestamp() if read_at else 0.0
-        if before and self._read_at - before > TOPOLOGY_HOLDS_SECONDS:
+        first = self._placed_unread and not before and self._read_at > 0
+        if first or (before and self._read_at - before > TOPOLOGY_HOLDS_SECONDS):
             self._sent_again.append((before, []))
         if state != self._state:
             self._state = state
@@ -135,6 +137,9 @@ class QueueWatch:
                 self._routes.clear()
             if sent_at >= past.since:
                 self._routes[place] = route
+        if not self._read_at:
+            self._placed_unread = True
+            return undecided("the bindings have not been read yet", route.possible)
         if sent_at > self._read_at + TOPOLOGY_HOLDS_SECONDS:
             return undecided(f"the bindings were last read at {datetime.fromtimestamp(self._read_at, UTC):%Y-%m-%d %H:%M:%S} UTC", route.possible)
         return route
