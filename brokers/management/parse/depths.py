@@ -74,22 +74,22 @@ def _other_lines(before: bytes, now: bytes) -> Iterator[tuple[bytes, bytes]]:
     at, at_now, size = 0, 0, _LARGEST_PIECE  # both at the begin of a line
     while True:
         piece = before[at : at + size]
-        if not now.startswith(piece, at_now):
-            if size > _SMALLEST_PIECE:
-                size //= 4
-                continue
+        is_same = now.startswith(piece, at_now)
+        same = piece.rfind(b"\n") + 1 if is_same else 0
+        if is_same and len(piece) < size:  # the end of the text before
+            if at_now + len(piece) < len(now):
+                yield b"", now[at_now + len(piece) :]
+            return
+        if same:
+            at, at_now, size = at + same, at_now + same, min(2 * size, _LARGEST_PIECE)
+        elif not is_same and size > _SMALLEST_PIECE:
+            size //= 4
+        else:  # one line, which differs within the smallest piece or is longer than the piece: it is passed in any case, so that this comes to an end
             end, end_now = before.find(b"\n", at) + 1 or len(before), now.find(b"\n", at_now) + 1 or len(now)
             was, line = before[at:end].rstrip(b"\n"), now[at_now:end_now].rstrip(b"\n")
             if was != line:
                 yield was, line
-            at, at_now = end, end_now
-        elif len(piece) < size:  # the end of the text before
-            if at_now + len(piece) < len(now):
-                yield b"", now[at_now + len(piece) :]
-            return
-        else:
-            same = piece.rfind(b"\n") + 1
-            at, at_now, size = at + same, at_now + same, min(2 * size, _LARGEST_PIECE) if same else 2 * size
+            at, at_now, size = end, end_now, min(2 * size, _LARGEST_PIECE) if is_same else size
 
 
 def _block(body: bytes, gauge: bytes) -> bytes:
