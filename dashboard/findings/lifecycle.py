@@ -21,9 +21,15 @@ FALLS_AFTER = timedelta(minutes=1)
 """So long it must be seen at a lower level before its level falls."""
 
 
+EXPLAINS_ON = timedelta(minutes=1)
+"""So long what a finding explained stays under it after it is cured: a queue drains, and is polled, later than its worker is back."""
+
+
 class Known(Protocol):
     """A stored finding: a row of `dashboard.models.Finding`."""
 
+    pk: int
+    under_id: int | None
     identity: str
     rule: str
     level: str
@@ -78,10 +84,12 @@ def advance(
     """What to store after a round. `times` returns (opens after, clears after) of a rule. `pending` is kept by the caller from round to round, and changed
     here: when it is lost, as with a restart, findings open that much later."""
     steps = []
-    for key, found in round.found.items():
+    for key, found in sorted(round.found.items(), key=lambda item: bool(item[1].under)):  # what explains others first
         known = open_now.get(key)
         if known is not None:
             steps.append(_seen(known, found, now))
+        elif found.under in pending:  # it opens no sooner than what explains it, or it would stand alone until then
+            _may_open(key, found, pending, now, timedelta.max)
         elif _may_open(key, found, pending, now, times(found.rule)[0]):
             pending.pop(key, None)
             steps.append(Step("returned" if key in closed_lately else "opened", key, found, found.level))
@@ -90,7 +98,20 @@ def advance(
     for key, known in open_now.items():
         if key not in round.found:
             steps.append(_missing(known, round.unsure.get(known.rule, ()), now, times(known.rule)[1]))
-    return steps
+    return _closed_together(steps, open_now)
+
+
+def _closed_together(steps: Sequence[Step], open_now: Mapping[str, Known]) -> list[Step]:
+    """What is gone already closes with the finding that explains it."""
+    closed = {open_now[step.identity].pk for step in steps if step.what == "closed"}
+    return [msgspec.structs.replace(step, what="closed") if step.what == "absent" and open_now[step.identity].under_id in closed else step for step in steps]
+
+
+def explains_on(cause: Known, now: datetime) -> bool:
+    """Whether a finding that is not seen any more, or closed a moment ago, still explains what was under it."""
+    if cause.closed_at is None:
+        return cause.absent_since is not None
+    return timedelta(0) <= now - cause.closed_at < EXPLAINS_ON
 
 
 def _may_open(key: str, found: Found, pending: dict[str, Pending], now: datetime, opens_after: timedelta) -> bool:

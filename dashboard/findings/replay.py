@@ -51,6 +51,8 @@ class _Open(msgspec.Struct):
     absent_since: datetime | None = None
     lower_since: datetime | None = None
     closed_at: datetime | None = None
+    pk: int = 0
+    under_id: int | None = None
 
 
 def as_it_was(queue: Queue, times: Sequence[datetime], values: dict[str, Sequence[float | None]]) -> list[Queue | None]:

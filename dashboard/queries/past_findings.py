@@ -28,13 +28,16 @@ def findings_by_ids(ids: Iterable[int]) -> dict[int, Finding]:
 
 
 def closed_findings(scope: Scope, wanted: Wanted, broker_id: int | None, vhost: str | None, page: int, page_size: int) -> Page[Finding]:
-    """Those that closed, the latest first, without their bodies; with `broker_id` also those about Hareline itself."""
+    """Those that closed, the latest first, without their bodies; with `broker_id` also those about Hareline itself. What another one explained is found by
+    its rule, level, name or words."""
     check_page(page, page_size)
     where = in_scope(scope) & Q(closed_at__isnull=False) & _chosen(wanted)
     if broker_id is not None:
         where &= Q(broker=None) | Q(broker_id=broker_id)
     if vhost is not None:
         where &= Q(vhost__in=("", vhost))
+    if not (wanted.levels or wanted.rules or wanted.names or wanted.words):
+        where &= Q(under=None)
     return one_page(Finding.objects.filter(where).select_related("broker").defer("body").order_by("-closed_at", "-pk"), page, page_size)
 
 
@@ -61,8 +64,9 @@ def findings_of_rule(scope: Scope, rule: str, since: datetime) -> list[Finding]:
 
 
 def effects_of(finding: Finding) -> list[Finding]:
-    """The open findings under it, the oldest first."""
-    return list(Finding.objects.filter(under=finding, closed_at=None).select_related("broker").defer("body").order_by("pk"))
+    """The findings under it, the oldest first: those that are open, or, once it has closed itself, all."""
+    over = Q() if finding.closed_at is not None else Q(closed_at=None)
+    return list(Finding.objects.filter(over, under=finding).select_related("broker").defer("body").order_by("pk"))
 
 
 def events_of(findings: Sequence[Finding], limit: int = 200) -> list[FindingEvent]:

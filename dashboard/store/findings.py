@@ -11,7 +11,7 @@ from django.db.models import F
 
 from brokers.models import Broker
 from brokers.store.rows import update_rows
-from dashboard.findings.lifecycle import Step
+from dashboard.findings.lifecycle import Step, explains_on
 from dashboard.findings.rule import Found, body_of
 from dashboard.layout.levels import WORST_FIRST
 from dashboard.models import Finding, FindingEvent, FindingRound
@@ -49,7 +49,7 @@ def save_round(
                 changed.append(row)
             rows[step.identity] = row
             events += _applied(row, step, now)
-        _explain(steps, rows, changed)
+        _explain(steps, rows, changed, now)
         _update(changed)
         FindingEvent.objects.bulk_create(events)
         FindingRound.objects.update_or_create(
@@ -113,28 +113,36 @@ def _applied(row: Finding, step: Step, now: datetime) -> list[FindingEvent]:
     row.absent_since, row.unsure = step.absent_since, ""
     if step.what != "closed":
         return []
-    row.closed_at, row.close_reason, row.under = now, "cleared", None
+    row.closed_at, row.close_reason = now, "cleared"  # under what it was stays, so that the past is grouped too
     return [FindingEvent(finding=row, at=now, kind="closed", level=row.level)]
 
 
-def _explain(steps: Iterable[Step], rows: Mapping[str, Finding], changed: list[Finding]) -> None:
-    """Puts each finding under the open one that explains it, which may be one about Hareline itself. One that is just not seen stays where it is."""
+def _explain(steps: Iterable[Step], rows: Mapping[str, Finding], changed: list[Finding], now: datetime) -> None:
+    """Puts each finding under the open one that explains it, which may be one about Hareline itself. One that is just not seen stays where it is, and one
+    whose cause is just cured stays there for a while."""
     wanted = {step.identity: step.found.under if step.found is not None else step.under for step in steps}
     known = {key: row for key, row in rows.items() if row.closed_at is None}
     elsewhere = {key for key in wanted.values() if key and key not in rows}
     if elsewhere:
         known |= {row.identity: row for row in Finding.objects.filter(identity__in=elsewhere, broker=None, closed_at=None)}
-    open_ids = {row.pk for row in known.values()}
+    causes = {row.pk: row for row in (*rows.values(), *known.values())}
+    away = {row.under_id for row in known.values() if row.under_id is not None} - causes.keys()
+    if away:
+        causes |= {row.pk: row for row in Finding.objects.filter(pk__in=away).defer("body")}
     for step in steps:
         row = known.get(step.identity)
         if row is None:
             continue
         above = known.get(wanted[step.identity]) if wanted[step.identity] != step.identity else None
-        above_id = above.pk if above is not None else row.under_id if step.what == "absent" and row.under_id in open_ids else None
+        above_id = above.pk if above is not None else row.under_id if _stays_under(causes.get(row.under_id or 0), step, now) else None
         if row.under_id != above_id:
             row.under_id = above_id
             if row not in changed:
                 changed.append(row)
+
+
+def _stays_under(cause: Finding | None, step: Step, now: datetime) -> bool:
+    return cause is not None and (explains_on(cause, now) or (step.what == "absent" and cause.closed_at is None))
 
 
 def delete_old_findings(now: datetime, days: float) -> int:

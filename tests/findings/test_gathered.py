@@ -190,3 +190,22 @@ def test_what_is_just_not_seen_stays_under_what_explains_it(broker: Broker) -> N
         assert (queue.under_id, queue.absent_since is None) == (above.pk, seconds == 1)
         Queue.objects.update(consumers=1, active_consumers=1)
     assert gone.pk == above.object_id
+
+
+def test_a_queue_stays_under_its_worker_until_it_drained_and_in_the_past(broker: Broker) -> None:
+    gone = worker(broker, state=Worker.GONE, reason="no heartbeat since 11:59", since=NOON, active=2, queues=[{"name": "mail"}])
+    Queue.objects.create(
+        broker=broker, vhost="/", name="mail", type="classic", ready=5, depth=5, consumers=0, active_consumers=0, first_seen_at=NOON, changed_at=NOON,
+        nobody_consumes_since=NOON - timedelta(minutes=5), nobody_since_at_least=False,
+    )  # fmt: skip
+    evaluation = Evaluation()
+    evaluation.look_at(broker, NOON)
+    Worker.objects.filter(pk=gone.pk).update(state=Worker.ONLINE, heartbeat_at=NOON)
+    for seconds in (1, 7, 8, 50):  # the worker is back, and the queue is polled later
+        Broker.objects.update(polled_at=NOON + seconds * SECOND, tried_at=NOON + seconds * SECOND)
+        evaluation.look_at(Broker.objects.get(), NOON + seconds * SECOND)
+        above, queue = Finding.objects.get(rule="worker_gone"), Finding.objects.get(rule="no_consumer")
+        assert (above.closed_at is None, queue.under_id) == (seconds == 1, above.pk)
+    Broker.objects.update(polled_at=NOON + 70 * SECOND, tried_at=NOON + 70 * SECOND)
+    evaluation.look_at(Broker.objects.get(), NOON + 70 * SECOND)
+    assert Finding.objects.get(rule="no_consumer").under_id is None  # it lasts: a finding of its own

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from dashboard.findings.lifecycle import FALLS_AFTER, Pending, Round, Step, advance
+from dashboard.findings.lifecycle import EXPLAINS_ON, FALLS_AFTER, Pending, Round, Step, advance, explains_on
 from dashboard.findings.rule import Found, Object, Unsure
 from dashboard.layout.levels import Word
 from tests.findings.objects import NOON
@@ -17,6 +17,8 @@ OPENS, CLEARS = timedelta(seconds=10), timedelta(seconds=30)
 
 class Row(msgspec.Struct):
     identity: str = "k"
+    pk: int = 1
+    under_id: int | None = None
     rule: str = "growing"
     level: str = "warning"
     kind: str = "queue"
@@ -96,3 +98,27 @@ def test_what_cant_be_assessed_is_neither_confirmed_nor_cleared() -> None:
 def test_what_is_back_soon_is_the_same_finding() -> None:
     pending = {"k": Pending(NOON, NOON)}
     assert [one.what for one in step(seen(), 60, pending=pending, lately=[Row(closed_at=NOON)])] == ["returned"]
+
+
+CAUSE = Found("worker_gone", Object("worker", "a@web-1", "/", 5), "critical", "is gone")
+EFFECT = Found("growing", Object("queue", "mail", "/", 7), "warning", "is growing", under="cause")
+
+
+def test_what_another_finding_explains_opens_with_it_and_not_before() -> None:
+    pending = {"k": Pending(NOON - 2 * OPENS, NOON)}
+    assert step({"k": EFFECT, "cause": CAUSE}, 0, pending=pending) == []
+    later = step({"k": EFFECT, "cause": CAUSE}, OPENS.total_seconds(), pending=pending)
+    assert [(one.what, one.identity) for one in later] == [("opened", "cause"), ("opened", "k")]
+
+
+def test_what_is_gone_closes_with_the_finding_that_explains_it() -> None:
+    rows = [Row("cause", absent_since=NOON), Row(pk=2, under_id=1), Row("other", pk=3)]
+    assert [one.what for one in step({}, CLEARS.total_seconds(), rows)] == ["closed", "closed", "absent"]
+    assert [one.what for one in step({"k": EFFECT}, CLEARS.total_seconds(), rows)] == ["seen", "closed", "absent"]  # that it lasts is found still
+
+
+def test_a_cause_explains_on_for_a_while_after_it_is_cured() -> None:
+    assert not explains_on(Row(), NOON)
+    assert explains_on(Row(absent_since=NOON), NOON)
+    assert explains_on(Row(closed_at=NOON), NOON + EXPLAINS_ON / 2)
+    assert not explains_on(Row(closed_at=NOON), NOON + EXPLAINS_ON)

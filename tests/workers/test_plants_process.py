@@ -38,6 +38,7 @@ class Garden:
             self.done.append("ended")
 
     def bad(self, _: Site) -> Generator[None]:
+        self.done.append("failed")
         raise PlantFailed("the worker does not run.")
         yield
 
@@ -95,6 +96,14 @@ def test_what_fails_is_off_again_and_says_why(plants: Plants, site: Site) -> Non
     _until(plants, site, "bad_end", "on")
     site.files.end("bad_end")
     assert _until(plants, site, "bad_end", "failed").why == "The queue is still there."
+
+
+def test_what_fails_is_started_once(plants: Plants, site: Site, garden: Garden) -> None:
+    site.files.want("bad", "ada", 100.0)
+    _until(plants, site, "bad", "failed")
+    plants.round()
+    assert garden.done == ["failed"]
+    assert site.files.state().plants["bad"].state == "failed"
 
 
 def test_a_failed_plant_may_be_started_again(plants: Plants, site: Site) -> None:

@@ -77,6 +77,8 @@ def work(name: str) -> None:
     from workers.demo.app import app
     from workers.demo.nodes import NODES
 
+    if files.flag(f"quiet-{name}") is not None:
+        app.conf.worker_send_task_events = False
     if "--pool=threads" in NODES[name]:
         # Celery 5.7's thread pool does not survive a new connection (UnexpectedFrame, no heartbeats): let it end, the supervisor starts it afresh
         app.conf.broker_connection_retry = False

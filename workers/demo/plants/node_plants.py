@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
-from workers.demo.plants.site import CLOCK, HELD, LOCK, PlantFailed, Site
+from workers.demo.plants.site import CLOCK, HELD, LOCK, QUIET, PlantFailed, Site
 
 KILLED, FROZEN, SILENT, SKEWED = "thumbs@media-1", "worker-a@web-1", "worker-b@web-1", "stock@batch-1"
 SKEW_SECONDS = 300
@@ -49,34 +50,40 @@ def stuck(site: Site) -> Generator[None]:
 
 
 def events_off(site: Site) -> Generator[None]:
+    """Starts it without -E. The command disable_events does nothing to a node that was started with it: it has no groups of events to take "task" from."""
     from workers.demo.app import app
 
-    _control(app, "disable_events")
-    try:
-        while True:
-            yield
-    finally:
-        _control(app, "enable_events")
-
-
-def _control(app: object, command: str) -> None:
-    answers = app.control.broadcast(command, destination=[SILENT], reply=True, timeout=5)  # type: ignore[attr-defined]
-    if not answers:
-        raise PlantFailed(f"{SILENT} did not answer {command} within 5 s.")
+    with _started_anew(site, SILENT, QUIET + SILENT):
+        try:
+            while True:
+                yield
+        finally:
+            if not app.control.broadcast("enable_events", destination=[SILENT], reply=True, timeout=5):
+                raise PlantFailed(f"{SILENT} did not answer enable_events within 5 s.")
 
 
 def clock(site: Site) -> Generator[None]:
-    before = site.files.process(SKEWED)
-    site.files.set_flag(CLOCK + SKEWED, str(SKEW_SECONDS))
+    with _started_anew(site, SKEWED, CLOCK + SKEWED, str(SKEW_SECONDS)):
+        try:
+            while True:
+                yield
+        finally:
+            site.files.clear_flag(CLOCK + SKEWED)
+            if site.files.process(SKEWED) is not None:
+                site.signal_node(SKEWED, signal.SIGTERM)
+
+
+@contextlib.contextmanager
+def _started_anew(site: Site, node: str, flag: str, text: str = "1") -> Iterator[None]:
+    """The worker node looks at the flag as it starts."""
+    before = site.files.process(node)
+    site.files.set_flag(flag, text)
     try:
-        site.signal_node(SKEWED, signal.SIGTERM)
-        site.wait_until(lambda: site.files.process(SKEWED) not in (before, None), START_SECONDS, f"{SKEWED} did not start again within {START_SECONDS} s.")
-        while True:
-            yield
+        site.signal_node(node, signal.SIGTERM)
+        site.wait_until(lambda: site.files.process(node) not in (before, None), START_SECONDS, f"{node} did not start again within {START_SECONDS} s.")
+        yield
     finally:
-        site.files.clear_flag(CLOCK + SKEWED)
-        if site.files.process(SKEWED) is not None:
-            site.signal_node(SKEWED, signal.SIGTERM)
+        site.files.clear_flag(flag)
 
 
 def receiver(site: Site) -> Generator[None]:

@@ -95,6 +95,7 @@ class Plants:
                 del self._started[key]
                 if self._states[key].state == "failed":
                     self._site.files.end(key)
+                    wanted.pop(key, None)  # or it would be started again at once
         for key in wanted:
             if key in self._work and key not in self._started and self._states[key].state in ("off", "failed"):
                 self._started[key] = Growing(key, self._work[key], self._site)

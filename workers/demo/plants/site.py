@@ -21,6 +21,7 @@ TICK_SECONDS = 0.2
 CTL_SECONDS = 60
 HELD = "held-"
 CLOCK = "clock-"
+QUIET = "quiet-"
 LOCK = "lock"
 CANCELLED = "cancelled"
 
