@@ -11,6 +11,7 @@ import shlex
 UNSEEN = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
 """The characters as a class of a regular expression, without tab and line ends, which texts have between lines."""
 
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _UNSEEN = re.compile(f"[{UNSEEN}\t\n\r]")
 _UNSEEN_BUT_LINES = re.compile(f"[{UNSEEN}]")
 _ESCAPES = {"\t": r"\t", "\n": r"\n", "\r": r"\r", "\\": r"\\", "'": r"\'"}
@@ -23,6 +24,15 @@ def visible(text: str, lines: bool = False) -> str:
     ('orders␊', 'a␀b', 'a⟨U+202E⟩b', 'mail')
     """
     return (_UNSEEN_BUT_LINES if lines else _UNSEEN).sub(_picture, text)
+
+
+def is_storable(text: str) -> bool:
+    """Whether every database stores what a person entered as it is: no NUL, and no half of a surrogate pair, which JSON can carry and UTF-8 can't.
+
+    >>> is_storable("mail 😀"), is_storable("a\\x00"), is_storable("a\\ud800")
+    (True, False, False)
+    """
+    return not _UNSTORABLE.search(text)
 
 
 def shell_word(text: str) -> str:

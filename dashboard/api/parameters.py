@@ -11,6 +11,7 @@ from ninja import Schema
 from pydantic import AfterValidator, Field
 
 from brokers import queries
+from brokers.characters import is_storable
 from brokers.models import Broker
 from brokers.scope import Scope
 from dashboard.api.errors import not_found
@@ -20,6 +21,16 @@ Item = TypeVar("Item")
 
 LONGEST_NAME = 255
 Name = Annotated[str, Field(max_length=LONGEST_NAME)]
+
+
+def _storable(text: str) -> str:
+    if not is_storable(text):
+        raise ValueError("it holds a NUL or half of a surrogate pair, which can't be stored")
+    return text
+
+
+StoredText = Annotated[str, AfterValidator(_storable)]
+"""A text that a call stores."""
 
 
 EARLIEST, LATEST = datetime(2, 1, 1, tzinfo=UTC), datetime(9998, 12, 31, tzinfo=UTC)

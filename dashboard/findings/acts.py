@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.contrib.auth.models import AnonymousUser
 
+from brokers.characters import is_storable
 from dashboard import store
 from dashboard.models import Finding, User
 from dashboard.people import access
@@ -25,7 +26,7 @@ def comment_problem(text: str) -> str:
     """What is wrong with a comment; "" if it may be stored."""
     if not text.strip():
         return "Write what you see or did."
-    if "\0" in text:
+    if not is_storable(text):
         return "It holds a character that can't be stored."
     return f"At most {LONGEST_COMMENT:,} characters; these are {len(text):,}." if len(text) > LONGEST_COMMENT else ""
 

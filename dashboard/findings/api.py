@@ -15,7 +15,7 @@ from pydantic import ConfigDict, Field
 from brokers import queries as broker_queries
 from dashboard import queries
 from dashboard.api.errors import ERRORS, ErrorAnswer, Problem, invalid
-from dashboard.api.parameters import Moment, Name, OfBroker, Paged, broker_named, one_page, scope
+from dashboard.api.parameters import Moment, Name, OfBroker, Paged, StoredText, broker_named, one_page, scope
 from dashboard.findings import silences
 from dashboard.findings.filter import Wanted
 from dashboard.findings.list_page import fits
@@ -82,12 +82,12 @@ class FindingsRequest(OfBroker, Paged):
 class SilenceRequest(Schema):
     model_config = ConfigDict(extra="forbid")
 
-    rule: str = Field("*", description="A pattern, as the others: * stands for anything, ? for one character")
-    broker: str = "*"
-    vhost: str = "*"
-    name: str = "*"
+    rule: StoredText = Field("*", description="A pattern, as the others: * stands for anything, ? for one character")
+    broker: StoredText = "*"
+    vhost: StoredText = "*"
+    name: StoredText = "*"
     until: Moment
-    reason: str
+    reason: StoredText
     dry_run: bool = Field(False, description="Only count what it would be about; nothing is stored")
 
 

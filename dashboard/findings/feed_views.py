@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
+from brokers.characters import is_storable
 from dashboard import queries, store
 from dashboard.findings.feed import feed
 from dashboard.layout.frame import shell_of
@@ -36,7 +37,7 @@ def page(request: HttpRequest) -> HttpResponse:
     name = request.POST.get("name", "").strip()
     address = problem = ""
     if request.method == "POST":
-        problem = "" if name and len(name) <= LONGEST_NAME and "\0" not in name else f"A name of up to {LONGEST_NAME} characters is needed."
+        problem = "" if name and len(name) <= LONGEST_NAME and is_storable(name) else f"A name of up to {LONGEST_NAME} characters is needed."
         if not problem:
             now = timezone.now()
             plain = store.make_feed_token(request.user.pk or 0, name, now)

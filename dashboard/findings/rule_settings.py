@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 import msgspec
 from django.contrib.auth.models import AnonymousUser
 
+from brokers.characters import is_storable
 from dashboard import store
 from dashboard.findings.rule import Rule, Threshold
 from dashboard.findings.thresholds import OFF
@@ -60,7 +61,7 @@ def problems(rule: Rule, form: SettingForm, brokers: Iterable[str]) -> dict[str,
         pattern = getattr(form, field)
         if len(pattern) > most:
             found[field] = f"At most {most} characters; these are {len(pattern)}."
-        elif "\0" in pattern:
+        elif not is_storable(pattern):
             found[field] = "It holds a character that can't be stored."
     names = list(brokers)
     if names and "broker" not in found and not any(fnmatchcase(name, form.broker) for name in names):

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import msgspec
 from django.contrib.auth.models import AnonymousUser
 
+from brokers.characters import is_storable
 from brokers.scope import EVERYTHING, Scope
 from dashboard import queries, store
 from dashboard.findings.checked import rule_name
@@ -73,11 +74,11 @@ def problems(silenced: Mapping[str, str], reason: str, until: datetime | None, n
     for field, most in PATTERNS.items():
         if len(silenced[field]) > most:
             found[field] = f"At most {most} characters."
-        elif "\0" in silenced[field]:
+        elif not is_storable(silenced[field]):
             found[field] = "It holds a character that can't be stored."
     if not reason.strip():
         found["reason"] = "A reason is needed: others see it beside the findings."
-    elif len(reason) > LONGEST_REASON or "\0" in reason:
+    elif len(reason) > LONGEST_REASON or not is_storable(reason):
         found["reason"] = f"At most {LONGEST_REASON:,} characters of text."
     if until is None:
         found["until"] = "A time is needed, as 2026-11-24 14:20."

@@ -83,7 +83,7 @@ def test_a_silence_is_made_from_patterns(world: World) -> None:
         ({"until": "2090-01-01T00:00:00Z"}, "until"),
         ({"until": "soon"}, "until"),
         ({"name": "x" * 501}, "name"),
-        ({"rule": "\0"}, "rule"),
+        *(({field: f"a{odd}"}, field) for field in ("rule", "broker", "vhost", "name", "reason") for odd in ("\0", "\ud800")),
         ({"names": "mail"}, "names"),
         ({"name": 1}, "name"),
     ],
