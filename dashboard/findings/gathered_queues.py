@@ -16,8 +16,8 @@ from brokers.queries import usuals as stored_usuals
 from brokers.queries.troubled_queues import troubled_queues
 from brokers.routing.past import is_delay_level
 from dashboard.findings import dead_letter_paths
+from dashboard.findings.losses import Flow, Losses, Lost
 from dashboard.findings.queue_context import DeadLetterSource, HeldTask, Name, QueueContext, SilentExchange, VersionFacts
-from dashboard.findings.rule import Object
 from workers.celery_names import DEFAULT
 from workers.models import Worker
 from workers.queries import stranded_tasks
@@ -29,8 +29,8 @@ TASKS_READ_AGAIN = timedelta(seconds=5)
 MOST_NAMED, MOST_WAITING, MOST_TARGETS, MOST_SOURCES = 5, 20, 500, 200
 MOST_READ_AGAIN = 2
 UNROUTED_WITHIN = timedelta(minutes=10)
-UNROUTABLE, WAITS_FROM = "unroutable", 0.5
-"""A rule's key; and from which share of the consumer timeout on the tasks that are held are read: rules decide."""
+WAITS_FROM = 0.5
+"""From which share of the consumer timeout on the tasks that are held are read: rules decide."""
 
 
 class QueueReader:
@@ -48,6 +48,7 @@ class QueueReader:
         self._usuals_read_at: datetime | None = None
         self._held: tuple[datetime, Sequence[HeldTask]] | None = None
         self._waiting_names: Mapping[Name, tuple[datetime, Sequence[str]]] = {}
+        self._losses = Losses()
 
     def candidates(self, broker: Broker, also: Collection[int], now: datetime) -> list[Queue]:
         """The queues that may be in trouble, and those of `also`, by primary key."""
@@ -56,12 +57,11 @@ class QueueReader:
         timeout = consumer_timeout(broker)
         return troubled_queues(broker, {*also, *self._targets}, self._limited, None if timeout is None else WAITS_FROM * timeout, now)
 
-    def context(
-        self, broker: Broker, queues: Sequence[Queue], workers: Sequence[Worker], open_objects: Mapping[str, Sequence[Object]], now: datetime
-    ) -> QueueContext:
+    def context(self, broker: Broker, queues: Sequence[Queue], workers: Sequence[Worker], now: datetime) -> QueueContext:
         """What belongs to these candidates."""
         timeout = consumer_timeout(broker)
         growing = [queue for queue in queues if (queue.growth_per_second or 0) > 0]
+        lost = self._losses.read(broker.polled_at, broker.unroutable_per_second, lambda: _flows(broker))
         sources = [source.pk for queue in growing for source in self._dead_letters.get((queue.vhost, queue.name), ())][:MOST_SOURCES]
         return QueueContext(
             consuming=_consuming(broker, queues),
@@ -71,7 +71,9 @@ class QueueReader:
             versions=self._versions,
             quorum_queues=self._quorum_queues(broker, workers),
             waiting=self._waiting(broker, queues, workers, now),
-            silent_exchanges=_silent(broker, open_objects, now),
+            unroutable_per_second=lost.per_second if lost is not None else None,
+            unroutable_polls=lost.polls if lost is not None else 0,
+            silent_exchanges=_silent(broker, lost, now),
             held=self._held_tasks(broker, timeout, now) if timeout is not None else (),
             consumer_timeout=timeout,
         )
@@ -178,20 +180,19 @@ def _consuming(broker: Broker, queues: Sequence[Queue]) -> Mapping[Name, Collect
     return {name: {hostname for one in control if (hostname := DEFAULT.hostname_of(one))} for name, control in found.items()}
 
 
-def _silent(broker: Broker, open_objects: Mapping[str, Sequence[Object]], now: datetime) -> Sequence[SilentExchange]:
-    if not broker.unroutable_per_second:
+def _silent(broker: Broker, lost: Lost | None, now: datetime) -> Sequence[SilentExchange]:
+    if lost is None or not lost.exchanges:
         return ()
-    exchanges = standing.leaking_exchanges(broker)
-    if not exchanges:
-        return ()
-    tasks = stranded_tasks.unrouted(broker.pk, {(one.vhost, one.name) for one in exchanges}, now - UNROUTED_WITHIN)
+    tasks = stranded_tasks.unrouted(broker.pk, {(one.vhost, one.name) for one in lost.exchanges}, now - UNROUTED_WITHIN)
     found = []
-    for one in exchanges:
+    for one in lost.exchanges:
         mine = [(key, task) for vhost, exchange, key, task in tasks if (vhost, exchange) == (one.vhost, one.name)]
         keys, names = sorted({key for key, _ in mine}), sorted({task for _, task in mine if task})
-        found.append(
-            SilentExchange(
-                one.pk, one.vhost, one.name, one.publish_in_per_second or 0.0, one.publish_out_per_second or 0.0, keys[:MOST_NAMED], names[:MOST_NAMED]
-            )
-        )
+        found.append(SilentExchange(one.pk, one.vhost, one.name, one.taken, one.passed_on, keys[:MOST_NAMED], names[:MOST_NAMED]))
     return found
+
+
+def _flows(broker: Broker) -> list[Flow]:
+    return [
+        Flow(one.pk, one.vhost, one.name, one.publish_in_per_second or 0.0, one.publish_out_per_second or 0.0) for one in standing.exchanges_with_rates(broker)
+    ]

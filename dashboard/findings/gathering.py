@@ -49,7 +49,7 @@ def facts_of(broker: Broker, open_now: Iterable[Finding], now: datetime, kept: K
         attempts=polled.attempts,
         changes=polled.changes,
         beats=leases.heartbeats(),
-        context=kept.queues.context(broker, polled.queues, workers, objects, now),
+        context=kept.queues.context(broker, polled.queues, workers, now),
         open_objects=objects,
         gone_for=worker_queries.gone_for(),
         outcomes=kept.outcomes(broker, now, failing),

@@ -107,3 +107,10 @@ def test_an_open_one_stays_while_a_consumer_comes_and_goes() -> None:
     opened = {"no_consumer": [Object("queue", "mail", "/", 7)]}
     lately = abandoned(nobody_consumes_since=NOON - timedelta(seconds=3))
     assert [one.level for one in found(no_consumer, facts(queues=[lately], open_objects=opened))] == ["notice"]
+
+
+@pytest.mark.parametrize(("seconds", "finds"), [(10, False), (15, True)])
+def test_a_queue_without_a_consumer_at_the_first_poll_is_left_alone_for_three_polls(seconds: int, finds: bool) -> None:
+    since = NOON - timedelta(seconds=seconds)
+    waiting = queue(consumers=0, active_consumers=0, nobody_consumes_since=since, nobody_since_at_least=True)
+    assert bool(found(no_consumer, facts(queues=[waiting]))) == finds

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from dashboard.findings.losses import WINDOW, Flow, Losses, Lost
 from dashboard.findings.queue_context import QueueContext, SilentExchange
 from dashboard.findings.rule import Object
 from dashboard.findings.rules import unroutable
 from dashboard.findings.rules.unroutable import dropped_per_second
-from tests.findings.objects import broker, facts, found, queue, unsure
+from tests.findings.objects import NOON, broker, facts, found, queue, source, unsure
 
 ORDERS = SilentExchange(11, "/", "shop.orders", 0.5, 0.0, ["order.new.uk"], ["orders.create"])
 
 
+def lost(rate: float, *exchanges: SilentExchange, polls: int = 3) -> QueueContext:
+    return QueueContext(unroutable_per_second=rate, unroutable_polls=polls, silent_exchanges=exchanges)
+
+
 def test_the_exchange_that_passes_nothing_on_is_named_with_the_keys_of_tasks() -> None:
-    (one,) = found(unroutable, facts(broker=broker(unroutable_per_second=0.5), context=QueueContext(silent_exchanges=[ORDERS])))
+    (one,) = found(unroutable, facts(broker=broker(unroutable_per_second=0.5), context=lost(0.5, ORDERS)))
     assert (one.object, one.level) == (Object("exchange", "shop.orders", "/", 11), "notice")
     assert one.whole_title == "shop.orders passes no message on"
     shown = {evidence.name: evidence.value for evidence in one.evidence}
@@ -25,21 +32,21 @@ def test_the_exchange_that_passes_nothing_on_is_named_with_the_keys_of_tasks() -
 
 
 def test_without_one_it_is_about_the_broker() -> None:
-    (one,) = found(unroutable, facts(broker=broker(unroutable_per_second=3.0)))
+    (one,) = found(unroutable, facts(broker=broker(unroutable_per_second=3.0), context=lost(3.0)))
     assert (one.object.kind, one.whole_title) == ("broker", "prod has messages that reach no queue")
     assert one.summary == "3.0 unroutable messages/s: published, but no binding matched."
 
 
 def test_the_default_exchange_has_a_name_to_read() -> None:
     silent = SilentExchange(12, "/", "", 1.0, 0.2)
-    (one,) = found(unroutable, facts(broker=broker(unroutable_per_second=1.0), context=QueueContext(silent_exchanges=[silent])))
+    (one,) = found(unroutable, facts(broker=broker(unroutable_per_second=1.0), context=lost(1.0, silent)))
     assert one.whole_title == "The default exchange passes not every message on"
     assert one.causes[0].text == "There is no queue with the name that they were sent to."
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.004])
 def test_none_or_hardly_any_is_nothing(rate: float) -> None:
-    assert found(unroutable, facts(broker=broker(unroutable_per_second=rate), context=QueueContext(silent_exchanges=[ORDERS]))) == []
+    assert found(unroutable, facts(broker=broker(unroutable_per_second=rate), context=lost(rate, ORDERS))) == []
 
 
 def test_a_rate_that_is_unknown_clears_nothing() -> None:
@@ -74,3 +81,69 @@ def test_a_full_queue_drops_or_refuses() -> None:
     refusing = {"arguments": {"x-max-length": 10, "x-overflow": "reject-publish"}}
     (refuses,) = found(unroutable, facts(broker=broker(unroutable_per_second=0.0), queues=[queue(**(FULL | refusing))]))
     assert refuses.whole_title == "mail is full and refuses messages"
+
+
+@pytest.mark.parametrize("name", ["celeryev", "celery.pidbox", "reply.celery.pidbox", "team.events"])
+def test_that_nobody_takes_the_events_and_answers_of_workers_is_nothing(name: str) -> None:
+    receiving = source(names={"event_exchanges": ["team.events"], "control_exchanges": ["team"], "event_queue_prefixes": ["ev"], "content_type": ""})
+    context = lost(4.0, SilentExchange(13, "/", name, 4.0, 0.0))
+    assert found(unroutable, facts(broker=broker(unroutable_per_second=4.0), sources=[receiving], context=context)) == []
+
+
+def test_while_hareline_begins_to_receive_events_and_where_it_was_one_poll_no_broker_is_accused() -> None:
+    losing = broker(unroutable_per_second=4.0)
+    new = source(since=NOON - timedelta(seconds=20))
+    assert found(unroutable, facts(broker=losing, sources=[new], context=lost(4.0))) == []
+    assert found(unroutable, facts(broker=losing, sources=[new], context=lost(4.0, ORDERS)))
+    assert found(unroutable, facts(broker=losing, context=lost(4.0, polls=1))) == []
+    assert found(unroutable, facts(broker=losing, context=lost(4.0)))
+
+
+Poll = tuple[float, dict[str, tuple[float, float]]]
+
+
+def read(polls: Iterable[Poll], losses: Losses | None = None) -> Lost | None:
+    """What is known after these polls, 5 s apart: (unroutable/s, {exchange: (taken, passed on)})."""
+    losses, lost = losses or Losses(), None
+    for place, (rate, flows) in enumerate(polls):
+        reported = [Flow(pk, "/", name, *numbers) for pk, (name, numbers) in enumerate(sorted(flows.items()))]
+        for _ in range(2):  # rules also look between polls
+            lost = losses.read(NOON + place * timedelta(seconds=5), rate, lambda reported=reported: reported)  # type: ignore[misc]
+    return lost
+
+
+def names(lost: Lost | None) -> list[str]:
+    assert lost is not None
+    return [one.name for one in lost.exchanges]
+
+
+def test_an_exchange_that_loses_is_found_in_three_polls_and_those_that_are_counted_late_are_not() -> None:
+    """As a demo reported it under load, with two messages a second to a key without a binding."""
+    polls: list[Poll] = [
+        (2.0, {"shop.jobs": (7.0, 5.0), "celeryev": (172.6, 100.6), "default": (26.2, 13.2), "shop.orders": (24.0, 20.8), "office": (0.1, 0.0)}),
+        (2.0, {"shop.jobs": (7.0, 5.1), "celeryev": (56.2, 66.0), "default": (9.0, 17.6), "shop.orders": (14.2, 22.4), "office": (0.0, 0.1)}),
+        (2.0, {"shop.jobs": (6.0, 4.0), "celeryev": (56.2, 66.0), "default": (20.8, 17.6), "shop.orders": (14.2, 22.4), "office": (0.0, 0.0)}),
+    ]
+    assert read(polls[:2]) is None
+    assert names(read(polls)) == ["shop.jobs"]
+
+
+def test_a_message_now_and_then_is_found_where_it_was_lost() -> None:
+    quiet: Poll = (0.0, {"shop.jobs": (0.0, 0.0), "shop.orders": (4.0, 4.0)})
+    one: Poll = (0.2, {"shop.jobs": (0.2, 0.0), "shop.orders": (4.0, 4.0)})
+    lost = read([quiet, one, quiet, quiet])
+    assert names(lost) == ["shop.jobs"]
+    assert lost is not None and lost.polls == 1
+    assert read([quiet, one, quiet, quiet, quiet]) is None  # it was some time ago
+
+
+def test_exchanges_are_read_only_while_something_is_unroutable() -> None:
+    losses = Losses()
+
+    def never() -> list[Flow]:
+        raise AssertionError
+
+    assert losses.read(NOON, 0.0, never) is None
+    assert losses.read(NOON, None, never) is None
+    read([(1.0, {"shop.jobs": (1.0, 0.0)})], losses)
+    assert losses.read(NOON + WINDOW, 0.0, never) is None

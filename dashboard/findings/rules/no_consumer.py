@@ -23,6 +23,8 @@ THRESHOLDS = ()
 OPENS_AFTER = timedelta(0)  # a consumer that restarts is left alone already
 CLEARS_AFTER = timedelta(seconds=20)
 
+JUST_SEEN = timedelta(seconds=15)
+"""Three polls."""
 EXPLAINED_BY = ("unconsumed_route", "dead_letters")
 
 
@@ -48,9 +50,11 @@ def _only_keeps_dead_letters(queue: Queue, facts: Facts) -> bool:
 
 
 def _restarts(queue: Queue, facts: Facts) -> bool:
-    """Whether its last consumer was seen leaving a moment ago: one that restarts is back soon."""
+    """Whether its last consumer was seen leaving a moment ago: one that restarts is back soon. Where there was none from the first poll on, it may start with
+    Hareline, or who declared the queue consumes it next."""
     since = queue.nobody_consumes_since
-    return queue.nobody_since_at_least is False and since is not None and facts.now - since < queue_levels.LEFT_ALONE
+    patience = queue_levels.LEFT_ALONE if queue.nobody_since_at_least is False else JUST_SEEN
+    return since is not None and facts.now - since < patience
 
 
 def _found(queue: Queue, broker: Broker, facts: Facts, under: str) -> Found:

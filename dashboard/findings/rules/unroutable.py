@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
+import msgspec
+
 from brokers.models import Queue
 from dashboard.findings import queues
 from dashboard.findings.facts import Facts
@@ -12,6 +14,7 @@ from dashboard.findings.queue_context import SilentExchange
 from dashboard.findings.rule import Cause, Evidence, Found, Link, Object, Report, Threshold, Unsure
 from dashboard.findings.thresholds import Thresholds
 from dashboard.layout import formatting, queue_levels
+from workers.celery_names import REPLIES, CeleryNames
 
 KEY = "unroutable"
 NAME = "Messages unroutable or dropped"
@@ -25,12 +28,16 @@ CHANCE = 0.1
 DEFAULT_EXCHANGE = "the default exchange"
 
 
+STARTING = timedelta(seconds=60)
+"""Until the receiver's queue is there, the events of workers are unroutable."""
+
+
 def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
-    broker = facts.its_broker
-    if broker.unroutable_per_second is None:
+    rate = facts.context.unroutable_per_second
+    if facts.its_broker.unroutable_per_second is None:
         yield from _unknown(facts)
-    elif broker.unroutable_per_second >= thresholds.of(KEY, "rate") and not thresholds.is_off(KEY):
-        yield from _unroutable(broker.unroutable_per_second, facts, thresholds)
+    elif rate is not None and rate >= thresholds.of(KEY, "rate") and not thresholds.is_off(KEY):
+        yield from _unroutable(rate, facts, thresholds)
     for queue in facts.queues:
         lost = dropped_per_second(queue)
         if lost > 0 and not thresholds.is_off(KEY, queue.vhost, queue.name):
@@ -44,12 +51,27 @@ def _unknown(facts: Facts) -> Iterable[Report]:
 
 
 def _unroutable(rate: float, facts: Facts, thresholds: Thresholds) -> Iterable[Found]:
-    """One finding an exchange that passes nothing on; one about the broker where none is known."""
-    silent = [one for one in facts.context.silent_exchanges if not thresholds.is_off(KEY, one.vhost, one.name)]
-    for exchange in silent:
+    """One finding an exchange that does not pass everything on; one about the broker where none is known and it lasts. That nobody takes Celery's events and
+    remote control is nothing: they are for who wants them."""
+    silent = facts.context.silent_exchanges
+    ours = [one for one in silent if not _is_of_celery(one, facts) and not thresholds.is_off(KEY, one.vhost, one.name)]
+    for exchange in ours:
         yield _at_exchange(exchange, rate, facts)
-    if not silent:
+    if not silent and facts.context.unroutable_polls > 1 and not _is_starting(facts):
         yield _at_broker(rate, facts)
+
+
+def _is_of_celery(exchange: SilentExchange, facts: Facts) -> bool:
+    given = [source.names for source in facts.sources if source.vhost == exchange.vhost and source.names]
+    names = [CeleryNames(), *(msgspec.convert(one, CeleryNames) for one in given)]
+    events = {name for one in names for name in one.event_exchanges}
+    control = {name for one in names for name in one.pidboxes}
+    return exchange.name in events | control | {f"{REPLIES}{name}" for name in control}
+
+
+def _is_starting(facts: Facts) -> bool:
+    begun = [facts.its_broker.since, *(source.since for source in facts.sources)]
+    return any(since is not None and facts.now - since < STARTING for since in begun)
 
 
 def _at_exchange(exchange: SilentExchange, rate: float, facts: Facts) -> Found:
