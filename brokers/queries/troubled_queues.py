@@ -23,7 +23,8 @@ def troubled_queues(
     Celery and Hareline are left out, unless they are broken.
 
     In trouble may be what holds messages without a consumer, or with none active, what stands still, what grows, what is broken, whose oldest message waits,
-    of those `limited` (key: its length limit) what is full and gets messages, and what holds the same messages unacknowledged for as long as `waits`.
+    of those `limited` (key: its length limit) what is full and gets messages, and with `waits` what
+    holds messages unacknowledged while none comes or goes.
     """
     now = now or broker.polled_at
     suspect = (
@@ -37,7 +38,7 @@ def troubled_queues(
     if now is not None:
         suspect |= Q(ready__gt=0, oldest_at__lt=now - _WAITS_LONG)
         if waits is not None:
-            suspect |= Q(unacknowledged__gt=0, changed_at__lt=now - waits)
+            suspect |= Q(unacknowledged__gt=0, consumers__gt=0, publish_per_second=0, deliver_per_second=0, ack_per_second=0)
     rows = Queue.objects.filter(suspect, broker_id=broker.pk, gone_at=None).exclude(pages.condition_filter(Condition("celery_own", "=", True)))
     found = list(rows.order_by(F("depth").desc(nulls_last=True), "pk")[:MOST])
     pages.share_brokers(found, [broker])

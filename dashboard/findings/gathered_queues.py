@@ -18,6 +18,7 @@ from brokers.routing.past import is_delay_level
 from dashboard.findings import dead_letter_paths
 from dashboard.findings.losses import Flow, Losses, Lost
 from dashboard.findings.queue_context import DeadLetterSource, HeldTask, Name, QueueContext, SilentExchange, VersionFacts
+from dashboard.findings.unmoved import Unmoved
 from workers.celery_names import DEFAULT
 from workers.models import Worker
 from workers.queries import stranded_tasks
@@ -48,7 +49,7 @@ class QueueReader:
         self._usuals_read_at: datetime | None = None
         self._held: tuple[datetime, Sequence[HeldTask]] | None = None
         self._waiting_names: Mapping[Name, tuple[datetime, Sequence[str]]] = {}
-        self._losses = Losses()
+        self._losses, self._unmoved = Losses(), Unmoved()
 
     def candidates(self, broker: Broker, also: Collection[int], now: datetime) -> list[Queue]:
         """The queues that may be in trouble, and those of `also`, by primary key."""
@@ -76,6 +77,7 @@ class QueueReader:
             silent_exchanges=_silent(broker, lost, now),
             held=self._held_tasks(broker, timeout, now) if timeout is not None else (),
             consumer_timeout=timeout,
+            unmoved=self._unmoved.read(queues) if timeout is not None else {},
         )
 
     def _is_old(self, broker: Broker, now: datetime) -> bool:

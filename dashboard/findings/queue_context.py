@@ -83,6 +83,8 @@ class QueueContext(msgspec.Struct, frozen=True):
     silent_exchanges: Sequence[SilentExchange] = ()
     held: Sequence[HeldTask] = ()
     consumer_timeout: timedelta | None = None
+    unmoved: Mapping[int, datetime] = {}
+    """By the key of a queue, since when it holds the same messages unacknowledged."""
 
     def dead_letters_of(self, vhost: str, name: str) -> Sequence[DeadLetterSource]:
         """The queues whose dead letters may arrive in this one."""

@@ -11,6 +11,7 @@ from brokers.models import Queue
 from dashboard.findings.queue_context import HeldTask, QueueContext
 from dashboard.findings.rule import Object
 from dashboard.findings.rules import consumer_timeout
+from dashboard.findings.unmoved import Unmoved
 from tests.findings.objects import NOON, broker, facts, found, queue, worker
 
 HALF_AN_HOUR = timedelta(minutes=30)
@@ -83,3 +84,21 @@ def test_the_queue_of_a_worker_that_holds_its_tasks_is_under_it() -> None:
 def test_a_broker_that_waits_for_ever_requeues_nothing() -> None:
     assert found(consumer_timeout, facts(queues=[unacknowledged(90)], context=held(task(90), timeout=None), **ALIVE)) == []
     assert found(consumer_timeout, facts(queues=[unacknowledged(90)], context=held(task(90)), broker=broker(version="3.8.9"))) == []
+
+
+def test_that_the_memory_of_an_idle_queue_changes_does_not_begin_it_anew() -> None:
+    unmoved, still = Unmoved(), {"publish_per_second": 0.0, "deliver_per_second": 0.0, "ack_per_second": 0.0, "redeliver_per_second": 0.0}
+    assert unmoved.read([unacknowledged(24, **still)]) == {7: NOON - timedelta(minutes=24)}
+    later = unacknowledged(1, memory_bytes=89_088, **still)
+    assert unmoved.read([later]) == {7: NOON - timedelta(minutes=24)}
+    context = QueueContext(consumer_timeout=HALF_AN_HOUR, unmoved=unmoved.read([later]))
+    (one,) = found(consumer_timeout, facts(queues=[later], context=context, **ALIVE))
+    assert one.whole_title == "mail has 3 messages unacknowledged for 24 min"
+
+
+@pytest.mark.parametrize("values", [{"unacknowledged": 2}, {"ready": 1}, {"redeliver_per_second": 0.6}, {"ack_per_second": 0.2, "unacknowledged": 2}])
+def test_that_a_message_comes_or_goes_does(values: dict[str, Any]) -> None:
+    unmoved, still = Unmoved(), {"publish_per_second": 0.0, "deliver_per_second": 0.0, "ack_per_second": 0.0, "redeliver_per_second": 0.0}
+    unmoved.read([unacknowledged(24, **still)])
+    unmoved.read([unacknowledged(0, **(still | values))])
+    assert unmoved.read([unacknowledged(0, **still)]) == {7: NOON}

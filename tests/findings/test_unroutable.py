@@ -90,7 +90,7 @@ def test_that_nobody_takes_the_events_and_answers_of_workers_is_nothing(name: st
     assert found(unroutable, facts(broker=broker(unroutable_per_second=4.0), sources=[receiving], context=context)) == []
 
 
-def test_while_hareline_begins_to_receive_events_and_where_it_was_one_poll_no_broker_is_accused() -> None:
+def test_while_hareline_begins_to_receive_events_and_where_it_was_one_poll_the_broker_is_not_named() -> None:
     losing = broker(unroutable_per_second=4.0)
     new = source(since=NOON - timedelta(seconds=20))
     assert found(unroutable, facts(broker=losing, sources=[new], context=lost(4.0))) == []

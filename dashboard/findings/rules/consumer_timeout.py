@@ -70,9 +70,14 @@ def _is_beyond(task: HeldTask, timeout: timedelta, share: float, now: datetime) 
 
 
 def _keeps(queue: Queue, facts: Facts, waits: timedelta) -> bool:
-    """Whether the same messages are unacknowledged for so long: nothing of the queue has changed since."""
+    """Whether the same messages are unacknowledged for so long."""
     polled_at = facts.its_broker.polled_at
-    return bool(queue.unacknowledged and queue.consumers and polled_at and polled_at - queue.changed_at >= waits)
+    return bool(queue.unacknowledged and queue.consumers and polled_at and polled_at - _since(queue, facts) >= waits)
+
+
+def _since(queue: Queue, facts: Facts) -> datetime:
+    """Since when nothing of its messages has moved."""
+    return facts.context.unmoved.get(queue.pk, queue.changed_at)
 
 
 def _of_worker(vhost: str, hostname: str, worker: Worker | None, tasks: Sequence[HeldTask], timeout: timedelta, facts: Facts) -> Found:
@@ -117,20 +122,19 @@ def _when(first: datetime, timeout: timedelta, facts: Facts) -> str:
 
 
 def _of_queue(queue: Queue, timeout: timedelta, facts: Facts, under: str) -> Found:
-    many = queue.unacknowledged or 0
+    many, since = queue.unacknowledged or 0, _since(queue, facts)
     return Found(
         KEY,
         queues.object_of(queue),
         "warning",
-        f"has {formatting.count(many, 'message')} unacknowledged for {formatting.age(queue.changed_at, facts.now)}",
-        since=queue.changed_at,
+        f"has {formatting.count(many, 'message')} unacknowledged for {formatting.age(since, facts.now)}",
+        since=since,
         since_at_least=True,
-        summary=f"{formatting.count(many, 'message')} {'was' if many == 1 else 'were'} delivered and not acknowledged since. "
-        + _when(queue.changed_at, timeout, facts),
+        summary=f"{formatting.count(many, 'message')} {'was' if many == 1 else 'were'} delivered and not acknowledged since. " + _when(since, timeout, facts),
         meaning="RabbitMQ then closes the channel (PRECONDITION_FAILED) and delivers them again: what runs may run twice.",
         evidence=[
             *queues.numbers(queue, facts.its_broker, facts.now),
-            Evidence("Unchanged since", formatting.moment_text(queue.changed_at, facts.now), queue.changed_at),
+            Evidence("Unchanged since", formatting.moment_text(since, facts.now), since),
             Evidence("Consumer timeout", formatting.duration(timeout), source=queues.source_of(queue, "consumer-timeout") or "HARELINE_CONSUMER_TIMEOUT"),
         ],
         causes=[
