@@ -16,9 +16,10 @@ from dashboard import queries
 from dashboard.findings.facts import Facts
 from dashboard.findings.replay import NUMBERS, REPLAYED, Span, as_it_was, replay, total_seconds
 from dashboard.findings.rule import Rule
-from dashboard.findings.rule_settings import SettingForm, number
+from dashboard.findings.rule_settings import SettingForm
 from dashboard.findings.rules import ALL
 from dashboard.findings.thresholds import OFF, Thresholds
+from dashboard.layout.typed_numbers import number
 from dashboard.models import Finding, RuleSetting
 
 DAY = timedelta(hours=24)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
@@ -15,6 +14,7 @@ from dashboard import store
 from dashboard.findings.rule import Rule, Threshold
 from dashboard.findings.thresholds import OFF
 from dashboard.layout import formatting
+from dashboard.layout.typed_numbers import number
 from dashboard.models import RuleSetting, User
 from dashboard.people import access
 
@@ -83,15 +83,6 @@ def value_problem(threshold: Threshold, text: str) -> str:
         upper = f" to {plain(threshold.most)}" if threshold.most < 1e12 else " on"
         return f"From {plain(threshold.least)}{upper}{f' {unit}' if unit else ''}."
     return ""
-
-
-def number(text: str) -> float | None:
-    """A finite number written with digits; None for anything else."""
-    try:
-        value = float(text.strip())
-    except ValueError:
-        return None
-    return value if math.isfinite(value) and text.isascii() and "_" not in text else None
 
 
 def plain(value: float) -> str:

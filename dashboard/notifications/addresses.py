@@ -13,12 +13,16 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from brokers.characters import is_storable
+from dashboard.layout.typed_numbers import whole_number
 from dashboard.models import Target
 from dashboard.notifications.outside.guard import why_not_host
 
 SECURITY = ("starttls", "tls", "none")
 _MAIL = re.compile(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+")
 MOST_RECIPIENTS = 50
+SHORTEST_KEY = 16
+TEXTS = ("url", "key", "host", "port", "user", "password", "sender", "recipients")
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -39,6 +43,9 @@ class Problem(Exception):
 
 def read(kind: str, given: Mapping[str, str], known: Target | None, loopback: bool) -> Address:
     """The address of a form; of a `known` target what is left empty stays. Raises Problem."""
+    for field in TEXTS:
+        if not is_storable(given.get(field, "")):
+            raise Problem(field, "It holds a character that can't be stored.")
     if kind == Target.MAIL:
         return _mail(given, known, loopback)
     url = given.get("url", "").strip()
@@ -55,8 +62,8 @@ def read(kind: str, given: Mapping[str, str], known: Target | None, loopback: bo
 
 
 def _webhook(url: str, key: str, known: Target | None, shown: str) -> Address:
-    if key and len(key) < 16:
-        raise Problem("key", "Expected at least 16 characters that nobody can guess.")
+    if key and len(key) < SHORTEST_KEY:
+        raise Problem("key", f"Expected at least {SHORTEST_KEY} characters that nobody can guess, or none.")
     if key and not url and known is not None:
         raise Problem("url", "Enter the address too: both are stored together.")
     if url and known is not None and known.options.get("signed") and not key:
@@ -85,8 +92,8 @@ def _mail(given: Mapping[str, str], known: Target | None, loopback: bool) -> Add
         raise Problem("host", "Expected the name of an SMTP server, such as smtp.example.com.")
     if why := why_not_host(host, loopback):
         raise Problem("host", f"This server is not permitted: {why}.")
-    port = given.get("port", "").strip()
-    if not (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536):
+    port = whole_number(given.get("port", ""))
+    if port is None or not 0 < port < 65536:
         raise Problem("port", "Expected a port from 1 to 65535; usual are 587 and 465.")
     if given.get("security") not in SECURITY:
         raise Problem("security", "Choose one of them.")
@@ -102,7 +109,7 @@ def _mail(given: Mapping[str, str], known: Target | None, loopback: bool) -> Add
         raise Problem("user", "A password is sent only over TLS: choose STARTTLS or TLS, or no user.")
     if user and not password and (known is None or known.options.get("user") != user or known.options.get("host") != host):
         raise Problem("password", "Enter the password of this user.")
-    options = {"host": host, "port": int(port), "security": given["security"], "user": user, "sender": sender, "recipients": recipients}
+    options = {"host": host, "port": port, "security": given["security"], "user": user, "sender": sender, "recipients": recipients}
     secret = {"password": password} if password or not user or known is None else None
     return Address(secret, options, f"{', '.join(recipients[:3])}{' …' if len(recipients) > 3 else ''} by {host}")
 

@@ -9,19 +9,22 @@ from zoneinfo import available_timezones
 
 import msgspec
 
+from brokers.characters import is_storable
+from dashboard.layout.typed_numbers import number, whole_number
 from dashboard.models import Target
 from dashboard.notifications import addresses
 from dashboard.notifications.choosing import ALL_DAYS, DAYS, LEVELS, MIDNIGHT, Schedule, Selection, minutes
-from dashboard.notifications.targets import schedule_of, selection_of
+from dashboard.notifications.targets import readable
 
 PATTERNS = {"rules": "Rules", "brokers": "Brokers", "vhosts": "Virtual hosts", "names": "Names"}
+SECRETS = ("url", "key", "password")
 MANY = ("levels", "days")
 """Fields of which several values are posted."""
 _TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 
 
 class Entered(msgspec.Struct, frozen=True):
-    """What a form that is right holds. `changes` are fields of `Target`;"""
+    """What a form that is right holds. `changes` are fields of `Target`."""
 
     changes: dict[str, Any]
     address: addresses.Address
@@ -39,7 +42,7 @@ def usual(kind: str) -> dict[str, Any]:
 
 def filled_in(target: Target) -> dict[str, Any]:
     """The fields of a stored one: whatever is secret is empty."""
-    selection, schedule, options = selection_of(target), schedule_of(target), target.options
+    selection, schedule, options = *readable(target), target.options
     shown = {name: str(options.get(name, "")) for name in ("host", "port", "security", "user", "sender")}
     return usual(target.kind) | (shown if target.kind == Target.MAIL else {}) | {
         "name": target.name,
@@ -78,14 +81,13 @@ def _messages(given: Mapping[str, Any], problems: dict[str, str]) -> dict[str, A
     selection = Selection(tuple(word for word in LEVELS if word in given["levels"]), *(_patterns(name, given[name], problems) for name in PATTERNS))
     if not selection.levels:
         problems["levels"] = "Choose at least one level."
-    at_once, digest = given["at_once"] == "on", given["digest_hour"].strip()
-    if digest and not (digest.isascii() and digest.isdigit() and int(digest[:3]) < 24):
-        problems["digest_hour"] = "Expected an hour from 0 to 23, or nothing."
-        digest = ""
-    if not at_once and not digest and "digest_hour" not in problems:
+    at_once, digest = given["at_once"] == "on", whole_number(given["digest_hour"])
+    if given["digest_hour"].strip() and (digest is None or digest > 23):
+        problems["digest_hour"] = "Expected an hour from 0 to 23, or nothing: no digest."
+    if not at_once and digest is None and "digest_hour" not in problems:
         problems["at_once"] = "Without this and without a digest nothing would be sent."
     group = _number("group_seconds", given["group_seconds"], 0, 600, problems)
-    repeat = _number("repeat_minutes", given["repeat_minutes"], 1, 60 * 24 * 7, problems) if given["repeat_minutes"].strip() else None
+    repeat = _number("repeat_minutes", given["repeat_minutes"], 1, 60 * 24 * 7, problems, ", or nothing: never") if given["repeat_minutes"].strip() else None
     return {
         "selection": msgspec.to_builtins(selection),
         "schedule": msgspec.to_builtins(_schedule(given, problems)),
@@ -93,7 +95,7 @@ def _messages(given: Mapping[str, Any], problems: dict[str, str]) -> dict[str, A
         "group_seconds": group,
         "repeat_seconds": None if repeat is None else repeat * 60,
         "recovery": given["recovery"] == "on",
-        "digest_hour": int(digest) if digest else None,
+        "digest_hour": digest,
     }
 
 
@@ -101,18 +103,15 @@ def _patterns(name: str, text: str, problems: dict[str, str]) -> tuple[str, ...]
     found = tuple(one.strip() for one in text.split(",") if one.strip())
     if len(found) > 50 or len(text) > 4000:
         problems[name] = "At most 50 patterns."
-    if "\0" in text:
-        problems[name] = "It holds a character that no name has."
+    if not is_storable(text):
+        problems[name] = "It holds a character that can't be stored."
     return found
 
 
-def _number(name: str, text: str, least: float, most: float, problems: dict[str, str]) -> float:
-    try:
-        value = float(text.strip())
-    except ValueError:
-        value = float("nan")
-    if not least <= value <= most:
-        problems[name] = f"Expected a number from {least:g} to {most:,.0f}."
+def _number(name: str, text: str, least: float, most: float, problems: dict[str, str], else_: str = "") -> float:
+    value = number(text)
+    if value is None or not least <= value <= most:
+        problems[name] = f"Expected a number from {least:g} to {most:,.0f}{else_}."
         return least
     return value
 

@@ -15,7 +15,7 @@ from dashboard.findings.rules import ALL
 from dashboard.layout import formatting
 from dashboard.layout.levels import Level
 from dashboard.models import Delivery, Target
-from dashboard.notifications import form
+from dashboard.notifications import addresses, form, targets
 from dashboard.notifications.choosing import LEVELS
 from dashboard.notifications.targets import schedule_of, selection_of
 
@@ -41,6 +41,7 @@ class Row(msgspec.Struct, frozen=True):
     given_up: str
     not_since: bool  # no message was delivered since the last one that could not be
     address: str
+    problem: str = ""  # why messages to it can't be planned
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -66,7 +67,10 @@ def _row(target: Target, queue: queries.Queue, now: datetime) -> Row:
     given_up = f"{formatting.count(queue.given_up, 'message')} could not be delivered{last}" if queue.given_up else ""
     lost, reached = queue.last_given_up_at, target.last_success_at
     not_since = lost is not None and (reached is None or reached < lost)
-    return Row(target, kind_name(target.kind), _level(target), _gets(target), waiting, given_up, not_since, reverse("target", args=[target.pk]))
+    problem = targets.problem(target, now)
+    level = Level("critical", problem, "can’t be used") if problem else _level(target)
+    gets = "" if problem else _gets(target)
+    return Row(target, kind_name(target.kind), level, gets, waiting, given_up, not_since, reverse("target", args=[target.pk]), problem)
 
 
 def _level(target: Target) -> Level:
@@ -103,8 +107,11 @@ class TargetPage:
         self.values |= {name: given.get(name, "") for name in self.values if name not in form.MANY} | {name: list(many[name]) for name in form.MANY}
 
     def forget_secrets(self) -> None:
-        """Before the form is shown again: what was typed there is not sent back."""
-        self.values |= {"url": "", "key": "", "password": ""}
+        """Before the form is shown again: what was typed there is not sent back, and each such field says so."""
+        for field in form.SECRETS:
+            if self.problems and self.values[field]:
+                self.problems.setdefault(field, "Enter it again: what is secret is not sent back to the page.")
+            self.values[field] = ""
 
     @property
     def address(self) -> str:
@@ -138,6 +145,11 @@ class TargetPage:
     @property
     def zones(self) -> Sequence[str]:
         return ZONES
+
+    @property
+    def key_help(self) -> str:
+        least = f"At least {addresses.SHORTEST_KEY} characters."
+        return f"{least} HMAC-SHA256 over timestamp and body, in the header X-Hareline-Signature. Without a key nothing is signed."
 
     @property
     def gets_findings(self) -> bool:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 import structlog
-from django.db import IntegrityError
+from django.db import DatabaseError, IntegrityError
 
 from dashboard import queries, store
 from dashboard.findings.open_now import silenced_until, worst_first
 from dashboard.models import Target
 from dashboard.notifications.choosing import digest_is_due
 from dashboard.notifications.decisions import decide
-from dashboard.notifications.targets import recipient, schedule_of, selection_of
+from dashboard.notifications.targets import checked, schedule_of, selection_of
 
 log = structlog.get_logger(__name__)
+Done = TypeVar("Done")
 AT_LEAST_EVERY_SECONDS = 5.0
 _OPENINGS = ("opened", "returned")
 
@@ -25,6 +28,7 @@ class Planner:
 
     def __init__(self) -> None:
         self._looked = float("-inf")  # by a clock that nobody sets
+        self._logged: dict[int, str] = {}  # by target: the last error that its planning raised
 
     def round(self, now: datetime) -> int:
         """How many findings were put into messages. Raises DatabaseError; then nothing was stored."""
@@ -32,7 +36,7 @@ class Planner:
         if not events and time.monotonic() - self._looked < AT_LEAST_EVERY_SECONDS:
             return 0
         targets = [one for one in queries.targets() if one.kind != Target.HEARTBEAT and not one.paused]
-        recipients = [recipient(one) for one in targets]
+        recipients = self._of_each(targets, lambda one: checked(one, now))
         new = {one.finding_id for one in events if one.kind in _OPENINGS}
         findings = queries.findings_to_decide(new) if recipients else []
         silences = queries.silences(now) if findings else []
@@ -45,13 +49,27 @@ class Planner:
             except IntegrityError:  # a target or finding was removed meanwhile, or another process decided the same
                 log.info("what to notify of changed meanwhile; it is decided anew")
                 return 0
-        self._digests(targets, now)
+        self._of_each(targets, lambda one: _digest(one, now))
         self._looked = time.monotonic()
         return planned
 
-    def _digests(self, targets: list[Target], now: datetime) -> None:
+    def _of_each(self, targets: Sequence[Target], work: Callable[[Target], Done]) -> list[Done]:
+        """What the work returned. A target of which it raises is logged, once for each error, and the others go on; its row on the page says so too."""
+        found = []
         for target in targets:
-            if digest_is_due(target.digest_hour, schedule_of(target).zone, target.digest_at, now):
-                silences, selection = queries.silences(now), selection_of(target)
-                found = [one for one in queries.unexplained_open() if selection.matches(one, one.broker.name if one.broker else "")]
-                store.plan_digest(target, worst_first([one for one in found if silenced_until(one, silences) is None]), now)
+            try:
+                found.append(work(target))
+            except DatabaseError:
+                raise
+            except Exception as error:
+                if self._logged.get(target.pk) != repr(error):
+                    log.exception("nothing can be planned for a target", target=target.name)
+                self._logged[target.pk] = repr(error)
+        return found
+
+
+def _digest(target: Target, now: datetime) -> None:
+    if digest_is_due(target.digest_hour, schedule_of(target).zone, target.digest_at, now):
+        silences, selection = queries.silences(now), selection_of(target)
+        found = [one for one in queries.unexplained_open() if selection.matches(one, one.broker.name if one.broker else "")]
+        store.plan_digest(target, worst_first([one for one in found if silenced_until(one, silences) is None]), now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -10,7 +11,7 @@ import msgspec
 from dashboard import queries, store
 from dashboard.models import Target
 from dashboard.notifications import addresses, vault
-from dashboard.notifications.choosing import Schedule, Selection
+from dashboard.notifications.choosing import Schedule, Selection, digest_is_due
 from dashboard.notifications.decisions import Recipient
 
 
@@ -20,6 +21,33 @@ def selection_of(target: Target) -> Selection:
 
 def schedule_of(target: Target) -> Schedule:
     return msgspec.convert(target.schedule, Schedule)
+
+
+def readable(target: Target) -> tuple[Selection, Schedule]:
+    """As stored; for the form what is usual, where that can't be read."""
+    try:
+        return selection_of(target), schedule_of(target)
+    except ValueError:
+        return Selection(), Schedule()
+
+
+def problem(target: Target, now: datetime) -> str:
+    """Why messages to it can't be planned, in part or at all; "" if they can. Forms refuse such values, older versions stored some."""
+    if target.kind == Target.HEARTBEAT:
+        return ""
+    try:
+        checked(target, now)
+        digest_is_due(target.digest_hour, schedule_of(target).zone, None, now)
+    except Exception as error:  # noqa: BLE001  (whatever it is, its row says so, and the planner logs it)
+        return f"What is stored of it can't be used ({error}). Correct it and save it"
+    return ""
+
+
+def checked(target: Target, now: datetime) -> Recipient:
+    """The recipient, whose hours can be read. Raises ValueError."""
+    found = recipient(target)
+    found.schedule.is_open(now)
+    return found
 
 
 def recipient(target: Target) -> Recipient:

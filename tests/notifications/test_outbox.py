@@ -283,6 +283,19 @@ def test_the_digest_is_sent_once_a_day(receiver: Receiver, maintenance: Maintena
     assert [message.title for message in receiver.messages] == ["Today: 1 finding open (1 critical)"]
 
 
+def test_a_target_of_which_nothing_can_be_planned_holds_up_no_other(receiver: Receiver, maintenance: Maintenance, caplog: pytest.LogCaptureFixture) -> None:
+    target(name="a digest", digest_hour=239)
+    target(name="a schedule", schedule={"begins": "soon"})
+    target(name="a selection", selection={"levels": 5})
+    target(name="good", digest_hour=12, at_once=False)
+    row = stored_finding()
+    for seconds in (1, 2, 3):
+        maintenance.work(seconds)
+    assert sorted(Delivery.objects.values_list("target__name", "kind")) == [("a digest", "opened"), ("good", "digest")]
+    assert caplog.text.count("nothing can be planned for a target") == 3, "each once"
+    assert row.events.filter(kind="notified").exists()
+
+
 def test_old_messages_are_deleted(receiver: Receiver, maintenance: Maintenance) -> None:
     target()
     stored_finding()

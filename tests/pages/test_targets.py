@@ -175,6 +175,21 @@ def test_the_list_says_how_each_target_goes_and_what_waits(person: Client, now: 
     assert "<html" not in person.get("/findings/targets/?part=list").content.decode()
 
 
+@pytest.mark.parametrize("stored", [{"digest_hour": 239}, {"schedule": {"begins": "soon"}}, {"selection": {"levels": 5}}])
+def test_a_target_of_which_nothing_can_be_planned_says_so(person: Client, stored: dict[str, Any]) -> None:
+    row = target(**stored)
+    for address in ("/findings/targets/", f"/findings/targets/{row.pk}/"):
+        html = unescape(person.get(address).content.decode())
+        assert "What is stored of it can't be used (" in html and "can’t be used" in html
+
+
+def test_what_is_secret_has_to_be_entered_again_after_a_mistake_and_says_so(person: Client) -> None:
+    html = posted(person, NEW, name="")[1]
+    assert html.count("Enter it again: what is secret is not sent back to the page.") == 2
+    assert "At least 16 characters." in unescape(person.get(NEW).content.decode())
+    assert "Enter it again" not in posted(person, NEW, name="", url="", key="")[1]
+
+
 def test_names_are_text_whatever_they_hold(person: Client) -> None:
     row = target(name="<script>x</script>")
     stored_finding()
