@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from brokers.characters import visible
 from dashboard.findings.rule import Evidence, read_body
 from dashboard.layout import formatting
 from dashboard.layout.levels import WORST_FIRST
@@ -21,7 +21,6 @@ WHOLE, BY_TITLE, MOST_EVIDENCE = 5, 30, 8
 LONGEST_TITLE, LONGEST_LINE, LONGEST_TEXT = 160, 300, 3_000
 WHOLE_IN_JSON = 50
 TEST = "test"
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 _PREFIX = {"returned": "back", "repeated": "still", "recovered": "recovered"}
 
 
@@ -82,12 +81,12 @@ def of_a_test(key: str, target: str, person: str, url: str, now: datetime) -> Me
 
 
 def one_line(text: str, most: int = LONGEST_LINE) -> str:
-    """Names may hold anything: line breaks and what turns a text around are blanks here, and what is too long is cut.
+    """Names may hold anything: line breaks and what can't be seen are pictures here, as on the pages, and what is too long is cut.
 
     >>> one_line("a\\r\\nBcc: b"), one_line("abcdef", 4)
-    ('a Bcc: b', 'abc…')
+    ('a␍␊Bcc: b', 'abc…')
     """
-    text = _CONTROL.sub(" ", text).strip()
+    text = visible(text.strip(" "))
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 

@@ -57,6 +57,7 @@ def test_names_can_neither_break_lines_nor_forge_a_header() -> None:
     made = message(finding(title="a\r\nBcc: x@example.com\u202e is growing", name="n" * 5000, vhost="v\nw"))
     assert "\n" not in made.title
     assert "\r" not in made.text
+    assert made.title == "[critical] a␍␊Bcc: x@example.com⟨U+202E⟩ is growing (prod)"
     assert "Bcc" not in [line[:3] for line in made.text.splitlines()]
     assert max(map(len, made.text.splitlines())) <= 700
     assert len(message(finding(title="t" * 9999)).title) <= LONGEST_TITLE

@@ -45,6 +45,17 @@ def test_a_feed_lists_what_is_wrong_and_what_was_with_a_lasting_id(person: Clien
     assert entries[1].findtext(f"{ATOM}updated") == (now - timedelta(minutes=30)).isoformat()
 
 
+def test_names_of_any_characters_are_readable_xml(person: Client, prod: Broker, now: datetime) -> None:
+    odd = "\x1b[31mred\x00\x85\u202e\n\uffff"
+    body = {"summary": odd, "evidence": [{"name": odd, "value": odd}], "causes": [{"text": odd}], "to_do": [odd]}
+    finding(prod, now, odd, vhost=odd, title=f"{odd} is growing", body=body)
+    answer = Client().get(made(person))
+    (entry,) = ElementTree.fromstring(answer.content).findall(f"{ATOM}entry")  # noqa: S314  (made by this site)
+    shown = "␛[31mred␀⟨U+0085⟩⟨U+202E⟩␊�"
+    assert entry.findtext(f"{ATOM}title") == f"Critical: {shown} is growing"
+    assert str(entry.findtext(f"{ATOM}summary")).count(shown) == 6
+
+
 def test_its_token_opens_nothing_else_and_no_other_token_opens_it(person: Client, prod: Broker) -> None:
     address = made(person)
     token = address.partition("token=")[2]
