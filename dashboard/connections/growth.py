@@ -43,12 +43,17 @@ def growth(samples: Sequence[Sequence[int]], what: str = "connections") -> Growt
     62
     >>> growth([[60 * minute, 5 if minute < 3 else 60, 0] for minute in range(20)]) is None
     True
+
+    Most of it in one step is a start, and what comes after is looked at by itself:
+
+    >>> growth([[60 * minute, count, 0] for minute, count in enumerate([4, 20, 20, 21, 20, 21, 21, 22, 22])]) is None
+    True
     """
     counts = [(sample[0], sample[2 if what == "channels" else 1]) for sample in samples]
     start = len(counts) - 1
     while start > 0 and counts[start - 1][1] <= counts[start][1] + max(1, FALLS_AT_MOST * counts[start][1]):
         start -= 1
-    run = counts[start:]
+    run = _after_starts(counts[start:])
     rises = [after[0] for before, after in pairwise(run) if after[1] > before[1]]
     if len(rises) < LEAST_STEPS:
         return None
@@ -58,6 +63,16 @@ def growth(samples: Sequence[Sequence[int]], what: str = "connections") -> Growt
     if not lasting or last - first < LEAST_RISE or last < LEAST_FACTOR * first:
         return None
     return Growth(what, first, last, datetime.fromtimestamp(since, UTC))
+
+
+def _after_starts(run: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Without what came before a step that is more than half of the whole rise."""
+    while len(run) > LEAST_STEPS:
+        step, after = max((later[1] - earlier[1], index + 1) for index, (earlier, later) in enumerate(pairwise(run)))
+        if 2 * step <= run[-1][1] - run[0][1] or step <= LEAST_RISE / LEAST_STEPS:
+            break
+        run = run[after:]
+    return run
 
 
 def client_of(one: ClientTrend | Connection) -> tuple[object, ...]:
