@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from dashboard.findings.rule import Found, Unsure
+from dashboard.findings.rule import Evidence, Found, Unsure
 from dashboard.layout.levels import WORST_FIRST, Word
 
 RETURNS_WITHIN = timedelta(minutes=10)
@@ -40,6 +40,9 @@ class Known(Protocol):
     absent_since: datetime | None
     lower_since: datetime | None
     closed_at: datetime | None
+
+    @property
+    def title(self) -> str: ...
 
 
 class Pending(msgspec.Struct, frozen=True):
@@ -98,13 +101,46 @@ def advance(
     for key, known in open_now.items():
         if key not in round.found:
             steps.append(_missing(known, round.unsure.get(known.rule, ()), now, times(known.rule)[1]))
-    return _closed_together(steps, open_now)
+    return _raised(_closed_together(steps, open_now), open_now, now)
 
 
 def _closed_together(steps: Sequence[Step], open_now: Mapping[str, Known]) -> list[Step]:
     """What is gone already closes with the finding that explains it."""
     closed = {open_now[step.identity].pk for step in steps if step.what == "closed"}
     return [msgspec.structs.replace(step, what="closed") if step.what == "absent" and open_now[step.identity].under_id in closed else step for step in steps]
+
+
+def _raised(steps: Sequence[Step], open_now: Mapping[str, Known], now: datetime) -> list[Step]:
+    """A cause is at least as bad as what it explains: that is not listed, counted or notified by itself, so it would hide under a cause of a lower level."""
+    by_pk = {known.pk: known for known in open_now.values()}
+    made = {step.identity: step for step in steps}
+    changed = True
+    while changed:  # a cause may be explained itself
+        changed = False
+        for step in list(made.values()):
+            cause = made.get(_cause_of(step, open_now, by_pk))
+            level = _word(open_now[step.identity].level) if step.found is None else step.found.level
+            if step.what == "closed" or cause is None or cause.found is None or _rank(cause.found.level) <= _rank(level):
+                continue
+            why = _shown(step.found, open_now.get(step.identity))
+            found = msgspec.structs.replace(cause.found, level=level, evidence=[*cause.found.evidence, Evidence("Explains", why, source=f"which is {level}")])
+            known = open_now.get(cause.identity)
+            made[cause.identity] = _seen(known, found, now) if known is not None else msgspec.structs.replace(cause, found=found, level=level)
+            changed = True
+    return list(made.values())
+
+
+def _cause_of(step: Step, open_now: Mapping[str, Known], by_pk: Mapping[int, Known]) -> str:
+    """The identity of what explains it, "" of nothing: of what is not seen now, what did before."""
+    under = step.under if step.found is None else step.found.under
+    if under or step.found is not None:
+        return under
+    before = open_now[step.identity].under_id
+    return by_pk[before].identity if before is not None and before in by_pk else ""
+
+
+def _shown(found: Found | None, known: Known | None) -> str:
+    return found.whole_title if found is not None else known.title if known is not None else ""
 
 
 def explains_on(cause: Known, now: datetime) -> bool:

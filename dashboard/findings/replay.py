@@ -54,6 +54,10 @@ class _Open(msgspec.Struct):
     pk: int = 0
     under_id: int | None = None
 
+    @property
+    def title(self) -> str:
+        return self.span.title
+
 
 def as_it_was(queue: Queue, times: Sequence[datetime], values: dict[str, Sequence[float | None]]) -> list[Queue | None]:
     """The queue at each of the times; None where its numbers are unknown. `values` by name of NUMBERS."""

@@ -20,6 +20,7 @@ class Row(msgspec.Struct):
     pk: int = 1
     under_id: int | None = None
     rule: str = "growing"
+    title: str = "mail is growing"
     level: str = "warning"
     kind: str = "queue"
     vhost: str = "/"
@@ -122,3 +123,42 @@ def test_a_cause_explains_on_for_a_while_after_it_is_cured() -> None:
     assert explains_on(Row(absent_since=NOON), NOON)
     assert explains_on(Row(closed_at=NOON), NOON + EXPLAINS_ON / 2)
     assert not explains_on(Row(closed_at=NOON), NOON + EXPLAINS_ON)
+
+
+IDLE = Found("worker_gone", Object("worker", "a@web-1", "/", 5), "notice", "stands still: it held no known task")
+WORSE = Found("no_consumer", Object("queue", "mail", "/", 7), "critical", "is growing and nobody consumes it", under="cause")
+
+
+def levels(steps: Sequence[Step]) -> Mapping[str, tuple[str, str]]:
+    return {one.identity: (one.what, one.level) for one in steps}
+
+
+def test_a_cause_is_at_least_as_bad_as_what_it_explains() -> None:
+    rows = [Row("cause", level="notice", rule="worker_gone"), Row(pk=2, level="critical", rule="no_consumer")]
+    steps = step({"k": WORSE, "cause": IDLE}, 0, rows)
+    assert levels(steps) == {"cause": ("seen", "critical"), "k": ("seen", "critical")}
+    cause = next(one.found for one in steps if one.identity == "cause")
+    assert cause is not None and cause.evidence[-1].value == "mail is growing and nobody consumes it"
+    pending = {key: Pending(NOON - OPENS, NOON) for key in ("k", "cause")}
+    later = step({"k": WORSE, "cause": IDLE}, 0, pending=pending)  # the cause opens, what it explains waits for the next round
+    assert levels(later)["cause"][0] == "opened"
+
+
+def test_a_cause_of_a_cause_rises_too() -> None:
+    middle = msgspec.structs.replace(IDLE, under="top")
+    rows = [Row("cause"), Row(pk=2), Row("top", pk=3, level="notice")]
+    found = {"k": WORSE, "cause": middle, "top": msgspec.structs.replace(IDLE, object=Object("worker", "a@*", "/"))}
+    assert {level for _, level in levels(step(found, 0, rows)).values()} == {"critical"}
+
+
+def test_what_cant_be_assessed_raises_its_cause_still_and_what_is_pending_does_not() -> None:
+    rows = [Row("cause", level="notice"), Row(pk=2, level="critical", under_id=1, rule="no_consumer")]
+    assert levels(step({"cause": IDLE}, 0, rows, unsure=[]))["cause"] == ("seen", "critical")  # absent, and not closed yet
+    assert levels(step({"cause": IDLE, "k": WORSE}, 0, rows[:1]))["cause"] == ("seen", "notice")
+
+
+def test_a_cause_falls_a_minute_after_what_it_explains_is_gone() -> None:
+    rows = [Row("cause", level="critical")]
+    assert levels(step({"cause": IDLE}, 0, rows))["cause"] == ("seen", "critical")
+    rows[0].lower_since = NOON
+    assert levels(step({"cause": IDLE}, FALLS_AFTER.total_seconds(), rows))["cause"] == ("seen", "notice")
