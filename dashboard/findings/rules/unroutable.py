@@ -28,6 +28,8 @@ CHANCE = 0.1
 DEFAULT_EXCHANGE = "the default exchange"
 
 
+UNATTRIBUTED_POLLS = 4
+"""The numbers of exchanges are read later than those of the broker: in so many polls it must have lost messages while no exchange did."""
 STARTING = timedelta(seconds=60)
 """Until the receiver's queue is there, the events of workers are unroutable."""
 
@@ -57,7 +59,7 @@ def _unroutable(rate: float, facts: Facts, thresholds: Thresholds) -> Iterable[F
     ours = [one for one in silent if not _is_of_celery(one, facts) and not thresholds.is_off(KEY, one.vhost, one.name)]
     for exchange in ours:
         yield _at_exchange(exchange, rate, facts)
-    if not silent and facts.context.unroutable_polls > 1 and not _is_starting(facts):
+    if not silent and facts.context.unroutable_polls >= UNATTRIBUTED_POLLS and not _is_starting(facts):
         yield _at_broker(rate, facts)
 
 
