@@ -15,6 +15,9 @@ from dashboard.layout import formatting, queue_levels
 from dashboard.queues.row import in_text
 from workers.models import Worker
 
+HELD_AT_MOST = 2.0
+"""So many times what is published now before it expires may a queue hold that only delays: more may have come in before."""
+
 
 def object_of(queue: Queue) -> Object:
     return Object("queue", queue.name, queue.vhost, queue.pk)
@@ -27,6 +30,26 @@ def link_to(queue: Queue) -> Link:
 def waits_for_consumers(queue: Queue) -> bool:
     """Whether its messages are there to be consumed: not those of a stream, which keeps them, nor those that are delayed in it on purpose."""
     return queue.type != "stream" and not is_delay_level(queue.name)
+
+
+def only_delays(queue: Queue, facts: Facts) -> bool:
+    """Whether its messages are there to expire and go on as dead letters, as in a queue for retries: nobody is to consume it.
+
+    Not of one that was ever consumed or is configured to be, one whose dead letters reach no queue, nor one that holds more than can come in before it expires.
+    Where nobody consumes what they reach either, only while it does not grow.
+    """
+    ttl_ms, exchange = queue_levels.smaller(queue, "message-ttl"), settings(queue).get("dead-letter-exchange")
+    if ttl_ms is None or not isinstance(exchange, str) or queue.consumers or queue.last_consumers or configured(facts, queue):
+        return False
+    reached = {name for name, sources in facts.context.dead_letters.items() if name[0] == queue.vhost and any(one.pk == queue.pk for one in sources)}
+    if not reached - {(queue.vhost, queue.name)}:
+        return False
+    if (queue.growth_per_second or 0.0) <= 0:
+        return True
+    rows = [one for one in facts.queues if (one.vhost, one.name) in reached]
+    goes_on = any(one.consumers or one.last_consumers or configured(facts, one) for one in rows)
+    most = (queue.publish_per_second or 0.0) * ttl_ms / 1000
+    return goes_on and (not most or (queue.depth or 0) <= HELD_AT_MOST * most)  # of a queue that gets dead letters no rate is known
 
 
 def unsure(facts: Facts, rule: str, is_known: Callable[[Queue], bool], why: str) -> Iterator[Unsure]:

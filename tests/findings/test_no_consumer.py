@@ -114,3 +114,35 @@ def test_a_queue_without_a_consumer_at_the_first_poll_is_left_alone_for_three_po
     since = NOON - timedelta(seconds=seconds)
     waiting = queue(consumers=0, active_consumers=0, nobody_consumes_since=since, nobody_since_at_least=True)
     assert bool(found(no_consumer, facts(queues=[waiting]))) == finds
+
+
+RETRY = {"x-message-ttl": 30_000, "x-dead-letter-exchange": "", "x-dead-letter-routing-key": "mail"}
+STEADY: dict[str, Any] = {"pk": 8, "arguments": RETRY, "ready": 5, "depth": 5, "publish_per_second": 0.2, "growth_per_second": 0.0}
+BACK = QueueContext(dead_letters={("/", "mail"): [DeadLetterSource(8, "mail.retry", "", True)]})
+
+
+@pytest.mark.parametrize(
+    ("values", "context", "count"),
+    [
+        ({}, BACK, 0),
+        ({"arguments": None, "effective_policy": {"message-ttl": 30_000, "dead-letter-exchange": ""}}, BACK, 0),
+        ({"growth_per_second": 0.1}, BACK, 0),  # it fills until the first expire
+        ({"growth_per_second": 0.1, "publish_per_second": 0.0}, BACK, 0),  # by dead letters, of which no rate is known
+        ({"growth_per_second": 0.1, "depth": 13}, BACK, 1),  # 0.2/s for 30 s is 6 messages: more stay than can
+        ({}, QueueContext(), 1),  # its dead letters reach nothing
+        ({}, QueueContext(dead_letters={("/", "mail.retry"): [DeadLetterSource(8, "mail.retry", "", True)]}), 1),  # or only itself
+        ({"arguments": {"x-message-ttl": 30_000}}, BACK, 1),
+        ({"arguments": {"x-dead-letter-exchange": ""}}, BACK, 1),
+        ({"last_consumers": LAST}, BACK, 1),
+    ],
+)
+def test_a_queue_whose_messages_expire_and_go_on_is_not_meant_to_be_consumed(values: dict[str, Any], context: QueueContext, count: int) -> None:
+    retry = abandoned("mail.retry", **(STEADY | values))
+    mail = queue("mail", depth=0, ready=0)
+    assert len(found(no_consumer, facts(queues=[retry, mail], context=context))) == count
+
+
+def test_one_that_grows_into_a_queue_that_nobody_consumes_is_found() -> None:
+    retry, parked = abandoned("mail.retry", **(STEADY | {"growth_per_second": 0.1})), queue("mail", consumers=0, depth=0, ready=0)
+    assert [one.object.name for one in found(no_consumer, facts(queues=[retry, parked], context=BACK))] == ["mail.retry"]
+    assert found(no_consumer, facts(queues=[abandoned("mail.retry", **STEADY), parked], context=BACK)) == []

@@ -36,7 +36,7 @@ def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
         waits = queue.consumers == 0 and queue.depth and queues.waits_for_consumers(queue) and not queue_levels.is_broken(queue)
         if not waits or thresholds.is_off(KEY, queue.vhost, queue.name):
             continue
-        if _only_keeps_dead_letters(queue, facts) or (_restarts(queue, facts) and not is_open(queue)):
+        if _only_keeps_dead_letters(queue, facts) or queues.only_delays(queue, facts) or (_restarts(queue, facts) and not is_open(queue)):
             continue
         cause = causes.get(("queue", queue.vhost, queue.name))
         yield _found(queue, broker, facts, queues.identity_of(facts, cause) if cause else "")

@@ -35,7 +35,7 @@ def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
 def _is_left(queue: Queue, facts: Facts) -> bool:
     """Whether it holds messages, and nothing known consumes it, did, or is configured to."""
     unused = queue.consumers == 0 and queue.depth and not queue.last_consumers and not queues.configured(facts, queue)
-    return bool(unused) and queues.waits_for_consumers(queue) and not queue_levels.is_broken(queue)
+    return bool(unused) and queues.waits_for_consumers(queue) and not queues.only_delays(queue, facts) and not queue_levels.is_broken(queue)
 
 
 def _found(queue: Queue, tasks: Sequence[str], facts: Facts) -> Found:
