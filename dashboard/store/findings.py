@@ -118,8 +118,8 @@ def _applied(row: Finding, step: Step, now: datetime) -> list[FindingEvent]:
 
 
 def _explain(steps: Iterable[Step], rows: Mapping[str, Finding], changed: list[Finding], now: datetime) -> None:
-    """Puts each finding under the open one that explains it, which may be one about Hareline itself. One that is just not seen stays where it is, and one
-    whose cause is just cured stays there for a while."""
+    """Puts each finding under the open one that explains it, which may be one about Hareline itself. One that is just not seen, or unknown, stays where it
+    is, and one whose cause is just cured stays there for a while."""
     wanted = {step.identity: step.found.under if step.found is not None else step.under for step in steps}
     known = {key: row for key, row in rows.items() if row.closed_at is None}
     elsewhere = {key for key in wanted.values() if key and key not in rows}
@@ -142,7 +142,7 @@ def _explain(steps: Iterable[Step], rows: Mapping[str, Finding], changed: list[F
 
 
 def _stays_under(cause: Finding | None, step: Step, now: datetime) -> bool:
-    return cause is not None and (explains_on(cause, now) or (step.what == "absent" and cause.closed_at is None))
+    return cause is not None and (explains_on(cause, now) or (step.found is None and cause.closed_at is None))
 
 
 def delete_old_findings(now: datetime, days: float) -> int:

@@ -190,6 +190,11 @@ def test_what_is_just_not_seen_stays_under_what_explains_it(broker: Broker) -> N
         assert (queue.under_id, queue.absent_since is None) == (above.pk, seconds == 1)
         Queue.objects.update(consumers=1, active_consumers=1)
     assert gone.pk == above.object_id
+    Queue.objects.update(consumers=None, active_consumers=None, depth=None)
+    Broker.objects.update(polled_at=NOON + 3 * SECOND)
+    evaluation.look_at(Broker.objects.get(), NOON + 3 * SECOND)
+    queue.refresh_from_db()
+    assert (queue.unsure != "", queue.under_id) == (True, above.pk)
 
 
 def test_a_queue_stays_under_its_worker_until_it_drained_and_in_the_past(broker: Broker) -> None:
