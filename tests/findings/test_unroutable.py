@@ -10,7 +10,7 @@ import pytest
 
 from dashboard.findings.losses import WINDOW, Flow, Losses, Lost
 from dashboard.findings.queue_context import QueueContext, SilentExchange
-from dashboard.findings.rule import Object
+from dashboard.findings.rule import Found, Object
 from dashboard.findings.rules import unroutable
 from dashboard.findings.rules.unroutable import dropped_per_second
 from tests.findings.objects import NOON, broker, facts, found, queue, source, unsure
@@ -147,3 +147,19 @@ def test_exchanges_are_read_only_while_something_is_unroutable() -> None:
     assert losses.read(NOON, None, never) is None
     read([(1.0, {"shop.jobs": (1.0, 0.0)})], losses)
     assert losses.read(NOON + WINDOW, 0.0, never) is None
+
+
+def test_what_was_found_of_the_broker_stands_under_the_exchange_once_that_is_known() -> None:
+    opened = {"unroutable": [Object("broker", "prod", "", 1)]}
+    about = facts(broker=broker(unroutable_per_second=0.5), context=lost(0.5, ORDERS), open_objects=opened)
+    exchange, whole = found(unroutable, about)
+    assert (exchange.object.kind, whole.object.kind) == ("exchange", "broker")
+    assert whole.under == about.identity("unroutable", exchange.object)
+
+
+@pytest.mark.parametrize("rule", ["no_consumer", "stuck"])
+def test_a_full_queue_that_nobody_empties_is_one_finding(rule: str) -> None:
+    about = facts(broker=broker(unroutable_per_second=0.0), queues=[queue(**FULL)])
+    about.found = [Found(rule, Object("queue", "mail", "/", 7), "critical", "is growing and nobody consumes it")]
+    (one,) = found(unroutable, about)
+    assert one.under == about.identity(rule, one.object)

@@ -24,6 +24,7 @@ THRESHOLDS = (Threshold("rate", "Unroutable messages from which it counts", 0.00
 OPENS_AFTER = timedelta(0)
 CLEARS_AFTER = timedelta(minutes=2)  # a message now and then is one finding
 
+EXPLAINED_BY = ("unconsumed_route", "no_consumer", "stuck")
 CHANCE = 0.1
 DEFAULT_EXCHANGE = "the default exchange"
 
@@ -40,10 +41,12 @@ def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
         yield from _unknown(facts)
     elif rate is not None and rate >= thresholds.of(KEY, "rate") and not thresholds.is_off(KEY):
         yield from _unroutable(rate, facts, thresholds)
+    causes = queues.found_by(facts, *EXPLAINED_BY)
     for queue in facts.queues:
         lost = dropped_per_second(queue)
         if lost > 0 and not thresholds.is_off(KEY, queue.vhost, queue.name):
-            yield _dropped(queue, lost, facts)
+            cause = causes.get(("queue", queue.vhost, queue.name))
+            yield _dropped(queue, lost, facts, queues.identity_of(facts, cause) if cause else "")
 
 
 def _unknown(facts: Facts) -> Iterable[Report]:
@@ -57,8 +60,10 @@ def _unroutable(rate: float, facts: Facts, thresholds: Thresholds) -> Iterable[F
     remote control is nothing: they are for who wants them."""
     silent = facts.context.silent_exchanges
     ours = [one for one in silent if not _is_of_celery(one, facts) and not thresholds.is_off(KEY, one.vhost, one.name)]
-    for exchange in ours:
-        yield _at_exchange(exchange, rate, facts)
+    named = [_at_exchange(exchange, rate, facts) for exchange in ours]
+    yield from named
+    if named and any(one.kind == "broker" for one in facts.open_objects.get(KEY, ())):  # it was found before the exchange was known
+        yield msgspec.structs.replace(_at_broker(rate, facts), under=queues.identity_of(facts, named[0]))
     if not silent and facts.context.unroutable_polls >= UNATTRIBUTED_POLLS and not _is_starting(facts):
         yield _at_broker(rate, facts)
 
@@ -144,7 +149,7 @@ def dropped_per_second(queue: Queue) -> float:
     return lost if lost > CHANCE * queue.publish_per_second else 0.0
 
 
-def _dropped(queue: Queue, lost: float, facts: Facts) -> Found:
+def _dropped(queue: Queue, lost: float, facts: Facts, under: str) -> Found:
     limit = queue_levels.length_limit(queue)
     refuses = str(queues.settings(queue).get("overflow", "drop-head")).startswith("reject")
     verb = "refuses" if refuses else "drops"
@@ -172,4 +177,5 @@ def _dropped(queue: Queue, lost: float, facts: Facts) -> Found:
         to_do=["Add consumers, slow down what publishes to it, or raise the limit."],
         links=[queues.link_to(queue)],
         clears="when it is below its limit for 2 min",
+        under=under,
     )
