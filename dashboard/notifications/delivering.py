@@ -48,7 +48,8 @@ class Deliverer:
         return not waits and may_try(delivery.target.next_try_at, now)
 
     def _begin(self, delivery: Delivery, now: datetime) -> None:
-        store.begin_attempt(delivery, now)
+        if not store.begin_attempt(delivery, now):
+            return
         try:
             address = address_of(delivery.target)
         except vault.Unreadable as error:

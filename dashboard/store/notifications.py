@@ -111,12 +111,29 @@ def plan_digest(target: Target, findings: Sequence[Finding], now: datetime) -> D
         return delivery
 
 
-def begin_attempt(delivery: Delivery, now: datetime) -> None:
-    """Stored before anything is sent: from now on nothing is added to the message."""
+def begin_attempt(delivery: Delivery, now: datetime) -> bool:
+    """Stored before anything is sent: from now on nothing is added to the message. False where nothing is left to send: it is removed."""
     with transaction.atomic():
+        if not delivery.attempts and delivery.kind == Delivery.OPENED and _leave_out_explained(delivery, now):
+            delivery.delete()
+            return False
         Delivery.objects.filter(pk=delivery.pk).update(attempts=F("attempts") + 1, tried_at=now)
         Target.objects.filter(pk=delivery.target_id).update(tried_at=now)
     delivery.attempts += 1
+    return True
+
+
+def _leave_out_explained(delivery: Delivery, now: datetime) -> bool:
+    """Takes out what another finding came to explain while the message waited, if the target is notified of that one; whether nothing is left."""
+    known = Notice.objects.filter(target_id=delivery.target_id, open=True).values("finding")
+    items = delivery.items.filter(event__in=("opened", "returned"), finding__closed_at=None, finding__under__in=known)
+    found = list(items.values_list("finding_id", flat=True))
+    if not found:
+        return False
+    items.filter(finding_id__in=found).delete()
+    Notice.objects.filter(target_id=delivery.target_id, finding_id__in=found).delete()
+    _note(((pk, "explained by another finding") for pk in found), "not notified", now)
+    return not delivery.items.exists()
 
 
 def save_sent(delivery: Delivery, note: str, now: datetime) -> None:

@@ -107,6 +107,34 @@ def test_what_opens_together_is_one_message(receiver: Receiver, maintenance: Mai
     assert [len(message.body["findings"]) for message in receiver.messages] == [2]
 
 
+def test_what_another_finding_comes_to_explain_while_the_message_waits_is_left_out(receiver: Receiver, maintenance: Maintenance) -> None:
+    target(group_seconds=15)
+    mail = stored_finding("mail")
+    maintenance.work(0)
+    cause = stored_finding("tasks", at(5))
+    Finding.objects.filter(pk=mail.pk).update(under=cause)
+    for seconds in (5, 15, 16):
+        maintenance.work(seconds)
+    assert receiver.received == [("opened", "tasks is growing")]
+    assert events(mail) == [("not notified", "explained by another finding")]
+    close(mail, at(20))
+    maintenance.work(21)
+    assert len(receiver.messages) == 1  # nor is its end
+
+
+def test_a_message_of_which_nothing_is_left_is_not_sent(receiver: Receiver, maintenance: Maintenance) -> None:
+    target(group_seconds=15)
+    cause = stored_finding("tasks")
+    maintenance.work(0)
+    maintenance.work(15)
+    mail = stored_finding("mail", at(20))
+    maintenance.work(20)
+    Finding.objects.filter(pk=mail.pk).update(under=cause)
+    maintenance.work(40)
+    assert receiver.received == [("opened", "tasks is growing")]
+    assert not Delivery.objects.filter(state=Delivery.WAITING).exists()
+
+
 def test_a_thousand_findings_are_one_message(receiver: Receiver, maintenance: Maintenance) -> None:
     target(group_seconds=0)
     first = stored_finding()
