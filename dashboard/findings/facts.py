@@ -16,6 +16,7 @@ from dashboard.findings.counters import Risen
 from dashboard.findings.drift import Drift
 from dashboard.findings.installation import Installation
 from dashboard.findings.outcomes import TaskOutcomes
+from dashboard.findings.passage import Passage
 from dashboard.findings.queue_context import QueueContext
 from dashboard.findings.rule import Found, Object, identity
 
@@ -55,6 +56,7 @@ class Facts:
     risen: Mapping[tuple[str, int], Risen] = field(default_factory=dict)
     """By how much a counter has risen lately: ("lost of worker", primary key), ("refused", primary key of an event source)."""
     drift: Sequence[Drift] | None = None  # None: not known yet
+    passage: Passage | None = None  # None: nothing is known of it
     installation: Installation | None = None  # in the round about Hareline itself
     blocked: Callable[[], Sequence[Connection]] = tuple
     """Read only where there is an alarm: the connections of the broker that are blocked."""

@@ -55,6 +55,7 @@ def facts_of(broker: Broker, open_now: Iterable[Finding], now: datetime, kept: K
         outcomes=kept.outcomes(broker, now, failing),
         risen=kept.counters.note(_counters(workers, sources), now),
         drift=kept.drift(broker, workers, now),
+        passage=kept.passages.note(broker, sources, now),
         blocked=lambda: for_findings.blocked_connections(broker),
         closed_lately=lambda: for_findings.closed_clients(broker, now - CLOSED_WITHIN),
         held=kept.held_by(now),

@@ -14,6 +14,7 @@ from dashboard.findings.counters import Counters
 from dashboard.findings.drift import Drift, Reported
 from dashboard.findings.gathered_queues import QueueReader
 from dashboard.findings.outcomes import Ended, Key, Outcomes, TaskOutcomes
+from dashboard.findings.passage import Passages
 from dashboard.findings.polled import PolledReader
 from workers import queries as worker_queries
 from workers.models import Worker
@@ -37,7 +38,7 @@ class Kept:
     """Of one broker."""
 
     def __init__(self) -> None:
-        self.counters, self.queues = Counters(), QueueReader()
+        self.counters, self.queues, self.passages = Counters(), QueueReader(), Passages()
         self.workers = WorkerReader()
         self.polled = PolledReader(self.queues)
         self._outcomes, self._changed_at = Outcomes(), _NEVER

@@ -157,7 +157,7 @@ def test_blocked_and_closed_connections_and_depths(broker: Broker) -> None:
 
 def test_a_finding_that_is_stored_again_keeps_what_it_was_while_it_is_unsure(broker: Broker) -> None:
     """Rows are written by hand: a round that only marks as unsure must not lose the body."""
-    worker(broker, state=Worker.GONE, reason="no heartbeat since 11:59", since=NOON, active=2)
+    worker(broker, state=Worker.GONE, reason="no heartbeat since 11:59", since=NOON, heartbeat_at=NOON - 60 * SECOND, active=2)
     evaluation = Evaluation()
     evaluation.look_at(broker, NOON + SECOND)
     before = Finding.objects.get(rule="worker_gone")
@@ -178,7 +178,9 @@ def test_a_broker_that_is_not_polled_is_under_the_missing_poller(broker: Broker)
 
 
 def test_what_is_just_not_seen_stays_under_what_explains_it(broker: Broker) -> None:
-    gone = worker(broker, state=Worker.GONE, reason="no heartbeat since 11:59", since=NOON, active=2, queues=[{"name": "mail"}])
+    gone = worker(
+        broker, state=Worker.GONE, reason="no heartbeat since 11:59", since=NOON, heartbeat_at=NOON - 60 * SECOND, active=2, queues=[{"name": "mail"}]
+    )
     Queue.objects.create(
         broker=broker, vhost="/", name="mail", type="classic", ready=5, depth=5, consumers=0, active_consumers=0, first_seen_at=NOON, changed_at=NOON,
         nobody_consumes_since=NOON - timedelta(minutes=5), nobody_since_at_least=False,
@@ -198,7 +200,9 @@ def test_what_is_just_not_seen_stays_under_what_explains_it(broker: Broker) -> N
 
 
 def test_a_queue_stays_under_its_worker_until_it_drained_and_in_the_past(broker: Broker) -> None:
-    gone = worker(broker, state=Worker.GONE, reason="no heartbeat since 11:59", since=NOON, active=2, queues=[{"name": "mail"}])
+    gone = worker(
+        broker, state=Worker.GONE, reason="no heartbeat since 11:59", since=NOON, heartbeat_at=NOON - 60 * SECOND, active=2, queues=[{"name": "mail"}]
+    )
     Queue.objects.create(
         broker=broker, vhost="/", name="mail", type="classic", ready=5, depth=5, consumers=0, active_consumers=0, first_seen_at=NOON, changed_at=NOON,
         nobody_consumes_since=NOON - timedelta(minutes=5), nobody_since_at_least=False,

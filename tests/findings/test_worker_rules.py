@@ -10,8 +10,9 @@ import pytest
 from dashboard.findings import round
 from dashboard.findings.counters import REMEMBERED, Counters, Risen
 from dashboard.findings.facts import Facts
+from dashboard.findings.passage import Passage, Passages
 from dashboard.findings.rule import Found, Object
-from dashboard.findings.rules import clock_skew, events_lost, events_off, events_unavailable, no_consumer, publishers_blocked, worker_gone
+from dashboard.findings.rules import broker_away, clock_skew, events_lost, events_off, events_unavailable, no_consumer, publishers_blocked, worker_gone
 from dashboard.findings.thresholds import Thresholds
 from tests.findings import objects
 from tests.findings.objects import NOON, found, unsure
@@ -231,3 +232,41 @@ def test_hostile_names_stay_text(rule: Any) -> None:
     worker = objects.worker(name, **KILLED) if rule is worker_gone else objects.worker(name, events_off=True, clock_skew_seconds=99)
     (one,) = found(rule, objects.facts(workers=[worker]))
     assert one.object.name == name
+
+
+def passed(*seconds: float, polled: float = -5.0) -> Passage | None:
+    """After rounds in which the last event was so many seconds after noon."""
+    passages, known = Passages(), None
+    for at in seconds:
+        known = passages.note(objects.broker(polled_at=NOON + timedelta(seconds=polled)), [objects.source(received_at=NOON + timedelta(seconds=at))], LATER)
+    return known
+
+
+LATER = NOON + timedelta(minutes=1)
+
+
+def test_while_nothing_goes_through_a_broker_missing_heartbeats_are_not_a_workers() -> None:
+    """It stood still from noon for 17 seconds; the last heartbeat had come a second before."""
+    before = {"heartbeat_at": NOON - timedelta(seconds=1)}
+    for one in (FROZEN, KILLED):
+        worker = objects.worker(**one | before)
+        for passage in (passed(-1), passed(-1, 17), passed(-1, 17, 19, 21, 23)):
+            facts = objects.facts(workers=[worker], passage=passage)
+            assert found(worker_gone, facts) == []
+            assert unsure(worker_gone, facts)[0].covers("worker", "/", "a@web-1")
+        assert len(gone(worker, passage=passed(-1, 17, 19, 21, 23, 25))) == 1  # the others sent four heartbeats since
+
+
+def test_what_a_broker_hides_that_is_away_is_under_it() -> None:
+    worker = objects.worker(**FROZEN | {"heartbeat_at": NOON - timedelta(seconds=1)})
+    facts = objects.facts(broker=objects.broker(state="unreachable"), workers=[worker], passage=passed(-1))
+    rules: list[Any] = [broker_away, worker_gone]
+    looked = round.look(rules, facts, Thresholds(rules)).round
+    assert [one.rule for one in looked.found.values()] == [broker_away.KEY]
+    assert [one.under for one in looked.unsure[worker_gone.KEY]] == list(looked.found)
+
+
+def test_one_that_stands_still_alone_is_found_at_once_and_by_polls_where_no_other_sends_events() -> None:
+    worker = objects.worker(**FROZEN | {"heartbeat_at": NOON - timedelta(seconds=9)})
+    assert len(gone(worker, passage=passed(-9, -7, -5, -3, -1))) == 1
+    assert len(gone(worker, passage=passed(-9, polled=-4.5))) == 1

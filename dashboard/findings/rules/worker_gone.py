@@ -12,14 +12,14 @@ from datetime import timedelta
 from dashboard.findings import folding
 from dashboard.findings.facts import Facts
 from dashboard.findings.rule import Cause, Evidence, Found, Link, Object, Report, Threshold, Unsure
-from dashboard.findings.rules import publishers_blocked
+from dashboard.findings.rules import broker_away, publishers_blocked
 from dashboard.findings.thresholds import Thresholds
 from dashboard.layout import formatting
 from dashboard.layout.levels import WORST_FIRST, Word
 from workers.models import Worker
 from workers.presence import has_left
 from workers.queries.held_tasks import HeldTasks
-from workers.receiving.liveness import CONTROL_QUEUE_GONE, SHUT_DOWN, STILL_CONNECTED
+from workers.receiving.liveness import CONTROL_QUEUE_GONE, DEFAULT_FREQUENCY, SHUT_DOWN, STILL_CONNECTED, silent_after
 
 KEY = "worker_gone"
 NAME = "Worker gone"
@@ -35,12 +35,12 @@ def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
     for worker in facts.workers:
         if has_left(worker, facts.now, facts.gone_for) or thresholds.is_off(KEY, worker.vhost, worker.hostname):
             continue
-        if stands_still(worker) or was_killed(worker):
+        if (stands_still(worker) or was_killed(worker)) and not _may_be_the_broker(worker, facts):
             troubled.append(worker)
             facts.explained["worker", worker.pk] = facts.identity(KEY, folding.object_of(worker))
-        elif worker.state == Worker.UNKNOWN:
-            under = next((facts.identity(one.rule, one.object) for one in facts.found if one.rule == publishers_blocked.KEY), "")
-            under = under if "blocks publishers" in worker.reason else ""
+        elif was_killed(worker) or worker.state == Worker.UNKNOWN:
+            cause = broker_away.KEY if stands_still(worker) or was_killed(worker) else publishers_blocked.KEY if "blocks publishers" in worker.reason else ""
+            under = next((facts.identity(one.rule, one.object) for one in facts.found if one.rule == cause), "")
             yield Unsure(worker.reason or "no heartbeat received yet", worker.vhost, "worker", worker.hostname, under)
             yield from _unsure_pattern(worker, facts, under)
     seconds = thresholds.of(KEY, "critical_for")
@@ -62,6 +62,12 @@ def stands_still(worker: Worker) -> bool:
 
 def was_killed(worker: Worker) -> bool:
     return worker.state == Worker.GONE and SHUT_DOWN not in worker.reason
+
+
+def _may_be_the_broker(worker: Worker, facts: Facts) -> bool:
+    """Whether its heartbeats may be missing only since nothing goes, or went until a moment ago, through the broker."""
+    frequency = timedelta(seconds=worker.heartbeat_seconds) if worker.heartbeat_seconds else DEFAULT_FREQUENCY
+    return facts.passage is not None and worker.heartbeat_at is not None and not facts.passage.missed(worker.heartbeat_at, silent_after(frequency))
 
 
 def _unsure_pattern(worker: Worker, facts: Facts, under: str) -> Iterable[Unsure]:
