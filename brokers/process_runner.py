@@ -5,9 +5,9 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 from django.db import DatabaseError, connection
@@ -88,12 +88,19 @@ class _Kept:
 
 
 def run_until_stopped(
-    work: Sequence[Work], kind: str, holder: str, stop: threading.Event, every_seconds: float = HEARTBEAT_SECONDS, share: Share | None = None
+    work: Sequence[Work],
+    kind: str,
+    holder: str,
+    stop: threading.Event,
+    every_seconds: float = HEARTBEAT_SECONDS,
+    share: Share | None = None,
+    measured: Callable[[], Mapping[str, Any]] = dict,
 ) -> None:
     """Runs each piece of work in a thread of its own, records the heartbeat of the process (`kind`: poller, receiver), and its end.
 
     Returns within END_SECONDS of `stop`, or when the database file has been replaced. A thread that died is restarted; one that keeps dying is
     reported in the heartbeat. `share`: which work it may do, where there are several processes of the kind; looked at before the work begins.
+    `measured`: what else each heartbeat reports.
     """
     presence, opened = Presence(kind, holder, sorted({each.address.name for each in work})), OpenedFile()
     kept: list[_Kept] = []
@@ -104,7 +111,7 @@ def run_until_stopped(
         if time.monotonic() >= beats_at:
             beats_at = time.monotonic() + every_seconds
             problems = [*(each.problem for each in kept), database_damage.sentence()]
-            presence.beat(bool(work) and all(each.standing_by for each in work), "; ".join(filter(None, problems)))
+            presence.beat(bool(work) and all(each.standing_by for each in work), "; ".join(filter(None, problems)), measured())
         _look(share)
         kept = kept or [_Kept(each, kind) for each in work]
         stop.wait(min(every_seconds, LOOK_SECONDS) if share else every_seconds)

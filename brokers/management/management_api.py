@@ -53,6 +53,7 @@ class ManagementApi:
         self.before_request: Callable[[], None] = _nothing
         self.busy_seconds = 0.0  # how long the broker worked for us, ever growing: waiting for answers, less the shortest wait (network latency)
         self._shortest_seconds = math.inf
+        self.idle_since: float | None = time.monotonic()  # when the last request ended; None during one
         self._urls = list(address.urls)  # the one that answered last comes first
         self._answered: set[str] = set()  # the addresses that have answered by HTTP
         self.is_rabbitmq = True  # False: LavinMQ, as the last overview has it
@@ -221,7 +222,7 @@ class ManagementApi:
         place = f"{method} {url.partition('?')[0]}"
         parts = urlsplit(url)
         host = parts.netloc
-        began = time.monotonic()
+        began, self.idle_since = time.monotonic(), None
         try:
             with self._watch.limit(self.limits.total_seconds):
                 timeout = (self.limits.connect_seconds, self.limits.read_seconds)
@@ -240,7 +241,8 @@ class ManagementApi:
         except ValueError as error:  # requests lets some of the standard library through: a host name that can't be encoded
             raise BrokerUnreachable(f"the address {host} can't be used ({place})") from error
         finally:
-            waited = time.monotonic() - began
+            self.idle_since = time.monotonic()
+            waited = self.idle_since - began
             self._shortest_seconds = min(self._shortest_seconds, waited)
             self.busy_seconds += waited - self._shortest_seconds
 

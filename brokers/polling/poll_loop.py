@@ -76,6 +76,12 @@ class PollLoop:
         self._identified_at: float | None = None
         self._began: tuple[datetime, float] | None = None  # when the round before began, by the clock and by one that nobody sets
 
+    @property
+    def idle_seconds(self) -> float | None:
+        """For how long it has sent the broker no request, 0 while it waits for an answer; None while it stands by. Callable from any thread."""
+        since = self._api.idle_since
+        return None if self.standing_by else 0.0 if since is None else time.monotonic() - since
+
     def stop(self) -> None:
         """Ends the current request and the loop. Callable from any thread."""
         self._stopped.set()

@@ -16,10 +16,12 @@ from typing import TypeVar
 
 import pytest
 from django.db import connection
+from requests import Response
 from structlog.testing import capture_logs
 
 from brokers import queries, store
 from brokers.addresses import BrokerAddress
+from brokers.management.commands.pollbrokers import measured
 from brokers.management.management_api import Limits
 from brokers.models import Broker
 from brokers.polling import leases
@@ -268,3 +270,22 @@ def test_what_the_first_poll_costs_more_does_not_slow_down_the_next_ones(managem
         loop.run_round()
         assert (broker().poll_seconds, broker().depth_source_reason) == (5.0, "")
     assert (broker().poll_busy_seconds or 9.0) < 1.0
+
+
+def test_a_heartbeat_reports_whether_a_poll_waits_for_its_broker_or_for_this_process(management: FakeManagement) -> None:
+    waiting: list[float | None] = []
+
+    class Watched(InstantApi):
+        def _body(self, response: Response, place: str) -> bytes:
+            waiting.append(loop.idle_seconds)
+            return super()._body(response, place)
+
+    address = management.address()
+    row = store.ensure_brokers([address], datetime.now(UTC))["prod"]
+    loop = PollLoop(address, row.pk, "a", 5.0, api=Watched(address))
+    loop.run_round()
+    assert waiting and set(waiting) == {0.0}
+    assert (loop.idle_seconds or 0.0) > 0.0
+    assert list(measured([loop])["idle_seconds"]) == ["prod"]
+    loop.standing_by = True
+    assert measured([loop]) == {"idle_seconds": {}}, "another process polls it"

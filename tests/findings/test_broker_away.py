@@ -7,8 +7,9 @@ from typing import Any
 
 from brokers.models import Broker, Heartbeat
 from brokers.visibility import refusal
-from dashboard.findings.rule import Found
-from dashboard.findings.rules import broker_away
+from dashboard.findings.installation import Installation
+from dashboard.findings.rule import Found, identity
+from dashboard.findings.rules import broker_away, own_work
 from tests.findings import objects
 from tests.findings.objects import NOON, found
 from workers.models import EventSource
@@ -44,8 +45,18 @@ def test_numbers_that_stand_still_without_a_poller_are_the_pollers_fault() -> No
     stalled: dict[str, Any] = {"state": Broker.UP, "polled_at": NOON - timedelta(minutes=2)}
     assert away(**stalled).causes[0].text == "Hareline's poller is not running."
     beat = Heartbeat(kind="poller", holder="a", at=NOON)
+    unknown = away({"beats": [beat]}, **stalled)
+    assert unknown.causes[0].text == "The broker is slow or stands still, or Hareline's poller does."
+    beat.measured = {"idle_seconds": {"prod": 0.0}}
     waiting = away({"beats": [beat]}, **stalled)
+    assert (waiting.level, waiting.short, waiting.under) == ("critical", "has not answered; its queues are unknown", "")
     assert "waiting for an answer" in waiting.causes[0].text and "Hareline's log" not in " ".join(waiting.to_do)
+    beat.measured = {"idle_seconds": {"prod": 9.0}}
+    ours = away({"beats": [beat]}, **stalled)
+    assert (ours.level, ours.short) == ("unknown", "is not being polled; its queues are unknown"), "nothing is known against the broker"
+    assert ours.causes[0].text.startswith("Hareline's poller stands still")
+    (above,) = found(own_work, objects.facts(broker=None, beats=[beat], installation=Installation(brokers=[objects.broker(**stalled)])))
+    assert ours.under == identity(above.rule, "", above.object, above.detail)
     beat.problem = "the database is read-only"
     assert away({"beats": [beat]}, **stalled).causes[0].text == "The database is read-only."
 

@@ -85,6 +85,16 @@ def test_polls_that_are_late_count_only_while_the_poller_lives() -> None:
     assert titles(own_work, facts(beat("poller", at=OLD), brokers=[late])) == []
 
 
+def test_polls_are_late_as_soon_as_the_numbers_are_old_where_the_poller_sends_no_requests() -> None:
+    old = objects.broker(tried_at=NOON - timedelta(seconds=20), polled_at=NOON - timedelta(seconds=20))
+    reported: list[dict[str, float]] = [{"prod": 0.0}, {"prod": 12.0}, {}]
+    waits, still, standing_by = (beat("poller", holder=f"web-1:{pid}:1", measured={"idle_seconds": one}) for pid, one in enumerate(reported))
+    assert titles(own_work, facts(still, standing_by, brokers=[old])) == ["Hareline has stored no poll of prod for 20 s"]
+    for well in ((waits,), (standing_by,), (waits, still)):
+        assert titles(own_work, facts(*well, brokers=[old])) == []
+    assert titles(own_work, facts(still, brokers=[objects.broker()])) == [], "its numbers are new"
+
+
 def test_a_thread_of_the_receiver_that_fails_or_stands_still() -> None:
     failing = objects.source(fault="the thread has ended by an error 4 times", fault_since=OLD)
     still = objects.source(pk=3, vhost="/b", beat_at=OLD)

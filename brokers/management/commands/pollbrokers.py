@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +20,11 @@ from brokers.polling.share import Share
 from brokers.process_runner import run_until_stopped, set_on_signals
 
 log = structlog.get_logger(__name__)
+
+
+def measured(loops: Iterable[PollLoop]) -> dict[str, Any]:
+    """Whether polls wait for their broker or for this process: by broker, for how long it was sent no request."""
+    return {"idle_seconds": {loop.address.name: round(idle, 1) for loop in loops if (idle := loop.idle_seconds) is not None}}
 
 
 class Command(BaseCommand):
@@ -40,7 +46,7 @@ class Command(BaseCommand):
             log.warning("no_broker", hint="HARELINE_BROKERS names none")
         interpreter.look_for_garbage_rarely()
         interpreter.shorten_turns()
-        run_until_stopped([work for loop in loops for work in (loop, loop.inventory)], "poller", holder, stop, share=share)
+        run_until_stopped([work for loop in loops for work in (loop, loop.inventory)], "poller", holder, stop, share=share, measured=lambda: measured(loops))
         log.info("ended")
 
     def _rows(self, stop: threading.Event) -> dict[str, Broker]:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from brokers.clock import is_within
 from brokers.models import Broker
+from dashboard.findings import poller
 from dashboard.findings.facts import Facts
 from dashboard.findings.rule import Cause, Evidence, Found, Link, Object, Report, identity
 from dashboard.findings.thresholds import Thresholds
@@ -24,7 +25,8 @@ CLEARS_AFTER = timedelta(seconds=10)
 
 OWN_PROCESS, NOT_POLLED = "own_process", "is not being polled"
 """The rule of `dashboard.findings.rules.own_process`, whose finding about the poller explains every broker that is not polled."""
-POLLER_IS_ALIVE = timedelta(seconds=30)
+OWN_WORK, POLLS = "own_work", "polls of {}"
+"""The rule of `dashboard.findings.rules.own_work`, and its object, whose finding explains a broker for which the poller stands still."""
 
 
 def look(facts: Facts, _: Thresholds) -> Iterable[Report]:
@@ -33,14 +35,14 @@ def look(facts: Facts, _: Thresholds) -> Iterable[Report]:
     if level.word != "unknown":
         return
     short, since, summary, causes, to_do, command = _explained(facts, broker)
-    poller = identity(OWN_PROCESS, "", Object("process", "poller")) if short == NOT_POLLED else ""
+    own = short == NOT_POLLED and not any(beat.problem for beat in facts.beats if beat.kind == "poller") and poller.stands_still(broker, facts.beats, now)
     still = "Nothing is live. Last known values are kept and marked with their age."
     if any(events_arrive(source, now) for source in facts.sources):
         still = "Celery events still arrive over AMQP, so worker nodes are live."
     yield Found(
         KEY,
         object_of(broker),
-        "critical" if broker.polled_at else "warning",
+        "unknown" if own else "critical" if broker.polled_at else "warning",  # the poller's own finding is the critical one
         f"{short}; its queues are unknown",
         since=since,
         summary=summary,
@@ -54,7 +56,7 @@ def look(facts: Facts, _: Thresholds) -> Iterable[Report]:
         command=command,
         links=[Link(f"Open {broker.name}", "overview")],
         clears="with the next poll that is answered",
-        under=poller,
+        under=_above(facts, broker, short, own=own),
     )
 
 
@@ -79,12 +81,24 @@ def _explained(facts: Facts, broker: Broker) -> tuple[str, datetime | None, str,
     if broker.state == Broker.REFUSED:
         cause, to_do, command = _refused(broker)
         return "refuses Hareline's user", broker.since, f"{_sentence(broker.reason)} {known}", [cause], [to_do], command
-    poller = max((beat for beat in facts.beats if beat.kind == "poller"), key=lambda beat: beat.at, default=None)
-    if poller is None or not is_within(poller.at, now, POLLER_IS_ALIVE) or poller.problem:
-        why = _sentence(poller.problem) if poller and poller.problem else "Hareline's poller is not running."
+    latest = max((beat for beat in facts.beats if beat.kind == "poller"), key=lambda beat: beat.at, default=None)
+    if latest is None or not is_within(latest.at, now, poller.IS_ALIVE) or latest.problem:
+        why = _sentence(latest.problem) if latest and latest.problem else "Hareline's poller is not running."
         return NOT_POLLED, broker.polled_at, known, [Cause(why)], ["Check Hareline's log, and the page About this installation."], ""
+    if poller.stands_still(broker, facts.beats, now):
+        cause = Cause("Hareline's poller stands still: it lives, and sends this broker no requests.", "nothing is known against the broker")
+        return NOT_POLLED, broker.polled_at, known, [cause], ["Check Hareline's log, and the load of its machine and of its database."], ""
     cause = Cause("The poller is waiting for an answer of this broker, which is slow or stands still.")
+    if poller.idle(broker, facts.beats, now) is None:
+        cause = Cause("The broker is slow or stands still, or Hareline's poller does.")
     return "has not answered", broker.polled_at, known, [cause], ["If it lasts, check the broker's node and its load."], ""
+
+
+def _above(facts: Facts, broker: Broker, short: str, *, own: bool) -> str:
+    """The identity of the finding about Hareline itself that explains why it is not polled; "" for one of the broker."""
+    if own:
+        return identity(OWN_WORK, "", Object("hareline", POLLS.format(broker.name)), "poll")
+    return identity(OWN_PROCESS, "", Object("process", "poller")) if short == NOT_POLLED else ""
 
 
 def _again(broker: Broker) -> str:

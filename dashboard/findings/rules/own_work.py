@@ -9,10 +9,12 @@ from typing import Any
 from brokers.clock import is_within
 from brokers.models import Broker
 from brokers.polling.share import lives
+from dashboard.findings import poller
 from dashboard.findings.facts import Facts
 from dashboard.findings.rule import Cause, Evidence, Found, Link, Object, Report, Threshold
+from dashboard.findings.rules.broker_away import POLLS
 from dashboard.findings.thresholds import Thresholds
-from dashboard.layout import formatting
+from dashboard.layout import formatting, levels
 from dashboard.layout.levels import Word
 from dashboard.operations import readiness
 from workers import presence
@@ -37,8 +39,8 @@ def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
     silent = readiness.processes(list(facts.beats), now)
     if not silent["poller"]:
         for broker in known.brokers:
-            if not broker.same_as and readiness.is_late(broker, now):
-                yield _poll(broker, now)
+            if not broker.same_as and _is_late(broker, facts):
+                yield _poll(broker, facts)
     if not silent["receiver"]:
         for source in known.sources:
             yield from _thread(source, now)
@@ -51,6 +53,11 @@ def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
             if lives(beat, now):
                 for name, done in ((beat.measured or {}).get("jobs") or {}).items():
                     yield from _job(str(name), done, now)
+
+
+def _is_late(broker: Broker, facts: Facts) -> bool:
+    """By its numbers, as soon as the poller reports that it sends no requests; else by what it tried last."""
+    return readiness.is_late(broker, facts.now) or (levels.is_stale(broker, facts.now) and poller.stands_still(broker, facts.beats, facts.now))
 
 
 def _found(name: str, detail: str, level: Word, title: str, since: datetime | None, meaning: str, evidence: list[Evidence], cause: str) -> Found:
@@ -71,18 +78,23 @@ def _found(name: str, detail: str, level: Word, title: str, since: datetime | No
     )
 
 
-def _poll(broker: Broker, now: datetime) -> Found:
+def _poll(broker: Broker, facts: Facts) -> Found:
+    now = facts.now
+    idle = poller.idle(broker, facts.beats, now)
     at = broker.tried_at or broker.since
     since = f"for {formatting.age(at, now)}" if at else "yet"
     every = f"one every {formatting.duration(broker.poll_seconds)}" if broker.poll_seconds else ""
     return _found(
-        f"polls of {broker.name}",
+        POLLS.format(broker.name),
         "poll",
         "critical",
         f"Hareline has stored no poll of {broker.name} {since}",
         at,
         "What is shown of it is old.",
-        [Evidence("Last attempt", formatting.moment_text(at, now) if at else "never", at, every)],
+        [
+            Evidence("Last attempt", formatting.moment_text(at, now) if at else "never", at, every),
+            *([Evidence("No request sent for", formatting.duration(idle))] if idle else []),
+        ],
         "The thread that polls it stands still or ends again and again, or nothing can be stored.",
     )
 
