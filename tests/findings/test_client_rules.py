@@ -31,6 +31,7 @@ def down(*transfers: Transfer) -> list[Found]:
 def test_a_shovel_that_does_not_run(state: str, level: str) -> None:
     (one,) = down(transfer(SHOVEL, **ENDS), transfer(SHOVEL_STATUS, **ENDS, state=state))
     assert (one.level, one.object.name) == (level, "shovel copy")
+    assert one.short == {"starting": "is not connected: its state is starting", "flow": "is slowed down"}.get(state, "is down")
     assert {evidence.name: evidence.value for evidence in one.evidence} == {
         "State": state,
         "From": "queue orders at amqp://",

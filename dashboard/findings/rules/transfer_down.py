@@ -88,11 +88,14 @@ def _found(one: Transfer, state: str, level: Word, what: str, ends: list[Evidenc
     }.get(
         state,
         (
-            f"is {'starting' if state == 'starting' else 'down'}",
+            "is down",
             "It moves no messages.",
             "The other end is out of reach, or refuses the connection, the user or the queue.",
         ),
     )
+    if state == "starting":
+        short = "is not connected: its state is starting"
+        meaning = "It moves no messages until it is connected. While it can't connect, the broker starts it again and again."
     return Found(
         KEY,
         Object("transfer", what, one.vhost, one.pk),
