@@ -27,10 +27,10 @@ def number(value: float | None) -> str:
 def slow_rate(value: float) -> str:
     """A rate that means something also below a tenth: a measured growth.
 
-    >>> slow_rate(0.054), slow_rate(12.4)
-    ('0.05', '12.4')
+    >>> slow_rate(0.054), slow_rate(0.099), slow_rate(12.4)
+    ('0.05', '0.10', '12.4')
     """
-    return f"{value:.2f}" if 0.005 <= abs(value) < 0.095 else rate(value)
+    return f"{value:.2f}" if 0.005 <= abs(value) < 0.1 else rate(value)
 
 
 def rate(value: float | None) -> str:

@@ -23,6 +23,8 @@ from dashboard.live.rows import LiveRow
 
 SOON = timedelta(days=1)
 WORTH_SAYING = timedelta(minutes=1)
+SLOWEST = 0.005
+"""Messages a second; a slower growth can't be shown."""
 UNKNOWN_CLIENT = "unknown client"
 UNKNOWN_TYPE = "type unknown"
 
@@ -135,12 +137,13 @@ def trend(queue: Queue) -> str:
     growth = queue_levels.growth_per_second(queue)
     if growth is None or queue.depth is None or queue.type == "stream":
         return ""
-    noise = max(0.1, 0.05 * (queue.publish_per_second or 0))
+    unconsumed = queue.consumers == 0  # its level says that it grows, however slowly
+    noise = SLOWEST if unconsumed and growth > 0 else max(0.1, 0.05 * (queue.publish_per_second or 0))
     if growth >= noise:
         full_in = queue_levels.time_to_limit(queue)
         if full_in is not None and full_in <= SOON:
             return f"full in ~{formatting.duration(full_in)}" if full_in else "full"
-        return f"+{formatting.rate(growth)}/s" if queue.depth >= queue_levels.WORTH_A_LOOK_DEPTH else ""
+        return f"+{formatting.slow_rate(growth)}/s" if unconsumed or queue.depth >= queue_levels.WORTH_A_LOOK_DEPTH else ""
     if growth <= -noise and queue.depth >= queue_levels.WORTH_A_LOOK_DEPTH:
         empty_in = timedelta(seconds=queue.depth / -growth)
         return f"empty in ~{formatting.duration(empty_in)}" if WORTH_SAYING <= empty_in <= SOON else ""
