@@ -230,4 +230,4 @@ def test_a_finding_says_who_was_notified_of_it_or_why_nobody_was(person: Client,
     assert "Nobody was notified: silenced until 12:00 UTC." in page(person, f"/findings/{one.pk}/")
     for name in ("#shop-ops", "on-call phone", "#shop-ops"):
         FindingEvent.objects.create(finding=one, at=now, kind="notified", text=name)
-    assert "#shop-ops and on-call phone were notified at" in page(person, f"/findings/{one.pk}/")
+    assert "· #shop-ops and on-call phone were notified at" in page(person, f"/findings/{one.pk}/")
