@@ -122,6 +122,14 @@ def test_a_job_of_maintenance_that_is_late() -> None:
     assert titles(own_work, jobs(4)) == titles(own_work, jobs(99, None)) == []
 
 
+def test_a_job_is_not_late_that_another_process_does_now() -> None:
+    done = ({"jobs": {"a job": {"at": (NOON - timedelta(minutes=minutes)).isoformat(), "every_seconds": 5.0}}} for minutes in (3, 0))
+    before, now = (beat("maintenance", holder=f"web-1:{pid}:1", measured=one) for pid, one in enumerate(done))
+    for order in ((before, now), (now, before)):
+        assert titles(own_work, facts(*order)) == []
+    assert len(titles(own_work, facts(before))) == 1
+
+
 def test_a_disk_that_is_nearly_full_by_the_process_that_has_least() -> None:
     def disk(free: int) -> list[tuple[str, str]]:
         reported = found(own_storage, facts(beat("web", measured={"data_free_bytes": free}), database_bytes=10**9))

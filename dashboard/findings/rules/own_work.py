@@ -49,15 +49,23 @@ def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
         if waiting >= thresholds.of(KEY, "waiting", source.vhost):
             yield _lag(source, waiting, now)
     if not silent["maintenance"]:
-        for beat in facts.beats:
-            if lives(beat, now):
-                for name, done in ((beat.measured or {}).get("jobs") or {}).items():
-                    yield from _job(str(name), done, now)
+        for name, done in _jobs(facts).items():
+            yield from _job(name, done, now)
 
 
 def _is_late(broker: Broker, facts: Facts) -> bool:
     """By its numbers, as soon as the poller reports that it sends no requests; else by what it tried last."""
     return readiness.is_late(broker, facts.now) or (levels.is_stale(broker, facts.now) and poller.stands_still(broker, facts.beats, facts.now))
+
+
+def _jobs(facts: Facts) -> dict[str, Mapping[str, Any]]:
+    """When each job was done last, by whichever process: one that stands by did its last before the other took over."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for beat in facts.beats:
+        if lives(beat, facts.now):
+            for name, done in ((beat.measured or {}).get("jobs") or {}).items():
+                found[str(name)] = max(found.get(str(name), done), done, key=lambda one: datetime.fromisoformat(str(one["at"])))
+    return found
 
 
 def _found(name: str, detail: str, level: Word, title: str, since: datetime | None, meaning: str, evidence: list[Evidence], cause: str) -> Found:
