@@ -85,6 +85,7 @@ def _note(one: Round, found: Clients, mode: str) -> None:
         counted = Counter((consumer.vhost, consumer.queue) for consumer in found.consumers)
         was = {key: count for key, count in kept.consumers_listed.items() if count}
         kept.consumers_listed = {} if mode == "off" else {key: counted[key] for key in depths.queue_keys or depths.known}
+        kept.consumers_listed_at = one.now
         kept.consumers_changes += was != {key: count for key, count in kept.consumers_listed.items() if count}
         inactive = Counter((consumer.vhost, consumer.queue) for consumer in found.consumers if consumer.active is False)
         kept.active_listed = {key: counted[key] - count for key, count in inactive.items()}

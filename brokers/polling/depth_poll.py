@@ -83,6 +83,7 @@ def poll_depths(api: ManagementApi, now: datetime, memory: PollMemory, viewed_qu
         exchanges_at=exchanges.at if exchanges else None,
         vhost_counters={vhost.name: vhost for vhost in listed or ()},
         lists_all=depths.lists_all,
+        consumers_at=depths.consumers_at,
         visibility_limits=all_limits(memory, api.address.user),
         inventory_known=memory.inventory.unread is not None,
         failed=frozenset(memory.unread),

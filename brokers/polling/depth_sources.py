@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 import msgspec
@@ -24,6 +24,7 @@ from brokers.parts import QUEUE_COUNTERS, QUEUE_DETAILS, QUEUE_TOTALS, Parts
 from brokers.polling import node_metrics
 from brokers.polling.node_metrics import LASTING, Seen, without_figures
 from brokers.polling.poll_memory import DepthMemory, LastRead, PollMemory
+from brokers.rates import STATISTICS_SECONDS
 from brokers.stats import COUNTERS, NodeStats, Overview, QueueKey, QueueStats
 
 FEW_QUEUES = 1000
@@ -32,17 +33,21 @@ CHANGED_AT_ONCE, CHANGED_IN_POLLS = 1000, 20
 """So many queues get properties that changed at one poll, or a twentieth of all: storing 1,000 of them takes some 10 ms."""
 
 _FIGURES = ("ready", "unacknowledged", "delayed", "consumers", "memory_bytes", "message_bytes", "oldest_at", *COUNTERS)
+STATISTICS_LAG = timedelta(seconds=1.5 * STATISTICS_SECONDS)
+"""So much older than the totals may the columns be: each is as old as the last statistics of its queue."""
 NO_LEADER, DOWN = "", "down"
 HAVE_LEADERS = frozenset({"quorum", "stream"})
 
 
 class Depths(msgspec.Struct):
-    """`lists_all`: a visible queue that is not among these does not exist."""
+    """`lists_all`: a visible queue that is not among these does not exist. `consumers_at`: so old may the numbers of consumers be, which come from another
+    source than the depths; None: unknown."""
 
     queues: dict[QueueKey, QueueStats]
     source: str  # columns, totals, detailed
     reason: str = ""
     lists_all: bool = True
+    consumers_at: datetime | None = None
 
 
 def read(api: ManagementApi, seen: Seen, memory: PollMemory, parts: Parts, viewed: Iterable[QueueKey], now: datetime) -> Depths:
@@ -64,19 +69,22 @@ def _read(api: ManagementApi, seen: Seen, memory: PollMemory, parts: Parts, view
         if not off:
             for queue in listed.values():
                 missing_counters_to_zero(queue)
-        return Depths(listed, "columns", off, lists_all)
+        return Depths(listed, "columns", off, lists_all, now - STATISTICS_LAG)
     details = {} if off else _details(api, depths, parts, list(viewed)[:MOST_VIEWED])
     queues, refusal = node_metrics.read(api, seen, depths, now, partial(_totals, api, seen, memory, parts, now))
     source, lists_all = "detailed", True
     if queues is None:
         source = "totals"
         queues, lists_all = _totals(api, seen, memory, parts, now)
+    consumers_at = memory.inventory.consumers_listed_at if source == "totals" else depths.consumers_read.at
     for key in details.keys() & queues.keys():
         queues[key] = _with_details(queues[key], details[key])
     why = off or f"with more than {FEW_QUEUES:,} queues rates are read only for queues on an open page"
     if refusal:
         why += f"; {'consumers are counted every 30 s' if seen.overview.rates_mode != 'off' else 'consumers are unknown'}; {refusal}"
-    return Depths(queues, source, why, lists_all)
+    if details and consumers_at is not None:
+        consumers_at = min(consumers_at, now - STATISTICS_LAG)
+    return Depths(queues, source, why, lists_all, consumers_at)
 
 
 def _take_properties(memory: PollMemory) -> None:
@@ -121,6 +129,7 @@ def _columns_and_totals(api: ManagementApi, memory: DepthMemory, parts: Parts) -
     for total in totals:  # fresher
         column = listed.pop(total.key, None)
         queue = column or total
+        queue.counted_together = column is not None and (column.ready, column.unacknowledged) == (total.ready, total.unacknowledged)
         queue.state = total.state if total.state == DOWN else queue.state or total.state
         if _is_unmeasured(total, column, memory.known.get(total.key)):
             _forget_figures(queue)

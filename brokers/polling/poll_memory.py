@@ -152,6 +152,7 @@ class InventoryMemory(msgspec.Struct):
     connections_listed: int | None = None  # how many connections had details when they were last listed
     consumers_changes: int = 0  # how often the list of consumers had other numbers for some queue
     consumers_listed: dict[QueueKey, int] = {}  # of the queues that were known when consumers were last listed
+    consumers_listed_at: datetime | None = None  # when that was
     active_listed: dict[QueueKey, int] = {}  # those of them that are active, where any is not
     properties: dict[QueueKey, QueueStats] = {}  # type, arguments, policy… of queues, where depths come from a source without them
     properties_at: datetime | None = None

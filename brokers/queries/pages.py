@@ -11,7 +11,7 @@ import msgspec
 from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db import connection
 from django.db.models import Exists, F, Model, OuterRef, Q, QuerySet
-from django.db.models.functions import Lower
+from django.db.models.functions import Coalesce, Lower
 from django.utils import timezone
 
 from brokers.conditions import COMPARISONS, COUNT_FIELDS, DERIVED_FIELDS, FED_LATELY, NUMBER_FIELDS, STILL_AFTER, TEXT_FIELDS, Condition
@@ -209,7 +209,7 @@ def _growing() -> Q:
     measured = Q(growth_per_second__gte=0.1) & (Q(publish_per_second=None) | Q(growth_per_second__gte=F("publish_per_second") * 0.1))
     consumed = Q(depth__gte=100) & ~Q(consumers=0) & (measured | (Q(growth_per_second=None) & rates))
     fed = Q(publish_per_second__gt=0) | Q(publish_per_second=0, last_publish_at__gte=timezone.now() - FED_LATELY)
-    abandoned = Q(consumers=0, depth__gt=0) & (rising | (Q(growth_per_second=None) & fed))
+    abandoned = Q(consumers=0, depth__gt=Coalesce("unacknowledged", 0)) & (rising | (Q(growth_per_second=None) & fed))
     return (consumed | abandoned) & ~Q(type="stream") & ~Q(name__contains="celery_delayed_")
 
 

@@ -37,7 +37,7 @@ class QueueRow:
     `reported` and `defined` are the values of the last poll, so that a queue whose values do not change costs next to nothing.
     """
 
-    __slots__ = ("defined", "definition", "growth", "head", "idle", "meters", "numbers", "peaks", "pk", "reported", "seen")
+    __slots__ = ("alone_since", "defined", "definition", "growth", "head", "idle", "meters", "nobody", "numbers", "peaks", "pk", "reported", "seen")
 
     def __init__(self, pk: int, numbers: Sequence[Any], definition: Sequence[Any], step: int) -> None:
         self.pk = pk
@@ -46,6 +46,8 @@ class QueueRow:
         self.reported: tuple[Any, ...] | None = None
         self.defined: tuple[Any, ...] | None = None
         self.seen: QueueStats | None = None  # the very object of the last poll
+        self.alone_since: datetime | None = None  # since when the polls have messages and no consumer of it, while perhaps one was not counted yet
+        self.nobody: tuple[datetime, bool] | None = None  # (since when no consumer was counted, True if possibly earlier), also while that is not sure
         self.idle = False  # nothing flows: while the broker reports the same, the numbers stay
         self.meters: list[Meter] | None = None
         self.growth: DepthGrowth | None = None
@@ -94,6 +96,7 @@ class BrokerMemory:
         self.busy: list[QueueKey] = []  # those of them where something flows
         self.waiting = WaitingMessages()
         self.queues_unbroken = False  # the same of the queues: set for each poll that reads them
+        self.consumers_at: datetime | None = None  # the poll's: so old may the numbers of consumers be; None: as old as it
         self.unbroken = False  # no poll failed since `polled_at`, and the next one comes in time: set for each poll
         self.absent: set[QueueKey] = set()  # queues that the last complete list of the broker did not have: missing again, they are deleted
         # Of the inventory, which another thread stores

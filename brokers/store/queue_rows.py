@@ -15,6 +15,7 @@ from brokers.models import Queue
 from brokers.parts import QUEUES, VHOSTS
 from brokers.rates import Meter
 from brokers.stats import BrokerStats, QueueKey, QueueStats
+from brokers.store.counted_consumers import consumers_counted
 from brokers.store.memory import DEFINITION, NUMBERS, BrokerMemory, QueueRow, peak_step
 from brokers.store.rows import frozen, update_rows
 
@@ -26,8 +27,12 @@ _RECORDED = tuple(
         "ready", "unacknowledged", "consumers", "publish_per_second", "deliver_per_second", "ack_per_second", "redeliver_per_second", "memory_bytes",
     )
 )  # fmt: skip
-_NOBODY_SINCE, _AT_LEAST, _CONSUMERS = NUMBERS.index("nobody_consumes_since"), NUMBERS.index("nobody_since_at_least"), NUMBERS.index("consumers")
-_MEMORY, _STILL_SINCE, _LAST_PUBLISH = NUMBERS.index("memory_bytes"), NUMBERS.index("still_since"), NUMBERS.index("last_publish_at")
+_CONSUMERS, _MEMORY, _STILL_SINCE, _LAST_PUBLISH = (
+    NUMBERS.index("consumers"),
+    NUMBERS.index("memory_bytes"),
+    NUMBERS.index("still_since"),
+    NUMBERS.index("last_publish_at"),
+)
 _DEPTH, _GROWTH = NUMBERS.index("depth"), NUMBERS.index("growth_per_second")
 _RATES = slice(NUMBERS.index("publish_per_second"), NUMBERS.index("redeliver_per_second") + 1)
 _COUNTERS = slice(4, 8)  # in what `_reported` returns
@@ -46,6 +51,7 @@ def save_queues(broker_id: int, poll: BrokerStats, memory: BrokerMemory) -> list
         writer.write_gap(at)
         return []
     memory.queues_unbroken = memory.unbroken and memory.queues_at == memory.polled_at
+    memory.consumers_at = poll.consumers_at
     changed: list[tuple[int, Values]] = []
     redefined: list[tuple[int, Values]] = []
     news = None if peaks_end or not memory.queues_unbroken else _news(poll, memory)
@@ -166,7 +172,7 @@ def _renumber(row: QueueRow, queue: QueueStats, memory: BrokerMemory, at: dateti
             row.head.stood_still(memory.queues_at.timestamp())
     row.reported = reported
     numbers = _numbers(queue, row, memory, at, step)
-    row.idle = not any(numbers[_RATES]) and not numbers[_GROWTH] and _all_known(numbers, reported)
+    row.idle = not any(numbers[_RATES]) and not numbers[_GROWTH] and _all_known(numbers, reported) and numbers[_CONSUMERS] == queue.consumers
     if numbers == row.numbers:
         return False
     row.numbers = numbers
@@ -192,9 +198,10 @@ def _numbers(queue: QueueStats, row: QueueRow, memory: BrokerMemory, at: datetim
     depth, rates = queue.depth, _read(row, _reported(queue)[_COUNTERS], memory, at)
     growth = _growth(row, depth, rates[0], memory, at)
     oldest_at = queue.oldest_at or _head_at(row, queue, depth, at)
+    consumers, nobody_since, at_least = consumers_counted(queue, row, memory, at)
     return (
-        queue.state, queue.ready, queue.unacknowledged, depth, queue.consumers, *rates,
-        steady_bytes(queue.memory_bytes, row.numbers[_MEMORY]), queue.message_bytes, oldest_at, *_no_consumer_since(queue, row, memory, at),
+        queue.state, queue.ready, queue.unacknowledged, depth, consumers, *rates,
+        steady_bytes(queue.memory_bytes, row.numbers[_MEMORY]), queue.message_bytes, oldest_at, nobody_since, at_least,
         row.highest(depth, step), queue.leader, queue.members, queue.online, queue.delayed, queue.active_consumers, _still_since(queue, rates, row, memory, at),
         growth, None if queue.consumers != 0 else at if rates[0] or (growth or 0) > 0 else row.numbers[_LAST_PUBLISH],
         oldest_at is not None and queue.oldest_at is None,
@@ -232,16 +239,6 @@ def _still_since(queue: QueueStats, rates: Values, row: QueueRow, memory: Broker
     if acknowledged is None or delivered is None:
         return was  # the first poll after a restart of the poller
     return (was or at) if acknowledged == 0 and (delivered == 0 or queue.unacknowledged) else None
-
-
-def _no_consumer_since(queue: QueueStats, row: QueueRow, memory: BrokerMemory, at: datetime) -> tuple[datetime | None, bool | None]:
-    """(since when it has no consumer, True if possibly earlier): before the first poll or a gap in the polls, that is unknown."""
-    if queue.consumers != 0:
-        return None, None
-    was, since = row.numbers[_CONSUMERS], row.numbers[_NOBODY_SINCE]
-    if memory.queues_unbroken and since is not None:
-        return since, row.numbers[_AT_LEAST]
-    return at, not (memory.queues_unbroken and was)
 
 
 def steady_bytes(now: int | None, was: int | None) -> int | None:

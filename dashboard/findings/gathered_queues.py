@@ -19,6 +19,7 @@ from dashboard.findings import dead_letter_paths
 from dashboard.findings.losses import Flow, Losses, Lost
 from dashboard.findings.queue_context import DeadLetterSource, HeldTask, Name, QueueContext, SilentExchange, VersionFacts
 from dashboard.findings.unmoved import Unmoved
+from dashboard.layout import queue_levels
 from workers.celery_names import DEFAULT
 from workers.models import Worker
 from workers.queries import stranded_tasks
@@ -119,7 +120,7 @@ class QueueReader:
 
     def _waiting(self, broker: Broker, queues: Sequence[Queue], workers: Sequence[Worker], now: datetime) -> Mapping[Name, Sequence[str]]:
         """Only of queues that nobody consumes, consumed or is configured to; the tasks of each are read anew after a while, of some in each round."""
-        nobody = [queue for queue in queues if queue.consumers == 0 and queue.depth and not queue.last_consumers and not is_delay_level(queue.name)]
+        nobody = [queue for queue in queues if queue_levels.nobody_takes(queue) and not queue.last_consumers and not is_delay_level(queue.name)]
         if not nobody:
             return {}
         configured = {(worker.vhost, str(one.get("name"))) for worker in workers for one in worker.queues or ()}

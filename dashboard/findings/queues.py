@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from brokers.models import Broker, Queue
@@ -52,6 +52,12 @@ def only_delays(queue: Queue, facts: Facts) -> bool:
     return goes_on and (not most or (queue.depth or 0) <= HELD_AT_MOST * most)  # of a queue that gets dead letters no rate is known
 
 
+def left_at(queue: Queue) -> datetime | None:
+    """Since when nobody consumes it: what is seen first of that its last consumer left, that the broker no longer lists it or that it counts none."""
+    since, seen = queue.nobody_consumes_since, queue.last_consumed_at
+    return seen if since is not None and seen is not None and timedelta(0) < since - seen < queue_levels.LEFT_ALONE else since
+
+
 def unsure(facts: Facts, rule: str, is_known: Callable[[Queue], bool], why: str) -> Iterator[Unsure]:
     """Of the queues with an open finding of the rule those whose numbers it needs and does not know: so they neither confirm nor clear it."""
     opened = {(one.vhost, one.name) for one in facts.open_objects.get(rule, ()) if one.kind == "queue"}
@@ -89,7 +95,7 @@ def numbers(queue: Queue, broker: Broker, now: datetime, consumers_usual: Usual 
         source = "estimated from what went in and out" if queue.oldest_estimated else "timestamp of the message"
         found.append(Evidence("Oldest message", oldest_text(queue, now), at, source))
     usually = f", usually {amounts(consumers_usual)}" if consumers_usual is not None and consumers_usual.median > 0 else ""
-    found.append(Evidence("Consumers", f"{formatting.number(queue.consumers)}{usually}", at))
+    found.append(Evidence("Consumers", f"{formatting.number(queue.consumers)}{usually}", broker.consumers_at or at))
     return found + limit_evidence(queue)
 
 

@@ -91,6 +91,11 @@ def stands_still(queue: QueueFacts) -> bool:
     return bool(queue.depth and queue.consumers and (queue.active_consumers == 0 or queue.still_since is not None))
 
 
+def nobody_takes(queue: QueueFacts) -> bool:
+    """True if messages wait in it and it has no consumer. Unacknowledged ones were taken, by a client that has ended its consumer or gets them one by one."""
+    return queue.consumers == 0 and (queue.depth or 0) > (queue.unacknowledged or 0)
+
+
 def _broken(queue: QueueFacts) -> Level | None:
     """Critical, if nothing can be published to it or consumed from it; else None."""
     members = members_text(queue)
@@ -120,7 +125,7 @@ def _working(queue: QueueFacts, broker: BrokerFacts, now: datetime) -> Level:
         return Level("ok", "retains published messages")
     if is_delay_level(queue.name):
         return Level("ok", "holds tasks until their countdown ends") if queue.depth else Level("ok", "is idle", "idle")
-    if queue.consumers == 0 and queue.depth:
+    if nobody_takes(queue):
         return abandoned_level(queue, queue.depth, broker, now)
     return _consumed(queue, queue.depth, now)
 
@@ -165,6 +170,8 @@ def _consumed(queue: QueueFacts, depth: int, now: datetime) -> Level:
         return Level("ok", "is active")
     if not depth:
         return Level("ok", "is idle" if leaving is not None else "is empty", "idle" if leaving is not None else "empty")
+    if queue.consumers == 0 and not queue.ready:
+        return Level("ok", f"{_holds(depth)}, all of them delivered", "waiting")
     if queue.consumers is None:
         return Level("unknown", f"{_holds(depth)}; its consumers are unknown")
     if leaving is None:

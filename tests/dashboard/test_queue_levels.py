@@ -12,6 +12,7 @@ NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 BROKER = Broker(name="prod", state=Broker.UP, reason="", since=NOON - timedelta(hours=1), polled_at=NOON, poll_seconds=5)
 QUORUM = {"type": "quorum", "leader": "rabbit@a", "members": ["rabbit@a", "rabbit@b", "rabbit@c"], "online": ["rabbit@a", "rabbit@b", "rabbit@c"]}
 STILL = {"ready": 16, "unacknowledged": 4, "depth": 20, "publish_per_second": 0.0, "deliver_per_second": 0.0, "ack_per_second": 0.0}
+DELIVERED = {**STILL, "ready": 0, "unacknowledged": 4, "depth": 4, "still_since": None}
 UNKNOWN_RATES = dict.fromkeys(("publish_per_second", "deliver_per_second", "ack_per_second"))
 
 
@@ -72,6 +73,7 @@ def test_while_the_broker_has_just_come_back_a_queue_without_consumers_is_no_ala
         ({**UNKNOWN_RATES, "consumers": None}, "unknown", "holds 10 messages; its consumers are unknown", "unknown"),
         ({"consumers": None}, "ok", "is active", "healthy"),  # messages leave it, whoever takes them
         ({**STILL, "still_since": ago(5)}, "ok", "holds 20 messages; nothing was acknowledged in the last seconds", "waiting"),
+        ({**DELIVERED, "consumers": 0}, "ok", "holds 4 messages, all of them delivered", "waiting"),
         ({**STILL, "ready": 0, "depth": 4}, "ok", "holds 4 messages, all of them delivered", "waiting"),  # tasks with a countdown, for one
         ({**STILL, "still_since": ago(30)}, "notice", "stands still: no acknowledgement since 11:59:30 (16 ready, 4 unacknowledged, 1 consumer)", "notice"),
         ({**STILL, "still_since": ago(120)}, "warning", "is stuck: no acknowledgement since 11:58:00 (16 ready, 4 unacknowledged, 1 consumer)", "warning"),

@@ -109,13 +109,6 @@ def test_an_open_one_stays_while_a_consumer_comes_and_goes() -> None:
     assert [one.level for one in found(no_consumer, facts(queues=[lately], open_objects=opened))] == ["notice"]
 
 
-@pytest.mark.parametrize(("seconds", "finds"), [(10, False), (15, True)])
-def test_a_queue_without_a_consumer_at_the_first_poll_is_left_alone_for_three_polls(seconds: int, finds: bool) -> None:
-    since = NOON - timedelta(seconds=seconds)
-    waiting = queue(consumers=0, active_consumers=0, nobody_consumes_since=since, nobody_since_at_least=True)
-    assert bool(found(no_consumer, facts(queues=[waiting]))) == finds
-
-
 RETRY = {"x-message-ttl": 30_000, "x-dead-letter-exchange": "", "x-dead-letter-routing-key": "mail"}
 STEADY: dict[str, Any] = {"pk": 8, "arguments": RETRY, "ready": 5, "depth": 5, "publish_per_second": 0.2, "growth_per_second": 0.0}
 BACK = QueueContext(dead_letters={("/", "mail"): [DeadLetterSource(8, "mail.retry", "", True)]})
@@ -146,3 +139,37 @@ def test_one_that_grows_into_a_queue_that_nobody_consumes_is_found() -> None:
     retry, parked = abandoned("mail.retry", **(STEADY | {"growth_per_second": 0.1})), queue("mail", consumers=0, depth=0, ready=0)
     assert [one.object.name for one in found(no_consumer, facts(queues=[retry, parked], context=BACK))] == ["mail.retry"]
     assert found(no_consumer, facts(queues=[abandoned("mail.retry", **STEADY), parked], context=BACK)) == []
+
+
+@pytest.mark.parametrize(
+    ("since", "online", "count"),
+    [
+        (29, None, 0),  # seen only for a moment, as while everything starts
+        (31, None, 1),
+        (300, 29, 0),  # its worker node has just come online
+        (300, 31, 1),
+    ],
+)
+def test_a_consumer_that_starts_is_left_alone(since: int, online: int | None, count: int) -> None:
+    alone = abandoned(nobody_consumes_since=NOON - timedelta(seconds=since), nobody_since_at_least=True)
+    workers = [] if online is None else [worker(since=NOON - timedelta(seconds=online))]
+    assert len(found(no_consumer, facts(queues=[alone], workers=workers))) == count
+    opened = {"no_consumer": [Object("queue", "mail", "/", 7)]}
+    assert len(found(no_consumer, facts(queues=[alone], workers=workers, open_objects=opened))) == 1
+
+
+def test_what_was_delivered_does_not_wait_and_what_waits_beside_it_is_explained() -> None:
+    assert found(no_consumer, facts(queues=[abandoned(ready=0, unacknowledged=2, depth=2)])) == []
+    (one,) = found(no_consumer, facts(queues=[abandoned(ready=381, unacknowledged=20, depth=401)]))
+    assert one.causes[0].text == "A client that took messages of it has ended its consumer, as a worker node that shuts down does, or gets them one by one."
+
+
+def test_since_when_its_last_consumer_left_and_how_old_the_count_is() -> None:
+    left = NOON - timedelta(minutes=8, seconds=10)
+    mail = abandoned(last_consumers=LAST, last_consumed_at=left)
+    counted = NOON - timedelta(seconds=12)
+    (one,) = found(no_consumer, facts(queues=[mail], broker=broker(consumers_at=counted)))
+    assert one.since == left
+    assert next(evidence.at for evidence in one.evidence if evidence.name == "Consumers") == counted
+    before = abandoned(last_consumers=LAST, last_consumed_at=NOON - timedelta(hours=1))
+    assert found(no_consumer, facts(queues=[before]))[0].since == before.nobody_consumes_since

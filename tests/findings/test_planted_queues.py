@@ -115,7 +115,7 @@ def test_a_frozen_worker_a_queue_without_a_node_and_late_etas_are_found_by_what_
     wait_until(lambda: planted.reported("reports").get("messages_ready") == 3, 20)
     planted.poll()
     wait_until(lambda: Task.objects.filter(queue="reports").count() == 3, 20)  # by the receiver, from what was polled
-    planted.poll(4)
+    planted.poll(8)
     found = planted.open()
     assert found.keys() == {("no_consumer", "reports"), ("consumer_timeout", "w@here"), ("unconsumed_route", "reports")}
     assert value(found["no_consumer", "reports"], "Ready") == "3"

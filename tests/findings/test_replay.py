@@ -52,8 +52,8 @@ def test_what_is_still_so_at_the_end_is_open() -> None:
 
 
 def test_what_is_back_soon_is_the_same_finding() -> None:
-    found = _replayed("no_consumer", [ALONE, HEALTHY, HEALTHY, HEALTHY, ALONE, ALONE])
-    assert _minutes(found) == [(0, None)]
+    found = _replayed("no_consumer", [ALONE, ALONE, HEALTHY, HEALTHY, HEALTHY, ALONE, ALONE])
+    assert _minutes(found) == [(1, None)]
 
 
 def test_a_rule_that_is_off_for_the_queue_would_have_found_nothing() -> None:

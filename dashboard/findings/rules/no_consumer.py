@@ -20,11 +20,9 @@ NAME = "Nobody consumes"
 ABOUT = "Messages wait in a queue that no client consumes."
 NEEDS = ("broker", parts.QUEUES)
 THRESHOLDS = ()
-OPENS_AFTER = timedelta(0)  # a consumer that restarts is left alone already
+OPENS_AFTER = timedelta(0)  # a consumer that starts or restarts is left alone already
 CLEARS_AFTER = timedelta(seconds=20)
 
-JUST_SEEN = timedelta(seconds=15)
-"""Three polls."""
 EXPLAINED_BY = ("unconsumed_route", "dead_letters")
 
 
@@ -33,10 +31,10 @@ def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
     yield from queues.unsure(facts, KEY, lambda one: one.depth is not None and one.consumers is not None, "its messages or consumers are unknown")
     causes, is_open = queues.found_by(facts, *EXPLAINED_BY), queues.is_open(facts, KEY)
     for queue in facts.queues:
-        waits = queue.consumers == 0 and queue.depth and queues.waits_for_consumers(queue) and not queue_levels.is_broken(queue)
+        waits = queue_levels.nobody_takes(queue) and queues.waits_for_consumers(queue) and not queue_levels.is_broken(queue)
         if not waits or thresholds.is_off(KEY, queue.vhost, queue.name):
             continue
-        if _only_keeps_dead_letters(queue, facts) or queues.only_delays(queue, facts) or (_restarts(queue, facts) and not is_open(queue)):
+        if _only_keeps_dead_letters(queue, facts) or queues.only_delays(queue, facts) or (_starts(queue, facts) and not is_open(queue)):
             continue
         cause = causes.get(("queue", queue.vhost, queue.name))
         yield _found(queue, broker, facts, queues.identity_of(facts, cause) if cause else "")
@@ -49,12 +47,11 @@ def _only_keeps_dead_letters(queue: Queue, facts: Facts) -> bool:
     return any(source.certain for source in facts.context.dead_letters_of(queue.vhost, queue.name))
 
 
-def _restarts(queue: Queue, facts: Facts) -> bool:
-    """Whether its last consumer was seen leaving a moment ago: one that restarts is back soon. Where there was none from the first poll on, it may start with
-    Hareline, or who declared the queue consumes it next."""
-    since = queue.nobody_consumes_since
-    patience = queue_levels.LEFT_ALONE if queue.nobody_since_at_least is False else JUST_SEEN
-    return since is not None and facts.now - since < patience
+def _starts(queue: Queue, facts: Facts) -> bool:
+    """Whether a consumer may be about to come: nobody was seen to consume it only for a moment, as when one restarts, or starts together with Hareline; or a
+    worker node that is configured for it has just come online."""
+    moments = [queue.nobody_consumes_since, *(one.since for one in queues.configured(facts, queue) if one.state == Worker.ONLINE)]
+    return any(moment is not None and facts.now - moment < queue_levels.LEFT_ALONE for moment in moments)
 
 
 def _found(queue: Queue, broker: Broker, facts: Facts, under: str) -> Found:
@@ -65,7 +62,7 @@ def _found(queue: Queue, broker: Broker, facts: Facts, under: str) -> Found:
         queues.object_of(queue),
         level.word,
         level.reason,
-        since=queue.nobody_consumes_since,
+        since=queues.left_at(queue),
         since_at_least=queue.nobody_since_at_least is not False,
         summary=queues.waiting_text(queue),
         meaning=" ".join(["Nothing processes these messages.", queues.limit_sentence(queue)]).strip(),
@@ -109,6 +106,9 @@ def _causes(queue: Queue, workers: Sequence[Worker], facts: Facts) -> list[Cause
     gone = [worker for worker in workers if worker.state == Worker.GONE]
     alive = [worker for worker in workers if worker.state == Worker.ONLINE]
     causes = []
+    if queue.unacknowledged:
+        taken = f"unacknowledged: {formatting.number(queue.unacknowledged)}"
+        causes.append(Cause("A client that took messages of it has ended its consumer, as a worker node that shuts down does, or gets them one by one.", taken))
     if alive:
         beats = [worker.heartbeat_at for worker in alive if worker.heartbeat_at]
         beat = f"last heartbeat {formatting.age(max(beats), facts.now)} ago; {nobody}" if beats else nobody

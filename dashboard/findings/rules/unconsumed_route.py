@@ -34,8 +34,8 @@ def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
 
 def _is_left(queue: Queue, facts: Facts) -> bool:
     """Whether it holds messages, and nothing known consumes it, did, or is configured to."""
-    unused = queue.consumers == 0 and queue.depth and not queue.last_consumers and not queues.configured(facts, queue)
-    return bool(unused) and queues.waits_for_consumers(queue) and not queues.only_delays(queue, facts) and not queue_levels.is_broken(queue)
+    unused = queue_levels.nobody_takes(queue) and not queue.last_consumers and not queues.configured(facts, queue)
+    return unused and queues.waits_for_consumers(queue) and not queues.only_delays(queue, facts) and not queue_levels.is_broken(queue)
 
 
 def _found(queue: Queue, tasks: Sequence[str], facts: Facts) -> Found:
@@ -47,7 +47,7 @@ def _found(queue: Queue, tasks: Sequence[str], facts: Facts) -> Found:
         queues.object_of(queue),
         "critical" if here else "warning",
         "gets tasks that no worker node takes",
-        since=queue.nobody_consumes_since,
+        since=queues.left_at(queue),
         since_at_least=queue.nobody_since_at_least is not False,
         summary=f"{formatting.listed(tasks)} {'waits' if len(tasks) == 1 else 'wait'} there. {queues.waiting_text(queue)}",
         meaning=" ".join(["These tasks do not run.", queues.limit_sentence(queue)]).strip(),
