@@ -49,7 +49,9 @@ def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
 
 def _found(kind: str, text: str, level: Word, facts: Facts, detail: str = "") -> Found:
     latest = max((beat for beat in facts.beats if beat.kind == kind), key=lambda beat: beat.at, default=None)
-    evidence = [Evidence("Last heartbeat", f"{formatting.age(latest.at, facts.now)} ago" if latest else "never", latest.at if latest else None)]
+    if latest is not None and not detail and not lives(latest, facts.now):  # by its moment, since an age would stand still
+        text = f"was stopped at {formatting.moment_text(latest.ended_at, facts.now)}" if latest.ended_at else "does not respond"
+    evidence = [Evidence("Last heartbeat", formatting.moment_text(latest.at, facts.now) if latest else "never", latest.at if latest else None)]
     if latest is not None and latest.problem:
         evidence.append(Evidence("Reports", latest.problem, latest.at))
     return Found(
@@ -57,7 +59,7 @@ def _found(kind: str, text: str, level: Word, facts: Facts, detail: str = "") ->
         Object("process", kind),
         level,
         f"needs attention: {text}",
-        title=f"Hareline’s {kind} process: {text}",
+        title=f"Hareline’s {kind} process{'' if text.startswith(('was stopped', 'does not respond', 'has never')) else ':'} {text}",
         since=latest.at if latest and not detail else None,
         meaning=WORK[kind],
         evidence=evidence,

@@ -90,7 +90,7 @@ def _poll(broker: Broker, facts: Facts) -> Found:
     now = facts.now
     idle = poller.idle(broker, facts.beats, now)
     at = broker.tried_at or broker.since
-    since = f"for {formatting.age(at, now)}" if at else "yet"
+    since = f"since {formatting.moment_text(at, now)}" if at else "yet"
     every = f"one every {formatting.duration(broker.poll_seconds)}" if broker.poll_seconds else ""
     return _found(
         POLLS.format(broker.name),
@@ -113,7 +113,7 @@ def _thread(source: EventSource, now: datetime) -> Iterable[Found]:
         title, since = f"Hareline’s receiver fails in {where}", source.fault_since
         evidence, cause = Evidence("Error", source.fault, source.fault_since), "An error in Hareline ends the thread again and again."
     elif presence.is_late(source.beat_at, now):
-        title, since = f"Hareline’s receiver has stored nothing of {where} for {formatting.age(source.beat_at, now)}", source.beat_at
+        title, since = f"Hareline’s receiver has stored nothing of {where} since {formatting.moment_text(source.beat_at, now)}", source.beat_at
         last = formatting.moment_text(source.beat_at, now)
         evidence, cause = Evidence("Last stored", last, source.beat_at), "Its thread stands still, or nothing can be stored."
     else:
@@ -123,7 +123,7 @@ def _thread(source: EventSource, now: datetime) -> Iterable[Found]:
 
 def _lag(source: EventSource, waiting: int, now: datetime) -> Found:
     where = f"{source.vhost} at {source.broker.name}"
-    last = f"{formatting.age(source.received_at, now)} ago" if source.received_at else "never"
+    last = formatting.moment_text(source.received_at, now) if source.received_at else "never"
     return _found(
         f"events of {where}",
         "lag",
@@ -140,7 +140,7 @@ def _job(name: str, done: Mapping[str, Any], now: datetime) -> Iterable[Found]:
     every, at = done.get("every_seconds"), datetime.fromisoformat(str(done["at"]))
     if every and not is_within(at, now, 3 * timedelta(seconds=float(every)) + LATE_JOBS):
         last = Evidence("Last done", formatting.moment_text(at, now), at, f"every {formatting.duration(float(every))}")
-        title = f"Hareline’s maintenance is late: {name} was last done {formatting.age(at, now)} ago"
+        title = f"Hareline’s maintenance is late: {name} was last done at {formatting.moment_text(at, now)}"
         yield _found(
             f"maintenance: {name}", "job", "warning", title, at, "Old data stays, and the database grows.", [last], "The job takes too long, or fails."
         )
