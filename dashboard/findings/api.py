@@ -52,7 +52,7 @@ class FindingItem(Schema):
     level: Literal["critical", "warning", "unknown", "notice"]
     title: str
     summary: str | None
-    since: Moment | None = Field(description="When it began, where that is known; else see opened_at")
+    since: Moment | None = Field(description="When it began, of one that is back when it did so again, where that is known; else see opened_at")
     since_at_least: bool = Field(description="It may have begun before")
     opened_at: Moment
     closed_at: Moment | None
@@ -128,8 +128,8 @@ def _item(request: HttpRequest, one: Finding, silenced_until: datetime | None) -
         level=one.level,  # type: ignore[arg-type]  # stored from a Found
         title=one.title,
         summary=body.summary or None,
-        since=one.since,
-        since_at_least=one.since_at_least,
+        since=one.began if one.since or one.again_since else None,
+        since_at_least=one.since_at_least and one.again_since is None,
         opened_at=one.opened_at,
         closed_at=one.closed_at,
         unsure=one.unsure or None,

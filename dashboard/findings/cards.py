@@ -30,6 +30,7 @@ class Card(msgspec.Struct, frozen=True):
     title: str
     since: datetime | None
     since_at_least: bool
+    again: bool  # it was closed in between: `since` is when it came back
     url: str
     lead: str
     meaning: str
@@ -62,8 +63,9 @@ def card(one: Finding, effects: int = 0) -> Card:
         key=f"finding-{one.pk}",
         level=Level(_word(one.level), one.short or one.title),
         title=one.title,
-        since=one.since or one.opened_at,
-        since_at_least=one.since_at_least,
+        since=one.began,
+        since_at_least=one.since_at_least and one.again_since is None,
+        again=one.again_since is not None,
         url=reverse("finding", args=[one.pk]),
         lead=body.summary,
         meaning=body.meaning,

@@ -82,7 +82,7 @@ class FindingPage:
 
     @property
     def began(self) -> datetime:
-        return self.finding.since or self.finding.opened_at
+        return self.finding.began
 
     @property
     def is_over(self) -> bool:
@@ -193,7 +193,9 @@ class FindingPage:
         title, unit, kind, pk, line = drawn
         where = (self.scope, self.broker.pk, kind, pk, line.metrics, shown.seconds, shown.step_seconds)
         history = kept.shared(kept.state_of([self.broker]), broker_queries.history_until_now, *where)
-        marks = [Mark(self.began, "at least since" if self.finding.since_at_least else "began", self.finding.level)]
+        marks = [
+            Mark(self.began, "again since" if self.finding.again_since else "at least since" if self.finding.since_at_least else "began", self.finding.level)
+        ]
         marks += [Mark(self.finding.closed_at, "cleared", "ok")] if self.finding.closed_at else []
         return series.chart(
             "finding", title, unit, history=history, lines=[line], row="", broker_id=self.broker.pk, range=shown, now=self.now, marks=marks, decimals=0
@@ -217,7 +219,7 @@ def _words(event: FindingEvent) -> str:
 
 
 def _length(one: Finding, now: datetime) -> str:
-    return formatting.duration(max(timedelta(0), (one.closed_at or now) - (one.since or one.opened_at)))
+    return formatting.duration(max(timedelta(0), (one.closed_at or now) - one.began))
 
 
 def context_of(pages: Sequence[FindingPage]) -> dict[str, Any]:

@@ -42,7 +42,7 @@ def text(one: Finding, now: datetime) -> str:
     """What a reader shows of an entry."""
     body = read_body(one.body)
     where = " ".join(part for part in (one.broker.name if one.broker else "Hareline", one.vhost) if part)
-    since = one.since or one.opened_at
+    since = one.began
     when = f"Since {formatting.moment_text(since, now)} UTC."
     if one.closed_at:
         lasted = formatting.duration(max(one.closed_at - since, one.closed_at - one.closed_at))

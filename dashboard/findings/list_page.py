@@ -37,7 +37,7 @@ class Line(msgspec.Struct, frozen=True):
 
     @property
     def began(self) -> datetime:
-        return self.finding.since or self.finding.opened_at
+        return self.finding.began
 
 
 class FindingList(Filtered):
@@ -131,8 +131,9 @@ class FindingList(Filtered):
 
     def _closed_note(self, one: Finding) -> str:
         ended = one.closed_at or self.now
-        length = formatting.duration(max(ended - (one.since or one.opened_at), ended - ended))
-        return f"{formatting.moment_text(one.since or one.opened_at, self.now)} to {formatting.moment_text(ended, self.now)}, {length}"
+        length = formatting.duration(max(ended - one.began, ended - ended))
+        back = f" · was back {formatting.count(one.returned, 'time')}" if one.returned else ""
+        return f"{formatting.moment_text(one.began, self.now)} to {formatting.moment_text(ended, self.now)}, {length}{back}"
 
     @property
     def views(self) -> list[dict[str, Any]]:

@@ -24,7 +24,7 @@ LOOKED_WITHIN = timedelta(seconds=30)
 def worst_first(findings: Iterable[Finding]) -> list[Finding]:
     """The worst first; of equal ones the oldest first."""
     order = [str(word) for word in WORST_FIRST]
-    return sorted(findings, key=lambda one: (order.index(one.level), one.since or one.opened_at, one.pk))
+    return sorted(findings, key=lambda one: (order.index(one.level), one.began, one.pk))
 
 
 def by_object(findings: Iterable[Finding]) -> Mapping[tuple[str, int], Finding]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db import models
 from django.db.models import Q, UniqueConstraint
 
@@ -37,6 +39,7 @@ class Finding(models.Model):
     unsure = models.TextField(default="")  # why it can't be seen at the moment, so that it is neither confirmed nor cleared
     closed_at = models.DateTimeField(null=True)
     close_reason = models.TextField(default="")
+    again_since = models.DateTimeField(null=True)  # of one that was closed in between and is back: when it began again
     returned = models.IntegerField(default=0)  # how often it was back soon after it had closed
     under = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="effects")  # the finding that explains it
     body = models.JSONField(default=dict)  # of `dashboard.findings.rule.Found`: summary, meaning, evidence, causes, to_do, command, links, clears
@@ -50,6 +53,11 @@ class Finding(models.Model):
             models.Index(fields=["closed_at"]),
             models.Index(fields=["opened_at"]),
         ]
+
+    @property
+    def began(self) -> datetime:
+        """When it began; of one that is back, when it did so again: while it was closed nothing was wrong. The events have each time."""
+        return self.again_since or min(self.since or self.opened_at, self.opened_at)
 
 
 class FindingEvent(models.Model):

@@ -45,7 +45,7 @@ class Message(msgspec.Struct, frozen=True):
 
 def composed(key: str, kind: str, items: Sequence[Item], url: str, now: datetime) -> Message:
     """A message about these findings, the worst first. `url` is where people see Hareline, "" if that is not known."""
-    worst_first = sorted(items, key=lambda one: (_rank(one.finding.level), one.finding.since or one.finding.opened_at, one.finding.pk))
+    worst_first = sorted(items, key=lambda one: (_rank(one.finding.level), one.finding.began, one.finding.pk))
     level = "ok" if kind == "recovered" else worst_first[0].finding.level if worst_first else "ok"
     title = _title(kind, worst_first)
     where = f"{url}/findings/" if url else ""
@@ -129,12 +129,12 @@ def _lines(item: Item, url: str, now: datetime) -> list[str]:
     finding, body = item.finding, read_body(item.finding.body)
     about = f", {finding.kind} {one_line(finding.name)}" if finding.kind not in ("broker", "hareline") and finding.name else ""
     lines = [_headline(item), f"{_place(finding)}{about}"]
-    since = finding.since or finding.opened_at
-    at_least = " or before" if finding.since_at_least else ""
+    since = finding.began
+    again, at_least = ("again ", "") if finding.again_since else ("", " or before" if finding.since_at_least else "")
     if finding.closed_at is not None:
         lines.append(f"From {_moment(since)} to {_moment(finding.closed_at)}, {formatting.duration(finding.closed_at - since)}")
     else:
-        lines.append(f"{finding.level.capitalize()} since {_moment(since)}{at_least}, {formatting.age(since, now)} ago")
+        lines.append(f"{finding.level.capitalize()} {again}since {_moment(since)}{at_least}, {formatting.age(since, now)} ago")
     if item.event != "recovered":
         lines += [_evidence(one, now) for one in body.evidence[:MOST_EVIDENCE]]
         lines += [one_line(f"What to do: {one}") for one in body.to_do[:1]]
@@ -164,7 +164,7 @@ def _json(item: Item, url: str, *, whole: bool) -> dict[str, Any]:
         "broker": finding.broker.name if finding.broker else None,
         "vhost": finding.vhost or None,
         "object": {"kind": finding.kind, "name": finding.name},
-        "since": _iso(finding.since or finding.opened_at),
+        "since": _iso(finding.began),
         "closed_at": _iso(finding.closed_at) if finding.closed_at else None,
         "link": link(url, finding) if url else None,
     }

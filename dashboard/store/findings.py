@@ -18,7 +18,7 @@ from dashboard.models import Finding, FindingEvent, FindingRound
 
 _SEEN_FIELDS = (
     "level", "worst_level", "title", "short", "since", "since_at_least", "seen_at", "absent_since", "lower_since", "unsure", "closed_at", "close_reason",
-    "returned", "object_id", "body", "under_id",
+    "returned", "again_since", "object_id", "body", "under_id",
 )  # fmt: skip
 
 
@@ -103,6 +103,7 @@ def _applied(row: Finding, step: Step, now: datetime) -> list[FindingEvent]:
         before, row.level = row.level, step.level
         row.worst_level = min(row.worst_level, step.level, key=lambda word: [str(one) for one in WORST_FIRST].index(word))
         if step.what == "returned":
+            row.again_since = _again_since(row, now)
             row.closed_at, row.close_reason, row.returned = None, "", row.returned + 1
         if step.what in ("opened", "returned"):
             return [FindingEvent(finding=row, at=now, kind=step.what, level=step.level, text=row.title)]
@@ -115,6 +116,11 @@ def _applied(row: Finding, step: Step, now: datetime) -> list[FindingEvent]:
         return []
     row.closed_at, row.close_reason = now, "cleared"  # under what it was stays, so that the past is grouped too
     return [FindingEvent(finding=row, at=now, kind="closed", level=row.level)]
+
+
+def _again_since(row: Finding, now: datetime) -> datetime:
+    """When it began again, by its evidence where that is of after it closed."""
+    return row.since if row.since is not None and row.closed_at is not None and row.since > row.closed_at else now
 
 
 def _explain(steps: Iterable[Step], rows: Mapping[str, Finding], changed: list[Finding], now: datetime) -> None:

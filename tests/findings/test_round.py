@@ -76,6 +76,31 @@ def test_a_finding_from_its_beginning_to_its_end(stored: Queue) -> None:
     assert [event.kind for event in evaluation.look_at(*_polled(120))] == ["returned"]
     assert (Finding.objects.get().returned, Finding.objects.get().closed_at) == (1, None)
     assert [event.kind for event in FindingEvent.objects.order_by("pk")] == ["opened", "closed", "returned"]
+    back = NOON + timedelta(seconds=120)
+    assert Finding.objects.get().began == back  # and not when it was found first, as it was cured in between
+    evaluation.look_at(*_polled(130))
+    assert (Finding.objects.get().began, Finding.objects.get().since) == (back, NOON - timedelta(minutes=5))
+
+
+@pytest.mark.django_db
+def test_one_that_is_back_began_by_its_evidence_where_that_is_of_after_its_end(stored: Queue) -> None:
+    evaluation = Evaluation()
+    evaluation.look_at(*_polled(0))
+    Queue.objects.update(consumers=1, active_consumers=1)
+    for seconds in (10, 40):
+        evaluation.look_at(*_polled(seconds))
+    left = NOON + timedelta(seconds=60)
+    Queue.objects.update(consumers=0, nobody_consumes_since=left)
+    assert [event.kind for event in evaluation.look_at(*_polled(100))] == ["returned"]
+    assert Finding.objects.get().began == left
+    Queue.objects.update(nobody_consumes_since=NOON + timedelta(seconds=105))  # one came for a moment
+    evaluation.look_at(*_polled(140))
+    assert Finding.objects.get().began == left
+
+
+def test_what_was_found_before_its_evidence_begins_began_when_it_was_found() -> None:
+    one = Finding(opened_at=NOON, since=NOON + timedelta(minutes=2))
+    assert one.began == NOON
 
 
 @pytest.mark.django_db
