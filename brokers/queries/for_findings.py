@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import TypeVar
 
 import msgspec
-from django.db.models import Count, Q
+from django.db.models import Count, Q, Sum
 
-from brokers.models import Binding, Broker, Connection, Node, Queue, VirtualHost
+from brokers.models import Binding, Broker, ClientTrend, Connection, Node, Queue, VirtualHost
 
 AT_ONCE = 500
 T = TypeVar("T")
@@ -43,6 +43,15 @@ def closed_clients(broker: Broker, since: datetime, most: int = 5) -> list[Close
     rows = Connection.objects.filter(broker_id=broker.pk, gone_at__gte=since).order_by()
     fields = ("vhost", "user", "peer_host", "product")
     return [ClosedClient(*row) for row in rows.values_list(*fields).annotate(closed=Count("pk")).order_by("-closed", *fields)[:most]]
+
+
+def counted_now(client: ClientTrend) -> tuple[int, int]:
+    """(connections, channels) that the broker listed of a client last: samples of its trend are up to a minute older, and of few clients."""
+    rows = Connection.objects.filter(
+        broker_id=client.broker_id, gone_at=None, vhost=client.vhost, user=client.user, peer_host=client.peer_host, product=client.product
+    )
+    found = rows.aggregate(connections=Count("pk"), channels=Sum("channels"))
+    return found["connections"], found["channels"] or 0
 
 
 def bindings_of_queues(broker_id: int, queues: Collection[tuple[str, str]]) -> list[tuple[str, str, str, str, datetime]]:

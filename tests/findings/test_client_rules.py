@@ -68,14 +68,25 @@ def leaks(*trends: ClientTrend, settings: Any = ()) -> list[Found]:
 
 def test_a_client_that_opens_more_and_more_is_found_with_the_numbers_that_the_broker_listed() -> None:
     (one,) = leaks(trend(*((5 + 3 * minute, 10) for minute in range(20))))
-    assert one.short == f"opens more and more connections: 5 at {'11:00'}, 62 now"
+    assert one.short == f"opens more and more connections: 5 at {'11:00'}, 62 at 11:19"
     assert one.evidence[1].value == "62"
     (channels,) = leaks(trend(*((5, 10 + 9 * minute) for minute in range(20))))
-    assert "channels: 10 at 11:00, 181 now" in channels.short
+    assert "channels: 10 at 11:00, 181 at 11:19" in channels.short
 
 
 def test_a_deployment_and_a_steady_client_do_not_leak() -> None:
     assert leaks(trend(*((5 if minute < 3 else 60, 10) for minute in range(20))), trend(*[(5, 5)] * 30), trend()) == []
+
+
+def test_the_count_of_now_closes_it_sooner_than_the_trend_and_each_number_has_its_moment() -> None:
+    leaking = trend(*((5 + 3 * minute, 10) for minute in range(20)))
+    listed = objects.broker(connections_at=NOON)
+    (one,) = found(client_leak, objects.facts(broker=listed, trends=[leaking], counted_now=lambda _: (64, 12)))
+    assert [(each.name, each.value, f"{each.at:%H:%M}") for each in one.evidence] == [
+        ("Rise", "connections from 5 to 62", "11:19"), ("Connections", "64", "12:00"), ("Channels", "12", "12:00"),
+    ]  # fmt: skip
+    for now in ((14, 10), (6, 10), (0, 0)):  # the program was ended
+        assert found(client_leak, objects.facts(broker=listed, trends=[leaking], counted_now=lambda _, now=now: now)) == []
 
 
 def test_far_too_many_channels_on_a_connection() -> None:

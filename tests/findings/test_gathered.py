@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from brokers.models import Binding, Broker, Connection, Queue
+from brokers.models import Binding, Broker, ClientTrend, Connection, Queue
 from brokers.queries import for_findings
 from dashboard.findings.evaluation import Evaluation
 from dashboard.findings.kept import DRIFT_EVERY, Kept
@@ -153,6 +153,15 @@ def test_blocked_and_closed_connections_and_depths(broker: Broker) -> None:
     places = [(1, broker.pk, "/", "events"), (2, broker.pk, "/", "unknown"), (3, broker.pk, "/x", "events"), (4, broker.pk, "/", "")]
     assert for_findings.depths_of(places) == {1: 7}
     assert for_findings.queues_there(broker.pk, "/", ["events", "none"]) == {"events"}
+
+
+def test_the_connections_and_channels_of_a_client_now_are_those_that_are_open(broker: Broker) -> None:
+    for number, (product, channels, gone_at) in enumerate([("py", 3, None), ("py", None, None), ("py", 9, NOON), ("java", 7, None)]):
+        Connection.objects.create(broker=broker, vhost="/", user="u", peer_host="h", product=product, name=f"{number}", channels=channels, gone_at=gone_at)
+    client = ClientTrend(broker=broker, vhost="/", user="u", peer_host="h", product="py")
+    assert for_findings.counted_now(client) == (2, 3)
+    client.user = "other"
+    assert for_findings.counted_now(client) == (0, 0)
 
 
 def test_a_finding_that_is_stored_again_keeps_what_it_was_while_it_is_unsure(broker: Broker) -> None:

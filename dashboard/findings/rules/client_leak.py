@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from brokers import parts
 from brokers.models import ClientTrend
-from dashboard.connections.growth import Growth, growth
+from dashboard.connections.growth import LEAST_FACTOR, LEAST_RISE, Growth, growth
 from dashboard.findings.facts import Facts
 from dashboard.findings.rule import Cause, Evidence, Found, Link, Object, Report, Threshold
 from dashboard.findings.thresholds import Thresholds
@@ -27,25 +27,37 @@ def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
         if not trend.samples or thresholds.is_off(KEY, trend.vhost, client):
             continue
         rise = growth(trend.samples) or growth(trend.samples, "channels")
-        _, connections, channels = trend.samples[-1][:3]
+        sampled_at, connections, channels = trend.samples[-1][:3]
+        at = datetime.fromtimestamp(sampled_at, UTC)
+        over = connections > 0 and channels / connections > thresholds.of(KEY, "channels", trend.vhost, client)
+        if (rise is not None or over) and (now := facts.counted_now(trend)) is not None:
+            (connections, channels), at = now, facts.its_broker.connections_at or at
+        if rise is not None and _fell(rise, connections, channels):
+            rise = None
         many = connections > 0 and channels / connections > thresholds.of(KEY, "channels", trend.vhost, client)
         if rise is not None or many:
-            yield _found(trend, client, rise, connections, channels, facts)
+            yield _found(trend, client, rise, connections, channels, at)
+
+
+def _fell(rise: Growth, connections: int, channels: int) -> bool:
+    """Whether of the rise next to nothing is left: the program was ended, or let go of what it held."""
+    now = channels if rise.what == "channels" else connections
+    return now - rise.first < LEAST_RISE or now < LEAST_FACTOR * rise.first
 
 
 def client_name(product: str, host: str, user: str) -> str:
     return f"{product or 'a client'} on {host or 'the broker itself'} as {user or 'an unknown user'}"
 
 
-def _found(trend: ClientTrend, client: str, rise: Growth | None, connections: int, channels: int, facts: Facts) -> Found:
-    at = facts.its_broker.connections_at
+def _found(trend: ClientTrend, client: str, rise: Growth | None, connections: int, channels: int, at: datetime) -> Found:
+    sampled_at = datetime.fromtimestamp(trend.samples[-1][0], UTC)
     evidence = [
         Evidence("Connections", f"{connections:,}", at),
         Evidence("Channels", f"{channels:,}", at, f"~{channels / max(1, connections):,.0f} for each connection"),
     ]
     if rise is not None:
-        evidence.insert(0, Evidence("Rise", f"{rise.what} from {rise.first:,} to {rise.last:,}", at, f"since {rise.since:%H:%M} UTC"))
-        short = f"opens more and more {rise.what}: {rise.first:,} at {rise.since:%H:%M}, {rise.last:,} now"
+        evidence.insert(0, Evidence("Rise", f"{rise.what} from {rise.first:,} to {rise.last:,}", sampled_at, f"since {rise.since:%H:%M} UTC"))
+        short = f"opens more and more {rise.what}: {rise.first:,} at {rise.since:%H:%M}, {rise.last:,} at {sampled_at:%H:%M}"
     else:
         short = f"has ~{channels / max(1, connections):,.0f} channels for each connection"
     return Found(
@@ -61,5 +73,5 @@ def _found(trend: ClientTrend, client: str, rise: Growth | None, connections: in
         ],
         to_do=["Find where the program opens them; let it keep one connection with a channel for each thread. A restart of it closes them for now."],
         links=[Link("Connections that grow", "connections", query="is:growing")],
-        clears="when their number stays the same for ten minutes, or falls",
+        clears="when their number falls to about what it was before, or stays the same for ten minutes",
     )
