@@ -48,7 +48,7 @@ def test_a_task_counts_by_its_eta_at_once_and_else_when_the_time_is_nearly_over(
 
 def test_it_is_one_finding_a_worker_with_when_rabbitmq_requeues() -> None:
     (one,) = found(consumer_timeout, facts(workers=[worker()], context=held(task(10, 60), task(2, 90, "report.build")), **ALIVE))
-    assert (one.object.pk, one.whole_title) == (5, "a@web-1 holds 2 tasks beyond the consumer timeout")
+    assert (one.object.pk, one.whole_title) == (5, "a@web-1 holds 2 tasks that will be requeued in ~20 min")
     assert one.summary.endswith("RabbitMQ requeues the first in ~20 min.")
     shown = {evidence.name: evidence.value for evidence in one.evidence}
     assert (shown["Tasks"], shown["Held for"], shown["Consumer timeout"], shown["Latest ETA"]) == (
@@ -57,6 +57,11 @@ def test_it_is_one_finding_a_worker_with_when_rabbitmq_requeues() -> None:
         "30 min",
         "13:30:00",
     )
+
+
+def test_it_is_beyond_the_timeout_only_after_it() -> None:
+    (one,) = found(consumer_timeout, facts(workers=[worker()], context=held(task(31)), **ALIVE))
+    assert one.whole_title == "a@web-1 holds 1 task beyond the consumer timeout"
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def _of_worker(vhost: str, hostname: str, worker: Worker | None, tasks: Sequence
         KEY,
         Object("worker", hostname, vhost, worker.pk if worker else None),
         "warning",
-        f"holds {formatting.count(len(tasks), 'task')} beyond the consumer timeout",
+        _short(len(tasks), first + timeout - facts.now),
         since=first,
         summary=f"It received {formatting.count(len(tasks), 'task')} and does not run them within {formatting.duration(timeout)}. "
         + _when(first, timeout, facts),
@@ -112,6 +112,12 @@ def _of_worker(vhost: str, hostname: str, worker: Worker | None, tasks: Sequence
         links=[Link(f"Open {hostname}", "worker", worker.pk)] if worker else [],
         clears="when it started or returned these tasks",
     )
+
+
+def _short(many: int, left: timedelta) -> str:
+    if left > timedelta():
+        return f"holds {formatting.count(many, 'task')} that will be requeued in ~{formatting.duration(left)}"
+    return f"holds {formatting.count(many, 'task')} beyond the consumer timeout"
 
 
 def _when(first: datetime, timeout: timedelta, facts: Facts) -> str:
