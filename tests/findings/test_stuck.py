@@ -64,6 +64,17 @@ def test_workers_that_are_busy_are_no_warning_until_that_takes_long() -> None:
     assert later.level == "warning"
 
 
+def test_that_events_are_not_received_makes_it_no_worse() -> None:
+    unseen = worker(**(BUSY | {"state": "unknown", "since": ago(60), "heartbeat_at": ago(61)}))
+    (one,) = found(stuck, facts(queues=[still()], workers=[unseen]))
+    assert (one.level, one.causes[0].text.startswith("a@web-1 is busy")) == ("notice", True)
+    late = worker(**(BUSY | {"heartbeat_at": ago(20)}))
+    late.beat_at = ago(19)  # type: ignore[attr-defined]  (of its source, as queries annotate it)
+    assert [one.level for one in found(stuck, facts(queues=[still()], workers=[late]))] == ["notice"]
+    frozen = worker(**(BUSY | {"state": "unknown", "since": ago(60), "heartbeat_at": ago(180)}))
+    assert [one.level for one in found(stuck, facts(queues=[still()], workers=[frozen]))] == ["warning"]
+
+
 def test_one_worker_that_lets_several_queues_stand_still_is_one_finding_with_its_queues_under_it() -> None:
     two = [still("mail", 7), still("orders", 8, seconds=200)]
     queues = [{"name": "mail"}, {"name": "orders"}]

@@ -18,6 +18,7 @@ from dashboard.findings.thresholds import Thresholds
 from dashboard.layout import formatting, queue_levels
 from dashboard.layout.levels import WORST_FIRST, Level
 from workers.models import Worker
+from workers.presence import LATE_AFTER
 
 KEY = "stuck"
 NAME = "Nothing acknowledged"
@@ -80,9 +81,14 @@ def _is_busy(worker: Worker, now: datetime) -> bool:
 
 
 def _lives(worker: Worker, now: datetime) -> bool:
-    if worker.state != Worker.ONLINE or worker.heartbeat_at is None:
+    """While events are not received: whether it did when they were last."""
+    if worker.state == Worker.GONE or worker.heartbeat_at is None:
         return False
-    return is_within(worker.heartbeat_at, now, timedelta(seconds=ALIVE_BEATS * (worker.heartbeat_seconds or 2.0)))
+    received_at, late = getattr(worker, "beat_at", None), timedelta()
+    if worker.state == Worker.UNKNOWN:
+        received_at, late = worker.since, LATE_AFTER
+    as_of = now if received_at is None else min(now, received_at)
+    return is_within(worker.heartbeat_at, max(as_of, worker.heartbeat_at), timedelta(seconds=ALIVE_BEATS * (worker.heartbeat_seconds or 2.0)) + late)
 
 
 def _shared(still: Iterable[tuple[Queue, Level, list[Worker]]]) -> Mapping[int, tuple[Worker, list[tuple[Queue, Level]]]]:
