@@ -102,6 +102,17 @@ def test_fewer_consumers_than_usual_are_the_likeliest_cause() -> None:
     assert (one.causes[0].text, one.causes[0].evidence) == ("Fewer consume it than usual: 1 consumer.", "usually 4 from 1 day")
 
 
+@pytest.mark.parametrize(
+    ("published", "acknowledged", "shown"),
+    [(7.8, 6.8, False), (0.0, 0.0, False), (16.0, 5.2, True), (None, None, True)],
+)
+def test_rates_that_do_not_account_for_its_growth_are_no_cause_of_it(published: float | None, acknowledged: float | None, shown: bool) -> None:
+    mail = full(growth_per_second=1.1 if published == 0 else 10.8, publish_per_second=published, ack_per_second=acknowledged, deliver_per_second=None)
+    (one,) = found(growing, facts(queues=[mail]))
+    assert ("more arrive than leave" in one.causes[-1].text) == shown
+    assert shown or one.causes[-1].evidence == ""
+
+
 def test_what_is_unknown_is_neither_confirmed_nor_cleared() -> None:
     unknown = full(growth_per_second=None, publish_per_second=None)
     assert [one.covers("queue", "/", "mail") for one in unsure(growing, facts(queues=[unknown], open_objects=OPEN))] == [True]

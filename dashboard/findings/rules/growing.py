@@ -34,6 +34,8 @@ SHARE_OF_PUBLISHED = 0.1
 """A smaller share of what comes in may be by chance."""
 STAYS = 0.5
 """An open finding stays, however slowly the queue grows now, unless it shrinks, until its depth is below this share of what opened it."""
+RATES_SHOW = 0.5
+"""Rates that account for a smaller share of the growth do not explain it."""
 ENOUGH_FOR_MEMORY = 1000
 """The memory of a queue with fewer messages does not show how much each takes."""
 
@@ -154,7 +156,16 @@ def _causes(queue: Queue, growth: float, broker: Broker, facts: Facts) -> list[C
         found.append(Cause("Dead letters of other queues arrive in it.", "nothing is published to it"))
     if not growth:
         return [*found, Cause("Its consumers take as much as arrives, but not the backlog.", _rates(queue))]
-    return [*found, Cause(f"{formatting.slow_rate(growth)} messages/s more arrive than leave.", _rates(queue))]
+    if _rates_show(queue, growth):
+        return [*found, Cause(f"{formatting.slow_rate(growth)} messages/s more arrive than leave.", _rates(queue))]
+    return found or [Cause("Its depth grew by more than its rates show now: messages came all at once, or dead letters arrive in it.")]
+
+
+def _rates_show(queue: Queue, growth: float) -> bool:
+    """Whether what is published and acknowledged now accounts for how its depth grew over the last minutes. True where that is not known."""
+    if queue.publish_per_second is None or queue.ack_per_second is None:
+        return True
+    return queue.publish_per_second - queue.ack_per_second >= RATES_SHOW * growth
 
 
 def _rates(queue: Queue) -> str:
