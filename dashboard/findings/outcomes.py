@@ -15,6 +15,8 @@ from statistics import median
 
 import msgspec
 
+from dashboard.findings import exception_texts
+
 LATEST, NEWEST = 50, 10
 RECENT = timedelta(minutes=10)
 KEPT = timedelta(hours=24)
@@ -39,7 +41,7 @@ class TaskOutcomes(msgspec.Struct, frozen=True):
     """Of the latest executions of a task `failed` of `ended` failed, of the newest ten `newest_failed`; the first since `since`.
 
     `usual`: the share that usually fails, of `usual_of` executions before; None: too few. `spread`: by how much that share usually differs. `workers`:
-    (host name, failed, ended) and `exceptions`: (text, how often), the most frequent first.
+    (host name, failed, ended) and `exceptions`: (text without what varies, how often), the most frequent first.
     """
 
     vhost: str
@@ -137,7 +139,7 @@ def _of(key: Key, task: _Task) -> TaskOutcomes:
         spread,
         amount,
         tuple((worker, failed, ended_by[worker]) for worker, failed in failed_by.most_common(5)),
-        tuple(Counter(one.exception for one in failures).most_common(3)),
+        tuple(exception_texts.counted((one.exception for one in failures), 3)),
         sum(one.failed for one in islice(reversed(latest), NEWEST)),
     )
 

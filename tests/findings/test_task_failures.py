@@ -44,10 +44,26 @@ def test_a_bad_deployment_shows_with_ten_executions_which_are_two_rounds_of_a_ta
     assert jumped(after(past(), ends(40, 0.0, NOON - timedelta(seconds=10)), ends(4, 1.0))) == []
     (one,) = jumped(after(past(), ends(40, 0.0, NOON - timedelta(seconds=10)), ends(10, 1.0)))
     assert (one.level, one.object.name) == ("critical", "shop.pay")
-    assert one.short.startswith("fails in 10 of the 10 newest executions, usually in ")
+    assert one.short.startswith("fails far more often than usual (")
     (partly,) = jumped(after(past(), ends(49, 0.4, seed=3)))
     assert partly.level == "warning"
     assert {evidence.name: evidence.value for evidence in one.evidence}["Exception"] == "ConnectionError('db')"
+
+
+def test_exceptions_that_differ_only_in_a_number_are_one_and_the_title_stays() -> None:
+    outcomes = Outcomes()
+    outcomes.add(past())
+    titles = set()
+    for number in range(40):
+        failed = number % 3 != 0
+        text = f"PaymentDeclined('order {4711 + number} of c-{number}f')" if failed else ""
+        outcomes.add([Ended(*KEY, NOON + timedelta(seconds=number), failed, "a@web-1", text)])
+        reported = jumped(outcomes.of_each(NOON + timedelta(seconds=number), [KEY]), in_trouble=True)
+        titles |= {one.whole_title for one in reported}
+    (one,) = reported
+    assert len(titles) == 1
+    assert [(each.value, each.source) for each in one.evidence if each.name == "Exception"] == [("PaymentDeclined('order … of c-…')", "26 of 26")]
+    assert "26 of 26" in one.causes[-1].evidence
 
 
 def test_a_task_that_usually_fails_as_often_is_no_finding() -> None:

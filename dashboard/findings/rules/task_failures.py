@@ -70,12 +70,11 @@ def _found(one: TaskOutcomes, facts: Facts) -> Found:
     evidence += [Evidence("Exception", text or "not reported", one.last_at, f"{amount:,} of {one.failed:,}") for text, amount in one.exceptions]
     evidence += [Evidence(worker or "unknown worker", f"{failed:,} of {ended:,} failed", one.last_at) for worker, failed, ended in one.workers]
     fails_now = one.newest_failed >= NEWEST * ALMOST_ALL
-    short = f"fails in {one.newest_failed} of the {NEWEST} newest executions" if fails_now else f"fails in {_percent(one.share)} of its executions"
     return Found(
         KEY,
         Object("task", one.name, one.vhost),
         "critical" if fails_now or one.share >= FAILS_MOSTLY else "warning",
-        f"{short}, usually in {usual}" if one.usual is not None else short,
+        f"fails far more often than usual ({usual})" if one.usual is not None else "fails in many of its executions",  # shares change with each execution
         since=one.since,
         summary=f"{one.failed:,} of its latest {one.ended:,} executions failed.",
         meaning="What these tasks should have done is not done, unless somebody runs them again.",
