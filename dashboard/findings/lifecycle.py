@@ -174,6 +174,17 @@ def _missing(known: Known, unsure: Iterable[Unsure], now: datetime, clears_after
     return Step(what, known.identity, None, absent_since=absent_since)
 
 
+def earlier(known: tuple[datetime | None, bool], found: tuple[datetime | None, bool]) -> tuple[datetime | None, bool]:
+    """(since when, or earlier) of an open finding: a later beginning, as of numbers that were passed on, does not take the place of the known one.
+
+    >>> earlier((datetime(2026, 11, 24), False), (None, False))[0].day
+    24
+    """
+    if known[0] is None or (found[0] is not None and found[0] <= known[0]):
+        return found
+    return known
+
+
 def worse(one: str, other: str) -> str:
     """
     >>> worse("notice", "critical")

@@ -11,7 +11,7 @@ from django.db.models import F
 
 from brokers.models import Broker
 from brokers.store.rows import update_rows
-from dashboard.findings.lifecycle import Step, explains_on
+from dashboard.findings.lifecycle import Step, earlier, explains_on
 from dashboard.findings.rule import Found, body_of
 from dashboard.layout.levels import WORST_FIRST
 from dashboard.models import Finding, FindingEvent, FindingRound
@@ -97,8 +97,11 @@ def _seen(found: Found) -> dict[str, Any]:
 def _applied(row: Finding, step: Step, now: datetime) -> list[FindingEvent]:
     """Changes the row, and returns what is worth keeping of that."""
     if step.found is not None:
+        began = row.since, row.since_at_least
         for name, value in _seen(step.found).items():
             setattr(row, name, value)
+        if step.what == "seen":
+            row.since, row.since_at_least = earlier(began, (row.since, row.since_at_least))
         row.seen_at, row.absent_since, row.unsure, row.lower_since = now, None, "", step.lower_since
         before, row.level = row.level, step.level
         row.worst_level = min(row.worst_level, step.level, key=lambda word: [str(one) for one in WORST_FIRST].index(word))

@@ -176,6 +176,15 @@ def test_a_finding_that_is_stored_again_keeps_what_it_was_while_it_is_unsure(bro
     assert (after.unsure, after.body, after.since, after.closed_at) == ("the receiver does not run", before.body, before.since, None)
 
 
+def test_since_when_stays_as_it_was_opened_with(broker: Broker) -> None:
+    gone = worker(broker, state=Worker.GONE, reason="no heartbeat since 11:59", since=NOON, heartbeat_at=NOON - 60 * SECOND, active=2)
+    evaluation = Evaluation()
+    for seconds in (60, 50, 70):
+        Worker.objects.filter(pk=gone.pk).update(heartbeat_at=NOON - seconds * SECOND)
+        evaluation.look_at(broker, NOON + (100 - seconds) * SECOND)
+        assert Finding.objects.get(rule="worker_gone").since == NOON - max(seconds, 60) * SECOND
+
+
 def test_a_broker_that_is_not_polled_is_under_the_missing_poller(broker: Broker) -> None:
     late, evaluation = NOON + timedelta(minutes=2), Evaluation()
     for own in (late, late + own_process.OPENS_AFTER):

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from dashboard.findings.lifecycle import EXPLAINS_ON, FALLS_AFTER, Pending, Round, Step, advance, explains_on
+from dashboard.findings.lifecycle import EXPLAINS_ON, FALLS_AFTER, Pending, Round, Step, advance, earlier, explains_on
 from dashboard.findings.rule import Found, Object, Unsure
 from dashboard.layout.levels import Word
 from tests.findings.objects import NOON
@@ -162,3 +162,10 @@ def test_a_cause_falls_a_minute_after_what_it_explains_is_gone() -> None:
     assert levels(step({"cause": IDLE}, 0, rows))["cause"] == ("seen", "critical")
     rows[0].lower_since = NOON
     assert levels(step({"cause": IDLE}, FALLS_AFTER.total_seconds(), rows))["cause"] == ("seen", "notice")
+
+
+def test_while_it_is_open_its_beginning_moves_only_back() -> None:
+    later = NOON + timedelta(minutes=1)
+    assert earlier((NOON, True), (later, False)) == earlier((NOON, True), (None, False)) == (NOON, True)
+    assert earlier((later, False), (NOON, True)) == earlier((None, False), (NOON, True)) == (NOON, True)
+    assert earlier((NOON, True), (NOON, False)) == (NOON, False)
