@@ -17,6 +17,10 @@ BLOCKED = "publishers_blocked"
 """The rule of `dashboard.findings.rules.publishers_blocked`."""
 
 
+DEAD_LETTERS = "dead_letters"
+"""Of `dashboard.findings.rules.dead_letters`: an alarm keeps messages out, and makes no consumer reject any."""
+
+
 def grouped(found: Iterable[Found], facts: Facts) -> list[Found]:
     """The findings of a rule, each under what explains it."""
     return [one if one.under else msgspec.structs.replace(one, under=_above(one, facts)) for one in found]
@@ -24,7 +28,7 @@ def grouped(found: Iterable[Found], facts: Facts) -> list[Found]:
 
 def _above(one: Found, facts: Facts) -> str:
     if one.object.kind == "queue":
-        return _worker(one, facts) or _alarm(one, facts)
+        return _worker(one, facts) or ("" if one.rule == DEAD_LETTERS else _alarm(one, facts))
     return _alarm(one, facts) if one.object.kind == "task" else ""
 
 

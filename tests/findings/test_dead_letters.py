@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,11 +10,12 @@ import pytest
 from brokers.models import Queue
 from brokers.queries.standing_queues import StandingQueue
 from dashboard.findings.dead_letter_paths import Binding, targets
+from dashboard.findings.grouping import grouped
 from dashboard.findings.queue_context import DeadLetterSource, QueueContext
-from dashboard.findings.rule import Object
+from dashboard.findings.rule import Found, Object
 from dashboard.findings.rules import dead_letters
 from dashboard.findings.rules.dead_letters import arriving_per_second, why_they_leave
-from tests.findings.objects import facts, found, queue, unsure
+from tests.findings.objects import NOON, facts, found, queue, unsure
 
 OPEN = {"dead_letters": [Object("queue", "mail.dead", "/", 7)]}
 
@@ -118,3 +120,30 @@ def test_where_dead_letters_may_arrive() -> None:
     assert _targets({"mail": dlx}, {"dead": "fanout", "next": "fanout"}, *through) == {"kept": [("mail", True)]}  # in a circle
     assert _targets({"celery_delayed_3": dlx, "odd": {"dead-letter-exchange": 7}}, {"dead": "fanout"}, ("dead", "queue", "kept", "")) == {}
     assert _targets({"mail": dlx}, {}) == {}  # the exchange is not there
+
+
+STEADY: dict[str, Any] = {"consumers": 1, "publish_per_second": 1.0, "ack_per_second": 1.0, "deliver_per_second": 1.0}
+
+
+def test_only_queues_that_lose_messages_are_named_as_their_source() -> None:
+    fills = origin(growth_per_second=0.3, publish_per_second=0.3, arguments={"x-message-ttl": 600_000}, ready=40, depth=40)  # nothing has expired yet
+    rejects = origin("stock.sync", 9, **(STEADY | {"ack_per_second": 0.0}))
+    busy = origin("mail", 10, **(STEADY | {"publish_per_second": 8.0, "ack_per_second": 7.0}))  # by chance: rates of five seconds
+    (one,) = found(dead_letters, facts(queues=[kept(growth_per_second=1.0)], context=context(fills, rejects, busy)))
+    assert one.whole_title == "mail.dead gets dead letters of stock.sync"
+    assert one.causes[0].text == "stock.sync: its consumers reject messages without requeueing them."
+
+
+def test_where_no_numbers_show_the_source_it_may_be_any() -> None:
+    quiet = [origin(name, pk, **STEADY) for pk, name in enumerate(("mail", "newsletter"), 8)]
+    (one,) = found(dead_letters, facts(queues=[kept()], context=context(*quiet)))
+    assert one.whole_title == "mail.dead gets dead letters of one or more of mail and newsletter"
+    (one,) = found(dead_letters, facts(queues=[kept()], context=context(quiet[0])))
+    assert one.whole_title == "mail.dead gets dead letters of mail"  # nothing else can
+
+
+def test_an_alarm_that_blocks_publishers_is_no_reason_for_dead_letters() -> None:
+    seen = facts(queues=[kept()], context=context(origin()))
+    seen.found.append(Found("publishers_blocked", Object("broker", "prod", pk=1), "critical", "blocks publishers", since=NOON - timedelta(minutes=5)))
+    (one,) = grouped(found(dead_letters, seen), seen)
+    assert one.under == ""

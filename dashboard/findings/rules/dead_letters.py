@@ -5,13 +5,15 @@ RabbitMQ's rates do not count dead letters, so it is the depth that shows them: 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 
 import msgspec
 
 from brokers import parts
 from brokers.models import Queue
+from brokers.rates import STATISTICS_SECONDS
 from brokers.routing.versions import version_tuple
 from dashboard.findings import queues
 from dashboard.findings.facts import Facts
@@ -33,6 +35,8 @@ CLEARS_AFTER = timedelta(minutes=5)
 
 CHANCE = 0.1
 """A smaller share of what is published may be by chance."""
+ACCOUNTED = 0.5
+"""The share of what arrives that sources must lose to be named."""
 MOST_CAUSES = 5
 DELIVERY_LIMIT = 20  # of quorum queues since RabbitMQ 4.0
 
@@ -69,13 +73,16 @@ def _found(queue: Queue, sources: Sequence[DeadLetterSource], rate: float, is_mu
     version = version_tuple(facts.its_broker.version)
     explained = [(source, leaving) for source in sources if (row := facts.context.sources.get(source.pk)) for leaving in why_they_leave(row, version)]
     explained.sort(key=lambda one: (-one[1].weight, not one[0].certain, one[0].name))
-    sure = [one for one in explained if one[1].weight >= 1] or explained
-    names = list(dict.fromkeys(source.name for source, _ in sure)) or [source.name for source in sources]
+    shown = shown_sources(sources, facts.context.sources, rate)
+    names = [source.name for source in shown or sources]
+    whose = formatting.listed(names) if shown or len(names) == 1 else f"one or more of {formatting.listed(names, 3)}"
+    first = [one for one in explained if one[0] in shown]
+    explained = first + [one for one in explained if one[0] not in shown]
     return Found(
         KEY,
         queues.object_of(queue),
         "warning" if is_much else "notice",
-        f"gets dead letters of {formatting.listed(names)}",
+        f"gets dead letters of {whose}",
         summary=f"About {formatting.slow_rate(rate)} dead letters/s arrive and stay. It holds {formatting.count(queue.depth, 'message')}.",
         meaning=" ".join(["These messages were not processed where they were sent to.", queues.limit_sentence(queue)]).strip(),
         evidence=[
@@ -84,10 +91,28 @@ def _found(queue: Queue, sources: Sequence[DeadLetterSource], rate: float, is_mu
             Evidence("Dead-lettered from", formatting.listed([source.name for source in sources], 5), source="by the topology"),
         ],
         causes=_causes(explained, sources),
-        to_do=[f"Look at the headers x-death of its messages, and at why {formatting.listed(names)} could not keep or process them."],
-        links=[queues.link_to(queue), *(Link(f"Open {source.name}", "queue", source.pk) for source in _first(sure, sources))],
+        to_do=[f"Look at the headers x-death of its messages, and at why {whose} could not keep or process them."],
+        links=[queues.link_to(queue), *(Link(f"Open {source.name}", "queue", source.pk) for source in _first(first, sources))],
         clears="when none arrived for 5 min",
     )
+
+
+def shown_sources(sources: Sequence[DeadLetterSource], rows: Mapping[int, Queue], rate: float) -> list[DeadLetterSource]:
+    """Those of which the numbers show that messages leave them unacknowledged, beyond chance: the fewest that account for most of what arrives. [] where they
+    don't: then it may be any, since only the messages themselves have their queue (`x-death`)."""
+    lost = {source: loss for source in sources if (row := rows.get(source.pk)) is not None and (loss := lost_per_second(row)) > _chance(row)}
+    shown, sum_of_them = [], 0.0
+    for source, loss in sorted(lost.items(), key=lambda one: -one[1]):
+        if sum_of_them >= ACCOUNTED * rate:
+            break
+        shown.append(source)
+        sum_of_them += loss
+    return shown if sum_of_them >= ACCOUNTED * rate else []
+
+
+def _chance(queue: Queue) -> float:
+    """What published and acknowledged messages a second may differ by chance: twice the root of what comes while rates are measured."""
+    return 2 * math.sqrt((queue.publish_per_second or 0.0) / STATISTICS_SECONDS) if queue.ack_per_second else 0.0
 
 
 def _first(explained: Sequence[tuple[DeadLetterSource, Leaving]], sources: Sequence[DeadLetterSource]) -> list[DeadLetterSource]:
