@@ -128,6 +128,8 @@ class Work:
     def _why_unknown(self) -> str:
         if self.online:
             return "unknown: worker nodes have not reported yet"
+        if any(worker.state == Worker.UNKNOWN for worker in self.workers):
+            return "unknown: worker nodes are unknown"
         if self.workers:
             return "unknown: no worker node is online"
         refused = [source for source in self.sources if source.state != EventSource.RECEIVING]

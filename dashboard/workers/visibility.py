@@ -16,6 +16,7 @@ from dashboard.layout import formatting, levels
 from dashboard.layout.visibility import Step
 from workers.models import EventSource, Worker
 
+ATTACHED = re.compile(r", [\d,]+ consumers? attached")
 TIME = re.compile(r"\b(\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d UTC")
 EVENTS_SETTINGS = (
     "Start the workers with -E, or set worker_send_task_events = True in the app; they restart with it. "
@@ -46,12 +47,12 @@ def unknown_nodes(workers: Iterable[Worker]) -> list[tuple[str, Step]]:
 
 
 def unknown_by_reason(workers: Iterable[Worker]) -> list[tuple[str, str, int]]:
-    """(virtual host, reason, how many worker nodes) of those that are unknown. Reasons that differ only in their time are one, of the earliest time: a broker
-    that stands still silences all nodes within some seconds."""
+    """(virtual host, reason, how many worker nodes) of those that are unknown. Reasons that differ only in their time, or in how many
+    consumers are attached, are one, of the earliest time: a broker that stands still silences all nodes within some seconds."""
     alike: dict[tuple[str, str], list[str]] = defaultdict(list)
     for worker in workers:
         if worker.state == Worker.UNKNOWN:
-            alike[worker.vhost, TIME.sub("", worker.reason)].append(worker.reason)
+            alike[worker.vhost, ATTACHED.sub("", TIME.sub("", worker.reason))].append(worker.reason)
     return sorted((vhost, _earliest(reasons), len(reasons)) for (vhost, _), reasons in alike.items())
 
 
@@ -60,6 +61,8 @@ def _earliest(reasons: Sequence[str]) -> str:
     >>> _earliest(["silent since 2026-11-29 14:16:59 UTC; it ran", "silent since 2026-11-29 14:17:01 UTC; it ran"])
     'silent since 2026-11-29 14:16:59 UTC or later; it ran'
     """
+    if len({TIME.sub("", reason) for reason in reasons}) > 1:
+        reasons = [ATTACHED.sub("", reason) for reason in reasons]
     return min(reasons) if len(set(reasons)) == 1 else TIME.sub(r"\g<0> or later", min(reasons))
 
 
