@@ -45,6 +45,15 @@ def closed_clients(broker: Broker, since: datetime, most: int = 5) -> list[Close
     return [ClosedClient(*row) for row in rows.values_list(*fields).annotate(closed=Count("pk")).order_by("-closed", *fields)[:most]]
 
 
+def names_now(client: ClientTrend) -> list[tuple[str, int, int]]:
+    """[(name that the client gave a connection, or "", connections, channels)] of those that the broker listed last."""
+    rows = Connection.objects.filter(
+        broker_id=client.broker_id, gone_at=None, vhost=client.vhost, user=client.user, peer_host=client.peer_host, product=client.product
+    )
+    named = rows.order_by().values_list("provided_name").annotate(connections=Count("pk"), sum=Sum("channels"))
+    return [(name, connections, channels or 0) for name, connections, channels in named.order_by("provided_name")]
+
+
 def counted_now(client: ClientTrend) -> tuple[int, int]:
     """(connections, channels) that the broker listed of a client last: samples of its trend are up to a minute older, and of few clients."""
     rows = Connection.objects.filter(

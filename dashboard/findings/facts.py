@@ -62,6 +62,8 @@ class Facts:
     """Read only where there is an alarm: the connections of the broker that are blocked."""
     closed_lately: Callable[[], Sequence[ClosedClient]] = tuple
     """Read only where there is churn: whose connections were closed lately."""
+    names_now: Callable[[ClientTrend], Sequence[tuple[str, int, int]]] = lambda _: ()
+    """Read only where a client leaks: [(name that it gave its connections, how many, their channels)]."""
     counted_now: Callable[[ClientTrend], tuple[int, int] | None] = lambda _: None
     """Read only of a client that may leak: (connections, channels) by the last list of them; None where that was not read."""
     held: Callable[[Worker], HeldTasks | None] = lambda _: None

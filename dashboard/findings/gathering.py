@@ -58,6 +58,7 @@ def facts_of(broker: Broker, open_now: Iterable[Finding], now: datetime, kept: K
         passage=kept.passages.note(broker, sources, now),
         blocked=lambda: for_findings.blocked_connections(broker),
         closed_lately=lambda: for_findings.closed_clients(broker, now - CLOSED_WITHIN),
+        names_now=for_findings.names_now,
         counted_now=for_findings.counted_now,
         held=kept.held_by(now),
     )

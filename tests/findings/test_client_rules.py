@@ -89,6 +89,24 @@ def test_the_count_of_now_closes_it_sooner_than_the_trend_and_each_number_has_it
         assert found(client_leak, objects.facts(broker=listed, trends=[leaking], counted_now=lambda _, now=now: now)) == []
 
 
+@pytest.mark.parametrize(
+    ("named", "title"),
+    [
+        ([("", 20, 20), ("leaky@web-2", 40, 40)], "leaky@web-2 opens"),
+        ([("leaky@web-2", 20, 20), ("", 40, 40)], "py-amqp 5.4.2 on 10.0.0.1 as shop opens"),
+        ([(f"job-{number}", 1, 1) for number in range(60)], "py-amqp 5.4.2 on 10.0.0.1 as shop opens"),
+        ([("jobs", 5, 900), ("leaky@web-2", 55, 55)], "leaky@web-2 opens"),  # what grows are connections
+        ([], "py-amqp 5.4.2 on 10.0.0.1 as shop opens"),
+    ],
+)
+def test_it_is_called_as_the_connections_that_grow_are(named: list[tuple[str, int, int]], title: str) -> None:
+    leaking = trend(*((5 + 3 * minute, 10) for minute in range(20)))
+    leaking.product, leaking.peer_host, leaking.user = "py-amqp 5.4.2", "10.0.0.1", "shop"
+    (one,) = found(client_leak, objects.facts(trends=[leaking], names_now=lambda _: named))
+    assert one.whole_title.startswith(title)
+    assert one.object.name == "py-amqp 5.4.2 on 10.0.0.1 as shop"
+
+
 def test_far_too_many_channels_on_a_connection() -> None:
     assert leaks(trend((2, 400))) == []
     assert [one.short for one in leaks(trend((2, 402)))] == ["has ~201 channels for each connection"]

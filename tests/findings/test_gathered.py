@@ -160,6 +160,7 @@ def test_the_connections_and_channels_of_a_client_now_are_those_that_are_open(br
         Connection.objects.create(broker=broker, vhost="/", user="u", peer_host="h", product=product, name=f"{number}", channels=channels, gone_at=gone_at)
     client = ClientTrend(broker=broker, vhost="/", user="u", peer_host="h", product="py")
     assert for_findings.counted_now(client) == (2, 3)
+    assert [(name, connections) for name, connections, _ in for_findings.names_now(client)] == [("", 2)]
     client.user = "other"
     assert for_findings.counted_now(client) == (0, 0)
 

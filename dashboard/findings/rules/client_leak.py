@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from brokers import parts
@@ -36,7 +36,8 @@ def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
             rise = None
         many = connections > 0 and channels / connections > thresholds.of(KEY, "channels", trend.vhost, client)
         if rise is not None or many:
-            yield _found(trend, client, rise, connections, channels, at)
+            name = _name(facts.names_now(trend), by_channels=rise is None or rise.what == "channels")
+            yield _found(trend, client, name, rise, connections, channels, at)
 
 
 def _fell(rise: Growth, connections: int, channels: int) -> bool:
@@ -49,12 +50,21 @@ def client_name(product: str, host: str, user: str) -> str:
     return f"{product or 'a client'} on {host or 'the broker itself'} as {user or 'an unknown user'}"
 
 
-def _found(trend: ClientTrend, client: str, rise: Growth | None, connections: int, channels: int, at: datetime) -> Found:
+def _name(named: Sequence[tuple[str, int, int]], *, by_channels: bool) -> str:
+    """The name that the connections with most of them have; "" where none has, or none has more than half."""
+    amounts = {name: channels if by_channels else connections for name, connections, channels in named}
+    name = max(amounts, key=lambda one: amounts[one], default="")
+    return name if name and 2 * amounts[name] > sum(amounts.values()) else ""
+
+
+def _found(trend: ClientTrend, client: str, name: str, rise: Growth | None, connections: int, channels: int, at: datetime) -> Found:
     sampled_at = datetime.fromtimestamp(trend.samples[-1][0], UTC)
     evidence = [
         Evidence("Connections", f"{connections:,}", at),
         Evidence("Channels", f"{channels:,}", at, f"~{channels / max(1, connections):,.0f} for each connection"),
     ]
+    if name:
+        evidence.append(Evidence("Client", client, at, f"its connections are named {name}"))
     if rise is not None:
         evidence.insert(0, Evidence("Rise", f"{rise.what} from {rise.first:,} to {rise.last:,}", sampled_at, f"since {rise.since:%H:%M} UTC"))
         short = f"opens more and more {rise.what}: {rise.first:,} at {rise.since:%H:%M}, {rise.last:,} at {sampled_at:%H:%M}"
@@ -65,6 +75,7 @@ def _found(trend: ClientTrend, client: str, rise: Growth | None, connections: in
         Object("client", client, trend.vhost, trend.pk),
         "warning",
         short,
+        title=f"{name} {short}" if name else "",
         since=rise.since if rise else None,
         meaning="Each costs memory of the broker and of the client; at the node's limit of sockets or processes nobody can connect any more.",
         evidence=evidence,
