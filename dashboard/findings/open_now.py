@@ -82,7 +82,7 @@ class OpenNow:
         found = self._worst.get((kind, pk))
         if found is not None and not found.unsure:
             return Level(_word(found.level), found.short or found.title)
-        if otherwise.word in ("ok", "unknown"):
+        if otherwise.word in ("ok", "unknown") or (kind == "worker" and otherwise.word == "notice"):  # a node that shut down cleanly is no finding
             return otherwise
         silenced = self._silenced.get((kind, pk))
         if silenced is not None:

@@ -76,7 +76,7 @@ def _broker(topic: Topic, _: list[int], broker: Broker, state: kept.State) -> Lo
         "depth_source": broker.depth_source_reason,  # by itself: under load the costs measured in it are others at each poll
         "nodes": tuple((node.pk, node.running, repr(node.partitions)) for node in nodes),
         "changes": kept.shared(state, fingerprints.changes_fingerprint, broker.pk),
-        "findings": kept.shared(state, dashboard_queries.latest_change),
+        "findings": kept.shared(state, dashboard_queries.shown_state),
     }
     return Loaded(rows, facts, {}, broker.polled_at, broker.poll_seconds)
 

@@ -26,6 +26,7 @@ from dashboard.queries.past_findings import (
     findings_of_rule,
     latest_change,
     latest_opened,
+    shown_state,
     silence,
 )
 from dashboard.queries.people import audit_event, audit_events_of, feed_token, feed_tokens, migration_differences, token, user_of_session
@@ -62,6 +63,7 @@ __all__ = [
     "rounds",
     "rule_setting",
     "rule_settings",
+    "shown_state",
     "silence",
     "silences",
     "target",

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from django.db import connection
 from django.db.models import Max, Q
+from django.utils import timezone
 
 from brokers.queries.pages import Page, check_page, one_page
 from brokers.scope import Scope
@@ -88,6 +90,19 @@ def latest_opened(scope: Scope, limit: int) -> list[Finding]:
 def latest_change() -> int | None:
     """Another value after each change of a finding, by a round or by a person: the key of the latest event."""
     return FindingEvent.objects.aggregate(latest=Max("pk"))["latest"]
+
+
+_SHOWN = """
+SELECT (SELECT MAX(id) FROM dashboard_findingevent), COUNT(*), SUM(id) FROM dashboard_silence WHERE "until" > %s AND begun_at <= %s AND ended_at IS NULL
+"""
+
+
+def shown_state() -> tuple[int | None, ...]:
+    """Another value whenever pages list or count other findings than before: after each change, and once a silence begins or ends by the clock."""
+    now = connection.ops.adapt_datetimefield_value(timezone.now())
+    with connection.cursor() as cursor:
+        cursor.execute(_SHOWN, [now, now])
+        return tuple(cursor.fetchone())
 
 
 def silence(pk: int) -> Silence | None:
