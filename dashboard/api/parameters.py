@@ -14,7 +14,7 @@ from brokers import queries
 from brokers.characters import is_storable
 from brokers.models import Broker
 from brokers.scope import Scope
-from dashboard.api.errors import not_found
+from dashboard.api.errors import invalid, not_found
 from dashboard.people import access
 
 Item = TypeVar("Item")
@@ -75,6 +75,14 @@ def check_broker(request: HttpRequest, name: str | None) -> None:
     """A list of a broker that does not exist is a mistake, not an empty list."""
     if name is not None:
         broker_named(request, name)
+
+
+def refuse_unknown(request: HttpRequest, known: type[Schema]) -> None:
+    """A parameter that a call does not have would leave its answer as it is, which reads as if it had none to leave out."""
+    names = [field.alias or name for name, field in known.model_fields.items()]
+    unknown = next((name for name in request.GET if name not in names), None)
+    if unknown is not None:
+        raise invalid(unknown, f"{unknown}: there is no such parameter; there are {', '.join(sorted(names))}")
 
 
 def one_page(items: Sequence[Item], query: Paged) -> Sequence[Item]:

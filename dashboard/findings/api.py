@@ -15,9 +15,9 @@ from pydantic import ConfigDict, Field
 from brokers import queries as broker_queries
 from dashboard import queries
 from dashboard.api.errors import ERRORS, ErrorAnswer, Problem, invalid
-from dashboard.api.parameters import Moment, Name, OfBroker, Paged, StoredText, broker_named, one_page, scope
+from dashboard.api.parameters import Moment, Name, OfBroker, Paged, StoredText, broker_named, one_page, refuse_unknown, scope
 from dashboard.findings import silences
-from dashboard.findings.filter import Wanted
+from dashboard.findings.filter import RULES, Wanted
 from dashboard.findings.list_page import fits
 from dashboard.findings.open_now import OpenNow, open_now
 from dashboard.findings.rule import read_body
@@ -75,7 +75,8 @@ class Findings(Schema):
 
 class FindingsRequest(OfBroker, Paged):
     state: Literal["open", "closed"] = Field("open", description="Open ones include those that are silenced")
-    rule: Name | None = None
+    level: Literal["critical", "warning", "unknown", "notice"] | None = Field(None, description="Of closed ones the worst that it had")
+    rule: Name | None = Field(None, json_schema_extra={"enum": [*RULES, None]})
     start: Moment | None = Field(None, alias="from", description="Open at this moment or later")
 
 
@@ -101,9 +102,12 @@ class SilenceAnswer(Schema):
 @router.get("/findings", response={200: Findings, **ERRORS}, operation_id="findings")
 def findings(request: HttpRequest, query: Query[FindingsRequest]) -> dict[str, Any]:
     """A page of open findings, the worst first, or of closed ones, the latest first."""
+    refuse_unknown(request, FindingsRequest)
+    if query.rule is not None and query.rule not in RULES:
+        raise invalid("rule", f"rule: there is no rule {query.rule}; there are {', '.join(RULES)}")
     broker = broker_named(request, query.broker) if query.broker is not None else None
     opened = open_now(scope(request), broker_queries.brokers(scope(request)))
-    wanted = Wanted(rules=(query.rule,) if query.rule else (), start=query.start)
+    wanted = Wanted(levels=(query.level,) if query.level else (), rules=(query.rule,) if query.rule else (), start=query.start)
     if query.state == "closed":
         page = queries.closed_findings(scope(request), wanted, broker.pk if broker else None, query.vhost, query.page, query.page_size)
         total, found = page.total, page.items

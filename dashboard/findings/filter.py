@@ -19,11 +19,12 @@ from dashboard.layout.levels import WORST_FIRST
 from dashboard.layout.moments import moment_of
 
 OPEN, SILENCED, CLOSED = "open", "silenced", "closed"
+RULES = (*ALL, RULE_FAILED)
 STATES = (OPEN, SILENCED, CLOSED)
 QUALIFIERS = filter_language.named(
     (
         Qualifier("level", CHOICE, "", "How bad it is, of a closed one how bad it was; several with commas", "level:critical", WORST_FIRST[:-1]),
-        Qualifier("rule", TEXT, "", "The rule that found it", "rule:no_consumer", (*ALL, RULE_FAILED)),
+        Qualifier("rule", CHOICE, "", "The rule that found it; several with commas", "rule:no_consumer", RULES),
         Qualifier("broker", TEXT, "", "The broker that it is about", "broker:prod"),
         Qualifier("vhost", TEXT, "", "The virtual host that it is about", "vhost:/shop"),
         Qualifier("name", TEXT, "", "A part of the name of what it is about", "name:mail"),
@@ -73,7 +74,7 @@ def wanted_by(wanted: Filter, now: datetime) -> Wanted:
     ends = [moment for text in wanted.values("to") if (moment := moment_of(text, now))]
     return Wanted(
         levels=several("level", str.lower),
-        rules=several("rule"),
+        rules=several("rule", str.lower),
         brokers=several("broker"),
         vhosts=several("vhost"),
         names=tuple(wanted.values("name")),

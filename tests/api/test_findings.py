@@ -35,7 +35,7 @@ def test_findings_are_filtered_and_paged(call: Any, world: World) -> None:
     looked(world.broker, at=world.now)
     finding(world.broker, world.now, "a", "warning")
     finding(world.broker, world.now, "b")
-    finding(None, world.now, "c", "notice", rule="behind", vhost="")
+    finding(None, world.now, "c", "notice", rule="own_work", vhost="")
     for hours in (1, 30):
         at = world.now - timedelta(hours=hours)
         finding(world.broker, world.now, f"past-{hours}", opened_at=at - timedelta(minutes=1), closed_at=at)
@@ -45,12 +45,20 @@ def test_findings_are_filtered_and_paged(call: Any, world: World) -> None:
 
     assert names() == ["b", "a", "c"]
     assert names(broker="prod", page_size=2, page=2) == ["c"]
-    assert names(rule="behind") == ["c"]
+    assert names(rule="own_work") == ["c"]
+    assert (names(level="warning"), names(level="unknown")) == (["a"], [])
     assert names(vhost="/") == ["b", "a"]
     assert names(state="closed") == ["past-1", "past-30"]
     assert names(**{"state": "closed", "from": (world.now - timedelta(hours=2)).isoformat()}) == ["past-1"]
     assert call("findings", broker="nowhere")[1]["error"] == {"code": "not_found", "message": "There is no broker nowhere.", "field": "broker"}
     assert call("findings", state="loud")[1]["error"]["field"] == "state"
+
+
+@pytest.mark.parametrize(("name", "value", "allowed"), [("rule", "nosuch", "no_consumer"), ("level", "loud", "'critical'"), ("name", "mail", "page_size")])
+def test_what_the_list_does_not_know_is_refused_with_what_there_is(call: Any, world: World, name: str, value: str, allowed: str) -> None:
+    status, answer = call("findings", **{name: value})
+    assert (status, answer["error"]["field"]) == (400, name)
+    assert allowed in answer["error"]["message"]
 
 
 def silence(world: World, token: str = "", **body: Any) -> tuple[int, Any]:

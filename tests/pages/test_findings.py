@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from brokers.models import Broker, Queue
 from dashboard import store
+from dashboard.findings import filter as finding_filter
 from dashboard.models import Finding, FindingEvent, Silence
 from tests.findings.stored import finding, looked
 
@@ -200,6 +201,12 @@ def test_names_are_text_whatever_they_hold(person: Client, prod: Broker, now: da
 def test_there_is_no_page_of_what_there_is_not(person: Client) -> None:
     page(person, "/findings/1/", status=404)
     page(person, "/findings/1/take/", status=405)
+
+
+def test_a_rule_that_there_is_not_is_a_problem_of_the_filter() -> None:
+    (problem,) = finding_filter.parse("rule:nosuch").problems
+    assert problem.problem.startswith("rule must be broker_away, ") and problem.problem.endswith(", not nosuch.")
+    assert finding_filter.parse("rule:no_consumer,own_work,rule_failed").problems == []
 
 
 @pytest.mark.parametrize("part", ["list", "checked", "quiet", "menu", "completion&typed=rule:"])
