@@ -10,7 +10,8 @@ import msgspec
 from django.contrib.auth.models import AnonymousUser
 from django.urls import reverse
 
-from brokers.scope import EVERYTHING
+from brokers import queries as broker_queries
+from brokers.scope import EVERYTHING, Scope
 from dashboard import queries
 from dashboard.findings import silences
 from dashboard.findings.checked import rule_name
@@ -34,6 +35,7 @@ class ListedSilence(msgspec.Struct, frozen=True):
     silence: Silence
     text: str
     matches: int
+    hint: str  # what of it matches nothing now
     why_not: str
 
 
@@ -113,21 +115,39 @@ class SilencePage:
     def more_matches(self) -> int:
         return max(0, len(self.matches) - SHOWN_MATCHES)
 
+    @cached_property
+    def hint(self) -> str:
+        """What of it matches nothing now: a slip, or meant for what comes."""
+        return silences.nothing_there(self.patterns, _vhosts(access.scope_of(self.user)), [key for key, _ in self.rules])
+
     @property
     def matches_text(self) -> str:
         found = len(self.matches)
         return f"Silences {formatting.count(found, 'open finding')}" if found else "No open finding matches; it would hold for later ones"
 
 
+def _vhosts(scope: Scope) -> dict[str, set[str]]:
+    """{broker: names of its virtual hosts}; {} for who may not see all of them, as a silence may be about others."""
+    if scope.brokers is not None:
+        return {}
+    found: dict[str, set[str]] = {broker.name: set() for broker in broker_queries.brokers(scope)}
+    for vhost in broker_queries.virtual_hosts(scope):
+        found.setdefault(vhost.broker.name, set()).add(vhost.name)
+    return found
+
+
 def listed(user: User | AnonymousUser, now: datetime) -> list[ListedSilence]:
     """Those that hold now, the one that ends first above."""
     opened = queries.open_findings(EVERYTHING, bodies=False)
+    holding = queries.silences(now)
+    vhosts = _vhosts(access.scope_of(user)) if holding else {}
     return [
         ListedSilence(
             one,
             silences.text(one),
             sum(queries.matches(one, finding) for finding in opened),
+            silences.nothing_there({field: getattr(one, field) for field in silences.PATTERNS}, vhosts, (*ALL, RULE_FAILED)),
             silences.why_not(user, {field: getattr(one, field) for field in silences.PATTERNS}),
         )
-        for one in queries.silences(now)
+        for one in holding
     ]

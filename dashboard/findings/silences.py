@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
 
 import msgspec
 from django.contrib.auth.models import AnonymousUser
@@ -13,7 +14,7 @@ from brokers.characters import is_storable
 from brokers.scope import EVERYTHING, Scope
 from dashboard import queries, store
 from dashboard.findings.checked import rule_name
-from dashboard.layout import moments
+from dashboard.layout import formatting, moments
 from dashboard.models import Finding, Silence, User
 from dashboard.people import access
 
@@ -102,6 +103,27 @@ def preview(silenced: Mapping[str, str], scope: Scope, now: datetime) -> Sequenc
     """The open findings that such a silence would be about, of those that may be seen."""
     silence = unsaved(silenced, "", now, "", now)
     return [one for one in queries.open_findings(scope, bodies=False) if queries.matches(silence, one)]
+
+
+def nothing_there(silenced: Mapping[str, str], vhosts: Mapping[str, Collection[str]], rules: Collection[str]) -> str:
+    """What of it matches nothing that there is now, as a sentence; "" if all does. `vhosts` by the name of their broker. It may be meant for what comes.
+
+    >>> nothing_there({"rule": "*", "broker": "prd", "vhost": "*"}, {"prod": ["/"]}, ["growing"])
+    'No broker matches now; there is prod.'
+    """
+    if not _any(rules, silenced["rule"]):
+        return "No rule matches."
+    brokers = [name for name in vhosts if fnmatchcase(name, silenced["broker"])]
+    if not brokers and silenced["broker"] and vhosts:
+        return f"No broker matches now; there {'is' if len(vhosts) == 1 else 'are'} {formatting.listed(list(vhosts), 5)}."
+    names = sorted({vhost for name in brokers for vhost in vhosts[name]})
+    if names and silenced["vhost"] and not _any(names, silenced["vhost"]):
+        return f"No virtual host matches now; there {'is' if len(names) == 1 else 'are'} {formatting.listed(names, 5)}."
+    return ""
+
+
+def _any(names: Iterable[str], pattern: str) -> bool:
+    return any(fnmatchcase(name, pattern) for name in names)
 
 
 def why_not(user: User | AnonymousUser, silenced: Mapping[str, str]) -> str:

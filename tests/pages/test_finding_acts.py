@@ -10,6 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from brokers.models import Broker
+from dashboard.findings.silences import nothing_there
 from dashboard.models import AuditEvent, Finding, FindingEvent, Silence, User
 from tests.findings.stored import finding
 
@@ -145,6 +146,31 @@ def test_a_silence_without_a_finding_is_made_of_patterns(person: Client, mail: F
     )
     html = page(person, "/findings/silences/")
     assert "Nobody consumes, of ma?l" in html and "1 open finding" in html
+
+
+def test_a_silence_for_what_is_not_there_says_so_before_and_after(person: Client, mail: Finding) -> None:
+    given = {"broker": "nosuch", "reason": "a slip", "about": "patterns"}
+    hint = "No broker matches now; there is prod."
+    assert hint in person.post("/findings/silence/?part=preview", given).content.decode()
+    person.post("/findings/silence/", given)
+    assert hint in page(person, "/findings/silences/")
+    assert hint not in person.post("/findings/silence/?part=preview", given | {"broker": "pro*"}).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("silenced", "said"),
+    [
+        ({}, ""),
+        ({"rule": "grow*"}, ""),
+        ({"rule": "nosuch"}, "No rule matches."),
+        ({"vhost": "/shp"}, "No virtual host matches now; there are / and /shop."),
+        ({"broker": "test", "vhost": "/shop"}, "No virtual host matches now; there is /."),
+        ({"broker": "", "vhost": ""}, ""),  # Hareline itself
+    ],
+)
+def test_what_of_a_silence_matches_nothing(silenced: dict[str, str], said: str) -> None:
+    everything = {"rule": "*", "broker": "*", "vhost": "*", "name": "*"}
+    assert nothing_there(everything | silenced, {"prod": ["/", "/shop"], "test": ["/"]}, ["growing"]) == said
 
 
 def test_a_silence_is_ended_early(person: Client, mail: Finding, now: datetime) -> None:
