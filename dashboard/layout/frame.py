@@ -43,8 +43,8 @@ PAGES = (
         _OF_FINDINGS,
     ),
 )
-UNDER_MORE = ("Connections", "Send", "Findings")
-"""On a phone there is room for six words and More."""
+UNDER_MORE = ("Connections", "Send", "Routing")
+"""On a phone there is room for six words and More. How many findings are open is to be seen at once."""
 HINTS = {"Routing": "Why a message goes where it goes"}
 
 

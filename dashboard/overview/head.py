@@ -60,15 +60,15 @@ def sentence(troubles: int, seen: Seen, unavailable: Sequence[str] = (), knows: 
 
 
 def summary(troubles: int, notices: int, seen: Seen, knows: bool = True) -> str:
-    """The line under the heading: whether all is clear, and how many notices follow; "" with incidents, which speak for themselves.
+    """The line under the heading: whether all is clear, or how many notices follow; "" with incidents, which speak for themselves.
 
     >>> summary(0, 2, Seen(16)), summary(0, 0, Seen(16, unclear=1))
-    ('All clear. 2 notices.', 'What is unknown may need you.')
+    ('2 notices.', 'What is unknown may need you.')
     """
     if troubles:
         return ""
     unknown = not knows or seen.unclear or seen.unknown_workers or seen.hidden
-    parts = ["What is unknown may need you." if unknown else "All clear."]
+    parts = ["What is unknown may need you."] if unknown else [] if notices else ["All clear."]
     return " ".join(parts + [f"{formatting.count(notices, 'notice')}."] * bool(notices))
 
 
