@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from types import SimpleNamespace
@@ -14,7 +15,7 @@ from dashboard.findings import round
 from dashboard.findings.evaluation import Evaluation
 from dashboard.findings.facts import Facts
 from dashboard.findings.rule import Found, Object
-from dashboard.findings.rules import RULES, no_consumer
+from dashboard.findings.rules import OWN_RULES, RULES, no_consumer
 from dashboard.findings.thresholds import Thresholds
 from dashboard.models import Finding, FindingEvent, FindingRound
 from tests.findings import objects
@@ -131,3 +132,9 @@ def test_each_change_is_seen_by_the_tail_and_each_round_is_noted(stored: Queue) 
 def test_hareline_itself_is_looked_at_too() -> None:
     Evaluation().look_at(None, NOON)
     assert FindingRound.objects.get().broker is None
+
+
+@pytest.mark.parametrize("rule", [*RULES, *OWN_RULES], ids=lambda rule: rule.KEY)
+def test_what_is_stored_says_when_and_not_how_long_ago(rule: Any) -> None:
+    """A finding that is over keeps its sentences for weeks."""
+    assert " ago" not in inspect.getsource(rule)

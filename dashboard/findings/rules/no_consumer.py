@@ -111,7 +111,7 @@ def _causes(queue: Queue, workers: Sequence[Worker], facts: Facts) -> list[Cause
         causes.append(Cause("A client that took messages of it has ended its consumer, as a worker node that shuts down does, or gets them one by one.", taken))
     if alive:
         beats = [worker.heartbeat_at for worker in alive if worker.heartbeat_at]
-        beat = f"last heartbeat {formatting.age(max(beats), facts.now)} ago; {nobody}" if beats else nobody
+        beat = f"last heartbeat at {formatting.moment_text(max(beats), facts.now)}; {nobody}" if beats else nobody
         names = queues.hostnames(alive)
         causes.append(Cause(f"{formatting.listed(names)} {_is(names)} online and configured to consume it, but lost the consumer or had it cancelled.", beat))
     if gone:

@@ -83,7 +83,7 @@ def _tasks(known: Installation, oldest: datetime, now: datetime) -> Found:
     kept = formatting.duration(now - oldest)
     evidence = [
         Evidence("Tasks", f"{known.tasks:,} of {known.tasks_most:,}", now, "HARELINE_RETENTION_TASKS"),
-        Evidence("Oldest task", f"{kept} ago", oldest, f"HARELINE_RETENTION_TASK_DAYS is {known.task_days:g}"),
+        Evidence("Oldest task", formatting.moment_text(oldest, now), oldest, f"HARELINE_RETENTION_TASK_DAYS is {known.task_days:g}"),
     ]
     title = f"Hareline keeps tasks for {kept} only, as there are more than are kept"
     return _found(

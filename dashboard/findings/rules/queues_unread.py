@@ -35,7 +35,7 @@ def look(facts: Facts, _: Thresholds) -> Iterable[Report]:
         since=since,
         summary=f"{reason[:1].upper()}{reason[1:]}. Numbers are from {formatting.moment_text(since, facts.now)} or earlier.",
         meaning=f"{broker.name} answers other requests, and what they show is live.",
-        evidence=[Evidence("Queues last read", f"{formatting.age(since, facts.now)} ago", since)],
+        evidence=[Evidence("Queues last read", formatting.moment_text(since, facts.now), since)],
         causes=[Cause("The broker fails at the list of queues, or a proxy between it and Hareline refuses that path.")],
         to_do=["Check the log of the broker's node, and the proxy's. Hareline retries and recovers automatically."],
         links=[Link(f"Open {broker.name}", "overview")],

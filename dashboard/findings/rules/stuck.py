@@ -160,7 +160,7 @@ def _of_queue(queue: Queue, level: Level, workers: Sequence[Worker], broker: Bro
 
 
 def _of_slots(worker: Worker, now: datetime) -> list[Evidence]:
-    beat = f"last heartbeat {formatting.age(worker.heartbeat_at, now)} ago" if worker.heartbeat_at else "no heartbeat received"
+    beat = f"last heartbeat at {formatting.moment_text(worker.heartbeat_at, now)}" if worker.heartbeat_at else "no heartbeat received"
     slots = f"{formatting.number(worker.active)} of {formatting.number(worker.concurrency)} slots busy"
     return [Evidence(worker.hostname, f"{worker.state}, {slots}", worker.heartbeat_at, beat)]
 
@@ -173,7 +173,7 @@ def _causes(workers: Sequence[Worker], now: datetime, held: str = "") -> list[Ca
     found = []
     if silent:
         beats = max((worker.heartbeat_at for worker in silent if worker.heartbeat_at), default=None)
-        beat = f"last heartbeat {formatting.age(beats, now)} ago" if beats else "no heartbeat received"
+        beat = f"last heartbeat at {formatting.moment_text(beats, now)}" if beats else "no heartbeat received"
         found.append(Cause(f"{formatting.listed(queues.hostnames(silent))} stands still: stopped by a signal, frozen with its host, or cut off.", beat))
     if busy:
         found.append(Cause(f"{formatting.listed(queues.hostnames(busy))} is busy with tasks that take long, or that wait for each other.", _longest(busy, now)))

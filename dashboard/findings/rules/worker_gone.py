@@ -65,7 +65,7 @@ def was_killed(worker: Worker) -> bool:
 
 
 def _may_be_the_broker(worker: Worker, facts: Facts) -> bool:
-    """Whether its heartbeats may be missing only since nothing goes, or went until a moment ago, through the broker."""
+    """Whether its heartbeats may be missing only since nothing goes, or went until just now, through the broker."""
     frequency = timedelta(seconds=worker.heartbeat_seconds) if worker.heartbeat_seconds else DEFAULT_FREQUENCY
     return facts.passage is not None and worker.heartbeat_at is not None and not facts.passage.missed(worker.heartbeat_at, silent_after(frequency))
 
@@ -117,7 +117,7 @@ def _found(worker: Worker, tasks: _Tasks, seconds: float, facts: Facts) -> Found
         _level(worker, tasks, seconds, facts),
         _short(still, amount),
         since=worker.heartbeat_at or worker.since,
-        summary=f"Its last heartbeat was {formatting.age(worker.heartbeat_at, now)} ago." if worker.heartbeat_at else f"{_sentence(worker.reason)}",
+        summary=f"Its last heartbeat was at {formatting.moment_text(worker.heartbeat_at, now)}." if worker.heartbeat_at else f"{_sentence(worker.reason)}",
         meaning=_meaning(worker, tasks),
         evidence=_evidence(worker, tasks, facts),
         causes=_causes(worker, facts),
@@ -205,6 +205,7 @@ def _many(one: Object, workers: Sequence[Worker], held: dict[int, _Tasks], secon
     amount = sum(tasks.amount for tasks in held.values())
     still = [worker for worker in workers if stands_still(worker)]
     seen = [at for worker in workers if (at := worker.heartbeat_at or worker.since) is not None]
+    last = formatting.moment_text(max(seen, default=None), facts.now)
     level = min((_level(worker, held[worker.pk], seconds, facts) for worker in workers), key=WORST_FIRST.index)
     what = "do not respond" if len(still) == len(workers) else "are gone"
     with_tasks = f" with {formatting.count(amount, 'task')}" if amount else ""
@@ -215,7 +216,7 @@ def _many(one: Object, workers: Sequence[Worker], held: dict[int, _Tasks], secon
         f"{what}{with_tasks}, {len(workers):,} nodes",
         title=f"{len(workers):,} nodes {one.name} {what}{with_tasks or '; they held no known task'}",
         since=min(seen, default=None),
-        summary=f"Their names differ only in what a machine made up. The last heartbeat of any was {formatting.age(max(seen, default=None), facts.now)} ago.",
+        summary=f"Their names differ only in what a machine made up. The last heartbeat of any was at {last}.",
         meaning="Unacknowledged tasks return to their queues; tasks acknowledged early are lost." if amount else "They held no task as far as is known.",
         evidence=[
             Evidence("Nodes", f"{len(workers):,}", facts.now, formatting.listed([worker.hostname for worker in workers])),
