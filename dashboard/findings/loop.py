@@ -67,6 +67,7 @@ class FindingsLoop:
                     self._evaluation.look_at(broker, timezone.now())
             if self._is_due(None, None):
                 self._evaluation.look_at(None, timezone.now())
+            database_damage.passed("findings")
         except DatabaseError as error:
             database_damage.note(error, "findings")
             if engine.is_of_others(error):

@@ -45,10 +45,12 @@ class NotificationsLoop:
     @staticmethod
     def _do(work: Callable[..., object]) -> None:
         """What fails is logged, and done again with the next look; the others go on."""
+        name = f"notifications: {work.__qualname__}"
         try:
             work(timezone.now())
+            database_damage.passed(name)
         except DatabaseError as error:
-            database_damage.note(error, "notifications")
+            database_damage.note(error, name)
             if engine.is_of_others(error):
                 log.warning("notifications wait", reason=str(error).strip())
             else:

@@ -158,7 +158,8 @@ def test_my_headers_binding_never_matches(shop: Shop, page: Page) -> None:
 
 def test_my_task_waits_in_a_queue_that_nobody_consumes(shop: Shop, page: Page) -> None:
     shop.send("shop.report", queue="reports")
-    wait_until(lambda: shop.node.api("GET", f"queues/{shop.vhost}/reports").get("messages") == 1)
+    stored = f"{shop.url}/api/v1/queue?broker=test&vhost={shop.vhost}&name=reports"
+    wait_until(lambda: (now := page.request.get(stored).json())["depth"] == 1 and now["consumers"] == 0, KNOWN_SECONDS)  # counted since the message came
     answer = shop.explain(page, "A Celery task", {"Task": "shop.report"})
     expect(answer.get_by_role("heading", name="shop.report goes to queue reports and waits: nobody consumes reports.")).to_be_visible()
     expect(answer).to_contain_text("Nobody consumes it: the message waits for a consumer, such as a Celery worker started with -Q reports.")
