@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from brokers.clock import AHEAD
 from dashboard.layout.levels import DEFAULT_POLL_SECONDS
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Passages:
         signs = [source.received_at for source in sources if source.received_at is not None]
         if broker.polled_at is not None:
             signs.append(broker.polled_at + timedelta(milliseconds=broker.poll_ms or 0.0))
-        last = max((at for at in signs if at <= now), default=None)
+        last = max((min(at, now) for at in signs if at <= now + AHEAD), default=None)
         if last is None:
             return self._known
         gap = max(LEAST_GAP, 1.5 * timedelta(seconds=broker.poll_seconds or DEFAULT_POLL_SECONDS))

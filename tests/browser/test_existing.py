@@ -32,6 +32,8 @@ def test_a_message_is_peeked_at_and_explained_and_is_there_as_before(stack: Stac
     expect(page.get_by_label("Body of message 1")).to_have_text("first")
     expect(page.locator(".seen .tag")).to_have_count(0)  # peeked at once: a second peek would find it redelivered
     assert serious(page) == []
+    stored = f"{stack.url}/api/v1/queue?broker=test&vhost={stack.vhost}&name=reports"
+    wait_until(lambda: page.request.get(stored).json()["consumers"] == 0, 90)  # unknown until they were counted as late as the message was
     page.get_by_role("button", name="Trace its route").click()
     expect(page.locator("#answer")).to_contain_text("nobody consumes reports")
     expect(page.get_by_role("row", name="Current queue")).to_contain_text("as predicted")
