@@ -42,6 +42,11 @@ class Shop:
         with self.producer.connection_for_write() as link:
             return str(self.producer.send_task(task, connection=link, **options).id)
 
+    def wait_until_alone(self, page: Page, queue: str) -> None:
+        """Waits until consumers of the queue, which holds a message, were counted as late as that came, and none was there."""
+        stored = f"{self.url}/api/v1/queue?broker=test&vhost={self.vhost}&name={queue}"
+        wait_until(lambda: (now := page.request.get(stored).json())["depth"] and now["consumers"] == 0, KNOWN_SECONDS)
+
     def ended(self, page: Page, uuid: str) -> dict[str, Any]:
         """The task as Hareline knows it, once a worker node has run it and its sender’s event has come."""
 
@@ -152,14 +157,14 @@ def test_my_headers_binding_never_matches(shop: Shop, page: Page) -> None:
     expect(answer.get_by_role("heading", name="No queue receives it from exchange notices")).to_be_visible()
     expect(answer).to_contain_text('header level is "1" (text), wanted 1 (integer): RabbitMQ never converts between types')
     assert shop.publish("notices", level=1)
+    shop.wait_until_alone(page, "vip")
     answer = shop.explain(page, "A message", {"Exchange": "notices", "Headers": '{"level": 1}'})
     expect(answer.get_by_role("heading", name="It reaches vip")).to_be_visible()
 
 
 def test_my_task_waits_in_a_queue_that_nobody_consumes(shop: Shop, page: Page) -> None:
     shop.send("shop.report", queue="reports")
-    stored = f"{shop.url}/api/v1/queue?broker=test&vhost={shop.vhost}&name=reports"
-    wait_until(lambda: (now := page.request.get(stored).json())["depth"] == 1 and now["consumers"] == 0, KNOWN_SECONDS)  # counted since the message came
+    shop.wait_until_alone(page, "reports")
     answer = shop.explain(page, "A Celery task", {"Task": "shop.report"})
     expect(answer.get_by_role("heading", name="shop.report goes to queue reports and waits: nobody consumes reports.")).to_be_visible()
     expect(answer).to_contain_text("Nobody consumes it: the message waits for a consumer, such as a Celery worker started with -Q reports.")

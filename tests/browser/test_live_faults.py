@@ -96,11 +96,16 @@ class Connected:
         self.states: dict[str, dict[str, Any]] = {}
         self.fetched: list[str] = []
         page.on("websocket", lambda socket: socket.on("framereceived", lambda payload: self._note(json.loads(str(payload)))))
-        page.on("request", lambda request: self.fetched.append(request.url) if "part=" in request.url else None)
+        page.on("request", lambda request: self.fetched.append(request.url) if self._counts(request.url) else None)
         page.goto(address)
         live(page)
         page.evaluate(TICKS, 3)
         self.seen = json.loads(page.evaluate("document.getElementById('content').dataset.seen"))
+
+    @staticmethod
+    def _counts(url: str) -> bool:
+        """A part that was fetched, but for the navigation's count of findings: one may open or close while the page is open."""
+        return "part=" in url and "part=menu" not in url
 
     def _note(self, frame: dict[str, Any]) -> None:
         if frame.get("full"):
@@ -129,7 +134,7 @@ def test_a_page_that_is_up_to_date_fetches_nothing_once_it_has_connected(stack: 
 
 @pytest.mark.parametrize(
     ("action", "code"),
-    [("socket.send(' '.repeat(70000))", 4413), ("for (let i = 0; i < 3000; i++) socket.send('{}')", 4429), ("socket.send(new Uint8Array(3))", 4413)],
+    [("socket.send(' '.repeat(70000))", 4413), ("for (let i = 0; i < 2000; i++) socket.send('{}')", 4429), ("socket.send(new Uint8Array(3))", 4413)],
 )
 def test_too_much_from_a_browser_closes_the_socket_with_the_reason_and_no_traceback(stack: Stack, page: Page, action: str, code: int) -> None:
     page.goto(f"{stack.url}/login/")

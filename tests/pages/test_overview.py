@@ -97,7 +97,7 @@ def test_problems_beyond_those_that_are_shown_are_counted(person, prod):
 
 def test_several_problems_are_counted_and_the_others_are_lines(person, prod):
     queue(prod, consumers=0)
-    worker(prod, state=Worker.GONE, active=4)
+    worker(prod, state=Worker.GONE, active=4, heartbeat_at=timezone.now() - timedelta(minutes=1))
     html = page(person)
     assert "<h1>2 problems</h1>" in html
     assert "worker-a@web-1 is gone with 4 tasks" in html
