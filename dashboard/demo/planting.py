@@ -1,4 +1,4 @@
-"""Starting and ending a plant: stores what a person wants, which a process of the demo then does, and records it in the audit log."""
+"""Starting and ending a plant: stores what a person requests, which a process of the demo then does, and records it in the audit log."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """From what rules report in a round to what happens to findings: opened, changed, closed, back again.
 
-Pure. A finding opens once it was seen for as long as its rule wants, rises at once, and falls or closes only when it was lower or gone for a while, so that
+Pure. A finding opens once it was seen for as long as its rule requires, rises at once, and falls or closes only when it was lower or gone for a while, so that
 numbers that go up and down make no noise. What can't be assessed (the broker is away, the rule failed) changes nothing.
 """
 

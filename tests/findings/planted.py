@@ -82,7 +82,7 @@ class Planted:
 
 
 class Consumer:
-    """A consumer of a queue over a connection of its own, which takes messages and acknowledges when the test wants."""
+    """A consumer of a queue over a connection of its own, which takes messages and acknowledges when the test says so."""
 
     def __init__(self, link: amqp.Connection, queue: str, prefetch: int) -> None:
         self.link, self.channel = link, link.channel()

@@ -18,7 +18,7 @@ from django.conf import LazySettings
 from dashboard.models import Target
 from dashboard.notifications import sending
 from dashboard.notifications.messages import Item, Message, composed
-from dashboard.notifications.outside.services import service
+from dashboard.notifications.outside.apprise_services import service
 from dashboard.notifications.outside.web import Failed, signature
 from tests.certificates import server_context
 from tests.fault_server import Answer, FaultServer

@@ -18,7 +18,7 @@ from dashboard.layout import formatting
 from workers.models import Worker
 
 KEY = "broker_version"
-NAME = "Not as this version of the broker wants it"
+NAME = "Not as this version of the broker requires it"
 ABOUT = "Transient queues, mirrored policies, shared prefetch counts and quorum queues where the version of RabbitMQ or Celery does not support them."
 NEEDS = ("broker", parts.QUEUES)
 THRESHOLDS = ()

@@ -57,7 +57,7 @@ def _unknown(facts: Facts) -> Iterable[Report]:
 
 def _unroutable(rate: float, facts: Facts, thresholds: Thresholds) -> Iterable[Found]:
     """One finding an exchange that does not pass everything on; one about the broker where none is known and it lasts. That nobody takes Celery's events and
-    remote control is nothing: they are for who wants them."""
+    remote control is nothing: who needs them binds a queue."""
     silent = facts.context.silent_exchanges
     ours = [one for one in silent if not _is_of_celery(one, facts) and not thresholds.is_off(KEY, one.vhost, one.name)]
     named = [_at_exchange(exchange, rate, facts) for exchange in ours]

@@ -35,11 +35,11 @@ def answer(question: Mapping[str, Any]) -> dict[str, str]:
 def _done(question: Mapping[str, Any], guarded: guard.Guard) -> dict[str, str]:
     kind = question["kind"]
     if kind in ("check", "apprise"):
-        from dashboard.notifications.outside import services  # a tenth of a second, which the others need not wait
+        from dashboard.notifications.outside import apprise_services  # a tenth of a second, which the others need not wait
 
         if kind == "check":
-            return {"service": str(services.service(question["url"]).service_name)}
-        services.send(question, guarded)
+            return {"service": str(apprise_services.service(question["url"]).service_name)}
+        apprise_services.send(question, guarded)
         return {}
     context = web.trust(question["ca_file"])
     guarded.close_files()
