@@ -116,6 +116,7 @@ class Mailbox:
     def __init__(self) -> None:
         self.mails: list[tuple[str, list[str], Any]] = []
         self.refused: set[str] = set()
+        self.last_answer = "221 Bye"
 
     async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
         if address in self.refused:
@@ -126,6 +127,9 @@ class Mailbox:
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         self.mails.append((envelope.mail_from, envelope.rcpt_tos, message_from_bytes(envelope.content)))
         return "250 taken"
+
+    async def handle_QUIT(self, server: Any, session: Any, envelope: Any) -> str:
+        return self.last_answer
 
 
 @pytest.fixture
@@ -155,6 +159,12 @@ def test_a_mail_arrives_with_the_id_of_its_message(smtp: int, mailbox: Mailbox) 
     assert content["Message-ID"] == "<d1@example.com>"
     assert content["X-Hareline-Delivery"] == "d1"
     assert "Ready: 12,480" in content.get_payload()
+
+
+def test_a_mail_that_was_taken_counts_as_sent_however_the_connection_ends(smtp: int, mailbox: Mailbox) -> None:
+    mailbox.last_answer = "421 overloaded"
+    assert mail(smtp) == sending.Outcome()
+    assert len(mailbox.mails) == 1
 
 
 def test_recipients_that_are_refused_are_reported_and_the_others_get_it_once(smtp: int, mailbox: Mailbox) -> None:

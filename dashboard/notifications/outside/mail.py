@@ -5,6 +5,7 @@ from __future__ import annotations
 import smtplib
 import ssl
 from collections.abc import Mapping
+from contextlib import closing, suppress
 from email.message import EmailMessage
 from email.utils import formatdate
 from typing import Any
@@ -20,16 +21,16 @@ def send(question: Mapping[str, Any], context: ssl.SSLContext) -> str:
     message["X-Hareline-Delivery"], message["Auto-Submitted"] = question["id"], "auto-generated"
     message.set_content(question["text"])
     host, port = question["host"], question["port"]
-    with (
-        smtplib.SMTP_SSL(host, port, timeout=STEP_SECONDS, context=context)
-        if question["security"] == "tls"
-        else smtplib.SMTP(host, port, timeout=STEP_SECONDS) as server
-    ):
+    with closing(
+        smtplib.SMTP_SSL(host, port, timeout=STEP_SECONDS, context=context) if question["security"] == "tls" else smtplib.SMTP(host, port, timeout=STEP_SECONDS)
+    ) as server:
         if question["security"] == "starttls":
             server.starttls(context=context)
         if question["user"]:
             _log_in(server, question["user"], question["password"])
         refused = server.send_message(message)
+        with suppress(OSError, smtplib.SMTPException):  # the server has taken it: counted as failed, it would be sent again
+            server.quit()
     many = len(question["recipients"])
     return f"the server refused {len(refused)} of {many} recipients" if refused else ""
 
