@@ -35,7 +35,7 @@ class Deliverer:
         """How many messages are being sent now. Raises DatabaseError; what was sent already is stored with the next round, and not sent again."""
         for target, (delivery, future) in list(self._sending.items()):
             if future.done():
-                self._save(delivery, _result(future), now)
+                self._save(delivery, sending.result(future), now)
                 del self._sending[target]
         for delivery in queries.head_deliveries():
             if len(self._sending) < AT_A_TIME and delivery.target_id not in self._sending and self._is_due(delivery, now):
@@ -55,8 +55,18 @@ class Deliverer:
         except vault.Unreadable as error:
             self._save(delivery, Outcome(str(error)), now)
             return
-        items = [messages.Item(one.finding, one.event, one.key) for one in queries.items_of(delivery)]
-        message = messages.composed(delivery.key, delivery.kind, items, settings.PUBLIC_URL, now)
+        except Exception as error:  # noqa: BLE001  (its text may hold what is secret)
+            log.error("the address of a target can't be used", target=delivery.target.name, error=type(error).__name__)
+            self._save(delivery, Outcome(f"its address can't be used ({type(error).__name__})"), now)
+            return
+        rows = queries.items_of(delivery)
+        try:
+            items = [messages.Item(one.finding, one.event, one.key) for one in rows]
+            message = messages.composed(delivery.key, delivery.kind, items, settings.PUBLIC_URL, now)
+        except Exception as error:  # of this message alone: it is tried again and given up like any other, and the other targets get theirs
+            log.exception("a message can't be made", target=delivery.target.name, message=delivery.key)
+            self._save(delivery, Outcome(f"the message could not be made ({type(error).__name__})"), now)
+            return
         self._sending[delivery.target_id] = delivery, sending.in_background(self._send, delivery.target.kind, address, message)
 
     @staticmethod
@@ -69,11 +79,3 @@ class Deliverer:
             log.warning("notification given up", target=target.name, message=delivery.key, reason=outcome.error, attempts=delivery.attempts)
         elif target.failures == 0:
             log.warning("notification failed; it is tried again", target=target.name, message=delivery.key, reason=outcome.error)
-
-
-def _result(future: Future[Outcome]) -> Outcome:
-    error = future.exception()
-    if error is not None:
-        log.error("notification not sent, by an error of ours", error=type(error).__name__)  # its text may hold an address
-        return Outcome(f"an error in Hareline ({type(error).__name__})")
-    return future.result()

@@ -58,8 +58,8 @@ class Pings:
         """Raises DatabaseError; then the next round does it."""
         for pk, future in list(self._pinging.items()):
             if future.done():
-                del self._pinging[pk]
-                self._note(pk, Outcome("an error in Hareline") if future.exception() else future.result(), now)
+                self._note(pk, sending.result(future), now)
+                del self._pinging[pk]  # after it is stored: the next round does what failed
         if self._monotonic() < self._next:
             return
         addresses = self._addresses(now)

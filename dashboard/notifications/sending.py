@@ -12,11 +12,13 @@ from concurrent.futures import Future
 from typing import Any
 
 import msgspec
+import structlog
 from django.conf import settings
 
 from dashboard.models import Target
 from dashboard.notifications.messages import Message
 
+log = structlog.get_logger(__name__)
 SECONDS = 20.0
 _TO_END_SECONDS = 5.0
 _TYPES = {"critical": "failure", "warning": "warning", "unknown": "warning", "notice": "warning"}
@@ -69,6 +71,15 @@ def in_background(work: Callable[..., Outcome], *arguments: Any) -> Future[Outco
 
     threading.Thread(target=run, name="sending", daemon=True).start()
     return future
+
+
+def result(future: Future[Outcome]) -> Outcome:
+    """What came of work that is done; an error of ours is logged by its type alone, since its text may hold an address."""
+    error = future.exception()
+    if error is not None:
+        log.error("notification not sent, by an error of ours", error=type(error).__name__)
+        return Outcome(f"an error in Hareline ({type(error).__name__})")
+    return future.result()
 
 
 def _outcome(question: dict[str, Any], seconds: float) -> Outcome:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.conf import LazySettings
+from django.db import OperationalError, connection, transaction
 
 from brokers.models import Broker
 from dashboard.models import FindingRound, Target
@@ -32,10 +34,13 @@ class Switch:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.seconds, self.unwell, self.outcome, self.pinged = 0.0, "", Outcome(), list[str]()
         monkeypatch.setattr(heartbeat, "why_unwell", lambda now: self.unwell)
+        self.error: Exception | None = None
         self.pings = Pings(self.ping, lambda: self.seconds)
 
     def ping(self, url: str) -> Outcome:
         self.pinged.append(url)
+        if self.error:
+            raise self.error
         return self.outcome
 
     def round(self, seconds: float) -> None:
@@ -78,6 +83,34 @@ def test_targets_of_that_kind_are_pinged_and_show_what_came_of_it(switch: Switch
     switch.round(EVERY_SECONDS)
     row = Target.objects.get(name="hc")
     assert (row.failures, row.last_error, row.last_success_at) == (1, "it answered with status 404", at(1))
+
+
+@pytest.mark.django_db
+def test_what_came_of_a_ping_while_the_database_failed_is_stored_later(switch: Switch) -> None:
+    target(name="hc", kind=Target.HEARTBEAT, secret=vault.encrypted({"url": "https://hc"}))
+    switch.pings.round(NOON)
+    wait_until(lambda: all(future.done() for future in switch.pings._pinging.values()))
+
+    def fails(execute: Any, sql: str, *rest: Any) -> Any:
+        if "UPDATE" in sql:
+            raise OperationalError("database is locked")
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(fails), pytest.raises(OperationalError), transaction.atomic():
+        switch.pings.round(at(1))
+    switch.pings.round(at(2))
+    assert Target.objects.get().last_success_at == at(2)
+    assert switch.pinged == ["https://hc"]
+
+
+@pytest.mark.django_db
+def test_an_error_of_ours_in_a_ping_is_logged_and_shown(switch: Switch, settings: LazySettings, caplog: pytest.LogCaptureFixture) -> None:
+    target(name="hc", kind=Target.HEARTBEAT, secret=vault.encrypted({"url": "https://hc"}))
+    switch.error = MemoryError("https://hc")
+    switch.round(1)
+    assert Target.objects.get().last_error == "an error in Hareline (MemoryError)"
+    assert "by an error of ours" in caplog.text and "MemoryError" in caplog.text
+    assert "https://hc" not in caplog.text
 
 
 @pytest.mark.django_db

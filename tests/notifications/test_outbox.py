@@ -324,6 +324,22 @@ def test_a_target_of_which_nothing_can_be_planned_holds_up_no_other(receiver: Re
     assert row.events.filter(kind="notified").exists()
 
 
+def test_a_message_that_cant_be_made_holds_up_no_other_target_and_is_given_up(receiver: Receiver, maintenance: Maintenance) -> None:
+    target(name="bad", selection={"names": ["broken"]})
+    target(name="good", selection={"names": ["mail"]})
+    broken = stored_finding("broken", body={"evidence": 5})
+    stored_finding("mail")
+    maintenance.work(1)
+    assert receiver.received == [("opened", "mail is growing")]
+    row = Target.objects.get(name="bad")
+    assert (row.failures, row.last_error) == (1, "the message could not be made (ValidationError)")
+    assert row.next_try_at is not None and row.next_try_at > at(1)
+    for hour in range(1, 26):
+        maintenance.work(3600 * hour)
+    assert Delivery.objects.get(target=row).state == Delivery.FAILED
+    assert events(broken) == [("not notified", "bad could not be reached: the message could not be made (ValidationError)")]
+
+
 def test_old_messages_are_deleted(receiver: Receiver, maintenance: Maintenance) -> None:
     target()
     stored_finding()
