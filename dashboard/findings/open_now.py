@@ -66,7 +66,11 @@ class OpenNow:
 
     def of(self, broker_id: int | None, vhost: str | None = None) -> list[Finding]:
         """The causes that are about a broker, or about the whole of Hareline; with `vhost` without those of other virtual hosts."""
-        return [one for one in self.causes if one.broker_id in (None, broker_id) and (vhost is None or one.vhost in ("", vhost))]
+        return [one for one in self.causes if _is_about(one, broker_id, vhost)]
+
+    def silenced_of(self, broker_id: int | None, vhost: str | None = None) -> list[Finding]:
+        """The silenced ones that are about a broker, or about the whole of Hareline; with `vhost` without those of other virtual hosts."""
+        return [one for one in self.findings if one.pk in self.silenced and _is_about(one, broker_id, vhost)]
 
     def stands_still(self, broker_id: int | None) -> bool:
         """True if the rules have not looked at it lately, or never did."""
@@ -100,6 +104,10 @@ class OpenNow:
             return otherwise
         here = [one for one in self.causes if one.broker_id == broker_id]
         return Level(_word(here[0].level), f"has {formatting.count(len(here), 'finding')}") if here else Level("ok", "responds")
+
+
+def _is_about(one: Finding, broker_id: int | None, vhost: str | None) -> bool:
+    return one.broker_id in (None, broker_id) and (vhost is None or one.vhost in ("", vhost))
 
 
 def _about_many(one: Finding) -> tuple[int | None, str]:

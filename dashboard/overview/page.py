@@ -136,7 +136,7 @@ class OneBroker:
 
     @property
     def silenced(self) -> int:
-        return sum(one.broker_id in (None, self.broker.pk) and one.pk in self.opened.silenced for one in self.opened.findings)
+        return len(self.opened.silenced_of(self.broker.pk, self.vhost))
 
     @property
     def rules_stand_still(self) -> bool:

@@ -59,6 +59,13 @@ def test_while_the_rules_stand_still_levels_are_what_numbers_say() -> None:
         assert opened(one(), rounds=rounds).broker_level(1, Level("ok", "responds")) == Level("ok", "responds")
 
 
+def test_what_is_silenced_is_counted_where_it_is() -> None:
+    found = [one(pk=1, vhost="/shop"), one(pk=2, vhost="/"), one(pk=3, vhost="", kind="broker"), one(pk=4, broker=None, vhost=""), one(pk=5, name="loud")]
+    quiet = opened(*found, silences=[Silence(name="mail", until=NOON + timedelta(hours=1))])
+    assert [[two.pk for two in quiet.silenced_of(1, vhost)] for vhost in (None, "/shop", "/")] == [[1, 2, 3, 4], [1, 3, 4], [2, 3, 4]]
+    assert [two.pk for two in quiet.silenced_of(2)] == [4]
+
+
 def test_what_is_silenced_is_a_notice_and_no_cause() -> None:
     quiet = opened(one(), silences=[Silence(name="m*", until=NOON)])
     assert quiet.level("queue", 7, 1, PURE) == Level("notice", "is growing", "silenced")
