@@ -12,6 +12,7 @@ from django.contrib.auth.models import AnonymousUser
 from brokers.characters import is_storable
 from dashboard import store
 from dashboard.findings.rule import Rule, Threshold
+from dashboard.findings.rules import OWN_RULES
 from dashboard.findings.thresholds import OFF
 from dashboard.layout import formatting
 from dashboard.layout.typed_numbers import number
@@ -63,6 +64,11 @@ def problems(rule: Rule, form: SettingForm, brokers: Iterable[str]) -> dict[str,
             found[field] = f"At most {most} characters; these are {len(pattern)}."
         elif not is_storable(pattern):
             found[field] = "It holds a character that can't be stored."
+    if any(rule is one for one in OWN_RULES):
+        for field in ("broker", "vhost"):
+            if getattr(form, field) != "*":
+                found[field] = "This rule looks at Hareline itself, which has neither a broker nor a virtual host: leave *."
+        return found
     names = list(brokers)
     if names and "broker" not in found and not any(fnmatchcase(name, form.broker) for name in names):
         found["broker"] = f"No broker matches; there {'is' if len(names) == 1 else 'are'} {formatting.listed(names)}."

@@ -26,7 +26,7 @@ def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
     broker, now = facts.its_broker, facts.now
     recent = [attempt for attempt in facts.attempts if now - attempt.at <= WITHIN]
     begun = [later for later, earlier in itertools.pairwise(recent) if earlier.answered and not later.answered]
-    if not begun or len(begun) < thresholds.of(KEY, "outages"):
+    if not begun or len(begun) < thresholds.of(KEY, "outages", name=broker.name):
         return
     last = begun[0]
     yield Found(

@@ -31,8 +31,8 @@ def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
         ("channels", broker.channels_opened_per_second, broker.channels_closed_per_second),
         ("queues", broker.queues_created_per_second, broker.queues_deleted_per_second),
     ):
-        limit = thresholds.of(KEY, what)
-        if opened is not None and closed is not None and min(opened, closed) >= limit and not thresholds.is_off(KEY):
+        limit = thresholds.of(KEY, what, name=broker.name)
+        if opened is not None and closed is not None and min(opened, closed) >= limit and not thresholds.is_off(KEY, name=broker.name):
             yield _found(what, opened, closed, limit, facts)
 
 

@@ -23,13 +23,14 @@ CLEARS_AFTER = timedelta(seconds=30)
 
 def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
     for source in facts.sources:
-        if thresholds.is_off(KEY, source.vhost):
+        place = source.vhost, object_of(source).name
+        if thresholds.is_off(KEY, *place):
             continue
         workers = [worker for worker in facts.workers if worker.vhost == source.vhost]
         lost = {worker.hostname: risen for worker in workers if (risen := facts.risen.get(("lost of worker", worker.pk))) and risen.by > 0}
         refused = facts.risen.get(("refused", source.pk))
         amount = sum(risen.by for risen in lost.values()) + (refused.by if refused else 0)
-        if amount and amount >= thresholds.of(KEY, "events", source.vhost):
+        if amount and amount >= thresholds.of(KEY, "events", *place):
             yield _found(source, workers, {hostname: risen.by for hostname, risen in lost.items()}, refused.by if refused else 0, facts)
         elif (refused is None or refused.is_short(facts.now)) or source.state != EventSource.RECEIVING:
             yield Unsure("less than ten minutes of the counts is known", source.vhost, "source")

@@ -42,7 +42,7 @@ def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
     for sentence in processes.conflicts(beats, now):
         yield _conflict(sentence)
     behind = max(((beat.measured or {}).get("tail_seconds") or 0.0 for beat in beats if lives(beat, now)), default=0.0)
-    if behind >= thresholds.of(KEY, "tail"):
+    if behind >= thresholds.of(KEY, "tail", name="web"):
         text = f"it is {formatting.duration(behind)} behind the database, so that open pages show what was"
         yield _found("web", text, "warning", facts, "tail")
 

@@ -27,6 +27,9 @@ OPENS_AFTER = timedelta(0)
 CLEARS_AFTER = timedelta(seconds=60)
 
 
+OBJECT = "database"
+
+
 def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
     known = facts.installation
     if known is None:
@@ -41,9 +44,9 @@ def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
             "write",
         )
     fullest = min((beat for beat in facts.beats if _free(beat) is not None and lives(beat, facts.now)), key=lambda beat: _free(beat) or 0, default=None)
-    if fullest is not None and (_free(fullest) or 0) < thresholds.of(KEY, "free"):
-        yield _disk(fullest, known, thresholds.of(KEY, "critical_free"))
-    if known.tasks_most and known.tasks >= known.tasks_most * thresholds.of(KEY, "share") / 100:
+    if fullest is not None and (_free(fullest) or 0) < thresholds.of(KEY, "free", name=OBJECT):
+        yield _disk(fullest, known, thresholds.of(KEY, "critical_free", name=OBJECT))
+    if known.tasks_most and known.tasks >= known.tasks_most * thresholds.of(KEY, "share", name=OBJECT) / 100:
         oldest = known.oldest_task_at
         if oldest is not None and facts.now - oldest < timedelta(days=known.task_days) * 0.9:
             yield _tasks(known, oldest, facts.now)
@@ -57,7 +60,7 @@ def _free(beat: Heartbeat) -> int | None:
 def _found(title: str, level: str, meaning: str, evidence: list[Evidence], cause: str, detail: str) -> Found:
     return Found(
         KEY,
-        Object("hareline", "database"),
+        Object("hareline", OBJECT),
         "critical" if level == "critical" else "warning" if level == "warning" else "notice",
         title,
         title=title,

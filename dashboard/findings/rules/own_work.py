@@ -46,7 +46,7 @@ def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
             yield from _thread(source, now)
     for source in known.sources:
         waiting = known.waiting.get(source.pk, 0)
-        if waiting >= thresholds.of(KEY, "waiting", source.vhost):
+        if waiting >= thresholds.of(KEY, "waiting", name=_events_of(source)):
             yield _lag(source, waiting, now)
     if not silent["maintenance"]:
         for name, done in _jobs(facts).items():
@@ -121,14 +121,17 @@ def _thread(source: EventSource, now: datetime) -> Iterable[Found]:
     yield _found(f"receipt of events of {where}", "thread", "critical", title, since, "Worker nodes and tasks there are unknown.", [evidence], cause)
 
 
+def _events_of(source: EventSource) -> str:
+    return f"events of {source.vhost} at {source.broker.name}"
+
+
 def _lag(source: EventSource, waiting: int, now: datetime) -> Found:
-    where = f"{source.vhost} at {source.broker.name}"
     last = formatting.moment_text(source.received_at, now) if source.received_at else "never"
     return _found(
-        f"events of {where}",
+        _events_of(source),
         "lag",
         "warning",
-        f"Hareline receives the events of {where} late: {waiting:,} wait",
+        f"Hareline receives the {_events_of(source)} late: {waiting:,} wait",
         None,
         "States of workers and tasks are shown late; beyond the limit of their queue events are dropped.",
         [Evidence("Waiting", f"{waiting:,}", source.broker.polled_at, f"depth of {source.queue}"), Evidence("Last event", last, source.received_at)],

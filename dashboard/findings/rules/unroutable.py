@@ -27,6 +27,7 @@ CLEARS_AFTER = timedelta(minutes=2)  # a message now and then is one finding
 EXPLAINED_BY = ("unconsumed_route", "no_consumer", "stuck")
 CHANCE = 0.1
 DEFAULT_EXCHANGE = "the default exchange"
+IN_PLACE_OF_NO_NAME = "(default)"
 
 
 UNATTRIBUTED_POLLS = 4
@@ -39,7 +40,7 @@ def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
     rate = facts.context.unroutable_per_second
     if facts.its_broker.unroutable_per_second is None:
         yield from _unknown(facts)
-    elif rate is not None and rate >= thresholds.of(KEY, "rate") and not thresholds.is_off(KEY):
+    elif rate:
         yield from _unroutable(rate, facts, thresholds)
     causes = queues.found_by(facts, *EXPLAINED_BY)
     for queue in facts.queues:
@@ -59,13 +60,19 @@ def _unroutable(rate: float, facts: Facts, thresholds: Thresholds) -> Iterable[F
     """One finding an exchange that does not pass everything on; one about the broker where none is known and it lasts. That nobody takes Celery's events and
     remote control is nothing: who needs them binds a queue."""
     silent = facts.context.silent_exchanges
-    ours = [one for one in silent if not _is_of_celery(one, facts) and not thresholds.is_off(KEY, one.vhost, one.name)]
+    ours = [one for one in silent if not _is_of_celery(one, facts) and _counts(rate, thresholds, one.vhost, one.name or IN_PLACE_OF_NO_NAME)]
     named = [_at_exchange(exchange, rate, facts) for exchange in ours]
     yield from named
-    if named and any(one.kind == "broker" for one in facts.open_objects.get(KEY, ())):  # it was found before the exchange was known
+    of_broker = _counts(rate, thresholds, "", facts.its_broker.name)
+    if named and of_broker and any(one.kind == "broker" for one in facts.open_objects.get(KEY, ())):  # it was found before the exchange was known
         yield msgspec.structs.replace(_at_broker(rate, facts), under=queues.identity_of(facts, named[0]))
-    if not silent and facts.context.unroutable_polls >= UNATTRIBUTED_POLLS and not _is_starting(facts):
+    if not silent and of_broker and facts.context.unroutable_polls >= UNATTRIBUTED_POLLS and not _is_starting(facts):
         yield _at_broker(rate, facts)
+
+
+def _counts(rate: float, thresholds: Thresholds, vhost: str, name: str) -> bool:
+    """Whether so many messages count at this exchange or broker."""
+    return rate >= thresholds.of(KEY, "rate", vhost, name) and not thresholds.is_off(KEY, vhost, name)
 
 
 def _is_of_celery(exchange: SilentExchange, facts: Facts) -> bool:
@@ -101,7 +108,7 @@ def _at_exchange(exchange: SilentExchange, rate: float, facts: Facts) -> Found:
         )
     return Found(
         KEY,
-        Object("exchange", exchange.name or "(default)", exchange.vhost, exchange.pk),
+        Object("exchange", exchange.name or IN_PLACE_OF_NO_NAME, exchange.vhost, exchange.pk),
         "notice",
         f"passes {'no' if not passes else 'not every'} message on",
         title=f"{name[:1].upper() + name[1:] if not exchange.name else name} passes {'no' if not passes else 'not every'} message on",

@@ -43,15 +43,15 @@ def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
             under = next((facts.identity(one.rule, one.object) for one in facts.found if one.rule == cause), "")
             yield Unsure(worker.reason or "no heartbeat received yet", worker.vhost, "worker", worker.hostname, under)
             yield from _unsure_pattern(worker, facts, under)
-    seconds = thresholds.of(KEY, "critical_for")
     held = {worker.pk: _held(worker, facts) for worker in troubled}
-    worst = sorted(troubled, key=lambda worker: (WORST_FIRST.index(_level(worker, held[worker.pk], seconds, facts)), worker.hostname))
+    levels = {worker.pk: _level(worker, held[worker.pk], thresholds, facts) for worker in troubled}
+    worst = sorted(troubled, key=lambda worker: (WORST_FIRST.index(levels[worker.pk]), worker.hostname))
     yield from folding.findings(
         KEY,
         worst,
         facts,
-        lambda worker: _found(worker, held[worker.pk], seconds, facts),
-        lambda one, workers: _many(one, workers, {worker.pk: held[worker.pk] for worker in workers}, seconds, facts),
+        lambda worker: _found(worker, held[worker.pk], levels[worker.pk], facts),
+        lambda one, workers: _many(one, workers, {worker.pk: held[worker.pk] for worker in workers}, levels, facts),
     )
 
 
@@ -101,20 +101,21 @@ def _held(worker: Worker, facts: Facts) -> _Tasks:
     return _Tasks(worker, facts.held(worker)) if tasks.reported or worker.events_off is False else tasks
 
 
-def _level(worker: Worker, tasks: _Tasks, seconds: float, facts: Facts) -> Word:
+def _level(worker: Worker, tasks: _Tasks, thresholds: Thresholds, facts: Facts) -> Word:
     if not tasks.amount:
         return "warning" if stands_still(worker) else "notice"
-    long_ago = worker.since is not None and facts.now - worker.since > timedelta(seconds=seconds)
+    critical_for = timedelta(seconds=thresholds.of(KEY, "critical_for", worker.vhost, worker.hostname))
+    long_ago = worker.since is not None and facts.now - worker.since > critical_for
     return "warning" if long_ago else "critical"
 
 
-def _found(worker: Worker, tasks: _Tasks, seconds: float, facts: Facts) -> Found:
+def _found(worker: Worker, tasks: _Tasks, level: Word, facts: Facts) -> Found:
     now, amount = facts.now, tasks.amount
     still = stands_still(worker)
     return Found(
         KEY,
         folding.object_of(worker),
-        _level(worker, tasks, seconds, facts),
+        level,
         _short(still, amount),
         since=worker.heartbeat_at or worker.since,
         summary=f"Its last heartbeat was at {formatting.moment_text(worker.heartbeat_at, now)}." if worker.heartbeat_at else f"{_sentence(worker.reason)}",
@@ -199,14 +200,14 @@ def _causes(worker: Worker, facts: Facts) -> list[Cause]:
     return [process, network]
 
 
-def _many(one: Object, workers: Sequence[Worker], held: dict[int, _Tasks], seconds: float, facts: Facts) -> Found:
+def _many(one: Object, workers: Sequence[Worker], held: dict[int, _Tasks], levels: dict[int, Word], facts: Facts) -> Found:
     """Pods and machines of one kind."""
     facts.explained |= {("worker", worker.pk): facts.identity(KEY, one) for worker in workers}
     amount = sum(tasks.amount for tasks in held.values())
     still = [worker for worker in workers if stands_still(worker)]
     seen = [at for worker in workers if (at := worker.heartbeat_at or worker.since) is not None]
     last = formatting.moment_text(max(seen, default=None), facts.now)
-    level = min((_level(worker, held[worker.pk], seconds, facts) for worker in workers), key=WORST_FIRST.index)
+    level = min((levels[worker.pk] for worker in workers), key=WORST_FIRST.index)
     what = "do not respond" if len(still) == len(workers) else "are gone"
     with_tasks = f" with {formatting.count(amount, 'task')}" if amount else ""
     return Found(
