@@ -41,7 +41,8 @@ class TaskOutcomes(msgspec.Struct, frozen=True):
     """Of the latest executions of a task `failed` of `ended` failed, of the newest ten `newest_failed`; the first since `since`.
 
     `usual`: the share that usually fails, of `usual_of` executions before; None: too few. `spread`: by how much that share usually differs. `workers`:
-    (host name, failed, ended) and `exceptions`: (text without what varies, how often), the most frequent first.
+    (host name, failed, ended) and `exceptions`: (text without what varies, how often), the most frequent first. `silent_since`: when the last of all ended;
+    where none was seen, since when one is awaited.
     """
 
     vhost: str
@@ -57,6 +58,7 @@ class TaskOutcomes(msgspec.Struct, frozen=True):
     workers: tuple[tuple[str, int, int], ...] = ()
     exceptions: tuple[tuple[str, int], ...] = ()
     newest_failed: int = 0
+    silent_since: datetime | None = None
 
     @property
     def share(self) -> float:
@@ -68,9 +70,11 @@ class _Task:
         self.latest: deque[Ended] = deque()
         self.minutes: deque[tuple[int, int, int]] = deque()  # (minute, ended, failed), in order
         self.is_frozen = False
+        self.silent_since: datetime | None = None
 
     def add(self, ended: Ended) -> None:
         self.latest.append(ended)
+        self.silent_since = ended.at
         if len(self.latest) > LATEST:
             self._pass(self.latest.popleft())
 
@@ -112,6 +116,10 @@ class Outcomes:
     def of_each(self, now: datetime, in_trouble: Collection[Key] = ()) -> list[TaskOutcomes]:
         """Of each task that failed lately; `in_trouble`: those with an open finding, which are returned in any case."""
         found = []
+        for key in in_trouble:
+            if key not in self._tasks:
+                self._tasks[key] = _Task()
+                self._tasks[key].silent_since = now
         for key, task in list(self._tasks.items()):
             task.is_frozen = key in in_trouble
             task.age(now)
@@ -141,6 +149,7 @@ def _of(key: Key, task: _Task) -> TaskOutcomes:
         tuple((worker, failed, ended_by[worker]) for worker, failed in failed_by.most_common(5)),
         tuple(exception_texts.counted((one.exception for one in failures), 3)),
         sum(one.failed for one in islice(reversed(latest), NEWEST)),
+        task.silent_since,
     )
 
 

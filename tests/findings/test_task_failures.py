@@ -10,6 +10,8 @@ from typing import Any
 from dashboard.findings.outcomes import LATEST, Ended, Outcomes, TaskOutcomes
 from dashboard.findings.rule import Found, Object
 from dashboard.findings.rules import task_failures
+from dashboard.findings.thresholds import OFF
+from dashboard.models import RuleSetting
 from tests.findings import objects
 from tests.findings.objects import NOON, found, unsure
 
@@ -110,6 +112,23 @@ def test_silence_does_not_clear_it() -> None:
     assert one.covers("task", "/", "shop.pay")
     unknown = objects.facts(open_objects={task_failures.KEY: [Object("task", "gone.task", "/")]})
     assert len(unsure(task_failures, unknown)) == 1
+
+
+def test_a_task_that_is_no_longer_run_and_one_that_is_off_do_not_keep_it_open_for_ever() -> None:
+    key, opened = KEY, {task_failures.KEY: [Object("task", KEY[1], KEY[0])]}
+
+    def kept_open(outcomes: list[TaskOutcomes], now: datetime, *settings: RuleSetting) -> bool:
+        return bool(objects.look(task_failures, objects.facts(now=now, outcomes=outcomes, open_objects=opened), *settings))
+
+    for hours, kept in ((23, True), (25, False)):
+        now = NOON + timedelta(hours=hours)
+        assert kept_open(after(past(), ends(50, 1.0), now=now, in_trouble=True), now) == kept
+    restarted = Outcomes()
+    assert kept_open(restarted.of_each(NOON, [key]), NOON)
+    assert kept_open(restarted.of_each(NOON + timedelta(hours=23), [key]), NOON + timedelta(hours=23))
+    assert not kept_open(restarted.of_each(NOON + timedelta(hours=25), [key]), NOON + timedelta(hours=25))
+    off = RuleSetting(rule=task_failures.KEY, threshold=OFF, broker="*", vhost="*", name="shop.*", value=1, at=NOON)
+    assert not kept_open(after(past(), in_trouble=True), NOON, off)
 
 
 def test_it_clears_when_the_latest_succeed() -> None:

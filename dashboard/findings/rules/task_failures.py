@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from dashboard.findings.facts import Facts
-from dashboard.findings.outcomes import NEWEST, TaskOutcomes
+from dashboard.findings.outcomes import KEPT, NEWEST, TaskOutcomes
 from dashboard.findings.rule import Cause, Evidence, Found, Link, Object, Report, Threshold, Unsure
 from dashboard.findings.thresholds import Thresholds
 from dashboard.layout import formatting
@@ -40,9 +40,15 @@ def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
         if not thresholds.is_off(KEY, *key) and _jumped(outcomes, thresholds, key in in_trouble):
             yield _found(outcomes, facts)
     for vhost, name in in_trouble:
-        ended = known[vhost, name].ended if (vhost, name) in known else 0
-        if ended < thresholds.of(KEY, "executions", vhost, name):
+        one = known.get((vhost, name))
+        ended = one.ended if one is not None else 0
+        if ended < thresholds.of(KEY, "executions", vhost, name) and not thresholds.is_off(KEY, vhost, name) and not _is_over(one, facts):
             yield Unsure("it has hardly been executed lately", vhost, "task", name)
+
+
+def _is_over(one: TaskOutcomes | None, facts: Facts) -> bool:
+    """Whether the task was not executed for so long that it counts as no longer run."""
+    return one is not None and one.silent_since is not None and facts.now - one.silent_since > KEPT
 
 
 def _jumped(one: TaskOutcomes, thresholds: Thresholds, is_open: bool) -> bool:
@@ -82,7 +88,7 @@ def _found(one: TaskOutcomes, facts: Facts) -> Found:
         causes=_causes(one),
         to_do=["Read the traceback of one of them; compare the version of the workers that fail with the others."],
         links=[Link("The tasks that failed", "tasks", query=f"state:FAILURE name:{_quoted(one.name)}")],
-        clears="when its latest executions fail as rarely as usual",
+        clears="when its latest executions fail as rarely as usual, or when it was not executed for a day",
     )
 
 
