@@ -21,7 +21,7 @@ _NO_CHARACTERS = re.compile("[\ud800-\udfff\ufffe\uffff]")  # what `visible` lea
 
 
 def feed(scope: Scope, absolute: Callable[[str], str], now: datetime) -> str:
-    """The feed as text. `absolute` makes an address of the site a whole one. An entry keeps its id when its finding is over, and is updated then."""
+    """The feed as text. `absolute` makes an address of the site a whole one. An entry keeps its id; it is updated when its finding is over, or back."""
     address = absolute(reverse("findings"))
     made = Atom1Feed("Hareline: findings", address, "What is wrong, and what was", feed_guid=address)
     for one in queries.latest_opened(scope, ENTRIES):
@@ -31,7 +31,7 @@ def feed(scope: Scope, absolute: Callable[[str], str], now: datetime) -> str:
             link=page,
             description=text(one, now),
             pubdate=one.opened_at,
-            updateddate=one.closed_at or one.opened_at,
+            updateddate=one.closed_at or one.again_since or one.opened_at,
             unique_id=page,
             categories=[one.rule, one.worst_level, *([in_xml(one.broker.name)] if one.broker else [])],
         )

@@ -45,6 +45,13 @@ def test_a_feed_lists_what_is_wrong_and_what_was_with_a_lasting_id(person: Clien
     assert entries[1].findtext(f"{ATOM}updated") == (now - timedelta(minutes=30)).isoformat()
 
 
+def test_one_that_is_back_is_updated_after_it_was_cleared(person: Client, prod: Broker, now: datetime) -> None:
+    back = now - timedelta(minutes=2)
+    finding(prod, now, opened_at=now - timedelta(hours=1), again_since=back, returned=1)
+    (entry,) = ElementTree.fromstring(Client().get(made(person)).content).findall(f"{ATOM}entry")  # noqa: S314  (made by this site)
+    assert entry.findtext(f"{ATOM}updated") == back.isoformat()
+
+
 def test_names_of_any_characters_are_readable_xml(person: Client, prod: Broker, now: datetime) -> None:
     odd = "\x1b[31mred\x00\x85\u202e\n\uffff"
     body = {"summary": odd, "evidence": [{"name": odd, "value": odd}], "causes": [{"text": odd}], "to_do": [odd]}
