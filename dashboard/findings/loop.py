@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Hashable
+from functools import partial
 
 import structlog
 from django.db import DatabaseError, connection
@@ -15,6 +16,7 @@ from django.utils import timezone
 
 from brokers import database_damage, queries
 from brokers.database import engine
+from brokers.models import Broker
 from brokers.scope import EVERYTHING
 from dashboard.findings.evaluation import Evaluation
 from workers import queries as worker_queries
@@ -56,18 +58,35 @@ class FindingsLoop:
         connection.close()
 
     def round(self) -> None:
-        """Looks at each broker of which something was stored since. What fails is logged, and done again with the next look."""
-        try:
-            sources: dict[int, list[Hashable]] = {}
-            for source in worker_queries.event_sources(EVERYTHING):
-                sources.setdefault(source.broker_id, []).append((source.pk, source.revision, source.state))
-            for broker in queries.brokers(EVERYTHING):
-                state = (broker.state, broker.polled_at, broker.tried_at, broker.inventory_at, tuple(sources.get(broker.pk, ())))
-                if self._is_due(broker.pk, state):
-                    self._evaluation.look_at(broker, timezone.now())
-            if self._is_due(None, None):
-                self._evaluation.look_at(None, timezone.now())
+        """Looks at each broker of which something was stored since. What fails is logged, and done again with the next look; the others go on."""
+        due: list[tuple[Broker | None, Hashable]] = []
+        works = self._try(lambda: due.extend(self._due()))
+        for broker, state in due:
+            works &= self._try(partial(self._look_at, broker, state))
+        if works:
             database_damage.passed("findings")
+
+    def _due(self) -> list[tuple[Broker | None, Hashable]]:
+        """Each broker, and None for Hareline itself, with what is stored now, where that is news or the last look was a while ago."""
+        sources: dict[int, list[Hashable]] = {}
+        for source in worker_queries.event_sources(EVERYTHING):
+            sources.setdefault(source.broker_id, []).append((source.pk, source.revision, source.state))
+        found: list[tuple[Broker | None, Hashable]] = [
+            (broker, (broker.state, broker.polled_at, broker.tried_at, broker.inventory_at, tuple(sources.get(broker.pk, ()))))
+            for broker in queries.brokers(EVERYTHING)
+        ]
+        return [(broker, state) for broker, state in (*found, (None, None)) if self._is_due(broker.pk if broker else None, state)]
+
+    def _look_at(self, broker: Broker | None, state: Hashable) -> None:
+        began = time.monotonic()
+        self._evaluation.look_at(broker, timezone.now())
+        self._seen[broker.pk if broker else None] = (state, began)
+
+    @staticmethod
+    def _try(work: Callable[[], object]) -> bool:
+        """Whether it worked; what it raised is logged."""
+        try:
+            work()
         except DatabaseError as error:
             database_damage.note(error, "findings")
             if engine.is_of_others(error):
@@ -75,13 +94,13 @@ class FindingsLoop:
             else:
                 database_damage.log_failure(log, "the rules could not look", error)
             connection.close()
+            return False
         except Exception:
             log.exception("the rules could not look; they do again")
             connection.close()
+            return False
+        return True
 
     def _is_due(self, key: int | None, state: Hashable) -> bool:
-        known, now = self._seen.get(key), time.monotonic()
-        if known is not None and known[0] == state and now - known[1] < AT_LEAST_EVERY_SECONDS:
-            return False
-        self._seen[key] = (state, now)
-        return True
+        known = self._seen.get(key)
+        return known is None or known[0] != state or time.monotonic() - known[1] >= AT_LEAST_EVERY_SECONDS
