@@ -19,7 +19,7 @@ from dashboard.api.parameters import Moment, Name, OfBroker, Paged, StoredText, 
 from dashboard.findings import silences
 from dashboard.findings.filter import RULES, Wanted
 from dashboard.findings.list_page import fits
-from dashboard.findings.open_now import OpenNow, open_now
+from dashboard.findings.open_now import OpenNow, is_here, open_now
 from dashboard.findings.rule import read_body
 from dashboard.models import Finding
 
@@ -62,7 +62,9 @@ class FindingItem(Schema):
     to_do: list[str]
     command: str | None
     object: FindingObject
-    explained_by: int | None = Field(description="The finding that explains it")
+    explained_by: int | None = Field(
+        description="The id of the finding that explains it, null if none does. Pages list and count only findings that none explains"
+    )
     taken_by: str | None = Field(description="Who is on it")
     silenced_until: Moment | None
     url: str
@@ -101,7 +103,8 @@ class SilenceAnswer(Schema):
 
 @router.get("/findings", response={200: Findings, **ERRORS}, operation_id="findings")
 def findings(request: HttpRequest, query: Query[FindingsRequest]) -> dict[str, Any]:
-    """A page of open findings, the worst first, or of closed ones, the latest first."""
+    """A page of open findings, the worst first, or of closed ones, the latest first. What is about a whole broker or about Hareline itself is in every virtual
+    host. Open ones that another one explains are among them, with explained_by."""
     refuse_unknown(request, FindingsRequest)
     if query.rule is not None and query.rule not in RULES:
         raise invalid("rule", f"rule: there is no rule {query.rule}; there are {', '.join(RULES)}")
@@ -112,8 +115,7 @@ def findings(request: HttpRequest, query: Query[FindingsRequest]) -> dict[str, A
         page = queries.closed_findings(scope(request), wanted, broker.pk if broker else None, query.vhost, query.page, query.page_size)
         total, found = page.total, page.items
     else:
-        matching = [one for one in opened.findings if fits(one, wanted) and query.vhost in (None, one.vhost)]
-        matching = [one for one in matching if broker is None or one.broker_id in (None, broker.pk)]
+        matching = [one for one in opened.findings if fits(one, wanted) and is_here(one, broker.pk if broker else None, query.vhost)]
         total, found = len(matching), list(one_page(matching, query))
     return {"total": total, "items": _items(request, found, opened)}
 

@@ -17,7 +17,7 @@ from dashboard import queries
 from dashboard.findings import filter as finding_filter
 from dashboard.findings.checked import Checked, checked
 from dashboard.findings.filter import CLOSED, OPEN, SILENCED, Wanted
-from dashboard.findings.open_now import OpenNow, open_now
+from dashboard.findings.open_now import OpenNow, is_here, open_now
 from dashboard.layout import formatting
 from dashboard.layout.addresses import ListAddress, page_links
 from dashboard.layout.lists import PAGE_SIZE, Filtered
@@ -74,11 +74,7 @@ class FindingList(Filtered):
     def _fitting(self, found: Iterable[Finding], state: str) -> list[Finding]:
         if self.filter.problems or not self.wanted.has(state):
             return []
-        return [one for one in found if self._is_here(one) and fits(one, self.wanted)]
-
-    def _is_here(self, one: Finding) -> bool:
-        here = self.broker is None or one.broker_id in (None, self.broker.pk)
-        return here and (self.vhost is None or one.vhost in ("", self.vhost))
+        return [one for one in found if is_here(one, self.broker.pk if self.broker else None, self.vhost) and fits(one, self.wanted)]
 
     @cached_property
     def closed(self) -> Page[Finding]:
@@ -90,12 +86,14 @@ class FindingList(Filtered):
             page, size = 1, TODAY_AT_MOST
             midnight = self.now.replace(hour=0, minute=0, second=0, microsecond=0)
             wanted = wanted if self.filter.terms else msgspec.structs.replace(wanted, start=midnight)
-        return queries.closed_findings(self.scope, wanted, self.broker.pk if self.broker else None, self.vhost, page, size)
+        where = (self.scope, wanted, self.broker.pk if self.broker else None, self.vhost)
+        found = queries.closed_findings(*where, page, size)
+        return found if page <= found.pages else queries.closed_findings(*where, found.pages, size)
 
     @property
     def open_page(self) -> Page[Finding]:
-        """A page of the open ones; the first where the pages are those of the past."""
-        page = 1 if self.wanted.is_about_the_past else self.address.page
+        """A page of the open ones. Those of the past have the same pages: of the shorter list the last page stays."""
+        page = min(self.address.page, Page(len(self.open), [], 1, PAGE_SIZE).pages)
         start = (page - 1) * PAGE_SIZE
         return Page(len(self.open), self.open[start : start + PAGE_SIZE], page, PAGE_SIZE)
 
@@ -107,7 +105,7 @@ class FindingList(Filtered):
     def lists(self) -> dict[str, Any]:
         """Context of the part "list"."""
         past = self.wanted.is_about_the_past
-        page = self.closed if past and self.closed.total else self.open_page
+        page = max(self.closed, self.open_page, key=lambda one: one.pages) if past else self.open_page
         keep = self.address.with_().partition("?")[2]
         return {
             "open": [self._line(one, keep) for one in self.open_page.items],

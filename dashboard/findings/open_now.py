@@ -36,6 +36,12 @@ def by_object(findings: Iterable[Finding]) -> Mapping[tuple[str, int], Finding]:
     return found
 
 
+def is_here(finding: Finding, broker_id: int | None = None, vhost: str | None = None) -> bool:
+    """Whether a choice of a broker and of a virtual host (None: any) has it, as `queries.closed_findings` would have it of a closed one: what is about Hareline
+    itself is in each of them, and what is about a whole broker in each of its virtual hosts."""
+    return (broker_id is None or finding.broker_id in (None, broker_id)) and (vhost is None or finding.vhost in ("", vhost))
+
+
 def is_of_now(looked: FindingRound | None, now: datetime) -> bool:
     """Whether the rules looked lately: else what is open is as of their last round, and what is new is not there."""
     return looked is not None and is_within(looked.at, now, LOOKED_WITHIN)

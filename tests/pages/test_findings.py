@@ -143,6 +143,10 @@ def test_a_thousand_open_ones_are_paged_and_take_as_many_questions_as_one(person
     assert "1,000, worst first" in html and "Page 1 of 20" in html
     assert html.count("findings-line") < 60
     assert questions() <= one
+    of_the_past = page(person, "/findings/?q=from%3A-24h&page=20")
+    assert "Page 20 of 20" in of_the_past
+    last = Finding.objects.latest("pk").pk
+    assert f"/findings/{last}/" in of_the_past and f"/findings/{last}/" not in html and f"/findings/{first.pk + 1}/" not in of_the_past
     assert "Page 2 of 20" in page(person, "/findings/?page=2")
 
 
