@@ -18,7 +18,7 @@ from brokers.management.parse import Page, SeenBinding
 from brokers.parts import BINDINGS, EXCHANGES, OPERATOR_POLICIES, POLICIES, QUEUES, TOPOLOGY_PARTS
 from brokers.polling import named_vhosts
 from brokers.polling.inventory_round import Round
-from brokers.polling.poll_memory import EVERY, LastRead, ReadExchanges
+from brokers.polling.poll_memory import EVERY, LastRead, NamedRead, ReadExchanges
 from brokers.stats import QueueKey, QueueStats
 from brokers.topology import BindingDefinition, ExchangeDefinition, PolicyDefinition, QueueDefinition, Topology
 
@@ -49,10 +49,11 @@ def read(one: Round, is_viewed: bool = False) -> ReadTopologies | None:
     now_sign = depths.definitions_sign if kept.named is None else named_vhosts.sign(kept.named)
     has_signs = kept.named is not None or depths.definitions_are_counted
     every = kept.topology.in_case if kept.named is not None or (has_signs and not is_viewed) else EVERY
+    begun = named_vhosts.seen(one)  # before anything is compared or read: the thread of the depths may replace the queues meanwhile
     named = named_vhosts.changed(one)
     due = few or failing or one.is_partly_read(BINDINGS) or len(named) > named_vhosts.FEW or kept.topology.due(one.now, now_sign, every)
     if not due and named and kept.topologies and not kept.topologies[1]:
-        found = _read_named(one, named)
+        found = _read_named(one, named, begun)
         return None if found is None else _described(one, found, every)
     before, sign = one.busy_seconds, one.begun_with(BINDINGS, now_sign)
     if not one.is_partly_read(BINDINGS):
@@ -75,7 +76,7 @@ def _described(one: Round, found: ReadTopologies, every: timedelta) -> ReadTopol
     return found
 
 
-def _read_named(one: Round, vhosts: Iterable[str]) -> ReadTopologies | None:
+def _read_named(one: Round, vhosts: Iterable[str], begun: NamedRead) -> ReadTopologies | None:
     """All topologies, those of these virtual hosts read anew; None if they can't be read, or the budget does not allow it now."""
     kept, known = one.kept, one.memory.depths.known
     if not one.may_read(kept.topology):
@@ -88,7 +89,7 @@ def _read_named(one: Round, vhosts: Iterable[str]) -> ReadTopologies | None:
             return None
         found |= assembled([vhost], lists, {key: queue for key, queue in known.items() if key[0] == vhost})
     one.note_waiting(BINDINGS, kept.topology, waits=False)
-    kept.named_read = named_vhosts.seen(one)
+    kept.named_read = begun
     was = kept.topologies[0] if kept.topologies else {}
     topologies = {vhost: topology for vhost, topology in {**was, **found}.items() if vhost in (one.memory.visible_vhosts or was)}
     kept.binding_count = sum(len(topology.bindings) for topology in topologies.values())

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from brokers.polling import named_vhosts, polled_topology
+from brokers.polling.depth_poll import poll_depths
 from brokers.polling.poll_memory import PollMemory
 from brokers.stats import NamedChanges
 from tests.brokers.facts import after
@@ -75,3 +76,23 @@ def test_a_virtual_host_with_another_queue_is_read_again_though_its_event_came_b
     round_of(broker, api, memory, 0, NamedChanges({}, 1))
     broker.set_queues({"mail": 0, "more": 0})
     assert round_of(broker, api, memory, 5, NamedChanges({}, 1))[0] == {"bindings//"}
+
+
+class PolledMeanwhileApi(InstantApi):
+    """While the bindings of a virtual host are read, the thread of the depths polls: the broker has a queue more by then."""
+
+    def bindings(self, vhost: str | None = None) -> Any:
+        found = super().bindings(vhost)
+        if vhost == "shop":
+            self.broker.set_queues({"mail": 0, "more": 0})
+            poll_depths(self, after(10), self.memory)
+        return found
+
+
+def test_a_queue_that_is_polled_while_a_named_virtual_host_is_read_is_read_in_the_next_round(broker: FakeManagement) -> None:
+    api, memory = PolledMeanwhileApi(broker.address()), PollMemory()
+    api.broker, api.memory = broker, memory
+    round_of(broker, api, memory, 0, NamedChanges({}, 1))
+    assert round_of(broker, api, memory, 10, NamedChanges({"shop": 1}, 1))[0] == {"bindings/shop"}
+    assert round_of(broker, api, memory, 15, NamedChanges({"shop": 1}, 1))[0] == {"bindings//"}
+    assert round_of(broker, api, memory, 20, NamedChanges({"shop": 1}, 1))[0] == set()
