@@ -58,5 +58,13 @@ def _learn(broker: Broker, hour: datetime) -> None:
     if found or usuals_at(broker.pk) != hour:
         same = [hour - week * usual_hours.WEEK for week in range(1, usual_hours.WEEKS + 1)]
         stored = usual_hours_data(broker.pk, hour - usual_hours.HOURS * usual_hours.HOUR, same)
-        hours = {at: usual_hours.decode(data) for at, data in stored.items()}
+        hours = {at: read for at, data in stored.items() if (read := _decoded(broker, at, data)) is not None}
         save_usuals(broker.pk, hour, usual_hours.encode(usual_hours.learned(hours, hour)))
+
+
+def _decoded(broker: Broker, at: datetime, data: bytes) -> usual_hours.Numbers | None:
+    try:
+        return usual_hours.decode(data)
+    except ValueError as error:
+        log.warning("an_hour_could_not_be_read", broker=broker.name, hour=at.isoformat(), reason=str(error))
+        return None

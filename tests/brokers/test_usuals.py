@@ -109,3 +109,16 @@ def test_the_job_reads_each_hour_once_and_learns_for_the_hour_that_begins() -> N
     usual_learning.learn_usuals(SEVEN + HOUR)
     assert UsualHour.objects.filter(at__lt=began).count() == 0
     assert Usuals.objects.get().at == SEVEN + HOUR
+
+
+@pytest.mark.django_db
+def test_an_hour_that_is_damaged_is_left_out_and_keeps_no_broker_from_learning(caplog: pytest.LogCaptureFixture) -> None:
+    for name in ("prod", "test"):
+        broker = Broker.objects.create(name=name)
+        for back in range(1, 9):
+            data = encode(hour(back)) if (name, back) != ("prod", 3) else b"damaged"
+            UsualHour.objects.create(broker=broker, at=SEVEN - back * HOUR, data=data)
+    usual_learning.learn_usuals(SEVEN)
+    learned_from = {broker.name: usuals_of(decode(usuals_data(broker.pk)), [5])[5]["depth"].samples for broker in Broker.objects.all()}
+    assert learned_from == {"prod": 7, "test": 8}
+    assert "damaged usual numbers" in caplog.text
