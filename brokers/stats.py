@@ -240,7 +240,7 @@ class BrokerStats(msgspec.Struct):
 
 class NamedChanges(msgspec.Struct, frozen=True):
     """What the broker's event exchange named as changed. `counts`: how many events named each virtual host; `everything`: how often anything may have
-    changed. Both only grow."""
+    changed. Both only grow, but counts of virtual hosts that are gone are left out once `everything` has grown."""
 
     counts: dict[str, int]
     everything: int

@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import F
 
-from brokers.models import Broker, DefinitionEvents
+from brokers.models import Broker, DefinitionEvents, VirtualHost
 
 
 def note_definition_events(
@@ -26,13 +26,18 @@ def note_definition_events(
         if not problem:
             row.heard_at = now
         row.everything += everything
+        if everything and row.counts:  # all is read anew, so that the counts of gone virtual hosts can go
+            there = set(VirtualHost.objects.filter(broker_id=broker_id, gone_at=None).values_list("name", flat=True))
+            row.counts = {name: count for name, count in row.counts.items() if name in there}
         for name, count in (changed or {}).items():
             row.counts[name] = row.counts.get(name, 0) + count
         row.save()
 
 
 def forget_definition_events(broker_id: int) -> None:
-    """There is no such exchange (any more), or it may not be used."""
+    """There is no such exchange (any more), or it may not be used. Called again and again: writes nothing where nothing is kept."""
+    if not DefinitionEvents.objects.filter(broker_id=broker_id).exists():
+        return  # SQLite's lock for writing, which a DELETE takes also where it finds no row
     with transaction.atomic():
         if DefinitionEvents.objects.filter(broker_id=broker_id).delete()[0]:
             Broker.objects.filter(pk=broker_id).update(revision=F("revision") + 1)

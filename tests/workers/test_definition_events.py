@@ -12,10 +12,11 @@ import pytest
 from amqp import Connection
 from amqp.basic_message import Message
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from brokers import queries, store
 from brokers.addresses import BrokerAddress
-from brokers.models import Binding, Broker, DefinitionEvents, Exchange
+from brokers.models import Binding, Broker, DefinitionEvents, Exchange, VirtualHost
 from brokers.polling.poll_loop import PollLoop
 from brokers.stats import Listener
 from tests.conftest import TestNode
@@ -110,6 +111,7 @@ def test_changes_are_named_and_after_a_broken_connection_everything_is(rabbitmq:
     (queue,) = wait_until(events.queues)
     facts = rabbitmq.api("GET", f"queues/{vhost}/{queue}")
     assert (facts["exclusive"], facts["auto_delete"], facts["arguments"]["x-max-length"]) == (True, True, 10_000)
+    VirtualHost.objects.create(broker_id=broker, name="shop", first_seen_at=datetime.now(UTC))
     events.publish("binding.created", vhost="shop")
     events.publish("connection.created", vhost="shop")  # not bound
     wait_until(lambda: named(broker, "shop") == 1)
@@ -150,8 +152,42 @@ def test_without_the_plugin_or_permission_nothing_is_kept(broker: int) -> None:
         first_seen_at=now,
         changed_at=now,
     )
-    DefinitionWatches(BrokerAddress("test", ("http://h:1",), "u", "p"), broker, "test", is_allowed=False).keep(())
+    store.note_definition_events(broker, "/", now, everything=1)
+    watches = DefinitionWatches(BrokerAddress("test", ("http://h:1",), "u", "p"), broker, "test", is_allowed=False)
+    watches.keep(())
     assert not DefinitionEvents.objects.exists()
+    with CaptureQueriesContext(connection) as captured:
+        watches.keep(())
+    assert [query["sql"].split()[0] for query in captured.captured_queries] == ["SELECT"], "no lock for writing every two seconds"
+
+
+def test_counts_of_virtual_hosts_that_are_gone_go_once_everything_is_read_anew(broker: int) -> None:
+    now = datetime.now(UTC)
+    for name, gone_at in (("shop", None), ("left", now), ("made again", now), ("made again", None)):
+        VirtualHost.objects.create(broker_id=broker, name=name, first_seen_at=now, gone_at=gone_at)
+    store.note_definition_events(broker, "/", now, {"shop": 2, "left": 1, "made again": 3, "never polled": 1})
+    store.note_definition_events(broker, "/", now, {"shop": 1, "new": 1})
+    assert DefinitionEvents.objects.get().counts == {"shop": 3, "left": 1, "made again": 3, "never polled": 1, "new": 1}
+    store.note_definition_events(broker, "/", now, {"new": 1}, everything=1)
+    assert DefinitionEvents.objects.get().counts == {"shop": 3, "made again": 3, "new": 1}
+
+
+class FailingWatch(DefinitionWatch):
+    def _receive_until_stopped(self) -> None:
+        raise KeyError("not foreseen")
+
+
+def test_an_error_in_hareline_is_logged_and_a_sentence_and_ends_no_thread(broker: int, caplog: pytest.LogCaptureFixture) -> None:
+    watch = FailingWatch(broker, [Target("amqp://h:1", "/")], "events", "hareline.test.definitions.")
+    thread = threading.Thread(target=watch.run)
+    thread.start()
+    try:
+        assert wait_until(lambda: problem(broker)) == "Hareline’s thread that receives them ended by an error (KeyError); the log has it"
+        assert thread.is_alive()
+        assert "not foreseen" in caplog.text
+    finally:
+        watch.stop()
+        thread.join()
 
 
 def test_a_binding_is_read_when_the_plugin_names_it_and_not_at_the_next_poll(rabbitmq: TestNode, vhost: str, run: Callable[[Any], None], broker: int) -> None:

@@ -67,6 +67,10 @@ class DefinitionWatch:
                     log.error("definition_events_not_stored", broker=self.broker_id, reason=str(error))
                     connection.close()
                     rest = RETRY_SECONDS[-1]
+                except Exception as error:  # an error in Hareline, which ends no thread
+                    log.exception("definition_watch_failed", broker=self.broker_id)
+                    self._save_problem(f"Hareline’s thread that receives them ended by an error ({type(error).__name__}); the log has it")
+                    rest = RETRY_SECONDS[-1]
                 finally:
                     self._close()
                 self._stopped.wait(rest)
