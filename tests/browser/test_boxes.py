@@ -101,8 +101,7 @@ def test_the_words_of_a_phones_navigation_keep_apart(stack: Stack, open_context:
     })""")
     assert len(words) == 7 and all(right - left > 20 for left, right in words), words
     findings = page.get_by_role("navigation", name="Pages").get_by_role("link", name="Findings").first
-    expect(findings).to_be_visible()  # with how many are open, and how bad, if any is
-    assert findings.locator(".side-count").count() in (0, 1)
+    expect(findings).to_be_visible()
     assert all(after[0] - before[1] >= 4 for before, after in pairwise(words)), words
     page.get_by_text("More", exact=True).click()
     page.get_by_role("navigation", name="Pages").get_by_role("link", name="Send").click()

@@ -48,7 +48,8 @@ def test_a_thousand_findings_are_one_bounded_message_the_worst_first() -> None:
     assert made.title == "1,000 findings (1 critical, 999 warning): db is down and 999 more"
     assert made.text.startswith("1,000 findings (1 critical, 999 warning)\n\n[critical] db is down\n")
     assert len(made.text) < LONGEST_TEXT + 60
-    assert f"{URL}/findings/" in made.text or made.text.endswith("Message d1")
+    assert made.text.endswith("\n\nMessage d1")
+    assert f"{URL}/findings/\n" in made.text
     assert (made.body["total"], len(made.body["findings"])) == (1000, 1000), "each with its id"
     assert len(json.dumps(made.body)) < 500_000
 

@@ -199,6 +199,9 @@ def test_names_are_text_whatever_they_hold(person: Client) -> None:
 
 def test_the_findings_page_leads_there_for_those_who_may(person: Client, client: Client) -> None:
     assert "Who is notified" in person.get("/findings/").content.decode()
+    client.force_login(User.objects.create_user("bo", password="secret"))
+    shown = client.get("/findings/")
+    assert (shown.status_code, "Who is notified" in shown.content.decode()) == (200, False)
 
 
 def test_keys_can_be_rotated(settings: LazySettings) -> None:
