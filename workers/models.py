@@ -165,6 +165,7 @@ class Task(models.Model):
         constraints = [UniqueConstraint(fields=["broker", "vhost", "uuid"], name="one_task")]
         indexes = [  # each also sorts by id, which grows as tasks are first seen; few and narrow, since every event writes them
             models.Index(fields=["first_seen_at"]),
+            models.Index(fields=["changed_at"]),  # the rules read what ended since their last round
             models.Index(fields=["state"]),
             models.Index(fields=["name", "id", "state"], name="workers_task_of_name"),  # with the state, which is counted beside a filter
             models.Index(fields=["worker", "id", "state"], name="workers_task_of_worker"),

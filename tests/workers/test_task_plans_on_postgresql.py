@@ -4,6 +4,7 @@ that costs less: that is switched off here."""
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from tests import postgres
 from workers import queries
 from workers.models import Task
 from workers.queries import task_search
+from workers.queries.held_tasks import ended_tasks
 from workers.task_filter import TaskFilter
 
 pytestmark = [postgres.on_postgres, pytest.mark.django_db]
@@ -69,6 +71,17 @@ def test_counts_are_read_from_indexes_alone(narrowed: dict[str, Any]) -> None:
     for plan in found:
         scans = re.findall(r"(\w[\w ]* Scan)[^\n]* on workers_task_\d", plan)
         assert scans and set(scans) <= {"Index Only Scan", "Index Only Scan Backward"}, plan
+
+
+def test_the_rules_read_what_ended_since_their_last_round_by_when_it_changed() -> None:
+    with CaptureQueriesContext(connection) as captured:
+        assert len(ended_tasks(Broker.objects.get(), timezone.now() - timedelta(hours=1), 300)) == 5
+    with connection.cursor() as cursor:
+        for setting in ("enable_seqscan", "enable_sort", "enable_bitmapscan"):
+            cursor.execute(f"SET LOCAL {setting} = off")
+        cursor.execute(f"EXPLAIN {captured.captured_queries[-1]['sql']}")
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert "Sort  (" not in plan and "Index Cond: (changed_at >" in plan and "Seq Scan" not in plan, plan
 
 
 def test_rare_words_are_found_by_their_index_and_frequent_ones_from_the_newest_back(monkeypatch: pytest.MonkeyPatch) -> None:

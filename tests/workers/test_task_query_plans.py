@@ -16,6 +16,7 @@ from brokers.scope import EVERYTHING, Scope
 from tests.postgres import on_sqlite
 from workers import queries
 from workers.models import Task
+from workers.queries.held_tasks import ended_tasks
 from workers.task_filter import TaskFilter
 
 pytestmark = [pytest.mark.django_db, on_sqlite]
@@ -46,6 +47,12 @@ def test_counts_beside_a_filter_query_nothing_again_for_each_task(broker: Broker
     with CaptureQueriesContext(connection) as captured:
         queries.counts_by_state(EVERYTHING, TaskFilter(broker=broker.pk, vhost="small", **narrowed))
     assert not any("CORRELATED" in line for query in captured.captured_queries if "RECURSIVE" not in query["sql"] for line in plan(query["sql"]))
+
+
+def test_the_rules_read_what_ended_since_their_last_round_by_when_it_changed(broker: Broker) -> None:
+    with CaptureQueriesContext(connection) as captured:
+        assert len(ended_tasks(broker, YESTERDAY, 300)) == 2
+    assert plans(captured) == "SEARCH workers_task USING INDEX workers_tas_changed_b97021_idx (changed_at>?)"
 
 
 def test_counts_beside_a_filter_are_those_of_the_place_however_many_are_newer_elsewhere(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
