@@ -7,7 +7,10 @@ from datetime import datetime
 
 import structlog
 
+from brokers import queries as broker_queries
 from brokers.models import Broker
+from brokers.queries.one_moment import one_moment
+from brokers.scope import EVERYTHING
 from dashboard import queries, store
 from dashboard.findings import gathering, lifecycle, round
 from dashboard.findings.kept import Kept
@@ -27,13 +30,19 @@ class Evaluation:
         self._kept: dict[int, Kept] = {}
 
     def look_at(self, broker: Broker | None, now: datetime) -> list[FindingEvent]:
-        """What changed. `broker` None: Hareline itself. Raises DatabaseError; then nothing was stored, and the next round does the same work."""
+        """What changed. `broker` is read again, as of the moment of all else; None: Hareline itself. Raises DatabaseError; then nothing was stored, and
+        the next round does the same work."""
         began = time.thread_time()
         rules = OWN_RULES if broker is None else RULES
-        known = queries.own_open_findings() if broker is None else queries.open_of(broker)
-        thresholds = Thresholds(rules, queries.rule_settings(), broker.name if broker else "")
-        facts = gathering.own_facts(known, now) if broker is None else gathering.facts_of(broker, known, now, self._kept.setdefault(broker.pk, Kept()))
-        looked = round.look(rules, facts, thresholds, self._log)
+        with one_moment():  # rules read more as they look; of two polls half of each would show what never was
+            if broker is not None:
+                broker = broker_queries.broker_by_id(EVERYTHING, broker.pk)
+                if broker is None:
+                    return []
+            known = queries.own_open_findings() if broker is None else queries.open_of(broker)
+            thresholds = Thresholds(rules, queries.rule_settings(), broker.name if broker else "")
+            facts = gathering.own_facts(known, now) if broker is None else gathering.facts_of(broker, known, now, self._kept.setdefault(broker.pk, Kept()))
+            looked = round.look(rules, facts, thresholds, self._log)
         open_now = {one.identity: one for one in known}
         new = [key for key in looked.round.found if key not in open_now]
         lately = queries.latest_closed(new, now - lifecycle.RETURNS_WITHIN) if new else {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,7 +13,10 @@ from django.test.utils import CaptureQueriesContext
 
 from brokers.models import Binding, Broker, ClientTrend, Connection, Queue
 from brokers.queries import for_findings
+from brokers.queries.one_moment import one_moment as _one_moment
+from dashboard.findings import evaluation
 from dashboard.findings.evaluation import Evaluation
+from dashboard.findings.facts import Facts
 from dashboard.findings.kept import DRIFT_EVERY, Kept
 from dashboard.findings.rules import own_process
 from dashboard.models import Finding
@@ -40,6 +45,38 @@ def worker(broker: Broker, hostname: str = "a@web-1", **values: Any) -> Worker:
 def task(broker: Broker, uuid: str, state: str, changed_at: datetime = NOON, **values: Any) -> Task:
     usual = {"name": "shop.pay", "worker": "a@web-1", "first_seen_at": NOON, "changed_at": changed_at}
     return Task.objects.create(broker=broker, vhost="/", uuid=uuid, state=state, **(usual | values))
+
+
+def test_a_round_reads_the_broker_and_its_facts_as_of_one_moment_and_stores_in_another_transaction(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    stale = Broker.objects.get()
+    Broker.objects.update(polled_at=NOON + SECOND)
+    done: list[str] = []
+    polled_at: list[datetime | None] = []
+
+    @contextmanager
+    def one_moment() -> Iterator[None]:
+        done.append("begin")
+        with _one_moment():
+            yield
+        done.append("end")
+
+    def noted(name: str, work: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*given: Any, **named: Any) -> Any:
+            done.append(name)
+            polled_at.extend(one.its_broker.polled_at for one in given if isinstance(one, Facts))
+            return work(*given, **named)
+
+        return call
+
+    monkeypatch.setattr(evaluation, "one_moment", one_moment)
+    for module, name in ((evaluation.gathering, "facts_of"), (evaluation.round, "look"), (evaluation.store, "save_round")):
+        monkeypatch.setattr(module, name, noted(name, getattr(module, name)))
+    looking = Evaluation()
+    looking.look_at(stale, NOON + SECOND)
+    assert done == ["begin", "facts_of", "look", "end", "save_round"]
+    assert polled_at == [NOON + SECOND]
+    Broker.objects.all().delete()
+    assert looking.look_at(stale, NOON + 30 * SECOND) == []
 
 
 def test_the_workers_are_those_of_the_rows_whatever_changed_since(broker: Broker) -> None:
