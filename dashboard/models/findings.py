@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db import models
-from django.db.models import Q, UniqueConstraint
+from django.db.models import Q, UniqueConstraint, Value
+from django.db.models.functions import Coalesce
 
 from brokers.models import Broker
 from dashboard.models.people import User
@@ -104,6 +105,11 @@ class FindingRound(models.Model):
     rules = models.IntegerField()  # how many looked
     failed = models.JSONField(default=list)  # the keys of those that raised an error
     unsure = models.JSONField(default=dict)  # {rule: why it could not look}
+
+    class Meta:
+        constraints = [  # of Hareline itself too there is one: to a unique index, NULLs are not the same
+            UniqueConstraint(Coalesce("broker", Value(0)), condition=Q(broker=None), name="one_round_of_hareline")
+        ]
 
 
 class RuleSetting(models.Model):
