@@ -1,6 +1,6 @@
 """What is usual of a queue's numbers, by its own past: the median and how far numbers usually are from it (the median of their distances).
 
-Pure. `brokers.store.usuals` learns it from snapshots.
+Pure. `brokers.usual_learning` learns it from snapshots, `brokers.usual_hours` has the arithmetic.
 """
 
 from __future__ import annotations

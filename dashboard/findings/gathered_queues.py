@@ -56,8 +56,7 @@ class QueueReader:
         """The queues that may be in trouble, and those of `also`, by primary key."""
         if self._is_old(broker, now):
             self._read(broker, now)
-        timeout = consumer_timeout(broker)
-        return troubled_queues(broker, {*also, *self._targets}, self._limited, None if timeout is None else WAITS_FROM * timeout, now)
+        return troubled_queues(broker, {*also, *self._targets}, self._limited, consumer_timeout(broker) is not None, now)
 
     def context(self, broker: Broker, queues: Sequence[Queue], workers: Sequence[Worker], now: datetime) -> QueueContext:
         """What belongs to these candidates."""

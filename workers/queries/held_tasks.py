@@ -32,11 +32,6 @@ class HeldTasks(msgspec.Struct, frozen=True):
     total: int
     tasks: tuple[HeldTask, ...]
 
-    @property
-    def started(self) -> int:
-        """How many of those listed were running."""
-        return sum(task.state == "STARTED" for task in self.tasks)
-
 
 def held_tasks(worker: Worker) -> HeldTasks:
     """The tasks that a worker has according to their rows, or had when it was last seen: of its latest 5,000 ones those that have no end and that no other

@@ -109,7 +109,7 @@ class DefinitionWatch:
             channel.queue_bind(self.queue, self.exchange, key)
 
     def _read(self, opened: Connection, seconds: float) -> None:
-        """What arrives within so many seconds; ends early once something did and nothing more waits."""
+        """Takes what arrives within so many seconds, and returns when they have passed."""
         deadline = time.monotonic() + seconds
         with contextlib.suppress(TimeoutError):
             while (left := deadline - time.monotonic()) > 0:
