@@ -234,7 +234,7 @@ class BrokerStats(msgspec.Struct):
     vhost_counters: dict[str, VhostStats] = {}
     lists_all: bool = True  # a visible queue that is not in `queues` does not exist
     busy_seconds: float | None = None  # how long the broker worked for this poll
-    consumers_at: datetime | None = None  # the numbers of consumers are no older, the depths are of `at`; None: they are of `at` too
+    consumers_at: datetime | None = None  # the numbers of consumers are no older, the depths are of `at`; None: unknown
     failed: frozenset[str] = frozenset()  # the parts (see `brokers.parts`) that could not be read: their stored rows are kept
 
 

@@ -42,7 +42,7 @@ class Broker(AutoKey):
     topology_every_seconds = models.FloatField(null=True)  # how often they are read while nothing shows a change
     poll_seconds = models.FloatField(null=True)  # the interval in force
     depth_source = models.CharField(max_length=32, default="")  # columns, totals, detailed
-    consumers_at = models.DateTimeField(null=True)  # the numbers of consumers are no older; they come from another source than the depths, or more rarely
+    consumers_at = models.DateTimeField(null=True)  # the numbers of consumers are no older; from another source than the depths, or more rarely; None: unknown
     depth_source_reason = models.TextField(default="")  # why rates are null or the interval is longer; "" if there is no reason
     alarms = models.JSONField(default=list)  # [{"node", "resource": "memory"|"disk"}]
     limits = models.JSONField(default=list)  # [{"vhost": str|None, "what", "why", "grant"}]

@@ -33,4 +33,4 @@ def _is_counted(queue: QueueStats, row: QueueRow, memory: BrokerMemory, at: date
         return True
     if row.alone_since is None or (queue.unacknowledged or 0) > (row.numbers[_UNACKNOWLEDGED] or 0):
         row.alone_since = at
-    return queue.counted_together or memory.consumers_at is None or memory.consumers_at >= row.alone_since
+    return queue.counted_together or (memory.consumers_at is not None and memory.consumers_at >= row.alone_since)

@@ -96,7 +96,7 @@ class BrokerMemory:
         self.busy: list[QueueKey] = []  # those of them where something flows
         self.waiting = WaitingMessages()
         self.queues_unbroken = False  # the same of the queues: set for each poll that reads them
-        self.consumers_at: datetime | None = None  # the poll's: so old may the numbers of consumers be; None: as old as it
+        self.consumers_at: datetime | None = None  # the poll's: so old may the numbers of consumers be; None: unknown
         self.unbroken = False  # no poll failed since `polled_at`, and the next one comes in time: set for each poll
         self.absent: set[QueueKey] = set()  # queues that the last complete list of the broker did not have: missing again, they are deleted
         # Of the inventory, which another thread stores

@@ -152,7 +152,7 @@ def _save_broker(broker: Broker, poll: BrokerStats, now: datetime, memory: Broke
         "poll_busy_seconds": poll.busy_seconds,
         "poll_seconds": memory.poll_seconds,
         "depth_source": poll.depth_source,
-        "consumers_at": poll.consumers_at or poll.at,
+        "consumers_at": poll.consumers_at,
         "depth_source_reason": poll.depth_source_reason,
         "alarms": broker.alarms if NODES in poll.failed else _alarms(broker, poll),
         "limits": _limits(broker, poll.visibility_limits) + _kept_limits(broker, poll),

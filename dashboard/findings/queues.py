@@ -95,7 +95,7 @@ def numbers(queue: Queue, broker: Broker, now: datetime, consumers_usual: Usual 
         source = "estimated from what went in and out" if queue.oldest_estimated else "timestamp of the message"
         found.append(Evidence("Oldest message", oldest_text(queue, now), at, source))
     usually = f", usually {amounts(consumers_usual)}" if consumers_usual is not None and consumers_usual.median > 0 else ""
-    found.append(Evidence("Consumers", f"{formatting.number(queue.consumers)}{usually}", broker.consumers_at or at))
+    found.append(Evidence("Consumers", f"{formatting.number(queue.consumers)}{usually}", broker.consumers_at))
     return found + limit_evidence(queue)
 
 

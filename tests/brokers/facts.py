@@ -38,6 +38,7 @@ def a_poll(at: datetime, *queues: QueueStats, **fields: Any) -> BrokerStats:
             "visible_vhosts": frozenset({"/"}),
             "queues": {queue.key: queue for queue in queues},
             "depth_source": "columns",
+            "consumers_at": at,
             **fields,
         }
     )

@@ -46,6 +46,16 @@ def test_nobody_consumes_once_that_is_as_new_as_the_depth(polls: list[Seen], con
     assert Broker.objects.get().consumers_at == after(polls[-1][1])
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize(("ready", "consumers"), [(4, None), (0, 0)])
+def test_consumers_of_which_nobody_knows_when_they_were_counted_have_no_moment_and_show_no_lack(ready: int, consumers: int | None) -> None:
+    broker = a_broker()
+    poll = a_poll(after(0), a_queue("mail", ready=ready, unacknowledged=0, consumers=0, memory_bytes=9), consumers_at=None)
+    store.save_poll(broker.pk, poll, after(0), store.BrokerMemory())
+    assert Broker.objects.get().consumers_at is None
+    assert Queue.objects.get().consumers == consumers
+
+
 def test_columns_with_other_depths_than_the_totals_are_older() -> None:
     class Api:
         def queues_columns(self) -> list[QueueStats]:

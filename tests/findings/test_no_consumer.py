@@ -171,5 +171,7 @@ def test_since_when_its_last_consumer_left_and_how_old_the_count_is() -> None:
     (one,) = found(no_consumer, facts(queues=[mail], broker=broker(consumers_at=counted)))
     assert one.since == left
     assert next(evidence.at for evidence in one.evidence if evidence.name == "Consumers") == counted
+    (unknown,) = found(no_consumer, facts(queues=[mail], broker=broker(consumers_at=None)))
+    assert next(evidence.at for evidence in unknown.evidence if evidence.name == "Consumers") is None
     before = abandoned(last_consumers=LAST, last_consumed_at=NOON - timedelta(hours=1))
     assert found(no_consumer, facts(queues=[before]))[0].since == before.nobody_consumes_since
