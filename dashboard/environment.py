@@ -32,6 +32,7 @@ _IMPORT_PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*"
 
 
 LEAST_SECRET = 32
+UNSAFE = frozenset({"debug", "weak-secrets", "plain-http", "readable-data"})
 SHARED_BY_ALL = re.compile(
     r"HARELINE_(BROKERS|SECRETS_KEY|BROKER_(AMQP|METRICS)_.+|CONSUMER_TIMEOUT(_.+)?|CELERY_(?!APP$).+|EVENTS|INSPECT|CONTROL|POLL_SECONDS|RETENTION_.+)"
 )
@@ -150,6 +151,20 @@ def trusted_proxies(variables: Mapping[str, str], name: str) -> proxies.TrustedP
         raise ImproperlyConfigured(f"{name}: expected addresses, networks such as 10.0.0.0/8, or unix, got {str(error)!r}") from None
 
 
+def allowed_unsafe(variables: Mapping[str, str], name: str) -> frozenset[str]:
+    """What a start may be in spite of the checks that refuse it: names of UNSAFE."""
+    named = {part.strip() for part in variables.get(name, "").split(",") if part.strip()}
+    if named - UNSAFE:
+        raise ImproperlyConfigured(f"{name}: expected some of {', '.join(sorted(UNSAFE))}, separated by commas, got {', '.join(sorted(named - UNSAFE))}")
+    return frozenset(named)
+
+
+def secret_files(variables: Mapping[str, str]) -> tuple[Path, ...]:
+    """The files that `…_FILE` variables name."""
+    named = [value for name, value in variables.items() if name.startswith("HARELINE_") and name.endswith("_FILE") and value]
+    return tuple(Path(value) for value in named if value != variables.get("HARELINE_CA_FILE"))
+
+
 def secret_key(variables: Mapping[str, str], data_dir: Path) -> str:
     """Django's secret: HARELINE_SECRET_KEY, else one that is made once and kept in the data directory, readable by its owner only."""
     given = variables.get("HARELINE_SECRET_KEY", "")
@@ -159,7 +174,7 @@ def secret_key(variables: Mapping[str, str], data_dir: Path) -> str:
         return given
     path = data_dir / "secret_key"
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
@@ -185,7 +200,7 @@ def secrets_keys(variables: Mapping[str, str], data_dir: Path) -> tuple[str, ...
 
 def _kept_secrets_key(path: Path) -> tuple[str, ...]:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with contextlib.suppress(FileExistsError), os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())
         for _ in range(50):

@@ -35,6 +35,8 @@ PUBLIC_URL = environment.public_url(ENVIRONMENT, "HARELINE_PUBLIC_URL")
 CA_FILE = environment.certificates(ENVIRONMENT, "HARELINE_CA_FILE")
 SECRET_KEY = environment.secret_key(ENVIRONMENT, DATA_DIR)
 SECRET_FINGERPRINT = environment.secret_fingerprint(SECRET_KEY)
+SECRET_FILES = environment.secret_files(os.environ)
+ALLOW_UNSAFE = environment.allowed_unsafe(ENVIRONMENT, "HARELINE_ALLOW_UNSAFE")
 SHARED_FINGERPRINTS = environment.shared_fingerprints(ENVIRONMENT, SECRET_KEY)
 
 # Who is notified

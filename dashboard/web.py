@@ -25,14 +25,17 @@ PATIENCE_SECONDS = 1.0  # an earlier web process may just end
 def main(arguments: list[str]) -> None:
     end_with_supervisor()
     daphne = CommandLineInterface()
-    refuse_taken_port(daphne.parser.parse_args([*arguments, APPLICATION]))
+    options = daphne.parser.parse_args([*arguments, APPLICATION])
+    refuse_taken_port(options)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
     try:
         django.setup()
         from brokers.database.engine import share_connections
+        from dashboard.checks import refuse_exposure
         from dashboard.operations.database_state import refuse_unusable
         from dashboard.operations.web_presence import WebPresence
 
+        refuse_exposure(options.host or DEFAULT_HOST)
         share_connections()
         refuse_unusable(waiting=True)
         presence = WebPresence()

@@ -1,5 +1,6 @@
 # Sourced by script/server and script/demo, after running.bash: from installed dependencies to running processes.
 
+[ -n "${HARELINE_DATA_DIR-}" ] || { mkdir -p var && chmod 700 var; } # ours, whoever made it; a directory that was named is only checked
 HARELINE_DATA_DIR=${HARELINE_DATA_DIR:-var}
 mkdir -p "$HARELINE_DATA_DIR" || fail "HARELINE_DATA_DIR: $HARELINE_DATA_DIR can't be made"
 HARELINE_DATA_DIR=$(cd "$HARELINE_DATA_DIR" && pwd)
