@@ -28,7 +28,9 @@ CHROMIUM_FLAGS = [
 ]
 CHROMIUM_PROGRAMS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 SIZES = {"desktop": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
+PATIENCE_MS = 120_000  # on a busy machine; a page takes well under a second on an idle one
 LISTS = {"queue": "queues/", "exchange": "exchanges/", "connection": "connections/", "worker": "workers/", "task": "tasks/"}
+FINDINGS = {"findings": "", "rules": "rules/", "rule": "rules/growing/", "targets": "targets/", "silences": "silences/"}
 _BY_OUT = "?sort=-deliver_per_second"
 BUSIEST = {"queue": _BY_OUT, "exchange": "?sort=-publish_in_per_second", "connection": _BY_OUT, "worker": "", "task": "?state=SUCCESS&sort=-retries"}
 
@@ -60,6 +62,13 @@ def addresses(context: BrowserContext, root: str) -> dict[str, str]:
     failed = context.request.get(f"{root}/api/v1/tasks?state=FAILURE").json()["items"]
     if failed:
         found["task-failed"] = f"tasks/{failed[0]['id']}/"
+    found |= {name: f"findings/{path}" for name, path in FINDINGS.items()}
+    opened = context.request.get(f"{root}/api/v1/findings").json()["items"]
+    if opened:
+        found["finding"] = f"findings/{opened[0]['id']}/"  # the worst comes first
+    if context.request.get(f"{root}/demo/plants/").ok:
+        found["plants"] = "demo/plants/"
+    found["about"] = "about/"
     found["send"] = "send/"
     found["why"] = "routing/"
     found["change-password"] = "password/change/"
@@ -84,7 +93,7 @@ def shoot(context: BrowserContext, root: str, path: str, file: Path) -> list[str
     )
     page.goto(f"{root}/{path}")
     if path != "login/":
-        page.wait_for_selector("#live-badge[data-state=live], #live-badge[data-state=stale]", timeout=15_000)
+        page.wait_for_selector("#live-badge[data-state=live], #live-badge[data-state=stale]", timeout=PATIENCE_MS)
         page.wait_for_timeout(3_000)  # two patches: what moves has moved
     page.screenshot(path=str(file), full_page=True)
     if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
@@ -111,6 +120,7 @@ def main() -> int:
             for size, viewport in SIZES.items():
                 options: dict[str, Any] = {"viewport": viewport, "color_scheme": theme, "reduced_motion": "reduce"}
                 context = browser.new_context(**options)
+                context.set_default_timeout(PATIENCE_MS)
                 context.add_cookies([{"name": "hareline_theme", "value": theme, "url": root}])
                 pages = {"login": "login/"}
                 failures += report("login", theme, size, shoot(context, root, "login/", directory / f"login-{size}-{theme}.png"), arguments.only)
