@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 from amqp import Connection
+from amqp.basic_message import Message
 from amqp.channel import Channel
 from amqp.exceptions import AccessRefused, AMQPError, NotAllowed, NotFound, ResourceLocked
 from django.conf import settings
@@ -83,6 +84,29 @@ def existing_exchanges(connection: Connection, names: Iterable[str], kind: str) 
             channel = raw_channel(connection)
     channel.close()
     return tuple(found)
+
+
+def can_address(connection: Connection, queue: str) -> bool:
+    """Whether we may publish to the default exchange, by which single queues are reached. Tried with a message to `queue`, which is ours and ignores it."""
+    channel = raw_channel(connection)
+    try:
+        channel.basic_publish(Message(b""), "", queue)
+        channel.queue_declare(queue, passive=True)
+    except AccessRefused:
+        return False
+    channel.close()
+    return True
+
+
+def bind_where_possible(connection: Connection, queue: str, exchanges: Iterable[str]) -> None:
+    """Binds our queue to these exchanges as far as we may read them: what is sent there reaches a queue then, whoever else is there."""
+    channel = raw_channel(connection)
+    try:
+        for exchange in exchanges:
+            channel.queue_bind(queue, exchange)
+    except AccessRefused:
+        return
+    channel.close()
 
 
 def _connected(target: Target, purpose: str) -> Connection:

@@ -28,6 +28,7 @@ def test_workers_in_trouble_are_found_with_the_right_evidence_and_their_cure_cle
     looking = Looking(watching.address, watching.broker, vhost)
     _start(workers, watching)
     assert ours(looking.look()) == {}
+    lost = unroutable(rabbitmq, vhost)
 
     workers.send("rest", 600, count=5)
     watching.wait_for("killed@here", lambda worker: (worker.active, worker.reserved, len(worker.active_tasks or [])) == (2, 2, 2))
@@ -44,6 +45,9 @@ def test_workers_in_trouble_are_found_with_the_right_evidence_and_their_cure_cle
     assert values(stopped)["Control queue"] == "present: the broker has its connection"
     queue = seen(looking, "no_consumer jobs")
     assert queue.under_id == killed.pk
+    with workers.app.connection_for_write() as link:
+        link.Producer().publish("x", exchange="", routing_key="nowhere")
+    assert wait_until(lambda: unroutable(rabbitmq, vhost) - lost, 20) == 1  # this one: Hareline sends nothing that nobody takes
     assert set(ours(looking.open())) == {
         "worker_gone killed@here", "worker_gone stopped@here", "no_consumer jobs", "task_failures tests.workers.celery_app.fail",
     }  # fmt: skip
@@ -95,6 +99,10 @@ def _assert_killed(found: Finding, rabbitmq: TestNode, vhost: str) -> None:
     assert values(found)["Control queue"].startswith("gone")
     ready = wait_until(lambda: rabbitmq.api("GET", f"queues/{vhost}/jobs").get("messages_ready"), seconds=20)
     assert ready == 5 - 2
+
+
+def unroutable(node: TestNode, vhost: str) -> int:
+    return int(node.api("GET", f"vhosts/{vhost}").get("message_stats", {}).get("drop_unroutable", 0))
 
 
 def ours(found: Findings) -> Findings:

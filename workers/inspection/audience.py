@@ -43,9 +43,12 @@ class Audience:
         self._formats = tuple(dict.fromkeys((content_type or JSON, *FORMATS)))
         self._nodes: dict[str, _Node] = {}
         self._calls, self._next_call = 0, 0.0
+        self.nobody_is_there = False
+        """No node has a control queue: a request to everybody would reach no queue."""
 
-    def expect(self, hostnames: Mapping[str, bool], now: float) -> None:
-        """The nodes that have a control queue, as far as known, with whether each is alive. Others are forgotten unless they answer."""
+    def expect(self, hostnames: Mapping[str, bool], now: float, all_known: bool = False) -> None:
+        """The nodes that have a control queue, with whether each is alive; `all_known`: the broker showed all. Others are forgotten unless they answer."""
+        self.nobody_is_there = all_known and not hostnames
         for hostname in [hostname for hostname, node in self._nodes.items() if hostname not in hostnames and not self._answers(node, now)]:
             del self._nodes[hostname]
         for hostname, alive in hostnames.items():
@@ -54,12 +57,14 @@ class Audience:
 
     def meet(self, hostname: str, now: float) -> None:
         """It has just come online, perhaps with another configuration."""
+        self.nobody_is_there = False
         node = self._nodes.get(hostname)
         if node is None or node.tries != 1 or now >= node.next_try:  # else its first request has just been sent
             self._nodes[hostname] = _Node(True, self._formats[0])
 
     def answered(self, hostname: str, content_type: str, now: float, command: str = PROBE) -> bool:
         """Whether it is the first answer in a while."""
+        self.nobody_is_there = False
         node = self._nodes.setdefault(hostname, _Node(True, content_type))
         first = not self._answers(node, now)
         if first:
@@ -71,7 +76,7 @@ class Audience:
     def probes(self, now: float) -> list[tuple[str | None, str]]:
         """(node, content type) of the requests due now to nodes that do not answer; None: to whoever is there, where no node is known. Each counts as sent."""
         if not self._nodes:
-            if now < self._next_call:
+            if now < self._next_call or self.nobody_is_there:
                 return []
             self._next_call, self._calls = now + _pause(self._calls), self._calls + 1
             return [(None, self._formats[0])]

@@ -1,8 +1,11 @@
 """Inspects the workers of one virtual host with the commands of `celery inspect`, on a connection and thread of its own.
 
-Commands go to the control exchanges, or to single workers where some do not answer (`workers.inspection.audience`). Answers arrive through the
-default exchange in a queue of our own name: Celery's reply exchange may be refused, and newer brokers refuse its kind of queue. We declare nothing
-but that queue, and no command changes anything on a worker.
+Commands go to the control queues of all workers, or of some (`workers.inspection.audience`), by the default exchange; where that may not be written to,
+to the control exchanges. Answers arrive in a queue of our own name: Celery's reply exchange may be refused, and newer brokers refuse its kind of queue.
+We declare nothing but that queue, and no command changes anything on a worker.
+
+No request is unroutable, though a worker that was killed has no control queue any more: each is addressed to our own queue, and to workers by the header
+BCC (RabbitMQ's sender-selected distribution). Our queue is also bound to the control exchanges, where these are used and may be read.
 """
 
 from __future__ import annotations
@@ -22,9 +25,8 @@ import structlog
 from amqp import Connection
 from amqp.basic_message import Message
 from amqp.channel import Channel
-from amqp.exceptions import AccessRefused
 
-from workers.amqp_connection import Target, close_connection, existing_exchanges, explained, open_connection, raw_channel
+from workers.amqp_connection import Target, bind_where_possible, can_address, close_connection, existing_exchanges, explained, open_connection, raw_channel
 from workers.celery_names import DEFAULT, CeleryNames
 from workers.errors import NothingThere, WatchError
 from workers.inspection import answers as inspection
@@ -39,6 +41,9 @@ LARGE_ANSWER_BYTES = 256 * 1024
 LARGEST_ANSWER_BYTES = 16 * 1024 * 1024
 RETRY_SECONDS = (1.0, 2.0, 4.0, 5.0)
 TICKETS_KEPT = 8192
+INFORMED_SECONDS = 2.0
+MOST_KEYS = 200
+"""In the header of one message, of at most 131,072 bytes."""
 ROUND_SECONDS = 0.2
 
 
@@ -72,12 +77,12 @@ class Inspector:
         self.error: WatchError | None = None
         self._reply_prefix, self._new_schedule = reply_prefix, schedule
         self._newcomers: SimpleQueue[str] = SimpleQueue()
-        self._stopped = threading.Event()
+        self._stopped, self._was_informed = threading.Event(), threading.Event()
         self._tickets: OrderedDict[str, tuple[str, datetime, str]] = OrderedDict()
         self._audience = Audience(names.content_type)
-        self._expected: Mapping[str, bool] | None = None
+        self._expected: tuple[Mapping[str, bool], bool] | None = None
         self._introduced: list[tuple[str, str]] = []  # workers that have just answered for the first time, with the content type
-        self._may_address = False
+        self._may_address = self._is_bound = False
         self._pidboxes: tuple[str, ...] = ()
         self.blocked_since: datetime | None = None  # the broker takes nothing from us: what is sent meanwhile would all arrive at once afterwards
         self._connection: Connection | None = None
@@ -87,9 +92,10 @@ class Inspector:
         """Inspects this worker at once, because it has just come online."""
         self._newcomers.put(hostname)
 
-    def expect(self, hostnames: Mapping[str, bool]) -> None:
-        """The workers that may answer, from another thread, with whether their heartbeats arrive."""
-        self._expected = hostnames
+    def expect(self, hostnames: Mapping[str, bool], *, all_known: bool = False) -> None:
+        """The workers that may answer, from another thread, with whether their heartbeats arrive; `all_known`: the broker showed all of them."""
+        self._expected = hostnames, all_known
+        self._was_informed.set()
 
     def trouble(self, hostname: str) -> str:
         """Why a living worker does not answer at all, or not everything, as a clause; "" if it does, or while there is reason to wait."""
@@ -97,6 +103,7 @@ class Inspector:
 
     def stop(self) -> None:
         self._stopped.set()
+        self._was_informed.set()
 
     def run(self) -> None:
         while not self._stopped.is_set():
@@ -131,10 +138,14 @@ class Inspector:
         channel.queue_declare(queue, durable=False, exclusive=True, auto_delete=True, arguments={"x-expires": 60_000})
         schedule = self._new_schedule()
         channel.basic_consume(queue, no_ack=True, callback=lambda message: self._take_answer(message, schedule))
-        self._may_address = self._can_address(connection, queue)
+        self._may_address, self._is_bound = can_address(connection, queue), False
+        self._was_informed.wait(INFORMED_SECONDS)  # whether anybody is there
         self._take_expected(time.monotonic())
-        self._probe(channel, queue, self._audience.probes(time.monotonic()) or [(None, self.names.content_type or JSON)])
-        channel.queue_declare(queue, passive=True)  # if we lack permission, the broker's refusal arrives before the answer to this
+        if not self._may_address:
+            self._bind(connection, queue)
+            probes = self._audience.probes(time.monotonic())
+            self._probe(channel, queue, probes or ([] if self._audience.nobody_is_there else [(None, self.names.content_type or JSON)]))
+            channel.queue_declare(queue, passive=True)  # if we lack permission, the broker's refusal arrives before the answer to this
         self.subscription, self.error, self._failures = Subscription(datetime.now(UTC)), None, 0
         next_check = 0.0
         while not self._stopped.is_set():
@@ -146,23 +157,16 @@ class Inspector:
             with contextlib.suppress(TimeoutError):
                 connection.drain_events(timeout=ROUND_SECONDS)
 
+    def _bind(self, connection: Connection, queue: str) -> None:
+        self._is_bound = True
+        bind_where_possible(connection, queue, self._pidboxes)
+
     def _find_pidboxes(self, connection: Connection) -> None:
         """Notes which of the control exchanges exist. Raises NothingThere if none does."""
         self._pidboxes = existing_exchanges(connection, self.names.pidboxes, "fanout")
         if not self._pidboxes:
             listed = " or ".join(self.names.pidboxes)
             raise NothingThere(f"there is no exchange {listed}: no worker with remote control has been started here")
-
-    def _can_address(self, connection: Connection, queue: str) -> bool:
-        """Whether we may publish to the default exchange, by which single workers are reached. Tried with a message to ourselves, which is ignored."""
-        channel = raw_channel(connection)
-        try:
-            channel.basic_publish(Message(b""), "", queue)
-            channel.queue_declare(queue, passive=True)
-        except AccessRefused:
-            return False
-        channel.close()
-        return True
 
     def _inspect(self, channel: Channel, queue: str, schedule: Schedule, now: float) -> None:
         """Sends what is due: to everybody at once where all answer in one format, else to each that answers, and little to those that don't."""
@@ -179,7 +183,7 @@ class Inspector:
             hostname, content_type = self._introduced.pop()
             for command in EVERY:
                 audience.note_sent(hostname, command, now)
-                self._request(channel, queue, command, content_type, hostname)
+                self._request(channel, queue, command, content_type, [hostname])
         answering = audience.answering(now)
         spoken = set(answering.values())
         if not answering:
@@ -189,13 +193,14 @@ class Inspector:
                 for hostname, content_type in answering.items():
                     if audience.is_due(hostname, command, now):
                         audience.note_sent(hostname, command, now)
-                        self._request(channel, queue, command, content_type, hostname)
+                        self._request(channel, queue, command, content_type, [hostname])
             return
         for command in schedule.due(now, audience.slowness(now)):
             for hostname in answering:
                 audience.note_sent(hostname, command, now)
             for content_type in spoken:
-                self._request(channel, queue, command, content_type)
+                spoken_by = [hostname for hostname, spoken in answering.items() if spoken == content_type]
+                self._request(channel, queue, command, content_type, spoken_by if self._may_address else None)
 
     def _note_blocked(self, _reason: str) -> None:
         self.blocked_since = self.blocked_since or datetime.now(UTC)
@@ -206,11 +211,14 @@ class Inspector:
     def _take_expected(self, now: float) -> None:
         expected, self._expected = self._expected, None
         if expected is not None:
-            self._audience.expect(expected, now)
+            hostnames, all_known = expected
+            self._audience.expect(hostnames, now, all_known)
 
     def _probe(self, channel: Channel, queue: str, probes: Iterable[tuple[str | None, str]]) -> None:
         for hostname, content_type in probes:
-            self._request(channel, queue, PROBE, content_type, hostname)
+            if hostname is None and not self._is_bound:
+                self._bind(channel.connection, queue)
+            self._request(channel, queue, PROBE, content_type, None if hostname is None else [hostname])
 
     def _take_newcomers(self) -> list[str]:
         found: dict[str, None] = {}
@@ -219,7 +227,8 @@ class Inspector:
                 found[self._newcomers.get_nowait()] = None
         return list(found)
 
-    def _request(self, channel: Channel, queue: str, command: str, content_type: str, hostname: str | None = None) -> None:
+    def _request(self, channel: Channel, queue: str, command: str, content_type: str, hostnames: Sequence[str] | None) -> None:
+        """Sends a command to these workers; None: to whoever is there."""
         ticket = secrets.token_hex(8)
         self._tickets[ticket] = (command, datetime.now(UTC), content_type)
         while len(self._tickets) > TICKETS_KEPT:
@@ -228,7 +237,7 @@ class Inspector:
             {
                 "method": command,
                 "arguments": _ARGUMENTS.get(command, {}),
-                "destination": None if hostname is None else [hostname],
+                "destination": None if self._may_address else hostnames,  # else the key addresses them
                 "pattern": None,
                 "matcher": None,
                 "ticket": ticket,
@@ -236,11 +245,16 @@ class Inspector:
             },
             content_type,
         )
-        properties = {"content_type": content_type, "content_encoding": encoding, "delivery_mode": 1, "application_headers": {"clock": 0}}
-        expiration = str(int(OFTEN_SECONDS * 1000))  # a busy worker that did not take it in time gets another anyway
-        for pidbox in self._pidboxes:
-            to = ("", f"{hostname}.{pidbox}") if hostname is not None and self._may_address else (pidbox, "")
-            channel.basic_publish(Message(body, expiration=expiration, **properties), *to)
+        properties = {"content_type": content_type, "content_encoding": encoding, "delivery_mode": 1}
+        properties["expiration"] = str(int(OFTEN_SECONDS * 1000))  # a busy worker that did not take it in time gets another anyway
+        if hostnames is None or not self._may_address:
+            for pidbox in self._pidboxes:
+                channel.basic_publish(Message(body, application_headers={"clock": 0}, **properties), pidbox, "")
+            return
+        keys = [f"{hostname}.{pidbox}" for hostname in hostnames for pidbox in self._pidboxes]
+        for start in range(0, len(keys), MOST_KEYS):
+            headers = {"clock": 0, "BCC": keys[start : start + MOST_KEYS]}
+            channel.basic_publish(Message(body, application_headers=headers, **properties), "", queue)
 
     def _take_answer(self, message: Message, schedule: Schedule) -> None:
         """Reads one worker's answer. What can't be read is left out, since the next comes soon."""

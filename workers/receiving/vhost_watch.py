@@ -219,7 +219,7 @@ class VhostWatch:
             self._note_fault(error, f"worker {hostname}")
         while registry.newly_online:
             inspector.inspect_soon(registry.newly_online.pop())
-        inspector.expect(expected(registry.workers.values(), now, visible))
+        inspector.expect(expected(registry.workers.values(), now, visible), all_known=visible.controlled is not None)
         facts = facts_of(self.place, self._subscription, self._problem, self._inspection(), inspector.error if self.place.inspects else None)
         batch.facts = facts if facts != self._facts else None
         batch.tasks = self._tasks.prepare(registry.workers, not self._subscription.reason, self._note_fault)
