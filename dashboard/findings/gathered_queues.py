@@ -75,6 +75,7 @@ class QueueReader:
             unroutable_per_second=lost.per_second if lost is not None else None,
             unroutable_polls=lost.polls if lost is not None else 0,
             silent_exchanges=_silent(broker, lost, now),
+            flows=lost.flows if lost is not None else (),
             held=self._held_tasks(broker, timeout, now) if timeout is not None else (),
             consumer_timeout=timeout,
             unmoved=self._unmoved.read(queues) if timeout is not None else {},

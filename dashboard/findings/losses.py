@@ -39,11 +39,13 @@ class Flow(msgspec.Struct, frozen=True):
 
 
 class Lost(msgspec.Struct, frozen=True):
-    """Over the latest polls: `per_second` unroutable messages, in `polls` of them, and the exchanges that lose them, the most first."""
+    """Over the latest polls: `per_second` unroutable messages, in `polls` of them, and the exchanges that lose them, the most first. `flows`: of all exchanges,
+    on average."""
 
     per_second: float
     polls: int
     exchanges: list[Flow]
+    flows: list[Flow]
 
 
 class Losses:
@@ -72,11 +74,12 @@ class Losses:
             return None
         with_loss = [flows for _, rate, flows in self._polls if rate]
         per_second = sum(rate for _, rate, _ in self._polls) / amount
-        found = []
+        found, means = [], []
         for pk, latest in self._polls[-1][2].items():
             all_flows = [flows[pk] for _, _, flows in self._polls if pk in flows]
             mean = Flow(pk, latest.vhost, latest.name, sum(one.taken for one in all_flows) / amount, sum(one.passed_on for one in all_flows) / amount)
+            means.append(mean)
             often = sum(pk in flows and flows[pk].loses for flows in with_loss) >= POLLS * len(with_loss)
             if often and mean.loses and OF_THE_LOSS * per_second <= mean.lost <= BEYOND_THE_LOSS * per_second:
                 found.append(mean)
-        return Lost(per_second, len(with_loss), sorted(found, key=lambda one: -one.lost))
+        return Lost(per_second, len(with_loss), sorted(found, key=lambda one: -one.lost), means)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from brokers.usuals import QueueUsuals
+from dashboard.findings.losses import Flow
 
 if TYPE_CHECKING:
     from brokers.models import Queue
@@ -69,7 +70,7 @@ class QueueContext(msgspec.Struct, frozen=True):
     `dead_letters`: by queue those whose dead letters may arrive there; `sources`: their rows by key, where it grows. `quorum_queues`
     are those that a worker is configured to consume. `waiting`: names of tasks that wait in a queue that no node consumes.
     `unroutable_per_second`: over the latest polls, of which `unroutable_polls` had any; None while nothing is unroutable, or not for long enough to know where:
-    at `silent_exchanges`."""
+    at `silent_exchanges`. `flows`: of all exchanges over the same polls."""
 
     consuming: Mapping[Name, Collection[str]] = {}
     usuals: Mapping[int, QueueUsuals] = {}
@@ -81,6 +82,7 @@ class QueueContext(msgspec.Struct, frozen=True):
     unroutable_per_second: float | None = None
     unroutable_polls: int = 0
     silent_exchanges: Sequence[SilentExchange] = ()
+    flows: Sequence[Flow] = ()
     held: Sequence[HeldTask] = ()
     consumer_timeout: timedelta | None = None
     unmoved: Mapping[int, datetime] = {}

@@ -163,3 +163,13 @@ def test_a_full_queue_that_nobody_empties_is_one_finding(rule: str) -> None:
     about.found = [Found(rule, Object("queue", "mail", "/", 7), "critical", "is growing and nobody consumes it")]
     (one,) = found(unroutable, about)
     assert one.under == about.identity(rule, one.object)
+
+
+def test_what_the_exchanges_of_celery_lose_in_many_virtual_hosts_together_is_not_the_brokers() -> None:
+    """As when a broker starts again under workers, before anybody receives their events: each loses less than a quarter of all."""
+    events = [Flow(20 + place, f"/{place}", "celeryev", 4.0, 3.0) for place in range(6)]
+    celery = QueueContext(unroutable_per_second=6.0, unroutable_polls=4, flows=events)
+    assert found(unroutable, facts(broker=broker(unroutable_per_second=6.0), context=celery)) == []
+    more = QueueContext(unroutable_per_second=9.0, unroutable_polls=4, flows=events)
+    (one,) = found(unroutable, facts(broker=broker(unroutable_per_second=9.0), context=more))
+    assert one.summary == "3.0 unroutable messages/s: published, but no binding matched."

@@ -10,6 +10,7 @@ import msgspec
 from brokers.models import Queue
 from dashboard.findings import queues
 from dashboard.findings.facts import Facts
+from dashboard.findings.losses import OF_THE_LOSS
 from dashboard.findings.queue_context import SilentExchange
 from dashboard.findings.rule import Cause, Evidence, Found, Link, Object, Report, Threshold, Unsure
 from dashboard.findings.thresholds import Thresholds
@@ -60,10 +61,12 @@ def _unroutable(rate: float, facts: Facts, thresholds: Thresholds) -> Iterable[F
     """One finding an exchange that does not pass everything on; one about the broker where none is known and it lasts. That nobody takes Celery's events and
     remote control is nothing: who needs them binds a queue."""
     silent = facts.context.silent_exchanges
-    ours = [one for one in silent if not _is_of_celery(one, facts) and _counts(rate, thresholds, one.vhost, one.name or IN_PLACE_OF_NO_NAME)]
+    celery = _celery(facts)
+    ours = [one for one in silent if (one.vhost, one.name) not in celery and _counts(rate, thresholds, one.vhost, one.name or IN_PLACE_OF_NO_NAME)]
     named = [_at_exchange(exchange, rate, facts) for exchange in ours]
     yield from named
-    of_broker = _counts(rate, thresholds, "", facts.its_broker.name)
+    rate -= min(rate, max(0.0, sum(one.lost for one in facts.context.flows if (one.vhost, one.name) in celery)))
+    of_broker = rate >= OF_THE_LOSS * (facts.context.unroutable_per_second or 0.0) and _counts(rate, thresholds, "", facts.its_broker.name)
     if named and of_broker and any(one.kind == "broker" for one in facts.open_objects.get(KEY, ())):  # it was found before the exchange was known
         yield msgspec.structs.replace(_at_broker(rate, facts), under=queues.identity_of(facts, named[0]))
     if not silent and of_broker and facts.context.unroutable_polls >= UNATTRIBUTED_POLLS and not _is_starting(facts):
@@ -75,12 +78,15 @@ def _counts(rate: float, thresholds: Thresholds, vhost: str, name: str) -> bool:
     return rate >= thresholds.of(KEY, "rate", vhost, name) and not thresholds.is_off(KEY, vhost, name)
 
 
-def _is_of_celery(exchange: SilentExchange, facts: Facts) -> bool:
-    given = [source.names for source in facts.sources if source.vhost == exchange.vhost and source.names]
-    names = [CeleryNames(), *(msgspec.convert(one, CeleryNames) for one in given)]
-    events = {name for one in names for name in one.event_exchanges}
-    control = {name for one in names for name in one.pidboxes}
-    return exchange.name in events | control | {f"{REPLIES}{name}" for name in control}
+def _celery(facts: Facts) -> set[tuple[str, str]]:
+    """(virtual host, name) of the exchanges of Celery's events and remote control, by its own names and by those that its applications gave them."""
+    found = set()
+    vhosts = {one.vhost for one in facts.context.flows} | {one.vhost for one in facts.context.silent_exchanges}
+    applications = [(vhost, CeleryNames()) for vhost in vhosts]
+    applications += [(source.vhost, msgspec.convert(source.names, CeleryNames)) for source in facts.sources if source.names]
+    for vhost, names in applications:
+        found |= {(vhost, name) for name in (*names.event_exchanges, *names.pidboxes, *(f"{REPLIES}{name}" for name in names.pidboxes))}
+    return found
 
 
 def _is_starting(facts: Facts) -> bool:
