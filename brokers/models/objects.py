@@ -42,7 +42,7 @@ class Queue(AutoKey):
     message_bytes = models.BigIntegerField(null=True)
     oldest_at = models.DateTimeField(null=True)  # timestamp of the head message, where publishers set one
     oldest_estimated = models.BooleanField(default=False)  # oldest_at is estimated from history
-    nobody_consumes_since = models.DateTimeField(null=True)  # None while consumed, or while unknown
+    nobody_consumes_since = models.DateTimeField(null=True)  # None while consumed, or while unknown; beside no `consumers`: none when counted last
     nobody_since_at_least = models.BooleanField(null=True)  # False: the last consumer was seen leaving; True or None: there was none at the first poll
     last_publish_at = models.DateTimeField(null=True)  # while nobody consumes it: the last poll that saw a publish, or its depth grow; else None
     still_since = models.DateTimeField(null=True)  # since when it has messages and consumers, and nothing is acknowledged; None: something is, or unknown

@@ -37,7 +37,7 @@ class QueueRow:
     `reported` and `defined` are the values of the last poll, so that a queue whose values do not change costs next to nothing.
     """
 
-    __slots__ = ("alone_since", "defined", "definition", "growth", "head", "idle", "meters", "nobody", "numbers", "peaks", "pk", "reported", "seen")
+    __slots__ = ("alone_since", "defined", "definition", "growth", "head", "idle", "meters", "nobody", "numbers", "peaks", "pk", "reported", "seen", "taken_at")
 
     def __init__(self, pk: int, numbers: Sequence[Any], definition: Sequence[Any], step: int) -> None:
         self.pk = pk
@@ -47,6 +47,7 @@ class QueueRow:
         self.defined: tuple[Any, ...] | None = None
         self.seen: QueueStats | None = None  # the very object of the last poll
         self.alone_since: datetime | None = None  # since when the polls have messages and no consumer of it, while perhaps one was not counted yet
+        self.taken_at: datetime | None = None  # when more was unacknowledged than before, while no consumer was counted
         self.nobody: tuple[datetime, bool] | None = None  # (since when no consumer was counted, True if possibly earlier), also while that is not sure
         self.idle = False  # nothing flows: while the broker reports the same, the numbers stay
         self.meters: list[Meter] | None = None

@@ -172,6 +172,8 @@ def _consumed(queue: QueueFacts, depth: int, now: datetime) -> Level:
         return Level("ok", "is idle" if leaving is not None else "is empty", "idle" if leaving is not None else "empty")
     if queue.consumers == 0 and not queue.ready:
         return Level("ok", f"{_holds(depth)}, all of them delivered", "waiting")
+    if queue.consumers is None and queue.nobody_consumes_since is not None:
+        return Level("ok", f"{_holds(depth)}, and had no consumer when these were counted last", "waiting")
     if queue.consumers is None:
         return Level("unknown", f"{_holds(depth)}; its consumers are unknown")
     if leaving is None:

@@ -43,7 +43,7 @@ def queue_row(queue: Queue, broker: Broker, consuming: Sequence[Consuming], now:
             "out": formatting.rate(queue.deliver_per_second),
             "ack": formatting.rate(queue.ack_per_second),
             "redelivered": formatting.rate(queue.redeliver_per_second),
-            "consumers": formatting.number(queue.consumers),
+            "consumers": consumers_text(queue, broker, now),
             "memory": formatting.data_size(queue.memory_bytes),
             "message_bytes": formatting.data_size(queue.message_bytes),
             "peak": formatting.number(peak(queue)),
@@ -69,7 +69,7 @@ def queue_row(queue: Queue, broker: Broker, consuming: Sequence[Consuming], now:
         },
         html={
             "level": level_html(level),
-            "consumers": _consumers_html(queue.consumers, _since(queue, now), level.is_trouble, consumer_names(consuming)),
+            "consumers": _consumers_html(queue.consumers, consumers_text(queue, broker, now), _since(queue, now), level.is_trouble, consumer_names(consuming)),
         },
         fixed={
             "queue": queue,
@@ -162,6 +162,13 @@ def _no_consumer_since(queue: Queue, level: levels.Level, now: datetime) -> str:
     return f"· {since}" if "nobody" in level.reason or "no consumer" in level.reason else f"· no consumer {since}"
 
 
+def consumers_text(queue: Queue, broker: Broker, now: datetime) -> str:
+    """How many consumers it has; "0 at 03:02:12" where messages came after they were counted, and nothing shows that one came too."""
+    if queue.consumers is None and queue.nobody_consumes_since is not None and broker.consumers_at is not None:
+        return f"0 at {formatting.moment_text(broker.consumers_at, now)}"
+    return formatting.number(queue.consumers)
+
+
 def no_consumer_since_text(queue: Queue, now: datetime) -> str:
     """Text such as "since 03:02:12", with " or earlier" if it had no consumer at our first poll or after a gap; "" while consumed or unknown."""
     if queue.nobody_consumes_since is None:
@@ -186,14 +193,15 @@ def level_html(level: levels.Level) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _consumers_html(count: int | None, nobody_since: str, trouble: bool, names: tuple[ConsumerName, ...]) -> str:
+def _consumers_html(count: int | None, count_text: str, nobody_since: str, trouble: bool, names: tuple[ConsumerName, ...]) -> str:
     """The consumers cell: the count and the first name. Cached, since most queues share its text."""
     first, worker_id, celery = names[0] if names else ConsumerName("", None)
     return render_to_string(
         "queues/_consumers_cell.html",
         {
             "count": count,
-            "count_text": formatting.number(count),
+            "count_text": count_text,
+            "is_unknown": count_text == formatting.UNKNOWN,
             "nobody_since": nobody_since,
             "trouble": trouble,
             "first": first,

@@ -24,14 +24,15 @@ Seen = tuple[int, int, int, int, bool]
     [
         ([(0, 0, 4, 0, False)], 0, 0),
         ([(0, -7, 4, 0, True)], 0, 0),  # the statistics have the same depth
-        ([(0, -7, 4, 0, False)], None, None),
+        ([(0, -7, 4, 0, False)], None, 0),  # none as of seven seconds earlier
         ([(0, -7, 0, 0, False)], 0, 0),  # nothing waits
         ([(0, -7, 0, 0, False), (5, -2, 281, 20, False)], None, None),  # a burst to a queue that got its consumer just before
-        ([(0, -7, 4, 0, False), (5, -2, 9, 0, False)], None, None),
+        ([(0, -7, 4, 0, False), (5, -2, 9, 0, False)], None, 0),
+        ([(0, -7, 0, 0, False), (5, -2, 281, 20, False), (10, 3, 270, 20, False)], None, None),  # they were taken after the count
         ([(0, -7, 4, 0, False), (5, -2, 9, 0, False), (10, 3, 12, 0, False)], 0, 0),  # since then, though it was not sure until now
         ([(0, -7, 4, 0, False), (5, -2, 4, 0, False), (10, 3, 4, 0, False)], 0, 0),  # nothing flows, and it becomes sure all the same
         ([(0, 0, 9, 0, False), (5, 0, 0, 9, False)], None, None),  # somebody took them
-        ([(0, 0, 9, 0, False), (5, 0, 9, 0, False), (30, 0, 9, 0, False)], None, None),  # nobody polled for a while
+        ([(0, 0, 9, 0, False), (5, 0, 9, 0, False), (30, 0, 9, 0, False)], None, 30),  # nobody counted for a while
     ],
 )
 def test_nobody_consumes_once_that_is_as_new_as_the_depth(polls: list[Seen], consumers: int | None, since: int | None) -> None:
