@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 IS_ALIVE = timedelta(seconds=30)
 BEYOND_INTERVAL = timedelta(seconds=3)
+STARTING = timedelta(seconds=30)
+"""For so long after Hareline's start a broker that has not answered it yet is not yet reached, which is no finding: both may be starting together."""
 
 
 def idle(broker: Broker, beats: Iterable[Heartbeat], now: datetime) -> timedelta | None:
@@ -27,3 +29,14 @@ def stands_still(broker: Broker, beats: Iterable[Heartbeat], now: datetime) -> b
     """Whether a poller lives and sends no request though a poll is due: then it says nothing about the broker."""
     since = idle(broker, beats, now)
     return since is not None and since >= timedelta(seconds=broker.poll_seconds or DEFAULT_POLL_SECONDS) + BEYOND_INTERVAL
+
+
+def is_not_yet_reached(broker: Broker, beats: Iterable[Heartbeat], now: datetime) -> bool:
+    """Whether Hareline started a moment ago and has had no answer of the broker since. Of several pollers the oldest counts; before there is one,
+    maintenance, whose rules look."""
+    started: dict[str, datetime] = {}
+    for beat in beats:
+        if beat.started_at is not None and beat.ended_at is None and is_within(beat.at, now, IS_ALIVE):
+            started[beat.kind] = min(started.get(beat.kind, beat.started_at), beat.started_at)
+    since = started.get("poller", started.get("maintenance"))
+    return since is not None and is_within(since, now, STARTING) and (broker.polled_at is None or broker.polled_at < since)

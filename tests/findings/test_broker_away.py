@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from brokers.models import Broker, Heartbeat
 from brokers.visibility import refusal
 from dashboard.findings.installation import Installation
 from dashboard.findings.rule import Found, identity
 from dashboard.findings.rules import broker_away, own_work
 from tests.findings import objects
-from tests.findings.objects import NOON, found
+from tests.findings.objects import NOON, found, unsure
 from workers.models import EventSource
 
 
@@ -71,3 +73,29 @@ def test_a_user_without_tags_needs_no_other_password() -> None:
     assert one.causes[0].text.startswith("The password is right, but the user has no tag")
     wrong = away(state=Broker.REFUSED, reason=refusal("ann", 401, "(Login failed)"))
     assert wrong.causes[0].text == "The password is wrong, or there is no such user at the broker."
+
+
+@pytest.mark.parametrize(
+    ("started", "polled", "not_yet"),
+    [
+        ({"poller": 10}, None, True),
+        ({"poller": 10}, 3600, True),  # it was polled before Hareline started again: an open finding stays, none opens
+        ({"poller": 10}, 5, False),  # it answered, and no longer does
+        ({"poller": 31}, None, False),
+        ({"poller": 10, "second poller": 300}, None, False),
+        ({"maintenance": 10}, None, True),  # no poller has reported yet
+        ({"maintenance": 10, "poller": 300}, None, False),
+        ({}, None, False),
+    ],
+)
+def test_a_broker_that_has_not_answered_since_hareline_started_is_not_yet_reached_for_30_s(started: dict[str, int], polled: int | None, not_yet: bool) -> None:
+    beats = [Heartbeat(kind=name.split()[-1], holder=name, at=NOON, started_at=NOON - timedelta(seconds=seconds)) for name, seconds in started.items()]
+    stood = objects.broker(
+        state=Broker.UNREACHABLE,
+        reason="connection refused",
+        since=NOON - timedelta(seconds=8),
+        polled_at=None if polled is None else NOON - timedelta(seconds=polled),
+    )
+    seen = objects.facts(broker=stood, beats=beats)
+    assert (found(broker_away, seen) == []) is not_yet
+    assert [one.covers("broker", "", "prod") for one in unsure(broker_away, seen)] == [True] * not_yet

@@ -10,7 +10,7 @@ from brokers.clock import is_within
 from brokers.models import Broker
 from dashboard.findings import poller
 from dashboard.findings.facts import Facts
-from dashboard.findings.rule import Cause, Evidence, Found, Link, Object, Report, identity
+from dashboard.findings.rule import Cause, Evidence, Found, Link, Object, Report, Unsure, identity
 from dashboard.findings.thresholds import Thresholds
 from dashboard.layout import formatting, levels
 from workers.presence import events_arrive
@@ -33,6 +33,9 @@ def look(facts: Facts, _: Thresholds) -> Iterable[Report]:
     broker, now = facts.its_broker, facts.now
     level = levels.broker_level(broker, now)
     if level.word != "unknown":
+        return
+    if poller.is_not_yet_reached(broker, facts.beats, now):
+        yield Unsure("it is not yet reached since Hareline started", kind="broker", name=broker.name)
         return
     short, since, summary, causes, to_do, command = _explained(facts, broker)
     own = short == NOT_POLLED and not any(beat.problem for beat in facts.beats if beat.kind == "poller") and poller.stands_still(broker, facts.beats, now)
