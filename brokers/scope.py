@@ -1,18 +1,94 @@
-"""What a person may view: every query takes a Scope, which `dashboard.people.access` provides."""
+"""What a person may view: every query takes a Scope, which `dashboard.people.access` provides. Pure.
+
+Patterns know `*` (any text, also none) and `?` (one character), and nothing else: no pattern can be slow.
+"""
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
+
 import msgspec
+
+Patterns = tuple[str, ...]
+"""Every one of them must match; none matches everything."""
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A part of what is watched: brokers, virtual hosts and queues by patterns on their names.
+
+    >>> Place(broker=("prod",), queue=("orders.*",)).covers("prod", "/shop", "orders.eu")
+    True
+    """
+
+    broker: Patterns = ()
+    vhost: Patterns = ()
+    queue: Patterns = ()
+
+    def covers(self, broker: str | None = None, vhost: str | None = None, queue: str | None = None) -> bool:
+        """True if all of it is in this place; None stands for every broker, virtual host, queue."""
+        return _covers(self.broker, broker) and _covers(self.vhost, vhost) and _covers(self.queue, queue)
+
+    def touches(self, broker: str | None = None, vhost: str | None = None, queue: str | None = None) -> bool:
+        """True if some of it may be in this place."""
+        pairs = ((self.broker, broker), (self.vhost, vhost), (self.queue, queue))
+        return all(name is None or _covers(patterns, name) for patterns, name in pairs)
+
+    def within(self, other: Place) -> Place:
+        """What is in both."""
+        return Place(_both(self.broker, other.broker), _both(self.vhost, other.vhost), _both(self.queue, other.queue))
 
 
 class Scope(msgspec.Struct, frozen=True):
-    """`brokers` lists the brokers that may be viewed by name; None means all."""
+    """`places` are the parts that may be viewed; None is everything, none is nothing."""
 
-    brokers: frozenset[str] | None = None
+    places: tuple[Place, ...] | None = None
 
-    def includes(self, broker: str) -> bool:
-        return self.brokers is None or broker in self.brokers
+    @property
+    def is_everything(self) -> bool:
+        return self.places is None
+
+    @property
+    def limits_vhosts(self) -> bool:
+        """True if of some broker only a part may be viewed, so that figures of a whole broker may not be."""
+        return self.places is not None and any(place.vhost or place.queue for place in self.places)
+
+    @property
+    def limits_queues(self) -> bool:
+        """True if of some virtual host only some queues may be viewed, so that figures of a whole virtual host may not be."""
+        return self.places is not None and any(place.queue for place in self.places)
+
+    def covers(self, broker: str, vhost: str | None = None, queue: str | None = None) -> bool:
+        """True if all of it may be viewed: a queue, a whole virtual host (`queue` None), a whole broker (`vhost` None too)."""
+        return self.places is None or any(place.covers(broker, vhost, queue) for place in self.places)
+
+    def touches(self, broker: str, vhost: str | None = None) -> bool:
+        """True if something there may be viewed."""
+        return self.places is None or any(place.touches(broker, vhost) for place in self.places)
 
 
 EVERYTHING = Scope()
-NOTHING = Scope(frozenset())
+NOTHING = Scope(())
+
+
+def of_brokers(*names: str) -> Scope:
+    """All that is in these brokers."""
+    return Scope(tuple(Place(broker=(name,)) for name in names))
+
+
+def matches(pattern: str, name: str) -> bool:
+    """True if the whole name matches, its case included.
+
+    >>> matches("orders.*", "orders.eu"), matches("a[b]?", "a[b]c"), matches("A", "a")
+    (True, True, False)
+    """
+    return fnmatchcase(name, pattern.replace("[", "[[]"))
+
+
+def _covers(patterns: Patterns, name: str | None) -> bool:
+    if name is None:
+        return all(pattern.strip("*") == "" and pattern for pattern in patterns)
+    return all(matches(pattern, name) for pattern in patterns)
+
+
+def _both(some: Patterns, others: Patterns) -> Patterns:
+    return tuple(dict.fromkeys((*some, *others)))

@@ -84,7 +84,8 @@ def _person_of_call(request: HttpRequest) -> bool:
     token = queries.token(plain.strip())
     if token is None:
         return False
-    store.touch_token(token, timezone.now())
+    store.touch_token(token, str(request.META.get("REMOTE_ADDR") or ""), timezone.now())
+    token.user.rights = token.rights()
     request.user = token.user
     request.api_token = token  # type: ignore[attr-defined]  # marks for the API that no cookie is involved, hence no CSRF check
     return True

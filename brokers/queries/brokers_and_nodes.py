@@ -9,7 +9,7 @@ from django.db.models import Exists, OuterRef, Q
 from brokers.database.rows import RowsOf
 from brokers.errors import NotRecorded
 from brokers.models import Broker, Change, Connection, DetailRequest, Installation, Node, PollAttempt, VirtualHost
-from brokers.queries.pages import BrokerRef, existing, in_scope, visible_brokers
+from brokers.queries.pages import BrokerRef, existing, in_scope, touching, visible_brokers, visible_vhosts
 from brokers.queries.past import broker_as_it_was
 from brokers.scope import Scope
 
@@ -21,7 +21,7 @@ _BROKERS = RowsOf(Broker)
 
 def brokers(scope: Scope, at: datetime | None = None) -> list[Broker]:
     """The brokers that HARELINE_BROKERS names, by name. With `at`, as they were at that time; those without records are left out."""
-    if at is None and scope.brokers is None:
+    if at is None and scope.is_everything:
         return _BROKERS.read("WHERE configured ORDER BY name")
     found = list(Broker.objects.filter(visible_brokers(scope), configured=True))
     if at is None:
@@ -65,7 +65,7 @@ def broker_names(scope: Scope) -> dict[int, str]:
 
 def virtual_hosts(scope: Scope, broker: BrokerRef | None = None, at: datetime | None = None) -> list[VirtualHost]:
     """By name, including those that are not visible (`visible` False)."""
-    return list(VirtualHost.objects.filter(in_scope(scope, broker), existing(at)).select_related("broker").order_by("name", "broker__name"))
+    return list(VirtualHost.objects.filter(visible_vhosts(scope, broker), existing(at)).select_related("broker").order_by("name", "broker__name"))
 
 
 def vhost_names(broker_id: int) -> frozenset[str]:
@@ -74,14 +74,14 @@ def vhost_names(broker_id: int) -> frozenset[str]:
 
 
 def virtual_host(scope: Scope, broker: BrokerRef, name: str) -> VirtualHost | None:
-    return VirtualHost.objects.filter(in_scope(scope, broker), name=name, gone_at=None).select_related("broker").first()
+    return VirtualHost.objects.filter(visible_vhosts(scope, broker), name=name, gone_at=None).select_related("broker").first()
 
 
 def nodes(scope: Scope, broker: BrokerRef | None = None, at: datetime | None = None) -> list[Node]:
     """The nodes by name. Raises NotRecorded for a past moment: nodes have no history."""
     if at is not None:
         raise NotRecorded("nodes", at)
-    return list(Node.objects.filter(in_scope(scope, broker), gone_at=None).select_related("broker").order_by("broker__name", "name"))
+    return list(Node.objects.filter(touching(scope, broker), gone_at=None).select_related("broker").order_by("broker__name", "name"))
 
 
 def changes(scope: Scope, broker: BrokerRef | None = None, limit: int = 50, at: datetime | None = None, vhost: str | None = None) -> list[Change]:
@@ -96,7 +96,7 @@ def changes(scope: Scope, broker: BrokerRef | None = None, limit: int = 50, at: 
 
 def poll_attempts(scope: Scope, broker: BrokerRef | None = None, limit: int = 50, at: datetime | None = None) -> list[PollAttempt]:
     """The poll attempts of the last day, latest first."""
-    where = in_scope(scope, broker) & (Q() if at is None else Q(at__lte=at))
+    where = touching(scope, broker) & (Q() if at is None else Q(at__lte=at))
     return list(PollAttempt.objects.filter(where).select_related("broker").order_by("-at", "-id")[:limit])
 
 

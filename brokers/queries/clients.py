@@ -24,7 +24,7 @@ def consumers(
 ) -> list[Consumer]:  # fmt: skip
     """Consumers by queue and connection."""
     _only_now("consumers", at)
-    rows = Consumer.objects.filter(in_scope(scope, broker, vhost))
+    rows = Consumer.objects.filter(in_scope(scope, broker, vhost, "queue"))
     if queue is not None:
         rows = rows.filter(queue=queue)
     if connection is not None:

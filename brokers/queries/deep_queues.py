@@ -11,10 +11,12 @@ def deep_queues(scope: Scope, broker: Broker, most: int) -> list[Queue]:
     """The deepest of the last 24 hours first, with their broker; none outside of the scope."""
     if not Broker.objects.filter(pages.visible_brokers(scope, broker.pk)).exists():
         return []
-    found = list(Queue.objects.filter(broker_id=broker.pk, gone_at=None, highest_depth__gt=0).order_by("-highest_depth", "pk")[:most])
+    found = list(
+        Queue.objects.filter(pages.in_scope(scope, broker.pk, queue="name"), gone_at=None, highest_depth__gt=0).order_by("-highest_depth", "pk")[:most]
+    )
     pages.share_brokers(found, [broker])
     return found
 
 
 def number_of_queues(scope: Scope, broker: Broker) -> int:
-    return Queue.objects.filter(pages.in_scope(scope, broker.pk), gone_at=None).count()
+    return Queue.objects.filter(pages.in_scope(scope, broker.pk, queue="name"), gone_at=None).count()

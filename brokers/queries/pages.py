@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from brokers.conditions import COMPARISONS, COUNT_FIELDS, DERIVED_FIELDS, FED_LATELY, NUMBER_FIELDS, STILL_AFTER, TEXT_FIELDS, Condition
 from brokers.models import Binding, Broker
+from brokers.queries import visible
 from brokers.scope import Scope
 
 T = TypeVar("T")
@@ -127,32 +128,44 @@ def ordered_items(items: list[T], field: str, descending: bool) -> list[T]:
     return known + [item for item in items if value(item) is None]
 
 
-def in_scope(scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None) -> Q:
-    """The filter of rows that belong to a broker: within the scope, of one broker and virtual host where given. Of a cluster that is watched under another
+def in_scope(scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None, queue: str = "") -> Q:
+    """The filter of rows that belong to a virtual host: within the scope, of one broker and virtual host where given. `queue` names the column with the
+    name of the row's queue: without it, rows are left out where only some queues may be viewed. Of a cluster that is watched under another
     name only where it is the given one: else its rows would be there twice."""
-    found = Q() if scope.brokers is None else Q(broker__name__in=scope.brokers)
+    return visible.rows_in(scope, queue=queue) & _there(broker) & (Q() if vhost is None else Q(vhost=vhost))
+
+
+def touching(scope: Scope, broker: BrokerRef | None = None) -> Q:
+    """The filter of rows that belong to a whole broker, of which something may be viewed: its nodes, how its polls went."""
+    return visible.rows_touching(scope) & _there(broker)
+
+
+def visible_vhosts(scope: Scope, broker: BrokerRef | None = None) -> Q:
+    """The same for rows of virtual hosts themselves: those of which something may be viewed."""
+    return visible.rows_touching(scope, vhost="name") & _there(broker)
+
+
+def _there(broker: BrokerRef | None) -> Q:
     if broker is None:
-        found &= Q(broker__same_as="")
-    else:
-        found &= Q(broker__name=broker) if isinstance(broker, str) else Q(broker_id=broker)
-    return found if vhost is None else found & Q(vhost=vhost)
+        return Q(broker__same_as="")
+    return Q(broker__name=broker) if isinstance(broker, str) else Q(broker_id=broker)
 
 
-def place_where(scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None) -> tuple[str, list[Any]]:
+def place_where(scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None, queue: str = "") -> tuple[str, list[Any]]:
     """`in_scope` as a condition with its parameters, for statements that are written out; the table has `broker_id` and `vhost`."""
     of_vhost, vhosts = ("", []) if vhost is None else (" AND vhost = %s", [vhost])
-    if isinstance(broker, int) and scope.brokers is None:
+    if not scope.is_everything:
+        seen, parameters = visible.where_in(scope, queue=queue)
+        of_vhost, vhosts = f"{of_vhost} AND {seen}", [*vhosts, *parameters]
+    if isinstance(broker, int):
         return f"broker_id = %s{of_vhost}", [broker, *vhosts]
-    where, parameters = ("same_as = ''", []) if broker is None else ("name = %s" if isinstance(broker, str) else "id = %s", [broker])
-    if scope.brokers is not None:
-        where += f" AND name IN ({', '.join(['%s'] * len(scope.brokers))})" if scope.brokers else " AND 1 = 0"
-        parameters = [*parameters, *scope.brokers]
-    return f"broker_id IN (SELECT id FROM brokers_broker WHERE {where}){of_vhost}", [*parameters, *vhosts]  # noqa: S608  (constants)
+    where, one = ("same_as = ''", []) if broker is None else ("name = %s", [broker])
+    return f"broker_id IN (SELECT id FROM brokers_broker WHERE {where}){of_vhost}", [*one, *vhosts]  # noqa: S608  (constants)
 
 
 def visible_brokers(scope: Scope, broker: BrokerRef | None = None) -> Q:
-    """The same for rows of brokers themselves."""
-    found = Q() if scope.brokers is None else Q(name__in=scope.brokers)
+    """The same for rows of brokers themselves: those of which something may be viewed."""
+    found = visible.rows_touching(scope, broker="name")
     if broker is None:
         return found
     return found & (Q(name=broker) if isinstance(broker, str) else Q(pk=broker))

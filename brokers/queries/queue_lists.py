@@ -90,7 +90,7 @@ def queues_by_ids(scope: Scope, ids: Iterable[int], at: datetime | None = None) 
     ids = list(ids)
     if not ids:
         return []
-    rows = Queue.objects.filter(in_scope(scope), pk__in=ids).select_related("broker").order_by("pk")
+    rows = Queue.objects.filter(in_scope(scope, queue="name"), pk__in=ids).select_related("broker").order_by("pk")
     return list(rows) if at is None else _then(list(rows.filter(existing(at))), at)
 
 
@@ -101,7 +101,7 @@ def queue(scope: Scope, broker: BrokerRef, vhost: str, name: str, at: datetime |
 
 def queue_by_id(scope: Scope, queue_id: int, at: datetime | None = None) -> Queue | None:
     """The queue of that id, also if it is deleted (`gone_at`)."""
-    rows = Queue.objects.filter(in_scope(scope), pk=queue_id).select_related("broker")
+    rows = Queue.objects.filter(in_scope(scope, queue="name"), pk=queue_id).select_related("broker")
     return _one(rows if at is None else rows.filter(existing(at)), at)
 
 
@@ -112,7 +112,7 @@ def queue_names(scope: Scope, broker: BrokerRef | None = None, vhost: str | None
 
 def queues_named(scope: Scope, broker: BrokerRef, vhost: str, names: Iterable[str]) -> dict[str, int]:
     """{name: id} of those of the names that are queues there now."""
-    rows = Queue.objects.filter(in_scope(scope, broker, vhost), gone_at=None, name__in=set(names)).order_by()
+    rows = Queue.objects.filter(in_scope(scope, broker, vhost, "name"), gone_at=None, name__in=set(names)).order_by()
     return dict(rows.values_list("name", "pk"))
 
 
@@ -122,7 +122,7 @@ def queue_names_ending(broker_id: int, vhost: str, ending: str) -> list[str]:
 
 
 def _rows(scope: Scope, broker: BrokerRef | None, vhost: str | None, at: datetime | None) -> QuerySet[Queue]:
-    return Queue.objects.filter(in_scope(scope, broker, vhost), existing(at)).select_related("broker")
+    return Queue.objects.filter(in_scope(scope, broker, vhost, "name"), existing(at)).select_related("broker")
 
 
 def _one(rows: QuerySet[Queue], at: datetime | None) -> Queue | None:

@@ -10,15 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
+from django.db.models import QuerySet
 from django.utils import timezone
 
-from brokers.models import Broker
+from brokers.models import Broker, Exchange, Queue, VirtualHost
 from brokers.queries.frames import frames
 from brokers.queries.pages import visible_brokers
+from brokers.queries.visible import rows_in
 from brokers.scope import Scope
 from brokers.snapshots import METRICS, STEPS_TO_A_GAP, Series, metric_index, numbers, series_of
 
@@ -111,7 +114,7 @@ def _sampled(
             recorded.append(at.timestamp())
             yield frame
 
-    if not ids or not Broker.objects.filter(visible_brokers(scope, broker_id)).exists():
+    if not _seen(scope, broker_id, kind, ids):
         return {metric: {identifier: [None] * len(times) for identifier in ids} for metric in metrics}, 5.0
     recorded_metrics = _recorded(metrics)
     series = series_of(kind, data(), ids, recorded_metrics)
@@ -125,6 +128,21 @@ def _sampled(
         ready, unacknowledged = (found[name] for name in _DEPTH)
         found["depth"] = {identifier: list(map(_sum, ready[identifier], unacknowledged[identifier])) for identifier in ids}
     return found, float(base or (series.intervals[-1] if len(series.intervals) else 5.0))
+
+
+def _seen(scope: Scope, broker_id: int, kind: str, ids: Sequence[int]) -> bool:
+    """True if all of these may be viewed. Worker nodes are the caller's: it has read them within the scope."""
+    if not ids or not Broker.objects.filter(visible_brokers(scope, broker_id)).exists():
+        return False
+    if scope.is_everything or kind == "workers":
+        return True
+    rows: dict[str, QuerySet[Any]] = {
+        "broker": Broker.objects.filter(rows_in(scope, broker="name", vhost=""), pk=broker_id),
+        "vhosts": VirtualHost.objects.filter(rows_in(scope, vhost="name"), broker_id=broker_id, pk__in=ids),
+        "queues": Queue.objects.filter(rows_in(scope, queue="name"), broker_id=broker_id, pk__in=ids),
+        "exchanges": Exchange.objects.filter(rows_in(scope), broker_id=broker_id, pk__in=ids),
+    }
+    return rows[kind].count() == (1 if kind == "broker" else len(set(ids)))
 
 
 def _places(recorded: npt.NDArray[np.float64], series: Series, times: npt.NDArray[np.float64], base: float) -> npt.NDArray[np.int64]:

@@ -25,7 +25,7 @@ def files() -> PlantFiles | None:
 
 
 def may_plant(user: User | AnonymousUser) -> bool:
-    return access.may(user, "administer")
+    return access.may(user, "settings")
 
 
 def plant(user: User | AnonymousUser, where: PlantFiles, key: str, action: str, now: datetime) -> bool:

@@ -18,8 +18,12 @@ LONGEST_COMMENT = 4000
 
 def why_not(user: User | AnonymousUser, finding: Finding | None = None) -> str:
     """Why this person can't act on it (None: on findings of any place), as a sentence; "" if they can."""
-    place = (finding.broker.name if finding.broker else None, finding.vhost or None, finding.name) if finding else ()
-    return "" if access.may(user, "control", *place) else "You can view findings, but not act on them: that needs an administrator's account."
+    if finding is None:
+        allowed = access.may(user, "silence")
+    else:
+        queue = finding.name if finding.kind == "queue" else None
+        allowed = access.may(user, "silence", finding.broker.name if finding.broker else None, finding.vhost or None, queue)
+    return "" if allowed else "You can view findings, but not act on them: your role does not allow it here."
 
 
 def comment_problem(text: str) -> str:

@@ -132,7 +132,7 @@ def where_text(broker: str, vhost: str, name: str) -> str:
 
 def why_not(user: User | AnonymousUser) -> str:
     """Why this person can't set anything, as a sentence; "" if they can."""
-    return "" if access.may(user, "administer") else "You can view what is set, but not change it: that needs an administrator's account."
+    return "" if access.may(user, "settings") else "You can view what is set, but not change it: your role does not allow it."
 
 
 def add(user: User | AnonymousUser, rule: Rule, form: SettingForm, now: datetime) -> RuleSetting:

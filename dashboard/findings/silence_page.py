@@ -128,7 +128,7 @@ class SilencePage:
 
 def _vhosts(scope: Scope) -> dict[str, set[str]]:
     """{broker: names of its virtual hosts}; {} for who may not see all of them, as a silence may be about others."""
-    if scope.brokers is not None:
+    if not scope.is_everything:
         return {}
     found: dict[str, set[str]] = {broker.name: set() for broker in broker_queries.brokers(scope)}
     for vhost in broker_queries.virtual_hosts(scope):

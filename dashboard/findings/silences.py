@@ -129,9 +129,9 @@ def _any(names: Iterable[str], pattern: str) -> bool:
 def why_not(user: User | AnonymousUser, silenced: Mapping[str, str]) -> str:
     """Why this person can't silence what matches; a pattern of several places needs the right in all of them."""
     exact = {field: value if value and not set("*?[") & set(value) else None for field, value in silenced.items()}
-    if access.may(user, "control", exact["broker"], exact["vhost"], exact["name"]):
+    if access.may(user, "silence", exact["broker"], exact["vhost"], exact["name"]):
         return ""
-    return "You can view findings, but not silence them: that needs an administrator's account."
+    return "You can view findings, but not silence them: your role does not allow it there."
 
 
 def add(user: User | AnonymousUser, silence: Silence, now: datetime) -> Silence:

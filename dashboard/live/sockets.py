@@ -83,7 +83,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
             log.warning("live_page_refused", reason=str(error))
             await self.close(UNAVAILABLE)
             return
-        if not access.may(self.user, "view"):
+        if not access.may_somewhere(self.user, "view"):
             await self.close(LOGGED_OUT)
             return
         self.session_key: str = self.scope["session"].session_key

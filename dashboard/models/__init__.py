@@ -5,7 +5,7 @@ Written only by `dashboard.store`, read only by `dashboard.queries`.
 
 from dashboard.models.findings import FeedToken, Finding, FindingEvent, FindingRound, RuleSetting, Silence
 from dashboard.models.notifications import Delivery, DeliveryItem, Notice, Target
-from dashboard.models.people import ApiToken, AuditEvent, CacheEntry, User
+from dashboard.models.people import ApiToken, AuditEvent, CacheEntry, Granted, Role, User
 
 __all__ = [
     "ApiToken",
@@ -17,7 +17,9 @@ __all__ = [
     "Finding",
     "FindingEvent",
     "FindingRound",
+    "Granted",
     "Notice",
+    "Role",
     "RuleSetting",
     "Silence",
     "Target",

@@ -2,14 +2,68 @@
 
 from __future__ import annotations
 
-from django.contrib.auth.models import AbstractUser
+from functools import cached_property
+from typing import Any, get_args
+
+from django.contrib.auth.models import AbstractUser, Group
 from django.db import models
+
+from brokers.scope import Place
+from dashboard.people.access import ALL_RIGHTS, NO_RIGHTS, ROLES, Action, Grant, Rights
 
 
 class User(AbstractUser):
     """A person who may log in."""
 
     id = models.BigAutoField(primary_key=True)
+
+    @cached_property
+    def rights(self) -> Rights:
+        """What the person may do, as it was granted when first looked at: a page and a call look once, a socket again and again (`fresh`)."""
+        if not self.is_active:
+            return NO_RIGHTS
+        if self.is_superuser:
+            return ALL_RIGHTS
+        return Rights(tuple(granted.as_grant() for granted in self.granted.all()))
+
+
+class Role(models.Model):
+    """A role beside those that are always there (`access.ROLES`), which have a row too once somebody has one. Its name is the group's."""
+
+    group = models.OneToOneField(Group, on_delete=models.CASCADE, primary_key=True)
+    actions = models.JSONField(default=list)
+
+    def allowed(self) -> frozenset[Action]:
+        """What it allows; an action that this version does not know allows nothing."""
+        known = ROLES.get(self.group.name)
+        return known if known is not None else frozenset(action for action in get_args(Action) if action in self.actions)
+
+
+class WithRoles(models.Manager["Granted"]):
+    """Their roles in the same query."""
+
+    def get_queryset(self) -> models.QuerySet[Granted]:
+        return super().get_queryset().select_related("role__group")
+
+
+class Granted(models.Model):
+    """A role that a person has in a place; "" is all brokers, virtual hosts, queues, else a pattern with * and ?."""
+
+    id = models.BigAutoField(primary_key=True)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="granted")
+    role = models.ForeignKey(Role, on_delete=models.CASCADE)
+    broker = models.CharField(max_length=200, default="", blank=True)
+    vhost = models.CharField(max_length=255, default="", blank=True)
+    queue = models.CharField(max_length=255, default="", blank=True)
+    at = models.DateTimeField()
+    source = models.CharField(max_length=200, default="", blank=True)  # the provider whose groups gave it; "": a person, the command line
+    objects = WithRoles()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "role", "broker", "vhost", "queue", "source"], name="granted_once")]
+
+    def as_grant(self) -> Grant:
+        return Grant(self.role.allowed(), _place(self.broker, self.vhost, self.queue))
 
 
 class ApiToken(models.Model):
@@ -21,6 +75,17 @@ class ApiToken(models.Model):
     sha256 = models.CharField(max_length=64, unique=True)
     created_at = models.DateTimeField()
     last_used_at = models.DateTimeField(null=True)
+    last_used_from = models.CharField(max_length=64, default="", blank=True)
+    expires_at = models.DateTimeField(null=True)
+    actions = models.JSONField(null=True)  # None: all that its user may do
+    broker = models.CharField(max_length=200, default="", blank=True)
+    vhost = models.CharField(max_length=255, default="", blank=True)
+    queue = models.CharField(max_length=255, default="", blank=True)
+
+    def rights(self) -> Rights:
+        """What its user may do, as far as the token was made for it."""
+        allowed: Any = get_args(Action) if self.actions is None else self.actions
+        return self.user.rights.limited(frozenset(allowed), _place(self.broker, self.vhost, self.queue))
 
 
 class AuditEvent(models.Model):
@@ -50,3 +115,7 @@ class CacheEntry(models.Model):
 
     class Meta:
         db_table = "hareline_cache"
+
+
+def _place(broker: str, vhost: str, queue: str) -> Place:
+    return Place(*((pattern,) if pattern else () for pattern in (broker, vhost, queue)))

@@ -23,7 +23,7 @@ TEST_SECONDS = 10.0
 
 
 def may(user: User | AnonymousUser) -> bool:
-    return access.may(user, "administer")
+    return access.may(user, "settings")
 
 
 def check_service(kind: str, entered: Entered) -> str:

@@ -29,7 +29,19 @@ from dashboard.queries.past_findings import (
     shown_state,
     silence,
 )
-from dashboard.queries.people import audit_event, audit_events_of, feed_token, feed_tokens, migration_differences, token, user_of_session
+from dashboard.queries.people import (
+    audit_event,
+    audit_events_of,
+    feed_token,
+    feed_tokens,
+    managers,
+    migration_differences,
+    people,
+    person,
+    role_names,
+    token,
+    user_of_session,
+)
 
 __all__ = [
     "Queue",
@@ -53,6 +65,7 @@ __all__ = [
     "latest_closed",
     "latest_deliveries",
     "latest_opened",
+    "managers",
     "matches",
     "migration_differences",
     "notices",
@@ -60,6 +73,9 @@ __all__ = [
     "open_findings",
     "open_of",
     "own_open_findings",
+    "people",
+    "person",
+    "role_names",
     "rounds",
     "rule_setting",
     "rule_settings",

@@ -8,13 +8,14 @@ from fnmatch import fnmatchcase
 from django.db.models import Q
 
 from brokers.models import Broker
+from brokers.queries import visible
 from brokers.scope import Scope
 from dashboard.models import Finding, FindingRound, RuleSetting, Silence
 
 
 def in_scope(scope: Scope) -> Q:
     """Findings about Hareline itself are for everybody."""
-    return Q() if scope.brokers is None else Q(broker=None) | Q(broker__name__in=scope.brokers)
+    return Q(broker=None) | visible.rows_touching(scope)
 
 
 def open_findings(scope: Scope, broker_id: int | None = None, bodies: bool = True) -> list[Finding]:

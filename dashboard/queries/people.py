@@ -13,14 +13,37 @@ from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest
+from django.utils import timezone
 
-from dashboard.models import ApiToken, AuditEvent, FeedToken, User
+from dashboard.models import ApiToken, AuditEvent, FeedToken, Role, User
+from dashboard.people.access import ROLES
 from dashboard.people.tokens import digest
 
 
 def token(plain: str) -> ApiToken | None:
-    """The stored token with its user; None if nobody has it or the user is no longer active."""
-    return ApiToken.objects.select_related("user").filter(sha256=digest(plain), user__is_active=True).first()
+    """The stored token with its user; None if nobody has it, it has expired or the user is no longer active."""
+    found = ApiToken.objects.select_related("user").filter(sha256=digest(plain), user__is_active=True).first()
+    return None if found is None or (found.expires_at is not None and found.expires_at <= timezone.now()) else found
+
+
+def person(name: str) -> User | None:
+    """The person of this name, disabled ones included."""
+    return User.objects.filter(username=name).first()
+
+
+def people() -> list[User]:
+    """Everybody by name, with what they were granted."""
+    return list(User.objects.prefetch_related("granted").order_by("username"))
+
+
+def role_names() -> list[str]:
+    """Those that are always there first, then those that people made, by name."""
+    return [*ROLES, *Role.objects.exclude(group__name__in=ROLES).order_by("group__name").values_list("group__name", flat=True)]
+
+
+def managers() -> list[User]:
+    """The active people who may manage people everywhere: one must remain."""
+    return [one for one in people() if one.rights.may("people")]
 
 
 def feed_token(plain: str) -> FeedToken | None:

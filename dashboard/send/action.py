@@ -54,8 +54,8 @@ class Done(msgspec.Struct, frozen=True):
 
 def why_not(user: User | AnonymousUser, broker: str, vhost: str | None = None, task: str | None = None) -> str:
     """Why this person can't send there, as a sentence that names what would allow it; "" if they can."""
-    if not access.may(user, "send", broker, vhost, task):
-        return f"You can view, but not send: sending to {broker} needs an administrator's account."
+    if not (access.may_within(user, "send", broker) if vhost is None else access.may(user, "send", broker, vhost)):
+        return f"You can view, but not send: your role does not allow sending to {broker}."
     if broker not in settings.CONTROL:
         return f"Sending to {broker} is switched off. To allow it, set HARELINE_CONTROL={broker}, or * for all brokers."
     if amqp_targets.address(broker) is None:

@@ -90,7 +90,7 @@ def send(request: HttpRequest) -> Status[Any]:
     now = timezone.now()
     if given.get("dry_run"):
         return Status(200, _predicted(request, order, broker_named(request, broker_name), vhost, now))
-    if not access.may(request.user, "send", broker_name, vhost, order.task):
+    if not access.may(request.user, "send", broker_name, vhost):
         why = sending.why_not(request.user, broker_name, vhost, order.task)
         sending.note_refusal(request.user, broker_name, vhost, order.task, why, now)
         raise Problem(403, why, "broker")

@@ -243,7 +243,7 @@ class SendPage:
         """The task that was sent by this audit event; None if there is no such event, or it may not be seen."""
         number = prefilled.number(event_id)
         event = own_queries.audit_event(number, sending.ACTION) if number else None
-        if event is None or not event.detail.get("uuid") or not self.scope.includes(event.broker):
+        if event is None or not event.detail.get("uuid") or not self.scope.covers(event.broker, event.vhost):
             return None
         broker = broker_queries.broker(self.scope, event.broker)
         return Follow(self.scope, event, broker, self.now) if broker else None
@@ -252,7 +252,7 @@ class SendPage:
     def before(self) -> list[Before]:
         """What was sent before, by anyone, the newest first."""
         events = own_queries.audit_events_of(sending.ACTION, self.now - timedelta(days=BEFORE_DAYS), BEFORE_SHOWN)
-        return [self._before(event) for event in events if self.scope.includes(event.broker)]
+        return [self._before(event) for event in events if self.scope.covers(event.broker, event.vhost)]
 
     def _before(self, event: AuditEvent) -> Before:
         broker = broker_queries.broker(self.scope, event.broker)

@@ -18,7 +18,7 @@ def values(scope: Scope, query: Mapping[str, str]) -> dict[str, str]:
     """{field: text} of all fields. `again` and `sent` number an audit event, `like` a task that was seen; else each field has its own parameter."""
     found = {name: query[name][:2000] for name in send_form.TEXTS if query.get(name)}
     sent, seen = number(query.get("again") or query.get("sent")), number(query.get("like"))
-    if sent and (event := own_queries.audit_event(sent, sending.ACTION)) and scope.includes(event.broker):
+    if sent and (event := own_queries.audit_event(sent, sending.ACTION)) and scope.covers(event.broker, event.vhost):
         found = _values_of(event.detail)
     elif seen and (task := queries.task_by_id(scope, seen)):
         where = {"exchange": task.exchange, "routing_key": task.routing_key} if task.exchange else {"queue": task.routing_key or task.queue}

@@ -82,14 +82,14 @@ def make_token(user: User, name: str, now: datetime, token: str | None = None) -
     return plain
 
 
-def touch_token(token: ApiToken, now: datetime) -> None:
-    """Notes that the token was used, at most once a minute, and only if the database can be written at once: a call that reads neither waits nor fails
-    because of it. The next call tries again."""
+def touch_token(token: ApiToken, address: str, now: datetime) -> None:
+    """Notes that the token was used and from where, at most once a minute, only if the database can be written at once: a call that reads
+    neither waits nor fails because of it. The next call tries again."""
     if token.last_used_at is not None and now - token.last_used_at < TOUCH_AT_MOST_EVERY:
         return
     try:
         with engine.waiting_at_most(0):
-            ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
+            ApiToken.objects.filter(pk=token.pk).update(last_used_at=now, last_used_from=address[:64])
     except DatabaseError as error:
         log.debug("the use of a token was not noted", reason=str(error))
 

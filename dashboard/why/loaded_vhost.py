@@ -35,7 +35,7 @@ def load(scope: Scope, broker: Broker, vhost: str, now: datetime, at: datetime |
     """The virtual host now, or `at` a moment; then consumers are unknown. Raises NotRecorded."""
     if at is not None:
         return _then(scope, broker, vhost, at)
-    seen, state = scope.includes(broker.name), kept.state_of([broker])
+    seen, state = scope.touches(broker.name), kept.state_of([broker])
     topology = queries.topology(broker.pk, vhost, state) if seen else Topology(vhost)
     consuming = consumers_by_queue(broker.pk, vhost, broker)
     slots = {worker.pk: _slots(worker) for worker in worker_queries.worker_slots(broker.pk, vhost)}

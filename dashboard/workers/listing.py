@@ -39,7 +39,7 @@ def text(worker: Worker, gone_for: timedelta, now: datetime) -> str:
 
 
 def may_change(user: User | AnonymousUser, worker: Worker) -> bool:
-    return access.may(user, "control", worker.broker.name, worker.vhost, worker.hostname)
+    return access.may(user, "control", worker.broker.name, worker.vhost)
 
 
 def change(user: User | AnonymousUser, worker: Worker, action: str, now: datetime) -> bool:

@@ -15,7 +15,7 @@ from brokers import queries, store
 from brokers.conditions import Condition
 from brokers.errors import NotRecorded
 from brokers.models import Broker, Queue
-from brokers.scope import EVERYTHING, NOTHING, Scope
+from brokers.scope import EVERYTHING, NOTHING, of_brokers
 from brokers.store import BrokerMemory
 from brokers.topology import PolicyDefinition
 from tests.brokers.facts import NOON, a_broker, a_poll, a_queue, a_topology, after
@@ -123,7 +123,7 @@ def test_nothing_is_answered_outside_the_scope(prod: Broker) -> None:
     store.save_topology(prod.pk, {"/": a_topology(("orders", "a", "mail"))}, [], [], [], NOON)
     queue, exchange = Queue.objects.get(name="reports"), queries.exchange(EVERYTHING, "prod", "/", "orders")
     assert exchange is not None
-    for scope in (NOTHING, Scope(frozenset({"other"}))):
+    for scope in (NOTHING, of_brokers("other")):
         assert queries.brokers(scope) == []
         assert queries.broker(scope, "prod") is None
         assert queries.broker_by_id(scope, prod.pk) is None
@@ -140,7 +140,7 @@ def test_nothing_is_answered_outside_the_scope(prod: Broker) -> None:
         assert queries.bindings(scope) == []
         assert queries.history(scope, prod.pk, "queues", queue.pk, ["ready"], NOON, NOON, 5).values == {"ready": [None]}
         assert queries.sparklines(scope, prod.pk, "queues", [queue.pk], "ready", NOON, after(5), 2) == {queue.pk: [None, None]}
-    seen = Scope(frozenset({"prod"}))
+    seen = of_brokers("prod")
     assert queries.queues(seen).total == 4
     assert queries.history(seen, prod.pk, "queues", queue.pk, ["ready"], NOON, NOON, 5).values == {"ready": [1000]}
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from brokers.models import Broker
-from brokers.scope import EVERYTHING, NOTHING, Scope
+from brokers.scope import EVERYTHING, NOTHING, of_brokers
 from workers import queries, store
 from workers.models import Task, TaskCount
 from workers.queries import kept_counts
@@ -123,7 +123,7 @@ def test_they_are_summed_within_the_scope_and_place() -> None:
     stored(two, "c")
     store.repair_counts()
     assert kept_counts(EVERYTHING)["SUCCESS"] == 2
-    assert kept_counts(EVERYTHING, "prod", "/")["SUCCESS"] == kept_counts(Scope(frozenset(["stage"])))["SUCCESS"] == 1
+    assert kept_counts(EVERYTHING, "prod", "/")["SUCCESS"] == kept_counts(of_brokers("stage"))["SUCCESS"] == 1
     assert kept_counts(EVERYTHING, one.pk)["FAILURE"] == 1
     assert set(kept_counts(NOTHING).values()) == {0}
     assert queries.counts_by_state(EVERYTHING, TaskFilter(broker="prod"))[0]["FAILURE"] == 1

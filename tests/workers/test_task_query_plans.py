@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from brokers.models import Broker
-from brokers.scope import EVERYTHING, Scope
+from brokers.scope import EVERYTHING, of_brokers
 from tests.postgres import on_sqlite
 from workers import queries
 from workers.models import Task
@@ -115,8 +115,8 @@ def test_names_and_sets_of_queues_are_found_by_one_query_each_however_many_there
     assert ([task.name for task in page.items], len(captured) <= 9) == (["p199"], True)
     assert "SCAN workers_task" not in plans(captured)
     assert queries.task_names(EVERYTHING, "p00", 3) == ["p000", "p001", "p002"]
-    assert queries.task_names(Scope(brokers=frozenset({"prod"})), "p29") == [f"p29{n}" for n in range(10)]
-    assert queries.task_names(Scope(brokers=frozenset({"other"})), "p") == []
+    assert queries.task_names(of_brokers("prod"), "p29") == [f"p29{n}" for n in range(10)]
+    assert queries.task_names(of_brokers("other"), "p") == []
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from brokers import store as broker_store
 from brokers.addresses import BrokerAddress
 from brokers.models import Broker
-from brokers.scope import EVERYTHING, NOTHING, Scope
+from brokers.scope import EVERYTHING, NOTHING, Scope, of_brokers
 from workers import queries, store
 from workers.errors import AmbiguousTask
 from workers.models import Task, Worker
@@ -131,7 +131,7 @@ def test_lists_are_narrowed_by_everything_they_show(receiver: Receiver, brokers:
     assert uuids() == ["b1", "a2", "a1"]
     assert uuids(sort="at") == ["a1", "a2", "b1"]
     assert uuids(sort="name") == ["a2", "b1", "a1"]
-    assert uuids(broker="prod") == uuids(vhost="/") == uuids(scope=Scope(frozenset(["prod"]))) == ["a2", "a1"]
+    assert uuids(broker="prod") == uuids(vhost="/") == uuids(scope=of_brokers("prod")) == ["a2", "a1"]
     assert uuids(states=("FAILURE",)) == uuids(worker="w@h") == uuids(name="shop.mail") == ["a2"]
     assert uuids(states=("PENDING", "STARTED")) == ["b1", "a1"]
     assert uuids(queue="pay", start=NOON + timedelta(minutes=1)) == uuids(start=NOON + timedelta(minutes=1), end=NOON + timedelta(hours=2)) == ["b1"]
@@ -182,7 +182,7 @@ def test_a_uuid_seen_in_two_places_needs_broker_and_virtual_host(receiver: Recei
     found = queries.task(EVERYTHING, "t1", "stage")
     assert found is not None
     assert found.vhost == "v"
-    assert queries.task(Scope(frozenset(["prod"])), "t1") == receiver.task("t1")
+    assert queries.task(of_brokers("prod"), "t1") == receiver.task("t1")
     assert queries.task(EVERYTHING, "t9") is None
 
 

@@ -10,6 +10,7 @@ from django.db import connection
 from brokers.models import Broker
 from brokers.queries.kept import Kept
 from brokers.queries.pages import BrokerRef, visible_brokers
+from brokers.queries.visible import where_in
 from brokers.scope import Scope
 from workers.task_filter import ALL_STATES
 
@@ -28,15 +29,24 @@ def lately(question: Hashable, count: Callable[[], V], size: Callable[[V], int])
 def kept_counts(scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None) -> dict[str, int]:
     """{state: how many tasks are in it}, every state, of what may be seen, of one broker and virtual host where given."""
     where: list[str] = []
-    if scope.brokers is not None or isinstance(broker, str):
+    parameters: list[Any] = []
+    if isinstance(broker, str):
         brokers = Broker.objects.filter(visible_brokers(scope, broker)).values_list("pk", flat=True)
         where.append(f"broker_id IN ({', '.join(map(str, brokers)) or 'NULL'})")
     elif broker is not None:
         where.append(f"broker_id = {broker:d}")
     if vhost is not None:
         where.append("vhost = %s")
+        parameters.append(vhost)
+    counted = "SUM(tasks) FROM workers_taskcount"
+    if not scope.is_everything:
+        seen, seen_parameters = where_in(scope, queue="queue" if scope.limits_queues else "")
+        where.append(seen)
+        parameters += seen_parameters
+        if scope.limits_queues:  # kept counts know no queues
+            counted = "COUNT(*) FROM workers_task"
     with connection.cursor() as cursor:
         condition = f"WHERE {' AND '.join(where)}" if where else ""
-        cursor.execute(f"SELECT state, SUM(tasks) FROM workers_taskcount {condition} GROUP BY state", [] if vhost is None else [vhost])  # noqa: S608
+        cursor.execute(f"SELECT state, {counted} {condition} GROUP BY state", parameters)
         counts = {state: int(tasks) for state, tasks in cursor.fetchall()}
     return {state: max(counts.get(state, 0), 0) for state in ALL_STATES}

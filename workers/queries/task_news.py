@@ -49,7 +49,7 @@ def counts_by_state(scope: Scope, filter: TaskFilter, found: list[int] | None = 
     if anything == TaskFilter(broker=filter.broker, vhost=filter.vhost):
         return kept_counts(scope, filter.broker, filter.vhost), frozenset()
     some_found = len(found or ()) > SEARCHED
-    if some_found and scope.brokers is None and anything == TaskFilter(text=filter.text):
+    if some_found and scope.is_everything and anything == TaskFilter(text=filter.text):
         looked_at = (found or [])[: min(LOOKED_AT, SEARCHED)]
         return _counted(scope, anything, looked_at) | {"": SEARCHED - len(looked_at)}, frozenset(ALL_STATES)
     ids = counted_ids(anything)

@@ -66,7 +66,7 @@ def tasks(
     read = partial(TaskRows.read, brokers=brokers, whole=at is not None)
     items: list[Task] | None = None
     values: dict[int, Any] | None = None
-    if by_age and listed_text and at is None and scope.brokers is None and filter == TaskFilter(text=filter.text):
+    if by_age and listed_text and at is None and scope.is_everything and filter == TaskFilter(text=filter.text):
         items = _found(listed_text[:SEARCHED][start : start + page_size + 1], read)
     if items is None:
         items, values = _rows(listed, field, descending, start, page_size + 1, cursor, read)

@@ -10,6 +10,8 @@ import msgspec
 from brokers.database.rows import RowsOf
 from brokers.models import Broker
 from brokers.queries.pages import share_brokers
+from brokers.queries.visible import where_in
+from brokers.scope import Scope
 from workers.models import Task
 
 LONG = ("result", "traceback", "tries")
@@ -52,6 +54,14 @@ class TaskRows(msgspec.Struct, frozen=True):
 
 
 EVERY_ROW = TaskRows()
+
+
+def in_view(rows: TaskRows, scope: Scope) -> TaskRows:
+    """Those of them that may be viewed; where only some queues may be, a task whose queue is not known may not."""
+    if scope.is_everything:
+        return rows
+    where, parameters = where_in(scope, vhost="workers_task.vhost", queue="workers_task.queue", broker_id="workers_task.broker_id")
+    return rows.which(where, *parameters)
 
 
 def with_ids(ids: Iterable[int]) -> TaskRows:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 from django.db import connection
@@ -15,11 +16,12 @@ from brokers.database.engine import unindexed
 from brokers.database.rows import RowsOf, moment
 from brokers.models import Broker
 from brokers.queries.pages import BrokerRef, in_scope, place_where, visible_brokers
+from brokers.queries.visible import where_in
 from brokers.scope import EVERYTHING, Scope
 from workers.errors import AmbiguousTask
 from workers.models import EventSource, Task
 from workers.queries.task_parts import COUNTED, counts_of
-from workers.queries.task_rows import EVERY_ROW, LONG, TaskRows, with_ids
+from workers.queries.task_rows import EVERY_ROW, LONG, TaskRows, in_view, with_ids
 from workers.queries.task_search import with_words
 from workers.task_filter import ALL_STATES, TaskFilter
 from workers.task_past import as_then
@@ -129,8 +131,9 @@ def _in_place(rows: TaskRows, scope: Scope, broker: BrokerRef | None = None, vho
     """
     between = (*([f"id >= {ids.start}"] if ids.start else []), *([f"id < {ids.stop}"] if ids.stop != _AFTER_ALL else []))  # whole numbers
     beyond = TaskRows((*rows.conditions, *between), rows.parameters)
-    if scope.brokers is None and broker is None and vhost is None:
-        return beyond
+    if broker is None and vhost is None:
+        return in_view(beyond, scope)
+    rows, beyond = in_view(rows, scope), in_view(beyond, scope)
     brokers = list(Broker.objects.filter(visible_brokers(scope, broker)).values_list("pk", flat=True))
     if not brokers:
         return rows.none()
@@ -166,24 +169,24 @@ def _first_id(moment: datetime) -> int:
 
 def _where_seen(scope: Scope, broker: int | None = None) -> TaskRows:
     """Those of the virtual hosts with events: the index of uuids begins with broker and virtual host, hence they are named."""
-    where, parameters = place_where(scope, broker)
+    where, parameters = place_where(EVERYTHING, broker)
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT broker_id, vhost FROM workers_eventsource WHERE {where}", parameters)  # noqa: S608
         sources = cursor.fetchall()
-    return EVERY_ROW.among("broker_id", {broker_id for broker_id, _ in sources}).among("vhost", {vhost for _, vhost in sources})
+    return in_view(EVERY_ROW, scope).among("broker_id", {broker_id for broker_id, _ in sources}).among("vhost", {vhost for _, vhost in sources})
 
 
 def _by_uuid(scope: Scope, where: Q, broker: BrokerRef | None = None) -> QuerySet[Task]:
     """Rows by uuid: the index begins with broker and virtual host, hence they are named."""
-    sources = list(EventSource.objects.filter(in_scope(scope, broker)).values_list("broker_id", "vhost"))
+    sources = list(EventSource.objects.filter(in_scope(EVERYTHING, broker)).values_list("broker_id", "vhost"))
     place = Q(broker_id__in={broker_id for broker_id, _ in sources}, vhost__in={vhost for _, vhost in sources})
-    return Task.objects.filter(in_scope(scope, broker), place, where)
+    return Task.objects.filter(in_scope(scope, broker, queue="queue"), place, where)
 
 
 def task(scope: Scope, uuid: str, broker: BrokerRef | None = None, vhost: str | None = None) -> Task | None:
     """The task of this uuid. Raises AmbiguousTask if it was seen in two places and broker and virtual host don't select one."""
     if broker is not None and vhost is not None:
-        rows = Task.objects.filter(in_scope(scope, broker, vhost), uuid=uuid)
+        rows = Task.objects.filter(in_scope(scope, broker, vhost, "queue"), uuid=uuid)
     else:
         rows = _by_uuid(scope, Q(uuid=uuid), broker)
         rows = rows if vhost is None else rows.filter(vhost=vhost)
@@ -201,7 +204,7 @@ def tasks_by_uuid(scope: Scope, beginning: str, most: int) -> list[Task]:
 
 def task_by_id(scope: Scope, task_id: int, at: datetime | None = None) -> Task | None:
     """The whole task; with `at` as it was then, None if it was not seen yet."""
-    found = Task.objects.select_related("broker").filter(in_scope(scope), pk=task_id).first()
+    found = Task.objects.select_related("broker").filter(in_scope(scope, queue="queue"), pk=task_id).first()
     if found is None or at is None:
         return found
     return as_then(found, at) if found.first_seen_at <= at else None
@@ -209,7 +212,7 @@ def task_by_id(scope: Scope, task_id: int, at: datetime | None = None) -> Task |
 
 def tasks_by_ids(scope: Scope, ids: Iterable[int]) -> list[Task]:
     """In no particular order, without those that do not exist or may not be seen. Their long texts are deferred."""
-    return list(Task.objects.select_related("broker").filter(in_scope(scope), pk__in=list(ids)).defer(*LONG))
+    return list(Task.objects.select_related("broker").filter(in_scope(scope, queue="queue"), pk__in=list(ids)).defer(*LONG))
 
 
 def last_sent(scope: Scope, broker: BrokerRef, vhost: str, name: str, at: datetime | None = None) -> Task | None:
@@ -236,9 +239,9 @@ def family(scope: Scope, task: Task) -> Family:
     if kin:
         known = {one.uuid: one for one in _where_seen(scope, task.broker_id).among("uuid", kin).read(brokers=[task.broker])}
     found = Family(root=task if task.root_id == task.uuid else known.get(task.root_id or ""), parent=known.get(task.parent_id or ""))
-    if not scope.includes(task.broker.name):
+    if not scope.touches(task.broker.name, task.vhost):
         return found
-    rows = EVERY_ROW.which(f"{unindexed('workers_task.broker_id')} = %s", task.broker_id)  # few have the parent; its index leads to them
+    rows = in_view(EVERY_ROW, scope).which(f"{unindexed('workers_task.broker_id')} = %s", task.broker_id)  # few have the parent; its index leads to them
     found.children, found.more_children = _some(rows.which("parent_id = %s AND uuid <> %s", task.uuid, task.uuid), task.broker)
     if task.parent_id and task.parent_id != task.uuid:
         siblings = rows.which("parent_id = %s AND uuid NOT IN (%s, %s)", task.parent_id, task.uuid, task.parent_id)
@@ -261,13 +264,12 @@ def task_names(scope: Scope, prefix: str = "", limit: int = 20) -> list[str]:
 
 
 def _names(scope: Scope, prefix: str, limit: int) -> list[str]:
-    if scope.brokers is None:
+    if scope.is_everything:
         return _distinct("name", prefix, limit)
-    brokers = Broker.objects.filter(visible_brokers(scope)).values_list("pk", flat=True)
-    return _distinct("name", prefix, limit, f"{unindexed('broker_id')} IN ({', '.join(map(str, brokers))})")
+    return _distinct("name", prefix, limit, *where_in(scope, queue="queue", broker_id=unindexed("broker_id")))
 
 
-def _distinct(column: str, prefix: str, limit: int, where: str = "TRUE") -> list[str]:
+def _distinct(column: str, prefix: str, limit: int, where: str = "TRUE", parameters: Sequence[Any] = ()) -> list[str]:
     """The values of an indexed column that begin like this, in order: one query, in which the index leads from one value to the next."""
     following = f"(SELECT {column} FROM workers_task WHERE {column} {{}} AND {column} < %s AND {where} ORDER BY {column} LIMIT 1)"  # noqa: S608
     query = (
@@ -276,4 +278,4 @@ def _distinct(column: str, prefix: str, limit: int, where: str = "TRUE") -> list
     )
     after = prefix + "\U0010ffff"
     with connection.cursor() as cursor:
-        return [value for (value,) in cursor.execute(query, [prefix, after, after, limit]).fetchall()]
+        return [value for (value,) in cursor.execute(query, [prefix, after, *parameters, after, *parameters, limit]).fetchall()]

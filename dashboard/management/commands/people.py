@@ -1,0 +1,124 @@
+"""`manage.py people`: people without a page. A password is read from standard input, never from an argument, which every process list shows."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import IntegrityError
+from django.utils import timezone
+
+from dashboard import queries, store
+from dashboard.models import Granted, User
+from dashboard.people import access
+from dashboard.store import rights
+
+
+class Command(BaseCommand):
+    help = "Adds, lists and disables people, sets passwords and lifts delays after wrong ones."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        doing = parser.add_subparsers(dest="doing", required=True, metavar="add|list|disable|enable|password|unlock")
+        add = doing.add_parser("add", help="add a person, or give one more role; the password of a new one is read from standard input")
+        add.add_argument("name")
+        add.add_argument("--role", required=True, help=f"{', '.join(access.ROLES)}, or one made on the page People")
+        for place, whole in (("broker", "name"), ("vhost", "pattern"), ("queue", "pattern")):
+            add.add_argument(
+                f"--{place}", default="", metavar=whole.upper(), help=f"only there; a {whole} with * and ?" if whole == "pattern" else "only there"
+            )
+        doing.add_parser("list", help="everybody, with their roles")
+        for name, does in (
+            ("disable", "log a person out everywhere, and let them in no more"),
+            ("enable", "let them in again"),
+            ("password", "set a new password, read from standard input"),
+            ("unlock", "lift the delay after wrong passwords"),
+        ):
+            doing.add_parser(name, help=does).add_argument("name")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        doing = options["doing"]
+        if doing == "list":
+            self._list()
+        elif doing == "add":
+            self._add(options["name"], options["role"], {place: options[place] for place in ("broker", "vhost", "queue")})
+        else:
+            getattr(self, f"_{doing}")(self._person(options["name"]))
+
+    def _list(self) -> None:
+        for person in queries.people():
+            roles = "; ".join(_granted_text(one) for one in person.granted.all())
+            roles = "; ".join(filter(None, ("admin (superuser)" if person.is_superuser else "", roles))) or "no role"
+            self.stdout.write(f"{person.username}\t{'active' if person.is_active else 'disabled'}\t{roles}")
+
+    def _add(self, name: str, role: str, place: dict[str, str]) -> None:
+        if role not in queries.role_names():
+            raise CommandError(f"--role: there is no role {role}; there are {', '.join(queries.role_names())}.")
+        person = queries.person(name) or self._new(name)
+        granted = rights.grant(person, role, timezone.now(), **place)
+        store.audit(None, "grant role", store.DONE, timezone.now(), user_name="command line", name=name, detail={"role": _granted_text(granted)})
+        self.stdout.write(f"{name} is {_granted_text(granted)}.")
+
+    def _new(self, name: str) -> User:
+        try:
+            User(username=name).clean_fields(exclude=["password"])
+            password = _password(User(username=name))
+            person = rights.add_person(name, password)
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from None
+        except IntegrityError:
+            raise CommandError(f"There is a person {name} already.") from None
+        store.audit(None, "add person", store.DONE, timezone.now(), user_name="command line", name=name)
+        return person
+
+    def _disable(self, person: User) -> None:
+        self._set_active(person, active=False)
+
+    def _enable(self, person: User) -> None:
+        self._set_active(person, active=True)
+
+    def _set_active(self, person: User, *, active: bool) -> None:
+        try:
+            rights.set_active(person, active)
+        except rights.LastManager as error:
+            raise CommandError(str(error)) from None
+        store.audit(None, "enable person" if active else "disable person", store.DONE, timezone.now(), user_name="command line", name=person.username)
+        self.stdout.write(f"{person.username} is {'active' if active else 'disabled'}.")
+
+    def _password(self, person: User) -> None:
+        try:
+            rights.set_password(person, _password(person))
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from None
+        store.audit(None, "change password", store.DONE, timezone.now(), user_name="command line", name=person.username)
+        self.stdout.write(f"The password of {person.username} is changed.")
+
+    def _unlock(self, person: User) -> None:
+        raise CommandError("There is no delay to lift.")
+
+    def _person(self, name: str) -> User:
+        found = queries.person(name)
+        if found is None:
+            raise CommandError(f"There is no person {name}; `manage.py people list` shows everybody.")
+        return found
+
+
+def _password(person: User) -> str:
+    """One line of standard input. Raises ValidationError with what is wrong with it."""
+    given = sys.stdin.readline().rstrip("\n")
+    if not given:
+        raise ValidationError("The password is read from standard input, one line; there was none.")
+    validate_password(given, person)
+    return given
+
+
+def _granted_text(granted: Granted) -> str:
+    """ "viewer on prod, in /shop, of queues orders.*"."""
+    parts = [
+        f"on {granted.broker}" if granted.broker else "",
+        f"in {granted.vhost}" if granted.vhost else "",
+        f"of queues {granted.queue}" if granted.queue else "",
+    ]
+    return f"{granted.role.group.name} " + ", ".join(part for part in parts if part) if any(parts) else str(granted.role.group.name)

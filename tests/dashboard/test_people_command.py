@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import io
+import sys
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from dashboard import queries
+from dashboard.models import AuditEvent, User
+from dashboard.store import rights
+
+pytestmark = pytest.mark.django_db
+PASSWORD = "a good long one 17"
+
+
+@pytest.fixture
+def people(monkeypatch: pytest.MonkeyPatch) -> Any:
+    User.objects.create_user("admin", password=PASSWORD, is_superuser=True)
+
+    def run(*arguments: str, given: str = f"{PASSWORD}\n") -> str:
+        monkeypatch.setattr(sys, "stdin", io.StringIO(given))
+        printed = io.StringIO()
+        call_command("people", *arguments, stdout=printed)
+        return printed.getvalue()
+
+    return run
+
+
+def test_a_person_is_added_with_a_role_in_a_place(people: Any) -> None:
+    assert people("add", "anna", "--role", "operator", "--broker", "prod", "--vhost", "/shop", "--queue", "orders.*") == (
+        "anna is operator on prod, in /shop, of queues orders.*.\n"
+    )
+    anna = User.objects.get(username="anna")
+    assert anna.check_password(PASSWORD)
+    assert anna.rights.may("send", "prod", "/shop", "orders.eu")
+    assert not anna.rights.may("view", "prod", "/shop", "mail")
+    assert [group.name for group in anna.groups.all()] == ["operator"]
+    assert people("list").splitlines() == ["admin\tactive\tadmin (superuser)", "anna\tactive\toperator on prod, in /shop, of queues orders.*"]
+    assert set(AuditEvent.objects.values_list("action", "name")) == {("add person", "anna"), ("grant role", "anna")}
+
+
+def test_a_person_who_is_disabled_may_nothing_until_enabled(people: Any) -> None:
+    people("add", "anna", "--role", "viewer")
+    people("disable", "anna")
+    assert not User.objects.get(username="anna").rights.may_somewhere("view")
+    people("enable", "anna")
+    assert User.objects.get(username="anna").rights.may("view")
+    people("password", "anna", given="another good one 18\n")
+    assert User.objects.get(username="anna").check_password("another good one 18")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "given", "problem"),
+    [
+        (("add", "anna", "--role", "king"), f"{PASSWORD}\n", "--role: there is no role king; there are viewer, operator, admin."),
+        (("add", "anna", "--role", "viewer"), "short\n", "This password is too short"),
+        (("add", "an/na", "--role", "viewer"), f"{PASSWORD}\n", "valid username"),
+        (("disable", "nobody"), "", "There is no person nobody"),
+        (("disable", "admin"), "", "Somebody must remain who may manage people everywhere"),
+    ],
+)
+def test_what_can_not_be_done_is_said_and_changes_nothing(people: Any, arguments: tuple[str, ...], given: str, problem: str) -> None:
+    with pytest.raises(CommandError, match=problem.replace(".", r"\.")):
+        people(*arguments, given=given)
+    assert [one.username for one in queries.people()] == ["admin"] == [one.username for one in queries.managers()]
+
+
+def test_the_last_manager_stays(people: Any) -> None:
+    anna = rights.add_person("anna", PASSWORD)
+    granted = rights.grant(anna, "admin", timezone.now())
+    people("disable", "admin")
+    with pytest.raises(rights.LastManager):
+        rights.take_back(granted)
+    with pytest.raises(rights.LastManager):
+        rights.set_active(anna, False)
+    assert [one.username for one in queries.managers()] == ["anna"]
