@@ -15,7 +15,9 @@ from dashboard.models import Finding, FindingRound, RuleSetting, Silence
 
 def in_scope(scope: Scope) -> Q:
     """Findings about Hareline itself are for everybody."""
-    return Q(broker=None) | visible.rows_touching(scope)
+    if scope.is_everything:
+        return Q()
+    return Q(broker=None) | visible.rows_in(scope) | Q(kind="queue") & visible.rows_in(scope, queue="name")
 
 
 def open_findings(scope: Scope, broker_id: int | None = None, bodies: bool = True) -> list[Finding]:
@@ -46,7 +48,7 @@ def latest_closed(identities: list[str], since: datetime) -> dict[str, Finding]:
 
 def rounds(scope: Scope) -> list[FindingRound]:
     """When the rules last looked, by broker; that about Hareline itself has none."""
-    return list(FindingRound.objects.filter(in_scope(scope)).select_related("broker"))
+    return list(FindingRound.objects.filter(Q() if scope.is_everything else Q(broker=None) | visible.rows_touching(scope)).select_related("broker"))
 
 
 def silences(now: datetime) -> list[Silence]:

@@ -37,7 +37,7 @@ class PeekFailed(Exception):
 def may_not(user: User | AnonymousUser, broker: str, vhost: str, queue: str) -> str:
     """Why this person may not peek at that queue, with what would permit it; "" if they may."""
     if not access.may(user, "peek", broker, vhost, queue):
-        return f"You can view queues, but not their messages: peeking takes them out of the queue, which requires an administrator’s account on {broker}."
+        return f"You can view queues, but not their messages: peeking takes them out of the queue, which your role does not allow on {broker}."
     if broker not in settings.CONTROL:
         return f"Peeking at messages of {broker} is off. To allow it, name the broker in HARELINE_CONTROL: HARELINE_CONTROL={broker}, or * for all."
     if amqp_targets.address(broker) is None:

@@ -10,9 +10,10 @@ import pytest
 from django.test import Client
 
 from dashboard import store
-from dashboard.models import AuditEvent, Silence, User
+from dashboard.models import AuditEvent, Silence
 from tests.api.conftest import World
 from tests.findings.stored import finding, looked
+from tests.people import person
 
 
 def test_an_open_finding_has_all_that_its_page_has(call: Any, world: World) -> None:
@@ -105,7 +106,7 @@ def test_what_is_wrong_with_a_silence_names_its_field(world: World, body: dict[s
 
 def test_a_viewer_may_only_count_what_a_silence_would_be_about(world: World) -> None:
     finding(world.broker, world.now)
-    token = store.make_token(User.objects.create_user("vera"), "script", world.now)
+    token = store.make_token(person("vera"), "script", world.now)
     assert silence(world, token, dry_run=True)[1]["total"] == 1
     status, answer = silence(world, token)
     assert (status, answer["error"]["code"]) == (403, "forbidden")

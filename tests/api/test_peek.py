@@ -13,9 +13,10 @@ from django.test import Client
 from brokers.addresses import BrokerAddress
 from brokers.models import Queue
 from dashboard import store
-from dashboard.models import AuditEvent, User
+from dashboard.models import AuditEvent
 from tests.api.conftest import World
 from tests.conftest import TestNode
+from tests.people import person
 
 Post = Callable[..., tuple[int, Any]]
 AUDIT_ACTION = "peek at messages"
@@ -43,7 +44,7 @@ def test_a_session_needs_the_csrf_token(world: World) -> None:
 
 
 def test_who_may_only_look_gets_403_and_the_try_is_noted(world: World, post: Post) -> None:
-    token = store.make_token(User.objects.create_user("eve"), "script", world.now)
+    token = store.make_token(person("eve"), "script", world.now)
     status, answer = post(token=token)
     assert (status, answer["error"]["code"]) == (403, "forbidden")
     event = AuditEvent.objects.get(action=AUDIT_ACTION)

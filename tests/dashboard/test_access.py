@@ -33,7 +33,7 @@ def test_a_pattern_knows_stars_and_question_marks_only(pattern: str, name: str, 
 
 
 @pytest.mark.parametrize(
-    ("place", "asked", "covered", "touched"),
+    ("place", "wanted", "covered", "touched"),
     [
         (Place(), (None, None, None), True, True),
         (SHOP, ("prod", "/shop", None), True, True),
@@ -46,8 +46,8 @@ def test_a_pattern_knows_stars_and_question_marks_only(pattern: str, name: str, 
         (Place(vhost=("*",)), ("prod", None, None), True, True),
     ],
 )
-def test_a_place_covers_what_is_wholly_in_it_and_touches_what_is_partly_in_it(place: Place, asked: tuple[str | None, ...], covered: bool, touched: bool) -> None:
-    assert (place.covers(*asked), place.touches(*asked)) == (covered, touched)
+def test_a_place_covers_what_is_wholly_in_it_and_touches_parts(place: Place, wanted: tuple[str | None, ...], covered: bool, touched: bool) -> None:
+    assert (place.covers(*wanted), place.touches(*wanted)) == (covered, touched)
 
 
 @given(PLACES, PLACES, NAMES, NAMES, NAMES)

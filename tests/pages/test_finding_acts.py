@@ -11,8 +11,9 @@ from django.utils import timezone
 
 from brokers.models import Broker
 from dashboard.findings.silences import nothing_there
-from dashboard.models import AuditEvent, Finding, FindingEvent, Silence, User
+from dashboard.models import AuditEvent, Finding, FindingEvent, Silence
 from tests.findings.stored import finding
+from tests.people import person
 
 pytestmark = pytest.mark.django_db
 
@@ -29,7 +30,7 @@ def mail(prod: Broker, now: datetime) -> Finding:
 
 @pytest.fixture
 def viewer(client: Client) -> Client:
-    client.force_login(User.objects.create_user("vera", password="secret"))
+    client.force_login(person("vera"))
     return client
 
 
@@ -74,7 +75,7 @@ def test_a_comment_that_cant_be_stored_comes_back_with_the_reason(person: Client
 @pytest.mark.parametrize("action", ["take", "release", "comment"])
 def test_a_viewer_sees_why_there_is_no_button_and_is_refused(viewer: Client, mail: Finding, action: str) -> None:
     html = page(viewer, f"/findings/{mail.pk}/")
-    assert "I am on it" not in html and "that needs an administrator's account" in html
+    assert "I am on it" not in html and "your role does not allow it" in html
     assert viewer.post(f"/findings/{mail.pk}/{action}/", {"text": "x"}).status_code == 403
     assert [(outcome, name) for _, outcome, name in acts()] == [("refused", "mail")]
     assert FindingEvent.objects.count() == 1
@@ -82,7 +83,7 @@ def test_a_viewer_sees_why_there_is_no_button_and_is_refused(viewer: Client, mai
 
 def test_a_viewer_can_neither_silence_nor_end_a_silence(viewer: Client, mail: Finding, now: datetime) -> None:
     silence = Silence.objects.create(reason="x", user_name="ada", begun_at=now, until=now + timedelta(hours=1))
-    assert "needs an administrator's account" in page(viewer, f"/findings/silence/?finding={mail.pk}")
+    assert "your role does not allow it" in page(viewer, f"/findings/silence/?finding={mail.pk}")
     assert ">End<" not in page(viewer, "/findings/silences/")
     assert viewer.post(f"/findings/silence/?finding={mail.pk}", {"reason": "x"}).status_code == 403
     assert viewer.post(f"/findings/silences/{silence.pk}/end/").status_code == 403

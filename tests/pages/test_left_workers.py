@@ -10,7 +10,8 @@ from django.test import Client
 
 from brokers.models import Broker
 from brokers.scope import EVERYTHING
-from dashboard.models import AuditEvent, User
+from dashboard.models import AuditEvent
+from tests.people import person
 from workers import queries
 from workers.models import Worker
 
@@ -61,7 +62,7 @@ def test_a_person_pins_and_forgets_on_its_page_and_it_is_recorded(person: Client
 
 
 def test_who_may_only_view_neither_pins_nor_forgets(client: Client, broker: Broker, now: datetime) -> None:
-    client.force_login(User.objects.create_user("eve"))
+    client.force_login(person("eve"))
     worker = seen(broker, "w@h", now, state=Worker.GONE, since=now)
     assert ">Forget</button>" not in client.get(f"/workers/{worker.pk}/").content.decode()
     assert client.post(f"/workers/{worker.pk}/forget/").status_code == 403

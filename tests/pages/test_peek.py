@@ -19,6 +19,7 @@ from dashboard import store
 from dashboard.models import AuditEvent, User
 from dashboard.why import message_formats
 from tests.conftest import TestNode
+from tests.people import person
 from tests.waiting import wait_until
 from workers.models import EventSource, Task
 
@@ -76,9 +77,9 @@ def test_the_form_needs_its_token(broker: Broker, person: Client) -> None:
 
 
 def test_an_attempt_without_permission_is_denied_and_audited(client: Client, broker: Broker) -> None:
-    client.force_login(User.objects.create_user("eve", password="secret"))
+    client.force_login(person("eve"))
     address = f"/queues/{queue(broker).pk}/messages/"
-    assert "requires an administrator’s account" in text_of(client.get(address).content.decode())
+    assert "which your role does not allow" in text_of(client.get(address).content.decode())
     answer = client.post(address, {"count": "1"})
     assert answer.status_code == 403
     assert b'method="post" action="/queues/' not in answer.content

@@ -11,7 +11,8 @@ from django.utils.html import escape
 from pytest_django import Settings
 
 from brokers.models import Broker
-from dashboard.models import AuditEvent, Finding, User
+from dashboard.models import AuditEvent, Finding
+from tests.people import person
 from workers.demo.plants.catalog import PLANTS
 from workers.demo.plants.protocol import PlantFiles, PlantState
 
@@ -95,7 +96,7 @@ def test_what_was_found_stands_beside_what_was_planted(person: Client, files: Pl
 
 
 def test_who_may_only_view_starts_nothing(client: Client, files: PlantFiles) -> None:
-    client.force_login(User.objects.create_user("eve"))
+    client.force_login(person("eve"))
     assert "<span>Start<" not in _page(client)
     assert client.post(f"{PAGE}growing/start/").status_code == 403
     assert files.wanted() == {} and AuditEvent.objects.filter(action="plant a problem", outcome="refused").count() == 1

@@ -11,7 +11,8 @@ from django.utils.html import escape
 from brokers.models import Broker, Queue, Snapshot
 from brokers.snapshots import RAW_STEP, Encoder
 from dashboard.findings.rules import ALL
-from dashboard.models import AuditEvent, Finding, RuleSetting, User
+from dashboard.models import AuditEvent, Finding, RuleSetting
+from tests.people import person
 
 pytestmark = pytest.mark.django_db
 PAGE = "/findings/rules/"
@@ -62,7 +63,7 @@ def test_what_makes_no_sense_stands_beside_its_field_and_nothing_is_stored(perso
 
 
 def test_who_may_only_view_sets_nothing(client: Client, broker: Broker) -> None:
-    client.force_login(User.objects.create_user("eve"))
+    client.force_login(person("eve"))
     assert 'value="set"' not in client.get(f"{PAGE}client_leak/").content.decode()
     assert client.post(f"{PAGE}client_leak/", {"threshold": "off", "act": "set"}).status_code == 403
     setting = RuleSetting.objects.create(rule="churn", threshold="off", value=1, user_name="ada", at=broker.since)

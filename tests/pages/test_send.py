@@ -15,8 +15,9 @@ from django.utils import timezone
 from brokers.addresses import BrokerAddress
 from brokers.models import Broker, Exchange, Queue, VirtualHost
 from dashboard import store
-from dashboard.models import AuditEvent, User
+from dashboard.models import AuditEvent
 from dashboard.send.action import with_down_queues
+from tests.people import person
 from workers.grants import send_grant
 from workers.models import EventSource, Task, Worker
 from workers.sending.sender import Sent
@@ -101,8 +102,8 @@ def test_a_switched_off_broker_names_the_setting_that_allows_it(person: Client, 
 
 
 def test_somebody_who_may_only_view_gets_the_reason_and_the_attempt_is_recorded(client: Client, broker: Broker) -> None:
-    client.force_login(User.objects.create_user("eve", password="secret"))
-    assert "needs an administrator" in client.get("/send/").content.decode()
+    client.force_login(person("eve"))
+    assert "your role does not allow sending" in client.get("/send/").content.decode()
     answer = client.post(f"/send/now/{PLACE}", form(uuid="6f1c7a52-9a41-4d5e-8c37-2b60b0e4d9aa"))
     assert answer.status_code == 403
     assert AuditEvent.objects.get(action="send task").outcome == store.REFUSED

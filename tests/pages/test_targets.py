@@ -12,9 +12,10 @@ from django.conf import LazySettings
 from django.db import connection
 from django.test import Client
 
-from dashboard.models import AuditEvent, Delivery, Target, User
+from dashboard.models import AuditEvent, Delivery, Target
 from dashboard.notifications import vault
 from dashboard.notifications.targets import address_of, rotate_secrets
+from tests import people
 from tests.fault_server import FaultServer
 from tests.notifications.objects import stored_finding, target
 
@@ -43,7 +44,7 @@ NEW = "/findings/targets/new/?kind=webhook"
 def test_only_administrators_see_targets(client: Client, now: datetime) -> None:
     row = target()
     assert client.get("/findings/targets/").headers["Location"].startswith("/login/")
-    client.force_login(User.objects.create_user("bo", password="secret"))
+    client.force_login(people.person("bo"))
     for address in ("/findings/targets/", NEW, f"/findings/targets/{row.pk}/"):
         assert client.get(address).status_code == 403
     assert client.post(NEW, form()).status_code == 403
@@ -199,7 +200,7 @@ def test_names_are_text_whatever_they_hold(person: Client) -> None:
 
 def test_the_findings_page_leads_there_for_those_who_may(person: Client, client: Client) -> None:
     assert "Who is notified" in person.get("/findings/").content.decode()
-    client.force_login(User.objects.create_user("bo", password="secret"))
+    client.force_login(people.person("bo"))
     shown = client.get("/findings/")
     assert (shown.status_code, "Who is notified" in shown.content.decode()) == (200, False)
 
