@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.waiting import wait_until
+from workers.demo.plants.broker_plants import HOLD
 from workers.demo.plants.catalog import PLANTS
-from workers.demo.plants.process import RESTARTED, Plants, clean
+from workers.demo.plants.process import RESTARTED, Plants, clean, remains
 from workers.demo.plants.protocol import PlantFiles, PlantState
 from workers.demo.plants.site import PlantFailed, Site
 from workers.demo.plants.work import REMAINS, WORK
@@ -128,6 +132,31 @@ def test_a_process_that_starts_again_ends_what_was_planted_and_says_so(site: Sit
     Plants(site, {"good": garden.good}).round()
     assert site.files.state().plants["good"].why == RESTARTED
     assert site.files.wanted() == {} and garden.done == []
+
+
+def test_what_a_killed_process_left_is_let_go_before_anything_that_needs_the_broker(site: Site) -> None:
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", "worker-a@web-1"]) as frozen:
+        site.files.directory.joinpath("pids").mkdir(parents=True)
+        site.files.directory.joinpath("pids", "worker-a@web-1").write_text(str(frozen.pid))
+        wait_until(lambda: site.files.process("worker-a@web-1"))
+        frozen.send_signal(signal.SIGSTOP)
+        wait_until(lambda: state_of(frozen.pid) == "T")
+        for flag in ("lock", "held-thumbs@media-1", "cancelled"):
+            site.files.set_flag(flag)
+        (site.data / HOLD).parent.mkdir()
+        (site.data / HOLD).touch()
+        site.files.want("memory_alarm", "ann", 1.0)
+        found = remains(site)
+        clean(site, found[:2])
+        wait_until(lambda: state_of(frozen.pid) != "T")
+        frozen.kill()
+    assert not (site.data / HOLD).exists()
+    assert [site.files.flag(flag) for flag in ("lock", "held-thumbs@media-1", "cancelled")] == [None, None, None]
+    assert REMAINS["memory_alarm"] in found and REMAINS["clock"] not in found
+
+
+def state_of(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
 def test_what_can_not_be_removed_does_not_keep_the_rest(site: Site) -> None:

@@ -89,9 +89,12 @@ def plant(amqp_url: str, ended: threading.Event) -> None:
     """Does what persons plant until `ended`."""
     from workers.demo.plants import process
     from workers.demo.plants.site import Site
+    from workers.demo.plants.work import LETS_GO
 
+    site = Site(amqp_url, Path(os.environ.get("HARELINE_DATA_DIR", "var")).resolve())
+    process.clean(site, LETS_GO)  # it may be a plant that keeps the broker down
     wait_for_broker(amqp_url, ended)
-    process.run(Site(amqp_url, Path(os.environ.get("HARELINE_DATA_DIR", "var")).resolve()), ended)
+    process.run(site, ended)
 
 
 def repeat(part: str, amqp_url: str, ended: threading.Event) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 from workers.demo import shop
 from workers.demo.plants.site import Site
 
 USUAL_MARK = "0.4"
+HOLD = Path("rabbitmq", "stopped")
+"""While this file is there the demo's program that runs the broker keeps it down."""
 MOST_CHANNELS = 400
 LEAK_SECONDS = 2.0
 CHURN_PER_TICK = 2
@@ -29,13 +32,16 @@ def memory_alarm(site: Site) -> Generator[None]:
 
 
 def broker_stopped(site: Site) -> Generator[None]:
-    hold = site.data / "rabbitmq" / "stopped"
-    hold.touch()
+    (site.data / HOLD).touch()
     try:
         while True:
             yield
     finally:
-        hold.unlink(missing_ok=True)
+        let_broker_start(site)
+
+
+def let_broker_start(site: Site) -> None:
+    (site.data / HOLD).unlink(missing_ok=True)
 
 
 def shovel(site: Site) -> Generator[None]:

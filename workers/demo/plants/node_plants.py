@@ -10,8 +10,32 @@ from collections.abc import Generator, Iterator
 from workers.demo.plants.site import CLOCK, HELD, LOCK, QUIET, PlantFailed, Site
 
 KILLED, FROZEN, SILENT, SKEWED = "thumbs@media-1", "worker-a@web-1", "worker-b@web-1", "stock@batch-1"
+RECEIVER = "receiveevents"
 SKEW_SECONDS = 300
 START_SECONDS = 60
+
+
+def let_go(site: Site) -> None:
+    """Clears every flag, and lets go on whatever may stand still: worker nodes and the receiver."""
+    site.files.clear_flags()
+    for node in site.files.nodes():
+        if site.files.process(node) is not None:
+            site.signal_node(node, signal.SIGCONT)
+    pid = site.program(RECEIVER)
+    if pid is not None:
+        os.kill(pid, signal.SIGCONT)
+
+
+def start_with_events(site: Site) -> None:
+    """Without its flag."""
+    site.files.clear_flag(QUIET + SILENT)
+    site.restart_node(SILENT)
+
+
+def start_on_time(site: Site) -> None:
+    """Without its flag."""
+    site.files.clear_flag(CLOCK + SKEWED)
+    site.restart_node(SKEWED)
 
 
 def worker_killed(site: Site) -> Generator[None]:
@@ -87,7 +111,7 @@ def _started_anew(site: Site, node: str, flag: str, text: str = "1") -> Iterator
 
 
 def receiver(site: Site) -> Generator[None]:
-    pid = site.program("receiveevents")
+    pid = site.program(RECEIVER)
     if pid is None:
         raise PlantFailed("The receiver's process was not found.")
     os.kill(pid, signal.SIGSTOP)

@@ -129,9 +129,14 @@ def clean(site: Site, removes: Iterable[Callable[[Site], None]] = AT_START) -> N
             log.warning("what an earlier plant left could not be removed", exc_info=True)
 
 
+def remains(site: Site) -> list[Callable[[Site], None]]:
+    """What removes all that earlier plants may have left: more where some are still wanted, since their process was killed."""
+    return [*AT_START, *(REMAINS[key] for key in site.files.wanted() if key in REMAINS)]
+
+
 def run(site: Site, ended: threading.Event) -> None:
     """Returns once `ended`, with every plant ended."""
-    clean(site)
+    clean(site, remains(site))
     plants = Plants(site)
     try:
         while not ended.wait(TICK_SECONDS):

@@ -85,6 +85,10 @@ class PlantFiles:
     def clear_flag(self, name: str) -> None:
         (self.directory / "flags" / name).unlink(missing_ok=True)
 
+    def clear_flags(self) -> None:
+        for path in _files(self.directory / "flags"):
+            path.unlink(missing_ok=True)
+
     def flag(self, name: str) -> str | None:
         """Its text; None while it is not set."""
         try:
@@ -95,6 +99,10 @@ class PlantFiles:
     def note_process(self, node: str) -> None:
         """This process is that of the worker node."""
         _write(self.directory / "pids" / node, str(os.getpid()))
+
+    def nodes(self) -> list[str]:
+        """The worker nodes that have noted their processes."""
+        return [path.name for path in _files(self.directory / "pids")]
 
     def process(self, node: str) -> int | None:
         """The process of a worker node; None if there is none, or another program has its number since."""

@@ -42,8 +42,13 @@ REMAINS: dict[str, Callable[[Site], None]] = {
     "binding": broker_plants.unbind,
     "shovel": broker_plants.remove_shovel,
     "memory_alarm": broker_plants.usual_mark,
+    "events_off": node_plants.start_with_events,
+    "clock": node_plants.start_on_time,
 }
+LETS_GO = (broker_plants.let_broker_start, node_plants.let_go)
+"""What a killed process of the plants may hold, the broker among it."""
 AT_START = (
+    *LETS_GO,
     message_plants.purge_dead_letters,
     message_plants.delete_unserved,
     message_plants.delete_held,
@@ -51,4 +56,4 @@ AT_START = (
     broker_plants.remove_old_bindings,
     broker_plants.remove_left_shovel,
 )
-"""What may have stayed in the broker where an earlier demo was killed."""
+"""What may have stayed where an earlier process of the plants was killed: first what needs no broker, as that may be what is held."""
