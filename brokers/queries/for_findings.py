@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from django.db.models import Count, Q, Sum
@@ -63,14 +63,14 @@ def counted_now(client: ClientTrend) -> tuple[int, int]:
     return found["connections"], found["channels"] or 0
 
 
-def bindings_of_queues(broker_id: int, queues: Collection[tuple[str, str]]) -> list[tuple[str, str, str, str, datetime]]:
-    """[(virtual host, exchange, queue, key, first seen at)] of the bindings to queues, given by (virtual host, name), without those of the default exchange.
-    Bindings with arguments are left out: they are not of Celery's making."""
-    found: list[tuple[str, str, str, str, datetime]] = []
+def bindings_of_queues(broker_id: int, queues: Collection[tuple[str, str]]) -> list[tuple[str, str, str, str, datetime, dict[str, Any], str]]:
+    """[(virtual host, exchange, queue, key, first seen at, arguments, properties key)] of the bindings to queues, given by (virtual host, name), without those
+    of the default exchange."""
+    found: list[tuple[str, str, str, str, datetime, dict[str, Any], str]] = []
     for vhost, names in _by_vhost(queues).items():
         for some in _parts(sorted(names)):
             rows = Binding.objects.filter(broker_id=broker_id, vhost=vhost, destination__in=some, destination_type="queue", gone_at=None).exclude(source="")
-            found += rows.filter(arguments={}).order_by("pk").values_list("vhost", "source", "destination", "routing_key", "first_seen_at")
+            found += rows.order_by("pk").values_list("vhost", "source", "destination", "routing_key", "first_seen_at", "arguments", "properties_key")
     return found
 
 

@@ -6,6 +6,7 @@ application is left out: of that nothing is concluded. Nothing is concluded eith
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -34,13 +35,15 @@ class Reported(msgspec.Struct, frozen=True):
 
 
 class Bound(msgspec.Struct, frozen=True):
-    """A binding in the broker to a queue."""
+    """A binding in the broker to a queue. Two of the same key may differ in their arguments; `properties_key` distinguishes these for RabbitMQ's API."""
 
     vhost: str
     source: str
     queue: str
     key: str
     since: datetime
+    arguments: Mapping[str, Any] = {}
+    properties_key: str = ""
 
 
 class Drift(msgspec.Struct, frozen=True):
@@ -182,9 +185,9 @@ def _short(text: str) -> str:
 
 
 def _bindings(workers: Sequence[Reported], bound: Iterable[Bound]) -> Iterable[Drift]:
-    """Bindings to a queue that workers consume, of an exchange that some configuration names, with a key that none has for it: Celery adds bindings and
-    never removes one, so what was configured before stays and goes on delivering."""
-    wanted: set[tuple[str, str, str]] = set()  # (exchange, queue, key)
+    """Bindings to a queue that workers consume, of an exchange that some configuration names, with a key or arguments that none has for it: Celery adds
+    bindings and never removes one, so what was configured before stays and goes on delivering."""
+    wanted: set[tuple[str, str, str, str]] = set()  # (exchange, queue, key, arguments as text)
     exchanges: set[str] = set()
     consumers: dict[str, list[str]] = defaultdict(list)
     opaque: set[str] = set()
@@ -193,30 +196,40 @@ def _bindings(workers: Sequence[Reported], bound: Iterable[Bound]) -> Iterable[D
             name, exchange, key = str(queue.get("name")), str(queue.get("exchange") or ""), str(queue.get("routing_key") or "")
             consumers[name].append(one.hostname)
             declared = queue.get("declared")
-            if not isinstance(declared, Mapping) or MASK in (exchange, key):
+            if not isinstance(declared, Mapping) or MASK in (exchange, key) or MASK in str(declared.get("binding_arguments")):
                 opaque.add(name)
                 continue
-            wanted.add((exchange, name, key))
+            wanted.add((exchange, name, key, _arguments_text(declared.get("binding_arguments"))))
             exchanges.add(exchange)
             for binding in declared.get("bindings") or ():
                 source = binding.get("exchange") or {}
                 source = str(source.get("name") if isinstance(source, Mapping) else source)
-                wanted.add((source, name, str(binding.get("routing_key") or "")))
+                wanted.add((source, name, str(binding.get("routing_key") or ""), _arguments_text(binding.get("arguments"))))
                 exchanges.add(source)
-        for name, exchange, key in _configured(one.configuration):
-            wanted.add((exchange, name, key))
+        for name, exchange, key, arguments in _configured(one.configuration):
+            wanted.add((exchange, name, key, arguments))
             exchanges.add(exchange)
     for binding in bound:
         known = binding.queue in consumers and binding.queue not in opaque and binding.source in exchanges | {binding.queue}
-        if known and binding.source and (binding.source, binding.queue, binding.key) not in wanted:
-            yield Drift(
-                "binding", binding.vhost, binding.queue, f"{binding.source}\0{binding.key}", tuple(sorted(consumers[binding.queue])), since=binding.since,
-                at=_at(workers), values=tuple(sorted({f"{exchange} {key}" for exchange, queue, key in wanted if queue == binding.queue})),
-            )  # fmt: skip
+        arguments = _arguments_text(binding.arguments)
+        if known and binding.source and (binding.source, binding.queue, binding.key, arguments) not in wanted:
+            detail = "\0".join((binding.source, binding.key, binding.properties_key, arguments))
+            values = sorted({" ".join(part for part in (one[0], one[2], one[3]) if part) for one in wanted if one[1] == binding.queue})
+            its_workers = tuple(sorted(consumers[binding.queue]))
+            yield Drift("binding", binding.vhost, binding.queue, detail, its_workers, since=binding.since, at=_at(workers), values=tuple(values))
 
 
-def _configured(configuration: Mapping[str, Any] | None) -> Iterable[tuple[str, str, str]]:
-    """(queue, exchange, key) of task_queues."""
+def _arguments_text(arguments: object) -> str:
+    """Of a binding; "" of none.
+
+    >>> _arguments_text({"x-match": "all", "n": 1}), _arguments_text(None)
+    ('{"n":1,"x-match":"all"}', '')
+    """
+    return json.dumps(arguments, sort_keys=True, separators=(",", ":"), default=str) if arguments else ""
+
+
+def _configured(configuration: Mapping[str, Any] | None) -> Iterable[tuple[str, str, str, str]]:
+    """(queue, exchange, key, arguments) of task_queues."""
     listed = setting(configuration, "task_queues")
     pairs = listed.items() if isinstance(listed, Mapping) else [(None, queue) for queue in listed] if isinstance(listed, list) else []
     for name, queue in pairs:
@@ -224,7 +237,7 @@ def _configured(configuration: Mapping[str, Any] | None) -> Iterable[tuple[str, 
             exchange = queue.get("exchange") or ""
             exchange = exchange.get("name") if isinstance(exchange, Mapping) else exchange
             key = queue.get("routing_key") or queue.get("binding_key") or ""
-            yield str(name or queue.get("name")), str(exchange or ""), str(key)
+            yield str(name or queue.get("name")), str(exchange or ""), str(key), _arguments_text(queue.get("binding_arguments"))
 
 
 def _at(workers: Iterable[Reported]) -> datetime | None:

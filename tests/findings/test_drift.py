@@ -42,6 +42,17 @@ def bound(source: str = "mail", queue: str = "mail", key: str = "mail") -> Bound
     return Bound("/", source, queue, key, NOON - timedelta(days=1))
 
 
+def test_of_two_bindings_alike_but_for_their_arguments_the_one_that_nobody_configures_is_found_and_named_for_the_api() -> None:
+    one, other = {"x-match": "all", "type": "mail"}, {"x-match": "all", "type": "sms"}
+    configured = worker(queues=[consumed(key="", binding_arguments=one)])
+    there = [Bound("/", "mail", "mail", "", NOON, arguments, f"~{place}") for place, arguments in enumerate((one, other))]
+    assert seen(configured, bound=there[:1]) == []
+    stale = by_rule(*seen(configured, bound=there))["stale_binding"]
+    assert stale.summary == 'From mail with no key and {"type":"sms","x-match":"all"}.'
+    assert stale.command.endswith("properties_key='~1'")
+    assert names(worker(task_queues=[{"name": "mail", "exchange": "mail", "routing_key": "mail", "binding_arguments": one}]), bound=[bound()]) == []
+
+
 def test_workers_and_a_broker_that_agree_have_no_drift() -> None:
     assert names(worker(task_routes={"shop.mail": {"queue": "mail"}, "shop.*": "mail"}), worker("b@web-2"), bound=[bound()]) == [("settings", "task_routes")]
     assert names(worker(task_routes={"shop.mail": {"queue": "mail"}, "shop.*": "mail"}), bound=[bound()]) == []

@@ -35,25 +35,24 @@ def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
 
 
 def _found(vhost: str, queue: str, drifts: list[Drift], facts: Facts) -> Found:
-    first = drifts[0]
-    exchange, _, key = first.detail.partition("\0")
+    exchange, key, properties_key, arguments = _parts(drifts[0])
     many = len(drifts) > 1
-    listed = [
-        Evidence(f"From {one.detail.partition(chr(0))[0]}", one.detail.partition("\0")[2] or "no key", facts.now, f"there since {one.since:%Y-%m-%d %H:%M} UTC")
-        for one in drifts[:5]
-        if one.since
-    ]
+    listed = []
+    for one in drifts[:5]:
+        source, its_key, _, its_arguments = _parts(one)
+        if one.since:
+            listed.append(Evidence(f"From {source}", _shown(its_key, its_arguments), facts.now, f"there since {one.since:%Y-%m-%d %H:%M} UTC"))
     pk = next((one.pk for one in facts.queues if (one.vhost, one.name) == (vhost, queue)), None)
     return Found(
         KEY,
         Object("queue", queue, vhost, pk),
         "notice",
         f"has {formatting.count(len(drifts), 'binding')} that no worker’s configuration has",
-        summary=f"From {exchange} with {key or 'no key'}{f', and {len(drifts) - 1:,} more' if many else ''}.",
+        summary=f"From {exchange} with {_shown(key, arguments)}{f', and {len(drifts) - 1:,} more' if many else ''}.",
         meaning="Messages that match it still reach this queue, whose workers may not expect them, and may reach it besides another one.",
         evidence=[
             *listed,
-            Evidence("Configured", formatting.listed(list(first.values), 5) or "nothing", first.at, f"by {formatting.listed(list(first.workers))}"),
+            Evidence("Configured", formatting.listed(list(drifts[0].values), 5) or "nothing", drifts[0].at, f"by {formatting.listed(list(drifts[0].workers))}"),
         ],
         causes=[
             Cause("The exchange or the routing key of the queue was changed in the configuration: Celery declares the new binding and leaves the old one."),
@@ -61,7 +60,17 @@ def _found(vhost: str, queue: str, drifts: list[Drift], facts: Facts) -> Found:
         ],
         to_do=["If nobody needs it, delete the binding."],
         command=f"rabbitmqadmin -V {shell_word(vhost)} delete binding source={shell_word(exchange)} destination_type=queue "
-        f"destination={shell_word(queue)} properties_key={shell_word(key or '~')}",
+        f"destination={shell_word(queue)} properties_key={shell_word(properties_key or key or '~')}",
         links=[Link(f"Bindings of {queue}", "queues", query=queue)],
         clears="when the binding is deleted, or configured again",
     )
+
+
+def _parts(drift: Drift) -> tuple[str, str, str, str]:
+    """(exchange, key, properties key, arguments as text)."""
+    exchange, key, properties_key, arguments = drift.detail.split("\0")
+    return exchange, key, properties_key, arguments
+
+
+def _shown(key: str, arguments: str) -> str:
+    return " ".join(filter(None, (key or "no key", f"and {arguments}" if arguments else "")))
