@@ -33,9 +33,11 @@ def vhosts_of(broker: Broker) -> list[VirtualHost]:
     return list(VirtualHost.objects.filter(broker_id=broker.pk, gone_at=None).order_by("name"))
 
 
-def blocked_connections(broker: Broker) -> list[Connection]:
-    """Those that the broker takes nothing from."""
-    return list(Connection.objects.filter(broker_id=broker.pk, gone_at=None, state__in=("blocked", "blocking")).order_by("pk")[:AT_ONCE])
+def blocked_connections(broker: Broker) -> tuple[list[Connection], int]:
+    """Those that the broker takes nothing from, AT_ONCE at most, and how many there are."""
+    rows = Connection.objects.filter(broker_id=broker.pk, gone_at=None, state__in=("blocked", "blocking"))
+    found = list(rows.order_by("pk")[:AT_ONCE])
+    return found, len(found) if len(found) < AT_ONCE else rows.count()
 
 
 def closed_clients(broker: Broker, since: datetime, most: int = 5) -> list[ClosedClient]:

@@ -58,8 +58,8 @@ class Facts:
     drift: Sequence[Drift] | None = None  # None: not known yet
     passage: Passage | None = None  # None: nothing is known of it
     installation: Installation | None = None  # in the round about Hareline itself
-    blocked: Callable[[], Sequence[Connection]] = tuple
-    """Read only where there is an alarm: the connections of the broker that are blocked."""
+    blocked: Callable[[], tuple[Sequence[Connection], int]] = lambda: ((), 0)
+    """Read only where there is an alarm: the first connections of the broker that are blocked, and how many are."""
     closed_lately: Callable[[], Sequence[ClosedClient]] = tuple
     """Read only where there is churn: whose connections were closed lately."""
     names_now: Callable[[ClientTrend], Sequence[tuple[str, int, int]]] = lambda _: ()

@@ -126,13 +126,14 @@ def count(amount: int | None, one: str, many: str | None = None) -> str:
     return f"{number(amount)} {one if amount == 1 else many or one + 's'}"
 
 
-def listed(names: Sequence[str], limit: int = 3) -> str:
-    """Names in a sentence, the rest counted.
+def listed(names: Sequence[str], limit: int = 3, total: int = 0) -> str:
+    """Names in a sentence, the rest counted. `total`: of how many these are the first, where not all are known.
 
-    >>> listed(["a"]), listed(["a", "b"]), listed(["a", "b", "c", "d"])
-    ('a', 'a and b', 'a, b, c and 1 more')
+    >>> listed(["a"]), listed(["a", "b"]), listed(["a", "b", "c", "d"]), listed(["a", "b"], total=14)
+    ('a', 'a and b', 'a, b, c and 1 more', 'a, b and 12 more')
     """
-    shown, rest = list(names[:limit]), len(names) - limit
+    shown = list(names[:limit])
+    rest = max(total, len(names)) - len(shown)
     if rest > 0:
         return f"{', '.join(shown)} and {rest:,} more"
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}" if shown else ""

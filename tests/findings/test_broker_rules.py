@@ -29,11 +29,12 @@ def test_an_alarm_says_since_when_whom_and_what_it_hides() -> None:
     silent = objects.worker(state=Worker.UNKNOWN, reason="the broker blocks publishers since 2026-11-24 11:57:00 UTC")
     blocked = Connection(name="10.0.0.5:1 -> 10.0.0.1:5672", provided_name="checkout", state="blocked")
     facts = objects.facts(
-        broker=objects.broker(alarms=ALARM), nodes=[node], workers=[silent], queues=[objects.queue("mail", depth=9000)], blocked=lambda: [blocked]
+        broker=objects.broker(alarms=ALARM), nodes=[node], workers=[silent], queues=[objects.queue("mail", depth=9000)], blocked=lambda: ([blocked], 13)
     )
     (one,) = found(publishers_blocked, facts)
     assert (one.level, one.whole_title, one.since) == ("critical", "prod blocks publishers", NOON - timedelta(minutes=3))
-    assert values(one) == {"Memory of rabbit@one": "400 MB of 300 MB", "Blocked connections": "1", "Worker nodes without heartbeat since": "1"}
+    assert values(one) == {"Memory of rabbit@one": "400 MB of 300 MB", "Blocked connections": "13", "Worker nodes without heartbeat since": "1"}
+    assert next(item.source for item in one.evidence if item.name == "Blocked connections") == "checkout and 12 more"
     assert "mail (9,000)" in one.causes[1].evidence
     assert one.command == "rabbitmq-diagnostics memory_breakdown"
 

@@ -182,7 +182,7 @@ def test_reports_of_equal_text_are_one_object(broker: Broker) -> None:
 def test_blocked_and_closed_connections_and_depths(broker: Broker) -> None:
     for number, (state, gone_at) in enumerate([("blocked", None), ("running", None), ("running", NOON), ("running", NOON - timedelta(hours=1))]):
         Connection.objects.create(broker=broker, vhost="/", name=f"c{number}", user="shop", peer_host="10.0.0.1", product="php", state=state, gone_at=gone_at)
-    assert [one.name for one in for_findings.blocked_connections(broker)] == ["c0"]
+    assert [one.name for one in for_findings.blocked_connections(broker)[0]] == ["c0"]
     (closed,) = for_findings.closed_clients(broker, NOON - timedelta(minutes=5))
     assert (closed.product, closed.closed) == ("php", 1)
     Queue.objects.create(broker=broker, vhost="/", name="events", depth=7, first_seen_at=NOON, changed_at=NOON)

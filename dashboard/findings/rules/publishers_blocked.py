@@ -33,11 +33,13 @@ def look(facts: Facts, _: Thresholds) -> Iterable[Report]:
         return
     resources = sorted({str(alarm.get("resource")) for alarm in broker.alarms})
     nodes = sorted({str(alarm.get("node")) for alarm in broker.alarms})
-    connections = [one.provided_name or one.name for one in facts.blocked() if one.state in BLOCKED_STATES]
+    blocked, how_many = facts.blocked()
+    connections = sorted(one.provided_name or one.name for one in blocked if one.state in BLOCKED_STATES)
     silent = [worker.hostname for worker in facts.workers if worker.state == Worker.UNKNOWN and "blocks publishers" in worker.reason]
     evidence = [item for node in facts.nodes if node.name in nodes for item in _measured(node)]
     if connections:
-        evidence.append(Evidence("Blocked connections", f"{len(connections):,}", broker.connections_at, formatting.listed(sorted(connections))))
+        total = max(how_many, len(connections))
+        evidence.append(Evidence("Blocked connections", f"{total:,}", broker.connections_at, formatting.listed(connections, total=total)))
     if silent:
         evidence.append(Evidence("Worker nodes without heartbeat since", f"{len(silent):,}", None, formatting.listed(sorted(silent))))
     yield Found(
