@@ -15,7 +15,7 @@ MOST_QUEUES, MOST_BINDINGS, MOST_NAMED = 10_000, 20_000, 5
 
 
 class StandingQueue(msgspec.Struct, frozen=True):
-    """A queue with a limit or a dead-letter exchange; `settings` are what is in force, by name without x-."""
+    """A queue with a limit, a dead-letter exchange or a consumer timeout of its own; `settings` are what is in force, by name without x-."""
 
     pk: int
     vhost: str
@@ -24,13 +24,14 @@ class StandingQueue(msgspec.Struct, frozen=True):
 
 
 def standing_queues(broker: Broker) -> list[StandingQueue]:
-    """The queues with a length limit or a dead-letter exchange, by argument or policy; at most MOST_QUEUES."""
+    """The queues with a length limit, a dead-letter exchange or a consumer timeout, by argument or policy; at most MOST_QUEUES."""
     texts = Queue.objects.filter(broker_id=broker.pk, gone_at=None).annotate(
         arguments_text=Cast("arguments", TextField()), policy_text=Cast("effective_policy", TextField())
     )
     named = Q()
     for field in ("arguments_text", "policy_text"):
-        named |= Q(**{f"{field}__contains": "max-length"}) | Q(**{f"{field}__contains": "dead-letter-exchange"})
+        for setting in ("max-length", "dead-letter-exchange", "consumer-timeout"):
+            named |= Q(**{f"{field}__contains": setting})
     found, read = [], _Once()
     for pk, vhost, name, arguments, policy in (
         texts.filter(named).order_by("pk").values_list("pk", "vhost", "name", "arguments_text", "policy_text")[:MOST_QUEUES]

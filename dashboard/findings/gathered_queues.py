@@ -44,6 +44,7 @@ class QueueReader:
         self._dead_letters: Mapping[Name, Sequence[DeadLetterSource]] = {}
         self._targets: Collection[int] = ()
         self._limited: Mapping[int, int] = {}
+        self._own_timeouts: Mapping[int, timedelta] = {}
         self._versions: Sequence[VersionFacts] = ()
         self._quorum: frozenset[Name] = frozenset()
         self._usuals: tuple[datetime, usual_hours.Numbers] | None = None
@@ -56,11 +57,15 @@ class QueueReader:
         """The queues that may be in trouble, and those of `also`, by primary key."""
         if self._is_old(broker, now):
             self._read(broker, now)
-        return troubled_queues(broker, {*also, *self._targets}, self._limited, consumer_timeout(broker) is not None, now)
+        return troubled_queues(broker, {*also, *self._targets, *self._own_timeouts}, self._limited, self._shortest(broker) is not None, now)
+
+    def _shortest(self, broker: Broker) -> timedelta | None:
+        """The shortest consumer timeout of the broker and of queues with one of their own; None where all wait for ever."""
+        return min((one for one in (consumer_timeout(broker), *self._own_timeouts.values()) if one is not None), default=None)
 
     def context(self, broker: Broker, queues: Sequence[Queue], workers: Sequence[Worker], now: datetime) -> QueueContext:
         """What belongs to these candidates."""
-        timeout = consumer_timeout(broker)
+        shortest = self._shortest(broker)
         growing = [queue for queue in queues if (queue.growth_per_second or 0) > 0]
         lost = self._losses.read(broker.polled_at, broker.unroutable_per_second, lambda: _flows(broker))
         sources = [source.pk for queue in growing for source in self._dead_letters.get((queue.vhost, queue.name), ())][:MOST_SOURCES]
@@ -76,9 +81,9 @@ class QueueReader:
             unroutable_polls=lost.polls if lost is not None else 0,
             silent_exchanges=_silent(broker, lost, now),
             flows=lost.flows if lost is not None else (),
-            held=self._held_tasks(broker, timeout, now) if timeout is not None else (),
-            consumer_timeout=timeout,
-            unmoved=self._unmoved.read(queues) if timeout is not None else {},
+            held=self._held_tasks(broker, shortest, now) if shortest is not None else (),
+            consumer_timeout=consumer_timeout(broker),
+            unmoved=self._unmoved.read(queues) if shortest is not None else {},
         )
 
     def _is_old(self, broker: Broker, now: datetime) -> bool:
@@ -91,6 +96,8 @@ class QueueReader:
         self._targets = [pk for name, pk in keys.items() if name in self._dead_letters][:MOST_TARGETS]
         limits = {one.pk: limit for one in found if isinstance(limit := one.settings.get("max-length"), int)}
         self._limited = dict(list(limits.items())[:MOST_TARGETS])
+        timeouts = {one.pk: timedelta(milliseconds=own) for one in found if type(own := one.settings.get("consumer-timeout")) is int}
+        self._own_timeouts = dict(list(timeouts.items())[:MOST_TARGETS])
         self._versions = _versions(broker)
         self._read_at, self._topology_at = now, broker.topology_at
 

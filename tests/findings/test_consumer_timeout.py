@@ -71,12 +71,33 @@ def test_it_is_beyond_the_timeout_only_after_it() -> None:
         (unacknowledged(24), 1),
         (unacknowledged(24, unacknowledged=0), 0),
         (unacknowledged(24, consumers=0), 0),
-        (unacknowledged(5, arguments={"x-consumer-timeout": 300_000}), 1),  # a queue's own
-        (unacknowledged(24, effective_policy={"consumer-timeout": 7_200_000}), 0),
     ],
 )
 def test_messages_of_any_consumer_count_while_nothing_of_the_queue_changes(seen: Queue, counts: int) -> None:
     assert len(found(consumer_timeout, facts(queues=[seen], context=held(), **ALIVE))) == counts
+
+
+@pytest.mark.parametrize(
+    ("values", "version", "timeout", "counts"),
+    [
+        ({"arguments": {"x-consumer-timeout": 300_000}}, "3.12.0", HALF_AN_HOUR, True),  # held for 5 min
+        ({"arguments": {"x-consumer-timeout": 300_000}}, "3.12.0", None, True),  # the broker itself waits for ever
+        ({"effective_policy": {"consumer-timeout": 300_000}}, "3.12.0", HALF_AN_HOUR, True),
+        ({"arguments": {"x-consumer-timeout": 300_000}}, "3.11.9", HALF_AN_HOUR, False),  # which does not know it
+        ({}, "3.12.0", HALF_AN_HOUR, False),
+    ],
+)
+def test_a_queues_own_timeout_counts_before_the_brokers_where_the_broker_knows_it(
+    values: dict[str, Any], version: str, timeout: timedelta | None, counts: bool
+) -> None:
+    seen = facts(queues=[unacknowledged(5, **values)], workers=[worker()], context=held(task(5), timeout=timeout), broker=broker(version=version))
+    reported = found(consumer_timeout, seen)
+    assert [one.object.kind for one in reported] == (["worker", "queue"] if counts else [])
+    for one in reported:
+        assert next(evidence for evidence in one.evidence if evidence.name == "Consumer timeout").value == "5 min"
+        assert all(evidence.source != "HARELINE_CONSUMER_TIMEOUT" for evidence in one.evidence)
+    longer = unacknowledged(24, effective_policy={"consumer-timeout": 7_200_000})
+    assert found(consumer_timeout, facts(queues=[longer], context=held(), broker=broker(version="3.12.0"))) == []
 
 
 def test_the_queue_of_a_worker_that_holds_its_tasks_is_under_it() -> None:

@@ -30,36 +30,52 @@ CLEARS_AFTER = timedelta(seconds=30)
 
 SINCE = (3, 8, 15)
 """Earlier versions of RabbitMQ wait for ever."""
+OWN_SINCE = (3, 12)
+"""Earlier ones know no timeout of a queue."""
 
 
 def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
-    timeout = facts.context.consumer_timeout
-    if timeout is None or version_tuple(facts.its_broker.version) < SINCE:
+    version = version_tuple(facts.its_broker.version)
+    if version < SINCE:
         return
     held: dict[tuple[str, str], list[HeldTask]] = {}
     queues_of = {(queue.vhost, queue.name): queue for queue in facts.queues}
     for task in facts.context.held:
         queue = queues_of.get((task.vhost, task.queue))
-        if _is_beyond(task, of_queue(queue, timeout), thresholds.of(KEY, "share", task.vhost, task.queue) / 100, facts.now):
+        timeout = of_queue(queue, facts)
+        if timeout is not None and _is_beyond(task, timeout, thresholds.of(KEY, "share", task.vhost, task.queue) / 100, facts.now):
             held.setdefault((task.vhost, task.worker), []).append(task)
     workers = {(worker.vhost, worker.hostname): worker for worker in facts.workers}
     explained: dict[tuple[str, str], str] = {}
     for (vhost, hostname), tasks in held.items():
         if thresholds.is_off(KEY, vhost, hostname):
             continue
-        found = _of_worker(vhost, hostname, workers.get((vhost, hostname)), tasks, timeout, facts)
+        first = min(tasks, key=lambda task: task.received_at)
+        found = _of_worker(vhost, hostname, workers.get((vhost, hostname)), tasks, queues_of.get((vhost, first.queue)), facts)
         explained |= {(vhost, task.queue): facts.identity(KEY, found.object) for task in tasks}
         yield found
     for queue in facts.queues:
-        waits = of_queue(queue, timeout) * thresholds.of(KEY, "share", queue.vhost, queue.name) / 100
-        if _keeps(queue, facts, waits) and not thresholds.is_off(KEY, queue.vhost, queue.name):
-            yield _of_queue(queue, of_queue(queue, timeout), facts, explained.get((queue.vhost, queue.name), ""))
+        timeout = of_queue(queue, facts)
+        if timeout is None or not _keeps(queue, facts, timeout * thresholds.of(KEY, "share", queue.vhost, queue.name) / 100):
+            continue
+        if not thresholds.is_off(KEY, queue.vhost, queue.name):
+            yield _of_queue(queue, timeout, facts, explained.get((queue.vhost, queue.name), ""))
 
 
-def of_queue(queue: Queue | None, timeout: timedelta) -> timedelta:
-    """The timeout of a queue: its own, by argument or policy (since RabbitMQ 3.12), or else the broker's."""
-    own = queue_levels.smaller(queue, "consumer-timeout") if queue is not None else None
-    return timeout if own is None else timedelta(milliseconds=own)
+def of_queue(queue: Queue | None, facts: Facts) -> timedelta | None:
+    """The timeout of a queue: its own, by argument or policy (since RabbitMQ 3.12), or else the broker's; None where it waits for ever."""
+    own = _own(queue, facts)
+    return facts.context.consumer_timeout if own is None else timedelta(milliseconds=own)
+
+
+def _own(queue: Queue | None, facts: Facts) -> int | None:
+    if queue is None or version_tuple(facts.its_broker.version) < OWN_SINCE:
+        return None
+    return queue_levels.smaller(queue, "consumer-timeout")
+
+
+def _source(queue: Queue | None, facts: Facts) -> str:
+    return queues.source_of(queue, "consumer-timeout") if queue is not None and _own(queue, facts) is not None else "HARELINE_CONSUMER_TIMEOUT"
 
 
 def _is_beyond(task: HeldTask, timeout: timedelta, share: float, now: datetime) -> bool:
@@ -80,14 +96,16 @@ def _since(queue: Queue, facts: Facts) -> datetime:
     return facts.context.unmoved.get(queue.pk, queue.changed_at)
 
 
-def _of_worker(vhost: str, hostname: str, worker: Worker | None, tasks: Sequence[HeldTask], timeout: timedelta, facts: Facts) -> Found:
+def _of_worker(vhost: str, hostname: str, worker: Worker | None, tasks: Sequence[HeldTask], queue: Queue | None, facts: Facts) -> Found:
+    """`queue`: of the task that was received first, where it is a candidate."""
+    timeout = of_queue(queue, facts) or timedelta()
     first = min(task.received_at for task in tasks)
     names = sorted({task.name for task in tasks if task.name})
     etas = [task.eta for task in tasks if task.eta is not None and task.eta > facts.now]
     evidence = [
         Evidence("Tasks", f"{len(tasks):,}: {formatting.listed(names)}" if names else f"{len(tasks):,}", source="events of the worker"),
         Evidence("Held for", formatting.age(first, facts.now), facts.now, "the one received first"),
-        Evidence("Consumer timeout", formatting.duration(timeout), source="HARELINE_CONSUMER_TIMEOUT"),
+        Evidence("Consumer timeout", formatting.duration(timeout), source=_source(queue, facts)),
     ]
     if etas:
         evidence.append(Evidence("Latest ETA", formatting.moment_text(max(etas), facts.now)))
@@ -141,7 +159,7 @@ def _of_queue(queue: Queue, timeout: timedelta, facts: Facts, under: str) -> Fou
         evidence=[
             *queues.numbers(queue, facts.its_broker, facts.now),
             Evidence("Unchanged since", formatting.moment_text(since, facts.now), since),
-            Evidence("Consumer timeout", formatting.duration(timeout), source=queues.source_of(queue, "consumer-timeout") or "HARELINE_CONSUMER_TIMEOUT"),
+            Evidence("Consumer timeout", formatting.duration(timeout), source=_source(queue, facts)),
         ],
         causes=[
             Cause("Its consumers run tasks that take long and acknowledge late, or hold tasks with a late ETA.", formatting.count(queue.consumers, "consumer"))
