@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from dashboard.findings.rule import Evidence, Found, Unsure
-from dashboard.layout.levels import WORST_FIRST, Word
+from dashboard.layout.levels import WORST_FIRST, Word, rank
 
 RETURNS_WITHIN = timedelta(minutes=10)
 """What is back so soon after it closed is the same finding: it is opened again, and only who was notified that it is over is notified."""
@@ -120,7 +120,7 @@ def _raised(steps: Sequence[Step], open_now: Mapping[str, Known], now: datetime)
         for step in list(made.values()):
             cause = made.get(_cause_of(step, open_now, by_pk))
             level = _word(open_now[step.identity].level) if step.found is None else step.found.level
-            if step.what == "closed" or cause is None or cause.found is None or _rank(cause.found.level) <= _rank(level):
+            if step.what == "closed" or cause is None or cause.found is None or rank(cause.found.level) <= rank(level):
                 continue
             why = _shown(step.found, open_now.get(step.identity))
             found = msgspec.structs.replace(cause.found, level=level, evidence=[*cause.found.evidence, Evidence("Explains", why, source=f"which is {level}")])
@@ -157,7 +157,7 @@ def _may_open(key: str, found: Found, pending: dict[str, Pending], now: datetime
 
 
 def _seen(known: Known, found: Found, now: datetime) -> Step:
-    if _rank(found.level) <= _rank(known.level):  # worse or the same
+    if rank(found.level) <= rank(known.level):  # worse or the same
         return Step("seen", known.identity, found, found.level)
     lower_since = now if known.lower_since is None else min(known.lower_since, now)
     if now - lower_since >= FALLS_AFTER:
@@ -190,12 +190,8 @@ def worse(one: str, other: str) -> str:
     >>> worse("notice", "critical")
     'critical'
     """
-    return min(one, other, key=_rank)
+    return min(one, other, key=rank)
 
 
 def _word(level: str) -> Word:
     return next(word for word in WORST_FIRST if word == level)
-
-
-def _rank(level: str) -> int:
-    return WORST_FIRST.index(_word(level))

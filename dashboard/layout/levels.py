@@ -20,6 +20,18 @@ Word = Literal["ok", "notice", "warning", "critical", "unknown"]
 NAMES: Mapping[str, str] = {"ok": "healthy", "notice": "notice", "warning": "warning", "critical": "critical", "unknown": "unknown"}
 WORST_FIRST: tuple[Word, ...] = ("critical", "warning", "unknown", "notice", "ok")
 
+
+def rank(level: str) -> int:
+    """The place of a level: 0 is the worst. Raises KeyError of what is none.
+
+    >>> rank("critical"), rank("ok")
+    (0, 4)
+    """
+    return _RANKS[level]
+
+
+_RANKS: dict[str, int] = {word: place for place, word in enumerate(WORST_FIRST)}
+
 STALE_INTERVALS = 3
 DEFAULT_POLL_SECONDS = 5.0
 CLOCK_SKEW_SECONDS = 5.0
