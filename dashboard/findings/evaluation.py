@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
 import structlog
@@ -20,14 +21,22 @@ from dashboard.findings.thresholds import Thresholds
 from dashboard.models import FindingEvent
 
 log = structlog.get_logger(__name__)
+UnusableTargets = Callable[[datetime], Sequence[tuple[str, str, datetime]]]
 
 
 class Evaluation:
     """Keeps from round to round what was seen, but not yet for long enough to be opened."""
 
-    def __init__(self) -> None:
+    def __init__(self, unusable_targets: UnusableTargets = lambda _: ()) -> None:
+        """`unusable_targets`: those of notifications to which nothing can be planned, as facts have them."""
+        self._unusable_targets = unusable_targets
         self._pending: dict[int | None, dict[str, Pending]] = {}
         self._kept: dict[int, Kept] = {}
+
+    def forget_others(self, brokers: Collection[int]) -> None:
+        """What is kept of brokers that are none of these."""
+        self._kept = {pk: kept for pk, kept in self._kept.items() if pk in brokers}
+        self._pending = {pk: pending for pk, pending in self._pending.items() if pk is None or pk in brokers}
 
     def look_at(self, broker: Broker | None, now: datetime) -> list[FindingEvent]:
         """What changed. `broker` is read again, as of the moment of all else; None: Hareline itself. Raises DatabaseError; then nothing was stored, and
@@ -41,7 +50,10 @@ class Evaluation:
                     return []
             known = queries.own_open_findings() if broker is None else queries.open_of(broker)
             thresholds = Thresholds(rules, queries.rule_settings(), broker.name if broker else "")
-            facts = gathering.own_facts(known, now) if broker is None else gathering.facts_of(broker, known, now, self._kept.setdefault(broker.pk, Kept()))
+            if broker is None:
+                facts = gathering.own_facts(known, now, self._unusable_targets(now))
+            else:
+                facts = gathering.facts_of(broker, known, now, self._kept.setdefault(broker.pk, Kept()))
             looked = round.look(rules, facts, thresholds, self._log)
         open_now = {one.identity: one for one in known}
         new = [key for key in looked.round.found if key not in open_now]

@@ -47,6 +47,8 @@ class Facts:
     changes: Sequence[Change] = ()
     beats: Sequence[Heartbeat] = ()
     failing_targets: Sequence[Target] = ()  # of notifications
+    unusable_targets: Sequence[tuple[str, str, datetime]] = ()
+    """Of notifications, those of which nothing can be planned: (name, why, since when)."""
     context: QueueContext = field(default_factory=QueueContext)
     open_objects: Mapping[str, Sequence[Object]] = field(default_factory=dict)
     found: list[Found] = field(default_factory=list)

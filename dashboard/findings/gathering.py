@@ -69,7 +69,7 @@ def _counters(workers: Iterable[Worker], sources: Iterable[EventSource]) -> dict
     return found | {("refused", source.pk): source.refused_events for source in sources}
 
 
-def own_facts(open_now: Iterable[Finding], now: datetime) -> Facts:
+def own_facts(open_now: Iterable[Finding], now: datetime, unusable_targets: Sequence[tuple[str, str, datetime]] = ()) -> Facts:
     """What the rules about Hareline itself look at."""
     brokers = [broker for broker in queries.brokers(EVERYTHING) if broker.configured]
     sources = [source for source in worker_queries.event_sources(EVERYTHING) if source.broker.configured]
@@ -85,7 +85,14 @@ def own_facts(open_now: Iterable[Finding], now: datetime) -> Facts:
         not_stored=database_file.not_writable(),
     )
     failing = own_queries.failing_targets()
-    return Facts(now=now, beats=leases.heartbeats(), failing_targets=failing, open_objects=_objects(open_now), installation=installation)
+    return Facts(
+        now=now,
+        beats=leases.heartbeats(),
+        failing_targets=failing,
+        unusable_targets=unusable_targets,
+        open_objects=_objects(open_now),
+        installation=installation,
+    )
 
 
 def _objects(open_now: Iterable[Finding]) -> Mapping[str, Sequence[Object]]:

@@ -18,7 +18,8 @@ from brokers import database_damage, queries
 from brokers.database import engine
 from brokers.models import Broker
 from brokers.scope import EVERYTHING
-from dashboard.findings.evaluation import Evaluation
+from dashboard import store
+from dashboard.findings.evaluation import Evaluation, UnusableTargets
 from workers import queries as worker_queries
 
 log = structlog.get_logger(__name__)
@@ -30,13 +31,13 @@ REST = 9.0
 
 
 class FindingsLoop:
-    """`works` returns whether this process may work now."""
+    """`works` returns whether this process may work now, `unusable_targets` those of notifications to which nothing can be planned."""
 
-    def __init__(self, works: Callable[[], bool]) -> None:
-        self._works = works
+    def __init__(self, works: Callable[[], bool], unusable_targets: UnusableTargets = lambda _: ()) -> None:
+        self._works, self._unusable_targets = works, unusable_targets
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="findings", daemon=True)
-        self._evaluation = Evaluation()
+        self._evaluation = Evaluation(self._unusable_targets)
         self._seen: dict[int | None, tuple[Hashable, float]] = {}  # what was stored at the last round, and when that was
 
     def start(self) -> None:
@@ -53,14 +54,15 @@ class FindingsLoop:
             if self._works():
                 self.round()
             else:
-                self._evaluation, self._seen = Evaluation(), {}
+                self._evaluation, self._seen = Evaluation(self._unusable_targets), {}
             pause = max(LOOK_SECONDS, REST * (time.thread_time() - began))
         connection.close()
 
     def round(self) -> None:
         """Looks at each broker of which something was stored since. What fails is logged, and done again with the next look; the others go on."""
         due: list[tuple[Broker | None, Hashable]] = []
-        works = self._try(lambda: due.extend(self._due()))
+        works = self._try(lambda: store.close_of_other_brokers(timezone.now()))
+        works &= self._try(lambda: due.extend(self._due()))
         for broker, state in due:
             works &= self._try(partial(self._look_at, broker, state))
         if works:
@@ -71,9 +73,12 @@ class FindingsLoop:
         sources: dict[int, list[Hashable]] = {}
         for source in worker_queries.event_sources(EVERYTHING):
             sources.setdefault(source.broker_id, []).append((source.pk, source.revision, source.state))
+        brokers = queries.brokers(EVERYTHING)
+        keys = {broker.pk for broker in brokers}
+        self._evaluation.forget_others(keys)
+        self._seen = {pk: seen for pk, seen in self._seen.items() if pk is None or pk in keys}
         found: list[tuple[Broker | None, Hashable]] = [
-            (broker, (broker.state, broker.polled_at, broker.tried_at, broker.inventory_at, tuple(sources.get(broker.pk, ()))))
-            for broker in queries.brokers(EVERYTHING)
+            (broker, (broker.state, broker.polled_at, broker.tried_at, broker.inventory_at, tuple(sources.get(broker.pk, ())))) for broker in brokers
         ]
         return [(broker, state) for broker, state in (*found, (None, None)) if self._is_due(broker.pk if broker else None, state)]
 

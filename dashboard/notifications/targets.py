@@ -43,6 +43,11 @@ def problem(target: Target, now: datetime) -> str:
     return ""
 
 
+def unusable(now: datetime) -> list[tuple[str, str, datetime]]:
+    """(name, why, since when) of the targets to which nothing can be planned; not of the paused ones."""
+    return [(one.name, why, one.changed_at) for one in queries.targets() if not one.paused and (why := problem(one, now))]
+
+
 def checked(target: Target, now: datetime) -> Recipient:
     """The recipient, whose hours can be read. Raises ValueError."""
     found = recipient(target)

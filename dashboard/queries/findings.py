@@ -20,9 +20,14 @@ def in_scope(scope: Scope) -> Q:
     return Q(broker=None) | visible.rows_in(scope) | Q(kind="queue") & visible.rows_in(scope, queue="name")
 
 
+def of_watched() -> Q:
+    """Findings of the brokers that HARELINE_BROKERS names, and those about Hareline itself."""
+    return Q(broker=None) | Q(broker__configured=True)
+
+
 def open_findings(scope: Scope, broker_id: int | None = None, bodies: bool = True) -> list[Finding]:
     """Every open one with its broker, the oldest first; with `broker_id` those of one broker. `bodies` False: without them, which are most of it."""
-    rows = Finding.objects.filter(in_scope(scope), closed_at=None).select_related("broker")
+    rows = Finding.objects.filter(in_scope(scope), of_watched(), closed_at=None).select_related("broker")
     rows = rows if bodies else rows.defer("body")
     return list((rows if broker_id is None else rows.filter(broker_id=broker_id)).order_by("pk"))
 
@@ -48,7 +53,8 @@ def latest_closed(identities: list[str], since: datetime) -> dict[str, Finding]:
 
 def rounds(scope: Scope) -> list[FindingRound]:
     """When the rules last looked, by broker; that about Hareline itself has none."""
-    return list(FindingRound.objects.filter(Q() if scope.is_everything else Q(broker=None) | visible.rows_touching(scope)).select_related("broker"))
+    seen = Q() if scope.is_everything else Q(broker=None) | visible.rows_touching(scope)
+    return list(FindingRound.objects.filter(seen, of_watched()).select_related("broker"))
 
 
 def silences(now: datetime) -> list[Silence]:

@@ -9,6 +9,7 @@ import msgspec
 from django.db.models import Count, Max, Min, Q
 
 from dashboard.models import Delivery, DeliveryItem, Finding, FindingEvent, Notice, Target
+from dashboard.queries.findings import of_watched
 
 MOST_EVENTS = 5_000
 KINDS_TO_PLAN = ("opened", "returned")
@@ -36,7 +37,7 @@ def unplanned_events() -> list[FindingEvent]:
 def findings_to_decide(finding_ids: Iterable[int]) -> list[Finding]:
     """Those that are open, those that closed and still count as open at a target, and those of these keys; each with its broker, the oldest first."""
     closed = Notice.objects.filter(open=True, finding__closed_at__isnull=False).values("finding_id")
-    rows = Finding.objects.filter(Q(closed_at=None) | Q(pk__in=list(finding_ids)) | Q(pk__in=closed))
+    rows = Finding.objects.filter((Q(closed_at=None) & of_watched()) | Q(pk__in=list(finding_ids)) | Q(pk__in=closed))
     return list(rows.select_related("broker").defer("body").order_by("pk"))
 
 
@@ -60,7 +61,7 @@ def items_of(delivery: Delivery) -> list[DeliveryItem]:
 
 def unexplained_open() -> list[Finding]:
     """Every open finding that no other one explains, with its broker: what a digest has."""
-    return list(Finding.objects.filter(closed_at=None, under=None).select_related("broker").order_by("pk"))
+    return list(Finding.objects.filter(of_watched(), closed_at=None, under=None).select_related("broker").order_by("pk"))
 
 
 class Queue(msgspec.Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 from dashboard.store.feeds import make_feed_token, revoke_feed_token, touch_feed_token
 from dashboard.store.finding_acts import add_silence, comment_on_finding, end_silence, release_finding, take_finding
-from dashboard.store.findings import delete_old_findings, save_round
+from dashboard.store.findings import close_of_other_brokers, delete_old_findings, save_round
 from dashboard.store.notifications import (
     begin_attempt,
     missed,
@@ -43,6 +43,7 @@ __all__ = [
     "add_silence",
     "audit",
     "begin_attempt",
+    "close_of_other_brokers",
     "comment_on_finding",
     "delete_old_findings",
     "end_silence",

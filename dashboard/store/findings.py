@@ -13,9 +13,10 @@ from brokers.models import Broker
 from brokers.store.rows import update_rows
 from dashboard.findings.lifecycle import Step, earlier, explains_on
 from dashboard.findings.rule import Found, body_of
-from dashboard.layout.levels import WORST_FIRST
+from dashboard.layout.levels import rank
 from dashboard.models import Finding, FindingEvent, FindingRound
 
+NOT_WATCHED = "its broker is no longer configured"
 _SEEN_FIELDS = (
     "level", "worst_level", "title", "short", "since", "since_at_least", "seen_at", "absent_since", "lower_since", "unsure", "closed_at", "close_reason",
     "returned", "again_since", "object_id", "body", "under_id",
@@ -104,7 +105,7 @@ def _applied(row: Finding, step: Step, now: datetime) -> list[FindingEvent]:
             row.since, row.since_at_least = earlier(began, (row.since, row.since_at_least))
         row.seen_at, row.absent_since, row.unsure, row.lower_since = now, None, "", step.lower_since
         before, row.level = row.level, step.level
-        row.worst_level = min(row.worst_level, step.level, key=lambda word: [str(one) for one in WORST_FIRST].index(word))
+        row.worst_level = min(row.worst_level, step.level, key=rank)
         if step.what == "returned":
             row.again_since = _again_since(row, now)
             row.closed_at, row.close_reason, row.returned = None, "", row.returned + 1
@@ -152,6 +153,19 @@ def _explain(steps: Iterable[Step], rows: Mapping[str, Finding], changed: list[F
 
 def _stays_under(cause: Finding | None, step: Step, now: datetime) -> bool:
     return cause is not None and (explains_on(cause, now) or (step.found is None and cause.closed_at is None))
+
+
+def close_of_other_brokers(now: datetime) -> int:
+    """How many findings were closed of brokers that HARELINE_BROKERS no longer names: nobody looks at these."""
+    open_there = Finding.objects.filter(closed_at=None, broker__configured=False)
+    if not open_there.exists():
+        return 0
+    with transaction.atomic():
+        rows = list(open_there.only("pk", "level", "broker_id"))
+        Finding.objects.filter(pk__in=[row.pk for row in rows]).update(closed_at=now, close_reason=NOT_WATCHED, unsure="")
+        FindingEvent.objects.bulk_create([FindingEvent(finding=row, at=now, kind="closed", level=row.level, text=NOT_WATCHED) for row in rows])
+        Broker.objects.filter(configured=True).update(revision=F("revision") + 1)
+    return len(rows)
 
 
 def delete_old_findings(now: datetime, days: float) -> int:

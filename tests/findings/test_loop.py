@@ -19,6 +19,7 @@ def test_what_fails_is_done_again_with_the_next_look_and_the_others_go_on(monkey
     monkeypatch.setattr(loop.queries, "brokers", lambda _: brokers)
     monkeypatch.setattr(loop.worker_queries, "event_sources", lambda _: [])
     monkeypatch.setattr(loop, "connection", SimpleNamespace(close=lambda: None))
+    monkeypatch.setattr(loop.store, "close_of_other_brokers", lambda _: 0)
     looked: list[Any] = []
     failing = {"prod"}
 

@@ -23,3 +23,9 @@ def test_three_failures_in_a_row_are_a_finding() -> None:
 def test_one_that_fails_for_the_first_time_is_none() -> None:
     assert found(notification_failing, facts(failing_targets=[_target(failures=2)])) == []
     assert found(notification_failing, facts()) == []
+
+
+def test_one_to_which_nothing_can_be_planned_is_a_finding_and_only_once() -> None:
+    (one,) = found(notification_failing, facts(failing_targets=[_target()], unusable_targets=[("ops", "What is stored of it can't be used (bad)", NOON)]))
+    assert (one.object.name, one.title, one.level) == ("ops", "Notifications to ops can’t be planned", "warning")
+    assert one.summary == "What is stored of it can't be used (bad)."

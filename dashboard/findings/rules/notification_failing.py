@@ -12,7 +12,7 @@ from dashboard.layout import formatting
 
 KEY = "notification_failing"
 NAME = "Notification target not reached"
-ABOUT = "A target of notifications that failed several times in a row: what is wrong is not reported there. Other targets are notified of it."
+ABOUT = "X"
 NEEDS = ()
 THRESHOLDS = ()
 OPENS_AFTER = timedelta(0)
@@ -23,8 +23,24 @@ FAILURES = 3
 
 
 def look(facts: Facts, _: Thresholds) -> Iterable[Report]:
+    unusable = {name for name, _, _ in facts.unusable_targets}
+    for name, why, since in facts.unusable_targets:
+        yield Found(
+            KEY,
+            Object("hareline", name),
+            "warning",
+            "can’t be used, so nobody is notified there",
+            since=since,
+            since_at_least=True,
+            title=f"Notifications to {name} can’t be planned",
+            summary=f"{why}.",
+            causes=[Cause("An older version stored what this one refuses.", why)],
+            to_do=["Open Who is notified, correct the target and save it. It is notified of what is still open then."],
+            links=[Link("Who is notified", "targets")],
+            clears="when it is corrected, paused or removed",
+        )
     for target in facts.failing_targets:
-        if target.failures < FAILURES:
+        if target.failures < FAILURES or target.name in unusable:
             continue
         reached = target.last_success_at
         yield Found(

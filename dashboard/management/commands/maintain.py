@@ -30,7 +30,7 @@ from brokers.store import make_snapshot_days, trim_history
 from brokers.usual_learning import learn_usuals
 from dashboard.findings.loop import FindingsLoop
 from dashboard.notifications.loop import NotificationsLoop
-from dashboard.notifications.targets import rotate_secrets
+from dashboard.notifications.targets import rotate_secrets, unusable
 from dashboard.store import delete_old_findings, trim_audit, trim_cache, trim_deliveries
 from workers.store import make_task_days, mark_workers_unknown, repair_counts, trim_tasks
 
@@ -164,19 +164,18 @@ class Command(BaseCommand):
         work, opened = jobs(), OpenedFile()
         presence = Presence(KIND, holder)
         self.reported = presence.reported
-        loops = FindingsLoop(self.may_work), NotificationsLoop(self.may_work)
+        loops = FindingsLoop(self.may_work, unusable), NotificationsLoop(self.may_work)
         for loop in loops:
             loop.start()
         while not opened.is_gone():
             self.round(holder, work)
             if ended.wait(ROUND_SECONDS):
-                self._note(False)
-                for loop in loops:
-                    loop.stop()
-                leases.release(KIND, holder)
                 break
+        self._note(False)
         for loop in loops:
             loop.stop()
+        if not opened.is_gone():
+            leases.release(KIND, holder)
         presence.leave()
 
     def round(self, holder: str, work: list[Job]) -> None:
