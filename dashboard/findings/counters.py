@@ -35,6 +35,7 @@ class Counters:
     def note(self, values: Mapping[tuple[str, int], int], now: datetime) -> dict[tuple[str, int], Risen]:
         """Takes the present values, and returns of each how much it rose. What is no longer among them is forgotten."""
         self._seen = {key: self._seen.get(key) or deque() for key in values}
+        self._rose_at = {key: at for key, at in self._rose_at.items() if key in values}
         return {key: self._noted(key, value, now) for key, value in values.items()}
 
     def _noted(self, key: tuple[str, int], value: int, now: datetime) -> Risen:

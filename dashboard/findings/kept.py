@@ -29,6 +29,7 @@ OVERLAP = timedelta(seconds=2)
 REMEMBERED_KEYS = 5000
 DRIFT_EVERY = timedelta(seconds=60)
 HELD_EVERY = timedelta(seconds=30)
+HELD_FOR = timedelta(minutes=10)
 MOST_HELD = 20
 """Of so many workers the tasks are read in one round."""
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -64,6 +65,7 @@ class Kept:
     def held_by(self, now: datetime) -> Callable[[Worker], HeldTasks | None]:
         """Reads the tasks that a worker held, for a few workers a round, each again after half a minute."""
         read = 0
+        self._held = {pk: known for pk, known in self._held.items() if timedelta(0) <= now - known[1] < HELD_FOR}
 
         def held(worker: Worker) -> HeldTasks | None:
             nonlocal read

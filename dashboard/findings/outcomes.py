@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Collection, Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from statistics import median
 
@@ -22,6 +22,7 @@ RECENT = timedelta(minutes=10)
 KEPT = timedelta(hours=24)
 LEAST_IN_BLOCK = 20
 MOST_TASKS = 1000
+_NEVER = datetime.min.replace(tzinfo=UTC)
 Key = tuple[str, str]
 """(virtual host, task name)."""
 
@@ -109,9 +110,15 @@ class Outcomes:
             task = self._tasks.get((one.vhost, one.name))
             if task is None:
                 if len(self._tasks) >= MOST_TASKS:
-                    continue
+                    self._forget_some()
                 task = self._tasks[one.vhost, one.name] = _Task()
             task.add(one)
+
+    def _forget_some(self) -> None:
+        """The tasks of which no execution ended for the longest time, a tenth of all; those with an open finding stay."""
+        others = sorted((key for key, task in self._tasks.items() if not task.is_frozen), key=lambda key: self._tasks[key].silent_since or _NEVER)
+        for key in others[: MOST_TASKS // 10]:
+            del self._tasks[key]
 
     def of_each(self, now: datetime, in_trouble: Collection[Key] = ()) -> list[TaskOutcomes]:
         """Of each task that failed lately; `in_trouble`: those with an open finding, which are returned in any case."""
