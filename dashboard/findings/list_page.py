@@ -125,7 +125,10 @@ class FindingList(Filtered):
     def _silence_note(self, one: Finding) -> str:
         holds = [silence for silence in self.opened.silences if queries.matches(silence, one)]
         last = max(holds, key=lambda silence: silence.until, default=None)
-        return "" if last is None else f"until {formatting.moment_text(last.until, self.now)}, {last.user_name}: “{last.reason}”"
+        if last is None:
+            above = next((other for other in self.opened.findings if other.pk == one.under_id), None)
+            return f"with “{above.title}”, which explains it" if above is not None else ""
+        return f"until {formatting.moment_text(last.until, self.now)}, {last.user_name}: “{last.reason}”"
 
     def _closed_note(self, one: Finding) -> str:
         ended = one.closed_at or self.now

@@ -14,7 +14,7 @@ from brokers.queries import kept
 from brokers.scope import EVERYTHING, Scope
 from dashboard import queries
 from dashboard.layout import formatting
-from dashboard.layout.levels import WORST_FIRST, Level, Word
+from dashboard.layout.levels import WORST_FIRST, Level, Word, rank
 from dashboard.models import Finding, FindingRound, Silence
 
 LOOKED_WITHIN = timedelta(seconds=30)
@@ -23,8 +23,7 @@ LOOKED_WITHIN = timedelta(seconds=30)
 
 def worst_first(findings: Iterable[Finding]) -> list[Finding]:
     """The worst first; of equal ones the oldest first."""
-    order = [str(word) for word in WORST_FIRST]
-    return sorted(findings, key=lambda one: (order.index(one.level), one.began, one.pk))
+    return sorted(findings, key=lambda one: (rank(one.level), one.began, one.pk))
 
 
 def by_object(findings: Iterable[Finding]) -> Mapping[tuple[str, int], Finding]:
@@ -47,12 +46,6 @@ def is_of_now(looked: FindingRound | None, now: datetime) -> bool:
     return looked is not None and is_within(looked.at, now, LOOKED_WITHIN)
 
 
-def silenced_until(finding: Finding, silences: Iterable[Silence]) -> datetime | None:
-    """Until when it is silenced; None if it is not."""
-    matching = [one.until for one in silences if queries.matches(one, finding)]
-    return max(matching, default=None)
-
-
 class OpenNow:
     """Everything that is open, as of the moment `at` at which it was read. It is shared: only to be read, and the bodies of its findings are not in it."""
 
@@ -60,7 +53,7 @@ class OpenNow:
         self.at, self.silences = at, silences
         self.findings = worst_first(findings)
         self.rounds = {one.broker_id: one for one in rounds}
-        self.silenced = {one.pk: until for one in self.findings if (until := silenced_until(one, silences))} if silences else {}
+        self.silenced = queries.silenced(self.findings, silences)
         self._worst = by_object(one for one in self.findings if one.pk not in self.silenced)
         self._silenced = by_object(one for one in self.findings if one.pk in self.silenced)
         self._of_many = {_about_many(one) for one in self.findings if one.pk not in self.silenced}

@@ -7,13 +7,13 @@ database was locked, is decided again with the next round, and once.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from dashboard.layout.levels import WORST_FIRST
+from dashboard.layout.levels import rank
 from dashboard.notifications.choosing import Schedule, Selection
 
 if TYPE_CHECKING:
@@ -50,14 +50,15 @@ def decide(
     findings: Sequence[Finding],
     notices: Mapping[tuple[int, int], Notice],
     new: set[int],
-    silenced_until: Callable[[Finding], datetime | None],
+    silenced: Mapping[int, datetime],
     now: datetime,
 ) -> tuple[list[Decision], dict[int, str]]:
-    """What to store, in order, and why nobody is notified of findings that are `new` (primary keys of those that opened since the last round)."""
+    """What to store, in order, and why nobody is notified of findings that are `new` (primary keys of those that opened since the last round).
+    `silenced`: until when, by primary key."""
     decisions: list[Decision] = []
     why: dict[int, str] = {}
     for finding in findings:
-        reason = why_nobody(finding, silenced_until(finding))
+        reason = why_nobody(finding, silenced.get(finding.pk))
         reasons = []
         for recipient in recipients:
             made, not_now = _decide(recipient, finding, notices.get((recipient.pk, finding.pk)), finding.pk in new, reason, now)
@@ -74,7 +75,7 @@ _NOT_FOR_IT = "no target is for it"
 def why_nobody(finding: Finding, silenced_until: datetime | None) -> str:
     """Why no target is notified of it, "" if targets may be."""
     if finding.under_id is not None:
-        return "explained by another finding"
+        return "explained by another finding" + (f", which is silenced until {silenced_until:%Y-%m-%d %H:%M} UTC" if silenced_until is not None else "")
     if silenced_until is not None:
         return f"silenced until {silenced_until:%Y-%m-%d %H:%M} UTC"
     return f"{finding.taken_by} is on it" if finding.taken_by else ""
@@ -95,7 +96,7 @@ def _decide(recipient: Recipient, finding: Finding, notice: Notice | None, is_ne
         opened = Decision(recipient, finding, "opened" if notice is None else "returned", True)
         return [opened, *(_closed(recipient, finding, now) if finding.closed_at is not None else [])], ""
     assert notice is not None  # noqa: S101  (known)
-    if _rank(finding.level) < _rank(notice.level):
+    if rank(finding.level) < rank(notice.level):
         return [Decision(recipient, finding, "level", True)], ""
     if recipient.repeat_seconds is not None and not timedelta(0) <= now - notice.at < timedelta(seconds=recipient.repeat_seconds):
         return [Decision(recipient, finding, "repeated", True)], ""
@@ -115,10 +116,6 @@ def _not_now(recipient: Recipient, finding: Finding, now: datetime) -> str:
     if itself or not recipient.at_once or not recipient.selection.matches(finding, broker):
         return _NOT_FOR_IT
     return "" if recipient.schedule.is_open(now) else f"outside the hours of {recipient.name}"
-
-
-def _rank(level: str) -> int:
-    return [str(word) for word in WORST_FIRST].index(level)
 
 
 def key_of(finding: Finding, event: Event, now: datetime) -> str:

@@ -11,7 +11,7 @@ import structlog
 from django.db import DatabaseError, IntegrityError
 
 from dashboard import queries, store
-from dashboard.findings.open_now import silenced_until, worst_first
+from dashboard.findings.open_now import worst_first
 from dashboard.models import Target
 from dashboard.notifications.choosing import digest_is_due
 from dashboard.notifications.decisions import decide
@@ -20,13 +20,16 @@ from dashboard.notifications.targets import checked, schedule_of, selection_of
 log = structlog.get_logger(__name__)
 Done = TypeVar("Done")
 AT_LEAST_EVERY_SECONDS = 5.0
+LEAST_GROUP_SECONDS = 5.0
+"""So long a message waits at least: what explains its findings may be found a round or two later, and is the message then."""
 _OPENINGS = ("opened", "returned")
 
 
 class Planner:
     """Looks at once when something happened to a finding, and every few seconds for what only time brings: hours that begin, silences that end, repeats."""
 
-    def __init__(self) -> None:
+    def __init__(self, least_group_seconds: float = LEAST_GROUP_SECONDS) -> None:
+        self._least_group_seconds = least_group_seconds
         self._looked = float("-inf")  # by a clock that nobody sets
         self._logged: dict[int, str] = {}  # by target: the last error that its planning raised
 
@@ -40,10 +43,10 @@ class Planner:
         new = {one.finding_id for one in events if one.kind in _OPENINGS}
         findings = queries.findings_to_decide(new) if recipients else []
         silences = queries.silences(now) if findings else []
-        decisions, why_not = decide(recipients, findings, queries.notices(findings), new, lambda one: silenced_until(one, silences), now)
+        decisions, why_not = decide(recipients, findings, queries.notices(findings), new, queries.silenced(findings, silences), now)
         planned = 0
         if decisions or events:
-            groups = {one.pk: one.group_seconds for one in targets}
+            groups = {one.pk: max(one.group_seconds, self._least_group_seconds) for one in targets}
             try:
                 planned = store.save_decisions(decisions, events, why_not, groups, now)
             except IntegrityError:  # a target or finding was removed meanwhile, or another process decided the same
@@ -56,6 +59,7 @@ class Planner:
     def _of_each(self, targets: Sequence[Target], work: Callable[[Target], Done]) -> list[Done]:
         """What the work returned. A target of which it raises is logged, once for each error, and the others go on; its row on the page says so too."""
         found = []
+        self._logged = {pk: error for pk, error in self._logged.items() if any(one.pk == pk for one in targets)}
         for target in targets:
             try:
                 found.append(work(target))
@@ -72,4 +76,5 @@ def _digest(target: Target, now: datetime) -> None:
     if digest_is_due(target.digest_hour, schedule_of(target).zone, target.digest_at, now):
         silences, selection = queries.silences(now), selection_of(target)
         found = [one for one in queries.unexplained_open() if selection.matches(one, one.broker.name if one.broker else "")]
-        store.plan_digest(target, worst_first([one for one in found if silenced_until(one, silences) is None]), now)
+        quiet = queries.silenced(found, silences)
+        store.plan_digest(target, worst_first([one for one in found if one.pk not in quiet]), now)

@@ -113,20 +113,20 @@ class _Stored(Collector):
     def _findings(self) -> Iterator[Metric]:
         """Those about Hareline itself have the broker "". There are as many series as rules find something, in levels and brokers."""
         opened = GaugeMetricFamily("hareline_finding", "open findings that are not silenced", labels=["rule", "level", "broker"])
-        silenced = GaugeMetricFamily("hareline_findings_silenced", "open findings that are silenced", labels=["broker"])
+        hidden = GaugeMetricFamily("hareline_findings_silenced", "open findings that are silenced", labels=["broker"])
         age = GaugeMetricFamily("hareline_findings_age_seconds", "since the rules last looked", labels=["broker"])
         found = dashboard_queries.open_findings(self.scope, bodies=False)
         silences = dashboard_queries.silences(self.now) if found else []
-        quiet = [one for one in found if any(dashboard_queries.matches(silence, one) for silence in silences)]
-        keys = {one.pk for one in quiet}
+        keys = dashboard_queries.silenced(found, silences)
+        quiet = [one for one in found if one.pk in keys]
         loud = Counter((one.rule, one.level, one.broker.name if one.broker else "") for one in found if one.pk not in keys)
         for labels, count in sorted(loud.items()):
             opened.add_metric(labels, count)
         for broker, count in sorted(Counter(one.broker.name if one.broker else "" for one in quiet).items()):
-            silenced.add_metric([broker], count)
+            hidden.add_metric([broker], count)
         for looked in dashboard_queries.rounds(self.scope):
             age.add_metric([looked.broker.name if looked.broker else ""], (self.now - looked.at).total_seconds())
-        yield from (opened, silenced, age)
+        yield from (opened, hidden, age)
 
     def _ourselves(self) -> Iterator[Metric]:
         received = CounterMetricFamily("hareline_celery_events", "Celery events received", labels=["broker", "vhost"])

@@ -1,6 +1,17 @@
 """The only reader of what `dashboard.models` has. Writers are in `dashboard.store`."""
 
-from dashboard.queries.findings import latest_closed, matches, open_findings, open_of, own_open_findings, rounds, rule_setting, rule_settings, silences
+from dashboard.queries.findings import (
+    latest_closed,
+    matches,
+    open_findings,
+    open_of,
+    own_open_findings,
+    rounds,
+    rule_setting,
+    rule_settings,
+    silenced,
+    silences,
+)
 from dashboard.queries.notifications import (
     Queue,
     delivery_queues,
@@ -81,6 +92,7 @@ __all__ = [
     "rule_settings",
     "shown_state",
     "silence",
+    "silenced",
     "silences",
     "target",
     "targets",

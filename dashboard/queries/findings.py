@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from fnmatch import fnmatchcase
 
@@ -76,3 +77,32 @@ def matches(silence: Silence, finding: Finding) -> bool:
     broker = finding.broker.name if finding.broker else ""
     pairs = ((finding.rule, silence.rule), (broker, silence.broker), (finding.vhost, silence.vhost), (finding.name, silence.name))
     return all(fnmatchcase(value, pattern) for value, pattern in pairs)
+
+
+MOST_CAUSES = 5
+"""Above each other: no finding is its own cause."""
+
+
+def silenced_until(finding: Finding, silences: Iterable[Silence]) -> datetime | None:
+    """Until when it is silenced; None if it is not."""
+    matching = [one.until for one in silences if matches(one, finding)]
+    return max(matching, default=None)
+
+
+def silenced(findings: Iterable[Finding], silences: Sequence[Silence]) -> dict[int, datetime]:
+    """{primary key: until when} of those that are silenced. What another one explains is silenced with it, as it would not be listed or notified by itself:
+    else a silence of the cause would hide it without a trace."""
+    if not silences:
+        return {}
+    by_key = {one.pk: one for one in findings}
+    own = {pk: until for pk, one in by_key.items() if (until := silenced_until(one, silences)) is not None}
+    found: dict[int, datetime] = {}
+    for pk, one in by_key.items():
+        above: Finding | None = one
+        for _ in range(MOST_CAUSES):
+            if above is None:
+                break
+            if above.pk in own:
+                found[pk] = max(own[above.pk], found.get(pk, own[above.pk]))
+            above = by_key.get(above.under_id) if above.under_id is not None else None
+    return found

@@ -96,3 +96,15 @@ def test_since_when_is_a_lower_bound_where_the_beginning_was_not_seen(at_least: 
     line = render_to_string("overview/_incident_line.html", {"incident": card, "now": NOON})
     assert (" at least since " in line) is at_least
     assert "<dt>Ready</dt><dd>12</dd>" in line
+
+
+def test_what_a_silenced_finding_explains_is_silenced_with_it_and_comes_back_with_it() -> None:
+    until = NOON + timedelta(hours=1)
+    quiet = Silence(rule="worker_gone", broker="*", vhost="*", name="*", until=until)
+    gone = one("w1", rule="worker_gone", kind="worker", object_id=5)
+    queue, its_failures, other = one(pk=2, under_id=1), one("tasks", pk=3, under_id=2, object_id=None), one("jobs", pk=4, object_id=8)
+    found = opened(gone, queue, its_failures, other, silences=[quiet])
+    assert found.silenced == {1: until, 2: until, 3: until}
+    assert found.causes == [other] and {each.pk for each in found.silenced_of(1)} == {1, 2, 3}
+    assert found.level("queue", 7, 1, PURE) == Level("notice", "is growing", "silenced")
+    assert opened(gone, queue, its_failures, other).causes == [gone, other]

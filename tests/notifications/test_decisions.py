@@ -27,7 +27,7 @@ def decided(
     silenced: datetime | None = None,
 ) -> tuple[list[str | None], str]:
     known = {(row.target_id, row.finding_id): row for row in notices}
-    decisions, why = decide([to or recipient()], [one], known, {one.pk} if new else set(), lambda _: silenced, now)
+    decisions, why = decide([to or recipient()], [one], known, {one.pk} if new else set(), {one.pk: silenced} if silenced else {}, now)
     return [one.event for one in decisions], why.get(one.pk, "")
 
 
@@ -89,10 +89,10 @@ def test_a_target_is_not_notified_of_what_is_not_for_it_nor_of_its_own_failure()
 
 def test_why_nobody_is_notified_is_only_noted_where_no_target_is() -> None:
     many = [recipient(1, selection=Selection(levels=("notice",))), recipient(2)]
-    decisions, why = decide(many, [finding()], {}, {17}, lambda _: None, NOON)
+    decisions, why = decide(many, [finding()], {}, {17}, {}, NOON)
     assert [(one.recipient.pk, one.event) for one in decisions] == [(2, "opened")]
     assert why == {}
-    assert decide([], [finding()], {}, {17}, lambda _: None, NOON) == ([], {})
+    assert decide([], [finding()], {}, {17}, {}, NOON) == ([], {})
 
 
 def test_ids_are_stable_and_differ_by_what_happened() -> None:

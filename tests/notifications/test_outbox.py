@@ -51,7 +51,7 @@ class Maintenance:
     """What the thread of the maintenance process does, at moments that the test sets."""
 
     def __init__(self, receiver: Receiver) -> None:
-        self.planner, self.deliverer = Planner(), Deliverer(receiver.send)
+        self.planner, self.deliverer = Planner(least_group_seconds=0.0), Deliverer(receiver.send)
 
     def plan(self, now: datetime) -> int:
         self.planner._looked = float("-inf")
