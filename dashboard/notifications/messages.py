@@ -12,7 +12,7 @@ import msgspec
 from brokers.characters import visible
 from dashboard.findings.rule import Evidence, read_body
 from dashboard.layout import formatting
-from dashboard.layout.levels import WORST_FIRST
+from dashboard.layout.levels import WORST_FIRST, rank
 
 if TYPE_CHECKING:
     from dashboard.models import Finding
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 WHOLE, BY_TITLE, MOST_EVIDENCE = 5, 30, 8
 LONGEST_TITLE, LONGEST_LINE, LONGEST_TEXT = 160, 300, 3_000
 WHOLE_IN_JSON = 50
+MOST_INCIDENTS = 40
+"""Each is a request, and an attempt has 20 s."""
 TEST = "test"
 _PREFIX = {"returned": "back", "repeated": "still", "recovered": "recovered"}
 
@@ -32,8 +34,17 @@ class Item(msgspec.Struct, frozen=True):
     key: str
 
 
+class Incident(msgspec.Struct, frozen=True):
+    """A finding of a message for a service that keeps incidents: under the same `key` from its opening until it is over."""
+
+    key: str
+    is_over: bool
+    title: str
+    text: str
+
+
 class Message(msgspec.Struct, frozen=True):
-    """`key` is the stable id of the message, `level` the worst of its findings ("ok" for recoveries)."""
+    """`key` is the stable id of the message, `level` the worst of its findings ("ok" for recoveries). `incidents`: its findings, none of a digest."""
 
     key: str
     kind: str
@@ -41,11 +52,12 @@ class Message(msgspec.Struct, frozen=True):
     title: str
     text: str
     body: dict[str, Any]  # what a webhook gets
+    incidents: Sequence[Incident] = ()
 
 
 def composed(key: str, kind: str, items: Sequence[Item], url: str, now: datetime) -> Message:
     """A message about these findings, the worst first. `url` is where people see Hareline, "" if that is not known."""
-    worst_first = sorted(items, key=lambda one: (_rank(one.finding.level), one.finding.began, one.finding.pk))
+    worst_first = sorted(items, key=lambda one: (rank(one.finding.level), one.finding.began, one.finding.pk))
     level = "ok" if kind == "recovered" else worst_first[0].finding.level if worst_first else "ok"
     title = _title(kind, worst_first)
     where = f"{url}/findings/" if url else ""
@@ -69,7 +81,15 @@ def composed(key: str, kind: str, items: Sequence[Item], url: str, now: datetime
         "total": len(items),
         "findings": [_json(one, url, whole=number < WHOLE_IN_JSON) for number, one in enumerate(worst_first)],
     }
-    return Message(key, kind, level, title, _bounded(lines, key), body)
+    incidents = [_incident(one, url, now, key) for one in worst_first[:MOST_INCIDENTS]] if kind != "digest" else []
+    return Message(key, kind, level, title, _bounded(lines, key), body, incidents)
+
+
+def _incident(item: Item, url: str, now: datetime, key: str) -> Incident:
+    finding = item.finding
+    title = one_line(f"{_headline(item)} ({_broker(finding)})", LONGEST_TITLE)
+    name = f"{finding.identity}-{int(finding.opened_at.timestamp())}"
+    return Incident(name, item.event == "recovered", title, _bounded(_lines(item, url, now)[1:], key))
 
 
 def of_a_test(key: str, target: str, person: str, url: str, now: datetime) -> Message:
@@ -133,12 +153,16 @@ def _lines(item: Item, url: str, now: datetime) -> list[str]:
     again, at_least = ("again ", "") if finding.again_since else ("", " or before" if finding.since_at_least else "")
     if finding.closed_at is not None:
         lines.append(f"From {_moment(since)} to {_moment(finding.closed_at)}, {formatting.duration(finding.closed_at - since)}")
+        lines += [f"Not watched any more: {finding.close_reason}"] if finding.close_reason not in ("", CLEARED) else []
     else:
         lines.append(f"{finding.level.capitalize()} {again}since {_moment(since)}{at_least}, {formatting.age(since, now)} ago")
     if item.event != "recovered":
         lines += [_evidence(one, now) for one in body.evidence[:MOST_EVIDENCE]]
         lines += [one_line(f"What to do: {one}") for one in body.to_do[:1]]
     return [*lines, link(url, finding)] if url else lines
+
+
+CLEARED = "cleared"
 
 
 def link(url: str, finding: Finding) -> str:
@@ -166,6 +190,7 @@ def _json(item: Item, url: str, *, whole: bool) -> dict[str, Any]:
         "object": {"kind": finding.kind, "name": finding.name},
         "since": _iso(finding.began),
         "closed_at": _iso(finding.closed_at) if finding.closed_at else None,
+        "close_reason": finding.close_reason or None,
         "link": link(url, finding) if url else None,
     }
     if whole:
@@ -188,7 +213,3 @@ def _moment(at: datetime) -> str:
 
 def _iso(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def _rank(level: str) -> int:
-    return [str(word) for word in WORST_FIRST].index(level)

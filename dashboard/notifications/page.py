@@ -152,6 +152,16 @@ class TargetPage:
         return f"{least} HMAC-SHA256 over timestamp and body, in the header X-Hareline-Signature. Without a key nothing is signed."
 
     @property
+    def recovery_help(self) -> str:
+        """What a recovery does at a service that keeps incidents."""
+        if self.kind != Target.APPRISE or self.target is None:
+            return ""
+        scheme = self.target.shown.partition(":")[0].lower()
+        if scheme == "pagerduty":
+            return "Each finding is an incident there, which its recovery resolves."
+        return "A recovery is a message of its own: where the service keeps alerts, as Opsgenie does, a person closes them."
+
+    @property
     def gets_findings(self) -> bool:
         return self.kind != Target.HEARTBEAT
 

@@ -42,7 +42,8 @@ def question_for(kind: str, address: Mapping[str, Any], message: Message) -> dic
     if kind == Target.MAIL:
         return {**address, "kind": kind, "id": message.key, "title": message.title, "text": message.text}
     shown = "success" if message.kind == "recovered" else "info" if message.kind in ("digest", "test") else _TYPES.get(message.level, "warning")
-    return {**address, "kind": Target.APPRISE, "title": message.title, "text": message.text, "type": shown}
+    incidents = [msgspec.structs.asdict(one) for one in message.incidents]
+    return {**address, "kind": Target.APPRISE, "title": message.title, "text": message.text, "type": shown, "incidents": incidents}
 
 
 def send(kind: str, address: Mapping[str, Any], message: Message, seconds: float = SECONDS) -> Outcome:

@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
+from apprise.plugins import pagerduty
 from django.conf import LazySettings
 
 from dashboard.models import Target
 from dashboard.notifications import sending
 from dashboard.notifications.messages import Item, Message, composed
-from dashboard.notifications.outside.apprise_services import service
+from dashboard.notifications.outside.apprise_services import notify, service
 from dashboard.notifications.outside.web import Failed, signature
 from tests.certificates import server_context
 from tests.fault_server import Answer, FaultServer
@@ -100,6 +101,23 @@ def test_which_service_an_address_is_of_and_what_is_none() -> None:
     for url, why in (("nothing://x", "it is no address that apprise knows, or a part of it is missing"), ("syslog://", "it would notify this machine only")):
         with pytest.raises(Failed, match=why):
             service(url)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_pagerduty_gets_each_finding_as_an_incident_that_its_recovery_resolves(fault_server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(pagerduty.PAGERDUTY_API_LOOKUP, "us", f"{fault_server.url}/v2/enqueue")
+    fault_server.answer("/v2/enqueue", status=202, body=b"{}")
+    url = f"pagerduty://{'i' * 20}@{'a' * 20}"
+    mail, jobs = finding(), finding(pk=18, identity="k18", name="jobs", title="jobs is growing")
+    for kind, event, about in (("opened", "opened", [mail, jobs]), ("recovered", "recovered", [mail]), ("digest", "opened", [jobs])):
+        sent = composed("d", kind, [Item(one, event, "i") for one in about], "", at(0))
+        assert notify(service(url), sending.question_for(Target.APPRISE, {"url": url}, sent))
+    found = [json.loads(request.body) for request in fault_server.requests]
+    keys = [f"k{number}-{int(at(0).timestamp())}" for number in (17, 18)]
+    assert [(one["event_action"], one.get("dedup_key")) for one in found] == [
+        ("trigger", keys[0]), ("trigger", keys[1]), ("resolve", keys[0]), ("trigger", None),
+    ]  # fmt: skip
+    assert "mail is growing" in found[0]["payload"]["summary"] and "jobs" not in found[0]["payload"]["summary"]
 
 
 class SmtpServer(Controller):

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import apprise
+from apprise.plugins.pagerduty import NotifyPagerDuty, PagerDutyAction
 
 from dashboard.notifications.outside.guard import Guard
 from dashboard.notifications.outside.web import Failed
@@ -38,6 +39,24 @@ def service(url: str) -> Any:
     return found
 
 
+def notify(found: Any, question: Mapping[str, Any]) -> bool:
+    """Whether the service took it. PagerDuty gets each finding as an incident of its own, which its recovery resolves: done again, this changes nothing. Of an
+    address that sets the key of incidents by itself (`?dedup=`), and of other services, all findings are one message."""
+    incidents = question.get("incidents") or ()
+    if not incidents or not isinstance(found, NotifyPagerDuty) or found.dedup:
+        return _notify(found, question["title"], question["text"], question["type"])
+    found.request_rate_per_sec = 0  # it would wait for seconds between two
+    done = True
+    for one in incidents:
+        found.dedup, found.action = one["key"], PagerDutyAction.RESOLVE if one["is_over"] else PagerDutyAction.TRIGGER
+        done = _notify(found, one["title"], one["text"], question["type"]) and done
+    return done
+
+
+def _notify(found: Any, title: str, text: str, type: str) -> bool:
+    return bool(found.notify(body=text, title=title, notify_type=type, body_format=apprise.NotifyFormat.TEXT))
+
+
 def send(question: Mapping[str, Any], guard: Guard) -> None:
     """Raises Failed."""
     errors = _Errors()
@@ -46,6 +65,5 @@ def send(question: Mapping[str, Any], guard: Guard) -> None:
     logger.setLevel(logging.WARNING)
     found = service(question["url"])
     guard.close_files()
-    done = found.notify(body=question["text"], title=question["title"], notify_type=question["type"], body_format=apprise.NotifyFormat.TEXT)
-    if not done:
+    if not notify(found, question):
         raise Failed(f"the service answered with status {errors.statuses[-1]}" if errors.statuses else "the service did not take it")
