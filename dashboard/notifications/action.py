@@ -19,7 +19,12 @@ from dashboard.notifications.targets import address_of
 from dashboard.people import access
 
 ACTIONS = {"test": "test target", "pause": "pause target", "resume": "resume target", "remove": "remove target"}
+ADD, CHANGE = "add target", "change target"
 TEST_SECONDS = 10.0
+
+
+class Removed(Exception):
+    """The target was removed while its form was open."""
 
 
 def may(user: User | AnonymousUser) -> bool:
@@ -35,21 +40,23 @@ def check_service(kind: str, entered: Entered) -> str:
 
 
 def save(user: User | AnonymousUser, kind: str, target: Target | None, entered: Entered, now: datetime) -> Target | None:
-    """The stored target; None where another has that name."""
-    row = target or Target(kind=kind, created_at=now)
-    for name, value in entered.changes.items():
-        setattr(row, name, value)
+    """The stored target; None where another has that name. Raises Removed where it was removed meanwhile."""
+    row, changes = target or Target(kind=kind, created_at=now), dict(entered.changes)
     if entered.address.secret is not None:
-        row.secret, row.failures, row.failing_since = vault.encrypted(entered.address.secret), 0, None
+        changes |= {"secret": vault.encrypted(entered.address.secret), "failures": 0, "failing_since": None}
     if entered.address.secret is not None or kind == Target.MAIL:
-        row.options, row.shown = entered.address.options, entered.address.shown
-    row.changed_at = now
+        changes |= {"options": entered.address.options, "shown": entered.address.shown}
+    changes["changed_at"] = now
+    for name, value in changes.items():
+        setattr(row, name, value)
     try:
-        store.save_target(row)
+        is_stored = store.save_target(row, changes)
     except IntegrityError:
         return None
+    if not is_stored:
+        raise Removed
     detail = {"kind": kind, "address": row.shown, "new_address": entered.address.secret is not None}
-    _audit(user, "change target" if target else "add target", store.DONE, row, now, detail)
+    _audit(user, CHANGE if target else ADD, store.DONE, row, now, detail)
     return row
 
 
@@ -90,8 +97,8 @@ def _sent(user: User | AnonymousUser, target: Target, now: datetime) -> Outcome:
     return sending.send(target.kind, address, message, TEST_SECONDS)
 
 
-def note_refusal(user: User | AnonymousUser, action: str, target: Target, now: datetime) -> None:
-    _audit(user, action, store.REFUSED, target, now, {"kind": target.kind})
+def note_refusal(user: User | AnonymousUser, action: str, target: Target | None, now: datetime) -> None:
+    store.audit(user, action, store.REFUSED, now, name=target.name if target else "", detail={"kind": target.kind} if target else {})
 
 
 def _audit(user: User | AnonymousUser, action: str, outcome: str, target: Target, now: datetime, detail: dict[str, Any]) -> None:

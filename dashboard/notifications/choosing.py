@@ -46,7 +46,8 @@ def _matches(value: str, patterns: Iterable[str]) -> bool:
 
 
 class Schedule(msgspec.Struct, frozen=True):
-    """Days (Monday is 0) and hours in a time zone. `ends` at or before `begins` is on the next day; such a night belongs to the day on which it begins."""
+    """Days (Monday is 0) and hours in a time zone. `ends` is on the next day where it is before `begins`, or the same; such a night belongs to the day on
+    which it begins."""
 
     days: tuple[int, ...] = ALL_DAYS
     begins: str = "00:00"

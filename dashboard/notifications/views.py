@@ -17,6 +17,8 @@ from dashboard.notifications import action as acts
 from dashboard.notifications import form
 from dashboard.notifications.page import KINDS, TargetPage, rows
 
+REMOVED = "There is no such target, or it was removed."
+
 
 def page(request: HttpRequest) -> HttpResponse:
     _check(request)
@@ -29,7 +31,7 @@ def page(request: HttpRequest) -> HttpResponse:
 @sensitive_post_parameters()
 def new(request: HttpRequest) -> HttpResponse:
     """The form of a kind of target; posted: it is made, or what is wrong stands beside the fields."""
-    _check(request)
+    _check(request, acts.ADD)
     kind = request.GET.get("kind", Target.APPRISE)
     if kind not in [key for key, _, _ in KINDS]:
         raise Http404("There is no such kind of target.")
@@ -39,7 +41,7 @@ def new(request: HttpRequest) -> HttpResponse:
 @sensitive_post_parameters()
 def one(request: HttpRequest, pk: int) -> HttpResponse:
     """The form of a stored target, without its secrets, and its latest messages."""
-    _check(request)
+    _check(request, acts.CHANGE, pk)
     target = _target(pk)
     return _answered(request, TargetPage(target.kind, target, timezone.now()))
 
@@ -63,7 +65,10 @@ def _answered(request: HttpRequest, shown: TargetPage) -> HttpResponse:
         if entered and (wrong := acts.check_service(shown.kind, entered)):
             shown.problems["url"] = wrong
         if entered and not shown.problems:
-            saved = acts.save(request.user, shown.kind, shown.target, entered, shown.now)
+            try:
+                saved = acts.save(request.user, shown.kind, shown.target, entered, shown.now)
+            except acts.Removed:
+                raise Http404(REMOVED) from None
             if saved:
                 messages.success(request, f"{saved.name} is stored. Send a test to see whether it works.")
                 return redirect("target", pk=saved.pk)
@@ -72,13 +77,16 @@ def _answered(request: HttpRequest, shown: TargetPage) -> HttpResponse:
     return render(request, "notifications/target.html", {"page": shown, "now": shown.now}, status=422 if shown.problems else 200)
 
 
-def _check(request: HttpRequest) -> None:
+def _check(request: HttpRequest, action: str = "", pk: int | None = None) -> None:
+    """Refuses who may not; what was posted is recorded."""
     if not acts.may(request.user):
+        if request.method == "POST":
+            acts.note_refusal(request.user, action, None if pk is None else queries.target(pk), timezone.now())
         raise PermissionDenied
 
 
 def _target(pk: int) -> Target:
     target = queries.target(pk)
     if target is None:
-        raise Http404("There is no such target, or it was removed.")
+        raise Http404(REMOVED)
     return target

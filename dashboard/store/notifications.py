@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,12 +20,16 @@ MOST_ITEMS = 1_000
 _KINDS = {"opened": Delivery.OPENED, "returned": Delivery.OPENED, "level": Delivery.OPENED, "repeated": Delivery.REPEATED, "recovered": Delivery.RECOVERED}
 
 
-def save_target(target: Target) -> Target:
-    """A new one, or the changed one; it is tried at once. Raises IntegrityError where another has its name."""
+def save_target(target: Target, changed: Collection[str] = ()) -> bool:
+    """Stores a new one, or these fields of one that is there: the others may have changed meanwhile. It is tried at once. False if it was removed meanwhile.
+    Raises IntegrityError where another has its name."""
     target.next_try_at = None
     with transaction.atomic():
-        target.save()
-    return target
+        if target.pk is None:
+            target.save()
+            return True
+        values = {name: getattr(target, name) for name in {*changed, "next_try_at"}}
+        return Target.objects.filter(pk=target.pk).update(**values) == 1
 
 
 def replace_secret(target: Target, secret: str) -> int:

@@ -88,7 +88,8 @@ class Rounds:
         now = timezone.now()
         secret = vault.encrypted({"url": url, "key": "a key of the soak"})
         target = Target(name="receiver", kind=Target.WEBHOOK, secret=secret, shown=url, created_at=now, changed_at=now, group_seconds=2)
-        return store.save_target(target).pk
+        store.save_target(target)
+        return target.pk
 
     def one(self) -> None:
         rng = self._rng

@@ -48,8 +48,12 @@ def test_only_administrators_see_targets(client: Client, now: datetime) -> None:
     for address in ("/findings/targets/", NEW, f"/findings/targets/{row.pk}/"):
         assert client.get(address).status_code == 403
     assert client.post(NEW, form()).status_code == 403
+    assert client.post(f"/findings/targets/{row.pk}/", form()).status_code == 403
     assert client.post(f"/findings/targets/{row.pk}/remove/").status_code == 403
-    assert [(event.action, event.outcome) for event in AuditEvent.objects.filter(user_name="bo").exclude(action="log in")] == [("remove target", "refused")]
+    recorded = AuditEvent.objects.filter(user_name="bo").exclude(action="log in").order_by("pk")
+    assert [(event.action, event.name, event.outcome) for event in recorded] == [
+        ("add target", "", "refused"), ("change target", "ops", "refused"), ("remove target", "ops", "refused"),
+    ]  # fmt: skip
     assert Target.objects.count() == 1
 
 
