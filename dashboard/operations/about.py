@@ -34,6 +34,7 @@ RETENTION = {
     "GONE_WORKER_HOURS": ("Gone worker nodes listed", " h"),
     "AUDIT_DAYS": ("Audit log kept", " d"),
     "FINDING_DAYS": ("Closed findings kept", " d"),
+    "DELIVERY_DAYS": ("Messages to targets kept", " d"),
 }
 """Of each variable what it bounds, and its unit."""
 
