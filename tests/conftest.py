@@ -24,30 +24,26 @@ from pytest_django import DjangoDbBlocker
 
 from brokers.addresses import BrokerAddress
 from script.rabbitmq_node import RabbitNode
-from tests import external_broker, hypothesis_profiles, postgres
+from tests import external_broker, hypothesis_profiles, postgres, processes
 from tests.external_broker import ExternalBroker
 from tests.fault_server import FaultServer, running_fault_server
-from tests.scheduling import Units, rank
-from tests.shared_run import PLUGINS, STATISTICS_INTERVAL_MS, SharedRun, node_directory, only_one
+from tests.scheduling import rank
+from tests.shared_run import PLUGINS, STATISTICS_INTERVAL_MS, SharedRun, only_one
 
 SHARED_RUN = pytest.StashKey[SharedRun]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--nightly", action="store_true", help="Also what takes long: tests marked nightly, and hypothesis with all its examples.")
+    processes.add_option(parser)
 
 
 @pytest.hookimpl(trylast=True)  # after hypothesis, which loads a profile of its own
 def pytest_configure(config: pytest.Config) -> None:
     hypothesis_profiles.load(nightly=config.getoption("--nightly"))
-    if config.getoption("numprocesses", None):
+    gc.disable()  # until everything is collected (below)
+    if processes.wanted(config):
         config.stash[SHARED_RUN] = SharedRun()
-    else:
-        gc.disable()  # until everything is collected (below)
-
-
-def pytest_configure_node(node: Any) -> None:
-    node.workerinput["shared_run"] = str(node.config.stash[SHARED_RUN].directory)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -55,9 +51,15 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         shared.end()
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Units:
-    config.option.loadscopereorder = False  # the order of the collection counts
-    return Units(config, log)
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> bool | None:
+    """Runs the tests in several processes where the run has some."""
+    shared = session.config.stash.get(SHARED_RUN, None)
+    if shared is None or session.testsfailed:  # the latter: modules that can't be imported, which pytest reports
+        return None
+    shared.wait_for_node()
+    processes.run(session)
+    return True
 
 
 @pytest.hookimpl(trylast=True)
@@ -134,20 +136,20 @@ def running_node() -> Iterator[TestNode]:
 @pytest.fixture(scope="session")
 def shared_run(pytestconfig: pytest.Config) -> Path | None:
     """The directory that the processes of this run share; None if there is only one."""
-    directory = getattr(pytestconfig, "workerinput", {}).get("shared_run")
-    return Path(directory) if directory else None
+    shared = pytestconfig.stash.get(SHARED_RUN, None)
+    return shared.directory if shared else None
 
 
 @pytest.fixture(scope="session")
-def rabbitmq(shared_run: Path | None) -> Iterator[Broker]:
+def rabbitmq(pytestconfig: pytest.Config) -> Iterator[Broker]:
     """A RabbitMQ node for all tests of the run, or the broker that HARELINE_TEST_BROKER_URL names. Never stop it: take `own_rabbitmq` for that, and a
     `vhost` for what you declare. Tests of other processes have virtual hosts of their own in it meanwhile."""
     if external_broker.url():
         yield SomebodysBroker(external_broker.url())
-    elif shared_run is None:
-        yield from running_node()
+    elif shared := pytestconfig.stash.get(SHARED_RUN, None):
+        yield TestNode(shared.node_directory())
     else:
-        yield TestNode(node_directory(shared_run))
+        yield from running_node()
 
 
 @pytest.fixture

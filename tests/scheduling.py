@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 
-from xdist.scheduler import LoadScopeScheduling
+import pytest
 
 # What shares a stack of programs, which takes seconds to start and goes on working until the last of its tests.
-# (xdist's own groups do nothing with pytest 9.2: pytest-xdist issue 1386.)
 TOGETHER = {
     "browser": ("tests/browser/",),
     "faults": tuple(f"tests/faults/test_{name}.py" for name in ("faults", "kills", "stopped", "damaged")),
@@ -52,6 +52,9 @@ def rank(module: str) -> tuple[int, bool]:
     return place, module.startswith(LAST)
 
 
-class Units(LoadScopeScheduling):
-    def _split_scope(self, nodeid: str) -> str:
-        return unit(nodeid)
+def units(items: Iterable[pytest.Item]) -> list[list[pytest.Item]]:
+    """The items of each unit, in the order in which the units are found."""
+    found: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        found.setdefault(unit(item.nodeid), []).append(item)
+    return list(found.values())
