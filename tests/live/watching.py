@@ -15,7 +15,6 @@ from django.test import Client
 from django.utils import timezone
 
 from brokers.models import Broker, Queue
-from dashboard.asgi import application
 from dashboard.models import User
 
 LONG = 10.0
@@ -28,6 +27,8 @@ class Page:
         headers = [(b"host", b"localhost"), (b"origin", origin.encode())]
         if cookie:
             headers.append((b"cookie", f"{settings.SESSION_COOKIE_NAME}={cookie}".encode()))
+        from dashboard.asgi import application  # starts threads, which the process that collects must not have
+
         self.socket = WebsocketCommunicator(application, "/ws/live/", headers=headers)
 
     async def open(self) -> bool:

@@ -10,7 +10,6 @@ import pytest_asyncio
 from asgiref.testing import ApplicationCommunicator
 
 from dashboard import proxies
-from dashboard.asgi import django_application
 from dashboard.models import User
 from tests.live.watching import in_database
 
@@ -29,6 +28,8 @@ class Browser:
 
     async def call(self, method: str, body: str = "") -> int:
         cookie = "; ".join(f"{name}={morsel.value}" for name, morsel in self.cookies.items())
+        from dashboard.asgi import django_application  # starts threads, which the process that collects must not have
+
         headers = [(b"host", b"localhost"), (b"cookie", cookie.encode()), (b"content-type", b"application/x-www-form-urlencoded"), *self.headers]
         headers += [(b"content-length", str(len(body)).encode()), (b"origin", b"https://localhost")]
         http_scope = {"type": "http", "method": method, "path": "/login/", "query_string": b"", "headers": headers, "client": [self.peer, 1], "scheme": "http"}
