@@ -62,6 +62,7 @@ class Worker(models.Model):
     hostname = models.CharField(max_length=255)
     state = models.CharField(max_length=16, default=UNKNOWN)
     reason = models.TextField(default="")
+    silence = models.CharField(max_length=16, default="")  # how it fell silent: `workers.receiving.liveness.Silence`
     since = models.DateTimeField(null=True)
     pool = models.CharField(max_length=32, null=True)  # prefork, threads, solo, gevent, eventlet, or a dotted name
     concurrency = models.IntegerField(null=True)  # processes, threads or greenlets now

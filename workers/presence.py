@@ -34,7 +34,7 @@ def worker_as_of(worker: Worker, now: datetime) -> Worker:
     if beat_at is None or worker.state != Worker.ONLINE or not is_late(beat_at, now):
         return worker
     found = copy.copy(worker)
-    found.state, found.since, found.reason = Worker.UNKNOWN, beat_at, _nothing_since(beat_at)
+    found.state, found.since, found.reason, found.silence = Worker.UNKNOWN, beat_at, _nothing_since(beat_at), ""
     return found
 
 

@@ -26,7 +26,7 @@ def values(one: Found) -> dict[str, str]:
 
 def test_an_alarm_says_since_when_whom_and_what_it_hides() -> None:
     node = objects.node(memory_alarm=True, memory_used_bytes=400_000_000, memory_limit_bytes=300_000_000)
-    silent = objects.worker(state=Worker.UNKNOWN, reason="the broker blocks publishers since 2026-11-24 11:57:00 UTC")
+    silent = objects.worker(state=Worker.UNKNOWN, silence="blocked", reason="the broker blocks publishers since 2026-11-24 11:57:00 UTC")
     blocked = Connection(name="10.0.0.5:1 -> 10.0.0.1:5672", provided_name="checkout", state="blocked")
     facts = objects.facts(
         broker=objects.broker(alarms=ALARM), nodes=[node], workers=[silent], queues=[objects.queue("mail", depth=9000)], blocked=lambda: ([blocked], 13)

@@ -23,12 +23,20 @@ from workers.receiving.liveness import CONTROL_QUEUE_GONE, SHUT_DOWN, STILL_CONN
 AGO = NOON - timedelta(seconds=30)
 KILLED: dict[str, Any] = {
     "state": Worker.GONE,
+    "silence": "disconnected",
     "reason": f"no heartbeat since 2026-11-24 11:59:30 UTC; it sent one every 2 s, and {CONTROL_QUEUE_GONE}",
     "since": AGO,
     "heartbeat_at": AGO,
 }
-FROZEN: dict[str, Any] = {"state": Worker.UNKNOWN, "reason": f"no heartbeat since 11:59:30; {STILL_CONNECTED}", "since": AGO, "heartbeat_at": AGO, "pid": 77}
-CLEAN: dict[str, Any] = {"state": Worker.GONE, "reason": SHUT_DOWN, "since": AGO, "heartbeat_at": AGO}
+FROZEN: dict[str, Any] = {
+    "state": Worker.UNKNOWN,
+    "silence": "connected",
+    "reason": f"no heartbeat since 11:59:30; {STILL_CONNECTED}",
+    "since": AGO,
+    "heartbeat_at": AGO,
+    "pid": 77,
+}
+CLEAN: dict[str, Any] = {"state": Worker.GONE, "silence": "shut down", "reason": SHUT_DOWN, "since": AGO, "heartbeat_at": AGO}
 
 
 def values(one: Found) -> dict[str, str]:
@@ -142,7 +150,7 @@ def test_a_worker_that_stands_still_carries_the_queues_that_it_alone_consumes() 
 def test_an_alarm_carries_what_began_after_it_and_hides_silent_workers() -> None:
     alarms = [{"node": "rabbit@one", "resource": "disk", "since": AGO.isoformat()}]
     before, after = objects.queue("before", consumers=0, nobody_consumes_since=AGO - timedelta(hours=1)), objects.queue("after", pk=8, consumers=0)
-    worker = objects.worker(state=Worker.UNKNOWN, reason="the broker blocks publishers since 2026-11-24 11:59:30 UTC")
+    worker = objects.worker(state=Worker.UNKNOWN, silence="blocked", reason="the broker blocks publishers since 2026-11-24 11:59:30 UTC")
     facts = objects.facts(broker=objects.broker(alarms=alarms), queues=[before, after], workers=[worker])
     seen = rounds(facts, publishers_blocked, worker_gone, no_consumer)
     identity = facts.identity(publishers_blocked.KEY, seen["publishers_blocked prod"].object)

@@ -12,7 +12,7 @@ import pytest
 from workers.grants import events_grant, inspection_grant
 from workers.inspection import answers as inspection
 from workers.receiving.events import Event
-from workers.receiving.liveness import Disturbance, Evidence, Liveness, Reading, Subscription, assess
+from workers.receiving.liveness import BlockedFrom, Disturbance, Evidence, Liveness, Reading, Subscription, assess
 from workers.receiving.worker_registry import WorkerRegistry
 from workers.receiving.worker_state import WorkerState
 
@@ -56,6 +56,23 @@ def test_the_state_of_a_worker_follows_from_the_evidence(evidence: Evidence, sub
     assert isinstance(verdict, Liveness)
     assert verdict.state == state
     assert words in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("evidence", "blocked", "silence"),
+    [
+        (Evidence(ago(1)), None, ""),
+        (Evidence(ago(9)), None, ""),
+        (Evidence(ago(9), control_queue=False), None, "disconnected"),
+        (Evidence(ago(9), control_queue=True), None, "connected"),
+        (Evidence(ago(5), offline_at=ago(4)), None, "shut down"),
+        (Evidence(ago(9), control_queue=True), BlockedFrom(ago(9), "the broker takes nothing"), "blocked"),
+    ],
+)
+def test_how_a_worker_fell_silent_is_a_word_beside_the_reason(evidence: Evidence, blocked: BlockedFrom | None, silence: str) -> None:
+    verdict = assess(evidence, LISTENING, NOON, blocked=blocked)
+    assert isinstance(verdict, Liveness)
+    assert verdict.silence == silence
 
 
 @pytest.mark.parametrize(

@@ -292,7 +292,7 @@ _NOT_KEPT = (
 
 def _as_then(worker: Worker) -> Worker:
     """The row without what only holds now: never today's numbers under yesterday's date."""
-    worker.state, worker.reason = Worker.UNKNOWN, "the state of workers in the past is not kept"
+    worker.state, worker.reason, worker.silence = Worker.UNKNOWN, "the state of workers in the past is not kept", ""
     for field in _NOT_KEPT:
         setattr(worker, field, None)
     return worker

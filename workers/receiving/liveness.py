@@ -16,12 +16,13 @@ from typing import Literal
 import msgspec
 
 State = Literal["online", "gone", "unknown"]
+Silence = Literal["", "shut down", "connected", "disconnected", "blocked"]
+"""How a worker fell silent, where that is known: it shut down; the broker still has its connection, or closed it; or the broker takes nothing from it."""
 
 MISSED_HEARTBEATS = 4
 SHUT_DOWN = "it shut down cleanly"
 STILL_CONNECTED = "control queue still present at the last poll of the broker"
 CONTROL_QUEUE_GONE = "its control queue is gone from the broker"
-"""By these parts of a reason findings distinguish how a worker went away."""
 DEFAULT_FREQUENCY = timedelta(seconds=2)
 ANSWER_HOLDS = timedelta(seconds=12)
 MAY_RECONNECT = timedelta(seconds=3)  # within which a worker that only reconnects sends worker-online
@@ -142,6 +143,7 @@ class Liveness(msgspec.Struct, frozen=True):
     state: State
     reason: str
     since: datetime | None
+    silence: Silence = ""
 
 
 def silent_after(frequency: timedelta) -> timedelta:
@@ -160,7 +162,7 @@ def assess(
     if evidence.offline_at is not None and (heartbeat_at is None or heartbeat_at <= evidence.offline_at):
         reason = _why_it_may_be_back(heartbeat_at, evidence.offline_at, now, disturbance)
         if not reason:
-            return Liveness("gone", SHUT_DOWN, evidence.offline_at)
+            return Liveness("gone", SHUT_DOWN, evidence.offline_at, "shut down")
         if evidence.answered_at is None or evidence.answered_at <= evidence.offline_at:
             return Liveness("unknown", reason, evidence.offline_at)
     patience = silent_after(evidence.frequency)
@@ -179,7 +181,7 @@ def assess(
     else:
         found = _without_heartbeat(evidence, heartbeat_at or evidence.answered_at)
     if blocked is not None and not subscription.reason and blocked.covers(last_seen_at, patience):
-        return Liveness("unknown", blocked.reason, blocked.since)
+        return Liveness("unknown", blocked.reason, blocked.since, "blocked")
     if found.state == "gone" and disturbance is not None and _excuses(disturbance, last_seen_at, now):
         return _reconnecting(disturbance, subscription, last_seen_at)
     return found
@@ -208,7 +210,7 @@ def _reconnecting(disturbance: Disturbance, subscription: Subscription, last_see
 
 def _not_receiving(evidence: Evidence, subscription: Subscription) -> Liveness:
     if evidence.control_queue is False and evidence.answered_at is not None:
-        return Liveness("gone", f"it stopped responding and {CONTROL_QUEUE_GONE}", evidence.answered_at)
+        return Liveness("gone", f"it stopped responding and {CONTROL_QUEUE_GONE}", evidence.answered_at, "disconnected")
     return Liveness("unknown", subscription.reason, subscription.since)
 
 
@@ -226,9 +228,10 @@ def _without_heartbeat(evidence: Evidence, last_seen_at: datetime | None) -> Liv
     if evidence.control_queue is not False and evidence.pool == "solo":
         return Liveness("unknown", f"{silence}: a solo pool sends none while it runs a task", last_seen_at)
     if evidence.control_queue:
-        return Liveness("unknown", f"{silence}; {STILL_CONNECTED}", last_seen_at)
+        return Liveness("unknown", f"{silence}; {STILL_CONNECTED}", last_seen_at, "connected")
     closed = f", and {CONTROL_QUEUE_GONE}" if evidence.control_queue is False else ""
-    return Liveness("gone", f"{silence}; it sent one every {evidence.frequency.total_seconds():g} s{closed}", last_seen_at)
+    how: Silence = "disconnected" if closed else ""
+    return Liveness("gone", f"{silence}; it sent one every {evidence.frequency.total_seconds():g} s{closed}", last_seen_at, how)
 
 
 def _clock(at: datetime) -> str:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from workers.receiving.events import Event
-from workers.receiving.liveness import ANSWER_HOLDS, NOTHING_VISIBLE, SHUT_DOWN, Disturbance, Evidence, Subscription, Visible, assess, silent_after
+from workers.receiving.liveness import ANSWER_HOLDS, NOTHING_VISIBLE, Disturbance, Evidence, Subscription, Visible, assess, silent_after
 from workers.receiving.vacancies import Vacancies
 from workers.receiving.worker_state import LONGEST_FREQUENCY, OTHER, WorkerState, cap_times, resume, started_anew
 
@@ -137,7 +137,7 @@ class WorkerRegistry:
             visible.has_control_queue(worker.hostname),
         )  # fmt: skip
         verdict = assess(evidence, subscription, now, disturbance, visible.blocked_by(worker.hostname))
-        if verdict is None or (verdict.state, verdict.reason) == (worker.state, worker.reason):
+        if verdict is None or (verdict.state, verdict.reason, verdict.silence) == (worker.state, worker.reason, worker.silence):
             return
         if worker.state == "gone" and verdict.state == "unknown":
             return  # that we receive no events changes nothing for one that had gone before
@@ -145,9 +145,9 @@ class WorkerRegistry:
             worker.since = verdict.since or now
             if verdict.state == "online":
                 self.newly_online.append(worker.hostname)
-        worker.state, worker.reason, worker.changed = verdict.state, verdict.reason, True
+        worker.state, worker.reason, worker.silence, worker.changed = verdict.state, verdict.reason, verdict.silence, True
         if verdict.state == "gone":
-            if verdict.reason == SHUT_DOWN:  # a worker ends its tasks before it shuts down
+            if verdict.silence == "shut down":  # a worker ends its tasks before it shuts down
                 worker.active, worker.reserved, worker.scheduled, worker.active_tasks, worker.active_tasks_at = 0, 0, 0, [], now
             self._vacancies.note(worker)
 

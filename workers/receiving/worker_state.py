@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from workers.receiving.events import FARTHEST_SECONDS
-from workers.receiving.liveness import DEFAULT_FREQUENCY, SHUT_DOWN
+from workers.receiving.liveness import DEFAULT_FREQUENCY, Silence
 from workers.receiving.throughput import Throughput
 
 OTHER = "other"
@@ -24,7 +24,7 @@ JUST_STARTED = "Hareline’s receiver has just started and has not received a he
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 
 FIELDS = (
-    "hostname", "state", "reason", "since", "pool", "concurrency", "autoscale_min", "autoscale_max", "processes", "active", "reserved", "scheduled",
+    "hostname", "state", "reason", "silence", "since", "pool", "concurrency", "autoscale_min", "autoscale_max", "processes", "active", "reserved", "scheduled",
     "active_tasks", "active_tasks_at", "prefetch", "processed", "queues", "registered", "configuration", "configuration_at", "load", "software", "pid",
     "uptime_seconds", "clock_skew_seconds", "events_off", "heartbeat_at", "heartbeat_seconds", "inspected_at", "inspect_reason", "event_counts",
     "succeeded_per_second", "failed_per_second", "processed_at_first_sight", "lost_events", "reconciliation", "first_seen_at",
@@ -40,6 +40,7 @@ class WorkerState(msgspec.Struct):
     id: int | None = None  # None until it is stored
     state: Literal["online", "gone", "unknown"] = "unknown"
     reason: str = ""
+    silence: Silence = ""
     since: datetime | None = None
     pool: str | None = None
     concurrency: Count | None = None
@@ -113,10 +114,10 @@ def cap_times(worker: WorkerState, now: datetime) -> None:
 def resume(worker: WorkerState) -> None:
     """Continues with a worker as it was stored."""
     worker.changed = False
-    if worker.state == "gone" and worker.reason == SHUT_DOWN:
+    if worker.state == "gone" and worker.silence == "shut down":
         worker.offline_at = worker.since
     elif worker.state == "unknown":  # the stored reason may no longer hold
-        worker.reason, worker.changed = JUST_STARTED, True
+        worker.reason, worker.silence, worker.changed = JUST_STARTED, "", True
 
 
 def note_restart(worker: WorkerState, began_at: datetime, earlier_pid: int | None, pid: int | None) -> None:

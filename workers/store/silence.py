@@ -22,7 +22,7 @@ def mark_workers_unknown(now: datetime) -> int:
     lived_at = max(beats)
     reason = "Hareline’s receiver does not run, so no events of workers are received"
     with transaction.atomic():
-        changed = Worker.objects.filter(state=Worker.ONLINE).update(state=Worker.UNKNOWN, reason=reason, since=lived_at, changed_at=now)
+        changed = Worker.objects.filter(state=Worker.ONLINE).update(state=Worker.UNKNOWN, reason=reason, silence="", since=lived_at, changed_at=now)
         if changed:
             EventSource.objects.update(revision=F("revision") + 1)  # so that open pages are updated
     return changed

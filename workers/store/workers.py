@@ -182,7 +182,9 @@ def note_look_alikes(broker_id: int, vhost: str, hint: str, now: datetime) -> No
 
 def mark_gone(broker_id: int, vhost: str, reason: str, now: datetime) -> None:
     """Every worker of a virtual host that is gone from the broker, and the tasks they had."""
-    Worker.objects.filter(broker_id=broker_id, vhost=vhost).exclude(state=Worker.GONE).update(state=Worker.GONE, reason=reason, since=now, changed_at=now)
+    Worker.objects.filter(broker_id=broker_id, vhost=vhost).exclude(state=Worker.GONE).update(
+        state=Worker.GONE, reason=reason, silence="", since=now, changed_at=now
+    )
     mark_tasks_unknown(broker_id, vhost, f"its worker is gone: {reason}", now)
 
 

@@ -35,7 +35,7 @@ def look(facts: Facts, _: Thresholds) -> Iterable[Report]:
     nodes = sorted({str(alarm.get("node")) for alarm in broker.alarms})
     blocked, how_many = facts.blocked()
     connections = sorted(one.provided_name or one.name for one in blocked if one.state in BLOCKED_STATES)
-    silent = [worker.hostname for worker in facts.workers if worker.state == Worker.UNKNOWN and "blocks publishers" in worker.reason]
+    silent = [worker.hostname for worker in facts.workers if worker.state == Worker.UNKNOWN and worker.silence == "blocked"]
     evidence = [item for node in facts.nodes if node.name in nodes for item in _measured(node)]
     if connections:
         total = max(how_many, len(connections))

@@ -19,7 +19,7 @@ from dashboard.layout.levels import WORST_FIRST, Word
 from workers.models import Worker
 from workers.presence import has_left
 from workers.queries.held_tasks import HeldTasks
-from workers.receiving.liveness import CONTROL_QUEUE_GONE, DEFAULT_FREQUENCY, SHUT_DOWN, STILL_CONNECTED, silent_after
+from workers.receiving.liveness import DEFAULT_FREQUENCY, silent_after
 
 KEY = "worker_gone"
 NAME = "Worker gone"
@@ -39,7 +39,7 @@ def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
             troubled.append(worker)
             facts.explained["worker", worker.pk] = facts.identity(KEY, folding.object_of(worker))
         elif was_killed(worker) or worker.state == Worker.UNKNOWN:
-            cause = broker_away.KEY if stands_still(worker) or was_killed(worker) else publishers_blocked.KEY if "blocks publishers" in worker.reason else ""
+            cause = broker_away.KEY if stands_still(worker) or was_killed(worker) else publishers_blocked.KEY if worker.silence == "blocked" else ""
             under = next((facts.identity(one.rule, one.object) for one in facts.found if one.rule == cause), "")
             yield Unsure(worker.reason or "no heartbeat received yet", worker.vhost, "worker", worker.hostname, under)
             yield from _unsure_pattern(worker, facts, under)
@@ -57,11 +57,11 @@ def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
 
 def stands_still(worker: Worker) -> bool:
     """Whether it is silent while the broker still has its connection."""
-    return worker.state == Worker.UNKNOWN and STILL_CONNECTED in worker.reason
+    return worker.state == Worker.UNKNOWN and worker.silence == "connected"
 
 
 def was_killed(worker: Worker) -> bool:
-    return worker.state == Worker.GONE and SHUT_DOWN not in worker.reason
+    return worker.state == Worker.GONE and worker.silence != "shut down"
 
 
 def _may_be_the_broker(worker: Worker, facts: Facts) -> bool:
@@ -165,8 +165,8 @@ def _evidence(worker: Worker, tasks: _Tasks, facts: Facts) -> list[Evidence]:
     at, inspected = worker.heartbeat_at, worker.active_tasks_at
     every = f"one every {formatting.duration(worker.heartbeat_seconds)} before" if worker.heartbeat_seconds else ""
     found = [Evidence("Last heartbeat", formatting.moment_text(at, facts.now) if at else "none received", at, every)]
-    if stands_still(worker) or CONTROL_QUEUE_GONE in worker.reason:
-        value = "gone: the broker closed its connection" if CONTROL_QUEUE_GONE in worker.reason else "present: the broker has its connection"
+    if stands_still(worker) or worker.silence == "disconnected":
+        value = "gone: the broker closed its connection" if worker.silence == "disconnected" else "present: the broker has its connection"
         found.append(Evidence("Control queue", value, facts.its_broker.polled_at))
     found.append(Evidence("Running", formatting.number(tasks.running), inspected or at, "as it reported last"))
     found.append(Evidence("Reserved", formatting.number(tasks.waiting), at, "as it reported last"))
@@ -190,7 +190,7 @@ def _causes(worker: Worker, facts: Facts) -> list[Cause]:
         process = Cause("The process stands still: stopped by a signal, swapped out, or in a deadlock.", "the broker still has its connection")
         network = Cause(f"The network between {host or 'its host'} and the broker is cut, and the broker has not noticed yet.", "no heartbeat arrives")
     else:
-        closed = "its connection at the broker is closed" if CONTROL_QUEUE_GONE in worker.reason else ""
+        closed = "its connection at the broker is closed" if worker.silence == "disconnected" else ""
         process = Cause("The process was killed, by the kernel for lack of memory, by a deployment or a person, or it ended by an error.", closed)
         network = Cause(f"{host or 'Its host'} is down, or cut off from the broker.", "")
     if silent and not alive:
