@@ -1,4 +1,5 @@
 """Runs one part of the demo shop until SIGTERM: `worker NAME@HOST`, `traffic`, `audit` or `plants`. HARELINE_DEMO_AMQP_URL is the broker's address.
+`declare` makes the shop's queues over HARELINE_DEMO_MANAGEMENT_URL, and ends.
 
 python -m workers.demo worker worker-a@web-1
 """
@@ -21,7 +22,9 @@ from workers.demo.plants import protocol
 
 
 def main(arguments: list[str]) -> int:
-    amqp_url = os.environ.get("HARELINE_DEMO_AMQP_URL")
+    amqp_url, management_url = os.environ.get("HARELINE_DEMO_AMQP_URL"), os.environ.get("HARELINE_DEMO_MANAGEMENT_URL")
+    if arguments == ["declare"] and management_url:
+        return declare(management_url)
     if not amqp_url or not arguments:
         sys.exit(f"{__doc__}\nscript/demo starts these with everything they need.")
     end_with_supervisor()
@@ -42,6 +45,14 @@ def main(arguments: list[str]) -> int:
     else:
         sys.exit(__doc__)
     return 0
+
+
+def declare(management_url: str) -> int:
+    from workers.demo import declaring
+
+    ended = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: ended.set())
+    return 0 if declaring.declare(management_url, ended) else 1
 
 
 def wait_for_broker(amqp_url: str, ended: threading.Event) -> None:
