@@ -8,6 +8,8 @@ import re
 import structlog
 from django.core.exceptions import ImproperlyConfigured
 
+from dashboard.limits.log_pace import Paced
+
 TOKEN_OF_A_FEED = re.compile(r"(\btoken=)[^&\s\"']+")
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
@@ -38,7 +40,8 @@ def logging_configuration(level: str) -> None:
                     "foreign_pre_chain": shared,
                 }
             },
-            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+            "filters": {"paced": {"()": Paced}},
+            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["paced"]}},
             "root": {"handlers": ["stderr"], "level": level},
             "loggers": {
                 "daphne": {"level": "WARNING"},
