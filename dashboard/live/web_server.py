@@ -14,13 +14,27 @@ from django.urls import get_resolver
 from twisted.internet.tcp import Connection
 
 from brokers import interpreter
+from dashboard.limits.limited_request import LimitedFactory
 from dashboard.live.frames import SharedText
+
+LARGEST_MESSAGE = 256 * 1024
+"""Beyond it a socket is closed while the message is still being read; up to it `dashboard.live.sockets` states its own, smaller limit to the page."""
 
 
 class LiveServer(Server):
-    """What it does not know how to shorten goes daphne's usual way."""
+    """What it does not know how to shorten goes daphne's usual way. Bodies and frames are limited."""
+
+    @property
+    def http_factory(self) -> LimitedFactory:
+        return self._http_factory
+
+    @http_factory.setter
+    def http_factory(self, _: object) -> None:
+        """Daphne sets its own in `run`."""
+        self._http_factory = LimitedFactory(self)
 
     def run(self) -> None:
+        self.websocket_max_message_size = self.websocket_max_frame_size = LARGEST_MESSAGE
         _ = get_resolver().url_patterns  # every page is imported now
         interpreter.look_for_garbage_rarely()
         super().run()

@@ -58,7 +58,7 @@ class Hareline(Site):
         """Returns when the pages answer."""
         subprocess.run([sys.executable, "manage.py", "prepare"], cwd=ROOT, env=self.environment, check=True, capture_output=True, timeout=180)
         listening = self._socket.fileno()
-        self._run("web", "-m", "daphne", "-v", "0", "--application-close-timeout", "1", "--fd", str(listening), "dashboard.asgi:application", keep=listening)
+        self._run("web", "-m", "dashboard.web", "-v", "0", "--application-close-timeout", "1", "--fd", str(listening), keep=listening)
         self._run("poller", "manage.py", "pollbrokers")
         self._run("receiver", "manage.py", "receiveevents")
         self._run("maintenance", "manage.py", "maintain")
