@@ -1,4 +1,4 @@
-"""Health checks before anything else, login on everything but the few open addresses, and names without invisible characters."""
+"""What no cache keeps, health checks before anything else, login on everything but the few open addresses, and names without invisible characters."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import resolve_url
 from django.utils import timezone
@@ -18,18 +18,37 @@ from dashboard.layout.visible_markup import visible_markup
 
 Next = Callable[[HttpRequest], HttpResponseBase]
 
+HEALTH = ("/healthz", "/readyz")
 OPEN = frozenset({"/healthz", "/readyz", "/favicon.ico", "/login/", "/logout/", "/2fa/authenticate/", "/findings/feed.atom"})
 """What a stranger may request, besides static files. The second factor's page comes before the login is complete; the feed
 has a token of its own."""
+
+
+def kept_by_nobody(answer: Next) -> Next:
+    """What has no rule of its own is kept by no cache, errors of calls are JSON whichever middleware made them, and browsers keep to https where people
+    reach us by it, whether or not a proxy says so."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        response = answer(request)
+        if error_answers.is_call(request) or request.path_info in HEALTH:
+            response = error_answers.as_json(request, response)
+        response.headers.setdefault("Cache-Control", "private, no-store")
+        if settings.HSTS_SECONDS:
+            response.headers["Strict-Transport-Security"] = f"max-age={settings.HSTS_SECONDS}"
+        return response
+
+    return middleware
 
 
 def health_check(answer: Next) -> Next:
     """`GET /healthz` is 200 while the process lives, whatever the host name, the database or the session."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        if request.path_info == "/healthz":
-            return HttpResponse("ok\n", content_type="text/plain")
-        return answer(request)
+        if request.path_info != "/healthz":
+            return answer(request)
+        if request.method not in ("GET", "HEAD"):
+            return HttpResponseNotAllowed(["GET", "HEAD"])
+        return HttpResponse("ok\n", content_type="text/plain")
 
     return middleware
 

@@ -83,6 +83,7 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = PATH_PREFIX or "/"  # what else that host serves need not see them
 SESSION_ENGINE = "dashboard.people.sessions"
 SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "hareline_session", "hareline_csrf"
+HSTS_SECONDS = 366 * 86400 if SESSION_COOKIE_SECURE else 0
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
@@ -112,6 +113,7 @@ INSTALLED_APPS = [
     "dashboard",
 ]
 MIDDLEWARE = [
+    "dashboard.middleware.kept_by_nobody",
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
     "dashboard.middleware.health_check",
