@@ -189,7 +189,7 @@ ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False
 ACCOUNT_SESSION_REMEMBER = True
-ACCOUNT_RATE_LIMITS = {"login_failed": "10/5m/ip,5/5m/key", "login": "60/m/ip"}
+ACCOUNT_RATE_LIMITS = {"login_failed": "5/5m/key", "login": None}  # of second factors; passwords have dashboard.people.login_delays
 
 LOGGING_CONFIG = None
 logging_configuration(ENVIRONMENT.get("HARELINE_LOG_LEVEL", "INFO"))

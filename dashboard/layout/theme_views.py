@@ -5,11 +5,11 @@ from __future__ import annotations
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseRedirect
 from django.shortcuts import resolve_url
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 from django_htmx.http import trigger_client_event
 
 from dashboard.layout.frame import THEME_COOKIE, THEMES
+from dashboard.people.inside import is_inside
 
 A_YEAR_SECONDS = 365 * 86400
 
@@ -21,8 +21,7 @@ def choose(request: HttpRequest) -> HttpResponse:
     if theme not in THEMES:
         return HttpResponseBadRequest(f"theme: expected one of {', '.join(THEMES)}", content_type="text/plain")
     back = request.POST.get("next", "")
-    here = url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}, require_https=request.is_secure())
-    answer: HttpResponse = HttpResponseRedirect(back if here else resolve_url("overview"))
+    answer: HttpResponse = HttpResponseRedirect(back if is_inside(back, request) else resolve_url("overview"))
     if request.htmx:  # type: ignore[attr-defined]  # set by django_htmx's middleware
         answer = trigger_client_event(HttpResponse(status=204), "hareline:theme", {"value": theme})
     answer.set_cookie(THEME_COOKIE, theme, max_age=A_YEAR_SECONDS, httponly=True, secure=settings.SESSION_COOKIE_SECURE, samesite="Lax")

@@ -5,7 +5,7 @@ Written only by `dashboard.store`, read only by `dashboard.queries`.
 
 from dashboard.models.findings import FeedToken, Finding, FindingEvent, FindingRound, RuleSetting, Silence
 from dashboard.models.notifications import Delivery, DeliveryItem, Notice, Target
-from dashboard.models.people import ApiToken, AuditEvent, CacheEntry, Granted, Role, User
+from dashboard.models.people import ApiToken, AuditEvent, CacheEntry, Granted, LoginDelay, Role, User
 
 __all__ = [
     "ApiToken",
@@ -18,6 +18,7 @@ __all__ = [
     "FindingEvent",
     "FindingRound",
     "Granted",
+    "LoginDelay",
     "Notice",
     "Role",
     "RuleSetting",

@@ -117,5 +117,20 @@ class CacheEntry(models.Model):
         db_table = "hareline_cache"
 
 
+class LoginDelay(models.Model):
+    """Wrong passwords of one name from one browser or address, and until when the next try waits. All three are stored as keys that can't be read."""
+
+    id = models.BigAutoField(primary_key=True)
+    name = models.CharField(max_length=32)  # "": the pace of an address, whatever the names
+    source = models.CharField(max_length=32)
+    failures = models.IntegerField(default=0)
+    failed_at = models.DateTimeField(db_index=True)
+    free_at = models.DateTimeField()
+    refused = models.BooleanField(default=False)  # a try had to wait since the last wrong password
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["name", "source"], name="hareline_login_delay")]
+
+
 def _place(broker: str, vhost: str, queue: str) -> Place:
     return Place(*((pattern,) if pattern else () for pattern in (broker, vhost, queue)))

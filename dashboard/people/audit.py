@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from allauth.account.signals import password_changed
@@ -22,6 +23,11 @@ def logged_in(user: User, **_: Any) -> None:
 @receiver(user_login_failed)
 def login_failed(credentials: dict[str, Any], **_: Any) -> None:
     store.audit(None, "log in", store.FAILED, timezone.now(), user_name=str(credentials.get("username", "")))
+
+
+def had_to_wait(request: HttpRequest, name: str, wait: timedelta) -> None:
+    """A password that was not checked, since others were wrong before it."""
+    store.audit(None, "log in", store.REFUSED, timezone.now(), user_name=name, detail={"wait_seconds": round(wait.total_seconds())})
 
 
 @receiver(user_logged_out)

@@ -6,9 +6,13 @@ from typing import Any
 
 from allauth.account import views as allauth_views
 from allauth.account.adapter import get_adapter
+from django.core.exceptions import NON_FIELD_ERRORS
 from django.http import HttpResponse
 from django.urls import reverse_lazy
 from django.views.generic.edit import FormView
+
+from dashboard.people import known_browser
+from dashboard.people.accounts import TOO_EARLY
 
 
 class LoginView(allauth_views.LoginView):
@@ -18,7 +22,18 @@ class LoginView(allauth_views.LoginView):
         if not form.user.is_active:
             form.add_error(None, get_adapter().validation_error("username_password_mismatch"))
             return self.form_invalid(form)
-        return super().form_valid(form)
+        response = super().form_valid(form)
+        known_browser.remember(self.request, response, form.cleaned_data["login"])
+        return response
+
+    def form_invalid(self, form: Any) -> HttpResponse:
+        """429 if the password was not checked yet, with the seconds until it may be."""
+        response: HttpResponse = super().form_invalid(form)
+        for error in form.errors.as_data().get(NON_FIELD_ERRORS, ()):
+            if error.code == TOO_EARLY:
+                response.status_code = 429
+                response.headers["Retry-After"] = str(error.params["seconds"])
+        return response
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """FormView's context: allauth adds links to its sign-up pages, which don't exist here."""

@@ -3,6 +3,7 @@
 from dashboard.store.feeds import make_feed_token, revoke_feed_token, touch_feed_token
 from dashboard.store.finding_acts import add_silence, comment_on_finding, end_silence, release_finding, take_finding
 from dashboard.store.findings import close_of_other_brokers, delete_old_findings, save_round
+from dashboard.store.login_delays import LoginTry, begin_login, end_login, trim_login_delays, unlock
 from dashboard.store.notifications import (
     begin_attempt,
     missed,
@@ -40,12 +41,15 @@ __all__ = [
     "ENVIRONMENT_TOKEN",
     "FAILED",
     "REFUSED",
+    "LoginTry",
     "add_silence",
     "audit",
     "begin_attempt",
+    "begin_login",
     "close_of_other_brokers",
     "comment_on_finding",
     "delete_old_findings",
+    "end_login",
     "end_silence",
     "ensure_admin",
     "make_feed_token",
@@ -72,5 +76,7 @@ __all__ = [
     "trim_audit",
     "trim_cache",
     "trim_deliveries",
+    "trim_login_delays",
+    "unlock",
     "unset_rule",
 ]

@@ -31,7 +31,7 @@ from brokers.usual_learning import learn_usuals
 from dashboard.findings.loop import FindingsLoop
 from dashboard.notifications.loop import NotificationsLoop
 from dashboard.notifications.targets import rotate_secrets, unusable
-from dashboard.store import delete_old_findings, trim_audit, trim_cache, trim_deliveries
+from dashboard.store import delete_old_findings, trim_audit, trim_cache, trim_deliveries, trim_login_delays
 from workers.store import make_task_days, mark_workers_unknown, repair_counts, trim_tasks
 
 KIND = "maintenance"  # of its lease and heartbeat
@@ -70,6 +70,7 @@ def jobs() -> list[Job]:
         Job("trim messages", timedelta(hours=1), lambda now: trim_deliveries(now, settings.RETENTION_DELIVERY_DAYS)),
         Job("encrypt by the newest key", timedelta(hours=6), lambda _: rotate_secrets()),
         Job("trim cache", timedelta(hours=1), trim_cache),
+        Job("forget wrong passwords", timedelta(hours=1), trim_login_delays),
         Job("clear sessions", timedelta(hours=6), lambda _: SessionStore.clear_expired()),
         *(_jobs_of_postgresql() if engine.is_postgresql() else _jobs_of_sqlite()),
     ]
