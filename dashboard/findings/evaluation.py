@@ -59,7 +59,8 @@ class Evaluation:
         new = [key for key in looked.round.found if key not in open_now]
         lately = queries.latest_closed(new, now - lifecycle.RETURNS_WITHIN) if new else {}
         pending = dict(self._pending.get(broker.pk if broker else None, {}))
-        steps = lifecycle.advance(open_now, lately, looked.round, pending, now, round.times)
+        elsewhere = self._pending.get(None, {}) if broker else {}
+        steps = lifecycle.advance(open_now, lately, looked.round, pending, now, round.times, elsewhere)
         events = store.save_round(
             broker,
             steps,

@@ -6,7 +6,7 @@ numbers that go up and down make no noise. What can't be assessed (the broker is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
@@ -83,15 +83,16 @@ def advance(
     pending: dict[str, Pending],
     now: datetime,
     times: Callable[[str], tuple[timedelta, timedelta]],
+    elsewhere: Collection[str] = (),
 ) -> list[Step]:
     """What to store after a round. `times` returns (opens after, clears after) of a rule. `pending` is kept by the caller from round to round, and changed
-    here: when it is lost, as with a restart, findings open that much later."""
+    here: when it is lost, as with a restart, findings open that much later. `elsewhere`: identities that are pending in the round about Hareline itself."""
     steps = []
     for key, found in sorted(round.found.items(), key=lambda item: bool(item[1].under)):  # what explains others first
         known = open_now.get(key)
         if known is not None:
             steps.append(_seen(known, found, now))
-        elif found.under in pending:  # it opens no sooner than what explains it, or it would stand alone until then
+        elif found.under in pending or found.under in elsewhere:  # it opens no sooner than what explains it, or it would stand alone until then
             _may_open(key, found, pending, now, timedelta.max)
         elif _may_open(key, found, pending, now, times(found.rule)[0]):
             pending.pop(key, None)

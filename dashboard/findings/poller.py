@@ -16,6 +16,8 @@ IS_ALIVE = timedelta(seconds=30)
 BEYOND_INTERVAL = timedelta(seconds=3)
 STARTING = timedelta(seconds=30)
 """For so long after Hareline's start a broker that has not answered it yet is not yet reached, which is no finding: both may be starting together."""
+LATE = timedelta(seconds=10)
+"""A poller whose last heartbeat is older, which is two of its intervals, may stand still."""
 
 
 def idle(broker: Broker, beats: Iterable[Heartbeat], now: datetime) -> timedelta | None:
@@ -23,6 +25,12 @@ def idle(broker: Broker, beats: Iterable[Heartbeat], now: datetime) -> timedelta
     alive = [beat.measured or {} for beat in beats if beat.kind == "poller" and is_within(beat.at, now, IS_ALIVE)]
     known = [float(seconds) for seconds in ((one.get("idle_seconds") or {}).get(broker.name) for one in alive) if seconds is not None]
     return timedelta(seconds=min(known)) if known else None
+
+
+def is_late(beats: Iterable[Heartbeat], now: datetime) -> bool:
+    """Whether every poller that there is has missed heartbeats, and none has reported why."""
+    known = [beat for beat in beats if beat.kind == "poller"]
+    return bool(known) and not any(beat.problem or is_within(beat.at, now, LATE) for beat in known)
 
 
 def stands_still(broker: Broker, beats: Iterable[Heartbeat], now: datetime) -> bool:

@@ -63,6 +63,16 @@ def test_numbers_that_stand_still_without_a_poller_are_the_pollers_fault() -> No
     assert away({"beats": [beat]}, **stalled).causes[0].text == "The database is read-only."
 
 
+@pytest.mark.parametrize(
+    ("seconds", "shown"), [(9, ["has not answered; its queues are unknown"]), (11, []), (31, ["is not being polled; its queues are unknown"])]
+)
+def test_nothing_is_said_of_a_broker_until_it_is_known_whether_the_poller_stands_still(seconds: int, shown: list[str]) -> None:
+    beat = Heartbeat(kind="poller", holder="a", at=NOON - timedelta(seconds=seconds), measured={"idle_seconds": {"prod": 0.0}})
+    seen = objects.facts(broker=objects.broker(polled_at=NOON - timedelta(minutes=2)), beats=[beat])
+    assert [one.short for one in found(broker_away, seen)] == shown
+    assert len(objects.unsure(broker_away, seen)) == (not shown)
+
+
 def test_a_refused_login_names_the_setting_to_look_at() -> None:
     assert "HARELINE_BROKERS" in away(state=Broker.REFUSED, reason="401").to_do[0]
 

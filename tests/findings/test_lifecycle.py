@@ -61,6 +61,13 @@ def test_it_opens_once_it_was_seen_for_long_enough() -> None:
     assert pending == {}
 
 
+def test_what_something_pending_in_another_round_explains_opens_after_it() -> None:
+    explained = {"k": msgspec.structs.replace(seen()["k"], under="own")}
+    for elsewhere, opened in (({"own"}, []), (set(), ["opened"])):
+        steps = advance({}, {}, Round(explained, {}), {}, NOON, lambda _: (timedelta(0), CLEARS), elsewhere)
+        assert [one.what for one in steps] == opened
+
+
 def test_what_was_gone_in_between_begins_anew() -> None:
     pending: dict[str, Pending] = {}
     step(seen(), 0, pending=pending)

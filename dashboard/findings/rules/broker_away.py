@@ -23,7 +23,7 @@ THRESHOLDS = ()
 OPENS_AFTER = timedelta(0)  # two polls in a row have failed already when a broker counts as away
 CLEARS_AFTER = timedelta(seconds=10)
 
-OWN_PROCESS, NOT_POLLED = "own_process", "is not being polled"
+OWN_PROCESS, NOT_POLLED, NOT_ANSWERED = "own_process", "is not being polled", "has not answered"
 """The rule of `dashboard.findings.rules.own_process`, whose finding about the poller explains every broker that is not polled."""
 OWN_WORK, POLLS = "own_work", "polls of {}"
 """The rule of `dashboard.findings.rules.own_work`, and its object, whose finding explains a broker for which the poller stands still."""
@@ -38,6 +38,9 @@ def look(facts: Facts, _: Thresholds) -> Iterable[Report]:
         yield Unsure("it is not yet reached since Hareline started", kind="broker", name=broker.name)
         return
     short, since, summary, causes, to_do, command = _explained(facts, broker)
+    if short == NOT_ANSWERED and poller.is_late(facts.beats, now):  # its own finding explains this once it is seen
+        yield Unsure("Hareline's poller has reported nothing for some seconds", kind="broker", name=broker.name)
+        return
     own = short == NOT_POLLED and not any(beat.problem for beat in facts.beats if beat.kind == "poller") and poller.stands_still(broker, facts.beats, now)
     still = "Nothing is live. Last known values are kept and marked with their age."
     if any(events_arrive(source, now) for source in facts.sources):
@@ -94,7 +97,7 @@ def _explained(facts: Facts, broker: Broker) -> tuple[str, datetime | None, str,
     cause = Cause("The poller is waiting for an answer of this broker, which is slow or stands still.")
     if poller.idle(broker, facts.beats, now) is None:
         cause = Cause("The broker is slow or stands still, or Hareline's poller does.")
-    return "has not answered", broker.polled_at, known, [cause], ["If it lasts, check the broker's node and its load."], ""
+    return NOT_ANSWERED, broker.polled_at, known, [cause], ["If it lasts, check the broker's node and its load."], ""
 
 
 def _above(facts: Facts, broker: Broker, short: str, *, own: bool) -> str:
