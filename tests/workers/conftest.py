@@ -43,11 +43,14 @@ class Workers:
         self.app = Celery("tests", broker=node.amqp_url(vhost), set_as_current=False)
         self.app.conf.update(task_default_queue="jobs", task_ignore_result=True)
 
-    def start(self, name: str, *options: str, app: str = "celery_app", queue: str = "") -> subprocess.Popen[bytes]:
-        """A worker node `name` of an app in this folder, which is consuming when this returns. `queue`: one that it declares last; its control queue."""
+    def start(self, name: str, *options: str, app: str = "celery_app", queue: str = "", clock: Path | None = None) -> subprocess.Popen[bytes]:
+        """A worker node `name` of an app in this folder, which is consuming when this returns. `queue`: one that it declares last; its control queue. `clock`:
+        a file with the seconds by which its clock is ahead, which a test may change."""
         command = [sys.executable, "-m", "celery", "-A", f"tests.workers.{app}", "worker", "-n", name, "--loglevel", "WARNING", *options]
         log = (self.directory / f"{name}.log").open("wb")
         environment = {**os.environ, "TEST_CELERY_BROKER": self.node.amqp_url(self.vhost), "PYTHONWARNINGS": "ignore"}
+        if clock is not None:
+            environment |= {"TEST_CLOCK_AHEAD": str(clock), "PYTHONPATH": str(ROOT / "tests" / "workers" / "shifted_clock")}
         environment.pop("DJANGO_SETTINGS_MODULE", None)  # with it Celery sets up Django, which no app here uses: three quarters of a start
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
         log.close()

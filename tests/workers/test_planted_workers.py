@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -16,7 +19,8 @@ from tests.workers.conftest import Watching, Workers
 
 pytestmark = pytest.mark.timeout(240)
 THREADS = ("--pool", "threads", "--concurrency", "2")
-OURS = ("worker_gone", "events_off", "task_failures", "no_consumer", "stuck")
+OURS = ("worker_gone", "events_off", "events_lost", "clock_skew", "task_failures", "no_consumer", "stuck")
+LOST, AHEAD, SKEW_OPENS = 12, 300, 31.0
 LATER = 60.0
 """By so many seconds a round is later that shows that something has gone."""
 Findings = dict[str, Finding]
@@ -57,13 +61,26 @@ def test_workers_in_trouble_are_found_with_the_right_evidence_and_their_cure_cle
     cured(looking, lambda left: not {name for name in left if not name.startswith("task_failures")})
 
 
-def test_a_worker_without_task_events_and_one_that_scales_down(workers: Workers, watching: Watching, vhost: str) -> None:
-    looking = Looking(watching.address, watching.broker, vhost)
-    workers.start("quiet@here", *THREADS, "-Q", "jobs")
+def test_a_worker_without_task_events_one_whose_events_are_lost_one_that_scales_down_and_a_clock_that_is_wrong(
+    workers: Workers, watching: Watching, rabbitmq: TestNode, vhost: str, tmp_path: Path
+) -> None:
+    looking, clock = Looking(watching.address, watching.broker, vhost), tmp_path / "ahead"
+    clock.write_text("0")
+    workers.start("quiet@here", *THREADS, "-Q", "jobs", clock=clock)
     workers.start("leaving@here", "-E", *THREADS, "-Q", "other")
     watching.start()
     watching.wait_for("quiet@here", lambda worker: worker.state == "online" and worker.processed == 0)
-    watching.wait_for("leaving@here", lambda worker: worker.state == "online" and worker.heartbeat_at)
+    watching.wait_for("leaving@here", lambda worker: worker.state == "online" and worker.heartbeat_at and worker.processed == 0)
+    earlier = datetime.now(UTC) - timedelta(minutes=12)  # since when the counts are known, so that they can be ten minutes old
+    looking.look(now=earlier)
+    lost = _lose_events(workers, watching, rabbitmq, vhost)
+    found = looking.look(now=earlier + timedelta(seconds=5))[f"events_lost events of {vhost}"]
+    assert (found.level, values(found)["Lost"]) == ("warning", str(lost))
+    assert [one["source"] for one in found.body["evidence"] if one["name"] == "Lost"] == [f"over 10 min, of leaving@here ({lost})"]
+    for seconds in (60, 25):
+        cured_now = looking.look(now=datetime.now(UTC) - timedelta(seconds=seconds))
+    assert f"events_lost events of {vhost}" not in cured_now
+
     workers.end("leaving@here")
     for done in range(1, 5):
         workers.send("add", 1, 2)
@@ -73,9 +90,45 @@ def test_a_worker_without_task_events_and_one_that_scales_down(workers: Workers,
     watching.wait_for("leaving@here", lambda worker: worker.state == "gone")
     assert set(ours(looking.look())) == {"events_off quiet@here"}
 
+    clock.write_text(f"{AHEAD}")
+    found = wait_until(lambda: _half_a_minute(looking).get("clock_skew quiet@here"), seconds=60)
+    assert (found.level, found.short, values(found)["Difference"]) == ("warning", "has a clock that is 5 min fast", "+5 min")
+    assert set(ours(looking.open())) == {"events_off quiet@here", "clock_skew quiet@here"}
+    clock.write_text("0")
+    wait_until(lambda: "clock_skew quiet@here" not in _half_a_minute(looking), seconds=60)
     workers.app.control.enable_events(destination=["quiet@here"])
     watching.wait_for("quiet@here", lambda worker: worker.events_off is False or _sent(workers))
     cured(looking, lambda left: not left)
+
+
+def _half_a_minute(looking: Looking) -> Findings:
+    """What is open when the rules have looked twice within it. Later than now, a worker that sends no heartbeat meanwhile would be unknown."""
+    looking.look(now=datetime.now(UTC) - timedelta(seconds=SKEW_OPENS))
+    return looking.look()
+
+
+def _lose_events(workers: Workers, watching: Watching, rabbitmq: TestNode, vhost: str) -> int:
+    """How many tasks ran on leaving@here, by its own count, while the queue of Hareline's events was not bound."""
+    workers.send("add", 1, 2, queue="other")
+    watching.wait_for("leaving@here", lambda worker: worker.processed == 1 and worker.event_counts.get("task-succeeded") == 1)
+    queue = watching.wait_for_source(lambda source: source.queue).queue
+    place = f"bindings/{vhost}/e/celeryev/q/{queue}"
+    bound = rabbitmq.api("GET", place)
+    for one in bound:
+        rabbitmq.api("DELETE", f"{place}/{quote(one['properties_key'], safe='')}")
+    workers.send("add", 1, 2, count=LOST, queue="other")
+    inspect = workers.app.control.inspect(["leaving@here"])
+    ran = wait_until(lambda: (count := sum(inspect.stats()["leaving@here"]["total"].values())) == 1 + LOST and count, seconds=40)
+    for one in bound:
+        rabbitmq.api("POST", place, {"routing_key": one["routing_key"]})
+
+    def lost() -> int:
+        workers.send("add", 1, 2, queue="other")
+        worker = watching.worker("leaving@here")
+        return worker.lost_events if worker else 0
+
+    assert wait_until(lost, seconds=40) == LOST
+    return int(ran) - 1
 
 
 def _sent(workers: Workers) -> None:
