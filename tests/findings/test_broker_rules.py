@@ -67,6 +67,19 @@ def test_a_partition_is_one_finding_however_many_nodes_report_it() -> None:
     assert values(one) == {"rabbit@one": "cut off from rabbit@two", "rabbit@two": "cut off from rabbit@one"}
 
 
+def test_a_node_that_does_not_run_with_the_others_since_they_were_cut_off_is_explained_by_that() -> None:
+    nodes = [
+        objects.node("rabbit@one", partitions=["rabbit@two"]),
+        objects.node("rabbit@two", pk=4, running=False),
+        objects.node("rabbit@three", running=False),
+    ]
+    facts = objects.facts(nodes=nodes)
+    (cut,) = found(partition, facts)
+    two, three = found(node_down, facts)
+    assert (two.under, two.short) == (facts.identity(cut.rule, cut.object), "does not run with the nodes that it was cut off from")
+    assert (three.under, three.short) == ("", "is not running")
+
+
 QUEUES: list[tuple[dict[str, Any], str, str]] = [
     ({"type": "quorum", "members": ["a", "b", "c"], "online": ["a"], "leader": "a"}, "critical", "has no majority: 1 of 3 members online"),
     ({"type": "quorum", "members": ["a", "b", "c"], "online": ["a", "b", "c"], "leader": ""}, "critical", "has no leader"),

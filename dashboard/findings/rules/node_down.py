@@ -1,4 +1,4 @@
-"""A node of a cluster that its other nodes list, and that does not run."""
+"""A node of a cluster that its other nodes list, and that does not run, or that they were cut off from."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from brokers.characters import shell_word
 from brokers.models import Node
 from dashboard.findings.facts import Facts
 from dashboard.findings.rule import Cause, Evidence, Found, Link, Object, Report
+from dashboard.findings.rules import partition
 from dashboard.findings.thresholds import Thresholds
 from dashboard.layout import formatting
 
@@ -29,6 +30,7 @@ def object_of(node: Node) -> Object:
 def look(facts: Facts, _: Thresholds) -> Iterable[Report]:
     broker = facts.its_broker
     running = [node.name for node in facts.nodes if node.running]
+    cut_off = {str(name) for node in facts.nodes if node.running for name in node.partitions}
     for node in facts.nodes:
         if not node.running:
             since = next((change.at for change in facts.changes if change.kind == "node" and change.name == node.name), None)
@@ -36,7 +38,7 @@ def look(facts: Facts, _: Thresholds) -> Iterable[Report]:
                 KEY,
                 object_of(node),
                 "critical",
-                "is not running",
+                "does not run with the nodes that it was cut off from" if node.name in cut_off else "is not running",
                 since=since,
                 summary=f"It is a node of {broker.name}, {len(running):,} of whose {formatting.count(len(facts.nodes), 'node')} run.",
                 meaning="Classic queues that live only on this node can't be used; quorum queues keep working while most of their members run.",
@@ -50,4 +52,5 @@ def look(facts: Facts, _: Thresholds) -> Iterable[Report]:
                 command=f"rabbitmq-diagnostics -n {shell_word(node.name)} status",
                 links=[Link(f"Open {broker.name}", "overview")],
                 clears="when it runs again, or is removed from the cluster",
+                under=facts.identity(partition.KEY, partition.object_of(broker)) if node.name in cut_off else "",
             )

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from brokers import parts
+from brokers.models import Broker
 from dashboard.findings.facts import Facts
 from dashboard.findings.rule import Cause, Evidence, Found, Link, Object, Report
 from dashboard.findings.thresholds import Thresholds
@@ -20,6 +21,10 @@ OPENS_AFTER = timedelta(0)
 CLEARS_AFTER = timedelta(seconds=10)
 
 
+def object_of(broker: Broker) -> Object:
+    return Object("broker", broker.name, pk=broker.pk)
+
+
 def look(facts: Facts, _: Thresholds) -> Iterable[Report]:
     broker = facts.its_broker
     cut = [node for node in facts.nodes if node.running and node.partitions]
@@ -27,7 +32,7 @@ def look(facts: Facts, _: Thresholds) -> Iterable[Report]:
         return
     yield Found(
         KEY,
-        Object("broker", broker.name, pk=broker.pk),
+        object_of(broker),
         "critical",
         "is partitioned",
         summary=f"{formatting.listed([node.name for node in cut])} {'was' if len(cut) == 1 else 'were'} cut off from other nodes of {broker.name}.",
