@@ -77,6 +77,8 @@ class NodeStats(msgspec.Struct):
     run_queue: int | None = None
     uptime_ms: int | None = None
     partitions: list[str] = []
+    clock_skew_seconds: float | None = None  # by how much its clock is ahead of ours, at `clock_at` (`brokers.management.node_clock`)
+    clock_at: datetime | None = None
     transactions: int | None = None  # of Mnesia: grows with each queue, exchange, binding or policy that is made or deleted. None: kept elsewhere (Khepri)
 
 
@@ -106,6 +108,7 @@ class Overview(msgspec.Struct):
     listeners: tuple[Listener, ...] = ()  # of AMQP and the management API; () also where the broker does not report them to this user
     metrics_port: int | None = None
     is_rabbitmq: bool = True  # False: LavinMQ, whose API is alike
+    clock_seconds: float | None = None  # by how much the clock of `node` is ahead of ours
     churn: dict[str, int] = {}  # counters of churn_rates: connection_created, connection_closed, channel_…, queue_created, queue_deleted
 
 

@@ -20,7 +20,7 @@ from urllib3.util import Retry
 from brokers import spoken_protocol, visibility
 from brokers.addresses import BrokerAddress
 from brokers.errors import BrokerAnswerUnusable, BrokerError, BrokerRefused, BrokerUnreachable, ObjectNotFound
-from brokers.management import columns, parse, urls
+from brokers.management import columns, node_clock, parse, urls
 from brokers.management.deadlines import Watch, pools
 from brokers.management.failures import Attempt, unreachable
 from brokers.stats import ChannelStats, ConnectionStats, ConsumerStats, NodeStats, Overview, PublishedTo, QueueStats, TransferStats, VhostStats
@@ -50,11 +50,12 @@ class ManagementApi:
     def __init__(self, address: BrokerAddress, ca_file: str | None = None, limits: Limits | None = None) -> None:
         self.address = address
         self.limits = limits or Limits()
-        self.before_request: Callable[[], None] = _nothing
+        self.before_request: Callable[[], None] = lambda: None
         self.busy_seconds = 0.0  # how long the broker worked for us, ever growing: waiting for answers, less the shortest wait (network latency)
         self._shortest_seconds = math.inf
         self.idle_since: float | None = time.monotonic()  # when the last request ended; None during one
         self._urls = list(address.urls)  # the one that answered last comes first
+        self.clock_seconds: float | None = None  # by how much the clock of whoever answered last is ahead of ours
         self._answered: set[str] = set()  # the addresses that have answered by HTTP
         self.is_rabbitmq = True  # False: LavinMQ, as the last overview has it
         self._watch = Watch()
@@ -68,8 +69,12 @@ class ManagementApi:
 
     def overview(self) -> Overview:
         found = self._parsed("/api/overview", None, parse.overview)
-        self.is_rabbitmq = found.is_rabbitmq
+        self.is_rabbitmq, found.clock_seconds = found.is_rabbitmq, self.clock_seconds
         return found
+
+    def node_at(self, url: str) -> str:
+        """The name of the node at one of the addresses."""
+        return parse.overview(self._answer("GET", f"{url}/api/overview?columns=rabbitmq_version,management_version,node")).node
 
     def nodes(self) -> list[NodeStats]:
         return self._parsed("/api/nodes", {"columns": columns.NODE_COLUMNS}, parse.nodes)
@@ -169,7 +174,7 @@ class ManagementApi:
     def metrics_of_node(self, metrics_url: str, path: str) -> bytes:
         """What a node's Prometheus plugin answers; our login is not sent there."""
         base, login = urls.metrics_base(metrics_url)
-        return self._answer("GET", f"{base}{path}", auth=login or _no_login)
+        return self._answer("GET", f"{base}{path}", auth=login or (lambda request: request))
 
     def delete_queue(self, vhost: str, name: str) -> None:
         """Returns once the queue is gone; ObjectNotFound if it was not there."""
@@ -222,13 +227,14 @@ class ManagementApi:
         place = f"{method} {url.partition('?')[0]}"
         parts = urlsplit(url)
         host = parts.netloc
-        began, self.idle_since = time.monotonic(), None
+        began, sent_at, self.idle_since = time.monotonic(), time.time(), None
         try:
             with self._watch.limit(self.limits.total_seconds):
                 timeout = (self.limits.connect_seconds, self.limits.read_seconds)
                 headers = {"Accept-Encoding": urls.encoding(url)}
                 with self._session.request(method, url, headers=headers, timeout=timeout, stream=True, allow_redirects=False, auth=auth) as response:
                     self._answered.add(f"{parts.scheme}://{host}")
+                    self.clock_seconds = node_clock.ahead_seconds(response.headers.get("Date"), sent_at, time.time())
                     body = self._body(response, place)
             if self._watch.expired:  # a response that was shut down may look complete
                 raise TimeoutError
@@ -281,14 +287,6 @@ class _Adapter(HTTPAdapter):
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         super().init_poolmanager(*args, **options)
         self.poolmanager.pool_classes_by_scheme = pools(self._watch)
-
-
-def _nothing() -> None:
-    pass
-
-
-def _no_login(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request
 
 
 def _parts(response: requests.Response) -> Iterable[bytes]:

@@ -142,6 +142,8 @@ class Node(AutoKey):
     run_queue = models.IntegerField(null=True)
     uptime_ms = models.BigIntegerField(null=True)
     partitions = models.JSONField(default=list)
+    clock_skew_seconds = models.FloatField(null=True)  # by how much its clock is ahead of ours, as of `clock_at`; None: not known
+    clock_at = models.DateTimeField(null=True)
     at = models.DateTimeField()
     gone_at = models.DateTimeField(null=True)
 

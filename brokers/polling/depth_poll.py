@@ -19,7 +19,7 @@ from brokers import parts as parts_of_polls
 from brokers.errors import BrokerError, BrokerRefused
 from brokers.management.management_api import ManagementApi
 from brokers.parts import Parts
-from brokers.polling import depth_sources, hidden_vhosts
+from brokers.polling import depth_sources, hidden_vhosts, node_clocks
 from brokers.polling.broker_totals import count_messages, missing_counters_to_zero
 from brokers.polling.depth_sources import Depths
 from brokers.polling.limits import all_limits
@@ -40,6 +40,7 @@ def poll_depths(api: ManagementApi, now: datetime, memory: PollMemory, viewed_qu
     parts = Parts(kept.failures, now, read_at=kept.read_at)
     overview, listed = _overview_and_vhosts(api, kept, parts)
     nodes = _nodes(api, kept, parts)
+    node_clocks.add(nodes or (), overview, memory.inventory.clocks, now)
     if listed is not None and kept.nodes_refused:  # a user without the tag monitoring, for whom they are not all listed
         listed += [VhostStats(name) for name in hidden_vhosts.hidden(api, kept, [vhost.name for vhost in listed], now)]
     vhosts = kept.vhosts = {vhost.name: vhost.tracing for vhost in listed} if listed is not None else kept.vhosts
@@ -112,7 +113,7 @@ def _overview_and_vhosts(api: ManagementApi, memory: DepthMemory, parts: Parts) 
         memory.overview = found
         return msgspec.structs.replace(found), listed
     known = memory.overview or Overview("", "", "", "", "", {})
-    return msgspec.structs.replace(known, churn={}, **dict.fromkeys(FIGURES)), listed
+    return msgspec.structs.replace(known, churn={}, clock_seconds=None, **dict.fromkeys(FIGURES)), listed
 
 
 def _nodes(api: ManagementApi, memory: DepthMemory, parts: Parts) -> list[NodeStats] | None:

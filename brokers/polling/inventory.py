@@ -14,7 +14,7 @@ import msgspec
 from brokers import parts as parts_of_polls
 from brokers.errors import BrokerRefused
 from brokers.management.management_api import ManagementApi
-from brokers.polling import clients, polled_topology, queue_properties
+from brokers.polling import clients, node_clocks, polled_topology, queue_properties
 from brokers.polling.clients import Clients
 from brokers.polling.inventory_round import Round
 from brokers.polling.limits import all_limits
@@ -61,6 +61,7 @@ def read_inventory(
     def rights_and_transfers() -> None:
         found.permissions = _permissions(one)
         found.transfers = one.paid(lambda: transfers(api, one.kept, one.parts, now))
+        one.paid(lambda: node_clocks.read(api, one.kept, now))
 
     def connected() -> None:
         found.clients = clients.read(one)

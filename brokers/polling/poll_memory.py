@@ -135,6 +135,13 @@ class DepthMemory(msgspec.Struct):
         return DepthMemory(failures=self.failures, overview=self.overview)
 
 
+class NodeClock(msgspec.Struct, frozen=True):
+    """By how many seconds a node's clock was ahead of ours at a moment."""
+
+    at: datetime
+    seconds: float
+
+
 class InventoryMemory(msgspec.Struct):
     """Written by the thread that reads the inventory."""
 
@@ -167,6 +174,8 @@ class InventoryMemory(msgspec.Struct):
     waiting: dict[str, tuple[datetime, LastRead]] = {}  # parts that the budget has not allowed to read after a change: since when, and when they were read
     turn: int = 0  # which step begins the next round
     transfers_read: LastRead = LastRead()
+    clocks: dict[str, NodeClock] = {}  # of the nodes that were not polled, by name
+    clocks_read: LastRead = LastRead()
     plugins_absent: dict[str, datetime] = {}  # what answered 404, and when
     operator_policies_refused: bool = False
     user_tags: list[str] | None = None

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from brokers.models import Broker
 from dashboard.findings import round
 from dashboard.findings.counters import REMEMBERED, Counters, Risen
 from dashboard.findings.facts import Facts
@@ -232,6 +233,21 @@ def test_where_every_clock_is_off_on_several_hosts_it_is_perhaps_our_own() -> No
     workers = [objects.worker("a@one", clock_skew_seconds=40.0), objects.worker("b@two", pk=6, clock_skew_seconds=41.0)]
     assert found(clock_skew, objects.facts(workers=workers))[0].causes[0].text == "Hareline's own clock is off."
     assert len(unsure(clock_skew, objects.facts(workers=[objects.worker(clock_skew_seconds=None)]))) == 1
+
+
+def test_a_node_of_the_broker_whose_clock_is_off() -> None:
+    def nodes(*seconds: float | None, **values: Any) -> Any:
+        rows = [objects.node(f"rabbit@{number}", pk=number, clock_skew_seconds=one, clock_at=NOON) for number, one in enumerate(seconds)]
+        return objects.facts(nodes=rows, **values)
+
+    (one,) = found(clock_skew, nodes(0.0, -299.5, None))
+    assert (one.level, one.object.kind, one.whole_title) == ("warning", "node", "rabbit@1 has a clock that is 5 min slow")
+    assert [(each.value, each.at) for each in one.evidence] == [("-5 min", NOON)]
+    assert [each.level for each in found(clock_skew, nodes(5.5))] == ["notice"]
+    assert found(clock_skew, nodes(4.9)) == found(clock_skew, objects.facts(nodes=[objects.node(running=False, clock_skew_seconds=99.0)])) == []
+    assert unsure(clock_skew, nodes(None)) == [], "most nodes of a cluster have no address of their own"
+    assert len(unsure(clock_skew, nodes(None, open_objects={"clock_skew": [one.object, Object("node", "rabbit@0")]}))) == 1
+    assert len(unsure(clock_skew, nodes(99.0, broker=objects.broker(state=Broker.UNREACHABLE)))) == 1
 
 
 @pytest.mark.parametrize("rule", [worker_gone, events_off, clock_skew])

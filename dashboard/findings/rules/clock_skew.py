@@ -1,10 +1,12 @@
-"""A worker node whose clock is off: times of its tasks, ETAs and expiry are off by as much."""
+"""A worker node whose clock is off: times of its tasks, ETAs and expiry are off by as much. And a node of the broker whose clock is."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
+from brokers import parts
+from brokers.models import Broker, Node
 from dashboard.findings import folding
 from dashboard.findings.facts import Facts
 from dashboard.findings.rule import Cause, Evidence, Found, Link, Object, Report, Threshold, Unsure
@@ -14,7 +16,7 @@ from workers.models import Worker
 
 KEY = "clock_skew"
 NAME = "Clock off"
-ABOUT = "The clock of a worker node differs from Hareline's."
+ABOUT = "The clock of a worker node, or of a node of the broker, differs from Hareline's."
 NEEDS = ()
 THRESHOLDS = (Threshold("seconds", "Difference", levels.CLOCK_SKEW_SECONDS, "s", least=1, most=3600),)
 OPENS_AFTER = timedelta(seconds=30)
@@ -34,6 +36,42 @@ def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
     everybody = [worker for worker in facts.workers if worker.state == Worker.ONLINE and worker.clock_skew_seconds is not None]
     own = len(off) == len(everybody) and len({worker.hostname.partition("@")[2] for worker in off}) > 1
     yield from folding.findings(KEY, off, facts, lambda worker: _found(worker, own), lambda one, workers: _many(one, workers, facts))
+    yield from _nodes(facts, thresholds)
+
+
+def _nodes(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
+    """Of the broker."""
+    hidden = levels.unavailable(facts.its_broker, facts.now) or levels.unread(facts.its_broker, parts.NODES, facts.now)
+    if hidden:
+        yield Unsure(hidden, kind="node")
+        return
+    reported = {one.name for one in facts.open_objects.get(KEY, ()) if one.kind == "node"}
+    for node in facts.nodes:
+        if node.clock_skew_seconds is None and node.name in reported:
+            yield Unsure("its clock could not be compared", kind="node", name=node.name)
+        elif node.running and abs(node.clock_skew_seconds or 0.0) > thresholds.of(KEY, "seconds", "", node.name):
+            yield _of_node(node, facts.its_broker)
+
+
+def _of_node(node: Node, broker: Broker) -> Found:
+    skew = node.clock_skew_seconds or 0.0
+    by, which = formatting.duration(abs(skew)), "fast" if skew > 0 else "slow"
+    return Found(
+        KEY,
+        Object("node", node.name, pk=node.pk),
+        "warning" if abs(skew) >= BADLY else "notice",
+        f"has a clock that is {by} {which}",
+        meaning="The times in its log, and the timestamps that it gives messages, are off by as much.",
+        evidence=[Evidence("Difference", f"{'+' if skew > 0 else '-'}{by}", node.clock_at, "from the Date of its HTTP answers")],
+        causes=[
+            Cause("The clock of its machine is not synchronized (NTP)."),
+            Cause("Hareline's own clock is off, or a proxy before the node sets the Date of its answers."),
+        ],
+        to_do=["Synchronize the clock."],
+        command="timedatectl status",
+        links=[Link(f"Open {broker.name}", "overview")],
+        clears="when its clock agrees for half a minute",
+    )
 
 
 def _is_off(worker: Worker, thresholds: Thresholds) -> bool:
