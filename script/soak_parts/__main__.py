@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from script.rabbitmq_node import RabbitNode
-from script.soak_parts import cluster_soak, flood, many, moved, noise, notified, quiet_demo
+from script.soak_parts import cluster_soak, flood, many, moved, noise, notified, planted_demo, quiet_demo
 from script.soak_parts.celery_run import CeleryRun
 from script.soak_parts.faults import CELERY_FAULTS, FAULTS, MAY_LOSE_EVENTS
 from script.soak_parts.kills import kills
@@ -21,15 +21,15 @@ from script.soak_parts.stack import Stack
 
 KINDS: dict[str, tuple[str, ...]] = {"faults": (*FAULTS, *CELERY_FAULTS), "kills": ("kills",), "quiet": ("quiet",)}
 RUNS: dict[str, Callable[[Run, float | None], None]] = {**FAULTS, "kills": kills, "quiet": quiet}
-CLUSTER, MOVED, MANY, FLOOD, NOISE, DEMO, NOTIFICATIONS = "cluster", "moved", "many", "flood", "noise", "demo", "notifications"
-ALONE = (CLUSTER, MOVED, MANY, FLOOD, NOISE, DEMO, NOTIFICATIONS)
+CLUSTER, MOVED, MANY, FLOOD, NOISE, DEMO, PLANTS, NOTIFICATIONS = "cluster", "moved", "many", "flood", "noise", "demo", "plants", "notifications"
+ALONE = (CLUSTER, MOVED, MANY, FLOOD, NOISE, DEMO, PLANTS, NOTIFICATIONS)
 COLUMNS = ("run", "published", "stored", "lost", "double", "wrong", "lost_events", "threads", "readyz", "times off by", "other", "seconds")
 
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="script/soak", description="Minutes of faults under traffic, compared with an independent log.")
     parser.add_argument("kind", nargs="?", help=f"{', '.join([*KINDS, *ALONE])}; all of them by default")
-    parser.add_argument("--only", action="append", metavar="RUN", help=f"one of {', '.join(KINDS['faults'])}; may be repeated")
+    parser.add_argument("--only", action="append", metavar="RUN", help=f"one of {', '.join(KINDS['faults'])}; plants: the key of one; may be repeated")
     parser.add_argument("--seconds", type=float, help="how long the fault of each run lasts")
     parser.add_argument(
         "--rate", type=float, help=f"events a second; {LONG.events_per_second:g}, many: {many.EVENTS_PER_SECOND:g}, flood: {flood.EVENTS_PER_SECOND:g}"
@@ -53,6 +53,8 @@ def main(arguments: list[str]) -> int:
             failed = max(failed, flood.main(Path(directory), options.engine, options.seconds, options.rate if options.kind == FLOOD else None))
         if options.kind in (None, NOISE) and not options.only:
             failed = max(failed, noise.main(Path(directory) / "noise"))
+        if options.kind == PLANTS or (options.kind is None and not options.only):
+            failed = max(failed, planted_demo.main(Path(directory) / "plants", options.only))
         if options.kind in (None, "quiet", DEMO) and not options.only:
             failed = max(failed, quiet_demo.main(Path(directory) / "quiet", options.seconds))
     return failed if options.kind in ALONE else max(failed, one_node(parser, options))

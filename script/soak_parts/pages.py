@@ -17,11 +17,16 @@ TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 
 def logged_in(stack: Stack, seconds: float = 20) -> urllib.request.OpenerDirector:
     """What opens addresses with the session of admin. Raises OSError where the login fails."""
+    return login(stack.url, stack.environment["HARELINE_ADMIN_PASSWORD"], seconds)
+
+
+def login(url: str, password: str, seconds: float = 20) -> urllib.request.OpenerDirector:
+    """The same at any address."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
-    form = opener.open(f"{stack.url}/login/", timeout=seconds).read().decode()
+    form = opener.open(f"{url}/login/", timeout=seconds).read().decode()
     found = TOKEN.search(form)
-    fields = {"login": "admin", "password": stack.environment["HARELINE_ADMIN_PASSWORD"], "csrfmiddlewaretoken": found[1] if found else ""}
-    if "/login/" in opener.open(f"{stack.url}/login/", urllib.parse.urlencode(fields).encode(), timeout=seconds).geturl():
+    fields = {"login": "admin", "password": password, "csrfmiddlewaretoken": found[1] if found else ""}
+    if "/login/" in opener.open(f"{url}/login/", urllib.parse.urlencode(fields).encode(), timeout=seconds).geturl():
         raise OSError("the login fails")
     return opener
 
