@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 import msgspec
 from django.db.models import Count, Q, Sum
 
-from brokers.models import Binding, Broker, ClientTrend, Connection, Node, Queue, VirtualHost
+from brokers.database.rows import RowsOf
+from brokers.models import Binding, Broker, Change, ClientTrend, Connection, Node, Queue, Transfer, VirtualHost
 
 AT_ONCE = 500
 T = TypeVar("T")
@@ -25,12 +26,25 @@ class ClosedClient(msgspec.Struct, frozen=True):
     closed: int
 
 
+_NODES, _VHOSTS, _TRANSFERS, _TRENDS = RowsOf(Node), RowsOf(VirtualHost), RowsOf(Transfer), RowsOf(ClientTrend)
+
+
 def nodes_of(broker: Broker) -> list[Node]:
-    return list(Node.objects.filter(broker_id=broker.pk, gone_at=None).order_by("name"))
+    return _NODES.read("WHERE broker_id = %s AND gone_at IS NULL ORDER BY name", [broker.pk])
 
 
 def vhosts_of(broker: Broker) -> list[VirtualHost]:
-    return list(VirtualHost.objects.filter(broker_id=broker.pk, gone_at=None).order_by("name"))
+    return _VHOSTS.read("WHERE broker_id = %s AND gone_at IS NULL ORDER BY name", [broker.pk])
+
+
+def transfers_of(broker: Broker) -> list[Transfer]:
+    """Its shovels and federation links, as far as they are visible."""
+    return _TRANSFERS.read("WHERE broker_id = %s ORDER BY id", [broker.pk])
+
+
+def trends_of(broker: Broker) -> list[ClientTrend]:
+    """How many connections each of its largest clients has had."""
+    return _TRENDS.read("WHERE broker_id = %s ORDER BY id", [broker.pk])
 
 
 def blocked_connections(broker: Broker) -> tuple[list[Connection], int]:
@@ -74,6 +88,11 @@ def bindings_of_queues(broker_id: int, queues: Collection[tuple[str, str]]) -> l
             rows = Binding.objects.filter(broker_id=broker_id, vhost=vhost, destination__in=some, destination_type="queue", gone_at=None).exclude(source="")
             found += rows.order_by("pk").values_list("vhost", "source", "destination", "routing_key", "first_seen_at", "arguments", "properties_key")
     return found
+
+
+def latest_change(broker: Broker) -> int | None:
+    """Another number once something of its topology was stored as changed."""
+    return Change.objects.filter(broker_id=broker.pk).order_by("-at", "-pk").values_list("pk", flat=True).first()
 
 
 def queues_there(broker_id: int, vhost: str, names: Collection[str]) -> set[str]:

@@ -209,7 +209,7 @@ _CELERY_OWN = (
     | (Q(auto_delete=True) & Q(name__regex=r"\.[0-9a-f]{8}-[0-9a-f-]{27}$") & Q(_GOSSIP))
 )  # fmt: skip
 """Control queues, event queues, native delayed delivery (kombu/transport/native_delayed_delivery.py), and Hareline's own."""
-_BROKEN = Q(state__in=("down", "crashed", "stopped", "minority")) | Q(leader="") | (Q(members__isnull=False) & ~Q(online=F("members")))
+_BROKEN = (~Q(state="running") & Q(state__in=("down", "crashed", "stopped", "minority"))) | Q(leader="") | (Q(members__isnull=False) & ~Q(online=F("members")))
 _LEAVES = Q(ack_per_second__gt=0) | Q(deliver_per_second__gt=0)
 _LEAVES_UNKNOWN = Q(ack_per_second=None, deliver_per_second=None) & (Q(consumers=None) | Q(consumers__gt=0))
 _UNCLEAR = Q(depth=None) | (Q(depth__gt=0) & ~Q(type="stream") & ~_LEAVES & (_LEAVES_UNKNOWN | Q(consumers=None)))

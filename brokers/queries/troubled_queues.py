@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
-from django.db.models import F, Q
+from django.db import connection
+from django.db.models import Q
 
 from brokers.conditions import Condition
+from brokers.database.rows import RowsOf, moment
 from brokers.models import Broker, Queue
 from brokers.queries import pages
 
 MOST = 2000
 _NEARLY_FULL_DEPTH = 100
 _WAITS_LONG = timedelta(minutes=1)
+_QUEUES = RowsOf(Queue)
 
 
 def troubled_queues(
@@ -27,19 +32,47 @@ def troubled_queues(
     goes.
     """
     now = now or broker.polled_at
+    suspect, parameters = _condition(connection.vendor, held)
+    if now is not None:
+        suspect += " OR (ready > 0 AND oldest_at < %s)"
+        parameters = [*parameters, moment(now - _WAITS_LONG)]
+    found = _read(broker, f"({suspect})", parameters)
+    if limited:
+        full = f"id IN ({', '.join(map(str, limited))}) AND publish_per_second > 0 AND depth >= %s"
+        found = {**_read(broker, full, [min(limited.values())]), **found}
+    missing = [f"{pk:d}" for pk in also if pk not in found]
+    if missing:
+        found |= _read(broker, f"id IN ({', '.join(missing)})", [])
+    rows = sorted(found.values(), key=lambda queue: (queue.depth is None, -(queue.depth or 0), queue.pk))[:MOST]
+    pages.share_brokers(rows, [broker])
+    return rows
+
+
+def _read(broker: Broker, where: str, parameters: list[Any]) -> dict[int, Queue]:
+    others, values = _not_celery_own(connection.vendor)
+    rest = f"WHERE broker_id = %s AND gone_at IS NULL AND {where} AND {others} ORDER BY depth DESC NULLS LAST, id LIMIT {MOST:d}"
+    return {queue.pk: queue for queue in _QUEUES.read(rest, [broker.pk, *parameters, *values])}
+
+
+@functools.cache
+def _condition(vendor: str, held: bool) -> tuple[str, list[Any]]:
+    """What makes a queue suspect whatever the time, in SQL: worked out once, which takes longer than to read ten thousand rows by it."""
     suspect = (
         (Q(depth__gt=0) & (Q(consumers=0) | Q(active_consumers=0) | Q(still_since__isnull=False)))
         | Q(depth__gte=_NEARLY_FULL_DEPTH, growth_per_second__gt=0)
         | pages.condition_filter(Condition("broken", "=", True))
-        | Q(pk__in=list(also))
     )
-    if limited:
-        suspect |= Q(pk__in=list(limited), publish_per_second__gt=0, depth__gte=min(limited.values()))
-    if now is not None:
-        suspect |= Q(ready__gt=0, oldest_at__lt=now - _WAITS_LONG)
-        if held:
-            suspect |= Q(unacknowledged__gt=0, consumers__gt=0, publish_per_second=0, deliver_per_second=0, ack_per_second=0)
-    rows = Queue.objects.filter(suspect, broker_id=broker.pk, gone_at=None).exclude(pages.condition_filter(Condition("celery_own", "=", True)))
-    found = list(rows.order_by(F("depth").desc(nulls_last=True), "pk")[:MOST])
-    pages.share_brokers(found, [broker])
-    return found
+    if held:
+        suspect |= Q(unacknowledged__gt=0, consumers__gt=0, publish_per_second=0, deliver_per_second=0, ack_per_second=0)
+    return _compiled(suspect)
+
+
+@functools.cache
+def _not_celery_own(vendor: str) -> tuple[str, list[Any]]:
+    return _compiled(pages.condition_filter(Condition("celery_own", "!=", True)))
+
+
+def _compiled(wanted: Q) -> tuple[str, list[Any]]:
+    query = Queue.objects.filter(wanted).query
+    sql, values = query.get_compiler(connection=connection).compile(query.where)
+    return sql, list(values)

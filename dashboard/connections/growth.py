@@ -75,13 +75,17 @@ def _after_starts(run: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return run
 
 
+def rise(trend: ClientTrend) -> Growth | None:
+    """Of its connections, or else of its channels: one that leaks connections has more channels too, which is not repeated."""
+    return growth(trend.samples) or growth(trend.samples, "channels")
+
+
 def client_of(one: ClientTrend | Connection) -> tuple[object, ...]:
     """What the connections of one client have in common."""
     return one.broker_id, one.vhost, one.user, one.peer_host, one.product
 
 
 def growing(trends: Iterable[ClientTrend]) -> list[GrowingClient]:
-    """The clients that seem to leak, the largest first; one that leaks connections has more channels too, which is not repeated."""
-    rises = ((trend, growth(trend.samples) or growth(trend.samples, "channels")) for trend in trends)
-    found = [GrowingClient(trend, known) for trend, known in rises if known]
+    """The clients that seem to leak, the largest first."""
+    found = [GrowingClient(trend, known) for trend in trends if (known := rise(trend))]
     return sorted(found, key=lambda one: (-one.growth.last, one.trend.pk))

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from dashboard.connections.growth import Growth, rise
 from dashboard.findings.counters import Risen
 from dashboard.findings.drift import Drift
 from dashboard.findings.installation import Installation
@@ -68,6 +69,8 @@ class Facts:
     """Read only where a client leaks: [(name that it gave its connections, how many, their channels)]."""
     counted_now: Callable[[ClientTrend], tuple[int, int] | None] = lambda _: None
     """Read only of a client that may leak: (connections, channels) by the last list of them; None where that was not read."""
+    rise: Callable[[ClientTrend], Growth | None] = rise
+    """How the number of a client's connections or channels has risen until now; None where nothing looks like a leak."""
     held: Callable[[Worker], HeldTasks | None] = lambda _: None
     """The tasks that a worker has according to their rows; None where that was not read."""
     explained: dict[tuple[str, int], str] = field(default_factory=dict)

@@ -33,7 +33,7 @@ def facts_of(broker: Broker, open_now: Iterable[Finding], now: datetime, kept: K
     objects = _objects(open_now)
     queue_ids = [one.pk for found in objects.values() for one in found if one.kind == "queue" and one.pk is not None]
     polled = kept.polled.polled(broker, queue_ids, now)
-    sources = worker_queries.event_sources(EVERYTHING, broker.pk)
+    sources = worker_queries.event_sources(EVERYTHING, broker.pk, [broker])
     workers = kept.workers.workers(broker, beats_of(sources), now)
     failing = {(one.vhost, one.name) for one in objects.get(FAILURES, ())}
     return Facts(
@@ -60,6 +60,7 @@ def facts_of(broker: Broker, open_now: Iterable[Finding], now: datetime, kept: K
         closed_lately=lambda: for_findings.closed_clients(broker, now - CLOSED_WITHIN),
         names_now=for_findings.names_now,
         counted_now=for_findings.counted_now,
+        rise=kept.polled.rise,
         held=kept.held_by(now),
     )
 

@@ -10,6 +10,7 @@ from brokers import queries
 from brokers.models import Broker, Change, ClientTrend, Node, PollAttempt, Queue, Transfer, VirtualHost
 from brokers.queries import for_findings
 from brokers.scope import EVERYTHING
+from dashboard.connections.growth import Growth, rise
 from dashboard.findings.gathered_queues import QueueReader
 
 MOST_ATTEMPTS = 600
@@ -38,6 +39,7 @@ class PolledReader:
         self._queues = queues
         self._read: tuple[Hashable, datetime, Polled] | None = None
         self._trends: tuple[datetime, Sequence[ClientTrend]] | None = None
+        self._rises: dict[int, Growth] = {}
 
     def polled(self, broker: Broker, also: Collection[int], now: datetime) -> Polled:
         """`also`: the primary keys of queues with an open finding."""
@@ -53,7 +55,7 @@ class PolledReader:
             vhosts=for_findings.vhosts_of(broker),
             nodes=nodes,
             queues=self._queues.candidates(broker, also, now),
-            transfers=queries.transfers(EVERYTHING, broker.pk),
+            transfers=for_findings.transfers_of(broker),
             attempts=queries.poll_attempts(EVERYTHING, broker.pk, MOST_ATTEMPTS) if is_new else [],
             changes=[] if all(node.running for node in nodes) else queries.changes(EVERYTHING, broker.pk, MOST_CHANGES),
         )
@@ -61,5 +63,10 @@ class PolledReader:
     def trends(self, broker: Broker, now: datetime) -> Sequence[ClientTrend]:
         """How many connections clients have had: a sample a minute."""
         if self._trends is None or not timedelta(0) <= now - self._trends[0] < TRENDS_EVERY:
-            self._trends = (now, queries.client_trends(EVERYTHING, broker.pk))
+            self._trends = (now, for_findings.trends_of(broker))
+            self._rises = {trend.pk: found for trend in self._trends[1] if (found := rise(trend)) is not None}
         return self._trends[1]
+
+    def rise(self, trend: ClientTrend) -> Growth | None:
+        """Of those that were read last: worked out once, not in every round."""
+        return self._rises.get(trend.pk)

@@ -8,10 +8,13 @@ from fnmatch import fnmatchcase
 
 from django.db.models import Q
 
+from brokers.database.rows import RowsOf
 from brokers.models import Broker
 from brokers.queries import visible
 from brokers.scope import Scope
 from dashboard.models import Finding, FindingRound, RuleSetting, Silence
+
+_WITHOUT_BODY = RowsOf(Finding, left_out=("body",))
 
 
 def in_scope(scope: Scope) -> Q:
@@ -35,7 +38,7 @@ def open_findings(scope: Scope, broker_id: int | None = None, bodies: bool = Tru
 
 def open_of(broker: Broker) -> list[Finding]:
     """The open ones of a broker, the oldest first; their bodies are another query where they are used."""
-    found = list(Finding.objects.filter(closed_at=None, broker_id=broker.pk).defer("body").order_by("pk"))
+    found = _WITHOUT_BODY.read("WHERE closed_at IS NULL AND broker_id = %s ORDER BY id", [broker.pk])
     for one in found:
         one.broker = broker
     return found

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Container
+from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
-from django.db.models.functions import Left
+from django.db import connection
 
-from brokers.database.engine import unindexed
+from brokers.database.engine import is_postgresql, unindexed
+from brokers.database.rows import moment
 from brokers.models import Broker
 from workers.models import Task, Worker
 
@@ -55,12 +58,23 @@ EndedRow = tuple[int, str, str, str, str, str, datetime | None, datetime]
 """(key, virtual host, name, state, worker, beginning of the exception, ended at, changed at)."""
 
 
-def ended_tasks(broker: Broker, changed_after: datetime, most: int) -> list[EndedRow]:
-    """The tasks of a broker that ended and whose rows changed since, the latest first, at most so many."""
-    place = [f"{unindexed('workers_task.broker_id')} = {broker.pk:d}", f"{unindexed('workers_task.state')} IN ('SUCCESS', 'FAILURE')"]
-    rows = Task.objects.filter(changed_at__gt=changed_after, name__isnull=False).extra(where=place).order_by("-changed_at")  # noqa: S610  (a whole number)
-    fields = ("pk", "vhost", "name", "state", "worker", "text", "ended_at", "changed_at")
+def ended_tasks(broker: Broker, changed_after: datetime, most: int, known: Container[int] = ()) -> list[EndedRow]:
+    """The tasks of a broker that ended and whose rows changed since, the latest first: of at most so many those that are not `known`, by their keys. Written
+    out, as hundreds of them are read after every poll, and moments are read as texts by SQLite, whose module makes each by a function of Python."""
+    text = "{}" if is_postgresql() else "CAST({} AS text)"
+    columns = f"id, vhost, name, state, worker, substr(exception, 1, {EXCEPTION_LENGTH}), {text.format('ended_at')}, {text.format('changed_at')}"
+    place = f"{unindexed('broker_id')} = {broker.pk:d} AND {unindexed('state')} IN ('SUCCESS', 'FAILURE')"
+    where = f"changed_at > %s AND name IS NOT NULL AND {place} ORDER BY changed_at DESC LIMIT {most:d}"
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {columns} FROM workers_task WHERE {where}", [moment(changed_after)])  # noqa: S608  (whole numbers and names of our own)
+        rows = cursor.fetchall()
     return [
-        (pk, vhost, name, state, worker or "", text or "", ended_at, changed_at)
-        for pk, vhost, name, state, worker, text, ended_at, changed_at in rows.annotate(text=Left("exception", EXCEPTION_LENGTH)).values_list(*fields)[:most]
+        (pk, vhost, name, state, worker or "", exception or "", None if ended_at is None else _read(ended_at), _read(changed_at))
+        for pk, vhost, name, state, worker, exception, ended_at, changed_at in rows
+        if pk not in known
     ]
+
+
+def _read(at: Any) -> datetime:
+    found = datetime.fromisoformat(at) if isinstance(at, str) else at
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

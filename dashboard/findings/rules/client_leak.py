@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from brokers import parts
 from brokers.models import ClientTrend
-from dashboard.connections.growth import LEAST_FACTOR, LEAST_RISE, Growth, growth
+from dashboard.connections.growth import LEAST_FACTOR, LEAST_RISE, Growth
 from dashboard.findings.facts import Facts
 from dashboard.findings.rule import Cause, Evidence, Found, Link, Object, Report, Threshold
 from dashboard.findings.thresholds import Thresholds
@@ -26,7 +26,7 @@ def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
         client = client_name(trend.product, trend.peer_host, trend.user)
         if not trend.samples or thresholds.is_off(KEY, trend.vhost, client):
             continue
-        rise = growth(trend.samples) or growth(trend.samples, "channels")
+        rise = facts.rise(trend)
         sampled_at, connections, channels = trend.samples[-1][:3]
         at = datetime.fromtimestamp(sampled_at, UTC)
         over = connections > 0 and channels / connections > thresholds.of(KEY, "channels", trend.vhost, client)
