@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from brokers.models import ClientTrend, Connection
+if TYPE_CHECKING:
+    from brokers.models import ClientTrend, Connection
 
 LEAST_RISE = 10
 LEAST_FACTOR = 1.5

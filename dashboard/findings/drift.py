@@ -79,58 +79,87 @@ def found(reported: Iterable[Reported], bound: Iterable[Bound], there: There) ->
     for vhost, workers in by_vhost.items():
         if any(one.configuration is None or one.queues is None or one.registered is None for one in workers):
             continue
-        drifts += [*_named_twice(workers), *_routes(workers, there), *_settings(workers), *_bindings(workers, bindings[vhost])]
+        configured = _configurations(workers)
+        drifts += [*_named_twice(workers, configured), *_routes(workers, configured, there)]
+        drifts += [*_settings(workers), *_bindings(workers, configured, bindings[vhost])]
     return drifts
 
 
-def setting(configuration: Mapping[str, Any] | None, name: str) -> Any:
-    """The value of a setting, by whatever name it was given; None if it is not set."""
+class _Configuration(msgspec.Struct):
+    """Settings by their names of today and as they were given, and the workers that have them."""
+
+    settings: Mapping[str, Any]
+    hostnames: list[str]
+
+
+def _configurations(workers: Iterable[Reported]) -> list[_Configuration]:
+    """Each one once: hundreds of workers have few, and equal ones are the same object where they were read together."""
+    found: dict[int, _Configuration] = {}
+    for one in workers:
+        if id(one.configuration) not in found:
+            found[id(one.configuration)] = _Configuration(_named(one.configuration), [])
+        found[id(one.configuration)].hostnames.append(one.hostname)
+    return list(found.values())
+
+
+def _named(configuration: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The value of each setting, by the name that it was given and by the one that Celery has for it; the first counts."""
+    found: dict[str, Any] = {}
     for given, value in (configuration or {}).items():
-        if given == name or setting_named(given) == name:
-            return value
-    return None
+        found.setdefault(given, value)
+        found.setdefault(setting_named(given) or given, value)
+    return found
 
 
-def _named_twice(workers: Sequence[Reported]) -> Iterable[Drift]:
+def _named_twice(workers: Sequence[Reported], configured: Iterable[_Configuration]) -> Iterable[Drift]:
     """Celery keeps the last of them: the others' exchanges and keys are never bound."""
     twice: dict[str, list[str]] = defaultdict(list)
-    for one in workers:
-        listed = setting(one.configuration, "task_queues")
+    for one in configured:
+        listed = one.settings.get("task_queues")
         names = Counter(str(queue.get("name")) for queue in listed if isinstance(queue, Mapping)) if isinstance(listed, list) else Counter[str]()
         for name, amount in names.items():
             if amount > 1 and name != MASK:
-                twice[name].append(one.hostname)
+                twice[name] += one.hostnames
     for name, hostnames in twice.items():
         yield Drift("queue twice", workers[0].vhost, name, workers=tuple(sorted(hostnames)), at=_at(workers))
 
 
-def _routes(workers: Sequence[Reported], there: There) -> Iterable[Drift]:
+def _routes(workers: Sequence[Reported], configured: Iterable[_Configuration], there: There) -> Iterable[Drift]:
     """Entries of task_routes that no known task matches, and those that lead to a queue that is nowhere."""
     vhost = workers[0].vhost
-    tasks = {str(task.get("name")) for one in workers for task in one.registered or ()}
-    declared = {str(queue.get("name")) for one in workers for queue in one.queues or ()}
+    tasks = {str(task.get("name")) for tasks in _each(one.registered for one in workers) for task in tasks}
+    declared = {str(queue.get("name")) for queues in _each(one.queues for one in workers) for queue in queues}
+    matched: dict[str, bool] = {}
     unmatched: dict[str, list[str]] = defaultdict(list)
     undeclared: dict[tuple[str, str, bool], list[str]] = defaultdict(list)
-    for one in workers:
-        own = declared | set(_declared(one.configuration))
-        may_create = setting(one.configuration, "task_create_missing_queues") is not False
-        for entry, route in _entries(setting(one.configuration, "task_routes")):
+    for one in configured:
+        own = declared | set(_declared(one.settings))
+        may_create = one.settings.get("task_create_missing_queues") is not False
+        for entry, route in _entries(one.settings.get("task_routes")):
             if entry.startswith("celery.") or entry == MASK or "\0" in entry:  # Celery's own tasks are registered without being listed
                 continue
-            if not any(fnmatchcase(task, entry) if "*" in entry else task == entry for task in tasks):
-                unmatched[entry].append(one.hostname)
+            if entry not in matched:
+                matched[entry] = entry in tasks or ("*" in entry and any(fnmatchcase(task, entry) for task in tasks))
+            if not matched[entry]:
+                unmatched[entry] += one.hostnames
             queue = route if isinstance(route, str) else route.get("queue") if isinstance(route, Mapping) else None
             queue = queue.get("name") if isinstance(queue, Mapping) else queue
             if isinstance(queue, str) and queue and queue != MASK and queue not in own:
-                undeclared[entry, queue, may_create].append(one.hostname)
+                undeclared[entry, queue, may_create] += one.hostnames
+    ordered = sorted(tasks) if unmatched else []
     for entry, hostnames in unmatched.items():
-        near = next((task for task in sorted(tasks) if any(one.entry == entry for one in near_routes([entry], task))), "")
+        near = next((task for task in ordered if any(one.entry == entry for one in near_routes([entry], task))), "")
         yield Drift("route unmatched", vhost, entry, workers=tuple(sorted(hostnames)), at=_at(workers), near=near)
     exist = there(vhost, {queue for _, queue, _ in undeclared}) if undeclared else ()
     for (entry, queue, may_create), hostnames in undeclared.items():
         if queue in exist:
             continue
         yield Drift("route undeclared", vhost, queue, entry, tuple(sorted(hostnames)), at=_at(workers), may_create=may_create)
+
+
+def _each(lists: Iterable[Sequence[Mapping[str, Any]] | None]) -> Iterable[Sequence[Mapping[str, Any]]]:
+    """Each list once, where many workers have the same."""
+    return {id(one): one for one in lists if one}.values()
 
 
 def _entries(routes: Any) -> list[tuple[str, Any]]:
@@ -144,13 +173,13 @@ def _entries(routes: Any) -> list[tuple[str, Any]]:
     return entries[:_MOST_ROUTES]
 
 
-def _declared(configuration: Mapping[str, Any] | None) -> Iterable[str]:
-    listed = setting(configuration, "task_queues")
+def _declared(settings: Mapping[str, Any]) -> Iterable[str]:
+    listed = settings.get("task_queues")
     if isinstance(listed, Mapping):
         yield from map(str, listed)
     elif isinstance(listed, list):
         yield from (str(queue.get("name")) for queue in listed if isinstance(queue, Mapping))
-    default = setting(configuration, "task_default_queue")
+    default = settings.get("task_default_queue")
     if isinstance(default, str):
         yield default
 
@@ -158,22 +187,24 @@ def _declared(configuration: Mapping[str, Any] | None) -> Iterable[str]:
 def _settings(workers: Sequence[Reported]) -> Iterable[Drift]:
     """Workers that know the same tasks are of one application: its settings should be the same."""
     applications: dict[frozenset[str], list[Reported]] = defaultdict(list)
+    names_of = {id(tasks): frozenset(str(task.get("name")) for task in tasks) for tasks in _each(one.registered for one in workers)}
     for one in workers:
-        applications[frozenset(str(task.get("name")) for task in one.registered or ())].append(one)
+        applications[names_of.get(id(one.registered), frozenset())].append(one)
     for tasks, members in applications.items():
-        if len(members) < 2 or not tasks:
+        configured = _configurations(members)
+        if len(configured) < 2 or not tasks:
             continue
-        names = sorted({setting_named(given) or given for one in members for given in one.configuration or {}})
+        names = sorted({setting_named(given) or given for one in configured for given in one.settings})
+        application = min(one.hostname for one in members)
         for name in names:
             by_value: dict[str, list[str]] = defaultdict(list)
-            for one in members:
-                by_value[_text(setting(one.configuration, name))].append(one.hostname)
+            for has in configured:
+                by_value[_text(has.settings.get(name))] += has.hostnames
             if len(by_value) > 1:
-                ordered = sorted(by_value.items(), key=lambda item: (-len(item[1]), item[1]))
+                ordered = sorted(((value, sorted(hostnames)) for value, hostnames in by_value.items()), key=lambda item: (-len(item[1]), item[1]))
                 others = tuple(sorted(hostname for _, hostnames in ordered[1:] for hostname in hostnames))
-                application = min(members, key=lambda one: one.hostname).hostname
                 values = tuple(f"{_short(value)} ({len(hostnames):,})" for value, hostnames in ordered[:3])
-                yield Drift("settings", members[0].vhost, name, application, tuple(sorted(ordered[0][1])), others, at=_at(members), values=values)
+                yield Drift("settings", members[0].vhost, name, application, tuple(ordered[0][1]), others, at=_at(members), values=values)
 
 
 def _text(value: Any) -> str:
@@ -184,7 +215,7 @@ def _short(text: str) -> str:
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 
-def _bindings(workers: Sequence[Reported], bound: Iterable[Bound]) -> Iterable[Drift]:
+def _bindings(workers: Sequence[Reported], configured: Iterable[_Configuration], bound: Iterable[Bound]) -> Iterable[Drift]:
     """Bindings to a queue that workers consume, of an exchange that some configuration names, with a key or arguments that none has for it: Celery adds
     bindings and never removes one, so what was configured before stays and goes on delivering."""
     wanted: set[tuple[str, str, str, str]] = set()  # (exchange, queue, key, arguments as text)
@@ -206,15 +237,19 @@ def _bindings(workers: Sequence[Reported], bound: Iterable[Bound]) -> Iterable[D
                 source = str(source.get("name") if isinstance(source, Mapping) else source)
                 wanted.add((source, name, str(binding.get("routing_key") or ""), _arguments_text(binding.get("arguments"))))
                 exchanges.add(source)
-        for name, exchange, key, arguments in _configured(one.configuration):
+    for has in configured:
+        for name, exchange, key, arguments in _configured(has.settings):
             wanted.add((exchange, name, key, arguments))
             exchanges.add(exchange)
+    shown: dict[str, set[str]] = defaultdict(set)
+    for exchange, name, key, arguments in wanted:
+        shown[name].add(" ".join(part for part in (exchange, key, arguments) if part))
     for binding in bound:
-        known = binding.queue in consumers and binding.queue not in opaque and binding.source in exchanges | {binding.queue}
+        known = binding.queue in consumers and binding.queue not in opaque and (binding.source in exchanges or binding.source == binding.queue)
         arguments = _arguments_text(binding.arguments)
         if known and binding.source and (binding.source, binding.queue, binding.key, arguments) not in wanted:
             detail = "\0".join((binding.source, binding.key, binding.properties_key, arguments))
-            values = sorted({" ".join(part for part in (one[0], one[2], one[3]) if part) for one in wanted if one[1] == binding.queue})
+            values = sorted(shown[binding.queue])
             its_workers = tuple(sorted(consumers[binding.queue]))
             yield Drift("binding", binding.vhost, binding.queue, detail, its_workers, since=binding.since, at=_at(workers), values=tuple(values))
 
@@ -228,9 +263,9 @@ def _arguments_text(arguments: object) -> str:
     return json.dumps(arguments, sort_keys=True, separators=(",", ":"), default=str) if arguments else ""
 
 
-def _configured(configuration: Mapping[str, Any] | None) -> Iterable[tuple[str, str, str, str]]:
+def _configured(settings: Mapping[str, Any]) -> Iterable[tuple[str, str, str, str]]:
     """(queue, exchange, key, arguments) of task_queues."""
-    listed = setting(configuration, "task_queues")
+    listed = settings.get("task_queues")
     pairs = listed.items() if isinstance(listed, Mapping) else [(None, queue) for queue in listed] if isinstance(listed, list) else []
     for name, queue in pairs:
         if isinstance(queue, Mapping):

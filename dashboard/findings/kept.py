@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
 from brokers.models import Broker
-from brokers.queries import for_findings
-from dashboard.findings import drift
 from dashboard.findings.counters import Counters
-from dashboard.findings.drift import Drift, Reported
+from dashboard.findings.drift import Drift
+from dashboard.findings.drift_reader import DriftReader
 from dashboard.findings.gathered_queues import QueueReader
 from dashboard.findings.outcomes import Ended, Key, Outcomes, TaskOutcomes
 from dashboard.findings.passage import Passages
 from dashboard.findings.polled import PolledReader
-from workers import queries as worker_queries
 from workers.models import Worker
 from workers.queries.for_rules import WorkerReader
 from workers.queries.held_tasks import EndedRow, HeldTasks, ended_tasks, held_tasks
@@ -27,7 +24,6 @@ MOST_AT_FIRST, MOST_LATER = 5000, 300
 OVERLAP = timedelta(seconds=2)
 """Rows that another transaction stored a moment earlier may be seen later."""
 REMEMBERED_KEYS = 5000
-DRIFT_EVERY = timedelta(seconds=60)
 HELD_EVERY = timedelta(seconds=30)
 HELD_FOR = timedelta(minutes=10)
 MOST_HELD = 20
@@ -45,16 +41,14 @@ class Kept:
         self._outcomes, self._changed_at = Outcomes(), _NEVER
         self._counted: OrderedDict[int, None] = OrderedDict()
         self._held: dict[int, tuple[datetime | None, datetime, HeldTasks]] = {}
-        self._drift: list[Drift] | None = None
-        self._drift_at = _NEVER
-        self._reported: dict[int, tuple[datetime | None, Reported]] = {}
+        self._drift = DriftReader()
 
     def outcomes(self, broker: Broker, now: datetime, in_trouble: Collection[Key]) -> list[TaskOutcomes]:
         """How the latest executions of tasks ended; reads those that ended since the last round."""
         is_first = self._changed_at == _NEVER
-        rows = ended_tasks(broker, max(self._changed_at, now - FIRST_LOOK) - OVERLAP, MOST_AT_FIRST if is_first else MOST_LATER)
-        new = [row for row in rows if row[0] not in self._counted]
-        self._changed_at = max((row[-1] for row in rows), default=now if is_first else self._changed_at)
+        since = max(self._changed_at, now - FIRST_LOOK) - OVERLAP
+        new = ended_tasks(broker, since, MOST_AT_FIRST if is_first else MOST_LATER, self._counted)
+        self._changed_at = max((row[-1] for row in new), default=now if is_first else self._changed_at)
         for row in new:
             self._counted[row[0]] = None
         while len(self._counted) > REMEMBERED_KEYS:
@@ -81,27 +75,9 @@ class Kept:
 
         return held
 
-    def drift(self, broker: Broker, workers: Sequence[Worker], now: datetime) -> list[Drift] | None:
-        """Where configurations and the broker differ, looked for once a minute; None while that is not known."""
-        if timedelta(0) <= now - self._drift_at < DRIFT_EVERY:
-            return self._drift
-        self._drift_at = now
-        online = [worker for worker in workers if worker.state == Worker.ONLINE]
-        self._read_reports(online)
-        consumed = {(worker.vhost, str(queue.get("name"))) for worker in online for queue in worker.queues or ()}
-        bound = for_findings.bindings_of_queues(broker.pk, consumed)
-        reported = [self._reported[worker.pk][1] for worker in online if worker.pk in self._reported]
-        if len(reported) < len(online):
-            return self._drift
-        self._drift = drift.found(reported, [drift.Bound(*row) for row in bound], partial(for_findings.queues_there, broker.pk))
-        return self._drift
-
-    def _read_reports(self, online: Sequence[Worker]) -> None:
-        """Of those whose configuration was received anew; equal texts are read once."""
-        self._reported = {worker.pk: self._reported[worker.pk] for worker in online if worker.pk in self._reported}
-        changed = [worker.pk for worker in online if self._reported.get(worker.pk, (_NEVER,))[0] != worker.configuration_at]
-        for pk, vhost, hostname, at, configuration, queues, registered in worker_queries.reports(changed):
-            self._reported[pk] = (at, Reported(vhost, hostname, configuration, queues, registered, at))
+    def drift(self, broker: Broker, workers: Sequence[Worker], now: datetime) -> Sequence[Drift] | None:
+        """Where configurations and the broker differ; None while that is not known."""
+        return self._drift.drift(broker, workers, now)
 
 
 def _ended(row: EndedRow) -> Ended:

@@ -11,13 +11,14 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from brokers.models import Binding, Broker, ClientTrend, Connection, Queue
+from brokers.models import Binding, Broker, Change, ClientTrend, Connection, Queue
 from brokers.queries import for_findings
 from brokers.queries.one_moment import one_moment as _one_moment
 from dashboard.findings import evaluation
+from dashboard.findings.drift_reader import AT_LEAST_EVERY, TOPOLOGY_EVERY
 from dashboard.findings.evaluation import Evaluation
 from dashboard.findings.facts import Facts
-from dashboard.findings.kept import DRIFT_EVERY, Kept
+from dashboard.findings.kept import Kept
 from dashboard.findings.rules import own_process
 from dashboard.models import Finding
 from tests.findings.objects import NOON
@@ -161,13 +162,30 @@ def test_configurations_are_read_again_once_they_were_received_anew(broker: Brok
 
     assert drift(NOON) == ["binding", "route unmatched"]
     Worker.objects.update(configuration={})
-    later = NOON + DRIFT_EVERY
-    assert drift(NOON + SECOND) == ["binding", "route unmatched"]
+    later = NOON + AT_LEAST_EVERY
     with CaptureQueriesContext(connection) as captured:
-        assert drift(later) == ["binding", "route unmatched"]
+        assert drift(NOON + SECOND) == drift(later) == ["binding", "route unmatched"]
     assert not any("configuration" in query["sql"].partition("FROM")[0].replace("configuration_at", "") for query in captured.captured_queries)
     Worker.objects.update(configuration_at=later)
-    assert drift(later + DRIFT_EVERY) == ["binding"]
+    assert drift(later + SECOND) == ["binding"]  # at once, not with the next minute
+
+
+def test_drift_is_looked_for_again_once_the_topology_changed(broker: Broker) -> None:
+    queues = [{"name": "mail", "exchange": "mail", "routing_key": "mail", "declared": {"name": "mail"}}]
+    worker(broker, configuration={}, configuration_at=NOON, registered=[], queues=queues)
+    kept, reader = Kept(), WorkerReader()
+
+    def drift(at: datetime) -> list[str]:
+        return [one.what for one in kept.drift(broker, reader.workers(broker, {"/": at}, at), at) or []]
+
+    assert drift(NOON) == []
+    Binding.objects.create(broker=broker, vhost="/", source="mail", destination="mail", destination_type="queue", routing_key="old", first_seen_at=NOON)
+    assert drift(NOON + SECOND) == []
+    Change.objects.create(broker=broker, at=NOON, kind="binding", what="added", name="old", text="binding old to mail added")
+    assert drift(NOON + TOPOLOGY_EVERY) == ["binding"]
+    Binding.objects.update(gone_at=NOON)
+    assert drift(NOON + 2 * TOPOLOGY_EVERY) == ["binding"]  # nothing says so, so with the next minute
+    assert drift(NOON + TOPOLOGY_EVERY + AT_LEAST_EVERY) == []
 
 
 def test_reports_of_equal_text_are_one_object(broker: Broker) -> None:

@@ -35,7 +35,8 @@ TITLES = {
 def test_a_configuration_that_disagrees_with_the_broker_and_with_itself(
     workers: Workers, watching: Watching, rabbitmq: TestNode, vhost: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dashboard.findings.kept.DRIFT_EVERY", timedelta(0))
+    for name in ("AT_LEAST_EVERY", "TOPOLOGY_EVERY"):
+        monkeypatch.setattr(f"dashboard.findings.drift_reader.{name}", timedelta(0))
     for rule in DRIFT:
         monkeypatch.setattr(rule, "OPENS_AFTER", timedelta(0))
     workers.start("post@here", "-E", "--pool", "solo", app="drift_app")

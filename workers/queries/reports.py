@@ -17,9 +17,9 @@ Report = tuple[int, str, str, datetime | None, Any, Any, Any]
 """(primary key, virtual host, host name, when its configuration was received, configuration, queues, registered tasks)."""
 
 
-def reports(ids: Iterable[int]) -> list[Report]:
-    """In the order of their keys; equal texts are read once, and are then the same object."""
-    ids, read, found = list(ids), dict[str, Any](), []
+def reports(ids: Iterable[int], read: dict[str, Any] | None = None) -> list[Report]:
+    """In the order of their keys; equal texts are read once, and are then the same object. `read`: what texts mean, kept by the caller."""
+    ids, read, found = list(ids), {} if read is None else read, []
     texts = {f"{name}_text": Cast(name, TextField()) for name in ("configuration", "queues", "registered")}
     for start in range(0, len(ids), AT_ONCE):
         rows = Worker.objects.filter(pk__in=ids[start : start + AT_ONCE]).order_by("pk").annotate(**texts)
