@@ -1,4 +1,4 @@
-"""A worker whose configuration has drifted for real, a client with too many channels, and one that connects again and again."""
+"""A worker whose configuration has drifted for real, a client with too many channels, one that connects again and again, and what RabbitMQ 4 deprecates."""
 
 from __future__ import annotations
 
@@ -84,6 +84,42 @@ def test_a_client_with_too_many_channels_and_one_that_connects_again_and_again(r
     for seconds in (130, 200, 270):
         after = looking.look(now=now + timedelta(seconds=seconds))
     assert not [one for one in after.values() if one.rule in ("client_leak", "churn")]
+
+
+@pytest.mark.timeout(240)  # the first one starts the node, on a machine that may be busy
+@pytest.mark.django_db
+def test_transient_queues_and_shared_prefetch_counts_count_from_rabbitmq_4_on(rabbitmq: TestNode, vhost: str) -> None:
+    """On RabbitMQ 3 the version of 4.0 is stored after each poll: all else is the node's own. `script/test-4` runs it on a real one."""
+    address, is_old = rabbitmq.address(), rabbitmq.version.startswith("3.")
+    looking = Looking(address, store.ensure_brokers([address], datetime.now(UTC))[address.name], vhost)
+
+    def shorts(at: datetime, version: str = "4.0.5") -> set[str]:
+        looking.poll(at)
+        if is_old:
+            Broker.objects.update(version=version)
+        looking.evaluation.look_at(Broker.objects.get(), at)
+        return {one.title.removeprefix(f"{vhost} ") for one in Finding.objects.filter(closed_at=None, rule="broker_version", vhost=vhost)}
+
+    now, expected = datetime.now(UTC), {"has transient queues that RabbitMQ 4.3 refuses", "has channels with a shared prefetch count"}
+    with closing(_connect(rabbitmq, vhost)) as held:
+        channel = held.channel()
+        channel.queue_declare("fleeting", durable=False, exclusive=False, auto_delete=False)
+        channel.basic_qos(0, 5, True)
+        channel.basic_consume("fleeting")
+        if is_old:  # RabbitMQ 4 refuses it
+            rabbitmq.api("PUT", f"policies/{vhost}/mirrored", {"pattern": "^x", "definition": {"ha-mode": "all"}})
+            expected.add("has policies that mirror queues, without effect")
+        wait_until(lambda: [one for one in rabbitmq.api("GET", "channels") if one.get("vhost") == vhost and one.get("global_prefetch_count")], seconds=20)
+        if is_old:
+            assert [shorts(now + timedelta(seconds=seconds), rabbitmq.version) for seconds in (0, 15)] == [set(), set()]
+        assert [shorts(now + timedelta(seconds=seconds)) for seconds in (100, 115)] == [set(), expected]
+        (transient,) = Finding.objects.filter(vhost=vhost, title__contains="transient")
+        assert values(transient)["Transient queues"] == "1: fleeting"
+    rabbitmq.api("DELETE", f"queues/{vhost}/fleeting")
+    if is_old:
+        rabbitmq.api("DELETE", f"policies/{vhost}/mirrored")
+    wait_until(lambda: _channels(rabbitmq, vhost) == 0, seconds=20)
+    assert [shorts(now + timedelta(seconds=seconds)) for seconds in (220, 340, 460)][-1] == set()
 
 
 def _connect(rabbitmq: TestNode, vhost: str) -> amqp.Connection:
