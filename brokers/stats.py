@@ -232,6 +232,7 @@ class BrokerStats(msgspec.Struct):
     depth_source_reason: str = ""
     exchanges: list[ExchangeStats] = []
     exchanges_at: datetime | None = None  # when these were read; None: with the rest
+    overview_at: datetime | None = None  # likewise the overview
     visibility_limits: list[VisibilityLimit] = []
     inventory_known: bool = True  # False: what cannot be read of the inventory is not among these limits yet
     vhost_counters: dict[str, VhostStats] = {}

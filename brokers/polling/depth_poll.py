@@ -19,7 +19,7 @@ from brokers import parts as parts_of_polls
 from brokers.errors import BrokerError, BrokerRefused
 from brokers.management.management_api import ManagementApi
 from brokers.parts import Parts
-from brokers.polling import depth_sources, hidden_vhosts, node_clocks
+from brokers.polling import broker_overview, depth_sources, hidden_vhosts, node_clocks
 from brokers.polling.broker_totals import count_messages, missing_counters_to_zero
 from brokers.polling.depth_sources import Depths
 from brokers.polling.limits import all_limits
@@ -38,7 +38,7 @@ def poll_depths(api: ManagementApi, now: datetime, memory: PollMemory, viewed_qu
     began, busy = time.monotonic(), api.busy_seconds
     kept = memory.depths
     parts = Parts(kept.failures, now, read_at=kept.read_at)
-    overview, listed = _overview_and_vhosts(api, kept, parts)
+    overview, listed = _overview_and_vhosts(api, memory, parts, now)
     nodes = _nodes(api, kept, parts)
     node_clocks.add(nodes or (), overview, memory.inventory.clocks, now)
     if listed is not None and kept.nodes_refused:  # a user without the tag monitoring, for whom they are not all listed
@@ -74,6 +74,7 @@ def poll_depths(api: ManagementApi, now: datetime, memory: PollMemory, viewed_qu
         took_ms=(time.monotonic() - began) * 1000,
         busy_seconds=api.busy_seconds - busy,
         overview=overview,
+        overview_at=kept.overview_read.at,
         nodes=nodes or [],
         vhosts=vhosts,
         visible_vhosts=visible & vhosts.keys(),
@@ -91,13 +92,13 @@ def poll_depths(api: ManagementApi, now: datetime, memory: PollMemory, viewed_qu
     )
 
 
-def _overview_and_vhosts(api: ManagementApi, memory: DepthMemory, parts: Parts) -> tuple[Overview, list[VhostStats] | None]:
+def _overview_and_vhosts(api: ManagementApi, memory: PollMemory, parts: Parts, now: datetime) -> tuple[Overview, list[VhostStats] | None]:
     """The overview, without its figures if it cannot be read; and the virtual hosts, None if they cannot. Raises the overview's error if neither can."""
     failures: list[BrokerError] = []
 
     def overview() -> Overview:
         try:
-            return api.overview()
+            return broker_overview.read(api, memory, now)
         except BrokerError as error:
             failures.append(error)
             raise
@@ -107,12 +108,11 @@ def _overview_and_vhosts(api: ManagementApi, memory: DepthMemory, parts: Parts) 
     if found is None and listed is None:
         if failures:
             raise failures[0]
-        found = api.overview()  # it was not tried, as it lately took long to fail
+        found = broker_overview.read(api, memory, now)  # it was not tried, as it lately took long to fail
         parts.not_requested(parts_of_polls.OVERVIEW)
     if found is not None:
-        memory.overview = found
         return msgspec.structs.replace(found), listed
-    known = memory.overview or Overview("", "", "", "", "", {})
+    known = memory.depths.overview or Overview("", "", "", "", "", {})
     return msgspec.structs.replace(known, churn={}, clock_seconds=None, **dict.fromkeys(FIGURES)), listed
 
 

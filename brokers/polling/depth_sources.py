@@ -22,6 +22,7 @@ from brokers.errors import ObjectNotFound
 from brokers.management.management_api import ManagementApi
 from brokers.parts import QUEUE_COUNTERS, QUEUE_DETAILS, QUEUE_TOTALS, Parts
 from brokers.polling import node_metrics
+from brokers.polling.broker_overview import RARELY
 from brokers.polling.node_metrics import LASTING, Seen, without_figures
 from brokers.polling.poll_memory import DepthMemory, LastRead, PollMemory
 from brokers.rates import STATISTICS_SECONDS
@@ -79,7 +80,8 @@ def _read(api: ManagementApi, seen: Seen, memory: PollMemory, parts: Parts, view
     consumers_at = memory.inventory.consumers_listed_at if source == "totals" else depths.consumers_read.at
     for key in details.keys() & queues.keys():
         queues[key] = _with_details(queues[key], details[key])
-    why = off or f"with more than {FEW_QUEUES:,} queues rates are read only for queues on an open page"
+    rarely = f", and those of the broker every {RARELY.seconds} s" if depths.overview_read.sign is not None else ""
+    why = off or f"with more than {FEW_QUEUES:,} queues rates are read only for queues on an open page{rarely}"
     if refusal:
         why += f"; {'consumers are counted every 30 s' if seen.overview.rates_mode != 'off' else 'consumers are unknown'}; {refusal}"
     if details and consumers_at is not None:

@@ -93,6 +93,7 @@ class DepthMemory(msgspec.Struct):
     """Written by the thread that reads depths."""
 
     overview: Overview | None = None  # as last read
+    overview_read: LastRead = LastRead()
     known: dict[QueueKey, QueueStats] = {}  # type, arguments, policy… of queues, without figures
     properties_at: datetime | None = None  # the latest `InventoryMemory.properties` that `known` has, but for those that are left
     properties_left: Iterator[QueueStats] = iter(())

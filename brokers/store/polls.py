@@ -130,9 +130,9 @@ def _broker_changes(broker: Broker, poll: BrokerStats) -> list[ChangeText]:
 
 
 def _save_broker(broker: Broker, poll: BrokerStats, now: datetime, memory: BrokerMemory) -> None:
-    overview = poll.overview
+    overview, counted_at = poll.overview, poll.overview_at or poll.at
     rates = {
-        f"{name}_per_second": memory.rate(("broker", name), poll.at, count)
+        f"{name}_per_second": memory.rate(("broker", name), counted_at, count)
         for name, count in (
             ("publish", overview.published),
             ("deliver", overview.delivered),
@@ -140,7 +140,7 @@ def _save_broker(broker: Broker, poll: BrokerStats, now: datetime, memory: Broke
             ("unroutable", overview.unroutable),
         )
     }
-    churn = {field: memory.rate(("churn", name), poll.at, overview.churn.get(name)) for field, name in CHURN.items()}
+    churn = {field: memory.rate(("churn", name), counted_at, overview.churn.get(name)) for field, name in CHURN.items()}
     values: dict[str, Any] = {
         "state": Broker.UP,
         "reason": "",
