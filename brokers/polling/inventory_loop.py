@@ -24,6 +24,8 @@ log = structlog.get_logger(__name__)
 
 IDLE_SECONDS, LOOK_SECONDS = 5.0, 1.0
 """How long it waits for a poll; and how often it looks whether the broker's event exchange has named a change, while its events are received."""
+AFTER_SECONDS = 0.25
+"""So long after a poll was stored it begins: until then pages get the depths, for which they need a processor that the broker would use for our lists."""
 
 
 class InventoryLoop:
@@ -67,6 +69,7 @@ class InventoryLoop:
                 named = self._memory.inventory.named
                 if self._news.wait(IDLE_SECONDS if named is None else LOOK_SECONDS):
                     self._news.clear()
+                    self._stopped.wait(AFTER_SECONDS)
                     self.run_round()
                 elif named is not None and self._named_since(named):
                     self.run_round()
