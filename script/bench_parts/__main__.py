@@ -51,12 +51,13 @@ QUICK = {
 """Options of each part that make all of them take some two minutes: figures to compare two versions by, not those of the goals, which are for other sizes."""
 ROUNDS = 3
 PART_SECONDS = 900
-TABLE_HEAD = "| what | Hareline | the peer, in the same run | times better | goal | met |\n|---|---|---|---|---|---|\n"
+TABLE_HEAD = "| what | Hareline | the peer, in the same run | times better | goal | of the goal | met |\n|---|---|---|---|---|---|---|\n"
 INTRODUCTION = """# Benchmarks
 
 Written by `script/bench`, which runs everything here on one machine, each row beside its peer; `script/bench PART` runs one part alone. Compare by ratio:
 absolute figures drift with the machine and what else it does. "CPU" is the time of the process alone. Where no peer does the same, its column is empty.
-Of several rounds each row is the median, with the least and the most times that it was better in brackets.
+Of several rounds each row is the median, with the least and the most times that it was better in brackets. "Of the goal" is how much of it was reached: 1 and
+more is all of it.
 """
 METHOD = """
 ## How it is measured
@@ -117,11 +118,21 @@ def run(part: str, options: Sequence[str] = ()) -> list[dict[str, Any]]:
 
 
 def line(row: dict[str, Any]) -> str:
-    times = f"{row['times']:.1f}" if row["times"] else ""
+    times = ratio(row["times"]) if row["times"] else ""
     if spread := row.get("spread"):
-        times += f" ({spread[0]:.1f}–{spread[1]:.1f})"
-    met = {True: "yes", False: "**no**", None: ""}[row["met"]]
-    return f"| {row['what']} | {row['ours']} | {row['peer']} | {times} | {row['goal']} | {met} |\n"
+        times += f" ({ratio(spread[0])}–{ratio(spread[1])})"
+    reached = row["of_goal"]
+    of_goal, met = (f"{reached:.2f}", "yes" if reached >= 1 else "**no**") if reached is not None else ("", "not measured" if row["goal"] else "no goal")
+    return f"| {row['what']} | {row['ours']} | {row['peer']} | {times} | {row['goal']} | {of_goal} | {met} |\n"
+
+
+def ratio(times: float) -> str:
+    """With two digits at least.
+
+    >>> ratio(12.345), ratio(0.0068)
+    ('12.3', '0.0068')
+    """
+    return f"{times:.1f}" if times >= 1 else f"{times:.2g}"
 
 
 def machine(started: datetime, load: float) -> str:

@@ -22,7 +22,7 @@ from statistics import median
 import psycopg
 
 from script.bench_parts.intake_run import AT_ONCE_TASKS, QUEUE
-from script.bench_parts.rows import Row, emit
+from script.bench_parts.rows import Row, at_least, at_most, emit
 from script.bench_parts.task_events import EVENTS_A_TASK, bodies
 from script.postgresql_server import PostgresServer
 from script.rabbitmq_node import RabbitNode
@@ -150,10 +150,10 @@ def rows(found: dict[str, list[Figures]]) -> Iterator[Row]:
         for other in peers:
             goal, title = PEERS[other]
             if other not in middle:
-                yield Row(what, f"{one:,.0f}{server}", f"{title}: not installed here", None, f"≥ {goal:g} times")
+                yield Row(what, f"{one:,.0f}{server}", f"{title}: not installed here", None, *at_least(goal, None))
                 continue
             times = one / middle[other]["per_second"]
-            yield Row(what, f"{one:,.0f}{server}", f"{title}: {middle[other]['per_second']:,.0f}", times, f"≥ {goal:g} times", times >= goal)
+            yield Row(what, f"{one:,.0f}{server}", f"{title}: {middle[other]['per_second']:,.0f}", times, *at_least(goal, times))
 
 
 def main() -> None:
@@ -167,9 +167,9 @@ def main() -> None:
     emit(*rows(found))
     long = ours(options.long)
     flower = f"Flower after {options.tasks * EVENTS_A_TASK:,}: {found['flower'][0]['megabytes']:,.0f} MB" if "flower" in found else ""
-    goal = f"< {GOAL_MEGABYTES} MB, flat"
+    times = found["flower"][0]["megabytes"] / long["megabytes"] if "flower" in found else None
     emit(
-        Row(f"memory after {long['events']:,} events", f"{long['megabytes']:,.0f} MB", flower, None, goal, long["megabytes"] < GOAL_MEGABYTES),
+        Row(f"memory after {long['events']:,} events", f"{long['megabytes']:,.0f} MB", flower, times, *at_most(GOAL_MEGABYTES, long["megabytes"], " MB")),
         Row(f"events a CPU second, SQLite: the first {AT_ONCE_TASKS * EVENTS_A_TASK:,}, the last", f"{long['first']:,.0f}, {long['last']:,.0f}"),
         Row("stored bytes a task, with its indexes and words", f"{long['bytes_a_task']:,.0f}"),
     )

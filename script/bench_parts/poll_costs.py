@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from script.bench_parts import big_broker
-from script.bench_parts.rows import Row, percentile
+from script.bench_parts.rows import Row, at_least, percentile
 from script.rabbitmq_node import RabbitNode
 
 POLLS, PEER_READS, LIST_READS = 24, 6, 3
 POLL_SECONDS = 5.0
 ANSWER_SECONDS = 90.0  # of a node that has just made all these queues
-GOAL_SHARE = 0.5
+GOAL_TIMES = 2
 TOPOLOGY, STATES = "exchanges, bindings, policies", "states of queues"
 SIGNED = (TOPOLOGY, STATES)  # the node counts transactions, and its queues are classic ones, so that every change has a sign
 
@@ -60,6 +60,7 @@ def rows(node: RabbitNode, queues: int, polls: int = POLLS) -> Iterator[Row]:
     what = f"{queues:,} queues: broker CPU a poll of everything, any number of viewers"
     for page, cpu in (("by depth", sorted_cpu), ("unsorted", peer_cpu)):
         peer = f"RabbitMQ’s page of queues {page}, a refresh and viewer: {cpu:.2f} s"
-        yield Row(what, ours, peer, cpu / max(whole, 0.001), f"≤ {GOAL_SHARE} of the peer", whole <= GOAL_SHARE * cpu)
+        yield Row(what, ours, peer, cpu / max(whole, 0.001), *at_least(GOAL_TIMES, cpu / max(whole, 0.001)))
     peer = f"RabbitMQ’s page: {percentile(peer_took, 50):.0f} ms, sorted {percentile(sorted_took, 50):,.0f} ms"
-    yield Row(f"{queues:,} queues: a poll of the depths takes", f"{percentile(took, 50):.0f} ms (95 %: {percentile(took, 95):.0f})", peer)
+    ours = f"{percentile(took, 50):.0f} ms (95 %: {percentile(took, 95):.0f})"
+    yield Row(f"{queues:,} queues: a poll of the depths takes", ours, peer, percentile(peer_took, 50) / percentile(took, 50))

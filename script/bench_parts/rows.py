@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 @dataclass
 class Row:
-    """`ours` and `peer` are text with their units. `met`: whether the goal was reached; None where there is none."""
+    """`ours` and `peer` are text with their units. `goal` and `of_goal` are those of `at_least` or `at_most`."""
 
     what: str
     ours: str
@@ -16,7 +16,26 @@ class Row:
     times: float | None = None
     """How often better than the peer."""
     goal: str = ""
-    met: bool | None = None
+    of_goal: float | None = None
+    """How much of the goal was reached: 1 and more is all of it; None where there is no goal, or it was not measured."""
+
+
+def at_least(goal: float, value: float | None, unit: str = "x") -> tuple[str, float | None]:
+    """The goal as text, and how much of it was reached.
+
+    >>> at_least(4, 6.0)
+    ('≥ 4x', 1.5)
+    """
+    return f"≥ {goal:,g}{unit}", None if value is None else value / goal
+
+
+def at_most(goal: float, value: float, unit: str) -> tuple[str, float]:
+    """The same of what should be little.
+
+    >>> at_most(50, 100.0, " ms")
+    ('≤ 50 ms', 0.5)
+    """
+    return f"≤ {goal:,g}{unit}", goal / max(value, 1e-9)
 
 
 def emit(*rows: Row) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from script.bench_parts.__main__ import PARTS, QUICK, line
 from script.bench_parts.rounds import middle
-from script.bench_parts.rows import percentile
+from script.bench_parts.rows import at_least, at_most, percentile
 from script.bench_parts.task_events import EVENTS_A_TASK, numbered, task_ids, templates
 from workers.receiving.events import parse
 
@@ -22,14 +22,21 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 def test_a_row_shows_beside_its_peer_whether_the_goal_is_met() -> None:
-    row = {"what": "a poll", "ours": "2 ms", "peer": "rows: 9 ms", "times": 4.5, "goal": "≤ 1 ms", "met": False}
-    assert line(row) == "| a poll | 2 ms | rows: 9 ms | 4.5 | ≤ 1 ms | **no** |\n"
-    assert line({**row, "times": None, "goal": "", "met": None}) == "| a poll | 2 ms | rows: 9 ms |  |  |  |\n"
+    row = {"what": "a poll", "ours": "2 ms", "peer": "rows: 9 ms", "times": 4.5, "goal": "≤ 1 ms", "of_goal": 0.5}
+    assert line(row) == "| a poll | 2 ms | rows: 9 ms | 4.5 | ≤ 1 ms | 0.50 | **no** |\n"
+    assert line({**row, "of_goal": 1.0}) == "| a poll | 2 ms | rows: 9 ms | 4.5 | ≤ 1 ms | 1.00 | yes |\n"
+    assert line({**row, "of_goal": None}) == "| a poll | 2 ms | rows: 9 ms | 4.5 | ≤ 1 ms |  | not measured |\n"
+    assert line({**row, "times": None, "goal": "", "of_goal": None}) == "| a poll | 2 ms | rows: 9 ms |  |  |  | no goal |\n"
+
+
+def test_how_much_of_a_goal_was_reached_is_one_where_it_was_just_met() -> None:
+    assert [at_least(4, value) for value in (2.0, 4.0, None)] == [("≥ 4x", 0.5), ("≥ 4x", 1.0), ("≥ 4x", None)]
+    assert [at_most(2, value, " s")[1] for value in (1.0, 2.0, 4.0, float("inf"))] == [2.0, 1.0, 0.5, 0.0]
 
 
 def test_of_several_rounds_each_row_is_the_middle_one() -> None:
     def row(ours: str, times: float | None, what: str = "a poll", peer: str = "rows: 9 ms") -> dict[str, Any]:
-        return {"what": what, "ours": ours, "peer": peer, "times": times, "goal": "", "met": None}
+        return {"what": what, "ours": ours, "peer": peer, "times": times, "goal": "", "of_goal": None}
 
     alone = row("1,200 ms (half: 7)", None, "a page")
     rounds = [[row("2 ms", 4.5), alone], [row("9 ms", 1.0), row("90 ms", None, "a page")], [row("3 ms", 3.0), row("2,000 ms", None, "a page")]]
@@ -38,7 +45,7 @@ def test_of_several_rounds_each_row_is_the_middle_one() -> None:
         row("1 ms", 2.0) | {"spread": None},
         row("1 ms", 3.0, peer="logs: 3 ms") | {"spread": None},
     ]
-    assert line(middle(rounds)[0]) == "| a poll | 3 ms | rows: 9 ms | 3.0 (1.0–4.5) |  |  |\n"
+    assert line(middle(rounds)[0]) == "| a poll | 3 ms | rows: 9 ms | 3.0 (1.0–4.5) |  |  | no goal |\n"
 
 
 def test_quick_has_options_for_every_part() -> None:
