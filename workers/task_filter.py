@@ -7,6 +7,7 @@ from datetime import datetime
 import msgspec
 
 from workers.receiving.task_order import STATES, UNKNOWN
+from workers.task_words import may_begin_one, words_of
 
 ALL_STATES = (*STATES, UNKNOWN)
 
@@ -41,11 +42,12 @@ EVERY_TASK = TaskFilter()
 def search_text(text: str) -> str:
     """The text as an FTS5 query, "" if there is no word in it. Every word is a phrase of its parts, so that no operator of FTS5 counts.
 
-    >>> search_text("orders.capture 20")
-    '"orders.capture" "20"*'
+    >>> search_text("orders.capture 20"), search_text("orders.capture 200")
+    ('"orders.capture" "20"', '"orders.capture" "200"*')
     """
     words = [word.replace('"', '""') for word in text.replace("\x00", " ").split() if any(character.isalnum() for character in word)]
     if not words:
         return ""
     quoted = [f'"{word}"' for word in words]
-    return " ".join(quoted) + ("*" if len(words[-1]) >= 3 else "")
+    last = words_of(words[-1])
+    return " ".join(quoted) + ("*" if last and may_begin_one(words[-1], last) else "")

@@ -11,6 +11,7 @@ import unicodedata
 WORDS_LENGTH = 2000
 """So many characters of a task are searched."""
 LONGEST_WORD = 400
+SHORTEST_BEGINNING = 3
 _ASCII_WORDS = re.compile(r"[0-9a-z]+")
 
 
@@ -42,6 +43,16 @@ def vector(*texts: str | None) -> str:
     return " ".join(f"{word[:LONGEST_WORD]}:{place}" for place, word in enumerate(found, 1))
 
 
+def may_begin_one(part: str, words: list[str]) -> bool:
+    """True if the last of these words, into which a part of a search text was cut, may be only the beginning of a word. A short number may not: a hundredth of
+    all tasks have one that begins with it, and hardly anybody means these.
+
+    >>> may_begin_one("orders.ca", ["orders", "ca"]), may_begin_one("customer-20", ["customer", "20"]), may_begin_one("ca", ["ca"])
+    (True, False, False)
+    """
+    return len(part) >= SHORTEST_BEGINNING and (len(words[-1]) >= SHORTEST_BEGINNING or not words[-1].isdecimal())
+
+
 def query(text: str) -> str:
     """What finds the tasks with all these words, as PostgreSQL reads a tsquery; "" if there is no word in it. Parts of a word follow each other, and the
     last may be the beginning of a word.
@@ -54,7 +65,7 @@ def query(text: str) -> str:
     if not phrases:
         return ""
     found = [" <-> ".join(word[:LONGEST_WORD] for word in words) for _, words in phrases]
-    if len(phrases[-1][0]) >= 3:
+    if may_begin_one(*phrases[-1]):
         found[-1] += ":*"
     return " & ".join(f"({one})" if " " in one else one for one in found)
 
@@ -65,8 +76,8 @@ def terms(text: str) -> list[str]:
     >>> terms("orders.capture 200"), terms("orders.capture 20")
     (['orders', 'capture', '200:*'], ['orders', 'capture', '20'])
     """
-    parts = [part for part in text.split() if words_of(part)]
-    found = [word[:LONGEST_WORD] for part in parts for word in words_of(part)]
-    if parts and len(parts[-1]) >= 3:
+    phrases = [(part, words) for part in text.split() if (words := words_of(part))]
+    found = [word[:LONGEST_WORD] for _, words in phrases for word in words]
+    if phrases and may_begin_one(*phrases[-1]):
         found[-1] += ":*"
     return found
