@@ -24,6 +24,8 @@ log = structlog.get_logger(__name__)
 
 IDLE_SECONDS, LOOK_SECONDS = 5.0, 1.0
 """How long it waits for a poll; and how often it looks whether the broker's event exchange has named a change, while its events are received."""
+PATIENCE_SECONDS = 1.0
+"""So long each of its requests waits for depths that are just read and stored."""
 AFTER_SECONDS = 0.25
 """So long after a poll was stored it begins: until then pages get the depths, for which they need a processor that the broker would use for our lists."""
 
@@ -107,8 +109,13 @@ class InventoryLoop:
         return not self._may_read
 
     def _before_request(self) -> None:
+        self._let_depths_pass()
         self.due_at = time.monotonic()  # a long round is not stuck
         self._lease.renew()
+
+    def _let_depths_pass(self) -> None:
+        """Waits while depths are read and stored: both threads share one interpreter, one database and the broker's processors."""
+        self._memory.depths_are_stored.wait(PATIENCE_SECONDS)
 
     def _lost(self) -> None:
         self._memory.inventory = self._memory.inventory.reset()
@@ -129,6 +136,7 @@ class InventoryLoop:
         found = read_inventory(self._api, now, self._memory, viewed["exchange"], viewed["connection"])
         if self._stopped.is_set() or self._anew is not None:  # it failed because the session is closed; or the broker fails, or is no longer ours
             return
+        self._let_depths_pass()
         if not store.save_inventory(self.broker_id, found, self._stored, self._lease.hold):
             raise LeaseLost
 

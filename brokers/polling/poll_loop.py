@@ -120,6 +120,8 @@ class PollLoop:
         except Exception:
             log.exception("poll_failed", broker=self.address.name)
             self._drop_round("an internal error")
+        finally:
+            self._memory.depths_are_stored.set()
         return max(interval - (self._clock.monotonic() - began), 0.2)
 
     def _drop_round(self, reason: str) -> None:
@@ -148,6 +150,7 @@ class PollLoop:
         began, is_first = self._clock.monotonic(), self._memory.depths.queue_keys is None
         if is_first:
             self._memory.depths.stored_vhosts = queries.vhost_names(self.broker_id)
+        self._memory.depths_are_stored.clear()
         try:
             stats = poll_depths(self._api, now, self._memory, viewed)
         except BrokerError as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import cached_property
+from threading import Event
 from typing import Any
 
 import msgspec
@@ -197,6 +198,8 @@ class PollMemory:
     def __init__(self) -> None:
         self.depths, self.inventory = DepthMemory(), InventoryMemory()
         self.waiting = WaitingMessages()  # for the thread that reads depths
+        self.depths_are_stored = Event()  # cleared while they are read and stored: the other thread begins nothing then
+        self.depths_are_stored.set()
 
     @property
     def exchanges(self) -> ReadExchanges | None:

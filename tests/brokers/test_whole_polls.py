@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
+import threading
 from collections.abc import Mapping
 from contextlib import closing
 from typing import Any
@@ -207,3 +208,47 @@ def test_sqlite_does_not_write_its_log_back_while_somebody_waits_for_a_poll() ->
     with engine.written_back_later():
         assert pages() == 0
     assert pages() == engine.PAGES_TO_WRITE_BACK
+
+
+class RequestsAtEachWait(threading.Event):
+    """How many requests there were whenever somebody waited for it."""
+
+    def __init__(self, management: FakeManagement) -> None:
+        super().__init__()
+        self.management, self.counts = management, list[int]()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.counts.append(len(self.management.server.requests))
+        return super().wait(timeout)
+
+
+@pytest.mark.django_db
+def test_the_inventory_lets_depths_pass_before_each_request_and_before_it_is_stored(management: FakeManagement) -> None:
+    management.set_queues({"mail": 1})
+    apis = [ManagementApi(management.address(), limits=QUICK) for _ in range(2)]
+    loop = PollLoop(management.address(), a_broker().pk, "a", 5.0, api=apis[0], inventory_api=apis[1])
+    passed = loop._memory.depths_are_stored = RequestsAtEachWait(management)
+    loop.run_round()
+    assert passed.is_set() and passed.counts == []
+    management.requested()
+    loop.inventory.run_round()
+    requests = len(management.requested())
+    assert requests > 5
+    assert passed.counts == [*range(requests), requests]
+
+
+@pytest.mark.django_db
+def test_depths_that_are_being_read_have_the_inventory_wait_until_they_are_stored_or_failed(management: FakeManagement) -> None:
+    waited: list[bool] = []
+    loop = PollLoop(management.address(), a_broker().pk, "a", 5.0, api=ManagementApi(management.address(), limits=QUICK))
+    was_renewed = loop._api.before_request
+
+    def before_request() -> None:
+        waited.append(loop._memory.depths_are_stored.is_set())
+        was_renewed()
+
+    loop._api.before_request = before_request
+    for path in ("queues", "overview"):
+        loop.run_round()
+        assert waited and not any(waited) and loop._memory.depths_are_stored.is_set()
+        management.fail(path, 500)
