@@ -81,6 +81,12 @@ def test_its_figures_stay_between_two_readings_and_are_of_the_moment_when_they_w
     assert ["those of the broker every 15 s" in stats.depth_source_reason for stats in found] == [False, True, True, True]
 
 
+def test_the_clock_of_the_polled_node_is_that_of_each_poll(broker: FakeManagement) -> None:
+    api, memory = broker.api(), PollMemory()
+    polled = [poll_depths(api, after(second), memory) for second in (0, 5, 10, 15)]
+    assert [stats.nodes[0].clock_at for stats in polled] == [stats.at for stats in polled]
+
+
 @pytest.mark.django_db
 def test_a_rate_of_the_broker_is_that_of_the_time_between_two_readings() -> None:
     broker, memory, rates = a_broker(), store.BrokerMemory(), []
