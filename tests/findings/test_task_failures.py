@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
+
 from dashboard.findings.outcomes import LATEST, Ended, Outcomes, TaskOutcomes
 from dashboard.findings.rule import Found, Object
 from dashboard.findings.rules import task_failures
@@ -140,6 +142,14 @@ def test_it_clears_when_the_latest_succeed() -> None:
     cured = outcomes.of_each(NOON + timedelta(minutes=1), [KEY])
     assert jumped(cured, in_trouble=True) == []
     assert unsure(task_failures, objects.facts(outcomes=cured, open_objects={task_failures.KEY: [Object("task", *reversed(KEY))]})) == []
+
+
+@pytest.mark.parametrize(("failures", "opens", "stays"), [(14, True, True), (7, False, True), (5, False, False)])
+def test_it_clears_only_at_half_of_the_rise_by_which_it_opens(failures: int, opens: bool, stays: bool) -> None:
+    """Of fifty, of which less than one usually fails."""
+    apart = [part for _ in range(failures) for part in (ends(50 // failures, 0.0, seconds=0.01), ends(1, 1.0))]
+    outcomes = after(past(), ends(50, 0.0, seconds=0.01), *apart)
+    assert (bool(jumped(outcomes)), bool(jumped(outcomes, in_trouble=True))) == (opens, stays), outcomes[0].share
 
 
 def test_one_worker_that_fails_alone_is_named() -> None:

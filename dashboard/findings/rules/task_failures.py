@@ -62,7 +62,8 @@ def _jumped(one: TaskOutcomes, thresholds: Thresholds, is_open: bool) -> bool:
     varies = usual + DEVIATIONS * _ROBUST * one.spread
     if one.newest_failed >= NEWEST * max(usual + FAILS_MOSTLY, ALMOST_ALL):
         return True  # of fifty they are few yet
-    return one.share >= max(usual + thresholds.of(KEY, "rise", *where) / 100, chance, min(varies, 1.0))
+    limit = max(usual + thresholds.of(KEY, "rise", *where) / 100, chance, min(varies, 1.0))
+    return one.share >= ((usual + limit) / 2 if is_open else limit)  # or it opened and closed again and again about the limit
 
 
 def _found(one: TaskOutcomes, facts: Facts) -> Found:
