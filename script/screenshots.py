@@ -1,6 +1,6 @@
 """Makes docs/screenshots/ of every page from a running Hareline, light and dark, 1440 and 390 pixels wide, and runs axe on each.
 
-    .venv/bin/python script/screenshots.py http://127.0.0.1:8000 [--only queues] [--directory docs/screenshots]
+    .venv/bin/python script/screenshots.py http://127.0.0.1:8000 [--only queues queue] [--directory docs/screenshots]
 
 The admin's password comes from HARELINE_ADMIN_PASSWORD. Exits 1 if axe finds something serious, a page logs an error or requests another site.
 """
@@ -106,7 +106,7 @@ def shoot(context: BrowserContext, root: str, path: str, file: Path) -> list[str
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("root", nargs="?", default="http://127.0.0.1:8000")
-    parser.add_argument("--only", help="just the page of this name")
+    parser.add_argument("--only", nargs="+", help="just the pages of these names")
     parser.add_argument("--directory", type=Path, default=Path(__file__).parent.parent / "docs" / "screenshots")
     arguments = parser.parse_args()
     if not os.environ.get("HARELINE_ADMIN_PASSWORD"):
@@ -122,19 +122,18 @@ def main() -> int:
                 context = browser.new_context(**options)
                 context.set_default_timeout(PATIENCE_MS)
                 context.add_cookies([{"name": "hareline_theme", "value": theme, "url": root}])
-                pages = {"login": "login/"}
-                failures += report("login", theme, size, shoot(context, root, "login/", directory / f"login-{size}-{theme}.png"), arguments.only)
+                if not arguments.only or "login" in arguments.only:
+                    failures += report("login", theme, size, shoot(context, root, "login/", directory / f"login-{size}-{theme}.png"))
                 log_in(context, root)
-                pages = addresses(context, root)
-                for name, path in pages.items():
-                    if arguments.only in (None, name):
-                        failures += report(name, theme, size, shoot(context, root, path, directory / f"{name}-{size}-{theme}.png"), None)
+                for name, path in addresses(context, root).items():
+                    if not arguments.only or name in arguments.only:
+                        failures += report(name, theme, size, shoot(context, root, path, directory / f"{name}-{size}-{theme}.png"))
                 context.close()
         browser.close()
     return 1 if failures else 0
 
 
-def report(name: str, theme: str, size: str, wrong: list[str], only: str | None) -> int:
+def report(name: str, theme: str, size: str, wrong: list[str]) -> int:
     print(f"{name:10} {theme:5} {size:7} {'ok' if not wrong else ''}", flush=True)
     for line in wrong:
         print(f"    {line}", flush=True)
