@@ -1,4 +1,4 @@
-"""Prints where Hareline is once its pages really answer, then ends. One of the supervised programs.
+"""Prints where Hareline is once its pages really answer, what it watches and what is missing, then ends. One of the supervised programs.
 
 The environment names what to print: HARELINE_PAGES, HARELINE_FIRST_PASSWORD (a password that was made up just now), HARELINE_DEMO_AMQP_URL (only the demo).
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import time
 import urllib.error
@@ -17,6 +18,7 @@ from brokers.supervised_process import end_with_supervisor
 
 PATIENCE_SECONDS = 180.0
 DATA_SECONDS = 30.0
+WATCHED_SECONDS = 15.0
 
 
 def status(url: str) -> tuple[int, str]:
@@ -65,6 +67,13 @@ def rabbitmq_line(state_file: Path) -> str:
     return f"  RabbitMQ   http://127.0.0.1:{state['ports']['management']}/   its own pages: user {state['user']}, password in {state_file}"
 
 
+def watched_lines() -> list[str]:
+    """What is watched and what is missing, as `manage.py status` lists it; why not, if that fails."""
+    command = [sys.executable, "manage.py", "status", "--wait", str(WATCHED_SECONDS)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.rstrip().splitlines() if done.returncode == 0 else ["  What is watched can't be listed; `script/hareline status` shows why."]
+
+
 def main() -> None:
     end_with_supervisor()
     pages = os.environ["HARELINE_PAGES"].rstrip("/")
@@ -77,6 +86,7 @@ def main() -> None:
         data = os.environ.get("HARELINE_DATA_DIR", "var")
         lines += [rabbitmq_line(Path(data, "rabbitmq", "node.json")), ""]
         lines += [f"  With it run a RabbitMQ node, five Celery worker nodes and their traffic. Logs: {data}/log/", "  Ctrl-C stops everything.", ""]
+    lines += [*watched_lines(), ""]
     if ready != 200:
         lines += [f"  Not everything is ready yet: {reasons_text(ready, reasons)}", ""]
     print("\n".join(lines), flush=True)
