@@ -9,6 +9,8 @@ import re
 from urllib.parse import unquote
 
 HIDDEN = "(address hidden)"
+LOCAL_HOSTS = frozenset({"", "localhost", "127.0.0.1", "[::1]"})
+"""Those of an address in the broker itself."""
 _ADDRESS = re.compile(
     r"(?P<scheme>amqps?)://(?:[^@/?#\s]*@)?(?P<host>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])?(?P<port>:[0-9]{1,5})?"
     r"(?P<path>/[A-Za-z0-9._%-]*)?(?:\?[^@#\s]*)?"

@@ -55,6 +55,8 @@ from brokers.queries.past_routing import past_routing, routing_state
 from brokers.queries.queue_lists import internal_queues, queue, queue_by_id, queue_counts, queue_names, queue_names_ending, queues, queues_by_ids, queues_named
 from brokers.queries.time_series import History, histories, history, history_until_now, sparklines, sparklines_until_now
 from brokers.queries.topologies import QueueFacts, queue_facts, topology
+from brokers.queries.topologies import visible as visible_topology
+from brokers.queries.topologies import visible_facts as visible_queue_facts
 
 __all__ = [
     "CHANNEL_SORTS",
@@ -129,5 +131,7 @@ __all__ = [
     "vhost_of_event_exchange",
     "virtual_host",
     "virtual_hosts",
+    "visible_queue_facts",
+    "visible_topology",
     "watched_as",
 ]  # fmt: skip

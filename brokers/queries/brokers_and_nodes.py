@@ -9,7 +9,9 @@ from django.db.models import Exists, OuterRef, Q
 from brokers.database.rows import RowsOf
 from brokers.errors import NotRecorded
 from brokers.models import Broker, Change, Connection, DetailRequest, Installation, Node, PollAttempt, VirtualHost
-from brokers.queries.pages import BrokerRef, existing, in_scope, touching, visible_brokers, visible_vhosts
+from brokers.queries.pages import BrokerRef, existing, of_whole_brokers, touching, visible_brokers, visible_vhosts
+from brokers.queries.partial_figures import visible_figures, visible_vhost_figures
+from brokers.queries.partly_visible import changes_in
 from brokers.queries.past import broker_as_it_was
 from brokers.scope import Scope
 
@@ -25,11 +27,11 @@ def brokers(scope: Scope, at: datetime | None = None) -> list[Broker]:
         return _BROKERS.read("WHERE configured ORDER BY name")
     found = list(Broker.objects.filter(visible_brokers(scope), configured=True))
     if at is None:
-        return found
+        return [visible_figures(scope, broker) for broker in found]
     past = []
     for broker in found:
         try:
-            past.append(broker_as_it_was(broker, at))
+            past.append(visible_figures(scope, broker_as_it_was(broker, at)))
         except NotRecorded:
             continue
     return past
@@ -37,13 +39,13 @@ def brokers(scope: Scope, at: datetime | None = None) -> list[Broker]:
 
 def broker(scope: Scope, name: str, at: datetime | None = None) -> Broker | None:
     """The broker of that name; None if there is none in scope. Raises NotRecorded if nothing is known of it `at` that moment."""
-    return _then(Broker.objects.filter(visible_brokers(scope), name=name).first(), at)
+    return _then(scope, Broker.objects.filter(visible_brokers(scope), name=name).first(), at)
 
 
 def broker_by_id(scope: Scope, broker_id: int, at: datetime | None = None) -> Broker | None:
     if scope.is_everything:
-        return _then(next(iter(_BROKERS.read("WHERE id = %s", [broker_id])), None), at)
-    return _then(Broker.objects.filter(visible_brokers(scope), pk=broker_id).first(), at)
+        return _then(scope, next(iter(_BROKERS.read("WHERE id = %s", [broker_id])), None), at)
+    return _then(scope, Broker.objects.filter(visible_brokers(scope), pk=broker_id).first(), at)
 
 
 def watched_as(broker_id: int, now: datetime) -> str:
@@ -67,7 +69,8 @@ def broker_names(scope: Scope) -> dict[int, str]:
 
 def virtual_hosts(scope: Scope, broker: BrokerRef | None = None, at: datetime | None = None) -> list[VirtualHost]:
     """By name, including those that are not visible (`visible` False)."""
-    return list(VirtualHost.objects.filter(visible_vhosts(scope, broker), existing(at)).select_related("broker").order_by("name", "broker__name"))
+    found = VirtualHost.objects.filter(visible_vhosts(scope, broker), existing(at)).select_related("broker").order_by("name", "broker__name")
+    return visible_vhost_figures(scope, list(found))
 
 
 def vhost_names(broker_id: int) -> frozenset[str]:
@@ -76,19 +79,20 @@ def vhost_names(broker_id: int) -> frozenset[str]:
 
 
 def virtual_host(scope: Scope, broker: BrokerRef, name: str) -> VirtualHost | None:
-    return VirtualHost.objects.filter(visible_vhosts(scope, broker), name=name, gone_at=None).select_related("broker").first()
+    found = VirtualHost.objects.filter(visible_vhosts(scope, broker), name=name, gone_at=None).select_related("broker")[:1]
+    return next(iter(visible_vhost_figures(scope, list(found))), None)
 
 
 def nodes(scope: Scope, broker: BrokerRef | None = None, at: datetime | None = None) -> list[Node]:
-    """The nodes by name. Raises NotRecorded for a past moment: nodes have no history."""
+    """The nodes by name, of brokers that are visible as a whole. Raises NotRecorded for a past moment: nodes have no history."""
     if at is not None:
         raise NotRecorded("nodes", at)
-    return list(Node.objects.filter(touching(scope, broker), gone_at=None).select_related("broker").order_by("broker__name", "name"))
+    return list(Node.objects.filter(of_whole_brokers(scope, broker), gone_at=None).select_related("broker").order_by("broker__name", "name"))
 
 
 def changes(scope: Scope, broker: BrokerRef | None = None, limit: int = 50, at: datetime | None = None, vhost: str | None = None) -> list[Change]:
     """Changes, latest first; with `at`, up to that moment. With `vhost`, also what concerns the whole broker."""
-    where = in_scope(scope, broker)
+    where = changes_in(scope, broker)
     if vhost is not None:
         where &= Q(vhost__in=(vhost, ""))
     if at is not None:
@@ -118,5 +122,5 @@ def installation_id() -> str | None:
     return Installation.objects.values_list("identifier", flat=True).first()
 
 
-def _then(found: Broker | None, at: datetime | None) -> Broker | None:
-    return found if found is None or at is None else broker_as_it_was(found, at)
+def _then(scope: Scope, found: Broker | None, at: datetime | None) -> Broker | None:
+    return None if found is None else visible_figures(scope, found if at is None else broker_as_it_was(found, at))

@@ -12,6 +12,7 @@ from brokers.errors import NotRecorded
 from brokers.models import Channel, ClientTrend, Connection, Consumer
 from brokers.queries import pages
 from brokers.queries.pages import BrokerRef, Page, in_scope
+from brokers.queries.partly_visible import channels_in, connections_in, hide_published
 from brokers.scope import Scope
 
 MOST_VALUES = 200
@@ -37,8 +38,8 @@ def connections(
 ) -> list[Connection]:
     """The open connections by name; `names`: only these."""
     _only_now("connections", at)
-    rows = Connection.objects.filter(in_scope(scope, broker, vhost), gone_at=None)
-    return list((rows if names is None else rows.filter(name__in=names)).order_by("name"))
+    rows = Connection.objects.filter(connections_in(scope, broker, vhost), gone_at=None)
+    return hide_published(scope, (rows if names is None else rows.filter(name__in=names)).order_by("name"))
 
 
 def connection_page(
@@ -60,14 +61,16 @@ def connection_page(
     """
     field, descending = pages.sort_key(sort, pages.CONNECTION_SORTS)
     pages.check_page(page, page_size)
-    rows = Connection.objects.filter(in_scope(scope, broker, vhost), gone_at__isnull=not closed).select_related("broker")
+    rows = Connection.objects.filter(connections_in(scope, broker, vhost), gone_at__isnull=not closed).select_related("broker")
     for condition in conditions:
         rows = rows.filter(_connection_filter(condition))
     if keys is not None:
         rows = rows.filter(pk__in=keys)
     if titles and field == "client":
-        return _by_title(rows, titles, descending, page, page_size)
-    return pages.one_page(pages.ordered(rows, field, descending), page, page_size)
+        found = _by_title(rows, titles, descending, page, page_size)
+    else:
+        found = pages.one_page(pages.ordered(rows, field, descending), page, page_size)
+    return Page(found.total, hide_published(scope, found.items), page, page_size)
 
 
 def _by_title(rows: QuerySet[Connection], titles: Mapping[int, str], descending: bool, page: int, page_size: int) -> Page[Connection]:
@@ -81,11 +84,11 @@ def _by_title(rows: QuerySet[Connection], titles: Mapping[int, str], descending:
 
 def connection_by_id(scope: Scope, connection_id: int) -> Connection | None:
     """The connection of that id, also if it was closed lately (`gone_at`)."""
-    return Connection.objects.filter(in_scope(scope), pk=connection_id).select_related("broker").first()
+    return next(iter(hide_published(scope, Connection.objects.filter(connections_in(scope), pk=connection_id).select_related("broker"))), None)
 
 
 def connections_by_ids(scope: Scope, ids: Collection[int]) -> list[Connection]:
-    return list(Connection.objects.filter(in_scope(scope), pk__in=list(ids)).select_related("broker").order_by("pk")) if ids else []
+    return hide_published(scope, Connection.objects.filter(connections_in(scope), pk__in=list(ids)).select_related("broker").order_by("pk")) if ids else []
 
 
 def channels(
@@ -93,7 +96,7 @@ def channels(
 ) -> list[Channel]:
     """Channels by connection and number; `connections`: only theirs."""
     _only_now("channels", at)
-    rows = Channel.objects.filter(in_scope(scope, broker, vhost))
+    rows = Channel.objects.filter(channels_in(scope, broker, vhost))
     return list((rows if connections is None else rows.filter(connection_name__in=connections)).order_by("connection_name", "number"))
 
 
@@ -110,7 +113,7 @@ def channel_page(
     """A page of channels with their broker. Raises ValueError for an unknown sort or page."""
     field, descending = pages.sort_key(sort, pages.CHANNEL_SORTS)
     pages.check_page(page, page_size)
-    rows = Channel.objects.filter(in_scope(scope, broker, vhost)).select_related("broker")
+    rows = Channel.objects.filter(channels_in(scope, broker, vhost)).select_related("broker")
     if connection is not None:
         rows = rows.filter(connection_name=connection)
     return pages.one_page(pages.ordered(rows, field, descending), page, page_size)
@@ -118,7 +121,7 @@ def channel_page(
 
 def connection_values(scope: Scope, field: str, broker: BrokerRef | None = None, vhost: str | None = None) -> list[tuple[str, int]]:
     """[(value, number of open connections)] of a column such as "user", the most frequent first; unknown values are left out."""
-    rows = Connection.objects.filter(in_scope(scope, broker, vhost), gone_at=None).exclude(**{field: ""})
+    rows = Connection.objects.filter(connections_in(scope, broker, vhost), gone_at=None).exclude(**{field: ""})
     return [(str(value), amount) for value, amount in rows.values_list(field).annotate(amount=Count("pk")).order_by("-amount", field)[:MOST_VALUES]]
 
 

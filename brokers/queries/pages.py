@@ -15,7 +15,7 @@ from django.db.models.functions import Coalesce, Lower
 from django.utils import timezone
 
 from brokers.conditions import COMPARISONS, COUNT_FIELDS, DERIVED_FIELDS, FED_LATELY, NUMBER_FIELDS, STILL_AFTER, TEXT_FIELDS, Condition
-from brokers.models import Binding, Broker
+from brokers.models import Binding, Broker, Queue
 from brokers.queries import visible
 from brokers.scope import Scope
 
@@ -136,13 +136,26 @@ def in_scope(scope: Scope, broker: BrokerRef | None = None, vhost: str | None = 
 
 
 def touching(scope: Scope, broker: BrokerRef | None = None) -> Q:
-    """The filter of rows that belong to a whole broker, of which something may be viewed: its nodes, how its polls went."""
+    """The filter of rows that belong to a whole broker, of which something may be viewed: how its polls went."""
     return visible.rows_touching(scope) & _there(broker)
 
 
+def of_whole_brokers(scope: Scope, broker: BrokerRef | None = None) -> Q:
+    """The same for what is visible only to who may view the broker as a whole."""
+    return visible.rows_in(scope, vhost="") & _there(broker)
+
+
 def visible_vhosts(scope: Scope, broker: BrokerRef | None = None) -> Q:
-    """The same for rows of virtual hosts themselves: those of which something may be viewed."""
-    return visible.rows_touching(scope, vhost="name") & _there(broker)
+    """The same for rows of virtual hosts themselves: those of which something may be viewed, and where it is some queues of any virtual host, is there."""
+    found = visible.NOTHING_AT_ALL if scope.places is not None else Q()
+    for place in scope.places or ():
+        only = Scope((place,))
+        rows = visible.rows_touching(only, vhost="name")
+        if place.queue and not place.vhost:
+            there = Queue.objects.filter(visible.rows_in(only, queue="name"), broker=OuterRef("broker"), vhost=OuterRef("name"), gone_at=None)
+            rows &= Q(Exists(there))
+        found |= rows
+    return found & _there(broker)
 
 
 def _there(broker: BrokerRef | None) -> Q:

@@ -15,10 +15,11 @@ import zstandard
 from brokers.errors import NotRecorded
 from brokers.models import Binding, Broker, Exchange, Policy, Queue, TopologyVersion, VirtualHost
 from brokers.queries.frames import moment
-from brokers.queries.pages import BrokerRef, existing, in_scope
+from brokers.queries.pages import BrokerRef, existing, visible_vhosts
 from brokers.scope import Scope
 from brokers.snapshots import METRICS
 from brokers.topology import Topology, decode
+from brokers.visible_topology import visible_topology
 
 _QUEUE_NOT_KEPT: dict[str, Any] = {
     "state": "", "policy": "", "operator_policy": "", "effective_policy": {}, "node": "", "message_bytes": None, "oldest_at": None,
@@ -140,13 +141,13 @@ def _fill(rows: Iterable[Any], columns: dict[str, dict[int, float | None]]) -> N
 
 
 def _topologies(scope: Scope, broker: BrokerRef | None, vhost: str | None, at: datetime) -> Iterator[tuple[Broker, Topology]]:
-    where = in_scope(scope, broker) & existing(at)
+    where = visible_vhosts(scope, broker) & existing(at)
     hosts = VirtualHost.objects.filter(where).select_related("broker").order_by("broker__name", "name")
     found = 0
     for host in hosts if vhost is None else hosts.filter(name=vhost):
         topology = _topology(host.broker_id, host.name, at)
         found += bool(topology.exchanges)  # every virtual host has the default exchange
-        yield host.broker, topology
+        yield host.broker, visible_topology(topology, scope, host.broker.name)
     if not found:
         raise NotRecorded("the topology", at)
 

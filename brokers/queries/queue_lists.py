@@ -11,6 +11,7 @@ from brokers.conditions import Condition
 from brokers.models import Broker, Queue
 from brokers.queries import pages
 from brokers.queries.pages import BrokerRef, Page, existing, in_scope
+from brokers.queries.partly_visible import hide_names
 from brokers.queries.past import NOT_KEPT, PastQueue, fill_queues, queues_as_they_were
 from brokers.scope import Scope
 
@@ -43,8 +44,9 @@ def queues(
         rows = (rows if brokers is None else rows.select_related(None)).filter(_all_of(conditions), ~Q(pk__in=leave_out) if leave_out else Q())
         found = pages.one_page(pages.ordered(rows, field, descending), page, page_size, total)
         pages.share_brokers(found.items, brokers or ())
-        return found
-    return _past_page(rows, conditions, (field, descending), (page, page_size), at, pages.broker_ids(scope, broker))
+        return found if scope.is_everything else Page(found.total, hide_names(scope, found.items), page, page_size)
+    past = _past_page(rows, conditions, (field, descending), (page, page_size), at, pages.broker_ids(scope, broker))
+    return Page(past.total, hide_names(scope, past.items), page, page_size)
 
 
 def queue_counts(
@@ -91,18 +93,18 @@ def queues_by_ids(scope: Scope, ids: Iterable[int], at: datetime | None = None) 
     if not ids:
         return []
     rows = Queue.objects.filter(in_scope(scope, queue="name"), pk__in=ids).select_related("broker").order_by("pk")
-    return list(rows) if at is None else _then(list(rows.filter(existing(at))), at)
+    return hide_names(scope, rows if at is None else _then(list(rows.filter(existing(at))), at))
 
 
 def queue(scope: Scope, broker: BrokerRef, vhost: str, name: str, at: datetime | None = None) -> Queue | None:
     """The queue that has this name now, or had it `at` a moment; None if there is none in scope."""
-    return _one(_rows(scope, broker, vhost, at).filter(name=name), at)
+    return _one(scope, _rows(scope, broker, vhost, at).filter(name=name), at)
 
 
 def queue_by_id(scope: Scope, queue_id: int, at: datetime | None = None) -> Queue | None:
     """The queue of that id, also if it is deleted (`gone_at`)."""
     rows = Queue.objects.filter(in_scope(scope, queue="name"), pk=queue_id).select_related("broker")
-    return _one(rows if at is None else rows.filter(existing(at)), at)
+    return _one(scope, rows if at is None else rows.filter(existing(at)), at)
 
 
 def queue_names(scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None, at: datetime | None = None) -> list[tuple[int, str, str]]:
@@ -125,11 +127,9 @@ def _rows(scope: Scope, broker: BrokerRef | None, vhost: str | None, at: datetim
     return Queue.objects.filter(in_scope(scope, broker, vhost, "name"), existing(at)).select_related("broker")
 
 
-def _one(rows: QuerySet[Queue], at: datetime | None) -> Queue | None:
-    if at is None:
-        return rows.order_by("-pk").first()
-    then = _then(list(rows), at)
-    return then[0] if then else None
+def _one(scope: Scope, rows: QuerySet[Queue], at: datetime | None) -> Queue | None:
+    found = rows.order_by("-pk")[:1] if at is None else _then(list(rows), at)[:1]
+    return next(iter(hide_names(scope, found)), None)
 
 
 def _then(rows: list[Queue], at: datetime) -> list[Queue]:

@@ -21,6 +21,7 @@ from django.utils import timezone
 from brokers.models import Broker, Exchange, Queue, VirtualHost
 from brokers.queries.frames import frames
 from brokers.queries.pages import visible_brokers
+from brokers.queries.partly_visible import exchanges_in
 from brokers.queries.visible import rows_in
 from brokers.scope import Scope
 from brokers.snapshots import METRICS, STEPS_TO_A_GAP, Series, metric_index, numbers, series_of
@@ -140,7 +141,7 @@ def _seen(scope: Scope, broker_id: int, kind: str, ids: Sequence[int]) -> bool:
         "broker": Broker.objects.filter(rows_in(scope, broker="name", vhost=""), pk=broker_id),
         "vhosts": VirtualHost.objects.filter(rows_in(scope, vhost="name"), broker_id=broker_id, pk__in=ids),
         "queues": Queue.objects.filter(rows_in(scope, queue="name"), broker_id=broker_id, pk__in=ids),
-        "exchanges": Exchange.objects.filter(rows_in(scope), broker_id=broker_id, pk__in=ids),
+        "exchanges": Exchange.objects.filter(exchanges_in(scope, broker_id), broker_id=broker_id, pk__in=ids),
     }
     return rows[kind].count() == (1 if kind == "broker" else len(set(ids)))
 

@@ -12,10 +12,12 @@ from django.db.models import Count, Q, TextField
 from django.db.models.functions import Cast
 from django.utils import timezone
 
-from brokers.models import Binding, Exchange, Policy, Queue
+from brokers.models import Binding, Broker, Exchange, Policy, Queue
 from brokers.queries import kept
 from brokers.queries.fingerprints import topology_fingerprints
+from brokers.scope import Scope
 from brokers.topology import BindingDefinition, ExchangeDefinition, PolicyDefinition, QueueDefinition, Topology
+from brokers.visible_topology import visible_topology
 
 MOST_KEPT = 4
 POLICIES_KNOWN_AFTER = timedelta(minutes=30)
@@ -23,10 +25,11 @@ POLICIES_KNOWN_AFTER = timedelta(minutes=30)
 seconds."""
 
 _kept: OrderedDict[tuple[int, str], tuple[Hashable, Topology]] = OrderedDict()
+_visible: kept.Kept[Topology] = kept.Kept(most=16, most_seconds=3600)
 
 
 def topology(broker_id: int, vhost: str, state: kept.State = None) -> Topology:
-    """The current topology, sorted by name. No scope: callers check access to the broker first. Thread-safe.
+    """The current topology, sorted by name. No scope: `visible` is what pages show. Thread-safe.
     `state`: that of the broker (`kept.state_of`), where it was read in this transaction: while it is the same, the topology is."""
     place = (broker_id, vhost)
     fingerprint = kept.shared(state, _fingerprint, *place)
@@ -38,6 +41,30 @@ def topology(broker_id: int, vhost: str, state: kept.State = None) -> Topology:
     while len(_kept) > MOST_KEPT:
         _kept.popitem(last=False)
     return found
+
+
+def visible(scope: Scope, broker: Broker, vhost: str, state: kept.State = None) -> Topology:
+    """What of it is visible: the topology itself where that is all of the virtual host, an empty one where it is nothing. The same object as long as nothing
+    of the topology changed and few other scopes were in use."""
+    if not scope.touches(broker.name, vhost):
+        return Topology(vhost)
+    whole = topology(broker.pk, vhost, state)
+    if scope.covers(broker.name, vhost):
+        return whole
+    return _visible.get((scope, broker.pk, vhost), _Same(whole), lambda: visible_topology(whole, scope, broker.name))
+
+
+class _Same:
+    """Equal only if it is the same topology: comparing ten thousand bindings takes long."""
+
+    def __init__(self, topology: Topology) -> None:
+        self._topology = topology
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other._topology is self._topology
+
+    def __hash__(self) -> int:
+        return id(self._topology)
 
 
 def _fingerprint(broker_id: int, vhost: str) -> Hashable:
@@ -56,6 +83,19 @@ class QueueFacts(NamedTuple):
 def queue_facts(broker_id: int, vhost: str, state: kept.State = None) -> QueueFacts:
     """Of what is there now; `state` as in `topology`."""
     return kept.shared(state, _read_facts, broker_id, vhost)
+
+
+def visible_facts(scope: Scope, broker: Broker, vhost: str, state: kept.State = None) -> QueueFacts:
+    """Of what is visible."""
+    if not scope.touches(broker.name, vhost):
+        return QueueFacts({}, {}, frozenset())
+    found = queue_facts(broker.pk, vhost, state)
+    if scope.covers(broker.name, vhost):
+        return found
+    seen = visible(scope, broker, vhost, state)
+    queues, exchanges = {one.name for one in seen.queues}, {one.name for one in seen.exchanges}
+    policies = {(kind, name): names for (kind, name), names in found.policies.items() if name in (queues if kind == "queue" else exchanges)}
+    return QueueFacts({name: count for name, count in found.consumers.items() if name in queues}, policies, found.unreported & queues)
 
 
 def _read_facts(broker_id: int, vhost: str) -> QueueFacts:

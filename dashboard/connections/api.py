@@ -114,7 +114,7 @@ def connections(request: HttpRequest, query: Query[ConnectionsRequest]) -> dict[
         page = queries.connection_page(scope(request), **where, sort=query.sort, page=query.page, page_size=query.page_size)
     except ValueError as error:
         raise invalid("sort", error) from error
-    owners = Owners()
+    owners = Owners(scope(request))
     return {"total": page.total, "items": [_item(one, owners) for one in page.items]}
 
 

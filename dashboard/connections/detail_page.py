@@ -45,7 +45,7 @@ class ConnectionPage:
     def __init__(self, scope: Scope, connection: Connection, now: datetime) -> None:
         self.scope, self.connection, self.now = scope, connection, now
         self.broker = connection.broker
-        self.owners = Owners()
+        self.owners = Owners(scope)
 
     def head(self) -> dict[str, Any]:
         owner = self.owners.of(self.connection)

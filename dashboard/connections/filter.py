@@ -57,7 +57,7 @@ class Chooser:
 
     def __init__(self, scope: Scope, brokers: Sequence[Broker], vhost: str | None) -> None:
         self._scope, self._brokers, self._vhost = scope, brokers, vhost
-        self._owners = Owners()
+        self._owners = Owners(scope)
         self._titles: dict[int, str] = {}
 
     def titles(self) -> dict[int, str]:
@@ -70,9 +70,9 @@ class Chooser:
         return growing(trend for broker in self._brokers for trend in queries.client_trends(self._scope, broker.pk, self._vhost))
 
     @cached_property
-    def _places(self) -> list[tuple[int, str]]:
+    def _places(self) -> list[tuple[Broker, str]]:
         hosts = [(broker, host.name) for broker in self._brokers for host in queries.virtual_hosts(self._scope, broker.pk)]
-        return [(broker.pk, vhost) for broker, vhost in hosts if self._vhost in (None, vhost)]
+        return [(broker, vhost) for broker, vhost in hosts if self._vhost in (None, vhost)]
 
     def chosen(self, wanted: Filter) -> Chosen:
         """What the filter chooses; its terms must be free of problems."""
@@ -95,9 +95,10 @@ class Chooser:
     def _consuming(self, fits: Callable[[Consuming], bool], of_workers: bool = False) -> frozenset[int]:
         """The open connections with a consumer that fits; `of_workers`: only those that belong to a worker node."""
         found: set[int] = set()
-        for place in self._places:
-            names = [name for name, consuming in self._owners.consumers_of(*place).items() if any(map(fits, consuming))]
-            rows = queries.connections(self._scope, *place, names=names) if names else []
+        for broker, vhost in self._places:
+            known = self._owners.consumers_of(broker.pk, vhost)
+            names = [name for name, consuming in known.items() if any(self._owners.shows(broker.name, one) and fits(one) for one in consuming)]
+            rows = queries.connections(self._scope, broker.pk, vhost, names=names) if names else []
             owners = {row.pk: self._owners.of(row) for row in rows} if of_workers else {}
             self._titles |= {pk: owner.hostname for pk, owner in owners.items() if owner.hostname and owner.exact}
             found.update(row.pk for row in rows if not of_workers or owners[row.pk].kind == WORKER)

@@ -66,7 +66,7 @@ class ConnectionList(ObjectList):
         page = self._page(self.filter, self.address.page, PAGE_SIZE, titles)
         if not page.items and page.total:
             page = self._page(self.filter, page.pages, PAGE_SIZE, titles)
-        owners = Owners()
+        owners = Owners(self.scope)
         return {
             "rows": [connection_row(one, one.broker, owners.of(one), self.now) for one in page.items],
             "page": page,

@@ -9,6 +9,7 @@ import msgspec
 from django.urls import reverse
 
 from brokers.models import Connection
+from brokers.scope import Scope
 from dashboard.layout.consumer_workers import Consuming
 from dashboard.layout.consumption import consumers_by_queue
 
@@ -66,19 +67,27 @@ def consumers_by_connection(broker_id: int, vhost: str) -> Mapping[str, list[Con
 
 
 class Owners:
-    """Owners and consumers of connections, read once for each virtual host."""
+    """Owners and consumers of connections, read once for each virtual host. Of the consumers, only those of queues in the scope are shown."""
 
-    def __init__(self) -> None:
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
         self._known: dict[tuple[int, str], Mapping[str, list[Consuming]]] = {}
 
     def consumers_of(self, broker_id: int, vhost: str) -> Mapping[str, list[Consuming]]:
-        """{connection: its consumers} of a virtual host."""
+        """{connection: its consumers} of a virtual host, those of queues outside of the scope too."""
         if (broker_id, vhost) not in self._known:
             self._known[broker_id, vhost] = consumers_by_connection(broker_id, vhost)
         return self._known[broker_id, vhost]
 
     def consuming(self, connection: Connection) -> list[Consuming]:
-        return self.consumers_of(connection.broker_id, connection.vhost).get(connection.name, [])
+        """Its consumers of visible queues."""
+        found = self.consumers_of(connection.broker_id, connection.vhost).get(connection.name, [])
+        return [one for one in found if self.shows(connection.broker.name, one)] if found and not self._scope.is_everything else found
+
+    def shows(self, broker: str, one: Consuming) -> bool:
+        return self._scope.covers(broker, one.consumer.vhost, one.consumer.queue)
 
     def of(self, connection: Connection) -> Owner:
-        return owner_of(connection, () if connection.gone_at else self.consuming(connection))
+        """By all of its consumers: a worker node is recognised by the control queue that it consumes."""
+        consuming = () if connection.gone_at else self.consumers_of(connection.broker_id, connection.vhost).get(connection.name, ())
+        return owner_of(connection, consuming)

@@ -10,11 +10,10 @@ from typing import Any, Protocol
 
 import msgspec
 
-from brokers.masked_addresses import host_of, vhost_of
+from brokers.masked_addresses import LOCAL_HOSTS, host_of, vhost_of
 from brokers.routing.patterns import Patterns
 from brokers.stats import LINK, SHOVEL, SHOVEL_STATUS, UPSTREAM, UPSTREAM_SET
 
-LOCAL_HOSTS = frozenset({"", "localhost", "127.0.0.1", "[::1]"})
 LEVELS = {"running": "ok", "starting": "warning", "flow": "notice", "idle": "ok", "terminated": "critical", "error": "critical", "shutdown": "warning"}
 NEEDS_POLICYMAKER = "unknown upstreams: Hareline’s user needs the tag policymaker to list them"
 

@@ -129,7 +129,7 @@ def _connections(topic: Topic, ids: list[int], broker: Broker, state: kept.State
     if topic.vhost is None:
         return Loaded({})
     found = [one for one in kept.shared(state, queries.connections_by_ids, EVERYTHING, tuple(ids)) if (one.broker_id, one.vhost) == (broker.pk, topic.vhost)]
-    owners, read_at = Owners(), (broker.connections_at, broker.channels_at)
+    owners, read_at = Owners(EVERYTHING), (broker.connections_at, broker.channels_at)
     set_of_connections = kept.shared(state, fingerprints.connections_fingerprint, broker.pk, topic.vhost)
     rows: dict[str, Build] = {f"connection-{one.pk}": partial(connection_row, one, broker, owners.of(one)) for one in found}
     return Loaded(

@@ -231,6 +231,11 @@ class OneBroker:
         here = one.broker_id == self.broker.pk and self.vhost in (None, one.vhost)
         return here and one.kind == "queue" and one.level in TROUBLE and one.pk not in self.opened.silenced
 
+    @property
+    def shows_nodes(self) -> bool:
+        """False where only a part of the broker is visible, to which no node belongs."""
+        return self.scope.covers(self.broker.name)
+
     @cached_property
     def nodes(self) -> list[LiveRow]:
         return [node_row(node, self.now, self.opened) for node in kept.shared(self._state, queries.nodes, self.scope, self.broker.pk)]
@@ -259,6 +264,8 @@ class OneBroker:
             rarely = formatting.duration(broker.topology_every_seconds)
             cost = f", which takes it {broker.topology_busy_seconds:.1f} s" if broker.topology_busy_seconds is not None else ""
             parts.append(f"bindings and policies read at {formatting.clock(broker.topology_at)}, again after a change or {rarely}{cost}")
+        if not self.scope.covers(broker.name):
+            return " · ".join(parts)  # the event exchange is in a virtual host that may not be visible
         if events := kept.shared(self._state, queries.definition_events, broker.pk):
             parts.append(f"the broker’s event exchange can’t be used: {events.problem}" if events.problem else "changes named by the broker’s event exchange")
         return " · ".join(parts)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 
@@ -45,8 +46,13 @@ def may_not(user: User | AnonymousUser, broker: str, vhost: str, queue: str) -> 
     return ""
 
 
+def sees_content(user: User | AnonymousUser, broker: str, vhost: str, queue: str) -> bool:
+    """True if this person may see the headers and bodies of its messages; else only where they were published, and how large they are."""
+    return access.may(user, "bodies", broker, vhost, queue)
+
+
 def peek_at(user: User | AnonymousUser, broker: Broker, queue: Queue, count: int, now: datetime) -> Peek:
-    """The queue's first messages, which are requeued. Failed attempts are audited too. Raises PeekFailed."""
+    """The queue's first messages, which are requeued, without their content for whoever may not see it. Failed attempts are audited too. Raises PeekFailed."""
     targets = amqp_targets.targets(broker, queue.vhost)
     try:
         found = peek.peek(targets, queue.name, count)
@@ -55,7 +61,12 @@ def peek_at(user: User | AnonymousUser, broker: Broker, queue: Queue, count: int
         _note(user, store.FAILED, broker.name, queue.vhost, queue.name, now, requested=count, reason=str(error))
         raise PeekFailed(f"Peeking failed: {error}.", send_grant(targets[0].user, queue.vhost) if lacks_rights else "") from error
     _note(user, store.DONE, broker.name, queue.vhost, queue.name, now, requested=count, shown=len(found.messages))
-    return found
+    if sees_content(user, broker.name, queue.vhost, queue.name):
+        return found
+    return msgspec.structs.replace(found, messages=[msgspec.structs.replace(one, **_NO_CONTENT) for one in found.messages])
+
+
+_NO_CONTENT: dict[str, Any] = {"properties": {}, "headers": {}, "exact": None, "body": b""}
 
 
 def refused(user: User | AnonymousUser, broker: str, vhost: str, queue: str, why: str, now: datetime) -> None:

@@ -35,7 +35,7 @@ class SeenMessage(Schema):
     redelivered: bool = Field(description="The flag before this peek; peeking sets it")
     properties: dict[str, Any] = Field(description="Includes headers, in the form of the management API")
     headers_amqp: dict[str, Any] | None = Field(description="{name: [type, value]} where a header has a type that JSON lacks; otherwise null")
-    payload: str = Field(description="At most the first 64 KiB")
+    payload: str = Field(description="At most the first 64 KiB; empty, as are the properties, for a caller who may not see bodies")
     payload_encoding: str = Field(description="string, or base64 for a payload that is not UTF-8")
     payload_bytes: int
     payload_truncated: bool

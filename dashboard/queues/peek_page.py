@@ -62,6 +62,10 @@ class PeekPage:
     def may_not(self) -> str:
         return peek_action.may_not(self.user, self.broker.name, self.queue.vhost, self.queue.name) or amqp_targets.refusal(self.broker)
 
+    @property
+    def shows_content(self) -> bool:
+        return peek_action.sees_content(self.user, self.broker.name, self.queue.vhost, self.queue.name)
+
     @cached_property
     def cannot(self) -> str:
         return peek_action.cannot(self.queue)

@@ -12,9 +12,9 @@ from brokers import parts, queries
 from brokers.models import Broker
 from brokers.queries import Page, kept
 from brokers.routing.default_types import declared_default
-from brokers.routing.definitions import Right
-from brokers.scope import Scope
-from brokers.topology import Topology
+from brokers.routing.definitions import NEEDS_ADMINISTRATOR, Right
+from brokers.scope import EVERYTHING, Scope
+from brokers.visible_topology import visible_topology
 from dashboard.layout import formatting, levels
 from dashboard.layout.consumption import consumers_by_queue
 from dashboard.layout.virtual_hosts import virtual_hosts
@@ -26,8 +26,12 @@ from workers import queries as worker_queries
 from workers.models import Worker
 
 MOST_KEPT = 4
-_last: dict[tuple[int, str], LoadedVhost] = {}
+_Key = tuple[int, str, Scope]
+_last: dict[_Key, LoadedVhost] = {}
+"""By broker, virtual host and scope, which is EVERYTHING for whoever may view all of the virtual host."""
 
+PARTLY_VISIBLE = "You may view only some queues of virtual host {vhost}: what is outside your rights is left out, and the outcome in the broker may differ."
+PERMISSIONS_HIDDEN = "permissions are visible only to people who may view the whole virtual host"
 SETTINGS_OF_NOW = "Past Celery settings are not kept: these are the current settings."
 
 
@@ -35,33 +39,43 @@ def load(scope: Scope, broker: Broker, vhost: str, now: datetime, at: datetime |
     """The virtual host now, or `at` a moment; then consumers are unknown. Raises NotRecorded."""
     if at is not None:
         return _then(scope, broker, vhost, at)
-    seen, state = scope.touches(broker.name), kept.state_of([broker])
-    topology = queries.topology(broker.pk, vhost, state) if seen else Topology(vhost)
+    whole, state = scope.covers(broker.name, vhost), kept.state_of([broker])
+    topology, facts = queries.visible_topology(scope, broker, vhost, state), queries.visible_queue_facts(scope, broker, vhost, state)
     consuming = consumers_by_queue(broker.pk, vhost, broker)
     slots = {worker.pk: _slots(worker) for worker in worker_queries.worker_slots(broker.pk, vhost)}
     hidden = levels.unavailable(broker, now)
-    facts = queries.queue_facts(broker.pk, vhost, state) if seen else queries.QueueFacts({}, {}, frozenset())
+    partly = [] if whole else [partly_visible(scope, broker, vhost)]
     found = LoadedVhost(
         topology,
         broker.version or None,
         {} if hidden else facts.consumers,
-        {name: consuming_workers(found, slots) for (its_vhost, name), found in consuming.items() if its_vhost == vhost},
-        _unknown(broker, vhost, hidden, now, bool(topology.exchanges)),
-        _rights(scope, broker, vhost),
-        reported=facts.policies if seen else None,
+        {
+            name: consuming_workers(found, slots)
+            for (its_vhost, name), found in consuming.items()
+            if its_vhost == vhost and (whole or scope.covers(broker.name, vhost, name))
+        },
+        [*partly, *_unknown(broker, vhost, hidden, now, bool(topology.exchanges))],
+        _rights(scope, broker, vhost) if whole else None,
+        NEEDS_ADMINISTRATOR if whole else PERMISSIONS_HIDDEN,
+        reported=facts.policies,
         unreported=facts.unreported,
         default_type=_default_type(scope, broker, vhost),
     )
-    _take_router(found, (broker.pk, vhost))
+    _take_router(found, (broker.pk, vhost, EVERYTHING if whole else scope))
     return found
 
 
 def recent() -> list[tuple[int, str]]:
-    """(broker id, virtual host) of those that are kept: the few whose messages were explained last."""
-    return list(_last)
+    """(broker id, virtual host) of those that are kept as a whole: the few whose messages were explained last."""
+    return [(broker_id, vhost) for broker_id, vhost, scope in _last if scope.is_everything]
 
 
-def _take_router(found: LoadedVhost, key: tuple[int, str]) -> None:
+def partly_visible(scope: Scope, broker: Broker, vhost: str) -> str:
+    """That the person sees only a part of it, in a sentence; "" where they see all."""
+    return "" if scope.covers(broker.name, vhost) else PARTLY_VISIBLE.format(vhost=vhost)
+
+
+def _take_router(found: LoadedVhost, key: _Key) -> None:
     """Reuses the router of the last load if nothing has changed: building one for 10,000 queues takes half a second. One that met
     a slow pattern is not reused, since its time limit for patterns is used up."""
     last = _last.pop(key, None)
@@ -78,7 +92,8 @@ def _then(scope: Scope, broker: Broker, vhost: str, at: datetime) -> LoadedVhost
     queues = _all(lambda page: queries.queues(scope, **where, sort="name", page=page, page_size=queries.LARGEST_PAGE))
     exchanges = _all(lambda page: queries.exchanges(scope, **where, page=page, page_size=queries.LARGEST_PAGE))
     topology = topology_of(vhost, exchanges, queues, queries.bindings(scope, **where), queries.policies(scope, **where))
-    return LoadedVhost(topology, broker.version or None, {}, {}, rights_unknown="permissions of the past are not kept")
+    topology, partly = visible_topology(topology, scope, broker.name), [text] if (text := partly_visible(scope, broker, vhost)) else []
+    return LoadedVhost(topology, broker.version or None, {}, {}, partly, rights_unknown="permissions of the past are not kept")
 
 
 def reporting_workers(scope: Scope, broker: Broker, vhost: str) -> ReportingWorkers:
@@ -86,13 +101,19 @@ def reporting_workers(scope: Scope, broker: Broker, vhost: str) -> ReportingWork
 
 
 def known_task(scope: Scope, broker: Broker, vhost: str, task: str, at: datetime | None = None) -> KnownTask:
-    """What is known of a task: configurations, its attributes, where the last one (until `at`) was actually sent. Settings are always the current ones."""
+    """What is known of a task: configurations, its attributes, where the last one (until `at`) was actually sent. Settings are always the current ones.
+    Whoever may view only some queues of the virtual host gets no configuration of an application, which names others, and of what was sent only what went
+    to visible queues alone."""
+    whole = scope.covers(broker.name, vhost)
     last = worker_queries.last_sent(scope, broker.pk, vhost, task, at)
     sent = None
     if last is not None and last.sent_at is not None:
-        sent = Sent(last.pk, last.uuid, last.sent_at, last.sent_queue, last.exchange, last.routing_key, list(last.found.names) if last.found else [])
+        arrived = list(last.found.names) if last.found else []
+        if whole or all(name is None or scope.covers(broker.name, vhost, name) for name in (last.sent_queue, *arrived)):
+            sent = Sent(last.pk, last.uuid, last.sent_at, last.sent_queue, last.exchange, last.routing_key, arrived)
     troubles = [] if at is None else [SETTINGS_OF_NOW]
-    return with_application(msgspec.structs.replace(reporting_workers(scope, broker, vhost).known(task), sent=sent, troubles=troubles), task)
+    known = msgspec.structs.replace(reporting_workers(scope, broker, vhost).known(task), sent=sent, troubles=troubles)
+    return with_application(known, task) if whole else known
 
 
 DECIDING_PARTS = frozenset({*parts.TOPOLOGY_PARTS, parts.QUEUES, parts.QUEUE_COUNTERS, parts.PERMISSIONS})

@@ -49,6 +49,11 @@ class Where:
         return self.chosen is not None
 
     @property
+    def partly_visible(self) -> str:
+        """That the person sees only a part of the virtual host, in a sentence; "" if they see all of it."""
+        return loaded_vhost.partly_visible(self.scope, self.broker, self.vhost) if self.is_known else ""
+
+    @property
     def broker(self) -> Broker:
         """Only where `is_known`."""
         assert self.chosen is not None  # noqa: S101

@@ -1,0 +1,162 @@
+"""What somebody sees on the pages of a broker who may view only the queues `orders.*` of one virtual host: no name, count or figure of anything else."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote
+
+import pytest
+from django.test import Client
+
+from brokers.models import Connection, Exchange, Queue
+from brokers.queries import kept
+from tests.people import person as a_person
+from tests.secret_shop import ELSEWHERE, SHOP, Shop
+
+pytestmark = pytest.mark.django_db
+IN_SHOP = f"broker=prod&vhost={quote(SHOP, safe='')}"
+HIDDEN_HOST = f"broker=prod&vhost={quote(ELSEWHERE, safe='')}"
+LISTS = {
+    "/": ("state", "figures", "charts", "changes", "queues", "workers", "nodes", "limits"),
+    "/queues/": ("table", "notices", "views", "completion"),
+    "/exchanges/": ("table", "notices", "completion"),
+    "/connections/": ("table", "notices", "views", "completion"),
+}
+FILTERS = {
+    "/queues/": ("SECRET", "policy:SECRETpolicy", "vhost:SECRET-ELSEWHERE"),
+    "/exchanges/": ("SECRET",),
+    "/connections/": ("SECRET", "queue:SECRETqueue"),
+}
+OBJECTS = {
+    "queues": ("bindings", "consumers", "settings", "story", "charts", "transfers", "head", "notice"),
+    "exchanges": ("bindings", "publishers", "notice", "what", "transfers", "charts"),
+    "connections": ("channels", "consumes", "publishes", "head", "notice"),
+}
+QUESTIONS = (
+    "exchange=orders.in&routing_key=new&verdicts=all",
+    "exchange=orders.in&routing_key=SECRETkey",
+    "exchange=&routing_key=SECRETqueue",
+    "exchange=SECRETexchange&routing_key=a",
+    "exchange=orders.in&routing_key=new&expected=orders.eu",
+    "exchange=orders.in&routing_key=nothing&expected=orders.eu",
+    "of=reach&queue=orders.eu",
+    "of=reach&queue=SECRETqueue",
+    "of=existing&look_in=SECRETqueue",
+    "of=existing&look_in=orders.eu",
+    "of=task&task=shop.pay",
+    "of=task",
+    "of=message",
+    "exchange=orders.in&routing_key=new&at=-1s",
+)
+CALLS = (
+    *("brokers", "nodes", "queues", "exchanges", "bindings", "connections", "channels", "queues?q=SECRET", "exchanges?q=SECRET", "connections?q=SECRET"),
+    *(f"{kind}?{where}" for kind in ("queues", "exchanges", "bindings", "connections", "channels") for where in (IN_SHOP, HIDDEN_HOST)),
+    *(f"queue?{IN_SHOP}&name={name}" for name in ("orders.eu", "orders.us", "SECRETqueue")),
+    *(f"exchange?{IN_SHOP}&name={name}" for name in ("orders.in", "orders.fan", "SECRETexchange", "")),
+    f"history?{IN_SHOP}&queue=SECRETqueue&metric=ready",
+    f"history?{IN_SHOP}&exchange=SECRETexchange&metric=publish_in_per_second",
+    "history?broker=prod&metric=ready",
+    f"routing/reach?{IN_SHOP}&queue=orders.eu",
+    f"routing/reach?{IN_SHOP}&queue=SECRETqueue",
+)
+NAMED = ("SECRETqueue", "SECRETexchange", "SECRETkey", "SECRETpolicy", ELSEWHERE, "SECRET")
+"""What a request itself names may stand in its answer."""
+
+
+@pytest.fixture
+def shop() -> Shop:
+    kept.forget()
+    return Shop()
+
+
+@pytest.fixture
+def viewer(client: Client, shop: Shop) -> Client:
+    client.force_login(a_person("eve", "viewer", vhost=SHOP, queue="orders.*"))
+    return client
+
+
+def addresses() -> list[str]:
+    found = [f"{page}{end}" for page in LISTS for end in ("", "?broker=prod", f"?{IN_SHOP}", f"?{HIDDEN_HOST}")]
+    found += [f"{page}?{IN_SHOP}&part={part}" for page, parts in LISTS.items() for part in parts]
+    found += [f"{page}?{IN_SHOP}&q={quote(text)}" for page, texts in FILTERS.items() for text in texts]
+    found += [f"{page}?part=completion&typed={name}:" for page in LISTS for name in ("vhost", "policy", "worker", "user", "client", "queue", "host")]
+    found += [f"/routing/?{IN_SHOP}", f"/routing/?{HIDDEN_HOST}", *(f"/routing/?{IN_SHOP}&{question}" for question in QUESTIONS)]
+    found += [f"/find/?q={text}" for text in ("SECRET", "queue", "orders")]
+    return found + [f"/api/v1/{call}" for call in CALLS]
+
+
+def of_objects() -> list[str]:
+    kinds = {"queues": Queue, "exchanges": Exchange, "connections": Connection}
+    pages = [f"/{kind}/{pk}/" for kind, model in kinds.items() for pk in model._default_manager.values_list("pk", flat=True)]
+    return [f"{page}{end}" for page in pages for end in ("", *(f"?part={part}" for part in OBJECTS[page.split("/")[1]]))]
+
+
+def leaked(client: Client, address: str, *headers: str) -> str:
+    """A planted name in an answer that the request did not name, "" if there is none."""
+    answer = client.get(address, headers={"HX-Request": "true"} if headers else {})
+    assert answer.status_code < 500, address
+    text = answer.content.decode()
+    for name in sorted(NAMED, key=len, reverse=True):
+        if name in address or quote(name) in address:
+            text = text.replace(name, "").replace(quote(name), "")
+    found = re.search(r".{0,60}SECRET.{0,60}", text)
+    return f"{answer.status_code} {address}: {found[0]}" if found else ""
+
+
+def test_nothing_else_is_on_any_page_part_completion_or_call(viewer: Client) -> None:
+    assert [found for address in (*addresses(), *of_objects()) if (found := leaked(viewer, address))] == []
+
+
+def test_the_same_addresses_show_it_to_who_may_see_everything(client: Client, shop: Shop) -> None:
+    client.force_login(a_person("ada", "viewer"))
+    found = [address for address in (*addresses(), *of_objects()) if leaked(client, address)]
+    assert len(found) > 60
+    for beginning in ("/?", "/queues/?", "/exchanges/?", "/connections/?", "/routing/?", "/find/", "/queues/1/", "/api/v1/brokers", "/api/v1/bindings"):
+        assert any(address.startswith(beginning) for address in found), beginning
+
+
+def test_what_is_visible_is_there(viewer: Client, shop: Shop) -> None:
+    for address, names in {
+        "/queues/": ("orders.eu", "orders.us"),
+        "/exchanges/": ("orders.in", "orders.fan", "(default)"),
+        "/connections/": ("orders@shop",),
+        f"/queues/{shop.key('queue', 'orders.eu')}/": ("orders.fan",),
+        f"/exchanges/{shop.key('exchange', 'orders.in')}/": ("orders.fan",),
+        f"/connections/{shop.key('connection', 'orders@shop')}/": ("orders.eu", "orders.in"),
+        f"/routing/?{IN_SHOP}&exchange=orders.in&routing_key=new": ("orders.eu", "what is outside your rights is left out"),
+        f"/api/v1/queues?{IN_SHOP}": ('"total": 2', "orders.us"),
+    }.items():
+        text = viewer.get(address).content.decode()
+        assert [name for name in names if name not in text] == [], address
+
+
+def test_objects_elsewhere_have_no_page(viewer: Client, shop: Shop) -> None:
+    for kind, name in (("queue", "SECRETqueue"), ("exchange", "SECRETexchange"), ("connection", "SECRETclient")):
+        assert viewer.get(f"/{kind}s/{shop.key(kind, name)}/").status_code == 404
+    assert viewer.get(f"/queues/{shop.key('queue', 'SECRETqueue')}/messages/").status_code == 404
+    assert viewer.get(f"/api/v1/queue?{IN_SHOP}&name=SECRETqueue").status_code == 404
+    assert (
+        viewer.post("/api/v1/routing/explain", {"broker": "prod", "vhost": ELSEWHERE, "exchange": "", "routing_key": "a"}, "application/json").status_code
+        == 404
+    )
+
+
+def test_an_explanation_is_of_the_visible_part_whoever_requested_one_before(viewer: Client, shop: Shop) -> None:
+    question = {"broker": "prod", "vhost": SHOP, "exchange": "orders.in", "routing_key": "SECRETkey", "verdicts": "all"}
+    everyone = Client()
+    everyone.force_login(a_person("ada", "viewer"))
+    for _ in range(2):
+        whole = everyone.post("/api/v1/routing/explain", question, "application/json").json()
+        seen = viewer.post("/api/v1/routing/explain", question, "application/json").json()
+        assert (whole["queues"], seen["queues"], seen["certain"]) == (["SECRETqueue"], [], False)
+        assert "SECRETqueue" not in str(seen)
+
+
+def test_counts_and_figures_are_of_what_is_visible(viewer: Client) -> None:
+    broker = viewer.get("/api/v1/brokers").json()["items"][0]
+    assert (broker["ready"], broker["object_totals"], broker["unroutable_per_second"]) == (7, {"queues": 2}, None)
+    assert viewer.get("/api/v1/nodes").json()["total"] == 0
+    assert {viewer.get(f"/api/v1/{kind}").json()["total"] for kind in ("connections", "channels")} == {1}
+    page = viewer.get("/").content.decode()
+    assert "Broker nodes" not in page
+    assert "1,000" not in page
