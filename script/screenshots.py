@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import BrowserContext, Page, sync_playwright
 
 CHROMIUM_FLAGS = [
@@ -31,6 +31,9 @@ SIZES = {"desktop": {"width": 1440, "height": 900}, "phone": {"width": 390, "hei
 PATIENCE_MS = 120_000  # on a busy machine; a page takes well under a second on an idle one
 LISTS = {"queue": "queues/", "exchange": "exchanges/", "connection": "connections/", "worker": "workers/", "task": "tasks/"}
 FINDINGS = {"findings": "", "rules": "rules/", "rule": "rules/growing/", "targets": "targets/", "silences": "silences/"}
+# What is passed on is much less than what axe returns: each rule with an example of what it passed
+SERIOUS = """async options => (await axe.run(options)).violations.filter(rule => ["serious", "critical"].includes(rule.impact))
+    .flatMap(rule => rule.nodes.map(node => `${rule.id}: ${rule.help} (${node.target[0]})`))"""
 _BY_OUT = "?sort=-deliver_per_second"
 BUSIEST = {"queue": _BY_OUT, "exchange": "?sort=-publish_in_per_second", "connection": _BY_OUT, "worker": "", "task": "?state=SUCCESS&sort=-retries"}
 
@@ -77,9 +80,10 @@ def addresses(context: BrowserContext, root: str) -> dict[str, str]:
 
 def serious(page: Page, **rules: Any) -> list[str]:
     """What axe calls serious or critical, one line each; `rules`: axe's options `runOnly` and `rules`, for fewer than all."""
-    axe = Axe("0") if page.evaluate("'axe' in window") else Axe()  # its half megabyte once a page
-    results = axe.run(page, options={"resultTypes": ["violations"], **rules}).response["violations"]
-    return [f"{item['id']}: {item['help']} ({node['target'][0]})" for item in results if item["impact"] in ("serious", "critical") for node in item["nodes"]]
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE_SCRIPT)  # half a megabyte, once a page
+    found: list[str] = page.evaluate(SERIOUS, {"resultTypes": ["violations"], **rules})
+    return found
 
 
 def shoot(context: BrowserContext, root: str, path: str, file: Path) -> list[str]:

@@ -41,9 +41,11 @@ Or run one with Docker and let script/server watch it:
 find_chromium() { command -v chromium-headless-shell || command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null
 
 need_chromium() {
-  if find_chromium; then return; fi
+  if command -v chromium-headless-shell >/dev/null; then return; fi
+  if find_chromium && ! apt-cache show chromium-headless-shell >/dev/null 2>&1; then return; fi
   for package in chromium-headless-shell chromium; do
-    if run apt_install "$package" && find_chromium; then return; fi
+    run apt_install "$package" || true
+    if find_chromium; then return; fi
   done
   fail "Chromium is missing and can't be installed from here (Debian: sudo apt-get install chromium; macOS: brew install --cask chromium)."
 }
