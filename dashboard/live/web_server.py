@@ -20,6 +20,9 @@ from dashboard.live.frames import SharedText
 LARGEST_MESSAGE = 256 * 1024
 """Beyond it a socket is closed while the message is still being read; up to it `dashboard.live.sockets` states its own, smaller limit to the page."""
 
+CLOSE_SECONDS = 10
+"""So long a browser that is busy or far away has for confirming that we close. Autobahn's own 1 s ended with an abort, and the page never got the reason."""
+
 
 class LiveServer(Server):
     """What it does not know how to shorten goes daphne's usual way. Bodies and frames are limited."""
@@ -32,6 +35,16 @@ class LiveServer(Server):
     def http_factory(self, _: object) -> None:
         """Daphne sets its own in `run`."""
         self._http_factory = LimitedFactory(self)
+
+    @property
+    def ws_factory(self) -> Any:
+        return self._ws_factory
+
+    @ws_factory.setter
+    def ws_factory(self, factory: Any) -> None:
+        """Daphne sets it in `run`."""
+        factory.setProtocolOptions(closeHandshakeTimeout=CLOSE_SECONDS)
+        self._ws_factory = factory
 
     def run(self) -> None:
         self.websocket_max_message_size = self.websocket_max_frame_size = LARGEST_MESSAGE

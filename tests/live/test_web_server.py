@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 from autobahn.websocket.protocol import WebSocketProtocol
+from daphne.ws_protocol import WebSocketFactory
 from twisted.internet.tcp import Connection
 
 from dashboard.live.frames import SharedText
-from dashboard.live.web_server import LiveServer, write_now
+from dashboard.live.web_server import CLOSE_SECONDS, LiveServer, write_now
 
 
 class Reactor:
@@ -118,3 +119,9 @@ async def test_the_frame_is_the_one_that_daphne_makes(text: str) -> None:
         protocol = SimpleNamespace(state=3, STATE_OPEN=3, send_queue=[], transport=Sent())
         await server.handle_reply(protocol, {"type": "websocket.send", "text": shared})
         assert protocol.transport.written == parts[0]
+
+
+def test_a_browser_has_time_to_confirm_why_it_is_closed() -> None:
+    server = LiveServer(None, endpoints=["tcp:port=0"])
+    server.ws_factory = WebSocketFactory(server, server="daphne")
+    assert server.ws_factory.closeHandshakeTimeout == CLOSE_SECONDS
