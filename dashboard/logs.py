@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import logging.config
 import re
+import sys
 
-import structlog
 from django.core.exceptions import ImproperlyConfigured
 
 from dashboard.limits.log_pace import Paced
+
+# Where they are installed, structlog imports these for what we don't use of it: a seventh of what each process imports
+_hidden = [name for name in ("structlog.twisted", "rich") if name not in sys.modules]
+sys.modules.update(dict.fromkeys(_hidden))  # type: ignore[arg-type]  # None is "not installed"
+import structlog  # noqa: E402
+
+for _name in _hidden:
+    del sys.modules[_name]
 
 TOKEN_OF_A_FEED = re.compile(r"(\btoken=)[^&\s\"']+")
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
