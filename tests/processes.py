@@ -24,6 +24,8 @@ from tests import settings
 from tests.scheduling import units
 
 Unit = list[pytest.Item]
+SHORTEST_SECONDS = 0.005
+"""What lasts less is in no list of durations."""
 
 
 def add_option(parser: pytest.Parser) -> None:
@@ -127,6 +129,8 @@ class Results:
         self._config, self._pipe = config, pipe
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.passed and report.when != "call" and report.duration < SHORTEST_SECONDS and not report.sections:
+            return  # nothing is counted or shown of it, and two of three reports are such
         self.send("report", self._config.hook.pytest_report_to_serializable(config=self._config, report=report))
 
     def send(self, kind: str, content: Any = None) -> None:
