@@ -74,7 +74,11 @@ def test_messages_with_other_numbers_are_of_other_tasks() -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "options"), [("intake", ["--tasks", "600", "--long", "600", "--rounds", "1", "--alone"]), ("history", ["--queues", "50", "--polls", "70"])]
+    ("part", "options"),
+    [
+        ("intake", ["--tasks", "600", "--long", "600", "--rounds", "1", "--alone"]),
+        pytest.param("history", ["--queues", "50", "--polls", "70"], marks=pytest.mark.nightly),
+    ],
 )
 def test_a_part_prints_rows_with_what_was_measured(part: str, options: list[str]) -> None:
     command = [sys.executable, "-m", f"script.bench_parts.{part}", *options]
