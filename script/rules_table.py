@@ -6,6 +6,10 @@ import os
 import sys
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dashboard.findings.rule import Rule
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "findings.md"
 BEGIN, END = "<!-- rules: made by `.venv/bin/python -m script.rules_table`, compared by a test -->\n", "<!-- end of rules -->\n"
@@ -19,8 +23,12 @@ def table() -> str:
     lines = ["| rule | finds | thresholds | opens after | closes after |", "|---|---|---|---|---|"]
     for rule in ALL.values():
         thresholds = "; ".join(f"{one.label}: {value_text(one, one.default)}" for one in rule.THRESHOLDS) or "–"
-        lines.append(f"| {rule.NAME} (`{rule.KEY}`) | {rule.ABOUT} | {thresholds} | {_text(rule.OPENS_AFTER)} | {_text(rule.CLEARS_AFTER)} |")
+        lines.append(f"| {rule.NAME} (`{rule.KEY}`) | {rule.ABOUT} | {thresholds} | {_opens_text(rule)} | {_text(rule.CLEARS_AFTER)} |")
     return "\n".join(lines) + "\n"
+
+
+def _opens_text(rule: Rule) -> str:
+    return getattr(rule, "OPENS_TEXT", "") or _text(rule.OPENS_AFTER)
 
 
 def _text(time: timedelta) -> str:

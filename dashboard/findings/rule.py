@@ -123,7 +123,8 @@ class Rule(Protocol):
 
     KEY stays for good: settings, silences and metrics have it. ABOUT is one sentence. NEEDS are the parts of the poll without which it can't assess (names of
     `brokers.parts`, and "broker"). OPENS_AFTER: so long it must have been seen before it is opened (0: at once); CLEARS_AFTER: so long it must be gone
-    before it is closed. A rule may also have LEARNED, {key of a threshold: what counts in its place, a clause}.
+    before it is closed. A rule may also have LEARNED, {key of a threshold: what counts in its place, a clause}, and OPENS_TEXT: when it opens, where
+    the rule itself waits for some objects before it reports them.
     """
 
     @property

@@ -104,6 +104,7 @@ class RulePage:
         after = self.rule.OPENS_AFTER
         opens = f"once it was seen for {formatting.duration(after)}" if after else "as soon as it is seen"
         clears = self.rule.CLEARS_AFTER
+        opens = getattr(self.rule, "OPENS_TEXT", "") or opens
         return f"A finding opens {opens}, and closes {f'when it was gone for {formatting.duration(clears)}' if clears else 'as soon as it is gone'}."
 
     @property

@@ -10,10 +10,11 @@ import pytest
 
 from dashboard.findings.drift import Bound, Drift, Reported
 from dashboard.findings.drift import found as drifts
-from dashboard.findings.rule import Found
+from dashboard.findings.rule import Found, Object
 from dashboard.findings.rules import queue_named_twice, route_undeclared, route_unmatched, settings_differ, stale_binding
 from tests.findings import objects
 from tests.findings.objects import NOON, found, unsure
+from workers.models import Worker
 
 RULES: list[Any] = [stale_binding, queue_named_twice, route_unmatched, route_undeclared, settings_differ]
 
@@ -163,3 +164,12 @@ def test_hostile_names_stay_text() -> None:
     name = "<b>\n\udcff$(x)"
     one = worker(queues=[consumed(name, name, name)], task_queues=[{"name": name}, {"name": name}], task_routes={name: name + "x"}, tasks=[name])
     assert set(by_rule(*seen(one, bound=[bound(name, name, "old")]))) == {"stale_binding", "queue_named_twice", "route_undeclared"}
+
+
+@pytest.mark.parametrize(("left", "opened", "count"), [(119, False, 0), (119, True, 1), (121, False, 1)])
+def test_while_a_deployment_goes_on_no_drift_is_reported_anew(left: int, opened: bool, count: int) -> None:
+    gone = objects.worker(state=Worker.GONE, since=NOON - timedelta(seconds=left))
+    drift = [Drift("route undeclared", "/", "mial", "shop.mail"), Drift("route undeclared", "other", "mial", "shop.mail")]
+    open_objects = {"route_undeclared": [Object("queue", "mial", "/")]} if opened else {}
+    seen = found(route_undeclared, objects.facts(drift=drift, workers=[gone], open_objects=open_objects))
+    assert [one.object.vhost for one in seen] == ["/"] * count + ["other"]

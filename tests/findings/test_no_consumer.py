@@ -14,6 +14,7 @@ from dashboard.findings.rule import Found, Object
 from dashboard.findings.rules import no_consumer
 from dashboard.models import RuleSetting
 from tests.findings.objects import NOON, broker, facts, found, queue, unsure, worker
+from workers.models import Worker
 
 LAST = [{"client": "py-amqp 5.4.2", "host": "10.0.0.1", "user": "shop", "control": "a@web-1.celery.pidbox"}]
 
@@ -142,20 +143,40 @@ def test_one_that_grows_into_a_queue_that_nobody_consumes_is_found() -> None:
 
 
 @pytest.mark.parametrize(
-    ("since", "online", "count"),
+    ("since", "online", "up", "count"),
     [
-        (29, None, 0),  # seen only for a moment, as while everything starts
-        (31, None, 1),
-        (300, 29, 0),  # its worker node has just come online
-        (300, 31, 1),
+        (29, None, 29, 0),  # everything starts
+        (31, None, 31, 1),
+        (3, None, 3600, 0),  # a new queue that one poll has seen
+        (5, None, 3600, 1),
+        (300, 29, 3600, 0),  # its worker node has just come online
+        (300, 31, 3600, 1),
     ],
 )
-def test_a_consumer_that_starts_is_left_alone(since: int, online: int | None, count: int) -> None:
+def test_a_consumer_that_starts_is_left_alone(since: int, online: int | None, up: int, count: int) -> None:
     alone = abandoned(nobody_consumes_since=NOON - timedelta(seconds=since), nobody_since_at_least=True)
     workers = [] if online is None else [worker(since=NOON - timedelta(seconds=online))]
-    assert len(found(no_consumer, facts(queues=[alone], workers=workers))) == count
+    seen = facts(queues=[alone], workers=workers, broker=broker(since=NOON - timedelta(seconds=up)))
+    assert [one.level for one in found(no_consumer, seen)] == ["notice" if since < 30 else "critical"] * count
     opened = {"no_consumer": [Object("queue", "mail", "/", 7)]}
-    assert len(found(no_consumer, facts(queues=[alone], workers=workers, open_objects=opened))) == 1
+    assert len(found(no_consumer, facts(queues=[alone], workers=workers, open_objects=opened, broker=seen.broker))) == 1
+
+
+@pytest.mark.parametrize(
+    ("state", "beat", "values", "count"),
+    [
+        (Worker.ONLINE, 2, {}, 1),  # it has lost its consumer, or had it cancelled
+        (Worker.ONLINE, 12, {}, 0),  # killed, as its next heartbeat would show
+        (Worker.GONE, 2, {}, 0),  # it restarts
+        (Worker.ONLINE, 2, {"last_consumers": []}, 0),
+        (Worker.ONLINE, 2, {"nobody_since_at_least": True, "first_seen_at": NOON - timedelta(days=1)}, 1),  # after a gap in the polls
+        (Worker.ONLINE, 12, {"nobody_since_at_least": True, "first_seen_at": NOON - timedelta(days=1)}, 0),
+    ],
+)
+def test_consumers_that_left_may_be_back_soon_but_for_those_of_a_worker_that_lives_on(state: str, beat: int, values: dict[str, Any], count: int) -> None:
+    left = abandoned(**{"nobody_consumes_since": NOON - timedelta(seconds=10), "last_consumers": LAST} | values)
+    mine = worker(state=state, heartbeat_at=NOON - timedelta(seconds=beat), since=NOON - timedelta(days=1))
+    assert len(found(no_consumer, facts(queues=[left], workers=[mine]))) == count
 
 
 def test_what_was_delivered_does_not_wait_and_what_waits_beside_it_is_explained() -> None:

@@ -12,6 +12,7 @@ from dashboard.findings.facts import Facts
 from dashboard.findings.rule import Cause, Evidence, Found, Report
 from dashboard.findings.thresholds import Thresholds
 from dashboard.layout import formatting, queue_levels
+from dashboard.layout.levels import Level
 from workers.celery_names import DEFAULT
 from workers.models import Worker
 
@@ -20,7 +21,11 @@ NAME = "Nobody consumes"
 ABOUT = "Messages wait in a queue that no client consumes."
 NEEDS = ("broker", parts.QUEUES)
 THRESHOLDS = ()
-OPENS_AFTER = timedelta(0)  # a consumer that starts or restarts is left alone already
+OPENS_AFTER = timedelta(0)  # what may still come is waited for here
+ANOTHER_POLL = timedelta(seconds=4)
+"""Two polls that follow each other are no closer: the second one shows it too."""
+_AT_MOST = formatting.duration(queue_levels.LEFT_ALONE)
+OPENS_TEXT = f"with the second poll that shows it, but not within {_AT_MOST} after a consumer left or its worker node started"
 CLEARS_AFTER = timedelta(seconds=20)
 
 EXPLAINED_BY = ("unconsumed_route", "dead_letters")
@@ -34,7 +39,7 @@ def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
         waits = queue_levels.nobody_takes(queue) and queues.waits_for_consumers(queue) and not queue_levels.is_broken(queue)
         if not waits or thresholds.is_off(KEY, queue.vhost, queue.name):
             continue
-        if _only_keeps_dead_letters(queue, facts) or queues.only_delays(queue, facts) or (_starts(queue, facts) and not is_open(queue)):
+        if _only_keeps_dead_letters(queue, facts) or queues.only_delays(queue, facts) or (_may_come(queue, facts) and not is_open(queue)):
             continue
         cause = causes.get(("queue", queue.vhost, queue.name))
         yield _found(queue, broker, facts, queues.identity_of(facts, cause) if cause else "")
@@ -47,15 +52,37 @@ def _only_keeps_dead_letters(queue: Queue, facts: Facts) -> bool:
     return any(source.certain for source in facts.context.dead_letters_of(queue.vhost, queue.name))
 
 
-def _starts(queue: Queue, facts: Facts) -> bool:
-    """Whether a consumer may be about to come: nobody was seen to consume it only for a moment, as when one restarts, or starts together with Hareline; or a
-    worker node that is configured for it has just come online."""
-    moments = [queue.nobody_consumes_since, *(one.since for one in queues.configured(facts, queue) if one.state == Worker.ONLINE)]
-    return any(moment is not None and facts.now - moment < queue_levels.LEFT_ALONE for moment in moments)
+def _may_come(queue: Queue, facts: Facts) -> bool:
+    """Whether a consumer may be about to come: as one restarts, or starts together with the broker or Hareline, or a worker node that is configured for it
+    has just come online. Where none of that can be, another poll must show it."""
+    since, broker = queue.nobody_consumes_since, facts.its_broker
+    if since is None:
+        return False
+    moments = [broker.since, *(one.since for one in queues.configured(facts, queue) if one.state == Worker.ONLINE)]
+    if _left_with_its_node(queue, facts):
+        moments.append(since)
+    is_soon = any(moment is not None and facts.now - moment < queue_levels.LEFT_ALONE for moment in moments)
+    return is_soon or min(facts.now, broker.polled_at or facts.now) - since < ANOTHER_POLL
+
+
+def _left_with_its_node(queue: Queue, facts: Facts) -> bool:
+    """Whether consumers were there before and may be back after a restart: not those of worker nodes that have sent heartbeats since."""
+    is_new = queue.nobody_since_at_least is not False and queue.nobody_consumes_since is not None and queue.first_seen_at >= queue.nobody_consumes_since
+    if is_new and not any(one.state == Worker.GONE for one in queues.configured(facts, queue)):
+        return False
+    lost = {hostname_of(str(one.get("control") or "")) for one in queue.last_consumers or ()}
+    alive = {one.hostname for one in facts.workers if one.vhost == queue.vhost and one.state == Worker.ONLINE and _beats_since(one, queue)}
+    return not lost or not lost <= alive
+
+
+def _beats_since(worker: Worker, queue: Queue) -> bool:
+    return None not in (worker.heartbeat_at, queue.nobody_consumes_since) and worker.heartbeat_at > queue.nobody_consumes_since
 
 
 def _found(queue: Queue, broker: Broker, facts: Facts, under: str) -> Found:
     level = queue_levels.abandoned_level(queue, queue.depth or 0, broker, facts.now)
+    if queue.nobody_consumes_since is not None and facts.now - queue.nobody_consumes_since < queue_levels.LEFT_ALONE:
+        level = Level("notice", "has no consumer at the moment")
     workers = queues.configured(facts, queue)
     return Found(
         KEY,

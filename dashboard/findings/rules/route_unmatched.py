@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
+from dashboard.findings import drifted
 from dashboard.findings.drift import Drift
 from dashboard.findings.facts import Facts
-from dashboard.findings.rule import Cause, Evidence, Found, Link, Object, Report, Unsure
+from dashboard.findings.rule import Cause, Evidence, Found, Link, Object, Report
 from dashboard.findings.thresholds import Thresholds
 from dashboard.layout import formatting
 
@@ -16,17 +17,14 @@ NAME = "Route that matches no task"
 ABOUT = "An entry of task_routes matches no task that a worker of the virtual host has registered."
 NEEDS = ()
 THRESHOLDS = ()
-OPENS_AFTER = timedelta(minutes=2)
+OPENS_AFTER, OPENS_TEXT = drifted.OPENS_AFTER, drifted.OPENS_TEXT
 CLEARS_AFTER = timedelta(0)
 
 
 def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
-    if facts.drift is None:
-        yield Unsure("the configurations of workers are not known yet")
-        return
-    for one in facts.drift:
-        if one.what == "route unmatched" and not thresholds.is_off(KEY, one.vhost, one.name):
-            yield _found(one)
+    yield from drifted.unknown(facts)
+    for one in drifted.drifts("route unmatched", KEY, facts, thresholds):
+        yield _found(one)
 
 
 def _found(one: Drift) -> Found:

@@ -7,9 +7,10 @@ from datetime import timedelta
 
 from brokers import parts
 from brokers.characters import shell_word
+from dashboard.findings import drifted
 from dashboard.findings.drift import Drift
 from dashboard.findings.facts import Facts
-from dashboard.findings.rule import Cause, Evidence, Found, Link, Object, Report, Unsure
+from dashboard.findings.rule import Cause, Evidence, Found, Link, Object, Report
 from dashboard.findings.thresholds import Thresholds
 from dashboard.layout import formatting
 
@@ -18,18 +19,15 @@ NAME = "Binding that nobody configures"
 ABOUT = "A queue that workers consume has a binding that the configuration of none of them has."
 NEEDS = ("broker", parts.BINDINGS)
 THRESHOLDS = ()
-OPENS_AFTER = timedelta(minutes=2)  # a deployment is through by then
+OPENS_AFTER, OPENS_TEXT = drifted.OPENS_AFTER, drifted.OPENS_TEXT
 CLEARS_AFTER = timedelta(0)
 
 
 def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
-    if facts.drift is None:
-        yield Unsure("the configurations of workers are not known yet")
-        return
+    yield from drifted.unknown(facts)
     by_queue: dict[tuple[str, str], list[Drift]] = {}
-    for one in facts.drift:
-        if one.what == "binding" and not thresholds.is_off(KEY, one.vhost, one.name):
-            by_queue.setdefault((one.vhost, one.name), []).append(one)
+    for one in drifted.drifts("binding", KEY, facts, thresholds):
+        by_queue.setdefault((one.vhost, one.name), []).append(one)
     for (vhost, queue), drifts in by_queue.items():
         yield _found(vhost, queue, drifts, facts)
 
