@@ -176,6 +176,7 @@ class InventoryMemory(msgspec.Struct):
     waiting: dict[str, tuple[datetime, LastRead]] = {}  # parts that the budget has not allowed to read after a change: since when, and when they were read
     turn: int = 0  # which step begins the next round
     transfers_read: LastRead = LastRead()
+    has_transfers: bool = False  # when they were read last
     clocks: dict[str, NodeClock] = {}  # of the nodes that were not polled, by name
     clocks_read: LastRead = LastRead()
     plugins_absent: dict[str, datetime] = {}  # what answered 404, and when

@@ -1,4 +1,7 @@
-"""Shovels and federation of a broker: read each 30 s where Hareline's user may and a plugin is on, else not requested (RabbitMQ logs refusals)."""
+"""Shovels and federation of a broker: read after every poll where there are any, else each 30 s.
+
+Only what Hareline's user may read is requested, and only while a plugin is on: RabbitMQ logs refusals.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from brokers import parts as parts_of_polls
 from brokers.errors import BrokerRefused, ObjectNotFound
 from brokers.management.management_api import ManagementApi
 from brokers.parts import Parts
-from brokers.polling.poll_memory import InventoryMemory, LastRead
+from brokers.polling.poll_memory import EVERY, InventoryMemory, LastRead
 from brokers.stats import TransferStats
 
 MAY_LIST = frozenset({"administrator", "policymaker"})
@@ -21,7 +24,8 @@ Request = Callable[[], list[TransferStats]]
 
 def transfers(api: ManagementApi, memory: InventoryMemory, parts: Parts, now: datetime) -> list[TransferStats] | None:
     """All that is visible of them, None if they are not due or cannot be read."""
-    if memory.user_tags is None or not (memory.transfers_read.due(now) or parts.is_failing(parts_of_polls.TRANSFERS)):
+    due = memory.transfers_read.due(now, every=timedelta(0) if memory.has_transfers else EVERY)
+    if memory.user_tags is None or not (due or parts.is_failing(parts_of_polls.TRANSFERS)):
         return None  # which lists are permitted is unknown, or they are not due
     began, tags = api.busy_seconds, frozenset(memory.user_tags)
 
@@ -34,7 +38,7 @@ def transfers(api: ManagementApi, memory: InventoryMemory, parts: Parts, now: da
 
     found = parts.fetch(parts_of_polls.TRANSFERS, read)
     if found is not None:
-        memory.transfers_read = LastRead(now, api.busy_seconds - began)
+        memory.transfers_read, memory.has_transfers = LastRead(now, api.busy_seconds - began), bool(found)
     return found
 
 
