@@ -129,8 +129,8 @@ def _connect(rabbitmq: TestNode, vhost: str) -> amqp.Connection:
 
 
 def _churned(rabbitmq: TestNode) -> int:
-    """How many connections the node has closed, and so opened too."""
-    return int(rabbitmq.api("GET", "overview")["churn_rates"]["connection_closed"])
+    """How many connections the node has closed, and so opened too: a counter that is missing until the first one."""
+    return int(rabbitmq.api("GET", "overview").get("churn_rates", {}).get("connection_closed", 0))
 
 
 def _rates() -> tuple[float, float]:

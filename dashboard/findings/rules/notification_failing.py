@@ -12,7 +12,7 @@ from dashboard.layout import formatting
 
 KEY = "notification_failing"
 NAME = "Notification target not reached"
-ABOUT = "X"
+ABOUT = "A target of notifications that failed several times in a row, or whose settings can’t be used: what is wrong is not reported there."
 NEEDS = ()
 THRESHOLDS = ()
 OPENS_AFTER = timedelta(0)
