@@ -76,7 +76,8 @@ def _left_with_its_node(queue: Queue, facts: Facts) -> bool:
 
 
 def _beats_since(worker: Worker, queue: Queue) -> bool:
-    return None not in (worker.heartbeat_at, queue.nobody_consumes_since) and worker.heartbeat_at > queue.nobody_consumes_since
+    beat_at, since = worker.heartbeat_at, queue.nobody_consumes_since
+    return beat_at is not None and since is not None and beat_at > since
 
 
 def _found(queue: Queue, broker: Broker, facts: Facts, under: str) -> Found:
