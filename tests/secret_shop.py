@@ -48,7 +48,7 @@ class Shop:
         self.broker = Broker.objects.create(name="prod", state=Broker.UP, reason="", limits=limits, **known, **counts)
         for vhost in (SHOP, ELSEWHERE):
             VirtualHost.objects.create(broker=self.broker, name=vhost, ready=500, first_seen_at=self.now)
-            self.exchange("", vhost=vhost, kind="direct")
+            self.exchange("", vhost=vhost, kind="direct", publish_in_per_second=1000.0)
         Node.objects.create(broker=self.broker, name="SECRET@node", running=True, at=self.now)
         self._visible()
         self._hidden(SHOP, "SECRET")

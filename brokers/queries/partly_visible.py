@@ -98,6 +98,8 @@ def hide_names(scope: Scope, rows: Iterable[Row]) -> list[Row]:
         seen[place] = set(there.values_list("name", flat=True))
     for row in limited:
         sees_exchange, sees_queue = seen[row.broker_id, row.vhost].__contains__, partial(scope.covers, brokers[row.broker_id], row.vhost)
+        if isinstance(row, Exchange) and not row.name:  # what goes through it is of all queues
+            row.publish_in_per_second = row.publish_out_per_second = None
         for field in _SETTINGS[type(row)]:
             setattr(row, field, settings_without_hidden_names(getattr(row, field), sees_exchange, sees_queue))
     return rows

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from brokers.models import Broker, Exchange, Queue, VirtualHost
@@ -115,7 +115,8 @@ def _sampled(
             recorded.append(at.timestamp())
             yield frame
 
-    if not _seen(scope, broker_id, kind, ids):
+    seen = _seen(scope, broker_id, kind, ids)
+    if not seen:
         return {metric: {identifier: [None] * len(times) for identifier in ids} for metric in metrics}, 5.0
     recorded_metrics = _recorded(metrics)
     series = series_of(kind, data(), ids, recorded_metrics)
@@ -124,26 +125,29 @@ def _sampled(
     found: dict[str, dict[int, list[float | None]]] = {}
     for row, name in enumerate(recorded_metrics):
         metric = METRICS[kind][metric_index(kind, name)]
-        found[name] = {identifier: numbers(_picked(series.codes[row, place], places), metric) for place, identifier in enumerate(ids)}
+        found[name] = {
+            identifier: numbers(_picked(series.codes[row, place], places), metric) if identifier in seen else [None] * len(times)
+            for place, identifier in enumerate(ids)
+        }
     if "depth" in metrics:
         ready, unacknowledged = (found[name] for name in _DEPTH)
         found["depth"] = {identifier: list(map(_sum, ready[identifier], unacknowledged[identifier])) for identifier in ids}
     return found, float(base or (series.intervals[-1] if len(series.intervals) else 5.0))
 
 
-def _seen(scope: Scope, broker_id: int, kind: str, ids: Sequence[int]) -> bool:
-    """True if all of these may be viewed. Worker nodes are the caller's: it has read them within the scope."""
+def _seen(scope: Scope, broker_id: int, kind: str, ids: Sequence[int]) -> set[int]:
+    """Those of these that may be viewed. Worker nodes are the caller's: it has read them within the scope."""
     if not ids or not Broker.objects.filter(visible_brokers(scope, broker_id)).exists():
-        return False
+        return set()
     if scope.is_everything or kind == "workers":
-        return True
+        return set(ids)
     rows: dict[str, QuerySet[Any]] = {
         "broker": Broker.objects.filter(rows_in(scope, broker="name", vhost=""), pk=broker_id),
         "vhosts": VirtualHost.objects.filter(rows_in(scope, vhost="name"), broker_id=broker_id, pk__in=ids),
         "queues": Queue.objects.filter(rows_in(scope, queue="name"), broker_id=broker_id, pk__in=ids),
-        "exchanges": Exchange.objects.filter(exchanges_in(scope, broker_id), broker_id=broker_id, pk__in=ids),
+        "exchanges": Exchange.objects.filter(rows_in(scope) | (exchanges_in(scope, broker_id) & ~Q(name="")), broker_id=broker_id, pk__in=ids),
     }
-    return rows[kind].count() == (1 if kind == "broker" else len(set(ids)))
+    return set(rows[kind].values_list("pk", flat=True))
 
 
 def _places(recorded: npt.NDArray[np.float64], series: Series, times: npt.NDArray[np.float64], base: float) -> npt.NDArray[np.int64]:

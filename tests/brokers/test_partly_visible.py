@@ -124,6 +124,11 @@ def test_history_is_of_what_is_visible(shop: Shop) -> None:
     hidden, seen = shop.key("exchange", "SECRETexchange"), shop.key("exchange", "orders.in")
     assert set(queries.history(ORDERS, shop.broker.pk, "exchanges", hidden, *arguments).values["publish_in_per_second"]) == {None}
     assert 3.0 in queries.history(ORDERS, shop.broker.pk, "exchanges", seen, *arguments).values["publish_in_per_second"]
+    both = queries.sparklines(ORDERS, shop.broker.pk, "exchanges", [hidden, seen], arguments[0][0], *arguments[1:3], 3)
+    assert (both[hidden], both[seen][-1]) == ([None] * 3, 3.0)
+    of_all = next(one for one in queries.exchanges(ORDERS).items if not one.name)
+    assert of_all.publish_in_per_second is None
+    assert set(queries.history(ORDERS, shop.broker.pk, "exchanges", of_all.pk, *arguments).values["publish_in_per_second"]) == {None}
     ready = (["ready"], end - timedelta(minutes=1), end, 5.0)
     assert set(queries.history(ORDERS, shop.broker.pk, "broker", None, *ready).values["ready"]) == {None}
     assert 1000 in queries.history(EVERYTHING, shop.broker.pk, "broker", None, *ready).values["ready"]

@@ -17,6 +17,7 @@ from brokers.addresses import BrokerAddress
 from brokers.models import Broker, Queue
 from dashboard import store
 from dashboard.models import AuditEvent, User
+from dashboard.store import rights
 from dashboard.why import message_formats
 from tests.conftest import TestNode
 from tests.people import person
@@ -144,6 +145,18 @@ def test_messages_are_shown_decoded_and_lead_to_why(person: Client, jobs: Queue,
     assert "not text: shown as base64" in words
     assert "of=existing" in source
     assert AuditEvent.objects.get(action=AUDIT_ACTION).detail == {"requested": 2, "shown": 2}
+
+
+def test_who_may_not_see_bodies_sees_where_messages_were_published_and_how_large_they_are(client: Client, jobs: Queue, rabbitmq: TestNode, vhost: str) -> None:
+    person("ada", "admin")  # somebody must manage people
+    rights.save_role("looker", {"view", "peek"})
+    client.force_login(person("eve", "looker"))
+    publish(rabbitmq, vhost, "hidden body", headers={"level": "hidden header"}, correlation_id="hidden id")
+    words = text_of(client.post(f"/queues/{jobs.pk}/messages/", {"count": "1"}).content.decode())
+    assert "its body of 11 B are hidden" in words
+    called = client.post("/api/v1/messages/peek", {"broker": "prod", "vhost": vhost, "queue": "jobs"}, "application/json").json()["messages"][0]
+    assert (called["routing_key"], called["payload"], called["payload_bytes"], called["properties"]) == ("jobs", "", 11, {})
+    assert "hidden body" not in words and "hidden header" not in words and "hidden id" not in words
 
 
 def test_pickled_arguments_are_described_and_never_loaded(person: Client, jobs: Queue, rabbitmq: TestNode, vhost: str) -> None:

@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from brokers.models import Binding, Broker, Channel, ClientTrend, Connection, Consumer, Exchange, Node, Queue, VirtualHost
 from brokers.queries import kept, topologies
+from tests.people import person as a_person
 from workers.models import EventSource, Task, Worker
 
 pytestmark = pytest.mark.django_db
@@ -112,6 +113,17 @@ def queries_of(person: Client, address: str, **headers: str) -> list[str]:
     assert answer.status_code == 200
     of_transactions = ("SAVEPOINT", "RELEASE", "SET ")  # PostgreSQL alone needs them
     return [query["sql"] for query in queries if not query["sql"].startswith(of_transactions)]
+
+
+def test_who_may_see_only_some_queues_pays_no_more_for_a_dozen_of_everything_than_for_one(client: Client, shop: Shop) -> None:
+    client.force_login(a_person("eve", vhost="/", queue="*"))
+    pages = ("/", "/queues/", "/exchanges/", "/connections/", "/queues/{queue}/", "/exchanges/{exchange}/", "/connections/{connection}/")
+    addresses = [page.format(**shop.keys) for page in (*pages, "/routing/?broker=prod&vhost=/&of=reach&queue=mail", "/api/v1/connections", "/api/v1/queues")]
+    one = {address: queries_of(client, address) for address in addresses}
+    for number in range(MANY):
+        shop.add(f"mail{number}", f"shop.orders{number}", f"a@web-{number + 2}", f"t{number + 2}", "t1")
+    many = {address: queries_of(client, address) for address in addresses}
+    assert {address: many[address] for address in addresses if len(many[address]) > len(one[address])} == {}
 
 
 def test_a_dozen_of_everything_queries_no_more_than_one_and_not_more_than_written_down(person: Client, shop: Shop) -> None:
