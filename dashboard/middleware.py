@@ -15,6 +15,8 @@ from dashboard import queries, store
 from dashboard.api import error_answers
 from dashboard.layout.fragments import vary_on_htmx
 from dashboard.layout.visible_markup import visible_markup
+from dashboard.people import origin
+from dashboard.people.origin import Origin
 
 Next = Callable[[HttpRequest], HttpResponseBase]
 
@@ -72,6 +74,18 @@ def login_required(answer: Next) -> Next:
         if error_answers.is_call(request):
             return error_answers.as_json(request, answer(request)) if _person_of_call(request) else error_answers.unauthorized()
         return answer(request) if request.user.is_authenticated and request.user.is_active else _to_login(request)
+
+    return middleware
+
+
+def from_where(answer: Next) -> Next:
+    """What the audit log states beside a person: the client's address, and the session or token."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        token = getattr(request, "api_token", None)
+        via = f"token {token.name}" if token else "session" if request.user.is_authenticated else ""
+        with origin.of(Origin(str(request.META.get("REMOTE_ADDR") or ""), via)):
+            return answer(request)
 
     return middleware
 

@@ -129,6 +129,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "dashboard.middleware.login_required",
+    "dashboard.middleware.from_where",
     "dashboard.middleware.visible_names",
 ]
 TEMPLATES = [

@@ -11,6 +11,7 @@ from django.contrib.auth.models import AnonymousUser
 from dashboard import store
 from dashboard.models import User
 from dashboard.people import access
+from dashboard.people.audited import audited
 from workers.demo.plants.catalog import PLANTS
 from workers.demo.plants.protocol import PlantFiles
 
@@ -31,9 +32,12 @@ def may_plant(user: User | AnonymousUser) -> bool:
 def plant(user: User | AnonymousUser, where: PlantFiles, key: str, action: str, now: datetime) -> bool:
     """Requests one of ACTIONS for a plant of the catalog. False if this person may not. Raises OSError if it can't be stored."""
     allowed = may_plant(user)
-    if allowed and action == START:
-        where.want(key, user.get_username(), now.timestamp())
-    elif allowed:
-        where.end(key)
-    store.audit(user, ACTIONS[action], store.DONE if allowed else store.REFUSED, now, name=PLANTS[key].name, detail={"plant": key})
-    return allowed
+    if not allowed:
+        store.audit(user, ACTIONS[action], store.REFUSED, now, name=PLANTS[key].name, detail={"plant": key})
+        return False
+    with audited(user, ACTIONS[action], name=PLANTS[key].name, plant=key):
+        if action == START:
+            where.want(key, user.get_username(), now.timestamp())
+        else:
+            where.end(key)
+    return True

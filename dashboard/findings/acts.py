@@ -10,6 +10,7 @@ from brokers.characters import is_storable
 from dashboard import store
 from dashboard.models import Finding, User
 from dashboard.people import access
+from dashboard.people.audited import audited
 
 TAKE, RELEASE, COMMENT = "take", "release", "comment"
 ACTIONS = {TAKE: "take on finding", RELEASE: "release finding", COMMENT: "comment on finding"}
@@ -45,11 +46,10 @@ def act(user: User | AnonymousUser, finding: Finding, action: str, now: datetime
         return refused
     name = user.get_username()
     if action == COMMENT:
-        store.comment_on_finding(finding, name, text.strip(), now)
         detail["text"] = text.strip()
-        done = True
-    else:
-        done = (store.take_finding if action == TAKE else store.release_finding)(finding, name, now)
-    if done:
-        store.audit(user, ACTIONS[action], store.DONE, now, **place, detail=detail)
+    with audited(user, ACTIONS[action], **place, **detail) as act:
+        if action == COMMENT:
+            store.comment_on_finding(finding, name, text.strip(), now)
+        elif not (store.take_finding if action == TAKE else store.release_finding)(finding, name, now):
+            act.unchanged()
     return ""

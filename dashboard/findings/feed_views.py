@@ -15,6 +15,7 @@ from dashboard import queries, store
 from dashboard.findings.feed import feed
 from dashboard.layout.frame import shell_of
 from dashboard.people.access import scope_of
+from dashboard.people.audited import audited
 
 LONGEST_NAME = 100
 
@@ -39,9 +40,8 @@ def page(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         problem = "" if name and len(name) <= LONGEST_NAME and is_storable(name) else f"A name of up to {LONGEST_NAME} characters is needed."
         if not problem:
-            now = timezone.now()
-            plain = store.make_feed_token(request.user.pk or 0, name, now)
-            store.audit(request.user, "make feed token", store.DONE, now, name=name)
+            with audited(request.user, "make feed token", name=name):
+                plain = store.make_feed_token(request.user.pk or 0, name, timezone.now())
             address = f"{request.build_absolute_uri(reverse('feed'))}?token={plain}"
     context = {
         "tokens": queries.feed_tokens(request.user.pk or 0),
@@ -55,9 +55,10 @@ def page(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def revoke(request: HttpRequest, pk: int) -> HttpResponse:
-    name = store.revoke_feed_token(request.user.pk or 0, pk)
+    name = next((token.name for token in queries.feed_tokens(request.user.pk or 0) if token.pk == pk), None)
     if name is None:
         raise Http404("There is no such token of yours.")
-    store.audit(request.user, "revoke feed token", store.DONE, timezone.now(), name=name)
+    with audited(request.user, "revoke feed token", name=name):
+        store.revoke_feed_token(request.user.pk or 0, pk)
     messages.success(request, f"Revoked: {name}. Its address shows nothing any more.")
     return redirect("feeds")

@@ -18,6 +18,7 @@ from dashboard.layout import formatting
 from dashboard.layout.typed_numbers import number
 from dashboard.models import RuleSetting, User
 from dashboard.people import access
+from dashboard.people.audited import audited
 
 SET, UNSET = "set rule threshold", "remove rule threshold"
 LONGEST = {"broker": 200, "vhost": 255, "name": 500}
@@ -140,23 +141,19 @@ def add(user: User | AnonymousUser, rule: Rule, form: SettingForm, now: datetime
     value = 1.0 if form.threshold == OFF else number(form.value)
     if value is None:
         raise ValueError("the value is no number")
-    setting = store.set_rule(rule.KEY, form.threshold, form.broker, form.vhost, form.name, value, user.get_username(), now)
-    _note(user, SET, store.DONE, setting, now)
-    return setting
+    place = {"broker": form.broker, "vhost": form.vhost}
+    with audited(user, SET, **place, name=rule.KEY, rule=rule.KEY, threshold=form.threshold, value=value, names=form.name):
+        return store.set_rule(rule.KEY, form.threshold, form.broker, form.vhost, form.name, value, user.get_username(), now)
 
 
 def remove(user: User | AnonymousUser, setting: RuleSetting, now: datetime) -> None:
-    store.unset_rule(setting)
-    _note(user, UNSET, store.DONE, setting, now)
+    detail = {"rule": setting.rule, "threshold": setting.threshold, "value": setting.value, "names": setting.name}
+    with audited(user, UNSET, broker=setting.broker, vhost=setting.vhost, name=setting.rule, **detail):
+        store.unset_rule(setting)
 
 
 def note_refusal(user: User | AnonymousUser, action: str, rule: str, why: str, now: datetime) -> None:
     store.audit(user, action, store.REFUSED, now, name=rule, detail={"reason": why})
-
-
-def _note(user: User | AnonymousUser, action: str, outcome: str, setting: RuleSetting, now: datetime) -> None:
-    detail = {"rule": setting.rule, "threshold": setting.threshold, "value": setting.value, "name": setting.name}
-    store.audit(user, action, outcome, now, broker=setting.broker, vhost=setting.vhost, name=setting.rule, detail=detail)
 
 
 def of_rule(settings: Sequence[RuleSetting], rule: str) -> list[RuleSetting]:

@@ -6,6 +6,7 @@ import glob
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
+from typing import Any
 
 import msgspec
 from django.contrib.auth.models import AnonymousUser
@@ -17,6 +18,7 @@ from dashboard.findings.checked import rule_name
 from dashboard.layout import formatting, moments
 from dashboard.models import Finding, Silence, User
 from dashboard.people import access
+from dashboard.people.audited import audited
 
 ACTION, END_ACTION = "silence findings", "end silence"
 LONGEST = timedelta(days=366)
@@ -137,8 +139,9 @@ def why_not(user: User | AnonymousUser, silenced: Mapping[str, str]) -> str:
 def add(user: User | AnonymousUser, silence: Silence, now: datetime) -> Silence:
     """Stores what was checked."""
     found = matching(silence)
-    store.add_silence(silence, found)
-    _audit(user, ACTION, silence, store.DONE, now, len(found))
+    with audited(user, ACTION, **_place(silence), **_detail(silence, len(found))) as act:
+        store.add_silence(silence, found)
+        act.detail["silence"] = silence.pk
     return silence
 
 
@@ -146,11 +149,12 @@ def end(user: User | AnonymousUser, silence: Silence, now: datetime) -> str:
     """Ends it before its time; why not, if this person may not."""
     refused = why_not(user, {field: getattr(silence, field) for field in PATTERNS})
     if refused:
-        _audit(user, END_ACTION, silence, store.REFUSED, now)
+        store.audit(user, END_ACTION, store.REFUSED, now, **_place(silence), detail=_detail(silence))
         return refused
     found = matching(silence)
-    if store.end_silence(silence, found, user.get_username(), now):
-        _audit(user, END_ACTION, silence, store.DONE, now, len(found))
+    with audited(user, END_ACTION, **_place(silence), **_detail(silence, len(found))) as act:
+        if not store.end_silence(silence, found, user.get_username(), now):
+            act.unchanged()
     return ""
 
 
@@ -159,9 +163,12 @@ def note_refusal(user: User | AnonymousUser, silenced: Mapping[str, str], why: s
     store.audit(user, ACTION, store.REFUSED, now, **place, detail={"rule": silenced["rule"][:40], "reason": why})
 
 
-def _audit(user: User | AnonymousUser, action: str, silence: Silence, outcome: str, now: datetime, count: int = 0) -> None:
-    detail = {"rule": silence.rule, "reason": silence.reason, "until": silence.until.isoformat(), "silence": silence.pk, "findings": count}
-    store.audit(user, action, outcome, now, broker=silence.broker, vhost=silence.vhost, name=silence.name, detail=detail)
+def _place(silence: Silence) -> dict[str, str]:
+    return {"broker": silence.broker, "vhost": silence.vhost, "name": silence.name}
+
+
+def _detail(silence: Silence, count: int = 0) -> dict[str, Any]:
+    return {"rule": silence.rule, "reason": silence.reason, "until": silence.until.isoformat(), "silence": silence.pk, "findings": count}
 
 
 def text(silence: Silence) -> str:

@@ -5,11 +5,12 @@ Written only by `dashboard.store`, read only by `dashboard.queries`.
 
 from dashboard.models.findings import FeedToken, Finding, FindingEvent, FindingRound, RuleSetting, Silence
 from dashboard.models.notifications import Delivery, DeliveryItem, Notice, Target
-from dashboard.models.people import ApiToken, AuditEvent, CacheEntry, Granted, LoginDelay, Role, User
+from dashboard.models.people import ApiToken, AuditEvent, AuditHead, CacheEntry, Granted, LoginDelay, Role, User
 
 __all__ = [
     "ApiToken",
     "AuditEvent",
+    "AuditHead",
     "CacheEntry",
     "Delivery",
     "DeliveryItem",

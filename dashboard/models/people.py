@@ -88,22 +88,48 @@ class ApiToken(models.Model):
         return self.user.rights.limited(frozenset(allowed), _place(self.broker, self.vhost, self.queue))
 
 
+class Outcomes(models.Manager["AuditEvent"]):
+    """The entries about what was done, refused or failed, without those of intents."""
+
+    def get_queryset(self) -> models.QuerySet[AuditEvent]:
+        return super().get_queryset().exclude(outcome="begun")
+
+
 class AuditEvent(models.Model):
-    """Something that a person changed, or tried to. Never changed, never deleted before its time."""
+    """An entry of the audit log: something that a person changed, or tried to. The database refuses to change one, and to delete one before its time."""
 
     id = models.BigAutoField(primary_key=True)
+    number = models.BigIntegerField(unique=True, null=True)  # without gaps, in the order of the chain
     at = models.DateTimeField()
-    user = models.ForeignKey(User, null=True, on_delete=models.SET_NULL)
-    user_name = models.CharField(max_length=200)  # stays when the user is deleted
+    user = models.ForeignKey(User, null=True, on_delete=models.DO_NOTHING, db_constraint=False)  # stays when the user is deleted
+    user_name = models.CharField(max_length=200)
+    address = models.CharField(max_length=64, default="")
+    via = models.CharField(max_length=200, default="")  # "session", "token ci"
     action = models.CharField(max_length=64)  # "log in", "change password", "send task"
     broker = models.CharField(max_length=200, default="")
     vhost = models.CharField(max_length=255, default="")
     name = models.TextField(default="")
-    outcome = models.CharField(max_length=16)  # done, refused, failed
+    outcome = models.CharField(max_length=16)  # begun, done, refused, failed, unchanged
+    intent = models.BigIntegerField(null=True)  # the number of the entry that this is the outcome of
     detail = models.JSONField(default=dict)
+    previous = models.CharField(max_length=64, default="")  # the hash of the entry before
+    hash = models.CharField(max_length=64, default="")
+
+    rows: models.Manager[AuditEvent] = models.Manager()
+    objects = Outcomes()
 
     class Meta:
-        indexes = [models.Index(fields=["at"])]
+        indexes = [models.Index(fields=["at"]), models.Index(fields=["intent"], condition=models.Q(intent__isnull=False), name="hareline_audit_intent")]
+
+
+class AuditHead(models.Model):
+    """The end of the audit log, apart from it. `trimmed_to` is the number of the last entry that was removed for its age."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    number = models.BigIntegerField(default=0)
+    hash = models.CharField(max_length=64, default="0" * 64)
+    trimmed_to = models.BigIntegerField(default=0)
+    seal = models.CharField(max_length=64)
 
 
 class CacheEntry(models.Model):

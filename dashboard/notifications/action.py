@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from datetime import datetime
-from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
@@ -17,6 +16,7 @@ from dashboard.notifications.form import Entered
 from dashboard.notifications.sending import Outcome
 from dashboard.notifications.targets import address_of
 from dashboard.people import access
+from dashboard.people.audited import audited
 
 ACTIONS = {"test": "test target", "pause": "pause target", "resume": "resume target", "remove": "remove target"}
 ADD, CHANGE = "add target", "change target"
@@ -49,14 +49,15 @@ def save(user: User | AnonymousUser, kind: str, target: Target | None, entered: 
     changes["changed_at"] = now
     for name, value in changes.items():
         setattr(row, name, value)
-    try:
-        is_stored = store.save_target(row, changes)
-    except IntegrityError:
-        return None
-    if not is_stored:
-        raise Removed
     detail = {"kind": kind, "address": row.shown, "new_address": entered.address.secret is not None}
-    _audit(user, CHANGE if target else ADD, store.DONE, row, now, detail)
+    with audited(user, CHANGE if target else ADD, name=row.name, **detail) as act:
+        try:
+            is_stored = store.save_target(row, changes)
+        except IntegrityError:
+            act.failed("another target has this name")
+            return None
+        if not is_stored:
+            raise Removed
     return row
 
 
@@ -64,23 +65,24 @@ def act(user: User | AnonymousUser, target: Target, action: str, now: datetime) 
     """Does one of ACTIONS, and returns a sentence for the page."""
     if action == "test":
         return test(user, target, now)
-    if action == "remove":
-        store.remove_target(target.pk)
-    else:
-        store.pause_target(target.pk, action == "pause", now)
-    _audit(user, ACTIONS[action], store.DONE, target, now, {"kind": target.kind})
+    with audited(user, ACTIONS[action], name=target.name, kind=target.kind):
+        if action == "remove":
+            store.remove_target(target.pk)
+        else:
+            store.pause_target(target.pk, action == "pause", now)
     done = {"remove": "is removed", "pause": "is paused: nothing is sent there", "resume": "goes on: it gets what is still open"}[action]
     return f"{target.name} {done}."
 
 
 def test(user: User | AnonymousUser, target: Target, now: datetime) -> str:
     """Sends a message that is marked as a test, from this process, and reports what came of it."""
-    outcome = _sent(user, target, now)
-    if outcome.error:
-        store.missed(target.pk, outcome.error, 0.0, now)
-    else:
-        store.reached(target.pk, now)
-    _audit(user, ACTIONS["test"], store.FAILED if outcome.error else store.DONE, target, now, {"kind": target.kind, "error": outcome.error})
+    with audited(user, ACTIONS["test"], name=target.name, kind=target.kind) as act:
+        outcome = _sent(user, target, now)
+        if outcome.error:
+            act.failed(outcome.error)
+            store.missed(target.pk, outcome.error, 0.0, now)
+        else:
+            store.reached(target.pk, now)
     if outcome.error:
         return f"The test failed: {outcome.error}."
     return f"The test was sent to {target.name}{f'; {outcome.note}' if outcome.note else ''}."
@@ -99,7 +101,3 @@ def _sent(user: User | AnonymousUser, target: Target, now: datetime) -> Outcome:
 
 def note_refusal(user: User | AnonymousUser, action: str, target: Target | None, now: datetime) -> None:
     store.audit(user, action, store.REFUSED, now, name=target.name if target else "", detail={"kind": target.kind} if target else {})
-
-
-def _audit(user: User | AnonymousUser, action: str, outcome: str, target: Target, now: datetime, detail: dict[str, Any]) -> None:
-    store.audit(user, action, outcome, now, name=target.name, detail=detail)

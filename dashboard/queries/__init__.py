@@ -1,5 +1,6 @@
 """The only reader of what `dashboard.models` has. Writers are in `dashboard.store`."""
 
+from dashboard.queries.audit import AuditFilter, all_audit_entries, audit_entries, audit_event, audit_events_of, verify_audit
 from dashboard.queries.findings import (
     latest_closed,
     matches,
@@ -41,8 +42,6 @@ from dashboard.queries.past_findings import (
     silence,
 )
 from dashboard.queries.people import (
-    audit_event,
-    audit_events_of,
     feed_token,
     feed_tokens,
     managers,
@@ -55,7 +54,10 @@ from dashboard.queries.people import (
 )
 
 __all__ = [
+    "AuditFilter",
     "Queue",
+    "all_audit_entries",
+    "audit_entries",
     "audit_event",
     "audit_events_of",
     "closed_findings",
@@ -100,4 +102,5 @@ __all__ = [
     "unexplained_open",
     "unplanned_events",
     "user_of_session",
+    "verify_audit",
 ]

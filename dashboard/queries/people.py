@@ -1,10 +1,9 @@
-"""The only reader of what people own: users, sessions, API tokens, the audit log. Writers are in `dashboard.store`."""
+"""The only reader of what people own: users, sessions, API tokens. Writers are in `dashboard.store`."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Iterable
-from datetime import datetime
 from importlib import import_module
 
 from django.conf import settings
@@ -15,7 +14,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest
 from django.utils import timezone
 
-from dashboard.models import ApiToken, AuditEvent, FeedToken, Role, User
+from dashboard.models import ApiToken, FeedToken, Role, User
 from dashboard.people.access import ROLES
 from dashboard.people.tokens import digest
 
@@ -54,16 +53,6 @@ def feed_token(plain: str) -> FeedToken | None:
 def feed_tokens(user_id: int) -> list[FeedToken]:
     """A person's own, the newest first."""
     return list(FeedToken.objects.filter(user_id=user_id).order_by("-pk"))
-
-
-def audit_event(event_id: int, action: str) -> AuditEvent | None:
-    """One event of this kind of act."""
-    return AuditEvent.objects.filter(pk=event_id, action=action).first()
-
-
-def audit_events_of(action: str, since: datetime, limit: int = 100) -> list[AuditEvent]:
-    """The latest events of this kind of act since then, newest first, those that were refused left out."""
-    return list(AuditEvent.objects.filter(action=action, at__gte=since).exclude(outcome="refused").order_by("-at", "-id")[:limit])
 
 
 def user_of_session(session_key: str) -> User | None:

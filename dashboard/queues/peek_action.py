@@ -17,6 +17,7 @@ from dashboard import store
 from dashboard.layout import amqp_targets
 from dashboard.models import User
 from dashboard.people import access
+from dashboard.people.audited import audited
 from dashboard.queues import peek_text
 from workers import peek
 from workers.errors import Refused, WatchError
@@ -54,13 +55,14 @@ def sees_content(user: User | AnonymousUser, broker: str, vhost: str, queue: str
 def peek_at(user: User | AnonymousUser, broker: Broker, queue: Queue, count: int, now: datetime) -> Peek:
     """The queue's first messages, which are requeued, without their content for whoever may not see it. Failed attempts are audited too. Raises PeekFailed."""
     targets = amqp_targets.targets(broker, queue.vhost)
-    try:
-        found = peek.peek(targets, queue.name, count)
-    except WatchError as error:
-        lacks_rights = isinstance(error, Refused) and error.action in ("vhost", "permission")
-        _note(user, store.FAILED, broker.name, queue.vhost, queue.name, now, requested=count, reason=str(error))
-        raise PeekFailed(f"Peeking failed: {error}.", send_grant(targets[0].user, queue.vhost) if lacks_rights else "") from error
-    _note(user, store.DONE, broker.name, queue.vhost, queue.name, now, requested=count, shown=len(found.messages))
+    with audited(user, AUDIT_ACTION, broker=broker.name, vhost=queue.vhost, name=queue.name, requested=count) as act:
+        try:
+            found = peek.peek(targets, queue.name, count)
+        except WatchError as error:
+            lacks_rights = isinstance(error, Refused) and error.action in ("vhost", "permission")
+            act.failed(str(error))
+            raise PeekFailed(f"Peeking failed: {error}.", send_grant(targets[0].user, queue.vhost) if lacks_rights else "") from error
+        act.detail["shown"] = len(found.messages)
     if sees_content(user, broker.name, queue.vhost, queue.name):
         return found
     return msgspec.structs.replace(found, messages=[msgspec.structs.replace(one, **_NO_CONTENT) for one in found.messages])
@@ -71,13 +73,9 @@ _NO_CONTENT: dict[str, Any] = {"properties": {}, "headers": {}, "exact": None, "
 
 def refused(user: User | AnonymousUser, broker: str, vhost: str, queue: str, why: str, now: datetime) -> None:
     """Records a denied attempt in the audit log."""
-    _note(user, store.REFUSED, broker[:200], vhost[:255], queue[:255], now, reason=why)
+    store.audit(user, AUDIT_ACTION, store.REFUSED, now, broker=broker[:200], vhost=vhost[:255], name=queue[:255], detail={"reason": why})
 
 
 def cannot(queue: Queue) -> str:
     """Why no message can be read from the queue, a sentence; "" if peeking can be tried."""
     return f"{queue.name} has been deleted." if queue.gone_at else peek_text.cannot(queue)
-
-
-def _note(user: User | AnonymousUser, outcome: str, broker: str, vhost: str, queue: str, now: datetime, **detail: Any) -> None:
-    store.audit(user, AUDIT_ACTION, outcome, now, broker=broker, vhost=vhost, name=queue, detail=detail)

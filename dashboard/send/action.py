@@ -22,6 +22,7 @@ from dashboard import queries, store
 from dashboard.layout import amqp_targets, formatting, levels, queue_levels
 from dashboard.models import AuditEvent, User
 from dashboard.people import access
+from dashboard.people.audited import audited
 from dashboard.send import prediction
 from dashboard.send.order import Order
 from dashboard.why import loaded_vhost
@@ -120,13 +121,14 @@ def send(user: User | AnonymousUser, broker: Broker, vhost: str, predicted: Pred
         return None
     targets, options = amqp_targets.targets(broker, vhost), send_options.celery_options(order.options)
     sends_as = sender.SendsAs(_event_exchange(broker, vhost), predicted.default_queue if "exchange" in options else send_options.DEFAULT_QUEUE)
-    sent = sender.send(targets, order.task, order.args, order.kwargs, options, uuid, sends_as)
-    sent = with_down_queues(sent, broker, vhost, predicted.answer.queues)
-    outcome = store.DONE if sent.outcome == "confirmed" else store.FAILED
-    detail = _detail(order) | {"uuid": uuid, "outcome": sent.outcome, "reason": sent.reason, "exchange": sent.exchange, "routing_key": sent.routing_key}
-    detail |= {"grant": sent.grant} if sent.grant else {}
-    detail |= {"sent_at": sent.at.isoformat(), "predicted": msgspec.to_builtins(prediction.kept(predicted.answer, order))}
-    return Done(sent, store.audit(user, ACTION, outcome, now, broker=broker.name, vhost=vhost, name=order.task, detail=detail))
+    with audited(user, ACTION, broker=broker.name, vhost=vhost, name=order.task, task=order.task, uuid=uuid) as act:
+        sent = sender.send(targets, order.task, order.args, order.kwargs, options, uuid, sends_as)
+        sent = with_down_queues(sent, broker, vhost, predicted.answer.queues)
+        act.outcome = store.DONE if sent.outcome == "confirmed" else store.FAILED
+        act.detail |= _detail(order) | {"outcome": sent.outcome, "reason": sent.reason, "exchange": sent.exchange, "routing_key": sent.routing_key}
+        act.detail |= {"grant": sent.grant} if sent.grant else {}
+        act.detail |= {"sent_at": sent.at.isoformat(), "predicted": msgspec.to_builtins(prediction.kept(predicted.answer, order))}
+    return Done(sent, act.event)
 
 
 def with_down_queues(sent: sender.Sent, broker: Broker, vhost: str, queues: Sequence[str]) -> sender.Sent:

@@ -1,5 +1,6 @@
 """The only writer of what `dashboard.models` has: people and what they did, findings, who is notified. Every function is one short transaction."""
 
+from dashboard.store.audit import BEGUN, DONE, FAILED, REFUSED, UNCHANGED, audit, trim_audit
 from dashboard.store.feeds import make_feed_token, revoke_feed_token, touch_feed_token
 from dashboard.store.finding_acts import add_silence, comment_on_finding, end_silence, release_finding, take_finding
 from dashboard.store.findings import close_of_other_brokers, delete_old_findings, save_round
@@ -20,27 +21,24 @@ from dashboard.store.notifications import (
 )
 from dashboard.store.people import (
     ADMIN,
-    DONE,
     ENVIRONMENT_TOKEN,
-    FAILED,
-    REFUSED,
-    audit,
     ensure_admin,
     make_token,
     once,
     set_environment_token,
     touch_token,
-    trim_audit,
     trim_cache,
 )
 from dashboard.store.rule_settings import set_rule, unset_rule
 
 __all__ = [
     "ADMIN",
+    "BEGUN",
     "DONE",
     "ENVIRONMENT_TOKEN",
     "FAILED",
     "REFUSED",
+    "UNCHANGED",
     "LoginTry",
     "add_silence",
     "audit",

@@ -1,4 +1,4 @@
-"""The only writer of what people own: API tokens and the audit log.
+"""The only writer of what people own: API tokens, and the admin that is made at the start.
 
 Readers are in `dashboard.queries`. Every function is one short transaction.
 """
@@ -7,54 +7,19 @@ from __future__ import annotations
 
 import secrets
 from datetime import datetime, timedelta
-from typing import Any
 
 import structlog
-from django.contrib.auth.models import AnonymousUser
 from django.core.cache import cache
 from django.db import DatabaseError, transaction
 
 from brokers.database import engine
-from dashboard.models import ApiToken, AuditEvent, CacheEntry, User
+from dashboard.models import ApiToken, CacheEntry, User
 from dashboard.people.tokens import digest, fresh
 
 log = structlog.get_logger(__name__)
 
-DONE, REFUSED, FAILED = "done", "refused", "failed"
 ADMIN, ENVIRONMENT_TOKEN = "admin", "HARELINE_API_TOKEN"
 TOUCH_AT_MOST_EVERY = timedelta(minutes=1)
-
-
-def audit(
-    user: User | AnonymousUser | None,
-    action: str,
-    outcome: str,
-    now: datetime,
-    *,
-    broker: str = "",
-    vhost: str = "",
-    name: str = "",
-    detail: dict[str, Any] | None = None,
-    user_name: str = "",
-) -> AuditEvent:
-    """The stored event. `outcome` is DONE, REFUSED or FAILED; `user_name` is the claimed name where no user is known (a failed login)."""
-    person = user if isinstance(user, User) else None
-    return AuditEvent.objects.create(
-        at=now,
-        user=person,
-        user_name=person.get_username() if person else user_name[:200],
-        action=action,
-        broker=broker,
-        vhost=vhost,
-        name=name,
-        outcome=outcome,
-        detail=detail or {},
-    )
-
-
-def trim_audit(now: datetime, days: float) -> int:
-    """How many audit events older than `days` were deleted."""
-    return AuditEvent.objects.filter(at__lt=now - timedelta(days=days)).delete()[0]
 
 
 def trim_cache(now: datetime) -> int:

@@ -10,6 +10,7 @@ from dashboard import store as dashboard_store
 from dashboard.layout import formatting
 from dashboard.models import User
 from dashboard.people import access
+from dashboard.people.audited import audited
 from workers import store
 from workers.models import Worker
 from workers.presence import has_left
@@ -44,11 +45,13 @@ def may_change(user: User | AnonymousUser, worker: Worker) -> bool:
 
 def change(user: User | AnonymousUser, worker: Worker, action: str, now: datetime) -> bool:
     """Does one of ACTIONS and records it. False if this person may not."""
-    allowed = may_change(user, worker)
-    if allowed and action == FORGET:
-        store.forget_worker(worker, now)
-    elif allowed:
-        store.pin_worker(worker, action == PIN)
-    outcome = dashboard_store.DONE if allowed else dashboard_store.REFUSED
-    dashboard_store.audit(user, ACTIONS[action], outcome, now, broker=worker.broker.name, vhost=worker.vhost, name=worker.hostname)
-    return allowed
+    place = {"broker": worker.broker.name, "vhost": worker.vhost, "name": worker.hostname}
+    if not may_change(user, worker):
+        dashboard_store.audit(user, ACTIONS[action], dashboard_store.REFUSED, now, **place)
+        return False
+    with audited(user, ACTIONS[action], **place):
+        if action == FORGET:
+            store.forget_worker(worker, now)
+        else:
+            store.pin_worker(worker, action == PIN)
+    return True

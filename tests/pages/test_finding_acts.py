@@ -53,7 +53,7 @@ def test_somebody_takes_it_on_and_releases_it(person: Client, mail: Finding) -> 
     person.post(f"/findings/{mail.pk}/release/")
     assert "I am on it" in page(person, f"/findings/{mail.pk}/")
     assert [event.kind for event in FindingEvent.objects.order_by("pk")] == ["opened", "taken", "released"]
-    assert acts() == [("take on finding", "done", "mail"), ("release finding", "done", "mail")]
+    assert acts() == [("take on finding", "done", "mail"), ("take on finding", "unchanged", "mail"), ("release finding", "done", "mail")]
 
 
 def test_a_comment_stays_with_the_finding_and_is_shown_as_text(person: Client, mail: Finding) -> None:
@@ -181,7 +181,7 @@ def test_a_silence_is_ended_early(person: Client, mail: Finding, now: datetime) 
     assert "End silence" not in page(person, f"/findings/{mail.pk}/")
     assert person.post(f"/findings/silences/{silence.pk}/end/").headers["Location"] == "/findings/silences/"
     assert [event.kind for event in FindingEvent.objects.order_by("pk")] == ["opened", "unsilenced"]
-    assert [(action, outcome) for action, outcome, _ in acts()] == [("end silence", "done")]
+    assert [(action, outcome) for action, outcome, _ in acts()] == [("end silence", "done"), ("end silence", "unchanged")]
     assert person.post("/findings/silences/99/end/").status_code == 404
 
 

@@ -21,6 +21,7 @@ SELECTION = (
     "tests/brokers/test_store.py::test_a_queue_that_two_lists_lack_is_gone_and_one_recreated_is_a_new_row",
     "tests/brokers/test_store.py::test_a_policy_that_applies_is_stored_when_it_changes",
     "tests/brokers/test_store.py::test_alarms_and_nodes_that_stop_are_changes",
+    "tests/dashboard/test_audit_log.py",
     "tests/dashboard/test_movedatabase.py",
     "tests/faults/test_database.py",
     "tests/faults/test_postgresql.py",

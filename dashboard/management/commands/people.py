@@ -96,7 +96,9 @@ class Command(BaseCommand):
         self.stdout.write(f"The password of {person.username} is changed.")
 
     def _unlock(self, person: User) -> None:
-        raise CommandError("There is no delay to lift.")
+        places = store.unlock(person.username)
+        store.audit(None, "unlock", store.DONE, timezone.now(), user_name="command line", name=person.username)
+        self.stdout.write(f"{person.username} need not wait to log in." if places else f"{person.username} did not have to wait.")
 
     def _person(self, name: str) -> User:
         found = queries.person(name)

@@ -1,0 +1,40 @@
+"""`manage.py audit verify`: whether the audit log is as it was written."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from django.core.management import BaseCommand
+from django.core.management.base import CommandError, CommandParser
+
+from dashboard import queries
+
+
+class Command(BaseCommand):
+    help = "Verifies the audit log, and names the first entry that was changed or removed. Exit status: 0 if all is as it was written, 1 if not."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("what", choices=["verify"])
+        parser.add_argument("--noted", metavar="NUMBER:HASH", help="an entry as an earlier run printed it, kept where nobody who can write to the database can")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        found = queries.verify_audit(_noted(options["noted"]))
+        if found.problem:
+            self.stderr.write(f"hareline: {found.problem} {found.count:,} entries before it are as they were written.")
+            sys.exit(1)
+        if not found.count:
+            self.stdout.write("The audit log is empty.")
+            return
+        self.stdout.write(f"All {found.count:,} entries, {found.first} to {found.last}, are as they were written. To be noted: {found.last}:{found.last_hash}")
+        if found.resealed:
+            self.stdout.write(f"Of them {found.resealed} state that the head of the log had been changed, or that the secret key is another one since then.")
+
+
+def _noted(text: str | None) -> tuple[int, str] | None:
+    if not text:
+        return None
+    number, _, noted = text.partition(":")
+    if not number.isdecimal() or len(noted) != 64:
+        raise CommandError("--noted: expected NUMBER:HASH as `manage.py audit verify` prints it")
+    return int(number), noted

@@ -1,0 +1,45 @@
+"""What every act of a person goes through: the intent is in the audit log before anything is done, and its outcome after, so that a crash leaves a trace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.contrib.auth.models import AnonymousUser
+from django.utils import timezone
+
+from dashboard import store
+from dashboard.models import AuditEvent, User
+
+
+class Act:
+    """What is done now. Whoever does it may add to `detail`, and sets `outcome` where it is another one than DONE."""
+
+    event: AuditEvent
+    """The entry with the outcome, once the act is over."""
+
+    def __init__(self, detail: dict[str, Any]) -> None:
+        self.detail = detail
+        self.outcome = store.DONE
+
+    def failed(self, reason: str) -> None:
+        self.outcome, self.detail["reason"] = store.FAILED, reason
+
+    def unchanged(self) -> None:
+        """There was nothing to do."""
+        self.outcome = store.UNCHANGED
+
+
+@contextmanager
+def audited(user: User | AnonymousUser, action: str, *, broker: str = "", vhost: str = "", name: str = "", **detail: Any) -> Iterator[Act]:
+    """Around what a person changes, once it is certain that they may. An exception is a failure, and goes on."""
+    intent = store.audit(user, action, store.BEGUN, timezone.now(), broker=broker, vhost=vhost, name=name, detail=dict(detail))
+    act = Act(dict(detail))
+    try:
+        yield act
+    except BaseException as error:
+        act.failed(type(error).__name__)
+        raise
+    finally:
+        act.event = store.audit(user, action, act.outcome, timezone.now(), broker=broker, vhost=vhost, name=name, detail=act.detail, intent=intent.number)
