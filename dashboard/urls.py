@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, path
 
 from dashboard.api.routes import api
+from dashboard.audit import views as audit
 from dashboard.connections import detail_views as connection
 from dashboard.connections import views as connections
 from dashboard.demo import views as demo
@@ -69,6 +70,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("find/", finder.found, name="find"),
     path("glossary/", glossary_views.page, name="glossary"),
     path("about/", about_views.page, name="about"),
+    path("audit/", audit.page, name="audit"),
+    path("audit/export/<slug:kind>/", audit.export, name="audit_export"),
     path("demo/plants/", demo.page, name="plants"),
     path("demo/plants/<slug:key>/<slug:action>/", demo.change, name="plant"),
     path("keyboard/", keyboard_views.page, name="keyboard"),

@@ -6,6 +6,7 @@ from ninja import NinjaAPI
 
 from dashboard.api import errors
 from dashboard.api.auth import Session, Token
+from dashboard.audit import api as audit
 from dashboard.connections import api as connections
 from dashboard.exchanges import api as exchanges
 from dashboard.findings import api as findings
@@ -30,5 +31,5 @@ api = NinjaAPI(
     urls_namespace="api",
 )
 errors.register(api)
-for resource in (brokers, queues, exchanges, connections, workers, tasks, findings, send, peek_api, routing, reach_api, history_api, about_api):
+for resource in (brokers, queues, exchanges, connections, workers, tasks, findings, send, peek_api, routing, reach_api, history_api, about_api, audit):
     api.add_router("", resource.router)

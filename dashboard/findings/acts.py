@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
 
@@ -38,8 +39,8 @@ def comment_problem(text: str) -> str:
 
 def act(user: User | AnonymousUser, finding: Finding, action: str, now: datetime, text: str = "") -> str:
     """Does one of ACTIONS and records it; why not, if this person may not. What was done already is not done again."""
-    place = {"broker": finding.broker.name if finding.broker else "", "vhost": finding.vhost, "name": finding.name}
-    detail = {"finding": finding.pk, "rule": finding.rule, "title": finding.title[:500]}
+    place: dict[str, Any] = {"broker": finding.broker.name if finding.broker else "", "vhost": finding.vhost, "name": finding.name}
+    detail: dict[str, Any] = {"finding": finding.pk, "rule": finding.rule, "title": finding.title[:500]}
     refused = why_not(user, finding)
     if refused:
         store.audit(user, ACTIONS[action], store.REFUSED, now, **place, detail=detail)

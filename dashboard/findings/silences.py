@@ -159,11 +159,11 @@ def end(user: User | AnonymousUser, silence: Silence, now: datetime) -> str:
 
 
 def note_refusal(user: User | AnonymousUser, silenced: Mapping[str, str], why: str, now: datetime) -> None:
-    place = {field: silenced[field][: PATTERNS[field]] for field in ("broker", "vhost", "name")}
+    place: dict[str, Any] = {field: silenced[field][: PATTERNS[field]] for field in ("broker", "vhost", "name")}
     store.audit(user, ACTION, store.REFUSED, now, **place, detail={"rule": silenced["rule"][:40], "reason": why})
 
 
-def _place(silence: Silence) -> dict[str, str]:
+def _place(silence: Silence) -> dict[str, Any]:
     return {"broker": silence.broker, "vhost": silence.vhost, "name": silence.name}
 
 

@@ -22,7 +22,7 @@ from brokers.models import Broker
 from dashboard.findings.open_now import open_now
 from dashboard.layout import formatting, levels
 from dashboard.layout.virtual_hosts import virtual_hosts
-from dashboard.people.access import scope_of
+from dashboard.people.access import may, scope_of
 
 THEMES = ("auto", "light", "dark")
 THEME_COOKIE = "hareline_theme"
@@ -80,6 +80,10 @@ class Shell:
     @cached_property
     def theme(self) -> str:
         return theme_of(self.request)
+
+    @property
+    def reads_audit_log(self) -> bool:
+        return may(getattr(self.request, "user", None), "audit")
 
     @cached_property
     def brokers(self) -> Sequence[Broker]:

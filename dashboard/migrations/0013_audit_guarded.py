@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.db import migrations
+from django.db import migrations, models
 
 from dashboard.people import audit_chain
 
@@ -55,4 +55,8 @@ def unguard(apps: Any, schema_editor: Any) -> None:
 class Migration(migrations.Migration):
     dependencies = [("dashboard", "0012_audit_chain")]
 
-    operations = [migrations.RunPython(chain, migrations.RunPython.noop), migrations.RunPython(guard, unguard)]
+    operations = [
+        migrations.RunPython(chain, migrations.RunPython.noop),
+        migrations.AlterField("auditevent", "number", models.BigIntegerField(unique=True)),
+        migrations.RunPython(guard, unguard),
+    ]

@@ -99,7 +99,7 @@ class AuditEvent(models.Model):
     """An entry of the audit log: something that a person changed, or tried to. The database refuses to change one, and to delete one before its time."""
 
     id = models.BigAutoField(primary_key=True)
-    number = models.BigIntegerField(unique=True, null=True)  # without gaps, in the order of the chain
+    number = models.BigIntegerField(unique=True)  # without gaps, in the order of the chain
     at = models.DateTimeField()
     user = models.ForeignKey(User, null=True, on_delete=models.DO_NOTHING, db_constraint=False)  # stays when the user is deleted
     user_name = models.CharField(max_length=200)

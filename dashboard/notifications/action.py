@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
@@ -49,7 +50,7 @@ def save(user: User | AnonymousUser, kind: str, target: Target | None, entered: 
     changes["changed_at"] = now
     for name, value in changes.items():
         setattr(row, name, value)
-    detail = {"kind": kind, "address": row.shown, "new_address": entered.address.secret is not None}
+    detail: dict[str, Any] = {"kind": kind, "address": row.shown, "new_address": entered.address.secret is not None}
     with audited(user, CHANGE if target else ADD, name=row.name, **detail) as act:
         try:
             is_stored = store.save_target(row, changes)

@@ -1,6 +1,6 @@
 """The only reader of what `dashboard.models` has. Writers are in `dashboard.store`."""
 
-from dashboard.queries.audit import AuditFilter, all_audit_entries, audit_entries, audit_event, audit_events_of, verify_audit
+from dashboard.queries.audit import AT_ONCE, BEGUN, OVERDUE, AuditFilter, audit_entries, audit_event, audit_events_of, verify_audit
 from dashboard.queries.findings import (
     latest_closed,
     matches,
@@ -54,9 +54,11 @@ from dashboard.queries.people import (
 )
 
 __all__ = [
+    "AT_ONCE",
+    "BEGUN",
+    "OVERDUE",
     "AuditFilter",
     "Queue",
-    "all_audit_entries",
     "audit_entries",
     "audit_event",
     "audit_events_of",

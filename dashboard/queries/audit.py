@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import msgspec
@@ -45,14 +44,6 @@ def audit_entries(found: AuditFilter, now: datetime, limit: int, before: int | N
     """The newest entries, or those before a number: outcomes, and intents that have none."""
     rows = _filtered(found, now)
     return list((rows.filter(number__lt=before) if before else rows).order_by("-number")[:limit])
-
-
-def all_audit_entries(found: AuditFilter, now: datetime) -> Iterator[AuditEvent]:
-    """All of them, newest first, read as they are needed: the log may have millions. By the number, so that no read is open for long."""
-    before: int | None = None
-    while page := audit_entries(found, now, AT_ONCE, before):
-        yield from page
-        before = page[-1].number
 
 
 def verify_audit(noted: tuple[int, str] | None = None) -> Verified:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
 
@@ -45,7 +46,7 @@ def may_change(user: User | AnonymousUser, worker: Worker) -> bool:
 
 def change(user: User | AnonymousUser, worker: Worker, action: str, now: datetime) -> bool:
     """Does one of ACTIONS and records it. False if this person may not."""
-    place = {"broker": worker.broker.name, "vhost": worker.vhost, "name": worker.hostname}
+    place: dict[str, Any] = {"broker": worker.broker.name, "vhost": worker.vhost, "name": worker.hostname}
     if not may_change(user, worker):
         dashboard_store.audit(user, ACTIONS[action], dashboard_store.REFUSED, now, **place)
         return False

@@ -1,0 +1,1 @@
+"""The audit log as people read it: a page, an export, a call."""

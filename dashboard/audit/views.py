@@ -1,0 +1,47 @@
+"""The page of the audit log, and its export."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from asgiref.sync import sync_to_async
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from dashboard import queries, store
+from dashboard.audit import export as exported
+from dashboard.audit.access import why_not
+from dashboard.audit.list_page import AuditPage
+
+
+@require_safe
+def page(request: HttpRequest) -> HttpResponse:
+    if why_not(request.user):
+        raise PermissionDenied
+    shown = AuditPage(request.GET.dict(), timezone.now())
+    return render(request, "audit/index.html", {"page": shown, "now": shown.now}, status=422 if shown.problems else 200)
+
+
+@require_safe
+def export(request: HttpRequest, kind: str) -> StreamingHttpResponse:
+    """What the filter of the page finds, all of it."""
+    if why_not(request.user):
+        raise PermissionDenied
+    found = AuditPage(request.GET.dict(), timezone.now())
+    if kind not in exported.TYPES or found.problems:
+        raise Http404(f"The audit log is exported as {' or '.join(exported.TYPES)}.")
+    store.audit(request.user, "export audit log", store.DONE, found.now, detail={"as": kind, "filter": found.given})
+    response = StreamingHttpResponse(_pieces(kind, found), content_type=exported.TYPES[kind])
+    response.headers["Content-Disposition"] = f'attachment; filename="hareline-audit.{kind}"'
+    return response
+
+
+async def _pieces(kind: str, found: AuditPage) -> AsyncIterator[str]:
+    yield exported.head(kind)
+    before: int | None = None
+    while entries := await sync_to_async(queries.audit_entries)(found.wanted, found.now, queries.AT_ONCE, before):
+        yield exported.piece(kind, entries)
+        before = entries[-1].number
