@@ -78,7 +78,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     gc.collect()
     gc.freeze()
     gc.enable()
-    if session.config.option.collectonly:  # script/test, before the processes begin: each would work out for itself which characters UTF-8 can encode
+    if processes.wanted(session.config):  # each would work out for itself which characters UTF-8 can encode
         strategies.text().validate()
     gc.set_threshold(50_000, 20, 50)
 
