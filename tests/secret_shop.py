@@ -24,6 +24,7 @@ from brokers.models import (
     Node,
     Permission,
     Policy,
+    PollAttempt,
     Queue,
     Snapshot,
     TopologyVersion,
@@ -43,12 +44,15 @@ class Shop:
     def __init__(self, now: datetime | None = None) -> None:
         self.now = now or datetime.now(UTC)
         counts = {"ready": 1000, "unacknowledged": 0, "object_totals": {"queues": 77}, "unroutable_per_second": 1.0}
-        limits = [{"vhost": ELSEWHERE, "what": "queues", "why": f"no permission in {ELSEWHERE}", "grant": f"set_permissions {ELSEWHERE}"}]
+        limits: list[dict[str, Any]] = [{"vhost": ELSEWHERE, "what": "queues", "why": f"no permission in {ELSEWHERE}", "grant": f"set_permissions {ELSEWHERE}"}]
+        failed = "not found (GET http://rabbit:15672/api/bindings/SECRET-ELSEWHERE)"
+        limits.append({"vhost": None, "part": "bindings", "what": "bindings", "why": failed, "since": self.now.isoformat()})
         known = {"since": self.now, "polled_at": self.now, "poll_seconds": 600, "version": "3.10.8", "revision": 1, "permissions_known": True}
         self.broker = Broker.objects.create(name="prod", state=Broker.UP, reason="", limits=limits, **known, **counts)
         for vhost in (SHOP, ELSEWHERE):
             VirtualHost.objects.create(broker=self.broker, name=vhost, ready=500, first_seen_at=self.now)
             self.exchange("", vhost=vhost, kind="direct", publish_in_per_second=1000.0)
+        PollAttempt.objects.create(broker=self.broker, at=self.now, answered=False, ms=1.0, reason=failed)
         Node.objects.create(broker=self.broker, name="SECRET@node", running=True, at=self.now)
         self._visible()
         self._hidden(SHOP, "SECRET")

@@ -10,7 +10,7 @@ from brokers.database.rows import RowsOf
 from brokers.errors import NotRecorded
 from brokers.models import Broker, Change, Connection, DetailRequest, Installation, Node, PollAttempt, VirtualHost
 from brokers.queries.pages import BrokerRef, existing, of_whole_brokers, touching, visible_brokers, visible_vhosts
-from brokers.queries.partial_figures import visible_figures, visible_vhost_figures
+from brokers.queries.partial_figures import hide_places, visible_figures, visible_vhost_figures, without_address
 from brokers.queries.partly_visible import changes_in
 from brokers.queries.past import broker_as_it_was
 from brokers.scope import Scope
@@ -103,7 +103,12 @@ def changes(scope: Scope, broker: BrokerRef | None = None, limit: int = 50, at: 
 def poll_attempts(scope: Scope, broker: BrokerRef | None = None, limit: int = 50, at: datetime | None = None) -> list[PollAttempt]:
     """The poll attempts of the last day, latest first."""
     where = touching(scope, broker) & (Q() if at is None else Q(at__lte=at))
-    return list(PollAttempt.objects.filter(where).select_related("broker").order_by("-at", "-id")[:limit])
+    found = list(PollAttempt.objects.filter(where).select_related("broker").order_by("-at", "-id")[:limit])
+    for attempt in [] if scope.is_everything else found:
+        if not scope.covers(attempt.broker.name):
+            hide_places(scope, attempt.broker)
+            attempt.reason = without_address(attempt.reason)
+    return found
 
 
 def active_detail_requests(broker_id: int, now: datetime) -> list[DetailRequest]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django.db.models import Count, Q, QuerySet, Sum
@@ -28,15 +29,36 @@ def visible_figures(scope: Scope, broker: Broker) -> Broker:
     for name in _UNKNOWN:
         setattr(broker, name, None)
     broker.object_totals = {"queues": sums["queues"]}
-    broker.limits = [one for one in broker.limits if one.get("vhost") is None or scope.touches(broker.name, one["vhost"])]
+    hide_places(scope, broker)
     if broker.same_as and not scope.touches(broker.same_as):
         broker.same_as = "another broker"
     return broker
 
 
+def hide_places(scope: Scope, broker: Broker) -> None:
+    """Leaves out why Hareline's user may not see other virtual hosts, and the addresses in the reasons of what failed, which may name anything."""
+    if not scope.covers(broker.name):
+        broker.reason = without_address(broker.reason)
+        seen = [one for one in broker.limits if one.get("vhost") is None or scope.touches(broker.name, one["vhost"])]
+        broker.limits = [{**one, "why": without_address(str(one.get("why") or ""))} for one in seen]
+
+
+def without_address(reason: str) -> str:
+    """The reason of a failure without the address that failed, as `brokers.management` names it.
+
+    >>> without_address("not found (GET http://rabbit:15672/api/queues/%2F/mail)")
+    'not found'
+    """
+    return _ADDRESS.sub("", reason)
+
+
+_ADDRESS = re.compile(r":? ?\(?\b(?:GET|PUT|POST|DELETE) https?://[^\s)]*\)?")
+
+
 def visible_vhost_figures(scope: Scope, vhosts: list[VirtualHost]) -> list[VirtualHost]:
     """The same of virtual hosts, with their broker."""
     for vhost in vhosts:
+        hide_places(scope, vhost.broker)
         if not scope.covers(vhost.broker.name, vhost.name):
             sums = _sums(scope, Queue.objects.filter(broker_id=vhost.broker_id, vhost=vhost.name))
             for name in _SUMMED:

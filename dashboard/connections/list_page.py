@@ -93,7 +93,7 @@ class ConnectionList(ObjectList):
 
     @cached_property
     def figures(self) -> list[dict[str, Any]]:
-        """What each broker counts: connections and channels, and how many are opened and closed a second."""
+        """What each broker that is visible as a whole counts: connections and channels, and how many are opened and closed a second."""
         return [
             {
                 "broker": broker,
@@ -107,6 +107,7 @@ class ConnectionList(ObjectList):
                 "is_old": bool(levels.unavailable(broker, self.now) or levels.unread(broker, OVERVIEW, self.now)),
             }
             for broker in self.brokers
+            if self.scope.covers(broker.name)
         ]
 
     def leaks(self) -> list[Leak]:
