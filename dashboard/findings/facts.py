@@ -6,7 +6,7 @@ round costs little.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -27,6 +27,15 @@ if TYPE_CHECKING:
     from dashboard.models import Target
     from workers.models import EventSource, Worker
     from workers.queries.held_tasks import HeldTasks
+
+
+def by_queue(workers: Iterable[Worker]) -> dict[tuple[str, str], list[Worker]]:
+    """Worker nodes by (virtual host, name) of the queues that they are configured to consume."""
+    found: dict[tuple[str, str], list[Worker]] = {}
+    for worker in workers:
+        for queue in worker.queues or ():
+            found.setdefault((worker.vhost, str(queue.get("name"))), []).append(worker)
+    return found
 
 
 @dataclass
@@ -73,6 +82,8 @@ class Facts:
     """How the number of a client's connections or channels has risen until now; None where nothing looks like a leak."""
     held: Callable[[Worker], HeldTasks | None] = lambda _: None
     """The tasks that a worker has according to their rows; None where that was not read."""
+    by_queue: Callable[[Sequence[Worker]], Mapping[tuple[str, str], Sequence[Worker]]] = by_queue
+    """The worker nodes by the queues that they are configured to consume."""
     explained: dict[tuple[str, int], str] = field(default_factory=dict)
     """{(kind, primary key): identity of the finding of this round that says the object is out of order}, for rules that look later."""
 
@@ -98,10 +109,6 @@ class Facts:
         return {queue.pk: queue for queue in self.queues}
 
     @cached_property
-    def workers_by_queue(self) -> dict[tuple[str, str], list[Worker]]:
+    def workers_by_queue(self) -> Mapping[tuple[str, str], Sequence[Worker]]:
         """The worker nodes, of every state, that are configured to consume a queue: by (virtual host, name)."""
-        found: dict[tuple[str, str], list[Worker]] = {}
-        for worker in self.workers:
-            for queue in worker.queues or ():
-                found.setdefault((worker.vhost, str(queue.get("name"))), []).append(worker)
-        return found
+        return self.by_queue(self.workers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -63,8 +63,8 @@ class QueueReader:
         """The shortest consumer timeout of the broker and of queues with one of their own; None where all wait for ever."""
         return min((one for one in (consumer_timeout(broker), *self._own_timeouts.values()) if one is not None), default=None)
 
-    def context(self, broker: Broker, queues: Sequence[Queue], workers: Sequence[Worker], now: datetime) -> QueueContext:
-        """What belongs to these candidates."""
+    def context(self, broker: Broker, queues: Sequence[Queue], workers: Sequence[Worker], configured: Container[Name], now: datetime) -> QueueContext:
+        """What belongs to these candidates. `configured`: the queues that some worker node is configured to consume."""
         shortest = self._shortest(broker)
         growing = [queue for queue in queues if (queue.growth_per_second or 0) > 0]
         lost = self._losses.read(broker.polled_at, broker.unroutable_per_second, lambda: _flows(broker))
@@ -76,7 +76,7 @@ class QueueReader:
             sources=standing.queues_by_keys(broker, set(sources)),
             versions=self._versions,
             quorum_queues=self._quorum_queues(broker, workers),
-            waiting=self._waiting(broker, queues, workers, now),
+            waiting=self._waiting(broker, queues, configured, now),
             unroutable_per_second=lost.per_second if lost is not None else None,
             unroutable_polls=lost.polls if lost is not None else 0,
             silent_exchanges=_silent(broker, lost, now),
@@ -125,12 +125,11 @@ class QueueReader:
         }
         return standing.quorum_queues(broker, names) if names else ()
 
-    def _waiting(self, broker: Broker, queues: Sequence[Queue], workers: Sequence[Worker], now: datetime) -> Mapping[Name, Sequence[str]]:
+    def _waiting(self, broker: Broker, queues: Sequence[Queue], configured: Container[Name], now: datetime) -> Mapping[Name, Sequence[str]]:
         """Only of queues that nobody consumes, consumed or is configured to; the tasks of each are read anew after a while, of some in each round."""
         nobody = [queue for queue in queues if queue_levels.nobody_takes(queue) and not queue.last_consumers and not is_delay_level(queue.name)]
         if not nobody:
             return {}
-        configured = {(worker.vhost, str(one.get("name"))) for worker in workers for one in worker.queues or ()}
         names = [name for queue in nobody[:MOST_WAITING] if (name := (queue.vhost, queue.name)) not in configured]
         kept = {name: self._waiting_names[name] for name in names if name in self._waiting_names}
         old = [name for name in names if name not in kept or not timedelta(0) <= now - kept[name][0] < (READ_AGAIN if kept[name][1] else TASKS_READ_AGAIN)]

@@ -49,7 +49,7 @@ def facts_of(broker: Broker, open_now: Iterable[Finding], now: datetime, kept: K
         attempts=polled.attempts,
         changes=polled.changes,
         beats=leases.heartbeats(),
-        context=kept.queues.context(broker, polled.queues, workers, now),
+        context=kept.queues.context(broker, polled.queues, workers, kept.by_queue.read(workers), now),
         open_objects=objects,
         gone_for=worker_queries.gone_for(),
         outcomes=kept.outcomes(broker, now, failing),
@@ -62,6 +62,7 @@ def facts_of(broker: Broker, open_now: Iterable[Finding], now: datetime, kept: K
         counted_now=for_findings.counted_now,
         rise=kept.polled.rise,
         held=kept.held_by(now),
+        by_queue=kept.by_queue.read,
     )
 
 

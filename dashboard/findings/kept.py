@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from operator import is_not
+from typing import Any
 
 from brokers.models import Broker
 from dashboard.findings.counters import Counters
 from dashboard.findings.drift import Drift
 from dashboard.findings.drift_reader import DriftReader
+from dashboard.findings.facts import by_queue
 from dashboard.findings.gathered_queues import QueueReader
 from dashboard.findings.outcomes import Ended, Key, Outcomes, TaskOutcomes
 from dashboard.findings.passage import Passages
@@ -31,12 +34,26 @@ MOST_HELD = 20
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
+class WorkersByQueue:
+    """Keeps what a worker node is configured to consume while they are the same objects, with the same lists of queues."""
+
+    def __init__(self) -> None:
+        self._of: tuple[Sequence[Worker], list[Any]] = ((), [])
+        self._found: Mapping[tuple[str, str], Sequence[Worker]] = {}
+
+    def read(self, workers: Sequence[Worker]) -> Mapping[tuple[str, str], Sequence[Worker]]:
+        queues, (before, queues_before) = [worker.queues for worker in workers], self._of
+        if len(workers) != len(before) or any(map(is_not, workers, before)) or any(map(is_not, queues, queues_before)):
+            self._of, self._found = (workers, queues), by_queue(workers)
+        return self._found
+
+
 class Kept:
     """Of one broker."""
 
     def __init__(self) -> None:
         self.counters, self.queues, self.passages = Counters(), QueueReader(), Passages()
-        self.workers = WorkerReader()
+        self.workers, self.by_queue = WorkerReader(), WorkersByQueue()
         self.polled = PolledReader(self.queues)
         self._outcomes, self._changed_at = Outcomes(), _NEVER
         self._counted: OrderedDict[int, None] = OrderedDict()

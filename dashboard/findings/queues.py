@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -169,7 +169,7 @@ def limit_sentence(queue: Queue) -> str:
     return f"At this rate the length limit of {formatting.number(limit)} is reached in ~{formatting.duration(full_in)}; after that, {overflow_text(queue)}."
 
 
-def configured(facts: Facts, queue: Queue) -> list[Worker]:
+def configured(facts: Facts, queue: Queue) -> Sequence[Worker]:
     """The worker nodes, whatever their state, that are configured to consume it."""
     return facts.workers_by_queue.get((queue.vhost, queue.name), [])
 

@@ -14,6 +14,7 @@ from brokers.queries import visible
 from brokers.scope import Scope
 from dashboard.models import Finding, FindingRound, RuleSetting, Silence
 
+_SETTINGS = RowsOf(RuleSetting)
 _WITHOUT_BODY = RowsOf(Finding, left_out=("body",))
 
 
@@ -68,7 +69,7 @@ def silences(now: datetime) -> list[Silence]:
 
 def rule_settings() -> list[RuleSetting]:
     """The oldest first."""
-    return list(RuleSetting.objects.order_by("at", "pk"))
+    return _SETTINGS.read("ORDER BY at, id")
 
 
 def rule_setting(pk: int) -> RuleSetting | None:

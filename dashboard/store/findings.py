@@ -52,10 +52,11 @@ def save_round(
             events += _applied(row, step, now)
         _explain(steps, rows, changed, now)
         _update(changed)
-        FindingEvent.objects.bulk_create(events)
-        FindingRound.objects.update_or_create(
-            broker=broker, defaults={"at": now, "took_ms": took_ms, "rules": rules, "failed": list(failed), "unsure": dict(unsure)}
-        )
+        if events:
+            FindingEvent.objects.bulk_create(events)
+        done = {"at": now, "took_ms": took_ms, "rules": rules, "failed": list(failed), "unsure": dict(unsure)}
+        if not FindingRound.objects.filter(broker=broker).update(**done):
+            FindingRound.objects.create(broker=broker, **done)
         if events:  # pages learn of it with the next look of the tail; what is wrong with Hareline itself is on the pages of all brokers
             (Broker.objects.all() if broker is None else Broker.objects.filter(pk=broker.pk)).update(revision=F("revision") + 1)
     return events

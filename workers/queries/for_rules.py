@@ -6,6 +6,8 @@ What rules hardly ever need is left out, and is another query where it is used; 
 from __future__ import annotations
 
 import functools
+import itertools
+import operator
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -31,6 +33,7 @@ _KINDS = [
     "boolean" if isinstance(field, BooleanField) else "moment" if isinstance(field, DateTimeField) else "json" if isinstance(field, JSONField) else ""
     for field in _FIELDS
 ]
+_PLACES = range(len(_NAMES))
 _KNOWN = len(_NAMES) + 2  # with the state that Django keeps, and `beat_at`
 MOST_TEXTS = 5000
 
@@ -40,7 +43,7 @@ def _statement(is_postgresql: bool) -> str:
     """SQLite's module would make each moment by a function of Python: as texts they are read in a tenth of the time."""
     as_text = (JSONField,) if is_postgresql else (JSONField, DateTimeField)
     columns = ", ".join(f"CAST({field.column} AS text)" if isinstance(field, as_text) else str(field.column) for field in _FIELDS)
-    return f"SELECT {columns} FROM workers_worker WHERE broker_id = %s ORDER BY hostname, vhost, id"  # noqa: S608  (names of our own model)
+    return f"SELECT {columns} FROM workers_worker WHERE broker_id = %s"  # noqa: S608  (names of our own model)
 
 
 class WorkerReader:
@@ -49,6 +52,7 @@ class WorkerReader:
     def __init__(self) -> None:
         self._read: dict[str, Any] = {}
         self._kept: dict[int, tuple[tuple[Any, ...], Worker]] = {}
+        self._order: list[int] = []
 
     def workers(self, broker: Broker, beats: Mapping[str, datetime | None], now: datetime) -> list[Worker]:
         """Every worker of the broker by host name, as of now. `beats`: of each virtual host, when its event source last stored something."""
@@ -59,8 +63,10 @@ class WorkerReader:
         for row in rows:
             known = self._kept.get(row[0])
             kept[row[0]] = (row, self._worker(row) if known is None else self._changed(row, *known))
+        if kept.keys() != self._kept.keys():
+            self._order = sorted(kept, key=lambda pk: (kept[pk][1].hostname, kept[pk][1].vhost, pk))
         self._kept = kept
-        found = [worker for _, worker in kept.values()]
+        found = [kept[pk][1] for pk in self._order]
         self._add_tasks(found)
         late = {vhost for vhost, beat_at in beats.items() if is_late(beat_at, now)}
         for worker in found:
@@ -75,9 +81,8 @@ class WorkerReader:
         """The worker with what differs from its row before."""
         if row != before:
             known = worker.__dict__
-            for place, (value, old) in enumerate(zip(row, before, strict=True)):
-                if value is not old and value != old:
-                    known[_NAMES[place]] = self._value(place, value)
+            for place in itertools.compress(_PLACES, map(operator.ne, row, before)):
+                known[_NAMES[place]] = self._value(place, row[place])
             if len(known) > _KNOWN:
                 for name in _LEFT_OUT:
                     known.pop(name, None)  # read again where it is used

@@ -12,7 +12,7 @@ from django.db import connection
 from brokers.database.engine import is_postgresql, unindexed
 from brokers.database.rows import moment
 from brokers.models import Broker
-from workers.models import Task, Worker
+from workers.models import Worker
 
 LOOKED_AT = 5000
 LISTED = 50
@@ -39,18 +39,21 @@ class HeldTasks(msgspec.Struct, frozen=True):
 def held_tasks(worker: Worker) -> HeldTasks:
     """The tasks that a worker has according to their rows, or had when it was last seen: of its latest 5,000 ones those that have no end and that no other
     worker has received since."""
-    newest = Task.objects.filter(worker=worker.hostname).order_by("-pk").values_list("pk", "state")[:LOOKED_AT]
-    keys = [pk for pk, state in newest if state in (*_HELD, "UNKNOWN")]
-    if not keys:
-        return HeldTasks(0, ())
-    rows = Task.objects.filter(pk__in=keys, broker_id=worker.broker_id, vhost=worker.vhost).order_by("-pk")
-    if worker.since is not None:
-        rows = rows.filter(changed_at__gte=worker.heartbeat_at or worker.since) | rows.filter(state__in=_HELD)
-    found = [
-        HeldTask(uuid, name or "", seen_state or state, queue or "")
-        for uuid, name, state, seen_state, queue in rows.values_list("uuid", "name", "state", "last_seen_state", "queue")
-        if (seen_state or state) in _HELD
-    ]
+    held = ("RECEIVED", "STARTED", "UNKNOWN")
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT id, state FROM workers_task WHERE worker = %s ORDER BY id DESC LIMIT {LOOKED_AT:d}", [worker.hostname])  # noqa: S608  (a number)
+        keys = [f"{pk:d}" for pk, state in cursor.fetchall() if state in held]
+        if not keys:
+            return HeldTasks(0, ())
+        parameters: list[Any] = [worker.broker_id, worker.vhost]
+        where = f"id IN ({', '.join(keys)}) AND broker_id = %s AND vhost = %s"
+        if worker.since is not None:
+            where += " AND (changed_at >= %s OR state IN ('RECEIVED', 'STARTED'))"
+            parameters.append(moment(worker.heartbeat_at or worker.since))
+        columns = "uuid, name, state, last_seen_state, queue"
+        cursor.execute(f"SELECT {columns} FROM workers_task WHERE {where} ORDER BY id DESC", parameters)  # noqa: S608  (whole numbers)
+        rows = cursor.fetchall()
+    found = [HeldTask(uuid, name or "", seen or state, queue or "") for uuid, name, state, seen, queue in rows if (seen or state) in _HELD]
     return HeldTasks(len(found), tuple(found[:LISTED]))
 
 
