@@ -41,6 +41,7 @@ def test_workers_in_trouble_are_found_with_the_right_evidence_and_their_cure_cle
     assert values(failing)["Failed"] == "25 of 25 (100 %)"
     assert (values(failing)["Exception"], values(failing)["stopped@here"]) == ("ValueError('as requested')", "25 of 25 failed")
 
+    watching.wait_for("stopped@here", lambda worker: worker.processed == 25 and not worker.active and not worker.reserved)  # by its heartbeat, which is later
     workers.kill("killed@here")
     os.kill(workers.processes["stopped@here"].pid, signal.SIGSTOP)
     killed, stopped = seen(looking, "worker_gone killed@here"), seen(looking, "worker_gone stopped@here")
