@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -17,6 +18,7 @@ from brokers.routing.fields import InvalidQuestion
 from dashboard.api.errors import ERRORS, ErrorAnswer, Problem, invalid, not_found
 from dashboard.api.parameters import broker_named, scope
 from dashboard.layout import formatting
+from dashboard.limits.at_once import AtOnce, Busy
 from dashboard.why import explanations, loaded_vhost, task_explanations
 from dashboard.why.explanations import LoadedVhost
 from dashboard.why.question_vhost import VhostUnavailable, load_question_vhost, moment_in, name_in
@@ -25,6 +27,8 @@ from dashboard.why.task_answer import TaskExplanation as TaskAnswer
 router = Router(tags=["routing"])
 
 LARGEST_BODY_BYTES = 16 * 1024 * 1024
+EXPLANATIONS = AtOnce(2, 30.0)
+"""In this process: one against 100,000 bindings takes some 600 MB."""
 
 
 class MessageQuestion(Schema):
@@ -113,9 +117,22 @@ def _described(schema: type[Schema]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema.model_json_schema()}}}}
 
 
+@contextmanager
+def _in_turn() -> Iterator[None]:
+    try:
+        with EXPLANATIONS.turn():
+            yield
+    except Busy:
+        raise Problem(503, f"Other explanations are being made, and none ended within {EXPLANATIONS.patience_seconds:g} s. Try again later.") from None
+
+
 @router.post(
-    "/routing/explain", response={200: MessageExplanation, 413: ErrorAnswer, **ERRORS}, operation_id="explain", openapi_extra=_described(MessageQuestion)
+    "/routing/explain",
+    response={200: MessageExplanation, 413: ErrorAnswer, 503: ErrorAnswer, **ERRORS},
+    operation_id="explain",
+    openapi_extra=_described(MessageQuestion),
 )
+@_in_turn()
 def explain(request: HttpRequest) -> Any:
     """Where a message goes and why: in a monitored broker or in definitions. Nothing is sent."""
     question = _body(request)
@@ -131,10 +148,11 @@ def explain(request: HttpRequest) -> Any:
 
 @router.post(
     "/routing/explain-task",
-    response={200: TaskExplanation, 413: ErrorAnswer, **ERRORS},
+    response={200: TaskExplanation, 413: ErrorAnswer, 503: ErrorAnswer, **ERRORS},
     operation_id="explain_task",
     openapi_extra=_described(TaskQuestion),
 )
+@_in_turn()
 def explain_task(request: HttpRequest) -> Any:
     """Where Celery sends a task, by which option, attribute, route or default, and what the broker does with it. Nothing is sent."""
     question = _body(request)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import json
 from collections.abc import Callable
 from io import BytesIO
@@ -15,6 +16,8 @@ from hypothesis import strategies as st
 
 from brokers.models import Binding, Exchange, Policy, Queue, VirtualHost
 from dashboard.api.errors import Problem
+from dashboard.limits import at_once
+from dashboard.limits.at_once import AtOnce
 from dashboard.why import api as routing
 from tests.api.conftest import World
 from tests.hypothesis_profiles import examples
@@ -195,3 +198,13 @@ def test_no_question_from_the_end_is_an_exception(world: World, post: Post, chan
     assert response.status_code in (200, 400, 404)
     if response.status_code != 200:
         assert response.json()["error"]["field"]
+
+
+def test_explanations_that_would_be_too_many_at_once_are_refused_and_go_on_afterwards(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(routing, "EXPLANATIONS", AtOnce(1, 0.0))
+    with routing.EXPLANATIONS.turn():
+        for call, body in (("explain", MESSAGE), ("explain-task", TASK)):
+            status, answer = post(call, body)
+            assert (status, answer["error"]["code"]) == (503, "unavailable")
+    assert post("explain", MESSAGE)[0] == 200
+    assert doctest.testmod(at_once).failed == 0
