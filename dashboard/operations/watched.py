@@ -29,7 +29,7 @@ def is_known(brokers: Sequence[Broker]) -> bool:
 
 
 def lines(brokers: Sequence[Broker], sources: Sequence[EventSource], events: Mapping[int, DefinitionEvents | None], database: str) -> list[str]:
-    """`events`: of each broker its event exchange, as `brokers.queries.definition_events` returns it."""
+    """`events`: of each broker that HARELINE_EVENTS names its event exchange, as `brokers.queries.definition_events` returns it."""
     watches = [_watched(broker) for broker in brokers] or [NOTHING]
     found = missing(brokers, sources, events)
     missed = [line for one in found[:MOST_MISSING] for line in (f"{one.where}: {one.text}", *([f"    {one.grant}"] if one.grant else []))]
@@ -49,7 +49,8 @@ def missing(brokers: Sequence[Broker], sources: Sequence[EventSource], events: M
             found.append(Missing(broker.name, "no virtual host with Celery's event exchange was seen, so no tasks and workers are shown"))
         for source in own:
             found += _of_source(f"{broker.name} {source.vhost}", source)
-        found += _of_event_exchange(broker.name, events.get(broker.pk))
+        if broker.pk in events:
+            found += _of_event_exchange(broker.name, events[broker.pk])
     return found
 
 
@@ -84,9 +85,9 @@ def _limit(broker: Broker, limit: Mapping[str, Any]) -> Missing:
 
 def _of_source(where: str, source: EventSource) -> Iterable[Missing]:
     if source.state in (EventSource.REFUSED, EventSource.UNREACHABLE, EventSource.OFF):
-        yield Missing(where, f"Celery's events: {source.reason or source.state}", source.grant)
+        yield Missing(where, source.reason or f"Celery's events: {source.state}", source.grant)
     if source.inspect_state in (EventSource.REFUSED, EventSource.UNREACHABLE, EventSource.OFF):
-        yield Missing(where, f"inspection of workers: {source.inspect_reason or source.inspect_state}", source.inspect_grant)
+        yield Missing(where, source.inspect_reason or f"inspection of workers: {source.inspect_state}", source.inspect_grant)
 
 
 def _of_event_exchange(where: str, events: DefinitionEvents | None) -> Iterable[Missing]:

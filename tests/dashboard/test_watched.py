@@ -44,10 +44,11 @@ def test_each_missing_permission_stands_with_the_command_that_grants_it() -> Non
     found = watched.missing([prod], sources, {1: None})
     assert [(one.where, one.text, one.grant) for one in found[:3]] == [
         ("prod /billing", "its queues: hareline has no permission there", "rabbitmqctl set_permissions …"),
-        ("prod /shop", "Celery's events: hareline may not bind celeryev", "rabbitmqctl a"),
+        ("prod /shop", "hareline may not bind celeryev", "rabbitmqctl a"),
         ("prod /x", "inspection of workers: off", ""),
     ]
     assert (found[3].where, found[3].grant) == ("prod", "rabbitmq-plugins enable rabbitmq_event_exchange")
+    assert watched.missing([prod], sources, {}) == found[:3], "where HARELINE_EVENTS does not name the broker, its event exchange is not missed"
     assert "      rabbitmqctl a" in "\n".join(watched.lines([prod], sources, {1: None}, "x"))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -76,6 +77,8 @@ def test_a_server_answers_prints_its_password_once_and_leaves_nothing(rabbitmq: 
         text = output.read_text()
         assert f"http://127.0.0.1:{port}/" in text
         assert "shown only now" in text
+        assert re.search(rf"Watches +demo +http://127\.0\.0\.1:{rabbitmq.ports['management']}  RabbitMQ 3", text)
+        assert f"Data       SQLite, {data}/hareline.sqlite3" in text
         assert status(f"http://127.0.0.1:{port}/login/") == 200
         assert password not in text
         assert not any(password in line for line in processes_of(data))

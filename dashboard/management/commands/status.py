@@ -30,6 +30,6 @@ class Command(BaseCommand):
         while time.monotonic() < deadline and not (len(brokers) >= len(settings.BROKERS) and watched.is_known(brokers)):
             time.sleep(LOOK_EVERY_SECONDS)
             brokers = broker_queries.brokers(EVERYTHING)
-        events = {broker.pk: broker_queries.definition_events(broker.pk) for broker in brokers}
+        events = {broker.pk: broker_queries.definition_events(broker.pk) for broker in brokers if broker.name in settings.EVENTS}
         database = watched.database_text(settings.DATABASES["default"])
         self.stdout.write("\n".join(watched.lines(brokers, worker_queries.event_sources(EVERYTHING, brokers=brokers), events, database)))
