@@ -27,6 +27,8 @@ from brokers.database import url as url_of_database
 from dashboard import proxies
 from workers.celery_names import CeleryNames, InvalidNames
 from workers.celery_names import parse as parse_celery_names
+from workers.redaction import DEFAULTS, InvalidPattern, Redaction
+from workers.redaction import parse as parse_redaction
 
 _IMPORT_PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 
@@ -34,7 +36,7 @@ _IMPORT_PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*"
 LEAST_SECRET = 32
 UNSAFE = frozenset({"debug", "weak-secrets", "plain-http", "readable-data"})
 SHARED_BY_ALL = re.compile(
-    r"HARELINE_(BROKERS|SECRETS_KEY|BROKER_(AMQP|METRICS)_.+|CONSUMER_TIMEOUT(_.+)?|CELERY_(?!APP$).+|EVENTS|INSPECT|CONTROL|POLL_SECONDS|RETENTION_.+)"
+    r"HARELINE_(BROKERS|SECRETS_KEY|BROKER_(AMQP|METRICS)_.+|CONSUMER_TIMEOUT(_.+)?|CELERY_(?!APP$).+|EVENTS|INSPECT|CONTROL|POLL_SECONDS|REDACT|RETENTION_.+)"
 )
 SHARED_BY_WEB = re.compile(r"HARELINE_(PUBLIC_URL|ADMIN_PASSWORD|API_TOKEN|CELERY_APP)")
 """What must be the same for all processes of an installation, or for all web processes."""
@@ -141,6 +143,14 @@ def celery_names(variables: Mapping[str, str], brokers: tuple[BrokerAddress, ...
         except InvalidNames as error:
             raise ImproperlyConfigured(f"{variable}: {error}") from None
     return found
+
+
+def redaction(variables: Mapping[str, str], name: str) -> Redaction:
+    """What is redacted in texts that others wrote."""
+    try:
+        return parse_redaction(variables.get(name, DEFAULTS))
+    except InvalidPattern as error:
+        raise ImproperlyConfigured(f"{name}: {error}") from None
 
 
 def trusted_proxies(variables: Mapping[str, str], name: str) -> proxies.TrustedProxies:

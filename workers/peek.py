@@ -21,6 +21,7 @@ from amqp.channel import Channel
 
 from workers.amqp_connection import Target, close_connection, explained, open_connection, raw_channel
 from workers.errors import Unreachable
+from workers.redaction import Redaction
 
 MOST_MESSAGES = 10
 LARGEST_BYTES = 16 * 1024 * 1024
@@ -56,10 +57,7 @@ class Peeked(msgspec.Struct, frozen=True):
     exact: dict[str, Any] | None
     body: bytes
     body_bytes: int
-
-    @property
-    def is_whole(self) -> bool:
-        return len(self.body) == self.body_bytes
+    is_whole: bool
 
     def as_json(self) -> dict[str, Any]:
         """As the management API shows a message, with `payload_truncated` and `headers_amqp` beside."""
@@ -101,6 +99,22 @@ def peek(targets: Sequence[Target], queue: str, count: int) -> Peek:
     return found
 
 
+def redacted(found: Peek, redaction: Redaction) -> Peek:
+    """The messages without secrets in headers and bodies. A body that is no UTF-8 is what it is: nothing can be recognized there."""
+    return msgspec.structs.replace(found, messages=[_redacted(message, redaction) for message in found.messages])
+
+
+def _redacted(message: Peeked, redaction: Redaction) -> Peeked:
+    headers = redaction.value(message.headers)
+    return msgspec.structs.replace(
+        message,
+        properties=redaction.texts(message.properties),
+        headers=headers,
+        exact=message.exact if headers == message.headers else None,
+        body=redaction.text(message.body.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape"),
+    )
+
+
 def _taken(channel: Channel, queue: str, count: int) -> Peek:
     """The messages, which are out of the queue until the channel closes."""
     found: list[Peeked] = []
@@ -134,6 +148,7 @@ def _read(message: Message) -> Peeked:
         exact={_text(name): _pair(value) for name, value in headers.items()} if any(isinstance(one, datetime | Decimal) for one in headers.values()) else None,
         body=body[:KEPT_BYTES],
         body_bytes=len(body),
+        is_whole=len(body) <= KEPT_BYTES,
     )
 
 

@@ -53,7 +53,10 @@ def sees_content(user: User | AnonymousUser, broker: str, vhost: str, queue: str
 
 
 def peek_at(user: User | AnonymousUser, broker: Broker, queue: Queue, count: int, now: datetime) -> Peek:
-    """The queue's first messages, which are requeued, without their content for whoever may not see it. Failed attempts are audited too. Raises PeekFailed."""
+    """The queue’s first messages, which are requeued, without secrets (HARELINE_REDACT), and without their content for whoever may not see it.
+
+    Failed attempts are audited too. Raises PeekFailed.
+    """
     targets = amqp_targets.targets(broker, queue.vhost)
     with audited(user, AUDIT_ACTION, broker=broker.name, vhost=queue.vhost, name=queue.name, requested=count) as act:
         try:
@@ -64,11 +67,11 @@ def peek_at(user: User | AnonymousUser, broker: Broker, queue: Queue, count: int
             raise PeekFailed(f"Peeking failed: {error}.", send_grant(targets[0].user, queue.vhost) if lacks_rights else "") from error
         act.detail["shown"] = len(found.messages)
     if sees_content(user, broker.name, queue.vhost, queue.name):
-        return found
+        return peek.redacted(found, settings.REDACTION)
     return msgspec.structs.replace(found, messages=[msgspec.structs.replace(one, **_NO_CONTENT) for one in found.messages])
 
 
-_NO_CONTENT: dict[str, Any] = {"properties": {}, "headers": {}, "exact": None, "body": b""}
+_NO_CONTENT: dict[str, Any] = {"properties": {}, "headers": {}, "exact": None, "body": b"", "is_whole": False}
 
 
 def refused(user: User | AnonymousUser, broker: str, vhost: str, queue: str, why: str, now: datetime) -> None:

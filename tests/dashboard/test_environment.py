@@ -106,3 +106,9 @@ def test_the_address_of_the_heartbeat_is_checked_and_not_repeated() -> None:
         with pytest.raises(ImproperlyConfigured, match=r"^HARELINE_HEARTBEAT_URL: expected an address") as refused:
             environment.web_address({name: text}, name)
         assert "s3cret" not in str(refused.value)
+
+
+def test_a_list_of_what_is_redacted_that_holds_something_else_is_refused_by_one_sentence() -> None:
+    assert environment.redaction({}, "HARELINE_REDACT").text("token=x") == "token=[redacted]"
+    with pytest.raises(ImproperlyConfigured, match=r"^HARELINE_REDACT: expected names such as \*password\*, .* got '\(a\+\)\+'$"):
+        environment.redaction({"HARELINE_REDACT": "defaults, (a+)+"}, "HARELINE_REDACT")

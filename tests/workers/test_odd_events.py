@@ -87,3 +87,14 @@ def test_a_task_rejected_after_it_had_started_is_rejected_and_requeued(watch: Vh
     receive(watch, *case("rejected after started"))
     task = Task.objects.get()
     assert (task.state, happenings(task.tries)[-1].detail) == ("REJECTED", "put back into its queue")
+
+
+def test_what_is_stored_of_a_task_has_no_secret(watch: VhostWatch) -> None:
+    now = datetime.now(UTC).timestamp()
+    task = {"hostname": "w@h", "timestamp": now, "uuid": "u"}
+    texts = {"args": "('4111111111111111',)", "kwargs": "{'password': 'hunter2', 'user': 'ann'}"}
+    failed = {"exception": "HTTPError('https://u:hunter2@host')", "traceback": "  get(token='hunter2')\n"}
+    receive(watch, {**task, "type": "task-received", "name": "t", **texts}, {**task, "type": "task-failed", **failed}, {"type": "x", "password": "hunter2"})
+    stored = Task.objects.values().get() | EventSource.objects.values().get()
+    assert stored["kwargs"] == "{'password': '[redacted]', 'user': 'ann'}"
+    assert [name for name, value in stored.items() if "hunter2" in str(value) or "4111" in str(value)] == []

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from workers.inspection import routing_settings
+from workers.redaction import Redaction
 
 TASK_ATTRIBUTES = ("queue", "exchange", "routing_key", "priority", "serializer", "rate_limit", "send_events")
 ACTIVE_TASKS_KEPT = 50
@@ -189,6 +190,16 @@ READERS: Mapping[str, Callable[[Any], Fields]] = {
     "revoked": lambda _: {},
     "ping": lambda _: {},
 }
+
+
+def redacted(fields: Fields, redaction: Redaction) -> Fields:
+    """The fields without secrets: in arguments of tasks, and in addresses of a configuration, of which only what decides routing is kept at all."""
+    found = dict(fields)
+    if fields.get("active_tasks"):
+        found["active_tasks"] = [{**task, "args": redaction.text(task["args"]), "kwargs": redaction.text(task["kwargs"])} for task in fields["active_tasks"]]
+    if fields.get("configuration"):
+        found["configuration"] = redaction.texts(fields["configuration"])
+    return found
 
 
 def _mapping(found: Any) -> Mapping[str, Any]:

@@ -34,6 +34,7 @@ from workers.inspection import formats
 from workers.inspection.audience import JSON, MOST_ALONE, PROBE, Audience
 from workers.inspection.schedule import EVERY, OFTEN_SECONDS, Schedule
 from workers.receiving.liveness import Subscription
+from workers.redaction import Redaction
 
 log = structlog.get_logger(__name__)
 
@@ -71,8 +72,10 @@ class Inspector:
         answers: SimpleQueue[Answer],
         schedule: Callable[[], Schedule] = Schedule,
         names: CeleryNames = DEFAULT,
+        redaction: Redaction | None = None,
     ) -> None:
         self.targets, self.answers, self.names = targets, answers, names
+        self._redaction = redaction or Redaction()
         self.subscription = Subscription(datetime.now(UTC), "not tried yet")
         self.error: WatchError | None = None
         self._reply_prefix, self._new_schedule = reply_prefix, schedule
@@ -275,7 +278,7 @@ class Inspector:
                 if self._audience.answered(hostname, content_type, time.monotonic(), command):
                     self._introduced.append((hostname, content_type))
                 failed = isinstance(answer, dict) and "error" in answer
-                fields = {} if failed else inspection.READERS[command](answer)
+                fields = {} if failed else inspection.redacted(inspection.READERS[command](answer), self._redaction)
                 listed, clock = inspection.uuids(command, answer), inspection.lamport_clock(command, answer)
                 totals = inspection.totals(command, answer)
                 self.answers.put(Answer(hostname, fields, datetime.now(UTC), command, requested_at, *listed, clock, totals))

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
 
 import structlog
+from django.conf import settings
 from django.db import DatabaseError, connection
 
 from brokers import database_damage
@@ -26,6 +27,7 @@ from workers.receiving.deliveries import Delivery
 from workers.receiving.liveness import NOTHING_VISIBLE, Disturbance, Reading, Subscription
 from workers.receiving.place import Place
 from workers.receiving.receiver import EventFeed
+from workers.receiving.redacted_events import redact
 from workers.receiving.source_facts import NOT_INSPECTED, NOT_RECEIVED, facts_of
 from workers.receiving.task_buffer import HEARTBEATS
 from workers.receiving.task_watch import TaskWatch
@@ -54,7 +56,8 @@ class VhostWatch:
         self._stopped = threading.Event()
         self._feed = EventFeed(place.targets(), place.queue, place.names.event_exchanges, place.nodes)
         self._answers: SimpleQueue[Answer] = SimpleQueue()
-        self._inspector = Inspector(place.targets(), f"hareline.{place.installation}.replies", self._answers, names=place.names)
+        self._redaction = settings.REDACTION
+        self._inspector = Inspector(place.targets(), f"hareline.{place.installation}.replies", self._answers, names=place.names, redaction=self._redaction)
         self._stored_at = now
         self._subscription = Subscription(now, "not connected yet" if place.receives_events else NOT_RECEIVED)
         self._reading = Reading()
@@ -167,7 +170,8 @@ class VhostWatch:
                 continue
             parsed = events.parse(delivery.body, delivery.content_type, received_at)
             if parsed.refused:
-                batch.refused.note(parsed.refused, parsed.example)
+                batch.refused.note(parsed.refused, self._redaction.text(parsed.example))
+            redact(parsed.events, self._redaction)
             batch.events += len(parsed.events)
             self._unstored += max(len(parsed.events), 1)
             for event in parsed.events:
