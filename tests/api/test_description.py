@@ -11,6 +11,7 @@ import pytest
 from ninja import Schema
 
 from brokers.models import VirtualHost
+from dashboard import store
 from tests.api.conftest import World, described
 from tests.findings.stored import finding
 from workers.models import Task
@@ -43,6 +44,7 @@ def test_what_a_call_answers_is_what_is_described(call: Any, world: World, path:
         Task.objects.create(broker=world.broker, vhost="/", uuid=uuid, first_seen_at=world.now, changed_at=world.now, **{"state": "SUCCESS", **known})
     VirtualHost.objects.create(broker=world.broker, name="/", first_seen_at=world.now)
     finding(world.broker, world.now)
+    store.audit(None, "log in", store.FAILED, world.now, user_name="eve")
     single = OF_EXCHANGE if path.endswith("/exchange") else OF_QUEUE if path.endswith("/queue") else {}
     status, answer = call(path.removeprefix("/api/v1/"), **QUERIES.get(path, single))
     assert status == 200, answer
