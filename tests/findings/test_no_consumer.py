@@ -147,6 +147,7 @@ def test_one_that_grows_into_a_queue_that_nobody_consumes_is_found() -> None:
     [
         (29, None, 29, 0),  # everything starts
         (31, None, 31, 1),
+        (300, None, 5, 1),  # nobody consumed it before the broker came back either
         (3, None, 3600, 0),  # a new queue that one poll has seen
         (5, None, 3600, 1),
         (300, 29, 3600, 0),  # its worker node has just come online

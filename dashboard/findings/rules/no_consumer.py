@@ -58,7 +58,8 @@ def _may_come(queue: Queue, facts: Facts) -> bool:
     since, broker = queue.nobody_consumes_since, facts.its_broker
     if since is None:
         return False
-    moments = [broker.since, *(one.since for one in queues.configured(facts, queue) if one.state == Worker.ONLINE)]
+    came_back = broker.since if broker.since is not None and broker.since <= since else None  # nobody since before then is no matter of its start
+    moments = [came_back, *(one.since for one in queues.configured(facts, queue) if one.state == Worker.ONLINE)]
     if _left_with_its_node(queue, facts):
         moments.append(since)
     is_soon = any(moment is not None and facts.now - moment < queue_levels.LEFT_ALONE for moment in moments)
