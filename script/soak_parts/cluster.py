@@ -93,6 +93,14 @@ class Member(RabbitNode):
     def resume(self) -> None:
         self.evaluate("rabbit:start().")
 
+    def cut_off(self, other: Member) -> None:
+        """The two no longer reach each other, as when the network between them is interrupted."""
+        self.evaluate(f"erlang:set_cookie('{other.name}', wrong), erlang:disconnect_node('{other.name}').")
+
+    def reach_again(self, other: Member) -> None:
+        """They see then that they were partitioned, and stay so until one of them starts again."""
+        self.evaluate(f"erlang:set_cookie('{other.name}', '{self.cookie}'), net_adm:ping('{other.name}').")
+
     def alarm(self, on: bool) -> None:
         """Sets or clears the memory alarm."""
         self.evaluate(f"vm_memory_monitor:set_vm_memory_high_watermark({'0.00001' if on else '0.4'}).")

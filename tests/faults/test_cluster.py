@@ -16,7 +16,7 @@ from brokers.models import Broker, Queue
 from dashboard.layout.queue_levels import queue_level
 from script.soak_parts.cluster import Cluster, Member
 from script.soak_parts.cluster_run import ClusterRun, ShownQueue
-from tests.findings.looking import Looking
+from tests.findings.looking import Looking, values
 from tests.waiting import wait_until
 from workers.amqp_connection import Target
 from workers.errors import WatchError
@@ -125,3 +125,30 @@ def test_each_queue_is_shown_once_and_no_event_is_lost_through_the_loss_of_a_nod
     assert cured == waiting
     assert run.report.looks > 6
     assert watched.received == [b"before", b"while it is away", b"after"]
+
+
+@pytest.mark.nightly
+def test_two_nodes_that_lost_each_other_are_partitioned_with_all_else_under_it(tmp_path: Path) -> None:
+    with Cluster(tmp_path, statistics_interval_ms=500).running() as cluster:
+        polled = Polled(cluster)
+        ClusterRun(cluster, polled, look_seconds=0.3).plant()
+        _assert_partitioned(cluster, polled.looking)
+
+
+def _assert_partitioned(cluster: Cluster, looking: Looking) -> None:
+    """What each of them reports is the evidence."""
+    first, second = cluster.nodes
+    first.cut_off(second)
+    wait_until(lambda: f"node_down {second.name}" in looking.look(), seconds=60)
+    first.reach_again(second)
+    found = wait_until(lambda: looking.look().get("partition prod"), seconds=60)
+    listed = {node["name"]: node["partitions"] for node in first.api("GET", "nodes") if node.get("partitions")}
+    assert listed[first.name] == [second.name]
+    assert values(found)[first.name] == f"cut off from {second.name}"
+    down = wait_until(lambda: looking.look().get(f"node_down {second.name}"), seconds=60)
+    assert (down.under_id, found.level) == (found.pk, "critical")
+    alone = {name for name, one in looking.look().items() if one.under_id is None}
+    assert alone - {"no_consumer first", "no_consumer second", "no_consumer both"} == {"partition prod"}
+    second.pause()
+    second.resume()
+    wait_until(lambda: "partition prod" not in looking.look() or "partition prod" not in looking.look(ahead=15), seconds=60)
