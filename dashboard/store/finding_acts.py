@@ -6,9 +6,8 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F
 
-from brokers.models import Broker
+from brokers.store.revisions import revise
 from dashboard.models import Finding, FindingEvent, Silence
 
 
@@ -56,7 +55,4 @@ def _note(findings: Iterable[Finding], kind: str, user_name: str, text: str, now
     """The events of it, and the next revision of the brokers that it is about. What is about Hareline itself is on the pages of all brokers."""
     findings = list(findings)
     FindingEvent.objects.bulk_create(FindingEvent(finding=one, at=now, kind=kind, level=one.level, user_name=user_name[:200], text=text) for one in findings)
-    brokers = {one.broker_id for one in findings if one.broker_id is not None}
-    everywhere = everywhere or any(one.broker_id is None for one in findings)
-    rows = Broker.objects.all() if everywhere else Broker.objects.filter(pk__in=brokers)
-    rows.update(revision=F("revision") + 1)
+    revise({one.broker_id for one in findings} | ({None} if everywhere else set()))

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
 
 from brokers.models import Broker
+from brokers.store.revisions import revise
 from brokers.store.rows import update_rows
 from dashboard.findings.lifecycle import Step, earlier, explains_on
 from dashboard.findings.rule import Found, body_of
@@ -58,7 +58,7 @@ def save_round(
         if not FindingRound.objects.filter(broker=broker).update(**done):
             FindingRound.objects.create(broker=broker, **done)
         if events:  # pages learn of it with the next look of the tail; what is wrong with Hareline itself is on the pages of all brokers
-            (Broker.objects.all() if broker is None else Broker.objects.filter(pk=broker.pk)).update(revision=F("revision") + 1)
+            revise({broker.pk if broker else None})
     return events
 
 
@@ -165,7 +165,7 @@ def close_of_other_brokers(now: datetime) -> int:
         rows = list(open_there.only("pk", "level", "broker_id"))
         Finding.objects.filter(pk__in=[row.pk for row in rows]).update(closed_at=now, close_reason=NOT_WATCHED, unsure="")
         FindingEvent.objects.bulk_create([FindingEvent(finding=row, at=now, kind="closed", level=row.level, text=NOT_WATCHED) for row in rows])
-        Broker.objects.filter(configured=True).update(revision=F("revision") + 1)
+        revise({None})
     return len(rows)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Count, F, Max
 
-from brokers.models import Broker
+from brokers.store.revisions import revise
 from dashboard.models import Delivery, DeliveryItem, Finding, FindingEvent, Notice, Target
 from dashboard.notifications.backoff import gives_up, pause
 from dashboard.notifications.decisions import Decision, key_of
@@ -184,7 +184,7 @@ def _note(findings: Iterable[tuple[int, str]], kind: str, now: datetime) -> None
         FindingEvent.objects.bulk_create(rows, batch_size=200)
         some = [row.finding_id for row in rows[:500]]
         brokers = set(Finding.objects.filter(pk__in=some).values_list("broker_id", flat=True))
-        (Broker.objects.all() if None in brokers else Broker.objects.filter(pk__in=brokers)).update(revision=F("revision") + 1)
+        revise(brokers)
 
 
 def trim_deliveries(now: datetime, days: float) -> int:
