@@ -3,16 +3,17 @@
     python -m script.supervised check          before anything else touches the data directory
     python -m script.supervised server|demo
 
-What it writes holds no secret: processes get those from the environment. Programs of one stage start and stop together; an earlier
-stage starts earlier and stops later.
+What it writes holds no secret: processes get those from the environment, each without those that it does not need.
+Programs of one stage start and stop together; an earlier stage starts earlier and stops later.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -58,6 +59,11 @@ DEMO = (
 )
 
 
+FIRST = "HARELINE_FIRST_PASSWORD"
+ONLY_PREPARED = ("HARELINE_ADMIN_PASSWORD", "HARELINE_API_TOKEN", "HARELINE_ADMIN_PASSWORD_FILE", "HARELINE_API_TOKEN_FILE")
+"""What `manage.py prepare` puts into the database; of other processes only those of the web need it, which compare it with each other's."""
+OF_THE_DEMO = re.compile(r"HARELINE_(DATA_DIR|SUPERVISOR|DEMO_.+)")
+"""What workers and the broker of the demo need; the rest is Hareline's own, such as its login at the management API."""
 MOST_PROCESSES = 64
 NUMBERS = {kind: f"HARELINE_{kind.upper()}_PROCESSES" for kind in ("web", "poller", "receiver", "maintenance")}
 
@@ -130,8 +136,20 @@ def _listed(pids: Iterable[int]) -> str:
     return ", ".join(str(pid) for pid in pids)
 
 
-def configuration(programs: Iterable[Program], data: Path, quiet: bool) -> str:
-    """The text of supervisord.conf. `quiet`: the output of programs goes to files under the data directory instead of the terminal."""
+def withheld(program: Program, variables: Collection[str]) -> list[str]:
+    """Those of the variables that the program's environment lacks, and the made-up password, which is set only after this was written; sorted."""
+    if program.stage == "announcement":
+        return []
+    if program.stage == "hareline":
+        kept_from_it = () if program.name.partition("-")[0] == "web" else tuple(name for name in ONLY_PREPARED if name in variables)
+    else:
+        kept_from_it = tuple(name for name in variables if re.fullmatch(r"HARELINE_\w+", name, re.ASCII) and not OF_THE_DEMO.fullmatch(name))
+    return sorted({*kept_from_it, FIRST})
+
+
+def configuration(programs: Iterable[Program], data: Path, quiet: bool, variables: Collection[str] = ()) -> str:
+    """The text of supervisord.conf. `quiet`: the output of programs goes to files under the data directory instead of the terminal. `variables`: the names
+    of the environment."""
     at = str(data).replace("%", "%%")
     user = "user=root\n" if os.geteuid() == 0 else ""  # set explicitly, or the supervisor warns
     parts = [
@@ -143,15 +161,16 @@ def configuration(programs: Iterable[Program], data: Path, quiet: bool) -> str:
         members = [program for program in listed if program.stage == stage]
         if members:
             parts.append(f"[group:{stage}]\npriority={priority}\nprograms={','.join(program.name for program in members)}\n")
-        parts += [section(program, at, quiet) for program in members]
+        parts += [section(program, at, quiet, withheld(program, variables)) for program in members]
     return "\n".join(parts)
 
 
-def section(program: Program, at: str, quiet: bool) -> str:
+def section(program: Program, at: str, quiet: bool, without: Sequence[str] = ()) -> str:
+    command = " ".join(("/usr/bin/env", *(f"-u {name}" for name in without), program.command)) if without else program.command
     log = f"{at}/log/{program.name}.log" if quiet and not program.to_terminal else "/dev/fd/1"
     restart = f"unexpected\nexitcodes={EXIT_STATUS}" if program.listens else str(program.restart).lower()
     return (
-        f"[program:{program.name}]\ncommand={program.command}\n"
+        f"[program:{program.name}]\ncommand={command}\n"
         f"autorestart={restart}\nstartsecs={START_SECONDS if program.restart else 0}\nstartretries=100000\n"
         f"stopwaitsecs={program.stop_seconds}\nkillasgroup=true\n"
         f"redirect_stderr=true\nstdout_logfile={log}\nstdout_logfile_maxbytes={'0' if log == '/dev/fd/1' else '2MB'}\nstdout_logfile_backups=1\n"
@@ -173,7 +192,7 @@ def main(kind: str) -> None:
     ports = [port, *(choose_port(host, port + position, ()) for position in range(1, pages))][:pages]
     programs = (*hareline(host, ports), *(DEMO if demo else ()))
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(configuration(programs, data, quiet=demo))
+        file.write(configuration(programs, data, quiet=demo, variables=os.environ.keys()))
     print(port)
 
 

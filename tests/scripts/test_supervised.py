@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import configparser
 import os
+import shlex
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from script.supervised import DEMO, HARELINE, choose_port, configuration, hareline, number_of, refuse_second_start, web
+from script.supervised import DEMO, HARELINE, PYTHON, choose_port, configuration, hareline, number_of, refuse_second_start, web
 
 
 def read(text: str) -> configparser.ConfigParser:
@@ -90,3 +92,23 @@ def test_a_second_start_with_the_same_data_is_refused(tmp_path: Path) -> None:
     refuse_second_start(pid_file, tmp_path / "supervisor.conf")  # the process is not a supervisor of ours
     with pytest.raises(SystemExit, match="runs already"):
         refuse_second_start(pid_file, Path("python"))  # in this process's own arguments
+
+
+def test_each_program_gets_only_the_secrets_that_it_needs() -> None:
+    """As the supervisor runs it: by the command that it reads from its configuration."""
+    secrets = {name: name for name in ("HARELINE_ADMIN_PASSWORD", "HARELINE_API_TOKEN", "HARELINE_BROKERS", "HARELINE_SECRET_KEY", "HARELINE_DEMO_AMQP_URL")}
+    parsed = read(configuration((*HARELINE, web("127.0.0.1", 8000), *DEMO), Path("/data"), quiet=True, variables=[*secrets, "PATH"]))
+    found = {}
+    for section in parsed.sections():
+        if section.startswith("program:"):
+            before = shlex.split(parsed[section]["command"].partition(PYTHON)[0]) or ["/usr/bin/env"]
+            done = subprocess.run(
+                [*before, "env"], env=secrets | {"HARELINE_FIRST_PASSWORD": "x", "PATH": os.environ["PATH"]}, capture_output=True, text=True, check=True
+            )
+            found[section.removeprefix("program:")] = {
+                line.partition("=")[0].removeprefix("HARELINE_") for line in done.stdout.splitlines() if "HARELINE_" in line
+            }
+    assert found.pop("announcement") == {"ADMIN_PASSWORD", "API_TOKEN", "BROKERS", "SECRET_KEY", "DEMO_AMQP_URL", "FIRST_PASSWORD"}
+    assert found.pop("web") == {"ADMIN_PASSWORD", "API_TOKEN", "BROKERS", "SECRET_KEY", "DEMO_AMQP_URL"}
+    assert [found.pop(name) for name in ("poller", "receiver", "maintenance")] == [{"BROKERS", "SECRET_KEY", "DEMO_AMQP_URL"}] * 3
+    assert set(map(frozenset, found.values())) == {frozenset({"DEMO_AMQP_URL"})}
