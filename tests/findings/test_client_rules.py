@@ -41,7 +41,7 @@ def test_a_shovel_that_does_not_run(state: str, level: str) -> None:
 
 def test_one_that_runs_is_no_finding_and_one_that_is_blocked_is() -> None:
     assert down(transfer(SHOVEL), transfer(SHOVEL_STATUS, state="running")) == []
-    assert [one.short for one in down(transfer(SHOVEL_STATUS, state="running", blocked="blocked"))] == ["is blocked"]
+    assert [one.short for one in down(transfer(SHOVEL_STATUS, state="blocked"))] == ["is blocked"]
 
 
 def test_one_that_is_defined_and_has_no_state_is_found_only_where_states_can_be_seen() -> None:

@@ -63,8 +63,7 @@ def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
 
 
 def _state(known: Mapping[str, Any]) -> str:
-    state, blocked = str(known.get("state") or ""), str(known.get("blocked") or "")
-    return blocked if blocked in ("blocked", "flow") and state == "running" else state
+    return str(known.get("state") or "")  # of a shovel that runs and is blocked: "blocked" or "flow" (rabbit_shovel_mgmt_util, format_info)
 
 
 def _ends(known: Mapping[str, Any]) -> list[Evidence]:
