@@ -60,7 +60,7 @@ def _may_come(queue: Queue, facts: Facts) -> bool:
         return False
     came_back = broker.since if broker.since is not None and broker.since <= since else None  # nobody since before then is no matter of its start
     moments = [came_back, *(one.since for one in queues.configured(facts, queue) if one.state == Worker.ONLINE)]
-    if _left_with_its_node(queue, facts):
+    if facts.now - since < queue_levels.LEFT_ALONE and _left_with_its_node(queue, facts):  # which looks through all workers
         moments.append(since)
     is_soon = any(moment is not None and facts.now - moment < queue_levels.LEFT_ALONE for moment in moments)
     return is_soon or min(facts.now, broker.polled_at or facts.now) - since < ANOTHER_POLL
