@@ -72,3 +72,14 @@ def rotate_secrets() -> int:
             secret = vault.rotated(target.secret)
             changed += store.replace_secret(target, secret) if secret != target.secret else 0
     return changed
+
+
+def unreadable_targets() -> list[str]:
+    """The names of targets that none of today's keys decrypts."""
+    found = []
+    for target in queries.targets():
+        try:
+            vault.decrypted(target.secret)
+        except vault.Unreadable:
+            found.append(target.name)
+    return found

@@ -5,16 +5,19 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 from html import unescape
+from io import StringIO
 from typing import Any
 
 import pytest
 from django.conf import LazySettings
+from django.core.management import call_command
+from django.core.management.base import CommandError
 from django.db import connection
 from django.test import Client
 
 from dashboard.models import AuditEvent, Delivery, Target
 from dashboard.notifications import vault
-from dashboard.notifications.targets import address_of, rotate_secrets
+from dashboard.notifications.targets import address_of
 from tests import people
 from tests.fault_server import FaultServer
 from tests.notifications.objects import stored_finding, target
@@ -209,6 +212,13 @@ def test_the_findings_page_leads_there_for_those_who_may(person: Client, client:
     assert (shown.status_code, "Who is notified" in shown.content.decode()) == (200, False)
 
 
+def rotated() -> str:
+    """What `manage.py rotatekeys` prints."""
+    output = StringIO()
+    call_command("rotatekeys", stdout=output)
+    return output.getvalue()
+
+
 def test_keys_can_be_rotated(settings: LazySettings) -> None:
     first = settings.SECRETS_KEYS[0]
     stored = vault.encrypted({"url": "u"})
@@ -218,8 +228,12 @@ def test_keys_can_be_rotated(settings: LazySettings) -> None:
     assert vault.rotated(again) == again
     row = target()
     Target.objects.update(secret=stored)
-    assert (rotate_secrets(), rotate_secrets()) == (1, 0)
+    assert rotated() == "1 target encrypted anew by the first key.\nEvery target can be decrypted by the first key alone: the older ones may be taken out.\n"
+    assert rotated().startswith("0 targets encrypted anew")
     settings.SECRETS_KEYS = settings.SECRETS_KEYS[:1]
     assert vault.decrypted(again) == address_of(Target.objects.get(pk=row.pk)) == {"url": "u"}
     with pytest.raises(vault.Unreadable):
         vault.decrypted(stored)
+    Target.objects.update(secret=stored)
+    with pytest.raises(CommandError, match=f"No key of HARELINE_SECRETS_KEY decrypts the secrets of {row.name}: restore the key"):
+        rotated()
