@@ -16,14 +16,15 @@ from dashboard.api import error_answers
 from dashboard.layout.fragments import vary_on_htmx
 from dashboard.layout.visible_markup import visible_markup
 from dashboard.people import origin
+from dashboard.people.browsers import client_of
 from dashboard.people.origin import Origin
 
 Next = Callable[[HttpRequest], HttpResponseBase]
 
 HEALTH = ("/healthz", "/readyz")
-OPEN = frozenset({"/healthz", "/readyz", "/favicon.ico", "/login/", "/logout/", "/2fa/authenticate/", "/findings/feed.atom"})
+OPEN = frozenset({"/healthz", "/readyz", "/favicon.ico", "/login/", "/logout/", "/2fa/authenticate/", "/invitation/", "/findings/feed.atom"})
 """What a stranger may request, besides static files. The second factor's page comes before the login is complete; the feed
-has a token of its own."""
+and an invitation have a token of their own."""
 
 
 def kept_by_nobody(answer: Next) -> Next:
@@ -73,7 +74,11 @@ def login_required(answer: Next) -> Next:
             return answer(request)
         if error_answers.is_call(request):
             return error_answers.as_json(request, answer(request)) if _person_of_call(request) else error_answers.unauthorized()
-        return answer(request) if request.user.is_authenticated and request.user.is_active else _to_login(request)
+        if not (request.user.is_authenticated and request.user.is_active):
+            return _to_login(request)
+        if request.session.session_key:
+            store.touch_session(request.user.pk, request.session.session_key, *client_of(request), timezone.now())
+        return answer(request)
 
     return middleware
 

@@ -109,6 +109,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.usersessions",
     "brokers",
     "workers",
     "dashboard",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
+from dashboard.accounts import account_views as own
+from dashboard.accounts import invitation_views, people_views, role_views
 from dashboard.api.routes import api
 from dashboard.audit import views as audit
 from dashboard.connections import detail_views as connection
@@ -76,6 +78,19 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("demo/plants/<slug:key>/<slug:action>/", demo.change, name="plant"),
     path("keyboard/", keyboard_views.page, name="keyboard"),
     path("theme/", theme_views.choose, name="theme"),
+    path("people/", people_views.page, name="people"),
+    path("people/roles/", role_views.page, name="roles"),
+    path("people/roles/<int:pk>/", role_views.one, name="role"),
+    path("people/roles/<int:pk>/remove/", role_views.remove, name="remove_role"),
+    path("people/<int:pk>/", people_views.person, name="person"),
+    path("people/<int:pk>/roles/<int:granted>/take-back/", people_views.take_back, name="take_back"),
+    path("people/<int:pk>/<slug:action>/", people_views.act, name="person_act"),
+    path("invitation/", invitation_views.page, name="invitation"),
+    path("account/", own.page, name="account"),
+    path("account/tokens/", own.make_token, name="make_token"),
+    path("account/tokens/<int:pk>/revoke/", own.revoke_token, name="revoke_token"),
+    path("account/sessions/end-others/", own.end_other_sessions, name="end_other_sessions"),
+    path("account/sessions/<int:pk>/end/", own.end_session, name="end_session"),
     path("login/", account.login, name="account_login"),
     path("logout/", account.logout, name="account_logout"),
     path("password/change/", account.change_password, name="account_change_password"),

@@ -32,6 +32,7 @@ from brokers.queries.clients import (
     connections_by_ids,
     consumers,
 )
+from brokers.queries.coverage import covered_queues
 from brokers.queries.deep_queues import deep_queues, number_of_queues
 from brokers.queries.definition_events import EVENT_EXCHANGE, definition_events, named_changes, vhost_of_event_exchange
 from brokers.queries.exchange_traces import bound_exchanges, exchanges_of_types, queues_bound_by, traces_fingerprint
@@ -87,6 +88,7 @@ __all__ = [
     "connections",
     "connections_by_ids",
     "consumers",
+    "covered_queues",
     "deep_queues",
     "definition_events",
     "delay_level_count",

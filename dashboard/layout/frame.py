@@ -147,6 +147,10 @@ class Shell:
         return Badge("stale", "Stale", formatting.age(broker.polled_at, self.now)) if old else Badge("paused", "As of", formatting.clock(broker.polled_at))
 
     @property
+    def manages_people(self) -> bool:
+        return may(self.request.user, "people")
+
+    @property
     def is_demo(self) -> bool:
         return settings.PLANTS_DIR is not None
 

@@ -5,7 +5,7 @@ Written only by `dashboard.store`, read only by `dashboard.queries`.
 
 from dashboard.models.findings import FeedToken, Finding, FindingEvent, FindingRound, RuleSetting, Silence
 from dashboard.models.notifications import Delivery, DeliveryItem, Notice, Target
-from dashboard.models.people import ApiToken, AuditEvent, AuditHead, CacheEntry, Granted, LoginDelay, Role, User
+from dashboard.models.people import ApiToken, AuditEvent, AuditHead, CacheEntry, Granted, Invitation, LoginDelay, Role, User
 
 __all__ = [
     "ApiToken",
@@ -19,6 +19,7 @@ __all__ = [
     "FindingEvent",
     "FindingRound",
     "Granted",
+    "Invitation",
     "LoginDelay",
     "Notice",
     "Role",

@@ -88,6 +88,15 @@ class ApiToken(models.Model):
         return self.user.rights.limited(frozenset(allowed), _place(self.broker, self.vhost, self.queue))
 
 
+class Invitation(models.Model):
+    """A link by which a person sets their password, once and before it expires. Only the SHA-256 of its token is stored."""
+
+    user = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True)
+    sha256 = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+
+
 class Outcomes(models.Manager["AuditEvent"]):
     """The entries about what was done, refused or failed, without those of intents."""
 

@@ -13,11 +13,15 @@ from django.utils import timezone
 
 from dashboard import store
 from dashboard.models import User
+from dashboard.people.browsers import client_of
 
 
 @receiver(user_logged_in)
-def logged_in(user: User, **_: Any) -> None:
-    store.audit(user, "log in", store.DONE, timezone.now())
+def logged_in(user: User, request: HttpRequest, **_: Any) -> None:
+    now = timezone.now()
+    store.audit(user, "log in", store.DONE, now)
+    if request.session.session_key:
+        store.begin_session(user.pk, request.session.session_key, *client_of(request), now)
 
 
 @receiver(user_login_failed)

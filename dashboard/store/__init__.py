@@ -4,6 +4,7 @@ from dashboard.store.audit import BEGUN, DONE, FAILED, REFUSED, UNCHANGED, audit
 from dashboard.store.feeds import make_feed_token, revoke_feed_token, touch_feed_token
 from dashboard.store.finding_acts import add_silence, comment_on_finding, end_silence, release_finding, take_finding
 from dashboard.store.findings import close_of_other_brokers, delete_old_findings, save_round
+from dashboard.store.invitations import INVITATION_LASTS, accept_invitation, invite, trim_invitations
 from dashboard.store.login_delays import LoginTry, begin_login, end_login, trim_login_delays, unlock
 from dashboard.store.notifications import (
     begin_attempt,
@@ -30,6 +31,9 @@ from dashboard.store.people import (
     trim_cache,
 )
 from dashboard.store.rule_settings import set_rule, unset_rule
+from dashboard.store.second_factors import forget_second_factors
+from dashboard.store.sessions import begin_session, end_other_sessions, end_session, touch_session
+from dashboard.store.tokens import add_token, revoke_token
 
 __all__ = [
     "ADMIN",
@@ -37,19 +41,27 @@ __all__ = [
     "DONE",
     "ENVIRONMENT_TOKEN",
     "FAILED",
+    "INVITATION_LASTS",
     "REFUSED",
     "UNCHANGED",
     "LoginTry",
+    "accept_invitation",
     "add_silence",
+    "add_token",
     "audit",
     "begin_attempt",
     "begin_login",
+    "begin_session",
     "close_of_other_brokers",
     "comment_on_finding",
     "delete_old_findings",
     "end_login",
+    "end_other_sessions",
+    "end_session",
     "end_silence",
     "ensure_admin",
+    "forget_second_factors",
+    "invite",
     "make_feed_token",
     "make_token",
     "missed",
@@ -61,6 +73,7 @@ __all__ = [
     "remove_target",
     "replace_secret",
     "revoke_feed_token",
+    "revoke_token",
     "save_decisions",
     "save_failure",
     "save_round",
@@ -70,10 +83,12 @@ __all__ = [
     "set_rule",
     "take_finding",
     "touch_feed_token",
+    "touch_session",
     "touch_token",
     "trim_audit",
     "trim_cache",
     "trim_deliveries",
+    "trim_invitations",
     "trim_login_delays",
     "unlock",
     "unset_rule",

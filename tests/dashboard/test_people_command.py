@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.test import Client
 from django.utils import timezone
 
 from dashboard import queries
@@ -50,6 +51,25 @@ def test_a_person_who_is_disabled_may_nothing_until_enabled(people: Any) -> None
     assert User.objects.get(username="anna").rights.may("view")
     people("password", "anna", given="another good one 18\n")
     assert User.objects.get(username="anna").check_password("another good one 18")
+
+
+def test_a_person_without_a_password_gets_a_link_that_is_good_once(people: Any, client: Client) -> None:
+    link = people("add", "anna", "--role", "viewer", given="").splitlines()[-1]
+    assert link.startswith("http://127.0.0.1:8000/invitation/?token=")
+    path = link.removeprefix("http://127.0.0.1:8000")
+    assert b"anna" in client.get(path).content
+    assert client.post(path, {"password1": PASSWORD, "password2": PASSWORD}).status_code == 302
+    assert client.get(path).status_code == 410
+    assert "invitation" not in people("add", "anna", "--role", "operator", given=""), "who has a password keeps it"
+
+
+def test_a_delay_after_wrong_passwords_is_lifted(people: Any, client: Client) -> None:
+    for _ in range(7):
+        client.post("/login/", {"login": "admin", "password": "wrong"})
+    assert client.post("/login/", {"login": "admin", "password": PASSWORD}).status_code == 429
+    assert people("unlock", "admin") == "admin need not wait to log in.\n"
+    assert client.post("/login/", {"login": "admin", "password": PASSWORD}).status_code == 302
+    assert people("unlock", "admin") == "admin did not have to wait.\n"
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ from brokers.usual_learning import learn_usuals
 from dashboard.findings.loop import FindingsLoop
 from dashboard.notifications.loop import NotificationsLoop
 from dashboard.notifications.targets import rotate_secrets, unusable
-from dashboard.store import delete_old_findings, trim_audit, trim_cache, trim_deliveries, trim_login_delays
+from dashboard.store import delete_old_findings, trim_audit, trim_cache, trim_deliveries, trim_invitations, trim_login_delays
 from workers.store import make_task_days, mark_workers_unknown, repair_counts, trim_tasks
 
 KIND = "maintenance"  # of its lease and heartbeat
@@ -71,6 +71,7 @@ def jobs() -> list[Job]:
         Job("encrypt by the newest key", timedelta(hours=6), lambda _: rotate_secrets()),
         Job("trim cache", timedelta(hours=1), trim_cache),
         Job("forget wrong passwords", timedelta(hours=1), trim_login_delays),
+        Job("forget links that have expired", timedelta(hours=1), trim_invitations),
         Job("clear sessions", timedelta(hours=6), lambda _: SessionStore.clear_expired()),
         *(_jobs_of_postgresql() if engine.is_postgresql() else _jobs_of_sqlite()),
     ]

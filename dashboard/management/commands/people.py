@@ -1,10 +1,12 @@
-"""`manage.py people`: people without a page. A password is read from standard input, never from an argument, which every process list shows."""
+"""`manage.py people`: people without a page. A password is read from standard input, never from an argument, which every process list shows; where there
+is none, a new person gets a link that is good once."""
 
 from __future__ import annotations
 
 import sys
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -22,7 +24,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         doing = parser.add_subparsers(dest="doing", required=True, metavar="add|list|disable|enable|password|unlock")
-        add = doing.add_parser("add", help="add a person, or give one more role; the password of a new one is read from standard input")
+        add = doing.add_parser("add", help="add a person, or give one more role; the password of a new one is read from standard input, else a link is printed")
         add.add_argument("name")
         add.add_argument("--role", required=True, help=f"{', '.join(access.ROLES)}, or one made on the page People")
         for place, whole in (("broker", "name"), ("vhost", "pattern"), ("queue", "pattern")):
@@ -56,16 +58,18 @@ class Command(BaseCommand):
     def _add(self, name: str, role: str, place: dict[str, str]) -> None:
         if role not in queries.role_names():
             raise CommandError(f"--role: there is no role {role}; there are {', '.join(queries.role_names())}.")
-        person = queries.person(name) or self._new(name)
+        known = queries.person(name)
+        new, person = known is None, known or self._new(name)
         granted = rights.grant(person, role, timezone.now(), **place)
         store.audit(None, "grant role", store.DONE, timezone.now(), user_name="command line", name=name, detail={"role": _granted_text(granted)})
         self.stdout.write(f"{name} is {_granted_text(granted)}.")
+        if new and not person.has_usable_password():
+            self._link(person)
 
     def _new(self, name: str) -> User:
         try:
             User(username=name).clean_fields(exclude=["password"])
-            password = _password(User(username=name))
-            person = rights.add_person(name, password)
+            person = rights.add_person(name, _optional_password(User(username=name)))
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from None
         except IntegrityError:
@@ -95,6 +99,13 @@ class Command(BaseCommand):
         store.audit(None, "change password", store.DONE, timezone.now(), user_name="command line", name=person.username)
         self.stdout.write(f"The password of {person.username} is changed.")
 
+    def _link(self, person: User) -> None:
+        token = store.invite(person, timezone.now())
+        store.audit(None, "invite person", store.DONE, timezone.now(), user_name="command line", name=person.username)
+        site = settings.PUBLIC_URL.rstrip("/") or f"http://{settings.HOST}:{settings.PORT}"
+        self.stdout.write(f"Send {person.username} this link. It sets a password once, within {store.INVITATION_LASTS.days} days:")
+        self.stdout.write(f"{site}/invitation/?token={token}")
+
     def _unlock(self, person: User) -> None:
         places = store.unlock(person.username)
         store.audit(None, "unlock", store.DONE, timezone.now(), user_name="command line", name=person.username)
@@ -114,6 +125,14 @@ def _password(person: User) -> str:
         raise ValidationError("The password is read from standard input, one line; there was none.")
     validate_password(given, person)
     return given
+
+
+def _optional_password(person: User) -> str | None:
+    """The same; None where nothing is given, as on a terminal."""
+    given = "" if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+    if given:
+        validate_password(given, person)
+    return given or None
 
 
 def _granted_text(granted: Granted) -> str:

@@ -1,0 +1,70 @@
+"""The only writer of who is logged in from where: one row a session, beside Django's own."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from ipaddress import ip_address
+
+import structlog
+from allauth.usersessions.models import UserSession
+from django.contrib.sessions.models import Session
+from django.db import DatabaseError, transaction
+
+from brokers.database import engine
+
+log = structlog.get_logger(__name__)
+TOUCH_AT_MOST_EVERY = timedelta(minutes=1)
+MOST_NOTED = 10_000
+_noted: dict[str, datetime] = {}
+"""When this process last noted each session, so that a page need not read it."""
+
+
+def begin_session(user_id: int, key: str, address: str, agent: str, now: datetime) -> None:
+    """Somebody has logged in."""
+    values = {"user_id": user_id, "ip": _storable(address), "user_agent": agent[:200], "last_seen_at": now}
+    UserSession.objects.update_or_create(session_key=key, defaults=values, create_defaults=values | {"created_at": now})
+    _note(key, now)
+
+
+def touch_session(user_id: int, key: str, address: str, agent: str, now: datetime) -> None:
+    """Notes that the session is used and from where, at most once a minute, only if the database can be written at once: a page neither waits nor
+    fails because of it."""
+    known = _noted.get(key)
+    if known is not None and timedelta(0) <= now - known < TOUCH_AT_MOST_EVERY:
+        return
+    _note(key, now)
+    try:
+        with engine.waiting_at_most(0):
+            begin_session(user_id, key, address, agent, now)
+    except DatabaseError as error:
+        log.debug("the use of a session was not noted", reason=str(error))
+
+
+def end_session(user_id: int, pk: int) -> bool:
+    """Logs one browser of the person out; False where they have no such session."""
+    return _end(list(UserSession.objects.filter(user_id=user_id, pk=pk).values_list("session_key", flat=True))) > 0
+
+
+def end_other_sessions(user_id: int, key: str | None) -> int:
+    """How many other browsers were logged out; all without a `key`."""
+    return _end(list(UserSession.objects.filter(user_id=user_id).exclude(session_key=key or "").values_list("session_key", flat=True)))
+
+
+def _end(keys: list[str]) -> int:
+    with transaction.atomic():
+        Session.objects.filter(session_key__in=keys).delete()
+        return UserSession.objects.filter(session_key__in=keys).delete()[0]
+
+
+def _note(key: str, now: datetime) -> None:
+    if len(_noted) >= MOST_NOTED:
+        _noted.clear()
+    _noted[key] = now
+
+
+def _storable(address: str) -> str:
+    """An address without its zone; whoever comes through a unix socket is on this machine."""
+    try:
+        return str(ip_address(address.partition("%")[0]))
+    except ValueError:
+        return "127.0.0.1"
