@@ -25,6 +25,8 @@ HEALTH = ("/healthz", "/readyz")
 OPEN = frozenset({"/healthz", "/readyz", "/favicon.ico", "/login/", "/logout/", "/2fa/authenticate/", "/invitation/", "/findings/feed.atom"})
 """What a stranger may request, besides static files. The second factor's page comes before the login is complete; the feed
 and an invitation have a token of their own."""
+STEPS = ("/2fa/", "/oidc/")
+"""Pages that keep in the session what the next request is compared with, even if they are only looked at."""
 
 
 def kept_by_nobody(answer: Next) -> Next:
@@ -57,10 +59,10 @@ def health_check(answer: Next) -> Next:
 
 
 def reading(answer: Next) -> Next:
-    """GET and HEAD only read: their session is not written."""
+    """GET and HEAD only read: their session is not written, but for pages that are steps of a login or of setting up a second factor."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        request.session.reading = request.method in ("GET", "HEAD")  # type: ignore[attr-defined]  # dashboard.people.sessions
+        request.session.reading = request.method in ("GET", "HEAD") and not request.path_info.startswith(STEPS)  # type: ignore[attr-defined]  # dashboard.people.sessions
         return answer(request)
 
     return middleware

@@ -194,5 +194,10 @@ ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_RATE_LIMITS = {"login_failed": "5/5m/key", "login": None}  # of second factors; passwords have dashboard.people.login_delays
 
+MFA_ADAPTER = "dashboard.accounts.factors.FactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
+MFA_TOTP_ISSUER, MFA_TOTP_TOLERANCE = "Hareline", 1
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+
 LOGGING_CONFIG = None
 logging_configuration(ENVIRONMENT.get("HARELINE_LOG_LEVEL", "INFO"))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver, path
+from allauth.account import views as allauth_views
+from django.urls import URLPattern, URLResolver, include, path
 
 from dashboard.accounts import account_views as own
 from dashboard.accounts import invitation_views, people_views, role_views
@@ -91,6 +92,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("account/tokens/<int:pk>/revoke/", own.revoke_token, name="revoke_token"),
     path("account/sessions/end-others/", own.end_other_sessions, name="end_other_sessions"),
     path("account/sessions/<int:pk>/end/", own.end_session, name="end_session"),
+    path("2fa/", include("dashboard.accounts.factor_urls")),
+    path("reauthenticate/", allauth_views.reauthenticate, name="account_reauthenticate"),
     path("login/", account.login, name="account_login"),
     path("logout/", account.logout, name="account_logout"),
     path("password/change/", account.change_password, name="account_change_password"),

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import get_args
 
+from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 
 from brokers.characters import is_storable
@@ -26,6 +27,16 @@ class SessionRow:
         self.pk, self.address, self.browser = session.pk, session.ip, browser_text(session.user_agent)
         self.is_this = session.session_key == own_key
         self.began, self.seen_text = session.created_at, f"{formatting.age(session.last_seen_at, now)} ago"
+
+
+class FactorRow:
+    """A second factor, or the recovery codes."""
+
+    def __init__(self, factor: Authenticator) -> None:
+        self.pk, self.type, self.began, self.used_at = factor.pk, factor.type, factor.created_at, factor.last_used_at
+        known = {"totp": "Authenticator app", "recovery_codes": "Recovery codes"}
+        self.name = known.get(factor.type) or str(factor.data.get("name", "")) or "Security key"
+        self.left = len(factor.wrap().get_unused_codes()) if factor.type == "recovery_codes" else None
 
 
 class TokenRow:
@@ -75,9 +86,11 @@ class TokenForm(PlaceForm):
 
 def context_of(user: User, session_key: str | None, now: datetime) -> dict[str, object]:
     """What the page lists."""
+    factors = [FactorRow(factor) for factor in queries.factors_of(user.pk)]
     return {
         "sessions": [SessionRow(session, session_key, now) for session in queries.sessions_of(user.pk)],
         "tokens": [TokenRow(token, now) for token in queries.tokens_of(user.pk)],
-        "factors": queries.factors_of(user.pk),
+        "factors": factors,
+        "has_app": any(factor.type == "totp" for factor in factors),
         "roles": [(granted.role.group.name, places.place_text(granted.broker, granted.vhost, granted.queue)) for granted in user.granted.all()],
     }

@@ -6,6 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 from allauth.account.signals import password_changed
+from allauth.mfa.models import Authenticator
+from allauth.mfa.signals import authentication_failed, authenticator_added, authenticator_removed, authenticator_reset
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.dispatch import receiver
 from django.http import HttpRequest
@@ -43,3 +45,23 @@ def logged_out(user: User | None, **_: Any) -> None:
 @receiver(password_changed)
 def changed_password(request: HttpRequest, user: User, **_: Any) -> None:
     store.audit(user, "change password", store.DONE, timezone.now())
+
+
+@receiver(authenticator_added)
+def added_second_factor(user: User, authenticator: Authenticator, **_: Any) -> None:
+    store.audit(user, "add second factor", store.DONE, timezone.now(), name=authenticator.type)
+
+
+@receiver(authenticator_removed)
+def removed_second_factor(user: User, authenticator: Authenticator, **_: Any) -> None:
+    store.audit(user, "remove second factor", store.DONE, timezone.now(), name=authenticator.type)
+
+
+@receiver(authenticator_reset)
+def made_recovery_codes(user: User, authenticator: Authenticator, **_: Any) -> None:
+    store.audit(user, "make recovery codes", store.DONE, timezone.now())
+
+
+@receiver(authentication_failed)
+def wrong_code(user: User, authenticator: Authenticator, **_: Any) -> None:
+    store.audit(None, "log in", store.FAILED, timezone.now(), user_name=user.get_username(), detail={"second_factor": authenticator.type})
