@@ -17,8 +17,3 @@ def check_manager(request: HttpRequest, action: str, name: str = "") -> None:
     if request.method == "POST":
         store.audit(request.user, action, store.REFUSED, timezone.now(), name=name)
     raise PermissionDenied
-
-
-def done(request: HttpRequest, action: str, name: str = "", **detail: object) -> None:
-    """Records what the person of this request has changed."""
-    store.audit(request.user, action, store.DONE, timezone.now(), name=name, detail=detail)

@@ -8,10 +8,11 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from dashboard import store
-from dashboard.accounts.access import done
+from dashboard import queries, store
 from dashboard.accounts.account_page import TokenForm, context_of
 from dashboard.models import User
+from dashboard.people import places
+from dashboard.people.audited import audited
 
 
 @require_safe
@@ -28,34 +29,38 @@ def make_token(request: HttpRequest) -> HttpResponse:
         return render(request, "people/_coverage.html", {"form": form})
     if not form.check():
         return _shown(request, form, status=422)
-    plain = store.add_token(user.pk, form.name, now, form.expires_at(now), form.chosen, form.patterns)
-    done(request, "make token", form.name, actions=sorted(form.chosen), **form.patterns)
+    with audited(user, "make token", name=form.name, actions=sorted(form.chosen), place=places.place_text(**form.patterns)):
+        plain = store.add_token(user.pk, form.name, now, form.expires_at(now), form.chosen, form.patterns)
     return _shown(request, TokenForm(user, {}, ()), token=plain)
 
 
 @require_POST
 def revoke_token(request: HttpRequest, pk: int) -> HttpResponse:
-    name = store.revoke_token(_user(request).pk, pk)
+    user = _user(request)
+    name = next((token.name for token in queries.tokens_of(user.pk) if token.pk == pk), None)
     if name is None:
         raise Http404("There is no such token of yours.")
-    done(request, "revoke token", name)
+    with audited(user, "revoke token", name=name):
+        store.revoke_token(user.pk, pk)
     messages.success(request, f"Revoked: {name}. Calls with it are refused from now on.")
     return redirect("account")
 
 
 @require_POST
 def end_session(request: HttpRequest, pk: int) -> HttpResponse:
-    if not store.end_session(_user(request).pk, pk):
+    user = _user(request)
+    if pk not in [session.pk for session in queries.sessions_of(user.pk)]:
         raise Http404("There is no such session of yours.")
-    done(request, "end session")
+    with audited(user, "end session"):
+        store.end_session(user.pk, pk)
     messages.success(request, "That browser is logged out.")
     return redirect("account")
 
 
 @require_POST
 def end_other_sessions(request: HttpRequest) -> HttpResponse:
-    number = store.end_other_sessions(_user(request).pk, request.session.session_key)
-    done(request, "end other sessions", sessions=number)
+    with audited(request.user, "end other sessions") as act:
+        act.detail["sessions"] = store.end_other_sessions(_user(request).pk, request.session.session_key)
     messages.success(request, "You are logged out everywhere but here.")
     return redirect("account")
 

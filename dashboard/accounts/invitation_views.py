@@ -13,6 +13,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from dashboard import queries, store
 from dashboard.models import Invitation
+from dashboard.people.audited import audited
 
 
 @never_cache
@@ -25,12 +26,19 @@ def page(request: HttpRequest) -> HttpResponse:
     problems: list[str] = []
     if request.method == "POST":
         problems = _problems(invitation, request.POST.get("password1", ""), request.POST.get("password2", ""))
-        if not problems and store.accept_invitation(invitation, request.POST["password1"]):
-            store.audit(invitation.user, "accept invitation", store.DONE, timezone.now(), name=invitation.user.username)
+        if not problems and _accept(invitation, request.POST["password1"]):
             messages.success(request, "Your password is set. Log in with it.")
             return redirect("account_login")
     context = {"invitation": invitation, "problems": problems, "rules": password_validators_help_texts()}
     return render(request, "people/invitation.html", context, status=422 if problems else 200)
+
+
+def _accept(invitation: Invitation, password: str) -> bool:
+    with audited(invitation.user, "accept invitation", name=invitation.user.username) as act:
+        accepted = store.accept_invitation(invitation, password)
+        if not accepted:
+            act.failed("the link was used meanwhile")
+    return accepted
 
 
 def _problems(invitation: Invitation, password: str, again: str) -> list[str]:

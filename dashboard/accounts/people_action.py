@@ -9,9 +9,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from dashboard import store
-from dashboard.accounts.access import done
 from dashboard.accounts.people_page import GrantedRow, RoleForm
 from dashboard.models import Granted, User
+from dashboard.people import places
+from dashboard.people.audited import audited
 from dashboard.store import rights
 
 ACTIONS = {
@@ -29,62 +30,63 @@ def add(request: HttpRequest, form: RoleForm) -> User | None:
     """The new person with their role, still without a password; None with `form.problems` where there can't be one of that name."""
     try:
         User(username=form.name).clean_fields(exclude=["password"])
-        user = rights.add_person(form.name, None)
+        with audited(request.user, "add person", name=form.name):
+            user = rights.add_person(form.name, None)
     except ValidationError as error:
         form.problems["name"] = " ".join(error.messages)
         return None
     except IntegrityError:
         form.problems["name"] = f"There is a person {form.name} already."
         return None
-    done(request, "add person", user.username)
     grant(request, user, form)
     return user
 
 
 def grant(request: HttpRequest, user: User, form: RoleForm) -> str:
-    row = GrantedRow(rights.grant(user, form.role, timezone.now(), **form.patterns))
-    done(request, ACTIONS["grant"], user.username, role=row.role, place=row.place)
-    return f"{user.username} is {row.role} {row.place}."
+    place = places.place_text(**form.patterns)
+    with audited(request.user, ACTIONS["grant"], name=user.username, role=form.role, place=place):
+        rights.grant(user, form.role, timezone.now(), **form.patterns)
+    return f"{user.username} is {form.role} {place}."
 
 
 def take_back(request: HttpRequest, granted: Granted) -> str:
     """Raises LastManager."""
     row = GrantedRow(granted)
-    rights.take_back(granted)
-    done(request, ACTIONS["take-back"], granted.user.username, role=row.role, place=row.place)
+    with audited(request.user, ACTIONS["take-back"], name=granted.user.username, role=row.role, place=row.place):
+        rights.take_back(granted)
     return f"{granted.user.username} is no longer {row.role} {row.place}."
 
 
 def invite(request: HttpRequest, user: User) -> str:
     """The address at which the person sets their password, once."""
-    plain = store.invite(user, timezone.now())
-    done(request, ACTIONS["invite"], user.username)
+    with audited(request.user, ACTIONS["invite"], name=user.username):
+        plain = store.invite(user, timezone.now())
     return f"{request.build_absolute_uri(reverse('invitation'))}?token={plain}"
 
 
 def disable(request: HttpRequest, user: User) -> str:
     """Raises LastManager."""
-    rights.set_active(user, False)
-    store.end_other_sessions(user.pk, None)
-    done(request, ACTIONS["disable"], user.username)
+    with audited(request.user, ACTIONS["disable"], name=user.username):
+        rights.set_active(user, False)
+        store.end_other_sessions(user.pk, None)
     return f"{user.username} is disabled: logged out everywhere, and their tokens are refused."
 
 
 def enable(request: HttpRequest, user: User) -> str:
-    rights.set_active(user, True)
-    done(request, ACTIONS["enable"], user.username)
+    with audited(request.user, ACTIONS["enable"], name=user.username):
+        rights.set_active(user, True)
     return f"{user.username} may log in again."
 
 
 def log_out(request: HttpRequest, user: User) -> str:
-    number = store.end_other_sessions(user.pk, None)
-    done(request, ACTIONS["log-out"], user.username, sessions=number)
+    with audited(request.user, ACTIONS["log-out"], name=user.username) as act:
+        act.detail["sessions"] = store.end_other_sessions(user.pk, None)
     return f"{user.username} is logged out everywhere."
 
 
 def forget_factors(request: HttpRequest, user: User) -> str:
-    store.forget_second_factors(user.pk)
-    done(request, ACTIONS["forget-factors"], user.username)
+    with audited(request.user, ACTIONS["forget-factors"], name=user.username):
+        store.forget_second_factors(user.pk)
     return f"{user.username} logs in with the password alone until they set up a second factor again."
 
 

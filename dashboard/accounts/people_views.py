@@ -53,20 +53,20 @@ def act(request: HttpRequest, pk: int, action: str) -> HttpResponse:
     try:
         messages.success(request, acts.BUTTONS[action](request, user))
     except rights.LastManager as error:
-        _refused(request, action, user, error)
+        messages.error(request, str(error))
     return redirect("person", pk=pk)
 
 
 @require_POST
 def take_back(request: HttpRequest, pk: int, granted: int) -> HttpResponse:
-    user = _person(request, pk, "take-back")
+    _person(request, pk, "take-back")
     found = queries.granted_of(pk, granted)
     if found is None:
         raise Http404("They do not have this role, or it was taken back.")
     try:
         messages.success(request, acts.take_back(request, found))
     except rights.LastManager as error:
-        _refused(request, "take-back", user, error)
+        messages.error(request, str(error))
     return redirect("person", pk=pk)
 
 
@@ -74,11 +74,6 @@ def _shown(request: HttpRequest, user: User, form: RoleForm, *, link: str = "", 
     now = timezone.now()
     context = {"row": PersonRow(user, now), "sessions": len(queries.sessions_of(user.pk)), "form": form, "link": link, "now": now}
     return render(request, "people/person.html", context | {"lasts": store.INVITATION_LASTS.days}, status=status)
-
-
-def _refused(request: HttpRequest, action: str, user: User, error: rights.LastManager) -> None:
-    store.audit(request.user, acts.ACTIONS[action], store.REFUSED, timezone.now(), name=user.username, detail={"reason": str(error)})
-    messages.error(request, str(error))
 
 
 def _person(request: HttpRequest, pk: int, action: str) -> User:

@@ -7,14 +7,14 @@ from typing import get_args
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from brokers.characters import is_storable
-from dashboard import queries, store
-from dashboard.accounts.access import check_manager, done
+from dashboard import queries
+from dashboard.accounts.access import check_manager
 from dashboard.models import Role
 from dashboard.people.access import ACTION_TEXTS, ROLES, Action
+from dashboard.people.audited import audited
 from dashboard.store import rights
 
 LONGEST_NAME = 100
@@ -41,7 +41,7 @@ def one(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         _save(request, role.group.name)
     except rights.LastManager as error:
-        _refused(request, "save role", role, error)
+        messages.error(request, str(error))
     return redirect("roles")
 
 
@@ -49,11 +49,11 @@ def one(request: HttpRequest, pk: int) -> HttpResponse:
 def remove(request: HttpRequest, pk: int) -> HttpResponse:
     role = _role(request, pk, "remove role")
     try:
-        rights.remove_role(role.group.name)
-        done(request, "remove role", role.group.name)
+        with audited(request.user, "remove role", name=role.group.name):
+            rights.remove_role(role.group.name)
         messages.success(request, f"{role.group.name} is removed, and taken back from everybody who had it.")
     except rights.LastManager as error:
-        _refused(request, "remove role", role, error)
+        messages.error(request, str(error))
     return redirect("roles")
 
 
@@ -73,19 +73,14 @@ def _problem(name: str) -> str:
 
 def _save(request: HttpRequest, name: str) -> None:
     actions = _chosen(request)
-    rights.save_role(name, actions)
-    done(request, "save role", name, actions=sorted(actions))
+    with audited(request.user, "save role", name=name, actions=sorted(actions)):
+        rights.save_role(name, actions)
     messages.success(request, f"{name} is stored.")
 
 
 def _chosen(request: HttpRequest) -> frozenset[Action]:
     given = set(request.POST.getlist("actions"))
     return frozenset(action for action in get_args(Action) if action in given)
-
-
-def _refused(request: HttpRequest, action: str, role: Role, error: rights.LastManager) -> None:
-    store.audit(request.user, action, store.REFUSED, timezone.now(), name=role.group.name, detail={"reason": str(error)})
-    messages.error(request, str(error))
 
 
 def _role(request: HttpRequest, pk: int, action: str) -> Role:

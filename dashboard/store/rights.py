@@ -6,7 +6,7 @@ Each function is one transaction, and none leaves Hareline without an active per
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 
 from django.contrib.auth.models import Group
@@ -64,6 +64,21 @@ def take_back(granted: Granted) -> None:
             granted.user.groups.remove(granted.role_id)
         if granted.user.is_superuser and granted.role.group.name == "admin":
             User.objects.filter(pk=granted.user_id).update(is_superuser=False)
+
+
+def synchronize(user: User, source: str, places: Collection[tuple[str, str, str, str]], now: datetime) -> list[str]:
+    """Makes (role, broker, vhost, queue) all that the source gives the person; the names of the roles they then have from there.
+
+    Left out: a role that nobody made, and taking the last manager away.
+    """
+    known = {place for place in places if place[0] in queries.role_names()}
+    for role, broker, vhost, queue in sorted(known):
+        grant(user, role, now, broker=broker, vhost=vhost, queue=queue, source=source)
+    for granted in Granted.objects.filter(user=user, source=source):
+        if (granted.role.group.name, granted.broker, granted.vhost, granted.queue) not in known:
+            with suppress(LastManager):
+                take_back(granted)
+    return sorted({granted.role.group.name for granted in Granted.objects.filter(user=user, source=source)})
 
 
 def save_role(name: str, actions: Collection[Action]) -> Role:

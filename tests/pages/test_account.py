@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
+from base64 import b32decode
 from datetime import datetime, timedelta
 from html import unescape
 from typing import Any
 
 import pytest
+from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
+from cryptography.hazmat.primitives.hashes import SHA1
+from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from django.test import Client
 
 from dashboard.models import ApiToken, AuditEvent, User
@@ -133,3 +138,61 @@ def test_browsers_have_the_names_that_people_know() -> None:
     assert [browser_text(agent) for agent in (edge, FIREFOX, SAFARI, "", "<b>")] == [
         "Edge on Windows", "Firefox on Linux", "Safari on iPhone", "Unknown browser", "Unknown browser",
     ]  # fmt: skip
+
+
+def code_for(secret: str, now: datetime) -> str:
+    """What an authenticator app shows for the secret, by another implementation than the one that checks it."""
+    return TOTP(b32decode(secret), 6, SHA1(), 30, enforce_key_length=False).generate(int(now.timestamp())).decode()  # noqa: S303
+
+
+def test_an_authenticator_app_is_set_up_then_requested_and_a_code_is_good_once(eve: User, now: datetime, django_capture_on_commit_callbacks: Any) -> None:
+    client = logged_in(FIREFOX, "10.0.0.1")
+    confirm = client.get("/2fa/totp/activate/")
+    assert confirm.headers["Location"] == "/reauthenticate/?next=%2F2fa%2Ftotp%2Factivate%2F"
+    assert "Confirm it is you" in text_of(client.get(confirm.headers["Location"]))
+    assert client.post(confirm.headers["Location"], {"password": "a good long one 17"}).headers["Location"] == "/2fa/totp/activate/"
+    secret = re.search(r'id="totp-secret">(\w+)<', client.get("/2fa/totp/activate/").content.decode())
+    assert secret
+    assert "wrong" in text_of(client.post("/2fa/totp/activate/", {"code": "000000"}))
+    with django_capture_on_commit_callbacks(execute=True):
+        assert client.post("/2fa/totp/activate/", {"code": code_for(secret[1], now)}).headers["Location"] == "/2fa/recovery-codes/"
+    codes = re.search(r'id="recovery-codes">([\d ]+)<', client.get("/2fa/recovery-codes/").content.decode())
+    assert codes
+    assert "10 of 10 are left" in text_of(client.get("/2fa/recovery-codes/")), "codes are shown once"
+    assert secret[1] not in str(list(Authenticator.objects.values())), "the secret is stored encrypted"
+    other = browser(SAFARI, "10.0.0.2")
+    assert other.post("/login/", {"login": "eve", "password": "a good long one 17"}).headers["Location"] == "/2fa/authenticate/"
+    assert other.get("/account/").status_code == 302, "the password alone opens no page"
+    assert "wrong" in text_of(other.post("/2fa/authenticate/", {"code": "123"}))
+    later = code_for(secret[1], now + timedelta(seconds=30))
+    assert other.post("/2fa/authenticate/", {"code": later}).headers["Location"] == "/"
+    assert "Authenticator app" in text_of(other.get("/account/"))
+    third = browser(SAFARI, "10.0.0.3")
+    third.post("/login/", {"login": "eve", "password": "a good long one 17"})
+    assert "was used already" in text_of(third.post("/2fa/authenticate/", {"code": later}))
+    assert third.post("/2fa/authenticate/", {"code": codes[1].split()[0]}).headers["Location"] == "/"
+    assert "9 left" in text_of(third.get("/account/"))
+    done = set(AuditEvent.objects.filter(user=eve, outcome="done").values_list("action", "name"))
+    assert {("add second factor", "totp"), ("add second factor", "recovery_codes")} <= done
+    assert AuditEvent.objects.filter(action="log in", outcome="failed", user_name="eve").count() == 2
+
+
+def test_a_manager_removes_the_second_factors_of_somebody_who_has_lost_them(person: Client, eve: User) -> None:
+    Authenticator.objects.create(user=eve, type="totp", data={"secret": "x"})
+    locked = browser(FIREFOX, "10.0.0.1")
+    locked.post("/login/", {"login": "eve", "password": "a good long one 17"})
+    assert "wrong" in text_of(locked.post("/2fa/authenticate/", {"code": "123456"})), "a secret that can't be decrypted fits no code"
+    assert "has a second factor" in text_of(person.get(f"/people/{eve.pk}/"))
+    person.post(f"/people/{eve.pk}/forget-factors/")
+    logged_in(FIREFOX, "10.0.0.1")
+
+
+def test_pages_of_security_keys_have_what_the_browser_needs(eve: User) -> None:
+    client = logged_in(FIREFOX, "10.0.0.1")
+    client.post("/reauthenticate/?next=/2fa/webauthn/add/", {"password": "a good long one 17"})
+    page = client.get("/2fa/webauthn/add/").content.decode()
+    options = re.search(r'id="key-options" type="application/json">(.+?)</script>', page)
+    assert options
+    assert {"challenge", "rp", "user", "pubKeyCredParams"} <= set(json.loads(options[1])["publicKey"])
+    assert client.post("/2fa/webauthn/add/", {"name": "key", "credential": '{"no": "key"}'}).status_code == 200
+    assert not Authenticator.objects.exists()

@@ -196,7 +196,7 @@ def test_the_login_page_offers_only_what_works(stranger):
         assert missing not in page.lower()
 
 
-@pytest.mark.parametrize("address", ["/signup/", "/email/", "/password/reset/", "/password/set/", "/inactive/", "/reauthenticate/", "/2fa/"])
+@pytest.mark.parametrize("address", ["/signup/", "/email/", "/password/reset/", "/password/set/", "/inactive/"])
 def test_pages_of_the_login_library_that_we_do_not_offer_do_not_exist(client, ada, address):
     client.force_login(ada)
     assert client.get(address).status_code == 404
