@@ -68,13 +68,18 @@ class Redaction:
 
     def text(self, text: str) -> str:
         """A text of any form: Python's repr, JSON, a line of a log, the lines of a traceback; cut anywhere."""
+        return self._searched(text) if self.may_hold(text) else text
+
+    def may_hold(self, text: str) -> bool:
+        """False where the text has nothing to redact, which is found in a fraction of the time."""
         low = text.lower()
         for word in self._words:
             if word in low:
-                return self._searched(text)
-        if not self._cards or len(text) < _LEAST_DIGITS or not _OF_DIGITS(text[_LEAST_DIGITS - 1 :: _LEAST_DIGITS]):  # one of each 13 would be of it
-            return text
-        return _DIGITS.sub(_unless_card, text) if _MANY_DIGITS(text) else text
+                return True
+        # Of each 13 characters one would be of the number
+        return (
+            self._cards and len(text) >= _LEAST_DIGITS and _OF_DIGITS(text[_LEAST_DIGITS - 1 :: _LEAST_DIGITS]) is not None and _MANY_DIGITS(text) is not None
+        )
 
     def _searched(self, text: str) -> str:
         if self._name is not None:

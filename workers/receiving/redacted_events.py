@@ -16,12 +16,16 @@ def redact(events: Iterable[Event], redaction: Redaction) -> None:
     >>> event.kwargs
     "{'token': '[redacted]'}"
     """
-    text = redaction.text
+    text, holds = redaction.text, redaction.may_hold
     for event in events:
-        if event.args is not None:
-            event.args = text(event.args)
-        if event.kwargs is not None:
-            event.kwargs = text(event.kwargs)
+        args, kwargs = event.args, event.kwargs
+        if args is not None and kwargs is not None:
+            if holds(args + kwargs):  # one look at both: a receiver takes tens of thousands a second
+                event.args, event.kwargs = text(args), text(kwargs)
+        elif args is not None:
+            event.args = text(args)
+        elif kwargs is not None:
+            event.kwargs = text(kwargs)
         if event.result is not None:
             event.result = text(event.result)
         if event.exception is not None:
