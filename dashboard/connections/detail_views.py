@@ -26,4 +26,4 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
     part = request.GET.get("part")
     if part in PARTS:
         return render(request, f"connections/_{part}.html", {"page": shown, **shown.head()})
-    return render(request, "connections/detail.html", {"page": shown, **live_page(shown.topics, [f"connection-{pk}"], [shown.broker]), **shown.head()})
+    return render(request, "connections/detail.html", {"page": shown, **live_page(shown.topics, [f"connection-{pk}"], [shown.broker], scope), **shown.head()})

@@ -30,4 +30,6 @@ def page(request: HttpRequest) -> HttpResponse:
     if part in PARTS:
         return render(request, f"connections/_{part}.html", {"list": listed, "now": listed.now, **(listed.table() if part == "table" else {})})
     table = listed.table()
-    return render(request, "connections/index.html", {"list": listed, "now": listed.now, **table, **live_page(table["topics"], brokers=shell.brokers)})
+    return render(
+        request, "connections/index.html", {"list": listed, "now": listed.now, **table, **live_page(table["topics"], brokers=shell.brokers, scope=shell.scope)}
+    )

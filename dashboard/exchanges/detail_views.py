@@ -40,4 +40,6 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
         "charts": exchange_charts(scope, exchange, span, now),
         "range_links": range_links(request, span),
     }
-    return render(request, "exchanges/detail.html", {"page": shown, **live_page(shown.topics, [f"exchange-{pk}"], [shown.broker]), **shown.head(), **parts})
+    return render(
+        request, "exchanges/detail.html", {"page": shown, **live_page(shown.topics, [f"exchange-{pk}"], [shown.broker], scope), **shown.head(), **parts}
+    )

@@ -29,4 +29,4 @@ def page(request: HttpRequest) -> HttpResponse:
         template = "exchanges/_table.html" if part == "table" else "queues/_notices.html"
         return render(request, template, {"list": listed, **(listed.table() if part == "table" else {})})
     table = listed.table()
-    return render(request, "exchanges/index.html", {"list": listed, **table, **live_page(table["topics"], brokers=shell.brokers)})
+    return render(request, "exchanges/index.html", {"list": listed, **table, **live_page(table["topics"], brokers=shell.brokers, scope=shell.scope)})

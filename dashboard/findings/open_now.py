@@ -11,7 +11,7 @@ from brokers import database_file
 from brokers.clock import is_within
 from brokers.models import Broker
 from brokers.queries import kept
-from brokers.scope import EVERYTHING, Scope
+from brokers.scope import Scope
 from dashboard import queries
 from dashboard.layout import formatting
 from dashboard.layout.levels import WORST_FIRST, Level, Word, rank
@@ -141,12 +141,12 @@ def why_rules_stand_still() -> str:
 _lately: kept.Kept[OpenNow] = kept.Kept(64)
 
 
-def open_lately(broker_id: int, state: kept.State = None) -> OpenNow:
-    """The same of one broker for everybody. `state`: of the broker as it was read in this transaction; where it was not, it is worked out once an event of a
+def open_lately(scope: Scope, broker_id: int, state: kept.State = None) -> OpenNow:
+    """The same of one broker. `state`: of the broker as it was read in this transaction; where it was not, it is worked out once an event of a
     finding, for what is loaded more often than polls are stored."""
     if state is not None:
-        return kept.shared(state, _read, EVERYTHING, (broker_id,))
-    return _lately.get(broker_id, queries.latest_change() or 0, lambda: _read(EVERYTHING, (broker_id,)))
+        return kept.shared(state, _read, scope, (broker_id,))
+    return _lately.get((scope, broker_id), queries.latest_change() or 0, lambda: _read(scope, (broker_id,)))
 
 
 def _read(scope: Scope, brokers: tuple[int, ...]) -> OpenNow:

@@ -63,5 +63,5 @@ def shown(request: HttpRequest, listed: FindingList, one: FindingPage | None, is
     """The whole page. `is_list`: on a phone the list is what it shows, else the finding."""
     lists = listed.lists()
     chosen = {"one": one, "finding": one.finding if one else None, "page_of": one.finding.pk if one else None, "is_list": is_list}
-    live = live_page(listed.topics, brokers=shell_of(request).brokers)
+    live = live_page(listed.topics, brokers=shell_of(request).brokers, scope=listed.scope)
     return render(request, "findings/index.html", {"list": listed, "now": listed.now, **lists, **chosen, **live}, status=status)

@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from dashboard.live.topics import name_of
+
 _encoder = msgspec.json.Encoder()
 
 
@@ -43,7 +45,7 @@ class Failing(msgspec.Struct, frozen=True):
 
 
 class Patch:
-    """What is new of a topic. `rows` are encoded already; `full` means: this is all there is, not a difference."""
+    """What is new of a topic, which is given by its key. `rows` are encoded already; `full` means: this is all there is, not a difference."""
 
     __slots__ = ("_head", "_rows", "topic")
 
@@ -60,7 +62,7 @@ class Patch:
         failing: Failing | None = None,
     ) -> None:
         head: dict[str, Any] = {
-            "topic": topic,
+            "topic": name_of(topic),
             "epoch": epoch,
             "seq": seq,
             "at": moment.at and iso(moment.at),

@@ -13,6 +13,8 @@ from typing import Protocol
 import structlog
 
 from dashboard.live.frames import Patch, SharedText
+from dashboard.models import User
+from dashboard.people.access import Rights
 
 log = structlog.get_logger(__name__)
 
@@ -30,11 +32,16 @@ class Viewer(Protocol):
 
     session_key: str
 
+    @property
+    def rights(self) -> Rights: ...
+
     async def deliver(self, topic: str, frame: str) -> None: ...
 
     async def deliver_state(self, topic: str, rows: Rows, frame: str) -> None: ...
 
     async def refuse(self) -> None: ...
+
+    async def renew(self, user: User) -> None: ...
 
 
 class Hub:
@@ -121,3 +128,12 @@ class Hub:
         """Closes the sockets of a session that ended."""
         for viewer in self.sessions.get(session_key, frozenset()):
             await viewer.refuse()
+
+    async def renew_session(self, session_key: str, user: User) -> None:
+        """Takes in the rights that the person of a session has now."""
+        for viewer in self.sessions.get(session_key, frozenset()):
+            try:
+                await viewer.renew(user)
+            except Exception:
+                log.exception("the rights of a viewer could not be renewed")
+                await viewer.refuse()

@@ -37,7 +37,7 @@ class TopicPatches:
 
     def __init__(self, topic: Topic, epoch: str) -> None:
         self.topic = topic
-        self.name = topic.name
+        self.name = topic.key
         self.seq = 0
         self._epoch = epoch
         self._loaded = Loaded({})

@@ -12,7 +12,8 @@ import structlog
 from brokers import wake
 from dashboard.live.frames import Patch
 from dashboard.live.hub import Hub, Rows, Viewer
-from dashboard.live.tail import Outcome, SessionEnded, StateRequest, Tail
+from dashboard.live.outcomes import Outcome, RightsChanged, SessionEnded, StateRequest
+from dashboard.live.tail import Tail
 from dashboard.live.topics import Topic
 
 log = structlog.get_logger(__name__)
@@ -91,5 +92,7 @@ class LiveProcess:
             await self.hub.publish(outcome)
         elif isinstance(outcome, SessionEnded):
             await self.hub.end_session(outcome.session_key)
+        elif isinstance(outcome, RightsChanged):
+            await self.hub.renew_session(outcome.session_key, outcome.user)
         else:
             await self.hub.hand_state(outcome.viewer, outcome.patch, outcome.rows)

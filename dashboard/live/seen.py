@@ -7,7 +7,9 @@ from typing import Any
 
 from django.db import connection
 
+from brokers import queries
 from brokers.models import Broker
+from brokers.scope import EVERYTHING, Scope
 from dashboard.live import sources, topics
 from dashboard.live.frames import iso
 from dashboard.live.patches import tokens
@@ -16,15 +18,25 @@ MOST_TOPICS = 20
 """Of a page with more, the others' parts are fetched once after it has connected."""
 
 
-def live_page(names: Iterable[str], keys: Collection[str] = (), brokers: Iterable[Broker] = ()) -> dict[str, Any]:
-    """The topics of a page and what it has seen of them, for its template. `keys` are the rows whose own parts stand on it, `brokers` those that it read.
+def live_page(names: Iterable[str], keys: Collection[str] = (), brokers: Iterable[Broker] = (), scope: Scope = EVERYTHING) -> dict[str, Any]:
+    """The topics of a page and what it has seen of them, for its template. `keys` are the rows whose own parts stand on it, `brokers` those that it read
+    within the scope.
 
     To be called with the page's other questions in `one_moment`, or a change between them would be missed: RuntimeError elsewhere.
     """
     if not connection.in_atomic_block:
         raise RuntimeError("what a page was rendered from can only be known within one_moment")
     names, known = list(names), {broker.pk: broker for broker in brokers}
-    return {"topics": names, "seen": {name: _seen(topic, keys, known.get(topic.broker_id)) for name in names[:MOST_TOPICS] if (topic := topics.parse(name))}}
+    parsed = {name: _visible(topics.parse(name), known, scope) for name in names[:MOST_TOPICS]}
+    return {"topics": names, "seen": {name: _seen(topic, keys, known.get(topic.broker_id)) for name, topic in parsed.items() if topic}}
+
+
+def _visible(topic: topics.Topic | None, known: dict[int, Broker], scope: Scope) -> topics.Topic | None:
+    """The topic as the socket will follow it for whoever has this scope."""
+    if topic is None or scope == EVERYTHING:
+        return topic
+    broker = known.get(topic.broker_id) or queries.broker_by_id(scope, topic.broker_id)
+    return topics.visible_to(scope, topic, broker.name) if broker else None
 
 
 def _seen(topic: topics.Topic, keys: Collection[str], broker: Broker | None) -> dict[str, Any]:

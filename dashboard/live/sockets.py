@@ -22,6 +22,8 @@ from dashboard.live.frames import encode
 from dashboard.live.hub import Rows
 from dashboard.live.pace import FRAMES_PER_SECOND, Allowance
 from dashboard.live.process import LiveProcess
+from dashboard.live.topics import Topic
+from dashboard.models import User
 from dashboard.people import access
 
 log = structlog.get_logger(__name__)
@@ -29,6 +31,7 @@ log = structlog.get_logger(__name__)
 MOST_TOPICS = 100
 MOST_ROWS = 500
 LONGEST_FRAME = 65_536
+NOT_ALLOWED = "{} does not exist, or you may not see it"
 NAMED = 200  # characters of a name that an answer repeats
 WINDOW = 8
 """Frames sent to a browser that has not acknowledged them; beyond, it gets the latest state when it catches up, not a backlog."""
@@ -79,15 +82,18 @@ class LiveConsumer(AsyncWebsocketConsumer):
         await self.accept()
         try:
             self.user = await get_user(self.scope)
+            self.rights = await database_sync_to_async(access.rights_of)(self.user)
         except DatabaseError as error:
             log.warning("live_page_refused", reason=str(error))
             await self.close(UNAVAILABLE)
             return
-        if not access.may_somewhere(self.user, "view"):
+        if not self.rights.may_somewhere("view"):
             await self.close(LOGGED_OUT)
             return
         self.session_key: str = self.scope["session"].session_key
         self._shown: dict[str, Rows] = {}
+        self._topics: dict[str, Topic] = {}  # by name, each with what the person may see of it
+        self._names: dict[str, str] = {}  # of these topics by their keys
         self._waiting: set[str] = set()  # topics whose state was requested; patches before it mean nothing to the page
         self._missed: set[str] = set()  # topics that went on while the window was full
         self._brokers: dict[int, str] = {}
@@ -140,7 +146,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
         refused = []
         parsed = [topics.parse(one.topic) for one in wanted]
         if any(topic and topic.broker_id not in self._brokers for topic in parsed):
-            self._brokers = await database_sync_to_async(queries.broker_names)(access.scope_of(self.user))
+            self._brokers = await database_sync_to_async(queries.broker_names)(self.rights.scope("view"))
         for one, topic in zip(wanted, parsed, strict=True):
             try:
                 self._subscribe(one, topic)
@@ -148,20 +154,19 @@ class LiveConsumer(AsyncWebsocketConsumer):
                 refused.append(error)
         return refused
 
-    def _subscribe(self, wanted: Subscription, topic: topics.Topic | None) -> None:
+    def _subscribe(self, wanted: Subscription, topic: Topic | None) -> None:
         """Raises Refused."""
         if topic is None:
             raise Refused(wanted.topic, "unknown_topic", f"there is no topic {wanted.topic[:NAMED]}")
         if wanted.rows and (odd := [key for key in wanted.rows if topics.row_id(topic, key) is None]):
             raise Refused(wanted.topic, "unknown_row", f"{wanted.topic[:NAMED]} has no row {odd[0][:NAMED]}")
-        if not self._may_look(topic):
-            raise Refused(wanted.topic, "not_allowed", f"{wanted.topic[:NAMED]} does not exist, or you may not see it")
+        visible = self._visible(topic)
+        if visible is None:
+            raise Refused(wanted.topic, "not_allowed", NOT_ALLOWED.format(wanted.topic[:NAMED]))
         rows = None if wanted.rows is None and topic.kind == topics.BROKER else frozenset(wanted.rows or ())
         self._check_room(topic.name, rows)
         if self.process:  # the socket may have closed during the query
-            self._shown[topic.name] = self.process.hub.join(topic.name, self, rows)
-            self._waiting.discard(topic.name)
-            self._request_state(topic.name)
+            self._follow(self.process, visible, rows)
 
     def _check_room(self, topic: str, rows: Rows) -> None:
         others = [shown for name, shown in self._shown.items() if name != topic]
@@ -170,24 +175,53 @@ class LiveConsumer(AsyncWebsocketConsumer):
         if sum(len(shown or ()) for shown in others) + len(rows or ()) > MOST_ROWS:
             raise Refused(topic, "too_many_rows", f"a page can follow at most {MOST_ROWS} rows")
 
-    def _may_look(self, topic: topics.Topic) -> bool:
-        """True if the broker exists and the person may look at it there."""
+    def _visible(self, topic: Topic) -> Topic | None:
+        """The topic as far as the person may see it; None if the broker does not exist, or nothing there may be seen."""
         name = self._brokers.get(topic.broker_id)
-        return name is not None and access.may(self.user, "view", name, topic.vhost)
+        return None if name is None else topics.visible_to(self.rights.scope("view"), topic, name)
+
+    def _follow(self, process: LiveProcess, topic: Topic, rows: Rows) -> None:
+        """In place of the topic of this name that was followed before, if there was one."""
+        self._forget(topic.name)
+        self._topics[topic.name], self._names[topic.key] = topic, topic.name
+        self._shown[topic.name] = process.hub.join(topic.key, self, rows)
+        self._request_state(topic.name)
 
     def _forget(self, topic: str) -> None:
         self._shown.pop(topic, None)
         self._waiting.discard(topic)
         self._missed.discard(topic)
-        if self.process:
-            self.process.hub.leave(topic, self)
+        followed = self._topics.pop(topic, None)
+        if followed is not None:
+            self._names.pop(followed.key, None)
+            if self.process:
+                self.process.hub.leave(followed.key, self)
 
     def _request_state(self, topic: str) -> None:
-        parsed = topics.parse(topic)
-        if topic not in self._waiting and self.process and parsed:
+        if topic not in self._waiting and self.process:
             self._waiting.add(topic)
             self._missed.discard(topic)
-            self.process.request_state(parsed, self, self._shown[topic])
+            self.process.request_state(self._topics[topic], self, self._shown[topic])
+
+    async def renew(self, user: User) -> None:
+        """Takes in that the person may see other things now: what is no longer visible is refused, the rest begins anew in the new scope."""
+        if self._ending or user.rights == self.rights:
+            return
+        self.user, self.rights = user, user.rights
+        if not self.rights.may_somewhere("view"):
+            await self.refuse()
+            return
+        self._brokers = await database_sync_to_async(queries.broker_names)(self.rights.scope("view"))
+        refused = []
+        for name, topic in list(self._topics.items()):
+            visible = self._visible(topic)
+            if visible is None:
+                self._forget(name)
+                refused.append({"topic": name, "code": "not_allowed", "message": NOT_ALLOWED.format(name[:NAMED])})
+            elif visible.key != topic.key and self.process:
+                self._follow(self.process, visible, self._shown[name])
+        if refused:
+            await self.send(text_data=encode({"refused": refused}))
 
     def _pause(self, paused: bool) -> None:
         was_paused, self._paused = self._paused, paused
@@ -207,16 +241,18 @@ class LiveConsumer(AsyncWebsocketConsumer):
             await super().send(text_data, bytes_data, close)
 
     async def deliver(self, topic: str, frame: str) -> None:
-        """A patch. Not for a page that pauses, or still waits for the state that patches build on."""
-        if not self._paused and topic not in self._waiting:
-            await self._send(topic, frame)
+        """A patch of the topic of this key. Not for a page that pauses, or still waits for the state that patches build on."""
+        name = self._names.get(topic)
+        if name is not None and not self._paused and name not in self._waiting:
+            await self._send(name, frame)
 
     async def deliver_state(self, topic: str, rows: Rows, frame: str) -> None:
         """The whole state; dropped if the page has meanwhile requested other rows, whose state follows."""
-        if topic in self._waiting and self._shown.get(topic) is rows:
-            self._waiting.discard(topic)
+        name = self._names.get(topic)
+        if name in self._waiting and self._shown.get(name) is rows:
+            self._waiting.discard(name)
             if not self._paused:
-                await self._send(topic, frame)
+                await self._send(name, frame)
 
     async def refuse(self) -> None:
         await self.close(LOGGED_OUT)

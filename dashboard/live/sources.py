@@ -1,6 +1,6 @@
 """Where a topic's rows come from: the questions to the database, and the builders of `dashboard.rows`.
 
-Runs in the tail's thread. Rows are read without a scope: their content is the same for everybody; the socket checks who may subscribe.
+Runs in the tail's thread. Rows are read in the scope of the topic, which all of its viewers share; the socket checks who may subscribe.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from brokers import queries
 from brokers.models import Broker
 from brokers.polling import leases
 from brokers.queries import fingerprints, kept
-from brokers.scope import EVERYTHING
 from dashboard import queries as dashboard_queries
 from dashboard.connections.owners import Owners
 from dashboard.connections.row import connection_row
@@ -57,7 +56,7 @@ def load(topic: Topic, keys: Collection[str], closely: Collection[str] = (), bro
     state = kept.state_of([broker]) if broker else None
     if topic.kind == topics.WORKERS:
         return _workers(topic, _ids(topic, keys), state)
-    broker = broker or queries.broker_by_id(EVERYTHING, topic.broker_id)
+    broker = broker or queries.broker_by_id(topic.scope, topic.broker_id)
     return Loaded({}) if broker is None else loaders[topic.kind](topic, _ids(topic, keys), broker, state)
 
 
@@ -67,8 +66,8 @@ def _ids(topic: Topic, keys: Collection[str]) -> list[int]:
 
 
 def _broker(topic: Topic, _: list[int], broker: Broker, state: kept.State) -> Loaded:
-    nodes = kept.shared(state, queries.nodes, EVERYTHING, broker.pk)
-    opened = open_lately(broker.pk, state)
+    nodes = kept.shared(state, queries.nodes, topic.scope, broker.pk)
+    opened = open_lately(topic.scope, broker.pk, state)
     rows: dict[str, Build] = {f"broker-{broker.pk}": partial(broker_row, broker, opened=opened)}
     rows |= {f"node-{node.pk}": partial(node_row, node, opened=opened) for node in nodes}
     facts = {
@@ -85,10 +84,10 @@ def _queues(topic: Topic, ids: list[int], broker: Broker, state: kept.State) -> 
     if topic.vhost is None:
         return Loaded({})
     queues = [
-        queue for queue in kept.shared(state, queries.queues_by_ids, EVERYTHING, tuple(ids)) if (queue.broker_id, queue.vhost) == (broker.pk, topic.vhost)
+        queue for queue in kept.shared(state, queries.queues_by_ids, topic.scope, tuple(ids)) if (queue.broker_id, queue.vhost) == (broker.pk, topic.vhost)
     ]
     consuming = consumers_by_queue(broker.pk, topic.vhost, broker if state else None) if queues else {}
-    opened = open_lately(broker.pk, state) if queues else NOTHING_KNOWN
+    opened = open_lately(topic.scope, broker.pk, state) if queues else NOTHING_KNOWN
 
     def row(queue: Any) -> Any:
         return lambda now: queue_row(queue, broker, consuming.get((queue.vhost, queue.name), ()), now, opened)
@@ -110,7 +109,7 @@ def _exchanges(topic: Topic, ids: list[int], broker: Broker, state: kept.State) 
         return Loaded({})
     found = [
         exchange
-        for exchange in kept.shared(state, queries.exchanges_by_ids, EVERYTHING, tuple(ids))
+        for exchange in kept.shared(state, queries.exchanges_by_ids, topic.scope, tuple(ids))
         if (exchange.broker_id, exchange.vhost) == (broker.pk, topic.vhost)
     ]
     set_of_exchanges = kept.shared(state, fingerprints.exchanges_fingerprint, broker.pk, topic.vhost)
@@ -128,8 +127,8 @@ def _exchanges(topic: Topic, ids: list[int], broker: Broker, state: kept.State) 
 def _connections(topic: Topic, ids: list[int], broker: Broker, state: kept.State) -> Loaded:
     if topic.vhost is None:
         return Loaded({})
-    found = [one for one in kept.shared(state, queries.connections_by_ids, EVERYTHING, tuple(ids)) if (one.broker_id, one.vhost) == (broker.pk, topic.vhost)]
-    owners, read_at = Owners(EVERYTHING), (broker.connections_at, broker.channels_at)
+    found = [one for one in kept.shared(state, queries.connections_by_ids, topic.scope, tuple(ids)) if (one.broker_id, one.vhost) == (broker.pk, topic.vhost)]
+    owners, read_at = Owners(topic.scope), (broker.connections_at, broker.channels_at)
     set_of_connections = kept.shared(state, fingerprints.connections_fingerprint, broker.pk, topic.vhost)
     rows: dict[str, Build] = {f"connection-{one.pk}": partial(connection_row, one, broker, owners.of(one)) for one in found}
     return Loaded(
@@ -149,11 +148,11 @@ def _topology(topic: Topic, _: list[int], broker: Broker, state: kept.State) -> 
 
 
 def _workers(topic: Topic, ids: list[int], state: kept.State) -> Loaded:
-    found = [worker for worker in worker_queries.workers_by_ids(EVERYTHING, ids) if (worker.broker_id, worker.vhost) == (topic.broker_id, topic.vhost)]
+    found = [worker for worker in worker_queries.workers_by_ids(topic.scope, ids) if (worker.broker_id, worker.vhost) == (topic.broker_id, topic.vhost)]
     row_facts = {f"worker-{worker.pk}": _facts_of_worker(worker) for worker in found}
     everyone = worker_queries.workers_fingerprint(topic.broker_id, topic.vhost or "")
     consuming = consumers_by_queue(topic.broker_id, topic.vhost or "") if found else {}
-    opened = open_lately(topic.broker_id, state) if found else NOTHING_KNOWN
+    opened = open_lately(topic.scope, topic.broker_id, state) if found else NOTHING_KNOWN
 
     def row_of(worker: Worker) -> Build:
         return lambda now: worker_row(worker, now, lost_queues(worker, consuming, now), opened)
@@ -163,7 +162,7 @@ def _workers(topic: Topic, ids: list[int], state: kept.State) -> Loaded:
 
 
 def _tasks(topic: Topic, ids: list[int], closely: frozenset[int]) -> Loaded:
-    found = [task for task in worker_queries.tasks_by_ids(EVERYTHING, ids) if (task.broker_id, task.vhost) == (topic.broker_id, topic.vhost)]
+    found = [task for task in worker_queries.tasks_by_ids(topic.scope, ids) if (task.broker_id, task.vhost) == (topic.broker_id, topic.vhost)]
     newest = worker_queries.newest_task()
     rows: dict[str, Build] = {f"task-{task.pk}": partial(task_row, task) for task in found}
     row_facts = {f"task-{task.pk}": _facts_of_task(task, task.pk in closely) for task in found}

@@ -29,8 +29,8 @@ from dashboard import queries as people
 from dashboard.live import sources, topics
 from dashboard.live.commits import Commits
 from dashboard.live.followed import Followed, Revision, Revisions
-from dashboard.live.frames import Patch
-from dashboard.live.hub import LOOK_CLOSELY, Hub, Rows, Viewer
+from dashboard.live.hub import LOOK_CLOSELY, Hub
+from dashboard.live.outcomes import Outcome, RightsChanged, SessionEnded, State, StateRequest
 from dashboard.live.topics import Topic
 from workers import queries as worker_queries
 
@@ -48,34 +48,11 @@ class Rhythm(msgspec.Struct, frozen=True):
     look: float = 0.05
     tick: float = 1.0
     detail_request: float = 10.0
-    session: float = 20.0
+    session: float = 8.0
     tick_share: int = 20  # a tick that took long is followed by a rest of so many times its length: never more than a twentieth of a core
 
 
 USUAL = Rhythm()
-
-
-class StateRequest(msgspec.Struct):
-    """A viewer needs the whole present state of a topic."""
-
-    topic: Topic
-    viewer: Viewer
-    rows: Rows | None
-
-
-class State(msgspec.Struct):
-    """The answer to a StateRequest."""
-
-    patch: Patch
-    viewer: Viewer
-    rows: Rows | None
-
-
-class SessionEnded(msgspec.Struct):
-    session_key: str
-
-
-Outcome = Patch | State | SessionEnded
 
 
 class Tail:
@@ -199,7 +176,7 @@ class Tail:
 
     def _refresh(self, followed: Followed, revision: Revision) -> None:
         try:
-            name = followed.topic.name
+            name = followed.topic.key
             closely = self._hub.looked_at.get(name, frozenset())
             loaded = sources.load(followed.topic, self._hub.watched.get(name, frozenset()), closely)
             patch = followed.patches.replace(loaded, timezone.now())
@@ -230,7 +207,7 @@ class Tail:
 
     def _answer(self, request: StateRequest) -> None:
         """The state of the topic. Where rows can't be loaded now, what is known of it: the rows follow once the topic is loaded again."""
-        name = request.topic.name
+        name = request.topic.key
         followed = self._followed.get(name)
         if followed is None:
             followed = self._followed[name] = Followed(request.topic, self._epoch)
@@ -262,15 +239,18 @@ class Tail:
                 self._out(patch)
 
     def _check_sessions(self) -> None:
-        """Ends the sockets of people who logged out, were disabled or whose session ran out: within about 20 s."""
+        """Ends the sockets of people who logged out, were disabled or whose session ran out, and reports other rights of the others: within about 10 s."""
         at = time.monotonic()
         current = list(self._hub.sessions)
         self._sessions_checked = {key: self._sessions_checked.get(key, at) for key in current}
         due = [key for key, checked in self._sessions_checked.items() if at - checked >= self._rhythm.session]
         for key in due[: max(SESSIONS_A_TICK, len(current) // 10)]:
             self._sessions_checked[key] = at
-            if people.user_of_session(key) is None:
+            user = people.user_of_session(key)
+            if user is None:
                 self._out(SessionEnded(key))
+            elif any(viewer.rights != user.rights for viewer in self._hub.sessions.get(key, ())):
+                self._out(RightsChanged(key, user))
 
     def _save_detail_requests(self, now: datetime, again: bool) -> None:
         """Requests from the poller the details of the few objects that viewers look at closely: of newly opened ones at once, of all `again` and again."""

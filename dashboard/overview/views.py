@@ -26,8 +26,8 @@ def page(request: HttpRequest) -> HttpResponse:
     if shell.broker is None:
         several = SeveralBrokers(shell.scope, shell.brokers, shown, now)
         template = "overview/_several.html" if part == "several" else "overview/several.html"
-        return render(request, template, {"overview": several, "now": now, **live_page(several.topics, brokers=shell.brokers)})
+        return render(request, template, {"overview": several, "now": now, **live_page(several.topics, brokers=shell.brokers, scope=shell.scope)})
     one = OneBroker(shell.scope, shell.broker, shell.vhost, shown, now)
     if part in PARTS:
         return render(request, f"overview/_{part}.html", {"overview": one, "now": now})
-    return render(request, "overview/index.html", {"overview": one, "now": now, **live_page(one.topics, brokers=shell.brokers)})
+    return render(request, "overview/index.html", {"overview": one, "now": now, **live_page(one.topics, brokers=shell.brokers, scope=shell.scope)})

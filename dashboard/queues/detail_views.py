@@ -34,4 +34,6 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
         return render(request, template, {"page": shown, **shown.head(), **makers.get(part, dict)()})
     parts = {**shown.bindings(), **shown.consumers(), **shown.settings(), **shown.transfers()}
     charts = {"charts": queue_charts(scope, queue, span, now), "range_links": range_links(request, span)}
-    return render(request, "queues/detail.html", {"page": shown, **live_page(shown.topics, [f"queue-{pk}"], [shown.broker]), **shown.head(), **parts, **charts})
+    return render(
+        request, "queues/detail.html", {"page": shown, **live_page(shown.topics, [f"queue-{pk}"], [shown.broker], scope), **shown.head(), **parts, **charts}
+    )

@@ -28,4 +28,4 @@ def page(request: HttpRequest) -> HttpResponse:
     if part in ("table", "views", "notices"):
         return render(request, f"queues/_{part}.html", {"list": listed, **(listed.table() if part == "table" else {})})
     table = listed.table()
-    return render(request, "queues/index.html", {"list": listed, **table, **live_page(table["topics"], brokers=shell.brokers)})
+    return render(request, "queues/index.html", {"list": listed, **table, **live_page(table["topics"], brokers=shell.brokers, scope=shell.scope)})

@@ -42,7 +42,9 @@ def _answered(request: HttpRequest) -> HttpResponse:
         status = polled(request, request.GET["part"] != "follow" or (followed is not None and followed.goes_on))
         return render(request, f"send/_{request.GET['part']}.html", {"page": shown, "follow": followed, "now": shown.now}, status=status)
     keys = [followed.key] if followed else []
-    return render(request, "send/index.html", {"page": shown, "follow": followed, "now": shown.now, **live_page(shown.topics, keys)}, status=status)
+    return render(
+        request, "send/index.html", {"page": shown, "follow": followed, "now": shown.now, **live_page(shown.topics, keys, scope=shown.scope)}, status=status
+    )
 
 
 @csrf_exempt

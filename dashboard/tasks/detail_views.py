@@ -29,4 +29,4 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
     context = {"page": shown, "task": task, "row": shown.row, "now": shown.now}
     if part in PARTS:
         return render(request, f"tasks/_{part}.html", context, status=polled(request, part != "timeline" or shown.goes_on))
-    return render(request, "tasks/detail.html", {**context, **live_page(shown.topics, [shown.row.key])})
+    return render(request, "tasks/detail.html", {**context, **live_page(shown.topics, [shown.row.key], scope=scope)})

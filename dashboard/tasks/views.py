@@ -29,4 +29,4 @@ def page(request: HttpRequest) -> HttpResponse:
         return completions(request, QUALIFIERS, task_values(listed))
     if part in PARTS:
         return render(request, f"tasks/_{part}.html", {"list": listed, "now": listed.now, "newer": listed.newer(request.GET.get("newest", ""))})
-    return render(request, "tasks/index.html", {"list": listed, "now": listed.now, **live_page(listed.topics, brokers=shell.brokers)})
+    return render(request, "tasks/index.html", {"list": listed, "now": listed.now, **live_page(listed.topics, brokers=shell.brokers, scope=shell.scope)})

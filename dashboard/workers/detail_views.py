@@ -27,4 +27,4 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
     context = {"detail": detail, "worker": worker, "row": detail.row, "now": detail.now}
     if part in PARTS:
         return render(request, f"workers/_{part}.html", context)
-    return render(request, "workers/detail.html", {**context, **live_page(detail.topics, [detail.row.key])})
+    return render(request, "workers/detail.html", {**context, **live_page(detail.topics, [detail.row.key], scope=scope)})

@@ -29,4 +29,4 @@ def page(request: HttpRequest) -> HttpResponse:
         return completions(request, QUALIFIERS, worker_values(listed))
     if part in PARTS:
         return render(request, f"workers/_{part}.html", {"list": listed})
-    return render(request, "workers/index.html", {"list": listed, **live_page(listed.topics, brokers=shell.brokers)})
+    return render(request, "workers/index.html", {"list": listed, **live_page(listed.topics, brokers=shell.brokers, scope=shell.scope)})

@@ -14,6 +14,7 @@ import statistics
 import time
 from typing import Any
 
+from dashboard.people.access import ALL_RIGHTS
 from script.bench_parts.browsers import Browsers
 from script.bench_parts.rows import Row, at_least, at_most, emit, percentile, private_kilobytes
 
@@ -90,6 +91,7 @@ def _patch(number: int) -> Any:
 
 
 class _Viewer:
+    rights = ALL_RIGHTS
     session_key = "bench"
 
     def __init__(self, send: Any) -> None:
@@ -103,6 +105,8 @@ class _Viewer:
 
     async def refuse(self) -> None:
         raise RuntimeError("a viewer failed")
+
+    async def renew(self, user: Any) -> None: ...
 
 
 def measure(port: int, path: str, viewers: int, rounds: int, pipe: Any, pid: int) -> dict[str, float]:

@@ -16,9 +16,11 @@ from brokers.models import DetailRequest
 from brokers.polling import leases
 from dashboard.live.frames import Patch
 from dashboard.live.hub import Hub, Rows
-from dashboard.live.tail import Outcome, Rhythm, SessionEnded, State, StateRequest, Tail
+from dashboard.live.outcomes import Outcome, SessionEnded, State, StateRequest
+from dashboard.live.tail import Rhythm, Tail
 from dashboard.live.topics import parse
 from dashboard.models import User
+from dashboard.people.access import ALL_RIGHTS
 from tests.live.watching import broker, log_in, person, poll, queue
 from tests.waiting import wait_until
 from workers.models import EventSource, Task, Worker
@@ -31,13 +33,15 @@ QUIET = Rhythm(look=0.01, tick=1000)
 
 class Viewer:
     def __init__(self, session_key: str) -> None:
-        self.session_key = session_key
+        self.session_key, self.rights = session_key, ALL_RIGHTS
 
     async def deliver(self, topic: str, frame: str) -> None: ...
 
     async def deliver_state(self, topic: str, rows: Rows, frame: str) -> None: ...
 
     async def refuse(self) -> None: ...
+
+    async def renew(self, user: User) -> None: ...
 
 
 class Watch:
