@@ -39,9 +39,10 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Scope(msgspec.Struct, frozen=True):
-    """`places` are the parts that may be viewed; None is everything, none is nothing."""
+    """`places` are the parts that may be viewed, `arguments` those of which arguments and results of tasks may be too; None is everything, none is nothing."""
 
     places: tuple[Place, ...] | None = None
+    arguments: tuple[Place, ...] | None = None
 
     @property
     def is_everything(self) -> bool:
@@ -60,6 +61,10 @@ class Scope(msgspec.Struct, frozen=True):
     def covers(self, broker: str, vhost: str | None = None, queue: str | None = None) -> bool:
         """True if all of it may be viewed: a queue, a whole virtual host (`queue` None), a whole broker (`vhost` None too)."""
         return self.places is None or any(place.covers(broker, vhost, queue) for place in self.places)
+
+    def shows_arguments(self, broker: str, vhost: str, queue: str | None = None) -> bool:
+        """True if arguments and results of the queue's tasks may be viewed; of all tasks of the virtual host where `queue` is None."""
+        return self.arguments is None or any(place.covers(broker, vhost, queue) for place in self.arguments)
 
     def touches(self, broker: str, vhost: str | None = None) -> bool:
         """True if something there may be viewed."""

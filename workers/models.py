@@ -146,6 +146,7 @@ class Task(models.Model):
     moments_left_out = models.IntegerField(default=0)  # of a task with more moments than are kept
     first_seen_at = models.DateTimeField()
     changed_at = models.DateTimeField()
+    arguments_hidden = False  # from the person for whom the row was read
 
     @classmethod
     def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any], **options: Any) -> Self:

@@ -62,7 +62,7 @@ def all_silences(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def end_silence(request: HttpRequest, pk: int) -> HttpResponse:
-    silence = queries.silence(pk)
+    silence = queries.silence(scope_of(request.user), pk)
     if silence is None:
         raise Http404("There is no such silence.")
     if silences.end(request.user, silence, timezone.now()):

@@ -121,7 +121,7 @@ def findings(request: HttpRequest, query: Query[FindingsRequest]) -> dict[str, A
 
 
 def _items(request: HttpRequest, found: Sequence[Finding], opened: OpenNow) -> list[FindingItem]:
-    bodies = queries.findings_by_ids(one.pk for one in found)
+    bodies = queries.findings_by_ids(scope(request), (one.pk for one in found))
     return [_item(request, bodies.get(one.pk, one), opened.silenced.get(one.pk)) for one in found]
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 import msgspec
 from django.urls import reverse
 
+from brokers.scope import Scope
 from dashboard import queries
 from dashboard.findings import links
 from dashboard.findings.rule import read_body
@@ -47,10 +48,10 @@ class Card(msgspec.Struct, frozen=True):
     unsure: str
 
 
-def cards(found: Iterable[Finding], all_open: Iterable[Finding] = ()) -> list[Card]:
+def cards(scope: Scope, found: Iterable[Finding], all_open: Iterable[Finding] = ()) -> list[Card]:
     """The cards of these open findings, in this order, with their bodies as they are stored now. `all_open`: to count those that each explains."""
     found = list(found)
-    bodies = queries.findings_by_ids(one.pk for one in found) if found else {}
+    bodies = queries.findings_by_ids(scope, [one.pk for one in found]) if found else {}
     above = [one.under_id for one in all_open]
     return [card(bodies[one.pk], above.count(one.pk)) for one in found if one.pk in bodies]
 

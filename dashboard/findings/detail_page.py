@@ -118,7 +118,7 @@ class FindingPage:
 
     @cached_property
     def effects(self) -> list[Finding]:
-        return queries.effects_of(self.finding)
+        return queries.effects_of(self.scope, self.finding)
 
     @cached_property
     def silences(self) -> list[Silence]:

@@ -53,7 +53,7 @@ class SpanRow(msgspec.Struct, frozen=True):
 
 def listed(scope: Scope) -> list[tuple[str, list[ListedRule]]]:
     """(about what, its rules)."""
-    settings, open_now = queries.rule_settings(), queries.open_findings(scope)
+    settings, open_now = queries.rule_settings(scope), queries.open_findings(scope)
 
     def row(rule: Rule) -> ListedRule:
         thresholds = [(one.label, rule_settings.value_text(one, one.default)) for one in rule.THRESHOLDS]
@@ -79,7 +79,7 @@ class RulePage:
         """The most general first, as the most specific one counts."""
         return [
             ListedSetting(one, rule_settings.setting_text(self.rule, one), rule_settings.where_text(one.broker, one.vhost, one.name))
-            for one in rule_settings.of_rule(queries.rule_settings(), self.rule.KEY)
+            for one in rule_settings.of_rule(queries.rule_settings(self.scope), self.rule.KEY)
         ]
 
     @property

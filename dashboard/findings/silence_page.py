@@ -11,7 +11,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.urls import reverse
 
 from brokers import queries as broker_queries
-from brokers.scope import EVERYTHING, Scope
+from brokers.scope import Scope
 from dashboard import queries
 from dashboard.findings import silences
 from dashboard.findings.checked import rule_name
@@ -138,9 +138,9 @@ def _vhosts(scope: Scope) -> dict[str, set[str]]:
 
 def listed(user: User | AnonymousUser, now: datetime) -> list[ListedSilence]:
     """Those that hold now, the one that ends first above."""
-    opened = queries.open_findings(EVERYTHING, bodies=False)
-    holding = queries.silences(now)
-    vhosts = _vhosts(access.scope_of(user)) if holding else {}
+    scope = access.scope_of(user)
+    opened, holding = queries.open_findings(scope, bodies=False), queries.visible_silences(scope, now)
+    vhosts = _vhosts(scope) if holding else {}
     return [
         ListedSilence(
             one,

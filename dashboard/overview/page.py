@@ -128,7 +128,7 @@ class OneBroker:
     @cached_property
     def incidents(self) -> list[Card]:
         """The worst problems, with all that is known of them."""
-        return cards(self.problems[:CARDS], self.opened.findings)
+        return cards(self.scope, self.problems[:CARDS], self.opened.findings)
 
     @property
     def more_problems(self) -> int:

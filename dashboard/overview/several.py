@@ -21,7 +21,7 @@ class SeveralBrokers:
     """The overview of all brokers: a card each, and what is wrong with any of them, or with Hareline itself."""
 
     def __init__(self, scope: Scope, brokers: Sequence[Broker], shown: Range, now: datetime) -> None:
-        self.now = now
+        self.scope, self.now = scope, now
         self.opened = open_now(scope, brokers)
         self.cards = [OneBroker(scope, broker, None, shown, now, self.opened) for broker in brokers]
 
@@ -31,7 +31,7 @@ class SeveralBrokers:
 
     @cached_property
     def incidents(self) -> list[Card]:
-        return cards(self.problems[:CARDS], self.opened.findings)
+        return cards(self.scope, self.problems[:CARDS], self.opened.findings)
 
     @property
     def more_problems(self) -> int:

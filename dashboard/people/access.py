@@ -61,9 +61,13 @@ class Rights(msgspec.Struct, frozen=True):
         return any(action in grant.actions and grant.place.touches(broker, vhost) for grant in self.grants)
 
     def scope(self, action: Action) -> Scope:
-        """Where the action is allowed."""
+        """Where the action is allowed; of "view" also where arguments of tasks may be seen beside."""
+        found = Scope(self._places(action), self._places("arguments") if action == "view" else None)
+        return EVERYTHING if found == EVERYTHING else found
+
+    def _places(self, action: Action) -> tuple[Place, ...] | None:
         places = tuple(dict.fromkeys(grant.place for grant in self.grants if action in grant.actions))
-        return EVERYTHING if EVERYWHERE in places else Scope(places)
+        return None if EVERYWHERE in places else places
 
     def limited(self, actions: frozenset[Action], place: Place = EVERYWHERE) -> Rights:
         """What is left of them for somebody who acts for the person, such as an API token."""

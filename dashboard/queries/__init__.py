@@ -23,6 +23,7 @@ from dashboard.queries.findings import (
     rule_settings,
     silenced,
     silences,
+    visible_silences,
 )
 from dashboard.queries.notifications import (
     Queue,
@@ -125,4 +126,5 @@ __all__ = [
     "unplanned_events",
     "user_of_session",
     "verify_audit",
+    "visible_silences",
 ]

@@ -11,18 +11,12 @@ from django.db.models import Q
 from brokers.database.rows import RowsOf
 from brokers.models import Broker
 from brokers.queries import visible
-from brokers.scope import Scope
+from brokers.scope import EVERYTHING, Scope
 from dashboard.models import Finding, FindingRound, RuleSetting, Silence
+from dashboard.queries.visible_findings import as_visible, in_scope, patterns_in
 
 _SETTINGS = RowsOf(RuleSetting)
 _WITHOUT_BODY = RowsOf(Finding, left_out=("body",))
-
-
-def in_scope(scope: Scope) -> Q:
-    """Findings about Hareline itself are for everybody."""
-    if scope.is_everything:
-        return Q()
-    return Q(broker=None) | visible.rows_in(scope) | Q(kind="queue") & visible.rows_in(scope, queue="name")
 
 
 def of_watched() -> Q:
@@ -34,7 +28,7 @@ def open_findings(scope: Scope, broker_id: int | None = None, bodies: bool = Tru
     """Every open one with its broker, the oldest first; with `broker_id` those of one broker. `bodies` False: without them, which are most of it."""
     rows = Finding.objects.filter(in_scope(scope), of_watched(), closed_at=None).select_related("broker")
     rows = rows if bodies else rows.defer("body")
-    return list((rows if broker_id is None else rows.filter(broker_id=broker_id)).order_by("pk"))
+    return as_visible(scope, (rows if broker_id is None else rows.filter(broker_id=broker_id)).order_by("pk"))
 
 
 def open_of(broker: Broker) -> list[Finding]:
@@ -67,9 +61,14 @@ def silences(now: datetime) -> list[Silence]:
     return list(Silence.objects.filter(until__gt=now, begun_at__lte=now, ended_at=None).order_by("until"))
 
 
-def rule_settings() -> list[RuleSetting]:
-    """The oldest first."""
-    return _SETTINGS.read("ORDER BY at, id")
+def visible_silences(scope: Scope, now: datetime) -> list[Silence]:
+    """Those of them that name nothing which may not be viewed."""
+    return [one for one in silences(now) if patterns_in(scope, one)]
+
+
+def rule_settings(scope: Scope = EVERYTHING) -> list[RuleSetting]:
+    """The oldest first, without those that name what may not be viewed."""
+    return [one for one in _SETTINGS.read("ORDER BY at, id") if patterns_in(scope, one)]
 
 
 def rule_setting(pk: int) -> RuleSetting | None:

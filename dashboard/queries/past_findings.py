@@ -13,7 +13,7 @@ from django.utils import timezone
 from brokers.queries.pages import Page, check_page, one_page
 from brokers.scope import Scope
 from dashboard.models import Finding, FindingEvent, Silence
-from dashboard.queries.findings import in_scope
+from dashboard.queries.visible_findings import as_visible, in_scope, patterns_in
 
 if TYPE_CHECKING:
     from dashboard.findings.filter import Wanted
@@ -21,29 +21,32 @@ if TYPE_CHECKING:
 
 def finding(scope: Scope, pk: int) -> Finding | None:
     """With its broker, and the finding that explains it; None if there is none that may be seen."""
-    return Finding.objects.filter(in_scope(scope), pk=pk).select_related("broker", "under").first()
+    return next(iter(as_visible(scope, Finding.objects.filter(in_scope(scope), pk=pk).select_related("broker", "under"))), None)
 
 
-def findings_by_ids(ids: Iterable[int]) -> dict[int, Finding]:
+def findings_by_ids(scope: Scope, ids: Iterable[int]) -> dict[int, Finding]:
     """With their bodies, by primary key."""
-    return {one.pk: one for one in Finding.objects.filter(pk__in=list(ids)).select_related("broker")}
+    return {one.pk: one for one in as_visible(scope, Finding.objects.filter(in_scope(scope), pk__in=list(ids)).select_related("broker"))}
 
 
 def closed_findings(scope: Scope, wanted: Wanted, broker_id: int | None, vhost: str | None, page: int, page_size: int) -> Page[Finding]:
     """Those that closed, the latest first, without their bodies; with `broker_id` also those about Hareline itself. What another one explained is found by
     its rule, level, name or words."""
     check_page(page, page_size)
-    where = in_scope(scope) & Q(closed_at__isnull=False) & _chosen(wanted)
+    where = in_scope(scope) & Q(closed_at__isnull=False) & _chosen(scope, wanted)
     if broker_id is not None:
         where &= Q(broker=None) | Q(broker_id=broker_id)
     if vhost is not None:
         where &= Q(vhost__in=("", vhost))
     if not (wanted.levels or wanted.rules or wanted.names or wanted.words):
         where &= Q(under=None)
-    return one_page(Finding.objects.filter(where).select_related("broker").defer("body").order_by("-closed_at", "-pk"), page, page_size)
+    found = one_page(Finding.objects.filter(where).select_related("broker").defer("body").order_by("-closed_at", "-pk"), page, page_size)
+    found.items = as_visible(scope, found.items)
+    return found
 
 
-def _chosen(wanted: Wanted) -> Q:
+def _chosen(scope: Scope, wanted: Wanted) -> Q:
+    """Titles are searched by who may view all of them; others find names."""
     where = Q()
     for field, values in (("worst_level", wanted.levels), ("rule", wanted.rules), ("broker__name", wanted.brokers), ("vhost", wanted.vhosts)):
         if values:
@@ -51,7 +54,7 @@ def _chosen(wanted: Wanted) -> Q:
     for name in wanted.names:
         where &= Q(name__icontains=name)
     for word in wanted.words:
-        where &= Q(title__icontains=word)
+        where &= Q(title__icontains=word) if scope.is_everything else Q(broker__isnull=False, name__icontains=word)
     if wanted.start is not None:
         where &= Q(closed_at__gte=wanted.start)
     if wanted.end is not None:
@@ -62,13 +65,13 @@ def _chosen(wanted: Wanted) -> Q:
 def findings_of_rule(scope: Scope, rule: str, since: datetime) -> list[Finding]:
     """Those of a rule that were open at some time since then, the newest first, without their bodies."""
     rows = Finding.objects.filter(in_scope(scope), Q(closed_at=None) | Q(closed_at__gte=since), rule=rule)
-    return list(rows.select_related("broker").defer("body").order_by("-opened_at", "-pk")[:1000])
+    return as_visible(scope, rows.select_related("broker").defer("body").order_by("-opened_at", "-pk")[:1000])
 
 
-def effects_of(finding: Finding) -> list[Finding]:
+def effects_of(scope: Scope, finding: Finding) -> list[Finding]:
     """The findings under it, the oldest first: those that are open, or, once it has closed itself, all."""
     over = Q() if finding.closed_at is not None else Q(closed_at=None)
-    return list(Finding.objects.filter(over, under=finding).select_related("broker").defer("body").order_by("pk"))
+    return as_visible(scope, Finding.objects.filter(in_scope(scope), over, under=finding).select_related("broker").defer("body").order_by("pk"))
 
 
 def events_of(findings: Sequence[Finding], limit: int = 200) -> list[FindingEvent]:
@@ -84,7 +87,7 @@ def findings_like(finding: Finding, since: datetime, limit: int = 20) -> Page[Fi
 
 def latest_opened(scope: Scope, limit: int) -> list[Finding]:
     """Open or closed, the one that opened last first."""
-    return list(Finding.objects.filter(in_scope(scope)).select_related("broker").order_by("-opened_at", "-pk")[:limit])
+    return as_visible(scope, Finding.objects.filter(in_scope(scope)).select_related("broker").order_by("-opened_at", "-pk")[:limit])
 
 
 def latest_change() -> int | None:
@@ -105,5 +108,6 @@ def shown_state() -> tuple[int | None, ...]:
         return tuple(cursor.fetchone())
 
 
-def silence(pk: int) -> Silence | None:
-    return Silence.objects.filter(pk=pk).first()
+def silence(scope: Scope, pk: int) -> Silence | None:
+    found = Silence.objects.filter(pk=pk).first()
+    return found if found is not None and patterns_in(scope, found) else None

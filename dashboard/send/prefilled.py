@@ -20,6 +20,8 @@ def values(scope: Scope, query: Mapping[str, str]) -> dict[str, str]:
     sent, seen = number(query.get("again") or query.get("sent")), number(query.get("like"))
     if sent and (event := own_queries.audit_event(sent, sending.ACTION)) and scope.covers(event.broker, event.vhost):
         found = _values_of(event.detail)
+        if not scope.shows_arguments(event.broker, event.vhost):
+            found = {name: value for name, value in found.items() if name not in ("args", "kwargs")}
     elif seen and (task := queries.task_by_id(scope, seen)):
         where = {"exchange": task.exchange, "routing_key": task.routing_key} if task.exchange else {"queue": task.routing_key or task.queue}
         known = {"task": task.name, **where, "args": _as_json(task.args, "[]"), "kwargs": _as_json(task.kwargs, "{}")}

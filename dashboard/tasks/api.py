@@ -66,6 +66,7 @@ class TaskDetail(TaskItem):
     kwargs: str | None
     result: str | None
     traceback: str | None
+    arguments_hidden: bool = Field(description="The role does not allow seeing args, kwargs, result and traceback: they are null whatever the events contained")
     revoked_by: str | None = Field(description="A worker that lists it as revoked while it has not begun: it will be dropped")
     parent_id: str | None
     root_id: str | None
@@ -87,7 +88,11 @@ class TasksQuery(OfBroker, Paged):
     name: Name | None = Field(None, description="The task’s name; * stands for anything")
     worker: Name | None = None
     queue: Name | None = Field(None, description="It is in this queue or was taken from it; where several have a copy, this is one of them")
-    q: str = Field("", max_length=255, description="Words of its name, arguments or exception, or the beginning of its uuid")
+    q: str = Field(
+        "",
+        max_length=255,
+        description="Words of its name, arguments or exception, or the beginning of its uuid; who may not see arguments searches names and uuids",
+    )
     start: Moment | None = Field(None, alias="from", description="First seen at this time or later")
     end: Moment | None = Field(None, alias="to", description="First seen before this time")
     after: str = Field("", max_length=600, description="`next` of the page before, of the same filter and sort; `page` is then left out of account")
@@ -140,7 +145,7 @@ def task(request: HttpRequest, query: Query[TaskQuery]) -> TaskDetail:
         raise invalid("broker" if query.broker is None else "vhost", error) from error
     if found is None:
         raise not_found(f"No task {query.uuid} is known.", "uuid")
-    details = ("args", "kwargs", "result", "traceback", "root_id")
+    details = ("args", "kwargs", "result", "traceback", "arguments_hidden", "root_id")
     parent_id = None if found.parent_id == found.uuid else found.parent_id  # a retry names the task itself as its parent
     children = [
         Relative.model_validate({"id": child.pk, "uuid": child.uuid, "name": child.name, "state": child.state})

@@ -27,6 +27,7 @@ from workers.models import EventSource, Worker
 from workers.task_filter import TaskFilter
 
 NEWEST_FIRST = "-at"
+FILTERS = "name:orders.* state:failure worker: queue: after:-2h"
 VIEWS = (
     ("All", (), ""),
     ("Waiting", ("PENDING", "RECEIVED"), ""),
@@ -150,6 +151,11 @@ class TaskList(Filtered):
     @property
     def newest_first_address(self) -> str:
         return self.address.with_(sort=None)
+
+    @property
+    def search_placeholder(self) -> str:
+        """Who may not see all arguments can't search for them either."""
+        return f"Search {'arguments' if self.scope.arguments is None else 'names'}, or: {FILTERS}"
 
     @property
     def first_page_address(self) -> str:

@@ -22,6 +22,7 @@ from workers.models import Task
 ARGUMENTS_LENGTH = 160
 QUEUES_NAMED = 3
 NO_KEYWORDS = ("", "{}")
+HIDDEN = "hidden"
 
 
 def task_row(task: Task, now: datetime) -> LiveRow:
@@ -64,7 +65,9 @@ def queue_text(task: Task) -> str:
 
 
 def arguments_text(task: Task) -> str:
-    """The arguments as the events print them, cut: "(88412, 'EUR') {'retry': True}"; "–" where no event carried them."""
+    """The arguments as the events print them, cut: "(88412, 'EUR') {'retry': True}"; "–" where no event carried them, HIDDEN from who may not see them."""
+    if task.arguments_hidden:
+        return HIDDEN
     if task.args is None and task.kwargs is None:
         return formatting.UNKNOWN
     keywords = "" if (task.kwargs or "") in NO_KEYWORDS else task.kwargs

@@ -63,7 +63,8 @@ def test_grants_add_up_but_are_not_mixed() -> None:
     assert not rights.may("peek", "prod", "/shop")
     assert rights.may_within("peek", "prod")
     assert not rights.may_within("peek", "prod", "/")
-    assert rights.scope("view") == EVERYTHING
+    assert rights.scope("view") == Scope(None, (ORDERS,))
+    assert Rights((Grant(ROLES["operator"]),)).scope("view") == EVERYTHING
     assert rights.scope("peek") == Scope((ORDERS,))
     assert rights.scope("audit") == NOTHING
 

@@ -22,6 +22,7 @@ from workers.queries.tasks import (
     tasks_by_uuid,
     tasks_with_text,
 )
+from workers.queries.worker_news import revisions, workers_fingerprint
 from workers.queries.workers import (
     WORKER_SORTS,
     all_workers,
@@ -35,7 +36,6 @@ from workers.queries.workers import (
     registered_tasks,
     reported_applications,
     reported_names,
-    revisions,
     silent_workers,
     worker,
     worker_by_id,
@@ -43,7 +43,6 @@ from workers.queries.workers import (
     worker_slots,
     workers,
     workers_by_ids,
-    workers_fingerprint,
     workers_for_list,
 )
 

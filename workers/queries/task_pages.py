@@ -17,7 +17,7 @@ from workers.queries import task_cursors
 from workers.queries.task_counts import kept_counts, lately
 from workers.queries.task_cursors import TASK_SORTS, Cursor
 from workers.queries.task_parts import COUNTED, counted, first_ids, sorted_ids
-from workers.queries.task_rows import TaskRows, with_ids
+from workers.queries.task_rows import TaskRows, with_ids, without_hidden
 from workers.queries.tasks import ALL_IDS, SEARCHED, counted_ids, parts_of, tasks_with_text
 from workers.task_filter import EVERY_TASK, TaskFilter
 from workers.task_past import as_then
@@ -70,6 +70,7 @@ def tasks(
         items = _found(listed_text[:SEARCHED][start : start + page_size + 1], read)
     if items is None:
         items, values = _rows(listed, field, descending, start, page_size + 1, cursor, read)
+    items = without_hidden(scope, items)
     if at is not None:
         items = [as_then(task, at) for task in items]
     if values is not None:

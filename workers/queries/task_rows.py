@@ -15,6 +15,8 @@ from brokers.scope import Scope
 from workers.models import Task
 
 LONG = ("result", "traceback", "tries")
+ARGUMENTS = ("args", "kwargs", "result", "traceback")
+"""What only those see who may see arguments."""
 _WHOLE, _LIGHT = RowsOf(Task), RowsOf(Task, left_out=LONG)
 
 
@@ -62,6 +64,17 @@ def in_view(rows: TaskRows, scope: Scope) -> TaskRows:
         return rows
     where, parameters = where_in(scope, vhost="workers_task.vhost", queue="workers_task.queue", broker_id="workers_task.broker_id")
     return rows.which(where, *parameters)
+
+
+def without_hidden(scope: Scope, tasks: Iterable[Task]) -> list[Task]:
+    """The tasks, which have their broker, without the arguments and results that may not be viewed: `arguments_hidden` is True then."""
+    found = list(tasks)
+    for task in found if scope.arguments is not None else ():
+        if not scope.shows_arguments(task.broker.name, task.vhost, task.queue):
+            task.arguments_hidden = True
+            for name in ARGUMENTS:
+                setattr(task, name, None)
+    return found
 
 
 def with_ids(ids: Iterable[int]) -> TaskRows:

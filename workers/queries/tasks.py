@@ -21,7 +21,7 @@ from brokers.scope import EVERYTHING, Scope
 from workers.errors import AmbiguousTask
 from workers.models import EventSource, Task
 from workers.queries.task_parts import COUNTED, counts_of
-from workers.queries.task_rows import EVERY_ROW, LONG, TaskRows, in_view, with_ids
+from workers.queries.task_rows import EVERY_ROW, LONG, TaskRows, in_view, with_ids, without_hidden
 from workers.queries.task_search import with_words
 from workers.task_filter import ALL_STATES, TaskFilter
 from workers.task_past import as_then
@@ -66,7 +66,7 @@ def tasks_with_text(scope: Scope, filter: TaskFilter, ids: range = ALL_IDS, newe
     if not text:
         return None
     between = _ids_between(filter, at, ids)
-    found = with_words(text, SEARCHED + 1, between, newest_first)
+    found = with_words(text, SEARCHED + 1, between, newest_first) if scope.arguments is None else _with_name(scope, text, between, newest_first)
     if " " not in text:  # or the uuid begins with it
         rows = _where_seen(scope).which("uuid >= %s AND uuid < %s", text, text + "\U0010ffff")
         rows = rows.which(f"id + 0 >= {between.start} AND id + 0 < {between.stop}")  # in an order that no index has, so that the uuid's is used
@@ -74,6 +74,16 @@ def tasks_with_text(scope: Scope, filter: TaskFilter, ids: range = ALL_IDS, newe
             cursor.execute(rows.select("id", f"id + 0 {'DESC' if newest_first else 'ASC'}", SEARCHED + 1), rows.parameters)
             found += [key for (key,) in cursor.fetchall()]
     return sorted(dict.fromkeys(found), reverse=newest_first)[: SEARCHED + 1]
+
+
+def _with_name(scope: Scope, text: str, ids: range, newest_first: bool) -> list[int]:
+    """The same for somebody who may not see all arguments, which would be found out by searching for them: by the names of tasks only."""
+    words = text.casefold().split()
+    names = [name for name in _names(scope, "", NAMES_LOOKED_AT) if all(word in name.casefold() for word in words)]
+    rows = in_view(EVERY_ROW, scope).among("name", names).which(f"id >= {ids.start} AND id < {ids.stop}")
+    with connection.cursor() as cursor:
+        cursor.execute(rows.select("id", f"id {'DESC' if newest_first else 'ASC'}", SEARCHED + 1), rows.parameters)
+        return [key for (key,) in cursor.fetchall()]
 
 
 def counted_ids(filter: TaskFilter) -> range:
@@ -190,7 +200,7 @@ def task(scope: Scope, uuid: str, broker: BrokerRef | None = None, vhost: str | 
     else:
         rows = _by_uuid(scope, Q(uuid=uuid), broker)
         rows = rows if vhost is None else rows.filter(vhost=vhost)
-    found = list(rows.select_related("broker")[:20])
+    found = without_hidden(scope, rows.select_related("broker")[:20])
     if len(found) > 1:
         raise AmbiguousTask(uuid, [(one.broker.name, one.vhost) for one in found])
     return found[0] if found else None
@@ -199,12 +209,12 @@ def task(scope: Scope, uuid: str, broker: BrokerRef | None = None, vhost: str | 
 def tasks_by_uuid(scope: Scope, beginning: str, most: int) -> list[Task]:
     """The first tasks whose uuid begins so, by uuid. Their long texts are deferred."""
     rows = _by_uuid(scope, Q(uuid__gte=beginning, uuid__lt=beginning + "\U0010ffff")).order_by("uuid", "pk")
-    return list(rows.select_related("broker").defer(*LONG)[:most])
+    return without_hidden(scope, rows.select_related("broker").defer(*LONG)[:most])
 
 
 def task_by_id(scope: Scope, task_id: int, at: datetime | None = None) -> Task | None:
     """The whole task; with `at` as it was then, None if it was not seen yet."""
-    found = Task.objects.select_related("broker").filter(in_scope(scope, queue="queue"), pk=task_id).first()
+    found = next(iter(without_hidden(scope, Task.objects.select_related("broker").filter(in_scope(scope, queue="queue"), pk=task_id))), None)
     if found is None or at is None:
         return found
     return as_then(found, at) if found.first_seen_at <= at else None
@@ -212,7 +222,7 @@ def task_by_id(scope: Scope, task_id: int, at: datetime | None = None) -> Task |
 
 def tasks_by_ids(scope: Scope, ids: Iterable[int]) -> list[Task]:
     """In no particular order, without those that do not exist or may not be seen. Their long texts are deferred."""
-    return list(Task.objects.select_related("broker").filter(in_scope(scope, queue="queue"), pk__in=list(ids)).defer(*LONG))
+    return without_hidden(scope, Task.objects.select_related("broker").filter(in_scope(scope, queue="queue"), pk__in=list(ids)).defer(*LONG))
 
 
 def last_sent(scope: Scope, broker: BrokerRef, vhost: str, name: str, at: datetime | None = None) -> Task | None:
@@ -237,20 +247,21 @@ def family(scope: Scope, task: Task) -> Family:
     kin = {uuid for uuid in (task.root_id, task.parent_id) if uuid and uuid != task.uuid}
     known = {}
     if kin:
-        known = {one.uuid: one for one in _where_seen(scope, task.broker_id).among("uuid", kin).read(brokers=[task.broker])}
+        near = _where_seen(scope, task.broker_id).among("uuid", kin).read(brokers=[task.broker])
+        known = {one.uuid: one for one in without_hidden(scope, near)}
     found = Family(root=task if task.root_id == task.uuid else known.get(task.root_id or ""), parent=known.get(task.parent_id or ""))
     if not scope.touches(task.broker.name, task.vhost):
         return found
     rows = in_view(EVERY_ROW, scope).which(f"{unindexed('workers_task.broker_id')} = %s", task.broker_id)  # few have the parent; its index leads to them
-    found.children, found.more_children = _some(rows.which("parent_id = %s AND uuid <> %s", task.uuid, task.uuid), task.broker)
+    found.children, found.more_children = _some(scope, rows.which("parent_id = %s AND uuid <> %s", task.uuid, task.uuid), task.broker)
     if task.parent_id and task.parent_id != task.uuid:
         siblings = rows.which("parent_id = %s AND uuid NOT IN (%s, %s)", task.parent_id, task.uuid, task.parent_id)
-        found.siblings, found.more_siblings = _some(siblings, task.broker)
+        found.siblings, found.more_siblings = _some(scope, siblings, task.broker)
     return found
 
 
-def _some(rows: TaskRows, broker: Broker) -> tuple[list[Task], int]:
-    found = rows.read("id", FAMILY_KEPT, brokers=[broker])
+def _some(scope: Scope, rows: TaskRows, broker: Broker) -> tuple[list[Task], int]:
+    found = without_hidden(scope, rows.read("id", FAMILY_KEPT, brokers=[broker]))
     if len(found) < FAMILY_KEPT:
         return found, 0
     with connection.cursor() as cursor:

@@ -21,6 +21,7 @@ from brokers.scope import Scope
 from workers.celery_names import DEFAULT, CeleryNames
 from workers.models import EventSource, Worker
 from workers.presence import LATE_AFTER, left, source_as_of, worker_as_of
+from workers.queries.visible_workers import as_visible, visible_registered, workers_in
 
 WORKER_SORTS = (
     "hostname", "vhost", "state", "pool", "concurrency", "active", "reserved", "processed",
@@ -50,7 +51,7 @@ def workers(
     """
     check_page(page, page_size)
     field, descending = sort_key(sort, WORKER_SORTS)
-    rows = Worker.objects.select_related("broker").filter(in_scope(scope, broker, vhost))
+    rows = Worker.objects.select_related("broker").filter(workers_in(scope, broker, vhost))
     if text:
         rows = rows.filter(hostname__icontains=text)
     if at is not None:
@@ -61,6 +62,7 @@ def workers(
     if state is not None:
         rows = _in_state(rows, state, now) if at is None else rows.none() if state != Worker.UNKNOWN else rows
     found = one_page(_ordered(rows.defer("configuration"), field if at is None else "hostname", descending), page, page_size)
+    found.items = as_visible(scope, found.items)
     found.items = _as_of(found.items, now) if at is None else [_as_then(worker) for worker in found.items]
     return found
 
@@ -85,29 +87,32 @@ _SILENT = """
 
 def workers_for_list(scope: Scope, broker: Broker, vhost: str | None = None) -> list[Worker]:
     """Every worker of the broker by host name, those that left the lists too, without what only its own page shows: that is another query where it is used."""
-    rows = Worker.objects.filter(in_scope(scope, broker.pk, vhost)).defer("configuration", "registered", "event_counts", "reconciliation", "processes")
+    rows = Worker.objects.filter(workers_in(scope, broker.pk, vhost)).defer("configuration", "registered", "event_counts", "reconciliation", "processes")
     found = list(_with_beats(rows).order_by("hostname", "vhost", "id"))
     for worker in found:
         worker.broker = broker
-    return _as_of(found, datetime.now(UTC))
+    return _as_of(as_visible(scope, found), datetime.now(UTC))
 
 
 def worker_counts(scope: Scope) -> list[tuple[str, str, str, int]]:
     """[(broker's name, virtual host, state as of now, how many workers)] of the workers that are listed."""
     late = Q(state=Worker.ONLINE, beat_at__lt=datetime.now(UTC) - LATE_AFTER)
-    listed = Worker.objects.filter(in_scope(scope)).exclude(left(datetime.now(UTC), gone_for()))
+    listed = Worker.objects.filter(workers_in(scope)).exclude(left(datetime.now(UTC), gone_for()))
     rows = _with_beats(listed).annotate(state_now=Case(When(late, then=Value(Worker.UNKNOWN)), default=F("state")))
     return list(rows.order_by("broker__name", "vhost", "state_now").values_list("broker__name", "vhost", "state_now").annotate(count=Count("pk")))
 
 
 def worker(scope: Scope, broker: BrokerRef, vhost: str, hostname: str) -> Worker | None:
-    found = _with_beats(Worker.objects.select_related("broker").filter(in_scope(scope, broker, vhost), hostname=hostname)).first()
-    return None if found is None else worker_as_of(found, datetime.now(UTC))
+    return _one(scope, Worker.objects.select_related("broker").filter(workers_in(scope, broker, vhost), hostname=hostname))
 
 
 def worker_by_id(scope: Scope, worker_id: int) -> Worker | None:
-    found = _with_beats(Worker.objects.select_related("broker").filter(in_scope(scope), pk=worker_id)).first()
-    return None if found is None else worker_as_of(found, datetime.now(UTC))
+    return _one(scope, Worker.objects.select_related("broker").filter(workers_in(scope), pk=worker_id))
+
+
+def _one(scope: Scope, rows: QuerySet[Worker]) -> Worker | None:
+    found = as_visible(scope, _with_beats(rows)[:1])
+    return worker_as_of(found[0], datetime.now(UTC)) if found else None
 
 
 _BEAT = EventSource.objects.filter(broker_id=OuterRef("broker_id"), vhost=OuterRef("vhost")).values("beat_at")[:1]
@@ -146,8 +151,8 @@ def workers_by_ids(scope: Scope, ids: Iterable[int]) -> list[Worker]:
     ids = list(ids)
     if not ids:
         return []
-    rows = Worker.objects.select_related("broker").filter(in_scope(scope), pk__in=ids).defer("configuration")
-    return _as_of(_with_beats(rows), datetime.now(UTC))
+    rows = Worker.objects.select_related("broker").filter(workers_in(scope), pk__in=ids).defer("configuration")
+    return _as_of(as_visible(scope, _with_beats(rows)), datetime.now(UTC))
 
 
 def all_workers(broker_id: int, vhost: str | None = None) -> list[Worker]:
@@ -204,32 +209,14 @@ def received_at(broker_id: int, vhost: str) -> datetime | None:
     return found[0].received_at if found else None
 
 
-def revisions() -> dict[tuple[int, str], int]:
-    """{(broker id, virtual host): revision} of event sources: it grows with every stored batch. For the tail."""
-    return {(broker_id, vhost): revision for broker_id, vhost, revision in EventSource.objects.values_list("broker_id", "vhost", "revision")}
-
-
-def workers_fingerprint(broker_id: int, vhost: str) -> tuple[tuple[object, ...], ...]:
-    """Another value after a worker came, went, or changed what it consumes and how many slots it has, or where they have other names. For the tail."""
-    with connection.cursor() as cursor:  # written out, since each page and the tail query it: Django takes ten times as long to build it as to run it
-        cursor.execute(_FINGERPRINT, [broker_id, vhost])
-        return tuple(cursor.fetchall())
-
-
-_FINGERPRINT = """
-    SELECT worker.id, worker.state, worker.pool, worker.concurrency, CAST(worker.queues AS text), CAST(source.names AS text)
-    FROM workers_worker worker LEFT JOIN workers_eventsource source ON source.broker_id = worker.broker_id AND source.vhost = worker.vhost
-    WHERE worker.broker_id = %s AND worker.vhost = %s ORDER BY worker.id"""
-
-
 def registered_tasks(scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None) -> list[tuple[str, dict[str, str], list[str]]]:
     """[(task name, attributes, host names)] of the workers that are online (while none is, of those of unknown state), by name. Where workers differ in
     the attributes, those of the first."""
     found: dict[str, tuple[str, dict[str, str], list[str]]] = {}
-    rows = Worker.objects.filter(in_scope(scope, broker, vhost), state__in=_REPORTING).exclude(registered=None).order_by("hostname")
-    read = _Once()
-    for _, hostname, registered in _best(rows.annotate(text=Cast("registered", TextField())).values_list("state", "hostname", "text")):
-        for task in read(registered) or ():
+    rows = Worker.objects.filter(workers_in(scope, broker, vhost), state__in=_REPORTING).exclude(registered=None).order_by("hostname")
+    read, place = _Once(), ("broker__name", "vhost")
+    for _, hostname, registered, name, there in _best(rows.annotate(text=Cast("registered", TextField())).values_list("state", "hostname", "text", *place)):
+        for task in visible_registered(scope, name, there, read(registered)) or ():
             found.setdefault(task["name"], (task["name"], task["attributes"], []))[2].append(hostname)
     return sorted(found.values())
 

@@ -1,0 +1,120 @@
+"""What somebody sees of worker nodes, tasks and findings who may view only the queues `orders.*` of one virtual host, or no arguments of tasks."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from brokers.queries import kept
+from dashboard.findings import silences
+from dashboard.models import Finding, RuleSetting
+from dashboard.store import rights
+from tests.people import person as a_person
+from tests.secret_tasks import ELSEWHERE, SHOP, Works
+from workers.models import Worker
+
+pytestmark = pytest.mark.django_db
+IN_SHOP = f"broker=prod&vhost={quote(SHOP, safe='')}"
+HIDDEN_HOST = f"broker=prod&vhost={quote(ELSEWHERE, safe='')}"
+LISTS = ("/tasks/", "/workers/", "/findings/", "/send/")
+PARTS = ("/tasks/?part=views", "/workers/?part=board", "/tasks/?part=completion&typed=queue:", "/tasks/?part=completion&typed=name:", "/tasks/?q=SECRET")
+OTHERS = ("/find/?q=SECRET", "/find/?q=pack", "/about/", "/findings/silences/", "/findings/rules/no_consumer/")
+CALLS = ("workers", "tasks", "findings", "tasks?q=SECRET", f"tasks?{HIDDEN_HOST}", "task?uuid=pack-1", "task?uuid=SECRET-1")
+NAMED = ("SECRETtask", "SECRETqueue", ELSEWHERE, "SECRET-1", "SECRET-3", "SECRET")
+"""What a request itself names may stand in its answer."""
+
+
+@pytest.fixture
+def works() -> Works:
+    kept.forget()
+    return Works()
+
+
+@pytest.fixture
+def viewer(client: Client, works: Works) -> Client:
+    client.force_login(a_person("eve", "viewer", vhost=SHOP, queue="orders.*"))
+    return client
+
+
+def addresses(works: Works) -> list[str]:
+    found = [*LISTS, f"/tasks/?{IN_SHOP}", f"/send/?{HIDDEN_HOST}", *PARTS, *OTHERS, f"/tasks/{works.pack.pk}/", f"/workers/{works.packer.pk}/"]
+    found += [f"/{kind}/{pk}/" for kind, model in (("workers", Worker), ("findings", Finding)) for pk in model._default_manager.values_list("pk", flat=True)]
+    return found + [f"/api/v1/{call}" for call in CALLS]
+
+
+def leaks(client: Client, works: Works, planted: str = "SECRET") -> list[str]:
+    """ "address: what stands there" of each answer with a planted name that the request did not name."""
+    found = []
+    for address in addresses(works):
+        answer = client.get(address)
+        assert answer.status_code < 500, address
+        text = answer.content.decode()
+        for name in sorted(NAMED, key=len, reverse=True):
+            if name in address or quote(name) in address:
+                text = text.replace(name, "").replace(quote(name), "")
+        if one := re.search(rf".{{0,60}}{planted}.{{0,60}}", text):
+            found.append(f"{answer.status_code} {address}: {one[0]}")
+    return found
+
+
+def test_nothing_else_is_on_any_page_part_completion_or_call(viewer: Client, works: Works) -> None:
+    now = timezone.now()
+    silences.unsaved({"rule": "*", "broker": "prod", "vhost": SHOP, "name": "SECRETqueue"}, "why", now + silences.LONGEST, "ada", now).save()
+    RuleSetting.objects.create(rule="no_consumer", threshold="off", broker="prod", vhost=SHOP, name="SECRET*", value=1.0, at=now)
+    assert leaks(viewer, works) == []
+
+
+def test_arguments_are_for_who_may_see_them(client: Client, works: Works) -> None:
+    places = ("/tasks/", "/workers/", f"/tasks/{works.pack.pk}/", f"/workers/{works.packer.pk}/", "/api/v1/task?uuid=pack-1")
+    for name, role, shown in (("ada", "operator", set(places)), ("bob", "viewer", set())):
+        client.force_login(a_person(name, role))
+        assert {place for place in places if "ARGUMENT" in client.get(place).content.decode()} == shown
+
+
+def test_arguments_can_not_be_found_out_by_searching(client: Client, works: Works) -> None:
+    client.force_login(a_person("ada", "viewer"))
+    assert client.get("/api/v1/tasks?q=shop.pack").json()["total"] == 1
+    assert client.get("/api/v1/tasks?q=pack-1").json()["total"] == 1
+    assert client.get("/api/v1/tasks?q=ARGUMENT").json()["total"] == 0
+    detail = client.get("/api/v1/task?uuid=pack-1").json()
+    assert (detail["args"], detail["kwargs"], detail["result"], detail["arguments_hidden"]) == (None, None, None, True)
+    assert "Search names" in client.get("/tasks/").content.decode()
+
+
+def test_what_is_visible_is_there(viewer: Client, works: Works) -> None:
+    for address, names in {
+        "/tasks/": ("shop.pack",),
+        "/workers/": ("packer@shop",),
+        f"/workers/{works.packer.pk}/": ("orders.eu", "name of pack-1"),
+        f"/tasks/{works.pack.pk}/": ("orders.eu", "packer@shop"),
+        "/findings/": ("orders.eu: no consumer", "packer@shop: no consumer"),
+        "/api/v1/findings": ('"total": 2',),
+        "/api/v1/tasks": ('"total": 1',),
+        "/api/v1/workers": ('"total": 1', "orders.eu"),
+    }.items():
+        text = viewer.get(address).content.decode()
+        assert [name for name in names if name not in text] == [], address
+
+
+def test_a_person_of_a_whole_virtual_host_sees_all_of_it_and_no_other(client: Client, works: Works) -> None:
+    client.force_login(a_person("eve", "operator", vhost=SHOP))
+    assert client.get("/api/v1/tasks").json()["total"] == 3
+    assert {one["object"]["name"] for one in client.get("/api/v1/findings").json()["items"]} >= {"SECRETworker@shop", "SECRETexchange"}
+    assert ELSEWHERE not in client.get("/tasks/").content.decode()
+
+
+def test_a_demoted_person_sees_it_on_the_next_request(client: Client, works: Works) -> None:
+    eve = a_person("eve", "operator")
+    client.force_login(eve)
+    assert client.get("/api/v1/tasks").json()["total"] == 4
+    rights.grant(a_person("root", "admin"), "admin", timezone.now())
+    granted = eve.granted.get()
+    rights.grant(eve, "viewer", timezone.now(), vhost=SHOP, queue="orders.*")
+    rights.take_back(granted)
+    assert client.get("/api/v1/tasks").json()["total"] == 1
+    rights.set_active(eve, False)
+    assert client.get("/api/v1/tasks").status_code == 401
