@@ -45,4 +45,5 @@ application = proxies.behind_proxies(
         settings.PATH_PREFIX,
     ),
     settings.TRUSTED_PROXIES,
+    settings.PROXY_USER_HEADER,
 )

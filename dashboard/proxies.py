@@ -92,11 +92,12 @@ def client_of(proxies: TrustedProxies, peer: Address | None, hops: list[str]) ->
     return found, believed
 
 
-def resolved(proxies: TrustedProxies, scope: dict[str, Any]) -> dict[str, Any]:
-    """The ASGI scope with the client's own address and scheme, and without any forwarded header."""
-    headers = [(name, value) for name, value in scope["headers"] if not _is_forwarded(name)]
+def resolved(proxies: TrustedProxies, scope: dict[str, Any], user_header: str = "") -> dict[str, Any]:
+    """The ASGI scope with the client's own address and scheme, and without any forwarded header; `user_header` stays where a trusted proxy sends it."""
     client = scope.get("client")
     peer = address(client[0]) if client else None
+    kept = user_header.encode() if proxies.trust(peer) and not (client and peer is None) else b""
+    headers = [(name, value) for name, value in scope["headers"] if not _is_forwarded(name) and (name.lower() == kept or not _names(name, user_header))]
     if not proxies.trust(peer) or (client and peer is None):
         return {**scope, "headers": headers, "client": [str(peer), client[1]] if peer and client else client}
     found, believed = client_of(proxies, peer, _listed(scope, FOR))
@@ -107,13 +108,18 @@ def resolved(proxies: TrustedProxies, scope: dict[str, Any]) -> dict[str, Any]:
     return {**scope, **changed, **({"scheme": known[scheme.lower()]} if scheme.lower() in known else {})}
 
 
-def behind_proxies(application: Application, proxies: TrustedProxies) -> Application:
+def behind_proxies(application: Application, proxies: TrustedProxies, user_header: str = "") -> Application:
     """The ASGI application with scopes that are resolved; what is neither HTTP nor a web socket passes as it is."""
 
     async def answered(scope: dict[str, Any], receive: Any, send: Any) -> None:
-        await application(resolved(proxies, scope) if scope["type"] in SCHEMES else scope, receive, send)
+        await application(resolved(proxies, scope, user_header) if scope["type"] in SCHEMES else scope, receive, send)
 
     return answered
+
+
+def _names(name: bytes, user_header: str) -> bool:
+    """True if Django would take it for that header, which it also does of one that is written with underscores."""
+    return bool(user_header) and name.lower().replace(b"_", b"-") == user_header.encode()
 
 
 def _is_forwarded(name: bytes) -> bool:

@@ -16,6 +16,8 @@ from brokers.addresses import parse_brokers
 from brokers.errors import InvalidAddress
 from dashboard import environment
 from dashboard.logs import logging_configuration
+from dashboard.people import environment as sign_in
+from dashboard.people import providers
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VERSION = str(tomllib.loads((BASE_DIR / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"])
@@ -67,6 +69,12 @@ RETENTION_DELIVERY_DAYS = _number("HARELINE_RETENTION_DELIVERY_DAYS", "30", 1, 3
 API_TOKEN = ENVIRONMENT.get("HARELINE_API_TOKEN", "")
 ADMIN_PASSWORD = ENVIRONMENT.get("HARELINE_ADMIN_PASSWORD", "")
 
+# Who logs in elsewhere
+OIDC_PROVIDERS = sign_in.oidc_providers(ENVIRONMENT)
+SOCIALACCOUNT_PROVIDERS = providers.as_apps(OIDC_PROVIDERS)
+PROXY_USER_HEADER = sign_in.header(ENVIRONMENT, "HARELINE_PROXY_USER_HEADER")
+ANONYMOUS_ROLE = ENVIRONMENT.get("HARELINE_ANONYMOUS_ROLE", "")
+
 # Django
 DEBUG = environment.flag(ENVIRONMENT, "HARELINE_DEBUG")
 ROOT_URLCONF = "dashboard.urls"
@@ -93,7 +101,7 @@ CONTENT_SECURITY_POLICY = {
         "img-src": ["'self'", "data:"],
         "object-src": ["'none'"],
         "base-uri": ["'none'"],
-        "form-action": ["'self'"],
+        "form-action": ["'self'", *sorted({provider.origin for provider in OIDC_PROVIDERS})],
         "frame-ancestors": ["'none'"],
     }
 }
@@ -110,6 +118,8 @@ INSTALLED_APPS = [
     "allauth.account",
     "allauth.mfa",
     "allauth.usersessions",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "brokers",
     "workers",
     "dashboard",
@@ -130,6 +140,8 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "dashboard.people.elsewhere.by_proxy",
+    "dashboard.people.elsewhere.anonymous",
     "dashboard.middleware.login_required",
     "dashboard.middleware.from_where",
     "dashboard.middleware.visible_names",
@@ -194,6 +206,9 @@ ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_RATE_LIMITS = {"login_failed": "5/5m/key", "login": None}  # of second factors; passwords have dashboard.people.login_delays
 
+SOCIALACCOUNT_ADAPTER = "dashboard.accounts.oidc.ProviderAdapter"
+SOCIALACCOUNT_EMAIL_VERIFICATION, SOCIALACCOUNT_REQUESTS_TIMEOUT = "none", 5
+MFA_ALLOW_UNVERIFIED_EMAIL = True
 MFA_ADAPTER = "dashboard.accounts.factors.FactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
 MFA_TOTP_ISSUER, MFA_TOTP_TOLERANCE = "Hareline", 1

@@ -6,7 +6,7 @@ from allauth.account import views as allauth_views
 from django.urls import URLPattern, URLResolver, include, path
 
 from dashboard.accounts import account_views as own
-from dashboard.accounts import invitation_views, people_views, role_views
+from dashboard.accounts import invitation_views, oidc_views, people_views, role_views
 from dashboard.api.routes import api
 from dashboard.audit import views as audit
 from dashboard.connections import detail_views as connection
@@ -93,6 +93,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("account/sessions/end-others/", own.end_other_sessions, name="end_other_sessions"),
     path("account/sessions/<int:pk>/end/", own.end_session, name="end_session"),
     path("2fa/", include("dashboard.accounts.factor_urls")),
+    path("oidc/<slug:provider_id>/login/", oidc_views.login, name="openid_connect_login"),
+    path("oidc/<slug:provider_id>/callback/", oidc_views.callback, name="openid_connect_callback"),
     path("reauthenticate/", allauth_views.reauthenticate, name="account_reauthenticate"),
     path("login/", account.login, name="account_login"),
     path("logout/", account.logout, name="account_logout"),

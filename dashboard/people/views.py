@@ -6,6 +6,7 @@ from typing import Any
 
 from allauth.account import views as allauth_views
 from allauth.account.adapter import get_adapter
+from django.conf import settings
 from django.core.exceptions import NON_FIELD_ERRORS
 from django.http import HttpResponse
 from django.urls import reverse_lazy
@@ -37,7 +38,7 @@ class LoginView(allauth_views.LoginView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """FormView's context: allauth adds links to its sign-up pages, which don't exist here."""
-        return FormView.get_context_data(self, **kwargs) | {"next": self.get_next_url() or ""}
+        return FormView.get_context_data(self, **kwargs) | {"next": self.get_next_url() or "", "providers": settings.OIDC_PROVIDERS}
 
 
 class PasswordChangeView(allauth_views.PasswordChangeView):

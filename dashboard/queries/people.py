@@ -15,7 +15,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from dashboard.models import ApiToken, FeedToken, Role, User
-from dashboard.people.access import ROLES
+from dashboard.people.access import ROLES, Action
 from dashboard.people.tokens import digest
 
 
@@ -38,6 +38,14 @@ def people() -> list[User]:
 def role_names() -> list[str]:
     """Those that are always there first, then those that people made, by name."""
     return [*ROLES, *Role.objects.exclude(group__name__in=ROLES).order_by("group__name").values_list("group__name", flat=True)]
+
+
+def role_actions(name: str) -> frozenset[Action]:
+    """What the role allows; nothing for one that nobody made."""
+    if name in ROLES:
+        return ROLES[name]
+    found = Role.objects.filter(group__name=name).select_related("group").first()
+    return found.allowed() if found else frozenset()
 
 
 def managers() -> list[User]:

@@ -1,0 +1,41 @@
+"""Where a login by an OpenID Connect provider begins and where it comes back. Whatever goes wrong there is stated on the login page."""
+
+from __future__ import annotations
+
+from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.socialaccount.providers.oauth2.client import OAuth2Error
+from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView, OAuth2LoginView
+from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from dashboard.accounts.oidc import CheckedProvider, problem_text, provider_named, refused
+
+
+@never_cache
+@require_POST
+def login(request: HttpRequest, provider_id: str) -> HttpResponse:
+    return _answered(request, provider_id, OAuth2LoginView)
+
+
+@never_cache
+@require_GET
+def callback(request: HttpRequest, provider_id: str) -> HttpResponse:
+    return _answered(request, provider_id, OAuth2CallbackView)
+
+
+def _answered(request: HttpRequest, provider_id: str, view: type[OAuth2LoginView | OAuth2CallbackView]) -> HttpResponse:
+    try:
+        provider = provider_named(provider_id)
+    except KeyError:
+        raise Http404("There is no such provider.") from None
+    adapter = CheckedProvider(request, provider_id)
+    try:
+        if view is OAuth2LoginView:
+            adapter.check()  # allauth begins a login without it
+        response: HttpResponse = view.adapter_view(adapter)(request)
+    except ImmediateHttpResponse as error:
+        return error.response
+    except (OAuth2Error, OSError, ValueError, KeyError, TypeError, AttributeError) as error:  # the last ones: an answer of another shape
+        return refused(request, provider, problem_text(provider.label, error))
+    return response

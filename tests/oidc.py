@@ -1,0 +1,63 @@
+"""The real OpenID Connect provider of the suite (`tests/oidc_provider.mjs`), and a person who logs in there."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import subprocess
+from html import unescape
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin
+
+import requests
+
+ROOT = Path(__file__).parent.parent
+
+
+class OidcProvider:
+    """One process, until `stop`. `people` are the claims of each, read at every login."""
+
+    def __init__(self, directory: Path, redirect_uri: str, *, clock_offset_seconds: int = 0, port: int = 0) -> None:
+        self.port = port or free_port()
+        self.issuer = f"http://127.0.0.1:{self.port}"
+        self._people = directory / "people.json"
+        self.people({})
+        command = ["node", "tests/oidc_provider.mjs", self.issuer, str(self.port), redirect_uri, str(self._people), str(clock_offset_seconds)]
+        self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        assert self._process.stdout
+        assert self._process.stdout.readline() == "ready\n"
+
+    def people(self, claims: dict[str, Any]) -> None:
+        self._people.write_text(json.dumps(claims))
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait(10)
+        assert self._process.stdout
+        self._process.stdout.close()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def log_in_there(address: str, name: str, back: str) -> str:
+    """Where the provider sends the browser back to, once the person has logged in and agreed on its pages."""
+    with requests.Session() as browser:
+        answer = browser.get(address, allow_redirects=False, timeout=30)
+        for _ in range(12):
+            if answer.is_redirect:
+                target = urljoin(answer.url, answer.headers["Location"])
+                if target.startswith(back):
+                    return target
+                answer = browser.get(target, allow_redirects=False, timeout=30)
+                continue
+            form = re.search(r'<form[^>]*action="([^"]+)"', answer.text)
+            assert form, answer.text
+            prompt = "login" if 'value="login"' in answer.text else "consent"
+            entered = {"prompt": prompt, "login": name, "password": "any"}
+            answer = browser.post(urljoin(answer.url, unescape(form[1])), entered, allow_redirects=False, timeout=30)
+    raise AssertionError("the provider never sent the browser back")

@@ -1,0 +1,18 @@
+// A real OpenID Connect provider for tests: `node tests/oidc_provider.mjs ISSUER PORT REDIRECT_URI PEOPLE_FILE CLOCK_OFFSET_SECONDS`.
+// PEOPLE_FILE is JSON, read at each login: {"eve": {"groups": ["ops"]}}. Its own development pages log anybody in by name.
+import { readFileSync } from "node:fs";
+
+const [issuer, port, redirectUri, people, offset] = process.argv.slice(2);
+const now = Date.now;
+Date.now = () => now() + Number(offset) * 1000;
+const { Provider } = await import("oidc-provider");
+const provider = new Provider(issuer, {
+  clients: [{ client_id: "hareline", client_secret: "of-the-suite", redirect_uris: [redirectUri], token_endpoint_auth_method: "client_secret_post" }],
+  claims: { openid: ["sub"], profile: ["preferred_username", "groups"] },
+  findAccount: (context, sub) => ({
+    accountId: sub,
+    claims: () => ({ sub, preferred_username: sub, ...JSON.parse(readFileSync(people, "utf8"))[sub] }),
+  }),
+  features: { devInteractions: { enabled: true } },
+});
+provider.listen(Number(port), "127.0.0.1", () => console.log("ready"));
