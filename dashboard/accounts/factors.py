@@ -14,6 +14,19 @@ from django.conf import settings
 log = structlog.get_logger(__name__)
 
 
+def rotated(token: str) -> str:
+    """The same secret, encrypted by the first key of HARELINE_SECRETS_KEY; as it is where that was done already. Raises LookupError: no key decrypts it."""
+    keys = [Fernet(key) for key in settings.SECRETS_KEYS]
+    try:
+        keys[0].decrypt(token.encode())
+    except InvalidToken:
+        try:
+            return keys[0].encrypt(MultiFernet(keys).decrypt(token.encode())).decode()
+        except InvalidToken:
+            raise LookupError("no key decrypts it") from None
+    return token
+
+
 class FactorAdapter(DefaultMFAAdapter):
     error_messages = DefaultMFAAdapter.error_messages | {"incorrect_code": "The code is wrong, was used already, or its time is over."}
 

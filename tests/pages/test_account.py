@@ -16,8 +16,10 @@ from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from django.test import Client
 
+from dashboard.accounts.factors import FactorAdapter, rotated
 from dashboard.models import ApiToken, AuditEvent, User
 from dashboard.people.browsers import browser_text
+from dashboard.store.second_factors import encrypt_anew
 from tests.people import person as person_with
 
 pytestmark = pytest.mark.django_db
@@ -196,3 +198,15 @@ def test_pages_of_security_keys_have_what_the_browser_needs(eve: User) -> None:
     assert {"challenge", "rp", "user", "pubKeyCredParams"} <= set(json.loads(options[1])["publicKey"])
     assert client.post("/2fa/webauthn/add/", {"name": "key", "credential": '{"no": "key"}'}).status_code == 200
     assert not Authenticator.objects.exists()
+
+
+def test_another_secrets_key_takes_over_second_factors(eve: User, settings: Any) -> None:
+    old = FactorAdapter().encrypt("JBSWY3DPEHPK3PXP")
+    Authenticator.objects.create(user=eve, type="totp", data={"secret": old})
+    Authenticator.objects.create(user=eve, type="recovery_codes", data={"seed": "made by a key that is lost", "used_mask": 5})
+    settings.SECRETS_KEYS = ("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", *settings.SECRETS_KEYS)
+    assert encrypt_anew(rotated) == 1
+    settings.SECRETS_KEYS = settings.SECRETS_KEYS[:1]
+    assert FactorAdapter().decrypt(Authenticator.objects.get(type="totp").data["secret"]) == "JBSWY3DPEHPK3PXP"
+    assert Authenticator.objects.get(type="recovery_codes").data == {"seed": "made by a key that is lost", "used_mask": 5}
+    assert encrypt_anew(rotated) == 0

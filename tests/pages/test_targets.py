@@ -228,8 +228,11 @@ def test_keys_can_be_rotated(settings: LazySettings) -> None:
     assert vault.rotated(again) == again
     row = target()
     Target.objects.update(secret=stored)
-    assert rotated() == "1 target encrypted anew by the first key.\nEvery target can be decrypted by the first key alone: the older ones may be taken out.\n"
-    assert rotated().startswith("0 targets encrypted anew")
+    assert rotated().splitlines() == [
+        "1 target and 0 secrets of second factors encrypted anew by the first key.",
+        "Every target can be decrypted by the first key alone: the older ones may be taken out.",
+    ]
+    assert rotated().startswith("0 targets and 0 secrets")
     settings.SECRETS_KEYS = settings.SECRETS_KEYS[:1]
     assert vault.decrypted(again) == address_of(Target.objects.get(pk=row.pk)) == {"url": "u"}
     with pytest.raises(vault.Unreadable):
