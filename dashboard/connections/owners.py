@@ -88,6 +88,9 @@ class Owners:
         return self._scope.covers(broker, one.consumer.vhost, one.consumer.queue)
 
     def of(self, connection: Connection) -> Owner:
-        """By all of its consumers: a worker node is recognised by the control queue that it consumes."""
-        consuming = () if connection.gone_at else self.consumers_of(connection.broker_id, connection.vhost).get(connection.name, ())
+        """By all of its consumers, since a worker node is recognised by its control queue; only a node that consumes a visible queue."""
+        consuming = [] if connection.gone_at else self.consumers_of(connection.broker_id, connection.vhost).get(connection.name, [])
+        if not self._scope.is_everything:
+            visible = {one.hostname for one in consuming if self.shows(connection.broker.name, one)}
+            consuming = [one for one in consuming if one.hostname in visible]
         return owner_of(connection, consuming)

@@ -8,10 +8,11 @@ from allauth.account import views as allauth_views
 from allauth.account.adapter import get_adapter
 from django.conf import settings
 from django.core.exceptions import NON_FIELD_ERRORS
-from django.http import HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse_lazy
 from django.views.generic.edit import FormView
 
+from dashboard.models import User
 from dashboard.people import known_browser
 from dashboard.people.accounts import TOO_EARLY
 
@@ -43,6 +44,13 @@ class LoginView(allauth_views.LoginView):
 
 class PasswordChangeView(allauth_views.PasswordChangeView):
     success_url = reverse_lazy("overview")
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """404 for a person who has no password: allauth's page on which one is set is not mounted."""
+        if isinstance(request.user, User) and not request.user.has_usable_password():
+            raise Http404("There is no password to change: you log in without one.")
+        response: HttpResponse = super().dispatch(request, *args, **kwargs)
+        return response
 
 
 login = LoginView.as_view()

@@ -206,6 +206,11 @@ def change(client, now=PASSWORD, new="another long one", again="another long one
     return client.post("/password/change/", {"oldpassword": now, "password1": new, "password2": again})
 
 
+def test_who_logs_in_without_a_password_has_none_to_change(client):
+    client.force_login(User.objects.create_user("grace"))
+    assert client.get("/password/change/").status_code == 404
+
+
 def test_a_changed_password_counts_at_once_keeps_the_person_in_and_is_noted(client, ada):
     client.force_login(ada)
     assert change(client).headers["Location"] == "/"
