@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from brokers.scope import EVERYTHING, NOTHING, Place, Scope, matches
-from dashboard.people.access import ACTIONS, ALL_RIGHTS, NO_RIGHTS, ROLES, Grant, Rights, may, may_somewhere, scope_of
+from dashboard.people.access import ACTION_TEXTS, ACTIONS, ALL_RIGHTS, NO_RIGHTS, ROLES, Grant, Rights, may, may_somewhere, scope_of
 
 SHOP = Place(vhost=("/shop",))
 ORDERS = Place(broker=("prod",), vhost=("/shop",), queue=("orders.*",))
@@ -84,3 +86,10 @@ def test_who_is_unknown_may_nothing_and_an_admin_everything() -> None:
     assert not may(None, "view")
     assert not may_somewhere(None, "view")
     assert scope_of(None) == NOTHING
+
+
+def test_the_roles_are_documented() -> None:
+    documented = (Path(__file__).parents[2] / "docs" / "people.md").read_text(encoding="utf-8")
+    for action in ACTIONS:
+        allowed = " | ".join("yes" if action in ROLES[role] else "–" for role in ("viewer", "operator", "admin"))  # noqa: RUF001
+        assert f"| `{action}`: {ACTION_TEXTS[action]} | {allowed} |" in documented
