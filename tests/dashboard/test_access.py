@@ -91,5 +91,5 @@ def test_who_is_unknown_may_nothing_and_an_admin_everything() -> None:
 def test_the_roles_are_documented() -> None:
     documented = (Path(__file__).parents[2] / "docs" / "people.md").read_text(encoding="utf-8")
     for action in ACTIONS:
-        allowed = " | ".join("yes" if action in ROLES[role] else "–" for role in ("viewer", "operator", "admin"))  # noqa: RUF001
+        allowed = " | ".join("yes" if action in ROLES[role] else "–" for role in ("viewer", "operator", "admin"))
         assert f"| `{action}`: {ACTION_TEXTS[action]} | {allowed} |" in documented
