@@ -13,6 +13,7 @@ import msgspec
 from brokers import queries
 from brokers.conditions import Condition
 from brokers.models import Broker, Connection
+from brokers.queries.pages import share_brokers
 from brokers.scope import Scope
 from dashboard.connections.growth import GrowingClient, client_of, growing
 from dashboard.connections.owners import OWN_PRODUCT, WORKER, Owners
@@ -99,6 +100,7 @@ class Chooser:
             known = self._owners.consumers_of(broker.pk, vhost)
             names = [name for name, consuming in known.items() if any(self._owners.shows(broker.name, one) and fits(one) for one in consuming)]
             rows = queries.connections(self._scope, broker.pk, vhost, names=names) if names else []
+            share_brokers(rows, [broker])
             owners = {row.pk: self._owners.of(row) for row in rows} if of_workers else {}
             self._titles |= {pk: owner.hostname for pk, owner in owners.items() if owner.hostname and owner.exact}
             found.update(row.pk for row in rows if not of_workers or owners[row.pk].kind == WORKER)
