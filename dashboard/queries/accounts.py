@@ -6,6 +6,7 @@ from datetime import datetime
 
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
+from django.contrib.auth.models import Group
 from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet
 
 from dashboard.models import ApiToken, Granted, Invitation, Role, User
@@ -56,7 +57,8 @@ def own_roles() -> list[Role]:
 
 
 def own_role(pk: int) -> Role | None:
-    return Role.objects.select_related("group").exclude(group__name__in=ROLES).filter(pk=pk).first()
+    found = Group.objects.filter(pk=pk)  # by its own key, which Django compares with what a key can be
+    return Role.objects.select_related("group").exclude(group__name__in=ROLES).filter(group__in=found).first()
 
 
 def _with_facts(found: QuerySet[User]) -> QuerySet[User]:

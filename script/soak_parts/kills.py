@@ -14,7 +14,7 @@ TARGETS = ("web", *COMMANDS, "broker")
 LONG_SECONDS = 600.0
 RETURN_SECONDS = 20.0
 LONGEST_PAUSE = 5.0
-BACK_SECONDS = 30.0
+BACK_SECONDS = 60.0
 
 
 def kills(run: Run, seconds: float | None = None) -> None:

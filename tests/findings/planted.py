@@ -62,7 +62,7 @@ class Planted:
         self.published["marks"] = self.published.get("marks", 0) + 1
         self.publish("marks", 1)
         self.channel.queue_purge("marks")
-        wait_until(lambda: self.reported("marks").get("message_stats", {}).get("publish") == self.published["marks"], 20)
+        wait_until(lambda: self.reported("marks").get("message_stats", {}).get("publish") == self.published["marks"], 60)
 
     def poll(self, times: int = 1) -> None:
         """Polls, stores and lets the rules look, each time a step later."""

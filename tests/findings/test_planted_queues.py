@@ -112,9 +112,9 @@ def test_a_frozen_worker_a_queue_without_a_node_and_late_etas_are_found_by_what_
     workers.send("add", 1, 2, countdown=7200, queue="mail")
     watching.wait_for("w@here", lambda worker: worker.scheduled == 1 and worker.event_counts.get("task-received") == 1)
     watching.wait_for_source(lambda source: source.events >= 4)
-    wait_until(lambda: planted.reported("reports").get("messages_ready") == 3, 20)
+    wait_until(lambda: planted.reported("reports").get("messages_ready") == 3, 60)
     planted.poll()
-    wait_until(lambda: Task.objects.filter(queue="reports").count() == 3, 20)  # by the receiver, from what was polled
+    wait_until(lambda: Task.objects.filter(queue="reports").count() == 3, 60)  # by the receiver, from what was polled
     planted.poll(8)
     found = planted.open()
     assert found.keys() == {("no_consumer", "reports"), ("consumer_timeout", "w@here"), ("unconsumed_route", "reports")}
@@ -127,7 +127,7 @@ def test_a_frozen_worker_a_queue_without_a_node_and_late_etas_are_found_by_what_
     try:
         workers.send("add", 1, 2, count=8, queue="jobs")
         workers.send("add", 1, 2, count=8, queue="mail")
-        wait_until(lambda: all((planted.reported(queue).get("messages") or 0) >= 8 for queue in ("jobs", "mail")), 20)
+        wait_until(lambda: all((planted.reported(queue).get("messages") or 0) >= 8 for queue in ("jobs", "mail")), 60)
         planted.poll(9)
         found = planted.open()
         assert {("stuck", "w@here"), ("stuck", "jobs"), ("stuck", "mail")} <= found.keys()

@@ -43,9 +43,9 @@ def test_what_only_postgresql_can_run_is_in_the_selection() -> None:
 
 
 @postgres.on_sqlite
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(920)
 def test_a_selection_of_the_suite_passes_on_postgresql() -> None:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("HARELINE_", "PYTEST_"))}
     command = [sys.executable, "-m", "script.with_postgresql", sys.executable, "-m", "pytest", "-n0", "-p", "no:cacheprovider", *SELECTION]
-    done = subprocess.run(command, cwd=ROOT, env=kept, capture_output=True, text=True, timeout=380, check=False)
+    done = subprocess.run(command, cwd=ROOT, env=kept, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
