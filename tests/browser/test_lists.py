@@ -34,6 +34,7 @@ def test_a_filter_is_applied_under_its_own_address_and_the_page_stays_live(stack
     expect(page).to_have_url(re.compile(r"&q=mail$"))
     page.go_back()
     expect(page.locator(".chip-text")).to_have_text("depth<9")
+    page.wait_for_function("!document.querySelector('.htmx-request')")  # what is loaded for the address before would be shown at the next one
     page.go_back()
     expect(page.get_by_role("link", name="reports", exact=True)).to_be_visible()
     expect(page.locator(".chip-text")).to_have_count(0)
