@@ -222,6 +222,7 @@ _CELERY_OWN = (
     | (Q(auto_delete=True) & Q(name__regex=r"\.[0-9a-f]{8}-[0-9a-f-]{27}$") & Q(_GOSSIP))
 )  # fmt: skip
 """Control queues, event queues, native delayed delivery (kombu/transport/native_delayed_delivery.py), and Hareline's own."""
+# Nearly all are running, which one comparison shows instead of four
 _BROKEN = (~Q(state="running") & Q(state__in=("down", "crashed", "stopped", "minority"))) | Q(leader="") | (Q(members__isnull=False) & ~Q(online=F("members")))
 _LEAVES = Q(ack_per_second__gt=0) | Q(deliver_per_second__gt=0)
 _LEAVES_UNKNOWN = Q(ack_per_second=None, deliver_per_second=None) & (Q(consumers=None) | Q(consumers__gt=0))

@@ -7,6 +7,7 @@ declares them, its configuration, tasks that were not seen in a visible queue.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import Any
 
 from django.db.models import Q
@@ -34,29 +35,43 @@ def workers_in(scope: Scope, broker: BrokerRef | None = None, vhost: str | None 
 
 def as_visible(scope: Scope, workers: Iterable[Worker]) -> list[Worker]:
     """The workers, read within the scope with their broker, without what may not be viewed of them."""
-    found = list(workers)
+    found, seen = list(workers), SeenTasks(scope)
     for worker in [] if scope == EVERYTHING else found:
         if not scope.covers(worker.broker.name, worker.vhost):
-            _leave_out(scope, worker)
+            _leave_out(scope, seen, worker)
         elif not scope.shows_arguments(worker.broker.name, worker.vhost):
-            worker.active_tasks = None if worker.active_tasks is None else [{**task, "args": None} for task in worker.active_tasks]
+            worker.active_tasks = None if worker.active_tasks is None else [_without_arguments(task) for task in worker.active_tasks]
     return found
 
 
-def visible_registered(scope: Scope, broker: str, vhost: str, registered: Sequence[Registered] | None) -> Sequence[Registered] | None:
-    """The registered tasks of a worker there; where only some queues are visible those that were seen in them, without their attributes, which name others."""
-    if registered is None or scope.covers(broker, vhost):
-        return registered
-    seen = set(task_names(scope, limit=MOST_NAMES))
-    return [{"name": task["name"], "attributes": {}} for task in registered if task["name"] in seen]
+class SeenTasks:
+    """The names of tasks seen in visible queues, read once where they are needed."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        return frozenset(task_names(self._scope, limit=MOST_NAMES))
+
+    def among(self, broker: str, vhost: str, registered: Sequence[Registered] | None) -> Sequence[Registered] | None:
+        """The registered tasks of a worker there; where only some queues are visible those that were seen in them, without their attributes, which name
+        others."""
+        if registered is None or self._scope.covers(broker, vhost):
+            return registered
+        return [{"name": task["name"], "attributes": {}} for task in registered if task["name"] in self._names]
 
 
-def _leave_out(scope: Scope, worker: Worker) -> None:
+def _leave_out(scope: Scope, seen: SeenTasks, worker: Worker) -> None:
     broker, vhost, known = worker.broker.name, worker.vhost, worker.get_deferred_fields()
     worker.queues = _visible(scope, broker, vhost, worker.queues)
     worker.active_tasks = _running(scope, worker)
     worker.configuration = worker.configuration_at = None
-    worker.registered = None if "registered" in known else visible_registered(scope, broker, vhost, worker.registered)
+    worker.registered = None if "registered" in known else seen.among(broker, vhost, worker.registered)
+
+
+def _without_arguments(task: dict[str, Any]) -> dict[str, Any]:
+    return {**task, "args": None, "kwargs": None}
 
 
 def _visible(scope: Scope, broker: str, vhost: str, queues: Sequence[Any] | None) -> list[Any]:
@@ -72,4 +87,4 @@ def _running(scope: Scope, worker: Worker) -> list[Any] | None:
     rows = Task.objects.filter(in_scope(scope, queue="queue"), broker_id=worker.broker_id, vhost=worker.vhost, uuid__in=list(listed))
     queues = dict(rows.values_list("uuid", "queue"))
     shown = {uuid: scope.shows_arguments(worker.broker.name, worker.vhost, queue) for uuid, queue in queues.items()}
-    return [task if shown[uuid] else {**task, "args": None} for uuid, task in listed.items() if uuid in shown]
+    return [task if shown[uuid] else _without_arguments(task) for uuid, task in listed.items() if uuid in shown]

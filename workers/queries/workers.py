@@ -21,7 +21,7 @@ from brokers.scope import Scope
 from workers.celery_names import DEFAULT, CeleryNames
 from workers.models import EventSource, Worker
 from workers.presence import LATE_AFTER, left, source_as_of, worker_as_of
-from workers.queries.visible_workers import as_visible, visible_registered, workers_in
+from workers.queries.visible_workers import SeenTasks, as_visible, workers_in
 
 WORKER_SORTS = (
     "hostname", "vhost", "state", "pool", "concurrency", "active", "reserved", "processed",
@@ -214,9 +214,9 @@ def registered_tasks(scope: Scope, broker: BrokerRef | None = None, vhost: str |
     the attributes, those of the first."""
     found: dict[str, tuple[str, dict[str, str], list[str]]] = {}
     rows = Worker.objects.filter(workers_in(scope, broker, vhost), state__in=_REPORTING).exclude(registered=None).order_by("hostname")
-    read, place = _Once(), ("broker__name", "vhost")
+    read, seen, place = _Once(), SeenTasks(scope), ("broker__name", "vhost")
     for _, hostname, registered, name, there in _best(rows.annotate(text=Cast("registered", TextField())).values_list("state", "hostname", "text", *place)):
-        for task in visible_registered(scope, name, there, read(registered)) or ():
+        for task in seen.among(name, there, read(registered)) or ():
             found.setdefault(task["name"], (task["name"], task["attributes"], []))[2].append(hostname)
     return sorted(found.values())
 
