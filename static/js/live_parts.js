@@ -66,17 +66,20 @@ document.addEventListener("htmx:confirm", async (event) => {
 
 const isPointedAt = (part) => part.querySelector("[data-live]") && part.matches(":hover") && matchMedia("(hover: hover)").matches;
 
-// The pointer may have come, or the rest begun, during the request: the answer is dropped and requested again.
+// The pointer may have come, the rest begun, or the content changed, during the request: the answer is dropped and requested again.
 document.addEventListener("htmx:beforeSwap", ({ target: part, detail }) => {
   window.Idiomorph.defaults.ignoreActiveValue = Boolean(part.dataset.part); // what somebody types there stays
   if (!part.dataset.part || detail.isError) return;
   failed.delete(part.dataset.part);
   mend(`part ${part.dataset.part}`);
   const waited = patient.delete(part);
-  if (!rests() && (waited || !isPointedAt(part))) return;
+  if (isOfItsAddress(part, detail) && !rests() && (waited || !isPointedAt(part))) return;
   detail.shouldSwap = false;
   outdated([part.dataset.part]);
 });
+
+// The content around a part may have been replaced during its request, by that of another filter: then the answer is of the address before.
+const isOfItsAddress = (part, { pathInfo }) => pathInfo.requestPath === part.getAttribute("hx-get");
 
 document.addEventListener("htmx:afterSettle", ({ target }) => {
   if (target.dataset.part || target.id === "content") document.dispatchEvent(new CustomEvent("hareline:parts", { detail: { part: target.dataset.part } }));
@@ -84,8 +87,9 @@ document.addEventListener("htmx:afterSettle", ({ target }) => {
 
 const WHY = { "htmx:responseError": "", "htmx:sendError": "no connection", "htmx:timeout": "no answer" };
 for (const name of Object.keys(WHY)) {
-  document.addEventListener(name, ({ target: part, detail: { xhr } }) => {
-    if (part.dataset.part) notFetched(part, WHY[name] || `the server answered ${xhr.status}`, !xhr.status || xhr.status >= 500);
+  document.addEventListener(name, ({ target: part, detail }) => {
+    const { xhr } = detail;
+    if (part.dataset.part && isOfItsAddress(part, detail)) notFetched(part, WHY[name] || `the server answered ${xhr.status}`, !xhr.status || xhr.status >= 500);
   });
 }
 

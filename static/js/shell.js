@@ -10,6 +10,17 @@ document.addEventListener("hareline:theme", ({ detail: { value } }) => {
   for (const choice of document.querySelectorAll("[data-theme-form] [aria-pressed]")) choice.setAttribute("aria-pressed", String(choice.value === value));
 });
 
+// Somebody went back before htmx was there to load the page of that address anew
+document.addEventListener("DOMContentLoaded", () => {
+  const [loaded] = performance.getEntriesByType("navigation");
+  if (loaded.name.split("#")[0] !== location.href.split("#")[0]) location.reload();
+});
+
+// Nor may an answer of the page that somebody has left come first, with its address
+addEventListener("popstate", () => {
+  for (const element of document.querySelectorAll(".htmx-request")) element.dispatchEvent(new Event("htmx:abort"));
+});
+
 const openMenus = () => document.querySelectorAll("details.menu[open]");
 document.addEventListener("click", ({ target }) => {
   for (const menu of openMenus()) if (!menu.contains(target)) menu.open = false;

@@ -34,10 +34,45 @@ def test_a_filter_is_applied_under_its_own_address_and_the_page_stays_live(stack
     expect(page).to_have_url(re.compile(r"&q=mail$"))
     page.go_back()
     expect(page.locator(".chip-text")).to_have_text("depth<9")
-    page.wait_for_function("!document.querySelector('.htmx-request')")  # what is loaded for the address before would be shown at the next one
     page.go_back()
     expect(page.get_by_role("link", name="reports", exact=True)).to_be_visible()
     expect(page.locator(".chip-text")).to_have_count(0)
+
+
+def test_who_goes_back_before_the_scripts_are_there_gets_the_page_of_that_address(stack: Stack, page: Page) -> None:
+    page.goto(f"{stack.url}/queues/?{stack.here}")
+    live(page)
+    page.locator("#filter").fill("depth<9 mail")
+    page.locator("#filter").press("Enter")
+    expect(page.locator(".chip-text")).to_have_text("depth<9")
+    held: list[Route] = []
+    page.route("**/vendor/htmx*.js", held.append)
+    page.reload(wait_until="commit")
+    expect(page.locator(".chip-text")).to_have_text("depth<9")
+    page.evaluate("history.back()")
+    page.wait_for_function("!location.search.includes('depth')")
+    page.unroute("**/vendor/htmx*.js")
+    for route in held:
+        route.continue_()
+    expect(page.get_by_role("link", name="reports", exact=True)).to_be_visible()
+    expect(page.locator(".chip-text")).to_have_count(0)
+
+
+def test_a_part_requested_before_a_filter_was_applied_brings_no_rows_of_before(stack: Stack, page: Page) -> None:
+    page.goto(f"{stack.url}/queues/?{stack.here}")
+    live(page)
+    held: list[Route] = []
+    page.route(re.compile("part=table"), held.append)
+    page.locator("[data-part=table]").dispatch_event("hareline:outdated")
+    page.locator("#filter").fill("depth<9 mail")
+    page.locator("#filter").press("Enter")
+    expect(page.locator(".chip-text")).to_have_text("depth<9")
+    assert names(page) == ["mail"] and held
+    page.unroute(re.compile("part=table"))
+    with page.expect_request(re.compile(r"part=table.*q=|q=.*part=table")):  # requested again, from the address of now
+        for route in held:
+            route.continue_()
+    assert names(page) == ["mail"]
 
 
 def test_a_heading_sorts_and_turns_its_arrow(stack: Stack, page: Page) -> None:
