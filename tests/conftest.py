@@ -19,31 +19,34 @@ from django.contrib.contenttypes.management import create_contenttypes
 from django.core.management import call_command
 from django.db import connection, connections
 from django.db.models.signals import post_migrate
-from hypothesis import strategies
 from pytest_django import DjangoDbBlocker
 
 from brokers.addresses import BrokerAddress
 from script.rabbitmq_node import RabbitNode
-from tests import external_broker, hypothesis_profiles, postgres, processes
+from tests import external_broker, hypothesis_profiles, postgres
 from tests.external_broker import ExternalBroker
 from tests.fault_server import FaultServer, running_fault_server
-from tests.scheduling import rank
-from tests.shared_run import PLUGINS, STATISTICS_INTERVAL_MS, SharedRun, only_one
+from tests.scheduling import Units, rank
+from tests.shared_run import PLUGINS, STATISTICS_INTERVAL_MS, SharedRun, node_directory, only_one
 
 SHARED_RUN = pytest.StashKey[SharedRun]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--nightly", action="store_true", help="Also what takes long: tests marked nightly, and hypothesis with all its examples.")
-    processes.add_option(parser)
 
 
 @pytest.hookimpl(trylast=True)  # after hypothesis, which loads a profile of its own
 def pytest_configure(config: pytest.Config) -> None:
     hypothesis_profiles.load(nightly=config.getoption("--nightly"))
-    gc.disable()  # until everything is collected (below)
-    if processes.wanted(config):
+    if config.getoption("numprocesses", None):
         config.stash[SHARED_RUN] = SharedRun()
+    else:
+        gc.disable()  # until everything is collected (below)
+
+
+def pytest_configure_node(node: Any) -> None:
+    node.workerinput["shared_run"] = str(node.config.stash[SHARED_RUN].directory)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -51,15 +54,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         shared.end()
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtestloop(session: pytest.Session) -> bool | None:
-    """Runs the tests in several processes where the run has some."""
-    shared = session.config.stash.get(SHARED_RUN, None)
-    if shared is None or session.testsfailed:  # the latter: modules that can't be imported, which pytest reports
-        return None
-    shared.wait_for_node()
-    processes.run(session)
-    return True
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Units:
+    config.option.loadscopereorder = False  # the order of the collection counts
+    return Units(config, log)
 
 
 @pytest.hookimpl(trylast=True)
@@ -78,8 +75,6 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     gc.collect()
     gc.freeze()
     gc.enable()
-    if processes.wanted(session.config):  # each would work out for itself which characters UTF-8 can encode
-        strategies.text().validate()
     gc.set_threshold(50_000, 20, 50)
 
 
@@ -136,20 +131,20 @@ def running_node() -> Iterator[TestNode]:
 @pytest.fixture(scope="session")
 def shared_run(pytestconfig: pytest.Config) -> Path | None:
     """The directory that the processes of this run share; None if there is only one."""
-    shared = pytestconfig.stash.get(SHARED_RUN, None)
-    return shared.directory if shared else None
+    directory = getattr(pytestconfig, "workerinput", {}).get("shared_run")
+    return Path(directory) if directory else None
 
 
 @pytest.fixture(scope="session")
-def rabbitmq(pytestconfig: pytest.Config) -> Iterator[Broker]:
+def rabbitmq(shared_run: Path | None) -> Iterator[Broker]:
     """A RabbitMQ node for all tests of the run, or the broker that HARELINE_TEST_BROKER_URL names. Never stop it: take `own_rabbitmq` for that, and a
     `vhost` for what you declare. Tests of other processes have virtual hosts of their own in it meanwhile."""
     if external_broker.url():
         yield SomebodysBroker(external_broker.url())
-    elif shared := pytestconfig.stash.get(SHARED_RUN, None):
-        yield TestNode(shared.node_directory())
-    else:
+    elif shared_run is None:
         yield from running_node()
+    else:
+        yield TestNode(node_directory(shared_run))
 
 
 @pytest.fixture

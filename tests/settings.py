@@ -1,6 +1,6 @@
 """The settings under which the suite runs: those of `dashboard`, with a data directory, a database and no brokers of its own.
 
-Every pytest process has its own (`move_to`); the programs that a test starts find the same ones in their environment.
+Every pytest process (each xdist worker too) has its own; the programs that a test starts find the same ones in their environment.
 """
 
 import atexit
@@ -11,14 +11,15 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 _OF_THE_RUN = {"HARELINE_TEST_BROKER_URL", "HARELINE_RABBITMQ_SERVER", "HARELINE_TEST_POSTGRES"}
-if "HARELINE_TEST_PROCESS" not in os.environ:
+_process = os.environ.get("PYTEST_XDIST_WORKER", "main")
+if os.environ.get("HARELINE_TEST_PROCESS") != _process:
     for _name in [name for name in os.environ if name.startswith("HARELINE_") and name not in _OF_THE_RUN]:
         del os.environ[_name]
     _directory = tempfile.mkdtemp(prefix="hareline-tests-")
     atexit.register(shutil.rmtree, _directory, ignore_errors=True)
-    os.environ |= {"HARELINE_TEST_PROCESS": str(os.getpid()), "HARELINE_DATA_DIR": _directory, "HARELINE_LOG_LEVEL": "WARNING"}
+    os.environ |= {"HARELINE_TEST_PROCESS": _process, "HARELINE_DATA_DIR": _directory, "HARELINE_LOG_LEVEL": "WARNING"}
     if _server := os.environ.get("HARELINE_TEST_POSTGRES"):
-        os.environ["HARELINE_DATABASE_URL"] = urlsplit(_server)._replace(path=f"/hareline_{os.getpid()}").geturl()
+        os.environ["HARELINE_DATABASE_URL"] = urlsplit(_server)._replace(path=f"/hareline_{_process}_{os.getpid()}").geturl()
 
 from dashboard.settings import *  # noqa: E402, F403  (the environment above must stand first)
 from dashboard.settings import DATA_DIR, DATABASES, MIDDLEWARE, STATIC_ROOT, STORAGES  # noqa: E402
@@ -33,19 +34,3 @@ STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.Static
 MIDDLEWARE = [name for name in MIDDLEWARE if name != "servestatic.middleware.ServeStaticMiddleware"]
 Path(STATIC_ROOT).mkdir(parents=True, exist_ok=True)
 NODE_DIR = DATA_DIR / "rabbitmq"
-
-
-def move_to(directory: Path) -> None:
-    """Gives a forked process `directory`, which is empty, and a database of its own; with the secrets, which others have read already."""
-    from django.conf import settings
-
-    shutil.copytree(settings.DATA_DIR, directory, dirs_exist_ok=True)
-    database = settings.DATABASES["default"]
-    if server := os.environ.get("HARELINE_TEST_POSTGRES"):
-        name = f"hareline_{os.getpid()}"
-        os.environ["HARELINE_DATABASE_URL"] = urlsplit(server)._replace(path=f"/{name}").geturl()
-    else:
-        name = str(directory / Path(database["NAME"]).name)
-    database["NAME"] = database["TEST"]["NAME"] = name
-    settings.DATA_DIR, settings.STATIC_ROOT, settings.NODE_DIR = directory, directory / "static", directory / "rabbitmq"
-    os.environ |= {"HARELINE_TEST_PROCESS": str(os.getpid()), "HARELINE_DATA_DIR": str(directory)}

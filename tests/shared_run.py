@@ -13,6 +13,7 @@ from pathlib import Path
 from script.rabbitmq_machine import NodeError
 from script.rabbitmq_node import RabbitNode
 from tests import external_broker
+from tests.waiting import wait_until
 
 NODE_SECONDS = 100
 STATISTICS_INTERVAL_MS = 500
@@ -24,7 +25,6 @@ class SharedRun:
 
     def __init__(self) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="hareline-run-"))
-        self._failure = ""
         self._node = RabbitNode(self.directory / "rabbitmq", statistics_interval_ms=STATISTICS_INTERVAL_MS)
         self._node.plugins += PLUGINS
         self._ended = threading.Event()
@@ -37,16 +37,9 @@ class SharedRun:
         try:
             self._node.start(NODE_SECONDS, stop_waiting=self._ended.is_set)
         except (NodeError, OSError) as error:
-            self._failure = str(error)
-
-    def wait_for_node(self) -> None:
-        """Returns once the node has started, or has failed to."""
-        self._starting.join()
-
-    def node_directory(self) -> Path:
-        """The directory of the run's node, which has started."""
-        assert not self._failure, self._failure
-        return self.directory / "rabbitmq"
+            (self.directory / "failed").write_text(str(error))
+        else:
+            (self.directory / "ready").touch()
 
     def end(self) -> None:
         """Nothing of it is left, whether or not the node had started."""
@@ -54,6 +47,17 @@ class SharedRun:
         self._starting.join()
         self._node.kill()  # does nothing where it was never started
         shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def node_directory(shared: Path) -> Path:
+    """The directory of the run's node, once it answers."""
+
+    def started() -> bool:
+        assert not (shared / "failed").exists(), (shared / "failed").read_text()
+        return (shared / "ready").exists()
+
+    wait_until(started, NODE_SECONDS)
+    return shared / "rabbitmq"
 
 
 @contextmanager
