@@ -23,7 +23,7 @@ def prefill(directory: Path, shared_run: Path | None) -> None:
         if not template.exists():
             environment = {name: value for name, value in os.environ.items() if not name.startswith("HARELINE_")}
             environment |= {"DJANGO_SETTINGS_MODULE": "dashboard.settings", "HARELINE_DATA_DIR": str(template)}
-            subprocess.run([sys.executable, "manage.py", "prepare"], cwd=ROOT, env=environment, check=True, capture_output=True, timeout=180)
+            subprocess.run([sys.executable, "manage.py", "prepare"], cwd=ROOT, env=environment, check=True, capture_output=True, timeout=300)
     directory.mkdir(parents=True, exist_ok=True)
     for name in PARTS:
         source = template / name

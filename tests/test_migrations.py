@@ -46,7 +46,7 @@ def test_the_migrations_make_what_the_models_are(db: None, capsys: pytest.Captur
 def schema(directory: Path, how: str) -> dict[str, Any]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HARELINE_")}
     environment |= {"DJANGO_SETTINGS_MODULE": "dashboard.settings", "HARELINE_DATA_DIR": str(directory)}
-    done = subprocess.run([sys.executable, "-c", SCHEMA, how], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=110, check=True)
+    done = subprocess.run([sys.executable, "-c", SCHEMA, how], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=True)
     return dict(json.loads(done.stdout))
 
 

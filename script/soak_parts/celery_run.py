@@ -25,7 +25,7 @@ from script.soak_parts.journal import Journal
 from script.soak_parts.observer import Observer
 from script.soak_parts.proxy import Proxy
 from script.soak_parts.publisher import seeded
-from script.soak_parts.run import CONTROL_QUEUE, Outcome
+from script.soak_parts.run import CONTROL_QUEUE, LONG, Outcome
 from script.soak_parts.stack import ROOT, Stack
 
 APP = "script.soak_parts.celery_app"
@@ -41,6 +41,7 @@ class CeleryRun:
     def __init__(self, name: str, node: RabbitNode, proxy: Proxy, stack: Stack, vhost: str, directory: Path, seed: int, events_may_be_lost: bool) -> None:
         self.name, self.node, self.proxy, self.stack, self.vhost = name, node, proxy, stack, vhost
         self.rng: random.Random = seeded(seed)
+        self.return_seconds, self.back_seconds = LONG.return_seconds, LONG.back_seconds
         self._directory, self._may_be_lost = directory, events_may_be_lost
         self._log = directory / f"{name}.ran.jsonl"
         self.journal = Journal(self._log)

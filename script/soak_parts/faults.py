@@ -17,7 +17,6 @@ from script.soak_parts.proxy import Proxy
 from script.soak_parts.run import Run
 from script.soak_parts.stack import Stack
 
-RETURN_SECONDS = 20.0  # for a process to be seen again after it came back
 NOTICE_SECONDS = 25.0  # within which a process that does nothing must be noticed
 
 
@@ -29,6 +28,8 @@ class Amid(Protocol):
     stack: Stack
     observer: Observer
     rng: random.Random
+    return_seconds: float  # at most, until a part that came back is seen again
+    back_seconds: float  # at most, until everything is as before a fault
 
 
 def cut(run: Amid, seconds: float | None = None) -> None:
@@ -45,26 +46,26 @@ def cut(run: Amid, seconds: float | None = None) -> None:
 
 def stopped(run: Amid, seconds: float | None = None) -> None:
     """The receiver gets no time from the machine (SIGSTOP); the broker keeps its events."""
-    with run.observer.phase("receiver", grace_seconds=RETURN_SECONDS, required_after=NOTICE_SECONDS), run.stack.paused("receiver"):
+    with run.observer.phase("receiver", grace_seconds=run.return_seconds, required_after=NOTICE_SECONDS), run.stack.paused("receiver"):
         time.sleep(40.0 if seconds is None else seconds)
 
 
 def web_stopped(run: Run, seconds: float | None = None) -> None:
     """The web process gets no time: no page answers, and nothing of that reaches the other processes. All pages are back by themselves."""
-    with run.observer.phase("web", grace_seconds=RETURN_SECONDS), run.stack.paused("web"):
+    with run.observer.phase("web", grace_seconds=run.return_seconds), run.stack.paused("web"):
         time.sleep(40.0 if seconds is None else seconds)
     until_quiet(lambda: run_problems(run), run)
 
 
 def maintenance_stopped(run: Amid, seconds: float | None = None) -> None:
     """The maintenance process gets no time; nothing else waits for it."""
-    with run.observer.phase("maintenance", grace_seconds=RETURN_SECONDS, required_after=NOTICE_SECONDS), run.stack.paused("maintenance"):
+    with run.observer.phase("maintenance", grace_seconds=run.return_seconds, required_after=NOTICE_SECONDS), run.stack.paused("maintenance"):
         time.sleep(40.0 if seconds is None else seconds)
 
 
 def killed(run: Amid, seconds: float | None = None) -> None:
     """The receiver is killed (SIGKILL) and started again later; what it stored last was not acknowledged yet."""
-    with run.observer.phase("receiver", grace_seconds=RETURN_SECONDS, required_after=NOTICE_SECONDS):
+    with run.observer.phase("receiver", grace_seconds=run.return_seconds, required_after=NOTICE_SECONDS):
         with run.proxy.holding_upstream():
             time.sleep(0.8)
             run.stack.kill("receiver")
@@ -77,7 +78,7 @@ def killed_often(run: Amid, seconds: float | None = None) -> None:
     """The receiver is killed again and again, and started at once, as the supervisor would; what it stored last was not acknowledged yet."""
     seconds = 60.0 if seconds is None else seconds
     ends = time.monotonic() + seconds
-    with run.observer.phase("receiver", grace_seconds=RETURN_SECONDS):
+    with run.observer.phase("receiver", grace_seconds=run.return_seconds):
         while time.monotonic() < ends:
             time.sleep(run.rng.uniform(0.2, 0.7) * min(seconds, 6.0))
             with run.proxy.holding_upstream():
@@ -89,7 +90,7 @@ def killed_often(run: Amid, seconds: float | None = None) -> None:
 
 def two_receivers(run: Amid, seconds: float | None = None) -> None:
     """The receiver gets no time for longer than its lease lasts, another one takes over, and then it goes on where it was, with messages that it took."""
-    with run.observer.phase("receiver", "events", grace_seconds=RETURN_SECONDS):
+    with run.observer.phase("receiver", "events", grace_seconds=run.return_seconds):
         with run.stack.paused("receiver"):
             run.stack.start_process("receiver", "second-receiver")
             time.sleep(30.0 if seconds is None else max(seconds, 20.0))
@@ -101,7 +102,7 @@ def two_receivers(run: Amid, seconds: float | None = None) -> None:
 def locked(run: Amid, seconds: float | None = None) -> None:
     """Another program holds the database's write lock."""
     other = contextlib.closing(sqlite3.connect(run.stack.database, isolation_level=None, timeout=20))
-    with run.observer.phase(grace_seconds=RETURN_SECONDS + 10, required_after=NOTICE_SECONDS + 10), other as connection:
+    with run.observer.phase(grace_seconds=run.return_seconds + 10, required_after=NOTICE_SECONDS + 10), other as connection:
         connection.execute("BEGIN IMMEDIATE")
         time.sleep(60.0 if seconds is None else seconds)
         connection.execute("ROLLBACK")

@@ -12,9 +12,7 @@ from script.soak_parts.stack import COMMANDS
 
 TARGETS = ("web", *COMMANDS, "broker")
 LONG_SECONDS = 600.0
-RETURN_SECONDS = 20.0
 LONGEST_PAUSE = 5.0
-BACK_SECONDS = 60.0
 
 
 def kills(run: Run, seconds: float | None = None) -> None:
@@ -23,7 +21,8 @@ def kills(run: Run, seconds: float | None = None) -> None:
     before = traces(run)
     ends = time.monotonic() + seconds
     due: list[str] = []
-    with run.observer.phase(grace_seconds=RETURN_SECONDS), run.observer.phase("web", grace_seconds=RETURN_SECONDS):
+    back = run.return_seconds
+    with run.observer.phase(grace_seconds=back), run.observer.phase("web", grace_seconds=back):
         while due or time.monotonic() < ends:
             if not due and seconds_left(ends) > 0:
                 due = run.rng.sample(TARGETS, len(TARGETS))
@@ -74,7 +73,7 @@ def growth(before: Mapping[str, int], after: Mapping[str, int]) -> list[str]:
 
 def until_quiet(problems: Callable[[], list[str]], run: Run) -> None:
     """Notes what is still wrong after the time that everything may take to be back."""
-    deadline = time.monotonic() + BACK_SECONDS
+    deadline = time.monotonic() + run.back_seconds
     while found := problems():
         if time.monotonic() > deadline:
             for text in found:

@@ -35,10 +35,12 @@ class Pace:
     settle_seconds: float  # at most, until everything is stored
     longest_seconds: float
     odd: float
+    return_seconds: float
+    back_seconds: float
 
 
-LONG = Pace(1000, 2.0, 10, 8, 90, 15, 0.02)
-SHORT = Pace(200, 0.2, 1.0, 0.2, 20, 1.0, 0.02)
+LONG = Pace(1000, 2.0, 10, 8, 90, 15, 0.02, 20, 60)
+SHORT = Pace(200, 0.2, 1.0, 0.2, 20, 1.0, 0.02, 90, 240)  # patient: beside other tests, on a machine that may be slow
 
 
 @dataclass
@@ -71,6 +73,7 @@ class Run:
 
     def __init__(self, name: str, node: RabbitNode, proxy: Proxy, stack: Stack, vhost: str, directory: Path, pace: Pace, seed: int) -> None:
         self.name, self.node, self.proxy, self.stack, self.vhost, self.pace = name, node, proxy, stack, vhost, pace
+        self.return_seconds, self.back_seconds = pace.return_seconds, pace.back_seconds
         self.rng = seeded(seed)
         self.journal = Journal(directory / f"{name}.published.jsonl")
         self.fleet = Fleet(name, seeded(seed + 1), pace.heartbeat_seconds, pace.longest_seconds, pace.odd)

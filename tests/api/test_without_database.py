@@ -145,7 +145,7 @@ def test_a_process_ends_when_its_database_file_is_another_one(tmp_path: Path) ->
     try:
         wait_until(lambda: beats(path) > 0, seconds=60)
         path.unlink()
-        assert "database_replaced" in process.communicate(timeout=110)[1]
+        assert "database_replaced" in process.communicate(timeout=300)[1]
         assert process.returncode == 0
         assert not path.exists()  # and nobody made an empty one
     finally:
@@ -162,7 +162,7 @@ def beats(path: Path) -> int:
 def run(command: str, database: Path) -> subprocess.CompletedProcess[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("HARELINE_")}
     more = {"DJANGO_SETTINGS_MODULE": "dashboard.settings", "HARELINE_DATA_DIR": str(database.parent)}
-    return subprocess.run([sys.executable, "manage.py", command], cwd=ROOT, env=kept | more, capture_output=True, text=True, timeout=110, check=False)
+    return subprocess.run([sys.executable, "manage.py", command], cwd=ROOT, env=kept | more, capture_output=True, text=True, timeout=300, check=False)
 
 
 def test_a_damaged_database_is_refused_by_one_sentence(tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ def test_the_web_process_refuses_a_database_of_a_newer_version_by_one_sentence(t
     kept = {name: value for name, value in os.environ.items() if not name.startswith("HARELINE_")}
     command = [sys.executable, "-m", "dashboard.web", "-b", "127.0.0.1", "-p", "0"]
     more = {"DJANGO_SETTINGS_MODULE": "dashboard.settings", "HARELINE_DATA_DIR": str(tmp_path)}
-    done = subprocess.run(command, cwd=ROOT, env=kept | more, capture_output=True, text=True, timeout=110, check=False)
+    done = subprocess.run(command, cwd=ROOT, env=kept | more, capture_output=True, text=True, timeout=300, check=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("hareline: HARELINE_DATABASE_URL: the database was last used by a newer Hareline")
     assert done.stderr.count("\n") == 1

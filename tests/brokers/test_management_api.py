@@ -65,7 +65,7 @@ def dripping_server(start: bytes, drop: bytes) -> Iterator[str]:
     finally:
         stop.set()
         listener.close()
-        thread.join(5)
+        thread.join(60)
 
 
 def test_a_refused_connection_names_host_port_and_path_but_no_password() -> None:
@@ -227,7 +227,7 @@ def test_a_private_certificate_is_accepted_only_with_its_authority(tmp_path: Pat
             trusting.close()
         finally:
             server.shutdown()
-            thread.join(5)
+            thread.join(60)
 
 
 def test_proxies_of_the_environment_are_not_used(fault_server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -262,7 +262,7 @@ def test_closing_ends_the_open_request(fault_server: FaultServer) -> None:
     thread.start()
     wait_until(lambda: fault_server.requests)
     api.close()
-    thread.join(5)
+    thread.join(60)
     assert [type(failure) for failure in failures] == [BrokerUnreachable]
 
 

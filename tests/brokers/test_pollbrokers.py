@@ -68,7 +68,7 @@ def running(work: Sequence[Work], holder: str, share: Share | None = None) -> It
         yield
     finally:
         stop.set()
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive()
 
 

@@ -244,7 +244,7 @@ def test_a_real_broker_reports_depths_consumers_and_topology(rabbitmq: TestNode,
         for _ in range(3):
             connection.Producer(channel).publish("{}", exchange=orders, routing_key="order.new")
         with connection.Consumer([mail], channel=channel, prefetch_count=1, callbacks=[lambda *_: None]):
-            connection.drain_events(timeout=5)
+            connection.drain_events(timeout=60)
             key = (vhost, "mail <&> é")
             found_poll = wait_until(lambda: (poll := poll_real(rabbitmq.address())).stats.queues[key].unacknowledged == 1 and poll)
             wait_until(lambda: poll_real(rabbitmq.address()).stats.queues[key].consumers == 1)

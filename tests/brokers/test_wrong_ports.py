@@ -54,7 +54,7 @@ def listening(protocol: str, context: ssl.SSLContext) -> Iterator[int]:
     finally:
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
-        thread.join(5)
+        thread.join(60)
 
 
 @pytest.fixture(scope="module")

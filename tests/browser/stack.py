@@ -56,7 +56,7 @@ class Hareline(Site):
 
     def start(self) -> None:
         """Returns when the pages answer."""
-        subprocess.run([sys.executable, "manage.py", "prepare"], cwd=ROOT, env=self.environment, check=True, capture_output=True, timeout=180)
+        subprocess.run([sys.executable, "manage.py", "prepare"], cwd=ROOT, env=self.environment, check=True, capture_output=True, timeout=300)
         listening = self._socket.fileno()
         self._run("web", "-m", "dashboard.web", "-v", "0", "--application-close-timeout", "1", "--fd", str(listening), keep=listening)
         self._run("poller", "manage.py", "pollbrokers")

@@ -22,7 +22,6 @@ from tests.waiting import wait_until
 from tests.workers.conftest import Workers
 
 KNOWN_SECONDS = 90
-pytestmark = pytest.mark.timeout(300)
 
 
 class Shop:

@@ -39,7 +39,6 @@ def addresses(stack: Stack, page: Page) -> list[str]:
     return [*found, MISSING]
 
 
-@pytest.mark.timeout(300)
 def test_axe_finds_nothing_serious_and_nothing_scrolls_sideways(stack: Stack, open_context: OpenContext, watch: Watch) -> None:
     watch.expect("404")  # the page that is missing
     page = open_context("light").new_page()
@@ -59,7 +58,6 @@ def test_axe_finds_nothing_serious_and_nothing_scrolls_sideways(stack: Stack, op
 
 
 @pytest.mark.nightly
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize(("theme", "viewport"), [("dark", DESKTOP), ("light", PHONE), ("dark", PHONE)], ids=["dark-1440", "light-390", "dark-390"])
 def test_axe_finds_nothing_serious_in_any_theme_and_width(stack: Stack, open_context: OpenContext, watch: Watch, theme: str, viewport: dict[str, int]) -> None:
     watch.expect("404")

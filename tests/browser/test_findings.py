@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from script.screenshots import serious
@@ -22,7 +21,6 @@ def found(page: Page, stack: Stack, pk: int, state: str = "open") -> Any:
     return next((item for item in answer["items"] if item["id"] == pk), None)
 
 
-@pytest.mark.timeout(300)
 def test_a_problem_is_found_read_taken_on_silenced_and_heals(stack: Stack, page: Page) -> None:
     stack.tidy()
     page.goto(f"{stack.url}/findings/?{stack.here}")
@@ -67,7 +65,6 @@ def test_a_problem_is_found_read_taken_on_silenced_and_heals(stack: Stack, page:
     assert wait_until(lambda: found(page, stack, pk, "closed"))["closed_at"] and not found(page, stack, pk)
 
 
-@pytest.mark.timeout(300)
 def test_on_a_phone_it_is_the_list_and_then_the_finding(stack: Stack, page: Page, open_context: OpenContext) -> None:
     stack.publish("reports", 1)
     phone = open_context("dark", PHONE).new_page()

@@ -36,5 +36,5 @@ def test_four_hundred_megabytes_to_the_login_page_are_refused(stack: Stack, head
     answer = uploaded(stack, header, piece, 400)
     assert answer.startswith(b"HTTP/1.1 413 ") and b"At most 64 KB are read" in answer
     assert memory_megabytes(stack) < before + 20
-    with urllib.request.urlopen(f"{stack.url}/login/", timeout=10) as page:  # noqa: S310  (our own address)
+    with urllib.request.urlopen(f"{stack.url}/login/", timeout=60) as page:  # noqa: S310  (our own address)
         assert page.status == 200

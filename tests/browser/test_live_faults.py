@@ -62,7 +62,6 @@ def test_a_topic_that_cant_be_loaded_is_named_and_everything_else_goes_on(stack:
     expect(page.locator("[data-unrefreshed]")).to_have_count(0)
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("seconds", [0, pytest.param(40, marks=pytest.mark.nightly)])
 def test_a_web_process_that_stopped_without_a_word_is_noticed_and_comes_back(stack: Stack, page: Page, watch: Any, seconds: int) -> None:
     for complaint in ("WebSocket", "htmx:timeout", "htmx:sendError", "ERR_TIMED_OUT"):  # tries to connect and to fetch again

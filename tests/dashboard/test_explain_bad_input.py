@@ -26,7 +26,7 @@ def explain(lines: list[bytes], *arguments: str) -> tuple[int, list[dict[str, An
         input=b"\n".join(lines),
         env=environment,
         capture_output=True,
-        timeout=110,
+        timeout=300,
         check=False,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES)),
     )

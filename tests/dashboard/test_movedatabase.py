@@ -50,7 +50,7 @@ def run(*arguments: str, directory: Path, url: str = "", text: str = "") -> subp
     kept = {name: value for name, value in os.environ.items() if not name.startswith("HARELINE_")}
     more = {"DJANGO_SETTINGS_MODULE": "dashboard.settings", "HARELINE_DATA_DIR": str(directory), **({"HARELINE_DATABASE_URL": url} if url else {})}
     return subprocess.run(
-        [sys.executable, "manage.py", *arguments], cwd=ROOT, env=kept | more, input=text, capture_output=True, text=True, timeout=110, check=False
+        [sys.executable, "manage.py", *arguments], cwd=ROOT, env=kept | more, input=text, capture_output=True, text=True, timeout=300, check=False
     )
 
 

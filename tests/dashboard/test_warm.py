@@ -93,7 +93,7 @@ def test_what_pages_share_is_renewed_in_a_thread_whose_connection_is_new(now: da
     background = Background("renewal", work, share=0)
     background.start()
     background.notice()
-    assert done.wait(30)
+    assert done.wait(60)
     assert renewed == [1]
 
 

@@ -24,7 +24,7 @@ from workers.receiving.receiver import EventFeed
 
 AWAY = ("broker_away prod", "broker_flapping prod")
 """Until the poller has turned to the other node, the broker does not respond."""
-pytestmark = [pytest.mark.timeout(300), pytest.mark.django_db]
+pytestmark = [pytest.mark.django_db]
 
 
 class Polled:

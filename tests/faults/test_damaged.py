@@ -19,7 +19,6 @@ from script.soak_parts.stack import COMMANDS
 from tests.faults.conftest import Field
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.timeout(300)  # the first one starts the node and the processes, on a machine that may be busy
 SENTENCE = "Hareline’s database file hareline.sqlite3 is damaged: put a copy that is whole in its place by `manage.py restore COPY`"
 
 

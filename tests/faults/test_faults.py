@@ -8,7 +8,7 @@ from script.soak_parts.faults import FAULTS
 from script.soak_parts.run import Run
 from tests.faults.conftest import Field
 
-pytestmark = pytest.mark.timeout(300)  # the first one starts the node and the processes, on a machine that may be busy
+pytestmark = pytest.mark.timeout(900)  # the first one starts the node and the processes, on a machine that may be busy
 SECONDS = {"cut": 3.0, "stopped": 3.5, "web-stopped": 1.5, "maintenance-stopped": 0.5, "killed": 3.5, "locked": 2.0, "broker": 0.5, "poison": 1.5, "crowd": 1.0}
 # One after another amid the same traffic; the last one lets any part be late
 TOGETHER = {"poison": ("poison", "crowd"), "cut": ("cut", "web-stopped", "maintenance-stopped", "stopped", "killed", "locked")}

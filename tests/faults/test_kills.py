@@ -7,7 +7,7 @@ import pytest
 from script.soak_parts.kills import kills
 from tests.faults.conftest import Field
 
-pytestmark = pytest.mark.timeout(300)  # the first one starts the node and the processes, on a machine that may be busy
+pytestmark = pytest.mark.timeout(900)  # the first one starts the node and the processes, on a machine that may be busy
 SECONDS = 2.0  # one round, which lasts longer by its restarts
 
 

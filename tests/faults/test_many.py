@@ -12,7 +12,6 @@ from script.soak_parts.many_stack import nginx
 
 
 @pytest.mark.nightly  # what it repeats on one machine: tests/brokers/test_share.py, test_pollbrokers.py, tests/workers/test_spread_receivers.py
-@pytest.mark.timeout(600)
 def test_nothing_is_lost_or_held_by_two_while_two_of_each_process_are_killed(tmp_path: Path) -> None:
     try:
         find_programs()

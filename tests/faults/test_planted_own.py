@@ -8,14 +8,11 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
-import pytest
-
 from script.soak_parts.pages import TOKEN, logged_in
 from script.soak_parts.stack import Stack
 from tests.faults.conftest import Field
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.timeout(300)  # the first one starts the node and the processes, on a machine that may be busy
 POLLER, THREAD, DISK = ("own_process", "poller"), ("own_work", "receipt of events of faults at soak"), ("own_storage", "database")
 
 

@@ -13,7 +13,7 @@ from tests.conftest import TestNode
 from tests.findings.looking import Looking, values
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.nightly, pytest.mark.timeout(180), pytest.mark.django_db]
+pytestmark = [pytest.mark.nightly, pytest.mark.django_db]
 READ_EVERY = 31
 """Shovels and links are read each 30 s."""
 NOWHERE = "amqp://someone:secretword@127.0.0.1:1"

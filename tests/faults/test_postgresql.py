@@ -91,7 +91,7 @@ def together(*work: Callable[[], object]) -> list[object]:
     def one(function: Callable[[], object]) -> object:
         try:
             connection.ensure_connection()
-            begin.wait(20)
+            begin.wait(60)
             return function()
         finally:
             connection.close()
@@ -121,10 +121,10 @@ def test_a_write_that_must_not_wait_fails_while_another_holds_the_row() -> None:
         with engine.waiting_at_most(1000):
             Broker.objects.filter(pk=broker.pk).update(reason="held")
             held.set()
-            go_on.wait(20)
+            go_on.wait(60)
 
     def write() -> None:
-        held.wait(20)
+        held.wait(60)
         try:
             with pytest.raises(DatabaseError), engine.waiting_at_most(0):
                 Broker.objects.filter(pk=broker.pk).update(reason="other")
@@ -143,7 +143,7 @@ def test_a_name_with_a_nul_is_stored_with_its_picture() -> None:
 def prepare(url: str, directory: Path) -> subprocess.CompletedProcess[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("HARELINE_")}
     more = {"DJANGO_SETTINGS_MODULE": "dashboard.settings", "HARELINE_DATA_DIR": str(directory), "HARELINE_DATABASE_URL": url}
-    return subprocess.run([sys.executable, "manage.py", "prepare"], cwd=ROOT, env=kept | more, capture_output=True, text=True, timeout=110, check=False)
+    return subprocess.run([sys.executable, "manage.py", "prepare"], cwd=ROOT, env=kept | more, capture_output=True, text=True, timeout=300, check=False)
 
 
 @pytest.mark.nightly

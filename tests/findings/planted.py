@@ -94,7 +94,7 @@ class Consumer:
         """Takes so many messages and acknowledges them."""
         for _ in range(count):
             while not self.taken:
-                self.link.drain_events(timeout=20)
+                self.link.drain_events(timeout=60)
             self.channel.basic_ack(self.taken.pop(0))
 
     def leave(self) -> None:

@@ -17,7 +17,7 @@ from tests.waiting import wait_until
 from tests.workers.conftest import Watching, Workers
 from workers.models import Task
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture

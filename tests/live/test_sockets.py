@@ -151,7 +151,7 @@ async def test_a_session_that_ended_takes_the_socket_with_it(page: Page, world: 
     process = LiveProcess.current()
     assert process
     await process.hub.end_session(world.cookie)
-    output: dict[str, Any] = await page.socket.receive_output(timeout=10)
+    output: dict[str, Any] = await page.socket.receive_output(timeout=60)
     assert (output["type"], output["code"]) == ("websocket.close", sockets.LOGGED_OUT)
 
 

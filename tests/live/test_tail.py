@@ -63,13 +63,13 @@ class Watch:
         assert parsed
         self.tail.request(StateRequest(parsed, viewer, rows))
         while True:
-            outcome = self.outcomes.get(timeout=10)
+            outcome = self.outcomes.get(timeout=60)
             if isinstance(outcome, State):
                 return msgspec.json.decode(outcome.patch.frame(outcome.rows))
 
     def patch(self) -> dict[str, Any]:
         while True:
-            outcome = self.outcomes.get(timeout=10)
+            outcome = self.outcomes.get(timeout=60)
             if isinstance(outcome, Patch):
                 return msgspec.json.decode(outcome.frame(None))
 
@@ -86,7 +86,7 @@ def watches() -> Iterator[list[Watch]]:
     yield watches
     for watch in watches:
         watch.tail.stop()
-        watch.tail.join(10)
+        watch.tail.join(60)
 
 
 def test_the_patches_of_a_poll_come_for_the_topics_of_that_broker_only(watches: list[Watch]) -> None:
@@ -174,7 +174,7 @@ def test_a_session_that_ended_is_noticed(watches: list[Watch], ended: str) -> No
     else:
         user.set_password("another long one")
         user.save()
-    assert watch.outcomes.get(timeout=10) == SessionEnded(watch.viewer.session_key)
+    assert watch.outcomes.get(timeout=60) == SessionEnded(watch.viewer.session_key)
 
 
 def test_viewing_one_queue_requests_its_details_from_the_poller(watches: list[Watch]) -> None:

@@ -26,7 +26,7 @@ def watch() -> Iterator[Watch]:
     watch = Watch(QUIET)
     yield watch
     watch.tail.stop()
-    watch.tail.join(10)
+    watch.tail.join(60)
 
 
 def break_broker(of: Broker) -> None:

@@ -17,7 +17,7 @@ from django.utils import timezone
 from brokers.models import Broker, Queue
 from dashboard.models import User
 
-LONG = 10.0
+LONG = 60.0
 
 
 class Page:

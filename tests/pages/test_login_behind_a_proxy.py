@@ -41,7 +41,7 @@ class Browser:
         for name, value in answer["headers"]:
             if name.lower() == b"set-cookie":
                 self.cookies.load(value.decode())
-        await application.wait(10)
+        await application.wait(60)
         return int(answer["status"])
 
     async def log_in(self, password: str, login: str = "ada") -> int:

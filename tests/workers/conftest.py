@@ -109,7 +109,7 @@ class Watching:
         for watch, _ in self.running:
             watch.stop()
         for _, thread in self.running:
-            thread.join(10)
+            thread.join(60)
             assert not thread.is_alive()
         self.running.clear()
 

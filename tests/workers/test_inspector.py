@@ -40,7 +40,7 @@ def test_a_request_to_a_worker_that_is_gone_is_not_unroutable_and_one_that_is_th
             request = wait_until(lambda: channel.basic_get("w@here.celery.pidbox", no_ack=True))
         finally:
             inspector.stop()
-            thread.join(10)
+            thread.join(60)
         assert "BCC" not in request.headers
         channel.basic_publish(amqp.Message("x"), "", "nowhere")
         assert wait_until(lambda: unroutable(rabbitmq, vhost)) == 1  # ours
@@ -62,7 +62,7 @@ def test_where_nobody_has_a_control_queue_nothing_is_sent_to_everybody(rabbitmq:
             assert wait_until(lambda: unroutable(rabbitmq, vhost)) == 1  # ours
         finally:
             inspector.stop()
-            thread.join(10)
+            thread.join(60)
 
 
 def counted(node: TestNode, vhost: str) -> dict[str, Any]:

@@ -86,7 +86,6 @@ def test_a_client_with_too_many_channels_and_one_that_connects_again_and_again(r
     assert not [one for one in after.values() if one.rule in ("client_leak", "churn")]
 
 
-@pytest.mark.timeout(240)  # the first one starts the node, on a machine that may be busy
 @pytest.mark.django_db
 def test_transient_queues_and_shared_prefetch_counts_count_from_rabbitmq_4_on(rabbitmq: TestNode, vhost: str) -> None:
     """On RabbitMQ 3 the version of 4.0 is stored after each poll: all else is the node's own. `script/test-4` runs it on a real one."""

@@ -9,15 +9,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
 
-import pytest
-
 from dashboard.models import Finding
 from tests.conftest import TestNode
 from tests.findings.looking import Looking, values
 from tests.waiting import wait_until
 from tests.workers.conftest import Watching, Workers
 
-pytestmark = pytest.mark.timeout(240)
 THREADS = ("--pool", "threads", "--concurrency", "2")
 OURS = ("worker_gone", "events_off", "events_lost", "clock_skew", "task_failures", "no_consumer", "stuck")
 LOST, AHEAD, SKEW_OPENS = 12, 300, 31.0

@@ -101,7 +101,7 @@ def test_a_consumer_is_cancelled_and_consumes_again(planted_shop: PlantedShop, r
         wait_until(lambda: consumers() == [1, 1], seconds=30)
     finally:
         ended.set()
-        thread.join(20)
+        thread.join(60)
 
 
 def test_a_worker_stands_still_until_it_is_started_again_and_one_that_is_killed_is_held_down(
@@ -117,10 +117,10 @@ def test_a_worker_stands_still_until_it_is_started_again_and_one_that_is_killed_
         (pids / name).write_text(str(process.pid))
     with planted_shop.planted("worker_frozen", "worker_killed"):
         wait_until(lambda: _state_of(frozen.pid) == "T")
-        assert killed.wait(20) == -signal.SIGKILL
+        assert killed.wait(60) == -signal.SIGKILL
         assert planted_shop.site.files.flag("held-b@tests") is not None
     assert planted_shop.site.files.flag("held-b@tests") is None
-    assert frozen.wait(20) == -signal.SIGKILL
+    assert frozen.wait(60) == -signal.SIGKILL
 
 
 def _state_of(pid: int) -> str:

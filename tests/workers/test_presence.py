@@ -137,7 +137,7 @@ def test_a_thread_that_ends_again_and_again_is_in_the_heartbeat_and_in_readiness
         problem = wait_until(lambda: Heartbeat.objects.filter(kind="poller").exclude(problem="").values_list("problem", flat=True).first())
     finally:
         stop.set()
-        thread.join(10)
+        thread.join(60)
     assert "has ended by an error" in problem and "TypeError" in problem and "secret-name" not in problem
     assert readiness.processes(leases.heartbeats(), datetime.now(UTC))["poller"].startswith("the thread of a broker has ended by an error")
 
@@ -150,7 +150,7 @@ class Stuck(Failing):
         self.due_at, self.stopped = time.monotonic() - 130, threading.Event()
 
     def run(self) -> None:
-        self.stopped.wait(30)
+        self.stopped.wait(60)
 
     def stop(self) -> None:
         self.stopped.set()
@@ -164,7 +164,7 @@ def test_a_thread_that_lives_and_is_stuck_is_in_the_heartbeat_and_in_readiness(t
         problem = wait_until(lambda: Heartbeat.objects.filter(kind="receiver").values_list("problem", flat=True).first())
     finally:
         stop.set()
-        thread.join(10)
+        thread.join(60)
     assert "the thread of a broker has been stuck for 1" in problem and "secret-name" not in problem
     assert readiness.processes(leases.heartbeats(), datetime.now(UTC))["receiver"].startswith("the thread of a broker has been stuck for 1")
 
@@ -237,6 +237,6 @@ def test_no_watch_begins_before_the_one_that_it_replaces_has_stored_its_last(sou
     watch._keep(place, NOON)
     assert begun == []
     before.may_end.set()
-    thread.join(10)
+    thread.join(60)
     watch._keep(place, NOON)
     assert begun == [place]

@@ -150,7 +150,7 @@ class CutAtPublish:
             back = threading.Thread(target=self._back, args=(broker, client), daemon=True)
             back.start()
             self._forth(client, broker)
-            back.join(5)
+            back.join(60)
             client.close()
             broker.close()
 

@@ -59,7 +59,7 @@ class CutProxy:
                 each.shutdown(socket.SHUT_RDWR)
             each.close()
         for thread in self.threads:
-            thread.join(5)
+            thread.join(60)
 
 
 @contextlib.contextmanager
@@ -113,7 +113,7 @@ def test_what_took_too_long_to_begin_is_not_sent_later(rabbitmq: TestNode, vhost
         sent = [sent_over(found, rabbitmq, vhost) for _ in range(5)]
         for thread in set(threading.enumerate()) - threads:
             if thread.name.startswith("send "):
-                thread.join(20)
+                thread.join(60)
     there = taken(rabbitmq, vhost)
     assert [one for one in sent if one.outcome == "not sent" and one.uuid in there] == []
     assert [one.outcome for one in sent] == ["not sent"] * 5

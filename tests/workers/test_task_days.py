@@ -149,7 +149,7 @@ def test_rows_without_a_partition_are_moved_and_counted(broker: Broker, noon: No
 def run(*arguments: str, url: str) -> str:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("HARELINE_")}
     environment = kept | {"DJANGO_SETTINGS_MODULE": "dashboard.settings", "HARELINE_DATABASE_URL": url}
-    done = subprocess.run([sys.executable, "manage.py", *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=110, check=False)
+    done = subprocess.run([sys.executable, "manage.py", *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
@@ -93,7 +92,6 @@ def messages(draw: st.DrawFn) -> dict[str, Any]:
     return {"exchange": exchange, "routing_key": key, "headers": headers}
 
 
-@pytest.mark.timeout(600)  # one that fails goes on to look for the smallest topology that does
 @settings(max_examples=examples(8, 100))
 @given(made=topologies(), sent=st.lists(messages(), min_size=25, max_size=25))
 def test_messages_over_any_topology_arrive_where_they_were_predicted(rabbitmq: TestNode, made: dict[str, Any], sent: list[dict[str, Any]]) -> None:
