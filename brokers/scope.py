@@ -58,6 +58,11 @@ class Scope(msgspec.Struct, frozen=True):
         """True if of some virtual host only some queues may be viewed, so that figures of a whole virtual host may not be."""
         return self.places is not None and any(place.queue for place in self.places)
 
+    @property
+    def of_objects(self) -> Scope:
+        """The same without what it says about arguments of tasks."""
+        return self if self.arguments is None else Scope(self.places)
+
     def covers(self, broker: str, vhost: str | None = None, queue: str | None = None) -> bool:
         """True if all of it may be viewed: a queue, a whole virtual host (`queue` None), a whole broker (`vhost` None too)."""
         return self.places is None or any(place.covers(broker, vhost, queue) for place in self.places)
@@ -73,11 +78,6 @@ class Scope(msgspec.Struct, frozen=True):
 
 EVERYTHING = Scope()
 NOTHING = Scope(())
-
-
-def of_brokers(*names: str) -> Scope:
-    """All that is in these brokers."""
-    return Scope(tuple(Place(broker=(name,)) for name in names))
 
 
 def matches(pattern: str, name: str) -> bool:

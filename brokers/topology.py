@@ -67,7 +67,7 @@ class WritePermission(msgspec.Struct, frozen=True, order=True):
     exchange: str | None = None
 
 
-class Topology(msgspec.Struct, frozen=True):
+class Topology(msgspec.Struct, frozen=True, weakref=True):
     """One virtual host. Each tuple is sorted by name (bindings by source, destination, key), so equal topologies are equal bytes."""
 
     vhost: str

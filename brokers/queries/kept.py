@@ -19,6 +19,7 @@ from weakref import WeakSet
 import msgspec
 
 from brokers.models import Broker
+from brokers.scope import Scope
 
 V = TypeVar("V")
 P = ParamSpec("P")
@@ -78,10 +79,12 @@ _lock = Lock()
 
 def shared(state: State, function: Callable[P, V], *arguments: P.args, **keywords: P.kwargs) -> V:
     """What the function returns for these arguments, which depends on nothing but them and what polls stored of the brokers of `state` (and, a little, on the
-    clock). Whoever gets it may only read it. For functions of modules with arguments that can be hashed: they are called again by `renew`."""
+    clock). Whoever gets it may only read it. For functions of modules with arguments that can be hashed: they are called again by `renew`. They read no tasks:
+    of a scope they get the places alone, so that people who see the same objects share answers, whatever they may see of arguments of tasks."""
     if state is None:
         return function(*arguments, **keywords)
-    question = (function, arguments, *keywords.items())
+    shown: Any = tuple(one.of_objects if isinstance(one, Scope) else one for one in arguments)
+    question = (function, shown, *keywords.items())
     now = time.monotonic()
     with _lock:
         known = _answers.get(question)
@@ -90,8 +93,8 @@ def shared(state: State, function: Callable[P, V], *arguments: P.args, **keyword
             _answers.move_to_end(question)
             found: V = known.value
             return found
-    found = function(*arguments, **keywords)
-    _keep(question, Answer(state, now, now, found, partial(function, *arguments, **keywords)))
+    found = function(*shown, **keywords)
+    _keep(question, Answer(state, now, now, found, partial(function, *shown, **keywords)))
     return found
 
 

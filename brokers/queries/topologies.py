@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections import OrderedDict
 from collections.abc import Hashable
 from datetime import timedelta
@@ -55,16 +56,16 @@ def visible(scope: Scope, broker: Broker, vhost: str, state: kept.State = None) 
 
 
 class _Same:
-    """Equal only if it is the same topology: comparing ten thousand bindings takes long."""
+    """Equal only if it is the same topology, and that is still in use: comparing ten thousand bindings takes long, and keeping an old one much memory."""
 
     def __init__(self, topology: Topology) -> None:
-        self._topology = topology
+        self._topology, self._hash = weakref.ref(topology), id(topology)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and other._topology is self._topology
+        return isinstance(other, _Same) and (topology := self._topology()) is not None and other._topology() is topology
 
     def __hash__(self) -> int:
-        return id(self._topology)
+        return self._hash
 
 
 def _fingerprint(broker_id: int, vhost: str) -> Hashable:

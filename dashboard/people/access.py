@@ -56,10 +56,6 @@ class Rights(msgspec.Struct, frozen=True):
     def may_somewhere(self, action: Action) -> bool:
         return any(action in grant.actions for grant in self.grants)
 
-    def may_within(self, action: Action, broker: str, vhost: str | None = None) -> bool:
-        """True if one grant covers some of it: enough to offer a form whose answer is then checked with `may`."""
-        return any(action in grant.actions and grant.place.touches(broker, vhost) for grant in self.grants)
-
     def scope(self, action: Action) -> Scope:
         """Where the action is allowed; of "view" also where arguments of tasks may be seen beside."""
         found = Scope(self._places(action), self._places("arguments") if action == "view" else None)
@@ -98,16 +94,6 @@ def may(user: Person | None, action: Action, broker: str | None = None, vhost: s
     What is done to a worker node, a connection or an exchange has no queue, and needs a right that is not limited to some queues.
     """
     return rights_of(user).may(action, broker, vhost, queue)
-
-
-def may_somewhere(user: Person | None, action: Action) -> bool:
-    """True if there is a place in which the person may do it: whether a page or a form is offered at all."""
-    return rights_of(user).may_somewhere(action)
-
-
-def may_within(user: Person | None, action: Action, broker: str, vhost: str | None = None) -> bool:
-    """True if the person may do it to something there."""
-    return rights_of(user).may_within(action, broker, vhost)
 
 
 def scope_of(user: Person | None, action: Action = "view") -> Scope:

@@ -29,6 +29,8 @@ MOST_KEPT = 4
 _Key = tuple[int, str, Scope]
 _last: dict[_Key, LoadedVhost] = {}
 """By broker, virtual host and scope, which is EVERYTHING for whoever may view all of the virtual host."""
+_last_partial: dict[_Key, LoadedVhost] = {}
+"""The same for whoever may view a part of it: these do not push out the others, which are loaded ahead."""
 
 PARTLY_VISIBLE = "You may view only some queues of virtual host {vhost}: what is outside your rights is left out, and the outcome in the broker may differ."
 PERMISSIONS_HIDDEN = "permissions are visible only to people who may view the whole virtual host"
@@ -67,7 +69,7 @@ def load(scope: Scope, broker: Broker, vhost: str, now: datetime, at: datetime |
 
 def recent() -> list[tuple[int, str]]:
     """(broker id, virtual host) of those that are kept as a whole: the few whose messages were explained last."""
-    return [(broker_id, vhost) for broker_id, vhost, scope in _last if scope.is_everything]
+    return [(broker_id, vhost) for broker_id, vhost, _ in list(_last)]
 
 
 def partly_visible(scope: Scope, broker: Broker, vhost: str) -> str:
@@ -78,13 +80,14 @@ def partly_visible(scope: Scope, broker: Broker, vhost: str) -> str:
 def _take_router(found: LoadedVhost, key: _Key) -> None:
     """Reuses the router of the last load if nothing has changed: building one for 10,000 queues takes half a second. One that met
     a slow pattern is not reused, since its time limit for patterns is used up."""
-    last = _last.pop(key, None)
+    kept_loads = _last if key[2].is_everything else _last_partial
+    last = kept_loads.pop(key, None)
     same = last is not None and last.topology is found.topology and last.facts == found.facts
     if same and last is not None and last.made is not None and not last.made[1].patterns.seconds:
         found.made = last.made
-    _last[key] = found
-    for old in list(_last)[:-MOST_KEPT]:
-        _last.pop(old, None)
+    kept_loads[key] = found
+    for old in list(kept_loads)[:-MOST_KEPT]:
+        kept_loads.pop(old, None)
 
 
 def _then(scope: Scope, broker: Broker, vhost: str, at: datetime) -> LoadedVhost:

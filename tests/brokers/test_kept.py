@@ -9,6 +9,7 @@ import pytest
 
 from brokers.models import Broker
 from brokers.queries import kept
+from brokers.scope import EVERYTHING, Place, Scope
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
 
@@ -38,6 +39,21 @@ def test_what_was_used_last_stays() -> None:
 def test_an_answer_that_depends_on_the_clock_is_not_old() -> None:
     few: kept.Kept[str] = kept.Kept(most_seconds=0)
     assert [few.get("a", 1, lambda text=text: text) for text in "bc"] == ["b", "c"]  # type: ignore[misc]
+
+
+def test_people_who_see_the_same_objects_share_answers_whatever_they_see_of_arguments() -> None:
+    kept.forget()
+    place, state = (Place(vhost=("/",)),), ((1, 1, NOON, NOON),)
+    answers = [kept.shared(state, _scope_of_query, scope) for scope in (Scope(place), Scope(place, place), Scope(place, ()), Scope(None, ()))]
+    assert answers == [Scope(place)] * 3 + [EVERYTHING] and _queried == [Scope(place), EVERYTHING]
+
+
+_queried: list[Scope] = []
+
+
+def _scope_of_query(scope: Scope) -> Scope:
+    _queried.append(scope)
+    return scope
 
 
 _called: list[tuple[str, str]] = []

@@ -15,10 +15,11 @@ from brokers import queries, store
 from brokers.conditions import Condition
 from brokers.errors import NotRecorded
 from brokers.models import Broker, Queue
-from brokers.scope import EVERYTHING, NOTHING, of_brokers
+from brokers.scope import EVERYTHING, NOTHING
 from brokers.store import BrokerMemory
 from brokers.topology import PolicyDefinition
 from tests.brokers.facts import NOON, a_broker, a_poll, a_queue, a_topology, after
+from tests.scopes import of_brokers
 
 pytestmark = pytest.mark.django_db
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from brokers import queries, store
 from brokers.models import Change, Queue
 from brokers.routing.virtual_host import VirtualHostRouter
-from brokers.scope import EVERYTHING
+from brokers.scope import EVERYTHING, Place, Scope
 from brokers.store import BrokerMemory
 from brokers.topology import PolicyDefinition, Topology
 from tests.brokers.facts import NOON, a_broker, a_poll, a_queue, a_topology, after
@@ -35,6 +37,19 @@ def test_what_did_not_change_is_not_read_again(memory: BrokerMemory, django_asse
     with django_assert_max_num_queries(6):
         assert queries.topology(broker, "/") is first
     assert queries.topology(broker, "other") == Topology("other")
+
+
+def test_an_old_topology_is_not_kept_for_the_parts_that_were_made_of_it(memory: BrokerMemory) -> None:
+    pk, scope = stored(memory, ("orders", "order.#", "mail")), Scope((Place(vhost=("/",), queue=("mail",)),))
+    broker = queries.broker_by_id(scope, pk)
+    assert broker is not None
+    part = queries.visible_topology(scope, broker, "/")
+    assert queries.visible_topology(scope, broker, "/") is part
+    old = weakref.ref(queries.topology(pk, "/"))
+    stored(memory, ("orders", "stock.#", "mail"), seconds=1)
+    assert queries.topology(pk, "/").bindings[0].routing_key == "stock.#"
+    gc.collect()
+    assert old() is None
 
 
 def test_a_change_of_any_kind_is_seen_at_once(memory: BrokerMemory) -> None:

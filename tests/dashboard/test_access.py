@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brokers.scope import EVERYTHING, NOTHING, Place, Scope, matches
-from dashboard.people.access import ACTION_TEXTS, ACTIONS, ALL_RIGHTS, NO_RIGHTS, ROLES, Grant, Rights, may, may_somewhere, scope_of
+from dashboard.people.access import ACTION_TEXTS, ACTIONS, ALL_RIGHTS, NO_RIGHTS, ROLES, Grant, Rights, may, scope_of
 
 SHOP = Place(vhost=("/shop",))
 ORDERS = Place(broker=("prod",), vhost=("/shop",), queue=("orders.*",))
@@ -63,8 +63,6 @@ def test_grants_add_up_but_are_not_mixed() -> None:
     assert rights.may("peek", "prod", "/shop", "orders.eu")
     assert not rights.may("peek", "prod", "/shop", "mail")
     assert not rights.may("peek", "prod", "/shop")
-    assert rights.may_within("peek", "prod")
-    assert not rights.may_within("peek", "prod", "/")
     assert rights.scope("view") == Scope(None, (ORDERS,))
     assert Rights((Grant(ROLES["operator"]),)).scope("view") == EVERYTHING
     assert rights.scope("peek") == Scope((ORDERS,))
@@ -84,7 +82,6 @@ def test_who_is_unknown_may_nothing_and_an_admin_everything() -> None:
     assert all(ALL_RIGHTS.may(action) for action in ACTIONS)
     assert not any(NO_RIGHTS.may_somewhere(action) for action in ACTIONS)
     assert not may(None, "view")
-    assert not may_somewhere(None, "view")
     assert scope_of(None) == NOTHING
 
 

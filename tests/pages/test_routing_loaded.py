@@ -6,7 +6,7 @@ import pytest
 
 from brokers import parts, queries, store
 from brokers.models import Broker
-from brokers.scope import EVERYTHING
+from brokers.scope import EVERYTHING, Place, Scope
 from brokers.store import BrokerMemory
 from brokers.topology import WritePermission
 from dashboard.why import explanations, loaded_vhost
@@ -53,6 +53,14 @@ def test_only_parts_that_decide_where_a_message_goes_make_an_answer_uncertain(pa
     limit = {"part": part, "what": part, "why": "answered with status 500", "since": NOON.isoformat()}
     broker = Broker(name="prod", state=Broker.UP, polled_at=NOON, limits=[limit])
     assert (loaded_vhost._unknown(broker, "/", "", NOON, seen=True) == []) is certain
+
+
+def test_loads_of_parts_push_out_none_of_a_whole_virtual_host() -> None:
+    broker, memory = a_broker(), BrokerMemory()
+    store.save_topology(broker.pk, {"/": a_topology(("orders", "order.#", "mail"))}, None, None, None, NOON, memory)
+    for scope in (EVERYTHING, *(Scope((Place(vhost=("/",), queue=(f"q{number}",)),)) for number in range(loaded_vhost.MOST_KEPT))):
+        loaded_vhost.load(scope, seen(broker), "/", after(5))
+    assert (broker.pk, "/") in loaded_vhost.recent()
 
 
 def seen(broker: Broker) -> Broker:

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from brokers.models import Broker
-from brokers.scope import EVERYTHING, NOTHING, of_brokers
+from brokers.scope import EVERYTHING, NOTHING
+from tests.scopes import of_brokers
 from workers import queries, store
 from workers.models import Task, TaskCount
 from workers.queries import kept_counts

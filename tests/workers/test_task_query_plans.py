@@ -12,8 +12,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from brokers.models import Broker
-from brokers.scope import EVERYTHING, of_brokers
+from brokers.scope import EVERYTHING
 from tests.postgres import on_sqlite
+from tests.scopes import of_brokers
 from workers import queries
 from workers.models import Task
 from workers.queries.held_tasks import ended_tasks

@@ -11,7 +11,8 @@ from django.db import connection, transaction
 from brokers import store as broker_store
 from brokers.addresses import BrokerAddress
 from brokers.models import Broker
-from brokers.scope import EVERYTHING, NOTHING, Scope, of_brokers
+from brokers.scope import EVERYTHING, NOTHING, Scope
+from tests.scopes import of_brokers
 from workers import queries, store
 from workers.errors import AmbiguousTask
 from workers.models import Task, Worker

@@ -27,7 +27,10 @@ def lately(question: Hashable, count: Callable[[], V], size: Callable[[V], int])
 
 
 def kept_counts(scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None) -> dict[str, int]:
-    """{state: how many tasks are in it}, every state, of what may be seen, of one broker and virtual host where given."""
+    """{state: how many tasks are in it}, every state, of what may be seen, of one broker and virtual host where given. Kept counts know no
+    queues: ValueError for a scope that limits these, whose tasks are counted as those of a filter are."""
+    if scope.limits_queues:
+        raise ValueError("no counts are kept by queue")
     where: list[str] = []
     parameters: list[Any] = []
     if isinstance(broker, str):
@@ -38,15 +41,12 @@ def kept_counts(scope: Scope, broker: BrokerRef | None = None, vhost: str | None
     if vhost is not None:
         where.append("vhost = %s")
         parameters.append(vhost)
-    counted = "SUM(tasks) FROM workers_taskcount"
     if not scope.is_everything:
-        seen, seen_parameters = where_in(scope, queue="queue" if scope.limits_queues else "")
+        seen, seen_parameters = where_in(scope)
         where.append(seen)
         parameters += seen_parameters
-        if scope.limits_queues:  # kept counts know no queues
-            counted = "COUNT(*) FROM workers_task"
     with connection.cursor() as cursor:
         condition = f"WHERE {' AND '.join(where)}" if where else ""
-        cursor.execute(f"SELECT state, {counted} {condition} GROUP BY state", parameters)
+        cursor.execute(f"SELECT state, SUM(tasks) FROM workers_taskcount {condition} GROUP BY state", parameters)  # noqa: S608  (conditions are constants)
         counts = {state: int(tasks) for state, tasks in cursor.fetchall()}
     return {state: max(counts.get(state, 0), 0) for state in ALL_STATES}

@@ -46,7 +46,7 @@ def counts_by_state(scope: Scope, filter: TaskFilter, found: list[int] | None = 
     """({state: tasks that fit, whatever states the filter names}, the states of which there are more than counted). Of more tasks with the text of the
     filter than are searched for, the states of the newest only; how many the others are is under "". `found`: as in `tasks`."""
     anything = msgspec.structs.replace(filter, states=())
-    if anything == TaskFilter(broker=filter.broker, vhost=filter.vhost):
+    if anything == TaskFilter(broker=filter.broker, vhost=filter.vhost) and not scope.limits_queues:
         return kept_counts(scope, filter.broker, filter.vhost), frozenset()
     some_found = len(found or ()) > SEARCHED
     if some_found and scope.is_everything and anything == TaskFilter(text=filter.text):

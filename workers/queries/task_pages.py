@@ -135,7 +135,7 @@ def _total(
     some_found = len(searched or ()) > SEARCHED
     if all_seen is not None:
         return all_seen, some_found
-    if at is None and filter == TaskFilter(broker=filter.broker, vhost=filter.vhost, states=filter.states):
+    if at is None and not scope.limits_queues and filter == TaskFilter(broker=filter.broker, vhost=filter.vhost, states=filter.states):
         by_state = kept_counts(scope, filter.broker, filter.vhost) if counts is None else counts()[0]
         kept = sum(by_state.get(state, 0) for state in filter.states or by_state)
         if kept > COUNTED:
