@@ -248,7 +248,7 @@ def _bindings(workers: Sequence[Reported], configured: Iterable[_Configuration],
         known = binding.queue in consumers and binding.queue not in opaque and (binding.source in exchanges or binding.source == binding.queue)
         arguments = _arguments_text(binding.arguments)
         if known and binding.source and (binding.source, binding.queue, binding.key, arguments) not in wanted:
-            detail = "\0".join((binding.source, binding.key, binding.properties_key, arguments))
+            detail = json.dumps((binding.source, binding.key, binding.properties_key, arguments))  # each may hold any character
             values = sorted(shown[binding.queue])
             its_workers = tuple(sorted(consumers[binding.queue]))
             yield Drift("binding", binding.vhost, binding.queue, detail, its_workers, since=binding.since, at=_at(workers), values=tuple(values))

@@ -34,7 +34,7 @@ def is_late(beats: Iterable[Heartbeat], now: datetime) -> bool:
 
 
 def stands_still(broker: Broker, beats: Iterable[Heartbeat], now: datetime) -> bool:
-    """Whether a poller lives and sends no request though a poll is due: then it says nothing about the broker."""
+    """Whether a poller lives and sends no request though a poll is due: then nothing is known of the broker."""
     since = idle(broker, beats, now)
     return since is not None and since >= timedelta(seconds=broker.poll_seconds or DEFAULT_POLL_SECONDS) + BEYOND_INTERVAL
 

@@ -86,7 +86,7 @@ def _messages(given: Mapping[str, Any], problems: dict[str, str]) -> dict[str, A
         problems["digest_hour"] = "Expected an hour from 0 to 23, or nothing: no digest."
     if not at_once and digest is None and "digest_hour" not in problems:
         problems["at_once"] = "Without this and without a digest nothing would be sent."
-    group = _number("group_seconds", given["group_seconds"], 0, 600, problems)
+    group = _number("group_seconds", given["group_seconds"], 5, 600, problems)
     repeat = _number("repeat_minutes", given["repeat_minutes"], 1, 60 * 24 * 7, problems, ", or nothing: never") if given["repeat_minutes"].strip() else None
     return {
         "selection": msgspec.to_builtins(selection),

@@ -33,13 +33,15 @@ class Act:
 
 @contextmanager
 def audited(user: User | AnonymousUser, action: str, *, broker: str = "", vhost: str = "", name: str = "", **detail: Any) -> Iterator[Act]:
-    """Around what a person changes, once it is certain that they may. An exception is a failure, and goes on."""
+    """Around what a person changes, once it is certain that they may. An exception is a failure, by its name where
+    no reason was noted, and goes on."""
     intent = store.audit(user, action, store.BEGUN, timezone.now(), broker=broker, vhost=vhost, name=name, detail=dict(detail))
     act = Act(dict(detail))
     try:
         yield act
     except BaseException as error:
-        act.failed(type(error).__name__)
+        if act.outcome != store.FAILED:
+            act.failed(type(error).__name__)
         raise
     finally:
         act.event = store.audit(user, action, act.outcome, timezone.now(), broker=broker, vhost=vhost, name=name, detail=act.detail, intent=intent.number)

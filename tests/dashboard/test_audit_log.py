@@ -149,8 +149,12 @@ def test_an_act_is_in_the_log_before_it_is_done_and_its_outcome_after() -> None:
         act.detail["more"] = 1
     rows = [(row.number, row.outcome, row.intent, row.detail) for row in AuditEvent.rows.order_by("number")]
     assert rows[1:] == [(2, "failed", 1, {"reason": "ZeroDivisionError"}), (3, "begun", None, {}), (4, "done", 3, {"more": 1})]
+    with pytest.raises(ZeroDivisionError), audited(ada, "peek", name="q") as act:
+        act.failed("the broker closed the connection")
+        raise ZeroDivisionError
+    assert AuditEvent.rows.get(number=6).detail == {"reason": "the broker closed the connection"}
     ada.delete()
-    assert (queries.verify_audit().problem, AuditEvent.objects.filter(user_name="ada").count()) == ("", 2)
+    assert (queries.verify_audit().problem, AuditEvent.objects.filter(user_name="ada").count()) == ("", 3)
 
 
 @pytest.mark.django_db

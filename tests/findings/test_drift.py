@@ -62,6 +62,7 @@ def test_workers_and_a_broker_that_agree_have_no_drift() -> None:
 
 def test_a_binding_of_before_a_change_of_the_key_or_exchange_stays_and_is_found() -> None:
     assert names(worker(), bound=[bound(), bound(key="mail.old")]) == [("binding", "mail")]
+    assert by_rule(*seen(worker(), bound=[bound(key="a\0b")]))["stale_binding"].summary == "From mail with a\0b."
     renamed = worker(queues=[consumed(exchange="tasks", key="mail")])
     assert names(renamed, bound=[bound("tasks"), bound("mail")]) == [("binding", "mail")]
 

@@ -92,7 +92,7 @@ def test_what_is_wrong_stands_beside_its_field(person: Client) -> None:
         "Choose at least one level.",
         "Expected a time such as 08:00.",
         "Expected a time zone",
-        "Expected a number from 0 to 600.",
+        "Expected a number from 5 to 600.",
         "it is link-local.",
     ):
         assert problem in html

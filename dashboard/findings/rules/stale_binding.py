@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from datetime import timedelta
 
@@ -66,7 +67,7 @@ def _found(vhost: str, queue: str, drifts: list[Drift], facts: Facts) -> Found:
 
 def _parts(drift: Drift) -> tuple[str, str, str, str]:
     """(exchange, key, properties key, arguments as text)."""
-    exchange, key, properties_key, arguments = drift.detail.split("\0")
+    exchange, key, properties_key, arguments = json.loads(drift.detail)
     return exchange, key, properties_key, arguments
 
 
