@@ -9,8 +9,8 @@ from django.utils import timezone
 from brokers import queries
 from brokers.queries.one_moment import one_moment
 from dashboard.connections.detail_page import ConnectionPage
+from dashboard.layout.frame import shell_of
 from dashboard.live.seen import live_page
-from dashboard.people.access import scope_of
 
 PARTS = ("notice", "channels", "consumes", "publishes")
 
@@ -18,7 +18,7 @@ PARTS = ("notice", "channels", "consumes", "publishes")
 @one_moment()
 def page(request: HttpRequest, pk: int) -> HttpResponse:
     """The whole page, or with `?part=` only one of its parts. A connection that was closed keeps its page for an hour."""
-    scope = scope_of(request.user)
+    scope = shell_of(request).scope
     connection = queries.connection_by_id(scope, pk)
     if connection is None:
         raise Http404("No connection has this id, or it was closed more than an hour ago.")
@@ -26,4 +26,6 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
     part = request.GET.get("part")
     if part in PARTS:
         return render(request, f"connections/_{part}.html", {"page": shown, **shown.head()})
-    return render(request, "connections/detail.html", {"page": shown, **live_page(shown.topics, [f"connection-{pk}"], [shown.broker], scope), **shown.head()})
+    return render(
+        request, "connections/detail.html", {"page": shown, **live_page(shown.topics, [f"connection-{pk}"], [shown.broker], scope=scope), **shown.head()}
+    )

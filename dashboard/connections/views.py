@@ -14,7 +14,6 @@ from dashboard.layout.addresses import ListAddress
 from dashboard.layout.fragments import completions
 from dashboard.layout.frame import shell_of
 from dashboard.live.seen import live_page
-from dashboard.people.access import scope_of
 
 PARTS = ("table", "views", "notices", "figures")
 
@@ -23,7 +22,7 @@ PARTS = ("table", "views", "notices", "figures")
 def page(request: HttpRequest) -> HttpResponse:
     """The whole page, or with `?part=` only table, views, notices, figures or completion."""
     shell = shell_of(request)
-    listed = ConnectionList(scope_of(request.user), ListAddress(request.path, request.GET), shell.brokers, shell.broker, shell.vhost, timezone.now())
+    listed = ConnectionList(shell.scope, ListAddress(request.path, request.GET), shell.brokers, shell.broker, shell.vhost, timezone.now())
     part = request.GET.get("part")
     if part == "completion":
         return completions(request, QUALIFIERS, connection_values(listed))

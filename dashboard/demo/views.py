@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST
 
 from dashboard.demo import planting
 from dashboard.demo.page import PlantsPage
-from dashboard.people.access import scope_of
+from dashboard.layout.frame import shell_of
 from workers.demo.plants.catalog import PLANTS
 from workers.demo.plants.protocol import PlantFiles
 
@@ -25,7 +25,7 @@ def _files() -> PlantFiles:
 
 @never_cache
 def page(request: HttpRequest) -> HttpResponse:
-    shown = PlantsPage(scope_of(request.user), _files(), planting.may_plant(request.user), timezone.now())
+    shown = PlantsPage(shell_of(request).scope, _files(), planting.may_plant(request.user), timezone.now())
     template = "demo/_plants.html" if request.GET.get("part") == "all" else "demo/plants.html"
     return render(request, template, {"page": shown, "now": shown.now})
 

@@ -11,9 +11,9 @@ from brokers.queries.one_moment import one_moment
 from dashboard.exchanges.bindings import Bindings
 from dashboard.exchanges.detail_page import ExchangePage
 from dashboard.layout.charts import chosen_range
+from dashboard.layout.frame import shell_of
 from dashboard.layout.rates_and_depth import exchange_charts, range_links
 from dashboard.live.seen import live_page
-from dashboard.people.access import scope_of
 
 PARTS = ("bindings", "publishers", "notice", "what", "transfers")
 
@@ -21,7 +21,7 @@ PARTS = ("bindings", "publishers", "notice", "what", "transfers")
 @one_moment()
 def page(request: HttpRequest, pk: int) -> HttpResponse:
     """The whole page, or with `?part=` only one of its parts. A deleted exchange keeps its page."""
-    scope, now = scope_of(request.user), timezone.now()
+    scope, now = shell_of(request).scope, timezone.now()
     exchange = queries.exchange_by_id(scope, pk)
     if exchange is None:
         raise Http404("No exchange has this id.")
@@ -41,5 +41,5 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
         "range_links": range_links(request, span),
     }
     return render(
-        request, "exchanges/detail.html", {"page": shown, **live_page(shown.topics, [f"exchange-{pk}"], [shown.broker], scope), **shown.head(), **parts}
+        request, "exchanges/detail.html", {"page": shown, **live_page(shown.topics, [f"exchange-{pk}"], [shown.broker], scope=scope), **shown.head(), **parts}
     )

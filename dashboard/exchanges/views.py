@@ -14,14 +14,13 @@ from dashboard.layout.filter_language import EXCHANGES
 from dashboard.layout.fragments import completions
 from dashboard.layout.frame import shell_of
 from dashboard.live.seen import live_page
-from dashboard.people.access import scope_of
 
 
 @one_moment()
 def page(request: HttpRequest) -> HttpResponse:
     """The whole page, or with `?part=` only table, notices or completion."""
     shell = shell_of(request)
-    listed = ExchangeList(scope_of(request.user), ListAddress(request.path, request.GET), shell.brokers, shell.broker, shell.vhost, timezone.now())
+    listed = ExchangeList(shell.scope, ListAddress(request.path, request.GET), shell.brokers, shell.broker, shell.vhost, timezone.now())
     part = request.GET.get("part")
     if part == "completion":
         return completions(request, EXCHANGES, exchange_values(listed))

@@ -8,7 +8,7 @@ from django.shortcuts import render
 from brokers.queries.one_moment import one_moment
 from dashboard.finder.found import EACH, EACH_OF_A_PAGE, find
 from dashboard.layout.fragments import vary_on_htmx
-from dashboard.people.access import scope_of
+from dashboard.layout.frame import shell_of
 
 LONGEST_TEXT = 255
 
@@ -18,4 +18,4 @@ LONGEST_TEXT = 255
 def found(request: HttpRequest) -> HttpResponse:
     """What matches `q`, and how much there is."""
     template, each = ("finder/_lines.html", EACH) if request.htmx else ("finder/page.html", EACH_OF_A_PAGE)  # type: ignore[attr-defined]  # set by django_htmx's middleware
-    return render(request, template, {"finding": find(scope_of(request.user), request.GET.get("q", "")[:LONGEST_TEXT], each)})
+    return render(request, template, {"finding": find(shell_of(request).scope, request.GET.get("q", "")[:LONGEST_TEXT], each)})

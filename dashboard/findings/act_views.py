@@ -17,7 +17,6 @@ from dashboard.findings.silence_page import SilencePage, listed
 from dashboard.findings.views import list_of, shown
 from dashboard.layout.frame import shell_of
 from dashboard.models import Finding
-from dashboard.people.access import scope_of
 
 
 @require_POST
@@ -30,7 +29,7 @@ def act(request: HttpRequest, pk: int, action: str) -> HttpResponse:
     problem = acts.comment_problem(text) if action == acts.COMMENT and not acts.why_not(request.user, finding) else ""
     if problem:
         with one_moment():
-            one = FindingPage(scope_of(request.user), request.user, finding, now)
+            one = FindingPage(shell_of(request).scope, request.user, finding, now)
             one.comment, one.comment_problem = text, problem
             return shown(request, list_of(request), one, status=422)
     if acts.act(request.user, finding, action, now, text):
@@ -51,7 +50,7 @@ def silence(request: HttpRequest) -> HttpResponse:
         page.save()
         return redirect(page.back)
     status = 422 if page.problems else 200
-    return render(request, "findings/silence.html", {"page": page, "finding": finding, "now": page.now, "topics": shell_of(request).topics}, status=status)
+    return render(request, "findings/silence.html", {"page": page, "finding": finding, "now": page.now}, status=status)
 
 
 def all_silences(request: HttpRequest) -> HttpResponse:
@@ -62,7 +61,7 @@ def all_silences(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def end_silence(request: HttpRequest, pk: int) -> HttpResponse:
-    silence = queries.silence(scope_of(request.user), pk)
+    silence = queries.silence(shell_of(request).scope, pk)
     if silence is None:
         raise Http404("There is no such silence.")
     if silences.end(request.user, silence, timezone.now()):
@@ -74,4 +73,4 @@ def end_silence(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _finding(request: HttpRequest, key: str) -> Finding | None:
     is_key = key.isascii() and key.isdigit() and len(key) < 19
-    return queries.finding(scope_of(request.user), int(key)) if is_key else None
+    return queries.finding(shell_of(request).scope, int(key)) if is_key else None

@@ -13,7 +13,6 @@ from django.views.decorators.http import require_POST, require_safe
 from brokers.characters import is_storable
 from dashboard import queries, store
 from dashboard.findings.feed import feed
-from dashboard.layout.frame import shell_of
 from dashboard.people.access import scope_of
 from dashboard.people.audited import audited
 
@@ -50,7 +49,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "name": "" if address else name,
         "now": timezone.now(),
     }
-    return render(request, "findings/feeds.html", context | {"topics": shell_of(request).topics}, status=422 if problem else 200)
+    return render(request, "findings/feeds.html", context, status=422 if problem else 200)
 
 
 @require_POST

@@ -14,11 +14,10 @@ from dashboard.findings import rule_settings
 from dashboard.findings.rules import ALL
 from dashboard.findings.rules_page import RulePage, listed
 from dashboard.layout.frame import shell_of
-from dashboard.people.access import scope_of
 
 
 def rules(request: HttpRequest) -> HttpResponse:
-    return render(request, "findings/rules.html", {"groups": listed(scope_of(request.user)), "topics": shell_of(request).topics})
+    return render(request, "findings/rules.html", {"groups": listed(shell_of(request).scope)})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -26,7 +25,7 @@ def rule(request: HttpRequest, key: str) -> HttpResponse:
     """The rule's page. Posted with `act=preview`: what the setting would have done; else the setting is stored. What makes no sense stands beside its field."""
     if key not in ALL:
         raise Http404("There is no such rule.")
-    page = RulePage(scope_of(request.user), request.user, ALL[key], request.POST.dict(), timezone.now())
+    page = RulePage(shell_of(request).scope, request.user, ALL[key], request.POST.dict(), timezone.now())
     if request.method == "POST":
         is_preview = request.POST.get("act") == "preview"
         if page.why_not and not is_preview:
@@ -39,7 +38,7 @@ def rule(request: HttpRequest, key: str) -> HttpResponse:
             messages.success(request, "Set. It counts from the next look of the rules on.")
             return redirect("rule", key=key)
     status = 422 if page.problems else 200
-    return render(request, "findings/rule.html", {"page": page, "rule": page.rule, "now": page.now, "topics": shell_of(request).topics}, status=status)
+    return render(request, "findings/rule.html", {"page": page, "rule": page.rule, "now": page.now}, status=status)
 
 
 @require_POST

@@ -16,7 +16,6 @@ from dashboard.layout.addresses import ListAddress
 from dashboard.layout.fragments import completions
 from dashboard.layout.frame import shell_of
 from dashboard.live.seen import live_page
-from dashboard.people.access import scope_of
 
 LIST_PARTS, FINDING_PARTS = ("list", "checked", "quiet"), ("finding", "chart", "past")
 
@@ -39,7 +38,7 @@ def page(request: HttpRequest) -> HttpResponse:
 @one_moment()
 def detail(request: HttpRequest, pk: int) -> HttpResponse:
     """One finding, with the list beside it where there is room; with `?part=` one of its parts."""
-    scope = scope_of(request.user)
+    scope = shell_of(request).scope
     finding = queries.finding(scope, pk)
     if finding is None:
         raise Http404("There is no such finding, or it was over so long ago that it was deleted.")
@@ -56,7 +55,7 @@ def detail(request: HttpRequest, pk: int) -> HttpResponse:
 def list_of(request: HttpRequest) -> FindingList:
     shell = shell_of(request)
     address = ListAddress(request.path, request.GET)
-    return FindingList(scope_of(request.user), address, shell.brokers, shell.broker, shell.vhost, timezone.now())
+    return FindingList(shell.scope, address, shell.brokers, shell.broker, shell.vhost, timezone.now())
 
 
 def shown(request: HttpRequest, listed: FindingList, one: FindingPage | None, is_list: bool = False, status: int = 200) -> HttpResponse:

@@ -18,7 +18,7 @@ MOST_TOPICS = 20
 """Of a page with more, the others' parts are fetched once after it has connected."""
 
 
-def live_page(names: Iterable[str], keys: Collection[str] = (), brokers: Iterable[Broker] = (), scope: Scope = EVERYTHING) -> dict[str, Any]:
+def live_page(names: Iterable[str], keys: Collection[str] = (), brokers: Iterable[Broker] = (), *, scope: Scope) -> dict[str, Any]:
     """The topics of a page and what it has seen of them, for its template. `keys` are the rows whose own parts stand on it, `brokers` those that it read
     within the scope.
 

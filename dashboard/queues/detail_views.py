@@ -9,9 +9,9 @@ from django.utils import timezone
 from brokers import queries
 from brokers.queries.one_moment import one_moment
 from dashboard.layout.charts import chosen_range
+from dashboard.layout.frame import shell_of
 from dashboard.layout.rates_and_depth import queue_charts, range_links
 from dashboard.live.seen import live_page
-from dashboard.people.access import scope_of
 from dashboard.queues.detail_page import QueuePage
 
 PARTS = ("bindings", "consumers", "story", "settings", "notice", "transfers")
@@ -20,7 +20,7 @@ PARTS = ("bindings", "consumers", "story", "settings", "notice", "transfers")
 @one_moment()
 def page(request: HttpRequest, pk: int) -> HttpResponse:
     """The whole page, or with `?part=` only one of its parts. A deleted queue keeps its page."""
-    scope, now = scope_of(request.user), timezone.now()
+    scope, now = shell_of(request).scope, timezone.now()
     queue = queries.queue_by_id(scope, pk)
     if queue is None:
         raise Http404("No queue has this id.")
@@ -35,5 +35,7 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
     parts = {**shown.bindings(), **shown.consumers(), **shown.settings(), **shown.transfers()}
     charts = {"charts": queue_charts(scope, queue, span, now), "range_links": range_links(request, span)}
     return render(
-        request, "queues/detail.html", {"page": shown, **live_page(shown.topics, [f"queue-{pk}"], [shown.broker], scope), **shown.head(), **parts, **charts}
+        request,
+        "queues/detail.html",
+        {"page": shown, **live_page(shown.topics, [f"queue-{pk}"], [shown.broker], scope=scope), **shown.head(), **parts, **charts},
     )

@@ -9,7 +9,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from brokers import queries
-from dashboard.people.access import scope_of
+from dashboard.layout.frame import shell_of
 from dashboard.queues.peek_page import PeekPage
 
 
@@ -17,7 +17,7 @@ from dashboard.queues.peek_page import PeekPage
 @require_http_methods(["GET", "HEAD", "POST"])
 def page(request: HttpRequest, pk: int) -> HttpResponse:
     """The confirmation; on POST, the messages, which are requeued."""
-    scope = scope_of(request.user)
+    scope = shell_of(request).scope
     queue = queries.queue_by_id(scope, pk)
     if queue is None:
         raise Http404("No queue has this id.")

@@ -12,7 +12,6 @@ from dashboard.layout.filter_language import QUEUES
 from dashboard.layout.fragments import completions
 from dashboard.layout.frame import shell_of
 from dashboard.live.seen import live_page
-from dashboard.people.access import scope_of
 from dashboard.queues.completion import queue_values
 from dashboard.queues.list_page import QueueList
 
@@ -21,7 +20,7 @@ from dashboard.queues.list_page import QueueList
 def page(request: HttpRequest) -> HttpResponse:
     """The whole page, or with `?part=` only table, views, notices or completion."""
     shell = shell_of(request)
-    listed = QueueList(scope_of(request.user), ListAddress(request.path, request.GET), shell.brokers, shell.broker, shell.vhost, timezone.now())
+    listed = QueueList(shell.scope, ListAddress(request.path, request.GET), shell.brokers, shell.broker, shell.vhost, timezone.now())
     part = request.GET.get("part")
     if part == "completion":
         return completions(request, QUEUES, queue_values(listed))

@@ -8,8 +8,8 @@ from django.utils import timezone
 
 from brokers.queries.one_moment import one_moment
 from dashboard.layout.fragments import polled, vary_on_htmx
+from dashboard.layout.frame import shell_of
 from dashboard.live.seen import live_page
-from dashboard.people.access import scope_of
 from dashboard.tasks.detail_page import TaskPage
 from workers import queries
 
@@ -20,7 +20,7 @@ PARTS = ("head", "figures", "timeline", "routing", "arguments", "outcome", "fami
 @one_moment()
 def page(request: HttpRequest, pk: int) -> HttpResponse:
     """The whole page, or with `?part=` only one of its panels."""
-    scope = scope_of(request.user)
+    scope = shell_of(request).scope
     task = queries.task_by_id(scope, pk)
     if task is None:
         raise Http404("There is no such task any more, or you may not see it.")

@@ -11,7 +11,6 @@ from dashboard.layout.addresses import ListAddress
 from dashboard.layout.fragments import completions
 from dashboard.layout.frame import shell_of
 from dashboard.live.seen import live_page
-from dashboard.people.access import scope_of
 from dashboard.tasks.completion import task_values
 from dashboard.tasks.filter import QUALIFIERS
 from dashboard.tasks.list_page import TaskList
@@ -23,7 +22,7 @@ PARTS = ("limits", "views", "table", "newer", "kept")
 def page(request: HttpRequest) -> HttpResponse:
     """The whole page, or with `?part=` only one of its fragments."""
     shell = shell_of(request)
-    listed = TaskList(scope_of(request.user), ListAddress(request.path, request.GET), shell.brokers, shell.broker, shell.vhost, timezone.now())
+    listed = TaskList(shell.scope, ListAddress(request.path, request.GET), shell.brokers, shell.broker, shell.vhost, timezone.now())
     part = request.GET.get("part")
     if part == "completion":
         return completions(request, QUALIFIERS, task_values(listed))

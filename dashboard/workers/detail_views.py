@@ -7,8 +7,8 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from brokers.queries.one_moment import one_moment
+from dashboard.layout.frame import shell_of
 from dashboard.live.seen import live_page
-from dashboard.people.access import scope_of
 from dashboard.workers.detail_page import WorkerDetail
 from workers import queries
 
@@ -18,7 +18,7 @@ PARTS = ("listing", "running", "charts", "queues", "pool", "registered", "story"
 @one_moment()
 def page(request: HttpRequest, pk: int) -> HttpResponse:
     """The whole page, or with `?part=` only one of its panels."""
-    scope = scope_of(request.user)
+    scope = shell_of(request).scope
     worker = queries.worker_by_id(scope, pk)
     if worker is None:
         raise Http404("There is no such worker node, or you may not see it.")

@@ -8,14 +8,14 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from dashboard.people.access import scope_of
+from dashboard.layout.frame import shell_of
 from dashboard.workers import listing
 from workers import queries
 
 
 @require_POST
 def change(request: HttpRequest, pk: int, action: str) -> HttpResponse:
-    worker = queries.worker_by_id(scope_of(request.user), pk)
+    worker = queries.worker_by_id(shell_of(request).scope, pk)
     if worker is None or action not in listing.ACTIONS:
         raise Http404("There is no such worker node, or you may not see it.")
     if not listing.change(request.user, worker, action, timezone.now()):

@@ -11,7 +11,6 @@ from dashboard.layout.addresses import ListAddress
 from dashboard.layout.fragments import completions
 from dashboard.layout.frame import shell_of
 from dashboard.live.seen import live_page
-from dashboard.people.access import scope_of
 from dashboard.workers.completion import worker_values
 from dashboard.workers.filter import QUALIFIERS
 from dashboard.workers.list_page import WorkerList
@@ -23,7 +22,7 @@ PARTS = ("head", "limits", "board", "table")
 def page(request: HttpRequest) -> HttpResponse:
     """The whole page, or with `?part=` only its head, what is missing, the board or the table."""
     shell = shell_of(request)
-    listed = WorkerList(scope_of(request.user), ListAddress(request.path, request.GET), shell.brokers, shell.broker, shell.vhost, timezone.now())
+    listed = WorkerList(shell.scope, ListAddress(request.path, request.GET), shell.brokers, shell.broker, shell.vhost, timezone.now())
     part = request.GET.get("part")
     if part == "completion":
         return completions(request, QUALIFIERS, worker_values(listed))

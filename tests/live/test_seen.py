@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from brokers.models import Broker
 from brokers.queries.one_moment import one_moment
+from brokers.scope import EVERYTHING
 from dashboard.live import sources, topics
 from dashboard.live.frames import encode
 from dashboard.live.patches import TopicPatches
@@ -50,7 +51,7 @@ def test_what_is_read_in_one_moment_does_not_see_what_is_stored_meanwhile_and_ho
 
 def test_what_a_page_has_seen_is_only_known_within_one_moment() -> None:
     with pytest.raises(RuntimeError, match="one_moment"):
-        live_page(["broker/1"])
+        live_page(["broker/1"], scope=EVERYTHING)
 
 
 @pytest.mark.parametrize("path", ["/workers/", "/tasks/", "/queues/", "/exchanges/", "/", "/queues/{queue}/", "/workers/{worker}/", "/tasks/{task}/"])
