@@ -18,8 +18,8 @@ from brokers.routing.fields import InvalidQuestion
 from dashboard.api.errors import ERRORS, ErrorAnswer, Problem, invalid, not_found
 from dashboard.api.parameters import broker_named, scope
 from dashboard.layout import formatting
-from dashboard.limits.at_once import AtOnce, Busy
-from dashboard.why import explanations, loaded_vhost, task_explanations
+from dashboard.limits.at_once import Busy
+from dashboard.why import explanations, loaded_vhost, task_explanations, turns
 from dashboard.why.explanations import LoadedVhost
 from dashboard.why.question_vhost import VhostUnavailable, load_question_vhost, moment_in, name_in
 from dashboard.why.task_answer import TaskExplanation as TaskAnswer
@@ -27,8 +27,6 @@ from dashboard.why.task_answer import TaskExplanation as TaskAnswer
 router = Router(tags=["routing"])
 
 LARGEST_BODY_BYTES = 16 * 1024 * 1024
-EXPLANATIONS = AtOnce(2, 30.0)
-"""In this process: one against 100,000 bindings takes some 600 MB."""
 
 
 class MessageQuestion(Schema):
@@ -118,12 +116,13 @@ def _described(schema: type[Schema]) -> dict[str, Any]:
 
 
 @contextmanager
-def _in_turn() -> Iterator[None]:
+def in_turn() -> Iterator[None]:
+    """Raises Problem where it is nobody's turn in time."""
     try:
-        with EXPLANATIONS.turn():
+        with turns.EXPLANATIONS.turn():
             yield
     except Busy:
-        raise Problem(503, f"Other explanations are being made, and none ended within {EXPLANATIONS.patience_seconds:g} s. Try again later.") from None
+        raise Problem(503, turns.busy_text()) from None
 
 
 @router.post(
@@ -132,7 +131,7 @@ def _in_turn() -> Iterator[None]:
     operation_id="explain",
     openapi_extra=_described(MessageQuestion),
 )
-@_in_turn()
+@in_turn()
 def explain(request: HttpRequest) -> Any:
     """Where a message goes and why: in a monitored broker or in definitions. Nothing is sent."""
     question = _body(request)
@@ -152,7 +151,7 @@ def explain(request: HttpRequest) -> Any:
     operation_id="explain_task",
     openapi_extra=_described(TaskQuestion),
 )
-@_in_turn()
+@in_turn()
 def explain_task(request: HttpRequest) -> Any:
     """Where Celery sends a task, by which option, attribute, route or default, and what the broker does with it. Nothing is sent."""
     question = _body(request)

@@ -10,8 +10,8 @@ from django.views.decorators.http import require_http_methods
 
 from dashboard.layout import posted
 from dashboard.layout.frame import shell_of
-from dashboard.people.access import scope_of
 from dashboard.why.page import RoutingPage
+from dashboard.why.turns import in_turn
 from dashboard.why.warm import WARMER
 
 
@@ -27,6 +27,12 @@ def page(request: HttpRequest) -> HttpResponse:
     return _rendered(request, shown, 413)
 
 
+def _explains(request: HttpRequest) -> bool:
+    """Whether there is a question, and not only the form of one."""
+    return request.method == "POST" or not request.GET.keys() <= {"broker", "vhost", "of"}
+
+
+@in_turn(_explains)
 @csrf_protect
 def _answered(request: HttpRequest) -> HttpResponse:
     shown = _page(request, {**request.GET.dict(), **request.POST.dict()})
@@ -35,7 +41,7 @@ def _answered(request: HttpRequest) -> HttpResponse:
 
 def _page(request: HttpRequest, query: dict[str, str]) -> RoutingPage:
     shell = shell_of(request)
-    return RoutingPage(scope_of(request.user), shell.brokers, shell.broker, shell.vhost, query, timezone.now())
+    return RoutingPage(shell.scope, shell.brokers, shell.broker, shell.vhost, query, timezone.now())
 
 
 def _rendered(request: HttpRequest, shown: RoutingPage, status: int) -> HttpResponse:

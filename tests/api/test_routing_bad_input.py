@@ -19,6 +19,7 @@ from dashboard.api.errors import Problem
 from dashboard.limits import at_once
 from dashboard.limits.at_once import AtOnce
 from dashboard.why import api as routing
+from dashboard.why import turns
 from tests.api.conftest import World
 from tests.hypothesis_profiles import examples
 
@@ -200,9 +201,15 @@ def test_no_question_from_the_end_is_an_exception(world: World, post: Post, chan
         assert response.json()["error"]["field"]
 
 
-def test_explanations_that_would_be_too_many_at_once_are_refused_and_go_on_afterwards(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(routing, "EXPLANATIONS", AtOnce(1, 0.0))
-    with routing.EXPLANATIONS.turn():
+def test_too_many_explanations_at_once_are_refused_and_go_on_afterwards(world: World, post: Post, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "EXPLANATIONS", AtOnce(1, 0.0))
+    client.force_login(world.user)
+    with turns.EXPLANATIONS.turn():
+        for address in ("/routing/?broker=prod&vhost=%2F&exchange=a&routing_key=b", "/send/?broker=prod&vhost=%2F&task=shop.pay"):
+            assert client.get(address).status_code == 503
+        assert client.get("/routing/").status_code == client.get("/send/").status_code == 200
+        dry = {"broker": "prod", "vhost": "/", "task": "shop.pay", "dry_run": True}
+        assert client.post("/api/v1/tasks/send", dry, "application/json").status_code == 503
         for call, body in (("explain", MESSAGE), ("explain-task", TASK)):
             status, answer = post(call, body)
             assert (status, answer["error"]["code"]) == (503, "unavailable")
