@@ -48,7 +48,8 @@ class Shop:
         failed = "not found (GET http://rabbit:15672/api/bindings/SECRET-ELSEWHERE)"
         limits.append({"vhost": None, "part": "bindings", "what": "bindings", "why": failed, "since": self.now.isoformat()})
         known = {"since": self.now, "polled_at": self.now, "poll_seconds": 600, "version": "3.10.8", "revision": 1, "permissions_known": True}
-        self.broker = Broker.objects.create(name="prod", state=Broker.UP, reason="", limits=limits, **known, **counts)
+        slow = "rates are unknown; no answer from SECRET.example:15672 within 3 s (GET http://SECRET.example:15672/api/nodes)"
+        self.broker = Broker.objects.create(name="prod", state=Broker.UP, reason="", depth_source_reason=slow, limits=limits, **known, **counts)
         for vhost in (SHOP, ELSEWHERE):
             VirtualHost.objects.create(broker=self.broker, name=vhost, ready=500, first_seen_at=self.now)
             self.exchange("", vhost=vhost, kind="direct", publish_in_per_second=1000.0)

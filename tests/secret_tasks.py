@@ -3,14 +3,17 @@ SECRET in them, and all arguments and results ARGUMENT."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from brokers.models import Broker, Queue, VirtualHost
+from brokers.models import Broker, Lease, Queue, VirtualHost
+from brokers.polling import leases
 from dashboard.models import Finding, FindingRound
 from workers.models import EventSource, Task, Worker
 
 SHOP, ELSEWHERE = "/shop", "SECRET-ELSEWHERE"
+FAILED = "no AMQP connection to SECRET.example:5672: timed out"
+"""A reason as failures have them, with an address."""
 
 
 class Works:
@@ -18,12 +21,23 @@ class Works:
 
     def __init__(self) -> None:
         self.now = datetime.now(UTC)
-        known = {"since": self.now, "polled_at": self.now, "poll_seconds": 600, "version": "3.10.8", "revision": 1}
+        known = {"since": self.now, "polled_at": self.now, "poll_seconds": 600, "version": "3.10.8", "revision": 1, "depth_source_reason": FAILED}
         self.broker = Broker.objects.create(name="prod", state=Broker.UP, reason="", **known)
+        for name in ("poll prod-SECRET", f"events prod {ELSEWHERE}"):
+            Lease.objects.create(name=name, holder="web-1:12:1-a", taken_at=self.now, expires_at=self.now + timedelta(hours=1))
+        leases.beat("receiver", "web-1:12:1-a", self.now)
         for vhost in (SHOP, ELSEWHERE):
             VirtualHost.objects.create(broker=self.broker, name=vhost, first_seen_at=self.now)
             EventSource.objects.create(
-                broker=self.broker, vhost=vhost, state=EventSource.RECEIVING, since=self.now, received_at=self.now, events=4711, beat_at=self.now
+                broker=self.broker,
+                vhost=vhost,
+                state=EventSource.UNREACHABLE,
+                since=self.now,
+                received_at=self.now,
+                events=4711,
+                reason=FAILED,
+                inspect_reason=FAILED,
+                hint=FAILED,
             )
         self.eu, self.secret = (self.queue(name) for name in ("orders.eu", "SECRETqueue"))
         self.queue("SECRET-ELSEWHERE-queue", ELSEWHERE)
@@ -50,7 +64,16 @@ class Works:
             "registered": [{"name": name, "attributes": {"queue": "SECRETqueue"}} for name in ("shop.pack", "SECRETtask")],
             "configuration": {"task_default_queue": "SECRETqueue"},
         }
-        known = {"state": Worker.ONLINE, "pool": "prefork", "concurrency": 4, "active": len(running), "active_tasks": listed, "active_tasks_at": self.now}
+        known = {
+            "state": Worker.ONLINE,
+            "reason": FAILED,
+            "inspect_reason": FAILED,
+            "pool": "prefork",
+            "concurrency": 4,
+            "active": len(running),
+            "active_tasks": listed,
+            "active_tasks_at": self.now,
+        }
         moments = {"since": self.now, "heartbeat_at": self.now, "first_seen_at": self.now, "changed_at": self.now, "configuration_at": self.now}
         return Worker.objects.create(**self.at(vhost), hostname=hostname, **known, **moments, **reported)
 
@@ -62,7 +85,8 @@ class Works:
         )
 
     def _findings(self) -> None:
-        FindingRound.objects.create(broker=self.broker, at=self.now, took_ms=1, rules=1)
+        for broker in (self.broker, None):
+            FindingRound.objects.create(broker=broker, at=self.now, took_ms=1, rules=1, unsure={"worker_gone": "SECRETworker@shop: SECRET"})
         self.finding("queue", "orders.eu", self.eu.pk)
         self.finding("queue", "SECRETqueue", self.secret.pk)
         self.finding("worker", "packer@shop", self.packer.pk)

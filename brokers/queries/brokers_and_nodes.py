@@ -10,10 +10,11 @@ from brokers.database.rows import RowsOf
 from brokers.errors import NotRecorded
 from brokers.models import Broker, Change, Connection, DetailRequest, Installation, Node, PollAttempt, VirtualHost
 from brokers.queries.pages import BrokerRef, existing, of_whole_brokers, touching, visible_brokers, visible_vhosts
-from brokers.queries.partial_figures import hide_places, visible_figures, visible_vhost_figures, without_address
+from brokers.queries.partial_figures import hide_brokers, visible_figures, visible_vhost_figures
 from brokers.queries.partly_visible import changes_in
 from brokers.queries.past import broker_as_it_was
 from brokers.scope import Scope
+from brokers.visible_reasons import without_address
 
 RESPONDS_WITHIN = timedelta(minutes=1)
 
@@ -97,16 +98,18 @@ def changes(scope: Scope, broker: BrokerRef | None = None, limit: int = 50, at: 
         where &= Q(vhost__in=(vhost, ""))
     if at is not None:
         where &= Q(at__lte=at)
-    return list(Change.objects.filter(where).select_related("broker").order_by("-at", "-id")[:limit])
+    found = list(Change.objects.filter(where).select_related("broker").order_by("-at", "-id")[:limit])
+    hide_brokers(scope, found)
+    return found
 
 
 def poll_attempts(scope: Scope, broker: BrokerRef | None = None, limit: int = 50, at: datetime | None = None) -> list[PollAttempt]:
     """The poll attempts of the last day, latest first."""
     where = touching(scope, broker) & (Q() if at is None else Q(at__lte=at))
     found = list(PollAttempt.objects.filter(where).select_related("broker").order_by("-at", "-id")[:limit])
+    hide_brokers(scope, found)
     for attempt in [] if scope.is_everything else found:
         if not scope.covers(attempt.broker.name):
-            hide_places(scope, attempt.broker)
             attempt.reason = without_address(attempt.reason)
     return found
 

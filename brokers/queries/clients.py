@@ -12,6 +12,7 @@ from brokers.errors import NotRecorded
 from brokers.models import Channel, ClientTrend, Connection, Consumer
 from brokers.queries import pages
 from brokers.queries.pages import BrokerRef, Page, in_scope
+from brokers.queries.partial_figures import hide_brokers
 from brokers.queries.partly_visible import channels_in, connections_in, hide_published
 from brokers.scope import Scope
 
@@ -116,7 +117,9 @@ def channel_page(
     rows = Channel.objects.filter(channels_in(scope, broker, vhost)).select_related("broker")
     if connection is not None:
         rows = rows.filter(connection_name=connection)
-    return pages.one_page(pages.ordered(rows, field, descending), page, page_size)
+    found = pages.one_page(pages.ordered(rows, field, descending), page, page_size)
+    hide_brokers(scope, found.items)
+    return found
 
 
 def connection_values(scope: Scope, field: str, broker: BrokerRef | None = None, vhost: str | None = None) -> list[tuple[str, int]]:
@@ -127,7 +130,9 @@ def connection_values(scope: Scope, field: str, broker: BrokerRef | None = None,
 
 def client_trends(scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None) -> list[ClientTrend]:
     """How many connections each of the largest clients has had, in no order."""
-    return list(ClientTrend.objects.filter(in_scope(scope, broker, vhost)).select_related("broker"))
+    found = list(ClientTrend.objects.filter(in_scope(scope, broker, vhost)).select_related("broker"))
+    hide_brokers(scope, found)
+    return found
 
 
 def _connection_filter(condition: Condition) -> Q:

@@ -14,6 +14,7 @@ from brokers.masked_addresses import LOCAL_HOSTS, host_of, vhost_of
 from brokers.models import Binding, Broker, Exchange, Permission, Policy, Transfer
 from brokers.queries import pages
 from brokers.queries.pages import BrokerRef, Page, existing, in_scope
+from brokers.queries.partial_figures import hide_brokers
 from brokers.queries.partly_visible import bindings_in, exchanges_in, hide_names, hide_publishers, policies_in
 from brokers.queries.past import bindings_as_they_were, exchanges_as_they_were, policies_as_they_were
 from brokers.scope import Scope
@@ -89,6 +90,7 @@ def bindings(
     rows = Binding.objects.filter(bindings_in(scope, broker, vhost), gone_at=None, **wanted)
     found = list(rows.order_by("vhost", "source", "destination_type", "destination", "routing_key", "properties_key"))
     pages.share_brokers(found, Broker.objects.filter(pk__in={row.broker_id for row in found}) if found else ())
+    hide_brokers(scope, found)
     return found
 
 
@@ -145,6 +147,7 @@ def transfers(scope: Scope, broker: BrokerRef) -> list[Transfer]:
     """Shovels and federation of a broker, as far as they are visible, in no order. They have no history. A shovel of which one end is in a virtual host of the
     broker that is not visible as a whole is left out."""
     found = list(Transfer.objects.filter(in_scope(scope, broker)).select_related("broker"))
+    hide_brokers(scope, found)
     return found if scope.is_everything else [one for one in found if _ends_are_visible(scope, one)]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import Count, Q, QuerySet, Sum
@@ -10,6 +10,7 @@ from django.db.models import Count, Q, QuerySet, Sum
 from brokers.models import Broker, Queue, VirtualHost
 from brokers.queries.visible import rows_in
 from brokers.scope import Scope
+from brokers.visible_reasons import without_address
 
 _SUMMED = ("ready", "unacknowledged", "publish_per_second", "deliver_per_second", "ack_per_second")
 _UNKNOWN = (
@@ -38,27 +39,23 @@ def visible_figures(scope: Scope, broker: Broker) -> Broker:
 def hide_places(scope: Scope, broker: Broker) -> None:
     """Leaves out why Hareline's user may not see other virtual hosts, and the addresses in the reasons of what failed, which may name anything."""
     if not scope.covers(broker.name):
-        broker.reason = without_address(broker.reason)
+        broker.reason, broker.depth_source_reason = without_address(broker.reason), without_address(broker.depth_source_reason)
         seen = [one for one in broker.limits if one.get("vhost") is None or scope.touches(broker.name, one["vhost"])]
         broker.limits = [{**one, "why": without_address(str(one.get("why") or ""))} for one in seen]
 
 
-def without_address(reason: str) -> str:
-    """The reason of a failure without the address that failed, as `brokers.management` names it.
-
-    >>> without_address("not found (GET http://rabbit:15672/api/queues/%2F/mail)")
-    'not found'
-    """
-    return _ADDRESS.sub("", reason)
-
-
-_ADDRESS = re.compile(r":? ?\(?\b(?:GET|PUT|POST|DELETE) https?://[^\s)]*\)?")
+def hide_brokers(scope: Scope, rows: Iterable[Any]) -> None:
+    """`hide_places` of the broker that each of these rows was read with: every query whose rows carry one calls it."""
+    if not scope.is_everything:
+        carried = (row._state.fields_cache.get("broker") for row in rows)
+        for broker in {id(one): one for one in carried if one is not None}.values():
+            hide_places(scope, broker)
 
 
 def visible_vhost_figures(scope: Scope, vhosts: list[VirtualHost]) -> list[VirtualHost]:
     """The same of virtual hosts, with their broker."""
+    hide_brokers(scope, vhosts)
     for vhost in vhosts:
-        hide_places(scope, vhost.broker)
         if not scope.covers(vhost.broker.name, vhost.name):
             sums = _sums(scope, Queue.objects.filter(broker_id=vhost.broker_id, vhost=vhost.name))
             for name in _SUMMED:

@@ -16,7 +16,7 @@ from django.db.models.expressions import RawSQL
 from brokers.models import Broker, Connection, Exchange, Policy, Queue
 from brokers.queries import visible
 from brokers.queries.pages import BrokerRef, in_scope, place_where
-from brokers.queries.partial_figures import hide_places
+from brokers.queries.partial_figures import hide_brokers
 from brokers.scope import Scope
 from brokers.visible_topology import named_exchanges, settings_without_hidden_names
 
@@ -86,7 +86,7 @@ def policies_in(scope: Scope, broker: BrokerRef | None = None, vhost: str | None
 def hide_names(scope: Scope, rows: Iterable[Row]) -> list[Row]:
     """The rows, read within the scope, with settings that name no exchange and no queue which is not visible."""
     rows = list(rows)
-    _hide_places(scope, rows)
+    hide_brokers(scope, rows)
     if not scope.limits_queues:
         return rows
     brokers = dict(Broker.objects.filter(pk__in={row.broker_id for row in rows}).values_list("pk", "name"))
@@ -121,18 +121,12 @@ def hide_publishers(scope: Scope, exchanges: Iterable[Exchange]) -> list[Exchang
 def hide_published(scope: Scope, connections: Iterable[Connection]) -> list[Connection]:
     """The connections without those of the exchanges that they publish to which are not visible."""
     found = list(connections)
-    _hide_places(scope, found)
+    hide_brokers(scope, found)
     for one in [] if scope.is_everything else found:
         if one.publishes and not scope.covers(one.broker.name, one.vhost):
             names = set(Exchange.objects.filter(exchanges_in(scope, one.broker_id, one.vhost), gone_at=None).values_list("name", flat=True))
             one.publishes = [published for published in one.publishes if published.get("exchange") in names]
     return found
-
-
-def _hide_places(scope: Scope, rows: Iterable[Queue | Exchange | Policy | Connection]) -> None:
-    for row in [] if scope.is_everything else rows:
-        if "broker" in row._state.fields_cache:
-            hide_places(scope, row.broker)
 
 
 def _partly(scope: Scope) -> Scope:

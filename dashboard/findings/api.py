@@ -160,6 +160,7 @@ def silence(request: HttpRequest, body: SilenceRequest) -> Status[Any]:
     if problems:
         field, why = next(iter(problems.items()))
         raise invalid(field, f"{field}: {why}")
+    wanted = silences.narrowed(request.user, wanted)
     why_not = silences.why_not(request.user, wanted)
     if why_not and not body.dry_run:
         silences.note_refusal(request.user, wanted, why_not, now)

@@ -17,12 +17,15 @@ from brokers.queries import Page, kept
 from brokers.scope import Scope
 from dashboard import queries
 from dashboard.findings import acts, links
+from dashboard.findings import silences as making
 from dashboard.findings.checked import rule_name
+from dashboard.findings.notified import NOT_NOTIFIED, NOTIFIED, event_text, notified_text
 from dashboard.findings.rule import Body, read_body
 from dashboard.layout import charts as series
 from dashboard.layout import formatting
 from dashboard.layout.charts import RANGES, Chart, Line, Mark, Range
 from dashboard.models import Finding, FindingEvent, Silence, User
+from dashboard.people import access
 
 LOOKED_BACK = timedelta(days=30)
 EVENTS = {
@@ -52,6 +55,14 @@ class Happened(msgspec.Struct, frozen=True):
     text: str
     user_name: str
     is_comment: bool
+
+
+class ShownSilence(msgspec.Struct, frozen=True):
+    """A silence of the finding; `text` has who made it and why, "" where that names what may not be viewed."""
+
+    silence: Silence
+    text: str
+    may_end: bool
 
 
 class Before(msgspec.Struct, frozen=True):
@@ -121,27 +132,30 @@ class FindingPage:
         return queries.effects_of(self.scope, self.finding)
 
     @cached_property
-    def silences(self) -> list[Silence]:
-        """Those that silence it now, the one that ends last first."""
-        if self.is_over:
-            return []
-        return sorted((one for one in queries.silences(timezone.now()) if queries.matches(one, self.finding)), key=lambda one: one.until, reverse=True)
+    def silences(self) -> list[ShownSilence]:
+        """Those that silence it now, the one that ends last first. What silences made for others say stays with these."""
+        found = [] if self.is_over else queries.silences_of(self.finding, timezone.now())
+        return [ShownSilence(one, self._silence_text(one), self._may_end(one)) for one in found]
+
+    @property
+    def silence_to_end(self) -> Silence | None:
+        """The one that a button of the page ends."""
+        return next((one.silence for one in self.silences if one.may_end), None)
+
+    def _silence_text(self, silence: Silence) -> str:
+        return f"by {silence.user_name}: “{silence.reason}”" if queries.patterns_in(self.scope, silence) else ""
+
+    def _may_end(self, silence: Silence) -> bool:
+        return queries.patterns_in(self.scope, silence) and not making.why_not(self.user, making.patterns_of(silence))
 
     @cached_property
     def notified(self) -> str:
         """Who was notified of it first and when, or why nobody was; "" where nobody is set up."""
-        happened = queries.notified_of(self.finding) if not self.is_over else []
-        at: dict[str, datetime] = {}
-        for one in happened:
-            if one.kind == "notified":
-                at.setdefault(one.text, one.at)
-        if at:
-            return f"{formatting.listed(list(at), 5)} {'was' if len(at) == 1 else 'were'} notified at {formatting.moment_text(min(at.values()), self.now)}."
-        return f"Nobody was notified: {happened[-1].text}." if happened else ""
+        return notified_text([] if self.is_over else queries.notified_of(self.finding), self.now, self._sees_targets)
 
     @property
-    def may_end_silences(self) -> bool:
-        return not self.why_not
+    def _sees_targets(self) -> bool:
+        return access.may(self.user, "settings")
 
     @property
     def silence_url(self) -> str:
@@ -174,9 +188,14 @@ class FindingPage:
     def events(self) -> list[Happened]:
         """The latest first."""
         return [
-            Happened(one.at, _words(one), "" if one.kind in ("opened", "level", "returned") else one.text, one.user_name, one.kind == "comment")
-            for one in reversed(queries.events_of([self.finding]))
+            Happened(one.at, _words(one), self._event_text(one), one.user_name, one.kind == "comment")
+            for one in reversed(queries.visible_events(self.scope, queries.events_of([self.finding])))
         ]
+
+    def _event_text(self, one: FindingEvent) -> str:
+        if one.kind in (NOTIFIED, NOT_NOTIFIED):
+            return event_text(one, self._sees_targets)
+        return "" if one.kind in ("opened", "level", "returned") else one.text
 
     @property
     def range(self) -> Range | None:

@@ -127,7 +127,10 @@ class FindingList(Filtered):
         last = max(holds, key=lambda silence: silence.until, default=None)
         if last is None:
             above = next((other for other in self.opened.findings if other.pk == one.under_id), None)
-            return f"with “{above.title}”, which explains it" if above is not None else ""
+            if above is not None:
+                return f"with “{above.title}”, which explains it"
+        if last is None or not queries.patterns_in(self.scope, last):
+            return f"until {formatting.moment_text(self.opened.silenced[one.pk], self.now)}"
         return f"until {formatting.moment_text(last.until, self.now)}, {last.user_name}: “{last.reason}”"
 
     def _closed_note(self, one: Finding) -> str:

@@ -49,11 +49,19 @@ def is_of_now(looked: FindingRound | None, now: datetime) -> bool:
 class OpenNow:
     """Everything that is open, as of the moment `at` at which it was read. It is shared: only to be read, and the bodies of its findings are not in it."""
 
-    def __init__(self, findings: Iterable[Finding], silences: Sequence[Silence], rounds: Iterable[FindingRound], at: datetime) -> None:
+    def __init__(
+        self,
+        findings: Iterable[Finding],
+        silences: Sequence[Silence],
+        rounds: Iterable[FindingRound],
+        at: datetime,
+        silenced: Mapping[int, datetime] | None = None,
+    ) -> None:
+        """`silenced`: until when, by primary key, where that is not decided by these findings alone."""
         self.at, self.silences = at, silences
         self.findings = worst_first(findings)
         self.rounds = {one.broker_id: one for one in rounds}
-        self.silenced = queries.silenced(self.findings, silences)
+        self.silenced = queries.silenced(self.findings, silences) if silenced is None else silenced
         self._worst = by_object(one for one in self.findings if one.pk not in self.silenced)
         self._silenced = by_object(one for one in self.findings if one.pk in self.silenced)
         self._of_many = {_about_many(one) for one in self.findings if one.pk not in self.silenced}
@@ -152,7 +160,8 @@ def open_lately(scope: Scope, broker_id: int, state: kept.State = None) -> OpenN
 def _read(scope: Scope, brokers: tuple[int, ...]) -> OpenNow:
     now = timezone.now()
     findings = [one for one in queries.open_findings(scope, bodies=False) if one.broker_id is None or one.broker_id in brokers]
-    return OpenNow(findings, queries.silences(now) if findings else (), queries.rounds(scope), now)
+    silences = queries.silences(now) if findings else []
+    return OpenNow(findings, silences, queries.rounds(scope), now, queries.open_silenced(scope, findings, silences))
 
 
 def _word(level: str) -> Word:

@@ -45,7 +45,7 @@ class SilencePage:
     def __init__(self, user: User | AnonymousUser, finding: Finding | None, given: Mapping[str, str], now: datetime) -> None:
         self.user, self.finding, self.now = user, finding, now
         self.form = silences.filled_in(given, finding)
-        self.patterns = silences.patterns(self.form, finding)
+        self.patterns = silences.narrowed(user, silences.patterns(self.form, finding))
         self.until = silences.end_of(self.form, now)
         self.problems: dict[str, str] = {}
 
@@ -146,8 +146,8 @@ def listed(user: User | AnonymousUser, now: datetime) -> list[ListedSilence]:
             one,
             silences.text(one),
             sum(queries.matches(one, finding) for finding in opened),
-            silences.nothing_there({field: getattr(one, field) for field in silences.PATTERNS}, vhosts, (*ALL, RULE_FAILED)),
-            silences.why_not(user, {field: getattr(one, field) for field in silences.PATTERNS}),
+            silences.nothing_there(silences.patterns_of(one), vhosts, (*ALL, RULE_FAILED)),
+            silences.why_not(user, silences.patterns_of(one)),
         )
         for one in holding
     ]

@@ -27,6 +27,7 @@ PATTERNS = {"rule": 40, "broker": 200, "vhost": 255, "name": 500}
 """The fields of a silence that are patterns, and how long each may be."""
 ENDS = (("1h", "1 hour"), ("4h", "4 hours"), ("1d", "1 day"), ("7d", "7 days"), ("at", "At a time, UTC"))
 FINDING, OBJECT, RULE, FREE = "finding", "object", "rule", "patterns"
+QUEUE = "queue"
 
 
 class SilenceForm(msgspec.Struct):
@@ -51,7 +52,7 @@ def filled_in(given: Mapping[str, str], finding: Finding | None) -> SilenceForm:
 
 
 def patterns(wanted: SilenceForm, finding: Finding | None) -> dict[str, str]:
-    """{field: pattern} of what is to be silenced."""
+    """{field: pattern} of what is to be silenced; with the kind of the object where it is that of a finding."""
     if wanted.about == FREE or finding is None:
         return {field: getattr(wanted, field).strip() or "*" for field in PATTERNS}
     exact = {"rule": finding.rule, "broker": finding.broker.name if finding.broker else "", "vhost": finding.vhost, "name": finding.name}
@@ -59,8 +60,8 @@ def patterns(wanted: SilenceForm, finding: Finding | None) -> dict[str, str]:
     if wanted.about == OBJECT:
         found["rule"] = "*"
     if wanted.about == RULE:
-        found["name"] = "*"
-    return found
+        return found | {"name": "*"}
+    return found | {"kind": finding.kind}
 
 
 def end_of(wanted: SilenceForm, now: datetime) -> datetime | None:
@@ -129,11 +130,33 @@ def _any(names: Iterable[str], pattern: str) -> bool:
 
 
 def why_not(user: User | AnonymousUser, silenced: Mapping[str, str]) -> str:
-    """Why this person can't silence what matches; a pattern of several places needs the right in all of them."""
-    exact = {field: value if value and not set("*?[") & set(value) else None for field, value in silenced.items()}
-    if access.may(user, "silence", exact["broker"], exact["vhost"], exact["name"]):
+    """Why this person can't silence what matches; a pattern of several places needs the right in all of them, and what is not about queues alone needs one that
+    is not limited to some queues."""
+    broker, vhost, name = (literal(silenced[field]) for field in ("broker", "vhost", "name"))
+    queue = name if silenced.get("kind") == QUEUE else None
+    if access.may(user, "silence", broker or None, vhost or None, queue or None):
         return ""
     return "You can view findings, but not silence them: your role does not allow it there."
+
+
+def narrowed(user: User | AnonymousUser, silenced: Mapping[str, str]) -> dict[str, str]:
+    """The same, about the queue alone where a name is typed by somebody whose right is limited to queues: what else has that name is not theirs."""
+    of_queue = {**silenced, "kind": QUEUE}
+    return of_queue if silenced.get("kind", "*") == "*" and why_not(user, silenced) and not why_not(user, of_queue) else dict(silenced)
+
+
+def literal(pattern: str) -> str | None:
+    """The only text that a pattern matches; None where it matches several.
+
+    >>> literal("a[[]b]"), literal("a*"), literal("mail")
+    ('a[b]', None, 'mail')
+    """
+    text = queries.unescaped(pattern)
+    return text if glob.escape(text) == pattern or (text == pattern and not set("*?[") & set(pattern)) else None
+
+
+def patterns_of(silence: Silence) -> dict[str, str]:
+    return {field: getattr(silence, field) for field in (*PATTERNS, "kind")}
 
 
 def add(user: User | AnonymousUser, silence: Silence, now: datetime) -> Silence:
@@ -147,7 +170,7 @@ def add(user: User | AnonymousUser, silence: Silence, now: datetime) -> Silence:
 
 def end(user: User | AnonymousUser, silence: Silence, now: datetime) -> str:
     """Ends it before its time; why not, if this person may not."""
-    refused = why_not(user, {field: getattr(silence, field) for field in PATTERNS})
+    refused = why_not(user, patterns_of(silence))
     if refused:
         store.audit(user, END_ACTION, store.REFUSED, now, **_place(silence), detail=_detail(silence))
         return refused
@@ -179,7 +202,8 @@ def text(silence: Silence) -> str:
     """
     rule = "Everything" if silence.rule == "*" else rule_name(silence.rule)
     parts = [rule + ("," if (silence.name, silence.vhost, silence.broker) != ("*", "*", "*") else "")]
-    parts += [f"of {silence.name}"] if silence.name not in ("*", "") else []
-    parts += [f"in {silence.vhost}"] if silence.vhost not in ("*", "") else []
-    parts += [f"on {silence.broker}"] if silence.broker not in ("*", "") else []
+    kind = "" if silence.kind == "*" else f"{silence.kind} "
+    parts += [f"of {kind}{queries.unescaped(silence.name)}"] if silence.name not in ("*", "") else []
+    parts += [f"in {queries.unescaped(silence.vhost)}"] if silence.vhost not in ("*", "") else []
+    parts += [f"on {queries.unescaped(silence.broker)}"] if silence.broker not in ("*", "") else []
     return " ".join(parts).rstrip(",") if len(parts) > 1 else parts[0].rstrip(",")

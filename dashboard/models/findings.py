@@ -88,6 +88,7 @@ class Silence(models.Model):
     broker = models.CharField(max_length=200, default="*")
     vhost = models.CharField(max_length=255, default="*")
     name = models.TextField(default="*")
+    kind = models.CharField(max_length=16, default="*")  # of the object, as a finding has it; "*": of any kind
     reason = models.TextField()
     user_name = models.CharField(max_length=200)
     begun_at = models.DateTimeField()

@@ -112,7 +112,7 @@ class About(msgspec.Struct, frozen=True):
 
 def gathered(scope: Scope, now: datetime) -> About:
     """As of now. Brokers and virtual hosts are those that the person may see. Raises DatabaseError."""
-    beats, held = leases.heartbeats(), leases.all_leases()
+    beats, held = leases.heartbeats(), _named(scope, leases.all_leases())
     brokers = list(broker_queries.brokers(scope))
     sources = worker_queries.event_sources(scope, brokers=brokers)
     size = database_size()
@@ -131,6 +131,14 @@ def gathered(scope: Scope, now: datetime) -> About:
         tables_at=tables_at,
         retention=[Bound(f"HARELINE_RETENTION_{name}", what, getattr(settings, f"RETENTION_{name}"), unit) for name, (what, unit) in RETENTION.items()],
     )
+
+
+def _named(scope: Scope, held: Sequence[Lease]) -> Sequence[Lease]:
+    """The leases, which are not to be saved. Their names have brokers and virtual hosts ("events prod /shop"): only who may view everything sees more than the
+    kind of work."""
+    for lease in [] if scope.is_everything else held:
+        lease.name = lease.name.partition(" ")[0]
+    return held
 
 
 def _missing(beats: Sequence[Heartbeat], now: datetime) -> list[str]:
@@ -164,7 +172,7 @@ def _process(beat: Heartbeat, holds: list[str], is_gone: bool, now: datetime) ->
         started_at=beat.started_at,
         heartbeat_at=beat.at,
         ended_at=beat.ended_at,
-        holds=holds,
+        holds=list(dict.fromkeys(holds)),
         problem=beat.problem,
         memory_bytes=measured.get("memory_bytes"),
         data_free_bytes=measured.get("data_free_bytes"),

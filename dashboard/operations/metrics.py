@@ -117,7 +117,7 @@ class _Stored(Collector):
         age = GaugeMetricFamily("hareline_findings_age_seconds", "since the rules last looked", labels=["broker"])
         found = dashboard_queries.open_findings(self.scope, bodies=False)
         silences = dashboard_queries.silences(self.now) if found else []
-        keys = dashboard_queries.silenced(found, silences)
+        keys = dashboard_queries.open_silenced(self.scope, found, silences)
         quiet = [one for one in found if one.pk in keys]
         loud = Counter((one.rule, one.level, one.broker.name if one.broker else "") for one in found if one.pk not in keys)
         for labels, count in sorted(loud.items()):

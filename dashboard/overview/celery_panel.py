@@ -47,6 +47,11 @@ class Work:
         found = worker_queries.event_sources(self.scope, self.broker.pk, [self.broker])
         return [source for source in found if self.vhost in (None, source.vhost)]
 
+    @property
+    def sources_hidden(self) -> bool:
+        """True where whether events are received is for people who may view a whole virtual host."""
+        return not self.sources and self.scope.limits_queues
+
     @cached_property
     def workers(self) -> list[Worker]:
         return worker_queries.workers(self.scope, broker=self.broker.pk, vhost=self.vhost, page_size=MOST_WORKERS).items
@@ -87,6 +92,8 @@ class Work:
     def failed(self) -> Figure:
         """Tasks first seen since `_counted_since` that failed, with the current rates as a note; unknown unless all events are received."""
         receiving = [source for source in self.sources if source.state == EventSource.RECEIVING]
+        if self.sources_hidden:
+            return Figure("", note="not visible to you")
         if not receiving or len(receiving) < len(self.sources):
             return Figure("", note=self._why_unknown if not self.sources or not self.online else "unknown: no events are received")
         counts = worker_queries.state_counts(self.scope, self._counted_since, self.broker.pk, self.vhost)
@@ -133,6 +140,8 @@ class Work:
         if self.workers:
             return "unknown: no worker node is online"
         refused = [source for source in self.sources if source.state != EventSource.RECEIVING]
+        if self.sources_hidden:
+            return "no worker node is visible to you"
         return "unknown: no events are received" if refused else "no worker node seen"
 
     def _spark(self, metric: str) -> tuple[float | None, ...]:

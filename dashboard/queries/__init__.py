@@ -11,18 +11,20 @@ from dashboard.queries.accounts import (
     sessions_of,
     tokens_of,
 )
-from dashboard.queries.audit import AT_ONCE, BEGUN, OVERDUE, AuditFilter, audit_entries, audit_event, audit_events_of, verify_audit
+from dashboard.queries.audit import AT_ONCE, BEGUN, OVERDUE, AuditFilter, audit_entries, audit_event, audit_events_of, verify_audit, visible_events_of
 from dashboard.queries.findings import (
     latest_closed,
     matches,
     open_findings,
     open_of,
+    open_silenced,
     own_open_findings,
     rounds,
     rule_setting,
     rule_settings,
     silenced,
     silences,
+    silences_of,
     visible_silences,
 )
 from dashboard.queries.notifications import (
@@ -52,6 +54,7 @@ from dashboard.queries.past_findings import (
     latest_opened,
     shown_state,
     silence,
+    visible_events,
 )
 from dashboard.queries.people import (
     feed_token,
@@ -65,6 +68,7 @@ from dashboard.queries.people import (
     token,
     user_of_session,
 )
+from dashboard.queries.visible_findings import patterns_in, unescaped
 
 __all__ = [
     "AT_ONCE",
@@ -103,9 +107,11 @@ __all__ = [
     "notified_of",
     "open_findings",
     "open_of",
+    "open_silenced",
     "own_open_findings",
     "own_role",
     "own_roles",
+    "patterns_in",
     "people",
     "people_page",
     "person",
@@ -120,13 +126,17 @@ __all__ = [
     "silence",
     "silenced",
     "silences",
+    "silences_of",
     "target",
     "targets",
     "token",
     "tokens_of",
+    "unescaped",
     "unexplained_open",
     "unplanned_events",
     "user_of_session",
     "verify_audit",
+    "visible_events",
+    "visible_events_of",
     "visible_silences",
 ]

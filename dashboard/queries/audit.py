@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import islice
 
 import msgspec
 from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from brokers.queries.one_moment import one_moment
+from brokers.scope import Scope
 from dashboard.models import AuditEvent, AuditHead
 from dashboard.people import audit_chain
 from dashboard.people.audit_chain import Head, Verified
@@ -38,6 +40,12 @@ def audit_event(event_id: int, action: str) -> AuditEvent | None:
 def audit_events_of(action: str, since: datetime, limit: int = 100) -> list[AuditEvent]:
     """The latest events of this kind of act since then, newest first, those that were refused left out."""
     return list(AuditEvent.objects.filter(action=action, at__gte=since).exclude(outcome="refused").order_by("-at", "-id")[:limit])
+
+
+def visible_events_of(scope: Scope, action: str, since: datetime, limit: int) -> list[AuditEvent]:
+    """The same, of the latest only those whose virtual host may be viewed as a whole."""
+    rows = AuditEvent.objects.filter(action=action, at__gte=since).exclude(outcome="refused").order_by("-at", "-id")
+    return list(islice((one for one in rows.iterator(chunk_size=AT_ONCE) if scope.covers(one.broker, one.vhost)), limit))
 
 
 def audit_entries(found: AuditFilter, now: datetime, limit: int, before: int | None = None) -> list[AuditEvent]:

@@ -13,7 +13,7 @@ from brokers.models import Broker
 from brokers.queries import visible
 from brokers.scope import EVERYTHING, Scope
 from dashboard.models import Finding, FindingRound, RuleSetting, Silence
-from dashboard.queries.visible_findings import as_visible, in_scope, patterns_in
+from dashboard.queries.visible_findings import as_visible, in_scope, patterns_in, visible_rounds
 
 _SETTINGS = RowsOf(RuleSetting)
 _WITHOUT_BODY = RowsOf(Finding, left_out=("body",))
@@ -53,7 +53,7 @@ def latest_closed(identities: list[str], since: datetime) -> dict[str, Finding]:
 def rounds(scope: Scope) -> list[FindingRound]:
     """When the rules last looked, by broker; that about Hareline itself has none."""
     seen = Q() if scope.is_everything else Q(broker=None) | visible.rows_touching(scope)
-    return list(FindingRound.objects.filter(seen, of_watched()).select_related("broker"))
+    return visible_rounds(scope, FindingRound.objects.filter(seen, of_watched()).select_related("broker"))
 
 
 def silences(now: datetime) -> list[Silence]:
@@ -79,7 +79,14 @@ def matches(silence: Silence, finding: Finding) -> bool:
     """Whether a silence is about a finding. What has no broker or virtual host has "" there."""
     broker = finding.broker.name if finding.broker else ""
     pairs = ((finding.rule, silence.rule), (broker, silence.broker), (finding.vhost, silence.vhost), (finding.name, silence.name))
-    return all(fnmatchcase(value, pattern) for value, pattern in pairs)
+    return silence.kind in ("*", finding.kind) and all(fnmatchcase(value, pattern) for value, pattern in pairs)
+
+
+def silences_of(finding: Finding, now: datetime) -> list[Silence]:
+    """Those that are about a finding now, whoever may see them, the one that ends last first. The finding is read again, as its name may have been left out."""
+    holding = silences(now)
+    whole = Finding.objects.select_related("broker").defer("body").filter(pk=finding.pk).first() if holding else None
+    return sorted((one for one in holding if whole is not None and matches(one, whole)), key=lambda one: one.until, reverse=True)
 
 
 MOST_CAUSES = 5
@@ -90,6 +97,14 @@ def silenced_until(finding: Finding, silences: Iterable[Silence]) -> datetime | 
     """Until when it is silenced; None if it is not."""
     matching = [one.until for one in silences if matches(one, finding)]
     return max(matching, default=None)
+
+
+def open_silenced(scope: Scope, findings: Sequence[Finding], silences: Sequence[Silence]) -> dict[int, datetime]:
+    """`silenced` of open findings that were read within the scope: the same for everybody, whatever was left out of them."""
+    if scope.is_everything or not silences or not findings:
+        return silenced(findings, silences)
+    found = silenced(Finding.objects.filter(of_watched(), closed_at=None).select_related("broker").defer("body"), silences)
+    return {one.pk: found[one.pk] for one in findings if one.pk in found}
 
 
 def silenced(findings: Iterable[Finding], silences: Sequence[Silence]) -> dict[int, datetime]:

@@ -13,7 +13,7 @@ from django.utils import timezone
 from brokers.queries.pages import Page, check_page, one_page
 from brokers.scope import Scope
 from dashboard.models import Finding, FindingEvent, Silence
-from dashboard.queries.visible_findings import as_visible, in_scope, patterns_in
+from dashboard.queries.visible_findings import OWN_KINDS, as_visible, in_scope, patterns_in
 
 if TYPE_CHECKING:
     from dashboard.findings.filter import Wanted
@@ -46,13 +46,14 @@ def closed_findings(scope: Scope, wanted: Wanted, broker_id: int | None, vhost: 
 
 
 def _chosen(scope: Scope, wanted: Wanted) -> Q:
-    """Titles are searched by who may view all of them; others find names."""
+    """Titles are searched by who may view all of them; others find names, as far as these are shown to them."""
     where = Q()
     for field, values in (("worst_level", wanted.levels), ("rule", wanted.rules), ("broker__name", wanted.brokers), ("vhost", wanted.vhosts)):
         if values:
             where &= Q(**{f"{field}__in": values})
+    named = Q() if scope.is_everything else Q(broker__isnull=False) | Q(kind__in=OWN_KINDS)
     for name in wanted.names:
-        where &= Q(name__icontains=name)
+        where &= named & Q(name__icontains=name)
     for word in wanted.words:
         where &= Q(title__icontains=word) if scope.is_everything else Q(broker__isnull=False, name__icontains=word)
     if wanted.start is not None:
@@ -77,6 +78,18 @@ def effects_of(scope: Scope, finding: Finding) -> list[Finding]:
 def events_of(findings: Sequence[Finding], limit: int = 200) -> list[FindingEvent]:
     """What happened to them, the oldest first; of very many the latest ones."""
     return list(FindingEvent.objects.filter(finding__in=findings).order_by("-pk")[:limit])[::-1]
+
+
+def visible_events(scope: Scope, events: Iterable[FindingEvent]) -> list[FindingEvent]:
+    """The events, without who made a silence and why, where that silence names what may not be viewed, or is no longer stored."""
+    found = list(events)
+    silencing = [] if scope.is_everything else [one for one in found if one.kind == "silenced"]
+    rows = Silence.objects.filter(begun_at__in=[one.at for one in silencing]) if silencing else ()
+    seen = {(one.begun_at, one.user_name, one.reason) for one in rows if patterns_in(scope, one)}
+    for one in silencing:
+        if (one.at, one.user_name, one.text) not in seen:
+            one.user_name = one.text = ""
+    return found
 
 
 def findings_like(finding: Finding, since: datetime, limit: int = 20) -> Page[Finding]:

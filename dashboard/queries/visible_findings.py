@@ -6,18 +6,24 @@ Hareline itself, the rule stands in their place.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from django.db.models import Q
 
 from brokers.queries import visible
+from brokers.queries.partial_figures import hide_brokers
 from brokers.scope import Scope
-from dashboard.models import Finding, RuleSetting, Silence
+from brokers.visible_reasons import without_address, without_addresses
+from dashboard.models import Finding, FindingRound, RuleSetting, Silence
 from workers.models import Worker
-from workers.queries.visible_workers import workers_in
+from workers.queries import workers_in
 
 OWN_KINDS = ("process", "rule")
 """Of the objects of Hareline itself those whose names may be read by everybody."""
+
+
+REASON_HIDDEN = "the reason is not shown, as it may name objects outside your rights"
 
 
 def in_scope(scope: Scope) -> Q:
@@ -31,7 +37,7 @@ def in_scope(scope: Scope) -> Q:
 
 
 def shows_texts(scope: Scope, one: Finding) -> bool:
-    """Whether all that a finding says may be viewed."""
+    """Whether all texts of a finding may be viewed."""
     return scope.is_everything or (one.broker is not None and scope.covers(one.broker.name, one.vhost or None))
 
 
@@ -49,6 +55,20 @@ def as_visible(scope: Scope, findings: Iterable[Finding]) -> list[Finding]:
             as_visible(scope, [one.under] if one.under else [])
         if not shows_texts(scope, one):
             _leave_out_texts(one)
+        elif one.broker is not None and not scope.covers(one.broker.name):
+            _leave_out_addresses(one)
+    hide_brokers(scope, found)
+    return found
+
+
+def visible_rounds(scope: Scope, rounds: Iterable[FindingRound]) -> list[FindingRound]:
+    """The rounds, with their broker. Why a rule could not look may name any object of the broker, or any broker where it is about Hareline itself: the rule
+    remains."""
+    found = list(rounds)
+    for one in [] if scope.is_everything else found:
+        if one.broker is None or not scope.covers(one.broker.name):
+            one.unsure = dict.fromkeys(one.unsure, REASON_HIDDEN)
+    hide_brokers(scope, found)
     return found
 
 
@@ -61,7 +81,29 @@ def _leave_out_texts(one: Finding) -> None:
     one.body = {"summary": "What it shows is left out, as it may name objects outside your rights."}
 
 
+def _leave_out_addresses(one: Finding) -> None:
+    for name in {"title", "short", "unsure", "close_reason"} - one.get_deferred_fields():
+        setattr(one, name, without_address(getattr(one, name)))
+    if "body" not in one.get_deferred_fields():
+        one.body = without_addresses(one.body)
+
+
 def patterns_in(scope: Scope, one: Silence | RuleSetting) -> bool:
     """Whether the patterns of a silence or a setting name only what is visible. What holds everywhere names nothing."""
     vhost, name = (None if value in ("", "*") else value for value in (one.vhost, one.name))
-    return (one.broker, vhost, name) == ("*", None, None) or scope.covers(one.broker, vhost, name)
+    if (one.broker, vhost, name) == ("*", None, None):
+        return True
+    of_queues = not isinstance(one, Silence) or one.kind in ("*", "queue")
+    return scope.covers(unescaped(one.broker), vhost and unescaped(vhost), unescaped(name) if name and of_queues else None)
+
+
+def unescaped(pattern: str) -> str:
+    """The pattern with the characters that `glob.escape` escaped as they are in names.
+
+    >>> unescaped("a[[]b][*]")
+    'a[b]*'
+    """
+    return _ESCAPED.sub(r"\1", pattern)
+
+
+_ESCAPED = re.compile(r"\[([*?\[])\]")

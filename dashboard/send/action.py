@@ -17,7 +17,7 @@ from django.contrib.auth.models import AnonymousUser
 from brokers import queries as broker_queries
 from brokers.models import Broker
 from brokers.routing.past import is_delay_level
-from brokers.scope import EVERYTHING
+from brokers.scope import EVERYTHING, Scope
 from dashboard import queries, store
 from dashboard.layout import amqp_targets, formatting, levels, queue_levels
 from dashboard.models import AuditEvent, User
@@ -53,9 +53,9 @@ class Done(msgspec.Struct, frozen=True):
     event: AuditEvent
 
 
-def why_not(user: User | AnonymousUser, broker: str, vhost: str | None = None, task: str | None = None) -> str:
+def why_not(user: User | AnonymousUser, broker: str, vhost: str) -> str:
     """Why this person can't send there, as a sentence that names what would allow it; "" if they can."""
-    if not (access.may_within(user, "send", broker) if vhost is None else access.may(user, "send", broker, vhost)):
+    if not access.may(user, "send", broker, vhost):
         return f"You can view, but not send: your role does not allow sending to {broker}."
     if broker not in settings.CONTROL:
         return f"Sending to {broker} is switched off. To allow it, set HARELINE_CONTROL={broker}, or * for all brokers."
@@ -71,16 +71,16 @@ def refusal(user: User | AnonymousUser, broker: Broker, vhost: str, now: datetim
     return levels.blocked_text(broker, now), 503
 
 
-def predict(order: Order, broker: Broker, vhost: str, now: datetime) -> Prediction:
-    """Where this order would go now, with a queue where none was set. Nothing is sent."""
-    place = loaded_vhost.load(EVERYTHING, broker, vhost, now)
-    known = loaded_vhost.known_task(EVERYTHING, broker, vhost, order.task)
+def predict(scope: Scope, order: Order, broker: Broker, vhost: str, now: datetime) -> Prediction:
+    """Where this order would go now, with a queue where none was set, from what the person may view. Nothing is sent."""
+    place = loaded_vhost.load(scope, broker, vhost, now)
+    known = loaded_vhost.known_task(scope, broker, vhost, order.task)
     application = prediction.as_application(place, order, known)
-    resolved = _with_usual_route(order, broker, vhost, application)
+    resolved = _with_usual_route(scope, order, broker, vhost, application)
     return Prediction(resolved, prediction.prediction(place, resolved, known, application), prediction.default_queue(known))
 
 
-def _with_usual_route(order: Order, broker: Broker, vhost: str, application: TaskExplanation) -> Order:
+def _with_usual_route(scope: Scope, order: Order, broker: Broker, vhost: str, application: TaskExplanation) -> Order:
     """The order with a queue where none was set: where the application's own configuration sends it, as far as it is known; else that of the last
     task of this name that a worker took, else what its workers registered. Without any trace Celery's default queue stays.
     """
@@ -97,7 +97,7 @@ def _with_usual_route(order: Order, broker: Broker, vhost: str, application: Tas
     if usual:
         return msgspec.structs.replace(order, options=msgspec.structs.replace(options, **usual), usual=f"the route configured by {whose}")
     taken = TaskFilter(broker=broker.pk, vhost=vhost, name=order.task, states=TAKEN)
-    for task in worker_queries.tasks(EVERYTHING, filter=taken, page_size=20).items:
+    for task in worker_queries.tasks(scope, filter=taken, page_size=20).items:
         if task.received_at is None or task.routing_key is None or is_delay_level(task.exchange or ""):
             continue
         if not task.exchange:
@@ -106,7 +106,7 @@ def _with_usual_route(order: Order, broker: Broker, vhost: str, application: Tas
         if not options.exchange and not options.routing_key:
             routed = msgspec.structs.replace(options, exchange=task.exchange, routing_key=task.routing_key)
             return msgspec.structs.replace(order, options=routed, usual=f"the route {order.task} last took")
-    for name, attributes, _ in worker_queries.registered_tasks(EVERYTHING, broker=broker.pk, vhost=vhost):
+    for name, attributes, _ in worker_queries.registered_tasks(scope, broker=broker.pk, vhost=vhost):
         if name == order.task and attributes.get("queue"):
             routed = msgspec.structs.replace(options, queue=str(attributes["queue"]))
             return msgspec.structs.replace(order, options=routed, usual=f"the queue attribute of {order.task}")

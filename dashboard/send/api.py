@@ -15,12 +15,12 @@ from pydantic import ConfigDict, Field
 from brokers import queries as broker_queries
 from brokers.models import Broker
 from dashboard.api.errors import ERRORS, ErrorAnswer, Problem, invalid, not_found
-from dashboard.api.parameters import broker_named
+from dashboard.api.parameters import broker_named, scope
 from dashboard.layout import amqp_targets, formatting, json_fields, levels
 from dashboard.people import access
 from dashboard.send import action as sending
 from dashboard.send.order import Order
-from dashboard.why.api import TaskExplanation, plain
+from dashboard.why.api import TaskExplanation, in_turn, plain
 from workers.sending import send_options
 
 router = Router(tags=["tasks"])
@@ -91,18 +91,20 @@ def send(request: HttpRequest) -> Status[Any]:
     if given.get("dry_run"):
         return Status(200, _predicted(request, order, broker_named(request, broker_name), vhost, now))
     if not access.may(request.user, "send", broker_name, vhost):
-        why = sending.why_not(request.user, broker_name, vhost, order.task)
+        why = sending.why_not(request.user, broker_name, vhost)
         sending.note_refusal(request.user, broker_name, vhost, order.task, why, now)
         raise Problem(403, why, "broker")
     broker = broker_named(request, broker_name)
-    if why := sending.why_not(request.user, broker.name, vhost, order.task) or amqp_targets.refusal(broker):
+    if why := sending.why_not(request.user, broker.name, vhost) or amqp_targets.refusal(broker):
         sending.note_refusal(request.user, broker.name, vhost, order.task, why, now)
         raise Problem(403, why, "broker")
     _check_vhost(request, broker, vhost)
     if blocked := levels.blocked_text(broker, now):
         sending.note_refusal(request.user, broker.name, vhost, order.task, blocked, now)
         raise Problem(503, blocked, "broker")
-    done = sending.send(request.user, broker, vhost, sending.predict(order, broker, vhost, now), str(uuid4()), now)
+    with in_turn():
+        predicted = sending.predict(scope(request), order, broker, vhost, now)
+    done = sending.send(request.user, broker, vhost, predicted, str(uuid4()), now)
     if done is not None and done.sent.grant:
         raise Problem(403, f"{done.sent.reason} To grant it: {done.sent.grant}", "broker")
     if done is None or done.sent.outcome == "not sent":
@@ -123,13 +125,14 @@ def send(request: HttpRequest) -> Status[Any]:
 
 
 def _check_vhost(request: HttpRequest, broker: Broker, vhost: str) -> None:
-    if broker_queries.virtual_host(access.scope_of(request.user), broker.pk, vhost) is None:
+    if broker_queries.virtual_host(scope(request), broker.pk, vhost) is None:
         raise not_found(f"There is no virtual host {vhost} on {broker.name}.", "vhost")
 
 
 def _predicted(request: HttpRequest, order: Order, broker: Broker, vhost: str, now: datetime) -> dict[str, Any]:
     _check_vhost(request, broker, vhost)
-    found = sending.predict(order, broker, vhost, now)
+    with in_turn():
+        found = sending.predict(scope(request), order, broker, vhost, now)
     to = send_options.destination(found.order.options)
     return {"exchange": to.exchange, "routing_key": to.routing_key, "queues": found.answer.queues, "prediction": plain(found.answer)}
 

@@ -84,7 +84,7 @@ class Follow:
 
     @property
     def silent(self) -> str:
-        source = queries.event_source(self.broker.pk, self.event.vhost)
+        source = queries.event_source(self.scope, self.broker, self.event.vhost)
         if source is None:
             return "no worker has sent an event in this virtual host yet, so it is followed from the first one on"
         return "" if source.state == EventSource.RECEIVING else source.reason or f"the events of workers there are {source.state}"

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from typing import Any
-from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
 import msgspec
@@ -17,9 +16,9 @@ from brokers import queries as broker_queries
 from brokers.models import Broker
 from brokers.scope import Scope
 from dashboard import queries as own_queries
-from dashboard.layout import levels
+from dashboard.layout import formatting, levels
 from dashboard.live import topics
-from dashboard.models import AuditEvent, User
+from dashboard.models import User
 from dashboard.send import action as sending
 from dashboard.send import form as send_form
 from dashboard.send import prefilled
@@ -28,11 +27,11 @@ from dashboard.send.follow import Follow
 from dashboard.send.form import Place
 from dashboard.send.order import Order
 from dashboard.send.prediction_panel import ShownPrediction
+from dashboard.send.sent_before import Before, address_of, sent_before
 from workers import queries
 from workers.models import EventSource, Worker
 from workers.sending.send_options import Problem, as_given
 
-BEFORE_DAYS, BEFORE_SHOWN = 7, 8
 PLACES_SHOWN = 8
 NAMES_OFFERED = 500
 
@@ -42,17 +41,6 @@ class PlaceLink(msgspec.Struct, frozen=True):
     vhost: str
     address: str
     current: bool
-
-
-class Before(msgspec.Struct, frozen=True):
-    """One that was sent before."""
-
-    event: AuditEvent
-    level: str
-    words: str
-    open_address: str
-    again_address: str
-    goes_on: bool
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -86,10 +74,10 @@ class SendPage:
 
     @cached_property
     def places(self) -> list[tuple[Broker, str]]:
-        """Where one could send: those with most workers first."""
+        """Where one could send: those with most workers first. [] where a virtual host is chosen that there is not, or that may not be viewed."""
         found = [(broker, vhost.name) for broker in self.brokers for vhost in broker_queries.virtual_hosts(self.scope, broker.pk)]
         if self._chosen_vhost is not None:
-            found = [place for place in found if place[1] == self._chosen_vhost] or [(broker, self._chosen_vhost) for broker in self.brokers[:1]]
+            found = [place for place in found if place[1] == self._chosen_vhost]
         by_workers = queries.liveliest(self._worker_counts)
         return sorted(found, key=lambda place: (*by_workers(place), place[0].name, place[1]))
 
@@ -99,17 +87,29 @@ class SendPage:
 
     @property
     def vhost(self) -> str:
-        return self.places[0][1] if self.places else ""
+        return self.places[0][1] if self.places else self._chosen_vhost or ""
+
+    @property
+    def named_broker(self) -> str:
+        """The broker of the place, else the one that the address names or means; "" without any."""
+        return next((broker.name for broker in (self.broker, *self.brokers) if broker), "")
+
+    @property
+    def missing(self) -> str:
+        """That there is no such virtual host, as a sentence; "" where it is there, or none is chosen."""
+        if self.broker is not None or self._chosen_vhost is None or not self.brokers:
+            return ""
+        return f"There is no virtual host {self._chosen_vhost} on {formatting.listed([broker.name for broker in self.brokers], 5)}."
 
     @property
     def place_links(self) -> list[PlaceLink]:
         """The other places, where there is more than one."""
         shown = self.places[:PLACES_SHOWN] if len(self.places) > 1 else []
-        return [PlaceLink(broker.name, vhost, _address(broker.name, vhost), at == 0) for at, (broker, vhost) in enumerate(shown)]
+        return [PlaceLink(broker.name, vhost, address_of(broker.name, vhost), at == 0) for at, (broker, vhost) in enumerate(shown)]
 
     @property
     def address(self) -> str:
-        return _address(self.broker.name, self.vhost) if self.broker else reverse("send")
+        return address_of(self.broker.name, self.vhost) if self.broker else reverse("send")
 
     @property
     def confirm_address(self) -> str:
@@ -126,7 +126,9 @@ class SendPage:
 
     @cached_property
     def refusal(self) -> tuple[str, int]:
-        return sending.refusal(self.user, self.broker, self.vhost, self.now) if self.broker else ("", 200)
+        if self.broker is not None:
+            return sending.refusal(self.user, self.broker, self.vhost, self.now)
+        return (sending.why_not(self.user, self.named_broker, self.vhost) or self.missing, 403) if self.missing else ("", 200)
 
     @cached_property
     def registered(self) -> dict[str, list[str]]:
@@ -171,7 +173,7 @@ class SendPage:
             registered=self.registered,
             queues=None if hidden else self._queues,
             exchanges=None if hidden or exchanges.total > broker_queries.LARGEST_PAGE else {exchange.name for exchange in exchanges.items},
-            silent=silent(queries.event_source(broker.pk, vhost)),
+            silent=silent(queries.event_source(self.scope, broker, vhost)),
         )
 
     @cached_property
@@ -212,7 +214,7 @@ class SendPage:
             return False
         if given.get("usual"):  # the confirmation named the queue already
             order = msgspec.structs.replace(order, usual=given["usual"][:300])
-        self.predicted = sending.predict(order, self.broker, self.vhost, self.now)
+        self.predicted = sending.predict(self.scope, order, self.broker, self.vhost, self.now)
         order = self.predicted.order
         warnings = send_form.warnings(order, self.place)
         for warning in warnings:
@@ -225,7 +227,7 @@ class SendPage:
         """Where what is in the form would go; None where that can't be read yet."""
         order = send_form.read(self.values)[0] if self.predicted is None and self.values["task"].strip() else None
         if order is not None and self.broker is not None:
-            self.predicted = sending.predict(order, self.broker, self.vhost, self.now)
+            self.predicted = sending.predict(self.scope, order, self.broker, self.vhost, self.now)
         return None if self.predicted is None or self.broker is None else ShownPrediction(self.predicted, self.user.get_username(), self.broker, self.vhost)
 
     @property
@@ -250,17 +252,7 @@ class SendPage:
 
     @property
     def before(self) -> list[Before]:
-        """What was sent before, by anyone, the newest first."""
-        events = own_queries.audit_events_of(sending.ACTION, self.now - timedelta(days=BEFORE_DAYS), BEFORE_SHOWN)
-        return [self._before(event) for event in events if self.scope.covers(event.broker, event.vhost)]
-
-    def _before(self, event: AuditEvent) -> Before:
-        broker = broker_queries.broker(self.scope, event.broker)
-        follow = Follow(self.scope, event, broker, self.now) if broker and event.detail.get("uuid") else None
-        level, words = follow.summary if follow else ("unknown", "unknown")
-        address = _address(event.broker, event.vhost)
-        short = "waiting" if words.startswith("sent, waiting") else words
-        return Before(event, level, short, f"{address}&sent={event.pk}", f"{address}&again={event.pk}", follow is not None and follow.goes_on)
+        return sent_before(self.scope, self.now)
 
     @property
     def topics(self) -> list[str]:
@@ -281,10 +273,6 @@ def silent(source: EventSource | None) -> str:
     if source is None:
         return "no worker has sent an event in this virtual host yet"
     return "" if source.state == EventSource.RECEIVING else source.reason or f"the events of workers there are {source.state}"
-
-
-def _address(broker: str, vhost: str) -> str:
-    return f"{reverse('send')}?{urlencode({'broker': broker, 'vhost': vhost})}"
 
 
 def _highest_priority(arguments: Any) -> int | None:

@@ -13,9 +13,9 @@ from dashboard.layout import json_fields, posted
 from dashboard.layout.fragments import polled, vary_on_htmx
 from dashboard.layout.frame import shell_of
 from dashboard.live.seen import live_page
-from dashboard.people.access import scope_of
 from dashboard.send import action as sending
 from dashboard.send.page import SendPage, sent_uuid
+from dashboard.why.turns import in_turn
 
 
 @csrf_exempt  # the check is made by _answered, once the body is known to be small enough to be read
@@ -25,6 +25,12 @@ def page(request: HttpRequest) -> HttpResponse:
     return _too_large(request, too_large) if (too_large := posted.too_large(request)) else _answered(request)
 
 
+def _predicts(request: HttpRequest) -> bool:
+    """Whether a task is named, whose route is predicted then."""
+    return request.method == "POST" or bool(request.GET.keys() & {"task", "again", "sent", "like"} and "part" not in request.GET)
+
+
+@in_turn(_predicts)
 @vary_on_htmx
 @csrf_protect
 @one_moment()
@@ -54,13 +60,14 @@ def now(request: HttpRequest) -> HttpResponse:
     return _too_large(request, too_large) if (too_large := posted.too_large(request)) else _sent(request)
 
 
+@in_turn(_predicts)
 @csrf_protect
 def _sent(request: HttpRequest) -> HttpResponse:
     shown = _page(request)
     uuid, given = sent_uuid(request.POST.get("uuid")), request.POST.dict()
     if shown.why_not or shown.broker is None or uuid is None or not shown.check(given) or shown.predicted is None:
-        if shown.why_not and shown.broker:
-            sending.note_refusal(shown.user, shown.broker.name, shown.vhost, given.get("task", ""), shown.why_not, shown.now)
+        if shown.why_not:
+            sending.note_refusal(shown.user, shown.named_broker, shown.vhost, given.get("task", ""), shown.why_not, shown.now)
         return render(request, "send/index.html", {"page": shown, "now": shown.now, "topics": shown.topics}, status=shown.refusal[1] if shown.why_not else 422)
     done = sending.send(shown.user, shown.broker, shown.vhost, shown.predicted, uuid, shown.now)
     event = done.event if done else sending.event_of(uuid, shown.now)
@@ -71,7 +78,7 @@ def _sent(request: HttpRequest) -> HttpResponse:
 
 def _page(request: HttpRequest) -> SendPage:
     shell = shell_of(request)
-    return SendPage(scope_of(request.user), request.user, shell.brokers, shell.broker, shell.vhost, timezone.now())
+    return SendPage(shell.scope, request.user, shell.brokers, shell.broker, shell.vhost, timezone.now())
 
 
 def _too_large(request: HttpRequest, why: str) -> HttpResponse:

@@ -233,13 +233,22 @@ class TaskPage:
         this.below = [self._relative(child, "child") for child in family.children]
         top = this
         if self.parent_id:
-            top = self._relative(family.parent, "parent") if family.parent else Relative("parent", "no longer kept", self.parent_id)
+            top = self._relative(family.parent, "parent") if family.parent else Relative("parent", self._absent, self.parent_id)
             top.below = [this, *(self._relative(sibling, "sibling") for sibling in family.siblings)]
         if task.root_id and task.root_id not in (task.uuid, self.parent_id):
-            root = self._relative(family.root, "root") if family.root else Relative("root", "no longer kept", task.root_id)
+            root = self._relative(family.root, "root") if family.root else Relative("root", self._absent, task.root_id)
             root.below = [top]
             top = root
         return top
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the person may view all of the virtual host: else what is not found may only be hidden from them."""
+        return self.scope.covers(self.task.broker.name, self.task.vhost)
+
+    @property
+    def _absent(self) -> str:
+        return "no longer kept" if self.is_whole else "no longer kept, or not visible to you"
 
     def _relative(self, task: Task, role: str) -> Relative:
         url = reverse("task", args=[task.pk]) if task.pk != self.task.pk else ""

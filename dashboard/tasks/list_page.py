@@ -16,6 +16,7 @@ from dashboard.layout import filter_language
 from dashboard.layout.addresses import Heading, ListAddress
 from dashboard.layout.lists import PAGE_SIZE, Filtered, RestrictiveTerm, count_text, most_restrictive
 from dashboard.layout.moments import moment_of
+from dashboard.layout.virtual_hosts import virtual_hosts
 from dashboard.layout.visibility import Step
 from dashboard.live import topics
 from dashboard.live.rows import LiveRow
@@ -169,7 +170,7 @@ class TaskList(Filtered):
     @cached_property
     def _counts(self) -> tuple[dict[str, int], frozenset[str]]:
         wanted = self.query_filter(self._of_any_state)
-        return (self._kept_counts, frozenset()) if wanted == self.everywhere else queries.counts_by_state(self.scope, wanted, self._found)
+        return (self._kept_counts, frozenset()) if wanted == self.everywhere and self._kept_counts else queries.counts_by_state(self.scope, wanted, self._found)
 
     @cached_property
     def views(self) -> list[View]:
@@ -237,15 +238,16 @@ class TaskList(Filtered):
     @property
     def kept(self) -> str:
         """How many tasks are kept in all."""
-        kept = sum(self._kept_counts.values())
+        kept = sum((self._kept_counts or {}).values())
         if kept > queries.COUNTED:
             return count_text(kept, more=False)
         found = self._tasks(self.everywhere, 1, 1)
         return count_text(found.total, found.total_is_more)
 
     @cached_property
-    def _kept_counts(self) -> dict[str, int]:
-        return queries.kept_counts(self.scope, self.everywhere.broker, self.everywhere.vhost)
+    def _kept_counts(self) -> dict[str, int] | None:
+        """None where only some queues may be viewed: no counts are kept of these."""
+        return None if self.scope.limits_queues else queries.kept_counts(self.scope, self.everywhere.broker, self.everywhere.vhost)
 
     @property
     def total_text(self) -> str:
@@ -266,7 +268,15 @@ class TaskList(Filtered):
         return self.vhost is None and len({task.vhost for task in self.page.items}) > 1
 
     @property
+    def _partly_visible(self) -> set[tuple[int, str]]:
+        """(broker, virtual host) where tasks may appear that may be viewed, though whether events are received there may not."""
+        if not self.scope.limits_queues:
+            return set()
+        return {(broker.pk, one.name) for broker in self.brokers for one in virtual_hosts(self.scope, broker) if self.vhost in (None, one.name)}
+
+    @property
     def topics(self) -> list[str]:
         places = {(source.broker_id, source.vhost) for source in self.sources} | {(task.broker_id, task.vhost) for task in self.page.items}
+        places |= self._partly_visible
         names = [topics.Topic(topics.BROKER, broker.pk).name for broker in self.brokers]
         return names + [topics.Topic(topics.TASKS, broker_id, vhost).name for broker_id, vhost in sorted(places)]

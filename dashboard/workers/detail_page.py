@@ -106,7 +106,12 @@ class WorkerDetail:
 
     @property
     def sources(self) -> list[worker_story.Source]:
-        return worker_story.sources(self.worker, self.source, self.now)
+        return worker_story.sources(self.worker, self.source, self.now, self.is_whole)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing of the node is left out for the person."""
+        return self.scope.covers(self.worker.broker.name, self.worker.vhost)
 
     @property
     def events(self) -> tuple[str, str]:

@@ -55,7 +55,9 @@ def running_list(worker: Worker) -> RunningList:
     if worker.active == 0:  # whatever was listed before has ended
         return RunningList(nothing="idle")
     if not tasks:
-        return RunningList(nothing=f"{formatting.count(worker.active, 'running task')}, not listed yet")
+        return RunningList(nothing=f"{formatting.count(worker.active, 'running task')}, not {'visible to you' if worker.tasks_hidden else 'listed yet'}")
+    if worker.tasks_hidden:
+        return RunningList(tasks, max(0, worker.active - len(tasks)))
     if is_older(worker):
         return RunningList(tasks, as_of=f"listed{_at(worker.active_tasks_at)}, before it reported {worker.active:,} running")
     return RunningList(tasks, worker.active - len(tasks))

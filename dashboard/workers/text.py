@@ -84,9 +84,10 @@ def heartbeats_off(worker: Worker) -> bool:
     return worker.heartbeat_at is None and worker.inspected_at is not None and not worker.inspect_reason
 
 
-def sources(worker: Worker, source: EventSource | None, now: datetime) -> list[Source]:
+def sources(worker: Worker, source: EventSource | None, now: datetime, source_visible: bool = True) -> list[Source]:
     """The data sources: events and inspection, each with its age or with what is missing."""
-    return [_events(worker, source, now), _inspect(worker, source, now)]
+    hidden = Source("unknown", "Events", "Whether events of the virtual host are received is not visible to you.")
+    return [_events(worker, source, now) if source_visible else hidden, _inspect(worker, source, now)]
 
 
 def _events(worker: Worker, source: EventSource | None, now: datetime) -> Source:

@@ -24,6 +24,9 @@ EVENTS_SETTINGS = (
 )
 
 
+WORKERS_OF_QUEUES = "You may view only some queues of a virtual host. A worker node appears here while it consumes one of them."
+
+
 def limits(sources: Sequence[EventSource], workers: Sequence[Worker]) -> list[Step]:
     """What is missing where workers are shown; [] if everything may be seen."""
     found = []
@@ -92,10 +95,12 @@ def _inspection_missing(source: EventSource) -> list[Step]:
     return [Step(level, title, _sentence(source.inspect_reason) or f"Inspection: {source.inspect_state}.", source.inspect_grant)]
 
 
-def steps_to_see_workers(brokers: Sequence[Broker], sources: Sequence[EventSource], now: datetime) -> list[Step]:
-    """The checklist of a page without worker nodes: what is there already, what is left."""
+def steps_to_see_workers(brokers: Sequence[Broker], sources: Sequence[EventSource], now: datetime, sources_hidden: bool = False) -> list[Step]:
+    """The checklist of a page without worker nodes: what is there already, what is left. `sources_hidden`: none are visible to the person."""
     steps = [_broker_step(broker, now) for broker in brokers]
-    if not sources:
+    if sources_hidden:
+        steps.append(Step("unknown", "Whether events of workers are received is not visible to you", WORKERS_OF_QUEUES))
+    elif not sources:
         steps.append(
             Step(
                 "notice",

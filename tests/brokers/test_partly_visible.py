@@ -13,6 +13,7 @@ from brokers.errors import NotRecorded
 from brokers.models import Broker
 from brokers.queries import topologies
 from brokers.scope import EVERYTHING, NOTHING, Place, Scope
+from brokers.visible_reasons import without_address
 from tests.secret_shop import SHOP, Shop, text_of
 
 pytestmark = pytest.mark.django_db
@@ -117,6 +118,34 @@ def test_figures_are_summed_over_what_is_visible_and_unknown_where_they_can_not_
 
 def test_virtual_hosts_without_a_visible_queue_are_left_out_where_the_right_names_none(shop: Shop) -> None:
     assert [one.name for one in queries.virtual_hosts(Scope((Place(queue=("orders.*",)),)))] == [SHOP]
+
+
+def test_no_row_brings_a_broker_with_reasons_that_name_addresses(shop: Shop) -> None:
+    failed = "connection refused at SECRET.example:15672 (GET http://SECRET.example:15672/api/overview)"
+    Broker.objects.update(reason=failed, limits=[])
+    rows: list[Any] = [*queries.channel_page(WHOLE_SHOP).items, *queries.client_trends(WHOLE_SHOP), *queries.transfers(WHOLE_SHOP, shop.broker.pk)]
+    rows += [*queries.bindings(WHOLE_SHOP), *queries.changes(WHOLE_SHOP), *queries.queues(WHOLE_SHOP).items, *queries.exchanges(WHOLE_SHOP).items]
+    assert {(row.broker.reason, "SECRET" in row.broker.depth_source_reason) for row in rows} == {("connection refused at the broker", False)}
+
+
+@pytest.mark.parametrize(
+    ("reason", "left"),
+    [
+        ("no complete answer within 15 s from h:1 (GET http://h:1/api)", "no complete answer within 15 s from the broker"),
+        ("no connection to [::1]:15672 within 3 s", "no connection to the broker within 3 s"),
+        ("no AMQP connection to h:5672: timed out", "no AMQP connection to the broker: timed out"),
+        ("AMQP at h:5672 refused the login of the user u", "AMQP at the broker refused the login of the user u"),
+        ("TLS with h failed: it closed the connection during the handshake", "TLS with the broker failed: it closed the connection during the handshake"),
+        ("the host name of h:1 is not known", "the host name of the broker is not known"),
+        ("the address h:1 can't be used (GET http://h:1/x)", "the address of the broker can't be used"),
+        ("h:1 closed the connection before its answer was complete", "the broker closed the connection before its answer was complete"),
+        ("h:1 speaks TLS: the address must begin with amqps://", "the broker speaks TLS: the address must begin with amqps://"),
+        ("the broker’s node rabbit@a started at 12:00:00", "a node of the broker started at 12:00:00"),
+        ("", ""),
+    ],
+)
+def test_reasons_of_failures_name_no_address(reason: str, left: str) -> None:
+    assert without_address(reason) == left
 
 
 def test_history_is_of_what_is_visible(shop: Shop) -> None:

@@ -185,6 +185,19 @@ def test_a_silence_is_ended_early(person: Client, mail: Finding, now: datetime) 
     assert person.post("/findings/silences/99/end/").status_code == 404
 
 
+def test_a_right_to_queues_silences_queues_alone(client: Client, prod: Broker, now: datetime) -> None:
+    client.force_login(person("otto", "operator", vhost="/", queue="orders.*"))
+    odd = finding(prod, now, "orders.[eu]*")
+    finding(prod, now, "orders.[eu]*", kind="worker", identity="w", title="the worker")
+    finding(prod, now, "orders.us", kind="exchange", identity="e", title="the exchange")
+    finding(prod, now, "orders.us", identity="q", title="the queue")
+    assert client.post(f"/findings/silence/?finding={odd.pk}", {"reason": "known"}).status_code == 302
+    assert client.post("/findings/silence/", {"about": "patterns", "broker": "prod", "vhost": "/", "name": "orders.us", "reason": "known"}).status_code == 302
+    assert client.post("/findings/silence/", {"about": "patterns", "broker": "prod", "vhost": "/", "name": "orders.*", "reason": "known"}).status_code == 403
+    assert {event.finding.title for event in FindingEvent.objects.filter(kind="silenced")} == {odd.title, "the queue"}
+    assert [silence.kind for silence in Silence.objects.all()] == ["queue", "queue"]
+
+
 def test_an_act_needs_the_form_of_a_page(person: Client, mail: Finding) -> None:
     strict = Client(enforce_csrf_checks=True)
     strict.cookies = person.cookies

@@ -16,6 +16,7 @@ from dashboard import store
 from dashboard.findings import filter as finding_filter
 from dashboard.models import Finding, FindingEvent, Silence
 from tests.findings.stored import finding, looked
+from tests.people import person as person_of
 
 pytestmark = pytest.mark.django_db
 
@@ -242,3 +243,6 @@ def test_a_finding_says_who_was_notified_of_it_or_why_nobody_was(person: Client,
     for name in ("#shop-ops", "on-call phone", "#shop-ops"):
         FindingEvent.objects.create(finding=one, at=now, kind="notified", text=name)
     assert "· #shop-ops and on-call phone were notified at" in page(person, f"/findings/{one.pk}/")
+    person.force_login(person_of("vera"))
+    html = page(person, f"/findings/{one.pk}/")
+    assert "· 2 targets were notified at" in html and "shop-ops" not in html

@@ -10,12 +10,14 @@ from django.test import Client
 from django.utils import timezone
 
 from brokers.queries import kept
+from brokers.scope import EVERYTHING, Place, Scope
 from dashboard.findings import silences
-from dashboard.models import Finding, RuleSetting
+from dashboard.findings.open_now import open_now
+from dashboard.models import Finding, FindingEvent, RuleSetting
 from dashboard.store import rights
 from tests.people import person as a_person
 from tests.secret_tasks import ELSEWHERE, SHOP, Works
-from workers.models import Worker
+from workers.models import Task, Worker
 
 pytestmark = pytest.mark.django_db
 IN_SHOP = f"broker=prod&vhost={quote(SHOP, safe='')}"
@@ -23,7 +25,7 @@ HIDDEN_HOST = f"broker=prod&vhost={quote(ELSEWHERE, safe='')}"
 LISTS = ("/tasks/", "/workers/", "/findings/", "/send/")
 PARTS = ("/tasks/?part=views", "/workers/?part=board", "/tasks/?part=completion&typed=queue:", "/tasks/?part=completion&typed=name:", "/tasks/?q=SECRET")
 OTHERS = ("/find/?q=SECRET", "/find/?q=pack", "/about/", "/findings/silences/", "/findings/rules/no_consumer/")
-CALLS = ("workers", "tasks", "findings", "tasks?q=SECRET", f"tasks?{HIDDEN_HOST}", "task?uuid=pack-1", "task?uuid=SECRET-1")
+CALLS = ("about", "brokers", "workers", "tasks", "findings", "tasks?q=SECRET", f"tasks?{HIDDEN_HOST}", "task?uuid=pack-1", "task?uuid=SECRET-1")
 NAMED = ("SECRETtask", "SECRETqueue", ELSEWHERE, "SECRET-1", "SECRET-3", "SECRET")
 """What a request itself names may stand in its answer."""
 
@@ -41,7 +43,16 @@ def viewer(client: Client, works: Works) -> Client:
 
 
 def addresses(works: Works) -> list[str]:
-    found = [*LISTS, f"/tasks/?{IN_SHOP}", f"/send/?{HIDDEN_HOST}", *PARTS, *OTHERS, f"/tasks/{works.pack.pk}/", f"/workers/{works.packer.pk}/"]
+    found = [
+        *LISTS,
+        f"/tasks/?{IN_SHOP}",
+        f"/send/?{HIDDEN_HOST}",
+        f"/send/?{IN_SHOP}&task=SECRETtask",
+        *PARTS,
+        *OTHERS,
+        f"/tasks/{works.pack.pk}/",
+        f"/workers/{works.packer.pk}/",
+    ]
     found += [f"/{kind}/{pk}/" for kind, model in (("workers", Worker), ("findings", Finding)) for pk in model._default_manager.values_list("pk", flat=True)]
     return found + [f"/api/v1/{call}" for call in CALLS]
 
@@ -65,7 +76,29 @@ def test_nothing_else_is_on_any_page_part_completion_or_call(viewer: Client, wor
     now = timezone.now()
     silences.unsaved({"rule": "*", "broker": "prod", "vhost": SHOP, "name": "SECRETqueue"}, "why", now + silences.LONGEST, "ada", now).save()
     RuleSetting.objects.create(rule="no_consumer", threshold="off", broker="prod", vhost=SHOP, name="SECRET*", value=1.0, at=now)
+    silences.unsaved({"rule": "*", "broker": "prod", "vhost": "*", "name": "orders.*"}, "SECRETreason", now + silences.LONGEST, "SECRETuser", now).save()
+    seen = Finding.objects.get(name="orders.eu")
+    for kind, text in (("silenced", "SECRETreason"), ("notified", "SECRETtarget"), ("not notified", "outside the hours of SECRETtarget")):
+        FindingEvent.objects.create(finding=seen, at=now, kind=kind, text=text, user_name="SECRETuser" if kind == "silenced" else "")
+    closed = {"closed_at": now, "opened_at": now, "seen_at": now, "title": "SECRETtarget fails", "level": "warning", "worst_level": "warning"}
+    Finding.objects.create(rule="notification_failing", kind="target", name="SECRETtarget", identity="t", **closed)
     assert leaks(viewer, works) == []
+    html = viewer.get(f"/findings/{seen.pk}/").content.decode()
+    assert "Silenced until" in html and "1 target was notified" in html and "End silence" not in html
+    assert "notification failing" not in viewer.get("/findings/?q=state:closed%20name:SECRETtarget&part=list").content.decode()
+
+
+def test_silences_of_what_is_hidden_silence_for_everybody_alike(works: Works) -> None:
+    now = timezone.now()
+    above = Finding.objects.get(name="SECRETqueue")
+    Finding.objects.filter(name="orders.eu").update(under=above)
+    for name, kind in (("SECRETqueue", "queue"), ("pager", "target")):
+        silences.unsaved({"rule": "*", "broker": "*", "vhost": "*", "name": name, "kind": kind}, "why", now + silences.LONGEST, "ada", now).save()
+    failing = Finding.objects.create(rule="f", kind="target", name="pager", identity="t", title="x", level="warning", opened_at=now, seen_at=now)
+    for scope in (EVERYTHING, Scope((Place(vhost=(SHOP,), queue=("orders.*",)),))):
+        opened = open_now(scope, [works.broker])
+        seen = Finding.objects.get(name="orders.eu")
+        assert {seen.pk, failing.pk} <= opened.silenced.keys(), scope
 
 
 def test_arguments_are_for_who_may_see_them(client: Client, works: Works) -> None:
@@ -98,6 +131,21 @@ def test_what_is_visible_is_there(viewer: Client, works: Works) -> None:
     }.items():
         text = viewer.get(address).content.decode()
         assert [name for name in names if name not in text] == [], address
+
+
+def test_what_is_hidden_is_not_said_to_be_absent(viewer: Client, works: Works) -> None:
+    html = viewer.get(f"/workers/{works.packer.pk}/").content.decode()
+    assert "Whether events of the virtual host are received is not visible to you." in html
+    assert "The receiver has not connected" not in html and "before it reported" not in html
+    assert "Only tasks that were seen in queues that you may view." in html
+    for kind in ("tasks", "workers"):
+        assert f"{kind}/{works.broker.pk}/%2Fshop" in viewer.get(f"/{kind}/?q=nothing-of-it").content.decode()
+    Task.objects.filter(pk=works.pack.pk).update(parent_id="SECRET-1", exchange="hidden")
+    html = viewer.get(f"/tasks/{works.pack.pk}/").content.decode()
+    assert "no longer kept, or not visible to you" in html and "shows no such exchange" not in html
+    Worker.objects.all().delete()
+    assert "Whether events of workers are received is not visible to you" in viewer.get("/workers/").content.decode()
+    assert "No virtual host has" not in viewer.get("/").content.decode()
 
 
 def test_a_person_of_a_whole_virtual_host_sees_all_of_it_and_no_other(client: Client, works: Works) -> None:

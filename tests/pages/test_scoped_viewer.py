@@ -153,6 +153,26 @@ def test_an_explanation_is_of_the_visible_part_whoever_requested_one_before(view
         assert "SECRETqueue" not in str(seen)
 
 
+def test_a_prediction_is_of_the_visible_part(viewer: Client, shop: Shop) -> None:
+    options = {"exchange": "orders.in", "routing_key": "SECRETkey"}
+    given = {"task": "shop.pay", "args": "[]", "kwargs": "{}", **options}
+    dry = {"broker": "prod", "vhost": SHOP, "task": "shop.pay", "options": options, "dry_run": True}
+
+    def predicted(client: Client) -> list[bool]:
+        answers = [
+            client.get(f"/send/?{IN_SHOP}&task=shop.pay&exchange=orders.in&routing_key=SECRETkey"),
+            client.post(f"/send/?{IN_SHOP}&part=prediction", given),
+            client.post("/api/v1/tasks/send", dry, "application/json"),
+        ]
+        assert {answer.status_code for answer in answers} == {200}
+        return ["SECRETqueue" in answer.content.decode() for answer in answers]
+
+    everyone = Client()
+    everyone.force_login(a_person("ada", "viewer"))
+    assert predicted(everyone) == [True, True, True]
+    assert predicted(viewer) == [False, False, False]
+
+
 def test_counts_and_figures_are_of_what_is_visible(viewer: Client) -> None:
     broker = viewer.get("/api/v1/brokers").json()["items"][0]
     assert (broker["ready"], broker["object_totals"], broker["unroutable_per_second"]) == (7, {"queues": 2}, None)

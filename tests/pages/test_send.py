@@ -18,6 +18,7 @@ from dashboard import store
 from dashboard.models import AuditEvent
 from dashboard.send.action import with_down_queues
 from tests.people import person
+from tests.people import person as person_of
 from workers.grants import send_grant
 from workers.models import EventSource, Task, Worker
 from workers.sending.sender import Sent
@@ -272,6 +273,21 @@ def test_a_seen_task_fills_the_form(person: Client, broker: Broker, now: datetim
 @pytest.mark.parametrize("query", ["sent=99999", "sent=x", "again=-1", "like=0", "part=follow", "vhost=nowhere", "task=%00&queue=%F0"])
 def test_an_odd_address_is_no_error(person: Client, broker: Broker, query: str) -> None:
     assert person.get(f"/send/?broker=prod&{query}").status_code == 200
+
+
+def test_there_is_nothing_to_send_to_in_a_virtual_host_that_there_is_not(person: Client, broker: Broker) -> None:
+    assert "There is no virtual host nowhere on prod." in person.get("/send/?broker=prod&vhost=nowhere").content.decode()
+    uuid = "00000000-0000-4000-8000-000000000001"
+    assert person.post("/send/now/?broker=prod&vhost=nowhere", form(uuid=uuid)).status_code == 403
+    assert AuditEvent.objects.get(action="send task").outcome == store.REFUSED
+
+
+def test_what_was_sent_elsewhere_lately_hides_nothing_of_what_may_be_seen(client: Client, broker: Broker) -> None:
+    sent_event(task="visible.task")
+    for _ in range(9):
+        store.audit(None, "send task", store.DONE, timezone.now(), broker="prod", vhost="/other", name="x", detail={"uuid": "u-2"})
+    client.force_login(person_of("otto", "viewer", vhost="/"))
+    assert "reports.render" in client.get(f"/send/{PLACE}&part=before").content.decode()
 
 
 def test_without_any_broker_the_page_explains_how_to_name_one(person: Client) -> None:

@@ -72,7 +72,7 @@ class World:
                 **at, **found, identity=queue, name=queue, title=f"{queue} has no consumer", object_id=Queue.objects.get(**at, name=queue).pk
             )
             mine = {"reason": f"{begin}reason", "user_name": "ada", "begun_at": now, "until": now + timedelta(hours=1)}
-            silence = Silence.objects.create(broker="prod", vhost=vhost, name=queue, **mine)
+            silence = Silence.objects.create(broker="prod", vhost=vhost, name=queue, kind="queue", **mine)
             self.keys |= {
                 ("queue", place): finding.object_id or 0,
                 ("exchange", place): shop.key("exchange", exchange),

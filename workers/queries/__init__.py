@@ -22,6 +22,7 @@ from workers.queries.tasks import (
     tasks_by_uuid,
     tasks_with_text,
 )
+from workers.queries.visible_workers import workers_in
 from workers.queries.worker_news import revisions, workers_fingerprint
 from workers.queries.workers import (
     WORKER_SORTS,
@@ -94,5 +95,6 @@ __all__ = [
     "workers_by_ids",
     "workers_fingerprint",
     "workers_for_list",
+    "workers_in",
     "workers_with_open_tasks",
 ]  # fmt: skip

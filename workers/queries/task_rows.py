@@ -10,8 +10,10 @@ import msgspec
 from brokers.database.rows import RowsOf
 from brokers.models import Broker
 from brokers.queries.pages import share_brokers
+from brokers.queries.partial_figures import hide_brokers
 from brokers.queries.visible import where_in
 from brokers.scope import Scope
+from brokers.visible_reasons import without_address
 from workers.models import Task
 
 LONG = ("result", "traceback", "tries")
@@ -67,13 +69,18 @@ def in_view(rows: TaskRows, scope: Scope) -> TaskRows:
 
 
 def without_hidden(scope: Scope, tasks: Iterable[Task]) -> list[Task]:
-    """The tasks, which have their broker, without the arguments and results that may not be viewed: `arguments_hidden` is True then."""
+    """The tasks, which have their broker, without the arguments and results that may not be viewed: `arguments_hidden` is True then; and without addresses
+    in why their state is unknown, where only a part of the broker may be viewed."""
     found = list(tasks)
+    hide_brokers(scope, found)
     for task in found if scope.arguments is not None else ():
         if not scope.shows_arguments(task.broker.name, task.vhost, task.queue):
             task.arguments_hidden = True
             for name in ARGUMENTS:
                 setattr(task, name, None)
+    for task in [] if scope.is_everything else found:
+        if task.unknown_reason and not scope.covers(task.broker.name):
+            task.unknown_reason = without_address(task.unknown_reason)
     return found
 
 

@@ -6,20 +6,26 @@ declares them, its configuration, tasks that were not seen in a visible queue.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from functools import cached_property
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property, lru_cache
 from typing import Any
 
-from django.db.models import Q
+import msgspec
+from django.db.models import Q, TextField
+from django.db.models.functions import Cast
 
 from brokers.queries.pages import BrokerRef, in_scope
+from brokers.queries.partial_figures import hide_brokers
 from brokers.queries.visible import rows_touching
 from brokers.scope import EVERYTHING, Scope
-from workers.models import Task, Worker
+from brokers.visible_reasons import without_address
+from workers.models import EventSource, Task, Worker
 from workers.queries.tasks import task_names
 
-MOST_NAMES = 2000
+MOST_NAMES, AT_ONCE = 2000, 5000
 Registered = dict[str, Any]
+Running = tuple[int, str, str]
+"""(broker, virtual host, uuid) of a task that runs."""
 
 
 def workers_in(scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None) -> Q:
@@ -29,16 +35,27 @@ def workers_in(scope: Scope, broker: BrokerRef | None = None, vhost: str | None 
         return whole
     partly = Scope(tuple(place for place in scope.places or () if place.queue))
     rows = Worker.objects.filter(in_scope(EVERYTHING, broker, vhost), rows_touching(partly, vhost="vhost"))
-    consuming = [pk for pk, name, there, queues in rows.values_list("pk", "broker__name", "vhost", "queues") if _visible(scope, name, there, queues)]
+    listed = rows.values_list("pk", "broker__name", "vhost", Cast("queues", TextField()))
+    consuming = [pk for pk, name, there, queues in listed if any(scope.covers(name, there, queue) for queue in _names(queues))]
     return whole | Q(pk__in=consuming)
+
+
+@lru_cache(maxsize=4096)
+def _names(queues: str | None) -> tuple[str, ...]:
+    """The names in the JSON text of a worker's queues: hundreds of workers list the same, with all that they declare of them."""
+    return tuple(str(queue.get("name", "")) for queue in (msgspec.json.decode(queues) if queues else None) or ())
 
 
 def as_visible(scope: Scope, workers: Iterable[Worker]) -> list[Worker]:
     """The workers, read within the scope with their broker, without what may not be viewed of them."""
     found, seen = list(workers), SeenTasks(scope)
+    hide_brokers(scope, found)
+    running = _queues_of_running(scope, found)
     for worker in [] if scope == EVERYTHING else found:
+        if not scope.covers(worker.broker.name):
+            worker.reason, worker.inspect_reason = without_address(worker.reason), without_address(worker.inspect_reason)
         if not scope.covers(worker.broker.name, worker.vhost):
-            _leave_out(scope, seen, worker)
+            _leave_out(scope, seen, worker, running)
         elif not scope.shows_arguments(worker.broker.name, worker.vhost):
             worker.active_tasks = None if worker.active_tasks is None else [_without_arguments(task) for task in worker.active_tasks]
     return found
@@ -62,10 +79,23 @@ class SeenTasks:
         return [{"name": task["name"], "attributes": {}} for task in registered if task["name"] in self._names]
 
 
-def _leave_out(scope: Scope, seen: SeenTasks, worker: Worker) -> None:
+def visible_sources(scope: Scope, sources: Iterable[EventSource]) -> list[EventSource]:
+    """The event sources, read within the scope with their broker; where only a part of that may be viewed, their reasons name no address of it."""
+    found = list(sources)
+    hide_brokers(scope, found)
+    for source in [] if scope.is_everything else found:
+        if not scope.covers(source.broker.name):
+            for name in ("reason", "inspect_reason", "hint", "fault"):
+                setattr(source, name, without_address(getattr(source, name)))
+    return found
+
+
+def _leave_out(scope: Scope, seen: SeenTasks, worker: Worker, running: Mapping[Running, str]) -> None:
     broker, vhost, known = worker.broker.name, worker.vhost, worker.get_deferred_fields()
     worker.queues = _visible(scope, broker, vhost, worker.queues)
-    worker.active_tasks = _running(scope, worker)
+    listed = len(worker.active_tasks or ())
+    worker.active_tasks = _running(scope, worker, running)
+    worker.tasks_hidden = len(worker.active_tasks or ()) < listed
     worker.configuration = worker.configuration_at = None
     worker.registered = None if "registered" in known else seen.among(broker, vhost, worker.registered)
 
@@ -79,12 +109,30 @@ def _visible(scope: Scope, broker: str, vhost: str, queues: Sequence[Any] | None
     return [{"name": name} for name in names if scope.covers(broker, vhost, name)]
 
 
-def _running(scope: Scope, worker: Worker) -> list[Any] | None:
+def _queues_of_running(scope: Scope, workers: Iterable[Worker]) -> dict[Running, str]:
+    """The queues of the tasks that workers of partly visible virtual hosts run, of those that came from a visible queue; few queries."""
+    listed = {
+        (worker.broker_id, worker.vhost, str(task.get("uuid")))
+        for worker in workers
+        if not scope.covers(worker.broker.name, worker.vhost)
+        for task in worker.active_tasks or ()
+    }
+    if not listed:
+        return {}
+    brokers, vhosts, uuids = (list(set(column)) for column in zip(*listed, strict=True))
+    found: dict[Running, str | None] = {}
+    for start in range(0, len(uuids), AT_ONCE):
+        some = uuids[start : start + AT_ONCE]
+        rows = Task.objects.filter(in_scope(scope, queue="queue"), broker_id__in=brokers, vhost__in=vhosts, uuid__in=some)
+        found |= {(broker_id, vhost, uuid): queue for broker_id, vhost, uuid, queue in rows.values_list("broker_id", "vhost", "uuid", "queue")}
+    return {key: queue for key, queue in found.items() if key in listed and queue is not None}
+
+
+def _running(scope: Scope, worker: Worker, queues: Mapping[Running, str]) -> list[Any] | None:
     """The tasks that it runs of which it is known that they came from a visible queue."""
-    if not worker.active_tasks:
-        return worker.active_tasks
-    listed = {str(task.get("uuid")): task for task in worker.active_tasks}
-    rows = Task.objects.filter(in_scope(scope, queue="queue"), broker_id=worker.broker_id, vhost=worker.vhost, uuid__in=list(listed))
-    queues = dict(rows.values_list("uuid", "queue"))
-    shown = {uuid: scope.shows_arguments(worker.broker.name, worker.vhost, queue) for uuid, queue in queues.items()}
-    return [task if shown[uuid] else _without_arguments(task) for uuid, task in listed.items() if uuid in shown]
+    shown = []
+    for task in worker.active_tasks or ():
+        queue = queues.get((worker.broker_id, worker.vhost, str(task.get("uuid"))))
+        if queue is not None:
+            shown.append(task if scope.shows_arguments(worker.broker.name, worker.vhost, queue) else _without_arguments(task))
+    return None if worker.active_tasks is None else shown

@@ -21,7 +21,7 @@ from brokers.scope import Scope
 from workers.celery_names import DEFAULT, CeleryNames
 from workers.models import EventSource, Worker
 from workers.presence import LATE_AFTER, left, source_as_of, worker_as_of
-from workers.queries.visible_workers import SeenTasks, as_visible, workers_in
+from workers.queries.visible_workers import SeenTasks, as_visible, visible_sources, workers_in
 
 WORKER_SORTS = (
     "hostname", "vhost", "state", "pool", "concurrency", "active", "reserved", "processed",
@@ -175,7 +175,7 @@ def event_sources(scope: Scope, broker_id: int | None = None, brokers: Sequence[
     found = _SOURCES.read(f"WHERE {where}", parameters)
     missing = {source.broker_id for source in found} - {broker.pk for broker in brokers}
     share_brokers(found, [*brokers, *Broker.objects.filter(pk__in=missing)] if missing else brokers)
-    return [source_as_of(source, now) for source in sorted(found, key=lambda source: (source.broker.name, source.vhost))]
+    return [source_as_of(source, now) for source in sorted(visible_sources(scope, found), key=lambda source: (source.broker.name, source.vhost))]
 
 
 def celery_names(broker_id: int) -> dict[str, CeleryNames]:
@@ -198,9 +198,13 @@ def reported_names(broker_id: int) -> list[tuple[str, dict[str, str]]]:
     return [(vhost, {name: value for name, value in zip(reported, values, strict=True) if value}) for vhost, *values in found]
 
 
-def event_source(broker_id: int, vhost: str) -> EventSource | None:
-    found = EventSource.objects.defer("uncertain").filter(broker_id=broker_id, vhost=vhost).first()
-    return None if found is None else source_as_of(found, datetime.now(UTC))
+def event_source(scope: Scope, broker: Broker, vhost: str) -> EventSource | None:
+    """That of a virtual host of which something may be viewed; None where there is none."""
+    found = EventSource.objects.defer("uncertain").filter(broker_id=broker.pk, vhost=vhost).first()
+    if found is None or not scope.touches(broker.name, vhost):
+        return None
+    found.broker = broker
+    return source_as_of(visible_sources(scope, [found])[0], datetime.now(UTC))
 
 
 def received_at(broker_id: int, vhost: str) -> datetime | None:
