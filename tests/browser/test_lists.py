@@ -10,6 +10,26 @@ from tests.browser.conftest import Stack, Watch
 from tests.browser.test_journeys import STILL_THERE, live
 
 
+class Held:
+    """Requests that are held back until `release`."""
+
+    def __init__(self, page: Page, addresses: re.Pattern[str]) -> None:
+        self.routes: list[Route] = []
+        self._released = False
+        page.route(addresses, self._routed)
+
+    def _routed(self, route: Route) -> None:
+        if self._released:
+            route.continue_()
+        else:
+            self.routes.append(route)
+
+    def release(self) -> None:
+        self._released = True
+        for route in self.routes:
+            route.continue_()
+
+
 def names(page: Page) -> list[str]:
     return page.locator("tbody .name").all_inner_texts()
 
@@ -45,15 +65,12 @@ def test_who_goes_back_before_the_scripts_are_there_gets_the_page_of_that_addres
     page.locator("#filter").fill("depth<9 mail")
     page.locator("#filter").press("Enter")
     expect(page.locator(".chip-text")).to_have_text("depth<9")
-    held: list[Route] = []
-    page.route("**/vendor/htmx*.js", held.append)
+    held = Held(page, re.compile(r"/vendor/htmx.*\.js"))
     page.reload(wait_until="commit")
     expect(page.locator(".chip-text")).to_have_text("depth<9")
     page.evaluate("history.back()")
     page.wait_for_function("!location.search.includes('depth')")
-    page.unroute("**/vendor/htmx*.js")
-    for route in held:
-        route.continue_()
+    held.release()
     expect(page.get_by_role("link", name="reports", exact=True)).to_be_visible()
     expect(page.locator(".chip-text")).to_have_count(0)
 
@@ -61,17 +78,14 @@ def test_who_goes_back_before_the_scripts_are_there_gets_the_page_of_that_addres
 def test_a_part_requested_before_a_filter_was_applied_brings_no_rows_of_before(stack: Stack, page: Page) -> None:
     page.goto(f"{stack.url}/queues/?{stack.here}")
     live(page)
-    held: list[Route] = []
-    page.route(re.compile("part=table"), held.append)
+    held = Held(page, re.compile("part=table"))
     page.locator("[data-part=table]").dispatch_event("hareline:outdated")
     page.locator("#filter").fill("depth<9 mail")
     page.locator("#filter").press("Enter")
     expect(page.locator(".chip-text")).to_have_text("depth<9")
-    assert names(page) == ["mail"] and held
-    page.unroute(re.compile("part=table"))
+    assert names(page) == ["mail"] and held.routes
     with page.expect_request(re.compile(r"part=table.*q=|q=.*part=table")):  # requested again, from the address of now
-        for route in held:
-            route.continue_()
+        held.release()
     assert names(page) == ["mail"]
 
 
