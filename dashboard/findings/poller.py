@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 IS_ALIVE = timedelta(seconds=30)
 BEYOND_INTERVAL = timedelta(seconds=3)
-STARTING = timedelta(seconds=30)
+STARTING = timedelta(seconds=60)
 """For so long after Hareline's start a broker that has not answered it yet is not yet reached, which is no finding: both may be starting together."""
 LATE = timedelta(seconds=10)
 """A poller whose last heartbeat is older, which is two of its intervals, may stand still."""
