@@ -46,8 +46,21 @@ def digest(entry: Entry) -> str:
     """The entry's hash, in hexadecimal, whatever database its content was read from."""
     at = entry.at.astimezone(UTC).isoformat(timespec="microseconds")
     who = [entry.user_id, entry.user_name, entry.address, entry.via]
-    what = [entry.action, entry.broker, entry.vhost, entry.name, entry.outcome, entry.intent, canonical(entry.detail)]
-    return hashlib.sha256(json.dumps([entry.previous, entry.number, at, *who, *what], sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    what = [entry.action, entry.broker, entry.vhost, entry.name, entry.outcome, entry.intent, entry.detail]
+    return hashlib.sha256(json.dumps([entry.previous, entry.number, at, *canonical(who + what)], sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def storable(value: Any) -> Any:
+    """The value with texts that every database returns unchanged: no text of PostgreSQL holds a NUL, and none of any database half of a surrogate pair.
+
+    >>> storable({"a\\x00": ["b\\x00", 1]}), storable("a\\ud800b")
+    ({'a␀': ['b␀', 1]}, 'a?b')
+    """
+    if isinstance(value, str):
+        return value.replace("\x00", "␀").encode(errors="replace").decode()
+    if isinstance(value, dict):
+        return {storable(str(key)): storable(inner) for key, inner in value.items()}
+    return [storable(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def canonical(value: Any) -> Any:
@@ -57,9 +70,11 @@ def canonical(value: Any) -> Any:
     True
     """
     if isinstance(value, dict):
-        return {str(key): canonical(inner) for key, inner in value.items()}
+        return {storable(str(key)): canonical(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [canonical(inner) for inner in value]
+    if isinstance(value, str):
+        return storable(value)  # also of what an earlier version stored in SQLite, which is moved to PostgreSQL without its NUL
     if isinstance(value, bool) or not isinstance(value, int | float):
         return value
     if isinstance(value, int) and abs(value) >= EXACT_INTEGERS:

@@ -41,20 +41,17 @@ def audit(
     """The stored entry. `outcome` is one of the above; `user_name` is the claimed name where no user is known (a failed login); `intent` is the
     number of the entry that this one is the outcome of."""
     person, by = user if isinstance(user, User) else None, origin.current()
-    entry = AuditEvent(
-        at=now,
-        user_id=person.pk if person else None,
-        user_name=person.get_username() if person else user_name[:200],
-        address=by.address[:64],
-        via=by.via[:200],
-        action=action,
-        broker=broker,
-        vhost=vhost,
-        name=name,
-        outcome=outcome,
-        intent=intent,
-        detail=detail or {},
-    )
+    texts = {
+        "user_name": person.get_username() if person else user_name[:200],
+        "address": by.address[:64],
+        "via": by.via[:200],
+        "broker": broker,
+        "vhost": vhost,
+        "name": name,
+        "detail": detail or {},
+    }
+    user_id = person.pk if person else None
+    entry = AuditEvent(at=now, user_id=user_id, action=action, outcome=outcome, intent=intent, **audit_chain.storable(texts))
     with transaction.atomic():
         return _append(_head(), entry)
 

@@ -55,6 +55,19 @@ def test_what_nobody_touched_is_as_it_was_written() -> None:
     assert queries.verify_audit((found.last, found.last_hash)).problem == ""
 
 
+@pytest.mark.django_db
+def test_a_name_that_no_database_can_store_breaks_no_entry() -> None:
+    store.audit(None, "add person", store.REFUSED, NOON, name="a\0b\ud800", broker="\0", vhost="\0", user_name="\0", detail={"reason\0": ["\0"]})
+    assert queries.verify_audit().problem == ""
+    row = AuditEvent.rows.get()
+    assert (row.name, row.broker, row.vhost, row.user_name, row.detail) == ("a␀b?", "␀", "␀", "␀", {"reason␀": ["␀"]})
+
+
+def test_what_is_moved_to_postgresql_without_its_nul_has_the_hash_that_it_had() -> None:
+    before, after = (audit_chain.digest(AuditEvent(number=1, at=NOON, name=name, detail={"name": name})) for name in ("a\0", "a␀"))
+    assert before == after
+
+
 CHANGES = {
     "another outcome": (lambda rows: rows.filter(number=3).update(outcome="done"), "Entry 3 was changed"),
     "another name": (lambda rows: rows.filter(number=3).update(user_name="bo"), "Entry 3 was changed"),
