@@ -75,7 +75,8 @@ class LiveConsumer(AsyncWebsocketConsumer):
 
     async def connect(self) -> None:
         """Accepts pages of ours that bring a session's cookie, and only then looks for whose it is: after a restart all pages come at the same time, and
-        a handshake may take five seconds (daphne). Who is not logged in is closed with LOGGED_OUT; everybody else gets 403 and no socket."""
+        a handshake may take five seconds (daphne). Who is not logged in is closed with LOGGED_OUT; everybody else gets 403 and no socket. Somebody
+        who may view nothing has a socket on which each topic is refused: a page that was closed with LOGGED_OUT would load itself again and again."""
         if not is_own_origin(self.scope) or not self.scope["cookies"].get(settings.SESSION_COOKIE_NAME):
             await self.close()
             return
@@ -87,7 +88,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
             log.warning("live_page_refused", reason=str(error))
             await self.close(UNAVAILABLE)
             return
-        if not self.rights.may_somewhere("view"):
+        if not (self.user.is_authenticated and self.user.is_active):
             await self.close(LOGGED_OUT)
             return
         self.session_key: str = self.scope["session"].session_key
@@ -208,9 +209,6 @@ class LiveConsumer(AsyncWebsocketConsumer):
         if self._ending or user.rights == self.rights:
             return
         self.user, self.rights = user, user.rights
-        if not self.rights.may_somewhere("view"):
-            await self.refuse()
-            return
         self._brokers = await database_sync_to_async(queries.broker_names)(self.rights.scope("view"))
         refused = []
         for name, topic in list(self._topics.items()):

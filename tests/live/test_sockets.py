@@ -13,7 +13,7 @@ from django.db import OperationalError
 from dashboard.live import sockets
 from dashboard.live.process import LiveProcess
 from dashboard.models import User
-from tests.live.watching import LONG, Page, World, in_database, poll, queue
+from tests.live.watching import LONG, Page, World, in_database, log_in, poll, queue
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -55,6 +55,27 @@ async def test_somebody_who_was_disabled_gets_no_socket(world: World) -> None:
     page = Page(world.cookie)
     assert await page.open()
     assert await page.socket.receive_output(timeout=LONG) == {"type": "websocket.close", "code": sockets.LOGGED_OUT}
+
+
+async def test_who_may_view_nothing_keeps_a_socket_on_which_each_topic_is_refused(world: World) -> None:
+    nobody = await in_database(User.objects.create_user, "nobody")
+    page = Page(await in_database(log_in, nobody))
+    assert await page.open()
+    await page.request(subscribe=[{"topic": world.topic, "rows": [world.key]}, {"topic": f"broker/{world.broker.pk}"}])
+    assert [one["code"] for one in (await page.next())["refused"]] == ["not_allowed", "not_allowed"]
+    assert await page.is_known(), "closed with 4401 the page would load itself again and again"
+    await page.close()
+
+
+async def test_who_may_view_nothing_any_longer_is_refused_what_was_followed(page: Page, world: World) -> None:
+    await page.request(subscribe=[{"topic": world.topic, "rows": [world.key]}])
+    await page.until(topic=world.topic)
+    await in_database(User.objects.update, is_superuser=False)
+    process = LiveProcess.current()
+    assert process
+    await process.hub.renew_session(world.cookie, await in_database(User.objects.get))
+    assert [one["code"] for one in (await page.until(topic=None))["refused"]] == ["not_allowed"]
+    assert await page.is_known()
 
 
 async def test_while_the_database_is_away_a_page_is_closed_and_may_try_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
