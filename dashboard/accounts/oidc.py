@@ -26,6 +26,7 @@ from django.utils import timezone
 from dashboard import store
 from dashboard.models import User
 from dashboard.people.audited import audited
+from dashboard.people.browsers import client_of
 from dashboard.people.providers import GroupRole, Provider
 from dashboard.store import rights
 
@@ -129,8 +130,10 @@ def problem_text(label: str, error: BaseException) -> str:
 
 
 def refused(request: HttpRequest, provider: Provider, text: str, name: str = "") -> HttpResponse:
-    """Back to the login page, with the reason."""
-    store.audit(None, "log in", store.REFUSED, timezone.now(), user_name=name, detail={"provider": provider.name, "reason": text})
+    """Back to the login page, with the reason, which is recorded at the pace that one address may have: nobody need be known to request this."""
+    now = timezone.now()
+    if store.notes_refusal(client_of(request)[0], now):
+        store.audit(None, "log in", store.REFUSED, now, user_name=name, detail={"provider": provider.name, "reason": text})
     messages.error(request, text)
     return redirect("account_login")
 

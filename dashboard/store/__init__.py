@@ -5,7 +5,7 @@ from dashboard.store.feeds import make_feed_token, revoke_feed_token, touch_feed
 from dashboard.store.finding_acts import add_silence, comment_on_finding, end_silence, release_finding, take_finding
 from dashboard.store.findings import close_of_other_brokers, delete_old_findings, save_round
 from dashboard.store.invitations import INVITATION_LASTS, accept_invitation, invite, trim_invitations
-from dashboard.store.login_delays import LoginTry, begin_login, end_login, trim_login_delays, unlock
+from dashboard.store.login_delays import LoginTry, begin_login, end_login, notes_refusal, trim_login_delays, unlock
 from dashboard.store.notifications import (
     begin_attempt,
     missed,
@@ -65,6 +65,7 @@ __all__ = [
     "make_feed_token",
     "make_token",
     "missed",
+    "notes_refusal",
     "once",
     "pause_target",
     "plan_digest",

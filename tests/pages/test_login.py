@@ -162,6 +162,21 @@ def test_an_address_that_tries_many_names_is_slowed_down_and_known_browsers_ther
     assert is_in(log_in(own)) and is_in(log_in(Client(REMOTE_ADDR="203.0.113.9")))
 
 
+def test_names_beyond_the_pace_of_an_address_fill_neither_the_database_nor_the_audit_log(stranger):
+    soon = timezone.now() + timedelta(minutes=2)
+    tries = [store.begin_login(f"nobody{number}", "203.0.113.9", "", soon) for number in range(40)]
+    assert LoginDelay.objects.count() == 31  # the names until then, and the pace
+    assert [tried.first for tried in tries if tried.wait] == [True] + [False] * 9
+    assert [store.begin_login("x", "203.0.113.9", "", soon + timedelta(seconds=11)).wait] == [timedelta(0)]
+
+
+def test_failed_logins_by_a_provider_are_recorded_at_the_pace_of_an_address():
+    now = timezone.now()
+    assert [store.notes_refusal("203.0.113.9", now) for _ in range(32)] == [True] * 30 + [False] * 2
+    assert store.notes_refusal("203.0.113.10", now) and store.notes_refusal("203.0.113.9", now + timedelta(seconds=11))
+    assert not store.begin_login("ada", "203.0.113.9", "", now).wait, "passwords have a pace of their own"
+
+
 def test_the_right_password_ends_what_was_counted_and_an_admin_can_end_it_too(stranger, ada):
     wrong_tries(stranger, 4)
     assert is_in(log_in(stranger))
