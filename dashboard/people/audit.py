@@ -16,6 +16,7 @@ from django.utils import timezone
 from dashboard import store
 from dashboard.models import User
 from dashboard.people.browsers import client_of
+from dashboard.store import rights
 
 
 @receiver(user_logged_in)
@@ -44,6 +45,7 @@ def logged_out(user: User | None, **_: Any) -> None:
 
 @receiver(password_changed)
 def changed_password(request: HttpRequest, user: User, **_: Any) -> None:
+    rights.forget_invitation(user)
     store.audit(user, "change password", store.DONE, timezone.now())
 
 

@@ -5,7 +5,7 @@ Each function is one transaction, and none leaves Hareline without an active per
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 
@@ -13,7 +13,7 @@ from django.contrib.auth.models import Group
 from django.db import transaction
 
 from dashboard import queries
-from dashboard.models import Granted, Role, User
+from dashboard.models import Granted, Invitation, Role, User
 from dashboard.people.access import ROLES, Action
 
 
@@ -23,29 +23,43 @@ class LastManager(Exception):
 
 @contextmanager
 def keeping_a_manager() -> Iterator[None]:
-    """A transaction that is rolled back with LastManager where it takes the last manager away."""
+    """A transaction that is rolled back with LastManager where it takes the last manager away. One after the other: two that each take one of the last two
+    away would each see the other one's."""
     with transaction.atomic():
+        Group.objects.select_for_update().get_or_create(name="admin")
         yield
         if not queries.managers():
             raise LastManager("Somebody must remain who may manage people everywhere: give another person the role admin first.")
 
 
-def add_person(name: str, password: str | None) -> User:
-    """A new person, who may do nothing yet; without a password they can't log in. Raises IntegrityError if the name is taken."""
+def add_person(name: str, password: str | None, connect: Callable[[User], None] = lambda _: None) -> User:
+    """A new person, who may do nothing yet; without a password they can't log in. `connect` stores in the same transaction by what else they do.
+    Raises IntegrityError if the name is taken."""
     with transaction.atomic():
-        return User.objects.create_user(name, password=password)
+        person: User = User.objects.create_user(name, password=password)
+        connect(person)
+    return person
 
 
 def set_password(user: User, password: str) -> None:
-    """The new password ends their other sessions."""
-    user.set_password(password)
-    user.save(update_fields=["password"])
+    """The new password ends their other sessions, and the link by which they could set one."""
+    with transaction.atomic():
+        user.set_password(password)
+        user.save(update_fields=["password"])
+        forget_invitation(user)
+
+
+def forget_invitation(user: User) -> None:
+    """The link by which the person could set a password no longer works."""
+    Invitation.objects.filter(user=user).delete()
 
 
 def set_active(user: User, active: bool) -> None:
-    """A person who is disabled is logged out everywhere, and their tokens count no more. Raises LastManager."""
+    """A person who is disabled is logged out everywhere, and neither their tokens nor their link work. Raises LastManager."""
     with keeping_a_manager():
         User.objects.filter(pk=user.pk).update(is_active=active)
+        if not active:
+            forget_invitation(user)
 
 
 def grant(user: User, role: str, now: datetime, *, broker: str = "", vhost: str = "", queue: str = "", source: str = "") -> Granted:

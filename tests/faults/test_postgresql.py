@@ -23,10 +23,14 @@ from brokers.management.management_api import Limits
 from brokers.models import Broker, Installation, Queue
 from brokers.polling import leases
 from brokers.polling.poll_loop import PollLoop
+from dashboard import queries
+from dashboard.models import Granted
+from dashboard.store import rights
 from tests import postgres
 from tests.brokers.facts import NOON
 from tests.brokers.management import FakeManagement
 from tests.fault_server import FaultServer
+from tests.waiting import wait_until
 from workers.store.isolation import save_each
 
 pytestmark = [pytest.mark.django_db(transaction=True), postgres.on_postgres]
@@ -133,6 +137,29 @@ def test_a_write_that_must_not_wait_fails_while_another_holds_the_row() -> None:
 
     together(hold, write)
     assert Broker.objects.get().reason == "held"
+
+
+def test_the_last_two_managers_can_not_remove_each_other_at_the_same_moment() -> None:
+    ada, bo = (rights.grant(rights.add_person(name, None), "admin", NOON) for name in ("ada", "bo"))
+    begun, done = threading.Event(), threading.Event()
+    waiting = f"SELECT 1 FROM pg_stat_activity WHERE datname = '{connection.settings_dict['NAME']}' AND wait_event_type = 'Lock'"  # noqa: S608
+
+    def first() -> None:
+        with rights.keeping_a_manager():
+            Granted.objects.filter(pk=ada.pk).delete()
+            begun.set()
+            wait_until(lambda: done.is_set() or postgres.execute(waiting))
+
+    def second() -> None:
+        begun.wait(60)
+        try:
+            with pytest.raises(rights.LastManager):
+                rights.take_back(bo)
+        finally:
+            done.set()
+
+    together(first, second)
+    assert [person.username for person in queries.managers()] == ["bo"]
 
 
 def test_a_name_with_a_nul_is_stored_with_its_picture() -> None:

@@ -12,6 +12,7 @@ from django.test import Client
 
 from brokers.models import Broker, Queue
 from dashboard.models import AuditEvent, Granted, Invitation, Role, User
+from dashboard.store import rights
 from tests.people import person as person_with
 
 pytestmark = pytest.mark.django_db
@@ -48,6 +49,22 @@ def test_a_person_is_added_sets_a_password_by_the_link_once_and_logs_in(person: 
     assert Client().post(link, {"password1": GOOD, "password2": GOOD}).status_code == 410
     done = AuditEvent.objects.filter(outcome="done").values_list("action", "name")
     assert {("add person", "eve"), ("grant role", "eve"), ("invite person", "eve"), ("accept invitation", "eve")} <= set(done)
+
+
+def test_a_password_that_was_set_otherwise_and_a_pause_end_the_link(person: Client) -> None:
+    link = link_in(add(person))
+    eve = User.objects.get(username="eve")
+    rights.set_password(eve, GOOD)
+    assert Client().get(link).status_code == 410
+    link = link_in(person.post(f"/people/{eve.pk}/invite/"))
+    own = Client()
+    own.force_login(eve)
+    own.post("/password/change/", {"oldpassword": GOOD, "password1": GOOD + " 2", "password2": GOOD + " 2"})
+    assert Client().get(link).status_code == 410
+    link = link_in(person.post(f"/people/{eve.pk}/invite/"))
+    for action in ("disable", "enable"):
+        person.post(f"/people/{eve.pk}/{action}/")
+    assert Client().get(link).status_code == 410
 
 
 def test_a_link_that_expired_was_replaced_or_is_of_a_disabled_person_is_over(person: Client, now: datetime) -> None:
