@@ -77,7 +77,7 @@ def login_required(answer: Next) -> Next:
         if error_answers.is_call(request):
             return error_answers.as_json(request, answer(request)) if _person_of_call(request) else error_answers.unauthorized()
         if not (request.user.is_authenticated and request.user.is_active):
-            return answer(request) if getattr(request, "may_look", False) else _to_login(request)
+            return answer(request) if getattr(request, "viewed_by_stranger", False) else _to_login(request)
         if request.session.session_key:
             store.touch_session(request.user.pk, request.session.session_key, *client_of(request), timezone.now())
         return answer(request)
@@ -90,7 +90,7 @@ def from_where(answer: Next) -> Next:
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         token = getattr(request, "api_token", None)
-        via = f"token {token.name}" if token else "session" if request.user.is_authenticated else ""
+        via = f"token {token.name}" if token else getattr(request, "via", "session") if request.user.is_authenticated else ""
         with origin.of(Origin(str(request.META.get("REMOTE_ADDR") or ""), via)):
             return answer(request)
 

@@ -97,7 +97,7 @@ def resolved(proxies: TrustedProxies, scope: dict[str, Any], user_header: str = 
     client = scope.get("client")
     peer = address(client[0]) if client else None
     kept = user_header.encode() if proxies.trust(peer) and not (client and peer is None) else b""
-    headers = [(name, value) for name, value in scope["headers"] if not _is_forwarded(name) and (name.lower() == kept or not _names(name, user_header))]
+    headers = [(name, value) for name, value in scope["headers"] if name.lower() == kept or not (_is_forwarded(name) or _names(name, user_header))]
     if not proxies.trust(peer) or (client and peer is None):
         return {**scope, "headers": headers, "client": [str(peer), client[1]] if peer and client else client}
     found, believed = client_of(proxies, peer, _listed(scope, FOR))

@@ -9,12 +9,14 @@ from typing import NamedTuple
 
 
 class Origin(NamedTuple):
-    """`address` is the client's as `dashboard.proxies` found it, "" for what Hareline does by itself; `via` is "session", "token NAME" or "command"."""
+    """`address` is the client's as `dashboard.proxies` found it, "" for what Hareline does by itself; `via` is "session", "token NAME", PROXY or COMMAND."""
 
     address: str = ""
     via: str = ""
 
 
+PROXY, COMMAND = "proxy", "command"
+"""`via` of whom a trusted proxy names (HARELINE_PROXY_USER_HEADER), and of `manage.py people`."""
 NOWHERE = Origin()
 _origin: ContextVar[Origin] = ContextVar("origin", default=NOWHERE)
 

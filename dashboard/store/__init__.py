@@ -32,7 +32,7 @@ from dashboard.store.people import (
 )
 from dashboard.store.rule_settings import set_rule, unset_rule
 from dashboard.store.second_factors import forget_second_factors
-from dashboard.store.sessions import begin_session, end_other_sessions, end_session, touch_session
+from dashboard.store.sessions import begin_session, end_other_sessions, end_session, touch_session, trim_sessions
 from dashboard.store.tokens import add_token, revoke_token
 
 __all__ = [
@@ -91,6 +91,7 @@ __all__ = [
     "trim_deliveries",
     "trim_invitations",
     "trim_login_delays",
+    "trim_sessions",
     "unlock",
     "unset_rule",
 ]

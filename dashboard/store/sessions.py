@@ -9,12 +9,14 @@ import structlog
 from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
 from django.db import DatabaseError, transaction
+from django.db.models import Exists, OuterRef, Q
 
 from brokers.database import engine
 
 log = structlog.get_logger(__name__)
 TOUCH_AT_MOST_EVERY = timedelta(minutes=1)
 MOST_NOTED = 10_000
+LATER_ROW = Q(last_seen_at=OuterRef("last_seen_at"), pk__gt=OuterRef("pk"))
 _noted: dict[str, datetime] = {}
 """When this process last noted each session, so that a page need not read it."""
 
@@ -48,6 +50,13 @@ def end_session(user_id: int, pk: int) -> bool:
 def end_other_sessions(user_id: int, key: str | None) -> int:
     """How many other browsers were logged out; all without a `key`."""
     return _end(list(UserSession.objects.filter(user_id=user_id).exclude(session_key=key or "").values_list("session_key", flat=True)))
+
+
+def trim_sessions() -> int:
+    """How many sessions are over and were forgotten; the latest of each person stays, for when they were last seen."""
+    logged_in = Exists(Session.objects.filter(session_key=OuterRef("session_key")))
+    later = Exists(UserSession.objects.filter(user=OuterRef("user")).filter(Q(last_seen_at__gt=OuterRef("last_seen_at")) | LATER_ROW))
+    return UserSession.objects.filter(~logged_in, later).delete()[0]
 
 
 def _end(keys: list[str]) -> int:

@@ -17,6 +17,7 @@ from django.urls import URLPattern, URLResolver, reverse
 from brokers.addresses import BrokerAddress
 from dashboard.live import topics
 from dashboard.models import AuditEvent
+from dashboard.people.elsewhere import OPEN_TO_STRANGERS, THEME
 from dashboard.urls import urlpatterns
 from tests.api.conftest import described
 from tests.rights.doors import CALLS, COMMANDS, PAGES, TOPICS, Door
@@ -148,6 +149,21 @@ def test_a_door_needs_its_own_action_and_no_other(world: World) -> None:
     acts = [one for one in tries(world) if one.door.needs not in ("view", None)]
     wrong = [problem for one in acts for kinds in (ALMOST, JUST) for problem in tried(world, kinds[one.door.needs], one)]  # type: ignore[index]
     assert not wrong, f"{len(wrong)}:\n" + "\n".join(wrong)
+
+
+def test_a_stranger_with_a_role_passes_only_the_doors_that_are_named_for_strangers(world: World, settings: LazySettings) -> None:
+    settings.ANONYMOUS_ROLE = "admin"
+    wrong = []
+    for one in tries(world):
+        is_open = one.name == THEME or (one.name in OPEN_TO_STRANGERS and not one.door.posts)
+        is_call = one.address.startswith("/api/") or one.name == "metrics"
+        wanted = one.door.answers if is_open else expected(STRANGER, one.door, one.place, is_call)
+        answer = requested(world, STRANGER, one)
+        at_login = answer.status_code == 302 and answer.headers["Location"].startswith("/login/")
+        if answer.status_code not in wanted or at_login != (wanted == (302,) and not is_open):
+            wrong.append(f"{one.name} {'POST' if one.door.posts else 'GET'} of {one.place}: {answer.status_code}, expected {wanted}")
+    assert not wrong, f"{len(wrong)}:\n" + "\n".join(wrong)
+    assert not AuditEvent.objects.exclude(action="log in").exists()
 
 
 def test_nothing_is_done_without_the_csrf_token(world: World) -> None:
