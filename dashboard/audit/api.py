@@ -25,7 +25,7 @@ class AuditItem(Schema):
     user_id: int | None
     user_name: str = Field(description="Of a failed login the name that was claimed; empty: Hareline itself")
     address: str
-    via: str = Field(description='"session" or "token NAME"; empty where there was no login')
+    via: str = Field(description='"session", "token NAME", "proxy" or "command"; empty where there was no login')
     action: str
     broker: str
     vhost: str
@@ -65,5 +65,5 @@ def audit(request: HttpRequest, wanted: Query[AuditParameters]) -> Any:
     found = queries.AuditFilter(wanted.who, wanted.action, wanted.outcome, wanted.object, wanted.since, wanted.until)
     entries = queries.audit_entries(found, now, wanted.page_size + 1, wanted.before)
     shown = entries[: wanted.page_size]
-    items = [as_values(entry) | {"outcome": outcome_of(entry, now)} for entry in shown]
+    items = [as_values(entry, outcome_of(entry, now)) for entry in shown]
     return {"items": items, "before": shown[-1].number if len(entries) > len(shown) else None}

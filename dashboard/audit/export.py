@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from io import StringIO
-from typing import Any
+from typing import Any, TypeVar
 
 from dashboard.people.audit_chain import Entry
 
+E = TypeVar("E", bound=Entry)
 COLUMNS = (
     "number", "at", "user_id", "user_name", "address", "via", "action", "broker", "vhost", "name", "outcome", "intent", "detail", "previous", "hash",
 )  # fmt: skip
@@ -21,8 +22,9 @@ def head(kind: str) -> str:
     return ",".join(COLUMNS) + "\r\n" if kind == "csv" else ""
 
 
-def piece(kind: str, entries: Iterable[Entry]) -> str:
-    values = [as_values(entry) for entry in entries]
+def piece(kind: str, entries: Iterable[E], outcome_of: Callable[[E], str]) -> str:
+    """`outcome_of` is the word that the page has for it: of an intent in the log "begun" is no outcome."""
+    values = [as_values(entry, outcome_of(entry)) for entry in entries]
     if kind == "json":
         return "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in values)
     text = StringIO()
@@ -30,8 +32,8 @@ def piece(kind: str, entries: Iterable[Entry]) -> str:
     return text.getvalue()
 
 
-def as_values(entry: Entry) -> dict[str, Any]:
-    return {name: getattr(entry, name) for name in COLUMNS} | {"at": entry.at.isoformat()}
+def as_values(entry: Entry, outcome: str) -> dict[str, Any]:
+    return {name: getattr(entry, name) for name in COLUMNS} | {"at": entry.at.isoformat(), "outcome": outcome}
 
 
 def _cell(value: Any) -> str:

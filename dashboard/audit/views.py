@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 from dashboard import queries, store
 from dashboard.audit import export as exported
 from dashboard.audit.access import why_not
-from dashboard.audit.list_page import AuditPage
+from dashboard.audit.list_page import AuditPage, outcome_of
 
 
 @require_safe
@@ -43,5 +43,5 @@ async def _pieces(kind: str, found: AuditPage) -> AsyncIterator[str]:
     yield exported.head(kind)
     before: int | None = None
     while entries := await sync_to_async(queries.audit_entries)(found.wanted, found.now, queries.AT_ONCE, before):
-        yield exported.piece(kind, entries)
+        yield exported.piece(kind, entries, lambda entry: outcome_of(entry, found.now))
         before = entries[-1].number

@@ -1,7 +1,8 @@
 """The chain of the audit log: each entry carries the hash of the one before it and of its own content, so that one that was changed or removed shows. Pure.
 
-The head, kept apart, has the number and hash of the last entry under a seal made with Hareline's secret key: who can write to the database, but doesn't
-have the key, can't shorten the log or write it anew.
+The head, kept apart, has the number and hash of the last entry under a seal made with Hareline's secret key: where somebody who can write to the database,
+but doesn't have the key, shortens the log or writes it anew, an entry states that the seal was wrong, and verifying the log fails until a person accepts that
+entry.
 """
 
 from __future__ import annotations
@@ -108,23 +109,25 @@ class Verified(msgspec.Struct, frozen=True):
     last_hash: str
     problem: str = ""
     resealed: int = 0
+    resealed_at: int = 0  # the number of the last one
 
 
 def verify(entries: Iterable[Entry], head: Head | None, known: tuple[int, str] | None = None) -> Verified:
     """Reads all entries once, in the order of their numbers. `known` is a number and hash that somebody noted earlier."""
-    first = last = count = resealed = 0
+    first = last = count = resealed = resealed_at = 0
     last_hash, trimmed, beginning = BEGINNING, (0, BEGINNING), BEGINNING
     for entry in entries:
         if not count:
             first, last, last_hash, beginning = entry.number, entry.number - 1, entry.previous, entry.previous
         if problem := _problem(entry, last, last_hash, known):
-            return Verified(count, first, last, last_hash, problem, resealed)
+            return Verified(count, first, last, last_hash, problem, resealed, resealed_at)
         count, last, last_hash = count + 1, entry.number, entry.hash
         if entry.action == TRIM:
             trimmed = (int(entry.detail["removed_to"]), str(entry.detail["hash"]))
-        resealed += entry.action == RESEAL
+        if entry.action == RESEAL:
+            resealed, resealed_at = resealed + 1, entry.number
     problem = _problem_of_ends(count, first, beginning, trimmed) or _problem_of_head(head, last, last_hash) or _not_reached(known, first, last)
-    return Verified(count, first, last, last_hash, problem, resealed)
+    return Verified(count, first, last, last_hash, problem, resealed, resealed_at)
 
 
 def _problem(entry: Entry, last: int, last_hash: str, known: tuple[int, str] | None) -> str:

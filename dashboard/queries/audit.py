@@ -22,7 +22,7 @@ AT_ONCE = 2000
 
 
 class AuditFilter(msgspec.Struct, frozen=True):
-    """Which entries; "" and None are all. `who`, `what` and `where` are parts of names; `outcome` UNKNOWN is an intent without an outcome."""
+    """Which entries; "" and None are all. `who`, `what` and `where` are parts of names; `outcome` UNKNOWN is an intent that is OVERDUE."""
 
     who: str = ""
     what: str = ""
@@ -69,8 +69,9 @@ def _head(row: AuditHead | None) -> Head | None:
 
 def _filtered(found: AuditFilter, now: datetime) -> QuerySet[AuditEvent]:
     with_outcome = Exists(AuditEvent.rows.filter(intent=OuterRef("number")))
-    unknown = Q(outcome=BEGUN) & ~with_outcome
-    rows = AuditEvent.rows.filter(unknown if found.outcome == UNKNOWN else Q(outcome=found.outcome) if found.outcome else ~Q(outcome=BEGUN) | unknown)
+    without = Q(outcome=BEGUN) & ~with_outcome
+    unknown = without & Q(at__lte=now - OVERDUE)
+    rows = AuditEvent.rows.filter(unknown if found.outcome == UNKNOWN else Q(outcome=found.outcome) if found.outcome else ~Q(outcome=BEGUN) | without)
     if found.who:
         rows = rows.filter(Q(user_name__icontains=found.who) | Q(address__icontains=found.who) | Q(via__icontains=found.who))
     if found.what:

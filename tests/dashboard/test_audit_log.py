@@ -139,7 +139,7 @@ def test_what_is_old_is_removed_with_an_entry_that_states_it() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_threads_and_processes_that_write_at_once_make_one_chain() -> None:
+def test_threads_that_write_at_once_make_one_chain() -> None:
     def write(_: int) -> None:
         try:
             written(5, timezone.now())
@@ -168,6 +168,18 @@ def test_an_act_is_in_the_log_before_it_is_done_and_its_outcome_after() -> None:
     assert AuditEvent.rows.get(number=6).detail == {"reason": "the broker closed the connection"}
     ada.delete()
     assert (queries.verify_audit().problem, AuditEvent.objects.filter(user_name="ada").count()) == ("", 3)
+
+
+@pytest.mark.django_db
+def test_the_command_fails_after_the_head_was_made_anew_until_a_person_accepts_it() -> None:
+    written(3)
+    AuditHead.objects.update(seal="x" * 64)
+    written(1)
+    err = StringIO()
+    with pytest.raises(SystemExit) as ended:
+        call_command("audit", "verify", stdout=StringIO(), stderr=err)
+    assert (ended.value.code, "Where that is the reason: --resealed 4." in err.getvalue()) == (1, True)
+    call_command("audit", "verify", resealed=4, stdout=StringIO())
 
 
 @pytest.mark.django_db

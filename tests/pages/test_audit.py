@@ -83,6 +83,11 @@ def test_the_filter_of_the_page_and_of_the_call_find_the_same(admin: Client, log
     assert numbers(admin, **given) == found
 
 
+def test_an_act_that_still_goes_on_is_not_unknown(admin: Client, ada: User) -> None:
+    store.audit(ada, "send task", store.BEGUN, timezone.now(), name="shop.pay")
+    assert (numbers(admin, outcome="unknown"), numbers(admin, action="send")) == ([], [2])
+
+
 def test_times_bound_it_and_what_is_no_time_is_refused(admin: Client, log: None) -> None:
     yesterday = (timezone.now() - timedelta(days=1)).isoformat()
     assert (numbers(admin, to=yesterday), numbers(admin, **{"from": yesterday})) == ([2], [6, 5, 3, 1])
@@ -128,11 +133,13 @@ async def test_the_export_has_all_that_the_filter_finds_and_no_formula(monkeypat
     await in_database(store.audit, person, "peek at messages", store.REFUSED, timezone.now(), name="=mail")
     for number in range(4):
         await in_database(store.audit, None, "log in", store.FAILED, timezone.now(), user_name=f"n{number}")
+    await in_database(store.audit, person, "send task", store.BEGUN, timezone.now())
     client = AsyncClient()
     await client.aforce_login(person)
     rows: list[dict[str, Any]] = list(csv.DictReader(StringIO(await exported(client, "csv"))))
     assert [row["number"] for row in rows] == [str(number) for number in range(len(rows), 0, -1)]
     assert "'=mail" in [row["name"] for row in rows]
+    assert [row["outcome"] for row in rows if row["action"] == "send task"] == ["in progress"]
     lines = [json.loads(line) for line in (await exported(client, "json", action="peek")).splitlines()]
     assert [line["name"] for line in lines] == ["=mail"]
     assert (await in_database(queries.verify_audit)).problem == ""

@@ -12,11 +12,13 @@ from dashboard import queries
 
 
 class Command(BaseCommand):
-    help = "Verifies the audit log, and names the first entry that was changed or removed. Exit status: 0 if all is as it was written, 1 if not."
+    help = "Verifies the audit log, and names the first entry that was changed or removed. Exit status: 0 if all is as it was written, 1 if not, or if that can't be known."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("what", choices=["verify"])
         parser.add_argument("--noted", metavar="NUMBER:HASH", help="an entry as an earlier run printed it, kept where nobody who can write to the database can")
+
+        parser.add_argument("--resealed", type=int, default=0, metavar="NUMBER", help="up to this entry the head is known to have been made anew for a reason")
 
     def handle(self, *args: Any, **options: Any) -> None:
         found = queries.verify_audit(_noted(options["noted"]))
@@ -27,8 +29,13 @@ class Command(BaseCommand):
             self.stdout.write("The audit log is empty.")
             return
         self.stdout.write(f"All {found.count:,} entries, {found.first} to {found.last}, are as they were written. To be noted: {found.last}:{found.last_hash}")
-        if found.resealed:
-            self.stdout.write(f"Of them {found.resealed} state that the head of the log had been changed, or that the secret key is another one since then.")
+        if found.resealed_at > options["resealed"]:
+            self.stderr.write(
+                f"hareline: {found.resealed} of them, the last one entry {found.resealed_at}, state that the head of the log was not the one that Hareline had "
+                "written: somebody shortened the log or wrote it anew, unless HARELINE_SECRET_KEY was changed or the head was lost before that entry. "
+                f"Where that is the reason: --resealed {found.resealed_at}."
+            )
+            sys.exit(1)
 
 
 def _noted(text: str | None) -> tuple[int, str] | None:
