@@ -101,7 +101,7 @@ CONTENT_SECURITY_POLICY = {
         "img-src": ["'self'", "data:"],
         "object-src": ["'none'"],
         "base-uri": ["'none'"],
-        "form-action": ["'self'", *sorted({provider.origin for provider in OIDC_PROVIDERS})],
+        "form-action": ["'self'"],
         "frame-ancestors": ["'none'"],
     }
 }

@@ -5,10 +5,13 @@ allauth makes the requests; beyond it, the issuer must be the configured one, si
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any
 
 import jwt
+import structlog
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.internal import jwtkit
@@ -23,13 +26,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 
-from dashboard import store
+from dashboard import queries, store
 from dashboard.models import User
 from dashboard.people.audited import audited
 from dashboard.people.browsers import client_of
 from dashboard.people.providers import GroupRole, Provider
 from dashboard.store import rights
 
+log = structlog.get_logger(__name__)
 SIGNED_BY = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 LEEWAY_SECONDS = 60
 OVER = "This login was completed already, began in another browser, or took too long. Start again."
@@ -61,7 +65,9 @@ class CheckedProvider(OpenIDConnectOAuth2Adapter):
             if more.get("sub") != claims["sub"]:
                 raise OAuth2Error("userinfo is about somebody else")
             claims = {**claims, **more}
-        return self.get_provider().sociallogin_from_response(request, {"id_token": claims})
+        found = self.get_provider().sociallogin_from_response(request, {"id_token": claims})
+        found.account.uid = person_key(self.openid_config["issuer"], claims["sub"])
+        return found
 
     def _decode_id_token(self, app: Any, id_token: str) -> dict[str, Any]:
         try:
@@ -90,9 +96,9 @@ class ProviderAdapter(DefaultSocialAccountAdapter):
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
         provider = provider_named(sociallogin.account.provider)
         claims = sociallogin.account.extra_data.get("id_token", {})
-        wanted = provider.roles_of(claims)
+        wanted = _existing(provider.roles_of(claims))
         if not sociallogin.is_existing:
-            sociallogin.connect(request, _new_person(request, provider, claims, wanted))
+            _add_person(request, provider, sociallogin, claims, wanted)
         user = sociallogin.user
         if not user.is_active:
             raise ImmediateHttpResponse(refused(request, provider, f"Your account {user.username} is disabled here. An admin can enable it.", user.username))
@@ -110,6 +116,11 @@ class ProviderAdapter(DefaultSocialAccountAdapter):
         else:
             text = OVER
         raise ImmediateHttpResponse(refused(request, ours, text))
+
+
+def person_key(issuer: str, subject: str) -> str:
+    """By what an account of a provider is known again: a subject is unique at its issuer only, and the provider of this name may become another one."""
+    return sha256(json.dumps([issuer, subject]).encode()).hexdigest()
 
 
 def provider_named(name: str) -> Provider:
@@ -138,7 +149,16 @@ def refused(request: HttpRequest, provider: Provider, text: str, name: str = "")
     return redirect("account_login")
 
 
-def _new_person(request: HttpRequest, provider: Provider, claims: Mapping[str, Any], wanted: list[GroupRole]) -> User:
+def _existing(wanted: list[GroupRole]) -> list[GroupRole]:
+    """Those whose role exists here; the others are logged."""
+    known = set(queries.role_names())
+    for missing in sorted({one.role for one in wanted} - known):
+        log.warning("a role that groups should give does not exist", role=missing)
+    return [one for one in wanted if one.role in known]
+
+
+def _add_person(request: HttpRequest, provider: Provider, found: SocialLogin, claims: Mapping[str, Any], wanted: list[GroupRole]) -> None:
+    """A new person with this account of the provider, or neither."""
     name = str(claims.get(provider.user_claim) or "")
     problem = ""
     if not wanted:
@@ -146,7 +166,9 @@ def _new_person(request: HttpRequest, provider: Provider, claims: Mapping[str, A
     try:
         User(username=name).clean_fields(exclude=["password"])
         if not problem:
-            return rights.add_person(name, None)
+            rights.add_person(name, None, lambda person: found.connect(request, person))
+            store.audit(None, "add person", store.DONE, timezone.now(), user_name=provider.label, name=name, detail={"provider": provider.name})
+            return
     except ValidationError:
         problem = problem or f"{provider.label} sent no name that can be used here ({provider.user_claim})."
     except IntegrityError:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.providers.oauth2.client import OAuth2Error
 from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView, OAuth2LoginView
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
@@ -15,7 +18,17 @@ from dashboard.accounts.oidc import CheckedProvider, problem_text, provider_name
 @never_cache
 @require_POST
 def login(request: HttpRequest, provider_id: str) -> HttpResponse:
-    return _answered(request, provider_id, OAuth2LoginView)
+    """A page that goes on to the provider. A redirect would be that of a form, which the content security policy lets lead nowhere else, and providers may
+    redirect to addresses that nobody configured here."""
+    begin = QueryDict(urlencode({"next": request.POST.get("next", "")}))
+    request.POST = request.GET = begin  # type: ignore[misc, assignment]  # allauth reads more from both: other processes, scopes, parameters for the provider
+    answer = _answered(request, provider_id, OAuth2LoginView)
+    address = answer.headers.get("Location", "")
+    if not address.startswith(("https://", "http://")):
+        return answer
+    page = render(request, "account/provider.html", {"label": provider_named(provider_id).label, "address": address})
+    page.headers["Refresh"] = f"0; url={address}"
+    return page
 
 
 @never_cache

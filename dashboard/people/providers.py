@@ -9,6 +9,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import msgspec
 
+from dashboard.people import places
+
 PREFIX = "HARELINE_OIDC_"
 FIELDS = ("ISSUER", "CLIENT_ID", "CLIENT_SECRET", "LABEL", "USER_CLAIM", "GROUPS_CLAIM", "ROLES")
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
@@ -34,11 +36,6 @@ class Provider(msgspec.Struct, frozen=True):
     user_claim: str
     groups_claim: str
     roles: tuple[GroupRole, ...]
-
-    @property
-    def origin(self) -> str:
-        parts = urlsplit(self.issuer)
-        return f"{parts.scheme}://{parts.netloc}"
 
     def roles_of(self, claims: Mapping[str, Any]) -> list[GroupRole]:
         """The roles that the groups in the claims give; a claim that is one text is one group."""
@@ -87,15 +84,18 @@ def _provider(name: str, variables: Mapping[str, str]) -> Provider:
 def group_roles(variable: str, text: str) -> Iterable[GroupRole]:
     """Entries such as "ops=operator?vhost=/shop&queue=orders.*", separated by commas; a comma or an = in a name is percent-encoded.
 
-    >>> list(group_roles("X", "*=viewer?broker=prod"))
+    >>> list(group_roles("X", "*=viewer?broker=prod&vhost=*"))
     [GroupRole(group='*', role='viewer', broker='prod', vhost='', queue='')]
     """
     for entry in filter(None, (part.strip() for part in text.split(","))):
         group, equals, rest = entry.partition("=")
         role, _, query = rest.partition("?")
-        place = {name: values[0] for name, values in parse_qs(query).items()}
-        if not (group and equals and role) or set(place) - {"broker", "vhost", "queue"} or bool(query) != bool(place):
+        given = {name: values[0] for name, values in parse_qs(query).items()}
+        if not (group and equals and role) or set(given) - set(places.FIELDS) or bool(query) != bool(given):
             raise ValueError(f"{variable}: expected group=role, or group=role?broker=…&vhost=…&queue=…, got {entry!r}")
+        place, problems = places.entered(given)
+        if problems:
+            raise ValueError(f"{variable}: in {entry!r} {', '.join(problems)} has too many characters, or invisible ones")
         yield GroupRole(unquote(group), unquote(role), **place)
 
 

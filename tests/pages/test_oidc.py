@@ -29,13 +29,13 @@ def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OidcProvider]
     found.stop()
 
 
-def configure(settings: Any, issuer: str) -> None:
+def configure(settings: Any, issuer: str, roles: str = ROLES) -> None:
     found = parse(
         {
             "HARELINE_OIDC_CORP_ISSUER": issuer,
             "HARELINE_OIDC_CORP_CLIENT_ID": "hareline",
             "HARELINE_OIDC_CORP_CLIENT_SECRET": "of-the-suite",
-            "HARELINE_OIDC_CORP_ROLES": ROLES,
+            "HARELINE_OIDC_CORP_ROLES": roles,
         }
     )
     settings.OIDC_PROVIDERS, settings.SOCIALACCOUNT_PROVIDERS = found, as_apps(found)
@@ -47,9 +47,14 @@ def text_of(answer: Any) -> str:
 
 def back_from(client: Client, name: str) -> str:
     """The address at which the provider sends the person back."""
-    answer = client.post("/oidc/corp/login/")
-    assert answer.status_code == 302
-    return log_in_there(answer.headers["Location"], name, BACK).removeprefix("http://testserver")
+    return log_in_there(begun(client), name, BACK).removeprefix("http://testserver")
+
+
+def begun(client: Client, **given: str) -> str:
+    """Where the browser goes to log in: by a page, since what a form leads to may only be Hareline itself."""
+    answer = client.post("/oidc/corp/login/", given)
+    assert (answer.status_code, "Go on to Corp" in text_of(answer)) == (200, True)
+    return str(answer.headers["Refresh"].removeprefix("0; url="))
 
 
 def test_groups_become_roles_that_come_and_go_with_them(provider: OidcProvider, settings: Any, client: Client) -> None:
@@ -86,6 +91,42 @@ def test_who_has_no_group_with_a_role_or_the_name_of_somebody_else_gets_no_accou
     assert list(User.objects.values_list("username", flat=True)) == ["ada"]
 
 
+def test_the_same_subject_of_another_issuer_is_another_person(provider: OidcProvider, settings: Any, tmp_path: Any) -> None:
+    configure(settings, provider.issuer)
+    provider.people({"eve": {"groups": ["ops"]}})
+    first = Client()
+    first.get(back_from(first, "eve"))
+    other = OidcProvider(tmp_path, BACK)
+    try:
+        configure(settings, other.issuer)
+        other.people({"eve": {"groups": ["ops"]}})
+        client = Client()
+        assert "There is a person eve already" in text_of(client.get(back_from(client, "eve"), follow=True))
+    finally:
+        other.stop()
+
+
+def test_a_login_begins_as_a_login_whatever_was_sent_with_it(provider: OidcProvider, settings: Any, client: Client) -> None:
+    configure(settings, provider.issuer)
+    address = begun(client, process="connect", scope="everything", auth_params="prompt=none", next="/queues/")
+    assert "everything" not in address and "prompt" not in address
+    (state,) = client.session["socialaccount_states"].values()
+    assert (state[0]["process"], state[0]["next"]) == ("login", "/queues/")
+
+
+def test_a_role_that_nobody_made_gives_no_account_and_no_entry_at_each_login(provider: OidcProvider, settings: Any) -> None:
+    configure(settings, provider.issuer, "ops=watcher, all=viewer")
+    provider.people({"eve": {"groups": ["ops"]}})
+    client = Client()
+    assert "None of your groups at Corp has a role here." in text_of(client.get(back_from(client, "eve"), follow=True))
+    provider.people({"eve": {"groups": ["ops", "all"]}})
+    for _ in range(2):
+        client = Client()
+        assert client.get(back_from(client, "eve")).headers["Location"] == "/"
+    done = AuditEvent.objects.filter(outcome="done").values_list("action", "user_name")
+    assert list(done.exclude(action="log in").order_by("number")) == [("add person", "Corp"), ("roles from groups", "eve")]
+
+
 def test_who_is_disabled_here_stays_out(provider: OidcProvider, settings: Any, client: Client) -> None:
     configure(settings, provider.issuer)
     provider.people({"eve": {"groups": ["ops"]}})
@@ -101,7 +142,7 @@ def test_a_code_of_another_browser_and_a_cancelled_login_are_refused(provider: O
     provider.people({"eve": {"groups": ["ops"]}})
     back = back_from(client, "eve")
     assert "began in another browser" in text_of(Client().get(back, follow=True))
-    state = re.search(r"state=([\w-]+)", client.post("/oidc/corp/login/").headers["Location"])
+    state = re.search(r"state=([\w-]+)", begun(client))
     assert state
     assert "cancelled" in text_of(client.get(f"/oidc/corp/callback/?error=access_denied&state={state[1]}", follow=True))
     assert not User.objects.exists()
@@ -138,6 +179,7 @@ def test_a_provider_that_is_down_names_another_issuer_or_answers_nonsense_is_sta
         ({"ISSUER": "https://id.example"}, "CORP_CLIENT_ID is missing"),
         ({"ISSUER": "https://id.example", "CLIENT_ID": "x", "ROLES": "ops"}, "CORP_ROLES: expected group=role"),
         ({"ISSUER": "https://id.example", "CLIENT_ID": "x", "ROLES": "ops=admin?where=x"}, "CORP_ROLES: expected group=role"),
+        ({"ISSUER": "https://id.example", "CLIENT_ID": "x", "ROLES": f"ops=admin?broker={'x' * 201}"}, "CORP_ROLES: in .* broker has too many characters"),
         ({"ISSUER": "https://id.example", "CLIENT_ID": "x", "SECRET": "y"}, "CORP_SECRET: expected"),
     ],
 )
