@@ -28,11 +28,11 @@ from brokers.process_runner import set_on_signals
 from brokers.queries.database_sizes import table_sizes
 from brokers.store import make_snapshot_days, trim_history
 from brokers.usual_learning import learn_usuals
-from dashboard.accounts.factors import rotated as factors_rotated
+from dashboard import encryption
 from dashboard.findings.loop import FindingsLoop
 from dashboard.notifications.loop import NotificationsLoop
 from dashboard.notifications.targets import rotate_secrets, unusable
-from dashboard.store import delete_old_findings, trim_audit, trim_cache, trim_deliveries, trim_invitations, trim_login_delays
+from dashboard.store import delete_old_findings, trim_audit, trim_cache, trim_deliveries, trim_invitations, trim_login_delays, trim_sessions
 from dashboard.store.second_factors import encrypt_anew
 from workers.store import make_task_days, mark_workers_unknown, repair_counts, trim_tasks
 
@@ -70,11 +70,11 @@ def jobs() -> list[Job]:
         Job("trim audit", timedelta(hours=6), lambda now: trim_audit(now, settings.RETENTION_AUDIT_DAYS)),
         Job("trim findings", timedelta(hours=1), lambda now: delete_old_findings(now, settings.RETENTION_FINDING_DAYS)),
         Job("trim messages", timedelta(hours=1), lambda now: trim_deliveries(now, settings.RETENTION_DELIVERY_DAYS)),
-        Job("encrypt by the newest key", timedelta(hours=6), lambda _: rotate_secrets() + encrypt_anew(factors_rotated)),
+        Job("encrypt by the newest key", timedelta(hours=6), lambda _: rotate_secrets() + encrypt_anew(encryption.rotated)),
         Job("trim cache", timedelta(hours=1), trim_cache),
         Job("forget wrong passwords", timedelta(hours=1), trim_login_delays),
         Job("forget links that have expired", timedelta(hours=1), trim_invitations),
-        Job("clear sessions", timedelta(hours=6), lambda _: SessionStore.clear_expired()),
+        Job("clear sessions", timedelta(hours=6), lambda _: (SessionStore.clear_expired(), trim_sessions())),
         *(_jobs_of_postgresql() if engine.is_postgresql() else _jobs_of_sqlite()),
     ]
 
