@@ -11,10 +11,13 @@ from datetime import datetime, timedelta
 import structlog
 from django.core.cache import cache
 from django.db import DatabaseError, transaction
+from django.utils import timezone
 
 from brokers.database import engine
 from dashboard.models import ApiToken, CacheEntry, User
 from dashboard.people.tokens import digest, fresh
+from dashboard.store import rights
+from dashboard.store.audit import DONE, audit
 
 log = structlog.get_logger(__name__)
 
@@ -70,8 +73,8 @@ def ensure_admin(password: str) -> str | None:
         made_up = secrets.token_urlsafe(12) if created and not password else None
         wanted = password or made_up
         if wanted and (created or not (admin.has_usable_password() and admin.check_password(wanted))):
-            admin.set_password(wanted)
-            admin.save(update_fields=["password"])
+            rights.set_password(admin, wanted)
+            _noted("add person" if created else "change password", ADMIN)
         if password:
             User.objects.filter(pk=admin.pk).update(is_active=True, is_superuser=True)
     return made_up
@@ -79,7 +82,15 @@ def ensure_admin(password: str) -> str | None:
 
 def set_environment_token(token: str, now: datetime) -> None:
     """Makes `token` (HARELINE_API_TOKEN) the one token with the admin's rights that comes from the environment; "" takes it back."""
-    if token:
-        make_token(User.objects.get(username=ADMIN), ENVIRONMENT_TOKEN, now, token)
-    else:
-        ApiToken.objects.filter(name=ENVIRONMENT_TOKEN).delete()
+    with transaction.atomic():
+        before = set(ApiToken.objects.filter(name=ENVIRONMENT_TOKEN).values_list("sha256", flat=True))
+        if token:
+            make_token(User.objects.get(username=ADMIN), ENVIRONMENT_TOKEN, now, token)
+        else:
+            ApiToken.objects.filter(name=ENVIRONMENT_TOKEN).delete()
+        if before != ({digest(token)} if token else set()):
+            _noted("make token" if token else "revoke token", ENVIRONMENT_TOKEN)
+
+
+def _noted(action: str, name: str) -> None:
+    audit(None, action, DONE, timezone.now(), user_name="command line", name=name, detail={"command": "prepare"})

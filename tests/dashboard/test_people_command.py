@@ -2,10 +2,16 @@ from __future__ import annotations
 
 import io
 import sys
+from datetime import timedelta
+from importlib import import_module
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from allauth.usersessions.models import UserSession
+from django.apps import apps
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -41,6 +47,34 @@ def test_a_person_is_added_with_a_role_in_a_place(people: Any) -> None:
     assert [group.name for group in anna.groups.all()] == ["operator"]
     assert people("list").splitlines() == ["admin\tactive\tadmin (superuser)", "anna\tactive\toperator on prod, in /shop, of queues orders.*"]
     assert set(AuditEvent.objects.values_list("action", "name")) == {("add person", "anna"), ("grant role", "anna")}
+
+
+def test_a_star_alone_is_everywhere_and_a_place_that_can_not_be_is_named(people: Any) -> None:
+    assert people("add", "anna", "--role", "viewer", "--broker", "*", "--vhost", "*") == "anna is viewer everywhere.\n"
+    assert people("add", "anna", "--role", "viewer") == "anna is viewer everywhere.\n"
+    assert [(granted.broker, granted.vhost) for granted in User.objects.get(username="anna").granted.all()] == [("", "")]
+    with pytest.raises(CommandError, match="--queue: At most 255 characters"):
+        people("add", "bo", "--role", "viewer", "--queue", "x" * 256)
+    assert set(AuditEvent.objects.values_list("via", flat=True)) == {"command"}
+
+
+def test_who_could_log_in_before_there_were_roles_may_view_and_who_was_given_none_since_may_not() -> None:
+    names = ("before", "disabled", "granted", "since")
+    before, disabled, granted, _ = (User.objects.create_user(name) for name in names)
+    User.objects.exclude(username="since").update(date_joined=timezone.now() - timedelta(days=3660))
+    User.objects.filter(pk=disabled.pk).update(is_active=False)
+    rights.grant(granted, "operator", timezone.now(), vhost="/shop")
+    listed, unlisted = Client(), Client()
+    listed.force_login(before)
+    unlisted.force_login(before)
+    UserSession.objects.filter(session_key=unlisted.session.session_key).delete()
+    migration = import_module("dashboard.migrations.0015_rights_from_before")
+    for step in (migration.keep_rights, migration.end_unlisted_sessions):
+        step(apps, SimpleNamespace(connection=connection))
+    assert {one.username: [each.role.group.name for each in one.granted.all()] for one in User.objects.all()} == {
+        "before": ["viewer"], "disabled": [], "granted": ["operator"], "since": []
+    }  # fmt: skip
+    assert (listed.get("/").status_code, unlisted.get("/").status_code) == (200, 302)
 
 
 def test_a_person_who_is_disabled_may_nothing_until_enabled(people: Any) -> None:

@@ -11,7 +11,8 @@ from django.core.checks import Tags, run_checks
 from django.core.management import CommandError, call_command
 
 from dashboard.management.commands.prepare import collect_static_files
-from dashboard.models import ApiToken, User
+from dashboard.models import ApiToken, AuditEvent, User
+from dashboard.people.providers import parse
 from dashboard.people.tokens import digest
 
 
@@ -46,6 +47,34 @@ def test_a_password_of_the_environment_is_set_and_never_printed(settings: LazySe
     assert User.objects.get(username="admin").check_password("a password of ours")
     prepare()
     assert User.objects.get(username="admin").password == hashed  # so that its sessions go on
+
+
+@pytest.mark.django_db
+def test_what_a_start_changes_of_logins_is_in_the_audit_log_and_nothing_else(settings: LazySettings) -> None:
+    prepare()
+    settings.ADMIN_PASSWORD, settings.API_TOKEN = "a password of ours", "a token of ours"
+    for _ in range(2):
+        prepare()
+    settings.API_TOKEN = ""
+    prepare()
+    noted = AuditEvent.objects.order_by("number").values_list("action", "name", "via")
+    assert list(noted) == [
+        ("add person", "admin", "command"), ("change password", "admin", "command"), ("make token", "HARELINE_API_TOKEN", "command"),
+        ("revoke token", "HARELINE_API_TOKEN", "command"),
+    ]  # fmt: skip
+
+
+@pytest.mark.django_db
+def test_a_role_of_the_environment_that_nobody_made_is_named(settings: LazySettings) -> None:
+    settings.ANONYMOUS_ROLE = "watcher"
+    issuer = {"HARELINE_OIDC_A_B_ISSUER": "https://id.example", "HARELINE_OIDC_A_B_CLIENT_ID": "x", "HARELINE_OIDC_A_B_ROLES": "ops=pager, all=viewer"}
+    settings.OIDC_PROVIDERS = parse(issuer)
+    errors = StringIO()
+    call_command("prepare", stdout=StringIO(), stderr=errors)
+    assert errors.getvalue().splitlines() == [
+        f"hareline: HARELINE_{variable}: there is no role {role}, so it gives nothing until somebody makes it on the page People."
+        for variable, role in (("ANONYMOUS_ROLE", "watcher"), ("OIDC_A_B_ROLES", "pager"))
+    ]
 
 
 @pytest.mark.django_db

@@ -233,6 +233,7 @@ def test_keys_can_be_rotated(settings: LazySettings) -> None:
         "Every target can be decrypted by the first key alone: the older ones may be taken out.",
     ]
     assert rotated().startswith("0 targets and 0 secrets")
+    assert [event.detail["targets"] for event in AuditEvent.objects.filter(action="encrypt by the first key").order_by("number")] == [1, 0]
     settings.SECRETS_KEYS = settings.SECRETS_KEYS[:1]
     assert vault.decrypted(again) == address_of(Target.objects.get(pk=row.pk)) == {"url": "u"}
     with pytest.raises(vault.Unreadable):

@@ -15,7 +15,8 @@ from django.utils import timezone
 
 from dashboard import queries, store
 from dashboard.models import Granted, User
-from dashboard.people import access
+from dashboard.people import access, origin, places
+from dashboard.people.origin import Origin
 from dashboard.store import rights
 
 
@@ -27,10 +28,8 @@ class Command(BaseCommand):
         add = doing.add_parser("add", help="add a person, or give one more role; the password of a new one is read from standard input, else a link is printed")
         add.add_argument("name")
         add.add_argument("--role", required=True, help=f"{', '.join(access.ROLES)}, or one made on the page People")
-        for place, whole in (("broker", "name"), ("vhost", "pattern"), ("queue", "pattern")):
-            add.add_argument(
-                f"--{place}", default="", metavar=whole.upper(), help=f"only there; a {whole} with * and ?" if whole == "pattern" else "only there"
-            )
+        for place in places.FIELDS:
+            add.add_argument(f"--{place}", default="", metavar="PATTERN", help="only there; a name, or a pattern with * and ?")
         doing.add_parser("list", help="everybody, with their roles")
         for name, does in (
             ("disable", "log a person out everywhere, and let them in no more"),
@@ -42,12 +41,13 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         doing = options["doing"]
-        if doing == "list":
-            self._list()
-        elif doing == "add":
-            self._add(options["name"], options["role"], {place: options[place] for place in ("broker", "vhost", "queue")})
-        else:
-            getattr(self, f"_{doing}")(self._person(options["name"]))
+        with origin.of(Origin(via=origin.COMMAND)):
+            if doing == "list":
+                self._list()
+            elif doing == "add":
+                self._add(options["name"], options["role"], _place(options))
+            else:
+                getattr(self, f"_{doing}")(self._person(options["name"]))
 
     def _list(self) -> None:
         for person in queries.people():
@@ -107,9 +107,9 @@ class Command(BaseCommand):
         self.stdout.write(f"{site}/invitation/?token={token}")
 
     def _unlock(self, person: User) -> None:
-        places = store.unlock(person.username)
+        lifted = store.unlock(person.username)
         store.audit(None, "unlock", store.DONE, timezone.now(), user_name="command line", name=person.username)
-        self.stdout.write(f"{person.username} need not wait to log in." if places else f"{person.username} did not have to wait.")
+        self.stdout.write(f"{person.username} need not wait to log in." if lifted else f"{person.username} did not have to wait.")
 
     def _person(self, name: str) -> User:
         found = queries.person(name)
@@ -135,11 +135,14 @@ def _optional_password(person: User) -> str | None:
     return given or None
 
 
+def _place(options: dict[str, Any]) -> dict[str, str]:
+    """The patterns of the place. Raises CommandError with what is wrong about one."""
+    patterns, problems = places.entered(options)
+    if problems:
+        raise CommandError(" ".join(f"--{name}: {problem}" for name, problem in problems.items()))
+    return patterns
+
+
 def _granted_text(granted: Granted) -> str:
     """ "viewer on prod, in /shop, of queues orders.*"."""
-    parts = [
-        f"on {granted.broker}" if granted.broker else "",
-        f"in {granted.vhost}" if granted.vhost else "",
-        f"of queues {granted.queue}" if granted.queue else "",
-    ]
-    return f"{granted.role.group.name} " + ", ".join(part for part in parts if part) if any(parts) else str(granted.role.group.name)
+    return f"{granted.role.group.name} {places.place_text(granted.broker, granted.vhost, granted.queue)}"

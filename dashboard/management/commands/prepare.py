@@ -17,6 +17,9 @@ from brokers.polling import leases
 from brokers.polling.presence import Presence
 from dashboard import store
 from dashboard.operations import database_state, processes
+from dashboard.people import origin
+from dashboard.people.elsewhere import unknown_roles
+from dashboard.people.origin import Origin
 
 NOT_HERE = {Tags.database, Tags.urls}
 
@@ -32,8 +35,11 @@ class Command(BaseCommand):
         differs = processes.start_text(Presence("web").reported, leases.heartbeats(), timezone.now())
         if differs:
             self.stderr.write(f"hareline: {differs}; processes of other machines use this database too.")
-        made_up = store.ensure_admin(settings.ADMIN_PASSWORD)
-        store.set_environment_token(settings.API_TOKEN, timezone.now())
+        with origin.of(Origin(via=origin.COMMAND)):
+            made_up = store.ensure_admin(settings.ADMIN_PASSWORD)
+            store.set_environment_token(settings.API_TOKEN, timezone.now())
+        for missing in unknown_roles():
+            self.stderr.write(f"hareline: {missing}")
         collect_static_files(Path(settings.STATIC_ROOT))
         if made_up:
             self.stdout.write(made_up)  # all that this command prints: a script reads it, and it is stored nowhere in clear

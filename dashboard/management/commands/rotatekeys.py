@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
 
-from dashboard.accounts.factors import rotated as factors_rotated
+from dashboard import encryption, store
 from dashboard.layout.formatting import count
 from dashboard.notifications.targets import rotate_secrets, unreadable_targets
+from dashboard.people import origin
+from dashboard.people.origin import Origin
 from dashboard.store.second_factors import encrypt_anew
 
 
@@ -17,7 +20,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         changed, unreadable = rotate_secrets(), unreadable_targets()
-        factors = encrypt_anew(factors_rotated)
+        factors = encrypt_anew(encryption.rotated)
+        with origin.of(Origin(via=origin.COMMAND)):
+            detail = {"targets": changed, "second factors": factors, "unreadable": unreadable}
+            store.audit(None, "encrypt by the first key", store.DONE, timezone.now(), user_name="command line", detail=detail)
         self.stdout.write(f"{count(changed, 'target')} and {count(factors, 'secret')} of second factors encrypted anew by the first key.")
         if unreadable:
             raise CommandError(f"No key of HARELINE_SECRETS_KEY decrypts the secrets of {', '.join(unreadable)}: restore the key, or enter them again.")
