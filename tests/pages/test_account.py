@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from django.test import Client
 
-from dashboard.accounts.factors import FactorAdapter, rotated
+from dashboard import encryption, queries
+from dashboard.accounts.factors import FactorAdapter
 from dashboard.models import ApiToken, AuditEvent, User
 from dashboard.people.browsers import browser_text
 from dashboard.store.second_factors import encrypt_anew
@@ -56,6 +57,13 @@ def test_sessions_show_browser_and_address_and_end_one_by_one_or_all_others(eve:
     here.post("/account/sessions/end-others/")
     assert (here.get("/account/").status_code, other.get("/account/").status_code) == (200, 302)
     assert "10.0.0.2" not in text_of(here.get("/account/"))
+
+
+def test_any_number_of_sessions_is_read_by_the_same_queries(eve: User, django_assert_num_queries: Any) -> None:
+    for number in range(4):
+        logged_in(FIREFOX, f"10.0.0.{number}")
+    with django_assert_num_queries(3):
+        assert len(queries.sessions_of(eve.pk)) == 4
 
 
 def test_nobody_ends_a_session_or_revokes_a_token_of_another(person: Client, eve: User, now: datetime) -> None:
@@ -205,8 +213,8 @@ def test_another_secrets_key_takes_over_second_factors(eve: User, settings: Any)
     Authenticator.objects.create(user=eve, type="totp", data={"secret": old})
     Authenticator.objects.create(user=eve, type="recovery_codes", data={"seed": "made by a key that is lost", "used_mask": 5})
     settings.SECRETS_KEYS = ("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", *settings.SECRETS_KEYS)
-    assert encrypt_anew(rotated) == 1
+    assert encrypt_anew(encryption.rotated) == 1
     settings.SECRETS_KEYS = settings.SECRETS_KEYS[:1]
     assert FactorAdapter().decrypt(Authenticator.objects.get(type="totp").data["secret"]) == "JBSWY3DPEHPK3PXP"
     assert Authenticator.objects.get(type="recovery_codes").data == {"seed": "made by a key that is lost", "used_mask": 5}
-    assert encrypt_anew(rotated) == 0
+    assert encrypt_anew(encryption.rotated) == 0
