@@ -38,7 +38,7 @@ UNSAFE = frozenset({"debug", "weak-secrets", "plain-http", "readable-data"})
 SHARED_BY_ALL = re.compile(
     r"HARELINE_(BROKERS|SECRETS_KEY|BROKER_(AMQP|METRICS)_.+|CONSUMER_TIMEOUT(_.+)?|CELERY_(?!APP$).+|EVENTS|INSPECT|CONTROL|POLL_SECONDS|REDACT|RETENTION_.+)"
 )
-SHARED_BY_WEB = re.compile(r"HARELINE_(PUBLIC_URL|ADMIN_PASSWORD|API_TOKEN|CELERY_APP)")
+SHARED_BY_WEB = re.compile(r"HARELINE_(PUBLIC_URL|ADMIN_PASSWORD|API_TOKEN|CELERY_APP|OIDC_.+|PROXY_USER_HEADER|ANONYMOUS_ROLE)")
 """What must be the same for all processes of an installation, or for all web processes."""
 
 
