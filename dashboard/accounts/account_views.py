@@ -26,7 +26,7 @@ def make_token(request: HttpRequest) -> HttpResponse:
     user, now = _user(request), timezone.now()
     form = TokenForm(user, request.POST.dict(), request.POST.getlist("actions"))
     if request.GET.get("part") == "coverage":
-        return render(request, "people/_coverage.html", {"form": form})
+        return render(request, "accounts/_coverage.html", {"form": form})
     if not form.check():
         return _shown(request, form, status=422)
     with audited(user, "make token", name=form.name, actions=sorted(form.chosen), place=places.place_text(**form.patterns)):
@@ -73,4 +73,4 @@ def _user(request: HttpRequest) -> User:
 def _shown(request: HttpRequest, form: TokenForm, *, token: str = "", status: int = 200) -> HttpResponse:
     user, now = _user(request), timezone.now()
     context = context_of(user, request.session.session_key, now) | {"form": form, "token": token, "now": now}
-    return render(request, "people/account.html", context, status=status)
+    return render(request, "accounts/account.html", context, status=status)

@@ -19,10 +19,10 @@ from dashboard.people.audited import audited
 @never_cache
 @sensitive_post_parameters()
 def page(request: HttpRequest) -> HttpResponse:
-    """410 for a link that is good no more, which does not show whose it was."""
+    """410 for a link that no longer works, which does not show whose it was."""
     invitation = queries.invitation(request.GET.get("token", ""), timezone.now())
     if invitation is None:
-        return render(request, "people/invitation_over.html", status=410)
+        return render(request, "accounts/invitation_over.html", status=410)
     problems: list[str] = []
     if request.method == "POST":
         problems = _problems(invitation, request.POST.get("password1", ""), request.POST.get("password2", ""))
@@ -30,7 +30,7 @@ def page(request: HttpRequest) -> HttpResponse:
             messages.success(request, "Your password is set. Log in with it.")
             return redirect("account_login")
     context = {"invitation": invitation, "problems": problems, "rules": password_validators_help_texts()}
-    return render(request, "people/invitation.html", context, status=422 if problems else 200)
+    return render(request, "accounts/invitation.html", context, status=422 if problems else 200)
 
 
 def _accept(invitation: Invitation, password: str) -> bool:

@@ -21,7 +21,7 @@ def page(request: HttpRequest) -> HttpResponse:
     check_manager(request, "add person", request.POST.get("name", "")[:150])
     form, now, link = RoleForm(request.POST.dict()), timezone.now(), ""
     if request.GET.get("part") == "coverage":
-        return render(request, "people/_coverage.html", {"form": form})
+        return render(request, "accounts/_coverage.html", {"form": form})
     if request.method == "POST" and not form.problems:
         added = acts.add(request, form)
         if added:
@@ -30,7 +30,7 @@ def page(request: HttpRequest) -> HttpResponse:
     total, found = queries.people_page(words, MOST_LISTED)
     failed = request.method == "POST" and not link
     context = {"rows": [PersonRow(user, now) for user in found], "total": total, "more": total - len(found), "words": words, "form": form, "link": link}
-    return render(request, "people/index.html", context | {"now": now, "lasts": store.INVITATION_LASTS.days}, status=422 if failed else 200)
+    return render(request, "accounts/index.html", context | {"now": now, "lasts": store.INVITATION_LASTS.days}, status=422 if failed else 200)
 
 
 def person(request: HttpRequest, pk: int) -> HttpResponse:
@@ -73,7 +73,7 @@ def take_back(request: HttpRequest, pk: int, granted: int) -> HttpResponse:
 def _shown(request: HttpRequest, user: User, form: RoleForm, *, link: str = "", status: int = 200) -> HttpResponse:
     now = timezone.now()
     context = {"row": PersonRow(user, now), "sessions": len(queries.sessions_of(user.pk)), "form": form, "link": link, "now": now}
-    return render(request, "people/person.html", context | {"lasts": store.INVITATION_LASTS.days}, status=status)
+    return render(request, "accounts/person.html", context | {"lasts": store.INVITATION_LASTS.days}, status=status)
 
 
 def _person(request: HttpRequest, pk: int, action: str) -> User:

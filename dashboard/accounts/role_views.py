@@ -62,7 +62,7 @@ def _shown(request: HttpRequest, name: str, problem: str, chosen: frozenset[Acti
     made = [(each, [ACTION_TEXTS[action] for action in get_args(Action) if action in each.allowed()]) for each in queries.own_roles()]
     actions = [(action, text, action in chosen) for action, text in ACTION_TEXTS.items()]
     context = {"always": always, "made": made, "actions": actions, "role": role, "name": name, "problem": problem}
-    return render(request, "people/roles.html", context, status=422 if problem else 200)
+    return render(request, "accounts/roles.html", context, status=422 if problem else 200)
 
 
 def _problem(name: str) -> str:

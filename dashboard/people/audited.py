@@ -13,7 +13,7 @@ from dashboard import store
 from dashboard.models import AuditEvent, User
 
 
-class Act:
+class AuditedAction:
     """What is done now. Whoever does it may add to `detail`, and sets `outcome` where it is another one than DONE."""
 
     event: AuditEvent
@@ -32,11 +32,11 @@ class Act:
 
 
 @contextmanager
-def audited(user: User | AnonymousUser, action: str, *, broker: str = "", vhost: str = "", name: str = "", **detail: Any) -> Iterator[Act]:
+def audited(user: User | AnonymousUser, action: str, *, broker: str = "", vhost: str = "", name: str = "", **detail: Any) -> Iterator[AuditedAction]:
     """Around what a person changes, once it is certain that they may. An exception is a failure, by its name where
     no reason was noted, and goes on."""
     intent = store.audit(user, action, store.BEGUN, timezone.now(), broker=broker, vhost=vhost, name=name, detail=dict(detail))
-    act = Act(dict(detail))
+    act = AuditedAction(dict(detail))
     try:
         yield act
     except BaseException as error:

@@ -14,7 +14,7 @@ INVITATION_LASTS = timedelta(days=3)
 
 
 def invite(user: User, now: datetime) -> str:
-    """The token of a new link, which can't be read again later; an earlier link of the person is good no more."""
+    """The token of a new link, which can't be read again later; an earlier link of the person stops working."""
     plain = fresh()
     Invitation.objects.update_or_create(user=user, defaults={"sha256": digest(plain), "created_at": now, "expires_at": now + INVITATION_LASTS})
     return plain
