@@ -1,4 +1,4 @@
-"""What every act of a person goes through: the intent is in the audit log before anything is done, and its outcome after, so that a crash leaves a trace."""
+"""What every action of a person goes through: the intent is in the audit log before anything is done, and its outcome after, so that a crash leaves a trace."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class AuditedAction:
     """What is done now. Whoever does it may add to `detail`, and sets `outcome` where it is another one than DONE."""
 
     event: AuditEvent
-    """The entry with the outcome, once the act is over."""
+    """The entry with the outcome, once the action is over."""
 
     def __init__(self, detail: dict[str, Any]) -> None:
         self.detail = detail

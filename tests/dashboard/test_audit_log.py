@@ -1,4 +1,4 @@
-"""The audit log: whatever is changed or removed in it shows, the database refuses both, and several processes write one chain."""
+"""The audit log: whatever is changed or removed in it shows, the database refuses both, and threads that write at once make one chain."""
 
 from __future__ import annotations
 
