@@ -21,7 +21,7 @@ def login(request: HttpRequest, provider_id: str) -> HttpResponse:
     """A page that goes on to the provider. A redirect would be that of a form, which the content security policy lets lead nowhere else, and providers may
     redirect to addresses that nobody configured here."""
     begin = QueryDict(urlencode({"next": request.POST.get("next", "")}))
-    request.POST = request.GET = begin  # type: ignore[misc, assignment]  # allauth reads more from both: other processes, scopes, parameters for the provider
+    request.POST = request.GET = begin  # allauth reads more from both: other processes, scopes, parameters for the provider
     answer = _answered(request, provider_id, OAuth2LoginView)
     address = answer.headers.get("Location", "")
     if not address.startswith(("https://", "http://")):

@@ -1,7 +1,7 @@
 """How many bytes of a body are taken, known before any of them is read. Pure; `dashboard.live.web_server` refuses the rest.
 
-Who sends neither a session's cookie nor a bearer token may log in, and needs no more than a form for it; whether these are known is checked later. All bodies together have a budget too, so that many large ones
-at once are refused instead of filling the memory; small ones are always taken.
+Who sends neither a session's cookie nor a bearer token may log in, and needs no more than a form for it; whether these are known is checked later.
+All bodies together have a budget too, so that many large ones at once are refused instead of filling the memory; small ones are always taken.
 """
 
 from __future__ import annotations

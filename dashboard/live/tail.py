@@ -239,7 +239,7 @@ class Tail:
                 self._out(patch)
 
     def _check_sessions(self) -> None:
-        """Ends the sockets of people who logged out, were disabled or whose session ran out, and reports other rights of the others: within 10 s, or 20 with many."""
+        """Ends the sockets of people who logged out, were disabled or whose session ran out, and reports other rights of the rest: in 10 s, or 20 of many."""
         at = time.monotonic()
         current = list(self._hub.sessions)
         self._sessions_checked = {key: self._sessions_checked.get(key, at) for key in current}

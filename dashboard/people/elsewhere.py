@@ -23,8 +23,10 @@ BY_PROXY = "hareline_by_proxy"
 VIEWING: frozenset[Action] = frozenset({"view", "arguments"})
 """What a stranger may do at most, whatever the role."""
 OPEN_TO_STRANGERS = frozenset(
-    ("overview", "queues", "queue", "exchanges", "exchange", "connections", "connection", "workers", "worker", "tasks", "task", "routing")
-    + ("findings", "finding", "find", "glossary", "keyboard")
+    [
+        *("overview", "queues", "queue", "exchanges", "exchange", "connections", "connection", "workers", "worker", "tasks", "task"),
+        *("routing", "findings", "finding", "find", "glossary", "keyboard"),
+    ]
 )
 """The names of the pages that a stranger with a role may view. Every other page, and each new one until it is named here, needs a login."""
 THEME = "theme"

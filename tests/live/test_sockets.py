@@ -73,7 +73,9 @@ async def test_who_may_view_nothing_any_longer_is_refused_what_was_followed(page
     await in_database(User.objects.update, is_superuser=False)
     process = LiveProcess.current()
     assert process
-    await process.hub.renew_session(world.cookie, await in_database(User.objects.get))
+    user = await in_database(User.objects.get)
+    await in_database(lambda: user.rights)  # as the tail has read them
+    await process.hub.renew_session(world.cookie, user)
     assert [one["code"] for one in (await page.until(topic=None))["refused"]] == ["not_allowed"]
     assert await page.is_known()
 
