@@ -68,7 +68,7 @@ def test_who_could_log_in_before_there_were_roles_may_view_and_who_was_given_non
     listed.force_login(before)
     unlisted.force_login(before)
     UserSession.objects.filter(session_key=unlisted.session.session_key).delete()
-    migration = import_module("dashboard.migrations.0015_rights_from_before")
+    migration = import_module("dashboard.migrations.0016_rights_from_before")
     for step in (migration.keep_rights, migration.end_unlisted_sessions):
         step(apps, SimpleNamespace(connection=connection))
     assert {one.username: [each.role.group.name for each in one.granted.all()] for one in User.objects.all()} == {

@@ -32,7 +32,7 @@ def end_unlisted_sessions(apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("dashboard", "0014_invitation"), ("sessions", "0001_initial"), ("usersessions", "0001_initial")]
+    dependencies = [("dashboard", "0015_silence_kind"), ("sessions", "0001_initial"), ("usersessions", "0001_initial")]
 
     operations = [
         migrations.RunPython(keep_rights, migrations.RunPython.noop),
