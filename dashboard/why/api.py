@@ -19,7 +19,7 @@ from dashboard.api.errors import ERRORS, ErrorAnswer, Problem, invalid, not_foun
 from dashboard.api.parameters import broker_named, scope
 from dashboard.layout import formatting
 from dashboard.limits.at_once import Busy
-from dashboard.why import explanations, loaded_vhost, task_explanations, turns
+from dashboard.why import explanations, large_questions, loaded_vhost, task_explanations, turns
 from dashboard.why.explanations import LoadedVhost
 from dashboard.why.question_vhost import VhostUnavailable, load_question_vhost, moment_in, name_in
 from dashboard.why.task_answer import TaskExplanation as TaskAnswer
@@ -134,12 +134,13 @@ def in_turn() -> Iterator[None]:
 @in_turn()
 def explain(request: HttpRequest) -> Any:
     """Where a message goes and why: in a monitored broker or in definitions. Nothing is sent."""
-    question = _body(request)
+    raw = _raw_body(request)
+    question = _decoded(raw)
     if "cases" in question:
         raise invalid("cases", "cases: only one question per call; use manage.py explain for many.")
     try:
         if question.get("definitions") is not None:
-            return questions.answer(question)
+            return questions.answer(question) if len(raw) < large_questions.LARGE_BYTES else _answer_apart(raw)
         return questions.as_answer(explanations.explain_message(_load_vhost(request, question)[1], question))
     except InvalidQuestion as error:
         raise invalid(error.field, error) from error
@@ -188,11 +189,30 @@ def _load_vhost(request: HttpRequest, question: Mapping[str, Any]) -> tuple[Brok
         raise (not_found(str(error), error.field) if error.code == "not_found" else invalid(error.field, error)) from error
 
 
+def _answer_apart(raw: bytes) -> dict[str, Any]:
+    try:
+        found = large_questions.answer(raw)
+    except large_questions.TooLarge as error:
+        raise Problem(413, f"The explanation {error}: give fewer definitions.", "definitions") from None
+    if problem := found.get("error"):
+        raise invalid(problem["field"], problem["message"])
+    return found
+
+
 def _body(request: HttpRequest) -> dict[str, Any]:
-    """The JSON object of the body, which may be larger than a form's: a big broker's definitions are megabytes. It may have no Content-Length."""
+    return _decoded(_raw_body(request))
+
+
+def _raw_body(request: HttpRequest) -> bytes:
+    """The body, which may be larger than a form's: a big broker's definitions are megabytes. It may have no Content-Length."""
     raw = request.read(LARGEST_BODY_BYTES + 1)
     if len(raw) > LARGEST_BODY_BYTES:
         raise Problem(413, f"The body is larger than the limit of {formatting.data_size(LARGEST_BODY_BYTES)}.", "body")
+    return raw
+
+
+def _decoded(raw: bytes) -> dict[str, Any]:
+    """Its JSON object."""
     try:
         given = msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -1,0 +1,32 @@
+"""Answers one question in a process of its own, which may take only so much memory and time: `python -m brokers.routing.apart MEMORY_BYTES SECONDS`.
+
+The question is the whole of standard input, the answer one line of JSON, as `brokers.routing.questions.answer_line` has them. Pure but for its streams.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+
+import msgspec
+
+from brokers.routing.questions import answer_line
+
+OUT_OF_MEMORY = 3
+"""The exit status of a question that needs more memory than it may take."""
+
+
+def main() -> None:
+    memory_bytes, seconds = (int(text) for text in sys.argv[1:])
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))  # it ends also where nobody waits for it any more
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    try:
+        found = msgspec.json.encode(answer_line(sys.stdin.buffer.read()))
+    except MemoryError:
+        sys.exit(OUT_OF_MEMORY)
+    sys.stdout.buffer.write(found)
+
+
+if __name__ == "__main__":
+    main()
