@@ -72,7 +72,7 @@ class Worker(models.Model):
     active = models.IntegerField(null=True)  # tasks that run, as of the last heartbeat or of `active_tasks`, whichever is later
     reserved = models.IntegerField(null=True)  # taken from the queue, not started
     scheduled = models.IntegerField(null=True)  # held until their ETA
-    active_tasks = models.JSONField(null=True)  # [{"uuid", "name", "args", "started_at"}], at most 50
+    active_tasks = models.JSONField(null=True)  # [{"uuid", "name", "args", "kwargs", "started_at", …}], at most 50
     tasks_hidden = False  # some of active_tasks are left out for the person for whom the row was read
     active_tasks_at = models.DateTimeField(null=True)  # when it listed them
     prefetch = models.IntegerField(null=True)

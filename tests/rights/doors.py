@@ -65,7 +65,10 @@ PAGES: dict[str, tuple[Door, ...]] = {
     "tasks": (sees(),),
     "task": (sees("task"),),
     "routing": (sees(given={**_PLACE, "exchange": "", "routing_key": "{queue}"}), sees(posts=True, given={"of": "message", "message": "{}"})),
-    "send": (sees(),),
+    "send": (
+        sees(given={**_PLACE, "task": "shop.pay", "queue": "{queue}"}),
+        sees(posts=True, query={**_PLACE, "part": "prediction"}, given={"task": "shop.pay", "args": "[]", "kwargs": "{}", "queue": "{queue}"}),
+    ),
     "send_now": (does("send", width="vhost", query=_PLACE, given=_SENT, answers=(302,)),),
     "findings": (sees(),),
     "finding": (sees("finding"),),

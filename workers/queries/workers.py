@@ -61,7 +61,7 @@ def workers(
         rows = _with_beats(rows if with_left else rows.exclude(left(now, gone_for())))
     if state is not None:
         rows = _in_state(rows, state, now) if at is None else rows.none() if state != Worker.UNKNOWN else rows
-    found = one_page(_ordered(rows.defer("configuration"), field if at is None else "hostname", descending), page, page_size)
+    found = one_page(_ordered(rows.defer("configuration", "registered"), field if at is None else "hostname", descending), page, page_size)
     found.items = as_visible(scope, found.items)
     found.items = _as_of(found.items, now) if at is None else [_as_then(worker) for worker in found.items]
     return found
