@@ -1,24 +1,31 @@
-"""The API keeps to its own description for every request: schemathesis makes them, in this process, a bounded number."""
+"""The API keeps to its own description for every request, whoever makes it: schemathesis makes them, in this process, a bounded number."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.core.wsgi import get_wsgi_application
+from django.test import Client
+from django.utils import timezone
 from hypothesis import HealthCheck, Phase, given, settings
 
+from dashboard import store
 from tests.api.conftest import World, described
 from tests.hypothesis_profiles import examples
+from tests.people import person
+from tests.secret_shop import SHOP, Shop
 
 pytestmark = pytest.mark.django_db(transaction=True)  # the WSGI application closes its connection after each answer
 QUESTIONS = examples(2, 10)
 OPERATIONS = sorted((path, method.upper()) for path, methods in described()["paths"].items() for method in methods)
+SECRET = re.compile(r"SECRET[\w-]*")
 
 
-@pytest.mark.parametrize(("path", "method"), OPERATIONS)
-@pytest.mark.parametrize("mode", ["positive", "negative"])
-def test_every_answer_is_as_described(world: World, path: str, method: str, mode: str) -> None:
+def request_again(path: str, method: str, mode: str, headers: dict[str, str], also: Callable[[Any, Any], None] = lambda case, response: None) -> None:
+    """Makes QUESTIONS requests; `also` looks at each and its response."""
     import schemathesis  # takes 2.4 s of processor time, and every process of the suite imports this module
     from schemathesis.checks import not_a_server_error
     from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance, status_code_conformance
@@ -30,6 +37,34 @@ def test_every_answer_is_as_described(world: World, path: str, method: str, mode
     @settings(max_examples=QUESTIONS, deadline=None, derandomize=True, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
     @given(case=description[path][method].as_strategy(generation_mode=schemathesis.GenerationMode(mode)))
     def call(case: Any) -> None:
-        case.call_and_validate(headers={"Authorization": f"Bearer {world.token}", "Accept-Encoding": "identity"}, base_url="http://testserver", checks=checks)
+        also(case, case.call_and_validate(headers={**headers, "Accept-Encoding": "identity"}, base_url="http://testserver", checks=checks))
 
     call()
+
+
+@pytest.mark.parametrize(("path", "method"), OPERATIONS)
+@pytest.mark.parametrize("mode", ["positive", "negative"])
+def test_every_answer_is_as_described(world: World, path: str, method: str, mode: str) -> None:
+    request_again(path, method, mode, {"Authorization": f"Bearer {world.token}"})
+
+
+@pytest.mark.parametrize(("path", "method"), OPERATIONS)
+def test_who_may_view_some_queues_finds_nothing_of_the_rest_in_any_answer(path: str, method: str) -> None:
+    Shop()
+    everything = store.make_token(person("ada", "admin"), "script", timezone.now())
+    assert SECRET.search(Client().get("/api/v1/queues", headers={"Authorization": f"Bearer {everything}"}).text)
+    headers = {"Authorization": f"Bearer {store.make_token(person(broker='prod', vhost=SHOP, queue='orders.*'), 'script', timezone.now())}"}
+
+    def holds_nothing_hidden(case: Any, response: Any) -> None:
+        assert SECRET.findall(response.text) == [], case
+
+    request_again(path, method, "positive", headers, holds_nothing_hidden)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize(("path", "method"), OPERATIONS)
+@pytest.mark.parametrize("who", ["viewer", "stranger"])
+def test_a_viewer_and_a_stranger_get_answers_as_described_too(world: World, path: str, method: str, who: str) -> None:
+    token = {"Authorization": f"Bearer {store.make_token(person(), 'script', world.now)}"} if who == "viewer" else {}
+    for mode in ("positive", "negative"):
+        request_again(path, method, mode, token)
