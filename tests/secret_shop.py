@@ -3,9 +3,11 @@ and what is in another virtual host has ELSEWHERE too."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 import zstandard
@@ -64,7 +66,9 @@ class Shop:
         arguments = {"x-dead-letter-exchange": "SECRETexchange", "x-dead-letter-routing-key": "SECRETqueue", "x-max-length": 10}
         self.queue("orders.eu", ready=3, policy="limits", effective_policy={"dead-letter-exchange": "SECRETexchange", "max-length": 9}, arguments=arguments)
         self.queue("orders.us", ready=4, arguments={"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "SECRETqueue"})
-        self.exchange("orders.in", publish_in_per_second=3.0, arguments={"alternate-exchange": "SECRETexchange"})
+        sample = [{"connection": "SECRETclient -> 10.0.0.1:5672", "host": "10.0.0.9", "user": "SECRETclient", "per_second": 1.0}]
+        facts = {"publish_in_per_second": 3.0, "publishers": sample, "publishers_at": self.now}
+        self.exchange("orders.in", arguments={"alternate-exchange": "SECRETexchange"}, **facts)
         self.exchange("orders.fan", kind="fanout")
         self.bind("orders.in", "orders.fan", "new", kind="exchange")
         self.bind("orders.fan", "orders.eu", "")
@@ -74,6 +78,8 @@ class Shop:
         self.connect("orders@shop", ("orders.eu", "SECRETqueue"))
         away = {"src": {"queue": "orders.eu"}, "dest": {"queue": "SECRET-ELSEWHERE-queue", "address": f"amqp:///{ELSEWHERE}"}}
         Transfer.objects.create(**self.at(), kind="shovel", name="SECRET-ELSEWHERE-mover", facts=away)
+        here = {"src": {"queue": "SECRETqueue"}, "dest": {"exchange": "orders.in"}}
+        Transfer.objects.create(**self.at(), kind="shovel", name="SECRETfeeder", facts=here)
         Change.objects.create(**self.at(), at=self.now, kind="queue", what="added", name="orders.eu", text="Queue orders.eu added")
 
     def _hidden(self, vhost: str, begin: str) -> None:
@@ -147,6 +153,17 @@ class Shop:
 
     def keys(self, kind: str) -> list[int]:
         return list(_KINDS[kind]._default_manager.values_list("pk", flat=True))
+
+
+def without_echoes(text: str, request: str) -> str:
+    """The text without the planted names that the request itself has, each only as a whole.
+
+    >>> without_echoes("SECRET: SECRETqueue, SECRET-ELSEWHERE-queue", "/?q=SECRET&vhost=SECRET-ELSEWHERE")
+    ': SECRETqueue, SECRET-ELSEWHERE-queue'
+    """
+    for name in set(re.findall(r"SECRET[\w-]*", unquote(request))):
+        text = re.sub(rf"{name}(?![\w-])", "", text)
+    return text
 
 
 def text_of(found: Any) -> str:

@@ -45,14 +45,14 @@ def exchanges(
         rows = rows.exclude(name__contains=DELAY_LEVELS)
     if at is None:
         found = pages.one_page(pages.ordered(rows, field, descending), page, page_size)
-        return Page(found.total, hide_names(scope, found.items), page, page_size)
-    items = hide_names(scope, pages.ordered_items(exchanges_as_they_were(list(rows), at, pages.broker_ids(scope, broker)), field, descending))
+        return Page(found.total, _visible(scope, found.items), page, page_size)
+    items = _visible(scope, pages.ordered_items(exchanges_as_they_were(list(rows), at, pages.broker_ids(scope, broker)), field, descending))
     return Page(len(items), items[(page - 1) * page_size : page * page_size], page, page_size)
 
 
 def exchanges_by_ids(scope: Scope, ids: Sequence[int]) -> list[Exchange]:
     """Those of the ids in scope, also where the exchange is gone, by id."""
-    return hide_names(scope, Exchange.objects.filter(exchanges_in(scope), pk__in=ids).select_related("broker").order_by("pk")) if ids else []
+    return _visible(scope, Exchange.objects.filter(exchanges_in(scope), pk__in=ids).select_related("broker").order_by("pk")) if ids else []
 
 
 def exchange(scope: Scope, broker: BrokerRef, vhost: str, name: str, at: datetime | None = None) -> Exchange | None:
@@ -169,4 +169,8 @@ def _rows(scope: Scope, broker: BrokerRef | None, vhost: str | None, at: datetim
 def _one(scope: Scope, rows: QuerySet[Exchange], at: datetime | None) -> Exchange | None:
     found = list(rows.order_by("-pk")[:1] if at is None else rows)
     then = found if at is None else exchanges_as_they_were(found, at, {row.broker_id for row in found})[:1]
-    return next(iter(hide_publishers(scope, hide_names(scope, then))), None)
+    return next(iter(_visible(scope, then)), None)
+
+
+def _visible(scope: Scope, exchanges: Iterable[Exchange]) -> list[Exchange]:
+    return hide_publishers(scope, hide_names(scope, exchanges))

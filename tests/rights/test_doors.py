@@ -105,7 +105,7 @@ def tried(world: World, role: Role, one: Try) -> Iterator[str]:
 def named(text: str, one: Try, role: Role) -> str:
     """A name of another place in the answer, without those that the request has."""
     for name in sorted(set(_texts(filled(one.door.given, one.place))), key=len, reverse=True):
-        text = text.replace(name, "")
+        text = re.sub(rf"{re.escape(name)}(?![\w-])", "", text)  # SECRET-ELSEWHERE, and not the beginning of SECRET-ELSEWHERE-queue
     hidden = "SECRET-ELSEWHERE" if role.sees("other") else "SECRET" if role.sees(ORDERS) else r"SECRET|orders@shop|orders\.in"
     found = re.search(rf".{{0,60}}(?:{hidden}).{{0,40}}", text)
     return found[0] if found else ""
