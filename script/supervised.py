@@ -60,8 +60,8 @@ DEMO = (
 
 
 FIRST = "HARELINE_FIRST_PASSWORD"
-ONLY_PREPARED = ("HARELINE_ADMIN_PASSWORD", "HARELINE_API_TOKEN", "HARELINE_ADMIN_PASSWORD_FILE", "HARELINE_API_TOKEN_FILE")
-"""What `manage.py prepare` puts into the database; of other processes only those of the web need it, which compare it with each other's."""
+OF_LOGIN = re.compile(r"HARELINE_(?:(?:ADMIN_PASSWORD|API_TOKEN)(?:_FILE)?|OIDC_\w+)", re.ASCII)
+"""What only `manage.py prepare` and the web processes need: the former puts password and token into the database, at the latter people log in."""
 OF_THE_DEMO = re.compile(r"HARELINE_(DATA_DIR|SUPERVISOR|DEMO_.+)")
 """What workers and the broker of the demo need; the rest is Hareline's own, such as its login at the management API."""
 MOST_PROCESSES = 64
@@ -141,7 +141,7 @@ def withheld(program: Program, variables: Collection[str]) -> list[str]:
     if program.stage == "announcement":
         return []
     if program.stage == "hareline":
-        kept_from_it = () if program.name.partition("-")[0] == "web" else tuple(name for name in ONLY_PREPARED if name in variables)
+        kept_from_it = () if program.name.partition("-")[0] == "web" else tuple(name for name in variables if OF_LOGIN.fullmatch(name))
     else:
         kept_from_it = tuple(name for name in variables if re.fullmatch(r"HARELINE_\w+", name, re.ASCII) and not OF_THE_DEMO.fullmatch(name))
     return sorted({*kept_from_it, FIRST})

@@ -96,7 +96,9 @@ def test_a_second_start_with_the_same_data_is_refused(tmp_path: Path) -> None:
 
 def test_each_program_gets_only_the_secrets_that_it_needs() -> None:
     """As the supervisor runs it: by the command that it reads from its configuration."""
-    secrets = {name: name for name in ("HARELINE_ADMIN_PASSWORD", "HARELINE_API_TOKEN", "HARELINE_BROKERS", "HARELINE_SECRET_KEY", "HARELINE_DEMO_AMQP_URL")}
+    of_login = {"ADMIN_PASSWORD", "API_TOKEN", "API_TOKEN_FILE", "OIDC_CORP_CLIENT_SECRET", "OIDC_CORP_CLIENT_SECRET_FILE"}
+    needed = {"BROKERS", "SECRET_KEY", "DEMO_AMQP_URL"}
+    secrets = {f"HARELINE_{name}": name for name in of_login | needed}
     parsed = read(configuration((*HARELINE, web("127.0.0.1", 8000), *DEMO), Path("/data"), quiet=True, variables=[*secrets, "PATH"]))
     found = {}
     for section in parsed.sections():
@@ -108,7 +110,7 @@ def test_each_program_gets_only_the_secrets_that_it_needs() -> None:
             found[section.removeprefix("program:")] = {
                 line.partition("=")[0].removeprefix("HARELINE_") for line in done.stdout.splitlines() if "HARELINE_" in line
             }
-    assert found.pop("announcement") == {"ADMIN_PASSWORD", "API_TOKEN", "BROKERS", "SECRET_KEY", "DEMO_AMQP_URL", "FIRST_PASSWORD"}
-    assert found.pop("web") == {"ADMIN_PASSWORD", "API_TOKEN", "BROKERS", "SECRET_KEY", "DEMO_AMQP_URL"}
-    assert [found.pop(name) for name in ("poller", "receiver", "maintenance")] == [{"BROKERS", "SECRET_KEY", "DEMO_AMQP_URL"}] * 3
+    assert found.pop("announcement") == {*of_login, *needed, "FIRST_PASSWORD"}
+    assert found.pop("web") == {*of_login, *needed}
+    assert [found.pop(name) for name in ("poller", "receiver", "maintenance")] == [needed] * 3
     assert set(map(frozenset, found.values())) == {frozenset({"DEMO_AMQP_URL"})}
