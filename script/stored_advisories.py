@@ -15,6 +15,8 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 FOUND, UNCHECKED = 1, 3
+ORDER = {"fixed": 0, "introduced": 1}
+"""Of events at the same version."""
 _PLAIN = re.compile(r"v?(\d+(?:\.\d+)*)(?:\.post\d+)?")
 
 
@@ -58,20 +60,19 @@ def is_affected(version: str, affected: Mapping[str, Any]) -> bool | None:
     for span in affected.get("ranges", ()):
         if span.get("type") == "GIT":
             continue
-        inside: bool | None = False
-        for event in span.get("events", ()):
-            (kind, text), *_ = event.items()
-            at = numbers(text)
-            if own is None or at is None:
-                inside = None
-                break
+        events = [(numbers(text), kind) for event in span.get("events", ()) for kind, text in event.items()]
+        known = sorted((at, ORDER.get(kind, 2), kind) for at, kind in events if at is not None)  # they may be listed in any order
+        if own is None or len(known) < len(events):
+            unknown = True
+            continue
+        inside = False
+        for at, _, kind in known:
             if kind == "introduced" and own >= at:
                 inside = True
             elif (kind == "fixed" and own >= at) or (kind == "last_affected" and own > at):
                 inside = False
         if inside:
             return True
-        unknown = unknown or inside is None
     return None if unknown else False
 
 

@@ -11,6 +11,8 @@ import pytest
 from script.stored_advisories import ROOT, check, compared, is_affected, pinned, summary
 
 RANGE = {"ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "4.2.1"}, {"introduced": "5.0"}, {"fixed": "5.2.20"}]}]}
+UNSORTED = {"ranges": [{"type": "ECOSYSTEM", "events": [{"fixed": "5.2.20"}, {"introduced": "5.0"}, {"fixed": "4.2.1"}, {"introduced": "0"}]}]}
+ONE_VERSION = {"ranges": [{"type": "SEMVER", "events": [{"last_affected": "1.0"}, {"introduced": "1.0"}]}]}
 LAST = {"ranges": [{"type": "SEMVER", "events": [{"introduced": "1.0"}, {"last_affected": "2.0.11"}]}]}
 
 
@@ -22,6 +24,12 @@ LAST = {"ranges": [{"type": "SEMVER", "events": [{"introduced": "1.0"}, {"last_a
         ("4.2.1.0", RANGE, False),
         ("5.2.19", RANGE, True),
         ("5.2.20", RANGE, False),
+        ("4.2", UNSORTED, True),
+        ("4.2.1", UNSORTED, False),
+        ("5.2.19", UNSORTED, True),
+        ("5.2.20", UNSORTED, False),
+        ("1.0", ONE_VERSION, True),
+        ("1.1", ONE_VERSION, False),
         ("2.0.11", LAST, True),
         ("2.0.12", LAST, False),
         ("1.0rc1", LAST, None),
