@@ -106,14 +106,14 @@ def copy(step: Copy, root: Path, roots: Mapping[str, Path]) -> None:
 
 
 def chrooted(root: Path, environment: Mapping[str, str], directory: str, command: Sequence[str], *, user: str = "", check: bool = False) -> int:
-    return subprocess.run(inside(root, environment, directory, command, user), check=check, stdin=subprocess.DEVNULL).returncode
+    return subprocess.run(inside(root, directory, command, user), env=environment, check=check, stdin=subprocess.DEVNULL).returncode
 
 
-def inside(root: Path, environment: Mapping[str, str], directory: str, command: Sequence[str], user: str = "") -> list[str]:
-    """The command line that runs `command` in the chroot, with this environment only."""
+def inside(root: Path, directory: str, command: Sequence[str], user: str = "") -> list[str]:
+    """The command line that runs `command` in the chroot. The environment is not in it, where every user of the machine could read its secrets."""
     become = ["setpriv", "--no-new-privs", "chroot", f"--userspec={user}"] if user else ["chroot"]
     entered = ["/bin/sh", "-c", f'mkdir -p {directory} 2>/dev/null; cd {directory} && exec "$@"', "sh"]
-    return [*become, str(root), "/usr/bin/env", "-i", *(f"{name}={value}" for name, value in environment.items()), *entered, *command]
+    return [*become, str(root), *entered, *command]
 
 
 def trial(stage: Stage, root: Path) -> None:
@@ -130,13 +130,13 @@ def trial(stage: Stage, root: Path) -> None:
     command = [*stage.entrypoint, *stage.command]
     require(chrooted(root, usual, stage.directory, ["/bin/sh", "-c", "touch /opt/hareline/x"]) != 0, "its tree can be written to")
     refused = subprocess.run(
-        inside(root, usual, stage.directory, command, stage.user), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False
+        inside(root, stage.directory, command, stage.user), env=usual, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False
     )
     require(refused.returncode != 0 and "HARELINE_ALLOW_UNSAFE=plain-http" in refused.stderr, f"on every address over plain http: {refused.stderr}")
     report("on every address over plain http it refuses to start")
     usual |= {"HARELINE_HOST": "127.0.0.1", "HARELINE_PORT": str(port)}
     started = time.monotonic()
-    server = subprocess.Popen(inside(root, usual, stage.directory, command, stage.user), stdin=subprocess.DEVNULL)
+    server = subprocess.Popen(inside(root, stage.directory, command, stage.user), env=usual, stdin=subprocess.DEVNULL)
     while chrooted(root, usual, stage.directory, stage.healthcheck, user=stage.user) != 0:
         require(server.poll() is None, f"it ended with status {server.returncode}")
         require(time.monotonic() - started < PATIENCE_SECONDS, f"it is not ready after {PATIENCE_SECONDS:.0f} s")
