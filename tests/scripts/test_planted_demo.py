@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -61,3 +62,8 @@ def test_one_that_is_never_found_fails_the_run(capsys: pytest.CaptureFixture[str
     assert measured(Demo([]), ["worker_killed"]) == 1  # type: ignore[arg-type]
     assert "| A worker is killed | not found | never | – | 0 s | 0 s |" in capsys.readouterr().out
     assert not Outcome(KILLED, GONE, 3.0, [], 5.0, 9.0).failed
+
+
+def test_the_document_lists_every_plant_measured_or_not() -> None:
+    rows = (Path(__file__).parents[2] / "docs" / "findings.md").read_text(encoding="utf-8").partition("| plant |")[2].splitlines()
+    assert sorted(row.split(" | ")[0].removeprefix("| ") for row in rows if row.startswith("| ")) == sorted(plant.name for plant in PLANTS.values())
