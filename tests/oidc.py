@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 import subprocess
 from html import unescape
 from pathlib import Path
@@ -19,15 +18,14 @@ ROOT = Path(__file__).parent.parent
 class OidcProvider:
     """One process, until `stop`. `people` are the claims of each, read at every login."""
 
-    def __init__(self, directory: Path, redirect_uri: str, *, clock_offset_seconds: int = 0, port: int = 0) -> None:
-        self.port = port or free_port()
-        self.issuer = f"http://127.0.0.1:{self.port}"
+    def __init__(self, directory: Path, redirect_uri: str, *, clock_offset_seconds: int = 0) -> None:
         self._people = directory / "people.json"
         self.people({})
-        command = ["node", "tests/oidc_provider.mjs", self.issuer, str(self.port), redirect_uri, str(self._people), str(clock_offset_seconds)]
+        command = ["node", "tests/oidc_provider.mjs", redirect_uri, str(self._people), str(clock_offset_seconds)]
         self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         assert self._process.stdout
-        assert self._process.stdout.readline() == "ready\n"
+        self.issuer = self._process.stdout.readline().strip()
+        assert self.issuer, "it ended"
 
     def people(self, claims: dict[str, Any]) -> None:
         self._people.write_text(json.dumps(claims))
@@ -37,11 +35,6 @@ class OidcProvider:
         self._process.wait(60)
         assert self._process.stdout
         self._process.stdout.close()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def log_in_there(address: str, name: str, back: str) -> str:

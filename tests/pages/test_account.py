@@ -6,7 +6,6 @@ import json
 import re
 from base64 import b32decode
 from datetime import datetime, timedelta
-from html import unescape
 from typing import Any
 
 import pytest
@@ -21,15 +20,12 @@ from dashboard.accounts.factors import FactorAdapter
 from dashboard.models import ApiToken, AuditEvent, User
 from dashboard.people.browsers import browser_text
 from dashboard.store.second_factors import encrypt_anew
+from tests.pages.reading import text_of
 from tests.people import person as person_with
 
 pytestmark = pytest.mark.django_db
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 SAFARI = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Version/18.0 Mobile/15E148 Safari/604.1"
-
-
-def text_of(answer: Any) -> str:
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", answer.content.decode())).split())
 
 
 def browser(agent: str, address: str) -> Client:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
+import socket
 from collections.abc import Iterator
-from html import unescape
 from typing import Any
 
 import pytest
@@ -15,7 +15,9 @@ from dashboard.models import AuditEvent, User
 from dashboard.people import providers
 from dashboard.people.providers import as_apps, parse
 from dashboard.store import rights
-from tests.oidc import OidcProvider, free_port, log_in_there
+from tests.fault_server import FaultServer
+from tests.oidc import OidcProvider, log_in_there
+from tests.pages.reading import text_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.skipif(shutil.which("node") is None, reason="the provider is a program for Node.js")]
 BACK = "http://testserver/oidc/corp/callback/"
@@ -39,10 +41,6 @@ def configure(settings: Any, issuer: str, roles: str = ROLES) -> None:
         }
     )
     settings.OIDC_PROVIDERS, settings.SOCIALACCOUNT_PROVIDERS = found, as_apps(found)
-
-
-def text_of(answer: Any) -> str:
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", answer.content.decode())).split())
 
 
 def back_from(client: Client, name: str) -> str:
@@ -159,14 +157,28 @@ def test_a_clock_that_is_off_by_five_minutes_is_named(settings: Any, client: Cli
         wrong.stop()
 
 
-def test_a_provider_that_is_down_names_another_issuer_or_answers_nonsense_is_stated(provider: OidcProvider, settings: Any, fault_server: Any) -> None:
-    for issuer, reason in (
-        (f"http://127.0.0.1:{free_port()}", "Corp can’t be reached"),
-        (provider.issuer.replace("127.0.0.1", "localhost"), "Corp names another issuer"),
+def stated_reason(settings: Any, issuer: str) -> str:
+    """What the login page states about a provider at that address."""
+    configure(settings, issuer)
+    found = re.search(r"Corp (?:can’t|names|did)[^.]*", text_of(Client().post("/oidc/corp/login/", follow=True)))
+    return found[0] if found else ""
+
+
+def test_a_provider_that_is_down_names_another_issuer_or_answers_nonsense_is_stated(provider: OidcProvider, settings: Any, fault_server: FaultServer) -> None:
+    down, other = "Corp can’t be reached, or refused the request", "Corp names another issuer than the one that is configured here"
+    unusable = "Corp did not confirm who you are"
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # nothing listens there, and nothing else can
+        assert stated_reason(settings, f"http://127.0.0.1:{nobody.getsockname()[1]}") == down
+    assert stated_reason(settings, provider.issuer.replace("127.0.0.1", "localhost")) == other
+    for body, stated in (
+        (b"<html>", down),
+        (b"[]", unusable),
+        (b'{"issuer": 7}', other),
+        (b'{"issuer": "%s"}' % fault_server.url.encode(), unusable),
     ):
-        configure(settings, issuer)
-        answer = Client().post("/oidc/corp/login/", follow=True)
-        assert reason in text_of(answer)
+        fault_server.answer("/.well-known/openid-configuration", status=200, body=body)
+        assert stated_reason(settings, fault_server.url) == stated, body
     refused = AuditEvent.objects.filter(action="log in", outcome="refused")
     assert {event.detail["provider"] for event in refused} == {"corp"}
     assert Client().post("/oidc/nothing/login/").status_code == 404

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
-from html import unescape
 from typing import Any
 
 import pytest
@@ -13,14 +12,11 @@ from django.test import Client
 from brokers.models import Broker, Queue
 from dashboard.models import AuditEvent, Granted, Invitation, Role, User
 from dashboard.store import rights
+from tests.pages.reading import text_of
 from tests.people import person as person_with
 
 pytestmark = pytest.mark.django_db
 GOOD = "a good long one 17"
-
-
-def text_of(answer: Any) -> str:
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", answer.content.decode())).split())
 
 
 def link_in(answer: Any) -> str:

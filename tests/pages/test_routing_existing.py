@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import json
-import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +17,7 @@ from brokers.store.memory import BrokerMemory
 from brokers.topology import QueueDefinition
 from dashboard.models import User
 from tests.brokers.facts import a_poll, a_queue, a_topology
+from tests.pages.why import text_of
 from workers.models import EventSource, Task, Worker
 
 pytestmark = pytest.mark.django_db
@@ -56,11 +56,6 @@ def a_task(broker: Broker, vhost: str = "/", **fields: Any) -> Task:
     usual: dict[str, Any] = {"uuid": "u-1", "name": "shop.pay", "state": "SUCCESS", "worker": "eu@web-1", "first_seen_at": now, "changed_at": now}
     sent = {"sent_at": now, "sent_queue": "orders.eu", "exchange": "shop.orders", "routing_key": "order.new.eu"}
     return Task.objects.create(broker=broker, vhost=vhost, **(usual | sent | fields))
-
-
-def text_of(source: str) -> str:
-    main = source.split('id="content"')[1]
-    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", main)).split()).replace(" ,", ",").replace(" .", ".").replace(" :", ":")
 
 
 def read(person: Client, status: int = 200, **fields: str) -> str:
