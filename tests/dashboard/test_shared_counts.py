@@ -24,7 +24,7 @@ def fresh() -> DatabaseCache:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_passwords_that_come_at_the_same_moment_count_one_by_one_in_every_process() -> None:
+def test_passwords_that_come_at_the_same_moment_over_several_connections_count_one_by_one() -> None:
     now = timezone.now()
 
     def begin(_: int) -> bool:
@@ -39,7 +39,7 @@ def test_passwords_that_come_at_the_same_moment_count_one_by_one_in_every_proces
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_several_processes_that_send_the_same_at_once_one_may() -> None:
+def test_of_several_connections_over_which_the_same_is_sent_at_once_one_may() -> None:
     def send(_: int) -> bool:
         try:
             return store.once("send-1", 60)

@@ -82,5 +82,7 @@ def least_free(stack: Stack, value: str) -> Iterator[None]:
 
     text = post(page, threshold="free", value=value)
     unset = text.partition('/remove/"')[0].rpartition('"')[2]
-    yield
-    post(f"{stack.url}{unset}/remove/")
+    try:
+        yield
+    finally:
+        post(f"{stack.url}{unset}/remove/")

@@ -65,7 +65,7 @@ def test_behind_a_prefix_nothing_else_of_that_host_is_a_return_address(rf, setti
     assert is_inside(back, rf.get("/")) is (leads_to == back)
 
 
-def test_nothing_that_a_person_sees_is_kept_by_a_cache_and_static_files_are(client, ada):
+def test_nothing_that_a_person_sees_is_kept_by_a_cache(client, ada):
     for address in ("/", "/login/", "/no/such/page/", "/api/v1/brokers", "/readyz"):
         client.force_login(ada)
         assert {"private", "no-store"} <= {part.strip() for part in client.get(address).headers["Cache-Control"].split(",")}, address
