@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from brokers.scope import Scope
+
 _REQUEST = re.compile(r":? ?\(?\b(?:GET|PUT|POST|DELETE) https?://[^\s)]*\)?")
 _HOST = re.compile(
     r"\b(connection refused at|no (?:complete )?answer (?:within [\d.]+ s )?from|no (?:AMQP )?connection to|TLS with|the host name of|AMQP at) "
@@ -24,6 +26,11 @@ def without_address(reason: str) -> str:
     found = _HOST.sub(r"\1 the broker", _REQUEST.sub("", reason))
     found = _ITSELF.sub("the broker ", _USED.sub("the address of the broker can't be used", found))
     return _NODE.sub("a node of the broker", found)
+
+
+def visible_reason(scope: Scope, broker: str, reason: str) -> str:
+    """The reason as it is for who may view the whole broker, else without addresses."""
+    return reason if scope.covers(broker) else without_address(reason)
 
 
 def without_addresses(found: Any) -> Any:

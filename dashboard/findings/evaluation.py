@@ -49,7 +49,7 @@ class Evaluation:
                 if broker is None:
                     return []
             known = queries.own_open_findings() if broker is None else queries.open_of(broker)
-            thresholds = Thresholds(rules, queries.rule_settings(), broker.name if broker else "")
+            thresholds = Thresholds(rules, queries.rule_settings(EVERYTHING), broker.name if broker else "")
             if broker is None:
                 facts = gathering.own_facts(known, now, self._unusable_targets(now))
             else:

@@ -11,7 +11,7 @@ import msgspec
 
 from brokers import queries as broker_queries
 from brokers.models import Broker, Queue
-from brokers.scope import Scope
+from brokers.scope import EVERYTHING, Scope
 from dashboard import queries
 from dashboard.findings.facts import Facts
 from dashboard.findings.replay import NUMBERS, REPLAYED, Span, as_it_was, replay, total_seconds
@@ -84,7 +84,7 @@ def _is_about(finding: Finding, form: SettingForm) -> bool:
 
 def replayed_day(scope: Scope, rule: Rule, form: SettingForm, now: datetime, clock: Callable[[], float] = time.thread_time) -> Replayed:
     """Each matching queue twice over the last day, until MOST_SECONDS of processor time are spent."""
-    settings = queries.rule_settings()
+    settings = queries.rule_settings(EVERYTHING)
     value = number(form.value) or 0.0
     added = RuleSetting(rule=rule.KEY, threshold=form.threshold, broker=form.broker, vhost=form.vhost, name=form.name, value=value)
     before: list[Span] = []

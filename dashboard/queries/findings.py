@@ -11,7 +11,7 @@ from django.db.models import Q
 from brokers.database.rows import RowsOf
 from brokers.models import Broker
 from brokers.queries import visible
-from brokers.scope import EVERYTHING, Scope
+from brokers.scope import Scope
 from dashboard.models import Finding, FindingRound, RuleSetting, Silence
 from dashboard.queries.visible_findings import as_visible, in_scope, patterns_in, visible_rounds
 
@@ -66,7 +66,7 @@ def visible_silences(scope: Scope, now: datetime) -> list[Silence]:
     return [one for one in silences(now) if patterns_in(scope, one)]
 
 
-def rule_settings(scope: Scope = EVERYTHING) -> list[RuleSetting]:
+def rule_settings(scope: Scope) -> list[RuleSetting]:
     """The oldest first, without those that name what may not be viewed."""
     return [one for one in _SETTINGS.read("ORDER BY at, id") if patterns_in(scope, one)]
 

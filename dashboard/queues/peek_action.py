@@ -13,6 +13,7 @@ from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 
 from brokers.models import Broker, Queue
+from brokers.visible_reasons import visible_reason
 from dashboard import store
 from dashboard.layout import amqp_targets
 from dashboard.models import User
@@ -64,7 +65,8 @@ def peek_at(user: User | AnonymousUser, broker: Broker, queue: Queue, count: int
         except WatchError as error:
             lacks_rights = isinstance(error, Refused) and error.action in ("vhost", "permission")
             act.failed(str(error))
-            raise PeekFailed(f"Peeking failed: {error}.", send_grant(targets[0].user, queue.vhost) if lacks_rights else "") from error
+            reason = visible_reason(access.scope_of(user), broker.name, str(error))
+            raise PeekFailed(f"Peeking failed: {reason}.", send_grant(targets[0].user, queue.vhost) if lacks_rights else "") from error
         act.detail["shown"] = len(found.messages)
     if sees_content(user, broker.name, queue.vhost, queue.name):
         return peek.redacted(found, settings.REDACTION)

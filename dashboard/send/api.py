@@ -14,6 +14,7 @@ from pydantic import ConfigDict, Field
 
 from brokers import queries as broker_queries
 from brokers.models import Broker
+from brokers.visible_reasons import visible_reason
 from dashboard.api.errors import ERRORS, ErrorAnswer, Problem, invalid, not_found
 from dashboard.api.parameters import broker_named, scope
 from dashboard.layout import amqp_targets, formatting, json_fields, levels
@@ -105,10 +106,11 @@ def send(request: HttpRequest) -> Status[Any]:
     with in_turn():
         predicted = sending.predict(scope(request), order, broker, vhost, now)
     done = sending.send(request.user, broker, vhost, predicted, str(uuid4()), now)
+    reason = visible_reason(scope(request), broker.name, done.sent.reason) if done else ""
     if done is not None and done.sent.grant:
-        raise Problem(403, f"{done.sent.reason} To grant it: {done.sent.grant}", "broker")
+        raise Problem(403, f"{reason} To grant it: {done.sent.grant}", "broker")
     if done is None or done.sent.outcome == "not sent":
-        raise Problem(503, done.sent.reason if done else "This was sent before.", "broker")
+        raise Problem(503, reason if done else "This was sent before.", "broker")
     sent = done.sent
     stored = None if sent.outcome == "returned" else sending.stored_task(broker, vhost, sent.uuid)
     return Status(
@@ -117,7 +119,7 @@ def send(request: HttpRequest) -> Status[Any]:
             uuid=sent.uuid,
             id=stored.pk if stored else None,
             confirmed=sent.confirmed,
-            reason=sent.reason or None,
+            reason=reason or None,
             exchange=sent.exchange,
             routing_key=sent.routing_key,
         ),

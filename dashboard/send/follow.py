@@ -12,6 +12,7 @@ from django.urls import reverse
 from brokers import queries as broker_queries
 from brokers.models import Broker
 from brokers.scope import Scope
+from brokers.visible_reasons import visible_reason
 from dashboard.layout import levels
 from dashboard.models import AuditEvent
 from dashboard.send import action as sending
@@ -57,7 +58,8 @@ class Follow:
     def sent(self) -> SentFacts:
         at = datetime.fromisoformat(str(self.detail.get("sent_at") or self.event.at.isoformat()))
         place = sending.place_text(self.detail.get("exchange"), self.detail.get("routing_key"))
-        return SentFacts(str(self.detail.get("outcome", "unknown")), str(self.detail.get("reason", "")), at, place)
+        reason = visible_reason(self.scope, self.broker.name, str(self.detail.get("reason", "")))
+        return SentFacts(str(self.detail.get("outcome", "unknown")), reason, at, place)
 
     @cached_property
     def queue(self) -> QueueFacts | None:

@@ -87,6 +87,14 @@ def test_an_attempt_without_permission_is_denied_and_audited(client: Client, bro
     assert AuditEvent.objects.get(action=AUDIT_ACTION).outcome == store.REFUSED
 
 
+def test_who_sees_a_part_of_the_broker_sees_why_it_failed_without_its_address(client: Client, broker: Broker) -> None:
+    client.force_login(person("otto", "operator", vhost="/"))
+    answer = client.post(f"/queues/{queue(broker).pk}/messages/", {"count": "1"})
+    words = text_of(answer.content.decode())
+    assert answer.status_code == 503 and "Peeking failed: no AMQP connection to the broker" in words and "127.0.0.1:" not in words
+    assert "127.0.0.1:" in AuditEvent.objects.get(action=AUDIT_ACTION).detail["reason"]
+
+
 def test_a_switched_off_broker_names_the_setting_that_allows_it(person: Client, broker: Broker, settings: LazySettings) -> None:
     settings.CONTROL = frozenset()
     assert "HARELINE_CONTROL=prod" in text_of(person.get(f"/queues/{queue(broker).pk}/messages/").content.decode())

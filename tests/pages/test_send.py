@@ -290,6 +290,14 @@ def test_what_was_sent_elsewhere_lately_hides_nothing_of_what_may_be_seen(client
     assert "reports.render" in client.get(f"/send/{PLACE}&part=before").content.decode()
 
 
+def test_who_sees_a_part_of_the_broker_sees_why_nothing_was_sent_without_its_address(client: Client, person: Client, broker: Broker) -> None:
+    event = sent_event(outcome="not sent", reason="no AMQP connection to rabbit.example:5672: timed out")
+    assert "rabbit.example:5672" in person.get(f"/send/{PLACE}&sent={event.pk}").content.decode()
+    client.force_login(person_of("otto", "operator", vhost="/"))
+    page = client.get(f"/send/{PLACE}&sent={event.pk}").content.decode()
+    assert "no AMQP connection to the broker: timed out" in page and "rabbit.example" not in page
+
+
 def test_without_any_broker_the_page_explains_how_to_name_one(person: Client) -> None:
     assert "HARELINE_BROKERS" in person.get("/send/").content.decode()
 
