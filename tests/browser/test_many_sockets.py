@@ -1,0 +1,63 @@
+"""Strangers who open hundreds of sockets at once: each is refused, the memory stays as it is, and pages stay live meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import websockets
+from playwright.sync_api import Page
+
+from dashboard.live.sockets import LOGGED_OUT
+from tests.browser.conftest import Stack
+from tests.browser.test_journeys import live
+
+SOCKETS = 500
+MOST_MEGABYTES = 40
+
+
+def highest_megabytes(stack: Stack) -> float:
+    status = Path(f"/proc/{stack.hareline.processes[0].pid}/status").read_text()
+    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))) / 1024
+
+
+async def ends(address: str, headers: dict[str, str]) -> int:
+    """The status of the handshake, or the code with which the socket was closed before anything came."""
+    try:
+        async with websockets.connect(address, additional_headers=headers, open_timeout=None, proxy=None) as link:
+            try:
+                return len(await link.recv())
+            except websockets.ConnectionClosed as closed:
+                return closed.rcvd.code if closed.rcvd else 0
+    except websockets.InvalidStatus as refused:
+        return refused.response.status_code
+
+
+def all_ends(stack: Stack, sockets: int) -> Counter[int]:
+    with ThreadPoolExecutor(1) as thread:  # the browser's driver has a loop in this one
+        return thread.submit(lambda: asyncio.run(_all_ends(stack, sockets))).result()
+
+
+async def _all_ends(stack: Stack, sockets: int) -> Counter[int]:
+    address, at_once = stack.url.replace("http", "ws") + "/ws/live/", asyncio.Semaphore(100)
+
+    async def one(number: int) -> int:
+        invented = {"Cookie": f"hareline_session={number:032x}"} if number % 2 else {}
+        async with at_once:
+            return await ends(address, {"Origin": stack.url, **invented})
+
+    return Counter(await asyncio.gather(*(one(number) for number in range(sockets))))
+
+
+def test_five_hundred_sockets_of_strangers_are_refused_while_a_page_stays_live(stack: Stack, page: Page) -> None:
+    page.goto(f"{stack.url}/queues/?{stack.here}")
+    live(page)
+    all_ends(stack, 20)  # what the first of them load stays in memory
+    before = highest_megabytes(stack)
+    assert all_ends(stack, 2 * SOCKETS) == {403: SOCKETS, LOGGED_OUT: SOCKETS}
+    assert highest_megabytes(stack) < before + MOST_MEGABYTES
+    stack.publish("mail")
+    live(page)
+    page.locator(f"#queue-{stack.id_of(page, 'queues', 'mail')} [data-text=depth]", has_text="1").wait_for()
