@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from dashboard import queries, store
-from dashboard.accounts import people_action as acts
+from dashboard.accounts import people_action as actions
 from dashboard.accounts.access import check_manager
 from dashboard.accounts.people_page import MOST_LISTED, PersonRow, RoleForm
 from dashboard.models import User
@@ -23,9 +23,9 @@ def page(request: HttpRequest) -> HttpResponse:
     if request.GET.get("part") == "coverage":
         return render(request, "accounts/_coverage.html", {"form": form})
     if request.method == "POST" and not form.problems:
-        added = acts.add(request, form)
+        added = actions.add(request, form)
         if added:
-            link = acts.invite(request, added)
+            link = actions.invite(request, added)
     words = request.GET.get("q", "").strip()
     total, found = queries.people_page(words, MOST_LISTED)
     failed = request.method == "POST" and not link
@@ -38,20 +38,20 @@ def person(request: HttpRequest, pk: int) -> HttpResponse:
     user = _person(request, pk, "grant")
     form = RoleForm(request.POST.dict())
     if request.method == "POST" and not form.problems:
-        messages.success(request, acts.grant(request, user, form))
+        messages.success(request, actions.grant(request, user, form))
         return redirect("person", pk=pk)
     return _shown(request, user, form, status=422 if request.method == "POST" else 200)
 
 
 @require_POST
 def act(request: HttpRequest, pk: int, action: str) -> HttpResponse:
-    if action != "invite" and action not in acts.BUTTONS:
+    if action != "invite" and action not in actions.BUTTONS:
         raise Http404("There is no such action.")
     user = _person(request, pk, action)
     if action == "invite":
-        return _shown(request, user, RoleForm({}), link=acts.invite(request, user))
+        return _shown(request, user, RoleForm({}), link=actions.invite(request, user))
     try:
-        messages.success(request, acts.BUTTONS[action](request, user))
+        messages.success(request, actions.BUTTONS[action](request, user))
     except rights.LastManager as error:
         messages.error(request, str(error))
     return redirect("person", pk=pk)
@@ -64,7 +64,7 @@ def take_back(request: HttpRequest, pk: int, granted: int) -> HttpResponse:
     if found is None:
         raise Http404("They do not have this role, or it was taken back.")
     try:
-        messages.success(request, acts.take_back(request, found))
+        messages.success(request, actions.take_back(request, found))
     except rights.LastManager as error:
         messages.error(request, str(error))
     return redirect("person", pk=pk)
@@ -78,7 +78,7 @@ def _shown(request: HttpRequest, user: User, form: RoleForm, *, link: str = "", 
 
 def _person(request: HttpRequest, pk: int, action: str) -> User:
     user = queries.person_with_facts(pk)
-    check_manager(request, acts.ACTIONS[action], user.username if user else "")
+    check_manager(request, actions.ACTIONS[action], user.username if user else "")
     if user is None:
         raise Http404("There is no such person.")
     return user

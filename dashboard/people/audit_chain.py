@@ -65,7 +65,8 @@ def storable(value: Any) -> Any:
 
 
 def canonical(value: Any) -> Any:
-    """The value as every database returns it: PostgreSQL keeps 1e22 as an integer and knows no negative zero.
+    """The value in one form, whatever a database makes of its numbers and texts: some keep 1e22 as an integer and know no negative zero. Our columns keep
+    numbers as they were written; the form stays, since the hashes of what is logged already are made of it.
 
     >>> canonical({"a": [1e3, -0.0, 1e22, 0.5, None, True]}) == canonical({"a": [1000, 0, 10**22, 0.5, None, True]})
     True

@@ -22,13 +22,9 @@ def make_feed_token(user_id: int, name: str, now: datetime) -> str:
     return plain
 
 
-def revoke_feed_token(user_id: int, pk: int) -> str | None:
-    """The name of the token that is gone; None where the person has none of this key."""
-    found = FeedToken.objects.filter(user_id=user_id, pk=pk).first()
-    if found is None:
-        return None
-    found.delete()
-    return found.name
+def revoke_feed_token(user_id: int, pk: int) -> None:
+    """The person's own token of this key, if they have it, is gone."""
+    FeedToken.objects.filter(user_id=user_id, pk=pk).delete()
 
 
 def touch_feed_token(token: FeedToken, now: datetime) -> None:

@@ -42,9 +42,9 @@ def touch_session(user_id: int, key: str, address: str, agent: str, now: datetim
         log.debug("the use of a session was not noted", reason=str(error))
 
 
-def end_session(user_id: int, pk: int) -> bool:
-    """Logs one browser of the person out; False where they have no such session."""
-    return _end(list(UserSession.objects.filter(user_id=user_id, pk=pk).values_list("session_key", flat=True))) > 0
+def end_session(user_id: int, pk: int) -> None:
+    """Logs one browser of the person out, if they have this session."""
+    _end(list(UserSession.objects.filter(user_id=user_id, pk=pk).values_list("session_key", flat=True)))
 
 
 def end_other_sessions(user_id: int, key: str | None) -> int:

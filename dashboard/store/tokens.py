@@ -17,10 +17,6 @@ def add_token(user_id: int, name: str, now: datetime, expires_at: datetime | Non
     return plain
 
 
-def revoke_token(user_id: int, pk: int) -> str | None:
-    """The name of the token that is gone; None where the person has none of this key."""
-    found = ApiToken.objects.filter(user_id=user_id, pk=pk).first()
-    if found is None:
-        return None
-    found.delete()
-    return found.name
+def revoke_token(user_id: int, pk: int) -> None:
+    """The person's own token of this key, if they have it, is gone."""
+    ApiToken.objects.filter(user_id=user_id, pk=pk).delete()
