@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from brokers.models import Broker
-from brokers.scope import EVERYTHING, NOTHING
+from brokers.scope import EVERYTHING, NOTHING, Place, Scope
 from tests.scopes import of_brokers
 from workers import queries, store
 from workers.models import Task, TaskCount
@@ -128,6 +128,18 @@ def test_they_are_summed_within_the_scope_and_place() -> None:
     assert kept_counts(EVERYTHING, one.pk)["FAILURE"] == 1
     assert set(kept_counts(NOTHING).values()) == {0}
     assert queries.counts_by_state(EVERYTHING, TaskFilter(broker="prod"))[0]["FAILURE"] == 1
+
+
+def test_of_queues_no_counts_are_kept_and_their_tasks_are_counted_up_to_a_bound() -> None:
+    broker = Broker.objects.create(name="prod", since=NOON)
+    for uuid, queue in (("a", "orders.eu"), ("b", "mail"), ("c", "orders.us")):
+        stored(broker, uuid)
+        Task.objects.filter(uuid=uuid).update(queue=queue)
+    scope = Scope((Place(queue=("orders.*",)),))
+    assert queries.counts_by_state(scope, TaskFilter())[0] == {"SUCCESS": 2}
+    assert queries.tasks(scope, page_size=1).total == 2
+    with pytest.raises(ValueError, match="by queue"):
+        kept_counts(scope)
 
 
 def test_a_batch_of_many_states_adds_them_by_one_statement(django_assert_num_queries: pytest.FixtureRequest) -> None:
