@@ -47,6 +47,14 @@ def refuse_unusable(waiting: bool) -> None:
         raise ImproperlyConfigured(f"HARELINE_DATABASE_URL: {readiness.schema((), unknown)}; start that version, or a copy of the data from before it")
 
 
+def refuse_unprepared() -> None:
+    """As `refuse_unusable`, and for tables that are older than this version: for commands of people, which would end in a traceback."""
+    refuse_unusable(waiting=False)
+    missing, _ = queries.migration_differences()
+    if missing:
+        raise ImproperlyConfigured(f"HARELINE_DATABASE_URL: {readiness.schema(missing, ())}; run `manage.py prepare` first")
+
+
 def _refuse(error: DatabaseError) -> NoReturn:
     name = connection.settings_dict["NAME"]
     if engine.is_postgresql():

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from allauth.usersessions.models import UserSession
 from django.apps import apps
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 from django.utils import timezone
 
@@ -131,3 +133,10 @@ def test_the_last_manager_stays(people: Any) -> None:
     with pytest.raises(rights.LastManager):
         rights.set_active(anna, False)
     assert [one.username for one in queries.managers()] == ["anna"]
+
+
+@pytest.mark.parametrize("command", [("people", "list"), ("audit", "verify"), ("rotatekeys",)])
+def test_a_database_of_an_older_version_is_one_sentence(command: tuple[str, ...]) -> None:
+    MigrationRecorder(connection).record_unapplied("dashboard", "0010_people")
+    with pytest.raises(ImproperlyConfigured, match=r"^HARELINE_DATABASE_URL: not applied: dashboard.0010_people; run `manage.py prepare` first$"):
+        call_command(*command)

@@ -9,6 +9,7 @@ from django.core.management import BaseCommand
 from django.core.management.base import CommandError, CommandParser
 
 from dashboard import queries
+from dashboard.operations.database_state import refuse_unprepared
 
 
 class Command(BaseCommand):
@@ -24,6 +25,7 @@ class Command(BaseCommand):
         parser.add_argument("--resealed", type=int, default=0, metavar="NUMBER", help="up to this entry the head is known to have been made anew for a reason")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        refuse_unprepared()
         found = queries.verify_audit(_noted(options["noted"]))
         if found.problem:
             self.stderr.write(f"hareline: {found.problem} {found.count:,} entries before it are as they were written.")

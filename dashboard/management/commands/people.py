@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from dashboard import queries, store
 from dashboard.models import Granted, User
+from dashboard.operations.database_state import refuse_unprepared
 from dashboard.people import access, origin, places
 from dashboard.people.origin import Origin
 from dashboard.store import rights
@@ -40,6 +41,7 @@ class Command(BaseCommand):
             doing.add_parser(name, help=does).add_argument("name")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        refuse_unprepared()
         doing = options["doing"]
         with origin.of(Origin(via=origin.COMMAND)):
             if doing == "list":

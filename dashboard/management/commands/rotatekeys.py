@@ -10,6 +10,7 @@ from django.utils import timezone
 from dashboard import encryption, store
 from dashboard.layout.formatting import count
 from dashboard.notifications.targets import rotate_secrets, unreadable_targets
+from dashboard.operations.database_state import refuse_unprepared
 from dashboard.people import origin
 from dashboard.people.origin import Origin
 from dashboard.store.second_factors import encrypt_anew
@@ -19,6 +20,7 @@ class Command(BaseCommand):
     help = "Encrypts what is secret of targets and second factors by the first key of HARELINE_SECRETS_KEY; fails where no key decrypts a target."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        refuse_unprepared()
         changed, unreadable = rotate_secrets(), unreadable_targets()
         factors = encrypt_anew(encryption.rotated)
         with origin.of(Origin(via=origin.COMMAND)):
