@@ -47,6 +47,7 @@ class Hareline(Site):
             "HARELINE_BROKERS": f"{address.name}={management}",
             "HARELINE_CONTROL": address.name,
             "HARELINE_ADMIN_PASSWORD": self.password,
+            "HARELINE_NOTIFY_LOOPBACK": "true",
             "HARELINE_POLL_SECONDS": str(poll_seconds),
             "HARELINE_PORT": str(port),
             "HARELINE_LOG_LEVEL": "WARNING",
