@@ -12,7 +12,7 @@ from brokers.visible_topology import settings_without_hidden_names, visible_topo
 
 ORDERS = Scope((Place(queue=("orders.*",)),))
 EXCHANGES, QUEUES = ("", "x", "y", "orders.a"), ("mail", "orders.a", "orders.b")
-ENDS = st.tuples(st.sampled_from(QUEUES), st.just("queue")) | st.tuples(st.sampled_from(EXCHANGES), st.just("exchange"))
+ENDS = st.tuples(st.sampled_from(QUEUES), st.just("queue")) | st.tuples(st.sampled_from(EXCHANGES[1:]), st.just("exchange"))  # brokers bind nothing to ""
 BINDINGS = st.lists(st.builds(lambda source, end: BindingDefinition(source, *end, ""), st.sampled_from(EXCHANGES), ENDS), max_size=12)
 
 
