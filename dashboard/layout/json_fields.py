@@ -17,6 +17,8 @@ import msgspec
 LARGEST_CHARACTERS = 1_000_000
 DEEPEST = 100
 LONGEST_NUMBER = 1_000
+LOOKED_BACK = 200
+"""How many characters before a mistake its sentence may quote: looking for the beginning of a word in all of them takes the square of their number."""
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[\]{}:,]|-?[0-9][0-9.eE+-]*|-?Infinity|[A-Za-z_]+|\S', re.DOTALL)
 _KINDS = {list: 'a list, like [1, "two"]', dict: 'an object, like {"name": 1}'}
@@ -166,9 +168,10 @@ def _wanted_comma(text: str, position: int, at: str) -> str:
     closing = "]" if _open_bracket(text, position) == "[" else "}"
     if not at.strip():
         return f"a comma or {closing} must follow, but the text ends here."
-    before = re.search(r"[^\s\[\]{},:]+\s*$", text[:position])
+    near = text[max(0, position - LOOKED_BACK) : position]
+    before = re.search(r"[^\s\[\]{},:]+\s*$", near)
     follows = f"after {_short(before[0].strip())} " if before else ""
-    word = re.search(r"[^\s\[\]{},:\"]*$", text[:position])
+    word = re.search(r"[^\s\[\]{},:\"]*$", near)
     rest = re.match(r"[^\s\[\]{},\"]+", at)
     hint = f' A text needs double quotes: "{_bare(word[0] + rest[0])}".' if word and word[0] and rest else ""
     return f"{follows}a comma or {closing} must follow.{hint}"

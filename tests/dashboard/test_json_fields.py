@@ -42,6 +42,7 @@ def test_any_text_ends_in_a_value_or_a_sentence(text: str) -> None:
         ("[\n  1,\n  foo\n]", 3, 3, "foo is not a JSON value"),
         ("[1", 1, 3, "the text ends here"),
         ("[1 2]", 1, 4, "a comma or ] must follow"),
+        ('["' + "a" * 900_000 + ':" 2]', 1, 900_006, "a comma or ] must follow"),  # in the square of its length, this would take an hour
         ("[1,]", 1, 4, "a value must stand before ]"),
         ("[1] x", 1, 5, "nothing may follow"),
         ('["a\nb"]', 1, 4, "a line break may not stand in a text"),
