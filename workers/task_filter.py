@@ -39,6 +39,27 @@ class TaskFilter(msgspec.Struct, frozen=True):
 EVERY_TASK = TaskFilter()
 
 
+def name_fits(pattern: str, name: str) -> bool:
+    """True if the whole name fits a pattern in which `*` stands for any text. No regular expression: both are written by others, and none may be slow.
+
+    >>> name_fits("orders.*.pay", "orders.eu.pay"), name_fits("a*a", "a"), name_fits("a?", "ab")
+    (True, False, False)
+    """
+    first, *rest = pattern.split("*")
+    if not rest:
+        return name == pattern
+    if not name.startswith(first):
+        return False
+    *middle, last = rest
+    at = len(first)
+    for part in middle:
+        found = name.find(part, at)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return len(name) - at >= len(last) and name.endswith(last)
+
+
 def search_text(text: str) -> str:
     """The text as an FTS5 query, "" if there is no word in it. Every word is a phrase of its parts, so that no operator of FTS5 counts.
 

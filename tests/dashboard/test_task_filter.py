@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from dashboard.layout.moments import moment_of
 from dashboard.tasks.filter import parse, query_filter
-from workers.task_filter import TaskFilter
+from workers.task_filter import TaskFilter, name_fits
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
@@ -73,3 +74,12 @@ def test_any_text_is_a_moment_or_none(text: str) -> None:
 @pytest.mark.parametrize("text", ["-999999999w", "0001-01-01T00:00+14:00", "9999-12-31T23:59-14:00", "25:00", "12:60"])
 def test_what_is_beyond_all_times_is_no_moment(text: str) -> None:
     assert moment_of(text, NOON) is None
+
+
+@given(st.text(alphabet="ab*", max_size=8), st.text(alphabet="ab", max_size=10))
+def test_a_star_in_a_name_stands_for_any_text(pattern: str, name: str) -> None:
+    assert name_fits(pattern, name) == fnmatchcase(name, pattern)
+
+
+def test_no_pattern_of_a_name_is_slow_whatever_the_name() -> None:
+    assert not name_fits("*a" * 30 + "*b", "a" * 255)

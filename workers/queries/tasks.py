@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,7 +22,7 @@ from workers.models import EventSource, Task
 from workers.queries.task_parts import COUNTED, counts_of
 from workers.queries.task_rows import EVERY_ROW, LONG, TaskRows, in_view, with_ids, without_hidden
 from workers.queries.task_search import with_words
-from workers.task_filter import ALL_STATES, TaskFilter
+from workers.task_filter import ALL_STATES, TaskFilter, name_fits
 from workers.task_past import as_then
 
 SEARCHED = 1_000
@@ -160,8 +159,7 @@ def _in_place(rows: TaskRows, scope: Scope, broker: BrokerRef | None = None, vho
 
 def _names_like(pattern: str) -> list[str]:
     """The names seen that fit a pattern with `*` for anything; names are few beside tasks, and the index leads from one to the next."""
-    fits = re.compile(".*".join(re.escape(part) for part in pattern.split("*")), re.DOTALL)
-    return [name for name in _names(EVERYTHING, pattern.split("*")[0], NAMES_LOOKED_AT) if fits.fullmatch(name)]
+    return [name for name in _names(EVERYTHING, pattern.split("*")[0], NAMES_LOOKED_AT) if name_fits(pattern, name)]
 
 
 def _in_queue(name: str) -> list[tuple[str, str]]:
