@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import subprocess
 from html import unescape
 from pathlib import Path
@@ -16,13 +17,14 @@ ROOT = Path(__file__).parent.parent
 
 
 class OidcProvider:
-    """One process, until `stop`. `people` are the claims of each, read at every login."""
+    """One process, until `stop`. `people` are the claims of each, read at every login. `listening`: the socket whose address is to be its own."""
 
-    def __init__(self, directory: Path, redirect_uri: str, *, clock_offset_seconds: int = 0) -> None:
+    def __init__(self, directory: Path, redirect_uri: str, *, clock_offset_seconds: int = 0, listening: socket.socket | None = None) -> None:
         self._people = directory / "people.json"
         self.people({})
-        command = ["node", "tests/oidc_provider.mjs", redirect_uri, str(self._people), str(clock_offset_seconds)]
-        self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        sockets = (listening.fileno(),) if listening else ()
+        command = ["node", "tests/oidc_provider.mjs", redirect_uri, str(self._people), str(clock_offset_seconds), *map(str, sockets)]
+        self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, pass_fds=sockets)
         assert self._process.stdout
         self.issuer = self._process.stdout.readline().strip()
         assert self.issuer, "it ended"

@@ -7,6 +7,7 @@ tests can't be used beside it.
 from __future__ import annotations
 
 import os
+import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -32,10 +33,11 @@ GIVEN_UP = ("htmx:afterRequest,", "htmx:sendAbort,")
 
 class Stack:
     """Everything that runs, and a virtual host with something in it: queues mail and reports, which nobody consumes, exchange orders with one binding, to
-    reports, and worker a@tests. What a test changes for good it makes for itself."""
+    reports, and worker a@tests. What a test changes for good it makes for itself. People may log in by a provider, which a test starts on `provider_socket`."""
 
-    def __init__(self, hareline: Hareline, node: TestNode, vhost: str, workers: Workers) -> None:
+    def __init__(self, hareline: Hareline, node: TestNode, vhost: str, workers: Workers, provider_socket: socket.socket) -> None:
         self.hareline, self.node, self.vhost, self.workers = hareline, node, vhost, workers
+        self.provider_socket = provider_socket
 
     @property
     def url(self) -> str:
@@ -82,16 +84,24 @@ def stack(rabbitmq: TestNode, shared_run: Path | None) -> Iterator[Stack]:
     rabbitmq.api("POST", f"bindings/{vhost}/e/orders/q/reports", {"routing_key": "order.*.eu", "arguments": {}})
     with tempfile.TemporaryDirectory(prefix="hareline-browser-", ignore_cleanup_errors=True) as directory:
         prefill(Path(directory), shared_run)
+        provider_socket = socket.create_server(("127.0.0.1", 0))
         hareline = Hareline(rabbitmq.address("test"), Path(directory))
+        hareline.environment |= {
+            "HARELINE_OIDC_CORP_ISSUER": f"http://127.0.0.1:{provider_socket.getsockname()[1]}",
+            "HARELINE_OIDC_CORP_CLIENT_ID": "hareline",
+            "HARELINE_OIDC_CORP_CLIENT_SECRET": "of-the-suite",
+            "HARELINE_OIDC_CORP_ROLES": f"ops=operator?vhost={vhost}",
+        }
         workers = Workers(rabbitmq, vhost, Path(directory))
         try:
             hareline.start()
             workers.start("a@tests", "-c", "2", "-E", "--without-mingle", "--without-gossip")
-            yield Stack(hareline, rabbitmq, vhost, workers)
+            yield Stack(hareline, rabbitmq, vhost, workers, provider_socket)
         finally:
             workers.end_all()
             workers.app.close()
             hareline.stop()
+            provider_socket.close()
             rabbitmq.api("DELETE", f"vhosts/{vhost}")
 
 

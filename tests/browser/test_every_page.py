@@ -24,7 +24,8 @@ WATCHED = ("/", "/queues/", "/exchanges/", "/connections/", "/workers/", "/worke
 TARGETS = ("/findings/targets/", "/findings/targets/new/?kind=mail")
 RULES = ("/findings/rules/", "/findings/rules/growing/")
 FINDINGS = ("/findings/", "/findings/?q=state:closed", "/findings/silence/", "/findings/silences/", "/findings/feeds/")
-LISTS = (*WATCHED, "/audit/", *FINDINGS, *TARGETS, *RULES, "/send/", "/glossary/", "/about/", "/demo/plants/", "/keyboard/", "/password/change/", *WHY)
+PEOPLE = ("/people/", "/people/roles/", "/account/", "/reauthenticate/?next=/account/")
+LISTS = (*WATCHED, "/audit/", *PEOPLE, *FINDINGS, *TARGETS, *RULES, "/send/", "/glossary/", "/about/", "/demo/plants/", "/keyboard/", "/password/change/", *WHY)
 MISSING = "/queues/4711000/"
 CONTRAST = {"runOnly": ["color-contrast"]}
 WIDTHS = (DESKTOP, {"width": 720, "height": 450}, PHONE)  # the second is a desktop's at 200 percent
@@ -36,6 +37,8 @@ def addresses(stack: Stack, page: Page) -> list[str]:
         found.append(f"/{kind}/{stack.id_of(page, kind, name)}/")
     found.append(f"/queues/{stack.id_of(page, 'queues', 'mail')}/messages/")
     found.append(f"/connections/{stack.any_id(page, 'connections')}/")
+    page.goto(f"{stack.url}/people/")
+    found.append(str(page.get_by_role("link", name="admin", exact=True).get_attribute("href")))
     return [*found, MISSING]
 
 
