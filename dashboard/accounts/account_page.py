@@ -57,7 +57,7 @@ class TokenForm(PlaceForm):
     """What was posted for a new token; nothing posted: one that reads, for 90 days."""
 
     def __init__(self, user: User, given: Mapping[str, str], actions: Sequence[str]) -> None:
-        super().__init__(given)
+        super().__init__(given, user.rights.scope("view").of_objects)
         self.name, self.lasts = given.get("name", "").strip(), given.get("lasts", "90")
         self.possible = [(action, text) for action, text in ACTION_TEXTS.items() if user.rights.may_somewhere(action)]
         self.chosen: list[Action] = [action for action, _ in self.possible if action in (actions if given else ["view"])]

@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import cached_property
 
 from brokers import queries as brokers
-from brokers.scope import EVERYTHING, Scope
+from brokers.scope import EVERYTHING, Place, Scope
 from dashboard import queries
 from dashboard.layout import formatting
 from dashboard.models import Granted, Invitation, User
@@ -67,10 +67,11 @@ class GrantedRow:
 
 
 class PlaceForm:
-    """Fields of a place, with how much it covers. `given` is what was posted."""
+    """Fields of a place, with how much it covers of what `scope` lets the person view. `given` is what was posted."""
 
-    def __init__(self, given: Mapping[str, str]) -> None:
+    def __init__(self, given: Mapping[str, str], scope: Scope = EVERYTHING) -> None:
         self.patterns, self.problems = places.entered(given)
+        self.scope = scope
 
     @property
     def fields(self) -> list[tuple[str, str, str, str]]:
@@ -81,11 +82,13 @@ class PlaceForm:
     def coverage(self) -> str:
         if self.problems:
             return ""
-        return places.coverage_text(*brokers.covered_queues(Scope((places.place_of(self.patterns),))))
+        place = places.place_of(self.patterns)
+        viewed = (Place(),) if self.scope.places is None else self.scope.places
+        return places.coverage_text(*brokers.covered_queues(Scope(tuple(place.within(one) for one in viewed))))
 
     @property
     def brokers(self) -> list[str]:
-        return [broker.name for broker in brokers.brokers(EVERYTHING)]
+        return [broker.name for broker in brokers.brokers(self.scope)]
 
 
 class RoleForm(PlaceForm):

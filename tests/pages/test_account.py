@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from django.test import Client
 
+from brokers.models import Broker, Queue
 from dashboard import encryption, queries
 from dashboard.accounts.factors import FactorAdapter
 from dashboard.models import ApiToken, AuditEvent, User
@@ -112,6 +113,18 @@ def test_a_token_may_no_more_than_was_chosen_there_than_its_person_and_until_it_
     ApiToken.objects.update(expires_at=now)
     assert Client(headers={"Authorization": f"Bearer {plain}"}).get("/api/v1/brokers").status_code == 401
     assert "expired" in text_of(client.get("/account/"))
+
+
+def test_the_preview_of_a_token_counts_only_what_its_person_may_view(client: Client, now: datetime) -> None:
+    for name in ("prod", "staging"):
+        broker = Broker.objects.create(name=name, state=Broker.UP, reason="", since=now, polled_at=now, poll_seconds=60)
+        for queue in ("orders.eu", "mail"):
+            Queue.objects.create(broker=broker, vhost="/", name=queue, first_seen_at=now, changed_at=now)
+    client.force_login(person_with("eve", broker="prod", queue="orders.*"))
+    page = client.get("/account/")
+    assert "Covers 1 queue in 1 virtual host now." in text_of(page) and "staging" not in page.content.decode()
+    for pattern in ({"queue": "mail"}, {"broker": "staging"}):
+        assert "Covers no queue that exists now." in text_of(client.post("/account/tokens/?part=coverage", pattern))
 
 
 @pytest.mark.parametrize(
