@@ -12,6 +12,7 @@ from dashboard.layout.charts import chosen_range
 from dashboard.layout.frame import shell_of
 from dashboard.layout.rates_and_depth import queue_charts, range_links
 from dashboard.live.seen import live_page
+from dashboard.people.access import may
 from dashboard.queues.detail_page import QueuePage
 
 PARTS = ("bindings", "consumers", "story", "settings", "notice", "transfers")
@@ -34,8 +35,9 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
         return render(request, template, {"page": shown, **shown.head(), **makers.get(part, dict)()})
     parts = {**shown.bindings(), **shown.consumers(), **shown.settings(), **shown.transfers()}
     charts = {"charts": queue_charts(scope, queue, span, now), "range_links": range_links(request, span)}
+    may_peek = may(request.user, "peek", shown.broker.name, queue.vhost, queue.name)
     return render(
         request,
         "queues/detail.html",
-        {"page": shown, **live_page(shown.topics, [f"queue-{pk}"], [shown.broker], scope=scope), **shown.head(), **parts, **charts},
+        {"page": shown, "may_peek": may_peek, **live_page(shown.topics, [f"queue-{pk}"], [shown.broker], scope=scope), **shown.head(), **parts, **charts},
     )

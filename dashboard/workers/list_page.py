@@ -118,7 +118,7 @@ class WorkerList(Filtered):
 
     @property
     def title(self) -> str:
-        return worker_board.title(self.sums, self.gone_count)
+        return worker_board.title(self.sums, self.gone_count) if self.everyone or not self.sources_hidden else "No workers are visible to you"
 
     @property
     def subtitle(self) -> str:
@@ -201,7 +201,12 @@ class WorkerList(Filtered):
 
     @property
     def steps(self) -> list[Step]:
-        return steps_to_see_workers(self.brokers, self.event_sources, self.now, self.scope.limits_queues and not self.event_sources)
+        return steps_to_see_workers(self.brokers, self.event_sources, self.now, self.sources_hidden)
+
+    @property
+    def sources_hidden(self) -> bool:
+        """True if whether events are received is not visible to the person."""
+        return self.scope.limits_queues and not self.event_sources
 
     @property
     def unavailable(self) -> list[tuple[Broker, str]]:

@@ -112,7 +112,8 @@ def steps_to_see_workers(brokers: Sequence[Broker], sources: Sequence[EventSourc
     for source in sources:
         steps += _source_steps(source, now)
     steps += [_refused_queues(broker) for broker in brokers if refuses_transient_queues(broker.version)]
-    steps.append(Step("notice", "Start a worker", "It appears here with its first heartbeat, within two seconds. For task events, start it with -E."))
+    if not sources_hidden:
+        steps.append(Step("notice", "Start a worker", "It appears here with its first heartbeat, within two seconds. For task events, start it with -E."))
     return steps
 
 

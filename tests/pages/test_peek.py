@@ -53,6 +53,15 @@ def text_of(source: str) -> str:
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", main)).split())
 
 
+def test_the_page_of_a_queue_offers_it_to_who_may(client: Client, broker: Broker) -> None:
+    mail = queue(broker)
+    for name, place, offered in (("ada", {"queue": "m*"}, True), ("eve", {"queue": "reports"}, False)):
+        somebody = person(name)
+        rights.grant(somebody, "operator", timezone.now(), **place)
+        client.force_login(somebody)
+        assert ("Peek at messages" in client.get(f"/queues/{mail.pk}/").content.decode()) == offered
+
+
 def test_a_stranger_is_sent_to_the_login(client: Client, broker: Broker) -> None:
     address = f"/queues/{queue(broker).pk}/messages/"
     assert client.get(address).headers["Location"].startswith("/login/")

@@ -141,8 +141,13 @@ def test_what_is_hidden_is_not_said_to_be_absent(viewer: Client, works: Works) -
     html = viewer.get(f"/tasks/{works.pack.pk}/").content.decode()
     assert "no longer kept, or not visible to you" in html and "shows no such exchange" not in html
     Worker.objects.all().delete()
-    assert "Whether events of workers are received is not visible to you" in viewer.get("/workers/").content.decode()
-    assert "No virtual host has" not in viewer.get("/").content.decode()
+    Task.objects.all().delete()
+    html = viewer.get("/workers/").content.decode()
+    assert "Whether events of workers are received is not visible to you" in html
+    assert "No workers seen yet" not in html and "Start a worker" not in html
+    html = viewer.get("/").content.decode()
+    assert "No virtual host has" not in html and "No workers seen yet" not in html
+    assert "No tasks are visible to you" in viewer.get("/tasks/").content.decode()
 
 
 def test_a_person_of_a_whole_virtual_host_sees_all_of_it_and_no_other(client: Client, works: Works) -> None:

@@ -185,6 +185,8 @@ def test_counts_and_figures_are_of_what_is_visible(viewer: Client) -> None:
     assert (broker["ready"], broker["object_totals"], broker["unroutable_per_second"]) == (7, {"queues": 2}, None)
     assert viewer.get("/api/v1/nodes").json()["total"] == 0
     assert {viewer.get(f"/api/v1/{kind}").json()["total"] for kind in ("connections", "channels")} == {1}
+    Connection.objects.all().delete()
+    assert "No client is connected" not in viewer.get("/connections/").content.decode()
     page = viewer.get("/").content.decode()
     assert "Broker nodes" not in page
     assert "1,000" not in page
