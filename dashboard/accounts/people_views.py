@@ -19,18 +19,20 @@ from dashboard.store import rights
 def page(request: HttpRequest) -> HttpResponse:
     """Everybody; posted: a new person, whose link is shown this once. `?part=coverage`: how much the place of the form covers."""
     check_manager(request, "add person", request.POST.get("name", "")[:150])
-    form, now, link = RoleForm(request.POST.dict()), timezone.now(), ""
+    form, now, link, invited = RoleForm(request.POST.dict()), timezone.now(), "", ""
     if request.GET.get("part") == "coverage":
         return render(request, "accounts/_coverage.html", {"form": form})
     if request.method == "POST" and not form.problems:
         added = actions.add(request, form)
         if added:
-            link = actions.invite(request, added)
+            link, invited, form = actions.invite(request, added), added.username, RoleForm({})
     words = request.GET.get("q", "").strip()
     total, found = queries.people_page(words, MOST_LISTED)
     failed = request.method == "POST" and not link
     context = {"rows": [PersonRow(user, now) for user in found], "total": total, "more": total - len(found), "words": words, "form": form, "link": link}
-    return render(request, "accounts/index.html", context | {"now": now, "lasts": store.INVITATION_LASTS.days}, status=422 if failed else 200)
+    return render(
+        request, "accounts/index.html", context | {"invited": invited, "now": now, "lasts": store.INVITATION_LASTS.days}, status=422 if failed else 200
+    )
 
 
 def person(request: HttpRequest, pk: int) -> HttpResponse:

@@ -62,7 +62,7 @@ def test_the_examples_hold() -> None:
 
 def test_an_empty_log_says_so(admin: Client) -> None:
     AuditEvent.rows.all().delete()
-    assert "Nothing was logged yet." in admin.get("/audit/").content.decode()
+    assert "Nothing has been recorded yet." in admin.get("/audit/").content.decode()
 
 
 @pytest.mark.parametrize(

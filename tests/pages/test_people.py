@@ -32,6 +32,7 @@ def add(manager: Client, name: str = "eve", **more: str) -> Any:
 def test_a_person_is_added_sets_a_password_by_the_link_once_and_logs_in(person: Client) -> None:
     answer = add(person, vhost="/shop", queue="orders.*")
     eve, link = User.objects.get(username="eve"), link_in(answer)
+    assert 'value="eve"' not in answer.content.decode(), "the form is ready for the next one"
     assert "invited" in text_of(answer) and "viewer in /shop, of queues orders.*" in text_of(answer)
     assert not eve.has_usable_password() and link.partition("=")[2] not in str(Invitation.objects.values())
     stranger = Client()
