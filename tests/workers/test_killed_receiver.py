@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from brokers import store as broker_store
+from brokers.scope import EVERYTHING
 from tests.conftest import TestNode
 from tests.waiting import wait_until
 from tests.workers.test_watching_faults import Sender
@@ -47,4 +48,4 @@ def test_what_was_stored_and_not_acknowledged_is_known_to_the_next_process(rabbi
     next_one.acknowledge()
     next_one.close()
     sender.link.close()
-    assert "uncertain" in queries.event_source(broker.pk, vhost).get_deferred_fields()  # type: ignore[union-attr]
+    assert "uncertain" in queries.event_source(EVERYTHING, broker, vhost).get_deferred_fields()  # type: ignore[union-attr]
