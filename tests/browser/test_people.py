@@ -136,6 +136,7 @@ def test_an_authenticator_app_a_recovery_code_and_a_security_key_log_in(stack: S
     assert serious(pia) == []
     pia.fill("[name=code]", code_of(secret))
     pia.press("[name=code]", "Enter")
+    expect(pia.get_by_role("status")).to_have_text("The authenticator app is set up.")
     recovery = pia.locator("#recovery-codes").inner_text().split()
     devices = pia.context.new_cdp_session(pia)
     devices.send("WebAuthn.enable")
