@@ -18,6 +18,8 @@ import msgspec
 from brokers.conditions import COMPARISONS, Condition
 from dashboard.layout import moments
 
+MOST_TERMS = 100
+"""Each is a condition of the database's query, which may have some hundreds, and is counted without where nothing matches."""
 TEXT, NUMBER, CHOICE, MOMENT = "text", "number", "choice", "moment"
 _SOME_MOMENT = datetime(2026, 1, 1, tzinfo=UTC)  # whether a text is a moment does not depend on the time
 _PART = re.compile(r'(?:[^\s"]|"[^"]*"?)+')
@@ -106,7 +108,9 @@ def parse(text: str, qualifiers: Mapping[str, Qualifier]) -> Filter:
     >>> [term.head for term in parse('type:quorum depth>1000 "my queue"', QUEUES).terms]
     ['type:', 'depth>', '']
     """
-    return Filter(tuple(dict.fromkeys(_term(part, qualifiers) for part in _PART.findall(text))))
+    parts = list(dict.fromkeys(_PART.findall(text)))
+    beyond = (Term(part, part, problem=f"A filter has at most {MOST_TERMS} parts, and this one comes after them.") for part in parts[MOST_TERMS:])
+    return Filter((*(_term(part, qualifiers) for part in parts[:MOST_TERMS]), *beyond))
 
 
 def _term(part: str, qualifiers: Mapping[str, Qualifier]) -> Term:

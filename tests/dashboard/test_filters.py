@@ -87,6 +87,11 @@ def test_a_chip_knows_the_filter_without_it_and_words_stay_in_the_field() -> Non
     assert found.words == 'mail "two words"'
 
 
+def test_of_too_many_parts_the_rest_is_kept_and_explained() -> None:
+    wanted = parse(" ".join(f"w{number}" for number in range(2000)), QUEUES)
+    assert (len(wanted.conditions()), wanted.problems[0].text, len(wanted.terms)) == (100, "w100", 2000)
+
+
 def test_the_same_part_counts_once() -> None:
     assert parse("depth>1 depth>1", QUEUES).text == "depth>1"
 
