@@ -34,7 +34,8 @@ CONNECTION_SORTS = (
     "gone_at",
 )  # fmt: skip
 CHANNEL_SORTS = ("name", "vhost", "state", "unacknowledged", "publish_per_second", "deliver_per_second", "ack_per_second")
-EXCHANGE_SORTS = ("name", "vhost", "type", "publish_in_per_second", "publish_out_per_second")
+EXCHANGE_FIGURES = ("publish_in_per_second", "publish_out_per_second")
+EXCHANGE_SORTS = ("name", "vhost", "type", *EXCHANGE_FIGURES)
 _LOOKUPS = {"=": "", ">": "__gt", "<": "__lt", ">=": "__gte", "<=": "__lte", "~": "__icontains", "in": "__in"}
 
 

@@ -148,6 +148,12 @@ def test_reasons_of_failures_name_no_address(reason: str, left: str) -> None:
     assert without_address(reason) == left
 
 
+def test_the_order_of_exchanges_gives_no_hidden_figure_away(shop: Shop) -> None:
+    busiest = queries.exchanges(ORDERS, sort="-publish_in_per_second").items
+    assert (busiest[0].publish_in_per_second, busiest[-1].publish_in_per_second) == (3.0, None)
+    assert queries.exchanges(EVERYTHING, sort="-publish_in_per_second").items[0].publish_in_per_second == 1000.0
+
+
 def test_history_is_of_what_is_visible(shop: Shop) -> None:
     end = shop.now
     arguments = (["publish_in_per_second"], end - timedelta(minutes=1), end, 5.0)
