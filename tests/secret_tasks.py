@@ -44,7 +44,7 @@ class Works:
         self.packer = self.worker("packer@shop", ("orders.eu", "SECRETqueue"), running=("pack-1", "SECRET-1"))
         self.worker("SECRETworker@shop", ("SECRETqueue",))
         self.worker("SECRETworker@elsewhere", ("SECRET-ELSEWHERE-queue",), ELSEWHERE)
-        self.pack = self.task("pack-1", "shop.pack", "orders.eu")
+        self.pack = self.task("pack-1", "shop.pack", "orders.eu", sent_queue="SECRETqueue", exchange="SECRETexchange", routing_key="SECRETkey")
         self.task("SECRET-1", "SECRETtask", "SECRETqueue", parent_id="pack-1", root_id="pack-1")
         self.task("SECRET-2", "SECRETtask", None)
         self.task("SECRET-3", "SECRETtask", "SECRET-ELSEWHERE-queue", vhost=ELSEWHERE, worker="SECRETworker@elsewhere")

@@ -8,9 +8,10 @@ from typing import Any
 import msgspec
 
 from brokers.database.rows import RowsOf
-from brokers.models import Broker
+from brokers.models import Broker, Exchange
 from brokers.queries.pages import share_brokers
 from brokers.queries.partial_figures import hide_brokers
+from brokers.queries.partly_visible import exchanges_in
 from brokers.queries.visible import where_in
 from brokers.scope import Scope
 from brokers.visible_reasons import without_address
@@ -70,7 +71,7 @@ def in_view(rows: TaskRows, scope: Scope) -> TaskRows:
 
 def without_hidden(scope: Scope, tasks: Iterable[Task]) -> list[Task]:
     """The tasks, which have their broker, without the arguments and results that may not be viewed: `arguments_hidden` is True then; and without addresses
-    in why their state is unknown, where only a part of the broker may be viewed."""
+    in why their state is unknown, where only a part of the broker may be viewed; and without hidden names of where they were sent."""
     found = list(tasks)
     hide_brokers(scope, found)
     for task in found if scope.arguments is not None else ():
@@ -81,7 +82,24 @@ def without_hidden(scope: Scope, tasks: Iterable[Task]) -> list[Task]:
     for task in [] if scope.is_everything else found:
         if task.unknown_reason and not scope.covers(task.broker.name):
             task.unknown_reason = without_address(task.unknown_reason)
+    if scope.limits_queues:
+        _hide_destinations(scope, [task for task in found if not scope.covers(task.broker.name, task.vhost)])
     return found
+
+
+def _hide_destinations(scope: Scope, tasks: Sequence[Task]) -> None:
+    """Leaves out the queue that the sender named, and the exchange with the key, where they are not visible: a task in a visible queue may have been sent
+    to others."""
+    for broker, vhost in {(task.broker_id, task.vhost) for task in tasks}:
+        there = [task for task in tasks if (task.broker_id, task.vhost) == (broker, vhost)]
+        named = {task.exchange for task in there if task.exchange}
+        seen = Exchange.objects.filter(exchanges_in(scope, broker, vhost), gone_at=None, name__in=named) if named else Exchange.objects.none()
+        visible = {"", *seen.values_list("name", flat=True)}
+        for task in there:
+            if task.sent_queue is not None and not scope.covers(task.broker.name, vhost, task.sent_queue):
+                task.sent_queue = None
+            if task.exchange not in visible:
+                task.exchange = task.routing_key = None
 
 
 def with_ids(ids: Iterable[int]) -> TaskRows:
