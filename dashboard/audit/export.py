@@ -32,6 +32,12 @@ def piece(kind: str, entries: Iterable[E], outcome_of: Callable[[E], str]) -> st
     return text.getvalue()
 
 
+def ended(kind: str) -> str:
+    """In place of the rest."""
+    reason = "The export ends here: the login is over, or the permission to read the audit log was taken back."
+    return f'"{reason}"\r\n' if kind == "csv" else json.dumps({"error": reason}) + "\n"
+
+
 def as_values(entry: Entry, outcome: str) -> dict[str, Any]:
     return {name: getattr(entry, name) for name in COLUMNS} | {"at": entry.at.isoformat(), "outcome": outcome}
 

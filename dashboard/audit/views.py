@@ -34,14 +34,23 @@ def export(request: HttpRequest, kind: str) -> StreamingHttpResponse:
     if kind not in exported.TYPES or found.problems:
         raise Http404(f"The audit log is exported as {' or '.join(exported.TYPES)}.")
     store.audit(request.user, "export audit log", store.DONE, found.now, detail={"as": kind, "filter": found.given})
-    response = StreamingHttpResponse(_pieces(kind, found), content_type=exported.TYPES[kind])
+    response = StreamingHttpResponse(_pieces(kind, found, request.session.session_key or ""), content_type=exported.TYPES[kind])
     response.headers["Content-Disposition"] = f'attachment; filename="hareline-audit.{kind}"'
     return response
 
 
-async def _pieces(kind: str, found: AuditPage) -> AsyncIterator[str]:
+async def _pieces(kind: str, found: AuditPage, session_key: str) -> AsyncIterator[str]:
+    """Looks before each piece whether its reader is still logged in and may read it: who reads slowly would go on for hours."""
     yield exported.head(kind)
     before: int | None = None
     while entries := await sync_to_async(queries.audit_entries)(found.wanted, found.now, queries.AT_ONCE, before):
+        if before is not None and not await sync_to_async(_may_go_on)(session_key):
+            yield exported.ended(kind)
+            return
         yield exported.piece(kind, entries, lambda entry: outcome_of(entry, found.now))
         before = entries[-1].number
+
+
+def _may_go_on(session_key: str) -> bool:
+    user = queries.user_of_session(session_key)
+    return user is not None and not why_not(user)

@@ -144,3 +144,7 @@ async def test_the_export_has_all_that_the_filter_finds_and_no_formula(monkeypat
     assert [line["name"] for line in lines] == ["=mail"]
     assert (await in_database(queries.verify_audit)).problem == ""
     assert (await client.get("/audit/export/xml/")).status_code == 404
+    pieces = aiter(await client.get("/audit/export/csv/"))
+    begun = [await anext(pieces), await anext(pieces)]
+    await in_database(User.objects.update, is_active=False)
+    assert (len(begun[1].splitlines()), [part.decode()[:22] async for part in pieces]) == (2, ['"The export ends here:'])
