@@ -19,7 +19,7 @@ start_supervisor() {
   export HARELINE_PORT HARELINE_FIRST_PASSWORD HARELINE_PAGES
   # Programs open the output a second time, which neither a socket nor a file that the shell already writes to bears
   if ! [ -t 1 ] && ! [ -p /dev/fd/1 ]; then
-    exec > >(trap '' INT TERM; exec cat)
+    exec > >(trap '' INT TERM; exec env -i cat)
   fi
   exec .venv/bin/python -m supervisor.supervisord --configuration "$HARELINE_DATA_DIR/supervisor.conf"
 }

@@ -42,7 +42,8 @@ class FactorRow:
 class TokenRow:
     def __init__(self, token: ApiToken, now: datetime) -> None:
         self.token = token
-        self.place = places.place_text(token.broker, token.vhost, token.queue)
+        narrowed = token.broker or token.vhost or token.queue
+        self.place = places.place_text(token.broker, token.vhost, token.queue) if narrowed else "wherever your roles allow it"
         allowed = get_args(Action) if token.actions is None else [action for action in get_args(Action) if action in token.actions]
         self.actions = "all that you may do" if token.actions is None else ", ".join(allowed) or "nothing"
         self.is_over = token.expires_at is not None and token.expires_at <= now

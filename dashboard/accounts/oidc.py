@@ -166,8 +166,8 @@ def _add_person(request: HttpRequest, provider: Provider, found: SocialLogin, cl
     try:
         User(username=name).clean_fields(exclude=["password"])
         if not problem:
-            rights.add_person(name, None, lambda person: found.connect(request, person))
-            store.audit(None, "add person", store.DONE, timezone.now(), user_name=provider.label, name=name, detail={"provider": provider.name})
+            with audited(None, "add person", user_name=provider.label, name=name, provider=provider.name):
+                rights.add_person(name, None, lambda person: found.connect(request, person))
             return
     except ValidationError:
         problem = problem or f"{provider.label} sent no name that can be used here ({provider.user_claim})."

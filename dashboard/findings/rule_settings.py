@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
+from typing import Any
 
 import msgspec
 from django.contrib.auth.models import AnonymousUser
@@ -147,7 +148,7 @@ def add(user: User | AnonymousUser, rule: Rule, form: SettingForm, now: datetime
 
 
 def remove(user: User | AnonymousUser, setting: RuleSetting, now: datetime) -> None:
-    detail = {"rule": setting.rule, "threshold": setting.threshold, "value": setting.value, "names": setting.name}
+    detail: dict[str, Any] = {"rule": setting.rule, "threshold": setting.threshold, "value": setting.value, "names": setting.name}
     with audited(user, UNSET, broker=setting.broker, vhost=setting.vhost, name=setting.rule, **detail):
         store.unset_rule(setting)
 

@@ -32,10 +32,13 @@ class AuditedAction:
 
 
 @contextmanager
-def audited(user: User | AnonymousUser, action: str, *, broker: str = "", vhost: str = "", name: str = "", **detail: Any) -> Iterator[AuditedAction]:
+def audited(
+    user: User | AnonymousUser | None, action: str, *, user_name: str = "", broker: str = "", vhost: str = "", name: str = "", **detail: Any
+) -> Iterator[AuditedAction]:
     """Around what a person changes, once it is certain that they may. An exception is a failure, by its name where
-    no reason was noted, and goes on."""
-    intent = store.audit(user, action, store.BEGUN, timezone.now(), broker=broker, vhost=vhost, name=name, detail=dict(detail))
+    no reason was noted, and goes on. `user_name`: who does it where that is no user of ours."""
+    about: dict[str, Any] = {"user_name": user_name, "broker": broker, "vhost": vhost, "name": name}
+    intent = store.audit(user, action, store.BEGUN, timezone.now(), **about, detail=dict(detail))
     act = AuditedAction(dict(detail))
     try:
         yield act
@@ -44,4 +47,4 @@ def audited(user: User | AnonymousUser, action: str, *, broker: str = "", vhost:
             act.failed(type(error).__name__)
         raise
     finally:
-        act.event = store.audit(user, action, act.outcome, timezone.now(), broker=broker, vhost=vhost, name=name, detail=act.detail, intent=intent.number)
+        act.event = store.audit(user, action, act.outcome, timezone.now(), **about, detail=act.detail, intent=intent.number)

@@ -126,6 +126,16 @@ def test_the_database_refuses_to_change_and_to_delete(statement: str) -> None:
 
 
 @pytest.mark.django_db
+def test_the_database_refuses_to_put_an_entry_in_the_place_of_another() -> None:
+    written(2)
+    begin, end = ("INSERT OR REPLACE", "") if connection.vendor == "sqlite" else ("INSERT", " ON CONFLICT (number) DO UPDATE SET outcome = 'done'")
+    fields = ", ".join(f'"{field.column}"' for field in AuditEvent._meta.fields)
+    with connection.cursor() as cursor, pytest.raises(DatabaseError, match="the audit log is only added to"), transaction.atomic():
+        cursor.execute(f"{begin} INTO dashboard_auditevent ({fields}) SELECT {fields} FROM dashboard_auditevent WHERE number = 1{end}")  # noqa: S608  (names of our columns)
+    assert queries.verify_audit().problem == ""
+
+
+@pytest.mark.django_db
 def test_what_is_old_is_removed_with_an_entry_that_states_it() -> None:
     written(3)
     written(2, NOON + timedelta(days=5))
