@@ -21,6 +21,7 @@ from script.dockerfile import Copy, Run, Stage, ignored, parse, patterns_of
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_SECONDS = 400.0
 STOP_SECONDS = 30.0
+END_SECONDS = 10
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 OF_THE_MACHINE = ("PIP_", "UV_", "NPM_CONFIG_", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 """Variables by which this machine reaches its package registries."""
@@ -148,6 +149,9 @@ def trial(stage: Stage, root: Path) -> None:
     report(f"{len(running)} processes, all of user {uid}, over a read-only tree")
     server.send_signal(signal.SIGTERM)
     require(server.wait(STOP_SECONDS) == 0, f"it ended with status {server.returncode}")
+    deadline = time.monotonic() + END_SECONDS
+    while owners() and time.monotonic() < deadline:  # what copies the output ends after the last program that writes to it
+        time.sleep(0.1)
     require(not owners(), f"processes are left: {owners()}")
     report("stopped in good order, nothing is left")
 
