@@ -22,7 +22,7 @@ from brokers.models import Broker
 from dashboard.findings.open_now import open_now
 from dashboard.layout import formatting, levels
 from dashboard.layout.virtual_hosts import virtual_hosts
-from dashboard.people.access import may, scope_of
+from dashboard.people.access import may, rights_of, scope_of
 
 THEMES = ("auto", "light", "dark")
 THEME_COOKIE = "hareline_theme"
@@ -84,6 +84,10 @@ class Shell:
     @property
     def reads_audit_log(self) -> bool:
         return may(getattr(self.request, "user", None), "audit")
+
+    @property
+    def sends_somewhere(self) -> bool:
+        return rights_of(getattr(self.request, "user", None)).may_somewhere("send")
 
     @cached_property
     def brokers(self) -> Sequence[Broker]:

@@ -11,6 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from brokers.models import Broker
+from tests.people import person as a_person
 from workers import store
 from workers.models import EventSource, Task, Worker
 
@@ -267,3 +268,12 @@ def test_a_page_of_a_hundred_makes_no_more_queries_than_one_of_one(
         seen(broker, f"t{number}")
     with django_assert_max_num_queries(35):
         text_of(person)
+
+
+@pytest.mark.parametrize(("role", "offered"), [("viewer", False), ("operator", True)])
+def test_an_empty_list_offers_a_test_task_only_to_who_may_send_one(client: Client, broker: Broker, source: EventSource, role: str, offered: bool) -> None:
+    worker(broker)
+    client.force_login(a_person("eve", role))
+    page = text_of(client)
+    assert "Tasks appear here with the first event." in page
+    assert (">send a test task</a>" in page) is offered
