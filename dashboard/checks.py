@@ -112,13 +112,13 @@ def _weak_logins() -> Iterator[Error]:
 def _readable() -> Iterator[Error]:
     data, database = Path(settings.DATA_DIR), Path(settings.DATABASES["default"]["NAME"])
     if readable_by_others(data):
-        yield _problem("E006", "readable-data", f"Every user of this machine can read the data directory, {data}.", f"chmod 700 {data}")
+        yield _problem("E006", "readable-data", f"Every user of this machine can read the data directory, {data}.", f"Run `chmod 700 {data}`.")
     files = [data / "secret_key", data / "secrets_key", *settings.SECRET_FILES]
     if "sqlite" in settings.DATABASES["default"]["ENGINE"]:
         files.append(database)
     for path in files:
         if is_open_secret(path):
-            yield _problem("E007", "readable-data", f"Every user of this machine can read {path}, which holds secrets.", f"chmod 600 {path}")
+            yield _problem("E007", "readable-data", f"Every user of this machine can read {path}, which holds secrets.", f"Run `chmod 600 {path}`.")
 
 
 def _problem(number: str, name: str, text: str, hint: str) -> Error:

@@ -34,7 +34,8 @@ _IMPORT_PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*"
 
 
 LEAST_SECRET = 32
-UNSAFE = frozenset({"debug", "weak-secrets", "plain-http", "readable-data"})
+WEAK_SECRETS = "weak-secrets"
+UNSAFE = frozenset({"debug", WEAK_SECRETS, "plain-http", "readable-data"})
 SHARED_BY_ALL = re.compile(
     r"HARELINE_(BROKERS|SECRETS_KEY|BROKER_(AMQP|METRICS)_.+|CONSUMER_TIMEOUT(_.+)?|CELERY_(?!APP$).+|EVENTS|INSPECT|CONTROL|POLL_SECONDS|REDACT|RETENTION_.+)"
 )
@@ -179,8 +180,9 @@ def secret_key(variables: Mapping[str, str], data_dir: Path) -> str:
     """Django's secret: HARELINE_SECRET_KEY, else one that is made once and kept in the data directory, readable by its owner only."""
     given = variables.get("HARELINE_SECRET_KEY", "")
     if given:
-        if len(given) < LEAST_SECRET:
-            raise ImproperlyConfigured(f"HARELINE_SECRET_KEY: expected at least {LEAST_SECRET} characters that nobody can guess")
+        if len(given) < LEAST_SECRET and WEAK_SECRETS not in allowed_unsafe(variables, "HARELINE_ALLOW_UNSAFE"):
+            expected = f"expected at least {LEAST_SECRET} characters that nobody can guess"
+            raise ImproperlyConfigured(f"HARELINE_SECRET_KEY: {expected}. HARELINE_ALLOW_UNSAFE={WEAK_SECRETS} starts nevertheless.")
         return given
     path = data_dir / "secret_key"
     try:

@@ -16,6 +16,7 @@ COLUMNS = (
 )  # fmt: skip
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 TYPES = {"csv": "text/csv; charset=utf-8", "json": "application/x-ndjson"}
+ENDINGS = {"csv": "csv", "json": "ndjson"}
 
 
 def head(kind: str) -> str:

@@ -35,7 +35,7 @@ def export(request: HttpRequest, kind: str) -> StreamingHttpResponse:
         raise Http404(f"The audit log is exported as {' or '.join(exported.TYPES)}.")
     store.audit(request.user, "export audit log", store.DONE, found.now, detail={"as": kind, "filter": found.given})
     response = StreamingHttpResponse(_pieces(kind, found, request.session.session_key or ""), content_type=exported.TYPES[kind])
-    response.headers["Content-Disposition"] = f'attachment; filename="hareline-audit.{kind}"'
+    response.headers["Content-Disposition"] = f'attachment; filename="hareline-audit.{exported.ENDINGS[kind]}"'
     return response
 
 

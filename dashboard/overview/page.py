@@ -77,6 +77,10 @@ class OneBroker:
         return "workers beat/5 tick/10" if self.vhost is None else "workers tick"
 
     @property
+    def is_recorded(self) -> bool:
+        return self.scope.covers(self.broker.name, self.vhost)  # no history is kept of what somebody may view of more
+
+    @property
     def chart_follows(self) -> str:
         return "" if self.vhost is None else "tick/10"
 

@@ -118,3 +118,4 @@ def test_a_secret_of_the_environment_is_used_and_a_short_one_refused(tmp_path: o
     assert environment.secret_key({"HARELINE_SECRET_KEY": SECRET}, tmp_path) == SECRET  # type: ignore[arg-type]
     with pytest.raises(ImproperlyConfigured, match="HARELINE_SECRET_KEY: expected at least 32"):
         environment.secret_key({"HARELINE_SECRET_KEY": "short"}, tmp_path)  # type: ignore[arg-type]
+    assert environment.secret_key({"HARELINE_SECRET_KEY": "short", "HARELINE_ALLOW_UNSAFE": "weak-secrets"}, tmp_path) == "short"  # type: ignore[arg-type]

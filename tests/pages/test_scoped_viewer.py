@@ -190,3 +190,10 @@ def test_counts_and_figures_are_of_what_is_visible(viewer: Client) -> None:
     page = viewer.get("/").content.decode()
     assert "Broker nodes" not in page
     assert "1,000" not in page
+
+
+@pytest.mark.parametrize(("queue", "address", "charted"), [("", f"/?{IN_SHOP}", True), ("", "/?broker=prod", False), ("orders.*", f"/?{IN_SHOP}", False)])
+def test_the_overview_has_a_chart_of_what_may_be_viewed_as_a_whole(client: Client, shop: Shop, queue: str, address: str, charted: bool) -> None:
+    client.force_login(a_person("ada", "viewer", vhost=SHOP, queue=queue))
+    page = client.get(address).content.decode()
+    assert ('id="chart-messages"' in page, "No chart: messages are recorded of whole virtual hosts" in page) == (charted, not charted)
