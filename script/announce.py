@@ -18,7 +18,7 @@ from brokers.supervised_process import end_with_supervisor
 
 PATIENCE_SECONDS = 180.0
 DATA_SECONDS = 30.0
-WATCHED_SECONDS = 15.0
+WATCHED_SECONDS, DEMO_SECONDS = 15.0, 60.0
 
 
 def status(url: str) -> tuple[int, str]:
@@ -67,9 +67,10 @@ def rabbitmq_line(state_file: Path) -> str:
     return f"  RabbitMQ   http://127.0.0.1:{state['ports']['management']}/   its own pages: user {state['user']}, password in {state_file}"
 
 
-def watched_lines() -> list[str]:
-    """What is watched and what is missing, as `manage.py status` lists it; why not, if that fails."""
-    command = [sys.executable, "manage.py", "status", "--wait", str(WATCHED_SECONDS)]
+def watched_lines(is_demo: bool) -> list[str]:
+    """What is watched and what is missing, as `manage.py status` lists it; why not, if that fails. The demo's broker starts at the same time."""
+    waits = ["--wait", str(DEMO_SECONDS), "--answered"] if is_demo else ["--wait", str(WATCHED_SECONDS)]
+    command = [sys.executable, "manage.py", "status", *waits]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.stdout.rstrip().splitlines() if done.returncode == 0 else ["  What is watched can't be listed; `script/hareline status` shows why."]
 
@@ -82,11 +83,12 @@ def main() -> None:
         sys.exit(f"hareline: {pages}/ does not respond as expected ({code or text}); see the log of `web`.")
     ready, reasons = wait_for(f"{pages}/readyz", DATA_SECONDS)
     lines = ["", f"  Hareline   {pages}/", "  Login      admin", f"  Password   {password_text()}", ""]
-    if os.environ.get("HARELINE_DEMO_AMQP_URL"):
+    is_demo = bool(os.environ.get("HARELINE_DEMO_AMQP_URL"))
+    if is_demo:
         data = os.environ.get("HARELINE_DATA_DIR", "var")
         lines += [rabbitmq_line(Path(data, "rabbitmq", "node.json")), ""]
         lines += [f"  With it run a RabbitMQ node, five Celery worker nodes and their traffic. Logs: {data}/log/", "  Ctrl-C stops everything.", ""]
-    lines += [*watched_lines(), ""]
+    lines += [*watched_lines(is_demo), ""]
     if ready != 200:
         lines += [f"  Not everything is ready yet: {reasons_text(ready, reasons)}", ""]
     print("\n".join(lines), flush=True)

@@ -13,6 +13,7 @@ import msgspec
 import zstandard
 from django.db.models import Model
 from django.forms.models import model_to_dict
+from django.test import Client
 
 from brokers.models import (
     Binding,
@@ -164,6 +165,14 @@ def without_echoes(text: str, request: str) -> str:
     for name in set(re.findall(r"SECRET[\w-]*", unquote(request))):
         text = re.sub(rf"{name}(?![\w-])", "", text)
     return text
+
+
+def leaked(client: Client, address: str) -> str:
+    """A planted name in an answer that the request did not name, "" if there is none."""
+    answer = client.get(address)
+    assert answer.status_code < 500, address
+    found = re.search(r".{0,60}SECRET.{0,60}", without_echoes(answer.content.decode(), address))
+    return f"{answer.status_code} {address}: {found[0]}" if found else ""
 
 
 def text_of(found: Any) -> str:

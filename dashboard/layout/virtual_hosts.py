@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from brokers import queries
 from brokers.models import Broker, VirtualHost
 from brokers.queries import kept
@@ -11,3 +13,11 @@ from brokers.scope import Scope
 def virtual_hosts(scope: Scope, broker: Broker) -> list[VirtualHost]:
     """By name, including those that are not visible; to be read only. `broker` is its row, as it was read in this transaction."""
     return kept.shared(kept.state_of([broker]), queries.virtual_hosts, scope, broker.pk)
+
+
+def partly_visible(scope: Scope, brokers: Iterable[Broker], vhost: str | None) -> set[tuple[int, str]]:
+    """(broker id, virtual host) of those, of one name where given, in which something may be visible, where not even its event source is: none where rights are
+    not limited to queues."""
+    if not scope.limits_queues:
+        return set()
+    return {(broker.pk, one.name) for broker in brokers for one in virtual_hosts(scope, broker) if vhost in (None, one.name)}

@@ -15,9 +15,6 @@ OF_SQLITE = (
     f"CREATE TRIGGER hareline_audit_update BEFORE UPDATE ON {TABLE} BEGIN SELECT RAISE(ABORT, '{REASON}'); END",
     f"CREATE TRIGGER hareline_audit_delete BEFORE DELETE ON {TABLE} "
     f"WHEN OLD.number > COALESCE((SELECT trimmed_to FROM {HEAD}), 0) BEGIN SELECT RAISE(ABORT, '{REASON}'); END",
-    # INSERT OR REPLACE deletes without that trigger
-    f"CREATE TRIGGER hareline_audit_insert BEFORE INSERT ON {TABLE} "
-    f"WHEN EXISTS (SELECT 1 FROM {TABLE} WHERE number = NEW.number OR id = NEW.id) BEGIN SELECT RAISE(ABORT, '{REASON}'); END",
 )
 OF_POSTGRESQL = (
     f"""CREATE FUNCTION hareline_audit_guard() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
@@ -25,7 +22,7 @@ OF_POSTGRESQL = (
     RAISE EXCEPTION '{REASON}'; END $$""",
     f"CREATE TRIGGER hareline_audit_guard BEFORE UPDATE OR DELETE ON {TABLE} FOR EACH ROW EXECUTE FUNCTION hareline_audit_guard()",
 )
-UNDO_SQLITE = tuple(f"DROP TRIGGER hareline_audit_{what}" for what in ("update", "delete", "insert"))
+UNDO_SQLITE = ("DROP TRIGGER hareline_audit_update", "DROP TRIGGER hareline_audit_delete")
 UNDO_POSTGRESQL = (f"DROP TRIGGER hareline_audit_guard ON {TABLE}", "DROP FUNCTION hareline_audit_guard()")
 
 

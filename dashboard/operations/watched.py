@@ -23,9 +23,9 @@ class Missing:
     grant: str = ""
 
 
-def is_known(brokers: Sequence[Broker]) -> bool:
-    """True once each broker was tried, and of each that answers more than its depths was read."""
-    return all(broker.tried_at and (broker.state != Broker.UP or broker.inventory_at) for broker in brokers)
+def is_known(brokers: Sequence[Broker], answered: bool = False) -> bool:
+    """True once each broker was tried (`answered`: once each has answered), and of each that answers more than its depths was read."""
+    return all(broker.tried_at and (broker.inventory_at if broker.state == Broker.UP else not answered) for broker in brokers)
 
 
 def lines(brokers: Sequence[Broker], sources: Sequence[EventSource], events: Mapping[int, DefinitionEvents | None], database: str) -> list[str]:

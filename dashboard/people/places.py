@@ -45,8 +45,8 @@ def coverage_text(queues: int, vhosts: int) -> str:
     """What a place covers now.
 
     >>> coverage_text(12, 2), coverage_text(0, 0)
-    ('Covers 12 queues in 2 virtual hosts now.', 'Covers no queue that exists now.')
+    ('Covers 12 queues in 2 virtual hosts now, Celery’s own included.', 'Covers no queue that exists now.')
     """
     if not queues:
         return "Covers no queue that exists now."
-    return f"Covers {queues:,} queue{'' if queues == 1 else 's'} in {vhosts:,} virtual host{'' if vhosts == 1 else 's'} now."
+    return f"Covers {queues:,} queue{'' if queues == 1 else 's'} in {vhosts:,} virtual host{'' if vhosts == 1 else 's'} now, Celery’s own included."

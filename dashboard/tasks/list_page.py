@@ -16,7 +16,7 @@ from dashboard.layout import filter_language
 from dashboard.layout.addresses import Heading, ListAddress
 from dashboard.layout.lists import PAGE_SIZE, Filtered, RestrictiveTerm, count_text, most_restrictive
 from dashboard.layout.moments import moment_of
-from dashboard.layout.virtual_hosts import virtual_hosts
+from dashboard.layout.virtual_hosts import partly_visible
 from dashboard.layout.visibility import Step
 from dashboard.live import topics
 from dashboard.live.rows import LiveRow
@@ -268,15 +268,8 @@ class TaskList(Filtered):
         return self.vhost is None and len({task.vhost for task in self.page.items}) > 1
 
     @property
-    def _partly_visible(self) -> set[tuple[int, str]]:
-        """(broker, virtual host) where tasks may appear that may be viewed, though whether events are received there may not."""
-        if not self.scope.limits_queues:
-            return set()
-        return {(broker.pk, one.name) for broker in self.brokers for one in virtual_hosts(self.scope, broker) if self.vhost in (None, one.name)}
-
-    @property
     def topics(self) -> list[str]:
         places = {(source.broker_id, source.vhost) for source in self.sources} | {(task.broker_id, task.vhost) for task in self.page.items}
-        places |= self._partly_visible
+        places |= partly_visible(self.scope, self.brokers, self.vhost)
         names = [topics.Topic(topics.BROKER, broker.pk).name for broker in self.brokers]
         return names + [topics.Topic(topics.TASKS, broker_id, vhost).name for broker_id, vhost in sorted(places)]

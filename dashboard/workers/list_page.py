@@ -20,7 +20,7 @@ from dashboard.layout.addresses import Heading, ListAddress
 from dashboard.layout.consumption import consumers_by_queue
 from dashboard.layout.lists import PAGE_SIZE, Filtered, last_hour
 from dashboard.layout.lost_consumers import lost_queues
-from dashboard.layout.virtual_hosts import virtual_hosts
+from dashboard.layout.virtual_hosts import partly_visible
 from dashboard.layout.visibility import Step
 from dashboard.live import topics
 from dashboard.workers import board as worker_board
@@ -183,8 +183,7 @@ class WorkerList(Filtered):
     @property
     def topics(self) -> list[str]:
         places = {(worker.broker_id, worker.vhost) for worker in self.everyone} | {(source.broker_id, source.vhost) for source in self.event_sources}
-        if self.scope.limits_queues:  # whether events are received there is not visible, and a worker may come to consume a visible queue
-            places |= {(broker.pk, one.name) for broker in self.brokers for one in virtual_hosts(self.scope, broker) if self.vhost in (None, one.name)}
+        places |= partly_visible(self.scope, self.brokers, self.vhost)  # a worker may come to consume a visible queue
         names = [topics.Topic(topics.BROKER, broker.pk).name for broker in self.brokers]
         return names + [topics.Topic(topics.WORKERS, broker_id, vhost).name for broker_id, vhost in sorted(places)]
 

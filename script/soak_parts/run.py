@@ -39,7 +39,7 @@ class Pace:
     back_seconds: float
 
 
-LONG = Pace(1000, 2.0, 10, 8, 90, 15, 0.02, 20, 60)
+LONG = Pace(1000, 2.0, 10, 8, 90, 15, 0.02, 20, 30)
 SHORT = Pace(200, 0.2, 1.0, 0.2, 20, 1.0, 0.02, 90, 240)  # patient: beside other tests, on a machine that may be slow
 
 

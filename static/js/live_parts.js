@@ -78,7 +78,7 @@ document.addEventListener("htmx:beforeSwap", ({ target: part, detail }) => {
   outdated([part.dataset.part]);
 });
 
-// The content around a part may have been replaced during its request, by that of another filter: then the answer is of the address before.
+// The content around a part may have been replaced during its request, by that of another filter: then the answer belongs to the previous address.
 const isOfItsAddress = (part, { pathInfo }) => pathInfo.requestPath === part.getAttribute("hx-get");
 
 document.addEventListener("htmx:afterSettle", ({ target }) => {

@@ -16,11 +16,6 @@ document.addEventListener("DOMContentLoaded", () => {
   if (loaded.name.split("#")[0] !== location.href.split("#")[0]) location.reload();
 });
 
-// Nor may an answer of the page that somebody has left come first, with its address
-addEventListener("popstate", () => {
-  for (const element of document.querySelectorAll(".htmx-request")) element.dispatchEvent(new Event("htmx:abort"));
-});
-
 const openMenus = () => document.querySelectorAll("details.menu[open]");
 document.addEventListener("click", ({ target }) => {
   for (const menu of openMenus()) if (!menu.contains(target)) menu.open = false;

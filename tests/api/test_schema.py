@@ -16,7 +16,8 @@ from dashboard import store
 from tests.api.conftest import World, described
 from tests.hypothesis_profiles import examples
 from tests.people import person
-from tests.secret_shop import SHOP, Shop
+from tests.rights.world import World as Planted
+from tests.secret_shop import SHOP
 
 pytestmark = pytest.mark.django_db(transaction=True)  # the WSGI application closes its connection after each answer
 QUESTIONS = examples(2, 10)
@@ -50,15 +51,20 @@ def test_every_answer_is_as_described(world: World, path: str, method: str, mode
 
 @pytest.mark.parametrize(("path", "method"), OPERATIONS)
 def test_who_may_view_some_queues_finds_nothing_of_the_rest_in_any_answer(path: str, method: str) -> None:
-    Shop()
-    everything = store.make_token(person("ada", "admin"), "script", timezone.now())
-    assert SECRET.search(Client().get("/api/v1/queues", headers={"Authorization": f"Bearer {everything}"}).text)
+    Planted()
     headers = {"Authorization": f"Bearer {store.make_token(person(broker='prod', vhost=SHOP, queue='orders.*'), 'script', timezone.now())}"}
 
     def holds_nothing_hidden(case: Any, response: Any) -> None:
         assert SECRET.findall(response.text) == [], case
 
     request_again(path, method, "positive", headers, holds_nothing_hidden)
+
+
+@pytest.mark.parametrize("kind", ["queues", "exchanges", "bindings", "connections", "channels", "workers", "tasks", "findings"])
+def test_who_may_view_all_finds_what_is_planted(kind: str) -> None:
+    Planted()
+    token = store.make_token(person("ada", "admin"), "script", timezone.now())
+    assert SECRET.search(Client().get(f"/api/v1/{kind}", headers={"Authorization": f"Bearer {token}"}).text)
 
 
 @pytest.mark.nightly

@@ -27,7 +27,7 @@ from tests.api.conftest import World
 from tests.postgres import on_sqlite
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.django_db(transaction=True), on_sqlite, pytest.mark.timeout(300)]  # other connections lock and change the file; programs start
+pytestmark = [pytest.mark.django_db(transaction=True), on_sqlite]  # other connections lock and change the file; programs start
 ROOT = Path(__file__).parent.parent.parent
 PAGES = [f"/{pattern.pattern}" for pattern in get_resolver().url_patterns if isinstance(pattern, URLPattern)]
 NOT_READ = ("/send/now/", "/theme/")  # only posted to

@@ -26,7 +26,7 @@ from tests.workers.conftest import Workers
 
 DESKTOP = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
-PATIENCE_MS = 40_000  # on a slow machine beside other tests; nothing waits so long elsewhere  # a page that takes longer is at fault on a slow machine too
+PATIENCE_MS = 40_000  # on a slow machine beside other tests
 GIVEN_UP = ("htmx:afterRequest,", "htmx:sendAbort,")
 """What htmx writes to the console about each request that a newer one replaced."""
 

@@ -56,7 +56,8 @@ def test_of_a_broker_that_is_away_only_the_reason_is_listed() -> None:
     away = broker(state="unreachable", reason="connection refused", inventory_at=None)
     assert watched.missing([away], [], {}) == []
     assert watched.lines([away], [], {}, "x")[0] == "  Watches    prod  https://rabbit-1:15671  unreachable: connection refused"
-    assert watched.is_known([away])
+    assert watched.is_known([away]) and not watched.is_known([away], answered=True)
+    assert watched.is_known([broker()], answered=True)
     assert not watched.is_known([broker(inventory_at=None)])
     assert not watched.is_known([broker(state="unknown", tried_at=None)])
 

@@ -15,7 +15,7 @@ from dashboard.live.topics import ROW_KINDS
 from tests.hypothesis_profiles import examples
 from tests.live.watching import Page, in_database, log_in, poll
 from tests.people import person
-from tests.secret_shop import ELSEWHERE, SHOP, Shop
+from tests.secret_shop import ELSEWHERE, SHOP, Shop, without_echoes
 from workers.models import Task, Worker
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -57,7 +57,7 @@ class World:
         while not await page.socket.receive_nothing(timeout=0.05):
             found.append(await page.next())
         await page.close()
-        return msgspec.json.encode(found).decode().replace(quote(ELSEWHERE, safe=""), "")
+        return without_echoes(msgspec.json.encode(found).decode(), ELSEWHERE)
 
 
 async def test_no_frame_names_what_is_beyond_the_rights() -> None:

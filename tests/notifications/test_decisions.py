@@ -72,7 +72,7 @@ def test_what_is_silenced_or_explained_by_another_finding_does_not_notify_by_its
 def test_what_opened_outside_the_hours_is_reported_when_they_begin_if_it_is_still_open() -> None:
     to = recipient(schedule=OFFICE)
     morning = NOON + timedelta(hours=20)
-    assert decided(finding(), to=to, new=True) == ([], "outside the hours of target 1")
+    assert decided(finding(), to=to, new=True) == ([], "outside the hours of target 1")  # as dashboard.findings.notified reads it
     assert decided(finding(), to=to, now=morning) == (["opened"], "")
     assert decided(finding(closed_at=at(60)), to=to, now=morning) == ([], "")
     assert decided(finding(closed_at=at(60)), [notice()], to) == ([], ""), "a recovery waits too"

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connection
 
-from dashboard.models import Delivery, DeliveryItem, Notice, Target
+from dashboard.findings.notified import event_text
+from dashboard.models import Delivery, DeliveryItem, FindingEvent, Notice, Target
 from dashboard.notifications.delivering import Deliverer
 from dashboard.notifications.messages import Message
 from dashboard.notifications.sending import Outcome
@@ -53,6 +54,7 @@ def test_what_cant_be_delivered_for_a_day_is_given_up_and_said_so(receiver: Rece
         maintenance.work(3600 * hour)
     assert Delivery.objects.get().state == Delivery.FAILED
     assert events(mail) == [("not notified", "ops could not be reached: it refused the connection")]
+    assert event_text(FindingEvent(kind="not notified", text=events(mail)[0][1]), with_names=False) == "a target could not be reached"
 
 
 def test_a_kill_between_sending_and_storing_repeats_the_message_under_its_id(receiver: Receiver, maintenance: Maintenance) -> None:

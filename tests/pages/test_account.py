@@ -122,7 +122,7 @@ def test_the_preview_of_a_token_counts_only_what_its_person_may_view(client: Cli
             Queue.objects.create(broker=broker, vhost="/", name=queue, first_seen_at=now, changed_at=now)
     client.force_login(person_with("eve", broker="prod", queue="orders.*"))
     page = client.get("/account/")
-    assert "Covers 1 queue in 1 virtual host now." in text_of(page) and "staging" not in page.content.decode()
+    assert "Covers 1 queue in 1 virtual host now, Celery’s own included." in text_of(page) and "staging" not in page.content.decode()
     for pattern in ({"queue": "mail"}, {"broker": "staging"}):
         assert "Covers no queue that exists now." in text_of(client.post("/account/tokens/?part=coverage", pattern))
 

@@ -101,8 +101,8 @@ def test_a_preview_counts_what_a_place_covers(person: Client, now: datetime) -> 
         Queue.objects.create(broker=broker, vhost=vhost, name=name, first_seen_at=now, changed_at=now)
     Queue.objects.create(broker=broker, vhost="/old", name="orders.old", first_seen_at=now, changed_at=now, gone_at=now)
     for place, text in (
-        ({"queue": "orders.*"}, "Covers 2 queues in 2 virtual hosts now."),
-        ({"broker": "*", "vhost": "/shop", "queue": "mail"}, "Covers 1 queue in 1 virtual host now."),
+        ({"queue": "orders.*"}, "Covers 2 queues in 2 virtual hosts now, Celery’s own included."),
+        ({"broker": "*", "vhost": "/shop", "queue": "mail"}, "Covers 1 queue in 1 virtual host now, Celery’s own included."),
         ({"broker": "other"}, "Covers no queue that exists now."),
     ):
         assert text in text_of(person.post("/people/?part=coverage", place))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from urllib.parse import quote
 
 import pytest
@@ -16,7 +15,7 @@ from dashboard.findings.open_now import open_now
 from dashboard.models import Finding, FindingEvent, RuleSetting
 from dashboard.store import rights
 from tests.people import person as a_person
-from tests.secret_shop import without_echoes
+from tests.secret_shop import leaked
 from tests.secret_tasks import ELSEWHERE, SHOP, Works
 from workers.models import Task, Worker
 
@@ -54,14 +53,6 @@ def addresses(works: Works) -> list[str]:
     ]
     found += [f"/{kind}/{pk}/" for kind, model in (("workers", Worker), ("findings", Finding)) for pk in model._default_manager.values_list("pk", flat=True)]
     return found + [f"/api/v1/{call}" for call in CALLS]
-
-
-def leaked(client: Client, address: str) -> str:
-    """A planted name in an answer that the request did not name, "" if there is none."""
-    answer = client.get(address)
-    assert answer.status_code < 500, address
-    found = re.search(r".{0,60}SECRET.{0,60}", without_echoes(answer.content.decode(), address))
-    return f"{answer.status_code} {address}: {found[0]}" if found else ""
 
 
 def test_nothing_else_is_on_any_page_part_completion_or_call(viewer: Client, works: Works) -> None:

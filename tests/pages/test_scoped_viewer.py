@@ -11,7 +11,7 @@ from django.test import Client
 from brokers.models import Connection, Exchange, Queue
 from brokers.queries import kept
 from tests.people import person as a_person
-from tests.secret_shop import ELSEWHERE, SHOP, Shop, without_echoes
+from tests.secret_shop import ELSEWHERE, SHOP, Shop, leaked
 
 pytestmark = pytest.mark.django_db
 IN_SHOP = f"broker=prod&vhost={quote(SHOP, safe='')}"
@@ -102,14 +102,6 @@ def of_objects() -> list[str]:
     kinds = {"queues": Queue, "exchanges": Exchange, "connections": Connection}
     pages = [f"/{kind}/{pk}/" for kind, model in kinds.items() for pk in model._default_manager.values_list("pk", flat=True)]
     return [f"{page}{end}" for page in pages for end in ("", *(f"?part={part}" for part in OBJECTS[page.split("/")[1]]))]
-
-
-def leaked(client: Client, address: str) -> str:
-    """A planted name in an answer that the request did not name, "" if there is none."""
-    answer = client.get(address)
-    assert answer.status_code < 500, address
-    found = re.search(r".{0,60}SECRET.{0,60}", without_echoes(answer.content.decode(), address))
-    return f"{answer.status_code} {address}: {found[0]}" if found else ""
 
 
 def test_nothing_else_is_on_any_page_part_completion_or_call(viewer: Client) -> None:

@@ -6,56 +6,26 @@ from datetime import datetime
 from html import unescape
 from typing import Any
 
-import msgspec
 import pytest
 from django.conf import LazySettings
 from django.test import Client
-from django.utils import timezone
 
 from brokers.addresses import BrokerAddress
-from brokers.models import Broker, Exchange, Queue, VirtualHost
+from brokers.models import Broker, VirtualHost
 from dashboard import store
 from dashboard.models import AuditEvent
-from dashboard.send.action import with_down_queues
-from tests.people import person
+from tests.pages.sending import PLACE, form, sent_event
+from tests.pages.sending import broker as broker
 from tests.people import person as person_of
 from workers.grants import send_grant
-from workers.models import EventSource, Task, Worker
-from workers.sending.sender import Sent
+from workers.models import Task, Worker
 
 pytestmark = pytest.mark.django_db
-PLACE = "?broker=prod&vhost=%2F"
-
-
-@pytest.fixture
-def broker(now: datetime, settings: LazySettings) -> Broker:
-    """A broker that nobody listens for: port 1 refuses."""
-    settings.BROKERS = (BrokerAddress("prod", ("http://127.0.0.1:1",), "u", "p", amqp_url="amqp://u:p@127.0.0.1:1"),)
-    settings.CONTROL = frozenset({"prod"})
-    found = Broker.objects.create(name="prod", state=Broker.UP, reason="", since=now, polled_at=now, poll_seconds=60, version="3.10.8")
-    VirtualHost.objects.create(broker=found, name="/", first_seen_at=now)
-    EventSource.objects.create(broker=found, vhost="/", state=EventSource.RECEIVING)
-    seen: dict[str, Any] = {"broker": found, "vhost": "/", "first_seen_at": now, "changed_at": now}
-    Queue.objects.create(**seen, name="reports", consumers=0, depth=0, ready=0)
-    Queue.objects.create(**seen, name="mail", consumers=2, depth=0, ready=0)
-    Exchange.objects.create(**seen, name="orders", type="topic", durable=True, auto_delete=False, internal=False)
-    Worker.objects.create(**seen, hostname="a@web-1", state=Worker.ONLINE, registered=[{"name": "reports.render", "attributes": {}}])
-    return found
-
-
-def form(**changed: str) -> dict[str, str]:
-    return {"task": "reports.render", "args": "[1]", "kwargs": "{}", "queue": "mail"} | changed
 
 
 def checked(person: Client, **changed: str) -> tuple[int, str]:
     answer = person.post(f"/send/{PLACE}", form(**changed))
     return answer.status_code, answer.content.decode()
-
-
-def sent_event(**detail: Any) -> AuditEvent:
-    usual = {"uuid": "u-1", "task": "reports.render", "args": "[1]", "kwargs": "{}", "options": {"queue": "reports"}, "outcome": "confirmed", "reason": ""}
-    usual |= {"exchange": "", "routing_key": "reports", "sent_at": timezone.now().isoformat()}
-    return store.audit(None, "send task", store.DONE, timezone.now(), broker="prod", vhost="/", name="reports.render", detail=usual | detail)
 
 
 def test_a_stranger_is_sent_to_the_login(client: Client) -> None:
@@ -103,7 +73,7 @@ def test_a_switched_off_broker_names_the_setting_that_allows_it(person: Client, 
 
 
 def test_somebody_who_may_only_view_gets_the_reason_and_the_attempt_is_recorded(client: Client, broker: Broker) -> None:
-    client.force_login(person("eve"))
+    client.force_login(person_of("eve"))
     assert "your role does not allow sending" in client.get("/send/").content.decode()
     answer = client.post(f"/send/now/{PLACE}", form(uuid="6f1c7a52-9a41-4d5e-8c37-2b60b0e4d9aa"))
     assert answer.status_code == 403
@@ -213,45 +183,6 @@ def test_the_same_form_twice_is_sent_once(person: Client, broker: Broker) -> Non
     assert AuditEvent.objects.filter(action="send task").count() == 1
 
 
-def test_a_task_in_a_queue_without_consumers_waits_with_a_reason(person: Client, broker: Broker) -> None:
-    page = person.get(f"/send/{PLACE}&sent={sent_event().pk}").content.decode()
-    assert "sent, waiting: reports has no consumers" in page
-    assert "confirmed by the broker" in page
-
-
-def test_what_was_sent_before_is_looked_at_again_until_it_ends(person: Client, broker: Broker, now: datetime) -> None:
-    sent_event()
-    task = Task.objects.create(broker=broker, vhost="/", uuid="u-1", name="reports.render", state="STARTED", first_seen_at=now, changed_at=now)
-    assert 'data-follows="tick/5"' in person.get(f"/send/{PLACE}&part=before").content.decode()
-    Task.objects.filter(pk=task.pk).update(state="SUCCESS", ended_at=now)
-    assert "data-follows" not in person.get(f"/send/{PLACE}&part=before").content.decode()
-
-
-def test_a_failure_shows_its_exception_and_traceback(person: Client, broker: Broker, now: datetime) -> None:
-    seen: dict[str, Any] = {"broker": broker, "vhost": "/", "first_seen_at": now, "changed_at": now, "sent_at": now, "received_at": now, "started_at": now}
-    Task.objects.create(**seen, uuid="u-1", state="FAILURE", worker="a@web-1", ended_at=now, exception="ValueError('<b>')", traceback="File <x>\nValueError")
-    page = person.get(f"/send/{PLACE}&sent={sent_event().pk}&part=follow").content.decode()
-    assert "Failed: ValueError(&#x27;&lt;b&gt;&#x27;)" in page
-    assert "File &lt;x&gt;" in page
-    assert "by a@web-1" in page
-
-
-def test_a_returned_message_is_gone(person: Client, broker: Broker) -> None:
-    event = sent_event(outcome="returned", reason="It reached no queue and is gone: there is none of that name.", routing_key="nope")
-    page = person.get(f"/send/{PLACE}&sent={event.pk}").content.decode()
-    assert "reached no queue" in page
-    assert "every 1s" not in page
-
-
-def test_what_was_sent_before_can_be_filled_in_again(person: Client, broker: Broker) -> None:
-    event = sent_event(args='["&lt;"]', kwargs='{"a": 1}')
-    page = person.get(f"/send/{PLACE}").content.decode()
-    assert f"again={event.pk}" in page
-    page = person.get(f"/send/{PLACE}&again={event.pk}").content.decode()
-    assert "[&quot;&amp;lt;&quot;]" in page
-    assert 'name="queue" list="queue-names" value="reports"' in page
-
-
 def test_a_seen_task_fills_the_form(person: Client, broker: Broker, now: datetime) -> None:
     seen = Task.objects.create(
         broker=broker,
@@ -280,22 +211,6 @@ def test_there_is_nothing_to_send_to_in_a_virtual_host_that_there_is_not(person:
     uuid = "00000000-0000-4000-8000-000000000001"
     assert person.post("/send/now/?broker=prod&vhost=nowhere", form(uuid=uuid)).status_code == 403
     assert AuditEvent.objects.get(action="send task").outcome == store.REFUSED
-
-
-def test_what_was_sent_elsewhere_lately_hides_nothing_of_what_may_be_seen(client: Client, broker: Broker) -> None:
-    sent_event(task="visible.task")
-    for _ in range(9):
-        store.audit(None, "send task", store.DONE, timezone.now(), broker="prod", vhost="/other", name="x", detail={"uuid": "u-2"})
-    client.force_login(person_of("otto", "viewer", vhost="/"))
-    assert "reports.render" in client.get(f"/send/{PLACE}&part=before").content.decode()
-
-
-def test_who_sees_a_part_of_the_broker_sees_why_nothing_was_sent_without_its_address(client: Client, person: Client, broker: Broker) -> None:
-    event = sent_event(outcome="not sent", reason="no AMQP connection to rabbit.example:5672: timed out")
-    assert "rabbit.example:5672" in person.get(f"/send/{PLACE}&sent={event.pk}").content.decode()
-    client.force_login(person_of("otto", "operator", vhost="/"))
-    page = client.get(f"/send/{PLACE}&sent={event.pk}").content.decode()
-    assert "no AMQP connection to the broker: timed out" in page and "rabbit.example" not in page
 
 
 def test_without_any_broker_the_page_explains_how_to_name_one(person: Client) -> None:
@@ -343,32 +258,3 @@ def test_it_follows_what_is_typed_and_sends_nothing(person: Client, broker: Brok
 def test_a_routing_key_that_celery_ignores_is_what_the_queue_beats(person: Client, broker: Broker) -> None:
     panel = person.post(f"/send/{PLACE}&part=prediction", form(routing_key="a.b")).content.decode()
     assert "a.b (the call)" in panel
-
-
-def test_predicted_and_real_stand_side_by_side(person: Client, broker: Broker, now: datetime) -> None:
-    predicted = {"exchange": "", "routing_key": "reports", "queues": ["reports"], "workers": ["b@web-2"], "certain": True}
-    seen: dict[str, Any] = {"broker": broker, "vhost": "/", "first_seen_at": now, "changed_at": now, "sent_at": now, "received_at": now}
-    event = sent_event(predicted=predicted)
-    page = person.get(f"/send/{PLACE}&sent={event.pk}&part=follow").content.decode()
-    rows = page.split("compared-table")[1].split("<tbody>")[1].split("</tbody>")[0]
-    assert (rows.count("as predicted"), rows.count("not yet")) == (3, 1)
-    Task.objects.create(**seen, uuid="u-1", state="RECEIVED", worker="a@web-1")
-    page = person.get(f"/send/{PLACE}&sent={event.pk}&part=follow").content.decode()
-    row = page.split("worker node")[1].split("</tr>")[0]
-    assert "b@web-2" in row and "a@web-1" in row and "different" in row
-
-
-def test_a_sending_of_before_predictions_were_kept_shows_none(person: Client, broker: Broker) -> None:
-    for old in (None, "x", {"exchange": 5}):
-        page = person.get(f"/send/{PLACE}&sent={sent_event(predicted=old).pk}&part=follow").content.decode()
-        assert "compared-table" not in page
-
-
-def test_a_task_that_bindings_lead_to_a_queue_on_a_lost_node_says_so(broker: Broker) -> None:
-    Queue.objects.filter(name="reports").update(state="down", node="rabbit@n1")
-    returned = Sent("u-1", "returned", "no binding of it matches", timezone.now(), "orders", "order.new")
-    found = with_down_queues(returned, broker, "/", ["reports", "mail", "unknown"])
-    assert found.reason == "It reached no queue and is gone: the exchange orders with the key order.new leads to reports (on rabbit@n1), which is down."
-    for other in (msgspec.structs.replace(returned, exchange=""), msgspec.structs.replace(returned, outcome="confirmed")):
-        assert with_down_queues(other, broker, "/", ["reports"]) == other
-    assert with_down_queues(returned, broker, "/", ["mail"]) == returned

@@ -44,13 +44,13 @@ def test_it_runs_until_sigterm_can_be_held_and_leaves_nothing(tmp_path: Path) ->
     command = [sys.executable, "-m", "script.rabbitmq_program", "run", str(tmp_path), str(DEFINITIONS)]
     program = subprocess.Popen(command, cwd=Path(__file__).resolve().parent.parent.parent)
     try:
-        wait_until(lambda: "/shop" in vhosts(tmp_path), seconds=180)
+        wait_until(lambda: "/shop" in vhosts(tmp_path), seconds=60)
         assert f"{{consumer_timeout, {CONSUMER_TIMEOUT_SECONDS * 1000}}}" in (tmp_path / "rabbitmq.config").read_text()
         pids = [int(pid) for pid in state(tmp_path)["pids"]]  # type: ignore[attr-defined]
         hold_file(tmp_path).touch()
         wait_until(lambda: not any(is_alive(pid) for pid in pids), seconds=60)
         hold_file(tmp_path).unlink()
-        wait_until(lambda: "/shop" in vhosts(tmp_path), seconds=180)
+        wait_until(lambda: "/shop" in vhosts(tmp_path), seconds=60)
         pids = [int(pid) for pid in state(tmp_path)["pids"]]  # type: ignore[attr-defined]
         program.send_signal(signal.SIGTERM)
         assert program.wait(60) == 0

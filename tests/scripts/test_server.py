@@ -72,7 +72,7 @@ def test_a_server_answers_prints_its_password_once_and_leaves_nothing(rabbitmq: 
     user, password = rabbitmq.new_user(permissions={"/": {"configure": ".*", "write": ".*", "read": ".*"}})  # so that no other test's workers are inspected
     brokers = f"demo=http://{user}:{password}@127.0.0.1:{rabbitmq.ports['management']}"
     with started(environment(data, port, HARELINE_BROKERS=brokers), output) as process:
-        wait_until(lambda: "Password" in output.read_text() or process.poll() is not None, seconds=200)
+        wait_until(lambda: "Password" in output.read_text() or process.poll() is not None, seconds=100)
         text = output.read_text()
         assert f"http://127.0.0.1:{port}/" in text
         assert "shown only now" in text
@@ -109,13 +109,13 @@ def test_a_bad_value_ends_the_start_with_a_sentence(tmp_path: Path) -> None:
 def test_nothing_outlives_a_supervisor_that_is_killed_and_the_next_start_waits_for_it(tmp_path: Path) -> None:
     data, output, port = tmp_path / "data", tmp_path / "output", free_port()
     with started(environment(data, port), output) as process:
-        wait_until(lambda: "Password" in output.read_text() or process.poll() is not None, seconds=200)
+        wait_until(lambda: "Password" in output.read_text() or process.poll() is not None, seconds=100)
         assert len(still_running(data)) >= 4
         process.kill()
         process.wait()
     with started(environment(data, port), tmp_path / "again") as process:  # at once, over the same data and port
         text = tmp_path / "again"
-        wait_until(lambda: "Password" in text.read_text() or process.poll() is not None, seconds=200)
+        wait_until(lambda: "Password" in text.read_text() or process.poll() is not None, seconds=100)
         assert "waiting for its processes to end" in text.read_text()
         assert status(f"http://127.0.0.1:{port}/login/") == 200
     assert wait_until(lambda: not processes_of(data), seconds=20)

@@ -18,7 +18,6 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("what", choices=["verify"])
         parser.add_argument("--noted", metavar="NUMBER:HASH", help="an entry as an earlier run printed it, kept where nobody who can write to the database can")
-
         parser.add_argument("--resealed", type=int, default=0, metavar="NUMBER", help="up to this entry the head is known to have been made anew for a reason")
 
     def handle(self, *args: Any, **options: Any) -> None:

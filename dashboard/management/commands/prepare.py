@@ -42,7 +42,8 @@ class Command(BaseCommand):
             self.stderr.write(f"hareline: {missing}")
         collect_static_files(Path(settings.STATIC_ROOT))
         if made_up:
-            self.stdout.write(made_up)  # all that this command prints: a script reads it, and it is stored nowhere in clear
+            shown = f"The password of admin, shown only now: {made_up}" if self.stdout.isatty() else made_up
+            self.stdout.write(shown)  # a script reads the password alone; it is stored nowhere in clear
 
 
 def refuse_unsafe_start() -> None:

@@ -22,12 +22,13 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--wait", type=float, default=0.0, metavar="SECONDS", help="wait at most so long for the first answers of all brokers")
+        parser.add_argument("--wait", type=float, default=0.0, metavar="SECONDS", help="wait at most so long until all brokers were tried")
+        parser.add_argument("--answered", action="store_true", help="wait until they have answered: they are starting too")
 
     def handle(self, *args: Any, **options: Any) -> None:
         deadline = time.monotonic() + options["wait"]
         brokers = broker_queries.brokers(EVERYTHING)
-        while time.monotonic() < deadline and not (len(brokers) >= len(settings.BROKERS) and watched.is_known(brokers)):
+        while time.monotonic() < deadline and not (len(brokers) >= len(settings.BROKERS) and watched.is_known(brokers, options["answered"])):
             time.sleep(LOOK_EVERY_SECONDS)
             brokers = broker_queries.brokers(EVERYTHING)
         events = {broker.pk: broker_queries.definition_events(broker.pk) for broker in brokers if broker.name in settings.EVENTS}
