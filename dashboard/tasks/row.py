@@ -22,7 +22,7 @@ from workers.models import Task
 ARGUMENTS_LENGTH = 160
 QUEUES_NAMED = 3
 NO_KEYWORDS = ("", "{}")
-HIDDEN = "hidden"
+HIDDEN = "arguments hidden"
 
 
 def task_row(task: Task, now: datetime) -> LiveRow:
