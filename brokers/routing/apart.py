@@ -5,6 +5,7 @@ The question is the whole of standard input, the answer one line of JSON, as `br
 
 from __future__ import annotations
 
+import os
 import resource
 import sys
 
@@ -23,9 +24,10 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
         found = msgspec.json.encode(answer_line(sys.stdin.buffer.read()))
-    except MemoryError:
-        sys.exit(OUT_OF_MEMORY)
-    sys.stdout.buffer.write(found)
+        sys.stdout.buffer.write(found)
+        sys.stdout.buffer.flush()
+    except (MemoryError, SystemError):  # C code that gets no memory may raise a SystemError instead
+        os._exit(OUT_OF_MEMORY)  # without the interpreter's end, which needs memory too
 
 
 if __name__ == "__main__":

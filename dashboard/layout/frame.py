@@ -43,6 +43,8 @@ PAGES = (
         _OF_FINDINGS,
     ),
 )
+SECTIONS: dict[str, tuple[tuple[str, str], ...]] = {"Tasks": (("List", "tasks"),), "Workers": (("Nodes", "workers"),)}
+"""Pages about one subject: links above each of them, by the name of the page in the navigation. A page of one section has none."""
 UNDER_MORE = ("Connections", "Send", "Routing")
 """On a phone there is room for six words and More. How many findings are open is to be seen at once."""
 HINTS = {"Routing": "Why a message goes where it goes"}
@@ -130,6 +132,13 @@ class Shell:
         found = open_now(self.scope, self.brokers).causes
         here = [one for one in found if self.broker is None or one.broker_id in (None, self.broker.pk)]
         return msgspec.structs.replace(link, count=len(here), level=here[0].level) if here else link
+
+    @cached_property
+    def sections(self) -> list[Link]:
+        """The pages about this page's subject, this one among them; none above an object's own page, and where there is but one."""
+        here = self.request.resolver_match.url_name if self.request.resolver_match else ""
+        found = next((sections for sections in SECTIONS.values() if here in [route for _, route in sections]), ())
+        return [Link(name, reverse(route) + self.query, current=here == route) for name, route in found] if len(found) > 1 else []
 
     @cached_property
     def list_address(self) -> str:

@@ -35,7 +35,8 @@ def test_it_has_the_answer_of_a_small_one_and_its_errors(world: World) -> None:
 
 def test_one_that_takes_too_much_memory_or_time_is_ended_and_says_so() -> None:
     raw = msgspec.json.encode(QUESTION | {"definitions": definitions_of(patterns(40_000))})
-    with pytest.raises(large_questions.TooLarge, match="needs more memory than 90 MB"):
-        large_questions.answer(raw, memory_bytes=90 * 1024 * 1024)
+    for megabytes in (60, 84, 100):  # it lacks memory in other places: Python's, C's, the end of the interpreter
+        with pytest.raises(large_questions.TooLarge, match=f"needs more memory than {megabytes} MB"):
+            large_questions.answer(raw, memory_bytes=megabytes * 1024 * 1024)
     with pytest.raises(large_questions.TooLarge, match="took longer than 0 s"):
         large_questions.answer(raw, seconds=0)

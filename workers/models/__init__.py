@@ -1,0 +1,9 @@
+"""What is stored about Celery: worker nodes, where events are received, tasks.
+
+Written only by `workers.store`, read only by `workers.queries`. None means unknown.
+"""
+
+from workers.models.nodes import EventSource, Worker
+from workers.models.tasks import Task, TaskCount
+
+__all__ = ["EventSource", "Task", "TaskCount", "Worker"]
