@@ -105,6 +105,20 @@ def test_a_task_that_replaced_itself_keeps_its_first_name_and_arguments(order: t
     ]
 
 
+@pytest.mark.parametrize("parent", [None, "caller"])
+@pytest.mark.parametrize(("name", "later"), [("shop.pay", "t"), ("celery.accumulate", "child")])
+def test_a_task_keeps_the_parent_that_called_it_when_it_is_retried_or_replaced(parent: str | None, name: str, later: str) -> None:
+    events = (
+        event("received", 1, name="shop.pay", parent_id=parent, root_id="r"),
+        event("started", 2),
+        event("sent", 3, "w@h", name=name, parent_id=later, root_id="r"),
+        event("received", 4, name=name, parent_id=later, root_id="r"),
+    )
+    for order in permutations(events):
+        record = record_of(*order)
+        assert (record.parent_id, record.root_id, record.name) == (parent, "r", "shop.pay"), order
+
+
 def test_a_retry_under_the_same_name_still_brings_its_own_arguments() -> None:
     events = (
         event("received", 1, name="shop.pay", args="(1,)", retries=0),

@@ -36,6 +36,10 @@ SHORT, LONG = 255, 4000  # characters that every field has room for, and that th
 _RECEIPT = sum(_BITS[name] for name in ("name", "args", "kwargs", "root_id"))
 _RECEIPT_OF_CHILD = _RECEIPT | _BITS["parent_id"]
 _NAME, _ARGUMENTS, _EXCEPTION = _BITS["name"], _BITS["args"] | _BITS["kwargs"], _BITS["exception"]
+_PARENT = _BITS["parent_id"]
+_ORIGIN = _NAME | _PARENT
+"""Kept from the first event of sending or receipt: a task that is retried or replaces itself then names itself, or one of its children, as its parent."""
+
 TRACEBACK = _BITS["traceback"]
 CARRIED_BITS = tuple(sum(bit for _, bit, _ in fields) for fields in CARRIED)
 
@@ -105,12 +109,12 @@ def other_name(event: Event, name: str | None) -> str:
 
 
 def kept_by_the_first(name: str | None, other: str) -> int:
-    """The fields that an event after the first with a name does not change, as bits: the name, and of a task that replaced itself the arguments."""
-    return 0 if name is None else _NAME | _ARGUMENTS if other else _NAME
+    """The fields that an event after the first with a name does not change, as bits: name and parent, and of a task that replaced itself the arguments."""
+    return 0 if name is None else _ORIGIN | _ARGUMENTS if other else _ORIGIN
 
 
 def left_to_others(record: TaskRecord, moment: Moment) -> int:
-    """The fields that an event between others leaves to them, as bits: to the first the name, to the last all others."""
+    """The fields that an event between others leaves to them, as bits: to the first name and parent, to the last all others."""
     moments = record.moments
     place = next(at for at, known in enumerate(moments) if known is moment)
     found = 0
@@ -120,7 +124,13 @@ def left_to_others(record: TaskRecord, moment: Moment) -> int:
         return found
     if any(earlier.fields & CARRIED_BITS[earlier.rank] & _NAME for earlier in moments[:place]):
         return found | kept_by_the_first(record.name, moment.detail)
-    return found & ~(_NAME | _ARGUMENTS if moment.detail else _NAME)
+    return found & ~(_ORIGIN | _ARGUMENTS if moment.detail else _ORIGIN)
+
+
+def has_no_parent(moment: Moment, left: int) -> bool:
+    """Whether the moment is the first that names the task, and names no parent: what later ones named is none then. `left`: what it leaves to others."""
+    named = moment.fields & CARRIED_BITS[moment.rank]
+    return bool(named & _NAME) and not left & _NAME and not named & _PARENT
 
 
 def last_failure(moments: list[Moment]) -> Moment | None:

@@ -21,6 +21,7 @@ from workers.receiving.task_fields import (
     EVERY_FIELD,
     TRACEBACK,
     clean_text,
+    has_no_parent,
     kept_by_the_first,
     last_failure,
     left_to_others,
@@ -130,7 +131,10 @@ def apply(record: TaskRecord, event: Event, received_at: float, ahead: float = 0
     moments.append(moment)
     if not last:
         moments[:] = task_order.arranged(moments)
-        take(record, event, rank, left_to_others(record, moment))
+        left = left_to_others(record, moment)
+        take(record, event, rank, left)
+        if has_no_parent(moment, left):
+            record.parent_id = None
         found = last_failure(moments)
         if found is not None and found is not failure and found is not moment:  # a receipt that came late moved its try behind another worker's
             record.exception = found.detail  # what is kept of it
