@@ -30,6 +30,7 @@ from dashboard.queues import peek_views
 from dashboard.queues import views as queues
 from dashboard.send import views as send
 from dashboard.tasks import detail_views as task
+from dashboard.tasks import export_views as task_export
 from dashboard.tasks import views as tasks
 from dashboard.why import views as routing
 from dashboard.workers import detail_views as worker
@@ -50,6 +51,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("workers/<int:pk>/", worker.page, name="worker"),
     path("workers/<int:pk>/<slug:action>/", worker_listing.change, name="worker_listing"),
     path("tasks/", tasks.page, name="tasks"),
+    path("tasks/export/", task_export.export, name="task_export"),
     path("tasks/<int:pk>/", task.page, name="task"),
     path("routing/", routing.page, name="routing"),
     path("send/", send.page, name="send"),

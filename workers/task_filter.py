@@ -25,6 +25,7 @@ class TaskFilter(msgspec.Struct, frozen=True):
     name: str | None = None
     worker: str | None = None
     queue: str | None = None
+    uuids: tuple[str, ...] = ()
     text: str = ""
     start: datetime | None = None
     end: datetime | None = None

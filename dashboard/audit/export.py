@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable
 from io import StringIO
 from typing import Any, TypeVar
 
+from dashboard.layout.csv_cells import csv_cell
 from dashboard.people.audit_chain import Entry
 
 E = TypeVar("E", bound=Entry)
 COLUMNS = (
     "number", "at", "user_id", "user_name", "address", "via", "action", "broker", "vhost", "name", "outcome", "intent", "detail", "previous", "hash",
 )  # fmt: skip
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 TYPES = {"csv": "text/csv; charset=utf-8", "json": "application/x-ndjson"}
 ENDINGS = {"csv": "csv", "json": "ndjson"}
 
@@ -29,7 +29,7 @@ def piece(kind: str, entries: Iterable[E], outcome_of: Callable[[E], str]) -> st
     if kind == "json":
         return "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in values)
     text = StringIO()
-    csv.writer(text).writerows([_cell(value) for value in each.values()] for each in values)
+    csv.writer(text).writerows([csv_cell(value) for value in each.values()] for each in values)
     return text.getvalue()
 
 
@@ -41,15 +41,3 @@ def ended(kind: str) -> str:
 
 def as_values(entry: Entry, outcome: str) -> dict[str, Any]:
     return {name: getattr(entry, name) for name in COLUMNS} | {"at": entry.at.isoformat(), "outcome": outcome}
-
-
-def _cell(value: Any) -> str:
-    """A text that no spreadsheet takes for a formula: names come from whoever made them.
-
-    >>> _cell("=1+1"), _cell(None), _cell({"a": 1}), _cell(-1)
-    ("'=1+1", '', '{"a": 1}', '-1')
-    """
-    if isinstance(value, dict | list):
-        return json.dumps(value, ensure_ascii=False)
-    text = "" if value is None else str(value)
-    return f"'{text}" if isinstance(value, str) and text.startswith(FORMULA) else text

@@ -10,7 +10,7 @@ import msgspec
 from django.http import QueryDict
 from django.urls import reverse
 
-KEPT = ("broker", "vhost", "q", "sort", "own", "range", "group", "view")
+KEPT = ("broker", "vhost", "q", "sort", "own", "range", "group", "view", "columns")
 
 
 class Heading(msgspec.Struct, frozen=True):
@@ -29,11 +29,20 @@ class ListAddress:
     def __init__(self, path: str, query: QueryDict) -> None:
         self.path = path
         self.kept: dict[str, str] = {name: str(query[name]) for name in KEPT if query.get(name)}
+        if "columns" in self.kept:  # a form of checkboxes has each by itself
+            self.kept["columns"] = ",".join(query.getlist("columns"))
         self.kept.pop("q", None)
         if filter_text := " ".join(part.strip() for part in query.getlist("q") if part.strip()):
             self.kept["q"] = filter_text
         self.page = page_number(query.get("page"))
         self.after, self.before = str(query.get("after") or ""), str(query.get("before") or "")  # cursors, of lists that have them
+
+    @classmethod
+    def at(cls, path: str, other: ListAddress) -> ListAddress:
+        """Another page with what that list keeps."""
+        there = cls(path, QueryDict())
+        there.kept = dict(other.kept)
+        return there
 
     @property
     def filter_text(self) -> str:

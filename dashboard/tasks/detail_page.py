@@ -22,12 +22,13 @@ from dashboard.tasks import states as task_states
 from dashboard.tasks import timeline
 from dashboard.tasks import visibility as task_limits
 from dashboard.tasks.drawing import Drawing
-from dashboard.tasks.row import queue_text, ran_seconds, runtime_text, task_row
+from dashboard.tasks.row import queue_text, runtime_text, task_row
 from dashboard.tasks.timeline import Life, Phase
 from workers import queries
 from workers.models import Task, Worker
 from workers.receiving.task_state import happenings
 from workers.task_queue import BOTH, NEVER, ROUTING, WORKER
+from workers.task_times import ran_seconds
 
 QUEUE_SOURCES = {
     ROUTING: "by the bindings when it was sent",

@@ -58,5 +58,7 @@ def query_filter(wanted: Filter, broker: str | int | None, vhost: str | None, no
         text=" ".join(term.value for term in wanted.terms if term.is_word),
         start=max(starts, default=None),
         end=min(ends, default=None),
-        **once,
+        name=once["name"],
+        worker=once["worker"],
+        queue=once["queue"],
     )

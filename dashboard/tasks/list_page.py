@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import msgspec
+from django.urls import reverse
 
 from brokers import queries as broker_queries
 from brokers.models import Broker
@@ -20,6 +21,8 @@ from dashboard.layout.virtual_hosts import partly_visible
 from dashboard.layout.visibility import Step
 from dashboard.live import topics
 from dashboard.live.rows import LiveRow
+from dashboard.people.access import NO_RIGHTS, Rights
+from dashboard.tasks import bulk, columns
 from dashboard.tasks import filter as task_filter
 from dashboard.tasks import visibility as task_limits
 from dashboard.tasks.row import task_row
@@ -39,19 +42,6 @@ VIEWS = (
     ("Revoked or rejected", ("REVOKED", "REJECTED"), ""),
     ("Unknown", ("UNKNOWN",), "unknown"),
 )
-COLUMNS = (
-    ("State", "state", "", False),
-    ("Task", "name", "", False),
-    ("Arguments", "", "", False),
-    ("Queue", "queue", "", False),
-    ("Worker node", "worker", "", False),
-    ("Received", "at", "num", True),
-    ("Started", "", "num", True),
-    ("Ended", "", "num", True),
-    ("Runtime", "runtime_seconds", "num", True),
-    ("Retries", "retries", "num", True),
-    ("ETA", "", "num", True),
-)
 
 
 class View(msgspec.Struct, frozen=True):
@@ -65,13 +55,17 @@ class View(msgspec.Struct, frozen=True):
 class TaskList(Filtered):
     """The questions of one request; `broker` and `vhost` are what the frame's switchers chose, None for all."""
 
-    def __init__(self, scope: Scope, address: ListAddress, brokers: Sequence[Broker], broker: Broker | None, vhost: str | None, now: datetime) -> None:
-        self.scope, self.address, self.now = scope, address, now
+    def __init__(
+        self, scope: Scope, address: ListAddress, brokers: Sequence[Broker], broker: Broker | None, vhost: str | None, now: datetime,
+        rights: Rights = NO_RIGHTS,
+    ) -> None:  # fmt: skip
+        self.scope, self.address, self.now, self.rights = scope, address, now, rights
         self.several_brokers = len(brokers) > 1
         self.brokers = [broker] if broker else list(brokers)
         self.broker, self.vhost = broker, vhost
         self.filter = task_filter.parse(address.filter_text)
         self.sort = address.sort(queries.TASK_SORTS, NEWEST_FIRST)
+        self.columns = columns.chosen(address.kept.get("columns", ""))
 
     def query_filter(self, wanted: filter_language.Filter) -> TaskFilter:
         return task_filter.query_filter(wanted, self.broker.pk if self.broker and self.several_brokers else None, self.vhost, self.now)
@@ -138,10 +132,29 @@ class TaskList(Filtered):
 
     @property
     def headings(self) -> list[Heading]:
-        return [
-            self.address.heading(words, field, self.sort, kind, descending_first=down) if field else Heading(words, kind=kind)
-            for words, field, kind, down in COLUMNS
-        ]
+        return columns.headings(self.columns, self.address, self.sort)
+
+    @cached_property
+    def bulk_acts(self) -> list[bulk.BulkAct]:
+        return bulk.acts_for(self.rights)
+
+    @property
+    def column_choices(self) -> list[columns.Choice]:
+        return columns.choices(self.columns, self.address)
+
+    @property
+    def exports(self) -> list[tuple[str, str]]:
+        """The whole list as files, with its filter and columns."""
+        there = ListAddress.at(reverse("task_export"), self.address)
+        return [("CSV", there.with_(format="csv", sort=None)), ("JSON, an object a line", there.with_(format="json", sort=None))]
+
+    @property
+    def has_usual_columns(self) -> bool:
+        return not columns.as_text(self.columns)
+
+    @property
+    def usual_columns_address(self) -> str:
+        return self.address.with_(columns=None)
 
     @property
     def sorts_some(self) -> bool:

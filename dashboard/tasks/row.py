@@ -18,6 +18,7 @@ from dashboard.layout import formatting
 from dashboard.live.rows import LiveRow
 from dashboard.tasks import states as task_states
 from workers.models import Task
+from workers.task_times import NOT_STARTED, ran_seconds, ready_at, waited_seconds
 
 ARGUMENTS_LENGTH = 160
 QUEUES_NAMED = 3
@@ -37,6 +38,7 @@ def task_row(task: Task, now: datetime) -> LiveRow:
             "worker": task.worker or formatting.UNKNOWN,
             "retries": formatting.number(task.retries),
             "words": task_states.state_text(task),
+            "exception": _cut(task.exception or ""),
         },
         mark={"level": state.level, "state": task.state, "named": "yes" if task.name else "no"},
         number={"retries": task.retries, "runtime_seconds": task.runtime_seconds},
@@ -47,8 +49,20 @@ def task_row(task: Task, now: datetime) -> LiveRow:
             "ended": time_html(task.ended_at, now),
             "runtime": runtime_html(task, now),
             "eta": eta_html(task, now),
+            "sent": time_html(task.sent_at, now),
+            "wait": wait_html(task, now),
         },
-        fixed={"url": f"{_before_key(get_script_prefix())}{task.pk}/", "uuid": task.uuid, "vhost": task.vhost, "broker": task.broker.name},
+        fixed={
+            "url": f"{_before_key(get_script_prefix())}{task.pk}/",
+            "uuid": task.uuid,
+            "vhost": task.vhost,
+            "broker": task.broker.name,
+            "sender": task.sender or formatting.UNKNOWN,
+            "exchange": formatting.UNKNOWN if task.exchange is None else task.exchange or "default exchange",
+            "routing_key": formatting.UNKNOWN if task.routing_key is None else task.routing_key,
+            "root": task.root_id or formatting.UNKNOWN,
+            "parent": task.parent_id or formatting.UNKNOWN,
+        },
     )
 
 
@@ -72,6 +86,10 @@ def arguments_text(task: Task) -> str:
         return formatting.UNKNOWN
     keywords = "" if (task.kwargs or "") in NO_KEYWORDS else task.kwargs
     words = " ".join(part for part in (task.args or "", keywords or "") if part)
+    return _cut(words)
+
+
+def _cut(words: str) -> str:
     return words if len(words) <= ARGUMENTS_LENGTH else f"{words[: ARGUMENTS_LENGTH - 1]}…"
 
 
@@ -92,11 +110,13 @@ def runtime_html(task: Task, now: datetime) -> str:
     return runtime_text(ran_seconds(task))
 
 
-def ran_seconds(task: Task) -> float | None:
-    """How long its last try ran: as its worker reported, which it does for successful tasks only, else from started to ended; None if unknown."""
-    if task.runtime_seconds is not None or task.started_at is None or task.ended_at is None or task.ended_at < task.started_at:
-        return task.runtime_seconds
-    return (task.ended_at - task.started_at).total_seconds()
+def wait_html(task: Task, now: datetime) -> str:
+    """How long it waited; of a task that waits, a time that grows; "–" where it is unknown."""
+    since = ready_at(task)
+    if since is not None and since <= now and task.started_at is None and task.state in NOT_STARTED:
+        clock = formatting.moment_text(since, now)
+        return format_html('<time datetime="{0}" data-since="{0}">since {1}</time>', since.isoformat(), clock).strip()
+    return runtime_text(waited_seconds(task, now))
 
 
 def runtime_text(seconds: float | None) -> str:

@@ -64,6 +64,7 @@ PAGES: dict[str, tuple[Door, ...]] = {
     "worker_listing": (does("control", of="worker", width="vhost", address={"action": "pin"}, answers=(302,)),),
     "tasks": (sees(),),
     "task": (sees("task"),),
+    "task_export": (sees(), sees(posts=True, given={"all": "1"})),
     "routing": (sees(given={**_PLACE, "exchange": "", "routing_key": "{queue}"}), sees(posts=True, given={"of": "message", "message": "{}"})),
     "send": (
         sees(given={**_PLACE, "task": "shop.pay", "queue": "{queue}"}),

@@ -7,7 +7,7 @@ from workers.queries.reports import reports
 from workers.queries.task_counts import kept_counts
 from workers.queries.task_cursors import TASK_SORTS
 from workers.queries.task_news import counts_by_state, family_fingerprint, kept_since, newest_task
-from workers.queries.task_pages import TaskPage, tasks
+from workers.queries.task_pages import TaskPage, tasks, tasks_after
 from workers.queries.task_parts import COUNTED
 from workers.queries.task_records import load_open_tasks, load_orphaned_tasks, load_tasks, load_tasks_received, load_tasks_sent, workers_with_open_tasks
 from workers.queries.tasks import (
@@ -84,6 +84,7 @@ __all__ = [
     "task_by_id",
     "task_names",
     "tasks",
+    "tasks_after",
     "tasks_by_ids",
     "tasks_by_uuid",
     "tasks_with_text",

@@ -93,6 +93,16 @@ def tasks(
     return found_page
 
 
+def tasks_after(scope: Scope, filter: TaskFilter, after: str = "", size: int = 500) -> tuple[list[Task], str]:
+    """(the newest tasks after a cursor, the cursor from which they go on; "" at the end), with nothing counted. There may be none and still more."""
+    beyond = _beyond(task_cursors.read(after, "at"), descending=True) if after else ALL_IDS
+    searched = tasks_with_text(scope, filter, beyond)
+    items, _ = _rows(parts_of(scope, filter, None, searched, beyond), "at", True, 0, size + 1, Cursor(0), TaskRows.read)
+    items = without_hidden(scope, items)
+    further = task_cursors.write(items[size - 1].pk) if len(items) > size else _further(searched)
+    return items[:size], further
+
+
 def _found(ids: list[int], read: Callable[..., list[Task]]) -> list[Task] | None:
     """The tasks of these ids, in their order; None if one of them is gone."""
     rows = {task.pk: task for task in read(with_ids(ids))}

@@ -112,6 +112,8 @@ def _whatever_state(scope: Scope, filter: TaskFilter, at: datetime | None, found
         rows = rows.among("name", _names_like(filter.name)) if "*" in filter.name else rows.which("name = %s", filter.name)
     if filter.worker is not None:
         rows = rows.which("worker = %s", filter.worker)
+    if filter.uuids:
+        rows = rows.which(*_with_uuids(scope, filter.uuids))
     if filter.start is not None:
         rows = rows.which("first_seen_at >= %s", moment(filter.start))
     if ends := [end for end in (filter.end, at) if end is not None]:
@@ -182,6 +184,12 @@ def _where_seen(scope: Scope, broker: int | None = None) -> TaskRows:
         cursor.execute(f"SELECT broker_id, vhost FROM workers_eventsource WHERE {where}", parameters)  # noqa: S608
         sources = cursor.fetchall()
     return in_view(EVERY_ROW, scope).among("broker_id", {broker_id for broker_id, _ in sources}).among("vhost", {vhost for _, vhost in sources})
+
+
+def _with_uuids(scope: Scope, uuids: Sequence[str]) -> tuple[Any, ...]:
+    """The condition of the tasks with these uuids, which are read by their index."""
+    there = _where_seen(scope).among("uuid", uuids)
+    return (f"workers_task.id IN ({there.select('id')})", *there.parameters)
 
 
 def _by_uuid(scope: Scope, where: Q, broker: BrokerRef | None = None) -> QuerySet[Task]:

@@ -1,0 +1,68 @@
+"""Tasks as CSV, or as JSON with an object a line, with the columns of the list. Pure."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from io import StringIO
+from typing import Any
+
+from dashboard.layout.csv_cells import csv_cell
+from dashboard.tasks.columns import Column
+from workers.models import Task
+from workers.task_times import ran_seconds, waited_seconds
+
+TYPES = {"csv": "text/csv; charset=utf-8", "json": "application/x-ndjson"}
+ENDINGS = {"csv": "csv", "json": "ndjson"}
+Value = Callable[[Task, datetime], Any]
+
+
+def _field(name: str) -> Value:
+    return lambda task, now: getattr(task, name)
+
+
+_ALWAYS: Mapping[str, Value] = {"uuid": _field("uuid"), "broker": lambda task, now: task.broker.name, "vhost": _field("vhost")}
+_OF_COLUMN: Mapping[str, Mapping[str, Value]] = {
+    "arguments": {"args": _field("args"), "kwargs": _field("kwargs")},
+    "queue": {"queues": lambda task, now: " ".join(task.found.names) if task.found else None},
+    "runtime": {"runtime_seconds": lambda task, now: ran_seconds(task)},
+    "wait": {"wait_seconds": lambda task, now: waited_seconds(task, now)},
+    "root": {"root_id": _field("root_id")},
+    "parent": {"parent_id": _field("parent_id")},
+    **{name: {f"{name}_at": _field(f"{name}_at")} for name in ("sent", "received", "started", "ended")},
+}
+"""Of the others the field has the name of the column."""
+
+
+def fields(columns: Sequence[Column]) -> dict[str, Value]:
+    """What is exported for these columns, by name; always with what identifies the task."""
+    found = dict(_ALWAYS)
+    for column in columns:
+        found |= _OF_COLUMN.get(column.key) or {column.key: _field(column.key)}
+    return found
+
+
+def head(kind: str, columns: Sequence[Column]) -> str:
+    return ",".join(fields(columns)) + "\r\n" if kind == "csv" else ""
+
+
+def piece(kind: str, columns: Sequence[Column], tasks: Iterable[Task], now: datetime) -> str:
+    wanted = fields(columns)
+    values = ({name: value(task, now) for name, value in wanted.items()} for task in tasks)
+    if kind == "json":
+        return "".join(json.dumps(each, ensure_ascii=False, default=_moment) + "\n" for each in values)
+    text = StringIO()
+    csv.writer(text).writerows([csv_cell(value) for value in each.values()] for each in values)
+    return text.getvalue()
+
+
+def ended(kind: str) -> str:
+    """In place of the rest."""
+    reason = "The export ends here: the login is over, or the permission to see these tasks was taken back."
+    return f'"{reason}"\r\n' if kind == "csv" else json.dumps({"error": reason}) + "\n"
+
+
+def _moment(value: datetime) -> str:
+    return value.isoformat()
