@@ -56,6 +56,11 @@ METRICS: Mapping[str, tuple[Metric, ...]] = {
         Metric("concurrency"),
         Metric("succeeded_per_second", _RATE),
         Metric("failed_per_second", _RATE),
+        Metric("scheduled"),
+        Metric("prefetch"),
+        Metric("load", 10),
+        Metric("clock_skew_seconds", 10),
+        Metric("peak_memory_bytes"),
     ),
 }
 

@@ -34,6 +34,7 @@ from dashboard.tasks import export_views as task_export
 from dashboard.tasks import views as tasks
 from dashboard.why import views as routing
 from dashboard.workers import detail_views as worker
+from dashboard.workers import group_views as worker_group
 from dashboard.workers import listing_views as worker_listing
 from dashboard.workers import views as workers
 
@@ -48,6 +49,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("connections/", connections.page, name="connections"),
     path("connections/<int:pk>/", connection.page, name="connection"),
     path("workers/", workers.page, name="workers"),
+    path("workers/group/", worker_group.page, name="worker_group"),
     path("workers/<int:pk>/", worker.page, name="worker"),
     path("workers/<int:pk>/<slug:action>/", worker_listing.change, name="worker_listing"),
     path("tasks/", tasks.page, name="tasks"),

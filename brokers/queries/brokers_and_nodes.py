@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from django.db.models import Exists, OuterRef, Q
@@ -101,6 +102,12 @@ def changes(scope: Scope, broker: BrokerRef | None = None, limit: int = 50, at: 
     found = list(Change.objects.filter(where).select_related("broker").order_by("-at", "-id")[:limit])
     hide_brokers(scope, found)
     return found
+
+
+def changes_of(broker_id: int, kind: str, vhost: str, names: Collection[str], since: datetime, limit: int = 50) -> list[Change]:
+    """The changes of objects of this kind with these names since then, latest first. No scope: the caller has read the objects within it."""
+    found = Change.objects.filter(broker_id=broker_id, at__gte=since, kind=kind, vhost=vhost, name__in=list(names))
+    return list(found.order_by("-at", "-id")[:limit])
 
 
 def poll_attempts(scope: Scope, broker: BrokerRef | None = None, limit: int = 50, at: datetime | None = None) -> list[PollAttempt]:

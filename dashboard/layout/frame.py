@@ -32,7 +32,7 @@ PAGES = (
     ("Queues", "queues", "stack-2", ("queues", "queue", "peek")),
     ("Exchanges", "exchanges", "arrows-split", ("exchanges", "exchange")),
     ("Connections", "connections", "plug-connected", ("connections", "connection")),
-    ("Workers", "workers", "cpu", ("workers", "worker")),
+    ("Workers", "workers", "cpu", ("workers", "worker", "worker_group")),
     ("Tasks", "tasks", "checklist", ("tasks", "task")),
     ("Routing", "routing", "route", ("routing",)),
     ("Send", "send", "send", ("send", "send_now")),

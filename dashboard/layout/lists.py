@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any, Protocol
 
 import msgspec
+from django.utils import timezone
 
 from brokers import queries
 from brokers.queries import kept
@@ -90,4 +91,19 @@ def last_hour(scope: Scope, kind: str, objects: Iterable[Recorded], metric: str,
     found: dict[int, list[float | None]] = {}
     for broker_id, keys in by_broker.items():
         found |= kept.shared(state, queries.sparklines_until_now, scope, broker_id, kind, tuple(keys), metric, LAST_HOUR.total_seconds(), SPARK_POINTS)
+    return found
+
+
+def last_hour_of(scope: Scope, kind: str, objects: Iterable[Recorded], metrics: Sequence[str]) -> dict[str, dict[int, list[float | None]]]:
+    """{metric: as `last_hour`} of several metrics, read at once."""
+    by_broker: dict[int, list[int]] = defaultdict(list)
+    for one in objects:
+        by_broker[one.broker_id].append(one.pk)
+    found: dict[str, dict[int, list[float | None]]] = {metric: {} for metric in metrics}
+    now = timezone.now()
+    for broker_id, keys in by_broker.items():
+        step = LAST_HOUR.total_seconds() / (SPARK_POINTS - 1)
+        _, read = queries.histories(scope, broker_id, kind, keys, metrics, now - LAST_HOUR, now, step)
+        for metric in metrics:
+            found[metric] |= read[metric]
     return found

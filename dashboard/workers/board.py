@@ -5,19 +5,24 @@ Pure: functions of worker rows and of the URL's parameters.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
+from django.urls import reverse
 
 from dashboard.findings.open_now import NOTHING_KNOWN, OpenNow
 from dashboard.layout import formatting, levels
 from dashboard.live.rows import LiveRow
+from dashboard.workers.heat import Heat
 from dashboard.workers.row import free_slots, host_of, level_of, load_text, skew_text
 from workers.models import Worker
+from workers.name_patterns import pattern_of
 
-GROUPINGS: Mapping[str, str] = {"host": "By host", "queue": "By queue", "pool": "By pool"}
+GROUPINGS: Mapping[str, str] = {"host": "By host", "queue": "By queue", "pool": "By pool", "name": "By group"}
 NO_QUEUE = "No queue known"
 
 
@@ -44,6 +49,7 @@ class BoardNode(msgspec.Struct):
     url: str = ""
     chips: Sequence[Chip] = ()
     activity: Sequence[float | None] = ()
+    heat: Heat = Heat()
 
     @property
     def lines(self) -> int:
@@ -94,8 +100,9 @@ def sums(workers: Iterable[Worker]) -> Sums:
     )
 
 
-def grouped(nodes: Sequence[BoardNode], by: str) -> list[Group]:
-    """The living nodes under their headings, sorted by name. By queue a node stands under its first queue and is mentioned under the others."""
+def grouped(nodes: Sequence[BoardNode], by: str, gone: Iterable[Worker] = ()) -> list[Group]:
+    """The living nodes under their headings, sorted by name. By queue a node stands under its first queue and is mentioned under the others. `gone`: those
+    that are counted, by name, and not listed."""
     groups: dict[str, Group] = {}
     for node in sorted(nodes, key=lambda node: node.worker.hostname):
         first, *others = _headings(node, by)
@@ -104,12 +111,17 @@ def grouped(nodes: Sequence[BoardNode], by: str) -> list[Group]:
             groups.setdefault(other.name, Group(other.name, other.url)).elsewhere.append(Elsewhere(node.worker, first.name))
     for group in groups.values():
         group.facts = _facts([node.worker for node in group.nodes], by)
+    for pattern, count in Counter(pattern_of(worker.hostname) for worker in gone).items() if by == "name" else ():
+        if pattern in groups:
+            groups[pattern].facts.append(f"{count:,} gone")
     return sorted(groups.values(), key=lambda group: (group.name == NO_QUEUE, group.name))
 
 
 def _headings(node: BoardNode, by: str) -> list[Chip]:
     if by == "pool":
         return [Chip(node.worker.pool or "Pool unknown")]
+    if by == "name":
+        return [Chip(pattern_of(node.worker.hostname), group_address(node.worker))]
     if by == "queue":
         return list(node.chips) or [Chip(NO_QUEUE)]
     return [Chip(host_of(node.worker.hostname))]
@@ -117,11 +129,27 @@ def _headings(node: BoardNode, by: str) -> list[Chip]:
 
 def _facts(workers: Sequence[Worker], by: str) -> list[str]:
     """What a heading adds to the sums: load, software and clock of a host."""
+    if by == "name":
+        return [words for words in (versions_text(workers),) if words]
     if by != "host" or not workers:
         return []
     facts = [f"load {load_text(worker)}" for worker in workers if worker.load][:1]
     facts += sorted({software_text(worker) for worker in workers} - {""})
     return facts + [skew_text(worker) for worker in workers if skew_text(worker)][:1]
+
+
+def versions_text(workers: Iterable[Worker]) -> str:
+    """The version of their software; where they differ, how many run each."""
+    found = Counter(software_text(worker) or "version unknown" for worker in workers if worker.state == Worker.ONLINE)
+    if len(found) < 2:
+        return next(iter(found), "")
+    return f"versions differ: {', '.join(f'{name} on {count:,}' for name, count in sorted(found.items()))}"
+
+
+def group_address(worker: Worker) -> str:
+    """The page of the nodes whose names have its pattern."""
+    query = {"broker": worker.broker.name, "vhost": worker.vhost, "name": pattern_of(worker.hostname)}
+    return f"{reverse('worker_group')}?{urlencode(query)}"
 
 
 def software_text(worker: Worker) -> str:

@@ -13,12 +13,13 @@ from django.urls import reverse
 
 from brokers import queries
 from brokers.conditions import Condition
-from brokers.models import Queue
+from brokers.models import Change, Queue
 from brokers.scope import Scope
 from dashboard.findings.open_now import OpenNow, open_now
 from dashboard.layout import charts as series
+from dashboard.layout import formatting
 from dashboard.layout.addresses import ListAddress, tasks_address
-from dashboard.layout.charts import Chart, Line
+from dashboard.layout.charts import Chart, Line, Mark
 from dashboard.layout.consumption import consuming_of_each
 from dashboard.layout.filter_language import quoted
 from dashboard.live import topics
@@ -35,8 +36,14 @@ from dashboard.workers.running import RunningList, running_list
 from workers import queries as worker_queries
 from workers.models import EventSource, Worker
 
-SLOT_LINES = (Line("running", ("active",), "s1", fill=True), Line("reserved", ("reserved",), "s2"), Line("slots", ("concurrency",), "s5", dash="5 3"))
+SLOT_LINES = (
+    Line("running", ("active",), "s1", fill=True), Line("reserved", ("reserved",), "s2"), Line("waiting for ETA", ("scheduled",), "s3", dash="2 2"),
+    Line("slots", ("concurrency",), "s5", dash="5 3"), Line("prefetch limit", ("prefetch",), "s4", dash="8 3"),
+)  # fmt: skip
 RATE_LINES = (Line("succeeded", ("succeeded_per_second",), "s1", fill=True), Line("failed", ("failed_per_second",), "s2", dash="5 3"))
+LOAD_LINES = (Line("load, 1 min", ("load",), "s1", fill=True),)
+CLOCK_LINES = (Line("clock ahead of Hareline’s", ("clock_skew_seconds",), "s1"),)
+CHANGES_AT_MOST = 50
 
 
 class ConsumedQueue:
@@ -122,6 +129,12 @@ class WorkerDetail:
         return worker_story.event_counts(self.worker)
 
     @property
+    def memory(self) -> str:
+        if self.worker.peak_memory_bytes is None:
+            return "unknown: it was not reported"
+        return f"{formatting.data_size(self.worker.peak_memory_bytes)} at most, of the main process"
+
+    @property
     def prefetch_story(self) -> str:
         return worker_story.prefetch_story(self.worker)
 
@@ -179,17 +192,41 @@ class WorkerDetail:
     @cached_property
     def charts(self) -> list[Chart]:
         """Slots and rates on the same time axis."""
-        metrics = [metric for line in SLOT_LINES + RATE_LINES for metric in line.metrics]
+        metrics = [metric for line in SLOT_LINES + RATE_LINES + LOAD_LINES + CLOCK_LINES for metric in line.metrics]
         worker, start = self.worker, self.now - timedelta(seconds=self.range.seconds)
         history = queries.history(self.scope, worker.broker_id, "workers", worker.pk, metrics, start, self.now, self.range.step_seconds)
 
         def chart(key: str, title: str, unit: str, lines: Sequence[Line], decimals: int) -> Chart:
             return series.chart(
                 key, title, unit, history=history, lines=lines, row=self.row.key, broker_id=worker.broker_id,
-                range=self.range, now=self.now, decimals=decimals,
+                range=self.range, now=self.now, decimals=decimals, marks=self.marks,
             )  # fmt: skip
 
-        return [chart("slots", "Slots", "tasks", SLOT_LINES, 0), chart("rates", "Tasks", "per second", RATE_LINES, 1)]
+        return [
+            chart("slots", "Slots", "tasks", SLOT_LINES, 0),
+            chart("rates", "Tasks", "per second", RATE_LINES, 1),
+            chart("load", "Load of the machine", "average", LOAD_LINES, 1),
+            chart("clock", "Clock", "seconds ahead", CLOCK_LINES, 1),
+        ]
+
+    @cached_property
+    def changes(self) -> list[Change]:
+        """When the node came, went or restarted in the last day, the latest first."""
+        since = self.now - timedelta(seconds=series.RANGES[-1].seconds)
+        return queries.changes_of(self.worker.broker_id, "worker", self.worker.vhost, [self.worker.hostname], since, CHANGES_AT_MOST)
+
+    @property
+    def marks(self) -> list[Mark]:
+        """The same on the charts."""
+        return [Mark(change.at, self._what(change).partition(":")[0]) for change in self.changes]
+
+    @property
+    def restarts(self) -> list[tuple[datetime, str]]:
+        """(moment, what happened) of the changes; the reasons only for whoever sees all of the node."""
+        return [(change.at, self._what(change) if self.is_whole else self._what(change).partition(":")[0]) for change in self.changes]
+
+    def _what(self, change: Change) -> str:
+        return change.text.removeprefix(f"Worker {self.worker.hostname} ")
 
 
 def _binding(queue: dict[str, object]) -> str:

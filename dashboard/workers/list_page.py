@@ -18,7 +18,7 @@ from dashboard.findings.open_now import NOTHING_KNOWN, open_now
 from dashboard.layout import filter_language, formatting, levels
 from dashboard.layout.addresses import Heading, ListAddress
 from dashboard.layout.consumption import consumers_by_queue
-from dashboard.layout.lists import PAGE_SIZE, Filtered, last_hour
+from dashboard.layout.lists import PAGE_SIZE, Filtered, last_hour_of
 from dashboard.layout.lost_consumers import lost_queues
 from dashboard.layout.virtual_hosts import partly_visible
 from dashboard.layout.visibility import Step
@@ -26,6 +26,7 @@ from dashboard.live import topics
 from dashboard.workers import board as worker_board
 from dashboard.workers import filter as worker_filter
 from dashboard.workers.board import BoardNode, Chip, Group
+from dashboard.workers.heat import heat
 from dashboard.workers.row import worker_row
 from dashboard.workers.visibility import limits, steps_to_see_workers
 from workers import queries as worker_queries
@@ -145,12 +146,12 @@ class WorkerList(Filtered):
 
     @cached_property
     def groups(self) -> list[Group]:
-        return worker_board.grouped(self.nodes, self.by or "host")
+        return worker_board.grouped(self.nodes, self.by or "host", (worker for worker in self.chosen if worker.state == Worker.GONE))
 
     @cached_property
     def gone(self) -> list[BoardNode]:
         """Nodes that are gone, the latest first, on the last page of the board."""
-        if self.page != self.pages or self.view == "table":
+        if self.page != self.pages or self.view == "table" or self.by == "name":
             return []
         gone = [worker for worker in self.chosen if worker.state == Worker.GONE]
         return self._nodes(sorted(gone, key=lambda worker: (worker.since or worker.first_seen_at, worker.hostname), reverse=True)[:PAGE_SIZE])
@@ -169,7 +170,7 @@ class WorkerList(Filtered):
         return self._folds[1]
 
     def _nodes(self, workers: Sequence[Worker]) -> list[BoardNode]:
-        activity, addresses = last_hour(self.scope, "workers", workers, "active"), queue_addresses(self.scope, workers)
+        recorded, addresses = last_hour_of(self.scope, "workers", workers, ("active", "concurrency")), queue_addresses(self.scope, workers)
         consuming = {place: consumers_by_queue(*place) for place in {(worker.broker_id, worker.vhost) for worker in workers if worker.queues}}
         opened, found = open_now(self.scope, self.brokers) if workers else NOTHING_KNOWN, []
         for worker in workers:
@@ -177,7 +178,8 @@ class WorkerList(Filtered):
             places = ((name, addresses.get((worker.broker_id, worker.vhost, name), "")) for name in worker_filter.queue_names(worker))
             chips = [Chip(name, url, lost.get(name, "")) for name, url in places]
             url = reverse("worker", args=[worker.pk])
-            found.append(BoardNode(worker_row(worker, self.now, tuple(lost), opened), worker, url, chips, activity.get(worker.pk, [])))
+            active, slots = (recorded[metric].get(worker.pk, []) for metric in ("active", "concurrency"))
+            found.append(BoardNode(worker_row(worker, self.now, tuple(lost), opened), worker, url, chips, active, heat(active, slots)))
         return found
 
     @property

@@ -67,6 +67,10 @@ def worker_row(worker: Worker, now: datetime, lost: Collection[str] = (), opened
             "concurrency": worker.concurrency if alive else None,
             "succeeded_per_second": worker.succeeded_per_second if alive else None,
             "failed_per_second": worker.failed_per_second if alive else None,
+            "scheduled": worker.scheduled if alive else None,
+            "prefetch": worker.prefetch if alive else None,
+            "load": worker.load[0] if alive and worker.load else None,
+            "clock_skew_seconds": worker.clock_skew_seconds if alive else None,
         },
         html={
             "level": _level_html(level),

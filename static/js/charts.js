@@ -97,7 +97,7 @@ class LiveChart {
       padding: [10, 24, 0, 0],
       legend: { show: false },
       cursor: { sync: { key: "page" }, y: false, drag: { x: true, y: false, setScale: false }, points: { size: 6 } },
-      scales: { x: { range: () => this.span() }, y: { range: (_, low, high) => [0, high > 0 ? high * 1.08 : 1] } },
+      scales: { x: { range: () => this.span() }, y: { range: (_, low, high) => [low < 0 ? low * 1.08 : 0, high > 0 ? high * 1.08 : low < 0 ? 0 : 1] } },
       axes: [
         { ...axis, size: 24, grid: { show: false }, space: 80, values: (u, splits, _, __, step) => splits.map((at) => clock(at).slice(0, step < 60 ? 8 : 5)) },
         { ...axis, size: 52, space: 34, grid: { stroke: () => token("grid"), width: 1 }, values: (u, splits) => splits.map((value) => value.toLocaleString("en")) },

@@ -61,6 +61,7 @@ PAGES: dict[str, tuple[Door, ...]] = {
     "connection": (sees("connection"),),
     "workers": (sees(),),
     "worker": (sees("worker"),),
+    "worker_group": (sees(given={**_PLACE, "name": "*"}),),
     "worker_listing": (does("control", of="worker", width="vhost", address={"action": "pin"}, answers=(302,)),),
     "tasks": (sees(),),
     "task": (sees("task"),),

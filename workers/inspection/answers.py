@@ -7,7 +7,8 @@ Celery 4 and 5 do not use is left unknown. The forms are those of Celery's pools
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +20,8 @@ ACTIVE_TASKS_KEPT = 50
 TEXT_LENGTH = 500
 MOST_NAMES = 2000
 MOST_UUIDS, MOST_REVOKED = 10_000, 50_000
+MOST_ROUTES = 50
+MOST_KILOBYTES = 2**24  # 16 GiB of one main process
 
 _POOLS = {
     "celery.concurrency.prefork:TaskPool": "prefork",
@@ -49,6 +52,7 @@ def stats(answer: Any) -> Fields:
         "processes": pids[:MOST_NAMES] if pids is not None else None,
         "prefetch": _count(reported.get("prefetch_count")),
         "uptime_seconds": _count(reported.get("uptime")),
+        "peak_memory_bytes": _peak_memory(_mapping(reported.get("rusage")).get("maxrss")),
     }
     pid = _count(reported.get("pid"))
     return fields if pid is None else {**fields, "pid": pid}
@@ -86,13 +90,33 @@ def active(answer: Any) -> Fields:
 
 
 def reserved(answer: Any) -> Fields:
-    """How many tasks it has taken from its queues and not started, without those that wait for their ETA."""
-    return {"reserved": len(answer)} if isinstance(answer, list) else {}
+    """How many tasks it has taken from its queues and not started, without those that wait for their ETA, and by which exchange and routing key they came."""
+    return {"reserved": len(answer), "reserved_routes": _routes(answer)} if isinstance(answer, list) else {}
 
 
 def scheduled(answer: Any) -> Fields:
-    """How many tasks it holds until their ETA."""
-    return {"scheduled": len(answer)} if isinstance(answer, list) else {}
+    """How many tasks it holds until their ETA, and by which exchange and routing key they came."""
+    return {"scheduled": len(answer), "scheduled_routes": _routes([_mapping(entry).get("request") for entry in answer])} if isinstance(answer, list) else {}
+
+
+def _routes(tasks: Iterable[Any]) -> list[tuple[str, str, int]]:
+    """[(exchange, routing key, how many)], the most frequent first; without those that report neither.
+
+    >>> _routes([{"delivery_info": {"exchange": "", "routing_key": "mail"}}, {}, None])
+    [('', 'mail', 1)]
+    """
+    found: Counter[tuple[str, str]] = Counter()
+    for task in tasks:
+        route = _mapping(_mapping(task).get("delivery_info"))
+        if isinstance(route.get("routing_key"), str):
+            found[_text(route.get("exchange")), _text(route["routing_key"])] += 1
+    return [(exchange, key, count) for (exchange, key), count in found.most_common(MOST_ROUTES)]
+
+
+def _peak_memory(reported: Any) -> int | None:
+    """`getrusage` counts kilobytes on Linux and the BSDs (on macOS bytes, where it is left unknown by its size)."""
+    kilobytes = _count(reported)
+    return kilobytes * 1024 if kilobytes and kilobytes < MOST_KILOBYTES else None
 
 
 def active_queues(answer: Any) -> Fields:

@@ -63,6 +63,8 @@ class Worker(models.Model):
     active = models.IntegerField(null=True)  # tasks that run, as of the last heartbeat or of `active_tasks`, whichever is later
     reserved = models.IntegerField(null=True)  # taken from the queue, not started
     scheduled = models.IntegerField(null=True)  # held until their ETA
+    reserved_routes = models.JSONField(null=True)  # of those: [[exchange, routing key, how many]], the most frequent ones
+    scheduled_routes = models.JSONField(null=True)
     active_tasks = models.JSONField(null=True)  # [{"uuid", "name", "args", "kwargs", "started_at", …}], at most 50
     tasks_hidden = False  # some of active_tasks are left out for the person for whom the row was read
     active_tasks_at = models.DateTimeField(null=True)  # when it listed them
@@ -76,6 +78,7 @@ class Worker(models.Model):
     software = models.JSONField(default=dict)  # {"ident", "version", "system"}
     pid = models.IntegerField(null=True)
     uptime_seconds = models.IntegerField(null=True)
+    peak_memory_bytes = models.BigIntegerField(null=True)  # the most that its main process ever had resident
     clock_skew_seconds = models.FloatField(null=True)
     events_off = models.BooleanField(null=True)  # processed grows while no task event comes
     heartbeat_at = models.DateTimeField(null=True)  # by our clock, on receipt

@@ -25,6 +25,7 @@ _LEFT_OUT = frozenset(
     (
         "autoscale_min", "autoscale_max", "processes", "active_tasks", "registered", "configuration", "load", "uptime_seconds", "event_counts",
         "succeeded_per_second", "failed_per_second", "processed_at_first_sight", "reconciliation", "first_seen_at", "changed_at",
+        "reserved_routes", "scheduled_routes", "peak_memory_bytes",
     )
 )  # fmt: skip
 _FIELDS = [field for field in Worker._meta.concrete_fields if field.name not in _LEFT_OUT]  # in the order in which a model takes them

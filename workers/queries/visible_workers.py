@@ -6,7 +6,7 @@ declares them, its configuration, tasks that were not seen in a visible queue.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -19,6 +19,7 @@ from brokers.queries.partial_figures import hide_brokers
 from brokers.queries.visible import rows_touching
 from brokers.scope import EVERYTHING, Scope
 from brokers.visible_reasons import without_address
+from workers.held_routes import queue_of
 from workers.models import EventSource, Task, Worker
 from workers.queries.tasks import task_names
 
@@ -92,7 +93,10 @@ def visible_sources(scope: Scope, sources: Iterable[EventSource]) -> list[EventS
 
 def _leave_out(scope: Scope, seen: SeenTasks, worker: Worker, running: Mapping[Running, str]) -> None:
     broker, vhost, known = worker.broker.name, worker.vhost, worker.get_deferred_fields()
-    worker.queues = _visible(scope, broker, vhost, worker.queues)
+    declared = worker.queues
+    worker.queues = _visible(scope, broker, vhost, declared)
+    for name in {"reserved_routes", "scheduled_routes"} - known:
+        setattr(worker, name, _visible_routes(getattr(worker, name), declared, [queue["name"] for queue in worker.queues]))
     listed = len(worker.active_tasks or ())
     worker.active_tasks = _running(scope, worker, running)
     worker.tasks_hidden = len(worker.active_tasks or ()) < listed
@@ -102,6 +106,14 @@ def _leave_out(scope: Scope, seen: SeenTasks, worker: Worker, running: Mapping[R
 
 def _without_arguments(task: dict[str, Any]) -> dict[str, Any]:
     return {**task, "args": None, "kwargs": None}
+
+
+def _visible_routes(routes: Sequence[Any] | None, declared: Sequence[Any] | None, visible: Collection[str]) -> list[Any] | None:
+    """The routes of tasks that came from visible queues, under the queues' names."""
+    if routes is None:
+        return None
+    named = ((queue_of(exchange, key, declared or ()), count) for exchange, key, count in routes)
+    return [["", name, count] for name, count in named if name in visible]
 
 
 def _visible(scope: Scope, broker: str, vhost: str, queues: Sequence[Any] | None) -> list[Any]:

@@ -149,6 +149,7 @@ class WorkerRegistry:
         if verdict.state == "gone":
             if verdict.silence == "shut down":  # a worker ends its tasks before it shuts down
                 worker.active, worker.reserved, worker.scheduled, worker.active_tasks, worker.active_tasks_at = 0, 0, 0, [], now
+                worker.reserved_routes, worker.scheduled_routes = [], []
             self._vacancies.note(worker)
 
     def _meet(self, hostname: str, now: datetime, proven: bool) -> WorkerState | None:
@@ -175,7 +176,7 @@ def _heartbeat(worker: WorkerState, event: Event, now: datetime) -> None:
     if event.pid is not None:
         if worker.pid not in (None, event.pid):
             worker.active = worker.reserved = worker.scheduled = worker.active_tasks = worker.active_tasks_at = None  # of the process before
-            worker.uptime_seconds = None
+            worker.uptime_seconds = worker.peak_memory_bytes = worker.reserved_routes = worker.scheduled_routes = None
         worker.pid = event.pid
     worker.heartbeat_at = at if worker.heartbeat_at is None else max(worker.heartbeat_at, at)
     if event.freq and 0 < event.freq <= LONGEST_FREQUENCY:

@@ -25,6 +25,7 @@ Count = Annotated[int, Meta(ge=0, le=2**53)]
 
 FIELDS = (
     "hostname", "state", "reason", "silence", "since", "pool", "concurrency", "autoscale_min", "autoscale_max", "processes", "active", "reserved", "scheduled",
+    "reserved_routes", "scheduled_routes", "peak_memory_bytes",
     "active_tasks", "active_tasks_at", "prefetch", "processed", "queues", "registered", "configuration", "configuration_at", "load", "software", "pid",
     "uptime_seconds", "clock_skew_seconds", "events_off", "heartbeat_at", "heartbeat_seconds", "inspected_at", "inspect_reason", "event_counts",
     "succeeded_per_second", "failed_per_second", "processed_at_first_sight", "lost_events", "reconciliation", "first_seen_at",
@@ -50,6 +51,8 @@ class WorkerState(msgspec.Struct):
     active: Count | None = None
     reserved: Count | None = None
     scheduled: Count | None = None
+    reserved_routes: list[tuple[str, str, Count]] | None = None
+    scheduled_routes: list[tuple[str, str, Count]] | None = None
     active_tasks: list[dict[str, Any]] | None = None
     active_tasks_at: datetime | None = None
     prefetch: Count | None = None
@@ -62,6 +65,7 @@ class WorkerState(msgspec.Struct):
     software: dict[str, str] = {}
     pid: Count | None = None
     uptime_seconds: Count | None = None
+    peak_memory_bytes: Count | None = None
     clock_skew_seconds: Annotated[float, Meta(ge=-FARTHEST_SECONDS, le=FARTHEST_SECONDS)] | None = None
     events_off: bool | None = None
     heartbeat_at: datetime | None = None

@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import F
 
 from brokers.diff import ChangeText
+from brokers.snapshots import METRICS
 from brokers.store.polls import save_changes
 from brokers.store.rows import insert_rows, update_rows
 from brokers.store.snapshots import SnapshotWriter
@@ -213,13 +214,14 @@ class Sampler:
         self._last = samples
 
 
-_NOTHING: tuple[float | None, ...] = (None,) * 5
+_NOTHING: tuple[float | None, ...] = (None,) * len(METRICS["workers"])
 
 
 def _sample(worker: Worker) -> tuple[float | None, ...]:
     if worker.state != Worker.ONLINE:
         return _NOTHING
-    return (worker.active, worker.reserved, worker.concurrency, worker.succeeded_per_second, worker.failed_per_second)
+    slots = (worker.active, worker.reserved, worker.concurrency, worker.succeeded_per_second, worker.failed_per_second, worker.scheduled, worker.prefetch)
+    return (*slots, worker.load[0] if worker.load else None, worker.clock_skew_seconds, worker.peak_memory_bytes)
 
 
 def _save_workers(broker_id: int, vhost: str, workers: Sequence[WorkerState], now: datetime) -> dict[str, int]:

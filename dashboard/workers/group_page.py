@@ -1,0 +1,108 @@
+"""The page of the worker nodes whose names differ only in what a machine made up: their slots together, before and after each deploy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import cached_property
+
+from django.http import QueryDict
+
+from brokers import queries
+from brokers.models import Broker
+from brokers.queries.time_series import History
+from brokers.scope import Scope
+from dashboard.layout import charts as series
+from dashboard.layout.addresses import ListAddress
+from dashboard.layout.charts import Chart, Line, Mark
+from dashboard.live import topics
+from dashboard.workers import board
+from workers import queries as worker_queries
+from workers.models import Worker
+from workers.name_patterns import pattern_of
+
+LINES = (
+    Line("running", ("active",), "s1", fill=True), Line("reserved", ("reserved",), "s2"), Line("waiting for ETA", ("scheduled",), "s3", dash="2 2"),
+    Line("slots", ("concurrency",), "s5", dash="5 3"),
+)  # fmt: skip
+LISTED, MARKS_AT_MOST = 200, 40
+
+
+class WorkerGroup:
+    """The questions of one request about the nodes of a virtual host whose pattern is `name`."""
+
+    def __init__(self, scope: Scope, broker: Broker, vhost: str, name: str, path: str, query: QueryDict, now: datetime) -> None:
+        self.scope, self.broker, self.vhost, self.name, self.now = scope, broker, vhost, name, now
+        self.address = ListAddress(path, query)
+        self.range = series.chosen_range(query.get("range"))
+
+    @cached_property
+    def everyone(self) -> list[Worker]:
+        """All nodes of the group that may be seen, those that left the lists too."""
+        return [worker for worker in worker_queries.workers_for_list(self.scope, self.broker, self.vhost) if pattern_of(worker.hostname) == self.name]
+
+    @cached_property
+    def listed(self) -> list[Worker]:
+        """Those that are not gone."""
+        return [worker for worker in self.everyone if worker.state != Worker.GONE]
+
+    @property
+    def shown(self) -> list[Worker]:
+        return self.listed[:LISTED]
+
+    @property
+    def gone(self) -> int:
+        return len(self.everyone) - len(self.listed)
+
+    @property
+    def sums(self) -> board.Sums:
+        return board.sums(self.listed)
+
+    @property
+    def title(self) -> str:
+        return board.title(self.sums, self.gone)
+
+    @property
+    def versions(self) -> str:
+        return board.versions_text(self.listed) or "version unknown"
+
+    @property
+    def topics(self) -> list[str]:
+        return [topics.Topic(topics.BROKER, self.broker.pk).name, topics.Topic(topics.WORKERS, self.broker.pk, self.vhost).name]
+
+    @property
+    def range_links(self) -> list[dict[str, object]]:
+        return [{"words": one.words, "url": self.address.with_(range=one.key), "current": one == self.range} for one in series.RANGES]
+
+    @property
+    def marks(self) -> list[Mark]:
+        """When nodes came, went or restarted."""
+        since = self.now - timedelta(seconds=self.range.seconds)
+        found = queries.changes_of(self.broker.pk, "worker", self.vhost, [worker.hostname for worker in self.everyone], since, MARKS_AT_MOST)
+        return [Mark(change.at, change.text.removeprefix("Worker ").partition(":")[0]) for change in found]
+
+    @cached_property
+    def charts(self) -> list[Chart]:
+        metrics = [metric for line in LINES for metric in line.metrics]
+        start, step = self.now - timedelta(seconds=self.range.seconds), self.range.step_seconds
+        keys = [worker.pk for worker in self.everyone]
+        times, found = queries.histories(self.scope, self.broker.pk, "workers", keys, metrics, start, self.now, step)
+        history = History(times, {metric: together(list(found[metric].values()), len(times)) for metric in metrics}, float(series.SHORTEST_STEP_SECONDS))
+        drawn = series.chart(
+            "slots", "Slots of all nodes", "tasks", history=history, lines=LINES, row="", broker_id=self.broker.pk,
+            range=self.range, now=self.now, decimals=0, marks=self.marks,
+        )  # fmt: skip
+        return [drawn]
+
+
+def together(courses: Sequence[Sequence[float | None]], length: int) -> list[float | None]:
+    """The sum point by point of the nodes that have a number there: a node that is not there yet, or gone, adds nothing. None where none has one.
+
+    >>> together([[1, None, None], [2, 3, None]], 3)
+    [3, 3, None]
+    """
+    found: list[float | None] = []
+    for at in range(length):
+        known = [value for course in courses if (value := course[at]) is not None]
+        found.append(sum(known) if known else None)
+    return found
