@@ -29,6 +29,7 @@ SELECTION = (
     "tests/live/test_tail.py",
     "tests/live/test_tail_faults.py::test_while_the_database_cant_be_read_topics_fail_questions_are_answered_and_all_recover",
     "tests/brokers/test_snapshot_days.py",
+    "tests/workers/test_failures_counted.py",
     "tests/workers/test_task_counts.py",
     "tests/workers/test_task_days.py",
     "tests/workers/test_task_pages.py::test_the_pages_from_one_end_to_the_other_are_the_list[narrowed1]",

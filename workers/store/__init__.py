@@ -1,5 +1,7 @@
 """The only writer of what is stored about workers, event sources and tasks. A receiver's round is one transaction: `save_batch`."""
 
+from workers.store.failure_changes import comment_on_failures, reopen_failures, resolve_failures, trim_failures
+from workers.store.failures import count_failures
 from workers.store.listing import forget_worker, pin_worker
 from workers.store.silence import mark_workers_unknown
 from workers.store.task_counts import repair_counts
@@ -29,6 +31,8 @@ __all__ = [
     "SourceFacts",
     "Unstorable",
     "Writer",
+    "comment_on_failures",
+    "count_failures",
     "ensure_source",
     "forget_worker",
     "make_task_days",
@@ -40,9 +44,12 @@ __all__ = [
     "note_unwatched",
     "pin_worker",
     "remove_source",
+    "reopen_failures",
     "repair_counts",
+    "resolve_failures",
     "save_batch",
     "supersede_all",
     "take_over",
+    "trim_failures",
     "trim_tasks",
 ]  # fmt: skip
