@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from workers.inspection import routing_settings
+from workers.periodic import entries
 from workers.redaction import Redaction
 
 TASK_ATTRIBUTES = ("queue", "exchange", "routing_key", "priority", "serializer", "rate_limit", "send_events")
@@ -141,8 +142,8 @@ def active_queues(answer: Any) -> Fields:
 
 
 def conf(answer: Any) -> Fields:
-    """The settings that decide where tasks go; None if they are too many to keep."""
-    return {"configuration": routing_settings.kept(answer)} if isinstance(answer, dict) else {}
+    """The settings that decide where tasks go, None if they are too many to keep; and the schedule of periodic tasks, None if there is none."""
+    return {"configuration": routing_settings.kept(answer), "periodic": entries.kept(answer)} if isinstance(answer, dict) else {}
 
 
 def registered(answer: Any) -> Fields:
@@ -217,12 +218,14 @@ READERS: Mapping[str, Callable[[Any], Fields]] = {
 
 
 def redacted(fields: Fields, redaction: Redaction) -> Fields:
-    """The fields without secrets: in arguments of tasks, and in addresses of a configuration, of which only what decides routing is kept at all."""
+    """The fields without secrets: in arguments of tasks, and in addresses of a configuration, of which only what decides routing and when is kept at all."""
     found = dict(fields)
     if fields.get("active_tasks"):
         found["active_tasks"] = [{**task, "args": redaction.text(task["args"]), "kwargs": redaction.text(task["kwargs"])} for task in fields["active_tasks"]]
     if fields.get("configuration"):
         found["configuration"] = redaction.texts(fields["configuration"])
+    if fields.get("periodic"):
+        found["periodic"] = redaction.texts(fields["periodic"])
     return found
 
 

@@ -74,6 +74,7 @@ class Worker(models.Model):
     registered = models.JSONField(null=True)  # [{"name", "attributes": {…}}]
     configuration = models.JSONField(null=True)  # {setting: value}, as `workers.inspection.routing_settings` keeps it: never an address or a secret
     configuration_at = models.DateTimeField(null=True)  # when it was received
+    periodic = models.JSONField(null=True)  # its beat_schedule, as `workers.periodic.entries.kept` keeps it
     load = models.JSONField(null=True)  # [1 min, 5 min, 15 min]
     software = models.JSONField(default=dict)  # {"ident", "version", "system"}
     pid = models.IntegerField(null=True)

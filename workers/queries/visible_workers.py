@@ -100,7 +100,7 @@ def _leave_out(scope: Scope, seen: SeenTasks, worker: Worker, running: Mapping[R
     listed = len(worker.active_tasks or ())
     worker.active_tasks = _running(scope, worker, running)
     worker.tasks_hidden = len(worker.active_tasks or ()) < listed
-    worker.configuration = worker.configuration_at = None
+    worker.configuration = worker.configuration_at = worker.periodic = None
     worker.registered = None if "registered" in known else seen.among(broker, vhost, worker.registered)
 
 

@@ -61,7 +61,7 @@ def workers(
         rows = _with_beats(rows if with_left else rows.exclude(left(now, gone_for())))
     if state is not None:
         rows = _in_state(rows, state, now) if at is None else rows.none() if state != Worker.UNKNOWN else rows
-    found = one_page(_ordered(rows.defer("configuration", "registered"), field if at is None else "hostname", descending), page, page_size)
+    found = one_page(_ordered(rows.defer("configuration", "registered", "periodic"), field if at is None else "hostname", descending), page, page_size)
     found.items = as_visible(scope, found.items)
     found.items = _as_of(found.items, now) if at is None else [_as_then(worker) for worker in found.items]
     return found
@@ -87,7 +87,9 @@ _SILENT = """
 
 def workers_for_list(scope: Scope, broker: Broker, vhost: str | None = None) -> list[Worker]:
     """Every worker of the broker by host name, those that left the lists too, without what only its own page shows: that is another query where it is used."""
-    rows = Worker.objects.filter(workers_in(scope, broker.pk, vhost)).defer("configuration", "registered", "event_counts", "reconciliation", "processes")
+    rows = Worker.objects.filter(workers_in(scope, broker.pk, vhost)).defer(
+        "configuration", "registered", "periodic", "event_counts", "reconciliation", "processes"
+    )
     found = list(_with_beats(rows).order_by("hostname", "vhost", "id"))
     for worker in found:
         worker.broker = broker
@@ -151,7 +153,7 @@ def workers_by_ids(scope: Scope, ids: Iterable[int]) -> list[Worker]:
     ids = list(ids)
     if not ids:
         return []
-    rows = Worker.objects.select_related("broker").filter(workers_in(scope), pk__in=ids).defer("configuration")
+    rows = Worker.objects.select_related("broker").filter(workers_in(scope), pk__in=ids).defer("configuration", "periodic")
     return _as_of(as_visible(scope, _with_beats(rows)), datetime.now(UTC))
 
 
@@ -276,7 +278,7 @@ def _ordered(rows: QuerySet[Worker], field: str, descending: bool) -> QuerySet[W
 
 _NOT_KEPT = (
     "since", "concurrency", "processes", "active", "reserved", "scheduled", "active_tasks", "active_tasks_at", "prefetch", "processed",
-    "queues", "registered", "configuration", "configuration_at", "load", "pid", "uptime_seconds", "clock_skew_seconds", "heartbeat_at",
+    "queues", "registered", "configuration", "configuration_at", "periodic", "load", "pid", "uptime_seconds", "clock_skew_seconds", "heartbeat_at",
     "succeeded_per_second", "failed_per_second",
 )  # fmt: skip
 

@@ -26,8 +26,8 @@ Count = Annotated[int, Meta(ge=0, le=2**53)]
 FIELDS = (
     "hostname", "state", "reason", "silence", "since", "pool", "concurrency", "autoscale_min", "autoscale_max", "processes", "active", "reserved", "scheduled",
     "reserved_routes", "scheduled_routes", "peak_memory_bytes",
-    "active_tasks", "active_tasks_at", "prefetch", "processed", "queues", "registered", "configuration", "configuration_at", "load", "software", "pid",
-    "uptime_seconds", "clock_skew_seconds", "events_off", "heartbeat_at", "heartbeat_seconds", "inspected_at", "inspect_reason", "event_counts",
+    "active_tasks", "active_tasks_at", "prefetch", "processed", "queues", "registered", "configuration", "configuration_at", "periodic", "load", "software",
+    "pid", "uptime_seconds", "clock_skew_seconds", "events_off", "heartbeat_at", "heartbeat_seconds", "inspected_at", "inspect_reason", "event_counts",
     "succeeded_per_second", "failed_per_second", "processed_at_first_sight", "lost_events", "reconciliation", "first_seen_at",
 )  # fmt: skip
 """Of `WorkerState`: what a row of `workers.models.Worker` holds under the same name."""
@@ -61,6 +61,7 @@ class WorkerState(msgspec.Struct):
     registered: list[dict[str, Any]] | None = None
     configuration: dict[str, Any] | None = None
     configuration_at: datetime | None = None
+    periodic: dict[str, Any] | None = None
     load: list[float] | None = None
     software: dict[str, str] = {}
     pid: Count | None = None

@@ -37,6 +37,8 @@ class Application:
     def answer(self, question: dict[str, Any]) -> dict[str, Any]:
         if "load" in question:
             return self.load(question["load"], question["settings"], question["attributes"])
+        if "periodic" in question:
+            return {"timezone": str(self.app.conf.timezone or "UTC"), "entries": [*self._configured_entries(), *_stored_entries()][: question["periodic"]]}
         return self.route(question["router"], question["task"], question["args"], question["kwargs"], question["options"])
 
     def load(self, path: str, settings: list[str], attributes: list[str]) -> dict[str, Any]:
@@ -68,6 +70,16 @@ class Application:
                 found.append({"$router": self._noted(router)})
         return found
 
+    def _configured_entries(self) -> list[dict[str, Any]]:
+        """The entries of beat_schedule, in which a schedule is a number or what Celery prints of it."""
+        found = []
+        for name, entry in dict(self.app.conf.beat_schedule or {}).items():
+            one = entry if isinstance(entry, Mapping) else vars(entry)
+            queue = dict(one.get("options") or {}).get("queue")
+            printed = {"args": repr(tuple(one.get("args") or ())), "kwargs": repr(dict(one.get("kwargs") or {}))}
+            found.append({"name": str(name), "task": str(one.get("task")), "schedule": _schedule(one.get("schedule")), "queue": _name_of(queue), **printed})
+        return found
+
     def _noted(self, router: Any) -> str:
         kind = router if hasattr(router, "__qualname__") else type(router)
         name = plain = f"{kind.__module__}.{kind.__qualname__}"
@@ -94,6 +106,34 @@ def _named(path: str) -> Any:
         if not hasattr(found, attribute):
             raise CannotLoadError(f"{module} has no {attribute}")
         found = getattr(found, attribute)
+    return found
+
+
+def _schedule(schedule: Any) -> Any:
+    return schedule if isinstance(schedule, int | float) else str(schedule)
+
+
+def _name_of(queue: Any) -> str | None:
+    return None if queue is None else str(getattr(queue, "name", queue))
+
+
+def _stored_entries() -> list[dict[str, Any]]:
+    """The periodic tasks in django-celery-beat's tables, where the application's Django has them. Only read."""
+    django_apps = sys.modules.get("django.apps")
+    if django_apps is None or not django_apps.apps.ready or not django_apps.apps.is_installed("django_celery_beat"):
+        return []
+    from django.db import connection
+    from django_celery_beat.models import PeriodicTask  # type: ignore[import-not-found]  # of the user's
+
+    found = []
+    for row in PeriodicTask.objects.exclude(task="celery.backend_cleanup").select_related("interval", "crontab", "solar", "clocked"):
+        last = row.last_run_at
+        entry: dict[str, Any] = {"name": row.name, "task": row.task, "schedule": _schedule(row.schedule), "queue": row.queue or None, "enabled": row.enabled}
+        entry |= {"args": repr(tuple(json.loads(row.args or "[]"))), "kwargs": repr(json.loads(row.kwargs or "{}")), "runs": row.total_run_count}
+        if row.crontab is not None:
+            entry["timezone"] = str(row.crontab.timezone)
+        found.append({**entry, "last_run_at": last.isoformat() if last is not None and last.tzinfo else None})
+    connection.close()
     return found
 
 

@@ -25,11 +25,12 @@ from workers.destinations.question import EXECUTION_OPTIONS
 from workers.destinations.settings import SETTINGS
 from workers.destinations.terms import BadQuestion, Decoder, Queue
 from workers.kombu_entities import as_terms, built
+from workers.periodic.entries import MOST_ENTRIES, Entry, entries_of
 from workers.router_functions import RouterUnavailable
 
 _CHILD = Path(__file__).with_name("child.py")
 LARGEST_BYTES, MEMORY_BYTES = 4 * 1024 * 1024, 2 * 1024**3
-KEPT_SECONDS, NOT_AGAIN_SECONDS = 600.0, 30.0
+KEPT_SECONDS, NOT_AGAIN_SECONDS, PERIODIC_SECONDS = 600.0, 30.0, 15.0
 _ANNOTATED = ("task_annotations",)  # tasks have them applied already
 
 
@@ -57,6 +58,8 @@ class UserApp:
         self._report: AppReport | None = None
         self._loaded_at = self._failed_at = 0.0
         self._failure = ""
+        self._periodic: list[Entry] | None = None
+        self._periodic_at = 0.0
 
     def report(self) -> AppReport:
         """Starts the process where that is needed. Raises AppUnavailable; having failed, it is not tried again for half a minute."""
@@ -75,6 +78,20 @@ class UserApp:
                 raise
             self._loaded_at = time.monotonic()
             return self._report
+
+    def periodic(self) -> list[Entry]:
+        """The entries of its beat_schedule, and of django-celery-beat's tables where its Django has them; read again after 15 s. Raises AppUnavailable."""
+        with self._lock:
+            now = time.monotonic()
+            if self._periodic is not None and now - self._periodic_at < PERIODIC_SECONDS:
+                return self._periodic
+            self.report()
+            seconds = self._import_seconds  # tables may be far away
+            answer = self._request({"periodic": MOST_ENTRIES}, seconds, f"did not give its periodic tasks within {seconds:g} s")
+            if "failed" in answer:
+                raise AppUnavailable(f"The periodic tasks of {self.path} can’t be read: {answer['failed']}.")
+            self._periodic, self._periodic_at = entries_of(answer, self.path), now
+            return self._periodic
 
     def close(self) -> None:
         """Ends the process and whatever it started."""
