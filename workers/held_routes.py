@@ -41,7 +41,7 @@ def held(total: int | None, routes: Iterable[Route] | None, queues: Sequence[Map
         if name is not None:
             found[name] += count
     names = [str(queue.get("name", "")) for queue in queues or ()]
-    if not routes and len(names) == 1:
+    if routes is None and len(names) == 1:
         return Held({names[0]: total} if total else {}, 0)
     return Held(dict(found), max(0, total - found.total()))
 

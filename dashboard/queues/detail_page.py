@@ -24,6 +24,7 @@ from dashboard.layout.consumer_workers import Consuming
 from dashboard.layout.consumption import consuming_of
 from dashboard.layout.filter_language import quoted
 from dashboard.layout.transfers import Place, arrows
+from dashboard.layout.waiting_queues import waiting_of
 from dashboard.live import topics
 from dashboard.queues.row import consumer_names, no_consumer_since_text, queue_row
 from dashboard.queues.settings_text import settings_with_text
@@ -210,6 +211,10 @@ class QueuePage:
             one.connection_name,
             pages.get(one.connection_name, ""),
         )
+
+    def waiting(self) -> dict[str, Any]:
+        """Context of the part "waiting": where what waits for its workers is; None of a queue of which nothing does."""
+        return {"waiting": waiting_of(self.scope, [self.queue]).get(self.queue.pk)}
 
     def settings(self) -> dict[str, Any]:
         """Context of the part "settings": arguments and policies by key."""

@@ -15,7 +15,7 @@ from dashboard.live.seen import live_page
 from dashboard.people.access import may
 from dashboard.queues.detail_page import QueuePage
 
-PARTS = ("bindings", "consumers", "story", "settings", "notice", "transfers")
+PARTS = ("bindings", "consumers", "story", "settings", "notice", "transfers", "waiting")
 
 
 @one_moment()
@@ -30,10 +30,10 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
     if part == "charts":
         return render(request, "components/_charts.html", {"charts": queue_charts(scope, queue, span, now), "range_links": range_links(request, span)})
     if part in PARTS:
-        makers = {"bindings": shown.bindings, "consumers": shown.consumers, "settings": shown.settings, "transfers": shown.transfers}
+        makers = {name: getattr(shown, name) for name in ("bindings", "consumers", "settings", "transfers", "waiting")}
         template = "components/_transfers.html" if part == "transfers" else f"queues/_{part}.html"
         return render(request, template, {"page": shown, **shown.head(), **makers.get(part, dict)()})
-    parts = {**shown.bindings(), **shown.consumers(), **shown.settings(), **shown.transfers()}
+    parts = {**shown.bindings(), **shown.consumers(), **shown.settings(), **shown.transfers(), **shown.waiting()}
     charts = {"charts": queue_charts(scope, queue, span, now), "range_links": range_links(request, span)}
     may_peek = may(request.user, "peek", shown.broker.name, queue.vhost, queue.name)
     return render(

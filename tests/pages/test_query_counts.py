@@ -44,7 +44,7 @@ PAGES = {
     "/findings/rules/": 8,
     "/findings/rules/growing/": 8,
     "/about/": 15,
-    "/queues/{queue}/": 35,
+    "/queues/{queue}/": 40,
     "/exchanges/{exchange}/": 24,
     "/connections/{connection}/": 23,
     "/workers/{worker}/": 40,

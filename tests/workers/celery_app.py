@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 
 from celery import Celery
 from celery.exceptions import Reject
@@ -47,3 +48,11 @@ def fail_twice(self: object) -> None:
 @app.task(acks_late=True)
 def refuse() -> None:
     raise Reject("not mine", requeue=False)
+
+
+@app.task
+def log_and_rest(path: str, seconds: float) -> None:
+    """Notes that it runs, then holds its slot."""
+    with Path(path).open("a", encoding="utf-8") as log:
+        log.write("ran\n")
+    time.sleep(seconds)

@@ -3,6 +3,7 @@
 `scope` is what the person may see; `at` is a moment, None means now. Rows are models, to be read only.
 """
 
+from workers.queries.delayed_tasks import delayed_tasks
 from workers.queries.reports import reports
 from workers.queries.task_counts import kept_counts
 from workers.queries.task_cursors import TASK_SORTS
@@ -56,6 +57,7 @@ __all__ = [
     "all_workers",
     "celery_names",
     "counts_by_state",
+    "delayed_tasks",
     "event_source",
     "event_sources",
     "family",

@@ -108,11 +108,9 @@ def _without_arguments(task: dict[str, Any]) -> dict[str, Any]:
     return {**task, "args": None, "kwargs": None}
 
 
-def _visible_routes(routes: Sequence[Any] | None, declared: Sequence[Any] | None, visible: Collection[str]) -> list[Any] | None:
+def _visible_routes(routes: Sequence[Any] | None, declared: Sequence[Any] | None, visible: Collection[str]) -> list[Any]:
     """The routes of tasks that came from visible queues, under the queues' names."""
-    if routes is None:
-        return None
-    named = ((queue_of(exchange, key, declared or ()), count) for exchange, key, count in routes)
+    named = ((queue_of(exchange, key, declared or ()), count) for exchange, key, count in routes or ())
     return [["", name, count] for name, count in named if name in visible]
 
 
