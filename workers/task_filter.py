@@ -12,11 +12,21 @@ from workers.task_words import may_begin_one, words_of
 ALL_STATES = (*STATES, UNKNOWN)
 
 
+class Bound(msgspec.Struct, frozen=True):
+    """A figure of a task compared with a value: `runtime` and `wait` in seconds, `retries`. Unknown figures fulfil nothing."""
+
+    field: str
+    operator: str
+    value: float
+
+
 class TaskFilter(msgspec.Struct, frozen=True):
     """Empty fields narrow nothing. `name`: exact, or with `*` for anything.
     `states`: any of them; `broker`: a name or a primary key; `start` and `end`: when it was first seen, from and before.
 
     `text`: words that all stand in its name, arguments or exception (the last may be the beginning of a word), or the beginning of its uuid.
+    `args` and `exception`: words that all stand in these. `root`: the task of this uuid and all below it; `parent`: those that it called.
+    `without`: (name, worker or queue, the value it must not have; unknown ones have it not). `now`: what unfinished times of `bounds` end at.
     """
 
     broker: str | int | None = None
@@ -27,8 +37,24 @@ class TaskFilter(msgspec.Struct, frozen=True):
     queue: str | None = None
     uuids: tuple[str, ...] = ()
     text: str = ""
+    args: tuple[str, ...] = ()
+    exception: tuple[str, ...] = ()
+    root: str | None = None
+    parent: str | None = None
+    bounds: tuple[Bound, ...] = ()
+    without: tuple[tuple[str, str], ...] = ()
+    now: datetime | None = None
     start: datetime | None = None
     end: datetime | None = None
+
+    @property
+    def has_words(self) -> bool:
+        return bool(self.text.strip() or self.args or self.exception)
+
+    @property
+    def is_searched(self) -> bool:
+        """True if no index finds what matches: then so many tasks are looked at for a page, and the next page goes on from there."""
+        return bool(self.has_words or self.bounds or self.without)
 
     def check(self) -> None:
         """Raises ValueError, with what is allowed, for a state there is not."""

@@ -19,6 +19,13 @@ def ran_seconds(task: Task) -> float | None:
     return (task.ended_at - task.started_at).total_seconds()
 
 
+def runtime_so_far(task: Task, now: datetime) -> float | None:
+    """The same, of a task that runs until now."""
+    if task.state == "STARTED" and task.started_at is not None:
+        return max(0.0, (now - task.started_at).total_seconds())
+    return ran_seconds(task)
+
+
 def ready_at(task: Task) -> datetime | None:
     """From when on a worker could have started it: when it was sent, or where no event reported that, received; with a later ETA, then. None if unknown."""
     since = task.sent_at or task.received_at

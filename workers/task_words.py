@@ -53,6 +53,29 @@ def may_begin_one(part: str, words: list[str]) -> bool:
     return len(part) >= SHORTEST_BEGINNING and (len(words[-1]) >= SHORTEST_BEGINNING or not words[-1].isdecimal())
 
 
+def has_words(text: str, wanted: str, may_begin: bool) -> bool:
+    """Whether a text has all words of another one, as `query` finds them; `may_begin`: the last may be the beginning of one.
+
+    >>> has_words("('sku-17', 'EUR')", "sku-17", True), has_words("17 sku", "sku-17", True), has_words("ValueError(1)", "value", True)
+    (True, False, True)
+    """
+    words = words_of(text)
+    phrases = [(part, found) for part in wanted.split() if (found := words_of(part))]
+    return bool(phrases) and all(
+        _has_phrase(words, phrase, may_begin and last and may_begin_one(part, phrase))
+        for (part, phrase), last in zip(phrases, [False] * (len(phrases) - 1) + [True], strict=True)
+    )
+
+
+def _has_phrase(words: list[str], phrase: list[str], may_begin: bool) -> bool:
+    *first, last = phrase
+    for start in range(len(words) - len(first)):
+        word = words[start + len(first)]
+        if words[start : start + len(first)] == first and (word == last or (may_begin and word.startswith(last))):
+            return True
+    return False
+
+
 def query(text: str) -> str:
     """What finds the tasks with all these words, as PostgreSQL reads a tsquery; "" if there is no word in it. Parts of a word follow each other, and the
     last may be the beginning of a word.

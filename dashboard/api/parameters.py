@@ -7,14 +7,16 @@ from datetime import UTC, datetime
 from typing import Annotated, TypeVar
 
 from django.http import HttpRequest
+from django.utils import timezone
 from ninja import Schema
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from brokers import queries
 from brokers.characters import is_storable
 from brokers.models import Broker
 from brokers.scope import Scope
 from dashboard.api.errors import invalid, not_found
+from dashboard.layout.moments import moment_of
 from dashboard.people import access
 
 Item = TypeVar("Item")
@@ -46,6 +48,15 @@ def _in_utc(moment: datetime) -> datetime:
 
 Moment = Annotated[datetime, AfterValidator(_in_utc)]
 """A time; one without a zone is UTC."""
+
+
+def _ago(value: object) -> object:
+    """A text such as "-1h" as the moment that it means now; anything else as it is."""
+    return moment_of(value, timezone.now()) or value if isinstance(value, str) and value.strip().startswith("-") else value
+
+
+MomentOrAgo = Annotated[Moment, BeforeValidator(_ago)]
+"""A time, or how long ago it was: "-1h"."""
 
 
 class Paged(Schema):

@@ -6,8 +6,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
+from msgspec.structs import replace
 
-from dashboard.layout.filter_language import NUMBER, Qualifier, quoted
+from dashboard.layout.filter_language import Qualifier, quoted
 
 VALUES_AT_MOST = 200
 OPTIONS_AT_MOST = 12
@@ -33,11 +34,14 @@ def options(typed: str, known: Mapping[str, Qualifier], values: Values) -> list[
     >>> [one.text for one in options("d", QUEUES, {})], [one.text for one in options("type:qu", QUEUES, {})]
     (['durable:', 'depth>'], ['type:quorum'])
     """
-    found = _QUALIFIED.fullmatch(typed)
+    minus, word = ("-", typed[1:]) if typed.startswith("-") else ("", typed)
+    known = {name: one for name, one in known.items() if one.negates or one.field} if minus else known
+    found = _QUALIFIED.fullmatch(word)
     if found and (qualifier := known.get(found[1].lower())):
-        return _values(qualifier, found[2], found[3].replace('"', "").lower(), values)[:OPTIONS_AT_MOST]
-    begun = [one for one in known.values() if typed and one.name.startswith(typed.lower())]
-    return [Option(f"{one.name}{'>' if one.kind == NUMBER else ':'}", one.sentence, shown=one.example) for one in begun][:OPTIONS_AT_MOST]
+        offered = _values(qualifier, found[2], found[3].replace('"', "").lower(), values)[:OPTIONS_AT_MOST]
+        return [replace(one, text=minus + one.text) for one in offered]
+    begun = [one for one in known.values() if word and one.name.startswith(word.lower()) and not (minus and one.compares)]
+    return [Option(f"{minus}{one.name}{'>' if one.compares else ':'}", one.sentence, shown=minus + one.example) for one in begun][:OPTIONS_AT_MOST]
 
 
 def _values(qualifier: Qualifier, operator: str, wanted: str, values: Values) -> list[Option]:

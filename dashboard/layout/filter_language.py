@@ -17,13 +17,14 @@ import msgspec
 
 from brokers.conditions import COMPARISONS, Condition
 from dashboard.layout import moments
+from dashboard.layout.durations import seconds_of
 
 MOST_TERMS = 100
 """Each is a condition of the database's query, which may have some hundreds, and is counted without where nothing matches."""
-TEXT, NUMBER, CHOICE, MOMENT = "text", "number", "choice", "moment"
+TEXT, NUMBER, DURATION, CHOICE, MOMENT = "text", "number", "duration", "choice", "moment"
 _SOME_MOMENT = datetime(2026, 1, 1, tzinfo=UTC)  # whether a text is a moment does not depend on the time
 _PART = re.compile(r'(?:[^\s"]|"[^"]*"?)+')
-_QUALIFIED = re.compile(r"([A-Za-z][A-Za-z_-]*)(>=|<=|!=|[:=<>~])(.*)", re.DOTALL)
+_QUALIFIED = re.compile(r"(-?)([A-Za-z][A-Za-z_-]*)(>=|<=|!=|[:=<>~])(.*)", re.DOTALL)
 
 
 class Qualifier(msgspec.Struct, frozen=True):
@@ -36,6 +37,13 @@ class Qualifier(msgspec.Struct, frozen=True):
     example: str
     choices: tuple[str, ...] = ()
     part: bool = False  # `:` looks for a part of the text
+    aliases: tuple[str, ...] = ()  # other words for the choices
+    negates: bool = False  # of those that the page resolves: `!=` and a leading minus leave out what has the value
+
+    @property
+    def compares(self) -> bool:
+        """True for figures, which `>` and `<` compare."""
+        return self.kind in (NUMBER, DURATION)
 
 
 class Term(msgspec.Struct, frozen=True):
@@ -117,11 +125,18 @@ def _term(part: str, qualifiers: Mapping[str, Qualifier]) -> Term:
     found = None if part.startswith('"') else _QUALIFIED.fullmatch(part)
     if not found:
         return Term(part, part.replace('"', ""))
-    name, operator, value = found[1].lower(), found[2], found[3].replace('"', "")
+    minus, name, operator, value = found[1], found[2].lower(), found[3], found[4].replace('"', "")
     qualifier = qualifiers.get(name)
     if qualifier is None:
         return Term(part, part, problem=_unknown(name, part, qualifiers))
-    return Term(part, value, qualifier, operator, _problem(qualifier, operator, value))
+    if qualifier.compares and operator == ":" and (compared := _COMPARED.match(value)):
+        operator, value = compared[0], value[compared.end() :]
+    if minus and (operator not in (":", "=") or qualifier.compares):
+        return Term(part, value, qualifier, operator, f"A minus goes with a colon, for example -{name}:{value or 'value'}.")
+    return Term(part, value, qualifier, "!=" if minus else operator, _problem(qualifier, "!=" if minus else operator, value))
+
+
+_COMPARED = re.compile(">=|<=|[><=]")
 
 
 def _unknown(name: str, part: str, qualifiers: Mapping[str, Qualifier]) -> str:
@@ -151,16 +166,21 @@ def _problem(qualifier: Qualifier, operator: str, value: str) -> str:
     if qualifier.kind == NUMBER:
         if operator == "~":
             return f"{qualifier.name} is a number: compare it with = != > >= < or <=."
-        return "" if _number(value) is not None else f"{qualifier.name} needs a number, for example {qualifier.example}, not {value}."
+        return "" if number_of(value) is not None else f"{qualifier.name} needs a number, for example {qualifier.example}, not {value}."
+    if qualifier.kind == DURATION:
+        if operator == "~":
+            return f"{qualifier.name} is a time: compare it with > >= < or <=."
+        return "" if seconds_of(value) is not None else f"{qualifier.name} needs a time in ms, s, m or h, for example {qualifier.example}, not {value}."
     if operator not in (":", "=", "!=", "~"):
         return f"{qualifier.name} is text and can't be compared with {operator}; write {qualifier.example}."
-    if qualifier.kind == CHOICE and (unknown := [one for one in value.split(",") if one.lower() not in qualifier.choices]):
+    if qualifier.kind == CHOICE and (unknown := [one for one in value.split(",") if one.lower() not in (*qualifier.choices, *qualifier.aliases)]):
         return (
-            f"{qualifier.name} must be {', '.join(qualifier.choices[:-1])} or {qualifier.choices[-1]}, not {unknown[0]}.{_near(unknown[0], qualifier.choices)}"
+            f"{qualifier.name} must be {', '.join(qualifier.choices[:-1])} or {qualifier.choices[-1]}, not {unknown[0]}."
+            f"{_near(unknown[0], (*qualifier.choices, *qualifier.aliases))}"
         )
     if qualifier.kind == MOMENT and moments.moment_of(value, _SOME_MOMENT) is None:
         return f"{qualifier.name} needs a moment, for example {moments.EXAMPLES}, not {value}."
-    if not qualifier.field and operator in ("!=", "~"):
+    if not qualifier.field and (operator == "~" or (operator == "!=" and not qualifier.negates)):
         return f"{qualifier.name} needs a colon, for example {qualifier.example}."
     return ""
 
@@ -169,10 +189,10 @@ _THOUSANDS = {"k": 1e3, "m": 1e6}
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?![\d,])")  # a comma elsewhere may be meant as a decimal one
 
 
-def _number(text: str) -> float | None:
+def number_of(text: str) -> float | None:
     """A number as people write it, None if it is none.
 
-    >>> _number("1,000"), _number("12k"), _number("many"), _number("1,5")
+    >>> number_of("1,000"), number_of("12k"), number_of("many"), number_of("1,5")
     (1000.0, 12000.0, None, None)
     """
     text = text.strip().lower()
@@ -200,7 +220,7 @@ def condition_of(term: Term) -> list[Condition]:
     if not qualifier.field:
         return []
     if qualifier.kind == NUMBER:
-        number = _number(term.value) or 0.0
+        number = number_of(term.value) or 0.0
         return [Condition(qualifier.field, "=" if operator == ":" else operator, number)]
     if qualifier.kind == CHOICE and qualifier.choices == YES_NO:
         return [Condition(qualifier.field, "!=" if operator == "!=" else "=", term.value.lower())]
@@ -265,7 +285,7 @@ def fulfils(item: object, term: Term) -> bool:
     if actual is None:
         return False
     if qualifier.kind == NUMBER:
-        return COMPARISONS["=" if operator == ":" else operator](actual, _number(term.value) or 0.0)
+        return COMPARISONS["=" if operator == ":" else operator](actual, number_of(term.value) or 0.0)
     if qualifier.choices == YES_NO:
         return (actual is (term.value.lower() == "yes")) != (operator == "!=")
     if operator == "~" or (qualifier.part and operator == ":"):

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+import msgspec
 from django.http import HttpRequest
+from django.utils import timezone
 from ninja import Query, Router, Schema
 from pydantic import Field
 
+from brokers.scope import Scope
 from dashboard.api.errors import ERRORS, invalid, not_found
-from dashboard.api.parameters import Moment, Name, OfBroker, Paged, check_broker, scope
+from dashboard.api.parameters import Moment, MomentOrAgo, Name, OfBroker, Paged, check_broker, scope
+from dashboard.tasks import filter as task_filter
 from workers import queries, task_queue
 from workers.errors import AmbiguousTask
 from workers.models import Task
@@ -74,12 +78,12 @@ class TaskDetail(TaskItem):
 
 
 class Tasks(Schema):
-    total: int = Field(description=f"Counted up to {queries.COUNTED:,}, of a search for words among the newest 1,000 that have them")
+    total: int = Field(description=f"Counted up to {queries.COUNTED:,}, of a search among the newest 1,000 or 5,000 that a page looks at")
     total_is_more: bool = Field(description="There may be more than `total`")
     items: list[TaskItem]
     next: str | None = Field(
-        description="What `after` takes for the page that follows, however many tasks come meanwhile; null on the last one. "
-        "A page of a search for words may be empty and still have it: 1,000 tasks with these words are looked at for each page"
+        description="What `after` takes for the page that follows, however many tasks come meanwhile; null on the last one. A page of a search may be empty "
+        "and still have it: 1,000 tasks with its words are looked at for each page, 5,000 for runtime, wait, retries and what is left out"
     )
 
 
@@ -90,13 +94,17 @@ class TasksQuery(OfBroker, Paged):
     queue: Name | None = Field(None, description="It is in this queue or was taken from it; where several have a copy, this is one of them")
     q: str = Field(
         "",
-        max_length=255,
-        description="Words of its name, arguments or exception, or the beginning of its uuid; who may not see arguments searches names and uuids",
+        max_length=2000,
+        description="The filter language of the page, docs/filters.md: state:failed runtime>2s args:sku-17. Words without a colon are those of its name, "
+        "arguments or exception, or the beginning of its uuid; who may not see arguments searches names and uuids",
     )
-    start: Moment | None = Field(None, alias="from", description="First seen at this time or later")
-    end: Moment | None = Field(None, alias="to", description="First seen before this time")
+    start: MomentOrAgo | None = Field(None, alias="from", description="First seen at this time or later; -1h: an hour ago")
+    end: MomentOrAgo | None = Field(None, alias="to", description="First seen before this time; -1h: an hour ago")
     after: str = Field("", max_length=600, description="`next` of the page before, of the same filter and sort; `page` is then left out of account")
     sort: str = Field("-at", max_length=50, description=f"One of {', '.join(queries.TASK_SORTS)}; a leading - is descending")
+
+
+_PARAMETERS = {"states": "state", "start": "from", "end": "to"}
 
 
 class TaskQuery(OfBroker):
@@ -107,21 +115,7 @@ class TaskQuery(OfBroker):
 def tasks(request: HttpRequest, query: Query[TasksQuery]) -> dict[str, Any]:
     """A page of tasks, those first seen last before the others."""
     check_broker(request, query.broker)
-    wanted = TaskFilter(
-        broker=query.broker,
-        vhost=query.vhost,
-        states=tuple(state.upper() for state in (query.state or "").split(",") if state),
-        name=query.name or None,
-        worker=query.worker or None,
-        queue=query.queue or None,
-        text=query.q,
-        start=query.start,
-        end=query.end,
-    )
-    try:
-        wanted.check()
-    except ValueError as error:
-        raise invalid("state", error) from error
+    wanted = _wanted(query, scope(request))
     try:
         page = queries.tasks(scope(request), filter=wanted, sort=query.sort, page=query.page, page_size=query.page_size, after=query.after)
     except ValueError as error:
@@ -133,6 +127,25 @@ def tasks(request: HttpRequest, query: Query[TasksQuery]) -> dict[str, Any]:
         "items": [TaskItem(**_item(task)) for task in page.items],
         "next": page.next or None,
     }
+
+
+def _wanted(query: TasksQuery, seen: Scope) -> TaskFilter:
+    """The filter of `q` and of the other parameters together. A parameter that `q` has too is a mistake: one of them would be left out of account."""
+    parsed = task_filter.parse(query.q, seen.arguments is None)
+    if parsed.problems:
+        raise invalid("q", " ".join(f"{term.text} does not apply. {term.problem}" for term in parsed.problems))
+    wanted = task_filter.query_filter(parsed, query.broker, query.vhost, timezone.now())
+    given: dict[str, Any] = {"states": tuple(state.upper() for state in (query.state or "").split(",") if state), "name": query.name, "worker": query.worker}
+    given |= {"queue": query.queue, "start": query.start, "end": query.end}
+    for name, value in given.items():
+        if value and getattr(wanted, name):
+            raise invalid(_PARAMETERS.get(name, name), f"q has {_PARAMETERS.get(name, name)} too; give it once.")
+    found = msgspec.structs.replace(wanted, **{name: value for name, value in given.items() if value})
+    try:
+        found.check()
+    except ValueError as error:
+        raise invalid("state", error) from error
+    return found
 
 
 @router.get("/task", response={200: TaskDetail, **ERRORS}, operation_id="task")

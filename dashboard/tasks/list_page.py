@@ -31,7 +31,7 @@ from workers.models import EventSource, Worker
 from workers.task_filter import TaskFilter
 
 NEWEST_FIRST = "-at"
-FILTERS = "name:orders.* state:failure worker: queue: after:-2h"
+FILTERS = "name:orders.* state:failed runtime>2s queue: after:-2h"
 VIEWS = (
     ("All", (), ""),
     ("Waiting", ("PENDING", "RECEIVED"), ""),
@@ -63,7 +63,7 @@ class TaskList(Filtered):
         self.several_brokers = len(brokers) > 1
         self.brokers = [broker] if broker else list(brokers)
         self.broker, self.vhost = broker, vhost
-        self.filter = task_filter.parse(address.filter_text)
+        self.filter = task_filter.parse(address.filter_text, scope.arguments is None)
         self.sort = address.sort(queries.TASK_SORTS, NEWEST_FIRST)
         self.columns = columns.chosen(address.kept.get("columns", ""))
 
@@ -76,16 +76,16 @@ class TaskList(Filtered):
         return self.query_filter(filter_language.Filter(()))
 
     def _tasks(self, wanted: TaskFilter, page: int, size: int, sort: str = NEWEST_FIRST, after: str = "", before: str = "") -> queries.TaskPage:
-        found = self._found if wanted.text == self.query_filter(self.filter).text else None
+        found = self._found if wanted == self.query_filter(self.filter) else None
         counts = (lambda: self._counts) if size == PAGE_SIZE else None  # of the page itself, whose views show them too
         return queries.tasks(
             self.scope, filter=wanted, sort=sort, page=page, page_size=size, after=after, before=before, found=found, brokers=self.brokers, counts=counts
         )  # fmt: skip
 
     @cached_property
-    def _found(self) -> list[int] | None:
-        """The tasks with the text of the filter, searched for once."""
-        return queries.tasks_with_text(self.scope, self.query_filter(self.filter))
+    def _found(self) -> queries.Search | None:
+        """What is looked at for the filter, searched once."""
+        return queries.search_tasks(self.scope, self.query_filter(self.filter))
 
     @cached_property
     def page(self) -> queries.TaskPage:
@@ -161,6 +161,12 @@ class TaskList(Filtered):
         """True if the order is not that of all tasks that fit, but of the newest of them."""
         more = self.page.total_is_more or self.page.total > queries.COUNTED
         return more and self.sort.removeprefix("-") != "at"
+
+    @property
+    def looked_at_by(self) -> str:
+        """Which tasks a search looks at, after their number."""
+        found = self._found
+        return "that have these words" if found is not None and found.of_any_state else "that match what an index can find"
 
     @property
     def newest_first_address(self) -> str:
@@ -272,7 +278,7 @@ class TaskList(Filtered):
         tried = []
         for term in self.filter.terms:
             rest = self.filter.without(term)
-            found = self._tasks(self.query_filter(task_filter.parse(rest)), 1, 1)
+            found = self._tasks(self.query_filter(task_filter.parse(rest, self.scope.arguments is None)), 1, 1)
             tried.append(RestrictiveTerm(term, found.total, self.address.with_(q=rest), found.total_is_more))
         return most_restrictive(tried)
 

@@ -41,6 +41,24 @@ STATES: Mapping[str, State] = {
     )
 }
 CHOICES = tuple(name.lower() for name in STATES)
+WORDS: Mapping[str, tuple[str, ...]] = {
+    "failed": ("FAILURE",),
+    "error": ("FAILURE",),
+    "succeeded": ("SUCCESS",),
+    "done": ("SUCCESS",),
+    "running": ("STARTED",),
+    "active": ("STARTED",),
+    "sent": ("PENDING",),
+    "waiting": ("PENDING", "RECEIVED"),
+    "queued": ("PENDING", "RECEIVED"),
+    "retrying": ("RETRY",),
+    "retried": ("RETRY",),
+    "cancelled": ("REVOKED",),
+    "expired": ("REVOKED",),
+    "ended": ("SUCCESS", "FAILURE", "REVOKED", "REJECTED"),
+    "finished": ("SUCCESS", "FAILURE", "REVOKED", "REJECTED"),
+}
+"""Everyday words for states, in filters."""
 _OTHER = State("", "unknown", "Celery knows no such state", "unknown")
 
 

@@ -63,11 +63,14 @@ def test_the_queue_is_the_one_worked_out_beside_the_senders_word(call: Any, worl
         ({"sort": "at"}, ["mail", "failed"]),
         ({"page": 2, "page_size": 1}, ["mail"]),
         ({"q": "fail"}, ["failed"]),
+        ({"q": "state:failed retries<1", "from": "-1min"}, ["failed"]),
+        ({"q": "name:mail.* -state:failed"}, ["mail"]),
+        ({"q": "state:failed", "from": "-1s", "to": "-1h"}, []),
     ],
 )
 def test_a_list_is_narrowed_by_its_query(call: Any, world: World, query: dict[str, Any], found: list[str]) -> None:
     seen(world, "mail", seconds_ago=600, name="mail.send", queue="mail")
-    seen(world, "failed", state="FAILURE", name="orders.capture", worker="a@web-1")
+    seen(world, "failed", state="FAILURE", name="orders.capture", worker="a@web-1", retries=0)
     assert uuids(call("tasks", **query)) == found
 
 
@@ -85,6 +88,12 @@ def test_a_list_is_narrowed_by_time(call: Any, world: World) -> None:
         ({"state": "BROKEN"}, "state"),
         ({"sort": "args"}, "sort"),
         ({"from": "soon"}, "from"),
+        ({"from": "-soon"}, "from"),
+        ({"q": "stat:failed"}, "q"),
+        ({"q": "name:a runtime>soon"}, "q"),
+        ({"q": "state:failed", "state": "SUCCESS"}, "state"),
+        ({"q": "name:a", "name": "a"}, "name"),
+        ({"q": "after:-1h", "from": "-1h"}, "from"),
         ({"page": 0}, "page"),
         ({"page_size": 501}, "page_size"),
     ],

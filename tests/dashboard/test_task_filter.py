@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dashboard.layout.completion import options
 from dashboard.layout.moments import moment_of
-from dashboard.tasks.filter import parse, query_filter
-from workers.task_filter import TaskFilter, name_fits
+from dashboard.tasks import states as task_states
+from dashboard.tasks.filter import NO_ARGUMENTS, QUALIFIERS, parse, query_filter
+from workers.task_filter import ALL_STATES, Bound, TaskFilter, name_fits
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+PIECES = (*QUALIFIERS, " ", " ", "-", ":", ">", "!=", '"', "2", "m", "success", "failed", "a", ",", "*")
 
 
 def query(text: str) -> TaskFilter:
@@ -37,7 +41,21 @@ def query(text: str) -> TaskFilter:
         ("state:nonsense", TaskFilter()),
         ("after:soon", TaskFilter()),
         ("name:a name:b", TaskFilter(name="a")),
-        ("name!=a", TaskFilter()),
+        ("name!=a", TaskFilter(without=(("name", "a"),))),
+        ("-name:a -name:b name:c", TaskFilter(name="c", without=(("name", "a"), ("name", "b")))),
+        ("state:failed", TaskFilter(states=("FAILURE",))),
+        ("state:Running,waiting", TaskFilter(states=("STARTED", "PENDING", "RECEIVED"))),
+        ("-state:success", TaskFilter(states=tuple(state for state in ALL_STATES if state != "SUCCESS"))),
+        ("state:ended state!=succeeded,failed", TaskFilter(states=("REVOKED", "REJECTED"))),
+        ("state:failed -state:failed", TaskFilter(states=("FAILURE",))),
+        ("runtime>2s", TaskFilter(bounds=(Bound("runtime", ">", 2),), now=NOON)),
+        ("runtime:>2 wait<=1.5m", TaskFilter(bounds=(Bound("runtime", ">", 2), Bound("wait", "<=", 90)), now=NOON)),
+        ("runtime<250ms runtime>=1h", TaskFilter(bounds=(Bound("runtime", "<", 0.25), Bound("runtime", ">=", 3600)), now=NOON)),
+        ("retries>2 retries:3", TaskFilter(bounds=(Bound("retries", ">", 2), Bound("retries", "=", 3)))),
+        ('args:"sku-17 eur" exception:ValueError', TaskFilter(args=("sku-17 eur",), exception=("ValueError",))),
+        ("root:a parent:b", TaskFilter(root="a", parent="b")),
+        ("name:orders*", TaskFilter(name="orders*")),
+        ("-5", TaskFilter(text="-5")),
     ],
 )
 def test_a_text_becomes_a_query(text: str, expected: TaskFilter) -> None:
@@ -50,7 +68,16 @@ def test_a_text_becomes_a_query(text: str, expected: TaskFilter) -> None:
         ("after:soon", "after needs a moment, for example -2h"),
         ("name:a name:b", "name occurs twice"),
         ("state:broken", "state must be pending"),
-        ("state:failed", "not failed. Did you mean failure?"),
+        ("state:failled", "not failled. Did you mean failed?"),
+        ("state:failed -state:failed", "No state is left."),
+        ("runtime>soon", "runtime needs a time in ms, s, m or h, for example runtime>2s, not soon."),
+        ("runtime>", "runtime needs a value"),
+        ("-runtime>2s", "A minus goes with a colon"),
+        ("-args:a", "args needs a colon"),
+        ("args:--", "args has no letter or digit"),
+        ("root:a root:b", "root occurs twice"),
+        ("-unknown:a", "Nothing here is called unknown"),
+        ("retries:many", "retries needs a number"),
         ("customer=17", 'To search for it as text, quote it: "customer=17".'),
         ("stat:failure", "did you mean state?"),
     ],
@@ -59,7 +86,12 @@ def test_what_does_not_apply_has_a_reason(text: str, words: str) -> None:
     assert words in parse(text).problems[0].problem
 
 
-@given(st.text(max_size=80))
+def test_arguments_are_not_searched_by_who_may_not_see_them() -> None:
+    assert [term.problem for term in parse("args:a exception:b", arguments=False).terms] == [NO_ARGUMENTS, ""]
+    assert query_filter(parse("args:a", arguments=False), None, None, NOON) == TaskFilter()
+
+
+@given(st.text(max_size=80) | st.lists(st.sampled_from(PIECES)).map("".join))
 def test_any_text_is_understood_or_explained(text: str) -> None:
     query(text).check()
     assert all(term.problem for term in parse(text).problems)
@@ -83,3 +115,16 @@ def test_a_star_in_a_name_stands_for_any_text(pattern: str, name: str) -> None:
 
 def test_no_pattern_of_a_name_is_slow_whatever_the_name() -> None:
     assert not name_fits("*a" * 30 + "*b", "a" * 255)
+
+
+def test_every_term_is_documented() -> None:
+    documented = Path("docs/filters.md").read_text(encoding="utf-8")
+    assert [name for name in (*QUALIFIERS, *task_states.WORDS, *task_states.CHOICES) if f"`{name}" not in documented] == []
+    assert [one.example for one in QUALIFIERS.values() if parse(one.example).problems] == []
+
+
+def test_terms_are_completed_and_negated_ones_too() -> None:
+    assert [one.text for one in options("r", QUALIFIERS, {})] == ["runtime>", "retries>", "root:"]
+    assert [one.text for one in options("-n", QUALIFIERS, {})] == ["-name:"]
+    assert [one.text for one in options("-state:suc", QUALIFIERS, {})] == ["-state:success"]
+    assert options("-runtime", QUALIFIERS, {}) == []

@@ -14,6 +14,7 @@ from dashboard.findings import silences
 from dashboard.findings.open_now import open_now
 from dashboard.models import Finding, FindingEvent, RuleSetting
 from dashboard.store import rights
+from dashboard.tasks.columns import COLUMNS
 from tests.people import person as a_person
 from tests.secret_shop import leaked
 from tests.secret_tasks import ELSEWHERE, SHOP, Works
@@ -24,6 +25,7 @@ IN_SHOP = f"broker=prod&vhost={quote(SHOP, safe='')}"
 HIDDEN_HOST = f"broker=prod&vhost={quote(ELSEWHERE, safe='')}"
 LISTS = ("/tasks/", "/workers/", "/findings/", "/send/")
 PARTS = ("/tasks/?part=views", "/workers/?part=board", "/tasks/?part=completion&typed=queue:", "/tasks/?part=completion&typed=name:", "/tasks/?q=SECRET")
+EVERY_COLUMN = f"/tasks/?columns={','.join(COLUMNS)}"
 OTHERS = ("/find/?q=SECRET", "/find/?q=pack", "/about/", "/findings/silences/", "/findings/rules/no_consumer/")
 CALLS = ("about", "brokers", "workers", "tasks", "findings", "tasks?q=SECRET", f"tasks?{HIDDEN_HOST}", "task?uuid=pack-1", "task?uuid=SECRET-1")
 
@@ -47,6 +49,9 @@ def addresses(works: Works) -> list[str]:
         f"/send/?{HIDDEN_HOST}",
         f"/send/?{IN_SHOP}&task=SECRETtask",
         *PARTS,
+        EVERY_COLUMN,
+        "/tasks/?q=root:pack-1",
+        "/tasks/?q=exception:S",
         *OTHERS,
         f"/tasks/{works.pack.pk}/",
         f"/workers/{works.packer.pk}/",

@@ -108,14 +108,17 @@ def test_long_arguments_are_cut(person: Client, broker: Broker, source: EventSou
         ("worker:worker-b@web-2", ["mail"]),
         ("after:-2min", ["failed", "mail"]),
         ("before:-2min", ["done"]),
-        ("state:failed", []),
+        ("state:failed", ["failed"]),
+        ("-state:succeeded", ["failed"]),
+        ("retries>0", ["mail"]),
+        ("stat:failed", []),
         ("customer=17", []),
         ("state:revoked", []),
     ],
 )
 def test_the_filter_chooses_tasks(person: Client, broker: Broker, source: EventSource, query: str, shown: list[str]) -> None:
     seen(broker, "done", 300)
-    seen(broker, "mail", 20, name="mail.send", queue="mail", worker="worker-b@web-2")
+    seen(broker, "mail", 20, name="mail.send", queue="mail", worker="worker-b@web-2", retries=1)
     seen(broker, "failed", 10, state="FAILURE")
     page = text_of(person, q=query, part="table")
     assert listed(page, "done", "mail", "failed") == shown

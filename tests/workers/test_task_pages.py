@@ -88,7 +88,7 @@ def test_several_columns_are_counted_among_the_newest_of_one(monkeypatch: pytest
     stored(30, name="b", worker="w@h", state="FAILURE")
     filter = TaskFilter(name="b", worker="w@h")
     assert queries.tasks(EVERYTHING, filter=filter, page_size=2).total == 30
-    monkeypatch.setattr(sys.modules["workers.queries.tasks"], "COUNTED_AMONG", 10)
+    monkeypatch.setattr(sys.modules["workers.queries.task_filtering"], "COUNTED_AMONG", 10)
     page = queries.tasks(EVERYTHING, filter=filter, page_size=2)
     assert (page.total, page.total_is_more) == (10, True)
     counts, beyond = queries.counts_by_state(EVERYTHING, filter)
@@ -116,7 +116,7 @@ def test_what_is_no_cursor_is_refused(field: str, text: str) -> None:
 def test_the_pages_of_a_search_reach_every_task_with_its_words_however_many_have_them(
     narrowed: dict[str, Any], sort: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # fmt: skip
-    for module in ("tasks", "task_pages", "task_news"):
+    for module in ("task_filtering", "task_news"):
         monkeypatch.setattr(sys.modules[f"workers.queries.{module}"], "SEARCHED", 4)
     broker = stored(23)
     EventSource.objects.bulk_create(EventSource(broker=broker, vhost=vhost) for vhost in ("/", "b"))
@@ -128,17 +128,17 @@ def test_the_pages_of_a_search_reach_every_task_with_its_words_however_many_have
         pages.append(queries.tasks(EVERYTHING, after=pages[-1].next, **wanted))
     assert [uuid for page in pages for uuid in uuids(page)] == expected
     assert pages[0].total_is_more or pages[0].total == len(expected)
-    counts, beyond = queries.counts_by_state(EVERYTHING, wanted["filter"], queries.tasks_with_text(EVERYTHING, wanted["filter"]))
+    counts, beyond = queries.counts_by_state(EVERYTHING, wanted["filter"], queries.search_tasks(EVERYTHING, wanted["filter"]))
     assert beyond or sum(counts.values()) == len(expected)
 
 
 def test_of_many_tasks_with_the_words_the_states_of_the_newest_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     broker = stored(23)
     EventSource.objects.create(broker=broker, vhost="/")
-    for module, name, value in (("tasks", "SEARCHED", 8), ("task_pages", "SEARCHED", 8), ("task_news", "SEARCHED", 8), ("task_news", "LOOKED_AT", 3)):
+    for module, name, value in (("task_filtering", "SEARCHED", 8), ("task_news", "SEARCHED", 8), ("task_news", "LOOKED_AT", 3)):
         monkeypatch.setattr(sys.modules[f"workers.queries.{module}"], name, value)
     wanted = TaskFilter(text="t")
-    counts, beyond = queries.counts_by_state(EVERYTHING, wanted, queries.tasks_with_text(EVERYTHING, wanted))
+    counts, beyond = queries.counts_by_state(EVERYTHING, wanted, queries.search_tasks(EVERYTHING, wanted))
     assert (sum(counts.values()), counts[""], "FAILURE" in beyond) == (8, 5, True)
     page = queries.tasks(EVERYTHING, filter=wanted, counts=lambda: (counts, beyond), page_size=2)
     assert (page.total, page.total_is_more, len(page.items)) == (8, True, 2)

@@ -16,9 +16,9 @@ from brokers.scope import EVERYTHING
 from tests.postgres import on_sqlite
 from tests.scopes import of_brokers
 from workers import queries
-from workers.models import Task
+from workers.models import EventSource, Task
 from workers.queries.held_tasks import ended_tasks
-from workers.task_filter import TaskFilter
+from workers.task_filter import Bound, TaskFilter
 
 pytestmark = [pytest.mark.django_db, on_sqlite]
 YESTERDAY = timezone.now() - timedelta(days=1)
@@ -94,7 +94,7 @@ def test_a_small_virtual_host_reads_no_task_of_another(broker: Broker, narrowed:
 def test_a_large_virtual_host_is_read_in_the_order_of_the_index_of_what_else_is_filtered(
     broker: Broker, monkeypatch: pytest.MonkeyPatch, narrowed: dict[str, Any], index: str
 ) -> None:
-    monkeypatch.setattr(sys.modules["workers.queries.tasks"], "COUNTED", 1)
+    monkeypatch.setattr(sys.modules["workers.queries.task_filtering"], "COUNTED", 1)
     facts: dict[str, Any] = {"name": "pay", "worker": "a@web-1", "queue": "mail", "first_seen_at": YESTERDAY, "changed_at": YESTERDAY}
     for uuid in ("another", "third"):
         Task.objects.create(broker=broker, vhost="small", uuid=uuid, state="SUCCESS", **facts)
@@ -142,3 +142,26 @@ def test_a_million_tasks_are_counted_in_an_index_alone_and_listed_in_its_order(b
     found = {line for sql in counting for line in plan(sql) if " workers_task " in f"{line} "}
     assert any(index in line for line in found) and all("COVERING INDEX" in line for line in found), found
     assert "TEMP B-TREE FOR ORDER BY" not in plans(captured)
+
+
+@pytest.mark.parametrize(
+    ("narrowed", "index"),
+    [
+        ({"root": "t"}, "workers_task_of_root (root_id=?)"),
+        ({"parent": "t"}, "workers_task_of_parent (parent_id=?)"),
+        ({"states": ("FAILURE",), "bounds": (Bound("runtime", ">", 2),), "now": timezone.now()}, "(state=?"),
+        ({"bounds": (Bound("retries", ">", 2),)}, "INTEGER PRIMARY KEY (rowid>"),
+    ],
+)
+def test_a_search_reads_by_an_index_and_no_more_than_it_looks_at(broker: Broker, monkeypatch: pytest.MonkeyPatch, narrowed: dict[str, Any], index: str) -> None:
+    monkeypatch.setattr(sys.modules["workers.queries.task_filtering"], "LOOKED_AT", 5)
+    EventSource.objects.create(broker=broker, vhost="big")
+    now = timezone.now()
+    facts: dict[str, Any] = {"name": "pay", "state": "FAILURE", "root_id": "t", "parent_id": "t", "first_seen_at": now, "changed_at": now}
+    Task.objects.bulk_create(Task(broker=broker, vhost="big", uuid=f"n{n}", **facts) for n in range(20))
+    with CaptureQueriesContext(connection) as captured:
+        page = queries.tasks(EVERYTHING, filter=TaskFilter(**narrowed), page_size=2)
+    assert page.looked_at == (5 if "bounds" in narrowed else 0)
+    assert index in plans(captured)
+    reading = [query["sql"] for query in captured.captured_queries if "OFFSET 4" not in query["sql"]]
+    assert not [line for sql in reading for line in plan(sql) if line.startswith("SCAN workers_task")]

@@ -7,6 +7,7 @@ from workers.queries.delayed_tasks import delayed_tasks
 from workers.queries.reports import reports
 from workers.queries.task_counts import kept_counts
 from workers.queries.task_cursors import TASK_SORTS
+from workers.queries.task_filtering import Search, search_tasks
 from workers.queries.task_news import counts_by_state, family_fingerprint, kept_since, newest_task
 from workers.queries.task_pages import TaskPage, tasks, tasks_after
 from workers.queries.task_parts import COUNTED
@@ -21,7 +22,6 @@ from workers.queries.tasks import (
     task_names,
     tasks_by_ids,
     tasks_by_uuid,
-    tasks_with_text,
 )
 from workers.queries.visible_workers import workers_in
 from workers.queries.worker_news import revisions, workers_fingerprint
@@ -53,6 +53,7 @@ __all__ = [
     "TASK_SORTS",
     "WORKER_SORTS",
     "Family",
+    "Search",
     "TaskPage",
     "all_workers",
     "celery_names",
@@ -80,6 +81,7 @@ __all__ = [
     "reported_names",
     "reports",
     "revisions",
+    "search_tasks",
     "silent_workers",
     "state_counts",
     "task",
@@ -89,7 +91,6 @@ __all__ = [
     "tasks_after",
     "tasks_by_ids",
     "tasks_by_uuid",
-    "tasks_with_text",
     "worker",
     "worker_by_id",
     "worker_counts",

@@ -13,9 +13,10 @@ from brokers.queries.kept import Kept
 from brokers.scope import Scope
 from workers.models import Task
 from workers.queries.task_counts import kept_counts, lately
+from workers.queries.task_filtering import ALL_IDS, SEARCHED, Search, counted_ids, matching, search_tasks
 from workers.queries.task_parts import COUNTED
 from workers.queries.task_rows import EVERY_ROW
-from workers.queries.tasks import ALL_IDS, FAMILY_KEPT, SEARCHED, counted_ids, matching
+from workers.queries.tasks import FAMILY_KEPT
 from workers.task_filter import ALL_STATES, TaskFilter
 
 LOOKED_AT = 500
@@ -42,23 +43,24 @@ def family_fingerprint(task: Task) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def counts_by_state(scope: Scope, filter: TaskFilter, found: list[int] | None = None) -> tuple[dict[str, int], frozenset[str]]:
-    """({state: tasks that fit, whatever states the filter names}, the states of which there are more than counted). Of more tasks with the text of the
-    filter than are searched for, the states of the newest only; how many the others are is under "". `found`: as in `tasks`."""
+def counts_by_state(scope: Scope, filter: TaskFilter, found: Search | None = None) -> tuple[dict[str, int], frozenset[str]]:
+    """({state: tasks that fit, whatever states the filter names}, the states of which there are more than counted). Of more tasks than a search looks at the
+    newest only; how many of those with the words are not counted is under "". `found`: as in `tasks`."""
     anything = msgspec.structs.replace(filter, states=())
     if anything == TaskFilter(broker=filter.broker, vhost=filter.vhost) and not scope.limits_queues:
         return kept_counts(scope, filter.broker, filter.vhost), frozenset()
-    some_found = len(found or ()) > SEARCHED
-    if some_found and scope.is_everything and anything == TaskFilter(text=filter.text):
-        looked_at = (found or [])[: min(LOOKED_AT, SEARCHED)]
-        return _counted(scope, anything, looked_at) | {"": SEARCHED - len(looked_at)}, frozenset(ALL_STATES)
-    ids = counted_ids(anything)
-    counted = lately(("states", scope, anything), partial(_counted, scope, anything, found, ids), lambda counts: sum(counts.values()))
-    return counted, frozenset(ALL_STATES) if sum(counted.values()) > COUNTED or ids.start or some_found else frozenset()
+    searched = found if found is not None and (found.of_any_state or not filter.states) else search_tasks(scope, anything)
+    more = searched is not None and searched.further is not None
+    if searched is not None and more and searched.ids is not None and scope.is_everything and anything == TaskFilter(text=filter.text):
+        looked_at = msgspec.structs.replace(searched, ids=tuple(sorted(searched.ids, reverse=True)[: min(LOOKED_AT, SEARCHED)]))
+        return _counted(scope, anything, looked_at) | {"": SEARCHED - len(looked_at.ids or ())}, frozenset(ALL_STATES)
+    ids = counted_ids(anything) if searched is None else ALL_IDS
+    counted = lately(("states", scope, anything), partial(_counted, scope, anything, searched, ids), lambda counts: sum(counts.values()))
+    return counted, frozenset(ALL_STATES) if sum(counted.values()) > COUNTED or ids.start or more else frozenset()
 
 
-def _counted(scope: Scope, filter: TaskFilter, found: list[int] | None, ids: range = ALL_IDS) -> dict[str, int]:
-    rows = matching(scope, filter, found=found, ids=ids)
+def _counted(scope: Scope, filter: TaskFilter, searched: Search | None, ids: range = ALL_IDS) -> dict[str, int]:
+    rows = matching(scope, filter, searched, ids)
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT state, COUNT(*) FROM ({rows.select('state', 'id DESC', COUNTED + 1)}) AS newest GROUP BY state", rows.parameters)  # noqa: S608
         return dict(cursor.fetchall())

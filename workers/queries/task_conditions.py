@@ -1,0 +1,68 @@
+"""Conditions of tasks that no index has: how long they ran and waited, how often they were retried. As `workers.task_times`, in SQL."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from brokers.database.engine import is_postgresql
+from brokers.database.rows import moment
+from workers.queries.task_rows import TaskRows
+from workers.task_filter import Bound, TaskFilter
+from workers.task_times import NOT_STARTED
+
+_READY = "COALESCE(sent_at, received_at), COALESCE(eta, sent_at, received_at)"
+_OPERATORS = {"=": "=", "!=": "<>", ">": ">", ">=": ">=", "<": "<", "<=": "<="}
+
+
+def within_bounds(rows: TaskRows, filter: TaskFilter) -> TaskRows:
+    """Those of the rows whose figures are within the bounds of the filter."""
+    for bound in filter.bounds:
+        condition, *parameters = _bound(bound, filter)
+        rows = rows.which(condition, *parameters)
+    return rows
+
+
+def _bound(bound: Bound, filter: TaskFilter) -> tuple[Any, ...]:
+    operator = _OPERATORS[bound.operator]
+    if bound.field == "retries":
+        return f"retries {operator} %s", bound.value
+    value, parameters = _runtime(filter) if bound.field == "runtime" else _wait(filter)
+    return (f"{value} {operator} %s", *parameters, bound.value)
+
+
+def _seconds(start: str, end: str) -> str:
+    """The time between, to the millisecond, which is what SQLite reads of a moment."""
+    if is_postgresql():
+        return f"ROUND(EXTRACT(EPOCH FROM {end} - {start})::numeric, 3)::double precision"
+    return f"ROUND((julianday({end}) - julianday({start})) * 86400.0, 3)"
+
+
+def _runtime(filter: TaskFilter) -> tuple[str, list[Any]]:
+    """As `runtime_so_far`: that of an earlier attempt is not that of a failed one."""
+    running, ended = _seconds("started_at", _moment()), _seconds("started_at", "ended_at")
+    return (
+        f"CASE WHEN state = 'STARTED' AND started_at IS NOT NULL THEN CASE WHEN {running} > 0 THEN {running} ELSE 0 END "
+        "WHEN state <> 'FAILURE' AND runtime_seconds IS NOT NULL THEN runtime_seconds "
+        f"WHEN ended_at >= started_at THEN {ended} END",
+        [_now(filter)] * 2,
+    )
+
+
+def _wait(filter: TaskFilter) -> tuple[str, list[Any]]:
+    """As `waited_seconds`."""
+    ready = f"{'GREATEST' if is_postgresql() else 'MAX'}({_READY})"
+    states = ", ".join(f"'{state}'" for state in NOT_STARTED)
+    until = f"COALESCE(started_at, CASE WHEN state IN ({states}) THEN {_moment()} END)"
+    waited = _seconds(ready, until)
+    known = "(sent_at IS NOT NULL OR received_at IS NOT NULL)"
+    return f"CASE WHEN {known} THEN CASE WHEN {waited} < 0 THEN 0 ELSE {waited} END END", [_now(filter)] * 2
+
+
+def _moment() -> str:
+    return "%s::timestamptz" if is_postgresql() else "%s"
+
+
+def _now(filter: TaskFilter) -> Any:
+    if filter.now is None:
+        raise ValueError("a filter of times needs to know when now is")
+    return moment(filter.now)
