@@ -19,6 +19,7 @@ from dashboard.findings import act_views as finding_acts
 from dashboard.findings import feed_views as feeds
 from dashboard.findings import rule_views as finding_rules
 from dashboard.findings import views as findings
+from dashboard.flows import views as flow
 from dashboard.layout import glossary_views, keyboard_views, theme_views
 from dashboard.notifications import views as targets
 from dashboard.operations import about_views
@@ -55,6 +56,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("tasks/", tasks.page, name="tasks"),
     path("tasks/export/", task_export.export, name="task_export"),
     path("tasks/<int:pk>/", task.page, name="task"),
+    path("tasks/flow/", flow.page, name="flow"),
     path("routing/", routing.page, name="routing"),
     path("send/", send.page, name="send"),
     path("send/now/", send.now, name="send_now"),

@@ -10,6 +10,7 @@ from dashboard.audit import api as audit
 from dashboard.connections import api as connections
 from dashboard.exchanges import api as exchanges
 from dashboard.findings import api as findings
+from dashboard.flows import api as flows
 from dashboard.layout import history_api
 from dashboard.operations import about_api
 from dashboard.overview import api as brokers
@@ -31,5 +32,5 @@ api = NinjaAPI(
     urls_namespace="api",
 )
 errors.register(api)
-for resource in (brokers, queues, exchanges, connections, workers, tasks, findings, send, peek_api, routing, reach_api, history_api, about_api, audit):
+for resource in (brokers, queues, exchanges, connections, workers, tasks, flows, findings, send, peek_api, routing, reach_api, history_api, about_api, audit):
     api.add_router("", resource.router)

@@ -65,7 +65,7 @@ def drawn(boxes: Sequence[Box], critical: Collection[str] = (), framed: Iterable
     columns, rows = _columns(boxes), _rows(boxes)
     corners = {box.key: (EDGE + columns[box.key] * (WIDTH + GAP), EDGE + FRAME + round(rows[box.key] * ROW)) for box in boxes}
     path = {box.key for box in boxes if not set(critical).isdisjoint(box.tasks)}
-    placed = [PlacedBox(box, *map(str, corners[box.key]), critical=box.key in path) for box in boxes]
+    placed = [PlacedBox(box, str(corners[box.key][0]), str(corners[box.key][1]), box.key in path) for box in boxes]
     arrows = [_arrow(corners, before, box.key, before in path and box.key in path) for box in boxes for before in box.before]
     arrows.sort(key=lambda arrow: arrow.kind == "critical")  # above the others
     frames = [frame for one in framed if (frame := _frame(one, boxes, corners)) is not None]

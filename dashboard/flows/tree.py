@@ -234,13 +234,13 @@ def _groups(tree: Tree) -> list[Group]:
     grouped = {key for keys in by_id.values() for key in keys}
     after = {key for chord in tree.chords for key in (chord.unlock, chord.then, chord.body)}
     for parent, keys in tree.children.items():
-        one = tree.members.get(parent)
+        caller = tree.members.get(parent)
         parts = [key for key in keys if key in tree.members and key not in grouped and key not in after and not tree.members[key].is_unlock]
         chord = next((each for each in tree.chords if each.unlock and each.tails and each.unlock in keys and each.wanted == len(parts)), None)
-        if chord is not None and one is not None:
+        if chord is not None and caller is not None:
             unlock = tree.members[chord.unlock].unlock
             found.append(Group(tuple(parts), unlock.group if unlock else "", BY_UNLOCK))
-        elif len(parts) > 1 and parent not in tree.missing and not _replaced_by_a_group(one):
+        elif len(parts) > 1 and parent not in tree.missing and not _replaced_by_a_group(caller):
             found.append(Group(tuple(parts)))
     return found
 
@@ -271,7 +271,7 @@ def unknown_headers(chord: Chord, tree: Tree) -> int | None:
 
 def preceding(tree: Tree) -> dict[str, tuple[str, ...]]:
     """{task: what it came after}: its parent, or for what follows a chord's header all known parts of that. Without a cycle."""
-    found = {key: (parent,) for key, parent in tree.parents.items()}
+    found: dict[str, tuple[str, ...]] = {key: (parent,) for key, parent in tree.parents.items()}
     for chord in tree.chords:
         first = chord.unlock or chord.then
         if chord.tails and first:

@@ -33,7 +33,7 @@ PAGES = (
     ("Exchanges", "exchanges", "arrows-split", ("exchanges", "exchange")),
     ("Connections", "connections", "plug-connected", ("connections", "connection")),
     ("Workers", "workers", "cpu", ("workers", "worker", "worker_group")),
-    ("Tasks", "tasks", "checklist", ("tasks", "task")),
+    ("Tasks", "tasks", "checklist", ("tasks", "task", "flow")),
     ("Routing", "routing", "route", ("routing",)),
     ("Send", "send", "send", ("send", "send_now")),
     (

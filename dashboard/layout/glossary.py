@@ -169,6 +169,35 @@ CHAPTERS: dict[str, dict[str, Term]] = {
             "The task that a program sent; tasks that it calls, and those they call, have it as their root.",
             "`orders.close` calls `mail.send`: the root of both is `orders.close`.",
         ),
+        "workflow": Term(
+            "All tasks with one root: the task that a program sent, those that it sent, and those that followed.",
+            "`orders.capture`, then three `thumbnails.make` at once, then `reports.render`: five tasks of one workflow.",
+        ),
+        "canvas": Term(
+            "Celery’s means to join tasks to a workflow: chains, groups and chords of signatures, which are tasks with arguments that are not sent yet.",
+            "`chain(capture.s(7), render.s()).delay()` sends the first task; its message holds the rest.",
+        ),
+        "chain": Term(
+            "Tasks that run one after the other, each with the result of the one before. Each is the parent of the next.",
+            "`capture.s(7) | render.s() | mail.s()`",
+        ),
+        "group": Term(
+            "Tasks that run at the same time. They have the same parent; a group that a program sends has several roots, one a task.",
+            "`group(thumbnail.s(size) for size in (64, 128))`",
+        ),
+        "chord": Term(
+            "A group, its header, and one task, its body, which runs with the results of all when the last of the header has ended.",
+            "`chord([thumbnail.s(64), thumbnail.s(128)], render.s())`: `render` is the body.",
+            ("header", "body of a chord"),
+        ),
+        "stamp": Term(
+            "A named value that Celery puts into the headers of all messages of a workflow, for example to revoke them together. No event has it.",
+            '`stamp(customer=7)`, then `revoke_by_stamped_headers({"customer": 7})`',
+        ),
+        "critical path": Term(
+            "The tasks that the end of a workflow waited for, one after another: to end sooner, one of them must run or wait less.",
+            "Of three tasks of a header the slowest is on it; the other two have time to spare.",
+        ),
     },
     "What is counted": {
         "depth": Term("All messages a queue holds: ready and unacknowledged together.", "10 ready and 4 unacknowledged are a depth of 14."),

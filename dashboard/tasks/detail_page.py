@@ -221,6 +221,21 @@ class TaskPage:
         alone = self.parent_id is None and task.root_id in (None, task.uuid)
         return bool(not alone or family.children)
 
+    @cached_property
+    def flow_tasks(self) -> int:
+        """How many tasks its workflow has, as far as they are kept and may be seen."""
+        return queries.flow_size(self.scope, self.task, self.family.root is not None)
+
+    @property
+    def flow_text(self) -> str:
+        return "" if self.flow_tasks < 2 else f"Workflow: {formatting.count(self.flow_tasks, 'task')}"
+
+    @property
+    def flow_url(self) -> str:
+        """The page of its workflow."""
+        query = {"broker": self.task.broker.name, "vhost": self.task.vhost, "root": self.task.root_id or self.task.uuid}
+        return f"{reverse('flow')}?{urlencode(query)}"
+
     @property
     def relatives_left_out(self) -> int:
         return self.family.more_children + self.family.more_siblings

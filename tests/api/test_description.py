@@ -19,6 +19,7 @@ from workers.models import Task
 SCHEMA = described()
 QUERIES = {
     "/api/v1/task": {"uuid": "a"},
+    "/api/v1/flow": {"broker": "prod", "vhost": "/", "root": "a"},
     "/api/v1/history": {"broker": "prod", "vhost": "/", "queue": "mail", "metric": "depth"},
     "/api/v1/routing/reach": {"broker": "prod", "vhost": "/", "queue": "mail"},
 }

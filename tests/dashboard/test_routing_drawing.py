@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from brokers.routing.answer import ConsumingWorker, Explanation
-from dashboard.why.drawing.layout import BOX_HEIGHT, BOX_WIDTH, SAYS_CELLS, Drawing, drawing_text, drawn, shortened
+from dashboard.layout.cells import shortened
+from dashboard.why.drawing.layout import BOX_HEIGHT, BOX_WIDTH, SAYS_CELLS, Drawing, drawing_text, drawn
 from dashboard.why.drawing.path import MOST_BOXES, DrawnPath, drawn_path
 from dashboard.why.story.message import story
 from tests.dashboard.explained import explained as explained_in

@@ -48,13 +48,15 @@ PAGES = {
     "/exchanges/{exchange}/": 24,
     "/connections/{connection}/": 23,
     "/workers/{worker}/": 40,
-    "/tasks/{task}/": 23,
+    "/tasks/{task}/": 24,
+    "/tasks/flow/?broker=prod&vhost=/&root=t1": 19,
     "/api/v1/queues": 11,
     "/api/v1/exchanges": 4,
     "/api/v1/connections": 9,
     "/api/v1/channels": 4,
     "/api/v1/workers": 4,
     "/api/v1/tasks": 5,
+    "/api/v1/flow?broker=prod&vhost=/&root=t1": 7,
     "/api/v1/about": 9,
 }
 

@@ -28,6 +28,7 @@ PARTS = ("/tasks/?part=views", "/workers/?part=board", "/tasks/?part=completion&
 EVERY_COLUMN = f"/tasks/?columns={','.join(COLUMNS)}"
 OTHERS = ("/find/?q=SECRET", "/find/?q=pack", "/about/", "/findings/silences/", "/findings/rules/no_consumer/")
 CALLS = ("about", "brokers", "workers", "tasks", "findings", "tasks?q=SECRET", f"tasks?{HIDDEN_HOST}", "task?uuid=pack-1", "task?uuid=SECRET-1")
+CALLS += (f"flow?{IN_SHOP}&root=pack-1", f"flow?{IN_SHOP}&root=SECRET-1")
 
 
 @pytest.fixture
@@ -54,6 +55,7 @@ def addresses(works: Works) -> list[str]:
         "/tasks/?q=exception:S",
         *OTHERS,
         f"/tasks/{works.pack.pk}/",
+        f"/tasks/flow/?{IN_SHOP}&root=pack-1",
         f"/workers/{works.packer.pk}/",
     ]
     found += [f"/{kind}/{pk}/" for kind, model in (("workers", Worker), ("findings", Finding)) for pk in model._default_manager.values_list("pk", flat=True)]

@@ -55,6 +55,17 @@ def test_the_head_shows_what_it_is_how_it_ended_and_its_id(person: Client, broke
     assert '<code id="task-uuid">1f0c7a52-9a41-4d5e-8c37-2b60b0e4d9aa</code>' in page
 
 
+def test_it_leads_to_its_workflow_where_there_are_other_tasks_of_it(person: Client, broker: Broker) -> None:
+    task = seen(broker, "a", root_id="a")
+    assert "Workflow:" not in text_of(person, task)
+    child = seen(broker, "b", root_id="a", parent_id="a")
+    for one in (task, child):
+        page = text_of(person, one)
+        assert "Workflow: 2 tasks" in page and "/tasks/flow/?broker=prod&amp;vhost=%2F&amp;root=a" in page
+    task.delete()
+    assert "Workflow:" not in text_of(person, child)
+
+
 def test_the_timeline_names_every_wait_and_each_try(person: Client, broker: Broker) -> None:
     events = moments((SENT, 0, ""), (RECEIVED, 2, ""), (STARTED, 3, ""), (RETRIED, 5, "ConnectionError('refused')"), (STARTED, 9, ""), (SUCCEEDED, 12, ""))
     page = text_of(person, seen(broker, tries=events))

@@ -65,6 +65,7 @@ PAGES: dict[str, tuple[Door, ...]] = {
     "worker_listing": (does("control", of="worker", width="vhost", address={"action": "pin"}, answers=(302,)),),
     "tasks": (sees(),),
     "task": (sees("task"),),
+    "flow": (sees("task", given={**_PLACE, "root": "{task}"}),),
     "task_export": (sees(), sees(posts=True, given={"all": "1"})),
     "routing": (sees(given={**_PLACE, "exchange": "", "routing_key": "{queue}"}), sees(posts=True, given={"of": "message", "message": "{}"})),
     "send": (
@@ -141,6 +142,7 @@ CALLS: dict[str, Door] = {
     "GET /api/v1/exchange": sees("exchange", given=_EXCHANGE),
     "GET /api/v1/exchanges": sees(),
     "GET /api/v1/findings": sees(),
+    "GET /api/v1/flow": sees("task", given={**_PLACE, "root": "{task}"}),
     "GET /api/v1/history": sees("queue", given={**_PLACE, "queue": "{queue}", "metric": "ready"}),
     "GET /api/v1/nodes": sees(),
     "GET /api/v1/queue": sees("queue", given=_QUEUE),

@@ -23,6 +23,7 @@ from tests.api.conftest import described
 from tests.rights.doors import CALLS, COMMANDS, PAGES, TOPICS, Door
 from tests.rights.world import ADMIN, ALMOST, ALWAYS_TRIED, AWAY, CSRF, JUST, ORDERS, OTHER, PLACES, ROLES_TRIED, STRANGER, Role, World, filled
 
+WITHOUT_KEY = {pattern.name for pattern in urlpatterns if isinstance(pattern, URLPattern) and "pk" not in pattern.pattern.converters}
 KINDS = ("queue", "exchange", "connection", "worker", "task", "finding", "silence", "vhost")
 """What is in one of the places."""
 
@@ -53,7 +54,7 @@ def tries(world: World) -> list[Try]:
 
 
 def _address(world: World, name: str, door: Door, place: str) -> str:
-    key = world.key(door.of, place) if door.of else None
+    key = world.key(door.of, place) if door.of and name not in WITHOUT_KEY else None
     others = {name: world.key("granted", ORDERS) if value == "{granted}" else value for name, value in door.address.items()}
     return reverse(name, kwargs={**others, **({} if key is None else {"pk": key})})
 

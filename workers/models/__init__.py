@@ -3,8 +3,21 @@
 Written only by `workers.store`, read only by `workers.queries`. None means unknown.
 """
 
+from workers.models.canvas import TaskCanvas
 from workers.models.failures import FailedTask, FailureCursor, FailureEvent, FailureGroup, FailureHour, FailurePart
 from workers.models.nodes import EventSource, Worker
 from workers.models.tasks import Task, TaskCount
 
-__all__ = ["EventSource", "FailedTask", "FailureCursor", "FailureEvent", "FailureGroup", "FailureHour", "FailurePart", "Task", "TaskCount", "Worker"]
+__all__ = [
+    "EventSource",
+    "FailedTask",
+    "FailureCursor",
+    "FailureEvent",
+    "FailureGroup",
+    "FailureHour",
+    "FailurePart",
+    "Task",
+    "TaskCanvas",
+    "TaskCount",
+    "Worker",
+]

@@ -4,6 +4,7 @@
 """
 
 from workers.queries.delayed_tasks import delayed_tasks
+from workers.queries.flows import FlowRows, NameCount, flow, flow_size
 from workers.queries.reports import reports
 from workers.queries.task_counts import kept_counts
 from workers.queries.task_cursors import TASK_SORTS
@@ -53,6 +54,8 @@ __all__ = [
     "TASK_SORTS",
     "WORKER_SORTS",
     "Family",
+    "FlowRows",
+    "NameCount",
     "Search",
     "TaskPage",
     "all_workers",
@@ -63,6 +66,8 @@ __all__ = [
     "event_sources",
     "family",
     "family_fingerprint",
+    "flow",
+    "flow_size",
     "gone_for",
     "kept_counts",
     "kept_since",

@@ -1,5 +1,6 @@
 """The only writer of what is stored about workers, event sources and tasks. A receiver's round is one transaction: `save_batch`."""
 
+from workers.store.canvas import note_canvas, trim_canvas
 from workers.store.failure_changes import comment_on_failures, reopen_failures, resolve_failures, trim_failures
 from workers.store.failures import count_failures
 from workers.store.listing import forget_worker, pin_worker
@@ -38,6 +39,7 @@ __all__ = [
     "make_task_days",
     "mark_gone",
     "mark_workers_unknown",
+    "note_canvas",
     "note_fault",
     "note_look_alikes",
     "note_names",
@@ -50,6 +52,7 @@ __all__ = [
     "save_batch",
     "supersede_all",
     "take_over",
+    "trim_canvas",
     "trim_failures",
     "trim_tasks",
 ]  # fmt: skip

@@ -34,7 +34,7 @@ from dashboard.notifications.loop import NotificationsLoop
 from dashboard.notifications.targets import rotate_secrets, unusable
 from dashboard.store import delete_old_findings, trim_audit, trim_cache, trim_deliveries, trim_invitations, trim_login_delays, trim_sessions
 from dashboard.store.second_factors import encrypt_anew
-from workers.store import count_failures, make_task_days, mark_workers_unknown, repair_counts, trim_failures, trim_tasks
+from workers.store import count_failures, make_task_days, mark_workers_unknown, repair_counts, trim_canvas, trim_failures, trim_tasks
 
 KIND = "maintenance"  # of its lease and heartbeat
 ROUND_SECONDS = 5.0
@@ -63,6 +63,7 @@ def jobs() -> list[Job]:
     return [
         Job("mark workers unknown while no receiver runs", timedelta(seconds=5), mark_workers_unknown),
         Job("trim history", timedelta(minutes=1), lambda now: trim_history(now, settings.RETENTION_RAW_HOURS)),
+        Job("trim canvas", timedelta(minutes=10), lambda now: trim_canvas(now, settings.RETENTION_TASK_DAYS)),
         Job("trim tasks", timedelta(seconds=15), lambda now: trim_tasks(now, settings.RETENTION_TASK_DAYS, settings.RETENTION_TASKS)),
         Job("count failures", timedelta(seconds=10), count_failures),
         Job("trim failures", timedelta(minutes=10), lambda now: trim_failures(now, settings.RETENTION_FINDING_DAYS)),

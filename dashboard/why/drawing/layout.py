@@ -5,11 +5,10 @@ Lengths are units of the drawing, 360 wide: nearly pixels on a phone. They are t
 
 from __future__ import annotations
 
-import unicodedata
-
 import msgspec
 
 from dashboard.layout import formatting
+from dashboard.layout.cells import shortened
 from dashboard.why.drawing.path import MESSAGE, NOWHERE, Arrow, Box, DrawnPath
 
 BOX_WIDTH, BOX_HEIGHT = 104, 36
@@ -97,27 +96,6 @@ def _places(path: DrawnPath) -> tuple[dict[str, tuple[int, int]], list[Label], i
 def _box(box: Box, x: int, y: int) -> PlacedBox:
     whole = f"{box.name}: {box.text}"
     return PlacedBox(str(x), str(y), shortened(box.name, NAME_CELLS), shortened(box.text, SAYS_CELLS), whole, box.look, key=box.id == MESSAGE)
-
-
-def shortened(text: str, cells: int) -> str:
-    """The text with its middle omitted if it is too wide, as names often differ at their ends. Wide letters take two cells.
-
-    >>> shortened("orders.eu.new.customers", 13), shortened("mail", 13)
-    ('orders…tomers', 'mail')
-    """
-    widths = [2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text]
-    if sum(widths) <= cells:
-        return text
-    head, tail = (cells - 1) // 2, cells - 1 - (cells - 1) // 2
-    return f"{_first(text, head)}…{_first(text[::-1], tail)[::-1]}"
-
-
-def _first(text: str, cells: int) -> str:
-    for at, letter in enumerate(text):
-        cells -= 2 if unicodedata.east_asian_width(letter) in "WF" else 1
-        if cells < 0:
-            return text[:at]
-    return text
 
 
 def _is_below(arrow: Arrow, path: DrawnPath) -> bool:
