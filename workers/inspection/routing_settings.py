@@ -17,9 +17,9 @@ from workers.destinations.settings import setting_named
 
 OTHER_SETTINGS = (
     *("event_exchange", "event_queue_prefix", "control_exchange", "accept_content", "task_serializer"),
-    *("worker_detect_quorum_queues", "broker_native_delayed_delivery_queue_type"),
+    *("worker_detect_quorum_queues", "broker_native_delayed_delivery_queue_type", "worker_pool_restarts"),
 )
-"""Beside those that decide where tasks go; kept by these names, however they were given."""
+"""Beside those that decide where tasks go, and whether the pool may be restarted; kept by these names, however they were given."""
 LARGEST_BYTES = 64 * 1024
 _LONGEST_TEXT, _DEEPEST = 500, 8
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
