@@ -8,6 +8,7 @@ from dashboard.api import errors
 from dashboard.api.auth import Session, Token
 from dashboard.audit import api as audit
 from dashboard.connections import api as connections
+from dashboard.control import api as control
 from dashboard.exchanges import api as exchanges
 from dashboard.findings import api as findings
 from dashboard.flows import api as flows
@@ -32,5 +33,22 @@ api = NinjaAPI(
     urls_namespace="api",
 )
 errors.register(api)
-for resource in (brokers, queues, exchanges, connections, workers, tasks, flows, findings, send, peek_api, routing, reach_api, history_api, about_api, audit):
+for resource in (
+    brokers,
+    queues,
+    exchanges,
+    connections,
+    workers,
+    control,
+    tasks,
+    flows,
+    findings,
+    send,
+    peek_api,
+    routing,
+    reach_api,
+    history_api,
+    about_api,
+    audit,
+):
     api.add_router("", resource.router)

@@ -151,6 +151,7 @@ CALLS: dict[str, Door] = {
     "GET /api/v1/task": sees("task", given={"uuid": "{task}"}),
     "GET /api/v1/tasks": sees(),
     "GET /api/v1/workers": sees(),
+    "POST /api/v1/workers/control": does("control", width="vhost", given={**_PLACE, "hostnames": ["{worker}"], "action": "enable_events"}, answers=(503,)),
     "POST /api/v1/findings/silence": does("silence", width="queue", given={**_SILENCE, "until": "{until}", "reason": "known"}, answers=(201,)),
     "POST /api/v1/messages/peek": does("peek", width="queue", given={**_PLACE, "queue": "{queue}"}, answers=(503,)),
     "POST /api/v1/routing/explain": sees("vhost", posts=True, given={**_PLACE, "exchange": "", "routing_key": "{queue}"}),

@@ -124,6 +124,14 @@ def filled(given: Any, place: str) -> Any:
     vhost, queue, exchange, _ = NAMES[place]
     if isinstance(given, dict):
         return {name: filled(value, place) for name, value in given.items()}
-    names = {"{vhost}": vhost, "{queue}": queue, "{exchange}": exchange, "{task}": queue.removesuffix("queue") + "uuid"}
+    if isinstance(given, list):
+        return [filled(value, place) for value in given]
+    names = {
+        "{worker}": f"{queue.removesuffix('queue')}worker@shop",
+        "{vhost}": vhost,
+        "{queue}": queue,
+        "{exchange}": exchange,
+        "{task}": queue.removesuffix("queue") + "uuid",
+    }
     names["{until}"] = (timezone.now() + timedelta(hours=1)).isoformat()
     return names.get(given, given) if isinstance(given, str) else given

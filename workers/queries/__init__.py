@@ -5,6 +5,7 @@
 
 from workers.queries.delayed_tasks import delayed_tasks
 from workers.queries.flows import FlowRows, NameCount, flow, flow_size
+from workers.queries.ordered_workers import workers_chosen, workers_named
 from workers.queries.reports import reports
 from workers.queries.task_counts import kept_counts
 from workers.queries.task_cursors import TASK_SORTS
@@ -102,8 +103,10 @@ __all__ = [
     "worker_slots",
     "workers",
     "workers_by_ids",
+    "workers_chosen",
     "workers_fingerprint",
     "workers_for_list",
     "workers_in",
+    "workers_named",
     "workers_with_open_tasks",
 ]  # fmt: skip
