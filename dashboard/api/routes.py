@@ -33,22 +33,7 @@ api = NinjaAPI(
     urls_namespace="api",
 )
 errors.register(api)
-for resource in (
-    brokers,
-    queues,
-    exchanges,
-    connections,
-    workers,
-    control,
-    tasks,
-    flows,
-    findings,
-    send,
-    peek_api,
-    routing,
-    reach_api,
-    history_api,
-    about_api,
-    audit,
-):
+RESOURCES = (brokers, queues, exchanges, connections, workers, control, tasks, flows,
+    findings, send, peek_api, routing, reach_api, history_api, about_api, audit)  # fmt: skip
+for resource in RESOURCES:
     api.add_router("", resource.router)
