@@ -9,6 +9,7 @@ from dashboard.accounts import account_views as own
 from dashboard.accounts import invitation_views, oidc_views, people_views, role_views
 from dashboard.api.routes import api
 from dashboard.audit import views as audit
+from dashboard.capacity import views as capacity
 from dashboard.connections import detail_views as connection
 from dashboard.connections import views as connections
 from dashboard.demo import views as demo
@@ -50,6 +51,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("connections/", connections.page, name="connections"),
     path("connections/<int:pk>/", connection.page, name="connection"),
     path("workers/", workers.page, name="workers"),
+    path("workers/matrix/", capacity.matrix, name="worker_matrix"),
+    path("workers/capacity/", capacity.capacity, name="capacity"),
     path("workers/group/", worker_group.page, name="worker_group"),
     path("workers/<int:pk>/", worker.page, name="worker"),
     path("workers/<int:pk>/<slug:action>/", worker_listing.change, name="worker_listing"),

@@ -7,6 +7,7 @@ from ninja import NinjaAPI
 from dashboard.api import errors
 from dashboard.api.auth import Session, Token
 from dashboard.audit import api as audit
+from dashboard.capacity import api as capacity
 from dashboard.connections import api as connections
 from dashboard.control import api as control
 from dashboard.exchanges import api as exchanges
@@ -34,6 +35,6 @@ api = NinjaAPI(
 )
 errors.register(api)
 RESOURCES = (brokers, queues, exchanges, connections, workers, control, tasks, flows,
-    findings, send, peek_api, routing, reach_api, history_api, about_api, audit)  # fmt: skip
+    findings, send, peek_api, routing, reach_api, history_api, about_api, audit, capacity)  # fmt: skip
 for resource in RESOURCES:
     api.add_router("", resource.router)

@@ -32,7 +32,7 @@ PAGES = (
     ("Queues", "queues", "stack-2", ("queues", "queue", "peek")),
     ("Exchanges", "exchanges", "arrows-split", ("exchanges", "exchange")),
     ("Connections", "connections", "plug-connected", ("connections", "connection")),
-    ("Workers", "workers", "cpu", ("workers", "worker", "worker_group")),
+    ("Workers", "workers", "cpu", ("workers", "worker", "worker_group", "worker_matrix", "capacity")),
     ("Tasks", "tasks", "checklist", ("tasks", "task", "flow")),
     ("Routing", "routing", "route", ("routing",)),
     ("Send", "send", "send", ("send", "send_now")),
@@ -43,7 +43,10 @@ PAGES = (
         _OF_FINDINGS,
     ),
 )
-SECTIONS: dict[str, tuple[tuple[str, str], ...]] = {"Tasks": (("List", "tasks"),), "Workers": (("Nodes", "workers"),)}
+SECTIONS: dict[str, tuple[tuple[str, str], ...]] = {
+    "Tasks": (("List", "tasks"),),
+    "Workers": (("Nodes", "workers"), ("Queues and nodes", "worker_matrix"), ("Capacity", "capacity")),
+}
 """Pages about one subject: links above each of them, by the name of the page in the navigation. A page of one section has none."""
 UNDER_MORE = ("Connections", "Send", "Routing")
 """On a phone there is room for six words and More. How many findings are open is to be seen at once."""

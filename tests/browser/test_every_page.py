@@ -20,7 +20,8 @@ WHY = (
     "/routing/?of=existing&look_in=mail",
     "/routing/?of=reach&queue=mail",
 )
-WATCHED = ("/", "/queues/", "/exchanges/", "/connections/", "/workers/", "/workers/?view=table", "/workers/?group=queue", "/tasks/")
+NODES = ("/workers/?group=name", "/workers/group/?vhost=/&name=a@tests", "/workers/matrix/", "/workers/capacity/")
+WATCHED = ("/", "/queues/", "/exchanges/", "/connections/", "/workers/", "/workers/?view=table", "/workers/?group=queue", *NODES, "/tasks/")
 TARGETS = ("/findings/targets/", "/findings/targets/new/?kind=mail")
 RULES = ("/findings/rules/", "/findings/rules/growing/")
 FINDINGS = ("/findings/", "/findings/?q=state:closed", "/findings/silence/", "/findings/silences/", "/findings/feeds/")

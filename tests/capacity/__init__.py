@@ -1,0 +1,1 @@
+"""Arrangement, drain time and load of queues and worker nodes."""
