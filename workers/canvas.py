@@ -63,10 +63,9 @@ def canvas_of(message: Message, headers: Mapping[str, Any]) -> list[Canvas]:
     [Canvas(uuid='a', group='g', body=None, stamps={})]
     """
     found = []
-    body = signature_id(message.follow_ups.get("chord"))
-    stamps = _stamps(headers)
-    if message.id and len(message.id) <= LONGEST_ID and (message.group or body or stamps):
-        found.append(Canvas(message.id, _id(message.group), body, stamps))
+    uuid, group, body, stamps = _id(message.id), _id(message.group), signature_id(message.follow_ups.get("chord")), _stamps(headers)
+    if uuid and (group or body or stamps):
+        found.append(Canvas(uuid, group, body, stamps))
     if message.task == UNLOCK and message.args and len(message.args) > 1:
         group, waits_for = _id(message.args[0]), (message.kwargs or {}).get("result")
         body = signature_id(message.args[1])

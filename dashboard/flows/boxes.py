@@ -80,6 +80,7 @@ def _of_task(box: Box, one: Member, tree: Tree, longest: timedelta, now: datetim
     details += [formatting.count(one.retries, "retry", "retries")] if one.retries else []
     details += [f"replaced itself with {formatting.listed(one.others)}"] if one.others else []
     details += [f"on {one.worker}"] if one.worker else []
+    details += [f"stamped {name}={value}" for name, value in one.stamps.items()]
     words = f"{line}, {formatting.count(one.retries, 'retry', 'retries')}" if one.retries else f"{line}, {role}" if role else line
     wait = round(BAR * (waited or timedelta()) / longest)
     run = max(round(BAR * (ran or timedelta()) / longest), 2 if ran is not None else 0)

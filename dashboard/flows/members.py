@@ -36,5 +36,5 @@ def _member(task: Task, rows: FlowRows) -> Member:
         rows.unlocks.get(task.uuid),
         seen.group if seen else None,
         seen.body if seen else None,
-        {str(name): str(value) for name, value in seen.stamps.items()} if seen else {},
+        {str(name): str(value) for name, value in seen.stamps.items()} if seen and not task.arguments_hidden else {},
     )

@@ -1,6 +1,7 @@
 """Peeking at the first messages of a queue: checks permission, peeks once, writes the audit log. Shared by the page and the API.
 
-Messages are shown and never stored: the audit log records who peeked at which queue, not the contents.
+Messages are shown and never stored: the audit log records who peeked at which queue, not the contents. Only the ids of groups and chords, and stamps, are
+kept beside the ids of their tasks, since no event has them.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from workers import peek
 from workers.errors import Refused, WatchError
 from workers.grants import send_grant
 from workers.peek import Peek
+from workers.seen_messages import canvases
+from workers.store import note_canvas
 
 AUDIT_ACTION = "peek at messages"
 MOST = peek.MOST_MESSAGES
@@ -68,8 +71,10 @@ def peek_at(user: User | AnonymousUser, broker: Broker, queue: Queue, count: int
             reason = visible_reason(access.scope_of(user), broker.name, str(error))
             raise PeekFailed(f"Peeking failed: {reason}.", send_grant(targets[0].user, queue.vhost) if lacks_rights else "") from error
         act.detail["shown"] = len(found.messages)
+    without_secrets = peek.redacted(found, settings.REDACTION)
+    note_canvas(broker.pk, queue.vhost, canvases(without_secrets.messages), now)
     if sees_content(user, broker.name, queue.vhost, queue.name):
-        return peek.redacted(found, settings.REDACTION)
+        return without_secrets
     return msgspec.structs.replace(found, messages=[msgspec.structs.replace(one, **_NO_CONTENT) for one in found.messages])
 
 

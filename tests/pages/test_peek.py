@@ -22,7 +22,7 @@ from dashboard.why import message_formats
 from tests.conftest import TestNode
 from tests.people import person
 from tests.waiting import wait_until
-from workers.models import EventSource, Task
+from workers.models import EventSource, Task, TaskCanvas
 
 pytestmark = pytest.mark.django_db
 AUDIT_ACTION = "peek at messages"
@@ -147,7 +147,7 @@ def publish(node: TestNode, vhost: str, payload: str, encoding: str = "string", 
 def test_messages_are_shown_decoded_and_lead_to_why(person: Client, jobs: Queue, rabbitmq: TestNode, vhost: str, now: datetime) -> None:
     EventSource.objects.create(broker=jobs.broker, vhost=vhost, state=EventSource.RECEIVING)
     task = Task.objects.create(broker=jobs.broker, vhost=vhost, uuid="u-1", name="shop.pay", state="PENDING", first_seen_at=now, changed_at=now)
-    headers = {"task": "shop.pay", "id": "u-1", "lang": "py", "argsrepr": "(1,)"}
+    headers = {"task": "shop.pay", "id": "u-1", "lang": "py", "argsrepr": "(1,)", "group": "g-1"}
     publish(rabbitmq, vhost, '[["<script>alert(1)</script>"], {"k": 1}, {}]', headers=headers, content_type="application/json")
     publish(rabbitmq, vhost, "/wA=", "base64")
     publish(rabbitmq, vhost, "third")
@@ -162,6 +162,7 @@ def test_messages_are_shown_decoded_and_lead_to_why(person: Client, jobs: Queue,
     assert "not text: shown as base64" in words
     assert "of=existing" in source
     assert AuditEvent.objects.get(action=AUDIT_ACTION).detail == {"requested": 2, "shown": 2}
+    assert list(TaskCanvas.objects.values_list("broker", "vhost", "uuid", "group")) == [(jobs.broker_id, vhost, "u-1", "g-1")]
 
 
 def test_who_may_not_see_bodies_sees_where_messages_were_published_and_how_large_they_are(client: Client, jobs: Queue, rabbitmq: TestNode, vhost: str) -> None:

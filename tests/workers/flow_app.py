@@ -9,7 +9,7 @@ from typing import Any
 
 from celery import Celery, Task, chain, chord, group
 
-app = Celery("tests", broker=os.environ["TEST_CELERY_BROKER"], backend=os.environ["TEST_CELERY_BACKEND"])
+app = Celery("tests", broker=os.environ["TEST_CELERY_BROKER"], backend=os.environ["TEST_CELERY_BACKEND"], set_as_current=False)
 app.conf.update(
     task_default_queue="jobs",
     task_send_sent_event=True,

@@ -14,6 +14,8 @@ MOST_KEPT, DELETED_AT_ONCE = 100_000, 5_000
 def note_canvas(broker_id: int, vhost: str, seen: Iterable[Canvas], now: datetime) -> int:
     """How many tasks it was noted of; of one that was seen before, what was seen last."""
     rows = {one.uuid: one for one in seen}
+    if not rows:
+        return 0
     TaskCanvas.objects.bulk_create(
         [TaskCanvas(broker_id=broker_id, vhost=vhost, uuid=one.uuid, group=one.group, body=one.body, stamps=one.stamps, seen_at=now) for one in rows.values()],
         update_conflicts=True,
