@@ -27,6 +27,7 @@ from dashboard.operations import about_views
 from dashboard.operations import views as health
 from dashboard.overview import views as overview
 from dashboard.people import views as account
+from dashboard.periodic import views as periodic
 from dashboard.queues import detail_views as queue
 from dashboard.queues import peek_views
 from dashboard.queues import views as queues
@@ -58,6 +59,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("workers/<int:pk>/<slug:action>/", worker_listing.change, name="worker_listing"),
     path("tasks/", tasks.page, name="tasks"),
     path("tasks/export/", task_export.export, name="task_export"),
+    path("tasks/periodic/", periodic.page, name="periodic"),
     path("tasks/<int:pk>/", task.page, name="task"),
     path("tasks/flow/", flow.page, name="flow"),
     path("routing/", routing.page, name="routing"),

@@ -16,6 +16,7 @@ from dashboard.flows import api as flows
 from dashboard.layout import history_api
 from dashboard.operations import about_api
 from dashboard.overview import api as brokers
+from dashboard.periodic import api as periodic
 from dashboard.queues import api as queues
 from dashboard.queues import peek_api
 from dashboard.send import api as send
@@ -35,6 +36,6 @@ api = NinjaAPI(
 )
 errors.register(api)
 RESOURCES = (brokers, queues, exchanges, connections, workers, control, tasks, flows,
-    findings, send, peek_api, routing, reach_api, history_api, about_api, audit, capacity)  # fmt: skip
+    findings, send, peek_api, routing, reach_api, history_api, about_api, audit, capacity, periodic)  # fmt: skip
 for resource in RESOURCES:
     api.add_router("", resource.router)

@@ -39,6 +39,11 @@ CHAPTERS: dict[str, dict[str, Term]] = {
             "A message for a worker node to run a function. Its outcome is known from the events that worker nodes send.",
             "`reports.render.delay(11)` sends a task named `reports.render`; a worker node calls that function with 11.",
         ),
+        "periodic task": Term(
+            "A task that Celery beat sends by a schedule: after so many seconds, or at times of the day.",
+            "`crontab(hour=3, minute=0)` sends one every night at three; a worker node runs it.",
+            ("beat",),
+        ),
         "attributes": Term(
             "Fields of a message that AMQP itself defines and the broker understands, such as priority, expiration and delivery mode. "
             "AMQP calls them properties. "

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import msgspec
 from django.conf import settings
 
 from dashboard.why.task_configuration import Configuration, KnownTask
 from workers.inspection.live_configuration import LiveConfiguration
-from workers.user_app.client import AppUnavailable, UserApp
-
-
-@cache
-def application(path: str) -> UserApp:
-    return UserApp(path)
+from workers.user_app.client import AppUnavailable, application
 
 
 def with_application(known: KnownTask, task: str) -> KnownTask:

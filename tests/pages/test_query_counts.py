@@ -35,6 +35,7 @@ PAGES = {
     "/workers/capacity/": 28,
     "/workers/group/?broker=prod&vhost=/&name=a@web-*": 17,
     "/tasks/": 19,
+    "/tasks/periodic/": 14,
     "/send/?broker=prod&vhost=/": 22,
     "/routing/?broker=prod&vhost=/": 24,
     "/routing/?broker=prod&vhost=/&exchange=shop.orders&routing_key=a": 27,

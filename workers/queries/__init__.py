@@ -6,6 +6,7 @@
 from workers.queries.delayed_tasks import delayed_tasks
 from workers.queries.flows import FlowRows, NameCount, flow, flow_size
 from workers.queries.ordered_workers import workers_chosen, workers_named
+from workers.queries.periodic import places_with_task, receiving_since, reported_schedules, runs_of
 from workers.queries.reports import reports
 from workers.queries.task_counts import kept_counts
 from workers.queries.task_cursors import TASK_SORTS
@@ -81,12 +82,16 @@ __all__ = [
     "load_tasks_sent",
     "names_of",
     "newest_task",
+    "places_with_task",
     "received_at",
+    "receiving_since",
     "registered_tasks",
     "reported_applications",
     "reported_names",
+    "reported_schedules",
     "reports",
     "revisions",
+    "runs_of",
     "search_tasks",
     "silent_workers",
     "state_counts",

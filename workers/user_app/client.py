@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -154,6 +154,12 @@ class UserApp:
             return msgspec.json.decode(answer, type=dict[str, Any])
         except msgspec.MsgspecError:
             raise AppUnavailable(f"The application {self.path} answered what can’t be read.") from None
+
+
+@cache
+def application(path: str) -> UserApp:
+    """The one of this path that all of this process share."""
+    return UserApp(path)
 
 
 class _Loaded(msgspec.Struct):
