@@ -6,9 +6,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING, TypeVar
 
-from workers.models import Task
+if TYPE_CHECKING:
+    from workers.models import Task
 
+T = TypeVar("T", datetime, float)
 NOT_STARTED = ("PENDING", "RECEIVED")
 
 
@@ -28,8 +31,17 @@ def runtime_so_far(task: Task, now: datetime) -> float | None:
 
 def ready_at(task: Task) -> datetime | None:
     """From when on a worker could have started it: when it was sent, or where no event reported that, received; with a later ETA, then. None if unknown."""
-    since = task.sent_at or task.received_at
-    return max(since, task.eta or since) if since else None
+    return ready(task.sent_at, task.received_at, task.eta)
+
+
+def ready(sent_at: T | None, received_at: T | None, eta: T | None) -> T | None:
+    """The same of moments, whether as datetimes or as seconds since 1970.
+
+    >>> ready(None, 3.0, 5.0), ready(1.0, 3.0, None), ready(None, None, 5.0)
+    (5.0, 1.0, None)
+    """
+    since = received_at if sent_at is None else sent_at
+    return since if since is None or eta is None or eta < since else eta
 
 
 def waited_seconds(task: Task, now: datetime) -> float | None:

@@ -35,6 +35,7 @@ SELECTION = (
     "tests/workers/test_task_pages.py::test_the_pages_from_one_end_to_the_other_are_the_list[narrowed1]",
     "tests/workers/test_task_plans_on_postgresql.py",
     "tests/workers/test_task_searches.py",
+    "tests/workers/test_task_statistics.py",
     "tests/workers/test_tasks_stored.py",
 )
 

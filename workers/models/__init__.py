@@ -6,9 +6,11 @@ Written only by `workers.store`, read only by `workers.queries`. None means unkn
 from workers.models.canvas import TaskCanvas
 from workers.models.failures import FailedTask, FailureCursor, FailureEvent, FailureGroup, FailureHour, FailurePart
 from workers.models.nodes import EventSource, Worker
+from workers.models.statistics import CountedBatch, TaskStatistic
 from workers.models.tasks import Task, TaskCount
 
 __all__ = [
+    "CountedBatch",
     "EventSource",
     "FailedTask",
     "FailureCursor",
@@ -19,5 +21,6 @@ __all__ = [
     "Task",
     "TaskCanvas",
     "TaskCount",
+    "TaskStatistic",
     "Worker",
 ]

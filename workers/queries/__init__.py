@@ -15,6 +15,7 @@ from workers.queries.task_news import counts_by_state, family_fingerprint, kept_
 from workers.queries.task_pages import TaskPage, tasks, tasks_after
 from workers.queries.task_parts import COUNTED
 from workers.queries.task_records import load_open_tasks, load_orphaned_tasks, load_tasks, load_tasks_received, load_tasks_sent, workers_with_open_tasks
+from workers.queries.task_statistics import Part, StatisticsQuestion, task_statistics
 from workers.queries.tasks import (
     Family,
     family,
@@ -58,7 +59,9 @@ __all__ = [
     "Family",
     "FlowRows",
     "NameCount",
+    "Part",
     "Search",
+    "StatisticsQuestion",
     "TaskPage",
     "all_workers",
     "celery_names",
@@ -98,6 +101,7 @@ __all__ = [
     "task",
     "task_by_id",
     "task_names",
+    "task_statistics",
     "tasks",
     "tasks_after",
     "tasks_by_ids",

@@ -15,6 +15,7 @@ from workers.receiving.clock_skew import LARGEST_SECONDS, Answered, ClockSkew
 from workers.receiving.events import Event
 from workers.receiving.orphaned_tasks import WorkerEvidence, assess
 from workers.receiving.reconciliation import resumed
+from workers.receiving.statistics_counter import StatisticsCounter
 from workers.receiving.task_order import ENDED, RANKS
 from workers.receiving.task_state import TaskRecord, apply
 
@@ -51,6 +52,7 @@ class TaskBuffer:
         self.faults: list[Exception] = []  # errors in our own code in `settle`, for the caller to report
         self.measured: dict[str, Measured] = {}
         self.measured_anew: set[str] = set()  # whose measurements have changed, for the caller to take over and clear
+        self.statistics = StatisticsCounter()
         self._pending: list[tuple[Event, float]] = []
         self._ahead: dict[str, float] = {}
         self._ahead_by_host: dict[str, float] = {}
@@ -126,6 +128,7 @@ class TaskBuffer:
         new = apply(record, event, received_at, ahead)
         if new:
             self.changed[uuid] = record
+            self.statistics.note(record, event, received_at, ahead)
         if event.type != "task-sent":
             measured = self.measured.get(hostname)
             if measured is None:

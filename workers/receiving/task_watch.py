@@ -22,6 +22,7 @@ from workers.receiving.revocations import Revocations
 from workers.receiving.task_buffer import Measured, TaskBuffer
 from workers.receiving.task_state import TaskRecord
 from workers.receiving.worker_state import WorkerState, note_restart
+from workers.task_statistics import Counted, Key
 
 log = structlog.get_logger(__name__)
 
@@ -134,8 +135,13 @@ class TaskWatch:
             worker.changed = True
         buffer.measured_anew.clear()
 
+    def statistics(self) -> Mapping[Key, Counted]:
+        """What the events since the last stored batch count, once it is prepared."""
+        return self._buffer.statistics.count()
+
     def note_stored(self, tasks: Iterable[TaskRecord], unstorable: Collection[TaskRecord] = ()) -> None:
         """They are committed, but for those that can't be stored: these are forgotten."""
+        self._buffer.statistics.clear()
         left_out = {record.uuid for record in unstorable}
         for uuid in left_out:
             self._buffer.changed.pop(uuid, None)

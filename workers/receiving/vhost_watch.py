@@ -227,6 +227,7 @@ class VhostWatch:
         facts = facts_of(self.place, self._subscription, self._problem, self._inspection(), inspector.error if self.place.inspects else None)
         batch.facts = facts if facts != self._facts else None
         batch.tasks = self._tasks.prepare(registry.workers, not self._subscription.reason, self._note_fault)
+        batch.statistics = self._tasks.statistics()
         batch.workers, batch.forgotten = registry.take_changes(), list(registry.forgotten)
         batch.lost_events = sum(worker.lost_events for worker in registry.workers.values())
         batch.uncertain = self._feed.uncertain()

@@ -7,6 +7,7 @@ from workers.store.listing import forget_worker, pin_worker
 from workers.store.silence import mark_workers_unknown
 from workers.store.task_counts import repair_counts
 from workers.store.task_days import make_task_days
+from workers.store.task_statistics import sum_statistics, trim_statistics
 from workers.store.tasks import trim_tasks
 from workers.store.workers import (
     Batch,
@@ -50,9 +51,11 @@ __all__ = [
     "repair_counts",
     "resolve_failures",
     "save_batch",
+    "sum_statistics",
     "supersede_all",
     "take_over",
     "trim_canvas",
     "trim_failures",
+    "trim_statistics",
     "trim_tasks",
 ]  # fmt: skip

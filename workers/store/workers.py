@@ -25,7 +25,9 @@ from workers.receiving.refusals import Refusals
 from workers.receiving.task_state import TaskRecord
 from workers.receiving.worker_state import FIELDS, WorkerState
 from workers.store.isolation import save_each
+from workers.store.task_statistics import save_counted
 from workers.store.tasks import mark_tasks_unknown, save_tasks
+from workers.task_statistics import Counted, Key
 
 MOST_CHANGES = 100
 MOST_WORKERS_AT_ONCE = 500
@@ -57,10 +59,11 @@ class Batch(msgspec.Struct):
     lost_events: int = 0
     uncertain: bytes = b""  # fingerprints of the messages that brought it, as far as they may come again
     tasks: Sequence[TaskRecord] = ()
+    statistics: Mapping[Key, Counted] = {}
 
     @property
     def is_empty(self) -> bool:
-        return not (self.tasks or self.workers or self.forgotten or self.facts or self.events or self.refused.count)
+        return not (self.tasks or self.statistics or self.workers or self.forgotten or self.facts or self.events or self.refused.count)
 
 
 class Unstorable(msgspec.Struct):
@@ -123,6 +126,7 @@ def save_batch(writer: Writer, broker_id: int, vhost: str, batch: Batch, now: da
         last = parts[-1] if parts else ()
         unstorable += save_each(last, lambda some: keys.update(_save_workers(broker_id, vhost, some, now)))
         found = Unstorable(unstorable, save_each(batch.tasks, lambda some: save_tasks(broker_id, vhost, some, now)))
+        save_counted(broker_id, vhost, batch.statistics)
         _save_source(writer.source_id, batch, found, now)
     _note_stored(last, keys)
     return found

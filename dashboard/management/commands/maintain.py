@@ -34,7 +34,17 @@ from dashboard.notifications.loop import NotificationsLoop
 from dashboard.notifications.targets import rotate_secrets, unusable
 from dashboard.store import delete_old_findings, trim_audit, trim_cache, trim_deliveries, trim_invitations, trim_login_delays, trim_sessions
 from dashboard.store.second_factors import encrypt_anew
-from workers.store import count_failures, make_task_days, mark_workers_unknown, repair_counts, trim_canvas, trim_failures, trim_tasks
+from workers.store import (
+    count_failures,
+    make_task_days,
+    mark_workers_unknown,
+    repair_counts,
+    sum_statistics,
+    trim_canvas,
+    trim_failures,
+    trim_statistics,
+    trim_tasks,
+)  # fmt: skip
 
 KIND = "maintenance"  # of its lease and heartbeat
 ROUND_SECONDS = 5.0
@@ -66,6 +76,8 @@ def jobs() -> list[Job]:
         Job("trim canvas", timedelta(minutes=10), lambda now: trim_canvas(now, settings.RETENTION_TASK_DAYS)),
         Job("trim tasks", timedelta(seconds=15), lambda now: trim_tasks(now, settings.RETENTION_TASK_DAYS, settings.RETENTION_TASKS)),
         Job("count failures", timedelta(seconds=10), count_failures),
+        Job("sum statistics of tasks", timedelta(seconds=10), lambda _: sum_statistics()),
+        Job("trim statistics of tasks", timedelta(minutes=5), trim_statistics),
         Job("trim failures", timedelta(minutes=10), lambda now: trim_failures(now, settings.RETENTION_FINDING_DAYS)),
         Job("compare the counts of tasks", timedelta(hours=1), lambda _: repair_counts()),
         Job("measure tables", timedelta(minutes=5), measure_tables),

@@ -1,0 +1,76 @@
+"""What was counted of tasks by name and queue in a range of time: what is summed by periods, and what still waits to be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from django.db.models import Q, QuerySet
+
+from brokers.models import Broker
+from brokers.queries.one_moment import one_moment
+from brokers.queries.pages import BrokerRef, in_scope, visible_brokers
+from brokers.scope import Scope
+from workers.models import CountedBatch, TaskStatistic
+from workers.receiving.task_order import EVENTS
+from workers.task_statistics import Counted, decoded_batch, decoded_sketches, period
+
+_COLUMNS = tuple(event.removeprefix("task-") for event in EVENTS)
+
+
+class StatisticsQuestion(msgspec.Struct, frozen=True):
+    """Of which tasks, and in periods of how many `seconds`: those that begin from `since` on and before `until`. None: all. "" stands for what is unknown."""
+
+    since: datetime
+    until: datetime
+    seconds: int
+    broker: BrokerRef | None = None
+    vhost: str | None = None
+    name: str | None = None
+    queue: str | None = None
+
+
+class Part(msgspec.Struct, frozen=True, gc=False):
+    """What was counted in one period of one name and queue; several parts may be of the same."""
+
+    broker_id: int
+    vhost: str
+    start: int
+    name: str
+    queue: str
+    counted: Counted
+
+
+def task_statistics(scope: Scope, question: StatisticsQuestion) -> list[Part]:
+    """Of rows whose queue may be viewed; where only some queues may, nothing of tasks whose queue is unknown."""
+    with one_moment():
+        return [*_summed(scope, question), *_waiting(scope, question)]
+
+
+def _summed(scope: Scope, question: StatisticsQuestion) -> Iterator[Part]:
+    since, until = question.since.timestamp(), question.until.timestamp()
+    rows = TaskStatistic.objects.filter(in_scope(scope, question.broker, question.vhost, "queue"), seconds=question.seconds, start__gte=since, start__lt=until)
+    for column in ("name", "queue"):
+        wanted = getattr(question, column)
+        rows = rows if wanted is None else rows.filter(**{column: wanted})
+    for broker_id, vhost, start, name, queue, sketches, *events in rows.values_list("broker_id", "vhost", "start", "name", "queue", "sketches", *_COLUMNS):
+        yield Part(broker_id, vhost, start, name, queue, Counted(events, *decoded_sketches(bytes(sketches))))
+
+
+def _waiting(scope: Scope, question: StatisticsQuestion) -> Iterator[Part]:
+    since, until = question.since.timestamp(), question.until.timestamp()
+    for broker_id, broker, vhost, counts in _batches(scope, question):
+        for key, counted in decoded_batch(bytes(counts)):
+            start = period(key.start, question.seconds)
+            fits = question.name in (None, key.name) and question.queue in (None, key.queue)
+            if fits and since <= start < until and scope.covers(broker, vhost, key.queue):
+                yield Part(broker_id, vhost, start, key.name, key.queue, counted)
+
+
+def _batches(scope: Scope, question: StatisticsQuestion) -> QuerySet[Any, Any]:
+    """Of the brokers and virtual hosts in question; what of them may be viewed is decided by queue."""
+    rows = CountedBatch.objects.filter(Q() if question.vhost is None else Q(vhost=question.vhost))
+    brokers = Broker.objects.filter(visible_brokers(scope, question.broker), Q(same_as="") if question.broker is None else Q())
+    return rows.filter(broker__in=brokers).values_list("broker_id", "broker__name", "vhost", "counts")
