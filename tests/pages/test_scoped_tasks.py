@@ -23,11 +23,18 @@ from workers.models import Task, Worker
 pytestmark = pytest.mark.django_db
 IN_SHOP = f"broker=prod&vhost={quote(SHOP, safe='')}"
 HIDDEN_HOST = f"broker=prod&vhost={quote(ELSEWHERE, safe='')}"
-LISTS = ("/tasks/", "/workers/", "/findings/", "/send/")
-PARTS = ("/tasks/?part=views", "/workers/?part=board", "/tasks/?part=completion&typed=queue:", "/tasks/?part=completion&typed=name:", "/tasks/?q=SECRET")
+LISTS = ("/tasks/", "/workers/", "/workers/matrix/", "/workers/capacity/", "/findings/", "/send/")
+PARTS = (
+    "/tasks/?part=views",
+    "/workers/?part=board",
+    "/workers/?part=board&group=name",
+    "/tasks/?part=completion&typed=queue:",
+    "/tasks/?part=completion&typed=name:",
+    "/tasks/?q=SECRET",
+)
 EVERY_COLUMN = f"/tasks/?columns={','.join(COLUMNS)}"
 OTHERS = ("/find/?q=SECRET", "/find/?q=pack", "/about/", "/findings/silences/", "/findings/rules/no_consumer/")
-CALLS = ("about", "brokers", "workers", "tasks", "findings", "tasks?q=SECRET", f"tasks?{HIDDEN_HOST}", "task?uuid=pack-1", "task?uuid=SECRET-1")
+CALLS = ("about", "brokers", "workers", "capacity", "tasks", "findings", "tasks?q=SECRET", f"tasks?{HIDDEN_HOST}", "task?uuid=pack-1", "task?uuid=SECRET-1")
 CALLS += (f"flow?{IN_SHOP}&root=pack-1", f"flow?{IN_SHOP}&root=SECRET-1")
 
 

@@ -106,12 +106,10 @@ def _routes(tasks: Iterable[Any]) -> list[tuple[str, str, int]]:
     >>> _routes([{"delivery_info": {"exchange": "", "routing_key": "mail"}}, {}, None])
     [('', 'mail', 1)]
     """
-    found: Counter[tuple[str, str]] = Counter()
-    for task in tasks:
-        route = _mapping(_mapping(task).get("delivery_info"))
-        if isinstance(route.get("routing_key"), str):
-            found[_text(route.get("exchange")), _text(route["routing_key"])] += 1
-    return [(exchange, key, count) for (exchange, key), count in found.most_common(MOST_ROUTES)]
+    infos = [task.get("delivery_info") for task in tasks if isinstance(task, dict)]
+    pairs = [(info.get("exchange"), info.get("routing_key")) for info in infos if isinstance(info, dict)]
+    found = Counter((exchange or "", key) for exchange, key in pairs if isinstance(key, str) and isinstance(exchange, str | None))
+    return [(_text(exchange), _text(key), count) for (exchange, key), count in found.most_common(MOST_ROUTES)]
 
 
 def _peak_memory(reported: Any) -> int | None:
