@@ -12,6 +12,7 @@ from dashboard.audit import views as audit
 from dashboard.capacity import views as capacity
 from dashboard.connections import detail_views as connection
 from dashboard.connections import views as connections
+from dashboard.control import views as control
 from dashboard.demo import views as demo
 from dashboard.exchanges import detail_views as exchange
 from dashboard.exchanges import views as exchanges
@@ -55,6 +56,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("workers/matrix/", capacity.matrix, name="worker_matrix"),
     path("workers/capacity/", capacity.capacity, name="capacity"),
     path("workers/group/", worker_group.page, name="worker_group"),
+    path("workers/control/", control.page, name="control"),
+    path("workers/control/order/", control.order, name="control_order"),
+    path("workers/orders/<int:pk>/", control.one, name="worker_order"),
     path("workers/<int:pk>/", worker.page, name="worker"),
     path("workers/<int:pk>/<slug:action>/", worker_listing.change, name="worker_listing"),
     path("tasks/", tasks.page, name="tasks"),

@@ -45,6 +45,11 @@ class Done(msgspec.Struct, frozen=True):
     event: AuditEvent
 
 
+def may(user: User | AnonymousUser, broker: str, vhost: str) -> bool:
+    """Whether this person may change worker nodes there, were it not switched off."""
+    return bool(broker) and access.may(user, "control", broker, vhost)
+
+
 def why_not(user: User | AnonymousUser, broker: str, vhost: str) -> str:
     """Why this person can't change worker nodes there, as a sentence that names what would allow it; "" if they can."""
     if not access.may(user, "control", broker, vhost):

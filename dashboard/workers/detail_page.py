@@ -15,6 +15,7 @@ from brokers import queries
 from brokers.conditions import Condition
 from brokers.models import Change, Queue
 from brokers.scope import Scope
+from dashboard.control.section import ControlSection
 from dashboard.findings.open_now import OpenNow, open_now
 from dashboard.layout import charts as series
 from dashboard.layout import formatting
@@ -77,6 +78,14 @@ class WorkerDetail:
     @property
     def listing_text(self) -> str:
         return listing.text(self.worker, worker_queries.gone_for(), self.now)
+
+    @cached_property
+    def control(self) -> ControlSection:
+        return ControlSection(self.user, self.worker, self.now)
+
+    @property
+    def hostnames(self) -> list[str]:
+        return [self.worker.hostname]
 
     @property
     def may_change(self) -> bool:

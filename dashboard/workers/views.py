@@ -11,6 +11,7 @@ from dashboard.layout.addresses import ListAddress
 from dashboard.layout.fragments import completions
 from dashboard.layout.frame import shell_of
 from dashboard.live.seen import live_page
+from dashboard.people.access import rights_of
 from dashboard.workers.completion import worker_values
 from dashboard.workers.filter import QUALIFIERS
 from dashboard.workers.list_page import WorkerList
@@ -26,6 +27,7 @@ def page(request: HttpRequest) -> HttpResponse:
     part = request.GET.get("part")
     if part == "completion":
         return completions(request, QUALIFIERS, worker_values(listed))
+    selection = {"selects": rights_of(request.user).may_somewhere("control"), "selected": request.GET.getlist("node")}
     if part in PARTS:
-        return render(request, f"workers/_{part}.html", {"list": listed})
-    return render(request, "workers/index.html", {"list": listed, **live_page(listed.topics, brokers=shell.brokers, scope=shell.scope)})
+        return render(request, f"workers/_{part}.html", {"list": listed, **selection})
+    return render(request, "workers/index.html", {"list": listed, **selection, **live_page(listed.topics, brokers=shell.brokers, scope=shell.scope)})

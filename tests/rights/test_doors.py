@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import pytest
 from django.conf import LazySettings
@@ -106,7 +106,8 @@ def tried(world: World, role: Role, one: Try) -> Iterator[str]:
 def named(text: str, one: Try, role: Role) -> str:
     """A name of another place in the answer, without those that the request has."""
     for name in sorted(set(_texts(filled(one.door.given, one.place))), key=len, reverse=True):
-        text = re.sub(rf"{re.escape(name)}(?![\w-])", "", text)  # SECRET-ELSEWHERE, and not the beginning of SECRET-ELSEWHERE-queue
+        forms = "|".join(map(re.escape, (name, quote(name, safe=""))))
+        text = re.sub(rf"(?:{forms})(?![\w-])", "", text)  # SECRET-ELSEWHERE, and not the beginning of SECRET-ELSEWHERE-queue
     hidden = "SECRET-ELSEWHERE" if role.sees("other") else "SECRET" if role.sees(ORDERS) else r"SECRET|orders@shop|orders\.in"
     found = re.search(rf".{{0,60}}(?:{hidden}).{{0,40}}", text)
     return found[0] if found else ""
@@ -115,6 +116,9 @@ def named(text: str, one: Try, role: Role) -> str:
 def _texts(given: Any) -> Iterator[str]:
     if isinstance(given, Mapping):
         for value in given.values():
+            yield from _texts(value)
+    elif isinstance(given, list):
+        for value in given:
             yield from _texts(value)
     elif isinstance(given, str) and len(given) > 4:
         yield given
