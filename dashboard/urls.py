@@ -35,6 +35,7 @@ from dashboard.queues import views as queues
 from dashboard.send import views as send
 from dashboard.tasks import detail_views as task
 from dashboard.tasks import export_views as task_export
+from dashboard.tasks import kept_views
 from dashboard.tasks import views as tasks
 from dashboard.why import views as routing
 from dashboard.workers import detail_views as worker
@@ -64,6 +65,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("tasks/", tasks.page, name="tasks"),
     path("tasks/export/", task_export.export, name="task_export"),
     path("tasks/periodic/", periodic.page, name="periodic"),
+    path("tasks/views/", kept_views.page, name="task_views"),
+    path("tasks/views/<int:pk>/<slug:action>/", kept_views.act, name="task_view_act"),
     path("tasks/<int:pk>/", task.page, name="task"),
     path("tasks/flow/", flow.page, name="flow"),
     path("routing/", routing.page, name="routing"),

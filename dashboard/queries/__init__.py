@@ -68,6 +68,7 @@ from dashboard.queries.people import (
     token,
     user_of_session,
 )
+from dashboard.queries.task_views import task_views
 from dashboard.queries.visible_findings import patterns_in, unescaped
 
 __all__ = [
@@ -129,6 +130,7 @@ __all__ = [
     "silences_of",
     "target",
     "targets",
+    "task_views",
     "token",
     "tokens_of",
     "unescaped",

@@ -33,6 +33,7 @@ from dashboard.store.people import (
 from dashboard.store.rule_settings import set_rule, unset_rule
 from dashboard.store.second_factors import forget_second_factors
 from dashboard.store.sessions import begin_session, end_other_sessions, end_session, touch_session, trim_sessions
+from dashboard.store.task_views import MOST_TASK_VIEWS, keep_task_view, make_columns_usual, remove_task_view, rename_task_view, share_task_view
 from dashboard.store.tokens import add_token, revoke_token
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "ENVIRONMENT_TOKEN",
     "FAILED",
     "INVITATION_LASTS",
+    "MOST_TASK_VIEWS",
     "REFUSED",
     "UNCHANGED",
     "LoginTry",
@@ -62,6 +64,8 @@ __all__ = [
     "ensure_admin",
     "forget_second_factors",
     "invite",
+    "keep_task_view",
+    "make_columns_usual",
     "make_feed_token",
     "make_token",
     "missed",
@@ -72,6 +76,8 @@ __all__ = [
     "reached",
     "release_finding",
     "remove_target",
+    "remove_task_view",
+    "rename_task_view",
     "replace_secret",
     "revoke_feed_token",
     "revoke_token",
@@ -82,6 +88,7 @@ __all__ = [
     "save_target",
     "set_environment_token",
     "set_rule",
+    "share_task_view",
     "take_finding",
     "touch_feed_token",
     "touch_session",

@@ -67,25 +67,25 @@ class Choice(msgspec.Struct, frozen=True):
         return f"Move {self.column.words} to the right"
 
 
-def chosen(text: str) -> tuple[Column, ...]:
-    """The columns of a text in its order, without what there is not; the usual ones for a text that names none. The task's name, which leads to its page, is
-    always one of them.
+def chosen(text: str, usual: str = "") -> tuple[Column, ...]:
+    """The columns of a text in its order, without what there is not; for a text that names none those of `usual`, or else those that everybody has.
+    The task's name, which leads to its page, is always one of them.
 
     >>> [column.key for column in chosen("runtime,what,state,runtime")]
     ['name', 'runtime', 'state']
     """
-    keys = list(dict.fromkeys(key for key in text.split(",") if key in COLUMNS)) or list(USUAL)
+    keys = list(dict.fromkeys(key for key in text.split(",") if key in COLUMNS)) or [key for key in usual.split(",") if key in COLUMNS] or list(USUAL)
     return tuple(COLUMNS[key] for key in (keys if "name" in keys else ["name", *keys]))
 
 
-def as_text(columns: Sequence[Column]) -> str:
-    """The columns as an address names them; "" for the usual ones.
+def as_text(columns: Sequence[Column], usual: str = "") -> str:
+    """The columns as an address names them; "" for the usual ones, which `usual` may name.
 
     >>> as_text(chosen("")), as_text(chosen("name,wait"))
     ('', 'name,wait')
     """
     keys = tuple(column.key for column in columns)
-    return "" if keys == USUAL else ",".join(keys)
+    return "" if tuple(columns) == chosen("", usual) else ",".join(keys)
 
 
 def headings(columns: Sequence[Column], address: ListAddress, sort: str) -> list[Heading]:
@@ -97,16 +97,22 @@ def headings(columns: Sequence[Column], address: ListAddress, sort: str) -> list
     return found
 
 
-def choices(columns: Sequence[Column], address: ListAddress) -> list[Choice]:
+def choices(columns: Sequence[Column], address: ListAddress, usual: str = "") -> list[Choice]:
     """Every column, those that are shown first and in their order."""
     shown = list(columns)
-    return [
-        Choice(column, True, _moved(shown, place, -1, address) if place else "", _moved(shown, place, 1, address) if place < len(shown) - 1 else "")
+    moved = [
+        Choice(
+            column,
+            True,
+            _moved(shown, place, -1, address, usual) if place else "",
+            _moved(shown, place, 1, address, usual) if place < len(shown) - 1 else "",
+        )
         for place, column in enumerate(shown)
-    ] + [Choice(column, False) for column in COLUMNS.values() if column not in shown]
+    ]
+    return moved + [Choice(column, False) for column in COLUMNS.values() if column not in shown]
 
 
-def _moved(columns: Sequence[Column], place: int, by: int, address: ListAddress) -> str:
+def _moved(columns: Sequence[Column], place: int, by: int, address: ListAddress, usual: str) -> str:
     order = list(columns)
     order.insert(place + by, order.pop(place))
-    return address.with_(columns=as_text(order))
+    return address.with_(columns=as_text(order, usual))

@@ -36,7 +36,7 @@ def export(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
         raise Http404(f"Tasks are exported as {' or '.join(exported.TYPES)}.")
     if going_on.is_full(request.user.pk):
         return HttpResponse("Two exports of yours are running. Wait for one to end.", status=429, content_type="text/plain; charset=utf-8")
-    listed = TaskList(shell.scope, ListAddress(request.path, given), shell.brokers, shell.broker, shell.vhost, timezone.now())
+    listed = TaskList(shell.scope, ListAddress(request.path, given), shell.brokers, shell.broker, shell.vhost, timezone.now(), request.user)
     if listed.filter.problems:
         return render(request, "tasks/export_refused.html", {"list": listed}, status=422)
     wanted = _wanted(listed, given)

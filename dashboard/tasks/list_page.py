@@ -8,23 +8,23 @@ from functools import cached_property
 from typing import Any
 
 import msgspec
-from django.urls import reverse
+from django.contrib.auth.models import AnonymousUser
 
 from brokers import queries as broker_queries
 from brokers.models import Broker
 from brokers.scope import Scope
 from dashboard.layout import filter_language
-from dashboard.layout.addresses import Heading, ListAddress
+from dashboard.layout.addresses import ListAddress
 from dashboard.layout.lists import PAGE_SIZE, Filtered, RestrictiveTerm, count_text, most_restrictive
 from dashboard.layout.moments import moment_of
 from dashboard.layout.virtual_hosts import partly_visible
 from dashboard.layout.visibility import Step
 from dashboard.live import topics
 from dashboard.live.rows import LiveRow
-from dashboard.people.access import NO_RIGHTS, Rights
-from dashboard.tasks import bulk, columns
+from dashboard.models import User
 from dashboard.tasks import filter as task_filter
 from dashboard.tasks import visibility as task_limits
+from dashboard.tasks.list_choices import ListChoices
 from dashboard.tasks.row import task_row
 from workers import queries
 from workers.models import EventSource, Worker
@@ -52,20 +52,19 @@ class View(msgspec.Struct, frozen=True):
     level: str
 
 
-class TaskList(Filtered):
+class TaskList(Filtered, ListChoices):
     """The questions of one request; `broker` and `vhost` are what the frame's switchers chose, None for all."""
 
     def __init__(
         self, scope: Scope, address: ListAddress, brokers: Sequence[Broker], broker: Broker | None, vhost: str | None, now: datetime,
-        rights: Rights = NO_RIGHTS,
+        user: User | AnonymousUser | None = None,
     ) -> None:  # fmt: skip
-        self.scope, self.address, self.now, self.rights = scope, address, now, rights
+        self.scope, self.address, self.now, self.user = scope, address, now, user
         self.several_brokers = len(brokers) > 1
         self.brokers = [broker] if broker else list(brokers)
         self.broker, self.vhost = broker, vhost
         self.filter = task_filter.parse(address.filter_text, scope.arguments is None)
         self.sort = address.sort(queries.TASK_SORTS, NEWEST_FIRST)
-        self.columns = columns.chosen(address.kept.get("columns", ""))
 
     def query_filter(self, wanted: filter_language.Filter) -> TaskFilter:
         return task_filter.query_filter(wanted, self.broker.pk if self.broker and self.several_brokers else None, self.vhost, self.now)
@@ -129,32 +128,6 @@ class TaskList(Filtered):
     def further_address(self) -> str:
         """Where a search for words goes on that found none here of those that it looked at; "" if it looked at all."""
         return self.address.with_(after=self.page.next) if self.page.next and not self.page.items else ""
-
-    @property
-    def headings(self) -> list[Heading]:
-        return columns.headings(self.columns, self.address, self.sort)
-
-    @cached_property
-    def bulk_acts(self) -> list[bulk.BulkAct]:
-        return bulk.acts_for(self.rights)
-
-    @property
-    def column_choices(self) -> list[columns.Choice]:
-        return columns.choices(self.columns, self.address)
-
-    @property
-    def exports(self) -> list[tuple[str, str]]:
-        """The whole list as files, with its filter and columns."""
-        there = ListAddress.at(reverse("task_export"), self.address)
-        return [("CSV", there.with_(format="csv", sort=None)), ("JSON, an object a line", there.with_(format="json", sort=None))]
-
-    @property
-    def has_usual_columns(self) -> bool:
-        return not columns.as_text(self.columns)
-
-    @property
-    def usual_columns_address(self) -> str:
-        return self.address.with_(columns=None)
 
     @property
     def sorts_some(self) -> bool:

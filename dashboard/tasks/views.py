@@ -11,7 +11,6 @@ from dashboard.layout.addresses import ListAddress
 from dashboard.layout.fragments import completions
 from dashboard.layout.frame import shell_of
 from dashboard.live.seen import live_page
-from dashboard.people.access import rights_of
 from dashboard.tasks.completion import task_values
 from dashboard.tasks.filter import QUALIFIERS
 from dashboard.tasks.list_page import TaskList
@@ -24,7 +23,7 @@ def page(request: HttpRequest) -> HttpResponse:
     """The whole page, or with `?part=` only one of its fragments."""
     shell = shell_of(request)
     address = ListAddress(request.path, request.GET)
-    listed = TaskList(shell.scope, address, shell.brokers, shell.broker, shell.vhost, timezone.now(), rights_of(request.user))
+    listed = TaskList(shell.scope, address, shell.brokers, shell.broker, shell.vhost, timezone.now(), request.user)
     part = request.GET.get("part")
     if part == "completion":
         return completions(request, QUALIFIERS, task_values(listed))

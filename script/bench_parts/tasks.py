@@ -28,6 +28,8 @@ SERVER = ("shared_buffers=256MB", "max_wal_size=2GB", "maintenance_work_mem=256M
 READS = 200
 EVENTS_PER_SECOND, ROUND_SECONDS = 2_000, 0.5
 GOAL_TIMES = 4
+SEARCHES = ("words of the arguments", "arguments only", "exception", "runtime, found nowhere")
+"""What only Flower's search can find."""
 
 
 def feed() -> None:
@@ -41,7 +43,7 @@ def feed() -> None:
         time.sleep(max(0.0, due - time.monotonic()))
 
 
-def measured(tasks: int, engine: str) -> Iterator[Row]:
+def measured(tasks: int, engine: str, reads: int = READS) -> Iterator[Row]:
     from django.test import Client
 
     from brokers import interpreter
@@ -54,6 +56,7 @@ def measured(tasks: int, engine: str) -> Iterator[Row]:
     person.force_login(User.objects.create_superuser("bench", password="bench"))  # noqa: S106
     rng = random.Random(5)  # noqa: S311
     keys = list(Task.objects.order_by("-pk").values_list("pk", flat=True)[:20_000:100])
+    uuids = list(Task.objects.filter(pk__in=keys).values_list("uuid", flat=True))
     flower = peer(str(FLOWER_PYTHON), "flower", PEER_TASKS)
     pages: dict[str, Any] = {
         "newest first": lambda: "/tasks/",
@@ -62,13 +65,23 @@ def measured(tasks: int, engine: str) -> Iterator[Row]:
         "by state and worker node": lambda: f"/tasks/?q=state:failure+worker:w{rng.randrange(0, 20, 5)}@node0",
         "by name": lambda: "/tasks/?q=name:shop.mail.send",
         "words of the arguments": lambda: f"/tasks/?q=customer-{rng.randrange(5000)}",
+        "arguments only": lambda: f"/tasks/?q=args:customer-{rng.randrange(5000)}",
+        "exception": lambda: "/tasks/?q=exception:ValueError",
+        "runtime, of all": lambda: "/tasks/?q=runtime>0.2s",
+        "runtime, found nowhere": lambda: "/tasks/?q=runtime>2s",
+        "runtime of failed tasks": lambda: "/tasks/?q=state:failed+runtime>0.2s",
+        "wait": lambda: "/tasks/?q=wait>1m",
+        "retries": lambda: "/tasks/?q=retries>2",
+        "not succeeded": lambda: "/tasks/?q=-state:success",
+        "not of a name": lambda: "/tasks/?q=-name:shop.mail.*",
+        "root": lambda: f"/tasks/?q=root:{rng.choice(uuids)}",
         "one task": lambda: f"/tasks/{rng.choice(keys)}/",
     }
     person.get("/tasks/")  # a process's first page imports the program
     interpreter.look_for_garbage_rarely()  # as the web process
     for name, address in pages.items():
         took, spent = [], []
-        for _ in range(READS):
+        for _ in range(reads):
             target, began, busy = address(), time.perf_counter(), time.process_time()
             answer = person.get(target)
             took.append((time.perf_counter() - began) * 1000)
@@ -76,7 +89,7 @@ def measured(tasks: int, engine: str) -> Iterator[Row]:
             if answer.status_code != 200:
                 raise SystemExit(f"{target} answered {answer.status_code}")
         worst = percentile(took, 99)
-        peer_ms = flower["search_ms" if name.startswith("words") else "table_ms"] if flower else None
+        peer_ms = flower["search_ms" if name in SEARCHES else "table_ms"] if flower else None
         shown = f"{worst:.0f} ms (half: {percentile(took, 50):.0f}; CPU {percentile(spent, 50):.0f})"
         text, times = (f"Flower’s at {PEER_TASKS:,} tasks, at rest: {peer_ms:.0f} ms", peer_ms / worst) if peer_ms else ("", None)
         yield Row(f"tasks, {tasks:,} in {ENGINES[engine]}, {EVENTS_PER_SECOND:,} events/s, 99 %: {name}", shown, text, times, *at_least(GOAL_TIMES, times))
@@ -87,24 +100,27 @@ def main() -> None:
     parser.add_argument("--tasks", type=int, default=1_000_000)
     parser.add_argument("--feed", action="store_true", help="only take events in, into the database of the environment")
     parser.add_argument("--engine", choices=ENGINES)
+    parser.add_argument("--reads", type=int, default=READS, help="of each page")
     options = parser.parse_args()
     if options.feed:
         feed()
     if options.engine is None:
         for engine in ENGINES:
-            subprocess.run([sys.executable, "-m", "script.bench_parts.tasks", "--engine", engine, "--tasks", str(options.tasks)], check=True)
+            subprocess.run(
+                [sys.executable, "-m", "script.bench_parts.tasks", "--engine", engine, "--tasks", str(options.tasks), "--reads", str(options.reads)], check=True
+            )
         return
     server = PostgresServer(SERVER) if options.engine == "postgresql" else None
     try:
         if server:
             server.start()
-        bench(options.tasks, options.engine, server.url() if server else "")
+        bench(options.tasks, options.engine, server.url() if server else "", options.reads)
     finally:
         if server:
             server.remove()
 
 
-def bench(tasks: int, engine: str, url: str) -> None:
+def bench(tasks: int, engine: str, url: str, reads: int) -> None:
     """Fills a database and measures."""
     set_up(pages=True, database_url=url)
     began = datetime.now(UTC)
@@ -112,7 +128,7 @@ def bench(tasks: int, engine: str, url: str) -> None:
     print(f"{ENGINES[engine]} filled in {(datetime.now(UTC) - began).total_seconds():.0f} s", file=sys.stderr)
     feeder = subprocess.Popen([sys.executable, "-m", "script.bench_parts.tasks", "--feed"])
     try:
-        for row in measured(tasks, engine):
+        for row in measured(tasks, engine, reads):
             emit(row)
         if feeder.poll() is not None:
             raise SystemExit("the events stopped coming in")

@@ -72,6 +72,8 @@ PAGES: dict[str, tuple[Door, ...]] = {
     "periodic": (sees(),),
     "task": (sees("task"),),
     "flow": (sees("task", given={**_PLACE, "root": "{task}"}),),
+    "task_views": (own(), own(posts=True, given={"name": "slow ones", "q": "runtime>2s"}, answers=(302,))),
+    "task_view_act": (own(posts=True, of="nothing", address={"action": "remove"}, answers=(404,)),),  # only one's own
     "task_export": (sees(), sees(posts=True, given={"all": "1"})),
     "routing": (sees(given={**_PLACE, "exchange": "", "routing_key": "{queue}"}), sees(posts=True, given={"of": "message", "message": "{}"})),
     "send": (
