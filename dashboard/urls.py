@@ -16,6 +16,7 @@ from dashboard.control import views as control
 from dashboard.demo import views as demo
 from dashboard.exchanges import detail_views as exchange
 from dashboard.exchanges import views as exchanges
+from dashboard.failures import views as failures
 from dashboard.finder import views as finder
 from dashboard.findings import act_views as finding_acts
 from dashboard.findings import feed_views as feeds
@@ -69,6 +70,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("tasks/views/<int:pk>/<slug:action>/", kept_views.act, name="task_view_act"),
     path("tasks/<int:pk>/", task.page, name="task"),
     path("tasks/flow/", flow.page, name="flow"),
+    path("tasks/failures/", failures.page, name="failures"),
+    path("tasks/failures/<int:pk>/", failures.detail, name="failure"),
+    path("tasks/failures/<int:pk>/<slug:action>/", failures.act, name="failure_act"),
     path("routing/", routing.page, name="routing"),
     path("send/", send.page, name="send"),
     path("send/now/", send.now, name="send_now"),

@@ -11,6 +11,7 @@ from dashboard.capacity import api as capacity
 from dashboard.connections import api as connections
 from dashboard.control import api as control
 from dashboard.exchanges import api as exchanges
+from dashboard.failures import api as failures
 from dashboard.findings import api as findings
 from dashboard.flows import api as flows
 from dashboard.layout import history_api
@@ -35,7 +36,7 @@ api = NinjaAPI(
     urls_namespace="api",
 )
 errors.register(api)
-RESOURCES = (brokers, queues, exchanges, connections, workers, control, tasks, flows,
+RESOURCES = (brokers, queues, exchanges, connections, workers, control, tasks, failures, flows,
     findings, send, peek_api, routing, reach_api, history_api, about_api, audit, capacity, periodic)  # fmt: skip
 for resource in RESOURCES:
     api.add_router("", resource.router)

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from dashboard.findings.thresholds import Thresholds
 
 Kind = Literal["broker", "node", "vhost", "queue", "exchange", "worker", "task", "connection", "client", "source", "transfer", "process", "rule", "hareline"]
-LinkKind = Literal["queue", "exchange", "worker", "connection", "queues", "exchanges", "connections", "workers", "tasks", "overview", "about", "targets", "why"]
+LinkKind = Literal[
+    "queue", "exchange", "worker", "connection", "queues", "exchanges", "connections", "workers", "tasks", "failures", "overview", "about", "targets", "why"
+]
 
 
 class Object(msgspec.Struct, frozen=True):

@@ -15,6 +15,7 @@ from dashboard import store
 from tests.api.conftest import World, described
 from tests.findings.stored import finding
 from workers.models import Task
+from workers.store import count_failures
 
 SCHEMA = described()
 QUERIES = {
@@ -45,6 +46,7 @@ def test_what_a_call_answers_is_what_is_described(call: Any, world: World, path:
         Task.objects.create(broker=world.broker, vhost="/", uuid=uuid, first_seen_at=world.now, changed_at=world.now, **{"state": "SUCCESS", **known})
     VirtualHost.objects.create(broker=world.broker, name="/", first_seen_at=world.now)
     finding(world.broker, world.now)
+    count_failures(world.now)
     store.audit(None, "log in", store.FAILED, world.now, user_name="eve")
     single = OF_EXCHANGE if path.endswith("/exchange") else OF_QUEUE if path.endswith("/queue") else {}
     status, answer = call(path.removeprefix("/api/v1/"), **QUERIES.get(path, single))

@@ -21,7 +21,8 @@ WHY = (
     "/routing/?of=reach&queue=mail",
 )
 NODES = ("/workers/?group=name", "/workers/group/?vhost=/&name=a@tests", "/workers/matrix/", "/workers/capacity/")
-WATCHED = ("/", "/queues/", "/exchanges/", "/connections/", "/workers/", "/workers/?view=table", "/workers/?group=queue", *NODES, "/tasks/", "/tasks/periodic/")
+OF_TASKS = ("/tasks/", "/tasks/failures/", "/tasks/periodic/")
+WATCHED = ("/", "/queues/", "/exchanges/", "/connections/", "/workers/", "/workers/?view=table", "/workers/?group=queue", *NODES, *OF_TASKS)
 TARGETS = ("/findings/targets/", "/findings/targets/new/?kind=mail")
 RULES = ("/findings/rules/", "/findings/rules/growing/")
 FINDINGS = ("/findings/", "/findings/?q=state:closed", "/findings/silence/", "/findings/silences/", "/findings/feeds/")

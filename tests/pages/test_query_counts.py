@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from brokers.models import Binding, Broker, Channel, ClientTrend, Connection, Consumer, Exchange, Node, Queue, VirtualHost
 from brokers.queries import kept, topologies
 from tests.people import person as a_person
-from workers.models import EventSource, Task, Worker
+from workers.models import EventSource, FailedTask, FailureGroup, FailurePart, Task, Worker
 
 pytestmark = pytest.mark.django_db
 MANY = 12
@@ -37,6 +37,8 @@ PAGES = {
     "/tasks/periodic/": 14,
     "/tasks/": 20,
     "/tasks/views/": 8,
+    "/tasks/failures/": 15,
+    "/tasks/failures/{failure}/": 22,
     "/send/?broker=prod&vhost=/": 22,
     "/routing/?broker=prod&vhost=/": 24,
     "/routing/?broker=prod&vhost=/&exchange=shop.orders&routing_key=a": 27,
@@ -63,6 +65,7 @@ PAGES = {
     "/api/v1/capacity": 18,
     "/api/v1/tasks": 5,
     "/api/v1/flow?broker=prod&vhost=/&root=t1": 7,
+    "/api/v1/failures": 7,
     "/api/v1/about": 9,
 }
 
@@ -104,6 +107,11 @@ class Shop:
         made["worker"] = Worker.objects.create(**self.seen, hostname=hostname, state=Worker.ONLINE, since=self.now, pool="prefork", concurrency=2, **lists)
         ran: dict[str, Any] = {"worker": hostname, "queue": queue, "received_at": self.now, "root_id": "t1", "parent_id": parent or None}
         made["task"] = Task.objects.create(**self.seen, uuid=uuid, name="shop.pay", state="SUCCESS", **ran)
+        failed: dict[str, Any] = {"vhost": "/", "fingerprint": uuid, "exception": "E", "first_at": self.now, "last_at": self.now}
+        made["failure"] = FailureGroup.objects.create(broker=self.broker, **failed)
+        for group in {made["failure"], FailureGroup.objects.get(fingerprint="t1")}:
+            FailurePart.objects.create(group=group, kind="task", name=f"shop.{uuid}", count=1)
+        FailedTask.objects.create(task_id=made["task"].pk, group=FailureGroup.objects.get(fingerprint="t1"), failed_at=self.now, queue=queue)
         return {kind: row.pk for kind, row in made.items()}
 
 

@@ -75,6 +75,9 @@ PAGES: dict[str, tuple[Door, ...]] = {
     "task_views": (own(), own(posts=True, given={"name": "slow ones", "q": "runtime>2s"}, answers=(302,))),
     "task_view_act": (own(posts=True, of="nothing", address={"action": "remove"}, answers=(404,)),),  # only one's own
     "task_export": (sees(), sees(posts=True, given={"all": "1"})),
+    "failures": (sees(),),
+    "failure": (sees("failure"),),
+    "failure_act": (does("silence", of="failure", width="vhost", address={"action": "resolve"}, answers=(302,)),),
     "routing": (sees(given={**_PLACE, "exchange": "", "routing_key": "{queue}"}), sees(posts=True, given={"of": "message", "message": "{}"})),
     "send": (
         sees(given={**_PLACE, "task": "shop.pay", "queue": "{queue}"}),
@@ -150,6 +153,7 @@ CALLS: dict[str, Door] = {
     "GET /api/v1/connections": sees(),
     "GET /api/v1/exchange": sees("exchange", given=_EXCHANGE),
     "GET /api/v1/exchanges": sees(),
+    "GET /api/v1/failures": sees(),
     "GET /api/v1/findings": sees(),
     "GET /api/v1/flow": sees("task", given={**_PLACE, "root": "{task}"}),
     "GET /api/v1/history": sees("queue", given={**_PLACE, "queue": "{queue}", "metric": "ready"}),

@@ -16,7 +16,7 @@ from dashboard.people.access import ACTIONS, ROLES, Action
 from dashboard.store import rights
 from tests.notifications.objects import target
 from tests.secret_shop import ELSEWHERE, SHOP, Shop
-from workers.models import EventSource, Task, Worker
+from workers.models import EventSource, FailedTask, FailureGroup, Task, Worker
 
 CSRF = "c" * 32
 ORDERS, OTHER, AWAY = "orders", "other", "away"
@@ -67,6 +67,8 @@ class World:
             EventSource.objects.get_or_create(**at, defaults={"state": EventSource.RECEIVING, "received_at": now})
             worker = Worker.objects.create(**at, **seen, hostname=f"{begin}worker@shop", state=Worker.ONLINE, queues=[{"name": queue}], heartbeat_at=now)
             task = Task.objects.create(**at, **seen, uuid=f"{begin}uuid", name=f"{begin}task", state="SUCCESS", queue=queue, worker=worker.hostname)
+            failure = FailureGroup.objects.create(**at, fingerprint=begin, exception=f"{begin}Error", place=f"task {begin}task", first_at=now, last_at=now)
+            FailedTask.objects.create(task_id=task.pk, group=failure, failed_at=now, name=task.name, worker=worker.hostname, queue=queue)
             found = {"rule": "no_consumer", "level": "critical", "worst_level": "critical", "kind": "queue", "opened_at": now, "seen_at": now}
             finding = Finding.objects.create(
                 **at, **found, identity=queue, name=queue, title=f"{queue} has no consumer", object_id=Queue.objects.get(**at, name=queue).pk
@@ -79,6 +81,7 @@ class World:
                 ("connection", place): shop.key("connection", client),
                 ("worker", place): worker.pk,
                 ("task", place): task.pk,
+                ("failure", place): failure.pk,
                 ("finding", place): finding.pk,
                 ("silence", place): silence.pk,
             }

@@ -4,6 +4,20 @@
 """
 
 from workers.queries.delayed_tasks import delayed_tasks
+from workers.queries.failures import (
+    FAILURE_SORTS,
+    FailureFilter,
+    Failures,
+    Sample,
+    failure,
+    failure_events,
+    failure_of_task,
+    failure_sample,
+    failures,
+    failures_counted_until,
+    names_in,
+    tasks_of_failure,
+)
 from workers.queries.flows import FlowRows, NameCount, flow, flow_size
 from workers.queries.ordered_workers import workers_chosen, workers_named
 from workers.queries.periodic import places_with_task, receiving_since, reported_schedules, runs_of
@@ -54,12 +68,16 @@ from workers.queries.workers import (
 
 __all__ = [
     "COUNTED",
+    "FAILURE_SORTS",
     "TASK_SORTS",
     "WORKER_SORTS",
+    "FailureFilter",
+    "Failures",
     "Family",
     "FlowRows",
     "NameCount",
     "Part",
+    "Sample",
     "Search",
     "StatisticsQuestion",
     "TaskPage",
@@ -69,6 +87,12 @@ __all__ = [
     "delayed_tasks",
     "event_source",
     "event_sources",
+    "failure",
+    "failure_events",
+    "failure_of_task",
+    "failure_sample",
+    "failures",
+    "failures_counted_until",
     "family",
     "family_fingerprint",
     "flow",
@@ -83,6 +107,7 @@ __all__ = [
     "load_tasks",
     "load_tasks_received",
     "load_tasks_sent",
+    "names_in",
     "names_of",
     "newest_task",
     "places_with_task",
@@ -106,6 +131,7 @@ __all__ = [
     "tasks_after",
     "tasks_by_ids",
     "tasks_by_uuid",
+    "tasks_of_failure",
     "worker",
     "worker_by_id",
     "worker_counts",

@@ -88,7 +88,10 @@ def _found(one: TaskOutcomes, facts: Facts) -> Found:
         evidence=evidence,
         causes=_causes(one),
         to_do=["Read the traceback of one of them; compare the version of the workers that fail with the others."],
-        links=[Link("The tasks that failed", "tasks", query=f"state:FAILURE name:{_quoted(one.name)}")],
+        links=[
+            Link("Their failures in groups", "failures", query=f"name:{_quoted(one.name)}"),
+            Link("The tasks that failed", "tasks", query=f"state:FAILURE name:{_quoted(one.name)}"),
+        ],
         clears="when its latest executions fail as rarely as usual, or when it was not executed for a day",
     )
 
