@@ -45,7 +45,8 @@ class Flow(Schema):
     vhost: str
     root: str
     tasks: list[FlowTask] = Field(description="At most 2,000, those first seen first")
-    total: int = Field(description="Of its root, counted up to 20,001")
+    total: int = Field(description="Of its root, counted up to 20,000")
+    total_is_more: bool = Field(description="There are more than `total`")
     critical_path: list[str] = Field(description="The uuids of the tasks that its end waited for, one after another")
     complete: bool
     why_not: str | None = Field(description="What is missing")
@@ -69,6 +70,7 @@ def flow(request: HttpRequest, query: Query[FlowQuery]) -> Flow:
         root=page.root,
         tasks=_tasks(page),
         total=page.rows.total,
+        total_is_more=page.rows.is_more,
         critical_path=list(page.path.tasks) if page.path else [],
         complete=not page.gaps,
         why_not=" ".join(page.gaps) or None,

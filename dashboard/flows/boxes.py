@@ -18,17 +18,19 @@ from dashboard.layout import formatting
 from dashboard.layout.cells import shortened
 from dashboard.tasks import states
 
-NAME_CELLS, WORDS_CELLS = 19, 25
+NAME_CELLS, WORDS_CELLS = 20, 28
 AFTER_NAMED = 3
 
 
 class BoxText(msgspec.Struct):
-    """`words` is the second line of the box, `details` what the list adds; `wait` and `run` are widths in the drawing, `run_x` where the second begins."""
+    """`words` and `more` are the second and the third line of the box, `details` what the list adds; `wait` and `run` are widths in the drawing, `run_x` where
+    the second begins."""
 
     key: str
     title: str
     name: str
     words: str
+    more: str
     line: str
     state: states.State | None
     url: str = ""
@@ -54,8 +56,8 @@ def box_texts(boxes: Sequence[Box], tree: Tree, critical: Sequence[str], now: da
         text.name = shortened(text.title, NAME_CELLS)
         text.after = formatting.listed([titles[key] for key in box.before], AFTER_NAMED)
         text.critical = not path.isdisjoint(box.tasks)
-        text.whole = "; ".join(part for part in (text.title, text.role, text.line, *text.details) if part)
-        text.words = shortened(text.words, WORDS_CELLS)
+        text.whole = "; ".join(part for part in (text.title, text.role, text.words, *text.details) if part)
+        text.words, text.more = shortened(text.words, WORDS_CELLS), shortened(text.more, WORDS_CELLS)
         found[box.key] = text
     return found
 
@@ -75,17 +77,18 @@ def _of_task(box: Box, one: Member, tree: Tree, longest: timedelta, now: datetim
     state = states.STATES.get(one.state, states.STATES[states.UNKNOWN])
     ran, waited = ran_for(one, now), waited_for(one, now)
     role = relation(tree, box.key)
-    line = state.word if ran is None else f"{state.word}, {long(ran)}"
+    words, line = (state.word, "") if ran is None else (f"{state.word}, {long(ran)}", f"ran {long(ran)}")
+    retries = formatting.count(one.retries, "retry", "retries") if one.retries else ""
     details = [f"waited {long(waited)}"] if waited is not None else []
-    details += [formatting.count(one.retries, "retry", "retries")] if one.retries else []
+    details += [retries] if retries else []
     details += [f"replaced itself with {formatting.listed(one.others)}"] if one.others else []
     details += [f"on {one.worker}"] if one.worker else []
     details += [f"stamped {name}={value}" for name, value in one.stamps.items()]
-    words = f"{line}, {formatting.count(one.retries, 'retry', 'retries')}" if one.retries else f"{line}, {role}" if role else line
+    more = ", ".join(part for part in (role, retries, "replaced itself" if one.others else "") if part)
     wait = round(BAR * (waited or timedelta()) / longest)
     run = max(round(BAR * (ran or timedelta()) / longest), 2 if ran is not None else 0)
     return BoxText(
-        box.key, "", "", words, line, state, reverse("task", args=[one.order]), role, "", details, str(wait), str(min(run, BAR - wait)), str(8 + wait)
+        box.key, "", "", words, more, line, state, reverse("task", args=[one.order]), role, "", details, str(wait), str(min(run, BAR - wait)), str(8 + wait)
     )
 
 
@@ -97,7 +100,7 @@ def _of_many(box: Box, tree: Tree, now: datetime) -> BoxText:
     known = [tree.members[key] for key in box.tasks if key in tree.members]
     if not known:
         words = "not kept or never seen"
-        return BoxText(box.key, "", "", words, words, states.STATES[states.UNKNOWN], details=[f"id {key}" for key in box.tasks[:AFTER_NAMED]])
+        return BoxText(box.key, "", "", words, "", words, states.STATES[states.UNKNOWN], details=[f"id {key}" for key in box.tasks[:AFTER_NAMED]])
     counted = Counter(one.state for one in known)
     line = states_text(counted.items())
     worst = min(counted, key=lambda state: WORST_FIRST.index(state) if state in WORST_FIRST else -1)
@@ -105,4 +108,4 @@ def _of_many(box: Box, tree: Tree, now: datetime) -> BoxText:
     if box.kind != folded.MANY:
         names = list(dict.fromkeys(name_of(one) for one in known))
         details.append(formatting.listed(names))
-    return BoxText(box.key, "", "", line, line, states.STATES.get(worst), details=details)
+    return BoxText(box.key, "", "", line, details[0] if details else "", line, states.STATES.get(worst), details=details)

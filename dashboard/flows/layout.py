@@ -12,8 +12,8 @@ import msgspec
 
 from dashboard.flows.folded import Box
 
-WIDTH, HEIGHT = 148, 48
-GAP, ROW = 40, HEIGHT + 22
+WIDTH, HEIGHT = 160, 62
+GAP, ROW = 32, HEIGHT + 22
 EDGE, FRAME = 10, 8
 BAR = WIDTH - 16
 CERTAIN, MAYBE = "certain", "maybe"

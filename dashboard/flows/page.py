@@ -20,6 +20,8 @@ from dashboard.flows.layout import CERTAIN, MAYBE, Drawing, Framed, PlacedBox, d
 from dashboard.flows.members import tree_of
 from dashboard.flows.tree import Tree
 from dashboard.layout import formatting
+from dashboard.layout.addresses import tasks_address
+from dashboard.layout.filter_language import quoted
 from dashboard.live import topics
 from dashboard.tasks.row import runtime_text
 from workers import queries
@@ -117,7 +119,7 @@ class FlowPage:
     @property
     def figures(self) -> list[Figure]:
         return [
-            Figure("Tasks", f"{'> ' if self.rows.is_more else ''}{formatting.number(self.rows.total)}", note=self.states_text),
+            Figure("Tasks", f"{'> ' if self.rows.is_more else ''}{formatting.number(self.rows.total)}", note=f"of {formatting.count(len(self.names), 'name')}"),
             Figure("Started", self._started, note="first event of its tasks"),
             Figure("Ended", *self._ended),
             self._slowest,
@@ -199,6 +201,11 @@ class FlowPage:
     @property
     def list_address(self) -> str:
         return f"{self.drawing_address}&view=list"
+
+    @property
+    def tasks_url(self) -> str:
+        """Its tasks in the list of tasks."""
+        return tasks_address(self.broker.name, self.vhost, f"root:{quoted(self.root)}")
 
     @property
     def other_root_address(self) -> str:

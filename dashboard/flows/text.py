@@ -62,7 +62,7 @@ def path_text(path: CriticalPath, tree: Tree) -> str:
     names = [name_of(tree.members[key]) for key in path.tasks]
     listed = ", then ".join(names[:NAMES_SHOWN]) + (f", then {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else "")
     took = f"{long(path.took)} {'from its beginning to its end' if path.ended else 'so far'}"
-    return f"{took}: {long(path.worked)} in which a task of it ran, {long(path.waited)} of waiting. {listed}."
+    return f"{took}: {long(path.worked)} of running, {long(path.waited)} of waiting. {listed}."
 
 
 def gaps(tree: Tree, rows: FlowRows, is_whole: bool) -> list[str]:

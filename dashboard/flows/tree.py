@@ -174,9 +174,9 @@ def _reached(tree: Tree, after: dict[str, set[str]], start: str) -> set[str]:
 def _by_unlock(tree: Tree) -> Iterator[Chord]:
     """The chords whose header a task waited for. Which tasks these are is certain where their number is that of all that was started beside it."""
     unlocks = [(one, one.unlock) for one in tree.tasks() if one.is_unlock and one.unlock is not None]
-    beside: dict[str, list[str]] = defaultdict(list)
+    beside: dict[str, set[str]] = defaultdict(set)
     for one, _ in unlocks:
-        beside[tree.parents.get(one.uuid, "")].append(one.uuid)
+        beside[tree.parents.get(one.uuid, "")].add(one.uuid)
     for one, wanted in unlocks[:MOST_JOINS]:
         parent = tree.parents.get(one.uuid, "")
         seen = [each.uuid for each in tree.tasks() if each.body == wanted.body and each.group == wanted.group]
@@ -256,7 +256,7 @@ def relation(tree: Tree, key: str) -> str:
     if key == tree.root:
         return "root"
     if one.is_unlock:
-        return "waits for a chord’s header"
+        return "waits for the header"
     if any(key in (chord.then, chord.body) for chord in tree.chords):
         return "chord body"
     if any(key in chord.tails for chord in tree.chords):

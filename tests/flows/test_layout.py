@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 
 from dashboard.flows.folded import folded
-from dashboard.flows.layout import CERTAIN, HEIGHT, WIDTH, Drawing, Framed, drawn
+from dashboard.flows.layout import CERTAIN, GAP, HEIGHT, WIDTH, Drawing, Framed, drawn
 from dashboard.flows.tree import Member, grown
 from tests.flows.test_tree import IDS, forged
 
@@ -27,7 +27,7 @@ def test_nothing_has_no_boxes() -> None:
 
 def test_the_parts_of_a_header_are_in_one_column_and_the_body_is_beside_its_middle() -> None:
     found = corners(of(CHORD))
-    assert found["h0"][0] == found["h1"][0] == found["h2"][0] == found["a"][0] + WIDTH + 40
+    assert found["h0"][0] == found["h1"][0] == found["h2"][0] == found["a"][0] + WIDTH + GAP
     assert found["h0"][1] < found["h1"][1] < found["h2"][1]
     assert found["end"][0] > found["h2"][0] and found["last"][0] > found["end"][0]
     assert found["a"][1] == found["h1"][1] == found["end"][1] == found["last"][1]

@@ -61,7 +61,7 @@ def test_the_page_has_totals_the_critical_path_and_a_box_a_task(person: Client, 
     chord(broker)
     page = text_of(person)
     assert "5 tasks: 1 failed, 4 succeeded" in page
-    assert "11.0 s from its beginning to its end: 7.0 s in which a task of it ran, 4.0 s of waiting." in page
+    assert "11.0 s from its beginning to its end: 7.0 s of running, 4.0 s of waiting." in page
     assert "shop.root, then shop.right, then celery.chord_unlock, then shop.body." in page
     assert page.count('<g class="flow-box"') == page.count('<li class="flow-line"') == 5
     assert page.count("data-critical") == 8  # four boxes, four lines

@@ -72,7 +72,7 @@ def flow(scope: Scope, broker: Broker, vhost: str, root: str) -> FlowRows:
     else:
         found.counts = _counts(below) + _counted(top)
     found.total = sum(one.count for one in found.counts)
-    found.is_more = found.total > MOST_COUNTED
+    found.total, found.is_more = min(found.total, MOST_COUNTED), found.total > MOST_COUNTED
     found.unlocks = _unlocks(found.tasks)
     _tie(scope, broker.pk, vhost, found)
     share_brokers(found.tasks, [broker])
