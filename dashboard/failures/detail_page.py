@@ -112,9 +112,20 @@ class FailurePage:
         return [self._part(name, count, "worker") for name, count in self.found.workers]
 
     def _part(self, name: str, count: int, qualifier: str) -> Part:
+        is_known = name and '"' not in name
+        return Part(name or "others", f"{count:,}", self._in_list(f"{qualifier}:{quoted(name)}") if is_known else "")
+
+    def _in_list(self, more: str = "") -> str:
+        """The list of tasks, narrowed to the exception: a message and a place can't be searched for exactly."""
         group = self.group
-        url = tasks_address(group.broker.name, group.vhost, f"state:failure {qualifier}:{quoted(name)}") if name and '"' not in name else ""
-        return Part(name or "others", f"{count:,}", url)
+        raised = f"exception:{group.exception}" if group.exception else ""
+        return tasks_address(group.broker.name, group.vhost, " ".join(part for part in ("state:failure", raised, more) if part))
+
+    @property
+    def find_url(self) -> str:
+        """Where the tasks can be selected, for what can be done with several at once."""
+        names = [name for name, _ in self.found.tasks]
+        return self._in_list(f"name:{quoted(names[0])}" if len(names) == 1 and names[0] and '"' not in names[0] else "")
 
     @cached_property
     def recent(self) -> list[RecentTask]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,7 +15,9 @@ from tests.waiting import wait_until
 from tests.workers.conftest import Watching, Workers
 from tests.workers.stored_tasks import APP, THREADS, listening, tasks, wait_for_uuid
 from workers import queries
+from workers.models import FailureGroup
 from workers.receiving.task_state import happenings
+from workers.store import count_failures
 
 
 @pytest.fixture(scope="module")
@@ -113,3 +117,23 @@ def test_tasks_whose_class_sends_no_events_do_not_count_as_lost(shared: tuple[Wo
     assert found.lost_events == 0
     expected = found.reconciliation["timestamp"]
     assert watching.wait_for("w@here", lambda worker: worker.reconciliation["timestamp"] > expected + 9).lost_events == 0
+
+
+def test_failures_are_grouped_by_the_places_and_as_often_as_the_workers_own_log_has_them(shared: tuple[Workers, Watching]) -> None:
+    workers, watching = shared
+    workers.send("fail", count=3)
+    workers.send("fail_twice")
+
+    def groups() -> dict[tuple[str, str], int]:
+        count_failures(datetime.now(UTC))
+        found = FailureGroup.objects.filter(vhost=watching.vhost)
+        return {(group.exception, group.place): group.count for group in found}
+
+    def logged() -> dict[tuple[str, str], int]:
+        log = (workers.directory / "w@here.log").read_text()
+        ends = Counter(re.findall(r"raised unexpected: (\w+)\(", log))
+        return {("ValueError", "workers/celery_app.py in fail"): ends["ValueError"], ("OSError", "workers/celery_app.py in fail_twice"): ends["OSError"]}
+
+    wait_until(lambda: logged()["ValueError", "workers/celery_app.py in fail"] >= 3 and groups() == logged() and min(logged().values()), 60)
+    sample = FailureGroup.objects.get(vhost=watching.vhost, exception="ValueError")
+    assert "in fail\n" in sample.sample_traceback and sample.message == "as requested"
