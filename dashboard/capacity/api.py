@@ -35,7 +35,7 @@ class QueueCapacityItem(Schema):
     waiting_parts: list[WaitingPart]
     publish_per_second: float | None
     ack_per_second: float | None
-    outcome: Literal["empty", "drains", "never", "unknown"]
+    outcome: Literal["empty", "keeps_up", "drains", "never", "unknown"]
     drain_seconds: float | None = Field(description="depth / (ack_per_second - publish_per_second); null: never, or unknown")
     soonest_seconds: float | None = Field(description="The same at the ninetieth percentile of the difference; null: never, or unknown")
     latest_seconds: float | None = Field(description="At the tenth percentile")

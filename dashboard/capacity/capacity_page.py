@@ -20,7 +20,7 @@ from dashboard.live import topics
 from workers.models import Worker
 
 LINES_AT_MOST = 200
-_FIRST = {"never": 0, "unknown": 1, "drains": 2, "empty": 3}
+_FIRST = {"never": 0, "unknown": 1, "drains": 2, "keeps_up": 3, "empty": 4}
 
 
 class QueueLine(msgspec.Struct, frozen=True):

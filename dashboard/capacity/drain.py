@@ -17,7 +17,8 @@ PARTS = 10  # of a window
 LEAST_PARTS = 3  # with both rates
 LOW, HIGH = 0.1, 0.9
 LONGEST_SECONDS = 366 * 86400.0  # beyond it a time is as good as never
-Outcome = Literal["empty", "drains", "never", "unknown"]
+KEEPS_UP_SECONDS, KEEPS_UP_SHARE = 10.0, 1.1
+Outcome = Literal["empty", "keeps_up", "drains", "never", "unknown"]
 Course = Sequence[float | None]
 
 
@@ -52,7 +53,7 @@ def drain(depth: int | None, publish: Course, ack: Course) -> Drain:
     net = acknowledged - published
     seconds = _seconds(depth, net)
     soonest, latest = _seconds(depth, max(net, _quantile(nets, HIGH))), _seconds(depth, min(net, _quantile(nets, LOW)))
-    return Drain("never" if seconds is None else "drains", seconds, soonest, latest, published, acknowledged)
+    return Drain(_outcome(depth, seconds, published, acknowledged), seconds, soonest, latest, published, acknowledged)
 
 
 def more_processes(found: Drain, depth: int | None, per_slot: float | None, within_seconds: float) -> int | None:
@@ -83,6 +84,14 @@ def per_slot_second(ended: Sequence[Course], active: Sequence[Course]) -> float 
             if rate is not None and slot is not None:
                 done, used = done + rate, used + slot
     return done / used if used > 0 and done > 0 else None
+
+
+def _outcome(depth: int, seconds: float | None, published: float, acknowledged: float) -> Outcome:
+    """A queue whose messages leave within KEEPS_UP_SECONDS, and into which hardly more comes than goes out, is not one that fills."""
+    if seconds is not None:
+        return "drains"
+    keeps_up = depth <= acknowledged * KEEPS_UP_SECONDS and published <= acknowledged * KEEPS_UP_SHARE
+    return "keeps_up" if keeps_up else "never"
 
 
 def _seconds(depth: int, net: float) -> float | None:

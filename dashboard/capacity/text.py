@@ -21,6 +21,8 @@ def drain_text(found: Drain) -> str:
         return "unknown"
     if found.outcome == "empty":
         return "empty now"
+    if found.outcome == "keeps_up":
+        return "keeps up"
     return "never at this rate" if found.seconds is None else f"in {formatting.duration(found.seconds)}"
 
 
@@ -34,15 +36,17 @@ def range_text(found: Drain) -> str:
         return found.why
     if found.outcome == "empty":
         return ""
+    if found.outcome == "keeps_up":
+        return "what is there leaves within seconds"
     if found.soonest == found.latest:
-        return "at every rate of the window"
+        return "nor at the fastest" if found.soonest is None else "throughout the window"
     soonest, latest = ("never" if seconds is None else formatting.duration(seconds) for seconds in (found.soonest, found.latest))
     return f"{soonest} at the fastest, {latest} at the slowest"
 
 
 def level(one: QueueCapacity) -> str:
     """A word of `dashboard.layout.levels`."""
-    return {"empty": "ok", "drains": "ok", "never": "warning", "unknown": "unknown"}[one.drain.outcome]
+    return {"empty": "ok", "keeps_up": "ok", "drains": "ok", "never": "warning", "unknown": "unknown"}[one.drain.outcome]
 
 
 def processes_text(one: QueueCapacity, within: Span, now: datetime) -> str:
@@ -53,7 +57,7 @@ def processes_text(one: QueueCapacity, within: Span, now: datetime) -> str:
     '3 more processes would empty it by 14:20'
     """
     by = f"{now + timedelta(seconds=within.seconds):%H:%M}"
-    if one.queue.depth == 0:
+    if one.drain.outcome in ("empty", "keeps_up"):
         return ""
     if one.processes == 0:
         return f"empty by {by} without more"

@@ -24,6 +24,11 @@ def steady(depth: int | None, publish: float | None, ack: float | None) -> Drain
         (steady(100, 2, 2), "never", None),
         (steady(100, 3, 2), "never", None),
         (steady(0, 3, 2), "empty", 0),
+        (steady(10, 2, 2), "keeps_up", None),  # what is run at the moment
+        (steady(10, 2.2, 2), "keeps_up", None),
+        (steady(10, 2.5, 2), "never", None),
+        (steady(21, 2, 2), "never", None),
+        (steady(1, 0, 0), "never", None),
         (steady(None, 1, 2), "unknown", None),
         (steady(100, None, 2), "unknown", None),
         (steady(100, 1, None), "unknown", None),
