@@ -13,7 +13,7 @@ from brokers.scope import Scope
 from dashboard.periodic import strip
 from dashboard.periodic.text import State, state_of
 from workers import queries
-from workers.periodic.entries import Entry, merged
+from workers.periodic.entries import Entry, merged, sends
 from workers.periodic.schedules import period
 from workers.periodic.slots import Slot, grace, next_due, slots
 from workers.queries.periodic import MOST_RUNS, SeenRun
@@ -95,7 +95,7 @@ def _known(place: tuple[int, str, str], entries: Sequence[Entry], start: datetim
     runs = queries.runs_of((place[0], place[2]), [entry.task for entry in entries], start - min(longest, strip.DAY), most)
     found = []
     for entry in entries:
-        own = [seen for seen in runs.get(entry.task, ()) if shared[entry.task] == 1 or (seen.args, seen.kwargs) == (entry.args, entry.kwargs)]
+        own = [seen for seen in runs.get(entry.task, ()) if shared[entry.task] == 1 or sends(entry, seen.args, seen.kwargs)]
         day = slots(entry.schedule, [seen.run for seen in own], start, now, seen_from or now)
         day = day if own or seen_from is None else _never_seen(entry, day, start, now, seen_from)
         found.append(Known(*place, entry, day, own, next_due(entry.schedule, [seen.run for seen in own], now), *state_of(entry, day, now), seen_from))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
-from cron_descriptor import FormatError, MissingFieldError, Options, WrongArgumentError, get_description
+from cron_descriptor import FormatException, MissingFieldException, Options, WrongArgumentException, get_description
 
 from dashboard.layout import formatting
 from workers.periodic.entries import Entry
@@ -33,7 +33,7 @@ def schedule_text(schedule: Schedule) -> str:
     options.use_24hour_time_format = True
     try:
         words = get_description(schedule.expression, options)
-    except (FormatError, MissingFieldError, WrongArgumentError, ValueError, IndexError):
+    except (FormatException, MissingFieldException, WrongArgumentException, ValueError, IndexError):
         words = schedule.expression
     return f"{words[:1].lower()}{words[1:]} ({schedule.timezone})"
 

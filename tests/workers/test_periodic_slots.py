@@ -37,6 +37,7 @@ def run(name: str, seconds: float, deliveries: int = 1) -> Run:
         ("2 days, 1:00:00.500000", Every(176400.5)),
         ("<crontab: */5 3,4 * * mon-fri (m/h/dM/MY/d)>", Crontab("*/5", "3,4", "*", "*", "mon-fri", "Europe/Berlin")),
         ("<crontab: 0 0 sun 1-7 jan (m/h/d/dM/MY)>", Crontab("0", "0", "1-7", "jan", "sun", "Europe/Berlin")),
+        ("<crontab: 0 4\n   mon * *\n   (m/h/d/dM/MY), Asia/Tokyo>\n  ", Crontab("0", "4", "*", "*", "mon", "Asia/Tokyo")),
         ("<solar: sunset at latitude 1, longitude: 2>", Other("<solar: sunset at latitude 1, longitude: 2>")),
         (0, Other("0")),
         (True, Other("")),
@@ -93,6 +94,7 @@ EACH_MINUTE = Crontab("*", "*", "*", "*", "*")
         (HALF_MINUTES, [run("a", 0)], 45, "ran missed"),
         (HALF_MINUTES, [run("a", 0)], 35, "ran due"),
         (HALF_MINUTES, [run("a", 0), run("a", 1)], 10, "ran"),  # one task, seen twice
+        (HALF_MINUTES, [run("a", 0), run("x", 15), run("b", 30), run("y", 45)], 50, "doubled doubled"),  # two schedulers, in turns
         (HALF_MINUTES, [], 100, ""),  # nothing to count from
         (EACH_MINUTE, [run("a", 0.2), run("b", 60.1), run("c", 121)], 125, "ran ran ran"),
         (EACH_MINUTE, [run("a", 0.2), run("c", 121)], 125, "ran missed ran"),

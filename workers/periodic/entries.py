@@ -102,6 +102,19 @@ def entries_of(stored: Any, source: str) -> list[Entry]:
     return found
 
 
+def sends(entry: Entry, args: str | None, kwargs: str | None) -> bool:
+    """Whether a task with these arguments, as its events print them, may be one of the entry. Schedulers send lists and tuples, which are the same then.
+
+    >>> sends(Entry("a", "t", read(1), "(1,)", "{}"), "[1]", "{}")
+    True
+    """
+    return args is not None and entry.args is not None and _inside(args) == _inside(entry.args) and kwargs == entry.kwargs
+
+
+def _inside(printed: str) -> str:
+    return printed[1:-1].rstrip(",")
+
+
 def _named(found: Any) -> str | None:
     return found if isinstance(found, str) else None
 

@@ -18,7 +18,7 @@ import msgspec
 MOST_MOMENTS = 3_000
 _FREQUENCY = re.compile(r"<freq: (\d+(?:\.\d+)?) (second|minute|hour|day)s?>")
 _DELTA = re.compile(r"(?:(\d{1,6}) days?, )?(\d{1,2}):(\d{2}):(\d{2})(?:\.(\d{1,6}))?")
-_CRONTAB = re.compile(r"<crontab: (\S+) (\S+) (\S+) (\S+) (\S+) \((m/h/\w+/\w+/\w+)\)>")
+_CRONTAB = re.compile(r"<crontab: (\S+) (\S+) (\S+) (\S+) (\S+) \((m/h/\w+/\w+/\w+)\)(?:, ([\w/+-]{1,100}))?>")  # with a zone: django-celery-beat
 _ORDERS = {"m/h/dM/MY/d": (0, 1, 2, 3, 4), "m/h/d/dM/MY": (0, 1, 3, 4, 2)}  # of Celery 5.4 and later; of earlier versions
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 
@@ -78,7 +78,7 @@ def read(reported: Any, timezone: str = "UTC") -> Schedule:
     """
     if isinstance(reported, int | float) and not isinstance(reported, bool):
         return Every(float(reported)) if 0 < reported < 1e9 else Other(str(reported)[:100])
-    text = reported if isinstance(reported, str) else ""
+    text = " ".join(reported.split()) if isinstance(reported, str) else ""  # django-celery-beat prints lines
     if found := _FREQUENCY.fullmatch(text):
         seconds = float(found[1]) * _SECONDS[found[2]]
         return Every(seconds) if 0 < seconds < 1e9 else Other(text)
@@ -88,7 +88,7 @@ def read(reported: Any, timezone: str = "UTC") -> Schedule:
         return Every(float(seconds)) if seconds > 0 else Other(text)
     if (found := _CRONTAB.fullmatch(text)) and found[6] in _ORDERS:
         minute, hour, day, month, weekday = (found[1 + place][:100] for place in _ORDERS[found[6]])
-        return Crontab(minute, hour, day, month, weekday, timezone)
+        return Crontab(minute, hour, day, month, weekday, found[7] or timezone)
     return Other(text[:100])
 
 

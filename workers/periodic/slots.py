@@ -19,6 +19,8 @@ EARLY = timedelta(seconds=2)
 """Clocks of beat, of the broker and ours differ; a run may seem to come before its moment."""
 LEAST_LATE, MOST_LATE = timedelta(seconds=5), timedelta(minutes=1)
 LEAST_GRACE = timedelta(seconds=10)
+SAME_SLOT = 0.8
+"""Of an interval: beat is never early by a fifth of it, so what comes sooner after a run is another one for the same moment."""
 MOST_SLOTS = 3_000
 
 
@@ -102,11 +104,11 @@ def _slot(at: datetime, found: list[Run], apart: timedelta, now: datetime, known
 
 
 def _by_interval(apart: timedelta, seen: list[Run], start: datetime, now: datetime, known_from: datetime) -> list[Slot]:
-    """Runs less than half an interval after the first of a slot belong to it; where more than one and a half pass, slots between were missed."""
+    """Runs sooner than an interval after the first of a slot belong to it; where more than one and a half pass, slots between were missed."""
     found: list[Slot] = []
     slot: list[Run] = []
     for run in seen:
-        if slot and run.at - slot[0].at < apart / 2:
+        if slot and run.at - slot[0].at < apart * SAME_SLOT:
             slot.append(run)
             continue
         if slot:
