@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 Route = Sequence[Any]
 """[exchange, routing key, how many]."""
+Bound = Callable[[str, str], frozenset[str]]
+"""The queues that the bindings of now lead a message of this exchange and key to; empty where that is not known."""
 _DELAYED_KEY = re.compile(r"(?:[01]\.){28}(.+)", re.DOTALL)  # of a message that waited in Celery's delay queues (kombu/transport/native_delayed_delivery.py)
 
 
@@ -27,7 +29,9 @@ class Held(msgspec.Struct, frozen=True):
 NOTHING_HELD = Held()
 
 
-def held(total: int | None, routes: Iterable[Route] | None, queues: Sequence[Mapping[str, Any]] | None) -> Held | None:
+def held(
+    total: int | None, routes: Iterable[Route] | None, queues: Sequence[Mapping[str, Any]] | None, bound: Bound = lambda exchange, key: frozenset()
+) -> Held | None:
     """The `total` tasks by queue, None where their number is unknown.
 
     >>> held(3, [["", "mail", 2]], [{"name": "mail"}, {"name": "jobs"}])
@@ -37,13 +41,19 @@ def held(total: int | None, routes: Iterable[Route] | None, queues: Sequence[Map
         return None
     found: Counter[str] = Counter()
     for exchange, key, count in routes or ():
-        name = queue_of(str(exchange), str(key), queues or ())
+        name = queue_of(str(exchange), str(key), queues or ()) or _bound_one(bound(str(exchange), str(key)), queues or ())
         if name is not None:
             found[name] += count
     names = [str(queue.get("name", "")) for queue in queues or ()]
     if routes is None and len(names) == 1:
         return Held({names[0]: total} if total else {}, 0)
     return Held(dict(found), max(0, total - found.total()))
+
+
+def _bound_one(led_to: frozenset[str], queues: Sequence[Mapping[str, Any]]) -> str | None:
+    """The only one of the queues among those that bindings lead to."""
+    found = led_to.intersection(str(queue.get("name", "")) for queue in queues)
+    return next(iter(found)) if len(found) == 1 else None
 
 
 def queue_of(exchange: str, key: str, queues: Sequence[Mapping[str, Any]]) -> str | None:

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+from django.utils import timezone
+
 from brokers import queries
 from brokers.conditions import Condition
 from brokers.models import Broker, Queue
-from brokers.routing.past import is_delay_level
+from brokers.queries import kept
+from brokers.routing.past import PastRouting, is_delay_level
 from brokers.scope import EVERYTHING, Scope
 from dashboard.layout.consumer_workers import Consuming
 from dashboard.layout.consumption import consuming_of_each
 from dashboard.layout.waiting import HoldingNode, InBroker, InDelayQueues, Waiting, waiting
 from workers import queries as worker_queries
-from workers.held_routes import Held, held, queue_of
+from workers.held_routes import Bound, Held, held, queue_of
 from workers.models import Worker
 
 _Place = tuple[int, str]
@@ -30,7 +33,7 @@ def waiting_of(scope: Scope, queues: Iterable[Queue], workers: Iterable[Worker] 
         if worker.state != Worker.GONE:
             known[worker.broker_id, worker.vhost].append(worker)
     delays = {place: _Delays(place[0], place[1], known[place]) for place in places}
-    memory = {place: [(worker, _held(worker)) for worker in known[place]] for place in places}
+    memory = {place: [(worker, _held(worker, _Bindings(broker, place[1]).bound)) for worker in known[place]] for place, broker in places.items()}
     found = {}
     for queue, consuming in consuming_of_each(wanted):
         place = (queue.broker_id, queue.vhost)
@@ -44,8 +47,27 @@ def _read(scope: Scope, places: Mapping[_Place, Broker]) -> list[Worker]:
     return [worker for (_, vhost), broker in places.items() for worker in worker_queries.workers_for_list(scope, broker, vhost)]
 
 
-def _held(worker: Worker) -> tuple[Held | None, Held | None]:
-    return held(worker.reserved, worker.reserved_routes, worker.queues), held(worker.scheduled, worker.scheduled_routes, worker.queues)
+def _held(worker: Worker, bound: Bound) -> tuple[Held | None, Held | None]:
+    routes = ((worker.reserved, worker.reserved_routes), (worker.scheduled, worker.scheduled_routes))
+    in_memory = [held(total, found, worker.queues, bound) for total, found in routes]
+    return in_memory[0], in_memory[1]
+
+
+class _Bindings:
+    """Where the bindings of now lead messages, read once a poll for each exchange."""
+
+    def __init__(self, broker: Broker, vhost: str) -> None:
+        self._broker, self._vhost, self._state = broker, vhost, kept.state_of([broker])
+
+    def bound(self, exchange: str, key: str) -> frozenset[str]:
+        if not exchange:
+            return frozenset()
+        found = kept.shared(self._state, routing_now, self._broker.pk, self._vhost, exchange)
+        return found.route(exchange, key, None, found.since).queues
+
+
+def routing_now(broker_id: int, vhost: str, exchange: str) -> PastRouting:
+    return queries.past_routing(broker_id, vhost, exchange, "", timezone.now())
 
 
 def _node(worker: Worker, in_memory: tuple[Held | None, Held | None], queue: str) -> HoldingNode:

@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from brokers.models import Broker, Consumer, Queue
+from brokers.models import Binding, Broker, Consumer, Exchange, Queue
 from brokers.store.snapshots import SnapshotWriter
 from tests.people import person as a_person
 from workers import store
@@ -95,6 +95,19 @@ def test_the_matrix_names_each_arrangement(person: Client, shop: Shop) -> None:
     shop.node("third@two", "mail")
     Worker.objects.filter(hostname="third@two").update(queues=None)
     assert "unknown" in text_of(person, "/workers/matrix/?part=matrix")
+
+
+def test_bindings_show_from_which_of_its_queues_a_node_prefetched(person: Client, shop: Shop) -> None:
+    seen = {"broker": shop.broker, "vhost": "/", "first_seen_at": shop.now - timedelta(hours=1)}
+    exchange = {"name": "shop", "type": "topic", "durable": True, "auto_delete": False, "internal": False}
+    Exchange.objects.create(**seen, **exchange, changed_at=shop.now)
+    Queue.objects.update(first_seen_at=seen["first_seen_at"])
+    for queue, key in (("mail", "mail.#"), ("reports", "report.#")):
+        Binding.objects.create(**seen, source="shop", destination=queue, destination_type="queue", routing_key=key)
+    declared = [{"name": "mail", "exchange": "shop", "routing_key": "mail.#"}, {"name": "reports", "exchange": "shop", "routing_key": "report.#"}]
+    Worker.objects.filter(pk=shop.busy.pk).update(queues=declared, reserved_routes=[["shop", "mail.new", 6]], scheduled=0)
+    found = {item["queue"]: (item["waiting"], item["waiting_at_least"]) for item in person.get("/api/v1/capacity").json()["queues"]}
+    assert found == {"mail": (606, False), "reports": (0, False)}
 
 
 def test_where_nothing_is_known_the_pages_say_so(person: Client) -> None:

@@ -47,6 +47,13 @@ def test_of_a_worker_that_reports_no_routes_and_consumes_one_queue_all_came_from
     assert held(5, None, [MAIL, ORDERS]) == Held({}, 5)
 
 
+def test_where_nodes_declare_patterns_the_bindings_of_the_broker_decide() -> None:
+    routes = [["shop", "order.new", 2], ["shop", "both", 1], ["shop", "elsewhere", 4]]
+    led_to = {"order.new": frozenset({"orders", "audit"}), "both": frozenset({"orders", "returns"})}
+    found = held(7, routes, [ORDERS, RETURNS], lambda exchange, key: led_to.get(key, frozenset()))
+    assert found == Held({"orders": 2}, 5)
+
+
 @given(
     st.lists(st.tuples(st.sampled_from(["", "shop", "x"]), st.sampled_from(["mail", "order.#", "y"]), st.integers(1, 9)), max_size=6),
     st.integers(0, 9),
