@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from datetime import datetime
+from collections import Counter, defaultdict
+from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 from django.db import connection
 
-from brokers.database.rows import RowsOf
+from brokers.database.engine import is_postgresql
 from brokers.queries.visible import where_in
 from brokers.scope import Scope
-from workers.models import FailedTask
 
 LOOKED_AT = 20_000
-_FAILED = RowsOf(FailedTask)
+_TO_THE_HOUR = len("2026-11-24 12")
 HOUR = 3600
 
 
@@ -36,25 +36,30 @@ def visible_failures(scope: Scope, group_id: int | None = None, most: int = LOOK
     where, parameters = where_in(scope, vhost="g.vhost", queue="f.queue", broker_id="g.broker_id")
     of_group = "" if group_id is None else f"WHERE group_id = {group_id:d} "
     newest = f"SELECT * FROM workers_failedtask {of_group}ORDER BY task_id DESC LIMIT {LOOKED_AT:d}"  # noqa: S608  (whole numbers)
-    columns = ", ".join(f"f.{field.column}" for field in FailedTask._meta.concrete_fields)
+    failed_at = "f.failed_at" if is_postgresql() else "CAST(f.failed_at AS text)"  # SQLite's module would make each moment by a function of Python
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT {columns} FROM ({newest}) AS f JOIN workers_failuregroup g ON g.id = f.group_id "  # noqa: S608  (names of our own)
+            f"SELECT f.task_id, f.group_id, f.name, f.worker, {failed_at} FROM ({newest}) AS f JOIN workers_failuregroup g ON g.id = f.group_id "  # noqa: S608
             f"WHERE {where} ORDER BY f.task_id DESC LIMIT {most:d}",
             parameters,
         )
-        rows = _FAILED.made(cursor.fetchall())
-    found: dict[int, VisibleFailures] = {}
+        rows = cursor.fetchall()
+    by_group: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
     for row in rows:
-        one = found.get(row.group_id)
-        if one is None:
-            one = found[row.group_id] = VisibleFailures(0, row.failed_at, row.failed_at, Counter(), Counter(), Counter(), [])
-        one.count += 1
-        one.first_at, one.last_at = min(one.first_at, row.failed_at), max(one.last_at, row.failed_at)
-        one.names[row.name or ""] += bool(row.name)
-        one.workers[row.worker or ""] += bool(row.worker)
-        one.hours[int(row.failed_at.timestamp()) // HOUR] += 1
-        one.task_ids.append(row.task_id)
-    for one in found.values():
-        one.names, one.workers, one.is_more = +one.names, +one.workers, len(rows) >= most
+        by_group[row[1]].append(row)
+    found = {}
+    for key, failed in by_group.items():
+        moments = Counter(row[4] if isinstance(row[4], datetime) else row[4][:_TO_THE_HOUR] for row in failed)
+        hours: Counter[int] = Counter()
+        for moment, count in moments.items():
+            hours[int(_read(moment).timestamp()) // HOUR] += count
+        first, last = min(row[4] for row in failed), max(row[4] for row in failed)
+        names, workers = Counter(row[2] for row in failed if row[2]), Counter(row[3] for row in failed if row[3])
+        task_ids = [row[0] for row in failed]
+        found[key] = VisibleFailures(len(failed), _read(first), _read(last), names, workers, hours, task_ids, len(rows) >= most)
     return found
+
+
+def _read(at: Any) -> datetime:
+    found = datetime.fromisoformat(at) if isinstance(at, str) else at
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
