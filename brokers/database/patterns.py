@@ -30,12 +30,13 @@ def fits(column: str) -> str:
     return f"{column} {_operator()} %s"
 
 
-def as_operand(pattern: str) -> str:
-    """The pattern in the words of the engine's own operator."""
+def as_operand(pattern: str, one: str = "?") -> str:
+    """The pattern in the words of the engine's own operator. `one`: what stands for one character, "" where nothing does."""
     if is_postgresql():
         escaped = "".join(f"\\{letter}" if letter in "\\%_" else letter for letter in pattern)
-        return escaped.replace("*", "%").replace("?", "_")
-    return pattern.replace("[", "[[]")
+        return escaped.replace("*", "%").replace(one, "_") if one else escaped.replace("*", "%")
+    escaped = pattern.replace("[", "[[]")
+    return escaped if one else escaped.replace("?", "[?]")
 
 
 def _operator() -> str:

@@ -138,6 +138,18 @@ def test_every_term_by_itself_finds_some_and_leaves_out_some(stored: list[Task])
         assert 0 < len(expected) < TASKS, term
 
 
+def test_a_pattern_finds_all_names_however_many_there_are(stored: list[Task], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["workers.queries.task_filtering"], "NAMES_LOOKED_AT", 2)
+    for task, name in zip(stored, ("a?c", "abc", "a[b]c", "a_c", "a%c"), strict=False):
+        Task.objects.filter(pk=task.pk).update(name=name)
+    assert listed("name:a?*", EVERYTHING) == [stored[0].uuid]
+    assert listed("name:a[*", EVERYTHING) == [stored[2].uuid]
+    assert listed("name:a_*", EVERYTHING) == [stored[3].uuid]
+    assert listed("name:a%*", EVERYTHING) == [stored[4].uuid]
+    assert listed("name:a*", EVERYTHING) == [task.uuid for task in stored[:5]]
+    assert listed("-name:*", EVERYTHING) == [task.uuid for task in stored[5:] if task.name is None]
+
+
 def test_arguments_are_no_oracle_for_who_may_not_see_them(stored: list[Task]) -> None:
     """Neither what is found nor what is counted nor whether a search goes on differs for words that only arguments have."""
     for text in ("exception:EUR", "exception:nobody-has-this"):

@@ -12,6 +12,7 @@ from django.db import connection
 from django.db.models import Q
 
 from brokers.database.engine import unindexed
+from brokers.database.patterns import as_operand, fits
 from brokers.database.rows import moment
 from brokers.models import Broker
 from brokers.queries.pages import BrokerRef, place_where, visible_brokers
@@ -157,7 +158,7 @@ def matching(scope: Scope, filter: TaskFilter, searched: Search | None = None, i
 def _whatever_state(scope: Scope, filter: TaskFilter, at: datetime | None, searched: Search | None, ids: range) -> TaskRows:
     rows = EVERY_ROW
     if filter.name is not None:
-        rows = rows.among("name", _names_like(filter.name)) if "*" in filter.name else rows.which("name = %s", filter.name)
+        rows = rows.which(*_with_name_like(filter.name)) if "*" in filter.name else rows.which("name = %s", filter.name)
     if filter.worker is not None:
         rows = rows.which("worker = %s", filter.worker)
     if filter.uuids:
@@ -184,8 +185,8 @@ def _without(rows: TaskRows, filter: TaskFilter) -> TaskRows:
             for where, parameter in _in_queue(value):
                 rows = rows.which(f"({where}) IS NOT TRUE", parameter)
         elif column == "name" and "*" in value:
-            like = _names_like(value)
-            rows = rows.which(f"(name IN ({', '.join(['%s'] * len(like))})) IS NOT TRUE", *like) if like else rows
+            condition, *values = _with_name_like(value)
+            rows = rows.which(f"({condition}) IS NOT TRUE", *values)
         else:
             rows = rows.which(f"({column} = %s) IS NOT TRUE", value)
     return rows
@@ -226,9 +227,14 @@ def in_place(rows: TaskRows, scope: Scope, broker: BrokerRef | None = None, vhos
     return beyond if vhost is None else beyond.which(f"{unindexed('workers_task.vhost')} = %s", vhost)
 
 
-def _names_like(pattern: str) -> list[str]:
-    """The names seen that fit a pattern with `*` for anything; names are few beside tasks, and the index leads from one to the next."""
-    return [name for name in names(EVERYTHING, pattern.split("*")[0], NAMES_LOOKED_AT) if name_fits(pattern, name)]
+def _with_name_like(pattern: str) -> tuple[Any, ...]:
+    """The condition of the tasks whose names fit a pattern with `*` for anything. Names are few beside tasks, and the index leads from one to the next; where
+    they are not, each task is compared."""
+    known = names(EVERYTHING, pattern.split("*")[0], NAMES_LOOKED_AT)
+    if len(known) >= NAMES_LOOKED_AT:
+        return fits("name"), as_operand(pattern, one="")
+    like = [name for name in known if name_fits(pattern, name)]
+    return (f"name IN ({', '.join(['%s'] * len(like))})", *like) if like else ("1 = 0",)
 
 
 def _in_queue(name: str) -> list[tuple[str, str]]:
