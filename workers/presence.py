@@ -44,6 +44,20 @@ def process_began_at(worker: Worker) -> datetime | None:
     return None if began is None else datetime.fromtimestamp(began - (worker.clock_skew_seconds or 0.0), UTC)
 
 
+def lost_events(worker: Worker) -> int | None:
+    """How many of its task events are known to be lost; None where there is nothing to compare them with: it reports no count of processed tasks, or
+    sends no task events."""
+    if worker.lost_events > 0:
+        return worker.lost_events
+    return None if worker.events_off or worker.processed_at_first_sight is None else 0
+
+
+def mended_tasks(worker: Worker) -> int:
+    """Of how many of its tasks its own lists have put the state right after an event was lost."""
+    found = worker.reconciliation.get("mended")
+    return found if isinstance(found, int) and found > 0 else 0
+
+
 def has_left(worker: Worker, now: datetime, gone_for: timedelta) -> bool:
     """Whether it is no longer listed: gone for so long and not pinned, or forgotten by a person and not received anything of since."""
     if worker.state == Worker.ONLINE:

@@ -25,6 +25,7 @@ from dashboard.tasks import api as tasks
 from dashboard.why import api as routing
 from dashboard.why import reach_api
 from dashboard.workers import api as workers
+from dashboard.workers import lost_api
 
 api = NinjaAPI(
     title="Hareline",
@@ -37,6 +38,6 @@ api = NinjaAPI(
 )
 errors.register(api)
 RESOURCES = (brokers, queues, exchanges, connections, workers, control, tasks, failures, flows,
-    findings, send, peek_api, routing, reach_api, history_api, about_api, audit, capacity, periodic)  # fmt: skip
+    findings, send, peek_api, routing, reach_api, history_api, about_api, audit, capacity, periodic, lost_api)  # fmt: skip
 for resource in RESOURCES:
     api.add_router("", resource.router)

@@ -13,7 +13,7 @@ import msgspec
 
 from dashboard.layout import formatting
 from workers.models import EventSource, Worker
-from workers.presence import process_began_at
+from workers.presence import mended_tasks, process_began_at
 
 SLOT_NOUNS: Mapping[str | None, str] = {"prefork": "process", "threads": "thread", "gevent": "greenlet", "eventlet": "greenlet", "solo": "slot"}
 SLOT_NOUNS_MANY: Mapping[str, str] = {"process": "processes"}
@@ -66,7 +66,9 @@ def events_story(worker: Worker, now: datetime) -> tuple[str, str]:
         )
     since = formatting.moment_text(worker.first_seen_at, now)
     if worker.lost_events:
-        return "warning", f"{formatting.count(worker.lost_events, 'task event')} lost since {since}, by its own count of started tasks."
+        mended = mended_tasks(worker)
+        listed = f" The state of {formatting.count(mended, 'task')} was put right by what it lists." if mended else ""
+        return "warning", f"{formatting.count(worker.lost_events, 'task event')} lost since {since}, by its own count of started tasks.{listed}"
     if worker.processed is None and heartbeats_off(worker):
         return "unknown", "Its heartbeats are off (--without-heartbeat), so it reports no count of processed tasks to compare the events with."
     if worker.processed is None:

@@ -53,6 +53,7 @@ def test_the_prefetch_is_explained(known: dict[str, Any], sentence: str) -> None
     [
         ({"events_off": True}, "notice", "worker_send_task_events = True"),
         ({"lost_events": 3}, "warning", "3 task events lost since 12:00:00"),
+        ({"lost_events": 3, "reconciliation": {"mended": 2}}, "warning", "started tasks. The state of 2 tasks was put right by what it lists."),
         ({}, "unknown", "have not reported a count"),
         ({"processed": 4, "processed_at_first_sight": 4}, "ok", "No tasks processed since 12:00:00"),
         ({"processed": 9, "processed_at_first_sight": 4}, "ok", "5 tasks processed since 12:00:00, no events missing"),

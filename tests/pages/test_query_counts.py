@@ -62,6 +62,7 @@ PAGES = {
     "/api/v1/connections": 9,
     "/api/v1/channels": 4,
     "/api/v1/workers": 4,
+    "/api/v1/lost-events": 4,
     "/api/v1/capacity": 18,
     "/api/v1/tasks": 5,
     "/api/v1/flow?broker=prod&vhost=/&root=t1": 7,

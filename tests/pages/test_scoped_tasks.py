@@ -34,7 +34,19 @@ PARTS = (
 )
 EVERY_COLUMN = f"/tasks/?columns={','.join(COLUMNS)}"
 OTHERS = ("/find/?q=SECRET", "/find/?q=pack", "/about/", "/findings/silences/", "/findings/rules/no_consumer/")
-CALLS = ("about", "brokers", "workers", "capacity", "tasks", "findings", "tasks?q=SECRET", f"tasks?{HIDDEN_HOST}", "task?uuid=pack-1", "task?uuid=SECRET-1")
+CALLS = (
+    "about",
+    "brokers",
+    "workers",
+    "lost-events",
+    "capacity",
+    "tasks",
+    "findings",
+    "tasks?q=SECRET",
+    f"tasks?{HIDDEN_HOST}",
+    "task?uuid=pack-1",
+    "task?uuid=SECRET-1",
+)
 CALLS += (f"flow?{IN_SHOP}&root=pack-1", f"flow?{IN_SHOP}&root=SECRET-1")
 
 

@@ -157,6 +157,7 @@ CALLS: dict[str, Door] = {
     "GET /api/v1/findings": sees(),
     "GET /api/v1/flow": sees("task", given={**_PLACE, "root": "{task}"}),
     "GET /api/v1/history": sees("queue", given={**_PLACE, "queue": "{queue}", "metric": "ready"}),
+    "GET /api/v1/lost-events": sees(),
     "GET /api/v1/nodes": sees(),
     "GET /api/v1/periodic-tasks": sees(),
     "GET /api/v1/queue": sees("queue", given=_QUEUE),

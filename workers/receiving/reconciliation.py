@@ -53,6 +53,7 @@ class EventReconciliation(msgspec.Struct):
     others: int | None = None  # how many tasks that would send events it had started then
     unheard: bool = False  # these had grown then, and no task event had come since the answer before
     events_since_answer: int = 0
+    mended: int = 0  # tasks whose state, wrong because an event was lost, the worker's own lists have put right
 
     def task_event(self, event: Event, new: bool = True) -> None:
         """A worker's event of a task; `new` False if it was received before."""

@@ -13,7 +13,7 @@ import msgspec
 
 from workers.receiving.clock_skew import LARGEST_SECONDS, Answered, ClockSkew
 from workers.receiving.events import Event
-from workers.receiving.orphaned_tasks import WorkerEvidence, assess
+from workers.receiving.orphaned_tasks import OPEN, WorkerEvidence, assess
 from workers.receiving.reconciliation import resumed
 from workers.receiving.statistics_counter import StatisticsCounter
 from workers.receiving.task_order import ENDED, RANKS
@@ -159,8 +159,18 @@ class TaskBuffer:
         """Looks for orphaned tasks among those loaded. A task in memory counts as memory has it."""
         for uuid, stored in loaded.items():
             record = self.records.get(uuid, stored)
+            before = record.last_seen_state or record.state
             if assess(record, evidence):
                 self.records[uuid] = self.changed[uuid] = record
+                if record.state in OPEN and record.state != before:
+                    self._note_mended(evidence.hostname)
+
+    def _note_mended(self, hostname: str) -> None:
+        """The worker lists a task in a state of which no event was received."""
+        measured = self.measured.get(hostname)
+        if measured is not None:
+            measured.reconciliation.mended += 1
+            self.measured_anew.add(hostname)
 
     def note_stored(self, stored: Iterable[TaskRecord]) -> None:
         """They are committed: memory drops their long texts, and the records longest untouched."""
