@@ -28,7 +28,7 @@ def effect(action: Action, arguments: Arguments, before: Node, node: Node) -> Se
     if key == "autoscale":
         return _seen(node.autoscale == (arguments["min"], arguments["max"]))
     if key == "pool_restart":
-        return _seen(bool(before.pids) and bool(node.pids) and not set(before.pids or ()) & set(node.pids or ()))
+        return _seen(bool(node.pids) and bool(set(before.pids or ()) - set(node.pids or ())))  # an idle process follows after its next task
     if key in ("add_consumer", "cancel_consumer"):
         return _seen(node.queues is not None and (arguments["queue"] in node.queues) == (key == "add_consumer"))
     if key == "rate_limit":

@@ -156,7 +156,7 @@ def _text(action: Action, arguments: Arguments, going: Sequence[Node]) -> str:
     if key == "pool_restart":
         slots = [node.slots for node in going]
         amount = "All processes" if None in slots else _counted(sum(slot or 0 for slot in slots), "process", "processes")
-        return f"{amount} of {whom} will be replaced by new ones; each finishes the task that it runs."
+        return f"{amount} of {whom} will be replaced by new ones, each after the task that it runs, or after its next one."
     if key == "add_consumer":
         named = f", bound to the exchange {arguments['exchange']}" if "exchange" in arguments else ""
         key_text = f" by the key {arguments['routing_key']}" if "routing_key" in arguments else ""
