@@ -75,6 +75,7 @@ class World:
             reserved=2,
             queues=[{"name": "mail"}],
             load=[0.1, 0.2, 0.3],
+            periodic={"timezone": "UTC", "entries": [{"name": "nightly", "task": "report", "schedule": 30.0}]},
         )
         Worker.objects.create(**celery, hostname="b@web-2", state=Worker.UNKNOWN)
         Connection.objects.create(broker=self.broker, vhost="/", name="c1", user="guest", peer_host="10.0.0.1")
