@@ -53,6 +53,7 @@ DEMO = (
         listens=True,
     ),
     *(Program(name.replace("@", "-at-"), f"{PYTHON} -m workers.demo worker {name}", "demo") for name in NODES),
+    Program("beat", f"{PYTHON} -m workers.demo beat", "demo"),
     Program("audit", f"{PYTHON} -m workers.demo audit", "demo"),
     Program("traffic", f"{PYTHON} -m workers.demo traffic", "demo"),
     Program("plants", f"{PYTHON} -m workers.demo plants", "demo"),

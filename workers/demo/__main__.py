@@ -1,4 +1,4 @@
-"""Runs one part of the demo shop until SIGTERM: `worker NAME@HOST`, `traffic`, `audit` or `plants`. HARELINE_DEMO_AMQP_URL is the broker's address.
+"""Runs one part of the demo shop until SIGTERM: `worker NAME@HOST`, `beat`, `traffic`, `audit` or `plants`. HARELINE_DEMO_AMQP_URL is the broker's address.
 `declare` makes the shop's queues over HARELINE_DEMO_MANAGEMENT_URL, and ends.
 
 python -m workers.demo worker worker-a@web-1
@@ -34,6 +34,9 @@ def main(arguments: list[str]) -> int:
         wait_while_held(arguments[1])
         wait_for_broker(amqp_url, ended)  # before Celery is imported: what people wait for starts first
         work(arguments[1])
+    elif arguments == ["beat"]:
+        wait_for_broker(amqp_url, ended)
+        schedule()
     elif arguments in (["traffic"], ["audit"], ["plants"]):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: ended.set())
@@ -94,6 +97,13 @@ def work(name: str) -> None:
         # Celery 5.7's thread pool does not survive a new connection (UnexpectedFrame, no heartbeats): let it end, the supervisor starts it afresh
         app.conf.broker_connection_retry = False
     app.worker_main(["worker", "--hostname", name, "--loglevel", "WARNING", "--without-mingle", *NODES[name]])
+
+
+def schedule() -> None:
+    """Becomes the scheduler of periodic tasks; returns once stopped."""
+    from workers.demo.app import DATA_DIR, app
+
+    app.Beat(schedule=str(DATA_DIR / "demo-beat-schedule"), loglevel="WARNING", quiet=True).run()
 
 
 def plant(amqp_url: str, ended: threading.Event) -> None:

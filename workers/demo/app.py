@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from celery import Celery
+from celery.schedules import crontab
 
 from workers.demo import shop, taken_log
 
@@ -31,6 +32,13 @@ app.conf.update(
         "stock.*": {"queue": "stock.sync"},
         "search.*": {"queue": "search.index"},
     },
+    beat_schedule={
+        "refresh the search": {"task": "search.refresh", "schedule": 20.0},
+        "compare the stock": {"task": "stock.compare", "schedule": 60.0, "args": ("north",)},
+        "daily report": {"task": "reports.daily", "schedule": crontab(minute="*/5")},
+        "archive orders": {"task": "orders.archive", "schedule": crontab(hour=3, minute=0, day_of_week="mon-fri")},
+    },
+    beat_max_loop_interval=5,
     task_track_started=True,
     task_send_sent_event=True,
     worker_send_task_events=True,

@@ -110,3 +110,24 @@ def make_thumbnail(path: str, width: int) -> None:
 @app.task(name="thumbnails.convert")
 def convert_thumbnail(path: str, **_: Any) -> None:
     time.sleep(random.uniform(0.2, 0.6))
+
+
+@app.task(name="search.refresh")
+def refresh_search() -> None:
+    """This and those below are sent by beat, as `beat_schedule` of the app has them."""
+    time.sleep(0.1)
+
+
+@app.task(name="stock.compare")
+def compare_stock(warehouse: str) -> None:
+    time.sleep(0.2)
+
+
+@app.task(name="reports.daily")
+def report_of_the_day() -> None:
+    time.sleep(0.5)
+
+
+@app.task(name="orders.archive")
+def archive_orders() -> None:
+    time.sleep(0.5)
