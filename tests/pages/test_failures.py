@@ -88,6 +88,7 @@ def test_a_groups_page_shows_the_users_frames_first_and_leads_to_its_tasks(perso
     frames = html[html.index("Your code") : html.index("Whole traceback")]
     assert "/srv/shop/pay.py:17" in frames and "trace.py" not in frames and "trace.py" in html
     assert "<b>ARGUMENT" not in html and "&lt;b&gt;ARGUMENT" in html
+    assert '<span class="task-state-word">failed</span>' in html, "without what the page was rendered from"
     assert f'href="/tasks/{task.pk}/"' in html and "q=state%3Afailure+exception%3ADeclined+name%3Ashop.pay" in html
     assert f'href="/tasks/failures/{group().pk}/"' in shown(person, f"/tasks/{task.pk}/")
 
