@@ -74,19 +74,34 @@ def drawn(boxes: Sequence[Box], critical: Collection[str] = (), framed: Iterable
 
 
 def _columns(boxes: Sequence[Box]) -> dict[str, int]:
-    """Each to the right of all that came before it. Folded boxes may stand before each other by turns: then of those that it hangs below."""
-    found: dict[str, int] = {}
+    """Each to the right of all that came before it. Boxes of many tasks may stand before each other by turns: then only to the right of some of them."""
+    after: dict[str, set[str]] = defaultdict(set)
     for box in boxes:
-        found[box.key] = found.get(box.above, -1) + 1
-    for _ in boxes:
+        after[box.above].add(box.key)
+    for box in boxes:
+        for before in box.before:
+            if before not in _reached(after, box.key):
+                after[before].add(box.key)
+    found = {box.key: 0 for box in boxes}
+    for _ in boxes:  # as many rounds as the longest path can have, since no box comes after itself
         moved = False
-        for box in boxes:
-            least = max((found[key] + 1 for key in (*box.before, box.above) if key), default=0)
-            if found[box.key] < least < len(boxes):
-                found[box.key], moved = least, True
+        for key in found:
+            for later in after[key]:
+                if found[later] <= found[key]:
+                    found[later], moved = found[key] + 1, True
         if not moved:
             break
     return found
+
+
+def _reached(after: Mapping[str, Collection[str]], start: str) -> set[str]:
+    """`start`, and what comes after it."""
+    seen, left = {start}, [start]
+    while left:
+        following = set(after.get(left.pop(), ())) - seen
+        seen |= following
+        left += following
+    return seen
 
 
 def _rows(boxes: Sequence[Box]) -> dict[str, float]:

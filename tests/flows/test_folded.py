@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from dashboard.flows.folded import BETWEEN, MANY, MISSING, MORE, MOST_BOXES, TASK, Box, folded
+from dashboard.flows.layout import HEIGHT, WIDTH, drawn
 from dashboard.flows.tree import Member, grown
 from tests.flows.test_tree import IDS, forged
 
@@ -63,3 +66,29 @@ def test_each_task_is_in_exactly_one_box_and_each_box_hangs_below_an_earlier_one
         assert box.above in seen
         seen.add(box.key)
     assert {each for box in boxes for each in box.before} <= seen
+
+
+def crowd(random: Any, count: int) -> list[Member]:
+    """More tasks than there are boxes, of few names, with any parents and chords."""
+    uuids = [f"t{number}" for number in range(count)]
+    return [
+        Member(
+            uuid,
+            order,
+            random.choice(["leaf", "step", "total"]),
+            parent=random.choice([None, "gone", *uuids[:5], *uuids]),
+            group=random.choice([None, "g", "h"]),
+            body=random.choice([None, None, *uuids]),
+        )
+        for order, uuid in enumerate(uuids)
+    ]
+
+
+@given(st.randoms(use_true_random=False), st.integers(MOST_BOXES + 1, 150))
+def test_a_crowd_of_tasks_is_in_few_boxes_that_do_not_overlap(random: Any, count: int) -> None:
+    tree = grown("t0", crowd(random, count))
+    boxes = folded(tree)
+    assert Counter(key for box in boxes for key in box.tasks) == Counter([*tree.members, *tree.missing])
+    assert len(boxes) <= 2 * MOST_BOXES + 1
+    corners = sorted((int(placed.x), int(placed.y)) for placed in drawn(boxes).boxes)
+    assert all(abs(x - other_x) >= WIDTH or abs(y - other_y) >= HEIGHT for at, (x, y) in enumerate(corners) for other_x, other_y in corners[:at])
