@@ -11,6 +11,7 @@ from brokers.models import Connection
 from dashboard.connections.owners import Owner
 from dashboard.layout.compiled import environment, render_rows
 from dashboard.live.rows import LiveRow
+from dashboard.tasks.columns import COLUMNS, USUAL
 from dashboard.workers.board import BoardNode
 from workers.models import Worker
 
@@ -40,7 +41,8 @@ def rows_of(kind: str) -> list[Any]:
 
 @pytest.mark.parametrize("kind", ["queues", "exchanges", "tasks", "connections", "workers"])
 def test_names_are_escaped_and_only_cells_made_here_are_html(kind: str) -> None:
-    html = render_rows(kind, rows_of(kind), several_vhosts=False, several_brokers=False, now=None)
+    more: dict[str, Any] = {"selectable": True, "selected": (), "columns": [COLUMNS[key] for key in USUAL]}
+    html = render_rows(kind, rows_of(kind), several_vhosts=False, several_brokers=False, now=None, **more)
     assert "<script" not in html and ESCAPED in html
     assert ("<b>made here</b>" in html) is (kind != "exchanges")
 

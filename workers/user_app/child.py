@@ -123,7 +123,7 @@ def _stored_entries() -> list[dict[str, Any]]:
     if django_apps is None or not django_apps.apps.ready or not django_apps.apps.is_installed("django_celery_beat"):
         return []
     from django.db import connection
-    from django_celery_beat.models import PeriodicTask  # type: ignore[import-not-found]  # of the user's
+    from django_celery_beat.models import PeriodicTask
 
     found = []
     for row in PeriodicTask.objects.exclude(task="celery.backend_cleanup").select_related("interval", "crontab", "solar", "clocked"):
