@@ -14,8 +14,6 @@ from workers.periodic.entries import Entry
 from workers.periodic.schedules import Crontab, Every, Schedule
 from workers.periodic.slots import Outcome, Slot
 
-LATE_MEANS = "A run is late after a tenth of its period, at least 5 s and at most a minute."
-
 State = Literal["on time", "late", "missed", "doubled", "delivered twice", "paused", "unknown"]
 
 
@@ -43,7 +41,9 @@ def state_of(entry: Entry, slots: Sequence[Slot], now: datetime) -> tuple[str, S
     if not entry.enabled:
         return "off", "paused", "It is disabled in the scheduler’s table, so it is not sent."
     closed = [slot for slot in slots if slot.outcome != "due"]
-    if not closed or all(slot.outcome == "unknown" for slot in closed):
+    if not closed:
+        return "unknown", "unknown", "No run of it has been seen, and it is not known to have been due in the last 24 hours."
+    if all(slot.outcome == "unknown" for slot in closed):
         return "unknown", "unknown", "No run of it has been seen in the last 24 hours, and events have not been received all the time."
     last = closed[-1]
     if last.outcome == "missed":

@@ -111,6 +111,12 @@ def test_while_events_are_not_received_nothing_is_missed(client: Client, shop: S
     assert items(client, ann)["tick"]["state"] == "unknown"
 
 
+def test_what_was_not_due_is_not_said_to_have_gone_unseen(client: Client, shop: Shop) -> None:
+    shop.reports({**TICK, "schedule": 7 * 86400.0})
+    found = items(client, person("ann", "viewer"))["tick"]
+    assert found["state"] == "unknown" and "not known to have been due" in found["reason"]
+
+
 def test_who_may_view_only_some_queues_learns_of_none(client: Client, shop: Shop) -> None:
     shop.reports(NIGHTLY)
     shop.ran("reports.nightly", timedelta(minutes=1), "seen")
