@@ -66,9 +66,11 @@ def end_silence(request: HttpRequest, pk: int) -> HttpResponse:
         raise Http404("There is no such silence.")
     if silences.end(request.user, silence, timezone.now()):
         raise PermissionDenied
-    messages.success(request, f"Ended: {silences.text(silence)}.")
     finding = _finding(request, request.POST.get("finding", ""))
-    return redirect("finding", pk=finding.pk) if finding else redirect("silences")
+    if finding:
+        return redirect("finding", pk=finding.pk)  # which says so itself
+    messages.success(request, f"Ended: {silences.text(silence)}.")
+    return redirect("silences")
 
 
 def _finding(request: HttpRequest, key: str) -> Finding | None:

@@ -96,6 +96,13 @@ def renews_content(show: str = "") -> SafeString:
     return format_html('hx-boost="true" hx-target="#content" hx-select="#content" hx-swap="{}" hx-sync="#content:replace"', swap)
 
 
+@register.simple_tag
+def renews_only(kind: str, pk: int) -> SafeString:
+    """The attributes of a form whose answer, a whole page, renews the element "kind-pk" alone: what is being typed beside it stays."""
+    key = f"{kind}-{pk}"
+    return format_html('hx-boost="true" hx-target="#{0}" hx-select="#{0}" hx-swap="morph:outerHTML" hx-push-url="false"', key)
+
+
 @register.simple_tag(takes_context=True)
 def part(context: template.Context, name: str, follows: str = "", every: str = "", path: str = "") -> SafeString:
     """The attributes of an element whose content htmx fetches again from the page's own address with `?part=name` (docs/live.md).

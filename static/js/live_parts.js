@@ -68,8 +68,9 @@ const isPointedAt = (part) => part.querySelector("[data-live]") && part.matches(
 
 // The pointer may have come, the rest begun, or the content changed, during the request: the answer is dropped and requested again.
 document.addEventListener("htmx:beforeSwap", ({ target: part, detail }) => {
-  window.Idiomorph.defaults.ignoreActiveValue = Boolean(part.dataset.part); // what somebody types there stays
-  if (!part.dataset.part || detail.isError) return;
+  const typing = document.activeElement?.matches("input, textarea, select"); // the words of a button that has the focus are not a value
+  window.Idiomorph.defaults.ignoreActiveValue = Boolean(part.dataset.part && typing); // what somebody types there stays
+  if (!part.dataset.part || detail.isError || detail.requestConfig.elt !== part) return; // a form may renew the part that it stands in
   failed.delete(part.dataset.part);
   mend(`part ${part.dataset.part}`);
   const waited = patient.delete(part);

@@ -38,9 +38,12 @@ def test_a_problem_is_found_read_taken_on_silenced_and_heals(stack: Stack, page:
     expect(page.get_by_role("heading", name="Evidence")).to_be_visible()
     assert serious(page) == [] and sideways(page) == []
 
-    page.get_by_role("button", name="I am on it").click()
-    expect(page.get_by_text("admin is on it since")).to_be_visible()
     page.get_by_role("textbox", name="Comment").fill("Nobody is meant to")
+    with page.expect_response(lambda answer: answer.request.method == "GET" and answer.url.endswith(f"/findings/{pk}/")):
+        page.get_by_role("button", name="I am on it").click()
+    expect(page.get_by_role("button", name="Release")).to_be_visible()
+    expect(page.get_by_text("admin is on it since")).to_be_visible()
+    expect(page.get_by_role("textbox", name="Comment")).to_have_value("Nobody is meant to")  # renewing the finding leaves it alone
     page.get_by_role("button", name="Comment", exact=True).click()
     expect(page.locator(".finding-comment", has_text="Nobody is meant to")).to_be_visible()
 
