@@ -92,14 +92,14 @@ def test_a_server_answers_prints_its_password_once_and_leaves_nothing(rabbitmq: 
 def test_a_busy_port_ends_the_start_with_a_sentence(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         env = environment(tmp_path / "data", taken.getsockname()[1])
-        ended = subprocess.run([ROOT / "script" / "server"], env=env, capture_output=True, text=True, timeout=100, check=False)
+        ended = subprocess.run([ROOT / "script" / "server"], env=env, capture_output=True, text=True, timeout=400, check=False)
     assert ended.returncode != 0
     assert "HARELINE_PORT" in ended.stderr.splitlines()[-1]
 
 
 def test_a_bad_value_ends_the_start_with_a_sentence(tmp_path: Path) -> None:
     env = environment(tmp_path / "data", free_port(), HARELINE_BROKERS="prod=rabbit-1:15672")
-    ended = subprocess.run([ROOT / "script" / "server"], env=env, capture_output=True, text=True, timeout=100, check=False)
+    ended = subprocess.run([ROOT / "script" / "server"], env=env, capture_output=True, text=True, timeout=400, check=False)
     assert ended.returncode != 0
     assert "HARELINE_BROKERS" in ended.stderr
     assert "Traceback" not in ended.stderr
