@@ -30,7 +30,8 @@ class PeriodicItem(Schema):
     timezone: str | None = Field(description="In which the crontab counts")
     queue: str | None
     enabled: bool
-    sources: list[str] = Field(description="Worker nodes whose configuration has it, or the application")
+    sources: list[str] = Field(description="Worker nodes whose configuration has it, or the application; none of a task that only comes regularly")
+    observed_runs: int | None = Field(description="From how many runs the period of such a task was worked out")
     state: State
     reason: str | None
     last_at: Moment | None = Field(description="When the last run was sent, or received where that is unknown")
@@ -68,6 +69,7 @@ def _item(known: Known) -> PeriodicItem:
         queue=entry.queue,
         enabled=entry.enabled,
         sources=list(entry.sources),
+        observed_runs=entry.observed_runs or None,
         state=known.state,
         reason=known.sentence or None,
         last_at=last.run.at if last else None,

@@ -14,12 +14,15 @@ from dashboard.periodic import strip
 from dashboard.periodic.text import State, state_of
 from workers import queries
 from workers.periodic.entries import Entry, merged, sends
-from workers.periodic.schedules import period
+from workers.periodic.observed import LEAST_RUNS, observed_period
+from workers.periodic.schedules import Every, period
 from workers.periodic.slots import Slot, grace, next_due, slots
-from workers.queries.periodic import MOST_RUNS, SeenRun
+from workers.queries.periodic import MOST_REGULAR, MOST_RUNS, SeenRun
 from workers.user_app.client import AppUnavailable, application
 
 MOST_SHOWN = 200
+MOST_LOOKED_AT = 150
+"""Of a name, so many runs at the end are looked at for a period."""
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -54,6 +57,7 @@ def periodic_tasks(scope: Scope, broker: int | None, vhost: str | None, now: dat
     """Those of the virtual hosts that are visible as a whole: who may see only some queues could else read of others from what was missed."""
     places = [place for place in queries.reported_schedules(scope) if (broker is None or place[0] == broker) and (vhost is None or place[2] == vhost)]
     places, troubles = _with_application(scope, broker, vhost, places)
+    places = _with_observed(scope, broker, vhost, places, now)
     start = strip.begins(now)
     found: list[Known] = []
     left_out = 0
@@ -86,6 +90,22 @@ def _with_application(scope: Scope, broker: int | None, vhost: str | None, place
         homeless |= set() if there else {entry.task}
     troubles = [f"No worker node has registered {name}, which {settings.CELERY_APP} schedules." for name in sorted(homeless)[:5]] if broker is None else []
     return [(*place, merged(of_place)) for place, of_place in sorted(found.items(), key=lambda one: one[0][1:])], troubles
+
+
+def _with_observed(scope: Scope, broker: int | None, vhost: str | None, places: _Places, now: datetime) -> _Places:
+    """With the tasks that come regularly by no schedule that is known, after those of each virtual host."""
+    found = {place[:3]: list(place[3]) for place in places}
+    for place, names in queries.frequent_names(scope, LEAST_RUNS, now).items():
+        if broker not in (None, place[0]) or vhost not in (None, place[2]):
+            continue
+        scheduled = {entry.task for entry in found.get(place, ())}
+        wanted = [name for name in names if name not in scheduled][:MOST_REGULAR]
+        runs = queries.runs_of((place[0], place[2]), wanted, now - strip.DAY, dict.fromkeys(wanted, MOST_LOOKED_AT))
+        for name, seen in sorted(runs.items()):
+            if apart := observed_period((one.run.at for one in seen), now):
+                entry = Entry(name, name, Every(apart.total_seconds()), args=None, kwargs=None, observed_runs=len(seen))
+                found.setdefault(place, []).append(entry)
+    return [(*place, entries) for place, entries in sorted(found.items(), key=lambda one: one[0][1:])]
 
 
 def _known(place: tuple[int, str, str], entries: Sequence[Entry], start: datetime, now: datetime, seen_from: datetime | None) -> list[Known]:

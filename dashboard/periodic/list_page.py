@@ -20,6 +20,7 @@ from dashboard.periodic import strip
 from dashboard.periodic.known import Known, PeriodicTasks, periodic_tasks
 from dashboard.periodic.text import day_text, schedule_text
 from dashboard.tasks.states import STATES
+from workers.periodic.entries import Entry
 
 ORDER = {"critical": 0, "warning": 1, "unknown": 2, "off": 3, "ok": 4}
 
@@ -28,7 +29,7 @@ class Row(msgspec.Struct, frozen=True):
     known: Known
     schedule: str
     schedule_title: str
-    sources: str
+    origin: str
     last_age: str
     last_state: str
     next_text: str
@@ -60,9 +61,9 @@ class PeriodicPage:
         overdue = known.next_at is not None and known.next_at < self.now and entry.enabled
         return Row(
             known,
-            schedule_text(entry.schedule),
+            f"about {schedule_text(entry.schedule)}" if entry.observed_runs else schedule_text(entry.schedule),
             getattr(entry.schedule, "expression", "") or getattr(entry.schedule, "text", ""),
-            formatting.listed(list(entry.sources), 2),
+            _origin(entry),
             formatting.age(last.run.at, self.now) if last else "",
             STATES[last.run.state].word if last and last.run.state in STATES else "",
             "" if known.next_at is None or not entry.enabled else "overdue" if overdue else f"in {formatting.duration(known.next_at - self.now)}",
@@ -103,3 +104,9 @@ class PeriodicPage:
         places = {(known.broker_id, known.vhost) for known in self.found.items}
         names = [topics.Topic(topics.BROKER, broker.pk).name for broker in self.brokers]
         return names + [topics.Topic(topics.TASKS, broker_id, vhost).name for broker_id, vhost in sorted(places)]
+
+
+def _origin(entry: Entry) -> str:
+    if entry.observed_runs:
+        return f"in no schedule that is known; its last {formatting.count(entry.observed_runs, 'run')} came regularly"
+    return f"from {formatting.listed(list(entry.sources), 2)}"

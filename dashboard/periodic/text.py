@@ -50,7 +50,11 @@ def state_of(entry: Entry, slots: Sequence[Slot], now: datetime) -> tuple[str, S
         missed = _missed_at_the_end(closed)
         since = formatting.moment_text(missed[0].at, now)
         never = "" if len(missed) < len(closed) else " None was seen in the last 24 hours."
-        return "critical", "missed", f"No run was seen since {since}, when it was due: {formatting.count(len(missed), 'run')} missed.{never}"
+        return (
+            "warning" if entry.observed_runs else "critical",
+            "missed",
+            f"No run was seen since {since}, when it was {'expected' if entry.observed_runs else 'due'}: {formatting.count(len(missed), 'run')} missed.{never}",
+        )
     if last.outcome == "unknown":
         return "unknown", "unknown", "Events were not received when it was due last."
     if last.outcome == "doubled":

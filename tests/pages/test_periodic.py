@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from brokers.models import Broker, Queue, VirtualHost
 from tests.people import person
-from workers.models import EventSource, Task, Worker
+from workers.models import EventSource, Task, TaskStatistic, Worker
 
 pytestmark = pytest.mark.django_db
 NIGHTLY = {"name": "nightly <b>", "task": "reports.nightly", "schedule": "<crontab: 0 * * * * (m/h/dM/MY/d)>", "args": "()", "kwargs": "{}", "queue": "slow"}
@@ -132,3 +132,21 @@ def test_without_task_sent_events_the_page_says_that_a_run_is_seen_late(client: 
     assert "No task-sent events arrive" in page(client, ann)
     Task.objects.update(sent_at=shop.now)
     assert "No task-sent events arrive" not in page(client, ann)
+
+
+def test_a_task_that_comes_regularly_by_no_known_schedule_is_listed_until_it_is_over(client: Client, shop: Shop) -> None:
+    shop.reports(TICK)
+    counted = dict.fromkeys(("sent", "started", "retried", "rejected", "revoked", "failed", "succeeded"), 0)
+    for name, apart, ago in (("cron.sweep", 90, 95), ("by.hand", 700, 0), ("shop.tick", 60, 5), ("cron.over", 60, 7200)):
+        for number in range(20):
+            wait = timedelta(seconds=apart * number + (number % 4 * 170 if name == "by.hand" else 0) + ago)
+            shop.ran(name, wait, f"{name}-{number}")
+        start = int(shop.now.timestamp()) // 3600 * 3600 - 3600
+        TaskStatistic.objects.create(broker=shop.broker, vhost="/", seconds=3600, start=start, name=name, queue="slow", received=20, sketches=b"", **counted)
+    ann = person("ann", "viewer")
+    shown, found = page(client, ann), items(client, ann)
+    assert set(found) == {"tick", "cron.sweep"}
+    sweep = found["cron.sweep"]
+    assert (sweep["seconds"], sweep["observed_runs"], sweep["sources"], sweep["state"]) == (90, 20, [], "on time")
+    assert "about every 1 min 30 s" in shown and "its last 20 runs came regularly" in shown
+    assert found["tick"]["observed_runs"] is None

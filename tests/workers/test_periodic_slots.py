@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workers.periodic.entries import Entry, entries_of, kept, merged
+from workers.periodic.observed import observed_period
 from workers.periodic.schedules import Crontab, Every, Other, Schedule, period, read
 from workers.periodic.slots import Run, next_due, slots
 
@@ -180,3 +181,28 @@ def test_a_schedule_that_is_too_long_is_kept_in_part_and_the_rest_counted() -> N
 def test_workers_that_report_the_same_entry_share_it_and_a_different_one_stands_beside() -> None:
     one, other = Entry("a", "t", Every(1.0), sources=("w1",)), Entry("a", "t", Every(2.0), sources=("w3",))
     assert merged([one, Entry("a", "t", Every(1.0), sources=("w2",)), other]) == [Entry("a", "t", Every(1.0), sources=("w1", "w2")), other]
+
+
+def test_runs_that_come_regularly_have_a_period_also_where_some_are_missing() -> None:
+    came = [at(60 * number + number % 3) for number in range(30) if number not in (7, 8)]
+    assert observed_period(came, at(1800)) == timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    "seconds",
+    [
+        [60 * number for number in range(9)],  # too few
+        [10 * number for number in range(30)],  # for five minutes only, as a loop in a shell
+        [2 * number for number in range(600)],  # always
+        [60 * number + (30 if number % 4 == 0 else 0) for number in range(40)],  # irregular
+        [60 * number for number in range(-200, -80)],  # over
+    ],
+)
+def test_what_comes_rarely_in_a_loop_all_the_time_irregularly_or_no_longer_has_none(seconds: list[float]) -> None:
+    assert observed_period(map(at, seconds), at(2400)) is None
+
+
+@given(st.lists(st.floats(min_value=-86_400, max_value=0), max_size=80))
+def test_a_period_that_is_observed_is_one_of_whole_seconds_between_its_runs(seconds: list[float]) -> None:
+    apart = observed_period(map(at, seconds), NOON)
+    assert apart is None or (5 <= apart.total_seconds() == int(apart.total_seconds()) and apart <= timedelta(days=1))

@@ -16,7 +16,8 @@ LARGEST_BYTES = 128 * 1024
 
 class Entry(msgspec.Struct, frozen=True):
     """One entry. `args` and `kwargs` are as Python prints them, None where they are unknown or too long to compare; `enabled` is False for one that is
-    paused; `last_run_at` and `runs` are what the scheduler itself noted, where it does. `sources` name who reported it."""
+    paused; `last_run_at` and `runs` are what the scheduler itself noted, where it does. `sources` name who reported it; without any, nobody did, and its
+    period was worked out from `observed_runs` runs."""
 
     name: str
     task: str
@@ -28,6 +29,7 @@ class Entry(msgspec.Struct, frozen=True):
     last_run_at: datetime | None = None
     runs: int | None = None
     sources: tuple[str, ...] = ()
+    observed_runs: int = 0
 
 
 def kept(conf: Mapping[str, Any]) -> dict[str, Any] | None:

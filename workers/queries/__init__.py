@@ -20,7 +20,7 @@ from workers.queries.failures import (
 )
 from workers.queries.flows import FlowRows, NameCount, flow, flow_size
 from workers.queries.ordered_workers import workers_chosen, workers_named
-from workers.queries.periodic import places_with_task, receiving_since, reported_schedules, runs_of
+from workers.queries.periodic import frequent_names, places_with_task, receiving_since, reported_schedules, runs_of
 from workers.queries.reports import reports
 from workers.queries.task_counts import kept_counts
 from workers.queries.task_cursors import TASK_SORTS
@@ -97,6 +97,7 @@ __all__ = [
     "family_fingerprint",
     "flow",
     "flow_size",
+    "frequent_names",
     "gone_for",
     "kept_counts",
     "kept_since",

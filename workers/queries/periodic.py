@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from django.db.models import TextField
+from django.db.models import Count, Sum, TextField
 from django.db.models.functions import Cast
 
 from brokers.database.rows import RowsOf
 from brokers.scope import Scope
-from workers.models import EventSource, Task, Worker
+from workers.models import EventSource, Task, TaskStatistic, Worker
 from workers.periodic.entries import Entry, entries_of, merged
 from workers.periodic.slots import Run
 from workers.queries.visible_workers import workers_in
 from workers.receiving.task_order import RECEIVED, RETRIED
 from workers.receiving.task_state import moments_of
+from workers.task_statistics import OTHERS
 
 MOST_RUNS = 1_500
 DELIVERIES_LOOKED_AT = 10
+MOST_REGULAR = 50
+"""So many names of a virtual host are looked at for runs that come regularly: those that came in the most hours."""
+MOST_A_DAY = 20_000
 _AT_ONCE = 100
 _ROWS = RowsOf(Task, only=("id", "uuid", "name", "state", "sent_at", "received_at", "first_seen_at", "parent_id", "queue", "args", "kwargs"))
 _LAST = "SELECT id FROM (SELECT id FROM workers_task WHERE broker_id = %s AND vhost = %s AND name = %s ORDER BY id DESC LIMIT %s) AS last_{}"
@@ -54,6 +58,20 @@ def reported_schedules(scope: Scope) -> list[tuple[int, str, str, list[Entry]]]:
 def receiving_since(broker_id: int, vhost: str) -> datetime | None:
     """Since when the events of a virtual host are received without a break; None while they are not."""
     return EventSource.objects.filter(broker_id=broker_id, vhost=vhost, state=EventSource.RECEIVING).values_list("since", flat=True).first()
+
+
+def frequent_names(scope: Scope, least: int, now: datetime) -> dict[tuple[int, str, str], list[str]]:
+    """{(broker's primary key, its name, virtual host): names of tasks} that came `least` times or more in the last day, and not all the time, by what is
+    counted of each hour; of the virtual hosts that are visible as a whole."""
+    rows = TaskStatistic.objects.filter(seconds=3600, start__gte=(now - timedelta(days=1)).timestamp()).exclude(name__in=("", OTHERS))
+    counted = rows.values_list("broker_id", "broker__name", "vhost", "name").annotate(
+        hours=Count("start", distinct=True), came=Sum("received"), sent=Sum("sent")
+    )
+    found: dict[tuple[int, str, str], list[str]] = {}
+    for broker_id, broker, vhost, name, _, came, sent in counted.order_by("-hours", "name"):
+        if scope.covers(broker, vhost) and least <= max(came, sent) <= MOST_A_DAY:
+            found.setdefault((broker_id, broker, vhost), []).append(name)
+    return found
 
 
 def places_with_task(scope: Scope) -> dict[str, list[tuple[int, str, str]]]:
