@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import msgspec
@@ -15,6 +16,7 @@ from dashboard.api.errors import ERRORS, invalid, not_found
 from dashboard.api.parameters import Moment, MomentOrAgo, Name, OfBroker, Paged, check_broker, scope
 from dashboard.tasks import filter as task_filter
 from workers import queries, task_queue
+from workers.custom_events import progress
 from workers.errors import AmbiguousTask
 from workers.models import Task
 from workers.task_filter import TaskFilter
@@ -65,6 +67,17 @@ class Relative(Schema):
     state: StateName
 
 
+class CustomEventItem(Schema):
+    type: str = Field(description="task-progress, or whatever name the task’s code gave it")
+    at: Moment
+    worker: str
+    share: float | None = Field(description="Of what is to be done, from 0 to 1: current of total, or percent; null where its fields show neither")
+    fields: dict[str, str | int | float | bool | None] = Field(
+        description="Whatever it contained; lists and objects as JSON text; texts are cut, and “hidden” where the role does not allow seeing arguments"
+    )
+    left_out: int = Field(description="How many more fields it had: the first 20, and 2,000 bytes, are kept")
+
+
 class TaskDetail(TaskItem):
     args: str | None = Field(description="As Celery prints it: text, not data; kwargs and result too")
     kwargs: str | None
@@ -75,6 +88,7 @@ class TaskDetail(TaskItem):
     parent_id: str | None
     root_id: str | None
     children: list[Relative] = Field(description="Tasks that it called, at most 200")
+    custom_events: list[CustomEventItem] = Field(description="Sent by its own code, in order: the latest five of a type, of eight types")
 
 
 class Tasks(Schema):
@@ -164,8 +178,19 @@ def task(request: HttpRequest, query: Query[TaskQuery]) -> TaskDetail:
         Relative.model_validate({"id": child.pk, "uuid": child.uuid, "name": child.name, "state": child.state})
         for child in queries.family(scope(request), found).children
     ]
+    events = [
+        CustomEventItem(
+            type=event.type,
+            at=datetime.fromtimestamp(event.at, UTC),
+            worker=event.worker,
+            share=progress(event.fields).share,
+            fields=event.fields,
+            left_out=event.left_out,
+        )
+        for event in queries.custom_events(found)
+    ]
     shown = {name: getattr(found, name) for name in details} | {"revoked_by": found.revoked_by or None}
-    return TaskDetail(**_item(found), **shown, parent_id=parent_id, children=children)
+    return TaskDetail(**_item(found), **shown, parent_id=parent_id, children=children, custom_events=events)
 
 
 def _item(task: Task) -> dict[str, Any]:

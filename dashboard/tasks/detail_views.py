@@ -12,9 +12,10 @@ from dashboard.layout.frame import shell_of
 from dashboard.live.seen import live_page
 from dashboard.tasks.detail_page import TaskPage
 from dashboard.tasks.failure_link import failure_address
+from dashboard.tasks.progress import Reports
 from workers import queries
 
-PARTS = ("head", "figures", "timeline", "routing", "arguments", "outcome", "family", "gaps")
+PARTS = ("head", "figures", "timeline", "progress", "routing", "arguments", "outcome", "family", "gaps")
 
 
 @vary_on_htmx
@@ -27,7 +28,7 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
         raise Http404("There is no such task any more, or you may not see it.")
     shown = TaskPage(scope, task, timezone.now())
     part = request.GET.get("part")
-    context = {"page": shown, "task": task, "row": shown.row, "now": shown.now, "failure_url": failure_address(shown)}
+    context = {"page": shown, "task": task, "row": shown.row, "now": shown.now, "failure_url": failure_address(shown), "reports": Reports(task)}
     if part in PARTS:
         return render(request, f"tasks/_{part}.html", context, status=polled(request, part != "timeline" or shown.goes_on))
     return render(request, "tasks/detail.html", {**context, **live_page(shown.topics, [shown.row.key], scope=scope)})

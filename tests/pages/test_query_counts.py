@@ -55,7 +55,7 @@ PAGES = {
     "/connections/{connection}/": 23,
     "/workers/control/?node={worker}": 12,
     "/workers/{worker}/": 41,
-    "/tasks/{task}/": 24,
+    "/tasks/{task}/": 25,
     "/tasks/flow/?broker=prod&vhost=/&root=t1": 19,
     "/api/v1/queues": 11,
     "/api/v1/exchanges": 4,

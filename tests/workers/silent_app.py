@@ -1,9 +1,25 @@
-"""The app of `celery_app` with one more task, whose class sends no events."""
+"""The app of `celery_app` with two more tasks: the class of one sends no events, the other sends events of its own."""
 
 from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
 
 from tests.workers.celery_app import app
 
 
 @app.task(send_events=False, name="tests.workers.celery_app.keep_quiet")
 def keep_quiet() -> None: ...
+
+
+@app.task(bind=True, name="tests.workers.celery_app.report")
+def report(self: Any, log: str, go: str, total: int) -> None:
+    """Reports how far it is and notes the same in a log; before its last step it waits until `go` exists."""
+    for current in range(1, total + 1):
+        while current == total and not Path(go).exists():
+            time.sleep(0.05)
+        with Path(log).open("a", encoding="utf-8") as written:
+            written.write(f"{current} of {total}\n")
+        self.send_event("task-progress", current=current, total=total, message=f"box {current}")
+    self.send_event("shop-packed", boxes=[1, 2], weight=2.5, password="sesame")

@@ -6,16 +6,18 @@ import json
 import re
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from kombu import Exchange, Producer
 
 from brokers.scope import EVERYTHING
+from dashboard.tasks.progress import Reports
 from tests.waiting import wait_until
 from tests.workers.conftest import Watching, Workers
 from tests.workers.stored_tasks import APP, THREADS, listening, tasks, wait_for_uuid
 from workers import queries
-from workers.models import FailureGroup
+from workers.models import FailureGroup, Task
 from workers.receiving.task_state import happenings
 from workers.store import count_failures
 
@@ -68,6 +70,30 @@ def test_a_task_with_a_time_waits_for_it_and_one_nobody_consumes_stays_sent(shar
     inspected_at = watching.wait_for("w@here", lambda worker: worker.scheduled == 1).inspected_at
     watching.wait_for("w@here", lambda worker: worker.inspected_at > inspected_at + timedelta(seconds=8))
     assert wait_for_uuid(watching, "held", lambda task: True).state == "RECEIVED"  # its worker still lists it
+
+
+def test_what_a_task_reports_of_itself_equals_its_own_log(shared: tuple[Workers, Watching], tmp_path: Path) -> None:
+    workers, watching = shared
+    log, go = tmp_path / "log", tmp_path / "go"
+    workers.send("report", str(log), str(go), 7, task_id="reporting")
+
+    def last_line() -> str:
+        events = [event for event in queries.custom_events(task_of("reporting")) if event.type == "task-progress"]
+        return f"{events[-1].fields['current']} of {events[-1].fields['total']}" if events else ""
+
+    def task_of(uuid: str) -> Task:
+        return wait_for_uuid(watching, uuid, lambda task: task.state in ("STARTED", "SUCCESS"))
+
+    wait_until(lambda: last_line() == "6 of 7", 60)
+    assert log.read_text().splitlines()[-1] == "6 of 7"
+    changed_at = task_of("reporting").changed_at
+    go.touch()
+    task = wait_for_uuid(watching, "reporting", lambda task: task.state == "SUCCESS" and len(queries.custom_events(task)) == 6, 60)
+    progress, packed = Reports(task).listed
+    assert (progress.type, progress.words, progress.percent, progress.worker) == ("task-progress", "7 of 7 (100 %): box 7", "100", "w@here")
+    assert [one.words.partition(" (")[0] for one in reversed(progress.earlier)] == log.read_text().splitlines()[2:6]
+    assert (packed.type, packed.percent, packed.fields) == ("shop-packed", "", [("boxes", "[1,2]"), ("weight", "2.5"), ("password", "[redacted]")])
+    assert task.changed_at > changed_at
 
 
 def test_events_of_others_and_broken_ones_are_taken_as_far_as_they_go(shared: tuple[Workers, Watching]) -> None:

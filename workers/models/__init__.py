@@ -4,6 +4,7 @@ Written only by `workers.store`, read only by `workers.queries`. None means unkn
 """
 
 from workers.models.canvas import TaskCanvas
+from workers.models.custom_events import TaskEvents
 from workers.models.failures import FailedTask, FailureCursor, FailureEvent, FailureGroup, FailureHour, FailurePart
 from workers.models.nodes import EventSource, Worker
 from workers.models.statistics import CountedBatch, TaskStatistic
@@ -21,6 +22,7 @@ __all__ = [
     "Task",
     "TaskCanvas",
     "TaskCount",
+    "TaskEvents",
     "TaskStatistic",
     "Worker",
 ]

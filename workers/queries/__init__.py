@@ -3,6 +3,7 @@
 `scope` is what the person may see; `at` is a moment, None means now. Rows are models, to be read only.
 """
 
+from workers.queries.custom_events import custom_events, load_custom_events
 from workers.queries.delayed_tasks import delayed_tasks
 from workers.queries.failures import (
     FAILURE_SORTS,
@@ -84,6 +85,7 @@ __all__ = [
     "all_workers",
     "celery_names",
     "counts_by_state",
+    "custom_events",
     "delayed_tasks",
     "event_source",
     "event_sources",
@@ -103,6 +105,7 @@ __all__ = [
     "kept_since",
     "last_sent",
     "liveliest",
+    "load_custom_events",
     "load_open_tasks",
     "load_orphaned_tasks",
     "load_tasks",

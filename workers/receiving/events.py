@@ -14,6 +14,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from workers.receiving.task_order import RANKS
+
 LARGEST_BODY_BYTES = 16 * 1024 * 1024
 EXAMPLE_LENGTH = 300
 FARTHEST_SECONDS = 86_400.0  # a clock that is off by more does not show when something happened
@@ -66,11 +68,13 @@ class Event(msgspec.Struct, gc=False):
 
 
 class Parsed(msgspec.Struct, gc=False):
-    """`refused` counts what was not understood, whole events or fields of them; `example` has a reason and the beginning of one."""
+    """`refused` counts what was not understood, whole events or fields of them; `example` has a reason and the beginning of one.
+    `custom` has those of `events` that name a task and that Celery does not send itself, each with all its fields; None if there are none."""
 
     events: list[Event] = []
     refused: int = 0
     example: str = ""
+    custom: list[tuple[Event, dict[str, Any]]] | None = None
 
 
 _one = msgspec.json.Decoder(Event)
@@ -80,6 +84,7 @@ _OPTIONAL = tuple(field for field in Event.__struct_fields__ if field not in _RE
 _FIELD_TYPES = {field.name: field.type for field in msgspec.structs.fields(Event)}
 _TASK_TEXTS = frozenset(field.name for field in msgspec.structs.fields(Event) if field.type == str | None)
 _NUL = b"\\u0000"
+_CELERYS = frozenset((*RANKS, "worker-heartbeat", "worker-online", "worker-offline"))
 
 
 def parse(body: bytes, content_type: str | None = "application/json", received_at: float | None = None) -> Parsed:
@@ -92,9 +97,11 @@ def parse(body: bytes, content_type: str | None = "application/json", received_a
         return Parsed(refused=1, example=_example(f"content type {content_type or 'missing'}, only JSON is read", body))
     if len(body) > LARGEST_BODY_BYTES:
         return Parsed(refused=1, example=_example(f"{len(body)} bytes are too many", body))
-    parsed = _parsed(body)
+    parsed, has_custom = _parsed(body), False
     for event in parsed.events:
         timestamp = event.timestamp
+        if event.type not in _CELERYS:
+            has_custom = True
         if (
             event.eta is None
             and event.expires is None
@@ -104,7 +111,23 @@ def parse(body: bytes, content_type: str | None = "application/json", received_a
         for problem in _leave_out_times(event, received_at):
             parsed.refused += 1
             parsed.example = parsed.example or _example(problem, body)
+    if has_custom and parsed.custom is None:
+        parsed.custom = _custom(parsed.events, body)
     return parsed
+
+
+def _is_custom(event: Event) -> bool:
+    return event.uuid is not None and event.type not in _CELERYS
+
+
+def _custom(events: list[Event], body: bytes) -> list[tuple[Event, dict[str, Any]]]:
+    """`events` are all of the body."""
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return []  # what the other parser took and this one can't, has no fields that could be shown
+    items = found if isinstance(found, list) else [found]
+    return [(event, item) for event, item in zip(events, items, strict=True) if _is_custom(event)]
 
 
 def _parsed(body: bytes) -> Parsed:
@@ -145,11 +168,15 @@ def _parse_leniently(body: bytes) -> Parsed:
         found = json.loads(body, parse_constant=lambda _: None)
     except (ValueError, RecursionError) as error:
         return Parsed(refused=1, example=_example(f"not JSON ({error})", body))
-    parsed = Parsed(events=[])
+    custom: list[tuple[Event, dict[str, Any]]] = []
+    parsed = Parsed(events=[], custom=custom)
     for item in found if isinstance(found, list) else [found]:
         event, problem = _event(item)
         if event is not None:
             parsed.events.append(event)
+            if _is_custom(event):
+                problem = ""  # its fields are its sender's own
+                custom.append((event, item))
         if problem:
             parsed.refused += 1
             parsed.example = parsed.example or _example(problem, body)

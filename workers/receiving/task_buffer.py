@@ -124,7 +124,7 @@ class TaskBuffer:
         records[uuid] = record
         ahead = self._ahead_of.get(hostname)
         if ahead is None:
-            ahead = self._clock_ahead(hostname)
+            ahead = self.clock_ahead(hostname)
         new = apply(record, event, received_at, ahead)
         if new:
             self.changed[uuid] = record
@@ -136,7 +136,7 @@ class TaskBuffer:
             measured.reconciliation.task_event(event, new or event.timestamp is None)
             self.measured_anew.add(hostname)
 
-    def _clock_ahead(self, hostname: str) -> float:
+    def clock_ahead(self, hostname: str) -> float:
         """By how many seconds a sender's clock is ahead of ours, or else that of another on its machine."""
         ahead = self._ahead.get(hostname)
         if ahead is None:

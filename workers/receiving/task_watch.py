@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 import structlog
 from django.db import DatabaseError
@@ -15,6 +16,7 @@ from workers import queries
 from workers.inspection.inspector import Answer
 from workers.receiving import reconciliation
 from workers.receiving.clock_skew import Answered
+from workers.receiving.custom_events import CustomEvents, Stored
 from workers.receiving.events import Event
 from workers.receiving.orphan_finder import NoteFault, OrphanFinder
 from workers.receiving.queue_watch import QueueWatch
@@ -41,6 +43,7 @@ class TaskWatch:
         self._silent: dict[str, frozenset[str]] = {}  # names of tasks that send no events, by worker
         self._orphans = OrphanFinder(broker_id, vhost, self._buffer)
         self._revocations = Revocations(self._buffer)
+        self._custom = CustomEvents(self._buffer)
 
     def add_events(self, events: Iterable[Event], now: datetime) -> int:
         """Returns how many events were refused because they name no task."""
@@ -49,6 +52,10 @@ class TaskWatch:
     def add_event(self, event: Event, received_at: float) -> bool:
         """As `add_events`, of one event received so many seconds after 1970; False if it is refused."""
         return self._buffer.add_event(event, received_at)
+
+    def add_custom_event(self, event: Event, fields: Mapping[str, object], left_out: int, received_at: float) -> None:
+        """As `workers.receiving.custom_events.CustomEvents.add`."""
+        self._custom.add(event, fields, left_out, received_at)
 
     def note_answer(self, answer: Answer) -> None:
         if "queues" in answer.fields:
@@ -74,6 +81,7 @@ class TaskWatch:
         buffer.settle(self._load(buffer.missing(), note_fault))
         while buffer.faults:
             note_fault(buffer.faults.pop(), "a task's event")
+        self._custom.prepare(lambda uuids: self._load(uuids, note_fault), partial(queries.load_custom_events, self._broker_id, self._vhost))
         self._take_measurements(workers, note_fault)
         self._orphans.assess(workers, receiving, note_fault)
         self._revocations.apply(workers, lambda uuids: self._load(uuids, note_fault))
@@ -139,9 +147,14 @@ class TaskWatch:
         """What the events since the last stored batch count, once it is prepared."""
         return self._buffer.statistics.count()
 
+    def custom_events(self) -> Stored:
+        """What is kept of tasks of which a custom event came since the last stored batch, once it is prepared."""
+        return self._custom.to_store
+
     def note_stored(self, tasks: Iterable[TaskRecord], unstorable: Collection[TaskRecord] = ()) -> None:
         """They are committed, but for those that can't be stored: these are forgotten."""
         self._buffer.statistics.clear()
+        self._custom.note_stored()
         left_out = {record.uuid for record in unstorable}
         for uuid in left_out:
             self._buffer.changed.pop(uuid, None)

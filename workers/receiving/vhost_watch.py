@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
 
@@ -19,6 +19,7 @@ from django.db import DatabaseError, connection
 
 from brokers import database_damage
 from workers import queries, store
+from workers.custom_events import fields_of
 from workers.errors import NothingThere, Refused, Superseded, WatchError
 from workers.inspection.inspector import Answer, Inspector
 from workers.receiving import events
@@ -179,7 +180,15 @@ class VhostWatch:
                     self._apply_one(event, now, received_at)
                 except Exception as error:  # noqa: BLE001  (a fault in our own code; the same event again would fail again)
                     self._note_fault(error, f"{event.type} of {event.hostname}")
+            for event, item in parsed.custom or ():
+                self._apply_custom(event, item, received_at)
         batch.received_at = now
+
+    def _apply_custom(self, event: events.Event, item: Mapping[str, object], received_at: float) -> None:
+        try:
+            self._tasks.add_custom_event(event, *fields_of(item, self._redaction), received_at)
+        except Exception as error:  # noqa: BLE001  (a fault in our own code; the same event again would fail again)
+            self._note_fault(error, f"{event.type} of {event.hostname}")
 
     def _apply_one(self, event: events.Event, now: datetime, received_at: float) -> None:
         if not self._registry.apply_event(event, now):
@@ -227,7 +236,7 @@ class VhostWatch:
         facts = facts_of(self.place, self._subscription, self._problem, self._inspection(), inspector.error if self.place.inspects else None)
         batch.facts = facts if facts != self._facts else None
         batch.tasks = self._tasks.prepare(registry.workers, not self._subscription.reason, self._note_fault)
-        batch.statistics = self._tasks.statistics()
+        batch.statistics, batch.custom_events = self._tasks.statistics(), self._tasks.custom_events()
         batch.workers, batch.forgotten = registry.take_changes(), list(registry.forgotten)
         batch.lost_events = sum(worker.lost_events for worker in registry.workers.values())
         batch.uncertain = self._feed.uncertain()

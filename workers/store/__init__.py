@@ -1,6 +1,7 @@
 """The only writer of what is stored about workers, event sources and tasks. A receiver's round is one transaction: `save_batch`."""
 
 from workers.store.canvas import note_canvas, trim_canvas
+from workers.store.custom_events import trim_custom_events
 from workers.store.failure_changes import comment_on_failures, reopen_failures, resolve_failures, trim_failures
 from workers.store.failures import count_failures
 from workers.store.listing import forget_worker, pin_worker
@@ -55,6 +56,7 @@ __all__ = [
     "supersede_all",
     "take_over",
     "trim_canvas",
+    "trim_custom_events",
     "trim_failures",
     "trim_statistics",
     "trim_tasks",

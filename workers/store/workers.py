@@ -19,11 +19,13 @@ from brokers.store.polls import save_changes
 from brokers.store.rows import insert_rows, update_rows
 from brokers.store.snapshots import SnapshotWriter
 from workers.celery_names import CeleryNames
+from workers.custom_events import CustomEvent
 from workers.errors import Superseded
 from workers.models import EventSource, Worker
 from workers.receiving.refusals import Refusals
 from workers.receiving.task_state import TaskRecord
 from workers.receiving.worker_state import FIELDS, WorkerState
+from workers.store.custom_events import save_custom_events
 from workers.store.isolation import save_each
 from workers.store.task_statistics import save_counted
 from workers.store.tasks import mark_tasks_unknown, save_tasks
@@ -60,10 +62,11 @@ class Batch(msgspec.Struct):
     uncertain: bytes = b""  # fingerprints of the messages that brought it, as far as they may come again
     tasks: Sequence[TaskRecord] = ()
     statistics: Mapping[Key, Counted] = {}
+    custom_events: Mapping[str, list[CustomEvent]] = {}  # all that is kept of a task, by its uuid
 
     @property
     def is_empty(self) -> bool:
-        return not (self.tasks or self.statistics or self.workers or self.forgotten or self.facts or self.events or self.refused.count)
+        return not (self.tasks or self.custom_events or self.statistics or self.workers or self.forgotten or self.facts or self.events or self.refused.count)
 
 
 class Unstorable(msgspec.Struct):
@@ -127,6 +130,7 @@ def save_batch(writer: Writer, broker_id: int, vhost: str, batch: Batch, now: da
         unstorable += save_each(last, lambda some: keys.update(_save_workers(broker_id, vhost, some, now)))
         found = Unstorable(unstorable, save_each(batch.tasks, lambda some: save_tasks(broker_id, vhost, some, now)))
         save_counted(broker_id, vhost, batch.statistics)
+        save_custom_events(broker_id, vhost, batch.custom_events, now)
         _save_source(writer.source_id, batch, found, now)
     _note_stored(last, keys)
     return found
