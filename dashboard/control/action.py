@@ -10,14 +10,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 
 from brokers import queries as broker_queries
 from brokers.models import Broker
 from brokers.scope import EVERYTHING, Scope
-from dashboard import queries, store
-from dashboard.layout import amqp_targets, levels
+from dashboard import queries
+from dashboard.layout import amqp_targets, changing, node_orders
+from dashboard.layout.changing import Change
+from dashboard.layout.node_orders import REPLY_SECONDS
 from dashboard.models import AuditEvent, User
 from dashboard.people import access
 from dashboard.people.audited import audited
@@ -25,17 +26,16 @@ from workers import queries as worker_queries
 from workers.control.arguments import ACTIONS, Action, Arguments, of_command
 from workers.control.departures import departed
 from workers.control.effects import shown
-from workers.control.orders import Order, Outcome, give
+from workers.control.orders import Order, Outcome
 from workers.control.plan import Node, Plan, plan
 from workers.control.replies import Reply
 from workers.errors import WatchError
 from workers.models import Worker
 
 ACTION = "control worker"
-REPLY_SECONDS = 5.0
+CHANGE = Change(ACTION, "control", "change", "changing worker nodes of")
 MOST_NODES = 500
-MOST_ORDERS, WITHIN = 30, timedelta(minutes=1)
-KEPT_REPLY, KEPT_PIDS = 300, 64
+KEPT_PIDS = 64
 SILENT = ("shutdown",)
 """Commands to which Celery answers nothing."""
 
@@ -52,31 +52,23 @@ def may(user: User | AnonymousUser, broker: str, vhost: str) -> bool:
 
 def why_not(user: User | AnonymousUser, broker: str, vhost: str) -> str:
     """Why this person can't change worker nodes there, as a sentence that names what would allow it; "" if they can."""
-    if not access.may(user, "control", broker, vhost):
-        return f"You can view, but not change: your role does not allow changing worker nodes of {broker}."
-    if broker not in settings.CONTROL:
-        return f"Changing worker nodes of {broker} is switched off. To allow it, set HARELINE_CONTROL={broker}, or * for all brokers."
-    if amqp_targets.address(broker) is None:
-        return f"HARELINE_BROKERS no longer names {broker}, so it cannot be reached."
-    return ""
+    return changing.why_not(CHANGE, user, broker, vhost)
 
 
 def refusal(user: User | AnonymousUser, broker: Broker, vhost: str, now: datetime) -> tuple[str, int]:
     """(why no order can be sent there by this person now, "" if one can; the status of the answer: 503 for what passes by itself)."""
-    if refused := why_not(user, broker.name, vhost) or amqp_targets.refusal(broker):
-        return refused, 403
-    return levels.blocked_text(broker, now), 503
+    return changing.refusal(CHANGE, user, broker, vhost, now)
 
 
 def too_many(user: User | AnonymousUser, now: datetime) -> str:
-    """A sentence for somebody who has sent many orders in the last minute, as a script in a loop does; "" otherwise."""
-    sent = [event for event in queries.audit_events_of(ACTION, now - WITHIN, 4 * MOST_ORDERS) if event.user_id == user.pk and event.outcome != queries.BEGUN]
-    return f"{MOST_ORDERS} orders a minute are enough. Address several worker nodes by one order instead." if len(sent) >= MOST_ORDERS else ""
+    """A sentence for somebody who has sent many orders in the last minute; "" otherwise."""
+    often = changing.is_often(CHANGE, user, now)
+    return f"{changing.MOST} orders a minute are enough. Address several worker nodes by one order instead." if often else ""
 
 
 def note_refusal(user: User | AnonymousUser, broker: str, vhost: str, name: str, why: str, now: datetime) -> None:
     """An attempt that was not allowed."""
-    store.audit(user, ACTION, store.REFUSED, now, broker=broker[:200], vhost=vhost[:255], name=name[:500], detail={"reason": why})
+    changing.note_refusal(CHANGE, user, broker, vhost, name, why, now)
 
 
 def node_of(worker: Worker) -> Node:
@@ -114,40 +106,28 @@ def run(user: User | AnonymousUser, broker: Broker, vhost: str, made: Plan, now:
     name = hostnames[0] if len(hostnames) == 1 else f"{len(hostnames)} worker nodes"
     detail: dict[str, Any] = {"command": made.action.key, "arguments": made.arguments, "text": made.text, "hostnames": list(hostnames), "before": _before(made)}
     with audited(user, ACTION, broker=broker.name, vhost=vhost, name=name, **detail) as act:
-        outcome = _sent(broker, vhost, made, hostnames, now)
-        act.detail |= {"replies": {one.hostname: [one.ok, one.text[:KEPT_REPLY]] for one in outcome.replies.values()}}
-        act.detail |= {"unanswered": list(outcome.unanswered), "sent": outcome.sent, "within_seconds": REPLY_SECONDS}
-        if failure := _failure(outcome):
+        outcome = _sent(broker, vhost, made, hostnames)
+        act.detail |= node_orders.noted(outcome)
+        if failure := node_orders.failure(outcome):
             act.failed(failure)
     return Done(outcome, act.event)
 
 
-def _sent(broker: Broker, vhost: str, made: Plan, hostnames: tuple[str, ...], now: datetime) -> Outcome:
-    targets, names = amqp_targets.targets(broker, vhost), worker_queries.names_of(broker.pk, vhost)
-    prefix = f"hareline.{broker_queries.installation_id() or 'unknown'}.control"
+def _sent(broker: Broker, vhost: str, made: Plan, hostnames: tuple[str, ...]) -> Outcome:
     order = Order(made.action.key, of_command(made.action, made.arguments), hostnames)
     if made.action.key not in SILENT:
-        return give(targets, order, prefix, REPLY_SECONDS, names, settings.REDACTION)
-    outcome = give(targets, order, prefix, 0.5, names, settings.REDACTION)
+        return node_orders.send(broker, vhost, order)
+    outcome = node_orders.send(broker, vhost, order, 0.5)
     if outcome.sent != "yes":
         return outcome
     try:
-        gone = departed(targets, outcome.unanswered, REPLY_SECONDS, names)
+        gone = departed(amqp_targets.targets(broker, vhost), outcome.unanswered, REPLY_SECONDS, worker_queries.names_of(broker.pk, vhost))
     except WatchError as error:
         outcome.problem = str(error)
         return outcome
     outcome.replies |= {hostname: Reply(hostname, True, "its control queue is closed, so it shuts down") for hostname in gone}
     outcome.unanswered = tuple(hostname for hostname in outcome.unanswered if hostname not in gone)
     return outcome
-
-
-def _failure(outcome: Outcome) -> str:
-    """Why the order did not have its effect everywhere, as a sentence; "" if every node agreed."""
-    if outcome.problem:
-        return f"{outcome.problem[:1].upper()}{outcome.problem[1:]}."
-    refused = [f"{one.hostname}: {one.text}" for one in outcome.replies.values() if not one.ok]
-    silent = f"{len(outcome.unanswered)} did not answer within {REPLY_SECONDS:g} s" if outcome.unanswered else ""
-    return "; ".join([*refused[:5], *([f"{len(refused) - 5} more refused"] if len(refused) > 5 else []), *([silent] if silent else [])])
 
 
 def _before(made: Plan) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from brokers import queries as broker_queries
 from brokers.scope import Scope
 from dashboard.control import action as control
 from dashboard.layout import formatting
+from dashboard.layout.node_orders import REPLY_SECONDS
 from dashboard.models import AuditEvent
 from workers import queries
 from workers.control.effects import READ_BACK_SECONDS, UNREADABLE, effect, shown
@@ -54,7 +55,7 @@ class OrderPage:
     def summary(self) -> str:
         """ "3 of 4 worker nodes answered within 5 s"."""
         total = formatting.count(len(self.hostnames), "worker node")
-        return f"{len(self.detail.get('replies') or {}):,} of {total} answered within {self.detail.get('within_seconds', control.REPLY_SECONDS):g} s"
+        return f"{len(self.detail.get('replies') or {}):,} of {total} answered within {self.detail.get('within_seconds', REPLY_SECONDS):g} s"
 
     @property
     def hostnames(self) -> list[str]:

@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 
 from brokers import queries as broker_queries
@@ -19,9 +18,9 @@ from brokers.models import Broker
 from brokers.routing.past import is_delay_level
 from brokers.scope import EVERYTHING, Scope
 from dashboard import queries, store
-from dashboard.layout import amqp_targets, formatting, levels, queue_levels
+from dashboard.layout import amqp_targets, changing, formatting, queue_levels
+from dashboard.layout.changing import Change
 from dashboard.models import AuditEvent, User
-from dashboard.people import access
 from dashboard.people.audited import audited
 from dashboard.send import prediction
 from dashboard.send.order import Order
@@ -33,6 +32,7 @@ from workers.sending import send_options, sender
 from workers.task_filter import TaskFilter
 
 ACTION = "send task"
+CHANGE = Change(ACTION, "send", "send", "sending to")
 MOST_LOOKED_AT = 20
 KEPT_CHARACTERS = 20_000
 ROW_SECONDS = 1.5
@@ -55,20 +55,12 @@ class Done(msgspec.Struct, frozen=True):
 
 def why_not(user: User | AnonymousUser, broker: str, vhost: str) -> str:
     """Why this person can't send there, as a sentence that names what would allow it; "" if they can."""
-    if not access.may(user, "send", broker, vhost):
-        return f"You can view, but not send: your role does not allow sending to {broker}."
-    if broker not in settings.CONTROL:
-        return f"Sending to {broker} is switched off. To allow it, set HARELINE_CONTROL={broker}, or * for all brokers."
-    if amqp_targets.address(broker) is None:
-        return f"HARELINE_BROKERS no longer names {broker}, so it cannot be reached."
-    return ""
+    return changing.why_not(CHANGE, user, broker, vhost)
 
 
 def refusal(user: User | AnonymousUser, broker: Broker, vhost: str, now: datetime) -> tuple[str, int]:
     """(why nothing can be sent there by this person now, "" if it can; the status of the answer: 503 for what passes by itself)."""
-    if refused := why_not(user, broker.name, vhost) or amqp_targets.refusal(broker):
-        return refused, 403
-    return levels.blocked_text(broker, now), 503
+    return changing.refusal(CHANGE, user, broker, vhost, now)
 
 
 def predict(scope: Scope, order: Order, broker: Broker, vhost: str, now: datetime) -> Prediction:
@@ -163,7 +155,7 @@ def event_of(uuid: str, now: datetime) -> AuditEvent | None:
 
 def note_refusal(user: User | AnonymousUser, broker: str, vhost: str, task: str, why: str, now: datetime) -> None:
     """An attempt that was not allowed."""
-    store.audit(user, ACTION, store.REFUSED, now, broker=broker[:200], vhost=vhost[:255], name=task[:500], detail={"reason": why})
+    changing.note_refusal(CHANGE, user, broker, vhost, task, why, now)
 
 
 def stored_task(broker: Broker, vhost: str, uuid: str) -> Task | None:
