@@ -33,6 +33,7 @@ from dashboard.periodic import views as periodic
 from dashboard.queues import detail_views as queue
 from dashboard.queues import peek_views
 from dashboard.queues import views as queues
+from dashboard.revoke import views as revoke
 from dashboard.send import views as send
 from dashboard.tasks import detail_views as task
 from dashboard.tasks import export_views as task_export
@@ -68,6 +69,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("tasks/periodic/", periodic.page, name="periodic"),
     path("tasks/views/", kept_views.page, name="task_views"),
     path("tasks/views/<int:pk>/<slug:action>/", kept_views.act, name="task_view_act"),
+    path("tasks/revoke/", revoke.page, name="task_revoke"),
+    path("tasks/revoke/order/", revoke.order, name="task_revoke_order"),
+    path("tasks/revocations/<int:pk>/", revoke.one, name="revocation"),
     path("tasks/<int:pk>/", task.page, name="task"),
     path("tasks/flow/", flow.page, name="flow"),
     path("tasks/failures/", failures.page, name="failures"),

@@ -20,6 +20,7 @@ from dashboard.overview import api as brokers
 from dashboard.periodic import api as periodic
 from dashboard.queues import api as queues
 from dashboard.queues import peek_api
+from dashboard.revoke import api as revoke
 from dashboard.send import api as send
 from dashboard.tasks import api as tasks
 from dashboard.why import api as routing
@@ -38,6 +39,6 @@ api = NinjaAPI(
 )
 errors.register(api)
 RESOURCES = (brokers, queues, exchanges, connections, workers, control, tasks, failures, flows,
-    findings, send, peek_api, routing, reach_api, history_api, about_api, audit, capacity, periodic, lost_api)  # fmt: skip
+    findings, send, revoke, peek_api, routing, reach_api, history_api, about_api, audit, capacity, periodic, lost_api)  # fmt: skip
 for resource in RESOURCES:
     api.add_router("", resource.router)

@@ -33,7 +33,7 @@ PAGES = (
     ("Exchanges", "exchanges", "arrows-split", ("exchanges", "exchange")),
     ("Connections", "connections", "plug-connected", ("connections", "connection")),
     ("Workers", "workers", "cpu", ("workers", "worker", "worker_group", "worker_matrix", "capacity")),
-    ("Tasks", "tasks", "checklist", ("tasks", "task", "flow", "periodic", "failures", "failure")),
+    ("Tasks", "tasks", "checklist", ("tasks", "task", "flow", "periodic", "failures", "failure", "task_revoke", "revocation")),
     ("Routing", "routing", "route", ("routing",)),
     ("Send", "send", "send", ("send", "send_now")),
     (

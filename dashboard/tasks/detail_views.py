@@ -10,6 +10,7 @@ from brokers.queries.one_moment import one_moment
 from dashboard.layout.fragments import polled, vary_on_htmx
 from dashboard.layout.frame import shell_of
 from dashboard.live.seen import live_page
+from dashboard.revoke.section import RevokeSection
 from dashboard.tasks.detail_page import TaskPage
 from dashboard.tasks.failure_link import failure_address
 from dashboard.tasks.progress import Reports
@@ -29,6 +30,7 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
     shown = TaskPage(scope, task, timezone.now())
     part = request.GET.get("part")
     context = {"page": shown, "task": task, "row": shown.row, "now": shown.now, "failure_url": failure_address(shown), "reports": Reports(task)}
+    context["revoke"] = RevokeSection(request.user, scope, task, shown.now)
     if part in PARTS:
         return render(request, f"tasks/_{part}.html", context, status=polled(request, part != "timeline" or shown.goes_on))
     return render(request, "tasks/detail.html", {**context, **live_page(shown.topics, [shown.row.key], scope=scope)})

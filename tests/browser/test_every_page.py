@@ -27,7 +27,22 @@ TARGETS = ("/findings/targets/", "/findings/targets/new/?kind=mail")
 RULES = ("/findings/rules/", "/findings/rules/growing/")
 FINDINGS = ("/findings/", "/findings/?q=state:closed", "/findings/silence/", "/findings/silences/", "/findings/feeds/")
 PEOPLE = ("/people/", "/people/roles/", "/account/", "/reauthenticate/?next=/account/")
-LISTS = (*WATCHED, "/audit/", *PEOPLE, *FINDINGS, *TARGETS, *RULES, "/send/", "/glossary/", "/about/", "/demo/plants/", "/keyboard/", "/password/change/", *WHY)
+LISTS = (
+    *WATCHED,
+    "/audit/",
+    *PEOPLE,
+    *FINDINGS,
+    *TARGETS,
+    *RULES,
+    "/tasks/revoke/",
+    "/send/",
+    "/glossary/",
+    "/about/",
+    "/demo/plants/",
+    "/keyboard/",
+    "/password/change/",
+    *WHY,
+)
 MISSING = "/queues/4711000/"
 CONTRAST = {"runOnly": ["color-contrast"]}
 WIDTHS = (DESKTOP, {"width": 720, "height": 450}, PHONE)  # the second is a desktop's at 200 percent

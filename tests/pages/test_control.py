@@ -63,7 +63,7 @@ def test_where_control_is_off_the_section_names_the_setting_and_a_node_that_is_g
 def test_a_chosen_action_is_a_sentence_to_confirm_and_nothing_is_sent_by_get(person: Client, node: Worker) -> None:
     page = person.get("/workers/control/", GROW).content.decode()
     assert "2 processes will be added to a@web: 4 → 6 slots." in page
-    assert "Grow the pool: 1 node</button>" in page
+    assert "Grow the pool: 1 node</span></button>" in page
     assert not AuditEvent.objects.filter(action=control.ACTION).exists()
     wrong = person.get("/workers/control/", {**GROW, "n": "many"})
     assert wrong.status_code == 422

@@ -56,6 +56,8 @@ PAGES = {
     "/workers/control/?node={worker}": 12,
     "/workers/{worker}/": 41,
     "/tasks/{task}/": 25,
+    "/tasks/revoke/": 12,
+    "/tasks/revoke/?task={task}": 16,
     "/tasks/flow/?broker=prod&vhost=/&root=t1": 19,
     "/api/v1/queues": 11,
     "/api/v1/exchanges": 4,

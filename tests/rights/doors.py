@@ -69,6 +69,9 @@ PAGES: dict[str, tuple[Door, ...]] = {
     "worker_order": (own(of="nothing", answers=(404,)),),
     "worker_listing": (does("control", of="worker", width="vhost", address={"action": "pin"}, answers=(302,)),),
     "tasks": (sees(),),
+    "task_revoke": (sees(), sees(posts=True, given={**_PLACE, "uuid": "{task}"})),
+    "task_revoke_order": (does("revoke", width="queue", given={**_PLACE, "uuid": "{task}", "act": "revoke", "typed": "it"}, answers=(422,)),),
+    "revocation": (own(of="nothing", answers=(404,)),),
     "periodic": (sees(),),
     "task": (sees("task"),),
     "flow": (sees("task", given={**_PLACE, "root": "{task}"}),),
@@ -171,6 +174,7 @@ CALLS: dict[str, Door] = {
     "POST /api/v1/messages/peek": does("peek", width="queue", given={**_PLACE, "queue": "{queue}"}, answers=(503,)),
     "POST /api/v1/routing/explain": sees("vhost", posts=True, given={**_PLACE, "exchange": "", "routing_key": "{queue}"}),
     "POST /api/v1/routing/explain-task": sees("vhost", posts=True, given={**_PLACE, "task": "shop.pay"}),
+    "POST /api/v1/tasks/revoke": does("revoke", width="queue", given={**_PLACE, "uuids": ["{task}"]}, answers=(409,)),
     "POST /api/v1/tasks/send": does(
         "send", width="vhost", given={**_PLACE, "task": "shop.pay", "args": [], "kwargs": {}, "options": {"queue": "{queue}"}}, answers=(503,)
     ),

@@ -20,7 +20,7 @@ from workers.queries.failures import (
     tasks_of_failure,
 )
 from workers.queries.flows import FlowRows, NameCount, flow, flow_size
-from workers.queries.ordered_workers import workers_chosen, workers_named
+from workers.queries.ordered_workers import workers_chosen, workers_named, workers_to_order
 from workers.queries.periodic import frequent_names, places_with_task, receiving_since, reported_schedules, runs_of
 from workers.queries.reports import reports
 from workers.queries.task_counts import kept_counts
@@ -30,6 +30,7 @@ from workers.queries.task_news import counts_by_state, family_fingerprint, kept_
 from workers.queries.task_pages import TaskPage, tasks, tasks_after
 from workers.queries.task_parts import COUNTED
 from workers.queries.task_records import load_open_tasks, load_orphaned_tasks, load_tasks, load_tasks_received, load_tasks_sent, workers_with_open_tasks
+from workers.queries.task_stamps import stamped_tasks
 from workers.queries.task_statistics import Part, StatisticsQuestion, task_statistics
 from workers.queries.tasks import (
     Family,
@@ -126,6 +127,7 @@ __all__ = [
     "runs_of",
     "search_tasks",
     "silent_workers",
+    "stamped_tasks",
     "state_counts",
     "task",
     "task_by_id",
@@ -147,5 +149,6 @@ __all__ = [
     "workers_for_list",
     "workers_in",
     "workers_named",
+    "workers_to_order",
     "workers_with_open_tasks",
 ]  # fmt: skip

@@ -27,6 +27,14 @@ def workers_chosen(scope: Scope, ids: Collection[int]) -> list[Worker]:
     return _found(scope, Q(pk__in=list(ids))) if ids else []
 
 
+def workers_to_order(broker: Broker, vhost: str) -> list[Worker]:
+    """All worker nodes of a virtual host that may receive an order: those that are not gone. Of each what it answers remote control with, and its version."""
+    rows = Worker.objects.filter(broker_id=broker.pk, vhost=vhost).exclude(state=Worker.GONE)
+    shown = ("broker_id", "vhost", "hostname", "state", "reason", "since", "pool", "software", "inspected_at", "inspect_reason")
+    now = datetime.now(UTC)
+    return [worker_as_of(worker, now) for worker in _with_beats(rows.only(*shown)).order_by("hostname")]
+
+
 def _found(scope: Scope, wanted: Q) -> list[Worker]:
     rows = Worker.objects.select_related("broker").filter(workers_in(scope), wanted).defer("event_counts")
     found = as_visible(scope, _with_beats(rows).order_by("hostname", "id")[:MOST])

@@ -1,0 +1,1 @@
+"""Revoking and terminating tasks: what will happen to which, the order, and what came of it."""
