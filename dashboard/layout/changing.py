@@ -1,6 +1,6 @@
 """Whether a person may change something on a broker or its worker nodes now, and why not: their right, HARELINE_CONTROL, the broker's address and state.
 
-Every room that changes something there asks the same questions here, and differs in its words only.
+Every room that changes something there has the same rules, and differs in its words only.
 """
 
 from __future__ import annotations

@@ -98,7 +98,7 @@ def revoke(request: HttpRequest, given: RevokeOrder) -> dict[str, Any]:
 
 
 def _checked(given: RevokeOrder) -> dict[str, list[str]]:
-    """The stamps that are asked for, {} where tasks are; raises for a body that names none or several."""
+    """The stamps, {} where tasks are named; raises for a body that names none or several."""
     if sum(one is not None for one in (given.uuids, given.q, given.stamps)) != 1:
         raise invalid("uuids", "uuids: give uuids, q or stamps, and only one of them.")
     if given.uuids is not None and not 0 < len(given.uuids) <= MOST_TASKS:
