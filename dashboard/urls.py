@@ -35,6 +35,7 @@ from dashboard.queues import peek_views
 from dashboard.queues import views as queues
 from dashboard.revoke import views as revoke
 from dashboard.send import views as send
+from dashboard.statistics import views as statistics
 from dashboard.tasks import detail_views as task
 from dashboard.tasks import export_views as task_export
 from dashboard.tasks import kept_views
@@ -72,6 +73,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("tasks/revoke/", revoke.page, name="task_revoke"),
     path("tasks/revoke/order/", revoke.order, name="task_revoke_order"),
     path("tasks/revocations/<int:pk>/", revoke.one, name="revocation"),
+    path("tasks/statistics/", statistics.page, name="statistics"),
+    path("tasks/statistics/name/", statistics.of_one, name="statistics_name"),
+    path("tasks/statistics/export/", statistics.export, name="statistics_export"),
     path("tasks/<int:pk>/", task.page, name="task"),
     path("tasks/flow/", flow.page, name="flow"),
     path("tasks/failures/", failures.page, name="failures"),

@@ -9,7 +9,11 @@ from typing import Any
 from brokers.models import Broker, Lease, Queue, VirtualHost
 from brokers.polling import leases
 from dashboard.models import Finding, FindingRound
+from workers import store
 from workers.models import EventSource, Task, Worker
+from workers.receiving.task_order import SUCCEEDED
+from workers.store.task_statistics import save_counted
+from workers.task_statistics import Key, nothing
 
 SHOP, ELSEWHERE = "/shop", "SECRET-ELSEWHERE"
 FAILED = "no AMQP connection to SECRET.example:5672: timed out"
@@ -48,7 +52,19 @@ class Works:
         self.task("SECRET-1", "SECRETtask", "SECRETqueue", parent_id="pack-1", root_id="pack-1")
         self.task("SECRET-2", "SECRETtask", None)
         self.task("SECRET-3", "SECRETtask", "SECRET-ELSEWHERE-queue", vhost=ELSEWHERE, worker="SECRETworker@elsewhere")
+        self._statistics()
         self._findings()
+
+    def _statistics(self) -> None:
+        """Those of every task, summed, and the same again, not yet summed."""
+        secret = "SECRETtask"
+        places = ((SHOP, "shop.pack", "orders.eu"), (SHOP, secret, "SECRETqueue"), (SHOP, secret, ""), (ELSEWHERE, secret, "SECRET-ELSEWHERE-queue"))
+        for _ in range(2):
+            store.sum_statistics()
+            for vhost, name, queue in places:
+                counted = nothing()
+                counted.events[SUCCEEDED] = 1
+                save_counted(self.broker.pk, vhost, {Key(int(self.now.timestamp()) // 60 * 60, name, queue): counted})
 
     def at(self, vhost: str = SHOP) -> dict[str, Any]:
         return {"broker": self.broker, "vhost": vhost}

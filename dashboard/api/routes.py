@@ -22,6 +22,7 @@ from dashboard.queues import api as queues
 from dashboard.queues import peek_api
 from dashboard.revoke import api as revoke
 from dashboard.send import api as send
+from dashboard.statistics import api as statistics
 from dashboard.tasks import api as tasks
 from dashboard.why import api as routing
 from dashboard.why import reach_api
@@ -39,6 +40,6 @@ api = NinjaAPI(
 )
 errors.register(api)
 RESOURCES = (brokers, queues, exchanges, connections, workers, control, tasks, failures, flows,
-    findings, send, revoke, peek_api, routing, reach_api, history_api, about_api, audit, capacity, periodic, lost_api)  # fmt: skip
+    findings, send, revoke, peek_api, routing, reach_api, history_api, about_api, audit, capacity, periodic, lost_api, statistics)  # fmt: skip
 for resource in RESOURCES:
     api.add_router("", resource.router)

@@ -33,7 +33,12 @@ PAGES = (
     ("Exchanges", "exchanges", "arrows-split", ("exchanges", "exchange")),
     ("Connections", "connections", "plug-connected", ("connections", "connection")),
     ("Workers", "workers", "cpu", ("workers", "worker", "worker_group", "worker_matrix", "capacity")),
-    ("Tasks", "tasks", "checklist", ("tasks", "task", "flow", "periodic", "failures", "failure", "task_revoke", "revocation")),
+    (
+        "Tasks",
+        "tasks",
+        "checklist",
+        ("tasks", "task", "flow", "periodic", "failures", "failure", "task_revoke", "revocation", "statistics", "statistics_name"),
+    ),
     ("Routing", "routing", "route", ("routing",)),
     ("Send", "send", "send", ("send", "send_now")),
     (
@@ -44,7 +49,7 @@ PAGES = (
     ),
 )
 SECTIONS: dict[str, tuple[tuple[str, str], ...]] = {
-    "Tasks": (("List", "tasks"), ("Failures", "failures"), ("Periodic", "periodic")),
+    "Tasks": (("List", "tasks"), ("Statistics", "statistics"), ("Failures", "failures"), ("Periodic", "periodic")),
     "Workers": (("Nodes", "workers"), ("Queues and nodes", "worker_matrix"), ("Capacity", "capacity")),
 }
 """Pages about one subject: links above each of them, by the name of the page in the navigation. A page of one section has none."""

@@ -16,6 +16,8 @@ from tests.api.conftest import World, described
 from tests.findings.stored import finding
 from workers.models import Task
 from workers.store import count_failures
+from workers.store.task_statistics import save_counted
+from workers.task_statistics import MINUTE, Key, nothing, period
 
 SCHEMA = described()
 QUERIES = {
@@ -47,6 +49,7 @@ def test_what_a_call_answers_is_what_is_described(call: Any, world: World, path:
     VirtualHost.objects.create(broker=world.broker, name="/", first_seen_at=world.now)
     finding(world.broker, world.now)
     count_failures(world.now)
+    save_counted(world.broker.pk, "/", {Key(period(world.now.timestamp(), MINUTE), "mail.send", "mail"): nothing()})
     store.audit(None, "log in", store.FAILED, world.now, user_name="eve")
     single = OF_EXCHANGE if path.endswith("/exchange") else OF_QUEUE if path.endswith("/queue") else {}
     status, answer = call(path.removeprefix("/api/v1/"), **QUERIES.get(path, single))

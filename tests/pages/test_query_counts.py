@@ -15,6 +15,8 @@ from brokers.models import Binding, Broker, Channel, ClientTrend, Connection, Co
 from brokers.queries import kept, topologies
 from tests.people import person as a_person
 from workers.models import EventSource, FailedTask, FailureGroup, FailurePart, Task, Worker
+from workers.store.task_statistics import save_counted
+from workers.task_statistics import Key, nothing
 
 pytestmark = pytest.mark.django_db
 MANY = 12
@@ -37,6 +39,8 @@ PAGES = {
     "/tasks/periodic/": 14,
     "/tasks/": 20,
     "/tasks/views/": 8,
+    "/tasks/statistics/": 12,
+    "/tasks/statistics/name/?broker=prod&vhost=/&name=shop.pay": 13,
     "/tasks/failures/": 15,
     "/tasks/failures/{failure}/": 22,
     "/send/?broker=prod&vhost=/": 22,
@@ -69,6 +73,8 @@ PAGES = {
     "/api/v1/tasks": 5,
     "/api/v1/flow?broker=prod&vhost=/&root=t1": 7,
     "/api/v1/failures": 7,
+    "/api/v1/task-statistics": 6,
+    "/api/v1/task-statistics/compare": 6,
     "/api/v1/about": 9,
 }
 
@@ -115,6 +121,7 @@ class Shop:
         for group in {made["failure"], FailureGroup.objects.get(fingerprint="t1")}:
             FailurePart.objects.create(group=group, kind="task", name=f"shop.{uuid}", count=1)
         FailedTask.objects.create(task_id=made["task"].pk, group=FailureGroup.objects.get(fingerprint="t1"), failed_at=self.now, queue=queue)
+        save_counted(self.broker.pk, "/", {Key(int(self.now.timestamp()) // 60 * 60, name, queue): nothing() for name in ("shop.pay", f"shop.{uuid}")})
         return {kind: row.pk for kind, row in made.items()}
 
 

@@ -47,7 +47,7 @@ CALLS = (
     "task?uuid=pack-1",
     "task?uuid=SECRET-1",
 )
-CALLS += (f"flow?{IN_SHOP}&root=pack-1", f"flow?{IN_SHOP}&root=SECRET-1")
+CALLS += ("task-statistics?by=both", f"flow?{IN_SHOP}&root=pack-1", f"flow?{IN_SHOP}&root=SECRET-1")
 
 
 @pytest.fixture
@@ -73,6 +73,9 @@ def addresses(works: Works) -> list[str]:
         "/tasks/?q=root:pack-1",
         "/tasks/?q=exception:S",
         *OTHERS,
+        "/tasks/statistics/?group=both",
+        "/tasks/statistics/export/?group=both",
+        f"/tasks/statistics/name/?{IN_SHOP}&name=shop.pack",
         f"/tasks/{works.pack.pk}/",
         f"/tasks/flow/?{IN_SHOP}&root=pack-1",
         f"/workers/{works.packer.pk}/",

@@ -74,3 +74,10 @@ def _batches(scope: Scope, question: StatisticsQuestion) -> QuerySet[Any, Any]:
     rows = CountedBatch.objects.filter(Q() if question.vhost is None else Q(vhost=question.vhost))
     brokers = Broker.objects.filter(visible_brokers(scope, question.broker), Q(same_as="") if question.broker is None else Q())
     return rows.filter(broker__in=brokers).values_list("broker_id", "broker__name", "vhost", "counts")
+
+
+def counted_periods(scope: Scope, question: StatisticsQuestion) -> set[int]:
+    """When the periods began in which events of any visible task came, whatever its name and queue."""
+    since, until = question.since.timestamp(), question.until.timestamp()
+    rows = TaskStatistic.objects.filter(in_scope(scope, question.broker, question.vhost, "queue"), seconds=question.seconds, start__gte=since, start__lt=until)
+    return set(rows.order_by().values_list("start", flat=True).distinct())
