@@ -20,6 +20,7 @@ from workers.custom_events import progress
 from workers.errors import AmbiguousTask
 from workers.models import Task
 from workers.task_filter import TaskFilter
+from workers.time_limits import past_limit_seconds
 
 router = Router(tags=["tasks"])
 
@@ -56,6 +57,11 @@ class TaskItem(Schema):
     expires: Moment | None
     runtime_seconds: float | None
     retries: int | None
+    time_limit_seconds: float | None = Field(
+        description="As its worker node reports it for tasks of this name, noted when it ran; its message may have set another. Null: unknown, or none"
+    )
+    time_limit_kind: Literal["hard", "soft"] | None = Field(description="Celery ends a task at a hard limit; at a soft one it raises an exception in it")
+    past_limit_seconds: float | None = Field(description="By how much a task that runs is past that limit; null if it is not, or the limit is unknown")
     exception: str | None
     first_seen_at: Moment
 
@@ -97,7 +103,7 @@ class Tasks(Schema):
     items: list[TaskItem]
     next: str | None = Field(
         description="What `after` takes for the page that follows, however many tasks come meanwhile; null on the last one. A page of a search may be empty "
-        "and still have it: 1,000 tasks with its words are looked at for each page, 5,000 for runtime, wait, retries and what is left out"
+        "and still have it: 1,000 tasks with its words are looked at for each page, 5,000 for runtime, wait, overrun, retries and what is left out"
     )
 
 
@@ -197,4 +203,5 @@ def _item(task: Task) -> dict[str, Any]:
     found = task.found
     worded = {"id": task.pk, "broker": task.broker.name, "unknown_reason": task.unknown_reason or None, "queues": list(found.names) if found else []}
     worded |= {"queue_source": task.queue_source or None, "queue_reason": found.reason or None if found else task_queue.NEVER}
+    worded |= {"time_limit_seconds": task.limit_seconds, "time_limit_kind": task.limit_kind, "past_limit_seconds": past_limit_seconds(task, timezone.now())}
     return worded | {name: getattr(task, name) for name in TaskItem.model_fields if name not in worded}

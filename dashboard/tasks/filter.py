@@ -26,6 +26,7 @@ QUALIFIERS = filter_language.named(
         Qualifier("queue", TEXT, "", "The queue it is in or was taken from, by the bindings of its time", "queue:mail", negates=True),
         Qualifier("runtime", DURATION, "", "How long it ran, or has been running", "runtime>2s"),
         Qualifier("wait", DURATION, "", "How long it waited, or has been waiting, until it was started", "wait>1m"),
+        Qualifier("overrun", DURATION, "", "By how much it is past its time limit, while it runs", "overrun>0s"),
         Qualifier("retries", NUMBER, "", "How often it was retried", "retries>2"),
         Qualifier("args", TEXT, "", "Words of its arguments", 'args:"sku-17"'),
         Qualifier("exception", TEXT, "", "Words of its exception", "exception:ValueError"),
@@ -38,7 +39,7 @@ QUALIFIERS = filter_language.named(
 ONCE = ("name", "worker", "queue", "root", "parent")
 """Qualifiers of which a task can fulfil only one value."""
 LEAVES_OUT = ("name", "worker", "queue")
-BOUNDS = ("runtime", "wait", "retries")
+BOUNDS = ("runtime", "wait", "overrun", "retries")
 NO_ARGUMENTS = "args needs the permission to see arguments of all tasks that you may view."
 NO_STATE, NO_STATE_LEFT = ("",), "No state is left."
 NO_WORD = "has no letter or digit to search for."

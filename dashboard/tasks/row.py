@@ -7,7 +7,7 @@ running times, so that a row is sent only when its task changes. Everything from
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 
 from django.template.loader import render_to_string
@@ -43,7 +43,7 @@ def task_row(task: Task, now: datetime) -> LiveRow:
         mark={"level": state.level, "state": task.state, "named": "yes" if task.name else "no"},
         number={"retries": task.retries, "runtime_seconds": task.runtime_seconds},
         html={
-            "state": _state_html(task.state, task_states.last_seen(task)),
+            "state": _state_html(task.state, task_states.last_seen(task)) + past_limit_html(task, now),
             "received": time_html(task.received_at, now),
             "started": time_html(task.started_at, now),
             "ended": time_html(task.ended_at, now),
@@ -130,6 +130,16 @@ def runtime_text(seconds: float | None) -> str:
     if seconds < 0.9995:
         return f"{round(seconds * 1000)} ms"
     return f"{seconds:.1f} s" if seconds < 59.95 else formatting.duration(seconds)
+
+
+def past_limit_html(task: Task, now: datetime) -> str:
+    """When its time limit passes or passed, which the page's script turns into words once that is so; "" for a task that does not run, or whose limit is
+    unknown."""
+    if task.state != "STARTED" or task.started_at is None or task.limit_seconds is None:
+        return ""
+    at = task.started_at + timedelta(seconds=task.limit_seconds)
+    words = f"past its limit since {formatting.moment_text(at, now)}" if now > at else ""
+    return format_html('<time class="task-past" datetime="{}" data-past>{}</time>', at.isoformat(), words).strip()
 
 
 def eta_html(task: Task, now: datetime) -> str:

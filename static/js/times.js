@@ -1,4 +1,5 @@
-// Moments as ages and running times: <time data-ago> becomes "4 s ago", <time data-since> the time since then; and the clock of the frame.
+// Moments as ages and running times: <time data-ago> becomes "4 s ago", <time data-since> the time since then,
+// <time data-past> by how much a limit that was then is past; and the clock of the frame.
 // Without scripts the moment itself stands there.
 
 const clock = document.querySelector("[data-clock]");
@@ -28,6 +29,7 @@ function show() {
     put(time, age < 1 ? "now" : `${duration(age, 1)} ago`);
   }
   for (const time of document.querySelectorAll("time[data-since]")) put(time, duration(secondsSince(time)));
+  for (const time of document.querySelectorAll("time[data-past]")) put(time, now < Date.parse(time.dateTime) ? "" : `past its limit by ${duration(secondsSince(time))}`);
   const [weekday, day, month, , at] = new Date(now).toUTCString().replace(",", "").split(" ");
   put(clock.querySelector("[data-text=clock]"), `${weekday} ${Number(day)} ${month}, ${at}`);
 }

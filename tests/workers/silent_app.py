@@ -1,4 +1,4 @@
-"""The app of `celery_app` with two more tasks: the class of one sends no events, the other sends events of its own."""
+"""The app of `celery_app` with three more tasks: one sends no events, one sends events of its own, one runs past its limit."""
 
 from __future__ import annotations
 
@@ -23,3 +23,10 @@ def report(self: Any, log: str, go: str, total: int) -> None:
             written.write(f"{current} of {total}\n")
         self.send_event("task-progress", current=current, total=total, message=f"box {current}")
     self.send_event("shop-packed", boxes=[1, 2], weight=2.5, password="sesame")
+
+
+@app.task(name="tests.workers.celery_app.linger", time_limit=1, soft_time_limit=0.5)
+def linger(go: str) -> None:
+    """Runs until `go` exists, longer than its limit, which a pool of threads does not apply."""
+    while not Path(go).exists():
+        time.sleep(0.05)

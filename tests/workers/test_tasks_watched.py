@@ -20,6 +20,8 @@ from workers import queries
 from workers.models import FailureGroup, Task
 from workers.receiving.task_state import happenings
 from workers.store import count_failures
+from workers.task_filter import Bound
+from workers.time_limits import past_limit_seconds
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +96,26 @@ def test_what_a_task_reports_of_itself_equals_its_own_log(shared: tuple[Workers,
     assert [one.words.partition(" (")[0] for one in reversed(progress.earlier)] == log.read_text().splitlines()[2:6]
     assert (packed.type, packed.percent, packed.fields) == ("shop-packed", "", [("boxes", "[1,2]"), ("weight", "2.5"), ("password", "[redacted]")])
     assert task.changed_at > changed_at
+
+
+def test_a_task_that_runs_past_its_limit_is_found_and_one_without_a_limit_never(shared: tuple[Workers, Watching], tmp_path: Path) -> None:
+    workers, watching = shared
+    go = tmp_path / "go"
+    workers.send("linger", str(go), task_id="lingering")
+    workers.send("log_and_rest", str(tmp_path / "log"), 3, task_id="unlimited")
+
+    def overrun() -> list[str]:
+        bounds = (Bound("overrun", ">", 0.0),)
+        return [task.uuid for task in tasks(watching, bounds=bounds, now=datetime.now(UTC))]
+
+    wait_until(lambda: overrun() == ["lingering"], 60)
+    late = wait_for_uuid(watching, "lingering", lambda task: task.state == "STARTED")
+    assert (late.limit_seconds, late.limit_kind) == (1.0, "hard")
+    assert (past_limit_seconds(late, datetime.now(UTC)) or 0) > 0
+    go.touch()
+    wait_for_uuid(watching, "lingering", lambda task: task.state == "SUCCESS", 60)
+    assert overrun() == []
+    assert wait_for_uuid(watching, "unlimited", lambda task: task.state == "SUCCESS", 60).limit_seconds is None
 
 
 def test_events_of_others_and_broken_ones_are_taken_as_far_as_they_go(shared: tuple[Workers, Watching]) -> None:

@@ -15,8 +15,9 @@ from typing import Any
 from workers.inspection import routing_settings
 from workers.periodic import entries
 from workers.redaction import Redaction
+from workers.time_limits import Limit, limit_from
 
-TASK_ATTRIBUTES = ("queue", "exchange", "routing_key", "priority", "serializer", "rate_limit", "send_events")
+TASK_ATTRIBUTES = ("queue", "exchange", "routing_key", "priority", "serializer", "rate_limit", "send_events", "time_limit", "soft_time_limit")
 ACTIVE_TASKS_KEPT = 50
 TEXT_LENGTH = 500
 MOST_NAMES = 2000
@@ -53,6 +54,7 @@ def stats(answer: Any) -> Fields:
         "processes": pids[:MOST_NAMES] if pids is not None else None,
         "prefetch": _count(reported.get("prefetch_count")),
         "uptime_seconds": _count(reported.get("uptime")),
+        "pool_limit": _pool_limit(pool.get("timeouts")),
         "peak_memory_bytes": _peak_memory(_mapping(reported.get("rusage")).get("maxrss")),
     }
     pid = _count(reported.get("pid"))
@@ -69,6 +71,15 @@ def _slots(pool: Mapping[str, Any], pids: list[int] | None) -> int | None:
     if not pids:
         return started_with
     return max(len(pids), started_with or 0) if _count(pool.get("max-tasks-per-child")) else len(pids)
+
+
+def _pool_limit(timeouts: Any) -> Limit | None:
+    """Of all that a pool of processes runs: it reports (soft, hard), 0 for none.
+
+    >>> _pool_limit([20, 30]), _pool_limit([0, 0])
+    ((30.0, 'hard'), None)
+    """
+    return limit_from(timeouts[1], timeouts[0]) if isinstance(timeouts, list | tuple) and len(timeouts) == 2 else None
 
 
 def active(answer: Any) -> Fields:

@@ -26,7 +26,7 @@ def _bound(bound: Bound, filter: TaskFilter) -> tuple[Any, ...]:
     operator = _OPERATORS[bound.operator]
     if bound.field == "retries":
         return f"retries {operator} %s", bound.value
-    value, parameters = _runtime(filter) if bound.field == "runtime" else _wait(filter)
+    value, parameters = {"runtime": _runtime, "wait": _wait, "overrun": _overrun}[bound.field](filter)
     return (f"{value} {operator} %s", *parameters, bound.value)
 
 
@@ -46,6 +46,12 @@ def _runtime(filter: TaskFilter) -> tuple[str, list[Any]]:
         f"WHEN ended_at >= started_at THEN {ended} END",
         [_now(filter)] * 2,
     )
+
+
+def _overrun(filter: TaskFilter) -> tuple[str, list[Any]]:
+    """As `workers.time_limits.past_limit_seconds`."""
+    past = f"{_seconds('started_at', _moment())} - limit_seconds"
+    return f"CASE WHEN state = 'STARTED' AND {past} > 0 THEN {past} END", [_now(filter)] * 2
 
 
 def _wait(filter: TaskFilter) -> tuple[str, list[Any]]:

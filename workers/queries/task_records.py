@@ -20,7 +20,7 @@ _decode = msgspec.json.Decoder(list[Moment]).decode
 _LOADED = (
     "uuid", "first_seen_at", "state", "last_seen_state", "unknown_reason", "revoked_by", "name", "worker", "sender", "sent_queue", "exchange", "routing_key",
     "sent_at", "received_at", "started_at", "ended_at", "eta", "expires", "runtime_seconds", "retries", "parent_id", "root_id", "tries", "moments_left_out",
-    "queue", "queues", "queue_source", "queue_reason",
+    "queue", "queues", "queue_source", "queue_reason", "limit_seconds", "limit_kind",
 )  # fmt: skip
 _MOMENTS = ("first_seen_at", "sent_at", "received_at", "started_at", "ended_at", "eta", "expires")
 _COLUMNS = ", ".join(_LOADED)
@@ -96,6 +96,8 @@ def _record(row: Sequence[Any]) -> TaskRecord:
     values["runtime"] = values.pop("runtime_seconds")
     found = stored_queue(*(values.pop(name) for name in ("queue", "queues", "queue_source", "queue_reason")))
     values["queue"] = values.pop("sent_queue")
+    limit = values.pop("limit_seconds"), values.pop("limit_kind")
+    values["limit"] = None if limit[0] is None else limit
     for name in _MOMENTS:
         values[name] = _seconds(values[name])
     return TaskRecord(

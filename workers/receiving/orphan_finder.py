@@ -19,6 +19,7 @@ from workers.receiving.orphaned_tasks import OUT_OF_REACH, Held, Listing, Worker
 from workers.receiving.task_buffer import TaskBuffer
 from workers.receiving.task_state import TaskRecord
 from workers.receiving.worker_state import WorkerState
+from workers.time_limits import limits_of
 
 NoteFault = Callable[[Exception, str], None]
 ASSESS_SECONDS = 2.0
@@ -125,7 +126,9 @@ class OrphanFinder:
         measured = self._buffer.measured.get(hostname)
         began = None if measured is None else measured.reconciliation.began_timestamp
         began_at = None if began is None or worker.began_at is None else worker.began_at.timestamp()
-        return WorkerEvidence(hostname, began_timestamp=began, began_at=began_at, held=self._held(hostname, worker, receiving), limited=limited)
+        limits = limits_of(worker.registered or (), worker.pool_limit)
+        held = self._held(hostname, worker, receiving)
+        return WorkerEvidence(hostname, began_timestamp=began, began_at=began_at, held=held, limited=limited, time_limits=limits)
 
     def _held(self, hostname: str, worker: WorkerState, receiving: bool) -> Held | None:
         """What it listed, once a heartbeat sent after its answers shows that all earlier events have arrived."""

@@ -12,6 +12,7 @@ import msgspec
 
 from workers.receiving.task_order import REJECTED, STATES, UNCERTAIN_SECONDS, UNKNOWN, Moment
 from workers.receiving.task_state import TaskRecord, course_of
+from workers.time_limits import Limits, limit_for
 
 OPEN = frozenset(("RECEIVED", "STARTED"))
 """States in which a worker has the task."""
@@ -91,14 +92,29 @@ class WorkerEvidence(msgspec.Struct, frozen=True):
     began_at: float | None = None  # the same by our clock
     held: Held | None = None
     limited: frozenset[str] = frozenset()  # names of tasks with a rate limit, which it holds without listing them
+    time_limits: Limits = {}
 
 
 def assess(record: TaskRecord, evidence: WorkerEvidence) -> bool:
-    """Mark the task as UNKNOWN if it is orphaned, or restore it. False if nothing changed."""
+    """Mark the task as UNKNOWN if it is orphaned, or restore it, and note the time limit of one that runs. False if nothing changed."""
     course = course_of(record)
     if course is None or record.worker != evidence.hostname:
         return False
-    moment, state = course.deciding, STATES[course.deciding.rank]
+    changed = _assess_state(record, course.deciding, evidence)
+    return _note_limit(record, evidence) or changed
+
+
+def _note_limit(record: TaskRecord, evidence: WorkerEvidence) -> bool:
+    """A limit that remote control changes applies to tasks that start later."""
+    limit = limit_for(record.name, evidence.time_limits)
+    if record.state != "STARTED" or record.limit is not None or limit is None:
+        return False
+    record.limit = limit
+    return True
+
+
+def _assess_state(record: TaskRecord, moment: Moment, evidence: WorkerEvidence) -> bool:
+    state = STATES[moment.rank]
     if moment.rank >= REJECTED:
         return record.state != state and _set(record, state)  # a row of an earlier version
     if record.state in OPEN:

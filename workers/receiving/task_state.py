@@ -61,6 +61,7 @@ class TaskRecord(msgspec.Struct, gc=False):
     eta: float | None = None
     expires: float | None = None
     runtime: float | None = None
+    limit: tuple[float, str] | None = None  # as `workers.time_limits` has it, of its present worker
     retries: int | None = None
     args: str | None = None
     kwargs: str | None = None
@@ -149,11 +150,11 @@ def apply(record: TaskRecord, event: Event, received_at: float, ahead: float = 0
         if rank == RECEIVED:
             record.received_at = at
         elif rank == STARTED:
-            record.started_at = at
+            record.started_at, record.limit = at, None
         else:
             record.ended_at = at
         if event.hostname != record.worker:
-            record.worker, record.details_changed = event.hostname, True
+            record.worker, record.details_changed, record.limit = event.hostname, True, None
         record.state, record.last_seen_state = STATES[rank], None
     else:
         _conclude(record, moment)
@@ -223,10 +224,12 @@ def _conclude(record: TaskRecord, newest: Moment) -> None:
         record.sent_at, record.sender = found.sent.at, found.sent.worker
     record.received_at, record.started_at = found.received_at, found.started_at
     record.ended_at = found.decided_at if rank >= REJECTED else None
+    if newest.rank == STARTED:
+        record.limit = None  # it may have another by now
     if newest.rank == RETRIED:
         tries = sum(moment.rank == RETRIED for moment in record.moments)
         record.retries = tries if record.retries is None else max(record.retries, tries)
     if rank != SENT and deciding.worker != record.worker:
-        record.worker, record.details_changed = deciding.worker, True
+        record.worker, record.details_changed, record.limit = deciding.worker, True, None
     if record.state != UNKNOWN or deciding is newest or rank >= REJECTED:  # it stays UNKNOWN until something later is received, or its end
         record.state, record.last_seen_state, record.unknown_reason = STATES[rank], None, ""

@@ -79,6 +79,7 @@ class WorkerState(msgspec.Struct):
     processed_at_first_sight: Count | None = None
     lost_events: Count = 0
     reconciliation: dict[str, Any] = {}
+    pool_limit: tuple[float, str] | None = None  # of all that its pool runs, as `workers.time_limits` has it
     stored_state: str | None = None  # None: never stored
     answered_at: datetime | None = None
     began_at: datetime | None = None  # when its present process was first seen, if it replaced one that we knew
