@@ -56,3 +56,18 @@ def log_and_rest(path: str, seconds: float) -> None:
     with Path(path).open("a", encoding="utf-8") as log:
         log.write("ran\n")
     time.sleep(seconds)
+
+
+@app.task(bind=True, max_retries=1)
+def note_run(self: object, path: str, seconds: float, outcome: str, countdown: float = 0.0) -> None:
+    """Notes when it began and ended, then ends as requested: "succeeded", "failed", or "retried", which succeeds at the second try."""
+    begun_at = time.time()
+    time.sleep(seconds)
+    request = self.request  # type: ignore[attr-defined]
+    outcome = "succeeded" if request.retries else outcome
+    with Path(path).open("a", encoding="utf-8") as log:
+        log.write(f"{request.id} {outcome} {begun_at} {time.time()}\n")
+    if outcome == "failed":
+        raise ValueError("as requested")
+    if outcome == "retried":
+        raise self.retry(countdown=countdown)  # type: ignore[attr-defined]

@@ -73,6 +73,19 @@ def test_a_wait_counts_from_the_sending_where_that_is_known() -> None:
     assert whole(counts(sent, *life("1", "a", 0))).waits.longest == 23.0
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize(("eta", "second"), [(None, 2.0), (8.0, 1.0)])
+def test_each_try_waits_from_its_own_sending_retry_or_eta_whichever_batch_it_comes_in(at_once: bool, eta: float | None, second: float) -> None:
+    again = {} if eta is None else {"eta": datetime.fromtimestamp(START + eta, UTC).isoformat()}
+    events = [Event("task-sent", "gen1@web", START - 20, clock=1, pid=9, uuid="1", name="a"), *life("1", "a", 0, 4.0, "retried")]
+    events += [event("received", "1", 7.5, 4, name="a", retries=1, **again), event("started", "1", 9, 5)]
+    buffer = TaskBuffer()
+    for batch in [events] if at_once else [[one] for one in events]:
+        counts(*batch, buffer=buffer)
+    waits = whole(buffer.statistics.counts).waits
+    assert (waits.count, waits.longest, round(waits.total, 6)) == (2, 23.0, 23.0 + second)
+
+
 def test_a_start_without_a_receipt_has_no_known_wait_and_a_failure_without_a_start_no_runtime() -> None:
     found = whole(counts(event("started", "1", 0), event("failed", "2", 0)))
     assert (found.started, found.failed, found.waits.count, found.runtimes.count) == (1, 1, 0, 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,13 +16,18 @@ from brokers.scope import EVERYTHING
 from dashboard.tasks.progress import Reports
 from tests.waiting import wait_until
 from tests.workers.conftest import Watching, Workers
+from tests.workers.run_log import percentile, runs_of, runtimes, waits
 from tests.workers.stored_tasks import APP, THREADS, listening, tasks, wait_for_uuid
-from workers import queries
+from workers import queries, store
 from workers.models import FailureGroup, Task
+from workers.queries import StatisticsQuestion
 from workers.receiving.task_state import happenings
 from workers.store import count_failures
 from workers.task_filter import Bound
+from workers.task_statistics import HOUR, Counted, merged
 from workers.time_limits import past_limit_seconds
+
+COUNTDOWN = 0.2  # seconds until a second try
 
 
 @pytest.fixture(scope="module")
@@ -185,3 +191,39 @@ def test_failures_are_grouped_by_the_places_and_as_often_as_the_workers_own_log_
     wait_until(lambda: logged()["ValueError", "workers/celery_app.py in fail"] >= 3 and groups() == logged() and min(logged().values()), 60)
     sample = FailureGroup.objects.get(vhost=watching.vhost, exception="ValueError")
     assert "in fail\n" in sample.sample_traceback and sample.message == "as requested"
+
+
+def test_statistics_of_a_name_equal_what_its_tasks_noted(shared: tuple[Workers, Watching], tmp_path: Path) -> None:
+    workers, watching = shared
+    path, outcomes = tmp_path / "runs", ["succeeded"] * 7 + ["failed", "retried"] * 2
+    sent: dict[str, tuple[float, float]] = {}
+    for at in range(33):
+        outcome, before = outcomes[at % len(outcomes)], time.time()
+        workers.send("note_run", str(path), 0.005 * 1.12**at, outcome, COUNTDOWN, task_id=f"noted-{at}", queue="noted")
+        sent[f"noted-{at}"] = (before, time.time())
+    wait_until(lambda: counted(watching).sent == 33, 60)
+    began = time.time()
+    workers.start("s@there", "-E", "--pool", "solo", "-Q", "noted")
+    wait_until(lambda: counted(watching).ended == 33, 60)
+    runs, after = runs_of(path.read_text()), time.time()
+    by_outcome = Counter(run.outcome for run in runs)
+    assert by_outcome == {"succeeded": 27, "failed": 6, "retried": 6}
+    measured = {"runtimes": runtimes(runs, began, after), "waits": waits(runs, sent, began, COUNTDOWN)}
+    for _ in range(2):
+        found = counted(watching)
+        assert {kind: getattr(found, kind) for kind in by_outcome} == by_outcome
+        assert (found.received, found.started, found.revoked, found.rejected) == (39, 39, 0, 0)
+        for kind, bounds in measured.items():
+            sketch = getattr(found, kind)
+            assert sketch.count == len(bounds)
+            for percent in (1, 25, 50, 75, 95, 99):
+                least, most = (percentile(values, percent) for values in zip(*bounds, strict=True))
+                assert 0.98 * least <= sketch.percentile(percent) <= 1.02 * most, (kind, percent, least, most)
+        store.sum_statistics()
+
+
+def counted(watching: Watching) -> Counted:
+    """Of `note_run`, in any queue: which one it is, is known once its worker node reports what it consumes."""
+    now = datetime.now(UTC)
+    question = StatisticsQuestion(now - timedelta(hours=2), now, HOUR, watching.broker.pk, watching.vhost, f"{APP}.note_run")
+    return merged(part.counted for part in queries.task_statistics(EVERYTHING, question))
